@@ -1,0 +1,73 @@
+"""The closed vocabularies of a failure: class, owner, role, confidence. Published; they may grow, and ``Unknown`` is a value."""
+
+from enum import StrEnum
+
+
+class FailureClass(StrEnum):
+    """What kind of failure it is."""
+
+    OOM_KILLED = "OOMKilled"
+    NODE_LOST = "NodeLost"
+    EVICTED = "Evicted"
+    PREEMPTED = "Preempted"
+    POD_DELETED = "PodDeleted"
+    IMAGE_PULL = "ImagePull"
+    CONFIG_ERROR = "ConfigError"
+    UNSCHEDULABLE = "Unschedulable"
+    TIMEOUT = "Timeout"
+    EXIT_CODE = "ExitCode"
+    KILLED = "Killed"
+    ARTIFACT_IO = "ArtifactIO"
+    LOCK_WAIT = "LockWait"
+    TEMPLATE_ERROR = "TemplateError"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    CONTROLLER_ERROR = "ControllerError"
+    CANCELLED = "Cancelled"
+    UNKNOWN = "Unknown"
+
+
+class Owner(StrEnum):
+    """Who can do something about it."""
+
+    USER = "User"
+    INFRASTRUCTURE = "Infrastructure"
+    PLATFORM = "Platform"
+
+
+class Role(StrEnum):
+    """What part a failed leaf had in the run's end."""
+
+    ROOT_CAUSE = "RootCause"
+    EXIT_HANDLER = "ExitHandler"
+    VICTIM = "Victim"
+    TOLERATED = "Tolerated"
+
+
+class Confidence(StrEnum):
+    """How sure the class is: High = the pod itself says so, Medium = Argo's message, Low = an exit code alone or text never seen."""
+
+    HIGH = "High"
+    MEDIUM = "Medium"
+    LOW = "Low"
+
+
+CLASS_MEANINGS: dict[FailureClass, str] = {
+    FailureClass.OOM_KILLED: "A container used more memory than its limit and the kernel killed it.",
+    FailureClass.NODE_LOST: "The machine shut down or stopped answering while the pod ran on it.",
+    FailureClass.EVICTED: "The kubelet evicted the pod: its machine, or the pod's own storage limit, ran short.",
+    FailureClass.PREEMPTED: "The pod was removed to make room for one of a higher priority.",
+    FailureClass.POD_DELETED: "The pod was deleted while it ran, by whom is not known.",
+    FailureClass.IMAGE_PULL: "The container's image could not be pulled.",
+    FailureClass.CONFIG_ERROR: "Something the pod refers to is missing or refused: Secret, ConfigMap, ServiceAccount, command, admission.",
+    FailureClass.UNSCHEDULABLE: "No machine could take the pod.",
+    FailureClass.TIMEOUT: "A deadline of the pod, the template or the Workflow passed.",
+    FailureClass.EXIT_CODE: "The step's own program ended with an exit code other than 0.",
+    FailureClass.KILLED: "The step was killed by a signal (exit code 137 or 143), and nothing says by whom.",
+    FailureClass.ARTIFACT_IO: "An input could not be loaded or an output could not be saved.",
+    FailureClass.LOCK_WAIT: "A mutex or semaphore could not be had.",
+    FailureClass.TEMPLATE_ERROR: "The Workflow, a template, an expression or a parameter is invalid.",
+    FailureClass.QUOTA_EXCEEDED: "A ResourceQuota or LimitRange refused the pod.",
+    FailureClass.CONTROLLER_ERROR: "Argo's controller could not carry on with the Workflow.",
+    FailureClass.CANCELLED: "A person stopped or terminated the Workflow.",
+    FailureClass.UNKNOWN: "Nothing that is known fits.",
+}

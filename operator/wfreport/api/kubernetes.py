@@ -1,0 +1,130 @@
+"""The read-model of the core Kubernetes objects that hold evidence: pods and Events (``k8s.io/api/core/v1``)."""
+
+from datetime import datetime
+
+import msgspec
+
+from wfreport.api.argo import Container, Metadata, Struct
+
+
+class StateWaiting(Struct):
+    """``ContainerStateWaiting``."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class StateTerminated(Struct):
+    """``ContainerStateTerminated``."""
+
+    exit_code: int = 0
+    signal: int | None = None
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class ContainerState(Struct):
+    """``ContainerState``: at most one is set."""
+
+    waiting: StateWaiting | None = None
+    terminated: StateTerminated | None = None
+
+
+class ContainerStatus(Struct):
+    """``ContainerStatus``; ``lastState`` is what it was before a restart."""
+
+    name: str = ""
+    state: ContainerState | None = None
+    last_state: ContainerState | None = None
+    restart_count: int = 0
+
+
+class PodCondition(Struct):
+    """``PodCondition``: PodScheduled and DisruptionTarget are read."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class PodSpec(Struct):
+    """``PodSpec``."""
+
+    node_name: str = ""
+    containers: list[Container] = []
+    init_containers: list[Container] = []
+
+
+class PodStatus(Struct):
+    """``PodStatus``."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    start_time: datetime | None = None
+    conditions: list[PodCondition] = []
+    container_statuses: list[ContainerStatus] = []
+    init_container_statuses: list[ContainerStatus] = []
+
+
+class Pod(Struct):
+    """A pod, as far as it is evidence."""
+
+    metadata: Metadata = Metadata()
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+
+class ObjectReference(Struct):
+    """``involvedObject`` of an Event."""
+
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+
+
+class EventSeries(Struct):
+    """``series`` of an Event of the newer kind."""
+
+    count: int = 0
+    last_observed_time: datetime | None = None
+
+
+class Event(Struct):
+    """A Kubernetes Event."""
+
+    metadata: Metadata = Metadata()
+    involved_object: ObjectReference = ObjectReference()
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    count: int | None = None
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+    series: EventSeries | None = None
+
+
+class PartialMetadata(Struct):
+    """``PartialObjectMetadata``: what the projected streams and lists carry."""
+
+    kind: str = ""
+    metadata: Metadata = Metadata()
+
+
+class ListMetadata(Struct):
+    """``ListMeta``."""
+
+    resource_version: str = ""
+    continue_token: str = msgspec.field(default="", name="continue")
+
+
+class PartialMetadataList(Struct):
+    """``PartialObjectMetadataList``; a real server sends ``items: null`` for an empty one."""
+
+    metadata: ListMetadata = ListMetadata()
+    items: list[PartialMetadata] | None = None

@@ -1,0 +1,85 @@
+"""The frozen values that travel the path."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wfreport.api.argo import Node, Workflow
+from wfreport.api.classes import Confidence, FailureClass, Owner
+from wfreport.api.kubernetes import Event, Pod
+
+
+class NodesState(StrEnum):
+    """Whether the nodes of a Workflow could be read."""
+
+    READ = "Read"
+    NONE_YET = "NoneYet"
+    OFFLOADED = "Offloaded"
+    UNREADABLE = "Unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A Workflow as it was read once, its nodes unpacked.
+
+    Attributes:
+        workflow: the object; its ``status.nodes`` is not to be used, ``nodes`` is.
+        nodes: by node id, in Argo's order; empty where there are none or they could not be read (see ``nodes_state``).
+        nodes_state: what became of the nodes.
+        problems: what could not be decoded, one line each, naming the field.
+    """
+
+    workflow: Workflow
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    nodes_state: NodesState = NodesState.NONE_YET
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PodEvidence:
+    """What was seen of one pod before it went.
+
+    Attributes:
+        pod: the pod itself.
+        events: its Kubernetes Events.
+        logs: the end of each container's log, by container, not yet redacted.
+        containers_with_more_log: containers whose log had more than was kept.
+    """
+
+    pod: Pod
+    events: Sequence[Event] = ()
+    logs: Mapping[str, str] = field(default_factory=dict)
+    containers_with_more_log: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule of the classifier says of a failed leaf."""
+
+    failure_class: FailureClass
+    owner: Owner
+    retryable: bool
+    confidence: Confidence
+    evidence: str
+    reason: str | None = None
+    container: str | None = None
+    signal: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What the settings say about a report.
+
+    Attributes:
+        max_bytes: hard cap of the serialised status (etcd refuses objects over 1.5 MiB; many large reports kill it earlier).
+        log_tail_lines: lines of log kept per failed container, unless the report's spec says otherwise.
+        log_tail_bytes: bytes of log kept per failed container.
+        steps: how many nodes are listed at the most.
+        ui_url_template: link to Argo's UI with {namespace}, {name} and {uid}; empty for none.
+    """
+
+    max_bytes: int = 256 * 1024
+    log_tail_lines: int = 40
+    log_tail_bytes: int = 8 * 1024
+    steps: int = 500
+    ui_url_template: str = ""
