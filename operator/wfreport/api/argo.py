@@ -1,7 +1,7 @@
 """The read-model of ``argoproj.io/v1alpha1``: only the fields in use, decoded by msgspec.
 
-Names and meanings are Argo's (``pkg/apis/workflow/v1alpha1/workflow_types.go``, v4.1.2). Phases and types are plain strings, because newer
-versions add more and an unknown one is a value, not an error.
+Names and meanings are Argo's (``pkg/apis/workflow/v1alpha1/workflow_types.go``, v4.1.2). Phases and types are
+plain strings, because newer versions add more and an unknown one is a value, not an error.
 """
 
 from datetime import datetime
@@ -67,7 +67,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False
     """A frozen value decoded from JSON; fields that are not named are skipped without building objects."""
 
 
-class OwnerReference(Struct):
+class OwnerReference(Struct, frozen=True):
     """``metadata.ownerReferences[]``."""
 
     kind: str = ""
@@ -75,7 +75,7 @@ class OwnerReference(Struct):
     uid: str = ""
 
 
-class Metadata(Struct):
+class Metadata(Struct, frozen=True):
     """``metadata`` of any object."""
 
     name: str = ""
@@ -89,20 +89,20 @@ class Metadata(Struct):
     owner_references: list[OwnerReference] = []
 
 
-class Parameter(Struct):
+class Parameter(Struct, frozen=True):
     """A parameter; ``value`` may be any JSON scalar in a hand-written spec (``AnyString``)."""
 
     name: str = ""
     value: str | int | float | bool | None = None
 
 
-class ArtifactKey(Struct):
+class ArtifactKey(Struct, frozen=True):
     """The part of an artifact's location that names it in its store."""
 
     key: str = ""
 
 
-class Artifact(Struct):
+class Artifact(Struct, frozen=True):
     """``Artifact``: where a step left a file. One of the locations is set."""
 
     name: str = ""
@@ -112,13 +112,13 @@ class Artifact(Struct):
     oss: ArtifactKey | None = None
 
 
-class Inputs(Struct):
+class Inputs(Struct, frozen=True):
     """``inputs`` of a node, or ``arguments`` of a Workflow."""
 
     parameters: list[Parameter] = []
 
 
-class Outputs(Struct):
+class Outputs(Struct, frozen=True):
     """``outputs`` of a node or a Workflow; ``exitCode`` is a string and only of the container ``main``."""
 
     parameters: list[Parameter] = []
@@ -126,14 +126,14 @@ class Outputs(Struct):
     exit_code: str | None = None
 
 
-class NodeFlag(Struct):
+class NodeFlag(Struct, frozen=True):
     """``nodeFlag``: often present and empty, so test the booleans (dag.go:597)."""
 
     hooked: bool = False
     retried: bool = False
 
 
-class TemplateRef(Struct):
+class TemplateRef(Struct, frozen=True):
     """``templateRef``: a template of a WorkflowTemplate or ClusterWorkflowTemplate."""
 
     name: str = ""
@@ -141,19 +141,19 @@ class TemplateRef(Struct):
     cluster_scope: bool = False
 
 
-class MemoizationStatus(Struct):
+class MemoizationStatus(Struct, frozen=True):
     """``memoizationStatus``."""
 
     hit: bool = False
 
 
-class SynchronizationStatus(Struct):
+class SynchronizationStatus(Struct, frozen=True):
     """``synchronizationStatus`` of a node: the lock it waits for."""
 
     waiting: str = ""
 
 
-class Node(Struct):
+class Node(Struct, frozen=True):
     """``NodeStatus``: one step, attempt, group or hook of a run."""
 
     id: str = ""
@@ -193,14 +193,14 @@ class Node(Struct):
         return (self.node_flag is not None and self.node_flag.hooked) or self.display_name.endswith(".onExit")
 
 
-class ContinueOn(Struct):
+class ContinueOn(Struct, frozen=True):
     """``continueOn``: failures of the task that its parent tolerates."""
 
     error: bool = False
     failed: bool = False
 
 
-class Task(Struct):
+class Task(Struct, frozen=True):
     """A DAG task or a step: who calls which template."""
 
     name: str = ""
@@ -210,20 +210,20 @@ class Task(Struct):
     continue_on: ContinueOn | None = None
 
 
-class Dag(Struct):
+class Dag(Struct, frozen=True):
     """``dag`` of a template."""
 
     tasks: list[Task] = []
 
 
-class Resources(Struct):
+class Resources(Struct, frozen=True):
     """``resources`` of a container: quantities as written."""
 
     requests: dict[str, str | int | float] = {}
     limits: dict[str, str | int | float] = {}
 
 
-class Container(Struct):
+class Container(Struct, frozen=True):
     """A container of a template or a pod spec."""
 
     name: str = ""
@@ -231,13 +231,13 @@ class Container(Struct):
     resources: Resources | None = None
 
 
-class ContainerSet(Struct):
+class ContainerSet(Struct, frozen=True):
     """``containerSet`` of a template."""
 
     containers: list[Container] = []
 
 
-class Template(Struct):
+class Template(Struct, frozen=True):
     """``Template``: what a node runs."""
 
     name: str = ""
@@ -248,14 +248,14 @@ class Template(Struct):
     container_set: ContainerSet | None = None
 
 
-class TemplateSource(Struct):
+class TemplateSource(Struct, frozen=True):
     """``workflowTemplateRef``."""
 
     name: str = ""
     cluster_scope: bool = False
 
 
-class WorkflowSpec(Struct):
+class WorkflowSpec(Struct, frozen=True):
     """``spec`` of a Workflow."""
 
     entrypoint: str = ""
@@ -264,9 +264,10 @@ class WorkflowSpec(Struct):
     workflow_template_ref: TemplateSource | None = None
     shutdown: str = ""
     suspend: bool | None = None
+    active_deadline_seconds: int | None = None
 
 
-class Condition(Struct):
+class Condition(Struct, frozen=True):
     """``status.conditions[]`` of a Workflow."""
 
     type: str = ""
@@ -274,7 +275,7 @@ class Condition(Struct):
     message: str = ""
 
 
-class WorkflowStatus(Struct):
+class WorkflowStatus(Struct, frozen=True):
     """``status`` of a Workflow; a zero time is ``null``."""
 
     phase: str = ""
@@ -292,7 +293,7 @@ class WorkflowStatus(Struct):
     resources_duration: dict[str, int] = {}
 
 
-class Workflow(Struct):
+class Workflow(Struct, frozen=True):
     """A Workflow, as far as a report needs it."""
 
     metadata: Metadata = Metadata()

@@ -1,4 +1,7 @@
-"""The closed vocabularies of a failure: class, owner, role, confidence. Published; they may grow, and ``Unknown`` is a value."""
+"""The closed vocabularies of a failure.
+
+Class, owner, role, confidence. Published; they may grow, and ``Unknown`` is a value.
+"""
 
 from enum import StrEnum
 
@@ -44,7 +47,10 @@ class Role(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure the class is: High = the pod itself says so, Medium = Argo's message, Low = an exit code alone or text never seen."""
+    """How sure the class is.
+
+    High = the pod itself says so, Medium = Argo's message, Low = an exit code alone or text never seen.
+    """
 
     HIGH = "High"
     MEDIUM = "Medium"
@@ -58,10 +64,15 @@ CLASS_MEANINGS: dict[FailureClass, str] = {
     FailureClass.PREEMPTED: "The pod was removed to make room for one of a higher priority.",
     FailureClass.POD_DELETED: "The pod was deleted while it ran, by whom is not known.",
     FailureClass.IMAGE_PULL: "The container's image could not be pulled.",
-    FailureClass.CONFIG_ERROR: "Something the pod refers to is missing or refused: Secret, ConfigMap, ServiceAccount, command, admission.",
+    FailureClass.CONFIG_ERROR: (
+        "Something the pod refers to is missing or refused: Secret, ConfigMap, ServiceAccount, command, admission."
+    ),
     FailureClass.UNSCHEDULABLE: "No machine could take the pod.",
     FailureClass.TIMEOUT: "A deadline of the pod, the template or the Workflow passed.",
-    FailureClass.EXIT_CODE: "The step's own program ended with an exit code other than 0.",
+    FailureClass.EXIT_CODE: (
+        "The step's own work failed: its program ended with an exit code other than 0, its request with a bad answer, "
+        "or its daemon ended."
+    ),
     FailureClass.KILLED: "The step was killed by a signal (exit code 137 or 143), and nothing says by whom.",
     FailureClass.ARTIFACT_IO: "An input could not be loaded or an output could not be saved.",
     FailureClass.LOCK_WAIT: "A mutex or semaphore could not be had.",

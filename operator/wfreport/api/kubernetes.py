@@ -7,14 +7,14 @@ import msgspec
 from wfreport.api.argo import Container, Metadata, Struct
 
 
-class StateWaiting(Struct):
+class StateWaiting(Struct, frozen=True):
     """``ContainerStateWaiting``."""
 
     reason: str = ""
     message: str = ""
 
 
-class StateTerminated(Struct):
+class StateTerminated(Struct, frozen=True):
     """``ContainerStateTerminated``."""
 
     exit_code: int = 0
@@ -25,14 +25,14 @@ class StateTerminated(Struct):
     finished_at: datetime | None = None
 
 
-class ContainerState(Struct):
+class ContainerState(Struct, frozen=True):
     """``ContainerState``: at most one is set."""
 
     waiting: StateWaiting | None = None
     terminated: StateTerminated | None = None
 
 
-class ContainerStatus(Struct):
+class ContainerStatus(Struct, frozen=True):
     """``ContainerStatus``; ``lastState`` is what it was before a restart."""
 
     name: str = ""
@@ -41,7 +41,7 @@ class ContainerStatus(Struct):
     restart_count: int = 0
 
 
-class PodCondition(Struct):
+class PodCondition(Struct, frozen=True):
     """``PodCondition``: PodScheduled and DisruptionTarget are read."""
 
     type: str = ""
@@ -50,7 +50,7 @@ class PodCondition(Struct):
     message: str = ""
 
 
-class PodSpec(Struct):
+class PodSpec(Struct, frozen=True):
     """``PodSpec``."""
 
     node_name: str = ""
@@ -58,7 +58,7 @@ class PodSpec(Struct):
     init_containers: list[Container] = []
 
 
-class PodStatus(Struct):
+class PodStatus(Struct, frozen=True):
     """``PodStatus``."""
 
     phase: str = ""
@@ -70,7 +70,7 @@ class PodStatus(Struct):
     init_container_statuses: list[ContainerStatus] = []
 
 
-class Pod(Struct):
+class Pod(Struct, frozen=True):
     """A pod, as far as it is evidence."""
 
     metadata: Metadata = Metadata()
@@ -78,7 +78,7 @@ class Pod(Struct):
     status: PodStatus = PodStatus()
 
 
-class ObjectReference(Struct):
+class ObjectReference(Struct, frozen=True):
     """``involvedObject`` of an Event."""
 
     kind: str = ""
@@ -87,14 +87,14 @@ class ObjectReference(Struct):
     uid: str = ""
 
 
-class EventSeries(Struct):
+class EventSeries(Struct, frozen=True):
     """``series`` of an Event of the newer kind."""
 
     count: int = 0
     last_observed_time: datetime | None = None
 
 
-class Event(Struct):
+class Event(Struct, frozen=True):
     """A Kubernetes Event."""
 
     metadata: Metadata = Metadata()
@@ -109,21 +109,21 @@ class Event(Struct):
     series: EventSeries | None = None
 
 
-class PartialMetadata(Struct):
+class PartialMetadata(Struct, frozen=True):
     """``PartialObjectMetadata``: what the projected streams and lists carry."""
 
     kind: str = ""
     metadata: Metadata = Metadata()
 
 
-class ListMetadata(Struct):
+class ListMetadata(Struct, frozen=True):
     """``ListMeta``."""
 
     resource_version: str = ""
     continue_token: str = msgspec.field(default="", name="continue")
 
 
-class PartialMetadataList(Struct):
+class PartialMetadataList(Struct, frozen=True):
     """``PartialObjectMetadataList``; a real server sends ``items: null`` for an empty one."""
 
     metadata: ListMetadata = ListMetadata()

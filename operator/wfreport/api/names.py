@@ -7,7 +7,7 @@ from typing import Final
 
 GROUP: Final = "wfreport.dev"
 VERSION: Final = "v1alpha1"
-API_VERSION: Final = f"{GROUP}/{VERSION}"
+API_VERSION: Final = "wfreport.dev/v1alpha1"
 KIND_REPORT: Final = "WorkflowReport"
 PLURAL_REPORTS: Final = "workflowreports"
 

@@ -1,4 +1,7 @@
-"""Every CamelCase reason of a condition, with its meaning. They are API: tools match them, messages are for people."""
+"""Every CamelCase reason of a condition, with its meaning.
+
+They are API: tools match them, messages are for people.
+"""
 
 from enum import StrEnum
 
@@ -37,8 +40,12 @@ class Reason(StrEnum):
 
 REASON_MEANINGS: dict[Reason, str] = {
     Reason.REPORT_CURRENT: "The report says what the Workflow says.",
-    Reason.WORKFLOW_NOT_FOUND: "No Workflow of that name (and uid, if one is given) is in the namespace; it is picked up when it appears.",
-    Reason.WORKFLOW_MALFORMED: "Parts of the Workflow could not be read; the message names the fields. The rest is reported.",
+    Reason.WORKFLOW_NOT_FOUND: (
+        "No Workflow of that name (and uid, if one is given) is in the namespace; it is picked up when it appears."
+    ),
+    Reason.WORKFLOW_MALFORMED: (
+        "Parts of the Workflow could not be read; the message names the fields. The rest is reported."
+    ),
     Reason.WORKFLOW_DELETED: "The Workflow was deleted before it ended; what was known is kept.",
     Reason.WORKFLOW_ACTIVE: "The Workflow has not ended.",
     Reason.WORKFLOW_SUCCEEDED: "The Workflow ended with phase Succeeded.",
@@ -50,7 +57,9 @@ REASON_MEANINGS: dict[Reason, str] = {
     Reason.NODES_UNREADABLE: "The compressed nodes could not be decoded; counts and steps are unknown, not zero.",
     Reason.EVIDENCE_CAPTURED: "Every failed pod was seen.",
     Reason.NOTHING_FAILED: "No pod failed, so there is nothing to capture.",
-    Reason.POD_NOT_CAPTURED: "Some failed pods were gone before they were seen; their failures rest on Argo's messages.",
+    Reason.POD_NOT_CAPTURED: (
+        "Some failed pods were gone before they were seen; their failures rest on Argo's messages."
+    ),
     Reason.SIZE_LIMIT: "The report was cut to its size limit; the message says what and how much.",
     Reason.WITHIN_LIMITS: "Nothing was cut.",
 }

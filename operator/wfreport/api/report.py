@@ -1,6 +1,9 @@
-"""``WorkflowReport``, kind and CRD: the pydantic models from which ``crds/`` and the reference page are made (design.md §3).
+"""``WorkflowReport``, kind and CRD.
 
-Status is written by one renderer and read back as an input of the next rendering. Every list but the conditions is atomic: keyed lists cost
+The pydantic models from which ``crds/`` and the reference page are made (design.md §3).
+
+Status is written by one renderer and read back as an input of the next rendering. Every list but the conditions is
+atomic: keyed lists cost
 160 KB of managedFields per 1,000 entries.
 """
 
@@ -27,7 +30,10 @@ Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 
 
 class Model(BaseModel):
-    """Frozen, camelCase on the wire. Unknown fields are ignored, so that an older operator can read a newer report."""
+    """Frozen, camelCase on the wire.
+
+    Unknown fields are ignored, so that an older operator can read a newer report.
+    """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
@@ -44,27 +50,43 @@ class ReportSpec(Model):
 
     workflow_ref: WorkflowRef = Field(description="The Workflow this report is about. It cannot be changed.")
     source: Literal["Auto", "Cluster", "Archive"] = Field(
-        "Auto", description="Where to look for the run: the cluster, Argo's archive, or first the one and then the other."
+        "Auto",
+        description="Where to look for the run: the cluster, Argo's archive, or first the one and then the other.",
     )
     pinned: bool = Field(default=False, description="Keep this report for ever.")
     ttl_seconds_after_finished: int | None = Field(
-        None, description="Keep this report for so long after the run's end. Unset: the operator's retention rules.", ge=0, le=3_153_600_000
+        None,
+        description="Keep this report for so long after the run's end. Unset: the operator's retention rules.",
+        ge=0,
+        le=3_153_600_000,
     )
     log_tail_lines: int | None = Field(
-        None, description="Lines of log kept per failed container; 0 keeps none. Unset: the operator's setting.", ge=0, le=1000
+        None,
+        description="Lines of log kept per failed container; 0: none. Unset: the operator's setting.",
+        ge=0,
+        le=1000,
     )
 
 
 class ObservedWorkflow(Model):
     """The Workflow as it was last seen."""
 
-    uid: str | None = Field(None, description="uid of the Workflow; the report is bound to it once and never again.", max_length=SHORT)
+    uid: str | None = Field(
+        None,
+        description="uid of the Workflow; the report is bound to it once and never again.",
+        max_length=SHORT,
+    )
     resource_version: str | None = Field(
-        None, description="resourceVersion of the completed Workflow: equal means that nothing is left to read.", max_length=SHORT
+        None,
+        description="resourceVersion of the completed Workflow: equal means that nothing is left to read.",
+        max_length=SHORT,
     )
     phase: str | None = Field(None, description="The Workflow's phase, in Argo's words.", max_length=SHORT)
     code: int | None = Field(
-        None, description="The phase as a number for dashboards: Succeeded 1, Failed 0, Running 2, Error 3, Pending 4, unknown -1.", ge=-1, le=4
+        None,
+        description="The phase as a number: Succeeded 1, Failed 0, Running 2, Error 3, Pending 4, unknown -1.",
+        ge=-1,
+        le=4,
     )
     message: str | None = Field(None, description="The Workflow's message, redacted.", max_length=TEXT)
     started_at: Time | None = Field(None, description="When this run started; a manual retry starts a new run.")
@@ -80,7 +102,9 @@ class Condition(Model):
     reason: str = Field(description="Why, as one stable word.", min_length=1, max_length=SHORT)
     message: str = Field("", description="Why, for people.", max_length=TEXT)
     last_transition_time: Time = Field(description="When the status last changed, by the Workflow's own times.")
-    observed_generation: int | None = Field(None, description="The generation of the spec that this was judged by.", ge=0)
+    observed_generation: int | None = Field(
+        None, description="The generation of the spec that this was judged by.", ge=0
+    )
 
 
 class Counts(Model):
@@ -153,7 +177,9 @@ class LogTail(Model):
 class Failure(Model):
     """A failed leaf of the run that no later attempt superseded."""
 
-    node_id: str | None = Field(None, description="Its node id; absent where the Workflow itself failed.", max_length=LINE)
+    node_id: str | None = Field(
+        None, description="Its node id; absent where the Workflow itself failed.", max_length=LINE
+    )
     display_name: str | None = Field(None, description="The step, as Argo displays it.", max_length=LINE)
     template_name: str | None = Field(None, description="The template it ran.", max_length=LINE)
     pod_name: str | None = Field(None, description="Its pod; absent where there was none.", max_length=LINE)
@@ -168,23 +194,33 @@ class Failure(Model):
     evidence: str | None = Field(None, description="What the class was read from.", max_length=LINE)
     exit_code: int | None = Field(None, description="Exit code, other than 0, that Argo recorded.")
     signal: int | None = Field(None, description="Signal that ended the container.")
-    reason: str | None = Field(None, description="Reason in the words of the container, the pod or Argo.", max_length=LINE)
+    reason: str | None = Field(
+        None, description="Reason in the words of the container, the pod or Argo.", max_length=LINE
+    )
     message: str | None = Field(None, description="The node's message, redacted.", max_length=TEXT)
     attempt: int | None = Field(None, description="Which attempt of its retryStrategy it was, from 1.", ge=1)
-    previous_attempts: list[PreviousAttempt] | None = Field(None, description="Earlier attempts, oldest first.", max_length=32)
-    fingerprint: str | None = Field(None, description="The same failure has the same fingerprint in every run.", max_length=SHORT)
+    previous_attempts: list[PreviousAttempt] | None = Field(
+        None, description="Earlier attempts, oldest first.", max_length=32
+    )
+    fingerprint: str | None = Field(
+        None, description="The same failure has the same fingerprint in every run.", max_length=SHORT
+    )
     started_at: Time | None = Field(None, description="When it started.")
     finished_at: Time | None = Field(None, description="When it ended.")
     resources: Resources | None = Field(None, description="Requests and limits of the container.")
     events: list[EventSummary] | None = Field(None, description="Events of its pod, newest last.", max_length=20)
     log_tail: LogTail | None = Field(None, description="The end of its log.")
-    labelled: list[str] | None = Field(None, description="Labels that a RemediationPolicy put on its pod.", max_length=32)
+    labelled: list[str] | None = Field(
+        None, description="Labels that a RemediationPolicy put on its pod.", max_length=32
+    )
 
 
 class Waiting(Model):
     """What holds a running Workflow up."""
 
-    display_name: str | None = Field(None, description="The step that waits; absent where the Workflow itself does.", max_length=LINE)
+    display_name: str | None = Field(
+        None, description="The step that waits; absent where the Workflow itself does.", max_length=LINE
+    )
     node_id: str | None = Field(None, description="Its node id.", max_length=LINE)
     pod_name: str | None = Field(None, description="Its pod.", max_length=LINE)
     reason: str = Field(description="Why it waits.", max_length=LINE)
@@ -192,7 +228,7 @@ class Waiting(Model):
     since_at: Time | None = Field(None, description="Since when.")
 
 
-class Warning_(Model):
+class StepWarning(Model):
     """Something that went wrong without failing the run."""
 
     display_name: str | None = Field(None, description="The step.", max_length=LINE)
@@ -235,17 +271,23 @@ class RunOutputs(Model):
     """What the run put out."""
 
     parameters: list[NamedValue] | None = Field(None, description="Global output parameters.", max_length=64)
-    artifacts: list[ArtifactRef] | None = Field(None, description="Artifacts, of the run and of its steps.", max_length=64)
+    artifacts: list[ArtifactRef] | None = Field(
+        None, description="Artifacts, of the run and of its steps.", max_length=64
+    )
 
 
 class WorkflowSource(Model):
     """Where the Workflow came from."""
 
     workflow_template: str | None = Field(None, description="The WorkflowTemplate it refers to.", max_length=LINE)
-    cluster_workflow_template: str | None = Field(None, description="The ClusterWorkflowTemplate it refers to.", max_length=LINE)
+    cluster_workflow_template: str | None = Field(
+        None, description="The ClusterWorkflowTemplate it refers to.", max_length=LINE
+    )
     cron_workflow: str | None = Field(None, description="The CronWorkflow that made it.", max_length=LINE)
     scheduled_at: Time | None = Field(None, description="When the CronWorkflow was due.")
-    resubmitted_from: str | None = Field(None, description="The Workflow of which it is a resubmission.", max_length=LINE)
+    resubmitted_from: str | None = Field(
+        None, description="The Workflow of which it is a resubmission.", max_length=LINE
+    )
     creator: str | None = Field(None, description="Who submitted it.", max_length=SHORT)
 
 
@@ -280,29 +322,47 @@ class Links(Model):
 class ReportStatus(Model):
     """What happened, why, and what was done about it. Written by the operator only."""
 
-    observed_generation: int | None = Field(None, description="The generation of the spec that this status answers.", ge=0)
+    observed_generation: int | None = Field(
+        None, description="The generation of the spec that this status answers.", ge=0
+    )
     observed_workflow: ObservedWorkflow | None = Field(None, description="The Workflow as it was last seen.")
     conditions: list[Condition] | None = Field(
-        None, description="Ready: the report is current. Succeeded: the run has succeeded. A failed run never makes the report un-Ready.",
+        None,
+        description="Ready: the report is current, also of a failed run. Succeeded: the run has succeeded.",
         max_length=16,
     )
     summary: str | None = Field(None, description="The one line a person reads.", max_length=TEXT)
-    failure_class: FailureClass | None = Field(None, description="Class of the first failure, where it is a root cause or an exit handler.")
+    failure_class: FailureClass | None = Field(
+        None, description="Class of the first failure, where it is a root cause or an exit handler."
+    )
     counts: Counts | None = Field(None, description="How many nodes are in which phase.")
     timing: Timing | None = Field(None, description="Where the time went.")
-    critical_path: list[CriticalStep] | None = Field(None, description="The chain of steps that decided the end.", max_length=200)
-    failures: list[Failure] | None = Field(None, description="Failed leaves: root causes by time, exit handlers, victims, tolerated.", max_length=500)
+    critical_path: list[CriticalStep] | None = Field(
+        None, description="The chain of steps that decided the end.", max_length=200
+    )
+    failures: list[Failure] | None = Field(
+        None,
+        description="Failed leaves: root causes by time, exit handlers, victims, tolerated.",
+        max_length=500,
+    )
     waiting: list[Waiting] | None = Field(None, description="What holds a running Workflow up.", max_length=100)
-    warnings: list[Warning_] | None = Field(None, description="What went wrong without failing the run.", max_length=100)
+    warnings: list[StepWarning] | None = Field(
+        None, description="What went wrong without failing the run.", max_length=100
+    )
     steps: list[Step] | None = Field(None, description="The nodes in execution order.", max_length=5000)
     parameters: list[NamedValue] | None = Field(None, description="The Workflow's arguments.", max_length=64)
     outputs: RunOutputs | None = Field(None, description="What the run put out.")
     workflow_source: WorkflowSource | None = Field(None, description="Where the Workflow came from.")
     resources: dict[str, int] | None = Field(
-        None, description="Argo's resourcesDuration: requests x time, not usage. cpuSeconds, memoryMiBSeconds, …"
+        None,
+        description="Argo's resourcesDuration: requests x time, not usage. cpuSeconds, memoryMiBSeconds, …",
     )
     remediation: RunRemediation | None = Field(None, description="What was done about it.")
-    runs: list[EarlierRun] | None = Field(None, description="Earlier runs of the same Workflow, before manual retries, oldest first.", max_length=10)
+    runs: list[EarlierRun] | None = Field(
+        None,
+        description="Earlier runs of the same Workflow, before manual retries, oldest first.",
+        max_length=10,
+    )
     links: Links | None = Field(None, description="Where to look further.")
 
     def dump(self) -> dict[str, Any]:

@@ -40,13 +40,13 @@ class PodEvidence:
     """What was seen of one pod before it went.
 
     Attributes:
-        pod: the pod itself.
+        pod: the pod itself; None where only its Events are left.
         events: its Kubernetes Events.
         logs: the end of each container's log, by container, not yet redacted.
         containers_with_more_log: containers whose log had more than was kept.
     """
 
-    pod: Pod
+    pod: Pod | None = None
     events: Sequence[Event] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
     containers_with_more_log: frozenset[str] = frozenset()
@@ -71,7 +71,7 @@ class RenderOptions:
     """What the settings say about a report.
 
     Attributes:
-        max_bytes: hard cap of the serialised status (etcd refuses objects over 1.5 MiB; many large reports kill it earlier).
+        max_bytes: hard cap of the serialised status; etcd refuses 1.5 MiB, and many large reports hurt it earlier.
         log_tail_lines: lines of log kept per failed container, unless the report's spec says otherwise.
         log_tail_bytes: bytes of log kept per failed container.
         steps: how many nodes are listed at the most.

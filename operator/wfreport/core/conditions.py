@@ -1,0 +1,127 @@
+"""The conditions of a report.
+
+Their times come from the Workflow, so that the same run gives the same report whenever it is looked at.
+"""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from wfreport.api.argo import Phase, Workflow
+from wfreport.api.reasons import ConditionType, Reason
+from wfreport.api.report import TEXT, Condition, Failure
+from wfreport.core.bounds import cut
+from wfreport.core.counts import is_completed
+from wfreport.core.model import NodesState, Snapshot
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands in where a malformed Workflow has no time at all: the field is required."""
+
+_NAMED = 5
+"""Pods named in a message; the failures name them all."""
+
+Status = Literal["True", "False", "Unknown"]
+
+
+def condition(
+    kind: ConditionType,
+    status: Status,
+    reason: str,
+    message: str,
+    at: datetime | None,
+    generation: int | None,
+) -> Condition:
+    """One condition."""
+    return Condition(
+        type=kind,
+        status=status,
+        reason=reason,
+        message=cut(message, TEXT),
+        last_transition_time=at or EPOCH,
+        observed_generation=generation,
+    )
+
+
+def judge(snapshot: Snapshot, failures: list[Failure], summary: str, generation: int | None) -> list[Condition]:
+    """Ready, Succeeded, NodesAvailable and EvidenceComplete of a Workflow that was read."""
+    workflow = snapshot.workflow
+    began = workflow.metadata.creation_timestamp or workflow.status.started_at
+    ended = workflow.status.finished_at if is_completed(workflow.status) else None
+    return [
+        _ready(snapshot, began, generation),
+        _succeeded(workflow, failures, summary, ended or workflow.status.started_at or began, generation),
+        _nodes_available(snapshot, workflow.status.started_at or began, generation),
+        _evidence_complete(failures, ended or workflow.status.started_at or began, generation),
+    ]
+
+
+def _ready(snapshot: Snapshot, at: datetime | None, generation: int | None) -> Condition:
+    if snapshot.problems:
+        return condition(
+            ConditionType.READY,
+            "True",
+            Reason.WORKFLOW_MALFORMED,
+            "; ".join(snapshot.problems),
+            at,
+            generation,
+        )
+    return condition(
+        ConditionType.READY,
+        "True",
+        Reason.REPORT_CURRENT,
+        "the report says what the Workflow says",
+        at,
+        generation,
+    )
+
+
+def _succeeded(
+    workflow: Workflow, failures: list[Failure], summary: str, at: datetime | None, generation: int | None
+) -> Condition:
+    phase = workflow.status.phase
+    if phase == Phase.SUCCEEDED:
+        return condition(ConditionType.SUCCEEDED, "True", Reason.WORKFLOW_SUCCEEDED, summary, at, generation)
+    if not is_completed(workflow.status):
+        message = f"the Workflow is {phase or 'not started'}"
+        return condition(ConditionType.SUCCEEDED, "Unknown", Reason.WORKFLOW_ACTIVE, message, at, generation)
+    fallback = Reason.WORKFLOW_FAILED if phase == Phase.FAILED else Reason.WORKFLOW_ERRORED
+    reason = leading_class(failures) or fallback
+    return condition(ConditionType.SUCCEEDED, "False", reason, summary, at, generation)
+
+
+def leading_class(failures: list[Failure]) -> str | None:
+    """Class of the first failure, where it is why the run failed."""
+    first = failures[0] if failures else None
+    return first.failure_class.value if first and first.role in ("RootCause", "ExitHandler") else None
+
+
+_NODES: dict[NodesState, tuple[Status, Reason, str]] = {
+    NodesState.READ: ("True", Reason.NODES_READ, "all nodes were read"),
+    NodesState.NONE_YET: ("True", Reason.NO_NODES_YET, "the Workflow has no nodes"),
+    NodesState.OFFLOADED: (
+        "False",
+        Reason.NODES_OFFLOADED,
+        "the nodes are in Argo's database, which this operator does not read; counts and steps are unknown",
+    ),
+    NodesState.UNREADABLE: (
+        "False",
+        Reason.NODES_UNREADABLE,
+        "status.compressedNodes could not be decoded; counts and steps are unknown",
+    ),
+}
+
+
+def _nodes_available(snapshot: Snapshot, at: datetime | None, generation: int | None) -> Condition:
+    status, reason, message = _NODES[snapshot.nodes_state]
+    return condition(ConditionType.NODES_AVAILABLE, status, reason, message, at, generation)
+
+
+def _evidence_complete(failures: list[Failure], at: datetime | None, generation: int | None) -> Condition:
+    with_pods = [failure for failure in failures if failure.pod_name]
+    missing = [failure.pod_name for failure in with_pods if not failure.pod_uid]
+    if missing:
+        names = ", ".join(str(name) for name in missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
+        message = f"{len(missing)} of {len(with_pods)} failed pods were gone before they were seen: {names}"
+        return condition(ConditionType.EVIDENCE_COMPLETE, "False", Reason.POD_NOT_CAPTURED, message, at, generation)
+    reason = Reason.EVIDENCE_CAPTURED if with_pods else Reason.NOTHING_FAILED
+    message = f"all {len(with_pods)} failed pods were seen" if with_pods else "no pod failed"
+    return condition(ConditionType.EVIDENCE_COMPLETE, "True", reason, message, at, generation)

@@ -1,0 +1,272 @@
+"""The failures of a run, with their evidence.
+
+What is seen now, else what the stored report kept of a pod that is gone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from wfreport.api import argo
+from wfreport.api.argo import Node
+from wfreport.api.classes import Confidence, FailureClass
+from wfreport.api.kubernetes import Event
+from wfreport.api.report import EventSummary, Failure, LogTail, PreviousAttempt, Resources
+from wfreport.core.bounds import tail
+from wfreport.core.classify import classify_failure
+from wfreport.core.fingerprint import fingerprint
+from wfreport.core.messages import exit_code, parse_exit, unwrap
+from wfreport.core.model import PodEvidence, RenderOptions, Snapshot, Verdict
+from wfreport.core.podnames import pod_name
+from wfreport.core.prose import Prose
+from wfreport.core.roles import FailedLeaf, is_stopped
+from wfreport.core.symptom import Symptom
+from wfreport.core.tree import Tree
+
+MAX_FAILURES = 500
+_MAX_EVENTS, _MAX_ATTEMPTS = 20, 32
+_KILLED_CODES = (137, 143)
+_ROUTINE_EVENTS = frozenset({"Scheduled", "Pulled", "Created", "Started"})
+
+
+@dataclass(frozen=True)
+class FailureContext:
+    """What every failure of one rendering is made from."""
+
+    snapshot: Snapshot
+    tree: Tree
+    evidence: Mapping[str, PodEvidence]
+    stored: Mapping[str, Failure]
+    prose: Prose
+    options: RenderOptions
+    log_tail_lines: int
+
+
+def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
+    """One failed leaf as it stands in the report."""
+    node = leaf.node
+    if node is None:
+        return _of_the_workflow(leaf, context)
+    pod_node = context.tree.pod_node(node)
+    expected_pod = pod_name(context.snapshot.workflow, pod_node) if pod_node else None
+    evidence = context.evidence.get(expected_pod) if expected_pod else None
+    kept = _kept(node, context)
+    symptom = _symptom(node, evidence, context)
+    verdict = _verdict(symptom, kept)
+    captured = evidence if evidence and evidence.pod else None
+    message = context.prose.text(node.message)
+    log_tail = _log_tail(verdict, captured, context) or (kept.log_tail if kept else None)
+    host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
+    return Failure(
+        node_id=node.id,
+        display_name=context.prose.line(node.display_name or node.name or node.id),
+        template_name=template_name(node) or None,
+        pod_name=expected_pod if host or captured or (kept and kept.pod_uid) else None,
+        pod_uid=captured.pod.metadata.uid if captured and captured.pod else (kept.pod_uid if kept else None),
+        container=verdict.container,
+        host_node_name=host or (captured.pod.spec.node_name if captured and captured.pod else "") or None,
+        role=leaf.role,
+        failure_class=verdict.failure_class,
+        owner=verdict.owner,
+        retryable=verdict.retryable,
+        confidence=verdict.confidence,
+        evidence=verdict.evidence,
+        exit_code=symptom.exit_code,
+        signal=verdict.signal,
+        reason=verdict.reason,
+        message=message,
+        fingerprint=_fingerprint(node, verdict, symptom, log_tail, context),
+        started_at=node.started_at,
+        finished_at=node.finished_at,
+        resources=_pod_resources(verdict, captured)
+        or (kept.resources if kept else None)
+        or _template_resources(verdict, node, context),
+        events=_events(evidence, context.prose) or (kept.events if kept else None),
+        log_tail=log_tail,
+        labelled=kept.labelled if kept else None,
+        **_attempts(node, context),
+    )
+
+
+def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
+    """A run that failed without a failed leaf: invalid spec, lock error, too large."""
+    status = context.snapshot.workflow.status
+    text = status.message or next((c.message for c in status.conditions if c.type == "SpecError"), "")
+    symptom = Symptom(None, text, was_stopped=bool(context.snapshot.workflow.spec.shutdown) and not text)
+    verdict = classify_failure(symptom)
+    return Failure(
+        role=leaf.role,
+        failure_class=verdict.failure_class,
+        owner=verdict.owner,
+        retryable=verdict.retryable,
+        confidence=verdict.confidence,
+        evidence="workflow.message" if verdict.evidence == "node.message" else verdict.evidence,
+        reason=verdict.reason,
+        message=context.prose.text(text),
+        fingerprint=fingerprint(context.snapshot.workflow.spec.entrypoint, verdict.failure_class, None, text),
+        finished_at=status.finished_at,
+    )
+
+
+def template_name(node: Node) -> str:
+    """The template a node ran; empty for an inline one."""
+    return node.template_ref.template if node.template_ref else node.template_name
+
+
+def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) -> Symptom:
+    workflow = context.snapshot.workflow
+    code = exit_code(node.message, node.outputs.exit_code if node.outputs else None)
+    return Symptom(
+        node=node,
+        text=node.message,
+        exit_code=code,
+        evidence=evidence,
+        was_stopped=is_stopped(node, workflow),
+        deadline_passed=code in _KILLED_CODES and _outlived_deadline(node, workflow),
+    )
+
+
+def _outlived_deadline(node: Node, workflow: argo.Workflow) -> bool:
+    """Whether the Workflow's own deadline had passed when the node ended.
+
+    The killed container overwrites Argo's message.
+    """
+    limit, started_at = workflow.spec.active_deadline_seconds, workflow.status.started_at
+    if limit is None or started_at is None or node.finished_at is None:
+        return False
+    return (node.finished_at - started_at).total_seconds() >= limit
+
+
+def _kept(node: Node, context: FailureContext) -> Failure | None:
+    """What the stored report has of the same execution of this node."""
+    stored = context.stored.get(node.id)
+    return stored if stored is not None and stored.started_at == node.started_at else None
+
+
+def _verdict(symptom: Symptom, kept: Failure | None) -> Verdict:
+    """The verdict of now, unless an earlier one saw the pod and this one does not."""
+    verdict = classify_failure(symptom)
+    sees_pod = verdict.confidence == Confidence.HIGH or verdict.failure_class == FailureClass.CANCELLED
+    if kept is None or sees_pod or kept.confidence != Confidence.HIGH or symptom.evidence is not None:
+        return verdict
+    return Verdict(
+        failure_class=kept.failure_class,
+        owner=kept.owner,
+        retryable=kept.retryable,
+        confidence=kept.confidence,
+        evidence=kept.evidence or verdict.evidence,
+        reason=kept.reason,
+        container=kept.container,
+        signal=kept.signal,
+    )
+
+
+def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
+    """``attempt`` and ``previous_attempts``, where the leaf is, or lies in, an attempt of a Retry node."""
+    tree = context.tree
+    attempt = next((n for n in (node, *tree.enclosing(node)) if n.id in tree.retry_of), None)
+    if attempt is None:
+        return {}
+    attempts = tree.attempts(tree.retry_of[attempt.id])
+    number = next(i for i, other in enumerate(attempts, start=1) if other.id == attempt.id)
+    earlier = [_previous(other, context) for other in attempts[: number - 1]]
+    return {"attempt": number, "previous_attempts": earlier[-_MAX_ATTEMPTS:] or None}
+
+
+def _previous(node: Node, context: FailureContext) -> PreviousAttempt:
+    name = pod_name(context.snapshot.workflow, node)
+    evidence = context.evidence.get(name) if name else None
+    symptom = _symptom(node, evidence, context)
+    verdict = classify_failure(symptom) if node.has_failed else None
+    resources = None
+    if verdict is not None:
+        resources = _pod_resources(verdict, evidence) or _template_resources(verdict, node, context)
+    return PreviousAttempt(
+        pod_name=name if node.host_node_name else None,
+        failure_class=verdict.failure_class if verdict else None,
+        exit_code=symptom.exit_code,
+        memory_limit=(resources.limits or {}).get("memory") if resources else None,
+    )
+
+
+def _pod_resources(verdict: Verdict, evidence: PodEvidence | None) -> Resources | None:
+    """Requests and limits of the failed container, as the pod had them."""
+    return _resources_of(verdict, _pod_containers(evidence))
+
+
+def _template_resources(verdict: Verdict, node: Node, context: FailureContext) -> Resources | None:
+    """Requests and limits as the template has them, where the pod was not seen; a podSpecPatch is not in them."""
+    return _resources_of(verdict, _template_containers(node, context.snapshot.workflow))
+
+
+def _resources_of(verdict: Verdict, containers: list[argo.Container]) -> Resources | None:
+    wanted = verdict.container or "main"
+    found = next((c for c in containers if (c.name or "main") == wanted), None)
+    if found is None or found.resources is None:
+        return None
+    requests = {key: str(value) for key, value in found.resources.requests.items()}
+    limits = {key: str(value) for key, value in found.resources.limits.items()}
+    return Resources(requests=requests or None, limits=limits or None) if requests or limits else None
+
+
+def _pod_containers(evidence: PodEvidence | None) -> list[argo.Container]:
+    if evidence is None or evidence.pod is None:
+        return []
+    return [*evidence.pod.spec.containers, *evidence.pod.spec.init_containers]
+
+
+def _template_containers(node: Node, workflow: argo.Workflow) -> list[argo.Container]:
+    from_spec = workflow.status.stored_workflow_template_spec
+    templates = [
+        *workflow.spec.templates,
+        *(from_spec.templates if from_spec else []),
+        *workflow.status.stored_templates.values(),
+    ]
+    template = next((t for t in templates if t.name and t.name == template_name(node)), None)
+    if template is None:
+        return []
+    single = [c for c in (template.container, template.script) if c is not None]
+    return single or (template.container_set.containers if template.container_set else [])
+
+
+def _events(evidence: PodEvidence | None, prose: Prose) -> list[EventSummary] | None:
+    """The pod's Events that tell something, newest last."""
+    if evidence is None:
+        return None
+    telling = [event for event in evidence.events if event.reason not in _ROUTINE_EVENTS]
+    telling.sort(key=lambda event: (seen.timestamp() if (seen := _seen_at(event)) else 0.0, event.reason))
+    return [
+        EventSummary(
+            reason=prose.line(event.reason)[:126],
+            message=prose.text(event.message) or "",
+            count=event.count or (event.series.count if event.series else 0) or 1,
+            last_seen_at=_seen_at(event),
+        )
+        for event in telling[-_MAX_EVENTS:]
+    ] or None
+
+
+def _seen_at(event: Event) -> datetime | None:
+    series = event.series.last_observed_time if event.series else None
+    return event.last_timestamp or series or event.event_time or event.first_timestamp
+
+
+def _log_tail(verdict: Verdict, evidence: PodEvidence | None, context: FailureContext) -> LogTail | None:
+    if evidence is None or context.log_tail_lines == 0:
+        return None
+    raw = evidence.logs.get(verdict.container or "main")
+    if not raw:
+        return None
+    text, redacted = context.prose.log(raw)
+    text, was_cut = tail(text, context.log_tail_lines, context.options.log_tail_bytes)
+    more = was_cut or (verdict.container or "main") in evidence.containers_with_more_log
+    return LogTail(text=text, lines=len(text.splitlines()), bytes=len(text.encode()), truncated=more, redacted=redacted)
+
+
+def _fingerprint(
+    node: Node, verdict: Verdict, symptom: Symptom, log_tail: LogTail | None, context: FailureContext
+) -> str:
+    ending = parse_exit(unwrap(node.message))
+    said = log_tail.text if log_tail else (ending.detail if ending else node.message)
+    template = template_name(node) or node.display_name.split("(", 1)[0]
+    return fingerprint(template, verdict.failure_class, symptom.exit_code, context.prose.log(said)[0])

@@ -1,0 +1,55 @@
+"""Argo's message of a failed node, taken apart.
+
+Formats per version: reference/argo-workflows.md §3, ``inferFailedReason`` operator.go:1785.
+"""
+
+import re
+from dataclasses import dataclass
+
+_EXIT = re.compile(
+    r"^(?:(?P<container>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?): )?"  # since Argo 3.7
+    r"(?P<reason>[A-Za-z][A-Za-z0-9]*) \(exit code (?P<code>\d{1,9})\)(?:: (?P<detail>.*))?$",
+    re.DOTALL,
+)
+_OLD_EXIT = re.compile(r"^failed with exit code (?P<code>\d{1,9})$")  # before Argo 3
+_NUMBER = re.compile(r"^[0-9]{1,9}$")
+_EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)")
+_WRAPPERS = re.compile(r"^(?:task '[^']*' errored: |step group deemed errored due to child \S+ error: )", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitMessage:
+    """``[<container>: ]<reason> (exit code <code>)[: <termination message>]``."""
+
+    container: str | None
+    reason: str
+    code: int
+    detail: str
+
+
+def unwrap(message: str) -> str:
+    """The message without what DAG and Steps wrap around an error that met them (dag.go:680, steps.go:310)."""
+    return _WRAPPERS.sub("", message)
+
+
+def parse_exit(message: str) -> ExitMessage | None:
+    """Take the message of a container's end apart; None where it is of another kind."""
+    match = _EXIT.match(message)
+    if match:
+        return ExitMessage(match["container"], match["reason"], int(match["code"]), match["detail"] or "")
+    old = _OLD_EXIT.match(message)
+    return ExitMessage(None, "Error", int(old["code"]), "") if old else None
+
+
+def exit_code(message: str, recorded: str | None) -> int | None:
+    """The exit code of a failure.
+
+    The message's, else what Argo recorded of ``main``; never 0, which is that of another container.
+    """
+    match = _EXIT_CODE.search(message)
+    code = int(match.group(1)) if match else _number(recorded)
+    return code or None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and _NUMBER.match(text) else None

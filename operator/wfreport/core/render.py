@@ -1,0 +1,235 @@
+"""The one writer of a report's status.
+
+From the Workflow as it was read, what was seen of its pods, and the report that is stored.
+
+The stored report is an input, since the pods are gone by now and earlier runs are nowhere else (docs/decisions/0002).
+Nothing here depends on
+the time of the look.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from wfreport.api.argo import COMPLETED_PHASES, Phase, Workflow
+from wfreport.api.classes import FailureClass
+from wfreport.api.reasons import ConditionType, Reason
+from wfreport.api.report import (
+    TEXT,
+    Condition,
+    EarlierRun,
+    Failure,
+    ObservedWorkflow,
+    ReportSpec,
+    ReportStatus,
+    WorkflowRef,
+)
+from wfreport.core.bounds import cut
+from wfreport.core.conditions import EPOCH, condition, judge, leading_class
+from wfreport.core.counts import count_nodes, critical_path, is_completed, time_run
+from wfreport.core.failures import MAX_FAILURES, FailureContext, describe_failure
+from wfreport.core.model import PodEvidence, RenderOptions, Snapshot
+from wfreport.core.prose import Prose
+from wfreport.core.redact import Redactor
+from wfreport.core.roles import assign_roles
+from wfreport.core.size import fit
+from wfreport.core.source import find_links, find_source
+from wfreport.core.steps import list_outputs, list_parameters, list_steps, resources_used
+from wfreport.core.summary import summarize
+from wfreport.core.tree import Tree
+from wfreport.core.waiting import find_waiting, find_warnings
+
+MAX_RUNS = 10
+
+CODES: Mapping[str, int] = {
+    Phase.SUCCEEDED: 1,
+    Phase.FAILED: 0,
+    Phase.RUNNING: 2,
+    Phase.ERROR: 3,
+    Phase.PENDING: 4,
+}
+"""Phases as numbers, for dashboards; anything else is -1."""
+
+
+def render_status(
+    snapshot: Snapshot,
+    *,
+    stored: ReportStatus | None,
+    spec: ReportSpec,
+    generation: int | None,
+    evidence: Mapping[str, PodEvidence],
+    options: RenderOptions,
+    redactor: Redactor,
+) -> ReportStatus:
+    """The status of the report of a Workflow that was read.
+
+    Args:
+        snapshot: the Workflow.
+        stored: the status that the report has, if any.
+        spec: what the user asks of this report.
+        generation: of that spec.
+        evidence: what was seen of its pods, by pod name.
+        options: what the settings say.
+        redactor: takes secrets out of free text.
+    """
+    tree, prose, workflow = Tree(snapshot), Prose(redactor), snapshot.workflow
+    lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
+    runs = _earlier_runs(stored, workflow)
+    kept = {} if stored is None or is_new_run(stored, workflow) else _by_node(stored)
+    context = FailureContext(snapshot, tree, evidence, kept, prose, options, lines)
+    leaves = assign_roles(snapshot, tree)
+    failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
+    counts = count_nodes(snapshot, tree)
+    path = critical_path(snapshot, tree, prose)
+    timing = time_run(snapshot, path, is_first_run=not runs)
+    waiting = find_waiting(snapshot, tree, prose)
+    summary = summarize(workflow.status, failures, waiting, counts, timing)
+    steps = list_steps(snapshot, tree, prose, options.steps)
+    arguments = workflow.spec.arguments.parameters if workflow.spec.arguments else ()
+    status = ReportStatus(
+        observed_generation=generation,
+        observed_workflow=_observed(workflow, prose),
+        conditions=judge(snapshot, failures, summary, generation),
+        summary=summary,
+        failure_class=_failure_class(failures),
+        counts=counts,
+        timing=timing,
+        critical_path=path or None,
+        failures=failures or None,
+        waiting=waiting or None,
+        warnings=find_warnings(snapshot, evidence, prose) or (stored.warnings if kept and stored else None),
+        steps=steps or None,
+        parameters=list_parameters(arguments, prose) or None,
+        outputs=list_outputs(snapshot, prose),
+        workflow_source=find_source(workflow),
+        resources=resources_used(workflow) or None,
+        remediation=stored.remediation if stored else None,
+        runs=runs or None,
+        links=find_links(workflow, options.ui_url_template),
+    )
+    return fit(
+        status,
+        options.max_bytes,
+        _left_out(snapshot, len(leaves), len(steps)),
+        _changed_at(workflow),
+        generation,
+    )
+
+
+def _left_out(snapshot: Snapshot, failures: int, steps: int) -> list[str]:
+    notes = []
+    if steps < len(snapshot.nodes):
+        notes.append(f"{len(snapshot.nodes) - steps} of {len(snapshot.nodes)} steps")
+    if failures > MAX_FAILURES:
+        notes.append(f"{failures - MAX_FAILURES} of {failures} failures")
+    return notes
+
+
+def _by_node(stored: ReportStatus) -> dict[str, Failure]:
+    return {failure.node_id: failure for failure in stored.failures or () if failure.node_id}
+
+
+def _failure_class(failures: list[Failure]) -> FailureClass | None:
+    return failures[0].failure_class if leading_class(failures) else None
+
+
+def _changed_at(workflow: Workflow) -> datetime | None:
+    ended = workflow.status.finished_at if is_completed(workflow.status) else None
+    return ended or workflow.status.started_at or workflow.metadata.creation_timestamp
+
+
+def _observed(workflow: Workflow, prose: Prose) -> ObservedWorkflow:
+    status, completed = workflow.status, is_completed(workflow.status)
+    return ObservedWorkflow(
+        uid=workflow.metadata.uid or None,
+        resource_version=(workflow.metadata.resource_version or None) if completed else None,
+        phase=status.phase[:63] or None,
+        code=CODES.get(status.phase, -1),
+        message=prose.text(status.message),
+        started_at=status.started_at,
+        finished_at=status.finished_at if completed else None,
+        progress=status.progress[:63] or None,
+    )
+
+
+def is_new_run(stored: ReportStatus, workflow: Workflow) -> bool:
+    """Whether the Workflow was retried by hand since.
+
+    Same uid, new startedAt. None and the first startedAt are one run.
+    """
+    before = stored.observed_workflow.started_at if stored.observed_workflow else None
+    return before is not None and workflow.status.started_at is not None and before != workflow.status.started_at
+
+
+def _earlier_runs(stored: ReportStatus | None, workflow: Workflow) -> list[EarlierRun]:
+    if stored is None:
+        return []
+    runs = list(stored.runs or ())
+    if is_new_run(stored, workflow):
+        runs.append(_as_earlier(stored))
+    return runs[-MAX_RUNS:]
+
+
+def _as_earlier(stored: ReportStatus) -> EarlierRun:
+    observed = stored.observed_workflow
+    first = stored.failures[0] if stored.failures else None
+    return EarlierRun(
+        started_at=observed.started_at if observed else None,
+        finished_at=observed.finished_at if observed else None,
+        phase=observed.phase if observed else None,
+        failure_class=stored.failure_class,
+        fingerprint=first.fingerprint if first else None,
+        summary=stored.summary,
+        first_failure=first.display_name if first else None,
+    )
+
+
+def render_deleted(stored: ReportStatus, generation: int | None) -> ReportStatus:
+    """The status of a report whose Workflow is gone.
+
+    Unchanged if the run had ended, else what was known, marked as such.
+    """
+    observed = stored.observed_workflow
+    if observed is None or observed.phase in COMPLETED_PHASES or _is_marked_deleted(stored):
+        return stored
+    at = observed.started_at or _latest_transition(stored)
+    message = f"the Workflow was deleted while it was {observed.phase or 'not started'}"
+    changed = {
+        ConditionType.READY: condition(ConditionType.READY, "True", Reason.WORKFLOW_DELETED, message, at, generation),
+        ConditionType.SUCCEEDED: condition(
+            ConditionType.SUCCEEDED, "False", Reason.WORKFLOW_DELETED, message, at, generation
+        ),
+    }
+    conditions = [changed.get(ConditionType(c.type), c) if c.type in changed else c for c in stored.conditions or ()]
+    before = f" ({stored.summary})" if stored.summary else ""
+    summary = cut(f"Deleted while {observed.phase or 'not started'}{before}", TEXT)
+    update = {
+        "observed_generation": generation,
+        "conditions": conditions,
+        "summary": summary,
+        "waiting": None,
+    }
+    return stored.model_copy(update=update)
+
+
+def _is_marked_deleted(stored: ReportStatus) -> bool:
+    return any(
+        c.type == ConditionType.SUCCEEDED and c.reason == Reason.WORKFLOW_DELETED for c in stored.conditions or ()
+    )
+
+
+def _latest_transition(stored: ReportStatus) -> datetime:
+    return max((c.last_transition_time for c in stored.conditions or ()), default=EPOCH)
+
+
+def render_missing(
+    *, stored: ReportStatus | None, ref: WorkflowRef, generation: int | None, created_at: datetime | None
+) -> ReportStatus:
+    """The status of a user's report whose Workflow is not there (yet)."""
+    of_uid = f" with uid {ref.uid}" if ref.uid else ""
+    message = f"no Workflow {ref.name}{of_uid} in this namespace; it is picked up when it appears"
+    missing: list[Condition] = [
+        condition(ConditionType.READY, "False", Reason.WORKFLOW_NOT_FOUND, message, created_at, generation),
+        condition(ConditionType.SUCCEEDED, "Unknown", Reason.WORKFLOW_NOT_FOUND, message, created_at, generation),
+    ]
+    base = stored or ReportStatus()
+    return base.model_copy(update={"observed_generation": generation, "conditions": missing, "summary": message})

@@ -1,0 +1,45 @@
+"""Where a Workflow came from, and where to look further."""
+
+from datetime import UTC, datetime
+
+from wfreport.api import argo
+from wfreport.api.argo import Workflow
+from wfreport.api.report import Links, WorkflowSource
+from wfreport.core.bounds import cut
+
+
+def find_source(workflow: Workflow) -> WorkflowSource | None:
+    """Template, cron, resubmission and creator, by spec, labels, annotations and owner."""
+    labels, ref = workflow.metadata.labels, workflow.spec.workflow_template_ref
+    owner = next((o.name for o in workflow.metadata.owner_references if o.kind == "CronWorkflow"), None)
+    source = WorkflowSource(
+        workflow_template=(ref.name if ref and not ref.cluster_scope else None)
+        or labels.get(argo.LABEL_WORKFLOW_TEMPLATE),
+        cluster_workflow_template=(ref.name if ref and ref.cluster_scope else None)
+        or labels.get(argo.LABEL_CLUSTER_WORKFLOW_TEMPLATE),
+        cron_workflow=labels.get(argo.LABEL_CRON_WORKFLOW) or owner,
+        scheduled_at=_scheduled_at(workflow),
+        resubmitted_from=labels.get(argo.LABEL_RESUBMITTED_FROM),
+        creator=labels.get(argo.LABEL_CREATOR),
+    )
+    return source if source.model_dump(exclude_none=True) else None
+
+
+def _scheduled_at(workflow: Workflow) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(workflow.metadata.annotations.get(argo.ANNOTATION_SCHEDULED_TIME, ""))
+    except ValueError:
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo else None
+
+
+def find_links(workflow: Workflow, ui_url_template: str) -> Links | None:
+    """Argo's UI, where its URL is configured, and the trace, where there is one."""
+    metadata = workflow.metadata
+    ui = (
+        ui_url_template.format(namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)
+        if ui_url_template
+        else None
+    )
+    trace = metadata.annotations.get(argo.ANNOTATION_TRACE_ID)
+    return Links(ui=cut(ui, 1024) if ui else None, trace=cut(trace, 1024) if trace else None) if ui or trace else None

@@ -1,0 +1,120 @@
+"""What holds a running Workflow up, and what went wrong without failing it."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from wfreport.api.argo import Node, NodeType, Phase
+from wfreport.api.report import StepWarning, Waiting
+from wfreport.core.classify import EXECUTOR_CONTAINERS
+from wfreport.core.counts import is_completed
+from wfreport.core.model import PodEvidence, Snapshot
+from wfreport.core.podnames import pod_name
+from wfreport.core.prose import Prose
+from wfreport.core.tree import Tree
+
+_MAX_ENTRIES = 100
+
+_STARTING_REASONS = frozenset({"ContainerCreating", "PodInitializing"})
+"""What every pod says on its way up: no trouble."""
+
+_REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"^Waiting for \S+ lock"), "LockWait"),  # sync/semaphore.go:233
+    (re.compile(r"exceeded quota"), "QuotaExceeded"),  # operator.go:3621
+    (re.compile(r"failed to look-up entrypoint"), "ImageCommandLookupFailed"),
+    (re.compile(r"^Backoff for "), "Backoff"),  # operator.go:1092
+    (re.compile(r"^Pod auto-restarting due to "), "PodRestarting"),  # pod_restart.go
+    (re.compile(r"is forbidden"), "Forbidden"),
+)
+_LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
+
+
+def find_waiting(snapshot: Snapshot, tree: Tree, prose: Prose) -> list[Waiting]:
+    """What a running Workflow waits for, earliest first."""
+    if is_completed(snapshot.workflow.status):
+        return []
+    entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, tree, prose)]
+    entries.sort(key=lambda entry: entry.since_at.timestamp() if entry.since_at else 0.0)
+    return entries[:_MAX_ENTRIES]
+
+
+def _of_the_workflow(snapshot: Snapshot, prose: Prose) -> Iterator[Waiting]:
+    workflow = snapshot.workflow
+    since_at = workflow.status.started_at or workflow.metadata.creation_timestamp
+    if workflow.spec.suspend:
+        yield Waiting(
+            reason="WorkflowSuspended",
+            message="spec.suspend is true: argo resume continues it",
+            since_at=since_at,
+        )
+    if workflow.status.phase == Phase.PENDING and workflow.status.message:
+        message = workflow.status.message
+        yield Waiting(reason=_reason(message) or "Pending", message=prose.text(message), since_at=since_at)
+
+
+def _of_the_nodes(snapshot: Snapshot, tree: Tree, prose: Prose) -> Iterator[Waiting]:
+    for node in snapshot.nodes.values():
+        reason = _waiting_reason(node)
+        if reason is not None and not tree.is_superseded(node):
+            yield Waiting(
+                display_name=prose.line(node.display_name),
+                node_id=node.id,
+                pod_name=_existing_pod(snapshot, node, reason),
+                reason=reason,
+                message=prose.text(node.message),
+                since_at=node.started_at,
+            )
+
+
+def _waiting_reason(node: Node) -> str | None:
+    """Why a node waits; None where it does not, or only as long as everything does."""
+    if node.type == NodeType.SUSPEND:
+        return "Suspended" if node.phase == Phase.RUNNING else None
+    if node.phase == Phase.RUNNING and node.type == NodeType.RETRY:
+        return "Backoff" if node.message.startswith("Backoff for ") else None
+    if node.phase != Phase.PENDING:
+        return None
+    if node.synchronization_status and node.synchronization_status.waiting:
+        return "LockWait"
+    if node.type in (NodeType.HTTP, NodeType.PLUGIN):
+        return f"{node.type}Pending"
+    reason = _reason(node.message)
+    return None if reason in _STARTING_REASONS else reason
+
+
+def _reason(message: str) -> str | None:
+    for pattern, reason in _REASONS:
+        if pattern.search(message):
+            return reason
+    leading = _LEADING_REASON.match(message)
+    return leading.group(1) if leading else ("Pending" if message else None)
+
+
+def _existing_pod(snapshot: Snapshot, node: Node, reason: str) -> str | None:
+    """The pod that waits: none exists yet for a lock or a refused one."""
+    if reason in ("LockWait", "QuotaExceeded", "ImageCommandLookupFailed", "Forbidden"):
+        return None
+    return pod_name(snapshot.workflow, node)
+
+
+def find_warnings(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], prose: Prose) -> list[StepWarning]:
+    """Containers that were killed for their memory in steps that succeeded all the same (reference/real-node.md)."""
+    warnings = []
+    for node in snapshot.nodes.values():
+        if node.type != NodeType.POD or node.phase != Phase.SUCCEEDED:
+            continue
+        name = pod_name(snapshot.workflow, node)
+        for container in _killed_for_memory(evidence.get(name) if name else None):
+            message = (
+                f"container {container} was killed for its memory, yet the step succeeded: its output may be incomplete"
+            )
+            warnings.append(
+                StepWarning(display_name=prose.line(node.display_name), reason="OOMKilled", message=message)
+            )
+    return warnings[:_MAX_ENTRIES]
+
+
+def _killed_for_memory(evidence: PodEvidence | None) -> list[str]:
+    if evidence is None or evidence.pod is None:
+        return []
+    ended = ((s.name, s.state.terminated) for s in evidence.pod.status.container_statuses if s.state is not None)
+    return [name for name, t in ended if t is not None and t.reason == "OOMKilled" and name not in EXECUTOR_CONTAINERS]
