@@ -1,0 +1,105 @@
+# `make` shows what there is. Needed: Python 3.11+, make and git; the rest is fetched (uv, the environment, Go).
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A uv on PATH, else one in a virtual environment of its own; never installed into the system.
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo $(CURDIR)/.cache/uv/bin/uv)
+PYTHON3 ?= python3
+STAMP := .venv/.made-by-make
+RUN := $(UV) run --no-sync
+export PYTHONPATH := $(CURDIR)/tools
+export UV
+PYTEST_ARGS ?=
+
+say = @printf '\033[1m%s\033[0m\n' "$(1)" >&2
+
+.PHONY: help
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP) ## Make the environment in .venv
+
+# A uv from PATH must never be made anew, hence the order-only dependency and no time stamp.
+$(STAMP): pyproject.toml uv.lock | tools-present $(UV)
+	$(call say,[setup] environment in .venv (the first time only))
+	@$(UV) sync --locked --all-groups
+	@touch $@
+
+.PHONY: tools-present
+tools-present:
+	@command -v git >/dev/null || { echo "git is missing: install it (Debian: apt install git)" >&2; exit 2; }
+	@command -v uv >/dev/null || [ -x "$(UV)" ] \
+	  || $(PYTHON3) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 or newer with venv is needed (Debian: apt install python3-venv), or uv on PATH;" \
+	            "found: $$($(PYTHON3) --version 2>&1). Name another one with PYTHON3=…" >&2; exit 2; }
+
+$(CURDIR)/.cache/uv/bin/uv: | tools-present
+	$(call say,[setup] uv $(UV_VERSION) in .cache/uv)
+	@$(PYTHON3) -m venv .cache/uv
+	@.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.PHONY: test
+test: setup ## Run all tests, on a real API server (PYTEST_ARGS="-k name" for some)
+	$(call say,[1/2] control plane: built once into the cache)
+	@$(RUN) python -m controlplane build
+	$(call say,[2/2] pytest)
+	@$(RUN) pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: setup ## Everything that must hold: format, lint, types, layers, drift, tests
+	$(call say,[1/5] format and lint)
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	$(call say,[2/5] types)
+	@$(RUN) mypy
+	$(call say,[3/5] layers)
+	@$(RUN) lint-imports
+	$(call say,[4/5] generated files)
+	@$(RUN) python tools/crdgen.py --check
+	@$(RUN) python tools/docsgen.py --check
+	$(call say,[5/5] tests)
+	@$(MAKE) --no-print-directory test
+
+.PHONY: fmt
+fmt: setup ## Format, and mend what can be mended
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+.PHONY: lint
+lint: setup ## ruff and import-linter
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) lint-imports
+
+.PHONY: types
+types: setup ## mypy
+	@$(RUN) mypy
+
+.PHONY: crds
+crds: setup ## Make crds/ from the models
+	@$(RUN) python tools/crdgen.py
+
+.PHONY: docs
+docs: setup ## Make the reference pages from the code
+	@$(RUN) python tools/docsgen.py
+
+.PHONY: demo
+demo: setup ## Start a control plane, the operator and eight workflows, and show the reports
+	@$(RUN) python tools/demo.py $(DEMO_ARGS)
+
+.PHONY: bench
+bench: setup ## Measure wfreport against a naive operator
+	@$(RUN) python -m tools.bench $(BENCH_ARGS)
+
+IMAGE ?= wfreport:dev
+.PHONY: image
+image: ## Build the container image (needs docker, or DOCKER=podman)
+	$(or $(DOCKER),docker) build --tag $(IMAGE) .
+
+.PHONY: clean
+clean: ## Remove what make has made here (not the cache of programs in ~/.cache/wfreport)
+	@rm -rf .venv .cache dist .coverage* coverage.xml .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find operator tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

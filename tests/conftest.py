@@ -1,0 +1,49 @@
+"""Fixtures of all tests: a real API server, a namespace of one's own, hypothesis profiles."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from controlplane import ControlPlane
+from controlplane.argo import argo_dir
+
+settings.register_profile("dev", deadline=timedelta(seconds=2))
+# A busy CI machine is slow now and then; it looks harder instead, and always at the same examples.
+settings.register_profile(
+    "ci", deadline=None, max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+_serial = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def plane() -> Iterator[ControlPlane]:
+    """etcd and a kube-apiserver with RBAC, Argo's CRDs and ours; no controllers, so nothing is collected."""
+    with ControlPlane() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def argo_plane() -> Iterator[ControlPlane]:
+    """A plane with controllers, the played node `kwok-0` and the real Argo controller."""
+    if argo_dir() is None:
+        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
+    with ControlPlane(argo=True) as started:
+        yield started
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest) -> str:
+    """A fresh namespace, named after the test, on the plane that the test uses."""
+    wanted = "argo_plane" if "argo_plane" in request.fixturenames else "plane"
+    plane: ControlPlane = request.getfixturevalue(wanted)
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    return plane.create_namespace(f"{words[:40].strip('-')}-{next(_serial)}")

@@ -1,0 +1,133 @@
+"""The command line: `python -m controlplane build | up | replay`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from controlplane.api import AsyncApi
+from controlplane.argo import argo_release
+from controlplane.binaries import SOURCES, STORE, binary
+from controlplane.errors import ControlPlaneError
+from controlplane.kubeconfig import read_kubeconfig
+from controlplane.paths import REPO_ROOT
+from controlplane.plane import ControlPlane
+from controlplane.progress import say
+from controlplane.recording import load_recording
+from controlplane.replay import replay
+
+_USAGE_ERROR = 2
+_RECORDINGS_DIR = REPO_ROOT / "tests" / "recordings"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0, or 2 with one line on stderr."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        options.run(options)
+    except ControlPlaneError as error:
+        sys.stderr.write(f"controlplane: {error}\n")
+        return _USAGE_ERROR
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return 0
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    """Leave by an exception, so that what was started is stopped in order."""
+    raise SystemExit(128 + number)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m controlplane", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build", help="build the programs into the cache, where they are missing")
+    build.add_argument("program", nargs="*", default=list(STORE), help=f"of {', '.join(SOURCES)}; default %(default)s")
+    build.set_defaults(run=_build)
+
+    up = commands.add_parser("up", help="start a control plane, print its kubeconfig's path and wait for Ctrl-C")
+    up.add_argument("--kcm", action="store_true", help="with kube-controller-manager")
+    up.add_argument("--kwok", action="store_true", help="with a played node and kubelet")
+    up.add_argument("--argo", action="store_true", help="with the real Argo controller, and the two above")
+    up.add_argument("--argo-server", action="store_true", help="with Argo Server as well")
+    up.add_argument("--crds", default="auto", choices=["auto", "full", "minimal", "own", "none"], help="Argo's CRDs")
+    up.set_defaults(run=_up)
+
+    play = commands.add_parser("replay", help="play a recording into a control plane")
+    play.add_argument("case", help="a .jsonl.gz, or the name of a case in tests/recordings")
+    play.add_argument("--speed", type=float, default=1.0, help="10: ten times as fast; 0: as fast as it goes")
+    play.add_argument("--namespace", help="instead of the recorded one")
+    play.add_argument("--until", type=int, help="only the first so many events")
+    play.add_argument("--kubeconfig", type=Path, help="with a token, as `up` writes it; default $KUBECONFIG")
+    play.set_defaults(run=_replay)
+    return parser
+
+
+def _build(options: argparse.Namespace) -> None:
+    unknown = sorted(set(options.program) - set(SOURCES))
+    if unknown:
+        raise ControlPlaneError(f"unknown program {unknown[0]!r}: it is one of {', '.join(SOURCES)}")
+    for name in options.program:
+        _print(f"{name}: {binary(name)}")
+
+
+def _up(options: argparse.Namespace) -> None:
+    plane = ControlPlane(
+        controller_manager=options.kcm,
+        kwok=options.kwok,
+        argo=options.argo,
+        argo_server=options.argo_server,
+        workflow_crds=options.crds,
+    )
+    with plane:
+        _print(str(plane.kubeconfig))
+        if plane.argo_server_url:
+            say(f"Argo Server at {plane.argo_server_url}")
+        elif argo_release() is None:
+            say("Argo is absent on this machine: `replay` plays recorded runs")
+        say("Ctrl-C ends it")
+        while True:
+            signal.sigtimedwait([], 1.0)
+            plane.ensure_running()
+
+
+def _replay(options: argparse.Namespace) -> None:
+    path = Path(options.case)
+    if not path.exists():
+        path = _RECORDINGS_DIR / f"{options.case}.jsonl.gz"
+    if not path.exists():
+        raise ControlPlaneError(f"no recording {options.case!r}: neither a file nor a case in {_RECORDINGS_DIR}")
+    kubeconfig = options.kubeconfig or os.environ.get("KUBECONFIG")
+    if not kubeconfig:
+        raise ControlPlaneError("which control plane? Give --kubeconfig or $KUBECONFIG, as `up` prints it")
+    asyncio.run(_play(path, Path(kubeconfig), options))
+
+
+async def _play(path: Path, kubeconfig: Path, options: argparse.Namespace) -> None:
+    with read_kubeconfig(kubeconfig) as access:
+        async with AsyncApi(access.server, token=access.token, ca=access.ca) as api:
+            played = await replay(
+                api,
+                load_recording(path),
+                speed=options.speed,
+                namespace=options.namespace,
+                until=options.until,
+            )
+    _print(f"{played.events_played} events played into {', '.join(sorted(set(played.namespaces.values())))}")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

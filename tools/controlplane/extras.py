@@ -1,0 +1,154 @@
+"""What makes an API server look like a cluster: controllers, a played node, Argo."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from controlplane.api import Api, Json
+from controlplane.argo import EXECUTOR_IMAGE, argo_release
+from controlplane.certs import Pki
+from controlplane.component import Component
+from controlplane.errors import BinaryUnavailableError, PortTakenError
+from controlplane.paths import STAGES_DIR
+from controlplane.ports import free_ports
+from controlplane.waiting import wait_until
+
+NODE = "kwok-0"
+ARGO_NAMESPACE = "argo"
+_PORT_ATTEMPTS = 4
+# Nothing runs on the played node, so its lease and its addresses are nobody's business.
+_CONTROLLERS = "*,-nodelifecycle,-node-ipam-controller,-node-route-controller"
+# There is no scheduler: every pod is bound as it is made. No metrics: their port is fixed, and planes run
+# side by side.
+_ARGO_CONFIG = {
+    "workflowDefaults": f"""{{spec: {{podSpecPatch: '{{"nodeName":"{NODE}"}}'}}}}""",
+    "metricsConfig": "{enabled: false}",
+    "telemetryConfig": "{enabled: false}",
+}
+# Argo looks at a workflow once in 10 s by default; here nobody wants to wait.
+_ARGO_ENV = {
+    "LEADER_ELECTION_DISABLE": "true",
+    "DEFAULT_REQUEUE_TIME": "1s",
+    "TASK_RESULT_TIMEOUT_DURATION": "5s",
+}
+
+
+def argo_programs() -> dict[str, Path]:
+    """Argo's controller and CLI.
+
+    Raises:
+        BinaryUnavailableError: this machine does not have them.
+    """
+    release = argo_release()
+    if release is None:
+        raise BinaryUnavailableError(
+            "Argo's programs are absent: set WFREPORT_ARGO_DIR to the folder with workflow-controller-*.xz, "
+            "argo-cli-and-server-*.xz and crds-*.tar.xz, or replay a recording instead"
+        )
+    return {"workflow-controller": release.controller, "argo": release.cli}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """Starts the further components of one plane and notes each in `components` before it starts."""
+
+    folder: Path
+    kubeconfig: Path
+    api: Api
+    pki: Pki
+    components: dict[str, Component]
+
+    def start_controller_manager(self, program: Path) -> None:
+        """Start kube-controller-manager."""
+        self._start(
+            "kube-controller-manager",
+            program,
+            f"--kubeconfig={self.kubeconfig}",
+            "--secure-port=0",
+            f"--root-ca-file={self.pki.ca}",
+            f"--service-account-private-key-file={self.pki.service_account_key}",
+            "--use-service-account-credentials=false",
+            "--leader-elect=false",
+            f"--controllers={_CONTROLLERS}",
+            # Deleting a namespace or collecting garbage should not wait for a rate limit.
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
+        )
+
+    def start_kwok(self, program: Path) -> None:
+        """Start kwok with our stages, and create its node."""
+        stages = self.folder / "stages.yaml"
+        stages.write_text("\n---\n".join(path.read_text() for path in sorted(STAGES_DIR.glob("*.yaml"))))
+        flags = [f"--kubeconfig={self.kubeconfig}", "--manage-all-nodes=true", f"--config={stages}"]
+        kwok = self._start("kwok", program, *flags)
+        self.api.post("/api/v1/nodes", _node())
+        wait_until(lambda: _ready(kwok, self.api), what=f"node {NODE} to be Ready")
+
+    def start_argo_controller(self, program: Path) -> None:
+        """Start the real workflow-controller, configured for a plane without scheduler and kubelet."""
+        self.api.post("/api/v1/namespaces", {"metadata": {"name": ARGO_NAMESPACE}})
+        config = {"metadata": {"name": "workflow-controller-configmap"}, "data": _ARGO_CONFIG}
+        self.api.post(f"/api/v1/namespaces/{ARGO_NAMESPACE}/configmaps", config)
+        flags = [*self._argo_scope(), f"--executor-image={EXECUTOR_IMAGE}"]
+        controller = self._start("workflow-controller", program, *flags, env=_ARGO_ENV)
+        wait_until(
+            lambda: _logged(controller, "Starting Workflow Controller"),
+            what="Argo's controller to follow workflows",
+        )
+
+    def start_argo_server(self, program: Path) -> str:
+        """Start Argo Server without TLS; returns its URL."""
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            (port,) = free_ports(1)
+            try:
+                self._start_argo_server_on(port, program)
+            except PortTakenError:
+                if attempt == _PORT_ATTEMPTS:
+                    raise
+            else:
+                return f"http://127.0.0.1:{port}"
+        raise AssertionError("the last attempt raises")
+
+    def _start_argo_server_on(self, port: int, program: Path) -> None:
+        modes = ["--auth-mode=server", "--auth-mode=client", "--secure=false", f"--port={port}"]
+        server = self._start("argo-server", program, "server", *modes, *self._argo_scope())
+        wait_until(lambda: _listens(server, port), what="Argo Server")
+
+    def _argo_scope(self) -> list[str]:
+        return [f"--kubeconfig={self.kubeconfig}", f"--namespace={ARGO_NAMESPACE}"]
+
+    def _start(self, name: str, program: Path, *flags: str, env: Mapping[str, str] | None = None) -> Component:
+        component = Component(name, [program, *flags], folder=self.folder, env=env)
+        self.components[name] = component
+        component.start()
+        return component
+
+
+def _logged(component: Component, text: str) -> bool:
+    component.ensure_running()
+    return text in component.log_path.read_text(errors="replace")
+
+
+def _node() -> Mapping[str, Json]:
+    return {
+        "metadata": {
+            "name": NODE,
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "labels": {"kubernetes.io/hostname": NODE, "kubernetes.io/os": "linux", "type": "kwok"},
+        }
+    }
+
+
+def _ready(kwok: Component, api: Api) -> bool:
+    kwok.ensure_running()
+    conditions = api.get(f"/api/v1/nodes/{NODE}").get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _listens(server: Component, port: int) -> bool:
+    server.ensure_running()
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

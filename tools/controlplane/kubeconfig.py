@@ -1,0 +1,60 @@
+"""Writes kubeconfigs."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from controlplane.errors import ControlPlaneError
+
+
+def write_kubeconfig(path: Path, *, server: str, ca: Path, user: str, token: str, namespace: str = "default") -> Path:
+    """Write a kubeconfig that carries the authority itself, so that the file can be moved; returns `path`."""
+    authority = base64.b64encode(ca.read_bytes()).decode()
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "local", "cluster": {"server": server, "certificate-authority-data": authority}}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "local", "context": {"cluster": "local", "user": user, "namespace": namespace}}],
+        "current-context": "local",
+    }
+    path.touch(mode=0o600)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to reach a server; `ca` is a file."""
+
+    server: str
+    token: str
+    ca: Path
+
+
+@contextmanager
+def read_kubeconfig(path: Path) -> Iterator[Access]:
+    """Read a kubeconfig as `write_kubeconfig` makes it; the authority's file lives as long as the block.
+
+    Raises:
+        ControlPlaneError: it is another kind of kubeconfig.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+        cluster, user = content["clusters"][0]["cluster"], content["users"][0]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"])
+        server, token = cluster["server"], user["token"]
+    except (OSError, KeyError, IndexError, TypeError, yaml.YAMLError) as error:
+        message = f"{path} is not a kubeconfig with a token and an authority, as `up` writes it ({error!r})"
+        raise ControlPlaneError(message) from error
+    with tempfile.NamedTemporaryFile(suffix=".crt") as ca:
+        ca.write(authority)
+        ca.flush()
+        yield Access(server, token, Path(ca.name))

@@ -1,0 +1,307 @@
+"""The control plane itself: etcd and kube-apiserver, and on request what plays the rest of a cluster."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import urllib3
+
+from controlplane import extras
+from controlplane.api import Api, Json
+from controlplane.binaries import binary, kubectl
+from controlplane.certs import Pki, create_pki
+from controlplane.component import Component
+from controlplane.crds import Flavour, default_crds, install_crds, wait_until_served
+from controlplane.errors import ApiError, ComponentDiedError, ControlPlaneError, PortTakenError
+from controlplane.kubeconfig import write_kubeconfig
+from controlplane.ports import free_ports
+from controlplane.waiting import wait_until
+
+ADMIN = "admin"
+ADMIN_GROUP = "system:masters"
+AUDIT_STAGE = "ResponseComplete"
+_START_ATTEMPTS = 4
+
+
+@dataclass(kw_only=True, slots=True)
+class ControlPlane:
+    """A Kubernetes control plane of this machine, as a context manager; several can run side by side.
+
+    Everything it starts ends with it: on leaving the block, on Ctrl-C, and when this process is killed.
+
+    Attributes:
+        controller_manager: run kube-controller-manager (garbage collection, namespaces, service accounts).
+        kwok: play the node `kwok-0` and its kubelet; a pod's outcome comes from its annotations (stages/).
+        argo: run the real Argo controller; brings the two above with it.
+        argo_server: run Argo Server as well, at `argo_server_url`.
+        workflow_crds: which CRDs stand for Argo's kinds.
+        users: further users of the token file, each with its groups; see `kubeconfig_for`.
+        audit_policy: an audit.k8s.io/v1 Policy; the requests are then in `audit_events()`.
+        apiserver_flags: further flags of kube-apiserver.
+        folder_root: where the plane's own temporary folder is made, by default the system's.
+    """
+
+    controller_manager: bool = False
+    kwok: bool = False
+    argo: bool = False
+    argo_server: bool = False
+    workflow_crds: Flavour = "auto"
+    users: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    audit_policy: Json = None
+    apiserver_flags: Sequence[str] = ()
+    folder_root: Path | None = None
+
+    folder: Path = field(init=False)
+    server: str = field(init=False, default="")
+    kubeconfig: Path = field(init=False)
+    api: Api = field(init=False)
+    argo_server_url: str = field(init=False, default="")
+    components: dict[str, Component] = field(init=False, default_factory=dict)
+    _pki: Pki = field(init=False)
+    _tokens: dict[str, str] = field(init=False, default_factory=dict)
+    _crds: list[Json] = field(init=False, default_factory=list)
+
+    def __enter__(self) -> ControlPlane:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> ControlPlane:
+        """Start everything and wait until it is usable.
+
+        Raises:
+            BinaryUnavailableError: a program could not be found or built.
+            ComponentDiedError: a component ended by itself; with the end of its log.
+        """
+        programs = self._programs()
+        self.folder = Path(tempfile.mkdtemp(prefix="wfreport-plane-", dir=self.folder_root))
+        try:
+            self._write_files()
+            self._start_api(programs)
+            self.install_crds(default_crds(self.workflow_crds))
+            self._start_extras(programs)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End every component and remove the folder with its data and logs; may be called twice."""
+        for component in reversed(self.components.values()):
+            component.stop()
+        self.components.clear()
+        if hasattr(self, "api"):
+            self.api.close()
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kubeconfig_for(
+        self, user: str | None = None, *, service_account: str | None = None, namespace: str = "default"
+    ) -> Path:
+        """A kubeconfig of one of `users`, or of `service_account` in `namespace` (by TokenRequest)."""
+        if service_account:
+            name, token = (
+                f"{namespace}-{service_account}",
+                self.service_account_token(namespace, service_account),
+            )
+        elif user in self._tokens:
+            name, token = user, self._tokens[user]
+        else:
+            raise ControlPlaneError(f"no user {user!r}: the plane was started with {sorted(self._tokens)}")
+        path = self.folder / f"{name}.kubeconfig"
+        return write_kubeconfig(path, server=self.server, ca=self._pki.ca, user=name, token=token, namespace=namespace)
+
+    def service_account_token(self, namespace: str, name: str) -> str:
+        """A token of an existing ServiceAccount, valid for a day."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        answer = self.api.post(path, {"spec": {"expirationSeconds": 86_400}})
+        return str(answer["status"]["token"])
+
+    def api_as(self, user: str) -> Api:
+        """A client for one of `users`."""
+        return self.api.as_user(self._tokens[user])
+
+    def kubectl(self, *arguments: str | Path, stdin: str | None = None, check: bool = True) -> str:
+        """Run kubectl as the admin; returns its stdout.
+
+        Raises:
+            ControlPlaneError: it failed (unless `check` is false); with its stderr.
+        """
+        command = [str(kubectl()), f"--kubeconfig={self.kubeconfig}", *map(str, arguments)]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            raise ControlPlaneError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+        return done.stdout
+
+    def create_namespace(self, name: str) -> str:
+        """Create a namespace; returns its name."""
+        self.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+        return name
+
+    def install_crds(self, crds: Iterable[Json]) -> None:
+        """Install further CRDs and wait until they are served."""
+        added = list(crds)
+        install_crds(self.api, added)
+        self._crds += added
+
+    def ensure_running(self) -> None:
+        """Raise if any component has ended by itself.
+
+        Raises:
+            ComponentDiedError: with the end of its log.
+        """
+        for component in self.components.values():
+            component.ensure_running()
+
+    def kill_apiserver(self) -> None:
+        """Take the API server away, connections and all; `restart_apiserver` brings it back with its data."""
+        self.components["kube-apiserver"].stop()
+
+    def restart_apiserver(self) -> None:
+        """End the API server, start it on the same port with the same data, and wait until it is ready."""
+        self.kill_apiserver()
+        self.components["kube-apiserver"].start()
+        self._wait_until_ready()
+        wait_until_served(self.api, self._crds)
+
+    def audit_events(self) -> list[Json]:
+        """The requests that `audit_policy` selected, in order, as audit.k8s.io/v1 Events."""
+        path = self.folder / "audit.log"
+        # The last line may be half written.
+        lines = path.read_text().split("\n")[:-1] if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def _programs(self) -> dict[str, Path]:
+        """Everything is found or built before anything runs: a build takes minutes."""
+        self.argo = self.argo or self.argo_server
+        self.controller_manager = self.controller_manager or self.argo
+        self.kwok = self.kwok or self.argo
+        wanted = ["etcd", "kube-apiserver"]
+        wanted += ["kube-controller-manager"] if self.controller_manager else []
+        wanted += ["kwok"] if self.kwok else []
+        return {name: binary(name) for name in wanted} | (extras.argo_programs() if self.argo else {})
+
+    def _write_files(self) -> None:
+        self._pki = create_pki(self.folder / "pki")
+        self._tokens = {user: secrets.token_hex(16) for user in (ADMIN, *self.users)}
+        groups = {ADMIN: [ADMIN_GROUP]} | dict(self.users)
+        lines = [f'{self._tokens[user]},{user},{user},"{",".join(groups[user])}"\n' for user in self._tokens]
+        tokens = self.folder / "tokens.csv"
+        tokens.touch(mode=0o600)
+        tokens.write_text("".join(lines))
+        if self.audit_policy:
+            (self.folder / "audit.json").write_text(json.dumps(self.audit_policy))
+
+    def _start_api(self, programs: Mapping[str, Path]) -> None:
+        for attempt in range(1, _START_ATTEMPTS + 1):
+            try:
+                self._start_on_ports(programs, *free_ports(3))
+            except PortTakenError:
+                for component in reversed(self.components.values()):
+                    component.stop()
+                shutil.rmtree(self.folder / "etcd", ignore_errors=True)
+                (self.folder / "kube-apiserver.log").unlink(missing_ok=True)
+                (self.folder / "etcd.log").unlink(missing_ok=True)
+                if attempt == _START_ATTEMPTS:
+                    raise
+            else:
+                return
+
+    def _start_on_ports(self, programs: Mapping[str, Path], client: int, peer: int, secure: int) -> None:
+        etcd = f"http://127.0.0.1:{client}"
+        self.server = f"https://127.0.0.1:{secure}"
+        self.api = Api(self.server, token=self._tokens[ADMIN], ca=self._pki.ca)
+        self._start("etcd", [programs["etcd"], *_etcd_flags(etcd, f"http://127.0.0.1:{peer}")])
+        self._start("kube-apiserver", [programs["kube-apiserver"], *self._apiserver_flags(etcd, secure)])
+        self._wait_until_ready()
+        self.kubeconfig = self.kubeconfig_for(ADMIN)
+
+    def _start_extras(self, programs: Mapping[str, Path]) -> None:
+        parts = extras.Extras(
+            folder=self.folder,
+            kubeconfig=self.kubeconfig,
+            api=self.api,
+            pki=self._pki,
+            components=self.components,
+        )
+        if self.controller_manager:
+            parts.start_controller_manager(programs["kube-controller-manager"])
+        if self.kwok:
+            parts.start_kwok(programs["kwok"])
+        if self.argo:
+            parts.start_argo_controller(programs["workflow-controller"])
+        if self.argo_server:
+            self.argo_server_url = parts.start_argo_server(programs["argo"])
+
+    def _start(self, name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
+        self.components[name] = Component(name, command, folder=self.folder, env=env)
+        self.components[name].start()
+
+    def _apiserver_flags(self, etcd: str, port: int) -> list[str]:
+        flags = [
+            f"--etcd-servers={etcd}",
+            # Its own: should the port ever lead to another plane's etcd, nothing there is touched.
+            f"--etcd-prefix=/{self.folder.name}",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={port}",
+            f"--tls-cert-file={self._pki.server_certificate}",
+            f"--tls-private-key-file={self._pki.server_key}",
+            "--cert-dir=pki",
+            "--token-auth-file=tokens.csv",
+            "--authorization-mode=RBAC",
+            f"--service-account-key-file={self._pki.service_account_public}",
+            f"--service-account-signing-key-file={self._pki.service_account_key}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            # Pods are played: none of them needs its account's token mounted.
+            "--disable-admission-plugins=ServiceAccount",
+            "--allow-privileged=true",
+            "--shutdown-delay-duration=0s",
+        ]
+        if self.audit_policy:
+            flags += [
+                "--audit-policy-file=audit.json",
+                "--audit-log-path=audit.log",
+                "--audit-log-mode=blocking",
+            ]
+        return [*flags, *self.apiserver_flags]
+
+    def _wait_until_ready(self) -> None:
+        wait_until(self._is_ready, what="kube-apiserver to be ready", timeout_seconds=120, interval_seconds=0.05)
+
+    def _is_ready(self) -> bool:
+        self.components["etcd"].ensure_running()
+        self.components["kube-apiserver"].ensure_running()
+        try:
+            # Not only /readyz: it may be true before the bootstrap roles and namespaces are there.
+            return self.api.get("/readyz") == "ok" and bool(self.api.get("/api/v1/namespaces/default"))
+        except (ApiError, urllib3.exceptions.HTTPError):
+            return False
+
+
+def _etcd_flags(client: str, peer: str) -> list[str]:
+    return [
+        "--data-dir=etcd",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",
+        "--quota-backend-bytes=8589934592",
+        "--log-level=warn",
+    ]
+
+
+__all__ = ["ADMIN", "AUDIT_STAGE", "ComponentDiedError", "ControlPlane"]

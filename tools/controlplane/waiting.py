@@ -1,0 +1,29 @@
+"""Polling with a deadline, for what has no event to wait on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from controlplane.errors import DeadlineError
+
+
+def wait_until(
+    check: Callable[[], bool],
+    *,
+    what: str,
+    timeout_seconds: float = 60,
+    interval_seconds: float = 0.1,
+) -> None:
+    """Return as soon as `check()` is true.
+
+    Raises:
+        DeadlineError: it was not true within `timeout_seconds`.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    pause = threading.Event()
+    while not check():
+        if time.monotonic() > deadline:
+            raise DeadlineError(f"after {timeout_seconds:.0f} s still waiting for {what}")
+        pause.wait(interval_seconds)
