@@ -1,0 +1,201 @@
+"""`kubectl apply -k` is accepted by a real API server and gives the operator what it needs, and no more."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controlplane import Api, ApiError, ControlPlane
+
+ROOT = Path(__file__).resolve().parents[2]
+OVERLAYS = ROOT / "manifests" / "overlays"
+SYSTEM = "wfreport-system"
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
+REPORTS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/workflowreports"
+FORBIDDEN = 403
+
+Right = tuple[str, str, str]
+
+REPORTING: set[Right] = {
+    *(("argoproj.io", "workflows", verb) for verb in ("get", "list", "watch")),
+    *(("", "pods", verb) for verb in ("get", "list", "watch")),
+    *(("", "events", verb) for verb in ("get", "list", "create", "patch")),
+    *(("wfreport.dev", "workflowreports", verb) for verb in ("get", "list", "watch", "create", "delete")),
+    *(("wfreport.dev", "workflowreports/status", verb) for verb in ("get", "patch")),
+}
+LOGS: set[Right] = {("", "pods/log", "get")}
+
+
+@pytest.fixture(scope="module")
+def operator(plane: ControlPlane) -> Api:
+    """Whatever the installed operator may do: a client with the token of its ServiceAccount."""
+    plane.kubectl("apply", "--server-side", "-k", OVERLAYS / "default")
+    return plane.api.as_user(plane.service_account_token(SYSTEM, "wfreport"))
+
+
+@pytest.fixture
+def tenant(plane: ControlPlane, namespace: str, tmp_path: Path) -> Api:
+    """The same for the namespaced install, in `namespace`."""
+    overlay = {
+        "namespace": namespace,
+        "resources": [os.path.relpath(OVERLAYS / "namespaced", tmp_path.resolve())],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    plane.kubectl("apply", "--server-side", "-k", tmp_path)
+    return plane.api.as_user(plane.service_account_token(namespace, "wfreport"))
+
+
+def rights(api: Api, namespace: str) -> set[Right]:
+    """All that `api` may do in `namespace`, without what every authenticated user may."""
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    answer = api.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body)
+    return {
+        (group, resource, verb)
+        for rule in answer["status"]["resourceRules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if group not in {"authorization.k8s.io", "authentication.k8s.io"}
+    }
+
+
+def is_allowed(api: Api, verb: str, resource: str, *, namespace: str = "", group: str = "") -> bool:
+    attributes = {"verb": verb, "resource": resource, "namespace": namespace, "group": group}
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    return bool(api.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)["status"]["allowed"])
+
+
+def status_of(api: Api, method: str, path: str, body: Any = None, **options: Any) -> int:
+    try:
+        api.call(method, path, body, **options)
+    except ApiError as error:
+        return int(error.status)
+    return 200
+
+
+def a_workflow(name: str) -> dict[str, Any]:
+    spec = {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "busybox"}}]}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def a_report(name: str) -> dict[str, Any]:
+    head = {"apiVersion": "wfreport.dev/v1alpha1", "kind": "WorkflowReport", "metadata": {"name": name}}
+    return head | {"spec": {"workflowRef": {"name": "etl"}}}
+
+
+@pytest.mark.cluster
+def test_the_default_install_has_the_rights_to_report_and_to_read_logs_only(operator: Api, namespace: str) -> None:
+    assert rights(operator, namespace) == REPORTING | LOGS
+
+
+@pytest.mark.cluster
+def test_those_rights_hold_in_all_namespaces(operator: Api) -> None:
+    assert is_allowed(operator, "list", "workflows", group="argoproj.io")
+    assert is_allowed(operator, "watch", "pods")
+    assert not is_allowed(operator, "list", "secrets")
+    assert not is_allowed(operator, "list", "customresourcedefinitions", group="apiextensions.k8s.io")
+
+
+@pytest.mark.cluster
+def test_the_operator_reads_workflows_and_pods(plane: ControlPlane, operator: Api, namespace: str) -> None:
+    plane.api.post(WORKFLOWS.format(namespace), a_workflow("etl"))
+    assert operator.get(f"{WORKFLOWS.format(namespace)}/etl")["metadata"]["name"] == "etl"
+    assert operator.get("/api/v1/pods", limit=1)["kind"] == "PodList"
+
+
+@pytest.mark.cluster
+def test_the_operator_creates_a_report_and_writes_its_status(operator: Api, namespace: str) -> None:
+    operator.post(REPORTS.format(namespace), a_report("etl"))
+    body = {key: value for key, value in a_report("etl").items() if key != "spec"} | {"status": {"summary": "ok"}}
+    written = operator.apply(f"{REPORTS.format(namespace)}/etl/status", body, manager="wfreport", force=False)
+    assert written["status"] == {"summary": "ok"}
+
+
+@pytest.mark.cluster
+def test_the_operator_cannot_write_the_spec_of_a_report(operator: Api, namespace: str) -> None:
+    operator.post(REPORTS.format(namespace), a_report("etl"))
+    path = f"{REPORTS.format(namespace)}/etl"
+    merge = {"content_type": "application/merge-patch+json"}
+    assert status_of(operator, "PATCH", path, {"spec": {"pinned": True}}, **merge) == FORBIDDEN
+    assert status_of(operator, "PUT", path, operator.get(path)) == FORBIDDEN
+
+
+@pytest.mark.cluster
+def test_the_operator_cannot_change_a_workflow(plane: ControlPlane, operator: Api, namespace: str) -> None:
+    created = plane.api.post(WORKFLOWS.format(namespace), a_workflow("etl"))
+    path = f"{WORKFLOWS.format(namespace)}/etl"
+    stop = {"spec": {"shutdown": "Stop"}}
+    assert status_of(operator, "POST", WORKFLOWS.format(namespace), a_workflow("other")) == FORBIDDEN
+    assert status_of(operator, "PATCH", path, stop, content_type="application/merge-patch+json") == FORBIDDEN
+    assert status_of(operator, "PUT", path, created) == FORBIDDEN
+    assert status_of(operator, "DELETE", path) == FORBIDDEN
+    assert plane.api.get(path) == created
+
+
+@pytest.mark.cluster
+def test_the_operator_cannot_touch_pods_or_read_secrets(operator: Api, namespace: str) -> None:
+    pod = f"/api/v1/namespaces/{namespace}/pods/etl-main-1"
+    assert status_of(operator, "DELETE", pod) == FORBIDDEN
+    assert status_of(operator, "PATCH", pod, {}, content_type="application/merge-patch+json") == FORBIDDEN
+    assert status_of(operator, "GET", f"/api/v1/namespaces/{namespace}/secrets") == FORBIDDEN
+
+
+@pytest.mark.cluster
+def test_the_namespaced_install_has_the_same_rights_in_its_namespace_and_none_elsewhere(
+    tenant: Api, namespace: str
+) -> None:
+    assert rights(tenant, namespace) == REPORTING | LOGS
+    assert rights(tenant, "default") == set()
+    assert not is_allowed(tenant, "list", "workflows", group="argoproj.io")
+
+
+@pytest.mark.cluster
+def test_the_namespaced_install_creates_nothing_outside_of_its_namespace(plane: ControlPlane) -> None:
+    objects = list(yaml.safe_load_all(plane.kubectl("kustomize", OVERLAYS / "namespaced")))
+    assert {found["metadata"].get("namespace") for found in objects} == {"argo"}
+    (binding,) = [found for found in objects if found["kind"] == "RoleBinding"]
+    assert binding["subjects"][0]["namespace"] == "argo"
+
+
+@pytest.mark.cluster
+def test_the_base_cannot_read_logs(plane: ControlPlane) -> None:
+    base = plane.kubectl("kustomize", ROOT / "manifests" / "base")
+    assert "pods/log" not in base
+    assert "pods/log" in plane.kubectl("kustomize", OVERLAYS / "default")
+
+
+@pytest.mark.cluster
+@pytest.mark.usefixtures("operator")
+def test_the_pod_is_admitted_where_pods_are_restricted(plane: ControlPlane) -> None:
+    deployment = plane.api.get(f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/wfreport")
+    template = deployment["spec"]["template"]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial"}, "spec": template["spec"]}
+    path = f"/api/v1/namespaces/{SYSTEM}/pods"
+    assert plane.api.post(path, pod, dryRun="All")["metadata"]["name"] == "trial"
+    pod["spec"]["securityContext"] = {}
+    with pytest.raises(ApiError, match="violates PodSecurity"):
+        plane.api.post(path, pod, dryRun="All")
+
+
+@pytest.mark.cluster
+def test_the_image_is_of_this_version(plane: ControlPlane) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"image: wfreport:{version}\n" in plane.kubectl("kustomize", OVERLAYS / "default")
