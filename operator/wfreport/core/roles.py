@@ -20,6 +20,7 @@ STOPPED_MESSAGE = re.compile(r"^(workflow shutdown with strategy|Stopped with st
 _KILLED_MESSAGE = re.compile(r"^(?:[a-z0-9-]+: )?Error \(exit code (?:137|143)\)")
 _FAIL_FAST_MESSAGE = "template has failed or errored children and failFast enabled"
 _OTHER_CONTAINER_FAILED = re.compile(r": container \S+ failed$")
+_END_CHARACTERS = 512
 _TASK_END = re.compile(r"[.\[(]")
 
 
@@ -65,7 +66,7 @@ def _role(node: Node, workflow: Workflow, tree: Tree) -> Role:
     if _is_tolerated(node, around, workflow, tree):
         return Role.TOLERATED
     if node.message == _FAIL_FAST_MESSAGE or (
-        node.type == NodeType.CONTAINER and _OTHER_CONTAINER_FAILED.search(node.message)
+        node.type == NodeType.CONTAINER and _OTHER_CONTAINER_FAILED.search(node.message[-_END_CHARACTERS:])
     ):
         return Role.VICTIM
     return Role.ROOT_CAUSE

@@ -10,6 +10,9 @@ from wfreport.core.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.model import PodEvidence
 
 
+_READ_CHARACTERS = 4096
+
+
 @dataclass(frozen=True)
 class Symptom:
     """All that a rule may look at.
@@ -32,8 +35,8 @@ class Symptom:
 
     @cached_property
     def message(self) -> str:
-        """The message without its wrappers."""
-        return unwrap(self.text)
+        """The message without its wrappers, as far as a rule needs to read it: users write megabytes into messages."""
+        return unwrap(self.text[:_READ_CHARACTERS])
 
     @cached_property
     def ending(self) -> ExitMessage | None:

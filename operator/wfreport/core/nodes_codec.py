@@ -1,0 +1,93 @@
+"""``status.compressedNodes``: base64 of gzip, zstd or brotli of the JSON of the nodes.
+
+Source: ``util/file/fileutil.go``, Argo v4.1.2; gzip is all there is before 4.1. Argo keeps a Workflow below
+``MAX_WORKFLOW_SIZE`` (1 MiB), yet a megabyte of crafted input can unpack to gigabytes: everything is unpacked in
+steps and refused at a limit.
+"""
+
+import binascii
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import brotli  # type: ignore[import-untyped]
+import zstandard
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Of unpacked JSON: some twenty times what the largest real Workflows have."""
+
+MAX_OBJECTS: Final = 1_000_000
+"""JSON objects in it. A node has a handful; ``{"a":{},…`` would make 64 MiB into gigabytes of empty nodes."""
+
+_STEP_BYTES: Final = 1024 * 1024
+_ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+class UnreadableNodes(ValueError):  # noqa: N818 - a state of the object, in its own words
+    """The compressed nodes cannot be unpacked; the text says why."""
+
+
+def unpack_nodes(text: str) -> bytes:
+    """The JSON in a ``compressedNodes``.
+
+    Raises:
+        UnreadableNodes: it is not base64, damaged, compressed in no known way, or unpacks to too much.
+    """
+    try:
+        packed = binascii.a2b_base64("".join(text.split()), strict_mode=True)
+    except ValueError as error:
+        raise UnreadableNodes(f"not base64: {error}") from error
+    unpacked = bytearray()
+    for part in _unpack(packed):
+        unpacked += part
+        if len(unpacked) > MAX_BYTES:
+            raise UnreadableNodes(f"more than {MAX_BYTES:,} bytes when unpacked")
+    if unpacked.count(b"{") > MAX_OBJECTS:
+        raise UnreadableNodes(f"more than {MAX_OBJECTS:,} JSON objects when unpacked")
+    return bytes(unpacked)
+
+
+def _unpack(packed: bytes) -> Iterator[bytes]:
+    codec, parts = _codec(packed)
+    try:
+        yield from parts(packed)
+    except (zlib.error, zstandard.ZstdError, brotli.error) as error:
+        raise UnreadableNodes(f"damaged {codec}: {error}") from error
+
+
+def _codec(packed: bytes) -> tuple[str, Callable[[bytes], Iterator[bytes]]]:
+    if packed.startswith(_ZSTD_MAGIC):
+        return "zstd", _unzstd
+    if packed.startswith(_GZIP_MAGIC):
+        return "gzip", _gunzip
+    return "brotli", _unbrotli  # it has no magic bytes
+
+
+def _gunzip(packed: bytes) -> Iterator[bytes]:
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    rest = packed
+    while not stream.eof:
+        part = stream.decompress(rest, _STEP_BYTES)
+        rest = stream.unconsumed_tail
+        if not part and not rest and not stream.eof:
+            raise UnreadableNodes("damaged gzip: it ends too early")
+        yield part
+
+
+def _unzstd(packed: bytes) -> Iterator[bytes]:
+    with zstandard.ZstdDecompressor(max_window_size=MAX_BYTES).stream_reader(io.BytesIO(packed)) as stream:
+        while part := stream.read(_STEP_BYTES):
+            yield part
+
+
+def _unbrotli(packed: bytes) -> Iterator[bytes]:
+    stream = brotli.Decompressor()
+    rest = packed
+    while not stream.is_finished():
+        part = stream.process(rest, output_buffer_limit=_STEP_BYTES)
+        rest = b""
+        if not part and stream.can_accept_more_data() and not stream.is_finished():
+            raise UnreadableNodes("damaged brotli: it ends too early")
+        yield part

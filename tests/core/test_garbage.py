@@ -1,0 +1,104 @@
+"""Whatever stands in a Workflow, there is a report, within its size, and it says what was wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders import a_node, a_report, a_snapshot
+from recordings import recordings
+from wfreport.api.argo import NodeType, Phase
+from wfreport.api.report import ReportStatus
+from wfreport.core.size import size_bytes
+from wfreport.core.wire import decode_workflow
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+BASES = [case.final["workflow"] for case in recordings() if not case.name.startswith("large-")]
+
+
+def paths(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """All places in a JSON value."""
+    found = [prefix]
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        found += paths(inner, (*prefix, key))
+    return found
+
+
+def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    """The value with something else at one place."""
+    if not path:
+        return new
+    copied = dict(value) if isinstance(value, dict) else list(value)
+    copied[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copied
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_anything_anywhere_in_status_still_gives_a_valid_report(data: st.DataObject) -> None:
+    workflow = data.draw(st.sampled_from(BASES))
+    places = [path for path in paths(workflow) if path and path[0] in ("status", "spec")]
+    for _ in range(data.draw(st.integers(1, 4))):
+        path = data.draw(st.sampled_from(places))
+        if _exists(workflow, path):
+            workflow = replaced(workflow, path, data.draw(json_values))
+    report = a_report(decode_workflow(workflow))
+    assert ReportStatus.model_validate(report.dump()) == report
+    assert size_bytes(report) <= 256 * 1024
+
+
+def _exists(value: Any, path: tuple[Any, ...]) -> bool:
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
+node_names = st.sampled_from(["wf", "wf.a", "wf.a(0)", "wf.a(1)", "wf.b[0]", "wf.b[0].c", "wf.onExit", "wf.a(0).x", ""])
+
+
+@st.composite
+def wild_nodes(draw: st.DrawFn) -> list[Any]:
+    """Nodes whose children may be missing, doubled, themselves or in a circle."""
+    names = draw(st.lists(node_names, unique=True, max_size=9))
+    return [
+        a_node(
+            name,
+            draw(st.sampled_from([*Phase, "Odd", ""])),
+            draw(st.sampled_from([*NodeType, "Novel"])),
+            message=draw(st.sampled_from(["", "pod deleted", "main: OOMKilled (exit code 137)", "x" * 5000])),
+            children=draw(st.lists(node_names, max_size=4)),
+            exit_code=draw(st.sampled_from([None, "0", "1", "137", "many", "٣"])),
+            start=draw(st.integers(0, 5)),
+            end=draw(st.sampled_from([None, 0, 9])),
+            hooked=draw(st.booleans()),
+        )
+        for name in names
+    ]
+
+
+@settings(max_examples=400)
+@given(nodes=wild_nodes(), phase=st.sampled_from([*Phase, "Odd", ""]))
+def test_cycles_and_missing_children_do_no_harm(nodes: list[Any], phase: str) -> None:
+    report = a_report(a_snapshot(*nodes, phase=phase))
+    assert report.counts is not None
+    assert report.counts.total == len(nodes)
+    assert a_report(a_snapshot(*reversed(nodes), phase=phase)).failure_class == report.failure_class
+    if phase in (Phase.FAILED, Phase.ERROR):
+        assert report.failures, "a failed run always has a cause"
+
+
+def test_a_megabyte_of_message_is_cut_and_said() -> None:
+    report = a_report(a_snapshot(a_node("wf", Phase.FAILED, message="x" * 1_000_000), message="y" * 1_000_000))
+    assert report.failures is not None
+    assert (report.failures[0].message or "").endswith("characters)")
+    assert size_bytes(report) < 10_000
