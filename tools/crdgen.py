@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel
 
 from wfreport.api import names
-from wfreport.api.report import TEXT, ReportSpec, ReportStatus, WorkflowReport
+from wfreport.api.report import SHORT, TEXT, ReportSpec, ReportStatus, WorkflowReport
 
 Schema = dict[str, Any]
 
@@ -29,6 +29,8 @@ HEADER: Final = """\
 """
 
 DRIFT_LINES: Final = 40
+
+CONDITION_STATUSES: Final = ["True", "False", "Unknown"]
 
 MAP_ENTRIES: Final = 64
 """Bound of a map for which the model states none."""
@@ -51,7 +53,7 @@ COLUMNS: Final = (
     ("Phase", "string", ".status.observedWorkflow.phase", "The Workflow's phase."),
     ("Class", "string", ".status.failureClass", "What kind of failure it was."),
     ("Step", "string", ".status.failures[0].displayName", "The step that failed first."),
-    ("Duration", "integer", ".status.timing.durationSeconds", "Seconds from the run's start to its end."),
+    ("Duration", "string", ".status.timing.duration", "From the run's start to its end."),
     ("Attempts", "integer", ".status.remediation.attempts", "Resubmissions in this chain so far."),
     ("Age", "date", ".metadata.creationTimestamp", "Since when this report exists."),
 )
@@ -158,6 +160,21 @@ def _is_unbounded(schema: Schema) -> bool:
     return schema.get("type") == "string" and not schema.keys() & {"maxLength", "format", "enum"}
 
 
+def _open_vocabularies(schema: Schema) -> None:
+    """Turn the enums of the status into bounded texts.
+
+    They may grow, and a new operator under an old CRD must not be refused; users write none of them.
+    """
+    if "enum" in schema and schema["enum"] != CONDITION_STATUSES:
+        values = ", ".join(schema.pop("enum"))
+        schema["maxLength"] = SHORT
+        schema["description"] = f"{schema['description']} One of {values}; more may come."
+    inner = [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    for part in inner:
+        if isinstance(part, dict):
+            _open_vocabularies(part)
+
+
 def report_schema() -> Schema:
     """The schema of WorkflowReport, with what only Kubernetes knows of: defaults, merge types, rules."""
     spec = structural_schema(ReportSpec)
@@ -167,6 +184,7 @@ def report_schema() -> Schema:
         "x-kubernetes-validations": [dict(IMMUTABLE_REF)],
     }
     status = structural_schema(ReportStatus)
+    _open_vocabularies(status)
     _set_merge_types(status)
     return {
         "description": _one_line(WorkflowReport.__doc__ or ""),

@@ -6,7 +6,7 @@ plain strings, because newer versions add more and an unknown one is a value, no
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -63,6 +63,10 @@ FAILED_PHASES: Final = frozenset({Phase.FAILED, Phase.ERROR})
 COMPLETED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR})
 
 
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone: Kubernetes writes no other, and one without could not be compared."""
+
+
 class Struct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False, omit_defaults=True):
     """A frozen value decoded from JSON; fields that are not named are skipped without building objects."""
 
@@ -82,8 +86,8 @@ class Metadata(Struct, frozen=True):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: Instant | None = None
+    deletion_timestamp: Instant | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: list[OwnerReference] = []
@@ -166,8 +170,8 @@ class Node(Struct, frozen=True):
     template_ref: TemplateRef | None = None
     template_scope: str = ""
     boundary_id: str = msgspec.field(default="", name="boundaryID")
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    started_at: Instant | None = None
+    finished_at: Instant | None = None
     progress: str = ""
     children: list[str] = []
     outbound_nodes: list[str] = []
@@ -280,8 +284,8 @@ class WorkflowStatus(Struct, frozen=True):
 
     phase: str = ""
     message: str = ""
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    started_at: Instant | None = None
+    finished_at: Instant | None = None
     progress: str = ""
     nodes: dict[str, Node] | None = None
     compressed_nodes: str = ""

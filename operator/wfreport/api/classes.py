@@ -28,6 +28,11 @@ class FailureClass(StrEnum):
     CANCELLED = "Cancelled"
     UNKNOWN = "Unknown"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "FailureClass":  # noqa: ARG003 - enum's own signature
+        """A class that a newer operator wrote: unknown, and no reason to lose the report's evidence."""
+        return cls.UNKNOWN
+
 
 class Owner(StrEnum):
     """Who can do something about it."""

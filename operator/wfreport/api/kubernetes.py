@@ -1,10 +1,8 @@
 """The read-model of the core Kubernetes objects that hold evidence: pods and Events (``k8s.io/api/core/v1``)."""
 
-from datetime import datetime
-
 import msgspec
 
-from wfreport.api.argo import Container, Metadata, Struct
+from wfreport.api.argo import Container, Instant, Metadata, Struct
 
 
 class StateWaiting(Struct, frozen=True):
@@ -21,8 +19,8 @@ class StateTerminated(Struct, frozen=True):
     signal: int | None = None
     reason: str = ""
     message: str = ""
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    started_at: Instant | None = None
+    finished_at: Instant | None = None
 
 
 class ContainerState(Struct, frozen=True):
@@ -64,7 +62,7 @@ class PodStatus(Struct, frozen=True):
     phase: str = ""
     reason: str = ""
     message: str = ""
-    start_time: datetime | None = None
+    start_time: Instant | None = None
     conditions: list[PodCondition] = []
     container_statuses: list[ContainerStatus] = []
     init_container_statuses: list[ContainerStatus] = []
@@ -91,7 +89,7 @@ class EventSeries(Struct, frozen=True):
     """``series`` of an Event of the newer kind."""
 
     count: int = 0
-    last_observed_time: datetime | None = None
+    last_observed_time: Instant | None = None
 
 
 class Event(Struct, frozen=True):
@@ -103,9 +101,9 @@ class Event(Struct, frozen=True):
     reason: str = ""
     message: str = ""
     count: int | None = None
-    first_timestamp: datetime | None = None
-    last_timestamp: datetime | None = None
-    event_time: datetime | None = None
+    first_timestamp: Instant | None = None
+    last_timestamp: Instant | None = None
+    event_time: Instant | None = None
     series: EventSeries | None = None
 
 

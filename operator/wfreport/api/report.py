@@ -7,7 +7,7 @@ atomic: keyed lists cost
 160 KB of managedFields per 1,000 entries.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -21,12 +21,29 @@ SHORT, LINE, TEXT, LOG = 63, 253, 1024, 16_384
 
 
 def rfc3339(value: datetime) -> str:
-    """Render an aware UTC time the way Kubernetes does, to the second."""
-    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Render an aware time the way Kubernetes does: UTC, to the second."""
+    try:
+        utc = value.astimezone(UTC)
+    except OverflowError:  # a zone on the first or the last day there is
+        utc = value.replace(tzinfo=UTC)
+    return utc.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def is_same_time(one: datetime | None, other: datetime | None) -> bool:
+    """Whether two times are the same to the second, which is as far as they are kept."""
+    if one is None or other is None:
+        return one is other
+    return rfc3339(one) == rfc3339(other)
 
 
 Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 """An instant, UTC, to the second."""
+
+Quantity = Annotated[str, Field(max_length=SHORT)]
+LabelKey = Annotated[str, Field(max_length=317)]
+"""A label key: a DNS name of 253 characters, a slash, and 63 more."""
+
+Name = Annotated[str, Field(max_length=LINE)]
 
 
 class Model(BaseModel):
@@ -126,6 +143,7 @@ class Timing(Model):
     """Where the time went. Written when the run has ended; while it runs the times in observedWorkflow say it."""
 
     duration_seconds: int | None = Field(None, description="From the run's start to its end.", ge=0)
+    duration: str | None = Field(None, description="The same for people: 31m3s.", max_length=SHORT)
     queued_seconds: int | None = Field(None, description="From the Workflow's creation to the run's start.", ge=0)
     gap_seconds: int | None = Field(None, description="Time on the critical path in which no step of it ran.", ge=0)
 
@@ -142,8 +160,8 @@ class CriticalStep(Model):
 class Resources(Model):
     """Requests and limits of a container, as written."""
 
-    requests: dict[str, str] | None = Field(None, description="Requests by resource.")
-    limits: dict[str, str] | None = Field(None, description="Limits by resource.")
+    requests: dict[str, Quantity] | None = Field(None, description="Requests by resource.", max_length=32)
+    limits: dict[str, Quantity] | None = Field(None, description="Limits by resource.", max_length=32)
 
 
 class PreviousAttempt(Model):
@@ -210,7 +228,7 @@ class Failure(Model):
     resources: Resources | None = Field(None, description="Requests and limits of the container.")
     events: list[EventSummary] | None = Field(None, description="Events of its pod, newest last.", max_length=20)
     log_tail: LogTail | None = Field(None, description="The end of its log.")
-    labelled: list[str] | None = Field(
+    labelled: list[LabelKey] | None = Field(
         None, description="Labels that a RemediationPolicy put on its pod.", max_length=32
     )
 
@@ -296,8 +314,10 @@ class RunRemediation(Model):
 
     attempts: int = Field(0, description="Resubmissions in this chain so far.", ge=0)
     root_uid: str | None = Field(None, description="uid of the chain's first Workflow.", max_length=SHORT)
-    chain: list[str] | None = Field(None, description="Names of the chain's Workflows, first to last.", max_length=64)
-    last: dict[str, str] | None = Field(None, description="The last act: remediationRef, action, outcome.")
+    chain: list[Name] | None = Field(None, description="Names of the chain's Workflows, first to last.", max_length=64)
+    last: dict[str, Name] | None = Field(
+        None, description="The last act: remediationRef, action, outcome.", max_length=8
+    )
 
 
 class EarlierRun(Model):
@@ -356,6 +376,7 @@ class ReportStatus(Model):
     resources: dict[str, int] | None = Field(
         None,
         description="Argo's resourcesDuration: requests x time, not usage. cpuSeconds, memoryMiBSeconds, …",
+        max_length=32,
     )
     remediation: RunRemediation | None = Field(None, description="What was done about it.")
     runs: list[EarlierRun] | None = Field(

@@ -11,20 +11,20 @@ from wfreport.api import argo
 from wfreport.api.argo import Node
 from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.kubernetes import Event
-from wfreport.api.report import EventSummary, Failure, LogTail, PreviousAttempt, Resources
+from wfreport.api.report import LINE, SHORT, EventSummary, Failure, LogTail, PreviousAttempt, Resources, is_same_time
 from wfreport.core.bounds import tail
 from wfreport.core.classify import classify_failure
 from wfreport.core.fingerprint import fingerprint
 from wfreport.core.messages import exit_code, parse_exit, unwrap
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot, Verdict
 from wfreport.core.podnames import pod_name
-from wfreport.core.prose import Prose
+from wfreport.core.prose import Prose, clip
 from wfreport.core.roles import FailedLeaf, is_stopped
 from wfreport.core.symptom import Symptom
 from wfreport.core.tree import Tree
 
 MAX_FAILURES = 500
-_MAX_EVENTS, _MAX_ATTEMPTS = 20, 32
+_MAX_EVENTS, _MAX_ATTEMPTS, _MAX_RESOURCES = 20, 32, 32
 _KILLED_CODES = (137, 143)
 _ROUTINE_EVENTS = frozenset({"Scheduled", "Pulled", "Created", "Started"})
 
@@ -58,13 +58,15 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     log_tail = _log_tail(verdict, captured, context) or (kept.log_tail if kept else None)
     host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
     return Failure(
-        node_id=node.id,
+        node_id=clip(node.id),
         display_name=context.prose.line(node.display_name or node.name or node.id),
-        template_name=template_name(node) or None,
-        pod_name=expected_pod if host or captured or (kept and kept.pod_uid) else None,
-        pod_uid=captured.pod.metadata.uid if captured and captured.pod else (kept.pod_uid if kept else None),
-        container=verdict.container,
-        host_node_name=host or (captured.pod.spec.node_name if captured and captured.pod else "") or None,
+        template_name=clip(template_name(node)),
+        pod_name=clip(expected_pod) if host or captured or (kept and kept.pod_uid) else None,
+        pod_uid=clip(captured.pod.metadata.uid, SHORT)
+        if captured and captured.pod
+        else (kept.pod_uid if kept else None),
+        container=clip(verdict.container),
+        host_node_name=clip(host or (captured.pod.spec.node_name if captured and captured.pod else "")),
         role=leaf.role,
         failure_class=verdict.failure_class,
         owner=verdict.owner,
@@ -73,7 +75,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         evidence=verdict.evidence,
         exit_code=symptom.exit_code,
         signal=verdict.signal,
-        reason=verdict.reason,
+        reason=clip(verdict.reason),
         message=message,
         fingerprint=_fingerprint(node, verdict, symptom, log_tail, context),
         started_at=node.started_at,
@@ -140,7 +142,7 @@ def _outlived_deadline(node: Node, workflow: argo.Workflow) -> bool:
 def _kept(node: Node, context: FailureContext) -> Failure | None:
     """What the stored report has of the same execution of this node."""
     stored = context.stored.get(node.id)
-    return stored if stored is not None and stored.started_at == node.started_at else None
+    return stored if stored is not None and is_same_time(stored.started_at, node.started_at) else None
 
 
 def _verdict(symptom: Symptom, kept: Failure | None) -> Verdict:
@@ -182,7 +184,7 @@ def _previous(node: Node, context: FailureContext) -> PreviousAttempt:
     if verdict is not None:
         resources = _pod_resources(verdict, evidence) or _template_resources(verdict, node, context)
     return PreviousAttempt(
-        pod_name=name if node.host_node_name else None,
+        pod_name=clip(name) if node.host_node_name else None,
         failure_class=verdict.failure_class if verdict else None,
         exit_code=symptom.exit_code,
         memory_limit=(resources.limits or {}).get("memory") if resources else None,
@@ -204,9 +206,12 @@ def _resources_of(verdict: Verdict, containers: list[argo.Container]) -> Resourc
     found = next((c for c in containers if (c.name or "main") == wanted), None)
     if found is None or found.resources is None:
         return None
-    requests = {key: str(value) for key, value in found.resources.requests.items()}
-    limits = {key: str(value) for key, value in found.resources.limits.items()}
+    requests, limits = _quantities(found.resources.requests), _quantities(found.resources.limits)
     return Resources(requests=requests or None, limits=limits or None) if requests or limits else None
+
+
+def _quantities(raw: Mapping[str, str | int | float]) -> dict[str, str]:
+    return {key[:LINE]: str(value)[:SHORT] for key, value in list(raw.items())[:_MAX_RESOURCES]}
 
 
 def _pod_containers(evidence: PodEvidence | None) -> list[argo.Container]:

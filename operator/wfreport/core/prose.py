@@ -5,6 +5,11 @@ from wfreport.core.bounds import cut
 from wfreport.core.redact import Redactor
 
 
+def clip(identifier: str | None, limit: int = LINE) -> str | None:
+    """An identifier that fits its field; None for an empty one. One that is longer is garbage, kept as such."""
+    return identifier[:limit] if identifier else None
+
+
 class Prose:
     """Makes text fit for a report."""
 

@@ -14,6 +14,7 @@ from wfreport.api.argo import COMPLETED_PHASES, Phase, Workflow
 from wfreport.api.classes import FailureClass
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import (
+    SHORT,
     TEXT,
     Condition,
     EarlierRun,
@@ -22,13 +23,14 @@ from wfreport.api.report import (
     ReportSpec,
     ReportStatus,
     WorkflowRef,
+    is_same_time,
 )
 from wfreport.core.bounds import cut
 from wfreport.core.conditions import EPOCH, condition, judge, leading_class
 from wfreport.core.counts import count_nodes, critical_path, is_completed, time_run
 from wfreport.core.failures import MAX_FAILURES, FailureContext, describe_failure
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot
-from wfreport.core.prose import Prose
+from wfreport.core.prose import Prose, clip
 from wfreport.core.redact import Redactor
 from wfreport.core.roles import assign_roles
 from wfreport.core.size import fit
@@ -140,14 +142,14 @@ def _changed_at(workflow: Workflow) -> datetime | None:
 def _observed(workflow: Workflow, prose: Prose) -> ObservedWorkflow:
     status, completed = workflow.status, is_completed(workflow.status)
     return ObservedWorkflow(
-        uid=workflow.metadata.uid or None,
-        resource_version=(workflow.metadata.resource_version or None) if completed else None,
-        phase=status.phase[:63] or None,
+        uid=clip(workflow.metadata.uid, SHORT),
+        resource_version=clip(workflow.metadata.resource_version, SHORT) if completed else None,
+        phase=clip(status.phase, SHORT),
         code=CODES.get(status.phase, -1),
         message=prose.text(status.message),
         started_at=status.started_at,
         finished_at=status.finished_at if completed else None,
-        progress=status.progress[:63] or None,
+        progress=clip(status.progress, SHORT),
     )
 
 
@@ -157,7 +159,8 @@ def is_new_run(stored: ReportStatus, workflow: Workflow) -> bool:
     Same uid, new startedAt. None and the first startedAt are one run.
     """
     before = stored.observed_workflow.started_at if stored.observed_workflow else None
-    return before is not None and workflow.status.started_at is not None and before != workflow.status.started_at
+    now = workflow.status.started_at
+    return before is not None and now is not None and not is_same_time(before, now)
 
 
 def _earlier_runs(stored: ReportStatus | None, workflow: Workflow) -> list[EarlierRun]:

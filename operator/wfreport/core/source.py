@@ -1,26 +1,27 @@
 """Where a Workflow came from, and where to look further."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from wfreport.api import argo
 from wfreport.api.argo import Workflow
-from wfreport.api.report import Links, WorkflowSource
+from wfreport.api.report import SHORT, Links, WorkflowSource
 from wfreport.core.bounds import cut
+from wfreport.core.prose import clip
 
 
 def find_source(workflow: Workflow) -> WorkflowSource | None:
     """Template, cron, resubmission and creator, by spec, labels, annotations and owner."""
     labels, ref = workflow.metadata.labels, workflow.spec.workflow_template_ref
     owner = next((o.name for o in workflow.metadata.owner_references if o.kind == "CronWorkflow"), None)
+    own = ref.name if ref and not ref.cluster_scope else None
+    cluster = ref.name if ref and ref.cluster_scope else None
     source = WorkflowSource(
-        workflow_template=(ref.name if ref and not ref.cluster_scope else None)
-        or labels.get(argo.LABEL_WORKFLOW_TEMPLATE),
-        cluster_workflow_template=(ref.name if ref and ref.cluster_scope else None)
-        or labels.get(argo.LABEL_CLUSTER_WORKFLOW_TEMPLATE),
-        cron_workflow=labels.get(argo.LABEL_CRON_WORKFLOW) or owner,
+        workflow_template=clip(own or labels.get(argo.LABEL_WORKFLOW_TEMPLATE)),
+        cluster_workflow_template=clip(cluster or labels.get(argo.LABEL_CLUSTER_WORKFLOW_TEMPLATE)),
+        cron_workflow=clip(labels.get(argo.LABEL_CRON_WORKFLOW) or owner),
         scheduled_at=_scheduled_at(workflow),
-        resubmitted_from=labels.get(argo.LABEL_RESUBMITTED_FROM),
-        creator=labels.get(argo.LABEL_CREATOR),
+        resubmitted_from=clip(labels.get(argo.LABEL_RESUBMITTED_FROM)),
+        creator=clip(labels.get(argo.LABEL_CREATOR), SHORT),
     )
     return source if source.model_dump(exclude_none=True) else None
 
@@ -30,7 +31,7 @@ def _scheduled_at(workflow: Workflow) -> datetime | None:
         parsed = datetime.fromisoformat(workflow.metadata.annotations.get(argo.ANNOTATION_SCHEDULED_TIME, ""))
     except ValueError:
         return None
-    return parsed.astimezone(UTC) if parsed.tzinfo else None
+    return parsed if parsed.tzinfo else None
 
 
 def find_links(workflow: Workflow, ui_url_template: str) -> Links | None:

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter
-from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
+from wfreport.api.report import LINE, SHORT, ArtifactRef, NamedValue, RunOutputs, Step
 from wfreport.core.failures import template_name
 from wfreport.core.messages import exit_code
 from wfreport.core.model import Snapshot
 from wfreport.core.podnames import pod_name
-from wfreport.core.prose import Prose
+from wfreport.core.prose import Prose, clip
 from wfreport.core.tree import Tree
 
 _MAX_VALUES = 64
@@ -74,11 +74,11 @@ def _step(node: Node, snapshot: Snapshot, prose: Prose, index: dict[str, int]) -
     has_pod = node.type == NodeType.POD and bool(node.host_node_name)
     return Step(
         display_name=prose.line(node.display_name or node.name or node.id),
-        node_id=node.id,
-        type=node.type[:63],
-        template_name=template_name(node) or None,
-        phase=node.phase[:63],
-        pod_name=pod_name(snapshot.workflow, node) if has_pod else None,
+        node_id=node.id[:LINE],
+        type=node.type[:SHORT],
+        template_name=clip(template_name(node)),
+        phase=node.phase[:SHORT],
+        pod_name=clip(pod_name(snapshot.workflow, node)) if has_pod else None,
         started_at=node.started_at,
         finished_at=node.finished_at,
         exit_code=_exit_code(node),
@@ -126,7 +126,7 @@ def _artifact(node_id: str | None, artifact: Artifact, prose: Prose) -> Artifact
     location = artifact.s3 or artifact.gcs or artifact.oss
     blob = (artifact.azure or {}).get("blob")
     key = location.key if location else (blob if isinstance(blob, str) else None)
-    return ArtifactRef(name=prose.line(artifact.name), node_id=node_id, key=prose.text(key))
+    return ArtifactRef(name=prose.line(artifact.name), node_id=clip(node_id), key=prose.text(key))
 
 
 def resources_used(workflow: argo.Workflow) -> dict[str, int]:
@@ -142,5 +142,5 @@ def resources_used(workflow: argo.Workflow) -> dict[str, int]:
     used = {}
     for name, amount in sorted(workflow.status.resources_duration.items())[:16]:
         key, factor = units.get(name, (f"{name}Seconds", 1))
-        used[key] = amount * factor
+        used[key[:LINE]] = amount * factor
     return used

@@ -29,23 +29,12 @@ def summarize(
     return cut(" ".join(sentence.split()), TEXT)
 
 
-def duration(seconds: int) -> str:
-    """Seconds as people say them: 31m3s, 2h5m, 3d4h."""
-    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-    parts = []
-    for letter, size in units:
-        amount, seconds = divmod(seconds, size)
-        if amount:
-            parts.append(f"{amount}{letter}")
-    return "".join(parts[:2]) or "0s"
-
-
 def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _succeeded(failures: list[Failure], counts: Counts | None, timing: Timing | None) -> str:
-    took = f" in {duration(timing.duration_seconds)}" if timing and timing.duration_seconds is not None else ""
+    took = f" in {timing.duration}" if timing and timing.duration else ""
     notes = []
     if counts and counts.retried_attempts:
         notes.append(f"{_plural(counts.retried_attempts, 'failed attempt')} retried")

@@ -9,7 +9,6 @@ from wfreport.api.kubernetes import ContainerStatus, StateTerminated
 from wfreport.core.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.model import PodEvidence
 
-
 _READ_CHARACTERS = 4096
 
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 from wfreport.api.argo import Node, NodeType, Phase
-from wfreport.api.report import StepWarning, Waiting
+from wfreport.api.report import LINE, StepWarning, Waiting
 from wfreport.core.classify import EXECUTOR_CONTAINERS
 from wfreport.core.counts import is_completed
 from wfreport.core.model import PodEvidence, Snapshot
 from wfreport.core.podnames import pod_name
-from wfreport.core.prose import Prose
+from wfreport.core.prose import Prose, clip
 from wfreport.core.tree import Tree
 
 _MAX_ENTRIES = 100
@@ -48,7 +48,7 @@ def _of_the_workflow(snapshot: Snapshot, prose: Prose) -> Iterator[Waiting]:
         )
     if workflow.status.phase == Phase.PENDING and workflow.status.message:
         message = workflow.status.message
-        yield Waiting(reason=_reason(message) or "Pending", message=prose.text(message), since_at=since_at)
+        yield Waiting(reason=(_reason(message) or "Pending")[:LINE], message=prose.text(message), since_at=since_at)
 
 
 def _of_the_nodes(snapshot: Snapshot, tree: Tree, prose: Prose) -> Iterator[Waiting]:
@@ -57,9 +57,9 @@ def _of_the_nodes(snapshot: Snapshot, tree: Tree, prose: Prose) -> Iterator[Wait
         if reason is not None and not tree.is_superseded(node):
             yield Waiting(
                 display_name=prose.line(node.display_name),
-                node_id=node.id,
-                pod_name=_existing_pod(snapshot, node, reason),
-                reason=reason,
+                node_id=clip(node.id),
+                pod_name=clip(_existing_pod(snapshot, node, reason)),
+                reason=reason[:LINE],
                 message=prose.text(node.message),
                 since_at=node.started_at,
             )

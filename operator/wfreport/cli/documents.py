@@ -1,0 +1,154 @@
+"""Read Kubernetes objects from files and stdin: JSON or YAML, one or many, plain or gzip."""
+
+import gzip
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from wfreport.cli.problems import UnusableInput
+
+STDIN: Final = "-"
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class _ObjectLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader where PyYAML has it
+    """YAML as Kubernetes reads it: a time stays the text it is, since JSON has no times."""
+
+
+_ObjectLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One object of a file.
+
+    Attributes:
+        origin: the file, and which object of it where it holds many; what an error message starts with.
+        value: the object, as JSON has it; not yet known to be a mapping.
+        kind: its kind, or that of the items of its list; empty where neither says.
+    """
+
+    origin: str
+    value: Any
+    kind: str
+
+
+def read_documents(path: str) -> list[Document]:
+    """Read all objects of a file, lists unpacked.
+
+    Raises:
+        UnusableInput: the file cannot be read, is empty, or is neither JSON nor YAML.
+    """
+    name = "stdin" if path == STDIN else path
+    text = _text(name, _content(name, path))
+    if not text.strip():
+        raise UnusableInput(name, "it is empty; expected an object as `kubectl get … -o yaml` prints it")
+    found = [document for value in _values(name, text) for document in _unpacked(name, value, "")]
+    return _numbered(found) if len(found) > 1 else found
+
+
+def _content(name: str, path: str) -> bytes:
+    try:
+        raw = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+        return gzip.decompress(raw) if raw.startswith(_GZIP_MAGIC) else raw
+    except FileNotFoundError as error:
+        raise UnusableInput(name, "no such file; give a Workflow in JSON or YAML, or - for stdin") from error
+    except IsADirectoryError as error:
+        raise UnusableInput(name, "it is a directory; give one file, or - for stdin") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise UnusableInput(name, f"its gzip data is damaged ({error}); fetch or copy it again") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UnusableInput(name, f"it cannot be read: {reason}") from error
+
+
+def _text(name: str, content: bytes) -> str:
+    # PowerShell's `kubectl … > file` writes UTF-16.
+    encoding = "utf-16" if content.startswith(_UTF16_MARKS) else "utf-8-sig"
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise UnusableInput(
+            name, f"it is not UTF-8 text (at byte {error.start}); expected JSON or YAML, plain or gzip"
+        ) from error
+
+
+def _values(name: str, text: str) -> list[Any]:
+    looks_like_json = text.lstrip()[0] in "{["
+    try:
+        return list(_json_values(text)) if looks_like_json else list(_yaml_values(text))
+    except json.JSONDecodeError as error:
+        return _flow_yaml_values(name, text, error)
+    except yaml.YAMLError as error:
+        raise UnusableInput(name, f"it is neither JSON nor YAML: {_yaml_problem(error)}") from error
+    except RecursionError as error:
+        raise UnusableInput(name, "it is nested too deeply to be a Kubernetes object") from error
+    except ValueError as error:
+        raise UnusableInput(name, f"it is neither JSON nor YAML: {error}") from error
+
+
+def _flow_yaml_values(name: str, text: str, error: json.JSONDecodeError) -> list[Any]:
+    """YAML may start with a brace too; where it is not that either, JSON's complaint is the useful one."""
+    try:
+        return list(_yaml_values(text))
+    except (yaml.YAMLError, RecursionError, ValueError):
+        where = f"line {error.lineno} column {error.colno}"
+        raise UnusableInput(name, f"it is not valid JSON: {error.msg} at {where}; is the file complete?") from error
+
+
+def _json_values(text: str) -> Iterator[Any]:
+    """Read one JSON value, or several one after the other, as `jq` and two `kubectl` calls print them."""
+    decoder, position = json.JSONDecoder(), 0
+    space = re.compile(r"\s*")
+    while (position := space.match(text, position).end()) < len(text):  # type: ignore[union-attr]  # \s* always matches
+        value, position = decoder.raw_decode(text, position)
+        yield value
+
+
+def _yaml_values(text: str) -> Iterator[Any]:
+    # Safe: the loader is a SafeLoader without times.
+    return (value for value in yaml.load_all(text, Loader=_ObjectLoader) if value is not None)
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem} at line {mark.line + 1} column {mark.column + 1}"
+    return " ".join(str(error).split())
+
+
+def _unpacked(name: str, value: Any, kind: str) -> Iterator[Document]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _unpacked(name, item, kind)
+        return
+    own = str(value.get("kind") or kind) if isinstance(value, Mapping) else kind
+    if isinstance(value, Mapping) and own.endswith("List") and isinstance(value.get("items", []) or [], list):
+        # The API's own lists (WorkflowList) leave the kind of their items out.
+        yield from _unpacked(name, value.get("items") or [], own.removesuffix("List"))
+        return
+    yield Document(name, value, own)
+
+
+def _numbered(found: list[Document]) -> list[Document]:
+    return [
+        Document(f"{document.origin}: object {number}{_named(document.value)}", document.value, document.kind)
+        for number, document in enumerate(found, 1)
+    ]
+
+
+def _named(value: Any) -> str:
+    metadata = value.get("metadata") if isinstance(value, Mapping) else None
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return f" ({name})" if isinstance(name, str) and name.isprintable() else ""

@@ -1,0 +1,40 @@
+"""Durations as people write and read them."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+_UNIT_SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_SHAPE: Final = re.compile(r"(?:\d+[dhms])+")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read ``90s``, ``30m``, ``2h`` or ``1h30m``; a bare number is seconds.
+
+    Raises:
+        ValueError: it is none of these, in one line.
+    """
+    written = text.strip().lower()
+    try:
+        if written.isascii() and written.isdigit():
+            return timedelta(seconds=int(written))
+        if written.isascii() and _SHAPE.fullmatch(written):
+            return timedelta(
+                seconds=sum(int(n) * _UNIT_SECONDS[unit] for n, unit in re.findall(r"(\d+)([dhms])", written))
+            )
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"{text!r} is too long a duration") from error
+    raise ValueError(f"{text!r} is not a duration; write 90s, 30m, 2h or 1h30m")
+
+
+def short_duration(seconds: float) -> str:
+    """Render a duration by its two largest units: ``34s``, ``12m40s``, ``1h02m``, ``3d04h``."""
+    whole = max(0, round(seconds))
+    minutes, seconds_left = divmod(whole, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    if days:
+        return f"{days}d{hours_left:02}h"
+    if hours:
+        return f"{hours}h{minutes_left:02}m"
+    return f"{minutes}m{seconds_left:02}s" if minutes else f"{seconds_left}s"

@@ -1,0 +1,72 @@
+"""Recorded runs as files, as a user has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.recordings import recording
+
+COMMAND = (sys.executable, "-m", "wfreport")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A recording split into the files that `explain` takes."""
+
+    workflow: Path
+    pods: Path
+    events: Path
+
+    @property
+    def arguments(self) -> list[str]:
+        return [str(self.workflow), "--pods", str(self.pods), "--events", str(self.events)]
+
+
+def workflow_of(case: str) -> dict[str, Any]:
+    found: dict[str, Any] = recording(case).final["workflow"]
+    return found
+
+
+def split(case: str, folder: Path) -> Files:
+    final = recording(case).final
+    paths = {part: folder / f"{case}.{part}.json" for part in ("workflow", "pods", "events")}
+    for part, path in paths.items():
+        path.write_text(json.dumps(final[part]))
+    return Files(**paths)
+
+
+def on_terminal(arguments: Sequence[str], *, columns: int, env: Mapping[str, str] | None = None) -> str:
+    """What a command shows on a terminal of that width."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (40, columns))
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")}
+    environment |= {"TERM": "xterm-256color", **(env or {})}
+    with subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = _read_all(ours)
+        process.wait(timeout=60)
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def _read_all(terminal: int) -> bytes:
+    shown = b""
+    while select.select([terminal], [], [], 60)[0]:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # Linux says EIO where others say end of file
+            return shown
+        if not part:
+            return shown
+        shown += part
+    raise AssertionError(f"the command shows nothing more and does not end: {shown[-500:]!r}")

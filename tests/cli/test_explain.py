@@ -1,0 +1,278 @@
+"""`wfreport explain`: any Workflow in, its report out; unusable input costs one clear line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from tests.cli.cases import COMMAND, on_terminal, split, workflow_of
+
+from wfreport.api.report import WorkflowReport
+from wfreport.cli.main import cli
+
+
+def explain(*arguments: str, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(cli, ["explain", *arguments], input=stdin)
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def complaint(result: Result) -> str:
+    """The one line on stderr of a command that could not use its input."""
+    assert result.exit_code == 2, result.output
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("Error: ")
+    return lines[0].removeprefix("Error: ")
+
+
+def without_kind(item: dict[str, Any]) -> dict[str, Any]:
+    """As the API server's own lists have their items."""
+    return {key: value for key, value in item.items() if key not in ("apiVersion", "kind")}
+
+
+WORKFLOW = json.dumps(workflow_of("oom-main"))
+
+
+def test_one_workflow_gives_the_one_report_that_the_operator_would_write() -> None:
+    report = as_json(explain("-", "-o", "json", stdin=WORKFLOW))
+    assert (report["apiVersion"], report["kind"]) == ("wfreport.dev/v1alpha1", "WorkflowReport")
+    assert report["status"]["failureClass"] == "OOMKilled"
+    assert report["status"]["observedGeneration"] == 1
+    WorkflowReport.model_validate(report)
+
+
+def test_pods_and_events_are_evidence(tmp_path: Path) -> None:
+    """Behind two of the deadlines stands an image, or a ConfigMap, that is not there: only pods and Events know."""
+    files = split("real-node-mixed", tmp_path)
+    alone = classes(as_json(explain(str(files.workflow), "-o", "json")))
+    proven = classes(as_json(explain(*files.arguments, "-o", "json")))
+    assert "ImagePull" not in alone
+    assert "ImagePull" in proven
+
+
+def classes(report: dict[str, Any]) -> list[str]:
+    return [failure["class"] for failure in report["status"]["failures"]]
+
+
+def test_evidence_may_be_a_list_or_a_single_object(tmp_path: Path) -> None:
+    files = split("oom-main", tmp_path)
+    pods = json.loads(files.pods.read_text())
+    expected = explain(*files.arguments, "-o", "json").stdout
+    shapes = {
+        "list": {"apiVersion": "v1", "kind": "List", "items": pods},
+        "podlist": {"kind": "PodList", "items": pods},
+    }
+    for value in (*shapes.values(), pods[0]):
+        files.pods.write_text(json.dumps(value))
+        assert explain(*files.arguments, "-o", "json").stdout == expected
+
+
+def test_pods_of_other_workflows_are_no_evidence(tmp_path: Path) -> None:
+    workflow, other = split("oom-main", tmp_path), split("evicted", tmp_path)
+    foreign = explain(str(workflow.workflow), "--pods", str(other.pods), "-o", "json")
+    assert foreign.stdout == explain(str(workflow.workflow), "-o", "json").stdout
+
+
+def test_events_of_pods_that_nobody_gave_are_mentioned(tmp_path: Path) -> None:
+    files = split("evicted", tmp_path)
+    result = explain(str(files.workflow), "--events", str(files.events), "-o", "json")
+    assert result.exit_code == 0
+    assert "give these pods with --pods" in result.stderr
+
+
+def test_yaml_in_gives_what_json_gives() -> None:
+    text = yaml.safe_dump(workflow_of("oom-main"))
+    assert explain("-", "-o", "json", stdin=text).stdout == explain("-", "-o", "json", stdin=WORKFLOW).stdout
+
+
+def test_yaml_out_is_the_same_report() -> None:
+    shown = explain("-", "-o", "yaml", stdin=WORKFLOW)
+    assert (
+        yaml.safe_load(shown.stdout)["status"]["summary"]
+        == as_json(explain("-", "-o", "json", stdin=WORKFLOW))["status"]["summary"]
+    )
+
+
+def test_unquoted_times_in_yaml_stay_times() -> None:
+    status = "{phase: Running, startedAt: 2026-01-02T03:04:05Z}"
+    text = f"kind: Workflow\nmetadata: {{name: a, namespace: n, uid: u}}\nstatus: {status}"
+    report = as_json(explain("-", "-o", "json", stdin=text))
+    assert report["status"]["observedWorkflow"]["startedAt"] == "2026-01-02T03:04:05Z"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(
+            {"kind": "List", "apiVersion": "v1", "items": [workflow_of("oom-main"), workflow_of("dag-success")]}
+        ),
+        json.dumps(
+            {"kind": "WorkflowList", "items": [without_kind(workflow_of("oom-main")), workflow_of("dag-success")]}
+        ),
+        json.dumps([workflow_of("oom-main"), workflow_of("dag-success")]),
+        json.dumps(workflow_of("oom-main")) + "\n" + json.dumps(workflow_of("dag-success")),
+        yaml.safe_dump_all([workflow_of("oom-main"), None, workflow_of("dag-success")]),
+    ],
+    ids=["List", "WorkflowList", "array", "two JSON values", "two YAML documents"],
+)
+def test_many_workflows_give_a_list(text: str) -> None:
+    result = as_json(explain("-", "-o", "json", stdin=text))
+    assert result["kind"] == "List"
+    assert [item["spec"]["workflowRef"]["name"] for item in result["items"]] == ["oom-main", "dag-success"]
+
+
+def test_a_list_of_one_gives_one_object() -> None:
+    text = json.dumps({"kind": "List", "items": [workflow_of("oom-main")]})
+    assert as_json(explain("-", "-o", "json", stdin=text))["kind"] == "WorkflowReport"
+
+
+@pytest.mark.parametrize(
+    "encoded", [gzip.compress(WORKFLOW.encode()), WORKFLOW.encode("utf-16"), WORKFLOW.encode("utf-8-sig")]
+)
+def test_gzip_and_the_byte_order_marks_of_windows_are_read(encoded: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "wf.json.gz"
+    path.write_bytes(encoded)
+    assert as_json(explain(str(path), "-o", "json"))["kind"] == "WorkflowReport"
+
+
+def test_one_bad_workflow_does_not_cost_the_others() -> None:
+    bad = {"kind": "Pod", "metadata": {"name": "p"}}
+    result = explain("-", "-o", "json", stdin=json.dumps([bad, workflow_of("oom-main")]))
+    assert [item["kind"] for item in json.loads(result.stdout)["items"]] == ["WorkflowReport"]
+    assert (
+        complaint(result)
+        == "stdin: object 1 (p): it is a Pod, not a Workflow; give pods with --pods, and the Workflow as FILE"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", ["it is empty", "expected"]),
+        (b" \n", ["it is empty"]),
+        (b"\xff\xfa", ["not UTF-8", "byte 0"]),
+        (b'{"kind": "Workflow", ', ["not valid JSON", "line 1", "complete?"]),
+        (b"a: [1\nb: }", ["neither JSON nor YAML", "line 2"]),
+        (b"hello", ["expected a Workflow", "found a text"]),
+        (b"42", ["expected a Workflow", "found a int"]),
+        (b"[" * 100_000, ["nested too deeply"]),
+        (b'{"kind":"List","items":[]}', ["empty", "no Workflow"]),
+        (b'{"kind":"Pod"}', ["it is a Pod", "--pods"]),
+        (b'{"kind":"CronWorkflow"}', ["it is a CronWorkflow", "cron-workflow=NAME"]),
+        (b'{"a":1}', ["it has no kind"]),
+        (b'{"kind":"Workflow","apiVersion":"x.io/v1","metadata":{"name":"a"}}', ["Workflow of x.io/v1", "argoproj"]),
+        (b'{"kind":"Workflow","metadata":{}}', ["metadata.name is missing"]),
+        (b'{"workflow":{},"pods":[],"events":[]}', ["this is a recording", "split it", "--pods"]),
+        (b'{"t":1,"kind":"Workflow","type":"ADDED","object":{}}', ["a watch event", ".object"]),
+        (gzip.compress(b"{}")[:-9], ["gzip data is damaged"]),
+    ],
+    ids=lambda value: value[:24].decode("latin-1") if isinstance(value, bytes) else "",
+)  # fmt: skip
+def test_unusable_input_is_one_line_that_names_the_file_the_fault_and_the_remedy(
+    content: bytes, words: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(content)
+    said = complaint(explain(str(path)))
+    assert said.startswith(str(path))
+    assert [word for word in words if word not in said] == [], said
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    assert "no such file" in complaint(explain(str(tmp_path / "none.json")))
+    assert "it is a directory" in complaint(explain(str(tmp_path)))
+    assert "no such file" in complaint(explain("-", "--pods", str(tmp_path / "none.json"), stdin=WORKFLOW))
+
+
+def test_stdin_is_read_once_only() -> None:
+    assert "read once only" in complaint(explain("-", "--pods", "-", stdin=WORKFLOW))
+
+
+def test_a_wrong_kind_of_evidence_is_named(tmp_path: Path) -> None:
+    files = split("oom-main", tmp_path)
+    said = complaint(explain(str(files.workflow), "--pods", str(files.workflow)))
+    assert "it is a Workflow, not a Pod" in said
+
+
+def test_a_workflow_that_was_never_submitted_is_pending() -> None:
+    report = as_json(explain("-", "-o", "json", stdin="kind: Workflow\nmetadata: {name: a}"))
+    assert report["metadata"]["name"] == "a"
+    WorkflowReport.model_validate(report)
+
+
+def test_in_a_pipe_nothing_is_cut_and_nothing_is_coloured(tmp_path: Path) -> None:
+    files = split("large-3000", tmp_path)
+    shown = explain(*files.arguments).stdout
+    steps = as_json(explain(*files.arguments, "-o", "json"))["status"]["steps"]
+    assert "\x1b" not in shown
+    assert "more succeeded" not in shown
+    assert [step["displayName"] for step in steps if step["displayName"] not in shown] == []
+
+
+def test_a_terminal_gets_colours_and_its_own_width(tmp_path: Path) -> None:
+    shown = on_terminal([*COMMAND, "explain", *split("large-3000", tmp_path).arguments], columns=72)
+    assert "\x1b[1;31m" in shown
+    assert "more succeeded" in shown
+    plain = on_terminal(
+        [*COMMAND, "explain", str(tmp_path / "large-3000.workflow.json"), "--color", "never"], columns=72
+    )
+    assert "\x1b" not in plain
+    assert max(map(len, plain.splitlines())) <= 72
+
+
+def test_no_color_is_respected_and_always_beats_it(tmp_path: Path) -> None:
+    command = [*COMMAND, "explain", str(split("oom-main", tmp_path).workflow)]
+    assert "\x1b[1;31m" not in on_terminal(command, columns=80, env={"NO_COLOR": "1"})
+    assert "\x1b[1;31m" in on_terminal([*command, "--color", "always"], columns=80, env={"NO_COLOR": "1"})
+    piped = subprocess.run([*command, "--color", "always"], capture_output=True, text=True, check=True)
+    assert "\x1b[1;31m" in piped.stdout
+
+
+def test_an_output_that_cannot_show_the_glyphs_gets_ascii(tmp_path: Path) -> None:
+    command = [*COMMAND, "explain", str(split("unicode-b", tmp_path).workflow)]
+    env = {"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin", "PYTHONPATH": "operator"}
+    done = subprocess.run(command, capture_output=True, check=True, env=env)
+    assert done.stdout.isascii()
+    assert b"x unicode-b  Failed" in done.stdout
+
+
+def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
+    files = split("large-3000", tmp_path)
+    piped = f"{sys.executable} -m wfreport explain {files.workflow} | head -1"
+    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=True)
+    assert "Traceback" not in done.stderr
+
+
+def test_explain_imports_neither_kopf_nor_kubernetes_nor_aiohttp() -> None:
+    script = (
+        "import sys\nfrom wfreport.cli.main import cli\n"
+        "cli(['explain', '-', '-o', 'json'], standalone_mode=False)\n"
+        "print(sorted({'kopf', 'kubernetes', 'aiohttp', 'rich.console'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=WORKFLOW, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", [[], ["explain"], ["wait"], ["run"], ["version"]])
+def test_every_help_has_examples(command: list[str]) -> None:
+    result = CliRunner().invoke(cli, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "Example" in result.stdout
+
+
+def test_a_setting_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WFREPORT_HTTP_PORT", "many")
+    said = complaint(CliRunner().invoke(cli, ["run"]))
+    assert "WFREPORT_HTTP_PORT='many'" in said

@@ -1,0 +1,179 @@
+"""The tree: golden texts of recorded runs, the outline proven against Argo's own names, and hostile reports."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.recordings import Recording, recording, recordings
+
+from wfreport.api.report import Step, WorkflowReport
+from wfreport.cli.explain import report_of
+from wfreport.cli.looks import ASCII, UNICODE, Look, glyphs_for, harmless
+from wfreport.cli.outline import Entry, outline_steps
+from wfreport.cli.tree import report_lines
+from wfreport.core.model import PodEvidence, Snapshot
+from wfreport.core.tree import Tree
+from wfreport.core.wire import decode_event, decode_pod, decode_workflow
+
+GOLDEN = Path(__file__).parent / "golden"
+SHAPES = [
+    "dag-success", "retry-exhausted-varied", "loop-items-one-fails", "steps-parallel-fail", "onexit-handler-fails",
+    "suspend-left-b", "image-pull-backoff", "nested-3-deep-b", "invalid-template-ref", "stop-after-failure",
+    "large-3000", "depends-a-failed-then-fails-b", "evicted",
+]  # fmt: skip
+TERMINAL = Look(width=80)
+
+
+def snapshot_of(case: Recording) -> Snapshot:
+    return decode_workflow(case.final["workflow"])
+
+
+def report(case: Recording) -> WorkflowReport:
+    events = [decode_event(event) for event in case.final["events"]]
+    evidence = {}
+    for pod in map(decode_pod, case.final["pods"]):
+        mine = [event for event in events if event.involved_object.uid == pod.metadata.uid]
+        evidence[pod.metadata.name] = PodEvidence(pod, mine)
+    return WorkflowReport.model_validate(report_of(snapshot_of(case), evidence))
+
+
+def text(shown: WorkflowReport | dict[str, Any], look: Look) -> str:
+    return "".join(f"{line.plain}\n" for line in report_lines(shown, look))
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("look", [Look(), TERMINAL], ids=["pipe", "terminal"])
+def test_the_tree_of_a_recorded_run_is_as_it_was_approved(name: str, look: Look) -> None:
+    path = GOLDEN / f"{name}.{'terminal' if look.width else 'pipe'}.txt"
+    shown = text(report(recording(name)), look)
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(shown)
+    approved = path.read_text()
+    difference = "\n".join(
+        difflib.unified_diff(approved.splitlines(), shown.splitlines(), "approved", "shown", lineterm="")
+    )
+    assert shown == approved, f"{difference}\nUPDATE_GOLDEN=1 approves it"
+
+
+def test_in_every_recorded_run_a_step_lies_where_its_full_name_says() -> None:
+    """The outline has display names, ids and Argo's children; the nodes' full names, which no report has, prove it."""
+    wrong = []
+    for case in recordings():
+        snapshot, shown = snapshot_of(case), report(case)
+        tree = Tree(snapshot)
+        outline = outline_steps(shown.status.steps or [] if shown.status else [], shown.spec.workflow_ref.name)
+        pending: list[tuple[Entry, str | None]] = [(top, None) for top in (*outline.main, *outline.exit_handlers)]
+        while pending:
+            entry, holder = pending.pop()
+            node = snapshot.nodes[entry.step.node_id]
+            outer = next((outer.id for outer in tree.enclosing(node)), None)
+            if outer != holder and node.name != tree.exit_handler_name:
+                wrong.append(f"{case.name}: {node.name} lies in {holder}, not {outer}")
+            pending += [(inner, node.id) for inner in entry.inside]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("case", recordings(), ids=lambda case: case.name)
+def test_no_line_is_wider_than_the_terminal_and_every_failure_is_told(case: Recording) -> None:
+    shown = report(case)
+    assert [line.plain for line in report_lines(shown, TERMINAL) if line.cell_len > 80] == []
+    in_pipe = text(shown, Look())
+    failures = (shown.status and shown.status.failures) or []
+    assert [failure.pod_name for failure in failures if failure.pod_name and failure.pod_name not in in_pipe] == []
+    assert text(shown, Look(glyphs=ASCII, width=60))
+
+
+MINIMAL = {
+    "apiVersion": "wfreport.dev/v1alpha1",
+    "kind": "WorkflowReport",
+    "metadata": {"name": "r", "namespace": "n"},
+    "spec": {"workflowRef": {"name": "wf"}},
+}
+
+
+def test_a_report_without_a_status_is_shown() -> None:
+    assert text(MINIMAL, Look()).startswith("◷ wf  Pending  namespace n\n")
+
+
+def step(name: str, phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
+    return {"displayName": name, "nodeId": name, "type": "Pod", "phase": phase, **more}
+
+
+def with_status(**status: Any) -> dict[str, Any]:
+    return MINIMAL | {"status": status}
+
+
+def test_escape_sequences_of_a_workflow_do_not_reach_the_terminal() -> None:
+    hostile = "\x1b[2J\x1b]0;title\x07ok\u202egnp\x00\x9b31m"
+    shown = text(with_status(summary=hostile, steps=[step(hostile, "Failed", message=hostile)]), TERMINAL)
+    assert not any(char in shown for char in "\x1b\x07\x00\x9b\u202e")
+    assert "ok\\u202egnp\\x00" in shown
+
+
+def test_a_log_tail_keeps_its_lines_and_markup_in_it_is_only_text() -> None:
+    failure = {
+        "role": "RootCause", "class": "ExitCode", "owner": "User", "retryable": False, "confidence": "High",
+        "logTail": {"text": "[red]one[/red]\n  two\n\nthree\n", "lines": 4, "bytes": 20},
+    }  # fmt: skip
+    shown = text(with_status(failures=[failure]), Look())
+    assert "    │ [red]one[/red]\n    │   two\n    │\n    │ three\n" in shown
+
+
+def test_a_phase_that_nobody_knows_is_shown_with_a_question_mark() -> None:
+    assert "? a" in text(with_status(steps=[step("a", "Levitating")]), Look())
+
+
+def test_earlier_runs_truncation_and_an_unreadable_part_are_told() -> None:
+    conditions = [
+        {"type": "Truncated", "status": "True", "reason": "SizeLimit", "message": "left out: 3 of 9 steps"},
+        {"type": "NodesAvailable", "status": "False", "reason": "NodesOffloaded", "message": "in a database"},
+    ]
+    for condition in conditions:
+        condition["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+    runs = [{"phase": "Failed", "class": "OOMKilled", "summary": "it was too big", "startedAt": "2026-01-01T00:00:00Z"}]
+    shown = text(with_status(conditions=conditions, runs=runs), Look())
+    assert "Cut: left out: 3 of 9 steps" in shown
+    assert "NodesOffloaded: in a database" in shown
+    assert "✖ Failed (OOMKilled)  since 2026-01-01 00:00:00Z  it was too big" in shown
+
+
+def test_more_than_five_root_causes_are_told_in_a_line_each_on_a_terminal_only() -> None:
+    failure = {"role": "RootCause", "class": "ExitCode", "owner": "User", "retryable": False, "confidence": "High"}
+    status = with_status(failures=[failure | {"displayName": f"f{n}"} for n in range(8)])
+    assert "MORE OF THEM" in text(status, TERMINAL)
+    assert "ROOT CAUSE 8 of 8  f7" in text(status, Look())
+
+
+@given(st.lists(st.lists(st.integers(-2, 12), max_size=6), max_size=12))
+def test_every_step_is_in_the_outline_once_whatever_the_children_say(children: list[list[int]]) -> None:
+    """Cycles, joins, children that do not exist, several roots."""
+    steps = [
+        Step(display_name=f"s{n}", node_id=f"s{n}", type=("DAG", "Pod")[n % 2], phase="Succeeded", children=inner)
+        for n, inner in enumerate(children)
+    ]
+    outline = outline_steps(steps, "wf")
+    seen = [entry.step.node_id for top in (*outline.main, *outline.exit_handlers) for entry in top.walk()]
+    assert sorted(seen) == sorted(step.node_id for step in steps)
+    shown = text(with_status(steps=[step.model_dump(mode="json", by_alias=True) for step in steps]), Look())
+    assert sum(shown.splitlines().count(line) for line in set(shown.splitlines())) >= len(steps)
+
+
+@given(st.text())
+def test_harmless_text_has_nothing_that_moves_a_cursor(value: str) -> None:
+    shown = set(harmless(value)) - set("\n\u200c\u200d")
+    assert [char for char in shown if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}] == []
+
+
+def test_glyphs_follow_the_encoding() -> None:
+    assert glyphs_for("utf-8") is UNICODE
+    assert glyphs_for("latin-1") is ASCII
+    assert glyphs_for("no-such-encoding") is ASCII
+    assert glyphs_for(None) is ASCII

@@ -1,0 +1,220 @@
+"""`wfreport wait` against a real API server, as a CI job runs it: a process with an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from tests.cli.cases import COMMAND, on_terminal, workflow_of
+from tests.eventually import eventually
+
+from controlplane import ControlPlane
+from wfreport.cli.explain import report_of
+from wfreport.core.wire import decode_workflow
+
+pytestmark = pytest.mark.cluster
+
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
+REPORTS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/workflowreports"
+COMPLETED = "workflows.argoproj.io/completed"
+RUNNING = {"phase": "Running", "startedAt": "2026-01-02T03:04:05Z", "progress": "0/1"}
+ENDS = {"Succeeded": 0, "Failed": 1, "Error": 3}
+
+
+class Cluster:
+    """One namespace of the plane, and the command run on it."""
+
+    def __init__(self, plane: ControlPlane, namespace: str) -> None:
+        self.plane, self.namespace = plane, namespace
+        self.workflows = WORKFLOWS.format(namespace)
+
+    def submit(self, name: str, status: dict[str, Any] | None = None) -> dict[str, Any]:
+        body = {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Workflow",
+            "metadata": {"name": name, "labels": {COMPLETED: "false", "workflows.argoproj.io/phase": "Running"}},
+            "spec": {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": "busybox"}}]},
+            "status": status or RUNNING,
+        }
+        created: dict[str, Any] = self.plane.api.post(self.workflows, body)
+        return created
+
+    def end(self, name: str, phase: str) -> dict[str, Any]:
+        """As Argo's controller does: the status and the labels in one write."""
+        change = {
+            "metadata": {"labels": {COMPLETED: "true", "workflows.argoproj.io/phase": phase}},
+            "status": {"phase": phase, "finishedAt": "2026-01-02T03:05:05Z"},
+        }
+        return self.patch(name, change)
+
+    def patch(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
+        content_type = "application/merge-patch+json"
+        patched: dict[str, Any] = self.plane.api.call(
+            "PATCH", f"{self.workflows}/{name}", change, content_type=content_type
+        )
+        return patched
+
+    def delete(self, name: str) -> None:
+        self.plane.api.call("DELETE", f"{self.workflows}/{name}")
+
+    @contextmanager
+    def waiting(self, name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+        """The command while it waits; its watch is there when the block begins."""
+        command = [*COMMAND, "wait", name, "-n", self.namespace, *arguments]
+        env = os.environ | {"KUBECONFIG": str(self.plane.kubeconfig)}
+        before = self.watches()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+        try:
+            eventually(lambda: process.poll() is not None or self.watches() > before)
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def watches(self) -> int:
+        """How many watches of single Workflows the API server has at the moment."""
+        metrics = self.plane.api.get("/metrics")
+        pattern = r'apiserver_longrunning_requests\{[^}]*resource="workflows"[^}]*verb="WATCH"[^}]*\} (\d+)'
+        return sum(map(int, re.findall(pattern, metrics)))
+
+
+@pytest.fixture
+def cluster(plane: ControlPlane, namespace: str) -> Cluster:
+    return Cluster(plane, namespace)
+
+
+def outcome(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize(("phase", "code"), ENDS.items())
+def test_the_exit_code_says_how_a_run_ended(cluster: Cluster, phase: str, code: int) -> None:
+    cluster.submit("one")
+    with cluster.waiting("one") as process:
+        cluster.patch("one", {"status": {"progress": "1/1"}})
+        assert process.poll() is None
+        cluster.end("one", phase)
+        returned, out, err = outcome(process)
+    assert (returned, err) == (code, "")
+    assert len(out.splitlines()) == 1
+
+
+def test_a_run_that_has_ended_is_told_at_once(cluster: Cluster) -> None:
+    cluster.submit("one")
+    cluster.end("one", "Failed")
+    with cluster.waiting("one") as process:
+        assert outcome(process)[0] == 1
+
+
+def test_a_workflow_that_is_not_there_is_code_5(cluster: Cluster) -> None:
+    with cluster.waiting("none") as process:
+        returned, out, err = outcome(process)
+    assert (returned, out) == (5, "")
+    assert err == f"Error: no Workflow none in namespace {cluster.namespace}\n"
+
+
+def test_the_timeout_is_code_4_and_says_what_it_waits_for(cluster: Cluster) -> None:
+    cluster.submit("one")
+    with cluster.waiting("one", "--timeout", "1s") as process:
+        returned, out, err = outcome(process)
+    assert returned == 4
+    assert "Running" in out
+    assert err == "Error: one is Running after 1s; given up\n"
+
+
+def test_a_workflow_deleted_while_it_ran_is_code_5_with_what_was_known(cluster: Cluster) -> None:
+    cluster.submit("one")
+    with cluster.waiting("one") as process:
+        cluster.delete("one")
+        returned, out, err = outcome(process)
+    assert returned == 5
+    assert "Running" in out
+    assert "deleted before it ended" in err
+
+
+def test_another_workflow_of_the_same_name_is_not_waited_for(cluster: Cluster) -> None:
+    cluster.submit("one")
+    with cluster.waiting("one") as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        cluster.delete("one")
+        cluster.submit("one")
+        os.kill(process.pid, signal.SIGCONT)
+        assert outcome(process)[0] == 5
+
+
+def test_the_summary_is_the_cores_own_where_no_operator_is(cluster: Cluster) -> None:
+    recorded = workflow_of("retry-exhausted-varied")
+    cluster.submit("one", recorded["status"])
+    ended = cluster.end("one", "Failed")
+    with cluster.waiting("one") as process:
+        _, out, _ = outcome(process)
+    assert out.strip() == report_of(decode_workflow(ended), {})["status"]["summary"]
+
+
+@pytest.mark.parametrize("current", [True, False])
+def test_a_report_is_quoted_if_it_is_of_this_very_state(cluster: Cluster, *, current: bool) -> None:
+    cluster.submit("one")
+    ended = cluster.end("one", "Failed")
+    report = report_of(decode_workflow(ended), {})
+    status = report.pop("status") | {"summary": "as the operator saw it, pods and all"}
+    if not current:
+        status["observedWorkflow"]["resourceVersion"] = "1"
+    path = REPORTS.format(cluster.namespace)
+    cluster.plane.api.post(path, report)
+    name = report["metadata"]["name"]
+    content_type = "application/merge-patch+json"
+    cluster.plane.api.call("PATCH", f"{path}/{name}/status", {"status": status}, content_type=content_type)
+    with cluster.waiting("one") as process:
+        _, out, _ = outcome(process)
+    assert (out == "as the operator saw it, pods and all\n") is current
+
+
+def test_a_refusal_is_one_line_and_code_2(plane: ControlPlane, namespace: str) -> None:
+    plane.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "nobody"}})
+    kubeconfig = plane.kubeconfig_for(service_account="nobody", namespace=namespace)
+    command = [*COMMAND, "wait", "one"]
+    env = os.environ | {"KUBECONFIG": str(kubeconfig)}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: API server: workflows.argoproj.io ")
+    assert " is forbidden: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_is_not_mistaken_for_a_failed_workflow(cluster: Cluster) -> None:
+    cluster.submit("one")
+    with cluster.waiting("one") as process:
+        process.send_signal(signal.SIGINT)
+        assert outcome(process)[0] == 130
+
+
+def test_the_watch_is_taken_up_again_when_the_api_server_was_away(cluster: Cluster) -> None:
+    cluster.submit("one")
+    with cluster.waiting("one") as process:
+        cluster.plane.restart_apiserver()
+        assert process.poll() is None
+        cluster.end("one", "Succeeded")
+        assert outcome(process)[0] == 0
+
+
+def test_no_kubeconfig_at_all_is_one_line(tmp_path: Any) -> None:
+    env = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")} | {"HOME": str(tmp_path)}
+    done = subprocess.run([*COMMAND, "wait", "one"], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert json.dumps(done.stdout) == '""'
+
+
+def test_on_a_terminal_it_shows_that_it_is_alive(cluster: Cluster) -> None:
+    cluster.submit("one")
+    command = [*COMMAND, "wait", "one", "-n", cluster.namespace, "--timeout", "1s"]
+    shown = on_terminal(command, columns=80, env={"KUBECONFIG": str(cluster.plane.kubeconfig)})
+    assert "one: Running, waited 0s" in shown
