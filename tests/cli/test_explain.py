@@ -85,11 +85,12 @@ def test_pods_of_other_workflows_are_no_evidence(tmp_path: Path) -> None:
     assert foreign.stdout == explain(str(workflow.workflow), "-o", "json").stdout
 
 
-def test_events_of_pods_that_nobody_gave_are_mentioned(tmp_path: Path) -> None:
-    files = split("evicted", tmp_path)
+def test_events_of_a_pod_that_is_gone_tell_what_it_waited_for(tmp_path: Path) -> None:
+    files = split("timeout-pending", tmp_path)
+    without = json.loads(explain(str(files.workflow), "-o", "json").stdout)
     result = explain(str(files.workflow), "--events", str(files.events), "-o", "json")
-    assert result.exit_code == 0
-    assert "give these pods with --pods" in result.stderr
+    assert without["status"]["failureClass"] == "Timeout"
+    assert json.loads(result.stdout)["status"]["failureClass"] == "ImagePull"
 
 
 def test_yaml_in_gives_what_json_gives() -> None:

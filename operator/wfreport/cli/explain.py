@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import click
 import yaml
 
 from wfreport.api.argo import GROUP, LABEL_WORKFLOW, Workflow
@@ -50,7 +49,6 @@ def explain(
     _print(reports, is_list=len(documents) > 1, output=output, color=color, everything=everything)
     for problem in problems:
         problem.show()
-    evidence.tell_unused()
     return ExitCode.UNUSABLE if problems else ExitCode.SUCCEEDED
 
 
@@ -115,7 +113,6 @@ def report_of(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Report
     report = new_report(snapshot.workflow)
     if not snapshot.workflow.metadata.uid:
         # A file that never saw an API server: without a uid there is nothing to bind to.
-        report["metadata"]["name"] = report["metadata"]["name"].rstrip("-")
         del report["spec"]["workflowRef"]["uid"]
     status = render_status(
         snapshot,
@@ -134,31 +131,23 @@ class _Evidence:
 
     def __init__(self, pods: Sequence[Pod], events: Sequence[Event]) -> None:
         self._pods = sorted(pods, key=lambda pod: (_created(pod), pod.metadata.uid))
-        self._events = events
-        self._known = {(pod.metadata.namespace, pod.metadata.name) for pod in pods}
+        self._events = [event for event in events if event.involved_object.kind == "Pod"]
 
     def of(self, workflow: Workflow) -> dict[str, PodEvidence]:
-        """Evidence by pod name; of two pods of one name the newer counts, as it does for Argo."""
+        """Evidence by pod name; of two pods of one name the newer counts, as it does for Argo.
+
+        Events outlive their pod, and tell why it never started or what became of its machine.
+        """
+        told = [event for event in self._events if event.involved_object.namespace == workflow.metadata.namespace]
+        names = {event.involved_object.name for event in told}
+        gone = {name: PodEvidence(None, [e for e in told if e.involved_object.name == name]) for name in names}
         mine = [pod for pod in self._pods if _belongs(pod, workflow)]
-        return {pod.metadata.name: PodEvidence(pod, self._events_of(pod)) for pod in mine}
-
-    def tell_unused(self) -> None:
-        """Say on stderr when Events are about pods that nobody gave: their evidence is not in the report."""
-        about_pods = {(e.involved_object.namespace, e.involved_object.name) for e in self._events if _is_about_a_pod(e)}
-        if unknown := about_pods - self._known:
-            click.echo(f"Note: events of {len(unknown)} pods were not used: give these pods with --pods", err=True)
-
-    def _events_of(self, pod: Pod) -> list[Event]:
-        return [event for event in self._events if _is_about_a_pod(event) and _is_about(event, pod)]
+        return gone | {pod.metadata.name: PodEvidence(pod, [e for e in told if _is_about(e, pod)]) for pod in mine}
 
 
 def _created(pod: Pod) -> float:
     created = pod.metadata.creation_timestamp
     return created.timestamp() if created else 0.0
-
-
-def _is_about_a_pod(event: Event) -> bool:
-    return event.involved_object.kind == "Pod"
 
 
 def _is_about(event: Event, pod: Pod) -> bool:

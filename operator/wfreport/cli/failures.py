@@ -6,9 +6,9 @@ from rich.text import Text
 
 from wfreport.api.classes import CLASS_MEANINGS, Role
 from wfreport.api.report import Failure, PreviousAttempt
-from wfreport.cli.durations import short_duration
 from wfreport.cli.looks import harmless, one_line
 from wfreport.cli.page import Page, joined, span
+from wfreport.core.durations import short_duration
 
 _TITLES: Final = {Role.ROOT_CAUSE: "ROOT CAUSE", Role.EXIT_HANDLER: "EXIT HANDLER FAILED"}
 _FULL_BLOCKS: Final = 5

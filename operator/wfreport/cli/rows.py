@@ -9,10 +9,10 @@ from rich.text import Text
 
 from wfreport.api.argo import FAILED_PHASES, NodeType, Phase
 from wfreport.api.report import Step
-from wfreport.cli.durations import short_duration
 from wfreport.cli.looks import one_line
 from wfreport.cli.outline import Entry
 from wfreport.cli.page import Page, phase_mark, phase_style
+from wfreport.core.durations import short_duration
 
 _QUIET: Final = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 _PLAIN_TYPES: Final = frozenset({NodeType.POD, NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP, NodeType.SKIPPED})

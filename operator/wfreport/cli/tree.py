@@ -11,12 +11,12 @@ from rich.text import Text
 from wfreport.api.argo import Phase
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import Condition, Counts, EarlierRun, NamedValue, ReportStatus, WorkflowReport
-from wfreport.cli.durations import short_duration
 from wfreport.cli.failures import add_failures
 from wfreport.cli.looks import Look, glyphs_for, one_line
 from wfreport.cli.outline import outline_steps
 from wfreport.cli.page import Page, instant, joined, phase_mark, phase_style, span
 from wfreport.cli.rows import add_rows
+from wfreport.core.durations import short_duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +71,8 @@ def _add_header(page: Page, report: WorkflowReport, status: ReportStatus) -> Non
     page.field("parameters", _values(page, status.parameters))
     page.field("ui", status.links.ui if status.links else None)
     page.field("trace", status.links.trace if status.links else None)
-    page.field("remedies", f"{status.remediation.attempts} so far" if status.remediation else None)
+    attempts = status.remediation.attempts if status.remediation else 0
+    page.field("remedies", f"{attempts} so far" if attempts else None)
     for condition in _bad_conditions(status):
         page.field("note", f"{condition.reason}: {condition.message}", style="yellow")
 

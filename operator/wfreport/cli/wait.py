@@ -15,10 +15,10 @@ import msgspec
 
 from wfreport.api.argo import API_VERSION, LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Struct
 from wfreport.api.report import ReportStatus
-from wfreport.cli.durations import short_duration
 from wfreport.cli.explain import report_of
 from wfreport.cli.looks import one_line
 from wfreport.cli.problems import ExitCode, UnusableInput
+from wfreport.core.durations import short_duration
 from wfreport.core.identity import report_name
 from wfreport.core.wire import NotAWorkflow, decode_workflow
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, decoded, join_path

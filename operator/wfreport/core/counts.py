@@ -6,6 +6,7 @@ from datetime import datetime
 
 from wfreport.api.argo import COMPLETED_PHASES, Node, NodeType, Phase, WorkflowStatus
 from wfreport.api.report import LINE, Counts, CriticalStep, Timing
+from wfreport.core.durations import short_duration
 from wfreport.core.model import NodesState, Snapshot
 from wfreport.core.prose import Prose
 from wfreport.core.tree import Tree
@@ -48,17 +49,6 @@ def seconds_between(start: datetime | None, end: datetime | None) -> int | None:
     return max(0, int((end - start).total_seconds())) if start and end else None
 
 
-def in_words(seconds: int) -> str:
-    """Seconds as people say them: 31m3s, 2h5m, 3d4h."""
-    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-    parts = []
-    for letter, size in units:
-        amount, seconds = divmod(seconds, size)
-        if amount:
-            parts.append(f"{amount}{letter}")
-    return "".join(parts[:2]) or "0s"
-
-
 def time_run(snapshot: Snapshot, path: list[CriticalStep], *, is_first_run: bool) -> Timing | None:
     """Where the time went, once the run has ended.
 
@@ -71,7 +61,7 @@ def time_run(snapshot: Snapshot, path: list[CriticalStep], *, is_first_run: bool
     seconds = seconds_between(workflow.status.started_at, workflow.status.finished_at)
     return Timing(
         duration_seconds=seconds,
-        duration=in_words(seconds) if seconds is not None else None,
+        duration=short_duration(seconds) if seconds is not None else None,
         queued_seconds=seconds_between(created_at, workflow.status.started_at),
         gap_seconds=sum(step.wait_seconds for step in path) if path else None,
     )

@@ -20,7 +20,7 @@ _COPIED_LABELS: Final = (
 
 def report_name(workflow_name: str, uid: str) -> str:
     """Name of the automatic report of a Workflow: the same whoever asks, unlike any other run's of that name."""
-    return f"{workflow_name[:_NAME_LENGTH].rstrip('-.')}-{uid.replace('-', '')[:_UID_DIGITS]}"
+    return f"{workflow_name[:_NAME_LENGTH].rstrip('-.')}-{uid.replace('-', '')[:_UID_DIGITS]}".rstrip("-")
 
 
 def new_report(workflow: argo.Workflow) -> dict[str, Any]:

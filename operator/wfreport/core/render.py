@@ -22,6 +22,7 @@ from wfreport.api.report import (
     ObservedWorkflow,
     ReportSpec,
     ReportStatus,
+    RunRemediation,
     WorkflowRef,
     is_same_time,
 )
@@ -104,7 +105,7 @@ def render_status(
         outputs=list_outputs(snapshot, prose),
         workflow_source=find_source(workflow),
         resources=resources_used(workflow) or None,
-        remediation=stored.remediation if stored else None,
+        remediation=(stored.remediation if stored else None) or RunRemediation(),
         runs=runs or None,
         links=find_links(workflow, options.ui_url_template),
     )

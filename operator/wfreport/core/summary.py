@@ -120,7 +120,7 @@ def _message(failure: Failure) -> str:
     ending = parse_exit(failure.message or "")
     if ending is not None and ending.detail.strip():
         return f"{_who(failure).rstrip() or 'it'}: {ending.detail.strip()}{_exit(failure)}"
-    return (failure.message or failure.reason or failure.failure_class).strip()
+    return (failure.message or failure.reason or "failed, and Argo does not say why").strip()
 
 
 def _out_of_memory(failure: Failure) -> str:
