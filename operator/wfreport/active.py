@@ -1,0 +1,97 @@
+"""The running Workflows: they are not streamed, they are looked at on an interval that grows with their age."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from wfreport.core.model import PodEvidence
+from wfreport.workqueue import Key
+
+AGE_PER_SECOND = 10
+"""A Workflow of N times this is looked at every N seconds, within the bounds."""
+
+
+@dataclass(slots=True)
+class Running:
+    """What is remembered of a running Workflow between two looks; all of it can be had again by looking.
+
+    Attributes:
+        uid: of the Workflow.
+        version: its newest resourceVersion that was seen: no look goes back behind it.
+        looked_at: when it was looked at last, on the loop's clock.
+        sought: nodes whose pods were asked for: a pod that is gone is not asked for again.
+        pod_failed: whether a pod of it failed since the last look.
+        evidence: failed pods, by name, that were seen before the Workflow said that their nodes had failed; bounded.
+    """
+
+    uid: str
+    version: int
+    looked_at: float
+    sought: set[str] = field(default_factory=set)
+    pod_failed: bool = False
+    evidence: dict[str, PodEvidence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often running Workflows are looked at.
+
+    Attributes:
+        min_seconds: while they are young.
+        max_seconds: when they are old.
+        coalesce_seconds: failures of pods cause one extra look in this time at most.
+    """
+
+    min_seconds: float = 10
+    max_seconds: float = 60
+    coalesce_seconds: float = 10
+
+
+class ActiveSet:
+    """Every Workflow that is known to run. It is derived: a restart fills it by one look at each."""
+
+    def __init__(self, pace: Pace, *, clock: Callable[[], float], jitter: Callable[[], float]) -> None:
+        self._pace = pace
+        self._clock = clock
+        self._jitter = jitter
+        self._running: dict[Key, Running] = {}
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._running)
+
+    def get(self, key: Key) -> Running | None:
+        """What is remembered of a running Workflow."""
+        return self._running.get(key)
+
+    def has(self, key: Key, uid: str) -> bool:
+        """Whether this very Workflow is known to run."""
+        running = self._running.get(key)
+        return running is not None and running.uid == uid
+
+    def looked(self, key: Key, *, uid: str, version: int) -> Running:
+        """Note a look that found it running."""
+        running = self._running.get(key)
+        if running is None or running.uid != uid:
+            running = self._running[key] = Running(uid=uid, version=version, looked_at=self._clock())
+        running.version = max(running.version, version)
+        running.looked_at = self._clock()
+        return running
+
+    def next_look_seconds(self, *, started_at: datetime | None, now: datetime) -> float:
+        """How long after a look the next one is due."""
+        age_seconds = (now - started_at).total_seconds() if started_at else 0.0
+        wanted = max(self._pace.min_seconds, min(self._pace.max_seconds, age_seconds / AGE_PER_SECOND))
+        return wanted * self._jitter()
+
+    def pod_failed(self, key: Key) -> float | None:
+        """A pod failed: how long until the Workflow may be looked at because of it; None if it is not known to run."""
+        running = self._running.get(key)
+        if running is None:
+            return None
+        running.pod_failed = True
+        return max(0.0, running.looked_at + self._pace.coalesce_seconds - self._clock())
+
+    def discard(self, key: Key) -> None:
+        """It has ended, or is gone."""
+        self._running.pop(key, None)

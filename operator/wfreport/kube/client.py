@@ -1,0 +1,254 @@
+"""The HTTP side of the API server: one pooled session, credentials that stay fresh, typed errors.
+
+Bodies go in and out as bytes; what they mean is known to the modules beside this one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
+from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError, error_of
+from wfreport.kube.objects import PARTIAL_KIND, ListMeta
+
+USER_AGENT = "wfreport"
+APPLY_PATCH = "application/apply-patch+yaml"
+ACCEPT_PARTIAL = f"application/json;as={PARTIAL_KIND};v=v1;g=meta.k8s.io"
+ACCEPT_PARTIAL_LIST = f"application/json;as={PARTIAL_KIND}List;v=v1;g=meta.k8s.io"
+TOKEN_FRESH_SECONDS = 60
+_METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "delete": "DELETE"}
+_UNAUTHORIZED, _REFUSED = 401, 400
+# Plain JSON: the API server zips every answer over 128 kB, at its own expense and ours, for bytes that rarely matter
+# in a cluster.
+_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+
+
+class RequestObserver(Protocol):
+    """Counts requests."""
+
+    def observe_request(self, verb: str, resource: str, code: str) -> None:
+        """One request ended."""
+        ...
+
+    def observe_bytes(self, verb: str, resource: str, count: int) -> None:
+        """Bytes of an answer came."""
+        ...
+
+
+class Page(Protocol):
+    """A page of a list."""
+
+    @property
+    def metadata(self) -> ListMeta:
+        """Has the continue token."""
+        ...
+
+
+PageT = TypeVar("PageT", bound=Page)
+
+
+class Client:
+    """An async context manager; inside, requests can be made by any number of tasks."""
+
+    def __init__(
+        self,
+        *,
+        observer: RequestObserver,
+        timeout_seconds: float,
+        connections: int,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._observer = observer
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._connections = connections
+        self._credentials = credentials or Credentials()
+        self._endpoint: Endpoint | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._login = asyncio.Lock()
+        self._fresh_until = 0.0
+
+    async def __aenter__(self) -> Self:
+        await self._log_in()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the API server is."""
+        if self._endpoint is None:
+            raise RuntimeError("use `async with client`")
+        return self._endpoint
+
+    async def request(
+        self,
+        verb: str,
+        resource: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        accept: str = "application/json",
+        content_type: str = "application/json",
+    ) -> bytes:
+        """Make one request and return the answer's body.
+
+        Args:
+            verb: Kubernetes' verb: get, list, create, apply, delete.
+            resource: the plural, for the metrics.
+            path: from ``/api``.
+            params: the query.
+            body: what is sent.
+            accept: the projection that is asked for.
+            content_type: of the body.
+
+        Raises:
+            ApiError: the one that says what to do.
+        """
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        authorization = await self.authorization()
+        for last in (False, True):
+            if authorization:
+                headers["Authorization"] = authorization
+            status, answer, retry_after = await self._exchange(verb, resource, path, params, body, headers)
+            if status != _UNAUTHORIZED or last:
+                break
+            authorization = await self.renewed_authorization(authorization)
+        if status >= _REFUSED:
+            raise error_of(status, answer, retry_after)
+        return answer
+
+    async def pages(
+        self,
+        resource: str,
+        path: str,
+        decode: Callable[[bytes], PageT],
+        *,
+        limit: int,
+        params: Mapping[str, str] | None = None,
+        accept: str = "application/json",
+    ) -> AsyncIterator[PageT]:
+        """List in pages of ``limit`` objects.
+
+        Raises:
+            GoneError: the list took so long that its snapshot expired; begin again.
+            ApiError: anything else.
+        """
+        query = {**(params or {}), "limit": str(limit)}
+        while True:
+            page = decoded(decode, await self.request("list", resource, path, params=query, accept=accept))
+            yield page
+            if not page.metadata.continue_token:
+                return
+            query["continue"] = page.metadata.continue_token
+
+    async def authorization(self) -> str | None:
+        """The Authorization header's value, looked after once a minute (token files rotate, exec tokens expire)."""
+        if asyncio.get_running_loop().time() >= self._fresh_until:
+            async with self._login:
+                if asyncio.get_running_loop().time() >= self._fresh_until:
+                    renewed = await asyncio.to_thread(self._credentials.authorization)
+                    self._accept(replace(self.endpoint, authorization=renewed))
+        return self.endpoint.authorization
+
+    async def renewed_authorization(self, refused: str | None) -> str | None:
+        """Log in again, unless another task has done so since ``refused`` was taken."""
+        async with self._login:
+            if self.endpoint.authorization == refused:
+                try:
+                    await self._log_in()
+                except NoCredentialsError as error:
+                    raise UnauthorizedError(str(error)) from error
+        return self.endpoint.authorization
+
+    def open_session(self, middlewares: Sequence[Any]) -> aiohttp.ClientSession:
+        """A session of somebody else's (kopf closes it), with the same TLS and proxy, and without our limits."""
+        endpoint = self.endpoint
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=endpoint.tls or False, limit=0),
+            headers=_HEADERS,
+            proxy=endpoint.proxy,
+            middlewares=tuple(middlewares),
+            read_bufsize=1 << 20,
+        )
+
+    async def _log_in(self) -> None:
+        endpoint = await asyncio.to_thread(self._credentials.load)
+        if self._session is None:
+            connector = aiohttp.TCPConnector(ssl=endpoint.tls or False, limit=self._connections, keepalive_timeout=60)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                headers=_HEADERS,
+                proxy=endpoint.proxy,
+                timeout=self._timeout,
+                read_bufsize=1 << 20,
+            )
+        self._accept(endpoint)
+
+    def _accept(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._fresh_until = asyncio.get_running_loop().time() + TOKEN_FRESH_SECONDS
+
+    async def _exchange(
+        self,
+        verb: str,
+        resource: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: bytes | None,
+        headers: dict[str, str],
+    ) -> tuple[int, bytes, str | None]:
+        if self._session is None:
+            raise RuntimeError("use `async with client`")
+        code = "unreachable"
+        try:
+            async with self._session.request(
+                _METHODS[verb],
+                self.endpoint.server + path,
+                params=params,
+                data=body,
+                headers=headers,
+                server_hostname=self.endpoint.server_name,
+            ) as response:
+                answer = await response.read()
+                code = str(response.status)
+                self._observer.observe_bytes(verb, resource, len(answer))
+                return response.status, answer, response.headers.get("Retry-After")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300]) from error
+        finally:
+            self._observer.observe_request(verb, resource, code)
+
+
+def decoded(decode: Callable[[bytes], PageT], answer: bytes) -> PageT:
+    """Decode an answer.
+
+    Raises:
+        BadAnswerError: it is not what was asked for.
+    """
+    try:
+        return decode(answer)
+    except msgspec.MsgspecError as error:
+        raise BadAnswerError(f"cannot read the API server's answer: {error}"[:300]) from error
+
+
+def join_path(base: str, namespace: str | None, plural: str, name: str = "", subresource: str = "") -> str:
+    """The path of a collection, or of an object in it; ``namespace`` None is all of them."""
+    parts = [
+        base,
+        *(("namespaces", namespace) if namespace else ()),
+        plural,
+        *(part for part in (name, subresource) if part),
+    ]
+    return "/".join(parts)

@@ -1,0 +1,171 @@
+"""What the framework's watch streams get to see: metadata alone, slim, and nothing that is known already.
+
+kopf has no hook for the Accept header, but its HTTP session is ours, and an aiohttp client middleware is the
+documented way to change requests. The header differs between list and watch: with the list's on a watch the API
+server silently sends whole objects.
+
+What the server cannot select, this does, before the framework spends half a millisecond on it: managedFields are cut
+(400 kB of a large Workflow under the full CRDs), and an event whose object is known becomes a bookmark, so that the
+watch's position moves on.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+import msgspec
+
+from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
+from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, Meta, WatchEvent
+
+LISTED = "LISTED"
+_CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
+_COLLECTION = re.compile(
+    r"(?:/api/v1|/apis/(?P<group>[^/]+)/v1alpha1)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[a-z]+)$"
+)
+_WATCHED = {("argoproj.io", "workflows"), ("wfreport.dev", "workflowreports"), (None, "pods")}
+_OK, _UNAUTHORIZED = 200, 401
+
+_decode_list = msgspec.json.Decoder(ItemList).decode
+_decode_event = msgspec.json.Decoder(WatchEvent).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A collection that is watched.
+
+    Attributes:
+        plural: workflows, pods or workflowreports.
+        namespace: None for all.
+    """
+
+    plural: str
+    namespace: str | None
+
+
+Keep = Callable[[str, str, Meta], bool]
+"""Whether the framework is to see an object: the stream's plural, the type of the event (or LISTED), the metadata."""
+
+
+class StreamObserver(RequestObserver, Protocol):
+    """Keeps watch over the streams."""
+
+    def stream_connected(self, stream: Stream) -> None:
+        """A watch began, which is after its list was read."""
+        ...
+
+    def stream_heard(self, stream: Stream, event_type: str, *, projected: bool) -> None:
+        """Something came: an object, a bookmark, an error."""
+        ...
+
+
+def watched_stream(path: str) -> Stream | None:
+    """The stream that a request for this path belongs to; None for all other requests (discovery, single objects)."""
+    found = _COLLECTION.search(path)
+    if found is None or (found["group"], found["plural"]) not in _WATCHED:
+        return None
+    return Stream(plural=found["plural"], namespace=found["namespace"])
+
+
+def accept_header(*, watching: bool) -> str:
+    """The projection to ask for.
+
+    A watch's objects are no lists: asked for the list's kind the server falls back to whole objects.
+    """
+    return ACCEPT_PARTIAL if watching else ACCEPT_PARTIAL_LIST
+
+
+class SelectedStreams:
+    """The client middleware of the framework's session."""
+
+    def __init__(self, *, client: Client, observer: StreamObserver, keep: Keep) -> None:
+        self._client = client
+        self._observer = observer
+        self._keep = keep
+
+    async def __call__(self, request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+        """Pass a request on, with credentials and, on the watched collections, the projection."""
+        authorization = await self._client.authorization()
+        if authorization:
+            request.headers["Authorization"] = authorization
+        request.server_hostname = self._client.endpoint.server_name
+        stream = watched_stream(request.url.path) if request.method == "GET" else None
+        watching = request.url.query.get("watch") == "true"
+        if stream:
+            request.headers["Accept"] = accept_header(watching=watching)
+        verb, resource = ("watch" if watching else "list", stream.plural) if stream else ("get", "discovery")
+        response: aiohttp.ClientResponse = await handler(request)
+        self._observer.observe_request(verb, resource, str(response.status))
+        if response.status == _UNAUTHORIZED:
+            await self._client.renewed_authorization(authorization)  # kopf logs in and asks again
+        elif stream and response.status == _OK:
+            await self._select(response, stream, watching=watching)
+        return response
+
+    async def _select(self, response: aiohttp.ClientResponse, stream: Stream, *, watching: bool) -> None:
+        if watching:
+            self._observer.stream_connected(stream)
+            response.content = _Lines(response.content, lambda line: self._event(stream, line))  # type: ignore[assignment]
+            return
+        answer = await response.content.read()
+        self._observer.observe_bytes("list", stream.plural, len(answer))
+        response.content = _Whole(response.content, self._page(stream, answer))  # type: ignore[assignment]
+
+    def _page(self, stream: Stream, answer: bytes) -> bytes:
+        page = _decode_list(answer)
+        kept = [item for item in page.items or () if self._is_news(stream, LISTED, item)]
+        return _encode(ItemList(kind=f"{PARTIAL_KIND}List", metadata=page.metadata, items=kept))
+
+    def _event(self, stream: Stream, line: bytes) -> bytes:
+        self._observer.observe_bytes("watch", stream.plural, len(line) + 1)
+        event = _decode_event(line)
+        if event.type not in _CHANGES:
+            self._observer.stream_heard(stream, event.type, projected=True)
+            return line
+        if self._is_news(stream, event.type, event.object):
+            return _encode(event)
+        position = Item(kind=PARTIAL_KIND, metadata=Meta(resource_version=event.object.metadata.resource_version))
+        return _encode(WatchEvent(type="BOOKMARK", object=position))
+
+    def _is_news(self, stream: Stream, event_type: str, item: Item) -> bool:
+        self._observer.stream_heard(stream, event_type, projected=item.kind == PARTIAL_KIND)
+        return self._keep(stream.plural, event_type, item.metadata)
+
+
+class _Content:
+    """Stands in for a response's body; whatever else is asked of it, the real one answers."""
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self._content = content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+
+class _Whole(_Content):
+    """A body that was read and changed."""
+
+    def __init__(self, content: aiohttp.StreamReader, body: bytes) -> None:
+        super().__init__(content)
+        self._body = body
+
+    async def read(self, _: int = -1) -> bytes:
+        return self._body
+
+
+class _Lines(_Content):
+    """A body whose lines are changed as they come."""
+
+    def __init__(self, content: aiohttp.StreamReader, change: Callable[[bytes], bytes]) -> None:
+        super().__init__(content)
+        self._change = change
+
+    async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
+        rest = b""
+        async for chunk in self._content.iter_any():
+            *lines, rest = (rest + chunk).split(b"\n")
+            if lines:
+                yield b"".join(self._change(line) + b"\n" for line in lines if line)

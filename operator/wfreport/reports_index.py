@@ -1,0 +1,169 @@
+"""What reports there are and which Workflow each is about: derived, loaded at start, repaired by the sweep.
+
+It answers two questions without a request: which reports does a look at this Workflow concern, and is there anything
+left to do for it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wfreport.api.argo import COMPLETED_PHASES
+from wfreport.api.reasons import Reason
+from wfreport.core.identity import binds
+from wfreport.kube.objects import Meta, version_of
+from wfreport.kube.reports import ReportHead
+from wfreport.workqueue import Key
+
+_ENDED_REASONS = frozenset({Reason.WORKFLOW_DELETED})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A report.
+
+    Attributes:
+        namespace: of the report and of its Workflow.
+        name: of the report.
+        uid: of the report.
+        resource_version: of the report as it is known.
+        generation: of its spec.
+        automatic: whether the operator made it.
+        workflow_name: the Workflow it is about.
+        ref_uid: the uid that its spec gives; empty for none.
+        bound_uid: the uid that its status is bound to; empty for none yet.
+        observed_version: resourceVersion of the completed Workflow that it reports; empty while that runs.
+        observed_generation: the generation that its status answers.
+        ended: whether nothing more is to come: the run has ended, or was deleted.
+        missing: whether it says that there is no such Workflow.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    automatic: bool
+    workflow_name: str
+    ref_uid: str
+    bound_uid: str
+    observed_version: str
+    observed_generation: int
+    ended: bool
+    missing: bool
+
+    @property
+    def key(self) -> Key:
+        """Its own key."""
+        return (self.namespace, self.name)
+
+    @property
+    def workflow_key(self) -> Key:
+        """The key of its Workflow."""
+        return (self.namespace, self.workflow_name)
+
+    def is_for(self, workflow_uid: str) -> bool:
+        """Whether it is, or may become, the report of this Workflow."""
+        return binds(self.ref_uid or None, self.bound_uid or None, workflow_uid)
+
+    @property
+    def answered(self) -> bool:
+        """Whether its status answers its spec as it is now."""
+        return self.observed_generation == self.generation
+
+
+def row_of(head: ReportHead) -> Row:
+    """The row of a report as the API server has it."""
+    meta, observed, reasons = head.metadata, head.status.observed_workflow, {c.reason for c in head.status.conditions}
+    return Row(
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        generation=meta.generation,
+        automatic=bool(meta.labels.workflow_uid),
+        workflow_name=head.spec.workflow_ref.name,
+        ref_uid=head.spec.workflow_ref.uid,
+        bound_uid=observed.uid,
+        observed_version=observed.resource_version,
+        observed_generation=head.status.observed_generation,
+        ended=observed.phase in COMPLETED_PHASES or bool(reasons & _ENDED_REASONS),
+        missing=Reason.WORKFLOW_NOT_FOUND in reasons,
+    )
+
+
+class ReportsIndex:
+    """All rows, by report and by Workflow."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, Row] = {}
+        self._by_workflow: dict[Key, tuple[str, ...]] = {}
+        self._writing: dict[Key, int] = {}
+
+    def __len__(self) -> int:
+        """How many reports there are."""
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        """All rows, as they are now."""
+        return iter(tuple(self._rows.values()))
+
+    def get(self, key: Key) -> Row | None:
+        """The row of a report."""
+        return self._rows.get(key)
+
+    def knows(self, meta: Meta) -> bool:
+        """Whether the report is known as it is."""
+        row = self._rows.get((meta.namespace, meta.name))
+        return row is not None and row.resource_version == meta.resource_version
+
+    def of_workflow(self, key: Key) -> list[Row]:
+        """The reports about Workflows of this name, whatever their uid."""
+        return [self._rows[key[0], name] for name in self._by_workflow.get(key, ())]
+
+    def is_done(self, key: Key, *, uid: str, resource_version: str) -> bool:
+        """Whether every report of this completed Workflow, and there is one, says what it says now."""
+        mine = [row for row in self.of_workflow(key) if row.is_for(uid)]
+        return bool(mine) and all(
+            row.bound_uid == uid and row.observed_version == resource_version and row.answered for row in mine
+        )
+
+    def begin_write(self, key: Key) -> None:
+        """A write of ours begins: its event may be here before its answer, and is no news."""
+        self._writing[key] = 0
+
+    def overhears(self, meta: Meta) -> bool:
+        """Whether an event came while we write that report; ``end_write`` tells what became of it."""
+        key = (meta.namespace, meta.name)
+        if key not in self._writing:
+            return False
+        self._writing[key] = max(self._writing[key], meta.version)
+        return True
+
+    def end_write(self, key: Key) -> bool:
+        """Our write has ended; whether something newer came meanwhile, which then is somebody else's."""
+        newest, row = self._writing.pop(key, 0), self._rows.get(key)
+        return newest > (version_of(row.resource_version) if row else 0)
+
+    def put(self, row: Row) -> None:
+        """Add or replace a report."""
+        before = self._rows.get(row.key)
+        if before and before.workflow_key != row.workflow_key:
+            self._unlist(before)
+        self._rows[row.key] = row
+        names = self._by_workflow.get(row.workflow_key, ())
+        if row.name not in names:
+            self._by_workflow[row.workflow_key] = (*names, row.name)
+
+    def remove(self, key: Key) -> Row | None:
+        """Forget a report; returns what was known of it."""
+        row = self._rows.pop(key, None)
+        if row:
+            self._unlist(row)
+        return row
+
+    def _unlist(self, row: Row) -> None:
+        names = tuple(name for name in self._by_workflow.get(row.workflow_key, ()) if name != row.name)
+        if names:
+            self._by_workflow[row.workflow_key] = names
+        else:
+            self._by_workflow.pop(row.workflow_key, None)

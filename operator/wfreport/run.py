@@ -1,0 +1,300 @@
+"""The composition root: settings in, a running operator, an exit code out. The only place where objects are wired."""
+
+import asyncio
+import gc
+import logging
+import random
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import kopf
+import uvloop
+
+from wfreport.active import ActiveSet, Pace
+from wfreport.api.names import PLURAL_REPORTS
+from wfreport.clock import now
+from wfreport.core.model import RenderOptions
+from wfreport.core.redact import Redactor
+from wfreport.evidence import EvidenceLimits, EvidenceReader
+from wfreport.handlers import framework_registry, framework_settings, run_framework
+from wfreport.health import health_server
+from wfreport.intake import Intake, Queues, ReportReader
+from wfreport.kube.client import Client
+from wfreport.kube.credentials import NoCredentialsError
+from wfreport.kube.errors import ApiError, NotFoundError
+from wfreport.kube.pods import PODS, Pods
+from wfreport.kube.reports import Reports
+from wfreport.kube.streams import SelectedStreams, Stream
+from wfreport.kube.workflows import WORKFLOWS, Workflows, workflow_selector
+from wfreport.logs import Once, configure_logs, kv
+from wfreport.metrics import Metrics
+from wfreport.monitor import StreamMonitor
+from wfreport.reconcile import Reconciler, Rules, StatusCache
+from wfreport.reports_index import ReportsIndex
+from wfreport.settings import Settings
+from wfreport.sweep import Sweep
+from wfreport.worker import Worker
+from wfreport.workqueue import Lane, QueueLimits, WorkQueue
+
+log = logging.getLogger(__name__)
+
+Task = asyncio.Task[Any]
+DRAIN_SECONDS = 10
+START_TRIES_SECONDS = (1, 2, 5, 10, 15, 30)
+CACHED_REPORTS = 1000
+REPORT_READERS = 2
+RESERVED_WORKERS = 2
+"""So many workers are kept for what is urgent."""
+EXIT_OK, EXIT_LOST, EXIT_UNUSABLE = 0, 1, 2
+
+
+class LostError(Exception):
+    """The operator cannot go on; a restart is the remedy, and cheap. The message says why."""
+
+
+def run_operator(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT.
+
+    Returns:
+        0 after a signal, 1 when the streams were lost (to be restarted), 2 when there is no way to an API server.
+    """
+    configure_logs(level=settings.log_level, as_json=settings.logs_json)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(settings))
+
+
+async def serve(settings: Settings, *, stop: asyncio.Event | None = None, metrics: Metrics | None = None) -> int:
+    """Run in this event loop until ``stop`` is set or a signal comes; returns the exit code, as ``run_operator``."""
+    stop = stop or asyncio.Event()
+    _stop_on_signals(stop)
+    try:
+        async with connected_operator(settings, metrics or Metrics()) as operator:
+            await operator.run(stop)
+    except NoCredentialsError as error:
+        log.critical("no way to an API server", extra=kv(reason=str(error)))
+        return EXIT_UNUSABLE
+    except LostError as error:
+        log.critical("cannot go on, exiting to be restarted", extra=kv(reason=str(error)))
+        return EXIT_LOST
+    log.info("stopped")
+    return EXIT_OK
+
+
+@asynccontextmanager
+async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIterator[Operator]":
+    """An operator that has logged in and serves its metrics, and does nothing else yet."""
+    client = Client(
+        observer=metrics, timeout_seconds=settings.request_timeout_seconds, connections=settings.workers + 4
+    )
+    async with client:
+        operator = Operator(settings, client, metrics)
+        http = health_server(
+            host=settings.http_host, port=settings.http_port, metrics=metrics.exposition, missing=operator.missing
+        )
+        async with http:
+            yield operator
+
+
+class Operator:
+    """All parts, wired."""
+
+    def __init__(self, settings: Settings, client: Client, metrics: Metrics) -> None:
+        self._settings = settings
+        self._client = client
+        self._metrics = metrics
+        self._namespaces: list[str | None] = list(settings.namespaces) or [None]
+        self._index_loaded = False
+        clock, once = time.monotonic, Once(60, clock=time.monotonic)
+        streams = [
+            Stream(plural, namespace) for plural in (WORKFLOWS, PODS, PLURAL_REPORTS) for namespace in self._namespaces
+        ]
+        self._monitor = StreamMonitor(streams, metrics=metrics, clock=clock, once=once)
+        self._queues = Queues(
+            workflows=WorkQueue(
+                QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS)), clock=clock, jitter=_jitter
+            ),
+            reports=WorkQueue(QueueLimits(), clock=clock, jitter=_jitter),
+        )
+        pace = Pace(settings.look_interval_min_seconds, settings.look_interval_max_seconds, settings.coalesce_seconds)
+        self._active = ActiveSet(pace, clock=clock, jitter=_jitter)
+        self._index = ReportsIndex()
+        selector = workflow_selector(instance_id=settings.instance_id, label_selector=settings.label_selector)
+        workflows = Workflows(client, namespaces=self._namespaces, selector=selector, chunk_size=settings.chunk_size)
+        reports = Reports(client, namespaces=self._namespaces, chunk_size=settings.chunk_size)
+        self._intake = Intake(
+            index=self._index,
+            active=self._active,
+            queues=self._queues,
+            settle_seconds=settings.settle_seconds,
+            ignore_events=settings.ignore_events,
+        )
+        self._sweep = Sweep(
+            workflows=workflows,
+            reports=reports,
+            index=self._index,
+            active=self._active,
+            intake=self._intake,
+            queues=self._queues,
+            metrics=metrics,
+        )
+        self._reader = ReportReader(reports, index=self._index, intake=self._intake, workflows=self._queues.workflows)
+        limits = EvidenceLimits(settings.failed_pods_per_look, settings.pods_at_completion_max_nodes)
+        self._reconciler = Reconciler(
+            workflows=workflows,
+            reports=reports,
+            evidence=EvidenceReader(Pods(client, chunk_size=settings.chunk_size), limits, metrics=metrics, once=once),
+            index=self._index,
+            active=self._active,
+            cache=StatusCache(CACHED_REPORTS),
+            rules=Rules(_render_options(settings), limits, settings.instance_id),
+            redactor=Redactor(settings.redact_patterns),
+            metrics=metrics,
+            clock=now,
+            overtaken=lambda key: self._queues.reports.add(key, Lane.PROGRESS),
+        )
+        self._selected = SelectedStreams(client=client, observer=self._monitor, keep=self._intake.is_news)
+        self._framework_settings = framework_settings(
+            selector=selector,
+            chunk_size=settings.chunk_size,
+            watch_timeout_seconds=settings.watch_timeout_seconds,
+            request_timeout_seconds=settings.request_timeout_seconds,
+        )
+        self._once = once
+        self._show_gauges()
+
+    def missing(self) -> list[str]:
+        """What is not ready yet."""
+        return [*([] if self._index_loaded else ["the reports that are there"]), *self._monitor.missing()]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until ``stop`` is set; what is being looked at then is finished, within bounds.
+
+        Raises:
+            LostError: something that cannot be done without has ended.
+        """
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        loading = asyncio.create_task(self._load_index(), name="index")
+        await asyncio.wait({stopping, loading}, return_when=asyncio.FIRST_COMPLETED)
+        if not loading.done():
+            loading.cancel()
+            return
+        await loading
+        workers = self._start_workers()
+        sweep = asyncio.create_task(self._sweep.run(interval_seconds=self._sweep_interval_seconds), name="sweep")
+        framework = asyncio.create_task(self._run_framework(stop), name="framework")
+        log.info("started", extra=kv(server=self._client.endpoint.server, reports=len(self._index)))
+        # everything that is here now stays for good: the garbage collector need not look at it again
+        gc.collect()
+        gc.freeze()
+        try:
+            await asyncio.wait({stopping, sweep, framework, *workers}, return_when=asyncio.FIRST_COMPLETED)
+            _raise_unless_stopping(stop, framework, {sweep, *workers})
+        finally:
+            stop.set()
+            await self._drain(workers, framework, {stopping, sweep})
+
+    async def _load_index(self) -> None:
+        for delay in (*START_TRIES_SECONDS, None):
+            try:
+                await self._sweep.load_index()
+            except NotFoundError as error:
+                raise LostError("the CRD workflowreports.wfreport.dev is not installed") from error
+            except ApiError as error:
+                log.warning("reports cannot be listed", extra=kv(error=type(error).__name__, reason=error.message))
+                if delay is None:
+                    raise LostError(f"reports cannot be listed: {error.message}") from error
+                await asyncio.sleep(delay)
+            else:
+                self._index_loaded = True
+                return
+
+    def _start_workers(self) -> set[Task]:
+        queues, metrics, once = self._queues, self._metrics, self._once
+        looks = Worker(queues.workflows, self._reconciler.look, metrics=metrics, once=once, clock=time.monotonic)
+        readers = Worker(queues.reports, self._reader.look, metrics=metrics, once=once, clock=time.monotonic)
+        tasks = {asyncio.create_task(looks.run(), name=f"worker {n}") for n in range(self._settings.workers)}
+        return tasks | {asyncio.create_task(readers.run(), name=f"reader {n}") for n in range(REPORT_READERS)}
+
+    async def _run_framework(self, stop: asyncio.Event) -> None:
+        await run_framework(
+            registry=framework_registry(self._intake, self._log_in),
+            settings=self._framework_settings,
+            namespaces=self._namespaces,
+            stop=stop,
+            hook_signals=lambda: _stop_on_signals(stop),
+        )
+
+    async def _log_in(self) -> kopf.AiohttpSession:
+        """A session for the framework; each of its requests asks for the credentials of the moment."""
+        return kopf.AiohttpSession(
+            server=self._client.endpoint.server, aiohttp_session=self._client.open_session([self._selected])
+        )
+
+    async def _drain(self, workers: set[Task], framework: Task, others: set[Task]) -> None:
+        self._queues.workflows.close()
+        self._queues.reports.close()
+        await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
+        for task in (framework, *workers, *others):
+            task.cancel()
+        await asyncio.gather(framework, *workers, *others, return_exceptions=True)
+
+    def _sweep_interval_seconds(self) -> float:
+        return self._settings.sweep_interval_seconds * _jitter()
+
+    def _show_gauges(self) -> None:
+        show = self._metrics.show
+        for name, queue in (("workflows", self._queues.workflows), ("reports", self._queues.reports)):
+            for lane in Lane:
+                at = {"queue": name, "lane": lane.name.lower()}
+                show("wfreport_queue_depth", "Keys that wait.", partial(queue.depth, lane), **at)
+                show(
+                    "wfreport_queue_oldest_seconds",
+                    "How long the first of them has waited.",
+                    partial(queue.oldest_seconds, lane),
+                    **at,
+                )
+            show("wfreport_queue_later", "Keys that are asked for later.", queue.later, queue=name)
+        show(
+            "wfreport_workflows_active",
+            "Running Workflows that are looked at on an interval.",
+            lambda: len(self._active),
+        )
+        show("wfreport_reports_known", "Reports there are.", lambda: len(self._index))
+
+
+def _raise_unless_stopping(stop: asyncio.Event, framework: Task, others: set[Task]) -> None:
+    for task in others:
+        if task.done():
+            task.result()  # they end by a bug only
+    if stop.is_set() or not framework.done():
+        return
+    error = framework.exception()
+    raise LostError(
+        f"the watch streams ended: {type(error).__name__}: {error}" if error else "the watch streams ended"
+    ) from error
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    """Kopf hooks the signals too, and exits without letting us finish what is in flight: ours go last."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+def _jitter() -> float:
+    return random.uniform(0.9, 1.1)  # noqa: S311  (spreads load, guards nothing)
+
+
+def _render_options(settings: Settings) -> RenderOptions:
+    return RenderOptions(
+        max_bytes=settings.report_max_bytes,
+        log_tail_lines=settings.log_tail_lines,
+        ui_url_template=settings.ui_url_template,
+    )

@@ -1,0 +1,28 @@
+"""One API server with an audit log for all tests of the operator; each has its own namespace and its own operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.operator import harness
+
+from controlplane import ControlPlane
+
+
+@pytest.fixture(scope="session")
+def plane() -> Iterator[ControlPlane]:
+    """A plane that counts what the operator asks of it."""
+    with ControlPlane(
+        workflow_crds="own", users={harness.USER: ["system:authenticated"]}, audit_policy=harness.AUDIT_POLICY
+    ) as started:
+        harness.grant(started)
+        yield started
+
+
+@pytest.fixture
+def world(plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[harness.Cluster]:
+    """A namespace, not yet watched."""
+    with harness.cluster(plane, namespace, tmp_path) as made:
+        yield made

@@ -1,0 +1,92 @@
+"""Settings: from the environment, and what is said when a value cannot be used."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from wfreport.settings import InvalidSettingsError, Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields:
+        monkeypatch.delenv(f"WFREPORT_{field.upper()}", raising=False)
+
+
+def test_lists_are_separated_by_commas_and_patterns_by_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WFREPORT_NAMESPACES", "team-a, team-b,")
+    monkeypatch.setenv("WFREPORT_REDACT_PATTERNS", "secret-[0-9]{1,3}\n\ntoken=.*\n")
+    settings = load_settings()
+    assert settings.namespaces == ("team-a", "team-b")
+    assert settings.redact_patterns == ("secret-[0-9]{1,3}", "token=.*")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        (
+            "WORKERS",
+            "many",
+            "WFREPORT_WORKERS='many': input should be a valid integer, unable to parse string as an integer",
+        ),
+        ("WORKERS", "0", "WFREPORT_WORKERS='0': input should be greater than or equal to 1"),
+        ("LOG_FORMAT", "xml", "WFREPORT_LOG_FORMAT='xml': input should be 'auto', 'json' or 'text'"),
+        (
+            "REDACT_PATTERNS",
+            "a(",
+            (
+                "WFREPORT_REDACT_PATTERNS='a(': 'a(' is not a regular expression: "
+                "missing ), unterminated subpattern at position 1"
+            ),
+        ),
+        (
+            "UI_URL_TEMPLATE",
+            "http://x/{id}",
+            "WFREPORT_UI_URL_TEMPLATE='http://x/{id}': only {namespace}, {name} and {uid} may stand in braces",
+        ),
+        (
+            "LOOK_INTERVAL_MIN_SECONDS",
+            "120",
+            "WFREPORT_LOOK_INTERVAL_MIN_SECONDS=120 must not be greater than WFREPORT_LOOK_INTERVAL_MAX_SECONDS=60",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_expected(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(f"WFREPORT_{variable}", value)
+    with pytest.raises(InvalidSettingsError) as error:
+        load_settings()
+    assert str(error.value) == expected
+
+
+def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WFREPORT_WORKERS", "3")
+    assert load_settings(workers=5).workers == 5
+
+
+def test_a_service_named_wfreport_in_the_namespace_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load_settings()
+    for name, value in {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "8080",
+        "PORT": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP_PROTO": "tcp",
+    }.items():
+        monkeypatch.setenv(f"WFREPORT_{name}", value)
+    assert load_settings() == before
+
+
+def test_settings_are_frozen_and_all_of_them_are_described() -> None:
+    with pytest.raises(ValidationError):
+        load_settings().workers = 3  # type: ignore[misc]
+    assert not [name for name, field in Settings.model_fields.items() if not field.description]
+
+
+def test_logs_are_json_in_a_cluster_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    assert not load_settings().logs_json
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert load_settings().logs_json
+    assert not load_settings(log_format="text").logs_json
