@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from wfreport.active import ActiveSet
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_CONTROLLER_INSTANCE_ID, Workflow
@@ -73,9 +73,9 @@ class Clock(Protocol):
 
 
 class StatusCache:
-    """The last known content of the reports of running Workflows, so that a look is a GET and.
+    """The last known content of the reports of running Workflows.
 
-    Where something changed, a write.
+    With it a look is one GET and, where something changed, one write.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -281,25 +281,23 @@ class Reconciler:
     async def _apply(self, report: StoredReport, status: ReportStatus, *, is_final: bool) -> None:
         """Write a status if its content is new; afterwards index and cache say what the API server has."""
         meta = report.head.metadata
-        key, dump = (meta.namespace, meta.name), status.dump()
-        if dump == report.status_dump:
+        key = (meta.namespace, meta.name)
+        if status.dump_json() == report.status_json:
             self._metrics.reports_skipped.inc()
             self._remember(report)
         else:
-            await self._write_status(key, report, status, dump)
+            await self._write_status(key, report, status)
             if is_final and not _was_final(report.status):
                 self._note_final(report, status)
         if is_final:
             self._cache.drop(key)
 
-    async def _write_status(
-        self, key: Key, report: StoredReport, status: ReportStatus, dump: Mapping[str, Any]
-    ) -> None:
+    async def _write_status(self, key: Key, report: StoredReport, status: ReportStatus) -> None:
         try:
             with self._writing(key):
-                changed = await self._reports.apply_status(report.head, dump)
+                changed = await self._reports.apply_status(report.head, status.dump_json())
                 head = head_after_write(report.head, changed, status)
-                self._remember(replace(report, head=head, status=status, status_dump=dump))
+                self._remember(replace(report, head=head, status=status, status_json=status.dump_json()))
         except NotFoundError as error:
             raise self._lost(key) from error
         except ConflictError as error:

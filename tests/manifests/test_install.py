@@ -23,10 +23,10 @@ Right = tuple[str, str, str]
 
 REPORTING: set[Right] = {
     *(("argoproj.io", "workflows", verb) for verb in ("get", "list", "watch")),
-    *(("", "pods", verb) for verb in ("get", "list", "watch")),
-    *(("", "events", verb) for verb in ("get", "list", "create", "patch")),
-    *(("wfreport.dev", "workflowreports", verb) for verb in ("get", "list", "watch", "create", "delete")),
-    *(("wfreport.dev", "workflowreports/status", verb) for verb in ("get", "patch")),
+    *(("", "pods", verb) for verb in ("list", "watch")),
+    *(("", "events", verb) for verb in ("list", "create")),
+    *(("wfreport.dev", "workflowreports", verb) for verb in ("get", "list", "watch", "create")),
+    ("wfreport.dev", "workflowreports/status", "patch"),
 }
 LOGS: set[Right] = {("", "pods/log", "get")}
 

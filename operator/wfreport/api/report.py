@@ -7,10 +7,11 @@ atomic: keyed lists cost
 160 KB of managedFields per 1,000 entries.
 """
 
+import functools
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PrivateAttr
 from pydantic.alias_generators import to_camel
 
 from wfreport.api.classes import Confidence, FailureClass, Owner, Role
@@ -20,6 +21,7 @@ SHORT, LINE, TEXT, LOG = 63, 253, 1024, 16_384
 """Maximal lengths: labels, names, messages, log tails."""
 
 
+@functools.lru_cache(maxsize=8192)
 def rfc3339(value: datetime) -> str:
     """Render an aware time the way Kubernetes does: UTC, to the second."""
     try:
@@ -386,9 +388,23 @@ class ReportStatus(Model):
     )
     links: Links | None = Field(None, description="Where to look further.")
 
+    _json: bytes | None = PrivateAttr(default=None)
+
     def dump(self) -> dict[str, Any]:
         """The status as it stands in the API: camelCase, absent rather than null."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def dump_json(self) -> bytes:
+        """The same as JSON. Made once: it is measured, compared with what is stored, and written."""
+        if self._json is None:
+            self._json = self.model_dump_json(by_alias=True, exclude_none=True).encode()
+        return self._json
+
+    def changed(self, **update: Any) -> "ReportStatus":
+        """A copy with other values, whose JSON is its own."""
+        copied = self.model_copy(update=update)
+        copied._json = None  # noqa: SLF001 - a copy of itself
+        return copied
 
 
 class ReportMetadata(Model):

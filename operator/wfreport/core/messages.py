@@ -13,7 +13,7 @@ _EXIT = re.compile(
 )
 _OLD_EXIT = re.compile(r"^failed with exit code (?P<code>\d{1,9})$")  # before Argo 3
 _NUMBER = re.compile(r"^[0-9]{1,9}$")
-_EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)")
+_EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)|^failed with exit code (\d{1,9})$")
 _WRAPPERS = re.compile(r"^(?:task '[^']*' errored: |step group deemed errored due to child \S+ error: )", re.DOTALL)
 
 
@@ -47,7 +47,7 @@ def exit_code(message: str, recorded: str | None) -> int | None:
     The message's, else what Argo recorded of ``main``; never 0, which is that of another container.
     """
     match = _EXIT_CODE.search(message)
-    code = int(match.group(1)) if match else _number(recorded)
+    code = int(match.group(1) or match.group(2)) if match else _number(recorded)
     return code or None
 
 

@@ -75,6 +75,7 @@ class RenderOptions:
         log_tail_lines: lines of log kept per failed container, unless the report's spec says otherwise.
         log_tail_bytes: bytes of log kept per failed container.
         steps: how many nodes are listed at the most.
+        running_steps: the same while the run goes on, when every look writes them all again.
         ui_url_template: link to Argo's UI with {namespace}, {name} and {uid}; empty for none.
     """
 
@@ -82,4 +83,5 @@ class RenderOptions:
     log_tail_lines: int = 40
     log_tail_bytes: int = 8 * 1024
     steps: int = 500
+    running_steps: int = 100
     ui_url_template: str = ""

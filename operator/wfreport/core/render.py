@@ -77,7 +77,8 @@ def render_status(
     tree, prose, workflow = Tree(snapshot), Prose(redactor), snapshot.workflow
     lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
     runs = _earlier_runs(stored, workflow)
-    kept = {} if stored is None or is_new_run(stored, workflow) else _by_node(stored)
+    before = stored if stored and not is_new_run(stored, workflow) else None
+    kept = _by_node(before) if before else {}
     context = FailureContext(snapshot, tree, evidence, kept, prose, options, lines)
     leaves = assign_roles(snapshot, tree)
     failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
@@ -86,7 +87,8 @@ def render_status(
     timing = time_run(snapshot, path, is_first_run=not runs)
     waiting = find_waiting(snapshot, tree, prose)
     summary = summarize(workflow.status, failures, waiting, counts, timing)
-    steps = list_steps(snapshot, tree, prose, options.steps)
+    listed = options.steps if is_completed(workflow.status) else min(options.steps, options.running_steps)
+    steps = list_steps(snapshot, tree, prose, listed)
     arguments = workflow.spec.arguments.parameters if workflow.spec.arguments else ()
     status = ReportStatus(
         observed_generation=generation,
@@ -99,7 +101,7 @@ def render_status(
         critical_path=path or None,
         failures=failures or None,
         waiting=waiting or None,
-        warnings=find_warnings(snapshot, evidence, prose) or (stored.warnings if kept and stored else None),
+        warnings=find_warnings(snapshot, evidence, prose) or (before.warnings if before else None),
         steps=steps or None,
         parameters=list_parameters(arguments, prose) or None,
         outputs=list_outputs(snapshot, prose),
@@ -212,7 +214,7 @@ def render_deleted(stored: ReportStatus, generation: int | None) -> ReportStatus
         "summary": summary,
         "waiting": None,
     }
-    return stored.model_copy(update=update)
+    return stored.changed(**update)
 
 
 def _is_marked_deleted(stored: ReportStatus) -> bool:
@@ -236,4 +238,4 @@ def render_missing(
         condition(ConditionType.SUCCEEDED, "Unknown", Reason.WORKFLOW_NOT_FOUND, message, created_at, generation),
     ]
     base = stored or ReportStatus()
-    return base.model_copy(update={"observed_generation": generation, "conditions": missing, "summary": message})
+    return base.changed(observed_generation=generation, conditions=missing, summary=message)

@@ -9,30 +9,30 @@ from wfreport.api.report import ReportStatus
 from wfreport.core.conditions import condition
 
 _FEW = 20
-_RESERVE_BYTES = 2048
-"""Room for what says that it was cut."""
-
 Cut = Callable[[ReportStatus], tuple[ReportStatus, str]]
-
-
-def size_bytes(status: ReportStatus) -> int:
-    """Size of the status as it is written."""
-    return len(status.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
 def fit(
     status: ReportStatus, max_bytes: int, notes: list[str], at: datetime | None, generation: int | None
 ) -> ReportStatus:
-    """The status within ``max_bytes``, with the condition Truncated that tells what was left out (``notes``.
+    """The status within ``max_bytes``, with the condition Truncated that tells what was left out.
 
-    What already is).
+    ``notes`` tells what was left out already.
     """
-    notes = list(notes)
+    bare, notes = status, list(notes)
+    told = _with_condition(bare, notes, at, generation)
     for cut_down in _CUTS:
-        if size_bytes(status) <= max_bytes - _RESERVE_BYTES:
+        if len(told.dump_json()) <= max_bytes:
             break
-        status, note = cut_down(status)
+        bare, note = cut_down(bare)
         notes += [note] if note else []
+        told = _with_condition(bare, notes, at, generation)
+    return told
+
+
+def _with_condition(
+    status: ReportStatus, notes: list[str], at: datetime | None, generation: int | None
+) -> ReportStatus:
     truncated = condition(
         ConditionType.TRUNCATED,
         "True" if notes else "False",
@@ -41,13 +41,13 @@ def fit(
         at,
         generation,
     )
-    return status.model_copy(update={"conditions": [*(status.conditions or []), truncated]})
+    return status.changed(conditions=[*(status.conditions or []), truncated])
 
 
 def _without_logs(status: ReportStatus) -> tuple[ReportStatus, str]:
     with_logs = sum(1 for failure in status.failures or () if failure.log_tail)
     failures = [failure.model_copy(update={"log_tail": None}) for failure in status.failures or ()]
-    return status.model_copy(update={"failures": failures or None}), f"{with_logs} log tails" if with_logs else ""
+    return status.changed(failures=failures or None), f"{with_logs} log tails" if with_logs else ""
 
 
 def _keep_steps(number: int) -> Cut:
@@ -59,7 +59,7 @@ def _keep_steps(number: int) -> Cut:
             step.model_copy(update={"children": [c for c in step.children or () if c < number] or None})
             for step in steps[:number]
         ]
-        return status.model_copy(update={"steps": kept or None}), f"{len(steps) - number} of {len(steps)} listed steps"
+        return status.changed(steps=kept or None), f"{len(steps) - number} of {len(steps)} listed steps"
 
     return cut_down
 
@@ -67,23 +67,19 @@ def _keep_steps(number: int) -> Cut:
 def _without_events(status: ReportStatus) -> tuple[ReportStatus, str]:
     with_events = sum(1 for failure in status.failures or () if failure.events)
     failures = [failure.model_copy(update={"events": None}) for failure in status.failures or ()]
-    return status.model_copy(
-        update={"failures": failures or None}
-    ), f"Events of {with_events} failures" if with_events else ""
+    return status.changed(failures=failures or None), f"Events of {with_events} failures" if with_events else ""
 
 
 def _without_victims(status: ReportStatus) -> tuple[ReportStatus, str]:
     causes = [f for f in status.failures or () if f.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER)]
     dropped = len(status.failures or ()) - len(causes)
-    return status.model_copy(
-        update={"failures": causes or None}
-    ), f"{dropped} victims and tolerated failures" if dropped else ""
+    return status.changed(failures=causes or None), f"{dropped} victims and tolerated failures" if dropped else ""
 
 
 def _without_outputs(status: ReportStatus) -> tuple[ReportStatus, str]:
     if status.outputs is None and status.parameters is None:
         return status, ""
-    return status.model_copy(update={"outputs": None, "parameters": None}), "parameters and outputs"
+    return status.changed(outputs=None, parameters=None), "parameters and outputs"
 
 
 def _few_failures(status: ReportStatus) -> tuple[ReportStatus, str]:
@@ -95,9 +91,7 @@ def _few_failures(status: ReportStatus) -> tuple[ReportStatus, str]:
         "waiting": (status.waiting or [])[:_FEW] or None,
         "critical_path": None,
     }
-    return status.model_copy(
-        update=update
-    ), f"{dropped} of {len(failures)} failures" if dropped else "details of failures"
+    return status.changed(**update), f"{dropped} of {len(failures)} failures" if dropped else "details of failures"
 
 
 _CUTS: tuple[Cut, ...] = (

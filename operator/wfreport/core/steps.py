@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 
 from wfreport.api import argo
-from wfreport.api.argo import Artifact, Node, NodeType, Parameter
+from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
 from wfreport.api.report import LINE, SHORT, ArtifactRef, NamedValue, RunOutputs, Step
 from wfreport.core.failures import template_name
 from wfreport.core.messages import exit_code
@@ -15,13 +15,14 @@ from wfreport.core.tree import Tree
 
 _MAX_VALUES = 64
 _VALUE_LENGTH = 256
+_SETTLED = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 _LOGS_SUFFIX = "-logs"
 
 
 def list_steps(snapshot: Snapshot, tree: Tree, prose: Prose, limit: int) -> list[Step]:
     """Nodes in execution order.
 
-    Where there are more than ``limit``, those that failed or hold a failure stay first.
+    Where there are more than ``limit``, what failed, runs or waits goes first.
     """
     nodes = _chosen(tree, limit)
     index = {node.id: position for position, node in enumerate(nodes)}
@@ -32,7 +33,7 @@ def _chosen(tree: Tree, limit: int) -> list[Node]:
     ordered = _in_execution_order(tree)
     if len(ordered) <= limit:
         return ordered
-    important = [node for node in ordered if node.has_failed or node.id in tree.holders_of_failures]
+    important = [node for node in ordered if node.phase not in _SETTLED or node.id in tree.holders_of_failures]
     chosen = {node.id for node in important[:limit]}
     for node in ordered:
         if len(chosen) >= limit:

@@ -98,23 +98,23 @@ def _existing_pod(snapshot: Snapshot, node: Node, reason: str) -> str | None:
 
 def find_warnings(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], prose: Prose) -> list[StepWarning]:
     """Containers that were killed for their memory in steps that succeeded all the same (reference/real-node.md)."""
-    warnings = []
-    for node in snapshot.nodes.values():
-        if node.type != NodeType.POD or node.phase != Phase.SUCCEEDED:
-            continue
-        name = pod_name(snapshot.workflow, node)
-        for container in _killed_for_memory(evidence.get(name) if name else None):
-            message = (
-                f"container {container} was killed for its memory, yet the step succeeded: its output may be incomplete"
-            )
-            warnings.append(
-                StepWarning(display_name=prose.line(node.display_name), reason="OOMKilled", message=message)
-            )
-    return warnings[:_MAX_ENTRIES]
+    killed = {name: containers for name, seen in evidence.items() if (containers := _killed_for_memory(seen))}
+    if not killed:
+        return []
+    succeeded = (n for n in snapshot.nodes.values() if n.type == NodeType.POD and n.phase == Phase.SUCCEEDED)
+    return [
+        StepWarning(
+            display_name=prose.line(node.display_name),
+            reason="OOMKilled",
+            message=f"container {container} was killed for its memory, yet the step succeeded: check its output",
+        )
+        for node in succeeded
+        for container in killed.get(pod_name(snapshot.workflow, node) or "", ())
+    ][:_MAX_ENTRIES]
 
 
-def _killed_for_memory(evidence: PodEvidence | None) -> list[str]:
-    if evidence is None or evidence.pod is None:
+def _killed_for_memory(evidence: PodEvidence) -> list[str]:
+    if evidence.pod is None:
         return []
     ended = ((s.name, s.state.terminated) for s in evidence.pod.status.container_statuses if s.state is not None)
     return [name for name, t in ended if t is not None and t.reason == "OOMKilled" and name not in EXECUTOR_CONTAINERS]

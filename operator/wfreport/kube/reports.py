@@ -91,14 +91,14 @@ class StoredReport:
         head: what the index knows of it.
         spec: what is asked for.
         status: what was written last; None for nothing yet, or for something that cannot be read.
-        status_dump: ``status`` as it would be written: what a new rendering is compared with.
+        status_json: ``status`` as it would be written: what a new rendering is compared with.
         created_at: when it was created.
     """
 
     head: ReportHead
     spec: ReportSpec
     status: ReportStatus | None
-    status_dump: Mapping[str, Any] | None
+    status_json: bytes | None
     created_at: datetime
 
 
@@ -170,7 +170,7 @@ class Reports:
         )
         return stored_report(answer)
 
-    async def apply_status(self, head: ReportHead, status: Mapping[str, Any]) -> Meta:
+    async def apply_status(self, head: ReportHead, status: bytes) -> Meta:
         """Write the whole status of the report that ``head`` says we know; returns its new metadata.
 
         Raises:
@@ -190,7 +190,7 @@ class Reports:
                 "uid": meta.uid,
                 "resourceVersion": meta.resource_version,
             },
-            "status": status,
+            "status": msgspec.Raw(status),
         }
         answer = await self._client.request(
             "apply",
@@ -255,7 +255,7 @@ def stored_report(answer: bytes) -> StoredReport:
         head=head,
         spec=spec,
         status=status,
-        status_dump=status.dump() if status else None,
+        status_json=status.dump_json() if status else None,
         created_at=created_at,
     )
 

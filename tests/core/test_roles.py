@@ -1,0 +1,201 @@
+"""What part a failed leaf had in the end of its run (design.md §4)."""
+
+import pytest
+
+from builders import a_node, a_snapshot
+from wfreport.api.argo import (
+    ContinueOn,
+    Dag,
+    Node,
+    NodeType,
+    Phase,
+    Task,
+    Template,
+    TemplateRef,
+    WorkflowSpec,
+)
+from wfreport.api.classes import Role
+from wfreport.core.model import Snapshot
+from wfreport.core.roles import assign_roles
+from wfreport.core.tree import Tree
+
+FAILED, ERROR, OK, RUNNING, OMITTED = Phase.FAILED, Phase.ERROR, Phase.SUCCEEDED, Phase.RUNNING, Phase.OMITTED
+DAG, RETRY, STEPS, GROUP = NodeType.DAG, NodeType.RETRY, NodeType.STEPS, NodeType.STEP_GROUP
+
+
+def roles(snapshot: Snapshot) -> dict[str | None, Role]:
+    """Role by node name; None stands for the Workflow itself."""
+    return {leaf.node.name if leaf.node else None: leaf.role for leaf in assign_roles(snapshot, Tree(snapshot))}
+
+
+def root(phase: str = FAILED, **fields: object) -> Node:
+    return a_node("wf", phase, DAG, children=["wf.a"], template_name="main", **fields)  # type: ignore[arg-type]
+
+
+def continuing(continue_on: ContinueOn) -> WorkflowSpec:
+    template = Template(name="main", dag=Dag(tasks=[Task(name="b"), Task(name="a", continue_on=continue_on)]))
+    return WorkflowSpec(entrypoint="main", templates=[template])
+
+
+def test_an_independent_failure_is_a_root_cause() -> None:
+    assert roles(a_snapshot(root(), a_node("wf.a", FAILED))) == {"wf.a": Role.ROOT_CAUSE}
+
+
+def test_root_causes_stand_in_the_order_of_time() -> None:
+    late, early = a_node("wf.a", FAILED, end=9), a_node("wf.b", FAILED, end=3)
+    assert list(roles(a_snapshot(root(), late, early))) == ["wf.b", "wf.a"]
+
+
+def test_only_the_newest_attempt_counts() -> None:
+    retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(10)", "wf.a(2)"])
+    snapshot = a_snapshot(root(), retry, a_node("wf.a(2)", FAILED), a_node("wf.a(10)", FAILED))
+    assert roles(snapshot) == {"wf.a(10)": Role.ROOT_CAUSE}
+
+
+def test_what_lies_in_a_superseded_attempt_is_superseded_too() -> None:
+    retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.a(1)"])
+    inner = a_node("wf.a(0).x", FAILED)
+    attempts = [a_node("wf.a(0)", FAILED, DAG, children=["wf.a(0).x"]), a_node("wf.a(1)", FAILED)]
+    assert roles(a_snapshot(root(), retry, *attempts, inner)) == {"wf.a(1)": Role.ROOT_CAUSE}
+
+
+def test_an_attempt_whose_retry_still_runs_is_tolerated() -> None:
+    retry = a_node("wf.a", RUNNING, RETRY, children=["wf.a(0)"], end=None)
+    snapshot = a_snapshot(root(RUNNING), retry, a_node("wf.a(0)", FAILED), phase=RUNNING)
+    assert roles(snapshot) == {"wf.a(0)": Role.TOLERATED}
+
+
+def test_under_the_exit_handler_of_the_workflow_it_is_the_exit_handlers() -> None:
+    handler = a_node("wf.onExit", FAILED, DAG, hooked=True, children=["wf.onExit.notify"])
+    snapshot = a_snapshot(root(OK), a_node("wf.a"), handler, a_node("wf.onExit.notify", FAILED))
+    assert roles(snapshot) == {"wf.onExit.notify": Role.EXIT_HANDLER}
+
+
+@pytest.mark.parametrize("hook", ["wf.a.onExit", "wf.hooks.running", "wf.a.hooks.running"])
+def test_a_failed_hook_is_tolerated(hook: str) -> None:
+    assert roles(a_snapshot(root(OK), a_node("wf.a"), a_node(hook, FAILED, hooked=True), phase=OK)) == {
+        hook: Role.TOLERATED
+    }
+
+
+def test_a_failure_in_a_group_that_succeeded_is_tolerated() -> None:
+    group = a_node("wf[0]", OK, GROUP, children=["wf[0].a"])
+    assert roles(a_snapshot(a_node("wf", OK, STEPS), group, a_node("wf[0].a", FAILED), phase=OK)) == {
+        "wf[0].a": Role.TOLERATED
+    }
+
+
+@pytest.mark.parametrize(
+    ("continue_on", "phase", "role"),
+    [
+        (ContinueOn(failed=True), FAILED, Role.TOLERATED),
+        (ContinueOn(failed=True), ERROR, Role.ROOT_CAUSE),
+        (ContinueOn(error=True), ERROR, Role.TOLERATED),
+        (ContinueOn(error=True), FAILED, Role.ROOT_CAUSE),
+    ],
+)
+def test_continue_on_tolerates_what_it_names(continue_on: ContinueOn, phase: str, role: Role) -> None:
+    snapshot = a_snapshot(root(), a_node("wf.a", phase), a_node("wf.b", FAILED), spec=continuing(continue_on))
+    assert roles(snapshot)["wf.a"] == role
+
+
+def test_continue_on_of_a_stored_template_counts() -> None:
+    ref = TemplateRef(name="shared", template="main")
+    stored = {"namespaced/shared/main": continuing(ContinueOn(failed=True)).templates[0]}
+    top = a_node("wf", FAILED, DAG, template_ref=ref, children=["wf.a"])
+    snapshot = a_snapshot(top, a_node("wf.a", FAILED), a_node("wf.b", FAILED), stored_templates=stored)
+    assert roles(snapshot)["wf.a"] == Role.TOLERATED
+
+
+def test_continue_on_holds_for_what_lies_in_the_task() -> None:
+    task = a_node("wf.a", FAILED, DAG, children=["wf.a.inner"], template_name="other")
+    snapshot = a_snapshot(
+        root(), task, a_node("wf.a.inner", FAILED), a_node("wf.b", FAILED), spec=continuing(ContinueOn(failed=True))
+    )
+    assert roles(snapshot)["wf.a.inner"] == Role.TOLERATED
+
+
+def test_a_failure_that_another_task_answered_is_tolerated() -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.fix"], end=2)
+    snapshot = a_snapshot(root(OK), failed, a_node("wf.fix", FAILED, start=3), phase=FAILED)
+    assert roles(snapshot)["wf.a"] == Role.TOLERATED
+
+
+@pytest.mark.parametrize(
+    ("child", "role"),
+    [
+        pytest.param(a_node("wf.b", OK, start=3), Role.TOLERATED, id="ran after it"),
+        pytest.param(a_node("wf.b", OK, start=0), Role.ROOT_CAUSE, id="had started before (a daemon's client)"),
+        pytest.param(a_node("wf.b", OMITTED, NodeType.SKIPPED, start=3), Role.ROOT_CAUSE, id="omitted"),
+        pytest.param(a_node("wf.b", OK, hooked=True, start=3), Role.ROOT_CAUSE, id="only a hook"),
+    ],
+)
+def test_only_a_task_that_ran_for_it_answers_a_failure(child: Node, role: Role) -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b", "wf.gone"], end=2)
+    assert roles(a_snapshot(root(), failed, child))["wf.a"] == role
+
+
+def test_the_answer_may_lie_behind_an_omitted_task_and_in_a_circle() -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b", "wf.c"], end=2)
+    omitted = a_node("wf.b", OMITTED, NodeType.SKIPPED, children=["wf.c", "wf.b"])
+    snapshot = a_snapshot(root(), failed, omitted, a_node("wf.c", FAILED, start=4))
+    assert roles(snapshot)["wf.a"] == Role.TOLERATED
+
+
+def test_in_steps_nothing_answers_a_failure() -> None:
+    group = a_node("wf[0]", FAILED, GROUP, children=["wf[0].server"])
+    failed = a_node("wf[0].server", FAILED, children=["wf[1]"], end=1)
+    snapshot = a_snapshot(a_node("wf", FAILED, STEPS), group, failed, a_node("wf[1]", OK, GROUP, start=5))
+    assert roles(snapshot)["wf[0].server"] == Role.ROOT_CAUSE
+
+
+def test_what_a_stop_killed_is_a_victim_beside_another_failure() -> None:
+    killed = a_node("wf.b", FAILED, message="main: Error (exit code 143)", exit_code="143")
+    waiting = a_node("wf.c", FAILED, message="Stopped with strategy 'Stop'")
+    snapshot = a_snapshot(root(), a_node("wf.a", FAILED), killed, waiting, spec=WorkflowSpec(shutdown="Stop"))
+    assert roles(snapshot) == {"wf.a": Role.ROOT_CAUSE, "wf.b": Role.VICTIM, "wf.c": Role.VICTIM}
+
+
+def test_a_run_that_only_a_stop_ended_has_its_stopped_leaf() -> None:
+    killed = a_node("wf.a", FAILED, message="main: Error (exit code 143)")
+    assert roles(a_snapshot(root(), killed, spec=WorkflowSpec(shutdown="Terminate"))) == {"wf.a": Role.ROOT_CAUSE}
+
+
+def test_an_oom_during_a_stop_is_a_cause_of_its_own() -> None:
+    killed = a_node("wf.a", FAILED, message="main: OOMKilled (exit code 137)")
+    stopped = a_node("wf.b", FAILED, message="workflow shutdown with strategy:  Stop")
+    snapshot = a_snapshot(root(), killed, stopped, spec=WorkflowSpec(shutdown="Stop"))
+    assert roles(snapshot) == {"wf.a": Role.ROOT_CAUSE, "wf.b": Role.VICTIM}
+
+
+def test_a_container_that_fell_with_another_is_a_victim() -> None:
+    pod = a_node("wf.a", FAILED, children=["wf.a.one", "wf.a.main"])
+    one = a_node("wf.a.one", FAILED, NodeType.CONTAINER, message="one: Error (exit code 3)")
+    main = a_node("wf.a.main", ERROR, NodeType.CONTAINER, message="main: Error (exit code 64): container one failed")
+    assert roles(a_snapshot(root(), pod, one, main)) == {"wf.a.one": Role.ROOT_CAUSE, "wf.a.main": Role.VICTIM}
+
+
+def test_a_sibling_that_fail_fast_ended_is_a_victim() -> None:
+    sibling = a_node("wf.b", FAILED, message="template has failed or errored children and failFast enabled")
+    assert roles(a_snapshot(root(), a_node("wf.a", FAILED), sibling))["wf.b"] == Role.VICTIM
+
+
+def test_a_group_that_failed_by_itself_is_a_leaf() -> None:
+    group = a_node("wf[1]", ERROR, GROUP, message="failed to resolve references")
+    assert roles(a_snapshot(a_node("wf", ERROR, STEPS), group, phase=ERROR)) == {"wf[1]": Role.ROOT_CAUSE}
+
+
+@pytest.mark.parametrize("nodes", [(), (a_node("wf", FAILED, DAG),)], ids=["no nodes", "only the root"])
+def test_a_run_that_failed_without_a_leaf_has_itself(nodes: tuple[Node, ...]) -> None:
+    assert roles(a_snapshot(*nodes)) == {None: Role.ROOT_CAUSE}
+
+
+def test_a_single_pod_that_is_the_root_is_a_leaf() -> None:
+    assert roles(a_snapshot(a_node("wf", FAILED))) == {"wf": Role.ROOT_CAUSE}
+
+
+def test_a_container_without_its_pod_is_no_harm() -> None:
+    orphan = a_node("wf.a.main", FAILED, NodeType.CONTAINER, boundary_id="wf.gone")
+    snapshot = a_snapshot(root(), orphan)
+    assert Tree(snapshot).pod_node(orphan) is None
+    assert roles(snapshot) == {"wf.a.main": Role.ROOT_CAUSE}
