@@ -17,7 +17,8 @@ import yaml
 from pydantic import BaseModel
 
 from wfreport.api import names
-from wfreport.api.report import SHORT, TEXT, ReportSpec, ReportStatus, WorkflowReport
+from wfreport.api.report import ReportSpec, ReportStatus, WorkflowReport
+from wfreport.api.wire import SHORT, TEXT
 
 Schema = dict[str, Any]
 

@@ -29,8 +29,8 @@ def _cut_note(missing: int) -> str:
 def cut_label(value: str) -> str:
     """The value as a label value: itself where it is valid, else its valid part and a hash of the whole.
 
-    Two values never become the same label, because a label is what people select by: the hash is over the value
-    as given.
+    Two values never become the same label, because a label is what people select by: the hash is over the value as
+    given.
     """
     if _LABEL_VALUE.fullmatch(value):
         return value
@@ -42,8 +42,8 @@ def cut_label(value: str) -> str:
 def tail(text: str, lines: int, max_bytes: int) -> tuple[str, bool]:
     """The last ``lines`` lines in at most ``max_bytes`` bytes of UTF-8, and whether there was more.
 
-    Whole lines are kept, unless the last one alone is too long: then its end. The newline that ends the text is
-    not kept.
+    Whole lines are kept, unless the last one alone is too long: then its end. The newline that ends the text is not
+    kept.
     """
     body = text.removesuffix("\n")
     if lines <= 0 or max_bytes <= 0:

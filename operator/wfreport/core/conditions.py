@@ -8,7 +8,8 @@ from typing import Literal
 
 from wfreport.api.argo import Phase, Workflow
 from wfreport.api.reasons import ConditionType, Reason
-from wfreport.api.report import TEXT, Condition, Failure
+from wfreport.api.report import Condition, Failure
+from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut
 from wfreport.core.counts import is_completed
 from wfreport.core.model import NodesState, Snapshot

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from wfreport.api.argo import COMPLETED_PHASES, Node, NodeType, Phase, WorkflowStatus
-from wfreport.api.report import LINE, Counts, CriticalStep, Timing
+from wfreport.api.report import Counts, CriticalStep, Timing
+from wfreport.api.wire import LINE
 from wfreport.core.durations import short_duration
 from wfreport.core.model import NodesState, Snapshot
 from wfreport.core.prose import Prose

@@ -11,7 +11,8 @@ from wfreport.api import argo
 from wfreport.api.argo import Node
 from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.kubernetes import Event
-from wfreport.api.report import LINE, SHORT, EventSummary, Failure, LogTail, PreviousAttempt, Resources, is_same_time
+from wfreport.api.report import EventSummary, Failure, LogTail, PreviousAttempt, Resources
+from wfreport.api.wire import LINE, SHORT, is_same_time
 from wfreport.core.bounds import tail
 from wfreport.core.classify import classify_failure
 from wfreport.core.fingerprint import fingerprint

@@ -1,6 +1,6 @@
 """Free text on its way into a report: redacted first, cut after, so that no half secret is left over."""
 
-from wfreport.api.report import LINE, TEXT
+from wfreport.api.wire import LINE, TEXT
 from wfreport.core.bounds import cut
 from wfreport.core.redact import Redactor
 

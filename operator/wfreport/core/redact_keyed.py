@@ -2,8 +2,8 @@
 
 The names of secrets stand in ordinary messages, too (``secret "db-password" not found``, ``failed to fetch token:
 forbidden``). So a name alone never counts: an equals sign or a flag makes what follows a secret, a colon only with
-quotes, on a line of its own, or before what no one would write as a word. detect-secrets' keyword detector is made for
-source code and takes time quadratic in a text.
+quotes, on a line of its own, or before what no one would write as a word. detect-secrets' keyword detector is made
+for source code and takes time quadratic in a text.
 """
 
 import re

@@ -3,8 +3,7 @@
 From the Workflow as it was read, what was seen of its pods, and the report that is stored.
 
 The stored report is an input, since the pods are gone by now and earlier runs are nowhere else (docs/decisions/0002).
-Nothing here depends on
-the time of the look.
+Nothing here depends on the time of the look.
 """
 
 from collections.abc import Mapping
@@ -14,8 +13,6 @@ from wfreport.api.argo import COMPLETED_PHASES, Phase, Workflow
 from wfreport.api.classes import FailureClass
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import (
-    SHORT,
-    TEXT,
     Condition,
     EarlierRun,
     Failure,
@@ -24,8 +21,8 @@ from wfreport.api.report import (
     ReportStatus,
     RunRemediation,
     WorkflowRef,
-    is_same_time,
 )
+from wfreport.api.wire import SHORT, TEXT, is_same_time
 from wfreport.core.bounds import cut
 from wfreport.core.conditions import EPOCH, condition, judge, leading_class
 from wfreport.core.counts import count_nodes, critical_path, is_completed, time_run

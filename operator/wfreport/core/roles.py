@@ -1,8 +1,7 @@
 """What part each failed leaf had in the run's end (design.md §4).
 
 The rules are tried in order on every leaf that no later attempt superseded; the first that fits gives the role. They
-were tried on all
-recordings of the real controller.
+were tried on all recordings of the real controller.
 """
 
 import re

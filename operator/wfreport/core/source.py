@@ -4,7 +4,8 @@ from datetime import datetime
 
 from wfreport.api import argo
 from wfreport.api.argo import Workflow
-from wfreport.api.report import SHORT, Links, WorkflowSource
+from wfreport.api.report import Links, WorkflowSource
+from wfreport.api.wire import SHORT
 from wfreport.core.bounds import cut
 from wfreport.core.prose import clip
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
-from wfreport.api.report import LINE, SHORT, ArtifactRef, NamedValue, RunOutputs, Step
+from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
+from wfreport.api.wire import LINE, SHORT
 from wfreport.core.failures import template_name
 from wfreport.core.messages import exit_code
 from wfreport.core.model import Snapshot

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from wfreport.api.argo import Phase, WorkflowStatus
 from wfreport.api.classes import FailureClass, Role
-from wfreport.api.report import TEXT, Counts, Failure, Timing, Waiting
+from wfreport.api.report import Counts, Failure, Timing, Waiting
+from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut
 from wfreport.core.messages import parse_exit
 
@@ -23,7 +24,7 @@ def summarize(
     if status.phase == Phase.SUCCEEDED:
         sentence = _succeeded(failures, counts, timing)
     elif status.phase in (Phase.FAILED, Phase.ERROR):
-        sentence = _failed(status, failures, counts)
+        sentence = _failed(failures, counts)
     else:
         sentence = _active(status, failures, waiting)
     return cut(" ".join(sentence.split()), TEXT)
@@ -43,9 +44,7 @@ def _succeeded(failures: list[Failure], counts: Counts | None, timing: Timing | 
     return "; ".join([f"Succeeded{took}", *notes])
 
 
-def _failed(status: WorkflowStatus, failures: list[Failure], counts: Counts | None) -> str:
-    if not failures:
-        return f"{status.phase}: {status.message or 'no failed step was found'}"
+def _failed(failures: list[Failure], counts: Counts | None) -> str:
     first = failures[0]
     notes = _consequences(failures, counts)
     return "; ".join([f"{_subject(first)}: {_what(first)}{_after_attempts(first)}", *notes])

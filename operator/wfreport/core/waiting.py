@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from wfreport.api.argo import Node, NodeType, Phase
-from wfreport.api.report import LINE, StepWarning, Waiting
+from wfreport.api.report import StepWarning, Waiting
+from wfreport.api.wire import LINE
 from wfreport.core.classify import EXECUTOR_CONTAINERS
 from wfreport.core.counts import is_completed
 from wfreport.core.model import PodEvidence, Snapshot

@@ -1,0 +1,65 @@
+"""What must stay true of the tree itself."""
+
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from recordings import recordings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_operator_is_a_source_root_and_no_package() -> None:
+    assert not (ROOT / "operator" / "__init__.py").exists(), "it would shadow the standard library's operator"
+    shown = run(sys.executable, "-c", "import operator; print(operator.__file__)")
+    assert "wfreport" not in shown.stdout
+    assert str(ROOT / "operator") not in shown.stdout
+
+
+@pytest.mark.parametrize("tool", ["crdgen.py", "docsgen.py"])
+def test_generated_files_are_as_the_code_makes_them(tool: str) -> None:
+    checked = run(sys.executable, f"tools/{tool}", "--check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_imports_keep_the_layers() -> None:
+    checked = run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_version_stands_in_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert version("wfreport") == project["version"]
+    assert f"[{project['version']}]" in (ROOT / "CHANGELOG.md").read_text() or "[Unreleased]" in (
+        ROOT / "CHANGELOG.md"
+    ).read_text()
+
+
+def test_every_dependency_is_justified() -> None:
+    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    start = lines.index("dependencies = [")
+    listed = lines[start + 1 : lines.index("]", start)]
+    for above, line in zip(listed, listed[1:], strict=False):
+        assert line.lstrip().startswith("#") or above.lstrip().startswith("#"), f"{line.strip()} needs one line of why"
+
+
+def test_there_are_recordings_to_hold_the_core_to() -> None:
+    assert len(recordings()) >= 200
+
+
+def test_no_source_file_is_too_long_to_read() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for folder in ("operator", "tools")
+        for path in (ROOT / folder).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert not long
