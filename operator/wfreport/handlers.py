@@ -22,10 +22,7 @@ from wfreport.kube.pods import PODS
 from wfreport.kube.workflows import WORKFLOWS
 
 NOT_RUNNING = f"{LABEL_COMPLETED} notin (false)"
-"""A Workflow is streamed when it is new, when it ends and when it goes, and not while it runs.
-
-A handful of events per life.
-"""
+"""A Workflow is streamed when it is new, when it ends and when it goes, not while it runs: a few events per life."""
 
 Login = Callable[[], Awaitable[kopf.AiohttpSession]]
 

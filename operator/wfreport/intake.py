@@ -124,6 +124,8 @@ class ReportReader:
         except NotFoundError:
             self._intake.report_gone(ticket.key)
             return
+        if self._index.knows(stored.head.metadata):
+            return  # written or read by a look meanwhile
         row = row_of(stored.head)
         self._index.put(row)
         if row != known:

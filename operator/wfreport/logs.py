@@ -43,10 +43,7 @@ class TextFormatter(logging.Formatter):
 
 
 class Once:
-    """Says whether something may be said again: at most once in a period per subject.
-
-    So that a lasting fault does not flood the log.
-    """
+    """Says whether something may be said again: once in a period per subject, so that a lasting fault is no flood."""
 
     def __init__(self, period_seconds: float, *, clock: Callable[[], float], subjects: int = 1000) -> None:
         self._period_seconds = period_seconds

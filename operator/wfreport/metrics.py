@@ -1,6 +1,6 @@
 """Every metric: name, labels, buckets, meaning. Labels come from closed sets; names of objects go into the logs."""
 
-from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -14,31 +14,48 @@ LAG_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
 
 
 class Metrics:
-    """The metrics of one operator, in a registry of its own."""
+    """The metrics of one operator, in a registry of its own.
+
+    Gauges are given a function by the part that knows (``set_function``): they are read when asked for.
+    """
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        self.workflows_seen = Counter(
-            "wfreport_workflows_seen", "Workflows looked at for the first time.", registry=registry
+        self._of_looks(registry)
+        self._of_reports(registry)
+        self._of_sweeps(registry)
+        self._of_streams(registry)
+        self._of_queues(registry)
+
+    def _of_looks(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        self.workflows_seen = counter("wfreport_workflows_seen", "Workflows looked at for the first time.")
+        self.workflows_active = Gauge(
+            "wfreport_workflows_active", "Running Workflows that are looked at on an interval.", registry=registry
         )
-        self.looks = Counter(
-            "wfreport_looks",
-            "Looks at a Workflow, by what came of them: completed, running, gone, failed.",
-            ["outcome"],
-            registry=registry,
+        self.looks = counter(
+            "wfreport_looks", "Looks at a Workflow, by what was found: completed, running, gone, not_ours.", ["outcome"]
         )
-        self.reports_created = Counter("wfreport_reports_created", "Reports created.", registry=registry)
-        self.reports_written = Counter("wfreport_reports_written", "Writes of a report's status.", registry=registry)
-        self.reports_skipped = Counter(
-            "wfreport_reports_skipped", "Looks that found the report up to date.", registry=registry
-        )
-        self.reports_failed = Counter(
-            "wfreport_reports_failed",
-            "Looks that ended in an error, by the error's class; all but Invalid and TooLarge are tried again.",
+        self.evidence_failed = counter(
+            "wfreport_evidence_failed",
+            "Reads of pods or Events that were refused; the report goes without.",
             ["error"],
-            registry=registry,
+        )
+        self.pods_captured = counter("wfreport_pods_captured", "Pods read as evidence.")
+
+    def _of_reports(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        self.reports_known = Gauge("wfreport_reports_known", "Reports there are.", registry=registry)
+        self.reports_created = counter("wfreport_reports_created", "Reports created.")
+        self.reports_written = counter("wfreport_reports_written", "Writes of a report's status.")
+        self.reports_skipped = counter("wfreport_reports_skipped", "Looks that found the report up to date.")
+        self.reports_failed = counter(
+            "wfreport_reports_failed",
+            "Looks that ended in an error, by the error's class. All are tried again, those that cannot heal by "
+            "themselves (Invalid, TooLarge, BadAnswer, NotAWorkflow) after five minutes.",
+            ["error"],
         )
         self.report_lag = Histogram(
             "wfreport_report_lag_seconds",
@@ -46,51 +63,53 @@ class Metrics:
             buckets=LAG_BUCKETS,
             registry=registry,
         )
-        self.evidence_failed = Counter(
-            "wfreport_evidence_failed",
-            "Reads of pods or Events that were refused; the report goes without.",
-            ["error"],
-            registry=registry,
-        )
-        self.pods_captured = Counter("wfreport_pods_captured", "Pods read as evidence.", registry=registry)
-        self.sweeps = Counter(
-            "wfreport_sweeps", "Sweeps, by how they ended: ok, failed.", ["result"], registry=registry
-        )
+
+    def _of_sweeps(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        self.sweeps = counter("wfreport_sweeps", "Sweeps, by how they ended: ok, failed.", ["result"])
         self.sweep_seconds = Histogram("wfreport_sweep_seconds", "How long a sweep took.", registry=registry)
-        self.sweep_repairs = Counter(
+        self.sweep_repairs = counter(
             "wfreport_sweep_repairs",
             "What a sweep found that no event had told, by kind: unreported, untracked, gone, report.",
             ["kind"],
-            registry=registry,
         )
-        self.stream_events = Counter(
+
+    def _of_streams(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        self.stream_events = counter(
             "wfreport_stream_events",
             "Watch events received, by stream and type; listed objects count as LISTED.",
             ["stream", "type"],
+        )
+        self.stream_connects = counter("wfreport_stream_connects", "Watches begun or taken up again.", ["stream"])
+        self.stream_silent_seconds = Gauge(
+            "wfreport_stream_silent_seconds",
+            "How long nothing came through a stream, bookmarks included (the API server sends one a minute).",
+            ["stream"],
             registry=registry,
         )
-        self.stream_connects = Counter(
-            "wfreport_stream_connects", "Watches begun or taken up again.", ["stream"], registry=registry
-        )
-        self.projection_misses = Counter(
+        self.projection_misses = counter(
             "wfreport_projection_misses",
             "Objects that came whole although their metadata alone was asked for: something between here and "
             "the API server strips the Accept header.",
             ["stream"],
-            registry=registry,
         )
-        self.api_requests = Counter(
-            "wfreport_api_requests",
-            "Requests to the API server.",
-            ["verb", "resource", "code"],
-            registry=registry,
+        self.api_requests = counter(
+            "wfreport_api_requests", "Requests to the API server.", ["verb", "resource", "code"]
         )
-        self.api_response_bytes = Counter(
+        self.api_response_bytes = counter(
             "wfreport_api_response_bytes",
             "Bytes of the API server's answers, watches included.",
             ["verb", "resource"],
-            registry=registry,
         )
+
+    def _of_queues(self, registry: CollectorRegistry) -> None:
+        gauge = partial(Gauge, registry=registry)
+        self.queue_depth = gauge("wfreport_queue_depth", "Keys that wait for a worker.", ["queue", "lane"])
+        self.queue_oldest_seconds = gauge(
+            "wfreport_queue_oldest_seconds", "How long the first of them has waited.", ["queue", "lane"]
+        )
+        self.queue_later = gauge("wfreport_queue_later", "Keys that are asked for at a later time.", ["queue"])
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
         """Count a request; ``code`` is the HTTP status, or the name of what went wrong before there was one."""
@@ -99,20 +118,6 @@ class Metrics:
     def observe_bytes(self, verb: str, resource: str, count: int) -> None:
         """Count bytes of an answer."""
         self.api_response_bytes.labels(verb, resource).inc(count)
-
-    def show(self, name: str, meaning: str, read: Callable[[], float], **labels: str) -> None:
-        """Add a gauge that is read when asked for."""
-        if not labels:
-            Gauge(name, meaning, registry=self.registry).set_function(read)
-        else:
-            self._labelled(name, meaning, labels).labels(**labels).set_function(read)
-
-    def _labelled(self, name: str, meaning: str, labels: Iterable[str]) -> Gauge:
-        known = self.__dict__.setdefault("_gauges", {})
-        if name not in known:
-            known[name] = Gauge(name, meaning, list(labels), registry=self.registry)
-        gauge: Gauge = known[name]
-        return gauge
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as Prometheus reads them, with their content type."""

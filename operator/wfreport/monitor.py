@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from wfreport.kube.streams import Stream
 from wfreport.logs import Once, kv
@@ -21,12 +22,7 @@ class StreamMonitor:
         self._heard_at: dict[str, float] = {}
         self._counters: dict[tuple[str, str], Callable[[], None]] = {}
         for plural in sorted({stream.plural for stream in self._waiting_for}):
-            metrics.show(
-                "wfreport_stream_silent_seconds",
-                "How long nothing came through a stream, bookmarks included (the API server sends one a minute).",
-                lambda plural=plural: self._silent_seconds(plural),  # type: ignore[misc]
-                stream=plural,
-            )
+            metrics.stream_silent_seconds.labels(plural).set_function(partial(self._silent_seconds, plural))
 
     def missing(self) -> list[str]:
         """Streams that were never listed and watched."""

@@ -15,14 +15,16 @@ from typing import Protocol
 
 from wfreport.active import ActiveSet
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_CONTROLLER_INSTANCE_ID, Workflow
-from wfreport.api.report import ReportStatus
+from wfreport.api.reasons import ConditionType, Reason
+from wfreport.api.report import Condition, ReportStatus
 from wfreport.core.identity import is_skipped, new_report
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot
 from wfreport.core.redact import Redactor
 from wfreport.core.render import render_deleted, render_missing, render_status
-from wfreport.core.wire import decode_workflow
+from wfreport.core.wire import NotAWorkflow, decode_workflow
 from wfreport.evidence import EvidenceLimits, EvidenceReader, wanted_pods
-from wfreport.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
+from wfreport.kube.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
+from wfreport.kube.events import Events
 from wfreport.kube.objects import version_of
 from wfreport.kube.reports import Reports, StoredReport, head_after_write
 from wfreport.kube.workflows import Workflows
@@ -38,6 +40,10 @@ JUST_ENDED = timedelta(minutes=2)
 
 CONFLICT_TRIES = 2
 """How often a look is begun again because somebody wrote or deleted the report meanwhile, before it is put off."""
+
+
+REPORT_OVERHEAD_BYTES = 500
+"""What a cached report counts besides its status."""
 
 
 class Outcome(StrEnum):
@@ -75,11 +81,13 @@ class Clock(Protocol):
 class StatusCache:
     """The last known content of the reports of running Workflows.
 
-    With it a look is one GET and, where something changed, one write.
+    With it a look is one GET and, where something changed, one write. It is bounded by the size of the reports' JSON,
+    of which the objects made from it are about nine times as large.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+    def __init__(self, capacity_bytes: int) -> None:
+        self._capacity_bytes = capacity_bytes
+        self._bytes = 0
         self._stored: OrderedDict[Key, StoredReport] = OrderedDict()
 
     def get(self, row: Row) -> StoredReport | None:
@@ -91,15 +99,22 @@ class StatusCache:
         return stored
 
     def put(self, key: Key, stored: StoredReport) -> None:
-        """Keep a report; the one used least recently goes."""
+        """Keep a report; those used least recently go."""
+        self.drop(key)
         self._stored[key] = stored
-        self._stored.move_to_end(key)
-        if len(self._stored) > self._capacity:
-            self._stored.popitem(last=False)
+        self._bytes += _size_bytes(stored)
+        while self._bytes > self._capacity_bytes:
+            self.drop(next(iter(self._stored)))
 
     def drop(self, key: Key) -> None:
         """Forget a report."""
-        self._stored.pop(key, None)
+        stored = self._stored.pop(key, None)
+        if stored:
+            self._bytes -= _size_bytes(stored)
+
+
+def _size_bytes(stored: StoredReport) -> int:
+    return len(stored.status_json or b"") + REPORT_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +141,7 @@ class Reconciler:
         workflows: Workflows,
         reports: Reports,
         evidence: EvidenceReader,
+        events: Events,
         index: ReportsIndex,
         active: ActiveSet,
         cache: StatusCache,
@@ -140,6 +156,7 @@ class Reconciler:
         self._workflows = workflows
         self._reports = reports
         self._evidence = evidence
+        self._events = events
         self._index = index
         self._active = active
         self._cache = cache
@@ -160,7 +177,9 @@ class Reconciler:
         known = self._active.get(ticket.key)
         floor = max(ticket.not_older_than, known.version if known else 0)
         try:
-            snapshot = decode_workflow(await self._workflows.fetch(namespace, name, not_older_than=floor))
+            snapshot = _identified(
+                decode_workflow(await self._workflows.fetch(namespace, name, not_older_than=floor)), ticket.key
+            )
         except NotFoundError:
             snapshot = None
         for _ in range(CONFLICT_TRIES):
@@ -169,36 +188,36 @@ class Reconciler:
         return await self._settle(ticket.key, snapshot)
 
     async def _settle(self, key: Key, snapshot: Snapshot | None) -> Look:
+        rows, errors = self._index.of_workflow(key), _Errors()
         if snapshot is None:
             self._active.discard(key)
-            for row in self._index.of_workflow(key):
-                await self._without_workflow(row)
+            await self._close(rows, errors)
+            errors.raise_any()
             return Look(Outcome.GONE)
         workflow = snapshot.workflow
-        instance_id = self._rules.instance_id
+        instance_id, uid = self._rules.instance_id, workflow.metadata.uid
         if instance_id and workflow.metadata.labels.get(LABEL_CONTROLLER_INSTANCE_ID, "") != instance_id:
-            return Look(Outcome.NOT_OURS)
-        uid = workflow.metadata.uid
-        if not self._active.has(key, uid) and not any(row.bound_uid == uid for row in self._index.of_workflow(key)):
-            self._metrics.workflows_seen.inc()
-        rows = await self._rows_of(key, workflow)
-        if not rows:
             self._active.discard(key)
             return Look(Outcome.NOT_OURS)
-        await self._write(key, snapshot, rows)
+        if not self._active.has(key, uid) and not any(row.bound_uid == uid for row in rows):
+            self._metrics.workflows_seen.inc()
+        mine = [row for row in rows if row.is_for(uid)]
+        await self._close([row for row in rows if row not in mine], errors)
+        with errors.kept():
+            if not mine and not is_skipped(workflow):
+                mine.append(await self._created(workflow))
+            await self._write(key, snapshot, mine, errors)
+        errors.raise_any()
+        if not mine:
+            self._active.discard(key)
+            return Look(Outcome.NOT_OURS)
         return self._noted(key, workflow)
 
-    async def _rows_of(self, key: Key, workflow: Workflow) -> list[Row]:
-        """The reports of this very Workflow; others of its name are closed, and one is made if there is none."""
-        uid, mine = workflow.metadata.uid, []
-        for row in self._index.of_workflow(key):
-            if row.is_for(uid):
-                mine.append(row)
-            else:
+    async def _close(self, rows: list[Row], errors: "_Errors") -> None:
+        """These reports are about a Workflow that is not there, though one of its name may be."""
+        for row in rows:
+            with errors.kept():
                 await self._without_workflow(row)
-        if not mine and not is_skipped(workflow):
-            mine.append(await self._created(workflow))
-        return mine
 
     async def _created(self, workflow: Workflow) -> Row:
         report = new_report(workflow)
@@ -217,8 +236,13 @@ class Reconciler:
             )
         return row
 
-    async def _write(self, key: Key, snapshot: Snapshot, rows: list[Row]) -> None:
-        reports = [await self._stored(row) for row in rows]
+    async def _write(self, key: Key, snapshot: Snapshot, rows: list[Row], errors: "_Errors") -> None:
+        reports = []
+        for row in rows:
+            with errors.kept():
+                reports.append(await self._stored(row))
+        if not reports:
+            return
         evidence = await self._read_evidence(key, snapshot, [report.status for report in reports])
         for report in reports:
             status = render_status(
@@ -230,7 +254,8 @@ class Reconciler:
                 options=self._rules.options,
                 redactor=self._redactor,
             )
-            await self._apply(report, status, is_final=_is_completed(snapshot.workflow))
+            with errors.kept():
+                await self._apply(report, status, is_final=_is_completed(snapshot.workflow))
 
     async def _read_evidence(
         self, key: Key, snapshot: Snapshot, stored: list[ReportStatus | None]
@@ -259,8 +284,11 @@ class Reconciler:
             return
         report = await self._stored(row)
         generation = report.head.metadata.generation
-        if row.bound_uid and report.status:
-            status = render_deleted(report.status, generation)
+        if row.bound_uid:
+            if report.status is None:
+                return  # a newer operator's: nobody could write it again
+            # the spec of a report whose run has ended may change too, and nothing else in it then does
+            status = render_deleted(report.status, generation).changed(observed_generation=generation)
         else:
             status = render_missing(
                 stored=report.status, ref=report.spec.workflow_ref, generation=generation, created_at=report.created_at
@@ -284,13 +312,23 @@ class Reconciler:
         key = (meta.namespace, meta.name)
         if status.dump_json() == report.status_json:
             self._metrics.reports_skipped.inc()
-            self._remember(report)
         else:
+            await self._warn(report, status)
             await self._write_status(key, report, status)
             if is_final and not _was_final(report.status):
                 self._note_final(report, status)
         if is_final:
             self._cache.drop(key)
+
+    async def _warn(self, report: StoredReport, status: ReportStatus) -> None:
+        """An Event where the report begins to say that its input is bad.
+
+        Before the write: killed in between, the next look says it again, under the same name.
+        """
+        complaint = _complaint(status)
+        before = _complaint(report.status) if report.status else None
+        if complaint and (before is None or _said(before) != _said(complaint)):
+            await self._events.warn(report.head.metadata, complaint.reason, complaint.message)
 
     async def _write_status(self, key: Key, report: StoredReport, status: ReportStatus) -> None:
         try:
@@ -363,6 +401,52 @@ class Reconciler:
                 failure_class=status.failure_class,
             ),
         )
+
+
+class _Errors:
+    """What failed in a look: a report that cannot be read or written keeps no other from it."""
+
+    def __init__(self) -> None:
+        self._found: list[ApiError] = []
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Go on after an error in this block."""
+        try:
+            yield
+        except ApiError as error:
+            self._found.append(error)
+
+    def raise_any(self) -> None:
+        """Raise the error whose remedy comes soonest, if there was one: begin anew, try again, give up."""
+        if self._found:
+            raise max(self._found, key=lambda error: (isinstance(error, ConflictError), error.transient))
+
+
+def _identified(snapshot: Snapshot, key: Key) -> Snapshot:
+    """The snapshot, if it is of the Workflow that was asked for: all that we write hangs on its name and uid.
+
+    Raises:
+        NotAWorkflow: it is not, or has no uid.
+    """
+    meta = snapshot.workflow.metadata
+    if (meta.namespace, meta.name) != key or not meta.uid:
+        raise NotAWorkflow(f"metadata is of {meta.namespace}/{meta.name}, uid {meta.uid or 'missing'}")
+    return snapshot
+
+
+def _complaint(status: ReportStatus) -> Condition | None:
+    """The condition that says that the input is bad, if one does."""
+    for condition in status.conditions or ():
+        if condition.type == ConditionType.READY and (
+            condition.status == "False" or condition.reason == Reason.WORKFLOW_MALFORMED
+        ):
+            return condition
+    return None
+
+
+def _said(condition: Condition) -> tuple[str, int | None]:
+    return condition.reason, condition.observed_generation
 
 
 def _is_completed(workflow: Workflow) -> bool:

@@ -112,9 +112,11 @@ class ReportsIndex:
         return self._rows.get(key)
 
     def knows(self, meta: Meta) -> bool:
-        """Whether the report is known as it is."""
+        """Whether the report is known as it is here, or newer: events and pages of a list may be older than a write."""
         row = self._rows.get((meta.namespace, meta.name))
-        return row is not None and row.resource_version == meta.resource_version
+        if row is None or row.uid != meta.uid:
+            return False
+        return row.resource_version == meta.resource_version or version_of(row.resource_version) > meta.version > 0
 
     def of_workflow(self, key: Key) -> list[Row]:
         """The reports about Workflows of this name, whatever their uid."""
@@ -145,8 +147,14 @@ class ReportsIndex:
         return newest > (version_of(row.resource_version) if row else 0)
 
     def put(self, row: Row) -> None:
-        """Add or replace a report."""
+        """Add or replace a report, unless a newer state of it is known: answers overtake each other.
+
+        Where etcd was restored from a backup, versions go back and the operator is to be restarted, as whatever has
+        a cache of the API server (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/).
+        """
         before = self._rows.get(row.key)
+        if before and before.uid == row.uid and version_of(before.resource_version) > version_of(row.resource_version):
+            return
         if before and before.workflow_key != row.workflow_key:
             self._unlist(before)
         self._rows[row.key] = row

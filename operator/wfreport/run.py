@@ -26,7 +26,8 @@ from wfreport.health import health_server
 from wfreport.intake import Intake, Queues, ReportReader
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
-from wfreport.kube.errors import ApiError, NotFoundError
+from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
+from wfreport.kube.events import Events
 from wfreport.kube.pods import PODS, Pods
 from wfreport.kube.reports import Reports
 from wfreport.kube.streams import SelectedStreams, Stream
@@ -46,7 +47,8 @@ log = logging.getLogger(__name__)
 Task = asyncio.Task[Any]
 DRAIN_SECONDS = 10
 START_TRIES_SECONDS = (1, 2, 5, 10, 15, 30)
-CACHED_REPORTS = 1000
+CACHED_REPORTS_BYTES = 4 << 20
+"""700 reports of 25 steps, 200 of 100; about 40 MB in memory. Of those beyond, a look reads the report too."""
 REPORT_READERS = 2
 RESERVED_WORKERS = 2
 """So many workers are kept for what is urgent."""
@@ -75,7 +77,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, metric
     try:
         async with connected_operator(settings, metrics or Metrics()) as operator:
             await operator.run(stop)
-    except NoCredentialsError as error:
+    except (NoCredentialsError, UnauthorizedError) as error:
         log.critical("no way to an API server", extra=kv(reason=str(error)))
         return EXIT_UNUSABLE
     except LostError as error:
@@ -107,25 +109,23 @@ class Operator:
         self._settings = settings
         self._client = client
         self._metrics = metrics
+        self._once = Once(60, clock=time.monotonic)
         self._namespaces: list[str | None] = list(settings.namespaces) or [None]
         self._index_loaded = False
-        clock, once = time.monotonic, Once(60, clock=time.monotonic)
-        streams = [
-            Stream(plural, namespace) for plural in (WORKFLOWS, PODS, PLURAL_REPORTS) for namespace in self._namespaces
-        ]
-        self._monitor = StreamMonitor(streams, metrics=metrics, clock=clock, once=once)
-        self._queues = Queues(
-            workflows=WorkQueue(
-                QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS)), clock=clock, jitter=_jitter
-            ),
-            reports=WorkQueue(QueueLimits(), clock=clock, jitter=_jitter),
+        self._monitor = StreamMonitor(
+            [Stream(plural, at) for plural in (WORKFLOWS, PODS, PLURAL_REPORTS) for at in self._namespaces],
+            metrics=metrics,
+            clock=time.monotonic,
+            once=self._once,
         )
-        pace = Pace(settings.look_interval_min_seconds, settings.look_interval_max_seconds, settings.coalesce_seconds)
-        self._active = ActiveSet(pace, clock=clock, jitter=_jitter)
+        self._queues = _queues(settings)
+        self._active = ActiveSet(_pace(settings), clock=time.monotonic, jitter=_jitter)
         self._index = ReportsIndex()
-        selector = workflow_selector(instance_id=settings.instance_id, label_selector=settings.label_selector)
-        workflows = Workflows(client, namespaces=self._namespaces, selector=selector, chunk_size=settings.chunk_size)
-        reports = Reports(client, namespaces=self._namespaces, chunk_size=settings.chunk_size)
+        self._selector = workflow_selector(instance_id=settings.instance_id, label_selector=settings.label_selector)
+        self._workflows = Workflows(
+            client, namespaces=self._namespaces, selector=self._selector, chunk_size=settings.chunk_size
+        )
+        self._reports = Reports(client, namespaces=self._namespaces, chunk_size=settings.chunk_size)
         self._intake = Intake(
             index=self._index,
             active=self._active,
@@ -133,39 +133,39 @@ class Operator:
             settle_seconds=settings.settle_seconds,
             ignore_events=settings.ignore_events,
         )
+        self._reader = ReportReader(
+            self._reports, index=self._index, intake=self._intake, workflows=self._queues.workflows
+        )
         self._sweep = Sweep(
-            workflows=workflows,
-            reports=reports,
+            workflows=self._workflows,
+            reports=self._reports,
             index=self._index,
             active=self._active,
             intake=self._intake,
             queues=self._queues,
             metrics=metrics,
         )
-        self._reader = ReportReader(reports, index=self._index, intake=self._intake, workflows=self._queues.workflows)
+        self._reconciler = self._wired_reconciler()
+        self._show_gauges()
+
+    def _wired_reconciler(self) -> Reconciler:
+        settings = self._settings
         limits = EvidenceLimits(settings.failed_pods_per_look, settings.pods_at_completion_max_nodes)
-        self._reconciler = Reconciler(
-            workflows=workflows,
-            reports=reports,
-            evidence=EvidenceReader(Pods(client, chunk_size=settings.chunk_size), limits, metrics=metrics, once=once),
+        pods = Pods(self._client, chunk_size=settings.chunk_size)
+        return Reconciler(
+            workflows=self._workflows,
+            reports=self._reports,
+            evidence=EvidenceReader(pods, limits, metrics=self._metrics, once=self._once),
+            events=Events(self._client, clock=now, once=self._once),
             index=self._index,
             active=self._active,
-            cache=StatusCache(CACHED_REPORTS),
+            cache=StatusCache(CACHED_REPORTS_BYTES),
             rules=Rules(_render_options(settings), limits, settings.instance_id),
             redactor=Redactor(settings.redact_patterns),
-            metrics=metrics,
+            metrics=self._metrics,
             clock=now,
             overtaken=lambda key: self._queues.reports.add(key, Lane.PROGRESS),
         )
-        self._selected = SelectedStreams(client=client, observer=self._monitor, keep=self._intake.is_news)
-        self._framework_settings = framework_settings(
-            selector=selector,
-            chunk_size=settings.chunk_size,
-            watch_timeout_seconds=settings.watch_timeout_seconds,
-            request_timeout_seconds=settings.request_timeout_seconds,
-        )
-        self._once = once
-        self._show_gauges()
 
     def missing(self) -> list[str]:
         """What is not ready yet."""
@@ -223,7 +223,12 @@ class Operator:
     async def _run_framework(self, stop: asyncio.Event) -> None:
         await run_framework(
             registry=framework_registry(self._intake, self._log_in),
-            settings=self._framework_settings,
+            settings=framework_settings(
+                selector=self._selector,
+                chunk_size=self._settings.chunk_size,
+                watch_timeout_seconds=self._settings.watch_timeout_seconds,
+                request_timeout_seconds=self._settings.request_timeout_seconds,
+            ),
             namespaces=self._namespaces,
             stop=stop,
             hook_signals=lambda: _stop_on_signals(stop),
@@ -231,8 +236,9 @@ class Operator:
 
     async def _log_in(self) -> kopf.AiohttpSession:
         """A session for the framework; each of its requests asks for the credentials of the moment."""
+        selected = SelectedStreams(client=self._client, observer=self._monitor, keep=self._intake.is_news)
         return kopf.AiohttpSession(
-            server=self._client.endpoint.server, aiohttp_session=self._client.open_session([self._selected])
+            server=self._client.endpoint.server, aiohttp_session=self._client.open_session([selected])
         )
 
     async def _drain(self, workers: set[Task], framework: Task, others: set[Task]) -> None:
@@ -247,24 +253,15 @@ class Operator:
         return self._settings.sweep_interval_seconds * _jitter()
 
     def _show_gauges(self) -> None:
-        show = self._metrics.show
+        metrics = self._metrics
         for name, queue in (("workflows", self._queues.workflows), ("reports", self._queues.reports)):
             for lane in Lane:
-                at = {"queue": name, "lane": lane.name.lower()}
-                show("wfreport_queue_depth", "Keys that wait.", partial(queue.depth, lane), **at)
-                show(
-                    "wfreport_queue_oldest_seconds",
-                    "How long the first of them has waited.",
-                    partial(queue.oldest_seconds, lane),
-                    **at,
-                )
-            show("wfreport_queue_later", "Keys that are asked for later.", queue.later, queue=name)
-        show(
-            "wfreport_workflows_active",
-            "Running Workflows that are looked at on an interval.",
-            lambda: len(self._active),
-        )
-        show("wfreport_reports_known", "Reports there are.", lambda: len(self._index))
+                at = (name, lane.name.lower())
+                metrics.queue_depth.labels(*at).set_function(partial(queue.depth, lane))
+                metrics.queue_oldest_seconds.labels(*at).set_function(partial(queue.oldest_seconds, lane))
+            metrics.queue_later.labels(name).set_function(queue.later)
+        metrics.workflows_active.set_function(lambda: len(self._active))
+        metrics.reports_known.set_function(lambda: len(self._index))
 
 
 def _raise_unless_stopping(stop: asyncio.Event, framework: Task, others: set[Task]) -> None:
@@ -286,6 +283,18 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+
+
+def _queues(settings: Settings) -> Queues:
+    limits = QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS))
+    return Queues(
+        workflows=WorkQueue(limits, clock=time.monotonic, jitter=_jitter),
+        reports=WorkQueue(QueueLimits(), clock=time.monotonic, jitter=_jitter),
+    )
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(settings.look_interval_min_seconds, settings.look_interval_max_seconds, settings.coalesce_seconds)
 
 
 def _jitter() -> float:

@@ -15,10 +15,7 @@ PREFIX = "WFREPORT_"
 
 
 class InvalidSettingsError(ValueError):
-    """A setting has a value that cannot be used; the message is one line that names the variable.
-
-    The value and what is expected.
-    """
+    """A setting cannot be used; the message is one line that names the variable, its value and what is expected."""
 
 
 def _split(value: object, separator: str) -> object:

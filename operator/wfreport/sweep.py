@@ -114,8 +114,7 @@ class Sweep:
         self._metrics.sweep_repairs.labels("report").inc(changed)
         async for head in self._reports.list_heads():
             row = row_of(head)
-            known = self._index.get(row.key)
-            if known != row:
+            if not self._index.knows(head.metadata):
                 self._index.put(row)
                 self._queues.workflows.add(row.workflow_key, Lane.PROGRESS)
 

@@ -19,6 +19,9 @@ RIGHTS_SECONDS: Final = 30
 REST: Final = 10
 """A look that took N seconds is followed by none for ten times N: a slow API server is asked less, not more."""
 
+GIVEN_UP_SECONDS: Final = 300
+"""The same look would fail the same way, until somebody changes what it looks at: then an event comes, or this ends."""
+
 _MAY_HEAL = (ForbiddenError, UnauthorizedError, NotFoundError)
 
 
@@ -91,8 +94,8 @@ class Worker:
             )
 
     def _given_up(self, ticket: Ticket, error: ApiError | NotAWorkflow) -> None:
-        """The same look would fail the same way: the next event or sweep asks for it again."""
-        self._queue.done(ticket)
+        """It is not forgotten: a running Workflow that nobody looks at again would look as if nothing happened."""
+        self._queue.retry(ticket, at_least_seconds=GIVEN_UP_SECONDS)
         self._metrics.reports_failed.labels(type(error).__name__).inc()
         if self._once.may_say((type(error), ticket.key)):
             field = error.field if isinstance(error, ApiError) else ""

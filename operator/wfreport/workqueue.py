@@ -149,10 +149,7 @@ class KeyedQueue:
         self._release(key, now)
 
     def retry(self, ticket: Ticket, now: float, *, at_least_seconds: float = 0) -> float:
-        """The work failed: the key comes again, not before the delay that is returned.
-
-        Unless something new is known of it.
-        """
+        """The work failed: the key comes again after the delay that is returned, or as soon as it is asked for anew."""
         failures = self._failures[ticket.key] = self._failures.get(ticket.key, 0) + 1
         limits = self._limits
         backoff = min(limits.backoff_max_seconds, limits.backoff_min_seconds * 2.0 ** min(failures - 1, 20))

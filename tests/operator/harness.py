@@ -1,7 +1,4 @@
-"""The operator as a process of its own, with the rights that the manifests give it.
-
-And the Workflows that it is shown.
-"""
+"""The operator as a process with the rights that the manifests give it, and the Workflows that it is shown."""
 
 from __future__ import annotations
 
@@ -105,8 +102,8 @@ class Cluster:
     folder: Path
     started: list[RunningOperator] = field(default_factory=list)
 
-    def start_operator(self, **settings: object) -> RunningOperator:
-        """Start one that watches the namespace, and wait until it is ready."""
+    def start_operator(self, *, prelude: str = "", **settings: object) -> RunningOperator:
+        """Start one that watches the namespace, and wait until it is ready; ``prelude`` injects faults into it."""
         port = free_ports(1)[0]
         log = self.folder / f"operator-{len(self.started)}.log"
         given = {
@@ -119,7 +116,7 @@ class Cluster:
         env = {**os.environ, "KUBECONFIG": str(self.plane.kubeconfig_for(USER)), "PYTHONPATH": str(ROOT / "operator")}
         env |= {f"WFREPORT_{name.upper()}": str(value) for name, value in given.items()}
         with log.open("wb") as out:
-            process = subprocess.Popen([sys.executable, "-c", _RUN], env=env, stdout=out, stderr=out)
+            process = subprocess.Popen([sys.executable, "-c", prelude + _RUN], env=env, stdout=out, stderr=out)
         operator = RunningOperator(process, port, log)
         self.started.append(operator)
         eventually(operator.ready, interval_seconds=0.05)
@@ -184,6 +181,13 @@ class Cluster:
     def phase_of(self, workflow_name: str) -> str | None:
         """The phase that the one report about a Workflow shows."""
         return observed(self.report_of(workflow_name)).get("phase")
+
+    def events_about(self, report_name: str) -> list[dict[str, Any]]:
+        """The Kubernetes Events about a report."""
+        found: list[dict[str, Any]] = self.plane.api.get(
+            f"/api/v1/namespaces/{self.namespace}/events", fieldSelector=f"involvedObject.name={report_name}"
+        )["items"]
+        return found
 
     # The API server's view
 

@@ -95,6 +95,33 @@ def test_a_changed_spec_is_answered(world: Cluster) -> None:
     )
 
 
+def test_a_changed_spec_is_answered_even_when_the_workflow_is_long_gone(world: Cluster) -> None:
+    world.start_operator(**FAST)
+    world.create_workflow("etl", phase="Failed", failed=True)
+    world.apply_report("mine", "etl")
+    mine = f"{REPORTS.format(world.namespace)}/mine"
+    before = eventually(lambda: world.plane.api.get(mine), lambda seen: observed(seen).get("phase") == "Failed")
+    world.delete_workflow("etl")
+    world.apply_report("mine", "etl", pinned=True)
+    after = eventually(
+        lambda: world.plane.api.get(mine),
+        lambda seen: seen["status"]["observedGeneration"] == seen["metadata"]["generation"] == 2,
+    )
+    assert after["status"]["failures"] == before["status"]["failures"]
+    assert condition(after, "Succeeded") == condition(before, "Succeeded")
+
+
+def test_when_a_users_report_is_deleted_an_automatic_one_takes_its_place(world: Cluster) -> None:
+    world.start_operator(**FAST)
+    world.apply_report("mine", "etl")
+    made = world.create_workflow("etl", phase="Failed", failed=True)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
+    world.plane.kubectl("delete", "wfr", "-n", world.namespace, "mine")
+    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Failed")
+    assert report["spec"]["workflowRef"]["uid"] == made["metadata"]["uid"]
+    assert report["metadata"]["labels"]["wfreport.dev/workflow"] == "etl"
+
+
 def test_the_spec_of_a_users_report_is_never_written(world: Cluster) -> None:
     world.start_operator(**FAST)
     world.create_workflow("etl", phase="Succeeded")

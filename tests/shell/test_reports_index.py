@@ -48,10 +48,26 @@ def test_a_report_of_a_namesake_is_no_reason_to_look() -> None:
     assert index(DONE, older).is_done(KEY, uid="u1", resource_version="40")
 
 
-def test_a_report_is_known_by_its_resource_version() -> None:
-    assert index(DONE).knows(Meta(namespace="ns", name="etl-1", resource_version="5"))
-    assert not index(DONE).knows(Meta(namespace="ns", name="etl-1", resource_version="6"))
-    assert not index(DONE).knows(Meta(namespace="ns", name="other", resource_version="5"))
+def meta(version: str, *, uid: str = "r1", name: str = "etl-1") -> Meta:
+    return Meta(namespace="ns", name=name, uid=uid, resource_version=version)
+
+
+def test_a_report_is_known_by_its_resource_version_and_what_is_older_is_no_news() -> None:
+    made = index(replace(DONE, resource_version="50"))
+    assert made.knows(meta("50"))
+    assert made.knows(meta("49"))
+    assert not made.knows(meta("51"))
+    assert not made.knows(meta("x"))
+    assert not made.knows(meta("50", name="other"))
+    assert not made.knows(meta("49", uid="made-anew"))
+
+
+def test_an_answer_that_was_overtaken_does_not_take_the_index_back() -> None:
+    newer, older = replace(DONE, resource_version="50"), replace(DONE, resource_version="49", observed_version="")
+    made = index(newer, older)
+    assert made.get(DONE.key) == newer
+    made.put(replace(older, uid="made-anew"))
+    assert made.get(DONE.key) == replace(older, uid="made-anew")
 
 
 def test_the_event_of_our_own_write_is_no_news_and_that_of_another_is() -> None:
@@ -86,7 +102,8 @@ def test_both_ways_to_look_a_report_up_agree(steps: list[Row | str]) -> None:
     for step in steps:
         if isinstance(step, Row):
             made.put(step)
-            expected[step.name] = step
+            if step.name not in expected or step.resource_version >= expected[step.name].resource_version:
+                expected[step.name] = step
         else:
             assert made.remove(("ns", step)) == expected.pop(step, None)
     assert {row.name: row for row in made} == expected

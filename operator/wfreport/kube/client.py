@@ -4,6 +4,7 @@ Bodies go in and out as bytes; what they mean is known to the modules beside thi
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -15,12 +16,14 @@ import msgspec
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.objects import PARTIAL_KIND, ListMeta
+from wfreport.logs import kv
 
 USER_AGENT = "wfreport"
 APPLY_PATCH = "application/apply-patch+yaml"
 ACCEPT_PARTIAL = f"application/json;as={PARTIAL_KIND};v=v1;g=meta.k8s.io"
 ACCEPT_PARTIAL_LIST = f"application/json;as={PARTIAL_KIND}List;v=v1;g=meta.k8s.io"
 TOKEN_FRESH_SECONDS = 60
+log = logging.getLogger(__name__)
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "delete": "DELETE"}
 _UNAUTHORIZED, _REFUSED = 401, 400
 # Plain JSON: the API server zips every answer over 128 kB, at its own expense and ours, for bytes that rarely matter
@@ -158,8 +161,7 @@ class Client:
         if asyncio.get_running_loop().time() >= self._fresh_until:
             async with self._login:
                 if asyncio.get_running_loop().time() >= self._fresh_until:
-                    renewed = await asyncio.to_thread(self._credentials.authorization)
-                    self._accept(replace(self.endpoint, authorization=renewed))
+                    self._accept(replace(self.endpoint, authorization=await self._renewed()))
         return self.endpoint.authorization
 
     async def renewed_authorization(self, refused: str | None) -> str | None:
@@ -182,6 +184,14 @@ class Client:
             middlewares=tuple(middlewares),
             read_bufsize=1 << 20,
         )
+
+    async def _renewed(self) -> str | None:
+        try:
+            return await asyncio.to_thread(self._credentials.authorization)
+        except UnauthorizedError as error:
+            # what we have may still be good; if not, a 401 says so and leads to a new login
+            log.warning("credentials could not be renewed, the old ones are used", extra=kv(reason=error.message))
+            return self.endpoint.authorization
 
     async def _log_in(self) -> None:
         endpoint = await asyncio.to_thread(self._credentials.load)

@@ -53,13 +53,18 @@ class Credentials:
             NoCredentialsError: there is nothing usable.
         """
         self._configuration = found = _configuration()
-        server = str(found.host).rstrip("/")
+        server, authorization = str(found.host).rstrip("/"), self.authorization()
+        encrypted = server.startswith("https:")
+        if encrypted and not (authorization or found.cert_file):
+            # an exec plugin that failed is only logged by the kubernetes package; without a name we would be anybody,
+            # which is refused with a 403 that no new login follows
+            raise NoCredentialsError("neither a token nor a certificate came from the kubeconfig or its exec plugin")
         return Endpoint(
             server=server,
-            tls=_tls(found) if server.startswith("https:") else None,
+            tls=_tls(found) if encrypted else None,
             server_name=found.tls_server_name or None,
             proxy=found.proxy or None,
-            authorization=self.authorization(),
+            authorization=authorization,
         )
 
     def authorization(self) -> str | None:
@@ -75,7 +80,7 @@ class Credentials:
         except (ConfigException, OSError) as error:
             raise UnauthorizedError(f"credentials could not be renewed: {error}") from error
         if bearer:
-            return str(bearer)
+            return str(bearer).strip()  # a token file may end with a line break, a header may not
         if self._configuration.username:
             return str(self._configuration.get_basic_auth_token())
         return None

@@ -9,6 +9,7 @@ What the server cannot select, this does, before the framework spends half a mil
 watch's position moves on.
 """
 
+import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ import msgspec
 
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
 from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, Meta, WatchEvent
+from wfreport.logs import kv
 
+log = logging.getLogger(__name__)
 LISTED = "LISTED"
 _CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _COLLECTION = re.compile(
@@ -115,13 +118,19 @@ class SelectedStreams:
         response.content = _Whole(response.content, self._page(stream, answer))  # type: ignore[assignment]
 
     def _page(self, stream: Stream, answer: bytes) -> bytes:
-        page = _decode_list(answer)
+        try:
+            page = _decode_list(answer)
+        except msgspec.MsgspecError as error:
+            return _unread(stream, answer, error)
         kept = [item for item in page.items or () if self._is_news(stream, LISTED, item)]
         return _encode(ItemList(kind=f"{PARTIAL_KIND}List", metadata=page.metadata, items=kept))
 
     def _event(self, stream: Stream, line: bytes) -> bytes:
         self._observer.observe_bytes("watch", stream.plural, len(line) + 1)
-        event = _decode_event(line)
+        try:
+            event = _decode_event(line)
+        except msgspec.MsgspecError as error:
+            return _unread(stream, line, error)
         if event.type not in _CHANGES:
             self._observer.stream_heard(stream, event.type, projected=True)
             return line
@@ -133,6 +142,12 @@ class SelectedStreams:
     def _is_news(self, stream: Stream, event_type: str, item: Item) -> bool:
         self._observer.stream_heard(stream, event_type, projected=item.kind == PARTIAL_KIND)
         return self._keep(stream.plural, event_type, item.metadata)
+
+
+def _unread(stream: Stream, text: bytes, error: Exception) -> bytes:
+    """What cannot be read is the framework's to judge: to fail here would end all streams because of one object."""
+    log.warning("an object of a stream cannot be read", extra=kv(stream=stream.plural, reason=str(error)[:200]))
+    return text
 
 
 class _Content:

@@ -1,0 +1,297 @@
+"""Requests, credentials that rotate, and what a server may do to a client; the server is ours, to inject faults."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import stat
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from wfreport.kube.client import Client
+from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
+from wfreport.kube.errors import UnauthorizedError, UnreachableError
+
+Answer = Callable[[web.Request], Any]
+
+
+class Counts:
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+
+    def observe_request(self, _verb: str, _resource: str, code: str) -> None:
+        self.codes.append(code)
+
+    def observe_bytes(self, _verb: str, _resource: str, _count: int) -> None: ...
+
+
+class Given:
+    """Credentials of which the next is known."""
+
+    def __init__(self, server: str, *, tokens: list[str], proxy: str | None = None) -> None:
+        self.server, self.tokens, self.proxy = server, tokens, proxy
+        self.logins = 0
+        self.error: Exception | None = None
+
+    def load(self) -> Endpoint:
+        self.logins += 1
+        if self.logins > 1 and self.error:
+            raise self.error
+        return Endpoint(self.server, None, None, self.proxy, self.authorization())
+
+    def authorization(self) -> str:
+        if len(self.tokens) > 1:
+            return f"Bearer {self.tokens.pop(0)}"
+        return f"Bearer {self.tokens[0]}"
+
+
+@asynccontextmanager
+async def serving(answer: Answer) -> AsyncIterator[str]:
+    async def handle(request: web.Request) -> web.Response:
+        found = answer(request)
+        return found if isinstance(found, web.Response) else web.json_response(found)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", handle)
+    server = TestServer(app)
+    await server.start_server()
+    try:
+        yield str(server.make_url("")).rstrip("/")
+    finally:
+        await server.close()
+
+
+def client(credentials: Any, counts: Counts | None = None, timeout_seconds: float = 5) -> Client:
+    return Client(observer=counts or Counts(), timeout_seconds=timeout_seconds, connections=4, credentials=credentials)
+
+
+def accepts(*tokens: str) -> Answer:
+    def answer(request: web.Request) -> web.Response:
+        known = request.headers.get("Authorization") in {f"Bearer {token}" for token in tokens}
+        return web.json_response({"ok": True}) if known else web.json_response({"reason": "Unauthorized"}, status=401)
+
+    return answer
+
+
+# 401
+
+
+async def test_a_token_that_is_refused_is_renewed_once_and_the_request_made_again() -> None:
+    counts = Counts()
+    async with serving(accepts("new")) as server:
+        credentials = Given(server, tokens=["old", "new"])
+        async with client(credentials, counts) as api:
+            assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
+            assert await api.authorization() == "Bearer new"
+    assert (credentials.logins, counts.codes) == (2, ["401", "200"])
+
+
+async def test_a_token_that_is_refused_again_is_an_error_and_no_loop() -> None:
+    counts = Counts()
+    async with serving(accepts()) as server:
+        credentials = Given(server, tokens=["old", "new"])
+        async with client(credentials, counts) as api:
+            with pytest.raises(UnauthorizedError):
+                await api.request("get", "workflows", "/x")
+    assert (credentials.logins, counts.codes) == (2, ["401", "401"])
+
+
+async def test_many_requests_that_are_refused_at_once_log_in_once() -> None:
+    async with serving(accepts("new")) as server:
+        credentials = Given(server, tokens=["old", "new"])
+        async with client(credentials) as api:
+            await asyncio.gather(*(api.request("get", "workflows", "/x") for _ in range(20)))
+    assert credentials.logins == 2
+
+
+async def test_a_login_that_fails_leaves_the_old_credentials_for_the_next_try() -> None:
+    async with serving(accepts("new")) as server:
+        credentials = Given(server, tokens=["old", "new"])
+        credentials.error = NoCredentialsError("the plugin hangs")
+        async with client(credentials) as api:
+            with pytest.raises(UnauthorizedError, match="the plugin hangs"):
+                await api.request("get", "workflows", "/x")
+            credentials.error = None
+            assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
+
+
+async def test_a_token_that_cannot_be_renewed_in_time_is_used_until_it_is_refused() -> None:
+    async with serving(accepts("old")) as server:
+        credentials = Given(server, tokens=["old"])
+        async with client(credentials) as api:
+
+            def refuse() -> str:
+                raise UnauthorizedError("the token file is empty")
+
+            credentials.authorization = refuse  # type: ignore[method-assign]
+            api._fresh_until = 0
+            assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
+
+
+# The network
+
+
+async def test_plain_http_goes_through_a_proxy() -> None:
+    seen: list[str] = []
+
+    def proxy(request: web.Request) -> dict[str, bool]:
+        seen.append(request.raw_path)
+        return {"ok": True}
+
+    async with serving(proxy) as at, client(Given("http://api.invalid:6443", tokens=["x"], proxy=at)) as api:
+        assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
+        async with api.open_session([]) as session, session.get("http://api.invalid:6443/y") as response:
+            assert response.status == 200
+    assert seen == ["http://api.invalid:6443/x", "http://api.invalid:6443/y"]
+
+
+async def test_a_server_that_is_away_or_hangs_is_unreachable() -> None:
+    counts = Counts()
+    async with client(Given("http://127.0.0.1:9", tokens=["x"]), counts) as api:
+        with pytest.raises(UnreachableError):
+            await api.request("get", "workflows", "/x")
+
+    never = asyncio.Event()
+
+    async def hang(_: web.Request) -> web.Response:
+        await never.wait()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/x", hang)
+    server = TestServer(app)
+    await server.start_server()
+    async with client(Given(str(server.make_url("")), tokens=["x"]), counts, timeout_seconds=0.1) as api:
+        with pytest.raises(UnreachableError):
+            await api.request("get", "workflows", "/x")
+    never.set()
+    await server.close()
+    assert counts.codes == ["unreachable", "unreachable"]
+
+
+# Kubeconfigs
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Write one and make it the one that is used."""
+    path = tmp_path / "config"
+    for module in ("kubernetes.config", "kubernetes.config.kube_config"):
+        monkeypatch.setattr(f"{module}.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+
+    def write(*, server: str = "https://127.0.0.1:6443", cluster: Any = None, **user: Any) -> None:
+        body = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": server, **(cluster or {})}}],
+            "users": [{"name": "u", "user": user}],
+        }
+        path.write_text(yaml.safe_dump(body))
+
+    return write
+
+
+def plugin(folder: Path, script: str) -> dict[str, Any]:
+    """An exec plugin: a program that prints an ExecCredential."""
+    path = folder / "plugin"
+    path.write_text(f"#!{sys.executable}\n{script}")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": str(path),
+            "interactiveMode": "Never",
+        }
+    }
+
+
+def counting(folder: Path, *, valid_seconds: float) -> str:
+    """A plugin whose every token is another: ``token-1``, ``token-2`` …"""
+    expires = (datetime.now(UTC) + timedelta(seconds=valid_seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251
+    return f"""
+import json, pathlib
+calls = pathlib.Path({str(folder / "calls")!r})
+n = int(calls.read_text()) + 1 if calls.exists() else 1
+calls.write_text(str(n))
+print(json.dumps({{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+                  "status": {{"token": f"token-{{n}}", "expirationTimestamp": {expires!r}}}}}))
+"""
+
+
+def test_an_exec_plugin_is_asked_again_when_its_token_expires(kubeconfig: Any, tmp_path: Path) -> None:
+    kubeconfig(**plugin(tmp_path, counting(tmp_path, valid_seconds=-60)))
+    credentials = Credentials()
+    assert credentials.load().authorization == "Bearer token-2"  # expired at once, so it is asked for again
+    assert credentials.authorization() == "Bearer token-3"
+
+
+def test_a_token_that_is_good_is_not_asked_for_again(kubeconfig: Any, tmp_path: Path) -> None:
+    kubeconfig(**plugin(tmp_path, counting(tmp_path, valid_seconds=3600)))
+    credentials = Credentials()
+    credentials.load()
+    assert credentials.authorization() == "Bearer token-1"
+
+
+def test_an_exec_plugin_that_fails_does_not_make_us_anonymous(kubeconfig: Any, tmp_path: Path) -> None:
+    kubeconfig(**plugin(tmp_path, "raise SystemExit('no network')"))
+    with pytest.raises(NoCredentialsError, match="exec plugin"):
+        Credentials().load()
+
+
+def test_plain_http_needs_no_credentials(kubeconfig: Any) -> None:
+    kubeconfig(server="http://127.0.0.1:8001/")
+    assert Credentials().load() == Endpoint("http://127.0.0.1:8001", None, None, None, None)
+
+
+def test_a_proxy_and_a_server_name_are_taken_over(kubeconfig: Any) -> None:
+    kubeconfig(cluster={"proxy-url": "http://proxy:3128", "tls-server-name": "api.example"}, token="t")
+    found = Credentials().load()
+    assert (found.proxy, found.server_name, found.authorization) == ("http://proxy:3128", "api.example", "Bearer t")
+    assert found.tls is not None
+
+
+def test_a_user_and_a_password_are_basic_authentication(kubeconfig: Any) -> None:
+    kubeconfig(username="u", password="p")
+    assert Credentials().load().authorization == "Basic " + base64.b64encode(b"u:p").decode()
+
+
+def test_nothing_usable_says_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(NoCredentialsError, match=r"tried .*none, then the pod's ServiceAccount"):
+        Credentials().load()
+
+
+def test_a_service_accounts_token_is_read_again_when_it_rotates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kubernetes.config import incluster_config  # noqa: PLC0415
+
+    token, authority = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text("first\n")
+    authority.write_text("-")
+    monkeypatch.setattr("kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority))
+    monkeypatch.setattr("wfreport.kube.credentials._tls", lambda _: None)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    credentials = Credentials()
+    assert credentials.load().authorization == "bearer first"
+    token.write_text("second\n")
+    # the package looks at the file once a minute
+    loader = credentials._configuration.refresh_api_key_hook.__closure__[0].cell_contents
+    loader.token_expires_at -= timedelta(minutes=2)
+    assert credentials.authorization() == "bearer second"

@@ -1,0 +1,74 @@
+"""Events about reports: named so that they are never repeated, and never in anybody's way."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from wfreport.kube import errors
+from wfreport.kube.events import Events, event_name
+from wfreport.kube.objects import Meta
+from wfreport.logs import Once
+
+REPORT = Meta(name="mine", namespace="ns", uid="u1", generation=1)
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+
+
+class Server:
+    """Takes Events, or refuses them."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+        self.bodies: list[dict[str, Any]] = []
+
+    async def request(self, _verb: str, _resource: str, _path: str, *, body: bytes) -> bytes:
+        self.bodies.append(json.loads(body))
+        if self.error:
+            raise self.error
+        return b"{}"
+
+
+def events(server: Server) -> Events:
+    return Events(server, clock=lambda: NOW, once=Once(60, clock=lambda: 0.0))  # type: ignore[arg-type]
+
+
+def test_the_name_is_that_of_the_report_the_reason_and_the_spec() -> None:
+    name = event_name(REPORT, "WorkflowNotFound")
+    assert name == event_name(REPORT, "WorkflowNotFound")
+    others = {
+        event_name(REPORT, "WorkflowMalformed"),
+        event_name(Meta(name="mine", namespace="ns", uid="u2", generation=1), "WorkflowNotFound"),
+        event_name(Meta(name="mine", namespace="ns", uid="u1", generation=2), "WorkflowNotFound"),
+    }
+    assert len(others | {name}) == 4
+    assert len(event_name(Meta(name="a" * 253), "WorkflowNotFound")) <= 253
+
+
+@pytest.mark.parametrize(
+    ("error", "lines"),
+    [
+        (errors.AlreadyExistsError("there is one", status=409), 0),
+        (errors.ForbiddenError("no", status=403), 1),
+        (errors.ServerError("down", status=500), 1),
+    ],
+)
+async def test_an_event_that_cannot_be_written_is_logged_once_and_blocks_nothing(
+    error: Exception, lines: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Server(error)
+    with caplog.at_level(logging.WARNING, logger="wfreport"):
+        writer = events(server)
+        for _ in range(3):
+            await writer.warn(REPORT, "WorkflowNotFound", "no Workflow etl")
+    assert (len(server.bodies), len(caplog.records)) == (3, lines)
+
+
+async def test_a_message_is_cut_to_what_an_event_takes() -> None:
+    server = Server()
+    await events(server).warn(REPORT, "WorkflowMalformed", "x" * 5000)
+    assert len(server.bodies[0]["message"]) == 1024
+    assert server.bodies[0]["firstTimestamp"] == "2026-11-01T12:00:00Z"
