@@ -92,7 +92,7 @@ demo: setup ## Start a control plane, the operator and eight workflows, and show
 
 .PHONY: bench
 bench: setup ## Measure wfreport against a naive operator
-	@$(RUN) python -m tools.bench $(BENCH_ARGS)
+	@$(RUN) python -m bench $(BENCH_ARGS)
 
 IMAGE ?= wfreport:dev
 .PHONY: image

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recordings import Recording
+from tests.recorded import Recording
+
 from wfreport.api.argo import Metadata, Node, NodeFlag, NodeType, Outputs, Phase, Workflow, WorkflowSpec, WorkflowStatus
 from wfreport.api.report import ReportSpec, ReportStatus, WorkflowRef
 from wfreport.core.model import NodesState, PodEvidence, RenderOptions, Snapshot

@@ -5,13 +5,11 @@ meaning. Identity is the uid: a Workflow that was deleted and made anew under it
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 from wfreport.active import ActiveSet
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_CONTROLLER_INSTANCE_ID, Workflow
@@ -30,7 +28,7 @@ from wfreport.kube.reports import Reports, StoredReport, head_after_write
 from wfreport.kube.workflows import Workflows
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
-from wfreport.reports_index import ReportsIndex, Row, row_of
+from wfreport.reports_index import ReportsIndex, Row, StatusCache, row_of
 from wfreport.workqueue import Key, Ticket
 
 log = logging.getLogger(__name__)
@@ -40,10 +38,6 @@ JUST_ENDED = timedelta(minutes=2)
 
 CONFLICT_TRIES = 2
 """How often a look is begun again because somebody wrote or deleted the report meanwhile, before it is put off."""
-
-
-REPORT_OVERHEAD_BYTES = 500
-"""What a cached report counts besides its status."""
 
 
 class Outcome(StrEnum):
@@ -68,53 +62,6 @@ class Look:
     outcome: Outcome
     again_in_seconds: float | None = None
     version: int = 0
-
-
-class Clock(Protocol):
-    """The time, aware, UTC."""
-
-    def __call__(self) -> datetime:
-        """Now."""
-        ...
-
-
-class StatusCache:
-    """The last known content of the reports of running Workflows.
-
-    With it a look is one GET and, where something changed, one write. It is bounded by the size of the reports' JSON,
-    of which the objects made from it are about nine times as large.
-    """
-
-    def __init__(self, capacity_bytes: int) -> None:
-        self._capacity_bytes = capacity_bytes
-        self._bytes = 0
-        self._stored: OrderedDict[Key, StoredReport] = OrderedDict()
-
-    def get(self, row: Row) -> StoredReport | None:
-        """The report, if it is known as it is."""
-        stored = self._stored.get(row.key)
-        if stored is None or stored.head.metadata.resource_version != row.resource_version:
-            return None
-        self._stored.move_to_end(row.key)
-        return stored
-
-    def put(self, key: Key, stored: StoredReport) -> None:
-        """Keep a report; those used least recently go."""
-        self.drop(key)
-        self._stored[key] = stored
-        self._bytes += _size_bytes(stored)
-        while self._bytes > self._capacity_bytes:
-            self.drop(next(iter(self._stored)))
-
-    def drop(self, key: Key) -> None:
-        """Forget a report."""
-        stored = self._stored.pop(key, None)
-        if stored:
-            self._bytes -= _size_bytes(stored)
-
-
-def _size_bytes(stored: StoredReport) -> int:
-    return len(stored.status_json or b"") + REPORT_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +95,7 @@ class Reconciler:
         rules: Rules,
         redactor: Redactor,
         metrics: Metrics,
-        clock: Clock,
+        clock: Callable[[], datetime],
         overtaken: Callable[[Key], None],
     ) -> None:
         """``overtaken`` is told of reports that somebody else wrote while we did."""
@@ -326,8 +273,8 @@ class Reconciler:
         Before the write: killed in between, the next look says it again, under the same name.
         """
         complaint = _complaint(status)
-        before = _complaint(report.status) if report.status else None
-        if complaint and (before is None or _said(before) != _said(complaint)):
+        said = {(c.reason, c.observed_generation) for c in (report.status and report.status.conditions) or ()}
+        if complaint and (complaint.reason, complaint.observed_generation) not in said:
             await self._events.warn(report.head.metadata, complaint.reason, complaint.message)
 
     async def _write_status(self, key: Key, report: StoredReport, status: ReportStatus) -> None:
@@ -443,10 +390,6 @@ def _complaint(status: ReportStatus) -> Condition | None:
         ):
             return condition
     return None
-
-
-def _said(condition: Condition) -> tuple[str, int | None]:
-    return condition.reason, condition.observed_generation
 
 
 def _is_completed(workflow: Workflow) -> bool:

@@ -4,6 +4,7 @@ It answers two questions without a request: which reports does a look at this Wo
 left to do for it.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,8 +12,11 @@ from wfreport.api.argo import COMPLETED_PHASES
 from wfreport.api.reasons import Reason
 from wfreport.core.identity import binds
 from wfreport.kube.objects import Meta, version_of
-from wfreport.kube.reports import ReportHead
+from wfreport.kube.reports import ReportHead, StoredReport
 from wfreport.workqueue import Key
+
+REPORT_OVERHEAD_BYTES = 500
+"""What a cached report counts besides its status."""
 
 _ENDED_REASONS = frozenset({Reason.WORKFLOW_DELETED})
 
@@ -175,3 +179,42 @@ class ReportsIndex:
             self._by_workflow[row.workflow_key] = names
         else:
             self._by_workflow.pop(row.workflow_key, None)
+
+
+class StatusCache:
+    """The last known content of the reports of running Workflows.
+
+    With it a look is one GET and, where something changed, one write. It is bounded by the size of the reports' JSON,
+    of which the objects made from it are about nine times as large.
+    """
+
+    def __init__(self, capacity_bytes: int) -> None:
+        self._capacity_bytes = capacity_bytes
+        self._bytes = 0
+        self._stored: OrderedDict[Key, StoredReport] = OrderedDict()
+
+    def get(self, row: Row) -> StoredReport | None:
+        """The report, if it is known as it is."""
+        stored = self._stored.get(row.key)
+        if stored is None or stored.head.metadata.resource_version != row.resource_version:
+            return None
+        self._stored.move_to_end(row.key)
+        return stored
+
+    def put(self, key: Key, stored: StoredReport) -> None:
+        """Keep a report; those used least recently go."""
+        self.drop(key)
+        self._stored[key] = stored
+        self._bytes += _size_bytes(stored)
+        while self._bytes > self._capacity_bytes:
+            self.drop(next(iter(self._stored)))
+
+    def drop(self, key: Key) -> None:
+        """Forget a report."""
+        stored = self._stored.pop(key, None)
+        if stored:
+            self._bytes -= _size_bytes(stored)
+
+
+def _size_bytes(stored: StoredReport) -> int:
+    return len(stored.status_json or b"") + REPORT_OVERHEAD_BYTES

@@ -35,8 +35,8 @@ from wfreport.kube.workflows import WORKFLOWS, Workflows, workflow_selector
 from wfreport.logs import Once, configure_logs, kv
 from wfreport.metrics import Metrics
 from wfreport.monitor import StreamMonitor
-from wfreport.reconcile import Reconciler, Rules, StatusCache
-from wfreport.reports_index import ReportsIndex
+from wfreport.reconcile import Reconciler, Rules
+from wfreport.reports_index import ReportsIndex, StatusCache
 from wfreport.settings import Settings
 from wfreport.sweep import Sweep
 from wfreport.worker import Worker

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.eventually import eventually_async
+
 from bench.proxy import CountingProxy
-from eventually import eventually_async
 
 
 async def test_bytes_are_counted_each_way_and_an_answer_is_waited_for() -> None:

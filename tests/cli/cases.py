@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.recordings import recording
+from tests.recorded import recording
 
 COMMAND = (sys.executable, "-m", "wfreport")
 

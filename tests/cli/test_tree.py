@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.recordings import Recording, recording, recordings
+from tests.recorded import Recording, recording, recordings
 
 from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.explain import report_of

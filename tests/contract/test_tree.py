@@ -1,5 +1,6 @@
 """What must stay true of the tree itself."""
 
+import itertools
 import subprocess
 import sys
 import tomllib
@@ -7,8 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-
-from recordings import recordings
+from tests.recorded import recordings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,16 +38,17 @@ def test_imports_keep_the_layers() -> None:
 def test_the_version_stands_in_one_place() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert version("wfreport") == project["version"]
-    assert f"[{project['version']}]" in (ROOT / "CHANGELOG.md").read_text() or "[Unreleased]" in (
-        ROOT / "CHANGELOG.md"
-    ).read_text()
+    assert (
+        f"[{project['version']}]" in (ROOT / "CHANGELOG.md").read_text()
+        or "[Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
+    )
 
 
 def test_every_dependency_is_justified() -> None:
     lines = (ROOT / "pyproject.toml").read_text().splitlines()
     start = lines.index("dependencies = [")
     listed = lines[start + 1 : lines.index("]", start)]
-    for above, line in zip(listed, listed[1:], strict=False):
+    for above, line in itertools.pairwise(listed):
         assert line.lstrip().startswith("#") or above.lstrip().startswith("#"), f"{line.strip()} needs one line of why"
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from tests.recordings import Recording, recording
+from tests.recorded import Recording, recording
 
 from controlplane import ControlPlane
 from controlplane.recording import RecordedEvent, load_recording

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from tests.builders import a_node
 
-from builders import a_node
 from wfreport.api.argo import Metadata, NodeType, Phase
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.api.kubernetes import (

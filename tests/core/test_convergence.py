@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.builders import a_report, final_of
+from tests.recorded import Recording, recordings
 
-from builders import a_report, final_of
-from recordings import Recording, recordings
 from wfreport.api.report import ReportStatus
 from wfreport.core.model import Snapshot
 from wfreport.core.wire import decode_workflow

@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.builders import a_node, a_report, a_snapshot
+from tests.recorded import recordings
 
-from builders import a_node, a_report, a_snapshot
-from recordings import recordings
 from wfreport.api.argo import NodeType, Phase
 from wfreport.api.report import ReportStatus
 from wfreport.core.wire import decode_workflow

@@ -1,8 +1,8 @@
 import time
 
 import pytest
+from tests.recorded import Recording, recordings
 
-from recordings import Recording, recordings
 from wfreport.api.argo import (
     ANNOTATION_NODE_ID,
     ANNOTATION_POD_NAME_FORMAT,

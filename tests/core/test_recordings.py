@@ -3,9 +3,9 @@
 import functools
 
 import pytest
+from tests.builders import a_report, final_of
+from tests.recorded import Recording, recordings
 
-from builders import a_report, final_of
-from recordings import Recording, recordings
 from wfreport.api.classes import FailureClass, Role
 from wfreport.api.report import Failure, ReportStatus
 

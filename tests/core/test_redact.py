@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.recorded import recordings
 
-from recordings import recordings
 from wfreport.core.redact import MASK, Redactor
 
 ALPHABET = "aZ3bY8cX1dW6eV9fU2gT7hS4iR5jQ0kPlOmNnMoLpKqJrIsHtGuFvEwDxCyB"

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from tests.builders import T0, a_node, a_report, a_snapshot, at
 
-from builders import T0, a_node, a_report, a_snapshot, at
 from wfreport.api import argo, names
 from wfreport.api.argo import (
     Artifact,

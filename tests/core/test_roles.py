@@ -1,8 +1,8 @@
 """What part a failed leaf had in the end of its run (design.md §4)."""
 
 import pytest
+from tests.builders import a_node, a_snapshot
 
-from builders import a_node, a_snapshot
 from wfreport.api.argo import (
     ContinueOn,
     Dag,

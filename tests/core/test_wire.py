@@ -11,8 +11,8 @@ import brotli  # type: ignore[import-untyped]
 import msgspec
 import pytest
 import zstandard
+from tests.recorded import Recording, recording, recordings
 
-from recordings import Recording, recording, recordings
 from wfreport.api.argo import Metadata, Node, Outputs, Task, Workflow, WorkflowStatus
 from wfreport.core import nodes_codec
 from wfreport.core.lenient import Lenient, problem_lines

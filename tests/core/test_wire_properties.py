@@ -13,8 +13,8 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.recorded import recording, recordings
 
-from recordings import recording, recordings
 from wfreport.api.argo import Node, Workflow
 from wfreport.core.model import NodesState, Snapshot
 from wfreport.core.wire import NotAnObject, NotAWorkflow, decode_event, decode_pod, decode_workflow

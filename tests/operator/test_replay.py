@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from tests.eventually import eventually_async
 from tests.operator.harness import Cluster, condition, observed
-from tests.recordings import recording
+from tests.recorded import recording
 
 from controlplane.recording import RecordedEvent, load_recording
 from controlplane.replay import replay

@@ -6,8 +6,7 @@ import json
 from dataclasses import replace
 
 from wfreport.kube.reports import StoredReport, stored_report
-from wfreport.reconcile import REPORT_OVERHEAD_BYTES, StatusCache
-from wfreport.reports_index import Row, row_of
+from wfreport.reports_index import REPORT_OVERHEAD_BYTES, Row, StatusCache, row_of
 
 
 def stored(name: str, *, version: str = "1", summary: str = "x") -> StoredReport:

@@ -1,0 +1,271 @@
+"""Measures one operator on a fresh control plane: cold start, load, idle, restart."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bench.controller import Controller, Ended
+from bench.counters import AUDIT_POLICY, Counters, read_counters
+from bench.observer import Observer
+from bench.operators import OPERATOR_USER, Operator, Program
+from bench.plan import NAMESPACES, Plan
+from bench.processes import Tree
+from bench.proxy import CountingProxy
+from controlplane import ControlPlane
+from controlplane.crds import Flavour
+
+_QUIET_SHARE = 0.04
+_QUIET_LIMIT_SECONDS = 120
+_MEGABYTE = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What one phase has cost. CPU is in seconds, memory and traffic in megabytes.
+
+    Attributes:
+        wall_seconds: how long it took.
+        cpu_seconds: of the operator and whatever it started.
+        peak_rss_mb: highest resident memory in the phase.
+        rss_mb: resident memory at its end.
+        received_mb: what the API server sent to the operator, as on the wire.
+        sent_mb: what the operator sent.
+        requests: how many it made; a watch counts when it ends.
+        refused: how many of them were answered with 400 or more.
+        requests_by_kind: the same by verb and resource.
+        apiserver_cpu_seconds: of kube-apiserver, whoever asked.
+        etcd_cpu_seconds: of etcd.
+        others_cpu_seconds: noise: of everything on the machine that is not part of the measurement.
+        runs: how many runs were to be reported.
+        missing: how many have no final report.
+        wrong: how many have one with another phase or another number of failed pods.
+        seconds_to_last_report: from the start of the phase.
+        lag_p50_seconds: from the end of a run to its report, median.
+        lag_p99_seconds: the same, of the slowest hundredth.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_rss_mb: float
+    rss_mb: float
+    received_mb: float
+    sent_mb: float
+    requests: int
+    refused: int
+    requests_by_kind: dict[str, int]
+    apiserver_cpu_seconds: float
+    etcd_cpu_seconds: float
+    others_cpu_seconds: float
+    runs: int = 0
+    missing: int = 0
+    wrong: int = 0
+    seconds_to_last_report: float | None = None
+    lag_p50_seconds: float | None = None
+    lag_p99_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One operator, measured once."""
+
+    operator: str
+    plan: str
+    workflow_crds: str
+    phases: dict[str, Phase]
+
+    def record(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+async def measure(
+    program: Program, plan: Plan, *, workflow_crds: Flavour, log: Path, say: Callable[[str], None]
+) -> Measurement:
+    """Measure ``program`` by ``plan``.
+
+    Raises:
+        ControlPlaneError: the control plane could not be started.
+        OperatorEndedError: the operator has ended by itself.
+        RefusedError: the API server did not take a write of the controller's.
+    """
+    plane = ControlPlane(
+        workflow_crds=workflow_crds,
+        users={OPERATOR_USER: ["system:masters"]},
+        audit_policy=AUDIT_POLICY,
+    )
+    with plane:
+        for namespace in NAMESPACES:
+            plane.create_namespace(namespace)
+        port = urlsplit(plane.server).port or 0
+        async with CountingProxy(port) as proxy, _session(plane) as session:
+            stand = _Stand(program, plan, plane, proxy, session, log, say)
+            try:
+                phases = await stand.phases()
+            finally:
+                await stand.stop()
+    return Measurement(program.name, plan.name, workflow_crds, phases)
+
+
+@asynccontextmanager
+async def _session(plane: ControlPlane) -> AsyncIterator[aiohttp.ClientSession]:
+    """The generator's and the observer's, as the admin: neither passes the proxy nor the audit log."""
+    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=str(plane.api.ca)), limit=0)
+    headers = {"Authorization": f"Bearer {plane.api.token}"}
+    timeout = aiohttp.ClientTimeout(total=120)
+    async with aiohttp.ClientSession(
+        plane.server, connector=connector, headers=headers, timeout=timeout, read_bufsize=1 << 20
+    ) as session:
+        yield session
+
+
+class _Stand:
+    """One measurement while it runs."""
+
+    def __init__(
+        self,
+        program: Program,
+        plan: Plan,
+        plane: ControlPlane,
+        proxy: CountingProxy,
+        session: aiohttp.ClientSession,
+        log: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        self._program, self._plan, self._plane, self._proxy = program, plan, plane, proxy
+        self._controller, self._observer = Controller(session), Observer(session)
+        self._log, self._say = log, say
+        self._operator: Operator | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def phases(self) -> dict[str, Phase]:
+        """All of them, in order."""
+        plan, began = self._plan, time.monotonic()
+        present = await self._controller.fill(plan.present)
+        self._say(f"{len(present)} Workflows in {time.monotonic() - began:.0f} s")
+        self._watch = asyncio.create_task(self._observer.watch())
+        await self._quiet(Tree(self._plane.components["kube-apiserver"].pid))
+        return {
+            "cold": await self._cold(present),
+            "load": await self._load(),
+            "idle": await self._idle(),
+            "restart": await self._restart(present),
+        }
+
+    async def stop(self) -> None:
+        """End what was started."""
+        if self._watch:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        await self._stop_operator()
+
+    async def _cold(self, present: Sequence[Ended]) -> Phase:
+        before = self._counters()
+        operator = await self._start_operator()
+        await self._wait(present)
+        await self._quiet(operator.tree)
+        return await self._phase("cold", before, present)
+
+    async def _load(self) -> Phase:
+        before = self._counters()
+        ended = await self._controller.drive(self._plan.load)
+        await self._wait(ended)
+        return await self._phase("load", before, ended)
+
+    async def _idle(self) -> Phase:
+        before = self._counters()
+        await asyncio.sleep(self._plan.idle_seconds)
+        return await self._phase("idle", before, ())
+
+    async def _restart(self, present: Sequence[Ended]) -> Phase:
+        await self._stop_operator()
+        before = self._counters()
+        operator = await self._start_operator()
+        await asyncio.sleep(self._plan.quiet_seconds)
+        await self._quiet(operator.tree)
+        return await self._phase("restart", before, present)
+
+    async def _phase(self, name: str, before: Counters, expected: Sequence[Ended]) -> Phase:
+        operator, after = self._running(), self._counters()
+        missing, wrong = await self._observer.check(expected)
+        lags = self._observer.lags_seconds(expected) if name == "load" else []
+        last = max((self._observer.reported_at.get((one.namespace, one.name), 0.0) for one in expected), default=0.0)
+        requests = after.requests - before.requests
+        refused = requests.pop("refused", 0)
+        phase = Phase(
+            wall_seconds=round(after.at_seconds - before.at_seconds, 2),
+            cpu_seconds=round(after.operator_seconds - before.operator_seconds, 2),
+            peak_rss_mb=round(operator.tree.peak_rss_bytes() / _MEGABYTE, 1),
+            rss_mb=round(operator.tree.rss_bytes() / _MEGABYTE, 1),
+            received_mb=round((after.received_bytes - before.received_bytes) / _MEGABYTE, 2),
+            sent_mb=round((after.sent_bytes - before.sent_bytes) / _MEGABYTE, 2),
+            requests=requests.total(),
+            refused=refused,
+            requests_by_kind=dict(requests),
+            apiserver_cpu_seconds=round(after.apiserver_seconds - before.apiserver_seconds, 2),
+            etcd_cpu_seconds=round(after.etcd_seconds - before.etcd_seconds, 2),
+            others_cpu_seconds=round(max(0.0, after.others_seconds - before.others_seconds), 1),
+            runs=len(expected),
+            missing=missing,
+            wrong=wrong,
+            seconds_to_last_report=round(last - before.at_seconds, 1) if last > before.at_seconds else None,
+            lag_p50_seconds=_quantile(lags, 0.5),
+            lag_p99_seconds=_quantile(lags, 0.99),
+        )
+        operator.tree.reset_peak()
+        self._say(f"{name}: {phase.cpu_seconds} CPU s, {phase.peak_rss_mb} MB, {missing} missing, {wrong} wrong")
+        return phase
+
+    async def _wait(self, expected: Sequence[Ended]) -> None:
+        if self._watch is None:
+            raise RuntimeError("reports are waited for before they are watched")
+        waiting = asyncio.create_task(self._observer.wait(expected, patience_seconds=self._plan.patience_seconds))
+        await asyncio.wait({waiting, self._watch}, return_when=asyncio.FIRST_COMPLETED)
+        self._running().ensure_running()
+        if self._watch.done():
+            waiting.cancel()
+            self._watch.result()
+        await waiting
+
+    async def _quiet(self, tree: Tree) -> None:
+        """Wait until a program does next to nothing, and the operator waits for no answer."""
+        seconds, deadline = self._plan.quiet_seconds, time.monotonic() + _QUIET_LIMIT_SECONDS
+        while time.monotonic() < deadline:
+            before = tree.cpu_seconds()
+            await asyncio.sleep(seconds)
+            if tree.cpu_seconds() - before <= _QUIET_SHARE * seconds and not self._proxy.is_waiting:
+                return
+        self._say("did not become quiet")
+
+    async def _start_operator(self) -> Operator:
+        kubeconfig = self._plane.folder / "proxied.kubeconfig"
+        direct = self._plane.kubeconfig_for(OPERATOR_USER).read_text()
+        kubeconfig.write_text(direct.replace(self._plane.server, self._proxy.url))
+        self._operator = await Operator.start(self._program, kubeconfig=kubeconfig, log=self._log)
+        return self._operator
+
+    async def _stop_operator(self) -> None:
+        if self._operator:
+            await self._operator.stop()
+            self._operator = None
+
+    def _counters(self) -> Counters:
+        return read_counters(self._plane, self._proxy, self._operator)
+
+    def _running(self) -> Operator:
+        if self._operator is None:
+            raise RuntimeError("no operator was started")
+        return self._operator
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float | None:
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 3) if ordered else None

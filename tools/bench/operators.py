@@ -1,0 +1,87 @@
+"""The operators that are compared, each a program of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from bench.processes import Tree
+
+OPERATOR_USER = "operator"
+_STOP_SECONDS = 20
+_PEERS = Path(__file__).parent / "peers"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How an operator is started; it finds its kubeconfig in ``$KUBECONFIG``."""
+
+    name: str
+    command: Sequence[str | Path]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+WFREPORT = Program("wfreport", (sys.executable, "-m", "wfreport", "run"), {"WFREPORT_HTTP_PORT": "0"})
+NAIVE = Program(
+    "naive-kopf",
+    (sys.executable, "-m", "kopf", "run", "--all-namespaces", "--standalone", _PEERS / "naive_kopf.py"),
+)
+PROGRAMS = (WFREPORT, NAIVE)
+
+
+class OperatorEndedError(Exception):
+    """The operator has ended by itself; the message names its log."""
+
+
+class Operator:
+    """A running operator."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self._log = log
+        self.tree = Tree(process.pid)
+
+    @classmethod
+    async def start(cls, program: Program, *, kubeconfig: Path, log: Path) -> Operator:
+        """Start it; what it prints goes to the end of ``log``."""
+        with _opened(log) as output:
+            process = await asyncio.create_subprocess_exec(
+                *map(str, program.command),
+                env={**os.environ, **program.env, "KUBECONFIG": str(kubeconfig)},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        return cls(process, log)
+
+    def ensure_running(self) -> None:
+        """Raise if it has ended.
+
+        Raises:
+            OperatorEndedError: with the name of its log.
+        """
+        if self._process.returncode is not None:
+            raise OperatorEndedError(f"the operator ended with {self._process.returncode}: see {self._log}")
+
+    async def stop(self) -> None:
+        """End it as Kubernetes does, and what it has started."""
+        if self._process.returncode is None:
+            self._process.terminate()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
+
+
+def _opened(log: Path) -> BinaryIO:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.open("ab")

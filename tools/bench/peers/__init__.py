@@ -1,0 +1,1 @@
+"""Operators to compare with. They are started as programs, never imported."""
