@@ -49,7 +49,7 @@ async def eventually_async(
     while True:
         try:
             answer = look()
-            seen: T = await answer if inspect.isawaitable(answer) else answer  # type: ignore[assignment]
+            seen: T = await answer if inspect.isawaitable(answer) else answer
         except AssertionError as error:
             attempt.note(error)
         else:

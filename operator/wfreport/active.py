@@ -7,7 +7,7 @@ from datetime import datetime
 from wfreport.core.model import PodEvidence
 from wfreport.workqueue import Key
 
-AGE_PER_SECOND = 10
+AGE_PER_SECOND = 5
 """A Workflow of N times this is looked at every N seconds, within the bounds."""
 
 

@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         description="Failures of a Workflow's pods cause at most one extra look in this time.",
     )
     settle_seconds: float = Field(
-        1,
+        2,
         ge=0,
         le=60,
         description="A new Workflow is looked at after this time, so that its creation and its start are one look.",

@@ -84,7 +84,7 @@ async def test_dropped_doubled_and_reordered_events_end_the_same(
 @pytest.mark.cluster
 async def test_a_label_that_somebody_added_meanwhile_stays(plane: ControlPlane, namespace: str) -> None:
     case = recording("evicted")
-    pods = []
+    pods: list[str] = []
 
     async def label_a_failed_pod(event: RecordedEvent) -> None:
         if event.kind == "Pod" and event.object["status"]["phase"] == "Failed" and not pods:

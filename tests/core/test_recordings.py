@@ -1,6 +1,7 @@
 """Every recorded run of the real controller is explained rightly (expected.json)."""
 
 import functools
+from collections.abc import Sequence
 
 import pytest
 from tests.builders import a_report, final_of
@@ -54,7 +55,7 @@ def causes(report: ReportStatus) -> list[Failure]:
     return [f for f in report.failures or () if f.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER)]
 
 
-def in_order(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+def in_order(rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
     return sorted(rows, key=lambda row: [str(part) for part in row])
 
 

@@ -102,7 +102,7 @@ class Cluster:
     folder: Path
     started: list[RunningOperator] = field(default_factory=list)
 
-    def start_operator(self, *, prelude: str = "", **settings: object) -> RunningOperator:
+    def start_operator(self, prelude: str = "", /, **settings: object) -> RunningOperator:
         """Start one that watches the namespace, and wait until it is ready; ``prelude`` injects faults into it."""
         port = free_ports(1)[0]
         log = self.folder / f"operator-{len(self.started)}.log"
@@ -141,11 +141,13 @@ class Cluster:
         now = self.plane.api.get(path)
         changed = state(name, **status)
         now["metadata"]["labels"] = changed["metadata"]["labels"]
-        return self.plane.api.put(path, now | {"status": changed["status"]})
+        stored: dict[str, Any] = self.plane.api.put(path, now | {"status": changed["status"]})
+        return stored
 
     def workflow(self, name: str) -> dict[str, Any]:
         """Read one."""
-        return self.plane.api.get(f"{WORKFLOWS.format(self.namespace)}/{name}")
+        found: dict[str, Any] = self.plane.api.get(f"{WORKFLOWS.format(self.namespace)}/{name}")
+        return found
 
     def delete_workflow(self, name: str) -> None:
         """Delete one."""
@@ -256,12 +258,21 @@ def state(
     """What Argo's controller makes of a Workflow: labels and status. ``done`` of ``nodes`` pods have ended."""
     over = phase in {"Succeeded", "Failed", "Error"}
     finished_at = rfc3339(started_at + timedelta(minutes=5)) if over else None
-    root = {"id": name, "name": name, "displayName": name, "type": "DAG", "phase": phase, "templateName": "main"}
-    tree = {name: root | {"startedAt": rfc3339(started_at), "finishedAt": finished_at, "children": []}}
+    root: dict[str, Any] = {
+        "id": name,
+        "name": name,
+        "displayName": name,
+        "type": "DAG",
+        "phase": phase,
+        "templateName": "main",
+    }
+    tree: dict[str, dict[str, Any]] = {
+        name: root | {"startedAt": rfc3339(started_at), "finishedAt": finished_at, "children": []}
+    }
     for n in range(nodes):
         ended = over or n < done
         ended_as = "Failed" if failed and n == nodes - 1 else "Succeeded"
-        node = {
+        node: dict[str, Any] = {
             "id": f"{name}-{n}",
             "name": f"{name}.step-{n}",
             "displayName": f"step-{n}",

@@ -63,7 +63,7 @@ def test_a_malformed_workflow_is_a_condition_and_an_event_and_a_report_all_the_s
 def test_one_report_that_cannot_be_read_keeps_no_other_from_its_end(world: Cluster) -> None:
     world.apply_report("another", "etl")
     world.apply_report("poisoned", "etl")
-    operator = world.start_operator(**FAST, prelude=UNREADABLE_REPORT)
+    operator = world.start_operator(UNREADABLE_REPORT, **FAST)
     world.create_workflow("etl", phase="Failed", failed=True)
     world.create_workflow("next", phase="Succeeded")
     another = f"{REPORTS.format(world.namespace)}/another"

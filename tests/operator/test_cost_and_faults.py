@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -136,8 +136,6 @@ def test_nothing_that_it_asks_for_is_denied(world: Cluster) -> None:
     assert not [code for code in codes if code[1] in {401, 403}]
 
 
-def at(event: dict[str, object]):
+def at(event: dict[str, object]) -> datetime:
     """When a request came."""
-    from datetime import datetime  # noqa: PLC0415
-
     return datetime.fromisoformat(str(event["requestReceivedTimestamp"]))

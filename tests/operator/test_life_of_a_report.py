@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.eventually import eventually
@@ -128,7 +129,7 @@ def test_a_deleted_report_comes_back_while_its_workflow_is_there(world: Cluster)
     world.plane.kubectl("delete", "wfr", "-n", world.namespace, first["name"])
     eventually(
         lambda: world.report_of("etl"),
-        lambda report: report["metadata"]["uid"] != first["uid"] and observed(report).get("phase"),
+        lambda report: report["metadata"]["uid"] != first["uid"] and bool(observed(report).get("phase")),
     )
 
 
@@ -159,7 +160,7 @@ def test_a_failed_pod_is_evidence(world: Cluster) -> None:
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
     owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl", "uid": made["metadata"]["uid"]}
     pods = f"/api/v1/namespaces/{world.namespace}/pods"
-    pod = {
+    pod: dict[str, Any] = {
         "metadata": {
             "name": pod_name("etl", "etl.step-2"),
             "labels": {"workflows.argoproj.io/workflow": "etl"},

@@ -89,7 +89,7 @@ async def test_the_speed_of_a_run_makes_no_difference(world: Cluster, speed: flo
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_events_that_are_lost_doubled_or_late_make_no_difference(world: Cluster, seed: int) -> None:
-    operator = world.start_operator(**FAST, prelude=DISTURBED.format(seed=seed))
+    operator = world.start_operator(DISTURBED.format(seed=seed), **FAST)
     cases = tuple(case for case in CASES if case != DELETED)
     await play(world, 2, cases=cases)
     await check(world, cases)
@@ -143,7 +143,9 @@ def is_final(world: Cluster, case: str, report: dict[str, Any]) -> bool:
     """Whether it is about the Workflow as it is now."""
     if case == DELETED:
         return condition(report, "Succeeded")[0] == "False"
-    return observed(report).get("resourceVersion") == world.workflow(case)["metadata"]["resourceVersion"]
+    version: str = world.workflow(case)["metadata"]["resourceVersion"]
+    seen: str | None = observed(report).get("resourceVersion")
+    return seen == version
 
 
 def told(report: dict[str, Any]) -> dict[str, Any]:

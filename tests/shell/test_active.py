@@ -28,7 +28,7 @@ def test_a_young_workflow_is_looked_at_every_10_seconds_and_an_old_one_every_min
     def interval(age_seconds: float) -> float:
         return active().next_look_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
 
-    assert [interval(age) for age in (0, 99, 200, 600, 86400)] == [10, 10, 20, 60, 60]
+    assert [interval(age) for age in (0, 49, 100, 300, 86400)] == [10, 10, 20, 60, 60]
     assert active().next_look_seconds(started_at=None, now=NOW) == 10
 
 

@@ -98,7 +98,8 @@ rows = st.builds(
 
 @given(st.lists(st.one_of(rows, names), max_size=30))
 def test_both_ways_to_look_a_report_up_agree(steps: list[Row | str]) -> None:
-    made, expected = ReportsIndex(), {}
+    made = ReportsIndex()
+    expected: dict[str, Row] = {}
     for step in steps:
         if isinstance(step, Row):
             made.put(step)

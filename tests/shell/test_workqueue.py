@@ -164,7 +164,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.rules = queue(
+        self.work = queue(
             progress=2, progress_workers=2, put_off_seconds=3, backoff_min_seconds=1, backoff_max_seconds=8
         )
         self.busy: dict[Key, Ticket] = {}
@@ -172,12 +172,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(key=KEYS, lane=st.sampled_from(Lane), version=st.integers(0, 100))
     def add(self, key: Key, lane: Lane, version: int) -> None:
-        self.rules.add(key, lane, self.now, not_older_than=version)
+        self.work.add(key, lane, self.now, not_older_than=version)
         self.owed[key] = max(version, self.owed.get(key, 0))
 
     @rule(key=KEYS, seconds=st.floats(0, 20), lane=st.sampled_from(Lane))
     def add_later(self, key: Key, seconds: float, lane: Lane) -> None:
-        self.rules.add_at(key, self.now + seconds, lane, self.now)
+        self.work.add_at(key, self.now + seconds, lane, self.now)
         self.owed.setdefault(key, 0)
 
     @rule(seconds=st.floats(0, 10))
@@ -186,7 +186,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def take(self) -> None:
-        ticket = self.rules.take(self.now)
+        ticket = self.work.take(self.now)
         if ticket is None:
             return
         assert ticket.key not in self.busy
@@ -199,30 +199,30 @@ class QueueMachine(RuleBasedStateMachine):
     def done(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.busy)))
         del self.busy[key]
-        self.rules.done(key, self.now)
+        self.work.done(key, self.now)
 
     @precondition(lambda self: self.busy)
     @rule(data=st.data())
     def retry(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.busy)))
         ticket = self.busy.pop(key)
-        assert 1 <= self.rules.retry(ticket, self.now) <= 8
+        assert 1 <= self.work.retry(ticket, self.now) <= 8
         self.owed[key] = max(ticket.not_older_than, self.owed.get(key, 0))
 
     @invariant()
     def progress_is_bounded(self) -> None:
-        assert self.rules.depth(Lane.PROGRESS) <= 2
+        assert self.work.depth(Lane.PROGRESS) <= 2
 
     def teardown(self) -> None:
         """Whatever was asked for is handed out in the end."""
         for key in list(self.busy):
-            self.rules.done(key, self.now)
+            self.work.done(key, self.now)
         self.busy.clear()
         for _ in range(200):
             self.now += 1
-            while self.owed and (ticket := self.rules.take(self.now)):
+            while self.owed and (ticket := self.work.take(self.now)):
                 self.owed.pop(ticket.key, None)
-                self.rules.done(ticket.key, self.now)
+                self.work.done(ticket.key, self.now)
         assert not self.owed
 
 

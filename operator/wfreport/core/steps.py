@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
 from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
-from wfreport.api.wire import LINE, SHORT
+from wfreport.api.wire import LINE, SHORT, TEXT
+from wfreport.core.counts import is_completed
 from wfreport.core.failures import template_name
 from wfreport.core.messages import exit_code
 from wfreport.core.model import Snapshot
@@ -118,7 +119,8 @@ def list_outputs(snapshot: Snapshot, prose: Prose) -> RunOutputs | None:
     artifacts: list[tuple[str | None, Artifact]] = [
         (None, artifact) for artifact in (outputs.artifacts if outputs else ())
     ]
-    artifacts += [(n.id, artifact) for n in snapshot.nodes.values() if n.outputs for artifact in n.outputs.artifacts]
+    if is_completed(snapshot.workflow.status):  # while it runs there are more at every look
+        artifacts += [(n.id, found) for n in snapshot.nodes.values() if n.outputs for found in n.outputs.artifacts]
     artifacts.sort(key=lambda pair: pair[1].name.endswith(_LOGS_SUFFIX))
     listed = [_artifact(node_id, artifact, prose) for node_id, artifact in artifacts[:_MAX_VALUES]]
     return RunOutputs(parameters=parameters or None, artifacts=listed or None) if parameters or listed else None
@@ -128,7 +130,10 @@ def _artifact(node_id: str | None, artifact: Artifact, prose: Prose) -> Artifact
     location = artifact.s3 or artifact.gcs or artifact.oss
     blob = (artifact.azure or {}).get("blob")
     key = location.key if location else (blob if isinstance(blob, str) else None)
-    return ArtifactRef(name=prose.line(artifact.name), node_id=clip(node_id), key=prose.text(key))
+    is_log = artifact.name.endswith(_LOGS_SUFFIX)  # Argo makes its key of ids: no one's free text
+    return ArtifactRef(
+        name=prose.line(artifact.name), node_id=clip(node_id), key=clip(key, TEXT) if is_log else prose.text(key)
+    )
 
 
 def resources_used(workflow: argo.Workflow) -> dict[str, int]:
