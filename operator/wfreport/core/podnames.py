@@ -33,7 +33,9 @@ _state_after = lru_cache(maxsize=256)(fnv1a32)
 """Every node name of a Workflow begins with the Workflow's name: that part is hashed once."""
 
 
+@lru_cache(maxsize=16_384)
 def _name_hash(workflow_name: str, node_name: str) -> int:
+    """The hash of a node's name: every look at a running Workflow asks for the same ones again."""
     if node_name.startswith(workflow_name):
         return _fnv(_state_after(workflow_name), node_name[len(workflow_name) :])
     return fnv1a32(node_name)
