@@ -21,7 +21,6 @@ from wfreport.core.wire import (
     NotAnObject,
     NotAWorkflow,
     decode_event,
-    decode_partial_list,
     decode_pod,
     decode_workflow,
 )
@@ -101,7 +100,7 @@ def test_what_is_no_workflow_is_refused_in_one_line(raw: bytes, said: str) -> No
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("decode", [decode_pod, decode_event, decode_partial_list])
+@pytest.mark.parametrize("decode", [decode_pod, decode_event])
 def test_the_other_objects_have_to_be_objects(decode: Callable[[bytes], object]) -> None:
     with pytest.raises(NotAnObject, match="not a JSON object but an array"):
         decode(b"[]")
@@ -354,16 +353,6 @@ def test_at_the_depth_where_the_parsers_give_up_a_workflow_is_read_or_refused() 
         except NotAWorkflow as refused:
             outcomes.add(str(refused))
     assert outcomes == {"x", "not JSON that can be read: it is nested too deeply"}
-
-
-def test_lists_of_metadata_survive_a_bad_item() -> None:
-    raw = {"metadata": {"continue": "x", "resourceVersion": 7}, "items": [{"metadata": {"name": "a"}}, 5, None]}
-    found = decode_partial_list(as_bytes(raw))
-    assert found.metadata.continue_token == "x"
-    assert found.metadata.resource_version == ""
-    assert found.items is not None
-    assert [item.metadata.name for item in found.items] == ["a"]
-    assert decode_partial_list({"items": None}).items is None
 
 
 def test_a_pod_and_an_event_survive_a_bad_field() -> None:

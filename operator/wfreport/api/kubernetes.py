@@ -1,7 +1,5 @@
 """The read-model of the core Kubernetes objects that hold evidence: pods and Events (``k8s.io/api/core/v1``)."""
 
-import msgspec
-
 from wfreport.api.argo import Container, Instant, Metadata, Struct
 
 
@@ -105,24 +103,3 @@ class Event(Struct, frozen=True):
     last_timestamp: Instant | None = None
     event_time: Instant | None = None
     series: EventSeries | None = None
-
-
-class PartialMetadata(Struct, frozen=True):
-    """``PartialObjectMetadata``: what the projected streams and lists carry."""
-
-    kind: str = ""
-    metadata: Metadata = Metadata()
-
-
-class ListMetadata(Struct, frozen=True):
-    """``ListMeta``."""
-
-    resource_version: str = ""
-    continue_token: str = msgspec.field(default="", name="continue")
-
-
-class PartialMetadataList(Struct, frozen=True):
-    """``PartialObjectMetadataList``; a real server sends ``items: null`` for an empty one."""
-
-    metadata: ListMetadata = ListMetadata()
-    items: list[PartialMetadata] | None = None

@@ -9,7 +9,7 @@ Nothing here depends on the time of the look.
 from collections.abc import Mapping
 from datetime import datetime
 
-from wfreport.api.argo import COMPLETED_PHASES, Phase, Workflow
+from wfreport.api.argo import COMPLETED_PHASES, Parameter, Phase, Workflow
 from wfreport.api.classes import FailureClass
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import (
@@ -84,9 +84,7 @@ def render_status(
     timing = time_run(snapshot, path, is_first_run=not runs)
     waiting = find_waiting(snapshot, tree, prose)
     summary = summarize(workflow.status, failures, waiting, counts, timing)
-    listed = options.steps if is_completed(workflow.status) else min(options.steps, options.running_steps)
-    steps = list_steps(snapshot, tree, prose, listed)
-    arguments = workflow.spec.arguments.parameters if workflow.spec.arguments else ()
+    steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options))
     status = ReportStatus(
         observed_generation=generation,
         observed_workflow=_observed(workflow, prose),
@@ -100,7 +98,7 @@ def render_status(
         waiting=waiting or None,
         warnings=find_warnings(snapshot, evidence, prose) or (before.warnings if before else None),
         steps=steps or None,
-        parameters=list_parameters(arguments, prose) or None,
+        parameters=list_parameters(_arguments(workflow), prose) or None,
         outputs=list_outputs(snapshot, prose),
         workflow_source=find_source(workflow),
         resources=resources_used(workflow) or None,
@@ -108,13 +106,16 @@ def render_status(
         runs=runs or None,
         links=find_links(workflow, options.ui_url_template),
     )
-    return fit(
-        status,
-        options.max_bytes,
-        _left_out(snapshot, len(leaves), len(steps)),
-        _changed_at(workflow),
-        generation,
-    )
+    left_out = _left_out(snapshot, len(leaves), len(steps))
+    return fit(status, options.max_bytes, left_out, _changed_at(workflow), generation)
+
+
+def _steps_limit(workflow: Workflow, options: RenderOptions) -> int:
+    return options.steps if is_completed(workflow.status) else min(options.steps, options.running_steps)
+
+
+def _arguments(workflow: Workflow) -> list[Parameter]:
+    return workflow.spec.arguments.parameters if workflow.spec.arguments else []
 
 
 def _left_out(snapshot: Snapshot, failures: int, steps: int) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from wfreport.api.argo import Metadata, Node, Struct, Workflow, WorkflowSpec, WorkflowStatus
-from wfreport.api.kubernetes import Event, PartialMetadataList, Pod
+from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.lenient import Lenient, Problem, problem_lines
 from wfreport.core.model import NodesState, Snapshot
 from wfreport.core.nodes_codec import UnreadableNodes, unpack_nodes
@@ -44,7 +44,6 @@ _WORKFLOW: Final = msgspec.json.Decoder(_Workflow)
 _NODES: Final = msgspec.json.Decoder(dict[str, Node])
 _POD: Final = msgspec.json.Decoder(Pod)
 _EVENT: Final = msgspec.json.Decoder(Event)
-_PARTIAL_LIST: Final = msgspec.json.Decoder(PartialMetadataList)
 
 
 def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
@@ -81,15 +80,6 @@ def decode_event(raw: bytes | Mapping[str, object]) -> Event:
         NotAnObject: the input is not a JSON object.
     """
     return _decoded(raw, _EVENT, Event, Lenient())
-
-
-def decode_partial_list(raw: bytes | Mapping[str, object]) -> PartialMetadataList:
-    """A list of metadata, without the items and fields that do not fit.
-
-    Raises:
-        NotAnObject: the input is not a JSON object.
-    """
-    return _decoded(raw, _PARTIAL_LIST, PartialMetadataList, Lenient())
 
 
 def _decoded(
