@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wfreport.active import Running
-from wfreport.api.argo import FAILED_PHASES, NodeType
+from wfreport.api.argo import NodeType
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.report import ReportStatus
 from wfreport.core.model import PodEvidence, Snapshot
@@ -59,7 +59,7 @@ def wanted_pods(
     """Which pods are worth a request: a pod that a report has kept, or that was asked for in vain, is not."""
     pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
     kept = {f.node_id: f.pod_uid for status in stored if status for f in status.failures or () if f.pod_uid}
-    failed = (node.id for node in pod_nodes if node.phase in FAILED_PHASES)
+    failed = (node.id for node in pod_nodes if node.has_failed)
     return Wanted(
         nodes=frozenset(node_id for node_id in failed if node_id not in kept and node_id not in sought),
         everything=has_just_ended and bool(pod_nodes) and len(snapshot.nodes) <= limits.completion_nodes,

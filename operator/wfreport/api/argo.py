@@ -296,6 +296,16 @@ class WorkflowStatus(Struct, frozen=True):
     conditions: list[Condition] = []
     resources_duration: dict[str, int] = {}
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the phase is Failed or Error."""
+        return self.phase in FAILED_PHASES
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the run has ended, by its phase."""
+        return self.phase in COMPLETED_PHASES
+
 
 class Workflow(Struct, frozen=True):
     """A Workflow, as far as a report needs it."""

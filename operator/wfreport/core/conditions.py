@@ -11,7 +11,6 @@ from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Condition, Failure
 from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut
-from wfreport.core.counts import is_completed
 from wfreport.core.model import NodesState, Snapshot
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +45,7 @@ def judge(snapshot: Snapshot, failures: list[Failure], summary: str, generation:
     """Ready, Succeeded, NodesAvailable and EvidenceComplete of a Workflow that was read."""
     workflow = snapshot.workflow
     began = workflow.metadata.creation_timestamp or workflow.status.started_at
-    ended = workflow.status.finished_at if is_completed(workflow.status) else None
+    ended = workflow.status.finished_at if workflow.status.is_completed else None
     return [
         _ready(snapshot, began, generation),
         _succeeded(workflow, failures, summary, ended or workflow.status.started_at or began, generation),
@@ -81,7 +80,7 @@ def _succeeded(
     phase = workflow.status.phase
     if phase == Phase.SUCCEEDED:
         return condition(ConditionType.SUCCEEDED, "True", Reason.WORKFLOW_SUCCEEDED, summary, at, generation)
-    if not is_completed(workflow.status):
+    if not workflow.status.is_completed:
         message = f"the Workflow is {phase or 'not started'}"
         return condition(ConditionType.SUCCEEDED, "Unknown", Reason.WORKFLOW_ACTIVE, message, at, generation)
     fallback = Reason.WORKFLOW_FAILED if phase == Phase.FAILED else Reason.WORKFLOW_ERRORED

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from wfreport.api.argo import COMPLETED_PHASES, Node, NodeType, Phase, WorkflowStatus
+from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.report import Counts, CriticalStep, Timing
 from wfreport.api.wire import LINE
 from wfreport.core.durations import short_duration
@@ -40,11 +40,6 @@ def count_nodes(snapshot: Snapshot, tree: Tree) -> Counts | None:
     )
 
 
-def is_completed(status: WorkflowStatus) -> bool:
-    """Whether the run has ended, by its phase."""
-    return status.phase in COMPLETED_PHASES
-
-
 def seconds_between(start: datetime | None, end: datetime | None) -> int | None:
     """Whole seconds from one time to another, never negative; None where either is unknown."""
     return max(0, int((end - start).total_seconds())) if start and end else None
@@ -56,7 +51,7 @@ def time_run(snapshot: Snapshot, path: list[CriticalStep], *, is_first_run: bool
     Durations of a running one would depend on when it was looked at.
     """
     workflow = snapshot.workflow
-    if not is_completed(workflow.status):
+    if not workflow.status.is_completed:
         return None
     created_at = workflow.metadata.creation_timestamp if is_first_run else None
     seconds = seconds_between(workflow.status.started_at, workflow.status.finished_at)
@@ -73,7 +68,7 @@ def critical_path(snapshot: Snapshot, tree: Tree, prose: Prose) -> list[Critical
 
     Each one's predecessor is what it last waited for.
     """
-    if not is_completed(snapshot.workflow.status):
+    if not snapshot.workflow.status.is_completed:
         return []
     chain = list(_chain_backwards(_Predecessors(tree)))[:_PATH_LENGTH]
     chain.reverse()

@@ -25,7 +25,7 @@ from wfreport.api.report import (
 from wfreport.api.wire import SHORT, TEXT, is_same_time
 from wfreport.core.bounds import cut
 from wfreport.core.conditions import EPOCH, condition, judge, leading_class
-from wfreport.core.counts import count_nodes, critical_path, is_completed, time_run
+from wfreport.core.counts import count_nodes, critical_path, time_run
 from wfreport.core.failures import MAX_FAILURES, FailureContext, describe_failure
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot
 from wfreport.core.prose import Prose, clip
@@ -111,7 +111,7 @@ def render_status(
 
 
 def _steps_limit(workflow: Workflow, options: RenderOptions) -> int:
-    return options.steps if is_completed(workflow.status) else min(options.steps, options.running_steps)
+    return options.steps if workflow.status.is_completed else min(options.steps, options.running_steps)
 
 
 def _arguments(workflow: Workflow) -> list[Parameter]:
@@ -136,12 +136,12 @@ def _failure_class(failures: list[Failure]) -> FailureClass | None:
 
 
 def _changed_at(workflow: Workflow) -> datetime | None:
-    ended = workflow.status.finished_at if is_completed(workflow.status) else None
+    ended = workflow.status.finished_at if workflow.status.is_completed else None
     return ended or workflow.status.started_at or workflow.metadata.creation_timestamp
 
 
 def _observed(workflow: Workflow, prose: Prose) -> ObservedWorkflow:
-    status, completed = workflow.status, is_completed(workflow.status)
+    status, completed = workflow.status, workflow.status.is_completed
     return ObservedWorkflow(
         uid=clip(workflow.metadata.uid, SHORT),
         resource_version=clip(workflow.metadata.resource_version, SHORT) if completed else None,

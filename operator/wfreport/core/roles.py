@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wfreport.api.argo import FAILED_PHASES, ContinueOn, Node, NodeType, Phase, Template, Workflow
+from wfreport.api.argo import ContinueOn, Node, NodeType, Phase, Template, Workflow
 from wfreport.api.classes import Role
 from wfreport.core.model import Snapshot
 from wfreport.core.tree import GROUP_TYPES, Tree
@@ -39,7 +39,9 @@ def assign_roles(snapshot: Snapshot, tree: Tree) -> list[FailedLeaf]:
     leaves = [node for node in snapshot.nodes.values() if tree.is_failed_leaf(node) and not tree.is_superseded(node)]
     failed = [FailedLeaf(leaf, _role(leaf, snapshot.workflow, tree)) for leaf in leaves]
     failed = _with_stop_as_consequence(failed, snapshot.workflow)
-    if _has_failed(snapshot.workflow) and not any(leaf.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER) for leaf in failed):
+    if snapshot.workflow.status.has_failed and not any(
+        leaf.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER) for leaf in failed
+    ):
         failed.append(FailedLeaf(None, Role.ROOT_CAUSE))
     return sorted(failed, key=_order)
 
@@ -52,10 +54,6 @@ def is_stopped(node: Node, workflow: Workflow) -> bool:
     if STOPPED_MESSAGE.match(node.message):
         return True
     return bool(workflow.spec.shutdown) and _KILLED_MESSAGE.match(node.message) is not None
-
-
-def _has_failed(workflow: Workflow) -> bool:
-    return workflow.status.phase in FAILED_PHASES
 
 
 def _role(node: Node, workflow: Workflow, tree: Tree) -> Role:

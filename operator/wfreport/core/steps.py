@@ -7,7 +7,6 @@ from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
 from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
 from wfreport.api.wire import LINE, SHORT, TEXT
-from wfreport.core.counts import is_completed
 from wfreport.core.failures import template_name
 from wfreport.core.messages import exit_code
 from wfreport.core.model import Snapshot
@@ -119,7 +118,7 @@ def list_outputs(snapshot: Snapshot, prose: Prose) -> RunOutputs | None:
     artifacts: list[tuple[str | None, Artifact]] = [
         (None, artifact) for artifact in (outputs.artifacts if outputs else ())
     ]
-    if is_completed(snapshot.workflow.status):  # while it runs there are more at every look
+    if snapshot.workflow.status.is_completed:  # while it runs there are more at every look
         artifacts += [(n.id, found) for n in snapshot.nodes.values() if n.outputs for found in n.outputs.artifacts]
     artifacts.sort(key=lambda pair: pair[1].name.endswith(_LOGS_SUFFIX))
     listed = [_artifact(node_id, artifact, prose) for node_id, artifact in artifacts[:_MAX_VALUES]]

@@ -7,7 +7,6 @@ from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.report import StepWarning, Waiting
 from wfreport.api.wire import LINE
 from wfreport.core.classify import EXECUTOR_CONTAINERS
-from wfreport.core.counts import is_completed
 from wfreport.core.model import PodEvidence, Snapshot
 from wfreport.core.podnames import pod_name
 from wfreport.core.prose import Prose, clip
@@ -31,7 +30,7 @@ _LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
 
 def find_waiting(snapshot: Snapshot, tree: Tree, prose: Prose) -> list[Waiting]:
     """What a running Workflow waits for, earliest first."""
-    if is_completed(snapshot.workflow.status):
+    if snapshot.workflow.status.is_completed:
         return []
     entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, tree, prose)]
     entries.sort(key=lambda entry: entry.since_at.timestamp() if entry.since_at else 0.0)
