@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 from tests.eventually import eventually
-from tests.operator.harness import REPORTS, WORKFLOWS, Cluster, condition, observed
+from tests.operator.harness import FAST, REPORTS, WORKFLOWS, Cluster, condition, observed
 
 from controlplane import ControlPlane
 
 pytestmark = pytest.mark.cluster
-FAST = {"look_interval_min_seconds": 0.5, "look_interval_max_seconds": 1, "settle_seconds": 0.1}
 UNREADABLE_REPORT = """
 from wfreport.kube.errors import BadAnswerError
 from wfreport.kube.reports import Reports

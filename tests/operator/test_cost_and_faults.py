@@ -7,10 +7,9 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 from tests.eventually import eventually
-from tests.operator.harness import REPORTS, T0, Cluster, condition, observed
+from tests.operator.harness import FAST, REPORTS, T0, Cluster, condition, observed
 
 pytestmark = pytest.mark.cluster
-FAST = {"look_interval_min_seconds": 0.5, "look_interval_max_seconds": 1, "settle_seconds": 0.1}
 
 
 def test_a_life_costs_a_handful_of_events_and_one_get_per_interval(world: Cluster) -> None:

@@ -7,19 +7,16 @@ from typing import Any
 
 import pytest
 from tests.eventually import eventually
-from tests.operator.harness import T0, Cluster, condition, observed
+from tests.operator.harness import FAST, T0, Cluster, condition, observed
 
 pytestmark = pytest.mark.cluster
-FAST = {
-    "look_interval_min_seconds": 0.5,
-    "look_interval_max_seconds": 1,
-    "settle_seconds": 0.1,
+PACE = FAST | {
     "coalesce_seconds": 0.2,
 }
 
 
 def test_a_report_appears_follows_its_workflow_and_is_final_at_its_end(world: Cluster) -> None:
-    operator = world.start_operator(**FAST)
+    operator = world.start_operator(**PACE)
     world.create_workflow("etl")
     made = eventually(lambda: world.report_of("etl"))
     assert made["spec"]["workflowRef"]["uid"] == world.workflow("etl")["metadata"]["uid"]
@@ -36,7 +33,7 @@ def test_a_report_appears_follows_its_workflow_and_is_final_at_its_end(world: Cl
 
 
 def test_a_workflow_never_gets_anything_from_us(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl")
     world.update_workflow("etl", phase="Running", done=1)
     world.update_workflow("etl", phase="Succeeded")
@@ -51,7 +48,7 @@ def test_a_workflow_never_gets_anything_from_us(world: Cluster) -> None:
 
 
 def test_a_workflow_that_opted_out_gets_no_report(world: Cluster) -> None:
-    operator = world.start_operator(**FAST, sweep_interval_seconds=1)
+    operator = world.start_operator(**PACE, sweep_interval_seconds=1)
     body = world.create_workflow("quiet")
     body["metadata"]["annotations"] = {"wfreport.dev/skip": "true"}
     world.delete_workflow("quiet")
@@ -66,7 +63,7 @@ def test_a_workflow_that_opted_out_gets_no_report(world: Cluster) -> None:
 
 
 def test_a_workflow_deleted_while_it_ran_is_said_to_be(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Running", done=1)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
     world.delete_workflow("etl")
@@ -78,7 +75,7 @@ def test_a_workflow_deleted_while_it_ran_is_said_to_be(world: Cluster) -> None:
 
 
 def test_a_completed_workflow_that_is_deleted_leaves_its_report_as_it_was(world: Cluster) -> None:
-    operator = world.start_operator(**FAST, sweep_interval_seconds=1)
+    operator = world.start_operator(**PACE, sweep_interval_seconds=1)
     world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     before = world.report_of("etl")
@@ -90,7 +87,7 @@ def test_a_completed_workflow_that_is_deleted_leaves_its_report_as_it_was(world:
 
 
 def test_a_workflow_made_anew_under_the_same_name_is_another(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Running", done=1)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
     world.delete_workflow("etl")
@@ -108,7 +105,7 @@ def test_a_workflow_made_anew_under_the_same_name_is_another(world: Cluster) -> 
 
 
 def test_a_manual_retry_keeps_the_run_before_it(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Failed", failed=True)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
     retried_at = T0 + timedelta(hours=1)
@@ -122,7 +119,7 @@ def test_a_manual_retry_keeps_the_run_before_it(world: Cluster) -> None:
 
 
 def test_a_deleted_report_comes_back_while_its_workflow_is_there(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     first = world.report_of("etl")["metadata"]
@@ -134,7 +131,7 @@ def test_a_deleted_report_comes_back_while_its_workflow_is_there(world: Cluster)
 
 
 def test_a_report_that_somebody_else_wrote_is_made_right(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Running", done=1)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
     name = world.report_of("etl")["metadata"]["name"]
@@ -155,7 +152,7 @@ def test_a_report_that_somebody_else_wrote_is_made_right(world: Cluster) -> None
 
 
 def test_a_failed_pod_is_evidence(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     made = world.create_workflow("etl", phase="Running", done=1)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
     owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl", "uid": made["metadata"]["uid"]}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from tests.eventually import eventually_async
-from tests.operator.harness import Cluster, condition, observed
+from tests.operator.harness import FAST, Cluster, condition, observed
 from tests.recorded import recording
 
 from controlplane.recording import RecordedEvent, load_recording
@@ -32,10 +32,7 @@ CASES = (
 DELETED = "ttl-deleted"
 """Its Workflow is gone at the end, and so is what `explain` could read."""
 
-FAST = {
-    "look_interval_min_seconds": 0.5,
-    "look_interval_max_seconds": 1,
-    "settle_seconds": 0.1,
+PACE = FAST | {
     "coalesce_seconds": 0.2,
     "sweep_interval_seconds": 1,
 }
@@ -80,7 +77,7 @@ async def play(
 
 @pytest.mark.parametrize("speed", [1, 5, 0])
 async def test_the_speed_of_a_run_makes_no_difference(world: Cluster, speed: float) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     # as fast as the server goes, a run that ends and is deleted is over before anybody could look
     cases = CASES if speed == 1 else tuple(case for case in CASES if case != DELETED)
     await play(world, speed, cases=cases)
@@ -89,7 +86,7 @@ async def test_the_speed_of_a_run_makes_no_difference(world: Cluster, speed: flo
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_events_that_are_lost_doubled_or_late_make_no_difference(world: Cluster, seed: int) -> None:
-    operator = world.start_operator(DISTURBED.format(seed=seed), **FAST)
+    operator = world.start_operator(DISTURBED.format(seed=seed), **PACE)
     cases = tuple(case for case in CASES if case != DELETED)
     await play(world, 2, cases=cases)
     await check(world, cases)
@@ -108,9 +105,9 @@ async def test_nor_does_it_to_be_killed_in_the_middle(world: Cluster) -> None:
             await eventually_async(lambda at=killed_at: played >= at)  # type: ignore[misc]
             world.started[-1].kill()
             await eventually_async(lambda at=restarted_at: played >= at)  # type: ignore[misc]
-            await asyncio.to_thread(world.start_operator, **FAST)
+            await asyncio.to_thread(world.start_operator, **PACE)
 
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     cases = tuple(case for case in CASES if case != DELETED)
     await asyncio.gather(play(world, 1, count, cases), kill_and_restart())
     await check(world, cases)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import pytest
 from tests.eventually import eventually
-from tests.operator.harness import REPORTS, Cluster, condition, observed
+from tests.operator.harness import FAST, REPORTS, Cluster, condition, observed
 
 pytestmark = pytest.mark.cluster
-FAST = {
-    "look_interval_min_seconds": 0.5,
-    "look_interval_max_seconds": 1,
-    "settle_seconds": 0.1,
+PACE = FAST | {
     "sweep_interval_seconds": 600,
 }
 
 
 def test_a_report_applied_ahead_of_its_workflow_waits_for_it_and_is_the_only_one(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.apply_report("mine", "etl")
     eventually(lambda: condition(world.report_of("etl"), "Ready"), lambda seen: seen == ("False", "WorkflowNotFound"))
     made = world.create_workflow("etl", phase="Running", done=1)
@@ -28,7 +25,7 @@ def test_a_report_applied_ahead_of_its_workflow_waits_for_it_and_is_the_only_one
 
 
 def test_a_report_applied_after_the_run_is_filled_beside_the_automatic_one(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Failed", failed=True)
     automatic = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Failed")
     world.apply_report("mine", "etl")
@@ -40,7 +37,7 @@ def test_a_report_applied_after_the_run_is_filled_beside_the_automatic_one(world
 
 
 def test_a_report_that_gives_another_uid_is_not_bound_to_its_namesake(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     world.apply_report("mine", "etl", uid="00000000-0000-0000-0000-000000000000")
@@ -51,7 +48,7 @@ def test_a_report_that_gives_another_uid_is_not_bound_to_its_namesake(world: Clu
 
 
 def test_a_bound_report_never_rebinds(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.apply_report("mine", "etl")
     first = world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
@@ -67,7 +64,7 @@ def test_a_bound_report_never_rebinds(world: Cluster) -> None:
 
 
 def test_applying_the_same_file_again_never_fights_and_keeps_what_the_user_asked_for(world: Cluster) -> None:
-    operator = world.start_operator(**FAST)
+    operator = world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     world.apply_report("mine", "etl", pinned=True, ttlSecondsAfterFinished=60)
     mine = f"{REPORTS.format(world.namespace)}/mine"
@@ -83,7 +80,7 @@ def test_applying_the_same_file_again_never_fights_and_keeps_what_the_user_asked
 
 
 def test_a_changed_spec_is_answered(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     world.apply_report("mine", "etl")
     mine = f"{REPORTS.format(world.namespace)}/mine"
@@ -96,7 +93,7 @@ def test_a_changed_spec_is_answered(world: Cluster) -> None:
 
 
 def test_a_changed_spec_is_answered_even_when_the_workflow_is_long_gone(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Failed", failed=True)
     world.apply_report("mine", "etl")
     mine = f"{REPORTS.format(world.namespace)}/mine"
@@ -112,7 +109,7 @@ def test_a_changed_spec_is_answered_even_when_the_workflow_is_long_gone(world: C
 
 
 def test_when_a_users_report_is_deleted_an_automatic_one_takes_its_place(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.apply_report("mine", "etl")
     made = world.create_workflow("etl", phase="Failed", failed=True)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
@@ -123,7 +120,7 @@ def test_when_a_users_report_is_deleted_an_automatic_one_takes_its_place(world: 
 
 
 def test_the_spec_of_a_users_report_is_never_written(world: Cluster) -> None:
-    world.start_operator(**FAST)
+    world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     world.apply_report("mine", "etl")
     mine = f"{REPORTS.format(world.namespace)}/mine"
