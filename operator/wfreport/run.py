@@ -33,9 +33,11 @@ from wfreport.kube.reports import Reports
 from wfreport.kube.streams import SelectedStreams, Stream
 from wfreport.kube.workflows import WORKFLOWS, Workflows, workflow_selector
 from wfreport.logs import Once, configure_logs, kv
+from wfreport.looks import Rules
 from wfreport.metrics import Metrics
 from wfreport.monitor import StreamMonitor
-from wfreport.reconcile import Reconciler, Rules
+from wfreport.reconcile import Reconciler
+from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex, StatusCache
 from wfreport.settings import Settings
 from wfreport.sweep import Sweep
@@ -154,14 +156,22 @@ class Operator:
         pods = Pods(self._client, chunk_size=settings.chunk_size)
         return Reconciler(
             workflows=self._workflows,
-            reports=self._reports,
+            writer=self._wired_writer(),
             evidence=EvidenceReader(pods, limits, metrics=self._metrics, once=self._once),
-            events=Events(self._client, clock=now, once=self._once),
             index=self._index,
             active=self._active,
-            cache=StatusCache(CACHED_REPORTS_BYTES),
             rules=Rules(_render_options(settings), limits, settings.instance_id),
             redactor=Redactor(settings.redact_patterns),
+            metrics=self._metrics,
+            clock=now,
+        )
+
+    def _wired_writer(self) -> ReportWriter:
+        return ReportWriter(
+            reports=self._reports,
+            events=Events(self._client, clock=now, once=self._once),
+            index=self._index,
+            cache=StatusCache(CACHED_REPORTS_BYTES),
             metrics=self._metrics,
             clock=now,
             overtaken=lambda key: self._queues.reports.add(key, Lane.PROGRESS),

@@ -7,8 +7,8 @@ from typing import Final
 from wfreport.core.wire import NotAWorkflow
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, ThrottledError, UnauthorizedError
 from wfreport.logs import Once, kv
+from wfreport.looks import Look
 from wfreport.metrics import Metrics
-from wfreport.reconcile import Look
 from wfreport.workqueue import Lane, Ticket, WorkQueue
 
 log = logging.getLogger(__name__)

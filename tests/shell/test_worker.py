@@ -12,8 +12,8 @@ from wfreport.core.wire import NotAWorkflow
 from wfreport.kube import errors
 from wfreport.kube.errors import ThrottledError
 from wfreport.logs import Once
+from wfreport.looks import Look, Outcome
 from wfreport.metrics import Metrics
-from wfreport.reconcile import Look, Outcome
 from wfreport.worker import Worker
 from wfreport.workqueue import Key, Lane, QueueLimits, Ticket, WorkQueue
 
