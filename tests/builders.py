@@ -18,6 +18,8 @@ from wfreport.core.wire import decode_event, decode_pod, decode_workflow
 
 REDACTOR = Redactor()
 T0 = datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)
+LONG_AFTER = datetime(2036, 1, 1, tzinfo=UTC)
+"""A time at which every wait is past its grace."""
 
 
 def at(seconds: float) -> datetime:
@@ -86,6 +88,7 @@ def a_report(
     stored: ReportStatus | None = None,
     evidence: Mapping[str, PodEvidence] | None = None,
     log_tail_lines: int | None = None,
+    now: datetime = LONG_AFTER,
     **options: Any,
 ) -> ReportStatus:
     """The status that the operator would write."""
@@ -98,6 +101,7 @@ def a_report(
         evidence=evidence or {},
         options=RenderOptions(**options),
         redactor=REDACTOR,
+        now=now,
     )
 
 

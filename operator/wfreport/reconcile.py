@@ -131,6 +131,7 @@ class Reconciler:
                 evidence=evidence,
                 options=self._rules.options,
                 redactor=self._redactor,
+                now=self._clock(),
             )
             with errors.kept():
                 await self._writer.apply(report, status, is_final=_is_completed(snapshot.workflow))

@@ -18,7 +18,7 @@ import uvloop
 from wfreport.active import ActiveSet, Pace
 from wfreport.api.names import PLURAL_REPORTS
 from wfreport.clock import now
-from wfreport.core.model import RenderOptions
+from wfreport.core.model import RenderOptions, WaitingGraces
 from wfreport.core.redact import Redactor
 from wfreport.evidence import EvidenceLimits, EvidenceReader
 from wfreport.handlers import framework_registry, framework_settings, run_framework
@@ -316,4 +316,10 @@ def _render_options(settings: Settings) -> RenderOptions:
         max_bytes=settings.report_max_bytes,
         log_tail_lines=settings.log_tail_lines,
         ui_url_template=settings.ui_url_template,
+        graces=WaitingGraces(
+            unschedulable_seconds=settings.waiting_grace_unschedulable_seconds,
+            image_pull_seconds=settings.waiting_grace_image_pull_seconds,
+            config_seconds=settings.waiting_grace_config_seconds,
+            starting_seconds=settings.waiting_grace_starting_seconds,
+        ),
     )

@@ -118,6 +118,29 @@ class Settings(BaseSettings):
             "detector finds."
         ),
     )
+    waiting_grace_unschedulable_seconds: float = Field(
+        60, ge=0, le=86400, description="A pod that no machine or quota admits is listed as waiting after this time."
+    )
+    waiting_grace_image_pull_seconds: float = Field(
+        60, ge=0, le=86400, description="An image that cannot be pulled is listed as waiting after this time."
+    )
+    waiting_grace_config_seconds: float = Field(
+        30,
+        ge=0,
+        le=86400,
+        description=(
+            "A container that cannot be created (Secret, ConfigMap, command) is listed as waiting after this time."
+        ),
+    )
+    waiting_grace_starting_seconds: float = Field(
+        300,
+        ge=0,
+        le=86400,
+        description=(
+            "A pod, agent or Workflow that only says that it is starting is listed as waiting after this time. "
+            "Locks, suspensions and backoffs are listed at once."
+        ),
+    )
     ui_url_template: UrlTemplate = Field(
         "", description="Link to a run in Argo's UI, with {namespace}, {name} and {uid}. Empty: no link."
     )

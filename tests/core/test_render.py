@@ -137,7 +137,7 @@ def test_a_workflow_deleted_while_it_ran_keeps_what_was_known() -> None:
 
 
 def test_a_workflow_deleted_before_it_started_is_told_too() -> None:
-    pending = a_report(a_snapshot(phase="", started_at=None))
+    pending = a_report(a_snapshot(phase="", started_at=None), now=at(0))
     assert render_deleted(pending, 1).summary == "Deleted while not started (Not started)"
     bare = pending.changed(conditions=None, summary=None)
     assert render_deleted(bare, 1).summary == "Deleted while not started"
@@ -232,7 +232,7 @@ def test_many_missing_pods_are_counted() -> None:
     ],
 )
 def test_the_summary_is_a_sentence(snapshot: Snapshot, summary: str) -> None:
-    assert a_report(snapshot).summary == summary
+    assert a_report(snapshot, now=at(60)).summary == summary
 
 
 def test_a_running_workflow_says_what_failed_and_what_it_waits_for() -> None:
@@ -262,8 +262,9 @@ def test_durations_have_two_units(seconds: int, words: str) -> None:
     ("node", "reason"),
     [
         (a_node("wf", Phase.PENDING, end=None, message="Unschedulable: 0/1 nodes"), "Unschedulable"),
-        (a_node("wf", Phase.PENDING, end=None, message="ContainerCreating"), None),
-        (a_node("wf", Phase.PENDING, end=None), None),
+        (a_node("wf", Phase.PENDING, end=None, message="ContainerCreating"), "ContainerCreating"),
+        (a_node("wf", Phase.PENDING, end=None), "Pending"),
+        (a_node("wf", Phase.PENDING, NodeType.DAG, end=None), None),
         (a_node("wf", Phase.PENDING, end=None, message="odd text"), "Pending"),
         (a_node("wf", Phase.PENDING, NodeType.HTTP, end=None), "HTTPPending"),
         (a_node("wf", RUNNING, NodeType.RETRY, end=None, message="Backoff for 10 seconds"), "Backoff"),
@@ -279,6 +280,40 @@ def test_durations_have_two_units(seconds: int, words: str) -> None:
 def test_what_holds_a_run_up_is_told_by_its_reason(node: argo.Node, reason: str | None) -> None:
     waiting = a_report(a_snapshot(node, phase=RUNNING)).waiting
     assert [entry.reason for entry in waiting or ()] == ([reason] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("message", "grace_seconds"),
+    [
+        ("Unschedulable: 0/1 nodes are available", 60),
+        ('pods "x" is forbidden: exceeded quota: q', 60),
+        ("ErrImagePull: not found", 60),
+        ("ImagePullBackOff: Back-off", 60),
+        ("CreateContainerConfigError: no secret", 30),
+        ("PodInitializing", 300),
+        ("", 300),
+        ("InvalidImageName: no", 0),
+        ("Waiting for ns/Mutex/m lock. Lock status: 0/1", 0),
+    ],
+)
+def test_a_wait_is_told_only_after_the_grace_time_of_its_reason(message: str, grace_seconds: float) -> None:
+    run = a_snapshot(a_node("wf", Phase.PENDING, end=None, message=message, start=10), phase=RUNNING)
+    told = a_report(run, now=at(10 + grace_seconds)).waiting
+    assert told == a_report(run).waiting  # nothing in it depends on when it was looked at
+    assert told is not None
+    assert a_report(run, now=at(10 + grace_seconds - 1)).waiting is None
+
+
+def test_a_workflow_that_no_controller_takes_up_is_said_to_wait() -> None:
+    run = a_snapshot(phase="", started_at=None)
+    assert a_report(run, now=at(200)).waiting is None
+    assert [entry.reason for entry in a_report(run).waiting or ()] == ["NotStarted"]
+
+
+def test_a_workflow_held_by_a_limit_of_parallel_workflows_says_so() -> None:
+    message = "Workflow processing has been postponed because too many workflows are already running"
+    run = a_snapshot(phase=Phase.PENDING, message=message)
+    assert [entry.reason for entry in a_report(run, now=at(0)).waiting or ()] == ["ParallelismLimit"]
 
 
 # --- what is listed

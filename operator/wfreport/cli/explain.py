@@ -13,6 +13,7 @@ from wfreport.api.report import ReportSpec
 from wfreport.cli.documents import STDIN, Document, read_documents
 from wfreport.cli.looks import one_line
 from wfreport.cli.problems import ExitCode, UnusableInput
+from wfreport.clock import now
 from wfreport.core.identity import new_report
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot
 from wfreport.core.redact import Redactor
@@ -122,6 +123,7 @@ def report_of(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Report
         evidence=evidence,
         options=RenderOptions(),
         redactor=Redactor(),
+        now=now(),
     )
     return {**report, "status": status.dump()}
 

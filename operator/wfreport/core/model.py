@@ -67,6 +67,25 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingGraces:
+    """How long a wait is not worth a word, by what is waited for (as Flyte's plugins have it).
+
+    Locks, suspensions, backoffs and images of an invalid name are told at once.
+
+    Attributes:
+        unschedulable_seconds: no machine can take the pod, or a quota refuses it.
+        image_pull_seconds: the image cannot be pulled.
+        config_seconds: a Secret, ConfigMap or command is missing, or a container crashes on its start.
+        starting_seconds: nothing is said but that the pod, the agent or the Workflow is to start.
+    """
+
+    unschedulable_seconds: float = 60
+    image_pull_seconds: float = 60
+    config_seconds: float = 30
+    starting_seconds: float = 300
+
+
+@dataclass(frozen=True, slots=True)
 class RenderOptions:
     """What the settings say about a report.
 
@@ -77,6 +96,7 @@ class RenderOptions:
         steps: how many nodes are listed at the most.
         running_steps: the same while the run goes on, when every look writes them all again.
         ui_url_template: link to Argo's UI with {namespace}, {name} and {uid}; empty for none.
+        graces: how long a wait is not worth a word.
     """
 
     max_bytes: int = 256 * 1024
@@ -85,3 +105,4 @@ class RenderOptions:
     steps: int = 500
     running_steps: int = 100
     ui_url_template: str = ""
+    graces: WaitingGraces = WaitingGraces()

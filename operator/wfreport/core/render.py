@@ -3,7 +3,7 @@
 From the Workflow as it was read, what was seen of its pods, and the report that is stored.
 
 The stored report is an input, since the pods are gone by now and earlier runs are nowhere else (docs/decisions/0002).
-Nothing here depends on the time of the look.
+Nothing here depends on the time of the look, but for which waits of a running Workflow are worth a word.
 """
 
 from collections.abc import Mapping
@@ -59,6 +59,7 @@ def render_status(
     evidence: Mapping[str, PodEvidence],
     options: RenderOptions,
     redactor: Redactor,
+    now: datetime,
 ) -> ReportStatus:
     """The status of the report of a Workflow that was read.
 
@@ -70,6 +71,7 @@ def render_status(
         evidence: what was seen of its pods, by pod name.
         options: what the settings say.
         redactor: takes secrets out of free text.
+        now: when it is looked at; it decides whether a wait is past its grace time, and nothing else.
     """
     tree, prose, workflow = Tree(snapshot), Prose(redactor), snapshot.workflow
     lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
@@ -82,7 +84,7 @@ def render_status(
     counts = count_nodes(snapshot, tree)
     path = critical_path(snapshot, tree, prose)
     timing = time_run(snapshot, path, is_first_run=not runs)
-    waiting = find_waiting(snapshot, tree, prose)
+    waiting = find_waiting(snapshot, tree, prose, now=now, graces=options.graces)
     summary = summarize(workflow.status, failures, waiting, counts, timing)
     steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options))
     status = ReportStatus(

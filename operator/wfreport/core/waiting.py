@@ -1,21 +1,26 @@
-"""What holds a running Workflow up, and what went wrong without failing it."""
+"""What holds a running Workflow up, and what went wrong without failing it.
+
+Some waits are trouble at once, others are how every pod starts. So an entry is listed only after the grace time of its
+reason. That, and nothing else in a report, depends on the time of the look; a run that has ended waits for nothing.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.report import StepWarning, Waiting
 from wfreport.api.wire import LINE
 from wfreport.core.classify import EXECUTOR_CONTAINERS
-from wfreport.core.model import PodEvidence, Snapshot
+from wfreport.core.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.podnames import pod_name
 from wfreport.core.prose import Prose, clip
 from wfreport.core.tree import Tree
 
 _MAX_ENTRIES = 100
 
-_STARTING_REASONS = frozenset({"ContainerCreating", "PodInitializing"})
-"""What every pod says on its way up: no trouble."""
+_STARTING = "Pending"
+"""Reason of a pod that exists, or is about to, without a word about what it waits for."""
 
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^Waiting for \S+ lock"), "LockWait"),  # sync/semaphore.go:233
@@ -24,17 +29,40 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^Backoff for "), "Backoff"),  # operator.go:1092
     (re.compile(r"^Pod auto-restarting due to "), "PodRestarting"),  # pod_restart.go
     (re.compile(r"is forbidden"), "Forbidden"),
+    (re.compile(r"too many workflows are already running"), "ParallelismLimit"),  # operator.go:241
 )
 _LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
 
 
-def find_waiting(snapshot: Snapshot, tree: Tree, prose: Prose) -> list[Waiting]:
-    """What a running Workflow waits for, earliest first."""
+def find_waiting(
+    snapshot: Snapshot, tree: Tree, prose: Prose, *, now: datetime, graces: WaitingGraces
+) -> list[Waiting]:
+    """What a running Workflow has waited for longer than the grace time of the reason, earliest first."""
     if snapshot.workflow.status.is_completed:
         return []
     entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, tree, prose)]
-    entries.sort(key=lambda entry: entry.since_at.timestamp() if entry.since_at else 0.0)
-    return entries[:_MAX_ENTRIES]
+    listed = [entry for entry in entries if _is_past_its_grace(entry, now, graces)]
+    listed.sort(key=lambda entry: entry.since_at.timestamp() if entry.since_at else 0.0)
+    return listed[:_MAX_ENTRIES]
+
+
+def _is_past_its_grace(entry: Waiting, now: datetime, graces: WaitingGraces) -> bool:
+    if entry.since_at is None:
+        return True
+    return (now - entry.since_at).total_seconds() >= grace_seconds(entry.reason, graces)
+
+
+def grace_seconds(reason: str, graces: WaitingGraces) -> float:
+    """How long a wait of this reason is not worth a word; 0 for one that does not pass by itself."""
+    if reason in ("Unschedulable", "SchedulingGated", "QuotaExceeded"):
+        return graces.unschedulable_seconds
+    if reason in ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"):
+        return graces.image_pull_seconds
+    if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"):
+        return graces.config_seconds
+    if reason in (_STARTING, "ContainerCreating", "PodInitializing", "HTTPPending", "PluginPending", "NotStarted"):
+        return graces.starting_seconds
+    return 0
 
 
 def _of_the_workflow(snapshot: Snapshot, prose: Prose) -> Iterator[Waiting]:
@@ -46,9 +74,15 @@ def _of_the_workflow(snapshot: Snapshot, prose: Prose) -> Iterator[Waiting]:
             message="spec.suspend is true: argo resume continues it",
             since_at=since_at,
         )
+    elif not workflow.status.phase:
+        yield Waiting(
+            reason="NotStarted",
+            message="no Argo controller has taken it up: does one run for this namespace and instanceID?",
+            since_at=since_at,
+        )
     if workflow.status.phase == Phase.PENDING and workflow.status.message:
         message = workflow.status.message
-        yield Waiting(reason=(_reason(message) or "Pending")[:LINE], message=prose.text(message), since_at=since_at)
+        yield Waiting(reason=(_reason(message) or _STARTING)[:LINE], message=prose.text(message), since_at=since_at)
 
 
 def _of_the_nodes(snapshot: Snapshot, tree: Tree, prose: Prose) -> Iterator[Waiting]:
@@ -66,7 +100,7 @@ def _of_the_nodes(snapshot: Snapshot, tree: Tree, prose: Prose) -> Iterator[Wait
 
 
 def _waiting_reason(node: Node) -> str | None:
-    """Why a node waits; None where it does not, or only as long as everything does."""
+    """Why a node waits; None where it does not."""
     if node.type == NodeType.SUSPEND:
         return "Suspended" if node.phase == Phase.RUNNING else None
     if node.phase == Phase.RUNNING and node.type == NodeType.RETRY:
@@ -77,8 +111,7 @@ def _waiting_reason(node: Node) -> str | None:
         return "LockWait"
     if node.type in (NodeType.HTTP, NodeType.PLUGIN):
         return f"{node.type}Pending"
-    reason = _reason(node.message)
-    return None if reason in _STARTING_REASONS else reason
+    return _reason(node.message) or (_STARTING if node.type == NodeType.POD else None)
 
 
 def _reason(message: str) -> str | None:
@@ -86,7 +119,7 @@ def _reason(message: str) -> str | None:
         if pattern.search(message):
             return reason
     leading = _LEADING_REASON.match(message)
-    return leading.group(1) if leading else ("Pending" if message else None)
+    return leading.group(1) if leading else (_STARTING if message else None)
 
 
 def _existing_pod(snapshot: Snapshot, node: Node, reason: str) -> str | None:
