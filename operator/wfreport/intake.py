@@ -12,6 +12,7 @@ from wfreport.kube.pods import PODS
 from wfreport.kube.reports import Reports
 from wfreport.kube.streams import LISTED
 from wfreport.kube.workflows import WORKFLOWS
+from wfreport.metrics import Metrics
 from wfreport.reports_index import ReportsIndex, row_of
 from wfreport.workqueue import Key, Lane, Ticket, WorkQueue
 
@@ -37,8 +38,16 @@ class Intake:
     """Turns events into keys."""
 
     def __init__(
-        self, *, index: ReportsIndex, active: ActiveSet, queues: Queues, settle_seconds: float, ignore_events: bool
+        self,
+        *,
+        index: ReportsIndex,
+        active: ActiveSet,
+        queues: Queues,
+        metrics: Metrics,
+        settle_seconds: float,
+        ignore_events: bool,
     ) -> None:
+        self._metrics = metrics
         self._index = index
         self._active = active
         self._queues = queues
@@ -58,7 +67,9 @@ class Intake:
     def workflow_changed(self, event_type: str | None, meta: Meta) -> None:
         """A Workflow came, completed, left the selector or is gone."""
         key = (meta.namespace, meta.name)
-        if event_type != DELETED and self._is_known(meta):
+        if event_type == DELETED:
+            self._note_loss(key, meta)
+        elif self._is_known(meta):
             return
         if event_type != DELETED and meta.completed:
             self._queues.workflows.add(key, Lane.URGENT, not_older_than=meta.version)
@@ -89,6 +100,12 @@ class Intake:
         row = self._index.remove(key)
         if row:
             self._queues.workflows.add(row.workflow_key, Lane.PROGRESS)
+
+    def _note_loss(self, key: Key, meta: Meta) -> None:
+        """Count a run that ended and of which no final report was written: its Workflow is no more."""
+        reported = any(row.bound_uid == meta.uid and row.observed_version for row in self._index.of_workflow(key))
+        if meta.completed and not meta.skipped and not reported:
+            self._metrics.runs_unreported.inc()
 
     def _is_known(self, meta: Meta) -> bool:
         """Whether a look would find nothing new."""

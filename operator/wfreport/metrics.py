@@ -57,6 +57,15 @@ class Metrics:
             "themselves (Invalid, TooLarge, BadAnswer, NotAWorkflow) after five minutes.",
             ["error"],
         )
+        self.reports_deleted = counter(
+            "wfreport_reports_deleted",
+            "Reports deleted by retention, by why: expired, over_cap.",
+            ["reason"],
+        )
+        self.runs_unreported = counter(
+            "wfreport_runs_unreported",
+            "Runs that ended and whose Workflow was deleted before their final report was written. It must stay 0.",
+        )
         self.report_lag = Histogram(
             "wfreport_report_lag_seconds",
             "From a Workflow's end to its final report.",

@@ -7,6 +7,7 @@ left to do for it.
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from wfreport.api.argo import COMPLETED_PHASES
 from wfreport.api.reasons import Reason
@@ -39,6 +40,10 @@ class Row:
         observed_generation: the generation that its status answers.
         ended: whether nothing more is to come: the run has ended, or was deleted.
         missing: whether it says that there is no such Workflow.
+        phase: of the run, as it was last seen.
+        finished_at: when the run ended; None where it has not, or is not known.
+        pinned: whether it is to be kept for ever.
+        ttl_seconds: how long after the run's end it is to be kept, if its spec says so.
     """
 
     namespace: str
@@ -54,6 +59,10 @@ class Row:
     observed_generation: int
     ended: bool
     missing: bool
+    phase: str = ""
+    finished_at: datetime | None = None
+    pinned: bool = False
+    ttl_seconds: int | None = None
 
     @property
     def key(self) -> Key:
@@ -92,6 +101,10 @@ def row_of(head: ReportHead) -> Row:
         observed_generation=head.status.observed_generation,
         ended=observed.phase in COMPLETED_PHASES or bool(reasons & _ENDED_REASONS),
         missing=Reason.WORKFLOW_NOT_FOUND in reasons,
+        phase=observed.phase,
+        finished_at=observed.finished_at,
+        pinned=head.spec.pinned,
+        ttl_seconds=head.spec.ttl_seconds_after_finished,
     )
 
 

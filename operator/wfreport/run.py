@@ -39,6 +39,7 @@ from wfreport.monitor import StreamMonitor
 from wfreport.reconcile import Reconciler
 from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex, StatusCache
+from wfreport.retention import Retention
 from wfreport.settings import Settings
 from wfreport.sweep import Sweep
 from wfreport.worker import Worker
@@ -132,6 +133,7 @@ class Operator:
             index=self._index,
             active=self._active,
             queues=self._queues,
+            metrics=metrics,
             settle_seconds=settings.settle_seconds,
             ignore_events=settings.ignore_events,
         )
@@ -145,6 +147,7 @@ class Operator:
             active=self._active,
             intake=self._intake,
             queues=self._queues,
+            retention=self._wired_retention(),
             metrics=metrics,
         )
         self._reconciler = self._wired_reconciler()
@@ -175,6 +178,17 @@ class Operator:
             metrics=self._metrics,
             clock=now,
             overtaken=lambda key: self._queues.reports.add(key, Lane.PROGRESS),
+        )
+
+    def _wired_retention(self) -> Retention:
+        return Retention(
+            reports=self._reports,
+            workflows=self._workflows,
+            index=self._index,
+            rules=self._settings.retention,
+            namespace_max=self._settings.reports_per_namespace_max,
+            metrics=self._metrics,
+            clock=now,
         )
 
     def missing(self) -> list[str]:

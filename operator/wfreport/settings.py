@@ -4,14 +4,18 @@ The reference page is made from the descriptions here. No setting is called ``po
 ``wfreport`` puts variables of those names into every pod of its namespace.
 """
 
+import json
 import os
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from wfreport.core.retention import RetentionRule
+
 PREFIX = "WFREPORT_"
+DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
 
 
 class InvalidSettingsError(ValueError):
@@ -40,10 +44,19 @@ def _fillable(template: str) -> str:
     return template
 
 
+def _json(value: object) -> object:
+    """Take JSON apart; anything else is left to pydantic."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error}") from error
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, ","))]
 Patterns = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, "\n")), AfterValidator(_compilable)
 ]
+Retention = Annotated[tuple[RetentionRule, ...], NoDecode, BeforeValidator(_json)]
 UrlTemplate = Annotated[str, AfterValidator(_fillable)]
 
 
@@ -141,6 +154,21 @@ class Settings(BaseSettings):
             "Locks, suspensions and backoffs are listed at once."
         ),
     )
+    retention: Retention = Field(
+        TypeAdapter(tuple[RetentionRule, ...]).validate_json(DEFAULT_RETENTION),
+        json_schema_extra={"default": DEFAULT_RETENTION},
+        description=(
+            "How long reports are kept whose Workflow is gone: rules as JSON, the first that matches decides, see "
+            "docs/howto/retention.md. No rule: for ever."
+        ),
+    )
+    reports_per_namespace_max: int = Field(
+        2000,
+        ge=0,
+        description=(
+            "In a namespace with more reports the oldest go whose Workflow is gone and that are not pinned. 0: no cap."
+        ),
+    )
     ui_url_template: UrlTemplate = Field(
         "", description="Link to a run in Argo's UI, with {namespace}, {name} and {uid}. Empty: no link."
     )
@@ -207,4 +235,6 @@ def _complaint(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if not problem["loc"]:
         return str(message)
-    return f"{PREFIX}{str(problem['loc'][0]).upper()}={problem['input']!r}: {message[:1].lower()}{message[1:]}"
+    variable, *within = problem["loc"]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in within)
+    return f"{PREFIX}{str(variable).upper()}{where}={problem['input']!r}: {message[:1].lower()}{message[1:]}"

@@ -6,7 +6,7 @@ It alone converges, if no event is ever delivered.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from wfreport.active import ActiveSet
 from wfreport.intake import Intake, Queues
@@ -17,6 +17,7 @@ from wfreport.kube.workflows import Workflows
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reports_index import ReportsIndex, Row, row_of
+from wfreport.retention import Retention
 from wfreport.workqueue import Key, Lane
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Sweep:
         active: ActiveSet,
         intake: Intake,
         queues: Queues,
+        retention: Retention,
         metrics: Metrics,
     ) -> None:
         self._workflows = workflows
@@ -46,6 +48,7 @@ class Sweep:
         self._active = active
         self._intake = intake
         self._queues = queues
+        self._retention = retention
         self._metrics = metrics
         self._is_first = True
 
@@ -76,7 +79,7 @@ class Sweep:
                 await sleep(interval_seconds())
 
     async def sweep(self) -> None:
-        """Compare once, and queue what differs.
+        """Compare once, queue what differs, and delete what need not be kept.
 
         Raises:
             ApiError: a page of a list failed.
@@ -88,6 +91,7 @@ class Sweep:
         self._find_orphans(present)
         self._is_first = False
         self._metrics.sweep_seconds.observe(time.monotonic() - began)
+        await self._retention.prune(present)
 
     async def _compare_reports(self) -> None:
         """Reports that changed or went without an event."""
@@ -118,12 +122,16 @@ class Sweep:
                 self._index.put(row)
                 self._queues.workflows.add(row.workflow_key, Lane.PROGRESS)
 
-    async def _compare_workflows(self) -> set[Key]:
-        """Workflows without report, completed ones that changed, running ones that are not looked at."""
-        present = set()
+    async def _compare_workflows(self) -> dict[Key, str]:
+        """Workflows without report, completed ones that changed, running ones that are not looked at.
+
+        Returns:
+            The uids of all there are.
+        """
+        present = {}
         async for meta in self._workflows.list_metadata():
             key = (meta.namespace, meta.name)
-            present.add(key)
+            present[key] = meta.uid
             kind = self._due(key, meta)
             if kind and key not in self._queues.workflows:
                 self._repair(kind)
@@ -139,7 +147,7 @@ class Sweep:
             return None if done else "unreported"
         return None if self._active.has(key, meta.uid) else "untracked"
 
-    def _find_orphans(self, present: set[Key]) -> None:
+    def _find_orphans(self, present: Mapping[Key, str]) -> None:
         """Reports whose Workflow went without an event."""
         for row in self._index:
             if (

@@ -25,7 +25,7 @@ REPORTING: set[Right] = {
     *(("argoproj.io", "workflows", verb) for verb in ("get", "list", "watch")),
     *(("", "pods", verb) for verb in ("list", "watch")),
     *(("", "events", verb) for verb in ("list", "create")),
-    *(("wfreport.dev", "workflowreports", verb) for verb in ("get", "list", "watch", "create")),
+    *(("wfreport.dev", "workflowreports", verb) for verb in ("get", "list", "watch", "create", "delete")),
     ("wfreport.dev", "workflowreports/status", "patch"),
 }
 LOGS: set[Right] = {("", "pods/log", "get")}

@@ -114,6 +114,7 @@ class Cluster:
             "http_port": port,
             "http_host": "127.0.0.1",
             "log_level": "DEBUG",
+            "retention": "[]",  # T0 is long ago
             **settings,
         }
         env = {**os.environ, "KUBECONFIG": str(self.plane.kubeconfig_for(USER)), "PYTHONPATH": str(ROOT / "operator")}

@@ -41,6 +41,24 @@ def test_lists_are_separated_by_commas_and_patterns_by_lines(monkeypatch: pytest
             ),
         ),
         (
+            "RETENTION",
+            "[{",
+            (
+                "WFREPORT_RETENTION='[{': it is not JSON: Expecting property name enclosed in double quotes: "
+                "line 1 column 3 (char 2)"
+            ),
+        ),
+        (
+            "RETENTION",
+            '[{"keep": "7d"}, {"keep": "a week"}]',
+            ("WFREPORT_RETENTION[1].keep='a week': 'a week' is not a duration; write 90s, 30m, 2h or 1h30m"),
+        ),
+        (
+            "RETENTION",
+            '[{"keep": "7d", "phase": "x"}]',
+            "WFREPORT_RETENTION[0].phase='x': extra inputs are not permitted",
+        ),
+        (
             "UI_URL_TEMPLATE",
             "http://x/{id}",
             "WFREPORT_UI_URL_TEMPLATE='http://x/{id}': only {namespace}, {name} and {uid} may stand in braces",

@@ -31,7 +31,7 @@ class _Duration(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from wfreport.cli.durations import parse_duration  # noqa: PLC0415
+        from wfreport.core.durations import parse_duration  # noqa: PLC0415
 
         try:
             return parse_duration(str(value)).total_seconds()

@@ -15,7 +15,7 @@ import msgspec
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError, error_of
-from wfreport.kube.objects import PARTIAL_KIND, ListMeta
+from wfreport.kube.objects import PARTIAL_KIND, Item, ListMeta
 from wfreport.logs import kv
 
 USER_AGENT = "wfreport"
@@ -24,6 +24,7 @@ ACCEPT_PARTIAL = f"application/json;as={PARTIAL_KIND};v=v1;g=meta.k8s.io"
 ACCEPT_PARTIAL_LIST = f"application/json;as={PARTIAL_KIND}List;v=v1;g=meta.k8s.io"
 TOKEN_FRESH_SECONDS = 60
 log = logging.getLogger(__name__)
+_decode_item = msgspec.json.Decoder(Item).decode
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "delete": "DELETE"}
 _UNAUTHORIZED, _REFUSED = 401, 400
 # Plain JSON: the API server zips every answer over 128 kB, at its own expense and ours, for bytes that rarely matter
@@ -249,6 +250,18 @@ def decoded(decode: Callable[[bytes], PageT], answer: bytes) -> PageT:
     """
     try:
         return decode(answer)
+    except msgspec.MsgspecError as error:
+        raise BadAnswerError(f"cannot read the API server's answer: {error}"[:300]) from error
+
+
+def decoded_item(answer: bytes) -> Item:
+    """One projected object.
+
+    Raises:
+        BadAnswerError: it is none.
+    """
+    try:
+        return _decode_item(answer)
     except msgspec.MsgspecError as error:
         raise BadAnswerError(f"cannot read the API server's answer: {error}"[:300]) from error
 

@@ -5,19 +5,19 @@ The spec is written once, at creation, by whoever creates.
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 
-from wfreport.api.argo import Struct
+from wfreport.api.argo import Instant, Struct
 from wfreport.api.names import API_VERSION, FIELD_MANAGER, KIND_REPORT, PLURAL_REPORTS
 from wfreport.api.report import ReportSpec, ReportStatus
-from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, APPLY_PATCH, Client, join_path
+from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, APPLY_PATCH, Client, decoded_item, join_path
 from wfreport.kube.errors import BadAnswerError
-from wfreport.kube.objects import Item, ItemList, ListMeta, Meta
+from wfreport.kube.objects import ItemList, ListMeta, Meta
 from wfreport.logs import kv
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ class HeadSpec(Struct, frozen=True):
     """``spec``, as far as the index needs it."""
 
     workflow_ref: HeadRef = HeadRef()
+    pinned: bool = False
+    ttl_seconds_after_finished: int | None = None
 
 
 class HeadObserved(Struct, frozen=True):
@@ -43,6 +45,7 @@ class HeadObserved(Struct, frozen=True):
     uid: str = ""
     resource_version: str = ""
     phase: str = ""
+    finished_at: Instant | None = None
 
 
 class HeadCondition(Struct, frozen=True):
@@ -75,6 +78,7 @@ class _HeadList(Struct, frozen=True):
 
 class _StoredMeta(Struct, frozen=True):
     creation_timestamp: datetime | None = None
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class _Parts(Struct, frozen=True):
@@ -93,6 +97,7 @@ class StoredReport:
         status: what was written last; None for nothing yet, or for something that cannot be read.
         status_json: ``status`` as it would be written: what a new rendering is compared with.
         created_at: when it was created.
+        labels: all that it has.
     """
 
     head: ReportHead
@@ -100,11 +105,11 @@ class StoredReport:
     status: ReportStatus | None
     status_json: bytes | None
     created_at: datetime
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 _decode_heads = msgspec.json.Decoder(_HeadList).decode
 _decode_metadata = msgspec.json.Decoder(ItemList).decode
-_decode_item = msgspec.json.Decoder(Item).decode
 _decode_head = msgspec.json.Decoder(ReportHead).decode
 _decode_parts = msgspec.json.Decoder(_Parts).decode
 _decode_stored_meta = msgspec.json.Decoder(_StoredMeta).decode
@@ -203,6 +208,18 @@ class Reports:
         )
         return decoded_item(answer).metadata
 
+    async def delete(self, meta: Meta) -> None:
+        """Delete the report that ``meta`` says we know.
+
+        Raises:
+            ConflictError: it has changed since, or is another one of that name.
+            NotFoundError: it is gone.
+            ApiError: the request failed.
+        """
+        body = {"preconditions": {"uid": meta.uid, "resourceVersion": meta.resource_version}}
+        path = join_path(_BASE, meta.namespace, PLURAL_REPORTS, meta.name)
+        await self._client.request("delete", PLURAL_REPORTS, path, body=_encode(body))
+
 
 def head_after_write(head: ReportHead, meta: Meta, status: ReportStatus) -> ReportHead:
     """The head of a report of which ``status`` was written and ``meta`` came back."""
@@ -216,22 +233,11 @@ def head_after_write(head: ReportHead, meta: Meta, status: ReportStatus) -> Repo
                 uid=(observed and observed.uid) or "",
                 resource_version=(observed and observed.resource_version) or "",
                 phase=(observed and observed.phase) or "",
+                finished_at=observed.finished_at if observed else None,
             ),
             conditions=tuple(HeadCondition(type=c.type, reason=c.reason) for c in status.conditions or ()),
         ),
     )
-
-
-def decoded_item(answer: bytes) -> Item:
-    """One projected object.
-
-    Raises:
-        BadAnswerError: it is none.
-    """
-    try:
-        return _decode_item(answer)
-    except msgspec.MsgspecError as error:
-        raise BadAnswerError(f"cannot read the API server's answer: {error}"[:300]) from error
 
 
 def stored_report(answer: bytes) -> StoredReport:
@@ -244,11 +250,11 @@ def stored_report(answer: bytes) -> StoredReport:
     """
     try:
         head, parts = _decode_head(answer), _decode_parts(answer)
-        created_at = _decode_stored_meta(parts.metadata).creation_timestamp
+        stored_meta = _decode_stored_meta(parts.metadata)
         spec = ReportSpec.model_validate_json(bytes(parts.spec))
     except (msgspec.MsgspecError, ValidationError) as error:
         raise BadAnswerError(f"cannot read the report: {error}"[:300]) from error
-    if created_at is None:
+    if stored_meta.creation_timestamp is None:
         raise BadAnswerError("cannot read the report: it has no creationTimestamp")
     status = _status(head, bytes(parts.status))
     return StoredReport(
@@ -256,7 +262,8 @@ def stored_report(answer: bytes) -> StoredReport:
         spec=spec,
         status=status,
         status_json=status.dump_json() if status else None,
-        created_at=created_at,
+        created_at=stored_meta.creation_timestamp,
+        labels=stored_meta.labels,
     )
 
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from wfreport.api.argo import GROUP, LABEL_CONTROLLER_INSTANCE_ID, VERSION
-from wfreport.kube.client import ACCEPT_PARTIAL_LIST, Client, join_path
-from wfreport.kube.errors import AheadError
+from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, decoded_item, join_path
+from wfreport.kube.errors import AheadError, NotFoundError
 from wfreport.kube.objects import ItemList, Meta
 
 WORKFLOWS = "workflows"
@@ -45,6 +45,19 @@ class Workflows:
             except AheadError:
                 pass  # the cache lags behind our event, or etcd was restored from a backup: ask etcd itself
         return await self._client.request("get", WORKFLOWS, path)
+
+    async def find_uid(self, namespace: str, name: str) -> str | None:
+        """The uid of the Workflow of that name, read afresh; None where there is none.
+
+        Raises:
+            ApiError: the request failed.
+        """
+        path = join_path(_BASE, namespace, WORKFLOWS, name)
+        try:
+            answer = await self._client.request("get", WORKFLOWS, path, accept=ACCEPT_PARTIAL)
+        except NotFoundError:
+            return None
+        return decoded_item(answer).metadata.uid
 
     async def list_metadata(self) -> AsyncIterator[Meta]:
         """The metadata of all of them, running and completed.

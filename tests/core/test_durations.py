@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfreport.cli.durations import parse_duration
-from wfreport.core.durations import short_duration
+from wfreport.core.durations import parse_duration, short_duration
 
 
 @pytest.mark.parametrize(
