@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from wfreport.api.argo import Workflow
+from wfreport.api.condition import Condition
 from wfreport.api.reasons import ConditionType, Reason
-from wfreport.api.report import Condition, ReportStatus
+from wfreport.api.report import ReportStatus
 from wfreport.core.identity import new_report
 from wfreport.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
 from wfreport.kube.events import Events

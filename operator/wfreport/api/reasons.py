@@ -1,4 +1,4 @@
-"""Every CamelCase reason of a condition, with its meaning.
+"""Every CamelCase reason, with its meaning: of conditions, and of why a policy holds back.
 
 They are API: tools match them, messages are for people.
 """
@@ -62,4 +62,107 @@ REASON_MEANINGS: dict[Reason, str] = {
     ),
     Reason.SIZE_LIMIT: "The report was cut to its size limit; the message says what and how much.",
     Reason.WITHIN_LIMITS: "Nothing was cut.",
+}
+
+
+class PolicyConditionType(StrEnum):
+    """The conditions of a RemediationPolicy, in the order they are shown."""
+
+    READY = "Ready"
+    REMEDIATION_ALLOWED = "RemediationAllowed"
+    BREAKER_OPEN = "BreakerOpen"
+    CONFLICTED = "Conflicted"
+
+
+class PolicyReason(StrEnum):
+    """Reasons of the conditions of a RemediationPolicy, beside those of holds."""
+
+    POLICY_VALID = "PolicyValid"
+    POLICY_INVALID = "PolicyInvalid"
+    ALLOWED = "Allowed"
+    NOT_ENFORCED = "NotEnforced"
+    RIGHTS_MISSING = "RightsMissing"
+    TOO_MANY_FAILURES = "TooManyFailures"
+    COOLING_DOWN = "BreakerCoolingDown"
+    HALF_OPEN = "HalfOpen"
+    CLOSED = "Closed"
+    SAME_PRIORITY = "SamePriority"
+    NO_CONFLICT = "NoConflict"
+
+
+POLICY_REASON_MEANINGS: dict[PolicyReason, str] = {
+    PolicyReason.POLICY_VALID: "The policy is valid.",
+    PolicyReason.POLICY_INVALID: "The policy does nothing; the message names the field, its value and what to do.",
+    PolicyReason.ALLOWED: "The policy may act.",
+    PolicyReason.NOT_ENFORCED: "The policy's mode is Observe or DryRun: it changes nothing.",
+    PolicyReason.RIGHTS_MISSING: "The operator may not do what the policy asks for; the message names the rights.",
+    PolicyReason.TOO_MANY_FAILURES: "The circuit breaker is open: too many of the window's runs failed.",
+    PolicyReason.COOLING_DOWN: "The rate of failures has fallen; the breaker stays open until the cooldown is over.",
+    PolicyReason.HALF_OPEN: "The cooldown is over: one act is tried, and its outcome decides.",
+    PolicyReason.CLOSED: "The circuit breaker is closed: acts are allowed.",
+    PolicyReason.SAME_PRIORITY: "Another policy of the same priority selects the same runs; on those neither acts.",
+    PolicyReason.NO_CONFLICT: "No other policy of the same priority selects the same runs.",
+}
+
+
+class RemediationConditionType(StrEnum):
+    """The conditions of a Remediation, in the order they are shown."""
+
+    APPROVED = "Approved"
+    EXECUTED = "Executed"
+    SUCCEEDED = "Succeeded"
+
+
+class RemediationReason(StrEnum):
+    """Reasons of the conditions of a Remediation."""
+
+    APPROVAL_NOT_REQUIRED = "ApprovalNotRequired"
+    APPROVAL_AWAITED = "ApprovalAwaited"
+    APPROVED = "Approved"
+    DENIED = "Denied"
+    APPROVAL_TIMED_OUT = "ApprovalTimedOut"
+    EXECUTION_PENDING = "ExecutionPending"
+    EXECUTED = "Executed"
+    ALREADY_DONE = "AlreadyDone"
+    DRY_RUN = "DryRun"
+    TARGET_CHANGED = "TargetChanged"
+    TARGET_GONE = "TargetGone"
+    NOT_PERMITTED = "NotPermitted"
+    NOT_POSSIBLE = "NotPossible"
+    SPEC_NOT_REPRODUCED = "SpecNotReproduced"
+    TRACE_LOST = "TraceLost"
+    EXECUTION_FAILED = "ExecutionFailed"
+    OUTCOME_AWAITED = "OutcomeAwaited"
+    RUN_SUCCEEDED = "RunSucceeded"
+    RUN_FAILED = "RunFailed"
+    RUN_DELETED = "RunDeleted"
+    NO_OUTCOME = "NoOutcome"
+
+
+REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
+    RemediationReason.APPROVAL_NOT_REQUIRED: "`Approved`: the policy needs no approval for it.",
+    RemediationReason.APPROVAL_AWAITED: "`Approved`: a person is asked, `wfreport approve` or `deny`.",
+    RemediationReason.APPROVED: "`Approved`: a person approved it.",
+    RemediationReason.DENIED: "`Approved`: a person denied it.",
+    RemediationReason.APPROVAL_TIMED_OUT: "`Approved`: nobody approved it in time, which denies it.",
+    RemediationReason.EXECUTION_PENDING: "`Executed`: it has not been done yet.",
+    RemediationReason.EXECUTED: "`Executed`: it was done.",
+    RemediationReason.ALREADY_DONE: "`Executed`: it had been done before, by this Remediation.",
+    RemediationReason.DRY_RUN: "`Executed`: the policy's mode is DryRun; nothing is done.",
+    RemediationReason.TARGET_CHANGED: "`Executed`: the Workflow has changed since; nothing was done.",
+    RemediationReason.TARGET_GONE: "`Executed`: the Workflow is gone; nothing was done.",
+    RemediationReason.NOT_PERMITTED: "`Executed`: the operator lacks the right; the message names it.",
+    RemediationReason.NOT_POSSIBLE: "`Executed`: the action cannot be done on this run; the message says why.",
+    RemediationReason.SPEC_NOT_REPRODUCED: (
+        "`Executed`: policy and report do not yield this spec, so that it was refused."
+    ),
+    RemediationReason.TRACE_LOST: (
+        "`Executed`: an old intent without a trace of whether it was done; it is never repeated."
+    ),
+    RemediationReason.EXECUTION_FAILED: "`Executed`: it was refused or failed; the message says how.",
+    RemediationReason.OUTCOME_AWAITED: "`Succeeded`: the new run has not ended.",
+    RemediationReason.RUN_SUCCEEDED: "`Succeeded`: the new run succeeded, so it helped.",
+    RemediationReason.RUN_FAILED: "`Succeeded`: the new run failed too, so it did not help.",
+    RemediationReason.RUN_DELETED: "`Succeeded`: the new run was deleted before it ended.",
+    RemediationReason.NO_OUTCOME: "`Succeeded`: there is no new run whose end would tell.",
 }

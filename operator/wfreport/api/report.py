@@ -11,12 +11,19 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr
 
 from wfreport.api.classes import Confidence, FailureClass, Owner, Role
+from wfreport.api.condition import Condition
+from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_REPORT
-from wfreport.api.wire import LINE, LOG, SHORT, TEXT, LabelKey, Model, Name, Quantity, Time
+from wfreport.api.wire import LINE, LOG, SHORT, TEXT, LabelKey, LabelValue, Model, Name, Quantity, Time, rules
 
 
 class WorkflowRef(Model):
     """The Workflow a report is about."""
+
+    model_config = rules(
+        ("self == oldSelf", "workflowRef cannot be changed once it is set: apply a report of another name instead"),
+        **{"x-kubernetes-map-type": "atomic"},
+    )
 
     name: str = Field(description="Name of the Workflow, in the report's namespace.", min_length=1, max_length=LINE)
     uid: str | None = Field(None, description="Its uid. Unset: the newest Workflow of that name.", max_length=SHORT)
@@ -69,18 +76,14 @@ class ObservedWorkflow(Model):
     started_at: Time | None = Field(None, description="When this run started; a manual retry starts a new run.")
     finished_at: Time | None = Field(None, description="When this run ended.")
     progress: str | None = Field(None, description="Pods done and known, as Argo counts them: N/M.", max_length=SHORT)
-
-
-class Condition(Model):
-    """A condition, as the Kubernetes API conventions have it."""
-
-    type: str = Field(description="What the condition is about.", max_length=LINE)
-    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
-    reason: str = Field(description="Why, as one stable word.", min_length=1, max_length=SHORT)
-    message: str = Field("", description="Why, for people.", max_length=TEXT)
-    last_transition_time: Time = Field(description="When the status last changed, by the Workflow's own times.")
-    observed_generation: int | None = Field(
-        None, description="The generation of the spec that this was judged by.", ge=0
+    labels: dict[LabelKey, LabelValue] | None = Field(
+        None, description="Its labels, by which RemediationPolicies select it.", max_length=64
+    )
+    no_remediation: bool | None = Field(
+        None, description="Whether its annotation `wfreport.dev/no-remediation` opts it out of remediation."
+    )
+    shutdown: str | None = Field(
+        None, description="Stop or Terminate, where it was asked to shut down.", max_length=SHORT
     )
 
 
@@ -269,6 +272,16 @@ class WorkflowSource(Model):
     creator: str | None = Field(None, description="Who submitted it.", max_length=SHORT)
 
 
+class Held(Model):
+    """Why a policy does not act on the run, or not yet."""
+
+    policy_name: str = Field(description="The policy.", max_length=LINE)
+    rule: str | None = Field(None, description="The rule that matched.", max_length=SHORT)
+    reason: str = Field(description="Why, as one stable word.", max_length=SHORT)
+    message: str | None = Field(None, description="Why, for people.", max_length=TEXT)
+    look_again_at: Time | None = Field(None, description="When it is looked at again.")
+
+
 class RunRemediation(Model):
     """What was done about this run and its predecessors."""
 
@@ -278,6 +291,7 @@ class RunRemediation(Model):
     last: dict[str, Name] | None = Field(
         None, description="The last act: remediationRef, action, outcome.", max_length=8
     )
+    held: Held | None = Field(None, description="Why a policy does not act on it, or not yet.")
 
 
 class EarlierRun(Model):
@@ -365,24 +379,11 @@ class ReportStatus(Model):
         return copied
 
 
-class ReportMetadata(Model):
-    """``metadata`` of a report, as far as it is ours to read."""
-
-    name: str = ""
-    namespace: str = ""
-    uid: str | None = None
-    resource_version: str | None = None
-    generation: int | None = None
-    creation_timestamp: Time | None = None
-    labels: dict[str, str] | None = None
-    annotations: dict[str, str] | None = None
-
-
 class WorkflowReport(Model):
     """One run of a Workflow: what happened, why, and what was done about it."""
 
     api_version: Literal["wfreport.dev/v1alpha1"] = API_VERSION
     kind: Literal["WorkflowReport"] = KIND_REPORT
-    metadata: ReportMetadata
+    metadata: ObjectMetadata
     spec: ReportSpec
     status: ReportStatus | None = None

@@ -2,7 +2,7 @@
 
 import functools
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -32,10 +32,24 @@ Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 """An instant, UTC, to the second."""
 
 Quantity = Annotated[str, Field(max_length=SHORT)]
-LabelKey = Annotated[str, Field(max_length=317)]
-"""A label key: a DNS name of 253 characters, a slash, and 63 more."""
+LABEL_KEY = 317
+"""Maximal length of a label key: a DNS name of 253 characters, a slash, and 63 more."""
+
+LabelKey = Annotated[str, Field(max_length=LABEL_KEY)]
+
+LabelValue = Annotated[str, Field(max_length=SHORT)]
+"""A label value: at most 63 characters."""
 
 Name = Annotated[str, Field(max_length=LINE)]
+
+Factor = Annotated[str, Field(max_length=16, pattern=r"^[0-9]{1,4}(\.[0-9]{1,3})?$")]
+"""A number with decimals, as a string: Kubernetes' API has no floats."""
+
+
+def rules(*pairs: tuple[str, str], **beside: Any) -> ConfigDict:
+    """What only the API server checks of a model: CEL rules, each with what to do, and keywords beside them."""
+    validations = [{"rule": rule, "message": message} for rule, message in pairs]
+    return ConfigDict(json_schema_extra=({"x-kubernetes-validations": validations} if pairs else {}) | beside)
 
 
 class Model(BaseModel):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.text import Text
 
 from wfreport.api.argo import Phase
+from wfreport.api.condition import Condition
 from wfreport.api.reasons import ConditionType
-from wfreport.api.report import Condition, Counts, EarlierRun, NamedValue, ReportStatus, WorkflowReport
+from wfreport.api.report import Counts, EarlierRun, NamedValue, ReportStatus, WorkflowReport
 from wfreport.cli.failures import add_failures
 from wfreport.cli.looks import Look, glyphs_for, one_line
 from wfreport.cli.outline import outline_steps

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from wfreport.api.argo import Phase, Workflow
+from wfreport.api.condition import Condition
 from wfreport.api.reasons import ConditionType, Reason
-from wfreport.api.report import Condition, Failure
+from wfreport.api.report import Failure
 from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut
 from wfreport.core.model import NodesState, Snapshot

@@ -9,11 +9,12 @@ Nothing here depends on the time of the look, but for which waits of a running W
 from collections.abc import Mapping
 from datetime import datetime
 
+from wfreport.api import names
 from wfreport.api.argo import COMPLETED_PHASES, Parameter, Phase, Workflow
 from wfreport.api.classes import FailureClass
+from wfreport.api.condition import Condition
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import (
-    Condition,
     EarlierRun,
     Failure,
     ObservedWorkflow,
@@ -22,7 +23,7 @@ from wfreport.api.report import (
     RunRemediation,
     WorkflowRef,
 )
-from wfreport.api.wire import SHORT, TEXT, is_same_time
+from wfreport.api.wire import LABEL_KEY, SHORT, TEXT, is_same_time
 from wfreport.core.bounds import cut
 from wfreport.core.conditions import EPOCH, condition, judge, leading_class
 from wfreport.core.counts import count_nodes, critical_path, time_run
@@ -39,6 +40,7 @@ from wfreport.core.tree import Tree
 from wfreport.core.waiting import find_waiting, find_warnings
 
 MAX_RUNS = 10
+MAX_LABELS = 64
 
 CODES: Mapping[str, int] = {
     Phase.SUCCEEDED: 1,
@@ -153,7 +155,20 @@ def _observed(workflow: Workflow, prose: Prose) -> ObservedWorkflow:
         started_at=status.started_at,
         finished_at=status.finished_at if completed else None,
         progress=clip(status.progress, SHORT),
+        labels=_labels(workflow) or None,
+        no_remediation=workflow.metadata.annotations.get(names.ANNOTATION_NO_REMEDIATION) == "true" or None,
+        shutdown=clip(workflow.spec.shutdown, SHORT),
     )
+
+
+def _labels(workflow: Workflow) -> dict[str, str]:
+    """The labels, each as it is: a policy selects by them."""
+    fitting = [
+        (key, value)
+        for key, value in sorted(workflow.metadata.labels.items())
+        if len(key) <= LABEL_KEY and len(value) <= SHORT
+    ]
+    return dict(fitting[:MAX_LABELS])
 
 
 def is_new_run(stored: ReportStatus, workflow: Workflow) -> bool:
