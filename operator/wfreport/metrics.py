@@ -10,6 +10,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
+SERVER_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
 
 
@@ -28,6 +29,7 @@ class Metrics:
         self._of_sweeps(registry)
         self._of_streams(registry)
         self._of_queues(registry)
+        self._of_argo_server(registry)
 
     def _of_looks(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
@@ -119,6 +121,35 @@ class Metrics:
             "wfreport_queue_oldest_seconds", "How long the first of them has waited.", ["queue", "lane"]
         )
         self.queue_later = gauge("wfreport_queue_later", "Keys that are asked for at a later time.", ["queue"])
+
+    def _of_argo_server(self, registry: CollectorRegistry) -> None:
+        self.argo_server_requests = Counter(
+            "wfreport_argo_server_requests",
+            "Requests to Argo Server, every try counted, by endpoint (workflow, archived-workflow, "
+            "archived-workflows, artifact, retry, version, info) and code: the HTTP status, `unreachable` (network, "
+            "TLS, timeout) or `garbage` (no HTTP).",
+            ["endpoint", "code"],
+            registry=registry,
+        )
+        self.argo_server_seconds = Histogram(
+            "wfreport_argo_server_request_seconds",
+            "How long a request to Argo Server took, its answer read.",
+            ["endpoint"],
+            buckets=SERVER_BUCKETS,
+            registry=registry,
+        )
+        self.argo_server_errors = Counter(
+            "wfreport_argo_server_errors",
+            "Reads through Argo Server that failed, all tries included, by the condition's reason. They are made "
+            "again later.",
+            ["reason"],
+            registry=registry,
+        )
+
+    def observe_server_request(self, endpoint: str, code: str, seconds: float) -> None:
+        """Count a request to Argo Server."""
+        self.argo_server_requests.labels(endpoint, code).inc()
+        self.argo_server_seconds.labels(endpoint).observe(seconds)
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
         """Count a request; ``code`` is the HTTP status, or the name of what went wrong before there was one."""

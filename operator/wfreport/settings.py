@@ -7,9 +7,12 @@ The reference page is made from the descriptions here. No setting is called ``po
 import json
 import os
 import re
+import shlex
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from wfreport.core.retention import RetentionRule
@@ -52,12 +55,23 @@ def _json(value: object) -> object:
         raise ValueError(f"it is not JSON: {error}") from error
 
 
+def _command(value: object) -> object:
+    """A command line, taken apart as a shell does; it is in no error, as it may have a secret."""
+    try:
+        return tuple(shlex.split(value)) if isinstance(value, str) else value
+    except ValueError as error:
+        raise PydanticCustomError("command", "a quotation mark is not closed: {why}", {"why": str(error)}) from None
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, ","))]
 Patterns = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, "\n")), AfterValidator(_compilable)
 ]
 Retention = Annotated[tuple[RetentionRule, ...], NoDecode, BeforeValidator(_json)]
 UrlTemplate = Annotated[str, AfterValidator(_fillable)]
+Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_command)]
+SECRET_FIELDS = frozenset({"argo_server_url", "argo_server_token_command"})
+"""Settings whose values may have a secret in them by mistake: no error shows them."""
 
 
 class Settings(BaseSettings):
@@ -196,6 +210,48 @@ class Settings(BaseSettings):
     failed_pods_per_look: int = Field(
         50, ge=0, le=1000, description="How many failed pods are read in one look, at the most. 0: none."
     )
+    argo_server_url: str = Field(
+        "",
+        description=(
+            "Argo Server, as `https://argo-server.argo:2746`, with its base path if it has one. For nodes that Argo "
+            "offloaded, runs that only the archive has, and archived logs. Empty: none of these."
+        ),
+    )
+    argo_server_ca_file: str = Field(
+        "",
+        description="Certificates (PEM) of the authority that Argo Server's certificate is from. Empty: the system's.",
+    )
+    argo_server_insecure_skip_verify: bool = Field(
+        default=False,
+        description="Do not check Argo Server's certificate. Whoever is in between can then read the token.",
+    )
+    argo_server_client_certificate_file: str = Field(
+        "", description="A client certificate (PEM, its chain included) for Argo Server or a proxy before it."
+    )
+    argo_server_client_key_file: str = Field(
+        "", description="The key of that certificate. Empty: it is in the same file."
+    )
+    argo_server_token_file: str = Field(
+        "",
+        description=(
+            "A file with the bearer token for Argo Server, with or without the word Bearer; read for each request, so "
+            "it may rotate. In a cluster: a projected ServiceAccount token, or a mounted Secret."
+        ),
+    )
+    argo_server_token_command: Command = Field(
+        (),
+        description=(
+            "A command that prints a token for Argo Server: an ExecCredential, an OAuth2 answer (`access_token`, "
+            "`expires_in`), or the bare token. It is taken apart as a shell does, and run without one; again when the "
+            "token expires or is refused."
+        ),
+    )
+    argo_server_timeout_seconds: float = Field(
+        30, gt=0, le=600, description="A request to Argo Server that takes longer has failed."
+    )
+    argo_server_workers: int = Field(
+        2, ge=1, le=16, description="How many runs are read through Argo Server at the same time."
+    )
     ignore_events: bool = Field(
         default=False,
         description=(
@@ -213,10 +269,61 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _argo_server_is_usable(self) -> Self:
+        problem = _argo_server_problem(self)
+        if problem:
+            raise ValueError(f"{PREFIX}ARGO_SERVER_{problem}")
+        return self
+
     @property
     def logs_json(self) -> bool:
         """Whether logs are JSON."""
         return self.log_format == "json" or (self.log_format == "auto" and "KUBERNETES_SERVICE_HOST" in os.environ)
+
+
+_ARGO_SERVER_NEEDS_URL = (
+    "argo_server_ca_file",
+    "argo_server_insecure_skip_verify",
+    "argo_server_client_certificate_file",
+    "argo_server_client_key_file",
+    "argo_server_token_file",
+    "argo_server_token_command",
+)
+
+
+def _argo_server_problem(settings: Settings) -> str | None:
+    """What is wrong with the settings of Argo Server, beginning with the rest of the variable's name."""
+    given = [
+        name for name in Settings.model_fields if name.startswith("argo_server_") and name in settings.model_fields_set
+    ]
+    if not settings.argo_server_url:
+        missing = [name for name in given if name not in {"argo_server_url", "argo_server_workers"}]
+        return f"URL is missing, but {PREFIX}{missing[0].upper()} is set" if missing else None
+    return _url_problem(settings.argo_server_url) or _trust_problem(settings)
+
+
+def _url_problem(text: str) -> str | None:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return "URL: not a URL; expected one like https://argo-server.argo:2746"
+    if url.username or url.password:
+        return "URL: a name or password is in it; use a token file or command"
+    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or port == 0:
+        return "URL: expected one like https://argo-server.argo:2746, without a query"
+    return None
+
+
+def _trust_problem(settings: Settings) -> str | None:
+    if settings.argo_server_token_file and settings.argo_server_token_command:
+        return f"TOKEN_FILE and {PREFIX}ARGO_SERVER_TOKEN_COMMAND are both set; only one token can be sent"
+    if settings.argo_server_client_key_file and not settings.argo_server_client_certificate_file:
+        return f"CLIENT_KEY_FILE is set without {PREFIX}ARGO_SERVER_CLIENT_CERTIFICATE_FILE"
+    if settings.argo_server_insecure_skip_verify and settings.argo_server_ca_file:
+        return f"INSECURE_SKIP_VERIFY is set beside {PREFIX}ARGO_SERVER_CA_FILE, which would not be used"
+    return None
 
 
 def load_settings(**given: Any) -> Settings:
@@ -237,4 +344,5 @@ def _complaint(problem: Any) -> str:
         return str(message)
     variable, *within = problem["loc"]
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in within)
-    return f"{PREFIX}{str(variable).upper()}{where}={problem['input']!r}: {message[:1].lower()}{message[1:]}"
+    value = "…" if variable in SECRET_FIELDS else repr(problem["input"])
+    return f"{PREFIX}{str(variable).upper()}{where}={value}: {message[:1].lower()}{message[1:]}"

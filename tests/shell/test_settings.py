@@ -79,6 +79,48 @@ def test_a_wrong_value_is_named_with_what_is_expected(
     assert str(error.value) == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"URL": "argo:2746"}, "WFREPORT_ARGO_SERVER_URL: expected one like https://argo-server.argo:2746"),
+        ({"URL": "https://me:s3cr3t@argo"}, "WFREPORT_ARGO_SERVER_URL: a name or password is in it"),
+        ({"URL": "https://argo:x3cr3t"}, "WFREPORT_ARGO_SERVER_URL: not a URL"),
+        ({"TOKEN_FILE": "/t"}, "URL is missing, but WFREPORT_ARGO_SERVER_TOKEN_FILE is set"),
+        (
+            {"URL": "https://argo", "TOKEN_FILE": "/t", "TOKEN_COMMAND": "get s3cr3t"},
+            "WFREPORT_ARGO_SERVER_TOKEN_FILE and WFREPORT_ARGO_SERVER_TOKEN_COMMAND are both set",
+        ),
+        (
+            {"URL": "https://argo", "CLIENT_KEY_FILE": "/k"},
+            "CLIENT_KEY_FILE is set without WFREPORT_ARGO_SERVER_CLIENT_CERTIFICATE_FILE",
+        ),
+        (
+            {"URL": "https://argo", "CA_FILE": "/ca", "INSECURE_SKIP_VERIFY": "true"},
+            "INSECURE_SKIP_VERIFY is set beside WFREPORT_ARGO_SERVER_CA_FILE",
+        ),
+        (
+            {"URL": "https://argo", "TOKEN_COMMAND": "get 's3cr3t"},
+            "WFREPORT_ARGO_SERVER_TOKEN_COMMAND=…: a quotation mark is not closed",
+        ),
+    ],
+)
+def test_settings_of_argo_server_that_do_not_fit_are_named_and_their_secrets_are_not(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"WFREPORT_ARGO_SERVER_{name}", value)
+    with pytest.raises(InvalidSettingsError) as error:
+        load_settings()
+    assert expected in str(error.value)
+    assert "3cr3t" not in str(error.value)
+
+
+def test_a_token_command_is_taken_apart_as_a_shell_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WFREPORT_ARGO_SERVER_URL", "https://argo/base")
+    monkeypatch.setenv("WFREPORT_ARGO_SERVER_TOKEN_COMMAND", "get-token --for 'argo server'")
+    assert load_settings().argo_server_token_command == ("get-token", "--for", "argo server")
+
+
 def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WFREPORT_WORKERS", "3")
     assert load_settings(workers=5).workers == 5

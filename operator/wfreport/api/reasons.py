@@ -30,7 +30,20 @@ class Reason(StrEnum):
     NODES_READ = "NodesRead"
     NO_NODES_YET = "NoNodesYet"
     NODES_OFFLOADED = "NodesOffloaded"
+    NODES_BEING_FETCHED = "NodesBeingFetched"
     NODES_UNREADABLE = "NodesUnreadable"
+    WORKFLOW_NOT_ARCHIVED = "WorkflowNotArchived"
+    ARCHIVE_BEING_READ = "ArchiveBeingRead"
+    ARGO_SERVER_NOT_CONFIGURED = "ArgoServerNotConfigured"
+    ARGO_SERVER_UNREACHABLE = "ArgoServerUnreachable"
+    ARGO_SERVER_UNAUTHORIZED = "ArgoServerUnauthorized"
+    ARGO_SERVER_FORBIDDEN = "ArgoServerForbidden"
+    ARGO_SERVER_THROTTLED = "ArgoServerThrottled"
+    ARGO_SERVER_FAILED = "ArgoServerFailed"
+    ARGO_SERVER_BAD_ANSWER = "ArgoServerBadAnswer"
+    ARGO_SERVER_TOO_NEW = "ArgoServerTooNew"
+    ARGO_SERVER_WITHOUT_DATABASE = "ArgoServerWithoutDatabase"
+    ARGO_SERVER_REFUSED = "ArgoServerRefused"
     EVIDENCE_CAPTURED = "EvidenceCaptured"
     NOTHING_FAILED = "NothingFailed"
     POD_NOT_CAPTURED = "PodNotCaptured"
@@ -53,8 +66,24 @@ REASON_MEANINGS: dict[Reason, str] = {
     Reason.WORKFLOW_ERRORED: "The Workflow ended with phase Error, and no root cause could be named.",
     Reason.NODES_READ: "All nodes were read.",
     Reason.NO_NODES_YET: "The Workflow has no nodes (yet).",
-    Reason.NODES_OFFLOADED: "The nodes are kept in Argo's database; counts and steps are unknown, not zero.",
+    Reason.NODES_OFFLOADED: (
+        "The nodes are kept in Argo's database, and no Argo Server is configured; counts and steps are unknown, not "
+        "zero. The message says which settings to set."
+    ),
+    Reason.NODES_BEING_FETCHED: "The nodes are kept in Argo's database; they are being fetched from Argo Server.",
     Reason.NODES_UNREADABLE: "The compressed nodes could not be decoded; counts and steps are unknown, not zero.",
+    Reason.WORKFLOW_NOT_ARCHIVED: "Argo Server has no such run in this namespace, or none with the wanted uid.",
+    Reason.ARCHIVE_BEING_READ: "The run is being sought in Argo's archive.",
+    Reason.ARGO_SERVER_NOT_CONFIGURED: "Argo's archive is wanted, and no Argo Server is configured.",
+    Reason.ARGO_SERVER_UNREACHABLE: "Argo Server does not answer. It is asked again, as after all of the following.",
+    Reason.ARGO_SERVER_UNAUTHORIZED: "Argo Server does not accept the operator's token, or the token cannot be had.",
+    Reason.ARGO_SERVER_FORBIDDEN: "The operator's user may not read this through Argo Server.",
+    Reason.ARGO_SERVER_THROTTLED: "Argo Server is asked too often; it is asked again when it says so.",
+    Reason.ARGO_SERVER_FAILED: "Argo Server fails (HTTP 5xx).",
+    Reason.ARGO_SERVER_BAD_ANSWER: "What answers at Argo Server's URL does not answer as Argo Server does.",
+    Reason.ARGO_SERVER_TOO_NEW: "Argo Server is of a later major version than this operator knows.",
+    Reason.ARGO_SERVER_WITHOUT_DATABASE: "Argo Server has neither an archive nor offloaded nodes: no persistence.",
+    Reason.ARGO_SERVER_REFUSED: "Argo Server refuses the request for another reason; the operator's log has its words.",
     Reason.EVIDENCE_CAPTURED: "Every failed pod was seen.",
     Reason.NOTHING_FAILED: "No pod failed, so there is nothing to capture.",
     Reason.POD_NOT_CAPTURED: (

@@ -1,0 +1,161 @@
+"""A server of ours that answers as Argo Server does, or does what it is told: the only fake, to inject faults."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from wfreport.argoserver.client import ArgoServer, Patience
+from wfreport.argoserver.connection import Connection, Trust
+from wfreport.argoserver.tokens import NoToken, TokenSource
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Request:
+    """What came in."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Reply:
+    """What goes out: ``raw`` as it is, or a well-formed answer."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    hang: bool = False
+
+    @classmethod
+    def of(cls, value: Any, status: int = 200, **headers: str) -> Reply:
+        return cls(status, json.dumps(value).encode(), {name.replace("_", "-"): text for name, text in headers.items()})
+
+
+RESET = Reply(raw=b"")
+GARBAGE = Reply(raw=b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+HANG = Reply(hang=True)
+Answers = Callable[[Request], Reply]
+
+
+@asynccontextmanager
+async def serving(answer: Answers, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve until the block ends; yields the URL."""
+    open_now: set[asyncio.StreamWriter] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_now.add(writer)
+        try:
+            while request := await _request(reader):
+                reply = answer(request)
+                if reply.hang:
+                    await asyncio.sleep(3600)
+                writer.write(_rendered(reply))
+                await writer.drain()
+                if reply.raw is not None:
+                    return
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            open_now.discard(writer)
+
+    server = await asyncio.start_server(handle, "127.0.0.1", port)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for writer in list(open_now):
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+async def _request(reader: asyncio.StreamReader) -> Request | None:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    method, target, _ = head[0].split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Request(method, target, headers, body)
+
+
+def _rendered(reply: Reply) -> bytes:
+    if reply.raw is not None:
+        return reply.raw
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(reply.body)), **reply.headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {reply.status} X\r\n{lines}\r\n".encode() + reply.body
+
+
+def sequence(*replies: Reply) -> tuple[Answers, list[Request]]:
+    """Answers in this order, the last one for ever; and what was asked."""
+    left, asked = list(replies), []
+
+    def answer(request: Request) -> Reply:
+        asked.append(request)
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return answer, asked
+
+
+@dataclass
+class Watcher:
+    """Counts requests, and lets time pass without waiting."""
+
+    codes: list[str] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    time: float = 0
+
+    def observe_server_request(self, endpoint: str, code: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.codes.append(f"{endpoint} {code}")
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+def argo_server(
+    url: str, watcher: Watcher | None = None, *, tokens: TokenSource | None = None, timeout_seconds: float = 5
+) -> ArgoServer:
+    """A client whose tries take no time."""
+    watching = watcher or Watcher()
+    return ArgoServer(
+        Connection(url, Trust(), tokens or NoToken()),
+        observer=watching,
+        clock=lambda: NOW,
+        patience=Patience(timeout_seconds=timeout_seconds),
+        jitter=lambda: 1.0,
+        monotonic=lambda: watching.time,
+        sleep=watching.sleep,
+    )
+
+
+def workflow(
+    name: str = "etl", namespace: str = "team", uid: str = "u-1", version: str = "7", **status: Any
+) -> dict[str, Any]:
+    """A Workflow as the server sends it."""
+    node = {"id": name, "name": name, "displayName": name, "type": "Pod", "phase": "Succeeded"}
+    return {
+        "metadata": {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": version},
+        "spec": {},
+        "status": {"phase": "Succeeded", "nodes": {name: node}, **status},
+    }
+
+
+def script(folder: Path, body: str) -> tuple[str, ...]:
+    """An executable file that counts its runs in ``runs``."""
+    path = folder / "token-command"
+    path.write_text(f"#!/bin/sh\necho x >> {folder}/runs\n{body}\n")
+    path.chmod(0o755)
+    return (str(path), "--secret=s3cr3t-argument")

@@ -1,0 +1,165 @@
+"""What comes back is what was asked for, or it is not found."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.argoserver.faulty import RESET, Reply, Request, argo_server, sequence, serving, workflow
+
+from wfreport.argoserver.artifacts import ArchivedLogs
+from wfreport.argoserver.errors import (
+    ServerBadAnswerError,
+    ServerFailedError,
+    ServerNotFoundError,
+    ServerUnreachableError,
+    ServerWithoutDatabaseError,
+)
+from wfreport.argoserver.workflows import ServerWorkflows, StaleWorkflowError
+
+
+async def _fetched(answer: Any, **given: Any) -> Any:
+    replies, _ = sequence(Reply.of(answer))
+    async with serving(replies) as url, argo_server(url) as server:
+        return await ServerWorkflows(server).fetch("team", "etl", **given)
+
+
+async def test_a_workflow_comes_with_its_nodes() -> None:
+    snapshot = await _fetched(workflow(), uid="u-1")
+    assert list(snapshot.nodes) == ["etl"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "uid"),
+    [
+        (workflow(namespace="payroll"), None),
+        (workflow(name="payroll"), None),
+        (workflow(uid="u-2"), "u-1"),
+        (workflow(uid=""), None),
+    ],
+    ids=["namespace", "name", "uid", "no uid"],
+)
+async def test_another_workflow_than_the_wanted_one_is_not_found_and_nothing_of_it_is_said(
+    answer: dict[str, Any], uid: str | None
+) -> None:
+    with pytest.raises(ServerNotFoundError) as error:
+        await _fetched(answer, uid=uid)
+    assert "payroll" not in str(error.value)
+
+
+@pytest.mark.parametrize("answer", [[], "x", {}, {"kind": "Status"}], ids=str)
+async def test_what_is_no_workflow_is_a_bad_answer(answer: Any) -> None:
+    with pytest.raises(ServerBadAnswerError):
+        await _fetched(answer)
+
+
+async def test_nodes_that_are_still_offloaded_mean_a_server_without_database() -> None:
+    with pytest.raises(ServerWithoutDatabaseError):
+        await _fetched(workflow(nodes=None, offloadNodeStatusVersion="fnv:1"))
+
+
+async def test_the_newest_archived_run_of_a_name_is_sought_first() -> None:
+    found = workflow(uid="newest")
+    answer, asked = sequence(Reply.of({"items": [{"metadata": found["metadata"]}]}), Reply.of(found))
+    async with serving(answer) as url, argo_server(url) as server:
+        snapshot = await ServerWorkflows(server).fetch_archived("team", "etl")
+    assert snapshot.workflow.metadata.uid == "newest"
+    assert "metadata.name%3Detl" in asked[0].target
+    assert asked[1].target.startswith("/api/v1/archived-workflows/newest?")
+
+
+@pytest.mark.parametrize(
+    "items",
+    [None, [], [{"metadata": {"name": "etl", "namespace": "payroll", "uid": "u"}}]],
+    ids=["null", "none", "alien"],
+)
+async def test_a_name_that_the_archive_does_not_have_is_not_found(items: Any) -> None:
+    answer, asked = sequence(Reply.of({"items": items}))
+    async with serving(answer) as url, argo_server(url) as server:
+        with pytest.raises(ServerNotFoundError):
+            await ServerWorkflows(server).fetch_archived("team", "etl")
+    assert len(asked) == 1
+
+
+async def test_a_list_that_cannot_be_read_is_a_bad_answer() -> None:
+    answer, _ = sequence(Reply(body=b"[1]"))
+    async with serving(answer) as url, argo_server(url) as server:
+        with pytest.raises(ServerBadAnswerError):
+            await ServerWorkflows(server).fetch_archived("team", "etl")
+
+
+async def test_names_are_quoted_so_that_they_lead_nowhere_else() -> None:
+    answer, asked = sequence(Reply.of(workflow(name="a/../b?x", uid="u")))
+    async with serving(answer) as url, argo_server(url) as server:
+        await ServerWorkflows(server).fetch("team", "a/../b?x")
+    assert asked[0].target == "/api/v1/workflows/team/a%2F..%2Fb%3Fx"
+
+
+# Retry
+
+
+async def test_a_retry_names_what_is_to_be_retried_and_returns_the_new_run() -> None:
+    after = workflow(version="8", nodes=None, offloadNodeStatusVersion="fnv:1", phase="")
+    answer, asked = sequence(Reply.of(workflow()), Reply.of(after))
+    async with serving(answer) as url, argo_server(url) as server:
+        snapshot = await ServerWorkflows(server).retry(
+            "team", "etl", uid="u-1", resource_version="7", parameters=("day=2",)
+        )
+    assert snapshot.workflow.metadata.resource_version == "8"
+    assert (asked[1].method, asked[1].target) == ("PUT", "/api/v1/workflows/team/etl/retry")
+    assert json.loads(asked[1].body) == {
+        "namespace": "team",
+        "name": "etl",
+        "restartSuccessful": False,
+        "nodeFieldSelector": "",
+        "parameters": ["day=2"],
+    }
+
+
+@pytest.mark.parametrize("given", [{"uid": "u-0"}, {"uid": "u-1", "resource_version": "6"}], ids=["uid", "version"])
+async def test_a_workflow_that_changed_since_is_not_retried(given: dict[str, Any]) -> None:
+    answer, asked = sequence(Reply.of(workflow()))
+    async with serving(answer) as url, argo_server(url) as server:
+        with pytest.raises(StaleWorkflowError):
+            await ServerWorkflows(server).retry("team", "etl", **given)
+    assert [request.method for request in asked] == ["GET"]
+
+
+@pytest.mark.parametrize("fault", [Reply(500), RESET], ids=["500", "reset"])
+async def test_a_retry_without_an_answer_is_not_repeated(fault: Reply) -> None:
+    def answer(request: Request) -> Reply:
+        seen.append(request.method)
+        return Reply.of(workflow()) if request.method == "GET" else fault
+
+    seen: list[str] = []
+    async with serving(answer) as url, argo_server(url) as server:
+        with pytest.raises((ServerFailedError, ServerUnreachableError)):
+            await ServerWorkflows(server).retry("team", "etl", uid="u-1")
+    assert seen == ["GET", "PUT"]
+
+
+# Archived logs
+
+
+async def test_of_an_archived_log_the_last_whole_lines_are_kept() -> None:
+    text = "".join(f"line {n}\n" for n in range(1000))
+    answer, asked = sequence(Reply(body=text.encode()))
+    async with serving(answer) as url, argo_server(url) as server:
+        logs = ArchivedLogs(server)
+        log = await logs.tail("team", "etl", "etl-1", "main-logs", max_bytes=20)
+        assert (log.text, log.has_more, log.is_cut) == ("line 998\nline 999\n", True, False)
+        whole = await logs.tail("team", "etl", "etl-1", "main-logs", max_bytes=100_000, archived_uid="u-1")
+        assert (whole.text, whole.has_more) == (text, False)
+    assert [request.target for request in asked] == [
+        "/artifacts/team/etl/etl-1/main-logs",
+        "/artifacts-by-uid/u-1/etl-1/main-logs",
+    ]
+
+
+async def test_a_log_that_does_not_end_is_cut_and_says_so() -> None:
+    answer, _ = sequence(Reply(body=b"x\n" * 200_000))
+    async with serving(answer) as url, argo_server(url) as server:
+        log = await ArchivedLogs(server, max_read_bytes=1000).tail("team", "etl", "n", "main-logs", max_bytes=10)
+    assert log.is_cut
+    assert len(log.text) <= 10
