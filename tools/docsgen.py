@@ -21,6 +21,7 @@ from wfreport.api.classes import CLASS_MEANINGS, Confidence, FailureClass, Owner
 from wfreport.api.reasons import (
     POLICY_REASON_MEANINGS,
     REASON_MEANINGS,
+    REFUSAL_MEANINGS,
     REMEDIATION_REASON_MEANINGS,
     ConditionType,
     PolicyConditionType,
@@ -93,6 +94,8 @@ def reasons_page() -> str:
         *_reasons_part("WorkflowReport", ConditionType, REASON_MEANINGS),
         *_reasons_part("RemediationPolicy", PolicyConditionType, POLICY_REASON_MEANINGS),
         *_reasons_part("Remediation", RemediationConditionType, REMEDIATION_REASON_MEANINGS),
+        "Where an act is not possible, the message of `NotPossible` begins with one of these:",
+        _table(("Refusal", "Meaning"), [(_code(reason), text) for reason, text in REFUSAL_MEANINGS.items()]),
     )
 
 

@@ -195,3 +195,44 @@ REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
     RemediationReason.RUN_DELETED: "`Succeeded`: the new run was deleted before it ended.",
     RemediationReason.NO_OUTCOME: "`Succeeded`: there is no new run whose end would tell.",
 }
+
+
+class Refusal(StrEnum):
+    """Why an act that was decided is not done."""
+
+    RUN_NOT_OVER = "RunNotOver"
+    RUN_OVER = "RunOver"
+    MEMOIZED_NEEDS_NODES = "MemoizedNeedsNodes"
+    EXECUTOR_OUT_OF_MEMORY = "ExecutorOutOfMemory"
+    TEMPLATE_REFERENCING = "TemplateReferencing"
+    TEMPLATE_NOT_FOUND = "TemplateNotFound"
+    CONTAINER_NOT_RAISABLE = "ContainerNotRaisable"
+    POD_SPEC_PATCH_UNREADABLE = "PodSpecPatchUnreadable"
+    MEMORY_LIMIT_UNKNOWN = "MemoryLimitUnknown"
+    MEMORY_AT_MAXIMUM = "MemoryAtMaximum"
+    OVER_LIMIT = "OverLimit"
+    OVER_QUOTA = "OverQuota"
+    MANAGED_BY_GIT = "ManagedByGit"
+    LABEL_NOT_ALLOWED = "LabelNotAllowed"
+
+
+REFUSAL_MEANINGS: dict[Refusal, str] = {
+    Refusal.RUN_NOT_OVER: "The run has not ended; only one that is over is resubmitted.",
+    Refusal.RUN_OVER: "The run has ended; only one that runs is stopped.",
+    Refusal.MEMOIZED_NEEDS_NODES: (
+        "A memoized resubmission takes over the nodes that succeeded, and the run's nodes cannot be read."
+    ),
+    Refusal.EXECUTOR_OUT_OF_MEMORY: "Argo's own container was killed; its memory is set in Argo's ConfigMap.",
+    Refusal.TEMPLATE_REFERENCING: (
+        "Argo runs only what a WorkflowTemplate says (`templateReferencing`); the memory is raised there."
+    ),
+    Refusal.TEMPLATE_NOT_FOUND: "The template of the step that was killed is not to be found in the run.",
+    Refusal.CONTAINER_NOT_RAISABLE: "The container that was killed is not one that the template names.",
+    Refusal.POD_SPEC_PATCH_UNREADABLE: "A podSpecPatch is no YAML before its variables are filled in.",
+    Refusal.MEMORY_LIMIT_UNKNOWN: "Neither a pod nor the spec says what the last attempt's memory limit was.",
+    Refusal.MEMORY_AT_MAXIMUM: "The last attempt had the policy's maximum of memory already.",
+    Refusal.OVER_LIMIT: "A LimitRange or podResources allows less memory.",
+    Refusal.OVER_QUOTA: "A ResourceQuota allows less memory, or has no more to give now.",
+    Refusal.MANAGED_BY_GIT: "Argo CD or Flux would undo the change; suspend it in Git, or set `allowDrift`.",
+    Refusal.LABEL_NOT_ALLOWED: "The policy would write a label of Argo's, by which Argo decides.",
+}

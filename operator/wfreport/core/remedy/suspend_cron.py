@@ -1,0 +1,37 @@
+"""SuspendCron: a CronWorkflow starts nothing any more, until somebody resumes it."""
+
+from wfreport.api.reasons import Refusal
+from wfreport.core.remedy.inherited import git_manager
+from wfreport.core.remedy.plan import Change, Json, Patch, Target, precondition
+from wfreport.core.remedy.refusal import RefusedError
+
+
+def suspension_of(cron: Json, *, allow_drift: bool) -> Patch | None:
+    """The patch that suspends a CronWorkflow; None for one that is suspended already.
+
+    Args:
+        cron: the CronWorkflow, whole.
+        allow_drift: whether it may be changed although Git says otherwise.
+
+    Raises:
+        RefusedError: it is kept in Git, whose manager would undo the change, or fight it.
+    """
+    spec, metadata = cron.get("spec") or {}, cron["metadata"]
+    if spec.get("suspend") is True:
+        return None
+    manager = None if allow_drift else _git_manager_of(metadata)
+    if manager:
+        raise RefusedError(
+            Refusal.MANAGED_BY_GIT,
+            f"CronWorkflow {metadata['name']} is {manager}'s: suspend it in Git, or set allowDrift on the action",
+        )
+    target = Target(metadata["uid"], metadata.get("resourceVersion", ""))
+    return Patch(
+        {"metadata": precondition(target), "spec": {"suspend": True}},
+        (Change("spec.suspend", str(bool(spec.get("suspend"))).lower(), "true"),),
+    )
+
+
+def _git_manager_of(metadata: Json) -> str | None:
+    managers = [str(entry.get("manager")) for entry in metadata.get("managedFields") or ()]
+    return git_manager(metadata.get("labels") or {}, metadata.get("annotations") or {}, managers)
