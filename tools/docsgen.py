@@ -19,6 +19,7 @@ from crdgen import Schema, flatten, kind_schema, write_or_check
 from crdkinds import KINDS, ROOT, Kind
 from wfreport.api.classes import CLASS_MEANINGS, Confidence, FailureClass, Owner, Role
 from wfreport.api.reasons import (
+    DELAY_MEANINGS,
     POLICY_REASON_MEANINGS,
     REASON_MEANINGS,
     REFUSAL_MEANINGS,
@@ -92,6 +93,8 @@ def reasons_page() -> str:
         "Conditions and reasons",
         intro,
         *_reasons_part("WorkflowReport", ConditionType, REASON_MEANINGS),
+        "Reasons of `queuedReason` and `waitReason` of a step on the critical path:",
+        _table(("Reason", "What was waited for"), [(_code(found), text) for found, text in DELAY_MEANINGS.items()]),
         *_reasons_part("RemediationPolicy", PolicyConditionType, POLICY_REASON_MEANINGS),
         *_reasons_part("Remediation", RemediationConditionType, REMEDIATION_REASON_MEANINGS),
         "Where an act is not possible, the message of `NotPossible` begins with one of these:",

@@ -177,3 +177,47 @@ def test_glyphs_follow_the_encoding() -> None:
     assert glyphs_for("latin-1") is ASCII
     assert glyphs_for("no-such-encoding") is ASCII
     assert glyphs_for(None) is ASCII
+
+
+def a_path(*steps: tuple[str, int, int], **timing: Any) -> dict[str, Any]:
+    """A report of a run with a critical path of ``(name, wait, seconds)``."""
+    path = [
+        {"displayName": name, "nodeId": name, "waitSeconds": wait, "seconds": seconds} for name, wait, seconds in steps
+    ]
+    total = sum(wait + seconds for _, wait, seconds in steps)
+    return with_status(timing={"durationSeconds": total, "gapSeconds": 0} | timing, criticalPath=path)
+
+
+def test_on_a_terminal_the_critical_path_has_bars_and_its_short_steps_are_counted() -> None:
+    many = a_path(*((f"s{n}", 0, 100 if n % 2 else 1) for n in range(20)))
+    shown = text(many, TERMINAL)
+    assert "8 shorter ones (--all lists them)" in shown
+    assert "█" in shown
+    assert "shorter ones" not in text(many, Look(width=80, everything=True))
+    in_pipe = text(many, Look())
+    assert "█" not in in_pipe
+    assert all(f"  s{n} " in in_pipe for n in range(20))
+
+
+def test_the_slowest_step_is_told_where_the_run_did_not_wait_for_it() -> None:
+    slowest = {"displayName": "big", "nodeId": "n", "seconds": 90}
+    shown = text(a_path(("a", 0, 5), ("b", 1, 5), slowestStep=slowest, gapSeconds=1), Look())
+    assert "WHERE THE TIME WENT  10s in the 2 steps that decided it, 1s outside\n" in shown
+    assert "  slowest    big 1m30s, beside this path\n" in shown
+
+
+def test_a_run_of_one_step_or_of_no_time_has_nothing_to_compare() -> None:
+    assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 5)), Look())
+    assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 0), ("b", 0, 0)), Look())
+    late = text(a_path(("a", 60, 5), gapSeconds=60), Look())
+    assert "WHERE THE TIME WENT  5s in the step that decided it, 1m00s outside\n" in late
+
+
+def test_what_retries_cost_is_told_in_the_header() -> None:
+    cost = {"attempts": 1, "pods": 1, "seconds": 60, "backoffSeconds": 0}
+    assert "retries    1 attempt made again: 1m00s in 1 pod\n" in text(with_status(timing={"retries": cost}), Look())
+
+
+def test_a_step_that_was_queued_for_long_says_so() -> None:
+    assert "queued 2m00s" in text(with_status(steps=[step("a", queuedSeconds=120)]), Look())
+    assert "queued" not in text(with_status(steps=[step("a", queuedSeconds=2)]), Look())

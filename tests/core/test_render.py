@@ -456,37 +456,6 @@ def test_memoized_nodes_are_counted() -> None:
     assert counts.memoized == 1
 
 
-# --- the critical path
-
-
-def test_the_critical_path_is_what_was_waited_for() -> None:
-    nodes = [
-        a_node("wf", FAILED, NodeType.DAG, children=["wf.a", "wf.b"], start=0, end=30),
-        a_node("wf.a", OK, children=["wf.c"], start=1, end=4),
-        a_node("wf.b", OK, children=["wf.c"], start=1, end=10),
-        a_node("wf.c", FAILED, start=12, end=30),
-        a_node("wf.onExit", OK, start=31, end=33, hooked=True),
-    ]
-    report = a_report(a_snapshot(*nodes, end=33))
-    assert [(s.display_name, s.seconds, s.wait_seconds) for s in report.critical_path or ()] == [
-        ("b", 9, 1),
-        ("c", 18, 2),
-        ("onExit", 2, 1),
-    ]
-    assert report.timing is not None
-    assert (report.timing.duration_seconds, report.timing.queued_seconds, report.timing.gap_seconds) == (33, 5, 4)
-
-
-def test_attempts_stand_one_after_the_other_on_the_path() -> None:
-    nodes = [
-        a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=9),
-        a_node("wf(0)", FAILED, start=0, end=4),
-        a_node("wf(1)", OK, start=5, end=9),
-    ]
-    path = a_report(a_snapshot(*nodes, phase=OK, end=9)).critical_path
-    assert [step.node_id for step in path or ()] == ["wf(0)", "wf(1)"]
-
-
 # --- size
 
 

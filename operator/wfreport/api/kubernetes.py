@@ -10,6 +10,12 @@ class StateWaiting(Struct, frozen=True):
     message: str = ""
 
 
+class StateRunning(Struct, frozen=True):
+    """``ContainerStateRunning``."""
+
+    started_at: Instant | None = None
+
+
 class StateTerminated(Struct, frozen=True):
     """``ContainerStateTerminated``."""
 
@@ -25,6 +31,7 @@ class ContainerState(Struct, frozen=True):
     """``ContainerState``: at most one is set."""
 
     waiting: StateWaiting | None = None
+    running: StateRunning | None = None
     terminated: StateTerminated | None = None
 
 
@@ -44,6 +51,7 @@ class PodCondition(Struct, frozen=True):
     status: str = ""
     reason: str = ""
     message: str = ""
+    last_transition_time: Instant | None = None
 
 
 class PodSpec(Struct, frozen=True):

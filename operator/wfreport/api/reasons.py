@@ -94,6 +94,27 @@ REASON_MEANINGS: dict[Reason, str] = {
 }
 
 
+class DelayReason(StrEnum):
+    """What a step was waiting for between the moment it could have started and the moment it ran."""
+
+    BACKOFF = "Backoff"
+    POD_NOT_CREATED = "PodNotCreated"
+    SCHEDULING = "Scheduling"
+    CONTAINER_CREATING = "ContainerCreating"
+    POD_INITIALIZING = "PodInitializing"
+    SUSPENDED = "Suspended"
+
+
+DELAY_MEANINGS: dict[DelayReason, str] = {
+    DelayReason.BACKOFF: "The next attempt of its retryStrategy was not due, or not made yet.",
+    DelayReason.POD_NOT_CREATED: "Its pod was not created yet: a lock, a limit of parallel pods, or a quota.",
+    DelayReason.SCHEDULING: "No machine was chosen for its pod.",
+    DelayReason.CONTAINER_CREATING: "Images were pulled and volumes mounted.",
+    DelayReason.POD_INITIALIZING: "Its init containers ran: they load the input artifacts.",
+    DelayReason.SUSPENDED: "It is a suspend step: somebody, or its duration, had to let it go on.",
+}
+
+
 class PolicyConditionType(StrEnum):
     """The conditions of a RemediationPolicy, in the order they are shown."""
 

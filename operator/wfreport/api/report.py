@@ -14,6 +14,7 @@ from wfreport.api.classes import Confidence, FailureClass, Owner, Role
 from wfreport.api.condition import Condition
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_REPORT
+from wfreport.api.timing import CriticalStep, Timing
 from wfreport.api.wire import LINE, LOG, SHORT, TEXT, LabelKey, LabelValue, Model, Name, Quantity, Time, rules
 
 
@@ -100,24 +101,6 @@ class Counts(Model):
     omitted: int = Field(description="Nodes in phase Omitted.", ge=0)
     retried_attempts: int = Field(description="Failed attempts that a later attempt superseded.", ge=0)
     memoized: int = Field(description="Nodes whose outputs came from a cache.", ge=0)
-
-
-class Timing(Model):
-    """Where the time went. Written when the run has ended; while it runs the times in observedWorkflow say it."""
-
-    duration_seconds: int | None = Field(None, description="From the run's start to its end.", ge=0)
-    duration: str | None = Field(None, description="The same for people: 31m3s.", max_length=SHORT)
-    queued_seconds: int | None = Field(None, description="From the Workflow's creation to the run's start.", ge=0)
-    gap_seconds: int | None = Field(None, description="Time on the critical path in which no step of it ran.", ge=0)
-
-
-class CriticalStep(Model):
-    """A step on the chain that decided when the run ended."""
-
-    display_name: str = Field(description="The step, as Argo displays it.", max_length=LINE)
-    node_id: str = Field(description="Its node id.", max_length=LINE)
-    seconds: int = Field(description="How long it took.", ge=0)
-    wait_seconds: int = Field(description="How long after its predecessor's end it started.", ge=0)
 
 
 class Resources(Model):
@@ -228,6 +211,15 @@ class Step(Model):
     pod_name: str | None = Field(None, description="Its pod.", max_length=LINE)
     started_at: Time | None = Field(None, description="When it started.")
     finished_at: Time | None = Field(None, description="When it ended.")
+    wait_seconds: int | None = Field(
+        None, description="How long after the end of the step that it waited for it was created.", ge=0
+    )
+    queued_seconds: int | None = Field(
+        None,
+        description="From its creation until its main container ran (or it ended without). Absent: no pod was seen.",
+        ge=0,
+    )
+    running_seconds: int | None = Field(None, description="From then to its end. Absent: no pod was seen.", ge=0)
     exit_code: int | None = Field(None, description="The exit code that Argo recorded.")
     message: str | None = Field(None, description="Its message, redacted.", max_length=TEXT)
     children: list[int] | None = Field(None, description="Its children, as positions in this list.", max_length=5000)

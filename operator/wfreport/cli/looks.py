@@ -26,6 +26,8 @@ class Glyphs:
     times: str
     ellipsis: str
     bar: str
+    queued: str
+    ran: str
 
 
 UNICODE: Final = Glyphs(
@@ -34,6 +36,7 @@ UNICODE: Final = Glyphs(
         Phase.PENDING: "◷", Phase.SKIPPED: "○", Phase.OMITTED: "○",
     },
     unknown="?", branch="├─", last="└─", pipe="│ ", dot="·", arrow="→", times="×", ellipsis="…", bar="│",  # noqa: RUF001
+    queued="░", ran="█",
 )  # fmt: skip
 ASCII: Final = Glyphs(
     phases={
@@ -41,6 +44,7 @@ ASCII: Final = Glyphs(
         Phase.PENDING: ".", Phase.SKIPPED: "o", Phase.OMITTED: "o",
     },
     unknown="?", branch="|-", last="`-", pipe="| ", dot="-", arrow="->", times="x", ellipsis="...", bar="|",
+    queued=".", ran="#",
 )  # fmt: skip
 
 PHASE_STYLES: Final[dict[str, str]] = {

@@ -20,6 +20,7 @@ _COUNTED: Final = {NodeType.RETRY: "attempt", NodeType.TASK_GROUP: "item"}
 _LONGEST_QUIET_ROW, _SHOWN_OF_QUIET_ROW = 8, 3
 _NAME_SHARE: Final = 0.55
 _STATE_COLUMNS: Final = 8
+_LEAST_QUEUED_SECONDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,8 @@ def _details(page: Page, entry: Entry, used: int) -> tuple[list[Text], list[Text
 def _facts(entry: Entry) -> list[Text]:
     step = entry.step
     facts = [Text(f"exit {step.exit_code}", style="red")] if step.exit_code else []
+    if (step.queued_seconds or 0) >= _LEAST_QUEUED_SECONDS and step.type != NodeType.SUSPEND:
+        facts.append(Text(f"queued {short_duration(step.queued_seconds or 0)}", style="yellow"))
     if step.pod_name:
         facts.append(Text(one_line(step.pod_name), style="cyan" if step.phase in FAILED_PHASES else "dim"))
     return facts

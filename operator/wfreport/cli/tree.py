@@ -17,6 +17,7 @@ from wfreport.cli.looks import Look, glyphs_for, one_line
 from wfreport.cli.outline import outline_steps
 from wfreport.cli.page import Page, instant, joined, phase_mark, phase_style, span
 from wfreport.cli.rows import add_rows
+from wfreport.cli.times import add_times, retry_cost
 from wfreport.core.durations import short_duration
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def report_lines(report: WorkflowReport | Mapping[str, Any], look: Look) -> list
     add_failures(page, status.failures or [])
     _add_waiting(page, status)
     _add_warnings(page, status)
+    add_times(page, status)
     _add_steps(page, seen, status)
     _add_outputs(page, status)
     _add_earlier_runs(page, status.runs or [])
@@ -67,7 +69,7 @@ def _add_header(page: Page, report: WorkflowReport, status: ReportStatus) -> Non
     page.field("progress", workflow.progress if workflow else None)
     page.field("nodes", _counts(status.counts))
     page.field("message", workflow.message if workflow else None)
-    page.field("slowest", _critical_path(page, status))
+    page.field("retries", retry_cost(status.timing.retries) if status.timing else None)
     page.field("from", _source(page, status))
     page.field("parameters", _values(page, status.parameters))
     page.field("ui", status.links.ui if status.links else None)
@@ -81,10 +83,9 @@ def _add_header(page: Page, report: WorkflowReport, status: ReportStatus) -> Non
 def _duration(page: Page, status: ReportStatus) -> str:
     workflow, timing = status.observed_workflow, status.timing
     ran = short_duration(timing.duration_seconds) if timing and timing.duration_seconds is not None else None
-    queued = f"queued {short_duration(timing.queued_seconds)} before" if timing and timing.queued_seconds else None
-    idle = f"{short_duration(timing.gap_seconds)} between steps" if timing and timing.gap_seconds else None
+    queued = f"created {short_duration(timing.queued_seconds)} before" if timing and timing.queued_seconds else None
     times = span(page.look, workflow.started_at, workflow.finished_at) if workflow else None
-    return joined(page.look, [ran, times, queued, idle])
+    return joined(page.look, [ran, times, queued])
 
 
 def _counts(counts: Counts | None) -> str:
@@ -97,13 +98,6 @@ def _counts(counts: Counts | None) -> str:
     }  # fmt: skip
     parts = ", ".join(f"{count} {name}" for name, count in named.items() if count)
     return f"{counts.total}: {parts}" if parts else str(counts.total)
-
-
-def _critical_path(page: Page, status: ReportStatus) -> str:
-    path = [step for step in status.critical_path or [] if step.seconds]
-    return f" {page.look.glyphs.arrow} ".join(
-        f"{one_line(step.display_name)} {short_duration(step.seconds)}" for step in path
-    )
 
 
 def _source(page: Page, status: ReportStatus) -> str:

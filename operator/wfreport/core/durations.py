@@ -1,7 +1,7 @@
-"""Durations as people write and read them."""
+"""Durations: between two times, and as people write and read them."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 _UNIT_SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -38,3 +38,8 @@ def short_duration(seconds: float) -> str:
     if hours:
         return f"{hours}h{minutes_left:02}m"
     return f"{minutes}m{seconds_left:02}s" if minutes else f"{seconds_left}s"
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> int | None:
+    """Whole seconds from one time to another, never negative; None where either is unknown."""
+    return max(0, int((end - start).total_seconds())) if start and end else None

@@ -26,7 +26,7 @@ from wfreport.api.report import (
 from wfreport.api.wire import LABEL_KEY, SHORT, TEXT, is_same_time
 from wfreport.core.bounds import cut
 from wfreport.core.conditions import EPOCH, condition, judge, leading_class
-from wfreport.core.counts import count_nodes, critical_path, time_run
+from wfreport.core.counts import count_nodes
 from wfreport.core.failures import MAX_FAILURES, FailureContext, describe_failure
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot
 from wfreport.core.prose import Prose, clip
@@ -36,6 +36,7 @@ from wfreport.core.size import fit
 from wfreport.core.source import find_links, find_source
 from wfreport.core.steps import list_outputs, list_parameters, list_steps, resources_used
 from wfreport.core.summary import summarize
+from wfreport.core.timing import RunTimes, time_run
 from wfreport.core.tree import Tree
 from wfreport.core.waiting import find_waiting, find_warnings
 
@@ -84,11 +85,10 @@ def render_status(
     leaves = assign_roles(snapshot, tree)
     failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
     counts = count_nodes(snapshot, tree)
-    path = critical_path(snapshot, tree, prose)
-    timing = time_run(snapshot, path, is_first_run=not runs)
+    times = time_run(snapshot, tree, prose, evidence=evidence, stored=before, is_first_run=not runs)
     waiting = find_waiting(snapshot, tree, prose, now=now, graces=options.graces)
-    summary = summarize(workflow.status, failures, waiting, counts, timing)
-    steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options))
+    summary = summarize(workflow.status, failures, waiting, counts, times.timing)
+    steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options), times)
     status = ReportStatus(
         observed_generation=generation,
         observed_workflow=_observed(workflow, prose),
@@ -96,8 +96,8 @@ def render_status(
         summary=summary,
         failure_class=_failure_class(failures),
         counts=counts,
-        timing=timing,
-        critical_path=path or None,
+        timing=times.timing,
+        critical_path=list(times.path) or None,
         failures=failures or None,
         waiting=waiting or None,
         warnings=find_warnings(snapshot, evidence, prose) or (before.warnings if before else None),
@@ -110,7 +110,7 @@ def render_status(
         runs=runs or None,
         links=find_links(workflow, options.ui_url_template),
     )
-    left_out = _left_out(snapshot, len(leaves), len(steps))
+    left_out = _left_out(snapshot, times, len(leaves), len(steps))
     return fit(status, options.max_bytes, left_out, _changed_at(workflow), generation)
 
 
@@ -122,12 +122,14 @@ def _arguments(workflow: Workflow) -> list[Parameter]:
     return workflow.spec.arguments.parameters if workflow.spec.arguments else []
 
 
-def _left_out(snapshot: Snapshot, failures: int, steps: int) -> list[str]:
+def _left_out(snapshot: Snapshot, times: RunTimes, failures: int, steps: int) -> list[str]:
     notes = []
     if steps < len(snapshot.nodes):
         notes.append(f"{len(snapshot.nodes) - steps} of {len(snapshot.nodes)} steps")
     if failures > MAX_FAILURES:
         notes.append(f"{failures - MAX_FAILURES} of {failures} failures")
+    if times.path_length > len(times.path):
+        notes.append(f"{times.path_length - len(times.path)} of {times.path_length} steps of the critical path")
     return notes
 
 

@@ -12,6 +12,7 @@ from wfreport.core.messages import exit_code
 from wfreport.core.model import Snapshot
 from wfreport.core.podnames import pod_name
 from wfreport.core.prose import Prose, clip
+from wfreport.core.timing import RunTimes
 from wfreport.core.tree import Tree
 
 _MAX_VALUES = 64
@@ -20,14 +21,14 @@ _SETTLED = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 _LOGS_SUFFIX = "-logs"
 
 
-def list_steps(snapshot: Snapshot, tree: Tree, prose: Prose, limit: int) -> list[Step]:
+def list_steps(snapshot: Snapshot, tree: Tree, prose: Prose, limit: int, times: RunTimes) -> list[Step]:
     """Nodes in execution order.
 
     Where there are more than ``limit``, what failed, runs or waits goes first.
     """
     nodes = _chosen(tree, limit)
     index = {node.id: position for position, node in enumerate(nodes)}
-    return [_step(node, snapshot, prose, index) for node in nodes]
+    return [_step(node, snapshot, prose, index, times) for node in nodes]
 
 
 def _chosen(tree: Tree, limit: int) -> list[Node]:
@@ -72,7 +73,8 @@ def _breadth_first(tree: Tree) -> dict[str, int]:
     return order
 
 
-def _step(node: Node, snapshot: Snapshot, prose: Prose, index: dict[str, int]) -> Step:
+def _step(node: Node, snapshot: Snapshot, prose: Prose, index: dict[str, int], times: RunTimes) -> Step:
+    pod_times = times.pods.get(node.id)
     has_pod = node.type == NodeType.POD and bool(node.host_node_name)
     return Step(
         display_name=prose.line(node.display_name or node.name or node.id),
@@ -83,6 +85,9 @@ def _step(node: Node, snapshot: Snapshot, prose: Prose, index: dict[str, int]) -
         pod_name=clip(pod_name(snapshot.workflow, node)) if has_pod else None,
         started_at=node.started_at,
         finished_at=node.finished_at,
+        wait_seconds=times.order.wait_seconds(node) if times.order else None,
+        queued_seconds=pod_times.queued_seconds if pod_times else None,
+        running_seconds=pod_times.running_seconds if pod_times else None,
         exit_code=_exit_code(node),
         message=prose.text(node.message),
         children=[index[child] for child in node.children if child in index] or None,

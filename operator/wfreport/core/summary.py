@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from wfreport.api.argo import Phase, WorkflowStatus
 from wfreport.api.classes import FailureClass, Role
-from wfreport.api.report import Counts, Failure, Timing, Waiting
+from wfreport.api.report import Counts, Failure, Waiting
+from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut
 from wfreport.core.messages import parse_exit

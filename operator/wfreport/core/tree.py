@@ -52,10 +52,11 @@ class Tree:
 
     def attempts(self, retry: Node) -> list[Node]:
         """The attempts of a Retry node, oldest first; hooks on it are none (operator.go:2092)."""
-        return self._attempts.get(retry.id, [])
+        return self.attempts_by_retry.get(retry.id, [])
 
     @cached_property
-    def _attempts(self) -> Mapping[str, list[Node]]:
+    def attempts_by_retry(self) -> Mapping[str, list[Node]]:
+        """The attempts of every Retry node, oldest first, by its id."""
         retries = (node for node in self.nodes.values() if node.type == NodeType.RETRY)
         return {
             retry.id: sorted((child for child in self.children(retry) if not child.is_hook), key=_attempt_index)
@@ -65,12 +66,14 @@ class Tree:
     @cached_property
     def superseded_attempts(self) -> frozenset[str]:
         """Ids of the attempts that a newer attempt of the same Retry node has superseded."""
-        return frozenset(attempt.id for attempts in self._attempts.values() for attempt in attempts[:-1])
+        return frozenset(attempt.id for attempts in self.attempts_by_retry.values() for attempt in attempts[:-1])
 
     @cached_property
     def retry_of(self) -> Mapping[str, Node]:
         """The Retry node of every attempt, by the attempt's id."""
-        return {attempt.id: self.nodes[retry_id] for retry_id, found in self._attempts.items() for attempt in found}
+        return {
+            attempt.id: self.nodes[retry_id] for retry_id, found in self.attempts_by_retry.items() for attempt in found
+        }
 
     def is_superseded(self, node: Node) -> bool:
         """Whether the node is, or lies in, a superseded attempt."""
