@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from controlplane import ControlPlane
 from controlplane.argo import argo_dir
+from controlplane.postgres import postgres_bin
 
 settings.register_profile("dev", deadline=timedelta(seconds=2))
 # A busy CI machine is slow now and then; it looks harder instead, and always at the same examples.
@@ -40,10 +41,23 @@ def argo_plane() -> Iterator[ControlPlane]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def archive_plane() -> Iterator[ControlPlane]:
+    """The real Argo Server, by TLS and for Kubernetes tokens only, over a database that has all nodes and old runs."""
+    if argo_dir() is None:
+        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
+    if postgres_bin() is None:
+        pytest.skip("PostgreSQL is absent: apt install postgresql, or have initdb and postgres on PATH")
+    with ControlPlane(
+        argo_server=True, argo_server_tls=True, argo_auth_modes=["client"], argo_database=True
+    ) as started:
+        yield started
+
+
 @pytest.fixture
 def namespace(request: pytest.FixtureRequest) -> str:
     """A fresh namespace, named after the test, on the plane that the test uses."""
-    wanted = "argo_plane" if "argo_plane" in request.fixturenames else "plane"
+    wanted = next((name for name in ("argo_plane", "archive_plane") if name in request.fixturenames), "plane")
     plane: ControlPlane = request.getfixturevalue(wanted)
     words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
     return plane.create_namespace(f"{words[:40].strip('-')}-{next(_serial)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from controlplane.component import Component
 from controlplane.errors import BinaryUnavailableError, PortTakenError
 from controlplane.paths import STAGES_DIR
 from controlplane.ports import free_ports
+from controlplane.postgres import USER, Postgres, start_postgres
 from controlplane.waiting import wait_until
 
 NODE = "kwok-0"
 ARGO_NAMESPACE = "argo"
 _PORT_ATTEMPTS = 4
+_CERTIFICATE = "argo-server-tls"
 # Nothing runs on the played node, so its lease and its addresses are nobody's business.
 _CONTROLLERS = "*,-nodelifecycle,-node-ipam-controller,-node-route-controller"
 # There is no scheduler: every pod is bound as it is made. No metrics: their port is fixed, and planes run
@@ -87,35 +90,69 @@ class Extras:
         self.api.post("/api/v1/nodes", _node())
         wait_until(lambda: _ready(kwok, self.api), what=f"node {NODE} to be Ready")
 
-    def start_argo_controller(self, program: Path) -> None:
-        """Start the real workflow-controller, configured for a plane without scheduler and kubelet."""
+    def start_postgres(self) -> Postgres:
+        """Start the database that Argo keeps offloaded nodes and archived runs in."""
+        (port,) = free_ports(1)
+        postgres = start_postgres(port, logs=self.folder)
+        self.components["postgres"] = postgres.component
+        wait_until(lambda: _listens(postgres.component, port), what="PostgreSQL")
+        return postgres
+
+    def start_argo_controller(self, program: Path, *, postgres: Postgres | None, config: Mapping[str, str]) -> None:
+        """Start the real workflow-controller, configured for a plane without scheduler and kubelet.
+
+        With a database it archives every run, and keeps all nodes there.
+        """
         self.api.post("/api/v1/namespaces", {"metadata": {"name": ARGO_NAMESPACE}})
-        config = {"metadata": {"name": "workflow-controller-configmap"}, "data": _ARGO_CONFIG}
-        self.api.post(f"/api/v1/namespaces/{ARGO_NAMESPACE}/configmaps", config)
+        data = {**_ARGO_CONFIG, **config}
+        env = _ARGO_ENV
+        if postgres:
+            account = {"metadata": {"name": "postgres"}, "stringData": {"username": USER, "password": "unused"}}
+            self.api.post(f"/api/v1/namespaces/{ARGO_NAMESPACE}/secrets", account)
+            data["persistence"] = json.dumps(_persistence(postgres.port))
+            env = {**env, "ALWAYS_OFFLOAD_NODE_STATUS": "true"}
+        body = {"metadata": {"name": "workflow-controller-configmap"}, "data": data}
+        self.api.post(f"/api/v1/namespaces/{ARGO_NAMESPACE}/configmaps", body)
         flags = [*self._argo_scope(), f"--executor-image={EXECUTOR_IMAGE}"]
-        controller = self._start("workflow-controller", program, *flags, env=_ARGO_ENV)
+        controller = self._start("workflow-controller", program, *flags, env=env)
         wait_until(
             lambda: _logged(controller, "Starting Workflow Controller"),
             what="Argo's controller to follow workflows",
         )
 
-    def start_argo_server(self, program: Path) -> str:
-        """Start Argo Server without TLS; returns its URL."""
+    def start_argo_server(self, program: Path, *, auth_modes: Sequence[str], tls: bool) -> str:
+        """Start Argo Server; returns its URL. With TLS, its certificate is of the plane's authority."""
+        flags = [f"--auth-mode={mode}" for mode in auth_modes]
+        if tls:
+            self._post_certificate()
+            flags.append(f"--tls-certificate-secret-name={_CERTIFICATE}")
+        else:
+            flags.append("--secure=false")
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             (port,) = free_ports(1)
             try:
-                self._start_argo_server_on(port, program)
+                self._start_argo_server_on(port, program, flags)
             except PortTakenError:
                 if attempt == _PORT_ATTEMPTS:
                     raise
             else:
-                return f"http://127.0.0.1:{port}"
+                return f"http{'s' if tls else ''}://127.0.0.1:{port}"
         raise AssertionError("the last attempt raises")
 
-    def _start_argo_server_on(self, port: int, program: Path) -> None:
-        modes = ["--auth-mode=server", "--auth-mode=client", "--secure=false", f"--port={port}"]
-        server = self._start("argo-server", program, "server", *modes, *self._argo_scope())
+    def _start_argo_server_on(self, port: int, program: Path, flags: Sequence[str]) -> None:
+        # in client mode it looks there for the API server, and takes the caller's token
+        env = {"KUBECONFIG": str(self.kubeconfig)}
+        server = self._start("argo-server", program, "server", *flags, f"--port={port}", *self._argo_scope(), env=env)
         wait_until(lambda: _listens(server, port), what="Argo Server")
+
+    def _post_certificate(self) -> None:
+        files = {"tls.crt": self.pki.server_certificate, "tls.key": self.pki.server_key}
+        secret = {
+            "metadata": {"name": _CERTIFICATE},
+            "type": "kubernetes.io/tls",
+            "stringData": {name: path.read_text() for name, path in files.items()},
+        }
+        self.api.post(f"/api/v1/namespaces/{ARGO_NAMESPACE}/secrets", secret)
 
     def _argo_scope(self) -> list[str]:
         return [f"--kubeconfig={self.kubeconfig}", f"--namespace={ARGO_NAMESPACE}"]
@@ -125,6 +162,12 @@ class Extras:
         self.components[name] = component
         component.start()
         return component
+
+
+def _persistence(port: int) -> Mapping[str, Json]:
+    account = {f"{key}Secret": {"name": "postgres", "key": key.lower()} for key in ("userName", "password")}
+    database = {"host": "127.0.0.1", "port": port, "database": "postgres", "tableName": "argo_workflows", "ssl": False}
+    return {"nodeStatusOffLoad": True, "archive": True, "postgresql": {**database, **account}}
 
 
 def _logged(component: Component, text: str) -> bool:

@@ -23,6 +23,7 @@ from controlplane.crds import Flavour, default_crds, install_crds, wait_until_se
 from controlplane.errors import ApiError, ComponentDiedError, ControlPlaneError, PortTakenError
 from controlplane.kubeconfig import write_kubeconfig
 from controlplane.ports import free_ports
+from controlplane.postgres import Postgres
 from controlplane.waiting import wait_until
 
 ADMIN = "admin"
@@ -42,6 +43,10 @@ class ControlPlane:
         kwok: play the node `kwok-0` and its kubelet; a pod's outcome comes from its annotations (stages/).
         argo: run the real Argo controller; brings the two above with it.
         argo_server: run Argo Server as well, at `argo_server_url`.
+        argo_server_tls: serve it by TLS, with a certificate of `ca`.
+        argo_auth_modes: what it accepts: `server` (nothing), `client` (a Kubernetes token), `sso`.
+        argo_database: run PostgreSQL; Argo then keeps all nodes in it and archives every run.
+        argo_config: further entries of workflow-controller-configmap.
         workflow_crds: which CRDs stand for Argo's kinds.
         users: further users of the token file, each with its groups; see `kubeconfig_for`.
         audit_policy: an audit.k8s.io/v1 Policy; the requests are then in `audit_events()`.
@@ -53,6 +58,10 @@ class ControlPlane:
     kwok: bool = False
     argo: bool = False
     argo_server: bool = False
+    argo_server_tls: bool = False
+    argo_auth_modes: Sequence[str] = ("server", "client")
+    argo_database: bool = False
+    argo_config: Mapping[str, str] = field(default_factory=dict)
     workflow_crds: Flavour = "auto"
     users: Mapping[str, Sequence[str]] = field(default_factory=dict)
     audit_policy: Json = None
@@ -66,6 +75,7 @@ class ControlPlane:
     argo_server_url: str = field(init=False, default="")
     components: dict[str, Component] = field(init=False, default_factory=dict)
     _pki: Pki = field(init=False)
+    _postgres: Postgres | None = field(init=False, default=None)
     _tokens: dict[str, str] = field(init=False, default_factory=dict)
     _crds: list[Json] = field(init=False, default_factory=list)
 
@@ -101,6 +111,8 @@ class ControlPlane:
         for component in reversed(self.components.values()):
             component.stop()
         self.components.clear()
+        if self._postgres:
+            self._postgres.stop()
         if hasattr(self, "api"):
             self.api.close()
         if hasattr(self, "folder"):
@@ -128,9 +140,18 @@ class ControlPlane:
         answer = self.api.post(path, {"spec": {"expirationSeconds": 86_400}})
         return str(answer["status"]["token"])
 
+    def token(self, user: str) -> str:
+        """The token of one of `users`, or of the admin."""
+        return self._tokens[user]
+
     def api_as(self, user: str) -> Api:
         """A client for one of `users`."""
         return self.api.as_user(self._tokens[user])
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the plane's authority."""
+        return self._pki.ca
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, check: bool = True) -> str:
         """Run kubectl as the admin; returns its stdout.
@@ -184,7 +205,7 @@ class ControlPlane:
 
     def _programs(self) -> dict[str, Path]:
         """Everything is found or built before anything runs: a build takes minutes."""
-        self.argo = self.argo or self.argo_server
+        self.argo = self.argo or self.argo_server or self.argo_database
         self.controller_manager = self.controller_manager or self.argo
         self.kwok = self.kwok or self.argo
         wanted = ["etcd", "kube-apiserver"]
@@ -239,10 +260,16 @@ class ControlPlane:
             parts.start_controller_manager(programs["kube-controller-manager"])
         if self.kwok:
             parts.start_kwok(programs["kwok"])
+        if self.argo_database:
+            self._postgres = parts.start_postgres()
         if self.argo:
-            parts.start_argo_controller(programs["workflow-controller"])
+            parts.start_argo_controller(
+                programs["workflow-controller"], postgres=self._postgres, config=self.argo_config
+            )
         if self.argo_server:
-            self.argo_server_url = parts.start_argo_server(programs["argo"])
+            self.argo_server_url = parts.start_argo_server(
+                programs["argo"], auth_modes=self.argo_auth_modes, tls=self.argo_server_tls
+            )
 
     def _start(self, name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
         self.components[name] = Component(name, command, folder=self.folder, env=env)

@@ -1,0 +1,64 @@
+"""Runs of the real Argo controller over a database, and who may read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.eventually import eventually
+
+from controlplane import ControlPlane
+
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
+ARCHIVING = "workflows.argoproj.io/workflow-archiving-status"
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}"
+
+
+def oom_killed_dag(name: str, namespace: str) -> dict[str, Any]:
+    """``transform`` is OOM-killed, so ``load`` never runs."""
+    tasks = [{"name": "transform", "template": "oom"}, {"name": "load", "template": "oom", "depends": "transform"}]
+    played = {"sim.wfreport.dev/exit-code": "137", "sim.wfreport.dev/reason": "OOMKilled"}
+    container = {"image": "busybox", "command": ["true"]}
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "entrypoint": "main",
+            "templates": [
+                {"name": "main", "dag": {"tasks": tasks}},
+                {"name": "oom", "metadata": {"annotations": played}, "container": container},
+            ],
+        },
+    }
+
+
+def archived_run(plane: ControlPlane, namespace: str, name: str) -> dict[str, Any]:
+    """Run one to its end; its nodes are offloaded, and it is in the archive."""
+    path = WORKFLOWS.format(namespace)
+    plane.api.post(path, oom_killed_dag(name, namespace))
+    found: dict[str, Any] = eventually(
+        lambda: plane.api.get(f"{path}/{name}"),
+        until=lambda seen: seen["metadata"].get("labels", {}).get(ARCHIVING) == "Archived",
+        timeout_seconds=120,
+    )
+    return found
+
+
+def delete_workflow(plane: ControlPlane, namespace: str, name: str) -> None:
+    """As its TTL does."""
+    plane.api.delete(f"{WORKFLOWS.format(namespace)}/{name}")
+
+
+def reader_token(plane: ControlPlane, namespace: str, *, may_read: bool = True) -> str:
+    """The token of a ServiceAccount that may read Workflows in this namespace, or nothing."""
+    plane.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "reader"}})
+    if may_read:
+        rule = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list"]}
+        plane.api.post(f"{RBAC.format(namespace)}/roles", {"metadata": {"name": "reader"}, "rules": [rule]})
+        binding = {
+            "metadata": {"name": "reader"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+            "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": namespace}],
+        }
+        plane.api.post(f"{RBAC.format(namespace)}/rolebindings", binding)
+    return plane.service_account_token(namespace, "reader")
