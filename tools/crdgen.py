@@ -126,7 +126,8 @@ def _object_part(flat: Schema, defs: Mapping[str, Schema], path: str) -> Schema:
         if "description" not in field:
             raise UnfitModelError(f"{path}.{name}: lacks a description")
     required = {"required": flat["required"]} if flat.get("required") else {}
-    return required | {"properties": properties}
+    # The API server drops an empty map, and an apply of the file would then differ from what it has.
+    return required | ({"properties": properties} if properties else {})
 
 
 def _map_part(flat: Schema, defs: Mapping[str, Schema], path: str) -> Schema:

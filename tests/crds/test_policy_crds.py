@@ -102,6 +102,7 @@ def test_every_kind_of_rule_is_taken(plane: ControlPlane, namespace: str) -> Non
         ({"rules": [{"name": "idle", "match": {}}]}, "a rule does something"),
         ({"rules": [a_rule("late", {"classes": ["Timeout"]}, stop={"afterSeconds": 60})]}, "stop is for Workflows"),
         ({"rules": [a_rule("when", stop={})]}, "state afterSeconds, pendingAfterSeconds, or both"),
+        ({"rules": [a_rule("oom", raiseMemory={"max": "1Gi"})]}, "its match must state classes: [OOMKilled]"),
         ({"rules": [a_rule("max", raiseMemory={})]}, "raiseMemory.max: Required value"),
         ({"rules": [a_rule("by", raiseMemory={"max": "1Gi", "factor": "lots"})]}, "factor"),
         ({"rules": [a_rule("sel", retry={"nodeFieldSelector": "id=1"})]}, "it needs restartSuccessful: true"),

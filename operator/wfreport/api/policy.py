@@ -51,6 +51,13 @@ class Rule(Model):
             "a rule does something: state action, labelPods or notify; to do nothing, state action: {none: {}}",
         ),
         (
+            (
+                "!has(self.action) || !has(self.action.raiseMemory)"
+                " || (has(self.match.classes) && self.match.classes == ['OOMKilled'])"
+            ),
+            "raiseMemory is for containers that were OOM-killed: its match must state classes: [OOMKilled]",
+        ),
+        (
             f"!has(self.action) || !has(self.action.stop) || !({_STATES_A_FAILURE} || has(self.labelPods))",
             "stop is for Workflows that run, and these have not failed: match may state labels only, and no labelPods",
         ),
