@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wfreport.api import argo
-from wfreport.api.argo import Node
+from wfreport.api.argo import Node, NodeType
 from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.kubernetes import Event
 from wfreport.api.report import EventSummary, Failure, LogTail, PreviousAttempt, Resources
@@ -94,7 +94,9 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
 def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
     """A run that failed without a failed leaf: invalid spec, lock error, too large."""
     status = context.snapshot.workflow.status
-    text = status.message or next((c.message for c in status.conditions if c.type == "SpecError"), "")
+    root = context.snapshot.nodes.get(context.snapshot.workflow.metadata.name)
+    spec_error = next((c.message for c in status.conditions if c.type == "SpecError"), "")
+    text = status.message or spec_error or (root.message if root else "")
     symptom = Symptom(None, text, was_stopped=bool(context.snapshot.workflow.spec.shutdown) and not text)
     verdict = classify_failure(symptom)
     return Failure(
@@ -121,7 +123,7 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
     code = exit_code(node.message, node.outputs.exit_code if node.outputs else None)
     return Symptom(
         node=node,
-        text=node.message,
+        text=_text(node, context.tree),
         exit_code=code,
         evidence=evidence,
         was_stopped=is_stopped(node, workflow),
@@ -129,12 +131,22 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
     )
 
 
+def _text(node: Node, tree: Tree) -> str:
+    """The node's message; for a Container the text of its pod, where the pod as a whole was ended."""
+    pod_node = tree.pod_node(node) if node.type == NodeType.CONTAINER else None
+    told = pod_node.message if pod_node else ""
+    return told if told and parse_exit(unwrap(told)) is None else node.message
+
+
 def _outlived_deadline(node: Node, workflow: argo.Workflow) -> bool:
     """Whether the Workflow's own deadline had passed when the node ended.
 
     The killed container overwrites Argo's message.
     """
-    limit, started_at = workflow.spec.active_deadline_seconds, workflow.status.started_at
+    stored_spec, started_at = workflow.status.stored_workflow_template_spec, workflow.status.started_at
+    limit = workflow.spec.active_deadline_seconds
+    if limit is None and stored_spec is not None:
+        limit = stored_spec.active_deadline_seconds
     if limit is None or started_at is None or node.finished_at is None:
         return False
     return (node.finished_at - started_at).total_seconds() >= limit

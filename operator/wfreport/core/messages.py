@@ -8,18 +8,26 @@ from dataclasses import dataclass
 
 _EXIT = re.compile(
     r"^(?:(?P<container>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?): )?"  # since Argo 3.7
-    r"(?P<reason>[A-Za-z][A-Za-z0-9]*) \(exit code (?P<code>\d{1,9})\)(?:: (?P<detail>.*))?$",
+    r"(?P<reason>[A-Za-z][A-Za-z0-9]*|) ?\(exit code (?P<code>-?\d{1,10})\)(?:: (?P<detail>.*))?$",
     re.DOTALL,
 )
-_OLD_EXIT = re.compile(r"^failed with exit code (?P<code>\d{1,9})$")  # before Argo 3
-_NUMBER = re.compile(r"^[0-9]{1,9}$")
-_EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)|^failed with exit code (\d{1,9})$")
-_WRAPPERS = re.compile(r"^(?:task '[^']*' errored: |step group deemed errored due to child \S+ error: )", re.DOTALL)
+_OLD_EXIT = re.compile(r"^failed with exit code (?P<code>\d{1,10})$")  # before Argo 3
+_NUMBER = re.compile(r"^-?[0-9]{1,10}$")
+_EXIT_CODE = re.compile(r"\(exit code (-?\d{1,10})\)|^failed with exit code (\d{1,10})$")
+_WRAPPER = re.compile(
+    r"^(?:task '.*?' errored: |"  # dag.go:680
+    r"step group deemed errored due to child .*? error: |"  # steps.go:310
+    r"error in (?:entry|exit) template execution ?: )",  # operator.go:425, 511
+    re.DOTALL,
+)
+_AGENT_WRAPPER = re.compile(
+    r"^(?:create )?agent pod failed with reason:\"(?P<reason>.*)\"$", re.DOTALL
+)  # agent.go:54, taskset.go:108
 
 
 @dataclass(frozen=True, slots=True)
 class ExitMessage:
-    """``[<container>: ]<reason> (exit code <code>)[: <termination message>]``."""
+    """``[<container>: ]<reason> (exit code <code>)[: <termination message>]``; the reason may be empty."""
 
     container: str | None
     reason: str
@@ -28,8 +36,11 @@ class ExitMessage:
 
 
 def unwrap(message: str) -> str:
-    """The message without what DAG and Steps wrap around an error that met them (dag.go:680, steps.go:310)."""
-    return _WRAPPERS.sub("", message)
+    """The message without what DAG, Steps, the entrypoint and the agent wrap around an error that met them."""
+    while match := _WRAPPER.match(message):
+        message = message[match.end() :]
+    agent = _AGENT_WRAPPER.match(message)
+    return agent["reason"] if agent and agent["reason"] else message
 
 
 def parse_exit(message: str) -> ExitMessage | None:

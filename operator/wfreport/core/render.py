@@ -38,7 +38,8 @@ from wfreport.core.steps import list_outputs, list_parameters, list_steps, resou
 from wfreport.core.summary import summarize
 from wfreport.core.timing import RunTimes, time_run
 from wfreport.core.tree import Tree
-from wfreport.core.waiting import find_waiting, find_warnings
+from wfreport.core.waiting import find_waiting
+from wfreport.core.warnings import find_warnings
 
 MAX_RUNS = 10
 MAX_LABELS = 64
@@ -100,7 +101,7 @@ def render_status(
         critical_path=list(times.path) or None,
         failures=failures or None,
         waiting=waiting or None,
-        warnings=find_warnings(snapshot, evidence, prose) or (before.warnings if before else None),
+        warnings=find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ()) or None,
         steps=steps or None,
         parameters=list_parameters(_arguments(workflow), prose) or None,
         outputs=list_outputs(snapshot, prose),

@@ -2,12 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
+from typing import Final
 
 from wfreport.api.argo import Node, NodeType
-from wfreport.api.kubernetes import ContainerStatus, StateTerminated
+from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
 from wfreport.core.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.model import PodEvidence
+
+EXECUTOR_CONTAINERS: Final = frozenset({"init", "wait", "supervisor"})
+"""argoexec's own containers: their memory and their errors are not the user's program's."""
+
+ARGOEXEC_CODES: Final = frozenset({64, 65})
+"""argoexec's own error (cmd/argoexec/main.go); that of main where the supervisor failed before it (common.go:276)."""
+
+START_ERROR_REASONS: Final = frozenset(
+    {"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}
+)
+"""Reasons of a *terminated* container that never ran."""
 
 _READ_CHARACTERS = 4096
 
@@ -42,6 +55,21 @@ class Symptom:
         """The message as a container's end."""
         return parse_exit(self.message)
 
+    @cached_property
+    def system_text(self) -> str:
+        """What Kubernetes, the controller or argoexec wrote; empty where a user's own program may have.
+
+        A termination message is the program's (it may hold anything, ``ErrImagePull`` too), but for argoexec's own
+        containers and exit codes, and for a container that never ran.
+        """
+        ending = self.ending
+        if ending is None:
+            return self.message
+        by_argoexec = ending.container in EXECUTOR_CONTAINERS or ending.code in ARGOEXEC_CODES
+        if by_argoexec or ending.reason in START_ERROR_REASONS:
+            return ending.detail
+        return ""
+
     @property
     def pod_reason(self) -> str:
         """``status.reason`` of the pod: only the pod has it, never Argo's message."""
@@ -61,7 +89,35 @@ class Symptom:
     @cached_property
     def event_texts(self) -> tuple[str, ...]:
         """``<reason> <message>`` of the pod's Events."""
-        return tuple(f"{event.reason} {event.message}" for event in self.evidence.events) if self.evidence else ()
+        return tuple(map(_told, self.evidence.events)) if self.evidence else ()
+
+    @cached_property
+    def startup_texts(self) -> tuple[str, ...]:
+        """What the pod's Events and waiting containers say of its start; empty once its own program had started.
+
+        A pull that failed and then worked is no cause of what came later.
+        """
+        if self._has_started():
+            return ()
+        started_at = max((_last_seen(e) for e in self._events() if e.reason == "Started"), default=None, key=_order)
+        events = (e for e in self._events() if started_at is None or _order(_last_seen(e)) >= _order(started_at))
+        return (*map(_told, events), *self.waiting_texts)
+
+    @cached_property
+    def waiting_texts(self) -> tuple[str, ...]:
+        """``<reason> <message>`` of the containers that wait."""
+        waiting = (status.state.waiting for status in self.container_statuses() if status.state is not None)
+        return tuple(f"{state.reason} {state.message}" for state in waiting if state is not None)
+
+    def _has_started(self) -> bool:
+        """Whether every container of the user's was seen to have run."""
+        if not (self.evidence and self.evidence.pod):
+            return False
+        own = [s for s in self.evidence.pod.status.container_statuses if s.name not in EXECUTOR_CONTAINERS]
+        return bool(own) and not any(map(_never_ran, own))
+
+    def _events(self) -> tuple[Event, ...]:
+        return tuple(self.evidence.events) if self.evidence else ()
 
     @property
     def container(self) -> str | None:
@@ -85,3 +141,25 @@ class Symptom:
             return []
         status = self.evidence.pod.status
         return [*status.init_container_statuses, *status.container_statuses]
+
+
+def _never_ran(status: ContainerStatus) -> bool:
+    """Whether a container waits for its first start, or was given up before it (then it has no ``startedAt``)."""
+    earlier = status.last_state.terminated if status.last_state else None
+    if status.state is None or earlier is not None:
+        return False
+    ended = status.state.terminated
+    return status.state.waiting is not None or (ended is not None and ended.started_at is None)
+
+
+def _told(event: Event) -> str:
+    return f"{event.reason} {event.message}"
+
+
+def _last_seen(event: Event) -> datetime | None:
+    series = event.series.last_observed_time if event.series else None
+    return event.last_timestamp or series or event.event_time or event.first_timestamp
+
+
+def _order(time: datetime | None) -> float:
+    return time.timestamp() if time else 0.0

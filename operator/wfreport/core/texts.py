@@ -1,8 +1,8 @@
-"""The texts by which failures are known: the kubelet's, the API server's, Argo's and argoexec's.
+"""The texts by which the kubelet, the scheduler and the node controllers are known, and Argo's of deadlines and stops.
 
-Sources: reference/argo-workflows.md §3 (operator.go, steps.go, dag.go of v4.1.2, older tags where noted), the
-kubelet's ``pkg/kubelet/eviction`` and ``pkg/kubelet/kubelet.go``, and the recordings. Texts are no API: a structured
-reason, where there is one, is tried first.
+Sources: the kubelet's ``pkg/kubelet/eviction``, ``lifecycle/predicate.go``, ``nodeshutdown``, ``preemption`` and
+``kuberuntime``; KEP-3329; reference/argo-workflows.md §3; the recordings. Texts are no API: a structured reason, where
+there is one, is tried first.
 """
 
 import re
@@ -16,15 +16,30 @@ POD_REASONS: Final[dict[str, Class]] = {
     "NodeShutdown": Class.NODE_LOST,
     "Shutdown": Class.NODE_LOST,
     "NodeLost": Class.NODE_LOST,
-    "Preempting": Class.PREEMPTED,
+    "Preempting": Class.PREEMPTED,  # kubelet, for a critical pod
     "Preempted": Class.PREEMPTED,
     "UnexpectedAdmissionError": Class.UNSCHEDULABLE,
+    "TopologyAffinityError": Class.UNSCHEDULABLE,
     "NodeAffinity": Class.UNSCHEDULABLE,
-    "OutOfcpu": Class.UNSCHEDULABLE,
-    "OutOfmemory": Class.UNSCHEDULABLE,
-    "OutOfpods": Class.UNSCHEDULABLE,
+    "MatchNodeSelector": Class.UNSCHEDULABLE,
+    "NodePorts": Class.UNSCHEDULABLE,
+    "HostPort": Class.UNSCHEDULABLE,
+    "InsufficientResource": Class.UNSCHEDULABLE,
+    "VolumeAttachmentLimitExceeded": Class.UNSCHEDULABLE,
+    "PodOSSelectorNodeLabelDoesNotMatch": Class.UNSCHEDULABLE,
+    "PodOSNotSupported": Class.UNSCHEDULABLE,
+    "SysctlForbidden": Class.CONFIG_ERROR,
+    "AppArmor": Class.CONFIG_ERROR,
 }
 """``pod.status.reason``; DeadlineExceeded is not among them: what the pod waited for may stand behind it."""
+
+_OUT_OF = "OutOf"
+
+
+def class_of_pod_reason(reason: str) -> Class | None:
+    """What a pod's own reason says; ``OutOf<resource>`` is the kubelet's for any resource (predicate.go)."""
+    return Class.UNSCHEDULABLE if reason.startswith(_OUT_OF) else POD_REASONS.get(reason)
+
 
 DISRUPTION_REASONS: Final[dict[str, Class]] = {
     "PreemptionByScheduler": Class.PREEMPTED,
@@ -41,47 +56,89 @@ OWN_STORAGE_LIMIT: Final = re.compile(
 
 KUBELET_MESSAGES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     (
-        re.compile(r"^(?:The node was low on resource|The node had condition)|" + OWN_STORAGE_LIMIT.pattern),
+        re.compile(
+            r"^(?:Pod was rejected: )?(?:The node was low on resource|The node had condition)|"
+            r"^Eviction API: evicting|" + OWN_STORAGE_LIMIT.pattern
+        ),
         Class.EVICTED,
     ),
     (
-        re.compile(r"imminent node shutdown|[Nn]ode is shutting down|Node .* (?:is not ready|was lost)"),
+        re.compile(
+            r"imminent node shutdown|[Nn]ode is shutting down|which was running pod \S+ is unresponsive|"
+            r"^Node \S+ (?:is not ready|was lost)|node no longer exists|node is out of service|"
+            r"^Unexpected pod phase for \S+: Unknown"  # operator.go, default of assessNodeStatus
+        ),
         Class.NODE_LOST,
     ),
-    (re.compile(r"^Preempted (?:in order to admit|by )"), Class.PREEMPTED),
+    (
+        re.compile(r"^Preempted (?:in order to admit|by )|^\S+: preempting to accommodate a higher priority pod"),
+        Class.PREEMPTED,
+    ),
+    (re.compile(r"^(?:Pod was rejected: )?(?:forbidden sysctl|Cannot enforce AppArmor)"), Class.CONFIG_ERROR),
+    (
+        re.compile(
+            r"^Pod was rejected: |^Pod (?:Node didn't have enough|Predicate|Allocate failed)|"
+            r"^Node didn't have enough (?:resource|capacity)|^Predicate \S+ failed|^Allocate failed due to|"
+            r"^Resources cannot be allocated with Topology locality"
+        ),
+        Class.UNSCHEDULABLE,
+    ),
 )
+"""``status.message`` of a pod, which Argo passes on without the reason."""
+
+DISRUPTION_EVENTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
+    (re.compile(r"^(?:Preempted|Preempting) "), Class.PREEMPTED),
+    (
+        re.compile(r"^(?:NodeNotReady|NodeLost|NodeShutdown|DeletingNode) |^TaintManagerEviction Marking"),
+        Class.NODE_LOST,
+    ),
+    (re.compile(r"^(?:Evicted|Descheduled|ScaleDown) "), Class.EVICTED),
+)
+"""Events on a pod that was taken away: the scheduler's, the node controllers', a drain's."""
+
+STOPPED_MESSAGE: Final = re.compile(r"^(?:workflow shutdown with strategy|Stopped with strategy)")
+"""What Argo says of nodes and runs that a stop ended (exec_control.go:50, operator.go:598, 1400)."""
 
 DEADLINE_MESSAGES: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"^Pod was active on the node longer than the specified deadline"),
     re.compile(r"^Step exceeded its deadline"),  # exec_control.go:65
-    re.compile(r"^timeout$"),  # operator.go:2295
+    re.compile(r"^timeout$"),  # operator.go:140, template timeout and pendingTimeout
     re.compile(r"^(?:retry|step|pod) exceeded workflow deadline"),  # operator.go:1071
     re.compile(r"^(?:Max duration limit exceeded|Backoff would exceed max duration limit)"),  # operator.go:1092-1201
-    re.compile(r"\(exit code \d+\): (?:Step exceeded its deadline|.*context deadline exceeded$)"),
+    re.compile(r"^\S.{0,512} exceeded its deadline$"),  # workflowpod.go:955
 )
 
 WAITING_REASON: Final = re.compile(
     r"\b(?:ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|ImageInspectError|RegistryUnavailable|"
-    r"CreateContainerConfigError|CreateContainerError|RunContainerError|StartError|ContainerCannotRun|FailedMount|"
+    r"SignatureValidationFailed|CreateContainerConfigError|CreateContainerError|RunContainerError|StartError|"
+    r"ContainerCannotRun|CreatePodSandboxError|FailedCreatePodSandBox|FailedAttachVolume|FailedMount|"
     r"Unschedulable|FailedScheduling)\b"
 )
 
-WAITING_EVENTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
+WAITING_TEXTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     (
         re.compile(
-            r"\b(?:ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|ImageInspectError|RegistryUnavailable)\b|"
-            r"Failed to pull image|Back-off pulling image"
+            r"\b(?:ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|ImageInspectError|"
+            r"RegistryUnavailable|SignatureValidationFailed)\b|Failed to pull image|Back-off pulling image"
         ),
         Class.IMAGE_PULL,
     ),
     (
         re.compile(
-            r"\b(?:CreateContainerConfigError|CreateContainerError|RunContainerError|StartError|ContainerCannotRun|FailedMount)\b|"
-            r"\b(?:secret|configmap|serviceaccount|persistentvolumeclaim) \"[^\"]+\" not found"
+            r"\b(?:CreateContainerConfigError|CreateContainerError|RunContainerError|StartError|ContainerCannotRun|"
+            r"FailedMount|FailedAttachVolume)\b|"
+            r"\b(?:secret|configmap|persistentvolumeclaim) \"[^\"]+\" not found|"
+            r"couldn't find key \S+ in (?:ConfigMap|Secret)|runAsNonRoot"
         ),
         Class.CONFIG_ERROR,
     ),
-    (re.compile(r"\b(?:Unschedulable|FailedScheduling)\b|\d+/\d+ nodes are available"), Class.UNSCHEDULABLE),
+    (
+        re.compile(
+            r"\b(?:Unschedulable|FailedScheduling|FailedCreatePodSandBox|CreatePodSandboxError)\b|"
+            r"\d+/\d+ nodes are available"
+        ),
+        Class.UNSCHEDULABLE,
+    ),
 )
 """What keeps a container from starting: as a waiting reason, as an Event, or in Argo's message."""
 
@@ -92,97 +149,39 @@ USUAL_WAITING_REASON: Final[dict[Class, str]] = {
 }
 """The reason the kubelet gives in such a case, where the text itself names none."""
 
-START_ERROR_REASONS: Final = frozenset({"StartError", "ContainerCannotRun", "CreateContainerError"})
-"""Reasons of a *terminated* container that never ran."""
+NETWORK_TROUBLE: Final = re.compile(
+    r"i/o timeout|connection refused|connection reset|connection timed out|no route to host|no such host|"
+    r"server misbehaving|TLS handshake timeout|unexpected EOF|: EOF\b|context deadline exceeded|Client\.Timeout|"
+    r"broken pipe|GOAWAY|network is unreachable|temporary failure in name resolution",
+    re.IGNORECASE,
+)
+"""A connection that failed now and may work later."""
 
 REGISTRY_TROUBLE: Final = re.compile(
-    r"429 Too Many Requests|toomanyrequests|i/o timeout|connection refused|no such host|50[0-9] [A-Z]|TLS handshake"
+    NETWORK_TROUBLE.pattern + r"|429 Too Many Requests|toomanyrequests|pull QPS exceeded|\b50[0-9] [A-Z]|"
+    r"status(?: code)?:? 50[0-9]\b|no space left on device",
+    re.IGNORECASE,
 )
 """An image that cannot be pulled now, though it may exist."""
 
-NODE_LOST_EVENT: Final = re.compile(r"^(?:NodeNotReady|NodeLost|TaintManagerEviction|NodeShutdown|DeletingNode)\b")
+VOLUME_TROUBLE: Final = re.compile(
+    r"timed out waiting for the condition|context deadline exceeded|Multi-Attach error|FailedAttachVolume|"
+    r"failed to reserve (?:container|sandbox) name|DeadlineExceeded"
+)
+"""A volume or a container that could not be had in time: the machine's or the storage's doing, no wrong name."""
+
+LOST_CONTAINERS: Final[frozenset[tuple[str, int]]] = frozenset({("ContainerStatusUnknown", 137), ("Unknown", 255)})
+"""Reason and exit code of a container that its runtime lost.
+
+The kubelet's (kubelet_pods.go: "could not be located when the pod was terminated") and containerd's
+(``unknownExitReason`` of internal/cri, after a restart of the machine or of containerd).
+"""
 
 FAILED_BEFORE_START: Final = re.compile(
-    r"Pod failed before main container starts due to (\w+)|^pod failed: neither main|^can't find failed message for pod"
+    r"^Pod failed before \S+ container starts due to (\w*)|"  # operator.go:1848
+    r"^pod failed: (?:neither )?(?:main|wait)|"  # operator.go:1893-1905
+    r"^can't find failed message for pod|"  # operator.go:1832
+    r"^agent pod failed with reason:|^create agent pod failed|"  # agent.go:54
+    r"^Pod Failed whilst container running$"  # operator.go:1590
 )
-
-ARTIFACT_MESSAGE: Final = re.compile(
-    r"artifact \S+ failed to (?:load|save)|failed to (?:load|save) artifact|required artifact '[^']*' not supplied|"
-    r"failed to (?:put|get) file|NoSuchBucket|NoSuchKey"
-)
-MISSING_ARTIFACT: Final = re.compile(
-    r"no such file or directory|specified key does not exist|NoSuchKey|NoSuchBucket|not supplied|not found"
-)
-"""The file or object is not there: the store works, the path is wrong."""
-
-REFUSALS: Final[tuple[tuple[re.Pattern[str], Class, str], ...]] = (
-    (
-        re.compile(
-            r"exceeded quota|maximum (?:cpu|memory|\S+) usage per|minimum (?:cpu|memory|\S+) usage per|LimitRange"
-        ),
-        Class.QUOTA_EXCEEDED,
-        "QuotaExceeded",
-    ),
-    (
-        re.compile(
-            r"failed to initialize semaphore|database session is not available|(?:semaphore|mutex|lock).* not found"
-        ),
-        Class.CONFIG_ERROR,
-        "LockError",
-    ),
-    (re.compile(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
-    (
-        re.compile(
-            r"workflow is longer than maximum allowed size|offload node status|etcdserver: request is too large"
-        ),
-        Class.CONTROLLER_ERROR,
-        "WorkflowTooLarge",
-    ),
-    (re.compile(r"Error applying PodSpecPatch"), Class.TEMPLATE_ERROR, "PodSpecPatch"),
-    (
-        re.compile(r"failed to find name in PATH|exec format error|permission denied: unknown"),
-        Class.CONFIG_ERROR,
-        "CommandNotFound",
-    ),
-    (
-        re.compile(
-            r"artifact driver \S+ not found|artifact repository|failed to look-up entrypoint|failed to find an Artifact"
-        ),
-        Class.CONFIG_ERROR,
-        "MissingReference",
-    ),
-    (
-        re.compile(r"admission webhook .* denied|violates PodSecurity|is forbidden|Forbidden\)"),
-        Class.CONFIG_ERROR,
-        "PodRejected",
-    ),
-    (
-        re.compile(
-            r"^[a-z.]*(?:workflowtemplates|clusterworkflowtemplates)\.argoproj\.io \"|\S+\.\S+ \"[^\"]+\" not found"
-        ),
-        Class.CONFIG_ERROR,
-        "MissingReference",
-    ),
-    (re.compile(r"^Pod \"[^\"]+\" is invalid|is invalid: "), Class.TEMPLATE_ERROR, "PodRejected"),
-    (re.compile(r"^invalid spec: |failed to set global parameters"), Class.TEMPLATE_ERROR, "InvalidSpec"),
-    (
-        re.compile(
-            r"failed to resolve|[Uu]nable to resolve|could not be parsed|cannot be used with the comparator|"
-            r"[Ff]ailed to (?:evaluate|expand)|invalid syntax|invalid expression|template name '[^']*' undefined|"
-            r"was not supplied|recursion depth|unmarshal|invalid character|depends.* invalid|"
-            r"retryStrategy\.expression|must not be more than"
-        ),
-        Class.TEMPLATE_ERROR,
-        "TemplateError",
-    ),
-    (
-        re.compile(
-            r"error in entry template execution|Workflow operation error|panic|internal error|etcdserver|"
-            r"the server is currently unable"
-        ),
-        Class.CONTROLLER_ERROR,
-        "ControllerError",
-    ),
-    (re.compile(r" not found$"), Class.CONFIG_ERROR, "MissingReference"),
-)
-"""Text, class, and the stable reason it is given."""
+"""A pod that failed without a container that says why."""

@@ -1,18 +1,17 @@
-"""What holds a running Workflow up, and what went wrong without failing it.
+"""What holds a running Workflow up.
 
 Some waits are trouble at once, others are how every pod starts. So an entry is listed only after the grace time of its
 reason. That, and nothing else in a report, depends on the time of the look; a run that has ended waits for nothing.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from wfreport.api.argo import Node, NodeType, Phase
-from wfreport.api.report import StepWarning, Waiting
+from wfreport.api.report import Waiting
 from wfreport.api.wire import LINE
-from wfreport.core.classify import EXECUTOR_CONTAINERS
-from wfreport.core.model import PodEvidence, Snapshot, WaitingGraces
+from wfreport.core.model import Snapshot, WaitingGraces
 from wfreport.core.podnames import pod_name
 from wfreport.core.prose import Prose, clip
 from wfreport.core.tree import Tree
@@ -127,27 +126,3 @@ def _existing_pod(snapshot: Snapshot, node: Node, reason: str) -> str | None:
     if reason in ("LockWait", "QuotaExceeded", "ImageCommandLookupFailed", "Forbidden"):
         return None
     return pod_name(snapshot.workflow, node)
-
-
-def find_warnings(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], prose: Prose) -> list[StepWarning]:
-    """Containers that were killed for their memory in steps that succeeded all the same (reference/real-node.md)."""
-    killed = {name: containers for name, seen in evidence.items() if (containers := _killed_for_memory(seen))}
-    if not killed:
-        return []
-    succeeded = (n for n in snapshot.nodes.values() if n.type == NodeType.POD and n.phase == Phase.SUCCEEDED)
-    return [
-        StepWarning(
-            display_name=prose.line(node.display_name),
-            reason="OOMKilled",
-            message=f"container {container} was killed for its memory, yet the step succeeded: check its output",
-        )
-        for node in succeeded
-        for container in killed.get(pod_name(snapshot.workflow, node) or "", ())
-    ][:_MAX_ENTRIES]
-
-
-def _killed_for_memory(evidence: PodEvidence) -> list[str]:
-    if evidence.pod is None:
-        return []
-    ended = ((s.name, s.state.terminated) for s in evidence.pod.status.container_statuses if s.state is not None)
-    return [name for name, t in ended if t is not None and t.reason == "OOMKilled" and name not in EXECUTOR_CONTAINERS]
