@@ -16,7 +16,7 @@ from wfreport.api.argo import (
 )
 from wfreport.api.classes import Role
 from wfreport.core.model import Snapshot
-from wfreport.core.roles import assign_roles
+from wfreport.core.roles import assign_roles, is_stopped
 from wfreport.core.tree import Tree
 
 FAILED, ERROR, OK, RUNNING, OMITTED = Phase.FAILED, Phase.ERROR, Phase.SUCCEEDED, Phase.RUNNING, Phase.OMITTED
@@ -199,3 +199,138 @@ def test_a_container_without_its_pod_is_no_harm() -> None:
     snapshot = a_snapshot(root(), orphan)
     assert Tree(snapshot).pod_node(orphan) is None
     assert roles(snapshot) == {"wf.a.main": Role.ROOT_CAUSE}
+
+
+def test_a_step_and_its_exit_hook_that_both_fail_are_two_failures() -> None:
+    hook = a_node("wf.a.onExit", FAILED, hooked=True)
+    step = a_node("wf.a", FAILED, children=["wf.a.onExit"])
+    assert roles(a_snapshot(root(), step, hook)) == {"wf.a": Role.ROOT_CAUSE, "wf.a.onExit": Role.TOLERATED}
+
+
+def test_a_single_pod_and_its_exit_handler_that_both_fail_are_two_failures() -> None:
+    handler = a_node("wf.onExit", FAILED, DAG, hooked=True, children=["wf.onExit.x"])
+    snapshot = a_snapshot(a_node("wf", FAILED), handler, a_node("wf.onExit.x", FAILED))
+    assert roles(snapshot) == {"wf": Role.ROOT_CAUSE, "wf.onExit.x": Role.EXIT_HANDLER}
+
+
+@pytest.mark.parametrize("hook", ["wf.a.onExit", "wf.a.hooks.failed"])
+def test_hooks_are_known_by_their_names_before_argo_3_5_1(hook: str) -> None:
+    """``nodeFlag`` is absent there, and a hook on a Retry is none of its attempts."""
+    retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.a(1)", hook])
+    attempts = [a_node("wf.a(0)", FAILED), a_node("wf.a(1)", FAILED)]
+    hooked = a_node(hook, FAILED, display_name=hook.removeprefix("wf."))
+    assert roles(a_snapshot(root(), retry, *attempts, hooked)) == {
+        "wf.a(1)": Role.ROOT_CAUSE,
+        hook: Role.TOLERATED,
+    }
+
+
+def test_the_value_of_a_loop_is_no_hook() -> None:
+    item = a_node("wf.a(0:x.hooks.y)", FAILED, display_name="a(0:x.hooks.y)")
+    assert roles(a_snapshot(root(), item)) == {"wf.a(0:x.hooks.y)": Role.ROOT_CAUSE}
+
+
+def test_a_retry_of_steps_that_hold_retries_counts_its_newest_attempt_only() -> None:
+    outer = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.a(1)"])
+    nodes = [outer]
+    for attempt in ("wf.a(0)", "wf.a(1)"):
+        inner = f"{attempt}[0].x"
+        nodes += [
+            a_node(attempt, FAILED, STEPS, children=[f"{attempt}[0]"]),
+            a_node(f"{attempt}[0]", FAILED, GROUP, children=[inner]),
+            a_node(inner, FAILED, RETRY, children=[f"{inner}(0)", f"{inner}(1)"]),
+            a_node(f"{inner}(0)", FAILED),
+            a_node(f"{inner}(1)", FAILED),
+        ]
+    assert roles(a_snapshot(root(), *nodes)) == {"wf.a(1)[0].x(1)": Role.ROOT_CAUSE}
+
+
+def steps_with(continue_on: ContinueOn) -> WorkflowSpec:
+    groups = [[Task(name="before")], [Task(name="b"), Task(name="a", continue_on=continue_on)]]
+    return WorkflowSpec(entrypoint="main", templates=[Template(name="main", steps=groups)])
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "role"),
+    [
+        ("wf[1].a", FAILED, Role.TOLERATED),
+        ("wf[1].a(0:x.y)", FAILED, Role.TOLERATED),
+        ("wf[1].a", ERROR, Role.ROOT_CAUSE),
+    ],
+)
+def test_continue_on_of_a_step_holds_beside_a_step_that_fails_the_group(name: str, phase: str, role: Role) -> None:
+    top = a_node("wf", FAILED, STEPS, template_name="main", children=["wf[1]"])
+    group = a_node("wf[1]", FAILED, GROUP, children=["wf[1].b", name])
+    snapshot = a_snapshot(
+        top, group, a_node("wf[1].b", FAILED), a_node(name, phase), spec=steps_with(ContinueOn(failed=True))
+    )
+    assert roles(snapshot)["wf[1].b"] == Role.ROOT_CAUSE
+    assert roles(snapshot)[name] == role
+
+
+def test_a_failed_group_that_another_task_answered_is_tolerated_with_what_lies_in_it() -> None:
+    """``depends: sub.Failed``: the answer hangs on the group's outbound nodes (dag.go:373)."""
+    sub = a_node("wf.sub", FAILED, STEPS, children=["wf.sub[0]"], outbound_nodes=["wf.sub[0].x"], end=2)
+    group = a_node("wf.sub[0]", FAILED, GROUP, children=["wf.sub[0].x"], end=2)
+    inner = a_node("wf.sub[0].x", FAILED, children=["wf.fix"], end=2)
+    snapshot = a_snapshot(root(), sub, group, inner, a_node("wf.fix", FAILED, start=3))
+    assert roles(snapshot) == {"wf.fix": Role.ROOT_CAUSE, "wf.sub[0].x": Role.TOLERATED}
+
+
+def test_a_failed_group_whose_answer_was_omitted_is_a_cause() -> None:
+    sub = a_node("wf.sub", FAILED, STEPS, children=["wf.sub[0]"], outbound_nodes=["wf.sub[0].x", "wf.gone"], end=2)
+    group = a_node("wf.sub[0]", FAILED, GROUP, children=["wf.sub[0].x"], end=2)
+    inner = a_node("wf.sub[0].x", FAILED, children=["wf.fix"], end=2)
+    snapshot = a_snapshot(root(), sub, group, inner, a_node("wf.fix", OMITTED, NodeType.SKIPPED, start=3))
+    assert roles(snapshot) == {"wf.sub[0].x": Role.ROOT_CAUSE}
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "role"), [("Stop", Role.ROOT_CAUSE), ("Terminate", Role.VICTIM)], ids=["goes on", "is killed too"]
+)
+def test_an_exit_handler_runs_on_through_a_stop_but_not_through_a_terminate(shutdown: str, role: Role) -> None:
+    workflow = a_snapshot(root(), spec=WorkflowSpec(shutdown=shutdown)).workflow
+    handler = a_node("wf.onExit", FAILED, message="main: Error (exit code 143)", hooked=True)
+    assert is_stopped(handler, workflow) == (role == Role.VICTIM)
+
+
+CONTAINERS = [
+    ("main: Error (exit code 64): container one failed", Role.VICTIM),
+    ('main: Error (exit code 64): dependency "one" exited with non-zero code: 3', Role.VICTIM),
+    ("Pod Failed whilst container running", Role.VICTIM),
+    ("main: Error (exit code 143): ", Role.VICTIM),
+    ("main: Error (exit code 137): ", Role.VICTIM),
+    ("main: Error (exit code 4): ", Role.ROOT_CAUSE),
+    ("main: OOMKilled (exit code 137): ", Role.ROOT_CAUSE),
+]
+
+
+@pytest.mark.parametrize(("message", "role"), CONTAINERS)
+def test_containers_of_one_pod_fall_with_the_one_that_its_message_names(message: str, role: Role) -> None:
+    pod = a_node("wf.a", FAILED, message="one: Error (exit code 3)", children=["wf.a.one", "wf.a.main"])
+    one = a_node("wf.a.one", FAILED, NodeType.CONTAINER, message="one: Error (exit code 3): ")
+    main = a_node("wf.a.main", FAILED, NodeType.CONTAINER, message=message)
+    assert roles(a_snapshot(root(), pod, one, main)) == {"wf.a.one": Role.ROOT_CAUSE, "wf.a.main": role}
+
+
+@pytest.mark.parametrize("message", ["Pod Failed whilst container running", "main: Error (exit code 137): "])
+def test_containers_of_a_pod_that_was_taken_away_are_all_causes(message: str) -> None:
+    pod = a_node("wf.a", FAILED, message="The node was low on resource: memory. ", children=["wf.a.main"])
+    main = a_node("wf.a.main", FAILED, NodeType.CONTAINER, message=message)
+    assert roles(a_snapshot(root(), pod, main)) == {"wf.a.main": Role.ROOT_CAUSE}
+
+
+def test_an_attempt_that_failed_before_a_stop_in_its_backoff_is_the_cause() -> None:
+    retry = a_node("wf.a", FAILED, RETRY, message="Stopped with strategy 'Stop'", children=["wf.a(0)"])
+    failed = a_node("wf.a(0)", FAILED, message="main: Error (exit code 1)")
+    assert roles(a_snapshot(root(), retry, failed, spec=WorkflowSpec(shutdown="Stop"))) == {"wf.a(0)": Role.ROOT_CAUSE}
+
+
+def test_a_group_below_the_root_that_failed_alone_is_the_cause() -> None:
+    assert roles(a_snapshot(root(), a_node("wf.a", ERROR, DAG, message="x"))) == {"wf.a": Role.ROOT_CAUSE}
+
+
+def test_an_exit_handler_that_fails_after_the_run_failed_comes_second() -> None:
+    handler = a_node("wf.onExit", FAILED, hooked=True, end=9)
+    snapshot = a_snapshot(root(), a_node("wf.a", FAILED, end=8), handler)
+    assert list(roles(snapshot).items()) == [("wf.a", Role.ROOT_CAUSE), ("wf.onExit", Role.EXIT_HANDLER)]

@@ -4,6 +4,7 @@ Names and meanings are Argo's (``pkg/apis/workflow/v1alpha1/workflow_types.go``,
 strings, because newer versions add more and an unknown one is a value, not an error.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -58,6 +59,9 @@ class NodeType(StrEnum):
     HTTP = "HTTP"
     PLUGIN = "Plugin"
 
+
+_HOOK_NAME: Final = re.compile(r"\.onExit$|^[^(]+\.hooks\.[^.(]+$")
+"""Displayed names of hooks (hooks.go:23, exit_handler.go:44); tasks and steps have no dots, values of loops may."""
 
 FAILED_PHASES: Final = frozenset({Phase.FAILED, Phase.ERROR})
 COMPLETED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR})
@@ -194,7 +198,9 @@ class Node(Struct, frozen=True):
     @property
     def is_hook(self) -> bool:
         """Whether this is an exit handler or a lifecycle hook (``nodeFlag`` is absent before Argo 3.5.1)."""
-        return (self.node_flag is not None and self.node_flag.hooked) or self.display_name.endswith(".onExit")
+        return (self.node_flag is not None and self.node_flag.hooked) or _HOOK_NAME.search(
+            self.display_name
+        ) is not None
 
 
 class ContinueOn(Struct, frozen=True):

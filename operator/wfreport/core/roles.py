@@ -8,19 +8,22 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wfreport.api.argo import ContinueOn, Node, NodeType, Phase, Template, Workflow
+from wfreport.api.argo import ContinueOn, Node, NodeType, Phase, Task, Template, Workflow
 from wfreport.api.classes import Role
+from wfreport.core.messages import parse_exit
 from wfreport.core.model import Snapshot
+from wfreport.core.texts import STOPPED_MESSAGE
 from wfreport.core.tree import GROUP_TYPES, Tree
 
-STOPPED_MESSAGE = re.compile(r"^(workflow shutdown with strategy|Stopped with strategy)")
-"""What Argo says of nodes that a stop ended (exec_control.go:50, operator.go:1400)."""
-
-_KILLED_MESSAGE = re.compile(r"^(?:[a-z0-9-]+: )?Error \(exit code (?:137|143)\)")
+_KILLED_CODES = (137, 143)
 _FAIL_FAST_MESSAGE = "template has failed or errored children and failFast enabled"
-_OTHER_CONTAINER_FAILED = re.compile(r": container \S+ failed$")
+_OTHER_CONTAINER_FAILED = re.compile(r": (?:container \S+ failed|dependency \S+ exited with non-zero code: \d+)$")
+"""A container that never ran, since one that it depends on failed (emissary.go:203)."""
+
+_POD_FAILED_MEANWHILE = "Pod Failed whilst container running"  # operator.go:1590
 _END_CHARACTERS = 512
 _TASK_END = re.compile(r"[.\[(]")
+_CALLERS = (NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,21 @@ def assign_roles(snapshot: Snapshot, tree: Tree) -> list[FailedLeaf]:
 def is_stopped(node: Node, workflow: Workflow) -> bool:
     """Whether a stop or terminate by hand ended the node.
 
-    A killed main container overwrites Argo's own message with its exit code.
+    A killed main container overwrites Argo's own message with its exit code. Exit handlers run on through a Stop
+    (``ShouldExecute``, workflow_types.go).
     """
     if STOPPED_MESSAGE.match(node.message):
         return True
-    return bool(workflow.spec.shutdown) and _KILLED_MESSAGE.match(node.message) is not None
+    shutdown = workflow.spec.shutdown
+    in_exit_handler = node.name.startswith(f"{workflow.metadata.name}.onExit")
+    if not shutdown or (shutdown == "Stop" and in_exit_handler):
+        return False
+    return _is_killed(node)
+
+
+def _is_killed(node: Node) -> bool:
+    ending = parse_exit(node.message[:_END_CHARACTERS])
+    return ending is not None and ending.reason == "Error" and ending.code in _KILLED_CODES
 
 
 def _role(node: Node, workflow: Workflow, tree: Tree) -> Role:
@@ -62,11 +75,19 @@ def _role(node: Node, workflow: Workflow, tree: Tree) -> Role:
         return Role.EXIT_HANDLER
     if _is_tolerated(node, around, workflow, tree):
         return Role.TOLERATED
-    if node.message == _FAIL_FAST_MESSAGE or (
-        node.type == NodeType.CONTAINER and _OTHER_CONTAINER_FAILED.search(node.message[-_END_CHARACTERS:])
-    ):
+    if node.message == _FAIL_FAST_MESSAGE or (node.type == NodeType.CONTAINER and _fell_with_another(node, tree)):
         return Role.VICTIM
     return Role.ROOT_CAUSE
+
+
+def _fell_with_another(node: Node, tree: Tree) -> bool:
+    """Whether a Container ended because another of its pod had failed: that one is named in the pod's own message."""
+    if _OTHER_CONTAINER_FAILED.search(node.message[-_END_CHARACTERS:]):
+        return True
+    pod_node = tree.pod_node(node)
+    culprit = parse_exit(pod_node.message) if pod_node else None
+    other_failed = culprit is not None and culprit.container not in (None, node.display_name)
+    return other_failed and (node.message == _POD_FAILED_MEANWHILE or _is_killed(node))
 
 
 def _is_tolerated(node: Node, around: list[Node], workflow: Workflow, tree: Tree) -> bool:
@@ -75,10 +96,7 @@ def _is_tolerated(node: Node, around: list[Node], workflow: Workflow, tree: Tree
         or any(_retry_still_runs(outer, tree) for outer in around)
         or any(outer.phase == Phase.SUCCEEDED and outer.type in GROUP_TYPES for outer in around[1:])
         or _continues_on(node, around, workflow)
-        or (
-            _is_in_a_dag(around)
-            and any(_is_failed_task(outer, node) and tree.failure_is_handled(outer) for outer in around)
-        )
+        or any(_is_failed_task(i, around) and tree.failure_is_handled(outer) for i, outer in enumerate(around))
     )
 
 
@@ -87,23 +105,23 @@ def _retry_still_runs(node: Node, tree: Tree) -> bool:
     return retry is not None and retry.phase == Phase.RUNNING
 
 
-def _is_in_a_dag(around: list[Node]) -> bool:
-    """Whether what calls the failed task is a DAG: only there may another task answer a failure (``depends``)."""
-    callers = (NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP)
-    return next((outer.type for outer in around[1:] if outer.type in callers), None) == NodeType.DAG
-
-
-def _is_failed_task(outer: Node, node: Node) -> bool:
-    return outer is node or (outer.has_failed and outer.type in (NodeType.POD, NodeType.RETRY))
+def _is_failed_task(index: int, around: list[Node]) -> bool:
+    """Whether a node is a failed task of a DAG: only there may another task answer a failure (``depends``)."""
+    caller = next((outer.type for outer in around[index + 1 :] if outer.type in _CALLERS), None)
+    return caller == NodeType.DAG and around[index].has_failed
 
 
 def _continues_on(node: Node, around: list[Node], workflow: Workflow) -> bool:
-    """Whether a DAG task that the node is, or lies in, has a ``continueOn`` for how it ended (assessDAGPhase)."""
-    for outer in around[1:]:
-        if outer.type == NodeType.DAG:
+    """Whether a task or step that the node is, or lies in, has a ``continueOn`` for how it ended.
+
+    ``assessDAGPhase`` of dag.go, ``executeStepGroup`` of steps.go:366.
+    """
+    for index, outer in enumerate(around[1:], start=1):
+        if outer.type in (NodeType.DAG, NodeType.STEP_GROUP):
             task_name = _TASK_END.split(node.name[len(outer.name) + 1 :], maxsplit=1)[0]
             ended = next((n.phase for n in around if n.name == f"{outer.name}.{task_name}"), node.phase)
-            if _tolerates(_continue_on(outer, task_name, workflow), ended):
+            template_node = next((n for n in around[index:] if n.type in (NodeType.DAG, NodeType.STEPS)), None)
+            if template_node and _tolerates(_continue_on(template_node, task_name, workflow), ended):
                 return True
     return False
 
@@ -114,13 +132,19 @@ def _tolerates(continue_on: ContinueOn | None, phase: str) -> bool:
     return continue_on.failed if phase == Phase.FAILED else continue_on.error
 
 
-def _continue_on(dag_node: Node, task_name: str, workflow: Workflow) -> ContinueOn | None:
-    for template in _templates_of(dag_node, workflow):
-        if template.dag is not None:
-            for task in template.dag.tasks:
-                if task.name == task_name and task.continue_on is not None:
-                    return task.continue_on
+def _continue_on(caller: Node, task_name: str, workflow: Workflow) -> ContinueOn | None:
+    for template in _templates_of(caller, workflow):
+        for task in _tasks(template):
+            if task.name == task_name and task.continue_on is not None:
+                return task.continue_on
     return None
+
+
+def _tasks(template: Template) -> Iterable[Task]:
+    if template.dag is not None:
+        yield from template.dag.tasks
+    for group in template.steps or ():
+        yield from group
 
 
 def _templates_of(node: Node, workflow: Workflow) -> Iterable[Template]:

@@ -84,9 +84,17 @@ class Tree:
 
     @cached_property
     def holders_of_failures(self) -> frozenset[str]:
-        """Ids of the nodes in which another failed node lies."""
+        """Ids of the nodes in which another failed node lies; what failed in a hook does not fail what it hooks on."""
         failed = (node for node in self.nodes.values() if node.has_failed)
-        return frozenset(outer.id for node in failed for outer in self.enclosing(node))
+        return frozenset(outer.id for node in failed for outer in self._enclosing_within_hook(node))
+
+    def _enclosing_within_hook(self, node: Node) -> Iterator[Node]:
+        inner = node
+        for outer in self.enclosing(node):
+            if inner.is_hook:
+                return
+            yield outer
+            inner = outer
 
     def is_failed_leaf(self, node: Node) -> bool:
         """Whether the node failed by itself.
@@ -113,10 +121,12 @@ class Tree:
 
         A task that had started before the failure (the client of a daemon) is no answer to it.
         """
-        return self._paths_reach_a_task(node, node, {node.id})
+        ends = [self.nodes[end] for end in node.outbound_nodes if end in self.nodes]  # a group's (dag.go:373)
+        return self._paths_reach_a_task(ends or [node], node)
 
-    def _paths_reach_a_task(self, node: Node, failed: Node, visited: set[str]) -> bool:
-        pending = [node]
+    def _paths_reach_a_task(self, starts: list[Node], failed: Node) -> bool:
+        visited = {node.id for node in starts}
+        pending = list(starts)
         while pending:
             children = [child for child in self.children(pending.pop()) if not child.is_hook]
             if not children:
