@@ -14,10 +14,10 @@ from wfreport.api.kubernetes import ContainerStatus, Pod
 from wfreport.api.reasons import DelayReason
 from wfreport.api.report import ReportStatus
 from wfreport.api.wire import is_same_time
-from wfreport.core.classify import EXECUTOR_CONTAINERS
 from wfreport.core.durations import seconds_between
 from wfreport.core.model import PodEvidence, Snapshot
 from wfreport.core.podnames import pod_name
+from wfreport.core.symptom import EXECUTOR_CONTAINERS
 
 _CLOCK_SKEW = timedelta(seconds=5)
 """Argo's controller, the API server and the kubelet have clocks of their own."""
