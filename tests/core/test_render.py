@@ -31,7 +31,6 @@ from wfreport.api.kubernetes import Event, Pod, PodSpec, PodStatus
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import EarlierRun, ReportStatus, WorkflowRef
 from wfreport.core.conditions import EPOCH
-from wfreport.core.durations import short_duration
 from wfreport.core.identity import binds, is_skipped, new_report, report_name
 from wfreport.core.model import NodesState, PodEvidence, Snapshot
 from wfreport.core.render import render_deleted, render_missing
@@ -131,16 +130,16 @@ def test_a_workflow_deleted_while_it_ran_keeps_what_was_known() -> None:
     gone = render_deleted(running, 1)
     assert conditions(gone)["Succeeded"] == ("False", Reason.WORKFLOW_DELETED)
     assert conditions(gone)["Ready"] == ("True", Reason.WORKFLOW_DELETED)
-    assert gone.summary == "Deleted while Running (Running 3/7)"
+    assert gone.summary == "Deleted before it ended; before that: Running 3/7"
     assert gone.counts == running.counts
     assert render_deleted(gone, 1).dump() == gone.dump()
 
 
 def test_a_workflow_deleted_before_it_started_is_told_too() -> None:
     pending = a_report(a_snapshot(phase="", started_at=None), now=at(0))
-    assert render_deleted(pending, 1).summary == "Deleted while not started (Not started)"
+    assert render_deleted(pending, 1).summary == "Deleted before it started"
     bare = pending.changed(conditions=None, summary=None)
-    assert render_deleted(bare, 1).summary == "Deleted while not started"
+    assert render_deleted(bare, 1).summary == "Deleted before it started"
 
 
 @pytest.mark.parametrize("stored", [a_report(a_failed_run()), ReportStatus()], ids=["ended", "never seen"])
@@ -201,58 +200,6 @@ def test_many_missing_pods_are_counted() -> None:
     message = next(c.message for c in report.conditions or () if c.type == ConditionType.EVIDENCE_COMPLETE)
     assert message.startswith("7 of 7 failed pods")
     assert message.endswith("…")
-
-
-# --- summary
-
-
-@pytest.mark.parametrize(
-    ("snapshot", "summary"),
-    [
-        (a_snapshot(a_node("wf"), phase=OK), "Succeeded in 1m00s"),
-        (a_failed_run(), "wf: main exited with code 3: boom"),
-        (a_snapshot(message="invalid spec: x"), "workflow: invalid spec: x"),
-        (a_snapshot(), "workflow: failed, and Argo does not say why"),
-        (a_snapshot(a_node("wf", RUNNING, end=None), phase=RUNNING, progress="1/2"), "Running 1/2"),
-        (a_snapshot(phase="", started_at=None), "Not started"),
-        (
-            a_snapshot(a_node("wf", FAILED, message="main: Error (exit code 137)")),
-            "wf: main killed by signal 9 (exit 137), by whom is not known",
-        ),
-        (
-            a_snapshot(a_node("wf", FAILED, message="ImagePullBackOff: Back-off pulling image")),
-            "wf: image could not be pulled: ImagePullBackOff: Back-off pulling image",
-        ),
-        (a_snapshot(a_node("wf", FAILED, message="pod deleted")), "wf: pod deleted while it ran, by whom is not known"),
-        (a_snapshot(a_node("wf", FAILED, node_type=NodeType.HTTP, message="code: 404")), "wf: code: 404"),
-        (
-            a_snapshot(a_node("wf", FAILED, message="imminent node shutdown", host_node_name="")),
-            "wf: its machine was lost (NodeLost)",
-        ),
-    ],
-)
-def test_the_summary_is_a_sentence(snapshot: Snapshot, summary: str) -> None:
-    assert a_report(snapshot, now=at(60)).summary == summary
-
-
-def test_a_running_workflow_says_what_failed_and_what_it_waits_for() -> None:
-    nodes = [
-        a_node("wf", RUNNING, NodeType.DAG, end=None),
-        a_node("wf.a", FAILED, message="main: Error (exit code 1)"),
-        a_node("wf.b", FAILED, message="main: Error (exit code 1)"),
-        a_node("wf.c", Phase.PENDING, message="ImagePullBackOff: no", end=None),
-        a_node("wf.d", RUNNING, NodeType.SUSPEND, end=None),
-    ]
-    assert a_report(a_snapshot(*nodes, phase=RUNNING)).summary == (
-        "Running; a: main exited with code 1; 1 other failure; c waits: ImagePullBackOff: no; 1 more waiting"
-    )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0s"), (59, "59s"), (61, "1m01s"), (3720, "1h02m"), (273_600, "3d04h")]
-)
-def test_durations_have_two_units(seconds: int, words: str) -> None:
-    assert short_duration(seconds) == words
 
 
 # --- waiting

@@ -256,6 +256,8 @@ class Template(Struct, frozen=True):
     container: Container | None = None
     script: Container | None = None
     container_set: ContainerSet | None = None
+    active_deadline_seconds: int | str | None = None
+    timeout: str = ""
 
 
 class TemplateSource(Struct, frozen=True):

@@ -88,7 +88,10 @@ def render_status(
     counts = count_nodes(snapshot, tree)
     times = time_run(snapshot, tree, prose, evidence=evidence, stored=before, is_first_run=not runs)
     waiting = find_waiting(snapshot, tree, prose, now=now, graces=options.graces)
-    summary = summarize(workflow.status, failures, waiting, counts, times.timing)
+    warnings = find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ())
+    summary = summarize(
+        workflow, failures=failures, waiting=waiting, warnings=warnings, counts=counts, timing=times.timing
+    )
     steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options), times)
     status = ReportStatus(
         observed_generation=generation,
@@ -101,7 +104,7 @@ def render_status(
         critical_path=list(times.path) or None,
         failures=failures or None,
         waiting=waiting or None,
-        warnings=find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ()) or None,
+        warnings=warnings or None,
         steps=steps or None,
         parameters=list_parameters(_arguments(workflow), prose) or None,
         outputs=list_outputs(snapshot, prose),
@@ -224,8 +227,8 @@ def render_deleted(stored: ReportStatus, generation: int | None) -> ReportStatus
         ),
     }
     conditions = [changed.get(ConditionType(c.type), c) if c.type in changed else c for c in stored.conditions or ()]
-    before = f" ({stored.summary})" if stored.summary else ""
-    summary = cut(f"Deleted while {observed.phase or 'not started'}{before}", TEXT)
+    before = f"; before that: {stored.summary}" if stored.summary and observed.phase else ""
+    summary = cut(f"Deleted before it {'ended' if observed.phase else 'started'}{before}", TEXT)
     update = {
         "observed_generation": generation,
         "conditions": conditions,

@@ -1,175 +1,130 @@
 """The one line a person reads: the step, what happened, the number that matters, what it led to."""
 
-from collections.abc import Callable
-
-from wfreport.api.argo import Phase, WorkflowStatus
+from wfreport.api.argo import Phase, Workflow
 from wfreport.api.classes import FailureClass, Role
-from wfreport.api.report import Counts, Failure, Waiting
+from wfreport.api.report import Counts, Failure, StepWarning, Waiting
 from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut
-from wfreport.core.messages import parse_exit
+from wfreport.core.durations import short_duration
+from wfreport.core.phrases import name, plural, tidy
+from wfreport.core.sentences import what_happened, what_is_waited_for
 
-_DETAIL_LENGTH = 160
-_TELLING_EVENTS = frozenset({"Failed", "BackOff", "FailedMount", "FailedScheduling"})
+_NAMED = 2
+_CAUSES = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
 
 
 def summarize(
-    status: WorkflowStatus,
+    workflow: Workflow,
+    *,
     failures: list[Failure],
     waiting: list[Waiting],
+    warnings: list[StepWarning],
     counts: Counts | None,
     timing: Timing | None,
 ) -> str:
     """What happened, in one sentence."""
-    if status.phase == Phase.SUCCEEDED:
-        sentence = _succeeded(failures, counts, timing)
-    elif status.phase in (Phase.FAILED, Phase.ERROR):
-        sentence = _failed(failures, counts)
+    phase = workflow.status.phase
+    if phase == Phase.SUCCEEDED:
+        parts = [_succeeded(timing), *_on_the_way(failures, warnings, counts)]
+    elif workflow.status.has_failed:
+        parts = [_failed(failures[0], workflow), *_consequences(failures, counts)]
     else:
-        sentence = _active(status, failures, waiting)
-    return cut(" ".join(sentence.split()), TEXT)
+        parts = _active(workflow, failures, waiting)
+    return cut(" ".join("; ".join(parts).split()), TEXT)
 
 
-def _plural(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _succeeded(timing: Timing | None) -> str:
+    return f"Succeeded in {timing.duration}" if timing and timing.duration else "Succeeded"
 
 
-def _succeeded(failures: list[Failure], counts: Counts | None, timing: Timing | None) -> str:
-    took = f" in {timing.duration}" if timing and timing.duration else ""
+def _on_the_way(failures: list[Failure], warnings: list[StepWarning], counts: Counts | None) -> list[str]:
+    """What went wrong in a run that succeeded all the same."""
     notes = []
     if counts and counts.retried_attempts:
-        notes.append(f"{_plural(counts.retried_attempts, 'failed attempt')} retried")
+        notes.append(f"{plural(counts.retried_attempts, 'failed attempt')} retried")
     if failures:
-        notes.append(f"{_plural(len(failures), 'failure')} tolerated")
-    return "; ".join([f"Succeeded{took}", *notes])
-
-
-def _failed(failures: list[Failure], counts: Counts | None) -> str:
-    first = failures[0]
-    notes = _consequences(failures, counts)
-    return "; ".join([f"{_subject(first)}: {_what(first)}{_after_attempts(first)}", *notes])
-
-
-def _subject(failure: Failure) -> str:
-    name = failure.display_name or "workflow"
-    if failure.attempt is not None:
-        name = name.removesuffix(f"({failure.attempt - 1})")
-    return f"exit handler {name}" if failure.role == Role.EXIT_HANDLER else name
-
-
-def _after_attempts(failure: Failure) -> str:
-    return f" after {failure.attempt} attempts" if failure.attempt and failure.attempt > 1 else ""
-
-
-def _consequences(failures: list[Failure], counts: Counts | None) -> list[str]:
-    others = sum(1 for f in failures[1:] if f.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER))
-    victims = sum(1 for f in failures if f.role == Role.VICTIM)
-    notes = []
-    if others:
-        notes.append(f"{_plural(others, 'other failure')}")
-    if victims:
-        notes.append(f"{_plural(victims, 'step')} ended with it")
-    if counts and counts.omitted:
-        notes.append(f"{_plural(counts.omitted, 'step')} omitted")
+        notes.append(f"{plural(len(failures), 'failure')} tolerated ({_names(failures)})")
+    notes += [
+        f"{_subject(warning.display_name)}: {tidy(warning.message or warning.reason)}" for warning in warnings[:1]
+    ]
+    if len(warnings) > 1:
+        notes.append(plural(len(warnings) - 1, "other warning"))
     return notes
 
 
-def _active(status: WorkflowStatus, failures: list[Failure], waiting: list[Waiting]) -> str:
-    started = f"{status.phase or 'Not started'}{f' {status.progress}' if status.progress else ''}"
-    causes = [f for f in failures if f.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER)]
-    notes = [f"{_subject(failure)}: {_what(failure)}" for failure in causes[:1]]
-    if len(causes) > 1:
-        notes.append(_plural(len(causes) - 1, "other failure"))
-    notes += [f"{entry.display_name or 'workflow'} waits: {_waits_for(entry)}" for entry in waiting[:1]]
-    if len(waiting) > 1:
-        notes.append(f"{len(waiting) - 1} more waiting")
-    return "; ".join([started, *notes])
+def _names(failures: list[Failure]) -> str:
+    """Who failed; the one failure with what happened, of many the first two."""
+    if len(failures) == 1:
+        return f"{_who(failures[0])}: {what_happened(failures[0])}"
+    names = list(dict.fromkeys(_who(failure) for failure in failures))
+    more = f", {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
-def _waits_for(entry: Waiting) -> str:
-    message = entry.message or ""
-    return cut(
-        message if message.startswith(entry.reason) else f"{entry.reason}{f' ({message})' if message else ''}",
-        _DETAIL_LENGTH,
-    )
+def _failed(first: Failure, workflow: Workflow) -> str:
+    what = what_happened(first)
+    limit = _deadline(first, workflow) if first.failure_class == FailureClass.TIMEOUT else ""
+    if limit:
+        what = f"{what.partition('deadline')[0]}deadline of {limit}"
+    attempts = f" after {first.attempt} attempts" if first.attempt and first.attempt > 1 else ""
+    return f"{_who(first)}: {what}{attempts}"
 
 
-def _what(failure: Failure) -> str:
-    return cut(_SENTENCES.get(failure.failure_class, _message)(failure), _DETAIL_LENGTH * 2)
+def _deadline(failure: Failure, workflow: Workflow) -> str:
+    """The deadline that passed, as far as it is written in the Workflow; a template's may be an expression."""
+    if failure.reason == "WorkflowDeadlineExceeded":
+        limit: str | int | None = workflow.spec.active_deadline_seconds
+    else:
+        stored = workflow.status.stored_workflow_template_spec
+        templates = [*workflow.spec.templates, *(stored.templates if stored else ())]
+        templates += workflow.status.stored_templates.values()
+        found = next((t for t in templates if t.name and t.name == failure.template_name), None)
+        limit = (found.active_deadline_seconds or found.timeout) if found else None
+    if isinstance(limit, int):
+        return short_duration(limit)
+    return name(limit) if limit and "{{" not in limit else ""
+
+
+def _subject(display_name: str | None) -> str:
+    return name(display_name) if display_name else "workflow"
 
 
 def _who(failure: Failure) -> str:
-    """The container, and a blank; nothing where the step has its name (a containerSet's)."""
-    container = failure.container or "main"
-    return "" if container == failure.display_name else f"{container} "
+    """The step: an attempt by the name of its step, for it is the last of them."""
+    shown = _subject(failure.display_name)
+    if failure.attempt is not None:
+        shown = shown.removesuffix(f"({failure.attempt - 1})")
+    if failure.role != Role.EXIT_HANDLER:
+        return shown
+    return "exit handler" if shown.endswith(".onExit") else f"exit handler {shown}"
 
 
-def _exit(failure: Failure) -> str:
-    return f" (exit {failure.exit_code})" if failure.exit_code is not None else ""
+def _consequences(failures: list[Failure], counts: Counts | None) -> list[str]:
+    others = sum(1 for f in failures[1:] if f.role in _CAUSES)
+    victims = sum(1 for f in failures if f.role == Role.VICTIM)
+    notes = []
+    if others:
+        notes.append(plural(others, "other failure"))
+    if victims:
+        notes.append(f"{plural(victims, 'step')} ended with it")
+    if counts and counts.omitted:
+        notes.append(f"{plural(counts.omitted, 'step')} omitted")
+    if counts is None:
+        notes.append("its steps cannot be read")
+    return notes
 
 
-def _detail(failure: Failure) -> str:
-    """What the program itself said last, where Argo passed it on."""
-    ending = parse_exit(failure.message or "")
-    detail = ending.detail.strip() if ending else ""
-    return f": {cut(detail, _DETAIL_LENGTH)}" if detail else ""
-
-
-def _message(failure: Failure) -> str:
-    ending = parse_exit(failure.message or "")
-    if ending is not None and ending.detail.strip():
-        return f"{_who(failure).rstrip() or 'it'}: {ending.detail.strip()}{_exit(failure)}"
-    return (failure.message or failure.reason or "failed, and Argo does not say why").strip()
-
-
-def _out_of_memory(failure: Failure) -> str:
-    limit = (failure.resources.limits or {}).get("memory") if failure.resources else None
-    return f"{_who(failure)}OOMKilled{f' at {limit}' if limit else ''}{_exit(failure)}"
-
-
-def _exit_code(failure: Failure) -> str:
-    if failure.exit_code is None:
-        return "daemon ended while it was needed" if failure.reason == "DaemonExited" else _message(failure)
-    return f"{_who(failure)}exited with code {failure.exit_code}{_detail(failure)}"
-
-
-def _killed(failure: Failure) -> str:
-    return f"{_who(failure)}killed by signal {failure.signal}{_exit(failure)}, by whom is not known"
-
-
-def _with_text(lead: str) -> Callable[[Failure], str]:
-    def sentence(failure: Failure) -> str:
-        text = (failure.message or "").strip()
-        return f"{lead}: {text}" if text and parse_exit(text) is None else f"{lead}{_detail(failure)}"
-
-    return sentence
-
-
-def _lost_host(failure: Failure) -> str:
-    host = f" {failure.host_node_name}" if failure.host_node_name else ""
-    return f"its machine{host} was lost ({failure.reason or failure.message})"
-
-
-def _never_started(lead: str) -> Callable[[Failure], str]:
-    def sentence(failure: Failure) -> str:
-        told = next((event.message for event in failure.events or [] if event.reason in _TELLING_EVENTS), None)
-        return f"{lead}: {told or _message(failure)}"
-
-    return sentence
-
-
-_SENTENCES: dict[FailureClass, Callable[[Failure], str]] = {
-    FailureClass.OOM_KILLED: _out_of_memory,
-    FailureClass.EXIT_CODE: _exit_code,
-    FailureClass.KILLED: _killed,
-    FailureClass.EVICTED: _with_text("evicted"),
-    FailureClass.PREEMPTED: _with_text("preempted"),
-    FailureClass.NODE_LOST: _lost_host,
-    FailureClass.POD_DELETED: lambda _: "pod deleted while it ran, by whom is not known",
-    FailureClass.IMAGE_PULL: _never_started("image could not be pulled"),
-    FailureClass.CONFIG_ERROR: _never_started("could not start"),
-    FailureClass.UNSCHEDULABLE: _with_text("no machine could take it"),
-    FailureClass.TIMEOUT: _with_text("deadline exceeded"),
-    FailureClass.CANCELLED: lambda _: "stopped by hand",
-}
+def _active(workflow: Workflow, failures: list[Failure], waiting: list[Waiting]) -> list[str]:
+    status = workflow.status
+    # Argo counts pods: before the first there is none to count.
+    progress = f" {status.progress}" if status.progress not in ("", "0/0") else ""
+    parts = [f"{status.phase or 'Not started'}{progress}"]
+    causes = [failure for failure in failures if failure.role in _CAUSES]
+    parts += [_failed(failure, workflow) for failure in causes[:1]]
+    if len(causes) > 1:
+        parts.append(plural(len(causes) - 1, "other failure"))
+    parts += [f"{_subject(entry.display_name)} {what_is_waited_for(entry)}" for entry in waiting[:1]]
+    if len(waiting) > 1:
+        parts.append(f"{len(waiting) - 1:,} more waiting")
+    return parts
