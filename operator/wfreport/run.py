@@ -5,9 +5,11 @@ import gc
 import logging
 import random
 import signal
+import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -28,10 +30,12 @@ from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
 from wfreport.kube.events import Events
+from wfreport.kube.leases import Leases
 from wfreport.kube.pods import PODS, Pods
 from wfreport.kube.reports import Reports
 from wfreport.kube.streams import SelectedStreams, Stream
 from wfreport.kube.workflows import WORKFLOWS, Workflows, workflow_selector
+from wfreport.lease import Lease, LeaseLostError, LeaseTerms
 from wfreport.logs import Once, configure_logs, kv
 from wfreport.looks import Rules
 from wfreport.metrics import Metrics
@@ -114,6 +118,8 @@ class Operator:
         self._metrics = metrics
         self._once = Once(60, clock=time.monotonic)
         self._namespaces: list[str | None] = list(settings.namespaces) or [None]
+        self._lease = self._wired_lease()
+        self._leads = self._lease is None
         self._index_loaded = False
         self._monitor = StreamMonitor(
             [Stream(plural, at) for plural in (WORKFLOWS, PODS, PLURAL_REPORTS) for at in self._namespaces],
@@ -152,6 +158,15 @@ class Operator:
         )
         self._reconciler = self._wired_reconciler()
         self._show_gauges()
+
+    def _wired_lease(self) -> Lease | None:
+        settings = self._settings
+        if not settings.leader_election:
+            return None
+        leases = Leases(self._client, namespace=settings.lease_namespace, name=settings.lease_name)
+        identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+        terms = LeaseTerms(identity, settings.lease_seconds)
+        return Lease(leases, terms, clock=time.monotonic, now=now, once=self._once)
 
     def _wired_reconciler(self) -> Reconciler:
         settings = self._settings
@@ -192,7 +207,9 @@ class Operator:
         )
 
     def missing(self) -> list[str]:
-        """What is not ready yet."""
+        """What is not ready yet. A replica that stands by is ready: it would take over at once."""
+        if self._lease and not self._leads:
+            return [] if self._lease.is_known else ["the Lease"]
         return [*([] if self._index_loaded else ["the reports that are there"]), *self._monitor.missing()]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -202,25 +219,35 @@ class Operator:
             LostError: something that cannot be done without has ended.
         """
         stopping = asyncio.create_task(stop.wait(), name="stop")
-        loading = asyncio.create_task(self._load_index(), name="index")
-        await asyncio.wait({stopping, loading}, return_when=asyncio.FIRST_COMPLETED)
-        if not loading.done():
-            loading.cancel()
+        if self._lease and not await _unless(stopping, self._lease.acquire()):
             return
-        await loading
+        self._leads = True
+        try:
+            await self._run_leading(stop, stopping)
+        except LeaseLostError as error:
+            raise LostError(str(error)) from error
+        finally:
+            if self._lease:
+                await self._lease.release()
+
+    async def _run_leading(self, stop: asyncio.Event, stopping: Task) -> None:
+        others = {asyncio.create_task(self._lease.keep(), name="lease")} if self._lease else set()
+        if not await _unless(stopping, self._load_index()):
+            return await _cancelled(others)
         workers = self._start_workers()
-        sweep = asyncio.create_task(self._sweep.run(interval_seconds=self._sweep_interval_seconds), name="sweep")
+        sweep = self._sweep.run(interval_seconds=self._sweep_interval_seconds)
+        others.add(asyncio.create_task(sweep, name="sweep"))
         framework = asyncio.create_task(self._run_framework(stop), name="framework")
         log.info("started", extra=kv(server=self._client.endpoint.server, reports=len(self._index)))
         # everything that is here now stays for good: the garbage collector need not look at it again
         gc.collect()
         gc.freeze()
         try:
-            await asyncio.wait({stopping, sweep, framework, *workers}, return_when=asyncio.FIRST_COMPLETED)
-            _raise_unless_stopping(stop, framework, {sweep, *workers})
+            await asyncio.wait({stopping, framework, *others, *workers}, return_when=asyncio.FIRST_COMPLETED)
+            _raise_unless_stopping(stop, framework, {*others, *workers})
         finally:
             stop.set()
-            await self._drain(workers, framework, {stopping, sweep})
+            await self._drain(workers, framework, {stopping, *others})
 
     async def _load_index(self) -> None:
         for delay in (*START_TRIES_SECONDS, None):
@@ -269,9 +296,7 @@ class Operator:
         self._queues.workflows.close()
         self._queues.reports.close()
         await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
-        for task in (framework, *workers, *others):
-            task.cancel()
-        await asyncio.gather(framework, *workers, *others, return_exceptions=True)
+        await _cancelled({framework, *workers, *others})
 
     def _sweep_interval_seconds(self) -> float:
         return self._settings.sweep_interval_seconds * _jitter()
@@ -286,6 +311,23 @@ class Operator:
             metrics.queue_later.labels(name).set_function(queue.later)
         metrics.workflows_active.set_function(lambda: len(self._active))
         metrics.reports_known.set_function(lambda: len(self._index))
+
+
+async def _unless(stopping: Task, work: Coroutine[Any, Any, None]) -> bool:
+    """Do something, unless the operator is to stop meanwhile; whether it was done."""
+    doing = asyncio.create_task(work)
+    await asyncio.wait({stopping, doing}, return_when=asyncio.FIRST_COMPLETED)
+    if not doing.done():
+        await _cancelled({doing})
+        return False
+    await doing
+    return True
+
+
+async def _cancelled(tasks: set[Task]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _raise_unless_stopping(stop: asyncio.Event, framework: Task, others: set[Task]) -> None:

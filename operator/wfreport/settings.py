@@ -252,6 +252,24 @@ class Settings(BaseSettings):
     argo_server_workers: int = Field(
         2, ge=1, le=16, description="How many runs are read through Argo Server at the same time."
     )
+    leader_election: bool = Field(
+        default=False,
+        description=(
+            "Work only while holding a Lease, so that there may be several replicas: the others stand by. Without it "
+            "the operator reports, and no policy acts."
+        ),
+    )
+    lease_name: str = Field("wfreport", min_length=1, max_length=253, description="Name of that Lease.")
+    lease_namespace: str = Field("", max_length=63, description="Namespace of that Lease: the operator's own.")
+    lease_seconds: int = Field(
+        30,
+        ge=3,
+        le=600,
+        description=(
+            "How long a replica that is gone keeps the Lease, which is renewed three times in it. A replica that ends "
+            "gives it up."
+        ),
+    )
     ignore_events: bool = Field(
         default=False,
         description=(
@@ -267,6 +285,12 @@ class Settings(BaseSettings):
                 f"{PREFIX}LOOK_INTERVAL_MIN_SECONDS={self.look_interval_min_seconds:g} must not be greater than "
                 f"{PREFIX}LOOK_INTERVAL_MAX_SECONDS={self.look_interval_max_seconds:g}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _lease_has_a_place(self) -> Self:
+        if self.leader_election and not self.lease_namespace:
+            raise ValueError(f"{PREFIX}LEASE_NAMESPACE is missing, but {PREFIX}LEADER_ELECTION is true")
         return self
 
     @model_validator(mode="after")

@@ -76,7 +76,7 @@ class RunningOperator:
     def metric(self, name: str, **labels: str) -> float:
         """The sum of a metric's samples that have these labels."""
         total = 0.0
-        for line in self._get("/metrics").splitlines():
+        for line in self.answer("/metrics").splitlines():
             sample, _, value = line.rpartition(" ")
             if sample.partition("{")[0] == name and all(f'{key}="{label}"' in sample for key, label in labels.items()):
                 total += float(value)
@@ -84,9 +84,10 @@ class RunningOperator:
 
     def ready(self) -> bool:
         """What /readyz says."""
-        return self._get("/readyz") == "ok\n"
+        return self.answer("/readyz") == "ok\n"
 
-    def _get(self, path: str) -> str:
+    def answer(self, path: str) -> str:
+        """What it serves there; empty while it serves nothing."""
         import urllib3  # noqa: PLC0415
 
         assert self.process.poll() is None, self.log.read_text()
@@ -105,7 +106,7 @@ class Cluster:
     folder: Path
     started: list[RunningOperator] = field(default_factory=list)
 
-    def start_operator(self, prelude: str = "", /, **settings: object) -> RunningOperator:
+    def start_operator(self, prelude: str = "", /, *, wait: object = True, **settings: object) -> RunningOperator:
         """Start one that watches the namespace, and wait until it is ready; ``prelude`` injects faults into it."""
         port = free_ports(1)[0]
         log = self.folder / f"operator-{len(self.started)}.log"
@@ -123,7 +124,8 @@ class Cluster:
             process = subprocess.Popen([sys.executable, "-c", prelude + _RUN], env=env, stdout=out, stderr=out)
         operator = RunningOperator(process, port, log)
         self.started.append(operator)
-        eventually(operator.ready, interval_seconds=0.05)
+        if wait:
+            eventually(operator.ready, interval_seconds=0.05)
         return operator
 
     def stop_all(self) -> None:

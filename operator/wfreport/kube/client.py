@@ -20,12 +20,13 @@ from wfreport.logs import kv
 
 USER_AGENT = "wfreport"
 APPLY_PATCH = "application/apply-patch+yaml"
+MERGE_PATCH = "application/merge-patch+json"
 ACCEPT_PARTIAL = f"application/json;as={PARTIAL_KIND};v=v1;g=meta.k8s.io"
 ACCEPT_PARTIAL_LIST = f"application/json;as={PARTIAL_KIND}List;v=v1;g=meta.k8s.io"
 TOKEN_FRESH_SECONDS = 60
 log = logging.getLogger(__name__)
 _decode_item = msgspec.json.Decoder(Item).decode
-_METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "delete": "DELETE"}
+_METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "patch": "PATCH", "delete": "DELETE"}
 _UNAUTHORIZED, _REFUSED = 401, 400
 # Plain JSON: the API server zips every answer over 128 kB, at its own expense and ours, for bytes that rarely matter
 # in a cluster.
@@ -54,6 +55,7 @@ class Page(Protocol):
 
 
 PageT = TypeVar("PageT", bound=Page)
+AnswerT = TypeVar("AnswerT")
 
 
 class Client:
@@ -107,7 +109,7 @@ class Client:
         """Make one request and return the answer's body.
 
         Args:
-            verb: Kubernetes' verb: get, list, create, apply, delete.
+            verb: Kubernetes' verb: get, list, create, patch, delete; apply for a server-side apply.
             resource: the plural, for the metrics.
             path: from ``/api``.
             params: the query.
@@ -242,7 +244,7 @@ class Client:
             self._observer.observe_request(verb, resource, code)
 
 
-def decoded(decode: Callable[[bytes], PageT], answer: bytes) -> PageT:
+def decoded(decode: Callable[[bytes], AnswerT], answer: bytes) -> AnswerT:
     """Decode an answer.
 
     Raises:
