@@ -18,8 +18,10 @@ from pydantic_settings import BaseSettings
 from crdgen import Schema, flatten, kind_schema, write_or_check
 from crdkinds import KINDS, ROOT, Kind
 from wfreport.api.classes import CLASS_MEANINGS, Confidence, FailureClass, Owner, Role
+from wfreport.api.policy import MODE_MEANINGS
 from wfreport.api.reasons import (
     DELAY_MEANINGS,
+    HOLD_MEANINGS,
     POLICY_REASON_MEANINGS,
     REASON_MEANINGS,
     REFUSAL_MEANINGS,
@@ -28,6 +30,10 @@ from wfreport.api.reasons import (
     PolicyConditionType,
     RemediationConditionType,
 )
+from wfreport.api.remediation import LockClass
+from wfreport.core.decide.course import APPROVAL_HOLDS, COURSE_MEANINGS
+from wfreport.core.decide.decision import BEFORE_GUARDS
+from wfreport.core.decide.guards import GUARDS
 from wfreport.metrics import Metrics
 from wfreport.settings import Settings
 
@@ -94,17 +100,58 @@ def reasons_page() -> str:
         intro,
         *_reasons_part("WorkflowReport", ConditionType, REASON_MEANINGS),
         "Reasons of `queuedReason` and `waitReason` of a step on the critical path:",
-        _table(("Reason", "What was waited for"), [(_code(found), text) for found, text in DELAY_MEANINGS.items()]),
+        _table(("Reason", "What was waited for"), _coded(DELAY_MEANINGS)),
         *_reasons_part("RemediationPolicy", PolicyConditionType, POLICY_REASON_MEANINGS),
         *_reasons_part("Remediation", RemediationConditionType, REMEDIATION_REASON_MEANINGS),
+        "Why a policy does not act on a run, or not yet, stands in `status.remediation.held` of its report: see "
+        "[decisions](decisions.md).",
         "Where an act is not possible, the message of `NotPossible` begins with one of these:",
-        _table(("Refusal", "Meaning"), [(_code(reason), text) for reason, text in REFUSAL_MEANINGS.items()]),
+        _table(("Refusal", "Meaning"), _coded(REFUSAL_MEANINGS)),
     )
 
 
 def _reasons_part(kind: str, conditions: type[StrEnum], meanings: Mapping[Any, str]) -> list[str]:
-    rows = [(_code(reason), text) for reason, text in meanings.items()]
+    rows = _coded(meanings)
     return [f"## {kind}", f"Conditions: {_enum_list(conditions)}.", _table(("Reason", "Meaning"), rows)]
+
+
+def decisions_page() -> str:
+    """How a decision comes about, from the tables that make it."""
+    rows = [*((reason, frozenset(LockClass)) for reason in BEFORE_GUARDS), *((g.reason, g.locks) for g in GUARDS)]
+    table = _table(
+        ("", "Reason", "Asked of", "Why nothing is done, or not yet"),
+        [
+            (str(number), _code(reason), _asked_of(locks), HOLD_MEANINGS[reason])
+            for number, (reason, locks) in enumerate(rows, 1)
+        ],
+    )
+    return _page(
+        "How it is decided what is done about a run",
+        "There are two decisions about a run: what is done about the run itself, and who is told. Both come from the "
+        "run's report, the policies, and what ran and was done before; nothing is kept in memory. They are tried from "
+        "the top; the first line that holds is the answer. Where none does, the rule's action, or its notification, is "
+        "due. Where time alone changes the answer, it is looked at again at that very moment.",
+        table,
+        "## What is done with it",
+        "That depends on the policy's mode. The decision does not.",
+        _table(("Mode", "What it does"), _coded(MODE_MEANINGS)),
+        _table(("Course", "What is done next"), _coded(COURSE_MEANINGS)),
+        "A person who is asked shows as one of these reasons:",
+        _table(("Reason", "Meaning"), [(_code(reason), HOLD_MEANINGS[reason]) for reason in APPROVAL_HOLDS]),
+        "## Labels on failed pods",
+        "`labelPods` needs no lock and has no budget: each failed pod that a rule matches is labelled as soon as it is "
+        "seen, unless the policy is suspended, paused or in conflict, the Workflow is opted out, or the pod was killed "
+        "by a stop.",
+    )
+
+
+def _asked_of(locks: frozenset[LockClass]) -> str:
+    words = {LockClass.MUTATE: "run", LockClass.NOTIFY: "notification"}
+    return " and ".join(words[lock] for lock in LockClass if lock in locks)
+
+
+def _coded(meanings: Mapping[Any, str]) -> list[Row]:
+    return [(_code(found), text) for found, text in meanings.items()]
 
 
 def failure_classes_page() -> str:
@@ -113,7 +160,7 @@ def failure_classes_page() -> str:
         "What kind of failure it is: `status.failureClass`, and `class` of each entry of `status.failures`. "
         "The set may grow; treat a class that you do not know like `Unknown`."
     )
-    table = _table(("Class", "Meaning"), [(_code(found), text) for found, text in CLASS_MEANINGS.items()])
+    table = _table(("Class", "Meaning"), _coded(CLASS_MEANINGS))
     others = [
         f"* {name}: {_enum_list(values)}. {' '.join((getdoc(values) or '').split())}"
         for name, values in (("`role`", Role), ("`owner`", Owner), ("`confidence`", Confidence))
@@ -237,6 +284,7 @@ def pages() -> dict[Path, str]:
     makers: dict[str, Callable[[], str]] = {
         "settings.md": lambda: settings_page(Settings),
         "reasons.md": reasons_page,
+        "decisions.md": decisions_page,
         "failure-classes.md": failure_classes_page,
         "metrics.md": lambda: metrics_page(vars(Metrics()).values()),
     }

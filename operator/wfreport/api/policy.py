@@ -95,12 +95,6 @@ class Limits(Model):
     max_age_seconds: int = Field(
         6 * _HOUR, description="Runs that ended longer ago are left alone.", ge=60, le=7 * _DAY
     )
-    reset_after_healthy_seconds: int | None = Field(
-        None,
-        description="A run that lasted so long before it failed starts the count of attempts anew. Unset: never.",
-        ge=60,
-        le=30 * _DAY,
-    )
 
 
 class Backoff(Model):

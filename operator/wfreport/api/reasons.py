@@ -257,3 +257,75 @@ REFUSAL_MEANINGS: dict[Refusal, str] = {
     Refusal.MANAGED_BY_GIT: "Argo CD or Flux would undo the change; suspend it in Git, or set `allowDrift`.",
     Refusal.LABEL_NOT_ALLOWED: "The policy would write a label of Argo's, by which Argo decides.",
 }
+
+
+class HoldReason(StrEnum):
+    """Why a policy does not act on a run, or not yet; in the order in which they are looked at."""
+
+    STALE_OBSERVATION = "StaleObservation"
+    NO_POLICY = "NoPolicy"
+    RUN_SUCCEEDED = "RunSucceeded"
+    RUN_ACTIVE = "RunActive"
+    EVIDENCE_PENDING = "EvidencePending"
+    NO_RULE_MATCHES = "NoRuleMatches"
+    NOTHING_STATED = "NothingStated"
+    LEFT_ALONE = "LeftAlone"
+    NOT_TOO_LONG_YET = "NotTooLongYet"
+    ALREADY_REMEDIED = "AlreadyRemedied"
+    POLICY_SUSPENDED = "PolicySuspended"
+    POLICY_PAUSED = "PolicyPaused"
+    OPTED_OUT = "OptedOut"
+    CANCELLED_BY_PERSON = "CancelledByPerson"
+    RUN_TOO_OLD = "RunTooOld"
+    FAILED_BEFORE_ENFORCED = "FailedBeforeEnforced"
+    RETRIES_LEFT = "RetriesLeft"
+    BEING_DELETED = "BeingDeleted"
+    NEWER_RESUBMISSION = "NewerResubmission"
+    POLICY_CONFLICT = "PolicyConflict"
+    CRON_SUSPENDED_FOR_IT = "CronSuspendedForIt"
+    ATTEMPTS_SPENT = "AttemptsSpent"
+    COOLING_DOWN = "CoolingDown"
+    BUDGET_SPENT = "BudgetSpent"
+    OPERATOR_BUDGET_SPENT = "OperatorBudgetSpent"
+    BREAKER_OPEN = "BreakerOpen"
+    DID_NOT_HELP = "DidNotHelp"
+    APPROVAL_MISSING = "ApprovalMissing"
+    APPROVAL_DENIED = "ApprovalDenied"
+
+
+HOLD_MEANINGS: dict[HoldReason, str] = {
+    HoldReason.STALE_OBSERVATION: "The report is not of the Workflow as it is now; it is read again first.",
+    HoldReason.NO_POLICY: "No policy of the namespace selects the Workflow.",
+    HoldReason.RUN_SUCCEEDED: "The run succeeded.",
+    HoldReason.RUN_ACTIVE: "The run has not ended, and no rule of the policy stops running ones.",
+    HoldReason.EVIDENCE_PENDING: (
+        "The run ended less than 30 seconds ago, and not every failed pod has been seen: what comes late may change "
+        "the class."
+    ),
+    HoldReason.NO_RULE_MATCHES: "No rule matches the failure.",
+    HoldReason.NOTHING_STATED: "The rule that matches states nothing of this kind to do.",
+    HoldReason.LEFT_ALONE: "The rule that matches says to do nothing.",
+    HoldReason.NOT_TOO_LONG_YET: "The run has not gone on, and no step has waited, for as long as the rule says.",
+    HoldReason.ALREADY_REMEDIED: "The run has had its Remediation.",
+    HoldReason.POLICY_SUSPENDED: "The policy is suspended.",
+    HoldReason.POLICY_PAUSED: "Somebody asked for a pause; the message says why.",
+    HoldReason.OPTED_OUT: "The Workflow or its Namespace has the annotation `wfreport.dev/no-remediation`.",
+    HoldReason.CANCELLED_BY_PERSON: "A person stopped or terminated the Workflow.",
+    HoldReason.RUN_TOO_OLD: "The run ended longer ago than `limits.maxAgeSeconds`.",
+    HoldReason.FAILED_BEFORE_ENFORCED: "The run ended before the policy was let act.",
+    HoldReason.RETRIES_LEFT: "Nothing has failed for good: Argo's own retryStrategy still has tries.",
+    HoldReason.BEING_DELETED: "The Workflow is being deleted.",
+    HoldReason.NEWER_RESUBMISSION: "The run was resubmitted already, by a person or by an earlier act.",
+    HoldReason.POLICY_CONFLICT: "Another policy of the same priority selects the Workflow.",
+    HoldReason.CRON_SUSPENDED_FOR_IT: "The CronWorkflow was suspended already for these failures in a row.",
+    HoldReason.ATTEMPTS_SPENT: "The chain has had `limits.maxAttempts` acts, or `infraMaxAttempts`.",
+    HoldReason.COOLING_DOWN: "The backoff, or the rule's `delaySeconds`, is not over.",
+    HoldReason.BUDGET_SPENT: "The policy has its budget's number of acts in flight, or in the window.",
+    HoldReason.OPERATOR_BUDGET_SPENT: "All policies together have as many acts in flight, or in an hour, as they may.",
+    HoldReason.BREAKER_OPEN: "The policy's circuit breaker is open, or half open and trying another act.",
+    HoldReason.DID_NOT_HELP: (
+        "The same failure came back after the same act more often than `circuitBreaker.sameFingerprintAtMost`."
+    ),
+    HoldReason.APPROVAL_MISSING: "A person is asked, and has not answered.",
+    HoldReason.APPROVAL_DENIED: "A person denied it, or nobody approved it in time.",
+}

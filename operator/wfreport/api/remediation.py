@@ -85,6 +85,7 @@ class RemediationSpec(Model):
     fingerprint: str | None = Field(None, description="The fingerprint of that failure.", max_length=SHORT)
     message: str | None = Field(None, description="Why, for people.", max_length=TEXT)
     plan: Plan = Field(Plan(), description="What it changes.")
+    approval_required: bool = Field(default=False, description="Whether a person has to approve it.")
     dry_run: bool = Field(default=False, description="Whether it only says what would be done.")
 
 

@@ -7,6 +7,8 @@ from typing import Final
 LABEL_LENGTH: Final = 63
 _HASH_DIGITS: Final = 8
 _LABEL_VALUE: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
+_LABEL_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_DNS_NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _NOT_IN_LABEL: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -37,6 +39,17 @@ def cut_label(value: str) -> str:
     digest = sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_DIGITS]
     readable = _NOT_IN_LABEL.sub("-", value)[: LABEL_LENGTH - _HASH_DIGITS - 1].strip("-_.")
     return f"{readable}-{digest}" if readable else digest
+
+
+def is_label_value(value: str) -> bool:
+    """Whether the API server takes it as the value of a label."""
+    return _LABEL_VALUE.fullmatch(value) is not None
+
+
+def is_label_key(key: str) -> bool:
+    """Whether the API server takes it as the key of a label: ``[prefix/]name``."""
+    prefix, slash, name = key.rpartition("/")
+    return _LABEL_NAME.fullmatch(name) is not None and (not slash or _DNS_NAME.fullmatch(prefix) is not None)
 
 
 def tail(text: str, lines: int, max_bytes: int) -> tuple[str, bool]:

@@ -1,0 +1,128 @@
+"""What ran and what was done before, read from reports and Remediations: nothing of it is kept in memory."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from wfreport.api.condition import Condition
+from wfreport.api.reasons import RemediationConditionType, RemediationReason
+from wfreport.api.remediation import Remediation
+from wfreport.api.report import EarlierRun, WorkflowReport, WorkflowSource
+from wfreport.api.wire import rfc3339
+from wfreport.core.chain import link_of
+from wfreport.core.conditions import EPOCH
+from wfreport.core.decide.model import Act, Execution, History, Run
+
+_UNSETTLED: Final = frozenset({RemediationReason.OUTCOME_AWAITED})
+
+
+def history_of(reports: Iterable[WorkflowReport], remediations: Iterable[Remediation]) -> History:
+    """Everything that later decisions depend on, each run and each act once."""
+    runs = {_key(run): run for report in reports for run in runs_of(report)}
+    acts = [act for remediation in remediations if (act := act_of(remediation)) is not None]
+    return History(tuple(runs.values()), tuple(acts))
+
+
+def _key(run: Run) -> tuple[str, str]:
+    return run.uid, rfc3339(run.started_at) if run.started_at else ""
+
+
+def runs_of(report: WorkflowReport) -> Iterator[Run]:
+    """The runs that a report tells of: those before manual retries, then the latest; none before it has a status."""
+    latest = latest_run(report)
+    if latest is None or report.status is None:
+        return
+    for earlier in report.status.runs or ():
+        yield _earlier_run(latest, earlier)
+    yield latest
+
+
+def latest_run(report: WorkflowReport) -> Run | None:
+    """The run that a report describes; None where it has not seen one."""
+    status = report.status
+    observed = status.observed_workflow if status else None
+    if status is None or observed is None or not observed.uid:
+        return None
+    name, labels = report.spec.workflow_ref.name, observed.labels or {}
+    link = link_of(name=name, uid=observed.uid, labels=labels)
+    source = status.workflow_source or WorkflowSource()
+    return Run(
+        namespace=report.metadata.namespace,
+        name=name,
+        uid=observed.uid,
+        started_at=observed.started_at,
+        finished_at=observed.finished_at,
+        phase=observed.phase or "",
+        root_name=link.root_name,
+        root_uid=link.root_uid,
+        attempt=link.attempt,
+        failure_class=status.failure_class,
+        fingerprint=status.failures[0].fingerprint if status.failures else None,
+        cron_workflow=source.cron_workflow,
+        template=_template(source),
+        resubmitted_from=source.resubmitted_from,
+        labels=labels,
+    )
+
+
+def _template(source: WorkflowSource) -> str | None:
+    cluster = f"/{source.cluster_workflow_template}" if source.cluster_workflow_template else None
+    return source.workflow_template or cluster
+
+
+def _earlier_run(latest: Run, earlier: EarlierRun) -> Run:
+    """A run of the same Workflow before a manual retry."""
+    return replace(
+        latest,
+        started_at=earlier.started_at,
+        finished_at=earlier.finished_at,
+        phase=earlier.phase or "",
+        failure_class=earlier.failure_class,
+        fingerprint=earlier.fingerprint,
+    )
+
+
+def act_of(remediation: Remediation) -> Act | None:
+    """A Remediation as a later decision sees it; None for a dry run, which locks and counts nothing."""
+    spec, status = remediation.spec, remediation.status
+    if spec.dry_run:
+        return None
+    conditions = {found.type: found for found in (status.conditions if status else None) or ()}
+    outcome = conditions.get(RemediationConditionType.SUCCEEDED)
+    return Act(
+        namespace=remediation.metadata.namespace,
+        name=remediation.metadata.name,
+        policy_name=spec.policy_ref.name,
+        workflow_uid=spec.target.uid,
+        root_uid=spec.root_uid,
+        lock=spec.lock_class,
+        action=spec.action,
+        created_at=remediation.metadata.creation_timestamp or EPOCH,
+        started_at=spec.target.started_at,
+        attempt=spec.attempt,
+        counts_toward_limit=spec.counts_toward_limit,
+        fingerprint=spec.fingerprint,
+        is_approval_required=spec.approval_required,
+        is_approved=_verdict(conditions.get(RemediationConditionType.APPROVED)),
+        execution=_execution(conditions.get(RemediationConditionType.EXECUTED)),
+        executed_at=status.executed_at if status else None,
+        has_helped=_verdict(outcome),
+        finished_at=_finished_at(remediation, outcome),
+        is_settled=outcome is not None and outcome.reason not in _UNSETTLED,
+    )
+
+
+def _verdict(found: Condition | None) -> bool | None:
+    return None if found is None or found.status == "Unknown" else found.status == "True"
+
+
+def _execution(executed: Condition | None) -> Execution:
+    if executed is None or executed.reason == RemediationReason.EXECUTION_PENDING:
+        return Execution.PENDING
+    return {"True": Execution.DONE, "False": Execution.NOT_DONE, "Unknown": Execution.LOST}[executed.status]
+
+
+def _finished_at(remediation: Remediation, outcome: Condition | None) -> datetime | None:
+    stated = remediation.status.finished_at if remediation.status else None
+    return stated or (outcome.last_transition_time if outcome and outcome.status != "Unknown" else None)
