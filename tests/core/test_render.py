@@ -403,62 +403,7 @@ def test_memoized_nodes_are_counted() -> None:
     assert counts.memoized == 1
 
 
-# --- size
-
-
-def big_run(failures: int, message: int) -> tuple[Snapshot, dict[str, PodEvidence]]:
-    nodes = [
-        a_node(f"wf.{i}", FAILED, message=f"main: Error (exit code 1): {'m' * message}", template_name="t")
-        for i in range(failures)
-    ]
-    victims = [
-        a_node(f"wf.v{i}", FAILED, message="template has failed or errored children and failFast enabled")
-        for i in range(9)
-    ]
-    snapshot = a_snapshot(a_node("wf", FAILED, NodeType.DAG), *nodes, *victims, message="z" * 3000)
-    log = "log line\n" * 400
-    event = Event(reason="Failed", message="e" * 900, last_timestamp=T0)
-    evidence = {
-        f"wf-t-{_hash(node.name)}": PodEvidence(Pod(metadata=Metadata(uid="p")), (event,) * 3, {"main": log})
-        for node in nodes
-    }
-    return snapshot, evidence
-
-
-def _hash(name: str) -> int:
-    from wfreport.core.podnames import fnv1a32  # noqa: PLC0415 - only here
-
-    return fnv1a32(name)
-
-
-@pytest.mark.parametrize(
-    ("failures", "max_bytes", "left_out"),
-    [
-        (3, 256 * 1024, None),
-        (20, 60_000, "20 log tails"),
-        (60, 100_000, "Events of 60 failures"),
-        (60, 60_000, "9 victims and tolerated failures"),
-        (300, 40_000, "280 of 300 failures"),
-        (700, 256 * 1024, "209 of 709 failures"),
-    ],
-)
-def test_a_report_is_cut_in_the_declared_order_and_says_so(failures: int, max_bytes: int, left_out: str | None) -> None:
-    snapshot, evidence = big_run(failures, 900)
-    report = a_report(snapshot, evidence=evidence, max_bytes=max_bytes)
-    assert len(report.dump_json()) <= max_bytes
-    truncated = next(c for c in report.conditions or () if c.type == ConditionType.TRUNCATED)
-    assert (truncated.status == "True") is (left_out is not None)
-    assert (left_out or "nothing was left out") in truncated.message
-    assert report.summary
-    assert report.failures
-
-
-def test_parameters_go_when_nothing_else_helps() -> None:
-    parameters = [Parameter(name=f"p{i}", value="v" * 250) for i in range(64)]
-    snapshot = a_snapshot(phase=OK, spec=WorkflowSpec(arguments=Inputs(parameters=parameters)))
-    report = a_report(snapshot, max_bytes=8_000)
-    assert report.parameters is None
-    assert len(report.dump_json()) <= 8_000
+# --- what is listed of many
 
 
 def test_while_it_runs_a_hundred_steps_are_listed_and_at_the_end_five_hundred() -> None:

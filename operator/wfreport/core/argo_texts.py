@@ -109,7 +109,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         re.compile(
             r"template \S+ not found(?: in workflow template|$)|template reference \S+ not found|"
             r"WorkflowTemplate Informer cannot find|workflow template \S+ not found|"
-            r"[a-z]+(?:\.[a-z0-9.-]+)? \"[^\"]+\" not found|the server doesn't have a resource type|"
+            r"\b[a-z]+(?:\.[a-z0-9.-]+)? \"[^\"]+\" not found|the server doesn't have a resource type|"
             r"no matches for kind|resource mapping not found|could not find the requested resource|"
             r"[Cc]onfig[Mm]ap '[^']*' (?:does not|needs to)|secret '[^']*' does not have|no PriorityClass with name|"
             r"volume '[^']*' not found in workflow spec|Error from server \(NotFound\)"

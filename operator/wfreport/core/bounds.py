@@ -12,16 +12,21 @@ _DNS_NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:
 _NOT_IN_LABEL: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
-def cut(text: str, max_length: int) -> str:
-    """The text in at most ``max_length`` characters; where it was longer, its end says how many miss."""
-    if len(text) <= max_length:
+def cut(text: str, max_length: int, *, not_seen: int = 0) -> str:
+    """The text in at most ``max_length`` characters; where it was longer, its end says how many miss.
+
+    ``not_seen`` is how many characters followed that were cut off before.
+    """
+    length = len(text) + not_seen
+    if length <= max_length:
         return text
     kept = max_length
     for _ in range(3):  # a longer note leaves less room, which may lengthen its number by a digit
-        kept = max(0, max_length - len(_cut_note(len(text) - kept)))
+        kept = max(0, max_length - len(_cut_note(length - kept)))
     if kept == 0:
         return (text[: max(0, max_length - 1)] + "…")[:max_length]
-    return text[:kept] + _cut_note(len(text) - kept)
+    kept = min(kept, len(text))
+    return text[:kept] + _cut_note(length - kept)
 
 
 def _cut_note(missing: int) -> str:

@@ -10,6 +10,10 @@ def clip(identifier: str | None, limit: int = LINE) -> str | None:
     return identifier[:limit] if identifier else None
 
 
+_LOOK_AHEAD = 32 * 1024
+"""So far behind what is kept a secret that begins in it is looked for; users write megabytes into messages."""
+
+
 class Prose:
     """Makes text fit for a report."""
 
@@ -18,11 +22,15 @@ class Prose:
 
     def text(self, raw: str | None, limit: int = TEXT) -> str | None:
         """A message; None where there is none."""
-        return cut(self._redactor.redact(raw)[0], limit) if raw and raw.strip() else None
+        return self._cut(raw, limit) if raw and raw.strip() else None
 
     def line(self, raw: str) -> str:
         """A name: loop items carry their values in it."""
-        return cut(self._redactor.redact(raw)[0], LINE)
+        return self._cut(raw, LINE)
+
+    def _cut(self, raw: str, limit: int) -> str:
+        seen = raw[: limit + _LOOK_AHEAD]
+        return cut(self._redactor.redact(seen)[0], limit, not_seen=len(raw) - len(seen))
 
     def log(self, raw: str) -> tuple[str, int]:
         """A log, and how many secrets were replaced in it."""

@@ -90,7 +90,13 @@ def render_status(
     waiting = find_waiting(snapshot, tree, prose, now=now, graces=options.graces)
     warnings = find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ())
     summary = summarize(
-        workflow, failures=failures, waiting=waiting, warnings=warnings, counts=counts, timing=times.timing
+        workflow,
+        failures=failures,
+        roles=[leaf.role for leaf in leaves],
+        waiting=waiting,
+        warnings=warnings,
+        counts=counts,
+        timing=times.timing,
     )
     steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options), times)
     status = ReportStatus(

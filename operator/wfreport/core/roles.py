@@ -163,13 +163,14 @@ def _templates_of(node: Node, workflow: Workflow) -> Iterable[Template]:
 
 def _with_stop_as_consequence(failed: list[FailedLeaf], workflow: Workflow) -> list[FailedLeaf]:
     """What a stop killed is a victim where something else failed; where nothing did, it is what the run ended of."""
-    own_failures = [
-        leaf for leaf in failed if leaf.role == Role.ROOT_CAUSE and leaf.node and not is_stopped(leaf.node, workflow)
-    ]
+    causes = [leaf.node for leaf in failed if leaf.role == Role.ROOT_CAUSE and leaf.node]
+    own_failures = {node.id for node in causes if not is_stopped(node, workflow)}
     if not own_failures:
         return failed
     return [
-        FailedLeaf(leaf.node, Role.VICTIM) if leaf.role == Role.ROOT_CAUSE and leaf not in own_failures else leaf
+        FailedLeaf(leaf.node, Role.VICTIM)
+        if leaf.role == Role.ROOT_CAUSE and leaf.node and leaf.node.id not in own_failures
+        else leaf
         for leaf in failed
     ]
 

@@ -1,15 +1,29 @@
-"""A report never outgrows its cap: it is cut in a declared order and says so (design.md §3)."""
+"""A report never outgrows its cap: it is cut in a declared order and says so (design.md §3).
 
-from collections.abc import Callable
+The order is that of what is largest and easiest had elsewhere: log text, steps, Events, victims, outputs. It is gone
+through twice. The first time a person keeps what explains the run: the first failures with logs and Events, and the
+steps that did not go well. Only where that is still too much these go too, and then all but a few failures.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from wfreport.api.classes import Role
 from wfreport.api.reasons import ConditionType, Reason
-from wfreport.api.report import ReportStatus
+from wfreport.api.report import Failure, LogTail, ReportStatus, Step
+from wfreport.core.bounds import cut
 from wfreport.core.conditions import condition
+from wfreport.core.phrases import plural
+from wfreport.core.steps import SETTLED_PHASES
 
-_FEW = 20
-Cut = Callable[[ReportStatus], tuple[ReportStatus, str]]
+_EXPLAINED = 5
+"""So many failures, the first, keep their evidence in the first round; the commands tell as many in full."""
+_SHORT_CHARACTERS = 200
+_CAUSES = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
+_CUT_LOG = LogTail(text="", lines=0, bytes=0, truncated=True)
+"""Left in place of a log, so that a later look knows that there was one."""
+
+Cut = Callable[[ReportStatus], ReportStatus]
 
 
 def fit(
@@ -19,14 +33,13 @@ def fit(
 
     ``notes`` tells what was left out already.
     """
-    bare, notes = status, list(notes)
-    told = _with_condition(bare, notes, at, generation)
+    bare = status
+    told = _with_condition(bare, notes + _left_out(status, bare), at, generation)
     for cut_down in _CUTS:
         if len(told.dump_json()) <= max_bytes:
             break
-        bare, note = cut_down(bare)
-        notes += [note] if note else []
-        told = _with_condition(bare, notes, at, generation)
+        bare = cut_down(bare)
+        told = _with_condition(bare, notes + _left_out(status, bare), at, generation)
     return told
 
 
@@ -44,63 +57,105 @@ def _with_condition(
     return status.changed(conditions=[*(status.conditions or []), truncated])
 
 
-def _without_logs(status: ReportStatus) -> tuple[ReportStatus, str]:
-    with_logs = sum(1 for failure in status.failures or () if failure.log_tail)
-    failures = [failure.model_copy(update={"log_tail": None}) for failure in status.failures or ()]
-    return status.changed(failures=failures or None), f"{with_logs} log tails" if with_logs else ""
+def _left_out(full: ReportStatus, bare: ReportStatus) -> list[str]:
+    """What is in one and not in the other, with numbers; logs that an earlier look cut are counted too."""
+    before, after = full.failures or [], bare.failures or []
+    logs = sum(1 for f in before if f.log_tail) - sum(1 for f in after if f.log_tail and f.log_tail != _CUT_LOG)
+    steps, listed = len(full.steps or ()), len(bare.steps or ())
+    events = sum(1 for f in before if f.events) - sum(1 for f in after if f.events)
+    causes, kept = (sum(1 for f in found if f.role in _CAUSES) for found in (before, after))
+    others = len(before) - causes - (len(after) - kept)
+    had_values, has_values = (s.outputs is not None or s.parameters is not None for s in (full, bare))
+    notes = [
+        plural(logs, "log tail") if logs else "",
+        f"{steps - listed:,} of {steps:,} listed steps" if steps > listed else "",
+        f"Events of {plural(events, 'failure')}" if events else "",
+        f"{others:,} victims and tolerated failures" if others else "",
+        "parameters and outputs" if had_values and not has_values else "",
+        f"{causes - kept:,} of {causes:,} failures" if causes > kept else "",
+        "the critical path and details of failures" if full.critical_path and not bare.critical_path else "",
+    ]
+    return [note for note in notes if note]
+
+
+def _without_logs(kept: int) -> Cut:
+    def bare(failure: Failure) -> Failure:
+        return failure.model_copy(update={"log_tail": _CUT_LOG}) if failure.log_tail else failure
+
+    return lambda status: _with_failures(status, kept, bare)
+
+
+def _without_events(kept: int) -> Cut:
+    return lambda status: _with_failures(status, kept, lambda failure: failure.model_copy(update={"events": None}))
+
+
+def _with_failures(status: ReportStatus, kept: int, change: Callable[[Failure], Failure]) -> ReportStatus:
+    """All but the first ``kept`` failures changed."""
+    failures = status.failures or []
+    return status.changed(failures=[*failures[:kept], *map(change, failures[kept:])] or None)
 
 
 def _keep_steps(number: int) -> Cut:
-    def cut_down(status: ReportStatus) -> tuple[ReportStatus, str]:
-        steps = status.steps or []
-        if len(steps) <= number:
-            return status, ""
-        kept = [
-            step.model_copy(update={"children": [c for c in step.children or () if c < number] or None})
-            for step in steps[:number]
-        ]
-        return status.changed(steps=kept or None), f"{len(steps) - number} of {len(steps)} listed steps"
-
-    return cut_down
+    return lambda status: status.changed(steps=_telling(status.steps or [], number) or None)
 
 
-def _without_events(status: ReportStatus) -> tuple[ReportStatus, str]:
-    with_events = sum(1 for failure in status.failures or () if failure.events)
-    failures = [failure.model_copy(update={"events": None}) for failure in status.failures or ()]
-    return status.changed(failures=failures or None), f"Events of {with_events} failures" if with_events else ""
+def _telling(steps: Sequence[Step], number: int) -> list[Step]:
+    """Those that did not go well before those that did, in their order; children are positions in the new list."""
+    by_use = sorted(range(len(steps)), key=lambda index: (steps[index].phase in SETTLED_PHASES, index))
+    chosen = sorted(by_use[:number])
+    position = {index: new for new, index in enumerate(chosen)}
+    return [
+        steps[index].model_copy(
+            update={"children": [position[c] for c in steps[index].children or () if c in position] or None}
+        )
+        for index in chosen
+    ]
 
 
-def _without_victims(status: ReportStatus) -> tuple[ReportStatus, str]:
-    causes = [f for f in status.failures or () if f.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER)]
-    dropped = len(status.failures or ()) - len(causes)
-    return status.changed(failures=causes or None), f"{dropped} victims and tolerated failures" if dropped else ""
+def _without_victims(status: ReportStatus) -> ReportStatus:
+    return status.changed(failures=[f for f in status.failures or () if f.role in _CAUSES] or None)
 
 
-def _without_outputs(status: ReportStatus) -> tuple[ReportStatus, str]:
-    if status.outputs is None and status.parameters is None:
-        return status, ""
-    return status.changed(outputs=None, parameters=None), "parameters and outputs"
+def _without_outputs(status: ReportStatus) -> ReportStatus:
+    return status.changed(outputs=None, parameters=None)
 
 
-def _few_failures(status: ReportStatus) -> tuple[ReportStatus, str]:
-    failures = status.failures or []
-    kept = [failure.model_copy(update={"previous_attempts": None}) for failure in failures[:_FEW]]
-    dropped = len(failures) - len(kept)
-    update = {
-        "failures": kept or None,
-        "waiting": (status.waiting or [])[:_FEW] or None,
-        "critical_path": None,
+def _keep_failures(number: int) -> Cut:
+    return lambda status: status.changed(failures=(status.failures or [])[:number] or None)
+
+
+def _bare(status: ReportStatus) -> ReportStatus:
+    """The last resort: few of everything, and short."""
+    few: dict[str, object] = {
+        "failures": [
+            f.model_copy(update={"previous_attempts": None, "resources": None, "message": _short(f.message)})
+            for f in status.failures or ()
+        ],
+        "waiting": [w.model_copy(update={"message": _short(w.message)}) for w in (status.waiting or [])[:_EXPLAINED]],
+        "warnings": [w.model_copy(update={"message": _short(w.message)}) for w in (status.warnings or [])[:_EXPLAINED]],
+        "runs": [run.model_copy(update={"summary": _short(run.summary)}) for run in status.runs or ()],
     }
-    return status.changed(**update), f"{dropped} of {len(failures)} failures" if dropped else "details of failures"
+    return status.changed(critical_path=None, **{name: found or None for name, found in few.items()})
+
+
+def _short(text: str | None) -> str | None:
+    return cut(text, _SHORT_CHARACTERS) if text else text
 
 
 _CUTS: tuple[Cut, ...] = (
-    _without_logs,
+    _without_logs(_EXPLAINED),
     _keep_steps(100),
-    _keep_steps(0),
-    _without_events,
+    _without_events(_EXPLAINED),
     _without_victims,
     _without_outputs,
-    _few_failures,
+    _without_logs(0),
+    _keep_steps(0),
+    _without_events(0),
+    _keep_failures(200),
+    _keep_failures(100),
+    _keep_failures(50),
+    _keep_failures(20),
+    _keep_failures(_EXPLAINED),
+    _bare,
 )
-"""What goes first: what is largest and easiest had elsewhere."""
+"""In this order, one after the other, until the report fits."""

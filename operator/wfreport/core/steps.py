@@ -17,7 +17,9 @@ from wfreport.core.tree import Tree
 
 _MAX_VALUES = 64
 _VALUE_LENGTH = 256
-_SETTLED = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
+SETTLED_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
+"""Phases of a node that has ended, and well."""
+
 _LOGS_SUFFIX = "-logs"
 
 
@@ -35,7 +37,7 @@ def _chosen(tree: Tree, limit: int) -> list[Node]:
     ordered = _in_execution_order(tree)
     if len(ordered) <= limit:
         return ordered
-    important = [node for node in ordered if node.phase not in _SETTLED or node.id in tree.holders_of_failures]
+    important = [node for node in ordered if node.phase not in SETTLED_PHASES or node.id in tree.holders_of_failures]
     chosen = {node.id for node in important[:limit]}
     for node in ordered:
         if len(chosen) >= limit:

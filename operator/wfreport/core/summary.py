@@ -1,5 +1,7 @@
 """The one line a person reads: the step, what happened, the number that matters, what it led to."""
 
+from collections.abc import Sequence
+
 from wfreport.api.argo import Phase, Workflow
 from wfreport.api.classes import FailureClass, Role
 from wfreport.api.report import Counts, Failure, StepWarning, Waiting
@@ -18,19 +20,30 @@ def summarize(
     workflow: Workflow,
     *,
     failures: list[Failure],
+    roles: Sequence[Role],
     waiting: list[Waiting],
     warnings: list[StepWarning],
     counts: Counts | None,
     timing: Timing | None,
 ) -> str:
-    """What happened, in one sentence."""
+    """What happened, in one sentence.
+
+    Args:
+        workflow: the run.
+        failures: those that the report lists.
+        roles: of all failures, also of those that are too many to be listed.
+        waiting: what holds it up.
+        warnings: what went wrong without failing it.
+        counts: of its nodes; None where they cannot be read.
+        timing: its duration, when it has ended.
+    """
     phase = workflow.status.phase
     if phase == Phase.SUCCEEDED:
-        parts = [_succeeded(timing), *_on_the_way(failures, warnings, counts)]
+        parts = [_succeeded(timing), *_on_the_way(failures, len(roles), warnings, counts)]
     elif workflow.status.has_failed:
-        parts = [_failed(failures[0], workflow), *_consequences(failures, counts)]
+        parts = [_failed(failures[0], workflow), *_consequences(roles, counts)]
     else:
-        parts = _active(workflow, failures, waiting)
+        parts = _active(workflow, failures, roles, waiting)
     return cut(" ".join("; ".join(parts).split()), TEXT)
 
 
@@ -38,13 +51,15 @@ def _succeeded(timing: Timing | None) -> str:
     return f"Succeeded in {timing.duration}" if timing and timing.duration else "Succeeded"
 
 
-def _on_the_way(failures: list[Failure], warnings: list[StepWarning], counts: Counts | None) -> list[str]:
+def _on_the_way(
+    failures: list[Failure], tolerated: int, warnings: list[StepWarning], counts: Counts | None
+) -> list[str]:
     """What went wrong in a run that succeeded all the same."""
     notes = []
     if counts and counts.retried_attempts:
         notes.append(f"{plural(counts.retried_attempts, 'failed attempt')} retried")
     if failures:
-        notes.append(f"{plural(len(failures), 'failure')} tolerated ({_names(failures)})")
+        notes.append(f"{plural(tolerated, 'failure')} tolerated ({_names(failures)})")
     notes += [
         f"{_subject(warning.display_name)}: {tidy(warning.message or warning.reason)}" for warning in warnings[:1]
     ]
@@ -100,9 +115,9 @@ def _who(failure: Failure) -> str:
     return "exit handler" if shown.endswith(".onExit") else f"exit handler {shown}"
 
 
-def _consequences(failures: list[Failure], counts: Counts | None) -> list[str]:
-    others = sum(1 for f in failures[1:] if f.role in _CAUSES)
-    victims = sum(1 for f in failures if f.role == Role.VICTIM)
+def _consequences(roles: Sequence[Role], counts: Counts | None) -> list[str]:
+    others = sum(1 for role in roles[1:] if role in _CAUSES)
+    victims = sum(1 for role in roles if role == Role.VICTIM)
     notes = []
     if others:
         notes.append(plural(others, "other failure"))
@@ -115,15 +130,16 @@ def _consequences(failures: list[Failure], counts: Counts | None) -> list[str]:
     return notes
 
 
-def _active(workflow: Workflow, failures: list[Failure], waiting: list[Waiting]) -> list[str]:
+def _active(workflow: Workflow, failures: list[Failure], roles: Sequence[Role], waiting: list[Waiting]) -> list[str]:
     status = workflow.status
     # Argo counts pods: before the first there is none to count.
     progress = f" {status.progress}" if status.progress not in ("", "0/0") else ""
     parts = [f"{status.phase or 'Not started'}{progress}"]
-    causes = [failure for failure in failures if failure.role in _CAUSES]
-    parts += [_failed(failure, workflow) for failure in causes[:1]]
-    if len(causes) > 1:
-        parts.append(plural(len(causes) - 1, "other failure"))
+    causes = sum(1 for role in roles if role in _CAUSES)
+    if causes:
+        parts.append(_failed(failures[0], workflow))
+    if causes > 1:
+        parts.append(plural(causes - 1, "other failure"))
     parts += [f"{_subject(entry.display_name)} {what_is_waited_for(entry)}" for entry in waiting[:1]]
     if len(waiting) > 1:
         parts.append(f"{len(waiting) - 1:,} more waiting")

@@ -1,0 +1,122 @@
+"""What rendering a large Workflow costs: `python -m bench.render [NODES ...]`. It needs no cluster.
+
+Time is the CPU's, the best of three; memory is the most that Python held at once beyond what it held before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from bench import large
+from wfreport.api.report import ReportSpec, WorkflowRef
+from wfreport.clock import now
+from wfreport.core.model import RenderOptions
+from wfreport.core.redact import Redactor
+from wfreport.core.render import render_status
+from wfreport.core.wire import decode_workflow
+
+_T = TypeVar("_T")
+_ROUNDS: Final = 3
+_MESSAGE: Final = "main: Error (exit code 1): " + "word " * 400
+_SHAPES: Final[dict[str, Callable[[int], large.Json]]] = {
+    "fan-out": large.fan_out,
+    "fan-out, compressed": lambda nodes: large.compressed(large.fan_out(nodes)),
+    "stages of 100": large.stages,
+    "chain": large.chain,
+    "all failed": large.failures,
+    "all failed, 2 kB each": lambda nodes: large.failures(nodes, _MESSAGE),
+    "one message of 1 MB": lambda _: large.failures(3, "main: Error (exit code 1): " + "x" * 1_000_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one Workflow cost.
+
+    Attributes:
+        shape: of the Workflow.
+        nodes: that it has.
+        workflow_bytes: of its JSON.
+        decode_ms: from its JSON to a snapshot.
+        render_ms: from the snapshot to the JSON of its report's status.
+        peak_bytes: memory held at the worst moment of both.
+        report_bytes: of that JSON.
+    """
+
+    shape: str
+    nodes: int
+    workflow_bytes: int
+    decode_ms: float
+    render_ms: float
+    peak_bytes: int
+    report_bytes: int
+
+
+def measure(shape: str, nodes: int) -> Cost:
+    """Decode and render a Workflow of this shape and size."""
+    value = _SHAPES[shape](nodes)
+    text = json.dumps(value).encode()
+    decode_ms, snapshot = _timed(lambda: decode_workflow(text))
+    redactor = Redactor()
+
+    def render() -> bytes:
+        status = render_status(
+            snapshot,
+            stored=None,
+            spec=ReportSpec(workflow_ref=WorkflowRef(name="large")),
+            generation=1,
+            evidence={},
+            options=RenderOptions(),
+            redactor=redactor,
+            now=now(),
+        )
+        return status.dump_json()
+
+    render_ms, report = _timed(render)
+    tracemalloc.start()
+    decode_workflow(text)
+    render()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return Cost(shape, len(snapshot.nodes), len(text), decode_ms, render_ms, peak, len(report))
+
+
+def _timed(work: Callable[[], _T]) -> tuple[float, _T]:
+    best = float("inf")
+    for _ in range(_ROUNDS):
+        began = time.process_time()
+        result = work()
+        best = min(best, time.process_time() - began)
+    return best * 1000, result
+
+
+def table(costs: Sequence[Cost]) -> Iterator[str]:
+    """The lines of a Markdown table."""
+    yield "| Shape | Nodes | Workflow | Decode | Render | Peak memory | Report |"
+    yield "| --- | --: | --: | --: | --: | --: | --: |"
+    for cost in costs:
+        yield (
+            f"| {cost.shape} | {cost.nodes:,} | {cost.workflow_bytes / 1e6:.1f} MB | {cost.decode_ms:.0f} ms "
+            f"| {cost.render_ms:.0f} ms | {cost.peak_bytes / 1e6:.0f} MB | {cost.report_bytes / 1e3:.0f} kB |"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure every shape at every size, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.render", description=__doc__)
+    parser.add_argument("nodes", nargs="*", type=int, default=[3_000, 10_000], help="how many nodes")
+    options = parser.parse_args(arguments)
+    costs = [measure(shape, nodes) for nodes in options.nodes for shape in _SHAPES]
+    sys.stdout.write("".join(f"{line}\n" for line in table(costs)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
