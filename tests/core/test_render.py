@@ -20,7 +20,6 @@ from wfreport.api.argo import (
     Parameter,
     Phase,
     Resources,
-    SynchronizationStatus,
     Template,
     TemplateSource,
     Workflow,
@@ -200,67 +199,6 @@ def test_many_missing_pods_are_counted() -> None:
     message = next(c.message for c in report.conditions or () if c.type == ConditionType.EVIDENCE_COMPLETE)
     assert message.startswith("7 of 7 failed pods")
     assert message.endswith("…")
-
-
-# --- waiting
-
-
-@pytest.mark.parametrize(
-    ("node", "reason"),
-    [
-        (a_node("wf", Phase.PENDING, end=None, message="Unschedulable: 0/1 nodes"), "Unschedulable"),
-        (a_node("wf", Phase.PENDING, end=None, message="ContainerCreating"), "ContainerCreating"),
-        (a_node("wf", Phase.PENDING, end=None), "Pending"),
-        (a_node("wf", Phase.PENDING, NodeType.DAG, end=None), None),
-        (a_node("wf", Phase.PENDING, end=None, message="odd text"), "Pending"),
-        (a_node("wf", Phase.PENDING, NodeType.HTTP, end=None), "HTTPPending"),
-        (a_node("wf", RUNNING, NodeType.RETRY, end=None, message="Backoff for 10 seconds"), "Backoff"),
-        (a_node("wf", RUNNING, NodeType.RETRY, end=None), None),
-        (a_node("wf", RUNNING, end=None), None),
-        (a_node("wf", OK, NodeType.SUSPEND), None),
-        (
-            a_node("wf", Phase.PENDING, end=None, synchronization_status=SynchronizationStatus(waiting="ns/Mutex/m")),
-            "LockWait",
-        ),
-    ],
-)
-def test_what_holds_a_run_up_is_told_by_its_reason(node: argo.Node, reason: str | None) -> None:
-    waiting = a_report(a_snapshot(node, phase=RUNNING)).waiting
-    assert [entry.reason for entry in waiting or ()] == ([reason] if reason else [])
-
-
-@pytest.mark.parametrize(
-    ("message", "grace_seconds"),
-    [
-        ("Unschedulable: 0/1 nodes are available", 60),
-        ('pods "x" is forbidden: exceeded quota: q', 60),
-        ("ErrImagePull: not found", 60),
-        ("ImagePullBackOff: Back-off", 60),
-        ("CreateContainerConfigError: no secret", 30),
-        ("PodInitializing", 300),
-        ("", 300),
-        ("InvalidImageName: no", 0),
-        ("Waiting for ns/Mutex/m lock. Lock status: 0/1", 0),
-    ],
-)
-def test_a_wait_is_told_only_after_the_grace_time_of_its_reason(message: str, grace_seconds: float) -> None:
-    run = a_snapshot(a_node("wf", Phase.PENDING, end=None, message=message, start=10), phase=RUNNING)
-    told = a_report(run, now=at(10 + grace_seconds)).waiting
-    assert told == a_report(run).waiting  # nothing in it depends on when it was looked at
-    assert told is not None
-    assert a_report(run, now=at(10 + grace_seconds - 1)).waiting is None
-
-
-def test_a_workflow_that_no_controller_takes_up_is_said_to_wait() -> None:
-    run = a_snapshot(phase="", started_at=None)
-    assert a_report(run, now=at(200)).waiting is None
-    assert [entry.reason for entry in a_report(run).waiting or ()] == ["NotStarted"]
-
-
-def test_a_workflow_held_by_a_limit_of_parallel_workflows_says_so() -> None:
-    message = "Workflow processing has been postponed because too many workflows are already running"
-    run = a_snapshot(phase=Phase.PENDING, message=message)
-    assert [entry.reason for entry in a_report(run, now=at(0)).waiting or ()] == ["ParallelismLimit"]
 
 
 # --- what is listed

@@ -87,7 +87,7 @@ def render_status(
     failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
     counts = count_nodes(snapshot, tree)
     times = time_run(snapshot, tree, prose, evidence=evidence, stored=before, is_first_run=not runs)
-    waiting = find_waiting(snapshot, tree, prose, now=now, graces=options.graces)
+    waiting = find_waiting(snapshot, tree, prose, evidence=evidence, now=now, graces=options.graces)
     warnings = find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ())
     summary = summarize(
         workflow,

@@ -199,5 +199,8 @@ _WAITS: Final = {
     "CreateContainerError": "cannot start",
     "RunContainerError": "cannot start",
     "Forbidden": "cannot start",
+    "FailedMount": "cannot mount a volume",
+    "FailedAttachVolume": "cannot attach a volume",
+    "FailedCreatePodSandBox": "cannot start",
 }
 """Reasons that need Argo's or the kubelet's words beside them."""

@@ -2,7 +2,8 @@
 
 The order is that of what is largest and easiest had elsewhere: log text, steps, Events, victims, outputs. It is gone
 through twice. The first time a person keeps what explains the run: the first failures with logs and Events, and the
-steps that did not go well. Only where that is still too much these go too, and then all but a few failures.
+steps that did not go well. Only where a hundred failures with that are still too much it goes too, and then all but a
+few failures.
 """
 
 from collections.abc import Callable, Sequence
@@ -148,11 +149,11 @@ _CUTS: tuple[Cut, ...] = (
     _without_events(_EXPLAINED),
     _without_victims,
     _without_outputs,
+    _keep_failures(200),
+    _keep_failures(100),
     _without_logs(0),
     _keep_steps(0),
     _without_events(0),
-    _keep_failures(200),
-    _keep_failures(100),
     _keep_failures(50),
     _keep_failures(20),
     _keep_failures(_EXPLAINED),

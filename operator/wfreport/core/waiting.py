@@ -5,13 +5,14 @@ reason. That, and nothing else in a report, depends on the time of the look; a r
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.report import Waiting
 from wfreport.api.wire import LINE
-from wfreport.core.model import Snapshot, WaitingGraces
+from wfreport.core.model import PodEvidence, Snapshot, WaitingGraces
+from wfreport.core.pending import STARTING_REASONS, TELLING_EVENTS, why_pending
 from wfreport.core.podnames import pod_name
 from wfreport.core.prose import Prose, clip
 from wfreport.core.tree import Tree
@@ -34,12 +35,18 @@ _LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
 
 
 def find_waiting(
-    snapshot: Snapshot, tree: Tree, prose: Prose, *, now: datetime, graces: WaitingGraces
+    snapshot: Snapshot,
+    tree: Tree,
+    prose: Prose,
+    *,
+    evidence: Mapping[str, PodEvidence],
+    now: datetime,
+    graces: WaitingGraces,
 ) -> list[Waiting]:
     """What a running Workflow has waited for longer than the grace time of the reason, earliest first."""
     if snapshot.workflow.status.is_completed:
         return []
-    entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, tree, prose)]
+    entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, tree, prose, evidence)]
     listed = [entry for entry in entries if _is_past_its_grace(entry, now, graces)]
     listed.sort(key=lambda entry: entry.since_at.timestamp() if entry.since_at else 0.0)
     return listed[:_MAX_ENTRIES]
@@ -53,13 +60,13 @@ def _is_past_its_grace(entry: Waiting, now: datetime, graces: WaitingGraces) -> 
 
 def grace_seconds(reason: str, graces: WaitingGraces) -> float:
     """How long a wait of this reason is not worth a word; 0 for one that does not pass by itself."""
-    if reason in ("Unschedulable", "SchedulingGated", "QuotaExceeded"):
+    if reason in ("Unschedulable", "SchedulingGated", "QuotaExceeded") or reason in TELLING_EVENTS:
         return graces.unschedulable_seconds
     if reason in ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"):
         return graces.image_pull_seconds
     if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"):
         return graces.config_seconds
-    if reason in (_STARTING, "ContainerCreating", "PodInitializing", "HTTPPending", "PluginPending", "NotStarted"):
+    if reason in STARTING_REASONS or reason in ("HTTPPending", "PluginPending", "NotStarted"):
         return graces.starting_seconds
     return 0
 
@@ -84,18 +91,24 @@ def _of_the_workflow(snapshot: Snapshot, prose: Prose) -> Iterator[Waiting]:
         yield Waiting(reason=(_reason(message) or _STARTING)[:LINE], message=prose.text(message), since_at=since_at)
 
 
-def _of_the_nodes(snapshot: Snapshot, tree: Tree, prose: Prose) -> Iterator[Waiting]:
+def _of_the_nodes(
+    snapshot: Snapshot, tree: Tree, prose: Prose, evidence: Mapping[str, PodEvidence]
+) -> Iterator[Waiting]:
     for node in snapshot.nodes.values():
-        reason = _waiting_reason(node)
-        if reason is not None and not tree.is_superseded(node):
-            yield Waiting(
-                display_name=prose.line(node.display_name),
-                node_id=clip(node.id),
-                pod_name=clip(_existing_pod(snapshot, node, reason)),
-                reason=reason[:LINE],
-                message=prose.text(node.message),
-                since_at=node.started_at,
-            )
+        reason, message = _waiting_reason(node), node.message
+        if reason is None or tree.is_superseded(node):
+            continue
+        pod = _existing_pod(snapshot, node, reason)
+        if reason in STARTING_REASONS and pod:
+            reason, message = why_pending(evidence.get(pod)) or (reason, message)
+        yield Waiting(
+            display_name=prose.line(node.display_name),
+            node_id=clip(node.id),
+            pod_name=clip(pod),
+            reason=reason[:LINE],
+            message=prose.text(message),
+            since_at=node.started_at,
+        )
 
 
 def _waiting_reason(node: Node) -> str | None:
