@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.operator.harness import USER
 
 from controlplane import ControlPlane
 from controlplane.argo import argo_dir
@@ -49,7 +50,11 @@ def archive_plane() -> Iterator[ControlPlane]:
     if postgres_bin() is None:
         pytest.skip("PostgreSQL is absent: apt install postgresql, or have initdb and postgres on PATH")
     with ControlPlane(
-        argo_server=True, argo_server_tls=True, argo_auth_modes=["client"], argo_database=True
+        argo_server=True,
+        argo_server_tls=True,
+        argo_auth_modes=["client"],
+        argo_database=True,
+        users={USER: ["system:authenticated"]},
     ) as started:
         yield started
 

@@ -28,10 +28,12 @@ class Queues:
     Attributes:
         workflows: keys of Workflows.
         reports: keys of reports that are to be read because they changed.
+        server: keys of Workflows of which something is to be read through Argo Server.
     """
 
     workflows: WorkQueue
     reports: WorkQueue
+    server: WorkQueue
 
 
 class Intake:

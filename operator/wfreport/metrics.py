@@ -81,7 +81,8 @@ class Metrics:
         self.sweep_seconds = Histogram("wfreport_sweep_seconds", "How long a sweep took.", registry=registry)
         self.sweep_repairs = counter(
             "wfreport_sweep_repairs",
-            "What a sweep found that no event had told, by kind: unreported, untracked, gone, report.",
+            "What a sweep found that no event had told, by kind: unreported, "
+            "unserved (it lacks what Argo Server has), untracked, gone, report.",
             ["kind"],
         )
 

@@ -15,16 +15,18 @@ from wfreport.api.report import ReportStatus
 from wfreport.core.identity import is_skipped
 from wfreport.core.model import PodEvidence, Snapshot
 from wfreport.core.redact import Redactor
-from wfreport.core.render import render_deleted, render_missing, render_status
+from wfreport.core.render import has_nodes_of_run, render_deleted, render_missing, render_status
 from wfreport.core.wire import NotAWorkflow, decode_workflow
 from wfreport.evidence import EvidenceReader, wanted_pods
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.objects import version_of
+from wfreport.kube.reports import StoredReport
 from wfreport.kube.workflows import Workflows
 from wfreport.looks import Look, Outcome, Rules
 from wfreport.metrics import Metrics
 from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex, Row
+from wfreport.server_reads import BEING_FETCHED, ServerReads
 from wfreport.workqueue import Key, Ticket
 
 JUST_ENDED = timedelta(minutes=2)
@@ -43,6 +45,7 @@ class Reconciler:
         workflows: Workflows,
         writer: ReportWriter,
         evidence: EvidenceReader,
+        server: ServerReads,
         index: ReportsIndex,
         active: ActiveSet,
         rules: Rules,
@@ -53,6 +56,7 @@ class Reconciler:
         self._workflows = workflows
         self._writer = writer
         self._evidence = evidence
+        self._server = server
         self._index = index
         self._active = active
         self._rules = rules
@@ -72,9 +76,8 @@ class Reconciler:
         known = self._active.get(ticket.key)
         floor = max(ticket.not_older_than, known.version if known else 0)
         try:
-            snapshot = _identified(
-                decode_workflow(await self._workflows.fetch(namespace, name, not_older_than=floor)), ticket.key
-            )
+            read = decode_workflow(await self._workflows.fetch(namespace, name, not_older_than=floor))
+            snapshot = self._server.hydrated(_identified(read, ticket.key))
         except NotFoundError:
             snapshot = None
         for _ in range(CONFLICT_TRIES):
@@ -113,6 +116,8 @@ class Reconciler:
         for row in rows:
             with errors.kept():
                 await self._without_workflow(row)
+        for row in rows:
+            self._server.forget_archived(row)
 
     async def _write(self, key: Key, snapshot: Snapshot, rows: list[Row], errors: "_Errors") -> None:
         reports = []
@@ -123,16 +128,9 @@ class Reconciler:
             return
         evidence = await self._read_evidence(key, snapshot, [report.status for report in reports])
         for report in reports:
-            status = render_status(
-                snapshot,
-                stored=report.status,
-                spec=report.spec,
-                generation=report.head.metadata.generation,
-                evidence=evidence,
-                options=self._rules.options,
-                redactor=self._redactor,
-                now=self._clock(),
-            )
+            if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
+                continue  # in a moment they are here, and the report is not to flicker
+            status = self._rendered(snapshot, report, evidence)
             with errors.kept():
                 await self._writer.apply(report, status, is_final=_is_completed(snapshot.workflow))
 
@@ -156,23 +154,36 @@ class Reconciler:
         return await self._evidence.read(snapshot, wanted, running)
 
     async def _without_workflow(self, row: Row) -> None:
-        """The Workflow of this report is not there: it was deleted, or never was."""
-        if row.bound_uid and row.ended and row.answered:
+        """The Workflow of this report is not there: it was deleted, or never was, or is in the archive alone."""
+        if row.answered and not self._server.may_know_more(row) and (row.ended if row.bound_uid else row.missing):
             return
-        if not row.bound_uid and row.missing and row.answered:
-            return
-        report = await self._writer.stored(row)
+        report, archived = await self._writer.stored(row), self._server.archived(row)
         generation = report.head.metadata.generation
-        if row.bound_uid:
+        if isinstance(archived, Snapshot):
+            status = self._rendered(archived, report, {})
+        elif row.bound_uid:
             if report.status is None:
                 return  # a newer operator's: nobody could write it again
             # the spec of a report whose run has ended may change too, and nothing else in it then does
-            status = render_deleted(report.status, generation).changed(observed_generation=generation)
+            status = render_deleted(report.status, generation, archived).changed(observed_generation=generation)
         else:
+            ref, created_at = report.spec.workflow_ref, report.created_at
             status = render_missing(
-                stored=report.status, ref=report.spec.workflow_ref, generation=generation, created_at=report.created_at
+                stored=report.status, ref=ref, generation=generation, created_at=created_at, why=archived
             )
         await self._writer.apply(report, status, is_final=True)
+
+    def _rendered(self, snapshot: Snapshot, report: StoredReport, evidence: Mapping[str, PodEvidence]) -> ReportStatus:
+        return render_status(
+            snapshot,
+            stored=report.status,
+            spec=report.spec,
+            generation=report.head.metadata.generation,
+            evidence=evidence,
+            options=self._rules.options,
+            redactor=self._redactor,
+            now=self._clock(),
+        )
 
     def _noted(self, key: Key, workflow: Workflow) -> Look:
         meta = workflow.metadata

@@ -180,11 +180,15 @@ class ReportWriter:
 def _complaint(status: ReportStatus) -> Condition | None:
     """The condition that says that the input is bad, if one does."""
     for condition in status.conditions or ():
-        if condition.type == ConditionType.READY and (
-            condition.status == "False" or condition.reason == Reason.WORKFLOW_MALFORMED
-        ):
+        if condition.type == ConditionType.READY and _complains(condition):
             return condition
     return None
+
+
+def _complains(condition: Condition) -> bool:
+    if condition.reason == Reason.ARCHIVE_BEING_READ:
+        return False  # what comes of it is said in a moment
+    return condition.status == "False" or condition.reason == Reason.WORKFLOW_MALFORMED
 
 
 def _was_final(status: ReportStatus | None) -> bool:

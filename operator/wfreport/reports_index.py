@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wfreport.api.argo import COMPLETED_PHASES
-from wfreport.api.reasons import Reason
+from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
 from wfreport.core.identity import binds
+from wfreport.core.model import Source
 from wfreport.kube.objects import Meta, version_of
 from wfreport.kube.reports import ReportHead, StoredReport
 from wfreport.workqueue import Key
@@ -20,6 +21,7 @@ REPORT_OVERHEAD_BYTES = 500
 """What a cached report counts besides its status."""
 
 _ENDED_REASONS = frozenset({Reason.WORKFLOW_DELETED})
+_MISSING_REASONS = AWAITING_SERVER | {Reason.WORKFLOW_NOT_FOUND, Reason.WORKFLOW_NOT_ARCHIVED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,9 @@ class Row:
         observed_generation: the generation that its status answers.
         ended: whether nothing more is to come: the run has ended, or was deleted.
         missing: whether it says that there is no such Workflow.
+        source: where the run is to be looked for: Auto, Cluster or Archive.
+        deleted: whether it says that the Workflow was deleted while it ran.
+        awaits_server: whether it lacks what Argo Server may have.
         phase: of the run, as it was last seen.
         finished_at: when the run ended; None where it has not, or is not known.
         pinned: whether it is to be kept for ever.
@@ -59,6 +64,9 @@ class Row:
     observed_generation: int
     ended: bool
     missing: bool
+    source: str = "Auto"
+    deleted: bool = False
+    awaits_server: bool = False
     phase: str = ""
     finished_at: datetime | None = None
     pinned: bool = False
@@ -75,8 +83,8 @@ class Row:
         return (self.namespace, self.workflow_name)
 
     def is_for(self, workflow_uid: str) -> bool:
-        """Whether it is, or may become, the report of this Workflow."""
-        return binds(self.ref_uid or None, self.bound_uid or None, workflow_uid)
+        """Whether it is, or may become, the report of this Workflow of the cluster."""
+        return self.source != Source.ARCHIVE and binds(self.ref_uid or None, self.bound_uid or None, workflow_uid)
 
     @property
     def answered(self) -> bool:
@@ -86,7 +94,8 @@ class Row:
 
 def row_of(head: ReportHead) -> Row:
     """The row of a report as the API server has it."""
-    meta, observed, reasons = head.metadata, head.status.observed_workflow, {c.reason for c in head.status.conditions}
+    meta, observed = head.metadata, head.status.observed_workflow
+    reasons = {c.reason for c in head.status.conditions if c.type != ConditionType.EVIDENCE_COMPLETE}
     return Row(
         namespace=meta.namespace,
         name=meta.name,
@@ -100,7 +109,10 @@ def row_of(head: ReportHead) -> Row:
         observed_version=observed.resource_version,
         observed_generation=head.status.observed_generation,
         ended=observed.phase in COMPLETED_PHASES or bool(reasons & _ENDED_REASONS),
-        missing=Reason.WORKFLOW_NOT_FOUND in reasons,
+        missing=bool(reasons & _MISSING_REASONS),
+        source=head.spec.source,
+        deleted=bool(reasons & _ENDED_REASONS),
+        awaits_server=bool(reasons & AWAITING_SERVER) or (not observed.uid and Reason.WORKFLOW_NOT_ARCHIVED in reasons),
         phase=observed.phase,
         finished_at=observed.finished_at,
         pinned=head.spec.pinned,

@@ -19,6 +19,9 @@ import uvloop
 
 from wfreport.active import ActiveSet, Pace
 from wfreport.api.names import PLURAL_REPORTS
+from wfreport.argoserver.client import ArgoServer
+from wfreport.argoserver.configured import configured_server
+from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.clock import now
 from wfreport.core.model import RenderOptions, WaitingGraces
 from wfreport.core.redact import Redactor
@@ -44,6 +47,7 @@ from wfreport.reconcile import Reconciler
 from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex, StatusCache
 from wfreport.retention import Retention
+from wfreport.server_reads import ServerReads
 from wfreport.settings import Settings
 from wfreport.sweep import Sweep
 from wfreport.worker import Worker
@@ -100,8 +104,8 @@ async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIter
     client = Client(
         observer=metrics, timeout_seconds=settings.request_timeout_seconds, connections=settings.workers + 4
     )
-    async with client:
-        operator = Operator(settings, client, metrics)
+    async with client, configured_server(settings, observer=metrics, clock=now) as argo_server:
+        operator = Operator(settings, client, argo_server, metrics)
         http = health_server(
             host=settings.http_host, port=settings.http_port, metrics=metrics.exposition, missing=operator.missing
         )
@@ -112,7 +116,7 @@ async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIter
 class Operator:
     """All parts, wired."""
 
-    def __init__(self, settings: Settings, client: Client, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, client: Client, argo_server: ArgoServer | None, metrics: Metrics) -> None:
         self._settings = settings
         self._client = client
         self._metrics = metrics
@@ -146,6 +150,7 @@ class Operator:
         self._reader = ReportReader(
             self._reports, index=self._index, intake=self._intake, workflows=self._queues.workflows
         )
+        self._server = self._wired_server(argo_server)
         self._sweep = Sweep(
             workflows=self._workflows,
             reports=self._reports,
@@ -154,6 +159,7 @@ class Operator:
             intake=self._intake,
             queues=self._queues,
             retention=self._wired_retention(),
+            server=self._server,
             metrics=metrics,
         )
         self._reconciler = self._wired_reconciler()
@@ -168,6 +174,16 @@ class Operator:
         terms = LeaseTerms(identity, settings.lease_seconds)
         return Lease(leases, terms, clock=time.monotonic, now=now, once=self._once)
 
+    def _wired_server(self, argo_server: ArgoServer | None) -> ServerReads:
+        return ServerReads(
+            ServerWorkflows(argo_server) if argo_server else None,
+            self._queues.server,
+            look=lambda key, version: self._queues.workflows.add(key, Lane.URGENT, not_older_than=version),
+            is_wanted=lambda key: bool(self._index.of_workflow(key)),
+            metrics=self._metrics,
+            once=self._once,
+        )
+
     def _wired_reconciler(self) -> Reconciler:
         settings = self._settings
         limits = EvidenceLimits(settings.failed_pods_per_look, settings.pods_at_completion_max_nodes)
@@ -176,6 +192,7 @@ class Operator:
             workflows=self._workflows,
             writer=self._wired_writer(),
             evidence=EvidenceReader(pods, limits, metrics=self._metrics, once=self._once),
+            server=self._server,
             index=self._index,
             active=self._active,
             rules=Rules(_render_options(settings), limits, settings.instance_id),
@@ -269,7 +286,9 @@ class Operator:
         looks = Worker(queues.workflows, self._reconciler.look, metrics=metrics, once=once, clock=time.monotonic)
         readers = Worker(queues.reports, self._reader.look, metrics=metrics, once=once, clock=time.monotonic)
         tasks = {asyncio.create_task(looks.run(), name=f"worker {n}") for n in range(self._settings.workers)}
-        return tasks | {asyncio.create_task(readers.run(), name=f"reader {n}") for n in range(REPORT_READERS)}
+        tasks |= {asyncio.create_task(readers.run(), name=f"reader {n}") for n in range(REPORT_READERS)}
+        servers = range(self._settings.argo_server_workers)
+        return tasks | {asyncio.create_task(self._server.run(), name=f"server reader {n}") for n in servers}
 
     async def _run_framework(self, stop: asyncio.Event) -> None:
         await run_framework(
@@ -295,6 +314,7 @@ class Operator:
     async def _drain(self, workers: set[Task], framework: Task, others: set[Task]) -> None:
         self._queues.workflows.close()
         self._queues.reports.close()
+        self._queues.server.close()
         await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
         await _cancelled({framework, *workers, *others})
 
@@ -303,7 +323,8 @@ class Operator:
 
     def _show_gauges(self) -> None:
         metrics = self._metrics
-        for name, queue in (("workflows", self._queues.workflows), ("reports", self._queues.reports)):
+        queues = self._queues
+        for name, queue in (("workflows", queues.workflows), ("reports", queues.reports), ("server", queues.server)):
             for lane in Lane:
                 at = (name, lane.name.lower())
                 metrics.queue_depth.labels(*at).set_function(partial(queue.depth, lane))
@@ -353,10 +374,8 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 def _queues(settings: Settings) -> Queues:
     limits = QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS))
-    return Queues(
-        workflows=WorkQueue(limits, clock=time.monotonic, jitter=_jitter),
-        reports=WorkQueue(QueueLimits(), clock=time.monotonic, jitter=_jitter),
-    )
+    queue = partial(WorkQueue, clock=time.monotonic, jitter=_jitter)
+    return Queues(workflows=queue(limits), reports=queue(QueueLimits()), server=queue(QueueLimits()))
 
 
 def _pace(settings: Settings) -> Pace:

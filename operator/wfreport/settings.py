@@ -318,12 +318,9 @@ _ARGO_SERVER_NEEDS_URL = (
 
 def _argo_server_problem(settings: Settings) -> str | None:
     """What is wrong with the settings of Argo Server, beginning with the rest of the variable's name."""
-    given = [
-        name for name in Settings.model_fields if name.startswith("argo_server_") and name in settings.model_fields_set
-    ]
     if not settings.argo_server_url:
-        missing = [name for name in given if name not in {"argo_server_url", "argo_server_workers"}]
-        return f"URL is missing, but {PREFIX}{missing[0].upper()} is set" if missing else None
+        given = next((name for name in _ARGO_SERVER_NEEDS_URL if getattr(settings, name)), None)
+        return f"URL is missing, but {PREFIX}{given.upper()} is set" if given else None
     return _url_problem(settings.argo_server_url) or _trust_problem(settings)
 
 

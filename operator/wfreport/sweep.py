@@ -18,6 +18,7 @@ from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reports_index import ReportsIndex, Row, row_of
 from wfreport.retention import Retention
+from wfreport.server_reads import ServerReads
 from wfreport.workqueue import Key, Lane
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Sweep:
         intake: Intake,
         queues: Queues,
         retention: Retention,
+        server: ServerReads,
         metrics: Metrics,
     ) -> None:
         self._workflows = workflows
@@ -49,6 +51,7 @@ class Sweep:
         self._intake = intake
         self._queues = queues
         self._retention = retention
+        self._server = server
         self._metrics = metrics
         self._is_first = True
 
@@ -144,7 +147,8 @@ class Sweep:
             return None
         if meta.completed:
             done = self._index.is_done(key, uid=meta.uid, resource_version=meta.resource_version)
-            return None if done else "unreported"
+            lacks = any(self._server.is_due(row) for row in self._index.of_workflow(key))
+            return "unreported" if not done else "unserved" if lacks else None
         return None if self._active.has(key, meta.uid) else "untracked"
 
     def _find_orphans(self, present: Mapping[Key, str]) -> None:
@@ -152,7 +156,7 @@ class Sweep:
         for row in self._index:
             if (
                 row.workflow_key not in present
-                and _expects_workflow(row)
+                and (_expects_workflow(row) or self._server.is_due(row))
                 and row.workflow_key not in self._queues.workflows
             ):
                 self._repair("gone")

@@ -51,6 +51,25 @@ class Reason(StrEnum):
     WITHIN_LIMITS = "WithinLimits"
 
 
+AWAITING_SERVER = frozenset(
+    {
+        Reason.NODES_OFFLOADED,
+        Reason.NODES_BEING_FETCHED,
+        Reason.ARCHIVE_BEING_READ,
+        Reason.ARGO_SERVER_NOT_CONFIGURED,
+        Reason.ARGO_SERVER_UNREACHABLE,
+        Reason.ARGO_SERVER_UNAUTHORIZED,
+        Reason.ARGO_SERVER_FORBIDDEN,
+        Reason.ARGO_SERVER_THROTTLED,
+        Reason.ARGO_SERVER_FAILED,
+        Reason.ARGO_SERVER_BAD_ANSWER,
+        Reason.ARGO_SERVER_TOO_NEW,
+        Reason.ARGO_SERVER_WITHOUT_DATABASE,
+        Reason.ARGO_SERVER_REFUSED,
+    }
+)
+"""A report with one of these lacks what Argo Server may have, now or later."""
+
 REASON_MEANINGS: dict[Reason, str] = {
     Reason.REPORT_CURRENT: "The report says what the Workflow says.",
     Reason.WORKFLOW_NOT_FOUND: (

@@ -66,6 +66,9 @@ class ObservedWorkflow(Model):
         description="resourceVersion of the completed Workflow: equal means that nothing is left to read.",
         max_length=SHORT,
     )
+    source: Literal["Cluster", "Archive"] | None = Field(
+        None, description="Archive: the run was read from Argo's archive. Unset: from the cluster."
+    )
     phase: str | None = Field(None, description="The Workflow's phase, in Argo's words.", max_length=SHORT)
     code: int | None = Field(
         None,

@@ -12,7 +12,7 @@ from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut
-from wfreport.core.model import NodesState, Snapshot
+from wfreport.core.model import NodesState, Snapshot, Source
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands in where a malformed Workflow has no time at all: the field is required."""
@@ -51,8 +51,14 @@ def judge(snapshot: Snapshot, failures: list[Failure], summary: str, generation:
         _ready(snapshot, began, generation),
         _succeeded(workflow, failures, summary, ended or workflow.status.started_at or began, generation),
         _nodes_available(snapshot, workflow.status.started_at or began, generation),
-        _evidence_complete(failures, ended or workflow.status.started_at or began, generation),
+        _evidence_complete(snapshot, failures, ended or workflow.status.started_at or began, generation),
     ]
+
+
+_CURRENT: dict[Source, str] = {
+    Source.CLUSTER: "the report says what the Workflow says",
+    Source.ARCHIVE: "the report says what Argo's archive has of the Workflow, which is not in the cluster",
+}
 
 
 def _ready(snapshot: Snapshot, at: datetime | None, generation: int | None) -> Condition:
@@ -69,7 +75,7 @@ def _ready(snapshot: Snapshot, at: datetime | None, generation: int | None) -> C
         ConditionType.READY,
         "True",
         Reason.REPORT_CURRENT,
-        "the report says what the Workflow says",
+        _CURRENT[snapshot.source],
         at,
         generation,
     )
@@ -101,7 +107,10 @@ _NODES: dict[NodesState, tuple[Status, Reason, str]] = {
     NodesState.OFFLOADED: (
         "False",
         Reason.NODES_OFFLOADED,
-        "the nodes are in Argo's database, which this operator does not read; counts and steps are unknown",
+        (
+            "the nodes are in Argo's database; counts and steps are unknown. To have them, tell the operator where "
+            "Argo Server is: WFREPORT_ARGO_SERVER_URL, and WFREPORT_ARGO_SERVER_TOKEN_FILE or _TOKEN_COMMAND"
+        ),
     ),
     NodesState.UNREADABLE: (
         "False",
@@ -113,10 +122,19 @@ _NODES: dict[NodesState, tuple[Status, Reason, str]] = {
 
 def _nodes_available(snapshot: Snapshot, at: datetime | None, generation: int | None) -> Condition:
     status, reason, message = _NODES[snapshot.nodes_state]
+    if snapshot.unavailable and snapshot.nodes_state is NodesState.OFFLOADED:
+        why = snapshot.unavailable
+        reason, message = why.reason, f"the nodes are in Argo's database, counts and steps are unknown: {why.message}"
     return condition(ConditionType.NODES_AVAILABLE, status, reason, message, at, generation)
 
 
-def _evidence_complete(failures: list[Failure], at: datetime | None, generation: int | None) -> Condition:
+def _evidence_complete(
+    snapshot: Snapshot, failures: list[Failure], at: datetime | None, generation: int | None
+) -> Condition:
+    if snapshot.nodes_state in {NodesState.OFFLOADED, NodesState.UNREADABLE}:
+        _, reason, _ = _NODES[snapshot.nodes_state]
+        message = "which pods failed is not known, as the nodes are not (see NodesAvailable)"
+        return condition(ConditionType.EVIDENCE_COMPLETE, "Unknown", reason, message, at, generation)
     with_pods = [failure for failure in failures if failure.pod_name]
     missing = [failure.pod_name for failure in with_pods if not failure.pod_uid]
     if missing:

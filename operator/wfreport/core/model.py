@@ -7,6 +7,7 @@ from enum import StrEnum
 from wfreport.api.argo import Node, Workflow
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.api.kubernetes import Event, Pod
+from wfreport.api.reasons import Reason
 
 
 class NodesState(StrEnum):
@@ -18,6 +19,26 @@ class NodesState(StrEnum):
     UNREADABLE = "Unreadable"
 
 
+class Source(StrEnum):
+    """Where a run was read."""
+
+    CLUSTER = "Cluster"
+    ARCHIVE = "Archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Why something is not here that only Argo Server has.
+
+    Attributes:
+        reason: as one stable word.
+        message: the same for people, with what to do about it; the same at every try, or each would write the report.
+    """
+
+    reason: Reason
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A Workflow as it was read once, its nodes unpacked.
@@ -27,12 +48,16 @@ class Snapshot:
         nodes: by node id, in Argo's order; empty where there are none or they could not be read (see ``nodes_state``).
         nodes_state: what became of the nodes.
         problems: what could not be decoded, one line each, naming the field.
+        source: where it was read.
+        unavailable: why offloaded nodes are not here; None where nobody has said anything about it.
     """
 
     workflow: Workflow
     nodes: Mapping[str, Node] = field(default_factory=dict)
     nodes_state: NodesState = NodesState.NONE_YET
     problems: tuple[str, ...] = ()
+    source: Source = Source.CLUSTER
+    unavailable: Unavailable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from wfreport.core.bounds import cut
 from wfreport.core.conditions import EPOCH, condition, judge, leading_class
 from wfreport.core.counts import count_nodes
 from wfreport.core.failures import MAX_FAILURES, FailureContext, describe_failure
-from wfreport.core.model import PodEvidence, RenderOptions, Snapshot
+from wfreport.core.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source, Unavailable
 from wfreport.core.prose import Prose, clip
 from wfreport.core.redact import Redactor
 from wfreport.core.roles import assign_roles
@@ -77,6 +77,10 @@ def render_status(
         redactor: takes secrets out of free text.
         now: when it is looked at; it decides whether a wait is past its grace time, and nothing else.
     """
+    if stored and snapshot.nodes_state is NodesState.OFFLOADED and _has_this_end(stored, snapshot.workflow):
+        # the nodes of a run that has ended are always the same: what the report has of them is all there is
+        observed = _observed(snapshot, Prose(redactor))
+        return stored.changed(observed_workflow=observed, observed_generation=generation)
     tree, prose, workflow = Tree(snapshot), Prose(redactor), snapshot.workflow
     lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
     runs = _earlier_runs(stored, workflow)
@@ -101,7 +105,7 @@ def render_status(
     steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options), times)
     status = ReportStatus(
         observed_generation=generation,
-        observed_workflow=_observed(workflow, prose),
+        observed_workflow=_observed(snapshot, prose),
         conditions=judge(snapshot, failures, summary, generation),
         summary=summary,
         failure_class=_failure_class(failures),
@@ -156,9 +160,11 @@ def _changed_at(workflow: Workflow) -> datetime | None:
     return ended or workflow.status.started_at or workflow.metadata.creation_timestamp
 
 
-def _observed(workflow: Workflow, prose: Prose) -> ObservedWorkflow:
+def _observed(snapshot: Snapshot, prose: Prose) -> ObservedWorkflow:
+    workflow = snapshot.workflow
     status, completed = workflow.status, workflow.status.is_completed
     return ObservedWorkflow(
+        source="Archive" if snapshot.source is Source.ARCHIVE else None,
         uid=clip(workflow.metadata.uid, SHORT),
         resource_version=clip(workflow.metadata.resource_version, SHORT) if completed else None,
         phase=clip(status.phase, SHORT),
@@ -216,11 +222,37 @@ def _as_earlier(stored: ReportStatus) -> EarlierRun:
     )
 
 
-def render_deleted(stored: ReportStatus, generation: int | None) -> ReportStatus:
+def has_nodes_of_run(stored: ReportStatus | None, workflow: Workflow) -> bool:
+    """Whether the report has nodes of the run, as it was a while ago, and the run still goes on."""
+    return (
+        stored is not None
+        and not workflow.status.is_completed
+        and not is_new_run(stored, workflow)
+        and _has_nodes(stored)
+    )
+
+
+def _has_this_end(stored: ReportStatus, workflow: Workflow) -> bool:
+    """Whether the report has the nodes of the run as it ended."""
+    observed, status = stored.observed_workflow, workflow.status
+    if observed is None or observed.finished_at is None or not status.is_completed or status.finished_at is None:
+        return False
+    same_end = observed.uid == workflow.metadata.uid and is_same_time(observed.finished_at, status.finished_at)
+    return same_end and not is_new_run(stored, workflow) and _has_nodes(stored)
+
+
+def _has_nodes(stored: ReportStatus) -> bool:
+    return any(c.type == ConditionType.NODES_AVAILABLE and c.status == "True" for c in stored.conditions or ())
+
+
+def render_deleted(stored: ReportStatus, generation: int | None, why: Unavailable | None = None) -> ReportStatus:
     """The status of a report whose Workflow is gone.
 
-    Unchanged if the run had ended, else what was known, marked as such.
+    Unchanged if the run had ended, else what was known, marked as such. Where the nodes are still lacking, ``why`` says
+    what the archive has to do with it.
     """
+    if why:
+        stored = _with_reason_for_nodes(stored, why, generation)
     observed = stored.observed_workflow
     if observed is None or observed.phase in COMPLETED_PHASES or _is_marked_deleted(stored):
         return stored
@@ -244,6 +276,23 @@ def render_deleted(stored: ReportStatus, generation: int | None) -> ReportStatus
     return stored.changed(**update)
 
 
+def _with_reason_for_nodes(stored: ReportStatus, why: Unavailable, generation: int | None) -> ReportStatus:
+    conditions = [
+        condition(
+            ConditionType.NODES_AVAILABLE,
+            "False",
+            Reason.WORKFLOW_NOT_ARCHIVED if why.reason == Reason.WORKFLOW_NOT_FOUND else why.reason,
+            f"the Workflow is gone, and counts and steps are unknown: {why.message}",
+            c.last_transition_time,
+            generation,
+        )
+        if c.type == ConditionType.NODES_AVAILABLE and c.status == "False"
+        else c
+        for c in stored.conditions or ()
+    ]
+    return stored.changed(conditions=conditions)
+
+
 def _is_marked_deleted(stored: ReportStatus) -> bool:
     return any(
         c.type == ConditionType.SUCCEEDED and c.reason == Reason.WORKFLOW_DELETED for c in stored.conditions or ()
@@ -255,14 +304,21 @@ def _latest_transition(stored: ReportStatus) -> datetime:
 
 
 def render_missing(
-    *, stored: ReportStatus | None, ref: WorkflowRef, generation: int | None, created_at: datetime | None
+    *,
+    stored: ReportStatus | None,
+    ref: WorkflowRef,
+    generation: int | None,
+    created_at: datetime | None,
+    why: Unavailable | None = None,
 ) -> ReportStatus:
-    """The status of a user's report whose Workflow is not there (yet)."""
+    """The status of a user's report whose Workflow is not there (yet); ``why`` is what Argo Server makes of it."""
     of_uid = f" with uid {ref.uid}" if ref.uid else ""
-    message = f"no Workflow {ref.name}{of_uid} in this namespace; it is picked up when it appears"
+    where = f"Workflow {ref.name}{of_uid}"
+    message = f"{where}: {why.message}" if why else f"no {where} in this namespace; it is picked up when it appears"
+    reason = why.reason if why else Reason.WORKFLOW_NOT_FOUND
     missing: list[Condition] = [
-        condition(ConditionType.READY, "False", Reason.WORKFLOW_NOT_FOUND, message, created_at, generation),
-        condition(ConditionType.SUCCEEDED, "Unknown", Reason.WORKFLOW_NOT_FOUND, message, created_at, generation),
+        condition(ConditionType.READY, "False", reason, message, created_at, generation),
+        condition(ConditionType.SUCCEEDED, "Unknown", reason, message, created_at, generation),
     ]
     base = stored or ReportStatus()
     return base.changed(observed_generation=generation, conditions=missing, summary=message)

@@ -35,6 +35,7 @@ class HeadSpec(Struct, frozen=True):
     """``spec``, as far as the index needs it."""
 
     workflow_ref: HeadRef = HeadRef()
+    source: str = "Auto"
     pinned: bool = False
     ttl_seconds_after_finished: int | None = None
 

@@ -1,0 +1,28 @@
+"""The server that the settings name."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from wfreport.argoserver.client import ArgoServer, Patience, ServerObserver
+from wfreport.argoserver.connection import connection_of
+from wfreport.settings import Settings
+
+
+@asynccontextmanager
+async def configured_server(
+    settings: Settings, *, observer: ServerObserver, clock: Callable[[], datetime]
+) -> AsyncIterator[ArgoServer | None]:
+    """The server while the context lasts, None where none is configured. Nothing is asked of it yet."""
+    connection = connection_of(settings, clock=clock)
+    if connection is None:
+        yield None
+        return
+    async with ArgoServer(
+        connection,
+        observer=observer,
+        clock=clock,
+        patience=Patience(timeout_seconds=settings.argo_server_timeout_seconds),
+        connections=settings.argo_server_workers + 2,
+    ) as server:
+        yield server
