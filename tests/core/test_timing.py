@@ -101,6 +101,37 @@ def test_what_ran_before_a_manual_retry_is_no_part_of_the_path() -> None:
     assert report.timing.gap_seconds == 3
 
 
+def test_a_circle_of_steps_ends_the_path() -> None:
+    nodes = [
+        a_node("wf.a", OK, children=["wf.b"], start=5, end=5),
+        a_node("wf.b", OK, children=["wf.a"], start=5, end=5),
+    ]
+    path = a_report(a_snapshot(*nodes, phase=OK, end=6)).critical_path
+    assert [step.display_name for step in path or ()] == ["a", "b"]
+
+
+def test_a_daemon_above_a_join_is_passed_by_on_every_way() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.DAG, children=["wf.d"], start=0, end=20),
+        a_node("wf.d", OK, children=["wf.g", "wf.h"], start=0, end=20),
+        a_node("wf.g", OK, NodeType.TASK_GROUP, children=["wf.b"], start=1, end=9),
+        a_node("wf.h", OK, NodeType.TASK_GROUP, children=["wf.b"], start=1, end=9),
+        a_node("wf.b", OK, start=9, end=21),
+    ]
+    report = a_report(a_snapshot(*nodes, phase=OK, end=21))
+    assert [(s.display_name, s.wait_seconds) for s in report.critical_path or ()] == [("b", 9)]
+
+
+def test_an_attempt_in_which_nothing_ran_is_passed_by() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=9),
+        a_node("wf(0)", Phase.ERROR, NodeType.SKIPPED, start=0, end=0),
+        a_node("wf(1)", OK, start=5, end=9),
+    ]
+    path = a_report(a_snapshot(*nodes, phase=OK, end=9)).critical_path
+    assert [(s.node_id, s.wait_seconds, s.wait_reason) for s in path or ()] == [("wf(1)", 5, None)]
+
+
 def test_of_a_very_long_path_the_end_is_kept_and_the_gap_is_of_all_of_it() -> None:
     count = PATH_LENGTH + 50
     nodes = [
