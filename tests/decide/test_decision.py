@@ -196,6 +196,12 @@ def test_a_run_is_stopped_when_it_has_gone_on_or_waited_for_too_long(status: dic
     assert made.message == "rule stuck: Stop after Timeout"
 
 
+def test_a_run_may_be_stopped_by_its_age_alone() -> None:
+    old = {"name": "old", "match": {}, "action": {"stop": {"afterSeconds": 3600}}}
+    report = a_report(phase="Running", waiting=waiting("Unschedulable", 0))
+    assert judged(report, a_policy(old), now=at(3599)).look_again_at == at(3600)
+
+
 def test_a_run_of_which_nothing_says_since_when_is_not_stopped() -> None:
     report = a_report(phase="Running", observed={"startedAt": None})
     made = judged(report, a_policy(STOP), now=at(10**6))

@@ -112,7 +112,8 @@ def _evidence_pending(subject: Subject) -> Hold | None:
     missing = [found for found in subject.status.conditions or () if found.type in awaited and found.status != "True"]
     ended = subject.run.finished_at
     if missing and ended is not None and subject.now < ended + EVIDENCE_WAIT:
-        return Hold(HoldReason.EVIDENCE_PENDING, missing[0].message, ended + EVIDENCE_WAIT)
+        message = f"{missing[0].type}: {missing[0].message or missing[0].reason}"
+        return Hold(HoldReason.EVIDENCE_PENDING, message, ended + EVIDENCE_WAIT)
     return None
 
 

@@ -137,7 +137,7 @@ def cron_suspended(case: Case) -> Hold | None:
     return None
 
 
-def attempts_spent_guard(case: Case) -> Hold | None:
+def attempts_are_spent(case: Case) -> Hold | None:
     """The chain has had its attempts."""
     if case.action not in CHAIN_ACTIONS:
         return None
@@ -265,7 +265,7 @@ GUARDS: Final = (
     Guard(newer_resubmission, HoldReason.NEWER_RESUBMISSION, RUN_ONLY),
     Guard(policy_conflict, HoldReason.POLICY_CONFLICT),
     Guard(cron_suspended, HoldReason.CRON_SUSPENDED_FOR_IT, RUN_ONLY),
-    Guard(attempts_spent_guard, HoldReason.ATTEMPTS_SPENT, RUN_ONLY),
+    Guard(attempts_are_spent, HoldReason.ATTEMPTS_SPENT, RUN_ONLY),
     Guard(cooling_down, HoldReason.COOLING_DOWN, RUN_ONLY),
     Guard(budget_spent, HoldReason.BUDGET_SPENT),
     Guard(operator_budget_spent, HoldReason.OPERATOR_BUDGET_SPENT),

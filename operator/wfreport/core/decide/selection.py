@@ -42,7 +42,7 @@ def _fits(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
             return value not in values
         case "Exists":
             return value is not None
-        case "DoesNotExist":
+        case _:
             return value is None
 
 

@@ -1,0 +1,159 @@
+"""A policy that is not valid says which field, what it holds and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.crds.objects import a_policy, a_rule
+
+from wfreport.core.decide.validity import InvalidPolicyError, read_policy
+
+
+def problems(**spec: Any) -> list[str]:
+    try:
+        read_policy(a_policy("batch", **spec))
+    except InvalidPolicyError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+ARGOS = "workflows.argoproj.io/completed"
+RE2 = "write a regular expression as RE2 takes it; it says: "
+NO_KEY = "no label has such a key: write [prefix/]name, of letters, digits, '-', '_' and '.'"
+NO_VALUE = "no label has such a value: write at most 63 letters, digits, '-', '_' and '.'"
+OOM = {"classes": ["OOMKilled"]}
+
+
+def test_a_valid_policy_is_read() -> None:
+    policy = read_policy(a_policy("batch", rules=[a_rule("oom", OOM, raiseMemory={"max": "16Gi"})]))
+    assert policy.spec.rules[0].action is not None
+    assert policy.spec.rules[0].action.raise_memory is not None
+
+
+@pytest.mark.parametrize(
+    ("spec", "problem"),
+    [
+        (
+            {"rules": [a_rule("a", none={}), a_rule("b", {"messageRegex": "(a"}, none={})]},
+            f"spec.rules[1].match.messageRegex: '(a': {RE2}missing ): (a",
+        ),
+        (
+            {"rules": [a_rule("a", {"logRegex": "a{9999}"}, none={})]},
+            f"spec.rules[0].match.logRegex: 'a{{9999}}': {RE2}invalid repetition size: {{9999}}",
+        ),
+        (
+            {"selector": {"matchLabels": {"a b": "c"}}},
+            f"spec.selector.matchLabels: 'a b': {NO_KEY}",
+        ),
+        (
+            {"selector": {"matchLabels": {"a": "b c"}}},
+            f"spec.selector.matchLabels[a]: 'b c': {NO_VALUE}",
+        ),
+        (
+            {"selector": {"matchExpressions": [{"key": "Up/er", "operator": "Exists"}]}},
+            f"spec.selector.matchExpressions[0]: 'Up/er': {NO_KEY}",
+        ),
+        (
+            {"selector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["ok", "n o"]}]}},
+            f"spec.selector.matchExpressions[0][a]: 'n o': {NO_VALUE}",
+        ),
+        (
+            {"rules": [a_rule("a", {"labels": {"matchLabels": {"-": ""}}}, none={})]},
+            f"spec.rules[0].match.labels.matchLabels: '-': {NO_KEY}",
+        ),
+        (
+            {"rules": [{"name": "l", "match": {}, "labelPods": {"labels": {"k": "n o"}}}]},
+            f"spec.rules[0].labelPods.labels[k]: 'n o': {NO_VALUE}",
+        ),
+        (
+            {"rules": [{"name": "l", "match": {}, "labelPods": {"labels": {ARGOS: "x"}}}]},
+            f"spec.rules[0].labelPods.labels[{ARGOS}]: 'x': Argo decides by this label: use a prefix of your own",
+        ),
+        (
+            {"rules": [a_rule("o", OOM, raiseMemory={"max": "lots"})]},
+            "spec.rules[0].action.raiseMemory.max: 'lots': write a quantity of memory above 0, such as 16Gi",
+        ),
+        (
+            {"rules": [a_rule("o", OOM, raiseMemory={"max": "0"})]},
+            "spec.rules[0].action.raiseMemory.max: '0': write a quantity of memory above 0, such as 16Gi",
+        ),
+        (
+            {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "minIncrease": "-1"})]},
+            "spec.rules[0].action.raiseMemory.minIncrease: '-1': write a quantity of memory, such as 256Mi",
+        ),
+        (
+            {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "minIncrease": "x"})]},
+            "spec.rules[0].action.raiseMemory.minIncrease: 'x': write a quantity of memory, such as 256Mi",
+        ),
+        (
+            {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "1"})]},
+            "spec.rules[0].action.raiseMemory.factor: '1': write a number above 1, or a minIncrease beside 1",
+        ),
+        (
+            {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "0.9", "minIncrease": "1Mi"})]},
+            "spec.rules[0].action.raiseMemory.factor: '0.9': write a number above 1, or a minIncrease beside 1",
+        ),
+        (
+            {"backoff": {"factor": "0.5"}},
+            "spec.backoff.factor: '0.5': write at least 1, or the waits grow shorter",
+        ),
+        ({"backoff": {"jitter": "1.5"}}, "spec.backoff.jitter: '1.5': write at most 1, which is as much again"),
+        (
+            {"backoff": {"initialSeconds": 60, "maxSeconds": 59}},
+            "spec.backoff.maxSeconds: '59': write at least initialSeconds, 60",
+        ),
+        ({"selector": {}}, "spec.selector: '{}': state a label, lest the policy mean every Workflow by accident"),
+        (
+            {"rules": [a_rule("a", none={}), a_rule("a", none={})]},
+            "spec.rules[1].name: 'a': give each rule a name of its own",
+        ),
+        (
+            {"rules": [a_rule("a", none={}, resubmit={})]},
+            "spec.rules[0].action: 'none, resubmit': state exactly one action",
+        ),
+        ({"rules": [a_rule("a")]}, "spec.rules[0].action: '': state exactly one action"),
+        (
+            {"mode": "Dryrun"},
+            "spec.mode: 'Dryrun': input should be 'Observe', 'DryRun', 'Approve' or 'Enforce'",
+        ),
+        ({"rules": [{"name": "a"}]}, "spec.rules[0].match: '': field required"),
+        ({"limits": {"maxAttempts": 21}}, "spec.limits.maxAttempts: '21': input should be less than or equal to 20"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_a_problem_names_the_field_the_value_and_what_to_do(spec: dict[str, Any], problem: str) -> None:
+    assert problems(**spec) == [problem]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "1", "minIncrease": "1Mi"})]},
+        {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "1.1"})]},
+        {"backoff": {"factor": "1", "jitter": "1", "initialSeconds": 60, "maxSeconds": 60}},
+        {"rules": [{"name": "l", "match": {}, "labelPods": {"labels": {"example.com/keep": "true"}}}]},
+        {"rules": [{"name": "l", "match": {"labels": {"matchLabels": {"a": "b"}}}, "labelPods": {}}]},
+        {"selector": {"matchExpressions": [{"key": "example.com/a", "operator": "In", "values": ["x", ""]}]}},
+    ],
+    ids=str,
+)
+def test_what_is_just_within_its_bounds_is_valid(spec: dict[str, Any]) -> None:
+    assert problems(**spec) == []
+
+
+def test_all_problems_are_told_together() -> None:
+    found = problems(backoff={"factor": "0.5", "jitter": "2"}, rules=[a_rule("a", {"logRegex": "["}, none={})])
+    assert len(found) == 3
+    with pytest.raises(InvalidPolicyError, match=r"spec\.backoff\.factor.*; spec\.backoff\.jitter"):
+        read_policy(a_policy("batch", backoff={"factor": "0.5", "jitter": "2"}))
+
+
+def test_a_class_that_this_operator_does_not_know_is_not_taken_for_unknown() -> None:
+    policy = read_policy(a_policy("newer", rules=[a_rule("a", {"classes": ["Melted"]}, none={})]))
+    assert policy.spec.rules[0].match.classes == ["Melted"]
+
+
+def test_a_document_that_is_no_policy_says_what_it_lacks() -> None:
+    with pytest.raises(InvalidPolicyError, match="metadata: '': field required"):
+        read_policy({"kind": "RemediationPolicy", "spec": {}})
