@@ -254,6 +254,8 @@ class Operator:
         workers = self._start_workers()
         sweep = self._sweep.run(interval_seconds=self._sweep_interval_seconds)
         others.add(asyncio.create_task(sweep, name="sweep"))
+        # not one of the workers: what hangs there is not waited for at the end
+        others.add(asyncio.create_task(self._server.run(self._settings.argo_server_workers), name="server"))
         framework = asyncio.create_task(self._run_framework(stop), name="framework")
         log.info("started", extra=kv(server=self._client.endpoint.server, reports=len(self._index)))
         # everything that is here now stays for good: the garbage collector need not look at it again
@@ -286,9 +288,7 @@ class Operator:
         looks = Worker(queues.workflows, self._reconciler.look, metrics=metrics, once=once, clock=time.monotonic)
         readers = Worker(queues.reports, self._reader.look, metrics=metrics, once=once, clock=time.monotonic)
         tasks = {asyncio.create_task(looks.run(), name=f"worker {n}") for n in range(self._settings.workers)}
-        tasks |= {asyncio.create_task(readers.run(), name=f"reader {n}") for n in range(REPORT_READERS)}
-        servers = range(self._settings.argo_server_workers)
-        return tasks | {asyncio.create_task(self._server.run(), name=f"server reader {n}") for n in servers}
+        return tasks | {asyncio.create_task(readers.run(), name=f"reader {n}") for n in range(REPORT_READERS)}
 
     async def _run_framework(self, stop: asyncio.Event) -> None:
         await run_framework(

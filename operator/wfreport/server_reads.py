@@ -6,6 +6,7 @@ which they ask for. So a server that hangs delays what needs it, and nothing els
 had again: after a restart the sweep finds the reports that still lack something.
 """
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -194,8 +195,13 @@ class ServerReads:
         if (answer := self._answers.get(subject)) and answer.found:
             self._drop(subject)
 
-    async def run(self) -> None:
-        """Work until the queue is closed. Run several of them."""
+    async def run(self, workers: int) -> None:
+        """Read until the queue is closed, so many at the same time."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
         while ticket := await self._queue.take():
             try:
                 await self._read(ticket)
