@@ -1,0 +1,242 @@
+"""What a policy would have done: the past, replayed in the order of time through the same decision.
+
+At each moment the decision sees what the operator saw then: the runs that had begun, and the acts of this replay. Where
+the past has the run that an act makes (the operator did act), its end is the act's outcome. Where it has not, the
+outcome is not known: the act is in flight for as long as the run that it answers took, and tells nothing after that.
+A report keeps of runs before a manual retry only what a later decision needs, so these are history and not judged.
+"""
+
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from wfreport.api.actions import ActionType
+from wfreport.api.argo import Phase
+from wfreport.api.policy import RemediationPolicy
+from wfreport.api.remediation import LockClass
+from wfreport.api.report import ObservedWorkflow, WorkflowReport
+from wfreport.core.decide.decision import decide
+from wfreport.core.decide.history import latest_run, runs_of
+from wfreport.core.decide.matching import is_for_running
+from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Decision, Execution, History, Look, OperatorLimits, Run
+from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
+from wfreport.core.remedy_names import remediation_name
+
+_AT_LEAST: Final = timedelta(seconds=1)
+_ENDED, _LOOK, _BEGAN = range(3)
+"""What happens at a moment; of the same second, in this order: what an act makes begins after the look at its cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision of the replay.
+
+    Attributes:
+        at: when it was made.
+        decision: what it was.
+        pods: what would have been labelled then.
+    """
+
+    at: datetime
+    decision: Decision
+    pods: tuple[PodLabels, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a policy would have done.
+
+    Attributes:
+        judged: all decisions, in the order in which they were made; a run that had to wait has several.
+        acts: what would have been done, with its outcome where the past tells it.
+    """
+
+    judged: tuple[Judged, ...]
+    acts: tuple[Act, ...]
+
+
+@dataclass(slots=True)
+class _World:
+    """The past as far as it has been replayed."""
+
+    policies: Sequence[RemediationPolicy]
+    limits: OperatorLimits
+    ends: dict[tuple[str, int], Run]
+    retried: dict[tuple[str, datetime | None], Run]
+    runs: dict[tuple[str, datetime | None], Run] = field(default_factory=dict)
+    acts: list[Act] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+
+    def history(self, now: datetime) -> History:
+        return History(tuple(self.runs.values()), tuple(_as_of(act, now) for act in self.acts))
+
+
+def replay(
+    reports: Iterable[WorkflowReport],
+    policies: Sequence[RemediationPolicy],
+    *,
+    since: datetime,
+    until: datetime,
+    limits: OperatorLimits,
+) -> Replay:
+    """Replay the past as if the policies had acted since ``since``.
+
+    Args:
+        reports: of all runs that are known; runs from before ``since`` are history only.
+        policies: policies that act together, in mode Enforce as it were.
+        since: from when on the policies act.
+        until: the moment up to which is replayed.
+        limits: what all policies together may do.
+    """
+    known = [_unlabelled(report) for report in reports if latest_run(report) is not None]
+    world = _World(policies, limits, *_outcomes(known))
+    stops = any(map(is_for_running, (rule for policy in policies for rule in policy.spec.rules)))
+    moments = list(_moments(known, since, looks_at_running=stops))
+    heapq.heapify(moments)
+    order = itertools.count(len(moments))
+    while moments:
+        at, kind, _, report, run = heapq.heappop(moments)
+        if at > until:
+            break
+        if kind == _ENDED:
+            world.runs[run.uid, run.started_at] = run
+        elif kind == _BEGAN:
+            world.runs.setdefault((run.uid, run.started_at), _going_on(run))
+        else:
+            for again_at in _look(world, report, run, at):
+                heapq.heappush(moments, (again_at, _LOOK, next(order), report, run))
+    return Replay(tuple(world.judged), tuple(_as_of(act, until) for act in world.acts))
+
+
+_Moment = tuple[datetime, int, int, WorkflowReport, Run]
+
+
+def _moments(reports: Iterable[WorkflowReport], since: datetime, *, looks_at_running: bool) -> Iterator[_Moment]:
+    """When each run began and ended, and when the policies look at it."""
+    order = itertools.count()
+    for report in reports:
+        for run in runs_of(report):
+            began = run.started_at or run.finished_at
+            if began is not None:
+                yield began, _BEGAN, next(order), report, run
+            if run.finished_at is not None:
+                yield run.finished_at, _ENDED, next(order), report, run
+        for at in _looked_at(run, since, looks_at_running=looks_at_running):
+            yield at, _LOOK, next(order), report, run
+
+
+def _looked_at(latest: Run, since: datetime, *, looks_at_running: bool) -> Iterator[datetime]:
+    ended = latest.finished_at
+    if looks_at_running and latest.started_at is not None and (ended is None or ended > since):
+        yield max(latest.started_at, since)
+    if ended is not None and ended >= since:
+        yield ended
+
+
+def _look(world: _World, report: WorkflowReport, run: Run, now: datetime) -> set[datetime]:
+    """Decide what the operator would have decided now; when it would have looked again."""
+    seen = _as_seen(report, run, now)
+    look, history = _look_at(seen, run), world.history(now)
+    again: set[datetime] = set()
+    pods = tuple(pods_to_label(seen, look, world.policies, history))
+    made_of = (decide(seen, look, world.policies, history, world.limits, now, lock=lock) for lock in LockClass)
+    for made in (decision for decision in made_of if decision is not None):
+        world.judged.append(Judged(now, made, pods if made.lock == LockClass.MUTATE else ()))
+        if made.action is not None:
+            world.acts.append(_done(world, made, now))
+        elif made.look_again_at is not None and _is_still_so(run, now, made.look_again_at):
+            again.add(made.look_again_at)
+    return again
+
+
+def _is_still_so(run: Run, now: datetime, again_at: datetime) -> bool:
+    """A run that has ended by then is looked at when it ends."""
+    return run.finished_at is None or run.finished_at <= now or again_at < run.finished_at
+
+
+def _unlabelled(report: WorkflowReport) -> WorkflowReport:
+    """The report before its pods were labelled by a policy of the past."""
+    status = report.status
+    if status is None or not status.failures:
+        return report
+    failures = [failure.model_copy(update={"labelled": None}) for failure in status.failures]
+    return report.model_copy(update={"status": status.changed(failures=failures)})
+
+
+def _as_seen(report: WorkflowReport, run: Run, now: datetime) -> WorkflowReport:
+    """The report as it was: before the run's end it told of a run that goes on."""
+    status = report.status
+    if status is None or status.observed_workflow is None or run.finished_at is None or run.finished_at <= now:
+        return report
+    going_on = {"phase": Phase.RUNNING, "finished_at": None, "resource_version": None, "shutdown": None}
+    observed = status.observed_workflow.model_copy(update=going_on)
+    earlier = {"observed_workflow": observed, "failures": None, "failure_class": None}
+    return report.model_copy(update={"status": status.changed(**earlier)})
+
+
+def _look_at(report: WorkflowReport, run: Run) -> Look:
+    """The Workflow as it was then: as the report tells of it."""
+    observed = (report.status.observed_workflow if report.status else None) or ObservedWorkflow()
+    return Look(run.uid, observed.resource_version, observed.started_at, is_opted_out=bool(observed.no_remediation))
+
+
+def _going_on(run: Run) -> Run:
+    return replace(run, phase=Phase.RUNNING, finished_at=None, failure_class=None, fingerprint=None)
+
+
+def _outcomes(
+    reports: Sequence[WorkflowReport],
+) -> tuple[dict[tuple[str, int], Run], dict[tuple[str, datetime | None], Run]]:
+    """The runs that acts have made: by chain and attempt, and by the run that was retried."""
+    made: dict[tuple[str, int], Run] = {}
+    retried: dict[tuple[str, datetime | None], Run] = {}
+    for report in reports:
+        runs = list(runs_of(report))
+        for before, after in itertools.pairwise(runs):
+            retried[before.uid, before.started_at] = after
+        made[runs[-1].root_uid, runs[-1].attempt] = runs[0]
+    return made, retried
+
+
+def _done(world: _World, decision: Decision, now: datetime) -> Act:
+    """The act, as if it had been done at once."""
+    run, action = decision.run, decision.action or ActionType.NONE
+    act = Act(
+        namespace=run.namespace,
+        name=remediation_name(run.name, run.uid, run.started_at, decision.lock),
+        policy_name=decision.policy.metadata.name if decision.policy else "",
+        workflow_uid=run.uid,
+        root_uid=run.root_uid,
+        lock=decision.lock,
+        action=action,
+        created_at=now,
+        started_at=run.started_at,
+        attempt=decision.attempt,
+        counts_toward_limit=decision.counts_toward_limit,
+        fingerprint=run.fingerprint,
+        is_approved=True,
+        execution=Execution.DONE,
+        executed_at=now,
+    )
+    return _with_outcome(world, act, run) if action in CHAIN_ACTIONS else act
+
+
+def _with_outcome(world: _World, act: Act, run: Run) -> Act:
+    """How the run that the act made ended; where the past has none, that is not known, and it took as long."""
+    made = world.retried.get((run.uid, run.started_at)) if act.action == ActionType.RETRY else None
+    made = made or world.ends.get((act.root_uid, act.attempt))
+    if made is not None:
+        helped = made.has_succeeded if made.is_completed else None
+        return replace(act, has_helped=helped, finished_at=made.finished_at, is_settled=made.is_completed)
+    took = max(run.finished_at - run.started_at, _AT_LEAST) if run.finished_at and run.started_at else _AT_LEAST
+    return replace(act, finished_at=act.at + took, is_settled=True)
+
+
+def _as_of(act: Act, now: datetime) -> Act:
+    """The act as it was: its outcome is not known before it came."""
+    if act.finished_at is None or act.finished_at <= now:
+        return act
+    return replace(act, has_helped=None, finished_at=None, is_settled=False)
