@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+from tests.argoserver.faulty import NOW, Watcher
 from tests.eventually import eventually
 
 from controlplane import ControlPlane
+from wfreport.argoserver.client import ArgoServer, Patience
+from wfreport.argoserver.connection import connection_of
+from wfreport.settings import load_settings
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 ARCHIVING = "workflows.argoproj.io/workflow-archiving-status"
@@ -62,3 +69,19 @@ def reader_token(plane: ControlPlane, namespace: str, *, may_read: bool = True) 
         }
         plane.api.post(f"{RBAC.format(namespace)}/rolebindings", binding)
     return plane.service_account_token(namespace, "reader")
+
+
+@asynccontextmanager
+async def connected(plane: ControlPlane, folder: Path, token: str, **settings: Any) -> AsyncIterator[ArgoServer]:
+    """A client of the plane's server, as the operator's settings make it."""
+    file = folder / "token"
+    file.write_text(token)
+    given = {"url": plane.argo_server_url, "ca_file": str(plane.ca), "token_file": str(file)} | settings
+    connection = connection_of(
+        load_settings(**{f"argo_server_{name}": value for name, value in given.items()}), clock=lambda: NOW
+    )
+    assert connection
+    async with ArgoServer(
+        connection, observer=Watcher(), clock=lambda: NOW, patience=Patience(timeout_seconds=10, tries=1)
+    ) as server:
+        yield server

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from tests.argoserver.faulty import NOW, Watcher
-from tests.argoserver.runs import archived_run, delete_workflow, reader_token
+from tests.argoserver.runs import archived_run, connected, delete_workflow, reader_token
 
 from controlplane import ControlPlane
-from wfreport.argoserver.client import ArgoServer, Patience
-from wfreport.argoserver.connection import connection_of
 from wfreport.argoserver.errors import (
     ArgoServerError,
     ServerBadAnswerError,
@@ -25,24 +19,8 @@ from wfreport.argoserver.errors import (
 from wfreport.argoserver.version import fetch_info, fetch_version
 from wfreport.argoserver.workflows import ServerWorkflows, StaleWorkflowError
 from wfreport.core.model import NodesState
-from wfreport.settings import load_settings
 
 pytestmark = [pytest.mark.cluster, pytest.mark.argo]
-
-
-@asynccontextmanager
-async def connected(plane: ControlPlane, folder: Path, token: str, **settings: Any) -> AsyncIterator[ArgoServer]:
-    file = folder / "token"
-    file.write_text(token)
-    given = {"url": plane.argo_server_url, "ca_file": str(plane.ca), "token_file": str(file)} | settings
-    connection = connection_of(
-        load_settings(**{f"argo_server_{name}": value for name, value in given.items()}), clock=lambda: NOW
-    )
-    assert connection
-    async with ArgoServer(
-        connection, observer=Watcher(), clock=lambda: NOW, patience=Patience(timeout_seconds=10, tries=1)
-    ) as server:
-        yield server
 
 
 async def test_offloaded_nodes_come_through_the_server(
