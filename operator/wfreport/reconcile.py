@@ -24,6 +24,7 @@ from wfreport.kube.reports import StoredReport
 from wfreport.kube.workflows import Workflows
 from wfreport.looks import Look, Outcome, Rules
 from wfreport.metrics import Metrics
+from wfreport.pending_pods import PendingPods
 from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex, Row
 from wfreport.server_reads import BEING_FETCHED, ServerReads
@@ -45,6 +46,7 @@ class Reconciler:
         workflows: Workflows,
         writer: ReportWriter,
         evidence: EvidenceReader,
+        pending: PendingPods,
         server: ServerReads,
         index: ReportsIndex,
         active: ActiveSet,
@@ -56,6 +58,7 @@ class Reconciler:
         self._workflows = workflows
         self._writer = writer
         self._evidence = evidence
+        self._pending = pending
         self._server = server
         self._index = index
         self._active = active
@@ -127,6 +130,7 @@ class Reconciler:
         if not reports:
             return
         evidence = await self._read_evidence(key, snapshot, [report.status for report in reports])
+        evidence = {**await self._pending.read(snapshot, now=self._clock()), **evidence}
         for report in reports:
             if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
                 continue  # in a moment they are here, and the report is not to flicker

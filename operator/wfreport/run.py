@@ -23,7 +23,7 @@ from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.clock import now
-from wfreport.core.model import RenderOptions, WaitingGraces
+from wfreport.core.model import RenderOptions
 from wfreport.core.redact import Redactor
 from wfreport.evidence import EvidenceLimits, EvidenceReader
 from wfreport.handlers import framework_registry, framework_settings, run_framework
@@ -43,6 +43,7 @@ from wfreport.logs import Once, configure_logs, kv
 from wfreport.looks import Rules
 from wfreport.metrics import Metrics
 from wfreport.monitor import StreamMonitor
+from wfreport.pending_pods import PendingPods
 from wfreport.reconcile import Reconciler
 from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex, StatusCache
@@ -188,14 +189,16 @@ class Operator:
         settings = self._settings
         limits = EvidenceLimits(settings.failed_pods_per_look, settings.pods_at_completion_max_nodes)
         pods = Pods(self._client, chunk_size=settings.chunk_size)
+        options = _render_options(settings)
         return Reconciler(
             workflows=self._workflows,
             writer=self._wired_writer(),
             evidence=EvidenceReader(pods, limits, metrics=self._metrics, once=self._once),
+            pending=PendingPods(pods, options.graces, metrics=self._metrics, once=self._once),
             server=self._server,
             index=self._index,
             active=self._active,
-            rules=Rules(_render_options(settings), limits, settings.instance_id),
+            rules=Rules(options, limits, settings.instance_id),
             redactor=Redactor(settings.redact_patterns),
             metrics=self._metrics,
             clock=now,
@@ -391,10 +394,5 @@ def _render_options(settings: Settings) -> RenderOptions:
         max_bytes=settings.report_max_bytes,
         log_tail_lines=settings.log_tail_lines,
         ui_url_template=settings.ui_url_template,
-        graces=WaitingGraces(
-            unschedulable_seconds=settings.waiting_grace_unschedulable_seconds,
-            image_pull_seconds=settings.waiting_grace_image_pull_seconds,
-            config_seconds=settings.waiting_grace_config_seconds,
-            starting_seconds=settings.waiting_grace_starting_seconds,
-        ),
+        graces=settings.waiting_graces,
     )

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from wfreport.core.model import WaitingGraces
 from wfreport.core.retention import RetentionRule
 
 PREFIX = "WFREPORT_"
@@ -299,6 +300,16 @@ class Settings(BaseSettings):
         if problem:
             raise ValueError(f"{PREFIX}ARGO_SERVER_{problem}")
         return self
+
+    @property
+    def waiting_graces(self) -> WaitingGraces:
+        """How long a wait is not worth a word."""
+        return WaitingGraces(
+            unschedulable_seconds=self.waiting_grace_unschedulable_seconds,
+            image_pull_seconds=self.waiting_grace_image_pull_seconds,
+            config_seconds=self.waiting_grace_config_seconds,
+            starting_seconds=self.waiting_grace_starting_seconds,
+        )
 
     @property
     def logs_json(self) -> bool:

@@ -16,7 +16,8 @@ from wfreport.api.kubernetes import (
     PodStatus,
     StateWaiting,
 )
-from wfreport.core.model import PodEvidence
+from wfreport.core.model import PodEvidence, WaitingGraces
+from wfreport.core.waiting import slow_starters
 
 OK, RUNNING = Phase.SUCCEEDED, Phase.RUNNING
 
@@ -122,3 +123,17 @@ def test_a_volume_that_cannot_be_mounted_is_told_in_the_summary() -> None:
     run = a_snapshot(a_node("wf", Phase.PENDING, end=None), phase=RUNNING)
     report = a_report(run, evidence={"wf": PodEvidence(None, (MOUNT,))})
     assert report.summary == 'Running; wf cannot mount a volume since 2026-11-22 03:00Z: configmap "nope" not found'
+
+
+def test_only_pods_that_have_been_starting_for_long_are_asked() -> None:
+    nodes = [
+        a_node("wf.slow", Phase.PENDING, end=None, message="PodInitializing"),
+        a_node("wf.new", Phase.PENDING, end=None, start=100),
+        a_node("wf.image", Phase.PENDING, end=None, message="ErrImagePull: no"),
+        a_node("wf.group", Phase.PENDING, NodeType.DAG, end=None),
+        a_node("wf.done", OK),
+    ]
+    graces = WaitingGraces(starting_seconds=300)
+    names = slow_starters(a_snapshot(*nodes, phase=RUNNING), now=at(350), graces=graces)
+    assert len(names) == 1
+    assert slow_starters(a_snapshot(*nodes, phase=OK), now=at(350), graces=graces) == frozenset()

@@ -185,6 +185,47 @@ def test_a_failed_pod_is_evidence(world: Cluster) -> None:
     assert report["status"]["failures"][0]["class"] == "OOMKilled"
 
 
+def test_a_pod_that_does_not_start_is_asked_why(world: Cluster) -> None:
+    made = world.create_workflow("etl", phase="Running", done=2)
+    made["status"]["nodes"]["etl-2"]["phase"] = "Pending"
+    world.plane.api.put(f"/apis/argoproj.io/v1alpha1/namespaces/{world.namespace}/workflows/etl", made)
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl", "uid": made["metadata"]["uid"]}
+    pod = world.plane.api.post(
+        f"/api/v1/namespaces/{world.namespace}/pods",
+        {
+            "metadata": {
+                "name": pod_name("etl", "etl.step-2"),
+                "labels": {"workflows.argoproj.io/workflow": "etl"},
+                "ownerReferences": [owner],
+            },
+            "spec": {"containers": [{"name": "main", "image": "alpine"}], "restartPolicy": "Never"},
+        },
+    )
+    about = {
+        "kind": "Pod",
+        "namespace": world.namespace,
+        "name": pod["metadata"]["name"],
+        "uid": pod["metadata"]["uid"],
+    }
+    event = {
+        "metadata": {"name": "mount"},
+        "involvedObject": about,
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": 'configmap "nope" not found',
+        "lastTimestamp": "2026-11-01T12:01:00Z",
+    }
+    world.plane.api.post(f"/api/v1/namespaces/{world.namespace}/events", event)
+    world.start_operator(**PACE)
+    report = eventually(lambda: world.report_of("etl"), lambda seen: seen.get("status", {}).get("waiting"))
+    (waiting,) = report["status"]["waiting"]
+    assert (waiting["displayName"], waiting["reason"], waiting["message"]) == (
+        "step-2",
+        "FailedMount",
+        'configmap "nope" not found',
+    )
+
+
 def pod_name(workflow_name: str, node_name: str) -> str:
     """Argo's rule for the template `work` (argo-workflows.md §2)."""
     state = 0x811C9DC5

@@ -150,3 +150,8 @@ def test_logs_are_json_in_a_cluster_unless_told_otherwise(monkeypatch: pytest.Mo
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     assert load_settings().logs_json
     assert not load_settings(log_format="text").logs_json
+
+
+def test_the_grace_times_of_waits_are_settings() -> None:
+    graces = load_settings(waiting_grace_unschedulable_seconds=1, waiting_grace_starting_seconds=9).waiting_graces
+    assert (graces.unschedulable_seconds, graces.image_pull_seconds, graces.starting_seconds) == (1, 60, 9)

@@ -52,6 +52,20 @@ def find_waiting(
     return listed[:_MAX_ENTRIES]
 
 
+def slow_starters(snapshot: Snapshot, *, now: datetime, graces: WaitingGraces) -> frozenset[str]:
+    """Names of the pods that have been starting for longer than the grace time, and nothing says why."""
+    if snapshot.workflow.status.is_completed:
+        return frozenset()
+    slow = (
+        node
+        for node in snapshot.nodes.values()
+        if _waiting_reason(node) in STARTING_REASONS
+        and node.started_at is not None
+        and (now - node.started_at).total_seconds() >= graces.starting_seconds
+    )
+    return frozenset(name for node in slow if (name := pod_name(snapshot.workflow, node)))
+
+
 def _is_past_its_grace(entry: Waiting, now: datetime, graces: WaitingGraces) -> bool:
     if entry.since_at is None:
         return True

@@ -40,9 +40,20 @@ class Pods:
         Raises:
             ApiError: the request failed.
         """
+        return await self._list_in_phase("Failed", namespace, workflow, limit)
+
+    async def list_pending(self, namespace: str, workflow: str, *, limit: int) -> Sequence[Pod]:
+        """Pods of a Workflow whose phase is Pending, up to ``limit`` of them.
+
+        Raises:
+            ApiError: the request failed.
+        """
+        return await self._list_in_phase("Pending", namespace, workflow, limit)
+
+    async def _list_in_phase(self, phase: str, namespace: str, workflow: str, limit: int) -> Sequence[Pod]:
         params = {
             "labelSelector": f"{LABEL_WORKFLOW}={workflow}",
-            "fieldSelector": "status.phase=Failed",
+            "fieldSelector": f"status.phase={phase}",
             "limit": str(limit),
         }
         answer = await self._client.request("list", PODS, join_path(_BASE, namespace, PODS), params=params)
