@@ -153,7 +153,8 @@ def _add_waiting(page: Page, status: ReportStatus) -> None:
         line.append(f"  {one_line(waiting.reason)}", style="yellow")
         line.append(f"  since {instant(waiting.since_at)}" if waiting.since_at else "", style="dim")
         line.append(f"  {one_line(waiting.pod_name)}" if waiting.pod_name else "", style="cyan")
-        line.append(f"  {one_line(waiting.message)}" if waiting.message else "", style="")
+        told = (waiting.message or "").removeprefix(f"{waiting.reason}: ")
+        line.append(f"  {one_line(told)}" if told else "", style="")
         page.hanging(Text("  ") + phase_mark(page.look, Phase.PENDING) + Text(" "), line, most_lines=4)
 
 

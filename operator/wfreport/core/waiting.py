@@ -48,7 +48,7 @@ def find_waiting(
         return []
     entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, tree, prose, evidence)]
     listed = [entry for entry in entries if _is_past_its_grace(entry, now, graces)]
-    listed.sort(key=lambda entry: entry.since_at.timestamp() if entry.since_at else 0.0)
+    listed.sort(key=lambda entry: (entry.since_at.timestamp() if entry.since_at else 0.0, entry.display_name or ""))
     return listed[:_MAX_ENTRIES]
 
 
