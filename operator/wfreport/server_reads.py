@@ -229,7 +229,7 @@ class ServerReads:
         if error is None:
             self._queue.done(ticket)
             return
-        self._queue.retry(ticket, at_least_seconds=_pause_seconds(error))
+        self._queue.retry(ticket, at_least_seconds=pause_seconds(error))
 
     async def _try(self, wish: _Wish) -> ArgoServerError | None:
         """Fulfil a wish; returns the error after which it is to be tried again."""
@@ -295,7 +295,8 @@ class ServerReads:
             self._weight -= answer.weight
 
 
-def _pause_seconds(error: ArgoServerError) -> float:
+def pause_seconds(error: ArgoServerError) -> float:
+    """How long the server is left alone with what failed so, at least."""
     if isinstance(error, ServerThrottledError):
         return error.retry_after_seconds
     heals = error.transient or isinstance(error, ServerBadAnswerError)  # a proxy's page while the server is away

@@ -13,7 +13,7 @@ from tests.argoserver.runs import WORKFLOWS, connected, reader_token
 from tests.operator.harness import state
 
 from controlplane import ControlPlane
-from wfreport.argoserver.artifacts import ArchivedLogs
+from wfreport.argoserver.artifacts import ArchivedLogs, RunRef
 from wfreport.argoserver.errors import ArgoServerError, ServerFailedError, ServerForbiddenError, ServerNotFoundError
 
 pytestmark = [pytest.mark.cluster, pytest.mark.argo]
@@ -47,8 +47,8 @@ def store() -> Iterator[str]:
         yield urlsplit(url).netloc
 
 
-def create_run(plane: ControlPlane, namespace: str, store: str) -> None:
-    """A run that has ended, as Argo leaves it: its failed node has its log in the store."""
+def create_run(plane: ControlPlane, namespace: str, store: str) -> str:
+    """A run that has ended, as Argo leaves it, its failed node's log in the store; returns its uid."""
     secret = {"metadata": {"name": "store"}, "stringData": {"user": "me", "password": "s3cr3t"}}
     plane.api.post(f"/api/v1/namespaces/{namespace}/secrets", secret)
     ended: dict[str, Any] = state("etl", phase="Failed", failed=True)
@@ -74,31 +74,31 @@ def create_run(plane: ControlPlane, namespace: str, store: str) -> None:
         "spec": {"entrypoint": "main", "templates": templates},
         "status": ended["status"],
     }
-    plane.api.post(WORKFLOWS.format(namespace), body)
+    return str(plane.api.post(WORKFLOWS.format(namespace), body)["metadata"]["uid"])
 
 
 async def test_the_end_of_an_archived_log_comes_from_the_store(
     archive_plane: ControlPlane, namespace: str, store: str, tmp_path: Path
 ) -> None:
-    create_run(archive_plane, namespace, store)
+    uid = create_run(archive_plane, namespace, store)
     async with connected(archive_plane, tmp_path, archive_plane.token("admin")) as server:
-        logs = ArchivedLogs(server)
-        log = await logs.tail(namespace, "etl", "etl-2", "main-logs", max_bytes=30)
+        logs, run = ArchivedLogs(server), RunRef(namespace, "etl", uid)
+        log = await logs.tail(run, "etl-2", "main-logs", max_bytes=30)
         assert (log.text, log.has_more) == ("line 19998\nline 19999\n", True)
         with pytest.raises(ServerFailedError):
-            await logs.tail(namespace, "etl", "etl-2", "no-such-artifact", max_bytes=30)
+            await logs.tail(run, "etl-2", "no-such-artifact", max_bytes=30)
         with pytest.raises((ServerFailedError, ServerNotFoundError)):
-            await logs.tail(namespace, "etl", "etl-2", "gone-logs", max_bytes=30)
+            await logs.tail(run, "etl-2", "gone-logs", max_bytes=30)
         with pytest.raises(ServerNotFoundError):
-            await logs.tail(namespace, "none", "etl-2", "main-logs", max_bytes=30)
+            await logs.tail(RunRef(namespace, "none", uid), "etl-2", "main-logs", max_bytes=30)
 
 
 async def test_without_the_right_to_the_stores_secret_there_is_an_error(
     archive_plane: ControlPlane, namespace: str, store: str, tmp_path: Path
 ) -> None:
-    create_run(archive_plane, namespace, store)
+    uid = create_run(archive_plane, namespace, store)
     async with connected(archive_plane, tmp_path, reader_token(archive_plane, namespace)) as server:
         with pytest.raises(ArgoServerError) as error:
-            await ArchivedLogs(server).tail(namespace, "etl", "etl-2", "main-logs", max_bytes=30)
+            await ArchivedLogs(server).tail(RunRef(namespace, "etl", uid), "etl-2", "main-logs", max_bytes=30)
     assert isinstance(error.value, ServerForbiddenError | ServerFailedError)
     assert "s3cr3t" not in str(error.value)

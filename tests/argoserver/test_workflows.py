@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from tests.argoserver.faulty import RESET, Reply, Request, argo_server, sequence, serving, workflow
 
-from wfreport.argoserver.artifacts import ArchivedLogs
+from wfreport.argoserver.artifacts import ArchivedLogs, RunRef
 from wfreport.argoserver.errors import (
     ServerBadAnswerError,
     ServerFailedError,
@@ -141,25 +142,47 @@ async def test_a_retry_without_an_answer_is_not_repeated(fault: Reply) -> None:
 
 # Archived logs
 
+RUN = RunRef("team", "etl", "u-1")
+
+
+def log_then(log: bytes, found: dict[str, Any]) -> tuple[Callable[[Request], Reply], list[str]]:
+    """Serves a log, and who has the name now."""
+    asked: list[str] = []
+
+    def answer(request: Request) -> Reply:
+        asked.append(request.target)
+        return Reply(body=log) if request.target.startswith("/artifacts") else Reply.of(found)
+
+    return answer, asked
+
 
 async def test_of_an_archived_log_the_last_whole_lines_are_kept() -> None:
     text = "".join(f"line {n}\n" for n in range(1000))
-    answer, asked = sequence(Reply(body=text.encode()))
+    answer, asked = log_then(text.encode(), workflow())
     async with serving(answer) as url, argo_server(url) as server:
         logs = ArchivedLogs(server)
-        log = await logs.tail("team", "etl", "etl-1", "main-logs", max_bytes=20)
+        log = await logs.tail(RUN, "etl-1", "main-logs", max_bytes=20)
         assert (log.text, log.has_more, log.is_cut) == ("line 998\nline 999\n", True, False)
-        whole = await logs.tail("team", "etl", "etl-1", "main-logs", max_bytes=100_000, archived_uid="u-1")
+        whole = await logs.tail(RUN, "etl-1", "main-logs", max_bytes=100_000, from_archive=True)
         assert (whole.text, whole.has_more) == (text, False)
-    assert [request.target for request in asked] == [
+    assert asked == [
         "/artifacts/team/etl/etl-1/main-logs",
+        "/api/v1/workflows/team/etl?fields=metadata",
         "/artifacts-by-uid/u-1/etl-1/main-logs",
     ]
 
 
-async def test_a_log_that_does_not_end_is_cut_and_says_so() -> None:
-    answer, _ = sequence(Reply(body=b"x\n" * 200_000))
+async def test_the_log_of_another_run_of_that_name_is_not_found() -> None:
+    answer, _ = log_then(b"of the new run\n", workflow(uid="u-2"))
     async with serving(answer) as url, argo_server(url) as server:
-        log = await ArchivedLogs(server, max_read_bytes=1000).tail("team", "etl", "n", "main-logs", max_bytes=10)
+        with pytest.raises(ServerNotFoundError) as error:
+            await ArchivedLogs(server).tail(RUN, "etl-1", "main-logs", max_bytes=20)
+    assert "new run" not in str(error.value)
+
+
+async def test_a_log_that_does_not_end_is_cut_and_says_so() -> None:
+    answer, _ = log_then(b"x\n" * 200_000, workflow())
+    async with serving(answer) as url, argo_server(url) as server:
+        log = await ArchivedLogs(server, max_read_bytes=1000).tail(RUN, "n", "main-logs", max_bytes=10)
     assert log.is_cut
     assert len(log.text) <= 10

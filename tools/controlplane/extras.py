@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import urllib3
+
 from controlplane.api import Api, Json
 from controlplane.argo import EXECUTOR_IMAGE, argo_release
 from controlplane.certs import Pki
@@ -21,6 +23,7 @@ from controlplane.waiting import wait_until
 NODE = "kwok-0"
 ARGO_NAMESPACE = "argo"
 _PORT_ATTEMPTS = 4
+_UNAVAILABLE = 500
 _CERTIFICATE = "argo-server-tls"
 # Nothing runs on the played node, so its lease and its addresses are nobody's business.
 _CONTROLLERS = "*,-nodelifecycle,-node-ipam-controller,-node-route-controller"
@@ -143,7 +146,10 @@ class Extras:
         # in client mode it looks there for the API server, and takes the caller's token
         env = {"KUBECONFIG": str(self.kubeconfig)}
         server = self._start("argo-server", program, "server", *flags, f"--port={port}", *self._argo_scope(), env=env)
-        wait_until(lambda: _listens(server, port), what="Argo Server")
+        scheme = "http" if "--secure=false" in flags else "https"
+        with urllib3.PoolManager(ca_certs=str(self.pki.ca)) as http:
+            url = f"{scheme}://127.0.0.1:{port}/api/v1/version"
+            wait_until(lambda: _answers(server, http, url), what="Argo Server")
 
     def _post_certificate(self) -> None:
         files = {"tls.crt": self.pki.server_certificate, "tls.key": self.pki.server_key}
@@ -189,6 +195,15 @@ def _ready(kwok: Component, api: Api) -> bool:
     kwok.ensure_running()
     conditions = api.get(f"/api/v1/nodes/{NODE}").get("status", {}).get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _answers(server: Component, http: urllib3.PoolManager, url: str) -> bool:
+    """Whether it answers, if only that we may not: it listens before its own gateway has found it."""
+    server.ensure_running()
+    try:
+        return http.request("GET", url, retries=False, timeout=5).status < _UNAVAILABLE
+    except urllib3.exceptions.HTTPError:
+        return False
 
 
 def _listens(server: Component, port: int) -> bool:

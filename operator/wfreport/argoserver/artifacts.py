@@ -5,13 +5,31 @@ from typing import Final
 from urllib.parse import quote
 
 import aiohttp
+import msgspec
 
-from wfreport.argoserver.client import ArgoServer, Endpoint
+from wfreport.api.argo import Struct
+from wfreport.argoserver.client import ArgoServer, Endpoint, whole
+from wfreport.argoserver.errors import ServerBadAnswerError, ServerNotFoundError
 
 MAX_READ_BYTES: Final = 64 * 1024 * 1024
 """The server cannot be asked for the end of an artifact. Of a longer one the end is not had."""
 
 _CHUNK_BYTES: Final = 64 * 1024
+
+
+class RunRef(Struct, frozen=True):
+    """Which run."""
+
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class _Run(Struct, frozen=True):
+    metadata: RunRef = RunRef()
+
+
+_decode_run: Final = msgspec.json.Decoder(_Run).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +55,44 @@ class ArchivedLogs:
         self._max_read_bytes = max_read_bytes
 
     async def tail(
-        self, namespace: str, name: str, node_id: str, artifact: str, *, max_bytes: int, archived_uid: str | None = None
+        self, run: RunRef, node_id: str, artifact: str, *, max_bytes: int, from_archive: bool = False
     ) -> ArchivedLog:
         """The last ``max_bytes`` of a log.
 
         Args:
-            namespace: of the Workflow.
-            name: of the Workflow.
+            run: whose log, as the server or the cluster has given it before.
             node_id: the node, not its pod.
             artifact: its name, e.g. ``main-logs``.
             max_bytes: how much is kept.
-            archived_uid: uid of a run that only the archive has; None for one in the cluster.
+            from_archive: whether only the archive has the run.
 
         Raises:
-            ServerNotFoundError: no such run.
+            ServerNotFoundError: no such run (any more).
             ServerFailedError: also for no such artifact: the server says 500 to it.
             ArgoServerError: anything else.
         """
-        parts = (archived_uid, node_id, artifact) if archived_uid else (namespace, name, node_id, artifact)
-        base = "/artifacts-by-uid/" if archived_uid else "/artifacts/"
-        path = base + "/".join(quote(part, safe="") for part in parts)
+        of_run = (run.uid,) if from_archive else (run.namespace, run.name)
+        base = "/artifacts-by-uid/" if from_archive else "/artifacts/"
+        path = base + "/".join(quote(part, safe="") for part in (*of_run, node_id, artifact))
 
         async def read(content: aiohttp.StreamReader) -> ArchivedLog:
             return await self._tail(content, max_bytes)
 
-        return await self._server.get(Endpoint.ARTIFACT, path, read=read)
+        log = await self._server.get(Endpoint.ARTIFACT, path, read=read)
+        if not from_archive:
+            await self._ensure_same(run)
+        return log
+
+    async def _ensure_same(self, run: RunRef) -> None:
+        """By name the server gives the log of the run that has the name now; node ids are the same in each."""
+        path = "/api/v1/workflows/" + "/".join(quote(part, safe="") for part in (run.namespace, run.name))
+        body = await self._server.get(Endpoint.WORKFLOW, path, params={"fields": "metadata"}, read=whole)
+        try:
+            found = _decode_run(body).metadata
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ServerBadAnswerError(f"not a Workflow: {error}") from None
+        if found != run:
+            raise ServerNotFoundError(f"Workflow {run.name} is another one by now", status=404)
 
     async def _tail(self, content: aiohttp.StreamReader, max_bytes: int) -> ArchivedLog:
         kept, count = bytearray(), 0
