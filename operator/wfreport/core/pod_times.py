@@ -22,6 +22,9 @@ from wfreport.core.symptom import EXECUTOR_CONTAINERS
 _CLOCK_SKEW = timedelta(seconds=5)
 """Argo's controller, the API server and the kubelet have clocks of their own."""
 
+_RESOLUTION_SECONDS = 1
+"""Kubernetes writes whole seconds: what one second went into cannot be told."""
+
 
 @dataclass(frozen=True, slots=True)
 class PodTimes:
@@ -96,7 +99,7 @@ def _time_pod(node: Node, pod: Pod | None) -> PodTimes | None:
     ran_from = min(max(main_started_at or end, node.started_at), end)
     queued = seconds_between(node.started_at, ran_from) or 0
     running = (seconds_between(node.started_at, end) or 0) - queued
-    return PodTimes(queued, running, _queued_reason(node, pod, ran_from) if queued else None)
+    return PodTimes(queued, running, _queued_reason(node, pod, ran_from) if queued > _RESOLUTION_SECONDS else None)
 
 
 def _main_statuses(pod: Pod) -> list[ContainerStatus]:
