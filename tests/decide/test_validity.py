@@ -20,6 +20,7 @@ def problems(**spec: Any) -> list[str]:
 
 ARGOS = "workflows.argoproj.io/completed"
 RE2 = "write a regular expression as RE2 takes it; it says: "
+NOT_TAKEN = "a resubmission does not take this label over, and the policy would not select it: use another"
 NO_KEY = "no label has such a key: write [prefix/]name, of letters, digits, '-', '_' and '.'"
 NO_VALUE = "no label has such a value: write at most 63 letters, digits, '-', '_' and '.'"
 OOM = {"classes": ["OOMKilled"]}
@@ -104,6 +105,11 @@ def test_a_valid_policy_is_read() -> None:
             "spec.backoff.maxSeconds: '59': write at least initialSeconds, 60",
         ),
         ({"selector": {}}, "spec.selector: '{}': state a label, lest the policy mean every Workflow by accident"),
+        ({"selector": {"matchLabels": {"wfreport.dev/mine": "a"}}}, f"spec.selector: 'wfreport.dev/mine': {NOT_TAKEN}"),
+        (
+            {"selector": {"matchExpressions": [{"key": "app.kubernetes.io/instance", "operator": "Exists"}]}},
+            f"spec.selector: 'app.kubernetes.io/instance': {NOT_TAKEN}",
+        ),
         (
             {"rules": [a_rule("a", none={}), a_rule("a", none={})]},
             "spec.rules[1].name: 'a': give each rule a name of its own",
@@ -134,6 +140,7 @@ def test_a_problem_names_the_field_the_value_and_what_to_do(spec: dict[str, Any]
         {"backoff": {"factor": "1", "jitter": "1", "initialSeconds": 60, "maxSeconds": 60}},
         {"rules": [{"name": "l", "match": {}, "labelPods": {"labels": {"example.com/keep": "true"}}}]},
         {"rules": [{"name": "l", "match": {"labels": {"matchLabels": {"a": "b"}}}, "labelPods": {}}]},
+        {"selector": {"matchExpressions": [{"key": "wfreport.dev/mine", "operator": "DoesNotExist"}]}},
         {"selector": {"matchExpressions": [{"key": "example.com/a", "operator": "In", "values": ["x", ""]}]}},
     ],
     ids=str,

@@ -21,7 +21,7 @@ from wfreport.core.decide.chain_limits import acts_on_chain, next_attempt
 from wfreport.core.decide.guards import first_hold
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.matching import Matched, match_rule, match_running
-from wfreport.core.decide.model import Act, Decision, History, Look, OperatorLimits, Run
+from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Decision, History, Look, OperatorLimits, Run
 from wfreport.core.decide.selection import Selection, select_policy
 from wfreport.core.remedy_names import remediation_name
 
@@ -157,7 +157,6 @@ def _case(subject: Subject, selection: Selection, lock: LockClass, rule: Rule, f
         return Hold(HoldReason.NOTHING_STATED, f"rule {rule.name} states no {_WORDS[lock]}")
     if action == ActionType.NONE:
         return Hold(HoldReason.LEFT_ALONE, f"rule {rule.name} says to do nothing")
-    chain = acts_on_chain(subject.run, subject.history.acts)
     return Case(
         subject=subject,
         lock=lock,
@@ -166,8 +165,15 @@ def _case(subject: Subject, selection: Selection, lock: LockClass, rule: Rule, f
         action=action,
         failure=failure,
         counts_toward_limit=_counts_toward_limit(rule, failure),
-        attempt=next_attempt(subject.run, chain),
+        attempt=_attempt(subject, action),
     )
+
+
+def _attempt(subject: Subject, action: ActionType) -> int:
+    """Acts that make no other run are numbered after the run that they are about."""
+    if action not in CHAIN_ACTIONS:
+        return subject.run.attempt + 1
+    return next_attempt(subject.run, acts_on_chain(subject.run, subject.history.acts))
 
 
 _WORDS: Final = {LockClass.MUTATE: "action", LockClass.NOTIFY: "notify"}

@@ -11,7 +11,7 @@ from wfreport.api.match import LabelSelector, Match
 from wfreport.api.policy import PolicySpec, RemediationPolicy, Rule
 from wfreport.core.bounds import is_label_key, is_label_value
 from wfreport.core.decide.expressions import BadExpressionError, compiled
-from wfreport.core.remedy.inherited import is_argos
+from wfreport.core.remedy.inherited import is_argos, is_inherited
 from wfreport.core.remedy.quantity import parse_bytes
 
 
@@ -71,6 +71,7 @@ def problems_of(spec: PolicySpec) -> Iterator[Problem]:
     """What is wrong with a policy whose fields are each within their bounds."""
     yield from _of_selector("spec.selector", spec.selector)
     yield from _of_what_the_server_checks(spec)
+    yield from _of_what_is_not_inherited(spec.selector)
     for index, rule in enumerate(spec.rules):
         at = f"spec.rules[{index}]"
         yield from _of_match(f"{at}.match", rule.match)
@@ -90,6 +91,16 @@ def _of_what_the_server_checks(spec: PolicySpec) -> Iterator[Problem]:
         stated = sorted(rule.action.model_fields_set) if rule.action else ["none"]
         if len(stated) != 1:
             yield Problem(f"spec.rules[{index}].action", ", ".join(stated), "state exactly one action")
+
+
+def _of_what_is_not_inherited(selector: LabelSelector) -> Iterator[Problem]:
+    """A policy that does not select the runs it makes would lose sight of its chains."""
+    needed = [*(selector.match_labels or {})]
+    needed += [found.key for found in selector.match_expressions or () if found.operator in ("In", "Exists")]
+    for key in needed:
+        if is_label_key(key) and not is_inherited(key):
+            remedy = "a resubmission does not take this label over, and the policy would not select it: use another"
+            yield Problem("spec.selector", key, remedy)
 
 
 def _of_selector(at: str, selector: LabelSelector) -> Iterator[Problem]:

@@ -1,0 +1,150 @@
+"""The ready-made policies: valid for a real API server, and for the runs that were recorded they do what they say."""
+
+from __future__ import annotations
+
+import functools
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.builders import a_report, final_of
+from tests.decide.worlds import look_of
+from tests.recorded import recording
+
+from controlplane import ControlPlane
+from wfreport.api.policy import Mode, RemediationPolicy
+from wfreport.api.remediation import LockClass
+from wfreport.api.report import ReportStatus, WorkflowReport
+from wfreport.core.decide.decision import decide
+from wfreport.core.decide.history import latest_run
+from wfreport.core.decide.model import Decision, History, OperatorLimits
+from wfreport.core.decide.pod_labels import pods_to_label
+from wfreport.core.decide.validity import read_policy
+
+SAMPLES = Path(__file__).resolve().parents[2] / "manifests" / "samples"
+NAMES = sorted(path.stem for path in SAMPLES.glob("*.yaml"))
+HOUR = timedelta(hours=1)
+
+
+def document(name: str) -> dict[str, Any]:
+    return yaml.safe_load((SAMPLES / f"{name}.yaml").read_text())  # type: ignore[no-any-return]
+
+
+def policy(name: str) -> RemediationPolicy:
+    found = document(name)
+    found["metadata"]["namespace"] = "data"
+    return read_policy(found)
+
+
+@functools.cache
+def status_of(case: str) -> ReportStatus:
+    snapshot, evidence = final_of(recording(case))
+    return a_report(snapshot, evidence=evidence)
+
+
+def report_of(case: str) -> WorkflowReport:
+    """The report of a recorded run, as if it were one of team data."""
+    status = status_of(case)
+    assert status.observed_workflow is not None
+    labels = (status.observed_workflow.labels or {}) | {"team": "data"}
+    observed = status.observed_workflow.model_copy(update={"labels": labels})
+    return WorkflowReport.model_validate(
+        {
+            "metadata": {"name": case, "namespace": "data"},
+            "spec": {"workflowRef": {"name": case}},
+            "status": status.changed(observed_workflow=observed),
+        }
+    )
+
+
+def judged(sample: str, case: str, lock: LockClass = LockClass.MUTATE) -> Decision:
+    """What the policy decides an hour after the run's end, alone in its cluster."""
+    report = report_of(case)
+    run = latest_run(report)
+    assert run is not None
+    assert run.finished_at is not None
+    history = History((run,), ())
+    made = decide(
+        report, look_of(report), [policy(sample)], history, OperatorLimits(), run.finished_at + HOUR, lock=lock
+    )
+    assert made is not None
+    return made
+
+
+def test_there_are_samples() -> None:
+    assert len(NAMES) == 8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_is_valid_changes_nothing_as_it_is_and_is_explained(name: str) -> None:
+    found = policy(name)
+    assert found.metadata.name == name
+    assert found.spec.mode == Mode.DRY_RUN
+    assert (SAMPLES / f"{name}.yaml").read_text().startswith("# ")
+    page = (SAMPLES.parents[1] / "docs" / "howto" / "remediate.md").read_text()
+    assert f"{name}.yaml" in page
+
+
+@pytest.mark.cluster
+def test_the_api_server_takes_them_all(plane: ControlPlane, namespace: str) -> None:
+    plane.kubectl("apply", "-n", namespace, *(part for name in NAMES for part in ("-f", str(SAMPLES / f"{name}.yaml"))))
+    stored = plane.kubectl("get", "rmp", "-n", namespace, "-o", "name").split()
+    assert [name.rpartition("/")[2] for name in stored] == NAMES
+
+
+RECORDED = [
+    ("infrastructure-failures", "evicted", "Resubmit"),
+    ("infrastructure-failures", "node-lost-b", "Resubmit"),
+    ("infrastructure-failures", "node-shutdown-b", "Resubmit"),
+    ("infrastructure-failures", "preempted", "Resubmit"),
+    ("infrastructure-failures", "pod-deleted", "Resubmit"),
+    ("infrastructure-failures", "oom-main", "NoRuleMatches"),
+    ("infrastructure-failures", "dag-fail-omitted", "NoRuleMatches"),
+    ("infrastructure-failures", "stop-b", "NoRuleMatches"),
+    ("oom-ladder", "oom-main", "RaiseMemory"),
+    ("oom-ladder", "retry-exhausted-varied", "RaiseMemory"),
+    ("oom-ladder", "containerset-oom", "RaiseMemory"),
+    ("oom-ladder", "exit-137-not-oom", "NoRuleMatches"),
+    ("flaky-exit-codes", "retry-expression", "LeftAlone"),
+    ("flaky-exit-codes", "dag-fail-omitted", "Resubmit"),
+    ("flaky-exit-codes", "loop-items-one-fails", "NoRuleMatches"),
+    ("flaky-exit-codes", "oom-main", "NoRuleMatches"),
+    ("cron-storm", "dag-fail-omitted", "NoPolicy"),
+    ("cron-storm", "cron-child-fails", "NoRuleMatches"),
+    ("quarantine-failed-pods", "evicted", "LeftAlone"),
+    ("quarantine-failed-pods", "oom-main", "NothingStated"),
+    ("label-only", "oom-main", "NothingStated"),
+    ("notify-only", "oom-main", "NothingStated"),
+    ("stuck-workflows", "deadline-workflow", "NoRuleMatches"),
+    ("stuck-workflows", "dag-success", "RunSucceeded"),
+]
+
+
+@pytest.mark.parametrize(("sample", "case", "expected"), RECORDED)
+def test_a_recorded_run_is_answered_as_the_sample_says(sample: str, case: str, expected: str) -> None:
+    made = judged(sample, case)
+    assert (made.action or made.reason) == expected
+
+
+@pytest.mark.parametrize("sample", NAMES)
+@pytest.mark.parametrize("case", ["stop-b", "terminate"])
+def test_no_sample_acts_on_what_a_person_stopped(sample: str, case: str) -> None:
+    assert judged(sample, case).action is None
+
+
+@pytest.mark.parametrize(
+    ("case", "rule"), [("evicted", "platform"), ("oom-main", "team"), ("wait-oom-b", "platform"), ("dag-success", None)]
+)
+def test_people_are_told_of_what_is_theirs(case: str, rule: str | None) -> None:
+    made = judged("notify-only", case, LockClass.NOTIFY)
+    assert (made.rule.name if made.action and made.rule else None) == rule
+
+
+@pytest.mark.parametrize(("case", "pods"), [("oom-main", 1), ("evicted", 0), ("dag-failfast-false", 1), ("stop-b", 0)])
+def test_pods_are_kept_where_there_is_something_to_see(case: str, pods: int) -> None:
+    report = report_of(case)
+    found = pods_to_label(report, look_of(report), [policy("quarantine-failed-pods")], History())
+    assert len(found) == pods
+    assert all(pod.labels == {"example.com/quarantine": "true"} for pod in found)
