@@ -12,10 +12,11 @@ import kopf
 import msgspec
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
+from wfreport.act.intake import RemedyIntake
 from wfreport.api.argo import GROUP as ARGO_GROUP
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_WORKFLOW
 from wfreport.api.argo import VERSION as ARGO_VERSION
-from wfreport.api.names import GROUP, PLURAL_REPORTS, VERSION
+from wfreport.api.names import GROUP, PLURAL_POLICIES, PLURAL_REMEDIATIONS, PLURAL_REPORTS, VERSION
 from wfreport.intake import Intake
 from wfreport.kube.objects import Meta
 from wfreport.kube.pods import PODS
@@ -73,7 +74,7 @@ def framework_settings(
     return settings
 
 
-def framework_registry(intake: Intake, login: Login) -> kopf.OperatorRegistry:
+def framework_registry(intake: Intake, remedies: RemedyIntake, login: Login) -> kopf.OperatorRegistry:
     """The handlers, in a registry of their own."""
     registry = kopf.OperatorRegistry()
 
@@ -92,6 +93,14 @@ def framework_registry(intake: Intake, login: Login) -> kopf.OperatorRegistry:
     @kopf.on.event(GROUP, VERSION, PLURAL_REPORTS, registry=registry)
     async def handle_report(event: Any, **_: Any) -> None:
         intake.report_changed(event["type"], _meta(event))
+
+    @kopf.on.event(GROUP, VERSION, PLURAL_POLICIES, registry=registry)
+    async def handle_policy(event: Any, **_: Any) -> None:
+        remedies.policy_changed(event["type"], _meta(event))
+
+    @kopf.on.event(GROUP, VERSION, PLURAL_REMEDIATIONS, registry=registry)
+    async def handle_remediation(event: Any, **_: Any) -> None:
+        remedies.remediation_changed(event["type"], _meta(event))
 
     return registry
 

@@ -7,15 +7,21 @@ from before the request that renewed it.
 
 import asyncio
 import logging
+import socket
+import time
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from wfreport.clock import now
+from wfreport.kube.client import Client
 from wfreport.kube.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
 from wfreport.kube.leases import Leases, LeaseSpec, StoredLease, micro_time
 from wfreport.logs import Once, kv
+from wfreport.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +35,10 @@ RELEASED_SECONDS: Final = 1
 """client-go's mark of a lease that was given up: its duration."""
 
 
-class NotLeadingError(Exception):
+class NotLeadingError(ApiError):
     """The Lease is not held, or not for long enough: nothing may be done."""
+
+    transient = True
 
 
 class LeaseLostError(Exception):
@@ -43,6 +51,15 @@ class LeaseTerms:
 
     identity: str
     duration_seconds: int
+
+
+def configured_lease(settings: Settings, client: Client, *, once: Once) -> "Lease | None":
+    """The Lease that the settings name; None without leader election."""
+    if not settings.leader_election:
+        return None
+    leases = Leases(client, namespace=settings.lease_namespace, name=settings.lease_name)
+    terms = LeaseTerms(f"{socket.gethostname()}_{uuid.uuid4()}", settings.lease_seconds)
+    return Lease(leases, terms, clock=time.monotonic, now=now, once=once)
 
 
 class Lease:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from wfreport.core.model import RenderOptions
 from wfreport.evidence import EvidenceLimits
+from wfreport.settings import Settings
 
 
 class Outcome(StrEnum):
@@ -44,3 +45,13 @@ class Rules:
     options: RenderOptions
     evidence: EvidenceLimits
     instance_id: str = ""
+
+
+def render_options(settings: Settings) -> RenderOptions:
+    """What the settings say to rendering."""
+    return RenderOptions(
+        max_bytes=settings.report_max_bytes,
+        log_tail_lines=settings.log_tail_lines,
+        ui_url_template=settings.ui_url_template,
+        graces=settings.waiting_graces,
+    )

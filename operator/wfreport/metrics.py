@@ -29,6 +29,7 @@ class Metrics:
         self._of_sweeps(registry)
         self._of_streams(registry)
         self._of_queues(registry)
+        self._of_remedies(registry)
         self._of_argo_server(registry)
 
     def _of_looks(self, registry: CollectorRegistry) -> None:
@@ -151,6 +152,33 @@ class Metrics:
         """Count a request to Argo Server."""
         self.argo_server_requests.labels(endpoint, code).inc()
         self.argo_server_seconds.labels(endpoint).observe(seconds)
+
+    def _of_remedies(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        self.decisions = counter(
+            "wfreport_decisions",
+            "Decisions about runs that differ from the one before, by action (empty for none) and reason.",
+            ["lock", "action", "reason"],
+        )
+        self.remediations = counter(
+            "wfreport_remediations",
+            "Remediations, by action and by what became of them: intended, or the reason of condition Executed.",
+            ["action", "reason"],
+        )
+        self.remediation_outcomes = counter(
+            "wfreport_remediation_outcomes",
+            "Remediations whose new run has ended, by the reason of condition Succeeded.",
+            ["action", "reason"],
+        )
+        self.remedies_failed = counter(
+            "wfreport_remedies_failed",
+            "Looks at what is to be done that ended in an error. All are tried again.",
+            ["error"],
+        )
+        self.pods_labelled = counter("wfreport_pods_labelled", "Failed pods that were labelled, by result.", ["result"])
+        self.notifications = counter(
+            "wfreport_notifications", "Notifications, by kind of sink and result: sent, failed.", ["sink", "result"]
+        )
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
         """Count a request; ``code`` is the HTTP status, or the name of what went wrong before there was one."""

@@ -38,9 +38,11 @@ class ReportWriter:
         metrics: Metrics,
         clock: Callable[[], datetime],
         overtaken: Callable[[Key], None],
+        written: Callable[[Key], None],
     ) -> None:
-        """``overtaken`` is told of reports that somebody else wrote while we did."""
+        """``written`` is told of each report of which we wrote the status, ``overtaken`` if somebody else did too."""
         self._overtaken = overtaken
+        self._written = written
         self._reports = reports
         self._events = events
         self._index = index
@@ -129,6 +131,7 @@ class ReportWriter:
         except ConflictError as error:
             raise await self._refreshed(key, error) from error
         self._metrics.reports_written.inc()
+        self._written(key)
 
     @contextmanager
     def _writing(self, key: Key) -> Iterator[None]:

@@ -5,25 +5,22 @@ import gc
 import logging
 import random
 import signal
-import socket
 import threading
 import time
-import uuid
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 import kopf
 import uvloop
 
+from wfreport.act.intake import OWN_KINDS
 from wfreport.active import ActiveSet, Pace
 from wfreport.api.names import PLURAL_REPORTS
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.clock import now
-from wfreport.core.model import RenderOptions
 from wfreport.core.redact import Redactor
 from wfreport.evidence import EvidenceLimits, EvidenceReader
 from wfreport.handlers import framework_registry, framework_settings, run_framework
@@ -33,35 +30,37 @@ from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
 from wfreport.kube.events import Events
-from wfreport.kube.leases import Leases
+from wfreport.kube.objects import Meta
 from wfreport.kube.pods import PODS, Pods
 from wfreport.kube.reports import Reports
 from wfreport.kube.streams import SelectedStreams, Stream
 from wfreport.kube.workflows import WORKFLOWS, Workflows, workflow_selector
-from wfreport.lease import Lease, LeaseLostError, LeaseTerms
+from wfreport.lease import LeaseLostError, configured_lease
 from wfreport.logs import Once, configure_logs, kv
-from wfreport.looks import Rules
+from wfreport.looks import Rules, render_options
 from wfreport.metrics import Metrics
 from wfreport.monitor import StreamMonitor
 from wfreport.pending_pods import PendingPods
 from wfreport.reconcile import Reconciler
+from wfreport.remediation import RemedyPart, Surroundings
 from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex, StatusCache
 from wfreport.retention import Retention
 from wfreport.server_reads import ServerReads
 from wfreport.settings import Settings
 from wfreport.sweep import Sweep
+from wfreport.tasks import Task, cancelled, done_unless
 from wfreport.worker import Worker
-from wfreport.workqueue import Lane, QueueLimits, WorkQueue
+from wfreport.workqueue import Key, Lane, QueueLimits, WorkQueue
 
 log = logging.getLogger(__name__)
 
-Task = asyncio.Task[Any]
 DRAIN_SECONDS = 10
 START_TRIES_SECONDS = (1, 2, 5, 10, 15, 30)
 CACHED_REPORTS_BYTES = 4 << 20
 """700 reports of 25 steps, 200 of 100; about 40 MB in memory. Of those beyond, a look reads the report too."""
 REPORT_READERS = 2
+STREAMED = (WORKFLOWS, PODS, PLURAL_REPORTS, *sorted(OWN_KINDS))
 RESERVED_WORKERS = 2
 """So many workers are kept for what is urgent."""
 EXIT_OK, EXIT_LOST, EXIT_UNUSABLE = 0, 1, 2
@@ -123,11 +122,11 @@ class Operator:
         self._metrics = metrics
         self._once = Once(60, clock=time.monotonic)
         self._namespaces: list[str | None] = list(settings.namespaces) or [None]
-        self._lease = self._wired_lease()
+        self._lease = configured_lease(settings, client, once=self._once)
         self._leads = self._lease is None
         self._index_loaded = False
         self._monitor = StreamMonitor(
-            [Stream(plural, at) for plural in (WORKFLOWS, PODS, PLURAL_REPORTS) for at in self._namespaces],
+            [Stream(plural, at) for plural in STREAMED for at in self._namespaces],
             metrics=metrics,
             clock=time.monotonic,
             once=self._once,
@@ -163,17 +162,10 @@ class Operator:
             server=self._server,
             metrics=metrics,
         )
+        self._writer = self._wired_writer()
         self._reconciler = self._wired_reconciler()
+        self._remedies = self._wired_remedies(argo_server)
         self._show_gauges()
-
-    def _wired_lease(self) -> Lease | None:
-        settings = self._settings
-        if not settings.leader_election:
-            return None
-        leases = Leases(self._client, namespace=settings.lease_namespace, name=settings.lease_name)
-        identity = f"{socket.gethostname()}_{uuid.uuid4()}"
-        terms = LeaseTerms(identity, settings.lease_seconds)
-        return Lease(leases, terms, clock=time.monotonic, now=now, once=self._once)
 
     def _wired_server(self, argo_server: ArgoServer | None) -> ServerReads:
         return ServerReads(
@@ -189,10 +181,10 @@ class Operator:
         settings = self._settings
         limits = EvidenceLimits(settings.failed_pods_per_look, settings.pods_at_completion_max_nodes)
         pods = Pods(self._client, chunk_size=settings.chunk_size)
-        options = _render_options(settings)
+        options = render_options(settings)
         return Reconciler(
             workflows=self._workflows,
-            writer=self._wired_writer(),
+            writer=self._writer,
             evidence=EvidenceReader(pods, limits, metrics=self._metrics, once=self._once),
             pending=PendingPods(pods, options.graces, metrics=self._metrics, once=self._once),
             server=self._server,
@@ -213,7 +205,26 @@ class Operator:
             metrics=self._metrics,
             clock=now,
             overtaken=lambda key: self._queues.reports.add(key, Lane.PROGRESS),
+            written=self._report_written,
         )
+
+    def _wired_remedies(self, argo_server: ArgoServer | None) -> RemedyPart:
+        around = Surroundings(
+            settings=self._settings,
+            client=self._client,
+            namespaces=self._namespaces,
+            reports=self._reports,
+            index=self._index,
+            writer=self._writer,
+            lease=self._lease,
+            server=ServerWorkflows(argo_server) if argo_server else None,
+            events=Events(self._client, clock=now, once=self._once),
+            metrics=self._metrics,
+            once=self._once,
+            clock=now,
+            jitter=_jitter,
+        )
+        return RemedyPart(around)
 
     def _wired_retention(self) -> Retention:
         return Retention(
@@ -239,7 +250,7 @@ class Operator:
             LostError: something that cannot be done without has ended.
         """
         stopping = asyncio.create_task(stop.wait(), name="stop")
-        if self._lease and not await _unless(stopping, self._lease.acquire()):
+        if self._lease and not await done_unless(stopping, self._lease.acquire()):
             return
         self._leads = True
         try:
@@ -252,9 +263,12 @@ class Operator:
 
     async def _run_leading(self, stop: asyncio.Event, stopping: Task) -> None:
         others = {asyncio.create_task(self._lease.keep(), name="lease")} if self._lease else set()
-        if not await _unless(stopping, self._load_index()):
-            return await _cancelled(others)
+        if not await done_unless(stopping, self._load_index()):
+            return await cancelled(others)
         workers = self._start_workers()
+        remedying, sweeping = self._remedies.start()
+        workers |= remedying
+        others |= sweeping
         sweep = self._sweep.run(interval_seconds=self._sweep_interval_seconds)
         others.add(asyncio.create_task(sweep, name="sweep"))
         # not one of the workers: what hangs there is not waited for at the end
@@ -275,8 +289,9 @@ class Operator:
         for delay in (*START_TRIES_SECONDS, None):
             try:
                 await self._sweep.load_index()
+                await self._remedies.load()
             except NotFoundError as error:
-                raise LostError("the CRD workflowreports.wfreport.dev is not installed") from error
+                raise LostError(f"a CRD of wfreport.dev is not installed: {error.message}") from error
             except ApiError as error:
                 log.warning("reports cannot be listed", extra=kv(error=type(error).__name__, reason=error.message))
                 if delay is None:
@@ -295,7 +310,7 @@ class Operator:
 
     async def _run_framework(self, stop: asyncio.Event) -> None:
         await run_framework(
-            registry=framework_registry(self._intake, self._log_in),
+            registry=framework_registry(self._intake, self._remedies.intake, self._log_in),
             settings=framework_settings(
                 selector=self._selector,
                 chunk_size=self._settings.chunk_size,
@@ -309,17 +324,25 @@ class Operator:
 
     async def _log_in(self) -> kopf.AiohttpSession:
         """A session for the framework; each of its requests asks for the credentials of the moment."""
-        selected = SelectedStreams(client=self._client, observer=self._monitor, keep=self._intake.is_news)
+        selected = SelectedStreams(client=self._client, observer=self._monitor, keep=self._is_news)
         return kopf.AiohttpSession(
             server=self._client.endpoint.server, aiohttp_session=self._client.open_session([selected])
         )
 
+    def _report_written(self, key: Key) -> None:
+        self._remedies.intake.report_written(key)
+
+    def _is_news(self, plural: str, event_type: str, meta: Meta) -> bool:
+        part = self._remedies.intake if plural in OWN_KINDS else self._intake
+        return part.is_news(plural, event_type, meta)
+
     async def _drain(self, workers: set[Task], framework: Task, others: set[Task]) -> None:
+        self._remedies.close()
         self._queues.workflows.close()
         self._queues.reports.close()
         self._queues.server.close()
         await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
-        await _cancelled({framework, *workers, *others})
+        await cancelled({framework, *workers, *others})
 
     def _sweep_interval_seconds(self) -> float:
         return self._settings.sweep_interval_seconds * _jitter()
@@ -335,23 +358,6 @@ class Operator:
             metrics.queue_later.labels(name).set_function(queue.later)
         metrics.workflows_active.set_function(lambda: len(self._active))
         metrics.reports_known.set_function(lambda: len(self._index))
-
-
-async def _unless(stopping: Task, work: Coroutine[Any, Any, None]) -> bool:
-    """Do something, unless the operator is to stop meanwhile; whether it was done."""
-    doing = asyncio.create_task(work)
-    await asyncio.wait({stopping, doing}, return_when=asyncio.FIRST_COMPLETED)
-    if not doing.done():
-        await _cancelled({doing})
-        return False
-    await doing
-    return True
-
-
-async def _cancelled(tasks: set[Task]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _raise_unless_stopping(stop: asyncio.Event, framework: Task, others: set[Task]) -> None:
@@ -387,12 +393,3 @@ def _pace(settings: Settings) -> Pace:
 
 def _jitter() -> float:
     return random.uniform(0.9, 1.1)  # noqa: S311  (spreads load, guards nothing)
-
-
-def _render_options(settings: Settings) -> RenderOptions:
-    return RenderOptions(
-        max_bytes=settings.report_max_bytes,
-        log_tail_lines=settings.log_tail_lines,
-        ui_url_template=settings.ui_url_template,
-        graces=settings.waiting_graces,
-    )

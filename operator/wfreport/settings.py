@@ -260,6 +260,25 @@ class Settings(BaseSettings):
             "the operator reports, and no policy acts."
         ),
     )
+    remediation_max_concurrent: int = Field(
+        50, ge=1, le=10_000, description="How many acts of all policies together may await their outcome."
+    )
+    remediation_max_per_hour: int = Field(
+        300, ge=1, le=100_000, description="How many acts of all policies together are done in an hour."
+    )
+    remediation_keep_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        description="How long a Remediation is kept of which nothing more will come: the record of what was done.",
+    )
+    argo_references_only: bool = Field(
+        default=False,
+        description=(
+            "Whether Argo's `workflowRestrictions.templateReferencing` is Strict or Secure: then no run can be given "
+            "more memory than its WorkflowTemplate says, and RaiseMemory says so."
+        ),
+    )
     lease_name: str = Field("wfreport", min_length=1, max_length=253, description="Name of that Lease.")
     lease_namespace: str = Field("", max_length=63, description="Namespace of that Lease: the operator's own.")
     lease_seconds: int = Field(

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from prometheus_client import Counter
+
 from wfreport.core.wire import NotAWorkflow
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, ThrottledError, UnauthorizedError
 from wfreport.logs import Once, kv
@@ -36,7 +38,10 @@ class Worker:
         metrics: Metrics,
         once: Once,
         clock: Callable[[], float],
+        failures: Counter | None = None,
     ) -> None:
+        """``failures`` counts failed looks by error; looks at Workflows where it is not given."""
+        self._failures = failures or metrics.reports_failed
         self._clock = clock
         self._queue = queue
         self._look = look
@@ -58,7 +63,7 @@ class Worker:
             self._given_up(ticket, error)
         except Exception:
             # One odd object must not stop the reports of all others; the traceback is a bug to be reported.
-            self._metrics.reports_failed.labels("Bug").inc()
+            self._failures.labels("Bug").inc()
             log.exception("look failed by a bug", extra=kv(namespace=ticket.key[0], name=ticket.key[1]))
             self._queue.retry(ticket, at_least_seconds=RIGHTS_SECONDS)
         else:
@@ -76,7 +81,7 @@ class Worker:
         if not (error.transient or isinstance(error, _MAY_HEAL)):
             self._given_up(ticket, error)
             return
-        self._metrics.reports_failed.labels(type(error).__name__).inc()
+        self._failures.labels(type(error).__name__).inc()
         at_least = (
             error.retry_after_seconds if isinstance(error, ThrottledError) else 0 if error.transient else RIGHTS_SECONDS
         )
@@ -96,11 +101,11 @@ class Worker:
     def _given_up(self, ticket: Ticket, error: ApiError | NotAWorkflow) -> None:
         """It is not forgotten: a running Workflow that nobody looks at again would look as if nothing happened."""
         self._queue.retry(ticket, at_least_seconds=GIVEN_UP_SECONDS)
-        self._metrics.reports_failed.labels(type(error).__name__).inc()
+        self._failures.labels(type(error).__name__).inc()
         if self._once.may_say((type(error), ticket.key)):
             field = error.field if isinstance(error, ApiError) else ""
             log.error(
-                "report could not be written",
+                "look failed, and would again",
                 extra=kv(
                     namespace=ticket.key[0],
                     name=ticket.key[1],

@@ -26,7 +26,13 @@ REPORTING: set[Right] = {
     *(("", "pods", verb) for verb in ("list", "watch")),
     *(("", "events", verb) for verb in ("list", "create")),
     *(("wfreport.dev", "workflowreports", verb) for verb in ("get", "list", "watch", "create", "delete")),
-    ("wfreport.dev", "workflowreports/status", "patch"),
+    *(("wfreport.dev", "remediationpolicies", verb) for verb in ("get", "list", "watch")),
+    *(("wfreport.dev", "remediations", verb) for verb in ("get", "list", "watch", "create", "delete")),
+    *(
+        ("wfreport.dev", f"{kind}/status", "patch")
+        for kind in ("workflowreports", "remediationpolicies", "remediations")
+    ),
+    ("", "namespaces", "get"),
 }
 LOGS: set[Right] = {("", "pods/log", "get")}
 LEASE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "patch")}
@@ -187,6 +193,51 @@ def test_the_base_cannot_read_logs(plane: ControlPlane) -> None:
     base = plane.kubectl("kustomize", ROOT / "manifests" / "base")
     assert "pods/log" not in base
     assert "pods/log" in plane.kubectl("kustomize", OVERLAYS / "default")
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(
+    ("component", "granted"),
+    [
+        ("label-pods", {("", "pods", "patch")}),
+        (
+            "resubmit",
+            {("argoproj.io", "workflows", "create"), ("", "limitranges", "list"), ("", "resourcequotas", "list")},
+        ),
+        ("retry", {("argoproj.io", "workflows", "update"), ("", "pods", "get"), ("", "pods", "delete")}),
+        ("suspend-cron", {("argoproj.io", "cronworkflows", "get"), ("argoproj.io", "cronworkflows", "patch")}),
+        ("stop", {("argoproj.io", "workflows", "patch")}),
+        ("notify", {("", "secrets", "get")}),
+    ],
+)
+def test_each_act_has_a_component_that_grants_its_rights_and_no_more(
+    plane: ControlPlane, namespace: str, tmp_path: Path, component: str, granted: set[Right]
+) -> None:
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [os.path.relpath(ROOT / "manifests" / "base", tmp_path.resolve())],
+        "components": [
+            os.path.relpath(ROOT / "manifests" / "components" / f"remediate-{component}", tmp_path.resolve())
+        ],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    role = next(
+        found
+        for found in yaml.safe_load_all(plane.kubectl("kustomize", tmp_path))
+        if found["kind"] == "ClusterRole" and found["metadata"]["name"] == "wfreport"
+    )
+    role["metadata"] = {"name": f"trial-{component}"}
+    plane.api.post("/apis/rbac.authorization.k8s.io/v1/clusterroles", role)
+    plane.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "trial"}})
+    binding = {
+        "metadata": {"name": "trial"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"trial-{component}"},
+        "subjects": [{"kind": "ServiceAccount", "name": "trial", "namespace": namespace}],
+    }
+    plane.api.post(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding)
+    trial = plane.api.as_user(plane.service_account_token(namespace, "trial"))
+    assert rights(trial, namespace) == REPORTING | granted
 
 
 @pytest.mark.cluster

@@ -146,7 +146,7 @@ class Cluster:
         path = f"{WORKFLOWS.format(self.namespace)}/{name}"
         now = self.plane.api.get(path)
         changed = state(name, **status)
-        now["metadata"]["labels"] = changed["metadata"]["labels"]
+        now["metadata"]["labels"] = now["metadata"].get("labels", {}) | changed["metadata"]["labels"]
         stored: dict[str, Any] = self.plane.api.put(path, now | {"status": changed["status"]})
         return stored
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from wfreport.kube import errors
-from wfreport.kube.events import Events, event_name
+from wfreport.kube.events import Events, Involved, event_name
 from wfreport.kube.objects import Meta
 from wfreport.logs import Once
 
 REPORT = Meta(name="mine", namespace="ns", uid="u1", generation=1)
+MINE = Involved("WorkflowReport", "ns", "mine", "u1", 1)
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
@@ -37,15 +39,16 @@ def events(server: Server) -> Events:
 
 
 def test_the_name_is_that_of_the_report_the_reason_and_the_spec() -> None:
-    name = event_name(REPORT, "WorkflowNotFound")
-    assert name == event_name(REPORT, "WorkflowNotFound")
+    name = event_name(MINE, "WorkflowNotFound")
+    assert name == event_name(MINE, "WorkflowNotFound")
     others = {
-        event_name(REPORT, "WorkflowMalformed"),
-        event_name(Meta(name="mine", namespace="ns", uid="u2", generation=1), "WorkflowNotFound"),
-        event_name(Meta(name="mine", namespace="ns", uid="u1", generation=2), "WorkflowNotFound"),
+        event_name(MINE, "WorkflowMalformed"),
+        event_name(replace(MINE, uid="u2"), "WorkflowNotFound"),
+        event_name(replace(MINE, generation=2), "WorkflowNotFound"),
+        event_name(MINE, "WorkflowNotFound", "of another act"),
     }
-    assert len(others | {name}) == 4
-    assert len(event_name(Meta(name="a" * 253), "WorkflowNotFound")) <= 253
+    assert len(others | {name}) == 5
+    assert len(event_name(replace(MINE, name="a" * 253), "WorkflowNotFound")) <= 253
 
 
 @pytest.mark.parametrize(

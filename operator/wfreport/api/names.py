@@ -57,3 +57,6 @@ LABEL_POLICY: Final = "wfreport.dev/policy"
 
 LABEL_NOTIFY: Final = "wfreport.dev/notify"
 """On a Secret, ``"true"``: policies of its namespace may send notifications by it."""
+
+ANNOTATION_REMEDIATION_UID: Final = "wfreport.dev/remediation-uid"
+"""On a Workflow that was told to stop and on a CronWorkflow that was suspended: uid of the Remediation that did it."""

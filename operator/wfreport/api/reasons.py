@@ -206,6 +206,7 @@ class RemediationReason(StrEnum):
     RUN_FAILED = "RunFailed"
     RUN_DELETED = "RunDeleted"
     NO_OUTCOME = "NoOutcome"
+    TOLD = "Told"
 
 
 REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
@@ -234,6 +235,7 @@ REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
     RemediationReason.RUN_FAILED: "`Succeeded`: the new run failed too, so it did not help.",
     RemediationReason.RUN_DELETED: "`Succeeded`: the new run was deleted before it ended.",
     RemediationReason.NO_OUTCOME: "`Succeeded`: there is no new run whose end would tell.",
+    RemediationReason.TOLD: "`Succeeded`, of a notification: its sinks were told how the remedy ended.",
 }
 
 
@@ -242,7 +244,9 @@ class Refusal(StrEnum):
 
     RUN_NOT_OVER = "RunNotOver"
     RUN_OVER = "RunOver"
-    MEMOIZED_NEEDS_NODES = "MemoizedNeedsNodes"
+    WORKFLOW_GONE = "WorkflowGone"
+    MEMOIZED_NOT_SUPPORTED = "MemoizedNotSupported"
+    NAME_TAKEN = "NameTaken"
     EXECUTOR_OUT_OF_MEMORY = "ExecutorOutOfMemory"
     TEMPLATE_REFERENCING = "TemplateReferencing"
     TEMPLATE_NOT_FOUND = "TemplateNotFound"
@@ -254,14 +258,22 @@ class Refusal(StrEnum):
     OVER_QUOTA = "OverQuota"
     MANAGED_BY_GIT = "ManagedByGit"
     LABEL_NOT_ALLOWED = "LabelNotAllowed"
+    NO_CRON_WORKFLOW = "NoCronWorkflow"
+    CRON_WORKFLOW_GONE = "CronWorkflowGone"
+    NO_ARGO_SERVER = "NoArgoServer"
+    NODES_UNREADABLE = "NodesUnreadable"
+    ARGO_SERVER_REFUSED = "ArgoServerRefused"
+    SINK_UNUSABLE = "SinkUnusable"
 
 
 REFUSAL_MEANINGS: dict[Refusal, str] = {
     Refusal.RUN_NOT_OVER: "The run has not ended; only one that is over is resubmitted.",
+    Refusal.WORKFLOW_GONE: "The Workflow is gone.",
     Refusal.RUN_OVER: "The run has ended; only one that runs is stopped.",
-    Refusal.MEMOIZED_NEEDS_NODES: (
-        "A memoized resubmission takes over the nodes that succeeded, and the run's nodes cannot be read."
+    Refusal.MEMOIZED_NOT_SUPPORTED: (
+        "A memoized resubmission would have to take over Argo's node statuses; `retry` keeps what succeeded."
     ),
+    Refusal.NAME_TAKEN: "There is a Workflow of the new run's name that the operator did not make.",
     Refusal.EXECUTOR_OUT_OF_MEMORY: "Argo's own container was killed; its memory is set in Argo's ConfigMap.",
     Refusal.TEMPLATE_REFERENCING: (
         "Argo runs only what a WorkflowTemplate says (`templateReferencing`); the memory is raised there."
@@ -275,6 +287,12 @@ REFUSAL_MEANINGS: dict[Refusal, str] = {
     Refusal.OVER_QUOTA: "A ResourceQuota allows less memory, or has no more to give now.",
     Refusal.MANAGED_BY_GIT: "Argo CD or Flux would undo the change; suspend it in Git, or set `allowDrift`.",
     Refusal.LABEL_NOT_ALLOWED: "The policy would write a label of Argo's, by which Argo decides.",
+    Refusal.NO_CRON_WORKFLOW: "The run was not made by a CronWorkflow.",
+    Refusal.CRON_WORKFLOW_GONE: "The CronWorkflow that made the run is gone.",
+    Refusal.NO_ARGO_SERVER: "A retry is done by Argo Server, and none is configured.",
+    Refusal.NODES_UNREADABLE: "The run's nodes cannot be read, so nobody knows what would be run again.",
+    Refusal.ARGO_SERVER_REFUSED: "Argo Server would not retry the run; the message has its words.",
+    Refusal.SINK_UNUSABLE: "A notification has no usable sink; the message says why.",
 }
 
 

@@ -4,6 +4,7 @@ Their times come from the Workflow, so that the same run gives the same report w
 """
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Literal
 
 from wfreport.api.argo import Phase, Workflow
@@ -24,7 +25,7 @@ Status = Literal["True", "False", "Unknown"]
 
 
 def condition(
-    kind: ConditionType,
+    kind: StrEnum,
     status: Status,
     reason: str,
     message: str,

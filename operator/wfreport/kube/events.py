@@ -1,8 +1,9 @@
-"""Kubernetes Events about reports: what ``kubectl describe`` shows when the input of one was bad. Best effort."""
+"""Kubernetes Events about our own kinds: bad input, and what was done about a run. Best effort."""
 
 import hashlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +25,30 @@ _NAME_MAX = 200
 _encode = msgspec.json.Encoder().encode
 
 
+NORMAL, WARNING = "Normal", "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Involved:
+    """The object that an Event is about.
+
+    Attributes:
+        kind: one of ours.
+        namespace: of the object, and of the Event.
+        name: of the object.
+        uid: of the object.
+        generation: of its spec, where an Event is to be said again for another one.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int = 0
+
+
 class Events:
-    """Writes Warnings about reports. An Event that cannot be written is logged, and never keeps a report from it."""
+    """Writes Events. One that cannot be written is logged, and never keeps anybody from anything."""
 
     def __init__(self, client: Client, *, clock: Callable[[], datetime], once: Once) -> None:
         self._client = client
@@ -33,33 +56,49 @@ class Events:
         self._once = once
 
     async def warn(self, report: Meta, reason: str, message: str) -> None:
-        """Say it once for each spec of a report: the same Event has the same name, and AlreadyExists is done."""
-        path = join_path("/api/v1", report.namespace, EVENTS)
+        """Say of a report that its input is bad, once for each of its specs."""
+        involved = Involved(KIND_REPORT, report.namespace, report.name, report.uid, report.generation)
+        await self.tell(involved, reason, message, event_type=WARNING)
+
+    async def tell(
+        self, involved: Involved, reason: str, message: str, *, event_type: str = NORMAL, about: str = ""
+    ) -> None:
+        """Say it once: the same Event has the same name, and AlreadyExists is done.
+
+        Args:
+            involved: the object.
+            reason: stable.
+            message: for people.
+            event_type: Normal or Warning.
+            about: what else tells this Event from another one of the same reason.
+        """
+        path = join_path("/api/v1", involved.namespace, EVENTS)
+        event = self._event(involved, reason, message, event_type, about)
         try:
-            await self._client.request("create", EVENTS, path, body=_encode(self._event(report, reason, message)))
+            await self._client.request("create", EVENTS, path, body=_encode(event))
         except AlreadyExistsError:
             return
         except ApiError as error:
-            if self._once.may_say(("event", type(error), report.namespace)):
+            if self._once.may_say(("event", type(error), involved.namespace)):
                 log.warning(
                     "Events cannot be written",
-                    extra=kv(namespace=report.namespace, error=type(error).__name__, reason=error.message),
+                    extra=kv(namespace=involved.namespace, error=type(error).__name__, reason=error.message),
                 )
 
-    def _event(self, report: Meta, reason: str, message: str) -> dict[str, Any]:
+    def _event(self, involved: Involved, reason: str, message: str, event_type: str, about: str) -> dict[str, Any]:
         at = self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": event_name(report, reason), "namespace": report.namespace},
+            "metadata": {"name": event_name(involved, reason, about), "namespace": involved.namespace},
             "involvedObject": {
                 "apiVersion": API_VERSION,
-                "kind": KIND_REPORT,
-                "namespace": report.namespace,
-                "name": report.name,
-                "uid": report.uid,
+                "kind": involved.kind,
+                "namespace": involved.namespace,
+                "name": involved.name,
+                "uid": involved.uid,
             },
-            "type": "Warning",
+            "type": event_type,
             "reason": reason,
             "message": message[:MESSAGE_MAX],
             "source": {"component": FIELD_MANAGER},
@@ -69,7 +108,7 @@ class Events:
         }
 
 
-def event_name(report: Meta, reason: str) -> str:
+def event_name(involved: Involved, reason: str, about: str = "") -> str:
     """The same for the same uid, reason and generation, so that neither a restart nor a second writer repeats it."""
-    said = f"{report.uid}/{reason}/{report.generation}"
-    return f"{report.name[:_NAME_MAX].rstrip('-.')}.{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    said = f"{involved.uid}/{reason}/{involved.generation}{f'/{about}' if about else ''}"
+    return f"{involved.name[:_NAME_MAX].rstrip('-.')}.{hashlib.sha256(said.encode()).hexdigest()[:16]}"

@@ -77,6 +77,11 @@ class _HeadList(Struct, frozen=True):
     items: tuple[ReportHead, ...] = ()
 
 
+class _RawList(Struct, frozen=True):
+    metadata: ListMeta = ListMeta()
+    items: tuple[msgspec.Raw, ...] = ()
+
+
 class _StoredMeta(Struct, frozen=True):
     creation_timestamp: datetime | None = None
     labels: dict[str, str] = msgspec.field(default_factory=dict)
@@ -110,6 +115,7 @@ class StoredReport:
 
 
 _decode_heads = msgspec.json.Decoder(_HeadList).decode
+_decode_raw = msgspec.json.Decoder(_RawList).decode
 _decode_metadata = msgspec.json.Decoder(ItemList).decode
 _decode_head = msgspec.json.Decoder(ReportHead).decode
 _decode_parts = msgspec.json.Decoder(_Parts).decode
@@ -136,6 +142,20 @@ class Reports:
             async for page in self._client.pages(PLURAL_REPORTS, path, _decode_heads, limit=self._chunk_size):
                 for head in page.items:
                     yield head
+
+    async def list_stored(self, namespace: str) -> AsyncIterator[StoredReport]:
+        """All reports of a namespace, whole; what cannot be read is left out and logged.
+
+        Raises:
+            ApiError: a page failed.
+        """
+        path = join_path(_BASE, namespace, PLURAL_REPORTS)
+        async for page in self._client.pages(PLURAL_REPORTS, path, _decode_raw, limit=self._chunk_size):
+            for item in page.items:
+                try:
+                    yield stored_report(bytes(item))
+                except BadAnswerError as error:
+                    log.warning("a report cannot be read", extra=kv(namespace=namespace, reason=error.message))
 
     async def list_metadata(self) -> AsyncIterator[Meta]:
         """The metadata of all reports.

@@ -28,7 +28,13 @@ _CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _COLLECTION = re.compile(
     r"(?:/api/v1|/apis/(?P<group>[^/]+)/v1alpha1)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[a-z]+)$"
 )
-_WATCHED = {("argoproj.io", "workflows"), ("wfreport.dev", "workflowreports"), (None, "pods")}
+_WATCHED = {
+    ("argoproj.io", "workflows"),
+    ("wfreport.dev", "workflowreports"),
+    ("wfreport.dev", "remediationpolicies"),
+    ("wfreport.dev", "remediations"),
+    (None, "pods"),
+}
 _OK, _UNAUTHORIZED = 200, 401
 
 _decode_list = msgspec.json.Decoder(ItemList).decode

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from wfreport.api.names import ANNOTATION_REMEDIATION_UID
+
 Json = Mapping[str, Any]
 """An object, or a part of one, as the API server has it."""
 
@@ -49,7 +51,18 @@ class Patch:
     changes: tuple[Change, ...] = field(default=())
 
 
-def precondition(target: Target) -> dict[str, str]:
+def precondition(target: Target) -> dict[str, Any]:
     """``metadata`` of a patch that holds for this very object, and in this very state if one is given."""
     version = {"resourceVersion": target.resource_version} if target.resource_version else {}
     return {"uid": target.uid, **version}
+
+
+def signed(remediation_uid: str) -> dict[str, dict[str, str]]:
+    """``metadata`` of a patch that says whose it is; nothing where it is nobody's yet."""
+    return {"annotations": {ANNOTATION_REMEDIATION_UID: remediation_uid}} if remediation_uid else {}
+
+
+def is_signed(found: Json, remediation_uid: str) -> bool:
+    """Whether an object says that this very Remediation changed it."""
+    annotations = found["metadata"].get("annotations") or {}
+    return bool(remediation_uid) and annotations.get(ANNOTATION_REMEDIATION_UID) == remediation_uid

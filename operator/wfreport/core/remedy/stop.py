@@ -2,14 +2,16 @@
 
 from wfreport.api import argo
 from wfreport.api.reasons import Refusal
-from wfreport.core.remedy.plan import Change, Json, Patch, Target, precondition
+from wfreport.core.remedy.plan import Change, Json, Patch, Target, is_signed, precondition, signed
 from wfreport.core.remedy.refusal import RefusedError
 
 STRATEGY = "Stop"
 
 
-def stop_of(workflow: Json) -> Patch | None:
+def stop_of(workflow: Json, *, remediation_uid: str = "") -> Patch | None:
     """The patch that stops a Workflow, as ``argo stop`` does (util.go:1543); None for one that is stopping already.
+
+    With the uid of a Remediation, the Workflow says by an annotation who stopped it.
 
     Raises:
         RefusedError: it has ended: a run that is over is never written to.
@@ -25,6 +27,11 @@ def stop_of(workflow: Json) -> Patch | None:
         return None
     target = Target(metadata["uid"], metadata["resourceVersion"])
     return Patch(
-        {"metadata": precondition(target), "spec": {"shutdown": STRATEGY}},
+        {"metadata": precondition(target) | signed(remediation_uid), "spec": {"shutdown": STRATEGY}},
         (Change("spec.shutdown", None, STRATEGY),),
     )
+
+
+def is_stopped_by(workflow: Json, remediation_uid: str) -> bool:
+    """Whether a Workflow was told to stop by this very Remediation."""
+    return bool(workflow["spec"].get("shutdown")) and is_signed(workflow, remediation_uid)

@@ -2,16 +2,17 @@
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.remedy.inherited import git_manager
-from wfreport.core.remedy.plan import Change, Json, Patch, Target, precondition
+from wfreport.core.remedy.plan import Change, Json, Patch, Target, is_signed, precondition, signed
 from wfreport.core.remedy.refusal import RefusedError
 
 
-def suspension_of(cron: Json, *, allow_drift: bool) -> Patch | None:
+def suspension_of(cron: Json, *, allow_drift: bool, remediation_uid: str = "") -> Patch | None:
     """The patch that suspends a CronWorkflow; None for one that is suspended already.
 
     Args:
         cron: the CronWorkflow, whole.
         allow_drift: whether it may be changed although Git says otherwise.
+        remediation_uid: of the Remediation that suspends it: an annotation says so.
 
     Raises:
         RefusedError: it is kept in Git, whose manager would undo the change, or fight it.
@@ -27,9 +28,14 @@ def suspension_of(cron: Json, *, allow_drift: bool) -> Patch | None:
         )
     target = Target(metadata["uid"], metadata.get("resourceVersion", ""))
     return Patch(
-        {"metadata": precondition(target), "spec": {"suspend": True}},
+        {"metadata": precondition(target) | signed(remediation_uid), "spec": {"suspend": True}},
         (Change("spec.suspend", str(bool(spec.get("suspend"))).lower(), "true"),),
     )
+
+
+def is_suspended_by(cron: Json, remediation_uid: str) -> bool:
+    """Whether a CronWorkflow is suspended, and was by this very Remediation."""
+    return (cron.get("spec") or {}).get("suspend") is True and is_signed(cron, remediation_uid)
 
 
 def _git_manager_of(metadata: Json) -> str | None:

@@ -1,0 +1,170 @@
+"""One look at a policy: is it valid, may it act, what came of it. Its status says so, and nothing is kept elsewhere."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from wfreport.act.books import Books, KnownPolicy
+from wfreport.api.names import KIND_POLICY
+from wfreport.api.policy import PolicyStatus, RemediationPolicy
+from wfreport.api.reasons import PolicyConditionType
+from wfreport.core.decide.breaker import CLOSED, Breaker, judge_breaker
+from wfreport.core.decide.budget import acts_of_policy
+from wfreport.core.decide.selection import is_for
+from wfreport.core.decide.validity import InvalidPolicyError, read_policy
+from wfreport.core.record.policy_status import Judgement, policy_counts, policy_status
+from wfreport.core.record.rights import Right, missing_rights_message, needed_rights
+from wfreport.kube.access import Access
+from wfreport.kube.errors import NotFoundError
+from wfreport.kube.events import WARNING, Events, Involved
+from wfreport.kube.own import OwnKind
+from wfreport.logs import kv
+from wfreport.workqueue import Key, Lane, Ticket, WorkQueue
+
+log = logging.getLogger(__name__)
+
+RECHECK_SECONDS: Final = 300
+"""Rights come and go without an event."""
+
+NO_LEASE: Final = (
+    "the operator acts only while it holds a Lease: set WFREPORT_LEADER_ELECTION and WFREPORT_LEASE_NAMESPACE"
+)
+
+
+class PolicyReader:
+    """Looks at policies."""
+
+    def __init__(
+        self,
+        policies: OwnKind,
+        books: Books,
+        *,
+        access: Access,
+        events: Events,
+        queue: WorkQueue,
+        changed: Callable[[str], Awaitable[None]],
+        has_lease: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """``changed`` is told of namespaces whose policies are others than before, or may do what they might not."""
+        self._policies = policies
+        self._books = books
+        self._access = access
+        self._events = events
+        self._queue = queue
+        self._changed = changed
+        self._has_lease = has_lease
+        self._clock = clock
+
+    async def look(self, ticket: Ticket) -> None:
+        """Read a policy, judge it, and have its status say so.
+
+        Raises:
+            ApiError: a request failed; the look is to be made again.
+        """
+        namespace, name = ticket.key
+        before = self._books.policies.get(ticket.key)
+        try:
+            document = await self._policies.fetch(namespace, name)
+        except NotFoundError:
+            if self._books.policies.remove(ticket.key):
+                await self._changed(namespace)
+            return
+        known = known_policy(document)
+        if known.policy:
+            missing = await self._missing(known.policy)
+            known = await self._told(ticket.key, known, known.policy, missing)
+            self._again(ticket.key, known.policy)
+        else:
+            await self._refused(known)
+        self._books.policies.put(ticket.key, known)
+        if _differs(before, known):
+            await self._changed(namespace)
+
+    async def _missing(self, policy: RemediationPolicy) -> str | None:
+        needed = needed_rights(policy.spec)
+        if needed and not self._has_lease:
+            return NO_LEASE
+        lacking = [right for right in needed if not await self._may(policy.metadata.namespace, right)]
+        return missing_rights_message(policy.spec, lacking) if lacking else None
+
+    async def _may(self, namespace: str, right: Right) -> bool:
+        return await self._access.is_allowed(namespace, verb=right.verb, group=right.group, resource=right.resource)
+
+    async def _told(self, key: Key, known: KnownPolicy, policy: RemediationPolicy, missing: str | None) -> KnownPolicy:
+        """Write the policy's status, if it says something new."""
+        namespace, name = key
+        verdicts = [verdict for verdict in self._books.runs.verdicts(namespace) if verdict.policy == name]
+        acts = acts_of_policy(self._books.remediations.acts(), namespace, name)
+        judgement = Judgement(
+            missing=missing,
+            breaker=self._breaker(policy),
+            is_conflicted=any(verdict.is_conflict for verdict in verdicts),
+        )
+        status = policy_status(policy, judgement, policy_counts(name, verdicts, acts), self._clock())
+        document = known.document
+        if policy.status is None or status.dump() != policy.status.dump():
+            document = await self._policies.apply_status(policy.metadata, status.dump())
+            await self._warn(policy, status)
+        return KnownPolicy(document, known_policy(document).policy, missing=missing, checked=True)
+
+    def _breaker(self, policy: RemediationPolicy) -> Breaker:
+        runs = [run for run in self._books.runs.all() if is_for(policy, run)]
+        if not runs:
+            return CLOSED
+        acts = acts_of_policy(self._books.remediations.acts(), policy.metadata.namespace, policy.metadata.name)
+        return judge_breaker(policy.spec.circuit_breaker, runs, acts, self._clock())
+
+    def _again(self, key: Key, policy: RemediationPolicy | None) -> None:
+        breaker = self._breaker(policy) if policy else CLOSED
+        seconds = float(RECHECK_SECONDS)
+        if breaker.look_again_at:
+            seconds = min(seconds, max(1.0, (breaker.look_again_at - self._clock()).total_seconds()))
+        self._queue.add_in(key, seconds, Lane.PROGRESS)
+
+    async def _refused(self, known: KnownPolicy) -> None:
+        """Say of a policy that is not valid what is wrong with it; its spec may be unreadable altogether."""
+        policy = _bare(known.document)
+        judgement = Judgement(problem=known.problem)
+        status = policy_status(policy, judgement, policy_counts(policy.metadata.name, (), ()), self._clock())
+        if policy.status is None or status.dump() != policy.status.dump():
+            await self._policies.apply_status(policy.metadata, status.dump())
+            await self._warn(policy, status)
+
+    async def _warn(self, policy: RemediationPolicy, status: PolicyStatus) -> None:
+        metadata = policy.metadata
+        generation = metadata.generation or 0
+        about = Involved(KIND_POLICY, metadata.namespace, metadata.name, metadata.uid or "", generation)
+        for found in status.conditions or ():
+            bad = "True" if found.type == PolicyConditionType.BREAKER_OPEN else "False"
+            told = {PolicyConditionType.READY, PolicyConditionType.BREAKER_OPEN}
+            if found.type in told and found.status == bad:
+                log.warning(
+                    "policy does not act",
+                    extra=kv(namespace=metadata.namespace, policy=metadata.name, reason=found.reason),
+                )
+                since = found.last_transition_time.isoformat()
+                await self._events.tell(about, found.reason, found.message, event_type=WARNING, about=since)
+
+
+def known_policy(document: Mapping[str, Any]) -> KnownPolicy:
+    """A policy as the API server has it; one that is not valid with the fields that are wrong and what to do."""
+    try:
+        return KnownPolicy(document, read_policy(document))
+    except InvalidPolicyError as error:
+        return KnownPolicy(document, None, problem=str(error), checked=True)
+
+
+def _bare(document: Mapping[str, Any]) -> RemediationPolicy:
+    """So much of a policy as its status needs."""
+    harmless = {"selector": {"matchLabels": {"x": "y"}}, "rules": [{"name": "x", "match": {}, "action": {"none": {}}}]}
+    return RemediationPolicy.model_validate(
+        {"metadata": document["metadata"], "spec": harmless, "status": document.get("status")}
+    )
+
+
+def _differs(before: KnownPolicy | None, now: KnownPolicy) -> bool:
+    if before is None or before.policy is None or now.policy is None:
+        return before is None or before.policy is not now.policy
+    return before.may_act != now.may_act or before.policy.spec != now.policy.spec

@@ -1,0 +1,104 @@
+"""The Remediation of an act, as it is created before anything is done: lock, plan and record in one.
+
+The same decision about the same objects makes the same Remediation, name and spec. So one that is found unfinished is
+done only if deciding again yields it; and one that somebody made by hand is not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from wfreport.api import names
+from wfreport.api.actions import ActionType
+from wfreport.api.metadata import ObjectMetadata
+from wfreport.api.remediation import Plan, PolicyRef, Remediation, RemediationSpec, ReportRef, Target
+from wfreport.api.wire import LINE, TEXT
+from wfreport.core.bounds import cut, cut_label
+from wfreport.core.decide.model import Decision
+from wfreport.core.remedy.plan import Change
+from wfreport.core.remedy_names import remediation_name
+
+MAX_CHANGES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a decision was made from, beside the policy that it names.
+
+    Attributes:
+        report: the report.
+        resource_version: of the Workflow, where it has ended; one that runs changes all the time.
+    """
+
+    report: ReportRef
+    resource_version: str | None
+
+
+def intended_remediation(decision: Decision, basis: Basis, plan: Plan, *, dry_run: bool = False) -> Remediation:
+    """The Remediation of a decision to act.
+
+    Raises:
+        ValueError: the decision is a hold.
+    """
+    policy, rule, run, action = decision.policy, decision.rule, decision.run, decision.action
+    if policy is None or rule is None or action is None:
+        raise ValueError("a hold has no Remediation")
+    spec = RemediationSpec(
+        policy_ref=PolicyRef(
+            name=policy.metadata.name, uid=policy.metadata.uid or "", generation=policy.metadata.generation or 0
+        ),
+        report_ref=basis.report,
+        target=Target(name=run.name, uid=run.uid, resource_version=basis.resource_version, started_at=run.started_at),
+        root_name=run.root_name,
+        root_uid=run.root_uid,
+        rule=rule.name,
+        action=action,
+        lock_class=decision.lock,
+        attempt=decision.attempt,
+        counts_toward_limit=decision.counts_toward_limit,
+        reason=decision.reason,
+        fingerprint=decision.failure.fingerprint if decision.failure else None,
+        message=cut(decision.message, TEXT),
+        plan=plan,
+        dry_run=dry_run,
+    )
+    name = remediation_name(run.name, run.uid, run.started_at, decision.lock, dry_run=dry_run)
+    return Remediation(metadata=ObjectMetadata(name=name, namespace=run.namespace, labels=_labels(spec)), spec=spec)
+
+
+def _labels(spec: RemediationSpec) -> dict[str, str]:
+    return {
+        names.LABEL_WORKFLOW: cut_label(spec.target.name),
+        names.LABEL_WORKFLOW_UID: cut_label(spec.target.uid),
+        names.LABEL_ROOT: cut_label(spec.root_name),
+        names.LABEL_ROOT_UID: cut_label(spec.root_uid),
+        names.LABEL_POLICY: cut_label(spec.policy_ref.name),
+    }
+
+
+def document_of(remediation: Remediation) -> dict[str, Any]:
+    """A Remediation as it is created: without status, which is written after."""
+    return remediation.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"status"})
+
+
+def is_reproduced(found: Remediation, intended: Remediation) -> bool:
+    """Whether a Remediation that is there is the one that deciding again yields."""
+    return _essence(found) == _essence(intended)
+
+
+def _essence(remediation: Remediation) -> dict[str, Any]:
+    spec = remediation.spec.model_dump(mode="json", exclude_none=True, exclude={"message"})
+    return {"name": remediation.metadata.name, "namespace": remediation.metadata.namespace, **spec}
+
+
+def planned(changes: Iterable[Change], **fields: Any) -> Plan:
+    """A plan that says what is changed, before and after."""
+    listed = list(changes)[:MAX_CHANGES]
+    before = {cut(change.path, LINE): cut(change.before, TEXT) for change in listed if change.before is not None}
+    after = {cut(change.path, LINE): cut(change.after, TEXT) for change in listed if change.after is not None}
+    return Plan(before=before or None, after=after or None, **fields)
+
+
+def makes_new_run(action: ActionType) -> bool:
+    """Whether the act creates a Workflow, whose end tells whether it helped."""
+    return action in {ActionType.RESUBMIT, ActionType.RAISE_MEMORY}

@@ -1,0 +1,81 @@
+"""What the operator has to be allowed, by the API server, before a policy may act: asked beforehand, not at 3 a.m."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.api.actions import ActionType
+from wfreport.api.argo import GROUP as ARGO
+from wfreport.api.policy import Mode, PolicySpec, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A verb on a resource, in the policy's namespace."""
+
+    verb: str
+    group: str
+    resource: str
+
+    def __str__(self) -> str:
+        """As ``kubectl auth can-i`` takes it."""
+        return f"{self.verb} {self.resource}{f'.{self.group}' if self.group else ''}"
+
+
+COMPONENTS: Final[dict[ActionType, str]] = {
+    ActionType.LABEL_PODS: "remediate-label-pods",
+    ActionType.RESUBMIT: "remediate-resubmit",
+    ActionType.RAISE_MEMORY: "remediate-resubmit",
+    ActionType.RETRY: "remediate-retry",
+    ActionType.SUSPEND_CRON: "remediate-suspend-cron",
+    ActionType.STOP: "remediate-stop",
+    ActionType.NOTIFY: "remediate-notify",
+}
+"""The component of ``manifests/components`` that grants an action its rights."""
+
+_OPT_OUT: Final = (Right("get", "", "namespaces"),)
+_RESUBMIT: Final = (Right("create", ARGO, "workflows"),)
+
+RIGHTS: Final[dict[ActionType, tuple[Right, ...]]] = {
+    ActionType.LABEL_PODS: (Right("patch", "", "pods"),),
+    ActionType.RESUBMIT: _RESUBMIT,
+    ActionType.RAISE_MEMORY: (*_RESUBMIT, Right("list", "", "limitranges"), Right("list", "", "resourcequotas")),
+    ActionType.RETRY: (),
+    ActionType.SUSPEND_CRON: (Right("get", ARGO, "cronworkflows"), Right("patch", ARGO, "cronworkflows")),
+    ActionType.STOP: (Right("patch", ARGO, "workflows"),),
+    ActionType.NOTIFY: (Right("get", "", "secrets"),),
+    ActionType.NONE: (),
+}
+"""Retry is done by Argo Server, with the rights of the token that it is given."""
+
+
+def actions_of(spec: PolicySpec) -> list[ActionType]:
+    """What a policy may do, each once, in the order of its rules."""
+    found = [action for rule in spec.rules for action in _actions_of_rule(rule)]
+    return list(dict.fromkeys(found))
+
+
+def _actions_of_rule(rule: Rule) -> Iterable[ActionType]:
+    if rule.label_pods is not None:
+        yield ActionType.LABEL_PODS
+    if rule.action is not None:
+        yield rule.action.type
+    if rule.notify is not None:
+        yield ActionType.NOTIFY
+
+
+def needed_rights(spec: PolicySpec) -> list[Right]:
+    """The rights that a policy needs in its mode, each once; none where it changes nothing."""
+    if spec.mode in {Mode.OBSERVE, Mode.DRY_RUN}:
+        return []
+    needs_secret = any(sink.apprise for rule in spec.rules if rule.notify for sink in rule.notify.sinks)
+    actions = [action for action in actions_of(spec) if action != ActionType.NOTIFY or needs_secret]
+    return list(dict.fromkeys((*_OPT_OUT, *(right for action in actions for right in RIGHTS[action]))))
+
+
+def missing_rights_message(spec: PolicySpec, missing: Iterable[Right]) -> str:
+    """Which rights are missing, and which components grant them."""
+    lacking = list(missing)
+    components = sorted({COMPONENTS[action] for action in actions_of(spec) if set(RIGHTS[action]) & set(lacking)})
+    remedy = f": add {', '.join(f'manifests/components/{name}' for name in components)}" if components else ""
+    return f"the operator may not {', '.join(map(str, lacking))} in this namespace{remedy}"

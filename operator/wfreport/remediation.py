@@ -1,0 +1,266 @@
+"""Remediation as one part of the operator: its objects wired, its state loaded, its workers started."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from wfreport.act.base import Act
+from wfreport.act.books import Books, PolicyBook, RemediationBook, RunBook
+from wfreport.act.executor import Executor
+from wfreport.act.gather import Gatherer, report_of
+from wfreport.act.intake import RemediationReader, RemedyIntake, RemedyQueues
+from wfreport.act.journal import Journal, read_remediation
+from wfreport.act.notify import Notifications, Notify
+from wfreport.act.outcomes import Outcomes
+from wfreport.act.pod_labels import PodLabeller
+from wfreport.act.policies import PolicyReader, known_policy
+from wfreport.act.remedy import Remedy
+from wfreport.act.resubmit import RaiseMemory, Resubmit
+from wfreport.act.retry import Retry
+from wfreport.act.sinks import Sinks
+from wfreport.act.stop import Stop
+from wfreport.act.suspend_cron import SuspendCron
+from wfreport.act.sweep import RemedySweep
+from wfreport.api.actions import ActionType
+from wfreport.api.names import KIND_POLICY, KIND_REMEDIATION, PLURAL_POLICIES, PLURAL_REMEDIATIONS
+from wfreport.api.remediation import Remediation
+from wfreport.argoserver.workflows import ServerWorkflows
+from wfreport.core.decide.history import latest_run
+from wfreport.core.decide.model import OperatorLimits
+from wfreport.kube import documents
+from wfreport.kube.access import Access
+from wfreport.kube.client import Client
+from wfreport.kube.events import Events
+from wfreport.kube.own import OwnKind
+from wfreport.kube.reports import Reports
+from wfreport.lease import Lease
+from wfreport.logs import Once
+from wfreport.metrics import Metrics
+from wfreport.report_writer import ReportWriter
+from wfreport.reports_index import ReportsIndex
+from wfreport.settings import Settings
+from wfreport.tasks import Task
+from wfreport.worker import Worker
+from wfreport.workqueue import Lane, QueueLimits, WorkQueue
+
+NOTIFIERS: Final = 2
+"""An endpoint that does not answer holds one of them up for as long as its time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The rest of the operator, as far as remediation needs it."""
+
+    settings: Settings
+    client: Client
+    namespaces: list[str | None]
+    reports: Reports
+    index: ReportsIndex
+    writer: ReportWriter
+    lease: Lease | None
+    server: ServerWorkflows | None
+    events: Events
+    metrics: Metrics
+    once: Once
+    clock: Callable[[], datetime]
+    jitter: Callable[[], float]
+
+
+class RemedyPart:
+    """All of remediation. Without a policy in the cluster it costs two streams of nothing."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._books = Books(PolicyBook(), RemediationBook(), RunBook())
+        self._loaded: set[str] = set()
+        self.queues = queues = _queues(around.jitter)
+        self.intake = RemedyIntake(self._books, queues)
+        own = partial(OwnKind, around.client, namespaces=around.namespaces, chunk_size=around.settings.chunk_size)
+        self._policies = own(KIND_POLICY, PLURAL_POLICIES)
+        self._remediations = own(KIND_REMEDIATION, PLURAL_REMEDIATIONS)
+        self._journal = Journal(
+            self._remediations,
+            self._books.remediations,
+            events=around.events,
+            metrics=around.metrics,
+            clock=around.clock,
+        )
+        self._outcomes = Outcomes(
+            self._books,
+            self._journal,
+            index=around.index,
+            workflows=documents.workflows(around.client),
+            queue=queues.remedies,
+            clock=around.clock,
+        )
+        self._executor = Executor(
+            books=self._books,
+            journal=self._journal,
+            outcomes=self._outcomes,
+            acts=self._acts(),
+            notify=self._notify,
+            lease=around.lease,
+            policies=queues.policies,
+            clock=around.clock,
+        )
+
+    async def load(self) -> None:
+        """Read all policies and Remediations, and what ran in namespaces that have policies.
+
+        Raises:
+            ApiError: a page failed.
+        """
+        async for document in self._policies.list_all():
+            metadata = document["metadata"]
+            key = (metadata["namespace"], metadata["name"])
+            self._books.policies.put(key, known_policy(document))
+            self.queues.policies.add(key, Lane.URGENT)
+        async for document in self._remediations.list_all():
+            self._books.remediations.put(read_remediation(document))
+        for namespace in self._books.policies.namespaces():
+            await self._load_runs(namespace)
+        for remediation in self._books.remediations:
+            self.queues.remediations.add((remediation.metadata.namespace, remediation.metadata.name), Lane.PROGRESS)
+
+    def start(self) -> tuple[set[Task], set[Task]]:
+        """Start the workers, which end when they are closed, and the sweep, which does not."""
+        around, queues, clock = self._around, self.queues, self._around.clock
+        remedy = self._wired_remedy()
+        reader = RemediationReader(
+            self._remediations, self._books, index=around.index, executor=self._executor, remedies=queues.remedies
+        )
+        looks = [
+            ("remedy", queues.remedies, remedy.look),
+            ("policies", queues.policies, self._wired_policies().look),
+            ("remediations", queues.remediations, reader.look),
+            *[("notifier", queues.notifications, self._wired_notifications().look)] * NOTIFIERS,
+        ]
+        sweep = RemedySweep(
+            policies=self._policies,
+            remediations=self._remediations,
+            books=self._books,
+            queues=queues,
+            outcomes=self._outcomes,
+            index=around.index,
+            keep=timedelta(days=around.settings.remediation_keep_days),
+            clock=clock,
+        )
+        tasks = {asyncio.create_task(self._worker(queue, look).run(), name=name) for name, queue, look in looks}
+        sweeping = sweep.run(interval_seconds=lambda: around.settings.sweep_interval_seconds * around.jitter())
+        return tasks, {asyncio.create_task(sweeping, name="remedy sweep")}
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        for queue in (self.queues.remedies, self.queues.policies, self.queues.remediations, self.queues.notifications):
+            queue.close()
+
+    def _worker(self, queue: WorkQueue, look: Callable[[Any], Any]) -> Worker:
+        around = self._around
+        return Worker(
+            queue,
+            look,
+            metrics=around.metrics,
+            once=around.once,
+            clock=time.monotonic,
+            failures=around.metrics.remedies_failed,
+        )
+
+    def _acts(self) -> dict[ActionType, Act]:
+        around = self._around
+        workflows = documents.workflows(around.client)
+        return {
+            ActionType.RESUBMIT: Resubmit(workflows),
+            ActionType.RAISE_MEMORY: RaiseMemory(
+                workflows,
+                limit_ranges=documents.core(around.client, "limitranges"),
+                quotas=documents.core(around.client, "resourcequotas"),
+                references_only=around.settings.argo_references_only,
+            ),
+            ActionType.RETRY: Retry(workflows, around.server),
+            ActionType.SUSPEND_CRON: SuspendCron(documents.cron_workflows(around.client)),
+            ActionType.STOP: Stop(workflows),
+            ActionType.NOTIFY: Notify(),
+        }
+
+    def _wired_remedy(self) -> Remedy:
+        around, client = self._around, self._around.client
+        namespaces = documents.core(client, "namespaces")
+        pods = documents.core(client, "pods")
+        settings = around.settings
+        return Remedy(
+            index=around.index,
+            writer=around.writer,
+            books=self._books,
+            gatherer=Gatherer(documents.workflows(client), namespaces, clock=time.monotonic),
+            journal=self._journal,
+            outcomes=self._outcomes,
+            labeller=PodLabeller(pods, self._books, lease=around.lease, metrics=around.metrics),
+            executor=self._executor,
+            notify=self._notify,
+            limits=OperatorLimits(settings.remediation_max_concurrent, settings.remediation_max_per_hour),
+            queue=self.queues.remedies,
+            policies=self.queues.policies,
+            metrics=around.metrics,
+            clock=around.clock,
+        )
+
+    def _wired_policies(self) -> PolicyReader:
+        around = self._around
+        return PolicyReader(
+            self._policies,
+            self._books,
+            access=Access(around.client),
+            events=around.events,
+            queue=self.queues.policies,
+            changed=self._policies_changed,
+            has_lease=around.lease is not None,
+            clock=around.clock,
+        )
+
+    def _wired_notifications(self) -> Notifications:
+        around = self._around
+        return Notifications(
+            Sinks(documents.core(around.client, "secrets")),
+            books=self._books,
+            journal=self._journal,
+            index=around.index,
+            writer=around.writer,
+            lease=around.lease,
+            metrics=around.metrics,
+            clock=around.clock,
+        )
+
+    def _notify(self, remediation: Remediation) -> None:
+        key = (remediation.metadata.namespace, remediation.metadata.name)
+        self.queues.notifications.add(key, Lane.URGENT)
+
+    async def _policies_changed(self, namespace: str) -> None:
+        """Have each run of a namespace looked at that a policy might be for."""
+        if namespace not in self._loaded:
+            await self._load_runs(namespace)
+            return
+        for key in self._books.runs.reports(namespace):
+            self.queues.remedies.add(key, Lane.PROGRESS)
+
+    async def _load_runs(self, namespace: str) -> None:
+        """Read what ran in a namespace; what failed or runs is looked at, what succeeded is only counted."""
+        async for stored in self._around.reports.list_stored(namespace):
+            report = report_of(stored)
+            run = latest_run(report)
+            if run is None:
+                continue
+            self._books.runs.put(report)
+            if not run.has_succeeded:
+                self.queues.remedies.add((namespace, report.metadata.name), Lane.PROGRESS)
+        self._loaded.add(namespace)
+
+
+def _queues(jitter: Callable[[], float]) -> RemedyQueues:
+    def queue() -> WorkQueue:
+        return WorkQueue(QueueLimits(), clock=time.monotonic, jitter=jitter)
+
+    return RemedyQueues(remedies=queue(), policies=queue(), remediations=queue(), notifications=queue())

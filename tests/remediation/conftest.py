@@ -1,0 +1,30 @@
+"""One API server for all tests of remediation; each has its own namespace, its own operator and its own rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.operator import harness
+from tests.remediation.world import ACTING, Acting, grant
+
+from controlplane import ControlPlane
+
+
+@pytest.fixture(scope="session")
+def plane() -> Iterator[ControlPlane]:
+    """A plane that counts what the operator asks of it."""
+    with ControlPlane(
+        workflow_crds="own", users={harness.USER: ["system:authenticated"]}, audit_policy=harness.AUDIT_POLICY
+    ) as started:
+        harness.grant(started)
+        yield started
+
+
+@pytest.fixture
+def acting(plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Acting]:
+    """A namespace in which the operator may do everything that a component allows."""
+    grant(plane, namespace, *ACTING)
+    with harness.cluster(plane, namespace, tmp_path) as made:
+        yield Acting(made)

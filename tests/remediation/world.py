@@ -1,0 +1,146 @@
+"""A cluster with policies: what a test of remediation does and sees, over the operator's harness."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import yaml
+from tests.operator.harness import FAST, ROOT, USER, Cluster, RunningOperator, state
+
+from controlplane import ControlPlane
+
+OWN = "/apis/wfreport.dev/v1alpha1/namespaces/{}/{}"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+COMPONENTS = ROOT / "manifests" / "components"
+ENFORCING = {**FAST, "leader_election": "true", "lease_seconds": 6, "sweep_interval_seconds": 2}
+ACTING = ("label-pods", "resubmit", "suspend-cron", "stop", "notify")
+
+
+def rules_of(component: str) -> list[dict[str, Any]]:
+    """The rules that a component adds to the operator's role."""
+    text = (COMPONENTS / f"remediate-{component}" / "kustomization.yaml").read_text()
+    (patch,) = yaml.safe_load(text)["patches"]
+    return [operation["value"] for operation in yaml.safe_load(patch["patch"])]
+
+
+def grant(plane: ControlPlane, namespace: str, *components: str) -> None:
+    """Give the operator what these components give it, in one namespace; and its Lease there."""
+    lease = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]}
+    rules = [lease, *(rule for component in components for rule in rules_of(component))]
+    at = f"{RBAC}/namespaces/{namespace}"
+    plane.api.post(f"{at}/roles", {"metadata": {"name": "acting"}, "rules": rules})
+    binding = {
+        "metadata": {"name": "acting"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "acting"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
+    }
+    plane.api.post(f"{at}/rolebindings", binding)
+
+
+class Acting:
+    """A namespace in which policies act."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.plane = cluster.plane
+        self.namespace = cluster.namespace
+
+    def start(self, prelude: str = "", /, **settings: Any) -> RunningOperator:
+        """Start an operator that may act, once it holds the Lease."""
+        given = {**ENFORCING, "lease_namespace": self.namespace, **settings}
+        return self.cluster.start_operator(prelude, **given)
+
+    def apply_policy(self, *rules: dict[str, Any], name: str = "p", mode: str = "Enforce", **spec: Any) -> None:
+        """Apply a policy for the Workflows of team data that acts at once."""
+        body = {
+            "apiVersion": "wfreport.dev/v1alpha1",
+            "kind": "RemediationPolicy",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": {
+                "mode": mode,
+                "selector": {"matchLabels": {"team": "data"}},
+                "backoff": {"initialSeconds": 0, "maxSeconds": 0},
+                "rules": list(rules),
+                **spec,
+            },
+        }
+        self.plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(body))
+
+    def policy(self, name: str = "p") -> dict[str, Any]:
+        """A policy."""
+        found: dict[str, Any] = self.plane.api.get(f"{OWN.format(self.namespace, 'remediationpolicies')}/{name}")
+        return found
+
+    def remediations(self) -> list[dict[str, Any]]:
+        """All Remediations, by name."""
+        found = self.plane.api.get(OWN.format(self.namespace, "remediations"))["items"]
+        return sorted(found, key=lambda item: (item["spec"]["attempt"], item["metadata"]["name"]))
+
+    def remediation_of(self, workflow: str, action: str | None = None) -> dict[str, Any]:
+        """The one Remediation of a Workflow."""
+        found = [
+            item
+            for item in self.remediations()
+            if item["spec"]["target"]["name"] == workflow and action in {None, item["spec"]["action"]}
+        ]
+        assert len(found) == 1, [item["metadata"]["name"] for item in found]
+        return found[0]
+
+    def chain_of(self, workflow: str) -> dict[str, Any]:
+        """What the report of a Workflow says of its chain."""
+        found: dict[str, Any] = self.cluster.report_of(workflow)["status"].get("remediation", {})
+        return found
+
+    def fail(self, name: str, **node: Any) -> dict[str, Any]:
+        """A Workflow of team data that fails now, at a step without a pod: its evidence is complete at once."""
+        self.create(name)
+        return self.end(name, "Failed", **node)
+
+    def end(self, name: str, phase: str, **node: Any) -> dict[str, Any]:
+        """Let a Workflow end, as Argo's controller does."""
+        path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.namespace}/workflows/{name}"
+        now = self.plane.api.get(path)
+        failed = phase != "Succeeded"
+        ended = state(name, phase=phase, failed=failed, started_at=datetime.now(UTC) - timedelta(minutes=5))
+        ended["status"]["nodes"][f"{name}-2"] |= {"type": "HTTP", **node}
+        now["metadata"]["labels"] |= ended["metadata"]["labels"]
+        stored: dict[str, Any] = self.plane.api.put(path, now | {"status": ended["status"]})
+        return stored
+
+    def create(self, name: str) -> dict[str, Any]:
+        """A Workflow of team data."""
+        body = self.cluster.plane.api.post(
+            f"/apis/argoproj.io/v1alpha1/namespaces/{self.namespace}/workflows",
+            workflow_of(name, self.namespace),
+        )
+        return dict(body)
+
+    def workflows(self) -> list[str]:
+        """The names of all Workflows."""
+        path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.namespace}/workflows"
+        return sorted(item["metadata"]["name"] for item in self.plane.api.get(path)["items"])
+
+
+def workflow_of(name: str, namespace: str) -> dict[str, Any]:
+    """A Workflow of team data as it is submitted."""
+    container = {"image": "busybox", "resources": {"limits": {"memory": "1Gi"}}}
+    templates = [{"name": "main", "dag": {"tasks": []}}, {"name": "work", "container": container}]
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "namespace": namespace, "labels": {"team": "data"}},
+        "spec": {"entrypoint": "main", "templates": templates},
+    }
+
+
+def condition(found: dict[str, Any], kind: str) -> tuple[str, str]:
+    """Status and reason of a condition; empty where it is not there."""
+    for each in found.get("status", {}).get("conditions", []):
+        if each["type"] == kind:
+            return each["status"], each["reason"]
+    return "", ""
+
+
+RESUBMIT: dict[str, Any] = {"name": "again", "match": {}, "action": {"resubmit": {}}}
