@@ -81,10 +81,10 @@ class ArgoServer:
         self,
         connection: Connection,
         *,
-        observer: ServerObserver,
         clock: Callable[[], datetime],
         patience: Patience = Patience(),
         connections: int = 4,
+        observer: ServerObserver | None = None,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -240,7 +240,8 @@ class ArgoServer:
             code = "unreachable"
             raise ServerUnreachableError(_without(token, f"{endpoint}: {type(error).__name__}: {error}")) from None
         finally:
-            self._observer.observe_server_request(endpoint, code, self._monotonic() - began)
+            if self._observer:
+                self._observer.observe_server_request(endpoint, code, self._monotonic() - began)
 
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes, token: str | None) -> ArgoServerError:
         text = _without(token, body.decode(errors="replace")).encode()

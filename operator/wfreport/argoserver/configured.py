@@ -11,7 +11,7 @@ from wfreport.settings import Settings
 
 @asynccontextmanager
 async def configured_server(
-    settings: Settings, *, observer: ServerObserver, clock: Callable[[], datetime]
+    settings: Settings, *, clock: Callable[[], datetime], observer: ServerObserver | None = None
 ) -> AsyncIterator[ArgoServer | None]:
     """The server while the context lasts, None where none is configured. Nothing is asked of it yet."""
     connection = connection_of(settings, clock=clock)
