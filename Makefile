@@ -90,6 +90,10 @@ docs: setup ## Make the reference pages from the code
 demo: setup ## Start a control plane, the operator and eight workflows, and show the reports
 	@$(RUN) python tools/demo.py $(DEMO_ARGS)
 
+.PHONY: examples
+examples: setup ## Run ten runs with the real Argo, its server and PostgreSQL, and make docs/examples of their reports
+	@$(RUN) python -m examples
+
 .PHONY: bench
 bench: setup ## Measure wfreport against a naive operator
 	@$(RUN) python -m bench $(BENCH_ARGS)

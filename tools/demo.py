@@ -127,7 +127,7 @@ def start(stack: ExitStack, *, replayed: bool) -> Demo:
     step(3, "the operator, as that ServiceAccount")
     operator, url = start_operator(plane)
     stack.callback(operator.stop, graceful=True)
-    wait_until(lambda: _is_ready(operator, url), what="the operator to be ready", timeout_seconds=60)
+    wait_until_ready(operator, url)
     plane.create_namespace(NAMESPACE)
     return Demo(plane, replayed, operator, url)
 
@@ -139,14 +139,19 @@ def install(plane: ControlPlane) -> None:
     plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(wanted))
 
 
-def start_operator(plane: ControlPlane) -> tuple[Component, str]:
-    """`wfreport run` as a process; returns it and the URL of its metrics."""
+def start_operator(plane: ControlPlane, settings: Mapping[str, str] | None = None) -> tuple[Component, str]:
+    """`wfreport run` as a process, with further ``settings``; returns it and the URL of its metrics."""
     (port,) = free_ports(1)
     kubeconfig = plane.kubeconfig_for(service_account=SERVICE_ACCOUNT, namespace=OPERATOR_NAMESPACE)
-    env = {"KUBECONFIG": str(kubeconfig), "WFREPORT_HTTP_PORT": str(port), **OPERATOR_SETTINGS}
+    env = {"KUBECONFIG": str(kubeconfig), "WFREPORT_HTTP_PORT": str(port), **OPERATOR_SETTINGS, **(settings or {})}
     operator = Component("wfreport", [sys.executable, "-m", "wfreport", "run"], folder=plane.folder, env=env)
     operator.start()
     return operator, f"http://127.0.0.1:{port}"
+
+
+def wait_until_ready(operator: Component, url: str) -> None:
+    """Wait until the operator's streams are listed."""
+    wait_until(lambda: _is_ready(operator, url), what="the operator to be ready", timeout_seconds=60)
 
 
 def _is_ready(operator: Component, url: str) -> bool:

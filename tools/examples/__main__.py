@@ -1,0 +1,82 @@
+"""``make examples``: run them all, and write docs/examples/ from the reports that the operator wrote of them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import demo
+from controlplane import ControlPlane, ControlPlaneError
+from controlplane.paths import REPO_ROOT
+from controlplane.waiting import wait_until
+from examples.pages import index_page, scenario_page
+from examples.scenarios import NAMESPACE, SCENARIOS, Json, Scenario, is_final, report
+from wfreport.cli.console import report_console
+from wfreport.cli.tree import print_report
+
+PAGES: Final = REPO_ROOT / "docs" / "examples"
+_PATIENCE_SECONDS: Final = 240
+_WIDTH: Final = 120
+
+
+def main() -> int:
+    """Run them; returns 2 with one line on stderr where this machine cannot, 1 where a report is not as it must be."""
+    try:
+        with ExitStack() as stack:
+            return _run(stack)
+    except ControlPlaneError as error:
+        sys.stderr.write(f"examples: {error}\n")
+        return 2
+
+
+def _run(stack: ExitStack) -> int:
+    _say("etcd, kube-apiserver, Argo's controller and server, PostgreSQL")
+    plane = stack.enter_context(ControlPlane(argo_server=True, argo_auth_modes=["server"], argo_database=True))
+    demo.install(plane)
+    settings = {"WFREPORT_ARGO_SERVER_URL": plane.argo_server_url, "WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5"}
+    operator, url = demo.start_operator(plane, settings)
+    stack.callback(operator.stop, graceful=True)
+    demo.wait_until_ready(operator, url)
+    plane.create_namespace(NAMESPACE)
+    for scenario in SCENARIOS:
+        plane.kubectl("create", "-n", NAMESPACE, "-f", scenario.manifest)
+    wrong = [scenario.file for scenario in SCENARIOS if not _played(plane, scenario)]
+    _write(index_page(plane.kubectl("get", "workflowreports", "-n", NAMESPACE)), PAGES / "README.md")
+    for file in wrong:
+        sys.stderr.write(f"examples: the report of {file} is not as it must be\n")
+    return 1 if wrong else 0
+
+
+def _played(plane: ControlPlane, scenario: Scenario) -> bool:
+    name = scenario.workflow_name
+    _say(f"{name}: {scenario.title}")
+    scenario.act(plane, name)
+    wait_until(lambda: is_final(report(plane, name)), what=f"the report of {name}", timeout_seconds=_PATIENCE_SECONDS)
+    found = report(plane, name) or {}
+    _write(scenario_page(scenario, _shown(found)), PAGES / f"{scenario.file}.md")
+    failure_class: str | None = found["status"].get("failureClass")
+    return failure_class == scenario.expected_class
+
+
+def _shown(found: Json) -> str:
+    out = io.StringIO()
+    console = report_console("never", out)
+    console.width = _WIDTH
+    print_report(found, console, everything=True)
+    return out.getvalue()
+
+
+def _write(page: str, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"examples: {line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The pages of docs/examples/."""
+
+from __future__ import annotations
+
+from examples.scenarios import SCENARIOS, Scenario
+
+_MADE_BY = "<!-- Made by `make examples` from what the operator wrote: change tools/examples, then make it anew. -->"
+_INTRODUCTION = (
+    "Ten runs, driven by the real Argo controller, with Argo Server and PostgreSQL behind it, on a control plane of "
+    "this machine whose kubelet is played. The operator wrote all reports."
+)
+
+
+def scenario_page(scenario: Scenario, shown: str) -> str:
+    """One run: its Workflow, and what `wfreport show` says of it."""
+    text = scenario.manifest.read_text()
+    comment, _, manifest = text.partition("\n")
+    return "\n".join(
+        [
+            _MADE_BY,
+            "",
+            f"# {scenario.title}",
+            "",
+            comment.removeprefix("# "),
+            "",
+            "```console",
+            f"$ kubectl wfreport show {scenario.workflow_name}",
+            shown.rstrip(),
+            "```",
+            "",
+            "The Workflow (the annotations tell the played kubelet what shall become of the pod):",
+            "",
+            "```yaml",
+            manifest.rstrip(),
+            "```",
+            "",
+        ]
+    )
+
+
+def index_page(table: str) -> str:
+    """All of them."""
+    links = [f"* [{scenario.title}]({scenario.file}.md): `{scenario.workflow_name}`" for scenario in SCENARIOS]
+    return "\n".join(
+        [
+            _MADE_BY,
+            "",
+            "# Examples",
+            "",
+            _INTRODUCTION,
+            "",
+            "```console",
+            "$ kubectl get workflowreports",
+            table.rstrip(),
+            "```",
+            "",
+            *links,
+            "",
+        ]
+    )

@@ -1,0 +1,149 @@
+"""What is run, and what somebody does to it meanwhile."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from controlplane import ControlPlane
+from controlplane.argo import argo_release
+from controlplane.errors import ApiError, ControlPlaneError
+from controlplane.waiting import wait_until
+
+WORKFLOWS: Final = Path(__file__).parent / "workflows"
+NAMESPACE: Final = "examples"
+WORKFLOWS_PATH: Final = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows"
+REPORTS_PATH: Final = f"/apis/wfreport.dev/v1alpha1/namespaces/{NAMESPACE}/workflowreports"
+_PATIENCE_SECONDS: Final = 180
+_ENDED: Final = frozenset({"Succeeded", "Failed", "Error"})
+
+Json = dict[str, Any]
+Act = Callable[[ControlPlane, str], None]
+
+
+def _nothing(_plane: ControlPlane, _name: str) -> None:
+    """Nobody does anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One run.
+
+    Attributes:
+        file: of its Workflow, and of its page.
+        title: of the page.
+        expected_class: what the report must say; None where the run ends well.
+        act: what somebody does while it runs.
+    """
+
+    file: str
+    title: str
+    expected_class: str | None
+    act: Act = _nothing
+
+    @property
+    def manifest(self) -> Path:
+        """The Workflow."""
+        return WORKFLOWS / f"{self.file}.yaml"
+
+    @property
+    def workflow_name(self) -> str:
+        """Its name."""
+        return str(yaml.safe_load(self.manifest.read_text())["metadata"]["name"])
+
+
+def workflow(plane: ControlPlane, name: str) -> Json | None:
+    """The Workflow, if it is there."""
+    try:
+        found: Json = plane.api.get(f"{WORKFLOWS_PATH}/{name}")
+    except ApiError as error:
+        if error.status == 404:  # noqa: PLR2004  (not found)
+            return None
+        raise
+    return found
+
+
+def report(plane: ControlPlane, name: str) -> Json | None:
+    """The report about a Workflow, if there is one."""
+    items: list[Json] = plane.api.get(REPORTS_PATH)["items"]
+    return next((item for item in items if item["spec"]["workflowRef"]["name"] == name), None)
+
+
+def is_final(found: Json | None) -> bool:
+    """Whether a report says how the run ended, with all that is to come."""
+    status = (found or {}).get("status") or {}
+    conditions = {c["type"]: c for c in status.get("conditions", ())}
+    evidence = conditions.get("EvidenceComplete", {}).get("status") in {"True", "False"}
+    nodes = conditions.get("NodesAvailable", {}).get("status") == "True"
+    return status.get("observedWorkflow", {}).get("phase") in _ENDED and evidence and nodes
+
+
+def _wait_for_phase(plane: ControlPlane, name: str, phases: frozenset[str]) -> None:
+    def seen() -> bool:
+        found = workflow(plane, name)
+        return found is not None and found.get("status", {}).get("phase") in phases
+
+    wait_until(seen, what=f"{name} to be {' or '.join(sorted(phases))}", timeout_seconds=_PATIENCE_SECONDS)
+
+
+def _argo(plane: ControlPlane, *arguments: str) -> None:
+    """Argo's own command line, through Argo Server: only that has the nodes."""
+    release = argo_release()
+    if release is None:
+        raise ControlPlaneError("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
+    server = plane.argo_server_url.removeprefix("http://")
+    flags = ["--argo-server", server, "--argo-http1", "--secure=false", "-n", NAMESPACE]
+    subprocess.run([release.cli, *flags, *arguments], check=True, capture_output=True)
+
+
+def _stop(plane: ControlPlane, name: str) -> None:
+    pods, selector = f"/api/v1/namespaces/{NAMESPACE}/pods", f"workflows.argoproj.io/workflow={name}"
+
+    def a_pod_runs() -> bool:
+        found = plane.api.get(pods, labelSelector=selector)["items"]
+        return any(pod["status"]["phase"] == "Running" for pod in found)
+
+    wait_until(a_pod_runs, what=f"a pod of {name} to run", timeout_seconds=_PATIENCE_SECONDS)
+    _argo(plane, "stop", name)
+
+
+def _retry(plane: ControlPlane, name: str) -> None:
+    """After its failure was reported, with another parameter."""
+    wait_until(
+        lambda: is_final(report(plane, name)), what=f"the first report of {name}", timeout_seconds=_PATIENCE_SECONDS
+    )
+    _argo(plane, "retry", name, "-p", "code=0")
+    _wait_for_phase(plane, name, frozenset({"Succeeded"}))
+
+
+def _ask_the_archive(plane: ControlPlane, name: str) -> None:
+    """When the Workflow is gone, somebody applies a report."""
+    _wait_for_phase(plane, name, _ENDED)
+    wait_until(lambda: workflow(plane, name) is None, what=f"{name} to be deleted", timeout_seconds=_PATIENCE_SECONDS)
+    wanted = {
+        "apiVersion": "wfreport.dev/v1alpha1",
+        "kind": "WorkflowReport",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"workflowRef": {"name": name}, "source": "Archive"},
+    }
+    plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(wanted))
+
+
+SCENARIOS: Final = (
+    Scenario("out-of-memory", "Out of memory, three times", "OOMKilled"),
+    Scenario("evicted", "Evicted from its machine", "Evicted"),
+    Scenario("image-pull", "An image that cannot be pulled", "ImagePull"),
+    Scenario("artifact", "An output that cannot be saved", "ArtifactIO"),
+    Scenario("deadline", "A deadline", "Timeout"),
+    Scenario("stopped", "Stopped by a person", "Cancelled", _stop),
+    Scenario("pod-gc", "Its pods are gone already", "ExitCode"),
+    Scenario("offloaded", "Its nodes are in Argo's database", "ExitCode"),
+    Scenario("archived", "Only the archive has it", "ExitCode", _ask_the_archive),
+    Scenario("retried", "Retried by hand", None, _retry),
+)
