@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from controlplane import ControlPlane
 from controlplane.argo import argo_release
 from controlplane.errors import ApiError, ControlPlaneError
 from controlplane.waiting import wait_until
+from wfreport.clock import now
 
 WORKFLOWS: Final = Path(__file__).parent / "workflows"
 NAMESPACE: Final = "examples"
@@ -102,6 +104,27 @@ def _argo(plane: ControlPlane, *arguments: str) -> None:
     subprocess.run([release.cli, *flags, *arguments], check=True, capture_output=True)
 
 
+def _try_to_pull_again(plane: ControlPlane, name: str) -> None:
+    """As a kubelet does, after the deadline: Argo looks at a Workflow when one of its pods changes."""
+    wait_until(
+        lambda: _is_past_deadline(workflow(plane, name)),
+        what=f"the deadline of {name}",
+        timeout_seconds=_PATIENCE_SECONDS,
+    )
+    pods = f"/api/v1/namespaces/{NAMESPACE}/pods"
+    for pod in plane.api.get(pods, labelSelector=f"workflows.argoproj.io/workflow={name}")["items"]:
+        for container in pod["status"]["containerStatuses"]:
+            container["state"]["waiting"]["reason"] = "ErrImagePull"
+        plane.api.put(f"{pods}/{pod['metadata']['name']}/status", pod)
+
+
+def _is_past_deadline(found: Json | None) -> bool:
+    if found is None or not found.get("status", {}).get("startedAt"):
+        return False
+    age = now() - datetime.fromisoformat(found["status"]["startedAt"])
+    return age.total_seconds() > float(found["spec"]["activeDeadlineSeconds"]) + 1
+
+
 def _stop(plane: ControlPlane, name: str) -> None:
     pods, selector = f"/api/v1/namespaces/{NAMESPACE}/pods", f"workflows.argoproj.io/workflow={name}"
 
@@ -138,7 +161,7 @@ def _ask_the_archive(plane: ControlPlane, name: str) -> None:
 SCENARIOS: Final = (
     Scenario("out-of-memory", "Out of memory, three times", "OOMKilled"),
     Scenario("evicted", "Evicted from its machine", "Evicted"),
-    Scenario("image-pull", "An image that cannot be pulled", "ImagePull"),
+    Scenario("image-pull", "An image that cannot be pulled", "ImagePull", _try_to_pull_again),
     Scenario("artifact", "An output that cannot be saved", "ArtifactIO"),
     Scenario("deadline", "A deadline", "Timeout"),
     Scenario("stopped", "Stopped by a person", "Cancelled", _stop),
