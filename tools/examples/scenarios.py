@@ -104,18 +104,15 @@ def _argo(plane: ControlPlane, *arguments: str) -> None:
     subprocess.run([release.cli, *flags, *arguments], check=True, capture_output=True)
 
 
-def _try_to_pull_again(plane: ControlPlane, name: str) -> None:
-    """As a kubelet does, after the deadline: Argo looks at a Workflow when one of its pods changes."""
+def _outlive_deadline(plane: ControlPlane, name: str) -> None:
+    """Argo looks at a Workflow when one of its pods changes; a real kubelet would change them now and then."""
     wait_until(
         lambda: _is_past_deadline(workflow(plane, name)),
         what=f"the deadline of {name}",
         timeout_seconds=_PATIENCE_SECONDS,
     )
-    pods = f"/api/v1/namespaces/{NAMESPACE}/pods"
-    for pod in plane.api.get(pods, labelSelector=f"workflows.argoproj.io/workflow={name}")["items"]:
-        for container in pod["status"]["containerStatuses"]:
-            container["state"]["waiting"]["reason"] = "ErrImagePull"
-        plane.api.put(f"{pods}/{pod['metadata']['name']}/status", pod)
+    selector = f"workflows.argoproj.io/workflow={name}"
+    plane.kubectl("annotate", "pods", "-n", NAMESPACE, "-l", selector, "sim.wfreport.dev/still-there=true")
 
 
 def _is_past_deadline(found: Json | None) -> bool:
@@ -161,9 +158,9 @@ def _ask_the_archive(plane: ControlPlane, name: str) -> None:
 SCENARIOS: Final = (
     Scenario("out-of-memory", "Out of memory, three times", "OOMKilled"),
     Scenario("evicted", "Evicted from its machine", "Evicted"),
-    Scenario("image-pull", "An image that cannot be pulled", "ImagePull", _try_to_pull_again),
+    Scenario("image-pull", "An image that cannot be pulled", "ImagePull", _outlive_deadline),
     Scenario("artifact", "An output that cannot be saved", "ArtifactIO"),
-    Scenario("deadline", "A deadline", "Timeout"),
+    Scenario("deadline", "A deadline", "Timeout", _outlive_deadline),
     Scenario("stopped", "Stopped by a person", "Cancelled", _stop),
     Scenario("pod-gc", "Its pods are gone already", "ExitCode"),
     Scenario("offloaded", "Its nodes are in Argo's database", "ExitCode"),
