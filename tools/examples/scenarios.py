@@ -149,7 +149,6 @@ def _retry(plane: ControlPlane, name: str) -> None:
 
 def _ask_the_archive(plane: ControlPlane, name: str) -> None:
     """When the Workflow is gone, somebody applies a report."""
-    _wait_for_phase(plane, name, _ENDED)
     wait_until(lambda: workflow(plane, name) is None, what=f"{name} to be deleted", timeout_seconds=_PATIENCE_SECONDS)
     wanted = {
         "apiVersion": "wfreport.dev/v1alpha1",
