@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from wfreport.core.model import PodEvidence
 from wfreport.workqueue import Key
 
 AGE_PER_SECOND = 5
@@ -20,16 +19,12 @@ class Running:
         version: its newest resourceVersion that was seen: no look goes back behind it.
         looked_at: when it was looked at last, on the loop's clock.
         sought: nodes whose pods were asked for: a pod that is gone is not asked for again.
-        pod_failed: whether a pod of it failed since the last look.
-        evidence: failed pods, by name, that were seen before the Workflow said that their nodes had failed; bounded.
     """
 
     uid: str
     version: int
     looked_at: float
     sought: set[str] = field(default_factory=set)
-    pod_failed: bool = False
-    evidence: dict[str, PodEvidence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +84,6 @@ class ActiveSet:
         running = self._running.get(key)
         if running is None:
             return None
-        running.pod_failed = True
         return max(0.0, running.looked_at + self._pace.coalesce_seconds - self._clock())
 
     def discard(self, key: Key) -> None:

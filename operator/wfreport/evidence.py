@@ -1,23 +1,33 @@
-"""What a look reads of a Workflow's pods, as long as they exist: evidence, never a condition for a report."""
+"""The pods of a Workflow, as a look sees them: evidence, never a condition for a report.
+
+Failed pods are captured as they fail (``capture``). A look finds what that missed: it lists the pods of failed nodes
+of which nothing is known, once, and has their logs and Events read after.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wfreport.active import Running
 from wfreport.api.argo import NodeType
-from wfreport.api.kubernetes import Event, Pod
-from wfreport.api.report import ReportStatus
+from wfreport.api.kubernetes import Pod
+from wfreport.api.reasons import Reason
+from wfreport.api.report import Failure, ReportStatus
+from wfreport.capture import Capturer
+from wfreport.captured import Captured
 from wfreport.core.model import PodEvidence, Snapshot
-from wfreport.kube.errors import ApiError, BadAnswerError, ForbiddenError, NotFoundError
+from wfreport.core.podnames import pod_name
+from wfreport.core.render import is_new_run
+from wfreport.kube.errors import ApiError, ForbiddenError
 from wfreport.kube.pods import Pods
 from wfreport.logs import Once, kv
 from wfreport.metrics import Metrics
+from wfreport.workqueue import Key
 
 log = logging.getLogger(__name__)
 
-PODS_WITH_EVENTS = 10
-"""Events have no index in the API server: each such list reads all Events of the namespace."""
+AGAIN_SECONDS = 15
+"""After this time a look tries again to read pods that it could not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +48,25 @@ class Wanted:
     """What pods a look is after.
 
     Attributes:
-        nodes: failed nodes whose pods were neither seen nor asked for.
+        nodes: failed nodes whose pods no report has kept, and that were not asked for before, by pod name.
         everything: all pods of the Workflow, for what went wrong in steps that succeeded.
-        kept: uids of the pods that a report has kept already.
     """
 
-    nodes: frozenset[str]
+    nodes: Mapping[str, str]
     everything: bool
-    kept: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look has of its pods.
+
+    Attributes:
+        evidence: by pod name.
+        again_in_seconds: when to try again to read what could not be read; None for not.
+    """
+
+    evidence: Mapping[str, PodEvidence] = field(default_factory=dict)
+    again_in_seconds: float | None = None
 
 
 def wanted_pods(
@@ -58,84 +79,118 @@ def wanted_pods(
 ) -> Wanted:
     """Which pods are worth a request: a pod that a report has kept, or that was asked for in vain, is not."""
     pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
-    kept = {f.node_id: f.pod_uid for status in stored if status for f in status.failures or () if f.pod_uid}
-    failed = (node.id for node in pod_nodes if node.has_failed)
+    of_this_run = (status for status in stored if status and not is_new_run(status, snapshot.workflow))
+    kept = {f.pod_name for status in of_this_run for f in status.failures or () if f.pod_uid and not _pending(f)}
+    failed = [node for node in pod_nodes if node.has_failed and node.id not in sought]
+    named = ((pod_name(snapshot.workflow, node), node) for node in failed)
     return Wanted(
-        nodes=frozenset(node_id for node_id in failed if node_id not in kept and node_id not in sought),
+        nodes={name: node.id for name, node in named if name and name not in kept},
         everything=has_just_ended and bool(pod_nodes) and len(snapshot.nodes) <= limits.completion_nodes,
-        kept=frozenset(kept.values()),
     )
 
 
-class EvidenceReader:
-    """Reads pods and their Events.
+def _pending(failure: Failure) -> bool:
+    return Reason.CAPTURE_PENDING in (failure.evidence_missing or ())
 
-    A right that is missing, or a pod that is gone, means less evidence and nothing else.
+
+class EvidenceReader:
+    """Gives a look what is known of its pods, and asks for what is not.
+
+    A right that is missing, a server that does not answer, or a pod that is gone means less evidence and nothing else.
     """
 
-    def __init__(self, pods: Pods, limits: EvidenceLimits, *, metrics: Metrics, once: Once) -> None:
+    def __init__(
+        self,
+        pods: Pods,
+        limits: EvidenceLimits,
+        *,
+        captured: Captured,
+        capturer: Capturer,
+        metrics: Metrics,
+        once: Once,
+    ) -> None:
         self._pods = pods
         self._limits = limits
+        self._captured = captured
+        self._capturer = capturer
         self._metrics = metrics
         self._once = once
 
-    async def read(self, snapshot: Snapshot, wanted: Wanted, running: Running | None) -> Mapping[str, PodEvidence]:
-        """Evidence by pod name: what is there now, and what was seen before the Workflow said so.
-
-        Raises:
-            ApiError: a transient one; the look is to be made again.
-        """
-        before = running.evidence if running else {}
-        found: dict[str, PodEvidence] = {}
-        if self._limits.failed_pods and (wanted.nodes or wanted.everything or (running and running.pod_failed)):
-            known = wanted.kept | {seen.pod.metadata.uid for seen in before.values() if seen.pod}
-            found = await self._found(snapshot, everything=wanted.everything, known=known)
-        if running:
-            running.sought |= wanted.nodes
-            running.pod_failed = False
-            running.evidence = self._still_to_use({**before, **found}, wanted.kept)
-        return {**found, **before}
-
-    async def _found(self, snapshot: Snapshot, *, everything: bool, known: frozenset[str]) -> dict[str, PodEvidence]:
+    async def read(self, snapshot: Snapshot, wanted: Wanted, running: Running | None, *, patient: bool) -> Seen:
+        """Evidence by pod name. Where pods cannot be read now, a ``patient`` look asks for another one."""
         meta = snapshot.workflow.metadata
-        try:
-            if everything:
-                pods = await self._pods.list_all(meta.namespace, meta.name)
-            else:
-                pods = await self._pods.list_failed(meta.namespace, meta.name, limit=self._limits.failed_pods)
-        except (ForbiddenError, NotFoundError, BadAnswerError) as error:
-            self._complain("pods cannot be read", meta.namespace, error)
-            return {}
-        own = [pod for pod in pods if any(owner.uid == meta.uid for owner in pod.metadata.owner_references)]
-        failed = [pod for pod in own if _has_failed(pod) and pod.metadata.uid not in known]
-        failed = failed[: self._limits.failed_pods]
-        events = [await self._events(pod) for pod in failed[:PODS_WITH_EVENTS]]
-        found = {pod.metadata.name: PodEvidence(pod) for pod in own if everything and not _has_failed(pod)}
-        found |= {pod.metadata.name: PodEvidence(pod) for pod in failed}
-        found |= {pod.metadata.name: PodEvidence(pod, tuple(its)) for pod, its in zip(failed, events, strict=False)}
-        self._metrics.pods_captured.inc(len(failed))
-        return found
+        key = (meta.namespace, meta.name)
+        held = self._captured.of(key, meta.uid)
+        unknown = [name for name in wanted.nodes if name not in held]
+        coming = [name for name in unknown if self._capturer.is_coming((meta.namespace, name))]
+        unknown = [name for name in unknown if name not in coming]
+        evidence: dict[str, PodEvidence] = dict.fromkeys(coming, PodEvidence(None, missing=(Reason.CAPTURE_PENDING,)))
+        again = None
+        if self._limits.failed_pods and (unknown or wanted.everything):
+            try:
+                evidence |= await self._list(snapshot, unknown, everything=wanted.everything)
+            except ApiError as error:
+                reason = _refusal(error, patient=patient)
+                again = AGAIN_SECONDS if reason == Reason.CAPTURE_PENDING else None
+                evidence |= dict.fromkeys(unknown, PodEvidence(None, missing=(reason,)))
+                self._complain(meta.namespace, error)
+        for name in unknown:
+            self._hold(key, meta.uid, name, evidence)
+        evidence |= self._captured.of(key, meta.uid)
+        if running:
+            running.sought |= {
+                node for name, node in wanted.nodes.items() if name in evidence and not evidence[name].is_pending
+            }
+        return Seen(evidence, again)
 
-    def _still_to_use(self, evidence: dict[str, PodEvidence], kept: frozenset[str]) -> dict[str, PodEvidence]:
-        """Failed pods that no report has kept yet, as many as there may be."""
-        unused = [
-            (name, seen)
-            for name, seen in evidence.items()
-            if seen.pod and _has_failed(seen.pod) and seen.pod.metadata.uid not in kept
-        ]
-        return dict(unused[-self._limits.failed_pods :])
+    def release(self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], *, is_final: bool) -> None:
+        """The reports have it now; before the end that is true of nodes that Argo knows to have failed."""
+        workflow = snapshot.workflow
+        key = (workflow.metadata.namespace, workflow.metadata.name)
+        failed = (node for node in snapshot.nodes.values() if node.type == NodeType.POD and node.has_failed)
+        names = evidence.keys() if is_final else {pod_name(workflow, node) for node in failed}
+        self._captured.release(key, {name: seen for name, seen in evidence.items() if name in names})
 
-    async def _events(self, pod: Pod) -> Sequence[Event]:
-        try:
-            return await self._pods.list_events(pod.metadata.namespace, pod.metadata.uid)
-        except (ForbiddenError, NotFoundError, BadAnswerError) as error:
-            self._complain("events cannot be read", pod.metadata.namespace, error)
-            return ()
+    def held(self, key: Key, workflow_uid: str) -> Mapping[str, PodEvidence]:
+        """What is known of the pods of a Workflow that is gone."""
+        return self._captured.of(key, workflow_uid)
 
-    def _complain(self, what: str, namespace: str, error: ApiError) -> None:
+    def discard(self, key: Key) -> None:
+        """No report wants it."""
+        self._captured.discard(key)
+
+    async def _list(self, snapshot: Snapshot, unknown: Sequence[str], *, everything: bool) -> dict[str, PodEvidence]:
+        meta = snapshot.workflow.metadata
+        if everything:
+            pods = await self._pods.list_all(meta.namespace, meta.name)
+        else:
+            pods = await self._pods.list_failed(meta.namespace, meta.name, limit=self._limits.failed_pods)
+        own = {pod.metadata.name: pod for pod in pods if any(o.uid == meta.uid for o in pod.metadata.owner_references)}
+        found = {name: PodEvidence(pod) for name, pod in own.items() if everything and not _has_failed(pod)}
+        failed = [own[name] for name in unknown if name in own and _has_failed(own[name])]
+        for pod in failed[: self._limits.failed_pods]:
+            found[pod.metadata.name] = self._capturer.complete(pod, meta.name)
+        self._metrics.pods_captured.inc(len(failed[: self._limits.failed_pods]))
+        was_cut = len(failed) > self._limits.failed_pods or (not everything and len(pods) >= self._limits.failed_pods)
+        gap = PodEvidence(None, missing=(Reason.CAPTURE_LIMIT if was_cut else Reason.POD_NOT_CAPTURED,))
+        return dict.fromkeys(unknown, gap) | found
+
+    def _hold(self, key: Key, uid: str, name: str, evidence: Mapping[str, PodEvidence]) -> None:
+        """What was found out about a pod that is not there is held as well: it is asked once."""
+        seen = evidence.get(name)
+        if seen and seen.pod is None and not seen.is_pending:
+            self._captured.put(key, uid, name, seen)
+
+    def _complain(self, namespace: str, error: ApiError) -> None:
         self._metrics.evidence_failed.labels(type(error).__name__).inc()
-        if self._once.may_say((what, namespace)):
-            log.warning(what, extra=kv(namespace=namespace, error=error.message))
+        if self._once.may_say(("pods cannot be read", namespace)):
+            log.warning("pods cannot be read", extra=kv(namespace=namespace, reason=error.message))
+
+
+def _refusal(error: ApiError, *, patient: bool) -> Reason:
+    if isinstance(error, ForbiddenError):
+        return Reason.PODS_FORBIDDEN
+    return Reason.CAPTURE_PENDING if error.transient and patient else Reason.PODS_UNREACHABLE
 
 
 def _has_failed(pod: Pod) -> bool:

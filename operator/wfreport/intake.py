@@ -3,9 +3,11 @@
 It may be dropped, doubled or reordered: the sweep finds what no event told.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from wfreport.active import ActiveSet
+from wfreport.api.reasons import PODS_MISSING
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import Meta, version_of
 from wfreport.kube.pods import PODS
@@ -27,13 +29,19 @@ class Queues:
 
     Attributes:
         workflows: keys of Workflows.
+        captures: keys of pods that failed.
         reports: keys of reports that are to be read because they changed.
         server: keys of Workflows of which something is to be read through Argo Server.
     """
 
     workflows: WorkQueue
+    captures: WorkQueue
     reports: WorkQueue
     server: WorkQueue
+
+    def named(self) -> dict[str, WorkQueue]:
+        """All of them, by the name that they have in the metrics."""
+        return {name: getattr(self, name) for name in ("workflows", "captures", "reports", "server")}
 
 
 class Intake:
@@ -46,10 +54,15 @@ class Intake:
         active: ActiveSet,
         queues: Queues,
         metrics: Metrics,
+        capture: Callable[[Meta], None],
         settle_seconds: float,
         ignore_events: bool,
+        is_selective: bool = False,
     ) -> None:
+        """``is_selective``: not every Workflow is ours, so a pod is read only where its Workflow is known to be."""
         self._metrics = metrics
+        self._capture = capture
+        self._is_selective = is_selective
         self._index = index
         self._active = active
         self._queues = queues
@@ -79,12 +92,23 @@ class Intake:
         # created, started or deleted: creation and start are milliseconds apart and make one look
         self._queues.workflows.add_in(key, self._settle_seconds, Lane.PROGRESS, not_older_than=meta.version)
 
-    def pod_failed(self, meta: Meta) -> None:
-        """A pod of a Workflow failed: its Workflow is looked at while the pod is still there."""
+    def pod_failed(self, event_type: str | None, meta: Meta) -> None:
+        """A pod of a Workflow failed, or (no type) had failed before the stream began."""
         key = (meta.namespace, meta.labels.workflow)
+        rows = self._index.of_workflow(key)
+        if event_type is None:
+            if not rows or any(not row.ended or row.evidence in PODS_MISSING for row in rows):
+                self._queues.workflows.add(key, Lane.URGENT)  # the look knows which pods its reports have
+        elif rows or self._active.get(key) or not self._is_selective:
+            self._capture(meta)
+
+    def captured(self, key: Key) -> None:
+        """There is new evidence for a Workflow: it is looked at, but while it runs not for every pod."""
         seconds = self._active.pod_failed(key)
         if seconds is not None:
             self._queues.workflows.add_in(key, seconds, Lane.URGENT)
+        elif self._index.of_workflow(key):
+            self._queues.workflows.add(key, Lane.URGENT)
 
     def report_changed(self, event_type: str | None, meta: Meta) -> None:
         """A report was made, changed or deleted, by a user or by us."""

@@ -52,6 +52,7 @@ def render_options(settings: Settings) -> RenderOptions:
     return RenderOptions(
         max_bytes=settings.report_max_bytes,
         log_tail_lines=settings.log_tail_lines,
+        log_tail_bytes=settings.log_tail_bytes,
         ui_url_template=settings.ui_url_template,
         graces=settings.waiting_graces,
     )

@@ -25,6 +25,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._of_looks(registry)
+        self._of_evidence(registry)
         self._of_reports(registry)
         self._of_sweeps(registry)
         self._of_streams(registry)
@@ -41,12 +42,29 @@ class Metrics:
         self.looks = counter(
             "wfreport_looks", "Looks at a Workflow, by what was found: completed, running, gone, not_ours.", ["outcome"]
         )
+
+    def _of_evidence(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        self.pods_captured = counter("wfreport_pods_captured", "Failed pods read as evidence.")
         self.evidence_failed = counter(
             "wfreport_evidence_failed",
-            "Reads of pods or Events that were refused; the report goes without.",
+            "Reads of pods, logs or Events that were given up; the report goes without.",
             ["error"],
         )
-        self.pods_captured = counter("wfreport_pods_captured", "Pods read as evidence.")
+        self.evidence_missing = counter(
+            "wfreport_evidence_missing",
+            "What captured pods lack, by the reason that the report gives.",
+            ["reason"],
+        )
+        self.captures_failed = counter(
+            "wfreport_captures_failed",
+            "Reads of pods that failed and are tried again, by the error's class.",
+            ["error"],
+        )
+        self.captured_pods = Gauge(
+            "wfreport_captured_pods", "Pods whose evidence waits for its report.", registry=registry
+        )
+        self.captured_bytes = Gauge("wfreport_captured_bytes", "About how much memory that takes.", registry=registry)
 
     def _of_reports(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)

@@ -15,9 +15,9 @@ from wfreport.api.report import ReportStatus
 from wfreport.core.identity import is_skipped
 from wfreport.core.model import PodEvidence, Snapshot
 from wfreport.core.redact import Redactor
-from wfreport.core.render import has_nodes_of_run, render_deleted, render_missing, render_status
+from wfreport.core.render import has_nodes_of_run, render_deleted, render_late, render_missing, render_status
 from wfreport.core.wire import NotAWorkflow, decode_workflow
-from wfreport.evidence import EvidenceReader, wanted_pods
+from wfreport.evidence import EvidenceReader, Seen, wanted_pods
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.objects import version_of
 from wfreport.kube.reports import StoredReport
@@ -32,6 +32,9 @@ from wfreport.workqueue import Key, Ticket
 
 JUST_ENDED = timedelta(minutes=2)
 """Pods of runs that ended longer before our start are not listed: a cold start would list those of every run."""
+
+EVIDENCE_PATIENCE = timedelta(minutes=2)
+"""So long after a run's end pods that cannot be read are tried again; then they are missing."""
 
 CONFLICT_TRIES = 2
 """How often a look is begun again because somebody wrote or deleted the report meanwhile, before it is put off."""
@@ -94,25 +97,31 @@ class Reconciler:
             self._active.discard(key)
             await self._close(rows, errors)
             errors.raise_any()
+            self._evidence.discard(key)
             return Look(Outcome.GONE)
         workflow = snapshot.workflow
         instance_id, uid = self._rules.instance_id, workflow.metadata.uid
         if instance_id and workflow.metadata.labels.get(LABEL_CONTROLLER_INSTANCE_ID, "") != instance_id:
-            self._active.discard(key)
-            return Look(Outcome.NOT_OURS)
+            return self._not_ours(key)
         if not self._active.has(key, uid) and not any(row.bound_uid == uid for row in rows):
             self._metrics.workflows_seen.inc()
         mine = [row for row in rows if row.is_for(uid)]
         await self._close([row for row in rows if row not in mine], errors)
+        seen = Seen()
         with errors.kept():
             if not mine and not is_skipped(workflow):
                 mine.append(await self._writer.create(workflow))
-            await self._write(key, snapshot, mine, errors)
+            seen = await self._write(key, snapshot, mine, errors)
         errors.raise_any()
         if not mine:
-            self._active.discard(key)
-            return Look(Outcome.NOT_OURS)
-        return self._noted(key, workflow)
+            return self._not_ours(key)
+        self._evidence.release(snapshot, seen.evidence, is_final=_is_completed(workflow))
+        return self._noted(key, workflow, seen)
+
+    def _not_ours(self, key: Key) -> Look:
+        self._active.discard(key)
+        self._evidence.discard(key)
+        return Look(Outcome.NOT_OURS)
 
     async def _close(self, rows: list[Row], errors: "_Errors") -> None:
         """These reports are about a Workflow that is not there, though one of its name may be."""
@@ -122,25 +131,24 @@ class Reconciler:
         for row in rows:
             self._server.forget_archived(row)
 
-    async def _write(self, key: Key, snapshot: Snapshot, rows: list[Row], errors: "_Errors") -> None:
+    async def _write(self, key: Key, snapshot: Snapshot, rows: list[Row], errors: "_Errors") -> Seen:
         reports = []
         for row in rows:
             with errors.kept():
                 reports.append(await self._writer.stored(row))
         if not reports:
-            return
-        evidence = await self._read_evidence(key, snapshot, [report.status for report in reports])
-        evidence = {**await self._pending.read(snapshot, now=self._clock()), **evidence}
+            return Seen()
+        seen = await self._read_evidence(key, snapshot, [report.status for report in reports])
+        evidence = {**await self._pending.read(snapshot, now=self._clock()), **seen.evidence}
         for report in reports:
             if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
                 continue  # in a moment they are here, and the report is not to flicker
             status = self._rendered(snapshot, report, evidence)
             with errors.kept():
                 await self._writer.apply(report, status, is_final=_is_completed(snapshot.workflow))
+        return seen
 
-    async def _read_evidence(
-        self, key: Key, snapshot: Snapshot, stored: list[ReportStatus | None]
-    ) -> Mapping[str, PodEvidence]:
+    async def _read_evidence(self, key: Key, snapshot: Snapshot, stored: list[ReportStatus | None]) -> Seen:
         workflow, running = snapshot.workflow, self._active.get(key)
         finished_at = workflow.status.finished_at
         just_ended = (
@@ -155,21 +163,24 @@ class Reconciler:
             has_just_ended=just_ended,
             limits=self._rules.evidence,
         )
-        return await self._evidence.read(snapshot, wanted, running)
+        patient = finished_at is None or self._clock() - finished_at < EVIDENCE_PATIENCE
+        return await self._evidence.read(snapshot, wanted, running, patient=patient)
 
     async def _without_workflow(self, row: Row) -> None:
         """The Workflow of this report is not there: it was deleted, or never was, or is in the archive alone."""
-        if row.answered and not self._server.may_know_more(row) and (row.ended if row.bound_uid else row.missing):
+        is_settled = row.ended and not row.evidence_pending if row.bound_uid else row.missing
+        if row.answered and not self._server.may_know_more(row) and is_settled:
             return
         report, archived = await self._writer.stored(row), self._server.archived(row)
         generation = report.head.metadata.generation
         if isinstance(archived, Snapshot):
-            status = self._rendered(archived, report, {})
+            status = self._late(row, report, self._rendered(archived, report, {}))
         elif row.bound_uid:
             if report.status is None:
                 return  # a newer operator's: nobody could write it again
             # the spec of a report whose run has ended may change too, and nothing else in it then does
-            status = render_deleted(report.status, generation, archived).changed(observed_generation=generation)
+            late = self._late(row, report, report.status)
+            status = render_deleted(late, generation, archived).changed(observed_generation=generation)
         else:
             ref, created_at = report.spec.workflow_ref, report.created_at
             status = render_missing(
@@ -189,7 +200,17 @@ class Reconciler:
             now=self._clock(),
         )
 
-    def _noted(self, key: Key, workflow: Workflow) -> Look:
+    def _late(self, row: Row, report: StoredReport, status: ReportStatus) -> ReportStatus:
+        return render_late(
+            status,
+            evidence=self._evidence.held(row.workflow_key, row.bound_uid),
+            spec=report.spec,
+            generation=report.head.metadata.generation,
+            options=self._rules.options,
+            redactor=self._redactor,
+        )
+
+    def _noted(self, key: Key, workflow: Workflow, seen: Seen) -> Look:
         meta = workflow.metadata
         version = version_of(meta.resource_version)
         if _is_completed(workflow):
@@ -198,7 +219,7 @@ class Reconciler:
             for row in self._index.of_workflow(key):
                 if row.bound_uid == meta.uid and row.observed_version != meta.resource_version:
                     self._index.put(replace(row, observed_version=meta.resource_version))
-            return Look(Outcome.COMPLETED, version=version)
+            return Look(Outcome.COMPLETED, seen.again_in_seconds, version)
         self._active.looked(key, uid=meta.uid, version=version)
         again = self._active.next_look_seconds(started_at=workflow.status.started_at, now=self._clock())
         return Look(Outcome.RUNNING, again, version)

@@ -49,6 +49,8 @@ class Row:
         finished_at: when the run ended; None where it has not, or is not known.
         pinned: whether it is to be kept for ever.
         ttl_seconds: how long after the run's end it is to be kept, if its spec says so.
+        evidence: the reason of its condition EvidenceComplete; empty for none.
+        log_tail_lines: what its spec says of them; None for nothing.
     """
 
     namespace: str
@@ -71,6 +73,13 @@ class Row:
     finished_at: datetime | None = None
     pinned: bool = False
     ttl_seconds: int | None = None
+    evidence: str = ""
+    log_tail_lines: int | None = None
+
+    @property
+    def evidence_pending(self) -> bool:
+        """Whether it says that pods are still being read."""
+        return self.evidence == Reason.CAPTURE_PENDING
 
     @property
     def key(self) -> Key:
@@ -117,6 +126,8 @@ def row_of(head: ReportHead) -> Row:
         finished_at=observed.finished_at,
         pinned=head.spec.pinned,
         ttl_seconds=head.spec.ttl_seconds_after_finished,
+        evidence=next((c.reason for c in head.status.conditions if c.type == ConditionType.EVIDENCE_COMPLETE), ""),
+        log_tail_lines=head.spec.log_tail_lines,
     )
 
 
@@ -151,11 +162,20 @@ class ReportsIndex:
         """The reports about Workflows of this name, whatever their uid."""
         return [self._rows[key[0], name] for name in self._by_workflow.get(key, ())]
 
+    def log_tail_lines(self, key: Key, *, default: int) -> int:
+        """The most lines of log that a report about a Workflow of this name asks for; ``default`` where none says."""
+        asked = [default if row.log_tail_lines is None else row.log_tail_lines for row in self.of_workflow(key)]
+        return max(asked, default=default)
+
     def is_done(self, key: Key, *, uid: str, resource_version: str) -> bool:
         """Whether every report of this completed Workflow, and there is one, says what it says now."""
         mine = [row for row in self.of_workflow(key) if row.is_for(uid)]
         return bool(mine) and all(
-            row.bound_uid == uid and row.observed_version == resource_version and row.answered for row in mine
+            row.bound_uid == uid
+            and row.observed_version == resource_version
+            and row.answered
+            and not row.evidence_pending
+            for row in mine
         )
 
     def begin_write(self, key: Key) -> None:

@@ -3,9 +3,6 @@
 import asyncio
 import gc
 import logging
-import random
-import signal
-import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,17 +12,20 @@ import kopf
 import uvloop
 
 from wfreport.act.intake import OWN_KINDS
-from wfreport.active import ActiveSet, Pace
+from wfreport.active import ActiveSet
 from wfreport.api.names import PLURAL_REPORTS
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.workflows import ServerWorkflows
+from wfreport.capture import Capturer
+from wfreport.captured import Captured
 from wfreport.clock import now
+from wfreport.configured import capture_rules, jitter, pace, queues, show_queues
 from wfreport.core.redact import Redactor
 from wfreport.evidence import EvidenceLimits, EvidenceReader
 from wfreport.handlers import framework_registry, framework_settings, run_framework
 from wfreport.health import health_server
-from wfreport.intake import Intake, Queues, ReportReader
+from wfreport.intake import Intake, ReportReader
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
@@ -48,10 +48,11 @@ from wfreport.reports_index import ReportsIndex, StatusCache
 from wfreport.retention import Retention
 from wfreport.server_reads import ServerReads
 from wfreport.settings import Settings
+from wfreport.signals import stop_on_signals
 from wfreport.sweep import Sweep
 from wfreport.tasks import Task, cancelled, done_unless
 from wfreport.worker import Worker
-from wfreport.workqueue import Key, Lane, QueueLimits, WorkQueue
+from wfreport.workqueue import Key, Lane
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,6 @@ CACHED_REPORTS_BYTES = 4 << 20
 """700 reports of 25 steps, 200 of 100; about 40 MB in memory. Of those beyond, a look reads the report too."""
 REPORT_READERS = 2
 STREAMED = (WORKFLOWS, PODS, PLURAL_REPORTS, *sorted(OWN_KINDS))
-RESERVED_WORKERS = 2
-"""So many workers are kept for what is urgent."""
 EXIT_OK, EXIT_LOST, EXIT_UNUSABLE = 0, 1, 2
 
 
@@ -84,7 +83,7 @@ def run_operator(settings: Settings) -> int:
 async def serve(settings: Settings, *, stop: asyncio.Event | None = None, metrics: Metrics | None = None) -> int:
     """Run in this event loop until ``stop`` is set or a signal comes; returns the exit code, as ``run_operator``."""
     stop = stop or asyncio.Event()
-    _stop_on_signals(stop)
+    stop_on_signals(stop)
     try:
         async with connected_operator(settings, metrics or Metrics()) as operator:
             await operator.run(stop)
@@ -102,7 +101,9 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, metric
 async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIterator[Operator]":
     """An operator that has logged in and serves its metrics, and does nothing else yet."""
     client = Client(
-        observer=metrics, timeout_seconds=settings.request_timeout_seconds, connections=settings.workers + 4
+        observer=metrics,
+        timeout_seconds=settings.request_timeout_seconds,
+        connections=settings.workers + settings.capture_workers + 4,
     )
     async with client, configured_server(settings, observer=metrics, clock=now) as argo_server:
         operator = Operator(settings, client, argo_server, metrics)
@@ -131,21 +132,38 @@ class Operator:
             clock=time.monotonic,
             once=self._once,
         )
-        self._queues = _queues(settings)
-        self._active = ActiveSet(_pace(settings), clock=time.monotonic, jitter=_jitter)
+        self._queues = queues(settings)
+        self._active = ActiveSet(pace(settings), clock=time.monotonic, jitter=jitter)
         self._index = ReportsIndex()
         self._selector = workflow_selector(instance_id=settings.instance_id, label_selector=settings.label_selector)
         self._workflows = Workflows(
             client, namespaces=self._namespaces, selector=self._selector, chunk_size=settings.chunk_size
         )
         self._reports = Reports(client, namespaces=self._namespaces, chunk_size=settings.chunk_size)
+        self._captured = Captured()
+        self._pods = Pods(client, chunk_size=settings.chunk_size)
+        self._redactor = Redactor(settings.redact_patterns)
+        self._capturer = Capturer(
+            pods=self._pods,
+            queue=self._queues.captures,
+            captured=self._captured,
+            rules=capture_rules(settings),
+            redactor=self._redactor,
+            log_lines=lambda key: self._index.log_tail_lines(key, default=settings.log_tail_lines),
+            metrics=metrics,
+            once=self._once,
+            clock=time.monotonic,
+            notify=lambda key: self._intake.captured(key),  # noqa: PLW0108  (it is made later)
+        )
         self._intake = Intake(
             index=self._index,
             active=self._active,
             queues=self._queues,
             metrics=metrics,
+            capture=self._capturer.ask,
             settle_seconds=settings.settle_seconds,
             ignore_events=settings.ignore_events,
+            is_selective=bool(self._selector),
         )
         self._reader = ReportReader(
             self._reports, index=self._index, intake=self._intake, workflows=self._queues.workflows
@@ -180,18 +198,24 @@ class Operator:
     def _wired_reconciler(self) -> Reconciler:
         settings = self._settings
         limits = EvidenceLimits(settings.failed_pods_per_look, settings.pods_at_completion_max_nodes)
-        pods = Pods(self._client, chunk_size=settings.chunk_size)
         options = render_options(settings)
         return Reconciler(
             workflows=self._workflows,
             writer=self._writer,
-            evidence=EvidenceReader(pods, limits, metrics=self._metrics, once=self._once),
-            pending=PendingPods(pods, options.graces, metrics=self._metrics, once=self._once),
+            evidence=EvidenceReader(
+                self._pods,
+                limits,
+                captured=self._captured,
+                capturer=self._capturer,
+                metrics=self._metrics,
+                once=self._once,
+            ),
+            pending=PendingPods(self._pods, options.graces, metrics=self._metrics, once=self._once),
             server=self._server,
             index=self._index,
             active=self._active,
             rules=Rules(options, limits, settings.instance_id),
-            redactor=Redactor(settings.redact_patterns),
+            redactor=self._redactor,
             metrics=self._metrics,
             clock=now,
         )
@@ -222,7 +246,7 @@ class Operator:
             metrics=self._metrics,
             once=self._once,
             clock=now,
-            jitter=_jitter,
+            jitter=jitter,
         )
         return RemedyPart(around)
 
@@ -303,9 +327,14 @@ class Operator:
 
     def _start_workers(self) -> set[Task]:
         queues, metrics, once = self._queues, self._metrics, self._once
-        looks = Worker(queues.workflows, self._reconciler.look, metrics=metrics, once=once, clock=time.monotonic)
-        readers = Worker(queues.reports, self._reader.look, metrics=metrics, once=once, clock=time.monotonic)
+        worker = partial(Worker, metrics=metrics, once=once, clock=time.monotonic)
+        looks = worker(queues.workflows, self._reconciler.look)
+        readers = worker(queues.reports, self._reader.look)
+        captures = worker(queues.captures, self._capturer.capture, failures=metrics.captures_failed)
         tasks = {asyncio.create_task(looks.run(), name=f"worker {n}") for n in range(self._settings.workers)}
+        tasks |= {
+            asyncio.create_task(captures.run(), name=f"capture {n}") for n in range(self._settings.capture_workers)
+        }
         return tasks | {asyncio.create_task(readers.run(), name=f"reader {n}") for n in range(REPORT_READERS)}
 
     async def _run_framework(self, stop: asyncio.Event) -> None:
@@ -319,7 +348,7 @@ class Operator:
             ),
             namespaces=self._namespaces,
             stop=stop,
-            hook_signals=lambda: _stop_on_signals(stop),
+            hook_signals=lambda: stop_on_signals(stop),
         )
 
     async def _log_in(self) -> kopf.AiohttpSession:
@@ -339,24 +368,21 @@ class Operator:
     async def _drain(self, workers: set[Task], framework: Task, others: set[Task]) -> None:
         self._remedies.close()
         self._queues.workflows.close()
+        self._queues.captures.close()
         self._queues.reports.close()
         self._queues.server.close()
         await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
         await cancelled({framework, *workers, *others})
 
     def _sweep_interval_seconds(self) -> float:
-        return self._settings.sweep_interval_seconds * _jitter()
+        return self._settings.sweep_interval_seconds * jitter()
 
     def _show_gauges(self) -> None:
         metrics = self._metrics
-        queues = self._queues
-        for name, queue in (("workflows", queues.workflows), ("reports", queues.reports), ("server", queues.server)):
-            for lane in Lane:
-                at = (name, lane.name.lower())
-                metrics.queue_depth.labels(*at).set_function(partial(queue.depth, lane))
-                metrics.queue_oldest_seconds.labels(*at).set_function(partial(queue.oldest_seconds, lane))
-            metrics.queue_later.labels(name).set_function(queue.later)
+        show_queues(self._queues, metrics)
         metrics.workflows_active.set_function(lambda: len(self._active))
+        metrics.captured_pods.set_function(lambda: len(self._captured))
+        metrics.captured_bytes.set_function(lambda: self._captured.held_bytes)
         metrics.reports_known.set_function(lambda: len(self._index))
 
 
@@ -370,26 +396,3 @@ def _raise_unless_stopping(stop: asyncio.Event, framework: Task, others: set[Tas
     raise LostError(
         f"the watch streams ended: {type(error).__name__}: {error}" if error else "the watch streams ended"
     ) from error
-
-
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    """Kopf hooks the signals too, and exits without letting us finish what is in flight: ours go last."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-
-
-def _queues(settings: Settings) -> Queues:
-    limits = QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS))
-    queue = partial(WorkQueue, clock=time.monotonic, jitter=_jitter)
-    return Queues(workflows=queue(limits), reports=queue(QueueLimits()), server=queue(QueueLimits()))
-
-
-def _pace(settings: Settings) -> Pace:
-    return Pace(settings.look_interval_min_seconds, settings.look_interval_max_seconds, settings.coalesce_seconds)
-
-
-def _jitter() -> float:
-    return random.uniform(0.9, 1.1)  # noqa: S311  (spreads load, guards nothing)

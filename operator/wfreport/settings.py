@@ -139,6 +139,22 @@ class Settings(BaseSettings):
         description="Hard cap of a report's status; it is cut in a fixed order and says so.",
     )
     log_tail_lines: int = Field(40, ge=0, le=1000, description="Lines of log kept per failed container; 0 keeps none.")
+    log_tail_bytes: int = Field(
+        8 * 1024,
+        ge=0,
+        le=16_384,
+        description="Bytes of log kept per failed container, in whole lines. 0: no log is read.",
+    )
+    no_logs_namespaces: Names = Field(
+        (),
+        description=(
+            "Namespaces whose logs are never read, as glob patterns separated by commas: `payments-*,hr`. Their "
+            "reports say so."
+        ),
+    )
+    capture_workers: int = Field(
+        4, ge=1, le=32, description="How many failed pods are read at the same time: each its status, logs and Events."
+    )
     redact_patterns: Patterns = Field(
         (),
         description=(

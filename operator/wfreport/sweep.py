@@ -168,7 +168,7 @@ class Sweep:
 
 
 def _expects_workflow(row: Row) -> bool:
-    """Whether a report says that its Workflow is there and runs, or says nothing yet."""
-    if not row.answered:
+    """Whether a report says that its Workflow is there and runs, or says nothing yet, or waits for evidence."""
+    if not row.answered or row.evidence_pending:
         return True
     return not row.ended if row.bound_uid else not row.missing

@@ -14,7 +14,8 @@ from tests.recorded import recordings
 
 from wfreport.api.argo import Node, NodeType, Phase, Template, WorkflowSpec
 from wfreport.api.classes import Confidence, FailureClass, Owner, Role
-from wfreport.api.report import EventSummary, Failure, ReportStatus, Resources, Waiting
+from wfreport.api.evidence import EventSummary
+from wfreport.api.report import Failure, ReportStatus, Resources, Waiting
 from wfreport.core.durations import short_duration
 from wfreport.core.model import NodesState, Snapshot
 from wfreport.core.phrases import shorten, tidy

@@ -46,7 +46,17 @@ class Reason(StrEnum):
     ARGO_SERVER_REFUSED = "ArgoServerRefused"
     EVIDENCE_CAPTURED = "EvidenceCaptured"
     NOTHING_FAILED = "NothingFailed"
+    CAPTURE_PENDING = "CapturePending"
     POD_NOT_CAPTURED = "PodNotCaptured"
+    PODS_FORBIDDEN = "PodsForbidden"
+    PODS_UNREACHABLE = "PodsUnreachable"
+    CAPTURE_LIMIT = "CaptureLimit"
+    LOG_FORBIDDEN = "LogForbidden"
+    LOG_GONE = "LogGone"
+    LOG_UNREACHABLE = "LogUnreachable"
+    LOG_SWITCHED_OFF = "LogSwitchedOff"
+    EVENTS_FORBIDDEN = "EventsForbidden"
+    EVENTS_NOT_READ = "EventsNotRead"
     SIZE_LIMIT = "SizeLimit"
     WITHIN_LIMITS = "WithinLimits"
 
@@ -103,14 +113,41 @@ REASON_MEANINGS: dict[Reason, str] = {
     Reason.ARGO_SERVER_TOO_NEW: "Argo Server is of a later major version than this operator knows.",
     Reason.ARGO_SERVER_WITHOUT_DATABASE: "Argo Server has neither an archive nor offloaded nodes: no persistence.",
     Reason.ARGO_SERVER_REFUSED: "Argo Server refuses the request for another reason; the operator's log has its words.",
-    Reason.EVIDENCE_CAPTURED: "Every failed pod was seen.",
+    Reason.EVIDENCE_CAPTURED: "Every failed pod was seen, with its Events and its log, as far as they were asked for.",
     Reason.NOTHING_FAILED: "No pod failed, so there is nothing to capture.",
+    Reason.CAPTURE_PENDING: "Failed pods are still being read; the report is written again when that is done.",
     Reason.POD_NOT_CAPTURED: (
         "Some failed pods were gone before they were seen; their failures rest on Argo's messages."
     ),
+    Reason.PODS_FORBIDDEN: "The operator has no right to read the pods; their failures rest on Argo's messages.",
+    Reason.PODS_UNREACHABLE: "The API server did not answer for the pods, however often it was asked.",
+    Reason.CAPTURE_LIMIT: "More pods failed than are read; the failures themselves are complete.",
+    Reason.LOG_FORBIDDEN: "The operator has no right to read logs: install the component pod-logs.",
+    Reason.LOG_GONE: "The pod or its log was gone before the log was read.",
+    Reason.LOG_UNREACHABLE: "The log could not be read from its machine, however often it was asked for.",
+    Reason.LOG_SWITCHED_OFF: "The log was not read because a setting or the report's spec says so; nothing is amiss.",
+    Reason.EVENTS_FORBIDDEN: "The operator has no right to read the pods' Events.",
+    Reason.EVENTS_NOT_READ: "The pod's Events were not read: too many pods failed at once, or the server refused.",
     Reason.SIZE_LIMIT: "The report was cut to its size limit; the message says what and how much.",
     Reason.WITHIN_LIMITS: "Nothing was cut.",
 }
+
+EVIDENCE_GAPS: tuple[Reason, ...] = (
+    Reason.CAPTURE_PENDING,
+    Reason.POD_NOT_CAPTURED,
+    Reason.PODS_FORBIDDEN,
+    Reason.PODS_UNREACHABLE,
+    Reason.CAPTURE_LIMIT,
+    Reason.LOG_FORBIDDEN,
+    Reason.LOG_GONE,
+    Reason.LOG_UNREACHABLE,
+    Reason.EVENTS_FORBIDDEN,
+    Reason.EVENTS_NOT_READ,
+)
+"""What may be missing of a failed pod, the gravest first: that one is the reason of EvidenceComplete."""
+
+PODS_MISSING = frozenset(EVIDENCE_GAPS[:4])
+"""Gaps that are filled where the pod turns out to be there."""
 
 
 class DelayReason(StrEnum):

@@ -12,10 +12,11 @@ from pydantic import Field, PrivateAttr
 
 from wfreport.api.classes import Confidence, FailureClass, Owner, Role
 from wfreport.api.condition import Condition
+from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_REPORT
 from wfreport.api.timing import CriticalStep, Timing
-from wfreport.api.wire import LINE, LOG, SHORT, TEXT, LabelKey, LabelValue, Model, Name, Quantity, Time, rules
+from wfreport.api.wire import LINE, SHORT, TEXT, LabelKey, LabelValue, Model, Name, Quantity, Time, rules
 
 
 class WorkflowRef(Model):
@@ -122,25 +123,6 @@ class PreviousAttempt(Model):
     memory_limit: str | None = Field(None, description="Its memory limit.", max_length=SHORT)
 
 
-class EventSummary(Model):
-    """A Kubernetes Event of a failed pod."""
-
-    reason: str = Field(description="The Event's reason.", max_length=SHORT * 2)
-    message: str = Field("", description="Its message, redacted.", max_length=TEXT)
-    count: int = Field(1, description="How often it was seen.", ge=0)
-    last_seen_at: Time | None = Field(None, description="When it was last seen.")
-
-
-class LogTail(Model):
-    """The end of a container's log."""
-
-    text: str = Field(description="The lines, redacted.", max_length=LOG)
-    lines: int = Field(description="How many lines are kept.", ge=0)
-    bytes: int = Field(description="How many bytes are kept.", ge=0)
-    truncated: bool = Field(default=False, description="Whether the log had more.")
-    redacted: int = Field(0, description="How many secrets were replaced.", ge=0)
-
-
 class Failure(Model):
     """A failed leaf of the run that no later attempt superseded."""
 
@@ -175,8 +157,18 @@ class Failure(Model):
     started_at: Time | None = Field(None, description="When it started.")
     finished_at: Time | None = Field(None, description="When it ended.")
     resources: Resources | None = Field(None, description="Requests and limits of the container.")
+    pod_reason: str | None = Field(None, description="Reason of the pod itself, such as Evicted.", max_length=LINE)
+    pod_message: str | None = Field(None, description="The pod's message, redacted.", max_length=TEXT)
+    containers: list[ContainerSummary] | None = Field(
+        None, description="Its pod's containers, init containers first.", max_length=32
+    )
     events: list[EventSummary] | None = Field(None, description="Events of its pod, newest last.", max_length=20)
     log_tail: LogTail | None = Field(None, description="The end of its log.")
+    evidence_missing: list[Name] | None = Field(
+        None,
+        description="What could not be had of its pod, as reasons of the condition EvidenceComplete.",
+        max_length=8,
+    )
     labelled: list[LabelKey] | None = Field(
         None, description="Labels that a RemediationPolicy put on its pod.", max_length=32
     )

@@ -5,6 +5,7 @@ from typing import Final
 from rich.text import Text
 
 from wfreport.api.classes import CLASS_MEANINGS, Role
+from wfreport.api.evidence import ContainerEnd, ContainerSummary
 from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.looks import harmless, one_line
 from wfreport.cli.page import Page, joined, span
@@ -42,12 +43,34 @@ def _add_details(page: Page, failure: Failure) -> None:
     page.field("host", failure.host_node_name)
     page.field("exit code", _exit(failure))
     page.field("reason", failure.reason)
+    page.field("pod says", joined(page.look, [failure.pod_reason, failure.pod_message]))
+    page.field("containers", _containers(page, failure))
     page.field("limits", _resources(page, failure))
     page.field("time", _time(page, failure))
     page.field("message", failure.message, style="red")
     _add_attempts(page, failure)
     _add_events(page, failure)
     _add_log(page, failure)
+    page.field("not had", joined(page.look, failure.evidence_missing or []), style="yellow")
+
+
+def _containers(page: Page, failure: Failure) -> str:
+    """Worth a line where it is more than one container that ended as the failure says."""
+    containers = failure.containers or []
+    return joined(page.look, [_container(container) for container in containers]) if len(containers) > 1 else ""
+
+
+def _container(container: ContainerSummary) -> str:
+    restarts = f"{container.restarts} restarts" if container.restarts else ""
+    before = f"before that {_ended(container.last)}" if container.last else ""
+    state = _ended(container) if container.state == "Terminated" else f"{container.state} {container.reason or ''}"
+    return " ".join(part for part in (one_line(container.name), one_line(state).strip(), restarts, before) if part)
+
+
+def _ended(end: ContainerEnd) -> str:
+    if end.exit_code == 0 and end.reason in (None, "Completed"):
+        return "ok"
+    return f"{one_line(end.reason or 'ended')} (exit {end.exit_code})"
 
 
 def _exit(failure: Failure) -> str:

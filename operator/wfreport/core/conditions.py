@@ -9,10 +9,11 @@ from typing import Literal
 
 from wfreport.api.argo import Phase, Workflow
 from wfreport.api.condition import Condition
-from wfreport.api.reasons import ConditionType, Reason
+from wfreport.api.reasons import EVIDENCE_GAPS, ConditionType, Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut
+from wfreport.core.evidence import gaps
 from wfreport.core.model import NodesState, Snapshot, Source
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,7 +53,7 @@ def judge(snapshot: Snapshot, failures: list[Failure], summary: str, generation:
         _ready(snapshot, began, generation),
         _succeeded(workflow, failures, summary, ended or workflow.status.started_at or began, generation),
         _nodes_available(snapshot, workflow.status.started_at or began, generation),
-        _evidence_complete(snapshot, failures, ended or workflow.status.started_at or began, generation),
+        _evidence_of_run(snapshot, failures, ended or workflow.status.started_at or began, generation),
     ]
 
 
@@ -129,19 +130,56 @@ def _nodes_available(snapshot: Snapshot, at: datetime | None, generation: int | 
     return condition(ConditionType.NODES_AVAILABLE, status, reason, message, at, generation)
 
 
-def _evidence_complete(
+def _evidence_of_run(
     snapshot: Snapshot, failures: list[Failure], at: datetime | None, generation: int | None
 ) -> Condition:
     if snapshot.nodes_state in {NodesState.OFFLOADED, NodesState.UNREADABLE}:
         _, reason, _ = _NODES[snapshot.nodes_state]
         message = "which pods failed is not known, as the nodes are not (see NodesAvailable)"
         return condition(ConditionType.EVIDENCE_COMPLETE, "Unknown", reason, message, at, generation)
+    return evidence_complete(failures, at, generation)
+
+
+def evidence_complete(failures: list[Failure], at: datetime | None, generation: int | None) -> Condition:
+    """Whether all was had that was asked for; Unknown only while pods are still being read."""
     with_pods = [failure for failure in failures if failure.pod_name]
-    missing = [failure.pod_name for failure in with_pods if not failure.pod_uid]
-    if missing:
-        names = ", ".join(str(name) for name in missing[:_NAMED]) + (", …" if len(missing) > _NAMED else "")
-        message = f"{len(missing)} of {len(with_pods)} failed pods were gone before they were seen: {names}"
-        return condition(ConditionType.EVIDENCE_COMPLETE, "False", Reason.POD_NOT_CAPTURED, message, at, generation)
-    reason = Reason.EVIDENCE_CAPTURED if with_pods else Reason.NOTHING_FAILED
-    message = f"all {len(with_pods)} failed pods were seen" if with_pods else "no pod failed"
-    return condition(ConditionType.EVIDENCE_COMPLETE, "True", reason, message, at, generation)
+    missing: dict[Reason, list[str]] = {}
+    for failure in with_pods:
+        for reason in gaps(failure):
+            missing.setdefault(reason, []).append(str(failure.pod_name))
+    if not missing:
+        reason = Reason.EVIDENCE_CAPTURED if with_pods else Reason.NOTHING_FAILED
+        message = _all_seen(with_pods) if with_pods else "no pod failed"
+        return condition(ConditionType.EVIDENCE_COMPLETE, "True", reason, message, at, generation)
+    worst = min(missing, key=EVIDENCE_GAPS.index)
+    status: Status = "Unknown" if worst == Reason.CAPTURE_PENDING else "False"
+    message = "; ".join(
+        f"{_GAPS[reason].format(f'{len(missing[reason])} of {len(with_pods)} failed pods')}: {_named(missing[reason])}"
+        for reason in EVIDENCE_GAPS
+        if reason in missing
+    )
+    return condition(ConditionType.EVIDENCE_COMPLETE, status, worst, message, at, generation)
+
+
+_GAPS: dict[Reason, str] = {
+    Reason.CAPTURE_PENDING: "{} are still being read",
+    Reason.POD_NOT_CAPTURED: "{} were gone before they were seen",
+    Reason.PODS_FORBIDDEN: "{} could not be read, the right to list pods is missing",
+    Reason.PODS_UNREACHABLE: "{} could not be read, the API server did not answer",
+    Reason.CAPTURE_LIMIT: "{} were not read, being too many",
+    Reason.LOG_FORBIDDEN: "the logs of {} could not be read, the right to is missing (install the component pod-logs)",
+    Reason.LOG_GONE: "the logs of {} were gone before they were read",
+    Reason.LOG_UNREACHABLE: "the logs of {} could not be read, their machines did not answer",
+    Reason.EVENTS_FORBIDDEN: "the Events of {} could not be read, the right to list them is missing",
+    Reason.EVENTS_NOT_READ: "the Events of {} were not read",
+}
+
+
+def _named(pods: list[str]) -> str:
+    return ", ".join(pods[:_NAMED]) + (", …" if len(pods) > _NAMED else "")
+
+
+def _all_seen(with_pods: list[Failure]) -> str:
+    off = sum(1 for failure in with_pods if Reason.LOG_SWITCHED_OFF in (failure.evidence_missing or ()))
+    unread = f"; {off} logs were not read, as the settings or the report's spec say" if off else ""
+    return f"all {len(with_pods)} failed pods were seen{unread}"

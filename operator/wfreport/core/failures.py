@@ -5,16 +5,15 @@ What is seen now, else what the stored report kept of a pod that is gone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from wfreport.api import argo
 from wfreport.api.argo import Node, NodeType
 from wfreport.api.classes import Confidence, FailureClass
-from wfreport.api.kubernetes import Event
-from wfreport.api.report import EventSummary, Failure, LogTail, PreviousAttempt, Resources
+from wfreport.api.evidence import LogTail
+from wfreport.api.report import Failure, PreviousAttempt, Resources
 from wfreport.api.wire import LINE, SHORT, is_same_time
-from wfreport.core.bounds import tail
 from wfreport.core.classify import classify_failure
+from wfreport.core.evidence import LogLimits, evidence_fields
 from wfreport.core.fingerprint import fingerprint
 from wfreport.core.messages import exit_code, parse_exit, unwrap
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot, Verdict
@@ -25,9 +24,8 @@ from wfreport.core.symptom import Symptom
 from wfreport.core.tree import Tree
 
 MAX_FAILURES = 500
-_MAX_EVENTS, _MAX_ATTEMPTS, _MAX_RESOURCES = 20, 32, 32
+_MAX_ATTEMPTS, _MAX_RESOURCES = 32, 32
 _KILLED_CODES = (137, 143)
-_ROUTINE_EVENTS = frozenset({"Scheduled", "Pulled", "Created", "Started"})
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,14 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     verdict = _verdict(symptom, kept)
     captured = evidence if evidence and evidence.pod else None
     message = context.prose.text(node.message)
-    log_tail = _log_tail(verdict, captured, context) or (kept.log_tail if kept else None)
+    limits = LogLimits(context.log_tail_lines, context.options.log_tail_bytes)
+    from_pod = evidence_fields(evidence, kept, verdict.container, context.prose, limits)
     host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
     return Failure(
         node_id=clip(node.id),
         display_name=context.prose.line(node.display_name or node.name or node.id),
         template_name=clip(template_name(node)),
         pod_name=clip(expected_pod) if host or captured or (kept and kept.pod_uid) else None,
-        pod_uid=clip(captured.pod.metadata.uid, SHORT)
-        if captured and captured.pod
-        else (kept.pod_uid if kept else None),
         container=clip(verdict.container),
         host_node_name=clip(host or (captured.pod.spec.node_name if captured and captured.pod else "")),
         role=leaf.role,
@@ -78,15 +74,14 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         signal=verdict.signal,
         reason=clip(verdict.reason),
         message=message,
-        fingerprint=_fingerprint(node, verdict, symptom, log_tail, context),
+        fingerprint=_fingerprint(node, verdict, symptom, from_pod["log_tail"], context),
         started_at=node.started_at,
         finished_at=node.finished_at,
         resources=_pod_resources(verdict, captured)
         or (kept.resources if kept else None)
         or _template_resources(verdict, node, context),
-        events=_events(evidence, context.prose) or (kept.events if kept else None),
-        log_tail=log_tail,
         labelled=kept.labelled if kept else None,
+        **from_pod,
         **_attempts(node, context),
     )
 
@@ -245,40 +240,6 @@ def _template_containers(node: Node, workflow: argo.Workflow) -> list[argo.Conta
         return []
     single = [c for c in (template.container, template.script) if c is not None]
     return single or (template.container_set.containers if template.container_set else [])
-
-
-def _events(evidence: PodEvidence | None, prose: Prose) -> list[EventSummary] | None:
-    """The pod's Events that tell something, newest last."""
-    if evidence is None:
-        return None
-    telling = [event for event in evidence.events if event.reason not in _ROUTINE_EVENTS]
-    telling.sort(key=lambda event: (seen.timestamp() if (seen := _seen_at(event)) else 0.0, event.reason))
-    return [
-        EventSummary(
-            reason=prose.line(event.reason)[:126],
-            message=prose.text(event.message) or "",
-            count=event.count or (event.series.count if event.series else 0) or 1,
-            last_seen_at=_seen_at(event),
-        )
-        for event in telling[-_MAX_EVENTS:]
-    ] or None
-
-
-def _seen_at(event: Event) -> datetime | None:
-    series = event.series.last_observed_time if event.series else None
-    return event.last_timestamp or series or event.event_time or event.first_timestamp
-
-
-def _log_tail(verdict: Verdict, evidence: PodEvidence | None, context: FailureContext) -> LogTail | None:
-    if evidence is None or context.log_tail_lines == 0:
-        return None
-    raw = evidence.logs.get(verdict.container or "main")
-    if not raw:
-        return None
-    text, redacted = context.prose.log(raw)
-    text, was_cut = tail(text, context.log_tail_lines, context.options.log_tail_bytes)
-    more = was_cut or (verdict.container or "main") in evidence.containers_with_more_log
-    return LogTail(text=text, lines=len(text.splitlines()), bytes=len(text.encode()), truncated=more, redacted=redacted)
 
 
 def _fingerprint(

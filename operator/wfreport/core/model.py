@@ -67,14 +67,23 @@ class PodEvidence:
     Attributes:
         pod: the pod itself; None where only its Events are left.
         events: its Kubernetes Events.
-        logs: the end of each container's log, by container, not yet redacted.
+        logs: the end of each container's log, by container.
+        redacted: how many secrets were replaced in these logs already, by container.
         containers_with_more_log: containers whose log had more than was kept.
+        missing: what could not be had, or is still being read (``CAPTURE_PENDING``).
     """
 
     pod: Pod | None = None
     events: Sequence[Event] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
+    redacted: Mapping[str, int] = field(default_factory=dict)
     containers_with_more_log: frozenset[str] = frozenset()
+    missing: tuple[Reason, ...] = ()
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether more of it is still being read."""
+        return Reason.CAPTURE_PENDING in self.missing
 
 
 @dataclass(frozen=True, slots=True)

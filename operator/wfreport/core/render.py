@@ -25,8 +25,9 @@ from wfreport.api.report import (
 )
 from wfreport.api.wire import LABEL_KEY, SHORT, TEXT, is_same_time
 from wfreport.core.bounds import cut
-from wfreport.core.conditions import EPOCH, condition, judge, leading_class
+from wfreport.core.conditions import EPOCH, condition, evidence_complete, judge, leading_class
 from wfreport.core.counts import count_nodes
+from wfreport.core.evidence import LogLimits, amended_failure
 from wfreport.core.failures import MAX_FAILURES, FailureContext, describe_failure
 from wfreport.core.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source, Unavailable
 from wfreport.core.prose import Prose, clip
@@ -220,6 +221,38 @@ def _as_earlier(stored: ReportStatus) -> EarlierRun:
         summary=stored.summary,
         first_failure=first.display_name if first else None,
     )
+
+
+def render_late(
+    stored: ReportStatus,
+    *,
+    evidence: Mapping[str, PodEvidence],
+    spec: ReportSpec,
+    generation: int | None,
+    options: RenderOptions,
+    redactor: Redactor,
+) -> ReportStatus:
+    """The status of a report whose Workflow went before all evidence had come: with what came, settled.
+
+    Unchanged where nothing was to come.
+    """
+    if not any(Reason.CAPTURE_PENDING in (failure.evidence_missing or ()) for failure in stored.failures or ()):
+        return stored
+    lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
+    limits, prose = LogLimits(lines, options.log_tail_bytes), Prose(redactor)
+    amended = [amended_failure(failure, evidence, prose, limits) for failure in stored.failures or ()]
+    settled = [amended_failure(failure, {}, prose, limits) for failure in stored.failures or ()]
+    with_evidence = _with_failures(stored, amended, generation)
+    fits = len(with_evidence.dump_json()) <= options.max_bytes
+    return with_evidence if fits else _with_failures(stored, settled, generation)
+
+
+def _with_failures(stored: ReportStatus, failures: list[Failure], generation: int | None) -> ReportStatus:
+    observed = stored.observed_workflow
+    at = (observed.finished_at or observed.started_at) if observed else None
+    complete = evidence_complete(failures, at, generation)
+    conditions = [complete if c.type == ConditionType.EVIDENCE_COMPLETE else c for c in stored.conditions or ()]
+    return stored.changed(failures=failures, conditions=conditions)
 
 
 def has_nodes_of_run(stored: ReportStatus | None, workflow: Workflow) -> bool:

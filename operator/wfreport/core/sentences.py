@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from wfreport.api.classes import FailureClass
-from wfreport.api.report import EventSummary, Failure, Waiting
+from wfreport.api.evidence import EventSummary
+from wfreport.api.report import Failure, Waiting
 from wfreport.core.durations import seconds_between, short_duration
 from wfreport.core.messages import parse_exit
 from wfreport.core.phrases import after_lead, tidy

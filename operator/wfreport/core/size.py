@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from wfreport.api.classes import Role
+from wfreport.api.evidence import LogTail
 from wfreport.api.reasons import ConditionType, Reason
-from wfreport.api.report import Failure, LogTail, ReportStatus, Step
+from wfreport.api.report import Failure, ReportStatus, Step
 from wfreport.core.bounds import cut
 from wfreport.core.conditions import condition
 from wfreport.core.phrases import plural
@@ -64,12 +65,14 @@ def _left_out(full: ReportStatus, bare: ReportStatus) -> list[str]:
     logs = sum(1 for f in before if f.log_tail) - sum(1 for f in after if f.log_tail and f.log_tail != _CUT_LOG)
     steps, listed = len(full.steps or ()), len(bare.steps or ())
     events = sum(1 for f in before if f.events) - sum(1 for f in after if f.events)
+    containers = sum(1 for f in before if f.containers) - sum(1 for f in after if f.containers)
     causes, kept = (sum(1 for f in found if f.role in _CAUSES) for found in (before, after))
     others = len(before) - causes - (len(after) - kept)
     had_values, has_values = (s.outputs is not None or s.parameters is not None for s in (full, bare))
     notes = [
         plural(logs, "log tail") if logs else "",
         f"{steps - listed:,} of {steps:,} listed steps" if steps > listed else "",
+        f"containers of {plural(containers, 'failure')}" if containers else "",
         f"Events of {plural(events, 'failure')}" if events else "",
         f"{others:,} victims and tolerated failures" if others else "",
         "parameters and outputs" if had_values and not has_values else "",
@@ -84,6 +87,10 @@ def _without_logs(kept: int) -> Cut:
         return failure.model_copy(update={"log_tail": _CUT_LOG}) if failure.log_tail else failure
 
     return lambda status: _with_failures(status, kept, bare)
+
+
+def _without_containers(kept: int) -> Cut:
+    return lambda status: _with_failures(status, kept, lambda failure: failure.model_copy(update={"containers": None}))
 
 
 def _without_events(kept: int) -> Cut:
@@ -146,6 +153,7 @@ def _short(text: str | None) -> str | None:
 _CUTS: tuple[Cut, ...] = (
     _without_logs(_EXPLAINED),
     _keep_steps(100),
+    _without_containers(_EXPLAINED),
     _without_events(_EXPLAINED),
     _without_victims,
     _without_outputs,
@@ -153,6 +161,7 @@ _CUTS: tuple[Cut, ...] = (
     _keep_failures(100),
     _without_logs(0),
     _keep_steps(0),
+    _without_containers(0),
     _without_events(0),
     _keep_failures(50),
     _keep_failures(20),

@@ -6,7 +6,8 @@ Bodies go in and out as bytes; what they mean is known to the modules beside thi
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 _decode_item = msgspec.json.Decoder(Item).decode
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "patch": "PATCH", "delete": "DELETE"}
 _UNAUTHORIZED, _REFUSED = 401, 400
+_ERROR_BYTES = 64 * 1024
 # Plain JSON: the API server zips every answer over 128 kB, at its own expense and ours, for bytes that rarely matter
 # in a cluster.
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
@@ -56,6 +58,21 @@ class Page(Protocol):
 
 PageT = TypeVar("PageT", bound=Page)
 AnswerT = TypeVar("AnswerT")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The end of a text.
+
+    Attributes:
+        text: the last bytes that were read.
+        total_bytes: how many were read.
+        reached_end: whether that is the text's own end, rather than the end of our patience.
+    """
+
+    text: bytes
+    total_bytes: int
+    reached_end: bool
 
 
 class Client:
@@ -134,6 +151,49 @@ class Client:
         if status >= _REFUSED:
             raise error_of(status, answer, retry_after)
         return answer
+
+    async def end_of(
+        self, resource: str, path: str, *, params: Mapping[str, str], keep_bytes: int, max_bytes: int, seconds: float
+    ) -> Ending:
+        """The end of a text of unknown length, without holding more than ``keep_bytes`` of it.
+
+        Args:
+            resource: the plural and subresource, for the metrics.
+            path: from ``/api``.
+            params: the query.
+            keep_bytes: how much is kept.
+            max_bytes: after so much reading ends, wherever the text does.
+            seconds: how long it may take.
+
+        Raises:
+            ApiError: the one that says what to do.
+        """
+        authorization = await self.authorization()
+        for last in (False, True):
+            headers = {"Accept": "*/*"} | ({"Authorization": authorization} if authorization else {})
+            timeout = aiohttp.ClientTimeout(total=seconds)
+            async with self._answered("get", resource, path, params=params, headers=headers, timeout=timeout) as answer:
+                if answer.status < _REFUSED:
+                    return await self._ending(answer, resource, keep_bytes, max_bytes)
+                status, said = answer.status, await answer.content.read(_ERROR_BYTES)
+                retry_after = answer.headers.get("Retry-After")
+            if status != _UNAUTHORIZED or last:
+                break
+            authorization = await self.renewed_authorization(authorization)
+        raise error_of(status, said, retry_after)
+
+    async def _ending(self, answer: aiohttp.ClientResponse, resource: str, keep_bytes: int, max_bytes: int) -> Ending:
+        kept, total = bytearray(), 0
+        async for chunk in answer.content.iter_any():
+            total += len(chunk)
+            kept += chunk
+            if len(kept) > 2 * keep_bytes:
+                del kept[:-keep_bytes]
+            if total > max_bytes:
+                answer.close()
+                break
+        self._observer.observe_bytes("get", resource, total)
+        return Ending(bytes(kept[-keep_bytes:]), total, reached_end=total <= max_bytes)
 
     async def pages(
         self,
@@ -222,6 +282,16 @@ class Client:
         body: bytes | None,
         headers: dict[str, str],
     ) -> tuple[int, bytes, str | None]:
+        async with self._answered(verb, resource, path, params=params, data=body, headers=headers) as response:
+            answer = await response.read()
+            self._observer.observe_bytes(verb, resource, len(answer))
+            return response.status, answer, response.headers.get("Retry-After")
+
+    @asynccontextmanager
+    async def _answered(
+        self, verb: str, resource: str, path: str, **given: Any
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response whose body is still to be read; counted, and what the network does to it is an ApiError."""
         if self._session is None:
             raise RuntimeError("use `async with client`")
         code = "unreachable"
@@ -229,15 +299,11 @@ class Client:
             async with self._session.request(
                 _METHODS[verb],
                 self.endpoint.server + path,
-                params=params,
-                data=body,
-                headers=headers,
                 server_hostname=self.endpoint.server_name,
+                **given,
             ) as response:
-                answer = await response.read()
+                yield response
                 code = str(response.status)
-                self._observer.observe_bytes(verb, resource, len(answer))
-                return response.status, answer, response.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300]) from error
         finally:

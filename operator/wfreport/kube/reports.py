@@ -38,6 +38,7 @@ class HeadSpec(Struct, frozen=True):
     source: str = "Auto"
     pinned: bool = False
     ttl_seconds_after_finished: int | None = None
+    log_tail_lines: int | None = None
 
 
 class HeadObserved(Struct, frozen=True):

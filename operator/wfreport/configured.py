@@ -1,0 +1,55 @@
+"""What the settings say to each part of the operator."""
+
+import random
+import time
+from functools import partial
+
+from wfreport.active import Pace
+from wfreport.capture import CaptureRules
+from wfreport.intake import Queues
+from wfreport.metrics import Metrics
+from wfreport.settings import Settings
+from wfreport.workqueue import Lane, QueueLimits, WorkQueue
+
+RESERVED_WORKERS = 2
+"""So many workers are kept for what is urgent."""
+CAPTURE_BACKOFF_MAX_SECONDS = 64
+
+
+def queues(settings: Settings) -> Queues:
+    """The queues, empty."""
+    queue = partial(WorkQueue, clock=time.monotonic, jitter=jitter)
+    capture_limits = QueueLimits(
+        progress_workers=max(1, settings.capture_workers - 1), backoff_max_seconds=CAPTURE_BACKOFF_MAX_SECONDS
+    )
+    return Queues(
+        workflows=queue(QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS))),
+        captures=queue(capture_limits),
+        reports=queue(QueueLimits()),
+        server=queue(QueueLimits()),
+    )
+
+
+def show_queues(queues: Queues, metrics: Metrics) -> None:
+    """Let the metrics tell how much waits, and how long."""
+    for name, queue in queues.named().items():
+        for lane in Lane:
+            at = (name, lane.name.lower())
+            metrics.queue_depth.labels(*at).set_function(partial(queue.depth, lane))
+            metrics.queue_oldest_seconds.labels(*at).set_function(partial(queue.oldest_seconds, lane))
+        metrics.queue_later.labels(name).set_function(queue.later)
+
+
+def pace(settings: Settings) -> Pace:
+    """How often running Workflows are looked at."""
+    return Pace(settings.look_interval_min_seconds, settings.look_interval_max_seconds, settings.coalesce_seconds)
+
+
+def jitter() -> float:
+    """A factor around 1."""
+    return random.uniform(0.9, 1.1)  # noqa: S311  (spreads load, guards nothing)
+
+
+def capture_rules(settings: Settings) -> CaptureRules:
+    """What is read of failed pods."""
+    return CaptureRules(settings.log_tail_bytes, settings.no_logs_namespaces)
