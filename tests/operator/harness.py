@@ -104,6 +104,7 @@ class Cluster:
     plane: ControlPlane
     namespace: str
     folder: Path
+    kubeconfig: Path | None = None
     started: list[RunningOperator] = field(default_factory=list)
 
     def start_operator(self, prelude: str = "", /, *, wait: object = True, **settings: object) -> RunningOperator:
@@ -118,7 +119,11 @@ class Cluster:
             "retention": "[]",  # T0 is long ago
             **settings,
         }
-        env = {**os.environ, "KUBECONFIG": str(self.plane.kubeconfig_for(USER)), "PYTHONPATH": str(ROOT / "operator")}
+        env = {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig or self.plane.kubeconfig_for(USER)),
+            "PYTHONPATH": str(ROOT / "operator"),
+        }
         env |= {f"WFREPORT_{name.upper()}": str(value) for name, value in given.items()}
         with log.open("wb") as out:
             process = subprocess.Popen([sys.executable, "-c", prelude + _RUN], env=env, stdout=out, stderr=out)
@@ -219,9 +224,9 @@ class Cluster:
 
 
 @contextmanager
-def cluster(plane: ControlPlane, namespace: str, folder: Path) -> Iterator[Cluster]:
-    """A cluster whose operators end with the block."""
-    made = Cluster(plane, namespace, folder)
+def cluster(plane: ControlPlane, namespace: str, folder: Path, kubeconfig: Path | None = None) -> Iterator[Cluster]:
+    """A cluster whose operators end with the block; they are the operator's user, or whom ``kubeconfig`` names."""
+    made = Cluster(plane, namespace, folder, kubeconfig)
     try:
         yield made
     finally:

@@ -21,6 +21,10 @@ from controlplane.postgres import USER, Postgres, start_postgres
 from controlplane.waiting import wait_until
 
 NODE = "kwok-0"
+KUBELET_HOST = "127.0.0.1"
+POD_LOG = "pod.log"
+"""What every container of a played pod has written, in the plane's folder, in CRI's format; empty at first."""
+
 ARGO_NAMESPACE = "argo"
 _PORT_ATTEMPTS = 4
 _UNAVAILABLE = 500
@@ -86,10 +90,12 @@ class Extras:
 
     def start_kwok(self, program: Path) -> None:
         """Start kwok with our stages, and create its node."""
-        stages = self.folder / "stages.yaml"
-        stages.write_text("\n---\n".join(path.read_text() for path in sorted(STAGES_DIR.glob("*.yaml"))))
-        flags = [f"--kubeconfig={self.kubeconfig}", "--manage-all-nodes=true", f"--config={stages}"]
-        kwok = self._start("kwok", program, *flags)
+        (self.folder / POD_LOG).touch()
+        stages = [path.read_text() for path in sorted(STAGES_DIR.glob("*.yaml"))]
+        config = self.folder / "stages.yaml"
+        config.write_text("\n---\n".join([*stages, json.dumps(_logs(self.folder / POD_LOG))]))
+        flags = [f"--kubeconfig={self.kubeconfig}", "--manage-all-nodes=true", f"--config={config}"]
+        kwok = self._start("kwok", program, *flags, *self._kubelet_flags())
         self.api.post("/api/v1/nodes", _node())
         wait_until(lambda: _ready(kwok, self.api), what=f"node {NODE} to be Ready")
 
@@ -100,6 +106,16 @@ class Extras:
         self.components["postgres"] = postgres.component
         wait_until(lambda: _listens(postgres.component, port), what="PostgreSQL")
         return postgres
+
+    def _kubelet_flags(self) -> list[str]:
+        """Where the API server finds the played kubelet, which serves logs."""
+        (port,) = free_ports(1)
+        address = [f"--node-ip={KUBELET_HOST}", f"--node-port={port}", f"--server-address={KUBELET_HOST}:{port}"]
+        return [
+            *address,
+            f"--tls-cert-file={self.pki.server_certificate}",
+            f"--tls-private-key-file={self.pki.server_key}",
+        ]
 
     def start_argo_controller(self, program: Path, *, postgres: Postgres | None, config: Mapping[str, str]) -> None:
         """Start the real workflow-controller, configured for a plane without scheduler and kubelet.
@@ -179,6 +195,15 @@ def _persistence(port: int) -> Mapping[str, Json]:
 def _logged(component: Component, text: str) -> bool:
     component.ensure_running()
     return text in component.log_path.read_text(errors="replace")
+
+
+def _logs(path: Path) -> Json:
+    return {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "ClusterLogs",
+        "metadata": {"name": "every-container"},
+        "spec": {"logs": [{"logsFile": str(path)}]},
+    }
 
 
 def _node() -> Mapping[str, Json]:
