@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wfreport.active import ActiveSet
-from wfreport.api.reasons import PODS_MISSING
+from wfreport.api.gaps import PODS_MISSING
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import Meta, version_of
 from wfreport.kube.pods import PODS

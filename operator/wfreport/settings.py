@@ -4,19 +4,16 @@ The reference page is made from the descriptions here. No setting is called ``po
 ``wfreport`` puts variables of those names into every pod of its namespace.
 """
 
-import json
 import os
-import re
-import shlex
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wfreport.core.model import WaitingGraces
 from wfreport.core.retention import RetentionRule
+from wfreport.setting_types import Command, Names, Patterns, Retention, UrlTemplate
 
 PREFIX = "WFREPORT_"
 DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
@@ -26,51 +23,6 @@ class InvalidSettingsError(ValueError):
     """A setting cannot be used; the message is one line that names the variable, its value and what is expected."""
 
 
-def _split(value: object, separator: str) -> object:
-    """Take a string apart; anything else is left to pydantic."""
-    return tuple(part.strip() for part in value.split(separator) if part.strip()) if isinstance(value, str) else value
-
-
-def _compilable(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
-    return patterns
-
-
-def _fillable(template: str) -> str:
-    try:
-        template.format(namespace="n", name="n", uid="u")
-    except (KeyError, IndexError, ValueError) as error:
-        raise ValueError("only {namespace}, {name} and {uid} may stand in braces") from error
-    return template
-
-
-def _json(value: object) -> object:
-    """Take JSON apart; anything else is left to pydantic."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON: {error}") from error
-
-
-def _command(value: object) -> object:
-    """A command line, taken apart as a shell does; it is in no error, as it may have a secret."""
-    try:
-        return tuple(shlex.split(value)) if isinstance(value, str) else value
-    except ValueError as error:
-        raise PydanticCustomError("command", "a quotation mark is not closed: {why}", {"why": str(error)}) from None
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, ","))]
-Patterns = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, "\n")), AfterValidator(_compilable)
-]
-Retention = Annotated[tuple[RetentionRule, ...], NoDecode, BeforeValidator(_json)]
-UrlTemplate = Annotated[str, AfterValidator(_fillable)]
-Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_command)]
 SECRET_FIELDS = frozenset({"argo_server_url", "argo_server_token_command"})
 """Settings whose values may have a secret in them by mistake: no error shows them."""
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 from wfreport.api.argo import Phase, Workflow
 from wfreport.api.condition import Condition
-from wfreport.api.reasons import EVIDENCE_GAPS, ConditionType, Reason
+from wfreport.api.gaps import EVIDENCE_GAPS
+from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import TEXT
 from wfreport.core.bounds import cut

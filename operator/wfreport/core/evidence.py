@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from wfreport.api.evidence import ContainerEnd, ContainerSummary, EventSummary, LogTail
+from wfreport.api.gaps import EVIDENCE_GAPS
 from wfreport.api.kubernetes import ContainerState, ContainerStatus, Event, Pod, StateTerminated
-from wfreport.api.reasons import EVIDENCE_GAPS, Reason
+from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import SHORT
 from wfreport.core.bounds import tail
