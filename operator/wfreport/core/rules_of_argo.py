@@ -66,7 +66,7 @@ def artifact_trouble(symptom: Symptom) -> Verdict | None:
 def _is_about_artifacts(symptom: Symptom) -> bool:
     if argo_texts.ARTIFACT_MESSAGE.search(symptom.system_text):
         return True
-    by_executor = symptom.ending is not None and symptom.ending.container in EXECUTOR_CONTAINERS
+    by_executor = symptom.ending is not None and symptom.container in EXECUTOR_CONTAINERS
     return (
         by_executor
         and symptom.exit_code not in KILLED_CODES

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from wfreport.api.argo import Node, NodeType
+from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
 from wfreport.core.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.model import PodEvidence
@@ -65,7 +65,7 @@ class Symptom:
         ending = self.ending
         if ending is None:
             return self.message
-        by_argoexec = ending.container in EXECUTOR_CONTAINERS or ending.code in ARGOEXEC_CODES
+        by_argoexec = self.container in EXECUTOR_CONTAINERS or ending.code in ARGOEXEC_CODES
         if by_argoexec or ending.reason in START_ERROR_REASONS:
             return ending.detail
         return ""
@@ -119,14 +119,30 @@ class Symptom:
     def _events(self) -> tuple[Event, ...]:
         return tuple(self.evidence.events) if self.evidence else ()
 
-    @property
+    @cached_property
     def container(self) -> str | None:
-        """The container that failed, as far as it is said."""
+        """The container that failed, as far as it is said or can be told."""
         if self.node is not None and self.node.type == NodeType.CONTAINER:
             return self.node.display_name
-        if self.ending is not None:
-            return self.ending.container or "main"
-        return None
+        if self.ending is None:
+            return None
+        return self.ending.container or self._unnamed_container(self.ending)
+
+    def _unnamed_container(self, ending: ExitMessage) -> str | None:
+        """The container of a message that names none (before Argo 3.7).
+
+        By the pod where it was seen; else Argo says Error for its own containers, Failed for all others
+        (inferFailedReason), and a main that ended with 0 did not fail itself.
+        """
+        by_executor = self.node is not None and self.node.phase == Phase.ERROR
+        alike = [name for name, t in self.terminations() if (t.reason, t.exit_code) == (ending.reason, ending.code)]
+        seen = [name for name in alike if not by_executor or name in EXECUTOR_CONTAINERS]
+        if seen:
+            return "main" if "main" in seen else seen[0]
+        recorded = self.node.outputs.exit_code if self.node is not None and self.node.outputs is not None else None
+        if by_executor:
+            return "init" if recorded is None else "wait"
+        return None if recorded == "0" else "main"
 
     def terminations(self) -> Iterator[tuple[str, StateTerminated]]:
         """How each container of the pod ended; ``lastState`` first, it is what led to the restart."""

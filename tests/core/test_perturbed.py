@@ -1,0 +1,126 @@
+"""What other versions of Argo, other orders and missing evidence change of a recorded run, and what they may not."""
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.builders import a_report, evidence_of
+from tests.recorded import Recording, recordings
+
+from wfreport.api.argo import ANNOTATION_POD_NAME_FORMAT
+from wfreport.api.classes import FailureClass as Class
+from wfreport.api.report import Failure
+from wfreport.core.nodes_codec import unpack_nodes
+from wfreport.core.podnames import pod_name
+from wfreport.core.wire import decode_workflow
+
+Final = dict[str, Any]
+KNOWN = [
+    pytest.param(case, id=case.name)
+    for case in recordings()
+    if not case.derived and any(case.expected.get(key) for key in ("failed_leaves", "tolerated", "cancelled"))
+]
+"""Recordings in which something failed and whose causes are known."""
+
+
+def failures_of(final: Final) -> dict[str | None, Failure]:
+    snapshot = decode_workflow(final["workflow"])
+    evidence = evidence_of(final["pods"], final["events"], final.get("logs"))
+    return {failure.node_id: failure for failure in a_report(snapshot, evidence=evidence).failures or ()}
+
+
+def nodes_of(final: Final) -> dict[str, Any]:
+    """The nodes as they can be changed: unpacked, where they were compressed."""
+    status = final["workflow"]["status"]
+    packed = status.pop("compressedNodes", None)
+    if packed:
+        status["nodes"] = json.loads(unpack_nodes(packed))
+    return status.get("nodes") or {}
+
+
+def without_container_names(final: Final) -> None:
+    """Messages as they were before Argo 3.7.0."""
+    for node in nodes_of(final).values():
+        if node["type"] != "Container":
+            node["message"] = re.sub(r"^[a-z0-9-]+: (?=[A-Za-z]+ \(exit code)", "", node.get("message", ""))
+
+
+def without_node_flags(final: Final) -> None:
+    """Nodes as Argo 3.5.0 wrote them."""
+    for node in nodes_of(final).values():
+        node.pop("nodeFlag", None)
+
+
+def without_pods(final: Final) -> None:
+    final["pods"] = []
+
+
+def without_events(final: Final) -> None:
+    final["events"] = []
+
+
+def without_evidence(final: Final) -> None:
+    without_pods(final)
+    without_events(final)
+
+
+def in_another_order(final: Final) -> None:
+    nodes = nodes_of(final)
+    shuffled = list(nodes.items())
+    shuffled.sort(key=lambda item: item[0][::-1])
+    nodes.clear()
+    nodes.update(shuffled)
+    final["pods"].reverse()
+
+
+def with_v1_pod_names(final: Final) -> None:
+    """Pods named by their node ids, as with POD_NAMES=v1."""
+    snapshot = decode_workflow(final["workflow"])
+    renamed = {pod_name(snapshot.workflow, node): node.id for node in snapshot.nodes.values() if node.type == "Pod"}
+    for pod in final["pods"]:
+        name = pod["metadata"]["name"]
+        pod["metadata"]["name"] = renamed.get(name, name)
+    for event in final["events"]:
+        involved = event["involvedObject"]
+        involved["name"] = renamed.get(involved["name"], involved["name"])
+    final["workflow"]["metadata"].setdefault("annotations", {})[ANNOTATION_POD_NAME_FORMAT] = "v1"
+
+
+HARMLESS = [without_container_names, without_node_flags, in_another_order, with_v1_pod_names]
+
+TOLD_BY_EVENTS_ONLY = {
+    (Class.NODE_LOST, Class.POD_DELETED),
+    (Class.CONFIG_ERROR, Class.TIMEOUT),
+    (Class.IMAGE_PULL, Class.TIMEOUT),
+}
+"""What stands behind a deletion or a deadline: the class with the pod's Events, and without."""
+
+
+@pytest.mark.parametrize("perturb", HARMLESS, ids=lambda perturb: perturb.__name__)
+@pytest.mark.parametrize("case", KNOWN)
+def test_role_and_class_do_not_hang_on_what_other_versions_write(
+    case: Recording, perturb: Callable[[Final], None]
+) -> None:
+    before, final = failures_of(case.final), copy.deepcopy(case.final)
+    perturb(final)
+    after = failures_of(final)
+    assert {k: (f.role, f.failure_class, f.exit_code, f.owner, f.container) for k, f in after.items()} == {
+        k: (f.role, f.failure_class, f.exit_code, f.owner, f.container) for k, f in before.items()
+    }
+
+
+@pytest.mark.parametrize("perturb", [without_pods, without_events, without_evidence], ids=lambda p: p.__name__)
+@pytest.mark.parametrize("case", KNOWN)
+def test_without_evidence_the_role_stays_and_the_class_becomes_no_other_guess(
+    case: Recording, perturb: Callable[[Final], None]
+) -> None:
+    before, final = failures_of(case.final), copy.deepcopy(case.final)
+    perturb(final)
+    after = failures_of(final)
+    assert {k: (f.role, f.exit_code) for k, f in after.items()} == {k: (f.role, f.exit_code) for k, f in before.items()}
+    classes = {(before[node_id].failure_class, failure.failure_class) for node_id, failure in after.items()}
+    changed = {(was, now) for was, now in classes if was != now}
+    assert changed <= (set() if perturb is without_pods else TOLD_BY_EVENTS_ONLY)
