@@ -88,6 +88,11 @@ def events_may_tell(pod: Pod) -> bool:
     return killed or not ends or None in ends
 
 
+def told_by(seen: PodEvidence | None) -> PodEvidence | None:
+    """The evidence where it says anything; that a pod was not found says nothing of its failure."""
+    return seen if seen and (seen.pod or seen.events) else None
+
+
 def evidence_fields(
     seen: PodEvidence | None, kept: Failure | None, container: str | None, prose: Prose, log: LogLimits
 ) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from wfreport.api.evidence import LogTail
 from wfreport.api.report import Failure, PreviousAttempt, Resources
 from wfreport.api.wire import LINE, SHORT, is_same_time
 from wfreport.core.classify import classify_failure
-from wfreport.core.evidence import LogLimits, evidence_fields
+from wfreport.core.evidence import LogLimits, evidence_fields, told_by
 from wfreport.core.fingerprint import fingerprint
 from wfreport.core.messages import exit_code, parse_exit, unwrap
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot, Verdict
@@ -50,7 +50,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     expected_pod = pod_name(context.snapshot.workflow, pod_node) if pod_node else None
     evidence = context.evidence.get(expected_pod) if expected_pod else None
     kept = _kept(node, context)
-    symptom = _symptom(node, evidence, context)
+    symptom = _symptom(node, told_by(evidence), context)
     verdict = _verdict(symptom, kept)
     captured = evidence if evidence and evidence.pod else None
     message = context.prose.text(node.message)
@@ -186,7 +186,7 @@ def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
 def _previous(node: Node, context: FailureContext) -> PreviousAttempt:
     name = pod_name(context.snapshot.workflow, node)
     evidence = context.evidence.get(name) if name else None
-    symptom = _symptom(node, evidence, context)
+    symptom = _symptom(node, told_by(evidence), context)
     verdict = classify_failure(symptom) if node.has_failed else None
     resources = None
     if verdict is not None:
