@@ -2,14 +2,21 @@
 
 import random
 import time
+from collections.abc import Callable
 from functools import partial
 
 from wfreport.active import Pace
-from wfreport.capture import CaptureRules
+from wfreport.argoserver.artifacts import ArchivedLogs
+from wfreport.argoserver.client import ArgoServer
+from wfreport.argoserver.workflows import ServerWorkflows
+from wfreport.capture import MARGIN, CaptureRules
 from wfreport.intake import Queues
+from wfreport.logs import Once
 from wfreport.metrics import Metrics
+from wfreport.server_logs import ServerLogs
+from wfreport.server_reads import ServerReads
 from wfreport.settings import Settings
-from wfreport.workqueue import Lane, QueueLimits, WorkQueue
+from wfreport.workqueue import Key, Lane, QueueLimits, WorkQueue
 
 RESERVED_WORKERS = 2
 """So many workers are kept for what is urgent."""
@@ -27,6 +34,7 @@ def queues(settings: Settings) -> Queues:
         captures=queue(capture_limits),
         reports=queue(QueueLimits()),
         server=queue(QueueLimits()),
+        server_logs=queue(QueueLimits()),
     )
 
 
@@ -53,3 +61,31 @@ def jitter() -> float:
 def capture_rules(settings: Settings) -> CaptureRules:
     """What is read of failed pods."""
     return CaptureRules(settings.log_tail_bytes, settings.no_logs_namespaces)
+
+
+def server_reads(
+    settings: Settings,
+    server: ArgoServer | None,
+    queues: Queues,
+    *,
+    is_wanted: Callable[[Key], bool],
+    metrics: Metrics,
+    once: Once,
+) -> ServerReads:
+    """What is read through Argo Server; without one nothing is, and reports say so."""
+
+    def look(key: Key, version: int) -> None:
+        queues.workflows.add(key, Lane.URGENT, not_older_than=version)
+
+    logs = ServerLogs(
+        ArchivedLogs(server) if server else None,
+        queues.server_logs,
+        look=look,
+        is_wanted=is_wanted,
+        max_bytes=settings.log_tail_bytes * MARGIN,
+        reads_logs=capture_rules(settings).reads_logs,
+        metrics=metrics,
+        once=once,
+    )
+    runs = ServerWorkflows(server) if server else None
+    return ServerReads(runs, queues.server, logs=logs, look=look, is_wanted=is_wanted, metrics=metrics, once=once)

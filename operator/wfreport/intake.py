@@ -32,16 +32,18 @@ class Queues:
         captures: keys of pods that failed.
         reports: keys of reports that are to be read because they changed.
         server: keys of Workflows of which something is to be read through Argo Server.
+        server_logs: keys of Workflows of which archived logs are.
     """
 
     workflows: WorkQueue
     captures: WorkQueue
     reports: WorkQueue
     server: WorkQueue
+    server_logs: WorkQueue
 
     def named(self) -> dict[str, WorkQueue]:
         """All of them, by the name that they have in the metrics."""
-        return {name: getattr(self, name) for name in ("workflows", "captures", "reports", "server")}
+        return {name: getattr(self, name) for name in ("workflows", "captures", "reports", "server", "server_logs")}
 
 
 class Intake:

@@ -139,7 +139,8 @@ class Reconciler:
         if not reports:
             return Seen()
         seen = await self._read_evidence(key, snapshot, [report.status for report in reports])
-        evidence = {**await self._pending.read(snapshot, now=self._clock()), **seen.evidence}
+        of_pods = {**await self._pending.read(snapshot, now=self._clock()), **seen.evidence}
+        evidence = self._server.with_logs(snapshot, of_pods, [report.status for report in reports])
         for report in reports:
             if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
                 continue  # in a moment they are here, and the report is not to flicker
@@ -174,7 +175,8 @@ class Reconciler:
         report, archived = await self._writer.stored(row), self._server.archived(row)
         generation = report.head.metadata.generation
         if isinstance(archived, Snapshot):
-            status = self._late(row, report, self._rendered(archived, report, {}))
+            with_logs = self._server.with_logs(archived, {}, [report.status])
+            status = self._late(row, report, self._rendered(archived, report, with_logs))
         elif row.bound_uid:
             if report.status is None:
                 return  # a newer operator's: nobody could write it again

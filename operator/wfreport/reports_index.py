@@ -121,7 +121,7 @@ def row_of(head: ReportHead) -> Row:
         missing=bool(reasons & _MISSING_REASONS),
         source=head.spec.source,
         deleted=bool(reasons & _ENDED_REASONS),
-        awaits_server=bool(reasons & AWAITING_SERVER) or (not observed.uid and Reason.WORKFLOW_NOT_ARCHIVED in reasons),
+        awaits_server=_awaits_server(head, reasons),
         phase=observed.phase,
         finished_at=observed.finished_at,
         pinned=head.spec.pinned,
@@ -129,6 +129,12 @@ def row_of(head: ReportHead) -> Row:
         evidence=next((c.reason for c in head.status.conditions if c.type == ConditionType.EVIDENCE_COMPLETE), ""),
         log_tail_lines=head.spec.log_tail_lines,
     )
+
+
+def _awaits_server(head: ReportHead, reasons: set[str]) -> bool:
+    if reasons & AWAITING_SERVER or any(c.reason == Reason.LOG_IN_ARCHIVE for c in head.status.conditions):
+        return True
+    return Reason.WORKFLOW_NOT_ARCHIVED in reasons and not head.status.observed_workflow.uid
 
 
 class ReportsIndex:

@@ -20,7 +20,7 @@ from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.capture import Capturer
 from wfreport.captured import Captured
 from wfreport.clock import now
-from wfreport.configured import capture_rules, jitter, pace, queues, show_queues
+from wfreport.configured import capture_rules, jitter, pace, queues, server_reads, show_queues
 from wfreport.core.redact import Redactor
 from wfreport.evidence import EvidenceLimits, EvidenceReader
 from wfreport.handlers import framework_registry, framework_settings, run_framework
@@ -46,7 +46,6 @@ from wfreport.remediation import RemedyPart, Surroundings
 from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex, StatusCache
 from wfreport.retention import Retention
-from wfreport.server_reads import ServerReads
 from wfreport.settings import Settings
 from wfreport.signals import stop_on_signals
 from wfreport.sweep import Sweep
@@ -168,7 +167,14 @@ class Operator:
         self._reader = ReportReader(
             self._reports, index=self._index, intake=self._intake, workflows=self._queues.workflows
         )
-        self._server = self._wired_server(argo_server)
+        self._server = server_reads(
+            settings,
+            argo_server,
+            self._queues,
+            is_wanted=lambda key: bool(self._index.of_workflow(key)),
+            metrics=metrics,
+            once=self._once,
+        )
         self._sweep = Sweep(
             workflows=self._workflows,
             reports=self._reports,
@@ -184,16 +190,6 @@ class Operator:
         self._reconciler = self._wired_reconciler()
         self._remedies = self._wired_remedies(argo_server)
         self._show_gauges()
-
-    def _wired_server(self, argo_server: ArgoServer | None) -> ServerReads:
-        return ServerReads(
-            ServerWorkflows(argo_server) if argo_server else None,
-            self._queues.server,
-            look=lambda key, version: self._queues.workflows.add(key, Lane.URGENT, not_older_than=version),
-            is_wanted=lambda key: bool(self._index.of_workflow(key)),
-            metrics=self._metrics,
-            once=self._once,
-        )
 
     def _wired_reconciler(self) -> Reconciler:
         settings = self._settings

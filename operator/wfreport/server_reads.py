@@ -9,31 +9,27 @@ had again: after a restart the sweep finds the reports that still lack something
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wfreport.api.reasons import Reason
-from wfreport.argoserver.errors import (
-    ArgoServerError,
-    ServerBadAnswerError,
-    ServerNotFoundError,
-    ServerThrottledError,
-)
+from wfreport.api.report import ReportStatus
+from wfreport.argoserver.errors import HOPELESS_SECONDS, ArgoServerError, ServerNotFoundError
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.core.model import NodesState, Snapshot, Source, Unavailable
+from wfreport.core.archived_logs import with_archived_logs
+from wfreport.core.model import NodesState, PodEvidence, Snapshot, Source, Unavailable
+from wfreport.core.render import is_new_run
 from wfreport.kube.objects import version_of
 from wfreport.logs import Once, kv
 from wfreport.metrics import Metrics
 from wfreport.reports_index import Row
+from wfreport.server_logs import ServerLogs
 from wfreport.workqueue import Key, Lane, Ticket, WorkQueue
 
 log = logging.getLogger(__name__)
 
 KEPT_NODES = 50_000
 """Nodes that are kept for the looks to come, some 100 MB; they are dropped when a final report has them."""
-
-HOPELESS_SECONDS = 30
-"""What only a person can heal (a token, a right, a URL) is not asked for again within a second."""
 
 BEING_FETCHED = Unavailable(Reason.NODES_BEING_FETCHED, "they are being fetched from Argo Server")
 ARCHIVE_BEING_READ = Unavailable(Reason.ARCHIVE_BEING_READ, "it is being sought in Argo's archive")
@@ -109,6 +105,7 @@ class ServerReads:
         runs: ServerWorkflows | None,
         queue: WorkQueue,
         *,
+        logs: ServerLogs,
         look: Callable[[Key, int], None],
         is_wanted: Callable[[Key], bool],
         metrics: Metrics,
@@ -120,6 +117,7 @@ class ServerReads:
         Args:
             runs: reads them; None where no server is configured.
             queue: of wishes alone.
+            logs: the same for archived logs.
             look: asks for a look at a Workflow, not older than a resourceVersion.
             is_wanted: whether any report is about a Workflow of this name (yet).
             metrics: counts failures.
@@ -128,6 +126,7 @@ class ServerReads:
         """
         self._runs = runs
         self._queue = queue
+        self._logs = logs
         self._look = look
         self._is_wanted = is_wanted
         self._metrics = metrics
@@ -178,6 +177,15 @@ class ServerReads:
             return ARCHIVE_BEING_READ
         return answer.found or answer.unavailable
 
+    def with_logs(
+        self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], stored: Sequence[ReportStatus | None]
+    ) -> Mapping[str, PodEvidence]:
+        """The evidence with the archived logs that are here; others are wished for, and said to come."""
+        of_this_run = [status for status in stored if status and not is_new_run(status, snapshot.workflow)]
+        kept = {f.node_id for status in of_this_run for f in status.failures or () if f.log_tail}
+        wanted = self._logs.wanted(snapshot, evidence, kept)
+        return with_archived_logs(evidence, self._logs.of(snapshot, wanted)) if wanted else evidence
+
     def may_know_more(self, row: Row) -> bool:
         """Whether a report whose Workflow is not in the cluster lacks what the server may have, or has by now."""
         if self._runs is None or row.source == Source.CLUSTER:
@@ -187,7 +195,8 @@ class ServerReads:
 
     def is_due(self, row: Row) -> bool:
         """Whether a report lacks something, and no worker is about to fetch it."""
-        return self._runs is not None and row.awaits_server and row.workflow_key not in self._queue
+        asked = row.workflow_key in self._queue or row.workflow_key in self._logs
+        return self._runs is not None and row.awaits_server and not asked
 
     def forget_archived(self, row: Row) -> None:
         """The report has the archive's run; why there is none is kept, or it would be asked for again."""
@@ -200,6 +209,7 @@ class ServerReads:
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._work())
+                group.create_task(self._logs.work())
 
     async def _work(self) -> None:
         while ticket := await self._queue.take():
@@ -229,7 +239,7 @@ class ServerReads:
         if error is None:
             self._queue.done(ticket)
             return
-        self._queue.retry(ticket, at_least_seconds=pause_seconds(error))
+        self._queue.retry(ticket, at_least_seconds=error.pause_seconds)
 
     async def _try(self, wish: _Wish) -> ArgoServerError | None:
         """Fulfil a wish; returns the error after which it is to be tried again."""
@@ -293,14 +303,6 @@ class ServerReads:
         answer = self._answers.pop(subject, None)
         if answer:
             self._weight -= answer.weight
-
-
-def pause_seconds(error: ArgoServerError) -> float:
-    """How long the server is left alone with what failed so, at least."""
-    if isinstance(error, ServerThrottledError):
-        return error.retry_after_seconds
-    heals = error.transient or isinstance(error, ServerBadAnswerError)  # a proxy's page while the server is away
-    return 0 if heals else HOPELESS_SECONDS
 
 
 def _why(error: ArgoServerError) -> Unavailable:

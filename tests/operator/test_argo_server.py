@@ -33,12 +33,14 @@ class FakeArgo:
     Attributes:
         world: where the Workflows are.
         archive: runs by uid.
+        logs: archived logs by path.
         fault: what it answers instead, while it is set.
         asked: what was asked of it.
     """
 
     world: Cluster
     archive: dict[str, dict[str, Any]] = field(default_factory=dict)
+    logs: dict[str, Reply] = field(default_factory=dict)
     fault: Callable[[Request], Reply] | Reply | None = None
     asked: list[Request] = field(default_factory=list)
 
@@ -47,6 +49,8 @@ class FakeArgo:
         if self.fault:
             return self.fault if isinstance(self.fault, Reply) else self.fault(request)
         path = urlsplit(request.target)
+        if path.path.startswith("/artifacts"):
+            return self.logs.get(path.path, Reply(500, b"Internal Server Error\n"))
         parts = path.path.strip("/").split("/")
         if parts[:3] == ["api", "v1", "workflows"]:
             return self._workflow(*parts[3:])
@@ -313,3 +317,90 @@ def test_an_archive_report_of_a_run_that_is_in_the_cluster_leaves_that_its_autom
         lambda: {observed(seen).get("uid"): observed(seen).get("source") for seen in world.reports_of("etl")},
         lambda seen: seen == {"older": "Archive", uid: None},
     )
+
+
+# Archived logs
+
+SECRET = "AKIAIOSFODNN7EXAMPLE"
+LOGS = Reply(body=f"connecting with {SECRET}\nFATAL: no such table\n".encode())
+
+
+def fail_with_archived_log(world: Cluster, name: str) -> str:
+    """A run that failed, its pod gone, the pod's log in Argo's store; returns its uid."""
+    world.create_workflow(name)
+    now, changed = world.workflow(name), state(name, phase="Failed", failed=True)
+    changed["status"]["nodes"][f"{name}-2"] |= {
+        "hostNodeName": "host-1",
+        "outputs": {"artifacts": [{"name": "main-logs", "s3": {"key": "main.log"}}]},
+    }
+    now["metadata"]["labels"] = changed["metadata"]["labels"]
+    made = world.plane.api.put(f"{WORKFLOWS.format(world.namespace)}/{name}", now | {"status": changed["status"]})
+    return str(made["metadata"]["uid"])
+
+
+def first_failure(report: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = report.get("status", {}).get("failures", [{}])[0]
+    return found
+
+
+def test_the_archived_log_of_a_pod_that_is_gone_comes_through_the_server_and_is_redacted(
+    world: Cluster, argo: FakeArgo, settings: dict[str, Any]
+) -> None:
+    argo.logs[f"/artifacts/{world.namespace}/etl/etl-2/main-logs"] = LOGS
+    world.start_operator(**settings)
+    fail_with_archived_log(world, "etl")
+    report = eventually(lambda: world.report_of("etl"), lambda seen: "logTail" in first_failure(seen))
+    tail = first_failure(report)["logTail"]
+    assert (tail["source"], tail["text"].splitlines()[-1]) == ("Archive", "FATAL: no such table")
+    assert SECRET not in json.dumps(report)
+    assert condition(report, "EvidenceComplete") == ("False", "PodNotCaptured")
+
+
+def test_an_archived_log_that_the_server_does_not_give_is_said_to_be_there_and_comes_after_a_restart(
+    world: Cluster, argo: FakeArgo, settings: dict[str, Any]
+) -> None:
+    argo.logs[f"/artifacts/{world.namespace}/etl/etl-2/main-logs"] = LOGS
+    argo.fault = Reply(503)
+    operator = world.start_operator(**settings)
+    fail_with_archived_log(world, "etl")
+    eventually(
+        lambda: condition(world.report_of("etl"), "EvidenceComplete"), lambda seen: seen == ("False", "LogInArchive")
+    )
+    operator.stop()
+    argo.fault = None
+    world.start_operator(**settings)
+    eventually(lambda: world.report_of("etl"), lambda seen: "logTail" in first_failure(seen))
+
+
+def test_an_archived_log_that_the_store_does_not_have_is_given_up(
+    world: Cluster, argo: FakeArgo, settings: dict[str, Any]
+) -> None:
+    world.start_operator(**settings)
+    fail_with_archived_log(world, "etl")
+    eventually(lambda: any(request.target.startswith("/artifacts") for request in argo.asked))
+    report = eventually(
+        lambda: world.report_of("etl"),
+        lambda seen: condition(seen, "EvidenceComplete") == ("False", "PodNotCaptured"),
+    )
+    assert "logTail" not in first_failure(report)
+
+
+def test_a_run_from_the_archive_has_its_archived_log(world: Cluster, argo: FakeArgo, settings: dict[str, Any]) -> None:
+    run = archived("old", world.namespace, "u-1")
+    run["status"]["nodes"]["old-2"] |= {"outputs": {"artifacts": [{"name": "main-logs"}]}, "hostNodeName": "host-1"}
+    argo.archive["u-1"] = run
+    argo.logs["/artifacts-by-uid/u-1/old-2/main-logs"] = LOGS
+    world.start_operator(**settings)
+    world.apply_report("mine", "old", source="Archive")
+    eventually(lambda: world.report_of("old"), lambda seen: "logTail" in first_failure(seen))
+
+
+def test_no_archived_log_is_read_where_logs_are_switched_off(
+    world: Cluster, argo: FakeArgo, settings: dict[str, Any]
+) -> None:
+    world.start_operator(**settings, no_logs_namespaces=world.namespace)
+    fail_with_archived_log(world, "etl")
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
+    offloaded(world, "other", phase="Failed")
+    eventually(lambda: world.report_of("other"), has_counts)
+    assert not [request for request in argo.asked if request.target.startswith("/artifacts")]

@@ -15,6 +15,7 @@ from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.core.model import NodesState, Snapshot
 from wfreport.logs import Once
 from wfreport.metrics import Metrics
+from wfreport.server_logs import ServerLogs
 from wfreport.server_reads import ServerReads
 from wfreport.workqueue import Key, QueueLimits, WorkQueue
 
@@ -39,9 +40,20 @@ class World:
         self.looks: list[tuple[Key, int]] = []
         self.now = 0.0
         self.queue = WorkQueue(QueueLimits(), clock=lambda: self.now, jitter=lambda: 1.0)
+        logs = ServerLogs(
+            None,
+            self.queue,
+            look=lambda key, version: self.looks.append((key, version)),
+            is_wanted=lambda _: is_wanted,
+            max_bytes=1000,
+            reads_logs=lambda _: True,
+            metrics=Metrics(),
+            once=Once(60, clock=lambda: self.now),
+        )
         self.reads = ServerReads(
             self.runs,
             self.queue,
+            logs=logs,
             look=lambda key, version: self.looks.append((key, version)),
             is_wanted=lambda _: is_wanted,
             metrics=Metrics(),

@@ -1,5 +1,7 @@
 """What a report keeps of a failed pod."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from wfreport.api.wire import LINE, LOG, SHORT, TEXT, Model, Time
@@ -44,3 +46,6 @@ class LogTail(Model):
     bytes: int = Field(description="How many bytes are kept.", ge=0)
     truncated: bool = Field(default=False, description="Whether the log had more.")
     redacted: int = Field(0, description="How many secrets were replaced.", ge=0)
+    source: Literal["Pod", "Archive"] | None = Field(
+        None, description="Archive: it is the log that Argo archived. Unset: it was read from the pod."
+    )

@@ -4,6 +4,7 @@ from wfreport.api.reasons import Reason
 
 EVIDENCE_GAPS: tuple[Reason, ...] = (
     Reason.CAPTURE_PENDING,
+    Reason.LOG_IN_ARCHIVE,
     Reason.POD_NOT_CAPTURED,
     Reason.PODS_FORBIDDEN,
     Reason.PODS_UNREACHABLE,
@@ -16,5 +17,5 @@ EVIDENCE_GAPS: tuple[Reason, ...] = (
 )
 """What may be missing of a failed pod, the gravest first: that one is the reason of EvidenceComplete."""
 
-PODS_MISSING = frozenset(EVIDENCE_GAPS[:4])
+PODS_MISSING = frozenset(EVIDENCE_GAPS[:5])
 """Gaps that are filled where the pod turns out to be there."""

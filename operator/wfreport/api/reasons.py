@@ -51,6 +51,7 @@ class Reason(StrEnum):
     PODS_FORBIDDEN = "PodsForbidden"
     PODS_UNREACHABLE = "PodsUnreachable"
     CAPTURE_LIMIT = "CaptureLimit"
+    LOG_IN_ARCHIVE = "LogInArchive"
     LOG_FORBIDDEN = "LogForbidden"
     LOG_GONE = "LogGone"
     LOG_UNREACHABLE = "LogUnreachable"
@@ -122,6 +123,9 @@ REASON_MEANINGS: dict[Reason, str] = {
     Reason.PODS_FORBIDDEN: "The operator has no right to read the pods; their failures rest on Argo's messages.",
     Reason.PODS_UNREACHABLE: "The API server did not answer for the pods, however often it was asked.",
     Reason.CAPTURE_LIMIT: "More pods failed than are read; the failures themselves are complete.",
+    Reason.LOG_IN_ARCHIVE: (
+        "The pod or its log is gone, and Argo archived the log: it is being fetched through Argo Server."
+    ),
     Reason.LOG_FORBIDDEN: "The operator has no right to read logs: install the component pod-logs.",
     Reason.LOG_GONE: "The pod or its log was gone before the log was read.",
     Reason.LOG_UNREACHABLE: "The log could not be read from its machine, however often it was asked for.",

@@ -28,6 +28,9 @@ from wfreport.api.argo import Struct
 from wfreport.api.reasons import Reason
 
 MESSAGE_MAX: Final = 500
+HOPELESS_SECONDS: Final = 30
+"""What only a person can heal (a token, a right, a URL) is not asked for again within a second."""
+
 DEFAULT_WAIT_SECONDS: Final = 1.0
 """After a 429 that does not say how long to wait."""
 
@@ -41,6 +44,7 @@ class ArgoServerError(Exception):
         transient: whether the same request may succeed soon.
         reason: the cause as one stable word.
         advice: what it means and what to do about it, one sentence for the report.
+        pause_seconds: how long the server is to be left alone with the same, at least.
     """
 
     transient: ClassVar[bool] = False
@@ -49,6 +53,7 @@ class ArgoServerError(Exception):
 
     def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message)
+        self.pause_seconds: float = 0 if self.transient else HOPELESS_SECONDS
         self.message = message[:MESSAGE_MAX]
         self.status = status
 
@@ -100,7 +105,7 @@ class ServerThrottledError(ArgoServerError):
 
     def __init__(self, message: str, *, status: int = 429, retry_after_seconds: float = DEFAULT_WAIT_SECONDS) -> None:
         super().__init__(message, status=status)
-        self.retry_after_seconds = retry_after_seconds
+        self.retry_after_seconds = self.pause_seconds = retry_after_seconds
 
 
 class ServerFailedError(ArgoServerError):
@@ -118,6 +123,10 @@ class ServerBadAnswerError(ArgoServerError):
         "what answers at WFREPORT_ARGO_SERVER_URL does not answer as Argo Server does; check the URL (scheme, port, "
         "base path) and any proxy in between"
     )
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message, status=status)
+        self.pause_seconds = 0  # it may be a proxy's page, while the server is away
 
 
 class ServerTooNewError(ArgoServerError):

@@ -164,6 +164,7 @@ def evidence_complete(failures: list[Failure], at: datetime | None, generation: 
 
 _GAPS: dict[Reason, str] = {
     Reason.CAPTURE_PENDING: "{} are still being read",
+    Reason.LOG_IN_ARCHIVE: "the archived logs of {} are being fetched through Argo Server",
     Reason.POD_NOT_CAPTURED: "{} were gone before they were seen",
     Reason.PODS_FORBIDDEN: "{} could not be read, the right to list pods is missing",
     Reason.PODS_UNREACHABLE: "{} could not be read, the API server did not answer",

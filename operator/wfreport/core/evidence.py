@@ -112,11 +112,11 @@ def evidence_fields(
         "pod_message": prose.text(pod.status.message) if pod else None,
         "containers": _containers(pod, prose) if pod else None,
         "events": _events(seen.events, prose) if seen else None,
-        "log_tail": _log_tail(seen, container or MAIN, prose, log) if seen and pod else None,
+        "log_tail": _log_tail(seen, container or MAIN, prose, log) if seen else None,
     }
     if kept is not None and (pod is None or kept.pod_uid in (None, fields["pod_uid"])):
         fields |= {name: getattr(kept, name) for name, value in fields.items() if not value}
-    return fields | {"evidence_missing": _missing(seen, kept, log)}
+    return fields | {"evidence_missing": _less_archived(_missing(seen, kept, log), seen)}
 
 
 def amended_failure(failure: Failure, evidence: Mapping[str, PodEvidence], prose: Prose, log: LogLimits) -> Failure:
@@ -134,6 +134,21 @@ def _missing(seen: PodEvidence | None, kept: Failure | None, log: LogLimits) -> 
     if kept is None:
         return None
     return kept.evidence_missing if seen is None or seen.is_pending else settled_gaps(kept)
+
+
+LOG_GAPS = frozenset({Reason.LOG_GONE, Reason.LOG_FORBIDDEN, Reason.LOG_UNREACHABLE, Reason.LOG_IN_ARCHIVE})
+"""Gaps that an archived log closes."""
+
+
+def _less_archived(missing: list[str] | None, seen: PodEvidence | None) -> list[str] | None:
+    """The gaps of a pod that is gone, less what the archive has of it."""
+    if seen is None or seen.pod is not None:
+        return missing
+    is_coming = Reason.LOG_IN_ARCHIVE in seen.missing
+    if not (is_coming or seen.logs):
+        return missing
+    others = [reason for reason in missing or () if reason not in LOG_GAPS]
+    return [*others, Reason.LOG_IN_ARCHIVE.value] if is_coming else others or None
 
 
 def _unasked(seen: PodEvidence, log: LogLimits) -> list[str]:
@@ -230,6 +245,7 @@ def _log_tail(seen: PodEvidence, container: str, prose: Prose, limits: LogLimits
         bytes=len(log.text.encode()),
         truncated=log.was_cut or name in seen.containers_with_more_log,
         redacted=log.redacted + seen.redacted.get(name, 0),
+        source="Archive" if seen.is_archived else None,
     )
 
 

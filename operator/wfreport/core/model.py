@@ -71,6 +71,7 @@ class PodEvidence:
         redacted: how many secrets were replaced in these logs already, by container.
         containers_with_more_log: containers whose log had more than was kept.
         missing: what could not be had, or is still being read (``CAPTURE_PENDING``).
+        is_archived: whether the logs are those that Argo archived.
     """
 
     pod: Pod | None = None
@@ -79,6 +80,7 @@ class PodEvidence:
     redacted: Mapping[str, int] = field(default_factory=dict)
     containers_with_more_log: frozenset[str] = frozenset()
     missing: tuple[Reason, ...] = ()
+    is_archived: bool = False
 
     @property
     def is_pending(self) -> bool:
