@@ -1,17 +1,15 @@
 """``wfreport explain``: Workflows from a file, their reports out, by the same core as the operator's."""
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
-
-import yaml
 
 from wfreport.api.argo import GROUP, LABEL_WORKFLOW, Workflow
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.report import ReportSpec
 from wfreport.cli.documents import STDIN, Document, read_documents
 from wfreport.cli.looks import one_line
+from wfreport.cli.output import as_list, print_object
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.clock import now
 from wfreport.core.identity import new_report
@@ -45,7 +43,7 @@ def explain(
     documents = read_documents(path)
     if not documents:
         raise UnusableInput("stdin" if path == STDIN else path, "the list in it is empty; no Workflow to explain")
-    evidence = _Evidence(_pods(pods_path), _events(events_path))
+    evidence = EvidenceOfPods(_pods(pods_path), _events(events_path))
     reports, problems = _reports(documents, evidence)
     _print(reports, is_list=len(documents) > 1, output=output, color=color, everything=everything)
     for problem in problems:
@@ -53,7 +51,7 @@ def explain(
     return ExitCode.UNUSABLE if problems else ExitCode.SUCCEEDED
 
 
-def _reports(documents: Iterable[Document], evidence: "_Evidence") -> tuple[list[Report], list[UnusableInput]]:
+def _reports(documents: Iterable[Document], evidence: "EvidenceOfPods") -> tuple[list[Report], list[UnusableInput]]:
     reports, problems = [], []
     for document in documents:
         try:
@@ -128,7 +126,7 @@ def report_of(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Report
     return {**report, "status": status.dump()}
 
 
-class _Evidence:
+class EvidenceOfPods:
     """Pods and Events of a file, given out to the Workflows they belong to."""
 
     def __init__(self, pods: Sequence[Pod], events: Sequence[Event]) -> None:
@@ -190,29 +188,7 @@ def _print(reports: Sequence[Report], *, is_list: bool, output: str, color: str,
     if output == "tree":
         _print_trees(reports, color=color, everything=everything)
     elif reports:
-        value = {"apiVersion": "v1", "kind": "List", "items": list(reports)} if is_list else reports[0]
-        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n" if output == "json" else _as_yaml(value)
-        # Bytes: JSON and YAML are UTF-8 whatever the terminal's encoding.
-        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
-
-
-class _Dumper(yaml.SafeDumper):
-    """YAML for people: log tails as blocks, no anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  (PyYAML's signature)
-        return True
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent_text)
-
-
-def _as_yaml(value: Any) -> str:
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
-    return text
+        print_object(as_list(reports) if is_list else reports[0], output)
 
 
 def _print_trees(reports: Sequence[Report], *, color: str, everything: bool) -> None:

@@ -2,19 +2,17 @@
 
 import asyncio
 import contextlib
-import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import aiohttp
 import click
 import msgspec
 
 from wfreport.api.argo import API_VERSION, LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Struct
 from wfreport.api.report import ReportStatus
+from wfreport.cli.cluster import REQUEST_SECONDS, Cluster, Target, lines_of, open_stream, run_connected
 from wfreport.cli.explain import report_of
 from wfreport.cli.looks import one_line
 from wfreport.cli.problems import ExitCode, UnusableInput
@@ -22,22 +20,15 @@ from wfreport.core.durations import short_duration
 from wfreport.core.identity import report_name
 from wfreport.core.wire import NotAWorkflow, decode_workflow
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, decoded, join_path
-from wfreport.kube.credentials import SERVICE_ACCOUNT_NAMESPACE, NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError
 from wfreport.kube.objects import ListMeta
 from wfreport.kube.reports import Reports
 from wfreport.kube.workflows import WORKFLOWS
 
-_REQUEST_SECONDS: Final = 30
 _WATCH_SECONDS: Final = 300
-_WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(
-    total=None, sock_connect=_REQUEST_SECONDS, sock_read=_WATCH_SECONDS + _REQUEST_SECONDS
-)
 _BACKOFF_SECONDS: Final = (0.5, 1, 2, 5, 10)
 _REFRESH_SECONDS: Final = 1
-_OK: Final = 200
 _LONGEST_EVENT_BYTES: Final = 16 * 1024 * 1024
-_INTERRUPTED: Final = 128 + signal.SIGINT
 _EXIT_CODES: Final[Mapping[str, ExitCode]] = {Phase.SUCCEEDED: ExitCode.SUCCEEDED, Phase.FAILED: ExitCode.FAILED}
 _BASE: Final = f"/apis/{API_VERSION}"
 
@@ -73,52 +64,17 @@ class _Gone(Exception):  # noqa: N818  (what became of the Workflow, not an erro
     """The Workflow is not there, or not any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Unobserved:
-    """A command has no metrics."""
-
-    def observe_request(self, verb: str, resource: str, code: str) -> None:
-        """Count nothing."""
-
-    def observe_bytes(self, verb: str, resource: str, count: int) -> None:
-        """Count nothing."""
-
-
-def run_wait(name: str, namespace: str | None, *, timeout_seconds: float | None) -> int:
+def run_wait(name: str, target: Target, *, timeout_seconds: float | None) -> int:
     """Wait, print the summary, and return the exit code.
 
     Raises:
         UnusableInput: the cluster cannot be reached or refuses us.
     """
-    try:
-        return asyncio.run(_connected_wait(name, namespace or _current_namespace(), timeout_seconds))
-    except KeyboardInterrupt:
-        # Not click's 1, which means that the Workflow failed.
-        return _INTERRUPTED
-    except NoCredentialsError as error:
-        raise UnusableInput("kubeconfig", one_line(str(error))) from error
-    except ApiError as error:
-        raise UnusableInput("API server", one_line(error.message)) from error
 
+    async def follow(cluster: Cluster) -> ExitCode:
+        return await _Follower(cluster.client, name, cluster.namespace).follow(timeout_seconds)
 
-def _current_namespace() -> str:
-    """As kubectl: the current context's, the pod's own, else ``default``."""
-    # Half a second to import, and not needed with -n.
-    from kubernetes import config as untyped  # noqa: PLC0415
-
-    config: Any = untyped
-    with contextlib.suppress(config.ConfigException, OSError):
-        _, active = config.list_kube_config_contexts()
-        return str(active["context"].get("namespace") or "default")
-    own = Path(SERVICE_ACCOUNT_NAMESPACE)
-    return own.read_text().strip() if own.exists() else "default"
-
-
-async def _connected_wait(name: str, namespace: str, timeout_seconds: float | None) -> ExitCode:
-    client = Client(observer=_Unobserved(), timeout_seconds=_REQUEST_SECONDS, connections=4)
-    async with client:
-        follower = _Follower(client, name, namespace)
-        return await follower.follow(timeout_seconds)
+    return run_connected(target, follow)
 
 
 @dataclass(slots=True)
@@ -179,23 +135,29 @@ class _Follower:
                 if await self._watch(version):
                     return
                 version = await self._look()
-            except (aiohttp.ClientError, OSError, msgspec.MsgspecError):
+            except (OSError, msgspec.MsgspecError):
                 pass
             except ApiError as error:
                 if not error.transient:
                     raise
             # A watch that lasted is no failure; one that ends at once must not become a busy loop.
-            lasted = asyncio.get_running_loop().time() - began > _REQUEST_SECONDS
+            lasted = asyncio.get_running_loop().time() - began > REQUEST_SECONDS
             failures = 0 if lasted else min(failures + 1, len(_BACKOFF_SECONDS))
             if failures and version is not None:
                 await asyncio.sleep(_BACKOFF_SECONDS[failures - 1])
 
     async def _watch(self, version: str) -> bool:
-        """Watch until the run has ended (True) or the stream has (False).
+        """Watch until the run has ended (True) or the stream has, or was refused (False): a look then tells why.
 
         Raises:
             _Gone: the Workflow was deleted.
         """
+        try:
+            return await self._is_seen_to_end(version)
+        except ApiError:
+            return False
+
+    async def _is_seen_to_end(self, version: str) -> bool:
         async for event in self._events(version):
             if event.type == "ERROR":
                 return False
@@ -212,21 +174,13 @@ class _Follower:
         params = {
             **self._selection(), "watch": "true", "resourceVersion": version, "timeoutSeconds": str(_WATCH_SECONDS),
         }  # fmt: skip
-        headers = {"Accept": ACCEPT_PARTIAL}
-        if authorization := await self.client.authorization():
-            headers["Authorization"] = authorization
-        endpoint = self.client.endpoint
-        async with (
-            self.client.open_session([]) as session,
-            session.get(
-                endpoint.server + self._path(), params=params, headers=headers, timeout=_WATCH_TIMEOUT,
-                server_hostname=endpoint.server_name,
-            ) as response,
-        ):  # fmt: skip
-            if response.status != _OK:
-                return
-            async for line in _lines(response.content):
-                yield _decode_event(line)
+        path, silent_seconds = self._path(), _WATCH_SECONDS + REQUEST_SECONDS
+        async with open_stream(
+            self.client, path, params, accept=ACCEPT_PARTIAL, silent_seconds=silent_seconds
+        ) as content:
+            async for line in lines_of(content, longest_bytes=_LONGEST_EVENT_BYTES):
+                if line.strip():
+                    yield _decode_event(line)
 
     def _selection(self) -> dict[str, str]:
         return {"fieldSelector": f"metadata.name={self.name}"}
@@ -302,18 +256,6 @@ def _is_current(stored: ReportStatus | None, computed: ReportStatus) -> bool:
         return False
     seen, now = stored.observed_workflow, computed.observed_workflow
     return (seen.uid, seen.resource_version) == (now.uid, now.resource_version) and seen.resource_version is not None
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Lines however long: metadata of a large Workflow is over aiohttp's own limit."""
-    rest = b""
-    async for chunk in content.iter_any():
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > _LONGEST_EVENT_BYTES:
-            return
-        for line in lines:
-            if line.strip():
-                yield line
 
 
 @contextlib.asynccontextmanager

@@ -41,9 +41,16 @@ class Endpoint:
 
 
 class Credentials:
-    """Loads, and keeps tokens fresh. Not for concurrent use."""
+    """Loads, and keeps tokens fresh. Not for concurrent use.
 
-    def __init__(self) -> None:
+    Args:
+        kubeconfig: this file and no other; None: where kubectl looks, else the pod's ServiceAccount.
+        context: of the kubeconfig; None: its current one.
+    """
+
+    def __init__(self, *, kubeconfig: str | None = None, context: str | None = None) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
         self._configuration: Any = None
 
     def load(self) -> Endpoint:
@@ -52,7 +59,7 @@ class Credentials:
         Raises:
             NoCredentialsError: there is nothing usable.
         """
-        self._configuration = found = _configuration()
+        self._configuration = found = _configuration(self._kubeconfig, self._context)
         server, authorization = str(found.host).rstrip("/"), self.authorization()
         encrypted = server.startswith("https:")
         if encrypted and not (authorization or found.cert_file):
@@ -86,24 +93,25 @@ class Credentials:
         return None
 
 
-def _configuration() -> Any:
+def _configuration(kubeconfig: str | None, context: str | None) -> Any:
     """As kubectl does: $KUBECONFIG or ~/.kube/config, else the pod's ServiceAccount."""
     from kubernetes import config as untyped  # noqa: PLC0415
     from kubernetes.client import Configuration  # noqa: PLC0415
 
     config: Any = untyped
     found = Configuration()
-    paths = [Path(path).expanduser() for path in config.KUBE_CONFIG_DEFAULT_LOCATION.split(":") if path]
+    paths = [Path(path).expanduser() for path in (kubeconfig or config.KUBE_CONFIG_DEFAULT_LOCATION).split(":") if path]
+    tried = ", ".join(map(str, paths))
     try:
-        if any(path.exists() for path in paths):
-            config.load_kube_config(client_configuration=found, persist_config=False)
+        if kubeconfig or context or any(path.exists() for path in paths):
+            config.load_kube_config(
+                config_file=kubeconfig, context=context, client_configuration=found, persist_config=False
+            )
         else:
+            tried += ", then the pod's ServiceAccount"
             config.load_incluster_config(client_configuration=found)
     except (config.ConfigException, OSError) as error:
-        tried = ", ".join(map(str, paths))
-        raise NoCredentialsError(
-            f"no way to the API server: {error} (tried {tried}, then the pod's ServiceAccount)"
-        ) from error
+        raise NoCredentialsError(f"no way to the API server: {error} (tried {tried})") from error
     return found
 
 

@@ -1,0 +1,153 @@
+"""Declarations of the commands that look at runs. What a command does is imported when it runs."""
+
+from typing import Any, Final
+
+import click
+
+from wfreport.api.classes import FailureClass, Owner
+from wfreport.cli.options import AnyCase, Command, Duration, cluster_options, color_option, page_options
+
+_CLASSES: Final = tuple(found.value for found in FailureClass)
+_OWNERS: Final = tuple(found.value for found in Owner)
+_PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
+
+
+@click.command(cls=Command, short_help="Explain a Workflow from a file; no cluster needed.")
+@click.argument("file")
+@click.option("--pods", metavar="FILE", help="Pods of the run: they know what Argo's messages leave out.")
+@click.option("--events", metavar="FILE", help="Kubernetes Events about these pods.")
+@click.option(
+    "-o", "--output", type=click.Choice(["tree", "json", "yaml"]), default="tree", show_default=True,
+    help="json and yaml are the WorkflowReport that the operator would write.",
+)  # fmt: skip
+@page_options
+@click.pass_context
+def explain(
+    ctx: click.Context, file: str, pods: str | None, events: str | None, output: str, color: str, *, everything: bool
+) -> None:
+    """Print what happened to the Workflows in FILE (- is stdin), and why.
+
+    FILE is JSON or YAML, plain or gzip: a Workflow, several documents, or a list as kubectl prints it. On a
+    terminal the report is fitted to its width; in a pipe nothing is cut.
+
+    Exit code: 0, also for a failed Workflow; 2 if something in FILE cannot be used.
+
+    \b
+    Examples:
+      kubectl get wf etl-x7k2p -o yaml | wfreport explain -
+      wfreport explain failed.json.gz --pods pods.json --events events.json
+      kubectl get wf -A -o json | wfreport explain - -o json | jq '.items[].status.summary'
+    """  # noqa: D301  (backspace is click's mark for lines to leave alone)
+    from wfreport.cli import explain as command  # noqa: PLC0415
+
+    ctx.exit(
+        command.explain(file, pods_path=pods, events_path=events, output=output, color=color, everything=everything)
+    )
+
+
+@click.command(cls=Command, short_help="Wait for a Workflow to end; the exit code says how.")
+@click.argument("workflow")
+@cluster_options
+@click.option(
+    "--timeout", type=Duration(), metavar="DURATION", help="Give up after this time: 90s, 30m, 2h. Default: never."
+)
+@click.pass_context
+def wait(ctx: click.Context, /, workflow: str, timeout: float | None, **where: str | None) -> None:
+    """Follow WORKFLOW to its end and print its summary: for CI jobs.
+
+    It works where the operator is not installed, too. It needs the rights to get, list and watch Workflows.
+
+    \b
+    Exit code:
+      0  Succeeded
+      1  Failed
+      2  the cluster cannot be used (credentials, rights)
+      3  Error
+      4  still running when the timeout passed
+      5  no such Workflow, or it was deleted before it ended
+
+    \b
+    Examples:
+      wfreport wait etl-x7k2p -n team-a --timeout 1h
+      wfreport wait "$(argo submit -o name etl.yaml)" || exit 1
+    """  # noqa: D301  (backspace is click's mark for lines to leave alone)
+    from wfreport.cli.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.wait import run_wait  # noqa: PLC0415
+
+    ctx.exit(run_wait(workflow, Target(**where), timeout_seconds=timeout))
+
+
+@click.command("list", cls=Command, short_help="List runs by their reports, newest first.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Of all namespaces.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    type=AnyCase(_CLASSES),
+    metavar="CLASS",
+    help="That failed so: OOMKilled, ExitCode, Evicted, … May be repeated.",
+)
+@click.option(
+    "--phase",
+    "phases",
+    multiple=True,
+    type=AnyCase(_PHASES),
+    metavar="PHASE",
+    help=f"In this phase: {', '.join(_PHASES)}. May be repeated.",
+)
+@click.option("--cron", metavar="NAME", help="Of this CronWorkflow.")
+@click.option(
+    "--owner",
+    type=AnyCase(_OWNERS),
+    metavar="OWNER",
+    help=f"That failed of something that is for this one to mend: {', '.join(_OWNERS)}.",
+)
+@click.option("--since", type=Duration(), metavar="DURATION", help="That started within this time: 90m, 24h, 7d.")
+@click.option("--workflow", metavar="NAME", help="Of the Workflow of this name.")
+@click.option("-l", "--selector", metavar="LABELS", help="Label selector, as kubectl takes it.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "wide", "json", "yaml", "name"]),
+    default="table",
+    show_default=True,
+)
+@color_option
+@cluster_options
+@click.pass_context
+def list_(
+    ctx: click.Context,
+    /,
+    *,
+    all_namespaces: bool,
+    since: float | None,
+    output: str,
+    color: str,
+    namespace: str | None,
+    context: str | None,
+    kubeconfig: str | None,
+    **filters: Any,
+) -> None:
+    """List the runs of a namespace by their WorkflowReports, newest first.
+
+    The API server selects by class, phase, CronWorkflow, name and labels; only --owner and --since are sorted out
+    here. On a terminal the table is fitted to its width; in a pipe nothing is cut.
+
+    Exit code: 0, also if there is none; 2 if an argument or the cluster cannot be used.
+
+    \b
+    Examples:
+      wfreport list
+      wfreport list -A --phase Failed --phase Error --since 24h
+      wfreport list --class OOMKilled -o wide
+      wfreport list --cron etl-daily -o json | jq -r '.items[].status.summary'
+    """  # noqa: D301  (backspace is click's mark for lines to leave alone)
+    from wfreport.cli.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.list import Filters, run_list  # noqa: PLC0415
+
+    target = Target(namespace, context, kubeconfig)
+    wanted = Filters(since_seconds=since, **filters)
+    ctx.exit(run_list(target, wanted, everywhere=all_namespaces, output=output, color=color))
+
+
+COMMANDS: Final = (list_, explain, wait)
