@@ -150,4 +150,137 @@ def list_(
     ctx.exit(run_list(target, wanted, everywhere=all_namespaces, output=output, color=color))
 
 
-COMMANDS: Final = (list_, explain, wait)
+@click.command(cls=Command, short_help="Show one run: why it failed, and its steps.")
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["tree", "json", "yaml"]),
+    default="tree",
+    show_default=True,
+    help="json and yaml are the WorkflowReport itself.",
+)
+@page_options
+@cluster_options
+@click.pass_context
+def show(ctx: click.Context, /, name: str, output: str, color: str, *, everything: bool, **where: str | None) -> None:
+    """Show the report of a run: header, root cause with its log, steps in execution order.
+
+    NAME is that of a Workflow, also of one that is long gone, or of a report. Of several runs of one name the newest
+    is shown. A run without a report is explained from the Workflow itself, where that is still there.
+
+    Exit code: 0, also for a failed run; 2 if the cluster cannot be used; 5 if there is no such run.
+
+    \b
+    Examples:
+      wfreport show etl-x7k2p
+      wfreport show etl-x7k2p -n team-a --all
+      wfreport show "$(wfreport list --cron etl-daily -o name | head -1)"
+    """  # noqa: D301  (backspace is click's mark for lines to leave alone)
+    from wfreport.cli.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.show import run_show  # noqa: PLC0415
+
+    ctx.exit(run_show(Target(**where), name, output=output, color=color, everything=everything))
+
+
+@click.command(cls=Command, short_help="List the pods of a run, also of steps whose pods are gone.")
+@click.argument("name")
+@click.option("--failed", is_flag=True, help="Of failed steps only.")
+@click.option("-o", "--output", type=click.Choice(["table", "json", "name"]), default="table", show_default=True)
+@color_option
+@cluster_options
+@click.pass_context
+def pods(ctx: click.Context, /, name: str, output: str, color: str, *, failed: bool, **where: str | None) -> None:
+    """List the pod of every step, attempt and loop item of a run.
+
+    NAME is that of a Workflow or of a report. A pod's name is computed as Argo does it, so it is known when the pod
+    is gone and when the Workflow is. EXISTS says: yes; gone (it ran); no (it was never seen on a machine).
+
+    Exit code: 0; 2 if the cluster cannot be used; 5 if there is no such run.
+
+    \b
+    Examples:
+      wfreport pods etl-x7k2p
+      kubectl describe $(wfreport pods etl-x7k2p --failed -o name)
+    """  # noqa: D301  (backspace is click's mark for lines to leave alone)
+    from wfreport.cli.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.pods import run_pods  # noqa: PLC0415
+
+    ctx.exit(run_pods(Target(**where), name, failed=failed, output=output, color=color))
+
+
+@click.command(cls=Command, short_help="Print the logs of a run, of live pods or as they were kept.")
+@click.argument("name")
+@click.argument("step", required=False)
+@click.option("--failed", is_flag=True, help="Of failed steps only.")
+@click.option("-f", "--follow", is_flag=True, help="Follow until the run has ended, pods to come included.")
+@click.option("-c", "--container", metavar="NAME", help="Container of the pod. Default: the step's own.")
+@click.option("--tail", type=click.IntRange(min=0), metavar="LINES", help="So many lines from the end of each log.")
+@cluster_options
+@click.pass_context
+def logs(
+    ctx: click.Context,
+    /,
+    name: str,
+    step: str | None,
+    container: str | None,
+    tail: int | None,
+    *,
+    failed: bool,
+    follow: bool,
+    **where: str | None,
+) -> None:
+    """Print the logs of a run's steps, each from the first place that has it.
+
+    That is the pod, if it still exists; else the end of the log that the report kept of a failed step; else Argo's
+    archive. Which it is stands on stderr. Logs of several pods have the step before each line.
+
+    NAME is that of a Workflow or of a report. STEP is the name of a step, as show and the UI display it, or of a
+    group: then all in it are meant. Where several are called so, give the full name or the pod.
+
+    Exit code: 0; 1 if there is no log; 2 if STEP is ambiguous or the cluster cannot be used; 5 if there is no such
+    run or step.
+
+    \b
+    Examples:
+      wfreport logs etl-x7k2p --failed
+      wfreport logs etl-x7k2p transform --tail 20
+      wfreport logs etl-x7k2p 'transform(2)' -c wait
+      wfreport logs etl-x7k2p -f
+    """  # noqa: D301  (backspace is click's mark for lines to leave alone)
+    from wfreport.cli.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.logs import Wanted, run_logs  # noqa: PLC0415
+
+    wanted = Wanted(step=step, failed=failed, follow=follow, container=container, tail=tail)
+    ctx.exit(run_logs(Target(**where), name, wanted))
+
+
+@click.command("exec", cls=Command, short_help="Run a command in the pod of a step that runs.")
+@click.argument("name")
+@click.argument("step")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("-c", "--container", metavar="NAME", help="Container of the pod. Default: the step's own.")
+@cluster_options
+@click.pass_context
+def exec_(
+    ctx: click.Context, /, name: str, step: str, container: str | None, command: tuple[str, ...], **where: str | None
+) -> None:
+    """Go into the pod of STEP by the step's name: a shell (sh), or the COMMAND after --.
+
+    It finds the pod and becomes `kubectl exec`, which has to be on PATH.
+
+    Exit code: that of COMMAND; 1 if the step does not run; 2 if STEP is ambiguous, or kubectl or the cluster cannot be
+    used; 5 if there is no such run or step.
+
+    \b
+    Examples:
+      wfreport exec etl-x7k2p transform
+      wfreport exec etl-x7k2p transform -- ps aux
+    """  # noqa: D301  (backspace is click's mark for lines to leave alone)
+    from wfreport.cli.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.exec import run_exec  # noqa: PLC0415
+
+    ctx.exit(run_exec(Target(**where), name, step, container=container, command=command))
+
+
+COMMANDS: Final = (list_, show, pods, logs, exec_, explain, wait)

@@ -123,10 +123,15 @@ class ListedReport:
 
     @property
     def object(self) -> dict[str, Any]:
-        """The object, without what only the API server needs."""
-        found: dict[str, Any] = msgspec.json.decode(self.raw)
-        found.get("metadata", {}).pop("managedFields", None)
-        return found
+        """The object."""
+        return readable_object(self.raw)
+
+
+def readable_object(raw: bytes | msgspec.Raw) -> dict[str, Any]:
+    """An object as kubectl prints it: without what only the API server needs."""
+    found: dict[str, Any] = msgspec.json.decode(raw)
+    found.get("metadata", {}).pop("managedFields", None)
+    return found
 
 
 def run_list(target: Target, filters: Filters, *, everywhere: bool, output: str, color: str) -> int:
@@ -217,24 +222,18 @@ def _print_table(found: Sequence[ListedReport], *, color: str, everywhere: bool,
     from rich.text import Text  # noqa: PLC0415
 
     from wfreport.cli.console import report_console  # noqa: PLC0415
-    from wfreport.cli.page import phase_mark, phase_style  # noqa: PLC0415
-    from wfreport.cli.table import Column, look_of, print_table  # noqa: PLC0415
+    from wfreport.cli.table import Column, look_of, phase_cell, print_table  # noqa: PLC0415
 
     console = report_console(color, sys.stdout)
     look = look_of(console)
-
-    def phase(report: _Report) -> Text:
-        found = report.status.observed_workflow.phase or "Pending"
-        return phase_mark(look, found) + Text(f" {one_line(found)}", style=phase_style(found))
 
     def plain(cell: Callable[[_Report], str], style: str = "") -> Callable[[_Report], Text]:
         return lambda report: Text(one_line(cell(report)), style=style)
 
     cells: list[tuple[Column, Callable[[_Report], Text], bool]] = [
         (Column("NAMESPACE", least=8), plain(lambda report: report.metadata.namespace), everywhere),
-        (Column("REPORT"), plain(lambda report: report.metadata.name), wide),
         (Column("WORKFLOW", least=12), plain(lambda report: report.spec.workflow_ref.name, "bold"), True),
-        (Column("PHASE"), phase, True),
+        (Column("PHASE"), lambda report: phase_cell(look, report.status.observed_workflow.phase), True),
         (Column("CLASS"), plain(lambda report: report.status.failure_class, "yellow"), True),
         (Column("OWNER"), plain(lambda report: report.leading_failure.owner), wide),
         (Column("STEP", least=8), plain(lambda report: report.leading_failure.display_name), True),
@@ -242,7 +241,8 @@ def _print_table(found: Sequence[ListedReport], *, color: str, everywhere: bool,
         (Column("FAILED"), plain(_failed), wide),
         (Column("DURATION"), plain(lambda report: _duration(report, now)), True),
         (Column("AGE"), plain(lambda report: _age(report, now)), True),
-        (Column("SUMMARY", least=24, optional=True), plain(lambda report: report.status.summary, "dim"), True),
+        (Column("REPORT", least=16), plain(lambda report: report.metadata.name), wide),
+        (Column("SUMMARY", 24, optional=True, share=2), plain(lambda report: report.status.summary, "dim"), True),
     ]
     shown = [(column, cell) for column, cell, wanted in cells if wanted]
     rows = [[cell(report.head) for _, cell in shown] for report in found]

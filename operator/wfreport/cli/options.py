@@ -40,10 +40,10 @@ class AnyCase(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Find the word; click ends the command with code 2 where there is none."""
-        for word in self.words:
-            if word.lower() == str(value).lower():
-                return word
-        self.fail(f"{value!r} is not one of {', '.join(self.words)}", param, ctx)
+        found = next((word for word in self.words if word.lower() == str(value).lower()), None)
+        if found is None:
+            self.fail(f"{value!r} is not one of {', '.join(self.words)}", param, ctx)
+        return found
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The words that begin so."""

@@ -23,3 +23,9 @@ class UnusableInput(click.ClickException):
 
     def __init__(self, subject: str, problem: str) -> None:
         super().__init__(f"{subject}: {problem}")
+
+
+class NotFound(click.ClickException):
+    """There is no such run or step; the message says what there is instead."""
+
+    exit_code = ExitCode.NOT_FOUND

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from wfreport.cli.looks import Look, glyphs_for
+from wfreport.api.argo import Phase
+from wfreport.cli.looks import Look, glyphs_for, one_line
+from wfreport.cli.page import phase_mark, phase_style
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,11 +24,13 @@ class Column:
         title: in capitals, as kubectl has it.
         least: columns of the terminal that it may be cut down to; None: it is never cut.
         optional: whether a terminal too narrow for ``least`` does without it.
+        share: how many times the space of others it keeps when columns are cut.
     """
 
     title: str
     least: int | None = None
     optional: bool = False
+    share: int = 1
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Text]], console: "Console") -> None:
@@ -40,6 +44,13 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Text]], conso
 def look_of(console: "Console") -> Look:
     """What a console can show."""
     return Look(glyphs=glyphs_for(console.encoding), width=console.width if console.file.isatty() else None)
+
+
+def phase_cell(look: Look, phase: str) -> Text:
+    """A phase; in a pipe a column is one word, for awk."""
+    found = phase or Phase.PENDING
+    word = Text(one_line(found), style=phase_style(found))
+    return word if look.width is None else phase_mark(look, found) + Text(" ") + word
 
 
 def table_lines(look: Look, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> list[Text]:
@@ -78,7 +89,7 @@ def _fitted(columns: Sequence[Column], widths: Sequence[int], width: int) -> lis
         spare = [position for position in cuttable if fitted[position] > (columns[position].least or 0)]
         if not spare:
             break
-        fitted[max(spare, key=fitted.__getitem__)] -= 1
+        fitted[max(spare, key=lambda position: fitted[position] / columns[position].share)] -= 1
     return fitted
 
 

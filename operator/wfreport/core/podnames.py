@@ -65,6 +65,13 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
     return f"{_prefix(name, template)}-{_name_hash(name, node.name)}"
 
 
+def pod_name_of_id(workflow_name: str, node_id: str, template_name: str) -> str:
+    """The name of a Pod node's pod (v2) where only the node's id is left: the id ends with the same hash."""
+    if node_id == workflow_name:
+        return workflow_name
+    return f"{_prefix(workflow_name, template_name)}{node_id.removeprefix(workflow_name)}"
+
+
 def _prefix(workflow_name: str, template_name: str) -> str:
     prefix = f"{workflow_name}-{template_name}" if template_name else workflow_name
     if len(prefix) <= _MAX_PREFIX_BYTES and prefix.isascii():
