@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from wfreport.core.wire import decode_event, decode_pod, decode_workflow
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 REPORTS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/workflowreports"
 PODS = "/api/v1/namespaces/{}/pods"
+EVENTS = "/api/v1/namespaces/{}/events"
 _SERVERS = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "ownerReferences", "selfLink")
 
 
@@ -29,7 +29,6 @@ class Shelf:
 
     plane: ControlPlane
     namespace: str
-    env: dict[str, str] = field(default_factory=dict)
 
     def put(
         self,
@@ -52,10 +51,10 @@ class Shelf:
             stored = self._post(WORKFLOWS, final["workflow"])
             made["spec"]["workflowRef"]["uid"] = stored["metadata"]["uid"]
             made["status"]["observedWorkflow"]["uid"] = stored["metadata"]["uid"]
-        for pod in final["pods"] if pods else ():
-            self._put_pod(pod)
+        if pods:
+            self._put_evidence(final)
         if report:
-            self._put_report(made, status)
+            self.put_report(made | {"status": made["status"] | status})
         return made
 
     def _recorded(self, case: str, name: str) -> dict[str, Any]:
@@ -78,17 +77,43 @@ class Shelf:
                 failure["logTail"] = {"text": text, "lines": text.count("\n"), "bytes": len(text), "truncated": True}
         return report
 
-    def _put_report(self, report: dict[str, Any], status: dict[str, Any]) -> None:
+    def put_report(self, report: dict[str, Any], *, is_new: bool = True) -> None:
+        """Store a report with its status."""
         path = REPORTS.format(self.namespace)
-        intent = {key: value for key, value in report.items() if key != "status"}
-        self.plane.api.post(path, intent)
-        self.plane.api.patch(f"{path}/{report['metadata']['name']}/status", {"status": report["status"] | status})
+        if is_new:
+            self.plane.api.post(path, {key: value for key, value in report.items() if key != "status"})
+        self.plane.api.patch(f"{path}/{report['metadata']['name']}/status", {"status": report["status"]})
 
-    def _put_pod(self, pod: dict[str, Any]) -> None:
+    def kubeconfig_of(self, name: str, readable: dict[str, list[str]]) -> Path:
+        """A ServiceAccount that may read these resources, by API group, and no others."""
+        rules = [
+            {"apiGroups": [group], "resources": found, "verbs": ["get", "list"]} for group, found in readable.items()
+        ]
+        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.namespace}"
+        metadata = {"metadata": {"name": name}}
+        self.plane.api.post(f"/api/v1/namespaces/{self.namespace}/serviceaccounts", metadata)
+        self.plane.api.post(f"{rbac}/roles", metadata | {"rules": rules})
+        binding = {
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": self.namespace}],
+        }
+        self.plane.api.post(f"{rbac}/rolebindings", metadata | binding)
+        return self.plane.kubeconfig_for(service_account=name, namespace=self.namespace)
+
+    def _put_evidence(self, final: dict[str, Any]) -> None:
+        """The pods, and the Events about them."""
+        uids = {pod["metadata"]["name"]: self._put_pod(pod) for pod in final["pods"]}
+        for event in final["events"]:
+            about = event["involvedObject"]
+            event["involvedObject"] = about | {"uid": uids.get(about["name"], about.get("uid"))}
+            self._post(EVENTS, event)
+
+    def _put_pod(self, pod: dict[str, Any]) -> str:
         # A pod is born without a status, whatever the client says.
-        self._post(PODS, pod | {"status": {}})
+        stored = self._post(PODS, pod | {"status": {}})
         path = f"{PODS.format(self.namespace)}/{pod['metadata']['name']}/status"
         self.plane.api.patch(path, {"status": pod["status"]})
+        return str(stored["metadata"]["uid"])
 
     def _post(self, path: str, wanted: dict[str, Any]) -> dict[str, Any]:
         metadata = {key: value for key, value in wanted["metadata"].items() if key not in _SERVERS}
@@ -98,16 +123,22 @@ class Shelf:
     def run(self, *arguments: str, kubeconfig: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         """The command, as a user runs it in a pipe."""
         return subprocess.run(
-            self._command(arguments), capture_output=True, text=True, check=False, env=self._env(kubeconfig) | env
+            self.command(*arguments), capture_output=True, text=True, check=False, env=self.environ(kubeconfig) | env
         )
 
     def on_terminal(self, *arguments: str, columns: int) -> str:
         """What the command shows on a terminal of that width."""
-        return on_terminal(self._command(arguments), columns=columns, env=self._env(None) | {"NO_COLOR": "1"})
+        return on_terminal(self.command(*arguments), columns=columns, env=self.environ() | {"NO_COLOR": "1"})
 
-    def _command(self, arguments: Iterable[str]) -> list[str]:
+    def command(self, *arguments: str) -> list[str]:
+        """The command line."""
         command, *rest = arguments
         return [*COMMAND, command, "-n", self.namespace, *rest]
 
-    def _env(self, kubeconfig: Path | None) -> dict[str, str]:
-        return {**os.environ, "KUBECONFIG": str(kubeconfig or self.plane.kubeconfig), **self.env}
+    def environ(self, kubeconfig: Path | None = None) -> dict[str, str]:
+        """The environment it runs in."""
+        return {**os.environ, "KUBECONFIG": str(kubeconfig or self.plane.kubeconfig)}
+
+    def end(self, name: str, phase: str) -> None:
+        """End a run, as Argo's controller does."""
+        self.plane.api.patch(f"{WORKFLOWS.format(self.namespace)}/{name}", {"status": {"phase": phase}})

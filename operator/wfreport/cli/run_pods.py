@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 from wfreport.api.argo import NodeType
@@ -18,6 +19,7 @@ from wfreport.core.steps import list_steps
 from wfreport.core.tree import Tree
 
 _IN_THE_AGENT: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
+_MOST_NAMED: Final = 30
 _ATTEMPT: Final = re.compile(r"\((\d+)\)$")
 
 
@@ -70,8 +72,8 @@ class RunSteps:
         """
         entries = [entry for top in self.tops for entry in top.walk() if self._is_called(entry, wanted)]
         if not entries:
-            names = dict.fromkeys(entry.step.display_name for top in self.tops for entry in top.walk())
-            raise NotFound(f"{run.name} has no step {wanted!r}; it has {', '.join(names) or 'none yet'}")
+            names = list(dict.fromkeys(entry.step.display_name for top in self.tops for entry in top.walk()))
+            raise NotFound(f"{run.name} has no step {wanted!r}{_instead(wanted, names)}")
         if len(entries) > 1:
             candidates = ", ".join(f"{entry.full_name} ({entry.step.phase})" for entry in entries)
             raise UnusableInput(wanted, f"{len(entries)} steps are called so; give one of {candidates}")
@@ -90,6 +92,13 @@ class RunSteps:
             yield StepPod(step, entry.full_name, attempt, name, step.display_name, host)
         for inner in entry.inside:
             yield from self._within(inner, entry, _attempt(inner) if step.type == NodeType.RETRY else attempt)
+
+
+def _instead(wanted: str, names: Sequence[str]) -> str:
+    if len(names) <= _MOST_NAMED:
+        return f"; it has {', '.join(names) or 'none yet'}"
+    similar = get_close_matches(wanted, names)
+    return f"; it has {len(names)}" + (f", such as {', '.join(similar)}" if similar else "; show --all lists them")
 
 
 def _attempt(entry: Entry) -> int | None:

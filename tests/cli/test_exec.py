@@ -1,0 +1,85 @@
+"""`wfreport exec`: it becomes kubectl exec in the right pod, or says why there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.cases import on_terminal
+from tests.cli.shelf import Shelf
+
+pytestmark = pytest.mark.cluster
+
+RUNNING = "running-with-failed-branch"
+SLOW = f"{RUNNING}-hold-2356208145"
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Path:
+    """A `kubectl` that notes what it is called with, and ends with 7."""
+    program = tmp_path / "bin" / "kubectl"
+    program.parent.mkdir()
+    noted = tmp_path / "called.json"
+    program.write_text(
+        f"#!{sys.executable}\nimport json, pathlib, sys\n"
+        f"pathlib.Path({str(noted)!r}).write_text(json.dumps(sys.argv[1:]))\nsys.exit(7)\n"
+    )
+    program.chmod(0o755)
+    return program
+
+
+def called(recorder: Path) -> list[str]:
+    found: list[str] = json.loads((recorder.parents[1] / "called.json").read_text())
+    return found
+
+
+def path_with(recorder: Path) -> str:
+    return f"{recorder.parent}:{os.environ['PATH']}"
+
+
+def test_it_becomes_kubectl_exec_in_the_steps_pod(shelf: Shelf, recorder: Path) -> None:
+    shelf.put(RUNNING, pods=True)
+    done = shelf.run("exec", RUNNING, "slow", "--", "ps", "-ef", PATH=path_with(recorder))
+    assert done.returncode == 7, "the exit code is the command's"
+    assert called(recorder) == ["--namespace", shelf.namespace, "exec", "-i", SLOW, "-c", "main", "--", "ps", "-ef"]
+
+
+def test_on_a_terminal_it_is_a_shell_with_a_terminal(shelf: Shelf, recorder: Path) -> None:
+    shelf.put(RUNNING, pods=True)
+    command = shelf.command("exec", RUNNING, "slow", "-c", "wait")
+    on_terminal(command, columns=80, env=shelf.environ() | {"PATH": path_with(recorder)})
+    assert called(recorder)[3:] == ["-i", "-t", SLOW, "-c", "wait", "--", "sh"]
+
+
+def test_kubectl_is_sent_to_the_same_cluster(shelf: Shelf, recorder: Path) -> None:
+    shelf.put(RUNNING, pods=True)
+    kubeconfig = str(shelf.plane.kubeconfig)
+    shelf.run("exec", "--kubeconfig", kubeconfig, "--context", "local", RUNNING, "slow", PATH=path_with(recorder))
+    assert called(recorder)[:4] == ["--kubeconfig", kubeconfig, "--context", "local"]
+
+
+def test_a_step_that_does_not_run_is_code_1_with_its_phase(shelf: Shelf) -> None:
+    shelf.put(RUNNING, pods=True)
+    done = shelf.run("exec", RUNNING, "bad")
+    assert (done.returncode, done.stderr) == (1, "Error: no container to go into: bad is Failed\n")
+
+
+def test_a_run_that_is_gone_has_nothing_to_go_into(shelf: Shelf) -> None:
+    shelf.put(RUNNING, workflow=False)
+    done = shelf.run("exec", RUNNING, "slow")
+    assert done.returncode == 1
+    assert done.stderr == "Error: no container to go into: slow is Running; its Workflow is gone\n"
+
+
+def test_an_unknown_step_is_code_5(shelf: Shelf) -> None:
+    shelf.put(RUNNING)
+    assert shelf.run("exec", RUNNING, "nope").returncode == 5
+
+
+def test_without_kubectl_it_says_what_to_install(shelf: Shelf, tmp_path: Path) -> None:
+    done = shelf.run("exec", RUNNING, "slow", PATH=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: kubectl: it is not on PATH")

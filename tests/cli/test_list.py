@@ -1,0 +1,162 @@
+"""`wfreport list`: runs by their reports, selected by the API server, newest first."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+from tests.cli.cases import COMMAND
+from tests.cli.shelf import Shelf
+
+from controlplane import ControlPlane
+
+pytestmark = pytest.mark.cluster
+
+RUNS = ("oom-main", "retry-exhausted-varied", "cron-child-fails", "dag-success", "running-with-failed-branch")
+
+
+@pytest.fixture
+def filled(shelf: Shelf) -> Shelf:
+    for case in RUNS:
+        shelf.put(case)
+    return shelf
+
+
+def workflows(filled: Shelf, *arguments: str) -> list[str]:
+    """The names in the column WORKFLOW, which are words."""
+    done = filled.run("list", *arguments)
+    assert done.returncode == 0, done.stderr
+    return [row.split()[0] for row in done.stdout.splitlines()[1:]]
+
+
+def items(filled: Shelf, *arguments: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(filled.run("list", "-o", "json", *arguments).stdout)["items"]
+    return found
+
+
+def test_runs_are_listed_newest_first(filled: Shelf) -> None:
+    listed = items(filled)
+    started = [item["status"]["observedWorkflow"]["startedAt"] for item in listed]
+    assert len(listed) == len(RUNS)
+    assert started == sorted(started, reverse=True)
+    assert workflows(filled) == [item["spec"]["workflowRef"]["name"] for item in listed]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (["--class", "oomkilled"], {"oom-main", "retry-exhausted-varied"}),
+        (["--phase", "succeeded"], {"dag-success"}),
+        (["--phase", "Succeeded", "--phase", "Running"], {"dag-success", "running-with-failed-branch"}),
+        (["--class", "ExitCode", "--phase", "Running"], {"running-with-failed-branch"}),
+        (["--cron", "nightly-report"], {"nightly-report-1795351740"}),
+        (["--workflow", "oom-main"], {"oom-main"}),
+        (["--owner", "Platform"], set()),
+        (["-l", "wfreport.dev/workflow in (oom-main, dag-success)"], {"oom-main", "dag-success"}),
+    ],
+)
+def test_filters_select(filled: Shelf, filters: list[str], expected: set[str]) -> None:
+    assert set(workflows(filled, *filters)) == expected
+
+
+def test_since_leaves_out_what_started_earlier(shelf: Shelf) -> None:
+    shelf.put("oom-main")
+    shelf.put("dag-success", observedWorkflow={"phase": "Succeeded", "startedAt": "2999-01-01T00:00:00Z"})
+    assert workflows(shelf, "--since", "24h") == ["dag-success"]
+
+
+def test_more_than_a_page_is_listed_whole(shelf: Shelf) -> None:
+    path = f"/apis/wfreport.dev/v1alpha1/namespaces/{shelf.namespace}/workflowreports"
+    for number in range(120):
+        body = {
+            "apiVersion": "wfreport.dev/v1alpha1",
+            "kind": "WorkflowReport",
+            "metadata": {"name": f"r-{number}"},
+            "spec": {"workflowRef": {"name": f"w-{number}"}},
+        }
+        shelf.plane.api.post(path, body)
+    assert set(workflows(shelf)) == {f"w-{number}" for number in range(120)}
+
+
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_json_and_yaml_are_the_objects_themselves(filled: Shelf, output: str) -> None:
+    listed = yaml.safe_load(filled.run("list", "--workflow", "oom-main", "-o", output).stdout)
+    (report,) = listed["items"]
+    assert (listed["kind"], report["kind"]) == ("List", "WorkflowReport")
+    assert report["status"]["failureClass"] == "OOMKilled"
+    assert "managedFields" not in report["metadata"]
+
+
+def test_names_go_on_to_kubectl_and_to_show(filled: Shelf) -> None:
+    (name,) = filled.run("list", "--workflow", "oom-main", "-o", "name").stdout.split()
+    assert "OOMKilled" in filled.plane.kubectl("get", "-n", filled.namespace, name)
+    assert "big: main OOMKilled" in filled.run("show", name).stdout
+
+
+def test_in_a_pipe_nothing_is_cut_and_a_cell_is_a_word(filled: Shelf) -> None:
+    (row,) = filled.run("list", "--workflow", "retry-exhausted-varied").stdout.splitlines()[1:]
+    assert row.split()[:5] == ["retry-exhausted-varied", "Failed", "OOMKilled", "r(2)", "3s"]
+    assert row.endswith("r: main OOMKilled (exit 137) after 3 attempts")
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+def test_a_terminals_width_is_kept(filled: Shelf, columns: int) -> None:
+    shown = filled.on_terminal("list", columns=columns)
+    rows = [_plain(line) for line in shown.splitlines()]
+    assert len(rows) == len(RUNS) + 1
+    if columns >= 80:
+        assert max(map(len, rows)) <= columns
+        assert all("Failed" in row or "Running" in row or "Succeeded" in row for row in rows[1:])
+    assert ("SUMMARY" in rows[0]) is (columns == 160)
+
+
+def _plain(line: str) -> str:
+    return "".join(part.partition("m")[2] if number else part for number, part in enumerate(line.split("\x1b[")))
+
+
+def test_all_namespaces_are_told_apart(filled: Shelf) -> None:
+    listed = filled.run("list", "-A", "--workflow", "oom-main").stdout
+    assert any(row.split()[:2] == [filled.namespace, "oom-main"] for row in listed.splitlines())
+
+
+def test_nothing_to_list_is_said_on_stderr(shelf: Shelf) -> None:
+    done = shelf.run("list")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"No reports found in namespace {shelf.namespace}.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--class", "oom"], "'oom' is not one of OOMKilled, NodeLost, "),
+        (["--phase", "Done"], "'Done' is not one of Pending, Running, Succeeded, Failed, Error"),
+        (["--owner", "me"], "'me' is not one of User, Infrastructure, Platform"),
+        (["--since", "yesterday"], "'yesterday' is not a duration; write 90s, 30m, 2h or 1h30m"),
+        (["-o", "xml"], "'xml' is not one of 'table', 'wide', 'json', 'yaml', 'name'"),
+        (["-l", "a=b=c"], "API server: "),
+        (["--context", "elsewhere"], "elsewhere"),
+        (["--kubeconfig", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_what_cannot_be_used_is_code_2_and_one_line(shelf: Shelf, arguments: list[str], said: str) -> None:
+    done = shelf.run("list", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("Error: ")
+
+
+def test_the_context_decides_where_it_looks(filled: Shelf, plane: ControlPlane) -> None:
+    config = yaml.safe_load(plane.kubeconfig.read_text())
+    context = config["contexts"][0]["context"]
+    config["contexts"].append({"name": "team", "context": context | {"namespace": filled.namespace}})
+    path = plane.kubeconfig.with_name(f"{filled.namespace}.kubeconfig")
+    path.write_text(yaml.safe_dump(config))
+    command = [*COMMAND, "list", "--kubeconfig", str(path), "--context", "team", "--workflow", "oom-main"]
+    env = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert "OOMKilled" in done.stdout, done.stderr

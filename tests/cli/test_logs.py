@@ -1,0 +1,115 @@
+"""`wfreport logs`: the pod's own log, else what the report kept, and stderr says which."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.kubelet import Kubelet, serving
+from tests.cli.shelf import Shelf
+
+from controlplane import ControlPlane
+
+pytestmark = pytest.mark.cluster
+
+RETRIED = "retry-exhausted-varied"
+PODS = [f"{RETRIED}-r-{number}" for number in (1944409006, 1340267627, 4025127952)]
+NOWHERE = "the report kept no log of it; archive: no Argo Server configured"
+
+
+@pytest.fixture
+def kubelet(plane: ControlPlane, tmp_path: Path) -> Iterator[Kubelet]:
+    with serving(plane, "kwok-0", tmp_path) as found:
+        yield found
+
+
+def test_a_pod_that_is_there_is_asked_first(shelf: Shelf, kubelet: Kubelet) -> None:
+    shelf.put(RETRIED, pods=True, logs={PODS[2]: "kept\n"})
+    kubelet.logs[PODS[2], "main"] = b"one\n\xff two\x1b[31m\nthree"
+    done = subprocess.run(shelf.command("logs", RETRIED, "r(2)"), capture_output=True, check=False, env=shelf.environ())
+    assert (done.returncode, done.stdout) == (0, b"one\n\xff two\x1b[31m\nthree\n"), "a live log comes as it is"
+    assert done.stderr.decode() == f"r(2): live log of pod {PODS[2]}, container main\n"
+
+
+def test_a_groups_logs_have_the_step_before_each_line(shelf: Shelf, kubelet: Kubelet) -> None:
+    shelf.put(RETRIED, pods=True)
+    for pod in PODS:
+        kubelet.logs[pod, "main"] = f"1\n{pod}\n".encode()
+    done = shelf.run("logs", RETRIED, "r", "--tail", "1")
+    assert done.stdout.splitlines() == [f"[r({number})] {pod}" for number, pod in enumerate(PODS)]
+    assert {query["tailLines"] for _, _, query in kubelet.asked} == {"1"}
+
+
+def test_another_container_is_asked_for(shelf: Shelf, kubelet: Kubelet) -> None:
+    shelf.put(RETRIED, pods=True)
+    kubelet.logs[PODS[2], "wait"] = b"waited\n"
+    assert shelf.run("logs", RETRIED, "r(2)", "-c", "wait").stdout == "waited\n"
+
+
+def test_where_the_pod_is_gone_the_kept_log_is_printed(shelf: Shelf) -> None:
+    shelf.put(RETRIED, workflow=False, logs={PODS[2]: "one\ntwo\nthree\n"})
+    done = shelf.run("logs", RETRIED, "--failed", "--tail", "2")
+    assert done.returncode == 0
+    assert done.stdout == "[r(2)] two\n[r(2)] three\n"
+    assert done.stderr.splitlines() == [
+        f"r(0): pod {PODS[0]} is gone; {NOWHERE}",
+        f"r(1): pod {PODS[1]} is gone; {NOWHERE}",
+        f"r(2): pod {PODS[2]} is gone; this is the log kept in the report, container main, its end only",
+    ]
+
+
+def test_a_machine_that_does_not_answer_is_told_and_the_kept_log_printed(shelf: Shelf) -> None:
+    shelf.put(RETRIED, pods=True, logs={PODS[2]: "kept\n"})
+    done = shelf.run("logs", RETRIED, "r(2)")
+    assert (done.returncode, done.stdout) == (0, "kept\n")
+    assert done.stderr.startswith("r(2): no live log (")
+
+
+def test_no_log_anywhere_is_code_1(shelf: Shelf) -> None:
+    shelf.put(RETRIED, workflow=False)
+    done = shelf.run("logs", RETRIED, "r(0)")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"r(0): pod {PODS[0]} is gone; {NOWHERE}\n"
+
+
+def test_following_ends_with_the_run_and_takes_in_pods_that_come_later(shelf: Shelf, kubelet: Kubelet) -> None:
+    shelf.put("running-with-failed-branch", pods=True)
+    slow = "running-with-failed-branch-hold-2356208145"
+    kubelet.logs |= {(slow, "main"): b"begun\n", ("running-with-failed-branch-fail-4171610007", "main"): b"bad\n"}
+    process = subprocess.Popen(
+        shelf.command("logs", "running-with-failed-branch", "slow", "-f"),
+        env=shelf.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert kubelet.followed.wait(30)
+        shelf.end("running-with-failed-branch", "Failed")
+        assert process.poll() is None
+        kubelet.end(b"done\n")
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, out) == (0, "begun\ndone\n")
+    assert err == f"slow: live log of pod {slow}, container main\n"
+
+
+def test_an_unknown_step_is_code_5_with_those_there_are(shelf: Shelf) -> None:
+    shelf.put(RETRIED)
+    done = shelf.run("logs", RETRIED, "nope")
+    assert done.returncode == 5
+    assert done.stderr == f"Error: {RETRIED} has no step 'nope'; it has {RETRIED}, r, r(0), r(1), r(2)\n"
+
+
+def test_an_ambiguous_step_is_code_2_with_the_full_names(shelf: Shelf) -> None:
+    name = shelf.put("ex-nested-workflow")["spec"]["workflowRef"]["name"]
+    done = shelf.run("logs", name, "generate")
+    assert done.returncode == 2
+    listed = done.stderr.removeprefix("Error: generate: 2 steps are called so; give one of ").strip()
+    full_names = re.findall(r"(\S+) \(Succeeded\)", listed)
+    assert len(full_names) == 2, done.stderr
+    for full_name in full_names:
+        told = shelf.run("logs", name, full_name).stderr
+        assert told.startswith(f"generate: pod {name}-"), "by its full name it is found"

@@ -1,0 +1,96 @@
+"""`kubectl wfreport`: the same code, run by the real kubectl, and through `kubectl proxy`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.cli.shelf import Shelf
+
+from controlplane import ControlPlane
+from controlplane.binaries import kubectl
+
+pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder for PATH with the plugin in it, as an installer makes it of the entry point."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, function = project["scripts"]["kubectl-wfreport"].split(":")
+    script = tmp_path / "bin" / "kubectl-wfreport"
+    script.parent.mkdir()
+    script.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+    script.chmod(0o755)
+    return script.parent
+
+
+def run_plugin(programs: Path, kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The plugin, run by the real kubectl."""
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "KUBECONFIG": str(kubeconfig)}
+    return subprocess.run(
+        [str(kubectl()), "wfreport", *arguments], capture_output=True, text=True, check=False, env=env
+    )
+
+
+def test_kubectl_runs_it(shelf: Shelf, programs: Path) -> None:
+    shelf.put("oom-main")
+    done = run_plugin(programs, shelf.plane.kubeconfig, "list", "-n", shelf.namespace)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1].split()[:3] == ["oom-main", "Failed", "OOMKilled"]
+    assert run_plugin(programs, shelf.plane.kubeconfig, "show", "nope", "-n", shelf.namespace).returncode == 5
+
+
+def test_kubectl_lists_it_as_a_plugin(programs: Path, plane: ControlPlane) -> None:
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "KUBECONFIG": str(plane.kubeconfig)}
+    done = subprocess.run([str(kubectl()), "plugin", "list"], capture_output=True, text=True, check=False, env=env)
+    assert str(programs / "kubectl-wfreport") in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["logs", "--help"], ["exec", "--help"]])
+def test_its_help_calls_it_as_kubectl_does(programs: Path, plane: ControlPlane, arguments: list[str]) -> None:
+    shown = run_plugin(programs, plane.kubeconfig, *arguments).stdout
+    examples = shown.partition("Examples:")[2].partition("Options:")[0]
+    assert shown.startswith("Usage: kubectl wfreport")
+    assert examples.count("kubectl wfreport ") == examples.count("wfreport ") > 0
+    assert run_plugin(programs, plane.kubeconfig, "list", "--phase", "x").stderr.startswith(
+        "Error: kubectl wfreport list"
+    )
+
+
+@contextmanager
+def proxy(plane: ControlPlane, folder: Path) -> Iterator[Path]:
+    """A kubeconfig that leads through `kubectl proxy`: plain http, and the proxy's credentials."""
+    command = [str(kubectl()), f"--kubeconfig={plane.kubeconfig}", "proxy", "--port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline().rpartition(":")[2])
+            config = {
+                "clusters": [{"name": "proxy", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+                "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "none"}}],
+                "users": [{"name": "none", "user": {}}],
+                "current-context": "proxy",
+            }
+            path = folder / "proxy.kubeconfig"
+            path.write_text(yaml.safe_dump(config))
+            yield path
+        finally:
+            process.terminate()
+
+
+def test_it_works_through_kubectl_proxy(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.put("oom-main", pods=True)
+    with proxy(shelf.plane, tmp_path) as kubeconfig:
+        assert "OOMKilled" in shelf.run("list", kubeconfig=kubeconfig).stdout
+        assert "big: main OOMKilled" in shelf.run("show", "oom-main", kubeconfig=kubeconfig).stdout
+        assert "yes" in shelf.run("pods", "oom-main", kubeconfig=kubeconfig).stdout
