@@ -16,6 +16,7 @@ from wfreport.core.podnames import agent_pod_name, pod_name, pod_name_of_id
 from wfreport.core.prose import Prose
 from wfreport.core.redact import Redactor
 from wfreport.core.steps import list_steps
+from wfreport.core.timing import RunTimes
 from wfreport.core.tree import Tree
 
 _IN_THE_AGENT: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
@@ -124,7 +125,7 @@ def steps_of(run: Run) -> RunSteps:
 
 def _steps_of_workflow(snapshot: Snapshot) -> RunSteps:
     name = snapshot.workflow.metadata.name
-    steps = list_steps(snapshot, Tree(snapshot), Prose(Redactor()), len(snapshot.nodes))
+    steps = list_steps(snapshot, Tree(snapshot), Prose(Redactor()), len(snapshot.nodes), RunTimes(pods={}))
     pods = {
         node.id: agent_pod_name(name) if node.type in _IN_THE_AGENT else pod_name(snapshot.workflow, node)
         for node in snapshot.nodes.values()
