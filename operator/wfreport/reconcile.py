@@ -140,7 +140,7 @@ class Reconciler:
             return Seen()
         seen = await self._read_evidence(key, snapshot, [report.status for report in reports])
         of_pods = {**await self._pending.read(snapshot, now=self._clock()), **seen.evidence}
-        evidence = self._server.with_logs(snapshot, of_pods, [report.status for report in reports])
+        evidence = self._with_archived_logs(snapshot, of_pods, reports)
         for report in reports:
             if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
                 continue  # in a moment they are here, and the report is not to flicker
@@ -175,7 +175,7 @@ class Reconciler:
         report, archived = await self._writer.stored(row), self._server.archived(row)
         generation = report.head.metadata.generation
         if isinstance(archived, Snapshot):
-            with_logs = self._server.with_logs(archived, {}, [report.status])
+            with_logs = self._with_archived_logs(archived, {}, [report])
             status = self._late(row, report, self._rendered(archived, report, with_logs))
         elif row.bound_uid:
             if report.status is None:
@@ -201,6 +201,13 @@ class Reconciler:
             redactor=self._redactor,
             now=self._clock(),
         )
+
+    def _with_archived_logs(
+        self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], reports: list[StoredReport]
+    ) -> Mapping[str, PodEvidence]:
+        lines = self._rules.options.log_tail_lines
+        wanting = [r.status for r in reports if (lines if r.spec.log_tail_lines is None else r.spec.log_tail_lines)]
+        return self._server.with_logs(snapshot, evidence, wanting) if wanting else evidence
 
     def _late(self, row: Row, report: StoredReport, status: ReportStatus) -> ReportStatus:
         return render_late(

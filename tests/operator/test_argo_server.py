@@ -395,10 +395,15 @@ def test_a_run_from_the_archive_has_its_archived_log(world: Cluster, argo: FakeA
     eventually(lambda: world.report_of("old"), lambda seen: "logTail" in first_failure(seen))
 
 
+@pytest.mark.parametrize(
+    "switched_off",
+    [lambda world: {"no_logs_namespaces": world.namespace}, lambda _: {"log_tail_lines": 0}],
+    ids=["namespace", "lines"],
+)
 def test_no_archived_log_is_read_where_logs_are_switched_off(
-    world: Cluster, argo: FakeArgo, settings: dict[str, Any]
+    world: Cluster, argo: FakeArgo, settings: dict[str, Any], switched_off: Callable[[Cluster], dict[str, Any]]
 ) -> None:
-    world.start_operator(**settings, no_logs_namespaces=world.namespace)
+    world.start_operator(**settings, **switched_off(world))
     fail_with_archived_log(world, "etl")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
     offloaded(world, "other", phase="Failed")
