@@ -11,7 +11,7 @@ from tests.builders import a_node
 
 from wfreport.api.argo import NodeType, Phase, SynchronizationStatus
 from wfreport.api.classes import Confidence, FailureClass, Owner
-from wfreport.core.classify import classify_failure
+from wfreport.core.classify import RULES, classify_failure
 from wfreport.core.messages import exit_code
 from wfreport.core.model import Verdict
 from wfreport.core.symptom import Symptom
@@ -53,6 +53,15 @@ def test_a_real_text_alone_gives_class_owner_and_reason(case: Case) -> None:
     got = (verdict.failure_class, verdict.owner, verdict.retryable, verdict.reason)
     assert got == (case.failure_class, case.owner, case.retryable, case.reason)
     assert verdict.confidence != Confidence.HIGH or case.failure_class == C.CANCELLED
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.text[:160])
+def test_a_rule_gives_only_the_classes_that_it_is_documented_to_give(case: Case) -> None:
+    node = a_node("wf.a", Phase.FAILED, message=case.text)
+    symptom = Symptom(node, case.text, exit_code(case.text, None))
+    for rule in RULES:
+        verdict = rule.decide(symptom)
+        assert verdict is None or verdict.failure_class in rule.yields, rule.name
 
 
 def test_every_class_has_three_real_texts() -> None:

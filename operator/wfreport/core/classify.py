@@ -6,49 +6,152 @@ in ``rules_of_pods`` or ``rules_of_argo`` and one line in ``RULES``.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from wfreport.api.classes import Confidence, FailureClass
+from wfreport.api.classes import Confidence
+from wfreport.api.classes import FailureClass as Class
 from wfreport.core import rules_of_argo, rules_of_pods
 from wfreport.core.model import Verdict
 from wfreport.core.symptom import Symptom
 from wfreport.core.verdicts import verdict_of
 
-Rule = Callable[[Symptom], Verdict | None]
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the chain.
+
+    Attributes:
+        decide: the verdict where the rule fits, else None; its docstring is its documentation.
+        reads: what it looks at, in words.
+        yields: every class that it may give.
+    """
+
+    decide: Callable[[Symptom], Verdict | None]
+    reads: str
+    yields: frozenset[Class]
+
+    @property
+    def name(self) -> str:
+        """The rule's name in the documentation."""
+        return self.decide.__name__
+
+    @property
+    def meaning(self) -> str:
+        """When it fits, in words."""
+        return " ".join((self.decide.__doc__ or "").replace("``", "`").split())
+
 
 RULES: Final[tuple[Rule, ...]] = (
-    rules_of_argo.cancelled_by_hand,
-    rules_of_pods.pod_disrupted,
-    rules_of_pods.kubelet_said_so,
-    rules_of_pods.waited_until_the_deadline,
-    rules_of_pods.deadline_passed,
-    rules_of_argo.own_request_failed,
-    rules_of_pods.out_of_memory,
-    rules_of_pods.disrupted_by_event,
-    rules_of_pods.container_lost,
-    rules_of_pods.pod_vanished,
-    rules_of_pods.could_not_start,
-    rules_of_pods.never_started,
-    rules_of_argo.resource_failed,
-    rules_of_argo.artifact_trouble,
-    rules_of_argo.refused_or_invalid,
-    rules_of_argo.entry_template_failed,
-    rules_of_pods.killed_by_signal,
-    rules_of_pods.own_exit_code,
-    rules_of_argo.daemon_exited,
-    rules_of_argo.failed_by_hand,
+    Rule(
+        rules_of_argo.cancelled_by_hand,
+        "workflow.spec.shutdown, node.message",
+        frozenset({Class.CANCELLED}),
+    ),
+    Rule(
+        rules_of_pods.pod_disrupted,
+        "pod.status.reason, pod condition DisruptionTarget",
+        frozenset({Class.EVICTED, Class.NODE_LOST, Class.PREEMPTED, Class.UNSCHEDULABLE, Class.CONFIG_ERROR}),
+    ),
+    Rule(
+        rules_of_pods.kubelet_said_so,
+        "node.message",
+        frozenset({Class.EVICTED, Class.NODE_LOST, Class.PREEMPTED, Class.UNSCHEDULABLE, Class.CONFIG_ERROR}),
+    ),
+    Rule(
+        rules_of_pods.waited_until_the_deadline,
+        "pod events, waiting containers, node.synchronizationStatus",
+        frozenset({Class.IMAGE_PULL, Class.CONFIG_ERROR, Class.UNSCHEDULABLE, Class.LOCK_WAIT}),
+    ),
+    Rule(
+        rules_of_pods.deadline_passed,
+        "node.message, pod.status.reason, workflow.spec.activeDeadlineSeconds",
+        frozenset({Class.TIMEOUT}),
+    ),
+    Rule(
+        rules_of_argo.own_request_failed,
+        "node.type, node.message",
+        frozenset({Class.EXIT_CODE}),
+    ),
+    Rule(
+        rules_of_pods.out_of_memory,
+        "pod container states, node.message",
+        frozenset({Class.OOM_KILLED}),
+    ),
+    Rule(
+        rules_of_pods.disrupted_by_event,
+        "pod events, exit code, node.message",
+        frozenset({Class.PREEMPTED, Class.NODE_LOST, Class.EVICTED}),
+    ),
+    Rule(
+        rules_of_pods.container_lost,
+        "node.message",
+        frozenset({Class.NODE_LOST}),
+    ),
+    Rule(
+        rules_of_pods.pod_vanished,
+        "node.message",
+        frozenset({Class.POD_DELETED}),
+    ),
+    Rule(
+        rules_of_pods.could_not_start,
+        "pod container states, node.message",
+        frozenset({Class.IMAGE_PULL, Class.CONFIG_ERROR, Class.UNSCHEDULABLE}),
+    ),
+    Rule(
+        rules_of_pods.never_started,
+        "node.message",
+        frozenset({Class.UNKNOWN}),
+    ),
+    Rule(
+        rules_of_argo.resource_failed,
+        "node.message",
+        frozenset({Class.EXIT_CODE}),
+    ),
+    Rule(
+        rules_of_argo.artifact_trouble,
+        "node.message",
+        frozenset({Class.ARTIFACT_IO}),
+    ),
+    Rule(
+        rules_of_argo.refused_or_invalid,
+        "node.message, workflow.status.message",
+        frozenset(
+            {Class.QUOTA_EXCEEDED, Class.CONFIG_ERROR, Class.LOCK_WAIT, Class.TEMPLATE_ERROR, Class.CONTROLLER_ERROR}
+        ),
+    ),
+    Rule(
+        rules_of_argo.entry_template_failed,
+        "workflow.status.message",
+        frozenset({Class.CONTROLLER_ERROR}),
+    ),
+    Rule(
+        rules_of_pods.killed_by_signal,
+        "exit code",
+        frozenset({Class.KILLED}),
+    ),
+    Rule(
+        rules_of_pods.own_exit_code,
+        "exit code",
+        frozenset({Class.EXIT_CODE}),
+    ),
+    Rule(
+        rules_of_argo.daemon_exited,
+        "node.outputs.exitCode",
+        frozenset({Class.EXIT_CODE}),
+    ),
+    Rule(
+        rules_of_argo.failed_by_hand,
+        "node.type",
+        frozenset({Class.CANCELLED}),
+    ),
 )
 
 
 def classify_failure(symptom: Symptom) -> Verdict:
     """What kind of failure it is, by the first rule that fits."""
     for rule in RULES:
-        verdict = rule(symptom)
+        verdict = rule.decide(symptom)
         if verdict is not None:
             return verdict
-    return verdict_of(symptom, FailureClass.UNKNOWN, Confidence.LOW, "message" if symptom.message else "none")
-
-
-def rule_table() -> list[tuple[str, str]]:
-    """Name and meaning of every rule, in order: the documentation is made from it."""
-    return [(rule.__name__, " ".join((rule.__doc__ or "").split())) for rule in RULES]
+    return verdict_of(symptom, Class.UNKNOWN, Confidence.LOW, "message" if symptom.message else "none")

@@ -5,33 +5,64 @@ What changes between runs is taken out of its text first.
 
 import hashlib
 import re
+from typing import Final
 
 _DIGITS = 12
+_LINE_CHARACTERS = 1024
+_READ_CHARACTERS = 64 * 1024
 
-_CHANGING: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*"), "<time>"),
+# What Kubernetes makes random names of (apimachinery, util/rand): no vowels, so no words.
+_RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
+
+_CHANGING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (re.compile(r"\x1b\[[0-9;]*[A-Za-z]"), ""),
+    (re.compile(r"\b\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*"), "<time>"),
+    (re.compile(r"\b(?:[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
+    (re.compile(r"\b\d{4}[-/]\d\d[-/]\d\d\b"), "<time>"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s/?\"'<>]+)[^\s\"'<>]*"), r"\1<path>"),
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uid>"),
+    (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b"), "<ip>"),
+    (re.compile(r"\[?\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b(?:\]:\d{1,5}|\])?", re.IGNORECASE), "<ip>"),
+    (re.compile(r"[\w.@+~-]*(?:[/\\][\w.@+~=-]+){2,}[/\\]?"), "<path>"),
+    # Ids of pods and nodes end in fnv hashes, cron children in minutes, names that were made in random letters.
+    (re.compile(rf"\b[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*-(?:\d{{6,}}|{_RANDOM}{{5}}|{_RANDOM}{{8,10}})\b"), "<name>"),
     (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\b[a-z][a-z0-9-]*-\d{6,}\b"), "<pod>"),  # ids of pods and nodes end in fnv hashes
-    (re.compile(r"(?:/[\w.@+-]+){2,}"), "<path>"),
-    (re.compile(r"\d+(?:\.\d+)?"), "<n>"),
+    (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9_-]{20,}\b"), "<token>"),
+    (re.compile(r"\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+\b"), "<duration>"),
+    (re.compile(r"\d+(?:[.,]\d+)*"), "<n>"),
     (re.compile(r"\s+"), " "),
 )
+"""In order: what holds others (times, addresses, paths) before what may stand in them."""
+
+_SAYS_NOTHING: Final = re.compile(
+    r"^\W*$|"
+    r"^\{?\"?time\"?[=:].*(?:\bargo=true\b|\"argo\": ?true\b)|"  # argoexec's own lines in the log of main
+    r"^Error: exit status \d+$|^exit status \d+$|"  # its farewell, and Go's
+    r"^\s+at \S|^\s*\.\.\. \d+ (?:more|common frames)|"  # Java, JavaScript
+    r"^goroutine \d+ |^\s+\S+\.go:\d+"  # Go
+)
+"""Lines that follow the one that tells what happened."""
 
 
 def normalise(text: str) -> str:
-    """The text without ids, times, paths and numbers."""
+    """The text without ids, addresses, times, paths and numbers."""
     for pattern, placeholder in _CHANGING:
         text = pattern.sub(placeholder, text)
     return text.strip()
 
 
+def last_telling_line(text: str) -> str:
+    """The last line that is neither argoexec's own nor a frame of a stack; the very last where there is none."""
+    lines = text[-_READ_CHARACTERS:].rstrip().splitlines() or [""]
+    telling = (line for line in reversed(lines) if not _SAYS_NOTHING.search(line[:_LINE_CHARACTERS]))
+    return next(telling, lines[-1])[:_LINE_CHARACTERS].strip()
+
+
 def fingerprint(template: str, failure_class: str, exit_code: int | None, text: str) -> str:
     """Hash of what makes a failure the same.
 
-    The template, the class, the exit code and the last line of what it said.
+    The template, the class, the exit code and the last telling line of what it said.
     """
-    last_line = text.strip().rsplit("\n", 1)[-1][:1024]
-    parts = "\x00".join((template, failure_class, str(exit_code), normalise(last_line)))
+    parts = "\x00".join((template, failure_class, str(exit_code), normalise(last_telling_line(text))))
     return hashlib.sha256(parts.encode()).hexdigest()[:_DIGITS]
