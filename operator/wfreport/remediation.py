@@ -1,7 +1,6 @@
 """Remediation as one part of the operator: its objects wired, its state loaded, its workers started."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +20,7 @@ from wfreport.act.policies import PolicyReader, known_policy
 from wfreport.act.remedy import Remedy
 from wfreport.act.resubmit import RaiseMemory, Resubmit
 from wfreport.act.retry import Retry
-from wfreport.act.sinks import Sinks
+from wfreport.act.sinks import Sender, Sinks
 from wfreport.act.stop import Stop
 from wfreport.act.suspend_cron import SuspendCron
 from wfreport.act.sweep import RemedySweep
@@ -66,7 +65,9 @@ class Surroundings:
     events: Events
     metrics: Metrics
     once: Once
+    sender: Sender | None
     clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
     jitter: Callable[[], float]
 
 
@@ -77,7 +78,7 @@ class RemedyPart:
         self._around = around
         self._books = Books(PolicyBook(), RemediationBook(), RunBook())
         self._loaded: set[str] = set()
-        self.queues = queues = _queues(around.jitter)
+        self.queues = queues = _queues(around.monotonic, around.jitter)
         self.intake = RemedyIntake(self._books, queues)
         own = partial(OwnKind, around.client, namespaces=around.namespaces, chunk_size=around.settings.chunk_size)
         self._policies = own(KIND_POLICY, PLURAL_POLICIES)
@@ -128,30 +129,39 @@ class RemedyPart:
 
     def start(self) -> tuple[set[Task], set[Task]]:
         """Start the workers, which end when they are closed, and the sweep, which does not."""
-        around, queues, clock = self._around, self.queues, self._around.clock
-        remedy = self._wired_remedy()
+        around = self._around
+        tasks = {asyncio.create_task(worker.run(), name=name) for name, _, worker in self.workers()}
+        sweeping = self.sweep().run(interval_seconds=lambda: around.settings.sweep_interval_seconds * around.jitter())
+        return tasks, {asyncio.create_task(sweeping, name="remedy sweep")}
+
+    def workers(self) -> list[tuple[str, WorkQueue, Worker]]:
+        """The workers, each with its name and its queue."""
+        around, queues = self._around, self.queues
         reader = RemediationReader(
             self._remediations, self._books, index=around.index, executor=self._executor, remedies=queues.remedies
         )
+        notifications = self._wired_notifications()
         looks = [
-            ("remedy", queues.remedies, remedy.look),
+            ("remedy", queues.remedies, self._wired_remedy().look),
             ("policies", queues.policies, self._wired_policies().look),
             ("remediations", queues.remediations, reader.look),
-            *[("notifier", queues.notifications, self._wired_notifications().look)] * NOTIFIERS,
+            *[("notifier", queues.notifications, notifications.look)] * NOTIFIERS,
         ]
-        sweep = RemedySweep(
+        return [(name, queue, self._worker(queue, look)) for name, queue, look in looks]
+
+    def sweep(self) -> RemedySweep:
+        """What finds what no event told."""
+        around = self._around
+        return RemedySweep(
             policies=self._policies,
             remediations=self._remediations,
             books=self._books,
-            queues=queues,
+            queues=self.queues,
             outcomes=self._outcomes,
             index=around.index,
             keep=timedelta(days=around.settings.remediation_keep_days),
-            clock=clock,
+            clock=around.clock,
         )
-        tasks = {asyncio.create_task(self._worker(queue, look).run(), name=name) for name, queue, look in looks}
-        sweeping = sweep.run(interval_seconds=lambda: around.settings.sweep_interval_seconds * around.jitter())
-        return tasks, {asyncio.create_task(sweeping, name="remedy sweep")}
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -165,7 +175,7 @@ class RemedyPart:
             look,
             metrics=around.metrics,
             once=around.once,
-            clock=time.monotonic,
+            clock=around.monotonic,
             failures=around.metrics.remedies_failed,
         )
 
@@ -195,7 +205,7 @@ class RemedyPart:
             index=around.index,
             writer=around.writer,
             books=self._books,
-            gatherer=Gatherer(documents.workflows(client), namespaces, clock=time.monotonic),
+            gatherer=Gatherer(documents.workflows(client), namespaces, clock=around.monotonic),
             journal=self._journal,
             outcomes=self._outcomes,
             labeller=PodLabeller(pods, self._books, lease=around.lease, metrics=around.metrics),
@@ -224,7 +234,7 @@ class RemedyPart:
     def _wired_notifications(self) -> Notifications:
         around = self._around
         return Notifications(
-            Sinks(documents.core(around.client, "secrets")),
+            around.sender or Sinks(documents.core(around.client, "secrets")),
             books=self._books,
             journal=self._journal,
             index=around.index,
@@ -259,8 +269,8 @@ class RemedyPart:
         self._loaded.add(namespace)
 
 
-def _queues(jitter: Callable[[], float]) -> RemedyQueues:
+def _queues(monotonic: Callable[[], float], jitter: Callable[[], float]) -> RemedyQueues:
     def queue() -> WorkQueue:
-        return WorkQueue(QueueLimits(), clock=time.monotonic, jitter=jitter)
+        return WorkQueue(QueueLimits(), clock=monotonic, jitter=jitter)
 
     return RemedyQueues(remedies=queue(), policies=queue(), remediations=queue(), notifications=queue())

@@ -241,7 +241,9 @@ class Operator:
             events=Events(self._client, clock=now, once=self._once),
             metrics=self._metrics,
             once=self._once,
+            sender=None,
             clock=now,
+            monotonic=time.monotonic,
             jitter=jitter,
         )
         return RemedyPart(around)

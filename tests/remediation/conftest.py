@@ -10,6 +10,7 @@ from tests.operator import harness
 from tests.remediation.world import ACTING, Acting, grant
 
 from controlplane import ControlPlane
+from controlplane.argo import argo_dir
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,16 @@ def plane() -> Iterator[ControlPlane]:
     with ControlPlane(
         workflow_crds="own", users={harness.USER: ["system:authenticated"]}, audit_policy=harness.AUDIT_POLICY
     ) as started:
+        harness.grant(started)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def argo_plane() -> Iterator[ControlPlane]:
+    """A plane with the real Argo controller, and the operator's user."""
+    if argo_dir() is None:
+        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
+    with ControlPlane(argo=True, users={harness.USER: ["system:authenticated"]}) as started:
         harness.grant(started)
         yield started
 

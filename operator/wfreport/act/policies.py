@@ -9,6 +9,7 @@ from wfreport.act.books import Books, KnownPolicy
 from wfreport.api.names import KIND_POLICY
 from wfreport.api.policy import PolicyStatus, RemediationPolicy
 from wfreport.api.reasons import PolicyConditionType
+from wfreport.api.wire import rfc3339
 from wfreport.core.decide.breaker import CLOSED, Breaker, judge_breaker
 from wfreport.core.decide.budget import acts_of_policy
 from wfreport.core.decide.selection import is_for
@@ -144,7 +145,7 @@ class PolicyReader:
                     "policy does not act",
                     extra=kv(namespace=metadata.namespace, policy=metadata.name, reason=found.reason),
                 )
-                since = found.last_transition_time.isoformat()
+                since = rfc3339(found.last_transition_time)
                 await self._events.tell(about, found.reason, found.message, event_type=WARNING, about=since)
 
 

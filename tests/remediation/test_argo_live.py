@@ -1,0 +1,172 @@
+"""With the real Argo controller: what policies make of runs that fail, and whether it helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.eventually import eventually
+from tests.operator import harness
+from tests.remediation.world import ACTING, RESUBMIT, Acting, condition, grant
+
+from controlplane import ControlPlane
+
+pytestmark = [pytest.mark.cluster, pytest.mark.argo, pytest.mark.timeout(900)]
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
+PODS = "/api/v1/namespaces/{}/pods"
+LONG = 180
+
+POLICY: list[dict[str, Any]] = [
+    {"name": "poison", "match": {"exitCodes": {"operator": "In", "values": [42]}}, "action": {"none": {}}},
+    {
+        "name": "oom",
+        "match": {"classes": ["OOMKilled"]},
+        "action": {
+            "raiseMemory": {
+                "factor": "1.5",
+                "max": "4Gi",
+                "parameters": [{"name": "code", "value": "0"}, {"name": "reason", "value": "Completed"}],
+            }
+        },
+    },
+    {
+        "name": "infra",
+        "match": {"owners": ["Infrastructure"]},
+        "action": {"resubmit": {"parameters": [{"name": "code", "value": "0"}, {"name": "pod", "value": ""}]}},
+    },
+    {"name": "quarantine", "match": {"exitCodes": {"operator": "In", "values": [7]}}, "labelPods": {}},
+    RESUBMIT,
+]
+
+
+@pytest.fixture
+def acting(argo_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Acting]:
+    """A namespace of the real Argo's, in which the operator may do everything that a component allows."""
+    grant(argo_plane, namespace, *ACTING)
+    with harness.cluster(argo_plane, namespace, tmp_path) as made:
+        yield Acting(made)
+
+
+def run(acting: Acting, name: str, *, code: str, reason: str = "Error", pod: str = "", **spec: Any) -> None:
+    """Submit a Workflow of one pod that ends as its parameters say."""
+    played = {"exit-code": "code", "reason": "reason", "pod-reason": "pod"}
+    annotations = {f"sim.wfreport.dev/{key}": f"{{{{workflow.parameters.{value}}}}}" for key, value in played.items()}
+    template = {
+        "name": "work",
+        "metadata": {"annotations": annotations},
+        "container": {"image": "busybox", "command": ["true"], "resources": {"limits": {"memory": "1Gi"}}},
+    }
+    parameters = {"code": code, "reason": reason, "pod": pod}
+    given = [{"name": key, "value": value} for key, value in parameters.items()]
+    body = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "labels": {"team": "data"}},
+        "spec": {
+            "entrypoint": "main",
+            "arguments": {"parameters": given},
+            "templates": [{"name": "main", "dag": {"tasks": [{"name": "work", "template": "work"}]}}, template],
+            **spec,
+        },
+    }
+    acting.plane.api.post(WORKFLOWS.format(acting.namespace), body)
+
+
+def pods_of(acting: Acting, workflow: str) -> list[dict[str, Any]]:
+    selector = f"workflows.argoproj.io/workflow={workflow}"
+    found: list[dict[str, Any]] = acting.plane.api.get(PODS.format(acting.namespace), labelSelector=selector)["items"]
+    return found
+
+
+def test_runs_are_remedied_by_what_failed_them_and_the_records_say_whether_it_helped(acting: Acting) -> None:
+    acting.apply_policy(*POLICY)
+    acting.start()
+    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    run(acting, "oom", code="137", reason="OOMKilled")
+    run(acting, "evicted", code="137", pod="Evicted")
+    run(acting, "poison", code="42")
+    keep = {"matchExpressions": [{"key": "wfreport.dev/failure-class", "operator": "DoesNotExist"}]}
+    run(acting, "kept", code="7", podGC={"strategy": "OnWorkflowCompletion", "labelSelector": keep})
+
+    helped = ("True", "RunSucceeded")
+    oom = eventually(
+        lambda: acting.remediation_of("oom"),
+        lambda seen: condition(seen, "Succeeded") == helped,
+        timeout_seconds=LONG,
+    )
+    new = oom["status"]["resultRef"]["name"]
+    assert oom["spec"]["plan"]["after"]["spec.templates[work].resources[main].limits.memory"] == "1536Mi"
+    (pod,) = pods_of(acting, new)
+    (main,) = [found for found in pod["spec"]["containers"] if found["name"] == "main"]
+    assert main["resources"]["limits"]["memory"] == "1536Mi"
+    assert acting.chain_of("oom")["chain"] == ["oom", new]
+
+    evicted = eventually(
+        lambda: acting.remediation_of("evicted"),
+        lambda seen: condition(seen, "Succeeded") == helped,
+        timeout_seconds=LONG,
+    )
+    assert evicted["spec"]["countsTowardLimit"] is False
+    assert evicted["spec"]["reason"] == "Evicted"
+
+    kept = eventually(
+        lambda: acting.cluster.report_of("kept"),
+        lambda seen: any("labelled" in failure for failure in seen["status"].get("failures", [])),
+        timeout_seconds=LONG,
+    )
+    eventually(lambda: harness.observed(acting.cluster.report_of("poison")).get("phase"), lambda seen: seen == "Failed")
+    acted_on = {found["spec"]["target"]["name"] for found in acting.remediations()}
+    assert acted_on == {"oom", "evicted"}
+    (failed,) = pods_of(acting, "kept")
+    assert failed["metadata"]["labels"]["wfreport.dev/report-name"] == kept["metadata"]["name"]
+
+
+def test_what_a_person_stopped_is_left_alone(acting: Acting) -> None:
+    acting.apply_policy(RESUBMIT)
+    acting.start()
+    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    run(acting, "stopped", code="0", suspend=True)
+    path = f"{WORKFLOWS.format(acting.namespace)}/stopped"
+    eventually(lambda: acting.plane.api.get(path).get("status", {}).get("phase"), timeout_seconds=60)
+    acting.plane.api.patch(path, {"spec": {"shutdown": "Stop", "suspend": None}})
+    eventually(
+        lambda: harness.observed(acting.cluster.report_of("stopped")).get("phase"),
+        lambda seen: seen == "Failed",
+        timeout_seconds=LONG,
+    )
+    eventually(lambda: acting.policy()["status"]["counts"]["blocked"], lambda seen: seen == 1, timeout_seconds=60)
+    assert acting.workflows() == ["stopped"]
+
+
+def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_not_touched(acting: Acting) -> None:
+    acting.apply_policy(*POLICY)
+    acting.start()
+    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    run(acting, "model", code="137", reason="OOMKilled", suspend=True)
+    spec = acting.plane.api.get(f"{WORKFLOWS.format(acting.namespace)}/model")["spec"]
+    del spec["suspend"]
+    acting.plane.api.delete(f"{WORKFLOWS.format(acting.namespace)}/model")
+    templates = f"/apis/argoproj.io/v1alpha1/namespaces/{acting.namespace}/workflowtemplates"
+    head = {"apiVersion": "argoproj.io/v1alpha1"}
+    made = acting.plane.api.post(
+        templates, {**head, "kind": "WorkflowTemplate", "metadata": {"name": "etl"}, "spec": spec}
+    )
+    body = {
+        **head,
+        "kind": "Workflow",
+        "metadata": {"name": "by-ref", "labels": {"team": "data"}},
+        "spec": {"workflowTemplateRef": {"name": "etl"}},
+    }
+    acting.plane.api.post(WORKFLOWS.format(acting.namespace), body)
+    done = eventually(
+        lambda: acting.remediation_of("by-ref"),
+        lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
+        timeout_seconds=LONG,
+    )
+    assert done["spec"]["plan"]["after"]["spec.workflowTemplateRef"] == "inlined"
+    (pod,) = pods_of(acting, done["status"]["resultRef"]["name"])
+    (main,) = [found for found in pod["spec"]["containers"] if found["name"] == "main"]
+    assert main["resources"]["limits"]["memory"] == "1536Mi"
+    assert acting.plane.api.get(f"{templates}/etl") == made

@@ -1,0 +1,226 @@
+"""A cluster that does what it likes: whatever comes in whatever order, no run is resubmitted twice, and none is lost.
+
+The real parts over an API server in memory; hypothesis plays Argo, people, the network and the kubelet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.remediation.fake_api import Clock, FakeApi, KilledError
+from tests.remediation.fake_operator import NS, RESUBMIT, FakeOperator, end, fail, policy
+
+from wfreport.kube.errors import ApiError, ConflictError, ServerError, ThrottledError, UnreachableError
+
+ERRORS: list[type[BaseException]] = [KilledError, ConflictError, ThrottledError, ServerError, UnreachableError]
+MAX_ATTEMPTS = 2
+REPLICAS = 2
+FROM_UID = "wfreport.dev/remediation-uid"
+
+
+class Cluster(RuleBasedStateMachine):
+    """Two replicas, a policy, Workflows, and everything that can happen to them."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.clock = Clock()
+        self.api = FakeApi(self.clock, fault=self._fault)
+        self.serial = 0
+        self.faults: list[tuple[int, str, type[BaseException]]] = []
+        self.stopped: set[str] = set()
+        self.resubmitted: Counter[str] = Counter()
+        self.api.create("remediationpolicies", NS, self._policy())
+        self.replicas = [FakeOperator(self.api, self.clock) for _ in range(REPLICAS)]
+        for number in range(REPLICAS):
+            self._restart(number)
+            self._works(number)
+
+    def _policy(self, mode: str = "Enforce") -> dict[str, Any]:
+        return policy(
+            RESUBMIT,
+            mode=mode,
+            limits={"maxAttempts": MAX_ATTEMPTS},
+            budget={"maxConcurrent": 1000, "maxPerWindow": 10_000},
+            circuitBreaker={"minRuns": 10_000, "sameFingerprintAtMost": 1000},
+        )
+
+    def _fault(self, when: str, *_: str) -> None:
+        """Each fault counts down the requests until its own."""
+        due = []
+        for number, (left, at, error) in enumerate(self.faults):
+            if at == when:
+                self.faults[number] = (left - 1, at, error)
+                if left <= 1:
+                    due.append(number)
+        if due:
+            error = self.faults.pop(due[0])[2]
+            raise error() if error is KilledError else error("a fault")
+
+    # what the operator does
+
+    def _restart(self, number: int) -> None:
+        self.replicas[number] = FakeOperator(self.api, self.clock)
+        self._run(number, self.replicas[number].start())
+
+    def _run(self, number: int, work: Any) -> None:
+        try:
+            self.loop.run_until_complete(work)
+        except KilledError:
+            self._restart(number)
+        except ApiError:
+            pass
+        finally:
+            self._count()
+        assert not self.replicas[number].bugs()
+
+    def _works(self, number: int) -> None:
+        operator = self.replicas[number]
+        self._run(number, operator.look_at_workflows())
+        self.replicas[number].hear()
+        self._run(number, self.replicas[number].work(5_000))
+
+    def _count(self) -> None:
+        """Whatever was created, even if it is gone by now."""
+        for found in self.api.all("workflows"):
+            labels, uid = found["metadata"].get("labels", {}), found["metadata"]["uid"]
+            if labels.get(FROM_UID):
+                self.seen = getattr(self, "seen", set()) | {(labels[FROM_UID], uid)}
+
+    @rule(number=st.integers(0, REPLICAS - 1))
+    def a_replica_works(self, number: int) -> None:
+        self._works(number)
+
+    @rule(number=st.integers(0, REPLICAS - 1), looks=st.integers(1, 4))
+    def a_replica_works_a_little(self, number: int, looks: int) -> None:
+        for _ in range(looks):
+            self._run(number, self.replicas[number]._work_one())
+
+    @rule(number=st.integers(0, REPLICAS - 1))
+    def a_replica_is_restarted(self, number: int) -> None:
+        self._restart(number)
+
+    @rule(number=st.integers(0, REPLICAS - 1))
+    def events_are_doubled(self, number: int) -> None:
+        self.replicas[number].offer_all()
+        self.replicas[number].hear()
+
+    @rule(after=st.integers(1, 12), when=st.sampled_from(["before", "after"]), error=st.sampled_from(ERRORS))
+    def something_will_go_wrong(self, after: int, when: str, error: type[BaseException]) -> None:
+        self.faults.append((after, when, error))
+
+    # what Argo and time do
+
+    @rule()
+    def a_workflow_fails(self) -> None:
+        self.serial += 1
+        fail(self.api, f"wf-{self.serial}", self.clock)
+
+    @rule(choice=st.integers(0, 100), phase=st.sampled_from(["Succeeded", "Failed"]))
+    def a_new_run_ends(self, choice: int, phase: str) -> None:
+        running = [found for found in self.api.all("workflows") if not found.get("status", {}).get("phase")]
+        if running:
+            end(self.api, running[choice % len(running)]["metadata"]["name"], phase, self.clock)
+
+    @rule(choice=st.integers(0, 100))
+    def a_workflow_is_deleted(self, choice: int) -> None:
+        over = [found for found in self.api.all("workflows") if found.get("status", {}).get("phase")]
+        if over:
+            del self.api.objects["workflows", NS, over[choice % len(over)]["metadata"]["name"]]
+
+    @rule(seconds=st.sampled_from([1, 5, 60, 400]))
+    def time_passes(self, seconds: int) -> None:
+        self.clock.pass_by(seconds)
+
+    # what people do
+
+    @rule()
+    def the_policy_is_deleted_and_made_again(self) -> None:
+        self.api.objects.pop(("remediationpolicies", NS, "p"), None)
+        self.api.create("remediationpolicies", NS, self._policy())
+
+    @rule(suspended=st.booleans())
+    def the_policy_is_suspended_or_not(self, suspended: bool) -> None:
+        found = self.api.objects["remediationpolicies", NS, "p"]
+        found["metadata"]["generation"] += 1
+        self.api.put("remediationpolicies", NS, "p", spec={**found["spec"], "suspended": suspended})
+
+    @rule()
+    def a_person_stops_a_workflow(self) -> None:
+        self.serial += 1
+        name = f"wf-{self.serial}"
+        fail(self.api, name, self.clock)
+        found = self.api.objects["workflows", NS, name]
+        self.stopped.add(found["metadata"]["uid"])
+        self.api.put("workflows", NS, name, spec={**found["spec"], "shutdown": "Stop"})
+
+    # what must hold
+
+    @invariant()
+    def no_remediation_made_two_runs(self) -> None:
+        made = Counter(remediation for remediation, _ in getattr(self, "seen", ()))
+        assert not [remediation for remediation, count in made.items() if count > 1]
+
+    @invariant()
+    def no_run_has_two_remedies(self) -> None:
+        done = [
+            found for found in self.api.all("remediations") if _reason(found, "Executed") in {"Executed", "AlreadyDone"}
+        ]
+        runs = Counter((found["spec"]["target"]["uid"], found["spec"]["target"].get("startedAt")) for found in done)
+        assert not [run for run, count in runs.items() if count > 1]
+
+    @invariant()
+    def no_chain_has_more_attempts_than_it_may(self) -> None:
+        attempts = [found["spec"]["attempt"] for found in self.api.all("remediations")]
+        assert max(attempts, default=0) <= MAX_ATTEMPTS
+
+    @invariant()
+    def what_a_person_stopped_is_left_alone(self) -> None:
+        assert not {found["spec"]["target"]["uid"] for found in self.api.all("remediations")} & self.stopped
+
+    def teardown(self) -> None:
+        """Once nothing is in the way any more, every act that was begun is closed, and each run has its answer."""
+        self.faults.clear()
+        found = self.api.objects["remediationpolicies", NS, "p"]
+        found["metadata"]["generation"] += 1
+        self.api.put("remediationpolicies", NS, "p", spec={**found["spec"], "suspended": False})
+        for _ in range(4):
+            for number in range(REPLICAS):
+                self._restart(number)
+                self._works(number)
+                self.clock.pass_by(30)
+        self._check_nothing_is_lost()
+        self.no_remediation_made_two_runs()
+        self.loop.close()
+
+    def _check_nothing_is_lost(self) -> None:
+        since = self.api.objects["remediationpolicies", NS, "p"]["status"]["enforcedSince"]
+        acts = {found["spec"]["target"]["uid"]: found for found in self.api.all("remediations")}
+        for act in acts.values():
+            assert _reason(act, "Executed") not in {"", "ExecutionPending"}, act
+        for workflow in self.api.all("workflows"):
+            metadata, status = workflow["metadata"], workflow.get("status", {})
+            if status.get("phase") != "Failed" or metadata["uid"] in self.stopped or status["finishedAt"] < since:
+                continue
+            attempt = int(metadata.get("labels", {}).get("wfreport.dev/attempt", "0"))
+            assert metadata["uid"] in acts or attempt >= MAX_ATTEMPTS, f"nothing was done about {metadata['name']}"
+
+
+def _reason(remediation: dict[str, Any], kind: str) -> str:
+    conditions = remediation.get("status", {}).get("conditions", [])
+    return next((str(found["reason"]) for found in conditions if found["type"] == kind), "")
+
+
+Cluster.TestCase.settings = settings(
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "40")),
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestCluster = Cluster.TestCase
