@@ -57,6 +57,18 @@ def test_the_times_in_which_the_breaker_was_open_are_told() -> None:
     assert tallied([a_report()], a_policy(**QUICK)).breaker == ()
 
 
+def test_a_run_that_grew_too_old_while_it_waited_was_held_by_what_it_waited_for() -> None:
+    shut = {"minRuns": 2, "failurePercentAtMost": 1, "windowSeconds": 86400, "cooldownSeconds": 86400}
+    spec: dict[str, Any] = {"circuitBreaker": shut}
+    reports = [a_report("a", "a"), a_report("b", "b")]
+    found = tally(replay(reports, [a_policy(**QUICK, **spec)], since=T0, until=at(10**6), limits=LIMITS))
+    assert found.held == ((HoldReason.BREAKER_OPEN, 2),)
+    late = tally(replay(reports, [a_policy(**QUICK, limits={"maxAgeSeconds": 60})], since=T0, until=DAY, limits=LIMITS))
+    assert late.held == ()
+    slow = a_policy(backoff={"initialSeconds": 600}, limits={"maxAgeSeconds": 60})
+    assert tally(replay(reports, [slow], since=T0, until=DAY, limits=LIMITS)).held == ((HoldReason.COOLING_DOWN, 2),)
+
+
 def test_pods_are_counted_once() -> None:
     policy = a_policy(RESUBMIT | {"labelPods": {}}, **QUICK)
     assert tallied([a_report()], policy).pods == 1

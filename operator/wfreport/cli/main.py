@@ -2,7 +2,7 @@
 
 import click
 
-from wfreport.cli import declared_operation, declared_runs
+from wfreport.cli import declared_operation, declared_remediation, declared_runs
 from wfreport.cli.options import Sections
 
 
@@ -12,7 +12,8 @@ def cli() -> None:
     """Say what happened to an Argo Workflow, why, and what was done about it.
 
     As an operator it writes one readable WorkflowReport per run. On the command line it shows these reports, the
-    pods and logs of their steps, and explains runs that have no report.
+    pods and logs of their steps, explains runs that have no report, and says what policies do and would do about
+    failures.
 
     \b
     Examples:
@@ -24,4 +25,5 @@ def cli() -> None:
 
 
 cli.add_section("Look at runs", declared_runs.COMMANDS)
+cli.add_section("Answer failures", declared_remediation.COMMANDS)
 cli.add_section("Operate", declared_operation.COMMANDS)

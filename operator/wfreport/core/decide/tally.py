@@ -90,7 +90,7 @@ def tally(replayed: Replay) -> Tally:
         selected=sum(judged.decision.policy is not None for judged in last.values()),
         succeeded=sum(judged.decision.reason == HoldReason.RUN_SUCCEEDED for judged in last.values()),
         acts=_count_acts(replayed),
-        held=_most_first(judged.decision.reason for judged in left_alone),
+        held=_most_first(_held_by(judged, of_runs) for judged in left_alone),
         delayed=_most_first(reason for run, reason in waited if run in acted and reason != HoldReason.ALREADY_REMEDIED),
         breaker=tuple(_open_times(of_runs)),
         pods=len({pod.pod_uid for judged in replayed.judged for pod in judged.pods}),
@@ -100,6 +100,14 @@ def tally(replayed: Replay) -> Tally:
 
 def _run(judged: Judged) -> tuple[str, datetime | None]:
     return judged.decision.run.uid, judged.decision.run.started_at
+
+
+def _held_by(last: Judged, of_runs: Sequence[Judged]) -> str:
+    """Why a run was left alone; one that grew too old while it waited, by what it waited for."""
+    if last.decision.reason != HoldReason.RUN_TOO_OLD:
+        return last.decision.reason
+    waited = [judged for judged in of_runs if _run(judged) == _run(last) and judged is not last]
+    return waited[-1].decision.reason if waited else last.decision.reason
 
 
 def _most_first(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:

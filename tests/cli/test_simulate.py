@@ -1,0 +1,176 @@
+"""`wfreport simulate`: what a policy would have done about recorded runs, in a file and in a cluster."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.cli.cases import COMMAND
+from tests.cli.shelf import Shelf
+from tests.crds.objects import a_policy, a_rule
+from tests.manifests.test_samples import SAMPLES, report_of
+
+CENTURY = ("--since", "36500d")
+OOM = {"classes": ["OOMKilled"]}
+
+
+def write(path: Path, *documents: Any) -> str:
+    path.write_text("---\n".join(yaml.safe_dump(document) for document in documents))
+    return str(path)
+
+
+def reports(path: Path, *cases: str) -> str:
+    """A file of the reports of recorded runs, as kubectl prints them."""
+    items = [report_of(case).model_dump(mode="json", by_alias=True, exclude_none=True) for case in cases]
+    for item in items:
+        item["metadata"].pop("creationTimestamp", None)
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    return str(path)
+
+
+def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, "simulate", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_what_a_policy_would_have_done_is_told_without_a_cluster(tmp_path: Path) -> None:
+    policy = str(SAMPLES / "oom-ladder.yaml")
+    file = reports(tmp_path / "r.json", "oom-main", "evicted", "dag-success", "stop-b")
+    done = simulate("-f", policy, "--reports", file, *CENTURY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[:2] == [
+        "oom-ladder: of 4 runs in 36500d00h it selects 4",
+        "1 of them succeeded, 3 did not.",
+    ]
+    assert "It would have acted 1 time:" in done.stdout
+    (row,) = [line.split() for line in done.stdout.splitlines() if "RaiseMemory" in line]
+    assert row == ["oom", "RaiseMemory", "1", "0", "0", "1"]
+    assert "NoRuleMatches  2" in done.stdout
+    assert "CoolingDown" in done.stdout
+
+
+def test_every_run_is_told_where_that_is_wanted(tmp_path: Path) -> None:
+    file = reports(tmp_path / "r.json", "oom-main", "evicted")
+    done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", file, *CENTURY, "-o", "wide")
+    assert "rule oom: RaiseMemory after OOMKilled" in done.stdout
+    assert "NoRuleMatches: no rule of policy oom-ladder matches" in done.stdout
+
+
+def test_programs_get_the_same_as_json_and_yaml(tmp_path: Path) -> None:
+    arguments = ("-f", str(SAMPLES / "infrastructure-failures.yaml"), *CENTURY)
+    file = reports(tmp_path / "r.json", "oom-main", "evicted", "preempted")
+    found = json.loads(simulate(*arguments, "--reports", file, "-o", "json").stdout)
+    assert found["policies"] == ["infrastructure-failures"]
+    assert (found["runs"], found["selected"], found["succeeded"]) == (3, 3, 0)
+    assert found["acts"] == [{"rule": "infrastructure", "action": "Resubmit", "times": 2, "helped": 0, "notHelped": 0}]
+    assert found["held"] == [{"reason": "NoRuleMatches", "runs": 1}]
+    decided = {one["workflow"]: (one["action"], one["reason"]) for one in found["decisions"]}
+    assert decided == {
+        "oom-main": (None, "NoRuleMatches"),
+        "evicted": ("Resubmit", "Evicted"),
+        "preempted": ("Resubmit", "Preempted"),
+    }
+    as_yaml = yaml.safe_load(simulate(*arguments, "--reports", file, "-o", "yaml").stdout)
+    assert as_yaml["acts"] == found["acts"]
+
+
+def test_a_policy_that_does_nothing_says_so(tmp_path: Path) -> None:
+    file = reports(tmp_path / "r.json", "evicted")
+    done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", file, *CENTURY)
+    assert "It would have done nothing." in done.stdout
+    labels = simulate("-f", str(SAMPLES / "label-only.yaml"), "--reports", file, *CENTURY)
+    assert "It would have labelled 1 failed pods." in labels.stdout
+
+
+def test_runs_of_long_ago_are_left_out(tmp_path: Path) -> None:
+    file = reports(tmp_path / "r.json", "oom-main")
+    done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", file, "--since", "1s", "-o", "json")
+    assert json.loads(done.stdout)["runs"] == 0
+
+
+def test_the_breaker_is_told(tmp_path: Path) -> None:
+    breaker = {"minRuns": 2, "failurePercentAtMost": 1, "windowSeconds": 86400, "cooldownSeconds": 86400}
+    policy = write(tmp_path / "p.yaml", a_policy("all", circuitBreaker=breaker))
+    file = reports(tmp_path / "r.json", "oom-main", "evicted", "preempted", "cron-child-fails")
+    done = simulate("-f", policy, "--reports", file, *CENTURY)
+    assert "Its circuit breaker would have been open:" in done.stdout
+    assert "BreakerOpen" in done.stdout
+    found = json.loads(simulate("-f", policy, "--reports", file, *CENTURY, "-o", "json").stdout)
+    assert sum(time["runs"] for time in found["breakerOpen"]) >= 2
+
+
+def test_a_policy_of_another_namespace_selects_nothing(tmp_path: Path) -> None:
+    document = a_policy("all")
+    document["metadata"]["namespace"] = "elsewhere"
+    file = reports(tmp_path / "r.json", "oom-main")
+    done = simulate("-f", write(tmp_path / "p.yaml", document), "--reports", file, *CENTURY, "-o", "json")
+    assert json.loads(done.stdout)["selected"] == 0
+
+
+def test_runs_without_labels_are_named(tmp_path: Path) -> None:
+    report = report_of("oom-main").model_dump(mode="json", by_alias=True, exclude_none=True)
+    report["status"]["observedWorkflow"].pop("labels")
+    (tmp_path / "r.json").write_text(json.dumps(report))
+    done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", str(tmp_path / "r.json"), *CENTURY)
+    assert done.returncode == 0
+    assert done.stderr == "1 of 1 runs have no labels that a policy could select them by\n"
+
+
+def test_a_report_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
+    good = report_of("oom-main").model_dump(mode="json", by_alias=True, exclude_none=True)
+    bad = {"kind": "WorkflowReport", "metadata": {}, "spec": {"workflowRef": {}}}
+    (tmp_path / "r.json").write_text(json.dumps([good, bad]))
+    done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", str(tmp_path / "r.json"), *CENTURY)
+    assert done.returncode == 0
+    assert "1 reports are left out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([{"kind": "Workflow"}], "it holds no RemediationPolicy"),
+        (
+            [a_policy("bad", rules=[a_rule("a", {"messageRegex": "("}, none={})])],
+            "spec.rules[0].match.messageRegex: '(': write a regular expression as RE2 takes it",
+        ),
+        ([a_policy("bad", mode="Force")], "spec.mode: 'Force': input should be"),
+        (
+            [a_policy("good"), a_policy("bad", selector={})],
+            "object 2 (bad): spec.selector: '{}': state a label",
+        ),
+    ],
+    ids=["no policy", "a bad expression", "a bad mode", "the second of two"],
+)
+def test_a_bad_policy_is_one_line_and_exit_code_2(tmp_path: Path, documents: list[Any], message: str) -> None:
+    done = simulate("-f", write(tmp_path / "p.yaml", *documents), "--reports", "-")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_file_without_reports_is_said(tmp_path: Path) -> None:
+    empty = write(tmp_path / "r.yaml", {"kind": "Workflow", "metadata": {"name": "a"}})
+    done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", empty)
+    assert done.returncode == 2
+    assert "it holds no WorkflowReport" in done.stderr
+    assert simulate("--reports", empty).returncode == 2
+
+
+@pytest.mark.cluster
+def test_the_reports_of_the_cluster_are_judged(shelf: Shelf, tmp_path: Path) -> None:
+    policy = write(
+        tmp_path / "p.yaml",
+        a_policy(
+            "all",
+            selector={"matchExpressions": [{"key": "no-such-label", "operator": "DoesNotExist"}]},
+            rules=[a_rule("oom", OOM, raiseMemory={"max": "16Gi"})],
+        ),
+    )
+    shelf.put("oom-main")
+    shelf.put("dag-success")
+    found = json.loads(shelf.run("simulate", "-f", policy, *CENTURY, "-o", "json").stdout)
+    assert (found["runs"], found["selected"], found["succeeded"]) == (2, 2, 1)
+    assert [act["action"] for act in found["acts"]] == ["RaiseMemory"]
