@@ -121,6 +121,7 @@ def test_while_the_trial_goes_on_nothing_else_is_let_through() -> None:
     breaker = judge(ended(20, 20), 950, [tried(900)])
     assert (breaker.state, breaker.allows) == (BreakerState.HALF_OPEN, False)
     assert breaker.message == "trial is being tried, and its outcome decides"
+    assert breaker.reason == PolicyReason.HALF_OPEN
     assert breaker.look_again_at == at(1010)
     assert breaker.since == at(600)
 
@@ -152,9 +153,14 @@ def test_a_failed_trial_of_which_the_end_is_not_known_counts_from_its_start() ->
         tried(899),
         tried(900, action=ActionType.SUSPEND_CRON),
         tried(900, execution=Execution.NOT_DONE),
+        tried(900, execution=Execution.NOT_DONE, is_settled=True, has_helped=True),
+        tried(900, action=ActionType.SUSPEND_CRON, is_settled=True, has_helped=True),
         tried(900, is_settled=True),
     ],
-    ids=["of before the cooldown's end", "not one that tells", "not done", "without an outcome"],
+    ids=[
+        *("of before the cooldown's end", "not one that tells", "not done", "not done but told of"),
+        *("told of but not one that tells", "without an outcome"),
+    ],
 )
 def test_what_tells_nothing_is_no_trial(act: Act) -> None:
     breaker = judge(ended(20, 20), 950, [act])

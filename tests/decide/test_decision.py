@@ -191,6 +191,7 @@ def test_a_run_is_stopped_when_it_has_gone_on_or_waited_for_too_long(status: dic
     report = a_report(phase="Running", **status)
     before = judged(report, a_policy(STOP), now=at(due - 1))
     assert (before.reason, before.look_again_at) == (HoldReason.NOT_TOO_LONG_YET, at(due))
+    assert before.message == "rule stuck stops it later, if at all"
     made = judged(report, a_policy(STOP), now=at(due))
     assert (made.action, made.reason, made.failure) == (ActionType.STOP, "Timeout", None)
     assert made.message == "rule stuck: Stop after Timeout"
@@ -211,7 +212,8 @@ def test_a_run_of_which_nothing_says_since_when_is_not_stopped() -> None:
 def test_who_is_stopped_by_their_labels_only() -> None:
     labelled = STOP | {"match": {"labels": {"matchLabels": {"tier": "1"}}}}
     report = a_report(phase="Running")
-    assert judged(report, a_policy(labelled), now=at(9999)).reason == HoldReason.RUN_ACTIVE
+    active = judged(report, a_policy(labelled), now=at(9999))
+    assert (active.reason, active.message) == (HoldReason.RUN_ACTIVE, "the run has not ended")
     tiered = a_report(phase="Running", labels={"team": "data", "tier": "1"})
     assert judged(tiered, a_policy(labelled), now=at(9999)).action == ActionType.STOP
 

@@ -84,6 +84,8 @@ def test_a_run_that_two_reports_tell_of_is_one() -> None:
     assert len(history_of([one, a_report(start=at(1))], []).runs) == 2
     assert len(history_of([one, a_report(observed={"startedAt": None})], []).runs) == 2
     assert len(history_of([one, a_report(uid="u2")], []).runs) == 2
+    unseen = a_report(observed={"startedAt": None})
+    assert len(history_of([unseen, unseen], []).runs) == 1
 
 
 def act(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> Act | None:
@@ -106,7 +108,7 @@ def test_a_remediation_tells_of_its_act() -> None:
     assert (found.workflow_uid, found.root_uid, found.attempt) == ("3f9c1b8e", "3f9c1b8e", 3)
     assert (found.lock, found.action, found.fingerprint) == (LockClass.MUTATE, ActionType.RAISE_MEMORY, "f")
     assert (found.created_at, found.executed_at, found.at) == (at(70), at(80), at(80))
-    assert not found.counts_toward_limit
+    assert found.counts_toward_limit is False
     assert found.is_approval_required
     assert found.started_at is not None
 

@@ -61,6 +61,10 @@ def test_some_pods_are_not_labelled(failure: dict[str, Any]) -> None:
     assert labelled(a_report("etl", UID, a_failure(**failure))) == []
 
 
+def test_a_pod_that_has_just_the_labels_is_not_labelled_again() -> None:
+    assert labelled(a_report("etl", UID, a_failure(labelled=["keep"]))) == []
+
+
 def test_a_pod_that_lacks_a_label_is_labelled_again() -> None:
     assert len(labelled(a_report("etl", UID, a_failure(labelled=["wfreport.dev/failure-class"])))) == 1
     plain = a_policy({"name": "own", "match": {}, "labelPods": {}})

@@ -141,12 +141,13 @@ def test_a_run_that_is_opted_out_is_left_alone() -> None:
     assert reasons(found) == [HoldReason.OPTED_OUT]
 
 
-def test_a_retry_is_told_by_the_run_that_follows() -> None:
+def test_of_a_workflow_that_was_retried_the_last_run_is_judged() -> None:
     earlier = {"startedAt": at(-100), "finishedAt": at(-50), "phase": "Failed"}
     retry = a_policy({"name": "r", "match": {}, "action": {"retry": {}}}, **QUICK)
     found = replayed([a_report(runs=[earlier])], retry, since=at(-1000))
     assert [act.started_at for act in found.acts] == [at(0)]
     assert found.acts[0].has_helped is None
+    assert found.acts[0].created_at == found.acts[0].executed_at
 
 
 def test_a_report_that_has_seen_nothing_is_passed_over() -> None:

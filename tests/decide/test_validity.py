@@ -107,6 +107,10 @@ def test_a_valid_policy_is_read() -> None:
         ({"selector": {}}, "spec.selector: '{}': state a label, lest the policy mean every Workflow by accident"),
         ({"selector": {"matchLabels": {"wfreport.dev/mine": "a"}}}, f"spec.selector: 'wfreport.dev/mine': {NOT_TAKEN}"),
         (
+            {"selector": {"matchExpressions": [{"key": "wfreport.dev/mine", "operator": "In", "values": ["a"]}]}},
+            f"spec.selector: 'wfreport.dev/mine': {NOT_TAKEN}",
+        ),
+        (
             {"selector": {"matchExpressions": [{"key": "app.kubernetes.io/instance", "operator": "Exists"}]}},
             f"spec.selector: 'app.kubernetes.io/instance': {NOT_TAKEN}",
         ),
@@ -137,6 +141,8 @@ def test_a_problem_names_the_field_the_value_and_what_to_do(spec: dict[str, Any]
     [
         {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "1", "minIncrease": "1Mi"})]},
         {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "1.1"})]},
+        {"rules": [{"name": "l", "match": {}, "labelPods": {}}]},
+        {"rules": [a_rule("o", OOM, raiseMemory={"max": "1"})]},
         {"backoff": {"factor": "1", "jitter": "1", "initialSeconds": 60, "maxSeconds": 60}},
         {"rules": [{"name": "l", "match": {}, "labelPods": {"labels": {"example.com/keep": "true"}}}]},
         {"rules": [{"name": "l", "match": {"labels": {"matchLabels": {"a": "b"}}}, "labelPods": {}}]},

@@ -65,7 +65,6 @@ class _World:
     policies: Sequence[RemediationPolicy]
     limits: OperatorLimits
     ends: dict[tuple[str, int], Run]
-    retried: dict[tuple[str, datetime | None], Run]
     runs: dict[tuple[str, datetime | None], Run] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
@@ -92,7 +91,7 @@ def replay(
         limits: what all policies together may do.
     """
     known = [_unlabelled(report) for report in reports if latest_run(report) is not None]
-    world = _World(policies, limits, *_outcomes(known))
+    world = _World(policies, limits, _outcomes(known))
     stops = any(map(is_for_running, (rule for policy in policies for rule in policy.spec.rules)))
     moments = list(_moments(known, since, looks_at_running=stops))
     heapq.heapify(moments)
@@ -187,18 +186,9 @@ def _going_on(run: Run) -> Run:
     return replace(run, phase=Phase.RUNNING, finished_at=None, failure_class=None, fingerprint=None)
 
 
-def _outcomes(
-    reports: Sequence[WorkflowReport],
-) -> tuple[dict[tuple[str, int], Run], dict[tuple[str, datetime | None], Run]]:
-    """The runs that acts have made: by chain and attempt, and by the run that was retried."""
-    made: dict[tuple[str, int], Run] = {}
-    retried: dict[tuple[str, datetime | None], Run] = {}
-    for report in reports:
-        runs = list(runs_of(report))
-        for before, after in itertools.pairwise(runs):
-            retried[before.uid, before.started_at] = after
-        made[runs[-1].root_uid, runs[-1].attempt] = runs[0]
-    return made, retried
+def _outcomes(reports: Sequence[WorkflowReport]) -> dict[tuple[str, int], Run]:
+    """The runs that acts have made, by chain and attempt: as they first ended."""
+    return {(first.root_uid, first.attempt): first for first in (next(runs_of(report)) for report in reports)}
 
 
 def _done(world: _World, decision: Decision, now: datetime) -> Act:
@@ -226,8 +216,7 @@ def _done(world: _World, decision: Decision, now: datetime) -> Act:
 
 def _with_outcome(world: _World, act: Act, run: Run) -> Act:
     """How the run that the act made ended; where the past has none, that is not known, and it took as long."""
-    made = world.retried.get((run.uid, run.started_at)) if act.action == ActionType.RETRY else None
-    made = made or world.ends.get((act.root_uid, act.attempt))
+    made = world.ends.get((act.root_uid, act.attempt))
     if made is not None:
         helped = made.has_succeeded if made.is_completed else None
         return replace(act, has_helped=helped, finished_at=made.finished_at, is_settled=made.is_completed)

@@ -1,0 +1,106 @@
+"""Mutation testing: breaks the code in thousands of small ways, and counts the ways that no test notices.
+
+    uv run --group mutation python tools/mutation.py decide
+
+mutmut finds the tests of a function by its module's name, so it runs on a copy of the tree in which the package lies at
+the root. Property tests run on a few examples, always the same: what only luck would find is not found here.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+SCRATCH: Final = ROOT / ".cache" / "mutation"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the code that is held to its tests.
+
+    Attributes:
+        code: its modules, from the package's parent.
+        tests: the tests that must notice.
+        left_out: tests among them that are too slow to run thousands of times.
+        needed: other tests that these import.
+    """
+
+    code: tuple[str, ...]
+    tests: str
+    left_out: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+
+
+PARTS: Final = {
+    "decide": Part(
+        code=("wfreport/core/decide",),
+        tests="tests/decide",
+        left_out=("test_laws.py",),
+        needed=("tests/builders.py", "tests/recorded.py", "tests/crds/objects.py"),
+    )
+}
+
+SETTINGS: Final = """\
+[project]
+name = "mutated"
+version = "0"
+
+[tool.pytest.ini_options]
+pythonpath = ["."]
+addopts = "--import-mode=importlib -p no:cacheprovider"
+
+[tool.mutmut]
+source_paths = {code}
+pytest_add_cli_args_test_selection = ["{tests}", "-q", "-x"]
+also_copy = ["wfreport", "tests", "tools"]
+"""
+
+FEW_EXAMPLES: Final = """\
+from hypothesis import HealthCheck, Phase, settings
+
+settings.register_profile(
+    "mutation", max_examples=8, deadline=None, phases=[Phase.generate], derandomize=True, database=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("mutation")
+"""
+
+
+def prepare(name: str, part: Part) -> Path:
+    """Lay out the copy that is mutated; returns its folder."""
+    folder = SCRATCH / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "operator" / "wfreport", folder / "wfreport")
+    shutil.copytree(ROOT / "tools" / "controlplane", folder / "tools" / "controlplane")
+    shutil.copytree(ROOT / part.tests, folder / part.tests)
+    for path in part.needed:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, folder / path)
+    for path in part.left_out:
+        (folder / part.tests / path).unlink()
+    (folder / part.tests / "conftest.py").write_text(FEW_EXAMPLES)
+    (folder / "pyproject.toml").write_text(SETTINGS.format(code=list(part.code), tests=part.tests))
+    return folder
+
+
+def main() -> int:
+    """Mutate a part, and print what survived."""
+    parser = argparse.ArgumentParser(description="Breaks a part of the code and counts what no test notices.")
+    parser.add_argument("part", choices=sorted(PARTS))
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    folder = prepare(arguments.part, PARTS[arguments.part])
+    mutmut = [sys.executable, "-m", "mutmut"]
+    ended = subprocess.run([*mutmut, "run", "--max-children", str(arguments.processes)], cwd=folder, check=False)
+    subprocess.run([*mutmut, "results"], cwd=folder, check=False)
+    print(f"`mutmut show NAME` in {folder.relative_to(ROOT)} shows what was changed", file=sys.stderr)
+    return ended.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
