@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -52,7 +53,10 @@ def test_a_hold_is_a_hold_in_every_mode() -> None:
 
 
 def test_where_no_policy_is_nothing_is_done() -> None:
-    assert course_of(judged(a_report(labels={})), asked(), LATER).course == Course.HOLD
+    nobody = judged(a_report(labels={}))
+    again_at = END + 2 * DAY
+    step = course_of(replace(nobody, look_again_at=again_at), asked(), LATER)
+    assert (step.course, step.look_again_at) == (Course.HOLD, again_at)
 
 
 def test_some_actions_need_approval_in_mode_enforce_too() -> None:

@@ -49,6 +49,8 @@ def test_a_report_that_has_seen_no_run_is_decided_on_by_nobody() -> None:
     report = a_report()
     empty = report.model_copy(update={"status": None})
     assert decide(empty, look_of(report), [a_policy()], History(), OperatorLimits(), LATER) is None
+    blind = a_report(observedWorkflow=None)
+    assert decide(blind, look_of(report), [a_policy()], History(), OperatorLimits(), LATER) is None
 
 
 def test_the_first_rule_that_matches_is_the_only_one() -> None:
@@ -225,3 +227,73 @@ def test_a_rule_that_stops_says_nothing_of_runs_that_failed() -> None:
 def test_the_next_attempt_is_counted_from_the_chain() -> None:
     chain = settled("r0", helped=False, root_uid=latest_run(a_report()).root_uid, attempt=1)  # type: ignore[union-attr]
     assert judged(acts=(chain,)).attempt == 2
+
+
+NO_RULE = {"name": "no", "match": {"classes": ["Evicted"]}, "action": {"resubmit": {}}}
+TELL = {"name": "tell", "match": {}, "notify": SINKS}
+LEAVE = {"name": "leave", "match": {}, "action": {"none": {}}}
+
+
+@pytest.mark.parametrize(
+    ("report", "policy", "look", "message"),
+    [
+        (a_report(labels={}), a_policy(), {}, "no policy selects the Workflow"),
+        (a_report(), a_policy(), {"uid": "x"}, "the Workflow has changed since it was reported"),
+        (a_report(phase="Succeeded"), a_policy(), {}, "the run succeeded"),
+        (a_report(), a_policy(NO_RULE), {}, "no rule of policy batch matches"),
+        (a_report(), a_policy(TELL), {}, "rule tell states no action"),
+        (a_report(), a_policy(LEAVE), {}, "rule leave says to do nothing"),
+        (a_report(), a_policy(suspended=True), {}, "policy batch is suspended"),
+        (
+            a_report(),
+            a_policy(),
+            {"is_opted_out": True},
+            "the Workflow or its Namespace is annotated wfreport.dev/no-remediation",
+        ),
+        (a_report(end=None), a_policy(), {}, "when the run ended is not known"),
+        (a_report(), a_policy(enforced_since=LATER), {}, "the run ended before the policy was let act"),
+        (a_report(), a_policy(), {"is_deleting": True}, "the Workflow is being deleted"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_hold_is_told_to_people(report: Any, policy: Any, look: dict[str, Any], message: str) -> None:
+    assert judged(report, policy, look=look).message == message
+
+
+def test_nobody_told_is_told_to_people_too() -> None:
+    assert judged(lock=LockClass.NOTIFY).message == "rule again states no notify"
+
+
+def test_evidence_that_is_waited_for_is_named() -> None:
+    early = judged(a_report(conditions=[PENDING]), now=END)
+    assert early.message == "EvidenceComplete: why"
+    silent = judged(a_report(conditions=[PENDING | {"message": ""}]), now=END)
+    assert silent.message == "EvidenceComplete: PodNotCaptured"
+
+
+def test_a_hold_by_a_guard_says_what_would_be_done() -> None:
+    lost = a_report("etl", "u", a_failure(**{"class": "NodeLost"}, owner="Infrastructure"))
+    root = settled("r0", helped=False, root_uid="u", attempt=1)
+    held = judged(lost, a_policy(suspended=True), acts=(root,))
+    assert held.rule is not None
+    assert (held.rule.name, held.attempt, held.counts_toward_limit) == ("again", 2, False)
+    assert held.failure is not None
+    assert held.failure.failure_class == "NodeLost"
+    early = judged(a_report(labels={}))
+    assert (early.rule, early.failure, early.attempt, early.counts_toward_limit) == (None, None, 1, True)
+
+
+def test_an_act_says_which_failure_it_answers() -> None:
+    failure = judged().failure
+    assert failure is not None
+    assert failure.display_name == "transform"
+
+
+def test_an_act_that_makes_no_run_is_numbered_after_the_run_it_is_about() -> None:
+    uid = "3f9c1b8e-02d4-4c5e-9a57-6f0c2f1d7a11"
+    labels = {"team": "data", "wfreport.dev/root": "etl", "wfreport.dev/root-uid": uid, "wfreport.dev/attempt": "2"}
+    labels |= {"wfreport.dev/remediation-uid": "r"}
+    report = a_report("etl-3f9c1b8e02-r2", "u2", labels=labels, workflowSource={"cronWorkflow": "nightly"})
+    suspend = {"name": "s", "match": {}, "action": {"suspendCron": {}}}
+    assert judged(report, a_policy(suspend)).attempt == 3
+    assert judged(report, a_policy(TELL), lock=LockClass.NOTIFY).attempt == 3

@@ -447,11 +447,13 @@ NO_BREAKER = {"failurePercentAtMost": 100}
         (came_back(1, finished_at=None), failed_again(1), False),
         (came_back(1, -1439), failed_again(1), True),
         (came_back(1, -1440), failed_again(1), False),
+        (came_back(1, 360), failed_again(1), True),
         (came_back(1, 361), failed_again(1), False),
     ],
     ids=[
         *("came back", "helped", "another failure", "another act", "another policy", "failed otherwise"),
-        *("another attempt", "was stopped", "end not known", "within the window", "before it", "in the future"),
+        *("another attempt", "was stopped", "end not known", "within the window", "before it", "just now"),
+        *("in the future",),
     ],
 )
 def test_what_came_back_is_the_same_failure_after_the_same_act(act: Any, run: Any, holds: bool) -> None:
