@@ -152,6 +152,8 @@ def test_conditions_say_how_far_it_has_come(
 
 
 def test_what_awaits_approval_is_not_in_flight() -> None:
+    asked = known(a_condition("Approved", "Unknown", "ApprovalAwaited"))
+    assert (asked.is_approval_required, asked.is_in_flight) == (True, False)
     found = known(a_condition("Approved", "Unknown"), spec={"approvalRequired": True})
     assert (found.counts, found.is_in_flight, found.is_final) == (False, False, False)
     assert known(a_condition("Approved", "True"), spec={"approvalRequired": True}).is_in_flight

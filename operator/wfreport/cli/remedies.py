@@ -56,7 +56,7 @@ class _Found:
     def awaits(self) -> bool:
         act = self.act
         is_open = act is not None and act.execution == Execution.PENDING and act.is_approved is None
-        return is_open and self.remediation.spec.approval_required
+        return is_open and act is not None and act.is_approval_required
 
 
 def run_remedies(target: Target, wanted: Wanted, *, output: str, color: str) -> int:

@@ -103,7 +103,7 @@ def act_of(remediation: Remediation) -> Act | None:
         attempt=spec.attempt,
         counts_toward_limit=spec.counts_toward_limit,
         fingerprint=spec.fingerprint,
-        is_approval_required=spec.approval_required,
+        is_approval_required=spec.approval_required or _is_asked(conditions.get(RemediationConditionType.APPROVED)),
         is_approved=_verdict(conditions.get(RemediationConditionType.APPROVED)),
         execution=_execution(conditions.get(RemediationConditionType.EXECUTED)),
         executed_at=status.executed_at if status else None,
@@ -111,6 +111,10 @@ def act_of(remediation: Remediation) -> Act | None:
         finished_at=_finished_at(remediation, outcome),
         is_settled=outcome is not None and outcome.reason not in _UNSETTLED,
     )
+
+
+def _is_asked(approved: Condition | None) -> bool:
+    return approved is not None and approved.reason == RemediationReason.APPROVAL_AWAITED
 
 
 def _verdict(found: Condition | None) -> bool | None:

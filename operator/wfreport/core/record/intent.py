@@ -14,6 +14,7 @@ from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.remediation import Plan, PolicyRef, Remediation, RemediationSpec, ReportRef, Target
 from wfreport.api.wire import LINE, TEXT
 from wfreport.core.bounds import cut, cut_label
+from wfreport.core.decide.course import needs_approval
 from wfreport.core.decide.model import Decision
 from wfreport.core.remedy.plan import Change
 from wfreport.core.remedy_names import remediation_name
@@ -60,6 +61,7 @@ def intended_remediation(decision: Decision, basis: Basis, plan: Plan, *, dry_ru
         fingerprint=decision.failure.fingerprint if decision.failure else None,
         message=cut(decision.message, TEXT),
         plan=plan,
+        approval_required=needs_approval(policy, decision) and not dry_run,
         dry_run=dry_run,
     )
     name = remediation_name(run.name, run.uid, run.started_at, decision.lock, dry_run=dry_run)
