@@ -60,7 +60,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         rules_of_pods.waited_until_the_deadline,
-        "pod events, waiting containers, node.synchronizationStatus",
+        "pod events, waiting containers, node.synchronizationStatus, the report's own waiting",
         frozenset({Class.IMAGE_PULL, Class.CONFIG_ERROR, Class.UNSCHEDULABLE, Class.LOCK_WAIT}),
     ),
     Rule(

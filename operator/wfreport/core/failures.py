@@ -20,6 +20,7 @@ from wfreport.core.model import PodEvidence, RenderOptions, Snapshot, Verdict
 from wfreport.core.podnames import pod_name
 from wfreport.core.prose import Prose, clip
 from wfreport.core.roles import FailedLeaf, is_stopped
+from wfreport.core.rules_of_pods import WAITED_FOR
 from wfreport.core.symptom import Symptom
 from wfreport.core.tree import Tree
 
@@ -30,12 +31,24 @@ _KILLED_CODES = (137, 143)
 
 @dataclass(frozen=True)
 class FailureContext:
-    """What every failure of one rendering is made from."""
+    """What every failure of one rendering is made from.
+
+    Attributes:
+        snapshot: the Workflow.
+        tree: its nodes.
+        evidence: what was seen of its pods, by pod name.
+        stored: the failures that the report has of this run, by node id.
+        waited_for: what each step waited for when the run was last looked at, by node id.
+        prose: how free text is written.
+        options: what the settings say.
+        log_tail_lines: how many lines of log are kept.
+    """
 
     snapshot: Snapshot
     tree: Tree
     evidence: Mapping[str, PodEvidence]
     stored: Mapping[str, Failure]
+    waited_for: Mapping[str, str]
     prose: Prose
     options: RenderOptions
     log_tail_lines: int
@@ -56,6 +69,8 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     message = context.prose.text(node.message)
     limits = LogLimits(context.log_tail_lines, context.options.log_tail_bytes)
     from_pod = evidence_fields(evidence, kept, verdict.container, context.prose, limits)
+    if verdict.evidence == WAITED_FOR:
+        from_pod["pod_message"] = from_pod["pod_message"] or context.prose.text(symptom.waited_for)
     host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
     return Failure(
         node_id=clip(node.id),
@@ -123,6 +138,7 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         evidence=evidence,
         was_stopped=is_stopped(node, workflow),
         deadline_passed=code in _KILLED_CODES and _outlived_deadline(node, workflow),
+        waited_for=context.waited_for.get(node.id, ""),
     )
 
 
@@ -157,7 +173,8 @@ def _verdict(symptom: Symptom, kept: Failure | None) -> Verdict:
     """The verdict of now, unless an earlier one saw the pod and this one does not."""
     verdict = classify_failure(symptom)
     sees_pod = verdict.confidence == Confidence.HIGH or verdict.failure_class == FailureClass.CANCELLED
-    if kept is None or sees_pod or kept.confidence != Confidence.HIGH or symptom.evidence is not None:
+    saw_more = kept is not None and (kept.confidence == Confidence.HIGH or kept.evidence == WAITED_FOR)
+    if kept is None or sees_pod or not saw_more or symptom.evidence is not None:
         return verdict
     return Verdict(
         failure_class=kept.failure_class,

@@ -39,7 +39,7 @@ from wfreport.core.steps import list_outputs, list_parameters, list_steps, resou
 from wfreport.core.summary import summarize
 from wfreport.core.timing import RunTimes, time_run
 from wfreport.core.tree import Tree
-from wfreport.core.waiting import find_waiting
+from wfreport.core.waiting import find_waiting, waited_for
 from wfreport.core.warnings import find_warnings
 
 MAX_RUNS = 10
@@ -87,7 +87,7 @@ def render_status(
     runs = _earlier_runs(stored, workflow)
     before = stored if stored and not is_new_run(stored, workflow) else None
     kept = _by_node(before) if before else {}
-    context = FailureContext(snapshot, tree, evidence, kept, prose, options, lines)
+    context = FailureContext(snapshot, tree, evidence, kept, waited_for(before), prose, options, lines)
     leaves = assign_roles(snapshot, tree)
     failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
     counts = count_nodes(snapshot, tree)

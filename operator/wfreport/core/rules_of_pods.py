@@ -1,5 +1,7 @@
 """The rules that read the pod and what the kubelet said: a captured pod first, then its text in Argo's message."""
 
+from typing import Final
+
 from wfreport.api.argo import NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core import texts
@@ -12,6 +14,10 @@ KILLED_CODES = frozenset({SIGNAL_BASE + 9, SIGNAL_BASE + 15})
 
 _SIGKILL_CODE = SIGNAL_BASE + 9
 _DELETED_MESSAGES = frozenset({"pod deleted", "container deleted"})  # operator.go:1341, 1376
+
+
+WAITED_FOR: Final = "report.waiting"
+"""Where what a step waited for was read, when nothing is left of its pod."""
 
 
 def pod_disrupted(symptom: Symptom) -> Verdict | None:
@@ -52,7 +58,10 @@ def waited_until_the_deadline(symptom: Symptom) -> Verdict | None:
         return verdict_of(
             symptom, FailureClass.LOCK_WAIT, Confidence.MEDIUM, "node.synchronizationStatus", reason="LockWait"
         )
-    return _kept_from_starting(symptom, symptom.startup_texts, Confidence.HIGH, "pod.events")
+    seen = _kept_from_starting(symptom, symptom.startup_texts, Confidence.HIGH, "pod.events")
+    if seen is not None or symptom.has_started or not symptom.waited_for:
+        return seen
+    return _kept_from_starting(symptom, (symptom.waited_for,), Confidence.MEDIUM, WAITED_FOR)
 
 
 def deadline_passed(symptom: Symptom) -> Verdict | None:

@@ -11,6 +11,7 @@ from wfreport.api.report import Failure, Waiting
 from wfreport.core.durations import seconds_between, short_duration
 from wfreport.core.messages import parse_exit
 from wfreport.core.phrases import after_lead, tidy
+from wfreport.core.rules_of_pods import WAITED_FOR
 from wfreport.core.symptom import EXECUTOR_CONTAINERS
 
 _TELLING_EVENTS: Final = ("FailedMount", "FailedScheduling", "Failed", "BackOff")
@@ -109,13 +110,20 @@ def _stopped(failure: Failure) -> str:
 
 def _never_started(lead: str) -> Callable[[Failure], str]:
     def sentence(failure: Failure) -> str:
-        told = _told_by_events(failure.events or [])
+        told = _told_by_events(failure.events or []) or _told_by_pod(failure)
         if failure.exit_code is not None and parse_exit(failure.message or ""):
             told = told or f"{_detail(failure)}{_exit(failure)}".strip()
         waited = f", given up after {_ran(failure)}" if told and _ran(failure) and not failure.exit_code else ""
         return f"{after_lead(lead, told or _own_text(failure))}{waited}"
 
     return sentence
+
+
+def _told_by_pod(failure: Failure) -> str:
+    """What the pod last waited for, without the reason in front of it, which the sentence itself says."""
+    if failure.evidence != WAITED_FOR:
+        return ""
+    return tidy((failure.pod_message or "").removeprefix(f"{failure.reason}: "))
 
 
 def _told_by_events(events: list[EventSummary]) -> str:

@@ -36,6 +36,8 @@ class Symptom:
         evidence: what was seen of the pod.
         was_stopped: whether a person's stop ended it.
         deadline_passed: whether the Workflow's own deadline was over when it was killed.
+        waited_for: ``<reason> <message>`` of what it waited for when the run was last looked at; the pod that said so
+            may be gone without ever having failed.
     """
 
     node: Node | None
@@ -44,6 +46,7 @@ class Symptom:
     evidence: PodEvidence | None = None
     was_stopped: bool = False
     deadline_passed: bool = False
+    waited_for: str = ""
 
     @cached_property
     def message(self) -> str:
@@ -97,7 +100,7 @@ class Symptom:
 
         A pull that failed and then worked is no cause of what came later.
         """
-        if self._has_started():
+        if self.has_started:
             return ()
         started_at = max((_last_seen(e) for e in self._events() if e.reason == "Started"), default=None, key=_order)
         events = (e for e in self._events() if started_at is None or _order(_last_seen(e)) >= _order(started_at))
@@ -109,7 +112,8 @@ class Symptom:
         waiting = (status.state.waiting for status in self.container_statuses() if status.state is not None)
         return tuple(f"{state.reason} {state.message}" for state in waiting if state is not None)
 
-    def _has_started(self) -> bool:
+    @cached_property
+    def has_started(self) -> bool:
         """Whether every container of the user's was seen to have run."""
         if not (self.evidence and self.evidence.pod):
             return False

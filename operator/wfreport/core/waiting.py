@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from wfreport.api.argo import Node, NodeType, Phase
-from wfreport.api.report import Waiting
+from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
 from wfreport.core.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.pending import STARTING_REASONS, TELLING_EVENTS, why_pending
@@ -50,6 +50,25 @@ def find_waiting(
     listed = [entry for entry in entries if _is_past_its_grace(entry, now, graces)]
     listed.sort(key=lambda entry: (entry.since_at.timestamp() if entry.since_at else 0.0, entry.display_name or ""))
     return listed[:_MAX_ENTRIES]
+
+
+def waited_for(stored: ReportStatus | None) -> dict[str, str]:
+    """``<reason> <message>`` of what each step waited for when the report was last written, by node id.
+
+    Pods that never started leave nothing else behind: Argo deletes them at a deadline, and overwrites their message.
+    """
+    if stored is None:
+        return {}
+    pending = (step for step in stored.steps or () if step.phase == Phase.PENDING and step.message)
+    listed = (entry for entry in stored.waiting or () if entry.node_id)
+    return {step.node_id: step.message or "" for step in pending} | {
+        entry.node_id or "": _told(entry) for entry in listed
+    }
+
+
+def _told(entry: Waiting) -> str:
+    message = entry.message or ""
+    return message if message.startswith(entry.reason) else f"{entry.reason}: {message}"
 
 
 def slow_starters(snapshot: Snapshot, *, now: datetime, graces: WaitingGraces) -> frozenset[str]:
