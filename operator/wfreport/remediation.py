@@ -229,6 +229,7 @@ class RemedyPart:
             changed=self._policies_changed,
             has_lease=around.lease is not None,
             clock=around.clock,
+            monotonic=around.monotonic,
         )
 
     def _wired_notifications(self) -> Notifications:

@@ -38,7 +38,7 @@ class ReportWriter:
         metrics: Metrics,
         clock: Callable[[], datetime],
         overtaken: Callable[[Key], None],
-        written: Callable[[Key], None],
+        written: Callable[[StoredReport], None],
     ) -> None:
         """``written`` is told of each report of which we wrote the status, ``overtaken`` if somebody else did too."""
         self._overtaken = overtaken
@@ -125,13 +125,14 @@ class ReportWriter:
             with self._writing(key):
                 changed = await self._reports.apply_status(report.head, status.dump_json())
                 head = head_after_write(report.head, changed, status)
-                self._remember(replace(report, head=head, status=status, status_json=status.dump_json()))
+                stored = replace(report, head=head, status=status, status_json=status.dump_json())
+                self._remember(stored)
         except NotFoundError as error:
             raise self._lost(key) from error
         except ConflictError as error:
             raise await self._refreshed(key, error) from error
         self._metrics.reports_written.inc()
-        self._written(key)
+        self._written(stored)
 
     @contextmanager
     def _writing(self, key: Key) -> Iterator[None]:

@@ -32,7 +32,7 @@ from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
 from wfreport.kube.events import Events
 from wfreport.kube.objects import Meta
 from wfreport.kube.pods import PODS, Pods
-from wfreport.kube.reports import Reports
+from wfreport.kube.reports import Reports, StoredReport
 from wfreport.kube.streams import SelectedStreams, Stream
 from wfreport.kube.workflows import WORKFLOWS, Workflows, workflow_selector
 from wfreport.lease import LeaseLostError, configured_lease
@@ -51,7 +51,7 @@ from wfreport.signals import stop_on_signals
 from wfreport.sweep import Sweep
 from wfreport.tasks import Task, cancelled, done_unless
 from wfreport.worker import Worker
-from wfreport.workqueue import Key, Lane
+from wfreport.workqueue import Lane
 
 log = logging.getLogger(__name__)
 
@@ -356,8 +356,8 @@ class Operator:
             server=self._client.endpoint.server, aiohttp_session=self._client.open_session([selected])
         )
 
-    def _report_written(self, key: Key) -> None:
-        self._remedies.intake.report_written(key)
+    def _report_written(self, report: StoredReport) -> None:
+        self._remedies.intake.report_written(report)
 
     def _is_news(self, plural: str, event_type: str, meta: Meta) -> bool:
         part = self._remedies.intake if plural in OWN_KINDS else self._intake

@@ -17,7 +17,7 @@ from wfreport.core.redact import Redactor
 from wfreport.core.render import render_deleted, render_status
 from wfreport.core.wire import decode_workflow
 from wfreport.kube.events import Events
-from wfreport.kube.reports import Reports
+from wfreport.kube.reports import Reports, StoredReport
 from wfreport.logs import Once
 from wfreport.metrics import Metrics
 from wfreport.remediation import RemedyPart, Surroundings
@@ -96,8 +96,8 @@ class FakeOperator:
         self.metrics = metrics
         self._workers = self.part.workers()
 
-    def _report_written(self, key: Key) -> None:
-        self.part.intake.report_written(key)
+    def _report_written(self, report: StoredReport) -> None:
+        self.part.intake.report_written(report)
 
     async def start(self) -> None:
         """As the operator does at its start."""

@@ -84,6 +84,10 @@ class PolicyBook:
         found = [known.policy for key, known in sorted(self._known.items()) if key[0] == namespace]
         return [policy for policy in found if policy is not None]
 
+    def has_any(self, namespace: str) -> bool:
+        """Whether a namespace has a policy."""
+        return any(key[0] == namespace for key in self._known)
+
     def namespaces(self) -> set[str]:
         """Namespaces that have a policy."""
         return {namespace for namespace, _ in self._known}
@@ -96,6 +100,7 @@ class RemediationBook:
         self._known: dict[Key, Remediation] = {}
         self._acts: dict[Key, Act] = {}
         self._by_uid: dict[str, Key] = {}
+        self._open: set[Key] = set()
         self._all_acts: tuple[Act, ...] | None = None
 
     def __iter__(self) -> Iterator[Remediation]:
@@ -142,6 +147,8 @@ class RemediationBook:
         act = act_of(remediation)
         if act:
             self._acts[key] = act
+            if not (act.is_final and act.is_settled):
+                self._open.add(key)
         self._all_acts = None
 
     def remove(self, key: Key) -> Remediation | None:
@@ -150,8 +157,13 @@ class RemediationBook:
         if known:
             self._by_uid.pop(known.metadata.uid or "", None)
         self._acts.pop(key, None)
+        self._open.discard(key)
         self._all_acts = None
         return known
+
+    def has_open(self, namespace: str) -> bool:
+        """Whether a namespace has an act of which something is still to come."""
+        return any(key[0] == namespace for key in self._open)
 
 
 def _version(remediation: Remediation) -> int:
@@ -232,6 +244,4 @@ class Books:
 
     def concerns(self, namespace: str) -> bool:
         """Whether anything about a namespace has to be looked at: without policies nothing is."""
-        return namespace in self.policies.namespaces() or any(
-            act.namespace == namespace and not (act.is_final and act.is_settled) for act in self.remediations.acts()
-        )
+        return self.policies.has_any(namespace) or self.remediations.has_open(namespace)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wfreport.act.books import Books
 from wfreport.act.executor import Executor
+from wfreport.act.gather import report_of
 from wfreport.act.journal import read_remediation
 from wfreport.api.names import PLURAL_POLICIES, PLURAL_REMEDIATIONS
 from wfreport.api.remediation import Remediation
@@ -13,8 +14,9 @@ from wfreport.core.remedy_names import remediation_name
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import Meta
 from wfreport.kube.own import OwnKind
+from wfreport.kube.reports import StoredReport
 from wfreport.reports_index import ReportsIndex
-from wfreport.workqueue import Key, Lane, Ticket, WorkQueue
+from wfreport.workqueue import Lane, Ticket, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +69,15 @@ class RemedyIntake:
         elif not self._books.remediations.knows(meta):
             self._queues.remediations.add_in(key, OWN_WRITE_SECONDS, Lane.PROGRESS)
 
-    def report_written(self, key: Key) -> None:
-        """A report says something new; in a namespace without policies nobody is interested."""
-        if self._books.concerns(key[0]):
-            self._queues.remedies.add(key, Lane.URGENT)
+    def report_written(self, stored: StoredReport) -> None:
+        """A report says something new; in a namespace without policies nobody is interested.
+
+        What it says counts at once: a circuit breaker is to know of all that failed before the first act.
+        """
+        meta = stored.head.metadata
+        if self._books.concerns(meta.namespace):
+            self._books.runs.put(report_of(stored))
+            self._queues.remedies.add((meta.namespace, meta.name), Lane.URGENT)
 
 
 class RemediationReader:

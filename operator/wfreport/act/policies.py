@@ -26,7 +26,8 @@ from wfreport.workqueue import Key, Lane, Ticket, WorkQueue
 log = logging.getLogger(__name__)
 
 RECHECK_SECONDS: Final = 300
-"""Rights come and go without an event."""
+MISSING_SECONDS: Final = 20
+"""Rights come and go without an event; one that is missing is likely to be given soon."""
 
 NO_LEASE: Final = (
     "the operator acts only while it holds a Lease: set WFREPORT_LEADER_ELECTION and WFREPORT_LEASE_NAMESPACE"
@@ -47,6 +48,7 @@ class PolicyReader:
         changed: Callable[[str], Awaitable[None]],
         has_lease: bool,
         clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
     ) -> None:
         """``changed`` is told of namespaces whose policies are others than before, or may do what they might not."""
         self._policies = policies
@@ -57,6 +59,8 @@ class PolicyReader:
         self._changed = changed
         self._has_lease = has_lease
         self._clock = clock
+        self._monotonic = monotonic
+        self._recheck_at: dict[Key, float] = {}
 
     async def look(self, ticket: Ticket) -> None:
         """Read a policy, judge it, and have its status say so.
@@ -74,14 +78,24 @@ class PolicyReader:
             return
         known = known_policy(document)
         if known.policy:
-            missing = await self._missing(known.policy)
+            missing = await self._missing_now(known.policy, before, asked=ticket.lane is Lane.URGENT)
             known = await self._told(ticket.key, known, known.policy, missing)
-            self._again(ticket.key, known.policy)
+            self._again(ticket.key, known)
         else:
             await self._refused(known)
         self._books.policies.put(ticket.key, known)
         if _differs(before, known):
             await self._changed(namespace)
+
+    async def _missing_now(self, policy: RemediationPolicy, before: KnownPolicy | None, *, asked: bool) -> str | None:
+        """What the operator lacks; asked again when it may be something else, not at every count."""
+        key = (policy.metadata.namespace, policy.metadata.name)
+        is_same = before and before.checked and before.policy and before.policy.spec == policy.spec
+        if before and is_same and not asked and self._monotonic() < self._recheck_at.get(key, 0.0):
+            return before.missing
+        missing = await self._missing(policy)
+        self._recheck_at[key] = self._monotonic() + (MISSING_SECONDS if missing else RECHECK_SECONDS)
+        return missing
 
     async def _missing(self, policy: RemediationPolicy) -> str | None:
         needed = needed_rights(policy.spec)
@@ -117,9 +131,9 @@ class PolicyReader:
         acts = acts_of_policy(self._books.remediations.acts(), policy.metadata.namespace, policy.metadata.name)
         return judge_breaker(policy.spec.circuit_breaker, runs, acts, self._clock())
 
-    def _again(self, key: Key, policy: RemediationPolicy | None) -> None:
-        breaker = self._breaker(policy) if policy else CLOSED
-        seconds = float(RECHECK_SECONDS)
+    def _again(self, key: Key, known: KnownPolicy) -> None:
+        breaker = self._breaker(known.policy) if known.policy else CLOSED
+        seconds = float(MISSING_SECONDS if known.missing else RECHECK_SECONDS)
         if breaker.look_again_at:
             seconds = min(seconds, max(1.0, (breaker.look_again_at - self._clock()).total_seconds()))
         self._queue.add_in(key, seconds, Lane.PROGRESS)

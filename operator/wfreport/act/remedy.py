@@ -152,6 +152,7 @@ class Remedy:
         said = tuple(verdict for verdict in verdicts if verdict)
         if self._books.runs.note(key_of(subject.report), lock, said):
             for verdict in said:
+                self._metrics.decisions.labels(lock, verdict.action, verdict.reason).inc()
                 key = (subject.run.namespace, verdict.policy)
                 self._policies.add_in(key, RECOUNT_SECONDS, Lane.PROGRESS)
         own = self._own(subject.run, lock)

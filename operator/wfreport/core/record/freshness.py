@@ -7,7 +7,7 @@ is told by its own report; only if the operator was away for as long as Argo kee
 from datetime import datetime, timedelta
 from typing import Final
 
-from wfreport.api.reasons import RemediationConditionType
+from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.core.record.progress import found_condition
 from wfreport.core.remedy.plan import Json
@@ -28,7 +28,9 @@ def _asked_at(remediation: Remediation) -> datetime | None:
     """When it could first be done: at its creation, or when a person approved it."""
     created = remediation.metadata.creation_timestamp
     approved = found_condition(remediation.status, RemediationConditionType.APPROVED)
-    if approved is None or approved.status != "True" or created is None:
+    if created is None or approved is None or approved.status != "True":
+        return created
+    if approved.reason == RemediationReason.APPROVAL_NOT_REQUIRED:
         return created
     return max(created, approved.last_transition_time)
 

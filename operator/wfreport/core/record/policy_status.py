@@ -38,6 +38,8 @@ class Verdict:
 
     Attributes:
         policy: the policy's name.
+        action: what is to be done; empty for nothing.
+        reason: why that, or why nothing.
         has_matched: whether one of its rules is for the run.
         is_blocked: whether it would act, but for a guard.
         is_proposed: whether it would act, but for its mode or a person's approval.
@@ -45,6 +47,8 @@ class Verdict:
     """
 
     policy: str
+    action: str = ""
+    reason: str = ""
     has_matched: bool = False
     is_blocked: bool = False
     is_proposed: bool = False
@@ -61,6 +65,8 @@ def verdict_of(decision: Decision, step: Step) -> Verdict | None:
     has_matched = decision.rule is not None
     return Verdict(
         policy=decision.policy.metadata.name,
+        action=decision.action or "",
+        reason=decision.reason,
         has_matched=has_matched,
         is_blocked=has_matched and decision.action is None and decision.reason != HoldReason.ALREADY_REMEDIED,
         is_proposed=step.course in _PROPOSED,
