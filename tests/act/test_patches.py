@@ -11,8 +11,8 @@ from wfreport.api.reasons import Refusal
 from wfreport.core.remedy.plan import Change
 from wfreport.core.remedy.pod_labels import failure_labels, label_patch
 from wfreport.core.remedy.refusal import RefusedError
-from wfreport.core.remedy.stop import stop_of
-from wfreport.core.remedy.suspend_cron import suspension_of
+from wfreport.core.remedy.stop import is_stopped_by, stop_of
+from wfreport.core.remedy.suspend_cron import is_suspended_by, suspension_of
 
 
 def a_cron(**metadata: Any) -> dict[str, Any]:
@@ -110,3 +110,22 @@ def test_no_policy_writes_a_label_of_argos(key: str) -> None:
         failure_labels(failure_class="Evicted", fingerprint=None, report_name="r", extra={"a": "b", key: "true"})
     assert refused.value.reason == Refusal.LABEL_NOT_ALLOWED
     assert key in refused.value.message
+
+
+def test_what_was_changed_says_by_whom_and_no_other_is_taken_for_it() -> None:
+    running = a_run(phase="Running")
+    patch = stop_of(running, remediation_uid="r-1")
+    assert patch
+    assert patch.body["metadata"]["annotations"] == {"wfreport.dev/remediation-uid": "r-1"}
+    stopped = a_run(phase="Running", spec={"shutdown": "Stop"}, annotations={"wfreport.dev/remediation-uid": "r-1"})
+    assert is_stopped_by(stopped, "r-1")
+    assert not is_stopped_by(stopped, "r-2")
+    assert not is_stopped_by(running, "r-1")
+    suspension = suspension_of(a_cron(), allow_drift=False, remediation_uid="r-1")
+    assert suspension
+    assert suspension.body["metadata"]["annotations"] == {"wfreport.dev/remediation-uid": "r-1"}
+    suspended = a_cron(annotations={"wfreport.dev/remediation-uid": "r-1"})
+    assert not is_suspended_by(suspended, "r-1")
+    suspended["spec"]["suspend"] = True
+    assert is_suspended_by(suspended, "r-1")
+    assert not is_suspended_by(suspended, "")
