@@ -1,0 +1,395 @@
+"""What a captured pod and its Events add to Argo's message, or correct in it."""
+
+from typing import Any
+
+import pytest
+from tests.builders import a_node, a_report, a_snapshot, at
+
+from wfreport.api.argo import Metadata, NodeType, Phase, WorkflowSpec
+from wfreport.api.classes import Confidence, FailureClass, Owner
+from wfreport.api.kubernetes import (
+    ContainerState,
+    ContainerStatus,
+    Event,
+    EventSeries,
+    Pod,
+    PodCondition,
+    PodStatus,
+    StateTerminated,
+    StateWaiting,
+)
+from wfreport.api.report import Failure, ReportStatus, StepWarning
+from wfreport.core.classify import classify_failure
+from wfreport.core.messages import exit_code
+from wfreport.core.model import PodEvidence, Verdict
+from wfreport.core.symptom import Symptom
+
+C = FailureClass
+DEADLINE = "Pod was active on the node longer than the specified deadline"
+
+
+def ended(name: str, code: int = 0, reason: str = "Error", *, ran: bool = True, **state: Any) -> ContainerStatus:
+    terminated = StateTerminated(exit_code=code, reason=reason, started_at=at(0) if ran else None, **state)
+    return ContainerStatus(name=name, state=ContainerState(terminated=terminated))
+
+
+def restarted(name: str, code: int, reason: str) -> ContainerStatus:
+    """A container that ended so before, and runs again."""
+    before = ContainerState(terminated=StateTerminated(exit_code=code, reason=reason, started_at=at(0)))
+    return ContainerStatus(name=name, state=ContainerState(), last_state=before)
+
+
+def waits(name: str, reason: str, message: str = "") -> ContainerStatus:
+    return ContainerStatus(name=name, state=ContainerState(waiting=StateWaiting(reason=reason, message=message)))
+
+
+def a_pod(*statuses: ContainerStatus, init: tuple[ContainerStatus, ...] = (), **status: Any) -> Pod:
+    found = PodStatus(phase="Failed", container_statuses=list(statuses), init_container_statuses=list(init), **status)
+    return Pod(metadata=Metadata(name="p", uid="pu"), status=found)
+
+
+def an_event(text: str, second: float | None = 1) -> Event:
+    reason, _, message = text.partition(" ")
+    return Event(reason=reason, message=message, last_timestamp=None if second is None else at(second))
+
+
+def verdict_on(
+    message: str,
+    pod: Pod | None = None,
+    *events: Event,
+    node_type: str = NodeType.POD,
+    phase: str = Phase.FAILED,
+    recorded: str | None = None,
+) -> Verdict:
+    node = a_node("wf.a", phase, node_type, message=message, exit_code=recorded)
+    return classify_failure(Symptom(node, message, exit_code(message, recorded), PodEvidence(pod, events)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "wanted"),
+    [
+        ("Evicted", C.EVICTED),
+        ("NodeShutdown", C.NODE_LOST),
+        ("Shutdown", C.NODE_LOST),
+        ("Preempted", C.PREEMPTED),
+        ("OutOfmemory", C.UNSCHEDULABLE),
+        ("OutOfephemeral-storage", C.UNSCHEDULABLE),
+        ("OutOfnvidia.com/gpu", C.UNSCHEDULABLE),
+        ("UnexpectedAdmissionError", C.UNSCHEDULABLE),
+        ("TopologyAffinityError", C.UNSCHEDULABLE),
+        ("NodeAffinity", C.UNSCHEDULABLE),
+        ("NodePorts", C.UNSCHEDULABLE),
+        ("SysctlForbidden", C.CONFIG_ERROR),
+        ("AppArmor", C.CONFIG_ERROR),
+    ],
+)
+def test_a_pods_own_reason_is_sure(reason: str, wanted: FailureClass) -> None:
+    verdict = verdict_on("odd", a_pod(reason=reason))
+    assert (verdict.failure_class, verdict.reason, verdict.confidence, verdict.evidence) == (
+        wanted, reason, Confidence.HIGH, "pod.status.reason",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted"), [("True", C.PREEMPTED), ("False", C.KILLED)], ids=["it is", "it was averted"]
+)
+def test_a_disruption_counts_only_while_it_is_true(status: str, wanted: FailureClass) -> None:
+    condition = PodCondition(type="DisruptionTarget", status=status, reason="PreemptionByScheduler")
+    ready = PodCondition(type="Ready", status="True", reason="DeletionByPodGC")
+    verdict = verdict_on("main: Error (exit code 143)", a_pod(ended("main", 143), conditions=[ready, condition]))
+    assert verdict.failure_class == wanted
+
+
+def test_an_eviction_for_its_own_limit_is_no_use_to_try_again() -> None:
+    text = 'Usage of EmptyDir volume "s" exceeds the limit "10Mi". '
+    verdict = verdict_on("main: Error (exit code 143)", a_pod(reason="Evicted", message=text))
+    assert (verdict.owner, verdict.retryable) == (Owner.USER, False)
+    lost = verdict_on("odd", a_pod(reason="NodeLost", message=text))
+    assert (lost.owner, lost.retryable) == (Owner.INFRASTRUCTURE, True), "only an eviction is for a limit"
+
+
+WORDLESS = [
+    "main: Error (exit code 143)",
+    "main: Error (exit code 137)",
+    "pod deleted",
+    "container deleted",
+    "Pod failed before main container starts due to ContainerCreating: ",
+    "pod failed: neither main nor wait container completed successfully",
+]
+
+
+@pytest.mark.parametrize("message", WORDLESS)
+@pytest.mark.parametrize(
+    ("event", "wanted"),
+    [
+        ("Preempted Preempted by pod 2b1c on node n1", C.PREEMPTED),
+        ("NodeNotReady Node is not ready", C.NODE_LOST),
+        ("TaintManagerEviction Marking for deletion Pod ns/p", C.NODE_LOST),
+        ("Evicted Evicted pod", C.EVICTED),
+        ("ScaleDown deleting pod for node scale down", C.EVICTED),
+        ("Descheduled pod evicted from n1 node by sigs.k8s.io/descheduler", C.EVICTED),
+    ],
+)
+def test_events_tell_who_took_a_pod_that_ended_without_a_word(message: str, event: str, wanted: FailureClass) -> None:
+    verdict = verdict_on(message, None, an_event("Killing Stopping container main"), an_event(event))
+    assert (verdict.failure_class, verdict.confidence, verdict.evidence, verdict.reason) == (
+        wanted, Confidence.HIGH, "pod.events", event.split(" ", 1)[0],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "event", "wanted"),
+    [
+        ("main: Error (exit code 1)", "Preempted by pod", C.EXIT_CODE),
+        ("main: OOMKilled (exit code 137)", "NodeNotReady Node is not ready", C.OOM_KILLED),
+        ("pod deleted", "TaintManagerEviction Cancelling deletion of Pod ns/p", C.POD_DELETED),
+        ("pod deleted", "Killing Stopping container main", C.POD_DELETED),
+        ("main: Error (exit code 143)", "EvictedSomehow x", C.KILLED),
+    ],
+)
+def test_events_change_nothing_about_a_step_that_ended_by_itself(
+    message: str, event: str, wanted: FailureClass
+) -> None:
+    assert verdict_on(message, None, an_event(event)).failure_class == wanted
+
+
+PULL = "Failed Error: ErrImagePull"
+
+
+@pytest.mark.parametrize(
+    ("pod", "events", "wanted"),
+    [
+        pytest.param(None, [(PULL, 5)], C.IMAGE_PULL, id="it never started"),
+        pytest.param(None, [("Started wait", 4), (PULL, 5)], C.IMAGE_PULL, id="only another container had started"),
+        pytest.param(None, [("Started wait", 5), (PULL, 5)], C.IMAGE_PULL, id="in the same second"),
+        pytest.param(None, [(PULL, 5), ("Started main", 6)], C.TIMEOUT, id="it started then"),
+        pytest.param(None, [(PULL, None), ("Started main", 6)], C.TIMEOUT, id="a trouble without a time is old"),
+        pytest.param(a_pod(ended("main", 137)), [(PULL, 5)], C.TIMEOUT, id="it was seen to have run"),
+        pytest.param(a_pod(restarted("main", 1, "Error")), [(PULL, 5)], C.TIMEOUT, id="it ran before a restart"),
+        pytest.param(a_pod(ContainerStatus(name="main")), [(PULL, 5)], C.TIMEOUT, id="it runs, its state unread"),
+        pytest.param(a_pod(ended("main", 137, ran=False)), [(PULL, 5)], C.IMAGE_PULL, id="given up before its start"),
+        pytest.param(a_pod(waits("main", "PodInitializing")), [(PULL, 5)], C.IMAGE_PULL, id="it waits still"),
+        pytest.param(a_pod(ended("wait", 0)), [(PULL, 5)], C.IMAGE_PULL, id="only argoexec's container ran"),
+        pytest.param(
+            a_pod(ended("side", 0), waits("main", "ImagePullBackOff")), [(PULL, 5)], C.IMAGE_PULL, id="a sidecar ran"
+        ),
+    ],
+)
+def test_only_a_start_that_never_worked_stands_behind_a_deadline(
+    pod: Pod | None, events: list[tuple[str, float | None]], wanted: FailureClass
+) -> None:
+    told = [an_event(text, second) for text, second in events]
+    assert verdict_on(DEADLINE, pod, *told).failure_class == wanted
+
+
+def test_the_newer_kind_of_event_has_its_time_in_its_series() -> None:
+    series = Event(reason="Failed", message="Error: ErrImagePull", series=EventSeries(last_observed_time=at(7)))
+    started = Event(reason="Started", message="wait", event_time=at(6))
+    first = Event(reason="Started", message="init", first_timestamp=at(5))
+    assert verdict_on(DEADLINE, None, first, started, series).failure_class == C.IMAGE_PULL
+
+
+@pytest.mark.parametrize(
+    ("events", "wanted", "owner", "retryable"),
+    [
+        ([PULL, "Failed Failed to pull image: dial tcp: i/o timeout"], C.IMAGE_PULL, Owner.INFRASTRUCTURE, True),
+        ([PULL, "Failed Failed to pull image: manifest unknown"], C.IMAGE_PULL, Owner.USER, False),
+        (['FailedMount MountVolume.SetUp failed: secret "x" not found'], C.CONFIG_ERROR, Owner.USER, False),
+        (["FailedMount timed out waiting for the condition"], C.CONFIG_ERROR, Owner.INFRASTRUCTURE, True),
+        (["FailedAttachVolume Multi-Attach error for volume"], C.CONFIG_ERROR, Owner.INFRASTRUCTURE, True),
+        (["FailedScheduling 0/1 nodes are available"], C.UNSCHEDULABLE, Owner.INFRASTRUCTURE, True),
+        (["FailedCreatePodSandBox network: i/o timeout"], C.UNSCHEDULABLE, Owner.INFRASTRUCTURE, True),
+    ],
+)
+def test_what_a_start_waited_for_has_its_owner(
+    events: list[str], wanted: FailureClass, owner: Owner, retryable: bool
+) -> None:
+    verdict = verdict_on(DEADLINE, a_pod(reason="DeadlineExceeded"), *map(an_event, events))
+    assert (verdict.failure_class, verdict.owner, verdict.retryable) == (wanted, owner, retryable)
+    assert (verdict.confidence, verdict.evidence) == (Confidence.HIGH, "pod.events")
+
+
+@pytest.mark.parametrize(
+    ("reason", "confidence", "evidence"),
+    [
+        ("DeadlineExceeded", Confidence.HIGH, "pod.status.reason"),
+        ("", Confidence.MEDIUM, "node.message"),
+    ],
+)
+def test_a_deadline_is_sure_where_the_pod_has_it(reason: str, confidence: Confidence, evidence: str) -> None:
+    verdict = verdict_on(DEADLINE, a_pod(ended("main", 143), reason=reason))
+    assert (verdict.failure_class, verdict.confidence, verdict.evidence) == (C.TIMEOUT, confidence, evidence)
+
+
+KILLED = [
+    pytest.param(
+        "main: Error (exit code 1)", [ended("main", 1, "OOMKilled")], "main", Owner.USER, id="a child of main"
+    ),
+    pytest.param("pod deleted", [ended("main", 137, "OOMKilled")], "main", Owner.USER, id="before Argo saw it"),
+    pytest.param(
+        "main: Error (exit code 65)",
+        [ended("supervisor", 137, "OOMKilled")],
+        "supervisor",
+        Owner.PLATFORM,
+        id="the supervisor",
+    ),
+    pytest.param(
+        "main: Error (exit code 64)",
+        [ended("side", 137, "OOMKilled"), ended("wait", 137, "OOMKilled")],
+        "wait",
+        Owner.PLATFORM,
+        id="argoexec's, not the sidecar",
+    ),
+    pytest.param(
+        "pod failed: wait container did not complete successfully",
+        [ended("wait", 137, "OOMKilled")],
+        "wait",
+        Owner.PLATFORM,
+        id="wait, unnamed",
+    ),
+    pytest.param(
+        "main: Error (exit code 137)",
+        [ended("side", 137, "OOMKilled")],
+        "side",
+        Owner.USER,
+        id="a sidecar with main killed",
+    ),
+    pytest.param(
+        "main: Error (exit code 1)", [restarted("main", 137, "OOMKilled")], "main", Owner.USER, id="before a restart"
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "statuses", "container", "owner"), KILLED)
+def test_an_oom_kill_that_the_pod_shows_is_the_cause(
+    message: str, statuses: list[ContainerStatus], container: str, owner: Owner
+) -> None:
+    verdict = verdict_on(message, a_pod(*statuses))
+    assert (verdict.failure_class, verdict.container, verdict.owner, verdict.confidence, verdict.evidence) == (
+        C.OOM_KILLED, container, owner, Confidence.HIGH, "pod.containerStatuses",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "killed", "node_type", "wanted"),
+    [
+        ("main: Error (exit code 1)", "side", NodeType.POD, C.EXIT_CODE),
+        ("main: Error (exit code 64)", "side", NodeType.POD, C.EXIT_CODE),
+        ("main: Error (exit code 143)", "side", NodeType.POD, C.KILLED),
+        ("a: Error (exit code 137): ", "b", NodeType.CONTAINER, C.KILLED),
+    ],
+)
+def test_an_oom_kill_of_another_container_is_no_cause(
+    message: str, killed: str, node_type: str, wanted: FailureClass
+) -> None:
+    assert verdict_on(message, a_pod(ended(killed, 137, "OOMKilled")), node_type=node_type).failure_class == wanted
+
+
+@pytest.mark.parametrize(
+    ("phase", "recorded", "statuses", "container"),
+    [
+        pytest.param(Phase.FAILED, None, [], "main", id="nothing is known"),
+        pytest.param(Phase.FAILED, "2", [], "main", id="main ended so"),
+        pytest.param(Phase.FAILED, "0", [], None, id="main ended well: some sidecar"),
+        pytest.param(Phase.FAILED, "0", [ended("main"), ended("nginx", 2)], "nginx", id="the sidecar was seen"),
+        pytest.param(Phase.FAILED, "2", [ended("side", 2), ended("main", 2)], "main", id="main before a sidecar"),
+        pytest.param(Phase.ERROR, None, [], "init", id="argoexec's, before main"),
+        pytest.param(Phase.ERROR, "0", [], "wait", id="argoexec's, after main"),
+        pytest.param(Phase.ERROR, "0", [ended("main", 2), ended("supervisor", 2)], "supervisor", id="seen"),
+    ],
+)
+def test_a_container_that_the_message_does_not_name_is_told_otherwise(
+    phase: str, recorded: str | None, statuses: list[ContainerStatus], container: str | None
+) -> None:
+    """Before Argo 3.7."""
+    pod = a_pod(*statuses) if statuses else None
+    assert verdict_on("Error (exit code 2)", pod, phase=phase, recorded=recorded).container == container
+
+
+def test_a_container_that_could_not_start_is_told_by_its_state_only_where_nothing_ended() -> None:
+    waiting = waits("side", "ImagePullBackOff")
+    assert verdict_on("odd", a_pod(waiting)).evidence == "pod.containerStatuses"
+    assert verdict_on("main: Error (exit code 1)", a_pod(waiting)).failure_class == C.EXIT_CODE
+
+
+# --- through the report
+
+
+def failures(*nodes: Any, **run: Any) -> dict[str, Failure]:
+    found = a_report(a_snapshot(*nodes, **run)).failures or []
+    return {failure.display_name or "": failure for failure in found}
+
+
+def test_the_containers_of_an_evicted_pod_were_evicted() -> None:
+    root = a_node("wf", Phase.FAILED, NodeType.DAG, children=["wf.a"])
+    pod = a_node("wf.a", Phase.FAILED, message="The node was low on resource: memory. ", children=["wf.a.main"])
+    for message in ("Pod Failed whilst container running", "main: Error (exit code 137): "):
+        main = a_node("wf.a.main", Phase.FAILED, NodeType.CONTAINER, message=message, display_name="main")
+        assert failures(root, pod, main)["main"].failure_class == C.EVICTED
+
+
+def test_the_deadline_of_a_workflow_template_is_a_deadline() -> None:
+    killed = a_node("wf", Phase.FAILED, message="main: Error (exit code 143)", end=30)
+    stored = WorkflowSpec(active_deadline_seconds=20)
+    assert failures(killed, stored_workflow_template_spec=stored)["wf"].failure_class == C.TIMEOUT
+    later = WorkflowSpec(active_deadline_seconds=31)
+    assert failures(killed, stored_workflow_template_spec=later)["wf"].failure_class == C.KILLED
+
+
+def test_a_run_that_was_stopped_before_anything_ran_was_cancelled() -> None:
+    run = a_snapshot(message="Stopped with strategy 'Terminate'", spec=WorkflowSpec(shutdown="Terminate"))
+    assert a_report(run).failure_class == C.CANCELLED
+
+
+def test_a_root_group_tells_why_it_failed_where_the_run_does_not() -> None:
+    root = a_node("wf", Phase.ERROR, NodeType.STEPS, message="Maximum recursion depth exceeded. See x")
+    assert a_report(a_snapshot(root, phase=Phase.ERROR)).failure_class == C.TEMPLATE_ERROR
+
+
+def warnings(pod: Pod | None, stored: ReportStatus | None = None, **node: Any) -> list[StepWarning]:
+    snapshot = a_snapshot(a_node("wf", **node), phase=Phase.SUCCEEDED)
+    evidence = {"wf": PodEvidence(pod)} if pod else {}
+    return a_report(snapshot, evidence=evidence, stored=stored).warnings or []
+
+
+@pytest.mark.parametrize(
+    ("pod", "named"),
+    [
+        pytest.param(a_pod(ended("main", 0, "OOMKilled")), ["main"], id="a child of main"),
+        pytest.param(a_pod(ended("main"), ended("side", 137, "OOMKilled")), ["side"], id="a sidecar"),
+        pytest.param(
+            a_pod(ended("main"), init=(restarted("setup", 137, "OOMKilled"),)), ["setup"], id="an init container"
+        ),
+        pytest.param(a_pod(ended("main"), ended("wait", 137, "OOMKilled")), [], id="argoexec's own"),
+        pytest.param(a_pod(ended("main"), ended("side", 137)), [], id="killed, but not for memory"),
+        pytest.param(a_pod(), [], id="nothing seen"),
+    ],
+)
+def test_a_container_that_was_oom_killed_in_a_step_that_succeeded_is_a_warning(pod: Pod, named: list[str]) -> None:
+    found = warnings(pod)
+    assert [warning.reason for warning in found] == ["OOMKilled"] * len(named)
+    assert all(f"container {name} " in (found[i].message or "") for i, name in enumerate(named))
+
+
+def test_a_warning_is_kept_when_its_pod_is_gone_and_is_not_doubled() -> None:
+    pod = a_pod(ended("main", 0, "OOMKilled"))
+    snapshot = a_snapshot(a_node("wf"), phase=Phase.SUCCEEDED)
+    first = a_report(snapshot, evidence={"wf": PodEvidence(pod)})
+    assert warnings(None, stored=first) == warnings(pod, stored=first) == first.warnings != []
+
+
+@pytest.mark.parametrize(("restarts", "said"), [(0, []), (1, ["once"]), (3, ["3 times"])])
+def test_a_pod_that_argo_made_again_is_a_warning(restarts: int, said: list[str]) -> None:
+    found = warnings(None, failed_pod_restarts=restarts)
+    assert [warning.reason for warning in found] == ["PodRestarted"] * len(said)
+    assert all((found[i].message or "").endswith(text) for i, text in enumerate(said))
+
+
+def test_a_pod_that_is_being_made_again_is_no_failure() -> None:
+    node = a_node(
+        "wf", Phase.PENDING, message="Pod auto-restarting due to Evicted: low", failed_pod_restarts=1, end=None,
+        restarting_pod_uid="u",
+    )  # fmt: skip
+    report = a_report(a_snapshot(node, phase=Phase.RUNNING))
+    assert not report.failures
+    assert [warning.reason for warning in report.warnings or []] == ["PodRestarted"]
