@@ -11,6 +11,7 @@ from tests.builders import a_node
 
 from wfreport.api.argo import NodeType, Phase, SynchronizationStatus
 from wfreport.api.classes import Confidence, FailureClass, Owner
+from wfreport.core.argo_texts import REFUSALS, Refusal
 from wfreport.core.classify import RULES, classify_failure
 from wfreport.core.messages import exit_code
 from wfreport.core.model import Verdict
@@ -62,6 +63,13 @@ def test_a_rule_gives_only_the_classes_that_it_is_documented_to_give(case: Case)
     for rule in RULES:
         verdict = rule.decide(symptom)
         assert verdict is None or verdict.failure_class in rule.yields, rule.name
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.pattern.pattern[:60])
+def test_every_refusal_has_a_real_text_that_no_earlier_one_takes(refusal: Refusal) -> None:
+    texts = [Symptom(a_node("wf.a", Phase.FAILED, message=case.text), case.text).system_text for case in ALL]
+    first = [next((r for r in REFUSALS if r.pattern.search(text)), None) for text in texts]
+    assert refusal in first
 
 
 def test_every_class_has_three_real_texts() -> None:

@@ -25,6 +25,8 @@ class Refusal:
 
 
 REFUSALS: Final[tuple[Refusal, ...]] = (
+    # --- Argo's own word for what should never be (sync_manager.go:614)
+    Refusal(re.compile(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
     # --- admission: ResourceQuota, LimitRange
     Refusal(
         re.compile(
@@ -46,7 +48,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         re.compile(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
     ),  # sync/poison.go
     Refusal(
-        re.compile(r"database session is not available|Sync configuration key|failed to get limit"),
+        re.compile(r"database session is not available|Sync configuration key"),
         Class.CONFIG_ERROR,
         "LockError",
         Owner.PLATFORM,
@@ -160,7 +162,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
             r"invalid timeout format|withSequence|withItems\[|withParam|displayName must match|"
             r"output parameters? |outputs from scope|is not an artifact|invalid label value|"
             r"volumeClaimTemplates\[|strconv\.|must have a valueFrom|time: unknown unit|"
-            r"(?:artifacts|artifact) unsupported|error in inputs\.artifacts"
+            r"error in inputs\.artifacts"
         ),
         Class.TEMPLATE_ERROR,
         "TemplateError",
@@ -169,7 +171,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
     Refusal(
         re.compile(
             r"Workflow operation error|\bpanic\b|runtime error: |internal error|critical error; |"
-            r"Ancestor task node|^bug: |cache entry|config map cache|cache could not be found"
+            r"Ancestor task node|cache entry|config map cache|cache could not be found"
         ),
         Class.CONTROLLER_ERROR,
         "ControllerError",
@@ -202,7 +204,7 @@ DENIED_ARTIFACT: Final = re.compile(
     r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
     r"SignatureDoesNotMatch|ExpiredToken|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
     r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
-    r"Permission denied|handshake failed|InvalidBucketName|accountKey secret is required"
+    r"Permission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: "
 )
 """The store or its credentials are set up wrongly."""
 
