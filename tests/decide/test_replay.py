@@ -136,6 +136,36 @@ def test_a_run_that_went_on_for_too_long_would_have_been_stopped() -> None:
     assert replayed([long], a_policy(stop), since=at(5000)).acts == ()
 
 
+def test_before_its_end_a_run_is_seen_as_it_was_then() -> None:
+    stop = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 100}}}
+    keep = {"name": "keep", "match": {}, "labelPods": {}}
+    stopped_later = a_report("etl", "u", end=at(5000), observed={"shutdown": "Stop"}, failureClass="Cancelled")
+    found = replayed([stopped_later], a_policy(stop, keep))
+    assert [(act.action, act.executed_at) for act in found.acts] == [(ActionType.STOP, at(100))]
+    (first, *_) = found.judged
+    assert (first.decision.run.phase, first.decision.run.finished_at) == ("Running", None)
+    assert (first.decision.run.failure_class, first.decision.run.fingerprint) == (None, None)
+    labelled = [judged.at for judged in replayed([a_report(end=at(5000))], a_policy(stop, keep)).judged if judged.pods]
+    assert labelled == [at(5000)]
+
+
+@pytest.mark.parametrize("rule", ["cron", "breaker"])
+def test_a_run_that_fails_later_has_not_failed_yet(rule: str) -> None:
+    cron: dict[str, Any] = {"workflowSource": {"cronWorkflow": "nightly"}}
+    match = {"consecutiveFailures": {"atLeast": 2, "of": "CronWorkflow"}} if rule == "cron" else {}
+    breaker: dict[str, Any] = {"circuitBreaker": {"minRuns": 2, "windowSeconds": 9999}} if rule == "breaker" else {}
+    policy = a_policy({"name": "r", "match": match, "action": {"suspendCron": {}}}, **breaker)
+    reports = [a_report("n1", "n1", end=at(60), **cron), a_report("n0", "n0", start=at(-10), end=at(500), **cron)]
+    for known in (reports, reports[::-1]):
+        found = replay(known, [policy], since=at(-10), until=at(1000), limits=LIMITS)
+        assert [act.workflow_uid for act in found.acts] == ([] if rule == "cron" else ["n1"])
+
+
+def test_a_moment_that_is_the_last_one_is_judged() -> None:
+    found = replay([a_report()], [a_policy(backoff={"initialSeconds": 0})], since=T0, until=at(60), limits=LIMITS)
+    assert [act.executed_at for act in found.acts] == [at(60)]
+
+
 def test_a_run_that_is_opted_out_is_left_alone() -> None:
     found = replayed([a_report(observed={"noRemediation": True})])
     assert reasons(found) == [HoldReason.OPTED_OUT]

@@ -118,9 +118,8 @@ def _moments(reports: Iterable[WorkflowReport], since: datetime, *, looks_at_run
     order = itertools.count()
     for report in reports:
         for run in runs_of(report):
-            began = run.started_at or run.finished_at
-            if began is not None:
-                yield began, _BEGAN, next(order), report, run
+            if run.started_at is not None:
+                yield run.started_at, _BEGAN, next(order), report, run
             if run.finished_at is not None:
                 yield run.finished_at, _ENDED, next(order), report, run
         for at in _looked_at(run, since, looks_at_running=looks_at_running):

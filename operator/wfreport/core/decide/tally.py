@@ -82,8 +82,8 @@ def tally(replayed: Replay) -> Tally:
     of_runs = [judged for judged in replayed.judged if judged.decision.lock == LockClass.MUTATE]
     last = {_run(judged): judged for judged in of_runs}
     acted = {_run(judged) for judged in of_runs if judged.decision.action is not None}
-    business = [judged for judged in last.values() if judged.decision.reason not in NOT_ITS_BUSINESS]
-    left_alone = [judged for run, judged in last.items() if judged in business and run not in acted]
+    business = {run: judged for run, judged in last.items() if judged.decision.reason not in NOT_ITS_BUSINESS}
+    left_alone = [judged for run, judged in business.items() if run not in acted]
     waited = {(_run(judged), judged.decision.reason) for judged in of_runs if judged.decision.action is None}
     return Tally(
         runs=len(last),
@@ -94,7 +94,7 @@ def tally(replayed: Replay) -> Tally:
         delayed=_most_first(reason for run, reason in waited if run in acted and reason != HoldReason.ALREADY_REMEDIED),
         breaker=tuple(_open_times(of_runs)),
         pods=len({pod.pod_uid for judged in replayed.judged for pod in judged.pods}),
-        last=tuple(sorted(business, key=lambda judged: judged.at)),
+        last=tuple(sorted(business.values(), key=lambda judged: judged.at)),
     )
 
 
