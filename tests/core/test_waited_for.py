@@ -7,7 +7,7 @@ from tests.builders import a_node, a_report, a_snapshot, at
 
 from wfreport.api.argo import NodeType, Phase
 from wfreport.api.classes import FailureClass
-from wfreport.api.kubernetes import ContainerState, ContainerStatus, Pod, PodStatus, StateTerminated
+from wfreport.api.kubernetes import ContainerState, ContainerStatus, Pod, PodStatus, StateTerminated, StateWaiting
 from wfreport.api.report import Failure, ReportStatus
 from wfreport.core.model import PodEvidence, Snapshot
 
@@ -80,3 +80,14 @@ def test_a_pod_that_was_seen_to_run_speaks_louder() -> None:
 def test_another_failure_than_a_deadline_has_a_cause_of_its_own() -> None:
     report = a_report(ended("main: Error (exit code 3)"), stored=a_report(running(PULLING)))
     assert failure(report).failure_class == FailureClass.EXIT_CODE
+
+
+def test_the_summary_says_what_a_pod_that_was_seen_waited_for() -> None:
+    text = 'Back-off pulling image "registry.example.com/scorer:7"'
+    main = ContainerStatus(
+        name="main", state=ContainerState(waiting=StateWaiting(reason="ImagePullBackOff", message=text))
+    )
+    pod = Pod(status=PodStatus(phase="Pending", container_statuses=[main]))
+    pod_name = failure(a_report(ended())).pod_name or ""
+    report = a_report(ended(), evidence={pod_name: PodEvidence(pod)})
+    assert report.summary == f"score: image could not be pulled: {text}, given up after 1m00s"

@@ -120,10 +120,11 @@ def _never_started(lead: str) -> Callable[[Failure], str]:
 
 
 def _told_by_pod(failure: Failure) -> str:
-    """What the pod last waited for, without the reason in front of it, which the sentence itself says."""
-    if failure.evidence != WAITED_FOR:
-        return ""
-    return tidy((failure.pod_message or "").removeprefix(f"{failure.reason}: "))
+    """What the pod waited for, without the reason in front of it, which the sentence itself says."""
+    waiting = (found for found in failure.containers or () if found.reason == failure.reason and found.message)
+    container = next(waiting, None)
+    text = container.message if container else failure.pod_message if failure.evidence == WAITED_FOR else ""
+    return tidy((text or "").removeprefix(f"{failure.reason}: "))
 
 
 def _told_by_events(events: list[EventSummary]) -> str:
