@@ -98,6 +98,10 @@ examples: setup ## Run ten runs with the real Argo, its server and PostgreSQL, a
 bench: setup ## Measure wfreport against a naive operator
 	@$(RUN) python -m bench $(BENCH_ARGS)
 
+.PHONY: mutate
+mutate: setup ## Change the rules one by one: do their tests notice? (MUTATE_ARGS="pattern" for some; minutes)
+	@$(RUN) python tools/mutate.py $(MUTATE_ARGS)
+
 IMAGE ?= wfreport:dev
 .PHONY: image
 image: ## Build the container image (needs docker, or DOCKER=podman)
