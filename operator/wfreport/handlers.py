@@ -88,6 +88,7 @@ def framework_registry(intake: Intake, remedies: RemedyIntake, login: Login) -> 
 
     @kopf.on.event("", "v1", PODS, registry=registry)
     async def handle_pod(event: Any, **_: Any) -> None:
+        remedies.pod_failed(_meta(event))
         intake.pod_failed(event["type"], _meta(event))
 
     @kopf.on.event(GROUP, VERSION, PLURAL_REPORTS, registry=registry)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from wfreport.act.base import Act
 from wfreport.act.books import Books, PolicyBook, RemediationBook, RunBook
+from wfreport.act.early_labels import EarlyLabels
 from wfreport.act.executor import Executor
 from wfreport.act.gather import Gatherer, report_of
 from wfreport.act.intake import RemediationReader, RemedyIntake, RemedyQueues
@@ -30,11 +31,13 @@ from wfreport.api.remediation import Remediation
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import OperatorLimits
+from wfreport.core.redact import Redactor
 from wfreport.kube import documents
 from wfreport.kube.access import Access
 from wfreport.kube.client import Client
 from wfreport.kube.events import Events
 from wfreport.kube.own import OwnKind
+from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports
 from wfreport.lease import Lease
 from wfreport.logs import Once
@@ -83,6 +86,8 @@ class RemedyPart:
         own = partial(OwnKind, around.client, namespaces=around.namespaces, chunk_size=around.settings.chunk_size)
         self._policies = own(KIND_POLICY, PLURAL_POLICIES)
         self._remediations = own(KIND_REMEDIATION, PLURAL_REMEDIATIONS)
+        pods = documents.core(around.client, "pods")
+        self._labeller = PodLabeller(pods, self._books, lease=around.lease, metrics=around.metrics)
         self._journal = Journal(
             self._remediations,
             self._books.remediations,
@@ -143,6 +148,7 @@ class RemedyPart:
         notifications = self._wired_notifications()
         looks = [
             ("remedy", queues.remedies, self._wired_remedy().look),
+            ("early labels", queues.pods, self._wired_early_labels().look),
             ("policies", queues.policies, self._wired_policies().look),
             ("remediations", queues.remediations, reader.look),
             *[("notifier", queues.notifications, notifications.look)] * NOTIFIERS,
@@ -165,7 +171,8 @@ class RemedyPart:
 
     def close(self) -> None:
         """Begin nothing more."""
-        for queue in (self.queues.remedies, self.queues.policies, self.queues.remediations, self.queues.notifications):
+        queues = self.queues
+        for queue in (queues.remedies, queues.policies, queues.remediations, queues.notifications, queues.pods):
             queue.close()
 
     def _worker(self, queue: WorkQueue, look: Callable[[Any], Any]) -> Worker:
@@ -196,10 +203,20 @@ class RemedyPart:
             ActionType.NOTIFY: Notify(),
         }
 
+    def _wired_early_labels(self) -> EarlyLabels:
+        around, client = self._around, self._around.client
+        return EarlyLabels(
+            documents.workflows(client),
+            Pods(client, chunk_size=around.settings.chunk_size),
+            self._books,
+            self._labeller,
+            redactor=Redactor(around.settings.redact_patterns),
+            clock=around.clock,
+        )
+
     def _wired_remedy(self) -> Remedy:
         around, client = self._around, self._around.client
         namespaces = documents.core(client, "namespaces")
-        pods = documents.core(client, "pods")
         settings = around.settings
         return Remedy(
             index=around.index,
@@ -208,7 +225,7 @@ class RemedyPart:
             gatherer=Gatherer(documents.workflows(client), namespaces, clock=around.monotonic),
             journal=self._journal,
             outcomes=self._outcomes,
-            labeller=PodLabeller(pods, self._books, lease=around.lease, metrics=around.metrics),
+            labeller=self._labeller,
             executor=self._executor,
             notify=self._notify,
             limits=OperatorLimits(settings.remediation_max_concurrent, settings.remediation_max_per_hour),
@@ -274,4 +291,4 @@ def _queues(monotonic: Callable[[], float], jitter: Callable[[], float]) -> Reme
     def queue() -> WorkQueue:
         return WorkQueue(QueueLimits(), clock=monotonic, jitter=jitter)
 
-    return RemedyQueues(remedies=queue(), policies=queue(), remediations=queue(), notifications=queue())
+    return RemedyQueues(remedies=queue(), policies=queue(), remediations=queue(), notifications=queue(), pods=queue())

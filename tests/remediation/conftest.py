@@ -25,10 +25,10 @@ def plane() -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def argo_plane() -> Iterator[ControlPlane]:
-    """A plane with the real Argo controller, and the operator's user."""
+    """A plane with the real Argo controller and server, and the operator's user."""
     if argo_dir() is None:
         pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
-    with ControlPlane(argo=True, users={harness.USER: ["system:authenticated"]}) as started:
+    with ControlPlane(argo=True, argo_server=True, users={harness.USER: ["system:authenticated"]}) as started:
         harness.grant(started)
         yield started
 

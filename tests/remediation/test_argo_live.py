@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,79 @@ def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_no
     (main,) = [found for found in pod["spec"]["containers"] if found["name"] == "main"]
     assert main["resources"]["limits"]["memory"] == "1536Mi"
     assert acting.plane.api.get(f"{templates}/etl") == made
+
+
+def test_a_run_is_retried_in_place_by_argo_server_and_its_record_says_how_that_ended(acting: Acting) -> None:
+    acting.apply_policy(
+        {"name": "again", "match": {}, "action": {"retry": {"parameters": [{"name": "code", "value": "0"}]}}}
+    )
+    acting.start(argo_server_url=acting.plane.argo_server_url)
+    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    run(acting, "etl", code="3")
+    done = eventually(
+        lambda: acting.remediation_of("etl"),
+        lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
+        timeout_seconds=LONG,
+    )
+    assert condition(done, "Executed") == ("True", "Executed")
+    assert acting.workflows() == ["etl"]
+    report = acting.cluster.report_of("etl")
+    assert harness.observed(report)["phase"] == "Succeeded"
+    assert [earlier["phase"] for earlier in report["status"]["runs"]] == ["Failed"]
+
+
+@pytest.mark.parametrize("strategy", ["OnWorkflowCompletion", "OnPodCompletion"])
+def test_failed_pods_that_are_labelled_in_time_are_kept(acting: Acting, strategy: str) -> None:
+    """OnWorkflowCompletion keeps all of them; with OnPodCompletion Argo may decide first, and the rate is printed."""
+    acting.apply_policy({"name": "quarantine", "match": {}, "labelPods": {}})
+    acting.start(coalesce_seconds=0.2)
+    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    keep = {"matchExpressions": [{"key": "wfreport.dev/failure-class", "operator": "DoesNotExist"}]}
+    names = [f"wf-{number}" for number in range(5)]
+    for name in names:
+        run(acting, name, code="7", podGC={"strategy": strategy, "labelSelector": keep, "deleteDelayDuration": "5s"})
+    for name in names:
+        eventually(partial(acting.cluster.phase_of, name), lambda phase: phase == "Failed", timeout_seconds=LONG)
+    # a pod that is to go is gone after the delay; one that succeeds marks when that is over for all before it
+    run(acting, "mark", code="0", podGC={"strategy": strategy, "deleteDelayDuration": "6s"})
+    eventually(
+        lambda: acting.plane.api.get(f"{WORKFLOWS.format(acting.namespace)}/mark").get("status", {}).get("finishedAt"),
+        timeout_seconds=LONG,
+    )
+    eventually(lambda: not pods_of(acting, "mark"), timeout_seconds=60)
+    kept = sum(bool(pods_of(acting, name)) for name in names)
+    print(f"{strategy}: {kept} of {len(names)} failed pods were kept")
+    if strategy == "OnWorkflowCompletion":
+        assert kept == len(names)
+
+
+KILLED_AFTER_CREATING = """
+from wfreport.kube.documents import Documents
+
+create = Documents.create
+
+async def create_and_die(self, namespace, document):
+    import os
+    await create(self, namespace, document)
+    os.kill(os.getpid(), 9)
+
+Documents.create = create_and_die
+"""
+
+
+def test_a_replica_that_dies_right_after_the_act_leaves_it_to_the_other_to_find_out(acting: Acting) -> None:
+    acting.apply_policy(
+        {"name": "again", "match": {}, "action": {"resubmit": {"parameters": [{"name": "code", "value": "0"}]}}}
+    )
+    first = acting.start(KILLED_AFTER_CREATING)
+    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.start()
+    run(acting, "etl", code="3")
+    eventually(first.process.poll, lambda code: code == -9, timeout_seconds=LONG)
+    done = eventually(
+        lambda: acting.remediation_of("etl"),
+        lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
+        timeout_seconds=LONG,
+    )
+    assert condition(done, "Executed") == ("True", "AlreadyDone")
+    assert len(acting.workflows()) == 2

@@ -34,12 +34,14 @@ class RemedyQueues:
         policies: keys of policies.
         remediations: keys of Remediations that changed.
         notifications: keys of Remediations that tell people.
+        pods: keys of Workflows of which a pod has failed just now.
     """
 
     remedies: WorkQueue
     policies: WorkQueue
     remediations: WorkQueue
     notifications: WorkQueue
+    pods: WorkQueue
 
 
 class RemedyIntake:
@@ -68,6 +70,11 @@ class RemedyIntake:
             self._queues.remediations.add(key, Lane.PROGRESS)
         elif not self._books.remediations.knows(meta):
             self._queues.remediations.add_in(key, OWN_WRITE_SECONDS, Lane.PROGRESS)
+
+    def pod_failed(self, meta: Meta) -> None:
+        """A pod has failed: a label that is to save it cannot wait for a report."""
+        if self._books.policies.has_any(meta.namespace):
+            self._queues.pods.add((meta.namespace, meta.labels.workflow), Lane.URGENT)
 
     def report_written(self, stored: StoredReport) -> None:
         """A report says something new; in a namespace without policies nobody is interested.
