@@ -69,6 +69,23 @@ def test_a_run_that_grew_too_old_while_it_waited_was_held_by_what_it_waited_for(
     assert tally(replay(reports, [slow], since=T0, until=DAY, limits=LIMITS)).held == ((HoldReason.COOLING_DOWN, 2),)
 
 
+def test_what_held_most_runs_back_comes_first_and_what_helped_is_not_what_did_not() -> None:
+    stopped = [a_report(f"s{n}", f"s{n}", observed={"shutdown": "Stop"}) for n in range(2)]
+    opted_out = [a_report("o", "o", observed={"noRemediation": True})]
+    other = a_report("e", "e", a_failure(**{"class": "ExitCode"}))
+    none = {"name": "none", "match": {"classes": ["ExitCode"]}, "action": {"none": {}}}
+    found = tallied([*opted_out, other, *stopped], a_policy(none, RESUBMIT, **QUICK))
+    assert found.held == (
+        (HoldReason.CANCELLED_BY_PERSON, 2),
+        (HoldReason.LEFT_ALONE, 1),
+        (HoldReason.OPTED_OUT, 1),
+    )
+    helped = tallied([a_report(), resubmitted(1, "Succeeded", 71, 200)], a_policy(**QUICK))
+    assert helped.acts == (ActCount("again", ActionType.RESUBMIT, 1, helped=1, not_helped=0),)
+    failed = tallied([a_report(), resubmitted(1, "Failed", 71, 200)], a_policy(limits={"maxAttempts": 1}, **QUICK))
+    assert failed.acts == (ActCount("again", ActionType.RESUBMIT, 1, helped=0, not_helped=1),)
+
+
 def test_pods_are_counted_once() -> None:
     policy = a_policy(RESUBMIT | {"labelPods": {}}, **QUICK)
     assert tallied([a_report()], policy).pods == 1
