@@ -257,3 +257,20 @@ def test_the_pod_is_admitted_where_pods_are_restricted(plane: ControlPlane) -> N
 def test_the_image_is_of_this_version(plane: ControlPlane) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"image: wfreport:{version}\n" in plane.kubectl("kustomize", OVERLAYS / "default")
+
+
+@pytest.mark.cluster
+@pytest.mark.usefixtures("operator")
+def test_who_approves_may_do_that_and_little_else(plane: ControlPlane, namespace: str) -> None:
+    plane.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "approver"}})
+    binding = {
+        "metadata": {"name": "approver"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "wfreport-approve"},
+        "subjects": [{"kind": "ServiceAccount", "name": "approver", "namespace": namespace}],
+    }
+    plane.api.post(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings", binding)
+    approver = plane.api.as_user(plane.service_account_token(namespace, "approver"))
+    assert rights(approver, namespace) == {
+        *(("wfreport.dev", "remediations", verb) for verb in ("get", "list", "watch", "delete")),
+        ("wfreport.dev", "remediations/status", "patch"),
+    }
