@@ -98,9 +98,10 @@ examples: setup ## Run ten runs with the real Argo, its server and PostgreSQL, a
 bench: setup ## Measure wfreport against a naive operator
 	@$(RUN) python -m bench $(BENCH_ARGS)
 
+PART ?= rules
 .PHONY: mutate
-mutate: setup ## Change the rules one by one: do their tests notice? (MUTATE_ARGS="pattern" for some; minutes)
-	@$(RUN) python tools/mutate.py $(MUTATE_ARGS)
+mutate: setup ## Break the rules (PART=decide: the decision) in small ways: do their tests notice? Minutes
+	@$(UV) run --locked --group mutation python tools/mutation.py $(PART)
 
 IMAGE ?= wfreport:dev
 .PHONY: image

@@ -24,25 +24,43 @@ class Part:
     """A part of the code that is held to its tests.
 
     Attributes:
-        code: its modules, from the package's parent.
-        tests: the tests that must notice.
+        code: its modules, from the package's parent, as patterns.
+        tests: the tests that must notice: files and folders.
         left_out: tests among them that are too slow to run thousands of times.
-        needed: other tests that these import.
+        needed: other files and folders that these read.
     """
 
     code: tuple[str, ...]
-    tests: str
+    tests: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
 
 
+RULES: Final = (
+    *("classify", "rules_of_argo", "rules_of_pods", "verdicts", "symptom", "texts"),
+    *("messages", "roles", "tree", "fingerprint"),
+)
+"""From a failed leaf to its role, its class and its fingerprint."""
+
 PARTS: Final = {
     "decide": Part(
-        code=("wfreport/core/decide",),
-        tests="tests/decide",
-        left_out=("test_laws.py",),
+        code=("wfreport/core/decide/*",),
+        tests=("tests/decide",),
+        left_out=("tests/decide/test_laws.py",),
         needed=("tests/builders.py", "tests/recorded.py", "tests/crds/objects.py"),
-    )
+    ),
+    "rules": Part(
+        code=tuple(f"wfreport/core/{name}.py" for name in RULES),
+        tests=(
+            "tests/core/test_classify.py",
+            "tests/core/test_classify_evidence.py",
+            "tests/core/test_classifier_texts.py",
+            "tests/core/test_roles.py",
+            "tests/core/test_fingerprint.py",
+            "tests/core/test_recordings.py",
+        ),
+        needed=("tests/builders.py", "tests/recorded.py", "tests/recordings", "tests/core/failure_texts.yaml"),
+    ),
 }
 
 SETTINGS: Final = """\
@@ -55,8 +73,9 @@ pythonpath = ["."]
 addopts = "--import-mode=importlib -p no:cacheprovider"
 
 [tool.mutmut]
-source_paths = {code}
-pytest_add_cli_args_test_selection = ["{tests}", "-q", "-x"]
+source_paths = ["wfreport"]
+only_mutate = {code}
+pytest_add_cli_args_test_selection = {tests}
 also_copy = ["wfreport", "tests", "tools"]
 """
 
@@ -77,15 +96,22 @@ def prepare(name: str, part: Part) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "operator" / "wfreport", folder / "wfreport")
     shutil.copytree(ROOT / "tools" / "controlplane", folder / "tools" / "controlplane")
-    shutil.copytree(ROOT / part.tests, folder / part.tests)
-    for path in part.needed:
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, folder / path)
+    for path in (*part.tests, *part.needed):
+        _copy(path, folder)
     for path in part.left_out:
-        (folder / part.tests / path).unlink()
-    (folder / part.tests / "conftest.py").write_text(FEW_EXAMPLES)
-    (folder / "pyproject.toml").write_text(SETTINGS.format(code=list(part.code), tests=part.tests))
+        (folder / path).unlink()
+    (folder / "tests" / "conftest.py").write_text(FEW_EXAMPLES)
+    settings = SETTINGS.format(code=list(part.code), tests=[*part.tests, "-q", "-x"])
+    (folder / "pyproject.toml").write_text(settings)
     return folder
+
+
+def _copy(path: str, folder: Path) -> None:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    if (ROOT / path).is_dir():
+        shutil.copytree(ROOT / path, folder / path)
+    else:
+        shutil.copy(ROOT / path, folder / path)
 
 
 def main() -> int:

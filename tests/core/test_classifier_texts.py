@@ -13,7 +13,7 @@ from wfreport.api.argo import NodeType, Phase, SynchronizationStatus
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.argo_texts import REFUSALS, Refusal
 from wfreport.core.classify import RULES, classify_failure
-from wfreport.core.messages import exit_code
+from wfreport.core.messages import ExitMessage, exit_code, parse_exit
 from wfreport.core.model import Verdict
 from wfreport.core.symptom import Symptom
 
@@ -53,7 +53,29 @@ def test_a_real_text_alone_gives_class_owner_and_reason(case: Case) -> None:
     verdict = classified(case.text)
     got = (verdict.failure_class, verdict.owner, verdict.retryable, verdict.reason)
     assert got == (case.failure_class, case.owner, case.retryable, case.reason)
-    assert verdict.confidence != Confidence.HIGH or case.failure_class == C.CANCELLED
+    assert (verdict.confidence, verdict.evidence) == _certainty(case)
+
+
+def _certainty(case: Case) -> tuple[Confidence, str]:
+    """How sure a message alone can be, and what it is said to be read from."""
+    by_message = Confidence.MEDIUM, "node.message"
+    match case.failure_class:
+        case C.CANCELLED:
+            return Confidence.HIGH, "workflow.spec.shutdown"
+        case C.KILLED:
+            return Confidence.LOW, "exit code"
+        case C.EXIT_CODE:
+            ended = case.reason not in {"FailureCondition", "ResourceDeleted"}
+            return (Confidence.MEDIUM, "exit code") if ended else by_message
+        case C.UNKNOWN:
+            return Confidence.LOW, "node.message" if case.owner == INFRA else "message"
+        case _:
+            return by_message
+
+
+def test_a_failure_without_a_word_is_unknown() -> None:
+    verdict = classified("")
+    assert (verdict.failure_class, verdict.confidence, verdict.evidence) == (C.UNKNOWN, Confidence.LOW, "none")
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.text[:160])
@@ -129,7 +151,37 @@ def test_a_request_that_was_never_sent_has_the_class_of_what_stopped_it(
 def test_a_step_that_waited_for_a_lock_until_its_deadline_failed_for_the_lock() -> None:
     waiting = SynchronizationStatus(waiting="ns/Mutex/m")
     node = a_node("wf.a", Phase.FAILED, message="timeout", synchronization_status=waiting)
-    assert classify_failure(Symptom(node, "timeout")).failure_class == C.LOCK_WAIT
+    verdict = classify_failure(Symptom(node, "timeout"))
+    assert (verdict.failure_class, verdict.reason) == (C.LOCK_WAIT, "LockWait")
+    assert (verdict.confidence, verdict.evidence) == (Confidence.MEDIUM, "node.synchronizationStatus")
+
+
+def test_a_suspended_step_that_was_failed_by_hand_says_so() -> None:
+    verdict = classified("rejected by the reviewer", NodeType.SUSPEND)
+    assert (verdict.failure_class, verdict.reason) == (C.CANCELLED, "SuspendFailed")
+    assert (verdict.confidence, verdict.evidence) == (Confidence.MEDIUM, "node.type")
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        ("main: Error (exit code 3): oh: no", ExitMessage("main", "Error", 3, "oh: no")),
+        ("Error (exit code 3)", ExitMessage(None, "Error", 3, "")),
+        ("failed with exit code 3", ExitMessage(None, "Error", 3, "")),
+        ("main:  (exit code 3)", ExitMessage("main", "", 3, "")),
+        ("failed with exit code 3 again", None),
+        ("not an ending (exit code 3)", None),
+    ],
+)
+def test_the_message_of_an_ending_is_taken_apart(message: str, wanted: ExitMessage | None) -> None:
+    assert parse_exit(message) == wanted
+
+
+@pytest.mark.parametrize(
+    ("code", "signal"), [(127, None), (128, None), (129, 1), (137, 9), (192, 64), (193, None), (255, None)]
+)
+def test_the_codes_of_signals_are_those_of_a_shell(code: int, signal: int | None) -> None:
+    assert classified(f"main: Error (exit code {code})").signal == signal
 
 
 SYSTEM_TEXTS = st.sampled_from([case.text for case in ALL])

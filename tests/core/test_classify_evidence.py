@@ -98,6 +98,7 @@ def test_a_disruption_counts_only_while_it_is_true(status: str, wanted: FailureC
     ready = PodCondition(type="Ready", status="True", reason="DeletionByPodGC")
     verdict = verdict_on("main: Error (exit code 143)", a_pod(ended("main", 143), conditions=[ready, condition]))
     assert verdict.failure_class == wanted
+    assert verdict.reason == ("PreemptionByScheduler" if wanted == C.PREEMPTED else "Error")
 
 
 def test_an_eviction_for_its_own_limit_is_no_use_to_try_again() -> None:
@@ -260,6 +261,44 @@ KILLED = [
 ]
 
 
+def test_a_deadline_that_only_the_pod_knows_is_one() -> None:
+    verdict = verdict_on("main: Error (exit code 143)", a_pod(ended("main", 143), reason="DeadlineExceeded"))
+    assert (verdict.failure_class, verdict.reason) == (C.TIMEOUT, "DeadlineExceeded")
+
+
+def test_a_daemon_that_ended_well_is_no_other_kind_of_node() -> None:
+    assert verdict_on("", recorded="0").reason == "DaemonExited"
+    assert verdict_on("", node_type=NodeType.RETRY, recorded="0").failure_class == C.UNKNOWN
+    assert verdict_on("odd", recorded="0").failure_class == C.UNKNOWN
+
+
+def test_a_container_that_ran_before_a_restart_has_started() -> None:
+    """``lastState`` is there and empty in a container that never ran before."""
+    terminated = StateTerminated(exit_code=1, reason="Error", started_at=at(0))
+    waiting = ContainerState(waiting=StateWaiting(reason="CrashLoopBackOff"))
+    before = ContainerStatus(name="main", state=waiting, last_state=ContainerState(terminated=terminated))
+    never = ContainerStatus(name="main", state=waiting, last_state=ContainerState())
+    assert verdict_on(DEADLINE, a_pod(before), an_event(PULL, 5)).failure_class == C.TIMEOUT
+    assert verdict_on(DEADLINE, a_pod(never), an_event(PULL, 5)).failure_class == C.IMAGE_PULL
+
+
+STARTED = [
+    Event(reason="Started", message="main", last_timestamp=at(9), first_timestamp=at(1)),
+    Event(reason="Started", message="main", event_time=at(9)),
+    Event(reason="Started", message="main", first_timestamp=at(9)),
+]
+
+
+@pytest.mark.parametrize("started", STARTED, ids=["last", "of the newer kind", "first"])
+def test_an_events_time_is_the_latest_that_it_has(started: Event) -> None:
+    assert verdict_on(DEADLINE, None, an_event(PULL, 5), started).failure_class == C.TIMEOUT
+
+
+def test_an_oom_kill_that_the_pod_contradicts_is_the_messages() -> None:
+    verdict = verdict_on("main: OOMKilled (exit code 137)", a_pod(ended("side", 1), reason=""))
+    assert (verdict.confidence, verdict.evidence) == (Confidence.MEDIUM, "node.message")
+
+
 @pytest.mark.parametrize(("message", "statuses", "container", "owner"), KILLED)
 def test_an_oom_kill_that_the_pod_shows_is_the_cause(
     message: str, statuses: list[ContainerStatus], container: str, owner: Owner
@@ -268,6 +307,7 @@ def test_an_oom_kill_that_the_pod_shows_is_the_cause(
     assert (verdict.failure_class, verdict.container, verdict.owner, verdict.confidence, verdict.evidence) == (
         C.OOM_KILLED, container, owner, Confidence.HIGH, "pod.containerStatuses",
     )  # fmt: skip
+    assert verdict.reason == "OOMKilled"
 
 
 @pytest.mark.parametrize(

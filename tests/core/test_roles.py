@@ -1,7 +1,8 @@
 """What part a failed leaf had in the end of its run (design.md §4)."""
 
+import msgspec
 import pytest
-from tests.builders import a_node, a_snapshot
+from tests.builders import a_node, a_snapshot, at
 
 from wfreport.api.argo import (
     ContinueOn,
@@ -334,3 +335,78 @@ def test_an_exit_handler_that_fails_after_the_run_failed_comes_second() -> None:
     handler = a_node("wf.onExit", FAILED, hooked=True, end=9)
     snapshot = a_snapshot(root(), a_node("wf.a", FAILED, end=8), handler)
     assert list(roles(snapshot).items()) == [("wf.a", Role.ROOT_CAUSE), ("wf.onExit", Role.EXIT_HANDLER)]
+
+
+def test_a_container_without_a_pod_around_it_has_that_of_its_boundary() -> None:
+    """As in runs whose nodes were renamed (archived and retried)."""
+    pod = a_node("other.a", FAILED)
+    container = a_node("wf.a.main", FAILED, NodeType.CONTAINER, boundary_id="other.a")
+    assert Tree(a_snapshot(root(), pod, container)).pod_node(container) is pod
+
+
+def test_a_retry_without_attempts_has_none() -> None:
+    snapshot = a_snapshot(a_node("wf.a", FAILED, DAG))
+    assert Tree(snapshot).attempts(snapshot.nodes["wf.a"]) == []
+
+
+def test_a_child_of_a_retry_that_is_no_attempt_by_its_name_is_older_than_all() -> None:
+    retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.odd"])
+    snapshot = a_snapshot(root(), retry, a_node("wf.a(0)", FAILED), a_node("wf.odd", FAILED))
+    assert [node.name for node in Tree(snapshot).attempts(retry)] == ["wf.odd", "wf.a(0)"]
+
+
+def test_names_of_one_character_enclose_too() -> None:
+    nodes = [a_node("w", FAILED, DAG), a_node("w.a", FAILED, DAG), a_node("w.a.b", FAILED)]
+    tree = Tree(a_snapshot(*nodes))
+    assert [node.name for node in tree.enclosing(nodes[2])] == ["w.a", "w"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "role"), [(None, 2, Role.TOLERATED), (3, None, Role.TOLERATED), (1, 2, Role.ROOT_CAUSE)]
+)
+def test_a_task_without_a_time_is_taken_for_an_answer(start: float | None, end: float | None, role: Role) -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b"], end=end)
+    answer = msgspec.structs.replace(a_node("wf.b", OK), started_at=at(start) if start is not None else None)
+    assert roles(a_snapshot(root(), failed, answer))["wf.a"] == role
+
+
+def test_tasks_behind_a_circle_are_looked_at_all_the_same() -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b"], end=2)
+    omitted = a_node("wf.b", OMITTED, NodeType.SKIPPED, children=["wf.b", "wf.late"])
+    before = a_node("wf.late", OK, start=1)
+    assert roles(a_snapshot(root(), failed, omitted, before))["wf.a"] == Role.ROOT_CAUSE
+
+
+def test_a_failure_right_under_a_group_that_succeeded_is_tolerated() -> None:
+    retry = a_node("wf.a", OK, RETRY, children=["wf.a(0)"])
+    assert roles(a_snapshot(root(OK), retry, a_node("wf.a(0)", FAILED), phase=OK)) == {"wf.a(0)": Role.TOLERATED}
+
+
+def test_continue_on_of_a_workflow_templates_own_template_counts() -> None:
+    stored = continuing(ContinueOn(failed=True))
+    nodes = (root(), a_node("wf.a", FAILED), a_node("wf.b", FAILED))
+    assert roles(a_snapshot(*nodes, stored_workflow_template_spec=stored))["wf.a"] == Role.TOLERATED
+
+
+def test_continue_on_holds_for_an_item_of_a_loop_in_a_nested_task() -> None:
+    nodes = [a_node("wf.a", FAILED, DAG, template_name="other"), a_node("wf.a.x(0:1.5)", FAILED)]
+    snapshot = a_snapshot(root(), *nodes, a_node("wf.b", FAILED), spec=continuing(ContinueOn(failed=True)))
+    assert roles(snapshot)["wf.a.x(0:1.5)"] == Role.TOLERATED
+
+
+def test_a_step_group_without_its_steps_continues_on_nothing() -> None:
+    orphan = [a_node("wf[0]", FAILED, GROUP), a_node("wf[0].a", FAILED)]
+    assert roles(a_snapshot(*orphan)) == {"wf[0].a": Role.ROOT_CAUSE}
+
+
+def test_causes_without_a_time_come_last_and_equal_ones_by_name() -> None:
+    nodes = [a_node("wf.c", FAILED), a_node("wf.b", FAILED), a_node("wf.a", FAILED, end=None)]
+    timeless = msgspec.structs.replace(nodes[2], started_at=None)
+    assert list(roles(a_snapshot(root(), *nodes[:2], timeless))) == ["wf.b", "wf.c", "wf.a"]
+
+
+def test_a_tolerated_failure_beside_a_stop_makes_it_no_victim() -> None:
+    hook = a_node("wf.a.hooks.x", FAILED, hooked=True, message="main: Error (exit code 1)")
+    killed = a_node("wf.b", FAILED, message="main: Error (exit code 143)")
+    snapshot = a_snapshot(root(), a_node("wf.a"), hook, killed, spec=WorkflowSpec(shutdown="Stop"))
+    assert roles(snapshot) == {"wf.b": Role.ROOT_CAUSE, "wf.a.hooks.x": Role.TOLERATED}
