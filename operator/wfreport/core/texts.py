@@ -96,8 +96,8 @@ DISRUPTION_EVENTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
 )
 """Events on a pod that was taken away: the scheduler's, the node controllers', a drain's."""
 
-STOPPED_MESSAGE: Final = re.compile(r"^(?:workflow shutdown with strategy|Stopped with strategy)")
-"""What Argo says of nodes and runs that a stop ended (exec_control.go:50, operator.go:598, 1400)."""
+STOPPED_MESSAGE: Final = re.compile(r"^(?:workflow shutdown with strategy|Stopped with strategy|terminated$)")
+"""What Argo says of nodes and runs that a stop ended (exec_control.go:50, operator.go:598, 1400; last: before 3)."""
 
 DEADLINE_MESSAGES: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"^Pod was active on the node longer than the specified deadline"),
