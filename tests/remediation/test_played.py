@@ -129,6 +129,11 @@ async def test_a_chain_ends_when_its_attempts_are_spent_and_every_report_tells_o
     first, second = play.new_runs()
     assert (first[-3:], second[-3:]) == ("-r1", "-r2")
     assert sorted(found["spec"]["attempt"] for found in play.acts()) == [1, 2]
+    held = {
+        report["spec"]["workflowRef"]["name"]: report["status"]["remediation"].get("held", {}).get("reason")
+        for report in play.api.all("workflowreports")
+    }
+    assert held == {"etl": None, first: None, second: "AttemptsSpent"}
     for report in play.api.all("workflowreports"):
         told = report["status"]["remediation"]
         assert told["chain"] == ["etl", first, second]
@@ -141,11 +146,16 @@ async def test_a_chain_ends_when_its_attempts_are_spent_and_every_report_tells_o
 @played
 async def test_no_more_acts_are_in_flight_than_the_budget_allows() -> None:
     play = Play(policy(RESUBMIT, budget={"maxConcurrent": 2}, circuitBreaker={"minRuns": 1000}))
+    tried = policy({"name": "x", "match": {}, "action": {"none": {}}}, name="tried", mode="DryRun")
+    play.api.create("remediationpolicies", NS, tried)
     await play.begin()
     for number in range(5):
         fail(play.api, f"wf-{number}", play.clock)
     await play.rounds()
     assert len(play.new_runs()) == 2
+    held = [report["status"]["remediation"].get("held") for report in play.api.all("workflowreports")]
+    assert sum(bool(each) for each in held) == 3
+    assert {(each["policyName"], each["reason"]) for each in held if each} == {("p", "BudgetSpent")}
     end(play.api, play.new_runs()[0], "Succeeded", play.clock)
     await play.rounds(4, 60)
     assert len(play.new_runs()) == 3

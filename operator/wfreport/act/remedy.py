@@ -21,13 +21,14 @@ from wfreport.act.pod_labels import PodLabeller
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass, Remediation
-from wfreport.api.report import Failure, ReportStatus, WorkflowReport
+from wfreport.api.report import Failure, Held, ReportStatus, RunRemediation, WorkflowReport
 from wfreport.core.decide.course import Course, Step, course_of
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import act_of, latest_run
 from wfreport.core.decide.model import Decision, Look, OperatorLimits, Run
 from wfreport.core.decide.selection import ACTING_MODES, circles
 from wfreport.core.record.chain_summary import chain_summary
+from wfreport.core.record.holds import hold_of
 from wfreport.core.record.policy_status import Verdict, verdict_of
 from wfreport.core.record.progress import is_denied, is_executed, is_settled, is_succeeding
 from wfreport.kube.reports import StoredReport
@@ -71,6 +72,7 @@ class _Subject:
     run: Run
     fresh: Fresh | None = None
     is_read: bool = False
+    held: Held | None = None
 
 
 class Remedy:
@@ -148,7 +150,8 @@ class Remedy:
         if own:
             await self._executor.recover(own)
             self._follow_up(subject.run, own)
-        verdicts = [await self._follow(subject, circle, lock) for circle in circles(policies)]
+        # those that act come first, and are heard last
+        verdicts = [await self._follow(subject, circle, lock) for circle in reversed(circles(policies))]
         said = tuple(verdict for verdict in verdicts if verdict)
         if self._books.runs.note(key_of(subject.report), lock, said):
             for verdict in said:
@@ -180,6 +183,8 @@ class Remedy:
             self._again(subject, self._clock() + again if again else None)
         elif circle[0].spec.mode in ACTING_MODES:
             await self._hold(subject, decision, step, lock)
+        if lock is LockClass.MUTATE:
+            subject.held = hold_of(decision, step)
         return verdict_of(decision, step)
 
     def _decided(
@@ -235,8 +240,9 @@ class Remedy:
         if before is None:
             return
         status = before.changed(failures=labelled) if labelled else before
-        summary = chain_summary(subject.run, self._books.runs.all(), self._books.remediations)
-        if summary and summary != before.remediation:
+        summary = chain_summary(subject.run, self._books.runs.all(), self._books.remediations) or RunRemediation()
+        summary = summary.model_copy(update={"held": subject.held})
+        if summary != (before.remediation or RunRemediation()):
             status = status.changed(remediation=summary)
         if status is not before:
             await self._writer.apply(subject.stored, status, is_final=_is_final(status))
