@@ -7,7 +7,7 @@ import msgspec
 from pydantic import ValidationError
 
 from wfreport.api.argo import Struct
-from wfreport.api.names import API_VERSION, PLURAL_REMEDIATIONS
+from wfreport.api.names import API_VERSION, KIND_REMEDIATION, PLURAL_REMEDIATIONS
 from wfreport.api.remediation import Remediation
 from wfreport.cli.cluster import CHUNK, Cluster
 from wfreport.cli.looks import one_line
@@ -15,6 +15,7 @@ from wfreport.cli.problems import NotFound, UnusableInput
 from wfreport.kube.client import MERGE_PATCH, decoded, join_path
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import ListMeta
+from wfreport.kube.own import OwnKind
 
 NO_KIND: Final = "this cluster knows no Remediations; install the operator and its CRDs first"
 _BASE: Final = f"/apis/{API_VERSION}"
@@ -57,9 +58,9 @@ async def fetch_remediation(cluster: Cluster, name: str) -> dict[str, Any]:
         NotFound: there is none of that name.
         ApiError: the request failed.
     """
-    path = join_path(_BASE, cluster.namespace, PLURAL_REMEDIATIONS, name)
+    kind = OwnKind(cluster.client, KIND_REMEDIATION, PLURAL_REMEDIATIONS, namespaces=[], chunk_size=CHUNK)
     try:
-        return decoded(_decode, await cluster.client.request("get", PLURAL_REMEDIATIONS, path))
+        return await kind.fetch(cluster.namespace, name)
     except NotFoundError as error:
         raise NotFound(f"no Remediation {one_line(name)} in namespace {cluster.namespace}") from error
 

@@ -6,11 +6,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 import click
-import msgspec
 from pydantic import ValidationError
 
-from wfreport.api.argo import Struct
-from wfreport.api.names import API_VERSION, KIND_POLICY, KIND_REPORT, PLURAL_REPORTS
+from wfreport.api.names import KIND_POLICY, KIND_REPORT, PLURAL_REPORTS
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.cluster import CHUNK, Cluster, Target, run_connected
@@ -24,22 +22,13 @@ from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.decide.replay import replay
 from wfreport.core.decide.tally import tally
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
-from wfreport.kube.client import join_path
 from wfreport.kube.errors import NotFoundError
-from wfreport.kube.objects import ListMeta
+from wfreport.kube.own import OwnKind
 
 _JUDGED: Final = (
     *("observedWorkflow", "conditions", "failures", "failureClass", "workflowSource", "waiting", "runs", "summary"),
 )
 """The parts of a status that a decision looks at; the others of thousands of reports would only fill memory."""
-
-
-class _Page(Struct, frozen=True):
-    metadata: ListMeta = ListMeta()
-    items: tuple[dict[str, Any], ...] = ()
-
-
-_decode_page = msgspec.json.Decoder(_Page).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +88,10 @@ def _read_policy(document: Document) -> RemediationPolicy:
 
 
 async def _list_reports(cluster: Cluster, namespace: str | None) -> AsyncIterator[dict[str, Any]]:
-    path = join_path(f"/apis/{API_VERSION}", namespace, PLURAL_REPORTS)
+    reports = OwnKind(cluster.client, KIND_REPORT, PLURAL_REPORTS, namespaces=[namespace], chunk_size=CHUNK)
     try:
-        async for page in cluster.client.pages(PLURAL_REPORTS, path, _decode_page, limit=CHUNK):
-            for item in page.items:
-                yield _slim(item)
+        async for document in reports.list_all():
+            yield _slim(document)
     except NotFoundError as error:
         raise UnusableInput("API server", NO_REPORTS_KIND) from error
 
