@@ -134,7 +134,10 @@ def _act_cells(act: ActCount) -> list[Text]:
 
 
 def _print_holds(counted: Tally, console: "Console") -> None:
-    for title, held in (("It would have left alone:", counted.held), ("It would have waited:", counted.delayed)):
+    for title, held in (
+        ("It would have left alone:", counted.held),
+        ("Before it acted, it would have waited:", counted.delayed),
+    ):
         if held:
             _say(console)
             _say(console, Text(title, style="bold"))

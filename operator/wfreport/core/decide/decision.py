@@ -125,7 +125,8 @@ def _find_case(subject: Subject, selection: Selection, lock: LockClass) -> Case 
     matched = Matched(failure, subject.run, subject.history.runs) if failure else None
     rule = match_rule(selection.policy, matched) if matched else None
     if failure is None or rule is None:
-        return Hold(HoldReason.NO_RULE_MATCHES, f"no rule of policy {selection.policy.metadata.name} matches")
+        message = f"no rule of policy {selection.policy.metadata.name} matches {_described(failure)}"
+        return Hold(HoldReason.NO_RULE_MATCHES, message)
     return _case(subject, selection, lock, rule, failure)
 
 
@@ -216,12 +217,11 @@ def _held(
 
 def _to_be_done(case: Case) -> Decision:
     failure = case.failure
-    at = f" at {failure.display_name}" if failure and failure.display_name else ""
-    reason = failure.failure_class if failure else FailureClass.TIMEOUT
+    answered = _described(failure) if failure else FailureClass.TIMEOUT
     return Decision(
         lock=case.lock,
-        reason=reason,
-        message=f"rule {case.rule.name}: {case.action} after {reason}{at}",
+        reason=failure.failure_class if failure else FailureClass.TIMEOUT,
+        message=f"rule {case.rule.name}: {case.action} after {answered}",
         run=case.subject.run,
         action=case.action,
         policy=case.policy,
@@ -230,3 +230,10 @@ def _to_be_done(case: Case) -> Decision:
         attempt=case.attempt,
         counts_toward_limit=case.counts_toward_limit,
     )
+
+
+def _described(failure: Failure | None) -> str:
+    """A failure in a few words: what, and where."""
+    if failure is None:
+        return "the run, which has no failure"
+    return f"{failure.failure_class} at {failure.display_name}" if failure.display_name else failure.failure_class
