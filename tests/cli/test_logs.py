@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.argoserver.faulty import Reply, Request, serving_aside
 from tests.cli.kubelet import Kubelet, serving
 from tests.cli.shelf import Shelf
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.cluster
 
 RETRIED = "retry-exhausted-varied"
 PODS = [f"{RETRIED}-r-{number}" for number in (1944409006, 1340267627, 4025127952)]
-NOWHERE = "the report kept no log of it; archive: no Argo Server configured"
+NOWHERE = "the report kept no log of it; archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)"
 
 
 @pytest.fixture
@@ -113,3 +114,41 @@ def test_an_ambiguous_step_is_code_2_with_the_full_names(shelf: Shelf) -> None:
     for full_name in full_names:
         told = shelf.run("logs", name, full_name).stderr
         assert told.startswith(f"generate: pod {name}-"), "by its full name it is found"
+
+
+def test_a_log_that_only_the_archive_has_comes_through_argo_server(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.put(RETRIED, workflow=False)
+    token = tmp_path / "token"
+    token.write_text("t0ken")
+    asked: list[Request] = []
+
+    def argo_server(request: Request) -> Reply:
+        asked.append(request)
+        return Reply(200, b"one\ntwo\n")
+
+    with serving_aside(argo_server) as url:
+        given = ("logs", RETRIED, "r(0)", "--tail", "1")
+        done = shelf.run(*given, WFREPORT_ARGO_SERVER_URL=url, WFREPORT_ARGO_SERVER_TOKEN_FILE=str(token))
+    assert (done.returncode, done.stdout) == (0, "two\n")
+    assert done.stderr == f"r(0): pod {PODS[0]} is gone; this is the archived log of container main\n"
+    assert [request.target.rsplit("/", 1)[-1] for request in asked] == ["main-logs"]
+
+
+def test_why_the_archive_gives_no_log_is_said_and_never_the_token(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.put(RETRIED, workflow=False)
+    token = tmp_path / "token"
+    token.write_text("t0ken")
+    with serving_aside(lambda _: Reply(403, b'{"message": "not for you"}')) as url:
+        given = ("logs", RETRIED, "r(0)")
+        done = shelf.run(*given, WFREPORT_ARGO_SERVER_URL=url, WFREPORT_ARGO_SERVER_TOKEN_FILE=str(token))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "archive: " in done.stderr
+    assert "not for you" in done.stderr
+    assert "t0ken" not in done.stderr
+
+
+def test_a_wrong_setting_of_the_server_is_code_2(shelf: Shelf) -> None:
+    shelf.put(RETRIED, workflow=False)
+    done = shelf.run("logs", RETRIED, "r(0)", WFREPORT_ARGO_SERVER_URL="argo.example.com")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: settings: WFREPORT_ARGO_SERVER_URL: expected one like https://")

@@ -11,7 +11,8 @@ import click
 from wfreport.api.argo import FAILED_PHASES
 from wfreport.api.kubernetes import Pod
 from wfreport.api.report import Failure
-from wfreport.cli.archive import NO_ARCHIVE, find_log_archive
+from wfreport.argoserver.artifacts import RunRef
+from wfreport.cli.archive import fetch_archived_log
 from wfreport.cli.cluster import Cluster, Target, lines_of, open_stream, run_connected
 from wfreport.cli.looks import one_line
 from wfreport.cli.problems import ExitCode
@@ -193,18 +194,16 @@ class _Printer:
         )
 
     async def _print_archived(self, pod: StepPod, run: Run, missing: str) -> bool:
-        archive = find_log_archive()
-        if archive is None:
-            self._tell(pod, f"{missing}; the report kept no log of it; {NO_ARCHIVE}")
-            return False
         container = self.wanted.container or pod.container or MAIN
-        log = await archive.fetch_log(run.namespace, run.name, run.uid, pod.step.node_id, container)
-        if log is None:
-            self._tell(pod, f"{missing}; the report kept no log of it, and none was archived")
+        ref = RunRef(run.namespace, run.name, run.uid)
+        log = await fetch_archived_log(ref, pod.step.node_id, container, is_gone=run.snapshot is None)
+        if log.missing:
+            self._tell(pod, f"{missing}; the report kept no log of it; {log.missing}")
             return False
-        self._tell(pod, f"{missing}; this is the archived log of container {container}")
-        for line in _last(log.removesuffix(b"\n").split(b"\n"), self.wanted.tail):
-            self._write(pod, line)
+        more = ", its beginning only" if log.is_cut else ""
+        self._tell(pod, f"{missing}; this is the archived log of container {container}{more}")
+        for line in _last(log.text.rstrip("\n").split("\n"), self.wanted.tail):
+            self._write(pod, line.encode())
         return True
 
     def _write(self, pod: StepPod, line: bytes) -> None:
