@@ -70,15 +70,15 @@ def test_a_run_that_grew_too_old_while_it_waited_was_held_by_what_it_waited_for(
 
 
 def test_what_held_most_runs_back_comes_first_and_what_helped_is_not_what_did_not() -> None:
-    stopped = [a_report(f"s{n}", f"s{n}", observed={"shutdown": "Stop"}) for n in range(2)]
-    opted_out = [a_report("o", "o", observed={"noRemediation": True})]
+    stopped = [a_report("s", "s", observed={"shutdown": "Stop"})]
+    opted_out = [a_report(f"o{n}", f"o{n}", observed={"noRemediation": True}) for n in range(2)]
     other = a_report("e", "e", a_failure(**{"class": "ExitCode"}))
     none = {"name": "none", "match": {"classes": ["ExitCode"]}, "action": {"none": {}}}
     found = tallied([*opted_out, other, *stopped], a_policy(none, RESUBMIT, **QUICK))
     assert found.held == (
-        (HoldReason.CANCELLED_BY_PERSON, 2),
+        (HoldReason.OPTED_OUT, 2),
+        (HoldReason.CANCELLED_BY_PERSON, 1),
         (HoldReason.LEFT_ALONE, 1),
-        (HoldReason.OPTED_OUT, 1),
     )
     helped = tallied([a_report(), resubmitted(1, "Succeeded", 71, 200)], a_policy(**QUICK))
     assert helped.acts == (ActCount("again", ActionType.RESUBMIT, 1, helped=1, not_helped=0),)
