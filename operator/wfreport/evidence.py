@@ -79,8 +79,9 @@ def wanted_pods(
 ) -> Wanted:
     """Which pods are worth a request: a pod that a report has kept, or that was asked for in vain, is not."""
     pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
-    of_this_run = (status for status in stored if status and not is_new_run(status, snapshot.workflow))
+    of_this_run = [status for status in stored if status and not is_new_run(status, snapshot.workflow)]
     kept = {f.pod_name for status in of_this_run for f in status.failures or () if f.pod_uid and not _pending(f)}
+    kept |= {attempt.pod_name for status in of_this_run for attempt in status.superseded_attempts or ()}
     failed = [node for node in pod_nodes if node.has_failed and node.id not in sought]
     named = ((pod_name(snapshot.workflow, node), node) for node in failed)
     return Wanted(

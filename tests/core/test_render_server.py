@@ -59,8 +59,22 @@ def test_why_the_server_did_not_give_them_is_said() -> None:
 
 
 def test_nothing_is_claimed_of_pods_while_the_nodes_are_unknown() -> None:
-    report = a_report(offloaded(ended()))
+    report = a_report(offloaded(running()))
     assert conditions(report)["EvidenceComplete"] == ("Unknown", Reason.NODES_OFFLOADED)
+
+
+@pytest.mark.parametrize("why", [None, WHY])
+def test_evidence_of_a_run_that_ended_with_unread_nodes_is_settled_whatever_may_come(why: Unavailable | None) -> None:
+    report = a_report(offloaded(ended(), why))
+    assert conditions(report)["EvidenceComplete"] == ("False", Reason.NODES_OFFLOADED)
+    unreadable = a_report(replace(ended(), nodes={}, nodes_state=NodesState.UNREADABLE))
+    assert conditions(unreadable)["EvidenceComplete"] == ("False", Reason.NODES_UNREADABLE)
+    assert conditions(a_report(ended(), stored=report))["EvidenceComplete"][1] == Reason.POD_NOT_CAPTURED
+
+
+def test_evidence_of_a_run_that_was_deleted_with_unread_nodes_is_settled() -> None:
+    report = render_deleted(a_report(offloaded(running())), 2)
+    assert conditions(report)["EvidenceComplete"] == ("False", Reason.NODES_OFFLOADED)
 
 
 def test_a_run_from_the_archive_says_so() -> None:

@@ -278,6 +278,14 @@ def test_evidence_that_is_waited_for_is_named() -> None:
     assert silent.message == "EvidenceComplete: PodNotCaptured"
 
 
+@pytest.mark.parametrize("status", ["False", "Unknown"])
+def test_nodes_that_are_never_read_are_waited_for_no_longer_than_other_evidence(status: str) -> None:
+    lost = [a_condition("EvidenceComplete", status, "NodesOffloaded"), a_condition("NodesAvailable", "False", "R")]
+    report = a_report(conditions=lost)
+    assert judged(report, now=END + timedelta(seconds=29)).reason == HoldReason.EVIDENCE_PENDING
+    assert judged(report, now=END + timedelta(seconds=30)).action == ActionType.RESUBMIT
+
+
 def test_a_hold_by_a_guard_says_what_would_be_done() -> None:
     lost = a_report("etl", "u", a_failure(**{"class": "NodeLost"}, owner="Infrastructure"))
     root = settled("r0", helped=False, root_uid="u", attempt=1)

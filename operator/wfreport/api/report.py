@@ -330,6 +330,12 @@ class ReportStatus(Model):
     warnings: list[StepWarning] | None = Field(
         None, description="What went wrong without failing the run.", max_length=100
     )
+    superseded_attempts: list[PreviousAttempt] | None = Field(
+        None,
+        description="Failed attempts that a later one superseded and whose pods were seen: the pods are gone by the "
+        "end of the run.",
+        max_length=100,
+    )
     steps: list[Step] | None = Field(None, description="The nodes in execution order.", max_length=5000)
     parameters: list[NamedValue] | None = Field(None, description="The Workflow's arguments.", max_length=64)
     outputs: RunOutputs | None = Field(None, description="What the run put out.")

@@ -137,12 +137,14 @@ def _evidence_of_run(
     if snapshot.nodes_state in {NodesState.OFFLOADED, NodesState.UNREADABLE}:
         _, reason, _ = _NODES[snapshot.nodes_state]
         message = "which pods failed is not known, as the nodes are not (see NodesAvailable)"
-        return condition(ConditionType.EVIDENCE_COMPLETE, "Unknown", reason, message, at, generation)
+        # after the end nothing may ever bring them, and whoever waits for the condition is to have an answer
+        status: Status = "False" if snapshot.workflow.status.is_completed else "Unknown"
+        return condition(ConditionType.EVIDENCE_COMPLETE, status, reason, message, at, generation)
     return evidence_complete(failures, at, generation)
 
 
 def evidence_complete(failures: list[Failure], at: datetime | None, generation: int | None) -> Condition:
-    """Whether all was had that was asked for; Unknown only while pods are still being read."""
+    """Whether all was had that was asked for; Unknown only while pods are still being read, or the run goes on."""
     with_pods = [failure for failure in failures if failure.pod_name]
     missing: dict[Reason, list[str]] = {}
     for failure in with_pods:

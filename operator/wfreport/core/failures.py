@@ -10,7 +10,7 @@ from wfreport.api import argo
 from wfreport.api.argo import Node, NodeType
 from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.evidence import LogTail
-from wfreport.api.report import Failure, PreviousAttempt, Resources
+from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
 from wfreport.api.wire import LINE, SHORT, is_same_time
 from wfreport.core.classify import classify_failure
 from wfreport.core.evidence import LogLimits, evidence_fields, told_by
@@ -25,6 +25,7 @@ from wfreport.core.symptom import Symptom
 from wfreport.core.tree import Tree
 
 MAX_FAILURES = 500
+MAX_SUPERSEDED = 100
 _MAX_ATTEMPTS, _MAX_RESOURCES = 32, 32
 _KILLED_CODES = (137, 143)
 
@@ -38,6 +39,7 @@ class FailureContext:
         tree: its nodes.
         evidence: what was seen of its pods, by pod name.
         stored: the failures that the report has of this run, by node id.
+        remembered: what the report has of attempts whose pods were seen, by pod name.
         waited_for: what each step waited for when the run was last looked at, by node id.
         prose: how free text is written.
         options: what the settings say.
@@ -48,6 +50,7 @@ class FailureContext:
     tree: Tree
     evidence: Mapping[str, PodEvidence]
     stored: Mapping[str, Failure]
+    remembered: Mapping[str, PreviousAttempt]
     waited_for: Mapping[str, str]
     prose: Prose
     options: RenderOptions
@@ -200,20 +203,60 @@ def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
     return {"attempt": number, "previous_attempts": earlier[-_MAX_ATTEMPTS:] or None}
 
 
+def remembered_attempts(stored: ReportStatus | None) -> dict[str, PreviousAttempt]:
+    """What a stored report of this run has of attempts whose pods were seen, by pod name.
+
+    A failure becomes an attempt when the next one begins, and by then its pod may be gone.
+    """
+    if stored is None:
+        return {}
+    failed = (failure for failure in reversed(stored.failures or ()) if failure.pod_uid and failure.pod_name)
+    known = [*(stored.superseded_attempts or ()), *map(_as_attempt, failed)]
+    return {attempt.pod_name: attempt for attempt in known if attempt.pod_name}
+
+
+def _as_attempt(failure: Failure) -> PreviousAttempt:
+    return PreviousAttempt(
+        pod_name=failure.pod_name,
+        failure_class=failure.failure_class,
+        exit_code=failure.exit_code,
+        memory_limit=_memory_limit(failure.resources),
+    )
+
+
+def superseded_attempts(context: FailureContext) -> list[PreviousAttempt]:
+    """The failed attempts that a later one superseded, as far as their pods were seen: nothing else remembers them."""
+    found = []
+    for node_id in context.tree.superseded_attempts:
+        node = context.snapshot.nodes[node_id]
+        name = pod_name(context.snapshot.workflow, node)
+        seen = context.evidence.get(name) if name else None
+        if node.has_failed and name and ((seen and seen.pod) or name in context.remembered):
+            found.append((node.finished_at.timestamp() if node.finished_at else 0.0, _previous(node, context)))
+    found.sort(key=lambda pair: (pair[0], pair[1].pod_name or ""))
+    return [attempt for _, attempt in found]
+
+
 def _previous(node: Node, context: FailureContext) -> PreviousAttempt:
     name = pod_name(context.snapshot.workflow, node)
     evidence = context.evidence.get(name) if name else None
+    if name and name in context.remembered and told_by(evidence) is None:
+        return context.remembered[name]
     symptom = _symptom(node, told_by(evidence), context)
     verdict = classify_failure(symptom) if node.has_failed else None
     resources = None
     if verdict is not None:
         resources = _pod_resources(verdict, evidence) or _template_resources(verdict, node, context)
     return PreviousAttempt(
-        pod_name=clip(name) if node.host_node_name else None,
+        pod_name=clip(name) if node.host_node_name or (evidence and evidence.pod) else None,
         failure_class=verdict.failure_class if verdict else None,
         exit_code=symptom.exit_code,
-        memory_limit=(resources.limits or {}).get("memory") if resources else None,
+        memory_limit=_memory_limit(resources),
     )
+
+
+def _memory_limit(resources: Resources | None) -> str | None:
+    return (resources.limits or {}).get("memory") if resources else None
 
 
 def _pod_resources(verdict: Verdict, evidence: PodEvidence | None) -> Resources | None:

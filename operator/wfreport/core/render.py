@@ -28,7 +28,14 @@ from wfreport.core.bounds import cut
 from wfreport.core.conditions import EPOCH, condition, evidence_complete, judge, leading_class
 from wfreport.core.counts import count_nodes
 from wfreport.core.evidence import LogLimits, amended_failure
-from wfreport.core.failures import MAX_FAILURES, FailureContext, describe_failure
+from wfreport.core.failures import (
+    MAX_FAILURES,
+    MAX_SUPERSEDED,
+    FailureContext,
+    describe_failure,
+    remembered_attempts,
+    superseded_attempts,
+)
 from wfreport.core.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source, Unavailable
 from wfreport.core.prose import Prose, clip
 from wfreport.core.redact import Redactor
@@ -86,10 +93,20 @@ def render_status(
     lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
     runs = _earlier_runs(stored, workflow)
     before = stored if stored and not is_new_run(stored, workflow) else None
-    kept = _by_node(before) if before else {}
-    context = FailureContext(snapshot, tree, evidence, kept, waited_for(before), prose, options, lines)
+    context = FailureContext(
+        snapshot=snapshot,
+        tree=tree,
+        evidence=evidence,
+        stored=_by_node(before) if before else {},
+        remembered=remembered_attempts(before),
+        waited_for=waited_for(before),
+        prose=prose,
+        options=options,
+        log_tail_lines=lines,
+    )
     leaves = assign_roles(snapshot, tree)
     failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
+    superseded = superseded_attempts(context)
     counts = count_nodes(snapshot, tree)
     times = time_run(snapshot, tree, prose, evidence=evidence, stored=before, is_first_run=not runs)
     waiting = find_waiting(snapshot, tree, prose, evidence=evidence, now=now, graces=options.graces)
@@ -116,6 +133,7 @@ def render_status(
         failures=failures or None,
         waiting=waiting or None,
         warnings=warnings or None,
+        superseded_attempts=superseded[-MAX_SUPERSEDED:] or None,
         steps=steps or None,
         parameters=list_parameters(_arguments(workflow), prose) or None,
         outputs=list_outputs(snapshot, prose),
@@ -125,7 +143,7 @@ def render_status(
         runs=runs or None,
         links=find_links(workflow, options.ui_url_template),
     )
-    left_out = _left_out(snapshot, times, len(leaves), len(steps))
+    left_out = _left_out(snapshot, times, len(leaves), len(steps), len(superseded))
     return fit(status, options.max_bytes, left_out, _changed_at(workflow), generation)
 
 
@@ -137,12 +155,14 @@ def _arguments(workflow: Workflow) -> list[Parameter]:
     return workflow.spec.arguments.parameters if workflow.spec.arguments else []
 
 
-def _left_out(snapshot: Snapshot, times: RunTimes, failures: int, steps: int) -> list[str]:
+def _left_out(snapshot: Snapshot, times: RunTimes, failures: int, steps: int, superseded: int) -> list[str]:
     notes = []
     if steps < len(snapshot.nodes):
         notes.append(f"{len(snapshot.nodes) - steps} of {len(snapshot.nodes)} steps")
     if failures > MAX_FAILURES:
         notes.append(f"{failures - MAX_FAILURES} of {failures} failures")
+    if superseded > MAX_SUPERSEDED:
+        notes.append(f"{superseded - MAX_SUPERSEDED} of {superseded} superseded attempts")
     if times.path_length > len(times.path):
         notes.append(f"{times.path_length - len(times.path)} of {times.path_length} steps of the critical path")
     return notes
@@ -297,7 +317,10 @@ def render_deleted(stored: ReportStatus, generation: int | None, why: Unavailabl
             ConditionType.SUCCEEDED, "False", Reason.WORKFLOW_DELETED, message, at, generation
         ),
     }
-    conditions = [changed.get(ConditionType(c.type), c) if c.type in changed else c for c in stored.conditions or ()]
+    conditions = [
+        changed[ConditionType(c.type)] if c.type in changed else _settled(c, generation)
+        for c in stored.conditions or ()
+    ]
     before = f"; before that: {stored.summary}" if stored.summary and observed.phase else ""
     summary = cut(f"Deleted before it {'ended' if observed.phase else 'started'}{before}", TEXT)
     update = {
@@ -307,6 +330,20 @@ def render_deleted(stored: ReportStatus, generation: int | None, why: Unavailabl
         "waiting": None,
     }
     return stored.changed(**update)
+
+
+def _settled(known: Condition, generation: int | None) -> Condition:
+    """The condition, with no evidence to come of a run whose nodes were not had while it was there."""
+    if known.type != ConditionType.EVIDENCE_COMPLETE or known.status != "Unknown":
+        return known
+    return condition(
+        ConditionType.EVIDENCE_COMPLETE,
+        "False",
+        known.reason,
+        known.message or "",
+        known.last_transition_time,
+        generation,
+    )
 
 
 def _with_reason_for_nodes(stored: ReportStatus, why: Unavailable, generation: int | None) -> ReportStatus:

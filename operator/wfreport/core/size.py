@@ -143,7 +143,9 @@ def _bare(status: ReportStatus) -> ReportStatus:
         "warnings": [w.model_copy(update={"message": _short(w.message)}) for w in (status.warnings or [])[:_EXPLAINED]],
         "runs": [run.model_copy(update={"summary": _short(run.summary)}) for run in status.runs or ()],
     }
-    return status.changed(critical_path=None, **{name: found or None for name, found in few.items()})
+    return status.changed(
+        critical_path=None, superseded_attempts=None, **{name: found or None for name, found in few.items()}
+    )
 
 
 def _short(text: str | None) -> str | None:
