@@ -25,7 +25,7 @@ from tests.decide.worlds import (
 
 from wfreport.api.actions import ActionType
 from wfreport.api.classes import FailureClass
-from wfreport.api.reasons import HoldReason
+from wfreport.api.reasons import HOLD_MEANINGS, HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide import guards
 from wfreport.core.decide.breaker import BreakerState
@@ -37,9 +37,9 @@ SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 
 
-def test_every_reason_to_hold_has_one_place_in_the_tables() -> None:
+def test_every_reason_to_hold_has_its_place_in_the_tables_in_their_order() -> None:
     guarded = [guard.reason for guard in guards.GUARDS]
-    assert sorted([*BEFORE_GUARDS, *guarded, *APPROVAL_HOLDS]) == sorted(HoldReason)
+    assert [*BEFORE_GUARDS, *guarded, *APPROVAL_HOLDS] == list(HoldReason) == list(HOLD_MEANINGS)
 
 
 @pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.reason)

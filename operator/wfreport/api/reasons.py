@@ -323,15 +323,15 @@ REFUSAL_MEANINGS: dict[Refusal, str] = {
 class HoldReason(StrEnum):
     """Why a policy does not act on a run, or not yet; in the order in which they are looked at."""
 
-    STALE_OBSERVATION = "StaleObservation"
     NO_POLICY = "NoPolicy"
+    STALE_OBSERVATION = "StaleObservation"
     RUN_SUCCEEDED = "RunSucceeded"
-    RUN_ACTIVE = "RunActive"
     EVIDENCE_PENDING = "EvidencePending"
+    RUN_ACTIVE = "RunActive"
+    NOT_TOO_LONG_YET = "NotTooLongYet"
     NO_RULE_MATCHES = "NoRuleMatches"
     NOTHING_STATED = "NothingStated"
     LEFT_ALONE = "LeftAlone"
-    NOT_TOO_LONG_YET = "NotTooLongYet"
     ALREADY_REMEDIED = "AlreadyRemedied"
     POLICY_SUSPENDED = "PolicySuspended"
     POLICY_PAUSED = "PolicyPaused"
@@ -355,18 +355,18 @@ class HoldReason(StrEnum):
 
 
 HOLD_MEANINGS: dict[HoldReason, str] = {
-    HoldReason.STALE_OBSERVATION: "The report is not of the Workflow as it is now; it is read again first.",
     HoldReason.NO_POLICY: "No policy of the namespace selects the Workflow.",
+    HoldReason.STALE_OBSERVATION: "The report is not of the Workflow as it is now; it is read again first.",
     HoldReason.RUN_SUCCEEDED: "The run succeeded.",
-    HoldReason.RUN_ACTIVE: "The run has not ended, and no rule of the policy stops running ones.",
     HoldReason.EVIDENCE_PENDING: (
         "The run ended less than 30 seconds ago, and not every failed pod has been seen: what comes late may change "
         "the class."
     ),
+    HoldReason.RUN_ACTIVE: "The run has not ended, and no rule of the policy stops running ones.",
+    HoldReason.NOT_TOO_LONG_YET: "The run has not gone on, and no step has waited, for as long as the rule says.",
     HoldReason.NO_RULE_MATCHES: "No rule matches the failure.",
     HoldReason.NOTHING_STATED: "The rule that matches states nothing of this kind to do.",
     HoldReason.LEFT_ALONE: "The rule that matches says to do nothing.",
-    HoldReason.NOT_TOO_LONG_YET: "The run has not gone on, and no step has waited, for as long as the rule says.",
     HoldReason.ALREADY_REMEDIED: "The run has had its Remediation.",
     HoldReason.POLICY_SUSPENDED: "The policy is suspended.",
     HoldReason.POLICY_PAUSED: "Somebody asked for a pause; the message says why.",

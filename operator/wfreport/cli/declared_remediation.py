@@ -137,6 +137,7 @@ def simulate(
     The reports of the namespace are judged in the order of time, by the decision that the operator makes, as if the
     policy had been in mode Enforce. Nothing is changed. It needs the right to list WorkflowReports, or none with
     --reports. Whether an act would have helped is only known where it was really done.
+    Other policies of the cluster are left out; put several into FILE to see them together.
 
     Exit code: 0; 2 if the policy, the reports or the cluster cannot be used.
 
