@@ -283,7 +283,8 @@ def test_nodes_that_are_never_read_are_waited_for_no_longer_than_other_evidence(
     lost = [a_condition("EvidenceComplete", status, "NodesOffloaded"), a_condition("NodesAvailable", "False", "R")]
     report = a_report(conditions=lost)
     assert judged(report, now=END + timedelta(seconds=29)).reason == HoldReason.EVIDENCE_PENDING
-    assert judged(report, now=END + timedelta(seconds=30)).action == ActionType.RESUBMIT
+    at_once = a_policy(backoff={"initialSeconds": 0})
+    assert judged(report, at_once, now=END + timedelta(seconds=30)).action == ActionType.RESUBMIT
 
 
 def test_a_hold_by_a_guard_says_what_would_be_done() -> None:
