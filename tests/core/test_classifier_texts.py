@@ -1,5 +1,6 @@
 """Real texts of Argo, the kubelet, the API server and the artifact stores, each with the verdict of a person."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,13 @@ def _cases() -> list[Case]:
 ALL = _cases()
 
 
-@pytest.mark.parametrize("case", ALL, ids=lambda case: case.text[:160])
+def readable(value: Case | Refusal) -> str:
+    """An id that every shell and tool can pass on."""
+    text = value.text if isinstance(value, Case) else value.pattern.pattern
+    return "-".join(re.findall(r"\w+", text))[:120]
+
+
+@pytest.mark.parametrize("case", ALL, ids=readable)
 def test_a_real_text_alone_gives_class_owner_and_reason(case: Case) -> None:
     verdict = classified(case.text)
     got = (verdict.failure_class, verdict.owner, verdict.retryable, verdict.reason)
@@ -78,7 +85,7 @@ def test_a_failure_without_a_word_is_unknown() -> None:
     assert (verdict.failure_class, verdict.confidence, verdict.evidence) == (C.UNKNOWN, Confidence.LOW, "none")
 
 
-@pytest.mark.parametrize("case", ALL, ids=lambda case: case.text[:160])
+@pytest.mark.parametrize("case", ALL, ids=readable)
 def test_a_rule_gives_only_the_classes_that_it_is_documented_to_give(case: Case) -> None:
     node = a_node("wf.a", Phase.FAILED, message=case.text)
     symptom = Symptom(node, case.text, exit_code(case.text, None))
@@ -87,7 +94,7 @@ def test_a_rule_gives_only_the_classes_that_it_is_documented_to_give(case: Case)
         assert verdict is None or verdict.failure_class in rule.yields, rule.name
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.pattern.pattern[:60])
+@pytest.mark.parametrize("refusal", REFUSALS, ids=readable)
 def test_every_refusal_has_a_real_text_that_no_earlier_one_takes(refusal: Refusal) -> None:
     texts = [Symptom(a_node("wf.a", Phase.FAILED, message=case.text), case.text).system_text for case in ALL]
     first = [next((r for r in REFUSALS if r.pattern.search(text)), None) for text in texts]
