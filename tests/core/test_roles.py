@@ -378,8 +378,9 @@ def test_tasks_behind_a_circle_are_looked_at_all_the_same() -> None:
 
 
 def test_a_failure_right_under_a_group_that_succeeded_is_tolerated() -> None:
-    retry = a_node("wf.a", OK, RETRY, children=["wf.a(0)"])
-    assert roles(a_snapshot(root(OK), retry, a_node("wf.a(0)", FAILED), phase=OK)) == {"wf.a(0)": Role.TOLERATED}
+    group = a_node("wf[0]", OK, GROUP, children=["wf[0].a"])
+    nodes = [a_node("wf", FAILED, STEPS), group, a_node("wf[0].a", FAILED), a_node("wf[1].b", FAILED)]
+    assert roles(a_snapshot(*nodes)) == {"wf[1].b": Role.ROOT_CAUSE, "wf[0].a": Role.TOLERATED}
 
 
 def test_continue_on_of_a_workflow_templates_own_template_counts() -> None:

@@ -142,7 +142,7 @@ def container_lost(symptom: Symptom) -> Verdict | None:
     ending = symptom.ending
     if ending is None or (ending.reason, ending.code) not in texts.LOST_CONTAINERS:
         return None
-    return verdict_of(symptom, FailureClass.NODE_LOST, Confidence.MEDIUM, "node.message", reason=ending.reason)
+    return verdict_of(symptom, FailureClass.NODE_LOST, Confidence.MEDIUM, "node.message")
 
 
 def pod_vanished(symptom: Symptom) -> Verdict | None:
