@@ -282,6 +282,26 @@ def test_a_container_that_ran_before_a_restart_has_started() -> None:
     assert verdict_on(DEADLINE, a_pod(never), an_event(PULL, 5)).failure_class == C.IMAGE_PULL
 
 
+@pytest.mark.parametrize(
+    ("message", "pod", "waited_for", "wanted", "evidence"),
+    [
+        (DEADLINE, None, PULL, C.IMAGE_PULL, "report.waiting"),
+        ("timeout", None, "Unschedulable: 0/3 nodes are available", C.UNSCHEDULABLE, "report.waiting"),
+        (DEADLINE, a_pod(ended("main", 143)), PULL, C.TIMEOUT, "node.message"),
+        (DEADLINE, None, "Backoff for 10 seconds", C.TIMEOUT, "node.message"),
+        (DEADLINE, None, "", C.TIMEOUT, "node.message"),
+        ("main: Error (exit code 1)", None, PULL, C.EXIT_CODE, "exit code"),
+    ],
+)
+def test_what_the_report_said_of_a_wait_stands_behind_a_deadline_when_the_pod_is_gone(
+    message: str, pod: Pod | None, waited_for: str, wanted: FailureClass, evidence: str
+) -> None:
+    node = a_node("wf.a", Phase.FAILED, message=message)
+    found = classify_failure(Symptom(node, message, exit_code(message, None), PodEvidence(pod), waited_for=waited_for))
+    assert (found.failure_class, found.evidence) == (wanted, evidence)
+    assert found.confidence == Confidence.MEDIUM
+
+
 STARTED = [
     Event(reason="Started", message="main", last_timestamp=at(9), first_timestamp=at(1)),
     Event(reason="Started", message="main", event_time=at(9)),
