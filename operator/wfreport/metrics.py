@@ -193,6 +193,9 @@ class Metrics:
             "Looks at what is to be done that ended in an error. All are tried again.",
             ["error"],
         )
+        self.leading = Gauge(
+            "wfreport_leading", "Whether this replica holds the Lease, with time left: 1 or 0.", registry=registry
+        )
         self.pods_labelled = counter("wfreport_pods_labelled", "Failed pods that were labelled, by result.", ["result"])
         self.notifications = counter(
             "wfreport_notifications", "Notifications, by kind of sink and result: sent, failed.", ["sink", "result"]

@@ -114,6 +114,10 @@ class RemedyPart:
             clock=around.clock,
         )
 
+        if around.lease:
+            lease = around.lease
+            around.metrics.leading.set_function(lambda: float(lease.held_seconds > 0))
+
     async def load(self) -> None:
         """Read all policies and Remediations, and what ran in namespaces that have policies.
 

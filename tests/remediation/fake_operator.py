@@ -31,10 +31,9 @@ REDACTOR = Redactor()
 
 
 class HeldLease:
-    """A Lease that is held, or not."""
+    """A Lease that is held."""
 
-    def __init__(self) -> None:
-        self.is_held = True
+    held_seconds = 60.0
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:

@@ -201,6 +201,26 @@ async def test_an_old_intent_without_a_trace_is_never_carried_out() -> None:
 
 
 @played
+async def test_what_was_asked_for_a_run_is_not_done_to_the_next_run_of_the_same_workflow() -> None:
+    play = Play(policy(RESUBMIT, mode="Approve"))
+    await play.begin()
+    fail(play.api, "etl", play.clock)
+    await play.rounds()
+    play.clock.pass_by(300)
+    end(play.api, "etl", "Failed", play.clock)  # a person retried it
+    await play.rounds()
+    told = {
+        found["type"]: found["reason"]
+        for act in play.acts()
+        for found in act["status"]["conditions"]
+        if act["spec"]["target"]["startedAt"] < "2026-11-25T03:05"
+    }
+    assert told["Executed"] == "TargetChanged"
+    assert len(play.acts()) == 2
+    assert play.new_runs() == []
+
+
+@played
 async def test_two_policies_of_the_same_priority_do_nothing_and_say_so() -> None:
     play = Play(policy(RESUBMIT), policy(RESUBMIT, name="q"))
     await play.begin()

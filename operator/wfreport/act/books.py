@@ -101,6 +101,7 @@ class RemediationBook:
         self._acts: dict[Key, Act] = {}
         self._by_uid: dict[str, Key] = {}
         self._open: set[Key] = set()
+        self._about: dict[tuple[str, str], set[Key]] = {}
         self._all_acts: tuple[Act, ...] | None = None
 
     def __iter__(self) -> Iterator[Remediation]:
@@ -144,6 +145,8 @@ class RemediationBook:
         self.remove(key)
         self._known[key] = remediation
         self._by_uid[metadata.uid or ""] = key
+        for uid in _uids(remediation):
+            self._about.setdefault((metadata.namespace, uid), set()).add(key)
         act = act_of(remediation)
         if act:
             self._acts[key] = act
@@ -156,14 +159,25 @@ class RemediationBook:
         known = self._known.pop(key, None)
         if known:
             self._by_uid.pop(known.metadata.uid or "", None)
+            for uid in _uids(known):
+                self._about.get((key[0], uid), set()).discard(key)
         self._acts.pop(key, None)
         self._open.discard(key)
         self._all_acts = None
         return known
 
+    def about(self, run: Run) -> list[Remediation]:
+        """All Remediations of a run's Workflow and of its chain."""
+        keys = {key for uid in (run.uid, run.root_uid) for key in self._about.get((run.namespace, uid), ())}
+        return [self._known[key] for key in sorted(keys)]
+
     def has_open(self, namespace: str) -> bool:
         """Whether a namespace has an act of which something is still to come."""
         return any(key[0] == namespace for key in self._open)
+
+
+def _uids(remediation: Remediation) -> set[str]:
+    return {remediation.spec.target.uid, remediation.spec.root_uid}
 
 
 def _version(remediation: Remediation) -> int:

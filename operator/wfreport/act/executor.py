@@ -71,6 +71,17 @@ class Executor:
         if found:
             await self._record(own, found)
 
+    async def close(self, own: Remediation, why: str) -> None:
+        """Close an intent whose run is another one by now, unless it was done.
+
+        Raises:
+            ApiError: its trace could not be read, or the record not be written.
+        """
+        await self.recover(own)
+        known = self._books.remediations.by_uid(own.metadata.uid or "")
+        if known and not (is_executed(known) or is_denied(known)):
+            await self._record(known, Execution("False", RemediationReason.TARGET_CHANGED, why))
+
     async def refuse(self, own: Remediation, why: str) -> None:
         """Close an intent that policy and report do not yield."""
         await self._record(own, Execution("False", RemediationReason.SPEC_NOT_REPRODUCED, why))

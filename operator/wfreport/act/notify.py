@@ -16,6 +16,7 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import LockClass, Plan, Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.history import latest_run
+from wfreport.core.decide.model import Run
 from wfreport.core.record.intent import planned
 from wfreport.core.record.notification import Notification, failure_notification, outcome_notification
 from wfreport.core.record.progress import Execution, found_condition, is_denied, is_executed, is_settled, is_succeeding
@@ -156,12 +157,9 @@ class Notifications:
 
     def _remedy_of(self, own: Remediation) -> Remediation | None:
         """What is done about the same run."""
-        for found in self._books.remediations:
-            one, other = found.spec.target, own.spec.target
-            same = one.uid == other.uid and one.started_at == other.started_at
-            if same and found.spec.lock_class is LockClass.MUTATE and not found.spec.dry_run:
-                return found
-        return None
+        target = own.spec.target
+        run = Run(own.metadata.namespace, target.name, target.uid, started_at=target.started_at)
+        return self._books.remediations.of_run(run, LockClass.MUTATE)
 
     async def _report_of(self, own: Remediation) -> WorkflowReport | None:
         row = self._index.get((own.metadata.namespace, own.spec.report_ref.name))

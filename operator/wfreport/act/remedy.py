@@ -22,6 +22,7 @@ from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import Failure, Held, ReportStatus, RunRemediation, WorkflowReport
+from wfreport.api.wire import is_same_time
 from wfreport.core.decide.course import Course, Step, course_of
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import act_of, latest_run
@@ -132,6 +133,7 @@ class Remedy:
         self._books.runs.put(report)
         subject = _Subject(stored, report, run)
         await self._outcomes.settle_by(report, run)
+        await self._close_earlier(run)
         policies = self._books.policies.in_namespace(row.namespace)
         labelled = await self._label(report, policies)  # first: Argo deletes pods
         for lock in LockClass:
@@ -142,6 +144,13 @@ class Remedy:
         """Of several reports about one run, one is acted on."""
         rivals = [other.name for other in self._index.of_workflow(row.workflow_key) if other.bound_uid == row.bound_uid]
         return bool(row.bound_uid) and row.name == min(rivals)
+
+    async def _close_earlier(self, run: Run) -> None:
+        """What was asked for an earlier run of the same Workflow, and not done, is not done to this one."""
+        for found in self._books.remediations.about(run):
+            target = found.spec.target
+            if target.uid == run.uid and not is_same_time(target.started_at, run.started_at):
+                await self._executor.close(found, "the Workflow was retried since, or never ran then")
 
     # What is to be done
 
@@ -240,7 +249,10 @@ class Remedy:
         if before is None:
             return
         status = before.changed(failures=labelled) if labelled else before
-        summary = chain_summary(subject.run, self._books.runs.all(), self._books.remediations) or RunRemediation()
+        summary = (
+            chain_summary(subject.run, self._books.runs.all(), self._books.remediations.about(subject.run))
+            or RunRemediation()
+        )
         summary = summary.model_copy(update={"held": subject.held})
         if summary != (before.remediation or RunRemediation()):
             status = status.changed(remediation=summary)
