@@ -219,7 +219,8 @@ def test_a_failed_pod_is_labelled_while_the_run_goes_on_and_argos_labels_are_lef
     assert labels["team.example.com/hold"] == "true"
     assert labels["workflows.argoproj.io/completed"] == "false"
     report = eventually(
-        lambda: acting.cluster.report_of("etl"), lambda seen: any("labelled" in f for f in seen["status"]["failures"])
+        lambda: acting.cluster.report_of("etl"),
+        lambda seen: any("labelled" in f for f in seen["status"].get("failures", ())),
     )
     assert labels["wfreport.dev/report-name"] == report["metadata"]["name"]
     (labelled,) = [failure["labelled"] for failure in report["status"]["failures"]]
