@@ -4,6 +4,7 @@ The secrets are made up here from parts, so that no scanner of this repository t
 """
 
 import time
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,9 @@ JWT = "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0." + letters(43)
 # What is written, and what of it must be gone.
 SECRETS: list[tuple[str, str]] = [
     ("using AKIA" + UPPER + " for s3", "AKIA" + UPPER),
+    ("got " + b64encode(b"postgresql://etl:hunter2-correct@db/sales").decode(), "aHVudGVyMi1jb3JyZWN0"[4:16]),
+    ("got " + b64encode(("ghp_" + letters(36)).encode()).decode(), b64encode(letters(30).encode()).decode()[8:24]),
+    ("got " + urlsafe_b64encode(b"AWS_KEY=AKIA" + UPPER.encode() + b"???>>>").decode(), "SU9TRk9ETk43"[2:10]),
     ("temporary ASIA" + UPPER, "ASIA" + UPPER),
     ('aws_secret_key: "' + letters(40) + '"', letters(40)),
     ("aws secret access key '" + letters(40) + "'", letters(40)),

@@ -73,6 +73,7 @@ class ControlPlane:
     kubeconfig: Path = field(init=False)
     api: Api = field(init=False)
     argo_server_url: str = field(init=False, default="")
+    etcd_url: str = field(init=False, default="")
     components: dict[str, Component] = field(init=False, default_factory=dict)
     _pki: Pki = field(init=False)
     _postgres: Postgres | None = field(init=False, default=None)
@@ -243,6 +244,7 @@ class ControlPlane:
         etcd = f"http://127.0.0.1:{client}"
         self.server = f"https://127.0.0.1:{secure}"
         self.api = Api(self.server, token=self._tokens[ADMIN], ca=self._pki.ca)
+        self.etcd_url = etcd
         self._start("etcd", [programs["etcd"], *_etcd_flags(etcd, f"http://127.0.0.1:{peer}")])
         self._start("kube-apiserver", [programs["kube-apiserver"], *self._apiserver_flags(etcd, secure)])
         self._wait_until_ready()

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from wfreport.core import redact_keyed, redact_tokens
+from wfreport.core import redact_encoded, redact_keyed, redact_tokens
 from wfreport.core.redact_tokens import Span, by_pattern
 
 MASK: Final = "[redacted]"
 
-_DETECTORS: Final = (*redact_tokens.DETECTORS, *redact_keyed.DETECTORS)
+_DETECTORS: Final = (*redact_tokens.DETECTORS, *redact_keyed.DETECTORS, *redact_encoded.DETECTORS)
 _MASK: Final = re.compile(re.escape(MASK))
 _CACHED_LENGTH: Final = 1024
 _CACHED_TEXTS: Final = 4096

@@ -141,7 +141,7 @@ def render_status(
         resources=resources_used(workflow) or None,
         remediation=(stored.remediation if stored else None) or RunRemediation(),
         runs=runs or None,
-        links=find_links(workflow, options.ui_url_template),
+        links=find_links(workflow, prose, options.ui_url_template),
     )
     left_out = _left_out(snapshot, times, len(leaves), len(steps), len(superseded))
     return fit(status, options.max_bytes, left_out, _changed_at(workflow), generation)

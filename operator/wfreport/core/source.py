@@ -5,9 +5,9 @@ from datetime import datetime
 from wfreport.api import argo
 from wfreport.api.argo import Workflow
 from wfreport.api.report import Links, WorkflowSource
-from wfreport.api.wire import SHORT
+from wfreport.api.wire import SHORT, TEXT
 from wfreport.core.bounds import cut
-from wfreport.core.prose import clip
+from wfreport.core.prose import Prose, clip
 
 
 def find_source(workflow: Workflow) -> WorkflowSource | None:
@@ -35,7 +35,7 @@ def _scheduled_at(workflow: Workflow) -> datetime | None:
     return parsed if parsed.tzinfo else None
 
 
-def find_links(workflow: Workflow, ui_url_template: str) -> Links | None:
+def find_links(workflow: Workflow, prose: Prose, ui_url_template: str) -> Links | None:
     """Argo's UI, where its URL is configured, and the trace, where there is one."""
     metadata = workflow.metadata
     ui = (
@@ -43,5 +43,5 @@ def find_links(workflow: Workflow, ui_url_template: str) -> Links | None:
         if ui_url_template
         else None
     )
-    trace = metadata.annotations.get(argo.ANNOTATION_TRACE_ID)
-    return Links(ui=cut(ui, 1024) if ui else None, trace=cut(trace, 1024) if trace else None) if ui or trace else None
+    trace = prose.text(metadata.annotations.get(argo.ANNOTATION_TRACE_ID))
+    return Links(ui=cut(ui, TEXT) if ui else None, trace=trace) if ui or trace else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
 from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
-from wfreport.api.wire import LINE, SHORT, TEXT
+from wfreport.api.wire import LINE, SHORT
 from wfreport.core.failures import template_name
 from wfreport.core.messages import exit_code
 from wfreport.core.model import Snapshot
@@ -136,10 +136,7 @@ def _artifact(node_id: str | None, artifact: Artifact, prose: Prose) -> Artifact
     location = artifact.s3 or artifact.gcs or artifact.oss
     blob = (artifact.azure or {}).get("blob")
     key = location.key if location else (blob if isinstance(blob, str) else None)
-    is_log = artifact.name.endswith(_LOGS_SUFFIX)  # Argo makes its key of ids: no one's free text
-    return ArtifactRef(
-        name=prose.line(artifact.name), node_id=clip(node_id), key=clip(key, TEXT) if is_log else prose.text(key)
-    )
+    return ArtifactRef(name=prose.line(artifact.name), node_id=clip(node_id), key=prose.text(key))
 
 
 def resources_used(workflow: argo.Workflow) -> dict[str, int]:
