@@ -8,11 +8,13 @@ import msgspec
 from wfreport.api.argo import API_VERSION as ARGO_API_VERSION
 from wfreport.api.names import FIELD_MANAGER
 from wfreport.kube.client import MERGE_PATCH, Client, decoded, join_path
+from wfreport.kube.errors import ConflictError, InvalidError
 
 Document = dict[str, Any]
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
+_UID = "metadata.uid"
 _MANAGER = {"fieldManager": FIELD_MANAGER}
 
 
@@ -52,14 +54,19 @@ class Documents:
             NotFoundError: it is gone.
             ApiError: the request failed; it may have been done.
         """
-        answer = await self._client.request(
-            "patch",
-            self._plural,
-            self._path(namespace, name),
-            params=_MANAGER,
-            body=_encode(body),
-            content_type=MERGE_PATCH,
-        )
+        try:
+            answer = await self._client.request(
+                "patch",
+                self._plural,
+                self._path(namespace, name),
+                params=_MANAGER,
+                body=_encode(body),
+                content_type=MERGE_PATCH,
+            )
+        except InvalidError as error:
+            if error.field == _UID:  # a patch for another uid is an attempt to change it, says the API server
+                raise ConflictError("another object has that name", status=error.status) from error
+            raise
         return decoded(_decode, answer)
 
     async def list_all(self, namespace: str) -> Sequence[Document]:

@@ -1,0 +1,102 @@
+"""The API server in memory answers as the real one does, in what the tests of remediation rest on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.remediation.fake_api import Clock, FakeApi
+from tests.remediation.world import workflow_of
+
+from controlplane import ControlPlane
+from wfreport.api.metadata import ObjectMetadata
+from wfreport.api.names import KIND_REMEDIATION, PLURAL_REMEDIATIONS
+from wfreport.kube import documents
+from wfreport.kube.client import Client
+from wfreport.kube.errors import ApiError
+from wfreport.kube.own import OwnKind
+from wfreport.metrics import Metrics
+
+pytestmark = pytest.mark.cluster
+
+
+def a_remediation(namespace: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "wfreport.dev/v1alpha1",
+        "kind": KIND_REMEDIATION,
+        "metadata": {"name": "act", "namespace": namespace},
+        "spec": {
+            "policyRef": {"name": "p", "uid": "p-1", "generation": 1},
+            "reportRef": {"name": "etl"},
+            "target": {"name": "etl", "uid": "u-1"},
+            "rootName": "etl",
+            "rootUid": "u-1",
+            "rule": "again",
+            "action": "Resubmit",
+            "lockClass": "mutate",
+            "attempt": 1,
+            "countsTowardLimit": True,
+            "dryRun": False,
+            "plan": {},
+            "reason": "OOMKilled",
+        },
+    }
+
+
+async def told(work: Any) -> str:
+    """How a request ends."""
+    try:
+        await work
+    except ApiError as error:
+        return type(error).__name__
+    return "done"
+
+
+async def answers(client: Any, namespace: str) -> list[str]:
+    """How a series of requests ends that succeed, repeat, come too late, and are about another object."""
+    kind = OwnKind(client, KIND_REMEDIATION, PLURAL_REMEDIATIONS, namespaces=[namespace], chunk_size=100)
+    workflows = documents.workflows(client)
+    said = [await told(kind.fetch(namespace, "act"))]
+    made = await kind.create(a_remediation(namespace))
+    first = ObjectMetadata.model_validate(made["metadata"])
+    other = first.model_copy(update={"uid": "00000000-0000-4000-8000-000000000000"})
+    said += [
+        await told(kind.create(a_remediation(namespace))),
+        await told(kind.apply_status(first, {"message": "one"})),
+        await told(kind.apply_status(first, {"message": "two"})),
+        await told(kind.apply_status(other, {"message": "three"})),
+        await told(kind.delete(first)),
+    ]
+    now = ObjectMetadata.model_validate((await kind.fetch(namespace, "act"))["metadata"])
+    again = await kind.apply_status(now, {"message": "one"})
+    said.append(str(again["metadata"]["resourceVersion"] == now.resource_version))
+    said += [await told(kind.delete(other)), await told(kind.delete(now)), await told(kind.delete(now))]
+    said.append(await told(kind.apply_status(now, {"message": "four"})))
+
+    workflow = await workflows.create(namespace, workflow_of("etl", namespace))
+    read = {key: workflow["metadata"][key] for key in ("uid", "resourceVersion")}
+    stop = {"metadata": {**read, "annotations": {"a": "b"}}, "spec": {"shutdown": "Stop"}}
+    said += [
+        await told(workflows.create(namespace, workflow_of("etl", namespace))),
+        await told(workflows.patch(namespace, "nosuch", stop)),
+        await told(workflows.patch(namespace, "etl", {"metadata": {**read, "uid": other.uid}})),
+        await told(workflows.patch(namespace, "etl", stop)),
+        await told(workflows.patch(namespace, "etl", stop)),
+    ]
+    after = await workflows.fetch(namespace, "etl")
+    said += [
+        after["spec"]["shutdown"],
+        after["metadata"]["annotations"]["a"],
+        str(len(await workflows.list_all(namespace))),
+    ]
+    return said
+
+
+async def test_the_server_in_memory_answers_as_the_real_one(
+    plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig))
+    async with Client(observer=Metrics(), timeout_seconds=10, connections=2) as client:
+        real = await answers(client, namespace)
+    assert await answers(FakeApi(Clock()), namespace) == real
+    assert "ConflictError" in real
