@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from wfreport.active import Pace
@@ -38,9 +38,9 @@ def queues(settings: Settings) -> Queues:
     )
 
 
-def show_queues(queues: Queues, metrics: Metrics) -> None:
-    """Let the metrics tell how much waits, and how long."""
-    for name, queue in queues.named().items():
+def show_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:
+    """Let the metrics tell how much waits, and how long, by the queues' names."""
+    for name, queue in queues.items():
         for lane in Lane:
             at = (name, lane.name.lower())
             metrics.queue_depth.labels(*at).set_function(partial(queue.depth, lane))

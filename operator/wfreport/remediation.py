@@ -1,6 +1,7 @@
 """Remediation as one part of the operator: its objects wired, its state loaded, its workers started."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,12 +36,13 @@ from wfreport.core.redact import Redactor
 from wfreport.kube import documents
 from wfreport.kube.access import Access
 from wfreport.kube.client import Client
+from wfreport.kube.errors import BadAnswerError
 from wfreport.kube.events import Events
 from wfreport.kube.own import OwnKind
 from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports
 from wfreport.lease import Lease
-from wfreport.logs import Once
+from wfreport.logs import Once, kv
 from wfreport.metrics import Metrics
 from wfreport.report_writer import ReportWriter
 from wfreport.reports_index import ReportsIndex
@@ -48,6 +50,8 @@ from wfreport.settings import Settings
 from wfreport.tasks import Task
 from wfreport.worker import Worker
 from wfreport.workqueue import Lane, QueueLimits, WorkQueue
+
+log = logging.getLogger(__name__)
 
 NOTIFIERS: Final = 2
 """An endpoint that does not answer holds one of them up for as long as its time-out."""
@@ -130,11 +134,18 @@ class RemedyPart:
             self._books.policies.put(key, known_policy(document))
             self.queues.policies.add(key, Lane.URGENT)
         async for document in self._remediations.list_all():
-            self._books.remediations.put(read_remediation(document))
+            self._remember(document)
         for namespace in self._books.policies.namespaces():
             await self._load_runs(namespace)
         for remediation in self._books.remediations:
             self.queues.remediations.add((remediation.metadata.namespace, remediation.metadata.name), Lane.PROGRESS)
+
+    def _remember(self, document: dict[str, Any]) -> None:
+        """A Remediation that cannot be read, a newer operator's, keeps its lock and nobody else from theirs."""
+        try:
+            self._books.remediations.put(read_remediation(document))
+        except BadAnswerError as error:
+            log.warning("a Remediation cannot be read", extra=kv(reason=error.message))
 
     def start(self) -> tuple[set[Task], set[Task]]:
         """Start the workers, which end when they are closed, and the sweep, which does not."""
@@ -175,8 +186,7 @@ class RemedyPart:
 
     def close(self) -> None:
         """Begin nothing more."""
-        queues = self.queues
-        for queue in (queues.remedies, queues.policies, queues.remediations, queues.notifications, queues.pods):
+        for queue in self.queues.named().values():
             queue.close()
 
     def _worker(self, queue: WorkQueue, look: Callable[[Any], Any]) -> Worker:

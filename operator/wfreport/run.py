@@ -377,7 +377,7 @@ class Operator:
 
     def _show_gauges(self) -> None:
         metrics = self._metrics
-        show_queues(self._queues, metrics)
+        show_queues(self._queues.named() | self._remedies.queues.named(), metrics)
         metrics.workflows_active.set_function(lambda: len(self._active))
         metrics.captured_pods.set_function(lambda: len(self._captured))
         metrics.captured_bytes.set_function(lambda: self._captured.held_bytes)

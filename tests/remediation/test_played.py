@@ -231,6 +231,19 @@ async def test_two_policies_of_the_same_priority_do_nothing_and_say_so() -> None
 
 
 @played
+async def test_objects_that_cannot_be_read_keep_nobody_from_theirs() -> None:
+    odd = policy(RESUBMIT, name="odd", mode="Someday")
+    play = Play(policy(RESUBMIT), {**odd, "status": {"conditions": "none"}})
+    newer = {"metadata": {"name": "newer"}, "spec": {"action": "Teleport", "lockClass": "mutate"}}
+    play.api.create("remediations", NS, newer)
+    await play.begin()
+    assert play.condition("Ready", "odd") == ("False", "PolicyInvalid")
+    fail(play.api, "etl", play.clock)
+    await play.rounds()
+    assert len(play.new_runs()) == 1
+
+
+@played
 async def test_records_are_kept_for_as_long_as_the_settings_say() -> None:
     play = Play(policy(RESUBMIT))
     await play.begin()

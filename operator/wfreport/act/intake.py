@@ -43,6 +43,16 @@ class RemedyQueues:
     notifications: WorkQueue
     pods: WorkQueue
 
+    def named(self) -> dict[str, WorkQueue]:
+        """The queues by their names, as metrics tell them."""
+        return {
+            "remedies": self.remedies,
+            "policies": self.policies,
+            "remediations": self.remediations,
+            "notifications": self.notifications,
+            "failed_pods": self.pods,
+        }
+
 
 class RemedyIntake:
     """Turns events into keys."""

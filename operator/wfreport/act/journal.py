@@ -88,7 +88,7 @@ class Journal:
         await self._tell(recorded, execution.reason, execution.message, NORMAL if is_done else WARNING)
         if is_done:
             message = f"Remediation {recorded.metadata.name}: {recorded.spec.action}: {execution.message}"
-            await self._events.tell(_report_of(recorded), "Remediated", message, about=recorded.metadata.uid or "")
+            await self._events.tell(_report_of(recorded), execution.reason, message, about=recorded.metadata.uid or "")
         return recorded
 
     async def settle(

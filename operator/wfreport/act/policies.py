@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from wfreport.act.books import Books, KnownPolicy
 from wfreport.api.names import KIND_POLICY
 from wfreport.api.policy import PolicyStatus, RemediationPolicy
@@ -174,9 +176,11 @@ def known_policy(document: Mapping[str, Any]) -> KnownPolicy:
 def _bare(document: Mapping[str, Any]) -> RemediationPolicy:
     """So much of a policy as its status needs."""
     harmless = {"selector": {"matchLabels": {"x": "y"}}, "rules": [{"name": "x", "match": {}, "action": {"none": {}}}]}
-    return RemediationPolicy.model_validate(
-        {"metadata": document["metadata"], "spec": harmless, "status": document.get("status")}
-    )
+    bare = {"metadata": document["metadata"], "spec": harmless}
+    try:
+        return RemediationPolicy.model_validate({**bare, "status": document.get("status")})
+    except ValidationError:  # the status cannot be read either, and is written anew
+        return RemediationPolicy.model_validate(bare)
 
 
 def _differs(before: KnownPolicy | None, now: KnownPolicy) -> bool:
