@@ -16,6 +16,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_settings import BaseSettings
 
+from clidoc import cli_parts
 from crdgen import Schema, flatten, kind_schema, write_or_check
 from crdkinds import KINDS, ROOT, Kind
 from wfreport.api.classes import CLASS_ADVICE, CLASS_MEANINGS, Confidence, FailureClass, Owner, Role
@@ -346,6 +347,7 @@ def pages() -> dict[Path, str]:
         "failure-classes.md": failure_classes_page,
         "classifier.md": classifier_page,
         "metrics.md": lambda: metrics_page(vars(Metrics()).values()),
+        "cli.md": lambda: _page("Command line", *cli_parts()),
     }
     return {REFERENCE / name: make() for name, make in makers.items()} | dict(map(_kind_page, KINDS))
 
