@@ -52,6 +52,12 @@ SPOKEN = [
 KEY_BLOCK = ["-----BEGIN " + "PRIVATE KEY-----", *[KEY_LINE] * 24, "-----END PRIVATE KEY-----"]
 ONE_LINE = "; ".join(SPOKEN)
 MESSAGE = "\n".join([*SPOKEN, *KEY_BLOCK])
+_LOST = 4
+"""So much of a secret the cut of a line takes away: what is left of it no redactor would know."""
+
+TAIL_BYTES = 8000
+"""So much of a log is kept."""
+
 LONG = "row of 0123456789 values, "
 LOGS = {
     "many-lines": "\n".join(
@@ -60,6 +66,7 @@ LOGS = {
     # every way that the cut at lines or bytes can go through a secret
     "a-cut-key": "\n".join([*KEY_BLOCK * 8, "boom"]),
     "a-cut-assignment": "\n".join([f"{'x' * 90} password={ASSIGNED}" for _ in range(900)] + ["boom"]),
+    "a-cut-line": f"{'z' * 4000} password={ASSIGNED}".ljust(4000 + TAIL_BYTES + len(" password=") + _LOST, "."),
     "long-lines": "\n".join([f"{LONG * 700}{said} {LONG * 250}" for said in SPOKEN] + ["boom"]),
     "one-line": (f"{ONE_LINE} " * 9)[-8000:],
     "one-huge-line": f"{ONE_LINE} {LONG}" * 900,
@@ -74,8 +81,14 @@ def everything_in_etcd(plane: ControlPlane) -> dict[str, bytes]:
 
 
 def found_in(texts: dict[str, str]) -> list[str]:
-    """Which secret is where."""
-    return [f"{what} in {where}" for where, text in texts.items() for what, secret in PLANTED.items() if secret in text]
+    """Which secret, or which half of one, is where."""
+    halves = {what: (secret[: len(secret) // 2], secret[len(secret) // 2 :]) for what, secret in PLANTED.items()}
+    return [
+        f"{what} in {where}"
+        for where, text in texts.items()
+        for what, parts in halves.items()
+        if any(part in text for part in parts)
+    ]
 
 
 def plant(world: Cluster, name: str, node: str) -> None:

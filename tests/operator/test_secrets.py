@@ -42,7 +42,7 @@ def test_no_planted_secret_reaches_etcd_a_log_or_a_command(world: Cluster, tmp_p
     node = f"{world.namespace}-node"[-60:].lstrip("-")
     with serving(world.plane, node, tmp_path) as kubelet:
         kubelet.logs |= {(f"etl-{step}", "main"): log.encode() for step, log in planted.LOGS.items()}
-        operator = acting.start(log_tail_lines=150, log_tail_bytes=8000)
+        operator = acting.start(log_tail_lines=150, log_tail_bytes=planted.TAIL_BYTES)
         planted.plant(world, "etl", node)
         report = eventually(
             lambda: world.report_of("etl"),
