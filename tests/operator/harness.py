@@ -55,6 +55,19 @@ def grant(plane: ControlPlane) -> None:
     plane.api.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
 
 
+def may_read_logs(world: Cluster) -> None:
+    """What the component pod-logs gives."""
+    at = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
+    rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
+    world.plane.api.post(f"{at}/roles", {"metadata": {"name": "logs"}, "rules": [rule]})
+    binding = {
+        "metadata": {"name": "logs"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "logs"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
+    }
+    world.plane.api.post(f"{at}/rolebindings", binding)
+
+
 @dataclass
 class RunningOperator:
     """A process."""

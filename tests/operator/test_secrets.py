@@ -13,25 +13,12 @@ from tests.cli.cases import COMMAND
 from tests.cli.kubelet import serving
 from tests.eventually import eventually
 from tests.operator import planted
-from tests.operator.harness import ROOT, USER, Cluster, condition
+from tests.operator.harness import ROOT, Cluster, condition, may_read_logs
 from tests.remediation.world import Acting, grant
 
 pytestmark = pytest.mark.cluster
 
 RESUBMIT = {"name": "all", "match": {}, "action": {"resubmit": {}}}
-
-
-def may_read_logs(world: Cluster) -> None:
-    """What the component pod-logs gives."""
-    at = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
-    rule = {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}
-    world.plane.api.post(f"{at}/roles", {"metadata": {"name": "logs"}, "rules": [rule]})
-    binding = {
-        "metadata": {"name": "logs"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "logs"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
-    }
-    world.plane.api.post(f"{at}/rolebindings", binding)
 
 
 def test_no_planted_secret_reaches_etcd_a_log_or_a_command(world: Cluster, tmp_path: Path) -> None:

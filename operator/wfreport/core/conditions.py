@@ -170,7 +170,7 @@ _GAPS: dict[Reason, str] = {
     Reason.POD_NOT_CAPTURED: "{} were gone before they were seen",
     Reason.PODS_FORBIDDEN: "{} could not be read, the right to list pods is missing",
     Reason.PODS_UNREACHABLE: "{} could not be read, the API server did not answer",
-    Reason.CAPTURE_LIMIT: "{} were not read, being too many",
+    Reason.CAPTURE_LIMIT: "{} were not read, or their logs were not, being too many",
     Reason.LOG_FORBIDDEN: "the logs of {} could not be read, the right to is missing (install the component pod-logs)",
     Reason.LOG_GONE: "the logs of {} were gone before they were read",
     Reason.LOG_UNREACHABLE: "the logs of {} could not be read, their machines did not answer",
