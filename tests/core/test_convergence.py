@@ -58,7 +58,7 @@ def test_looking_at_every_update_or_only_at_the_end_gives_one_report(case: Recor
     every = states(case)
     followed_all, followed_last = (followed(case, looks, with_evidence=with_evidence) for looks in (every, every[-1:]))
     if not with_evidence and any(found.evidence == WAITED_FOR for found in followed_all.failures or ()):
-        # the pod is gone, and only a look while it waited has seen for what (docs/decisions/0018)
+        # the pod is gone, and only a look while it waited has seen for what (docs/decisions/0020)
         assert case.name == "timeout-pending"
         followed_all, followed_last = map(without_causes, (followed_all, followed_last))
     assert comparable(followed_all) == comparable(followed_last)
