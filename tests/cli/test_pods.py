@@ -84,3 +84,13 @@ def test_a_report_that_was_cut_says_so(shelf: Shelf) -> None:
     shelf.put("large-3000", workflow=False)
     done = shelf.run("pods", "large-3000")
     assert done.stderr == "The Workflow is gone, and its report does not list every step of large-3000.\n"
+
+
+def test_who_may_not_read_workflows_gets_what_the_report_knows(shelf: Shelf) -> None:
+    shelf.put(RETRIED)
+    kubeconfig = shelf.kubeconfig_of("reader", {"wfreport.dev": ["workflowreports"]})
+    done = shelf.run("pods", RETRIED, "-o", "name", kubeconfig=kubeconfig)
+    assert (done.returncode, len(done.stdout.split())) == (0, 3)
+    told = done.stderr.splitlines()
+    assert told[0].startswith("Workflows may not be read: ")
+    assert told[1].startswith("pods may not be listed: ")

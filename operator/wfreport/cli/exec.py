@@ -65,6 +65,6 @@ def _tell_why_not(run: Run, step: str, running: Sequence[StepPod]) -> ExitCode:
         )
     phases = {one_line(pod.step.display_name): pod.step.phase for pod in steps_of(run).pods_of(step, run)}
     told = ", ".join(f"{shown} is {phase or 'Pending'}" for shown, phase in phases.items()) or f"{step} has no pod"
-    gone = "" if run.snapshot else "; its Workflow is gone"
+    gone = "" if run.snapshot else f"; its Workflow {run.no_workflow}"
     click.echo(f"Error: no container to go into: {told}{gone}", err=True)
     return ExitCode.FAILED

@@ -37,6 +37,7 @@ class Run:
         report: its WorkflowReport as the server sent it.
         snapshot: its Workflow; None where that is gone or was not asked for.
         no_report: why there is no report; empty where there is one.
+        no_workflow: what became of the Workflow, where there is no snapshot.
     """
 
     namespace: str
@@ -44,6 +45,7 @@ class Run:
     report: Mapping[str, Any] | None = None
     snapshot: Snapshot | None = None
     no_report: str = ""
+    no_workflow: str = "is gone"
 
     @property
     def uid(self) -> str:
@@ -89,14 +91,20 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Run:
         raise UnusableInput(repr(name), "no Workflow and no report can have this name; give one as kubectl lists it")
     report, no_report = await _find_report(cluster, name)
     ref = report["spec"]["workflowRef"] if report else {"name": name}
-    snapshot = None
+    snapshot, no_workflow = None, "is gone"
     if report is None or with_workflow:
-        snapshot = await _find_workflow(cluster, ref["name"], _bound_uid(report) if report else "")
+        try:
+            snapshot = await _find_workflow(cluster, ref["name"], _bound_uid(report) if report else "")
+        except ForbiddenError as error:
+            if report is None:
+                raise
+            click.echo(f"Workflows may not be read: {one_line(error.message)}", err=True)
+            no_workflow = "may not be read"
     if report is None and snapshot is None:
         raise NotFound(
             f"no WorkflowReport and no Workflow {one_line(name)} in namespace {cluster.namespace}{no_report}"
         )
-    return Run(cluster.namespace, ref["name"], report, snapshot, no_report)
+    return Run(cluster.namespace, ref["name"], report, snapshot, no_report, no_workflow)
 
 
 async def _find_report(cluster: Cluster, name: str) -> tuple[dict[str, Any] | None, str]:
