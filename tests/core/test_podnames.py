@@ -12,7 +12,7 @@ from wfreport.api.argo import (
     TemplateRef,
     Workflow,
 )
-from wfreport.core.podnames import agent_pod_name, fnv1a32, node_id, pod_name
+from wfreport.core.podnames import agent_pod_name, fnv1a32, node_id, pod_name, pod_name_of_id
 from wfreport.core.wire import decode_pod, decode_workflow
 
 RECORDINGS = [pytest.param(case, id=case.name) for case in recordings()]
@@ -120,6 +120,12 @@ def test_every_recorded_node_id_is_the_one_computed(case: Recording) -> None:
     snapshot = decode_workflow(case.final["workflow"])
     name = snapshot.workflow.metadata.name
     assert [node_id(name, node.name) for node in snapshot.nodes.values()] == list(snapshot.nodes)
+
+
+@pytest.mark.parametrize("name", ["nodename", "wfname"])
+def test_where_only_the_id_of_a_node_is_left_its_pod_has_the_same_name(name: str) -> None:
+    node = a_pod_node(name, "work")
+    assert pod_name_of_id("wfname", node_id("wfname", name), "work") == pod_name(a_workflow("wfname"), node)
 
 
 def test_the_pod_names_of_3000_nodes_cost_little() -> None:

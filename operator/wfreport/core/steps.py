@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import islice
 
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
@@ -39,10 +40,8 @@ def _chosen(tree: Tree, limit: int) -> list[Node]:
         return ordered
     important = [node for node in ordered if node.phase not in SETTLED_PHASES or node.id in tree.holders_of_failures]
     chosen = {node.id for node in important[:limit]}
-    for node in ordered:
-        if len(chosen) >= limit:
-            break
-        chosen.add(node.id)
+    others = (node.id for node in ordered if node.id not in chosen)
+    chosen = chosen.union(islice(others, limit - len(chosen)))
     return [node for node in ordered if node.id in chosen]
 
 
