@@ -18,6 +18,8 @@ pytestmark = pytest.mark.cluster
 
 RETRIED = "retry-exhausted-varied"
 PODS = [f"{RETRIED}-r-{number}" for number in (1944409006, 1340267627, 4025127952)]
+BRANCHED = "running-with-failed-branch"
+BAD, SLOW = f"{BRANCHED}-fail-4171610007", f"{BRANCHED}-hold-2356208145"
 NOWHERE = "the report kept no log of it; archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)"
 
 
@@ -76,25 +78,64 @@ def test_no_log_anywhere_is_code_1(shelf: Shelf) -> None:
     assert done.stderr == f"r(0): pod {PODS[0]} is gone; {NOWHERE}\n"
 
 
-def test_following_ends_with_the_run_and_takes_in_pods_that_come_later(shelf: Shelf, kubelet: Kubelet) -> None:
-    shelf.put("running-with-failed-branch", pods=True)
-    slow = "running-with-failed-branch-hold-2356208145"
-    kubelet.logs |= {(slow, "main"): b"begun\n", ("running-with-failed-branch-fail-4171610007", "main"): b"bad\n"}
+@pytest.fixture
+def following(shelf: Shelf, kubelet: Kubelet) -> Iterator[subprocess.Popen[str]]:
+    """`logs -f` of a run that has no pod yet."""
+    shelf.put(BRANCHED)
+    kubelet.logs |= {(BAD, "main"): b"bad\n", (SLOW, "main"): b"begun\n"}
     process = subprocess.Popen(
-        shelf.command("logs", "running-with-failed-branch", "slow", "-f"),
+        shelf.command("logs", BRANCHED, "-f"),
         env=shelf.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        assert kubelet.followed.wait(30)
-        shelf.end("running-with-failed-branch", "Failed")
-        assert process.poll() is None
-        kubelet.end(b"done\n")
-        out, err = process.communicate(timeout=30)
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith(f"bad: pod {BAD} is gone"), "it has looked, and there was no pod"
+        yield process
     finally:
         process.kill()
         process.communicate()
-    assert (process.returncode, out) == (0, "begun\ndone\n")
-    assert err == f"slow: live log of pod {slow}, container main\n"
+
+
+def test_following_takes_in_pods_that_come_later_and_ends_with_the_run(
+    shelf: Shelf, kubelet: Kubelet, following: subprocess.Popen[str]
+) -> None:
+    shelf.put_pods(BRANCHED)
+    assert kubelet.followed.wait(30)
+    shelf.end(BRANCHED, "Failed")
+    assert following.poll() is None
+    kubelet.end(b"done\n")
+    out, err = following.communicate(timeout=30)
+    assert (following.returncode, out) == (0, "[slow] begun\n[slow] done\n")
+    assert err == f"slow: live log of pod {SLOW}, container main\n"
+
+
+def test_following_ends_when_the_workflow_is_deleted(shelf: Shelf, following: subprocess.Popen[str]) -> None:
+    shelf.plane.api.delete(f"/apis/argoproj.io/v1alpha1/namespaces/{shelf.namespace}/workflows/{BRANCHED}")
+    _, err = following.communicate(timeout=30)
+    assert (following.returncode, err) == (1, ""), "there was no log"
+
+
+def test_following_outlives_an_api_server_that_is_away(
+    shelf: Shelf, kubelet: Kubelet, following: subprocess.Popen[str]
+) -> None:
+    shelf.plane.restart_apiserver()
+    shelf.put_pods(BRANCHED)
+    assert kubelet.followed.wait(60)
+    shelf.end(BRANCHED, "Failed")
+    kubelet.end()
+    out, err = following.communicate(timeout=30)
+    assert (following.returncode, out) == (0, "[slow] begun\n"), err
+
+
+def test_a_reader_that_goes_away_ends_what_is_followed_without_a_word(
+    shelf: Shelf, following: subprocess.Popen[str]
+) -> None:
+    assert following.stdout is not None
+    following.stdout.close()
+    shelf.put_pods(BRANCHED)
+    assert following.stderr is not None
+    assert following.stderr.read() == f"slow: live log of pod {SLOW}, container main\n", "and no traceback"
+    following.wait(30)
 
 
 def test_an_unknown_step_is_code_5_with_those_there_are(shelf: Shelf) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -17,7 +17,7 @@ from wfreport.cli.cluster import Cluster, Target, lines_of, open_stream, run_con
 from wfreport.cli.looks import one_line
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.run_pods import StepPod, steps_of
-from wfreport.cli.runs import Run, find_run, list_pods
+from wfreport.cli.runs import Run, find_run, list_pods, see_again
 from wfreport.kube.client import join_path
 from wfreport.kube.errors import ApiError, InvalidError
 
@@ -82,18 +82,22 @@ async def _follow(cluster: Cluster, run: Run, wanted: Wanted) -> ExitCode:
         async with together:
             return await printer.print_log(pod, look)
 
-    async with asyncio.TaskGroup() as group:
-        while True:
-            look = await _look(cluster, run)
-            for pod in _chosen(run, wanted):
+    look: _Look | None = await _look(cluster, run)
+    try:
+        while look is not None:
+            for pod in _chosen(look.run, wanted):
                 key = pod.pod_name, pod.container
                 if key not in tasks and (pod.pod_name in look.live or pod.step.finished_at):
-                    tasks[key] = group.create_task(print_log(pod, look))
-            if not run.goes_on:
+                    tasks[key] = asyncio.create_task(print_log(pod, look))
+            if not look.run.goes_on:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
-            run = await find_run(cluster, run.name, with_workflow=True)
-    return ExitCode.SUCCEEDED if any(task.result() for task in tasks.values()) else ExitCode.FAILED
+            _raise_any(tasks.values())
+            look = await _look_again(cluster, look)
+        return ExitCode.SUCCEEDED if any(await asyncio.gather(*tasks.values())) else ExitCode.FAILED
+    finally:
+        for task in tasks.values():
+            task.cancel()
 
 
 def _chosen(run: Run, wanted: Wanted) -> list[StepPod]:
@@ -120,6 +124,24 @@ async def _look(cluster: Cluster, run: Run) -> _Look:
 def default_container(pod: Pod) -> str:
     """Argo marks ``main``, or the first of a containerSet."""
     return pod.metadata.annotations.get(_DEFAULT_CONTAINER, MAIN)
+
+
+async def _look_again(cluster: Cluster, before: _Look) -> _Look | None:
+    """What is there now; as before where the API server cannot tell at the moment; None where the Workflow is gone."""
+    try:
+        run = await see_again(cluster, before.run)
+        return await _look(cluster, run) if run else None
+    except ApiError as error:
+        if not error.transient:
+            raise
+        return before
+
+
+def _raise_any(tasks: Iterable[asyncio.Task[bool]]) -> None:
+    """Let what broke in a task, such as a closed pipe, end the command."""
+    for task in tasks:
+        if task.done():
+            task.result()
 
 
 def _last(lines: list[_TextT], count: int | None) -> list[_TextT]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
@@ -105,6 +105,16 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Run:
             f"no WorkflowReport and no Workflow {one_line(name)} in namespace {cluster.namespace}{no_report}"
         )
     return Run(cluster.namespace, ref["name"], report, snapshot, no_report, no_workflow)
+
+
+async def see_again(cluster: Cluster, run: Run) -> Run | None:
+    """The run with its Workflow as it is now; None where that is gone.
+
+    Raises:
+        ApiError: the request failed.
+    """
+    snapshot = await _find_workflow(cluster, run.name, run.uid)
+    return replace(run, snapshot=snapshot) if snapshot else None
 
 
 async def _find_report(cluster: Cluster, name: str) -> tuple[dict[str, Any] | None, str]:
