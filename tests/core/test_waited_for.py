@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 from tests.builders import a_node, a_report, a_snapshot, at
 
@@ -9,7 +12,7 @@ from wfreport.api.argo import NodeType, Phase
 from wfreport.api.classes import FailureClass
 from wfreport.api.kubernetes import ContainerState, ContainerStatus, Pod, PodStatus, StateTerminated, StateWaiting
 from wfreport.api.report import Failure, ReportStatus
-from wfreport.core.model import PodEvidence, Snapshot
+from wfreport.core.model import NodesState, PodEvidence, Snapshot
 
 PULLING = 'ImagePullBackOff: Back-off pulling image "registry.example.com/scorer:7"'
 
@@ -91,3 +94,30 @@ def test_the_summary_says_what_a_pod_that_was_seen_waited_for() -> None:
     pod_name = failure(a_report(ended())).pod_name or ""
     report = a_report(ended(), evidence={pod_name: PodEvidence(pod)})
     assert report.summary == f"score: image could not be pulled: {text}, given up after 1m00s"
+
+
+def test_what_is_known_is_kept_until_offloaded_nodes_are_here() -> None:
+    """They come through Argo Server, a moment after the Workflow has said that it ended."""
+    without_nodes = replace(ended(), nodes={}, nodes_state=NodesState.OFFLOADED)
+    between = a_report(without_nodes, stored=a_report(running(PULLING)))
+    assert between.counts is None
+    assert failure(a_report(ended(), stored=between)).failure_class == FailureClass.IMAGE_PULL
+
+
+def test_the_evidence_of_a_failure_outlasts_nodes_that_are_not_here() -> None:
+    failed = a_node("wf.score", Phase.FAILED, message="main: Error (exit code 1)", exit_code="1")
+    root = a_node("wf", Phase.RUNNING, NodeType.DAG, end=None, children=["wf.score"])
+    pod_name = failure(a_report(a_snapshot(root, failed, phase=Phase.RUNNING))).pod_name or ""
+    main = ContainerStatus(
+        name="main", state=ContainerState(terminated=StateTerminated(exit_code=1, reason="OOMKilled"))
+    )
+    evidence = {pod_name: PodEvidence(Pod(status=PodStatus(phase="Failed", container_statuses=[main])))}
+    seen = a_report(a_snapshot(root, failed, phase=Phase.RUNNING), evidence=evidence)
+    over = a_snapshot(msgspec.structs.replace(root, phase=Phase.FAILED), failed)
+    between = a_report(replace(over, nodes={}, nodes_state=NodesState.OFFLOADED), stored=seen)
+    assert between.failure_class == FailureClass.OOM_KILLED
+    report = a_report(over, stored=between)
+    assert (failure(report).failure_class, failure(report).containers) == (
+        FailureClass.OOM_KILLED,
+        failure(seen).containers,
+    )

@@ -106,6 +106,11 @@ def render_status(
     )
     leaves = assign_roles(snapshot, tree)
     failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
+    roles = [leaf.role for leaf in leaves]
+    known = before if snapshot.nodes_state is NodesState.OFFLOADED else None
+    if known and known.failures:
+        # what was seen of them is nowhere else, and the nodes may come yet
+        failures, roles = known.failures, [failure.role for failure in known.failures]
     superseded = superseded_attempts(context)
     counts = count_nodes(snapshot, tree)
     times = time_run(snapshot, tree, prose, evidence=evidence, stored=before, is_first_run=not runs)
@@ -114,13 +119,13 @@ def render_status(
     summary = summarize(
         workflow,
         failures=failures,
-        roles=[leaf.role for leaf in leaves],
+        roles=roles,
         waiting=waiting,
         warnings=warnings,
         counts=counts,
         timing=times.timing,
     )
-    steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options), times)
+    steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options), times) or (known and known.steps) or []
     status = ReportStatus(
         observed_generation=generation,
         observed_workflow=_observed(snapshot, prose),
@@ -143,7 +148,7 @@ def render_status(
         runs=runs or None,
         links=find_links(workflow, prose, options.ui_url_template),
     )
-    left_out = _left_out(snapshot, times, len(leaves), len(steps), len(superseded))
+    left_out = _left_out(snapshot, times, len(roles), len(steps), len(superseded))
     return fit(status, options.max_bytes, left_out, _changed_at(workflow), generation)
 
 
