@@ -15,7 +15,8 @@ from wfreport.api.report import ReportStatus
 from wfreport.core.identity import is_skipped
 from wfreport.core.model import PodEvidence, Snapshot
 from wfreport.core.redact import Redactor
-from wfreport.core.render import has_nodes_of_run, render_deleted, render_late, render_missing, render_status
+from wfreport.core.render import has_nodes_of_run, render_status
+from wfreport.core.render_gone import render_deleted, render_late, render_missing
 from wfreport.core.wire import NotAWorkflow, decode_workflow
 from wfreport.evidence import EvidenceReader, Seen, wanted_pods
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError

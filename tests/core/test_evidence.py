@@ -23,7 +23,7 @@ from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportSpec, ReportStatus, WorkflowRef
 from wfreport.core.evidence import containers_to_read, events_may_tell, gaps
 from wfreport.core.model import PodEvidence, RenderOptions, Snapshot
-from wfreport.core.render import render_late
+from wfreport.core.render_gone import render_late
 
 PENDING = (Reason.CAPTURE_PENDING,)
 

@@ -32,7 +32,7 @@ from wfreport.api.report import EarlierRun, ReportStatus, WorkflowRef
 from wfreport.core.conditions import EPOCH
 from wfreport.core.identity import binds, is_skipped, new_report, report_name
 from wfreport.core.model import NodesState, PodEvidence, Snapshot
-from wfreport.core.render import render_deleted, render_missing
+from wfreport.core.render_gone import render_deleted, render_missing
 
 FAILED, OK, RUNNING = Phase.FAILED, Phase.SUCCEEDED, Phase.RUNNING
 

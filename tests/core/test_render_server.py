@@ -13,7 +13,8 @@ from wfreport.api.argo import Phase
 from wfreport.api.reasons import Reason
 from wfreport.api.report import ReportStatus, WorkflowRef
 from wfreport.core.model import NodesState, Snapshot, Source, Unavailable
-from wfreport.core.render import has_nodes_of_run, render_deleted, render_missing
+from wfreport.core.render import has_nodes_of_run
+from wfreport.core.render_gone import render_deleted, render_missing
 
 WHY = Unavailable(Reason.ARGO_SERVER_UNREACHABLE, "nobody answers; check the URL")
 GONE = Unavailable(Reason.WORKFLOW_NOT_FOUND, "it is nowhere")

@@ -14,7 +14,8 @@ from wfreport.api.actions import Sink
 from wfreport.core.model import RenderOptions
 from wfreport.core.record.notification import Notification
 from wfreport.core.redact import Redactor
-from wfreport.core.render import render_deleted, render_status
+from wfreport.core.render import render_status
+from wfreport.core.render_gone import render_deleted
 from wfreport.core.wire import decode_workflow
 from wfreport.kube.events import Events
 from wfreport.kube.reports import Reports, StoredReport

@@ -7,27 +7,29 @@ Nothing here depends on the time of the look, but for which waits of a running W
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from wfreport.api import names
-from wfreport.api.argo import COMPLETED_PHASES, Parameter, Phase, Workflow
-from wfreport.api.classes import FailureClass
-from wfreport.api.condition import Condition
-from wfreport.api.reasons import ConditionType, Reason
+from wfreport.api.argo import Parameter, Phase, Workflow
+from wfreport.api.classes import FailureClass, Role
+from wfreport.api.reasons import ConditionType
 from wfreport.api.report import (
+    Counts,
     EarlierRun,
     Failure,
     ObservedWorkflow,
+    PreviousAttempt,
     ReportSpec,
     ReportStatus,
     RunRemediation,
-    WorkflowRef,
+    Step,
+    StepWarning,
+    Waiting,
 )
-from wfreport.api.wire import LABEL_KEY, SHORT, TEXT, is_same_time
-from wfreport.core.bounds import cut
-from wfreport.core.conditions import EPOCH, condition, evidence_complete, judge, leading_class
+from wfreport.api.wire import LABEL_KEY, SHORT, is_same_time
+from wfreport.core.conditions import judge, leading_class
 from wfreport.core.counts import count_nodes
-from wfreport.core.evidence import LogLimits, amended_failure
 from wfreport.core.failures import (
     MAX_FAILURES,
     MAX_SUPERSEDED,
@@ -36,7 +38,7 @@ from wfreport.core.failures import (
     remembered_attempts,
     superseded_attempts,
 )
-from wfreport.core.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source, Unavailable
+from wfreport.core.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source
 from wfreport.core.prose import Prose, clip
 from wfreport.core.redact import Redactor
 from wfreport.core.roles import assign_roles
@@ -89,57 +91,26 @@ def render_status(
         # the nodes of a run that has ended are always the same: what the report has of them is all there is
         observed = _observed(snapshot, Prose(redactor))
         return stored.changed(observed_workflow=observed, observed_generation=generation)
-    tree, prose, workflow = Tree(snapshot), Prose(redactor), snapshot.workflow
-    lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
-    runs = _earlier_runs(stored, workflow)
+    prose, workflow = Prose(redactor), snapshot.workflow
     before = stored if stored and not is_new_run(stored, workflow) else None
-    context = FailureContext(
-        snapshot=snapshot,
-        tree=tree,
-        evidence=evidence,
-        stored=_by_node(before) if before else {},
-        remembered=remembered_attempts(before),
-        waited_for=waited_for(before),
-        prose=prose,
-        options=options,
-        log_tail_lines=lines,
-    )
-    leaves = assign_roles(snapshot, tree)
-    failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
-    roles = [leaf.role for leaf in leaves]
-    known = before if snapshot.nodes_state is NodesState.OFFLOADED else None
-    if known and known.failures:
-        # what was seen of them is nowhere else, and the nodes may come yet
-        failures, roles = known.failures, [failure.role for failure in known.failures]
-    superseded = superseded_attempts(context)
-    counts = count_nodes(snapshot, tree)
-    times = time_run(snapshot, tree, prose, evidence=evidence, stored=before, is_first_run=not runs)
-    waiting = find_waiting(snapshot, tree, prose, evidence=evidence, now=now, graces=options.graces)
-    warnings = find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ())
-    summary = summarize(
-        workflow,
-        failures=failures,
-        roles=roles,
-        waiting=waiting,
-        warnings=warnings,
-        counts=counts,
-        timing=times.timing,
-    )
-    steps = list_steps(snapshot, tree, prose, _steps_limit(workflow, options), times) or (known and known.steps) or []
+    runs = _earlier_runs(stored, workflow)
+    context = _failure_context(snapshot, prose, before, spec, evidence, options)
+    found = _findings(context, before, now=now, is_first_run=not runs)
+    summary = _summary(found, workflow)
     status = ReportStatus(
         observed_generation=generation,
         observed_workflow=_observed(snapshot, prose),
-        conditions=judge(snapshot, failures, summary, generation),
+        conditions=judge(snapshot, found.failures, summary, generation),
         summary=summary,
-        failure_class=_failure_class(failures),
-        counts=counts,
-        timing=times.timing,
-        critical_path=list(times.path) or None,
-        failures=failures or None,
-        waiting=waiting or None,
-        warnings=warnings or None,
-        superseded_attempts=superseded[-MAX_SUPERSEDED:] or None,
-        steps=steps or None,
+        failure_class=_failure_class(found.failures),
+        counts=found.counts,
+        timing=found.times.timing,
+        critical_path=list(found.times.path) or None,
+        failures=found.failures or None,
+        waiting=found.waiting or None,
+        warnings=found.warnings or None,
+        superseded_attempts=found.superseded[-MAX_SUPERSEDED:] or None,
+        steps=found.steps or None,
         parameters=list_parameters(_arguments(workflow), prose) or None,
         outputs=list_outputs(snapshot, prose),
         workflow_source=find_source(workflow),
@@ -148,8 +119,85 @@ def render_status(
         runs=runs or None,
         links=find_links(workflow, prose, options.ui_url_template),
     )
-    left_out = _left_out(snapshot, times, len(roles), len(steps), len(superseded))
-    return fit(status, options.max_bytes, left_out, _changed_at(workflow), generation)
+    return fit(status, options.max_bytes, _left_out(found, snapshot), _changed_at(workflow), generation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What the nodes, the pods and the stored report say together; ``roles`` are of all failures, listed or not."""
+
+    failures: list[Failure]
+    roles: list[Role]
+    superseded: list[PreviousAttempt]
+    counts: Counts | None
+    times: RunTimes
+    waiting: list[Waiting]
+    warnings: list[StepWarning]
+    steps: list[Step]
+
+
+def _findings(context: FailureContext, before: ReportStatus | None, *, now: datetime, is_first_run: bool) -> _Findings:
+    snapshot, tree, prose, evidence, options = (
+        context.snapshot, context.tree, context.prose, context.evidence, context.options,
+    )  # fmt: skip
+    known = before if snapshot.nodes_state is NodesState.OFFLOADED else None
+    failures, roles = _failures(context, known)
+    times = time_run(snapshot, tree, prose, evidence=evidence, stored=before, is_first_run=is_first_run)
+    steps = list_steps(snapshot, tree, prose, _steps_limit(snapshot.workflow, options), times)
+    return _Findings(
+        failures=failures,
+        roles=roles,
+        superseded=superseded_attempts(context),
+        counts=count_nodes(snapshot, tree),
+        times=times,
+        waiting=find_waiting(snapshot, tree, prose, evidence=evidence, now=now, graces=options.graces),
+        warnings=find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ()),
+        steps=steps or (known.steps if known else None) or [],
+    )
+
+
+def _summary(found: _Findings, workflow: Workflow) -> str:
+    return summarize(
+        workflow,
+        failures=found.failures,
+        roles=found.roles,
+        waiting=found.waiting,
+        warnings=found.warnings,
+        counts=found.counts,
+        timing=found.times.timing,
+    )
+
+
+def _failure_context(
+    snapshot: Snapshot,
+    prose: Prose,
+    before: ReportStatus | None,
+    spec: ReportSpec,
+    evidence: Mapping[str, PodEvidence],
+    options: RenderOptions,
+) -> FailureContext:
+    return FailureContext(
+        snapshot=snapshot,
+        tree=Tree(snapshot),
+        evidence=evidence,
+        stored=_by_node(before) if before else {},
+        remembered=remembered_attempts(before),
+        waited_for=waited_for(before),
+        prose=prose,
+        options=options,
+        log_tail_lines=options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines,
+    )
+
+
+def _failures(context: FailureContext, known: ReportStatus | None) -> tuple[list[Failure], list[Role]]:
+    """The failures that are listed, and the roles of all of them.
+
+    ``known`` is what the report says of a run whose nodes are not here: what was seen of its pods is nowhere else.
+    """
+    if known and known.failures:
+        return known.failures, [failure.role for failure in known.failures]
+    leaves = assign_roles(context.snapshot, context.tree)
+    return [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]], [leaf.role for leaf in leaves]
 
 
 def _steps_limit(workflow: Workflow, options: RenderOptions) -> int:
@@ -160,8 +208,9 @@ def _arguments(workflow: Workflow) -> list[Parameter]:
     return workflow.spec.arguments.parameters if workflow.spec.arguments else []
 
 
-def _left_out(snapshot: Snapshot, times: RunTimes, failures: int, steps: int, superseded: int) -> list[str]:
-    notes = []
+def _left_out(found: _Findings, snapshot: Snapshot) -> list[str]:
+    notes, times = [], found.times
+    failures, steps, superseded = len(found.roles), len(found.steps), len(found.superseded)
     if steps < len(snapshot.nodes):
         notes.append(f"{len(snapshot.nodes) - steps} of {len(snapshot.nodes)} steps")
     if failures > MAX_FAILURES:
@@ -248,38 +297,6 @@ def _as_earlier(stored: ReportStatus) -> EarlierRun:
     )
 
 
-def render_late(
-    stored: ReportStatus,
-    *,
-    evidence: Mapping[str, PodEvidence],
-    spec: ReportSpec,
-    generation: int | None,
-    options: RenderOptions,
-    redactor: Redactor,
-) -> ReportStatus:
-    """The status of a report whose Workflow went before all evidence had come: with what came, settled.
-
-    Unchanged where nothing was to come.
-    """
-    if not any(Reason.CAPTURE_PENDING in (failure.evidence_missing or ()) for failure in stored.failures or ()):
-        return stored
-    lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
-    limits, prose = LogLimits(lines, options.log_tail_bytes), Prose(redactor)
-    amended = [amended_failure(failure, evidence, prose, limits) for failure in stored.failures or ()]
-    settled = [amended_failure(failure, {}, prose, limits) for failure in stored.failures or ()]
-    with_evidence = _with_failures(stored, amended, generation)
-    fits = len(with_evidence.dump_json()) <= options.max_bytes
-    return with_evidence if fits else _with_failures(stored, settled, generation)
-
-
-def _with_failures(stored: ReportStatus, failures: list[Failure], generation: int | None) -> ReportStatus:
-    observed = stored.observed_workflow
-    at = (observed.finished_at or observed.started_at) if observed else None
-    complete = evidence_complete(failures, at, generation)
-    conditions = [complete if c.type == ConditionType.EVIDENCE_COMPLETE else c for c in stored.conditions or ()]
-    return stored.changed(failures=failures, conditions=conditions)
-
-
 def has_nodes_of_run(stored: ReportStatus | None, workflow: Workflow) -> bool:
     """Whether the report has nodes of the run, as it was a while ago, and the run still goes on."""
     return (
@@ -301,99 +318,3 @@ def _has_this_end(stored: ReportStatus, workflow: Workflow) -> bool:
 
 def _has_nodes(stored: ReportStatus) -> bool:
     return any(c.type == ConditionType.NODES_AVAILABLE and c.status == "True" for c in stored.conditions or ())
-
-
-def render_deleted(stored: ReportStatus, generation: int | None, why: Unavailable | None = None) -> ReportStatus:
-    """The status of a report whose Workflow is gone.
-
-    Unchanged if the run had ended, else what was known, marked as such. Where the nodes are still lacking, ``why`` says
-    what the archive has to do with it.
-    """
-    if why:
-        stored = _with_reason_for_nodes(stored, why, generation)
-    observed = stored.observed_workflow
-    if observed is None or observed.phase in COMPLETED_PHASES or _is_marked_deleted(stored):
-        return stored
-    at = observed.started_at or _latest_transition(stored)
-    message = f"the Workflow was deleted while it was {observed.phase or 'not started'}"
-    changed = {
-        ConditionType.READY: condition(ConditionType.READY, "True", Reason.WORKFLOW_DELETED, message, at, generation),
-        ConditionType.SUCCEEDED: condition(
-            ConditionType.SUCCEEDED, "False", Reason.WORKFLOW_DELETED, message, at, generation
-        ),
-    }
-    conditions = [
-        changed[ConditionType(c.type)] if c.type in changed else _settled(c, generation)
-        for c in stored.conditions or ()
-    ]
-    before = f"; before that: {stored.summary}" if stored.summary and observed.phase else ""
-    summary = cut(f"Deleted before it {'ended' if observed.phase else 'started'}{before}", TEXT)
-    update = {
-        "observed_generation": generation,
-        "conditions": conditions,
-        "summary": summary,
-        "waiting": None,
-    }
-    return stored.changed(**update)
-
-
-def _settled(known: Condition, generation: int | None) -> Condition:
-    """The condition, with no evidence to come of a run whose nodes were not had while it was there."""
-    if known.type != ConditionType.EVIDENCE_COMPLETE or known.status != "Unknown":
-        return known
-    return condition(
-        ConditionType.EVIDENCE_COMPLETE,
-        "False",
-        known.reason,
-        known.message or "",
-        known.last_transition_time,
-        generation,
-    )
-
-
-def _with_reason_for_nodes(stored: ReportStatus, why: Unavailable, generation: int | None) -> ReportStatus:
-    conditions = [
-        condition(
-            ConditionType.NODES_AVAILABLE,
-            "False",
-            Reason.WORKFLOW_NOT_ARCHIVED if why.reason == Reason.WORKFLOW_NOT_FOUND else why.reason,
-            f"the Workflow is gone, and counts and steps are unknown: {why.message}",
-            c.last_transition_time,
-            generation,
-        )
-        if c.type == ConditionType.NODES_AVAILABLE and c.status == "False"
-        else c
-        for c in stored.conditions or ()
-    ]
-    return stored.changed(conditions=conditions)
-
-
-def _is_marked_deleted(stored: ReportStatus) -> bool:
-    return any(
-        c.type == ConditionType.SUCCEEDED and c.reason == Reason.WORKFLOW_DELETED for c in stored.conditions or ()
-    )
-
-
-def _latest_transition(stored: ReportStatus) -> datetime:
-    return max((c.last_transition_time for c in stored.conditions or ()), default=EPOCH)
-
-
-def render_missing(
-    *,
-    stored: ReportStatus | None,
-    ref: WorkflowRef,
-    generation: int | None,
-    created_at: datetime | None,
-    why: Unavailable | None = None,
-) -> ReportStatus:
-    """The status of a user's report whose Workflow is not there (yet); ``why`` is what Argo Server makes of it."""
-    of_uid = f" with uid {ref.uid}" if ref.uid else ""
-    where = f"Workflow {ref.name}{of_uid}"
-    message = f"{where}: {why.message}" if why else f"no {where} in this namespace; it is picked up when it appears"
-    reason = why.reason if why else Reason.WORKFLOW_NOT_FOUND
-    missing: list[Condition] = [
-        condition(ConditionType.READY, "False", reason, message, created_at, generation),
-        condition(ConditionType.SUCCEEDED, "Unknown", reason, message, created_at, generation),
-    ]
-    base = stored or ReportStatus()
-    return base.changed(observed_generation=generation, conditions=missing, summary=message)
