@@ -99,11 +99,8 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, metric
 @asynccontextmanager
 async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIterator[Operator]":
     """An operator that has logged in and serves its metrics, and does nothing else yet."""
-    client = Client(
-        observer=metrics,
-        timeout_seconds=settings.request_timeout_seconds,
-        connections=settings.workers + settings.capture_workers + 4,
-    )
+    connections = settings.workers + settings.capture_workers + 4
+    client = Client(observer=metrics, timeout_seconds=settings.request_timeout_seconds, connections=connections)
     async with client, configured_server(settings, observer=metrics, clock=now) as argo_server:
         operator = Operator(settings, client, argo_server, metrics)
         http = health_server(
@@ -142,28 +139,8 @@ class Operator:
         self._captured = Captured()
         self._pods = Pods(client, chunk_size=settings.chunk_size)
         self._redactor = Redactor(settings.redact_patterns)
-        self._capturer = Capturer(
-            pods=self._pods,
-            queue=self._queues.captures,
-            captured=self._captured,
-            rules=capture_rules(settings),
-            redactor=self._redactor,
-            log_lines=lambda key: self._index.log_tail_lines(key, default=settings.log_tail_lines),
-            metrics=metrics,
-            once=self._once,
-            clock=time.monotonic,
-            notify=lambda key: self._intake.captured(key),  # noqa: PLW0108  (it is made later)
-        )
-        self._intake = Intake(
-            index=self._index,
-            active=self._active,
-            queues=self._queues,
-            metrics=metrics,
-            capture=self._capturer.ask,
-            settle_seconds=settings.settle_seconds,
-            ignore_events=settings.ignore_events,
-            is_selective=bool(self._selector),
-        )
+        self._capturer = self._wired_capturer()
+        self._intake = self._wired_intake()
         self._reader = ReportReader(
             self._reports, index=self._index, intake=self._intake, workflows=self._queues.workflows
         )
@@ -190,6 +167,32 @@ class Operator:
         self._reconciler = self._wired_reconciler()
         self._remedies = self._wired_remedies(argo_server)
         self._show_gauges()
+
+    def _wired_capturer(self) -> Capturer:
+        return Capturer(
+            pods=self._pods,
+            queue=self._queues.captures,
+            captured=self._captured,
+            rules=capture_rules(self._settings),
+            redactor=self._redactor,
+            log_lines=lambda key: self._index.log_tail_lines(key, default=self._settings.log_tail_lines),
+            metrics=self._metrics,
+            once=self._once,
+            clock=time.monotonic,
+            notify=lambda key: self._intake.captured(key),  # noqa: PLW0108  (it is made later)
+        )
+
+    def _wired_intake(self) -> Intake:
+        return Intake(
+            index=self._index,
+            active=self._active,
+            queues=self._queues,
+            metrics=self._metrics,
+            capture=self._capturer.ask,
+            settle_seconds=self._settings.settle_seconds,
+            ignore_events=self._settings.ignore_events,
+            is_selective=bool(self._selector),
+        )
 
     def _wired_reconciler(self) -> Reconciler:
         settings = self._settings
