@@ -83,7 +83,10 @@ def test_a_pod_that_was_never_made_is_not_said_to_be_gone(shelf: Shelf) -> None:
 def test_a_report_that_was_cut_says_so(shelf: Shelf) -> None:
     shelf.put("large-3000", workflow=False)
     done = shelf.run("pods", "large-3000")
-    assert done.stderr == "The Workflow is gone, and its report does not list every step of large-3000.\n"
+    assert done.stderr == (
+        "The Workflow is gone, and its report does not list every step of large-3000; "
+        "archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)\n"
+    )
 
 
 def test_who_may_not_read_workflows_gets_what_the_report_knows(shelf: Shelf) -> None:

@@ -75,7 +75,10 @@ def test_without_a_report_the_workflow_is_explained_with_its_pods(shelf: Shelf) 
 def test_neither_report_nor_workflow_is_code_5_and_one_line(shelf: Shelf) -> None:
     done = shelf.run("show", "nope")
     assert (done.returncode, done.stdout) == (5, "")
-    assert done.stderr == f"Error: no WorkflowReport and no Workflow nope in namespace {shelf.namespace}\n"
+    assert done.stderr == (
+        f"Error: no WorkflowReport and no Workflow nope in namespace {shelf.namespace}; "
+        "archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["A_b", "../pods", "a?watch=1", "."])

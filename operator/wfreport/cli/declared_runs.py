@@ -169,6 +169,9 @@ def show(ctx: click.Context, /, name: str, output: str, color: str, *, everythin
     NAME is that of a Workflow, also of one that is long gone, or of a report. Of several runs of one name the newest
     is shown. A run without a report is explained from the Workflow itself, where that is still there.
 
+    What the cluster has no more is read from Argo's archive, if the variables WFREPORT_ARGO_SERVER_... lead to Argo
+    Server; stderr says so.
+
     Exit code: 0, also for a failed run; 2 if the cluster cannot be used; 5 if there is no such run.
 
     \b

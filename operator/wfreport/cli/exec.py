@@ -35,7 +35,9 @@ def run_exec(target: Target, name: str, step: str, *, container: str | None, com
 
     async def act(cluster: Cluster) -> int:
         run = await find_run(cluster, name, with_workflow=True)
-        running = [pod for pod in steps_of(run).pods_of(step, run) if pod.step.phase == Phase.RUNNING and run.snapshot]
+        running = [
+            pod for pod in steps_of(run).pods_of(step, run) if pod.step.phase == Phase.RUNNING and not run.is_gone
+        ]
         if len(running) != 1:
             return _tell_why_not(run, step, running)
         live = {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()}
@@ -65,6 +67,6 @@ def _tell_why_not(run: Run, step: str, running: Sequence[StepPod]) -> ExitCode:
         )
     phases = {one_line(pod.step.display_name): pod.step.phase for pod in steps_of(run).pods_of(step, run)}
     told = ", ".join(f"{shown} is {phase or 'Pending'}" for shown, phase in phases.items()) or f"{step} has no pod"
-    gone = "" if run.snapshot else f"; its Workflow {run.no_workflow}"
+    gone = f"; its Workflow {run.no_workflow}" if run.is_gone else ""
     click.echo(f"Error: no container to go into: {told}{gone}", err=True)
     return ExitCode.FAILED

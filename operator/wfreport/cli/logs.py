@@ -218,7 +218,7 @@ class _Printer:
     async def _print_archived(self, pod: StepPod, run: Run, missing: str) -> bool:
         container = self.wanted.container or pod.container or MAIN
         ref = RunRef(run.namespace, run.name, run.uid)
-        log = await fetch_archived_log(ref, pod.step.node_id, container, is_gone=run.snapshot is None)
+        log = await fetch_archived_log(ref, pod.step.node_id, container, is_gone=run.is_gone)
         if log.missing:
             self._tell(pod, f"{missing}; the report kept no log of it; {log.missing}")
             return False

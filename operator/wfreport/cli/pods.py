@@ -31,11 +31,7 @@ def run_pods(target: Target, name: str, *, failed: bool, output: str, color: str
         existing = await list_pods(cluster, run.name)
         names = None if existing is None else {pod.metadata.name for pod in existing}
         _print(found, names, output=output, color=color)
-        if not steps.complete:
-            click.echo(
-                f"The Workflow {run.no_workflow}, and its report does not list every step of {run.name}.", err=True
-            )
-        elif not found and output == "table":
+        if steps.complete and not found and output == "table":
             click.echo(f"{run.name} has no {'failed ' if failed else ''}pods.", err=True)
         return ExitCode.SUCCEEDED
 

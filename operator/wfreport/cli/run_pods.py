@@ -120,7 +120,7 @@ def steps_of(run: Run) -> RunSteps:
     if run.snapshot and run.snapshot.nodes_state in (NodesState.READ, NodesState.NONE_YET):
         return _steps_of_workflow(run.snapshot)
     report = run.read_report()
-    return _steps_of_report(report) if report else RunSteps((), {}, {}, complete=False)
+    return _steps_of_report(report, complete=run.lists_every_step) if report else RunSteps((), {}, {}, complete=False)
 
 
 def _steps_of_workflow(snapshot: Snapshot) -> RunSteps:
@@ -138,16 +138,15 @@ def _steps_of_workflow(snapshot: Snapshot) -> RunSteps:
     )
 
 
-def _steps_of_report(report: WorkflowReport) -> RunSteps:
+def _steps_of_report(report: WorkflowReport, *, complete: bool) -> RunSteps:
     status, name = report.status, report.spec.workflow_ref.name
     steps, failures = (status and status.steps) or [], (status and status.failures) or []
-    counts = status.counts if status else None
     is_v1 = any(step.pod_name == step.node_id != name for step in steps)
     return RunSteps(
         tops=_tops(steps, name),
         pods={step.node_id: pod for step in steps if (pod := _pod_of_step(step, name, is_v1=is_v1))},
         hosts={f.node_id: f.host_node_name for f in failures if f.node_id and f.host_node_name},
-        complete=counts is not None and counts.total <= len(steps),
+        complete=complete,
     )
 
 

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from wfreport.api import argo, names
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.report import WorkflowReport
+from wfreport.cli.archive import NotInArchive, fetch_archived_run, fetch_with_nodes
 from wfreport.cli.cluster import CHUNK, Cluster
 from wfreport.cli.list import Filters, find_reports, newest_first, readable_object
 from wfreport.cli.looks import one_line
 from wfreport.cli.problems import NotFound, UnusableInput
-from wfreport.core.model import Snapshot
+from wfreport.core.model import NodesState, Snapshot, Source
 from wfreport.core.wire import NotAWorkflow, decode_workflow
 from wfreport.kube.client import join_path
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError
@@ -25,6 +26,7 @@ from wfreport.kube.workflows import WORKFLOWS
 _NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _PODS_WITH_EVENTS: Final = 20
 _NAMED_OTHERS: Final = 3
+_GONE: Final = "is gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Run:
         namespace: where it is.
         name: of its Workflow.
         report: its WorkflowReport as the server sent it.
-        snapshot: its Workflow; None where that is gone or was not asked for.
+        snapshot: its Workflow, from the archive where the cluster has it no more; None where nobody has it, or it was
+            not asked for.
         no_report: why there is no report; empty where there is one.
         no_workflow: what became of the Workflow, where there is no snapshot.
     """
@@ -45,7 +48,7 @@ class Run:
     report: Mapping[str, Any] | None = None
     snapshot: Snapshot | None = None
     no_report: str = ""
-    no_workflow: str = "is gone"
+    no_workflow: str = _GONE
 
     @property
     def uid(self) -> str:
@@ -53,9 +56,26 @@ class Run:
         return self.snapshot.workflow.metadata.uid if self.snapshot else _bound_uid(self.report or {})
 
     @property
+    def is_gone(self) -> bool:
+        """Whether the cluster has its Workflow no more."""
+        return self.snapshot is None or self.snapshot.source is Source.ARCHIVE
+
+    @property
     def goes_on(self) -> bool:
         """Whether its Workflow is there and has not ended."""
         return self.snapshot is not None and not self.snapshot.workflow.status.is_completed
+
+    @property
+    def lists_every_step(self) -> bool:
+        """Whether its report does.
+
+        Raises:
+            UnusableInput: as `read_report`.
+        """
+        report = self.read_report()
+        status = report.status if report else None
+        counts = status.counts if status else None
+        return status is not None and counts is not None and counts.total <= len(status.steps or [])
 
     def read_report(self) -> WorkflowReport | None:
         """The report as ours.
@@ -76,14 +96,16 @@ class Run:
 async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Run:
     """Find the run of that name, the newest where there are several (which is said on stderr).
 
+    Where neither the cluster nor the report has its steps, Argo Server is asked for them; that, too, is said.
+
     Args:
         cluster: where to look.
         name: of a report or of a Workflow, with or without the kind before it.
         with_workflow: whether the Workflow is wanted, too; where there is no report it always is.
 
     Raises:
-        NotFound: there is neither a report nor a Workflow of that name.
-        UnusableInput: what is there cannot be read.
+        NotFound: there is neither a report nor a Workflow of that name, nor does the archive know it.
+        UnusableInput: what is there cannot be read, or only Argo Server could tell and does not.
         ApiError: a request failed.
     """
     name = name.rpartition("/")[2]
@@ -91,7 +113,7 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Run:
         raise UnusableInput(repr(name), "no Workflow and no report can have this name; give one as kubectl lists it")
     report, no_report = await _find_report(cluster, name)
     ref = report["spec"]["workflowRef"] if report else {"name": name}
-    snapshot, no_workflow = None, "is gone"
+    snapshot, no_workflow = None, _GONE
     if report is None or with_workflow:
         try:
             snapshot = await _find_workflow(cluster, ref["name"], _bound_uid(report) if report else "")
@@ -100,11 +122,12 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Run:
                 raise
             click.echo(f"Workflows may not be read: {one_line(error.message)}", err=True)
             no_workflow = "may not be read"
-    if report is None and snapshot is None:
-        raise NotFound(
-            f"no WorkflowReport and no Workflow {one_line(name)} in namespace {cluster.namespace}{no_report}"
-        )
-    return Run(cluster.namespace, ref["name"], report, snapshot, no_report, no_workflow)
+    run = Run(cluster.namespace, ref["name"], report, snapshot, no_report, no_workflow)
+    if snapshot:
+        return replace(run, snapshot=await _with_nodes(run, snapshot))
+    if report is None:
+        return replace(run, snapshot=await _only_archived(run))
+    return run if not with_workflow or run.lists_every_step else await _with_archived_steps(run)
 
 
 async def see_again(cluster: Cluster, run: Run) -> Run | None:
@@ -114,7 +137,53 @@ async def see_again(cluster: Cluster, run: Run) -> Run | None:
         ApiError: the request failed.
     """
     snapshot = await _find_workflow(cluster, run.name, run.uid)
-    return replace(run, snapshot=snapshot) if snapshot else None
+    if snapshot is None:
+        return None
+    before = run.snapshot
+    if snapshot.nodes_state is NodesState.OFFLOADED and before and before.nodes_state is NodesState.READ:
+        try:
+            snapshot = await fetch_with_nodes(snapshot)
+        except NotInArchive:
+            snapshot = replace(snapshot, nodes=before.nodes, nodes_state=before.nodes_state)
+    return replace(run, snapshot=snapshot)
+
+
+async def _with_nodes(run: Run, snapshot: Snapshot) -> Snapshot:
+    if snapshot.nodes_state is not NodesState.OFFLOADED or (not run.goes_on and run.lists_every_step):
+        return snapshot
+    try:
+        found = await fetch_with_nodes(snapshot)
+    except NotInArchive as why:
+        click.echo(f"The nodes of {run.name} are offloaded, and not to be had; {why}", err=True)
+        return replace(snapshot, unavailable=why.unavailable)
+    click.echo(f"The nodes of {run.name} are offloaded; they come through Argo Server.", err=True)
+    return found
+
+
+async def _only_archived(run: Run) -> Snapshot:
+    """The run, of which the cluster has nothing."""
+    nothing = f"no WorkflowReport and no Workflow {one_line(run.name)} in namespace {run.namespace}{run.no_report}"
+    try:
+        return await fetch_archived_run(run.namespace, run.name, "")
+    except NotInArchive as why:
+        if why.is_refusal:
+            raise UnusableInput("Argo Server", f"{nothing}; {why}") from why
+        raise NotFound(f"{nothing}; {why}") from why
+
+
+async def _with_archived_steps(run: Run) -> Run:
+    """The run with its Workflow from the archive, if that is gone and known there."""
+    lacking = f"The Workflow {run.no_workflow}, and its report does not list every step of {run.name}"
+    if run.no_workflow != _GONE:
+        click.echo(f"{lacking}.", err=True)
+        return run
+    try:
+        snapshot = await fetch_archived_run(run.namespace, run.name, run.uid)
+    except NotInArchive as why:
+        click.echo(f"{lacking}; {why}", err=True)
+        return run
+    click.echo(f"{lacking}; they come from Argo's archive.", err=True)
+    return replace(run, snapshot=snapshot)
 
 
 async def _find_report(cluster: Cluster, name: str) -> tuple[dict[str, Any] | None, str]:

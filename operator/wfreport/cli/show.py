@@ -35,10 +35,11 @@ def run_show(target: Target, name: str, *, output: str, color: str, everything: 
 
 
 async def _report_made_here(cluster: Cluster, run: Run) -> Mapping[str, Any]:
-    """What the operator would write if it saw the Workflow now."""
+    """What the operator would write if it saw the run now."""
     if run.snapshot is None:
         raise RuntimeError("a run without report has a Workflow")
-    click.echo(f"No report of {run.name}{run.no_report}; this is made from the Workflow as it is now.", err=True)
+    source = "what Argo's archive has of its Workflow" if run.is_gone else "the Workflow as it is now"
+    click.echo(f"No report of {run.name}{run.no_report}; this is made from {source}.", err=True)
     pods = await list_pods(cluster, run.name) or ()
     evidence = EvidenceOfPods(pods, await list_events(cluster, pods))
     return report_of(run.snapshot, evidence.of(run.snapshot.workflow))
