@@ -130,10 +130,9 @@ def _add_outputs(page: Page, status: ReportStatus) -> None:
     page.heading("OUTPUTS")
     page.field("parameters", _values(page, status.outputs.parameters))
     artifacts = status.outputs.artifacts or []
-    page.field(
-        "artifacts",
-        joined(page.look, [one_line(f"{item.name} ({item.key})" if item.key else item.name) for item in artifacts]),
-    )
+    named = [one_line(f"{item.name} ({item.key})" if item.key else item.name) for item in artifacts]
+    # A Retry has the artifacts of its last attempt, too.
+    page.field("artifacts", joined(page.look, list(dict.fromkeys(named))))
 
 
 def _bad_conditions(status: ReportStatus) -> list[Condition]:
