@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cli import warm
 from tests.cli.cases import COMMAND, on_terminal
 from tests.recorded import recording
 
@@ -126,9 +127,8 @@ class Shelf:
 
     def run(self, *arguments: str, kubeconfig: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
         """The command, as a user runs it in a pipe."""
-        return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, check=False, env=self.environ(kubeconfig) | env
-        )
+        command, *rest = arguments
+        return warm.run([command, "-n", self.namespace, *rest], self.environ(kubeconfig) | env)
 
     def on_terminal(self, *arguments: str, columns: int) -> str:
         """What the command shows on a terminal of that width."""

@@ -47,6 +47,8 @@ def test_kubectl_runs_it(shelf: Shelf, programs: Path) -> None:
     done = run_plugin(programs, shelf.plane.kubeconfig, "list", "-n", shelf.namespace)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1].split()[:3] == ["oom-main", "Failed", "OOMKilled"]
+    pods = run_plugin(programs, shelf.plane.kubeconfig, "pods", "oom-main", "-n", shelf.namespace)
+    assert (pods.returncode, pods.stdout.splitlines()[1].split()[0]) == (0, "big"), "not one of its imports is missing"
     assert run_plugin(programs, shelf.plane.kubeconfig, "show", "nope", "-n", shelf.namespace).returncode == 5
 
 

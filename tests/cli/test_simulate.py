@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.cli import warm
 from tests.cli.cases import COMMAND
 from tests.cli.shelf import Shelf
 from tests.crds.objects import a_policy, a_rule
@@ -33,13 +35,14 @@ def reports(path: Path, *cases: str) -> str:
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, "simulate", *arguments], capture_output=True, text=True, check=False)
+    return warm.run(["simulate", *arguments], os.environ)
 
 
 def test_what_a_policy_would_have_done_is_told_without_a_cluster(tmp_path: Path) -> None:
     policy = str(SAMPLES / "oom-ladder.yaml")
     file = reports(tmp_path / "r.json", "oom-main", "evicted", "dag-success", "stop-b")
-    done = simulate("-f", policy, "--reports", file, *CENTURY)
+    command = [*COMMAND, "simulate", "-f", policy, "--reports", file, *CENTURY]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[:2] == [
         "oom-ladder: of 4 runs in 36500d00h it selects 4",
