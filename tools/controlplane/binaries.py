@@ -48,6 +48,9 @@ SOURCES = {
     "kube-controller-manager": Source(
         "kubernetes", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 2
     ),
+    # A module of their own: one more dependency in the first would have all of it built anew.
+    "kubelet": Source("node", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubelet", 2),
+    "kube-scheduler": Source("node", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 1),
     "kwok": Source("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok", 2),
 }
 STORE = ("etcd", "kube-apiserver")

@@ -47,6 +47,8 @@ class ControlPlane:
         argo_auth_modes: what it accepts: `server` (nothing), `client` (a Kubernetes token), `sso`.
         argo_database: run PostgreSQL; Argo then keeps all nodes in it and archives every run.
         argo_config: further entries of workflow-controller-configmap.
+        real_pods: pods are run by a real node that joins (tools/realnode), so kwok plays none: they get their
+            account's token, and the node is not tainted.
         workflow_crds: which CRDs stand for Argo's kinds.
         users: further users of the token file, each with its groups; see `kubeconfig_for`.
         audit_policy: an audit.k8s.io/v1 Policy; the requests are then in `audit_events()`.
@@ -62,6 +64,7 @@ class ControlPlane:
     argo_auth_modes: Sequence[str] = ("server", "client")
     argo_database: bool = False
     argo_config: Mapping[str, str] = field(default_factory=dict)
+    real_pods: bool = False
     workflow_crds: Flavour = "auto"
     users: Mapping[str, Sequence[str]] = field(default_factory=dict)
     audit_policy: Json = None
@@ -208,7 +211,7 @@ class ControlPlane:
         """Everything is found or built before anything runs: a build takes minutes."""
         self.argo = self.argo or self.argo_server or self.argo_database
         self.controller_manager = self.controller_manager or self.argo
-        self.kwok = self.kwok or self.argo
+        self.kwok = self.kwok or (self.argo and not self.real_pods)
         wanted = ["etcd", "kube-apiserver"]
         wanted += ["kube-controller-manager"] if self.controller_manager else []
         wanted += ["kwok"] if self.kwok else []
@@ -265,8 +268,10 @@ class ControlPlane:
         if self.argo_database:
             self._postgres = parts.start_postgres()
         if self.argo:
+            # A real node has a scheduler: what binds each pod to the played one goes.
+            placement = {"workflowDefaults": "{spec: {}}"} if self.real_pods else {}
             parts.start_argo_controller(
-                programs["workflow-controller"], postgres=self._postgres, config=self.argo_config
+                programs["workflow-controller"], postgres=self._postgres, config={**placement, **self.argo_config}
             )
         if self.argo_server:
             self.argo_server_url = parts.start_argo_server(
@@ -293,8 +298,10 @@ class ControlPlane:
             f"--service-account-signing-key-file={self._pki.service_account_key}",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-cluster-ip-range=10.0.0.0/24",
-            # Pods are played: none of them needs its account's token mounted.
-            "--disable-admission-plugins=ServiceAccount",
+            # A played pod needs no account's token mounted; nobody takes the taint from a real node that is ready.
+            f"--disable-admission-plugins={'TaintNodesByCondition' if self.real_pods else 'ServiceAccount'}",
+            # A node's name is in no DNS here: its logs are asked for by address.
+            "--kubelet-preferred-address-types=InternalIP,Hostname",
             "--allow-privileged=true",
             "--shutdown-delay-duration=0s",
         ]

@@ -1,0 +1,11 @@
+"""Progress lines on stderr."""
+
+from __future__ import annotations
+
+import sys
+
+
+def say(message: str) -> None:
+    """Write one line at once."""
+    sys.stderr.write(f"realnode: {message}\n")
+    sys.stderr.flush()
