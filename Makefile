@@ -95,11 +95,11 @@ examples: setup ## Run ten runs with the real Argo, its server and PostgreSQL, a
 	@$(RUN) python -m examples
 
 .PHONY: e2e-node
-e2e-node: setup ## As root on Debian: real pods, logs and OOM kills on a real node, which is taken down again
+e2e-node: setup ## As root on Debian: real pods, logs and OOM kills on a real node, which is taken down again (PAGE=… writes the reports)
 	$(call say,[1/2] what it needs: root, Debian packages, Argo, kubelet and kube-scheduler)
 	@$(RUN) python -m realnode provide
 	$(call say,[2/2] a control plane, containerd and the kubelet; then pytest)
-	@WFREPORT_E2E_NODE=1 $(RUN) pytest -s -v tests/e2e_node $(PYTEST_ARGS)
+	@WFREPORT_E2E_NODE=1 WFREPORT_E2E_NODE_PAGE=$(PAGE) $(RUN) pytest -s -v tests/e2e_node $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: setup ## Measure wfreport against a naive operator

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e_node.page import write_page
 from tests.eventually import eventually
 from tests.operator.harness import condition, observed
 
@@ -18,6 +19,7 @@ from controlplane.component import Component
 from realnode import RealNode, provide
 
 ASKED_FOR = "WFREPORT_E2E_NODE"
+PAGE = "WFREPORT_E2E_NODE_PAGE"
 NAMESPACE = "etl"
 WORKFLOWS = Path(__file__).parent / "workflows"
 _ENDED = {"Succeeded", "Failed", "Error"}
@@ -46,6 +48,11 @@ class RealCluster:
         )["items"]
         return [item["metadata"]["name"] for item in items]
 
+    def write_page(self, page: Path) -> None:
+        """Show all the reports in a page of the documentation."""
+        workflows = [path for path in sorted(WORKFLOWS.glob("*.yaml")) if path.stem != "rbac"]
+        write_page(page, workflows, {path.stem: self.report_of(path.stem) for path in workflows})
+
     def _one_report(self, workflow: str) -> Report:
         self.operator.ensure_running()
         self.plane.ensure_running()
@@ -73,7 +80,10 @@ def real_cluster() -> Iterator[RealCluster]:
             plane.create_namespace(NAMESPACE)
             eventually(lambda: _has_account(plane))
             plane.kubectl("create", "-n", NAMESPACE, "-f", WORKFLOWS)
-            yield RealCluster(plane, operator)
+            cluster = RealCluster(plane, operator)
+            yield cluster
+            if os.environ.get(PAGE):
+                cluster.write_page(Path(os.environ[PAGE]))
         finally:
             operator.stop(graceful=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -13,14 +12,11 @@ import demo
 from controlplane import ControlPlane, ControlPlaneError
 from controlplane.paths import REPO_ROOT
 from controlplane.waiting import wait_until
-from examples.pages import index_page, scenario_page
-from examples.scenarios import NAMESPACE, SCENARIOS, Json, Scenario, is_final, report
-from wfreport.cli.console import report_console
-from wfreport.cli.tree import print_report
+from examples.pages import index_page, scenario_page, shown
+from examples.scenarios import NAMESPACE, SCENARIOS, Scenario, is_final, report
 
 PAGES: Final = REPO_ROOT / "docs" / "examples"
 _PATIENCE_SECONDS: Final = 240
-_WIDTH: Final = 120
 
 
 def main() -> int:
@@ -62,17 +58,9 @@ def _played(plane: ControlPlane, scenario: Scenario) -> bool:
     scenario.act(plane, name)
     wait_until(lambda: is_final(report(plane, name)), what=f"the report of {name}", timeout_seconds=_PATIENCE_SECONDS)
     found = report(plane, name) or {}
-    _write(scenario_page(scenario, _shown(found)), PAGES / f"{scenario.file}.md")
+    _write(scenario_page(scenario, shown(found)), PAGES / f"{scenario.file}.md")
     failure_class: str | None = found["status"].get("failureClass")
     return failure_class == scenario.expected_class
-
-
-def _shown(found: Json) -> str:
-    out = io.StringIO()
-    console = report_console("never", out)
-    console.width = _WIDTH
-    print_report(found, console, everything=True)
-    return out.getvalue()
 
 
 def _write(page: str, path: Path) -> None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from examples.scenarios import SCENARIOS, Scenario
+import io
+from collections.abc import Mapping
+from typing import Any, Final
 
+from examples.scenarios import SCENARIOS, Scenario
+from wfreport.cli.console import report_console
+from wfreport.cli.tree import print_report
+
+_WIDTH: Final = 120
 _MADE_BY = "<!-- Made by `make examples` from what the operator wrote: change tools/examples, then make it anew. -->"
 _INTRODUCTION = (
     "Ten runs, driven by the real Argo controller, with Argo Server and PostgreSQL behind it, on a control plane of "
@@ -58,3 +65,12 @@ def index_page(table: str) -> str:
             "",
         ]
     )
+
+
+def shown(report: Mapping[str, Any]) -> str:
+    """What ``wfreport show`` says of it."""
+    out = io.StringIO()
+    console = report_console("never", out)
+    console.width = _WIDTH
+    print_report(report, console, everything=True)
+    return out.getvalue()
