@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.argo, pytest.mark.timeout(900)]
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 PODS = "/api/v1/namespaces/{}/pods"
 LONG = 180
+CRONS = "/apis/argoproj.io/v1alpha1/namespaces/{}/cronworkflows"
 
 POLICY: list[dict[str, Any]] = [
     {"name": "poison", "match": {"exitCodes": {"operator": "In", "values": [42]}}, "action": {"none": {}}},
@@ -50,7 +51,16 @@ def acting(argo_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator
         yield Acting(made)
 
 
-def run(acting: Acting, name: str, *, code: str, reason: str = "Error", pod: str = "", **spec: Any) -> None:
+def run(
+    acting: Acting,
+    name: str,
+    *,
+    code: str,
+    reason: str = "Error",
+    pod: str = "",
+    labels: dict[str, str] | None = None,
+    **spec: Any,
+) -> None:
     """Submit a Workflow of one pod that ends as its parameters say."""
     played = {"exit-code": "code", "reason": "reason", "pod-reason": "pod"}
     annotations = {f"sim.wfreport.dev/{key}": f"{{{{workflow.parameters.{value}}}}}" for key, value in played.items()}
@@ -64,7 +74,7 @@ def run(acting: Acting, name: str, *, code: str, reason: str = "Error", pod: str
     body = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
-        "metadata": {"name": name, "labels": {"team": "data"}},
+        "metadata": {"name": name, "labels": {"team": "data", **(labels or {})}},
         "spec": {
             "entrypoint": "main",
             "arguments": {"parameters": given},
@@ -247,3 +257,65 @@ def test_a_replica_that_dies_right_after_the_act_leaves_it_to_the_other_to_find_
     )
     assert condition(done, "Executed") == ("True", "AlreadyDone")
     assert len(acting.workflows()) == 2
+
+
+def phases(acting: Acting) -> list[str | None]:
+    return [harness.observed(report).get("phase") for report in acting.cluster.reports()]
+
+
+def wait_for_ends(acting: Acting, count: int) -> None:
+    ended = {"Failed", "Succeeded"}
+    eventually(lambda: phases(acting), lambda seen: len(seen) == count and set(seen) <= ended, timeout_seconds=LONG)
+
+
+def test_a_cron_that_fails_three_times_in_a_row_is_suspended_once(acting: Acting) -> None:
+    template = {"name": "main", "container": {"image": "busybox"}}
+    cron = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "CronWorkflow",
+        "metadata": {"name": "nightly"},
+        "spec": {"schedules": ["0 0 1 1 *"], "workflowSpec": {"entrypoint": "main", "templates": [template]}},
+    }
+    path = CRONS.format(acting.namespace)
+    acting.plane.api.post(path, cron)
+    match = {"consecutiveFailures": {"atLeast": 3, "of": "CronWorkflow"}}
+    breaker = {"failurePercentAtMost": 100}
+    acting.apply_policy({"name": "storm", "match": match, "action": {"suspendCron": {}}}, circuitBreaker=breaker)
+    acting.start()
+    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+
+    def is_suspended() -> bool:
+        return bool(acting.plane.api.get(f"{path}/nightly")["spec"].get("suspend"))
+
+    # a success between them: two and two are not four in a row
+    for number, code in enumerate(["1", "1", "0", "1", "1", "1", "1"], start=1):
+        run(acting, f"nightly-{number}", code=code, labels={"workflows.argoproj.io/cron-workflow": "nightly"})
+        wait_for_ends(acting, number)
+        if number == 6:
+            eventually(is_suspended, timeout_seconds=LONG)
+    eventually(lambda: acting.policy()["status"]["counts"]["blocked"], lambda seen: seen == 1, timeout_seconds=60)
+    (remediation,) = acting.remediations()
+    assert condition(remediation, "Executed")[0] == "True"
+    assert remediation["spec"]["target"]["name"] == "nightly-6", "neither earlier nor again"
+
+
+def test_the_breaker_opens_when_half_of_forty_runs_fail_at_once_and_after_the_cooldown_one_is_tried(
+    acting: Acting,
+) -> None:
+    breaker = {"failurePercentAtMost": 40, "minRuns": 10, "windowSeconds": 60, "cooldownSeconds": 30}
+    acting.apply_policy({**RESUBMIT, "delaySeconds": 40}, circuitBreaker=breaker)
+    acting.start()
+    for number in range(40):
+        run(acting, f"run-{number}", code=str(number % 2))
+    wait_for_ends(acting, 40)
+    assert phases(acting).count("Failed") == 20
+    eventually(lambda: condition(acting.policy(), "BreakerOpen")[0], lambda seen: seen == "True", timeout_seconds=60)
+    assert acting.remediations() == []
+    (tried,) = eventually(acting.remediations, timeout_seconds=LONG)
+    failed = ("False", "RunFailed")
+    eventually(
+        lambda: condition(acting.remediation_of(tried["spec"]["target"]["name"]), "Succeeded"),
+        lambda seen: seen == failed,
+        timeout_seconds=LONG,
+    )
+    assert len(acting.remediations()) == 1
