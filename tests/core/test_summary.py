@@ -270,6 +270,14 @@ def test_a_wait_is_told_in_plain_words(reason: str, message: str, told: str) -> 
         ("fs.PathError: open x", "open x"),
         ("a" * 100, "a" * 24 + "…" + "a" * 24),
         ("task 'wf.a' errored: no such template.", "no such template"),
+        (
+            (
+                'Failed to pull image "r/x": failed to pull and unpack image "r/x": failed to resolve reference "r/x": '
+                'failed to do request: Head "https://r.io/v2/x": dial tcp: lookup r: no such host'
+            ),
+            'Failed to pull image "r/x": dial tcp: lookup r: no such host',
+        ),
+        ('failed to resolve reference "r/x:1": r/x:1: not found',) * 2,
     ],
 )
 def test_a_text_is_made_fit_for_a_sentence(text: str, told: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from realnode import requirements
 from realnode.__main__ import main
+from realnode.only_one import only_one
+from realnode.requirements import LackingError
 
 
 @pytest.fixture(autouse=True)
@@ -69,3 +71,11 @@ def test_packages_that_cannot_be_installed_are_named(
         "realnode: no runc, socat: apt-get update failed (E: Unable to fetch some archives); install them by hand"
     )
     assert not rest
+
+
+def test_a_second_node_is_refused_while_the_first_is_up(tmp_path: Path) -> None:
+    name = f"\0{tmp_path}"
+    with only_one(name), pytest.raises(LackingError, match="another node is up"), only_one(name):
+        pass
+    with only_one(name):
+        pass

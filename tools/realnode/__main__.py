@@ -12,6 +12,7 @@ from controlplane import ControlPlane, ControlPlaneError
 from controlplane.binaries import binary
 from realnode.cleanup import clean
 from realnode.node import RealNode
+from realnode.only_one import only_one
 from realnode.progress import say
 from realnode.requirements import provide
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, run, told in (
         ("provide", _provide, "install and build what is missing"),
         ("up", _up, "start a control plane with Argo and a real node, and wait for Ctrl-C"),
-        ("clean", clean, "take away what a killed node has left"),
+        ("clean", _clean, "take away what a killed node has left"),
     ):
         _add(commands.add_parser(name, help=told), run)
     options = parser.parse_args(arguments)
@@ -54,6 +55,11 @@ def _provide() -> None:
     provide()
     for name in _PROGRAMS:
         binary(name)
+
+
+def _clean() -> None:
+    with only_one():
+        clean()
 
 
 def _up() -> None:

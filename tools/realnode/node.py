@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ from realnode import config, layout
 from realnode.cleanup import clean
 from realnode.images import images, write_archive
 from realnode.layout import NODE
+from realnode.only_one import only_one
 from realnode.progress import say
 from realnode.requirements import NO_ARGO, LackingError
 
@@ -60,7 +60,7 @@ class RealNode:
 
     def _start(self) -> None:
         programs = {name: binary(name) for name in ("kubelet", "kube-scheduler")}
-        self._stack.enter_context(_only_one())
+        self._stack.enter_context(only_one())
         clean()
         self._stack.callback(clean)
         _prepare()
@@ -82,18 +82,6 @@ class RealNode:
         self._stack.callback(component.stop)
         component.start()
         return component
-
-
-@contextmanager
-def _only_one() -> Iterator[None]:
-    """A lock that goes with this process, however it ends."""
-    with Path("/run/wfreport-node.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LackingError("another node is up on this machine: end the other `make e2e-node` first") from error
-        yield
-        Path(lock.name).unlink()
 
 
 def _prepare() -> None:

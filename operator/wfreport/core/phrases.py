@@ -18,6 +18,8 @@ _REWRITTEN: Final = (
     (re.compile(r'^(?:pods?|Pod) "[^"]*" is (?:invalid|forbidden): '), ""),
     (re.compile(r"^(?:ImagePullBackOff|ErrImagePull|InvalidImageName|CreateContainer(?:Config)?Error): "), ""),
     (re.compile(r'^Back-off pulling image "[^"]*": ErrImagePull: '), ""),
+    (re.compile(r'(?<=: )failed to (?:pull and unpack image|resolve reference) "[^"]*": '), ""),
+    (re.compile(r'\bfailed to do request: (?:Head|Get) "[^"]*": '), ""),
     (re.compile(r"failed to resolve references: unable to resolve references: Unable to resolve: "), "cannot resolve "),
     (re.compile(r"failed to resolve references: Failed to "), "failed to "),
     (re.compile(r"strconv\.\w+: parsing (\"[^\"]*\"): invalid syntax"), r"\1 is not a number"),
@@ -30,7 +32,7 @@ _REWRITTEN: Final = (
     (re.compile(r"\. (?:no new claims to deallocate, )?preemption: .*", re.DOTALL), ""),
     (re.compile(r"\bexpresion\b"), "expression"),
 )  # fmt: skip
-"""What Argo, the scheduler and Go write, and what is left of it."""
+"""What Argo, the scheduler, containerd and Go write, and what is left of it."""
 _FIELD_OF_JSON: Final = re.compile(r'"(?:message|error_description|error|detail|msg|reason)"\s*:\s*"((?:[^"\\]|\\.)+)"')
 _JSON_INSIDE: Final = re.compile(r"[:\s]*(?:\{\s*\"|\[\s*[{\"]).*", re.DOTALL)
 _TRACEBACK: Final = "Traceback (most recent call last):"
