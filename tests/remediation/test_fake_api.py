@@ -13,6 +13,7 @@ from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import KIND_REMEDIATION, PLURAL_REMEDIATIONS
 from wfreport.kube import documents
 from wfreport.kube.client import Client
+from wfreport.kube.credentials import Credentials
 from wfreport.kube.errors import ApiError
 from wfreport.kube.own import OwnKind
 from wfreport.metrics import Metrics
@@ -92,11 +93,9 @@ async def answers(client: Any, namespace: str) -> list[str]:
     return said
 
 
-async def test_the_server_in_memory_answers_as_the_real_one(
-    plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig))
-    async with Client(observer=Metrics(), timeout_seconds=10, connections=2) as client:
+async def test_the_server_in_memory_answers_as_the_real_one(plane: ControlPlane, namespace: str) -> None:
+    credentials = Credentials(kubeconfig=str(plane.kubeconfig))
+    async with Client(observer=Metrics(), timeout_seconds=10, connections=2, credentials=credentials) as client:
         real = await answers(client, namespace)
     assert await answers(FakeApi(Clock()), namespace) == real
     assert "ConflictError" in real
