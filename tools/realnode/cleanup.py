@@ -138,10 +138,12 @@ def _remove_files() -> None:
     for link in _CONTAINER_LINKS.glob("*.log"):
         if link.is_symlink() and link.readlink().is_relative_to(layout.DATA):
             link.unlink()
-    for result in _CNI_RESULTS.glob(f"{layout.NETWORK}-*"):
-        result.unlink()
+    for result in _CNI_RESULTS.glob("*"):
+        # Of the bridge and of lo; each names the network namespace that it was made in.
+        if str(layout.RUN) in result.read_text():
+            result.unlink()
     (_DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)
-    for folder in (_DEVICE_PLUGINS, _DEVICE_PLUGINS.parent, _CNI_RESULTS):
+    for folder in (_DEVICE_PLUGINS, _DEVICE_PLUGINS.parent, _CNI_RESULTS, _CNI_RESULTS.parent):
         _remove_if_empty(folder)
     shutil.rmtree(layout.RUN, ignore_errors=True)
     shutil.rmtree(layout.DATA, ignore_errors=True)
