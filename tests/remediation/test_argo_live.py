@@ -183,6 +183,39 @@ def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_no
     assert acting.plane.api.get(f"{templates}/etl") == made
 
 
+def test_memory_is_raised_in_a_task_that_is_written_inline(acting: Acting) -> None:
+    acting.apply_policy(*POLICY)
+    acting.start()
+    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    path = WORKFLOWS.format(acting.namespace)
+    played = {"exit-code": "code", "reason": "reason"}
+    annotations = {f"sim.wfreport.dev/{key}": f"{{{{workflow.parameters.{value}}}}}" for key, value in played.items()}
+    container = {"image": "busybox", "command": ["true"], "resources": {"limits": {"memory": "1Gi"}}}
+    task = {"name": "work", "inline": {"metadata": {"annotations": annotations}, "container": container}}
+    given = {"code": "137", "reason": "OOMKilled"}
+    body = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": "inline", "labels": {"team": "data"}},
+        "spec": {
+            "entrypoint": "main",
+            "arguments": {"parameters": [{"name": key, "value": value} for key, value in given.items()]},
+            "templates": [{"name": "main", "dag": {"tasks": [task]}}],
+        },
+    }
+    acting.plane.api.post(path, body)
+    done = eventually(
+        lambda: acting.remediation_of("inline"),
+        lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
+        timeout_seconds=LONG,
+    )
+    raised = "spec.templates[main].tasks[work].inline.resources[main].limits.memory"
+    assert done["spec"]["plan"]["after"][raised] == "1536Mi"
+    (pod,) = pods_of(acting, done["status"]["resultRef"]["name"])
+    (main,) = [found for found in pod["spec"]["containers"] if found["name"] == "main"]
+    assert main["resources"]["limits"]["memory"] == "1536Mi"
+
+
 def test_a_run_is_retried_in_place_by_argo_server_and_its_record_says_how_that_ended(acting: Acting) -> None:
     acting.apply_policy(
         {"name": "again", "match": {}, "action": {"retry": {"parameters": [{"name": "code", "value": "0"}]}}}

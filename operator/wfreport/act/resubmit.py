@@ -9,6 +9,7 @@ from wfreport.api.remediation import Plan, Remediation
 from wfreport.core.record.intent import planned
 from wfreport.core.record.progress import Execution
 from wfreport.core.remedy.capacity import check_capacity
+from wfreport.core.remedy.inline import named_caller
 from wfreport.core.remedy.memory import MemoryRaise, OutOfMemory, RaisedMemory, raised_memory
 from wfreport.core.remedy.refusal import RefusedError
 from wfreport.core.remedy.resubmit import Resubmission, is_resubmission_by, parameter_changes, resubmitted
@@ -119,7 +120,8 @@ def _killed(situation: Situation) -> OutOfMemory:
             Refusal.TEMPLATE_NOT_FOUND, "the node that was killed cannot be read, so its template is not known"
         )
     limits = failure.resources.limits if failure.resources else None
-    return OutOfMemory(address_of(node), failure.container or "main", (limits or {}).get("memory"))
+    caller, calls = named_caller(node, situation.snapshot.nodes)
+    return OutOfMemory(address_of(caller), failure.container or "main", (limits or {}).get("memory"), calls)
 
 
 def _name(situation: Situation) -> str:

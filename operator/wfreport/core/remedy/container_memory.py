@@ -81,8 +81,8 @@ def _entry(template: dict[str, Any], kind: str, container: str) -> dict[str, Any
     if not entries:
         raise RefusedError(
             Refusal.CONTAINER_NOT_RAISABLE,
-            f"template {template.get('name')} has no container {container} of its own: only what a container, script "
-            "or containerSet template names can be given more memory",
+            f"template {template.get('name') or '(inline)'} has no container {container} of its own: only what a "
+            "container, script or containerSet template names can be given more memory",
         )
     found: dict[str, Any] = entries[0]
     return found

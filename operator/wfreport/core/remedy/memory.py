@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.remedy.container_memory import ContainerMemory, container_memory
+from wfreport.core.remedy.inline import inline_template
 from wfreport.core.remedy.plan import Change, Json
 from wfreport.core.remedy.quantity import MEBIBYTE, format_bytes, parse_bytes
 from wfreport.core.remedy.refusal import RefusedError
@@ -29,11 +30,13 @@ class OutOfMemory:
         template: the template that its step ran.
         container: its name.
         limit: its limit, as its pod had it; None where no pod was seen: then the spec is asked.
+        calls: the steps and tasks by which its own, inline template is reached within that template.
     """
 
     template: Address
     container: str
     limit: str | None = None
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,15 @@ def raised_memory(workflow: Json, killed: OutOfMemory, wanted: MemoryRaise) -> R
     """
     _check_permitted(killed, wanted)
     spec = own_spec(workflow)
-    template = inlined(spec, workflow.get("status", {}).get("storedTemplates") or {}, killed.template)
+    named = inlined(spec, workflow.get("status", {}).get("storedTemplates") or {}, killed.template)
+    template, path = inline_template(named, killed.calls)
     found = container_memory(spec, template, killed.container)
     before = {"limits": killed.limit or found.effective("limits"), "requests": found.effective("requests")}
     limit_bytes = _raised_bytes(before["limits"], wanted)
     _check_pod_level(spec, template, limit_bytes)
     memory = _new_memory(before, limit_bytes)
-    changes = (*_memory_changes(found, before, memory), *_inlining_changes(workflow, template, killed.template))
+    at = f"spec.templates[{named.get('name')}]{path}"
+    changes = (*_memory_changes(found, at, before, memory), *_inlining_changes(workflow, named, killed.template))
     found.write(memory)
     return RaisedMemory(spec, limit_bytes, changes)
 
@@ -142,11 +147,14 @@ def _check_pod_level(spec: Json, template: Json, limit_bytes: int) -> None:
             return
 
 
-def _memory_changes(found: ContainerMemory, before: Mapping[str, Any], memory: Mapping[str, str]) -> list[Change]:
+def _memory_changes(
+    found: ContainerMemory, at: str, before: Mapping[str, Any], memory: Mapping[str, str]
+) -> list[Change]:
     where = "podSpecPatch" if found.is_patched else "resources"
-    at = f"spec.templates[{found.template.get('name')}].{where}[{found.name}]"
     return [
-        Change(f"{at}.{kind}.memory", None if before[kind] is None else str(before[kind]), quantity)
+        Change(
+            f"{at}.{where}[{found.name}].{kind}.memory", None if before[kind] is None else str(before[kind]), quantity
+        )
         for kind, quantity in memory.items()
     ]
 
