@@ -34,8 +34,9 @@ def argo_plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture
-def acting(plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Acting]:
-    """A namespace in which the operator may do everything that a component allows."""
+def acting(request: pytest.FixtureRequest, namespace: str, tmp_path: Path) -> Iterator[Acting]:
+    """A namespace, on the plane that the test uses, in which the operator may do everything that a component allows."""
+    plane: ControlPlane = request.getfixturevalue("argo_plane" if "argo_plane" in request.fixturenames else "plane")
     grant(plane, namespace, *ACTING)
     with harness.cluster(plane, namespace, tmp_path) as made:
         yield Acting(made)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.eventually import eventually
 from tests.operator import harness
+from tests.remediation.endpoint import listening
 from tests.remediation.world import OWN, RESUBMIT, Acting, condition, grant
 
 from controlplane import ControlPlane
@@ -261,30 +258,6 @@ def _failed_pod(acting: Acting, workflow: dict[str, Any]) -> str:
     }
     acting.plane.api.patch(f"{PODS.format(acting.namespace)}/{name}/status", {"status": status})
     return name
-
-
-@contextmanager
-def listening(answers: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """An endpoint that gives these answers, then 200; and what it was sent."""
-    received: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.append({"contentType": self.headers["Content-Type"], **json.loads(body)})
-            self.send_response(answers.pop(0) if answers else 200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", received
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_people_are_told_of_a_failure_and_then_of_its_end_though_the_endpoint_failed_first(acting: Acting) -> None:

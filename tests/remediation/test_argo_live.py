@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.eventually import eventually
 from tests.operator import harness
-from tests.remediation.world import ACTING, RESUBMIT, Acting, condition, grant
+from tests.remediation.endpoint import listening
+from tests.remediation.world import LONG_SECONDS, RESUBMIT, Acting, condition, phases, pods_of, run, wait_for_ends
 
-from controlplane import ControlPlane
-
-pytestmark = [pytest.mark.cluster, pytest.mark.argo, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.argo,
+    pytest.mark.timeout(900),
+    pytest.mark.usefixtures("argo_plane"),
+]
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
-PODS = "/api/v1/namespaces/{}/pods"
-LONG = 180
+BEFORE = "FailedBeforeEnforced"
 CRONS = "/apis/argoproj.io/v1alpha1/namespaces/{}/cronworkflows"
 
 POLICY: list[dict[str, Any]] = [
@@ -43,54 +44,6 @@ POLICY: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture
-def acting(argo_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[Acting]:
-    """A namespace of the real Argo's, in which the operator may do everything that a component allows."""
-    grant(argo_plane, namespace, *ACTING)
-    with harness.cluster(argo_plane, namespace, tmp_path) as made:
-        yield Acting(made)
-
-
-def run(
-    acting: Acting,
-    name: str,
-    *,
-    code: str,
-    reason: str = "Error",
-    pod: str = "",
-    labels: dict[str, str] | None = None,
-    **spec: Any,
-) -> None:
-    """Submit a Workflow of one pod that ends as its parameters say."""
-    played = {"exit-code": "code", "reason": "reason", "pod-reason": "pod"}
-    annotations = {f"sim.wfreport.dev/{key}": f"{{{{workflow.parameters.{value}}}}}" for key, value in played.items()}
-    template = {
-        "name": "work",
-        "metadata": {"annotations": annotations},
-        "container": {"image": "busybox", "command": ["true"], "resources": {"limits": {"memory": "1Gi"}}},
-    }
-    parameters = {"code": code, "reason": reason, "pod": pod}
-    given = [{"name": key, "value": value} for key, value in parameters.items()]
-    body = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
-        "metadata": {"name": name, "labels": {"team": "data", **(labels or {})}},
-        "spec": {
-            "entrypoint": "main",
-            "arguments": {"parameters": given},
-            "templates": [{"name": "main", "dag": {"tasks": [{"name": "work", "template": "work"}]}}, template],
-            **spec,
-        },
-    }
-    acting.plane.api.post(WORKFLOWS.format(acting.namespace), body)
-
-
-def pods_of(acting: Acting, workflow: str) -> list[dict[str, Any]]:
-    selector = f"workflows.argoproj.io/workflow={workflow}"
-    found: list[dict[str, Any]] = acting.plane.api.get(PODS.format(acting.namespace), labelSelector=selector)["items"]
-    return found
-
-
 def test_runs_are_remedied_by_what_failed_them_and_the_records_say_whether_it_helped(acting: Acting) -> None:
     acting.apply_policy(*POLICY)
     acting.start()
@@ -105,7 +58,7 @@ def test_runs_are_remedied_by_what_failed_them_and_the_records_say_whether_it_he
     oom = eventually(
         lambda: acting.remediation_of("oom"),
         lambda seen: condition(seen, "Succeeded") == helped,
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     new = oom["status"]["resultRef"]["name"]
     assert oom["spec"]["plan"]["after"]["spec.templates[work].resources[main].limits.memory"] == "1536Mi"
@@ -117,7 +70,7 @@ def test_runs_are_remedied_by_what_failed_them_and_the_records_say_whether_it_he
     evicted = eventually(
         lambda: acting.remediation_of("evicted"),
         lambda seen: condition(seen, "Succeeded") == helped,
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     assert evicted["spec"]["countsTowardLimit"] is False
     assert evicted["spec"]["reason"] == "Evicted"
@@ -125,7 +78,7 @@ def test_runs_are_remedied_by_what_failed_them_and_the_records_say_whether_it_he
     kept = eventually(
         lambda: acting.cluster.report_of("kept"),
         lambda seen: any("labelled" in failure for failure in seen["status"].get("failures", [])),
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     eventually(lambda: harness.observed(acting.cluster.report_of("poison")).get("phase"), lambda seen: seen == "Failed")
     acted_on = {found["spec"]["target"]["name"] for found in acting.remediations()}
@@ -145,7 +98,7 @@ def test_what_a_person_stopped_is_left_alone(acting: Acting) -> None:
     eventually(
         lambda: harness.observed(acting.cluster.report_of("stopped")).get("phase"),
         lambda seen: seen == "Failed",
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     eventually(lambda: acting.policy()["status"]["counts"]["blocked"], lambda seen: seen == 1, timeout_seconds=60)
     assert acting.workflows() == ["stopped"]
@@ -174,7 +127,7 @@ def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_no
     done = eventually(
         lambda: acting.remediation_of("by-ref"),
         lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     assert done["spec"]["plan"]["after"]["spec.workflowTemplateRef"] == "inlined"
     (pod,) = pods_of(acting, done["status"]["resultRef"]["name"])
@@ -207,7 +160,7 @@ def test_memory_is_raised_in_a_task_that_is_written_inline(acting: Acting) -> No
     done = eventually(
         lambda: acting.remediation_of("inline"),
         lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     raised = "spec.templates[main].tasks[work].inline.resources[main].limits.memory"
     assert done["spec"]["plan"]["after"][raised] == "1536Mi"
@@ -226,7 +179,7 @@ def test_a_run_is_retried_in_place_by_argo_server_and_its_record_says_how_that_e
     done = eventually(
         lambda: acting.remediation_of("etl"),
         lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     assert condition(done, "Executed") == ("True", "Executed")
     assert acting.workflows() == ["etl"]
@@ -246,12 +199,14 @@ def test_failed_pods_that_are_labelled_in_time_are_kept(acting: Acting, strategy
     for name in names:
         run(acting, name, code="7", podGC={"strategy": strategy, "labelSelector": keep, "deleteDelayDuration": "5s"})
     for name in names:
-        eventually(partial(acting.cluster.phase_of, name), lambda phase: phase == "Failed", timeout_seconds=LONG)
+        eventually(
+            partial(acting.cluster.phase_of, name), lambda phase: phase == "Failed", timeout_seconds=LONG_SECONDS
+        )
     # a pod that is to go is gone after the delay; one that succeeds marks when that is over for all before it
     run(acting, "mark", code="0", podGC={"strategy": strategy, "deleteDelayDuration": "6s"})
     eventually(
         lambda: acting.plane.api.get(f"{WORKFLOWS.format(acting.namespace)}/mark").get("status", {}).get("finishedAt"),
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     eventually(lambda: not pods_of(acting, "mark"), timeout_seconds=60)
     kept = sum(bool(pods_of(acting, name)) for name in names)
@@ -282,23 +237,14 @@ def test_a_replica_that_dies_right_after_the_act_leaves_it_to_the_other_to_find_
     eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
     acting.start()
     run(acting, "etl", code="3")
-    eventually(first.process.poll, lambda code: code == -9, timeout_seconds=LONG)
+    eventually(first.process.poll, lambda code: code == -9, timeout_seconds=LONG_SECONDS)
     done = eventually(
         lambda: acting.remediation_of("etl"),
         lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
-        timeout_seconds=LONG,
+        timeout_seconds=LONG_SECONDS,
     )
     assert condition(done, "Executed") == ("True", "AlreadyDone")
     assert len(acting.workflows()) == 2
-
-
-def phases(acting: Acting) -> list[str | None]:
-    return [harness.observed(report).get("phase") for report in acting.cluster.reports()]
-
-
-def wait_for_ends(acting: Acting, count: int) -> None:
-    ended = {"Failed", "Succeeded"}
-    eventually(lambda: phases(acting), lambda seen: len(seen) == count and set(seen) <= ended, timeout_seconds=LONG)
 
 
 def test_a_cron_that_fails_three_times_in_a_row_is_suspended_once(acting: Acting) -> None:
@@ -325,30 +271,79 @@ def test_a_cron_that_fails_three_times_in_a_row_is_suspended_once(acting: Acting
         run(acting, f"nightly-{number}", code=code, labels={"workflows.argoproj.io/cron-workflow": "nightly"})
         wait_for_ends(acting, number)
         if number == 6:
-            eventually(is_suspended, timeout_seconds=LONG)
+            eventually(is_suspended, timeout_seconds=LONG_SECONDS)
     eventually(lambda: acting.policy()["status"]["counts"]["blocked"], lambda seen: seen == 1, timeout_seconds=60)
     (remediation,) = acting.remediations()
     assert condition(remediation, "Executed")[0] == "True"
     assert remediation["spec"]["target"]["name"] == "nightly-6", "neither earlier nor again"
 
 
-def test_the_breaker_opens_when_half_of_forty_runs_fail_at_once_and_after_the_cooldown_one_is_tried(
+def remedies(acting: Acting) -> list[dict[str, Any]]:
+    """All Remediations but those that tell people."""
+    return [found for found in acting.remediations() if found["spec"]["action"] != "Notify"]
+
+
+def test_the_breaker_opens_when_half_of_forty_runs_fail_at_once_and_only_notifies_and_then_tries_one(
     acting: Acting,
 ) -> None:
     breaker = {"failurePercentAtMost": 40, "minRuns": 10, "windowSeconds": 60, "cooldownSeconds": 30}
-    acting.apply_policy({**RESUBMIT, "delaySeconds": 40}, circuitBreaker=breaker)
-    acting.start()
-    for number in range(40):
-        run(acting, f"run-{number}", code=str(number % 2))
-    wait_for_ends(acting, 40)
-    assert phases(acting).count("Failed") == 20
-    eventually(lambda: condition(acting.policy(), "BreakerOpen")[0], lambda seen: seen == "True", timeout_seconds=60)
-    assert acting.remediations() == []
-    (tried,) = eventually(acting.remediations, timeout_seconds=LONG)
-    failed = ("False", "RunFailed")
+    with listening([]) as (url, received):
+        notify = {"sinks": [{"name": "hook", "cloudEvents": {"url": url}}]}
+        acting.apply_policy({**RESUBMIT, "delaySeconds": 40, "notify": notify}, circuitBreaker=breaker)
+        acting.start()
+        for number in range(40):
+            run(acting, f"run-{number}", code=str(number % 2))
+        wait_for_ends(acting, 40)
+        assert phases(acting).count("Failed") == 20
+        eventually(lambda: condition(acting.policy(), "BreakerOpen")[0], lambda seen: seen == "True")
+        told = {f"{acting.namespace}/run-{number}" for number in range(1, 40, 2)}
+        eventually(lambda: {event["subject"] for event in received}, lambda seen: seen == told)
+        assert remedies(acting) == []
+        assert condition(acting.policy(), "RemediationAllowed") == ("False", "TooManyFailures")
+        (tried,) = eventually(partial(remedies, acting), timeout_seconds=LONG_SECONDS)
+        name = tried["spec"]["target"]["name"]
+        eventually(
+            lambda: condition(acting.remediation_of(name, "Resubmit"), "Succeeded"),
+            lambda seen: seen == ("False", "RunFailed"),
+            timeout_seconds=LONG_SECONDS,
+        )
+        assert len(remedies(acting)) == 1
+        # the run that was tried failed as well, and of the one that it was tried for is told how that ended
+        own = f"{acting.namespace}/{name}"
+        eventually(
+            lambda: [event["data"].get("outcome") for event in received if event["subject"] == own],
+            lambda seen: "RunFailed" in seen,
+        )
+
+
+def test_a_run_that_failed_before_enforce_was_switched_on_is_left_alone_also_after_a_restart(acting: Acting) -> None:
+    rule = {"name": "again", "match": {}, "action": {"resubmit": {"parameters": [{"name": "code", "value": "0"}]}}}
+    acting.apply_policy(rule, mode="DryRun")
+    operator = acting.start()
+    run(acting, "before", code="3")
+    proposed = eventually(lambda: acting.remediation_of("before"), timeout_seconds=LONG_SECONDS)
+    assert proposed["metadata"]["name"].startswith("dry-before-")
+    acting.apply_policy(rule)
+
+    def is_helped(name: str) -> None:
+        run(acting, name, code="3")
+        eventually(
+            lambda: condition(acting.remediation_of(name), "Succeeded"),
+            lambda seen: seen == ("True", "RunSucceeded"),
+            timeout_seconds=LONG_SECONDS,
+        )
+
+    eventually(lambda: acting.chain_of("before").get("held", {}).get("reason"), lambda seen: seen == BEFORE)
+    is_helped("after")
+    operator.stop()
+    restarted = acting.start()
     eventually(
-        lambda: condition(acting.remediation_of(tried["spec"]["target"]["name"]), "Succeeded"),
-        lambda seen: seen == failed,
-        timeout_seconds=LONG,
+        lambda: restarted.metric("wfreport_decisions_total", lock="mutate", reason=BEFORE), lambda seen: seen == 1
     )
-    assert len(acting.remediations()) == 1
+    is_helped("later")
+    assert acting.chain_of("before")["held"]["reason"] == BEFORE
+    done = {
+        found["spec"]["target"]["name"] for found in acting.remediations() if condition(found, "Executed")[0] == "True"
+    }
+    assert done == {"after", "later"}
+    assert len(acting.workflows()) == 5, "three that failed, and two resubmissions"

@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
-from tests.operator.harness import FAST, ROOT, USER, Cluster, RunningOperator, state
+from tests.eventually import eventually
+from tests.operator.harness import FAST, ROOT, USER, WORKFLOWS, Cluster, RunningOperator, observed, state
 
 from controlplane import ControlPlane
 
+PODS = "/api/v1/namespaces/{}/pods"
+LONG_SECONDS = 180
+"""How long Argo may take on a busy machine."""
 OWN = "/apis/wfreport.dev/v1alpha1/namespaces/{}/{}"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 COMPONENTS = ROOT / "manifests" / "components"
@@ -144,3 +148,60 @@ def condition(found: dict[str, Any], kind: str) -> tuple[str, str]:
 
 
 RESUBMIT: dict[str, Any] = {"name": "again", "match": {}, "action": {"resubmit": {}}}
+
+
+# With the real Argo controller
+
+
+def run(
+    acting: Acting,
+    name: str,
+    *,
+    code: str,
+    reason: str = "Error",
+    pod: str = "",
+    labels: dict[str, str] | None = None,
+    **spec: Any,
+) -> None:
+    """Submit a Workflow of one pod that ends as its parameters say."""
+    played = {"exit-code": "code", "reason": "reason", "pod-reason": "pod"}
+    annotations = {f"sim.wfreport.dev/{key}": f"{{{{workflow.parameters.{value}}}}}" for key, value in played.items()}
+    template = {
+        "name": "work",
+        "metadata": {"annotations": annotations},
+        "container": {"image": "busybox", "command": ["true"], "resources": {"limits": {"memory": "1Gi"}}},
+    }
+    parameters = {"code": code, "reason": reason, "pod": pod}
+    given = [{"name": key, "value": value} for key, value in parameters.items()]
+    body = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "labels": {"team": "data", **(labels or {})}},
+        "spec": {
+            "entrypoint": "main",
+            "arguments": {"parameters": given},
+            "templates": [{"name": "main", "dag": {"tasks": [{"name": "work", "template": "work"}]}}, template],
+            **spec,
+        },
+    }
+    acting.plane.api.post(WORKFLOWS.format(acting.namespace), body)
+
+
+def pods_of(acting: Acting, workflow: str) -> list[dict[str, Any]]:
+    """The pods of a Workflow that are still there."""
+    selector = f"workflows.argoproj.io/workflow={workflow}"
+    found: list[dict[str, Any]] = acting.plane.api.get(PODS.format(acting.namespace), labelSelector=selector)["items"]
+    return found
+
+
+def phases(acting: Acting) -> list[str | None]:
+    """How the runs stand that have a report."""
+    return [observed(report).get("phase") for report in acting.cluster.reports()]
+
+
+def wait_for_ends(acting: Acting, count: int) -> None:
+    """Wait until there are so many reports, all of runs that have ended."""
+    ended = {"Failed", "Succeeded"}
+    eventually(
+        lambda: phases(acting), lambda seen: len(seen) == count and set(seen) <= ended, timeout_seconds=LONG_SECONDS
+    )
