@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.operator import harness
-from tests.remediation.world import ACTING, Acting, grant
+from tests.remediation.world import Acting, acting_in
 
 from controlplane import ControlPlane
 from controlplane.argo import argo_dir
@@ -36,7 +36,7 @@ def argo_plane() -> Iterator[ControlPlane]:
 @pytest.fixture
 def acting(request: pytest.FixtureRequest, namespace: str, tmp_path: Path) -> Iterator[Acting]:
     """A namespace, on the plane that the test uses, in which the operator may do everything that a component allows."""
-    plane: ControlPlane = request.getfixturevalue("argo_plane" if "argo_plane" in request.fixturenames else "plane")
-    grant(plane, namespace, *ACTING)
-    with harness.cluster(plane, namespace, tmp_path) as made:
-        yield Acting(made)
+    has_pods = "argo_plane" in request.fixturenames
+    plane: ControlPlane = request.getfixturevalue("argo_plane" if has_pods else "plane")
+    with acting_in(plane, namespace, tmp_path, has_pods=has_pods) as made:
+        yield made

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import yaml
 from tests.eventually import eventually
-from tests.operator.harness import FAST, ROOT, USER, WORKFLOWS, Cluster, RunningOperator, observed, state
+from tests.operator.harness import (
+    FAST,
+    ROOT,
+    USER,
+    WORKFLOWS,
+    Cluster,
+    RunningOperator,
+    cluster,
+    may_read_logs,
+    observed,
+    state,
+)
 
 from controlplane import ControlPlane
 
@@ -46,10 +60,10 @@ def grant(plane: ControlPlane, namespace: str, *components: str) -> None:
 class Acting:
     """A namespace in which policies act."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.plane = cluster.plane
-        self.namespace = cluster.namespace
+    def __init__(self, world: Cluster) -> None:
+        self.cluster = world
+        self.plane = world.plane
+        self.namespace = world.namespace
 
     def start(self, prelude: str = "", /, **settings: Any) -> RunningOperator:
         """Start an operator that may act, once it holds the Lease."""
@@ -125,6 +139,16 @@ class Acting:
         """The names of all Workflows."""
         path = f"/apis/argoproj.io/v1alpha1/namespaces/{self.namespace}/workflows"
         return sorted(item["metadata"]["name"] for item in self.plane.api.get(path)["items"])
+
+
+@contextmanager
+def acting_in(plane: ControlPlane, namespace: str, folder: Path, *, has_pods: bool) -> Iterator[Acting]:
+    """A namespace in which the operator may do everything; where there are pods, it need not wait for their logs."""
+    grant(plane, namespace, *ACTING)
+    with cluster(plane, namespace, folder) as made:
+        if has_pods:
+            may_read_logs(made)
+        yield Acting(made)
 
 
 def workflow_of(name: str, namespace: str) -> dict[str, Any]:
