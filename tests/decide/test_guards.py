@@ -143,11 +143,12 @@ def test_a_run_of_which_the_end_is_not_known_is_left_alone() -> None:
     assert hold.reason == HoldReason.RUN_TOO_OLD
 
 
-def test_what_failed_before_the_policy_was_let_act_is_left_alone() -> None:
-    hold = guards.failed_before_enforced(a_case(a_policy(enforced_since=END + SECOND)))
-    assert hold is not None
-    assert hold.reason == HoldReason.FAILED_BEFORE_ENFORCED
-    assert guards.failed_before_enforced(a_case(a_policy(enforced_since=END))) is None
+def test_what_failed_before_the_policy_was_let_act_or_in_that_very_second_is_left_alone() -> None:
+    for since in (END + SECOND, END):
+        hold = guards.failed_before_enforced(a_case(a_policy(enforced_since=since)))
+        assert hold is not None
+        assert hold.reason == HoldReason.FAILED_BEFORE_ENFORCED
+    assert guards.failed_before_enforced(a_case(a_policy(enforced_since=END - SECOND))) is None
     running = a_report(phase="Running")
     assert guards.failed_before_enforced(a_case(a_policy(enforced_since=LATER), running, failure=None)) is None
 

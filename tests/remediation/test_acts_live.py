@@ -19,13 +19,7 @@ from wfreport.core.podnames import fnv1a32
 from wfreport.core.remedy_names import remediation_name
 
 pytestmark = pytest.mark.cluster
-ALLOWED = ("True", "Allowed")
 PODS = "/api/v1/namespaces/{}/pods"
-
-
-def enforced(acting: Acting, name: str = "p") -> None:
-    """Wait until a policy acts."""
-    eventually(lambda: condition(acting.policy(name), "RemediationAllowed"), lambda seen: seen == ALLOWED)
 
 
 def test_with_the_rights_to_report_only_nothing_is_changed_and_the_policy_says_why(
@@ -72,7 +66,7 @@ def test_a_policy_that_is_not_valid_says_which_field_and_what_to_do(acting: Acti
 def test_a_remediation_made_by_hand_is_refused(acting: Acting) -> None:
     acting.apply_policy({"name": "never", "match": {"classes": ["Evicted"]}, "action": {"resubmit": {}}})
     acting.start()
-    enforced(acting)
+    acting.enforced()
     failed = acting.fail("etl")
     report = eventually(lambda: acting.cluster.report_of("etl"))
     body = {
@@ -126,7 +120,7 @@ def test_a_dry_run_writes_down_what_it_would_do_and_locks_nothing(acting: Acting
 def test_an_act_that_needs_approval_waits_for_it(acting: Acting) -> None:
     acting.apply_policy(RESUBMIT, mode="Approve")
     acting.start()
-    enforced(acting)
+    acting.enforced()
     acting.fail("etl")
     asked = eventually(lambda: acting.remediation_of("etl"), lambda seen: bool(condition(seen, "Approved")[0]))
     assert condition(asked, "Approved") == ("Unknown", "ApprovalAwaited")
@@ -146,7 +140,7 @@ def test_a_run_that_failed_before_the_policy_was_enforced_is_left_alone(acting: 
     acting.fail("before")
     acting.apply_policy(RESUBMIT)
     acting.start()
-    enforced(acting)
+    acting.enforced()
     acting.fail("after")
     eventually(lambda: acting.remediation_of("after"), lambda seen: condition(seen, "Executed")[0] == "True")
     assert [found["spec"]["target"]["name"] for found in acting.remediations()] == ["after"]
@@ -156,7 +150,7 @@ def test_a_cron_that_git_does_not_manage_is_suspended_and_one_that_it_does_is_no
     rule = {"name": "storm", "match": {}, "action": {"suspendCron": {}}}
     acting.apply_policy(rule)
     acting.start()
-    enforced(acting)
+    acting.enforced()
     crons = f"/apis/argoproj.io/v1alpha1/namespaces/{acting.namespace}/cronworkflows"
     for name, labels in (("mine", {}), ("gits", {"argocd.argoproj.io/instance": "etl"})):
         spec = {"schedules": ["0 3 * * *"], "workflowSpec": {"entrypoint": "main"}}
@@ -189,7 +183,7 @@ def test_a_run_that_takes_too_long_is_told_to_stop(acting: Acting) -> None:
     rule = {"name": "sla", "match": {}, "action": {"stop": {"afterSeconds": 60}}}
     acting.apply_policy(rule)
     acting.start()
-    enforced(acting)
+    acting.enforced()
     acting.create("slow")
     acting.end("slow", "Running")
     eventually(lambda: acting.cluster.workflow("slow")["spec"].get("shutdown"), lambda seen: seen == "Stop")
@@ -201,7 +195,7 @@ def test_a_failed_pod_is_labelled_while_the_run_goes_on_and_argos_labels_are_lef
     rule = {"name": "quarantine", "match": {}, "labelPods": {"labels": {"team.example.com/hold": "true"}}}
     acting.apply_policy(rule)
     acting.start()
-    enforced(acting)
+    acting.enforced()
     made = acting.create("etl")
     now = datetime.now(UTC)
     acting.cluster.update_workflow("etl", phase="Running", done=1, started_at=now)
@@ -266,7 +260,7 @@ def test_people_are_told_of_a_failure_and_then_of_its_end_though_the_endpoint_fa
         sinks = [{"name": "hook", "cloudEvents": {"url": f"{url}/{secret}"}}]
         acting.apply_policy({**RESUBMIT, "notify": {"sinks": sinks}})
         operator = acting.start()
-        enforced(acting)
+        acting.enforced()
         acting.fail("etl", message="main: Error (exit code 3)")
         eventually(lambda: len(received), lambda seen: seen >= 3)
         first = received[0]
@@ -297,7 +291,7 @@ def test_apprise_urls_come_only_from_a_secret_that_is_labelled_for_it(acting: Ac
         sinks = [{"name": name, "apprise": {"secretName": name}} for name in ("meant", "other")]
         acting.apply_policy({"name": "tell", "match": {}, "notify": {"sinks": sinks}})
         operator = acting.start()
-        enforced(acting)
+        acting.enforced()
         acting.fail("etl")
         told = eventually(
             lambda: acting.remediation_of("etl", "Notify"), lambda seen: condition(seen, "Executed")[0] == "True"
@@ -314,7 +308,7 @@ def test_a_namespace_that_opted_out_is_left_alone(acting: Acting) -> None:
     acting.plane.api.patch(path, {"metadata": {"annotations": {"wfreport.dev/no-remediation": "true"}}})
     acting.apply_policy(RESUBMIT)
     acting.start()
-    enforced(acting)
+    acting.enforced()
     acting.fail("etl")
     eventually(lambda: acting.policy()["status"]["counts"]["blocked"], lambda seen: seen == 1)
     assert acting.workflows() == ["etl"]

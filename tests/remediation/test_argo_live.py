@@ -47,7 +47,7 @@ POLICY: list[dict[str, Any]] = [
 def test_runs_are_remedied_by_what_failed_them_and_the_records_say_whether_it_helped(acting: Acting) -> None:
     acting.apply_policy(*POLICY)
     acting.start()
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
     run(acting, "oom", code="137", reason="OOMKilled")
     run(acting, "evicted", code="137", pod="Evicted")
     run(acting, "poison", code="42")
@@ -90,7 +90,7 @@ def test_runs_are_remedied_by_what_failed_them_and_the_records_say_whether_it_he
 def test_what_a_person_stopped_is_left_alone(acting: Acting) -> None:
     acting.apply_policy(RESUBMIT)
     acting.start()
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
     run(acting, "stopped", code="0", suspend=True)
     path = f"{WORKFLOWS.format(acting.namespace)}/stopped"
     eventually(lambda: acting.plane.api.get(path).get("status", {}).get("phase"), timeout_seconds=60)
@@ -107,7 +107,7 @@ def test_what_a_person_stopped_is_left_alone(acting: Acting) -> None:
 def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_not_touched(acting: Acting) -> None:
     acting.apply_policy(*POLICY)
     acting.start()
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
     run(acting, "model", code="137", reason="OOMKilled", suspend=True)
     spec = acting.plane.api.get(f"{WORKFLOWS.format(acting.namespace)}/model")["spec"]
     del spec["suspend"]
@@ -139,7 +139,7 @@ def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_no
 def test_memory_is_raised_in_a_task_that_is_written_inline(acting: Acting) -> None:
     acting.apply_policy(*POLICY)
     acting.start()
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
     path = WORKFLOWS.format(acting.namespace)
     played = {"exit-code": "code", "reason": "reason"}
     annotations = {f"sim.wfreport.dev/{key}": f"{{{{workflow.parameters.{value}}}}}" for key, value in played.items()}
@@ -174,7 +174,7 @@ def test_a_run_is_retried_in_place_by_argo_server_and_its_record_says_how_that_e
         {"name": "again", "match": {}, "action": {"retry": {"parameters": [{"name": "code", "value": "0"}]}}}
     )
     acting.start(argo_server_url=acting.plane.argo_server_url)
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
     run(acting, "etl", code="3")
     done = eventually(
         lambda: acting.remediation_of("etl"),
@@ -193,7 +193,7 @@ def test_failed_pods_that_are_labelled_in_time_are_kept(acting: Acting, strategy
     """OnWorkflowCompletion keeps all of them; with OnPodCompletion Argo may decide first, and the rate is printed."""
     acting.apply_policy({"name": "quarantine", "match": {}, "labelPods": {}})
     acting.start(coalesce_seconds=0.2)
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
     keep = {"matchExpressions": [{"key": "wfreport.dev/failure-class", "operator": "DoesNotExist"}]}
     names = [f"wf-{number}" for number in range(5)]
     for name in names:
@@ -234,7 +234,7 @@ def test_a_replica_that_dies_right_after_the_act_leaves_it_to_the_other_to_find_
         {"name": "again", "match": {}, "action": {"resubmit": {"parameters": [{"name": "code", "value": "0"}]}}}
     )
     first = acting.start(KILLED_AFTER_CREATING)
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
     acting.start()
     run(acting, "etl", code="3")
     eventually(first.process.poll, lambda code: code == -9, timeout_seconds=LONG_SECONDS)
@@ -261,7 +261,7 @@ def test_a_cron_that_fails_three_times_in_a_row_is_suspended_once(acting: Acting
     breaker = {"failurePercentAtMost": 100}
     acting.apply_policy({"name": "storm", "match": match, "action": {"suspendCron": {}}}, circuitBreaker=breaker)
     acting.start()
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
 
     def is_suspended() -> bool:
         return bool(acting.plane.api.get(f"{path}/nightly")["spec"].get("suspend"))
@@ -324,6 +324,7 @@ def test_a_run_that_failed_before_enforce_was_switched_on_is_left_alone_also_aft
     proposed = eventually(lambda: acting.remediation_of("before"), timeout_seconds=LONG_SECONDS)
     assert proposed["metadata"]["name"].startswith("dry-before-")
     acting.apply_policy(rule)
+    acting.enforced()
 
     def is_helped(name: str) -> None:
         run(acting, name, code="3")

@@ -206,7 +206,7 @@ class Cluster(RuleBasedStateMachine):
             assert _reason(act, "Executed") not in {"", "ExecutionPending"}, act
         for workflow in self.api.all("workflows"):
             metadata, status = workflow["metadata"], workflow.get("status", {})
-            if status.get("phase") != "Failed" or metadata["uid"] in self.stopped or status["finishedAt"] < since:
+            if status.get("phase") != "Failed" or metadata["uid"] in self.stopped or status["finishedAt"] <= since:
                 continue
             attempt = int(metadata.get("labels", {}).get("wfreport.dev/attempt", "0"))
             assert metadata["uid"] in acts or attempt >= MAX_ATTEMPTS, f"nothing was done about {metadata['name']}"

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.cluster
 def test_a_failed_run_is_resubmitted_once_and_its_record_says_that_it_helped(acting: Acting) -> None:
     acting.apply_policy(RESUBMIT)
     acting.start()
-    eventually(lambda: condition(acting.policy(), "RemediationAllowed"), lambda seen: seen == ("True", "Allowed"))
+    acting.enforced()
     failed = acting.fail("etl")
     done = eventually(lambda: acting.remediation_of("etl"), lambda seen: condition(seen, "Executed")[0] == "True")
     (new,) = [name for name in acting.workflows() if name != "etl"]

@@ -21,6 +21,7 @@ from tests.operator.harness import (
     cluster,
     may_read_logs,
     observed,
+    rfc3339,
     state,
 )
 
@@ -85,6 +86,20 @@ class Acting:
             },
         }
         self.plane.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(body))
+
+    def enforced(self, name: str = "p") -> None:
+        """Wait until a policy acts on what fails from now on: that it may is known to the second."""
+
+        def is_enforced() -> bool:
+            found = self.policy(name)
+            status = found.get("status", {})
+            return (
+                status.get("observedGeneration") == found["metadata"]["generation"]
+                and condition(found, "RemediationAllowed") == ("True", "Allowed")
+                and rfc3339(datetime.now(UTC)) > status["enforcedSince"]
+            )
+
+        eventually(is_enforced)
 
     def policy(self, name: str = "p") -> dict[str, Any]:
         """A policy."""

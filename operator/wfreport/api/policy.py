@@ -198,7 +198,10 @@ class PolicyStatus(Model):
         max_length=16,
     )
     enforced_since: Time | None = Field(
-        None, description="Since when it acts (Approve, Enforce); runs that ended before are never acted on."
+        None,
+        description=(
+            "Since when it acts (Approve, Enforce); runs that ended before, or in that very second, are never acted on."
+        ),
     )
     counts: PolicyCounts | None = Field(None, description="What came of it.")
     breaker: str | None = Field(None, description="The circuit breaker: Closed, Open or HalfOpen.", max_length=SHORT)

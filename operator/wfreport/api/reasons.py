@@ -373,7 +373,7 @@ HOLD_MEANINGS: dict[HoldReason, str] = {
     HoldReason.OPTED_OUT: "The Workflow or its Namespace has the annotation `wfreport.dev/no-remediation`.",
     HoldReason.CANCELLED_BY_PERSON: "A person stopped or terminated the Workflow.",
     HoldReason.RUN_TOO_OLD: "The run ended longer ago than `limits.maxAgeSeconds`.",
-    HoldReason.FAILED_BEFORE_ENFORCED: "The run ended before the policy was let act.",
+    HoldReason.FAILED_BEFORE_ENFORCED: "The run ended before the policy was let act, or in that very second.",
     HoldReason.RETRIES_LEFT: "Nothing has failed for good: Argo's own retryStrategy still has tries.",
     HoldReason.BEING_DELETED: "The Workflow is being deleted.",
     HoldReason.NEWER_RESUBMISSION: "The run was resubmitted already, by a person or by an earlier act.",

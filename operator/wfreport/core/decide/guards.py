@@ -72,7 +72,8 @@ def failed_before_enforced(case: Case) -> Hold | None:
     """The run ended before the policy was let act: switching it on must not start a storm."""
     since = case.policy.status.enforced_since if case.policy.status else None
     ended = case.subject.run.finished_at
-    if since is not None and ended is not None and ended < since:
+    # Both are kept to the second: what ended in that very second may have ended before.
+    if since is not None and ended is not None and ended <= since:
         return Hold(HoldReason.FAILED_BEFORE_ENFORCED, "the run ended before the policy was let act")
     return None
 
