@@ -204,12 +204,13 @@ class RemedyPart:
         around = self._around
         workflows = documents.workflows(around.client)
         return {
-            ActionType.RESUBMIT: Resubmit(workflows),
+            ActionType.RESUBMIT: Resubmit(workflows, clock=around.clock),
             ActionType.RAISE_MEMORY: RaiseMemory(
                 workflows,
                 limit_ranges=documents.core(around.client, "limitranges"),
                 quotas=documents.core(around.client, "resourcequotas"),
                 references_only=around.settings.argo_references_only,
+                clock=around.clock,
             ),
             ActionType.RETRY: Retry(workflows, around.server),
             ActionType.SUSPEND_CRON: SuspendCron(documents.cron_workflows(around.client)),

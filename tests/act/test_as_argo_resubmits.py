@@ -5,8 +5,10 @@ The oracle is Argo's own CLI on a real API server, asked for every recorded run 
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,19 @@ from tests.recorded import Recording, recordings
 from controlplane import ControlPlane
 from controlplane.argo import argo_release
 from wfreport.core.chain import link_of
+from wfreport.core.nodes_codec import unpack_nodes
+from wfreport.core.remedy.memoized import ended_run, memoized_status
+from wfreport.core.remedy.refusal import RefusedError
 from wfreport.core.remedy.resubmit import Resubmission, resubmitted
+from wfreport.core.remedy.reusable import reusable_run
 
 pytestmark = [pytest.mark.cluster, pytest.mark.argo]
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 FROM = "workflows.argoproj.io/resubmitted-from-workflow"
+PLAIN, MEMOIZED = "--memoized=false", "--memoized"
+FLAGS = (PLAIN, MEMOIZED)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REMEDIATION_UID = "0d5b7f0e-0000-4000-8000-000000000001"
 PARAMETERS = {"added": "by us", "also": "1"}
 
@@ -43,13 +52,37 @@ WE_ADD = {
     "metadata.labels.wfreport.dev/remediation-uid": "whose it is",
     "metadata.labels.wfreport.dev/root": "the chain",
 }
-ARGO_REFUSES = {
+_ARGO_REFUSES = {
     "invalid-depends": "the CLI finds out at once, the controller later",
     "invalid-output-ref": "the same",
     "invalid-template-ref": "the same",
     "wftemplate-ref-missing": "the same",
     "name-over-63-dag": "the old run's name does not fit a label; ours is cut",
 }
+ARGO_REFUSES = {
+    PLAIN: _ARGO_REFUSES,
+    MEMOIZED: {
+        **_ARGO_REFUSES,
+        "large-3000": "Argo writes the nodes unpacked, which etcd does not take; ours stay packed as they were",
+        "long-names": "Argo's new name is too long; ours is cut",
+    },
+}
+
+WE_REFUSE = {
+    "real-node-dag": "task after depends on 'good.Succeeded', and what succeeded would count as skipped",
+    "ex-influxdb-ci": "template influxdb-server is a daemon, which would not be started again",
+    "ex-variables-showcase": "template svc-daemon is a daemon, which would not be started again",
+}
+"""Argo takes these runs over, and what it makes of them would not come out right."""
+
+WE_DO_AGAIN = {
+    "depends-a-failed": (".cleanup", "it came after a step that failed"),
+    "ex-influxdb-ci": ("[2].test-e2e[1].initdb", "the same"),
+    "hooks-workflow": (".hooks.running", "the same"),
+    "retry-on-dag-template": ("[0].sub(1).x", "a retryStrategy of a DAG begins anew"),
+    "too-large": (".a(9:9)", "it was Pending when the run ended"),
+}
+"""Pods that Argo takes over, and ours runs again: the last of each run, and why."""
 
 DECORATION = {
     "ownerReferences": [
@@ -93,42 +126,81 @@ def originals(plane: ControlPlane, namespace: str) -> Mapping[str, dict[str, Any
 @pytest.fixture(scope="module")
 def by_argo(
     plane: ControlPlane, namespace: str, originals: Mapping[str, dict[str, Any]]
-) -> Mapping[str, dict[str, Any]]:
-    """What `argo resubmit` made of each, by case; without those that it refuses."""
+) -> Mapping[str, Mapping[str, dict[str, Any]]]:
+    """What `argo resubmit` made of each, by flag and case; without those that it refuses."""
     release = argo_release()
     if release is None:
         pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
     cases = {original["metadata"]["name"]: case for case, original in originals.items()}
-    command: list[str | Path] = [release.cli, "resubmit", "-n", namespace, "--kubeconfig", plane.kubeconfig, "-o=name"]
-    command += [f"-p={name}={value}" for name, value in PARAMETERS.items()]
-    for name, case in cases.items():
-        done = subprocess.run([*command, name], capture_output=True, text=True, check=False, env={})
-        assert (done.returncode != 0) == (case in ARGO_REFUSES), f"{case}: {done.stderr}"
-    made = plane.api.get(WORKFLOWS.format(namespace), labelSelector=FROM)["items"]
-    new = [workflow for workflow in made if workflow["metadata"]["name"] not in cases]
-    return {cases[workflow["metadata"]["labels"][FROM]]: workflow for workflow in new}
+    return {flag: _made_by_argo(plane, release.cli, namespace, cases, flag) for flag in FLAGS}
 
 
+@pytest.mark.parametrize("flag", FLAGS)
 def test_every_failed_recording_is_resubmitted_as_argo_does(
-    originals: Mapping[str, dict[str, Any]], by_argo: Mapping[str, dict[str, Any]]
+    originals: Mapping[str, dict[str, Any]], by_argo: Mapping[str, Mapping[str, dict[str, Any]]], flag: str
 ) -> None:
-    assert len(by_argo) == len(originals) - len(ARGO_REFUSES) > 70
-    for case, argos in by_argo.items():
+    assert len(by_argo[flag]) == len(originals) - len(ARGO_REFUSES[flag]) > 70
+    for case, argos in by_argo[flag].items():
         ours = _ours(originals[case])
         assert ours["spec"] == argos["spec"], case
         assert (ours["apiVersion"], ours["kind"]) == (argos["apiVersion"], argos["kind"])
-        assert not argos.get("status", {}).get("nodes"), case  # the CLI's validation leaves storedTemplates behind
+        if flag == PLAIN:
+            assert not argos.get("status", {}).get("nodes"), case  # the CLI's validation leaves storedTemplates behind
+
+
+def test_every_failed_recordings_nodes_are_taken_over_as_argo_does(
+    originals: Mapping[str, dict[str, Any]], by_argo: Mapping[str, Mapping[str, dict[str, Any]]]
+) -> None:
+    taken_over, done_again = 0, dict[str, str]()
+    for case, argos in by_argo[MEMOIZED].items():
+        run, name = ended_run(originals[case]), argos["metadata"]["name"]
+        status = memoized_status(originals[case], run, name, NOW)
+        ours, theirs = _nodes(status), _nodes(argos["status"])
+        for key in ours.keys() & theirs.keys():
+            assert _of_itself(ours[key]) == _of_itself(theirs[key]), case
+        assert {ours[key]["type"] for key in ours.keys() - theirs.keys()} <= {"Skipped"}, case
+        assert all(_links(node) <= ours.keys() for node in ours.values()), case
+        dropped = [node for key, node in theirs.items() if _is_taken_over(node) and key not in ours]
+        if dropped:
+            done_again[case] = max(node["name"].removeprefix(name) for node in dropped)
+        assert {k: v for k, v in status.items() if "odes" not in k} == {
+            k: v for k, v in argos["status"].items() if "odes" not in k and v is not None
+        }, case
+        taken_over += sum(1 for _ in run.taken_over)
+    assert done_again == {case: last for case, (last, _) in WE_DO_AGAIN.items()}
+    assert taken_over > 50
+
+
+def test_what_is_not_taken_over_though_argo_would_is_a_list(originals: Mapping[str, dict[str, Any]]) -> None:
+    refused = {}
+    for case, original in originals.items():
+        try:
+            reusable_run(original)
+        except RefusedError as error:
+            refused[case] = error.message.split(":")[0]
+    assert refused == WE_REFUSE
 
 
 def test_metadata_differs_by_what_is_intended_and_nothing_else(
-    originals: Mapping[str, dict[str, Any]], by_argo: Mapping[str, dict[str, Any]]
+    originals: Mapping[str, dict[str, Any]], by_argo: Mapping[str, Mapping[str, dict[str, Any]]]
 ) -> None:
-    for case, created in by_argo.items():
+    for case, created in by_argo[PLAIN].items():
         argos, ours = _flat(created), _flat(_ours(originals[case]))
         assert argos.keys() - ours.keys() == WE_LEAVE_OUT.keys(), case
         assert ours.keys() - argos.keys() == WE_ADD.keys() - argos.keys(), case
         same = argos.keys() & ours.keys() - {"metadata.name"}
         assert {key: ours[key] for key in same} == {key: argos[key] for key in same}, case
+
+
+@pytest.mark.parametrize("case", ["nested-3-deep-b", "compressed-zstd", "large-3000"])
+def test_the_api_server_takes_the_nodes_with_the_workflow(
+    plane: ControlPlane, namespace: str, originals: Mapping[str, dict[str, Any]], case: str
+) -> None:
+    ours = _ours(originals[case], memoized_at=NOW)
+    made = plane.api.post(WORKFLOWS.format(namespace), ours)
+    assert _nodes(made["status"]) == _nodes(ours["status"])
+    assert made["spec"] == _ours(originals[case])["spec"]
+    assert ("nodes" in made["status"]) == ("nodes" in originals[case]["status"])
 
 
 def test_the_api_server_takes_ours_once(
@@ -138,6 +210,49 @@ def test_the_api_server_takes_ours_once(
     made = plane.api.post(WORKFLOWS.format(namespace), _ours(original))
     assert made["metadata"]["name"] == _ours(original)["metadata"]["name"]
     assert made["spec"] == _ours(original)["spec"]
+
+
+def _made_by_argo(
+    plane: ControlPlane, cli: Path, namespace: str, cases: Mapping[str, str], flag: str
+) -> Mapping[str, dict[str, Any]]:
+    command: list[str | Path] = [cli, "resubmit", "-n", namespace, "--kubeconfig", plane.kubeconfig, "-o=name", flag]
+    command += [f"-p={name}={value}" for name, value in PARAMETERS.items()]
+    made: dict[str, dict[str, Any]] = {}
+    refused: dict[str, str] = {}
+    for name, case in cases.items():
+        done = subprocess.run([*command, name], capture_output=True, text=True, check=False, env={})
+        if done.returncode:
+            refused[case] = done.stderr
+        else:
+            made[case] = plane.api.get(f"{WORKFLOWS.format(namespace)}/{done.stdout.strip()}")
+    assert refused.keys() == ARGO_REFUSES[flag].keys(), refused
+    return made
+
+
+def _nodes(status: dict[str, Any]) -> dict[str, Any]:
+    """The nodes, however they are kept; of their times only whether there is one: it is now."""
+    nodes = status.get("nodes") or json.loads(
+        unpack_nodes(status["compressedNodes"]) if "compressedNodes" in status else "{}"
+    )
+    return {key: _without_times(node) for key, node in nodes.items()}
+
+
+def _of_itself(node: dict[str, Any]) -> dict[str, Any]:
+    """A node without its links, nor how far it is: ours of what is over says so, Argo's begins again unless a pod's."""
+    progress = set() if _is_taken_over(node) else {"phase", "message"}
+    return {key: value for key, value in node.items() if key not in {"children", "outboundNodes", *progress}}
+
+
+def _is_taken_over(node: dict[str, Any]) -> bool:
+    return str(node.get("message")).startswith("original pod")
+
+
+def _links(node: dict[str, Any]) -> set[str]:
+    return {*(node.get("children") or ()), *(node.get("outboundNodes") or ())}
+
+
+def _without_times(node: dict[str, Any]) -> dict[str, Any]:
+    return node | {field: bool(node.get(field)) for field in ("startedAt", "finishedAt")}
 
 
 def _has_failed(case: Recording) -> bool:
@@ -171,10 +286,12 @@ def _create_templates(plane: ControlPlane, namespace: str, workflow: dict[str, A
         plane.api.apply(f"/apis/argoproj.io/v1alpha1/{path}/{name}", body)
 
 
-def _ours(original: dict[str, Any]) -> dict[str, Any]:
+def _ours(original: dict[str, Any], *, memoized_at: datetime | None = None) -> dict[str, Any]:
     meta = original["metadata"]
     link = link_of(name=meta["name"], uid=meta["uid"], labels=meta["labels"])
-    return resubmitted(original, Resubmission(link, link.attempt + 1, REMEDIATION_UID, PARAMETERS))
+    return resubmitted(
+        original, Resubmission(link, link.attempt + 1, REMEDIATION_UID, PARAMETERS), memoized_at=memoized_at
+    )
 
 
 def _flat(workflow: dict[str, Any]) -> dict[str, Any]:

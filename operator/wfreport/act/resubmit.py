@@ -1,5 +1,7 @@
 """Resubmit and RaiseMemory: create the run again, under the one name that its chain's next run can have."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from wfreport.act.base import Situation, ref_of
@@ -12,7 +14,13 @@ from wfreport.core.remedy.capacity import check_capacity
 from wfreport.core.remedy.inline import named_caller
 from wfreport.core.remedy.memory import MemoryRaise, OutOfMemory, RaisedMemory, raised_memory
 from wfreport.core.remedy.refusal import RefusedError
-from wfreport.core.remedy.resubmit import Resubmission, is_resubmission_by, parameter_changes, resubmitted
+from wfreport.core.remedy.resubmit import (
+    Resubmission,
+    is_resubmission_by,
+    parameter_changes,
+    resubmitted,
+    reusable_changes,
+)
 from wfreport.core.remedy.templates import address_of
 from wfreport.kube.documents import Documents
 from wfreport.kube.errors import AlreadyExistsError, NotFoundError
@@ -21,19 +29,16 @@ from wfreport.kube.errors import AlreadyExistsError, NotFoundError
 class Resubmit:
     """Create the same Workflow again."""
 
-    def __init__(self, workflows: Documents) -> None:
+    def __init__(self, workflows: Documents, *, clock: Callable[[], datetime]) -> None:
         self._workflows = workflows
+        self._clock = clock
 
     async def plan(self, situation: Situation) -> Plan:
         """The new run's name, and what differs in it."""
         stated = situation.action.resubmit
-        if stated and stated.memoized:
-            raise RefusedError(
-                Refusal.MEMOIZED_NOT_SUPPORTED,
-                "a memoized resubmission is not supported: use retry, or memoized: false",
-            )
         given = _parameters(stated.parameters if stated else None)
-        return planned(parameter_changes(situation.document, given), new_name=_name(situation))
+        kept = reusable_changes(situation.document) if stated and stated.memoized else ()
+        return planned((*kept, *parameter_changes(situation.document, given)), new_name=_name(situation))
 
     async def trace(self, remediation: Remediation) -> Execution | None:
         """The new run, if it is there and ours."""
@@ -50,14 +55,21 @@ class Resubmit:
         """Create it; one of that name that is there is ours, or a reason not to."""
         stated = situation.action.resubmit
         given = _parameters(stated.parameters if stated else None)
-        return await self._create(remediation, situation, given, spec=None)
+        memoized_at = self._clock() if stated and stated.memoized else None
+        return await self._create(remediation, situation, given, memoized_at=memoized_at)
 
     async def _create(
-        self, remediation: Remediation, situation: Situation, given: dict[str, str], *, spec: dict[str, Any] | None
+        self,
+        remediation: Remediation,
+        situation: Situation,
+        given: dict[str, str],
+        *,
+        spec: dict[str, Any] | None = None,
+        memoized_at: datetime | None = None,
     ) -> Execution:
         uid = remediation.metadata.uid or ""
         resubmission = Resubmission(situation.link, remediation.spec.attempt, uid, given)
-        new = resubmitted(situation.document, resubmission, spec=spec)
+        new = resubmitted(situation.document, resubmission, spec=spec, memoized_at=memoized_at)
         try:
             made = await self._workflows.create(situation.namespace, new)
         except AlreadyExistsError:
@@ -75,9 +87,15 @@ class RaiseMemory(Resubmit):
     """Create it again with more memory for the container that was killed."""
 
     def __init__(
-        self, workflows: Documents, *, limit_ranges: Documents, quotas: Documents, references_only: bool
+        self,
+        workflows: Documents,
+        *,
+        limit_ranges: Documents,
+        quotas: Documents,
+        references_only: bool,
+        clock: Callable[[], datetime],
     ) -> None:
-        super().__init__(workflows)
+        super().__init__(workflows, clock=clock)
         self._limit_ranges = limit_ranges
         self._quotas = quotas
         self._references_only = references_only

@@ -37,7 +37,14 @@ class Resubmit(Model):
     """Create the same Workflow again, as `argo resubmit` does."""
 
     parameters: list[Override] | None = Field(None, description="Arguments that are changed.", max_length=64)
-    memoized: bool = Field(default=False, description="Whether steps that succeeded are not run again.")
+    memoized: bool = Field(
+        default=False,
+        description=(
+            "Whether steps that succeeded, and came after none that failed, are not done again: their outputs are "
+            "taken over, nearly as `argo resubmit --memoized` does it. Files that they left elsewhere under the old "
+            "run's name or uid are not found by the new run."
+        ),
+    )
 
 
 class RaiseMemory(Model):

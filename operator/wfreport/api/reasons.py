@@ -269,7 +269,8 @@ class Refusal(StrEnum):
     RUN_NOT_OVER = "RunNotOver"
     RUN_OVER = "RunOver"
     WORKFLOW_GONE = "WorkflowGone"
-    MEMOIZED_NOT_SUPPORTED = "MemoizedNotSupported"
+    RUN_NOT_FAILED = "RunNotFailed"
+    STEPS_NOT_REUSABLE = "StepsNotReusable"
     NAME_TAKEN = "NameTaken"
     EXECUTOR_OUT_OF_MEMORY = "ExecutorOutOfMemory"
     TEMPLATE_REFERENCING = "TemplateReferencing"
@@ -294,8 +295,9 @@ REFUSAL_MEANINGS: dict[Refusal, str] = {
     Refusal.RUN_NOT_OVER: "The run has not ended; only one that is over is resubmitted.",
     Refusal.WORKFLOW_GONE: "The Workflow is gone.",
     Refusal.RUN_OVER: "The run has ended; only one that runs is stopped.",
-    Refusal.MEMOIZED_NOT_SUPPORTED: (
-        "A memoized resubmission would have to take over Argo's node statuses; `retry` keeps what succeeded."
+    Refusal.RUN_NOT_FAILED: "The run did not fail; only one that did is resubmitted `memoized`.",
+    Refusal.STEPS_NOT_REUSABLE: (
+        "A `memoized` run would not come out right without the steps that succeeded; the message says which, and why."
     ),
     Refusal.NAME_TAKEN: "There is a Workflow of the new run's name that the operator did not make.",
     Refusal.EXECUTOR_OUT_OF_MEMORY: "Argo's own container was killed; its memory is set in Argo's ConfigMap.",

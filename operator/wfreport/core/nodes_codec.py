@@ -6,6 +6,7 @@ steps and refused at a limit.
 """
 
 import binascii
+import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
@@ -47,6 +48,11 @@ def unpack_nodes(text: str) -> bytes:
     if unpacked.count(b"{") > MAX_OBJECTS:
         raise UnreadableNodes(f"more than {MAX_OBJECTS:,} JSON objects when unpacked")
     return bytes(unpacked)
+
+
+def pack_nodes(raw: bytes) -> str:
+    """JSON of nodes as a ``compressedNodes`` that every version of Argo reads: the same for the same JSON."""
+    return binascii.b2a_base64(gzip.compress(raw, mtime=0), newline=False).decode()
 
 
 def _unpack(packed: bytes) -> Iterator[bytes]:

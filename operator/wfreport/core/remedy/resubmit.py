@@ -7,6 +7,7 @@ tests/act/test_as_argo_resubmits.py.
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from wfreport.api import argo, names
@@ -14,8 +15,10 @@ from wfreport.api.reasons import Refusal
 from wfreport.core.bounds import cut_label
 from wfreport.core.chain import Link
 from wfreport.core.remedy.inherited import inherited_by_resubmission
+from wfreport.core.remedy.memoized import memoized_status, taken_over_changes
 from wfreport.core.remedy.plan import Change, Json
 from wfreport.core.remedy.refusal import RefusedError
+from wfreport.core.remedy.reusable import reusable_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +43,30 @@ class Resubmission:
         return self.link.name_of(self.attempt)
 
 
-def resubmitted(workflow: Json, resubmission: Resubmission, *, spec: dict[str, Any] | None = None) -> dict[str, Any]:
+def resubmitted(
+    workflow: Json,
+    resubmission: Resubmission,
+    *,
+    spec: dict[str, Any] | None = None,
+    memoized_at: datetime | None = None,
+) -> dict[str, Any]:
     """The new Workflow, to be created as it is.
 
     Args:
         workflow: the run that failed, whole.
         resubmission: which one this is.
         spec: the new run's spec, where it is not the old one's (``resubmitted_spec`` is applied to it all the same).
+        memoized_at: now, where pods that succeeded are not to run again.
 
     Raises:
-        RefusedError: the run has not ended.
+        RefusedError: the run has not ended, or what succeeded in it cannot be taken over.
     """
     metadata = workflow["metadata"]
     if workflow.get("status", {}).get("phase") not in argo.COMPLETED_PHASES:
         raise RefusedError(Refusal.RUN_NOT_OVER, "the Workflow has not ended: only a run that is over is resubmitted")
     labels = inherited_by_resubmission(metadata.get("labels") or {})
     annotations = inherited_by_resubmission(metadata.get("annotations") or {})
+    status = _status(workflow, resubmission, memoized_at) if memoized_at else {}
     return {
         "apiVersion": workflow["apiVersion"],
         "kind": workflow["kind"],
@@ -68,7 +79,21 @@ def resubmitted(workflow: Json, resubmission: Resubmission, *, spec: dict[str, A
             "annotations": annotations,
         },
         "spec": resubmitted_spec(workflow["spec"] if spec is None else spec, resubmission.parameters),
+        **status,
     }
+
+
+def _status(workflow: Json, resubmission: Resubmission, now: datetime) -> dict[str, Any]:
+    return {"status": memoized_status(workflow, reusable_run(workflow), resubmission.name, now)}
+
+
+def reusable_changes(workflow: Json) -> tuple[Change, ...]:
+    """What a memoized resubmission does not run again, for the audit.
+
+    Raises:
+        RefusedError: what succeeded cannot be taken over.
+    """
+    return taken_over_changes(reusable_run(workflow))
 
 
 def _own_labels(predecessor: str, resubmission: Resubmission) -> dict[str, str]:
