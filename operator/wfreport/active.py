@@ -1,5 +1,6 @@
 """The running Workflows: they are not streamed, they are looked at on an interval that grows with their age."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +9,13 @@ from wfreport.workqueue import Key
 
 AGE_PER_SECOND = 5
 """A Workflow of N times this is looked at every N seconds, within the bounds."""
+
+TOGETHER_SECONDS = 5
+"""Looks are due at multiples of this: several in a row cost a sixth less CPU than each alone, between which the
+processor's caches go to others (docs/reference/benchmark.md)."""
+
+_MOMENT = 0.2
+"""What part of that a look may come early: else the time that each takes would put the next one off by all of it."""
 
 
 @dataclass(slots=True)
@@ -45,10 +53,9 @@ class Pace:
 class ActiveSet:
     """Every Workflow that is known to run. It is derived: a restart fills it by one look at each."""
 
-    def __init__(self, pace: Pace, *, clock: Callable[[], float], jitter: Callable[[], float]) -> None:
+    def __init__(self, pace: Pace, *, clock: Callable[[], float]) -> None:
         self._pace = pace
         self._clock = clock
-        self._jitter = jitter
         self._running: dict[Key, Running] = {}
 
     def __len__(self) -> int:
@@ -74,10 +81,13 @@ class ActiveSet:
         return running
 
     def next_look_seconds(self, *, started_at: datetime | None, now: datetime) -> float:
-        """How long after a look the next one is due."""
+        """How long after a look the next one is due: with those of others, a little later than its age asks for."""
         age_seconds = (now - started_at).total_seconds() if started_at else 0.0
         wanted = max(self._pace.min_seconds, min(self._pace.max_seconds, age_seconds / AGE_PER_SECOND))
-        return wanted * self._jitter()
+        together = min(TOGETHER_SECONDS, wanted / 2)
+        at = self._clock()  # a moment after the time when the look that is over was due
+        due = math.ceil((at + wanted) / together - _MOMENT) * together
+        return due - at
 
     def pod_failed(self, key: Key) -> float | None:
         """A pod failed: how long until the Workflow may be looked at because of it; None if it is not known to run."""

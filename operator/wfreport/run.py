@@ -129,7 +129,7 @@ class Operator:
             once=self._once,
         )
         self._queues = queues(settings)
-        self._active = ActiveSet(pace(settings), clock=time.monotonic, jitter=jitter)
+        self._active = ActiveSet(pace(settings), clock=time.monotonic)
         self._index = ReportsIndex()
         self._selector = workflow_selector(instance_id=settings.instance_id, label_selector=settings.label_selector)
         self._workflows = Workflows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,8 +21,8 @@ class Time:
         return self.now
 
 
-def active(time: Time | None = None, jitter: float = 1.0) -> ActiveSet:
-    return ActiveSet(Pace(10, 60, 10), clock=time or Time(), jitter=lambda: jitter)
+def active(time: Time | None = None) -> ActiveSet:
+    return ActiveSet(Pace(10, 60, 10), clock=time or Time())
 
 
 def test_a_young_workflow_is_looked_at_every_10_seconds_and_an_old_one_every_minute() -> None:
@@ -32,10 +33,26 @@ def test_a_young_workflow_is_looked_at_every_10_seconds_and_an_old_one_every_min
     assert active().next_look_seconds(started_at=None, now=NOW) == 10
 
 
-@given(st.floats(-1e6, 1e9), st.floats(0.9, 1.1))
-def test_the_interval_keeps_its_bounds_whatever_the_clocks_say(age_seconds: float, jitter: float) -> None:
-    seconds = active(jitter=jitter).next_look_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
-    assert 9 <= seconds <= 66
+@given(st.floats(-1e6, 1e9), st.floats(0, 1e6))
+def test_the_interval_keeps_its_bounds_whatever_the_clocks_say(age_seconds: float, at: float) -> None:
+    time = Time()
+    time.now = at
+    seconds = active(time).next_look_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
+    assert 9 - 1e-6 <= seconds <= 64 + 1e-6
+
+
+def test_looks_at_several_workflows_are_due_together() -> None:
+    time = Time()
+    running, due = active(time), set()
+    for time.now in (101.1, 102.5, 103.2, 105.9):
+        due.add(round(time.now + running.next_look_seconds(started_at=NOW, now=NOW), 6))
+    assert due == {115.0}
+
+
+def test_that_a_look_takes_a_moment_does_not_put_the_next_one_off() -> None:
+    time = Time()
+    time.now = 115.9
+    assert active(time).next_look_seconds(started_at=NOW, now=NOW) == pytest.approx(9.1)
 
 
 def test_failures_of_pods_are_one_look_per_10_seconds() -> None:
