@@ -7,6 +7,7 @@ from tests.decide.worlds import RESUBMIT, SINKS, a_policy, judged
 
 from wfreport.api.remediation import LockClass, Plan, ReportRef
 from wfreport.core.decide.history import act_of
+from wfreport.core.decide.model import Decision, Run
 from wfreport.core.record.intent import Basis, intended_remediation
 
 BASIS = Basis(ReportRef(name="etl-3f9c1b8e"), "7")
@@ -27,3 +28,9 @@ def test_neither_a_dry_run_nor_a_notification_asks_anybody() -> None:
     assert not intended_remediation(judged(None, policy), BASIS, Plan(), dry_run=True).spec.approval_required
     told = judged(None, policy, lock=LockClass.NOTIFY)
     assert not intended_remediation(told, BASIS, Plan()).spec.approval_required
+
+
+def test_a_hold_has_no_remediation() -> None:
+    hold = Decision(LockClass.MUTATE, "RunTooOld", "too old", Run("data", "etl", "u-1"))
+    with pytest.raises(ValueError, match="hold"):
+        intended_remediation(hold, BASIS, Plan())
