@@ -49,19 +49,29 @@ test: setup ## Run all tests, on a real API server (PYTEST_ARGS="-k name" for so
 	@$(RUN) pytest $(PYTEST_ARGS)
 
 .PHONY: check
-check: setup ## Everything that must hold: format, lint, types, layers, drift, tests
-	$(call say,[1/5] format and lint)
+check: setup ## Everything that must hold: format, lint, types, layers, drift, coverage, tests
+	$(call say,[1/6] format and lint)
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
-	$(call say,[2/5] types)
+	$(call say,[2/6] types)
 	@$(RUN) mypy
-	$(call say,[3/5] layers)
+	$(call say,[3/6] layers)
 	@$(RUN) lint-imports
-	$(call say,[4/5] generated files)
+	$(call say,[4/6] generated files)
 	@$(RUN) python tools/crdgen.py --check
 	@$(RUN) python tools/docsgen.py --check
-	$(call say,[5/5] tests)
+	$(call say,[5/6] every branch of the core)
+	@$(MAKE) --no-print-directory coverage
+	$(call say,[6/6] tests)
 	@$(MAKE) --no-print-directory test
+
+# those that need no cluster: what the core decides must be provable without one
+CORE_TESTS := tests/core tests/decide tests/act tests/record tests/manifests/test_samples.py \
+  tests/remediation/test_played.py tests/remediation/test_samples_played.py
+.PHONY: coverage
+coverage: setup ## Run the core's tests: do they take every branch of it? Minutes
+	@$(RUN) coverage run --data-file=.cache/coverage -m pytest -q -m "not cluster" $(CORE_TESTS)
+	@$(RUN) coverage report --data-file=.cache/coverage --include='*/wfreport/core/*' --fail-under=100
 
 .PHONY: fmt
 fmt: setup ## Format, and mend what can be mended
