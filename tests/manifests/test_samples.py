@@ -14,6 +14,8 @@ from tests.decide.worlds import look_of
 from tests.recorded import recording
 
 from controlplane import ControlPlane
+from wfreport.api.actions import ActionType
+from wfreport.api.evidence import LogTail
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import ReportStatus, WorkflowReport
@@ -59,9 +61,21 @@ def report_of(case: str) -> WorkflowReport:
     )
 
 
-def judged(sample: str, case: str, lock: LockClass = LockClass.MUTATE) -> Decision:
-    """What the policy decides an hour after the run's end, alone in its cluster."""
+def with_log(report: WorkflowReport, text: str) -> WorkflowReport:
+    """The report with this end of the log of its first failure."""
+    assert report.status is not None
+    assert report.status.failures
+    first, *others = report.status.failures
+    tail = LogTail(text=text, lines=1, bytes=len(text), truncated=False)
+    failures = [first.model_copy(update={"log_tail": tail}), *others]
+    return report.model_copy(update={"status": report.status.changed(failures=failures)})
+
+
+def judged(sample: str, case: str, lock: LockClass = LockClass.MUTATE, *, log: str = "") -> Decision:
+    """What the policy decides an hour after the run's end, alone in its cluster; ``log`` is of the first failure."""
     report = report_of(case)
+    if log:
+        report = with_log(report, log)
     run = latest_run(report)
     assert run is not None
     assert run.finished_at is not None
@@ -126,6 +140,20 @@ RECORDED = [
 def test_a_recorded_run_is_answered_as_the_sample_says(sample: str, case: str, expected: str) -> None:
     made = judged(sample, case)
     assert (made.action or made.reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("log", "rule"),
+    [
+        ("psycopg.OperationalError: Connection refused", "refused"),
+        ("HTTP 429 Too Many Requests", "refused"),
+        ("KeyError: 'amount'", None),
+    ],
+)
+def test_what_another_service_refused_is_tried_later_whatever_the_exit_code(log: str, rule: str | None) -> None:
+    made = judged("flaky-exit-codes", "loop-items-one-fails", log=log)
+    assert (made.rule.name if made.rule else None) == rule
+    assert made.action == (ActionType.RESUBMIT if rule else None)
 
 
 @pytest.mark.parametrize("sample", NAMES)
