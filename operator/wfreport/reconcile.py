@@ -166,7 +166,10 @@ class Reconciler:
             limits=self._rules.evidence,
         )
         patient = finished_at is None or self._clock() - finished_at < EVIDENCE_PATIENCE
-        return await self._evidence.read(snapshot, wanted, running, patient=patient)
+        seen = await self._evidence.read(snapshot, wanted, running, patient=patient)
+        if _is_completed(workflow):
+            self._active.discard(key)  # what is captured from now on is looked at then, not some seconds later
+        return seen
 
     async def _without_workflow(self, row: Row) -> None:
         """The Workflow of this report is not there: it was deleted, or never was, or is in the archive alone."""
@@ -224,7 +227,6 @@ class Reconciler:
         meta = workflow.metadata
         version = version_of(meta.resource_version)
         if _is_completed(workflow):
-            self._active.discard(key)
             # even where the phase is none of Argo's and the report therefore does not say so
             for row in self._index.of_workflow(key):
                 if row.bound_uid == meta.uid and row.observed_version != meta.resource_version:

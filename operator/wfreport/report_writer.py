@@ -107,7 +107,8 @@ class ReportWriter:
             await self._write_status(key, report, status)
             if is_final and not _was_final(report.status):
                 self._note_final(report, status)
-        if is_final:
+        row = self._index.get(key)
+        if is_final and not (row and row.evidence_pending):
             self._cache.drop(key)
 
     async def _warn(self, report: StoredReport, status: ReportStatus) -> None:

@@ -156,6 +156,25 @@ def test_one_failing_pod_costs_a_handful_of_requests(world: Cluster, storm: Stor
     assert asked == {}
 
 
+def test_a_log_that_comes_after_the_end_costs_one_look_more(world: Cluster, storm: Storm) -> None:
+    workflow = world.create_workflow("etl")
+    storm.make_pod("etl-load", workflow)
+    world.start_operator(settle_seconds=0.1)
+    eventually(lambda: world.report_of("etl"))
+    storm.fail_pod("etl-load")
+    storm.fail_workflow(world.workflow("etl"), ["etl-load"])
+    eventually(lambda: condition(world.report_of("etl"), "EvidenceComplete"), ("Unknown", "CapturePending").__eq__)
+    since = world.audit_position()
+    storm.calm.set()
+    report = settled(world, "etl")
+    asked = requests(world, since)
+    assert report["status"]["failures"][0]["logTail"]["text"] == "row 7 is bad\nboom"
+    assert asked.pop("get workflows") == 1
+    assert asked.pop("patch workflowreports/status") == 1
+    assert asked.pop("list pods") == 1
+    assert asked.keys() <= {"get pods/log", "list events"}
+
+
 def test_five_hundred_pods_of_one_workflow(world: Cluster, storm: Storm) -> None:
     workflow = world.create_workflow("etl")
     pods = [f"etl-{n}" for n in range(PODS)]
