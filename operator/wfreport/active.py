@@ -10,6 +10,11 @@ from wfreport.workqueue import Key
 AGE_PER_SECOND = 5
 """A Workflow of N times this is looked at every N seconds, within the bounds."""
 
+SHARED_BY = 10
+"""So many running Workflows are looked at as often as the shortest interval says. With more of them each comes round
+less often, so that what looks cost, here and at the API server, does not grow with their number (docs/decisions/0022).
+"""
+
 TOGETHER_SECONDS = 5
 """Looks are due at multiples of this: several in a row cost a sixth less CPU than each alone, between which the
 processor's caches go to others (docs/reference/benchmark.md)."""
@@ -40,8 +45,8 @@ class Pace:
     """How often running Workflows are looked at.
 
     Attributes:
-        min_seconds: while they are young.
-        max_seconds: when they are old.
+        min_seconds: while they are young, and few.
+        max_seconds: when they are old, or many.
         coalesce_seconds: failures of pods cause one extra look in this time at most.
     """
 
@@ -81,9 +86,14 @@ class ActiveSet:
         return running
 
     def next_look_seconds(self, *, started_at: datetime | None, now: datetime) -> float:
-        """How long after a look the next one is due: with those of others, a little later than its age asks for."""
+        """How long after a look the next one is due.
+
+        It is made with those of others, a little later than its age, and how many there are, ask for.
+        """
         age_seconds = (now - started_at).total_seconds() if started_at else 0.0
-        wanted = max(self._pace.min_seconds, min(self._pace.max_seconds, age_seconds / AGE_PER_SECOND))
+        in_turn_seconds = self._pace.min_seconds * len(self) / SHARED_BY
+        wanted = min(self._pace.max_seconds, max(in_turn_seconds, age_seconds / AGE_PER_SECOND))
+        wanted = max(self._pace.min_seconds, wanted)
         together = min(TOGETHER_SECONDS, wanted / 2)
         at = self._clock()  # a moment after the time when the look that is over was due
         due = math.ceil((at + wanted) / together - _MOMENT) * together

@@ -50,8 +50,9 @@ class Settings(BaseSettings):
         10,
         gt=0,
         le=3600,
-        description="A running Workflow is looked at so often at the most; the interval grows with its age. Looks at"
-        " several are made together, so that an interval is up to a second shorter or four longer.",
+        description="A running Workflow is looked at so often at the most; the interval grows with its age, and with"
+        " the number of those that run: more than ten take turns. Looks at several are made together, so that an"
+        " interval is up to a second shorter or four longer.",
     )
     look_interval_max_seconds: float = Field(
         60, gt=0, le=3600, description="A running Workflow is looked at so often at the least."

@@ -41,6 +41,18 @@ def test_the_interval_keeps_its_bounds_whatever_the_clocks_say(age_seconds: floa
     assert 9 - 1e-6 <= seconds <= 64 + 1e-6
 
 
+def test_of_many_each_is_looked_at_less_often_so_that_looks_stay_few() -> None:
+    running = active()
+
+    def interval(number: int, age_seconds: float = 0) -> float:
+        while len(running) < number:
+            running.looked(("ns", str(len(running))), uid="u", version=1)
+        return running.next_look_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
+
+    assert [interval(number) for number in (1, 10, 20, 45, 60, 300)] == [10, 10, 20, 45, 60, 60]
+    assert interval(300, age_seconds=86400) == 60
+
+
 def test_looks_at_several_workflows_are_due_together() -> None:
     time = Time()
     running, due = active(time), set()
