@@ -76,7 +76,7 @@ class Intake:
         if self._ignore_events:
             return False
         if plural == WORKFLOWS:
-            return event_type == DELETED or not self._is_known(meta)
+            return not (self._is_awaited(meta) if event_type == DELETED else self._is_known(meta))
         if plural == PODS:
             return event_type in {"ADDED", LISTED} and bool(meta.labels.workflow)
         return event_type == DELETED or not (self._index.knows(meta) or self._index.overhears(meta))
@@ -134,6 +134,11 @@ class Intake:
         reported = any(row.bound_uid == meta.uid and row.observed_version for row in self._index.of_workflow(key))
         if meta.completed and not meta.skipped and not reported:
             self._metrics.runs_unreported.inc()
+
+    def _is_awaited(self, meta: Meta) -> bool:
+        """Whether it left the selector, mostly since it was started, and the look at its creation is still to come."""
+        key = (meta.namespace, meta.name)
+        return not meta.completed and self._queues.workflows.is_due_within(key, self._settle_seconds)
 
     def _is_known(self, meta: Meta) -> bool:
         """Whether a look would find nothing new."""

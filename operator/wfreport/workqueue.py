@@ -126,6 +126,11 @@ class KeyedQueue:
             self._later[key] = (when, waiting)
             heapq.heappush(self._alarms, (when, next(self._serial), key))
 
+    def is_due_within(self, key: Key, seconds: float, now: float) -> bool:
+        """Whether the key waits, or was asked for at a time that is at most so far away."""
+        later = self._later.get(key)
+        return any(key in lane for lane in self._lanes.values()) or (later is not None and later[0] <= now + seconds)
+
     def take(self, now: float) -> Ticket | None:
         """The next key to work on; ``done`` or ``retry`` must follow."""
         self._wake(now)
@@ -236,6 +241,10 @@ class WorkQueue:
         """Whether a look is coming anyway: the key waits, is being worked on, or has failed and will be tried again."""
         return key in self._rules
 
+    def is_due_within(self, key: Key, seconds: float) -> bool:
+        """Whether the key waits, or was asked for at a time that is at most so far away."""
+        return self._rules.is_due_within(key, seconds, self._clock())
+
     def depth(self, lane: Lane) -> int:
         """How many keys wait in a lane."""
         return self._rules.depth(lane)
@@ -293,7 +302,8 @@ class WorkQueue:
             self._wake_one()
 
     def _notify(self) -> None:
-        self._wake_one()
+        if self._rules.has_next():
+            self._wake_one()
         self._set_alarm()
 
     def _wake_one(self) -> None:

@@ -125,6 +125,17 @@ def test_of_several_times_the_earliest_counts_and_a_look_answers_them_all() -> N
     assert rules.next_alarm() is None
 
 
+def test_whether_a_key_is_due_soon_is_told() -> None:
+    rules = queue()
+    rules.add(A, Lane.URGENT, 0)
+    rules.add_at(B, 5, Lane.PROGRESS, 0)
+    due = {key: rules.is_due_within(key, 2, now) for key, now in ((A, 0), (B, 0), (C, 0))}
+    assert due == {A: True, B: False, C: False}
+    assert rules.is_due_within(B, 2, 3)
+    rules.take(3)
+    assert not rules.is_due_within(A, 2, 3), "it is being looked at"
+
+
 async def test_a_worker_that_waits_is_woken_by_a_key_by_an_alarm_and_by_the_end() -> None:
     loop = asyncio.get_running_loop()
     work = WorkQueue(QueueLimits(), clock=loop.time, jitter=lambda: 1.0)
