@@ -1,6 +1,6 @@
 """Every metric: name, labels, buckets, meaning. Labels come from closed sets; names of objects go into the logs."""
 
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -24,6 +24,9 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        # prometheus_client's way from labels to a counter is long, and gone for each request and event
+        self._request_counter = cache(lambda *labels: self.api_requests.labels(*labels).inc)
+        self._bytes_counter = cache(lambda *labels: self.api_response_bytes.labels(*labels).inc)
         self._of_looks(registry)
         self._of_evidence(registry)
         self._of_reports(registry)
@@ -203,11 +206,11 @@ class Metrics:
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
         """Count a request; ``code`` is the HTTP status, or the name of what went wrong before there was one."""
-        self.api_requests.labels(verb, resource, code).inc()
+        self._request_counter(verb, resource, code)()
 
     def observe_bytes(self, verb: str, resource: str, count: int) -> None:
         """Count bytes of an answer."""
-        self.api_response_bytes.labels(verb, resource).inc(count)
+        self._bytes_counter(verb, resource)(count)
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as Prometheus reads them, with their content type."""

@@ -51,6 +51,7 @@ class RunOrder:
             for child in tree.children(node):
                 self._before.setdefault(child.id, []).append(node)
         self._put_attempts_in_a_row()
+        self._hooks = frozenset(node.id for node in snapshot.nodes.values() if node.is_hook)
         self._latest: dict[str, Node | None] = {}
 
     def _has_run(self, node: Node) -> bool:
@@ -153,7 +154,7 @@ class RunOrder:
         return max(earlier, key=_by_end, default=None)
 
     def _is_in_a_hook(self, node: Node) -> bool:
-        return any(outer.is_hook for outer in (node, *self._tree.enclosing(node)))
+        return bool(self._hooks) and any(outer.id in self._hooks for outer in (node, *self._tree.enclosing(node)))
 
 
 def _by_end(node: Node) -> tuple[datetime, str]:

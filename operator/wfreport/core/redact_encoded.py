@@ -25,9 +25,10 @@ def _decoded(word: str) -> str:
     """The text that the word stands for; empty where it stands for none, as digests, ids and paths do."""
     body = word.rstrip("=").translate(_STANDARD)
     try:
-        return b64decode(body + "=" * (-len(body) % 4)).decode("ascii")
-    except (Error, UnicodeDecodeError):
+        plain = b64decode(body + "=" * (-len(body) % 4))
+    except Error:
         return ""
+    return plain.decode() if plain.isascii() else ""
 
 
 def _holds_secret(plain: str, detectors: Sequence[Detector]) -> bool:
