@@ -112,6 +112,7 @@ class RemedyPart:
             journal=self._journal,
             outcomes=self._outcomes,
             acts=self._acts(),
+            notification=Notify(),
             notify=self._notify,
             lease=around.lease,
             policies=queues.policies,
@@ -215,7 +216,6 @@ class RemedyPart:
             ActionType.RETRY: Retry(workflows, around.server),
             ActionType.SUSPEND_CRON: SuspendCron(documents.cron_workflows(around.client)),
             ActionType.STOP: Stop(workflows),
-            ActionType.NOTIFY: Notify(),
         }
 
     def _wired_early_labels(self) -> EarlyLabels:

@@ -75,8 +75,8 @@ class Situation:
         return self.fresh
 
 
-class Act(Protocol):
-    """Something that can be done about a run; done twice for one Remediation, it is done once."""
+class Planner(Protocol):
+    """Something that can be intended about a run."""
 
     async def plan(self, situation: Situation) -> Plan:
         """What it would change: the same for the same situation.
@@ -86,6 +86,10 @@ class Act(Protocol):
             ApiError: something that is needed for the plan could not be read.
         """
         ...
+
+
+class Act(Planner, Protocol):
+    """Something that can be done about a run; done twice for one Remediation, it is done once."""
 
     async def trace(self, remediation: Remediation) -> Execution | None:
         """Whether it was done already, by this very Remediation; None where nothing says so.

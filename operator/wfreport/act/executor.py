@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Final
 
-from wfreport.act.base import RETRY_AFTER, Act, Situation
+from wfreport.act.base import RETRY_AFTER, Act, Planner, Situation
 from wfreport.act.books import Books
 from wfreport.act.journal import Journal
 from wfreport.act.outcomes import Outcomes
@@ -44,16 +44,18 @@ class Executor:
         journal: Journal,
         outcomes: Outcomes,
         acts: Mapping[ActionType, Act],
+        notification: Planner,
         notify: Callable[[Remediation], None],
         lease: Lease | None,
         policies: WorkQueue,
         clock: Callable[[], datetime],
     ) -> None:
-        """``notify`` takes over Remediations that tell people, which takes as long as their endpoints do."""
+        """``notification`` plans what tells people; ``notify`` takes it over, since endpoints take their time."""
         self._books = books
         self._journal = journal
         self._outcomes = outcomes
         self._acts = acts
+        self._notification = notification
         self._notify = notify
         self._lease = lease
         self._policies = policies
@@ -65,9 +67,10 @@ class Executor:
         Raises:
             ApiError: its trace could not be read, or the record not be written.
         """
-        if is_executed(own) or is_denied(own):
+        act = self._acts.get(own.spec.action)
+        if act is None or is_executed(own) or is_denied(own):
             return
-        found = await self._acts[own.spec.action].trace(own)
+        found = await act.trace(own)
         if found:
             await self._record(own, found)
 
@@ -99,7 +102,7 @@ class Executor:
             self._policies.add((policy.metadata.namespace, policy.metadata.name), Lane.URGENT)
             return RETRY_AFTER
         try:
-            plan, refusal = await self._acts[decision.action].plan(situation), None
+            plan, refusal = await self._planner(decision.action).plan(situation), None
         except RefusedError as error:
             if error.passing:
                 return RETRY_AFTER
@@ -174,6 +177,9 @@ class Executor:
             raise
         await self._record(own, execution)
         return None
+
+    def _planner(self, action: ActionType) -> Planner:
+        return self._notification if action is ActionType.NOTIFY else self._acts[action]
 
     async def _record(self, own: Remediation, execution: Execution) -> None:
         self._outcomes.announce(await self._journal.record(own, execution))

@@ -38,24 +38,12 @@ _REMEMBERED: Final = 10_000
 
 
 class Notify:
-    """The plan of a notification; ``Notifications`` sends it."""
+    """The plan of a notification. What is done of it, ``Notifications`` does: nobody can tell whether it arrived."""
 
     async def plan(self, situation: Situation) -> Plan:
         """Which sinks are told."""
         rule = situation.decision.rule
         return planned((), sinks=[sink.name for sink in _sinks(rule)])
-
-    async def trace(self, remediation: Remediation) -> Execution | None:  # noqa: ARG002
-        """Nobody can tell whether a message arrived: it is sent again."""
-        return None
-
-    async def perform(self, remediation: Remediation, situation: Situation) -> Execution:
-        """It is not done here.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError("notifications are sent by their own worker")
 
 
 class Notifications:
