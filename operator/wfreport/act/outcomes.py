@@ -13,6 +13,7 @@ from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.history import runs_of
 from wfreport.core.decide.model import Run
 from wfreport.core.record.intent import makes_new_run
+from wfreport.core.record.outcome import outcome_of
 from wfreport.core.record.progress import is_settled, is_succeeding
 from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError
@@ -50,7 +51,8 @@ class Outcomes:
         if remediation is None or not is_succeeding(remediation):
             return
         if run.is_completed:
-            await self._settle(remediation, run)
+            observed = report.status.observed_workflow if report.status else None
+            await self._settle(remediation, run, observed.message if observed else None)
         elif _was_deleted(report):
             await self._lose(remediation)
 
@@ -69,7 +71,7 @@ class Outcomes:
         status = document.get("status") or {}
         run = Run(remediation.metadata.namespace, name, document["metadata"]["uid"], phase=status.get("phase") or "")
         if run.is_completed:
-            await self._settle(remediation, run)
+            await self._settle(remediation, run, status.get("message"))
 
     def announce(self, remediation: Remediation) -> None:
         """Have every report of the chain looked at: they tell of each other."""
@@ -94,17 +96,9 @@ class Outcomes:
                 return retried if retried.spec.action == ActionType.RETRY else None
         return None
 
-    async def _settle(self, remediation: Remediation, run: Run) -> None:
-        at = run.finished_at or self._clock()
-        if run.has_succeeded:
-            status, reason, message = "True", RemediationReason.RUN_SUCCEEDED, f"it helped: {run.name} succeeded"
-        elif run.is_cancelled:
-            status, reason, message = "Unknown", RemediationReason.NO_OUTCOME, f"a person ended {run.name}"
-        else:
-            what = f": {run.failure_class}" if run.failure_class else ""
-            status, reason = "False", RemediationReason.RUN_FAILED
-            message = f"it did not help: {run.name} failed too{what}"
-        self.announce(await self._journal.settle(remediation, status, reason, message, at))  # type: ignore[arg-type]
+    async def _settle(self, remediation: Remediation, run: Run, message: str | None) -> None:
+        outcome, at = outcome_of(run, message), run.finished_at or self._clock()
+        self.announce(await self._journal.settle(remediation, outcome.status, outcome.reason, outcome.message, at))
 
     async def _lose(self, remediation: Remediation) -> None:
         message = "the new run was deleted before it ended"

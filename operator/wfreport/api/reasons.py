@@ -228,6 +228,7 @@ class RemediationReason(StrEnum):
     OUTCOME_AWAITED = "OutcomeAwaited"
     RUN_SUCCEEDED = "RunSucceeded"
     RUN_FAILED = "RunFailed"
+    RUN_REFUSED = "RunRefused"
     RUN_DELETED = "RunDeleted"
     NO_OUTCOME = "NoOutcome"
     TOLD = "Told"
@@ -257,6 +258,9 @@ REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
     RemediationReason.OUTCOME_AWAITED: "`Succeeded`: the new run has not ended.",
     RemediationReason.RUN_SUCCEEDED: "`Succeeded`: the new run succeeded, so it helped.",
     RemediationReason.RUN_FAILED: "`Succeeded`: the new run failed too, so it did not help.",
+    RemediationReason.RUN_REFUSED: (
+        "`Succeeded`: Argo refused the new run, since it runs nothing but WorkflowTemplates (`templateReferencing`)."
+    ),
     RemediationReason.RUN_DELETED: "`Succeeded`: the new run was deleted before it ended.",
     RemediationReason.NO_OUTCOME: "`Succeeded`: there is no new run whose end would tell.",
     RemediationReason.TOLD: "`Succeeded`, of a notification: its sinks were told how the remedy ended.",

@@ -1,0 +1,40 @@
+"""What the end of the run that an act made, or retried, says of the act."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.api.reasons import RemediationReason
+from wfreport.core.conditions import Status
+from wfreport.core.decide.model import Run
+
+_REFERENCE_MODE: Final = "when the controller is in reference mode"
+"""Argo's ``workflowRestrictions.templateReferencing`` (setExecWorkflow, workflow/controller/operator.go)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The condition ``Succeeded`` of a Remediation.
+
+    Attributes:
+        status: True where it helped, Unknown where nobody can tell.
+        reason: stable.
+        message: for people.
+    """
+
+    status: Status
+    reason: RemediationReason
+    message: str
+
+
+def outcome_of(run: Run, message: str | None) -> Outcome:
+    """Whether it helped, by the run that ended and what Argo says of that in the Workflow's ``status.message``."""
+    if run.has_succeeded:
+        return Outcome("True", RemediationReason.RUN_SUCCEEDED, f"it helped: {run.name} succeeded")
+    if run.is_cancelled:
+        return Outcome("Unknown", RemediationReason.NO_OUTCOME, f"a person ended {run.name}")
+    if _REFERENCE_MODE in (message or ""):
+        advice = "set WFREPORT_ARGO_REFERENCES_ONLY=true, so that no more are made"
+        told = f"Argo refused {run.name}: by templateReferencing it runs nothing but WorkflowTemplates; {advice}"
+        return Outcome("False", RemediationReason.RUN_REFUSED, told)
+    what = f": {run.failure_class}" if run.failure_class else ""
+    return Outcome("False", RemediationReason.RUN_FAILED, f"it did not help: {run.name} failed too{what}")

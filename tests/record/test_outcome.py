@@ -1,0 +1,42 @@
+"""What the end of a new run says of the act that made it."""
+
+from __future__ import annotations
+
+import pytest
+
+from wfreport.api.classes import FailureClass
+from wfreport.core.decide.model import Run
+from wfreport.core.record.outcome import outcome_of
+
+REFUSED = "workflows must use workflowTemplateRef to be executed when the controller is in reference mode"
+
+
+def ended(phase: str, failure_class: FailureClass | None = None) -> Run:
+    return Run("data", "etl-r1", "u", phase=phase, failure_class=failure_class)
+
+
+@pytest.mark.parametrize(
+    ("run", "said", "status", "reason", "message"),
+    [
+        (ended("Succeeded"), None, "True", "RunSucceeded", "it helped: etl-r1 succeeded"),
+        (ended("Failed", FailureClass.CANCELLED), "Stopped", "Unknown", "NoOutcome", "a person ended etl-r1"),
+        (ended("Failed"), None, "False", "RunFailed", "it did not help: etl-r1 failed too"),
+        (
+            ended("Error", FailureClass.OOM_KILLED),
+            "main: OOMKilled",
+            "False",
+            "RunFailed",
+            "it did not help: etl-r1 failed too: OOMKilled",
+        ),
+    ],
+)
+def test_an_act_helped_if_its_run_succeeded(run: Run, said: str | None, status: str, reason: str, message: str) -> None:
+    outcome = outcome_of(run, said)
+    assert (outcome.status, outcome.reason, outcome.message) == (status, reason, message)
+
+
+def test_of_a_run_that_argo_refused_it_is_said_what_to_set() -> None:
+    outcome = outcome_of(ended("Error", FailureClass.CONFIG_ERROR), REFUSED)
+    assert (outcome.status, outcome.reason) == ("False", "RunRefused")
+    assert "WFREPORT_ARGO_REFERENCES_ONLY=true" in outcome.message
+    assert "etl-r1" in outcome.message
