@@ -220,3 +220,11 @@ def judged(
     )
     assert made is not None
     return made
+
+
+SUSPEND = {
+    "name": "storm",
+    "match": {"consecutiveFailures": {"atLeast": 2, "of": "CronWorkflow"}},
+    "action": {"suspendCron": {}},
+}
+NIGHTLY = a_report(workflowSource={"cronWorkflow": "nightly"})
