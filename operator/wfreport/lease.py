@@ -134,8 +134,8 @@ class Lease:
                 raise LeaseLostError("the Lease is lost")
 
     async def release(self) -> None:
-        """Give it up, so that another need not wait for its end. Best effort."""
-        if self._held_until is None or self._seen is None:
+        """Give it up, so that another need not wait for its end. Best effort; what another has is left to it."""
+        if self._held_until is None or self._seen is None or not self._is_ours():
             return
         self._held_until = None
         at = micro_time(self._now())

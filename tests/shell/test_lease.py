@@ -131,6 +131,17 @@ async def test_given_up_it_is_free_at_once_and_the_old_holder_may_do_nothing() -
     assert world.leases.stored.spec.holder_identity == "b"
 
 
+async def test_what_another_has_taken_is_not_given_up_for_it() -> None:
+    world = World()
+    first, second = await world.held_by("a"), world.candidate("b")
+    await second.acquire()
+    assert not await first._tried()
+    await first.release()
+    assert world.leases.stored
+    assert world.leases.stored.spec.holder_identity == "b"
+    assert second.held_seconds
+
+
 async def test_a_holder_that_cannot_renew_says_so_before_another_may_begin() -> None:
     world = World()
     first = await world.held_by("a")
