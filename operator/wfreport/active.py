@@ -92,8 +92,8 @@ class ActiveSet:
         """
         age_seconds = (now - started_at).total_seconds() if started_at else 0.0
         in_turn_seconds = self._pace.min_seconds * len(self) / SHARED_BY
-        wanted = min(self._pace.max_seconds, max(in_turn_seconds, age_seconds / AGE_PER_SECOND))
-        wanted = max(self._pace.min_seconds, wanted)
+        asked = max(in_turn_seconds, age_seconds / AGE_PER_SECOND)
+        wanted = max(self._pace.min_seconds, min(self._pace.max_seconds, asked))
         together = min(TOGETHER_SECONDS, wanted / 2)
         at = self._clock()  # a moment after the time when the look that is over was due
         due = math.ceil((at + wanted) / together - _MOMENT) * together

@@ -1,5 +1,6 @@
 """Every metric: name, labels, buckets, meaning. Labels come from closed sets; names of objects go into the logs."""
 
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Final
 
@@ -24,9 +25,6 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        # prometheus_client's way from labels to a counter is long, and gone for each request and event
-        self._request_counter = cache(lambda *labels: self.api_requests.labels(*labels).inc)
-        self._bytes_counter = cache(lambda *labels: self.api_response_bytes.labels(*labels).inc)
         self._of_looks(registry)
         self._of_evidence(registry)
         self._of_reports(registry)
@@ -136,6 +134,9 @@ class Metrics:
             "Bytes of the API server's answers, watches included.",
             ["verb", "resource"],
         )
+        self._count_event = _increment_by_labels(self.stream_events)
+        self._count_request = _increment_by_labels(self.api_requests)
+        self._count_bytes = _increment_by_labels(self.api_response_bytes)
 
     def _of_queues(self, registry: CollectorRegistry) -> None:
         gauge = partial(Gauge, registry=registry)
@@ -206,12 +207,21 @@ class Metrics:
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
         """Count a request; ``code`` is the HTTP status, or the name of what went wrong before there was one."""
-        self._request_counter(verb, resource, code)()
+        self._count_request(verb, resource, code)()
 
     def observe_bytes(self, verb: str, resource: str, count: int) -> None:
         """Count bytes of an answer."""
-        self._bytes_counter(verb, resource)(count)
+        self._count_bytes(verb, resource)(count)
+
+    def observe_event(self, stream: str, event_type: str) -> None:
+        """Count a watch event."""
+        self._count_event(stream, event_type)()
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as Prometheus reads them, with their content type."""
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+def _increment_by_labels(counter: Counter) -> Callable[..., Callable[..., None]]:
+    """The increment of a labelled counter, found once: prometheus_client's way to it is long for each event."""
+    return cache(lambda *labels: counter.labels(*labels).inc)

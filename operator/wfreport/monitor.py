@@ -20,7 +20,6 @@ class StreamMonitor:
         self._once = once
         self._waiting_for = set(expected)
         self._heard_at: dict[str, float] = {}
-        self._counters: dict[tuple[str, str], Callable[[], None]] = {}
         for plural in sorted({stream.plural for stream in self._waiting_for}):
             metrics.stream_silent_seconds.labels(plural).set_function(partial(self._silent_seconds, plural))
 
@@ -37,12 +36,7 @@ class StreamMonitor:
     def stream_heard(self, stream: Stream, event_type: str, *, projected: bool) -> None:
         """Something came."""
         self._heard_at[stream.plural] = self._clock()
-        count = self._counters.get((stream.plural, event_type))
-        if count is None:
-            count = self._counters[stream.plural, event_type] = self._metrics.stream_events.labels(
-                stream.plural, event_type
-            ).inc
-        count()
+        self._metrics.observe_event(stream.plural, event_type)
         if not projected:
             self._metrics.projection_misses.labels(stream.plural).inc()
             if self._once.may_say(("projection", stream.plural)):

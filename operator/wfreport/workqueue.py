@@ -91,7 +91,7 @@ class KeyedQueue:
 
     def __contains__(self, key: Key) -> bool:
         """Whether a look is coming anyway: the key waits, is being worked on, or has failed and will be tried again."""
-        return key in self._busy or key in self._failures or any(key in lane for lane in self._lanes.values())
+        return key in self._busy or key in self._failures or self._is_waiting(key)
 
     def depth(self, lane: Lane) -> int:
         """How many keys wait in a lane."""
@@ -129,7 +129,7 @@ class KeyedQueue:
     def is_due_within(self, key: Key, seconds: float, now: float) -> bool:
         """Whether the key waits, or was asked for at a time that is at most so far away."""
         later = self._later.get(key)
-        return any(key in lane for lane in self._lanes.values()) or (later is not None and later[0] <= now + seconds)
+        return self._is_waiting(key) or (later is not None and later[0] <= now + seconds)
 
     def take(self, now: float) -> Ticket | None:
         """The next key to work on; ``done`` or ``retry`` must follow."""
@@ -171,6 +171,9 @@ class KeyedQueue:
                 return when
             heapq.heappop(self._alarms)
         return None
+
+    def _is_waiting(self, key: Key) -> bool:
+        return any(key in lane for lane in self._lanes.values())
 
     def _next_lane(self) -> Lane | None:
         if self._lanes[Lane.URGENT]:

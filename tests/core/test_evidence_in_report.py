@@ -8,9 +8,7 @@ from tests.core.pods import a_pod, ended, restarted
 
 from wfreport.api.argo import NodeType, Phase, WorkflowSpec
 from wfreport.api.classes import FailureClass
-from wfreport.api.kubernetes import (
-    Pod,
-)
+from wfreport.api.kubernetes import Pod
 from wfreport.api.report import Failure, ReportStatus, StepWarning
 from wfreport.core.model import PodEvidence
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.operator import harness
-from tests.remediation.world import Acting, acting_in
+from tests.remediation.world import Acting, acting_in, argo_plane_with
 
 from controlplane import ControlPlane
-from controlplane.argo import argo_dir
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +25,7 @@ def plane() -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def argo_plane() -> Iterator[ControlPlane]:
     """A plane with the real Argo controller and server, and the operator's user."""
-    if argo_dir() is None:
-        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
-    with ControlPlane(argo=True, argo_server=True, users={harness.USER: ["system:authenticated"]}) as started:
-        harness.grant(started)
+    with argo_plane_with(argo_server=True) as started:
         yield started
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.eventually import eventually
 from tests.operator import harness
 from tests.remediation.endpoint import listening
-from tests.remediation.world import OWN, RESUBMIT, Acting, condition, grant
+from tests.remediation.world import OWN, RESUBMIT, Acting, condition, grant, message_of
 
 from controlplane import ControlPlane
 from wfreport.api.remediation import LockClass
@@ -32,7 +32,7 @@ def test_with_the_rights_to_report_only_nothing_is_changed_and_the_policy_says_w
         acting.start()
         ready = ("False", "RightsMissing")
         policy = eventually(acting.policy, lambda seen: condition(seen, "Ready") == ready)
-        message = next(c["message"] for c in policy["status"]["conditions"] if c["type"] == "Ready")
+        message = message_of(policy, "Ready")
         assert "create workflows.argoproj.io" in message
         assert "manifests/components/remediate-label-pods, manifests/components/remediate-resubmit" in message
         acting.fail("etl")
@@ -58,7 +58,7 @@ def test_a_policy_that_is_not_valid_says_which_field_and_what_to_do(acting: Acti
     acting.apply_policy(raised)
     acting.start()
     policy = eventually(acting.policy, lambda seen: condition(seen, "Ready") == ("False", "PolicyInvalid"))
-    message = next(c["message"] for c in policy["status"]["conditions"] if c["type"] == "Ready")
+    message = message_of(policy, "Ready")
     assert "spec.rules[0].action.raiseMemory.max" in message
     assert "'much'" in message
 

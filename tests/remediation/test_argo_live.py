@@ -9,7 +9,18 @@ import pytest
 from tests.eventually import eventually
 from tests.operator import harness
 from tests.remediation.endpoint import listening
-from tests.remediation.world import LONG_SECONDS, RESUBMIT, Acting, condition, phases, pods_of, run, wait_for_ends
+from tests.remediation.world import (
+    LONG_SECONDS,
+    RESUBMIT,
+    TEMPLATES,
+    Acting,
+    condition,
+    phases,
+    pods_of,
+    run,
+    run_by_reference,
+    wait_for_ends,
+)
 
 pytestmark = [
     pytest.mark.cluster,
@@ -108,22 +119,7 @@ def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_no
     acting.apply_policy(*POLICY)
     acting.start()
     acting.enforced()
-    run(acting, "model", code="137", reason="OOMKilled", suspend=True)
-    spec = acting.plane.api.get(f"{WORKFLOWS.format(acting.namespace)}/model")["spec"]
-    del spec["suspend"]
-    acting.plane.api.delete(f"{WORKFLOWS.format(acting.namespace)}/model")
-    templates = f"/apis/argoproj.io/v1alpha1/namespaces/{acting.namespace}/workflowtemplates"
-    head = {"apiVersion": "argoproj.io/v1alpha1"}
-    made = acting.plane.api.post(
-        templates, {**head, "kind": "WorkflowTemplate", "metadata": {"name": "etl"}, "spec": spec}
-    )
-    body = {
-        **head,
-        "kind": "Workflow",
-        "metadata": {"name": "by-ref", "labels": {"team": "data"}},
-        "spec": {"workflowTemplateRef": {"name": "etl"}},
-    }
-    acting.plane.api.post(WORKFLOWS.format(acting.namespace), body)
+    template = run_by_reference(acting, "by-ref", "etl")
     done = eventually(
         lambda: acting.remediation_of("by-ref"),
         lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
@@ -133,7 +129,7 @@ def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_no
     (pod,) = pods_of(acting, done["status"]["resultRef"]["name"])
     (main,) = [found for found in pod["spec"]["containers"] if found["name"] == "main"]
     assert main["resources"]["limits"]["memory"] == "1536Mi"
-    assert acting.plane.api.get(f"{templates}/etl") == made
+    assert acting.plane.api.get(f"{TEMPLATES.format(acting.namespace)}/etl") == template
 
 
 def test_memory_is_raised_in_a_task_that_is_written_inline(acting: Acting) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from tests.eventually import eventually
 from tests.operator.harness import (
@@ -24,10 +25,13 @@ from tests.operator.harness import (
     rfc3339,
     state,
 )
+from tests.operator.harness import grant as grant_reporting
 
 from controlplane import ControlPlane
+from controlplane.argo import argo_dir
 
 PODS = "/api/v1/namespaces/{}/pods"
+TEMPLATES = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflowtemplates"
 LONG_SECONDS = 180
 """How long Argo may take on a busy machine."""
 OWN = "/apis/wfreport.dev/v1alpha1/namespaces/{}/{}"
@@ -157,6 +161,16 @@ class Acting:
 
 
 @contextmanager
+def argo_plane_with(**options: Any) -> Iterator[ControlPlane]:
+    """A plane with the real Argo controller, and the operator's user."""
+    if argo_dir() is None:
+        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
+    with ControlPlane(argo=True, users={USER: ["system:authenticated"]}, **options) as started:
+        grant_reporting(started)
+        yield started
+
+
+@contextmanager
 def acting_in(plane: ControlPlane, namespace: str, folder: Path, *, has_pods: bool) -> Iterator[Acting]:
     """A namespace in which the operator may do everything; where there are pods, it need not wait for their logs."""
     grant(plane, namespace, *ACTING)
@@ -184,6 +198,12 @@ def condition(found: dict[str, Any], kind: str) -> tuple[str, str]:
         if each["type"] == kind:
             return each["status"], each["reason"]
     return "", ""
+
+
+def message_of(found: dict[str, Any], kind: str) -> str:
+    """Message of a condition."""
+    message: str = next(each["message"] for each in found["status"]["conditions"] if each["type"] == kind)
+    return message
 
 
 RESUBMIT: dict[str, Any] = {"name": "again", "match": {}, "action": {"resubmit": {}}}
@@ -224,6 +244,26 @@ def run(
         },
     }
     acting.plane.api.post(WORKFLOWS.format(acting.namespace), body)
+
+
+def run_by_reference(acting: Acting, name: str, template: str) -> dict[str, Any]:
+    """Submit a Workflow of a WorkflowTemplate whose pod runs out of memory; returns the template."""
+    run(acting, "model", code="137", reason="OOMKilled", suspend=True)
+    workflows = WORKFLOWS.format(acting.namespace)
+    spec = acting.plane.api.get(f"{workflows}/model")["spec"]
+    del spec["suspend"]
+    acting.plane.api.delete(f"{workflows}/model")
+    head = {"apiVersion": "argoproj.io/v1alpha1"}
+    body = {**head, "kind": "WorkflowTemplate", "metadata": {"name": template}, "spec": spec}
+    made: dict[str, Any] = acting.plane.api.post(TEMPLATES.format(acting.namespace), body)
+    workflow = {
+        **head,
+        "kind": "Workflow",
+        "metadata": {"name": name, "labels": {"team": "data"}},
+        "spec": {"workflowTemplateRef": {"name": template}},
+    }
+    acting.plane.api.post(workflows, workflow)
+    return made
 
 
 def pods_of(acting: Acting, workflow: str) -> list[dict[str, Any]]:

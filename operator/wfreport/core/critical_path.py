@@ -51,7 +51,6 @@ class RunOrder:
             for child in tree.children(node):
                 self._before.setdefault(child.id, []).append(node)
         self._put_attempts_in_a_row()
-        self._hooks = frozenset(node.id for node in snapshot.nodes.values() if node.is_hook)
         self._latest: dict[str, Node | None] = {}
 
     def _has_run(self, node: Node) -> bool:
@@ -102,7 +101,7 @@ class RunOrder:
         if node.id not in self.ran:
             return None
         earlier = self.waited_for(node)
-        if earlier is None and self._is_in_a_hook(node):
+        if earlier is None and self._tree.is_in_hook(node):
             return None
         return seconds_between(earlier.finished_at if earlier else self._run_started_at, node.started_at)
 
@@ -148,13 +147,10 @@ class RunOrder:
 
     def _ended_before_hook(self, node: Node) -> Node | None:
         """What ended last before an exit handler started: it is no one's child."""
-        if not self._is_in_a_hook(node):
+        if not self._tree.is_in_hook(node):
             return None
-        earlier = (n for n in self.ran.values() if _ended_in_time(n, node) and not self._is_in_a_hook(n))
+        earlier = (n for n in self.ran.values() if _ended_in_time(n, node) and not self._tree.is_in_hook(n))
         return max(earlier, key=_by_end, default=None)
-
-    def _is_in_a_hook(self, node: Node) -> bool:
-        return bool(self._hooks) and any(outer.id in self._hooks for outer in (node, *self._tree.enclosing(node)))
 
 
 def _by_end(node: Node) -> tuple[datetime, str]:

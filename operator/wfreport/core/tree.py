@@ -83,6 +83,16 @@ class Tree:
         )
 
     @cached_property
+    def _hooks(self) -> frozenset[str]:
+        return frozenset(node.id for node in self.nodes.values() if node.is_hook)
+
+    def is_in_hook(self, node: Node) -> bool:
+        """Whether the node is, or lies in, an exit handler or a lifecycle hook."""
+        return bool(self._hooks) and (
+            node.id in self._hooks or any(outer.id in self._hooks for outer in self.enclosing(node))
+        )
+
+    @cached_property
     def holders_of_failures(self) -> frozenset[str]:
         """Ids of the nodes in which another failed node lies; what failed in a hook does not fail what it hooks on."""
         failed = (node for node in self.nodes.values() if node.has_failed)
