@@ -20,7 +20,7 @@ from aiohttp.test_utils import TestServer
 
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
-from wfreport.kube.errors import UnauthorizedError, UnreachableError
+from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError
 
 Answer = Callable[[web.Request], Any]
 
@@ -179,6 +179,15 @@ async def test_a_server_that_is_away_or_hangs_is_unreachable() -> None:
     assert counts.codes == ["unreachable", "unreachable"]
 
 
+async def test_a_redirection_is_not_followed_and_no_answer() -> None:
+    def moved(_: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "https://login.example"})
+
+    async with serving(moved) as server, client(Given(server, tokens=["x"])) as api:
+        with pytest.raises(BadAnswerError, match="HTTP 302"):
+            await api.request("get", "workflows", "/x")
+
+
 # Kubeconfigs
 
 
@@ -260,6 +269,19 @@ def test_a_proxy_and_a_server_name_are_taken_over(kubeconfig: Any) -> None:
     found = Credentials().load()
     assert (found.proxy, found.server_name, found.authorization) == ("http://proxy:3128", "api.example", "Bearer t")
     assert found.tls is not None
+
+
+@pytest.mark.parametrize("server", ["10.0.0.1:6443", "api.example", "https://", "https://api:port", ""])
+def test_a_server_that_is_no_url_is_named(kubeconfig: Any, server: str) -> None:
+    kubeconfig(server=server, token="t")
+    with pytest.raises(NoCredentialsError, match=r"is no URL such as https://"):
+        Credentials().load()
+
+
+def test_a_server_that_the_package_cannot_read_is_an_error_of_the_kubeconfig(kubeconfig: Any) -> None:
+    kubeconfig(server="https://[::1", token="t")
+    with pytest.raises(NoCredentialsError, match="Invalid IPv6 URL"):
+        Credentials().load()
 
 
 def test_a_user_and_a_password_are_basic_authentication(kubeconfig: Any) -> None:

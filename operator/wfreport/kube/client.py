@@ -16,6 +16,7 @@ import msgspec
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError, error_of
+from wfreport.kube.exchange import Answer, Connections
 from wfreport.kube.objects import PARTIAL_KIND, Item, ListMeta
 from wfreport.logs import kv
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 _decode_item = msgspec.json.Decoder(Item).decode
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "patch": "PATCH", "delete": "DELETE"}
 _UNAUTHORIZED, _REFUSED = 401, 400
+_SUCCEEDED = range(200, 300)
 _ERROR_BYTES = 64 * 1024
 # Plain JSON: the API server zips every answer over 128 kB, at its own expense and ours, for bytes that rarely matter
 # in a cluster.
@@ -87,11 +89,12 @@ class Client:
         credentials: Credentials | None = None,
     ) -> None:
         self._observer = observer
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._timeout_seconds = timeout_seconds
         self._connections = connections
         self._credentials = credentials or Credentials()
         self._endpoint: Endpoint | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._direct: Connections | None = None
         self._login = asyncio.Lock()
         self._fresh_until = 0.0
 
@@ -104,6 +107,8 @@ class Client:
     ) -> None:
         if self._session:
             await self._session.close()
+        if self._direct:
+            await self._direct.close()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -144,13 +149,13 @@ class Client:
         for last in (False, True):
             if authorization:
                 headers["Authorization"] = authorization
-            status, answer, retry_after = await self._exchange(verb, resource, path, params, body, headers)
-            if status != _UNAUTHORIZED or last:
+            answer = await self._exchange(verb, resource, path, params, body, headers)
+            if answer.status != _UNAUTHORIZED or last:
                 break
             authorization = await self.renewed_authorization(authorization)
-        if status >= _REFUSED:
-            raise error_of(status, answer, retry_after)
-        return answer
+        if answer.status not in _SUCCEEDED:
+            raise error_of(answer.status, answer.body, answer.retry_after)
+        return answer.body
 
     async def end_of(
         self, resource: str, path: str, *, params: Mapping[str, str], keep_bytes: int, max_bytes: int, seconds: float
@@ -259,15 +264,26 @@ class Client:
     async def _log_in(self) -> None:
         endpoint = await asyncio.to_thread(self._credentials.load)
         if self._session is None:
-            connector = aiohttp.TCPConnector(ssl=endpoint.tls or False, limit=self._connections, keepalive_timeout=60)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                headers=_HEADERS,
-                proxy=endpoint.proxy,
-                timeout=self._timeout,
-                read_bufsize=1 << 20,
-            )
+            self._open(endpoint)
         self._accept(endpoint)
+
+    def _open(self, endpoint: Endpoint) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=endpoint.tls or False, limit=self._connections, keepalive_timeout=60),
+            headers=_HEADERS,
+            proxy=endpoint.proxy,
+            timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
+            read_bufsize=1 << 20,
+        )
+        if endpoint.proxy is None:
+            self._direct = Connections(
+                endpoint.server,
+                tls=endpoint.tls,
+                server_name=endpoint.server_name,
+                headers=_HEADERS,
+                limit=self._connections,
+                timeout_seconds=self._timeout_seconds,
+            )
 
     def _accept(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -281,11 +297,25 @@ class Client:
         params: Mapping[str, str] | None,
         body: bytes | None,
         headers: dict[str, str],
-    ) -> tuple[int, bytes, str | None]:
-        async with self._answered(verb, resource, path, params=params, data=body, headers=headers) as response:
-            answer = await response.read()
-            self._observer.observe_bytes(verb, resource, len(answer))
-            return response.status, answer, response.headers.get("Retry-After")
+    ) -> Answer:
+        if self._direct is None:
+            return await self._proxied(verb, resource, path, params=params, data=body, headers=headers)
+        code = "unreachable"
+        try:
+            answer = await self._direct.exchange(_METHODS[verb], path, params=params, headers=headers, body=body)
+            code = str(answer.status)
+        except OSError as error:
+            raise _unreachable(verb, resource, error) from error
+        finally:
+            self._observer.observe_request(verb, resource, code)
+        self._observer.observe_bytes(verb, resource, len(answer.body))
+        return answer
+
+    async def _proxied(self, verb: str, resource: str, path: str, **given: Any) -> Answer:
+        async with self._answered(verb, resource, path, **given) as response:
+            body = await response.read()
+            self._observer.observe_bytes(verb, resource, len(body))
+            return Answer(response.status, body, response.headers.get("Retry-After"))
 
     @asynccontextmanager
     async def _answered(
@@ -305,9 +335,13 @@ class Client:
                 yield response
                 code = str(response.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300]) from error
+            raise _unreachable(verb, resource, error) from error
         finally:
             self._observer.observe_request(verb, resource, code)
+
+
+def _unreachable(verb: str, resource: str, error: Exception) -> UnreachableError:
+    return UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300])
 
 
 def decoded(decode: Callable[[bytes], AnswerT], answer: bytes) -> AnswerT:

@@ -9,6 +9,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from wfreport.kube.errors import UnauthorizedError
 
@@ -61,6 +62,8 @@ class Credentials:
         """
         self._configuration = found = _configuration(self._kubeconfig, self._context)
         server, authorization = str(found.host).rstrip("/"), self.authorization()
+        if not _is_url(server):
+            raise NoCredentialsError(f"the cluster's server {server!r} is no URL such as https://10.0.0.1:6443")
         encrypted = server.startswith("https:")
         if encrypted and not (authorization or found.cert_file):
             # an exec plugin that failed is only logged by the kubernetes package; without a name we would be anybody,
@@ -110,9 +113,17 @@ def _configuration(kubeconfig: str | None, context: str | None) -> Any:
         else:
             tried += ", then the pod's ServiceAccount"
             config.load_incluster_config(client_configuration=found)
-    except (config.ConfigException, OSError) as error:
+    except (config.ConfigException, OSError, ValueError) as error:
         raise NoCredentialsError(f"no way to the API server: {error} (tried {tried})") from error
     return found
+
+
+def _is_url(server: str) -> bool:
+    try:
+        parts = urlsplit(server)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of the port, or of brackets
+        return False
 
 
 def _tls(found: Any) -> ssl.SSLContext:
