@@ -1,18 +1,15 @@
 """The kopf side: which streams, how selected, and what an event calls. Nothing here decides or writes.
 
-Only ``on.event``: every other kind of handler writes annotations or finalizers to the objects it watches. The
-handlers return None, since kopf writes what they return into the object's status.
+Only ``on.event``: every other kind of handler writes annotations or finalizers to the objects it watches.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import kopf
-import msgspec
-from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
-from wfreport.act.intake import RemedyIntake
+from wfreport.act.intake import OWN_KINDS, RemedyIntake
 from wfreport.api.argo import GROUP as ARGO_GROUP
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_WORKFLOW
 from wfreport.api.argo import VERSION as ARGO_VERSION
@@ -20,34 +17,21 @@ from wfreport.api.names import GROUP, PLURAL_POLICIES, PLURAL_REMEDIATIONS, PLUR
 from wfreport.intake import Intake
 from wfreport.kube.objects import Meta
 from wfreport.kube.pods import PODS
+from wfreport.kube.streams import LISTED, Hear
 from wfreport.kube.workflows import WORKFLOWS
 
 NOT_RUNNING = f"{LABEL_COMPLETED} notin (false)"
 """A Workflow is streamed when it is new, when it ends and when it goes, not while it runs: a few events per life."""
 
+_KINDS = (
+    (ARGO_GROUP, ARGO_VERSION, WORKFLOWS),
+    ("", "v1", PODS),
+    (GROUP, VERSION, PLURAL_REPORTS),
+    (GROUP, VERSION, PLURAL_POLICIES),
+    (GROUP, VERSION, PLURAL_REMEDIATIONS),
+)
+
 Login = Callable[[], Awaitable[kopf.AiohttpSession]]
-
-
-class NoDiffBase(kopf.DiffBaseStorage):
-    """kopf copies and compares every body on every event for handlers that we do not have."""
-
-    def build(self, **_: Any) -> Any:
-        """Nothing to compare."""
-        return {}
-
-    def fetch(self, **_: Any) -> None:
-        """Nothing was stored."""
-
-    def store(self, **_: Any) -> None:
-        """Nothing is stored."""
-
-
-class NoMemories(ResourceMemories):
-    """kopf remembers every object it has seen until it is told of its deletion, which it is not always."""
-
-    async def recall(self, raw_body: Any, **given: Any) -> ResourceMemory:
-        """A memory that is not kept."""
-        return await super().recall(raw_body, **{**given, "ephemeral": True})
 
 
 def framework_settings(
@@ -67,43 +51,51 @@ def framework_settings(
     settings.networking.connect_timeout = request_timeout_seconds
     settings.posting.enabled = False
     settings.scanning.disabled = True
-    settings.persistence.diffbase_storage = NoDiffBase()
-    settings.queueing.idle_timeout = 0.1
-    settings.queueing.exit_timeout = 1
     settings.process.ultimate_exiting_timeout = 60
     return settings
 
 
-def framework_registry(intake: Intake, remedies: RemedyIntake, login: Login) -> kopf.OperatorRegistry:
-    """The handlers, in a registry of their own."""
+def framework_registry(login: Login) -> kopf.OperatorRegistry:
+    """A registry of our own: kopf keeps up a stream of each kind that has a handler.
+
+    The handlers are not called: what the streams say is heard in the session (``kube/streams.py``).
+    """
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     async def handle_login(**_: Any) -> kopf.AiohttpSession:
         return await login()
 
-    @kopf.on.event(ARGO_GROUP, ARGO_VERSION, WORKFLOWS, registry=registry)
-    async def handle_workflow(event: Any, **_: Any) -> None:
-        intake.workflow_changed(event["type"], _meta(event))
-
-    @kopf.on.event("", "v1", PODS, registry=registry)
-    async def handle_pod(event: Any, **_: Any) -> None:
-        remedies.pod_failed(_meta(event))
-        intake.pod_failed(event["type"], _meta(event))
-
-    @kopf.on.event(GROUP, VERSION, PLURAL_REPORTS, registry=registry)
-    async def handle_report(event: Any, **_: Any) -> None:
-        intake.report_changed(event["type"], _meta(event))
-
-    @kopf.on.event(GROUP, VERSION, PLURAL_POLICIES, registry=registry)
-    async def handle_policy(event: Any, **_: Any) -> None:
-        remedies.policy_changed(event["type"], _meta(event))
-
-    @kopf.on.event(GROUP, VERSION, PLURAL_REMEDIATIONS, registry=registry)
-    async def handle_remediation(event: Any, **_: Any) -> None:
-        remedies.remediation_changed(event["type"], _meta(event))
-
+    for group, version, plural in _KINDS:
+        kopf.on.event(group, version, plural, registry=registry)(_handle_nothing)
     return registry
+
+
+async def _handle_nothing(**_: Any) -> None:
+    """Objects do not come so far."""
+
+
+def event_handler(intake: Intake, remedies: RemedyIntake) -> Hear:
+    """What an event calls, if it is news; it may be dropped, doubled or reordered."""
+
+    def handle_pod(event_type: str | None, meta: Meta) -> None:
+        remedies.pod_failed(meta)
+        intake.pod_failed(event_type, meta)
+
+    handlers: Mapping[str, Callable[[str | None, Meta], None]] = {
+        WORKFLOWS: intake.workflow_changed,
+        PODS: handle_pod,
+        PLURAL_REPORTS: intake.report_changed,
+        PLURAL_POLICIES: remedies.policy_changed,
+        PLURAL_REMEDIATIONS: remedies.remediation_changed,
+    }
+
+    def hear(plural: str, event_type: str, meta: Meta) -> None:
+        part = remedies if plural in OWN_KINDS else intake
+        if part.is_news(plural, event_type, meta):
+            handlers[plural](None if event_type == LISTED else event_type, meta)
+
+    return hear
 
 
 async def run_framework(
@@ -124,7 +116,6 @@ async def run_framework(
     tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=settings,
-        memories=NoMemories(),
         standalone=True,
         clusterwide=not named,
         namespaces=named,
@@ -132,7 +123,3 @@ async def run_framework(
     )
     hook_signals()
     await kopf.run_tasks(tasks, ignored=ours)
-
-
-def _meta(event: Any) -> Meta:
-    return msgspec.convert(event["object"]["metadata"], Meta)

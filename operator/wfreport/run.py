@@ -23,14 +23,13 @@ from wfreport.clock import now
 from wfreport.configured import capture_rules, jitter, pace, queues, server_reads, show_queues
 from wfreport.core.redact import Redactor
 from wfreport.evidence import EvidenceLimits, EvidenceReader
-from wfreport.handlers import framework_registry, framework_settings, run_framework
+from wfreport.handlers import event_handler, framework_registry, framework_settings, run_framework
 from wfreport.health import health_server
 from wfreport.intake import Intake, ReportReader
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
 from wfreport.kube.events import Events
-from wfreport.kube.objects import Meta
 from wfreport.kube.pods import PODS, Pods
 from wfreport.kube.reports import Reports, StoredReport
 from wfreport.kube.streams import SelectedStreams, Stream
@@ -340,7 +339,7 @@ class Operator:
 
     async def _run_framework(self, stop: asyncio.Event) -> None:
         await run_framework(
-            registry=framework_registry(self._intake, self._remedies.intake, self._log_in),
+            registry=framework_registry(self._log_in),
             settings=framework_settings(
                 selector=self._selector,
                 chunk_size=self._settings.chunk_size,
@@ -354,17 +353,14 @@ class Operator:
 
     async def _log_in(self) -> kopf.AiohttpSession:
         """A session for the framework; each of its requests asks for the credentials of the moment."""
-        selected = SelectedStreams(client=self._client, observer=self._monitor, keep=self._is_news)
+        hear = event_handler(self._intake, self._remedies.intake)
+        selected = SelectedStreams(client=self._client, observer=self._monitor, hear=hear)
         return kopf.AiohttpSession(
             server=self._client.endpoint.server, aiohttp_session=self._client.open_session([selected])
         )
 
     def _report_written(self, report: StoredReport) -> None:
         self._remedies.intake.report_written(report)
-
-    def _is_news(self, plural: str, event_type: str, meta: Meta) -> bool:
-        part = self._remedies.intake if plural in OWN_KINDS else self._intake
-        return part.is_news(plural, event_type, meta)
 
     async def _drain(self, workers: set[Task], framework: Task, others: set[Task]) -> None:
         self._remedies.close()

@@ -1,4 +1,4 @@
-"""Which events the framework is spared, since they say nothing that is not known or about to be."""
+"""Which events are left alone, since they say nothing that is not known or about to be."""
 
 from __future__ import annotations
 

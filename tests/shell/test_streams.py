@@ -1,4 +1,4 @@
-"""What the framework gets to see of a list and of a watch."""
+"""What is heard of a list and of a watch, and what the framework gets to see of them."""
 
 from __future__ import annotations
 
@@ -63,12 +63,17 @@ class LoggedIn:
 class World:
     """A server that answers with given chunks, and a session that selects."""
 
-    def __init__(self, keep: Callable[[str, str, Meta], bool] = lambda *_: True) -> None:
+    def __init__(self) -> None:
         self.ears, self.client = Ears(), LoggedIn()
-        self.keep = keep
+        self.heard: list[tuple[str, str, str]] = []
         self.chunks: list[bytes] = []
         self.status = 200
         self.asked: list[web.Request] = []
+
+    def hear(self, plural: str, event_type: str, meta: Meta) -> None:
+        if meta.name == "bug":
+            raise RuntimeError("a bug of ours")
+        self.heard.append((plural, event_type, meta.name))
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request)
@@ -88,7 +93,7 @@ async def opened() -> AsyncIterator[Callable[[World], Any]]:
         app.router.add_get("/{path:.*}", world.answer)
         server = TestServer(app)
         await server.start_server()
-        selected = SelectedStreams(client=world.client, observer=world.ears, keep=world.keep)  # type: ignore[arg-type]
+        selected = SelectedStreams(client=world.client, observer=world.ears, hear=world.hear)  # type: ignore[arg-type]
         session = aiohttp.ClientSession(base_url=server.make_url("/"), middlewares=(selected,))
         closing.extend([session.close, server.close])
         return session
@@ -124,17 +129,19 @@ async def watched(session: aiohttp.ClientSession) -> list[dict[str, Any]]:
     return [json.loads(found) for found in text.split(b"\n") if found]
 
 
-async def test_a_list_is_projected_slim_and_without_what_is_known(opened: Any) -> None:
-    world = World(keep=lambda plural, kind, meta: (plural, kind) == ("workflows", "LISTED") and meta.name != "known")
-    listed = {"metadata": {"resourceVersion": "9", "continue": "more"}, "items": [whole("known"), whole("new")]}
+async def test_a_list_is_projected_and_heard_and_the_framework_sees_none_of_it(opened: Any) -> None:
+    world = World()
+    listed = {"metadata": {"resourceVersion": "9", "continue": "more"}, "items": [whole("a"), whole("b")]}
     world.chunks = [json.dumps(listed).encode()]
     session = await opened(world)
     async with session.get(WORKFLOWS) as response:
         page = await response.json()
-    assert page["kind"] == "PartialObjectMetadataList"
-    assert page["metadata"] == {"resourceVersion": "9", "continue": "more"}
-    assert [item["metadata"]["name"] for item in page["items"]] == ["new"]
-    assert "managedFields" not in page["items"][0]["metadata"]
+    assert page == {
+        "kind": "PartialObjectMetadataList",
+        "metadata": {"resourceVersion": "9", "continue": "more"},
+        "items": [],
+    }
+    assert world.heard == [("workflows", "LISTED", "a"), ("workflows", "LISTED", "b")]
     (asked,) = world.asked
     assert asked.headers["Accept"] == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
     assert asked.headers["Authorization"] == "Bearer x"
@@ -150,12 +157,11 @@ async def test_an_empty_list_is_a_list(opened: Any) -> None:
     assert page == {"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "9"}, "items": []}
 
 
-async def test_a_known_event_is_left_out(opened: Any) -> None:
-    world = World(keep=lambda _plural, _kind, meta: meta.name != "known")
-    world.chunks = [line("ADDED", whole("new", "7")), line("MODIFIED", whole("known", "8"))]
-    (kept,) = await watched(await opened(world))
-    assert (kept["type"], kept["object"]["metadata"]["name"]) == ("ADDED", "new")
-    assert "managedFields" not in kept["object"]["metadata"]
+async def test_an_event_is_heard_and_the_framework_does_not_see_it(opened: Any) -> None:
+    world = World()
+    world.chunks = [line("ADDED", whole("a", "7")), line("MODIFIED", whole("b", "8"))]
+    assert await watched(await opened(world)) == []
+    assert world.heard == [("workflows", "ADDED", "a"), ("workflows", "MODIFIED", "b")]
     assert world.ears.connected == [ALL]
     assert world.ears.heard == [("ADDED", True), ("MODIFIED", True)]
     (asked,) = world.asked
@@ -163,46 +169,66 @@ async def test_a_known_event_is_left_out(opened: Any) -> None:
 
 
 async def test_lines_are_whole_however_the_network_cuts_them(opened: Any) -> None:
-    text = line("ADDED", whole("a")) + line("DELETED", whole("b")) + line("ADDED", whole("c"))
+    text = line("ADDED", whole("a")) + line("BOOKMARK", whole("", "8")) + line("DELETED", whole("b"))
     for size in (1, 7, 100, len(text)):
         world = World()
         world.chunks = [text[at : at + size] for at in range(0, len(text), size)]
-        events = await watched(await opened(world))
-        assert [(e["type"], e["object"]["metadata"]["name"]) for e in events] == [
-            ("ADDED", "a"),
-            ("DELETED", "b"),
-            ("ADDED", "c"),
-        ]
+        (bookmark,) = await watched(await opened(world))
+        assert bookmark["object"]["metadata"]["resourceVersion"] == "8"
+        assert world.heard == [("workflows", "ADDED", "a"), ("workflows", "DELETED", "b")]
 
 
 async def test_bookmarks_and_errors_pass_as_they_are(opened: Any) -> None:
     gone = {"kind": "Status", "code": 410, "reason": "Expired", "metadata": {}}
-    world = World(keep=lambda *_: False)
+    world = World()
     world.chunks = [line("BOOKMARK", whole("", "99")), line("ERROR", gone)]
     bookmark, error = await watched(await opened(world))
     assert bookmark["object"]["metadata"]["resourceVersion"] == "99"
     assert error["object"] == gone
+    assert world.heard == []
 
 
 async def test_a_whole_object_where_metadata_was_asked_for_is_noticed(opened: Any) -> None:
     world = World()
     world.chunks = [line("ADDED", whole("a", kind="Workflow") | {"status": {"nodes": {"x": {}}}})]
-    (event,) = await watched(await opened(world))
+    await watched(await opened(world))
     assert world.ears.heard == [("ADDED", False)]
-    assert "status" not in event["object"]
+    assert world.heard == [("workflows", "ADDED", "a")]
 
 
-async def test_one_object_that_cannot_be_read_does_not_end_the_stream(opened: Any) -> None:
+async def test_one_object_that_cannot_be_read_does_not_end_the_stream(
+    opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     odd = whole("odd")
     odd["metadata"]["labels"] = {"workflows.argoproj.io/workflow": 7}
     world = World()
     world.chunks = [line("ADDED", odd), line("ADDED", whole("even"))]
-    first, second = await watched(await opened(world))
-    assert first["object"] == odd
-    assert second["object"]["metadata"]["name"] == "even"
-    world.chunks = [json.dumps({"metadata": {}, "items": [odd]}).encode()]
+    assert await watched(await opened(world)) == []
+    world.chunks = [json.dumps({"metadata": {}, "items": [odd, whole("listed")]}).encode()]
     async with (await opened(world)).get(WORKFLOWS) as response:
-        assert (await response.json())["items"] == [odd]
+        assert (await response.json())["items"] == []
+    assert world.heard == [("workflows", "ADDED", "even"), ("workflows", "LISTED", "listed")]
+    assert [record.message for record in caplog.records] == ["an object of a stream cannot be read"] * 2
+
+
+async def test_a_bug_in_what_an_event_calls_does_not_end_the_stream(
+    opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    world.chunks = [line("ADDED", whole("bug")), line("ADDED", whole("even"))]
+    assert await watched(await opened(world)) == []
+    assert world.heard == [("workflows", "ADDED", "even")]
+    (record,) = caplog.records
+    assert record.message == "an event could not be taken"
+    assert record.exc_info
+    assert "a bug of ours" in str(record.exc_info[1])
+
+
+async def test_a_list_that_is_none_is_the_frameworks_to_judge(opened: Any) -> None:
+    world = World()
+    world.chunks = [b'{"items": 7}']
+    async with (await opened(world)).get(WORKFLOWS) as response:
+        assert await response.json() == {"items": 7}
 
 
 async def test_refused_credentials_are_renewed_before_the_framework_asks_again(opened: Any) -> None:

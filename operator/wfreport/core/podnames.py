@@ -33,9 +33,7 @@ _state_after = lru_cache(maxsize=256)(fnv1a32)
 """Every node name of a Workflow begins with the Workflow's name: that part is hashed once."""
 
 
-@lru_cache(maxsize=16_384)
 def _name_hash(workflow_name: str, node_name: str) -> int:
-    """The hash of a node's name: every look at a running Workflow asks for the same ones again."""
     if node_name.startswith(workflow_name):
         return _fnv(_state_after(workflow_name), node_name[len(workflow_name) :])
     return fnv1a32(node_name)
@@ -62,7 +60,13 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
     if node.name == name:
         return name
     template = node.template_ref.template if node.template_ref is not None else node.template_name
-    return f"{_prefix(name, template)}-{_name_hash(name, node.name)}"
+    return _pod_name(name, node.name, template)
+
+
+@lru_cache(maxsize=16_384)
+def _pod_name(workflow_name: str, node_name: str, template_name: str) -> str:
+    """Every look at a running Workflow asks for the same ones again."""
+    return f"{_prefix(workflow_name, template_name)}-{_name_hash(workflow_name, node_name)}"
 
 
 def pod_name_of_id(workflow_name: str, node_id: str, template_name: str) -> str:

@@ -78,6 +78,14 @@ class ItemList(Struct, frozen=True):
     items: list[Item] | None = None
 
 
+class RawList(Struct, frozen=True):
+    """A page of a list whose objects are read one by one: an odd one among them is no reason to read none."""
+
+    kind: str = ""
+    metadata: ListMeta = ListMeta()
+    items: list[msgspec.Raw] | None = None
+
+
 class WatchEvent(Struct, frozen=True):
     """A line of a watch."""
 

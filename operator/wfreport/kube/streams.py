@@ -1,12 +1,13 @@
-"""What the framework's watch streams get to see: metadata alone, slim, and nothing that is known already.
+"""The watch streams: kopf keeps them up, and what they say is heard here, as it passes through the session.
 
 kopf has no hook for the Accept header, but its HTTP session is ours, and an aiohttp client middleware is the
 documented way to change requests. The header differs between list and watch: with the list's on a watch the API
 server silently sends whole objects.
 
-What the server cannot select, this does, before the framework spends half a millisecond on it: managedFields are cut
-(400 kB of a large Workflow under the full CRDs), and an event whose object is known is left out. The watch's position
-moves on by the API server's own bookmarks, one a minute: a watch that breaks in between is told what is known again.
+An event is a few fields of metadata and a call that puts a key into a queue. Through kopf it would be a dict, a queue,
+a task and half a millisecond first, so objects end here (docs/decisions/0005): kopf sees empty lists, and of a watch
+the bookmarks and errors alone. The watch's position moves on by those bookmarks, one a minute: a watch that breaks in
+between is told again what was heard.
 """
 
 import logging
@@ -19,7 +20,7 @@ import aiohttp
 import msgspec
 
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
-from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, Meta, WatchEvent
+from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, Meta, RawList, WatchEvent
 from wfreport.logs import kv
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ _WATCHED = {
 }
 _OK, _UNAUTHORIZED = 200, 401
 
-_decode_list = msgspec.json.Decoder(ItemList).decode
+_decode_list = msgspec.json.Decoder(RawList).decode
+_decode_item = msgspec.json.Decoder(Item).decode
 _decode_event = msgspec.json.Decoder(WatchEvent).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -55,8 +57,8 @@ class Stream:
     namespace: str | None
 
 
-Keep = Callable[[str, str, Meta], bool]
-"""Whether the framework is to see an object: the stream's plural, the type of the event (or LISTED), the metadata."""
+Hear = Callable[[str, str, Meta], None]
+"""Takes an event: the stream's plural, the type (LISTED for what is in a list), the metadata."""
 
 
 class StreamObserver(RequestObserver, Protocol):
@@ -90,10 +92,10 @@ def accept_header(*, watching: bool) -> str:
 class SelectedStreams:
     """The client middleware of the framework's session."""
 
-    def __init__(self, *, client: Client, observer: StreamObserver, keep: Keep) -> None:
+    def __init__(self, *, client: Client, observer: StreamObserver, hear: Hear) -> None:
         self._client = client
         self._observer = observer
-        self._keep = keep
+        self._hear = hear
 
     async def __call__(self, request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
         """Pass a request on, with credentials and, on the watched collections, the projection."""
@@ -127,30 +129,40 @@ class SelectedStreams:
         try:
             page = _decode_list(answer)
         except msgspec.MsgspecError as error:
-            return _unread(stream, answer, error)
-        kept = [item for item in page.items or () if self._is_news(stream, LISTED, item)]
-        return _encode(ItemList(kind=f"{PARTIAL_KIND}List", metadata=page.metadata, items=kept))
+            _complain(stream, error)
+            return answer
+        for text in page.items or ():
+            try:
+                self._heard(stream, LISTED, _decode_item(text))
+            except msgspec.MsgspecError as error:
+                _complain(stream, error)
+        return _encode(ItemList(kind=f"{PARTIAL_KIND}List", metadata=page.metadata, items=[]))
 
     def _event(self, stream: Stream, line: bytes) -> bytes:
         self._observer.observe_bytes("watch", stream.plural, len(line) + 1)
         try:
             event = _decode_event(line)
         except msgspec.MsgspecError as error:
-            return _unread(stream, line, error)
+            _complain(stream, error)
+            return b""
         if event.type not in _CHANGES:
             self._observer.stream_heard(stream, event.type, projected=True)
             return line
-        return _encode(event) if self._is_news(stream, event.type, event.object) else b""
+        self._heard(stream, event.type, event.object)
+        return b""
 
-    def _is_news(self, stream: Stream, event_type: str, item: Item) -> bool:
+    def _heard(self, stream: Stream, event_type: str, item: Item) -> None:
         self._observer.stream_heard(stream, event_type, projected=item.kind == PARTIAL_KIND)
-        return self._keep(stream.plural, event_type, item.metadata)
+        try:
+            self._hear(stream.plural, event_type, item.metadata)
+        except Exception:
+            # a bug, to be reported; the streams of all other objects go on, and the sweep finds what this one said
+            log.exception("an event could not be taken", extra=kv(stream=stream.plural, name=item.metadata.name))
 
 
-def _unread(stream: Stream, text: bytes, error: Exception) -> bytes:
-    """What cannot be read is the framework's to judge: to fail here would end all streams because of one object."""
+def _complain(stream: Stream, error: Exception) -> None:
+    """One odd object must not end all streams; the sweep meets it again."""
     log.warning("an object of a stream cannot be read", extra=kv(stream=stream.plural, reason=str(error)[:200]))
-    return text
 
 
 class _Content:
