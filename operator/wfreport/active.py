@@ -10,7 +10,7 @@ from wfreport.workqueue import Key
 AGE_PER_SECOND = 5
 """A Workflow of N times this is looked at every N seconds, within the bounds."""
 
-SHARED_BY = 10
+SHARED_BY = 6
 """So many running Workflows are looked at as often as the shortest interval says. With more of them each comes round
 less often, so that what looks cost, here and at the API server, does not grow with their number (docs/decisions/0022).
 """

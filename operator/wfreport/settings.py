@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="A running Workflow is looked at so often at the most; the interval grows with its age, and with"
-        " the number of those that run: more than ten take turns. Looks at several are made together, so that an"
+        " the number of those that run: more than six take turns. Looks at several are made together, so that an"
         " interval is up to a second shorter or four longer.",
     )
     look_interval_max_seconds: float = Field(

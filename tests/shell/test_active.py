@@ -49,7 +49,7 @@ def test_of_many_each_is_looked_at_less_often_so_that_looks_stay_few() -> None:
             running.looked(("ns", str(len(running))), uid="u", version=1)
         return running.next_look_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
 
-    assert [interval(number) for number in (1, 10, 20, 45, 60, 300)] == [10, 10, 20, 45, 60, 60]
+    assert [interval(number) for number in (1, 6, 12, 24, 36, 300)] == [10, 10, 20, 40, 60, 60]
     assert interval(300, age_seconds=86400) == 60
 
 
