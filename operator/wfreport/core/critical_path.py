@@ -116,8 +116,6 @@ class RunOrder:
 
     def _latest_before(self, node_id: str) -> Node | None:
         """Each node is resolved once: a run may have ten thousand, and joins of thousands."""
-        if node_id in self._latest:
-            return self._latest[node_id]
         pending, entered = [node_id], set[str]()
         while pending:
             current = pending[-1]
