@@ -12,24 +12,15 @@ import kopf
 from wfreport.act.intake import OWN_KINDS, RemedyIntake
 from wfreport.api.argo import GROUP as ARGO_GROUP
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_WORKFLOW
-from wfreport.api.argo import VERSION as ARGO_VERSION
-from wfreport.api.names import GROUP, PLURAL_POLICIES, PLURAL_REMEDIATIONS, PLURAL_REPORTS, VERSION
+from wfreport.api.names import PLURAL_POLICIES, PLURAL_REMEDIATIONS, PLURAL_REPORTS
 from wfreport.intake import Intake
 from wfreport.kube.objects import Meta
 from wfreport.kube.pods import PODS
-from wfreport.kube.streams import LISTED, Hear
+from wfreport.kube.streams import KINDS, LISTED, Hear
 from wfreport.kube.workflows import WORKFLOWS
 
 NOT_RUNNING = f"{LABEL_COMPLETED} notin (false)"
 """A Workflow is streamed when it is new, when it ends and when it goes, not while it runs: a few events per life."""
-
-_KINDS = (
-    (ARGO_GROUP, ARGO_VERSION, WORKFLOWS),
-    ("", "v1", PODS),
-    (GROUP, VERSION, PLURAL_REPORTS),
-    (GROUP, VERSION, PLURAL_POLICIES),
-    (GROUP, VERSION, PLURAL_REMEDIATIONS),
-)
 
 Login = Callable[[], Awaitable[kopf.AiohttpSession]]
 
@@ -66,7 +57,7 @@ def framework_registry(login: Login) -> kopf.OperatorRegistry:
     async def handle_login(**_: Any) -> kopf.AiohttpSession:
         return await login()
 
-    for group, version, plural in _KINDS:
+    for group, version, plural in KINDS:
         kopf.on.event(group, version, plural, registry=registry)(_handle_nothing)
     return registry
 

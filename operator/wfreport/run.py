@@ -11,9 +11,7 @@ from functools import partial
 import kopf
 import uvloop
 
-from wfreport.act.intake import OWN_KINDS
 from wfreport.active import ActiveSet
-from wfreport.api.names import PLURAL_REPORTS
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.workflows import ServerWorkflows
@@ -30,10 +28,10 @@ from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
 from wfreport.kube.events import Events
-from wfreport.kube.pods import PODS, Pods
+from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports, StoredReport
-from wfreport.kube.streams import SelectedStreams, Stream
-from wfreport.kube.workflows import WORKFLOWS, Workflows, workflow_selector
+from wfreport.kube.streams import KINDS, SelectedStreams, Stream
+from wfreport.kube.workflows import Workflows, workflow_selector
 from wfreport.lease import LeaseLostError, configured_lease
 from wfreport.logs import Once, configure_logs, kv
 from wfreport.looks import Rules, render_options
@@ -59,7 +57,6 @@ START_TRIES_SECONDS = (1, 2, 5, 10, 15, 30)
 CACHED_REPORTS_BYTES = 4 << 20
 """700 reports of 25 steps, 200 of 100; about 40 MB in memory. Of those beyond, a look reads the report too."""
 REPORT_READERS = 2
-STREAMED = (WORKFLOWS, PODS, PLURAL_REPORTS, *sorted(OWN_KINDS))
 EXIT_OK, EXIT_LOST, EXIT_UNUSABLE = 0, 1, 2
 
 
@@ -122,7 +119,7 @@ class Operator:
         self._leads = self._lease is None
         self._index_loaded = False
         self._monitor = StreamMonitor(
-            [Stream(plural, at) for plural in STREAMED for at in self._namespaces],
+            [Stream(plural, at) for _, _, plural in KINDS for at in self._namespaces],
             metrics=metrics,
             clock=time.monotonic,
             once=self._once,

@@ -5,8 +5,8 @@ Bodies go in and out as bytes; what they mean is known to the modules beside thi
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -300,14 +300,9 @@ class Client:
     ) -> Answer:
         if self._direct is None:
             return await self._proxied(verb, resource, path, params=params, data=body, headers=headers)
-        code = "unreachable"
-        try:
+        with self._counted(verb, resource) as counted:
             answer = await self._direct.exchange(_METHODS[verb], path, params=params, headers=headers, body=body)
-            code = str(answer.status)
-        except OSError as error:
-            raise _unreachable(verb, resource, error) from error
-        finally:
-            self._observer.observe_request(verb, resource, code)
+            counted.code = str(answer.status)
         self._observer.observe_bytes(verb, resource, len(answer.body))
         return answer
 
@@ -324,8 +319,7 @@ class Client:
         """A response whose body is still to be read; counted, and what the network does to it is an ApiError."""
         if self._session is None:
             raise RuntimeError("use `async with client`")
-        code = "unreachable"
-        try:
+        with self._counted(verb, resource) as counted:
             async with self._session.request(
                 _METHODS[verb],
                 self.endpoint.server + path,
@@ -333,15 +327,23 @@ class Client:
                 **given,
             ) as response:
                 yield response
-                code = str(response.status)
+                counted.code = str(response.status)
+
+    @contextmanager
+    def _counted(self, verb: str, resource: str) -> Iterator["_Counted"]:
+        """A request, counted at its end by what the block says of it; what the network does to it is an ApiError."""
+        counted = _Counted()
+        try:
+            yield counted
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unreachable(verb, resource, error) from error
+            raise UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300]) from error
         finally:
-            self._observer.observe_request(verb, resource, code)
+            self._observer.observe_request(verb, resource, counted.code)
 
 
-def _unreachable(verb: str, resource: str, error: Exception) -> UnreachableError:
-    return UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300])
+@dataclass(slots=True)
+class _Counted:
+    code: str = "unreachable"
 
 
 def decoded(decode: Callable[[bytes], AnswerT], answer: bytes) -> AnswerT:

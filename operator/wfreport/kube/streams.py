@@ -19,8 +19,10 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
+from wfreport.api import argo, names
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
 from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, Meta, RawList, WatchEvent
+from wfreport.kube.pods import PODS
 from wfreport.logs import kv
 
 log = logging.getLogger(__name__)
@@ -29,13 +31,15 @@ _CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _COLLECTION = re.compile(
     r"(?:/api/v1|/apis/(?P<group>[^/]+)/v1alpha1)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[a-z]+)$"
 )
-_WATCHED = {
-    ("argoproj.io", "workflows"),
-    ("wfreport.dev", "workflowreports"),
-    ("wfreport.dev", "remediationpolicies"),
-    ("wfreport.dev", "remediations"),
-    (None, "pods"),
-}
+KINDS = (
+    (argo.GROUP, argo.VERSION, "workflows"),
+    ("", "v1", PODS),
+    (names.GROUP, names.VERSION, names.PLURAL_REPORTS),
+    (names.GROUP, names.VERSION, names.PLURAL_POLICIES),
+    (names.GROUP, names.VERSION, names.PLURAL_REMEDIATIONS),
+)
+"""Group, version and plural of what is watched."""
+_WATCHED = {(group, plural) for group, _, plural in KINDS}
 _OK, _UNAUTHORIZED = 200, 401
 
 _decode_list = msgspec.json.Decoder(RawList).decode
@@ -76,7 +80,7 @@ class StreamObserver(RequestObserver, Protocol):
 def watched_stream(path: str) -> Stream | None:
     """The stream that a request for this path belongs to; None for all other requests (discovery, single objects)."""
     found = _COLLECTION.search(path)
-    if found is None or (found["group"], found["plural"]) not in _WATCHED:
+    if found is None or (found["group"] or "", found["plural"]) not in _WATCHED:
         return None
     return Stream(plural=found["plural"], namespace=found["namespace"])
 
