@@ -58,15 +58,15 @@ check: setup ## Everything that must hold: format, lint, types, layers, drift, c
 	$(call say,[3/6] layers)
 	@$(RUN) lint-imports
 	$(call say,[4/6] generated files)
-	@$(RUN) python tools/crdgen.py --check
-	@$(RUN) python tools/docsgen.py --check
+	@$(RUN) python -m generate.crds --check
+	@$(RUN) python -m generate.docs --check
 	$(call say,[5/6] every branch of the core)
 	@$(MAKE) --no-print-directory coverage
 	$(call say,[6/6] tests)
 	@$(MAKE) --no-print-directory test
 
 # those that need no cluster: what the core decides must be provable without one
-CORE_TESTS := tests/core tests/decide tests/act tests/record tests/manifests/test_samples.py \
+CORE_TESTS := tests/core tests/manifests/test_samples.py \
   tests/remediation/test_played.py tests/remediation/test_samples_played.py
 .PHONY: coverage
 coverage: setup ## Run the core's tests: do they take every branch of it? Minutes
@@ -90,15 +90,15 @@ types: setup ## mypy
 
 .PHONY: crds
 crds: setup ## Make crds/ from the models
-	@$(RUN) python tools/crdgen.py
+	@$(RUN) python -m generate.crds
 
 .PHONY: docs
 docs: setup ## Make the reference pages from the code
-	@$(RUN) python tools/docsgen.py
+	@$(RUN) python -m generate.docs
 
 .PHONY: demo
 demo: setup ## Start a control plane, the operator and eight workflows, and show the reports
-	@$(RUN) python tools/demo.py $(DEMO_ARGS)
+	@$(RUN) python -m demo $(DEMO_ARGS)
 
 .PHONY: examples
 examples: setup ## Run ten runs with the real Argo, its server and PostgreSQL, and make docs/examples of their reports

@@ -11,10 +11,10 @@ from tests.recorded import Recording
 
 from wfreport.api.argo import Metadata, Node, NodeFlag, NodeType, Outputs, Phase, Workflow, WorkflowSpec, WorkflowStatus
 from wfreport.api.report import ReportSpec, ReportStatus, WorkflowRef
-from wfreport.core.model import NodesState, PodEvidence, RenderOptions, Snapshot
-from wfreport.core.redact import Redactor
-from wfreport.core.render import render_status
-from wfreport.core.wire import decode_event, decode_pod, decode_workflow
+from wfreport.core.redact.redactor import Redactor
+from wfreport.core.render.status import render_status
+from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
+from wfreport.core.snapshot.model import NodesState, PodEvidence, RenderOptions, Snapshot
 
 REDACTOR = Redactor()
 T0 = datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tests.operator.harness import USER
+from tests.live.operator.harness import USER
 
 from controlplane import ControlPlane
 from controlplane.argo import argo_dir

@@ -37,29 +37,29 @@ class Part:
 
 
 RULES: Final = (
-    *("classify", "rules_of_argo", "rules_of_pods", "verdicts", "symptom", "texts"),
-    *("messages", "roles", "tree", "fingerprint"),
+    *(f"classify/{name}" for name in ("rules", "argo_rules", "pod_rules", "verdicts", "symptom", "kubelet_messages")),
+    *("snapshot/messages", "classify/roles", "snapshot/tree", "classify/fingerprint"),
 )
 """From a failed leaf to its role, its class and its fingerprint."""
 
 PARTS: Final = {
     "decide": Part(
         code=("wfreport/core/decide/*",),
-        tests=("tests/decide",),
-        left_out=("tests/decide/test_laws.py",),
+        tests=("tests/core/decide",),
+        left_out=("tests/core/decide/test_laws.py",),
         needed=("tests/builders.py", "tests/recorded.py", "tests/crds/objects.py"),
     ),
     "rules": Part(
         code=tuple(f"wfreport/core/{name}.py" for name in RULES),
         tests=(
-            "tests/core/test_classify.py",
-            "tests/core/test_classify_evidence.py",
-            "tests/core/test_classifier_texts.py",
-            "tests/core/test_roles.py",
-            "tests/core/test_fingerprint.py",
+            "tests/core/classify/test_classify.py",
+            "tests/core/classify/test_classify_evidence.py",
+            "tests/core/classify/test_classifier_texts.py",
+            "tests/core/classify/test_roles.py",
+            "tests/core/classify/test_fingerprint.py",
             "tests/core/test_recordings.py",
         ),
-        needed=("tests/builders.py", "tests/recorded.py", "tests/recordings", "tests/core/failure_texts.yaml"),
+        needed=("tests/builders.py", "tests/recorded.py", "tests/recordings", "tests/core/classify/failure_texts.yaml"),
     ),
 }
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
-from wfreport.core.retention import RetentionRule
+from wfreport.core.render.retention import RetentionRule
 
 
 def _split(value: object, separator: str) -> object:

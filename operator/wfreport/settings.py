@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from wfreport.core.model import WaitingGraces
-from wfreport.core.retention import RetentionRule
+from wfreport.core.render.retention import RetentionRule
+from wfreport.core.snapshot.model import WaitingGraces
 from wfreport.setting_types import Command, Names, Patterns, Retention, UrlTemplate
 
 PREFIX = "WFREPORT_"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from tests.argoserver.faulty import Reply, Request
 from tests.argoserver.runs import WORKFLOWS
-from tests.operator.harness import state
+from tests.live.operator.harness import state
 
 from controlplane import ControlPlane
 

@@ -18,7 +18,7 @@ from wfreport.argoserver.errors import (
 )
 from wfreport.argoserver.version import fetch_info, fetch_version
 from wfreport.argoserver.workflows import ServerWorkflows, StaleWorkflowError
-from wfreport.core.model import NodesState
+from wfreport.core.snapshot.model import NodesState
 
 pytestmark = [pytest.mark.cluster, pytest.mark.argo]
 

@@ -14,8 +14,8 @@ from tests.cli.cases import COMMAND, on_terminal
 from tests.recorded import recording
 
 from controlplane import ControlPlane
-from wfreport.cli.explain import EvidenceOfPods, report_of
-from wfreport.core.wire import decode_event, decode_pod, decode_workflow
+from wfreport.cli.commands.explain import EvidenceOfPods, report_of
+from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 REPORTS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/workflowreports"

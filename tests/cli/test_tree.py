@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from tests.recorded import Recording, recording, recordings
 
 from wfreport.api.report import Step, WorkflowReport
-from wfreport.cli.explain import report_of
-from wfreport.cli.looks import ASCII, UNICODE, Look, glyphs_for, harmless
-from wfreport.cli.outline import Entry, outline_steps
-from wfreport.cli.tree import report_lines
-from wfreport.core.model import PodEvidence, Snapshot
-from wfreport.core.tree import Tree
-from wfreport.core.wire import decode_event, decode_pod, decode_workflow
+from wfreport.cli.commands.explain import report_of
+from wfreport.cli.render.report_page import report_lines
+from wfreport.cli.render.step_outline import Entry, outline_steps
+from wfreport.cli.render.style import ASCII, UNICODE, Look, glyphs_for, harmless
+from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
+from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.core.snapshot.tree import Tree
 
 GOLDEN = Path(__file__).parent / "golden"
 SHAPES = [

@@ -16,8 +16,8 @@ from tests.cli.cases import COMMAND, on_terminal, workflow_of
 from tests.eventually import eventually
 
 from controlplane import ControlPlane
-from wfreport.cli.explain import report_of
-from wfreport.core.wire import decode_workflow
+from wfreport.cli.commands.explain import report_of
+from wfreport.core.snapshot.decode import decode_workflow
 
 pytestmark = pytest.mark.cluster
 

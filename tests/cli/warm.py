@@ -69,7 +69,7 @@ def _received(channel: socket.socket, count: int) -> bytes:
 def _serve(channel: socket.socket) -> None:
     import wfreport.cli  # noqa: PLC0415
 
-    for module in pkgutil.iter_modules(wfreport.cli.__path__, "wfreport.cli."):
+    for module in pkgutil.walk_packages(wfreport.cli.__path__, "wfreport.cli."):
         importlib.import_module(module.name)
     importlib.import_module("kubernetes.client")
     while True:

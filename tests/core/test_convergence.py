@@ -12,9 +12,9 @@ from tests.builders import a_report, final_of
 from tests.recorded import Recording, recordings
 
 from wfreport.api.report import ReportStatus
-from wfreport.core.model import Snapshot
-from wfreport.core.rules_of_pods import WAITED_FOR
-from wfreport.core.wire import decode_workflow
+from wfreport.core.classify.pod_rules import WAITED_FOR
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.model import Snapshot
 
 SMALL = [case for case in recordings() if not case.name.startswith(("large-", "real-node-mixed"))]
 

@@ -11,7 +11,7 @@ from tests.recorded import recordings
 
 from wfreport.api.argo import NodeType, Phase
 from wfreport.api.report import ReportStatus
-from wfreport.core.wire import decode_workflow
+from wfreport.core.snapshot.decode import decode_workflow
 
 json_values = st.recursive(
     st.none()

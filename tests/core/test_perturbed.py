@@ -13,9 +13,9 @@ from tests.recorded import Recording, recordings
 from wfreport.api.argo import ANNOTATION_POD_NAME_FORMAT
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.report import Failure
-from wfreport.core.nodes_codec import unpack_nodes
-from wfreport.core.podnames import pod_name
-from wfreport.core.wire import decode_workflow
+from wfreport.core.snapshot.compressed_nodes import unpack_nodes
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.pod_names import pod_name
 
 Final = dict[str, Any]
 KNOWN = [

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from tests.crds.objects import POLICIES, REMEDIATIONS, a_policy, a_remediation, a_rule
 
-import crdgen
 from controlplane import ApiError, ControlPlane
-from crdkinds import KINDS, Kind
+from generate import crds
+from generate.kinds import KINDS, Kind
 from wfreport.api.policy import PolicySpec
 from wfreport.api.remediation import RemediationSpec
 
@@ -28,7 +28,7 @@ def a_condition(kind: str, status: str, reason: str = "Because") -> dict[str, An
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_the_committed_crd_is_what_the_models_say(kind: Kind) -> None:
-    assert kind.path.read_text() == crdgen.crd_text(kind), "run `make crds`"
+    assert kind.path.read_text() == crds.crd_text(kind), "run `make crds`"
 
 
 @pytest.mark.cluster

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-import crdgen
 from controlplane import ApiError, ControlPlane
-from crdkinds import REPORT
+from generate import crds
+from generate.kinds import REPORT
 from wfreport.api.report import ReportStatus
 
 REPORTS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/workflowreports"
@@ -40,7 +40,7 @@ def a_value(schema: dict[str, Any]) -> Any:
     return {"string": "x", "integer": 1, "boolean": True}[schema["type"]]
 
 
-STATUS_SCHEMA = crdgen.structural_schema(ReportStatus)
+STATUS_SCHEMA = crds.structural_schema(ReportStatus)
 FULL_STATUS = a_value(STATUS_SCHEMA)
 OOM = {"failureClass": "OOMKilled"}
 
@@ -57,23 +57,23 @@ def refusal(plane: ControlPlane, namespace: str, body: dict[str, Any]) -> str:
 
 
 def test_the_committed_crd_is_what_the_models_say() -> None:
-    assert REPORT.path.read_text() == crdgen.crd_text(REPORT), "run `make crds`"
+    assert REPORT.path.read_text() == crds.crd_text(REPORT), "run `make crds`"
 
 
 def test_a_field_without_description_stops_the_generation() -> None:
     class Silent(BaseModel):
         name: str = Field(max_length=63)
 
-    with pytest.raises(crdgen.UnfitModelError, match=r"Silent\.name: lacks a description"):
-        crdgen.structural_schema(Silent)
+    with pytest.raises(crds.UnfitModelError, match=r"Silent\.name: lacks a description"):
+        crds.structural_schema(Silent)
 
 
 def test_a_list_without_a_bound_stops_the_generation() -> None:
     class Endless(BaseModel):
         steps: list[int] = Field(description="Steps.")
 
-    with pytest.raises(crdgen.UnfitModelError, match=r"Endless\.steps: a list needs max_length"):
-        crdgen.structural_schema(Endless)
+    with pytest.raises(crds.UnfitModelError, match=r"Endless\.steps: a list needs max_length"):
+        crds.structural_schema(Endless)
 
 
 def test_a_full_status_passes_the_models_unchanged() -> None:

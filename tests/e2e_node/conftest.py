@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from tests.e2e_node.page import write_page
 from tests.eventually import eventually
-from tests.operator.harness import condition, observed
+from tests.live.operator.harness import condition, observed
 
-import demo
 from controlplane import ControlPlane
 from controlplane.component import Component
+from demo import scenes
 from realnode import RealNode, provide
 
 ASKED_FOR = "WFREPORT_E2E_NODE"
@@ -73,10 +73,10 @@ def real_cluster() -> Iterator[RealCluster]:
         pytest.skip("a real node is brought up by `make e2e-node` only: it changes the machine that it runs on")
     provide()
     with ControlPlane(argo=True, real_pods=True) as plane, RealNode(plane):
-        demo.install(plane)
-        operator, url = demo.start_operator(plane, {"WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5"})
+        scenes.install(plane)
+        operator, url = scenes.start_operator(plane, {"WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5"})
         try:
-            demo.wait_until_ready(operator, url)
+            scenes.wait_until_ready(operator, url)
             plane.create_namespace(NAMESPACE)
             eventually(lambda: _has_account(plane))
             plane.kubectl("create", "-n", NAMESPACE, "-f", WORKFLOWS)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.e2e_node.conftest import NAMESPACE, RealCluster, Report
 from tests.eventually import eventually
-from tests.operator.harness import condition
+from tests.live.operator.harness import condition
 
 from realnode import NODE
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.builders import a_report, final_of
-from tests.decide.worlds import look_of
+from tests.core.decide.worlds import look_of
 from tests.recorded import recording
 
 from controlplane import ControlPlane

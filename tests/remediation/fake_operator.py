@@ -7,25 +7,26 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from tests.operator.harness import rfc3339
+from tests.live.operator.harness import rfc3339
 from tests.remediation.fake_api import Clock, FakeApi, Json
 
 from wfreport.api.actions import Sink
-from wfreport.core.model import RenderOptions
+from wfreport.app.remediation import RemedyPart, Surroundings
+from wfreport.cache.reports import ReportsIndex, StatusCache, row_of
 from wfreport.core.record.notification import Notification
-from wfreport.core.redact import Redactor
-from wfreport.core.render import render_status
-from wfreport.core.render_gone import render_deleted
-from wfreport.core.wire import decode_workflow
+from wfreport.core.redact.redactor import Redactor
+from wfreport.core.render.gone import render_deleted
+from wfreport.core.render.status import render_status
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.model import RenderOptions
 from wfreport.kube.events import Events
+from wfreport.kube.objects import NamespacedName
 from wfreport.kube.reports import Reports, StoredReport
 from wfreport.logs import Once
 from wfreport.metrics import Metrics
-from wfreport.remediation import RemedyPart, Surroundings
-from wfreport.report_writer import ReportWriter
-from wfreport.reports_index import ReportsIndex, StatusCache, row_of
+from wfreport.reconcile.report_writer import ReportWriter
+from wfreport.runtime.workqueue import Lane, WorkQueue
 from wfreport.settings import Settings
-from wfreport.workqueue import Key, Lane, WorkQueue
 
 NS = "data"
 REDACTOR = Redactor()
@@ -164,7 +165,7 @@ class FakeOperator:
                 return True
         return False
 
-    def _due(self) -> list[Key]:
+    def _due(self) -> list[NamespacedName]:
         return [key for _, queue, _ in self._workers for lane in queue._rules._lanes.values() for key in lane]
 
     def next_due_seconds(self) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.live.remediation.world import workflow_of
 from tests.remediation.fake_api import Clock, FakeApi
-from tests.remediation.world import workflow_of
 
 from controlplane import ControlPlane
 from wfreport.api.metadata import ObjectMetadata

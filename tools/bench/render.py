@@ -17,10 +17,10 @@ from typing import Final, TypeVar
 from bench import large
 from wfreport.api.report import ReportSpec, WorkflowRef
 from wfreport.clock import now
-from wfreport.core.model import RenderOptions
-from wfreport.core.redact import Redactor
-from wfreport.core.render import render_status
-from wfreport.core.wire import decode_workflow
+from wfreport.core.redact.redactor import Redactor
+from wfreport.core.render.status import render_status
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.model import RenderOptions
 
 _T = TypeVar("_T")
 _ROUNDS: Final = 3

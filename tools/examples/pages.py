@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from examples.scenarios import SCENARIOS, Scenario
-from wfreport.cli.console import report_console
-from wfreport.cli.tree import print_report
+from wfreport.cli.render.console import report_console
+from wfreport.cli.render.report_page import print_report
 
 _WIDTH: Final = 120
 _MADE_BY = "<!-- Made by `make examples` from what the operator wrote: change tools/examples, then make it anew. -->"

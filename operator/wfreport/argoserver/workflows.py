@@ -19,8 +19,8 @@ from wfreport.argoserver.errors import (
     ServerWithoutDatabaseError,
 )
 from wfreport.argoserver.version import judged
-from wfreport.core.model import NodesState, Snapshot
-from wfreport.core.wire import NotAWorkflow, decode_workflow
+from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
+from wfreport.core.snapshot.model import NodesState, Snapshot
 
 
 class _Meta(Struct, frozen=True):

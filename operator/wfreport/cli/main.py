@@ -2,7 +2,7 @@
 
 import click
 
-from wfreport.cli import declared_operation, declared_remediation, declared_runs
+from wfreport.cli.commands import declared_operation, declared_remediation, declared_runs
 from wfreport.cli.options import Sections
 
 

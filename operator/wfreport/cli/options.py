@@ -22,7 +22,7 @@ class Duration(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read it; click ends the command with code 2 where it is none."""
-        from wfreport.core.durations import parse_duration  # noqa: PLC0415
+        from wfreport.core.timing.durations import parse_duration  # noqa: PLC0415
 
         try:
             return parse_duration(str(value)).total_seconds()

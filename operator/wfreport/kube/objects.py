@@ -11,6 +11,9 @@ from wfreport.api.names import ANNOTATION_SKIP, LABEL_WORKFLOW_UID
 
 PARTIAL_KIND = "PartialObjectMetadata"
 
+NamespacedName = tuple[str, str]
+"""Namespace and name of an object, as apimachinery's `types.NamespacedName`."""
+
 
 class Labels(Struct, frozen=True):
     """The labels in use."""

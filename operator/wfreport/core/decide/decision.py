@@ -16,14 +16,14 @@ from wfreport.api.reasons import ConditionType, HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import Failure, ReportStatus, WorkflowReport
 from wfreport.api.wire import is_same_time
-from wfreport.core.decide.case import Case, Hold, Subject
 from wfreport.core.decide.chain_limits import acts_on_chain, next_attempt
 from wfreport.core.decide.guards import first_hold
 from wfreport.core.decide.history import latest_run
+from wfreport.core.decide.inputs import Case, Hold, Subject
 from wfreport.core.decide.matching import Matched, match_rule, match_running
 from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Decision, History, Look, OperatorLimits, Run
 from wfreport.core.decide.selection import Selection, select_policy
-from wfreport.core.remedy_names import remediation_name
+from wfreport.core.snapshot.names import remediation_name
 
 EVIDENCE_WAIT: Final = timedelta(seconds=30)
 """How long after a run's end its evidence is waited for: what comes late turns Killed into OOMKilled."""

@@ -14,8 +14,8 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.breaker import comebacks, judge_breaker
 from wfreport.core.decide.budget import acts_of_policy, spent_budget
-from wfreport.core.decide.case import Case, Hold
 from wfreport.core.decide.chain_limits import acts_on_chain, attempts_spent, due_at
+from wfreport.core.decide.inputs import Case, Hold
 from wfreport.core.decide.matching import DECISIVE_ROLES
 from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Run
 from wfreport.core.decide.selection import is_for

@@ -10,9 +10,9 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import EarlierRun, WorkflowReport, WorkflowSource
 from wfreport.api.wire import rfc3339
-from wfreport.core.chain import link_of
-from wfreport.core.conditions import EPOCH
 from wfreport.core.decide.model import Act, Execution, History, Run
+from wfreport.core.render.conditions import EPOCH
+from wfreport.core.snapshot.chain import link_of
 
 _UNSETTLED: Final = frozenset({RemediationReason.OUTCOME_AWAITED})
 

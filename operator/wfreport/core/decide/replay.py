@@ -23,7 +23,7 @@ from wfreport.core.decide.history import latest_run, runs_of
 from wfreport.core.decide.matching import is_for_running
 from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Decision, Execution, History, Look, OperatorLimits, Run
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
-from wfreport.core.remedy_names import remediation_name
+from wfreport.core.snapshot.names import remediation_name
 
 _AT_LEAST: Final = timedelta(seconds=1)
 _ENDED, _LOOK, _BEGAN = range(3)

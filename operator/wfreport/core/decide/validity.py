@@ -9,10 +9,10 @@ from pydantic import ValidationError
 
 from wfreport.api.match import LabelSelector, Match
 from wfreport.api.policy import PolicySpec, RemediationPolicy, Rule
-from wfreport.core.bounds import is_label_key, is_label_value
 from wfreport.core.decide.expressions import BadExpressionError, compiled
-from wfreport.core.remedy.inherited import is_argos, is_inherited
-from wfreport.core.remedy.quantity import parse_bytes
+from wfreport.core.plan.inherited import is_argos, is_inherited
+from wfreport.core.plan.quantity import parse_bytes
+from wfreport.core.redact.bounds import is_label_key, is_label_value
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Final
 
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
+from wfreport.core.plan.plan import Json
 from wfreport.core.record.progress import found_condition
-from wfreport.core.remedy.plan import Json
 
 INTENT_FRESH: Final = timedelta(minutes=15)
 """Without a ttlStrategy a run is gone only because somebody deleted it."""

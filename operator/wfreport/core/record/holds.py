@@ -5,9 +5,9 @@ from typing import Final
 from wfreport.api.reasons import HoldReason
 from wfreport.api.report import Held
 from wfreport.api.wire import TEXT
-from wfreport.core.bounds import cut
-from wfreport.core.decide.course import Course, Step
+from wfreport.core.decide.enforcement import Course, Step
 from wfreport.core.decide.model import Decision
+from wfreport.core.redact.bounds import cut
 
 _PASSING: Final = frozenset({HoldReason.STALE_OBSERVATION, HoldReason.EVIDENCE_PENDING, HoldReason.ALREADY_REMEDIED})
 """Holds that a report need not be written for: the next look, or the chain, tells more."""

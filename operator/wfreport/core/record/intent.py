@@ -13,11 +13,11 @@ from wfreport.api.actions import ActionType
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.remediation import Plan, PolicyRef, Remediation, RemediationSpec, ReportRef, Target
 from wfreport.api.wire import LINE, TEXT
-from wfreport.core.bounds import cut, cut_label
-from wfreport.core.decide.course import needs_approval
+from wfreport.core.decide.enforcement import needs_approval
 from wfreport.core.decide.model import Decision
-from wfreport.core.remedy.plan import Change
-from wfreport.core.remedy_names import remediation_name
+from wfreport.core.plan.plan import Change
+from wfreport.core.redact.bounds import cut, cut_label
+from wfreport.core.snapshot.names import remediation_name
 
 MAX_CHANGES = 64
 

@@ -13,8 +13,8 @@ from wfreport.api.reasons import RemediationConditionType
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import Failure, ReportStatus, WorkflowReport
 from wfreport.api.wire import rfc3339
-from wfreport.core.bounds import cut, tail
 from wfreport.core.record.progress import found_condition
+from wfreport.core.redact.bounds import cut, tail
 
 MAX_BODY: Final = 3000
 """Slack cuts blocks of text at 3,000 characters, Teams and PagerDuty later."""

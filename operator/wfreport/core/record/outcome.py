@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from wfreport.api.reasons import RemediationReason
-from wfreport.core.conditions import Status
 from wfreport.core.decide.model import Run
+from wfreport.core.render.conditions import Status
 
 _REFERENCE_MODE: Final = "when the controller is in reference mode"
 """Argo's ``workflowRestrictions.templateReferencing`` (setExecWorkflow, workflow/controller/operator.go)."""

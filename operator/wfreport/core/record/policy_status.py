@@ -8,11 +8,11 @@ from typing import Final
 from wfreport.api.condition import Condition
 from wfreport.api.policy import Mode, PolicyCounts, PolicyStatus, RemediationPolicy
 from wfreport.api.reasons import HoldReason, PolicyConditionType, PolicyReason
-from wfreport.core.conditions import Status, condition
 from wfreport.core.decide.breaker import CLOSED, Breaker, BreakerState
-from wfreport.core.decide.course import Course, Step
+from wfreport.core.decide.enforcement import Course, Step
 from wfreport.core.decide.model import Act, Decision, Execution
 from wfreport.core.decide.selection import ACTING_MODES
+from wfreport.core.render.conditions import Status, condition
 
 
 @dataclass(frozen=True, slots=True)

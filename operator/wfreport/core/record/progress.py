@@ -10,9 +10,9 @@ from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import ObjectRef, Remediation, RemediationStatus
 from wfreport.api.wire import TEXT
-from wfreport.core.bounds import cut
-from wfreport.core.conditions import Status, condition
 from wfreport.core.decide.model import CHAIN_ACTIONS
+from wfreport.core.redact.bounds import cut
+from wfreport.core.render.conditions import Status, condition
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Composes the operator: settings in, a running operator out."""

@@ -1,0 +1,92 @@
+"""What the settings say to each part of the operator."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from wfreport.argoserver.artifacts import ArchivedLogs
+from wfreport.argoserver.client import ArgoServer
+from wfreport.argoserver.workflows import ServerWorkflows
+from wfreport.cache.running import Pace
+from wfreport.evidence.archived_logs import ServerLogs
+from wfreport.evidence.argo_server import ServerReads
+from wfreport.evidence.capture import MARGIN, CaptureRules
+from wfreport.kube.objects import NamespacedName
+from wfreport.logs import Once
+from wfreport.metrics import Metrics
+from wfreport.runtime.workqueue import Lane, QueueLimits, WorkQueue
+from wfreport.settings import Settings
+from wfreport.watch.enqueue import Queues
+
+RESERVED_WORKERS = 2
+"""So many workers are kept for what is urgent."""
+CAPTURE_BACKOFF_MAX_SECONDS = 64
+
+
+def queues(settings: Settings) -> Queues:
+    """The queues, empty."""
+    queue = partial(WorkQueue, clock=time.monotonic, jitter=jitter)
+    capture_limits = QueueLimits(
+        progress_workers=max(1, settings.capture_workers - 1), backoff_max_seconds=CAPTURE_BACKOFF_MAX_SECONDS
+    )
+    return Queues(
+        workflows=queue(QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS))),
+        captures=queue(capture_limits),
+        reports=queue(QueueLimits()),
+        server=queue(QueueLimits()),
+        server_logs=queue(QueueLimits()),
+    )
+
+
+def show_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:
+    """Let the metrics tell how much waits, and how long, by the queues' names."""
+    for name, queue in queues.items():
+        for lane in Lane:
+            at = (name, lane.name.lower())
+            metrics.queue_depth.labels(*at).set_function(partial(queue.depth, lane))
+            metrics.queue_oldest_seconds.labels(*at).set_function(partial(queue.oldest_seconds, lane))
+        metrics.queue_later.labels(name).set_function(queue.later)
+
+
+def pace(settings: Settings) -> Pace:
+    """How often running Workflows are looked at."""
+    return Pace(settings.look_interval_min_seconds, settings.look_interval_max_seconds, settings.coalesce_seconds)
+
+
+def jitter() -> float:
+    """A factor around 1."""
+    return random.uniform(0.9, 1.1)  # noqa: S311  (spreads load, guards nothing)
+
+
+def capture_rules(settings: Settings) -> CaptureRules:
+    """What is read of failed pods."""
+    return CaptureRules(settings.log_tail_bytes, settings.no_logs_namespaces)
+
+
+def server_reads(
+    settings: Settings,
+    server: ArgoServer | None,
+    queues: Queues,
+    *,
+    is_wanted: Callable[[NamespacedName], bool],
+    metrics: Metrics,
+    once: Once,
+) -> ServerReads:
+    """What is read through Argo Server; without one nothing is, and reports say so."""
+
+    def look(key: NamespacedName, version: int) -> None:
+        queues.workflows.add(key, Lane.URGENT, not_older_than=version)
+
+    logs = ServerLogs(
+        ArchivedLogs(server) if server else None,
+        queues.server_logs,
+        look=look,
+        is_wanted=is_wanted,
+        max_bytes=settings.log_tail_bytes * MARGIN,
+        reads_logs=capture_rules(settings).reads_logs,
+        metrics=metrics,
+        once=once,
+    )
+    runs = ServerWorkflows(server) if server else None
+    return ServerReads(runs, queues.server, logs=logs, look=look, is_wanted=is_wanted, metrics=metrics, once=once)

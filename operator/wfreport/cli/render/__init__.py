@@ -1,0 +1,1 @@
+"""Renders reports, tables and trees for a terminal or a pipe."""

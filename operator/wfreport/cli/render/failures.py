@@ -1,0 +1,152 @@
+"""The failures of a report: what broke, whose it is, and what the pod said at the end."""
+
+from typing import Final
+
+from rich.text import Text
+
+from wfreport.api.classes import CLASS_MEANINGS, Role
+from wfreport.api.evidence import ContainerEnd, ContainerSummary
+from wfreport.api.report import Failure, PreviousAttempt
+from wfreport.cli.render.page import Page, joined, span
+from wfreport.cli.render.style import harmless, one_line
+from wfreport.core.timing.durations import short_duration
+
+_TITLES: Final = {Role.ROOT_CAUSE: "ROOT CAUSE", Role.EXIT_HANDLER: "EXIT HANDLER FAILED"}
+_FULL_BLOCKS: Final = 5
+"""On a terminal so many are told in full, the others in a line each: one cause often fails many items of a loop."""
+_LOG_LINES: Final = 12
+
+
+def add_failures(page: Page, failures: list[Failure]) -> None:
+    """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure."""
+    causes = [failure for failure in failures if failure.role in _TITLES]
+    full = causes if page.look.width is None or page.look.everything else causes[:_FULL_BLOCKS]
+    for number, failure in enumerate(full, 1):
+        count = f" {number} of {len(causes)}" if len(causes) > 1 else ""
+        page.heading(f"{_TITLES[failure.role]}{count}", failure.display_name or "the Workflow itself", style="bold red")
+        _add_details(page, failure)
+    _add_short(page, "MORE OF THEM", causes[len(full) :])
+    _add_short(page, "FAILED AS A CONSEQUENCE", [failure for failure in failures if failure.role == Role.VICTIM])
+    _add_short(page, "FAILED, AND TOLERATED", [failure for failure in failures if failure.role == Role.TOLERATED])
+
+
+def _add_details(page: Page, failure: Failure) -> None:
+    look = page.look
+    kind = Text(f"{failure.failure_class}", style="bold")
+    page.field("class", kind.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
+    retry = "a retry may help" if failure.retryable else "a retry will not help"
+    sure = f"confidence {failure.confidence}" + (f", from {failure.evidence}" if failure.evidence else "")
+    page.field("owner", joined(look, [failure.owner, retry, sure]))
+    page.field("template", failure.template_name)
+    page.field("pod", failure.pod_name, style="cyan")
+    page.field("container", failure.container)
+    page.field("host", failure.host_node_name)
+    page.field("exit code", _exit(failure))
+    page.field("reason", failure.reason)
+    page.field("pod says", joined(page.look, [failure.pod_reason, failure.pod_message]))
+    page.field("containers", _containers(page, failure))
+    page.field("limits", _resources(page, failure))
+    page.field("time", _time(page, failure))
+    page.field("message", failure.message, style="red")
+    _add_attempts(page, failure)
+    _add_events(page, failure)
+    _add_log(page, failure)
+    page.field("not had", joined(page.look, failure.evidence_missing or []), style="yellow")
+
+
+def _containers(page: Page, failure: Failure) -> str:
+    """Worth a line where it is more than one container that ended as the failure says."""
+    containers = failure.containers or []
+    return joined(page.look, [_container(container) for container in containers]) if len(containers) > 1 else ""
+
+
+def _container(container: ContainerSummary) -> str:
+    restarts = f"{container.restarts} restarts" if container.restarts else ""
+    before = f"before that {_ended(container.last)}" if container.last else ""
+    state = _ended(container) if container.state == "Terminated" else f"{container.state} {container.reason or ''}"
+    return " ".join(part for part in (one_line(container.name), one_line(state).strip(), restarts, before) if part)
+
+
+def _ended(end: ContainerEnd) -> str:
+    if end.exit_code == 0 and end.reason in (None, "Completed"):
+        return "ok"
+    return f"{one_line(end.reason or 'ended')} (exit {end.exit_code})"
+
+
+def _exit(failure: Failure) -> str:
+    signal = f"signal {failure.signal}" if failure.signal else ""
+    if failure.exit_code is None:
+        return signal
+    return f"{failure.exit_code} ({signal})" if signal else str(failure.exit_code)
+
+
+def _resources(page: Page, failure: Failure) -> str:
+    if failure.resources is None:
+        return ""
+    limits = [f"{name} {value}" for name, value in (failure.resources.limits or {}).items()]
+    requests = [f"{name} {value}" for name, value in (failure.resources.requests or {}).items()]
+    return joined(page.look, [", ".join(limits) or "none", f"requests {', '.join(requests)}" if requests else None])
+
+
+def _time(page: Page, failure: Failure) -> str:
+    start, end = failure.started_at, failure.finished_at
+    ran = f"ran {short_duration((end - start).total_seconds())}" if start and end else None
+    return joined(page.look, [ran, span(page.look, start, end)])
+
+
+def _add_attempts(page: Page, failure: Failure) -> None:
+    earlier = failure.previous_attempts or []
+    if failure.attempt is None and not earlier:
+        return
+    number = failure.attempt or len(earlier) + 1
+    this = f"this was attempt {number}"
+    before = [_attempt(attempt) for attempt in earlier]
+    page.field("attempts", f"{this}; before it: {', '.join(before)}" if before else this)
+
+
+def _attempt(attempt: PreviousAttempt) -> str:
+    code = f"exit {attempt.exit_code}" if attempt.exit_code is not None else ""
+    at = f"at {attempt.memory_limit}" if attempt.memory_limit else ""
+    told = " ".join(part for part in (attempt.failure_class or "failed", code, at) if part)
+    return f"{told} ({attempt.pod_name})" if attempt.pod_name else told
+
+
+def _add_events(page: Page, failure: Failure) -> None:
+    for number, event in enumerate(failure.events or []):
+        times = f" {page.look.glyphs.times}{event.count}" if event.count > 1 else ""
+        body = Text(f"{one_line(event.reason)}{times}", style="yellow")
+        if event.message:
+            body.append(f"  {one_line(event.message)}", style="")
+        page.field("" if number else "events", body)
+
+
+def _add_log(page: Page, failure: Failure) -> None:
+    tail = failure.log_tail
+    if tail is None or not tail.text.strip():
+        return
+    lines = harmless(tail.text).rstrip("\n").split("\n")
+    shown = lines if page.look.width is None or page.look.everything else lines[-_LOG_LINES:]
+    left_out = tail.truncated or len(shown) < len(lines)
+    redacted = f", {tail.redacted} secrets replaced" if tail.redacted else ""
+    page.field(
+        "log", f"last {len(shown)} lines{redacted}" if left_out else f"{len(shown)} lines{redacted}", style="dim"
+    )
+    edge = Text(f"    {page.look.glyphs.bar} ", style="dim")
+    for line in shown:
+        page.hanging(edge, Text(line), following=edge)
+
+
+def _add_short(page: Page, title: str, failures: list[Failure]) -> None:
+    if not failures:
+        return
+    page.heading(title)
+    for failure in failures:
+        line = Text(f"{one_line(failure.display_name or 'the Workflow itself')}", style="bold")
+        line.append(f"  {failure.failure_class}", style="yellow")
+        if failure.exit_code is not None:
+            line.append(f" (exit {failure.exit_code})", style="")
+        if failure.pod_name:
+            line.append(f"  {one_line(failure.pod_name)}", style="cyan")
+        if failure.message:
+            line.append(f"  {one_line(failure.message)}", style="dim")
+        page.hanging(Text("  "), line, following=Text("    "), most_lines=2)

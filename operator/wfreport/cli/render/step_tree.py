@@ -1,0 +1,190 @@
+"""The steps of a report as a tree, one row per step."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from wfreport.api.argo import FAILED_PHASES, NodeType, Phase
+from wfreport.api.report import Step
+from wfreport.cli.render.page import Page, phase_mark, phase_style
+from wfreport.cli.render.step_outline import Entry
+from wfreport.cli.render.style import one_line
+from wfreport.core.timing.durations import short_duration
+
+_QUIET: Final = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
+_PLAIN_TYPES: Final = frozenset({NodeType.POD, NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP, NodeType.SKIPPED})
+_COUNTED: Final = {NodeType.RETRY: "attempt", NodeType.TASK_GROUP: "item"}
+_LONGEST_QUIET_ROW, _SHOWN_OF_QUIET_ROW = 8, 3
+_NAME_SHARE: Final = 0.55
+_STATE_COLUMNS: Final = 8
+_LEAST_QUEUED_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line of the tree: an entry, or a note that stands for many."""
+
+    guides: str
+    below: str
+    entry: Entry | None
+    note: str = ""
+    note_phase: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """Steps in a row that all went well: on a terminal they are told in one line."""
+
+    entries: Sequence[Entry]
+
+
+def add_rows(page: Page, tops: Sequence[Entry], *, complete: bool) -> None:
+    """Add the tree, a row per step in execution order; unless ``complete``, steps are missing from it."""
+    rows = list(_rows(page, tops))
+    columns = _name_columns(page, rows, complete=complete)
+    for row in rows:
+        if row.entry is None:
+            page.hanging(Text(row.guides, style="dim"), _note(page, row), most_lines=1)
+        else:
+            _add_row(page, row, row.entry, columns, complete=complete)
+
+
+def _rows(page: Page, tops: Sequence[Entry]) -> Iterator[_Row]:
+    glyphs = page.look.glyphs
+    pending: list[tuple[Entry | _Folded, str, str]] = [(top, "", "") for top in reversed(_without_lone_groups(tops))]
+    while pending:
+        item, guides, below = pending.pop()
+        if isinstance(item, _Folded):
+            yield _Row(guides, below, None, note=_folded_note(page, item), note_phase=item.entries[0].step.phase)
+            continue
+        inside = _folded(page, _without_lone_groups(item.inside))
+        yield _Row(guides, f"{below}{glyphs.pipe}" if inside else f"{below}  ", item)
+        last = len(inside) - 1
+        for position in range(last, -1, -1):
+            is_last = position == last
+            branch, rest = (glyphs.last, "  ") if is_last else (glyphs.branch, glyphs.pipe)
+            pending.append((inside[position], below + branch, below + rest))
+
+
+def _without_lone_groups(entries: Sequence[Entry]) -> list[Entry]:
+    """A step group of one step says nothing that the step does not."""
+    return [
+        entry.inside[0] if entry.step.type == NodeType.STEP_GROUP and len(entry.inside) == 1 else entry
+        for entry in entries
+    ]
+
+
+def _folded(page: Page, entries: list[Entry]) -> list[Entry | _Folded]:
+    if page.look.width is None or page.look.everything:
+        return list(entries)
+    result: list[Entry | _Folded] = []
+    for row in _quiet_rows(entries):
+        if len(row) > _LONGEST_QUIET_ROW:
+            result += [*row[:_SHOWN_OF_QUIET_ROW], _Folded(row[_SHOWN_OF_QUIET_ROW:])]
+        else:
+            result += row
+    return result
+
+
+def _quiet_rows(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """Neighbours of one quiet phase with nothing inside, together; all others alone."""
+    row: list[Entry] = []
+    for entry in entries:
+        is_quiet = entry.step.phase in _QUIET and not entry.inside
+        if row and not (is_quiet and entry.step.phase == row[0].step.phase):
+            yield row
+            row = []
+        if is_quiet:
+            row.append(entry)
+        else:
+            yield [entry]
+    if row:
+        yield row
+
+
+def _folded_note(page: Page, folded: _Folded) -> str:
+    first, last = (one_line(folded.entries[index].step.display_name) for index in (0, -1))
+    phase = folded.entries[0].step.phase.lower()
+    return f"{len(folded.entries)} more {phase}: {first} {page.look.glyphs.ellipsis} {last} (--all lists them)"
+
+
+def _note(page: Page, row: _Row) -> Text:
+    return phase_mark(page.look, row.note_phase) + Text(f" {row.note}", style="dim")
+
+
+def _name_columns(page: Page, rows: Sequence[_Row], *, complete: bool) -> int:
+    """Columns of guides and name, so that what follows is aligned; a few long names do not push it out of sight."""
+    widest = max(
+        (cell_len(row.guides) + 2 + cell_len(_name(row.entry, complete=complete)) for row in rows if row.entry),
+        default=0,
+    )
+    return widest if page.look.width is None else min(widest, int(page.look.width * _NAME_SHARE))
+
+
+def _name(entry: Entry, *, complete: bool) -> str:
+    name, step_type = one_line(entry.step.display_name), entry.step.type
+    if step_type in _COUNTED:
+        count = f"{len(entry.inside)}" if complete else f"at least {len(entry.inside)}"
+        noun = _COUNTED[NodeType(step_type)]
+        return f"{name} ({count} {noun}{'' if len(entry.inside) == 1 else 's'})"
+    return name if step_type in _PLAIN_TYPES else f"{name} ({one_line(step_type)})"
+
+
+def _add_row(page: Page, row: _Row, entry: Entry, columns: int, *, complete: bool) -> None:
+    step = entry.step
+    guides = Text(row.guides, style="dim") + phase_mark(page.look, step.phase) + Text(" ")
+    name = Text(_name(entry, complete=complete), style=phase_style(step.phase) if step.phase != Phase.SUCCEEDED else "")
+    name.append(" " * max(columns - guides.cell_len - name.cell_len, 0))
+    line = name + Text(f"  {_state(step):<{_STATE_COLUMNS}}", style="dim")
+    beside, under = _details(page, entry, cell_len(row.guides) + 2 + line.cell_len)
+    for detail in beside:
+        line += Text("  ") + detail
+    page.hanging(guides, line, following=Text(row.below + "  ", style="dim"), most_lines=2)
+    for detail in under:
+        indent = Text(row.below + "  ", style="dim")
+        page.hanging(indent, detail, following=indent, most_lines=1)
+
+
+def _state(step: Step) -> str:
+    """How long it took, or why it took no time."""
+    if step.phase in (Phase.SKIPPED, Phase.OMITTED, Phase.PENDING):
+        return step.phase.lower()
+    if step.started_at and step.finished_at:
+        return short_duration((step.finished_at - step.started_at).total_seconds())
+    return one_line(step.phase).lower()
+
+
+def _details(page: Page, entry: Entry, used: int) -> tuple[list[Text], list[Text]]:
+    """What stands beside the name and what needs a line of its own; in a pipe all of it stands beside."""
+    details = [*_facts(entry), *_message(page, entry)]
+    if page.look.width is None:
+        return details, []
+    beside: list[Text] = []
+    left = page.look.width - used
+    while details and details[0].cell_len + 2 <= left:
+        detail = details.pop(0)
+        left -= detail.cell_len + 2
+        beside.append(detail)
+    # A pod name is no use when cut; of a step that went well nobody needs it.
+    return beside, details if entry.step.phase not in _QUIET else []
+
+
+def _facts(entry: Entry) -> list[Text]:
+    step = entry.step
+    facts = [Text(f"exit {step.exit_code}", style="red")] if step.exit_code else []
+    if (step.queued_seconds or 0) >= _LEAST_QUEUED_SECONDS and step.type != NodeType.SUSPEND:
+        facts.append(Text(f"queued {short_duration(step.queued_seconds or 0)}", style="yellow"))
+    if step.pod_name:
+        facts.append(Text(one_line(step.pod_name), style="cyan" if step.phase in FAILED_PHASES else "dim"))
+    return facts
+
+
+def _message(page: Page, entry: Entry) -> list[Text]:
+    message = one_line(entry.step.message or "")
+    told_inside = page.look.width is not None and any(inner.step.phase in FAILED_PHASES for inner in entry.inside)
+    if not message or told_inside:
+        return []
+    return [Text(message, style="red" if entry.step.phase in FAILED_PHASES else "dim")]

@@ -1,0 +1,125 @@
+"""Where the time of a run went: its critical path, a row per step, with bars on a terminal."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from wfreport.api.report import ReportStatus
+from wfreport.api.timing import CriticalStep, RetryCost, Timing
+from wfreport.cli.render.page import Page, joined
+from wfreport.cli.render.style import one_line
+from wfreport.core.timing.durations import short_duration
+
+_BAR_COLUMNS: Final = 24
+_NAME_COLUMNS: Final = 28
+_SECONDS_COLUMNS: Final = 6
+_MOST_ROWS: Final = 12
+_LEAST_GAP_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A step of the path and when it was created, in seconds after the run's start."""
+
+    step: CriticalStep
+    created_after_seconds: int
+
+    @property
+    def weight(self) -> int:
+        """What makes it worth a line."""
+        return self.step.seconds + self.step.wait_seconds
+
+
+def add_times(page: Page, status: ReportStatus) -> None:
+    """Add the critical path; a run of one step that started at once has nothing to compare."""
+    path, timing = status.critical_path or [], status.timing
+    if not path or timing is None or not timing.duration_seconds:
+        return
+    if len(path) == 1 and (timing.gap_seconds or 0) < _LEAST_GAP_SECONDS:
+        return
+    rows = list(_rows(path))
+    shown = _worth_a_line(page, rows)
+    page.heading("WHERE THE TIME WENT", _sums(path, timing))
+    name_columns = min(max(cell_len(one_line(row.step.display_name)) for row in shown), _NAME_COLUMNS)
+    for row in shown:
+        _add_row(page, row, name_columns, timing.duration_seconds)
+    if len(shown) < len(rows):
+        page.hanging(Text("  "), Text(f"{len(rows) - len(shown)} shorter ones (--all lists them)", style="dim"))
+    slowest = timing.slowest_step
+    if slowest and slowest.node_id not in {step.node_id for step in path}:
+        page.field("slowest", f"{one_line(slowest.display_name)} {short_duration(slowest.seconds)}, beside this path")
+
+
+def retry_cost(cost: RetryCost | None) -> str:
+    """What superseded attempts cost, in words; empty where there were none."""
+    if cost is None:
+        return ""
+    attempts = f"{cost.attempts} attempt{'' if cost.attempts == 1 else 's'} made again"
+    pods = f"{cost.pods} pod{'' if cost.pods == 1 else 's'}"
+    between = f", {short_duration(cost.backoff_seconds)} between attempts" if cost.backoff_seconds else ""
+    return f"{attempts}: {short_duration(cost.seconds)} in {pods}{between}"
+
+
+def _sums(path: Sequence[CriticalStep], timing: Timing) -> str:
+    seconds, gap = sum(step.seconds for step in path), timing.gap_seconds or 0
+    steps = "the step" if len(path) == 1 else f"the {len(path)} steps"
+    outside = f", {short_duration(gap)} outside" if gap else ""
+    return f"{short_duration(seconds)} in {steps} that decided it{outside}"
+
+
+def _rows(path: Sequence[CriticalStep]) -> Iterator[_Row]:
+    ended_after = 0
+    for step in path:
+        created_after = ended_after + step.wait_seconds
+        yield _Row(step, created_after)
+        ended_after = created_after + step.seconds
+
+
+def _worth_a_line(page: Page, rows: list[_Row]) -> list[_Row]:
+    if page.look.width is None or page.look.everything or len(rows) <= _MOST_ROWS:
+        return rows
+    least = sorted((row.weight for row in rows), reverse=True)[_MOST_ROWS - 1]
+    return [row for row in rows if row.weight >= least][:_MOST_ROWS]
+
+
+def _add_row(page: Page, row: _Row, name_columns: int, duration_seconds: int) -> None:
+    name = Text(one_line(row.step.display_name))
+    if page.look.width is not None:
+        name.truncate(name_columns, overflow="ellipsis")
+    line = name + Text(" " * max(name_columns - name.cell_len, 0) + "  ")
+    if page.look.width is not None:
+        line += _bar(page, row, duration_seconds) + Text("  ")
+    line += Text(f"{short_duration(row.step.seconds):>{_SECONDS_COLUMNS}}")
+    line += Text(f"  {joined(page.look, _notes(row.step))}", style="dim")
+    page.hanging(Text("  "), line, following=Text("    "), most_lines=2)
+
+
+def _notes(step: CriticalStep) -> Iterator[str]:
+    if step.wait_seconds:
+        yield f"waited {short_duration(step.wait_seconds)}{_because(step.wait_reason)}"
+    if step.queued_seconds:
+        yield f"queued {short_duration(step.queued_seconds)}{_because(step.queued_reason)}"
+
+
+def _because(reason: str | None) -> str:
+    return f" ({one_line(reason)})" if reason else ""
+
+
+def _bar(page: Page, row: _Row, duration_seconds: int) -> Text:
+    """When in the run it was queued and when it ran; the shortest step is one column wide."""
+
+    def column(seconds: int) -> int:
+        return round(seconds / duration_seconds * _BAR_COLUMNS)
+
+    start, queued = row.created_after_seconds, row.step.queued_seconds or 0
+    begin = min(column(start), _BAR_COLUMNS - 1)
+    ran_from = min(max(column(start + queued), begin), _BAR_COLUMNS)
+    end = min(max(column(start + row.step.seconds), ran_from, begin + 1), _BAR_COLUMNS)
+    bar = Text(" " * begin)
+    bar.append(page.look.glyphs.queued * (ran_from - begin), style="yellow")
+    bar.append(page.look.glyphs.ran * (end - ran_from), style="cyan")
+    bar.append(" " * (_BAR_COLUMNS - end), style="")
+    return bar

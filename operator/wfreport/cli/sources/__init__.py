@@ -1,0 +1,1 @@
+"""Finds runs, pods and objects for a command."""

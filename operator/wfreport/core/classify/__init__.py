@@ -1,0 +1,1 @@
+"""Classifies a failed leaf: its role, its failure class and the evidence for it."""

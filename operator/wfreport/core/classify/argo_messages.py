@@ -1,0 +1,231 @@
+"""The texts by which the controller, the API server and argoexec are known when they refuse or give up.
+
+Sources: argo-workflows v4.1.2 (files named beside each), kubernetes' admission plugins, and the messages of the
+artifact stores. Texts are no API; what is not here is Unknown.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.api.classes import FailureClass as Class
+from wfreport.api.classes import Owner
+from wfreport.core.classify.kubelet_messages import NETWORK_TROUBLE
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A text, what it means, and the stable reason it is given; owner and retryable where the class's do not hold."""
+
+    pattern: re.Pattern[str]
+    failure_class: Class
+    reason: str
+    owner: Owner | None = None
+    retryable: bool | None = None
+
+
+REFUSALS: Final[tuple[Refusal, ...]] = (
+    # --- Argo's own word for what should never be (sync_manager.go:614)
+    Refusal(re.compile(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
+    # --- admission: ResourceQuota, LimitRange
+    Refusal(
+        re.compile(
+            r"(?:maximum|minimum) \S+ usage per|max limit to request ratio per|"
+            r"must specify (?:limits|requests)\."
+        ),
+        Class.QUOTA_EXCEEDED,
+        "LimitRange",
+        Owner.USER,
+        retryable=False,
+    ),
+    Refusal(
+        re.compile(r"exceeded quota|resource quota evaluation timed out|cannot be fulfilled on resourcequota"),
+        Class.QUOTA_EXCEEDED,
+        "QuotaExceeded",
+    ),
+    # --- locks: sync/*.go
+    Refusal(
+        re.compile(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
+    ),  # sync/poison.go
+    Refusal(
+        re.compile(r"database session is not available|Sync configuration key"),
+        Class.CONFIG_ERROR,
+        "LockError",
+        Owner.PLATFORM,
+    ),
+    Refusal(
+        re.compile(
+            r"failed to initialize semaphore|(?:semaphore|mutex|lock).* not found|requested configuration is invalid|"
+            r"[Ii]nvalid (?:ConfigMap )?lock key|duplicate synchronization item|cannot get [Ll]ock[Nn]ame"
+        ),
+        Class.CONFIG_ERROR,
+        "LockError",
+    ),
+    Refusal(
+        re.compile(r"re-establish synchronization lock"), Class.LOCK_WAIT, "LockError", Owner.PLATFORM
+    ),  # controller.go:544
+    Refusal(re.compile(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
+    # --- size: packer.go, hydrator.go, etcd
+    Refusal(
+        re.compile(
+            r"workflow is longer than maximum allowed size|offload node status|etcdserver: request is too large|"
+            r"Request entity too large|trying to send message larger than max"
+        ),
+        Class.CONTROLLER_ERROR,
+        "WorkflowTooLarge",
+        retryable=False,
+    ),
+    # --- the API server and what it calls, when they do not answer
+    Refusal(
+        re.compile(
+            r"failed calling webhook|Internal error occurred|etcdserver: |the server is currently unable|"
+            r"[Cc]lient rate limiter Wait|Too many requests|the object has been modified|"
+            r"must never update completed|request did not complete within|the server was unable to return a response"
+        ),
+        Class.CONTROLLER_ERROR,
+        "APIServerError",
+    ),
+    Refusal(
+        re.compile(r"Error applying PodSpecPatch|substitute the PodSpecPatch"), Class.TEMPLATE_ERROR, "PodSpecPatch"
+    ),
+    # --- argoexec: commands/emissary.go
+    Refusal(
+        re.compile(
+            r"failed to find name in PATH|failed to start command|exec format error|permission denied: unknown|"
+            r"executable file not found"
+        ),
+        Class.CONFIG_ERROR,
+        "CommandNotFound",
+    ),
+    Refusal(re.compile(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
+    # --- what is referred to and missing
+    Refusal(
+        re.compile(
+            r"artifact driver \S+ not found|artifact repository|failed to look-up entrypoint|"
+            r"failed to find an Artifact|no plugin executed the template|[Uu]nsupported artifact driver"
+        ),
+        Class.CONFIG_ERROR,
+        "MissingReference",
+    ),
+    Refusal(
+        re.compile(
+            r"template \S+ not found(?: in workflow template|$)|template reference \S+ not found|"
+            r"WorkflowTemplate Informer cannot find|workflow template \S+ not found|"
+            r"\b[a-z]+(?:\.[a-z0-9.-]+)? \"[^\"]+\" not found|the server doesn't have a resource type|"
+            r"no matches for kind|resource mapping not found|could not find the requested resource|"
+            r"[Cc]onfig[Mm]ap '[^']*' (?:does not|needs to)|secret '[^']*' does not have|no PriorityClass with name|"
+            r"volume '[^']*' not found in workflow spec|Error from server \(NotFound\)"
+        ),
+        Class.CONFIG_ERROR,
+        "MissingReference",
+    ),
+    # --- what is refused
+    Refusal(
+        re.compile(
+            r"admission webhook .* denied|violates PodSecurity|is forbidden|\(Forbidden\)|Unauthorized|"
+            r"ValidatingAdmissionPolicy|unable to validate against any (?:pod security policy|security context)"
+        ),
+        Class.CONFIG_ERROR,
+        "PodRejected",
+    ),
+    Refusal(
+        re.compile(
+            r"not permitted when using workflowTemplateRef|in reference mode|may not change during execution|"
+            r"pvc already exists|serviceAccountName must not be empty"
+        ),
+        Class.CONFIG_ERROR,
+        "Restricted",
+    ),
+    Refusal(re.compile(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
+    Refusal(
+        re.compile(
+            r"is invalid: |\(BadRequest\)|\(Invalid\)|\(UnprocessableEntity\)|error validating|strict decoding error|"
+            r"error parsing|Kind and name are both required|flags or manifest"
+        ),
+        Class.TEMPLATE_ERROR,
+        "PodRejected",
+    ),
+    # --- the spec, its templates, expressions and parameters: validate.go, steps.go, dag.go, scope.go, operator.go
+    Refusal(
+        re.compile(r"^invalid spec: |failed to set global parameter|cannot unmarshall spec"),
+        Class.TEMPLATE_ERROR,
+        "InvalidSpec",
+    ),
+    Refusal(re.compile(r"Maximum recursion depth exceeded"), Class.TEMPLATE_ERROR, "RecursionDepth"),
+    Refusal(
+        re.compile(
+            r"failed to resolve|[Uu]nable to (?:resolve|evaluate|parse argo variable|compile)|could not be parsed|"
+            r"failed to parse|cannot be used with the comparator|[Ff]ailed to (?:evaluate|expand|compile|parse)|"
+            r"invalid syntax|[Ii]nvalid (?:'when' )?expression|Expected boolean evaluation|[Ee]xpression required|"
+            r"template name '[^']*' undefined|missing specification|was not supplied|unmarshal|invalid character|"
+            r"depends.* invalid|retryStrategy|RetryPolicy|must not be more than|invalid duration|"
+            r"invalid timeout format|withSequence|withItems\[|withParam|displayName must match|"
+            r"output parameters? |outputs from scope|is not an artifact|invalid label value|"
+            r"volumeClaimTemplates\[|strconv\.|must have a valueFrom|time: unknown unit|"
+            r"error in inputs\.artifacts"
+        ),
+        Class.TEMPLATE_ERROR,
+        "TemplateError",
+    ),
+    # --- the controller itself
+    Refusal(
+        re.compile(
+            r"Workflow operation error|\bpanic\b|runtime error: |internal error|critical error; |"
+            r"Ancestor task node|cache entry|config map cache|cache could not be found"
+        ),
+        Class.CONTROLLER_ERROR,
+        "ControllerError",
+    ),
+    Refusal(re.compile(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
+    Refusal(NETWORK_TROUBLE, Class.CONTROLLER_ERROR, "APIServerError"),
+)
+"""In order, the first that is found: what refuses before what is refused, the particular before the general."""
+
+ENTRY_TEMPLATE_ERROR: Final = re.compile(r"^error in (?:entry|exit) template execution")
+"""The controller could not run the entrypoint (operator.go:425); its reason, where known, is tried first."""
+
+ARTIFACT_MESSAGE: Final = re.compile(
+    r"artifact \S+ failed to (?:load|save)|failed to (?:load|save) (?:input )?artifact|"
+    r"failed to load (?:non-plugin )?input artifacts|required artifact '[^']*' not supplied|"
+    r"failed to (?:put|get) (?:file|directory)|failed to create new (?:S3|OSS) client|NoSuchBucket|NoSuchKey|"
+    r"failed to tarball the output|failed to stat input artifact|plugin \S+ (?:load|save|stream)|"
+    r"supervisor (?:presumed dead|reported pre-main failure)"
+)
+"""What argoexec says of artifacts (executor.go, artifacts/*), also where no container of its own is named."""
+
+MISSING_ARTIFACT: Final = re.compile(
+    r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
+    r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
+    r"illegal file path|not found"
+)
+"""The file, object or revision is not there: the store works, the path is wrong."""
+
+DENIED_ARTIFACT: Final = re.compile(
+    r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
+    r"SignatureDoesNotMatch|ExpiredToken|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
+    r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
+    r"Permission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: "
+)
+"""The store or its credentials are set up wrongly."""
+
+AGENT_FAILED: Final = re.compile(r"^(?:create )?agent pod failed with reason:")
+"""The pod that sends the requests of HTTP and Plugin templates failed itself (agent.go:54, taskset.go:108)."""
+
+NO_PLUGIN: Final = re.compile(r"no plugin executed the template")  # agent.go:389
+
+EXECUTOR_FORBIDDEN: Final = re.compile(r"is forbidden: User \"system:serviceaccount:")
+"""The pod's own ServiceAccount lacks a right, such as to workflowtaskresults."""
+
+HTTP_ANSWER: Final = re.compile(r"^received non-2xx response code: |^successCondition '")
+"""There was an answer, and it was not the wanted one (agent.go)."""
+
+HTTP_UNAVAILABLE: Final = re.compile(
+    r"^received non-2xx response code: (?:408|425|429|5\d\d)$|" + NETWORK_TROUBLE.pattern, re.IGNORECASE
+)
+"""The service was not there or too busy: another try may work."""
+
+RESOURCE_OUTCOMES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (re.compile(r"^failure condition '.*' evaluated true", re.DOTALL), "FailureCondition"),  # resource.go:288
+    (re.compile(r"^The resource has been deleted while its status"), "ResourceDeleted"),  # resource.go:260
+)
+"""What became of the object that a resource template made: its own work failed."""

@@ -1,0 +1,131 @@
+"""The rules that read what the controller, the API server and argoexec said, and what kind of node it is."""
+
+from wfreport.api.argo import NodeType
+from wfreport.api.classes import Confidence, FailureClass, Owner
+from wfreport.core.classify import argo_messages, kubelet_messages
+from wfreport.core.classify.pod_rules import KILLED_CODES
+from wfreport.core.classify.symptom import ARGOEXEC_CODES, EXECUTOR_CONTAINERS, Symptom
+from wfreport.core.classify.verdicts import verdict_of
+from wfreport.core.snapshot.model import Verdict
+
+
+def cancelled_by_hand(symptom: Symptom) -> Verdict | None:
+    """A person stopped or terminated the Workflow while this ran."""
+    if not symptom.was_stopped and not kubelet_messages.STOPPED_MESSAGE.match(symptom.message):
+        return None
+    return verdict_of(
+        symptom, FailureClass.CANCELLED, Confidence.HIGH, "workflow.spec.shutdown", reason="WorkflowStopped"
+    )
+
+
+def own_request_failed(symptom: Symptom) -> Verdict | None:
+    """An HTTP or Plugin template was answered badly, or not at all; there is no exit code."""
+    node_type = symptom.node.type if symptom.node else None
+    if node_type not in (NodeType.HTTP, NodeType.PLUGIN) or argo_messages.AGENT_FAILED.match(symptom.text):
+        return None
+    unavailable = argo_messages.HTTP_UNAVAILABLE.search(symptom.message) is not None
+    if not unavailable and _is_refused(symptom, node_type):
+        return None
+    owner, retryable = (Owner.INFRASTRUCTURE, True) if unavailable else (None, None)
+    return verdict_of(
+        symptom,
+        FailureClass.EXIT_CODE,
+        Confidence.MEDIUM,
+        "node.message",
+        owner=owner,
+        retryable=retryable,
+        reason="HTTPError" if node_type == NodeType.HTTP else "PluginError",
+    )
+
+
+def _is_refused(symptom: Symptom, node_type: str | None) -> bool:
+    """Whether the agent never sent the request; a plugin's own text may hold anything."""
+    if node_type == NodeType.PLUGIN:
+        return argo_messages.NO_PLUGIN.search(symptom.message) is not None
+    return not argo_messages.HTTP_ANSWER.search(symptom.message) and _refusal(symptom.message) is not None
+
+
+def resource_failed(symptom: Symptom) -> Verdict | None:
+    """The object that a resource template made met its failureCondition, or was deleted."""
+    for pattern, reason in argo_messages.RESOURCE_OUTCOMES:
+        if pattern.search(symptom.system_text):
+            return verdict_of(symptom, FailureClass.EXIT_CODE, Confidence.MEDIUM, "node.message", reason=reason)
+    return None
+
+
+def artifact_trouble(symptom: Symptom) -> Verdict | None:
+    """One of argoexec's containers (init, wait, supervisor) failed, or main did over an artifact."""
+    if not _is_about_artifacts(symptom):
+        return None
+    owner, retryable = _artifact_owner(symptom.system_text)
+    return verdict_of(
+        symptom, FailureClass.ARTIFACT_IO, Confidence.MEDIUM, "node.message", owner=owner, retryable=retryable
+    )
+
+
+def _is_about_artifacts(symptom: Symptom) -> bool:
+    if argo_messages.ARTIFACT_MESSAGE.search(symptom.system_text):
+        return True
+    by_executor = symptom.ending is not None and symptom.container in EXECUTOR_CONTAINERS
+    return (
+        by_executor
+        and symptom.exit_code not in KILLED_CODES
+        and not argo_messages.EXECUTOR_FORBIDDEN.search(symptom.system_text)
+    )
+
+
+def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
+    """Whose it is, and whether another try may work; (None, None) is as for the class."""
+    if argo_messages.DENIED_ARTIFACT.search(text):
+        return Owner.PLATFORM, False
+    if argo_messages.MISSING_ARTIFACT.search(text):
+        return Owner.USER, False
+    return None, None
+
+
+def refused_or_invalid(symptom: Symptom) -> Verdict | None:
+    """The API server, the controller or argoexec refused it: quota, lock, missing reference, template, size."""
+    found = _refusal(symptom.system_text)
+    if found is None or (symptom.ending is not None and symptom.ending.code not in ARGOEXEC_CODES):
+        return None
+    return verdict_of(
+        symptom,
+        found.failure_class,
+        Confidence.MEDIUM,
+        "node.message",
+        owner=found.owner,
+        retryable=found.retryable,
+        reason=found.reason,
+    )
+
+
+def _refusal(text: str) -> argo_messages.Refusal | None:
+    return next((refusal for refusal in argo_messages.REFUSALS if refusal.pattern.search(text)), None)
+
+
+def entry_template_failed(symptom: Symptom) -> Verdict | None:
+    """The controller could not run the entrypoint or the exit handler, for a reason that no other rule knows."""
+    if not argo_messages.ENTRY_TEMPLATE_ERROR.match(symptom.text):
+        return None
+    return verdict_of(
+        symptom, FailureClass.CONTROLLER_ERROR, Confidence.MEDIUM, "node.message", reason="ControllerError"
+    )
+
+
+def daemon_exited(symptom: Symptom) -> Verdict | None:
+    """A daemon ended with 0 while it was needed: Failed, without a message (operator.go:1491)."""
+    node = symptom.node
+    if node is None or node.type != NodeType.POD or symptom.message:
+        return None
+    if node.outputs is None or node.outputs.exit_code != "0":
+        return None
+    return verdict_of(
+        symptom, FailureClass.EXIT_CODE, Confidence.MEDIUM, "node.outputs.exitCode", reason="DaemonExited"
+    )
+
+
+def failed_by_hand(symptom: Symptom) -> Verdict | None:
+    """A Suspend node fails only when a person says so (``argo stop --node-field-selector``, ``argo node set``)."""
+    if symptom.node is None or symptom.node.type != NodeType.SUSPEND:
+        return None
+    return verdict_of(symptom, FailureClass.CANCELLED, Confidence.MEDIUM, "node.type", reason="SuspendFailed")

@@ -1,0 +1,88 @@
+"""A container's memory in a spec: the places that may say it, which of them counts, and where to write more."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from wfreport.api.reasons import Refusal
+from wfreport.core.plan.plan import Json
+from wfreport.core.plan.pod_patch import memory_in_patch, memory_of, patched_memory, read_patch, with_memory
+from wfreport.core.plan.refusal import RefusedError
+
+_MAIN: Final = "main"
+_CONTAINER_SET: Final = "containerSet"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerMemory:
+    """A container of a template in a spec that is ours to change.
+
+    Attributes:
+        template: its template.
+        name: of the container.
+        entry: the container in its template.
+        defaults: what ``templateDefaults`` give every template of that kind (operator.go:4649).
+        workflow_patch: the Workflow's podSpecPatch.
+        template_patch: the template's, or its default; Argo applies it last.
+    """
+
+    template: dict[str, Any]
+    name: str
+    entry: dict[str, Any]
+    defaults: Json
+    workflow_patch: Json
+    template_patch: Json
+
+    def effective(self, kind: str) -> Any:
+        """The ``limits`` or ``requests`` that count; None where nobody says."""
+        patches = (memory_in_patch(patch, self.name) for patch in (self.template_patch, self.workflow_patch))
+        for memory in (*patches, memory_of(self.entry), memory_of(self.defaults)):
+            if kind in memory:
+                return memory[kind]
+        return None
+
+    @property
+    def is_patched(self) -> bool:
+        """Whether a patch says it, so that the container's own resources do not count."""
+        return any(memory_in_patch(patch, self.name) for patch in (self.template_patch, self.workflow_patch))
+
+    def write(self, memory: Json) -> None:
+        """Have the container run with this memory (``limits``, and ``requests`` where given)."""
+        if self.is_patched:
+            self.template["podSpecPatch"] = patched_memory(self.template_patch, self.name, memory)
+        else:
+            self.entry["resources"] = with_memory(self.entry.get("resources") or {}, memory)
+
+
+def container_memory(spec: Json, template: dict[str, Any], container: str) -> ContainerMemory:
+    """Find a container of a template.
+
+    Raises:
+        RefusedError: the template has no such container, or a patch cannot be read.
+    """
+    kind = next((kind for kind in ("container", "script", _CONTAINER_SET) if template.get(kind)), "")
+    defaults = spec.get("templateDefaults") or {}
+    return ContainerMemory(
+        template=template,
+        name=container,
+        entry=_entry(template, kind, container),
+        defaults=(defaults.get(kind) or {}) if kind != _CONTAINER_SET else {},
+        workflow_patch=read_patch(spec.get("podSpecPatch"), "the Workflow's podSpecPatch"),
+        template_patch=read_patch(
+            template.get("podSpecPatch") or defaults.get("podSpecPatch"), "the template's podSpecPatch"
+        ),
+    )
+
+
+def _entry(template: dict[str, Any], kind: str, container: str) -> dict[str, Any]:
+    if kind == _CONTAINER_SET:
+        entries = [entry for entry in template[kind].get("containers") or () if entry.get("name") == container]
+    else:
+        entries = [template[kind]] if kind and container == _MAIN else []
+    if not entries:
+        raise RefusedError(
+            Refusal.CONTAINER_NOT_RAISABLE,
+            f"template {template.get('name') or '(inline)'} has no container {container} of its own: only what a "
+            "container, script or containerSet template names can be given more memory",
+        )
+    found: dict[str, Any] = entries[0]
+    return found

@@ -1,0 +1,37 @@
+"""Stop: a run that has not ended is told to, and its exit handlers still run."""
+
+from wfreport.api import argo
+from wfreport.api.reasons import Refusal
+from wfreport.core.plan.plan import Change, Json, Patch, Target, is_signed, precondition, signed
+from wfreport.core.plan.refusal import RefusedError
+
+STRATEGY = "Stop"
+
+
+def stop_of(workflow: Json, *, remediation_uid: str = "") -> Patch | None:
+    """The patch that stops a Workflow, as ``argo stop`` does (util.go:1543); None for one that is stopping already.
+
+    With the uid of a Remediation, the Workflow says by an annotation who stopped it.
+
+    Raises:
+        RefusedError: it has ended: a run that is over is never written to.
+    """
+    metadata, spec = workflow["metadata"], workflow["spec"]
+    phase = (workflow.get("status") or {}).get("phase", "")
+    if phase in argo.COMPLETED_PHASES or (metadata.get("labels") or {}).get(argo.LABEL_COMPLETED) == "true":
+        raise RefusedError(
+            Refusal.RUN_OVER, f"the Workflow has ended ({phase or 'completed'}): there is nothing to stop"
+        )
+    before = spec.get("shutdown")
+    if before:
+        return None
+    target = Target(metadata["uid"], metadata["resourceVersion"])
+    return Patch(
+        {"metadata": precondition(target) | signed(remediation_uid), "spec": {"shutdown": STRATEGY}},
+        (Change("spec.shutdown", None, STRATEGY),),
+    )
+
+
+def is_stopped_by(workflow: Json, remediation_uid: str) -> bool:
+    """Whether a Workflow was told to stop by this very Remediation."""
+    return bool(workflow["spec"].get("shutdown")) and is_signed(workflow, remediation_uid)

@@ -1,0 +1,1 @@
+"""Decides what may be written at all: bounds, printable text, no secrets."""

@@ -1,0 +1,311 @@
+"""The failures of a run, with their evidence.
+
+What is seen now, else what the stored report kept of a pod that is gone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wfreport.api import argo
+from wfreport.api.argo import Node, NodeType
+from wfreport.api.classes import Confidence, FailureClass
+from wfreport.api.evidence import LogTail
+from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
+from wfreport.api.wire import LINE, SHORT, is_same_time
+from wfreport.core.classify.fingerprint import fingerprint
+from wfreport.core.classify.pod_rules import WAITED_FOR
+from wfreport.core.classify.roles import FailedLeaf, is_stopped
+from wfreport.core.classify.rules import classify_failure
+from wfreport.core.classify.symptom import Symptom
+from wfreport.core.redact.text import Prose, clip
+from wfreport.core.render.evidence import LogLimits, evidence_fields, told_by
+from wfreport.core.snapshot.messages import exit_code, parse_exit, unwrap
+from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot, Verdict
+from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.tree import Tree
+
+MAX_FAILURES = 500
+MAX_SUPERSEDED = 100
+_MAX_ATTEMPTS, _MAX_RESOURCES = 32, 32
+_KILLED_CODES = (137, 143)
+
+
+@dataclass(frozen=True)
+class FailureContext:
+    """What every failure of one rendering is made from.
+
+    Attributes:
+        snapshot: the Workflow.
+        tree: its nodes.
+        evidence: what was seen of its pods, by pod name.
+        stored: the failures that the report has of this run, by node id.
+        remembered: what the report has of attempts whose pods were seen, by pod name.
+        waited_for: what each step waited for when the run was last looked at, by node id.
+        prose: how free text is written.
+        options: what the settings say.
+        log_tail_lines: how many lines of log are kept.
+    """
+
+    snapshot: Snapshot
+    tree: Tree
+    evidence: Mapping[str, PodEvidence]
+    stored: Mapping[str, Failure]
+    remembered: Mapping[str, PreviousAttempt]
+    waited_for: Mapping[str, str]
+    prose: Prose
+    options: RenderOptions
+    log_tail_lines: int
+
+
+def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
+    """One failed leaf as it stands in the report."""
+    node = leaf.node
+    if node is None:
+        return _of_the_workflow(leaf, context)
+    pod_node = context.tree.pod_node(node)
+    expected_pod = pod_name(context.snapshot.workflow, pod_node) if pod_node else None
+    evidence = context.evidence.get(expected_pod) if expected_pod else None
+    kept = _kept(node, context)
+    symptom = _symptom(node, told_by(evidence), context)
+    verdict = _verdict(symptom, kept)
+    captured = evidence if evidence and evidence.pod else None
+    message = context.prose.text(node.message)
+    limits = LogLimits(context.log_tail_lines, context.options.log_tail_bytes)
+    from_pod = evidence_fields(evidence, kept, verdict.container, context.prose, limits)
+    if verdict.evidence == WAITED_FOR:
+        from_pod["pod_message"] = from_pod["pod_message"] or context.prose.text(symptom.waited_for)
+    host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
+    return Failure(
+        node_id=clip(node.id),
+        display_name=context.prose.line(node.display_name or node.name or node.id),
+        template_name=clip(template_name(node)),
+        pod_name=clip(expected_pod) if host or captured or (kept and kept.pod_uid) else None,
+        container=clip(verdict.container),
+        host_node_name=clip(host or (captured.pod.spec.node_name if captured and captured.pod else "")),
+        role=leaf.role,
+        failure_class=verdict.failure_class,
+        owner=verdict.owner,
+        retryable=verdict.retryable,
+        confidence=verdict.confidence,
+        evidence=verdict.evidence,
+        exit_code=symptom.exit_code,
+        signal=verdict.signal,
+        reason=clip(verdict.reason),
+        message=message,
+        fingerprint=_fingerprint(node, verdict, symptom, from_pod["log_tail"], context),
+        started_at=node.started_at,
+        finished_at=node.finished_at,
+        resources=_pod_resources(verdict, captured)
+        or (kept.resources if kept else None)
+        or _template_resources(verdict, node, context),
+        labelled=kept.labelled if kept else None,
+        **from_pod,
+        **_attempts(node, context),
+    )
+
+
+def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
+    """A run that failed without a failed leaf: invalid spec, lock error, too large."""
+    status = context.snapshot.workflow.status
+    root = context.snapshot.nodes.get(context.snapshot.workflow.metadata.name)
+    spec_error = next((c.message for c in status.conditions if c.type == "SpecError"), "")
+    text = status.message or spec_error or (root.message if root else "")
+    symptom = Symptom(None, text, was_stopped=bool(context.snapshot.workflow.spec.shutdown) and not text)
+    verdict = classify_failure(symptom)
+    return Failure(
+        role=leaf.role,
+        failure_class=verdict.failure_class,
+        owner=verdict.owner,
+        retryable=verdict.retryable,
+        confidence=verdict.confidence,
+        evidence="workflow.message" if verdict.evidence == "node.message" else verdict.evidence,
+        reason=verdict.reason,
+        message=context.prose.text(text),
+        fingerprint=fingerprint(context.snapshot.workflow.spec.entrypoint, verdict.failure_class, None, text),
+        finished_at=status.finished_at,
+    )
+
+
+def template_name(node: Node) -> str:
+    """The template a node ran; empty for an inline one."""
+    return node.template_ref.template if node.template_ref else node.template_name
+
+
+def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) -> Symptom:
+    workflow = context.snapshot.workflow
+    code = exit_code(node.message, node.outputs.exit_code if node.outputs else None)
+    return Symptom(
+        node=node,
+        text=_text(node, context.tree),
+        exit_code=code,
+        evidence=evidence,
+        was_stopped=is_stopped(node, workflow),
+        deadline_passed=code in _KILLED_CODES and _outlived_deadline(node, workflow),
+        waited_for=context.waited_for.get(node.id, ""),
+    )
+
+
+def _text(node: Node, tree: Tree) -> str:
+    """The node's message; for a Container the text of its pod, where the pod as a whole was ended."""
+    pod_node = tree.pod_node(node) if node.type == NodeType.CONTAINER else None
+    told = pod_node.message if pod_node else ""
+    return told if told and parse_exit(unwrap(told)) is None else node.message
+
+
+def _outlived_deadline(node: Node, workflow: argo.Workflow) -> bool:
+    """Whether the Workflow's own deadline had passed when the node ended.
+
+    The killed container overwrites Argo's message.
+    """
+    stored_spec, started_at = workflow.status.stored_workflow_template_spec, workflow.status.started_at
+    limit = workflow.spec.active_deadline_seconds
+    if limit is None and stored_spec is not None:
+        limit = stored_spec.active_deadline_seconds
+    if limit is None or started_at is None or node.finished_at is None:
+        return False
+    return (node.finished_at - started_at).total_seconds() >= limit
+
+
+def _kept(node: Node, context: FailureContext) -> Failure | None:
+    """What the stored report has of the same execution of this node."""
+    stored = context.stored.get(node.id)
+    return stored if stored is not None and is_same_time(stored.started_at, node.started_at) else None
+
+
+def _verdict(symptom: Symptom, kept: Failure | None) -> Verdict:
+    """The verdict of now, unless an earlier one saw the pod and this one does not."""
+    verdict = classify_failure(symptom)
+    sees_pod = verdict.confidence == Confidence.HIGH or verdict.failure_class == FailureClass.CANCELLED
+    saw_more = kept is not None and (kept.confidence == Confidence.HIGH or kept.evidence == WAITED_FOR)
+    if kept is None or sees_pod or not saw_more or symptom.evidence is not None:
+        return verdict
+    return Verdict(
+        failure_class=kept.failure_class,
+        owner=kept.owner,
+        retryable=kept.retryable,
+        confidence=kept.confidence,
+        evidence=kept.evidence or verdict.evidence,
+        reason=kept.reason,
+        container=kept.container,
+        signal=kept.signal,
+    )
+
+
+def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
+    """``attempt`` and ``previous_attempts``, where the leaf is, or lies in, an attempt of a Retry node."""
+    tree = context.tree
+    attempt = next((n for n in (node, *tree.enclosing(node)) if n.id in tree.retry_of), None)
+    if attempt is None:
+        return {}
+    attempts = tree.attempts(tree.retry_of[attempt.id])
+    number = next(i for i, other in enumerate(attempts, start=1) if other.id == attempt.id)
+    earlier = [_previous(other, context) for other in attempts[: number - 1]]
+    return {"attempt": number, "previous_attempts": earlier[-_MAX_ATTEMPTS:] or None}
+
+
+def remembered_attempts(stored: ReportStatus | None) -> dict[str, PreviousAttempt]:
+    """What a stored report of this run has of attempts whose pods were seen, by pod name.
+
+    A failure becomes an attempt when the next one begins, and by then its pod may be gone.
+    """
+    if stored is None:
+        return {}
+    failed = (failure for failure in reversed(stored.failures or ()) if failure.pod_uid and failure.pod_name)
+    known = [*(stored.superseded_attempts or ()), *map(_as_attempt, failed)]
+    return {attempt.pod_name: attempt for attempt in known if attempt.pod_name}
+
+
+def _as_attempt(failure: Failure) -> PreviousAttempt:
+    return PreviousAttempt(
+        pod_name=failure.pod_name,
+        failure_class=failure.failure_class,
+        exit_code=failure.exit_code,
+        memory_limit=_memory_limit(failure.resources),
+    )
+
+
+def superseded_attempts(context: FailureContext) -> list[PreviousAttempt]:
+    """The failed attempts that a later one superseded, as far as their pods were seen: nothing else remembers them."""
+    found = []
+    for node_id in context.tree.superseded_attempts:
+        node = context.snapshot.nodes[node_id]
+        name = pod_name(context.snapshot.workflow, node)
+        seen = context.evidence.get(name) if name else None
+        if node.has_failed and name and ((seen and seen.pod) or name in context.remembered):
+            found.append((node.finished_at.timestamp() if node.finished_at else 0.0, _previous(node, context)))
+    found.sort(key=lambda pair: (pair[0], pair[1].pod_name or ""))
+    return [attempt for _, attempt in found]
+
+
+def _previous(node: Node, context: FailureContext) -> PreviousAttempt:
+    name = pod_name(context.snapshot.workflow, node)
+    evidence = context.evidence.get(name) if name else None
+    if name and name in context.remembered and told_by(evidence) is None:
+        return context.remembered[name]
+    symptom = _symptom(node, told_by(evidence), context)
+    verdict = classify_failure(symptom) if node.has_failed else None
+    resources = None
+    if verdict is not None:
+        resources = _pod_resources(verdict, evidence) or _template_resources(verdict, node, context)
+    return PreviousAttempt(
+        pod_name=clip(name) if node.host_node_name or (evidence and evidence.pod) else None,
+        failure_class=verdict.failure_class if verdict else None,
+        exit_code=symptom.exit_code,
+        memory_limit=_memory_limit(resources),
+    )
+
+
+def _memory_limit(resources: Resources | None) -> str | None:
+    return (resources.limits or {}).get("memory") if resources else None
+
+
+def _pod_resources(verdict: Verdict, evidence: PodEvidence | None) -> Resources | None:
+    """Requests and limits of the failed container, as the pod had them."""
+    return _resources_of(verdict, _pod_containers(evidence))
+
+
+def _template_resources(verdict: Verdict, node: Node, context: FailureContext) -> Resources | None:
+    """Requests and limits as the template has them, where the pod was not seen; a podSpecPatch is not in them."""
+    return _resources_of(verdict, _template_containers(node, context.snapshot.workflow))
+
+
+def _resources_of(verdict: Verdict, containers: list[argo.Container]) -> Resources | None:
+    wanted = verdict.container or "main"
+    found = next((c for c in containers if (c.name or "main") == wanted), None)
+    if found is None or found.resources is None:
+        return None
+    requests, limits = _quantities(found.resources.requests), _quantities(found.resources.limits)
+    return Resources(requests=requests or None, limits=limits or None) if requests or limits else None
+
+
+def _quantities(raw: Mapping[str, str | int | float]) -> dict[str, str]:
+    return {key[:LINE]: str(value)[:SHORT] for key, value in list(raw.items())[:_MAX_RESOURCES]}
+
+
+def _pod_containers(evidence: PodEvidence | None) -> list[argo.Container]:
+    if evidence is None or evidence.pod is None:
+        return []
+    return [*evidence.pod.spec.containers, *evidence.pod.spec.init_containers]
+
+
+def _template_containers(node: Node, workflow: argo.Workflow) -> list[argo.Container]:
+    from_spec = workflow.status.stored_workflow_template_spec
+    templates = [
+        *workflow.spec.templates,
+        *(from_spec.templates if from_spec else []),
+        *workflow.status.stored_templates.values(),
+    ]
+    template = next((t for t in templates if t.name and t.name == template_name(node)), None)
+    if template is None:
+        return []
+    single = [c for c in (template.container, template.script) if c is not None]
+    return single or (template.container_set.containers if template.container_set else [])
+
+
+def _fingerprint(
+    node: Node, verdict: Verdict, symptom: Symptom, log_tail: LogTail | None, context: FailureContext
+) -> str:
+    ending = parse_exit(unwrap(node.message))
+    said = log_tail.text if log_tail else (ending.detail if ending else node.message)
+    template = template_name(node) or node.display_name.split("(", 1)[0]
+    return fingerprint(template, verdict.failure_class, symptom.exit_code, context.prose.log(said)[0])

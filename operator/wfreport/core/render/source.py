@@ -1,0 +1,47 @@
+"""Where a Workflow came from, and where to look further."""
+
+from datetime import datetime
+
+from wfreport.api import argo
+from wfreport.api.argo import Workflow
+from wfreport.api.report import Links, WorkflowSource
+from wfreport.api.wire import SHORT, TEXT
+from wfreport.core.redact.bounds import cut
+from wfreport.core.redact.text import Prose, clip
+
+
+def find_source(workflow: Workflow) -> WorkflowSource | None:
+    """Template, cron, resubmission and creator, by spec, labels, annotations and owner."""
+    labels, ref = workflow.metadata.labels, workflow.spec.workflow_template_ref
+    owner = next((o.name for o in workflow.metadata.owner_references if o.kind == "CronWorkflow"), None)
+    own = ref.name if ref and not ref.cluster_scope else None
+    cluster = ref.name if ref and ref.cluster_scope else None
+    source = WorkflowSource(
+        workflow_template=clip(own or labels.get(argo.LABEL_WORKFLOW_TEMPLATE)),
+        cluster_workflow_template=clip(cluster or labels.get(argo.LABEL_CLUSTER_WORKFLOW_TEMPLATE)),
+        cron_workflow=clip(labels.get(argo.LABEL_CRON_WORKFLOW) or owner),
+        scheduled_at=_scheduled_at(workflow),
+        resubmitted_from=clip(labels.get(argo.LABEL_RESUBMITTED_FROM)),
+        creator=clip(labels.get(argo.LABEL_CREATOR), SHORT),
+    )
+    return source if source.model_dump(exclude_none=True) else None
+
+
+def _scheduled_at(workflow: Workflow) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(workflow.metadata.annotations.get(argo.ANNOTATION_SCHEDULED_TIME, ""))
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else None
+
+
+def find_links(workflow: Workflow, prose: Prose, ui_url_template: str) -> Links | None:
+    """Argo's UI, where its URL is configured, and the trace, where there is one."""
+    metadata = workflow.metadata
+    ui = (
+        ui_url_template.format(namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)
+        if ui_url_template
+        else None
+    )
+    trace = prose.text(metadata.annotations.get(argo.ANNOTATION_TRACE_ID))
+    return Links(ui=cut(ui, TEXT) if ui else None, trace=trace) if ui or trace else None

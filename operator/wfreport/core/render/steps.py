@@ -1,0 +1,155 @@
+"""The nodes of a run as a list in execution order, and what the run was given and put out."""
+
+import json
+from collections.abc import Iterable
+from itertools import islice
+
+from wfreport.api import argo
+from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
+from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
+from wfreport.api.wire import LINE, SHORT
+from wfreport.core.redact.text import Prose, clip
+from wfreport.core.render.failures import template_name
+from wfreport.core.snapshot.messages import exit_code
+from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.tree import Tree
+from wfreport.core.timing.timing import RunTimes
+
+_MAX_VALUES = 64
+_VALUE_LENGTH = 256
+SETTLED_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
+"""Phases of a node that has ended, and well."""
+
+_LOGS_SUFFIX = "-logs"
+
+
+def list_steps(snapshot: Snapshot, tree: Tree, prose: Prose, limit: int, times: RunTimes) -> list[Step]:
+    """Nodes in execution order.
+
+    Where there are more than ``limit``, what failed, runs or waits goes first.
+    """
+    nodes = _chosen(tree, limit)
+    index = {node.id: position for position, node in enumerate(nodes)}
+    return [_step(node, snapshot, prose, index, times) for node in nodes]
+
+
+def _chosen(tree: Tree, limit: int) -> list[Node]:
+    ordered = _in_execution_order(tree)
+    if len(ordered) <= limit:
+        return ordered
+    important = [node for node in ordered if node.phase not in SETTLED_PHASES or node.id in tree.holders_of_failures]
+    chosen = {node.id for node in important[:limit]}
+    others = (node.id for node in ordered if node.id not in chosen)
+    chosen = chosen.union(islice(others, limit - len(chosen)))
+    return [node for node in ordered if node.id in chosen]
+
+
+def _in_execution_order(tree: Tree) -> list[Node]:
+    """By start; what started in the same second, as the graph has it: a parent before its children."""
+    depth = _breadth_first(tree)
+    return sorted(
+        tree.nodes.values(),
+        key=lambda node: (
+            node.started_at is None,
+            node.started_at.timestamp() if node.started_at else 0.0,
+            depth.get(node.id, len(depth)),
+            node.name,
+        ),
+    )
+
+
+def _breadth_first(tree: Tree) -> dict[str, int]:
+    roots = [node for node in tree.nodes.values() if node.name in (tree.workflow_name, tree.exit_handler_name)]
+    order: dict[str, int] = {node.id: position for position, node in enumerate(sorted(roots, key=lambda n: n.name))}
+    level = list(roots)
+    while level:
+        following = []
+        for node in level:
+            for child in tree.children(node):
+                if child.id not in order:
+                    order[child.id] = len(order)
+                    following.append(child)
+        level = following
+    return order
+
+
+def _step(node: Node, snapshot: Snapshot, prose: Prose, index: dict[str, int], times: RunTimes) -> Step:
+    pod_times = times.pods.get(node.id)
+    has_pod = node.type == NodeType.POD and bool(node.host_node_name)
+    return Step(
+        display_name=prose.line(node.display_name or node.name or node.id),
+        node_id=node.id[:LINE],
+        type=node.type[:SHORT],
+        template_name=clip(template_name(node)),
+        phase=node.phase[:SHORT],
+        pod_name=clip(pod_name(snapshot.workflow, node)) if has_pod else None,
+        started_at=node.started_at,
+        finished_at=node.finished_at,
+        wait_seconds=times.order.wait_seconds(node) if times.order else None,
+        queued_seconds=pod_times.queued_seconds if pod_times else None,
+        running_seconds=pod_times.running_seconds if pod_times else None,
+        exit_code=_exit_code(node),
+        message=prose.text(node.message),
+        children=[index[child] for child in node.children if child in index] or None,
+    )
+
+
+def _exit_code(node: Node) -> int | None:
+    """Exit code of a step that ran: 0 too, unless it failed, when 0 is another container's."""
+    recorded = node.outputs.exit_code if node.outputs else None
+    if node.type in (NodeType.POD, NodeType.CONTAINER) and not node.has_failed:
+        return 0 if recorded == "0" else exit_code("", recorded)
+    return exit_code(node.message, recorded) if node.type in (NodeType.POD, NodeType.CONTAINER) else None
+
+
+def list_parameters(parameters: Iterable[Parameter], prose: Prose) -> list[NamedValue]:
+    """Parameters by name; a value is redacted as ``name=value``, since often only the name says that it is secret."""
+    return [NamedValue(name=prose.line(p.name), value=_value(p, prose)) for p in list(parameters)[:_MAX_VALUES]]
+
+
+def _value(parameter: Parameter, prose: Prose) -> str | None:
+    if parameter.value is None:
+        return None
+    value = parameter.value if isinstance(parameter.value, str) else json.dumps(parameter.value)
+    prefix = f"{parameter.name}="
+    redacted = prose.log(prefix + value)[0]
+    return prose.text(redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted, _VALUE_LENGTH)
+
+
+def list_outputs(snapshot: Snapshot, prose: Prose) -> RunOutputs | None:
+    """Global outputs and the artifacts of the run and its steps; log archives come last, they are the many."""
+    outputs = snapshot.workflow.status.outputs
+    parameters = list_parameters(outputs.parameters if outputs else (), prose)
+    artifacts: list[tuple[str | None, Artifact]] = [
+        (None, artifact) for artifact in (outputs.artifacts if outputs else ())
+    ]
+    if snapshot.workflow.status.is_completed:  # while it runs there are more at every look
+        artifacts += [(n.id, found) for n in snapshot.nodes.values() if n.outputs for found in n.outputs.artifacts]
+    artifacts.sort(key=lambda pair: pair[1].name.endswith(_LOGS_SUFFIX))
+    listed = [_artifact(node_id, artifact, prose) for node_id, artifact in artifacts[:_MAX_VALUES]]
+    return RunOutputs(parameters=parameters or None, artifacts=listed or None) if parameters or listed else None
+
+
+def _artifact(node_id: str | None, artifact: Artifact, prose: Prose) -> ArtifactRef:
+    location = artifact.s3 or artifact.gcs or artifact.oss
+    blob = (artifact.azure or {}).get("blob")
+    key = location.key if location else (blob if isinstance(blob, str) else None)
+    return ArtifactRef(name=prose.line(artifact.name), node_id=clip(node_id), key=prose.text(key))
+
+
+def resources_used(workflow: argo.Workflow) -> dict[str, int]:
+    """Argo's resourcesDuration in plain units.
+
+    It counts memory in 100 MiB and ephemeral storage in 10 GiB (docs/resource-duration.md).
+    """
+    units = {
+        "cpu": ("cpuSeconds", 1),
+        "memory": ("memoryMiBSeconds", 100),
+        "ephemeral-storage": ("ephemeralStorageGiBSeconds", 10),
+    }
+    used = {}
+    for name, amount in sorted(workflow.status.resources_duration.items())[:16]:
+        key, factor = units.get(name, (f"{name}Seconds", 1))
+        used[key[:LINE]] = amount * factor
+    return used

@@ -1,0 +1,69 @@
+"""What went wrong without failing the step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from wfreport.api.argo import NodeType, Phase
+from wfreport.api.report import StepWarning
+from wfreport.core.classify.symptom import EXECUTOR_CONTAINERS
+from wfreport.core.redact.text import Prose
+from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.core.snapshot.pod_names import pod_name
+
+_MAX_ENTRIES: Final = 100
+_OOM_KILLED: Final = "OOMKilled"
+_POD_RESTARTED: Final = "PodRestarted"
+
+
+def find_warnings(
+    snapshot: Snapshot,
+    evidence: Mapping[str, PodEvidence],
+    prose: Prose,
+    stored: Sequence[StepWarning],
+) -> list[StepWarning]:
+    """What the pods and nodes of now tell, and what the stored report kept of pods that are gone."""
+    found = [*_killed_for_memory(snapshot, evidence, prose), *_restarted(snapshot, prose)]
+    kept = [warning for warning in stored if warning.reason == _OOM_KILLED and warning not in found]
+    return [*kept, *found][:_MAX_ENTRIES]
+
+
+def _killed_for_memory(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], prose: Prose) -> Iterator[StepWarning]:
+    """Containers that were killed for their memory in steps that succeeded all the same (reference/real-node.md)."""
+    killed = {name: containers for name, seen in evidence.items() if (containers := _killed_containers(seen))}
+    if not killed:
+        return
+    succeeded = (n for n in snapshot.nodes.values() if n.type == NodeType.POD and n.phase == Phase.SUCCEEDED)
+    for node in succeeded:
+        for container in killed.get(pod_name(snapshot.workflow, node) or "", ()):
+            yield StepWarning(
+                display_name=prose.line(node.display_name),
+                reason=_OOM_KILLED,
+                message=f"container {container} was killed for its memory, yet the step succeeded: check its output",
+            )
+
+
+def _killed_containers(evidence: PodEvidence) -> list[str]:
+    """The user's containers, init and sidecars too, that were OOM-killed, also where they were restarted since."""
+    if evidence.pod is None:
+        return []
+    status = evidence.pod.status
+    ended = (
+        (one.name, state.terminated)
+        for one in (*status.init_container_statuses, *status.container_statuses)
+        for state in (one.last_state, one.state)
+        if state is not None
+    )
+    names = (name for name, t in ended if t is not None and t.reason == _OOM_KILLED)
+    return [name for name in dict.fromkeys(names) if name not in EXECUTOR_CONTAINERS]
+
+
+def _restarted(snapshot: Snapshot, prose: Prose) -> Iterator[StepWarning]:
+    """Steps whose pod failed before it ran and was made again (Argo 4.0, ``failedPodRestart``, pod_restart.go)."""
+    for node in snapshot.nodes.values():
+        if node.failed_pod_restarts > 0:
+            times = "once" if node.failed_pod_restarts == 1 else f"{node.failed_pod_restarts} times"
+            yield StepWarning(
+                display_name=prose.line(node.display_name),
+                reason=_POD_RESTARTED,
+                message=f"its pod failed before it could start and Argo made it again {times}",
+            )

@@ -1,0 +1,1 @@
+"""Decodes the bytes of a Workflow into a Snapshot: nodes, tree, pod names, identity."""

@@ -1,0 +1,57 @@
+"""Which report is whose: names, labels and binding (design.md §3)."""
+
+from typing import Any, Final
+
+from wfreport.api import argo, names
+from wfreport.core.redact.bounds import cut_label
+
+_NAME_LENGTH: Final = 52
+_UID_DIGITS: Final = 10
+
+_COPIED_LABELS: Final = (
+    argo.LABEL_CRON_WORKFLOW,
+    argo.LABEL_WORKFLOW_TEMPLATE,
+    argo.LABEL_CLUSTER_WORKFLOW_TEMPLATE,
+    argo.LABEL_RESUBMITTED_FROM,
+    argo.LABEL_CONTROLLER_INSTANCE_ID,
+)
+"""Labels that a user selects reports by, taken over from the Workflow."""
+
+
+def report_name(workflow_name: str, uid: str) -> str:
+    """Name of the automatic report of a Workflow: the same whoever asks, unlike any other run's of that name."""
+    return f"{workflow_name[:_NAME_LENGTH].rstrip('-.')}-{uid.replace('-', '')[:_UID_DIGITS]}".rstrip("-")
+
+
+def new_report(workflow: argo.Workflow) -> dict[str, Any]:
+    """The automatic report of a Workflow as it is created: intent only, status comes after."""
+    metadata = workflow.metadata
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND_REPORT,
+        "metadata": {
+            "name": report_name(metadata.name, metadata.uid),
+            "namespace": metadata.namespace,
+            "labels": _labels(metadata),
+        },
+        "spec": {"workflowRef": {"name": metadata.name, "uid": metadata.uid}, "source": "Auto"},
+    }
+
+
+def _labels(metadata: argo.Metadata) -> dict[str, str]:
+    own = {names.LABEL_WORKFLOW: cut_label(metadata.name), names.LABEL_WORKFLOW_UID: cut_label(metadata.uid)}
+    return own | {key: metadata.labels[key] for key in _COPIED_LABELS if key in metadata.labels}
+
+
+def is_skipped(workflow: argo.Workflow) -> bool:
+    """Whether the Workflow's owner wants no automatic report of it."""
+    return workflow.metadata.annotations.get(names.ANNOTATION_SKIP) == "true"
+
+
+def binds(ref_uid: str | None, bound_uid: str | None, uid: str) -> bool:
+    """Whether a report is (``bound_uid``) or may become the report of the Workflow ``uid``.
+
+    A bound report never rebinds.
+    """
+    wanted = bound_uid or ref_uid
+    return wanted is None or wanted == uid

@@ -1,0 +1,163 @@
+"""How the nodes of a run hang together.
+
+Two relations: *enclosing* (a node's name is that of its parent plus ``.task``, ``[group]`` or ``(attempt)``; it holds
+for hooks and handlers too, which have no ``boundaryID``), and *children* (the graph of what ran after what; joins
+make it a graph, garbage may make it cyclic, so it is always walked with a visited set and never recursively).
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from wfreport.api.argo import Node, NodeType, Phase
+from wfreport.core.snapshot.model import Snapshot
+
+GROUP_TYPES = frozenset({NodeType.STEPS, NodeType.STEP_GROUP, NodeType.DAG, NodeType.TASK_GROUP, NodeType.RETRY})
+
+_ATTEMPT_INDEX = re.compile(r"\((\d+)\)$")
+_SEPARATORS = ".[("
+
+
+class Tree:
+    """The nodes of one snapshot with the relations between them, computed once."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.workflow_name = snapshot.workflow.metadata.name
+        self.nodes: Mapping[str, Node] = snapshot.nodes
+        self._by_name = {node.name: node for node in snapshot.nodes.values() if node.name}
+
+    @property
+    def exit_handler_name(self) -> str:
+        """Name of the workflow's own exit handler.
+
+        It is no child of the root and has no boundary (operator.go:503).
+        """
+        return f"{self.workflow_name}.onExit"
+
+    def children(self, node: Node) -> Iterator[Node]:
+        """The node's children that exist."""
+        for child_id in node.children:
+            child = self.nodes.get(child_id)
+            if child is not None:
+                yield child
+
+    def enclosing(self, node: Node) -> Iterator[Node]:
+        """The nodes that the node lies in, innermost first."""
+        name = node.name
+        for end in range(len(name) - 1, 0, -1):
+            if name[end] in _SEPARATORS:
+                parent = self._by_name.get(name[:end])
+                if parent is not None and parent is not node:
+                    yield parent
+
+    def attempts(self, retry: Node) -> list[Node]:
+        """The attempts of a Retry node, oldest first; hooks on it are none (operator.go:2092)."""
+        return self.attempts_by_retry.get(retry.id, [])
+
+    @cached_property
+    def attempts_by_retry(self) -> Mapping[str, list[Node]]:
+        """The attempts of every Retry node, oldest first, by its id."""
+        retries = (node for node in self.nodes.values() if node.type == NodeType.RETRY)
+        return {
+            retry.id: sorted((child for child in self.children(retry) if not child.is_hook), key=_attempt_index)
+            for retry in retries
+        }
+
+    @cached_property
+    def superseded_attempts(self) -> frozenset[str]:
+        """Ids of the attempts that a newer attempt of the same Retry node has superseded."""
+        return frozenset(attempt.id for attempts in self.attempts_by_retry.values() for attempt in attempts[:-1])
+
+    @cached_property
+    def retry_of(self) -> Mapping[str, Node]:
+        """The Retry node of every attempt, by the attempt's id."""
+        return {
+            attempt.id: self.nodes[retry_id] for retry_id, found in self.attempts_by_retry.items() for attempt in found
+        }
+
+    def is_superseded(self, node: Node) -> bool:
+        """Whether the node is, or lies in, a superseded attempt."""
+        superseded = self.superseded_attempts
+        return bool(superseded) and (
+            node.id in superseded or any(outer.id in superseded for outer in self.enclosing(node))
+        )
+
+    @cached_property
+    def _hooks(self) -> frozenset[str]:
+        return frozenset(node.id for node in self.nodes.values() if node.is_hook)
+
+    def is_in_hook(self, node: Node) -> bool:
+        """Whether the node is, or lies in, an exit handler or a lifecycle hook."""
+        return bool(self._hooks) and (
+            node.id in self._hooks or any(outer.id in self._hooks for outer in self.enclosing(node))
+        )
+
+    @cached_property
+    def holders_of_failures(self) -> frozenset[str]:
+        """Ids of the nodes in which another failed node lies; what failed in a hook does not fail what it hooks on."""
+        failed = (node for node in self.nodes.values() if node.has_failed)
+        return frozenset(outer.id for node in failed for outer in self._enclosing_within_hook(node))
+
+    def _enclosing_within_hook(self, node: Node) -> Iterator[Node]:
+        inner = node
+        for outer in self.enclosing(node):
+            if inner.is_hook:
+                return
+            yield outer
+            inner = outer
+
+    def is_failed_leaf(self, node: Node) -> bool:
+        """Whether the node failed by itself.
+
+        Not through something that lies in it, and not as the root of the run.
+        """
+        if not node.has_failed or node.id in self.holders_of_failures:
+            return False
+        return node.type not in GROUP_TYPES or node.name != self.workflow_name
+
+    def pod_node(self, node: Node) -> Node | None:
+        """The Pod node that a node ran in: itself, or for a Container the node of its containerSet."""
+        if node.type == NodeType.POD:
+            return node
+        if node.type == NodeType.CONTAINER:
+            return next(
+                (outer for outer in self.enclosing(node) if outer.type == NodeType.POD),
+                self.nodes.get(node.boundary_id),
+            )
+        return None
+
+    def failure_is_handled(self, node: Node) -> bool:
+        """Whether every path down from a failed node, through Omitted and Skipped, reaches a task that ran for it.
+
+        A task that had started before the failure (the client of a daemon) is no answer to it.
+        """
+        ends = [self.nodes[end] for end in node.outbound_nodes if end in self.nodes]  # a group's (dag.go:373)
+        return self._paths_reach_a_task(ends or [node], node)
+
+    def _paths_reach_a_task(self, starts: list[Node], failed: Node) -> bool:
+        visited = {node.id for node in starts}
+        pending = list(starts)
+        while pending:
+            children = [child for child in self.children(pending.pop()) if not child.is_hook]
+            if not children:
+                return False
+            for child in children:
+                if child.id in visited:
+                    continue
+                visited.add(child.id)
+                if child.phase in (Phase.OMITTED, Phase.SKIPPED) or child.type == NodeType.CONTAINER:
+                    pending.append(child)
+                elif not _started_after(child, failed):
+                    return False
+        return True
+
+
+def _attempt_index(node: Node) -> int:
+    match = _ATTEMPT_INDEX.search(node.name)
+    return int(match.group(1)) if match else -1
+
+
+def _started_after(node: Node, failed: Node) -> bool:
+    if node.started_at is None or failed.finished_at is None:
+        return True
+    return node.started_at >= failed.finished_at

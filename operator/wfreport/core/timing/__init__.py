@@ -1,0 +1,1 @@
+"""Computes where the time went."""

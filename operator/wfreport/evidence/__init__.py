@@ -1,0 +1,1 @@
+"""Reads what proves a failure: pods, their logs and Events, offloaded nodes, archived logs."""

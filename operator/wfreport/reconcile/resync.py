@@ -1,0 +1,174 @@
+"""The sweep: compare what there is with what was reported, by metadata alone.
+
+It alone converges, if no event is ever delivered.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from wfreport.cache.reports import ReportsIndex, Row, row_of
+from wfreport.cache.running import ActiveSet
+from wfreport.evidence.argo_server import ServerReads
+from wfreport.kube.errors import ApiError
+from wfreport.kube.objects import Meta, NamespacedName
+from wfreport.kube.reports import Reports
+from wfreport.kube.workflows import Workflows
+from wfreport.logs import kv
+from wfreport.metrics import Metrics
+from wfreport.reconcile.retention import Retention
+from wfreport.runtime.workqueue import Lane
+from wfreport.watch.enqueue import Intake, Queues
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 10
+MANY_CHANGED = 200
+"""So many reports that changed behind our back are cheaper to read in pages than one by one."""
+
+
+class Sweep:
+    """One at a time."""
+
+    def __init__(
+        self,
+        *,
+        workflows: Workflows,
+        reports: Reports,
+        index: ReportsIndex,
+        active: ActiveSet,
+        intake: Intake,
+        queues: Queues,
+        retention: Retention,
+        server: ServerReads,
+        metrics: Metrics,
+    ) -> None:
+        self._workflows = workflows
+        self._reports = reports
+        self._index = index
+        self._active = active
+        self._intake = intake
+        self._queues = queues
+        self._retention = retention
+        self._server = server
+        self._metrics = metrics
+        self._is_first = True
+
+    async def load_index(self) -> None:
+        """Read every report once: before any event comes, or what is done already would be done again.
+
+        Raises:
+            ApiError: a page failed.
+        """
+        async for head in self._reports.list_heads():
+            self._index.put(row_of(head))
+
+    async def run(
+        self, *, interval_seconds: Callable[[], float], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """Sweep now and then again, for ever. A sweep that fails is made again soon."""
+        while True:
+            try:
+                await self.sweep()
+            except ApiError as error:
+                self._metrics.sweeps.labels("failed").inc()
+                log.warning(
+                    "sweep failed, tried again later", extra=kv(error=type(error).__name__, reason=error.message)
+                )
+                await sleep(min(RETRY_SECONDS, interval_seconds()))
+            else:
+                self._metrics.sweeps.labels("ok").inc()
+                await sleep(interval_seconds())
+
+    async def sweep(self) -> None:
+        """Compare once, queue what differs, and delete what need not be kept.
+
+        Raises:
+            ApiError: a page of a list failed.
+        """
+        began = time.monotonic()
+        if not self._is_first:
+            await self._compare_reports()
+        present = await self._compare_workflows()
+        self._find_orphans(present)
+        self._is_first = False
+        self._metrics.sweep_seconds.observe(time.monotonic() - began)
+        await self._retention.prune(present)
+
+    async def _compare_reports(self) -> None:
+        """Reports that changed or went without an event."""
+        before = {row.key: row.resource_version for row in self._index}
+        changed: list[Meta] = []
+        async for meta in self._reports.list_metadata():
+            before.pop((meta.namespace, meta.name), None)
+            if not self._index.knows(meta):
+                changed.append(meta)
+        for key, version in before.items():
+            row = self._index.get(key)
+            if row and row.resource_version == version:  # not written while the list was read
+                self._repair("report")
+                self._intake.report_gone(key)
+        if len(changed) > MANY_CHANGED:
+            await self._reload(len(changed))
+            return
+        for meta in changed:
+            if not self._index.knows(meta):
+                self._repair("report")
+                self._queues.reports.add((meta.namespace, meta.name), Lane.PROGRESS, not_older_than=meta.version)
+
+    async def _reload(self, changed: int) -> None:
+        self._metrics.sweep_repairs.labels("report").inc(changed)
+        async for head in self._reports.list_heads():
+            row = row_of(head)
+            if not self._index.knows(head.metadata):
+                self._index.put(row)
+                self._queues.workflows.add(row.workflow_key, Lane.PROGRESS)
+
+    async def _compare_workflows(self) -> dict[NamespacedName, str]:
+        """Workflows without report, completed ones that changed, running ones that are not looked at.
+
+        Returns:
+            The uids of all there are.
+        """
+        present = {}
+        async for meta in self._workflows.list_metadata():
+            key = (meta.namespace, meta.name)
+            present[key] = meta.uid
+            kind = self._due(key, meta)
+            if kind and key not in self._queues.workflows:
+                self._repair(kind)
+                lane = Lane.URGENT if meta.completed else Lane.PROGRESS
+                self._queues.workflows.add(key, lane, not_older_than=meta.version)
+        return present
+
+    def _due(self, key: NamespacedName, meta: Meta) -> str | None:
+        if meta.skipped and not self._index.of_workflow(key):
+            return None
+        if meta.completed:
+            done = self._index.is_done(key, uid=meta.uid, resource_version=meta.resource_version)
+            lacks = any(self._server.is_due(row) for row in self._index.of_workflow(key))
+            return "unreported" if not done else "unserved" if lacks else None
+        return None if self._active.has(key, meta.uid) else "untracked"
+
+    def _find_orphans(self, present: Mapping[NamespacedName, str]) -> None:
+        """Reports whose Workflow went without an event."""
+        for row in self._index:
+            if (
+                row.workflow_key not in present
+                and (_expects_workflow(row) or self._server.is_due(row))
+                and row.workflow_key not in self._queues.workflows
+            ):
+                self._repair("gone")
+                self._queues.workflows.add(row.workflow_key, Lane.PROGRESS)
+
+    def _repair(self, kind: str) -> None:
+        if not self._is_first:
+            self._metrics.sweep_repairs.labels(kind).inc()
+
+
+def _expects_workflow(row: Row) -> bool:
+    """Whether a report says that its Workflow is there and runs, or says nothing yet, or waits for evidence."""
+    if not row.answered or row.evidence_pending:
+        return True
+    return not row.ended if row.bound_uid else not row.missing

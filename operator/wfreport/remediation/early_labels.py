@@ -1,0 +1,98 @@
+"""Labels for a pod the moment it has failed, before Argo decides whether to delete it.
+
+It does not wait for the report: that tells what Argo's node says, and by then Argo may have decided.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from wfreport.api.kubernetes import Pod
+from wfreport.api.metadata import ObjectMetadata
+from wfreport.api.names import LABEL_FAILURE_CLASS
+from wfreport.api.policy import Mode, RemediationPolicy
+from wfreport.api.report import ReportSpec, ReportStatus, WorkflowRef, WorkflowReport
+from wfreport.cache.remediation import Books
+from wfreport.core.redact.redactor import Redactor
+from wfreport.core.render.status import render_status
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.identity import report_name
+from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
+from wfreport.core.snapshot.predicted import foretold
+from wfreport.kube.documents import Documents
+from wfreport.kube.errors import NotFoundError
+from wfreport.kube.pods import Pods
+from wfreport.remediation.pod_labels import PodLabeller
+from wfreport.runtime.workqueue import Ticket
+
+PODS_PER_LOOK: Final = 50
+
+
+class EarlyLabels:
+    """Looks at Workflows of which a pod has failed just now."""
+
+    def __init__(
+        self,
+        workflows: Documents,
+        pods: Pods,
+        books: Books,
+        labeller: PodLabeller,
+        *,
+        redactor: Redactor,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._workflows = workflows
+        self._pods = pods
+        self._books = books
+        self._labeller = labeller
+        self._redactor = redactor
+        self._clock = clock
+
+    async def look(self, ticket: Ticket) -> None:
+        """Label the failed pods of a Workflow that have no label of ours yet.
+
+        Raises:
+            ApiError: something could not be read, or a pod not be labelled.
+            NotAWorkflow: what was read is none.
+        """
+        namespace, name = ticket.key
+        policies = [policy for policy in self._books.policies.in_namespace(namespace) if _labels_pods(policy)]
+        if not policies:
+            return
+        failed = await self._pods.list_failed(namespace, name, limit=PODS_PER_LOOK)
+        unlabelled = [pod for pod in failed if LABEL_FAILURE_CLASS not in pod.metadata.labels]
+        if not unlabelled:
+            return
+        try:
+            snapshot = decode_workflow(await self._workflows.fetch(namespace, name))
+        except NotFoundError:
+            return
+        owned = [pod for pod in unlabelled if _is_of(pod, snapshot)]
+        await self._labeller.label(self._report(foretold(snapshot, owned, self._clock()), owned), policies)
+
+    def _report(self, snapshot: Snapshot, failed: list[Pod]) -> WorkflowReport:
+        """The report as it is going to be, for the labels' sake."""
+        metadata = snapshot.workflow.metadata
+        spec = ReportSpec(workflow_ref=WorkflowRef(name=metadata.name, uid=metadata.uid))
+        status: ReportStatus = render_status(
+            snapshot,
+            stored=None,
+            spec=spec,
+            generation=None,
+            evidence={pod.metadata.name: PodEvidence(pod) for pod in failed},
+            options=RenderOptions(log_tail_lines=0),
+            redactor=self._redactor,
+            now=self._clock(),
+        )
+        name = report_name(metadata.name, metadata.uid)
+        return WorkflowReport(
+            metadata=ObjectMetadata(name=name, namespace=metadata.namespace), spec=spec, status=status
+        )
+
+
+def _labels_pods(policy: RemediationPolicy) -> bool:
+    return policy.spec.mode == Mode.ENFORCE and any(rule.label_pods for rule in policy.spec.rules)
+
+
+def _is_of(pod: Pod, snapshot: Snapshot) -> bool:
+    return any(owner.uid == snapshot.workflow.metadata.uid for owner in pod.metadata.owner_references)

@@ -1,0 +1,124 @@
+"""What no event tells: policies and Remediations that changed unseen, acts whose end nobody reports, old records."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from wfreport.api.remediation import Remediation
+from wfreport.cache.remediation import Books
+from wfreport.cache.reports import ReportsIndex
+from wfreport.core.record.progress import is_denied, is_executed, is_settled, is_succeeding
+from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
+from wfreport.kube.objects import Meta, NamespacedName
+from wfreport.kube.own import OwnKind
+from wfreport.logs import kv
+from wfreport.remediation.enqueue import RemedyQueues
+from wfreport.remediation.outcomes import Outcomes
+from wfreport.runtime.workqueue import Lane, WorkQueue
+
+log = logging.getLogger(__name__)
+
+DELETIONS_PER_SWEEP: Final = 200
+
+
+class _Book(Protocol):
+    def knows(self, meta: Meta) -> bool: ...
+
+
+class RemedySweep:
+    """One at a time."""
+
+    def __init__(
+        self,
+        *,
+        policies: OwnKind,
+        remediations: OwnKind,
+        books: Books,
+        queues: RemedyQueues,
+        outcomes: Outcomes,
+        index: ReportsIndex,
+        keep: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """``keep`` is how long a Remediation is kept of which nothing more will come."""
+        self._policies = policies
+        self._remediations = remediations
+        self._books = books
+        self._queues = queues
+        self._outcomes = outcomes
+        self._index = index
+        self._keep = keep
+        self._clock = clock
+
+    async def run(self, *, interval_seconds: Callable[[], float]) -> None:
+        """Sweep now and then, for ever; one that fails is made again at the next time."""
+        while True:
+            await asyncio.sleep(interval_seconds())
+            try:
+                await self.sweep()
+            except ApiError as error:
+                pairs = kv(error=type(error).__name__, reason=error.message)
+                log.warning("policies and Remediations cannot be compared", extra=pairs)
+
+    async def sweep(self) -> None:
+        """Compare once, and queue what differs.
+
+        Raises:
+            ApiError: a request failed.
+        """
+        known = set(self._books.policies)
+        await self._compare(self._policies.list_metadata(), self._books.policies, known, self._queues.policies)
+        remediations = {_key(found) for found in self._books.remediations}
+        await self._compare(
+            self._remediations.list_metadata(), self._books.remediations, remediations, self._queues.remediations
+        )
+        for namespace in self._books.policies.namespaces():
+            for key in self._books.runs.reports(namespace):
+                if self._index.get(key) is None:
+                    self._books.runs.remove(key)
+        for remediation in self._books.remediations:
+            await self._look_after(remediation)
+        await self._prune()
+
+    async def _compare(
+        self, listed: AsyncIterator[Meta], book: _Book, known: set[NamespacedName], queue: WorkQueue
+    ) -> None:
+        async for meta in listed:
+            known.discard((meta.namespace, meta.name))
+            if not book.knows(meta):
+                queue.add((meta.namespace, meta.name), Lane.PROGRESS)
+        for key in known:
+            queue.add(key, Lane.PROGRESS)
+
+    async def _look_after(self, remediation: Remediation) -> None:
+        if is_executed(remediation) and not is_succeeding(remediation):
+            return
+        if is_succeeding(remediation) and not self._outcomes.has_report(remediation):
+            await self._outcomes.settle_without_report(remediation)
+        else:
+            self._outcomes.announce(remediation)
+
+    async def _prune(self) -> None:
+        before = self._clock() - self._keep
+        old = [found for found in self._books.remediations if _is_over(found) and _made_before(found, before)]
+        for remediation in old[:DELETIONS_PER_SWEEP]:
+            try:
+                await self._remediations.delete(remediation.metadata)
+            except (NotFoundError, ConflictError):
+                continue
+            self._books.remediations.remove(_key(remediation))
+
+
+def _key(remediation: Remediation) -> NamespacedName:
+    return remediation.metadata.namespace, remediation.metadata.name
+
+
+def _is_over(remediation: Remediation) -> bool:
+    return is_denied(remediation) or (is_executed(remediation) and is_settled(remediation))
+
+
+def _made_before(remediation: Remediation, before: datetime) -> bool:
+    made_at = remediation.metadata.creation_timestamp
+    return made_at is not None and made_at < before

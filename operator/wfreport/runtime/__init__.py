@@ -1,0 +1,1 @@
+"""Runs the operator: queues, workers, periodic tasks, leader election, health and signals."""

@@ -1,0 +1,1 @@
+"""Turns watch streams into queued keys."""

@@ -1,0 +1,413 @@
+"""What part a failed leaf had in the end of its run (design.md §4)."""
+
+import msgspec
+import pytest
+from tests.builders import a_node, a_snapshot, at
+
+from wfreport.api.argo import (
+    ContinueOn,
+    Dag,
+    Node,
+    NodeType,
+    Phase,
+    Task,
+    Template,
+    TemplateRef,
+    WorkflowSpec,
+)
+from wfreport.api.classes import Role
+from wfreport.core.classify.roles import assign_roles, is_stopped
+from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.snapshot.tree import Tree
+
+FAILED, ERROR, OK, RUNNING, OMITTED = Phase.FAILED, Phase.ERROR, Phase.SUCCEEDED, Phase.RUNNING, Phase.OMITTED
+DAG, RETRY, STEPS, GROUP = NodeType.DAG, NodeType.RETRY, NodeType.STEPS, NodeType.STEP_GROUP
+
+
+def roles(snapshot: Snapshot) -> dict[str | None, Role]:
+    """Role by node name; None stands for the Workflow itself."""
+    return {leaf.node.name if leaf.node else None: leaf.role for leaf in assign_roles(snapshot, Tree(snapshot))}
+
+
+def root(phase: str = FAILED, **fields: object) -> Node:
+    return a_node("wf", phase, DAG, children=["wf.a"], template_name="main", **fields)  # type: ignore[arg-type]
+
+
+def continuing(continue_on: ContinueOn) -> WorkflowSpec:
+    template = Template(name="main", dag=Dag(tasks=[Task(name="b"), Task(name="a", continue_on=continue_on)]))
+    return WorkflowSpec(entrypoint="main", templates=[template])
+
+
+def test_an_independent_failure_is_a_root_cause() -> None:
+    assert roles(a_snapshot(root(), a_node("wf.a", FAILED))) == {"wf.a": Role.ROOT_CAUSE}
+
+
+def test_root_causes_stand_in_the_order_of_time() -> None:
+    late, early = a_node("wf.a", FAILED, end=9), a_node("wf.b", FAILED, end=3)
+    assert list(roles(a_snapshot(root(), late, early))) == ["wf.b", "wf.a"]
+
+
+def test_only_the_newest_attempt_counts() -> None:
+    retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(10)", "wf.a(2)"])
+    snapshot = a_snapshot(root(), retry, a_node("wf.a(2)", FAILED), a_node("wf.a(10)", FAILED))
+    assert roles(snapshot) == {"wf.a(10)": Role.ROOT_CAUSE}
+
+
+def test_what_lies_in_a_superseded_attempt_is_superseded_too() -> None:
+    retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.a(1)"])
+    inner = a_node("wf.a(0).x", FAILED)
+    attempts = [a_node("wf.a(0)", FAILED, DAG, children=["wf.a(0).x"]), a_node("wf.a(1)", FAILED)]
+    assert roles(a_snapshot(root(), retry, *attempts, inner)) == {"wf.a(1)": Role.ROOT_CAUSE}
+
+
+def test_an_attempt_whose_retry_still_runs_is_tolerated() -> None:
+    retry = a_node("wf.a", RUNNING, RETRY, children=["wf.a(0)"], end=None)
+    snapshot = a_snapshot(root(RUNNING), retry, a_node("wf.a(0)", FAILED), phase=RUNNING)
+    assert roles(snapshot) == {"wf.a(0)": Role.TOLERATED}
+
+
+def test_under_the_exit_handler_of_the_workflow_it_is_the_exit_handlers() -> None:
+    handler = a_node("wf.onExit", FAILED, DAG, hooked=True, children=["wf.onExit.notify"])
+    snapshot = a_snapshot(root(OK), a_node("wf.a"), handler, a_node("wf.onExit.notify", FAILED))
+    assert roles(snapshot) == {"wf.onExit.notify": Role.EXIT_HANDLER}
+
+
+@pytest.mark.parametrize("hook", ["wf.a.onExit", "wf.hooks.running", "wf.a.hooks.running"])
+def test_a_failed_hook_is_tolerated(hook: str) -> None:
+    assert roles(a_snapshot(root(OK), a_node("wf.a"), a_node(hook, FAILED, hooked=True), phase=OK)) == {
+        hook: Role.TOLERATED
+    }
+
+
+def test_a_failure_in_a_group_that_succeeded_is_tolerated() -> None:
+    group = a_node("wf[0]", OK, GROUP, children=["wf[0].a"])
+    assert roles(a_snapshot(a_node("wf", OK, STEPS), group, a_node("wf[0].a", FAILED), phase=OK)) == {
+        "wf[0].a": Role.TOLERATED
+    }
+
+
+@pytest.mark.parametrize(
+    ("continue_on", "phase", "role"),
+    [
+        (ContinueOn(failed=True), FAILED, Role.TOLERATED),
+        (ContinueOn(failed=True), ERROR, Role.ROOT_CAUSE),
+        (ContinueOn(error=True), ERROR, Role.TOLERATED),
+        (ContinueOn(error=True), FAILED, Role.ROOT_CAUSE),
+    ],
+)
+def test_continue_on_tolerates_what_it_names(continue_on: ContinueOn, phase: str, role: Role) -> None:
+    snapshot = a_snapshot(root(), a_node("wf.a", phase), a_node("wf.b", FAILED), spec=continuing(continue_on))
+    assert roles(snapshot)["wf.a"] == role
+
+
+def test_continue_on_of_a_stored_template_counts() -> None:
+    ref = TemplateRef(name="shared", template="main")
+    stored = {"namespaced/shared/main": continuing(ContinueOn(failed=True)).templates[0]}
+    top = a_node("wf", FAILED, DAG, template_ref=ref, children=["wf.a"])
+    snapshot = a_snapshot(top, a_node("wf.a", FAILED), a_node("wf.b", FAILED), stored_templates=stored)
+    assert roles(snapshot)["wf.a"] == Role.TOLERATED
+
+
+def test_continue_on_holds_for_what_lies_in_the_task() -> None:
+    task = a_node("wf.a", FAILED, DAG, children=["wf.a.inner"], template_name="other")
+    snapshot = a_snapshot(
+        root(), task, a_node("wf.a.inner", FAILED), a_node("wf.b", FAILED), spec=continuing(ContinueOn(failed=True))
+    )
+    assert roles(snapshot)["wf.a.inner"] == Role.TOLERATED
+
+
+def test_a_failure_that_another_task_answered_is_tolerated() -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.fix"], end=2)
+    snapshot = a_snapshot(root(OK), failed, a_node("wf.fix", FAILED, start=3), phase=FAILED)
+    assert roles(snapshot)["wf.a"] == Role.TOLERATED
+
+
+@pytest.mark.parametrize(
+    ("child", "role"),
+    [
+        pytest.param(a_node("wf.b", OK, start=3), Role.TOLERATED, id="ran after it"),
+        pytest.param(a_node("wf.b", OK, start=0), Role.ROOT_CAUSE, id="had started before (a daemon's client)"),
+        pytest.param(a_node("wf.b", OMITTED, NodeType.SKIPPED, start=3), Role.ROOT_CAUSE, id="omitted"),
+        pytest.param(a_node("wf.b", OK, hooked=True, start=3), Role.ROOT_CAUSE, id="only a hook"),
+    ],
+)
+def test_only_a_task_that_ran_for_it_answers_a_failure(child: Node, role: Role) -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b", "wf.gone"], end=2)
+    assert roles(a_snapshot(root(), failed, child))["wf.a"] == role
+
+
+def test_the_answer_may_lie_behind_an_omitted_task_and_in_a_circle() -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b", "wf.c"], end=2)
+    omitted = a_node("wf.b", OMITTED, NodeType.SKIPPED, children=["wf.c", "wf.b"])
+    snapshot = a_snapshot(root(), failed, omitted, a_node("wf.c", FAILED, start=4))
+    assert roles(snapshot)["wf.a"] == Role.TOLERATED
+
+
+def test_in_steps_nothing_answers_a_failure() -> None:
+    group = a_node("wf[0]", FAILED, GROUP, children=["wf[0].server"])
+    failed = a_node("wf[0].server", FAILED, children=["wf[1]"], end=1)
+    snapshot = a_snapshot(a_node("wf", FAILED, STEPS), group, failed, a_node("wf[1]", OK, GROUP, start=5))
+    assert roles(snapshot)["wf[0].server"] == Role.ROOT_CAUSE
+
+
+def test_what_a_stop_killed_is_a_victim_beside_another_failure() -> None:
+    killed = a_node("wf.b", FAILED, message="main: Error (exit code 143)", exit_code="143")
+    waiting = a_node("wf.c", FAILED, message="Stopped with strategy 'Stop'")
+    snapshot = a_snapshot(root(), a_node("wf.a", FAILED), killed, waiting, spec=WorkflowSpec(shutdown="Stop"))
+    assert roles(snapshot) == {"wf.a": Role.ROOT_CAUSE, "wf.b": Role.VICTIM, "wf.c": Role.VICTIM}
+
+
+def test_a_run_that_only_a_stop_ended_has_its_stopped_leaf() -> None:
+    killed = a_node("wf.a", FAILED, message="main: Error (exit code 143)")
+    assert roles(a_snapshot(root(), killed, spec=WorkflowSpec(shutdown="Terminate"))) == {"wf.a": Role.ROOT_CAUSE}
+
+
+def test_an_oom_during_a_stop_is_a_cause_of_its_own() -> None:
+    killed = a_node("wf.a", FAILED, message="main: OOMKilled (exit code 137)")
+    stopped = a_node("wf.b", FAILED, message="workflow shutdown with strategy:  Stop")
+    snapshot = a_snapshot(root(), killed, stopped, spec=WorkflowSpec(shutdown="Stop"))
+    assert roles(snapshot) == {"wf.a": Role.ROOT_CAUSE, "wf.b": Role.VICTIM}
+
+
+def test_a_container_that_fell_with_another_is_a_victim() -> None:
+    pod = a_node("wf.a", FAILED, children=["wf.a.one", "wf.a.main"])
+    one = a_node("wf.a.one", FAILED, NodeType.CONTAINER, message="one: Error (exit code 3)")
+    main = a_node("wf.a.main", ERROR, NodeType.CONTAINER, message="main: Error (exit code 64): container one failed")
+    assert roles(a_snapshot(root(), pod, one, main)) == {"wf.a.one": Role.ROOT_CAUSE, "wf.a.main": Role.VICTIM}
+
+
+def test_a_sibling_that_fail_fast_ended_is_a_victim() -> None:
+    sibling = a_node("wf.b", FAILED, message="template has failed or errored children and failFast enabled")
+    assert roles(a_snapshot(root(), a_node("wf.a", FAILED), sibling))["wf.b"] == Role.VICTIM
+
+
+def test_a_group_that_failed_by_itself_is_a_leaf() -> None:
+    group = a_node("wf[1]", ERROR, GROUP, message="failed to resolve references")
+    assert roles(a_snapshot(a_node("wf", ERROR, STEPS), group, phase=ERROR)) == {"wf[1]": Role.ROOT_CAUSE}
+
+
+@pytest.mark.parametrize("nodes", [(), (a_node("wf", FAILED, DAG),)], ids=["no nodes", "only the root"])
+def test_a_run_that_failed_without_a_leaf_has_itself(nodes: tuple[Node, ...]) -> None:
+    assert roles(a_snapshot(*nodes)) == {None: Role.ROOT_CAUSE}
+
+
+def test_a_single_pod_that_is_the_root_is_a_leaf() -> None:
+    assert roles(a_snapshot(a_node("wf", FAILED))) == {"wf": Role.ROOT_CAUSE}
+
+
+def test_a_container_without_its_pod_is_no_harm() -> None:
+    orphan = a_node("wf.a.main", FAILED, NodeType.CONTAINER, boundary_id="wf.gone")
+    snapshot = a_snapshot(root(), orphan)
+    assert Tree(snapshot).pod_node(orphan) is None
+    assert roles(snapshot) == {"wf.a.main": Role.ROOT_CAUSE}
+
+
+def test_a_step_and_its_exit_hook_that_both_fail_are_two_failures() -> None:
+    hook = a_node("wf.a.onExit", FAILED, hooked=True)
+    step = a_node("wf.a", FAILED, children=["wf.a.onExit"])
+    assert roles(a_snapshot(root(), step, hook)) == {"wf.a": Role.ROOT_CAUSE, "wf.a.onExit": Role.TOLERATED}
+
+
+def test_a_single_pod_and_its_exit_handler_that_both_fail_are_two_failures() -> None:
+    handler = a_node("wf.onExit", FAILED, DAG, hooked=True, children=["wf.onExit.x"])
+    snapshot = a_snapshot(a_node("wf", FAILED), handler, a_node("wf.onExit.x", FAILED))
+    assert roles(snapshot) == {"wf": Role.ROOT_CAUSE, "wf.onExit.x": Role.EXIT_HANDLER}
+
+
+@pytest.mark.parametrize("hook", ["wf.a.onExit", "wf.a.hooks.failed"])
+def test_hooks_are_known_by_their_names_before_argo_3_5_1(hook: str) -> None:
+    """``nodeFlag`` is absent there, and a hook on a Retry is none of its attempts."""
+    retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.a(1)", hook])
+    attempts = [a_node("wf.a(0)", FAILED), a_node("wf.a(1)", FAILED)]
+    hooked = a_node(hook, FAILED, display_name=hook.removeprefix("wf."))
+    assert roles(a_snapshot(root(), retry, *attempts, hooked)) == {
+        "wf.a(1)": Role.ROOT_CAUSE,
+        hook: Role.TOLERATED,
+    }
+
+
+def test_the_value_of_a_loop_is_no_hook() -> None:
+    item = a_node("wf.a(0:x.hooks.y)", FAILED, display_name="a(0:x.hooks.y)")
+    assert roles(a_snapshot(root(), item)) == {"wf.a(0:x.hooks.y)": Role.ROOT_CAUSE}
+
+
+def test_a_retry_of_steps_that_hold_retries_counts_its_newest_attempt_only() -> None:
+    outer = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.a(1)"])
+    nodes = [outer]
+    for attempt in ("wf.a(0)", "wf.a(1)"):
+        inner = f"{attempt}[0].x"
+        nodes += [
+            a_node(attempt, FAILED, STEPS, children=[f"{attempt}[0]"]),
+            a_node(f"{attempt}[0]", FAILED, GROUP, children=[inner]),
+            a_node(inner, FAILED, RETRY, children=[f"{inner}(0)", f"{inner}(1)"]),
+            a_node(f"{inner}(0)", FAILED),
+            a_node(f"{inner}(1)", FAILED),
+        ]
+    assert roles(a_snapshot(root(), *nodes)) == {"wf.a(1)[0].x(1)": Role.ROOT_CAUSE}
+
+
+def steps_with(continue_on: ContinueOn) -> WorkflowSpec:
+    groups = [[Task(name="before")], [Task(name="b"), Task(name="a", continue_on=continue_on)]]
+    return WorkflowSpec(entrypoint="main", templates=[Template(name="main", steps=groups)])
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "role"),
+    [
+        ("wf[1].a", FAILED, Role.TOLERATED),
+        ("wf[1].a(0:x.y)", FAILED, Role.TOLERATED),
+        ("wf[1].a", ERROR, Role.ROOT_CAUSE),
+    ],
+)
+def test_continue_on_of_a_step_holds_beside_a_step_that_fails_the_group(name: str, phase: str, role: Role) -> None:
+    top = a_node("wf", FAILED, STEPS, template_name="main", children=["wf[1]"])
+    group = a_node("wf[1]", FAILED, GROUP, children=["wf[1].b", name])
+    snapshot = a_snapshot(
+        top, group, a_node("wf[1].b", FAILED), a_node(name, phase), spec=steps_with(ContinueOn(failed=True))
+    )
+    assert roles(snapshot)["wf[1].b"] == Role.ROOT_CAUSE
+    assert roles(snapshot)[name] == role
+
+
+def test_a_failed_group_that_another_task_answered_is_tolerated_with_what_lies_in_it() -> None:
+    """``depends: sub.Failed``: the answer hangs on the group's outbound nodes (dag.go:373)."""
+    sub = a_node("wf.sub", FAILED, STEPS, children=["wf.sub[0]"], outbound_nodes=["wf.sub[0].x"], end=2)
+    group = a_node("wf.sub[0]", FAILED, GROUP, children=["wf.sub[0].x"], end=2)
+    inner = a_node("wf.sub[0].x", FAILED, children=["wf.fix"], end=2)
+    snapshot = a_snapshot(root(), sub, group, inner, a_node("wf.fix", FAILED, start=3))
+    assert roles(snapshot) == {"wf.fix": Role.ROOT_CAUSE, "wf.sub[0].x": Role.TOLERATED}
+
+
+def test_a_failed_group_whose_answer_was_omitted_is_a_cause() -> None:
+    sub = a_node("wf.sub", FAILED, STEPS, children=["wf.sub[0]"], outbound_nodes=["wf.sub[0].x", "wf.gone"], end=2)
+    group = a_node("wf.sub[0]", FAILED, GROUP, children=["wf.sub[0].x"], end=2)
+    inner = a_node("wf.sub[0].x", FAILED, children=["wf.fix"], end=2)
+    snapshot = a_snapshot(root(), sub, group, inner, a_node("wf.fix", OMITTED, NodeType.SKIPPED, start=3))
+    assert roles(snapshot) == {"wf.sub[0].x": Role.ROOT_CAUSE}
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "role"), [("Stop", Role.ROOT_CAUSE), ("Terminate", Role.VICTIM)], ids=["goes on", "is killed too"]
+)
+def test_an_exit_handler_runs_on_through_a_stop_but_not_through_a_terminate(shutdown: str, role: Role) -> None:
+    workflow = a_snapshot(root(), spec=WorkflowSpec(shutdown=shutdown)).workflow
+    handler = a_node("wf.onExit", FAILED, message="main: Error (exit code 143)", hooked=True)
+    assert is_stopped(handler, workflow) == (role == Role.VICTIM)
+
+
+CONTAINERS = [
+    ("main: Error (exit code 64): container one failed", Role.VICTIM),
+    ('main: Error (exit code 64): dependency "one" exited with non-zero code: 3', Role.VICTIM),
+    ("Pod Failed whilst container running", Role.VICTIM),
+    ("main: Error (exit code 143): ", Role.VICTIM),
+    ("main: Error (exit code 137): ", Role.VICTIM),
+    ("main: Error (exit code 4): ", Role.ROOT_CAUSE),
+    ("main: OOMKilled (exit code 137): ", Role.ROOT_CAUSE),
+]
+
+
+@pytest.mark.parametrize(("message", "role"), CONTAINERS)
+def test_containers_of_one_pod_fall_with_the_one_that_its_message_names(message: str, role: Role) -> None:
+    pod = a_node("wf.a", FAILED, message="one: Error (exit code 3)", children=["wf.a.one", "wf.a.main"])
+    one = a_node("wf.a.one", FAILED, NodeType.CONTAINER, message="one: Error (exit code 3): ")
+    main = a_node("wf.a.main", FAILED, NodeType.CONTAINER, message=message)
+    assert roles(a_snapshot(root(), pod, one, main)) == {"wf.a.one": Role.ROOT_CAUSE, "wf.a.main": role}
+
+
+@pytest.mark.parametrize("message", ["Pod Failed whilst container running", "main: Error (exit code 137): "])
+def test_containers_of_a_pod_that_was_taken_away_are_all_causes(message: str) -> None:
+    pod = a_node("wf.a", FAILED, message="The node was low on resource: memory. ", children=["wf.a.main"])
+    main = a_node("wf.a.main", FAILED, NodeType.CONTAINER, message=message)
+    assert roles(a_snapshot(root(), pod, main)) == {"wf.a.main": Role.ROOT_CAUSE}
+
+
+def test_an_attempt_that_failed_before_a_stop_in_its_backoff_is_the_cause() -> None:
+    retry = a_node("wf.a", FAILED, RETRY, message="Stopped with strategy 'Stop'", children=["wf.a(0)"])
+    failed = a_node("wf.a(0)", FAILED, message="main: Error (exit code 1)")
+    assert roles(a_snapshot(root(), retry, failed, spec=WorkflowSpec(shutdown="Stop"))) == {"wf.a(0)": Role.ROOT_CAUSE}
+
+
+def test_a_group_below_the_root_that_failed_alone_is_the_cause() -> None:
+    assert roles(a_snapshot(root(), a_node("wf.a", ERROR, DAG, message="x"))) == {"wf.a": Role.ROOT_CAUSE}
+
+
+def test_an_exit_handler_that_fails_after_the_run_failed_comes_second() -> None:
+    handler = a_node("wf.onExit", FAILED, hooked=True, end=9)
+    snapshot = a_snapshot(root(), a_node("wf.a", FAILED, end=8), handler)
+    assert list(roles(snapshot).items()) == [("wf.a", Role.ROOT_CAUSE), ("wf.onExit", Role.EXIT_HANDLER)]
+
+
+def test_a_container_without_a_pod_around_it_has_that_of_its_boundary() -> None:
+    """As in runs whose nodes were renamed (archived and retried)."""
+    pod = a_node("other.a", FAILED)
+    container = a_node("wf.a.main", FAILED, NodeType.CONTAINER, boundary_id="other.a")
+    assert Tree(a_snapshot(root(), pod, container)).pod_node(container) is pod
+
+
+def test_a_retry_without_attempts_has_none() -> None:
+    snapshot = a_snapshot(a_node("wf.a", FAILED, DAG))
+    assert Tree(snapshot).attempts(snapshot.nodes["wf.a"]) == []
+
+
+def test_a_child_of_a_retry_that_is_no_attempt_by_its_name_is_older_than_all() -> None:
+    retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.odd"])
+    snapshot = a_snapshot(root(), retry, a_node("wf.a(0)", FAILED), a_node("wf.odd", FAILED))
+    assert [node.name for node in Tree(snapshot).attempts(retry)] == ["wf.odd", "wf.a(0)"]
+
+
+def test_names_of_one_character_enclose_too() -> None:
+    nodes = [a_node("w", FAILED, DAG), a_node("w.a", FAILED, DAG), a_node("w.a.b", FAILED)]
+    tree = Tree(a_snapshot(*nodes))
+    assert [node.name for node in tree.enclosing(nodes[2])] == ["w.a", "w"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "role"), [(None, 2, Role.TOLERATED), (3, None, Role.TOLERATED), (1, 2, Role.ROOT_CAUSE)]
+)
+def test_a_task_without_a_time_is_taken_for_an_answer(start: float | None, end: float | None, role: Role) -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b"], end=end)
+    answer = msgspec.structs.replace(a_node("wf.b", OK), started_at=at(start) if start is not None else None)
+    assert roles(a_snapshot(root(), failed, answer))["wf.a"] == role
+
+
+def test_tasks_behind_a_circle_are_looked_at_all_the_same() -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b"], end=2)
+    omitted = a_node("wf.b", OMITTED, NodeType.SKIPPED, children=["wf.b", "wf.late"])
+    before = a_node("wf.late", OK, start=1)
+    assert roles(a_snapshot(root(), failed, omitted, before))["wf.a"] == Role.ROOT_CAUSE
+
+
+def test_a_failure_right_under_a_group_that_succeeded_is_tolerated() -> None:
+    group = a_node("wf[0]", OK, GROUP, children=["wf[0].a"])
+    nodes = [a_node("wf", FAILED, STEPS), group, a_node("wf[0].a", FAILED), a_node("wf[1].b", FAILED)]
+    assert roles(a_snapshot(*nodes)) == {"wf[1].b": Role.ROOT_CAUSE, "wf[0].a": Role.TOLERATED}
+
+
+def test_continue_on_of_a_workflow_templates_own_template_counts() -> None:
+    stored = continuing(ContinueOn(failed=True))
+    nodes = (root(), a_node("wf.a", FAILED), a_node("wf.b", FAILED))
+    assert roles(a_snapshot(*nodes, stored_workflow_template_spec=stored))["wf.a"] == Role.TOLERATED
+
+
+def test_continue_on_holds_for_an_item_of_a_loop_in_a_nested_task() -> None:
+    nodes = [a_node("wf.a", FAILED, DAG, template_name="other"), a_node("wf.a.x(0:1.5)", FAILED)]
+    snapshot = a_snapshot(root(), *nodes, a_node("wf.b", FAILED), spec=continuing(ContinueOn(failed=True)))
+    assert roles(snapshot)["wf.a.x(0:1.5)"] == Role.TOLERATED
+
+
+def test_a_step_group_without_its_steps_continues_on_nothing() -> None:
+    orphan = [a_node("wf[0]", FAILED, GROUP), a_node("wf[0].a", FAILED)]
+    assert roles(a_snapshot(*orphan)) == {"wf[0].a": Role.ROOT_CAUSE}
+
+
+def test_causes_without_a_time_come_last_and_equal_ones_by_name() -> None:
+    nodes = [a_node("wf.c", FAILED), a_node("wf.b", FAILED), a_node("wf.a", FAILED, end=None)]
+    timeless = msgspec.structs.replace(nodes[2], started_at=None)
+    assert list(roles(a_snapshot(root(), *nodes[:2], timeless))) == ["wf.b", "wf.c", "wf.a"]
+
+
+def test_a_tolerated_failure_beside_a_stop_makes_it_no_victim() -> None:
+    hook = a_node("wf.a.hooks.x", FAILED, hooked=True, message="main: Error (exit code 1)")
+    killed = a_node("wf.b", FAILED, message="main: Error (exit code 143)")
+    snapshot = a_snapshot(root(), a_node("wf.a"), hook, killed, spec=WorkflowSpec(shutdown="Stop"))
+    assert roles(snapshot) == {"wf.b": Role.ROOT_CAUSE, "wf.a.hooks.x": Role.TOLERATED}

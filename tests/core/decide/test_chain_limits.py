@@ -1,0 +1,91 @@
+"""Attempts of a chain, and the wait before the next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.builders import at
+from tests.core.decide.worlds import END, a_run, settled
+
+from wfreport.api.policy import Backoff
+from wfreport.core.decide.chain_limits import acts_on_chain, attempts_spent, due_at, next_attempt
+
+RUN = a_run("etl")
+STEADY = Backoff(initial_seconds=60, factor="2", max_seconds=600, jitter="0")
+
+
+def waited(backoff: Backoff | None, attempt: int, delay: int = 0) -> float:
+    due = due_at(RUN, backoff, attempt, delay)
+    assert due is not None
+    return (due - END).total_seconds()
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 60), (2, 120), (3, 240), (4, 480), (5, 600), (1000, 600)])
+def test_each_wait_is_longer_up_to_the_longest(attempt: int, seconds: int) -> None:
+    assert waited(STEADY, attempt) == seconds
+
+
+def test_a_delay_counts_where_it_is_longer() -> None:
+    assert waited(STEADY, 1, 61) == 61
+    assert waited(STEADY, 1, 59) == 60
+    assert waited(None, 1, 5) == 5
+    assert waited(None, 1) == 0
+
+
+def test_a_run_without_end_has_no_due() -> None:
+    assert due_at(a_run(finished_at=None), STEADY, 1, 0) is None
+
+
+def test_parts_of_seconds_are_rounded_up() -> None:
+    assert waited(Backoff(initial_seconds=3, factor="1.5", max_seconds=99, jitter="0"), 2) == 5
+
+
+def test_the_jitter_is_the_runs_own() -> None:
+    jittered = Backoff(initial_seconds=1000, jitter="0.5")
+    assert waited(jittered, 1) == 1389
+    assert due_at(RUN, jittered, 1, 0) == due_at(RUN, jittered, 1, 0)
+    others = {due_at(a_run(str(n)), jittered, 1, 0) for n in range(20)}
+    assert len(others) > 10
+    assert due_at(a_run("etl", started_at=None), jittered, 1, 0) != due_at(RUN, jittered, 1, 0)
+    assert waited(jittered, 2) != 2 * waited(jittered, 1)
+
+
+@given(
+    st.integers(0, 86400),
+    st.decimals("1", "9", places=2),
+    st.integers(0, 604800),
+    st.decimals("0", "1", places=2),
+    st.integers(1, 50),
+)
+def test_the_wait_is_within_its_bounds(
+    initial: int, factor: object, longest: int, jitter: object, attempt: int
+) -> None:
+    backoff = Backoff(initial_seconds=initial, factor=str(factor), max_seconds=longest, jitter=str(jitter))
+    assert min(initial, longest) <= waited(backoff, attempt) <= 2 * longest + 1
+
+
+def test_the_next_attempt_is_above_all_that_were() -> None:
+    acts = [settled("a", helped=False, root_uid=RUN.root_uid, attempt=2)]
+    assert next_attempt(RUN, acts) == 3
+    assert next_attempt(RUN, []) == 1
+    assert next_attempt(a_run("r4", attempt=4), acts) == 5
+
+
+def test_acts_are_in_the_order_of_their_attempts() -> None:
+    acts = [settled(str(n), helped=False, root_uid=RUN.root_uid, attempt=n) for n in (3, 1, 2)]
+    assert [act.attempt for act in acts_on_chain(RUN, acts)] == [1, 2, 3]
+
+
+def test_acts_whose_remediation_was_deleted_still_count() -> None:
+    third = a_run("r3", attempt=3)
+    known = [settled("a", helped=False, attempt=3, counts_toward_limit=False)]
+    assert attempts_spent(third, known, counts_toward_limit=True) == 2
+    assert attempts_spent(third, known, counts_toward_limit=False) == 1
+    assert attempts_spent(a_run("r0"), known, counts_toward_limit=True) == 0
+
+
+def test_times_are_of_the_run() -> None:
+    assert due_at(RUN, STEADY, 1, 0) == at(60) + timedelta(seconds=60)

@@ -1,0 +1,258 @@
+"""The guards that count: attempts, backoff, budgets, the breaker, and acts that did not help."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.builders import at
+from tests.core.decide.worlds import (
+    END,
+    LATER,
+    NIGHTLY,
+    RESUBMIT,
+    SINKS,
+    SUSPEND,
+    UID,
+    a_case,
+    a_failure,
+    a_policy,
+    a_report,
+    a_run,
+    an_act,
+    settled,
+)
+
+from wfreport.api.actions import ActionType
+from wfreport.api.classes import FailureClass
+from wfreport.api.reasons import HoldReason
+from wfreport.api.remediation import LockClass
+from wfreport.core.decide import guards
+from wfreport.core.decide.breaker import BreakerState
+from wfreport.core.decide.model import Execution, OperatorLimits
+
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+
+
+def on_chain(number: int, **fields: Any) -> Any:
+    return settled(f"act-{number}", helped=False, root_uid=UID, attempt=number, **fields)
+
+
+@pytest.mark.parametrize(
+    ("acts", "holds"),
+    [
+        ((on_chain(1),), False),
+        ((on_chain(1), on_chain(2)), True),
+        ((on_chain(1), on_chain(2, counts_toward_limit=False)), False),
+        ((on_chain(1), on_chain(2, execution=Execution.NOT_DONE)), False),
+        ((on_chain(1), on_chain(2, execution=Execution.LOST)), True),
+        ((on_chain(1), on_chain(2, action=ActionType.RETRY)), True),
+        ((on_chain(1), on_chain(2, action=ActionType.RAISE_MEMORY)), True),
+        ((on_chain(1), on_chain(2, action=ActionType.STOP)), False),
+        ((on_chain(1), on_chain(2, policy_name="another")), True),
+        ((on_chain(1), on_chain(2, namespace="elsewhere")), False),
+        ((on_chain(1), settled("act-2", helped=False, root_uid="another chain")), False),
+    ],
+    ids=[
+        *("one", "two", "one of the infrastructure", "not done", "lost", "a retry", "more memory", "a stop"),
+        *("of another policy", "elsewhere", "another chain"),
+    ],
+)
+def test_a_chain_gets_its_attempts_and_no_more(acts: Any, holds: bool) -> None:
+    hold = guards.attempts_are_spent(a_case(acts=acts))
+    assert (hold is not None) == holds
+    if hold is not None:
+        assert (hold.reason, hold.message) == (HoldReason.ATTEMPTS_SPENT, "2 acts of 2 are spent")
+
+
+def test_failures_of_the_infrastructure_have_attempts_of_their_own() -> None:
+    acts = tuple(on_chain(number, counts_toward_limit=False) for number in range(1, 6))
+    hold = guards.attempts_are_spent(a_case(acts=acts, counts_toward_limit=False))
+    assert hold is not None
+    assert hold.message == "5 acts on failures of the infrastructure of 5 are spent"
+    assert guards.attempts_are_spent(a_case(acts=acts[:4], counts_toward_limit=False)) is None
+    assert guards.attempts_are_spent(a_case(acts=acts)) is None
+
+
+def test_what_does_not_run_again_spends_no_attempts() -> None:
+    acts = (on_chain(1), on_chain(2))
+    assert guards.attempts_are_spent(a_case(a_policy(SUSPEND), acts=acts)) is None
+
+
+def test_an_act_waits_for_its_backoff_and_says_until_when() -> None:
+    policy = a_policy(backoff={"initialSeconds": 60, "jitter": "0"})
+    hold = guards.cooling_down(a_case(policy, now=END + timedelta(seconds=59)))
+    assert hold is not None
+    assert (hold.reason, hold.look_again_at) == (HoldReason.COOLING_DOWN, END + timedelta(seconds=60))
+    assert hold.message == "attempt 1 waits for its backoff"
+    assert guards.cooling_down(a_case(policy, now=END + timedelta(seconds=60))) is None
+
+
+def test_a_rule_may_wait_longer_than_the_backoff() -> None:
+    slow = a_policy(RESUBMIT | {"delaySeconds": 600}, backoff={"jitter": "0"})
+    hold = guards.cooling_down(a_case(slow))
+    assert hold is not None
+    assert hold.look_again_at == END + timedelta(seconds=600)
+
+
+def test_suspending_a_cron_waits_for_nothing_but_its_rule() -> None:
+    assert guards.cooling_down(a_case(a_policy(SUSPEND), NIGHTLY, now=END)) is None
+
+
+def test_a_run_without_an_end_has_no_backoff() -> None:
+    assert guards.cooling_down(a_case(report=a_report(end=None), now=END)) is None
+
+
+def test_a_policy_has_so_many_acts_in_flight() -> None:
+    policy = a_policy(budget={"maxConcurrent": 2})
+    flying = (an_act("a"), an_act("b"))
+    hold = guards.budget_spent(a_case(policy, acts=flying))
+    assert hold is not None
+    assert hold.reason == HoldReason.BUDGET_SPENT
+    assert hold.message == "2 acts are in flight, and at most 2 may be"
+    assert hold.look_again_at == LATER + timedelta(seconds=60)
+    assert guards.budget_spent(a_case(policy, acts=flying[:1])) is None
+
+
+def test_a_policy_has_so_many_acts_in_its_window() -> None:
+    policy = a_policy(budget={"maxPerWindow": 2, "windowSeconds": 600})
+    done = tuple(settled(name, helped=True, executed_at=when) for name, when in (("a", at(100)), ("b", at(200))))
+    hold = guards.budget_spent(a_case(policy, acts=done, now=at(699)))
+    assert hold is not None
+    assert (hold.message, hold.look_again_at) == ("2 acts in the last 600 seconds, and at most 2 may be", at(700))
+    assert guards.budget_spent(a_case(policy, acts=done, now=at(700))) is None
+
+
+def test_the_acts_of_other_policies_spend_only_the_budget_of_all() -> None:
+    policy = a_policy(budget={"maxConcurrent": 1})
+    other = (an_act("a", policy_name="another"), an_act("b", namespace="elsewhere"))
+    assert guards.budget_spent(a_case(policy, acts=other)) is None
+    hold = guards.operator_budget_spent(a_case(policy, acts=other, limits=OperatorLimits(max_concurrent=2)))
+    assert hold is not None
+    assert hold.reason == HoldReason.OPERATOR_BUDGET_SPENT
+    assert hold.message == "of all policies together, 2 acts are in flight, and at most 2 may be"
+
+
+def test_all_policies_together_have_so_many_acts_an_hour() -> None:
+    done = tuple(settled(name, helped=True, executed_at=at(100)) for name in "abc")
+    limits = OperatorLimits(max_per_hour=3)
+    hold = guards.operator_budget_spent(a_case(acts=done, limits=limits, now=at(100) + HOUR - SECOND))
+    assert hold is not None
+    assert hold.look_again_at == at(100) + HOUR
+    assert guards.operator_budget_spent(a_case(acts=done, limits=limits, now=at(100) + HOUR)) is None
+
+
+def test_notifications_and_acts_are_counted_apart() -> None:
+    policy = a_policy(RESUBMIT | {"notify": SINKS}, budget={"maxPerWindow": 1})
+    acts = (settled("a", helped=True),)
+    assert guards.budget_spent(a_case(policy, acts=acts)) is not None
+    assert guards.budget_spent(a_case(policy, acts=acts, lock=LockClass.NOTIFY)) is None
+    told = (an_act("n", lock=LockClass.NOTIFY, action=ActionType.NOTIFY),)
+    assert guards.budget_spent(a_case(policy, acts=told)) is None
+    assert guards.budget_spent(a_case(policy, acts=told, lock=LockClass.NOTIFY)) is not None
+
+
+BREAKER = {"failurePercentAtMost": 50, "minRuns": 3, "windowSeconds": 600, "cooldownSeconds": 300}
+
+
+def test_the_breaker_opens_when_too_much_fails_at_once() -> None:
+    policy = a_policy(circuitBreaker=BREAKER)
+    failed = (a_run("a"), a_run("b"))
+    hold = guards.breaker_open(a_case(policy, runs=failed))
+    assert hold is not None
+    assert hold.reason == HoldReason.BREAKER_OPEN
+    assert hold.message == "3 of 3 runs failed within 600 seconds, more than 50%"
+    assert hold.look_again_at == END + timedelta(seconds=900)
+    assert guards.breaker_open(a_case(policy, runs=failed[:1])) is None
+
+
+def test_the_run_itself_counts_once() -> None:
+    policy = a_policy(circuitBreaker=BREAKER)
+    same = a_run("etl", UID)
+    assert guards.breaker_open(a_case(policy, runs=(same, a_run("a")))) is None
+
+
+def test_only_runs_that_the_policy_selects_move_its_breaker() -> None:
+    policy = a_policy(circuitBreaker=BREAKER)
+    others = (a_run("a", labels={}), a_run("b", namespace="elsewhere"), a_run("c"))
+    assert guards.breaker_open(a_case(policy, runs=others)) is None
+
+
+def came_back(number: int, seconds: float = 100, **fields: Any) -> Any:
+    made: dict[str, Any] = {
+        "fingerprint": "5b1e0c7a",
+        "root_uid": f"root-{number}",
+        "attempt": 1,
+        "finished_at": at(seconds),
+    }
+    return settled(f"act-{number}", **({"helped": False} | made | fields))
+
+
+def failed_again(number: int, **fields: Any) -> Any:
+    made: dict[str, Any] = {"root_uid": f"root-{number}", "attempt": 1, "fingerprint": "5b1e0c7a"}
+    return a_run(f"again-{number}", **(made | fields))
+
+
+def test_an_act_that_does_not_help_is_not_done_for_ever() -> None:
+    policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 2, "windowSeconds": 600})
+    acts = tuple(came_back(number, 100 + number) for number in range(3))
+    runs = tuple(failed_again(number) for number in range(3))
+    hold = guards.did_not_help(a_case(policy, acts=acts, runs=runs))
+    assert hold is not None
+    assert hold.reason == HoldReason.DID_NOT_HELP
+    assert hold.message == "the same failure came back 3 times after Resubmit in 600 seconds"
+    assert hold.look_again_at == at(700)
+    assert guards.did_not_help(a_case(policy, acts=acts[:2], runs=runs)) is None
+
+
+NO_BREAKER = {"failurePercentAtMost": 100}
+
+
+@pytest.mark.parametrize(
+    ("act", "run", "holds"),
+    [
+        (came_back(1), failed_again(1), True),
+        (came_back(1, helped=True), failed_again(1), False),
+        (came_back(1, fingerprint="else"), failed_again(1), False),
+        (came_back(1, action=ActionType.RAISE_MEMORY), failed_again(1), False),
+        (came_back(1, policy_name="another"), failed_again(1), False),
+        (came_back(1), failed_again(1, fingerprint="else"), False),
+        (came_back(1), failed_again(1, attempt=2), False),
+        (came_back(1), failed_again(1, failure_class=FailureClass.CANCELLED), False),
+        (came_back(1, finished_at=None), failed_again(1), False),
+        (came_back(1, -1439), failed_again(1), True),
+        (came_back(1, -1440), failed_again(1), False),
+        (came_back(1, 360), failed_again(1), True),
+        (came_back(1, 361), failed_again(1), False),
+    ],
+    ids=[
+        *("came back", "helped", "another failure", "another act", "another policy", "failed otherwise"),
+        *("another attempt", "was stopped", "end not known", "within the window", "before it", "just now"),
+        *("in the future",),
+    ],
+)
+def test_what_came_back_is_the_same_failure_after_the_same_act(act: Any, run: Any, holds: bool) -> None:
+    policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1, "windowSeconds": 1800})
+    always = came_back(9)
+    hold = guards.did_not_help(a_case(policy, acts=(always, act), runs=(failed_again(9), run)))
+    assert (hold is not None) == holds
+
+
+def test_a_retry_that_fails_again_is_the_same_workflow() -> None:
+    retry = {"name": "retry", "match": {}, "action": {"retry": {}}}
+    policy = a_policy(retry, circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1})
+    acts = tuple(came_back(number, action=ActionType.RETRY) for number in range(2))
+    assert guards.did_not_help(a_case(policy, acts=acts)) is not None
+
+
+def test_a_failure_without_fingerprint_comes_back_unseen() -> None:
+    policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1})
+    report = a_report("etl", UID, a_failure(fingerprint=None))
+    acts = tuple(came_back(number, fingerprint=None) for number in range(3))
+    assert guards.did_not_help(a_case(policy, report, acts=acts)) is None
+
+
+def test_states_of_the_breaker_are_what_users_read() -> None:
+    assert [str(state) for state in BreakerState] == ["Closed", "Open", "HalfOpen"]

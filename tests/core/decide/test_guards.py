@@ -1,0 +1,248 @@
+"""Every guard by its own table: when it holds, when it just does not, and when it is to be looked at again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.builders import at
+from tests.core.decide.worlds import (
+    END,
+    LATER,
+    NIGHTLY,
+    SUSPEND,
+    UID,
+    a_case,
+    a_failure,
+    a_policy,
+    a_report,
+    a_run,
+    an_act,
+)
+
+from wfreport.api.actions import ActionType
+from wfreport.api.reasons import HOLD_MEANINGS, HoldReason
+from wfreport.api.remediation import LockClass
+from wfreport.core.decide import guards
+from wfreport.core.decide.decision import BEFORE_GUARDS
+from wfreport.core.decide.enforcement import APPROVAL_HOLDS
+from wfreport.core.decide.model import Execution
+
+SECOND = timedelta(seconds=1)
+
+
+def test_every_reason_to_hold_has_its_place_in_the_tables_in_their_order() -> None:
+    guarded = [guard.reason for guard in guards.GUARDS]
+    assert [*BEFORE_GUARDS, *guarded, *APPROVAL_HOLDS] == list(HoldReason) == list(HOLD_MEANINGS)
+
+
+@pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.reason)
+def test_no_guard_holds_where_nothing_speaks_against_it(guard: guards.Guard) -> None:
+    assert guard.ask(a_case()) is None
+
+
+@pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.reason)
+def test_no_guard_stumbles_over_a_run_that_goes_on(guard: guards.Guard) -> None:
+    stop = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 60}}}
+    running = a_report(phase="Running", observed={"finishedAt": None})
+    assert guard.ask(a_case(a_policy(stop), running, failure=None)) is None
+
+
+def test_the_first_guard_that_holds_is_the_answer() -> None:
+    case = a_case(a_policy(suspended=True, pauseRequests=["x"]), rivals=("other",))
+    hold = guards.first_hold(case)
+    assert hold is not None
+    assert hold.reason == HoldReason.POLICY_SUSPENDED
+    assert guards.first_hold(a_case()) is None
+
+
+NOT_OF_NOTIFICATIONS = {
+    HoldReason.BEING_DELETED,
+    HoldReason.NEWER_RESUBMISSION,
+    HoldReason.CRON_SUSPENDED_FOR_IT,
+    HoldReason.ATTEMPTS_SPENT,
+    HoldReason.COOLING_DOWN,
+    HoldReason.BREAKER_OPEN,
+    HoldReason.DID_NOT_HELP,
+}
+
+
+def test_people_are_told_where_only_an_act_would_do_harm() -> None:
+    skipped = {guard.reason for guard in guards.GUARDS if LockClass.NOTIFY not in guard.locks}
+    assert skipped == NOT_OF_NOTIFICATIONS
+    assert all(LockClass.MUTATE in guard.locks for guard in guards.GUARDS)
+    gone = a_case(look={"is_deleting": True}, lock=LockClass.NOTIFY)
+    assert guards.first_hold(gone) is None
+
+
+def test_a_suspended_policy_holds() -> None:
+    hold = guards.policy_suspended(a_case(a_policy(suspended=True)))
+    assert hold is not None
+    assert hold.reason == HoldReason.POLICY_SUSPENDED
+    assert "batch" in hold.message
+
+
+def test_a_pause_holds_and_says_why() -> None:
+    hold = guards.policy_paused(a_case(a_policy(pauseRequests=["upgrade by @ana", "audit"])))
+    assert hold is not None
+    assert (hold.reason, hold.message) == (HoldReason.POLICY_PAUSED, "paused: upgrade by @ana; audit")
+    assert guards.policy_paused(a_case(a_policy(pauseRequests=[]))) is None
+
+
+def test_an_opt_out_holds() -> None:
+    hold = guards.opted_out(a_case(look={"is_opted_out": True}))
+    assert hold is not None
+    assert hold.reason == HoldReason.OPTED_OUT
+    assert "wfreport.dev/no-remediation" in hold.message
+
+
+@pytest.mark.parametrize("shutdown", ["Stop", "Terminate"])
+def test_what_a_person_stopped_is_left_alone(shutdown: str) -> None:
+    hold = guards.cancelled(a_case(report=a_report(observed={"shutdown": shutdown})))
+    assert hold is not None
+    assert hold.reason == HoldReason.CANCELLED_BY_PERSON
+    assert shutdown in hold.message
+
+
+def test_what_is_cancelled_by_its_class_is_left_alone() -> None:
+    report = a_report("etl", UID, a_failure(**{"class": "Cancelled"}))
+    hold = guards.cancelled(a_case(report=report))
+    assert hold is not None
+    assert hold.message == "the Workflow was told to stop"
+
+
+def test_a_report_without_an_observation_is_not_cancelled() -> None:
+    case = a_case()
+    bare = case.subject.status.model_copy(update={"observed_workflow": None})
+    subject = guards_subject(case, status=bare)
+    assert guards.cancelled(subject) is None
+
+
+def guards_subject(case: Any, **fields: Any) -> Any:
+    return replace(case, subject=replace(case.subject, **fields))
+
+
+def test_a_run_that_ended_long_ago_is_left_alone() -> None:
+    policy = a_policy(limits={"maxAgeSeconds": 600})
+    assert guards.too_old(a_case(policy, now=END + timedelta(seconds=600))) is None
+    hold = guards.too_old(a_case(policy, now=END + timedelta(seconds=601)))
+    assert hold is not None
+    assert hold.reason == HoldReason.RUN_TOO_OLD
+    assert "600" in hold.message
+
+
+def test_a_run_of_which_the_end_is_not_known_is_left_alone() -> None:
+    hold = guards.too_old(a_case(report=a_report(end=None)))
+    assert hold is not None
+    assert hold.reason == HoldReason.RUN_TOO_OLD
+
+
+def test_what_failed_before_the_policy_was_let_act_or_in_that_very_second_is_left_alone() -> None:
+    for since in (END + SECOND, END):
+        hold = guards.failed_before_enforced(a_case(a_policy(enforced_since=since)))
+        assert hold is not None
+        assert hold.reason == HoldReason.FAILED_BEFORE_ENFORCED
+    assert guards.failed_before_enforced(a_case(a_policy(enforced_since=END - SECOND))) is None
+    running = a_report(phase="Running")
+    assert guards.failed_before_enforced(a_case(a_policy(enforced_since=LATER), running, failure=None)) is None
+
+
+@pytest.mark.parametrize(("role", "holds"), [("Tolerated", True), ("Victim", True), ("ExitHandler", False)])
+def test_what_has_not_failed_for_good_is_left_to_argo(role: str, holds: bool) -> None:
+    hold = guards.retries_left(a_case(report=a_report("etl", UID, a_failure(role=role))))
+    assert (hold is not None) == holds
+    if hold is not None:
+        assert (hold.reason, hold.message) == (HoldReason.RETRIES_LEFT, "transform has not failed for good")
+
+
+def test_a_step_without_a_name_can_have_retries_left_too() -> None:
+    hold = guards.retries_left(a_case(report=a_report("etl", UID, a_failure(role="Victim", displayName=None))))
+    assert hold is not None
+    assert hold.message == "a step has not failed for good"
+
+
+def test_what_is_being_deleted_is_left_alone() -> None:
+    hold = guards.being_deleted(a_case(look={"is_deleting": True}))
+    assert hold is not None
+    assert hold.reason == HoldReason.BEING_DELETED
+
+
+@pytest.mark.parametrize(
+    ("other", "holds"),
+    [
+        ({"resubmitted_from": "etl", "started_at": at(70)}, True),
+        ({"resubmitted_from": "etl", "started_at": at(0)}, True),
+        ({"resubmitted_from": "etl", "started_at": None}, True),
+        ({"resubmitted_from": "etl", "started_at": at(-1)}, False),
+        ({"resubmitted_from": "etl", "started_at": at(70), "namespace": "elsewhere"}, False),
+        ({"resubmitted_from": "another", "started_at": at(70)}, False),
+        ({"root_uid": UID, "attempt": 1}, True),
+        ({"root_uid": UID, "attempt": 0}, False),
+        ({"root_uid": UID, "attempt": 1, "uid": UID}, False),
+        ({"root_uid": UID, "attempt": 1, "namespace": "elsewhere"}, False),
+    ],
+    ids=str,
+)
+def test_what_runs_again_already_is_not_resubmitted(other: dict[str, Any], holds: bool) -> None:
+    hold = guards.newer_resubmission(a_case(runs=(a_run("older"), a_run("newer", **other))))
+    assert (hold is not None) == holds
+    if hold is not None:
+        assert (hold.reason, hold.message) == (
+            HoldReason.NEWER_RESUBMISSION,
+            "Workflow newer is a newer run of the same",
+        )
+
+
+def test_a_run_that_has_not_been_seen_to_start_may_have_been_resubmitted() -> None:
+    report = a_report(observed={"startedAt": None})
+    other = a_run("newer", resubmitted_from="etl", started_at=at(-9))
+    assert guards.newer_resubmission(a_case(report=report, runs=(other,))) is not None
+
+
+def test_a_resubmission_is_not_newer_than_the_next_one() -> None:
+    labels = {"team": "data", "wfreport.dev/root": "etl", "wfreport.dev/root-uid": UID, "wfreport.dev/attempt": "1"}
+    labels |= {"wfreport.dev/remediation-uid": "r"}
+    report = a_report("etl-3f9c1b8e02-r1", "uid-r1", labels=labels)
+    root = a_run("etl", UID)
+    assert guards.newer_resubmission(a_case(report=report, runs=(root,))) is None
+    assert (
+        guards.newer_resubmission(a_case(report=report, runs=(root, a_run("x", root_uid=UID, attempt=2)))) is not None
+    )
+
+
+def test_policies_of_the_same_priority_block_each_other() -> None:
+    hold = guards.policy_conflict(a_case(a_policy(priority=7), rivals=("other", "third")))
+    assert hold is not None
+    assert hold.reason == HoldReason.POLICY_CONFLICT
+    assert hold.message == "policy batch and other, third select the Workflow with the same priority, 7"
+
+
+def suspends(**fields: Any) -> Any:
+    return an_act("earlier", **({"root_uid": "uid-other", "action": ActionType.SUSPEND_CRON} | fields))
+
+
+@pytest.mark.parametrize(
+    ("act", "before", "holds"),
+    [
+        (suspends(), a_run(cron_workflow="nightly", started_at=at(-60)), True),
+        (suspends(root_uid="uid-else"), a_run(cron_workflow="nightly", started_at=at(-60)), False),
+        (suspends(execution=Execution.NOT_DONE), a_run(cron_workflow="nightly", started_at=at(-60)), False),
+        (suspends(action=ActionType.STOP), a_run(cron_workflow="nightly", started_at=at(-60)), False),
+        (suspends(), a_run(cron_workflow="nightly", started_at=at(-60), phase="Succeeded"), False),
+        (suspends(), a_run(cron_workflow="weekly", started_at=at(-60)), False),
+    ],
+    ids=["suspended for it", "for another", "was not done", "another act", "for an earlier row", "another cron"],
+)
+def test_a_cron_is_suspended_once_for_a_row_of_failures(act: Any, before: Any, holds: bool) -> None:
+    hold = guards.cron_suspended(a_case(a_policy(SUSPEND), NIGHTLY, acts=(act,), runs=(before,)))
+    assert (hold is not None) == holds
+    if hold is not None:
+        assert hold.reason == HoldReason.CRON_SUSPENDED_FOR_IT
+        assert "earlier" in hold.message
+
+
+def test_only_suspending_asks_whether_the_cron_was_suspended() -> None:
+    before = a_run(cron_workflow="nightly", started_at=at(-60))
+    assert guards.cron_suspended(a_case(None, NIGHTLY, acts=(suspends(),), runs=(before,))) is None

@@ -1,0 +1,186 @@
+"""What ran and what was done, as reports and Remediations tell it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.builders import at
+from tests.core.decide.worlds import END, NS, TEAM, UID, a_condition, a_report
+from tests.crds.objects import a_remediation
+
+from wfreport.api.actions import ActionType
+from wfreport.api.classes import FailureClass
+from wfreport.api.remediation import LockClass, Remediation
+from wfreport.core.decide.history import act_of, history_of, latest_run, runs_of
+from wfreport.core.decide.model import Act, Execution
+from wfreport.core.render.conditions import EPOCH
+
+
+def test_a_report_tells_of_its_run() -> None:
+    source = {"workflowTemplate": "etl", "cronWorkflow": "nightly", "resubmittedFrom": "etl-0"}
+    run = latest_run(a_report(workflowSource=source))
+    assert run is not None
+    assert (run.namespace, run.name, run.uid, run.labels) == (NS, "etl", UID, TEAM)
+    assert (run.root_name, run.root_uid, run.attempt) == ("etl", UID, 0)
+    assert (run.phase, run.started_at, run.finished_at) == ("Failed", at(0), END)
+    assert (run.failure_class, run.fingerprint) == (FailureClass.OOM_KILLED, "5b1e0c7a")
+    assert (run.template, run.cron_workflow, run.resubmitted_from) == ("etl", "nightly", "etl-0")
+    assert run.has_failed
+    assert run.is_completed
+    assert not run.has_succeeded
+
+
+def test_a_template_of_the_cluster_is_another_than_one_of_the_namespace() -> None:
+    run = latest_run(a_report(workflowSource={"clusterWorkflowTemplate": "etl"}))
+    assert run is not None
+    assert run.template == "/etl"
+
+
+def test_a_run_without_source_labels_or_failures_is_a_run() -> None:
+    run = latest_run(a_report(phase="Running", observed={"labels": None, "phase": None}))
+    assert run is not None
+    assert (run.template, run.cron_workflow, run.fingerprint, run.labels, run.phase) == (None, None, None, {}, "")
+    assert not run.is_completed
+    assert not run.has_failed
+
+
+def test_a_run_that_a_person_ended_has_not_failed() -> None:
+    run = latest_run(a_report(failureClass="Cancelled"))
+    assert run is not None
+    assert run.is_cancelled
+    assert not run.has_failed
+
+
+def test_a_resubmission_of_ours_belongs_to_its_root() -> None:
+    labels = {"wfreport.dev/root": "etl", "wfreport.dev/root-uid": UID, "wfreport.dev/attempt": "2"}
+    labels |= {"wfreport.dev/remediation-uid": "r"}
+    run = latest_run(a_report("etl-3f9c1b8e02-r2", "u2", labels=labels))
+    assert run is not None
+    assert (run.root_name, run.root_uid, run.attempt) == ("etl", UID, 2)
+
+
+def test_runs_before_manual_retries_are_runs_too() -> None:
+    earlier = {"startedAt": at(-100), "finishedAt": at(-50), "phase": "Error", "class": "Evicted", "fingerprint": "f"}
+    first, latest = runs_of(a_report(runs=[earlier]))
+    assert (first.started_at, first.finished_at, first.phase) == (at(-100), at(-50), "Error")
+    assert (first.failure_class, first.fingerprint, first.uid) == (FailureClass.EVICTED, "f", UID)
+    assert latest.started_at == at(0)
+    assert next(runs_of(a_report(runs=[{"startedAt": at(-9)}]))).phase == ""
+
+
+@pytest.mark.parametrize(
+    "report",
+    [a_report().model_copy(update={"status": None}), a_report(observedWorkflow=None), a_report(observed={"uid": None})],
+    ids=["no status", "nothing observed", "no uid"],
+)
+def test_a_report_that_has_seen_nothing_tells_nothing(report: Any) -> None:
+    assert list(runs_of(report)) == []
+
+
+def test_a_run_that_two_reports_tell_of_is_one() -> None:
+    one, other = a_report(), a_report("mine")
+    assert len(history_of([one, other], []).runs) == 1
+    assert len(history_of([one, a_report(start=at(1))], []).runs) == 2
+    assert len(history_of([one, a_report(observed={"startedAt": None})], []).runs) == 2
+    assert len(history_of([one, a_report(uid="u2")], []).runs) == 2
+    unseen = a_report(observed={"startedAt": None})
+    assert len(history_of([unseen, unseen], []).runs) == 1
+
+
+def act(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> Act | None:
+    body = a_remediation("etl-1", **(spec or {}))
+    body["metadata"] |= {"namespace": NS, "creationTimestamp": at(70)}
+    body["status"] = {"conditions": list(conditions)} | status
+    return act_of(Remediation.model_validate(body))
+
+
+def known(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> Act:
+    found = act(*conditions, spec=spec, **status)
+    assert found is not None
+    return found
+
+
+def test_a_remediation_tells_of_its_act() -> None:
+    spec = {"fingerprint": "f", "countsTowardLimit": False, "attempt": 3, "approvalRequired": True}
+    found = known(spec=spec, executedAt=at(80))
+    assert (found.namespace, found.name, found.policy_name) == (NS, "etl-1", "batch")
+    assert (found.workflow_uid, found.root_uid, found.attempt) == ("3f9c1b8e", "3f9c1b8e", 3)
+    assert (found.lock, found.action, found.fingerprint) == (LockClass.MUTATE, ActionType.RAISE_MEMORY, "f")
+    assert (found.created_at, found.executed_at, found.at) == (at(70), at(80), at(80))
+    assert found.counts_toward_limit is False
+    assert found.is_approval_required
+    assert found.started_at is not None
+
+
+def test_a_dry_run_is_no_act() -> None:
+    assert act(spec={"dryRun": True}) is None
+    body = Remediation.model_validate(a_remediation("dry-etl", dryRun=True))
+    assert history_of([], [body]).acts == ()
+
+
+def test_a_remediation_without_status_is_an_intent() -> None:
+    found = act_of(Remediation.model_validate(a_remediation("etl-1")))
+    assert found is not None
+    assert (found.execution, found.is_approved, found.created_at) == (Execution.PENDING, None, EPOCH)
+    assert (found.executed_at, found.finished_at, found.at) == (None, None, EPOCH)
+    assert found.is_under_way
+    assert not found.is_final
+    assert history_of([], [Remediation.model_validate(a_remediation("etl-1"))]).acts == (found,)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "approved", "execution", "final", "counts", "in_flight"),
+    [
+        ([], None, "Pending", False, True, True),
+        ([a_condition("Approved", "Unknown")], None, "Pending", False, True, True),
+        ([a_condition("Approved", "True")], True, "Pending", False, True, True),
+        ([a_condition("Approved", "False")], False, "Pending", True, False, False),
+        ([a_condition("Executed", "False", "ExecutionPending")], None, "Pending", False, True, True),
+        ([a_condition("Executed", "True")], None, "Done", True, True, True),
+        ([a_condition("Executed", "False", "TargetGone")], None, "NotDone", True, False, False),
+        ([a_condition("Executed", "Unknown", "TraceLost")], None, "Lost", True, True, False),
+    ],
+    ids=["new", "asked", "approved", "denied", "pending", "done", "not done", "lost"],
+)
+def test_conditions_say_how_far_it_has_come(
+    conditions: list[dict[str, Any]], approved: bool | None, execution: str, final: bool, counts: bool, in_flight: bool
+) -> None:
+    found = known(*conditions)
+    assert (found.is_approved, found.execution, found.is_final) == (approved, execution, final)
+    assert (found.counts, found.is_in_flight) == (counts, in_flight)
+
+
+def test_what_awaits_approval_is_not_in_flight() -> None:
+    asked = known(a_condition("Approved", "Unknown", "ApprovalAwaited"))
+    assert (asked.is_approval_required, asked.is_in_flight) == (True, False)
+    found = known(a_condition("Approved", "Unknown"), spec={"approvalRequired": True})
+    assert (found.counts, found.is_in_flight, found.is_final) == (False, False, False)
+    assert known(a_condition("Approved", "True"), spec={"approvalRequired": True}).is_in_flight
+
+
+DONE = a_condition("Executed", "True", "Executed")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "helped", "finished_at", "in_flight"),
+    [
+        (a_condition("Succeeded", "Unknown", "OutcomeAwaited", when=at(90)), None, None, True),
+        (a_condition("Succeeded", "True", "RunSucceeded", when=at(90)), True, at(90), False),
+        (a_condition("Succeeded", "False", "RunFailed", when=at(90)), False, at(90), False),
+        (a_condition("Succeeded", "Unknown", "NoOutcome", when=at(90)), None, None, False),
+        (a_condition("Succeeded", "False", "RunDeleted", when=at(90)), False, at(90), False),
+    ],
+    ids=["awaited", "helped", "did not help", "none to come", "deleted"],
+)
+def test_the_outcome_is_how_the_new_run_ended(
+    outcome: dict[str, Any], helped: bool | None, finished_at: Any, in_flight: bool
+) -> None:
+    found = known(DONE, outcome)
+    assert (found.has_helped, found.finished_at, found.is_in_flight) == (helped, finished_at, in_flight)
+    assert known(DONE, outcome, finishedAt=at(99)).finished_at == at(99)
+
+
+@pytest.mark.parametrize("action", ["SuspendCron", "Stop", "Notify"])
+def test_what_makes_no_run_is_never_in_flight_once_done(action: str) -> None:
+    assert not known(DONE, spec={"action": action}).is_in_flight

@@ -1,0 +1,103 @@
+"""Which rule matches which failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.builders import at
+from tests.core.decide.worlds import RESUBMIT, a_failure, a_policy, a_report, a_rule, a_run
+
+from wfreport.api.report import Failure
+from wfreport.core.decide.history import latest_run
+from wfreport.core.decide.matching import Matched, fits, match_rule, match_running
+
+
+def matched(failure: dict[str, Any] | None = None, runs: Any = (), **run: Any) -> Matched:
+    return Matched(Failure.model_validate(a_failure(**(failure or {}))), a_run("etl", **run), runs)
+
+
+LOG = {"logTail": {"text": "connecting\nconnection refused by db", "lines": 2, "bytes": 30}}
+
+
+@pytest.mark.parametrize(
+    ("match", "failure", "expected"),
+    [
+        ({}, {}, True),
+        ({"classes": ["OOMKilled"]}, {}, True),
+        ({"classes": ["Evicted", "NodeLost"]}, {}, False),
+        ({"classes": ["Unknown"]}, {"class": "FromTheFuture"}, True),
+        ({"owners": ["User"]}, {}, True),
+        ({"owners": ["Infrastructure"]}, {}, False),
+        ({"exitCodes": {"operator": "In", "values": [1, 137]}}, {}, True),
+        ({"exitCodes": {"operator": "In", "values": [1]}}, {}, False),
+        ({"exitCodes": {"operator": "NotIn", "values": [1]}}, {}, True),
+        ({"exitCodes": {"operator": "NotIn", "values": [137]}}, {}, False),
+        ({"exitCodes": {"operator": "NotIn", "values": [1]}}, {"exitCode": None}, False),
+        ({"exitCodes": {"operator": "In", "values": [1]}}, {"exitCode": None}, False),
+        ({"containers": ["main"]}, {}, True),
+        ({"containers": ["sidecar"]}, {}, False),
+        ({"containers": ["main"]}, {"container": None}, False),
+        ({"templates": ["transform"]}, {}, True),
+        ({"templates": ["load"]}, {}, False),
+        ({"steps": ["transform"]}, {}, True),
+        ({"steps": ["transform"]}, {"displayName": "transform(0:a)"}, True),
+        ({"steps": ["transform(0:a)"]}, {"displayName": "transform(0:a)"}, True),
+        ({"steps": ["transform(1:b)"]}, {"displayName": "transform(0:a)"}, False),
+        ({"steps": ["load"]}, {}, False),
+        ({"steps": ["load"]}, {"displayName": None}, False),
+        ({"messageRegex": "OOM"}, {}, True),
+        ({"messageRegex": "(?i)oomk.*137"}, {}, True),
+        ({"messageRegex": "^OOM"}, {}, False),
+        ({"messageRegex": "."}, {"message": None}, False),
+        ({"messageRegex": "(unclosed"}, {}, False),
+        ({"logRegex": "connection refused"}, LOG, True),
+        ({"logRegex": "^connection"}, LOG, False),
+        ({"logRegex": "x*"}, {}, False),
+        ({"phases": ["Failed"]}, {}, True),
+        ({"phases": ["Error"]}, {}, False),
+        ({"labels": {"matchLabels": {"team": "data"}}}, {}, True),
+        ({"labels": {"matchLabels": {"team": "web"}}}, {}, False),
+        ({"classes": ["OOMKilled"], "containers": ["sidecar"]}, {}, False),
+        ({"consecutiveFailures": {"atLeast": 2, "of": "CronWorkflow"}}, {}, False),
+    ],
+    ids=str,
+)
+def test_all_that_is_stated_has_to_fit(match: dict[str, Any], failure: dict[str, Any], expected: bool) -> None:
+    assert fits(a_rule(match=match).match, matched(failure)) == expected
+
+
+def test_failures_in_a_row_are_counted_over_the_runs_of_a_cron() -> None:
+    rule = a_rule(match={"consecutiveFailures": {"atLeast": 2, "of": "CronWorkflow"}})
+    before = a_run("before", cron_workflow="nightly", started_at=at(-60))
+    assert fits(rule.match, matched(cron_workflow="nightly", runs=[before]))
+    assert not fits(rule.match, matched(cron_workflow="nightly"))
+
+
+def test_the_first_rule_that_matches_counts() -> None:
+    policy = a_policy(
+        {"name": "never", "match": {"classes": ["Evicted"]}, "action": {"none": {}}},
+        {"name": "oom", "match": {"classes": ["OOMKilled"]}, "action": {"none": {}}},
+        RESUBMIT,
+    )
+    rule = match_rule(policy, matched())
+    assert rule is not None
+    assert rule.name == "oom"
+    again = match_rule(policy, matched({"class": "ExitCode"}))
+    assert again is not None
+    assert again.name == "again"
+    assert match_rule(a_policy({"name": "n", "match": {"steps": ["x"]}, "action": {"none": {}}}), matched()) is None
+
+
+def test_rules_for_running_workflows_are_apart() -> None:
+    stop = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 60}}}
+    policy = a_policy(stop, {"name": "tell", "match": {}, "labelPods": {}})
+    rule = match_rule(policy, matched())
+    assert rule is not None
+    assert rule.name == "tell"
+    run = latest_run(a_report(phase="Running"))
+    assert run is not None
+    running = match_running(policy, run)
+    assert running is not None
+    assert running.name == "stuck"
+    assert match_running(a_policy(), run) is None

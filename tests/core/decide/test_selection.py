@@ -1,0 +1,69 @@
+"""Which policy is for a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.core.decide.worlds import a_policy, a_run
+
+from wfreport.api.match import LabelSelector
+from wfreport.core.decide.selection import circles, select_policy, selects
+
+LABELS = {"team": "data", "tier": "1"}
+
+
+@pytest.mark.parametrize(
+    ("selector", "fits"),
+    [
+        ({}, True),
+        ({"matchLabels": {"team": "data"}}, True),
+        ({"matchLabels": {"team": "data", "tier": "2"}}, False),
+        ({"matchLabels": {"absent": ""}}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["1", "2"]}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["2"]}]}, False),
+        ({"matchExpressions": [{"key": "absent", "operator": "In", "values": ["1"]}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["1"]}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["2"]}]}, True),
+        ({"matchExpressions": [{"key": "absent", "operator": "NotIn", "values": ["1"]}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}, True),
+        ({"matchExpressions": [{"key": "absent", "operator": "Exists"}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, False),
+        ({"matchExpressions": [{"key": "absent", "operator": "DoesNotExist"}]}, True),
+        (
+            {"matchLabels": {"team": "data"}, "matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]},
+            False,
+        ),
+    ],
+    ids=str,
+)
+def test_labels_are_selected_as_the_api_server_does(selector: dict[str, Any], fits: bool) -> None:
+    assert selects(LabelSelector.model_validate(selector), LABELS) == fits
+
+
+def test_the_policy_of_the_highest_priority_is_the_only_one() -> None:
+    low, high = a_policy(name="low", priority=1), a_policy(name="high", priority=2)
+    chosen = select_policy([low, high], a_run())
+    assert chosen is not None
+    assert (chosen.policy, chosen.rivals) == (high, ())
+
+
+def test_policies_of_the_same_priority_are_rivals() -> None:
+    policies = [a_policy(name=name, priority=5) for name in ("b", "c", "a")]
+    chosen = select_policy([*policies, a_policy(name="0", priority=4)], a_run())
+    assert chosen is not None
+    assert (chosen.policy.metadata.name, chosen.rivals) == ("a", ("b", "c"))
+
+
+def test_a_policy_is_for_its_own_namespace() -> None:
+    assert select_policy([a_policy(namespace="elsewhere")], a_run()) is None
+    assert select_policy([a_policy()], a_run(labels={})) is None
+    assert select_policy([], a_run()) is None
+
+
+def test_policies_that_only_try_neither_stop_nor_are_stopped() -> None:
+    modes = ("Enforce", "Approve", "DryRun", "Observe")
+    enforce, approve, dry, observe = (a_policy(name=mode.lower(), mode=mode) for mode in modes)
+    assert circles([enforce, dry, approve, observe]) == [[enforce, approve], [dry], [observe]]
+    assert circles([dry]) == [[dry]]
+    assert circles([]) == []

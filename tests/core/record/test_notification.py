@@ -1,0 +1,109 @@
+"""What people are told of a failed run, and of its remedy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.core.record.worlds import LATER, NOW, a_remediation, with_status
+
+from wfreport.api.condition import Condition
+from wfreport.api.metadata import ObjectMetadata
+from wfreport.api.reasons import RemediationConditionType, RemediationReason
+from wfreport.api.remediation import RemediationStatus
+from wfreport.api.report import WorkflowReport
+from wfreport.core.record.notification import MAX_BODY, failure_notification, outcome_notification
+from wfreport.core.record.progress import Execution, status_executed, status_settled
+
+
+def a_report(**status: Any) -> WorkflowReport:
+    return WorkflowReport.model_validate(
+        {
+            "metadata": {"name": "etl-3f", "namespace": "data"},
+            "spec": {"workflowRef": {"name": "etl"}},
+            "status": status or None,
+        }
+    )
+
+
+FAILURE = {
+    "displayName": "transform",
+    "role": "RootCause",
+    "class": "OOMKilled",
+    "owner": "User",
+    "retryable": True,
+    "confidence": "High",
+    "exitCode": 137,
+    "message": "main: OOMKilled (exit code 137)",
+    "logTail": {"text": "\n".join(f"line {n}" for n in range(30)), "lines": 30, "bytes": 300},
+}
+FAILED = {
+    "summary": "transform: main OOMKilled at 4Gi",
+    "observedWorkflow": {"phase": "Failed", "finishedAt": NOW},
+    "failures": [FAILURE],
+    "links": {"ui": "https://argo.example.com/workflows/data/etl"},
+}
+
+
+def test_a_notification_has_the_summary_the_cause_the_end_of_the_log_a_link_and_what_is_done() -> None:
+    message = failure_notification(a_report(**FAILED), a_remediation(), a_remediation(action="RaiseMemory"))
+    assert message.title == "data/etl failed: OOMKilled"
+    for part in (
+        "transform: main OOMKilled at 4Gi",
+        "Root cause: transform: OOMKilled, exit code 137: main: OOMKilled (exit code 137)",
+        "Remedy: RaiseMemory (etl-1)",
+        "Run: https://argo.example.com/workflows/data/etl",
+        "line 29",
+    ):
+        assert part in message.body
+    assert "line 3\n" not in message.body
+    assert len(message.body) <= MAX_BODY
+    assert (message.id, message.at, message.is_good) == ("r-1-failed", NOW, False)
+    assert message.facts["action"] == "RaiseMemory"
+    assert message.facts["exitCode"] == 137
+
+
+def test_a_report_that_says_little_makes_a_notification_all_the_same() -> None:
+    message = failure_notification(a_report(), a_remediation(), None)
+    assert message.at == NOW
+    assert message.title == "data/etl failed: OOMKilled"
+    bare = {key: FAILURE[key] for key in ("role", "class", "owner", "retryable", "confidence")}
+    without = failure_notification(a_report(failures=[bare]), a_remediation(), None)
+    assert "Root cause: the Workflow: OOMKilled" in without.body
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "title"),
+    [
+        ("True", RemediationReason.RUN_SUCCEEDED, "data/etl: Resubmit helped"),
+        ("False", RemediationReason.RUN_FAILED, "data/etl: Resubmit did not help"),
+    ],
+)
+def test_a_follow_up_says_how_it_ended(status: Any, reason: RemediationReason, title: str) -> None:
+    remedy = a_remediation()
+    remedy = with_status(remedy, status_executed(remedy, NOW, Execution("True", RemediationReason.EXECUTED, "created")))
+    remedy = with_status(remedy, status_settled(remedy, status, reason, "so it ended", LATER))
+    message = outcome_notification(a_report(**FAILED), a_remediation(), remedy)
+    assert message.title == title
+    assert message.body.startswith("so it ended")
+    assert (message.id, message.at, message.is_good) == ("r-1-ended", LATER, status == "True")
+    assert message.facts["outcome"] == reason
+
+
+def test_a_follow_up_of_an_act_that_was_not_possible_says_why() -> None:
+    remedy = a_remediation()
+    refused = Execution("False", RemediationReason.NOT_POSSIBLE, "MemoryAtMaximum: 16Gi already")
+    remedy = with_status(remedy, status_executed(remedy, NOW, refused))
+    message = outcome_notification(a_report(), a_remediation(), remedy)
+    assert message.body == "MemoryAtMaximum: 16Gi already"
+    assert message.facts["outcome"] == "NotPossible"
+    assert outcome_notification(a_report(), a_remediation(), a_remediation()).body == ""
+
+
+def test_a_remediation_that_was_never_created_tells_nobody() -> None:
+    unborn = a_remediation().model_copy(update={"metadata": ObjectMetadata(name="etl-1")})
+    with pytest.raises(ValueError, match="never created"):
+        failure_notification(a_report(), unborn, None)
+    approved = Condition(type=RemediationConditionType.APPROVED, status="True", reason="x", last_transition_time=NOW)
+    known = with_status(unborn, RemediationStatus(conditions=[approved]))
+    assert failure_notification(a_report(), known, None).at == NOW

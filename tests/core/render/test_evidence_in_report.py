@@ -1,0 +1,95 @@
+"""What captured pods add to a whole report: failures, warnings, and what is kept of both."""
+
+from typing import Any
+
+import pytest
+from tests.builders import a_node, a_report, a_snapshot
+from tests.core.pods import a_pod, ended, restarted
+
+from wfreport.api.argo import NodeType, Phase, WorkflowSpec
+from wfreport.api.classes import FailureClass
+from wfreport.api.kubernetes import Pod
+from wfreport.api.report import Failure, ReportStatus, StepWarning
+from wfreport.core.snapshot.model import PodEvidence
+
+C = FailureClass
+
+
+def failures(*nodes: Any, **run: Any) -> dict[str, Failure]:
+    found = a_report(a_snapshot(*nodes, **run)).failures or []
+    return {failure.display_name or "": failure for failure in found}
+
+
+def test_the_containers_of_an_evicted_pod_were_evicted() -> None:
+    root = a_node("wf", Phase.FAILED, NodeType.DAG, children=["wf.a"])
+    pod = a_node("wf.a", Phase.FAILED, message="The node was low on resource: memory. ", children=["wf.a.main"])
+    for message in ("Pod Failed whilst container running", "main: Error (exit code 137): "):
+        main = a_node("wf.a.main", Phase.FAILED, NodeType.CONTAINER, message=message, display_name="main")
+        assert failures(root, pod, main)["main"].failure_class == C.EVICTED
+
+
+def test_the_deadline_of_a_workflow_template_is_a_deadline() -> None:
+    killed = a_node("wf", Phase.FAILED, message="main: Error (exit code 143)", end=30)
+    stored = WorkflowSpec(active_deadline_seconds=20)
+    assert failures(killed, stored_workflow_template_spec=stored)["wf"].failure_class == C.TIMEOUT
+    later = WorkflowSpec(active_deadline_seconds=31)
+    assert failures(killed, stored_workflow_template_spec=later)["wf"].failure_class == C.KILLED
+
+
+def test_a_run_that_was_stopped_before_anything_ran_was_cancelled() -> None:
+    run = a_snapshot(message="Stopped with strategy 'Terminate'", spec=WorkflowSpec(shutdown="Terminate"))
+    assert a_report(run).failure_class == C.CANCELLED
+
+
+def test_a_root_group_tells_why_it_failed_where_the_run_does_not() -> None:
+    root = a_node("wf", Phase.ERROR, NodeType.STEPS, message="Maximum recursion depth exceeded. See x")
+    assert a_report(a_snapshot(root, phase=Phase.ERROR)).failure_class == C.TEMPLATE_ERROR
+
+
+def warnings(pod: Pod | None, stored: ReportStatus | None = None, **node: Any) -> list[StepWarning]:
+    snapshot = a_snapshot(a_node("wf", **node), phase=Phase.SUCCEEDED)
+    evidence = {"wf": PodEvidence(pod)} if pod else {}
+    return a_report(snapshot, evidence=evidence, stored=stored).warnings or []
+
+
+@pytest.mark.parametrize(
+    ("pod", "named"),
+    [
+        pytest.param(a_pod(ended("main", 0, "OOMKilled")), ["main"], id="a child of main"),
+        pytest.param(a_pod(ended("main"), ended("side", 137, "OOMKilled")), ["side"], id="a sidecar"),
+        pytest.param(
+            a_pod(ended("main"), init=(restarted("setup", 137, "OOMKilled"),)), ["setup"], id="an init container"
+        ),
+        pytest.param(a_pod(ended("main"), ended("wait", 137, "OOMKilled")), [], id="argoexec's own"),
+        pytest.param(a_pod(ended("main"), ended("side", 137)), [], id="killed, but not for memory"),
+        pytest.param(a_pod(), [], id="nothing seen"),
+    ],
+)
+def test_a_container_that_was_oom_killed_in_a_step_that_succeeded_is_a_warning(pod: Pod, named: list[str]) -> None:
+    found = warnings(pod)
+    assert [warning.reason for warning in found] == ["OOMKilled"] * len(named)
+    assert all(f"container {name} " in (found[i].message or "") for i, name in enumerate(named))
+
+
+def test_a_warning_is_kept_when_its_pod_is_gone_and_is_not_doubled() -> None:
+    pod = a_pod(ended("main", 0, "OOMKilled"))
+    snapshot = a_snapshot(a_node("wf"), phase=Phase.SUCCEEDED)
+    first = a_report(snapshot, evidence={"wf": PodEvidence(pod)})
+    assert warnings(None, stored=first) == warnings(pod, stored=first) == first.warnings != []
+
+
+@pytest.mark.parametrize(("restarts", "said"), [(0, []), (1, ["once"]), (3, ["3 times"])])
+def test_a_pod_that_argo_made_again_is_a_warning(restarts: int, said: list[str]) -> None:
+    found = warnings(None, failed_pod_restarts=restarts)
+    assert [warning.reason for warning in found] == ["PodRestarted"] * len(said)
+    assert all((found[i].message or "").endswith(text) for i, text in enumerate(said))
+
+
+def test_a_pod_that_is_being_made_again_is_no_failure() -> None:
+    node = a_node(
+        "wf", Phase.PENDING, message="Pod auto-restarting due to Evicted: low", failed_pod_restarts=1, end=None,
+        restarting_pod_uid="u",
+    )  # fmt: skip
+    report = a_report(a_snapshot(node, phase=Phase.RUNNING))
+    assert not report.failures
+    assert [warning.reason for warning in report.warnings or []] == ["PodRestarted"]

@@ -1,0 +1,168 @@
+"""A report is never larger than its cap, says what was left out, and keeps what a person needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.builders import T0, a_node, a_report, a_snapshot
+
+from bench import large
+from wfreport.api.argo import Inputs, Metadata, NodeType, Parameter, Phase, WorkflowSpec
+from wfreport.api.kubernetes import Event, Pod
+from wfreport.api.reasons import ConditionType
+from wfreport.api.report import ReportStatus
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot
+from wfreport.core.snapshot.pod_names import fnv1a32
+
+OK, FAILED = Phase.SUCCEEDED, Phase.FAILED
+CAP = 256 * 1024
+
+
+def left_out(report: ReportStatus) -> str:
+    """The message of the condition Truncated."""
+    return next(c.message for c in report.conditions or () if c.type == ConditionType.TRUNCATED)
+
+
+# --- the order
+
+
+def big_run(failures: int, message: int) -> tuple[Snapshot, dict[str, PodEvidence]]:
+    nodes = [
+        a_node(f"wf.{i}", FAILED, message=f"main: Error (exit code 1): {'m' * message}", template_name="t")
+        for i in range(failures)
+    ]
+    victims = [
+        a_node(f"wf.v{i}", FAILED, message="template has failed or errored children and failFast enabled")
+        for i in range(9)
+    ]
+    snapshot = a_snapshot(a_node("wf", FAILED, NodeType.DAG), *nodes, *victims, message="z" * 3000)
+    log = "log line\n" * 400
+    event = Event(reason="Failed", message="e" * 900, last_timestamp=T0)
+    evidence = {
+        f"wf-t-{fnv1a32(node.name)}": PodEvidence(Pod(metadata=Metadata(uid="p")), (event,) * 3, {"main": log})
+        for node in nodes
+    }
+    return snapshot, evidence
+
+
+@pytest.mark.parametrize(
+    ("failures", "max_bytes", "note"),
+    [
+        (3, 256 * 1024, None),
+        (20, 126_000, "15 log tails"),
+        (60, 340_000, "55 log tails"),
+        (60, 200_000, "Events of 55 failures"),
+        (60, 177_000, "9 victims and tolerated failures"),
+        (60, 174_000, "60 log tails"),
+        (60, 120_000, "70 of 70 listed steps"),
+        (60, 100_000, "Events of 60 failures"),
+        (300, 60_000, "280 of 300 failures"),
+        (300, 25_000, "295 of 300 failures"),
+        (300, 8 * 1024, "details of failures"),
+        (700, 256 * 1024, "209 of 709 failures"),
+    ],
+)
+def test_a_report_is_cut_in_the_declared_order_and_says_so(failures: int, max_bytes: int, note: str | None) -> None:
+    snapshot, evidence = big_run(failures, 900)
+    report = a_report(snapshot, evidence=evidence, max_bytes=max_bytes)
+    assert len(report.dump_json()) <= max_bytes
+    truncated = next(c for c in report.conditions or () if c.type == ConditionType.TRUNCATED)
+    assert (truncated.status == "True") is (note is not None)
+    assert (note or "nothing was left out") in truncated.message
+    assert report.summary
+    assert report.failures
+
+
+def test_parameters_go_when_nothing_else_helps() -> None:
+    parameters = [Parameter(name=f"p{i}", value="v" * 250) for i in range(64)]
+    snapshot = a_snapshot(phase=OK, spec=WorkflowSpec(arguments=Inputs(parameters=parameters)))
+    report = a_report(snapshot, max_bytes=8_000)
+    assert report.parameters is None
+    assert len(report.dump_json()) <= 8_000
+
+
+def test_what_explains_the_run_is_kept_the_longest() -> None:
+    snapshot, evidence = big_run(60, 900)
+    failures = a_report(snapshot, evidence=evidence, max_bytes=200_000).failures or []
+    assert all(failure.log_tail and failure.log_tail.text and failure.events for failure in failures[:5])
+    assert not any(failure.log_tail and failure.log_tail.text for failure in failures[5:])
+
+
+def test_of_many_steps_those_that_did_not_go_well_are_kept() -> None:
+    nodes = [
+        a_node("wf", FAILED, NodeType.DAG, children=[f"wf.{n}" for n in range(400)]),
+        *(a_node(f"wf.{n}", FAILED if n == 399 else OK, message="m" * 900, start=n, end=n + 1) for n in range(400)),
+    ]
+    steps = a_report(a_snapshot(*nodes), max_bytes=180_000).steps or []
+    assert len(steps) == 100
+    assert [step.display_name for step in steps if step.phase == FAILED] == ["wf", "399"]
+    assert steps[0].children == list(range(1, 100))
+    assert steps[99].display_name == "399"
+
+
+@pytest.mark.parametrize("max_bytes", [126_000, 60_000])
+def test_what_was_left_out_stays_said_when_the_pods_are_gone(max_bytes: int) -> None:
+    snapshot, evidence = big_run(20, 900)
+    report = a_report(snapshot, evidence=evidence, max_bytes=max_bytes)
+    stored = ReportStatus.model_validate_json(report.dump_json())
+    again = a_report(snapshot, stored=stored, max_bytes=max_bytes)
+    assert "log tails" in left_out(again)
+    third = a_report(snapshot, stored=again, max_bytes=max_bytes)
+    assert third.dump() == again.dump()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    failures=st.integers(0, 200), message=st.integers(0, 2000), max_bytes=st.integers(8 * 1024, CAP), seen=st.booleans()
+)
+def test_no_report_outgrows_its_cap(failures: int, message: int, max_bytes: int, seen: bool) -> None:
+    snapshot, evidence = big_run(failures, message)
+    report = a_report(snapshot, evidence=evidence if seen else {}, max_bytes=max_bytes)
+    assert len(report.dump_json()) <= max_bytes
+    assert report.summary
+    assert report.failures
+
+
+# --- large Workflows
+
+
+@pytest.mark.parametrize("nodes", [3_000, 10_000])
+@pytest.mark.parametrize(
+    "shape", [large.fan_out, large.stages, large.chain, large.failures], ids=["fan-out", "stages", "chain", "failures"]
+)
+def test_a_large_workflow_has_a_report_that_fits_and_says_what_is_left_out(
+    shape: Callable[[int], dict[str, Any]], nodes: int
+) -> None:
+    whole = shape(nodes)
+    snapshot = decode_workflow(large.compressed(whole))
+    report = a_report(snapshot)
+    assert snapshot.nodes_state is NodesState.READ
+    assert len(report.dump_json()) <= CAP
+    assert report.counts is not None
+    assert report.counts.total == len(snapshot.nodes)
+    assert report.summary
+    assert f"of {len(snapshot.nodes)} steps" in left_out(report)
+    assert a_report(decode_workflow(whole)).dump_json() == report.dump_json()
+
+
+def test_of_thousands_of_failures_the_first_are_told_and_the_others_counted() -> None:
+    report = a_report(decode_workflow(large.failures(15_000)))
+    assert report.summary == "work(0:0): main exited with code 1: boom after 2 attempts; 4,999 other failures"
+    assert len(report.failures or ()) == 200
+    assert "4500 of 5000 failures" in left_out(report)
+    assert "300 of 500 failures" in left_out(report)
+
+
+def test_messages_of_a_megabyte_are_cut_and_say_by_how_much() -> None:
+    workflow = large.failures(9, "main: Error (exit code 1): " + "x" * 1_000_000)
+    report = a_report(decode_workflow(json.dumps(workflow).encode()))
+    message = (report.failures or [])[0].message or ""
+    assert len(message) <= 1024
+    assert message.endswith("… (+999,026 characters)")
+    assert len(report.dump_json()) < 40_000

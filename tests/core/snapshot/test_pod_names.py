@@ -1,0 +1,136 @@
+import time
+
+import pytest
+from tests.recorded import Recording, recordings
+
+from wfreport.api.argo import (
+    ANNOTATION_NODE_ID,
+    ANNOTATION_POD_NAME_FORMAT,
+    LABEL_WORKFLOW,
+    Metadata,
+    Node,
+    TemplateRef,
+    Workflow,
+)
+from wfreport.core.snapshot.decode import decode_pod, decode_workflow
+from wfreport.core.snapshot.pod_names import agent_pod_name, fnv1a32, node_id, pod_name, pod_name_of_id
+
+RECORDINGS = [pytest.param(case, id=case.name) for case in recordings()]
+
+
+def a_workflow(name: str, pod_name_format: str | None = None) -> Workflow:
+    annotations = {ANNOTATION_POD_NAME_FORMAT: pod_name_format} if pod_name_format else {}
+    return Workflow(metadata=Metadata(name=name, annotations=annotations))
+
+
+def a_pod_node(name: str, template: str = "", node_id: str = "") -> Node:
+    return Node(id=node_id, name=name, template_name=template, type="Pod")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", 2166136261),
+        ("hello", 1335831723),
+        ("world", 933488787),
+        ("You cannot alter your fate. However, you can rise to meet it.", 827171719),
+        ("こんにちは", 486186189),
+        ("🚀✨🔥", 2133319838),
+    ],
+)
+def test_the_hash_is_argos(text: str, expected: int) -> None:
+    assert fnv1a32(text) == expected
+
+
+def test_a_node_id_is_the_workflows_name_and_the_hash_of_the_nodes() -> None:
+    name = "pipeline-jndha0-scacfg"
+    assert node_id(name, name) == name
+    assert node_id(name, f"{name}.main-3") == f"{name}-2220851766"
+    assert node_id("wfname", "nodename") == "wfname-1454367246"
+
+
+@pytest.mark.parametrize(
+    ("workflow", "node", "expected"),
+    [
+        (a_workflow("wfname", "v1"), a_pod_node("nodename", "templatename", "1"), "1"),
+        (a_workflow("wfname", "v2"), a_pod_node("nodename", "templatename", "1"), "wfname-templatename-1454367246"),
+        (a_workflow("wfname", "v9"), a_pod_node("nodename", "templatename"), "wfname-templatename-1454367246"),
+        (a_workflow("wfname"), a_pod_node("nodename", "templatename"), "wfname-templatename-1454367246"),
+        (a_workflow("wfname"), a_pod_node("stp.inline"), "wfname-2902770869"),
+        (a_workflow("hook-failures"), a_pod_node("hook-failures", "main"), "hook-failures"),
+        (
+            a_workflow("pipeline-jndha0-scacfg"),
+            a_pod_node("pipeline-jndha0-scacfg.main-3", "main-3"),
+            "pipeline-jndha0-scacfg-main-3-2220851766",
+        ),
+    ],
+)
+def test_a_pods_name_is_as_argo_computes_it(workflow: Workflow, node: Node, expected: str) -> None:
+    assert pod_name(workflow, node) == expected
+
+
+def test_the_template_of_a_reference_counts() -> None:
+    node = Node(
+        name="nodename", type="Pod", template_name="x", template_ref=TemplateRef(name="t", template="templatename")
+    )
+    assert pod_name(a_workflow("wfname"), node) == "wfname-templatename-1454367246"
+
+
+@pytest.mark.parametrize("letter", ["a", "ü"])
+def test_a_long_name_is_cut_to_253_bytes_before_its_hash(letter: str) -> None:
+    name = pod_name(a_workflow("w" * 123), a_pod_node("nodename", letter * 149))
+    assert name == ("w" * 123 + "-" + letter * 149).encode()[:242].decode() + "-1454367246"
+    assert len(name.encode()) == 253
+
+
+def test_the_length_of_a_name_is_counted_in_bytes() -> None:
+    name = pod_name(a_workflow("w" * 60), a_pod_node("nodename", "ü" * 100))
+    assert name == "w" * 60 + "-" + "ü" * 90 + "-1454367246"
+
+
+def test_a_name_whose_prefix_is_just_short_enough_is_whole() -> None:
+    assert (
+        pod_name(a_workflow("w" * 120), a_pod_node("nodename", "a" * 121))
+        == "w" * 120 + "-" + "a" * 121 + "-1454367246"
+    )
+
+
+@pytest.mark.parametrize("node_type", ["Container", "Steps", "DAG", "Retry", "HTTP", "Plugin", "Suspend", ""])
+def test_only_pod_nodes_have_a_pod_of_their_own(node_type: str) -> None:
+    assert pod_name(a_workflow("wfname"), Node(name="nodename", type=node_type)) is None
+
+
+@pytest.mark.parametrize("case", RECORDINGS)
+def test_every_recorded_pod_has_the_name_computed_from_its_node(case: Recording) -> None:
+    final = case.final
+    snapshot = decode_workflow(final["workflow"])
+    name = snapshot.workflow.metadata.name
+    pods = [decode_pod(pod).metadata for pod in final["pods"]]
+    # A recording may hold the pods of a Workflow beside it, too.
+    own = [pod for pod in pods if pod.labels[LABEL_WORKFLOW] == name]
+    node_ids = {pod.name: pod.annotations[ANNOTATION_NODE_ID] for pod in own if ANNOTATION_NODE_ID in pod.annotations}
+    computed = {pod: pod_name(snapshot.workflow, snapshot.nodes[node]) for pod, node in node_ids.items()}
+    assert computed == {pod: pod for pod in node_ids}
+    others = {pod.name for pod in own} - set(node_ids)
+    assert others <= {agent_pod_name(name)}
+
+
+@pytest.mark.parametrize("case", RECORDINGS)
+def test_every_recorded_node_id_is_the_one_computed(case: Recording) -> None:
+    snapshot = decode_workflow(case.final["workflow"])
+    name = snapshot.workflow.metadata.name
+    assert [node_id(name, node.name) for node in snapshot.nodes.values()] == list(snapshot.nodes)
+
+
+@pytest.mark.parametrize("name", ["nodename", "wfname"])
+def test_where_only_the_id_of_a_node_is_left_its_pod_has_the_same_name(name: str) -> None:
+    node = a_pod_node(name, "work")
+    assert pod_name_of_id("wfname", node_id("wfname", name), "work") == pod_name(a_workflow("wfname"), node)
+
+
+def test_the_pod_names_of_3000_nodes_cost_little() -> None:
+    workflow = a_workflow("etl-daily-x7k2p")
+    nodes = [a_pod_node(f"etl-daily-x7k2p.process.chunk({index}:item-{index})", "process") for index in range(3000)]
+    started = time.process_time()
+    assert len({pod_name(workflow, node) for node in nodes}) == 3000
+    assert time.process_time() - started < 0.5

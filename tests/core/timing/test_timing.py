@@ -1,0 +1,393 @@
+"""Where the time of a run went: the critical path, queues, gaps and retries."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.builders import T0, a_node, a_report, a_snapshot, at, final_of
+from tests.recorded import Recording, recording, recordings
+
+from wfreport.api.argo import Metadata, Node, NodeType, Phase
+from wfreport.api.kubernetes import (
+    ContainerState,
+    ContainerStatus,
+    Pod,
+    PodCondition,
+    PodStatus,
+    StateRunning,
+    StateTerminated,
+    StateWaiting,
+)
+from wfreport.api.report import ReportStatus
+from wfreport.core.snapshot.model import PodEvidence
+from wfreport.core.timing.timing import PATH_LENGTH
+
+OK, FAILED = Phase.SUCCEEDED, Phase.FAILED
+
+
+# --- the critical path
+
+
+def test_the_critical_path_is_what_was_waited_for() -> None:
+    nodes = [
+        a_node("wf", FAILED, NodeType.DAG, children=["wf.a", "wf.b"], start=0, end=30),
+        a_node("wf.a", OK, children=["wf.c"], start=1, end=4),
+        a_node("wf.b", OK, children=["wf.c"], start=1, end=10),
+        a_node("wf.c", FAILED, start=12, end=30),
+        a_node("wf.onExit", OK, start=31, end=33, hooked=True),
+    ]
+    report = a_report(a_snapshot(*nodes, end=33))
+    assert [(s.display_name, s.seconds, s.wait_seconds) for s in report.critical_path or ()] == [
+        ("b", 9, 1),
+        ("c", 18, 2),
+        ("onExit", 2, 1),
+    ]
+    assert report.timing is not None
+    assert (report.timing.duration_seconds, report.timing.queued_seconds, report.timing.gap_seconds) == (33, 5, 4)
+
+
+def test_attempts_stand_one_after_the_other_on_the_path() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=9),
+        a_node("wf(0)", FAILED, start=0, end=4),
+        a_node("wf(1)", OK, start=5, end=9),
+    ]
+    path = a_report(a_snapshot(*nodes, phase=OK, end=9)).critical_path
+    assert [step.node_id for step in path or ()] == ["wf(0)", "wf(1)"]
+
+
+def test_an_attempt_that_is_a_group_waits_for_what_ran_in_the_one_before() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=20),
+        a_node("wf(0)", FAILED, NodeType.DAG, children=["wf(0).a"], end=4),
+        a_node("wf(0).a", FAILED, start=0, end=4),
+        a_node("wf(1)", OK, NodeType.DAG, children=["wf(1).a"], start=14, end=20),
+        a_node("wf(1).a", OK, start=14, end=20),
+    ]
+    report = a_report(a_snapshot(*nodes, phase=OK, end=20))
+    assert [(s.node_id, s.wait_seconds) for s in report.critical_path or ()] == [("wf(0).a", 0), ("wf(1).a", 10)]
+
+
+def test_a_daemon_that_still_runs_is_not_waited_for() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.STEPS, children=["wf.d", "wf.a"], end=20),
+        a_node("wf.d", OK, children=["wf.b"], start=0, end=20),
+        a_node("wf.a", OK, children=["wf.b"], start=0, end=5),
+        a_node("wf.b", OK, start=6, end=21),
+    ]
+    report = a_report(a_snapshot(*nodes, phase=OK, end=21))
+    assert [s.display_name for s in report.critical_path or ()] == ["a", "b"]
+    assert [(s.display_name, s.wait_seconds) for s in report.steps or ()] == [
+        ("wf", None),
+        ("d", 0),
+        ("a", 0),
+        ("b", 1),
+    ]
+
+
+def test_what_ran_before_a_manual_retry_is_no_part_of_the_path() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.DAG, children=["wf.a"], start=-100, end=9),
+        a_node("wf.a", OK, children=["wf.b"], start=-100, end=-50),
+        a_node("wf.b", OK, start=2, end=9),
+    ]
+    report = a_report(a_snapshot(*nodes, phase=OK, end=10))
+    assert [(s.display_name, s.wait_seconds) for s in report.critical_path or ()] == [("b", 2)]
+    assert report.timing is not None
+    assert report.timing.gap_seconds == 3
+
+
+def test_a_circle_of_steps_ends_the_path() -> None:
+    nodes = [
+        a_node("wf.a", OK, children=["wf.b"], start=5, end=5),
+        a_node("wf.b", OK, children=["wf.a"], start=5, end=5),
+    ]
+    path = a_report(a_snapshot(*nodes, phase=OK, end=6)).critical_path
+    assert [step.display_name for step in path or ()] == ["a", "b"]
+
+
+def test_a_daemon_above_a_join_is_passed_by_on_every_way() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.DAG, children=["wf.d"], start=0, end=20),
+        a_node("wf.d", OK, children=["wf.g", "wf.h"], start=0, end=20),
+        a_node("wf.g", OK, NodeType.TASK_GROUP, children=["wf.b"], start=1, end=9),
+        a_node("wf.h", OK, NodeType.TASK_GROUP, children=["wf.b"], start=1, end=9),
+        a_node("wf.b", OK, start=9, end=21),
+    ]
+    report = a_report(a_snapshot(*nodes, phase=OK, end=21))
+    assert [(s.display_name, s.wait_seconds) for s in report.critical_path or ()] == [("b", 9)]
+
+
+def test_an_attempt_in_which_nothing_ran_is_passed_by() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=9),
+        a_node("wf(0)", Phase.ERROR, NodeType.SKIPPED, start=0, end=0),
+        a_node("wf(1)", OK, start=5, end=9),
+    ]
+    path = a_report(a_snapshot(*nodes, phase=OK, end=9)).critical_path
+    assert [(s.node_id, s.wait_seconds, s.wait_reason) for s in path or ()] == [("wf(1)", 5, None)]
+
+
+def test_of_a_very_long_path_the_end_is_kept_and_the_gap_is_of_all_of_it() -> None:
+    count = PATH_LENGTH + 50
+    nodes = [
+        a_node(f"wf.{i}", OK, children=[f"wf.{i + 1}"], start=2 * i, end=2 * i + 1, display_name=str(i))
+        for i in range(count)
+    ]
+    report = a_report(a_snapshot(*nodes, phase=OK, end=2 * count))
+    path = report.critical_path or []
+    assert (len(path), path[-1].display_name) == (PATH_LENGTH, str(count - 1))
+    assert report.timing is not None
+    assert report.timing.gap_seconds == count
+    told = next(c.message for c in report.conditions or () if c.type == "Truncated")
+    assert told == "left out: 50 of 250 steps of the critical path"
+
+
+def test_the_slowest_step_is_one_that_worked_not_one_that_waited_for_a_person() -> None:
+    nodes = [
+        a_node("wf.a", OK, children=["wf.s"], start=0, end=5),
+        a_node("wf.s", OK, NodeType.SUSPEND, start=5, end=1000),
+    ]
+    report = a_report(a_snapshot(*nodes, phase=OK, end=1000))
+    assert report.timing is not None
+    assert report.timing.slowest_step is not None
+    assert (report.timing.slowest_step.display_name, report.timing.slowest_step.seconds) == ("a", 5)
+    assert [(s.queued_seconds, s.queued_reason) for s in report.critical_path or ()] == [
+        (None, None),
+        (995, "Suspended"),
+    ]
+
+
+def test_what_retries_cost_is_added_up() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)", "wf(2)"], end=40),
+        a_node("wf(0)", FAILED, start=0, end=4),
+        a_node("wf(1)", FAILED, start=10, end=12, host_node_name=""),
+        a_node("wf(2)", OK, start=22, end=40),
+    ]
+    timing = a_report(a_snapshot(*nodes, phase=OK, end=40)).timing
+    assert timing is not None
+    assert timing.retries is not None
+    assert timing.retries.model_dump() == {"attempts": 2, "pods": 1, "seconds": 6, "backoff_seconds": 16}
+
+
+def test_while_a_run_goes_on_nothing_is_said_that_would_depend_on_the_look() -> None:
+    report = a_report(a_snapshot(a_node("wf", OK), phase=Phase.RUNNING))
+    assert (report.timing, report.critical_path) == (None, None)
+    assert [step.wait_seconds for step in report.steps or ()] == [None]
+
+
+# --- laws
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> list[Node]:
+    """A graph of steps, groups and retries, each starting after those before it ended."""
+    ends: list[float] = []
+    nodes: list[Node] = []
+    for i in range(draw(st.integers(1, 12))):
+        before = draw(st.lists(st.integers(0, i - 1), unique=True, max_size=3)) if i else []
+        start = max((ends[b] for b in before), default=0.0) + draw(st.integers(0, 9))
+        ends.append(start + draw(st.integers(0, 60)))
+        kind = draw(st.sampled_from([NodeType.POD, NodeType.POD, NodeType.SUSPEND, NodeType.HTTP, NodeType.DAG]))
+        nodes.append(a_node(f"wf.{i}", OK, kind, start=start, end=ends[-1], display_name=str(i)))
+        for b in before:
+            nodes[b] = _with_child(nodes[b], f"wf.{i}")
+    return nodes
+
+
+def _with_child(node: Node, child: str) -> Node:
+    fields = {name: getattr(node, name) for name in node.__struct_fields__}
+    return Node(**(fields | {"children": [*node.children, child]}))
+
+
+@settings(max_examples=300)
+@given(nodes=runs(), after=st.integers(0, 30))
+def test_the_path_and_its_gaps_add_up_to_the_duration(nodes: list[Node], after: int) -> None:
+    end = max((node.finished_at for node in nodes if node.finished_at), default=T0)
+    run = a_snapshot(*nodes, phase=OK, end=(end - T0).total_seconds() + after)
+    report = a_report(run)
+    path, timing = report.critical_path or [], report.timing
+    assert timing is not None
+    if path:
+        assert sum(step.seconds for step in path) + (timing.gap_seconds or 0) == timing.duration_seconds
+        waits = sum(step.wait_seconds for step in path)
+        assert (timing.gap_seconds or 0) - waits >= 0, "what is left over is the time after the last step"
+    for step in path:
+        assert (step.queued_seconds or 0) <= step.seconds
+
+
+@st.composite
+def pods_of(draw: st.DrawFn, node: Node) -> Pod:
+    """A pod with times in any order, some of them missing."""
+
+    def moment() -> datetime | None:
+        seconds = draw(st.none() | st.integers(-20, 80))
+        return None if seconds is None else T0 + timedelta(seconds=seconds)
+
+    def status(name: str) -> ContainerStatus:
+        state = draw(
+            st.sampled_from(
+                [
+                    None,
+                    ContainerState(waiting=StateWaiting(reason="ContainerCreating")),
+                    ContainerState(running=StateRunning(started_at=moment())),
+                    ContainerState(terminated=StateTerminated(started_at=moment())),
+                ]
+            )
+        )
+        return ContainerStatus(name=name, state=state)
+
+    return Pod(
+        metadata=Metadata(name=node.name, creation_timestamp=moment()),
+        status=PodStatus(
+            phase="Succeeded",
+            conditions=[PodCondition(type="PodScheduled", status="True", last_transition_time=moment())],
+            container_statuses=[status(name) for name in draw(st.sampled_from([["main", "wait"], ["a"], []]))],
+            init_container_statuses=[status("init")],
+        ),
+    )
+
+
+@settings(max_examples=300)
+@given(data=st.data(), end=st.integers(0, 60))
+def test_queued_and_running_add_up_and_are_never_negative(data: st.DataObject, end: int) -> None:
+    node = a_node("wf", OK, end=end)
+    pod = data.draw(pods_of(node))
+    (step,) = a_report(a_snapshot(node, phase=OK), evidence={"wf": PodEvidence(pod)}).steps or []
+    if step.queued_seconds is None:
+        assert step.running_seconds is None
+    else:
+        assert step.running_seconds is not None
+        assert step.queued_seconds >= 0
+        assert step.running_seconds >= 0
+        assert step.queued_seconds + step.running_seconds == end
+
+
+# --- queued and running
+
+
+def a_pod(
+    *,
+    created: float | None = 0,
+    scheduled: float | None = 0,
+    init: float | None = None,
+    state: ContainerState | None,
+    name: str = "main",
+) -> dict[str, PodEvidence]:
+    """What was seen of the pod of the node ``wf``."""
+    condition = PodCondition(
+        type="PodScheduled", status="True", last_transition_time=None if scheduled is None else at(scheduled)
+    )
+    init_state = ContainerState(terminated=StateTerminated(started_at=None if init is None else at(init)))
+    pod = Pod(
+        metadata=Metadata(name="wf", uid="p", creation_timestamp=None if created is None else at(created)),
+        status=PodStatus(
+            phase="Succeeded",
+            conditions=[condition],
+            init_container_statuses=[ContainerStatus(name="init", state=init_state)],
+            container_statuses=[
+                ContainerStatus(name=name, state=state),
+                ContainerStatus(name="wait", state=ContainerState(terminated=StateTerminated(started_at=at(0)))),
+            ],
+        ),
+    )
+    return {"wf": PodEvidence(pod)}
+
+
+def ran_from(seconds: float) -> ContainerState:
+    return ContainerState(terminated=StateTerminated(started_at=at(seconds)))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        (a_pod(created=30, scheduled=31, init=32, state=ran_from(35)), (35, 25, "PodNotCreated")),
+        (a_pod(created=0, scheduled=30, init=32, state=ran_from(35)), (35, 25, "Scheduling")),
+        (a_pod(created=0, scheduled=1, init=32, state=ran_from(35)), (35, 25, "ContainerCreating")),
+        (a_pod(created=0, scheduled=1, init=2, state=ran_from(35)), (35, 25, "PodInitializing")),
+        (a_pod(created=0, scheduled=1, state=ran_from(35)), (35, 25, "ContainerCreating")),
+        (a_pod(created=0, scheduled=None, state=ContainerState(waiting=StateWaiting())), (60, 0, "Scheduling")),
+        (a_pod(state=ContainerState(running=StateRunning(started_at=at(9)))), (9, 51, "ContainerCreating")),
+        (a_pod(state=ran_from(0)), (0, 60, None)),
+        (a_pod(state=ran_from(1)), (1, 59, None)),
+        (a_pod(state=ran_from(8), name="own"), (8, 52, "ContainerCreating")),
+        (a_pod(created=-100, state=ran_from(-90)), (None, None, None)),
+        (a_pod(created=None, state=ran_from(3)), (None, None, None)),
+        (a_pod(state=None), (None, None, None)),
+        ({}, (None, None, None)),
+    ],
+    ids=[
+        "a lock", "no machine", "an image", "input artifacts", "no init container", "never placed", "still running",
+        "at once", "within a second", "a containerSet",
+        "a pod from before a manual retry", "a pod without times", "an evicted pod",
+        "no pod seen",
+    ],
+)  # fmt: skip
+def test_the_pod_tells_how_long_a_step_was_queued_and_for_what(
+    evidence: dict[str, PodEvidence], expected: tuple[Any, ...]
+) -> None:
+    run = a_snapshot(a_node("wf", OK, end=60), phase=OK)
+    report = a_report(run, evidence=evidence)
+    assert _times(report) == expected
+    assert _times(a_report(run, stored=report)) == expected, "and it is kept when the pod is gone"
+
+
+def _times(report: ReportStatus) -> tuple[Any, ...]:
+    (step,), (critical,) = report.steps or [], report.critical_path or []
+    assert critical.queued_seconds == step.queued_seconds
+    return step.queued_seconds, step.running_seconds, critical.queued_reason
+
+
+def test_a_pod_that_restarted_does_not_tell_what_it_was_queued_for() -> None:
+    run = a_snapshot(a_node("wf", OK, end=60, failed_pod_restarts=1), phase=OK)
+    assert _times(a_report(run, evidence=a_pod(created=30, state=ran_from(40)))) == (40, 20, None)
+
+
+def test_what_was_kept_of_an_earlier_execution_of_a_step_is_not_used() -> None:
+    stored = a_report(a_snapshot(a_node("wf", OK, end=60), phase=OK), evidence=a_pod(state=ran_from(9)))
+    again = a_report(a_snapshot(a_node("wf", OK, start=5, end=60), phase=OK), stored=stored)
+    assert _times(again) == (None, None, None)
+
+
+# --- recordings
+
+
+def test_a_real_run_says_what_its_steps_waited_for() -> None:
+    report = _report(recording("real-node-dag"))
+    assert [
+        (s.display_name, s.seconds, s.wait_seconds, s.wait_reason, s.queued_seconds, s.queued_reason)
+        for s in report.critical_path or ()
+    ] == [
+        ("good", 5, 0, None, 3, "PodInitializing"),
+        ("flaky(0)", 3, 3, None, 3, "PodInitializing"),
+        ("flaky(1)", 3, 3, "Backoff", 1, None),
+        ("flaky(2)", 4, 1, "Backoff", 3, "PodInitializing"),
+    ]
+
+
+def test_a_step_that_waited_for_a_lock_says_that_its_pod_was_not_created() -> None:
+    report = _report(recording("ex-synchronization-mutex-tmpl-level"))
+    assert [(s.queued_seconds, s.queued_reason) for s in report.critical_path or ()] == [(4, "PodNotCreated")]
+
+
+def test_an_exit_handler_of_several_steps_hangs_behind_the_run() -> None:
+    report = _report(recording("onexit-wf-ok"))
+    assert [s.display_name for s in report.critical_path or ()] == ["work", "notify"]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in recordings()])
+def test_the_path_of_every_recording_adds_up(case: Recording) -> None:
+    report = _report(case)
+    if report.critical_path and report.timing:
+        total = sum(step.seconds for step in report.critical_path) + (report.timing.gap_seconds or 0)
+        assert total == report.timing.duration_seconds
+
+
+def _report(case: Recording) -> ReportStatus:
+    snapshot, evidence = final_of(case)
+    return a_report(snapshot, evidence=evidence)

@@ -1,0 +1,39 @@
+"""Which pods a look asks for: those that nothing is known of."""
+
+from __future__ import annotations
+
+import pytest
+from tests.builders import a_node, a_report, a_snapshot
+
+from wfreport.api.argo import Metadata, NodeType, Phase
+from wfreport.api.kubernetes import Pod
+from wfreport.api.report import ReportStatus
+from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.evidence.reader import EvidenceLimits, wanted_pods
+
+
+def retried() -> Snapshot:
+    """A second attempt runs."""
+    snapshot = a_snapshot(
+        a_node("wf", Phase.RUNNING, NodeType.RETRY, children=["wf(0)", "wf(1)"]),
+        a_node("wf(0)", Phase.FAILED, message="main: Error (exit code 1)"),
+        a_node("wf(1)", Phase.RUNNING, end=None),
+        phase=Phase.RUNNING,
+    )
+    snapshot.workflow.metadata.annotations["workflows.argoproj.io/pod-name-format"] = "v1"
+    return snapshot
+
+
+SEEN = {"wf(0)": PodEvidence(Pod(metadata=Metadata(name="wf(0)", uid="p-0")))}
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted"),
+    [(None, {"wf(0)": "wf(0)"}), (a_report(retried()), {"wf(0)": "wf(0)"}), (a_report(retried(), evidence=SEEN), {})],
+    ids=["no report", "a report that knows nothing of it", "a report that remembers the attempt"],
+)
+def test_the_pod_of_an_attempt_that_a_report_remembers_is_not_asked_for_again(
+    stored: ReportStatus | None, wanted: dict[str, str]
+) -> None:
+    found = wanted_pods(retried(), [stored], sought=set(), has_just_ended=False, limits=EvidenceLimits())
+    assert found.nodes == wanted

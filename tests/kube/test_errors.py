@@ -1,0 +1,167 @@
+"""What the API server's answers mean, and what is asked of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from wfreport.kube import errors
+from wfreport.kube.client import join_path
+from wfreport.kube.errors import ApiError, ThrottledError, error_of
+from wfreport.kube.objects import Meta, WatchEvent
+from wfreport.kube.reports import stored_report
+from wfreport.kube.workflows import workflow_selector
+from wfreport.watch.streams import Stream, accept_header, watched_stream
+
+
+def status(reason: str = "", message: str = "", **details: object) -> bytes:
+    return json.dumps({"kind": "Status", "reason": reason, "message": message, "details": details}).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "kind", "transient"),
+    [
+        (404, status("NotFound"), errors.NotFoundError, False),
+        (409, status("AlreadyExists"), errors.AlreadyExistsError, False),
+        (409, status("Conflict"), errors.ConflictError, True),
+        (403, status("Forbidden"), errors.ForbiddenError, False),
+        (401, status("Unauthorized"), errors.UnauthorizedError, False),
+        (422, status("Invalid"), errors.InvalidError, False),
+        (400, status("BadRequest"), errors.InvalidError, False),
+        (410, status("Expired"), errors.GoneError, False),
+        (413, b"", errors.TooLargeError, False),
+        (500, status("", "etcdserver: request is too large"), errors.TooLargeError, False),
+        (429, status("TooManyRequests", retryAfterSeconds=7), errors.ThrottledError, True),
+        (
+            504,
+            status("Timeout", "Too large resource version", causes=[{"reason": "ResourceVersionTooLarge"}]),
+            errors.AheadError,
+            True,
+        ),
+        (500, b"<html>proxy</html>", errors.ServerError, True),
+        (503, status("ServiceUnavailable"), errors.ServerError, True),
+        (418, b"", errors.BadAnswerError, False),
+    ],
+)
+def test_a_refusal_says_what_to_do(code: int, body: bytes, kind: type[ApiError], transient: bool) -> None:
+    error = error_of(code, body)
+    assert type(error) is kind
+    assert (error.transient, error.status) == (transient, code)
+
+
+def test_the_server_says_when_to_come_back() -> None:
+    by_header, by_body = error_of(429, b"", "3"), error_of(503, status(retryAfterSeconds=5))
+    assert isinstance(by_header, ThrottledError)
+    assert isinstance(by_body, ThrottledError)
+    assert (by_header.retry_after_seconds, by_body.retry_after_seconds) == (3, 5)
+
+
+def test_an_invalid_object_names_its_field() -> None:
+    causes = [{"reason": "FieldValueInvalid", "field": "status.counts.total"}]
+    assert error_of(422, status("Invalid", "…", causes=causes)).field == "status.counts.total"
+
+
+def test_a_crd_older_than_the_operator_is_invalid_for_ever_and_names_the_field() -> None:
+    message = (
+        "failed to create typed patch object (ns/r; wfreport.dev/v1alpha1, Kind=WorkflowReport): "
+        ".status.timing.duration: field not declared in schema"
+    )
+    error = error_of(500, status("InternalError", message))
+    assert isinstance(error, errors.InvalidError)
+    assert error.field == "status.timing.duration"
+
+
+def test_no_body_is_ever_quoted_at_length() -> None:
+    assert len(error_of(500, b"x" * 100_000).message) <= 500
+
+
+@pytest.mark.parametrize(
+    ("path", "stream"),
+    [
+        ("/apis/argoproj.io/v1alpha1/workflows", Stream("workflows", None)),
+        ("/apis/argoproj.io/v1alpha1/namespaces/team-a/workflows", Stream("workflows", "team-a")),
+        ("/k8s/clusters/c-1/apis/wfreport.dev/v1alpha1/workflowreports", Stream("workflowreports", None)),
+        ("/api/v1/namespaces/team-a/pods", Stream("pods", "team-a")),
+        ("/apis/argoproj.io/v1alpha1/namespaces/team-a/workflows/etl", None),
+        ("/apis/argoproj.io/v1alpha1", None),
+        ("/apis/argoproj.io/v1alpha1/cronworkflows", None),
+        ("/api/v1/namespaces", None),
+        ("/apis/metrics.k8s.io/v1alpha1/pods", None),
+    ],
+)
+def test_only_the_watched_collections_are_projected(path: str, stream: Stream | None) -> None:
+    assert watched_stream(path) == stream
+
+
+def test_a_watch_asks_for_objects_and_a_list_for_a_list() -> None:
+    assert accept_header(watching=True) == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+    assert accept_header(watching=False) == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+
+
+def test_what_is_not_in_use_is_cut_from_an_event() -> None:
+    whole = {
+        "type": "ADDED",
+        "object": {
+            "apiVersion": "meta.k8s.io/v1",
+            "kind": "PartialObjectMetadata",
+            "metadata": {
+                "name": "a",
+                "namespace": "n",
+                "uid": "u",
+                "resourceVersion": "7",
+                "labels": {"workflows.argoproj.io/completed": "true", "team": "x"},
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "…" * 1000},
+                "managedFields": [{"fieldsV1": {"f:status": {}}}] * 100,
+            },
+        },
+    }
+    slim: dict[str, Any] = json.loads(msgspec.json.encode(msgspec.json.decode(json.dumps(whole), type=WatchEvent)))
+    assert slim["object"]["metadata"].pop("annotations") == {}
+    assert slim["object"]["metadata"] == {
+        "name": "a",
+        "namespace": "n",
+        "uid": "u",
+        "resourceVersion": "7",
+        "labels": {"workflows.argoproj.io/completed": "true"},
+    }
+
+
+def test_an_instance_id_selects_the_workflows_of_one_controller() -> None:
+    assert workflow_selector(instance_id="", label_selector="") == ""
+    assert (
+        workflow_selector(instance_id="x", label_selector="team=a")
+        == "workflows.argoproj.io/controller-instanceid=x,team=a"
+    )
+
+
+def test_paths_are_joined() -> None:
+    assert join_path("/api/v1", None, "pods") == "/api/v1/pods"
+    assert join_path("/apis/g/v", "ns", "things", "a", "status") == "/apis/g/v/namespaces/ns/things/a/status"
+
+
+def test_a_version_that_is_no_number_is_none() -> None:
+    assert (Meta(resource_version="12").version, Meta(resource_version="x").version) == (12, 0)
+
+
+def report(**status_fields: object) -> bytes:
+    meta = {
+        "name": "r",
+        "namespace": "n",
+        "uid": "u",
+        "resourceVersion": "1",
+        "creationTimestamp": "2026-11-01T00:00:00Z",
+    }
+    return json.dumps({"metadata": meta, "spec": {"workflowRef": {"name": "w"}}, "status": status_fields}).encode()
+
+
+def test_a_stored_status_that_cannot_be_read_counts_as_none() -> None:
+    assert stored_report(report(counts="many")).status is None
+    assert stored_report(report(summary="ok", fromTheFuture=1)).status_json == b'{"summary":"ok"}'
+
+
+def test_a_report_without_a_spec_is_a_bad_answer() -> None:
+    with pytest.raises(errors.BadAnswerError):
+        stored_report(b'{"metadata": {}}')

@@ -1,0 +1,72 @@
+"""The end of a log, whatever its length, without holding or reading more than is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from tests.kube.test_client import Answer, Given, client, serving
+
+from wfreport.kube import pods
+from wfreport.kube.errors import ForbiddenError, ThrottledError
+from wfreport.kube.pods import LogEnd, LogGoneError, Pods
+
+KIB = 1024
+
+
+async def read(answer: Answer, *, lines: int = 3, max_bytes: int = 64) -> LogEnd:
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        return await Pods(api, chunk_size=100).read_log("ns", "etl-1", "main", lines=lines, max_bytes=max_bytes)
+
+
+def says(text: str) -> Answer:
+    return lambda _: web.Response(text=text)
+
+
+def refuses(status: int, **headers: str) -> Answer:
+    return lambda _: web.json_response({"kind": "Status", "message": "no"}, status=status, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("log", "kept", "has_more"),
+    [
+        ("", "", False),
+        ("one\ntwo\n", "one\ntwo\n", False),
+        ("one\ntwo\nthree\n", "one\ntwo\nthree\n", True),
+        ("x" * 100 + "\nthe end\n", "the end\n", True),
+        ("a\x00b\n", "a\ufffdb\n", False),
+    ],
+    ids=["empty", "short", "as many lines as were asked for", "cut at a line", "NUL"],
+)
+async def test_whole_lines_are_kept(log: str, kept: str, has_more: bool) -> None:
+    assert await read(says(log)) == LogEnd(kept, has_more)
+
+
+async def test_half_a_line_is_not_kept_since_half_a_secret_is_not_recognised() -> None:
+    with pytest.raises(LogGoneError, match="too long"):
+        await read(says("password=" + "x" * 10_000))
+
+
+async def test_reading_ends_where_the_lines_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pods, "LOG_READ_MAX_BYTES", 64 * KIB)
+    asked: list[str] = []
+
+    def endless(request: web.Request) -> web.Response:
+        asked.append(request.query["tailLines"])
+        few = request.query["tailLines"] == str(pods.FEW_LINES)
+        return web.Response(text="the end\n" if few else ("x" * KIB + "\n") * 200)
+
+    assert await read(endless, lines=100) == LogEnd("the end\n", has_more=False)
+    assert asked == ["100", str(pods.FEW_LINES)]
+
+
+async def test_the_kubelets_apology_is_no_log() -> None:
+    with pytest.raises(LogGoneError):
+        await read(says("unable to retrieve container logs for containerd://5f3c"))
+
+
+@pytest.mark.parametrize(("answer", "kind"), [(refuses(403), ForbiddenError), (refuses(429), ThrottledError)])
+async def test_a_refusal_is_the_error_that_says_what_to_do(answer: Answer, kind: type[Any]) -> None:
+    with pytest.raises(kind):
+        await read(answer)

@@ -1,0 +1,88 @@
+"""Bad input is said on the object, as a condition and one Event, and keeps nobody else from a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.eventually import eventually
+from tests.live.operator.harness import FAST, REPORTS, WORKFLOWS, Cluster, condition, observed
+
+from controlplane import ControlPlane
+
+pytestmark = pytest.mark.cluster
+UNREADABLE_REPORT = """
+from wfreport.kube.errors import BadAnswerError
+from wfreport.kube.reports import Reports
+
+fetch = Reports.fetch
+
+async def fetch_or_fail(self, namespace, name):
+    if name == "poisoned":
+        raise BadAnswerError("cannot read the report: spec.source is Parrot")
+    return await fetch(self, namespace, name)
+
+Reports.fetch = fetch_or_fail
+"""
+
+
+def test_a_report_about_nothing_has_one_event_however_often_it_is_looked_at(world: Cluster) -> None:
+    world.start_operator(**FAST, sweep_interval_seconds=1)
+    world.apply_report("mine", "etl")
+    (event,) = eventually(lambda: world.events_about("mine"))
+    mine = world.plane.api.get(f"{REPORTS.format(world.namespace)}/mine")
+    assert (event["type"], event["reason"], event["count"]) == ("Warning", "WorkflowNotFound", 1)
+    assert event["message"].startswith("no Workflow etl in this namespace")
+    assert event["involvedObject"]["uid"] == mine["metadata"]["uid"]
+    assert event["source"]["component"] == "wfreport"
+    world.started[-1].kill()
+    second = world.start_operator(**FAST, sweep_interval_seconds=1)
+    eventually(lambda: second.metric("wfreport_sweeps_total", result="ok") >= 2)
+    assert len(world.events_about("mine")) == 1
+    world.apply_report("mine", "etl", pinned=True)
+    eventually(lambda: world.events_about("mine"), lambda seen: len(seen) == 2)
+
+
+def test_a_malformed_workflow_is_a_condition_and_an_event_and_a_report_all_the_same(world: Cluster) -> None:
+    world.start_operator(**FAST)
+    made = world.create_workflow("odd", phase="Failed", failed=True)
+    made["status"]["nodes"]["odd-1"]["phase"] = 7
+    made["status"]["nodes"]["odd-2"]["children"] = {"not": "a list"}
+    made["metadata"]["labels"]["workflows.argoproj.io/completed"] = "true"
+    world.plane.api.put(f"{WORKFLOWS.format(world.namespace)}/odd", made)
+    report = eventually(
+        lambda: world.report_of("odd"), lambda seen: condition(seen, "Ready") == ("True", "WorkflowMalformed")
+    )
+    assert report["status"]["counts"]["total"] == 4
+    (event,) = eventually(lambda: world.events_about(report["metadata"]["name"]))
+    assert event["reason"] == "WorkflowMalformed"
+    assert "odd-1" in event["message"]
+
+
+def test_one_report_that_cannot_be_read_keeps_no_other_from_its_end(world: Cluster) -> None:
+    world.apply_report("another", "etl")
+    world.apply_report("poisoned", "etl")
+    operator = world.start_operator(UNREADABLE_REPORT, **FAST)
+    world.create_workflow("etl", phase="Failed", failed=True)
+    world.create_workflow("next", phase="Succeeded")
+    another = f"{REPORTS.format(world.namespace)}/another"
+    eventually(lambda: observed(world.plane.api.get(another)).get("phase"), lambda phase: phase == "Failed")
+    eventually(lambda: world.phase_of("next"), lambda phase: phase == "Succeeded")
+    assert operator.metric("wfreport_reports_failed_total", error="BadAnswerError")
+
+
+def test_two_namespaces_are_watched_and_no_third(world: Cluster, plane: ControlPlane) -> None:
+    second, third = (plane.create_namespace(f"{world.namespace}-{n}") for n in ("b", "c"))
+    world.start_operator(**FAST, namespaces=f"{world.namespace},{second}", sweep_interval_seconds=1)
+    world.create_workflow("etl", phase="Failed", failed=True)
+    elsewhere = [Cluster(plane, namespace, world.folder) for namespace in (second, third)]
+    for cluster in elsewhere:
+        cluster.create_workflow("etl", phase="Succeeded")
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
+    eventually(lambda: elsewhere[0].phase_of("etl"), lambda phase: phase == "Succeeded")
+    operator = world.started[-1]
+    sweeps = operator.metric("wfreport_sweeps_total", result="ok")
+    eventually(lambda: operator.metric("wfreport_sweeps_total", result="ok") >= sweeps + 2)
+    assert elsewhere[1].reports() == []
+    seen: dict[str, Any] = plane.api.get(REPORTS.format(world.namespace))
+    assert len(seen["items"]) == 1

@@ -1,0 +1,140 @@
+"""What the operator asks of the API server, by its audit log, and what it does when the world breaks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from tests.eventually import eventually
+from tests.live.operator.harness import FAST, REPORTS, T0, Cluster, condition, observed
+
+pytestmark = pytest.mark.cluster
+
+
+def test_a_life_costs_a_handful_of_events_and_one_get_per_interval(world: Cluster) -> None:
+    interval_seconds = 2
+    operator = world.start_operator(
+        look_interval_min_seconds=interval_seconds,
+        look_interval_max_seconds=interval_seconds,
+        sweep_interval_seconds=600,
+    )
+    begun_at = eventually(lambda: operator.metric("process_start_time_seconds"))
+    world.create_workflow("big")
+    for done in range(200):
+        world.update_workflow("big", phase="Running", nodes=200, done=done)
+    world.update_workflow("big", phase="Succeeded", nodes=200)
+    eventually(lambda: world.phase_of("big"), lambda phase: phase == "Succeeded")
+    first, *_, last = gets = [
+        event for event in world.requests(verb="get", resource="workflows") if event["objectRef"].get("name") == "big"
+    ]
+    duration_seconds = (at(last) - at(first)).total_seconds()
+    events = sum(
+        operator.metric("wfreport_stream_events_total", stream="workflows", type=kind)
+        for kind in ("ADDED", "MODIFIED", "DELETED")
+    )
+    assert begun_at
+    assert events <= 5
+    assert len(gets) <= 4 + duration_seconds / (interval_seconds * 0.9)
+    # from the watch cache, never from etcd
+    assert all(int(parse_qs(urlparse(event["requestURI"]).query)["resourceVersion"][0]) for event in gets)
+    assert operator.metric("wfreport_projection_misses_total") == 0
+
+
+def test_a_restart_with_everything_reported_reads_no_workflow_and_writes_nothing(world: Cluster) -> None:
+    operator = world.start_operator(**FAST)
+    for n in range(20):
+        world.create_workflow(f"run-{n}", phase="Failed" if n % 2 else "Succeeded", failed=bool(n % 2))
+    world.apply_report("mine", "run-1")
+    world.apply_report("early", "nothing-yet")
+    eventually(
+        lambda: [condition(r, "Ready")[0] for r in world.reports()],
+        lambda seen: sorted(set(seen)) == ["False", "True"] and len(seen) == 22,
+    )
+    eventually(
+        lambda: [observed(r).get("resourceVersion") for r in world.reports()].count(None),
+        lambda unfinished: unfinished == 1,
+    )
+    operator.stop()
+    before, since = world.reports(), world.audit_position()
+    second = world.start_operator(**FAST, sweep_interval_seconds=1)
+    eventually(lambda: second.metric("wfreport_sweeps_total", result="ok") >= 3)
+    assert world.requests(verb="get", resource="workflows", since=since) == []
+    for verb in ("create", "patch", "update", "delete"):
+        assert world.requests(verb=verb, resource="workflowreports", since=since) == []
+        assert world.requests(verb=verb, resource="workflowreports/status", since=since) == []
+    assert world.reports() == before
+    assert second.metric("wfreport_sweep_repairs_total") == 0
+
+
+def test_the_sweep_alone_converges(world: Cluster) -> None:
+    world.start_operator(**FAST, sweep_interval_seconds=1, ignore_events="true")
+    world.create_workflow("runs", phase="Running", done=1)
+    world.create_workflow("ends", phase="Failed", failed=True)
+    world.create_workflow("goes", phase="Running")
+    world.apply_report("mine", "ends")
+    world.apply_report("early", "late")
+    eventually(
+        lambda: [observed(world.report_of(name)).get("phase") for name in ("runs", "goes")],
+        lambda seen: seen == ["Running", "Running"],
+    )
+    eventually(
+        lambda: [observed(r).get("phase") for r in world.reports_of("ends")],
+        lambda seen: seen == ["Failed"] * len(seen) != [],
+    )
+    eventually(lambda: condition(world.report_of("late"), "Ready"), lambda seen: seen == ("False", "WorkflowNotFound"))
+    world.update_workflow("runs", phase="Succeeded")
+    world.update_workflow("ends", phase="Running", started_at=T0 + timedelta(hours=1))
+    world.delete_workflow("goes")
+    world.create_workflow("late", phase="Succeeded")
+    eventually(lambda: world.phase_of("runs"), lambda phase: phase == "Succeeded")
+    eventually(lambda: {observed(r).get("phase") for r in world.reports_of("ends")}, lambda seen: seen == {"Running"})
+    eventually(
+        lambda: condition(world.report_of("goes"), "Succeeded"), lambda seen: seen == ("False", "WorkflowDeleted")
+    )
+    eventually(lambda: world.phase_of("late"), lambda phase: phase == "Succeeded")
+    name = world.report_of("runs")["metadata"]["name"]
+    world.plane.api.delete(f"{REPORTS.format(world.namespace)}/{name}")
+    eventually(lambda: world.phase_of("runs"), lambda phase: phase == "Succeeded")
+
+
+def test_killed_at_any_moment_it_goes_on_where_the_cluster_is(world: Cluster) -> None:
+    world.create_workflow("etl")
+    for n, phase in enumerate(("Running", "Running", "Failed")):
+        operator = world.start_operator(**FAST)
+        world.update_workflow("etl", phase=phase, done=n, failed=phase == "Failed")
+        operator.kill()
+    world.start_operator(**FAST)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
+
+
+def test_it_survives_a_restart_of_the_api_server(world: Cluster) -> None:
+    operator = world.start_operator(**FAST)
+    world.create_workflow("before", phase="Running", done=1)
+    eventually(lambda: world.phase_of("before"), lambda phase: phase == "Running")
+    world.plane.restart_apiserver()
+    world.update_workflow("before", phase="Succeeded")
+    world.create_workflow("after", phase="Failed", failed=True)
+    eventually(lambda: world.phase_of("before"), lambda phase: phase == "Succeeded", timeout_seconds=60)
+    eventually(lambda: world.phase_of("after"), lambda phase: phase == "Failed", timeout_seconds=60)
+    assert operator.stop() == 0
+
+
+def test_nothing_that_it_asks_for_is_denied(world: Cluster) -> None:
+    since = world.audit_position()
+    operator = world.start_operator(**FAST)
+    world.create_workflow("etl", phase="Failed", failed=True)
+    world.apply_report("mine", "etl")
+    eventually(lambda: len([r for r in world.reports() if observed(r).get("phase")]) == 2)
+    operator.stop()
+    codes = {
+        (event["verb"], event["responseStatus"]["code"])
+        for event in world.plane.audit_events()[since:]
+        if event["stage"] == "ResponseComplete"
+    }
+    assert not [code for code in codes if code[1] in {401, 403}]
+
+
+def at(event: dict[str, object]) -> datetime:
+    """When a request came."""
+    return datetime.fromisoformat(str(event["requestReceivedTimestamp"]))

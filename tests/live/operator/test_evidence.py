@@ -1,0 +1,183 @@
+"""Failed pods, their logs and Events, with the real Argo controller and the operator as its ServiceAccount.
+
+kwok plays the kubelet, and serves the same log for every container.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.eventually import eventually
+from tests.live.operator.harness import FAST, ROOT, WORKFLOWS, Cluster, cluster, condition
+
+from controlplane import ControlPlane
+from controlplane.argo import argo_dir
+from controlplane.extras import POD_LOG
+
+pytestmark = [pytest.mark.cluster, pytest.mark.argo]
+
+SECRETS = {
+    "a GitHub token": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "an AWS key": "AKIAQ3EGRJ7PLMZ2VWTN",
+    "a password in a URL": "hunter2-correct-horse",
+    "a JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+    "the body of a private key": "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDE9zKQxv1nT5Qm",
+}
+LOG = [
+    "starting",
+    f"using token {SECRETS['a GitHub token']}",
+    f"export AWS_ACCESS_KEY_ID={SECRETS['an AWS key']}",
+    f"connecting to postgresql://etl:{SECRETS['a password in a URL']}@db.example.com:5432/sales",
+    f"Authorization: Bearer {SECRETS['a JWT']}",
+    "-----BEGIN PRIVATE KEY-----",
+    *[SECRETS["the body of a private key"]] * 50,
+    "-----END PRIVATE KEY-----",
+    *(f"row {n} is fine" for n in range(30)),
+    "Traceback (most recent call last):",
+    "ValueError: no column price",
+]
+MANIFESTS = ROOT / "manifests"
+_serial = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def evidence_plane() -> Iterator[ControlPlane]:
+    """The real Argo controller, and pods whose logs hold secrets."""
+    if argo_dir() is None:
+        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
+    with ControlPlane(argo=True) as plane:
+        stamped = (f"2026-11-25T00:00:00.{n:09}Z stdout F {line}\n" for n, line in enumerate(LOG))
+        (plane.folder / POD_LOG).write_text("".join(stamped))
+        yield plane
+
+
+@pytest.fixture
+def installed(evidence_plane: ControlPlane, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
+    """A namespace, watched with the rights that the default overlay gives, or the one that the test names."""
+    overlay = getattr(request, "param", "overlays/default")
+    evidence_plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", MANIFESTS / overlay)
+    name = evidence_plane.create_namespace(f"logs-{next(_serial)}")
+    kubeconfig = evidence_plane.kubeconfig_for(service_account="wfreport", namespace="wfreport-system")
+    with cluster(evidence_plane, name, tmp_path, kubeconfig) as made:
+        yield made
+
+
+def submit(world: Cluster, name: str, *, pod_gc: str | None = "OnPodCompletion", count: int = 1, **played: str) -> None:
+    """A Workflow of steps that fail as they are told to."""
+    annotations = {f"sim.wfreport.dev/{key.replace('_', '-')}": value for key, value in played.items()}
+    work = {
+        "name": "work",
+        "metadata": {"annotations": annotations},
+        "container": {"image": "etl", "command": ["load"], "resources": {"limits": {"memory": "64Mi"}}},
+    }
+    steps = [{"name": f"load-{n}", "template": "work"} for n in range(count)]
+    spec: dict[str, Any] = {"entrypoint": "main", "templates": [{"name": "main", "steps": [steps]}, work]}
+    if pod_gc:
+        spec["podGC"] = {"strategy": pod_gc}
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name}, "spec": spec}
+    world.plane.api.post(WORKFLOWS.format(world.namespace), body)
+
+
+def pods(world: Cluster) -> list[Any]:
+    found: list[Any] = world.plane.api.get(f"/api/v1/namespaces/{world.namespace}/pods")["items"]
+    return found
+
+
+def settled(world: Cluster, name: str) -> dict[str, Any]:
+    """The report of a run that has ended, when all its evidence is there or known to be missing."""
+    return eventually(
+        lambda: world.report_of(name),
+        lambda seen: condition(seen, "Succeeded")[0] == "False" and condition(seen, "EvidenceComplete")[0] != "Unknown",
+        timeout_seconds=60,
+    )
+
+
+def test_the_pod_is_kept_although_argo_deletes_it_when_it_ends(installed: Cluster) -> None:
+    installed.start_operator(**FAST)
+    submit(installed, "etl", exit_code="3", message="no column price")
+    report = settled(installed, "etl")
+    eventually(lambda: pods(installed), lambda left: not left, timeout_seconds=60)
+    (failure,) = report["status"]["failures"]
+    assert condition(report, "EvidenceComplete") == ("True", "EvidenceCaptured")
+    assert (failure["class"], failure["exitCode"], failure["hostNodeName"]) == ("ExitCode", 3, "kwok-0")
+    assert failure["resources"]["limits"] == {"memory": "64Mi"}
+    by_name = {container["name"]: container for container in failure["containers"]}
+    assert by_name["main"]["exitCode"] == 3
+    assert by_name["main"]["message"] == "no column price"
+    assert by_name["wait"]["exitCode"] == 0
+    assert failure["logTail"]["text"].endswith("Traceback (most recent call last):\nValueError: no column price")
+
+
+def test_no_secret_of_a_log_reaches_a_report_an_event_or_the_operators_log(installed: Cluster) -> None:
+    operator = installed.start_operator(**FAST, log_tail_lines=200, log_tail_bytes=16_000)
+    submit(installed, "etl", exit_code="3", message=f"token {SECRETS['a GitHub token']}")
+    report = settled(installed, "etl")
+    tail = report["status"]["failures"][0]["logTail"]
+    assert "row 0 is fine" in tail["text"]
+    assert tail["redacted"] >= len(SECRETS)
+    api = installed.plane.api
+    written = [str(api.get(f"/apis/wfreport.dev/v1alpha1/namespaces/{installed.namespace}/workflowreports"))]
+    events = api.get(f"/api/v1/namespaces/{installed.namespace}/events")["items"]
+    written += [str(event) for event in events if event["source"].get("component") == "wfreport"]
+    written += [operator.log.read_text(), operator.answer("/metrics")]
+    assert not [what for what, secret in SECRETS.items() if any(secret in text for text in written)]
+
+
+@pytest.mark.parametrize(
+    ("installed", "settings", "expected"),
+    [
+        ("base", {}, ("False", "LogForbidden", ["LogForbidden"])),
+        (
+            "overlays/default",
+            {"no_logs_namespaces": "payments-*,logs-*"},
+            ("True", "EvidenceCaptured", ["LogSwitchedOff"]),
+        ),
+        ("overlays/default", {"log_tail_lines": 0}, ("True", "EvidenceCaptured", ["LogSwitchedOff"])),
+    ],
+    ids=["without the right", "in this namespace", "anywhere"],
+    indirect=["installed"],
+)
+def test_logs_that_are_not_read_are_said(
+    installed: Cluster, settings: dict[str, Any], expected: tuple[str, str, list[str]]
+) -> None:
+    installed.start_operator(**FAST, **settings)
+    submit(installed, "etl", exit_code="3")
+    report = settled(installed, "etl")
+    (failure,) = report["status"]["failures"]
+    assert (*condition(report, "EvidenceComplete"), failure["evidenceMissing"]) == expected
+    assert "logTail" not in failure
+    assert failure["containers"]
+
+
+def test_a_pod_that_was_gone_before_the_operator_came_is_said(installed: Cluster) -> None:
+    submit(installed, "etl", exit_code="3")
+    eventually(lambda: [pod["metadata"]["name"] for pod in pods(installed)])
+    eventually(lambda: pods(installed), lambda left: not left, timeout_seconds=60)
+    installed.start_operator(**FAST)
+    report = settled(installed, "etl")
+    assert condition(report, "EvidenceComplete") == ("False", "PodNotCaptured")
+    assert report["status"]["failures"][0]["evidenceMissing"] == ["PodNotCaptured"]
+
+
+def test_pods_that_failed_while_the_operator_was_away_are_captured_when_it_comes(installed: Cluster) -> None:
+    submit(installed, "etl", exit_code="3", pod_gc=None)
+    path = f"{WORKFLOWS.format(installed.namespace)}/etl"
+    eventually(lambda: installed.plane.api.get(path).get("status", {}).get("finishedAt"), timeout_seconds=60)
+    installed.start_operator(**FAST)
+    report = settled(installed, "etl")
+    assert condition(report, "EvidenceComplete") == ("True", "EvidenceCaptured")
+    assert report["status"]["failures"][0]["logTail"]["text"].endswith("no column price")
+
+
+def test_many_pods_that_fail_at_once_are_all_kept(installed: Cluster) -> None:
+    installed.start_operator(**FAST)
+    submit(installed, "etl", exit_code="3", count=60)
+    report = settled(installed, "etl")
+    failures = report["status"]["failures"]
+    assert len(failures) == 60
+    assert all(failure["podUid"] for failure in failures)
+    assert sum(1 for failure in failures if "CaptureLimit" not in failure.get("evidenceMissing", [])) >= 50

@@ -1,0 +1,234 @@
+"""A report from its Workflow's creation to its end and beyond, by an operator with its shipped rights only."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.eventually import eventually
+from tests.live.operator.harness import FAST, T0, Cluster, condition, observed
+
+pytestmark = pytest.mark.cluster
+PACE = FAST | {
+    "coalesce_seconds": 0.2,
+}
+
+
+def test_a_report_appears_follows_its_workflow_and_is_final_at_its_end(world: Cluster) -> None:
+    operator = world.start_operator(**PACE)
+    world.create_workflow("etl")
+    made = eventually(lambda: world.report_of("etl"))
+    assert made["spec"]["workflowRef"]["uid"] == world.workflow("etl")["metadata"]["uid"]
+    world.update_workflow("etl", phase="Running", done=1)
+    eventually(lambda: observed(world.report_of("etl")), lambda seen: seen.get("progress") == "1/3")
+    assert "resourceVersion" not in observed(world.report_of("etl"))
+    ended = world.update_workflow("etl", phase="Failed", failed=True)
+    final = eventually(
+        lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Failed", timeout_seconds=5
+    )
+    assert observed(final)["resourceVersion"] == ended["metadata"]["resourceVersion"]
+    assert final["status"]["failures"][0]["displayName"] == "step-2"
+    assert operator.stop() == 0
+
+
+def test_a_workflow_never_gets_anything_from_us(world: Cluster) -> None:
+    world.start_operator(**PACE)
+    world.create_workflow("etl")
+    world.update_workflow("etl", phase="Running", done=1)
+    world.update_workflow("etl", phase="Succeeded")
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
+    meta = world.workflow("etl")["metadata"]
+    assert "annotations" not in meta
+    assert "finalizers" not in meta
+    assert not [
+        entry for entry in meta["managedFields"] if "wfreport" in entry["manager"] or "kopf" in entry["manager"]
+    ]
+    assert not world.requests(verb="patch", resource="workflows")
+
+
+def test_a_workflow_that_opted_out_gets_no_report(world: Cluster) -> None:
+    operator = world.start_operator(**PACE, sweep_interval_seconds=1)
+    body = world.create_workflow("quiet")
+    body["metadata"]["annotations"] = {"wfreport.dev/skip": "true"}
+    world.delete_workflow("quiet")
+    for key in ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"):
+        body["metadata"].pop(key, None)
+    body["metadata"]["name"] = "quieter"
+    world.plane.api.post(f"/apis/argoproj.io/v1alpha1/namespaces/{world.namespace}/workflows", body)
+    world.update_workflow("quieter", phase="Succeeded")
+    sweeps = operator.metric("wfreport_sweeps_total")
+    eventually(lambda: operator.metric("wfreport_sweeps_total") >= sweeps + 2)
+    assert world.reports_of("quieter") == []
+
+
+def test_a_workflow_deleted_while_it_ran_is_said_to_be(world: Cluster) -> None:
+    world.start_operator(**PACE)
+    world.create_workflow("etl", phase="Running", done=1)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
+    world.delete_workflow("etl")
+    report = eventually(
+        lambda: world.report_of("etl"), lambda seen: condition(seen, "Succeeded") == ("False", "WorkflowDeleted")
+    )
+    assert condition(report, "Ready")[0] == "True"
+    assert observed(report)["progress"] == "1/3"
+
+
+def test_a_completed_workflow_that_is_deleted_leaves_its_report_as_it_was(world: Cluster) -> None:
+    operator = world.start_operator(**PACE, sweep_interval_seconds=1)
+    world.create_workflow("etl", phase="Succeeded")
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
+    before = world.report_of("etl")
+    world.delete_workflow("etl")
+    eventually(lambda: operator.metric("wfreport_looks_total", outcome="gone"))
+    sweeps = operator.metric("wfreport_sweeps_total")
+    eventually(lambda: operator.metric("wfreport_sweeps_total") >= sweeps + 2)
+    assert world.report_of("etl") == before
+
+
+def test_a_workflow_made_anew_under_the_same_name_is_another(world: Cluster) -> None:
+    world.start_operator(**PACE)
+    world.create_workflow("etl", phase="Running", done=1)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
+    world.delete_workflow("etl")
+    second = world.create_workflow("etl", phase="Succeeded")
+    reports = eventually(
+        lambda: {observed(report).get("uid"): report for report in world.reports_of("etl")},
+        lambda seen: (
+            len(seen) == 2 and all(condition(report, "Succeeded")[0] in {"True", "False"} for report in seen.values())
+        ),
+    )
+    newer = reports.pop(second["metadata"]["uid"])
+    assert observed(newer)["phase"] == "Succeeded"
+    (older,) = reports.values()
+    assert condition(older, "Succeeded") == ("False", "WorkflowDeleted")
+
+
+def test_a_manual_retry_keeps_the_run_before_it(world: Cluster) -> None:
+    world.start_operator(**PACE)
+    world.create_workflow("etl", phase="Failed", failed=True)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
+    retried_at = T0 + timedelta(hours=1)
+    world.update_workflow("etl", phase="Running", done=2, started_at=retried_at)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
+    world.update_workflow("etl", phase="Succeeded", started_at=retried_at)
+    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Succeeded")
+    (earlier,) = report["status"]["runs"]
+    assert (earlier["phase"], earlier["firstFailure"]) == ("Failed", "step-2")
+    assert "failures" not in report["status"]
+
+
+def test_a_deleted_report_comes_back_while_its_workflow_is_there(world: Cluster) -> None:
+    world.start_operator(**PACE)
+    world.create_workflow("etl", phase="Succeeded")
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
+    first = world.report_of("etl")["metadata"]
+    world.plane.kubectl("delete", "wfr", "-n", world.namespace, first["name"])
+    eventually(
+        lambda: world.report_of("etl"),
+        lambda report: report["metadata"]["uid"] != first["uid"] and bool(observed(report).get("phase")),
+    )
+
+
+def test_a_report_that_somebody_else_wrote_is_made_right(world: Cluster) -> None:
+    world.start_operator(**PACE)
+    world.create_workflow("etl", phase="Running", done=1)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
+    name = world.report_of("etl")["metadata"]["name"]
+    world.plane.kubectl(
+        "patch",
+        "wfr",
+        "-n",
+        world.namespace,
+        name,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        '{"status":{"summary":"lies"}}',
+    )
+    world.update_workflow("etl", phase="Succeeded")
+    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Succeeded")
+    assert report["status"]["summary"] != "lies"
+
+
+def test_a_failed_pod_is_evidence(world: Cluster) -> None:
+    world.start_operator(**PACE)
+    made = world.create_workflow("etl", phase="Running", done=1)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl", "uid": made["metadata"]["uid"]}
+    pods = f"/api/v1/namespaces/{world.namespace}/pods"
+    pod: dict[str, Any] = {
+        "metadata": {
+            "name": pod_name("etl", "etl.step-2"),
+            "labels": {"workflows.argoproj.io/workflow": "etl"},
+            "ownerReferences": [owner],
+        },
+        "spec": {"containers": [{"name": "main", "image": "alpine"}], "restartPolicy": "Never"},
+    }
+    world.plane.api.post(pods, pod)
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    status = {
+        "phase": "Failed",
+        "containerStatuses": [
+            {"name": "main", "image": "alpine", "imageID": "", "ready": False, "restartCount": 0, "state": killed}
+        ],
+    }
+    world.plane.api.patch(f"{pods}/{pod['metadata']['name']}/status", {"status": status})
+    world.update_workflow("etl", phase="Running", done=3, failed=True)
+    eventually(
+        lambda: world.report_of("etl"),
+        lambda seen: (seen["status"].get("failures") or [{}])[0].get("class") == "OOMKilled",
+    )
+    world.plane.kubectl("delete", "pod", "-n", world.namespace, pod["metadata"]["name"], "--grace-period=0", "--force")
+    world.update_workflow("etl", phase="Failed", failed=True)
+    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Failed")
+    assert report["status"]["failures"][0]["class"] == "OOMKilled"
+
+
+def test_a_pod_that_does_not_start_is_asked_why(world: Cluster) -> None:
+    made = world.create_workflow("etl", phase="Running", done=2)
+    made["status"]["nodes"]["etl-2"]["phase"] = "Pending"
+    world.plane.api.put(f"/apis/argoproj.io/v1alpha1/namespaces/{world.namespace}/workflows/etl", made)
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl", "uid": made["metadata"]["uid"]}
+    pod = world.plane.api.post(
+        f"/api/v1/namespaces/{world.namespace}/pods",
+        {
+            "metadata": {
+                "name": pod_name("etl", "etl.step-2"),
+                "labels": {"workflows.argoproj.io/workflow": "etl"},
+                "ownerReferences": [owner],
+            },
+            "spec": {"containers": [{"name": "main", "image": "alpine"}], "restartPolicy": "Never"},
+        },
+    )
+    about = {
+        "kind": "Pod",
+        "namespace": world.namespace,
+        "name": pod["metadata"]["name"],
+        "uid": pod["metadata"]["uid"],
+    }
+    event = {
+        "metadata": {"name": "mount"},
+        "involvedObject": about,
+        "type": "Warning",
+        "reason": "FailedMount",
+        "message": 'configmap "nope" not found',
+        "lastTimestamp": "2026-11-01T12:01:00Z",
+    }
+    world.plane.api.post(f"/api/v1/namespaces/{world.namespace}/events", event)
+    world.start_operator(**PACE)
+    report = eventually(lambda: world.report_of("etl"), lambda seen: seen.get("status", {}).get("waiting"))
+    (waiting,) = report["status"]["waiting"]
+    assert (waiting["displayName"], waiting["reason"], waiting["message"]) == (
+        "step-2",
+        "FailedMount",
+        'configmap "nope" not found',
+    )
+
+
+def pod_name(workflow_name: str, node_name: str) -> str:
+    """Argo's rule for the template `work` (argo-workflows.md §2)."""
+    state = 0x811C9DC5
+    for byte in node_name.encode():
+        state = ((state ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return f"{workflow_name}-work-{state}"

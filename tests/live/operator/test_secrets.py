@@ -1,0 +1,104 @@
+"""A secret that is planted anywhere reaches neither etcd, nor a log, nor what the commands say."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.cases import COMMAND
+from tests.cli.kubelet import serving
+from tests.eventually import eventually
+from tests.live.operator import planted
+from tests.live.operator.harness import ROOT, Cluster, condition, may_read_logs
+from tests.live.remediation.world import Acting, grant
+
+pytestmark = pytest.mark.cluster
+
+RESUBMIT = {"name": "all", "match": {}, "action": {"resubmit": {}}}
+
+
+def test_no_planted_secret_reaches_etcd_a_log_or_a_command(world: Cluster, tmp_path: Path) -> None:
+    may_read_logs(world)
+    acting = Acting(world)
+    grant(world.plane, world.namespace)
+    acting.apply_policy(RESUBMIT, mode="DryRun")
+    node = f"{world.namespace}-node"[-60:].lstrip("-")
+    with serving(world.plane, node, tmp_path) as kubelet:
+        kubelet.logs |= {(f"etl-{step}", "main"): log.encode() for step, log in planted.LOGS.items()}
+        operator = acting.start(log_tail_lines=150, log_tail_bytes=planted.TAIL_BYTES)
+        planted.plant(world, "etl", node)
+        report = eventually(
+            lambda: world.report_of("etl"),
+            lambda seen: (
+                condition(seen, "Succeeded")[0] == "False" and condition(seen, "EvidenceComplete")[0] != "Unknown"
+            ),
+            timeout_seconds=60,
+        )
+        eventually(acting.remediations, timeout_seconds=60)
+    workflow = world.workflow("etl")
+    pods = world.plane.api.get(f"/api/v1/namespaces/{world.namespace}/pods")
+    for pod in pods["items"]:
+        world.plane.api.delete(f"/api/v1/namespaces/{world.namespace}/pods/{pod['metadata']['name']}")
+    shown = in_etcd(world) | of_the_operator(operator) | of_commands(world, report, workflow, pods, tmp_path)
+    assert_all_was_read(report, shown)
+    assert planted.found_in(shown) == []
+
+
+def assert_all_was_read(report: dict[str, Any], shown: dict[str, str]) -> None:
+    """Else nothing could have leaked."""
+    failures = report["status"]["failures"]
+    assert {failure["displayName"].partition("(")[0] for failure in failures} == set(planted.LOGS)
+    assert all(failure["podUid"] and failure["events"] and failure["containers"] for failure in failures)
+    tails = {failure["podName"].removeprefix("etl-"): failure.get("logTail") for failure in failures}
+    assert all(tails[step] for step in ("many-lines", "a-cut-key", "a-cut-assignment", "long-lines"))
+    assert tails["many-lines"]["text"].endswith("boom")
+    assert tails["many-lines"]["redacted"] >= 2 * len(planted.SPOKEN)
+    assert "artifacts" in report["status"]["outputs"]
+    assert [where for where, text in shown.items() if where.startswith("wfreport ") and "[redacted]" not in text] == []
+    assert any("/remediations/" in where for where in shown)
+
+
+def in_etcd(world: Cluster) -> dict[str, str]:
+    """What lies there of ours: our kinds, and Events but those that were planted."""
+    every = planted.everything_in_etcd(world.plane)
+    told = [key for key, value in every.items() if planted.GITHUB.encode() in value]
+    assert any("/workflows/" in key for key in told), "what is planted is found in etcd, as it lies there"
+    assert any("/events/" in key for key in told)
+    ours = [key for key in every if "/wfreport.dev/" in key or ("/events/" in key and "/planted-" not in key)]
+    assert any("/workflowreports/" in key for key in ours)
+    return {key: every[key].decode("utf-8", "replace") for key in ours}
+
+
+def of_the_operator(operator: Any) -> dict[str, str]:
+    return {"its log": operator.log.read_text(), "/metrics": operator.answer("/metrics")}
+
+
+def of_commands(world: Cluster, report: dict[str, Any], workflow: Any, pods: Any, folder: Path) -> dict[str, str]:
+    """What the commands show when the pods are gone: then they have nothing but the report."""
+    events = world.plane.api.get(f"/api/v1/namespaces/{world.namespace}/events")
+    files = {"workflow": workflow, "pods": pods, "events": events}
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    explained = [str(folder / "workflow.json"), f"--pods={folder}/pods.json", f"--events={folder}/events.json"]
+    name = report["metadata"]["name"]
+    commands = [
+        ["show", "etl", "-n", world.namespace],
+        ["list", "-n", world.namespace, "-o", "json"],
+        ["list", "-n", world.namespace, "-o", "wide"],
+        ["logs", "etl", "--failed", "-n", world.namespace],
+        ["pods", "etl", "-n", world.namespace],
+        *(["explain", *explained, "-o", output] for output in ("yaml", "json", "tree")),
+    ]
+    told = {f"wfreport {' '.join(command[:1] + command[-1:])}": run(world, *command) for command in commands}
+    described = world.plane.kubectl("describe", "workflowreport", name, "-n", world.namespace)
+    return told | {"kubectl describe": described}
+
+
+def run(world: Cluster, *arguments: str) -> str:
+    env = {**os.environ, "KUBECONFIG": str(world.plane.kubeconfig), "PYTHONPATH": str(ROOT / "operator")}
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, env=env)
+    return done.stdout + done.stderr

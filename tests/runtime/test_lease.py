@@ -1,0 +1,251 @@
+"""Of several replicas one works: by a Lease that is never held by two, whatever fails."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from wfreport.kube.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError, UnreachableError
+from wfreport.kube.leases import LeaseMeta, LeaseSpec, StoredLease, micro_time
+from wfreport.logs import Once
+from wfreport.runtime.lease import Lease, LeaseLostError, LeaseTerms, NotLeadingError
+
+DURATION = 30
+
+
+@dataclass
+class FakeLeases:
+    """The API server's part: one object, compared by resourceVersion; told to fail before or after having done it."""
+
+    stored: StoredLease | None = None
+    failing: list[str] = field(default_factory=list)
+    writes: int = 0
+
+    async def fetch(self) -> StoredLease:
+        self._fail("before")
+        if self.stored is None:
+            raise NotFoundError("no lease", status=404)
+        return self.stored
+
+    async def create(self, spec: LeaseSpec) -> StoredLease:
+        if self.stored is not None:
+            raise AlreadyExistsError("there is one", status=409)
+        return self._write(spec)
+
+    async def write(self, before: StoredLease, spec: LeaseSpec) -> StoredLease:
+        if self.stored is None or self.stored.metadata != before.metadata:
+            raise ConflictError("changed", status=409)
+        return self._write(spec)
+
+    def _write(self, spec: LeaseSpec) -> StoredLease:
+        self._fail("before write")
+        self.writes += 1
+        self.stored = StoredLease(metadata=LeaseMeta(resource_version=str(self.writes)), spec=spec)
+        self._fail("after write")
+        return self.stored
+
+    def _fail(self, when: str) -> None:
+        if when in self.failing:
+            self.failing.remove(when)
+            raise UnreachableError("timed out")
+
+
+class World:
+    """A clock, a Lease, and replicas that want it."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.leases = FakeLeases()
+
+    def candidate(self, identity: str) -> Lease:
+        async def sleep(seconds: float) -> None:
+            self.time += seconds
+
+        return Lease(
+            self.leases,  # type: ignore[arg-type]
+            LeaseTerms(identity, DURATION),
+            clock=lambda: self.time,
+            now=lambda: datetime(2026, 11, 25, tzinfo=UTC),
+            once=Once(60, clock=lambda: self.time),
+            sleep=sleep,
+        )
+
+    async def held_by(self, identity: str) -> Lease:
+        lease = self.candidate(identity)
+        await lease.acquire()
+        return lease
+
+
+async def test_the_first_takes_it_and_another_does_not() -> None:
+    world = World()
+    first, second = await world.held_by("a"), world.candidate("b")
+    assert not await second._tried()
+    assert (first.held_seconds, second.held_seconds) == (25, 0)
+    assert second.is_known
+    assert world.leases.stored
+    assert world.leases.stored.spec == LeaseSpec(
+        holder_identity="a",
+        lease_duration_seconds=30,
+        acquire_time="2026-11-25T00:00:00.000000Z",
+        renew_time="2026-11-25T00:00:00.000000Z",
+    )
+
+
+async def test_another_takes_over_only_after_it_saw_no_renewal_for_the_whole_duration() -> None:
+    world = World()
+    first = await world.held_by("a")
+    second = world.candidate("b")
+    began = world.time
+    await second.acquire()
+    assert world.time >= began + DURATION
+    assert first.held_seconds == 0
+    assert world.leases.stored
+    assert world.leases.stored.spec.lease_transitions == 1
+
+
+async def test_a_holder_that_renews_keeps_it() -> None:
+    world = World()
+    first, second = await world.held_by("a"), world.candidate("b")
+    for _ in range(10):
+        world.time += 10
+        assert await first._tried()
+        assert not await second._tried()
+
+
+async def test_given_up_it_is_free_at_once_and_the_old_holder_may_do_nothing() -> None:
+    world = World()
+    first, second = await world.held_by("a"), world.candidate("b")
+    await first.release()
+    with pytest.raises(NotLeadingError):
+        async with first.held():
+            pytest.fail("it is not held")
+    assert await second._tried()
+    await first.release()
+    assert world.leases.stored
+    assert world.leases.stored.spec.holder_identity == "b"
+
+
+async def test_what_another_has_taken_is_not_given_up_for_it() -> None:
+    world = World()
+    first, second = await world.held_by("a"), world.candidate("b")
+    await second.acquire()
+    assert not await first._tried()
+    await first.release()
+    assert world.leases.stored
+    assert world.leases.stored.spec.holder_identity == "b"
+    assert second.held_seconds
+
+
+async def test_a_holder_that_cannot_renew_says_so_before_another_may_begin() -> None:
+    world = World()
+    first = await world.held_by("a")
+    world.leases.failing = ["before"] * 10
+    began = world.time
+    with pytest.raises(LeaseLostError):
+        await first.keep()
+    assert world.time - began <= DURATION
+    assert first.held_seconds == 0
+
+
+async def test_a_holder_that_was_robbed_says_so_at_once() -> None:
+    world = World()
+    first = await world.held_by("a")
+    assert world.leases.stored
+    robbed = LeaseSpec(holder_identity="b", lease_duration_seconds=30)
+    world.leases.stored = StoredLease(metadata=LeaseMeta(resource_version="99"), spec=robbed)
+    with pytest.raises(LeaseLostError):
+        await first.keep()
+    assert world.time == 1010
+
+
+async def test_two_tries_to_renew_may_fail() -> None:
+    world = World()
+    first = await world.held_by("a")
+    world.leases.failing = ["before"]
+    world.time += 10
+    assert not await first._tried()
+    assert first.held_seconds
+    world.time += 10
+    assert await first._tried()
+
+
+async def test_a_renewal_that_was_done_without_an_answer_is_found_at_the_next() -> None:
+    world = World()
+    first = await world.held_by("a")
+    world.leases.failing = ["after write"]
+    assert not await first._tried()
+    assert await first._tried()
+
+
+async def test_what_is_done_under_the_lease_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await World().held_by("a")
+    monkeypatch.setattr(Lease, "held_seconds", 0.001)
+    with pytest.raises(NotLeadingError):
+        async with first.held():
+            await asyncio.Event().wait()
+
+
+async def test_without_a_right_to_the_lease_nobody_leads_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    lease = world.candidate("a")
+    world.leases.failing = ["before"]
+    assert not await lease._tried()
+    assert not lease.is_known
+    assert [record.message for record in caplog.records] == ["the Lease cannot be taken"]
+
+
+def test_times_are_kubernetes_microtimes() -> None:
+    assert micro_time(datetime(2026, 11, 25, 2, 3, 4, 5, UTC)) == "2026-11-25T02:03:04.000005Z"
+
+
+class NeverTwo(RuleBasedStateMachine):
+    """Replicas try, fail, die and come back in any order; requests fail before and after having been done."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World()
+        self.replicas = [self.world.candidate(name) for name in "abc"]
+
+    @rule(replica=st.integers(0, 2))
+    def tries(self, replica: int) -> None:
+        asyncio.run(self._ignoring(self.replicas[replica]._tried()))
+
+    @rule(replica=st.integers(0, 2), when=st.sampled_from(["before", "before write", "after write"]))
+    def tries_and_fails(self, replica: int, when: str) -> None:
+        self.world.leases.failing = [when]
+        self.tries(replica)
+        self.world.leases.failing = []
+
+    @rule(seconds=st.floats(0.1, 40))
+    def time_passes(self, seconds: float) -> None:
+        self.world.time += seconds
+
+    @rule(replica=st.integers(0, 2))
+    def gives_up(self, replica: int) -> None:
+        asyncio.run(self._ignoring(self.replicas[replica].release()))
+
+    @rule(replica=st.integers(0, 2), serial=st.integers(0, 1 << 30))
+    def dies_and_comes_back(self, replica: int, serial: int) -> None:
+        self.replicas[replica] = self.world.candidate(f"{replica}-{serial}")
+
+    async def _ignoring(self, work: object) -> None:
+        try:
+            await work  # type: ignore[misc]
+        except ApiError:
+            pytest.fail("an error of the API got through")
+
+    @invariant()
+    def at_most_one_leads(self) -> None:
+        assert sum(1 for replica in self.replicas if replica.held_seconds > 0) <= 1
+
+
+NeverTwo.TestCase.settings = settings(
+    max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestNeverTwo = NeverTwo.TestCase

@@ -1,0 +1,248 @@
+"""What is heard of a list and of a watch, and what the framework gets to see of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from wfreport.kube.objects import Meta
+from wfreport.watch.streams import SelectedStreams, Stream
+
+WORKFLOWS = "/apis/argoproj.io/v1alpha1/workflows"
+ALL = Stream("workflows", None)
+
+
+class Ears:
+    """Notes what is observed."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, bool]] = []
+        self.connected: list[Stream] = []
+        self.requests: list[tuple[str, str, str]] = []
+        self.bytes = 0
+
+    def observe_request(self, verb: str, resource: str, code: str) -> None:
+        self.requests.append((verb, resource, code))
+
+    def observe_bytes(self, _verb: str, _resource: str, count: int) -> None:
+        self.bytes += count
+
+    def stream_connected(self, stream: Stream) -> None:
+        self.connected.append(stream)
+
+    def stream_heard(self, _: Stream, event_type: str, *, projected: bool) -> None:
+        self.heard.append((event_type, projected))
+
+
+class Endpoint:
+    server_name = None
+
+
+class LoggedIn:
+    """Stands in for the client: the credentials of the moment, and how often they were refused."""
+
+    endpoint = Endpoint()
+
+    def __init__(self) -> None:
+        self.refused: list[str | None] = []
+
+    async def authorization(self) -> str:
+        return "Bearer x"
+
+    async def renewed_authorization(self, refused: str | None) -> str:
+        self.refused.append(refused)
+        return "Bearer y"
+
+
+class World:
+    """A server that answers with given chunks, and a session that selects."""
+
+    def __init__(self) -> None:
+        self.ears, self.client = Ears(), LoggedIn()
+        self.heard: list[tuple[str, str, str]] = []
+        self.chunks: list[bytes] = []
+        self.status = 200
+        self.asked: list[web.Request] = []
+
+    def hear(self, plural: str, event_type: str, meta: Meta) -> None:
+        if meta.name == "bug":
+            raise RuntimeError("a bug of ours")
+        self.heard.append((plural, event_type, meta.name))
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request)
+        response = web.StreamResponse(status=self.status, headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for chunk in self.chunks:
+            await response.write(chunk)
+        return response
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Callable[[World], Any]]:
+    closing: list[Any] = []
+
+    async def open_(world: World) -> aiohttp.ClientSession:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", world.answer)
+        server = TestServer(app)
+        await server.start_server()
+        selected = SelectedStreams(client=world.client, observer=world.ears, hear=world.hear)  # type: ignore[arg-type]
+        session = aiohttp.ClientSession(base_url=server.make_url("/"), middlewares=(selected,))
+        closing.extend([session.close, server.close])
+        return session
+
+    yield open_
+    for close in closing:
+        await close()
+
+
+def whole(name: str, version: str = "7", *, kind: str = "PartialObjectMetadata", **labels: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "meta.k8s.io/v1",
+        "kind": kind,
+        "metadata": {
+            "name": name,
+            "namespace": "n",
+            "uid": f"uid-{name}",
+            "resourceVersion": version,
+            "labels": {"team": "x", **labels},
+            "managedFields": [{"fieldsV1": {"f:status": {}}}] * 50,
+        },
+    }
+
+
+def line(kind: str, item: dict[str, Any]) -> bytes:
+    return json.dumps({"type": kind, "object": item}).encode() + b"\n"
+
+
+async def watched(session: aiohttp.ClientSession) -> list[dict[str, Any]]:
+    """Read a watch as kopf does: by chunks, split into lines."""
+    async with session.get(f"{WORKFLOWS}?watch=true&resourceVersion=1") as response:
+        text = b"".join([chunk async for chunk in response.content.iter_chunked(1024)])
+    return [json.loads(found) for found in text.split(b"\n") if found]
+
+
+async def test_a_list_is_projected_and_heard_and_the_framework_sees_none_of_it(opened: Any) -> None:
+    world = World()
+    listed = {"metadata": {"resourceVersion": "9", "continue": "more"}, "items": [whole("a"), whole("b")]}
+    world.chunks = [json.dumps(listed).encode()]
+    session = await opened(world)
+    async with session.get(WORKFLOWS) as response:
+        page = await response.json()
+    assert page == {
+        "kind": "PartialObjectMetadataList",
+        "metadata": {"resourceVersion": "9", "continue": "more"},
+        "items": [],
+    }
+    assert world.heard == [("workflows", "LISTED", "a"), ("workflows", "LISTED", "b")]
+    (asked,) = world.asked
+    assert asked.headers["Accept"] == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+    assert asked.headers["Authorization"] == "Bearer x"
+    assert world.ears.bytes == len(world.chunks[0])
+    assert world.ears.connected == []  # ready is after the watch began
+
+
+async def test_an_empty_list_is_a_list(opened: Any) -> None:
+    world = World()
+    world.chunks = [b'{"metadata": {"resourceVersion": "9"}, "items": null}']
+    async with (await opened(world)).get(WORKFLOWS) as response:
+        page = await response.json()
+    assert page == {"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "9"}, "items": []}
+
+
+async def test_an_event_is_heard_and_the_framework_does_not_see_it(opened: Any) -> None:
+    world = World()
+    world.chunks = [line("ADDED", whole("a", "7")), line("MODIFIED", whole("b", "8"))]
+    assert await watched(await opened(world)) == []
+    assert world.heard == [("workflows", "ADDED", "a"), ("workflows", "MODIFIED", "b")]
+    assert world.ears.connected == [ALL]
+    assert world.ears.heard == [("ADDED", True), ("MODIFIED", True)]
+    (asked,) = world.asked
+    assert asked.headers["Accept"] == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+
+
+async def test_lines_are_whole_however_the_network_cuts_them(opened: Any) -> None:
+    text = line("ADDED", whole("a")) + line("BOOKMARK", whole("", "8")) + line("DELETED", whole("b"))
+    for size in (1, 7, 100, len(text)):
+        world = World()
+        world.chunks = [text[at : at + size] for at in range(0, len(text), size)]
+        (bookmark,) = await watched(await opened(world))
+        assert bookmark["object"]["metadata"]["resourceVersion"] == "8"
+        assert world.heard == [("workflows", "ADDED", "a"), ("workflows", "DELETED", "b")]
+
+
+async def test_bookmarks_and_errors_pass_as_they_are(opened: Any) -> None:
+    gone = {"kind": "Status", "code": 410, "reason": "Expired", "metadata": {}}
+    world = World()
+    world.chunks = [line("BOOKMARK", whole("", "99")), line("ERROR", gone)]
+    bookmark, error = await watched(await opened(world))
+    assert bookmark["object"]["metadata"]["resourceVersion"] == "99"
+    assert error["object"] == gone
+    assert world.heard == []
+
+
+async def test_a_whole_object_where_metadata_was_asked_for_is_noticed(opened: Any) -> None:
+    world = World()
+    world.chunks = [line("ADDED", whole("a", kind="Workflow") | {"status": {"nodes": {"x": {}}}})]
+    await watched(await opened(world))
+    assert world.ears.heard == [("ADDED", False)]
+    assert world.heard == [("workflows", "ADDED", "a")]
+
+
+async def test_one_object_that_cannot_be_read_does_not_end_the_stream(
+    opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = whole("odd")
+    odd["metadata"]["labels"] = {"workflows.argoproj.io/workflow": 7}
+    world = World()
+    world.chunks = [line("ADDED", odd), line("ADDED", whole("even"))]
+    assert await watched(await opened(world)) == []
+    world.chunks = [json.dumps({"metadata": {}, "items": [odd, whole("listed")]}).encode()]
+    async with (await opened(world)).get(WORKFLOWS) as response:
+        assert (await response.json())["items"] == []
+    assert world.heard == [("workflows", "ADDED", "even"), ("workflows", "LISTED", "listed")]
+    assert [record.message for record in caplog.records] == ["an object of a stream cannot be read"] * 2
+
+
+async def test_a_bug_in_what_an_event_calls_does_not_end_the_stream(
+    opened: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    world.chunks = [line("ADDED", whole("bug")), line("ADDED", whole("even"))]
+    assert await watched(await opened(world)) == []
+    assert world.heard == [("workflows", "ADDED", "even")]
+    (record,) = caplog.records
+    assert record.message == "an event could not be taken"
+    assert record.exc_info
+    assert "a bug of ours" in str(record.exc_info[1])
+
+
+async def test_a_list_that_is_none_is_the_frameworks_to_judge(opened: Any) -> None:
+    world = World()
+    world.chunks = [b'{"items": 7}']
+    async with (await opened(world)).get(WORKFLOWS) as response:
+        assert await response.json() == {"items": 7}
+
+
+async def test_refused_credentials_are_renewed_before_the_framework_asks_again(opened: Any) -> None:
+    world = World()
+    world.status = 401
+    async with (await opened(world)).get(WORKFLOWS) as response:
+        assert response.status == 401
+    assert world.client.refused == ["Bearer x"]
+
+
+async def test_other_requests_pass_with_credentials_and_nothing_else(opened: Any) -> None:
+    world = World()
+    world.chunks = [b'{"resources": []}']
+    async with (await opened(world)).get("/apis/argoproj.io/v1alpha1") as response:
+        assert await response.json() == {"resources": []}
+    assert world.asked[0].headers["Accept"] == "*/*"
+    assert world.ears.requests == [("get", "discovery", "200")]

@@ -1,0 +1,7 @@
+"""Runs the demo: `python -m demo`."""
+
+import sys
+
+from demo.scenes import main
+
+sys.exit(main())

@@ -1,0 +1,116 @@
+"""Record the demo's Workflows as the real Argo controller drives them, for machines without it.
+
+Each line of a file in ``demo/recordings`` is a watch event, ``{"t": seconds, "kind", "type", "object"}``, as in
+tests/recordings.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from typing import IO, Any, Final
+
+from controlplane import ControlPlane
+from controlplane.binaries import kubectl
+from controlplane.waiting import wait_until
+from demo.scenes import HERE, NAMESPACE, WAITS_FOR_EVER, workflow_names
+
+_KINDS: Final = {"workflows": "Workflow", "pods": "Pod", "events": "Event"}
+_LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
+_SETTLE_SECONDS: Final = 3
+
+Line = dict[str, Any]
+
+
+def main() -> int:
+    """Record all of them, and write a file for each."""
+    with ControlPlane(argo=True) as plane:
+        plane.create_namespace(NAMESPACE)
+        lines = _record(plane)
+    for name, mine in _by_workflow(lines).items():
+        path = HERE / "recordings" / f"{name}.jsonl.gz"
+        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in mine)
+        # mtime 0: the same recording is the same file.
+        path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+        sys.stdout.write(f"{path.name}: {len(mine)} events, {path.stat().st_size} bytes\n")
+    return 0
+
+
+def _record(plane: ControlPlane) -> list[Line]:
+    lines: list[Line] = []
+    watches = [_watch(plane, plural, lines) for plural in _KINDS]
+    plane.kubectl("create", "-n", NAMESPACE, "-f", HERE / "workflows")
+    try:
+        wait_until(lambda: _all_ended(plane), what="the Workflows to end", timeout_seconds=300, interval_seconds=1)
+        threading.Event().wait(_SETTLE_SECONDS)  # the last Events come after the end
+    finally:
+        for watch in watches:
+            watch.terminate()
+            watch.wait()
+    return sorted(lines, key=lambda line: float(line["t"]))
+
+
+def _watch(plane: ControlPlane, plural: str, lines: list[Line]) -> subprocess.Popen[str]:
+    command = [str(kubectl()), f"--kubeconfig={plane.kubeconfig}", "get", plural, "-n", NAMESPACE]
+    process = subprocess.Popen(
+        [*command, "--watch", "--output-watch-events", "-o", "json"], stdout=subprocess.PIPE, text=True
+    )
+    threading.Thread(target=_read, args=(process.stdout, _KINDS[plural], lines), daemon=True).start()
+    return process
+
+
+def _read(stream: IO[str], kind: str, lines: list[Line]) -> None:
+    """Kubectl writes each event on one line, or indented, where it ends with a lone brace."""
+    text = ""
+    for part in stream:
+        text += part
+        if part == "}\n" or (text == part and part.endswith("}}\n")):
+            event = json.loads(text)
+            event["object"]["metadata"].pop("managedFields", None)
+            lines.append({"t": round(_clock(), 3), "kind": kind, "type": event["type"], "object": event["object"]})
+            text = ""
+
+
+def _clock() -> float:
+    return time.time()  # noqa: TID251  (a recording has the machine's own time, as its servers see it)
+
+
+def _all_ended(plane: ControlPlane) -> bool:
+    items = plane.api.get(f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows")["items"]
+    return len(items) == len(workflow_names()) and all(_has_ended(item) for item in items)
+
+
+def _has_ended(workflow: dict[str, Any]) -> bool:
+    status = workflow.get("status", {})
+    if workflow["metadata"]["name"] == WAITS_FOR_EVER:
+        return any(node["type"] == "Suspend" for node in status.get("nodes", {}).values())
+    return bool(status.get("finishedAt"))
+
+
+def _by_workflow(lines: list[Line]) -> dict[str, list[Line]]:
+    found: dict[str, list[Line]] = defaultdict(list)
+    owner: dict[str, str] = {}
+    for line in lines:
+        name = _workflow_name(line, owner)
+        if name in workflow_names():
+            found[name].append(line)
+    return found
+
+
+def _workflow_name(line: Line, owner: dict[str, str]) -> str:
+    metadata = line["object"]["metadata"]
+    if line["kind"] == "Event":
+        about = line["object"]["involvedObject"]
+        return owner.get(about["name"], "")
+    name: str = metadata["labels"].get(_LABEL_WORKFLOW, "") if line["kind"] == "Pod" else metadata["name"]
+    owner[metadata["name"]] = name
+    return name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Generates the CRDs and the reference pages from the code."""
