@@ -220,7 +220,7 @@ def classifier_page() -> str:
 
 
 def _real_texts() -> Iterator[Row]:
-    groups = yaml.safe_load((ROOT / "tests" / "core" / "failure_texts.yaml").read_text())
+    groups = yaml.safe_load((ROOT / "tests" / "core" / "classify" / "failure_texts.yaml").read_text())
     for case in (case for group in groups for case in group["cases"]):
         found, owner, again, reason = case["verdict"]
         text = case["text"] if len(case["text"]) <= _SHOWN_CHARACTERS else f"{case['text'][:_SHOWN_CHARACTERS]}…"
