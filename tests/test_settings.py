@@ -64,9 +64,9 @@ def test_lists_are_separated_by_commas_and_patterns_by_lines(monkeypatch: pytest
             "WFREPORT_UI_URL_TEMPLATE='http://x/{id}': only {namespace}, {name} and {uid} may stand in braces",
         ),
         (
-            "LOOK_INTERVAL_MIN_SECONDS",
+            "POLL_INTERVAL_MIN_SECONDS",
             "120",
-            "WFREPORT_LOOK_INTERVAL_MIN_SECONDS=120 must not be greater than WFREPORT_LOOK_INTERVAL_MAX_SECONDS=60",
+            "WFREPORT_POLL_INTERVAL_MIN_SECONDS=120 must not be greater than WFREPORT_POLL_INTERVAL_MAX_SECONDS=60",
         ),
     ],
 )

@@ -25,23 +25,25 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        self._of_looks(registry)
+        self._of_reconciles(registry)
         self._of_evidence(registry)
         self._of_reports(registry)
-        self._of_sweeps(registry)
+        self._of_resyncs(registry)
         self._of_streams(registry)
         self._of_queues(registry)
-        self._of_remedies(registry)
+        self._of_remediations(registry)
         self._of_argo_server(registry)
 
-    def _of_looks(self, registry: CollectorRegistry) -> None:
+    def _of_reconciles(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
-        self.workflows_seen = counter("wfreport_workflows_seen", "Workflows looked at for the first time.")
+        self.workflows_seen = counter("wfreport_workflows_seen", "Workflows reconciled for the first time.")
         self.workflows_active = Gauge(
-            "wfreport_workflows_active", "Running Workflows that are looked at on an interval.", registry=registry
+            "wfreport_workflows_active", "Running Workflows that are polled on an interval.", registry=registry
         )
-        self.looks = counter(
-            "wfreport_looks", "Looks at a Workflow, by what was found: completed, running, gone, not_ours.", ["outcome"]
+        self.reconciles = counter(
+            "wfreport_reconciles",
+            "Reconciles of a Workflow, by the state found: completed, running, gone, not_ours.",
+            ["outcome"],
         )
 
     def _of_evidence(self, registry: CollectorRegistry) -> None:
@@ -57,11 +59,6 @@ class Metrics:
             "What captured pods lack, by the reason that the report gives.",
             ["reason"],
         )
-        self.captures_failed = counter(
-            "wfreport_captures_failed",
-            "Reads of pods that failed and are tried again, by the error's class.",
-            ["error"],
-        )
         self.captured_pods = Gauge(
             "wfreport_captured_pods", "Pods whose evidence waits for its report.", registry=registry
         )
@@ -72,12 +69,12 @@ class Metrics:
         self.reports_known = Gauge("wfreport_reports_known", "Reports there are.", registry=registry)
         self.reports_created = counter("wfreport_reports_created", "Reports created.")
         self.reports_written = counter("wfreport_reports_written", "Writes of a report's status.")
-        self.reports_skipped = counter("wfreport_reports_skipped", "Looks that found the report up to date.")
-        self.reports_failed = counter(
-            "wfreport_reports_failed",
-            "Looks that ended in an error, by the error's class. All are tried again, those that cannot heal by "
-            "themselves (Invalid, TooLarge, BadAnswer, NotAWorkflow) after five minutes.",
-            ["error"],
+        self.reports_skipped = counter("wfreport_reports_skipped", "Reconciles that found the report up to date.")
+        self.reconcile_errors = counter(
+            "wfreport_reconcile_errors",
+            "Reconciles that ended in an error, by controller (report, capture, remediation) and error class. All are "
+            "retried; permanent errors (Invalid, TooLarge, BadAnswer, NotAWorkflow) after five minutes.",
+            ["controller", "error"],
         )
         self.reports_deleted = counter(
             "wfreport_reports_deleted",
@@ -95,14 +92,14 @@ class Metrics:
             registry=registry,
         )
 
-    def _of_sweeps(self, registry: CollectorRegistry) -> None:
+    def _of_resyncs(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
-        self.sweeps = counter("wfreport_sweeps", "Sweeps, by how they ended: ok, failed.", ["result"])
-        self.sweep_seconds = Histogram("wfreport_sweep_seconds", "How long a sweep took.", registry=registry)
-        self.sweep_repairs = counter(
-            "wfreport_sweep_repairs",
-            "What a sweep found that no event had told, by kind: unreported, "
-            "unserved (it lacks what Argo Server has), untracked, gone, report.",
+        self.resyncs = counter("wfreport_resyncs", "Resyncs, by result: ok, failed.", ["result"])
+        self.resync_seconds = Histogram("wfreport_resync_seconds", "Duration of a resync.", registry=registry)
+        self.resync_repairs = counter(
+            "wfreport_resync_repairs",
+            "Differences that a resync found and no event had announced, by kind: unreported, "
+            "unserved (the report lacks what Argo Server has), untracked, gone, report.",
             ["kind"],
         )
 
@@ -140,11 +137,11 @@ class Metrics:
 
     def _of_queues(self, registry: CollectorRegistry) -> None:
         gauge = partial(Gauge, registry=registry)
-        self.queue_depth = gauge("wfreport_queue_depth", "Keys that wait for a worker.", ["queue", "lane"])
+        self.queue_depth = gauge("wfreport_queue_depth", "Keys waiting for a worker.", ["queue", "priority"])
         self.queue_oldest_seconds = gauge(
-            "wfreport_queue_oldest_seconds", "How long the first of them has waited.", ["queue", "lane"]
+            "wfreport_queue_oldest_seconds", "Age of the oldest waiting key.", ["queue", "priority"]
         )
-        self.queue_later = gauge("wfreport_queue_later", "Keys that are asked for at a later time.", ["queue"])
+        self.queue_later = gauge("wfreport_queue_scheduled", "Keys scheduled for a later time.", ["queue"])
 
     def _of_argo_server(self, registry: CollectorRegistry) -> None:
         self.argo_server_requests = Counter(
@@ -175,7 +172,7 @@ class Metrics:
         self.argo_server_requests.labels(endpoint, code).inc()
         self.argo_server_seconds.labels(endpoint).observe(seconds)
 
-    def _of_remedies(self, registry: CollectorRegistry) -> None:
+    def _of_remediations(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
         self.decisions = counter(
             "wfreport_decisions",
@@ -191,11 +188,6 @@ class Metrics:
             "wfreport_remediation_outcomes",
             "Remediations whose new run has ended, by the reason of condition Succeeded.",
             ["action", "reason"],
-        )
-        self.remedies_failed = counter(
-            "wfreport_remedies_failed",
-            "Looks at what is to be done that ended in an error. All are tried again.",
-            ["error"],
         )
         self.leading = Gauge(
             "wfreport_leading", "Whether this replica holds the Lease, with time left: 1 or 0.", registry=registry

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         "", description="Only Workflows that match this label selector, as in `kubectl get -l`."
     )
     workers: int = Field(8, ge=1, le=64, description="How many Workflows are looked at at the same time.")
-    look_interval_min_seconds: float = Field(
+    poll_interval_min_seconds: float = Field(
         10,
         gt=0,
         le=3600,
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
         " the number of those that run: more than six take turns. Looks at several are made together, so that an"
         " interval is up to a second shorter or four longer.",
     )
-    look_interval_max_seconds: float = Field(
+    poll_interval_max_seconds: float = Field(
         60, gt=0, le=3600, description="A running Workflow is looked at so often at the least."
     )
     coalesce_seconds: float = Field(
@@ -63,13 +63,13 @@ class Settings(BaseSettings):
         le=600,
         description="Failures of a Workflow's pods cause at most one extra look in this time.",
     )
-    settle_seconds: float = Field(
+    debounce_seconds: float = Field(
         2,
         ge=0,
         le=60,
         description="A new Workflow is looked at after this time, so that its creation and its start are one look.",
     )
-    sweep_interval_seconds: float = Field(
+    resync_interval_seconds: float = Field(
         300,
         ge=1,
         le=86400,
@@ -178,7 +178,7 @@ class Settings(BaseSettings):
             " steps that succeeded. 0: never."
         ),
     )
-    failed_pods_per_look: int = Field(
+    failed_pods_list_limit: int = Field(
         50, ge=0, le=1000, description="How many failed pods are read in one look, at the most. 0: none."
     )
     argo_server_url: str = Field(
@@ -270,10 +270,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _interval_is_a_range(self) -> Self:
-        if self.look_interval_min_seconds > self.look_interval_max_seconds:
+        if self.poll_interval_min_seconds > self.poll_interval_max_seconds:
             raise ValueError(
-                f"{PREFIX}LOOK_INTERVAL_MIN_SECONDS={self.look_interval_min_seconds:g} must not be greater than "
-                f"{PREFIX}LOOK_INTERVAL_MAX_SECONDS={self.look_interval_max_seconds:g}"
+                f"{PREFIX}LOOK_INTERVAL_MIN_SECONDS={self.poll_interval_min_seconds:g} must not be greater than "
+                f"{PREFIX}LOOK_INTERVAL_MAX_SECONDS={self.poll_interval_max_seconds:g}"
             )
         return self
 

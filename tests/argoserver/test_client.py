@@ -19,7 +19,7 @@ from tests.argoserver.faulty import (
     serving,
 )
 
-from wfreport.argoserver.client import Endpoint, whole
+from wfreport.argoserver.client import ServerEndpoint, whole
 from wfreport.argoserver.errors import (
     ArgoServerError,
     ServerBadAnswerError,
@@ -43,7 +43,7 @@ OK = Reply.of({"version": "v4.1.2"})
 
 async def _get(url: str, watcher: Watcher, **given: object) -> bytes:
     async with argo_server(url, watcher, **given) as server:  # type: ignore[arg-type]
-        return await server.get(Endpoint.VERSION, "/api/v1/version", read=whole)
+        return await server.get(ServerEndpoint.VERSION, "/api/v1/version", read=whole)
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfreport.cache.reports import ReportsIndex, Row
-from wfreport.kube.objects import Meta
+from wfreport.cache.reports import ReportCache, ReportEntry
+from wfreport.kube.objects import ObjectMeta
 
 KEY = ("ns", "etl")
-DONE = Row("ns", "etl-1", "r1", "5", 1, True, "etl", "u1", "u1", "40", 1, True, False)
+DONE = ReportEntry("ns", "etl-1", "r1", "5", 1, True, "etl", "u1", "u1", "40", 1, True, False)
 
 
-def index(*rows: Row) -> ReportsIndex:
-    made = ReportsIndex()
+def index(*rows: ReportEntry) -> ReportCache:
+    made = ReportCache()
     for row in rows:
         made.put(row)
     return made
@@ -39,7 +39,7 @@ def test_a_workflow_is_done_when_its_report_says_what_it_says() -> None:
         ),
     ],
 )
-def test_a_workflow_is_not_done(rows: list[Row]) -> None:
+def test_a_workflow_is_not_done(rows: list[ReportEntry]) -> None:
     assert not index(*rows).is_done(KEY, uid="u1", resource_version="40")
 
 
@@ -48,8 +48,8 @@ def test_a_report_of_a_namesake_is_no_reason_to_look() -> None:
     assert index(DONE, older).is_done(KEY, uid="u1", resource_version="40")
 
 
-def meta(version: str, *, uid: str = "r1", name: str = "etl-1") -> Meta:
-    return Meta(namespace="ns", name=name, uid=uid, resource_version=version)
+def meta(version: str, *, uid: str = "r1", name: str = "etl-1") -> ObjectMeta:
+    return ObjectMeta(namespace="ns", name=name, uid=uid, resource_version=version)
 
 
 def test_a_report_is_known_by_its_resource_version_and_what_is_older_is_no_news() -> None:
@@ -71,20 +71,20 @@ def test_an_answer_that_was_overtaken_does_not_take_the_index_back() -> None:
 
 
 def test_the_event_of_our_own_write_is_no_news_and_that_of_another_is() -> None:
-    made, event = index(DONE), Meta(namespace="ns", name="etl-1", resource_version="6")
-    assert not made.overhears(event)
-    made.begin_write(DONE.key)
-    assert made.overhears(event)
+    made, event = index(DONE), ObjectMeta(namespace="ns", name="etl-1", resource_version="6")
+    assert not made.observe(event)
+    made.expect_write(DONE.key)
+    assert made.observe(event)
     made.put(replace(DONE, resource_version="6"))
-    assert not made.end_write(DONE.key)
-    made.begin_write(DONE.key)
-    assert made.overhears(replace_version(event, "8"))
+    assert not made.write_done(DONE.key)
+    made.expect_write(DONE.key)
+    assert made.observe(replace_version(event, "8"))
     made.put(replace(DONE, resource_version="7"))
-    assert made.end_write(DONE.key)
+    assert made.write_done(DONE.key)
 
 
-def replace_version(meta: Meta, version: str) -> Meta:
-    return Meta(namespace=meta.namespace, name=meta.name, resource_version=version)
+def replace_version(meta: ObjectMeta, version: str) -> ObjectMeta:
+    return ObjectMeta(namespace=meta.namespace, name=meta.name, resource_version=version)
 
 
 names = st.sampled_from("abc")
@@ -97,11 +97,11 @@ rows = st.builds(
 
 
 @given(st.lists(st.one_of(rows, names), max_size=30))
-def test_both_ways_to_look_a_report_up_agree(steps: list[Row | str]) -> None:
-    made = ReportsIndex()
-    expected: dict[str, Row] = {}
+def test_both_ways_to_look_a_report_up_agree(steps: list[ReportEntry | str]) -> None:
+    made = ReportCache()
+    expected: dict[str, ReportEntry] = {}
     for step in steps:
-        if isinstance(step, Row):
+        if isinstance(step, ReportEntry):
             made.put(step)
             if step.name not in expected or step.resource_version >= expected[step.name].resource_version:
                 expected[step.name] = step

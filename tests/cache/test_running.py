@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfreport.cache.running import ActiveSet, Pace
+from wfreport.cache.running import PollPolicy, RunningWorkflows
 
 KEY, NOW = ("ns", "a"), datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -21,23 +21,23 @@ class Time:
         return self.now
 
 
-def active(time: Time | None = None) -> ActiveSet:
-    return ActiveSet(Pace(10, 60, 10), clock=time or Time())
+def active(time: Time | None = None) -> RunningWorkflows:
+    return RunningWorkflows(PollPolicy(10, 60, 10), clock=time or Time())
 
 
 def test_a_young_workflow_is_looked_at_every_10_seconds_and_an_old_one_every_minute() -> None:
     def interval(age_seconds: float) -> float:
-        return active().next_look_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
+        return active().next_poll_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
 
     assert [interval(age) for age in (0, 49, 100, 300, 86400)] == [10, 10, 20, 60, 60]
-    assert active().next_look_seconds(started_at=None, now=NOW) == 10
+    assert active().next_poll_seconds(started_at=None, now=NOW) == 10
 
 
 @given(st.floats(-1e6, 1e9), st.floats(0, 1e6))
 def test_the_interval_keeps_its_bounds_whatever_the_clocks_say(age_seconds: float, at: float) -> None:
     time = Time()
     time.now = at
-    seconds = active(time).next_look_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
+    seconds = active(time).next_poll_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
     assert 9 - 1e-6 <= seconds <= 64 + 1e-6
 
 
@@ -46,8 +46,8 @@ def test_of_many_each_is_looked_at_less_often_so_that_looks_stay_few() -> None:
 
     def interval(number: int, age_seconds: float = 0) -> float:
         while len(running) < number:
-            running.looked(("ns", str(len(running))), uid="u", version=1)
-        return running.next_look_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
+            running.polled(("ns", str(len(running))), uid="u", version=1)
+        return running.next_poll_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
 
     assert [interval(number) for number in (1, 6, 12, 24, 36, 300)] == [10, 10, 20, 40, 60, 60]
     assert interval(300, age_seconds=86400) == 60
@@ -57,20 +57,20 @@ def test_looks_at_several_workflows_are_due_together() -> None:
     time = Time()
     running, due = active(time), set()
     for time.now in (101.1, 102.5, 103.2, 105.9):
-        due.add(round(time.now + running.next_look_seconds(started_at=NOW, now=NOW), 6))
+        due.add(round(time.now + running.next_poll_seconds(started_at=NOW, now=NOW), 6))
     assert due == {115.0}
 
 
 def test_that_a_look_takes_a_moment_does_not_put_the_next_one_off() -> None:
     time = Time()
     time.now = 115.9
-    assert active(time).next_look_seconds(started_at=NOW, now=NOW) == pytest.approx(9.1)
+    assert active(time).next_poll_seconds(started_at=NOW, now=NOW) == pytest.approx(9.1)
 
 
 def test_failures_of_pods_are_one_look_per_10_seconds() -> None:
     time = Time()
     running = active(time)
-    running.looked(KEY, uid="u", version=1)
+    running.polled(KEY, uid="u", version=1)
     time.now += 4
     assert running.pod_failed(KEY) == 6
     time.now += 20
@@ -83,15 +83,15 @@ def test_a_pod_of_a_workflow_that_is_not_known_to_run_asks_for_nothing() -> None
 
 def test_no_look_goes_back_in_time() -> None:
     running = active()
-    running.looked(KEY, uid="u", version=7)
-    assert running.looked(KEY, uid="u", version=5).version == 7
+    running.polled(KEY, uid="u", version=7)
+    assert running.polled(KEY, uid="u", version=5).version == 7
 
 
 def test_a_namesake_is_another_workflow() -> None:
     running = active()
-    running.looked(KEY, uid="u", version=7).sought.add("node")
+    running.polled(KEY, uid="u", version=7).queried_nodes.add("node")
     assert not running.has(KEY, "v")
-    again = running.looked(KEY, uid="v", version=3)
-    assert (again.version, again.sought, len(running)) == (3, set(), 1)
+    again = running.polled(KEY, uid="v", version=3)
+    assert (again.version, again.queried_nodes, len(running)) == (3, set(), 1)
     running.discard(KEY)
     assert len(running) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from wfreport.cache.reports import REPORT_OVERHEAD_BYTES, Row, StatusCache, row_of
+from wfreport.cache.reports import REPORT_OVERHEAD_BYTES, ReportEntry, StatusCache, entry_of
 from wfreport.kube.reports import StoredReport, stored_report
 
 
@@ -21,8 +21,8 @@ def stored(name: str, *, version: str = "1", summary: str = "x") -> StoredReport
     return stored_report(json.dumps(body).encode())
 
 
-def row(name: str, version: str = "1") -> Row:
-    return replace(row_of(stored(name).head), resource_version=version)
+def row(name: str, version: str = "1") -> ReportEntry:
+    return replace(entry_of(stored(name).head), resource_version=version)
 
 
 def cache_of(*names: str, capacity_bytes: int) -> StatusCache:

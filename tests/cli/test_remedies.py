@@ -1,4 +1,4 @@
-"""`wfreport remedies`, `approve` and `deny`, on a real API server."""
+"""`wfreport remediations`, `approve` and `deny`, on a real API server."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def approved(shelf: Shelf, name: str = "asked") -> dict[str, Any]:
 
 
 def rows(shelf: Shelf, *arguments: str) -> list[list[str]]:
-    done = shelf.run("remedies", *arguments)
+    done = shelf.run("remediations", *arguments)
     assert done.returncode == 0, done.stderr
     return [line.split() for line in done.stdout.splitlines()[1:]]
 
@@ -88,12 +88,12 @@ def test_those_about_a_workflow_are_found_by_its_name(shelf: Shelf) -> None:
     asked(shelf)
     put(shelf, "other", HELPED, target={"name": "other-wf", "uid": "o"})
     assert [row[0] for row in rows(shelf, "other-wf")] == ["other"]
-    assert shelf.run("remedies", "-o", "name", "etl").stdout == "remediation.wfreport.dev/asked\n"
+    assert shelf.run("remediations", "-o", "name", "etl").stdout == "remediation.wfreport.dev/asked\n"
 
 
 def test_one_is_shown_with_what_it_changes(shelf: Shelf) -> None:
     asked(shelf, message="rule oom: RaiseMemory after OOMKilled at transform")
-    shown = shelf.run("remedies", "asked").stdout
+    shown = shelf.run("remediations", "asked").stdout
     assert "state     Awaiting" in shown
     assert "action    RaiseMemory, attempt 1" in shown
     assert "because   OOMKilled: rule oom: RaiseMemory after OOMKilled at transform" in shown
@@ -109,7 +109,7 @@ def test_one_tells_how_it_went(shelf: Shelf) -> None:
     result = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl-r1"}
     path = f"{REMEDIATIONS.format(shelf.namespace)}/helped/status"
     shelf.plane.api.patch(path, {"status": {"resultRef": result, "message": "well"}})
-    shown = shelf.run("remedies", "remediation/helped").stdout
+    shown = shelf.run("remediations", "remediation/helped").stdout
     assert "helped    True since 2026-11-22T10:31:03Z, RunSucceeded: etl-r1 succeeded" in shown
     assert "result    Workflow etl-r1" in shown
     assert "message   well" in shown
@@ -117,18 +117,18 @@ def test_one_tells_how_it_went(shelf: Shelf) -> None:
 
 def test_programs_get_the_objects(shelf: Shelf) -> None:
     asked(shelf)
-    listed = json.loads(shelf.run("remedies", "-o", "json").stdout)
+    listed = json.loads(shelf.run("remediations", "-o", "json").stdout)
     assert [item["metadata"]["name"] for item in listed["items"]] == ["asked"]
-    one = yaml.safe_load(shelf.run("remedies", "asked", "-o", "yaml").stdout)
+    one = yaml.safe_load(shelf.run("remediations", "asked", "-o", "yaml").stdout)
     assert one["spec"]["action"] == "RaiseMemory"
     assert "managedFields" not in one["metadata"]
 
 
 def test_nothing_found_is_no_failure_but_a_wrong_name_is(shelf: Shelf) -> None:
-    done = shelf.run("remedies")
+    done = shelf.run("remediations")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == f"No Remediations found in namespace {shelf.namespace}.\n"
-    wrong = shelf.run("remedies", "nothing")
+    wrong = shelf.run("remediations", "nothing")
     assert wrong.returncode == 5
     assert "no Remediation nothing, and none about a Workflow of that name" in wrong.stderr
 

@@ -16,8 +16,8 @@ from tests.recorded import Recording, recording, recordings
 from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.commands.explain import report_of
 from wfreport.cli.render.report_page import report_lines
-from wfreport.cli.render.step_outline import Entry, outline_steps
-from wfreport.cli.render.style import ASCII, UNICODE, Look, glyphs_for, harmless
+from wfreport.cli.render.step_outline import OutlineEntry, outline_steps
+from wfreport.cli.render.style import ASCII, UNICODE, Style, glyphs_for, harmless
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.tree import Tree
@@ -28,7 +28,7 @@ SHAPES = [
     "suspend-left-b", "image-pull-backoff", "nested-3-deep-b", "invalid-template-ref", "stop-after-failure",
     "large-3000", "depends-a-failed-then-fails-b", "evicted",
 ]  # fmt: skip
-TERMINAL = Look(width=80)
+TERMINAL = Style(width=80)
 
 
 def snapshot_of(case: Recording) -> Snapshot:
@@ -44,13 +44,13 @@ def report(case: Recording) -> WorkflowReport:
     return WorkflowReport.model_validate(report_of(snapshot_of(case), evidence))
 
 
-def text(shown: WorkflowReport | dict[str, Any], look: Look) -> str:
+def text(shown: WorkflowReport | dict[str, Any], look: Style) -> str:
     return "".join(f"{line.plain}\n" for line in report_lines(shown, look))
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("look", [Look(), TERMINAL], ids=["pipe", "terminal"])
-def test_the_tree_of_a_recorded_run_is_as_it_was_approved(name: str, look: Look) -> None:
+@pytest.mark.parametrize("look", [Style(), TERMINAL], ids=["pipe", "terminal"])
+def test_the_tree_of_a_recorded_run_is_as_it_was_approved(name: str, look: Style) -> None:
     path = GOLDEN / f"{name}.{'terminal' if look.width else 'pipe'}.txt"
     shown = text(report(recording(name)), look)
     if os.environ.get("UPDATE_GOLDEN"):
@@ -70,7 +70,9 @@ def test_in_every_recorded_run_a_step_lies_where_its_full_name_says() -> None:
         snapshot, shown = snapshot_of(case), report(case)
         tree = Tree(snapshot)
         outline = outline_steps(shown.status.steps or [] if shown.status else [], shown.spec.workflow_ref.name)
-        pending: list[tuple[Entry, str | None]] = [(top, None) for top in (*outline.main, *outline.exit_handlers)]
+        pending: list[tuple[OutlineEntry, str | None]] = [
+            (top, None) for top in (*outline.main, *outline.exit_handlers)
+        ]
         while pending:
             entry, holder = pending.pop()
             node = snapshot.nodes[entry.step.node_id]
@@ -85,10 +87,10 @@ def test_in_every_recorded_run_a_step_lies_where_its_full_name_says() -> None:
 def test_no_line_is_wider_than_the_terminal_and_every_failure_is_told(case: Recording) -> None:
     shown = report(case)
     assert [line.plain for line in report_lines(shown, TERMINAL) if line.cell_len > 80] == []
-    in_pipe = text(shown, Look())
+    in_pipe = text(shown, Style())
     failures = (shown.status and shown.status.failures) or []
     assert [failure.pod_name for failure in failures if failure.pod_name and failure.pod_name not in in_pipe] == []
-    assert text(shown, Look(glyphs=ASCII, width=60))
+    assert text(shown, Style(glyphs=ASCII, width=60))
 
 
 MINIMAL = {
@@ -100,7 +102,7 @@ MINIMAL = {
 
 
 def test_a_report_without_a_status_is_shown() -> None:
-    assert text(MINIMAL, Look()).startswith("◷ wf  Pending  namespace n\n")
+    assert text(MINIMAL, Style()).startswith("◷ wf  Pending  namespace n\n")
 
 
 def step(name: str, phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
@@ -123,12 +125,12 @@ def test_a_log_tail_keeps_its_lines_and_markup_in_it_is_only_text() -> None:
         "role": "RootCause", "class": "ExitCode", "owner": "User", "retryable": False, "confidence": "High",
         "logTail": {"text": "[red]one[/red]\n  two\n\nthree\n", "lines": 4, "bytes": 20},
     }  # fmt: skip
-    shown = text(with_status(failures=[failure]), Look())
+    shown = text(with_status(failures=[failure]), Style())
     assert "    │ [red]one[/red]\n    │   two\n    │\n    │ three\n" in shown
 
 
 def test_a_phase_that_nobody_knows_is_shown_with_a_question_mark() -> None:
-    assert "? a" in text(with_status(steps=[step("a", "Levitating")]), Look())
+    assert "? a" in text(with_status(steps=[step("a", "Levitating")]), Style())
 
 
 def test_earlier_runs_truncation_and_an_unreadable_part_are_told() -> None:
@@ -139,7 +141,7 @@ def test_earlier_runs_truncation_and_an_unreadable_part_are_told() -> None:
     for condition in conditions:
         condition["lastTransitionTime"] = "2026-01-01T00:00:00Z"
     runs = [{"phase": "Failed", "class": "OOMKilled", "summary": "it was too big", "startedAt": "2026-01-01T00:00:00Z"}]
-    shown = text(with_status(conditions=conditions, runs=runs), Look())
+    shown = text(with_status(conditions=conditions, runs=runs), Style())
     assert "Cut: left out: 3 of 9 steps" in shown
     assert "NodesOffloaded: in a database" in shown
     assert "✖ Failed (OOMKilled)  since 2026-01-01 00:00:00Z  it was too big" in shown
@@ -149,7 +151,7 @@ def test_more_than_five_root_causes_are_told_in_a_line_each_on_a_terminal_only()
     failure = {"role": "RootCause", "class": "ExitCode", "owner": "User", "retryable": False, "confidence": "High"}
     status = with_status(failures=[failure | {"displayName": f"f{n}"} for n in range(8)])
     assert "MORE OF THEM" in text(status, TERMINAL)
-    assert "ROOT CAUSE 8 of 8  f7" in text(status, Look())
+    assert "ROOT CAUSE 8 of 8  f7" in text(status, Style())
 
 
 @given(st.lists(st.lists(st.integers(-2, 12), max_size=6), max_size=12))
@@ -162,7 +164,7 @@ def test_every_step_is_in_the_outline_once_whatever_the_children_say(children: l
     outline = outline_steps(steps, "wf")
     seen = [entry.step.node_id for top in (*outline.main, *outline.exit_handlers) for entry in top.walk()]
     assert sorted(seen) == sorted(step.node_id for step in steps)
-    shown = text(with_status(steps=[step.model_dump(mode="json", by_alias=True) for step in steps]), Look())
+    shown = text(with_status(steps=[step.model_dump(mode="json", by_alias=True) for step in steps]), Style())
     assert sum(shown.splitlines().count(line) for line in set(shown.splitlines())) >= len(steps)
 
 
@@ -193,31 +195,31 @@ def test_on_a_terminal_the_critical_path_has_bars_and_its_short_steps_are_counte
     shown = text(many, TERMINAL)
     assert "8 shorter ones (--all lists them)" in shown
     assert "█" in shown
-    assert "shorter ones" not in text(many, Look(width=80, everything=True))
-    in_pipe = text(many, Look())
+    assert "shorter ones" not in text(many, Style(width=80, everything=True))
+    in_pipe = text(many, Style())
     assert "█" not in in_pipe
     assert all(f"  s{n} " in in_pipe for n in range(20))
 
 
 def test_the_slowest_step_is_told_where_the_run_did_not_wait_for_it() -> None:
     slowest = {"displayName": "big", "nodeId": "n", "seconds": 90}
-    shown = text(a_path(("a", 0, 5), ("b", 1, 5), slowestStep=slowest, gapSeconds=1), Look())
+    shown = text(a_path(("a", 0, 5), ("b", 1, 5), slowestStep=slowest, gapSeconds=1), Style())
     assert "WHERE THE TIME WENT  10s in the 2 steps that decided it, 1s outside\n" in shown
     assert "  slowest    big 1m30s, beside this path\n" in shown
 
 
 def test_a_run_of_one_step_or_of_no_time_has_nothing_to_compare() -> None:
-    assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 5)), Look())
-    assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 0), ("b", 0, 0)), Look())
-    late = text(a_path(("a", 60, 5), gapSeconds=60), Look())
+    assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 5)), Style())
+    assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 0), ("b", 0, 0)), Style())
+    late = text(a_path(("a", 60, 5), gapSeconds=60), Style())
     assert "WHERE THE TIME WENT  5s in the step that decided it, 1m00s outside\n" in late
 
 
 def test_what_retries_cost_is_told_in_the_header() -> None:
     cost = {"attempts": 1, "pods": 1, "seconds": 60, "backoffSeconds": 0}
-    assert "retries    1 attempt made again: 1m00s in 1 pod\n" in text(with_status(timing={"retries": cost}), Look())
+    assert "retries    1 attempt made again: 1m00s in 1 pod\n" in text(with_status(timing={"retries": cost}), Style())
 
 
 def test_a_step_that_was_queued_for_long_says_so() -> None:
-    assert "queued 2m00s" in text(with_status(steps=[step("a", queuedSeconds=120)]), Look())
-    assert "queued" not in text(with_status(steps=[step("a", queuedSeconds=2)]), Look())
+    assert "queued 2m00s" in text(with_status(steps=[step("a", queuedSeconds=120)]), Style())
+    assert "queued" not in text(with_status(steps=[step("a", queuedSeconds=2)]), Style())

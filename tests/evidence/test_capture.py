@@ -10,7 +10,7 @@ import pytest
 from wfreport.api.argo import Metadata, OwnerReference
 from wfreport.api.kubernetes import ContainerState, ContainerStatus, Event, Pod, PodStatus, StateTerminated
 from wfreport.api.reasons import Reason
-from wfreport.cache.evidence import Captured, CapturedLimits
+from wfreport.cache.evidence import EvidenceCache, EvidenceCacheLimits
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.evidence.capture import KUBELET_TRIES, TRIES, Capturer, CaptureRules, EventsBudget
@@ -23,11 +23,11 @@ from wfreport.kube.errors import (
     ThrottledError,
     UnreachableError,
 )
-from wfreport.kube.objects import Labels, Meta, NamespacedName
+from wfreport.kube.objects import Labels, NamespacedName, ObjectMeta
 from wfreport.kube.pods import LogEnd, LogGoneError
 from wfreport.logs import Once
 from wfreport.metrics import Metrics
-from wfreport.runtime.workqueue import Lane, QueueLimits, Ticket, WorkQueue
+from wfreport.runtime.workqueue import Priority, QueueLimits, Request, WorkQueue
 
 WORKFLOW: NamespacedName = ("ns", "etl")
 POD: NamespacedName = ("ns", "etl-work-1")
@@ -69,7 +69,7 @@ class Server:
 class World:
     def __init__(self, server: Server, *, lines: int = 40, rules: CaptureRules | None = None) -> None:
         self.notified: list[NamespacedName] = []
-        self.captured = Captured()
+        self.captured = EvidenceCache()
         self.queue = WorkQueue(QueueLimits(), clock=lambda: 0.0, jitter=lambda: 1.0)
         self.capturer = Capturer(
             pods=server,  # type: ignore[arg-type]
@@ -85,13 +85,13 @@ class World:
         )
 
     def ask(self, uid: str = "p-1") -> None:
-        self.capturer.ask(Meta(name=POD[1], namespace="ns", uid=uid, labels=Labels(workflow="etl")))
+        self.capturer.enqueue(ObjectMeta(name=POD[1], namespace="ns", uid=uid, labels=Labels(workflow="etl")))
 
     async def capture(self, tries: int = 1) -> int:
         """Let it try, so often at the most; returns how often it did."""
         for n in range(1, tries + 1):
             try:
-                await self.capturer.capture(Ticket(POD, Lane.URGENT, 7))
+                await self.capturer.capture(Request(POD, Priority.URGENT, 7))
             except ApiError:
                 continue
             return n
@@ -158,7 +158,7 @@ async def test_what_may_come_is_tried_again_and_goes_on_where_it_stood() -> None
     world = World(server)
     world.ask()
     with pytest.raises(ThrottledError):
-        await world.capturer.capture(Ticket(POD, Lane.URGENT, 7))
+        await world.capturer.capture(Request(POD, Priority.URGENT, 7))
     assert world.seen
     assert world.seen.is_pending
     assert world.notified == [WORKFLOW], "the report need not wait"
@@ -225,11 +225,11 @@ def test_events_are_listed_so_often_and_no_more_and_the_rest_is_for_pods_that_ne
 
 
 def test_no_more_is_held_than_there_may_be_and_what_came_first_goes_first() -> None:
-    captured = Captured(CapturedLimits(pods=2))
+    captured = EvidenceCache(EvidenceCacheLimits(pods=2))
     for name in ("a", "b", "c"):
         captured.put(WORKFLOW, "u-1", name, PodEvidence(None))
     assert sorted(captured.of(WORKFLOW, "u-1")) == ["b", "c"]
-    small = Captured(CapturedLimits(max_bytes=10_000))
+    small = EvidenceCache(EvidenceCacheLimits(max_bytes=10_000))
     for name in ("a", "b"):
         small.put(WORKFLOW, "u-1", name, PodEvidence(None, logs={"main": "x" * 5000}))
     assert list(small.of(WORKFLOW, "u-1")) == ["b"]
@@ -238,7 +238,7 @@ def test_no_more_is_held_than_there_may_be_and_what_came_first_goes_first() -> N
 
 
 def test_what_came_after_a_look_began_is_not_released_with_what_it_used() -> None:
-    captured = Captured()
+    captured = EvidenceCache()
     old, new = PodEvidence(a_pod(), missing=(Reason.CAPTURE_PENDING,)), PodEvidence(a_pod())
     captured.put(WORKFLOW, "u-1", "a", old)
     captured.release(WORKFLOW, {"a": old})

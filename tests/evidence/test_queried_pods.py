@@ -9,7 +9,7 @@ from wfreport.api.argo import Metadata, NodeType, Phase
 from wfreport.api.kubernetes import Pod
 from wfreport.api.report import ReportStatus
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
-from wfreport.evidence.reader import EvidenceLimits, wanted_pods
+from wfreport.evidence.reader import EvidenceLimits, pod_query
 
 
 def retried() -> Snapshot:
@@ -35,5 +35,5 @@ SEEN = {"wf(0)": PodEvidence(Pod(metadata=Metadata(name="wf(0)", uid="p-0")))}
 def test_the_pod_of_an_attempt_that_a_report_remembers_is_not_asked_for_again(
     stored: ReportStatus | None, wanted: dict[str, str]
 ) -> None:
-    found = wanted_pods(retried(), [stored], sought=set(), has_just_ended=False, limits=EvidenceLimits())
+    found = pod_query(retried(), [stored], queried_nodes=set(), has_just_ended=False, limits=EvidenceLimits())
     assert found.nodes == wanted

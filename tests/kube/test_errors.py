@@ -11,7 +11,7 @@ import pytest
 from wfreport.kube import errors
 from wfreport.kube.client import join_path
 from wfreport.kube.errors import ApiError, ThrottledError, error_of
-from wfreport.kube.objects import Meta, WatchEvent
+from wfreport.kube.objects import ObjectMeta, WatchEvent
 from wfreport.kube.reports import stored_report
 from wfreport.kube.workflows import workflow_selector
 from wfreport.watch.streams import Stream, accept_header, watched_stream
@@ -143,7 +143,7 @@ def test_paths_are_joined() -> None:
 
 
 def test_a_version_that_is_no_number_is_none() -> None:
-    assert (Meta(resource_version="12").version, Meta(resource_version="x").version) == (12, 0)
+    assert (ObjectMeta(resource_version="12").version, ObjectMeta(resource_version="x").version) == (12, 0)
 
 
 def report(**status_fields: object) -> bytes:

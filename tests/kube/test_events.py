@@ -12,10 +12,10 @@ import pytest
 
 from wfreport.kube import errors
 from wfreport.kube.events import Events, Involved, event_name
-from wfreport.kube.objects import Meta
+from wfreport.kube.objects import ObjectMeta
 from wfreport.logs import Once
 
-REPORT = Meta(name="mine", namespace="ns", uid="u1", generation=1)
+REPORT = ObjectMeta(name="mine", namespace="ns", uid="u1", generation=1)
 MINE = Involved("WorkflowReport", "ns", "mine", "u1", 1)
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 

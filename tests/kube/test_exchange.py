@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.eventually import eventually_async
 
 from wfreport.kube import exchange
-from wfreport.kube.exchange import Answer, Connections, NotHttpError
+from wfreport.kube.exchange import Connections, NotHttpError, Response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Play = Callable[["Visit"], Awaitable[None]]
@@ -91,7 +91,7 @@ async def connected(url: str, *, limit: int = 4, timeout_seconds: float = 5) -> 
         await connections.close()
 
 
-async def ask(connections: Connections, method: str = "GET", path: str = "/x", body: bytes | None = None) -> Answer:
+async def ask(connections: Connections, method: str = "GET", path: str = "/x", body: bytes | None = None) -> Response:
     return await connections.exchange(method, path, params=None, headers={}, body=body)
 
 
@@ -172,11 +172,11 @@ def test_an_answer_may_come_in_any_pieces(lengths: list[int]) -> None:
         await visit.request()
         await visit.say(OK)
 
-    async def main() -> tuple[list[Answer], int]:
+    async def main() -> tuple[list[Response], int]:
         async with serving(play) as server, connected(server.url) as connections:
             return [await ask(connections), await ask(connections)], len(server.visits)
 
-    assert asyncio.run(main()) == ([Answer(200, b'{"a": "b"}', "7"), Answer(200, b"ok", None)], 1)
+    assert asyncio.run(main()) == ([Response(200, b'{"a": "b"}', "7"), Response(200, b"ok", None)], 1)
 
 
 @pytest.mark.parametrize(

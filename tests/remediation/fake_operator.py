@@ -11,8 +11,8 @@ from tests.live.operator.harness import rfc3339
 from tests.remediation.fake_api import Clock, FakeApi, Json
 
 from wfreport.api.actions import Sink
-from wfreport.app.remediation import RemedyPart, Surroundings
-from wfreport.cache.reports import ReportsIndex, StatusCache, row_of
+from wfreport.app.remediation import Dependencies, RemediationController
+from wfreport.cache.reports import ReportCache, StatusCache, entry_of
 from wfreport.core.record.notification import Notification
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.gone import render_deleted
@@ -25,7 +25,7 @@ from wfreport.kube.reports import Reports, StoredReport
 from wfreport.logs import Once
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
-from wfreport.runtime.workqueue import Lane, WorkQueue
+from wfreport.runtime.workqueue import Priority, WorkQueue
 from wfreport.settings import Settings
 
 NS = "data"
@@ -62,7 +62,7 @@ class FakeOperator:
         self.clock = clock
         metrics, once = Metrics(), Once(60, clock=clock.seconds)
         client: Any = api
-        self.index = ReportsIndex()
+        self.index = ReportCache()
         self.reports = Reports(client, namespaces=[NS], chunk_size=500)
         events = Events(client, clock=clock, once=once)
         self.writer = ReportWriter(
@@ -76,7 +76,7 @@ class FakeOperator:
             written=self._report_written,
         )
         held: Any = lease or HeldLease()
-        around = Surroundings(
+        around = Dependencies(
             settings=Settings(),
             client=client,
             namespaces=[NS],
@@ -93,7 +93,7 @@ class FakeOperator:
             monotonic=clock.seconds,
             jitter=lambda: 1.0,
         )
-        self.part = RemedyPart(around)
+        self.part = RemediationController(around)
         self.metrics = metrics
         self._workers = self.part.workers()
 
@@ -103,7 +103,7 @@ class FakeOperator:
     async def start(self) -> None:
         """As the operator does at its start."""
         async for head in self.reports.list_heads():
-            self.index.put(row_of(head))
+            self.index.put(entry_of(head))
         await self.part.load()
 
     async def look_at_workflows(self) -> None:
@@ -143,12 +143,12 @@ class FakeOperator:
             ("remediations", self.part.queues.remediations),
         ):
             for found in self.api.all(kind):
-                queue.add((found["metadata"]["namespace"], found["metadata"]["name"]), Lane.PROGRESS)
+                queue.add((found["metadata"]["namespace"], found["metadata"]["name"]), Priority.PROGRESS)
 
     def offer_all(self) -> None:
         """Have every report looked at, as doubled events would."""
         for row in self.index:
-            self.part.queues.remedies.add(row.key, Lane.PROGRESS)
+            self.part.queues.runs.add(row.key, Priority.PROGRESS)
 
     async def work(self, limit: int = 200) -> int:
         """Work until nothing is due now; how many looks that took."""
@@ -159,14 +159,14 @@ class FakeOperator:
 
     async def _work_one(self) -> bool:
         for _, queue, worker in self._workers:
-            ticket = queue._rules.take(self.clock.seconds())
-            if ticket:
-                await worker._work(ticket)
+            request = queue._rules.get(self.clock.seconds())
+            if request:
+                await worker._work(request)
                 return True
         return False
 
     def _due(self) -> list[NamespacedName]:
-        return [key for _, queue, _ in self._workers for lane in queue._rules._lanes.values() for key in lane]
+        return [key for _, queue, _ in self._workers for lane in queue._rules._waiting.values() for key in lane]
 
     def next_due_seconds(self) -> float | None:
         """When something is due next."""
@@ -175,7 +175,9 @@ class FakeOperator:
 
     def bugs(self) -> float:
         """How many looks ended in an error that nobody foresaw."""
-        found = self.metrics.registry.get_sample_value("wfreport_remedies_failed_total", {"error": "Bug"})
+        found = self.metrics.registry.get_sample_value(
+            "wfreport_reconcile_errors_total", {"controller": "remediation", "error": "Bug"}
+        )
         return found or 0.0
 
 

@@ -133,7 +133,7 @@ async def test_a_chain_ends_when_its_attempts_are_spent_and_every_report_tells_o
         report["spec"]["workflowRef"]["name"]: report["status"]["remediation"].get("held", {}).get("reason")
         for report in play.api.all("workflowreports")
     }
-    assert held == {"etl": None, first: None, second: "AttemptsSpent"}
+    assert held == {"etl": None, first: None, second: "AttemptsExhausted"}
     for report in play.api.all("workflowreports"):
         told = report["status"]["remediation"]
         assert told["chain"] == ["etl", first, second]
@@ -155,7 +155,7 @@ async def test_no_more_acts_are_in_flight_than_the_budget_allows() -> None:
     assert len(play.new_runs()) == 2
     held = [report["status"]["remediation"].get("held") for report in play.api.all("workflowreports")]
     assert sum(bool(each) for each in held) == 3
-    assert {(each["policyName"], each["reason"]) for each in held if each} == {("p", "BudgetSpent")}
+    assert {(each["policyName"], each["reason"]) for each in held if each} == {("p", "BudgetExhausted")}
     end(play.api, play.new_runs()[0], "Succeeded", play.clock)
     await play.rounds(4, 60)
     assert len(play.new_runs()) == 3
@@ -252,10 +252,10 @@ async def test_records_are_kept_for_as_long_as_the_settings_say() -> None:
     end(play.api, play.new_runs()[0], "Succeeded", play.clock)
     await play.rounds()
     sweep = play.operator.part.sweep()
-    await sweep.sweep()
+    await sweep.resync()
     assert len(play.acts()) == 1
     play.clock.pass_by(91 * 24 * 3600)
-    await sweep.sweep()
+    await sweep.resync()
     assert play.acts() == []
 
 
@@ -265,7 +265,7 @@ async def test_the_sweep_alone_finds_what_no_event_told() -> None:
     await play.begin()
     sweep = play.operator.part.sweep()
     play.api.create("remediationpolicies", NS, policy(RESUBMIT))
-    await sweep.sweep()
+    await sweep.resync()
     await play.operator.work()
     play.clock.pass_by(60)
     fail(play.api, "etl", play.clock)
@@ -273,7 +273,7 @@ async def test_the_sweep_alone_finds_what_no_event_told() -> None:
     await play.operator.work()
     assert len(play.new_runs()) == 1
     del play.api.objects["remediationpolicies", NS, "p"]
-    await sweep.sweep()
+    await sweep.resync()
     await play.operator.work()
     fail(play.api, "next", play.clock)
     await play.operator.look_at_workflows()

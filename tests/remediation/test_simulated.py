@@ -42,14 +42,14 @@ def _done(found: Json) -> Done:
 
 def said(found: Replay) -> list[Done]:
     """The same, by the simulation."""
-    return sorted(((act.workflow_uid, str(act.action), act.attempt, act.has_helped) for act in found.acts), key=str)
+    return sorted(((act.workflow_uid, str(act.action), act.attempt, act.has_helped) for act in found.actions), key=str)
 
 
 def held(found: Replay) -> dict[str, str]:
     """Why each run was left alone in the end, by the simulation."""
     return {
         judged.decision.run.uid: str(judged.decision.reason)
-        for judged in found.judged
+        for judged in found.decisions
         if judged.decision.lock == LockClass.MUTATE
     }
 
@@ -86,7 +86,7 @@ async def test_a_simulation_makes_the_decisions_that_the_operator_made() -> None
     found = simulated(play, began)
     assert len(done(play)) == 6 + 7
     assert said(found) == done(play)
-    assert sorted(held(found).values()).count("AttemptsSpent") == 1
+    assert sorted(held(found).values()).count("AttemptsExhausted") == 1
 
 
 @played
@@ -106,7 +106,7 @@ async def test_a_simulation_finds_the_storm_that_the_operator_lived_through() ->
     await play.rounds(12, 60)
     (trial,) = play.acts()
     found = simulated(play, began)
-    (act,) = found.acts
+    (act,) = found.actions
     executed_at = datetime.fromisoformat(trial["status"]["executedAt"])
     assert timedelta(0) <= executed_at - act.at < timedelta(minutes=10)
     assert [reason for reason in held(found).values() if reason == "BreakerOpen"]

@@ -14,9 +14,9 @@ from wfreport.kube.errors import ThrottledError
 from wfreport.kube.objects import NamespacedName
 from wfreport.logs import Once
 from wfreport.metrics import Metrics
-from wfreport.runtime.result import Look, Outcome
+from wfreport.runtime.result import ReconcileOutcome, Result
 from wfreport.runtime.worker import Worker
-from wfreport.runtime.workqueue import Lane, QueueLimits, Ticket, WorkQueue
+from wfreport.runtime.workqueue import Priority, QueueLimits, Request, WorkQueue
 
 A, B = ("ns", "a"), ("ns", "b")
 
@@ -32,7 +32,7 @@ class Time:
 class World:
     """A queue, a worker and a clock that stands still."""
 
-    def __init__(self, look: Callable[[Ticket], Awaitable[Look | None]]) -> None:
+    def __init__(self, look: Callable[[Request], Awaitable[Result | None]]) -> None:
         self.time = Time()
         self.queue = WorkQueue(QueueLimits(), clock=self.time, jitter=lambda: 1.0)
         self.metrics = Metrics()
@@ -40,23 +40,25 @@ class World:
 
     async def work(self, key: NamespacedName) -> float | None:
         """Let the worker look at a key; after how many seconds it comes again by itself."""
-        self.queue.add(key, Lane.URGENT)
+        self.queue.add(key, Priority.URGENT)
         task = asyncio.create_task(self.worker.run())
         for _ in range(10):  # nothing here waits for anything but its turn
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         alarm = self.queue._rules.next_alarm()
-        self.queue.close()
+        self.queue.shut_down()
         return None if alarm is None else alarm - self.time.now
 
     def failed(self, kind: str) -> float:
-        value = self.metrics.registry.get_sample_value("wfreport_reports_failed_total", {"error": kind})
+        value = self.metrics.registry.get_sample_value(
+            "wfreport_reconcile_errors_total", {"controller": "report", "error": kind}
+        )
         return value or 0.0
 
 
-def failing(error: Exception) -> Callable[[Ticket], Awaitable[Look | None]]:
-    async def look(_: Ticket) -> Look | None:
+def failing(error: Exception) -> Callable[[Request], Awaitable[Result | None]]:
+    async def look(_: Request) -> Result | None:
         raise error
 
     return look
@@ -86,30 +88,30 @@ async def test_a_look_that_failed_is_made_again(
 
 
 async def test_a_look_that_fails_for_ever_comes_ever_more_seldom_and_keeps_no_other_waiting() -> None:
-    async def look(ticket: Ticket) -> Look | None:
-        if ticket.key == A:
+    async def look(request: Request) -> Result | None:
+        if request.name == A:
             raise errors.ServerError("x", status=500)
-        return Look(Outcome.COMPLETED)
+        return Result(ReconcileOutcome.COMPLETED)
 
     world = World(look)
     rules = world.queue._rules
-    rules.add(A, Lane.URGENT, 0)
-    rules.add(B, Lane.URGENT, 0)
+    rules.add(A, Priority.URGENT, 0)
+    rules.add(B, Priority.URGENT, 0)
     looks: dict[NamespacedName, int] = {A: 0, B: 0}
     for world.time.now in range(3600):
-        while ticket := rules.take(world.time.now):
-            looks[ticket.key] += 1
-            await world.worker._work(ticket)
-    world.queue.close()
+        while request := rules.get(world.time.now):
+            looks[request.name] += 1
+            await world.worker._work(request)
+    world.queue.shut_down()
     assert looks[B] == 1
     assert looks[A] < 25
     assert world.failed("ServerError") == looks[A]
 
 
 async def test_after_a_look_that_took_long_there_is_a_rest() -> None:
-    async def look(_: Ticket) -> Look | None:
+    async def look(_: Request) -> Result | None:
         world.time.now += 3
-        return Look(Outcome.RUNNING, again_in_seconds=10)
+        return Result(ReconcileOutcome.RUNNING, requeue_after_seconds=10)
 
     world = World(look)
     assert await world.work(A) == 30

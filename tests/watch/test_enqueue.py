@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from wfreport.api.argo import LABEL_COMPLETED
-from wfreport.cache.reports import ReportsIndex
-from wfreport.cache.running import ActiveSet, Pace
-from wfreport.kube.objects import Labels, Meta
+from wfreport.cache.reports import ReportCache
+from wfreport.cache.running import PollPolicy, RunningWorkflows
+from wfreport.kube.objects import Labels, ObjectMeta
 from wfreport.kube.workflows import WORKFLOWS
 from wfreport.metrics import Metrics
-from wfreport.runtime.workqueue import Lane, QueueLimits, WorkQueue
-from wfreport.watch.enqueue import DELETED, Intake, Queues
+from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
+from wfreport.watch.enqueue import DELETED, EventHandlers, Queues
 
 KEY = ("ns", "etl")
 
@@ -22,9 +22,9 @@ class World:
     def __init__(self) -> None:
         self.now = 100.0
         queue = WorkQueue(QueueLimits(), clock=lambda: self.now, jitter=lambda: 1.0)
-        self.active = ActiveSet(Pace(), clock=lambda: self.now)
-        self.intake = Intake(
-            index=ReportsIndex(),
+        self.active = RunningWorkflows(PollPolicy(), clock=lambda: self.now)
+        self.intake = EventHandlers(
+            index=ReportCache(),
             active=self.active,
             queues=Queues(queue, queue, queue, queue, queue),
             metrics=Metrics(),
@@ -36,11 +36,11 @@ class World:
 
     def is_news(self, event_type: str, version: str = "8", *, completed: bool = False) -> bool:
         labels = Labels(completed="true" if completed else "")
-        return self.intake.is_news(WORKFLOWS, event_type, meta(version, labels))
+        return self.intake.should_enqueue(WORKFLOWS, event_type, meta(version, labels))
 
 
-def meta(version: str, labels: Labels) -> Meta:
-    return Meta(name=KEY[1], namespace=KEY[0], uid="u", resource_version=version, labels=labels)
+def meta(version: str, labels: Labels) -> ObjectMeta:
+    return ObjectMeta(name=KEY[1], namespace=KEY[0], uid="u", resource_version=version, labels=labels)
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ async def test_that_it_was_started_is_no_news_while_the_look_at_its_creation_is_
 
 async def test_that_it_left_the_selector_is_news_when_no_look_is_near(world: World) -> None:
     assert world.is_news(DELETED)
-    world.queue.add_in(KEY, 60, Lane.PROGRESS)
+    world.queue.add_after(KEY, 60, Priority.PROGRESS)
     assert world.is_news(DELETED), "the interval of one that waited for long"
-    world.active.looked(KEY, uid="u", version=7)
+    world.active.polled(KEY, uid="u", version=7)
     assert world.is_news(DELETED)
 
 
@@ -68,6 +68,6 @@ async def test_that_a_completed_one_is_gone_is_always_news(world: World) -> None
 
 async def test_what_a_look_has_seen_is_no_news(world: World) -> None:
     assert world.is_news("ADDED", "7")
-    world.active.looked(KEY, uid="u", version=8)
+    world.active.polled(KEY, uid="u", version=8)
     assert not world.is_news("ADDED", "7")
     assert world.is_news("MODIFIED", "9")

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from wfreport.kube.objects import Meta
+from wfreport.kube.objects import ObjectMeta
 from wfreport.watch.streams import SelectedStreams, Stream
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/workflows"
@@ -70,7 +70,7 @@ class World:
         self.status = 200
         self.asked: list[web.Request] = []
 
-    def hear(self, plural: str, event_type: str, meta: Meta) -> None:
+    def hear(self, plural: str, event_type: str, meta: ObjectMeta) -> None:
         if meta.name == "bug":
             raise RuntimeError("a bug of ours")
         self.heard.append((plural, event_type, meta.name))

@@ -47,7 +47,7 @@ DEADLINE_SECONDS: Final = 240
 REPLAY_SPEED: Final = 2
 # Quicker than in a cluster, since somebody is looking.
 OPERATOR_SETTINGS: Final = {
-    "WFREPORT_LOOK_INTERVAL_MIN_SECONDS": "2",
+    "WFREPORT_POLL_INTERVAL_MIN_SECONDS": "2",
     "WFREPORT_HTTP_HOST": "127.0.0.1",
     "WFREPORT_LOG_FORMAT": "text",
 }

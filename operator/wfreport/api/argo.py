@@ -226,7 +226,7 @@ class Dag(Struct, frozen=True):
     tasks: list[Task] = []
 
 
-class Resources(Struct, frozen=True):
+class ResourceRequirements(Struct, frozen=True):
     """``resources`` of a container: quantities as written."""
 
     requests: dict[str, str | int | float] = {}
@@ -238,7 +238,7 @@ class Container(Struct, frozen=True):
 
     name: str = ""
     image: str = ""
-    resources: Resources | None = None
+    resources: ResourceRequirements | None = None
 
 
 class ContainerSet(Struct, frozen=True):
@@ -279,7 +279,7 @@ class WorkflowSpec(Struct, frozen=True):
     active_deadline_seconds: int | None = None
 
 
-class Condition(Struct, frozen=True):
+class WorkflowCondition(Struct, frozen=True):
     """``status.conditions[]`` of a Workflow."""
 
     type: str = ""
@@ -301,7 +301,7 @@ class WorkflowStatus(Struct, frozen=True):
     stored_templates: dict[str, Template] = {}
     stored_workflow_template_spec: WorkflowSpec | None = None
     outputs: Outputs | None = None
-    conditions: list[Condition] = []
+    conditions: list[WorkflowCondition] = []
     resources_duration: dict[str, int] = {}
 
     @property

@@ -270,8 +270,8 @@ REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
 class Refusal(StrEnum):
     """Why an act that was decided is not done."""
 
-    RUN_NOT_OVER = "RunNotOver"
-    RUN_OVER = "RunOver"
+    RUN_NOT_COMPLETED = "RunNotCompleted"
+    RUN_COMPLETED = "RunCompleted"
     WORKFLOW_GONE = "WorkflowGone"
     RUN_NOT_FAILED = "RunNotFailed"
     STEPS_NOT_REUSABLE = "StepsNotReusable"
@@ -296,9 +296,9 @@ class Refusal(StrEnum):
 
 
 REFUSAL_MEANINGS: dict[Refusal, str] = {
-    Refusal.RUN_NOT_OVER: "The run has not ended; only one that is over is resubmitted.",
+    Refusal.RUN_NOT_COMPLETED: "The run has not ended; only one that is over is resubmitted.",
     Refusal.WORKFLOW_GONE: "The Workflow is gone.",
-    Refusal.RUN_OVER: "The run has ended; only one that runs is stopped.",
+    Refusal.RUN_COMPLETED: "The run has ended; only one that runs is stopped.",
     Refusal.RUN_NOT_FAILED: "The run did not fail; only one that did is resubmitted `memoized`.",
     Refusal.STEPS_NOT_REUSABLE: (
         "A `memoized` run would not come out right without the steps that succeeded; the message says which, and why."
@@ -334,28 +334,28 @@ class HoldReason(StrEnum):
     RUN_SUCCEEDED = "RunSucceeded"
     EVIDENCE_PENDING = "EvidencePending"
     RUN_ACTIVE = "RunActive"
-    NOT_TOO_LONG_YET = "NotTooLongYet"
+    STOP_NOT_DUE = "StopNotDue"
     NO_RULE_MATCHES = "NoRuleMatches"
-    NOTHING_STATED = "NothingStated"
-    LEFT_ALONE = "LeftAlone"
-    ALREADY_REMEDIED = "AlreadyRemedied"
+    NO_ACTION_CONFIGURED = "NoActionConfigured"
+    ACTION_IS_NONE = "ActionIsNone"
+    ALREADY_REMEDIATED = "AlreadyRemediated"
     POLICY_SUSPENDED = "PolicySuspended"
     POLICY_PAUSED = "PolicyPaused"
     OPTED_OUT = "OptedOut"
     CANCELLED_BY_PERSON = "CancelledByPerson"
     RUN_TOO_OLD = "RunTooOld"
     FAILED_BEFORE_ENFORCED = "FailedBeforeEnforced"
-    RETRIES_LEFT = "RetriesLeft"
+    RETRIES_REMAINING = "RetriesRemaining"
     BEING_DELETED = "BeingDeleted"
     NEWER_RESUBMISSION = "NewerResubmission"
     POLICY_CONFLICT = "PolicyConflict"
-    CRON_SUSPENDED_FOR_IT = "CronSuspendedForIt"
-    ATTEMPTS_SPENT = "AttemptsSpent"
+    CRON_ALREADY_SUSPENDED = "CronAlreadySuspended"
+    ATTEMPTS_EXHAUSTED = "AttemptsExhausted"
     COOLING_DOWN = "CoolingDown"
-    BUDGET_SPENT = "BudgetSpent"
-    OPERATOR_BUDGET_SPENT = "OperatorBudgetSpent"
+    BUDGET_EXHAUSTED = "BudgetExhausted"
+    OPERATOR_BUDGET_EXHAUSTED = "OperatorBudgetSpent"
     BREAKER_OPEN = "BreakerOpen"
-    DID_NOT_HELP = "DidNotHelp"
+    REMEDIATION_INEFFECTIVE = "RemediationIneffective"
     APPROVAL_MISSING = "ApprovalMissing"
     APPROVAL_DENIED = "ApprovalDenied"
 
@@ -369,28 +369,28 @@ HOLD_MEANINGS: dict[HoldReason, str] = {
         "the class."
     ),
     HoldReason.RUN_ACTIVE: "The run has not ended, and no rule of the policy stops running ones.",
-    HoldReason.NOT_TOO_LONG_YET: "The run has not gone on, and no step has waited, for as long as the rule says.",
+    HoldReason.STOP_NOT_DUE: "The run has not gone on, and no step has waited, for as long as the rule says.",
     HoldReason.NO_RULE_MATCHES: "No rule matches the failure.",
-    HoldReason.NOTHING_STATED: "The rule that matches states nothing of this kind to do.",
-    HoldReason.LEFT_ALONE: "The rule that matches says to do nothing.",
-    HoldReason.ALREADY_REMEDIED: "The run has had its Remediation.",
+    HoldReason.NO_ACTION_CONFIGURED: "The rule that matches states nothing of this kind to do.",
+    HoldReason.ACTION_IS_NONE: "The rule that matches says to do nothing.",
+    HoldReason.ALREADY_REMEDIATED: "The run has had its Remediation.",
     HoldReason.POLICY_SUSPENDED: "The policy is suspended.",
     HoldReason.POLICY_PAUSED: "Somebody asked for a pause; the message says why.",
     HoldReason.OPTED_OUT: "The Workflow or its Namespace has the annotation `wfreport.dev/no-remediation`.",
     HoldReason.CANCELLED_BY_PERSON: "A person stopped or terminated the Workflow.",
     HoldReason.RUN_TOO_OLD: "The run ended longer ago than `limits.maxAgeSeconds`.",
     HoldReason.FAILED_BEFORE_ENFORCED: "The run ended before the policy was let act, or in that very second.",
-    HoldReason.RETRIES_LEFT: "Nothing has failed for good: Argo's own retryStrategy still has tries.",
+    HoldReason.RETRIES_REMAINING: "Nothing has failed for good: Argo's own retryStrategy still has tries.",
     HoldReason.BEING_DELETED: "The Workflow is being deleted.",
     HoldReason.NEWER_RESUBMISSION: "The run was resubmitted already, by a person or by an earlier act.",
     HoldReason.POLICY_CONFLICT: "Another policy of the same priority selects the Workflow.",
-    HoldReason.CRON_SUSPENDED_FOR_IT: "The CronWorkflow was suspended already for these failures in a row.",
-    HoldReason.ATTEMPTS_SPENT: "The chain has had `limits.maxAttempts` acts, or `infraMaxAttempts`.",
+    HoldReason.CRON_ALREADY_SUSPENDED: "The CronWorkflow was suspended already for these failures in a row.",
+    HoldReason.ATTEMPTS_EXHAUSTED: "The chain has had `limits.maxAttempts` acts, or `infraMaxAttempts`.",
     HoldReason.COOLING_DOWN: "The backoff, or the rule's `delaySeconds`, is not over.",
-    HoldReason.BUDGET_SPENT: "The policy has its budget's number of acts in flight, or in the window.",
-    HoldReason.OPERATOR_BUDGET_SPENT: "All policies together have as many acts in flight, or in an hour, as they may.",
+    HoldReason.BUDGET_EXHAUSTED: "The policy has its budget's number of acts in flight, or in the window.",
+    HoldReason.OPERATOR_BUDGET_EXHAUSTED: "All policies together have as many acts in flight, or in an hour, as they may.",
     HoldReason.BREAKER_OPEN: "The policy's circuit breaker is open, or half open and trying another act.",
-    HoldReason.DID_NOT_HELP: (
+    HoldReason.REMEDIATION_INEFFECTIVE: (
         "The same failure came back after the same act more often than `circuitBreaker.sameFingerprintAtMost`."
     ),
     HoldReason.APPROVAL_MISSING: "A person is asked, and has not answered.",

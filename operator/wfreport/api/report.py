@@ -266,7 +266,7 @@ class Held(Model):
     rule: str | None = Field(None, description="The rule that matched.", max_length=SHORT)
     reason: str = Field(description="Why, as one stable word.", max_length=SHORT)
     message: str | None = Field(None, description="Why, for people.", max_length=TEXT)
-    look_again_at: Time | None = Field(None, description="When it is looked at again.")
+    recheck_at: Time | None = Field(None, description="When it is looked at again.")
 
 
 class RunRemediation(Model):

@@ -11,14 +11,14 @@ from functools import partial
 import kopf
 import uvloop
 
-from wfreport.app.factories import capture_rules, jitter, pace, queues, server_reads, show_queues
-from wfreport.app.remediation import RemedyPart, Surroundings
+from wfreport.app.factories import argo_server_fetcher, capture_rules, expose_queues, jitter, poll_policy, queues
+from wfreport.app.remediation import Dependencies, RemediationController
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.cache.evidence import Captured
-from wfreport.cache.reports import ReportsIndex, StatusCache
-from wfreport.cache.running import ActiveSet
+from wfreport.cache.evidence import EvidenceCache
+from wfreport.cache.reports import ReportCache, StatusCache
+from wfreport.cache.running import RunningWorkflows
 from wfreport.clock import now
 from wfreport.core.redact.redactor import Redactor
 from wfreport.evidence.capture import Capturer
@@ -33,19 +33,19 @@ from wfreport.kube.reports import Reports, StoredReport
 from wfreport.kube.workflows import Workflows, workflow_selector
 from wfreport.logs import Once, configure_logs, kv
 from wfreport.metrics import Metrics
-from wfreport.reconcile.options import Rules, render_options
+from wfreport.reconcile.options import ReconcileOptions, render_options
 from wfreport.reconcile.reconciler import Reconciler
 from wfreport.reconcile.report_writer import ReportWriter
-from wfreport.reconcile.resync import Sweep
+from wfreport.reconcile.resync import Resync
 from wfreport.reconcile.retention import Retention
 from wfreport.runtime.health import health_server
 from wfreport.runtime.lease import LeaseLostError, configured_lease
 from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancelled, done_unless
 from wfreport.runtime.worker import Worker
-from wfreport.runtime.workqueue import Lane
+from wfreport.runtime.workqueue import Priority
 from wfreport.settings import Settings
-from wfreport.watch.enqueue import Intake, ReportReader
+from wfreport.watch.enqueue import EventHandlers, ReportReader
 from wfreport.watch.framework import event_handler, framework_registry, framework_settings, run_framework
 from wfreport.watch.monitor import StreamMonitor
 from wfreport.watch.streams import KINDS, SelectedStreams, Stream
@@ -125,14 +125,14 @@ class Operator:
             once=self._once,
         )
         self._queues = queues(settings)
-        self._active = ActiveSet(pace(settings), clock=time.monotonic)
-        self._index = ReportsIndex()
+        self._active = RunningWorkflows(poll_policy(settings), clock=time.monotonic)
+        self._index = ReportCache()
         self._selector = workflow_selector(instance_id=settings.instance_id, label_selector=settings.label_selector)
         self._workflows = Workflows(
             client, namespaces=self._namespaces, selector=self._selector, chunk_size=settings.chunk_size
         )
         self._reports = Reports(client, namespaces=self._namespaces, chunk_size=settings.chunk_size)
-        self._captured = Captured()
+        self._captured = EvidenceCache()
         self._pods = Pods(client, chunk_size=settings.chunk_size)
         self._redactor = Redactor(settings.redact_patterns)
         self._capturer = self._wired_capturer()
@@ -140,7 +140,7 @@ class Operator:
         self._reader = ReportReader(
             self._reports, index=self._index, intake=self._intake, workflows=self._queues.workflows
         )
-        self._server = server_reads(
+        self._server = argo_server_fetcher(
             settings,
             argo_server,
             self._queues,
@@ -148,7 +148,7 @@ class Operator:
             metrics=metrics,
             once=self._once,
         )
-        self._sweep = Sweep(
+        self._sweep = Resync(
             workflows=self._workflows,
             reports=self._reports,
             index=self._index,
@@ -178,21 +178,21 @@ class Operator:
             notify=lambda key: self._intake.captured(key),  # noqa: PLW0108  (it is made later)
         )
 
-    def _wired_intake(self) -> Intake:
-        return Intake(
+    def _wired_intake(self) -> EventHandlers:
+        return EventHandlers(
             index=self._index,
             active=self._active,
             queues=self._queues,
             metrics=self._metrics,
-            capture=self._capturer.ask,
-            settle_seconds=self._settings.settle_seconds,
+            capture=self._capturer.enqueue,
+            settle_seconds=self._settings.debounce_seconds,
             ignore_events=self._settings.ignore_events,
             is_selective=bool(self._selector),
         )
 
     def _wired_reconciler(self) -> Reconciler:
         settings = self._settings
-        limits = EvidenceLimits(settings.failed_pods_per_look, settings.pods_at_completion_max_nodes)
+        limits = EvidenceLimits(settings.failed_pods_list_limit, settings.pods_at_completion_max_nodes)
         options = render_options(settings)
         return Reconciler(
             workflows=self._workflows,
@@ -209,7 +209,7 @@ class Operator:
             server=self._server,
             index=self._index,
             active=self._active,
-            rules=Rules(options, limits, settings.instance_id),
+            rules=ReconcileOptions(options, limits, settings.instance_id),
             redactor=self._redactor,
             metrics=self._metrics,
             clock=now,
@@ -223,12 +223,12 @@ class Operator:
             cache=StatusCache(CACHED_REPORTS_BYTES),
             metrics=self._metrics,
             clock=now,
-            overtaken=lambda key: self._queues.reports.add(key, Lane.PROGRESS),
+            overtaken=lambda key: self._queues.reports.add(key, Priority.PROGRESS),
             written=self._report_written,
         )
 
-    def _wired_remedies(self, argo_server: ArgoServer | None) -> RemedyPart:
-        around = Surroundings(
+    def _wired_remedies(self, argo_server: ArgoServer | None) -> RemediationController:
+        around = Dependencies(
             settings=self._settings,
             client=self._client,
             namespaces=self._namespaces,
@@ -245,7 +245,7 @@ class Operator:
             monotonic=time.monotonic,
             jitter=jitter,
         )
-        return RemedyPart(around)
+        return RemediationController(around)
 
     def _wired_retention(self) -> Retention:
         return Retention(
@@ -325,9 +325,9 @@ class Operator:
     def _start_workers(self) -> set[Task]:
         queues, metrics, once = self._queues, self._metrics, self._once
         worker = partial(Worker, metrics=metrics, once=once, clock=time.monotonic)
-        looks = worker(queues.workflows, self._reconciler.look)
-        readers = worker(queues.reports, self._reader.look)
-        captures = worker(queues.captures, self._capturer.capture, failures=metrics.captures_failed)
+        looks = worker(queues.workflows, self._reconciler.reconcile)
+        readers = worker(queues.reports, self._reader.reconcile)
+        captures = worker(queues.captures, self._capturer.capture, controller="capture")
         tasks = {asyncio.create_task(looks.run(), name=f"worker {n}") for n in range(self._settings.workers)}
         tasks |= {
             asyncio.create_task(captures.run(), name=f"capture {n}") for n in range(self._settings.capture_workers)
@@ -361,19 +361,19 @@ class Operator:
 
     async def _drain(self, workers: set[Task], framework: Task, others: set[Task]) -> None:
         self._remedies.close()
-        self._queues.workflows.close()
-        self._queues.captures.close()
-        self._queues.reports.close()
-        self._queues.server.close()
+        self._queues.workflows.shut_down()
+        self._queues.captures.shut_down()
+        self._queues.reports.shut_down()
+        self._queues.server.shut_down()
         await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
         await cancelled({framework, *workers, *others})
 
     def _sweep_interval_seconds(self) -> float:
-        return self._settings.sweep_interval_seconds * jitter()
+        return self._settings.resync_interval_seconds * jitter()
 
     def _show_gauges(self) -> None:
         metrics = self._metrics
-        show_queues(self._queues.named() | self._remedies.queues.named(), metrics)
+        expose_queues(self._queues.named() | self._remedies.queues.named(), metrics)
         metrics.workflows_active.set_function(lambda: len(self._active))
         metrics.captured_pods.set_function(lambda: len(self._captured))
         metrics.captured_bytes.set_function(lambda: self._captured.held_bytes)

@@ -8,14 +8,14 @@ from functools import partial
 from wfreport.argoserver.artifacts import ArchivedLogs
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.cache.running import Pace
-from wfreport.evidence.archived_logs import ServerLogs
-from wfreport.evidence.argo_server import ServerReads
+from wfreport.cache.running import PollPolicy
+from wfreport.evidence.archived_logs import ArchivedLogFetcher
+from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.evidence.capture import MARGIN, CaptureRules
 from wfreport.kube.objects import NamespacedName
 from wfreport.logs import Once
 from wfreport.metrics import Metrics
-from wfreport.runtime.workqueue import Lane, QueueLimits, WorkQueue
+from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
 from wfreport.settings import Settings
 from wfreport.watch.enqueue import Queues
 
@@ -39,19 +39,19 @@ def queues(settings: Settings) -> Queues:
     )
 
 
-def show_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:
+def expose_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:
     """Let the metrics tell how much waits, and how long, by the queues' names."""
     for name, queue in queues.items():
-        for lane in Lane:
-            at = (name, lane.name.lower())
-            metrics.queue_depth.labels(*at).set_function(partial(queue.depth, lane))
-            metrics.queue_oldest_seconds.labels(*at).set_function(partial(queue.oldest_seconds, lane))
-        metrics.queue_later.labels(name).set_function(queue.later)
+        for priority in Priority:
+            at = (name, priority.name.lower())
+            metrics.queue_depth.labels(*at).set_function(partial(queue.depth, priority))
+            metrics.queue_oldest_seconds.labels(*at).set_function(partial(queue.oldest_seconds, priority))
+        metrics.queue_later.labels(name).set_function(queue.scheduled)
 
 
-def pace(settings: Settings) -> Pace:
+def poll_policy(settings: Settings) -> PollPolicy:
     """How often running Workflows are looked at."""
-    return Pace(settings.look_interval_min_seconds, settings.look_interval_max_seconds, settings.coalesce_seconds)
+    return PollPolicy(settings.poll_interval_min_seconds, settings.poll_interval_max_seconds, settings.coalesce_seconds)
 
 
 def jitter() -> float:
@@ -64,7 +64,7 @@ def capture_rules(settings: Settings) -> CaptureRules:
     return CaptureRules(settings.log_tail_bytes, settings.no_logs_namespaces)
 
 
-def server_reads(
+def argo_server_fetcher(
     settings: Settings,
     server: ArgoServer | None,
     queues: Queues,
@@ -72,13 +72,13 @@ def server_reads(
     is_wanted: Callable[[NamespacedName], bool],
     metrics: Metrics,
     once: Once,
-) -> ServerReads:
+) -> ArgoServerFetcher:
     """What is read through Argo Server; without one nothing is, and reports say so."""
 
     def look(key: NamespacedName, version: int) -> None:
-        queues.workflows.add(key, Lane.URGENT, not_older_than=version)
+        queues.workflows.add(key, Priority.URGENT, min_resource_version=version)
 
-    logs = ServerLogs(
+    logs = ArchivedLogFetcher(
         ArchivedLogs(server) if server else None,
         queues.server_logs,
         look=look,
@@ -89,4 +89,4 @@ def server_reads(
         once=once,
     )
     runs = ServerWorkflows(server) if server else None
-    return ServerReads(runs, queues.server, logs=logs, look=look, is_wanted=is_wanted, metrics=metrics, once=once)
+    return ArgoServerFetcher(runs, queues.server, logs=logs, look=look, is_wanted=is_wanted, metrics=metrics, once=once)

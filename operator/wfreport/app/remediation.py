@@ -12,8 +12,8 @@ from wfreport.api.actions import ActionType
 from wfreport.api.names import KIND_POLICY, KIND_REMEDIATION, PLURAL_POLICIES, PLURAL_REMEDIATIONS
 from wfreport.api.remediation import Remediation
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.cache.remediation import Books, PolicyBook, RemediationBook, RunBook
-from wfreport.cache.reports import ReportsIndex
+from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
+from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.redact.redactor import Redactor
@@ -28,27 +28,27 @@ from wfreport.kube.reports import Reports
 from wfreport.logs import Once, kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
-from wfreport.remediation.actions.base import Act
-from wfreport.remediation.actions.resubmit import RaiseMemory, Resubmit
-from wfreport.remediation.actions.retry import Retry
-from wfreport.remediation.actions.stop import Stop
-from wfreport.remediation.actions.suspend_cron import SuspendCron
+from wfreport.remediation.actions.base import ActionHandler
+from wfreport.remediation.actions.resubmit import RaiseMemoryHandler, ResubmitHandler
+from wfreport.remediation.actions.retry import RetryHandler
+from wfreport.remediation.actions.stop import StopHandler
+from wfreport.remediation.actions.suspend_cron import SuspendCronHandler
 from wfreport.remediation.early_labels import EarlyLabels
-from wfreport.remediation.enqueue import RemediationReader, RemedyIntake, RemedyQueues
+from wfreport.remediation.enqueue import RemediationEventHandlers, RemediationQueues, RemediationReader
 from wfreport.remediation.executor import Executor
 from wfreport.remediation.gatherer import Gatherer, report_of
-from wfreport.remediation.notify import Notifications, Notify
+from wfreport.remediation.notify import Notifications, NotifyPlanner
 from wfreport.remediation.outcomes import Outcomes
 from wfreport.remediation.pod_labels import PodLabeller
-from wfreport.remediation.policies import PolicyReader, known_policy
-from wfreport.remediation.reconciler import Remedy
-from wfreport.remediation.resync import RemedySweep
+from wfreport.remediation.policies import PolicyReader, cached_policy
+from wfreport.remediation.reconciler import RemediationReconciler
+from wfreport.remediation.resync import RemediationResync
 from wfreport.remediation.sinks import Sender, Sinks
-from wfreport.remediation.writer import Journal, read_remediation
+from wfreport.remediation.writer import RemediationWriter, read_remediation
 from wfreport.runtime.lease import Lease
 from wfreport.runtime.tasks import Task
 from wfreport.runtime.worker import Worker
-from wfreport.runtime.workqueue import Lane, QueueLimits, WorkQueue
+from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
 from wfreport.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -58,14 +58,14 @@ NOTIFIERS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Dependencies:
     """The rest of the operator, as far as remediation needs it."""
 
     settings: Settings
     client: Client
     namespaces: list[str | None]
     reports: Reports
-    index: ReportsIndex
+    index: ReportCache
     writer: ReportWriter
     lease: Lease | None
     server: ServerWorkflows | None
@@ -78,21 +78,21 @@ class Surroundings:
     jitter: Callable[[], float]
 
 
-class RemedyPart:
+class RemediationController:
     """All of remediation. Without a policy in the cluster it costs two streams of nothing."""
 
-    def __init__(self, around: Surroundings) -> None:
+    def __init__(self, around: Dependencies) -> None:
         self._around = around
-        self._books = Books(PolicyBook(), RemediationBook(), RunBook())
+        self._books = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory())
         self._loaded: set[str] = set()
         self.queues = queues = _queues(around.monotonic, around.jitter)
-        self.intake = RemedyIntake(self._books, queues)
+        self.intake = RemediationEventHandlers(self._books, queues)
         own = partial(OwnKind, around.client, namespaces=around.namespaces, chunk_size=around.settings.chunk_size)
         self._policies = own(KIND_POLICY, PLURAL_POLICIES)
         self._remediations = own(KIND_REMEDIATION, PLURAL_REMEDIATIONS)
         pods = documents.core(around.client, "pods")
         self._labeller = PodLabeller(pods, self._books, lease=around.lease, metrics=around.metrics)
-        self._journal = Journal(
+        self._journal = RemediationWriter(
             self._remediations,
             self._books.remediations,
             events=around.events,
@@ -104,7 +104,7 @@ class RemedyPart:
             self._journal,
             index=around.index,
             workflows=documents.workflows(around.client),
-            queue=queues.remedies,
+            queue=queues.runs,
             clock=around.clock,
         )
         self._executor = Executor(
@@ -112,7 +112,7 @@ class RemedyPart:
             journal=self._journal,
             outcomes=self._outcomes,
             acts=self._acts(),
-            notification=Notify(),
+            notification=NotifyPlanner(),
             notify=self._notify,
             lease=around.lease,
             policies=queues.policies,
@@ -132,14 +132,14 @@ class RemedyPart:
         async for document in self._policies.list_all():
             metadata = document["metadata"]
             key = (metadata["namespace"], metadata["name"])
-            self._books.policies.put(key, known_policy(document))
-            self.queues.policies.add(key, Lane.URGENT)
+            self._books.policies.put(key, cached_policy(document))
+            self.queues.policies.add(key, Priority.URGENT)
         async for document in self._remediations.list_all():
             self._remember(document)
         for namespace in self._books.policies.namespaces():
             await self._load_runs(namespace)
         for remediation in self._books.remediations:
-            self.queues.remediations.add((remediation.metadata.namespace, remediation.metadata.name), Lane.PROGRESS)
+            self.queues.remediations.add((remediation.metadata.namespace, remediation.metadata.name), Priority.PROGRESS)
 
     def _remember(self, document: dict[str, Any]) -> None:
         """A Remediation that cannot be read, a newer operator's, keeps its lock and nobody else from theirs."""
@@ -152,29 +152,29 @@ class RemedyPart:
         """Start the workers, which end when they are closed, and the sweep, which does not."""
         around = self._around
         tasks = {asyncio.create_task(worker.run(), name=name) for name, _, worker in self.workers()}
-        sweeping = self.sweep().run(interval_seconds=lambda: around.settings.sweep_interval_seconds * around.jitter())
+        sweeping = self.sweep().run(interval_seconds=lambda: around.settings.resync_interval_seconds * around.jitter())
         return tasks, {asyncio.create_task(sweeping, name="remedy sweep")}
 
     def workers(self) -> list[tuple[str, WorkQueue, Worker]]:
         """The workers, each with its name and its queue."""
         around, queues = self._around, self.queues
         reader = RemediationReader(
-            self._remediations, self._books, index=around.index, executor=self._executor, remedies=queues.remedies
+            self._remediations, self._books, index=around.index, executor=self._executor, remedies=queues.runs
         )
         notifications = self._wired_notifications()
         looks = [
-            ("remedy", queues.remedies, self._wired_remedy().look),
-            ("early labels", queues.pods, self._wired_early_labels().look),
-            ("policies", queues.policies, self._wired_policies().look),
-            ("remediations", queues.remediations, reader.look),
-            *[("notifier", queues.notifications, notifications.look)] * NOTIFIERS,
+            ("remedy", queues.runs, self._wired_remedy().reconcile),
+            ("early labels", queues.pods, self._wired_early_labels().reconcile),
+            ("policies", queues.policies, self._wired_policies().reconcile),
+            ("remediations", queues.remediations, reader.reconcile),
+            *[("notifier", queues.notifications, notifications.reconcile)] * NOTIFIERS,
         ]
         return [(name, queue, self._worker(queue, look)) for name, queue, look in looks]
 
-    def sweep(self) -> RemedySweep:
+    def sweep(self) -> RemediationResync:
         """What finds what no event told."""
         around = self._around
-        return RemedySweep(
+        return RemediationResync(
             policies=self._policies,
             remediations=self._remediations,
             books=self._books,
@@ -188,7 +188,7 @@ class RemedyPart:
     def close(self) -> None:
         """Begin nothing more."""
         for queue in self.queues.named().values():
-            queue.close()
+            queue.shut_down()
 
     def _worker(self, queue: WorkQueue, look: Callable[[Any], Any]) -> Worker:
         around = self._around
@@ -198,24 +198,24 @@ class RemedyPart:
             metrics=around.metrics,
             once=around.once,
             clock=around.monotonic,
-            failures=around.metrics.remedies_failed,
+            controller="remediation",
         )
 
-    def _acts(self) -> dict[ActionType, Act]:
+    def _acts(self) -> dict[ActionType, ActionHandler]:
         around = self._around
         workflows = documents.workflows(around.client)
         return {
-            ActionType.RESUBMIT: Resubmit(workflows, clock=around.clock),
-            ActionType.RAISE_MEMORY: RaiseMemory(
+            ActionType.RESUBMIT: ResubmitHandler(workflows, clock=around.clock),
+            ActionType.RAISE_MEMORY: RaiseMemoryHandler(
                 workflows,
                 limit_ranges=documents.core(around.client, "limitranges"),
                 quotas=documents.core(around.client, "resourcequotas"),
                 references_only=around.settings.argo_references_only,
                 clock=around.clock,
             ),
-            ActionType.RETRY: Retry(workflows, around.server),
-            ActionType.SUSPEND_CRON: SuspendCron(documents.cron_workflows(around.client)),
-            ActionType.STOP: Stop(workflows),
+            ActionType.RETRY: RetryHandler(workflows, around.server),
+            ActionType.SUSPEND_CRON: SuspendCronHandler(documents.cron_workflows(around.client)),
+            ActionType.STOP: StopHandler(workflows),
         }
 
     def _wired_early_labels(self) -> EarlyLabels:
@@ -229,11 +229,11 @@ class RemedyPart:
             clock=around.clock,
         )
 
-    def _wired_remedy(self) -> Remedy:
+    def _wired_remedy(self) -> RemediationReconciler:
         around, client = self._around, self._around.client
         namespaces = documents.core(client, "namespaces")
         settings = around.settings
-        return Remedy(
+        return RemediationReconciler(
             index=around.index,
             writer=around.writer,
             books=self._books,
@@ -244,7 +244,7 @@ class RemedyPart:
             executor=self._executor,
             notify=self._notify,
             limits=OperatorLimits(settings.remediation_max_concurrent, settings.remediation_max_per_hour),
-            queue=self.queues.remedies,
+            queue=self.queues.runs,
             policies=self.queues.policies,
             metrics=around.metrics,
             clock=around.clock,
@@ -279,7 +279,7 @@ class RemedyPart:
 
     def _notify(self, remediation: Remediation) -> None:
         key = (remediation.metadata.namespace, remediation.metadata.name)
-        self.queues.notifications.add(key, Lane.URGENT)
+        self.queues.notifications.add(key, Priority.URGENT)
 
     async def _policies_changed(self, namespace: str) -> None:
         """Have each run of a namespace looked at that a policy might be for."""
@@ -287,7 +287,7 @@ class RemedyPart:
             await self._load_runs(namespace)
             return
         for key in self._books.runs.reports(namespace):
-            self.queues.remedies.add(key, Lane.PROGRESS)
+            self.queues.runs.add(key, Priority.PROGRESS)
 
     async def _load_runs(self, namespace: str) -> None:
         """Read what ran in a namespace; what failed or runs is looked at, what succeeded is only counted."""
@@ -298,12 +298,12 @@ class RemedyPart:
                 continue
             self._books.runs.put(report)
             if not run.has_succeeded:
-                self.queues.remedies.add((namespace, report.metadata.name), Lane.PROGRESS)
+                self.queues.runs.add((namespace, report.metadata.name), Priority.PROGRESS)
         self._loaded.add(namespace)
 
 
-def _queues(monotonic: Callable[[], float], jitter: Callable[[], float]) -> RemedyQueues:
+def _queues(monotonic: Callable[[], float], jitter: Callable[[], float]) -> RemediationQueues:
     def queue() -> WorkQueue:
         return WorkQueue(QueueLimits(), clock=monotonic, jitter=jitter)
 
-    return RemedyQueues(remedies=queue(), policies=queue(), remediations=queue(), notifications=queue(), pods=queue())
+    return RemediationQueues(runs=queue(), policies=queue(), remediations=queue(), notifications=queue(), pods=queue())

@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 
 from wfreport.api.argo import Struct
-from wfreport.argoserver.client import ArgoServer, Endpoint, whole
+from wfreport.argoserver.client import ArgoServer, ServerEndpoint, whole
 from wfreport.argoserver.errors import ServerBadAnswerError, ServerNotFoundError
 
 MAX_READ_BYTES: Final = 64 * 1024 * 1024
@@ -25,11 +25,11 @@ class RunRef(Struct, frozen=True):
     uid: str = ""
 
 
-class _Run(Struct, frozen=True):
+class _RunBody(Struct, frozen=True):
     metadata: RunRef = RunRef()
 
 
-_decode_run: Final = msgspec.json.Decoder(_Run).decode
+_decode_run: Final = msgspec.json.Decoder(_RunBody).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class ArchivedLogs:
         async def read(content: aiohttp.StreamReader) -> ArchivedLog:
             return await self._tail(content, max_bytes)
 
-        log = await self._server.get(Endpoint.ARTIFACT, path, read=read)
+        log = await self._server.get(ServerEndpoint.ARTIFACT, path, read=read)
         if not from_archive:
             await self._ensure_same(run)
         return log
@@ -86,7 +86,7 @@ class ArchivedLogs:
     async def _ensure_same(self, run: RunRef) -> None:
         """By name the server gives the log of the run that has the name now; node ids are the same in each."""
         path = "/api/v1/workflows/" + "/".join(quote(part, safe="") for part in (run.namespace, run.name))
-        body = await self._server.get(Endpoint.WORKFLOW, path, params={"fields": "metadata"}, read=whole)
+        body = await self._server.get(ServerEndpoint.WORKFLOW, path, params={"fields": "metadata"}, read=whole)
         try:
             found = _decode_run(body).metadata
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:

@@ -39,7 +39,7 @@ _BACKOFF_MIN_SECONDS, _BACKOFF_MAX_SECONDS = 0.5, 15.0
 T = TypeVar("T")
 
 
-class Endpoint(StrEnum):
+class ServerEndpoint(StrEnum):
     """What is asked for: a closed set, as it is a label of metrics."""
 
     WORKFLOW = "workflow"
@@ -128,7 +128,7 @@ class ArgoServer:
 
     async def get(
         self,
-        endpoint: Endpoint,
+        endpoint: ServerEndpoint,
         path: str,
         *,
         params: Mapping[str, str] | None = None,
@@ -157,7 +157,7 @@ class ArgoServer:
         )
         return await attempts(self._authorized, "GET", endpoint, path, params, None, read)
 
-    async def put(self, endpoint: Endpoint, path: str, body: bytes) -> bytes:
+    async def put(self, endpoint: ServerEndpoint, path: str, body: bytes) -> bytes:
         """Change something, with one try: what was not answered may have been done.
 
         Raises:
@@ -175,7 +175,7 @@ class ArgoServer:
     async def _authorized(
         self,
         method: str,
-        endpoint: Endpoint,
+        endpoint: ServerEndpoint,
         path: str,
         params: Mapping[str, str] | None,
         body: bytes | None,
@@ -205,7 +205,7 @@ class ArgoServer:
     async def _exchange(
         self,
         method: str,
-        endpoint: Endpoint,
+        endpoint: ServerEndpoint,
         path: str,
         params: Mapping[str, str] | None,
         body: bytes | None,

@@ -28,7 +28,7 @@ from wfreport.api.argo import Struct
 from wfreport.api.reasons import Reason
 
 MESSAGE_MAX: Final = 500
-HOPELESS_SECONDS: Final = 30
+PERMANENT_RETRY_SECONDS: Final = 30
 """What only a person can heal (a token, a right, a URL) is not asked for again within a second."""
 
 DEFAULT_WAIT_SECONDS: Final = 1.0
@@ -53,7 +53,7 @@ class ArgoServerError(Exception):
 
     def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message)
-        self.pause_seconds: float = 0 if self.transient else HOPELESS_SECONDS
+        self.pause_seconds: float = 0 if self.transient else PERMANENT_RETRY_SECONDS
         self.message = message[:MESSAGE_MAX]
         self.status = status
 
@@ -153,11 +153,11 @@ class ServerRefusedError(ArgoServerError):
     advice = "Argo Server refuses the request; see the operator's log for its words"
 
 
-class _Answer(Struct, frozen=True):
+class _ErrorBody(Struct, frozen=True):
     message: str = ""
 
 
-_decode_answer: Final = msgspec.json.Decoder(_Answer).decode
+_decode_answer: Final = msgspec.json.Decoder(_ErrorBody).decode
 _BY_STATUS: Final[Mapping[int, type[ArgoServerError]]] = {
     401: ServerUnauthorizedError,
     403: ServerForbiddenError,

@@ -77,7 +77,7 @@ class TokenFile:
         """Nothing is kept."""
 
 
-class _Status(Struct, frozen=True):
+class _CredentialStatus(Struct, frozen=True):
     token: str = ""
     expiration_timestamp: datetime | None = None
 
@@ -85,7 +85,7 @@ class _Status(Struct, frozen=True):
 class _Printed(Struct, frozen=True):
     """An ExecCredential (client.authentication.k8s.io), or an OAuth2 answer (RFC 6749 §5.1)."""
 
-    status: _Status = _Status()
+    status: _CredentialStatus = _CredentialStatus()
     access_token: str = msgspec.field(default="", name="access_token")
     id_token: str = msgspec.field(default="", name="id_token")
     expires_in: float | None = msgspec.field(default=None, name="expires_in")

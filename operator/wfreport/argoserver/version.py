@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from wfreport.api.argo import Struct
-from wfreport.argoserver.client import ArgoServer, Endpoint, whole
+from wfreport.argoserver.client import ArgoServer, ServerEndpoint, whole
 from wfreport.argoserver.errors import ArgoServerError, ServerBadAnswerError, ServerTooNewError
 
 KNOWN_MAJOR: Final = 4
@@ -19,7 +19,7 @@ class _Version(Struct, frozen=True):
     version: str = ""
 
 
-class Link(Struct, frozen=True):
+class UiLink(Struct, frozen=True):
     """A link that the server's configuration gives its UI.
 
     Attributes:
@@ -41,7 +41,7 @@ class Info(Struct, frozen=True):
         managed_namespace: the one namespace that the server is for; empty for all of them.
     """
 
-    links: list[Link] | None = None
+    links: list[UiLink] | None = None
     managed_namespace: str = ""
 
 
@@ -55,7 +55,7 @@ async def fetch_version(server: ArgoServer) -> str:
     Raises:
         ArgoServerError: it cannot be had.
     """
-    body = await server.get(Endpoint.VERSION, "/api/v1/version", read=whole)
+    body = await server.get(ServerEndpoint.VERSION, "/api/v1/version", read=whole)
     try:
         return _decode_version(body).version
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -68,7 +68,7 @@ async def fetch_info(server: ArgoServer) -> Info:
     Raises:
         ArgoServerError: it cannot be had.
     """
-    body = await server.get(Endpoint.INFO, "/api/v1/info", read=whole)
+    body = await server.get(ServerEndpoint.INFO, "/api/v1/info", read=whole)
     try:
         return _decode_info(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

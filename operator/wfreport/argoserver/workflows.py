@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from wfreport.api.argo import Struct
-from wfreport.argoserver.client import ArgoServer, Endpoint, whole
+from wfreport.argoserver.client import ArgoServer, ServerEndpoint, whole
 from wfreport.argoserver.errors import (
     ServerBadAnswerError,
     ServerNotFoundError,
@@ -23,18 +23,18 @@ from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
 
-class _Meta(Struct, frozen=True):
+class _WorkflowMeta(Struct, frozen=True):
     name: str = ""
     namespace: str = ""
     uid: str = ""
 
 
-class _Item(Struct, frozen=True):
-    metadata: _Meta = _Meta()
+class _ListedWorkflow(Struct, frozen=True):
+    metadata: _WorkflowMeta = _WorkflowMeta()
 
 
 class _Items(Struct, frozen=True):
-    items: list[_Item] | None = None
+    items: list[_ListedWorkflow] | None = None
 
 
 _decode_items: Final = msgspec.json.Decoder(_Items).decode
@@ -59,7 +59,7 @@ class ServerWorkflows:
         """
         path = f"/api/v1/workflows/{_quoted(namespace)}/{_quoted(name)}"
         params = {"uid": uid} if uid else None
-        body = await self._server.get(Endpoint.WORKFLOW, path, params=params, read=whole)
+        body = await self._server.get(ServerEndpoint.WORKFLOW, path, params=params, read=whole)
         return await self._snapshot(body, namespace, name, uid)
 
     async def fetch_archived(self, namespace: str, name: str, *, uid: str | None = None) -> Snapshot:
@@ -74,7 +74,7 @@ class ServerWorkflows:
         path = f"/api/v1/archived-workflows/{_quoted(wanted)}"
         # from 4.1 on the server looks at these too; before, it ignores them
         params = {"namespace": namespace, "name": name}
-        body = await self._server.get(Endpoint.ARCHIVED_WORKFLOW, path, params=params, read=whole)
+        body = await self._server.get(ServerEndpoint.ARCHIVED_WORKFLOW, path, params=params, read=whole)
         return await self._snapshot(body, namespace, name, wanted)
 
     async def retry(
@@ -117,7 +117,7 @@ class ServerWorkflows:
             "parameters": list(parameters),
         }
         path = f"/api/v1/workflows/{_quoted(namespace)}/{_quoted(name)}/retry"
-        answer = await self._server.put(Endpoint.RETRY, path, json.dumps(body).encode())
+        answer = await self._server.put(ServerEndpoint.RETRY, path, json.dumps(body).encode())
         return await self._identified(answer, namespace, name, uid)
 
     async def _newest_uid(self, namespace: str, name: str) -> str:
@@ -129,7 +129,7 @@ class ServerWorkflows:
             "listOptions.limit": "1",
         }
         body = await self._server.get(
-            Endpoint.ARCHIVED_WORKFLOWS, "/api/v1/archived-workflows", params=params, read=whole
+            ServerEndpoint.ARCHIVED_WORKFLOWS, "/api/v1/archived-workflows", params=params, read=whole
         )
         try:
             found = _decode_items(body).items or []

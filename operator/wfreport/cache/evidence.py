@@ -12,7 +12,7 @@ POD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class CapturedLimits:
+class EvidenceCacheLimits:
     """Bounds of what is held.
 
     Attributes:
@@ -25,18 +25,18 @@ class CapturedLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _CachedEvidence:
     workflow: NamespacedName
     workflow_uid: str
     evidence: PodEvidence
 
 
-class Captured:
+class EvidenceCache:
     """Evidence by pod, found by Workflow."""
 
-    def __init__(self, limits: CapturedLimits | None = None) -> None:
-        self._limits = limits or CapturedLimits()
-        self._entries: OrderedDict[NamespacedName, _Entry] = OrderedDict()
+    def __init__(self, limits: EvidenceCacheLimits | None = None) -> None:
+        self._limits = limits or EvidenceCacheLimits()
+        self._entries: OrderedDict[NamespacedName, _CachedEvidence] = OrderedDict()
         self._by_workflow: dict[NamespacedName, set[NamespacedName]] = {}
         self._bytes = 0
 
@@ -53,7 +53,7 @@ class Captured:
         """Hold what was seen of a pod, instead of what was seen of it before."""
         pod = (workflow[0], pod_name)
         self._drop(pod)
-        self._entries[pod] = _Entry(workflow, workflow_uid, evidence)
+        self._entries[pod] = _CachedEvidence(workflow, workflow_uid, evidence)
         self._by_workflow.setdefault(workflow, set()).add(pod)
         self._bytes += _size_bytes(evidence)
         while len(self._entries) > self._limits.pods or self._bytes > self._limits.max_bytes:

@@ -10,16 +10,16 @@ from typing import Any
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport
-from wfreport.core.decide.history import act_of, runs_of
-from wfreport.core.decide.model import Act, History, Run
+from wfreport.core.decide.history import past_action_of, runs_of
+from wfreport.core.decide.model import History, PastAction, Run
 from wfreport.core.decide.selection import ACTING_MODES
-from wfreport.core.record.policy_status import Verdict
+from wfreport.core.record.policy_status import PolicyVerdict
 from wfreport.core.snapshot.names import remediation_name
-from wfreport.kube.objects import Meta, NamespacedName, version_of
+from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
 
 
 @dataclass(frozen=True, slots=True)
-class KnownPolicy:
+class CachedPolicy:
     """A policy, and whether it may act.
 
     Attributes:
@@ -51,29 +51,29 @@ class KnownPolicy:
         return bool(status and status.enforced_since and status.observed_generation == policy.metadata.generation)
 
 
-class PolicyBook:
+class PolicyCache:
     """All policies."""
 
     def __init__(self) -> None:
-        self._known: dict[NamespacedName, KnownPolicy] = {}
+        self._known: dict[NamespacedName, CachedPolicy] = {}
 
     def __iter__(self) -> Iterator[NamespacedName]:
         """The keys of all of them, as they are now."""
         return iter(tuple(self._known))
 
-    def get(self, key: NamespacedName) -> KnownPolicy | None:
+    def get(self, key: NamespacedName) -> CachedPolicy | None:
         """A policy."""
         return self._known.get(key)
 
-    def put(self, key: NamespacedName, known: KnownPolicy) -> None:
+    def put(self, key: NamespacedName, known: CachedPolicy) -> None:
         """Add or replace a policy."""
         self._known[key] = known
 
-    def remove(self, key: NamespacedName) -> KnownPolicy | None:
+    def remove(self, key: NamespacedName) -> CachedPolicy | None:
         """Forget a policy."""
         return self._known.pop(key, None)
 
-    def knows(self, meta: Meta) -> bool:
+    def knows(self, meta: ObjectMeta) -> bool:
         """Whether it is known as it is here, or newer."""
         known = self._known.get((meta.namespace, meta.name))
         return known is not None and version_of(known.version) >= meta.version > 0
@@ -92,16 +92,16 @@ class PolicyBook:
         return {namespace for namespace, _ in self._known}
 
 
-class RemediationBook:
+class RemediationIndex:
     """All Remediations, dry ones included."""
 
     def __init__(self) -> None:
         self._known: dict[NamespacedName, Remediation] = {}
-        self._acts: dict[NamespacedName, Act] = {}
+        self._acts: dict[NamespacedName, PastAction] = {}
         self._by_uid: dict[str, NamespacedName] = {}
         self._open: set[NamespacedName] = set()
         self._about: dict[tuple[str, str], set[NamespacedName]] = {}
-        self._all_acts: tuple[Act, ...] | None = None
+        self._all_acts: tuple[PastAction, ...] | None = None
 
     def __iter__(self) -> Iterator[Remediation]:
         """All of them, as they are now."""
@@ -121,13 +121,13 @@ class RemediationBook:
         name = remediation_name(run.name, run.uid, run.started_at, lock, dry_run=dry_run)
         return self._known.get((run.namespace, name))
 
-    def acts(self) -> tuple[Act, ...]:
+    def actions(self) -> tuple[PastAction, ...]:
         """All that locks and counts."""
         if self._all_acts is None:
             self._all_acts = tuple(self._acts.values())
         return self._all_acts
 
-    def knows(self, meta: Meta) -> bool:
+    def knows(self, meta: ObjectMeta) -> bool:
         """Whether it is known as it is here, or newer."""
         known = self._known.get((meta.namespace, meta.name))
         if known is None or known.metadata.uid != meta.uid:
@@ -146,10 +146,10 @@ class RemediationBook:
         self._by_uid[metadata.uid or ""] = key
         for uid in _uids(remediation):
             self._about.setdefault((metadata.namespace, uid), set()).add(key)
-        act = act_of(remediation)
+        act = past_action_of(remediation)
         if act:
             self._acts[key] = act
-            if not (act.is_final and act.is_settled):
+            if not (act.is_final and act.has_outcome):
                 self._open.add(key)
         self._all_acts = None
 
@@ -183,12 +183,12 @@ def _version(remediation: Remediation) -> int:
     return version_of(remediation.metadata.resource_version or "")
 
 
-class RunBook:
+class RunHistory:
     """What ran in namespaces that have policies, by report, and what the policies last said of it."""
 
     def __init__(self) -> None:
         self._runs: dict[NamespacedName, tuple[Run, ...]] = {}
-        self._verdicts: dict[NamespacedName, dict[LockClass, tuple[Verdict, ...]]] = {}
+        self._verdicts: dict[NamespacedName, dict[LockClass, tuple[PolicyVerdict, ...]]] = {}
         self._all_runs: tuple[Run, ...] | None = None
 
     def put(self, report: WorkflowReport) -> None:
@@ -216,7 +216,7 @@ class RunBook:
         """The reports of a namespace that are known."""
         return [key for key in self._runs if key[0] == namespace]
 
-    def note(self, key: NamespacedName, lock: LockClass, verdicts: tuple[Verdict, ...]) -> bool:
+    def note(self, key: NamespacedName, lock: LockClass, verdicts: tuple[PolicyVerdict, ...]) -> bool:
         """Keep what the policies said of the run of a report; whether it is something new."""
         said = self._verdicts.setdefault(key, {})
         if said.get(lock) == verdicts:
@@ -224,14 +224,14 @@ class RunBook:
         said[lock] = verdicts
         return True
 
-    def verdicts(self, namespace: str) -> Iterator[Verdict]:
+    def verdicts(self, namespace: str) -> Iterator[PolicyVerdict]:
         """What was said of runs in a namespace, the acts on them and whom to tell as one."""
         for key, said in self._verdicts.items():
             if key[0] == namespace:
                 yield from _merged([verdict for verdicts in said.values() for verdict in verdicts])
 
 
-def _merged(verdicts: list[Verdict]) -> Iterator[Verdict]:
+def _merged(verdicts: list[PolicyVerdict]) -> Iterator[PolicyVerdict]:
     """One verdict for each policy: that it is about the run itself counts before whom to tell."""
     for policy in dict.fromkeys(verdict.policy for verdict in verdicts):
         of_policy = [verdict for verdict in verdicts if verdict.policy == policy]
@@ -244,16 +244,16 @@ def _merged(verdicts: list[Verdict]) -> Iterator[Verdict]:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class RemediationCache:
     """All that is known."""
 
-    policies: PolicyBook
-    remediations: RemediationBook
-    runs: RunBook
+    policies: PolicyCache
+    remediations: RemediationIndex
+    runs: RunHistory
 
     def history(self) -> History:
         """What ran and what was done."""
-        return History(self.runs.all(), self.remediations.acts())
+        return History(self.runs.all(), self.remediations.actions())
 
     def concerns(self, namespace: str) -> bool:
         """Whether anything about a namespace has to be looked at: without policies nothing is."""

@@ -13,7 +13,7 @@ from wfreport.api.argo import COMPLETED_PHASES
 from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
 from wfreport.core.snapshot.identity import binds
 from wfreport.core.snapshot.model import Source
-from wfreport.kube.objects import Meta, NamespacedName, version_of
+from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
 from wfreport.kube.reports import ReportHead, StoredReport
 
 REPORT_OVERHEAD_BYTES = 500
@@ -24,7 +24,7 @@ _MISSING_REASONS = AWAITING_SERVER | {Reason.WORKFLOW_NOT_FOUND, Reason.WORKFLOW
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportEntry:
     """A report.
 
     Attributes:
@@ -100,11 +100,11 @@ class Row:
         return self.observed_generation == self.generation
 
 
-def row_of(head: ReportHead) -> Row:
+def entry_of(head: ReportHead) -> ReportEntry:
     """The row of a report as the API server has it."""
     meta, observed = head.metadata, head.status.observed_workflow
     reasons = {c.reason for c in head.status.conditions if c.type != ConditionType.EVIDENCE_COMPLETE}
-    return Row(
+    return ReportEntry(
         namespace=meta.namespace,
         name=meta.name,
         uid=meta.uid,
@@ -136,11 +136,11 @@ def _awaits_server(head: ReportHead, reasons: set[str]) -> bool:
     return Reason.WORKFLOW_NOT_ARCHIVED in reasons and not head.status.observed_workflow.uid
 
 
-class ReportsIndex:
+class ReportCache:
     """All rows, by report and by Workflow."""
 
     def __init__(self) -> None:
-        self._rows: dict[NamespacedName, Row] = {}
+        self._rows: dict[NamespacedName, ReportEntry] = {}
         self._by_workflow: dict[NamespacedName, tuple[str, ...]] = {}
         self._writing: dict[NamespacedName, int] = {}
 
@@ -148,22 +148,22 @@ class ReportsIndex:
         """How many reports there are."""
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[ReportEntry]:
         """All rows, as they are now."""
         return iter(tuple(self._rows.values()))
 
-    def get(self, key: NamespacedName) -> Row | None:
+    def get(self, key: NamespacedName) -> ReportEntry | None:
         """The row of a report."""
         return self._rows.get(key)
 
-    def knows(self, meta: Meta) -> bool:
+    def knows(self, meta: ObjectMeta) -> bool:
         """Whether the report is known as it is here, or newer: events and pages of a list may be older than a write."""
         row = self._rows.get((meta.namespace, meta.name))
         if row is None or row.uid != meta.uid:
             return False
         return row.resource_version == meta.resource_version or version_of(row.resource_version) > meta.version > 0
 
-    def of_workflow(self, key: NamespacedName) -> list[Row]:
+    def of_workflow(self, key: NamespacedName) -> list[ReportEntry]:
         """The reports about Workflows of this name, whatever their uid."""
         return [self._rows[key[0], name] for name in self._by_workflow.get(key, ())]
 
@@ -183,11 +183,11 @@ class ReportsIndex:
             for row in mine
         )
 
-    def begin_write(self, key: NamespacedName) -> None:
+    def expect_write(self, key: NamespacedName) -> None:
         """A write of ours begins: its event may be here before its answer, and is no news."""
         self._writing[key] = 0
 
-    def overhears(self, meta: Meta) -> bool:
+    def observe(self, meta: ObjectMeta) -> bool:
         """Whether an event came while we write that report; ``end_write`` tells what became of it."""
         key = (meta.namespace, meta.name)
         if key not in self._writing:
@@ -195,12 +195,12 @@ class ReportsIndex:
         self._writing[key] = max(self._writing[key], meta.version)
         return True
 
-    def end_write(self, key: NamespacedName) -> bool:
+    def write_done(self, key: NamespacedName) -> bool:
         """Our write has ended; whether something newer came meanwhile, which then is somebody else's."""
         newest, row = self._writing.pop(key, 0), self._rows.get(key)
         return newest > (version_of(row.resource_version) if row else 0)
 
-    def put(self, row: Row) -> None:
+    def put(self, row: ReportEntry) -> None:
         """Add or replace a report, unless a newer state of it is known: answers overtake each other.
 
         Where etcd was restored from a backup, versions go back and the operator is to be restarted, as whatever has
@@ -216,14 +216,14 @@ class ReportsIndex:
         if row.name not in names:
             self._by_workflow[row.workflow_key] = (*names, row.name)
 
-    def remove(self, key: NamespacedName) -> Row | None:
+    def remove(self, key: NamespacedName) -> ReportEntry | None:
         """Forget a report; returns what was known of it."""
         row = self._rows.pop(key, None)
         if row:
             self._unlist(row)
         return row
 
-    def _unlist(self, row: Row) -> None:
+    def _unlist(self, row: ReportEntry) -> None:
         names = tuple(name for name in self._by_workflow.get(row.workflow_key, ()) if name != row.name)
         if names:
             self._by_workflow[row.workflow_key] = names
@@ -243,7 +243,7 @@ class StatusCache:
         self._bytes = 0
         self._stored: OrderedDict[NamespacedName, StoredReport] = OrderedDict()
 
-    def get(self, row: Row) -> StoredReport | None:
+    def get(self, row: ReportEntry) -> StoredReport | None:
         """The report, if it is known as it is."""
         stored = self._stored.get(row.key)
         if stored is None or stored.head.metadata.resource_version != row.resource_version:

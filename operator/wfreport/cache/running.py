@@ -24,7 +24,7 @@ _MOMENT = 0.2
 
 
 @dataclass(slots=True)
-class Running:
+class RunningWorkflow:
     """What is remembered of a running Workflow between two looks; all of it can be had again by looking.
 
     Attributes:
@@ -36,12 +36,12 @@ class Running:
 
     uid: str
     version: int
-    looked_at: float
-    sought: set[str] = field(default_factory=set)
+    polled_at: float
+    queried_nodes: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollPolicy:
     """How often running Workflows are looked at.
 
     Attributes:
@@ -55,19 +55,19 @@ class Pace:
     coalesce_seconds: float = 10
 
 
-class ActiveSet:
+class RunningWorkflows:
     """Every Workflow that is known to run. It is derived: a restart fills it by one look at each."""
 
-    def __init__(self, pace: Pace, *, clock: Callable[[], float]) -> None:
+    def __init__(self, pace: PollPolicy, *, clock: Callable[[], float]) -> None:
         self._pace = pace
         self._clock = clock
-        self._running: dict[NamespacedName, Running] = {}
+        self._running: dict[NamespacedName, RunningWorkflow] = {}
 
     def __len__(self) -> int:
         """How many there are."""
         return len(self._running)
 
-    def get(self, key: NamespacedName) -> Running | None:
+    def get(self, key: NamespacedName) -> RunningWorkflow | None:
         """What is remembered of a running Workflow."""
         return self._running.get(key)
 
@@ -76,16 +76,16 @@ class ActiveSet:
         running = self._running.get(key)
         return running is not None and running.uid == uid
 
-    def looked(self, key: NamespacedName, *, uid: str, version: int) -> Running:
+    def polled(self, key: NamespacedName, *, uid: str, version: int) -> RunningWorkflow:
         """Note a look that found it running."""
         running = self._running.get(key)
         if running is None or running.uid != uid:
-            running = self._running[key] = Running(uid=uid, version=version, looked_at=self._clock())
+            running = self._running[key] = RunningWorkflow(uid=uid, version=version, polled_at=self._clock())
         running.version = max(running.version, version)
-        running.looked_at = self._clock()
+        running.polled_at = self._clock()
         return running
 
-    def next_look_seconds(self, *, started_at: datetime | None, now: datetime) -> float:
+    def next_poll_seconds(self, *, started_at: datetime | None, now: datetime) -> float:
         """How long after a look the next one is due.
 
         It is made with those of others, a little later than its age, and how many there are, ask for.
@@ -104,7 +104,7 @@ class ActiveSet:
         running = self._running.get(key)
         if running is None:
             return None
-        return max(0.0, running.looked_at + self._pace.coalesce_seconds - self._clock())
+        return max(0.0, running.polled_at + self._pace.coalesce_seconds - self._clock())
 
     def discard(self, key: NamespacedName) -> None:
         """It has ended, or is gone."""

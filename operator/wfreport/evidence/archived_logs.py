@@ -7,7 +7,7 @@ from typing import Final
 
 from wfreport.argoserver.artifacts import ArchivedLogs, RunRef
 from wfreport.argoserver.errors import (
-    HOPELESS_SECONDS,
+    PERMANENT_RETRY_SECONDS,
     ArgoServerError,
     ServerFailedError,
     ServerNotFoundError,
@@ -18,18 +18,18 @@ from wfreport.core.snapshot.model import PodEvidence, Snapshot, Source
 from wfreport.kube.objects import NamespacedName
 from wfreport.logs import Once, kv
 from wfreport.metrics import Metrics
-from wfreport.runtime.workqueue import Lane, Ticket, WorkQueue
+from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
 
-KEPT_LOGS: Final = 1000
+MAX_CACHED_LOGS: Final = 1000
 """Ends of logs, of which each is some 32 KiB at the most, until a look has put them into the report."""
 
 _INTERNAL_ERROR: Final = 500
-_Subject = tuple[NamespacedName, str, LogRef]
+_LogRequest = tuple[NamespacedName, str, LogRef]
 
 
-class ServerLogs:
+class ArchivedLogFetcher:
     """Wishes in, looks out."""
 
     def __init__(
@@ -64,8 +64,8 @@ class ServerLogs:
         self._reads_logs = reads_logs
         self._metrics = metrics
         self._once = once
-        self._wishes: dict[NamespacedName, dict[_Subject, Source]] = {}
-        self._answers: OrderedDict[_Subject, ArchivedText | None] = OrderedDict()
+        self._wishes: dict[NamespacedName, dict[_LogRequest, Source]] = {}
+        self._answers: OrderedDict[_LogRequest, ArchivedText | None] = OrderedDict()
 
     def __contains__(self, key: NamespacedName) -> bool:
         """Whether logs of this Workflow are about to be fetched."""
@@ -86,7 +86,7 @@ class ServerLogs:
         for ref in refs:
             subject = (key, meta.uid, ref)
             if subject not in self._answers:
-                self._want(subject, snapshot.source)
+                self._request(subject, snapshot.source)
             log_or_none = self._answers.get(subject)
             if log_or_none is not None or subject not in self._answers:
                 found[ref] = log_or_none
@@ -94,35 +94,35 @@ class ServerLogs:
 
     async def work(self) -> None:
         """Read until the queue is closed. Run several of them."""
-        while ticket := await self._queue.take():
+        while request := await self._queue.get():
             try:
-                await self._read(ticket)
+                await self._read(request)
             except Exception:
                 self._metrics.argo_server_errors.labels("Bug").inc()
-                log.exception("archived log failed by a bug", extra=kv(workflow="/".join(ticket.key)))
-                self._queue.retry(ticket, at_least_seconds=HOPELESS_SECONDS)
+                log.exception("archived log failed by a bug", extra=kv(workflow="/".join(request.name)))
+                self._queue.add_rate_limited(request, at_least_seconds=PERMANENT_RETRY_SECONDS)
 
-    def _want(self, subject: _Subject, source: Source) -> None:
+    def _request(self, subject: _LogRequest, source: Source) -> None:
         key, wishes = subject[0], self._wishes.setdefault(subject[0], {})
         if subject not in wishes:
             wishes[subject] = source
-            self._queue.add(key, Lane.PROGRESS)
+            self._queue.add(key, Priority.PROGRESS)
 
-    async def _read(self, ticket: Ticket) -> None:
-        wishes = self._wishes.get(ticket.key, {})
+    async def _read(self, request: Request) -> None:
+        wishes = self._wishes.get(request.name, {})
         error, before = None, len(wishes)
         for subject, source in list(wishes.items()):
             error = await self._try(subject, source) or error
-        if len(self._wishes.get(ticket.key, {})) != before:
-            self._look(ticket.key, 0)
-        if error and self._is_wanted(ticket.key):
-            self._queue.retry(ticket, at_least_seconds=error.pause_seconds)
+        if len(self._wishes.get(request.name, {})) != before:
+            self._look(request.name, 0)
+        if error and self._is_wanted(request.name):
+            self._queue.add_rate_limited(request, at_least_seconds=error.pause_seconds)
             return
-        if not self._wishes.get(ticket.key) or error:
-            self._wishes.pop(ticket.key, None)
-        self._queue.done(ticket)
+        if not self._wishes.get(request.name) or error:
+            self._wishes.pop(request.name, None)
+        self._queue.done(request)
 
-    async def _try(self, subject: _Subject, source: Source) -> ArgoServerError | None:
+    async def _try(self, subject: _LogRequest, source: Source) -> ArgoServerError | None:
         """Fetch one; returns the error after which it is to be tried again."""
         (namespace, name), uid, ref = subject
         if self._logs is None:
@@ -139,18 +139,18 @@ class ServerLogs:
             self._complain(subject, error)
             if not _is_hopeless(error):
                 return error
-            self._settle(subject, None)
+            self._finish(subject, None)
         else:
-            self._settle(subject, None if found.is_cut else ArchivedText(found.text, found.has_more))
+            self._finish(subject, None if found.is_cut else ArchivedText(found.text, found.has_more))
         return None
 
-    def _settle(self, subject: _Subject, found: ArchivedText | None) -> None:
+    def _finish(self, subject: _LogRequest, found: ArchivedText | None) -> None:
         self._wishes.get(subject[0], {}).pop(subject, None)
         self._answers[subject] = found
-        while len(self._answers) > KEPT_LOGS:
+        while len(self._answers) > MAX_CACHED_LOGS:
             self._answers.popitem(last=False)
 
-    def _complain(self, subject: _Subject, error: ArgoServerError) -> None:
+    def _complain(self, subject: _LogRequest, error: ArgoServerError) -> None:
         self._metrics.argo_server_errors.labels(error.reason).inc()
         (namespace, name), _, ref = subject
         if self._once.may_say((error.reason, namespace, "log")):

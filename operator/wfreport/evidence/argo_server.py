@@ -14,21 +14,21 @@ from dataclasses import dataclass, replace
 
 from wfreport.api.reasons import Reason
 from wfreport.api.report import ReportStatus
-from wfreport.argoserver.errors import HOPELESS_SECONDS, ArgoServerError, ServerNotFoundError
+from wfreport.argoserver.errors import PERMANENT_RETRY_SECONDS, ArgoServerError, ServerNotFoundError
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.cache.reports import Row
+from wfreport.cache.reports import ReportEntry
 from wfreport.core.render.archived_logs import with_archived_logs
 from wfreport.core.render.status import is_new_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot, Source, Unavailable
-from wfreport.evidence.archived_logs import ServerLogs
+from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.kube.objects import NamespacedName, version_of
 from wfreport.logs import Once, kv
 from wfreport.metrics import Metrics
-from wfreport.runtime.workqueue import Lane, Ticket, WorkQueue
+from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
 
-KEPT_NODES = 50_000
+MAX_CACHED_NODES = 50_000
 """Nodes that are kept for the looks to come, some 100 MB; they are dropped when a final report has them."""
 
 BEING_FETCHED = Unavailable(Reason.NODES_BEING_FETCHED, "they are being fetched from Argo Server")
@@ -45,7 +45,7 @@ NOWHERE = Unavailable(
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _FetchRequest:
     """What is to be read.
 
     Attributes:
@@ -71,10 +71,10 @@ class _Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _FetchResult:
     """What came of a wish: a run, or why there is none."""
 
-    wish: _Wish
+    request: _FetchRequest
     found: Snapshot | None = None
     unavailable: Unavailable | None = None
 
@@ -88,7 +88,7 @@ class _Answer:
             return False
         seen = version_of(self.found.workflow.metadata.resource_version)
         wanted = version_of(snapshot.workflow.metadata.resource_version)
-        same = self.wish.offload_version == snapshot.workflow.status.offload_node_status_version
+        same = self.request.offload_version == snapshot.workflow.status.offload_node_status_version
         return seen == wanted or (same and seen <= wanted)
 
     @property
@@ -97,7 +97,7 @@ class _Answer:
         return 1 + (len(self.found.nodes) if self.found else 0)
 
 
-class ServerReads:
+class ArgoServerFetcher:
     """Wishes in, looks out."""
 
     def __init__(
@@ -105,12 +105,12 @@ class ServerReads:
         runs: ServerWorkflows | None,
         queue: WorkQueue,
         *,
-        logs: ServerLogs,
+        logs: ArchivedLogFetcher,
         look: Callable[[NamespacedName, int], None],
         is_wanted: Callable[[NamespacedName], bool],
         metrics: Metrics,
         once: Once,
-        kept_nodes: int = KEPT_NODES,
+        kept_nodes: int = MAX_CACHED_NODES,
     ) -> None:
         """Begin without wishes.
 
@@ -132,16 +132,16 @@ class ServerReads:
         self._metrics = metrics
         self._once = once
         self._kept_nodes = kept_nodes
-        self._wishes: dict[NamespacedName, dict[tuple[NamespacedName, str, bool], _Wish]] = {}
-        self._answers: OrderedDict[tuple[NamespacedName, str, bool], _Answer] = OrderedDict()
+        self._wishes: dict[NamespacedName, dict[tuple[NamespacedName, str, bool], _FetchRequest]] = {}
+        self._answers: OrderedDict[tuple[NamespacedName, str, bool], _FetchResult] = OrderedDict()
         self._weight = 0
 
-    def hydrated(self, snapshot: Snapshot) -> Snapshot:
+    def with_nodes(self, snapshot: Snapshot) -> Snapshot:
         """The Workflow with its nodes where they are here; else a wish is noted, and the snapshot says why not."""
         if self._runs is None or snapshot.nodes_state is not NodesState.OFFLOADED:
             return snapshot
         meta, status = snapshot.workflow.metadata, snapshot.workflow.status
-        wish = _Wish(
+        wish = _FetchRequest(
             key=(meta.namespace, meta.name),
             uid=meta.uid,
             archived=False,
@@ -151,12 +151,12 @@ class ServerReads:
         answer = self._answers.get(wish.subject)
         if answer and answer.has_nodes_of(snapshot):
             return _with_nodes(snapshot, answer)
-        self._want(wish, answer)
+        self._request(wish, answer)
         if answer and answer.found and not status.is_completed:
             return _with_nodes(snapshot, answer)  # as it was a look ago; the next one has today's
         return replace(snapshot, unavailable=(answer and answer.unavailable) or BEING_FETCHED)
 
-    def archived(self, row: Row) -> Snapshot | Unavailable | None:
+    def archived(self, row: ReportEntry) -> Snapshot | Unavailable | None:
         """The run of a report whose Workflow is not in the cluster, or why there is none.
 
         None: nobody wants it from the archive.
@@ -165,7 +165,7 @@ class ServerReads:
             return None
         if self._runs is None:
             return NOT_CONFIGURED if row.source == Source.ARCHIVE else None
-        wish = _Wish(
+        wish = _FetchRequest(
             key=row.workflow_key,
             uid=row.bound_uid or row.ref_uid,
             archived=True,
@@ -173,7 +173,7 @@ class ServerReads:
         )
         answer = self._answers.get(wish.subject)
         if answer is None:
-            self._want(wish, None)
+            self._request(wish, None)
             return ARCHIVE_BEING_READ
         return answer.found or answer.unavailable
 
@@ -186,19 +186,19 @@ class ServerReads:
         wanted = self._logs.wanted(snapshot, evidence, kept)
         return with_archived_logs(evidence, self._logs.of(snapshot, wanted)) if wanted else evidence
 
-    def may_know_more(self, row: Row) -> bool:
+    def may_know_more(self, row: ReportEntry) -> bool:
         """Whether a report whose Workflow is not in the cluster lacks what the server may have, or has by now."""
         if self._runs is None or row.source == Source.CLUSTER:
             return False
         answer = self._answers.get((row.workflow_key, row.bound_uid or row.ref_uid, True))
         return row.awaits_server or (answer is not None and answer.found is not None)
 
-    def is_due(self, row: Row) -> bool:
+    def is_due(self, row: ReportEntry) -> bool:
         """Whether a report lacks something, and no worker is about to fetch it."""
         asked = row.workflow_key in self._queue or row.workflow_key in self._logs
         return self._runs is not None and row.awaits_server and not asked
 
-    def forget_archived(self, row: Row) -> None:
+    def forget_archived(self, row: ReportEntry) -> None:
         """The report has the archive's run; why there is none is kept, or it would be asked for again."""
         subject = (row.workflow_key, row.bound_uid or row.ref_uid, True)
         if (answer := self._answers.get(subject)) and answer.found:
@@ -212,40 +212,40 @@ class ServerReads:
                 group.create_task(self._logs.work())
 
     async def _work(self) -> None:
-        while ticket := await self._queue.take():
+        while request := await self._queue.get():
             try:
-                await self._read(ticket)
+                await self._read(request)
             except Exception:
                 self._metrics.argo_server_errors.labels("Bug").inc()
-                log.exception("read through Argo Server failed by a bug", extra=kv(workflow="/".join(ticket.key)))
-                self._queue.retry(ticket, at_least_seconds=HOPELESS_SECONDS)
+                log.exception("read through Argo Server failed by a bug", extra=kv(workflow="/".join(request.name)))
+                self._queue.add_rate_limited(request, at_least_seconds=PERMANENT_RETRY_SECONDS)
 
-    def _want(self, wish: _Wish, answer: _Answer | None) -> None:
+    def _request(self, wish: _FetchRequest, answer: _FetchResult | None) -> None:
         wishes = self._wishes.setdefault(wish.key, {})
         is_new = wishes.get(wish.subject) != wish
         wishes[wish.subject] = wish
         has_failed = answer is not None and answer.found is None
         # one that has failed waits for its turn: looks may be many, and the server has enough trouble
         if wish.key not in self._queue or (is_new and not has_failed):
-            self._queue.add(wish.key, Lane.URGENT)
+            self._queue.add(wish.key, Priority.URGENT)
 
-    async def _read(self, ticket: Ticket) -> None:
+    async def _read(self, request: Request) -> None:
         error: ArgoServerError | None = None
-        for wish in list(self._wishes.get(ticket.key, {}).values()):
+        for wish in list(self._wishes.get(request.name, {}).values()):
             error = await self._try(wish) or error
-        if error and not self._is_wanted(ticket.key):
-            self._wishes.pop(ticket.key, None)
+        if error and not self._is_wanted(request.name):
+            self._wishes.pop(request.name, None)
             error = None
         if error is None:
-            self._queue.done(ticket)
+            self._queue.done(request)
             return
-        self._queue.retry(ticket, at_least_seconds=error.pause_seconds)
+        self._queue.add_rate_limited(request, at_least_seconds=error.pause_seconds)
 
-    async def _try(self, wish: _Wish) -> ArgoServerError | None:
+    async def _try(self, wish: _FetchRequest) -> ArgoServerError | None:
         """Fulfil a wish; returns the error after which it is to be tried again."""
         before = self._answers.get(wish.subject)
         try:
-            answer = _Answer(wish, await self._fetched(wish))
+            answer = _FetchResult(wish, await self._fetched(wish))
         except ServerNotFoundError as error:
             is_nowhere = wish.archived and not wish.again
             return self._failed(wish, before, error, NOWHERE if is_nowhere else _why(error))
@@ -259,7 +259,7 @@ class ServerReads:
             self._look(wish.key, 0 if wish.archived else _version(answer))
         return None
 
-    async def _fetched(self, wish: _Wish) -> Snapshot:
+    async def _fetched(self, wish: _FetchRequest) -> Snapshot:
         if self._runs is None:
             raise RuntimeError("nothing is wished for where no server is configured")
         (namespace, name), uid = wish.key, wish.uid or None
@@ -268,10 +268,10 @@ class ServerReads:
         return await self._runs.fetch(namespace, name, uid=uid)
 
     def _failed(
-        self, wish: _Wish, before: _Answer | None, error: ArgoServerError, why: Unavailable
+        self, wish: _FetchRequest, before: _FetchResult | None, error: ArgoServerError, why: Unavailable
     ) -> ArgoServerError | None:
         self._metrics.argo_server_errors.labels(error.reason).inc()
-        self._keep(_Answer(wish, unavailable=why))
+        self._keep(_FetchResult(wish, unavailable=why))
         if before is None or before.unavailable != why:
             self._look(wish.key, 0)
         if isinstance(error, ServerNotFoundError) and not wish.again:
@@ -284,7 +284,7 @@ class ServerReads:
             )
         return error
 
-    def _fulfilled(self, wish: _Wish) -> None:
+    def _fulfilled(self, wish: _FetchRequest) -> None:
         """Unless something newer is wanted by now."""
         wishes = self._wishes.get(wish.key, {})
         if wishes.get(wish.subject) == wish:
@@ -292,9 +292,9 @@ class ServerReads:
         if not wishes:
             self._wishes.pop(wish.key, None)
 
-    def _keep(self, answer: _Answer) -> None:
-        self._drop(answer.wish.subject)
-        self._answers[answer.wish.subject] = answer
+    def _keep(self, answer: _FetchResult) -> None:
+        self._drop(answer.request.subject)
+        self._answers[answer.request.subject] = answer
         self._weight += answer.weight
         while self._weight > self._kept_nodes and len(self._answers) > 1:
             self._drop(next(iter(self._answers)))
@@ -309,11 +309,11 @@ def _why(error: ArgoServerError) -> Unavailable:
     return Unavailable(error.reason, error.advice)
 
 
-def _version(answer: _Answer) -> int:
+def _version(answer: _FetchResult) -> int:
     return version_of(answer.found.workflow.metadata.resource_version) if answer.found else 0
 
 
-def _with_nodes(snapshot: Snapshot, answer: _Answer) -> Snapshot:
+def _with_nodes(snapshot: Snapshot, answer: _FetchResult) -> Snapshot:
     if answer.found is None:
         return snapshot
     problems = (*snapshot.problems, *answer.found.problems)

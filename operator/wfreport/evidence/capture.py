@@ -13,17 +13,17 @@ from typing import Final
 
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
-from wfreport.cache.evidence import Captured
+from wfreport.cache.evidence import EvidenceCache
 from wfreport.core.redact.redactor import Redactor
-from wfreport.core.redact.text import Prose
+from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.evidence import LogLimits, containers_to_read, events_may_tell, shortened_log
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.kube.errors import ApiError, ForbiddenError, InvalidError, NotFoundError, ServerError, UnreachableError
-from wfreport.kube.objects import Meta, NamespacedName
+from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.pods import LogGoneError, Pods
 from wfreport.logs import Once, kv
 from wfreport.metrics import Metrics
-from wfreport.runtime.workqueue import Lane, Ticket, WorkQueue
+from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class EventsBudget:
 
 
 @dataclass(slots=True)
-class _Asked:
+class _PendingCapture:
     """A pod that is being captured, and how far that has come."""
 
     key: NamespacedName
@@ -128,7 +128,7 @@ class Capturer:
         *,
         pods: Pods,
         queue: WorkQueue,
-        captured: Captured,
+        captured: EvidenceCache,
         rules: CaptureRules,
         redactor: Redactor,
         log_lines: Callable[[NamespacedName], int],
@@ -142,13 +142,13 @@ class Capturer:
         self._queue = queue
         self._captured = captured
         self._rules = rules
-        self._prose = Prose(redactor)
+        self._prose = TextSanitizer(redactor)
         self._budget = EventsBudget(clock=clock)
         self._log_lines = log_lines
         self._metrics = metrics
         self._once = once
         self._notify = notify
-        self._asked: dict[NamespacedName, _Asked] = {}
+        self._asked: dict[NamespacedName, _PendingCapture] = {}
 
     def __len__(self) -> int:
         """How many pods are being captured, or wait for it."""
@@ -158,35 +158,35 @@ class Capturer:
         """Whether evidence of this pod is on its way."""
         return pod in self._asked
 
-    def ask(self, meta: Meta) -> None:
+    def enqueue(self, meta: ObjectMeta) -> None:
         """A pod failed: read it now."""
         key = (meta.namespace, meta.name)
         known = self._asked.get(key)
         if known is None or known.uid != meta.uid:
-            self._asked[key] = _Asked(key, (meta.namespace, meta.labels.workflow), meta.uid)
-            self._queue.add(key, Lane.URGENT, not_older_than=meta.version)
+            self._asked[key] = _PendingCapture(key, (meta.namespace, meta.labels.workflow), meta.uid)
+            self._queue.add(key, Priority.URGENT, min_resource_version=meta.version)
 
     def complete(self, pod: Pod, workflow: str) -> PodEvidence:
         """A look has read this pod: its logs and Events are still to be read. What there is of it so far."""
         meta = pod.metadata
         key = (meta.namespace, meta.name)
-        asked = _Asked(key, (meta.namespace, workflow), meta.uid, _owner_uid(pod, workflow), pod=pod)
+        asked = _PendingCapture(key, (meta.namespace, workflow), meta.uid, _owner_uid(pod, workflow), pod=pod)
         self._asked[key] = asked
-        self._queue.add(key, Lane.PROGRESS)
+        self._queue.add(key, Priority.PROGRESS)
         return self._hold(asked, pending=True)
 
-    async def capture(self, ticket: Ticket) -> None:
+    async def capture(self, request: Request) -> None:
         """Go on with a pod as far as that is possible now.
 
         Raises:
             ApiError: a transient one: come again.
         """
-        asked = self._asked.get(ticket.key)
+        asked = self._asked.get(request.name)
         if asked is None:
             return
         asked.tries += 1
         try:
-            if await self._read_pod(asked, ticket.not_older_than):
+            if await self._read_pod(asked, request.min_resource_version):
                 await self._read_logs(asked)
                 await self._read_events(asked)
         except ApiError as error:
@@ -197,7 +197,7 @@ class Capturer:
             self._give_up(asked, error)
         self._finish(asked)
 
-    async def _read_pod(self, asked: _Asked, not_older_than: int) -> bool:
+    async def _read_pod(self, asked: _PendingCapture, not_older_than: int) -> bool:
         """Whether there is a pod to go on with."""
         if asked.pod is not None:
             return True
@@ -212,14 +212,14 @@ class Capturer:
         self._hold(asked, pending=True)
         return True
 
-    async def _read_logs(self, asked: _Asked) -> None:
+    async def _read_logs(self, asked: _PendingCapture) -> None:
         if asked.unread is None:
             asked.unread = self._logs_wanted(asked)
         while asked.unread:
             await self._read_log(asked, asked.unread[0])
             asked.unread.pop(0)
 
-    def _logs_wanted(self, asked: _Asked) -> list[str]:
+    def _logs_wanted(self, asked: _PendingCapture) -> list[str]:
         wanted = containers_to_read(asked.pod) if asked.pod else []
         if not wanted:
             return []
@@ -231,7 +231,7 @@ class Capturer:
             return []
         return wanted
 
-    async def _read_log(self, asked: _Asked, container: str) -> None:
+    async def _read_log(self, asked: _PendingCapture, container: str) -> None:
         lines, max_bytes = self._log_lines(asked.workflow), self._rules.log_tail_bytes * MARGIN
         try:
             end = await self._pods.read_log(*asked.key, container, lines=lines + MARGIN_LINES, max_bytes=max_bytes)
@@ -248,7 +248,7 @@ class Capturer:
             if end.has_more or kept.was_cut:
                 asked.with_more.add(container)
 
-    async def _read_events(self, asked: _Asked) -> None:
+    async def _read_events(self, asked: _PendingCapture) -> None:
         if asked.events is not None or asked.pod is None:
             return
         needed = events_may_tell(asked.pod)
@@ -262,12 +262,12 @@ class Capturer:
             asked.lacks(Reason.EVENTS_FORBIDDEN)
             self._complain("Events cannot be read", asked, error)
 
-    def _give_up(self, asked: _Asked, error: ApiError) -> None:
+    def _give_up(self, asked: _PendingCapture, error: ApiError) -> None:
         self._complain("pod cannot be captured", asked, error)
         if asked.pod:  # else a look finds out what can be had of it
             asked.lacks(Reason.LOG_UNREACHABLE if asked.unread else Reason.EVENTS_NOT_READ)
 
-    def _finish(self, asked: _Asked) -> None:
+    def _finish(self, asked: _PendingCapture) -> None:
         if self._asked.get(asked.key) is asked:
             del self._asked[asked.key]
         for reason in asked.missing:
@@ -276,18 +276,18 @@ class Capturer:
             self._hold(asked, pending=False)
         self._notify(asked.workflow)
 
-    def _hold(self, asked: _Asked, *, pending: bool) -> PodEvidence:
+    def _hold(self, asked: _PendingCapture, *, pending: bool) -> PodEvidence:
         evidence = asked.evidence(pending=pending)
         self._captured.put(asked.workflow, asked.workflow_uid, asked.key[1], evidence)
         return evidence
 
-    def _complain(self, what: str, asked: _Asked, error: ApiError) -> None:
+    def _complain(self, what: str, asked: _PendingCapture, error: ApiError) -> None:
         self._metrics.evidence_failed.labels(type(error).__name__).inc()
         if self._once.may_say((what, asked.key[0])):
             log.warning(what, extra=kv(namespace=asked.key[0], error=type(error).__name__, reason=error.message))
 
 
-def _patience(asked: _Asked, error: ApiError) -> int:
+def _patience(asked: _PendingCapture, error: ApiError) -> int:
     """How often to try, given what happened."""
     is_kubelet = bool(asked.unread) and (isinstance(error, UnreachableError) or _is_proxied(error))
     return KUBELET_TRIES if is_kubelet else TRIES

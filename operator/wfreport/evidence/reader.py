@@ -12,8 +12,8 @@ from wfreport.api.argo import NodeType
 from wfreport.api.kubernetes import Pod
 from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportStatus
-from wfreport.cache.evidence import Captured
-from wfreport.cache.running import Running
+from wfreport.cache.evidence import EvidenceCache
+from wfreport.cache.running import RunningWorkflow
 from wfreport.core.render.status import is_new_run
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
@@ -44,7 +44,7 @@ class EvidenceLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PodQuery:
     """What pods a look is after.
 
     Attributes:
@@ -57,7 +57,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observations:
     """What a look has of its pods.
 
     Attributes:
@@ -66,25 +66,25 @@ class Seen:
     """
 
     evidence: Mapping[str, PodEvidence] = field(default_factory=dict)
-    again_in_seconds: float | None = None
+    requeue_after_seconds: float | None = None
 
 
-def wanted_pods(
+def pod_query(
     snapshot: Snapshot,
     stored: Sequence[ReportStatus | None],
     *,
-    sought: set[str],
+    queried_nodes: set[str],
     has_just_ended: bool,
     limits: EvidenceLimits,
-) -> Wanted:
+) -> PodQuery:
     """Which pods are worth a request: a pod that a report has kept, or that was asked for in vain, is not."""
     pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
     of_this_run = [status for status in stored if status and not is_new_run(status, snapshot.workflow)]
     kept = {f.pod_name for status in of_this_run for f in status.failures or () if f.pod_uid and not _pending(f)}
     kept |= {attempt.pod_name for status in of_this_run for attempt in status.superseded_attempts or ()}
-    failed = [node for node in pod_nodes if node.has_failed and node.id not in sought]
+    failed = [node for node in pod_nodes if node.has_failed and node.id not in queried_nodes]
     named = ((pod_name(snapshot.workflow, node), node) for node in failed)
-    return Wanted(
+    return PodQuery(
         nodes={name: node.id for name, node in named if name and name not in kept},
         everything=has_just_ended and bool(pod_nodes) and len(snapshot.nodes) <= limits.completion_nodes,
     )
@@ -105,7 +105,7 @@ class EvidenceReader:
         pods: Pods,
         limits: EvidenceLimits,
         *,
-        captured: Captured,
+        captured: EvidenceCache,
         capturer: Capturer,
         metrics: Metrics,
         once: Once,
@@ -117,7 +117,9 @@ class EvidenceReader:
         self._metrics = metrics
         self._once = once
 
-    async def read(self, snapshot: Snapshot, wanted: Wanted, running: Running | None, *, patient: bool) -> Seen:
+    async def read(
+        self, snapshot: Snapshot, wanted: PodQuery, running: RunningWorkflow | None, *, retry_allowed: bool
+    ) -> Observations:
         """Evidence by pod name. Where pods cannot be read now, a ``patient`` look asks for another one."""
         meta = snapshot.workflow.metadata
         key = (meta.namespace, meta.name)
@@ -131,7 +133,7 @@ class EvidenceReader:
             try:
                 evidence |= await self._list(snapshot, unknown, everything=wanted.everything)
             except ApiError as error:
-                reason = _refusal(error, patient=patient)
+                reason = _refusal(error, retry_allowed=retry_allowed)
                 again = AGAIN_SECONDS if reason == Reason.CAPTURE_PENDING else None
                 evidence |= dict.fromkeys(unknown, PodEvidence(None, missing=(reason,)))
                 self._complain(meta.namespace, error)
@@ -139,10 +141,10 @@ class EvidenceReader:
             self._hold(key, meta.uid, name, evidence)
         evidence |= self._captured.of(key, meta.uid)
         if running:
-            running.sought |= {
+            running.queried_nodes |= {
                 node for name, node in wanted.nodes.items() if name in evidence and not evidence[name].is_pending
             }
-        return Seen(evidence, again)
+        return Observations(evidence, again)
 
     def release(self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], *, is_final: bool) -> None:
         """The reports have it now; before the end that is true of nodes that Argo knows to have failed."""
@@ -188,10 +190,10 @@ class EvidenceReader:
             log.warning("pods cannot be read", extra=kv(namespace=namespace, reason=error.message))
 
 
-def _refusal(error: ApiError, *, patient: bool) -> Reason:
+def _refusal(error: ApiError, *, retry_allowed: bool) -> Reason:
     if isinstance(error, ForbiddenError):
         return Reason.PODS_FORBIDDEN
-    return Reason.CAPTURE_PENDING if error.transient and patient else Reason.PODS_UNREACHABLE
+    return Reason.CAPTURE_PENDING if error.transient and retry_allowed else Reason.PODS_UNREACHABLE
 
 
 def _has_failed(pod: Pod) -> bool:

@@ -11,12 +11,12 @@ _API_VERSION = "authorization.k8s.io/v1"
 _REVIEWS = "selfsubjectaccessreviews"
 
 
-class _Status(Struct, frozen=True):
+class _ReviewStatus(Struct, frozen=True):
     allowed: bool = False
 
 
 class _Review(Struct, frozen=True):
-    status: _Status = _Status()
+    status: _ReviewStatus = _ReviewStatus()
 
 
 _decode = msgspec.json.Decoder(_Review).decode

@@ -16,7 +16,7 @@ import msgspec
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError, error_of
-from wfreport.kube.exchange import Answer, Connections
+from wfreport.kube.exchange import Connections, Response
 from wfreport.kube.objects import PARTIAL_KIND, Item, ListMeta
 from wfreport.logs import kv
 
@@ -297,7 +297,7 @@ class Client:
         params: Mapping[str, str] | None,
         body: bytes | None,
         headers: dict[str, str],
-    ) -> Answer:
+    ) -> Response:
         if self._direct is None:
             return await self._proxied(verb, resource, path, params=params, data=body, headers=headers)
         with self._counted(verb, resource) as counted:
@@ -306,11 +306,11 @@ class Client:
         self._observer.observe_bytes(verb, resource, len(answer.body))
         return answer
 
-    async def _proxied(self, verb: str, resource: str, path: str, **given: Any) -> Answer:
+    async def _proxied(self, verb: str, resource: str, path: str, **given: Any) -> Response:
         async with self._answered(verb, resource, path, **given) as response:
             body = await response.read()
             self._observer.observe_bytes(verb, resource, len(body))
-            return Answer(response.status, body, response.headers.get("Retry-After"))
+            return Response(response.status, body, response.headers.get("Retry-After"))
 
     @asynccontextmanager
     async def _answered(

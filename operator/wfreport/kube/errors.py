@@ -120,13 +120,13 @@ class _Details(Struct, frozen=True):
     retry_after_seconds: float = 0
 
 
-class _Status(Struct, frozen=True):
+class _StatusBody(Struct, frozen=True):
     reason: str = ""
     message: str = ""
     details: _Details | None = None
 
 
-_decode_status = msgspec.json.Decoder(_Status).decode
+_decode_status = msgspec.json.Decoder(_StatusBody).decode
 _MESSAGE_MAX = 500
 _BY_STATUS: Mapping[int, type[ApiError]] = {
     400: InvalidError,
@@ -148,7 +148,7 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> ApiErr
     try:
         answer = _decode_status(body)
     except msgspec.MsgspecError:
-        answer = _Status(message=body[:_MESSAGE_MAX].decode(errors="replace"))
+        answer = _StatusBody(message=body[:_MESSAGE_MAX].decode(errors="replace"))
     details = answer.details or _Details()
     message = (answer.message or answer.reason or f"HTTP {status}")[:_MESSAGE_MAX]
     wait_seconds = _seconds(retry_after) or details.retry_after_seconds

@@ -12,7 +12,7 @@ import msgspec
 from wfreport.api.names import API_VERSION, FIELD_MANAGER, KIND_REPORT
 from wfreport.kube.client import Client, join_path
 from wfreport.kube.errors import AlreadyExistsError, ApiError
-from wfreport.kube.objects import Meta
+from wfreport.kube.objects import ObjectMeta
 from wfreport.kube.pods import EVENTS
 from wfreport.logs import Once, kv
 
@@ -55,7 +55,7 @@ class Events:
         self._clock = clock
         self._once = once
 
-    async def warn(self, report: Meta, reason: str, message: str) -> None:
+    async def warn(self, report: ObjectMeta, reason: str, message: str) -> None:
         """Say of a report that its input is bad, once for each of its specs."""
         involved = Involved(KIND_REPORT, report.namespace, report.name, report.uid, report.generation)
         await self.tell(involved, reason, message, event_type=WARNING)

@@ -28,7 +28,7 @@ class NotHttpError(ConnectionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A whole answer.
 
     Attributes:
@@ -71,7 +71,7 @@ class Connections:
         self._headers = _lines({"Host": parts.netloc.rpartition("@")[2], **headers})
         self._gate = asyncio.Semaphore(limit)
         self._timeout_seconds = timeout_seconds
-        self._idle: deque[_Connection] = deque()
+        self._idle: deque[_HttpConnection] = deque()
         self._is_closed = False
 
     async def exchange(
@@ -82,7 +82,7 @@ class Connections:
         params: Mapping[str, str] | None,
         headers: Mapping[str, str],
         body: bytes | None,
-    ) -> Answer:
+    ) -> Response:
         """Make a request and read its answer to the end.
 
         Raises:
@@ -123,7 +123,7 @@ class Connections:
         head = f"{method} {target} HTTP/1.1\r\n{self._headers}{_lines(headers)}{length}\r\n".encode("ascii")
         return head + body if body else head
 
-    def _kept(self) -> "_Connection | None":
+    def _kept(self) -> "_HttpConnection | None":
         """The connection that was used last: it is the least likely to be closed, and others can grow old."""
         too_old = asyncio.get_running_loop().time() - KEEP_SECONDS
         while self._idle and self._idle[0].idle_since < too_old:
@@ -134,15 +134,15 @@ class Connections:
                 return connection
         return None
 
-    async def _connected(self) -> "_Connection":
+    async def _connected(self) -> "_HttpConnection":
         _, connection = await asyncio.get_running_loop().create_connection(
-            _Connection, self._host, self._port, ssl=self._tls, server_hostname=self._server_name
+            _HttpConnection, self._host, self._port, ssl=self._tls, server_hostname=self._server_name
         )
         return connection
 
-    async def _through(self, connection: "_Connection", request: bytes) -> Answer:
+    async def _through(self, connection: "_HttpConnection", request: bytes) -> Response:
         try:
-            answer = await connection.ask(request)
+            answer = await connection.send(request)
         except BaseException:
             connection.abort()  # the rest of an answer must not be taken for the next one
             raise
@@ -154,7 +154,7 @@ class Connections:
         return answer
 
 
-class _Connection(asyncio.Protocol):
+class _HttpConnection(asyncio.Protocol):
     """One connection, one request at a time.
 
     Attributes:
@@ -168,15 +168,15 @@ class _Connection(asyncio.Protocol):
         self.idle_since = 0.0
         self.answered = False
         self._parser = httptools.HttpResponseParser(self)
-        self._pending: asyncio.Future[Answer] | None = None
+        self._pending: asyncio.Future[Response] | None = None
         self._body: list[bytes] = []
         self._retry_after: str | None = None
         self._is_framed = False
         self._is_open_ended = False
 
-    async def ask(self, request: bytes) -> Answer:
+    async def send(self, request: bytes) -> Response:
         self.answered = False
-        pending: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        pending: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._pending = pending
         self._transport.write(request)
         return await pending
@@ -234,7 +234,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
         pending, self._pending = self._pending, None
         if pending and not pending.done():
-            pending.set_result(Answer(status, b"".join(self._body), self._retry_after))
+            pending.set_result(Response(status, b"".join(self._body), self._retry_after))
         self._body = []
 
     def _fail(self, error: Exception) -> None:

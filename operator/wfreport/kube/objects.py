@@ -30,7 +30,7 @@ class Annotations(Struct, frozen=True):
     skip: str = msgspec.field(default="", name=ANNOTATION_SKIP)
 
 
-class Meta(Struct, frozen=True):
+class ObjectMeta(Struct, frozen=True):
     """``metadata``."""
 
     name: str = ""
@@ -63,7 +63,7 @@ class Item(Struct, frozen=True):
 
     api_version: str = ""
     kind: str = ""
-    metadata: Meta = Meta()
+    metadata: ObjectMeta = ObjectMeta()
 
 
 class ListMeta(Struct, frozen=True):

@@ -9,18 +9,18 @@ from wfreport.api.argo import Struct
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, FIELD_MANAGER
 from wfreport.kube.client import ACCEPT_PARTIAL_LIST, APPLY_PATCH, Client, decoded, join_path
-from wfreport.kube.objects import ItemList, ListMeta, Meta
+from wfreport.kube.objects import ItemList, ListMeta, ObjectMeta
 
 _BASE = f"/apis/{API_VERSION}"
 
 
-class _Page(Struct, frozen=True):
+class _ObjectList(Struct, frozen=True):
     metadata: ListMeta = ListMeta()
     items: tuple[dict[str, Any], ...] = ()
 
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
-_decode_page = msgspec.json.Decoder(_Page).decode
+_decode_page = msgspec.json.Decoder(_ObjectList).decode
 _decode_metadata = msgspec.json.Decoder(ItemList).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -49,7 +49,7 @@ class OwnKind:
                 for item in page.items:
                     yield item
 
-    async def list_metadata(self) -> AsyncIterator[Meta]:
+    async def list_metadata(self) -> AsyncIterator[ObjectMeta]:
         """The metadata of all of them.
 
         Raises:

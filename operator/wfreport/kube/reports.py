@@ -17,7 +17,7 @@ from wfreport.api.names import API_VERSION, FIELD_MANAGER, KIND_REPORT, PLURAL_R
 from wfreport.api.report import ReportSpec, ReportStatus
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, APPLY_PATCH, Client, decoded_item, join_path
 from wfreport.kube.errors import BadAnswerError
-from wfreport.kube.objects import ItemList, ListMeta, Meta
+from wfreport.kube.objects import ItemList, ListMeta, ObjectMeta
 from wfreport.logs import kv
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class HeadStatus(Struct, frozen=True):
 class ReportHead(Struct, frozen=True):
     """A report without its contents."""
 
-    metadata: Meta = Meta()
+    metadata: ObjectMeta = ObjectMeta()
     spec: HeadSpec = HeadSpec()
     status: HeadStatus = HeadStatus()
 
@@ -78,7 +78,7 @@ class _HeadList(Struct, frozen=True):
     items: tuple[ReportHead, ...] = ()
 
 
-class _RawList(Struct, frozen=True):
+class _RawReportList(Struct, frozen=True):
     metadata: ListMeta = ListMeta()
     items: tuple[msgspec.Raw, ...] = ()
 
@@ -116,7 +116,7 @@ class StoredReport:
 
 
 _decode_heads = msgspec.json.Decoder(_HeadList).decode
-_decode_raw = msgspec.json.Decoder(_RawList).decode
+_decode_raw = msgspec.json.Decoder(_RawReportList).decode
 _decode_metadata = msgspec.json.Decoder(ItemList).decode
 _decode_head = msgspec.json.Decoder(ReportHead).decode
 _decode_parts = msgspec.json.Decoder(_Parts).decode
@@ -158,7 +158,7 @@ class Reports:
                 except BadAnswerError as error:
                     log.warning("a report cannot be read", extra=kv(namespace=namespace, reason=error.message))
 
-    async def list_metadata(self) -> AsyncIterator[Meta]:
+    async def list_metadata(self) -> AsyncIterator[ObjectMeta]:
         """The metadata of all reports.
 
         Raises:
@@ -197,7 +197,7 @@ class Reports:
         )
         return stored_report(answer)
 
-    async def apply_status(self, head: ReportHead, status: bytes) -> Meta:
+    async def apply_status(self, head: ReportHead, status: bytes) -> ObjectMeta:
         """Write the whole status of the report that ``head`` says we know; returns its new metadata.
 
         Raises:
@@ -230,7 +230,7 @@ class Reports:
         )
         return decoded_item(answer).metadata
 
-    async def delete(self, meta: Meta) -> None:
+    async def delete(self, meta: ObjectMeta) -> None:
         """Delete the report that ``meta`` says we know.
 
         Raises:
@@ -243,7 +243,7 @@ class Reports:
         await self._client.request("delete", PLURAL_REPORTS, path, body=_encode(body))
 
 
-def head_after_write(head: ReportHead, meta: Meta, status: ReportStatus) -> ReportHead:
+def head_after_write(head: ReportHead, meta: ObjectMeta, status: ReportStatus) -> ReportHead:
     """The head of a report of which ``status`` was written and ``meta`` came back."""
     observed = status.observed_workflow
     return ReportHead(

@@ -7,7 +7,7 @@ import msgspec
 from wfreport.api.argo import GROUP, LABEL_CONTROLLER_INSTANCE_ID, VERSION
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, decoded_item, join_path
 from wfreport.kube.errors import AheadError, NotFoundError
-from wfreport.kube.objects import ItemList, Meta
+from wfreport.kube.objects import ItemList, ObjectMeta
 
 WORKFLOWS = "workflows"
 _BASE = f"/apis/{GROUP}/{VERSION}"
@@ -59,7 +59,7 @@ class Workflows:
             return None
         return decoded_item(answer).metadata.uid
 
-    async def list_metadata(self) -> AsyncIterator[Meta]:
+    async def list_metadata(self) -> AsyncIterator[ObjectMeta]:
         """The metadata of all of them, running and completed.
 
         Raises:

@@ -8,7 +8,7 @@ from wfreport.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ReconcileOptions:
     """What the settings say to a look.
 
     Attributes:

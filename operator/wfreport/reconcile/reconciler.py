@@ -11,26 +11,26 @@ from datetime import datetime, timedelta
 
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_CONTROLLER_INSTANCE_ID, Workflow
 from wfreport.api.report import ReportStatus
-from wfreport.cache.reports import ReportsIndex, Row
-from wfreport.cache.running import ActiveSet
+from wfreport.cache.reports import ReportCache, ReportEntry
+from wfreport.cache.running import RunningWorkflows
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.gone import render_deleted, render_late, render_missing
 from wfreport.core.render.status import has_nodes_of_run, render_status
 from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
 from wfreport.core.snapshot.identity import is_skipped
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
-from wfreport.evidence.argo_server import BEING_FETCHED, ServerReads
+from wfreport.evidence.argo_server import BEING_FETCHED, ArgoServerFetcher
 from wfreport.evidence.pending_pods import PendingPods
-from wfreport.evidence.reader import EvidenceReader, Seen, wanted_pods
+from wfreport.evidence.reader import EvidenceReader, Observations, pod_query
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, version_of
 from wfreport.kube.reports import StoredReport
 from wfreport.kube.workflows import Workflows
 from wfreport.metrics import Metrics
-from wfreport.reconcile.options import Rules
+from wfreport.reconcile.options import ReconcileOptions
 from wfreport.reconcile.report_writer import ReportWriter
-from wfreport.runtime.result import Look, Outcome
-from wfreport.runtime.workqueue import Ticket
+from wfreport.runtime.result import ReconcileOutcome, Result
+from wfreport.runtime.workqueue import Request
 
 JUST_ENDED = timedelta(minutes=2)
 """Pods of runs that ended longer before our start are not listed: a cold start would list those of every run."""
@@ -52,10 +52,10 @@ class Reconciler:
         writer: ReportWriter,
         evidence: EvidenceReader,
         pending: PendingPods,
-        server: ServerReads,
-        index: ReportsIndex,
-        active: ActiveSet,
-        rules: Rules,
+        server: ArgoServerFetcher,
+        index: ReportCache,
+        active: RunningWorkflows,
+        rules: ReconcileOptions,
         redactor: Redactor,
         metrics: Metrics,
         clock: Callable[[], datetime],
@@ -73,34 +73,34 @@ class Reconciler:
         self._clock = clock
         self._started_at = clock()
 
-    async def look(self, ticket: Ticket) -> Look:
+    async def reconcile(self, request: Request) -> Result:
         """Look at a Workflow, and bring its reports up to date.
 
         Raises:
             ApiError: a request failed; the look is to be made again if the error is transient.
             NotAWorkflow: what was read is none.
         """
-        namespace, name = ticket.key
-        known = self._active.get(ticket.key)
-        floor = max(ticket.not_older_than, known.version if known else 0)
+        namespace, name = request.name
+        known = self._active.get(request.name)
+        floor = max(request.min_resource_version, known.version if known else 0)
         try:
             read = decode_workflow(await self._workflows.fetch(namespace, name, not_older_than=floor))
-            snapshot = self._server.hydrated(_identified(read, ticket.key))
+            snapshot = self._server.with_nodes(_identified(read, request.name))
         except NotFoundError:
             snapshot = None
         for _ in range(CONFLICT_TRIES):
             with suppress(ConflictError):
-                return await self._settle(ticket.key, snapshot)
-        return await self._settle(ticket.key, snapshot)
+                return await self._reconcile_completed(request.name, snapshot)
+        return await self._reconcile_completed(request.name, snapshot)
 
-    async def _settle(self, key: NamespacedName, snapshot: Snapshot | None) -> Look:
+    async def _reconcile_completed(self, key: NamespacedName, snapshot: Snapshot | None) -> Result:
         rows, errors = self._index.of_workflow(key), _Errors()
         if snapshot is None:
             self._active.discard(key)
             await self._close(rows, errors)
             errors.raise_any()
             self._evidence.discard(key)
-            return Look(Outcome.GONE)
+            return Result(ReconcileOutcome.GONE)
         workflow = snapshot.workflow
         instance_id, uid = self._rules.instance_id, workflow.metadata.uid
         if instance_id and workflow.metadata.labels.get(LABEL_CONTROLLER_INSTANCE_ID, "") != instance_id:
@@ -109,7 +109,7 @@ class Reconciler:
             self._metrics.workflows_seen.inc()
         mine = [row for row in rows if row.is_for(uid)]
         await self._close([row for row in rows if row not in mine], errors)
-        seen = Seen()
+        seen = Observations()
         with errors.kept():
             if not mine and not is_skipped(workflow):
                 mine.append(await self._writer.create(workflow))
@@ -120,12 +120,12 @@ class Reconciler:
         self._evidence.release(snapshot, seen.evidence, is_final=_is_completed(workflow))
         return self._noted(key, workflow, seen)
 
-    def _not_ours(self, key: NamespacedName) -> Look:
+    def _not_ours(self, key: NamespacedName) -> Result:
         self._active.discard(key)
         self._evidence.discard(key)
-        return Look(Outcome.NOT_OURS)
+        return Result(ReconcileOutcome.NOT_OURS)
 
-    async def _close(self, rows: list[Row], errors: "_Errors") -> None:
+    async def _close(self, rows: list[ReportEntry], errors: "_Errors") -> None:
         """These reports are about a Workflow that is not there, though one of its name may be."""
         for row in rows:
             with errors.kept():
@@ -133,13 +133,15 @@ class Reconciler:
         for row in rows:
             self._server.forget_archived(row)
 
-    async def _write(self, key: NamespacedName, snapshot: Snapshot, rows: list[Row], errors: "_Errors") -> Seen:
+    async def _write(
+        self, key: NamespacedName, snapshot: Snapshot, rows: list[ReportEntry], errors: "_Errors"
+    ) -> Observations:
         reports = []
         for row in rows:
             with errors.kept():
                 reports.append(await self._writer.stored(row))
         if not reports:
-            return Seen()
+            return Observations()
         seen = await self._read_evidence(key, snapshot, [report.status for report in reports])
         of_pods = {**await self._pending.read(snapshot, now=self._clock()), **seen.evidence}
         evidence = self._with_archived_logs(snapshot, of_pods, reports)
@@ -151,7 +153,9 @@ class Reconciler:
                 await self._writer.apply(report, status, is_final=_is_completed(snapshot.workflow))
         return seen
 
-    async def _read_evidence(self, key: NamespacedName, snapshot: Snapshot, stored: list[ReportStatus | None]) -> Seen:
+    async def _read_evidence(
+        self, key: NamespacedName, snapshot: Snapshot, stored: list[ReportStatus | None]
+    ) -> Observations:
         workflow, running = snapshot.workflow, self._active.get(key)
         finished_at = workflow.status.finished_at
         just_ended = (
@@ -159,20 +163,20 @@ class Reconciler:
         )
         if running and running.uid != workflow.metadata.uid:
             running = None
-        wanted = wanted_pods(
+        wanted = pod_query(
             snapshot,
             stored,
-            sought=running.sought if running else set(),
+            queried_nodes=running.queried_nodes if running else set(),
             has_just_ended=just_ended,
             limits=self._rules.evidence,
         )
         patient = finished_at is None or self._clock() - finished_at < EVIDENCE_PATIENCE
-        seen = await self._evidence.read(snapshot, wanted, running, patient=patient)
+        seen = await self._evidence.read(snapshot, wanted, running, retry_allowed=patient)
         if _is_completed(workflow):
             self._active.discard(key)  # what is captured from now on is looked at then, not some seconds later
         return seen
 
-    async def _without_workflow(self, row: Row) -> None:
+    async def _without_workflow(self, row: ReportEntry) -> None:
         """The Workflow of this report is not there: it was deleted, or never was, or is in the archive alone."""
         is_settled = row.ended and not row.evidence_pending if row.bound_uid else row.missing
         if row.answered and not self._server.may_know_more(row) and is_settled:
@@ -214,7 +218,7 @@ class Reconciler:
         wanting = [r.status for r in reports if (lines if r.spec.log_tail_lines is None else r.spec.log_tail_lines)]
         return self._server.with_logs(snapshot, evidence, wanting) if wanting else evidence
 
-    def _late(self, row: Row, report: StoredReport, status: ReportStatus) -> ReportStatus:
+    def _late(self, row: ReportEntry, report: StoredReport, status: ReportStatus) -> ReportStatus:
         return render_late(
             status,
             evidence=self._evidence.held(row.workflow_key, row.bound_uid),
@@ -224,7 +228,7 @@ class Reconciler:
             redactor=self._redactor,
         )
 
-    def _noted(self, key: NamespacedName, workflow: Workflow, seen: Seen) -> Look:
+    def _noted(self, key: NamespacedName, workflow: Workflow, seen: Observations) -> Result:
         meta = workflow.metadata
         version = version_of(meta.resource_version)
         if _is_completed(workflow):
@@ -232,10 +236,10 @@ class Reconciler:
             for row in self._index.of_workflow(key):
                 if row.bound_uid == meta.uid and row.observed_version != meta.resource_version:
                     self._index.put(replace(row, observed_version=meta.resource_version))
-            return Look(Outcome.COMPLETED, seen.again_in_seconds, version)
-        self._active.looked(key, uid=meta.uid, version=version)
-        again = self._active.next_look_seconds(started_at=workflow.status.started_at, now=self._clock())
-        return Look(Outcome.RUNNING, again, version)
+            return Result(ReconcileOutcome.COMPLETED, seen.requeue_after_seconds, version)
+        self._active.polled(key, uid=meta.uid, version=version)
+        again = self._active.next_poll_seconds(started_at=workflow.status.started_at, now=self._clock())
+        return Result(ReconcileOutcome.RUNNING, again, version)
 
 
 class _Errors:

@@ -13,7 +13,7 @@ from wfreport.api.argo import Workflow
 from wfreport.api.condition import Condition
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import ReportStatus
-from wfreport.cache.reports import ReportsIndex, Row, StatusCache, row_of
+from wfreport.cache.reports import ReportCache, ReportEntry, StatusCache, entry_of
 from wfreport.core.snapshot.identity import new_report
 from wfreport.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
 from wfreport.kube.events import Events
@@ -33,7 +33,7 @@ class ReportWriter:
         *,
         reports: Reports,
         events: Events,
-        index: ReportsIndex,
+        index: ReportCache,
         cache: StatusCache,
         metrics: Metrics,
         clock: Callable[[], datetime],
@@ -51,7 +51,7 @@ class ReportWriter:
         self._clock = clock
         self._started_at = clock()
 
-    async def create(self, workflow: Workflow) -> Row:
+    async def create(self, workflow: Workflow) -> ReportEntry:
         """Make the automatic report of a Workflow, or find that it is there.
 
         Raises:
@@ -74,7 +74,7 @@ class ReportWriter:
             )
         return row
 
-    async def stored(self, row: Row) -> StoredReport:
+    async def stored(self, row: ReportEntry) -> StoredReport:
         """The report as it is.
 
         Raises:
@@ -137,11 +137,11 @@ class ReportWriter:
 
     @contextmanager
     def _writing(self, key: NamespacedName) -> Iterator[None]:
-        self._index.begin_write(key)
+        self._index.expect_write(key)
         try:
             yield
         finally:
-            if self._index.end_write(key):
+            if self._index.write_done(key):
                 self._overtaken(key)
 
     async def _refreshed(self, key: NamespacedName, error: ConflictError) -> ConflictError:
@@ -159,8 +159,8 @@ class ReportWriter:
         self._cache.drop(key)
         return ConflictError("the report was deleted", status=404)
 
-    def _remember(self, stored: StoredReport) -> Row:
-        row = row_of(stored.head)
+    def _remember(self, stored: StoredReport) -> ReportEntry:
+        row = entry_of(stored.head)
         self._index.put(row)
         self._cache.put(row.key, stored)
         return row

@@ -8,18 +8,18 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from wfreport.cache.reports import ReportsIndex, Row, row_of
-from wfreport.cache.running import ActiveSet
-from wfreport.evidence.argo_server import ServerReads
+from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
+from wfreport.cache.running import RunningWorkflows
+from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.kube.errors import ApiError
-from wfreport.kube.objects import Meta, NamespacedName
+from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.reports import Reports
 from wfreport.kube.workflows import Workflows
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.retention import Retention
-from wfreport.runtime.workqueue import Lane
-from wfreport.watch.enqueue import Intake, Queues
+from wfreport.runtime.workqueue import Priority
+from wfreport.watch.enqueue import EventHandlers, Queues
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ MANY_CHANGED = 200
 """So many reports that changed behind our back are cheaper to read in pages than one by one."""
 
 
-class Sweep:
+class Resync:
     """One at a time."""
 
     def __init__(
@@ -36,12 +36,12 @@ class Sweep:
         *,
         workflows: Workflows,
         reports: Reports,
-        index: ReportsIndex,
-        active: ActiveSet,
-        intake: Intake,
+        index: ReportCache,
+        active: RunningWorkflows,
+        intake: EventHandlers,
         queues: Queues,
         retention: Retention,
-        server: ServerReads,
+        server: ArgoServerFetcher,
         metrics: Metrics,
     ) -> None:
         self._workflows = workflows
@@ -62,7 +62,7 @@ class Sweep:
             ApiError: a page failed.
         """
         async for head in self._reports.list_heads():
-            self._index.put(row_of(head))
+            self._index.put(entry_of(head))
 
     async def run(
         self, *, interval_seconds: Callable[[], float], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -70,18 +70,18 @@ class Sweep:
         """Sweep now and then again, for ever. A sweep that fails is made again soon."""
         while True:
             try:
-                await self.sweep()
+                await self.resync()
             except ApiError as error:
-                self._metrics.sweeps.labels("failed").inc()
+                self._metrics.resyncs.labels("failed").inc()
                 log.warning(
                     "sweep failed, tried again later", extra=kv(error=type(error).__name__, reason=error.message)
                 )
                 await sleep(min(RETRY_SECONDS, interval_seconds()))
             else:
-                self._metrics.sweeps.labels("ok").inc()
+                self._metrics.resyncs.labels("ok").inc()
                 await sleep(interval_seconds())
 
-    async def sweep(self) -> None:
+    async def resync(self) -> None:
         """Compare once, queue what differs, and delete what need not be kept.
 
         Raises:
@@ -93,13 +93,13 @@ class Sweep:
         present = await self._compare_workflows()
         self._find_orphans(present)
         self._is_first = False
-        self._metrics.sweep_seconds.observe(time.monotonic() - began)
+        self._metrics.resync_seconds.observe(time.monotonic() - began)
         await self._retention.prune(present)
 
     async def _compare_reports(self) -> None:
         """Reports that changed or went without an event."""
         before = {row.key: row.resource_version for row in self._index}
-        changed: list[Meta] = []
+        changed: list[ObjectMeta] = []
         async for meta in self._reports.list_metadata():
             before.pop((meta.namespace, meta.name), None)
             if not self._index.knows(meta):
@@ -115,15 +115,17 @@ class Sweep:
         for meta in changed:
             if not self._index.knows(meta):
                 self._repair("report")
-                self._queues.reports.add((meta.namespace, meta.name), Lane.PROGRESS, not_older_than=meta.version)
+                self._queues.reports.add(
+                    (meta.namespace, meta.name), Priority.PROGRESS, min_resource_version=meta.version
+                )
 
     async def _reload(self, changed: int) -> None:
-        self._metrics.sweep_repairs.labels("report").inc(changed)
+        self._metrics.resync_repairs.labels("report").inc(changed)
         async for head in self._reports.list_heads():
-            row = row_of(head)
+            row = entry_of(head)
             if not self._index.knows(head.metadata):
                 self._index.put(row)
-                self._queues.workflows.add(row.workflow_key, Lane.PROGRESS)
+                self._queues.workflows.add(row.workflow_key, Priority.PROGRESS)
 
     async def _compare_workflows(self) -> dict[NamespacedName, str]:
         """Workflows without report, completed ones that changed, running ones that are not looked at.
@@ -138,11 +140,11 @@ class Sweep:
             kind = self._due(key, meta)
             if kind and key not in self._queues.workflows:
                 self._repair(kind)
-                lane = Lane.URGENT if meta.completed else Lane.PROGRESS
-                self._queues.workflows.add(key, lane, not_older_than=meta.version)
+                lane = Priority.URGENT if meta.completed else Priority.PROGRESS
+                self._queues.workflows.add(key, lane, min_resource_version=meta.version)
         return present
 
-    def _due(self, key: NamespacedName, meta: Meta) -> str | None:
+    def _due(self, key: NamespacedName, meta: ObjectMeta) -> str | None:
         if meta.skipped and not self._index.of_workflow(key):
             return None
         if meta.completed:
@@ -160,14 +162,14 @@ class Sweep:
                 and row.workflow_key not in self._queues.workflows
             ):
                 self._repair("gone")
-                self._queues.workflows.add(row.workflow_key, Lane.PROGRESS)
+                self._queues.workflows.add(row.workflow_key, Priority.PROGRESS)
 
     def _repair(self, kind: str) -> None:
         if not self._is_first:
-            self._metrics.sweep_repairs.labels(kind).inc()
+            self._metrics.resync_repairs.labels(kind).inc()
 
 
-def _expects_workflow(row: Row) -> bool:
+def _expects_workflow(row: ReportEntry) -> bool:
     """Whether a report says that its Workflow is there and runs, or says nothing yet, or waits for evidence."""
     if not row.answered or row.evidence_pending:
         return True

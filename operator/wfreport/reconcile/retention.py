@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from wfreport.cache.reports import ReportsIndex, Row
+from wfreport.cache.reports import ReportCache, ReportEntry
 from wfreport.core.render.retention import DELETED, FinishedReport, RetentionRule, expires_at, may_expire_at
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName
@@ -30,7 +30,7 @@ class Retention:
         *,
         reports: Reports,
         workflows: Workflows,
-        index: ReportsIndex,
+        index: ReportCache,
         rules: Sequence[RetentionRule],
         namespace_max: int,
         metrics: Metrics,
@@ -56,7 +56,7 @@ class Retention:
                 extra=kv(error=type(error).__name__, reason=error.message),
             )
 
-    async def _prune(self, over: list[Row]) -> None:
+    async def _prune(self, over: list[ReportEntry]) -> None:
         left, now = DELETIONS_PER_SWEEP, self._clock()
         self._known_expiry = {row.key: known for row in over if (known := self._known_expiry.get(row.key))}
         for row in over:
@@ -64,7 +64,7 @@ class Retention:
                 left -= 1
         await self._prune_surplus([row for row in over if self._index.get(row.key)], left)
 
-    async def _prune_surplus(self, over: list[Row], left: int) -> None:
+    async def _prune_surplus(self, over: list[ReportEntry], left: int) -> None:
         if not self._namespace_max:
             return
         counts = Counter(row.namespace for row in self._index)
@@ -74,13 +74,13 @@ class Retention:
                 left -= 1
                 counts[row.namespace] -= 1
 
-    def _may_be_due(self, row: Row, now: datetime) -> bool:
+    def _may_be_due(self, row: ReportEntry, now: datetime) -> bool:
         version, expiry = self._known_expiry.get(row.key, ("", None))
         if version != row.resource_version:
             expiry = may_expire_at(_finished(row), self._rules)
         return expiry is not None and expiry <= now
 
-    async def _delete(self, row: Row, why: str) -> bool:
+    async def _delete(self, row: ReportEntry, why: str) -> bool:
         """Delete a report, if it is still so that it may go."""
         try:
             stored = await self._reports.fetch(row.namespace, row.name)
@@ -95,7 +95,7 @@ class Retention:
         log.info("report deleted", extra=kv(namespace=row.namespace, report=row.name, why=why))
         return True
 
-    def _may_go(self, row: Row, stored: StoredReport, why: str) -> bool:
+    def _may_go(self, row: ReportEntry, stored: StoredReport, why: str) -> bool:
         finished = _finished(row, stored)
         if why == "over_cap":
             return not finished.pinned
@@ -103,16 +103,16 @@ class Retention:
         self._known_expiry[row.key] = (row.resource_version, expiry)
         return expiry is not None and expiry <= self._clock()
 
-    async def _find_uid(self, row: Row) -> str | None:
+    async def _find_uid(self, row: ReportEntry) -> str | None:
         return await self._workflows.find_uid(row.namespace, row.workflow_name)
 
 
-def _is_over(row: Row, present: Mapping[NamespacedName, str]) -> bool:
+def _is_over(row: ReportEntry, present: Mapping[NamespacedName, str]) -> bool:
     """Whether the run has ended and its Workflow was not seen by the sweep."""
     return row.ended and bool(row.bound_uid) and present.get(row.workflow_key) != row.bound_uid
 
 
-def _finished(row: Row, stored: StoredReport | None = None) -> FinishedReport:
+def _finished(row: ReportEntry, stored: StoredReport | None = None) -> FinishedReport:
     return FinishedReport(
         namespace=row.namespace,
         phase=row.phase if row.finished_at else DELETED,

@@ -12,20 +12,20 @@ from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import LABEL_FAILURE_CLASS
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.report import ReportSpec, ReportStatus, WorkflowRef, WorkflowReport
-from wfreport.cache.remediation import Books
+from wfreport.cache.remediation import RemediationCache
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.status import render_status
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.identity import report_name
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
-from wfreport.core.snapshot.predicted import foretold
+from wfreport.core.snapshot.predicted import with_predicted_failures
 from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.pods import Pods
 from wfreport.remediation.pod_labels import PodLabeller
-from wfreport.runtime.workqueue import Ticket
+from wfreport.runtime.workqueue import Request
 
-PODS_PER_LOOK: Final = 50
+PODS_PER_RECONCILE: Final = 50
 
 
 class EarlyLabels:
@@ -35,7 +35,7 @@ class EarlyLabels:
         self,
         workflows: Documents,
         pods: Pods,
-        books: Books,
+        books: RemediationCache,
         labeller: PodLabeller,
         *,
         redactor: Redactor,
@@ -48,18 +48,18 @@ class EarlyLabels:
         self._redactor = redactor
         self._clock = clock
 
-    async def look(self, ticket: Ticket) -> None:
+    async def reconcile(self, request: Request) -> None:
         """Label the failed pods of a Workflow that have no label of ours yet.
 
         Raises:
             ApiError: something could not be read, or a pod not be labelled.
             NotAWorkflow: what was read is none.
         """
-        namespace, name = ticket.key
+        namespace, name = request.name
         policies = [policy for policy in self._books.policies.in_namespace(namespace) if _labels_pods(policy)]
         if not policies:
             return
-        failed = await self._pods.list_failed(namespace, name, limit=PODS_PER_LOOK)
+        failed = await self._pods.list_failed(namespace, name, limit=PODS_PER_RECONCILE)
         unlabelled = [pod for pod in failed if LABEL_FAILURE_CLASS not in pod.metadata.labels]
         if not unlabelled:
             return
@@ -68,7 +68,9 @@ class EarlyLabels:
         except NotFoundError:
             return
         owned = [pod for pod in unlabelled if _is_of(pod, snapshot)]
-        await self._labeller.label(self._report(foretold(snapshot, owned, self._clock()), owned), policies)
+        await self._labeller.label(
+            self._report(with_predicted_failures(snapshot, owned, self._clock()), owned), policies
+        )
 
     def _report(self, snapshot: Snapshot, failed: list[Pod]) -> WorkflowReport:
         """The report as it is going to be, for the labels' sake."""

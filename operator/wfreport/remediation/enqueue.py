@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from wfreport.api.names import PLURAL_POLICIES
 from wfreport.api.remediation import Remediation
-from wfreport.cache.remediation import Books
-from wfreport.cache.reports import ReportsIndex
+from wfreport.cache.remediation import RemediationCache
+from wfreport.cache.reports import ReportCache
 from wfreport.core.record.progress import is_executed
 from wfreport.core.snapshot.names import remediation_name
 from wfreport.kube.errors import NotFoundError
-from wfreport.kube.objects import Meta
+from wfreport.kube.objects import ObjectMeta
 from wfreport.kube.own import OwnKind
 from wfreport.kube.reports import StoredReport
 from wfreport.remediation.executor import Executor
 from wfreport.remediation.gatherer import report_of
 from wfreport.remediation.writer import read_remediation
-from wfreport.runtime.workqueue import Lane, Ticket, WorkQueue
+from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ OWN_WRITE_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
-class RemedyQueues:
+class RemediationQueues:
     """Where keys wait.
 
     Attributes:
@@ -36,7 +36,7 @@ class RemedyQueues:
         pods: keys of Workflows of which a pod has failed just now.
     """
 
-    remedies: WorkQueue
+    runs: WorkQueue
     policies: WorkQueue
     remediations: WorkQueue
     notifications: WorkQueue
@@ -45,7 +45,7 @@ class RemedyQueues:
     def named(self) -> dict[str, WorkQueue]:
         """The queues by their names, as metrics tell them."""
         return {
-            "remedies": self.remedies,
+            "runs": self.runs,
             "policies": self.policies,
             "remediations": self.remediations,
             "notifications": self.notifications,
@@ -53,37 +53,37 @@ class RemedyQueues:
         }
 
 
-class RemedyIntake:
+class RemediationEventHandlers:
     """Turns events into keys."""
 
-    def __init__(self, books: Books, queues: RemedyQueues) -> None:
+    def __init__(self, books: RemediationCache, queues: RemediationQueues) -> None:
         self._books = books
         self._queues = queues
 
-    def is_news(self, plural: str, event_type: str, meta: Meta) -> bool:
+    def should_enqueue(self, plural: str, event_type: str, meta: ObjectMeta) -> bool:
         """Whether an event says anything that is not known."""
         book = self._books.policies if plural == PLURAL_POLICIES else self._books.remediations
         return event_type == DELETED or not book.knows(meta)
 
-    def policy_changed(self, event_type: str | None, meta: Meta) -> None:
+    def policy_changed(self, event_type: str | None, meta: ObjectMeta) -> None:
         """A policy was made, changed or deleted, by a person or by us."""
         known = self._books.policies.get((meta.namespace, meta.name))
         if event_type == DELETED or not self._books.policies.knows(meta):
             seconds = OWN_WRITE_SECONDS if known and event_type != DELETED else 0
-            self._queues.policies.add_in((meta.namespace, meta.name), seconds, Lane.URGENT)
+            self._queues.policies.add_after((meta.namespace, meta.name), seconds, Priority.URGENT)
 
-    def remediation_changed(self, event_type: str | None, meta: Meta) -> None:
+    def remediation_changed(self, event_type: str | None, meta: ObjectMeta) -> None:
         """A Remediation was made, approved, changed or deleted, by a person or by us."""
         key = (meta.namespace, meta.name)
         if event_type == DELETED:
-            self._queues.remediations.add(key, Lane.PROGRESS)
+            self._queues.remediations.add(key, Priority.PROGRESS)
         elif not self._books.remediations.knows(meta):
-            self._queues.remediations.add_in(key, OWN_WRITE_SECONDS, Lane.PROGRESS)
+            self._queues.remediations.add_after(key, OWN_WRITE_SECONDS, Priority.PROGRESS)
 
-    def pod_failed(self, meta: Meta) -> None:
+    def pod_failed(self, meta: ObjectMeta) -> None:
         """A pod has failed: a label that is to save it cannot wait for a report."""
         if self._books.policies.has_any(meta.namespace):
-            self._queues.pods.add((meta.namespace, meta.labels.workflow), Lane.URGENT)
+            self._queues.pods.add((meta.namespace, meta.labels.workflow), Priority.URGENT)
 
     def report_written(self, stored: StoredReport) -> None:
         """A report says something new; in a namespace without policies nobody is interested.
@@ -93,14 +93,20 @@ class RemedyIntake:
         meta = stored.head.metadata
         if self._books.concerns(meta.namespace):
             self._books.runs.put(report_of(stored))
-            self._queues.remedies.add((meta.namespace, meta.name), Lane.URGENT)
+            self._queues.runs.add((meta.namespace, meta.name), Priority.URGENT)
 
 
 class RemediationReader:
     """Reads Remediations that changed."""
 
     def __init__(
-        self, remediations: OwnKind, books: Books, *, index: ReportsIndex, executor: Executor, remedies: WorkQueue
+        self,
+        remediations: OwnKind,
+        books: RemediationCache,
+        *,
+        index: ReportCache,
+        executor: Executor,
+        remedies: WorkQueue,
     ) -> None:
         self._remediations = remediations
         self._books = books
@@ -108,18 +114,18 @@ class RemediationReader:
         self._executor = executor
         self._remedies = remedies
 
-    async def look(self, ticket: Ticket) -> None:
+    async def reconcile(self, request: Request) -> None:
         """Read one, and have the run that it is about looked at.
 
         Raises:
             ApiError: it could not be read, or not be refused.
         """
-        namespace, name = ticket.key
-        before = self._books.remediations.get(ticket.key)
+        namespace, name = request.name
+        before = self._books.remediations.get(request.name)
         try:
             found = read_remediation(await self._remediations.fetch(namespace, name))
         except NotFoundError:
-            gone = self._books.remediations.remove(ticket.key)
+            gone = self._books.remediations.remove(request.name)
             if gone:
                 self._offer(gone)
             return
@@ -145,4 +151,4 @@ class RemediationReader:
 
     def _offer(self, remediation: Remediation) -> None:
         for row in self._index.of_workflow((remediation.metadata.namespace, remediation.spec.target.name)):
-            self._remedies.add(row.key, Lane.URGENT)
+            self._remedies.add(row.key, Priority.URGENT)

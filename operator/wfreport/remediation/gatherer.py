@@ -10,7 +10,7 @@ from wfreport.api.argo import LABEL_COMPLETED
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import ANNOTATION_NO_REMEDIATION
 from wfreport.api.report import WorkflowReport
-from wfreport.core.decide.model import Look
+from wfreport.core.decide.model import LiveState
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.kube.documents import Documents
@@ -22,7 +22,7 @@ OPT_OUT_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class LiveWorkflow:
     """A Workflow as it is now.
 
     Attributes:
@@ -34,7 +34,7 @@ class Fresh:
 
     document: dict[str, Any]
     snapshot: Snapshot
-    look: Look
+    state: LiveState
     is_done: bool
 
 
@@ -48,12 +48,12 @@ def report_of(stored: StoredReport) -> WorkflowReport:
     )
 
 
-def look_as_reported(report: WorkflowReport) -> Look | None:
+def live_state_as_reported(report: WorkflowReport) -> LiveState | None:
     """The Workflow, taken to be as its report says: enough to see that there is nothing to do."""
     observed = report.status.observed_workflow if report.status else None
     if observed is None or not observed.uid:
         return None
-    return Look(
+    return LiveState(
         uid=observed.uid,
         resource_version=observed.resource_version,
         started_at=observed.started_at,
@@ -70,7 +70,7 @@ class Gatherer:
         self._clock = clock
         self._opted_out: dict[str, tuple[float, bool]] = {}
 
-    async def fetch(self, namespace: str, name: str) -> Fresh | None:
+    async def fetch(self, namespace: str, name: str) -> LiveWorkflow | None:
         """The Workflow of that name; None where there is none.
 
         Raises:
@@ -84,14 +84,14 @@ class Gatherer:
         snapshot = decode_workflow(document)
         workflow = snapshot.workflow
         metadata, ended = workflow.metadata, workflow.status.is_completed
-        look = Look(
+        look = LiveState(
             uid=metadata.uid,
             resource_version=metadata.resource_version if ended else None,
             started_at=workflow.status.started_at,
             is_deleting=metadata.deletion_timestamp is not None,
             is_opted_out=_says_no(metadata.annotations) or await self._is_opted_out(namespace),
         )
-        return Fresh(document, snapshot, look, (metadata.labels.get(LABEL_COMPLETED) == "true") == ended)
+        return LiveWorkflow(document, snapshot, look, (metadata.labels.get(LABEL_COMPLETED) == "true") == ended)
 
     async def _is_opted_out(self, namespace: str) -> bool:
         """Whether the Namespace wants no remediation; where it may not be read, no policy acts anyway."""

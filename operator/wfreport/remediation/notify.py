@@ -10,14 +10,21 @@ from wfreport.api.policy import Rule
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import LockClass, Plan, Remediation
 from wfreport.api.report import WorkflowReport
-from wfreport.cache.remediation import Books
-from wfreport.cache.reports import ReportsIndex
+from wfreport.cache.remediation import RemediationCache
+from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import Run
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.intent import planned
 from wfreport.core.record.notification import Notification, failure_notification, outcome_notification
-from wfreport.core.record.progress import Execution, found_condition, is_denied, is_executed, is_settled, is_succeeding
+from wfreport.core.record.progress import (
+    ExecutionResult,
+    found_condition,
+    has_outcome,
+    is_denied,
+    is_executed,
+    is_succeeding,
+)
 from wfreport.kube.errors import ConflictError, UnreachableError
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
@@ -25,9 +32,9 @@ from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.remediation.actions.base import Situation
 from wfreport.remediation.gatherer import report_of
 from wfreport.remediation.sinks import Sender, SinkError
-from wfreport.remediation.writer import Journal
+from wfreport.remediation.writer import RemediationWriter
 from wfreport.runtime.lease import Lease, NotLeadingError
-from wfreport.runtime.workqueue import Ticket
+from wfreport.runtime.workqueue import Request
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +44,7 @@ GIVEN_UP_AFTER: Final = timedelta(days=1)
 _REMEMBERED: Final = 10_000
 
 
-class Notify:
+class NotifyPlanner:
     """The plan of a notification. What is done of it, ``Notifications`` does: nobody can tell whether it arrived."""
 
     async def plan(self, situation: Situation) -> Plan:
@@ -53,9 +60,9 @@ class Notifications:
         self,
         sender: Sender,
         *,
-        books: Books,
-        journal: Journal,
-        index: ReportsIndex,
+        books: RemediationCache,
+        journal: RemediationWriter,
+        index: ReportCache,
         writer: ReportWriter,
         lease: Lease | None,
         metrics: Metrics,
@@ -71,13 +78,13 @@ class Notifications:
         self._clock = clock
         self._sent: set[tuple[str, str]] = set()
 
-    async def look(self, ticket: Ticket) -> None:
+    async def reconcile(self, request: Request) -> None:
         """Send what a Remediation has to tell and has not told: of the failure, or of how the remedy ended.
 
         Raises:
             ApiError: something could not be read or written, or a sink did not answer: to be tried again.
         """
-        own = self._books.remediations.get(ticket.key)
+        own = self._books.remediations.get(request.name)
         if own is None or is_denied(own):
             return
         if not is_executed(own):
@@ -95,20 +102,22 @@ class Notifications:
 
     async def _follow_up(self, own: Remediation) -> None:
         remedy, report = self._remedy_of(own), await self._report_of(own)
-        if remedy is None or not is_settled(remedy):
+        if remedy is None or not has_outcome(remedy):
             return
         message = outcome_notification(report, own, remedy) if report else None
         await self._sent_to_all(own, self._rule_of(own), message)
         outcome = found_condition(remedy.status, RemediationConditionType.SUCCEEDED)
         status = outcome.status if outcome else "Unknown"
-        await self._journal.settle(own, status, RemediationReason.TOLD, f"{remedy.metadata.name}: told", self._clock())
+        await self._journal.record_outcome(
+            own, status, RemediationReason.TOLD, f"{remedy.metadata.name}: told", self._clock()
+        )
 
-    async def _sent_to_all(self, own: Remediation, rule: Rule | None, message: Notification | None) -> Execution:
+    async def _sent_to_all(self, own: Remediation, rule: Rule | None, message: Notification | None) -> ExecutionResult:
         """Send to each sink that has not had it; what becomes of the Remediation then."""
         sinks = [sink for sink in _sinks(rule) if sink.name in (own.spec.plan.sinks or ())]
         if not sinks or message is None:
             what = "the report is gone" if message is None else "the policy has none of these sinks any more"
-            return Execution("False", RemediationReason.NOT_POSSIBLE, what)
+            return ExecutionResult("False", RemediationReason.NOT_POSSIBLE, what)
         problems: list[str] = []
         for sink in sinks:
             try:
@@ -121,9 +130,9 @@ class Notifications:
                     raise UnreachableError(str(error)) from error
                 problems.append(str(error))
         if len(problems) == len(sinks):
-            return Execution("False", RemediationReason.EXECUTION_FAILED, "; ".join(problems))
+            return ExecutionResult("False", RemediationReason.EXECUTION_FAILED, "; ".join(problems))
         told = f"told {len(sinks) - len(problems)} of {len(sinks)} sinks"
-        return Execution("True", RemediationReason.EXECUTED, "; ".join([told, *problems]))
+        return ExecutionResult("True", RemediationReason.EXECUTED, "; ".join([told, *problems]))
 
     async def _send(self, own: Remediation, sink: Sink, message: Notification) -> None:
         if (message.id, sink.name) in self._sent:

@@ -8,18 +8,18 @@ from wfreport.api.names import LABEL_REMEDIATION_UID
 from wfreport.api.reasons import ConditionType, Reason, RemediationReason
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport
-from wfreport.cache.remediation import Books
-from wfreport.cache.reports import ReportsIndex
+from wfreport.cache.remediation import RemediationCache
+from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.history import runs_of
 from wfreport.core.decide.model import Run
 from wfreport.core.record.intent import makes_new_run
 from wfreport.core.record.outcome import outcome_of
-from wfreport.core.record.progress import is_settled, is_succeeding
+from wfreport.core.record.progress import has_outcome, is_succeeding
 from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import NamespacedName
-from wfreport.remediation.writer import Journal
-from wfreport.runtime.workqueue import Lane, WorkQueue
+from wfreport.remediation.writer import RemediationWriter
+from wfreport.runtime.workqueue import Priority, WorkQueue
 
 
 class Outcomes:
@@ -27,10 +27,10 @@ class Outcomes:
 
     def __init__(
         self,
-        books: Books,
-        journal: Journal,
+        books: RemediationCache,
+        journal: RemediationWriter,
         *,
-        index: ReportsIndex,
+        index: ReportCache,
         workflows: Documents,
         queue: WorkQueue,
         clock: Callable[[], datetime],
@@ -42,7 +42,7 @@ class Outcomes:
         self._queue = queue
         self._clock = clock
 
-    async def settle_by(self, report: WorkflowReport, run: Run) -> None:
+    async def close_maker_of(self, report: WorkflowReport, run: Run) -> None:
         """Close what made this run, if the run is over.
 
         Raises:
@@ -53,11 +53,11 @@ class Outcomes:
             return
         if run.is_completed:
             observed = report.status.observed_workflow if report.status else None
-            await self._settle(remediation, run, observed.message if observed else None)
+            await self._record(remediation, run, observed.message if observed else None)
         elif _was_deleted(report):
             await self._lose(remediation)
 
-    async def settle_without_report(self, remediation: Remediation) -> None:
+    async def close_without_report(self, remediation: Remediation) -> None:
         """Close an act whose new run nobody reports: it is gone, or wants no report.
 
         Raises:
@@ -72,7 +72,7 @@ class Outcomes:
         status = document.get("status") or {}
         run = Run(remediation.metadata.namespace, name, document["metadata"]["uid"], phase=status.get("phase") or "")
         if run.is_completed:
-            await self._settle(remediation, run, status.get("message"))
+            await self._record(remediation, run, status.get("message"))
 
     def announce(self, remediation: Remediation) -> None:
         """Have every report of the chain looked at: they tell of each other."""
@@ -80,7 +80,7 @@ class Outcomes:
         names = {run.name for run in self._books.runs.all() if run.root_uid == spec.root_uid}
         for name in names | {spec.target.name, spec.plan.new_name or spec.target.name}:
             for row in self._index.of_workflow((namespace, name)):
-                self._queue.add(row.key, Lane.PROGRESS)
+                self._queue.add(row.key, Priority.PROGRESS)
 
     def has_report(self, remediation: Remediation) -> bool:
         """Whether the run that tells the outcome has a report, whose end will close it."""
@@ -93,17 +93,19 @@ class Outcomes:
             return found
         for earlier in runs_of(report):
             retried = self._books.remediations.of_run(earlier, LockClass.MUTATE)
-            if earlier.started_at != run.started_at and retried and not is_settled(retried):
+            if earlier.started_at != run.started_at and retried and not has_outcome(retried):
                 return retried if retried.spec.action == ActionType.RETRY else None
         return None
 
-    async def _settle(self, remediation: Remediation, run: Run, message: str | None) -> None:
+    async def _record(self, remediation: Remediation, run: Run, message: str | None) -> None:
         outcome, at = outcome_of(run, message), run.finished_at or self._clock()
-        self.announce(await self._journal.settle(remediation, outcome.status, outcome.reason, outcome.message, at))
+        self.announce(
+            await self._journal.record_outcome(remediation, outcome.status, outcome.reason, outcome.message, at)
+        )
 
     async def _lose(self, remediation: Remediation) -> None:
         message = "the new run was deleted before it ended"
-        settled = await self._journal.settle(
+        settled = await self._journal.record_outcome(
             remediation, "Unknown", RemediationReason.RUN_DELETED, message, self._clock()
         )
         self.announce(settled)

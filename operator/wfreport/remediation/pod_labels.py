@@ -6,7 +6,7 @@ from typing import Final
 
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.report import Failure, WorkflowReport
-from wfreport.cache.remediation import Books
+from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
 from wfreport.core.plan.pod_labels import failure_labels, label_patch
 from wfreport.core.plan.refusal import RefusedError
@@ -14,7 +14,7 @@ from wfreport.kube.documents import Documents
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
-from wfreport.remediation.gatherer import look_as_reported
+from wfreport.remediation.gatherer import live_state_as_reported
 from wfreport.runtime.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _REMEMBERED: Final = 10_000
 class PodLabeller:
     """Labels failed pods."""
 
-    def __init__(self, pods: Documents, books: Books, *, lease: Lease | None, metrics: Metrics) -> None:
+    def __init__(self, pods: Documents, books: RemediationCache, *, lease: Lease | None, metrics: Metrics) -> None:
         self._pods = pods
         self._books = books
         self._lease = lease
@@ -38,7 +38,7 @@ class PodLabeller:
         Raises:
             ApiError: a pod could not be labelled, and may be at the next look.
         """
-        look = look_as_reported(report)
+        look = live_state_as_reported(report)
         if look is None or report.status is None:
             return None
         done: dict[str, list[str]] = {}

@@ -11,9 +11,9 @@ from wfreport.api.names import KIND_POLICY
 from wfreport.api.policy import PolicyStatus, RemediationPolicy
 from wfreport.api.reasons import PolicyConditionType
 from wfreport.api.wire import rfc3339
-from wfreport.cache.remediation import Books, KnownPolicy
+from wfreport.cache.remediation import CachedPolicy, RemediationCache
 from wfreport.core.decide.breaker import CLOSED, Breaker, judge_breaker
-from wfreport.core.decide.budget import acts_of_policy
+from wfreport.core.decide.budget import actions_of_policy
 from wfreport.core.decide.selection import is_for
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
 from wfreport.core.record.policy_status import Judgement, policy_counts, policy_status
@@ -24,7 +24,7 @@ from wfreport.kube.events import WARNING, Events, Involved
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.own import OwnKind
 from wfreport.logs import kv
-from wfreport.runtime.workqueue import Lane, Ticket, WorkQueue
+from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class PolicyReader:
     def __init__(
         self,
         policies: OwnKind,
-        books: Books,
+        books: RemediationCache,
         *,
         access: Access,
         events: Events,
@@ -65,32 +65,32 @@ class PolicyReader:
         self._monotonic = monotonic
         self._recheck_at: dict[NamespacedName, float] = {}
 
-    async def look(self, ticket: Ticket) -> None:
+    async def reconcile(self, request: Request) -> None:
         """Read a policy, judge it, and have its status say so.
 
         Raises:
             ApiError: a request failed; the look is to be made again.
         """
-        namespace, name = ticket.key
-        before = self._books.policies.get(ticket.key)
+        namespace, name = request.name
+        before = self._books.policies.get(request.name)
         try:
             document = await self._policies.fetch(namespace, name)
         except NotFoundError:
-            if self._books.policies.remove(ticket.key):
+            if self._books.policies.remove(request.name):
                 await self._changed(namespace)
             return
-        known = known_policy(document)
+        known = cached_policy(document)
         if known.policy:
-            missing = await self._missing_now(known.policy, before, asked=ticket.lane is Lane.URGENT)
-            known = await self._told(ticket.key, known, known.policy, missing)
-            self._again(ticket.key, known)
+            missing = await self._missing_now(known.policy, before, asked=request.priority is Priority.URGENT)
+            known = await self._told(request.name, known, known.policy, missing)
+            self._again(request.name, known)
         else:
             await self._refused(known)
-        self._books.policies.put(ticket.key, known)
+        self._books.policies.put(request.name, known)
         if _differs(before, known):
             await self._changed(namespace)
 
-    async def _missing_now(self, policy: RemediationPolicy, before: KnownPolicy | None, *, asked: bool) -> str | None:
+    async def _missing_now(self, policy: RemediationPolicy, before: CachedPolicy | None, *, asked: bool) -> str | None:
         """What the operator lacks; asked again when it may be something else, not at every count."""
         key = (policy.metadata.namespace, policy.metadata.name)
         is_same = before and before.checked and before.policy and before.policy.spec == policy.spec
@@ -111,12 +111,12 @@ class PolicyReader:
         return await self._access.is_allowed(namespace, verb=right.verb, group=right.group, resource=right.resource)
 
     async def _told(
-        self, key: NamespacedName, known: KnownPolicy, policy: RemediationPolicy, missing: str | None
-    ) -> KnownPolicy:
+        self, key: NamespacedName, known: CachedPolicy, policy: RemediationPolicy, missing: str | None
+    ) -> CachedPolicy:
         """Write the policy's status, if it says something new."""
         namespace, name = key
         verdicts = [verdict for verdict in self._books.runs.verdicts(namespace) if verdict.policy == name]
-        acts = acts_of_policy(self._books.remediations.acts(), namespace, name)
+        acts = actions_of_policy(self._books.remediations.actions(), namespace, name)
         judgement = Judgement(
             missing=missing,
             breaker=self._breaker(policy),
@@ -127,23 +127,23 @@ class PolicyReader:
         if policy.status is None or status.dump() != policy.status.dump():
             document = await self._policies.apply_status(policy.metadata, status.dump())
             await self._warn(policy, status)
-        return KnownPolicy(document, known_policy(document).policy, missing=missing, checked=True)
+        return CachedPolicy(document, cached_policy(document).policy, missing=missing, checked=True)
 
     def _breaker(self, policy: RemediationPolicy) -> Breaker:
         runs = [run for run in self._books.runs.all() if is_for(policy, run)]
         if not runs:
             return CLOSED
-        acts = acts_of_policy(self._books.remediations.acts(), policy.metadata.namespace, policy.metadata.name)
+        acts = actions_of_policy(self._books.remediations.actions(), policy.metadata.namespace, policy.metadata.name)
         return judge_breaker(policy.spec.circuit_breaker, runs, acts, self._clock())
 
-    def _again(self, key: NamespacedName, known: KnownPolicy) -> None:
+    def _again(self, key: NamespacedName, known: CachedPolicy) -> None:
         breaker = self._breaker(known.policy) if known.policy else CLOSED
         seconds = float(MISSING_SECONDS if known.missing else RECHECK_SECONDS)
-        if breaker.look_again_at:
-            seconds = min(seconds, max(1.0, (breaker.look_again_at - self._clock()).total_seconds()))
-        self._queue.add_in(key, seconds, Lane.PROGRESS)
+        if breaker.recheck_at:
+            seconds = min(seconds, max(1.0, (breaker.recheck_at - self._clock()).total_seconds()))
+        self._queue.add_after(key, seconds, Priority.PROGRESS)
 
-    async def _refused(self, known: KnownPolicy) -> None:
+    async def _refused(self, known: CachedPolicy) -> None:
         """Say of a policy that is not valid what is wrong with it; its spec may be unreadable altogether."""
         policy = _bare(known.document)
         judgement = Judgement(problem=known.problem)
@@ -168,12 +168,12 @@ class PolicyReader:
                 await self._events.tell(about, found.reason, found.message, event_type=WARNING, about=since)
 
 
-def known_policy(document: Mapping[str, Any]) -> KnownPolicy:
+def cached_policy(document: Mapping[str, Any]) -> CachedPolicy:
     """A policy as the API server has it; one that is not valid with the fields that are wrong and what to do."""
     try:
-        return KnownPolicy(document, read_policy(document))
+        return CachedPolicy(document, read_policy(document))
     except InvalidPolicyError as error:
-        return KnownPolicy(document, None, problem=str(error), checked=True)
+        return CachedPolicy(document, None, problem=str(error), checked=True)
 
 
 def _bare(document: Mapping[str, Any]) -> RemediationPolicy:
@@ -186,7 +186,7 @@ def _bare(document: Mapping[str, Any]) -> RemediationPolicy:
         return RemediationPolicy.model_validate(bare)
 
 
-def _differs(before: KnownPolicy | None, now: KnownPolicy) -> bool:
+def _differs(before: CachedPolicy | None, now: CachedPolicy) -> bool:
     if before is None or before.policy is None or now.policy is None:
         return before is None or before.policy is not now.policy
     return before.may_act != now.may_act or before.policy.spec != now.policy.spec

@@ -16,27 +16,27 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import Failure, Held, ReportStatus, RunRemediation, WorkflowReport
 from wfreport.api.wire import is_same_time
-from wfreport.cache.remediation import Books
-from wfreport.cache.reports import ReportsIndex, Row
+from wfreport.cache.remediation import RemediationCache
+from wfreport.cache.reports import ReportCache, ReportEntry
 from wfreport.core.decide.decision import decide
-from wfreport.core.decide.enforcement import Course, Step, course_of
-from wfreport.core.decide.history import act_of, latest_run
-from wfreport.core.decide.model import Decision, Look, OperatorLimits, Run
-from wfreport.core.decide.selection import ACTING_MODES, circles
+from wfreport.core.decide.enforcement import Enforcement, EnforcementAction, enforcement_of
+from wfreport.core.decide.history import latest_run, past_action_of
+from wfreport.core.decide.model import Decision, LiveState, OperatorLimits, Run
+from wfreport.core.decide.selection import ACTING_MODES, policy_groups
 from wfreport.core.record.chain_summary import chain_summary
 from wfreport.core.record.holds import hold_of
-from wfreport.core.record.policy_status import Verdict, verdict_of
-from wfreport.core.record.progress import is_denied, is_executed, is_settled, is_succeeding
+from wfreport.core.record.policy_status import PolicyVerdict, policy_verdict_of
+from wfreport.core.record.progress import has_outcome, is_denied, is_executed, is_succeeding
 from wfreport.kube.reports import StoredReport
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.remediation.actions.base import Situation
 from wfreport.remediation.executor import Executor
-from wfreport.remediation.gatherer import Fresh, Gatherer, look_as_reported, report_of
+from wfreport.remediation.gatherer import Gatherer, LiveWorkflow, live_state_as_reported, report_of
 from wfreport.remediation.outcomes import Outcomes, key_of
 from wfreport.remediation.pod_labels import PodLabeller
-from wfreport.remediation.writer import Journal
-from wfreport.runtime.workqueue import Lane, Ticket, WorkQueue
+from wfreport.remediation.writer import RemediationWriter
+from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 SOON: Final = timedelta(seconds=2)
 """When a run is looked at again that is about to be reported anew."""
@@ -52,41 +52,41 @@ _MAY_CHANGE: Final = frozenset(
         HoldReason.POLICY_PAUSED,
         HoldReason.POLICY_CONFLICT,
         HoldReason.COOLING_DOWN,
-        HoldReason.BUDGET_SPENT,
-        HoldReason.OPERATOR_BUDGET_SPENT,
+        HoldReason.BUDGET_EXHAUSTED,
+        HoldReason.OPERATOR_BUDGET_EXHAUSTED,
         HoldReason.BREAKER_OPEN,
-        HoldReason.DID_NOT_HELP,
-        HoldReason.ALREADY_REMEDIED,
+        HoldReason.REMEDIATION_INEFFECTIVE,
+        HoldReason.ALREADY_REMEDIATED,
     }
 )
 """Holds that an intent outlasts; any other one closes it."""
 
-_DOING: Final = frozenset({Course.ASK, Course.EXECUTE, Course.WRITE_DRY_RUN})
+_DOING: Final = frozenset({EnforcementAction.ASK, EnforcementAction.EXECUTE, EnforcementAction.WRITE_DRY_RUN})
 
 
 @dataclass(slots=True)
-class _Subject:
+class _RunState:
     """What one look is about; the Workflow is read once, and only if there is something to do."""
 
     stored: StoredReport
     report: WorkflowReport
     run: Run
-    fresh: Fresh | None = None
+    live: LiveWorkflow | None = None
     is_read: bool = False
     held: Held | None = None
 
 
-class Remedy:
+class RemediationReconciler:
     """Looks at reports, one at a time."""
 
     def __init__(
         self,
         *,
-        index: ReportsIndex,
+        index: ReportCache,
         writer: ReportWriter,
-        books: Books,
+        books: RemediationCache,
         gatherer: Gatherer,
-        journal: Journal,
+        journal: RemediationWriter,
         outcomes: Outcomes,
         labeller: PodLabeller,
         executor: Executor,
@@ -112,16 +112,16 @@ class Remedy:
         self._metrics = metrics
         self._clock = clock
 
-    async def look(self, ticket: Ticket) -> None:
+    async def reconcile(self, request: Request) -> None:
         """See what is to be done about the run of a report, and do it.
 
         Raises:
             ApiError: a request failed; the look is to be made again.
             NotAWorkflow: what was read is none.
         """
-        row = self._index.get(ticket.key)
+        row = self._index.get(request.name)
         if row is None:
-            self._books.runs.remove(ticket.key)
+            self._books.runs.remove(request.name)
             return
         if not self._books.concerns(row.namespace) or not self._is_first(row):
             return
@@ -131,8 +131,8 @@ class Remedy:
         if run is None:
             return
         self._books.runs.put(report)
-        subject = _Subject(stored, report, run)
-        await self._outcomes.settle_by(report, run)
+        subject = _RunState(stored, report, run)
+        await self._outcomes.close_maker_of(report, run)
         await self._close_earlier(run)
         policies = self._books.policies.in_namespace(row.namespace)
         labelled = await self._label(report, policies)  # first: Argo deletes pods
@@ -140,7 +140,7 @@ class Remedy:
             await self._decide_all(subject, lock, policies)
         await self._tell(subject, labelled)
 
-    def _is_first(self, row: Row) -> bool:
+    def _is_first(self, row: ReportEntry) -> bool:
         """Of several reports about one run, one is acted on."""
         rivals = [other.name for other in self._index.of_workflow(row.workflow_key) if other.bound_uid == row.bound_uid]
         return bool(row.bound_uid) and row.name == min(rivals)
@@ -154,19 +154,19 @@ class Remedy:
 
     # What is to be done
 
-    async def _decide_all(self, subject: _Subject, lock: LockClass, policies: Sequence[RemediationPolicy]) -> None:
+    async def _decide_all(self, subject: _RunState, lock: LockClass, policies: Sequence[RemediationPolicy]) -> None:
         own = self._own(subject.run, lock)
         if own:
             await self._executor.recover(own)
             self._follow_up(subject.run, own)
         # those that act come first, and are heard last
-        verdicts = [await self._follow(subject, circle, lock) for circle in reversed(circles(policies))]
+        verdicts = [await self._follow(subject, circle, lock) for circle in reversed(policy_groups(policies))]
         said = tuple(verdict for verdict in verdicts if verdict)
         if self._books.runs.note(key_of(subject.report), lock, said):
             for verdict in said:
                 self._metrics.decisions.labels(lock, verdict.action, verdict.reason).inc()
                 key = (subject.run.namespace, verdict.policy)
-                self._policies.add_in(key, RECOUNT_SECONDS, Lane.PROGRESS)
+                self._policies.add_after(key, RECOUNT_SECONDS, Priority.PROGRESS)
         own = self._own(subject.run, lock)
         if own and not is_executed(own) and not any(policy.spec.mode in ACTING_MODES for policy in policies):
             await self._executor.refuse(own, f"policy {own.spec.policy_ref.name} is gone, or acts no more")
@@ -174,57 +174,59 @@ class Remedy:
     def _follow_up(self, run: Run, own: Remediation) -> None:
         """Tell how the remedy ended, if people were told that there was something to remedy."""
         remedy = self._own(run, LockClass.MUTATE)
-        if own.spec.lock_class is LockClass.NOTIFY and is_succeeding(own) and remedy and is_settled(remedy):
+        if own.spec.lock_class is LockClass.NOTIFY and is_succeeding(own) and remedy and has_outcome(remedy):
             self._notify(own)
 
-    async def _follow(self, subject: _Subject, circle: Sequence[RemediationPolicy], lock: LockClass) -> Verdict | None:
-        look = look_as_reported(subject.report)
+    async def _follow(
+        self, subject: _RunState, circle: Sequence[RemediationPolicy], lock: LockClass
+    ) -> PolicyVerdict | None:
+        look = live_state_as_reported(subject.report)
         decided = self._decided(subject, circle, lock, look) if look else None
-        if look and decided and decided[1].course in _DOING:
-            decided = self._decided(subject, circle, lock, await self._look_now(subject, look))
+        if look and decided and decided[1].action in _DOING:
+            decided = self._decided(subject, circle, lock, await self._live_state(subject, look))
         if decided is None:
             return None
         decision, step = decided
-        self._again(subject, step.look_again_at)
-        if step.course in _DOING:
-            situation = Situation(decision, subject.report, subject.fresh)
-            again = await self._executor.carry_out(situation, step.course)
+        self._again(subject, step.recheck_at)
+        if step.action in _DOING:
+            situation = Situation(decision, subject.report, subject.live)
+            again = await self._executor.carry_out(situation, step.action)
             self._again(subject, self._clock() + again if again else None)
         elif circle[0].spec.mode in ACTING_MODES:
             await self._hold(subject, decision, step, lock)
         if lock is LockClass.MUTATE:
             subject.held = hold_of(decision, step)
-        return verdict_of(decision, step)
+        return policy_verdict_of(decision, step)
 
     def _decided(
-        self, subject: _Subject, circle: Sequence[RemediationPolicy], lock: LockClass, look: Look
-    ) -> tuple[Decision, Step] | None:
+        self, subject: _RunState, circle: Sequence[RemediationPolicy], lock: LockClass, look: LiveState
+    ) -> tuple[Decision, Enforcement] | None:
         now = self._clock()
         decision = decide(subject.report, look, circle, self._books.history(), self._limits, now, lock=lock)
         if decision is None:
             return None
         own = self._own(subject.run, lock)
-        return decision, course_of(decision, act_of(own) if own else None, now)
+        return decision, enforcement_of(decision, past_action_of(own) if own else None, now)
 
-    async def _look_now(self, subject: _Subject, reported: Look) -> Look:
+    async def _live_state(self, subject: _RunState, reported: LiveState) -> LiveState:
         """The Workflow as it is now; of one that is gone, that it is going."""
         if not subject.is_read:
-            subject.fresh = await self._gatherer.fetch(subject.run.namespace, subject.run.name)
+            subject.live = await self._gatherer.fetch(subject.run.namespace, subject.run.name)
             subject.is_read = True
-        fresh = subject.fresh
+        fresh = subject.live
         if fresh is None:
             return replace(reported, is_deleting=True)
         if not fresh.is_done:
-            return replace(fresh.look, resource_version="Argo is not done with it")
-        return fresh.look
+            return replace(fresh.state, resource_version="Argo is not done with it")
+        return fresh.state
 
-    async def _hold(self, subject: _Subject, decision: Decision, step: Step, lock: LockClass) -> None:
+    async def _hold(self, subject: _RunState, decision: Decision, step: Enforcement, lock: LockClass) -> None:
         if decision.reason == HoldReason.STALE_OBSERVATION:
             self._again(subject, self._clock() + SOON)
         own = self._own(subject.run, lock)
         if own is None or is_executed(own) or is_denied(own):
             return
-        if step.course is Course.DENY:
+        if step.action is EnforcementAction.DENY:
             await self._journal.deny(own)
         elif decision.action is None and decision.reason not in _MAY_CHANGE:
             await self._executor.refuse(own, decision.message)
@@ -232,10 +234,10 @@ class Remedy:
     def _own(self, run: Run, lock: LockClass) -> Remediation | None:
         return self._books.remediations.of_run(run, lock)
 
-    def _again(self, subject: _Subject, at: datetime | None) -> None:
+    def _again(self, subject: _RunState, at: datetime | None) -> None:
         if at is not None:
             seconds = max(0.1, (at - self._clock()).total_seconds())
-            self._queue.add_in(key_of(subject.report), seconds, Lane.PROGRESS)
+            self._queue.add_after(key_of(subject.report), seconds, Priority.PROGRESS)
 
     # What the report tells of it
 
@@ -243,7 +245,7 @@ class Remedy:
         acting = [policy for policy in policies if policy.spec.mode in ACTING_MODES]
         return await self._labeller.label(report, acting) if acting else None
 
-    async def _tell(self, subject: _Subject, labelled: list[Failure] | None) -> None:
+    async def _tell(self, subject: _RunState, labelled: list[Failure] | None) -> None:
         """Write into the report what was labelled, and how its chain stands."""
         before = subject.stored.status
         if before is None:

@@ -7,27 +7,27 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from wfreport.api.remediation import Remediation
-from wfreport.cache.remediation import Books
-from wfreport.cache.reports import ReportsIndex
-from wfreport.core.record.progress import is_denied, is_executed, is_settled, is_succeeding
+from wfreport.cache.remediation import RemediationCache
+from wfreport.cache.reports import ReportCache
+from wfreport.core.record.progress import has_outcome, is_denied, is_executed, is_succeeding
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
-from wfreport.kube.objects import Meta, NamespacedName
+from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.own import OwnKind
 from wfreport.logs import kv
-from wfreport.remediation.enqueue import RemedyQueues
+from wfreport.remediation.enqueue import RemediationQueues
 from wfreport.remediation.outcomes import Outcomes
-from wfreport.runtime.workqueue import Lane, WorkQueue
+from wfreport.runtime.workqueue import Priority, WorkQueue
 
 log = logging.getLogger(__name__)
 
 DELETIONS_PER_SWEEP: Final = 200
 
 
-class _Book(Protocol):
-    def knows(self, meta: Meta) -> bool: ...
+class _Cache(Protocol):
+    def knows(self, meta: ObjectMeta) -> bool: ...
 
 
-class RemedySweep:
+class RemediationResync:
     """One at a time."""
 
     def __init__(
@@ -35,10 +35,10 @@ class RemedySweep:
         *,
         policies: OwnKind,
         remediations: OwnKind,
-        books: Books,
-        queues: RemedyQueues,
+        books: RemediationCache,
+        queues: RemediationQueues,
         outcomes: Outcomes,
-        index: ReportsIndex,
+        index: ReportCache,
         keep: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -57,12 +57,12 @@ class RemedySweep:
         while True:
             await asyncio.sleep(interval_seconds())
             try:
-                await self.sweep()
+                await self.resync()
             except ApiError as error:
                 pairs = kv(error=type(error).__name__, reason=error.message)
                 log.warning("policies and Remediations cannot be compared", extra=pairs)
 
-    async def sweep(self) -> None:
+    async def resync(self) -> None:
         """Compare once, and queue what differs.
 
         Raises:
@@ -83,20 +83,20 @@ class RemedySweep:
         await self._prune()
 
     async def _compare(
-        self, listed: AsyncIterator[Meta], book: _Book, known: set[NamespacedName], queue: WorkQueue
+        self, listed: AsyncIterator[ObjectMeta], book: _Cache, known: set[NamespacedName], queue: WorkQueue
     ) -> None:
         async for meta in listed:
             known.discard((meta.namespace, meta.name))
             if not book.knows(meta):
-                queue.add((meta.namespace, meta.name), Lane.PROGRESS)
+                queue.add((meta.namespace, meta.name), Priority.PROGRESS)
         for key in known:
-            queue.add(key, Lane.PROGRESS)
+            queue.add(key, Priority.PROGRESS)
 
     async def _look_after(self, remediation: Remediation) -> None:
         if is_executed(remediation) and not is_succeeding(remediation):
             return
         if is_succeeding(remediation) and not self._outcomes.has_report(remediation):
-            await self._outcomes.settle_without_report(remediation)
+            await self._outcomes.close_without_report(remediation)
         else:
             self._outcomes.announce(remediation)
 
@@ -116,7 +116,7 @@ def _key(remediation: Remediation) -> NamespacedName:
 
 
 def _is_over(remediation: Remediation) -> bool:
-    return is_denied(remediation) or (is_executed(remediation) and is_settled(remediation))
+    return is_denied(remediation) or (is_executed(remediation) and has_outcome(remediation))
 
 
 def _made_before(remediation: Remediation, before: datetime) -> bool:

@@ -10,14 +10,14 @@ from pydantic import ValidationError
 from wfreport.api.names import KIND_REMEDIATION, KIND_REPORT
 from wfreport.api.reasons import RemediationReason
 from wfreport.api.remediation import Remediation, RemediationStatus
-from wfreport.cache.remediation import RemediationBook
+from wfreport.cache.remediation import RemediationIndex
 from wfreport.core.record.intent import document_of
 from wfreport.core.record.progress import (
-    Execution,
+    ExecutionResult,
     status_denied,
     status_executed,
     status_intended,
-    status_settled,
+    status_with_outcome,
 )
 from wfreport.core.render.conditions import Status
 from wfreport.kube.errors import BadAnswerError, ConflictError, NotFoundError
@@ -29,13 +29,13 @@ from wfreport.metrics import Metrics
 log = logging.getLogger(__name__)
 
 
-class Journal:
+class RemediationWriter:
     """The one writer of Remediations; what it has written, the book knows."""
 
     def __init__(
         self,
         remediations: OwnKind,
-        book: RemediationBook,
+        book: RemediationIndex,
         *,
         events: Events,
         metrics: Metrics,
@@ -72,7 +72,7 @@ class Journal:
         return denied
 
     async def record(
-        self, remediation: Remediation, execution: Execution, *, awaits_outcome: bool | None = None
+        self, remediation: Remediation, execution: ExecutionResult, *, awaits_outcome: bool | None = None
     ) -> Remediation:
         """What became of the act; whether an outcome is awaited is the action's to say, where it is not given.
 
@@ -91,11 +91,11 @@ class Journal:
             await self._events.tell(_report_of(recorded), execution.reason, message, about=recorded.metadata.uid or "")
         return recorded
 
-    async def settle(
+    async def record_outcome(
         self, remediation: Remediation, status: Status, reason: RemediationReason, message: str, at: datetime
     ) -> Remediation:
         """How the new run ended: whether it helped."""
-        settled = await self._write(remediation, status_settled(remediation, status, reason, message, at))
+        settled = await self._write(remediation, status_with_outcome(remediation, status, reason, message, at))
         self._metrics.remediation_outcomes.labels(settled.spec.action, reason).inc()
         log.info("remediation settled", extra=_pairs(settled, reason=reason, message=message))
         await self._tell(settled, reason, message, NORMAL if status == "True" else WARNING)

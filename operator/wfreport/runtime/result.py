@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Outcome(StrEnum):
+class ReconcileOutcome(StrEnum):
     """What a look found."""
 
     COMPLETED = "completed"
@@ -14,7 +14,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Result:
     """What came of a look.
 
     Attributes:
@@ -23,6 +23,6 @@ class Look:
         version: the Workflow's resourceVersion that was seen; the next look does not go back behind it.
     """
 
-    outcome: Outcome
-    again_in_seconds: float | None = None
-    version: int = 0
+    outcome: ReconcileOutcome
+    requeue_after_seconds: float | None = None
+    resource_version: int = 0

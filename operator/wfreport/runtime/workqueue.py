@@ -25,7 +25,7 @@ from enum import IntEnum
 from wfreport.kube.objects import NamespacedName
 
 
-class Lane(IntEnum):
+class Priority(IntEnum):
     """Who goes first."""
 
     URGENT = 0
@@ -33,18 +33,18 @@ class Lane(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class Request:
     """A key that is handed to a worker.
 
     Attributes:
         key: where to look.
-        lane: how urgent it is.
+        priority: how urgent it is.
         not_older_than: the newest resourceVersion that is known of it; 0 for none.
     """
 
-    key: NamespacedName
-    lane: Lane
-    not_older_than: int
+    name: NamespacedName
+    priority: Priority
+    min_resource_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,16 @@ class QueueLimits:
 
     progress: int = 10_000
     progress_workers: int = 1_000
-    put_off_seconds: float = 10
+    defer_seconds: float = 10
     backoff_min_seconds: float = 1
     backoff_max_seconds: float = 300
 
 
 @dataclass(slots=True)
-class _Waiting:
-    lane: Lane
+class _QueuedItem:
+    priority: Priority
     since: float
-    not_older_than: int
+    min_resource_version: int
 
 
 class KeyedQueue:
@@ -80,10 +80,10 @@ class KeyedQueue:
         """Begin empty; ``jitter`` gives a factor around 1."""
         self._limits = limits
         self._jitter = jitter
-        self._lanes: dict[Lane, dict[NamespacedName, _Waiting]] = {lane: {} for lane in Lane}
-        self._meanwhile: dict[NamespacedName, _Waiting] = {}
-        self._busy: dict[NamespacedName, Lane] = {}
-        self._later: dict[NamespacedName, tuple[float, _Waiting]] = {}
+        self._waiting: dict[Priority, dict[NamespacedName, _QueuedItem]] = {priority: {} for priority in Priority}
+        self._added_while_busy: dict[NamespacedName, _QueuedItem] = {}
+        self._busy: dict[NamespacedName, Priority] = {}
+        self._scheduled: dict[NamespacedName, tuple[float, _QueuedItem]] = {}
         self._alarms: list[tuple[float, int, NamespacedName]] = []
         self._serial = itertools.count()
         self._failures: dict[NamespacedName, int] = {}
@@ -92,139 +92,143 @@ class KeyedQueue:
         """Whether a look is coming anyway: the key waits, is being worked on, or has failed and will be tried again."""
         return key in self._busy or key in self._failures or self._is_waiting(key)
 
-    def depth(self, lane: Lane) -> int:
-        """How many keys wait in a lane."""
-        return len(self._lanes[lane])
+    def depth(self, priority: Priority) -> int:
+        """How many keys wait in a priority."""
+        return len(self._waiting[priority])
 
-    def oldest_seconds(self, lane: Lane, now: float) -> float:
-        """How long the first key of a lane has waited."""
-        first = next(iter(self._lanes[lane].values()), None)
+    def oldest_seconds(self, priority: Priority, now: float) -> float:
+        """How long the first key of a priority has waited."""
+        first = next(iter(self._waiting[priority].values()), None)
         return now - first.since if first else 0.0
 
-    def later(self) -> int:
+    def scheduled(self) -> int:
         """How many keys are asked for later."""
-        return len(self._later)
+        return len(self._scheduled)
 
-    def add(self, key: NamespacedName, lane: Lane, now: float, *, not_older_than: int = 0) -> None:
+    def add(self, key: NamespacedName, priority: Priority, now: float, *, min_resource_version: int = 0) -> None:
         """Ask for a key now."""
-        self._put(key, _Waiting(lane, now, not_older_than), now)
+        self._put(key, _QueuedItem(priority, now, min_resource_version), now)
 
-    def add_at(self, key: NamespacedName, when: float, lane: Lane, now: float, *, not_older_than: int = 0) -> None:
+    def add_at(
+        self, key: NamespacedName, when: float, priority: Priority, now: float, *, min_resource_version: int = 0
+    ) -> None:
         """Ask for a key at a time; of several times the earliest counts."""
-        waiting = _Waiting(lane, when, not_older_than)
-        known = self._later.get(key)
+        waiting = _QueuedItem(priority, when, min_resource_version)
+        known = self._scheduled.get(key)
         if known:
             waiting = _merged(known[1], waiting)
             when = min(when, known[0])
         if when <= now:
-            self._later.pop(key, None)
+            self._scheduled.pop(key, None)
             self._put(key, waiting, now)
         elif known and when == known[0]:
-            self._later[key] = (when, waiting)
+            self._scheduled[key] = (when, waiting)
         else:
-            self._later[key] = (when, waiting)
+            self._scheduled[key] = (when, waiting)
             heapq.heappush(self._alarms, (when, next(self._serial), key))
 
     def is_due_within(self, key: NamespacedName, seconds: float, now: float) -> bool:
         """Whether the key waits, or was asked for at a time that is at most so far away."""
-        later = self._later.get(key)
+        later = self._scheduled.get(key)
         return self._is_waiting(key) or (later is not None and later[0] <= now + seconds)
 
-    def take(self, now: float) -> Ticket | None:
+    def get(self, now: float) -> Request | None:
         """The next key to work on; ``done`` or ``retry`` must follow."""
         self._wake(now)
-        lane = self._next_lane()
-        if lane is None:
+        priority = self._next_priority()
+        if priority is None:
             return None
-        key = next(iter(self._lanes[lane]))
-        waiting = self._lanes[lane].pop(key)
-        self._busy[key] = lane
-        later = self._later.pop(key, None)  # a look now answers every wish that was made before
-        floor = max(waiting.not_older_than, later[1].not_older_than if later else 0)
-        return Ticket(key, lane, floor)
+        key = next(iter(self._waiting[priority]))
+        waiting = self._waiting[priority].pop(key)
+        self._busy[key] = priority
+        later = self._scheduled.pop(key, None)  # a look now answers every wish that was made before
+        floor = max(waiting.min_resource_version, later[1].min_resource_version if later else 0)
+        return Request(key, priority, floor)
 
     def has_next(self) -> bool:
         """Whether a key can be taken now, alarms aside."""
-        return self._next_lane() is not None
+        return self._next_priority() is not None
 
     def done(self, key: NamespacedName, now: float) -> None:
         """The key was worked on, and its failures are forgotten."""
         self._failures.pop(key, None)
         self._release(key, now)
 
-    def retry(self, ticket: Ticket, now: float, *, at_least_seconds: float = 0) -> float:
+    def add_rate_limited(self, request: Request, now: float, *, at_least_seconds: float = 0) -> float:
         """The work failed: the key comes again after the delay that is returned, or as soon as it is asked for anew."""
-        failures = self._failures[ticket.key] = self._failures.get(ticket.key, 0) + 1
+        failures = self._failures[request.name] = self._failures.get(request.name, 0) + 1
         limits = self._limits
         backoff = min(limits.backoff_max_seconds, limits.backoff_min_seconds * 2.0 ** min(failures - 1, 20))
         delay = max(at_least_seconds, backoff * self._jitter())
-        self._release(ticket.key, now)
-        self.add_at(ticket.key, now + delay, ticket.lane, now, not_older_than=ticket.not_older_than)
+        self._release(request.name, now)
+        self.add_at(request.name, now + delay, request.priority, now, min_resource_version=request.min_resource_version)
         return delay
 
     def next_alarm(self) -> float | None:
         """When the next key that was asked for later is due."""
         while self._alarms:
             when, _, key = self._alarms[0]
-            if key in self._later and self._later[key][0] == when:
+            if key in self._scheduled and self._scheduled[key][0] == when:
                 return when
             heapq.heappop(self._alarms)
         return None
 
     def _is_waiting(self, key: NamespacedName) -> bool:
-        return any(key in lane for lane in self._lanes.values())
+        return any(key in priority for priority in self._waiting.values())
 
-    def _next_lane(self) -> Lane | None:
-        if self._lanes[Lane.URGENT]:
-            return Lane.URGENT
-        if self._lanes[Lane.PROGRESS]:
-            looking = sum(1 for lane in self._busy.values() if lane is Lane.PROGRESS)
-            return Lane.PROGRESS if looking < self._limits.progress_workers else None
+    def _next_priority(self) -> Priority | None:
+        if self._waiting[Priority.URGENT]:
+            return Priority.URGENT
+        if self._waiting[Priority.PROGRESS]:
+            looking = sum(1 for priority in self._busy.values() if priority is Priority.PROGRESS)
+            return Priority.PROGRESS if looking < self._limits.progress_workers else None
         return None
 
-    def _put(self, key: NamespacedName, waiting: _Waiting, now: float) -> None:
+    def _put(self, key: NamespacedName, waiting: _QueuedItem, now: float) -> None:
         if key in self._busy:
-            known = self._meanwhile.get(key)
-            self._meanwhile[key] = _merged(known, waiting) if known else waiting
+            known = self._added_while_busy.get(key)
+            self._added_while_busy[key] = _merged(known, waiting) if known else waiting
             return
-        for lane, waiting_keys in self._lanes.items():
+        for priority, waiting_keys in self._waiting.items():
             known = waiting_keys.get(key)
             if known is None:
                 continue
             merged = _merged(known, waiting)
-            if merged.lane != lane:
+            if merged.priority != priority:
                 del waiting_keys[key]
                 waiting = merged
                 break
             waiting_keys[key] = merged
             return
-        if waiting.lane is Lane.PROGRESS and len(self._lanes[Lane.PROGRESS]) >= self._limits.progress:
+        if waiting.priority is Priority.PROGRESS and len(self._waiting[Priority.PROGRESS]) >= self._limits.progress:
             self.add_at(
                 key,
-                now + self._limits.put_off_seconds * self._jitter(),
-                waiting.lane,
+                now + self._limits.defer_seconds * self._jitter(),
+                waiting.priority,
                 now,
-                not_older_than=waiting.not_older_than,
+                min_resource_version=waiting.min_resource_version,
             )
             return
-        self._lanes[waiting.lane][key] = waiting
+        self._waiting[waiting.priority][key] = waiting
 
     def _release(self, key: NamespacedName, now: float) -> None:
         self._busy.pop(key, None)
-        meanwhile = self._meanwhile.pop(key, None)
+        meanwhile = self._added_while_busy.pop(key, None)
         if meanwhile:
             self._put(key, meanwhile, now)
 
     def _wake(self, now: float) -> None:
         while (when := self.next_alarm()) is not None and when <= now:
             _, _, key = heapq.heappop(self._alarms)
-            _, waiting = self._later.pop(key)
+            _, waiting = self._scheduled.pop(key)
             self._put(key, waiting, now)
 
 
-def _merged(one: _Waiting, other: _Waiting) -> _Waiting:
-    return _Waiting(
-        min(one.lane, other.lane), min(one.since, other.since), max(one.not_older_than, other.not_older_than)
+def _merged(one: _QueuedItem, other: _QueuedItem) -> _QueuedItem:
+    return _QueuedItem(
+        min(one.priority, other.priority),
+        min(one.since, other.since),
+        max(one.min_resource_version, other.min_resource_version),
     )
 
 
@@ -247,55 +251,57 @@ class WorkQueue:
         """Whether the key waits, or was asked for at a time that is at most so far away."""
         return self._rules.is_due_within(key, seconds, self._clock())
 
-    def depth(self, lane: Lane) -> int:
-        """How many keys wait in a lane."""
-        return self._rules.depth(lane)
+    def depth(self, priority: Priority) -> int:
+        """How many keys wait in a priority."""
+        return self._rules.depth(priority)
 
-    def oldest_seconds(self, lane: Lane) -> float:
-        """How long the first key of a lane has waited."""
-        return self._rules.oldest_seconds(lane, self._clock())
+    def oldest_seconds(self, priority: Priority) -> float:
+        """How long the first key of a priority has waited."""
+        return self._rules.oldest_seconds(priority, self._clock())
 
-    def later(self) -> int:
+    def scheduled(self) -> int:
         """How many keys are asked for later."""
-        return self._rules.later()
+        return self._rules.scheduled()
 
-    def add(self, key: NamespacedName, lane: Lane, *, not_older_than: int = 0) -> None:
+    def add(self, key: NamespacedName, priority: Priority, *, min_resource_version: int = 0) -> None:
         """Ask for a key now."""
-        self._rules.add(key, lane, self._clock(), not_older_than=not_older_than)
+        self._rules.add(key, priority, self._clock(), min_resource_version=min_resource_version)
         self._notify()
 
-    def add_in(self, key: NamespacedName, seconds: float, lane: Lane, *, not_older_than: int = 0) -> None:
+    def add_after(
+        self, key: NamespacedName, seconds: float, priority: Priority, *, min_resource_version: int = 0
+    ) -> None:
         """Ask for a key after a while; of several asked-for times the earliest counts."""
         now = self._clock()
-        self._rules.add_at(key, now + seconds, lane, now, not_older_than=not_older_than)
+        self._rules.add_at(key, now + seconds, priority, now, min_resource_version=min_resource_version)
         self._notify()
 
-    async def take(self) -> Ticket | None:
+    async def get(self) -> Request | None:
         """Wait for the next key; None when the queue was closed. ``done`` or ``retry`` must follow."""
         while not self._closed:
-            ticket = self._rules.take(self._clock())
+            request = self._rules.get(self._clock())
             self._set_alarm()
-            if ticket:
+            if request:
                 if self._rules.has_next():
                     self._wake_one()  # one alarm may have made several keys due
-                return ticket
+                return request
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
         return None
 
-    def done(self, ticket: Ticket) -> None:
+    def done(self, request: Request) -> None:
         """The key was worked on."""
-        self._rules.done(ticket.key, self._clock())
+        self._rules.done(request.name, self._clock())
         self._notify()
 
-    def retry(self, ticket: Ticket, *, at_least_seconds: float = 0) -> float:
+    def add_rate_limited(self, request: Request, *, at_least_seconds: float = 0) -> float:
         """The work failed: the key comes again after the delay that is returned."""
-        delay = self._rules.retry(ticket, self._clock(), at_least_seconds=at_least_seconds)
+        delay = self._rules.add_rate_limited(request, self._clock(), at_least_seconds=at_least_seconds)
         self._notify()
         return delay
 
-    def close(self) -> None:
+    def shut_down(self) -> None:
         """Hand out nothing more; workers that wait are let go."""
         self._closed = True
         if self._timer:

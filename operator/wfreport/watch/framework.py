@@ -12,11 +12,11 @@ import kopf
 from wfreport.api.argo import GROUP as ARGO_GROUP
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_WORKFLOW
 from wfreport.api.names import PLURAL_POLICIES, PLURAL_REMEDIATIONS, PLURAL_REPORTS
-from wfreport.kube.objects import Meta
+from wfreport.kube.objects import ObjectMeta
 from wfreport.kube.pods import PODS
 from wfreport.kube.workflows import WORKFLOWS
-from wfreport.watch.enqueue import Intake
-from wfreport.watch.streams import KINDS, LISTED, Hear
+from wfreport.watch.enqueue import EventHandlers
+from wfreport.watch.streams import KINDS, LISTED, OnEvent
 
 NOT_RUNNING = f"{LABEL_COMPLETED} notin (false)"
 """A Workflow is streamed when it is new, when it ends and when it goes, not while it runs: a few events per life."""
@@ -70,31 +70,31 @@ async def _handle_nothing(**_: Any) -> None:
 class RemediationEvents(Protocol):
     """Enqueues what the events of policies, Remediations and failed pods are about."""
 
-    def is_news(self, plural: str, event_type: str, meta: Meta) -> bool:
+    def should_enqueue(self, plural: str, event_type: str, meta: ObjectMeta) -> bool:
         """Whether an event of a policy or a Remediation says anything that is not known."""
         ...
 
-    def policy_changed(self, event_type: str | None, meta: Meta) -> None:
+    def policy_changed(self, event_type: str | None, meta: ObjectMeta) -> None:
         """Handle an event of a policy."""
         ...
 
-    def remediation_changed(self, event_type: str | None, meta: Meta) -> None:
+    def remediation_changed(self, event_type: str | None, meta: ObjectMeta) -> None:
         """Handle an event of a Remediation."""
         ...
 
-    def pod_failed(self, meta: Meta) -> None:
+    def pod_failed(self, meta: ObjectMeta) -> None:
         """Handle the event of a failed pod."""
         ...
 
 
-def event_handler(intake: Intake, remedies: RemediationEvents) -> Hear:
+def event_handler(intake: EventHandlers, remedies: RemediationEvents) -> OnEvent:
     """What an event calls, if it is news; it may be dropped, doubled or reordered."""
 
-    def handle_pod(event_type: str | None, meta: Meta) -> None:
+    def handle_pod(event_type: str | None, meta: ObjectMeta) -> None:
         remedies.pod_failed(meta)
         intake.pod_failed(event_type, meta)
 
-    handlers: Mapping[str, Callable[[str | None, Meta], None]] = {
+    handlers: Mapping[str, Callable[[str | None, ObjectMeta], None]] = {
         WORKFLOWS: intake.workflow_changed,
         PODS: handle_pod,
         PLURAL_REPORTS: intake.report_changed,
@@ -102,9 +102,9 @@ def event_handler(intake: Intake, remedies: RemediationEvents) -> Hear:
         PLURAL_REMEDIATIONS: remedies.remediation_changed,
     }
 
-    def hear(plural: str, event_type: str, meta: Meta) -> None:
+    def hear(plural: str, event_type: str, meta: ObjectMeta) -> None:
         part = remedies if plural in POLICY_KINDS else intake
-        if part.is_news(plural, event_type, meta):
+        if part.should_enqueue(plural, event_type, meta):
             handlers[plural](None if event_type == LISTED else event_type, meta)
 
     return hear

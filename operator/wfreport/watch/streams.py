@@ -21,7 +21,7 @@ import msgspec
 
 from wfreport.api import argo, names
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
-from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, Meta, RawList, WatchEvent
+from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, ObjectMeta, RawList, WatchEvent
 from wfreport.kube.pods import PODS
 from wfreport.logs import kv
 
@@ -61,7 +61,7 @@ class Stream:
     namespace: str | None
 
 
-Hear = Callable[[str, str, Meta], None]
+OnEvent = Callable[[str, str, ObjectMeta], None]
 """Takes an event: the stream's plural, the type (LISTED for what is in a list), the metadata."""
 
 
@@ -96,7 +96,7 @@ def accept_header(*, watching: bool) -> str:
 class SelectedStreams:
     """The client middleware of the framework's session."""
 
-    def __init__(self, *, client: Client, observer: StreamObserver, hear: Hear) -> None:
+    def __init__(self, *, client: Client, observer: StreamObserver, hear: OnEvent) -> None:
         self._client = client
         self._observer = observer
         self._hear = hear
@@ -137,7 +137,7 @@ class SelectedStreams:
             return answer
         for text in page.items or ():
             try:
-                self._heard(stream, LISTED, _decode_item(text))
+                self._observed(stream, LISTED, _decode_item(text))
             except msgspec.MsgspecError as error:
                 _complain(stream, error)
         return _encode(ItemList(kind=f"{PARTIAL_KIND}List", metadata=page.metadata, items=[]))
@@ -152,10 +152,10 @@ class SelectedStreams:
         if event.type not in _CHANGES:
             self._observer.stream_heard(stream, event.type, projected=True)
             return line
-        self._heard(stream, event.type, event.object)
+        self._observed(stream, event.type, event.object)
         return b""
 
-    def _heard(self, stream: Stream, event_type: str, item: Item) -> None:
+    def _observed(self, stream: Stream, event_type: str, item: Item) -> None:
         self._observer.stream_heard(stream, event_type, projected=item.kind == PARTIAL_KIND)
         try:
             self._hear(stream.plural, event_type, item.metadata)

@@ -12,7 +12,7 @@ from tests.builders import a_node
 
 from wfreport.api.argo import NodeType, Phase, SynchronizationStatus
 from wfreport.api.classes import Confidence, FailureClass, Owner
-from wfreport.core.classify.argo_messages import REFUSALS, Refusal
+from wfreport.core.classify.argo_messages import REFUSALS, RefusalMessage
 from wfreport.core.classify.rules import RULES, classify_failure
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.snapshot.messages import ExitMessage, exit_code, parse_exit
@@ -49,7 +49,7 @@ def _cases() -> list[Case]:
 ALL = _cases()
 
 
-def readable(value: Case | Refusal) -> str:
+def readable(value: Case | RefusalMessage) -> str:
     """An id that every shell and tool can pass on."""
     text = value.text if isinstance(value, Case) else value.pattern.pattern
     return "-".join(re.findall(r"\w+", text))[:120]
@@ -95,7 +95,7 @@ def test_a_rule_gives_only_the_classes_that_it_is_documented_to_give(case: Case)
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=readable)
-def test_every_refusal_has_a_real_text_that_no_earlier_one_takes(refusal: Refusal) -> None:
+def test_every_refusal_has_a_real_text_that_no_earlier_one_takes(refusal: RefusalMessage) -> None:
     texts = [Symptom(a_node("wf.a", Phase.FAILED, message=case.text), case.text).system_text for case in ALL]
     first = [next((r for r in REFUSALS if r.pattern.search(text)), None) for text in texts]
     assert refusal in first

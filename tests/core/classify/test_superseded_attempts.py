@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.builders import a_node, a_report, a_snapshot
 
-from wfreport.api.argo import Container, Metadata, NodeType, Phase, Resources, Template, WorkflowSpec
+from wfreport.api.argo import Container, Metadata, NodeType, Phase, ResourceRequirements, Template, WorkflowSpec
 from wfreport.api.classes import FailureClass
 from wfreport.api.kubernetes import ContainerState, ContainerStatus, Pod, PodSpec, PodStatus, StateTerminated
 from wfreport.api.report import PreviousAttempt, ReportStatus
@@ -18,7 +18,9 @@ KILLED = "main: Error (exit code 1)"
 """What Argo says where a child process was killed: only the pod tells that memory was the matter."""
 
 OOM_AT_4GI = (FailureClass.OOM_KILLED, 1, "4Gi")
-SPEC = WorkflowSpec(templates=[Template(name="t", container=Container(resources=Resources(limits={"memory": "1Gi"})))])
+SPEC = WorkflowSpec(
+    templates=[Template(name="t", container=Container(resources=ResourceRequirements(limits={"memory": "1Gi"})))]
+)
 """The template says 1Gi, a podSpecPatch made it more."""
 
 
@@ -29,7 +31,7 @@ def pod_of(attempt: int) -> str:
 
 def a_killed_pod(attempt: int, memory: str = "4Gi") -> Pod:
     state = ContainerState(terminated=StateTerminated(exit_code=1, reason="OOMKilled"))
-    limited = Container(name="main", resources=Resources(limits={"memory": memory}))
+    limited = Container(name="main", resources=ResourceRequirements(limits={"memory": memory}))
     return Pod(
         metadata=Metadata(name=pod_of(attempt), uid=f"p-{attempt}"),
         spec=PodSpec(node_name="host-1", containers=[limited]),

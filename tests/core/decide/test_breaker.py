@@ -17,7 +17,7 @@ from wfreport.api.classes import FailureClass
 from wfreport.api.policy import CircuitBreaker
 from wfreport.api.reasons import PolicyReason
 from wfreport.core.decide.breaker import Breaker, BreakerState, judge_breaker
-from wfreport.core.decide.model import Act, Execution, Run
+from wfreport.core.decide.model import ExecutionState, PastAction, Run
 
 SPEC = CircuitBreaker(failure_percent_at_most=40, min_runs=10, window_seconds=600, cooldown_seconds=300)
 
@@ -29,7 +29,7 @@ def ended(failed: int, succeeded: int, when: float = 0) -> list[Run]:
     ]
 
 
-def judge(runs: Sequence[Run], now: float, acts: Sequence[Act] = ()) -> Breaker:
+def judge(runs: Sequence[Run], now: float, acts: Sequence[PastAction] = ()) -> Breaker:
     return judge_breaker(SPEC, runs, acts, at(now))
 
 
@@ -55,7 +55,7 @@ def test_while_open_it_lets_nothing_through_and_says_until_when() -> None:
     assert not breaker.allows
     assert breaker.reason == PolicyReason.TOO_MANY_FAILURES
     assert breaker.message == "20 of 40 runs failed within 600 seconds, more than 40%"
-    assert (breaker.since, breaker.look_again_at) == (at(0), at(900))
+    assert (breaker.since, breaker.recheck_at) == (at(0), at(900))
 
 
 def test_a_closed_one_lets_everything_through() -> None:
@@ -78,7 +78,7 @@ def test_it_stays_open_for_the_cooldown_and_then_tries_one() -> None:
     assert judge(runs, 599).reason == PolicyReason.TOO_MANY_FAILURES
     cooling = judge(runs, 600)
     assert (cooling.state, cooling.reason) == (BreakerState.OPEN, PolicyReason.COOLING_DOWN)
-    assert (cooling.message, cooling.look_again_at) == ("the cooldown of 300 seconds is not over", at(900))
+    assert (cooling.message, cooling.recheck_at) == ("the cooldown of 300 seconds is not over", at(900))
     assert (cooling.allows, cooling.since) == (False, at(600))
     assert judge(runs, 899).state == BreakerState.OPEN
     half = judge(runs, 900)
@@ -113,7 +113,7 @@ def test_two_storms_are_two() -> None:
     assert judge(runs, 2001).since == at(2000)
 
 
-def tried(when: float, **fields: Any) -> Act:
+def tried(when: float, **fields: Any) -> PastAction:
     return an_act("trial", executed_at=at(when), **fields)
 
 
@@ -122,7 +122,7 @@ def test_while_the_trial_goes_on_nothing_else_is_let_through() -> None:
     assert (breaker.state, breaker.allows) == (BreakerState.HALF_OPEN, False)
     assert breaker.message == "trial is being tried, and its outcome decides"
     assert breaker.reason == PolicyReason.HALF_OPEN
-    assert breaker.look_again_at == at(1010)
+    assert breaker.recheck_at == at(1010)
     assert breaker.since == at(600)
 
 
@@ -134,7 +134,7 @@ def test_a_trial_that_helps_closes_it() -> None:
 def test_a_trial_that_does_not_help_begins_another_cooldown() -> None:
     failed = settled("trial", helped=False, executed_at=at(900), finished_at=at(1000))
     again = judge(ended(20, 20), 1299, [failed])
-    assert (again.state, again.since, again.look_again_at) == (BreakerState.OPEN, at(1000), at(1300))
+    assert (again.state, again.since, again.recheck_at) == (BreakerState.OPEN, at(1000), at(1300))
     assert judge(ended(20, 20), 1300, [failed]).allows
     early = settled("early", helped=True, executed_at=at(1299), finished_at=at(1299))
     assert not judge(ended(20, 20), 1299, [failed, early]).allows
@@ -143,7 +143,7 @@ def test_a_trial_that_does_not_help_begins_another_cooldown() -> None:
 
 
 def test_a_failed_trial_of_which_the_end_is_not_known_counts_from_its_start() -> None:
-    failed = an_act("trial", executed_at=at(900), has_helped=False, is_settled=True)
+    failed = an_act("trial", executed_at=at(900), has_helped=False, has_outcome=True)
     assert judge(ended(20, 20), 1199, [failed]).since == at(900)
 
 
@@ -152,17 +152,17 @@ def test_a_failed_trial_of_which_the_end_is_not_known_counts_from_its_start() ->
     [
         tried(899),
         tried(900, action=ActionType.SUSPEND_CRON),
-        tried(900, execution=Execution.NOT_DONE),
-        tried(900, execution=Execution.NOT_DONE, is_settled=True, has_helped=True),
-        tried(900, action=ActionType.SUSPEND_CRON, is_settled=True, has_helped=True),
-        tried(900, is_settled=True),
+        tried(900, execution=ExecutionState.NOT_DONE),
+        tried(900, execution=ExecutionState.NOT_DONE, has_outcome=True, has_helped=True),
+        tried(900, action=ActionType.SUSPEND_CRON, has_outcome=True, has_helped=True),
+        tried(900, has_outcome=True),
     ],
     ids=[
         *("of before the cooldown's end", "not one that tells", "not done", "not done but told of"),
         *("told of but not one that tells", "without an outcome"),
     ],
 )
-def test_what_tells_nothing_is_no_trial(act: Act) -> None:
+def test_what_tells_nothing_is_no_trial(act: PastAction) -> None:
     breaker = judge(ended(20, 20), 950, [act])
     assert (breaker.state, breaker.allows) == (BreakerState.HALF_OPEN, True)
 
@@ -187,7 +187,7 @@ def test_an_act_is_let_through_only_where_the_rate_has_been_low_for_the_cooldown
     ]
     spec = CircuitBreaker(failure_percent_at_most=40, min_runs=3, window_seconds=60, cooldown_seconds=60)
     acts = [
-        an_act(f"t{n}", executed_at=at(when), has_helped=helped, is_settled=helped is not None, finished_at=at(when))
+        an_act(f"t{n}", executed_at=at(when), has_helped=helped, has_outcome=helped is not None, finished_at=at(when))
         for n, (when, helped) in enumerate(trials)
     ]
 

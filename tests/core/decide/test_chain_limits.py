@@ -11,7 +11,7 @@ from tests.builders import at
 from tests.core.decide.worlds import END, a_run, settled
 
 from wfreport.api.policy import Backoff
-from wfreport.core.decide.chain_limits import acts_on_chain, attempts_spent, due_at, next_attempt
+from wfreport.core.decide.chain_limits import actions_on_chain, attempts_exhausted, due_at, next_attempt
 
 RUN = a_run("etl")
 STEADY = Backoff(initial_seconds=60, factor="2", max_seconds=600, jitter="0")
@@ -76,15 +76,15 @@ def test_the_next_attempt_is_above_all_that_were() -> None:
 
 def test_acts_are_in_the_order_of_their_attempts() -> None:
     acts = [settled(str(n), helped=False, root_uid=RUN.root_uid, attempt=n) for n in (3, 1, 2)]
-    assert [act.attempt for act in acts_on_chain(RUN, acts)] == [1, 2, 3]
+    assert [act.attempt for act in actions_on_chain(RUN, acts)] == [1, 2, 3]
 
 
 def test_acts_whose_remediation_was_deleted_still_count() -> None:
     third = a_run("r3", attempt=3)
     known = [settled("a", helped=False, attempt=3, counts_toward_limit=False)]
-    assert attempts_spent(third, known, counts_toward_limit=True) == 2
-    assert attempts_spent(third, known, counts_toward_limit=False) == 1
-    assert attempts_spent(a_run("r0"), known, counts_toward_limit=True) == 0
+    assert attempts_exhausted(third, known, counts_toward_limit=True) == 2
+    assert attempts_exhausted(third, known, counts_toward_limit=False) == 1
+    assert attempts_exhausted(a_run("r0"), known, counts_toward_limit=True) == 0
 
 
 def test_times_are_of_the_run() -> None:

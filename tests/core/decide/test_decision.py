@@ -27,7 +27,7 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import latest_run
-from wfreport.core.decide.model import Execution, History, OperatorLimits
+from wfreport.core.decide.model import ExecutionState, History, OperatorLimits
 from wfreport.core.snapshot.names import remediation_name
 
 PENDING = a_condition("EvidenceComplete", "False", "PodNotCaptured")
@@ -42,7 +42,7 @@ def test_a_failed_run_is_answered_by_its_rule() -> None:
     assert made.attempt == 1
     assert made.counts_toward_limit
     assert made.message == "rule again: Resubmit after OOMKilled at transform"
-    assert made.look_again_at is None
+    assert made.recheck_at is None
 
 
 def test_a_report_that_has_seen_no_run_is_decided_on_by_nobody() -> None:
@@ -59,7 +59,7 @@ def test_the_first_rule_that_matches_is_the_only_one() -> None:
         RESUBMIT,
     ]
     made = judged(None, a_policy(*rules))
-    assert (made.action, made.reason) == (None, HoldReason.LEFT_ALONE)
+    assert (made.action, made.reason) == (None, HoldReason.ACTION_IS_NONE)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_first_rule_that_matches_is_the_only_one() -> None:
             HoldReason.NO_RULE_MATCHES,
         ),
         (a_report(failures=None), a_policy(), HoldReason.NO_RULE_MATCHES),
-        (a_report(), a_policy({"name": "tell", "match": {}, "notify": SINKS}), HoldReason.NOTHING_STATED),
+        (a_report(), a_policy({"name": "tell", "match": {}, "notify": SINKS}), HoldReason.NO_ACTION_CONFIGURED),
         (a_report(), a_policy(suspended=True), HoldReason.POLICY_SUSPENDED),
     ],
     ids=["no policy", "succeeded", "active", "no rule", "no failure", "nothing stated", "suspended"],
@@ -101,7 +101,7 @@ def test_a_run_that_is_observed_without_a_uid_is_not_decided_on() -> None:
 def test_evidence_is_waited_for_30_seconds() -> None:
     report = a_report(conditions=[PENDING])
     early = judged(report, now=END + timedelta(seconds=29))
-    assert (early.reason, early.look_again_at) == (HoldReason.EVIDENCE_PENDING, END + timedelta(seconds=30))
+    assert (early.reason, early.recheck_at) == (HoldReason.EVIDENCE_PENDING, END + timedelta(seconds=30))
     assert judged(report, a_policy(backoff={"initialSeconds": 0}), now=END + timedelta(seconds=30)).action
 
 
@@ -123,21 +123,25 @@ def own(lock: LockClass = LockClass.MUTATE, **fields: Any) -> Any:
 
 def test_a_run_is_remedied_once() -> None:
     made = judged(acts=(own(),))
-    assert made.reason == HoldReason.ALREADY_REMEDIED
+    assert made.reason == HoldReason.ALREADY_REMEDIATED
     assert own().name in made.message
 
 
 @pytest.mark.parametrize(
     "state",
-    [{"execution": Execution.NOT_DONE}, {"execution": Execution.LOST}, {"execution": "Pending", "is_approved": False}],
+    [
+        {"execution": ExecutionState.NOT_DONE},
+        {"execution": ExecutionState.LOST},
+        {"execution": "Pending", "is_approved": False},
+    ],
     ids=str,
 )
 def test_what_was_refused_denied_or_lost_is_not_tried_again(state: dict[str, Any]) -> None:
-    assert judged(acts=(own(**state),)).reason == HoldReason.ALREADY_REMEDIED
+    assert judged(acts=(own(**state),)).reason == HoldReason.ALREADY_REMEDIATED
 
 
 def test_an_intent_that_was_not_done_yet_is_decided_again_as_if_it_were_not_there() -> None:
-    pending = own(execution=Execution.PENDING, executed_at=None)
+    pending = own(execution=ExecutionState.PENDING, executed_at=None)
     alone = a_policy(budget={"maxConcurrent": 1}, limits={"maxAttempts": 1})
     again = judged(None, alone, acts=(pending,))
     assert (again.action, again.attempt) == (ActionType.RESUBMIT, 1)
@@ -159,7 +163,7 @@ def test_people_are_told_at_once_while_the_act_waits() -> None:
 
 
 def test_nobody_is_told_by_a_rule_that_tells_nobody() -> None:
-    assert judged(lock=LockClass.NOTIFY).reason == HoldReason.NOTHING_STATED
+    assert judged(lock=LockClass.NOTIFY).reason == HoldReason.NO_ACTION_CONFIGURED
 
 
 def test_failures_of_the_infrastructure_count_apart_unless_the_rule_says_otherwise() -> None:
@@ -192,7 +196,7 @@ def waiting(reason: str, since: float | None) -> list[dict[str, Any]]:
 def test_a_run_is_stopped_when_it_has_gone_on_or_waited_for_too_long(status: dict[str, Any], due: float) -> None:
     report = a_report(phase="Running", **status)
     before = judged(report, a_policy(STOP), now=at(due - 1))
-    assert (before.reason, before.look_again_at) == (HoldReason.NOT_TOO_LONG_YET, at(due))
+    assert (before.reason, before.recheck_at) == (HoldReason.STOP_NOT_DUE, at(due))
     assert before.message == "rule stuck stops it later, if at all"
     made = judged(report, a_policy(STOP), now=at(due))
     assert (made.action, made.reason, made.failure) == (ActionType.STOP, "Timeout", None)
@@ -202,13 +206,13 @@ def test_a_run_is_stopped_when_it_has_gone_on_or_waited_for_too_long(status: dic
 def test_a_run_may_be_stopped_by_its_age_alone() -> None:
     old = {"name": "old", "match": {}, "action": {"stop": {"afterSeconds": 3600}}}
     report = a_report(phase="Running", waiting=waiting("Unschedulable", 0))
-    assert judged(report, a_policy(old), now=at(3599)).look_again_at == at(3600)
+    assert judged(report, a_policy(old), now=at(3599)).recheck_at == at(3600)
 
 
 def test_a_run_of_which_nothing_says_since_when_is_not_stopped() -> None:
     report = a_report(phase="Running", observed={"startedAt": None})
     made = judged(report, a_policy(STOP), now=at(10**6))
-    assert (made.reason, made.look_again_at) == (HoldReason.NOT_TOO_LONG_YET, None)
+    assert (made.reason, made.recheck_at) == (HoldReason.STOP_NOT_DUE, None)
 
 
 def test_who_is_stopped_by_their_labels_only() -> None:

@@ -30,7 +30,7 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide import guards
 from wfreport.core.decide.breaker import BreakerState
-from wfreport.core.decide.model import Execution, OperatorLimits
+from wfreport.core.decide.model import ExecutionState, OperatorLimits
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -46,8 +46,8 @@ def on_chain(number: int, **fields: Any) -> Any:
         ((on_chain(1),), False),
         ((on_chain(1), on_chain(2)), True),
         ((on_chain(1), on_chain(2, counts_toward_limit=False)), False),
-        ((on_chain(1), on_chain(2, execution=Execution.NOT_DONE)), False),
-        ((on_chain(1), on_chain(2, execution=Execution.LOST)), True),
+        ((on_chain(1), on_chain(2, execution=ExecutionState.NOT_DONE)), False),
+        ((on_chain(1), on_chain(2, execution=ExecutionState.LOST)), True),
         ((on_chain(1), on_chain(2, action=ActionType.RETRY)), True),
         ((on_chain(1), on_chain(2, action=ActionType.RAISE_MEMORY)), True),
         ((on_chain(1), on_chain(2, action=ActionType.STOP)), False),
@@ -61,31 +61,31 @@ def on_chain(number: int, **fields: Any) -> Any:
     ],
 )
 def test_a_chain_gets_its_attempts_and_no_more(acts: Any, holds: bool) -> None:
-    hold = guards.attempts_are_spent(a_case(acts=acts))
+    hold = guards.attempts_are_exhausted(a_case(acts=acts))
     assert (hold is not None) == holds
     if hold is not None:
-        assert (hold.reason, hold.message) == (HoldReason.ATTEMPTS_SPENT, "2 acts of 2 are spent")
+        assert (hold.reason, hold.message) == (HoldReason.ATTEMPTS_EXHAUSTED, "2 acts of 2 are spent")
 
 
 def test_failures_of_the_infrastructure_have_attempts_of_their_own() -> None:
     acts = tuple(on_chain(number, counts_toward_limit=False) for number in range(1, 6))
-    hold = guards.attempts_are_spent(a_case(acts=acts, counts_toward_limit=False))
+    hold = guards.attempts_are_exhausted(a_case(acts=acts, counts_toward_limit=False))
     assert hold is not None
     assert hold.message == "5 acts on failures of the infrastructure of 5 are spent"
-    assert guards.attempts_are_spent(a_case(acts=acts[:4], counts_toward_limit=False)) is None
-    assert guards.attempts_are_spent(a_case(acts=acts)) is None
+    assert guards.attempts_are_exhausted(a_case(acts=acts[:4], counts_toward_limit=False)) is None
+    assert guards.attempts_are_exhausted(a_case(acts=acts)) is None
 
 
 def test_what_does_not_run_again_spends_no_attempts() -> None:
     acts = (on_chain(1), on_chain(2))
-    assert guards.attempts_are_spent(a_case(a_policy(SUSPEND), acts=acts)) is None
+    assert guards.attempts_are_exhausted(a_case(a_policy(SUSPEND), acts=acts)) is None
 
 
 def test_an_act_waits_for_its_backoff_and_says_until_when() -> None:
     policy = a_policy(backoff={"initialSeconds": 60, "jitter": "0"})
     hold = guards.cooling_down(a_case(policy, now=END + timedelta(seconds=59)))
     assert hold is not None
-    assert (hold.reason, hold.look_again_at) == (HoldReason.COOLING_DOWN, END + timedelta(seconds=60))
+    assert (hold.reason, hold.recheck_at) == (HoldReason.COOLING_DOWN, END + timedelta(seconds=60))
     assert hold.message == "attempt 1 waits for its backoff"
     assert guards.cooling_down(a_case(policy, now=END + timedelta(seconds=60))) is None
 
@@ -94,7 +94,7 @@ def test_a_rule_may_wait_longer_than_the_backoff() -> None:
     slow = a_policy(RESUBMIT | {"delaySeconds": 600}, backoff={"jitter": "0"})
     hold = guards.cooling_down(a_case(slow))
     assert hold is not None
-    assert hold.look_again_at == END + timedelta(seconds=600)
+    assert hold.recheck_at == END + timedelta(seconds=600)
 
 
 def test_suspending_a_cron_waits_for_nothing_but_its_rule() -> None:
@@ -108,50 +108,50 @@ def test_a_run_without_an_end_has_no_backoff() -> None:
 def test_a_policy_has_so_many_acts_in_flight() -> None:
     policy = a_policy(budget={"maxConcurrent": 2})
     flying = (an_act("a"), an_act("b"))
-    hold = guards.budget_spent(a_case(policy, acts=flying))
+    hold = guards.policy_budget_exhausted(a_case(policy, acts=flying))
     assert hold is not None
-    assert hold.reason == HoldReason.BUDGET_SPENT
+    assert hold.reason == HoldReason.BUDGET_EXHAUSTED
     assert hold.message == "2 acts are in flight, and at most 2 may be"
-    assert hold.look_again_at == LATER + timedelta(seconds=60)
-    assert guards.budget_spent(a_case(policy, acts=flying[:1])) is None
+    assert hold.recheck_at == LATER + timedelta(seconds=60)
+    assert guards.policy_budget_exhausted(a_case(policy, acts=flying[:1])) is None
 
 
 def test_a_policy_has_so_many_acts_in_its_window() -> None:
     policy = a_policy(budget={"maxPerWindow": 2, "windowSeconds": 600})
     done = tuple(settled(name, helped=True, executed_at=when) for name, when in (("a", at(100)), ("b", at(200))))
-    hold = guards.budget_spent(a_case(policy, acts=done, now=at(699)))
+    hold = guards.policy_budget_exhausted(a_case(policy, acts=done, now=at(699)))
     assert hold is not None
-    assert (hold.message, hold.look_again_at) == ("2 acts in the last 600 seconds, and at most 2 may be", at(700))
-    assert guards.budget_spent(a_case(policy, acts=done, now=at(700))) is None
+    assert (hold.message, hold.recheck_at) == ("2 acts in the last 600 seconds, and at most 2 may be", at(700))
+    assert guards.policy_budget_exhausted(a_case(policy, acts=done, now=at(700))) is None
 
 
 def test_the_acts_of_other_policies_spend_only_the_budget_of_all() -> None:
     policy = a_policy(budget={"maxConcurrent": 1})
     other = (an_act("a", policy_name="another"), an_act("b", namespace="elsewhere"))
-    assert guards.budget_spent(a_case(policy, acts=other)) is None
-    hold = guards.operator_budget_spent(a_case(policy, acts=other, limits=OperatorLimits(max_concurrent=2)))
+    assert guards.policy_budget_exhausted(a_case(policy, acts=other)) is None
+    hold = guards.operator_budget_exhausted(a_case(policy, acts=other, limits=OperatorLimits(max_concurrent=2)))
     assert hold is not None
-    assert hold.reason == HoldReason.OPERATOR_BUDGET_SPENT
+    assert hold.reason == HoldReason.OPERATOR_BUDGET_EXHAUSTED
     assert hold.message == "of all policies together, 2 acts are in flight, and at most 2 may be"
 
 
 def test_all_policies_together_have_so_many_acts_an_hour() -> None:
     done = tuple(settled(name, helped=True, executed_at=at(100)) for name in "abc")
     limits = OperatorLimits(max_per_hour=3)
-    hold = guards.operator_budget_spent(a_case(acts=done, limits=limits, now=at(100) + HOUR - SECOND))
+    hold = guards.operator_budget_exhausted(a_case(acts=done, limits=limits, now=at(100) + HOUR - SECOND))
     assert hold is not None
-    assert hold.look_again_at == at(100) + HOUR
-    assert guards.operator_budget_spent(a_case(acts=done, limits=limits, now=at(100) + HOUR)) is None
+    assert hold.recheck_at == at(100) + HOUR
+    assert guards.operator_budget_exhausted(a_case(acts=done, limits=limits, now=at(100) + HOUR)) is None
 
 
 def test_notifications_and_acts_are_counted_apart() -> None:
     policy = a_policy(RESUBMIT | {"notify": SINKS}, budget={"maxPerWindow": 1})
     acts = (settled("a", helped=True),)
-    assert guards.budget_spent(a_case(policy, acts=acts)) is not None
-    assert guards.budget_spent(a_case(policy, acts=acts, lock=LockClass.NOTIFY)) is None
+    assert guards.policy_budget_exhausted(a_case(policy, acts=acts)) is not None
+    assert guards.policy_budget_exhausted(a_case(policy, acts=acts, lock=LockClass.NOTIFY)) is None
     told = (an_act("n", lock=LockClass.NOTIFY, action=ActionType.NOTIFY),)
-    assert guards.budget_spent(a_case(policy, acts=told)) is None
-    assert guards.budget_spent(a_case(policy, acts=told, lock=LockClass.NOTIFY)) is not None
+    assert guards.policy_budget_exhausted(a_case(policy, acts=told)) is None
+    assert guards.policy_budget_exhausted(a_case(policy, acts=told, lock=LockClass.NOTIFY)) is not None
 
 
 BREAKER = {"failurePercentAtMost": 50, "minRuns": 3, "windowSeconds": 600, "cooldownSeconds": 300}
@@ -164,7 +164,7 @@ def test_the_breaker_opens_when_too_much_fails_at_once() -> None:
     assert hold is not None
     assert hold.reason == HoldReason.BREAKER_OPEN
     assert hold.message == "3 of 3 runs failed within 600 seconds, more than 50%"
-    assert hold.look_again_at == END + timedelta(seconds=900)
+    assert hold.recheck_at == END + timedelta(seconds=900)
     assert guards.breaker_open(a_case(policy, runs=failed[:1])) is None
 
 
@@ -199,12 +199,12 @@ def test_an_act_that_does_not_help_is_not_done_for_ever() -> None:
     policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 2, "windowSeconds": 600})
     acts = tuple(came_back(number, 100 + number) for number in range(3))
     runs = tuple(failed_again(number) for number in range(3))
-    hold = guards.did_not_help(a_case(policy, acts=acts, runs=runs))
+    hold = guards.remediation_ineffective(a_case(policy, acts=acts, runs=runs))
     assert hold is not None
-    assert hold.reason == HoldReason.DID_NOT_HELP
+    assert hold.reason == HoldReason.REMEDIATION_INEFFECTIVE
     assert hold.message == "the same failure came back 3 times after Resubmit in 600 seconds"
-    assert hold.look_again_at == at(700)
-    assert guards.did_not_help(a_case(policy, acts=acts[:2], runs=runs)) is None
+    assert hold.recheck_at == at(700)
+    assert guards.remediation_ineffective(a_case(policy, acts=acts[:2], runs=runs)) is None
 
 
 NO_BREAKER = {"failurePercentAtMost": 100}
@@ -236,7 +236,7 @@ NO_BREAKER = {"failurePercentAtMost": 100}
 def test_what_came_back_is_the_same_failure_after_the_same_act(act: Any, run: Any, holds: bool) -> None:
     policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1, "windowSeconds": 1800})
     always = came_back(9)
-    hold = guards.did_not_help(a_case(policy, acts=(always, act), runs=(failed_again(9), run)))
+    hold = guards.remediation_ineffective(a_case(policy, acts=(always, act), runs=(failed_again(9), run)))
     assert (hold is not None) == holds
 
 
@@ -244,14 +244,14 @@ def test_a_retry_that_fails_again_is_the_same_workflow() -> None:
     retry = {"name": "retry", "match": {}, "action": {"retry": {}}}
     policy = a_policy(retry, circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1})
     acts = tuple(came_back(number, action=ActionType.RETRY) for number in range(2))
-    assert guards.did_not_help(a_case(policy, acts=acts)) is not None
+    assert guards.remediation_ineffective(a_case(policy, acts=acts)) is not None
 
 
 def test_a_failure_without_fingerprint_comes_back_unseen() -> None:
     policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1})
     report = a_report("etl", UID, a_failure(fingerprint=None))
     acts = tuple(came_back(number, fingerprint=None) for number in range(3))
-    assert guards.did_not_help(a_case(policy, report, acts=acts)) is None
+    assert guards.remediation_ineffective(a_case(policy, report, acts=acts)) is None
 
 
 def test_states_of_the_breaker_are_what_users_read() -> None:

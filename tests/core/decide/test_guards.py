@@ -28,7 +28,7 @@ from wfreport.api.remediation import LockClass
 from wfreport.core.decide import guards
 from wfreport.core.decide.decision import BEFORE_GUARDS
 from wfreport.core.decide.enforcement import APPROVAL_HOLDS
-from wfreport.core.decide.model import Execution
+from wfreport.core.decide.model import ExecutionState
 
 SECOND = timedelta(seconds=1)
 
@@ -61,11 +61,11 @@ def test_the_first_guard_that_holds_is_the_answer() -> None:
 NOT_OF_NOTIFICATIONS = {
     HoldReason.BEING_DELETED,
     HoldReason.NEWER_RESUBMISSION,
-    HoldReason.CRON_SUSPENDED_FOR_IT,
-    HoldReason.ATTEMPTS_SPENT,
+    HoldReason.CRON_ALREADY_SUSPENDED,
+    HoldReason.ATTEMPTS_EXHAUSTED,
     HoldReason.COOLING_DOWN,
     HoldReason.BREAKER_OPEN,
-    HoldReason.DID_NOT_HELP,
+    HoldReason.REMEDIATION_INEFFECTIVE,
 }
 
 
@@ -115,13 +115,13 @@ def test_what_is_cancelled_by_its_class_is_left_alone() -> None:
 
 def test_a_report_without_an_observation_is_not_cancelled() -> None:
     case = a_case()
-    bare = case.subject.status.model_copy(update={"observed_workflow": None})
+    bare = case.input.status.model_copy(update={"observed_workflow": None})
     subject = guards_subject(case, status=bare)
     assert guards.cancelled(subject) is None
 
 
 def guards_subject(case: Any, **fields: Any) -> Any:
-    return replace(case, subject=replace(case.subject, **fields))
+    return replace(case, input=replace(case.input, **fields))
 
 
 def test_a_run_that_ended_long_ago_is_left_alone() -> None:
@@ -151,14 +151,14 @@ def test_what_failed_before_the_policy_was_let_act_or_in_that_very_second_is_lef
 
 @pytest.mark.parametrize(("role", "holds"), [("Tolerated", True), ("Victim", True), ("ExitHandler", False)])
 def test_what_has_not_failed_for_good_is_left_to_argo(role: str, holds: bool) -> None:
-    hold = guards.retries_left(a_case(report=a_report("etl", UID, a_failure(role=role))))
+    hold = guards.retries_remaining(a_case(report=a_report("etl", UID, a_failure(role=role))))
     assert (hold is not None) == holds
     if hold is not None:
-        assert (hold.reason, hold.message) == (HoldReason.RETRIES_LEFT, "transform has not failed for good")
+        assert (hold.reason, hold.message) == (HoldReason.RETRIES_REMAINING, "transform has not failed for good")
 
 
 def test_a_step_without_a_name_can_have_retries_left_too() -> None:
-    hold = guards.retries_left(a_case(report=a_report("etl", UID, a_failure(role="Victim", displayName=None))))
+    hold = guards.retries_remaining(a_case(report=a_report("etl", UID, a_failure(role="Victim", displayName=None))))
     assert hold is not None
     assert hold.message == "a step has not failed for good"
 
@@ -228,7 +228,7 @@ def suspends(**fields: Any) -> Any:
     [
         (suspends(), a_run(cron_workflow="nightly", started_at=at(-60)), True),
         (suspends(root_uid="uid-else"), a_run(cron_workflow="nightly", started_at=at(-60)), False),
-        (suspends(execution=Execution.NOT_DONE), a_run(cron_workflow="nightly", started_at=at(-60)), False),
+        (suspends(execution=ExecutionState.NOT_DONE), a_run(cron_workflow="nightly", started_at=at(-60)), False),
         (suspends(action=ActionType.STOP), a_run(cron_workflow="nightly", started_at=at(-60)), False),
         (suspends(), a_run(cron_workflow="nightly", started_at=at(-60), phase="Succeeded"), False),
         (suspends(), a_run(cron_workflow="weekly", started_at=at(-60)), False),
@@ -236,13 +236,13 @@ def suspends(**fields: Any) -> Any:
     ids=["suspended for it", "for another", "was not done", "another act", "for an earlier row", "another cron"],
 )
 def test_a_cron_is_suspended_once_for_a_row_of_failures(act: Any, before: Any, holds: bool) -> None:
-    hold = guards.cron_suspended(a_case(a_policy(SUSPEND), NIGHTLY, acts=(act,), runs=(before,)))
+    hold = guards.cron_already_suspended(a_case(a_policy(SUSPEND), NIGHTLY, acts=(act,), runs=(before,)))
     assert (hold is not None) == holds
     if hold is not None:
-        assert hold.reason == HoldReason.CRON_SUSPENDED_FOR_IT
+        assert hold.reason == HoldReason.CRON_ALREADY_SUSPENDED
         assert "earlier" in hold.message
 
 
 def test_only_suspending_asks_whether_the_cron_was_suspended() -> None:
     before = a_run(cron_workflow="nightly", started_at=at(-60))
-    assert guards.cron_suspended(a_case(None, NIGHTLY, acts=(suspends(),), runs=(before,))) is None
+    assert guards.cron_already_suspended(a_case(None, NIGHTLY, acts=(suspends(),), runs=(before,))) is None

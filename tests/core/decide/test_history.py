@@ -12,8 +12,8 @@ from tests.crds.objects import a_remediation
 from wfreport.api.actions import ActionType
 from wfreport.api.classes import FailureClass
 from wfreport.api.remediation import LockClass, Remediation
-from wfreport.core.decide.history import act_of, history_of, latest_run, runs_of
-from wfreport.core.decide.model import Act, Execution
+from wfreport.core.decide.history import history_of, latest_run, past_action_of, runs_of
+from wfreport.core.decide.model import ExecutionState, PastAction
 from wfreport.core.render.conditions import EPOCH
 
 
@@ -88,14 +88,14 @@ def test_a_run_that_two_reports_tell_of_is_one() -> None:
     assert len(history_of([unseen, unseen], []).runs) == 1
 
 
-def act(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> Act | None:
+def act(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> PastAction | None:
     body = a_remediation("etl-1", **(spec or {}))
     body["metadata"] |= {"namespace": NS, "creationTimestamp": at(70)}
     body["status"] = {"conditions": list(conditions)} | status
-    return act_of(Remediation.model_validate(body))
+    return past_action_of(Remediation.model_validate(body))
 
 
-def known(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> Act:
+def known(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> PastAction:
     found = act(*conditions, spec=spec, **status)
     assert found is not None
     return found
@@ -116,17 +116,17 @@ def test_a_remediation_tells_of_its_act() -> None:
 def test_a_dry_run_is_no_act() -> None:
     assert act(spec={"dryRun": True}) is None
     body = Remediation.model_validate(a_remediation("dry-etl", dryRun=True))
-    assert history_of([], [body]).acts == ()
+    assert history_of([], [body]).actions == ()
 
 
 def test_a_remediation_without_status_is_an_intent() -> None:
-    found = act_of(Remediation.model_validate(a_remediation("etl-1")))
+    found = past_action_of(Remediation.model_validate(a_remediation("etl-1")))
     assert found is not None
-    assert (found.execution, found.is_approved, found.created_at) == (Execution.PENDING, None, EPOCH)
+    assert (found.execution, found.is_approved, found.created_at) == (ExecutionState.PENDING, None, EPOCH)
     assert (found.executed_at, found.finished_at, found.at) == (None, None, EPOCH)
     assert found.is_under_way
     assert not found.is_final
-    assert history_of([], [Remediation.model_validate(a_remediation("etl-1"))]).acts == (found,)
+    assert history_of([], [Remediation.model_validate(a_remediation("etl-1"))]).actions == (found,)
 
 
 @pytest.mark.parametrize(

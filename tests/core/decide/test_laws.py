@@ -17,10 +17,19 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.breaker import judge_breaker
-from wfreport.core.decide.decision import decide, own_act
-from wfreport.core.decide.enforcement import Course, course_of
+from wfreport.core.decide.decision import decide, own_action
+from wfreport.core.decide.enforcement import EnforcementAction, enforcement_of
 from wfreport.core.decide.history import latest_run
-from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Decision, Execution, History, Look, OperatorLimits, Run
+from wfreport.core.decide.model import (
+    CHAIN_ACTIONS,
+    Decision,
+    ExecutionState,
+    History,
+    LiveState,
+    OperatorLimits,
+    PastAction,
+    Run,
+)
 from wfreport.core.decide.selection import is_for
 from wfreport.core.snapshot.names import remediation_name
 
@@ -116,7 +125,7 @@ def runs(draw: st.DrawFn, twisted: set[str]) -> Run:
 
 
 @st.composite
-def acts(draw: st.DrawFn, report: WorkflowReport, twisted: set[str]) -> Act:
+def acts(draw: st.DrawFn, report: WorkflowReport, twisted: set[str]) -> PastAction:
     lock = draw(st.sampled_from(LockClass))
     run = latest_run(report)
     assert run is not None
@@ -134,10 +143,10 @@ def acts(draw: st.DrawFn, report: WorkflowReport, twisted: set[str]) -> Act:
         fingerprint=draw(st.sampled_from(["f1", "f2"])),
         created_at=when,
         executed_at=when,
-        execution=draw(st.sampled_from(Execution)),
+        execution=draw(st.sampled_from(ExecutionState)),
         is_approved=draw(st.sampled_from([True, True, None, False])),
         is_approval_required=draw(st.booleans()),
-        is_settled=settled,
+        has_outcome=settled,
         has_helped=draw(st.booleans()) if settled else None,
         finished_at=when + timedelta(seconds=60) if settled else None,
     )
@@ -153,7 +162,7 @@ class World:
     def __init__(self, draw: st.DrawFn) -> None:
         twisted = draw(twists)
         self.report = draw(reports(twisted))
-        self.look: Look = look_of(
+        self.look: LiveState = look_of(
             self.report,
             is_deleting="deleting" in twisted,
             is_opted_out="opted out" in twisted,
@@ -179,9 +188,9 @@ class World:
         assert made is not None
         return made
 
-    def other_acts(self, lock: LockClass) -> list[Act]:
-        own = own_act(self.run, self.history, lock)
-        return [act for act in self.history.acts if act is not own and act.counts and act.lock == lock]
+    def other_acts(self, lock: LockClass) -> list[PastAction]:
+        own = own_action(self.run, self.history, lock)
+        return [act for act in self.history.actions if act is not own and act.counts and act.lock == lock]
 
 
 @st.composite
@@ -303,8 +312,8 @@ def test_no_act_while_the_breaker_is_open(world: World) -> None:
     assert made.policy is not None
     policy = made.policy
     selected = [run for run in (*world.history.runs, world.run) if is_for(policy, run)]
-    own = own_act(world.run, world.history, LockClass.MUTATE)
-    done = [act for act in world.history.acts if act.policy_name == policy.metadata.name and act is not own]
+    own = own_action(world.run, world.history, LockClass.MUTATE)
+    done = [act for act in world.history.actions if act.policy_name == policy.metadata.name and act is not own]
     assert judge_breaker(policy.spec.circuit_breaker, selected, done, world.now).allows
 
 
@@ -312,7 +321,7 @@ def test_no_act_while_the_breaker_is_open(world: World) -> None:
 @given(worlds(), locks)
 def test_no_second_act_on_a_run(world: World, lock: LockClass) -> None:
     acting(world, lock)
-    own = own_act(world.run, world.history, lock)
+    own = own_action(world.run, world.history, lock)
     assert own is None or not own.is_final
 
 
@@ -320,10 +329,10 @@ def test_no_second_act_on_a_run(world: World, lock: LockClass) -> None:
 @given(worlds(), locks)
 def test_nothing_is_done_without_the_approval_it_needs(world: World, lock: LockClass) -> None:
     made = world.decide(lock)
-    own = own_act(world.run, world.history, lock)
-    step = course_of(made, own, world.now)
-    event(step.course)
-    if step.course == Course.EXECUTE:
+    own = own_action(world.run, world.history, lock)
+    step = enforcement_of(made, own, world.now)
+    event(step.action)
+    if step.action == EnforcementAction.EXECUTE:
         assert made.policy is not None
         assert made.action is not None
         assert made.policy.spec.mode in (Mode.APPROVE, Mode.ENFORCE)
@@ -340,7 +349,7 @@ def test_the_same_inputs_give_the_same_decision_in_every_mode(world: World, lock
         spec = world.policies[0].spec.model_copy(update={"mode": mode})
         changed = [world.policies[0].model_copy(update={"spec": spec}), *world.policies[1:]]
         found = world.decide(lock, policies=changed)
-        made.add((found.action, found.reason, found.message, found.attempt, found.look_again_at))
+        made.add((found.action, found.reason, found.message, found.attempt, found.recheck_at))
     assert len(made) == 1
 
 
@@ -348,18 +357,18 @@ def test_the_same_inputs_give_the_same_decision_in_every_mode(world: World, lock
 @given(worlds(), locks)
 def test_the_order_of_what_is_known_decides_nothing(world: World, lock: LockClass) -> None:
     made = world.decide(lock)
-    world.history = History(world.history.runs[::-1], world.history.acts[::-1])
+    world.history = History(world.history.runs[::-1], world.history.actions[::-1])
     again = world.decide(lock, policies=world.policies[::-1])
     assert (again.action, again.reason, again.attempt) == (made.action, made.reason, made.attempt)
-    assert again.look_again_at == made.look_again_at
+    assert again.recheck_at == made.recheck_at
 
 
 @lawful
 @given(worlds(), locks)
 def test_to_look_again_is_always_later(world: World, lock: LockClass) -> None:
     made = world.decide(lock)
-    assert made.action is None or made.look_again_at is None
-    assert made.look_again_at is None or made.look_again_at > world.now
+    assert made.action is None or made.recheck_at is None
+    assert made.recheck_at is None or made.recheck_at > world.now
 
 
 @lawful

@@ -21,7 +21,7 @@ from wfreport.api.remediation import LockClass
 from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import history_of, latest_run
-from wfreport.core.decide.model import Act, Decision, History, OperatorLimits
+from wfreport.core.decide.model import Decision, History, OperatorLimits, PastAction
 from wfreport.core.decide.replay import Replay, replay
 from wfreport.core.snapshot.names import remediation_name, resubmission_name
 
@@ -35,21 +35,21 @@ def replayed(reports: Sequence[WorkflowReport], *policies: RemediationPolicy, si
 
 
 def reasons(found: Replay, lock: LockClass = LockClass.MUTATE) -> list[str]:
-    return [judged.decision.reason for judged in found.judged if judged.decision.lock == lock]
+    return [judged.decision.reason for judged in found.decisions if judged.decision.lock == lock]
 
 
 def test_a_failed_run_is_answered_when_its_backoff_is_over() -> None:
     found = replayed([a_report()], a_policy(**QUICK))
     assert reasons(found) == [HoldReason.COOLING_DOWN, "OOMKilled"]
-    assert [judged.at for judged in found.judged if judged.decision.lock == LockClass.MUTATE] == [at(60), at(70)]
-    (act,) = found.acts
+    assert [judged.at for judged in found.decisions if judged.decision.lock == LockClass.MUTATE] == [at(60), at(70)]
+    (act,) = found.actions
     assert (act.action, act.executed_at, act.attempt, act.policy_name) == (ActionType.RESUBMIT, at(70), 1, "batch")
     assert (act.fingerprint, act.is_approved, act.counts_toward_limit) == ("5b1e0c7a", True, True)
 
 
 def test_an_outcome_that_the_past_does_not_tell_is_not_known() -> None:
-    (act,) = replayed([a_report()], a_policy(**QUICK)).acts
-    assert (act.has_helped, act.is_settled, act.finished_at) == (None, True, at(130))
+    (act,) = replayed([a_report()], a_policy(**QUICK)).actions
+    assert (act.has_helped, act.has_outcome, act.finished_at) == (None, True, at(130))
 
 
 def resubmitted(attempt: int, phase: str, start: float, end: float | None) -> WorkflowReport:
@@ -68,23 +68,23 @@ def resubmitted(attempt: int, phase: str, start: float, end: float | None) -> Wo
 @pytest.mark.parametrize(("phase", "helped"), [("Succeeded", True), ("Failed", False), ("Running", None)])
 def test_the_run_that_the_past_has_is_the_outcome(phase: str, helped: bool | None) -> None:
     once = a_policy(limits={"maxAttempts": 1}, **QUICK)
-    (act,) = replayed([a_report(), resubmitted(1, phase, 71, 200)], once).acts
-    assert (act.has_helped, act.is_settled) == (helped, phase != "Running")
+    (act,) = replayed([a_report(), resubmitted(1, phase, 71, 200)], once).actions
+    assert (act.has_helped, act.has_outcome) == (helped, phase != "Running")
     assert act.finished_at == (at(200) if helped is not None else None)
 
 
 def test_an_outcome_is_not_known_before_it_comes() -> None:
     reports = [a_report(), resubmitted(1, "Failed", 71, 200)]
     found = replay(reports, [a_policy(**QUICK)], since=T0, until=at(199), limits=LIMITS)
-    (act,) = found.acts
-    assert (act.has_helped, act.is_settled, act.is_in_flight) == (None, False, True)
+    (act,) = found.actions
+    assert (act.has_helped, act.has_outcome, act.is_in_flight) == (None, False, True)
 
 
 def test_a_chain_goes_on_until_its_attempts_are_spent() -> None:
     reports = [a_report(), resubmitted(1, "Failed", 71, 200), resubmitted(2, "Failed", 221, 300)]
     found = replayed(reports, a_policy(**QUICK))
-    assert [(act.attempt, act.executed_at) for act in found.acts] == [(1, at(70)), (2, at(220))]
-    assert reasons(found)[-1] == HoldReason.ATTEMPTS_SPENT
+    assert [(act.attempt, act.executed_at) for act in found.actions] == [(1, at(70)), (2, at(220))]
+    assert reasons(found)[-1] == HoldReason.ATTEMPTS_EXHAUSTED
 
 
 def test_the_breaker_stops_a_storm() -> None:
@@ -92,9 +92,9 @@ def test_the_breaker_stops_a_storm() -> None:
     calm = [a_report(f"ok-{n}", f"ok-{n}", phase="Succeeded") for n in range(20)]
     policy = a_policy(circuitBreaker={}, **QUICK)
     found = replayed(storm + calm, policy)
-    held = [judged for judged in found.judged if judged.decision.reason == HoldReason.BREAKER_OPEN]
+    held = [judged for judged in found.decisions if judged.decision.reason == HoldReason.BREAKER_OPEN]
     assert len({judged.decision.run.uid for judged in held}) == 20
-    assert min(act.at for act in found.acts) == at(60 + 1800 + 600)
+    assert min(act.at for act in found.actions) == at(60 + 1800 + 600)
 
 
 def test_only_runs_since_are_judged_and_earlier_ones_are_history() -> None:
@@ -103,21 +103,21 @@ def test_only_runs_since_are_judged_and_earlier_ones_are_history() -> None:
     policy = a_policy(rule | {"action": {"suspendCron": {}}})
     before = a_report("n1", "n1", start=at(-500), end=at(-400), **cron)
     found = replayed([before, a_report("n2", "n2", **cron)], policy, since=at(60))
-    assert [act.workflow_uid for act in found.acts] == ["n2"]
-    assert replayed([before], policy).judged == ()
-    assert len(replayed([before], policy, since=at(-400)).judged) == 2
+    assert [act.workflow_uid for act in found.actions] == ["n2"]
+    assert replayed([before], policy).decisions == ()
+    assert len(replayed([before], policy, since=at(-400)).decisions) == 2
 
 
 def test_people_are_told_once() -> None:
     found = replayed([a_report()], a_policy({"name": "tell", "match": {}, "notify": SINKS}))
-    assert [act.action for act in found.acts] == [ActionType.NOTIFY]
-    assert reasons(found) == [HoldReason.NOTHING_STATED]
+    assert [act.action for act in found.actions] == [ActionType.NOTIFY]
+    assert reasons(found) == [HoldReason.NO_ACTION_CONFIGURED]
 
 
 def test_pods_are_labelled_as_if_they_were_not_yet() -> None:
     policy = a_policy({"name": "keep", "match": {}, "labelPods": {"labels": {"keep": "true"}}})
     report = a_report("etl", "u", a_failure(labelled=["keep"]))
-    pods = [pod.pod_name for judged in replayed([report], policy).judged for pod in judged.pods]
+    pods = [pod.pod_name for judged in replayed([report], policy).decisions for pod in judged.pods]
     assert pods == ["etl-transform-1"]
 
 
@@ -125,15 +125,15 @@ def test_a_run_that_went_on_for_too_long_would_have_been_stopped() -> None:
     stop = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 100}}}
     long = a_report("etl", "u", end=at(5000))
     found = replayed([long], a_policy(stop))
-    assert [(act.action, act.executed_at) for act in found.acts] == [(ActionType.STOP, at(100))]
-    assert reasons(found) == [HoldReason.NOT_TOO_LONG_YET, "Timeout", HoldReason.NO_RULE_MATCHES]
+    assert [(act.action, act.executed_at) for act in found.actions] == [(ActionType.STOP, at(100))]
+    assert reasons(found) == [HoldReason.STOP_NOT_DUE, "Timeout", HoldReason.NO_RULE_MATCHES]
     short = replayed([a_report("etl", "u", end=at(99))], a_policy(stop))
-    assert short.acts == ()
+    assert short.actions == ()
     going = a_report("etl", "u", phase="Running")
-    assert [act.action for act in replayed([going], a_policy(stop)).acts] == [ActionType.STOP]
+    assert [act.action for act in replayed([going], a_policy(stop)).actions] == [ActionType.STOP]
     late = replayed([long], a_policy(stop), since=at(200))
-    assert [act.executed_at for act in late.acts] == [at(200)]
-    assert replayed([long], a_policy(stop), since=at(5000)).acts == ()
+    assert [act.executed_at for act in late.actions] == [at(200)]
+    assert replayed([long], a_policy(stop), since=at(5000)).actions == ()
 
 
 def test_before_its_end_a_run_is_seen_as_it_was_then() -> None:
@@ -141,11 +141,13 @@ def test_before_its_end_a_run_is_seen_as_it_was_then() -> None:
     keep = {"name": "keep", "match": {}, "labelPods": {}}
     stopped_later = a_report("etl", "u", end=at(5000), observed={"shutdown": "Stop"}, failureClass="Cancelled")
     found = replayed([stopped_later], a_policy(stop, keep))
-    assert [(act.action, act.executed_at) for act in found.acts] == [(ActionType.STOP, at(100))]
-    (first, *_) = found.judged
+    assert [(act.action, act.executed_at) for act in found.actions] == [(ActionType.STOP, at(100))]
+    (first, *_) = found.decisions
     assert (first.decision.run.phase, first.decision.run.finished_at) == ("Running", None)
     assert (first.decision.run.failure_class, first.decision.run.fingerprint) == (None, None)
-    labelled = [judged.at for judged in replayed([a_report(end=at(5000))], a_policy(stop, keep)).judged if judged.pods]
+    labelled = [
+        judged.at for judged in replayed([a_report(end=at(5000))], a_policy(stop, keep)).decisions if judged.pods
+    ]
     assert labelled == [at(5000)]
 
 
@@ -158,12 +160,12 @@ def test_a_run_that_fails_later_has_not_failed_yet(rule: str) -> None:
     reports = [a_report("n1", "n1", end=at(60), **cron), a_report("n0", "n0", start=at(-10), end=at(500), **cron)]
     for known in (reports, reports[::-1]):
         found = replay(known, [policy], since=at(-10), until=at(1000), limits=LIMITS)
-        assert [act.workflow_uid for act in found.acts] == ([] if rule == "cron" else ["n1"])
+        assert [act.workflow_uid for act in found.actions] == ([] if rule == "cron" else ["n1"])
 
 
 def test_a_moment_that_is_the_last_one_is_judged() -> None:
     found = replay([a_report()], [a_policy(backoff={"initialSeconds": 0})], since=T0, until=at(60), limits=LIMITS)
-    assert [act.executed_at for act in found.acts] == [at(60)]
+    assert [act.executed_at for act in found.actions] == [at(60)]
 
 
 def test_a_run_that_is_opted_out_is_left_alone() -> None:
@@ -175,16 +177,16 @@ def test_of_a_workflow_that_was_retried_the_last_run_is_judged() -> None:
     earlier = {"startedAt": at(-100), "finishedAt": at(-50), "phase": "Failed"}
     retry = a_policy({"name": "r", "match": {}, "action": {"retry": {}}}, **QUICK)
     found = replayed([a_report(runs=[earlier])], retry, since=at(-1000))
-    assert [act.started_at for act in found.acts] == [at(0)]
-    assert found.acts[0].has_helped is None
-    assert found.acts[0].created_at == found.acts[0].executed_at
+    assert [act.started_at for act in found.actions] == [at(0)]
+    assert found.actions[0].has_helped is None
+    assert found.actions[0].created_at == found.actions[0].executed_at
 
 
 def test_a_report_that_has_seen_nothing_is_passed_over() -> None:
-    assert replayed([a_report().model_copy(update={"status": None})]).judged == ()
+    assert replayed([a_report().model_copy(update={"status": None})]).decisions == ()
     timeless = a_report(observed={"startedAt": None, "finishedAt": None})
-    assert replayed([timeless]).judged == ()
-    assert len(replayed([a_report(observed={"startedAt": None})], a_policy(**QUICK)).acts) == 1
+    assert replayed([timeless]).decisions == ()
+    assert len(replayed([a_report(observed={"startedAt": None})], a_policy(**QUICK)).actions) == 1
 
 
 @dataclass
@@ -194,7 +196,7 @@ class Live:
     policy: RemediationPolicy
     outcomes: dict[str, list[bool]]
     reports: dict[str, WorkflowReport] = field(default_factory=dict)
-    acts: list[Act] = field(default_factory=list)
+    acts: list[PastAction] = field(default_factory=list)
     made: list[tuple[str, str, str, int]] = field(default_factory=list)
     last: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -213,8 +215,8 @@ class Live:
                 serial += 1
                 if decision.action is not None:
                     queue += [(ended(new), serial, new) for new in self.act(decision, now)]
-                elif decision.look_again_at is not None:
-                    queue.append((decision.look_again_at, serial, report))
+                elif decision.recheck_at is not None:
+                    queue.append((decision.recheck_at, serial, report))
             heapq.heapify(queue)
 
     def decide(self, report: WorkflowReport, now: datetime, lock: LockClass) -> Decision:
@@ -264,7 +266,7 @@ class Live:
         for n, act in enumerate(self.acts):
             if (act.root_uid, act.attempt, act.lock) == (run.root_uid, run.attempt, LockClass.MUTATE):
                 ended_at = ended(report)
-                self.acts[n] = replace(act, has_helped=run.has_succeeded, is_settled=True, finished_at=ended_at)
+                self.acts[n] = replace(act, has_helped=run.has_succeeded, has_outcome=True, finished_at=ended_at)
 
 
 def uid(report: WorkflowReport) -> str:
@@ -323,6 +325,6 @@ def test_a_replay_makes_the_decisions_of_the_operator(
     live = Live(policy, outcomes)
     live.work(roots)
     found = replay(list(live.reports.values()), [policy], since=T0, until=DAY, limits=LIMITS)
-    judged = [judged.decision for judged in found.judged if judged.decision.action is not None]
+    judged = [judged.decision for judged in found.decisions if judged.decision.action is not None]
     assert [(one.run.uid, one.lock, one.action, one.attempt) for one in judged] == live.made
-    assert {(one.decision.run.uid, one.decision.lock): one.decision.reason for one in found.judged} == live.last
+    assert {(one.decision.run.uid, one.decision.lock): one.decision.reason for one in found.decisions} == live.last

@@ -12,11 +12,17 @@ from wfreport.api.actions import ActionType
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.core.decide.replay import replay
-from wfreport.core.decide.replay_summary import ActCount, OpenTime, Tally, describe, tally
+from wfreport.core.decide.replay_summary import (
+    ActionCount,
+    BreakerOpenInterval,
+    ReplaySummary,
+    describe,
+    summarize_replay,
+)
 
 
-def tallied(reports: Any, policy: RemediationPolicy) -> Tally:
-    return tally(replay(reports, [policy], since=T0, until=DAY, limits=LIMITS))
+def tallied(reports: Any, policy: RemediationPolicy) -> ReplaySummary:
+    return summarize_replay(replay(reports, [policy], since=T0, until=DAY, limits=LIMITS))
 
 
 def test_runs_are_counted_by_what_became_of_them() -> None:
@@ -38,10 +44,10 @@ def test_acts_are_counted_by_rule_with_what_the_past_says_of_them() -> None:
     other = a_report("lost", "lost", a_failure(**{"class": "NodeLost"}), start=at(400), end=at(500))
     lost = {"name": "lost", "match": {"classes": ["NodeLost"]}, "action": {"resubmit": {}}}
     found = tallied([*reports, other], a_policy(lost, RESUBMIT | {"notify": SINKS}, **QUICK))
-    assert found.acts == (
-        ActCount("again", ActionType.NOTIFY, 2),
-        ActCount("again", ActionType.RESUBMIT, 2, helped=1, not_helped=1),
-        ActCount("lost", ActionType.RESUBMIT, 1),
+    assert found.actions == (
+        ActionCount("again", ActionType.NOTIFY, 2),
+        ActionCount("again", ActionType.RESUBMIT, 2, helped=1, not_helped=1),
+        ActionCount("lost", ActionType.RESUBMIT, 1),
     )
     assert found.held == ()
 
@@ -52,7 +58,7 @@ def test_the_times_in_which_the_breaker_was_open_are_told() -> None:
     other = [a_report(f"b-{n}", f"b-{n}", start=at(4900), end=at(5000)) for n in range(3)]
     found = tallied([*storm, *other], a_policy(**QUICK, **breaker))
     # Open for 60 + 30 seconds; then the runs wait for one another, each a trial of 60 seconds that tells nothing.
-    assert found.breaker == (OpenTime(at(70), at(330), 4), OpenTime(at(5010), at(5330), 3))
+    assert found.breaker == (BreakerOpenInterval(at(70), at(330), 4), BreakerOpenInterval(at(5010), at(5330), 3))
     assert dict(found.delayed)[HoldReason.BREAKER_OPEN] == 7
     assert tallied([a_report()], a_policy(**QUICK)).breaker == ()
 
@@ -61,12 +67,16 @@ def test_a_run_that_grew_too_old_while_it_waited_was_held_by_what_it_waited_for(
     shut = {"minRuns": 2, "failurePercentAtMost": 1, "windowSeconds": 86400, "cooldownSeconds": 86400}
     spec: dict[str, Any] = {"circuitBreaker": shut}
     reports = [a_report("a", "a"), a_report("b", "b")]
-    found = tally(replay(reports, [a_policy(**QUICK, **spec)], since=T0, until=at(10**6), limits=LIMITS))
+    found = summarize_replay(replay(reports, [a_policy(**QUICK, **spec)], since=T0, until=at(10**6), limits=LIMITS))
     assert found.held == ((HoldReason.BREAKER_OPEN, 2),)
-    late = tally(replay(reports, [a_policy(**QUICK, limits={"maxAgeSeconds": 60})], since=T0, until=DAY, limits=LIMITS))
+    late = summarize_replay(
+        replay(reports, [a_policy(**QUICK, limits={"maxAgeSeconds": 60})], since=T0, until=DAY, limits=LIMITS)
+    )
     assert late.held == ()
     slow = a_policy(backoff={"initialSeconds": 600}, limits={"maxAgeSeconds": 60})
-    assert tally(replay(reports, [slow], since=T0, until=DAY, limits=LIMITS)).held == ((HoldReason.COOLING_DOWN, 2),)
+    assert summarize_replay(replay(reports, [slow], since=T0, until=DAY, limits=LIMITS)).held == (
+        (HoldReason.COOLING_DOWN, 2),
+    )
 
 
 def test_what_held_most_runs_back_comes_first_and_what_helped_is_not_what_did_not() -> None:
@@ -78,12 +88,12 @@ def test_what_held_most_runs_back_comes_first_and_what_helped_is_not_what_did_no
     assert found.held == (
         (HoldReason.OPTED_OUT, 2),
         (HoldReason.CANCELLED_BY_PERSON, 1),
-        (HoldReason.LEFT_ALONE, 1),
+        (HoldReason.ACTION_IS_NONE, 1),
     )
     helped = tallied([a_report(), resubmitted(1, "Succeeded", 71, 200)], a_policy(**QUICK))
-    assert helped.acts == (ActCount("again", ActionType.RESUBMIT, 1, helped=1, not_helped=0),)
+    assert helped.actions == (ActionCount("again", ActionType.RESUBMIT, 1, helped=1, not_helped=0),)
     failed = tallied([a_report(), resubmitted(1, "Failed", 71, 200)], a_policy(limits={"maxAttempts": 1}, **QUICK))
-    assert failed.acts == (ActCount("again", ActionType.RESUBMIT, 1, helped=0, not_helped=1),)
+    assert failed.actions == (ActionCount("again", ActionType.RESUBMIT, 1, helped=0, not_helped=1),)
 
 
 def test_pods_are_counted_once() -> None:

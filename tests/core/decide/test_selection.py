@@ -8,7 +8,7 @@ import pytest
 from tests.core.decide.worlds import a_policy, a_run
 
 from wfreport.api.match import LabelSelector
-from wfreport.core.decide.selection import circles, select_policy, selects
+from wfreport.core.decide.selection import policy_groups, select_policy, selects
 
 LABELS = {"team": "data", "tier": "1"}
 
@@ -64,6 +64,6 @@ def test_a_policy_is_for_its_own_namespace() -> None:
 def test_policies_that_only_try_neither_stop_nor_are_stopped() -> None:
     modes = ("Enforce", "Approve", "DryRun", "Observe")
     enforce, approve, dry, observe = (a_policy(name=mode.lower(), mode=mode) for mode in modes)
-    assert circles([enforce, dry, approve, observe]) == [[enforce, approve], [dry], [observe]]
-    assert circles([dry]) == [[dry]]
-    assert circles([]) == []
+    assert policy_groups([enforce, dry, approve, observe]) == [[enforce, approve], [dry], [observe]]
+    assert policy_groups([dry]) == [[dry]]
+    assert policy_groups([]) == []

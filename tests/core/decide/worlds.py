@@ -13,8 +13,8 @@ from wfreport.api.remediation import LockClass
 from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import latest_run
-from wfreport.core.decide.inputs import Case, Subject
-from wfreport.core.decide.model import Act, Decision, Execution, History, Look, OperatorLimits, Run
+from wfreport.core.decide.inputs import Candidate, DecisionInput
+from wfreport.core.decide.model import Decision, ExecutionState, History, LiveState, OperatorLimits, PastAction, Run
 from wfreport.core.decide.selection import Selection
 
 NS = "data"
@@ -114,12 +114,12 @@ def a_condition(kind: str, status: str, reason: str = "Because", *, when: dateti
     return {"type": kind, "status": status, "reason": reason, "message": "why", "lastTransitionTime": when}
 
 
-def look_of(report: WorkflowReport, **fields: Any) -> Look:
+def look_of(report: WorkflowReport, **fields: Any) -> LiveState:
     """The Workflow as the report has it."""
     observed = report.status.observed_workflow if report.status else None
     assert observed is not None
     seen = {"uid": observed.uid, "resource_version": observed.resource_version, "started_at": observed.started_at}
-    return Look(**(seen | fields))
+    return LiveState(**(seen | fields))
 
 
 def a_run(name: str = "other", uid: str | None = None, **fields: Any) -> Run:
@@ -139,7 +139,7 @@ def a_run(name: str = "other", uid: str | None = None, **fields: Any) -> Run:
     return Run(**(defaults | fields))
 
 
-def an_act(name: str = "act", **fields: Any) -> Act:
+def an_act(name: str = "act", **fields: Any) -> PastAction:
     """An act on another run, done and not settled."""
     defaults: dict[str, Any] = {
         "namespace": NS,
@@ -152,14 +152,14 @@ def an_act(name: str = "act", **fields: Any) -> Act:
         "created_at": END,
         "executed_at": END,
         "is_approved": True,
-        "execution": Execution.DONE,
+        "execution": ExecutionState.DONE,
     }
-    return Act(**(defaults | fields))
+    return PastAction(**(defaults | fields))
 
 
-def settled(name: str = "act", *, helped: bool, finished_at: datetime = END, **fields: Any) -> Act:
+def settled(name: str = "act", *, helped: bool, finished_at: datetime = END, **fields: Any) -> PastAction:
     """An act whose outcome is known."""
-    return an_act(name, has_helped=helped, is_settled=True, finished_at=finished_at, **fields)
+    return an_act(name, has_helped=helped, has_outcome=True, finished_at=finished_at, **fields)
 
 
 def a_case(
@@ -167,14 +167,14 @@ def a_case(
     report: WorkflowReport | None = None,
     *,
     now: datetime = LATER,
-    acts: tuple[Act, ...] = (),
+    acts: tuple[PastAction, ...] = (),
     runs: tuple[Run, ...] = (),
     lock: LockClass = LockClass.MUTATE,
     rivals: tuple[str, ...] = (),
     look: dict[str, Any] | None = None,
     limits: OperatorLimits | None = None,
     **fields: Any,
-) -> Case:
+) -> Candidate:
     """A case in which nothing speaks against the act but what is stated."""
     policy, report = policy or a_policy(), report or a_report()
     run = latest_run(report)
@@ -182,7 +182,7 @@ def a_case(
     assert report.status is not None
     rule = policy.spec.rules[0]
     history, seen = History(runs, acts), look_of(report, **(look or {}))
-    subject = Subject(run, report.status, seen, history, limits or OperatorLimits(), now)
+    subject = DecisionInput(run, report.status, seen, history, limits or OperatorLimits(), now)
     action = rule.action.type if rule.action else ActionType.NOTIFY
     failure = report.status.failures[0] if report.status.failures else None
     found: dict[str, Any] = {
@@ -195,14 +195,14 @@ def a_case(
         "counts_toward_limit": True,
         "attempt": 1,
     }
-    return Case(**(found | fields))
+    return Candidate(**(found | fields))
 
 
 def judged(
     report: WorkflowReport | None = None,
     *policies: RemediationPolicy,
     now: datetime = LATER,
-    acts: tuple[Act, ...] = (),
+    acts: tuple[PastAction, ...] = (),
     runs: tuple[Run, ...] = (),
     lock: LockClass = LockClass.MUTATE,
     look: dict[str, Any] | None = None,

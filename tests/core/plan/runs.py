@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wfreport.core.snapshot.chain import Link
+from wfreport.core.snapshot.chain import ChainLink
 
 UID = "3f9c1b8e-0212-4c5d-9a1b-000000000001"
-ROOT = Link("etl-x7k2p", UID)
+ROOT = ChainLink("etl-x7k2p", UID)
 
 
 def a_container(memory: str | None = "4Gi", request: str | None = None) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_a_run_is_stopped_if_it_is_still_as_it_was() -> None:
 def test_a_run_that_is_over_is_never_written_to(run: dict[str, Any]) -> None:
     with pytest.raises(RefusedError) as refused:
         stop_of(run)
-    assert refused.value.reason == Refusal.RUN_OVER
+    assert refused.value.reason == Refusal.RUN_COMPLETED
 
 
 def test_a_failed_pod_says_what_failed_and_where_to_read_more() -> None:

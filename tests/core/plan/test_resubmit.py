@@ -13,7 +13,7 @@ from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Change
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.resubmit import Resubmission, is_resubmission_by, parameter_changes, resubmitted
-from wfreport.core.snapshot.chain import Link, link_of
+from wfreport.core.snapshot.chain import ChainLink, link_of
 
 FIRST = Resubmission(ROOT, 1, "r-1")
 workflow_names = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", fullmatch=True)
@@ -26,7 +26,7 @@ def made_from(run: dict[str, object], resubmission: Resubmission = FIRST) -> dic
     return new
 
 
-def link(workflow: dict[str, object]) -> Link:
+def link(workflow: dict[str, object]) -> ChainLink:
     meta: dict[str, object] = workflow["metadata"]  # type: ignore[assignment]
     return link_of(**{key: meta[key] for key in ("name", "uid", "labels")})  # type: ignore[arg-type]
 
@@ -39,10 +39,10 @@ def test_the_name_says_of_which_run_it_is_the_how_manieth_resubmission() -> None
 def test_a_chain_is_read_back_from_each_of_its_runs(name: str, attempts: int) -> None:
     run = a_run()
     run["metadata"]["name"] = name
-    root = Link(name, UID)
+    root = ChainLink(name, UID)
     for attempt in range(1, attempts + 1):
         run = made_from(run, Resubmission(link(run), attempt, f"r-{attempt}")) | {"status": {"phase": "Failed"}}
-        assert link(run) == Link(name, UID, attempt)
+        assert link(run) == ChainLink(name, UID, attempt)
     assert link(run).names == tuple(root.name_of(attempt) for attempt in range(attempts + 1))
     assert link(run).names[0] == name
 
@@ -51,7 +51,7 @@ def test_a_persons_resubmission_of_ours_begins_a_new_chain() -> None:
     ours = made_from(a_run())
     theirs = copy.deepcopy(ours)
     theirs["metadata"] |= {"name": "etl-abcde", "uid": "u-9"}  # type: ignore[operator]  # labels are copied by argo
-    assert link(theirs) == Link("etl-abcde", "u-9", 0)
+    assert link(theirs) == ChainLink("etl-abcde", "u-9", 0)
 
 
 @pytest.mark.parametrize("attempt", ["", "0", "-1", "x", "1.5", "²", "2"])
@@ -101,7 +101,7 @@ def test_parameters_are_replaced_and_added_and_the_audit_says_what() -> None:
 def test_a_run_that_has_not_ended_is_refused() -> None:
     with pytest.raises(RefusedError) as refused:
         resubmitted(a_run(phase="Running"), FIRST)
-    assert refused.value.reason == Refusal.RUN_NOT_OVER
+    assert refused.value.reason == Refusal.RUN_NOT_COMPLETED
 
 
 def test_a_new_run_is_ours_only_with_the_uid_of_our_remediation() -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.core.decide.worlds import RESUBMIT, SINKS, a_policy, judged
 
 from wfreport.api.remediation import LockClass, Plan, ReportRef
-from wfreport.core.decide.history import act_of
+from wfreport.core.decide.history import past_action_of
 from wfreport.core.decide.model import Decision, Run
 from wfreport.core.record.intent import Basis, intended_remediation
 
@@ -18,7 +18,7 @@ def test_what_waits_for_a_person_is_not_in_flight_before_it_has_a_status(mode: s
     decision = judged(None, a_policy(mode=mode))
     intended = intended_remediation(decision, BASIS, Plan())
     assert intended.spec.approval_required is required
-    act = act_of(intended)
+    act = past_action_of(intended)
     assert act is not None
     assert act.is_in_flight is not required
 

@@ -13,7 +13,7 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import RemediationStatus
 from wfreport.api.report import WorkflowReport
 from wfreport.core.record.notification import MAX_BODY, failure_notification, outcome_notification
-from wfreport.core.record.progress import Execution, status_executed, status_settled
+from wfreport.core.record.progress import ExecutionResult, status_executed, status_with_outcome
 
 
 def a_report(**status: Any) -> WorkflowReport:
@@ -81,8 +81,10 @@ def test_a_report_that_says_little_makes_a_notification_all_the_same() -> None:
 )
 def test_a_follow_up_says_how_it_ended(status: Any, reason: RemediationReason, title: str) -> None:
     remedy = a_remediation()
-    remedy = with_status(remedy, status_executed(remedy, NOW, Execution("True", RemediationReason.EXECUTED, "created")))
-    remedy = with_status(remedy, status_settled(remedy, status, reason, "so it ended", LATER))
+    remedy = with_status(
+        remedy, status_executed(remedy, NOW, ExecutionResult("True", RemediationReason.EXECUTED, "created"))
+    )
+    remedy = with_status(remedy, status_with_outcome(remedy, status, reason, "so it ended", LATER))
     message = outcome_notification(a_report(**FAILED), a_remediation(), remedy)
     assert message.title == title
     assert message.body.startswith("so it ended")
@@ -92,7 +94,7 @@ def test_a_follow_up_says_how_it_ended(status: Any, reason: RemediationReason, t
 
 def test_a_follow_up_of_an_act_that_was_not_possible_says_why() -> None:
     remedy = a_remediation()
-    refused = Execution("False", RemediationReason.NOT_POSSIBLE, "MemoryAtMaximum: 16Gi already")
+    refused = ExecutionResult("False", RemediationReason.NOT_POSSIBLE, "MemoryAtMaximum: 16Gi already")
     remedy = with_status(remedy, status_executed(remedy, NOW, refused))
     message = outcome_notification(a_report(), a_remediation(), remedy)
     assert message.body == "MemoryAtMaximum: 16Gi already"

@@ -13,9 +13,9 @@ from wfreport.api.policy import PolicyStatus
 from wfreport.api.reasons import PolicyReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.breaker import Breaker, BreakerState
-from wfreport.core.decide.enforcement import Course, Step
+from wfreport.core.decide.enforcement import Enforcement, EnforcementAction
 from wfreport.core.decide.model import Decision, Run
-from wfreport.core.record.policy_status import Judgement, policy_counts, policy_status, verdict_of
+from wfreport.core.record.policy_status import Judgement, policy_counts, policy_status, policy_verdict_of
 
 
 def status_of(policy: Any, judgement: Judgement = Judgement(), at: datetime = NOW) -> PolicyStatus:  # noqa: B008
@@ -64,4 +64,4 @@ def test_conflicts_are_said() -> None:
 
 def test_a_run_that_no_policy_is_for_counts_for_none() -> None:
     decision = Decision(LockClass.MUTATE, "NoPolicy", "none", Run("data", "etl", "u-1"))
-    assert verdict_of(decision, Step(Course.HOLD)) is None
+    assert policy_verdict_of(decision, Enforcement(EnforcementAction.HOLD)) is None

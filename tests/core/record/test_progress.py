@@ -8,15 +8,15 @@ from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationReason
 from wfreport.api.remediation import RemediationStatus
 from wfreport.core.record.progress import (
-    Execution,
+    ExecutionResult,
+    has_outcome,
     is_denied,
     is_executed,
-    is_settled,
     is_succeeding,
     status_denied,
     status_executed,
     status_intended,
-    status_settled,
+    status_with_outcome,
 )
 
 
@@ -27,17 +27,17 @@ def test_a_remediation_goes_from_intent_by_act_to_outcome() -> None:
         "Approved": ("True", "ApprovalNotRequired"),
         "Executed": ("Unknown", "ExecutionPending"),
     }
-    assert not any(judge(began) for judge in (is_executed, is_settled, is_denied, is_succeeding))
-    done = Execution("True", RemediationReason.EXECUTED, "created Workflow etl-r1")
+    assert not any(judge(began) for judge in (is_executed, has_outcome, is_denied, is_succeeding))
+    done = ExecutionResult("True", RemediationReason.EXECUTED, "created Workflow etl-r1")
     executed = with_status(began, status_executed(began, LATER, done))
     assert is_executed(executed)
     assert is_succeeding(executed)
     assert executed.status
     assert executed.status.executed_at == LATER
     settled = with_status(
-        executed, status_settled(executed, "True", RemediationReason.RUN_SUCCEEDED, "it helped", LATER)
+        executed, status_with_outcome(executed, "True", RemediationReason.RUN_SUCCEEDED, "it helped", LATER)
     )
-    assert is_settled(settled)
+    assert has_outcome(settled)
     assert settled.status
     assert settled.status.executed_at == LATER
     assert [found.type for found in settled.status.conditions or ()] == ["Approved", "Executed", "Succeeded"]
@@ -45,11 +45,11 @@ def test_a_remediation_goes_from_intent_by_act_to_outcome() -> None:
 
 def test_an_act_without_a_new_run_awaits_nothing_unless_it_says_so() -> None:
     tells = a_remediation(action="Notify", lockClass="notify")
-    done = Execution("True", RemediationReason.EXECUTED, "told 1 of 1 sinks")
+    done = ExecutionResult("True", RemediationReason.EXECUTED, "told 1 of 1 sinks")
     assert told(status_executed(tells, NOW, done))["Succeeded"] == ("Unknown", "NoOutcome")
     awaiting = status_executed(tells, NOW, done, awaits_outcome=True)
     assert told(awaiting)["Succeeded"] == ("Unknown", "OutcomeAwaited")
-    failed = Execution("False", RemediationReason.EXECUTION_FAILED, "no")
+    failed = ExecutionResult("False", RemediationReason.EXECUTION_FAILED, "no")
     assert told(status_executed(tells, NOW, failed, awaits_outcome=True))["Succeeded"] == ("Unknown", "NoOutcome")
     assert status_executed(tells, NOW, failed).executed_at is None
 
@@ -59,7 +59,7 @@ def test_what_others_say_of_it_is_kept_and_a_condition_that_stays_keeps_its_time
     seen = Condition(type="Seen", status="True", reason="ByAna", last_transition_time=NOW)
     approved = Condition(type="Approved", status="True", reason="Approved", last_transition_time=NOW)
     asked = with_status(asked, RemediationStatus(conditions=[seen, approved], approved_by="ana"))
-    changed = status_executed(asked, LATER, Execution("True", RemediationReason.EXECUTED, "done"))
+    changed = status_executed(asked, LATER, ExecutionResult("True", RemediationReason.EXECUTED, "done"))
     assert changed.approved_by == "ana"
     assert told(changed)["Seen"] == ("True", "ByAna")
     again = status_intended(with_status(asked, changed), LATER, needs_approval=False)

@@ -11,11 +11,11 @@ from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.policy import PolicyStatus, RemediationPolicy
 from wfreport.api.reasons import RemediationReason
 from wfreport.api.remediation import Remediation, RemediationStatus
-from wfreport.core.record.progress import Execution, status_executed
+from wfreport.core.record.progress import ExecutionResult, status_executed
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
-DONE = Execution("True", RemediationReason.EXECUTED, "created Workflow etl-r1")
+DONE = ExecutionResult("True", RemediationReason.EXECUTED, "created Workflow etl-r1")
 
 Kind = TypeVar("Kind", Remediation, RemediationPolicy)
 
@@ -27,7 +27,7 @@ def a_remediation(name: str = "etl-1", **spec: Any) -> Remediation:
     return written.model_copy(update={"metadata": made})
 
 
-def done(remediation: Remediation, execution: Execution = DONE) -> Remediation:
+def done(remediation: Remediation, execution: ExecutionResult = DONE) -> Remediation:
     """The same after the act, at ``NOW``."""
     return with_status(remediation, status_executed(remediation, NOW, execution))
 

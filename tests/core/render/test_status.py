@@ -19,7 +19,7 @@ from wfreport.api.argo import (
     OwnerReference,
     Parameter,
     Phase,
-    Resources,
+    ResourceRequirements,
     Template,
     TemplateSource,
     Workflow,
@@ -259,8 +259,8 @@ def test_no_log_is_kept_where_the_user_wants_none() -> None:
 
 
 def test_resources_are_the_pods_else_the_templates() -> None:
-    def limited(memory: str) -> Resources:
-        return Resources(limits={"memory": memory}, requests={"cpu": 1})
+    def limited(memory: str) -> ResourceRequirements:
+        return ResourceRequirements(limits={"memory": memory}, requests={"cpu": 1})
 
     oom = "main: OOMKilled (exit code 137)"
     container_set = ContainerSet(containers=[Container(name="main", resources=limited("3Gi"))])
@@ -280,7 +280,7 @@ def test_resources_are_the_pods_else_the_templates() -> None:
 
 
 def test_earlier_attempts_are_told_with_their_memory() -> None:
-    templates = [Template(name="t", container=Container(resources=Resources(limits={"memory": "1Gi"})))]
+    templates = [Template(name="t", container=Container(resources=ResourceRequirements(limits={"memory": "1Gi"})))]
     nodes = [
         a_node("wf", FAILED, NodeType.RETRY, children=["wf(0)", "wf(1)", "wf(2)"]),
         a_node("wf(0)", FAILED, message="main: OOMKilled (exit code 137)", template_name="t"),

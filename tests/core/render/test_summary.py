@@ -153,7 +153,10 @@ def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
     [
         (
             a_failure(
-                FailureClass.OOM_KILLED, container="main", exit_code=137, resources=Resources(limits={"memory": "4Gi"})
+                FailureClass.OOM_KILLED,
+                container="main",
+                exit_code=137,
+                resources=Resources(limits={"memory": "4Gi"}),
             ),
             "main OOMKilled at 4Gi (exit 137)",
         ),

@@ -17,7 +17,7 @@ from wfreport.api.kubernetes import (
     StateTerminated,
     StateWaiting,
 )
-from wfreport.core.snapshot.predicted import foretold
+from wfreport.core.snapshot.predicted import with_predicted_failures
 
 NODE_ID = "workflows.argoproj.io/node-id"
 
@@ -61,16 +61,16 @@ RUNNING = a_snapshot(
     ],
 )
 def test_the_node_fails_with_the_message_that_argo_will_give_it(pod: Pod, message: str) -> None:
-    node = foretold(RUNNING, [pod], at(20)).nodes["wf.a"]
+    node = with_predicted_failures(RUNNING, [pod], at(20)).nodes["wf.a"]
     assert (node.phase, node.message, node.host_node_name) == (Phase.FAILED, message, "host-9")
     assert node.finished_at == (at(9) if message else at(20))
 
 
 @pytest.mark.parametrize("node", ["wf.b", "nosuch", ""])
 def test_a_node_that_has_ended_or_is_not_there_is_left_as_it_is(node: str) -> None:
-    assert foretold(RUNNING, [a_pod(ended("main", 1), node=node)], at(20)).nodes == RUNNING.nodes
+    assert with_predicted_failures(RUNNING, [a_pod(ended("main", 1), node=node)], at(20)).nodes == RUNNING.nodes
 
 
 def test_without_a_time_of_its_own_the_end_is_now() -> None:
-    node = foretold(RUNNING, [a_pod(ended("main", 1, at_second=None))], at(20)).nodes["wf.a"]
+    node = with_predicted_failures(RUNNING, [a_pod(ended("main", 1, at_second=None))], at(20)).nodes["wf.a"]
     assert node.finished_at == at(20)

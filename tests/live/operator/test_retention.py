@@ -28,8 +28,8 @@ def names(world: Cluster) -> list[str]:
 
 
 def swept_twice(operator: RunningOperator) -> None:
-    sweeps = operator.metric("wfreport_sweeps_total")
-    eventually(lambda: operator.metric("wfreport_sweeps_total") >= sweeps + 2)
+    sweeps = operator.metric("wfreport_resyncs_total")
+    eventually(lambda: operator.metric("wfreport_resyncs_total") >= sweeps + 2)
 
 
 def test_a_report_goes_when_its_time_is_over_and_its_workflow_is_gone(world: Cluster) -> None:
@@ -87,7 +87,7 @@ def test_a_workflow_that_the_selector_leaves_out_is_not_taken_for_gone(world: Cl
 def test_a_run_that_nobody_could_report_is_counted(world: Cluster) -> None:
     """Its Workflow ended and went before a look: the API server answers none meanwhile."""
     slow = "import wfreport.reconcile.reconciler as r, asyncio\nold = r.Reconciler.look\n"
-    slow += "async def look(self, ticket):\n    await asyncio.sleep(3)\n    return await old(self, ticket)\n"
+    slow += "async def look(self, request):\n    await asyncio.sleep(3)\n    return await old(self, request)\n"
     slow += "r.Reconciler.look = look\n"
     operator = world.start_operator(slow, **PACE)
     world.create_workflow("lost", phase="Succeeded")

@@ -24,7 +24,7 @@ from tests.live.operator.harness import (
     rfc3339,
 )
 
-from wfreport.cache.evidence import CapturedLimits
+from wfreport.cache.evidence import EvidenceCacheLimits
 from wfreport.clock import now
 
 pytestmark = pytest.mark.cluster
@@ -122,7 +122,7 @@ def assert_bounded(world: Cluster, operator: RunningOperator, since: int, *, loo
     assert asked["list pods"] <= PODS + looks
     assert asked["get pods/log"] <= PODS + HUNG
     assert asked["list events"] <= 250
-    assert operator.metric("wfreport_captured_bytes") <= CapturedLimits().max_bytes
+    assert operator.metric("wfreport_captured_bytes") <= EvidenceCacheLimits().max_bytes
     assert operator.metric("process_resident_memory_bytes") <= MAX_MEMORY_BYTES
 
 

@@ -10,18 +10,18 @@ from wfreport.api.remediation import Remediation
 from wfreport.api.wire import LINE, TEXT
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import Cluster, Target, run_connected
+from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
 from wfreport.cli.sources.remediations import fetch_remediation, fetch_username, patch_status, read_remediation
 from wfreport.clock import now as clock_now
-from wfreport.core.decide.history import act_of
-from wfreport.core.decide.model import Act, Execution
+from wfreport.core.decide.history import past_action_of
+from wfreport.core.decide.model import ExecutionState, PastAction
 from wfreport.core.redact.bounds import cut
 from wfreport.kube.errors import ConflictError
 
 _TRIES: Final = 3
 
 
-def run_answer(target: Target, name: str, *, approves: bool, reason: str | None) -> int:
+def run_answer(target: ClusterTarget, name: str, *, approves: bool, reason: str | None) -> int:
     """Approve or deny, and return the exit code.
 
     Raises:
@@ -47,12 +47,12 @@ def run_answer(target: Target, name: str, *, approves: bool, reason: str | None)
 
 def _check_waits(found: Remediation) -> None:
     """Raise where nobody is asked about it."""
-    why = _why_not_asked(found, act_of(found))
+    why = _why_not_asked(found, past_action_of(found))
     if why:
         raise UnusableInput(found.metadata.name, why)
 
 
-def _why_not_asked(found: Remediation, act: Act | None) -> str:
+def _why_not_asked(found: Remediation, act: PastAction | None) -> str:
     if act is None:
         return "it is a dry run: nothing is going to be done"
     if not act.is_approval_required:
@@ -61,7 +61,7 @@ def _why_not_asked(found: Remediation, act: Act | None) -> str:
         by = found.status.approved_by if found.status else None
         word = "approved" if act.is_approved else "denied"
         return f"it was {word} already{f' by {one_line(by)}' if by else ''}"
-    return "" if act.execution == Execution.PENDING else "it is over: there is nothing to approve any more"
+    return "" if act.execution == ExecutionState.PENDING else "it is over: there is nothing to approve any more"
 
 
 def _answered(found: Remediation, who: str, *, approves: bool, reason: str | None) -> dict[str, Any]:

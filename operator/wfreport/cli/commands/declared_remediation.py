@@ -42,15 +42,15 @@ def remedies(
 
     \b
     Examples:
-      wfreport remedies --awaiting -A
-      wfreport remedies etl-x7k2p-d1323ffb83
-      wfreport remedies etl-x7k2p -o yaml
+      wfreport remediations --awaiting -A
+      wfreport remediations etl-x7k2p-d1323ffb83
+      wfreport remediations etl-x7k2p -o yaml
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
-    from wfreport.cli.commands.remediations import Wanted, run_remedies  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.commands.remediations import RemediationFilter, run_remediations  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
-    wanted = Wanted(name=name, everywhere=all_namespaces, awaiting_only=awaiting)
-    ctx.exit(run_remedies(Target(**where), wanted, output=output, color=color))
+    wanted = RemediationFilter(name=name, everywhere=all_namespaces, awaiting_only=awaiting)
+    ctx.exit(run_remediations(ClusterTarget(**where), wanted, output=output, color=color))
 
 
 @click.command(cls=Command, short_help="Approve a Remediation that waits for a person.")
@@ -71,9 +71,9 @@ def approve(ctx: click.Context, /, name: str, reason: str | None, **where: str |
       wfreport approve etl-x7k2p-d1323ffb83
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
     from wfreport.cli.commands.approve import run_answer  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
-    ctx.exit(run_answer(Target(**where), name, approves=True, reason=reason))
+    ctx.exit(run_answer(ClusterTarget(**where), name, approves=True, reason=reason))
 
 
 @click.command(cls=Command, short_help="Deny a Remediation that waits for a person.")
@@ -93,9 +93,9 @@ def deny(ctx: click.Context, /, name: str, reason: str | None, **where: str | No
       wfreport deny etl-x7k2p-d1323ffb83 --reason "the input is being fixed"
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
     from wfreport.cli.commands.approve import run_answer  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
-    ctx.exit(run_answer(Target(**where), name, approves=False, reason=reason))
+    ctx.exit(run_answer(ClusterTarget(**where), name, approves=False, reason=reason))
 
 
 @click.command(cls=Command, short_help="Say what a policy would have done.")
@@ -148,10 +148,10 @@ def simulate(
       kubectl get wfr -n data -o json | wfreport simulate -f policy.yaml --reports -
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
     from wfreport.cli.commands.simulate import Past, run_simulate  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
     past = Past(since_seconds=since, reports=reports, everywhere=all_namespaces)
-    ctx.exit(run_simulate(Target(**where), policy, past, output=output, color=color))
+    ctx.exit(run_simulate(ClusterTarget(**where), policy, past, output=output, color=color))
 
 
 COMMANDS: Final = (remedies, approve, deny, simulate)

@@ -72,9 +72,9 @@ def wait(ctx: click.Context, /, workflow: str, timeout: float | None, **where: s
       wfreport wait "$(argo submit -o name etl.yaml)" || exit 1
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
     from wfreport.cli.commands.wait import run_wait  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
-    ctx.exit(run_wait(workflow, Target(**where), timeout_seconds=timeout))
+    ctx.exit(run_wait(workflow, ClusterTarget(**where), timeout_seconds=timeout))
 
 
 @click.command("list", cls=Command, short_help="List runs by their reports, newest first.")
@@ -143,10 +143,10 @@ def list_(
       wfreport list --cron etl-daily -o json | jq -r '.items[].status.summary'
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
     from wfreport.cli.commands.list import run_list  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
     from wfreport.cli.sources.reports import Filters  # noqa: PLC0415
 
-    target = Target(namespace, context, kubeconfig)
+    target = ClusterTarget(namespace, context, kubeconfig)
     wanted = Filters(since_seconds=since, **filters)
     ctx.exit(run_list(target, wanted, everywhere=all_namespaces, output=output, color=color))
 
@@ -182,9 +182,9 @@ def show(ctx: click.Context, /, name: str, output: str, color: str, *, everythin
       wfreport show "$(wfreport list --cron etl-daily -o name | head -1)"
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
     from wfreport.cli.commands.show import run_show  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
-    ctx.exit(run_show(Target(**where), name, output=output, color=color, everything=everything))
+    ctx.exit(run_show(ClusterTarget(**where), name, output=output, color=color, everything=everything))
 
 
 @click.command(cls=Command, short_help="List the pods of a run, also of steps whose pods are gone.")
@@ -208,9 +208,9 @@ def pods(ctx: click.Context, /, name: str, output: str, color: str, *, failed: b
       kubectl describe $(wfreport pods etl-x7k2p --failed -o name)
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
     from wfreport.cli.commands.pods import run_pods  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
-    ctx.exit(run_pods(Target(**where), name, failed=failed, output=output, color=color))
+    ctx.exit(run_pods(ClusterTarget(**where), name, failed=failed, output=output, color=color))
 
 
 @click.command(cls=Command, short_help="Print the logs of a run, of live pods or as they were kept.")
@@ -252,11 +252,11 @@ def logs(
       wfreport logs etl-x7k2p 'transform(2)' -c wait
       wfreport logs etl-x7k2p -f
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
-    from wfreport.cli.commands.logs import Wanted, run_logs  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.commands.logs import LogSelection, run_logs  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
-    wanted = Wanted(step=step, failed=failed, follow=follow, container=container, tail=tail)
-    ctx.exit(run_logs(Target(**where), name, wanted))
+    wanted = LogSelection(step=step, failed=failed, follow=follow, container=container, tail=tail)
+    ctx.exit(run_logs(ClusterTarget(**where), name, wanted))
 
 
 @click.command("exec", cls=Command, short_help="Run a command in the pod of a step that runs.")
@@ -282,9 +282,9 @@ def exec_(
       wfreport exec etl-x7k2p transform -- ps aux
     """  # noqa: D301  (backspace is click's mark for lines to leave alone)
     from wfreport.cli.commands.exec import run_exec  # noqa: PLC0415
-    from wfreport.cli.sources.cluster import Target  # noqa: PLC0415
+    from wfreport.cli.sources.cluster import ClusterTarget  # noqa: PLC0415
 
-    ctx.exit(run_exec(Target(**where), name, step, container=container, command=command))
+    ctx.exit(run_exec(ClusterTarget(**where), name, step, container=container, command=command))
 
 
 COMMANDS: Final = (list_, show, pods, logs, exec_, explain, wait)

@@ -12,14 +12,14 @@ from wfreport.api.argo import Phase
 from wfreport.cli.commands.logs import default_container
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import Cluster, Target, run_connected
+from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
 from wfreport.cli.sources.run_pods import StepPod, steps_of
-from wfreport.cli.sources.runs import Run, find_run, list_pods
+from wfreport.cli.sources.runs import FoundRun, find_run, list_pods
 
 _SHELL: Final = ("sh",)
 
 
-def run_exec(target: Target, name: str, step: str, *, container: str | None, command: Sequence[str]) -> int:
+def run_exec(target: ClusterTarget, name: str, step: str, *, container: str | None, command: Sequence[str]) -> int:
     """Become ``kubectl exec`` in the step's pod; returns only if that cannot be.
 
     Raises:
@@ -55,12 +55,12 @@ def run_exec(target: Target, name: str, step: str, *, container: str | None, com
     return code
 
 
-def _cluster_arguments(target: Target) -> list[str]:
+def _cluster_arguments(target: ClusterTarget) -> list[str]:
     given = {"--kubeconfig": target.kubeconfig, "--context": target.context}
     return [part for option, value in given.items() if value for part in (option, value)]
 
 
-def _tell_why_not(run: Run, step: str, running: Sequence[StepPod]) -> ExitCode:
+def _tell_why_not(run: FoundRun, step: str, running: Sequence[StepPod]) -> ExitCode:
     if running:
         raise UnusableInput(
             step, f"{len(running)} of its steps run; give one of {', '.join(pod.full_name for pod in running)}"

@@ -9,13 +9,13 @@ import click
 from wfreport.api.names import GROUP, PLURAL_REPORTS
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import Cluster, Target, run_connected
-from wfreport.cli.sources.reports import Filters, ListedReport, ReportHead, find_reports, newest_first
+from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
+from wfreport.cli.sources.reports import Filters, ListedReport, ReportRow, find_reports, newest_first
 from wfreport.clock import now as clock_now
 from wfreport.core.timing.durations import short_duration
 
 
-def run_list(target: Target, filters: Filters, *, everywhere: bool, output: str, color: str) -> int:
+def run_list(target: ClusterTarget, filters: Filters, *, everywhere: bool, output: str, color: str) -> int:
     """Print the reports, and return the exit code.
 
     Raises:
@@ -35,7 +35,7 @@ def run_list(target: Target, filters: Filters, *, everywhere: bool, output: str,
     return run_connected(target, act)
 
 
-def _passes(report: ReportHead, filters: Filters, now: datetime) -> bool:
+def _passes(report: ReportRow, filters: Filters, now: datetime) -> bool:
     if filters.owner and report.leading_failure.owner != filters.owner:
         return False
     if filters.since_seconds is None:
@@ -59,15 +59,15 @@ def _print_table(found: Sequence[ListedReport], *, color: str, everywhere: bool,
     from rich.text import Text  # noqa: PLC0415
 
     from wfreport.cli.render.console import report_console  # noqa: PLC0415
-    from wfreport.cli.render.table import Column, look_of, phase_cell, print_table  # noqa: PLC0415
+    from wfreport.cli.render.table import Column, phase_cell, print_table, style_of  # noqa: PLC0415
 
     console = report_console(color, sys.stdout)
-    look = look_of(console)
+    look = style_of(console)
 
-    def plain(cell: Callable[[ReportHead], str], style: str = "") -> Callable[[ReportHead], Text]:
+    def plain(cell: Callable[[ReportRow], str], style: str = "") -> Callable[[ReportRow], Text]:
         return lambda report: Text(one_line(cell(report)), style=style)
 
-    cells: list[tuple[Column, Callable[[ReportHead], Text], bool]] = [
+    cells: list[tuple[Column, Callable[[ReportRow], Text], bool]] = [
         (Column("NAMESPACE", least=8), plain(lambda report: report.metadata.namespace), everywhere),
         (Column("WORKFLOW", least=12), plain(lambda report: report.spec.workflow_ref.name, "bold"), True),
         (Column("PHASE"), lambda report: phase_cell(look, report.status.observed_workflow.phase), True),
@@ -86,17 +86,17 @@ def _print_table(found: Sequence[ListedReport], *, color: str, everywhere: bool,
     print_table([column for column, _ in shown], rows, console)
 
 
-def _failed(report: ReportHead) -> str:
+def _failed(report: ReportRow) -> str:
     counts = report.status.counts
     return "" if counts.total is None else f"{counts.failed + counts.errored}/{counts.total}"
 
 
-def _duration(report: ReportHead, now: datetime) -> str:
+def _duration(report: ReportRow, now: datetime) -> str:
     observed = report.status.observed_workflow
     if observed.started_at is None:
         return ""
     return short_duration(((observed.finished_at or now) - observed.started_at).total_seconds())
 
 
-def _age(report: ReportHead, now: datetime) -> str:
+def _age(report: ReportRow, now: datetime) -> str:
     return short_duration((now - report.started_at).total_seconds()) if report.started_at else ""

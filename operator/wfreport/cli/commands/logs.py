@@ -15,9 +15,9 @@ from wfreport.argoserver.artifacts import RunRef
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.archive import fetch_archived_log
-from wfreport.cli.sources.cluster import Cluster, Target, lines_of, open_stream, run_connected
+from wfreport.cli.sources.cluster import Cluster, ClusterTarget, lines_of, open_stream, run_connected
 from wfreport.cli.sources.run_pods import StepPod, steps_of
-from wfreport.cli.sources.runs import Run, find_run, list_pods, see_again
+from wfreport.cli.sources.runs import FoundRun, find_run, list_pods, see_again
 from wfreport.kube.client import join_path
 from wfreport.kube.errors import ApiError, InvalidError
 
@@ -31,7 +31,7 @@ _TextT = TypeVar("_TextT", str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LogSelection:
     """Which logs.
 
     Attributes:
@@ -49,7 +49,7 @@ class Wanted:
     tail: int | None
 
 
-def run_logs(target: Target, name: str, wanted: Wanted) -> int:
+def run_logs(target: ClusterTarget, name: str, wanted: LogSelection) -> int:
     """Print the logs of a run, and return the exit code.
 
     Raises:
@@ -72,17 +72,17 @@ def run_logs(target: Target, name: str, wanted: Wanted) -> int:
     return run_connected(target, act)
 
 
-async def _follow(cluster: Cluster, run: Run, wanted: Wanted) -> ExitCode:
+async def _follow(cluster: Cluster, run: FoundRun, wanted: LogSelection) -> ExitCode:
     """Follow all pods, also those that are still to come, until the run has ended and every log with it."""
     printer = _Printer(cluster, wanted, prefixed=wanted.step is None or len(_chosen(run, wanted)) > 1)
     together = asyncio.Semaphore(_FOLLOWED)
     tasks: dict[tuple[str, str | None], asyncio.Task[bool]] = {}
 
-    async def print_log(pod: StepPod, look: _Look) -> bool:
+    async def print_log(pod: StepPod, look: _LogPoll) -> bool:
         async with together:
             return await printer.print_log(pod, look)
 
-    look: _Look | None = await _look(cluster, run)
+    look: _LogPoll | None = await _look(cluster, run)
     try:
         while look is not None:
             for pod in _chosen(look.run, wanted):
@@ -100,7 +100,7 @@ async def _follow(cluster: Cluster, run: Run, wanted: Wanted) -> ExitCode:
             task.cancel()
 
 
-def _chosen(run: Run, wanted: Wanted) -> list[StepPod]:
+def _chosen(run: FoundRun, wanted: LogSelection) -> list[StepPod]:
     """The pods to print, each once: all steps of HTTP share one."""
     steps = steps_of(run)
     found = steps.pods_of(wanted.step, run) if wanted.step else steps.all_pods()
@@ -110,15 +110,15 @@ def _chosen(run: Run, wanted: Wanted) -> list[StepPod]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _LogPoll:
     """What is there at a moment: the run, and its pods by name."""
 
-    run: Run
+    run: FoundRun
     live: Mapping[str, Pod]
 
 
-async def _look(cluster: Cluster, run: Run) -> _Look:
-    return _Look(run, {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()})
+async def _look(cluster: Cluster, run: FoundRun) -> _LogPoll:
+    return _LogPoll(run, {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()})
 
 
 def default_container(pod: Pod) -> str:
@@ -126,7 +126,7 @@ def default_container(pod: Pod) -> str:
     return pod.metadata.annotations.get(_DEFAULT_CONTAINER, MAIN)
 
 
-async def _look_again(cluster: Cluster, before: _Look) -> _Look | None:
+async def _look_again(cluster: Cluster, before: _LogPoll) -> _LogPoll | None:
     """What is there now; as before where the API server cannot tell at the moment; None where the Workflow is gone."""
     try:
         run = await see_again(cluster, before.run)
@@ -153,10 +153,10 @@ class _Printer:
     """Prints logs, and says on stderr where each comes from."""
 
     cluster: Cluster
-    wanted: Wanted
+    wanted: LogSelection
     prefixed: bool
 
-    async def print_log(self, pod: StepPod, look: _Look) -> bool:
+    async def print_log(self, pod: StepPod, look: _LogPoll) -> bool:
         """Try the sources in turn; returns whether one had a log."""
         missing = await self._print_live(pod, look.live.get(pod.pod_name))
         if missing is None:
@@ -189,7 +189,7 @@ class _Printer:
             async for line in lines_of(content, longest_bytes=_LONGEST_LINE_BYTES):
                 yield line
 
-    def _print_kept(self, pod: StepPod, run: Run, missing: str) -> bool:
+    def _print_kept(self, pod: StepPod, run: FoundRun, missing: str) -> bool:
         """Print the end of the log that the report kept."""
         failure = self._failure(pod, run)
         if failure is None or failure.log_tail is None:
@@ -203,7 +203,7 @@ class _Printer:
             self._write(pod, line.encode())
         return True
 
-    def _failure(self, pod: StepPod, run: Run) -> Failure | None:
+    def _failure(self, pod: StepPod, run: FoundRun) -> Failure | None:
         report = run.read_report()
         failures = (report.status and report.status.failures) or [] if report else []
         return next(
@@ -215,7 +215,7 @@ class _Printer:
             None,
         )
 
-    async def _print_archived(self, pod: StepPod, run: Run, missing: str) -> bool:
+    async def _print_archived(self, pod: StepPod, run: FoundRun, missing: str) -> bool:
         container = self.wanted.container or pod.container or MAIN
         ref = RunRef(run.namespace, run.name, run.uid)
         log = await fetch_archived_log(ref, pod.step.node_id, container, is_gone=run.is_gone)

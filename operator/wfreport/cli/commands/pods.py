@@ -9,14 +9,14 @@ import click
 from wfreport.api.argo import FAILED_PHASES
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import Cluster, Target, run_connected
+from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
 from wfreport.cli.sources.run_pods import StepPod, steps_of
 from wfreport.cli.sources.runs import find_run, list_pods
 
 YES, GONE, NO, UNKNOWN = "yes", "gone", "no", "unknown"
 
 
-def run_pods(target: Target, name: str, *, failed: bool, output: str, color: str) -> int:
+def run_pods(target: ClusterTarget, name: str, *, failed: bool, output: str, color: str) -> int:
     """Print the pods of a run, and return the exit code.
 
     Raises:
@@ -76,10 +76,10 @@ def _print_table(pods: Sequence[StepPod], existing: Collection[str] | None, *, c
     from rich.text import Text  # noqa: PLC0415
 
     from wfreport.cli.render.console import report_console  # noqa: PLC0415
-    from wfreport.cli.render.table import Column, look_of, phase_cell, print_table  # noqa: PLC0415
+    from wfreport.cli.render.table import Column, phase_cell, print_table, style_of  # noqa: PLC0415
 
     console = report_console(color, sys.stdout)
-    look = look_of(console)
+    look = style_of(console)
     columns = [
         Column("STEP", least=12), Column("ATTEMPT"), Column("POD"), Column("PHASE"), Column("EXISTS"),
         Column("HOST", least=6, optional=True),

@@ -1,4 +1,4 @@
-"""``wfreport remedies``: what was done about runs, what waits for a person, and whether it helped."""
+"""``wfreport remediations``: what was done about runs, what waits for a person, and whether it helped."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,17 +19,17 @@ from wfreport.cli.render.console import report_console
 from wfreport.cli.render.output import as_list, print_object
 from wfreport.cli.render.style import one_line
 from wfreport.cli.render.table import Column, print_table
-from wfreport.cli.sources.cluster import Cluster, Target, run_connected
+from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
 from wfreport.cli.sources.remediations import fetch_remediation, list_remediations, read_remediation
 from wfreport.clock import now as clock_now
-from wfreport.core.decide.history import act_of
-from wfreport.core.decide.model import Act, Execution
+from wfreport.core.decide.history import past_action_of
+from wfreport.core.decide.model import ExecutionState, PastAction
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.timing.durations import short_duration
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RemediationFilter:
     """Which Remediations are wanted.
 
     Attributes:
@@ -44,22 +44,22 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _FoundRemediation:
     document: dict[str, Any]
     remediation: Remediation
 
     @property
-    def act(self) -> Act | None:
-        return act_of(self.remediation)
+    def act(self) -> PastAction | None:
+        return past_action_of(self.remediation)
 
     @property
     def awaits(self) -> bool:
         act = self.act
-        is_open = act is not None and act.execution == Execution.PENDING and act.is_approved is None
+        is_open = act is not None and act.execution == ExecutionState.PENDING and act.is_approved is None
         return is_open and act is not None and act.is_approval_required
 
 
-def run_remedies(target: Target, wanted: Wanted, *, output: str, color: str) -> int:
+def run_remediations(target: ClusterTarget, wanted: RemediationFilter, *, output: str, color: str) -> int:
     """Print Remediations, and return the exit code.
 
     Raises:
@@ -81,7 +81,7 @@ def run_remedies(target: Target, wanted: Wanted, *, output: str, color: str) -> 
     return run_connected(target, act)
 
 
-async def _find(cluster: Cluster, wanted: Wanted) -> tuple[list[_Found], bool]:
+async def _find(cluster: Cluster, wanted: RemediationFilter) -> tuple[list[_FoundRemediation], bool]:
     """What is wanted, newest first but what waits before; and whether it is the one that was named."""
     name = wanted.name.rpartition("/")[2] if wanted.name else None
     namespace = None if wanted.everywhere else cluster.namespace
@@ -96,18 +96,18 @@ async def _find(cluster: Cluster, wanted: Wanted) -> tuple[list[_Found], bool]:
     return sorted(found, key=_newest_first), False
 
 
-def _read(document: dict[str, Any]) -> _Found:
+def _read(document: dict[str, Any]) -> _FoundRemediation:
     # What only the API server needs is not printed, as kubectl does.
     metadata = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
-    return _Found(document | {"metadata": metadata}, read_remediation(document))
+    return _FoundRemediation(document | {"metadata": metadata}, read_remediation(document))
 
 
-def _newest_first(found: _Found) -> tuple[bool, float, str]:
+def _newest_first(found: _FoundRemediation) -> tuple[bool, float, str]:
     created = found.remediation.metadata.creation_timestamp or EPOCH
     return not found.awaits, -created.timestamp(), found.remediation.metadata.name
 
 
-def _print_all(found: Sequence[_Found], *, output: str, color: str, everywhere: bool, is_one: bool) -> None:
+def _print_all(found: Sequence[_FoundRemediation], *, output: str, color: str, everywhere: bool, is_one: bool) -> None:
     if output == "name":
         for each in found:
             click.echo(f"remediation.{GROUP}/{each.remediation.metadata.name}")
@@ -117,13 +117,13 @@ def _print_all(found: Sequence[_Found], *, output: str, color: str, everywhere: 
         _print_table(found, color=color, everywhere=everywhere, wide=output == "wide")
 
 
-def _print_table(found: Sequence[_Found], *, color: str, everywhere: bool, wide: bool) -> None:
+def _print_table(found: Sequence[_FoundRemediation], *, color: str, everywhere: bool, wide: bool) -> None:
     now = clock_now()
 
-    def plain(cell: Callable[[Remediation], str | None], style: str = "") -> Callable[[_Found], Text]:
+    def plain(cell: Callable[[Remediation], str | None], style: str = "") -> Callable[[_FoundRemediation], Text]:
         return lambda each: Text(one_line(cell(each.remediation) or ""), style=style)
 
-    cells: list[tuple[Column, Callable[[_Found], Text], bool]] = [
+    cells: list[tuple[Column, Callable[[_FoundRemediation], Text], bool]] = [
         (Column("NAMESPACE", least=8), plain(lambda one: one.metadata.namespace), everywhere),
         (Column("NAME", least=12), plain(lambda one: one.metadata.name, "bold"), True),
         (Column("POLICY", least=8), plain(lambda one: one.spec.policy_ref.name), True),
@@ -141,7 +141,7 @@ def _print_table(found: Sequence[_Found], *, color: str, everywhere: bool, wide:
     print_table([column for column, _ in shown], rows, report_console(color, sys.stdout))
 
 
-def _state(found: _Found) -> Text:
+def _state(found: _FoundRemediation) -> Text:
     """Where it stands, in a word."""
     act = found.act
     if act is None:
@@ -150,8 +150,8 @@ def _state(found: _Found) -> Text:
         return Text("Awaiting", style="bold yellow")
     if act.is_approved is False:
         return Text("Denied", style="dim")
-    if act.execution != Execution.DONE:
-        return Text(act.execution, style="red" if act.execution == Execution.LOST else "")
+    if act.execution != ExecutionState.DONE:
+        return Text(act.execution, style="red" if act.execution == ExecutionState.LOST else "")
     if act.has_helped is None:
         return Text("Executed", style="cyan")
     return Text("Helped", style="green") if act.has_helped else Text("NotHelped", style="red")
@@ -166,7 +166,7 @@ def _age(found: Remediation, now: datetime) -> str:
     return short_duration((now - created).total_seconds()) if created else ""
 
 
-def _print_one(found: _Found, *, color: str) -> None:
+def _print_one(found: _FoundRemediation, *, color: str) -> None:
     """One Remediation, line by line."""
     console = report_console(color, sys.stdout)
     told = ((label, Text(one_line(value))) for label, value in _fields(found.remediation))

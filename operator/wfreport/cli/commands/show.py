@@ -8,11 +8,11 @@ import click
 
 from wfreport.cli.commands.explain import EvidenceOfPods, report_of
 from wfreport.cli.problems import ExitCode
-from wfreport.cli.sources.cluster import Cluster, Target, run_connected
-from wfreport.cli.sources.runs import Run, find_run, list_events, list_pods
+from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
+from wfreport.cli.sources.runs import FoundRun, find_run, list_events, list_pods
 
 
-def run_show(target: Target, name: str, *, output: str, color: str, everything: bool) -> int:
+def run_show(target: ClusterTarget, name: str, *, output: str, color: str, everything: bool) -> int:
     """Print the report of a run, and return the exit code.
 
     Raises:
@@ -34,7 +34,7 @@ def run_show(target: Target, name: str, *, output: str, color: str, everything: 
     return run_connected(target, act)
 
 
-async def _report_made_here(cluster: Cluster, run: Run) -> Mapping[str, Any]:
+async def _report_made_here(cluster: Cluster, run: FoundRun) -> Mapping[str, Any]:
     """What the operator would write if it saw the run now."""
     if run.snapshot is None:
         raise RuntimeError("a run without report has a Workflow")
@@ -45,7 +45,7 @@ async def _report_made_here(cluster: Cluster, run: Run) -> Mapping[str, Any]:
     return report_of(run.snapshot, evidence.of(run.snapshot.workflow))
 
 
-def _print_tree(run: Run, report: Mapping[str, Any], *, color: str, everything: bool) -> None:
+def _print_tree(run: FoundRun, report: Mapping[str, Any], *, color: str, everything: bool) -> None:
     from wfreport.cli.render.console import report_console  # noqa: PLC0415
     from wfreport.cli.render.report_page import print_report  # noqa: PLC0415
 

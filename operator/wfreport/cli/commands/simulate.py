@@ -14,13 +14,13 @@ from wfreport.api.report import WorkflowReport
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.simulation import Simulation, print_simulation
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import CHUNK, Cluster, Target, run_connected
+from wfreport.cli.sources.cluster import CHUNK, Cluster, ClusterTarget, run_connected
 from wfreport.cli.sources.documents import Document, read_documents
 from wfreport.cli.sources.reports import NO_REPORTS_KIND
 from wfreport.clock import now as clock_now
 from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.decide.replay import replay
-from wfreport.core.decide.replay_summary import tally
+from wfreport.core.decide.replay_summary import summarize_replay
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.own import OwnKind
@@ -46,7 +46,7 @@ class Past:
     everywhere: bool = False
 
 
-def run_simulate(target: Target, policy_path: str, past: Past, *, output: str, color: str) -> int:
+def run_simulate(target: ClusterTarget, policy_path: str, past: Past, *, output: str, color: str) -> int:
     """Simulate, print, and return the exit code.
 
     Raises:
@@ -122,7 +122,7 @@ def _simulate(
     since = until - timedelta(seconds=past.since_seconds)
     everywhere = list(_in_namespaces(policies, {report.metadata.namespace for report in reports}))
     replayed = replay(reports, everywhere, since=since, until=until, limits=OperatorLimits())
-    print_simulation(Simulation(policies, since, until, tally(replayed)), output=output, color=color)
+    print_simulation(Simulation(policies, since, until, summarize_replay(replayed)), output=output, color=color)
     return ExitCode.SUCCEEDED
 
 

@@ -15,7 +15,7 @@ from wfreport.api.report import ReportStatus
 from wfreport.cli.commands.explain import report_of
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import REQUEST_SECONDS, Cluster, Target, lines_of, open_stream, run_connected
+from wfreport.cli.sources.cluster import REQUEST_SECONDS, Cluster, ClusterTarget, lines_of, open_stream, run_connected
 from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
 from wfreport.core.snapshot.identity import report_name
 from wfreport.core.timing.durations import short_duration
@@ -33,26 +33,26 @@ _EXIT_CODES: Final[Mapping[str, ExitCode]] = {Phase.SUCCEEDED: ExitCode.SUCCEEDE
 _BASE: Final = f"/apis/{API_VERSION}"
 
 
-class _Item(Struct, frozen=True):
+class _WaitedItem(Struct, frozen=True):
     metadata: Metadata = Metadata()
 
 
 class _List(Struct, frozen=True):
     metadata: ListMeta = ListMeta()
-    items: list[_Item] | None = None
+    items: list[_WaitedItem] | None = None
 
 
-class _WatchEvent(Struct, frozen=True):
+class _WaitEvent(Struct, frozen=True):
     type: str = ""
-    object: _Item = _Item()
+    object: _WaitedItem = _WaitedItem()
 
 
 _decode_list = msgspec.json.Decoder(_List).decode
-_decode_event = msgspec.json.Decoder(_WatchEvent).decode
+_decode_event = msgspec.json.Decoder(_WaitEvent).decode
 
 
 @dataclass(slots=True)
-class _Seen:
+class _LastState:
     """What is known of the Workflow so far."""
 
     uid: str = ""
@@ -64,7 +64,7 @@ class _Gone(Exception):  # noqa: N818  (what became of the Workflow, not an erro
     """The Workflow is not there, or not any more."""
 
 
-def run_wait(name: str, target: Target, *, timeout_seconds: float | None) -> int:
+def run_wait(name: str, target: ClusterTarget, *, timeout_seconds: float | None) -> int:
     """Wait, print the summary, and return the exit code.
 
     Raises:
@@ -84,7 +84,7 @@ class _Follower:
     client: Client
     name: str
     namespace: str
-    seen: _Seen = field(default_factory=_Seen)
+    seen: _LastState = field(default_factory=_LastState)
 
     async def follow(self, timeout_seconds: float | None) -> ExitCode:
         """Wait and tell the outcome."""
@@ -170,7 +170,7 @@ class _Follower:
                 return True
         return False
 
-    async def _events(self, version: str) -> AsyncIterator[_WatchEvent]:
+    async def _events(self, version: str) -> AsyncIterator[_WaitEvent]:
         params = {
             **self._selection(), "watch": "true", "resourceVersion": version, "timeoutSeconds": str(_WATCH_SECONDS),
         }  # fmt: skip

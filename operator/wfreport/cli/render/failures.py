@@ -7,7 +7,7 @@ from rich.text import Text
 from wfreport.api.classes import CLASS_MEANINGS, Role
 from wfreport.api.evidence import ContainerEnd, ContainerSummary
 from wfreport.api.report import Failure, PreviousAttempt
-from wfreport.cli.render.page import Page, joined, span
+from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.style import harmless, one_line
 from wfreport.core.timing.durations import short_duration
 
@@ -17,7 +17,7 @@ _FULL_BLOCKS: Final = 5
 _LOG_LINES: Final = 12
 
 
-def add_failures(page: Page, failures: list[Failure]) -> None:
+def add_failures(page: TextPage, failures: list[Failure]) -> None:
     """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure."""
     causes = [failure for failure in failures if failure.role in _TITLES]
     full = causes if page.look.width is None or page.look.everything else causes[:_FULL_BLOCKS]
@@ -30,7 +30,7 @@ def add_failures(page: Page, failures: list[Failure]) -> None:
     _add_short(page, "FAILED, AND TOLERATED", [failure for failure in failures if failure.role == Role.TOLERATED])
 
 
-def _add_details(page: Page, failure: Failure) -> None:
+def _add_details(page: TextPage, failure: Failure) -> None:
     look = page.look
     kind = Text(f"{failure.failure_class}", style="bold")
     page.field("class", kind.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
@@ -54,7 +54,7 @@ def _add_details(page: Page, failure: Failure) -> None:
     page.field("not had", joined(page.look, failure.evidence_missing or []), style="yellow")
 
 
-def _containers(page: Page, failure: Failure) -> str:
+def _containers(page: TextPage, failure: Failure) -> str:
     """Worth a line where it is more than one container that ended as the failure says."""
     containers = failure.containers or []
     return joined(page.look, [_container(container) for container in containers]) if len(containers) > 1 else ""
@@ -80,7 +80,7 @@ def _exit(failure: Failure) -> str:
     return f"{failure.exit_code} ({signal})" if signal else str(failure.exit_code)
 
 
-def _resources(page: Page, failure: Failure) -> str:
+def _resources(page: TextPage, failure: Failure) -> str:
     if failure.resources is None:
         return ""
     limits = [f"{name} {value}" for name, value in (failure.resources.limits or {}).items()]
@@ -88,13 +88,13 @@ def _resources(page: Page, failure: Failure) -> str:
     return joined(page.look, [", ".join(limits) or "none", f"requests {', '.join(requests)}" if requests else None])
 
 
-def _time(page: Page, failure: Failure) -> str:
+def _time(page: TextPage, failure: Failure) -> str:
     start, end = failure.started_at, failure.finished_at
     ran = f"ran {short_duration((end - start).total_seconds())}" if start and end else None
     return joined(page.look, [ran, span(page.look, start, end)])
 
 
-def _add_attempts(page: Page, failure: Failure) -> None:
+def _add_attempts(page: TextPage, failure: Failure) -> None:
     earlier = failure.previous_attempts or []
     if failure.attempt is None and not earlier:
         return
@@ -111,7 +111,7 @@ def _attempt(attempt: PreviousAttempt) -> str:
     return f"{told} ({attempt.pod_name})" if attempt.pod_name else told
 
 
-def _add_events(page: Page, failure: Failure) -> None:
+def _add_events(page: TextPage, failure: Failure) -> None:
     for number, event in enumerate(failure.events or []):
         times = f" {page.look.glyphs.times}{event.count}" if event.count > 1 else ""
         body = Text(f"{one_line(event.reason)}{times}", style="yellow")
@@ -120,7 +120,7 @@ def _add_events(page: Page, failure: Failure) -> None:
         page.field("" if number else "events", body)
 
 
-def _add_log(page: Page, failure: Failure) -> None:
+def _add_log(page: TextPage, failure: Failure) -> None:
     tail = failure.log_tail
     if tail is None or not tail.text.strip():
         return
@@ -136,7 +136,7 @@ def _add_log(page: Page, failure: Failure) -> None:
         page.hanging(edge, Text(line), following=edge)
 
 
-def _add_short(page: Page, title: str, failures: list[Failure]) -> None:
+def _add_short(page: TextPage, title: str, failures: list[Failure]) -> None:
     if not failures:
         return
     page.heading(title)

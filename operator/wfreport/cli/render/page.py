@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.text import Text
 
 from wfreport.api.argo import Phase
-from wfreport.cli.render.style import PHASE_STYLES, Look, harmless, one_line
+from wfreport.cli.render.style import PHASE_STYLES, Style, harmless, one_line
 
 _LABEL_COLUMNS: Final = 13
 _LEAST_BODY_COLUMNS: Final = 16
 _FIELD_LINES: Final = 6
 
 
-class Page:
+class TextPage:
     """Collects the lines of one report.
 
     Attributes:
@@ -24,7 +24,7 @@ class Page:
         lines: what was added so far.
     """
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Style) -> None:
         self.look = look
         self.lines: list[Text] = []
         # rich wraps by a console's rules; this one is never written to.
@@ -74,7 +74,7 @@ class Page:
         return kept
 
 
-def phase_mark(look: Look, phase: str | None) -> Text:
+def phase_mark(look: Style, phase: str | None) -> Text:
     """The glyph of a phase in its colour; a phase that is not known gets a question mark."""
     return Text(look.glyphs.phases.get(phase or "", look.glyphs.unknown), style=phase_style(phase))
 
@@ -89,7 +89,7 @@ def instant(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 
 
-def span(look: Look, start: datetime | None, end: datetime | None) -> str:
+def span(look: Style, start: datetime | None, end: datetime | None) -> str:
     """From when to when; the date is written once where both are of one day."""
     if start is None:
         return ""
@@ -99,7 +99,7 @@ def span(look: Look, start: datetime | None, end: datetime | None) -> str:
     return f"{instant(start)} {look.glyphs.arrow} {end.strftime('%H:%M:%SZ') if same_day else instant(end)}"
 
 
-def joined(look: Look, parts: Iterable[str | None]) -> str:
+def joined(look: Style, parts: Iterable[str | None]) -> str:
     """The parts that are there, with dots between."""
     return f" {look.glyphs.dot} ".join(part for part in parts if part)
 

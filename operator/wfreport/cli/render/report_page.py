@@ -13,10 +13,10 @@ from wfreport.api.condition import Condition
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import Counts, EarlierRun, NamedValue, ReportStatus, WorkflowReport
 from wfreport.cli.render.failures import add_failures
-from wfreport.cli.render.page import Page, instant, joined, phase_mark, phase_style, span
+from wfreport.cli.render.page import TextPage, instant, joined, phase_mark, phase_style, span
 from wfreport.cli.render.step_outline import outline_steps
 from wfreport.cli.render.step_tree import add_rows
-from wfreport.cli.render.style import Look, glyphs_for, one_line
+from wfreport.cli.render.style import Style, glyphs_for, one_line
 from wfreport.cli.render.time_chart import add_times, retry_cost
 from wfreport.core.timing.durations import short_duration
 
@@ -29,16 +29,16 @@ _LEAST_COLUMNS: Final = 40
 def print_report(report: WorkflowReport | Mapping[str, Any], console: "Console", *, everything: bool = False) -> None:
     """Print a report: fitted to the terminal, or in full where the console is a pipe."""
     width = max(console.width, _LEAST_COLUMNS) if console.file.isatty() else None
-    look = Look(glyphs=glyphs_for(console.encoding), width=width, everything=everything)
+    look = Style(glyphs=glyphs_for(console.encoding), width=width, everything=everything)
     for line in report_lines(report, look):
         # soft_wrap: the lines are of the right width already, and rich must not pad or cut them.
         console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def report_lines(report: WorkflowReport | Mapping[str, Any], look: Look) -> list[Text]:
+def report_lines(report: WorkflowReport | Mapping[str, Any], look: Style) -> list[Text]:
     """The lines of a report; pure, so that it can be tested to the letter."""
     seen = report if isinstance(report, WorkflowReport) else WorkflowReport.model_validate(report)
-    page = Page(look)
+    page = TextPage(look)
     status = seen.status or ReportStatus.model_validate({})
     _add_header(page, seen, status)
     add_failures(page, status.failures or [])
@@ -52,7 +52,7 @@ def report_lines(report: WorkflowReport | Mapping[str, Any], look: Look) -> list
     return page.lines
 
 
-def _add_header(page: Page, report: WorkflowReport, status: ReportStatus) -> None:
+def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus) -> None:
     workflow = status.observed_workflow
     phase = workflow.phase if workflow else None
     told = " ".join(
@@ -75,12 +75,12 @@ def _add_header(page: Page, report: WorkflowReport, status: ReportStatus) -> Non
     page.field("ui", status.links.ui if status.links else None)
     page.field("trace", status.links.trace if status.links else None)
     attempts = status.remediation.attempts if status.remediation else 0
-    page.field("remedies", f"{attempts} so far" if attempts else None)
+    page.field("remediations", f"{attempts} so far" if attempts else None)
     for condition in _bad_conditions(status):
         page.field("note", f"{condition.reason}: {condition.message}", style="yellow")
 
 
-def _duration(page: Page, status: ReportStatus) -> str:
+def _duration(page: TextPage, status: ReportStatus) -> str:
     workflow, timing = status.observed_workflow, status.timing
     ran = short_duration(timing.duration_seconds) if timing and timing.duration_seconds is not None else None
     queued = f"created {short_duration(timing.queued_seconds)} before" if timing and timing.queued_seconds else None
@@ -100,7 +100,7 @@ def _counts(counts: Counts | None) -> str:
     return f"{counts.total}: {parts}" if parts else str(counts.total)
 
 
-def _source(page: Page, status: ReportStatus) -> str:
+def _source(page: TextPage, status: ReportStatus) -> str:
     source = status.workflow_source
     if source is None:
         return ""
@@ -117,14 +117,14 @@ def _source(page: Page, status: ReportStatus) -> str:
     )
 
 
-def _values(page: Page, values: list[NamedValue] | None) -> str:
+def _values(page: TextPage, values: list[NamedValue] | None) -> str:
     return joined(
         page.look,
         [one_line(f"{value.name}={value.value if value.value is not None else '?'}") for value in values or []],
     )
 
 
-def _add_outputs(page: Page, status: ReportStatus) -> None:
+def _add_outputs(page: TextPage, status: ReportStatus) -> None:
     if status.outputs is None:
         return
     page.heading("OUTPUTS")
@@ -143,7 +143,7 @@ def _bad_conditions(status: ReportStatus) -> list[Condition]:
     ]
 
 
-def _add_waiting(page: Page, status: ReportStatus) -> None:
+def _add_waiting(page: TextPage, status: ReportStatus) -> None:
     if not status.waiting:
         return
     page.heading("WAITING", style="bold yellow")
@@ -157,7 +157,7 @@ def _add_waiting(page: Page, status: ReportStatus) -> None:
         page.hanging(Text("  ") + phase_mark(page.look, Phase.PENDING) + Text(" "), line, most_lines=4)
 
 
-def _add_warnings(page: Page, status: ReportStatus) -> None:
+def _add_warnings(page: TextPage, status: ReportStatus) -> None:
     if not status.warnings:
         return
     page.heading("WARNINGS", style="bold yellow")
@@ -168,7 +168,7 @@ def _add_warnings(page: Page, status: ReportStatus) -> None:
         page.hanging(Text("  "), line, following=Text("    "), most_lines=4)
 
 
-def _add_steps(page: Page, report: WorkflowReport, status: ReportStatus) -> None:
+def _add_steps(page: TextPage, report: WorkflowReport, status: ReportStatus) -> None:
     if not status.steps:
         return
     outline = outline_steps(status.steps, report.spec.workflow_ref.name)
@@ -180,7 +180,7 @@ def _add_steps(page: Page, report: WorkflowReport, status: ReportStatus) -> None
         add_rows(page, outline.exit_handlers, complete=complete)
 
 
-def _add_earlier_runs(page: Page, runs: list[EarlierRun]) -> None:
+def _add_earlier_runs(page: TextPage, runs: list[EarlierRun]) -> None:
     if not runs:
         return
     page.heading("EARLIER RUNS")
@@ -192,7 +192,7 @@ def _add_earlier_runs(page: Page, runs: list[EarlierRun]) -> None:
         page.hanging(Text("  ") + phase_mark(page.look, run.phase) + Text(" "), line, most_lines=3)
 
 
-def _add_truncation(page: Page, status: ReportStatus) -> None:
+def _add_truncation(page: TextPage, status: ReportStatus) -> None:
     for condition in status.conditions or []:
         if condition.type == ConditionType.TRUNCATED and condition.status == "True":
             page.blank()

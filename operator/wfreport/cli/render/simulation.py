@@ -15,8 +15,8 @@ from wfreport.cli.render.console import report_console
 from wfreport.cli.render.output import print_object
 from wfreport.cli.render.style import one_line
 from wfreport.cli.render.table import Column, print_table
-from wfreport.core.decide.replay import Judged
-from wfreport.core.decide.replay_summary import ActCount, Tally, describe
+from wfreport.core.decide.replay import ReplayedDecision
+from wfreport.core.decide.replay_summary import ActionCount, ReplaySummary, describe
 from wfreport.core.timing.durations import short_duration
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Simulation:
     policies: Sequence[RemediationPolicy]
     since: datetime
     until: datetime
-    tally: Tally
+    tally: ReplaySummary
 
 
 def print_simulation(found: Simulation, *, output: str, color: str) -> None:
@@ -67,7 +67,7 @@ def as_object(found: Simulation) -> dict[str, Any]:
         "acts": [
             {"rule": act.rule, "action": act.action.value, "times": act.times}
             | {"helped": act.helped, "notHelped": act.not_helped}
-            for act in counted.acts
+            for act in counted.actions
         ],
         "held": [{"reason": str(reason), "runs": runs} for reason, runs in counted.held],
         "delayed": [{"reason": str(reason), "runs": runs} for reason, runs in counted.delayed],
@@ -79,7 +79,7 @@ def as_object(found: Simulation) -> dict[str, Any]:
     }
 
 
-def _decision(judged: Judged) -> dict[str, Any]:
+def _decision(judged: ReplayedDecision) -> dict[str, Any]:
     made = judged.decision
     return {
         "at": rfc3339(judged.at),
@@ -107,22 +107,22 @@ def _print_head(found: Simulation, console: "Console") -> None:
     _say(console, f"{counted.succeeded} of them succeeded, {failed} did not.")
 
 
-def _print_acts(counted: Tally, console: "Console") -> None:
+def _print_acts(counted: ReplaySummary, console: "Console") -> None:
     _say(console)
     labelled = f"It would have labelled {counted.pods} failed pods." if counted.pods else ""
-    if not counted.acts:
+    if not counted.actions:
         _say(console, labelled or "It would have done nothing.")
         return
-    times = sum(act.times for act in counted.acts)
+    times = sum(act.times for act in counted.actions)
     _say(console, Text(f"It would have acted {times} time{'' if times == 1 else 's'}:", style="bold"))
     titles = ("ACTION", "TIMES", "HELPED", "NOT HELPED", "NOT KNOWN")
     columns = [Column("RULE", least=8), *map(Column, titles)]
-    print_table(columns, [_act_cells(act) for act in counted.acts], console)
+    print_table(columns, [_act_cells(act) for act in counted.actions], console)
     if labelled:
         _say(console, labelled)
 
 
-def _act_cells(act: ActCount) -> list[Text]:
+def _act_cells(act: ActionCount) -> list[Text]:
     return [
         Text(one_line(act.rule)),
         Text(act.action),
@@ -133,7 +133,7 @@ def _act_cells(act: ActCount) -> list[Text]:
     ]
 
 
-def _print_holds(counted: Tally, console: "Console") -> None:
+def _print_holds(counted: ReplaySummary, console: "Console") -> None:
     for title, held in (
         ("It would have left alone:", counted.held),
         ("Before it acted, it would have waited:", counted.delayed),
@@ -149,7 +149,7 @@ def _print_holds(counted: Tally, console: "Console") -> None:
             print_table(columns, rows, console)
 
 
-def _print_breaker(counted: Tally, console: "Console") -> None:
+def _print_breaker(counted: ReplaySummary, console: "Console") -> None:
     if not counted.breaker:
         return
     _say(console)
@@ -161,7 +161,7 @@ def _print_breaker(counted: Tally, console: "Console") -> None:
     print_table([Column("SINCE"), Column("UNTIL"), Column("RUNS HELD BACK")], rows, console)
 
 
-def _print_runs(counted: Tally, console: "Console") -> None:
+def _print_runs(counted: ReplaySummary, console: "Console") -> None:
     if not counted.last:
         return
     _say(console)

@@ -19,19 +19,19 @@ _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
 
 
 @dataclass(slots=True)
-class Entry:
+class OutlineEntry:
     """A step with what lies in it, in execution order."""
 
     step: Step
     full_name: str
-    inside: list["Entry"] = field(default_factory=list)
+    inside: list["OutlineEntry"] = field(default_factory=list)
 
     @property
     def holds_steps(self) -> bool:
         """Whether it groups others rather than running something itself."""
         return self.step.type in _HOLDERS
 
-    def walk(self) -> Iterator["Entry"]:
+    def walk(self) -> Iterator["OutlineEntry"]:
         """This entry and all that lies in it."""
         pending = [self]
         while pending:
@@ -44,8 +44,8 @@ class Entry:
 class Outline:
     """The run's own tree with what lost its parent, and beside it the Workflow's exit handlers and hooks."""
 
-    main: Sequence[Entry]
-    exit_handlers: Sequence[Entry]
+    main: Sequence[OutlineEntry]
+    exit_handlers: Sequence[OutlineEntry]
 
 
 def outline_steps(steps: Sequence[Step], workflow_name: str) -> Outline:
@@ -57,7 +57,7 @@ class _Arrangement:
     def __init__(self, steps: Sequence[Step], workflow_name: str) -> None:
         self._steps = steps
         self._workflow_name = workflow_name
-        self._entries: dict[int, Entry] = {}
+        self._entries: dict[int, OutlineEntry] = {}
         self._holder: dict[int, int | None] = {}
 
     def outline(self) -> Outline:
@@ -92,7 +92,7 @@ class _Arrangement:
                     queue.append(child)
 
     def _put(self, index: int, holder: int | None, full_name: str) -> None:
-        self._entries[index] = Entry(self._steps[index], full_name)
+        self._entries[index] = OutlineEntry(self._steps[index], full_name)
         self._holder[index] = holder
 
     def _top_name(self, step: Step) -> str:
@@ -120,7 +120,7 @@ class _Arrangement:
         return name.startswith((f"{self._workflow_name}.onExit", f"{self._workflow_name}.hooks."))
 
 
-def _names_within(holder: Entry, step: Step) -> Iterator[str]:
+def _names_within(holder: OutlineEntry, step: Step) -> Iterator[str]:
     """Full names the step would have if it lay there: a task, a step group, an attempt, item or hook."""
     own, outer = step.display_name, holder.step.display_name
     yield f"{holder.full_name}.{own}"

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from wfreport.api.argo import FAILED_PHASES, NodeType, Phase
 from wfreport.api.report import Step
-from wfreport.cli.render.page import Page, phase_mark, phase_style
-from wfreport.cli.render.step_outline import Entry
+from wfreport.cli.render.page import TextPage, phase_mark, phase_style
+from wfreport.cli.render.step_outline import OutlineEntry
 from wfreport.cli.render.style import one_line
 from wfreport.core.timing.durations import short_duration
 
@@ -24,12 +24,12 @@ _LEAST_QUEUED_SECONDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _TreeRow:
     """A line of the tree: an entry, or a note that stands for many."""
 
     guides: str
     below: str
-    entry: Entry | None
+    entry: OutlineEntry | None
     note: str = ""
     note_phase: str = ""
 
@@ -38,10 +38,10 @@ class _Row:
 class _Folded:
     """Steps in a row that all went well: on a terminal they are told in one line."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[OutlineEntry]
 
 
-def add_rows(page: Page, tops: Sequence[Entry], *, complete: bool) -> None:
+def add_rows(page: TextPage, tops: Sequence[OutlineEntry], *, complete: bool) -> None:
     """Add the tree, a row per step in execution order; unless ``complete``, steps are missing from it."""
     rows = list(_rows(page, tops))
     columns = _name_columns(page, rows, complete=complete)
@@ -52,16 +52,18 @@ def add_rows(page: Page, tops: Sequence[Entry], *, complete: bool) -> None:
             _add_row(page, row, row.entry, columns, complete=complete)
 
 
-def _rows(page: Page, tops: Sequence[Entry]) -> Iterator[_Row]:
+def _rows(page: TextPage, tops: Sequence[OutlineEntry]) -> Iterator[_TreeRow]:
     glyphs = page.look.glyphs
-    pending: list[tuple[Entry | _Folded, str, str]] = [(top, "", "") for top in reversed(_without_lone_groups(tops))]
+    pending: list[tuple[OutlineEntry | _Folded, str, str]] = [
+        (top, "", "") for top in reversed(_without_lone_groups(tops))
+    ]
     while pending:
         item, guides, below = pending.pop()
         if isinstance(item, _Folded):
-            yield _Row(guides, below, None, note=_folded_note(page, item), note_phase=item.entries[0].step.phase)
+            yield _TreeRow(guides, below, None, note=_folded_note(page, item), note_phase=item.entries[0].step.phase)
             continue
         inside = _folded(page, _without_lone_groups(item.inside))
-        yield _Row(guides, f"{below}{glyphs.pipe}" if inside else f"{below}  ", item)
+        yield _TreeRow(guides, f"{below}{glyphs.pipe}" if inside else f"{below}  ", item)
         last = len(inside) - 1
         for position in range(last, -1, -1):
             is_last = position == last
@@ -69,7 +71,7 @@ def _rows(page: Page, tops: Sequence[Entry]) -> Iterator[_Row]:
             pending.append((inside[position], below + branch, below + rest))
 
 
-def _without_lone_groups(entries: Sequence[Entry]) -> list[Entry]:
+def _without_lone_groups(entries: Sequence[OutlineEntry]) -> list[OutlineEntry]:
     """A step group of one step says nothing that the step does not."""
     return [
         entry.inside[0] if entry.step.type == NodeType.STEP_GROUP and len(entry.inside) == 1 else entry
@@ -77,10 +79,10 @@ def _without_lone_groups(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def _folded(page: Page, entries: list[Entry]) -> list[Entry | _Folded]:
+def _folded(page: TextPage, entries: list[OutlineEntry]) -> list[OutlineEntry | _Folded]:
     if page.look.width is None or page.look.everything:
         return list(entries)
-    result: list[Entry | _Folded] = []
+    result: list[OutlineEntry | _Folded] = []
     for row in _quiet_rows(entries):
         if len(row) > _LONGEST_QUIET_ROW:
             result += [*row[:_SHOWN_OF_QUIET_ROW], _Folded(row[_SHOWN_OF_QUIET_ROW:])]
@@ -89,9 +91,9 @@ def _folded(page: Page, entries: list[Entry]) -> list[Entry | _Folded]:
     return result
 
 
-def _quiet_rows(entries: list[Entry]) -> Iterator[list[Entry]]:
+def _quiet_rows(entries: list[OutlineEntry]) -> Iterator[list[OutlineEntry]]:
     """Neighbours of one quiet phase with nothing inside, together; all others alone."""
-    row: list[Entry] = []
+    row: list[OutlineEntry] = []
     for entry in entries:
         is_quiet = entry.step.phase in _QUIET and not entry.inside
         if row and not (is_quiet and entry.step.phase == row[0].step.phase):
@@ -105,17 +107,17 @@ def _quiet_rows(entries: list[Entry]) -> Iterator[list[Entry]]:
         yield row
 
 
-def _folded_note(page: Page, folded: _Folded) -> str:
+def _folded_note(page: TextPage, folded: _Folded) -> str:
     first, last = (one_line(folded.entries[index].step.display_name) for index in (0, -1))
     phase = folded.entries[0].step.phase.lower()
     return f"{len(folded.entries)} more {phase}: {first} {page.look.glyphs.ellipsis} {last} (--all lists them)"
 
 
-def _note(page: Page, row: _Row) -> Text:
+def _note(page: TextPage, row: _TreeRow) -> Text:
     return phase_mark(page.look, row.note_phase) + Text(f" {row.note}", style="dim")
 
 
-def _name_columns(page: Page, rows: Sequence[_Row], *, complete: bool) -> int:
+def _name_columns(page: TextPage, rows: Sequence[_TreeRow], *, complete: bool) -> int:
     """Columns of guides and name, so that what follows is aligned; a few long names do not push it out of sight."""
     widest = max(
         (cell_len(row.guides) + 2 + cell_len(_name(row.entry, complete=complete)) for row in rows if row.entry),
@@ -124,7 +126,7 @@ def _name_columns(page: Page, rows: Sequence[_Row], *, complete: bool) -> int:
     return widest if page.look.width is None else min(widest, int(page.look.width * _NAME_SHARE))
 
 
-def _name(entry: Entry, *, complete: bool) -> str:
+def _name(entry: OutlineEntry, *, complete: bool) -> str:
     name, step_type = one_line(entry.step.display_name), entry.step.type
     if step_type in _COUNTED:
         count = f"{len(entry.inside)}" if complete else f"at least {len(entry.inside)}"
@@ -133,7 +135,7 @@ def _name(entry: Entry, *, complete: bool) -> str:
     return name if step_type in _PLAIN_TYPES else f"{name} ({one_line(step_type)})"
 
 
-def _add_row(page: Page, row: _Row, entry: Entry, columns: int, *, complete: bool) -> None:
+def _add_row(page: TextPage, row: _TreeRow, entry: OutlineEntry, columns: int, *, complete: bool) -> None:
     step = entry.step
     guides = Text(row.guides, style="dim") + phase_mark(page.look, step.phase) + Text(" ")
     name = Text(_name(entry, complete=complete), style=phase_style(step.phase) if step.phase != Phase.SUCCEEDED else "")
@@ -157,7 +159,7 @@ def _state(step: Step) -> str:
     return one_line(step.phase).lower()
 
 
-def _details(page: Page, entry: Entry, used: int) -> tuple[list[Text], list[Text]]:
+def _details(page: TextPage, entry: OutlineEntry, used: int) -> tuple[list[Text], list[Text]]:
     """What stands beside the name and what needs a line of its own; in a pipe all of it stands beside."""
     details = [*_facts(entry), *_message(page, entry)]
     if page.look.width is None:
@@ -172,7 +174,7 @@ def _details(page: Page, entry: Entry, used: int) -> tuple[list[Text], list[Text
     return beside, details if entry.step.phase not in _QUIET else []
 
 
-def _facts(entry: Entry) -> list[Text]:
+def _facts(entry: OutlineEntry) -> list[Text]:
     step = entry.step
     facts = [Text(f"exit {step.exit_code}", style="red")] if step.exit_code else []
     if (step.queued_seconds or 0) >= _LEAST_QUEUED_SECONDS and step.type != NodeType.SUSPEND:
@@ -182,7 +184,7 @@ def _facts(entry: Entry) -> list[Text]:
     return facts
 
 
-def _message(page: Page, entry: Entry) -> list[Text]:
+def _message(page: TextPage, entry: OutlineEntry) -> list[Text]:
     message = one_line(entry.step.message or "")
     told_inside = page.look.width is not None and any(inner.step.phase in FAILED_PHASES for inner in entry.inside)
     if not message or told_inside:

@@ -54,7 +54,7 @@ PHASE_STYLES: Final[dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Style:
     """Where a report is shown.
 
     Attributes:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from wfreport.api.argo import Phase
 from wfreport.cli.render.page import phase_mark, phase_style
-from wfreport.cli.render.style import Look, glyphs_for, one_line
+from wfreport.cli.render.style import Style, glyphs_for, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,25 +35,25 @@ class Column:
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Text]], console: "Console") -> None:
     """Print rows under their titles."""
-    look = look_of(console)
+    look = style_of(console)
     for line in table_lines(look, columns, rows):
         # soft_wrap: the lines are of the right width already, and rich must not pad or cut them.
         console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def look_of(console: "Console") -> Look:
+def style_of(console: "Console") -> Style:
     """What a console can show."""
-    return Look(glyphs=glyphs_for(console.encoding), width=console.width if console.file.isatty() else None)
+    return Style(glyphs=glyphs_for(console.encoding), width=console.width if console.file.isatty() else None)
 
 
-def phase_cell(look: Look, phase: str) -> Text:
+def phase_cell(look: Style, phase: str) -> Text:
     """A phase; in a pipe a column is one word, for awk."""
     found = phase or Phase.PENDING
     word = Text(one_line(found), style=phase_style(found))
     return word if look.width is None else phase_mark(look, found) + Text(" ") + word
 
 
-def table_lines(look: Look, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> list[Text]:
+def table_lines(look: Style, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> list[Text]:
     """The lines of a table; pure."""
     shown = list(columns)
     widths = _natural_widths(shown, rows)
@@ -93,7 +93,7 @@ def _fitted(columns: Sequence[Column], widths: Sequence[int], width: int) -> lis
     return fitted
 
 
-def _line(look: Look, cells: Sequence[Text], widths: Sequence[int]) -> Text:
+def _line(look: Style, cells: Sequence[Text], widths: Sequence[int]) -> Text:
     line = Text()
     for cell, width in zip(cells, widths, strict=False):
         shown = cell.copy()

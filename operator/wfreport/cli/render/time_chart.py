@@ -9,7 +9,7 @@ from rich.text import Text
 
 from wfreport.api.report import ReportStatus
 from wfreport.api.timing import CriticalStep, RetryCost, Timing
-from wfreport.cli.render.page import Page, joined
+from wfreport.cli.render.page import TextPage, joined
 from wfreport.cli.render.style import one_line
 from wfreport.core.timing.durations import short_duration
 
@@ -21,7 +21,7 @@ _LEAST_GAP_SECONDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class _ChartRow:
     """A step of the path and when it was created, in seconds after the run's start."""
 
     step: CriticalStep
@@ -33,7 +33,7 @@ class _Row:
         return self.step.seconds + self.step.wait_seconds
 
 
-def add_times(page: Page, status: ReportStatus) -> None:
+def add_times(page: TextPage, status: ReportStatus) -> None:
     """Add the critical path; a run of one step that started at once has nothing to compare."""
     path, timing = status.critical_path or [], status.timing
     if not path or timing is None or not timing.duration_seconds:
@@ -70,22 +70,22 @@ def _sums(path: Sequence[CriticalStep], timing: Timing) -> str:
     return f"{short_duration(seconds)} in {steps} that decided it{outside}"
 
 
-def _rows(path: Sequence[CriticalStep]) -> Iterator[_Row]:
+def _rows(path: Sequence[CriticalStep]) -> Iterator[_ChartRow]:
     ended_after = 0
     for step in path:
         created_after = ended_after + step.wait_seconds
-        yield _Row(step, created_after)
+        yield _ChartRow(step, created_after)
         ended_after = created_after + step.seconds
 
 
-def _worth_a_line(page: Page, rows: list[_Row]) -> list[_Row]:
+def _worth_a_line(page: TextPage, rows: list[_ChartRow]) -> list[_ChartRow]:
     if page.look.width is None or page.look.everything or len(rows) <= _MOST_ROWS:
         return rows
     least = sorted((row.weight for row in rows), reverse=True)[_MOST_ROWS - 1]
     return [row for row in rows if row.weight >= least][:_MOST_ROWS]
 
 
-def _add_row(page: Page, row: _Row, name_columns: int, duration_seconds: int) -> None:
+def _add_row(page: TextPage, row: _ChartRow, name_columns: int, duration_seconds: int) -> None:
     name = Text(one_line(row.step.display_name))
     if page.look.width is not None:
         name.truncate(name_columns, overflow="ellipsis")
@@ -108,7 +108,7 @@ def _because(reason: str | None) -> str:
     return f" ({one_line(reason)})" if reason else ""
 
 
-def _bar(page: Page, row: _Row, duration_seconds: int) -> Text:
+def _bar(page: TextPage, row: _ChartRow, duration_seconds: int) -> Text:
     """When in the run it was queued and when it ran; the shortest step is one column wide."""
 
     def column(seconds: int) -> int:

@@ -25,7 +25,7 @@ _INTERRUPTED: Final = 128 + signal.SIGINT
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ClusterTarget:
     """Which cluster and namespace the user means; None is kubectl's default."""
 
     namespace: str | None = None
@@ -41,7 +41,7 @@ class Cluster:
     namespace: str
 
 
-def run_connected(target: Target, act: Callable[[Cluster], Awaitable[int]]) -> int:
+def run_connected(target: ClusterTarget, act: Callable[[Cluster], Awaitable[int]]) -> int:
     """Connect, act, and return the exit code.
 
     Raises:
@@ -58,7 +58,7 @@ def run_connected(target: Target, act: Callable[[Cluster], Awaitable[int]]) -> i
         raise UnusableInput("API server", one_line(error.message)) from error
 
 
-async def _connected(target: Target, act: Callable[[Cluster], Awaitable[int]]) -> int:
+async def _connected(target: ClusterTarget, act: Callable[[Cluster], Awaitable[int]]) -> int:
     credentials = Credentials(kubeconfig=target.kubeconfig, context=target.context)
     client = Client(
         observer=_Unobserved(), timeout_seconds=REQUEST_SECONDS, connections=_CONNECTIONS, credentials=credentials
@@ -67,7 +67,7 @@ async def _connected(target: Target, act: Callable[[Cluster], Awaitable[int]]) -
         return await act(Cluster(client, target.namespace or current_namespace(target)))
 
 
-def current_namespace(target: Target) -> str:
+def current_namespace(target: ClusterTarget) -> str:
     """As kubectl: the context's, the pod's own, else ``default``."""
     # Half a second to import, and not needed with -n.
     from kubernetes import config as untyped  # noqa: PLC0415

@@ -22,12 +22,12 @@ _BASE: Final = f"/apis/{API_VERSION}"
 _REVIEWS: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
-class _Page(Struct, frozen=True):
+class _RemediationList(Struct, frozen=True):
     metadata: ListMeta = ListMeta()
     items: tuple[dict[str, Any], ...] = ()
 
 
-_decode_page = msgspec.json.Decoder(_Page).decode
+_decode_page = msgspec.json.Decoder(_RemediationList).decode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 

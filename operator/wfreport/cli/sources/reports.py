@@ -20,15 +20,15 @@ NO_REPORTS_KIND: Final = "this cluster knows no WorkflowReports; install the ope
 _BASE: Final = f"/apis/{API_VERSION}"
 
 
-class _Ref(Struct, frozen=True):
+class _RefRow(Struct, frozen=True):
     name: str = ""
 
 
-class _Spec(Struct, frozen=True):
-    workflow_ref: _Ref = _Ref()
+class _SpecRow(Struct, frozen=True):
+    workflow_ref: _RefRow = _RefRow()
 
 
-class _Observed(Struct, frozen=True):
+class _ObservedRow(Struct, frozen=True):
     uid: str = ""
     phase: str = ""
     started_at: Instant | None = None
@@ -36,37 +36,37 @@ class _Observed(Struct, frozen=True):
     progress: str = ""
 
 
-class _Failure(Struct, frozen=True):
+class _FailureRow(Struct, frozen=True):
     display_name: str = ""
     owner: str = ""
 
 
-class _Counts(Struct, frozen=True):
+class _CountsRow(Struct, frozen=True):
     total: int | None = None
     failed: int = 0
     errored: int = 0
 
 
-class _Status(Struct, frozen=True):
-    observed_workflow: _Observed = _Observed()
+class _StatusRow(Struct, frozen=True):
+    observed_workflow: _ObservedRow = _ObservedRow()
     summary: str = ""
     failure_class: str = ""
-    failures: tuple[_Failure, ...] = ()
-    counts: _Counts = _Counts()
+    failures: tuple[_FailureRow, ...] = ()
+    counts: _CountsRow = _CountsRow()
 
 
-class _Metadata(Struct, frozen=True):
+class _MetadataRow(Struct, frozen=True):
     name: str = ""
     namespace: str = ""
     creation_timestamp: Instant | None = None
 
 
-class ReportHead(Struct, frozen=True):
+class ReportRow(Struct, frozen=True):
     """The fields of a report that a list shows or filters by."""
 
-    metadata: _Metadata = _Metadata()
-    spec: _Spec = _Spec()
-    status: _Status = _Status()
+    metadata: _MetadataRow = _MetadataRow()
+    spec: _SpecRow = _SpecRow()
+    status: _StatusRow = _StatusRow()
 
     @property
     def started_at(self) -> datetime | None:
@@ -74,18 +74,18 @@ class ReportHead(Struct, frozen=True):
         return self.status.observed_workflow.started_at or self.metadata.creation_timestamp
 
     @property
-    def leading_failure(self) -> _Failure:
+    def leading_failure(self) -> _FailureRow:
         """What the run failed of; empty where that is nothing."""
-        return self.status.failures[0] if self.status.failure_class and self.status.failures else _Failure()
+        return self.status.failures[0] if self.status.failure_class and self.status.failures else _FailureRow()
 
 
-class _Page(Struct, frozen=True):
+class _ReportList(Struct, frozen=True):
     metadata: ListMeta = ListMeta()
     items: tuple[msgspec.Raw, ...] = ()
 
 
-_decode_page = msgspec.json.Decoder(_Page).decode
-_decode_report = msgspec.json.Decoder(ReportHead).decode
+_decode_page = msgspec.json.Decoder(_ReportList).decode
+_decode_report = msgspec.json.Decoder(ReportRow).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Filters:
 class ListedReport:
     """A report of a list: what a row shows of it, and the object as the server sent it."""
 
-    head: ReportHead
+    head: ReportRow
     raw: msgspec.Raw
 
     @property

@@ -9,10 +9,10 @@ from typing import Final
 from wfreport.api.argo import NodeType
 from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.problems import NotFound, UnusableInput
-from wfreport.cli.render.step_outline import Entry, outline_steps
-from wfreport.cli.sources.runs import Run
+from wfreport.cli.render.step_outline import OutlineEntry, outline_steps
+from wfreport.cli.sources.runs import FoundRun
 from wfreport.core.redact.redactor import Redactor
-from wfreport.core.redact.text import Prose
+from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.steps import list_steps
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
@@ -55,7 +55,7 @@ class StepPod:
 class RunSteps:
     """All steps of a run, arranged, and what is known of their pods."""
 
-    tops: Sequence[Entry]
+    tops: Sequence[OutlineEntry]
     pods: dict[str, str]
     hosts: dict[str, str]
     complete: bool
@@ -64,7 +64,7 @@ class RunSteps:
         """Every pod, once, in execution order; a containerSet's containers share theirs."""
         return [found for top in self.tops for found in self._within(top) if found.step.type != NodeType.CONTAINER]
 
-    def pods_of(self, wanted: str, run: Run) -> list[StepPod]:
+    def pods_of(self, wanted: str, run: FoundRun) -> list[StepPod]:
         """The pods of a step, given by its display name, id, full name or pod; of a group all that lie in it.
 
         Raises:
@@ -80,11 +80,13 @@ class RunSteps:
             raise UnusableInput(wanted, f"{len(entries)} steps are called so; give one of {candidates}")
         return [found for top in self.tops for found in self._within(top) if _lies_in(found, entries[0])]
 
-    def _is_called(self, entry: Entry, wanted: str) -> bool:
+    def _is_called(self, entry: OutlineEntry, wanted: str) -> bool:
         step = entry.step
         return wanted in (step.display_name, step.node_id, entry.full_name, self.pods.get(step.node_id))
 
-    def _within(self, entry: Entry, holder: Entry | None = None, attempt: int | None = None) -> Iterator[StepPod]:
+    def _within(
+        self, entry: OutlineEntry, holder: OutlineEntry | None = None, attempt: int | None = None
+    ) -> Iterator[StepPod]:
         step = entry.step
         if name := self.pods.get(step.node_id):
             yield StepPod(step, entry.full_name, attempt, name, host=self.hosts.get(step.node_id, ""))
@@ -102,20 +104,20 @@ def _instead(wanted: str, names: Sequence[str]) -> str:
     return f"; it has {len(names)}" + (f", such as {', '.join(similar)}" if similar else "; show --all lists them")
 
 
-def _attempt(entry: Entry) -> int | None:
+def _attempt(entry: OutlineEntry) -> int | None:
     """A Retry's children are named after it and numbered from 0, but for hooks."""
     numbered = _ATTEMPT.search(entry.step.display_name)
     return int(numbered[1]) + 1 if numbered else None
 
 
-def _lies_in(found: StepPod, entry: Entry) -> bool:
+def _lies_in(found: StepPod, entry: OutlineEntry) -> bool:
     inside = {inner.step.node_id for inner in entry.walk()}
     if entry.step.type != NodeType.CONTAINER and found.step.type == NodeType.CONTAINER:
         return False
     return found.step.node_id in inside
 
 
-def steps_of(run: Run) -> RunSteps:
+def steps_of(run: FoundRun) -> RunSteps:
     """The steps from the Workflow, where it is there and its nodes can be read, else from the report."""
     if run.snapshot and run.snapshot.nodes_state in (NodesState.READ, NodesState.NONE_YET):
         return _steps_of_workflow(run.snapshot)
@@ -125,7 +127,7 @@ def steps_of(run: Run) -> RunSteps:
 
 def _steps_of_workflow(snapshot: Snapshot) -> RunSteps:
     name = snapshot.workflow.metadata.name
-    steps = list_steps(snapshot, Tree(snapshot), Prose(Redactor()), len(snapshot.nodes), RunTimes(pods={}))
+    steps = list_steps(snapshot, Tree(snapshot), TextSanitizer(Redactor()), len(snapshot.nodes), RunTimes(pods={}))
     pods = {
         node.id: agent_pod_name(name) if node.type in _IN_THE_AGENT else pod_name(snapshot.workflow, node)
         for node in snapshot.nodes.values()
@@ -158,6 +160,6 @@ def _pod_of_step(step: Step, workflow_name: str, *, is_v1: bool) -> str | None:
     return step.node_id if is_v1 else pod_name_of_id(workflow_name, step.node_id, step.template_name or "")
 
 
-def _tops(steps: Sequence[Step], workflow_name: str) -> list[Entry]:
+def _tops(steps: Sequence[Step], workflow_name: str) -> list[OutlineEntry]:
     outline = outline_steps(steps, workflow_name)
     return [*outline.main, *outline.exit_handlers]

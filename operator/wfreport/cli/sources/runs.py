@@ -30,7 +30,7 @@ _GONE: Final = "is gone"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FoundRun:
     """A run, as far as something of it is left. One of ``report`` and ``snapshot`` is there.
 
     Attributes:
@@ -93,7 +93,7 @@ class Run:
             ) from error
 
 
-async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Run:
+async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> FoundRun:
     """Find the run of that name, the newest where there are several (which is said on stderr).
 
     Where neither the cluster nor the report has its steps, Argo Server is asked for them; that, too, is said.
@@ -122,7 +122,7 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Run:
                 raise
             click.echo(f"Workflows may not be read: {one_line(error.message)}", err=True)
             no_workflow = "may not be read"
-    run = Run(cluster.namespace, ref["name"], report, snapshot, no_report, no_workflow)
+    run = FoundRun(cluster.namespace, ref["name"], report, snapshot, no_report, no_workflow)
     if snapshot:
         return replace(run, snapshot=await _with_nodes(run, snapshot))
     if report is None:
@@ -130,7 +130,7 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Run:
     return run if not with_workflow or run.lists_every_step else await _with_archived_steps(run)
 
 
-async def see_again(cluster: Cluster, run: Run) -> Run | None:
+async def see_again(cluster: Cluster, run: FoundRun) -> FoundRun | None:
     """The run with its Workflow as it is now; None where that is gone.
 
     Raises:
@@ -148,7 +148,7 @@ async def see_again(cluster: Cluster, run: Run) -> Run | None:
     return replace(run, snapshot=snapshot)
 
 
-async def _with_nodes(run: Run, snapshot: Snapshot) -> Snapshot:
+async def _with_nodes(run: FoundRun, snapshot: Snapshot) -> Snapshot:
     if snapshot.nodes_state is not NodesState.OFFLOADED or (not run.goes_on and run.lists_every_step):
         return snapshot
     try:
@@ -160,7 +160,7 @@ async def _with_nodes(run: Run, snapshot: Snapshot) -> Snapshot:
     return found
 
 
-async def _only_archived(run: Run) -> Snapshot:
+async def _only_archived(run: FoundRun) -> Snapshot:
     """The run, of which the cluster has nothing."""
     nothing = f"no WorkflowReport and no Workflow {one_line(run.name)} in namespace {run.namespace}{run.no_report}"
     try:
@@ -171,7 +171,7 @@ async def _only_archived(run: Run) -> Snapshot:
         raise NotFound(f"{nothing}; {why}") from why
 
 
-async def _with_archived_steps(run: Run) -> Run:
+async def _with_archived_steps(run: FoundRun) -> FoundRun:
     """The run with its Workflow from the archive, if that is gone and known there."""
     lacking = f"The Workflow {run.no_workflow}, and its report does not list every step of {run.name}"
     if run.no_workflow != _GONE:

@@ -14,7 +14,7 @@ from wfreport.core.classify.kubelet_messages import NETWORK_TROUBLE
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusalMessage:
     """A text, what it means, and the stable reason it is given; owner and retryable where the class's do not hold."""
 
     pattern: re.Pattern[str]
@@ -24,11 +24,11 @@ class Refusal:
     retryable: bool | None = None
 
 
-REFUSALS: Final[tuple[Refusal, ...]] = (
+REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's own word for what should never be (sync_manager.go:614)
-    Refusal(re.compile(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
+    RefusalMessage(re.compile(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
     # --- admission: ResourceQuota, LimitRange
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"(?:maximum|minimum) \S+ usage per|max limit to request ratio per|"
             r"must specify (?:limits|requests)\."
@@ -38,22 +38,22 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         Owner.USER,
         retryable=False,
     ),
-    Refusal(
+    RefusalMessage(
         re.compile(r"exceeded quota|resource quota evaluation timed out|cannot be fulfilled on resourcequota"),
         Class.QUOTA_EXCEEDED,
         "QuotaExceeded",
     ),
     # --- locks: sync/*.go
-    Refusal(
+    RefusalMessage(
         re.compile(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
     ),  # sync/poison.go
-    Refusal(
+    RefusalMessage(
         re.compile(r"database session is not available|Sync configuration key"),
         Class.CONFIG_ERROR,
         "LockError",
         Owner.PLATFORM,
     ),
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"failed to initialize semaphore|(?:semaphore|mutex|lock).* not found|requested configuration is invalid|"
             r"[Ii]nvalid (?:ConfigMap )?lock key|duplicate synchronization item|cannot get [Ll]ock[Nn]ame"
@@ -61,12 +61,12 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         Class.CONFIG_ERROR,
         "LockError",
     ),
-    Refusal(
+    RefusalMessage(
         re.compile(r"re-establish synchronization lock"), Class.LOCK_WAIT, "LockError", Owner.PLATFORM
     ),  # controller.go:544
-    Refusal(re.compile(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
+    RefusalMessage(re.compile(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
     # --- size: packer.go, hydrator.go, etcd
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"workflow is longer than maximum allowed size|offload node status|etcdserver: request is too large|"
             r"Request entity too large|trying to send message larger than max"
@@ -76,7 +76,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         retryable=False,
     ),
     # --- the API server and what it calls, when they do not answer
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"failed calling webhook|Internal error occurred|etcdserver: |the server is currently unable|"
             r"[Cc]lient rate limiter Wait|Too many requests|the object has been modified|"
@@ -85,11 +85,11 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         Class.CONTROLLER_ERROR,
         "APIServerError",
     ),
-    Refusal(
+    RefusalMessage(
         re.compile(r"Error applying PodSpecPatch|substitute the PodSpecPatch"), Class.TEMPLATE_ERROR, "PodSpecPatch"
     ),
     # --- argoexec: commands/emissary.go
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"failed to find name in PATH|failed to start command|exec format error|permission denied: unknown|"
             r"executable file not found"
@@ -97,9 +97,9 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         Class.CONFIG_ERROR,
         "CommandNotFound",
     ),
-    Refusal(re.compile(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
+    RefusalMessage(re.compile(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
     # --- what is referred to and missing
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"artifact driver \S+ not found|artifact repository|failed to look-up entrypoint|"
             r"failed to find an Artifact|no plugin executed the template|[Uu]nsupported artifact driver"
@@ -107,7 +107,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         Class.CONFIG_ERROR,
         "MissingReference",
     ),
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"template \S+ not found(?: in workflow template|$)|template reference \S+ not found|"
             r"WorkflowTemplate Informer cannot find|workflow template \S+ not found|"
@@ -120,7 +120,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         "MissingReference",
     ),
     # --- what is refused
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"admission webhook .* denied|violates PodSecurity|is forbidden|\(Forbidden\)|Unauthorized|"
             r"ValidatingAdmissionPolicy|unable to validate against any (?:pod security policy|security context)"
@@ -128,7 +128,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         Class.CONFIG_ERROR,
         "PodRejected",
     ),
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"not permitted when using workflowTemplateRef|in reference mode|may not change during execution|"
             r"pvc already exists|serviceAccountName must not be empty"
@@ -136,8 +136,8 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         Class.CONFIG_ERROR,
         "Restricted",
     ),
-    Refusal(re.compile(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
-    Refusal(
+    RefusalMessage(re.compile(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
+    RefusalMessage(
         re.compile(
             r"is invalid: |\(BadRequest\)|\(Invalid\)|\(UnprocessableEntity\)|error validating|strict decoding error|"
             r"error parsing|Kind and name are both required|flags or manifest"
@@ -146,13 +146,13 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         "PodRejected",
     ),
     # --- the spec, its templates, expressions and parameters: validate.go, steps.go, dag.go, scope.go, operator.go
-    Refusal(
+    RefusalMessage(
         re.compile(r"^invalid spec: |failed to set global parameter|cannot unmarshall spec"),
         Class.TEMPLATE_ERROR,
         "InvalidSpec",
     ),
-    Refusal(re.compile(r"Maximum recursion depth exceeded"), Class.TEMPLATE_ERROR, "RecursionDepth"),
-    Refusal(
+    RefusalMessage(re.compile(r"Maximum recursion depth exceeded"), Class.TEMPLATE_ERROR, "RecursionDepth"),
+    RefusalMessage(
         re.compile(
             r"failed to resolve|[Uu]nable to (?:resolve|evaluate|parse argo variable|compile)|could not be parsed|"
             r"failed to parse|cannot be used with the comparator|[Ff]ailed to (?:evaluate|expand|compile|parse)|"
@@ -168,7 +168,7 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         "TemplateError",
     ),
     # --- the controller itself
-    Refusal(
+    RefusalMessage(
         re.compile(
             r"Workflow operation error|\bpanic\b|runtime error: |internal error|critical error; |"
             r"Ancestor task node|cache entry|config map cache|cache could not be found"
@@ -176,8 +176,8 @@ REFUSALS: Final[tuple[Refusal, ...]] = (
         Class.CONTROLLER_ERROR,
         "ControllerError",
     ),
-    Refusal(re.compile(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
-    Refusal(NETWORK_TROUBLE, Class.CONTROLLER_ERROR, "APIServerError"),
+    RefusalMessage(re.compile(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
+    RefusalMessage(NETWORK_TROUBLE, Class.CONTROLLER_ERROR, "APIServerError"),
 )
 """In order, the first that is found: what refuses before what is refused, the particular before the general."""
 

@@ -99,7 +99,7 @@ def refused_or_invalid(symptom: Symptom) -> Verdict | None:
     )
 
 
-def _refusal(text: str) -> argo_messages.Refusal | None:
+def _refusal(text: str) -> argo_messages.RefusalMessage | None:
     return next((refusal for refusal in argo_messages.REFUSALS if refusal.pattern.search(text)), None)
 
 

@@ -18,7 +18,7 @@ from wfreport.core.snapshot.model import Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ClassifierRule:
     """One rule of the chain.
 
     Attributes:
@@ -42,105 +42,105 @@ class Rule:
         return " ".join((self.decide.__doc__ or "").replace("``", "`").split())
 
 
-RULES: Final[tuple[Rule, ...]] = (
-    Rule(
+RULES: Final[tuple[ClassifierRule, ...]] = (
+    ClassifierRule(
         argo_rules.cancelled_by_hand,
         "workflow.spec.shutdown, node.message",
         frozenset({Class.CANCELLED}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.pod_disrupted,
         "pod.status.reason, pod condition DisruptionTarget",
         frozenset({Class.EVICTED, Class.NODE_LOST, Class.PREEMPTED, Class.UNSCHEDULABLE, Class.CONFIG_ERROR}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.kubelet_said_so,
         "node.message",
         frozenset({Class.EVICTED, Class.NODE_LOST, Class.PREEMPTED, Class.UNSCHEDULABLE, Class.CONFIG_ERROR}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.waited_until_the_deadline,
         "pod events, waiting containers, node.synchronizationStatus, the report's own waiting",
         frozenset({Class.IMAGE_PULL, Class.CONFIG_ERROR, Class.UNSCHEDULABLE, Class.LOCK_WAIT}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.deadline_passed,
         "node.message, pod.status.reason, workflow.spec.activeDeadlineSeconds",
         frozenset({Class.TIMEOUT}),
     ),
-    Rule(
+    ClassifierRule(
         argo_rules.own_request_failed,
         "node.type, node.message",
         frozenset({Class.EXIT_CODE}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.out_of_memory,
         "pod container states, node.message",
         frozenset({Class.OOM_KILLED}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.disrupted_by_event,
         "pod events, exit code, node.message",
         frozenset({Class.PREEMPTED, Class.NODE_LOST, Class.EVICTED}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.container_lost,
         "node.message",
         frozenset({Class.NODE_LOST}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.pod_vanished,
         "node.message",
         frozenset({Class.POD_DELETED}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.could_not_start,
         "pod container states, node.message",
         frozenset({Class.IMAGE_PULL, Class.CONFIG_ERROR, Class.UNSCHEDULABLE}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.never_started,
         "node.message",
         frozenset({Class.UNKNOWN}),
     ),
-    Rule(
+    ClassifierRule(
         argo_rules.resource_failed,
         "node.message",
         frozenset({Class.EXIT_CODE}),
     ),
-    Rule(
+    ClassifierRule(
         argo_rules.artifact_trouble,
         "node.message",
         frozenset({Class.ARTIFACT_IO}),
     ),
-    Rule(
+    ClassifierRule(
         argo_rules.refused_or_invalid,
         "node.message, workflow.status.message",
         frozenset(
             {Class.QUOTA_EXCEEDED, Class.CONFIG_ERROR, Class.LOCK_WAIT, Class.TEMPLATE_ERROR, Class.CONTROLLER_ERROR}
         ),
     ),
-    Rule(
+    ClassifierRule(
         argo_rules.entry_template_failed,
         "workflow.status.message",
         frozenset({Class.CONTROLLER_ERROR}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.killed_by_signal,
         "exit code",
         frozenset({Class.KILLED}),
     ),
-    Rule(
+    ClassifierRule(
         pod_rules.own_exit_code,
         "exit code",
         frozenset({Class.EXIT_CODE}),
     ),
-    Rule(
+    ClassifierRule(
         argo_rules.daemon_exited,
         "node.outputs.exitCode",
         frozenset({Class.EXIT_CODE}),
     ),
-    Rule(
+    ClassifierRule(
         argo_rules.failed_by_hand,
         "node.type",
         frozenset({Class.CANCELLED}),

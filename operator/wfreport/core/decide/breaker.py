@@ -15,7 +15,7 @@ from wfreport.api.actions import ActionType
 from wfreport.api.policy import CircuitBreaker
 from wfreport.api.reasons import PolicyReason
 from wfreport.core.decide.budget import LOOK_AGAIN
-from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Run
+from wfreport.core.decide.model import CHAIN_ACTIONS, PastAction, Run
 
 _MEMORY: Final = timedelta(days=3)
 """A storm that was longer ago than this is forgotten: the longest window, the longest cooldown, and a day to try."""
@@ -39,7 +39,7 @@ class Breaker:
         reason: why, as one stable word.
         message: why, for people.
         since: since when the rate was too high, or had fallen.
-        look_again_at: when that may change by itself; None for never.
+        recheck_at: when that may change by itself; None for never.
     """
 
     state: BreakerState
@@ -47,7 +47,7 @@ class Breaker:
     reason: PolicyReason
     message: str
     since: datetime | None = None
-    look_again_at: datetime | None = None
+    recheck_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ CLOSED: Final = Breaker(
 )
 
 
-def judge_breaker(spec: CircuitBreaker, runs: Iterable[Run], acts: Iterable[Act], now: datetime) -> Breaker:
+def judge_breaker(spec: CircuitBreaker, runs: Iterable[Run], acts: Iterable[PastAction], now: datetime) -> Breaker:
     """The circuit breaker of a policy.
 
     Args:
@@ -88,17 +88,19 @@ def judge_breaker(spec: CircuitBreaker, runs: Iterable[Run], acts: Iterable[Act]
 
 
 def _open(reason: PolicyReason, message: str, since: datetime, until: datetime) -> Breaker:
-    return Breaker(BreakerState.OPEN, allows=False, reason=reason, message=message, since=since, look_again_at=until)
+    return Breaker(BreakerState.OPEN, allows=False, reason=reason, message=message, since=since, recheck_at=until)
 
 
-def _trials(acts: Iterable[Act]) -> list[Act]:
+def _trials(acts: Iterable[PastAction]) -> list[PastAction]:
     """Acts whose outcome tells whether acting helps, oldest first."""
     return sorted(
         (act for act in acts if act.counts and act.action in CHAIN_ACTIONS), key=lambda act: (act.at, act.name)
     )
 
 
-def _after(tries_from: datetime, since: datetime, cooldown: timedelta, trials: Sequence[Act], now: datetime) -> Breaker:
+def _after(
+    tries_from: datetime, since: datetime, cooldown: timedelta, trials: Sequence[PastAction], now: datetime
+) -> Breaker:
     """After a storm: what the acts that were tried since the end of the cooldown say."""
     for act in trials:
         if act.at < tries_from:
@@ -111,7 +113,7 @@ def _after(tries_from: datetime, since: datetime, cooldown: timedelta, trials: S
                 reason=PolicyReason.HALF_OPEN,
                 message=message,
                 since=since,
-                look_again_at=now + LOOK_AGAIN,
+                recheck_at=now + LOOK_AGAIN,
             )
         if act.has_helped:
             return CLOSED
@@ -169,8 +171,13 @@ def _rates(ended: Sequence[tuple[datetime, bool]], window: timedelta) -> Iterato
 
 
 def comebacks(
-    fingerprint: str | None, action: ActionType, acts: Iterable[Act], runs: Iterable[Run], now: datetime, seconds: int
-) -> list[Act]:
+    fingerprint: str | None,
+    action: ActionType,
+    acts: Iterable[PastAction],
+    runs: Iterable[Run],
+    now: datetime,
+    seconds: int,
+) -> list[PastAction]:
     """Acts of this kind on this failure after which the same failure came back, within so many seconds."""
     if fingerprint is None:
         return []
@@ -188,6 +195,6 @@ def comebacks(
     ]
 
 
-def _came_back(act: Act, made: set[tuple[str, int]]) -> bool:
+def _came_back(act: PastAction, made: set[tuple[str, int]]) -> bool:
     """Whether the run that the act made failed like the one before; a retry makes no other Workflow."""
     return act.action == ActionType.RETRY or (act.root_uid, act.attempt) in made

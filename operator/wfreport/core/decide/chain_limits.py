@@ -9,12 +9,12 @@ from typing import Final
 
 from wfreport.api.policy import Backoff
 from wfreport.api.wire import rfc3339
-from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Run
+from wfreport.core.decide.model import CHAIN_ACTIONS, PastAction, Run
 
 _HASH_BYTES: Final = 8
 
 
-def acts_on_chain(run: Run, acts: Iterable[Act]) -> list[Act]:
+def actions_on_chain(run: Run, acts: Iterable[PastAction]) -> list[PastAction]:
     """What was done to run this chain again, by whatever policy, oldest first."""
     of_chain = (
         act
@@ -27,12 +27,12 @@ def acts_on_chain(run: Run, acts: Iterable[Act]) -> list[Act]:
     return sorted(of_chain, key=lambda act: (act.attempt, act.at, act.name))
 
 
-def next_attempt(run: Run, chain: Sequence[Act]) -> int:
+def next_attempt(run: Run, chain: Sequence[PastAction]) -> int:
     """The number of the next act: above all that were, also those whose Remediation was deleted since."""
     return max((run.attempt, *(act.attempt for act in chain))) + 1
 
 
-def attempts_spent(run: Run, chain: Sequence[Act], *, counts_toward_limit: bool) -> int:
+def attempts_exhausted(run: Run, chain: Sequence[PastAction], *, counts_toward_limit: bool) -> int:
     """Acts of one kind, ordinary or of the infrastructure, that the chain has had.
 
     Acts whose Remediation was deleted are known by the number of the run's resubmission: they count as ordinary.

@@ -16,12 +16,12 @@ from wfreport.api.reasons import ConditionType, HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import Failure, ReportStatus, WorkflowReport
 from wfreport.api.wire import is_same_time
-from wfreport.core.decide.chain_limits import acts_on_chain, next_attempt
+from wfreport.core.decide.chain_limits import actions_on_chain, next_attempt
 from wfreport.core.decide.guards import first_hold
 from wfreport.core.decide.history import latest_run
-from wfreport.core.decide.inputs import Case, Hold, Subject
+from wfreport.core.decide.inputs import Candidate, DecisionInput, Hold
 from wfreport.core.decide.matching import Matched, match_rule, match_running
-from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Decision, History, Look, OperatorLimits, Run
+from wfreport.core.decide.model import CHAIN_ACTIONS, Decision, History, LiveState, OperatorLimits, PastAction, Run
 from wfreport.core.decide.selection import Selection, select_policy
 from wfreport.core.snapshot.names import remediation_name
 
@@ -37,18 +37,18 @@ BEFORE_GUARDS: Final = (
     HoldReason.RUN_SUCCEEDED,
     HoldReason.EVIDENCE_PENDING,
     HoldReason.RUN_ACTIVE,
-    HoldReason.NOT_TOO_LONG_YET,
+    HoldReason.STOP_NOT_DUE,
     HoldReason.NO_RULE_MATCHES,
-    HoldReason.NOTHING_STATED,
-    HoldReason.LEFT_ALONE,
-    HoldReason.ALREADY_REMEDIED,
+    HoldReason.NO_ACTION_CONFIGURED,
+    HoldReason.ACTION_IS_NONE,
+    HoldReason.ALREADY_REMEDIATED,
 )
 """Why there is nothing to guard, in the order in which it is looked at."""
 
 
 def decide(
     report: WorkflowReport,
-    look: Look,
+    look: LiveState,
     policies: Iterable[RemediationPolicy],
     history: History,
     limits: OperatorLimits,
@@ -70,26 +70,26 @@ def decide(
     run = latest_run(report)
     if run is None or report.status is None:
         return None
-    own = own_act(run, history, lock)
-    others = replace(history, acts=tuple(act for act in history.acts if act is not own))
-    subject = Subject(run, report.status, look, others, limits, now)
+    own = own_action(run, history, lock)
+    others = replace(history, actions=tuple(act for act in history.actions if act is not own))
+    subject = DecisionInput(run, report.status, look, others, limits, now)
     selection = select_policy(policies, run)
     if selection is None:
         return _held(subject, lock, Hold(HoldReason.NO_POLICY, "no policy selects the Workflow"))
-    found = _before_rules(subject) or _find_case(subject, selection, lock)
+    found = _before_rules(subject) or _find_candidate(subject, selection, lock)
     if isinstance(found, Hold):
         return _held(subject, lock, found, selection)
     hold = _answered(own) or first_hold(found)
-    return _held(subject, lock, hold, selection, found) if hold else _to_be_done(found)
+    return _held(subject, lock, hold, selection, found) if hold else _due(found)
 
 
-def own_act(run: Run, history: History, lock: LockClass) -> Act | None:
+def own_action(run: Run, history: History, lock: LockClass) -> PastAction | None:
     """The Remediation that this run has already had of this lock class, or is about to have."""
     name = remediation_name(run.name, run.uid, run.started_at, lock)
-    return next((act for act in history.acts if act.name == name and act.namespace == run.namespace), None)
+    return next((act for act in history.actions if act.name == name and act.namespace == run.namespace), None)
 
 
-def _before_rules(subject: Subject) -> Hold | None:
+def _before_rules(subject: DecisionInput) -> Hold | None:
     """What makes rules pointless, or too early."""
     if _is_stale(subject):
         return Hold(HoldReason.STALE_OBSERVATION, "the Workflow has changed since it was reported")
@@ -100,14 +100,14 @@ def _before_rules(subject: Subject) -> Hold | None:
     return None
 
 
-def _is_stale(subject: Subject) -> bool:
-    observed, look = subject.status.observed_workflow, subject.look
+def _is_stale(subject: DecisionInput) -> bool:
+    observed, look = subject.status.observed_workflow, subject.live
     if observed is None or observed.uid != look.uid or observed.resource_version != look.resource_version:
         return True
     return not is_same_time(observed.started_at, look.started_at)
 
 
-def _evidence_pending(subject: Subject) -> Hold | None:
+def _evidence_pending(subject: DecisionInput) -> Hold | None:
     awaited = {ConditionType.EVIDENCE_COMPLETE, ConditionType.NODES_AVAILABLE}
     missing = [found for found in subject.status.conditions or () if found.type in awaited and found.status != "True"]
     ended = subject.run.finished_at
@@ -117,27 +117,27 @@ def _evidence_pending(subject: Subject) -> Hold | None:
     return None
 
 
-def _find_case(subject: Subject, selection: Selection, lock: LockClass) -> Case | Hold:
+def _find_candidate(subject: DecisionInput, selection: Selection, lock: LockClass) -> Candidate | Hold:
     """The rule that matches, and what it says to do."""
     if not subject.run.is_completed:
-        return _find_running_case(subject, selection, lock)
+        return _find_running_candidate(subject, selection, lock)
     failure = subject.status.failures[0] if subject.status.failures else None
     matched = Matched(failure, subject.run, subject.history.runs) if failure else None
     rule = match_rule(selection.policy, matched) if matched else None
     if failure is None or rule is None:
         message = f"no rule of policy {selection.policy.metadata.name} matches {_described(failure)}"
         return Hold(HoldReason.NO_RULE_MATCHES, message)
-    return _case(subject, selection, lock, rule, failure)
+    return _candidate(subject, selection, lock, rule, failure)
 
 
-def _find_running_case(subject: Subject, selection: Selection, lock: LockClass) -> Case | Hold:
+def _find_running_candidate(subject: DecisionInput, selection: Selection, lock: LockClass) -> Candidate | Hold:
     rule = match_running(selection.policy, subject.run)
     if rule is None or rule.action is None or rule.action.stop is None:
         return Hold(HoldReason.RUN_ACTIVE, "the run has not ended")
     due = stop_due_at(rule.action.stop, subject.run, subject.status)
     if due is None or subject.now < due:
-        return Hold(HoldReason.NOT_TOO_LONG_YET, f"rule {rule.name} stops it later, if at all", due)
-    return _case(subject, selection, lock, rule, None)
+        return Hold(HoldReason.STOP_NOT_DUE, f"rule {rule.name} stops it later, if at all", due)
+    return _candidate(subject, selection, lock, rule, None)
 
 
 def stop_due_at(stop: Stop, run: Run, status: ReportStatus) -> datetime | None:
@@ -152,14 +152,16 @@ def stop_due_at(stop: Stop, run: Run, status: ReportStatus) -> datetime | None:
     return min(moments, default=None)
 
 
-def _case(subject: Subject, selection: Selection, lock: LockClass, rule: Rule, failure: Failure | None) -> Case | Hold:
-    action = _stated(rule, lock)
+def _candidate(
+    subject: DecisionInput, selection: Selection, lock: LockClass, rule: Rule, failure: Failure | None
+) -> Candidate | Hold:
+    action = _configured_action(rule, lock)
     if action is None:
-        return Hold(HoldReason.NOTHING_STATED, f"rule {rule.name} states no {_WORDS[lock]}")
+        return Hold(HoldReason.NO_ACTION_CONFIGURED, f"rule {rule.name} states no {_WORDS[lock]}")
     if action == ActionType.NONE:
-        return Hold(HoldReason.LEFT_ALONE, f"rule {rule.name} says to do nothing")
-    return Case(
-        subject=subject,
+        return Hold(HoldReason.ACTION_IS_NONE, f"rule {rule.name} says to do nothing")
+    return Candidate(
+        input=subject,
         lock=lock,
         selection=selection,
         rule=rule,
@@ -170,17 +172,17 @@ def _case(subject: Subject, selection: Selection, lock: LockClass, rule: Rule, f
     )
 
 
-def _attempt(subject: Subject, action: ActionType) -> int:
+def _attempt(subject: DecisionInput, action: ActionType) -> int:
     """Acts that make no other run are numbered after the run that they are about."""
     if action not in CHAIN_ACTIONS:
         return subject.run.attempt + 1
-    return next_attempt(subject.run, acts_on_chain(subject.run, subject.history.acts))
+    return next_attempt(subject.run, actions_on_chain(subject.run, subject.history.actions))
 
 
 _WORDS: Final = {LockClass.MUTATE: "action", LockClass.NOTIFY: "notify"}
 
 
-def _stated(rule: Rule, lock: LockClass) -> ActionType | None:
+def _configured_action(rule: Rule, lock: LockClass) -> ActionType | None:
     if lock == LockClass.NOTIFY:
         return ActionType.NOTIFY if rule.notify is not None else None
     return rule.action.type if rule.action is not None else None
@@ -192,14 +194,18 @@ def _counts_toward_limit(rule: Rule, failure: Failure | None) -> bool:
     return failure is None or failure.owner != Owner.INFRASTRUCTURE
 
 
-def _answered(own: Act | None) -> Hold | None:
+def _answered(own: PastAction | None) -> Hold | None:
     if own is not None and own.is_final:
-        return Hold(HoldReason.ALREADY_REMEDIED, f"Remediation {own.name} was for this run")
+        return Hold(HoldReason.ALREADY_REMEDIATED, f"Remediation {own.name} was for this run")
     return None
 
 
 def _held(
-    subject: Subject, lock: LockClass, hold: Hold, selection: Selection | None = None, case: Case | None = None
+    subject: DecisionInput,
+    lock: LockClass,
+    hold: Hold,
+    selection: Selection | None = None,
+    case: Candidate | None = None,
 ) -> Decision:
     return Decision(
         lock=lock,
@@ -211,18 +217,18 @@ def _held(
         failure=case.failure if case else None,
         attempt=case.attempt if case else 1,
         counts_toward_limit=case.counts_toward_limit if case else True,
-        look_again_at=hold.look_again_at,
+        recheck_at=hold.recheck_at,
     )
 
 
-def _to_be_done(case: Case) -> Decision:
+def _due(case: Candidate) -> Decision:
     failure = case.failure
     answered = _described(failure) if failure else FailureClass.TIMEOUT
     return Decision(
         lock=case.lock,
         reason=failure.failure_class if failure else FailureClass.TIMEOUT,
         message=f"rule {case.rule.name}: {case.action} after {answered}",
-        run=case.subject.run,
+        run=case.input.run,
         action=case.action,
         policy=case.policy,
         rule=case.rule,

@@ -9,10 +9,10 @@ from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.inputs import Hold
-from wfreport.core.decide.model import Act, Decision
+from wfreport.core.decide.model import Decision, PastAction
 
 
-class Course(StrEnum):
+class EnforcementAction(StrEnum):
     """What the operator does next about a run."""
 
     HOLD = "Hold"
@@ -27,30 +27,30 @@ class Course(StrEnum):
 APPROVAL_HOLDS: Final = (HoldReason.APPROVAL_MISSING, HoldReason.APPROVAL_DENIED)
 """Why a decision that is due waits, or is not done after all."""
 
-COURSE_MEANINGS: Final[dict[Course, str]] = {
-    Course.HOLD: "Nothing: the decision is a hold.",
-    Course.COUNT: "Nothing but to count it: mode Observe.",
-    Course.WRITE_DRY_RUN: "A Remediation named `dry-…` says what would be done: mode DryRun.",
-    Course.ASK: "A Remediation asks a person: mode Approve, or an action in `approval.requiredFor`.",
-    Course.AWAIT: "A person has been asked, and has not answered.",
-    Course.DENY: "Nobody has answered in time: the Remediation is denied.",
-    Course.EXECUTE: "A Remediation is written, and then it is done.",
+COURSE_MEANINGS: Final[dict[EnforcementAction, str]] = {
+    EnforcementAction.HOLD: "Nothing: the decision is a hold.",
+    EnforcementAction.COUNT: "Nothing but to count it: mode Observe.",
+    EnforcementAction.WRITE_DRY_RUN: "A Remediation named `dry-…` says what would be done: mode DryRun.",
+    EnforcementAction.ASK: "A Remediation asks a person: mode Approve, or an action in `approval.requiredFor`.",
+    EnforcementAction.AWAIT: "A person has been asked, and has not answered.",
+    EnforcementAction.DENY: "Nobody has answered in time: the Remediation is denied.",
+    EnforcementAction.EXECUTE: "A Remediation is written, and then it is done.",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Enforcement:
     """A course, and when to look again.
 
     Attributes:
         course: what is done next.
         hold: why nothing is, where a person is waited for; a hold of the decision itself is in the decision.
-        look_again_at: when that may be something else; None for never.
+        recheck_at: when that may be something else; None for never.
     """
 
-    course: Course
+    action: EnforcementAction
     hold: Hold | None = None
-    look_again_at: datetime | None = None
+    recheck_at: datetime | None = None
 
 
 def needs_approval(policy: RemediationPolicy, decision: Decision) -> bool:
@@ -61,7 +61,7 @@ def needs_approval(policy: RemediationPolicy, decision: Decision) -> bool:
     return policy.spec.mode == Mode.APPROVE or decision.action in required_for
 
 
-def course_of(decision: Decision, own: Act | None, now: datetime) -> Step:
+def enforcement_of(decision: Decision, own: PastAction | None, now: datetime) -> Enforcement:
     """What is done with a decision.
 
     Args:
@@ -70,32 +70,32 @@ def course_of(decision: Decision, own: Act | None, now: datetime) -> Step:
         now: the moment.
     """
     if decision.policy is None:
-        return Step(Course.HOLD, look_again_at=decision.look_again_at)
+        return Enforcement(EnforcementAction.HOLD, recheck_at=decision.recheck_at)
     answer_until = _answer_until(decision.policy, own)
     if answer_until is not None and now >= answer_until:
-        return Step(Course.DENY, Hold(HoldReason.APPROVAL_DENIED, "nobody approved it in time"))
+        return Enforcement(EnforcementAction.DENY, Hold(HoldReason.APPROVAL_DENIED, "nobody approved it in time"))
     if decision.action is None:
-        return Step(Course.HOLD, look_again_at=_earliest(decision.look_again_at, answer_until))
-    return _course_of_act(decision.policy, decision, own, answer_until)
+        return Enforcement(EnforcementAction.HOLD, recheck_at=_earliest(decision.recheck_at, answer_until))
+    return _enforcement_of_past_action(decision.policy, decision, own, answer_until)
 
 
-def _course_of_act(
-    policy: RemediationPolicy, decision: Decision, own: Act | None, answer_until: datetime | None
-) -> Step:
+def _enforcement_of_past_action(
+    policy: RemediationPolicy, decision: Decision, own: PastAction | None, answer_until: datetime | None
+) -> Enforcement:
     if policy.spec.mode in _TRYING:
-        return Step(_TRYING[policy.spec.mode])
+        return Enforcement(_TRYING[policy.spec.mode])
     if not needs_approval(policy, decision) or (own is not None and own.is_approved):
-        return Step(Course.EXECUTE)
+        return Enforcement(EnforcementAction.EXECUTE)
     if own is None:
-        return Step(Course.ASK)
+        return Enforcement(EnforcementAction.ASK)
     hold = Hold(HoldReason.APPROVAL_MISSING, "a person has to approve it", answer_until)
-    return Step(Course.AWAIT, hold, answer_until)
+    return Enforcement(EnforcementAction.AWAIT, hold, answer_until)
 
 
-_TRYING: Final = {Mode.OBSERVE: Course.COUNT, Mode.DRY_RUN: Course.WRITE_DRY_RUN}
+_TRYING: Final = {Mode.OBSERVE: EnforcementAction.COUNT, Mode.DRY_RUN: EnforcementAction.WRITE_DRY_RUN}
 
 
-def _answer_until(policy: RemediationPolicy, own: Act | None) -> datetime | None:
+def _answer_until(policy: RemediationPolicy, own: PastAction | None) -> datetime | None:
     """Until when a person may answer; None where nobody is asked."""
     if own is None or own.is_final or own.is_approved or own.lock == LockClass.NOTIFY:
         return None

@@ -10,7 +10,7 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import EarlierRun, WorkflowReport, WorkflowSource
 from wfreport.api.wire import rfc3339
-from wfreport.core.decide.model import Act, Execution, History, Run
+from wfreport.core.decide.model import ExecutionState, History, PastAction, Run
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.chain import link_of
 
@@ -20,7 +20,7 @@ _UNSETTLED: Final = frozenset({RemediationReason.OUTCOME_AWAITED})
 def history_of(reports: Iterable[WorkflowReport], remediations: Iterable[Remediation]) -> History:
     """Everything that later decisions depend on, each run and each act once."""
     runs = {_key(run): run for report in reports for run in runs_of(report)}
-    acts = [act for remediation in remediations if (act := act_of(remediation)) is not None]
+    acts = [act for remediation in remediations if (act := past_action_of(remediation)) is not None]
     return History(tuple(runs.values()), tuple(acts))
 
 
@@ -83,14 +83,14 @@ def _earlier_run(latest: Run, earlier: EarlierRun) -> Run:
     )
 
 
-def act_of(remediation: Remediation) -> Act | None:
+def past_action_of(remediation: Remediation) -> PastAction | None:
     """A Remediation as a later decision sees it; None for a dry run, which locks and counts nothing."""
     spec, status = remediation.spec, remediation.status
     if spec.dry_run:
         return None
     conditions = {found.type: found for found in (status.conditions if status else None) or ()}
     outcome = conditions.get(RemediationConditionType.SUCCEEDED)
-    return Act(
+    return PastAction(
         namespace=remediation.metadata.namespace,
         name=remediation.metadata.name,
         policy_name=spec.policy_ref.name,
@@ -109,7 +109,7 @@ def act_of(remediation: Remediation) -> Act | None:
         executed_at=status.executed_at if status else None,
         has_helped=_verdict(outcome),
         finished_at=_finished_at(remediation, outcome),
-        is_settled=outcome is not None and outcome.reason not in _UNSETTLED,
+        has_outcome=outcome is not None and outcome.reason not in _UNSETTLED,
     )
 
 
@@ -121,10 +121,12 @@ def _verdict(found: Condition | None) -> bool | None:
     return None if found is None or found.status == "Unknown" else found.status == "True"
 
 
-def _execution(executed: Condition | None) -> Execution:
+def _execution(executed: Condition | None) -> ExecutionState:
     if executed is None or executed.reason == RemediationReason.EXECUTION_PENDING:
-        return Execution.PENDING
-    return {"True": Execution.DONE, "False": Execution.NOT_DONE, "Unknown": Execution.LOST}[executed.status]
+        return ExecutionState.PENDING
+    return {"True": ExecutionState.DONE, "False": ExecutionState.NOT_DONE, "Unknown": ExecutionState.LOST}[
+        executed.status
+    ]
 
 
 def _finished_at(remediation: Remediation, outcome: Condition | None) -> datetime | None:

@@ -8,7 +8,7 @@ from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import Failure, ReportStatus
-from wfreport.core.decide.model import History, Look, OperatorLimits, Run
+from wfreport.core.decide.model import History, LiveState, OperatorLimits, Run
 from wfreport.core.decide.selection import Selection
 
 
@@ -19,16 +19,16 @@ class Hold:
     Attributes:
         reason: as one stable word.
         message: for people.
-        look_again_at: when the answer may be another one, without any object having changed; None for never.
+        recheck_at: when the answer may be another one, without any object having changed; None for never.
     """
 
     reason: HoldReason
     message: str
-    look_again_at: datetime | None = None
+    recheck_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class DecisionInput:
     """The run that is decided on, and the world it is in.
 
     Attributes:
@@ -42,14 +42,14 @@ class Subject:
 
     run: Run
     status: ReportStatus
-    look: Look
+    live: LiveState
     history: History
     limits: OperatorLimits
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Candidate:
     """A subject for which a rule has been found.
 
     Attributes:
@@ -63,7 +63,7 @@ class Case:
         attempt: which act on its chain it would be.
     """
 
-    subject: Subject
+    input: DecisionInput
     lock: LockClass
     selection: Selection
     rule: Rule

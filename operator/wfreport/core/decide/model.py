@@ -76,7 +76,7 @@ class Run:
         return self.phase in FAILED_PHASES and not self.is_cancelled
 
 
-class Execution(StrEnum):
+class ExecutionState(StrEnum):
     """How far an act has come."""
 
     PENDING = "Pending"
@@ -86,7 +86,7 @@ class Execution(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class PastAction:
     """A Remediation that is not a dry run, as far as later decisions depend on it.
 
     Attributes:
@@ -125,11 +125,11 @@ class Act:
     fingerprint: str | None = None
     is_approval_required: bool = False
     is_approved: bool | None = None
-    execution: Execution = Execution.PENDING
+    execution: ExecutionState = ExecutionState.PENDING
     executed_at: datetime | None = None
     has_helped: bool | None = None
     finished_at: datetime | None = None
-    is_settled: bool = False
+    has_outcome: bool = False
 
     @property
     def at(self) -> datetime:
@@ -139,23 +139,23 @@ class Act:
     @property
     def is_final(self) -> bool:
         """Whether nothing will come of it any more beyond what it did: denied, done, not done or lost."""
-        return self.is_approved is False or self.execution != Execution.PENDING
+        return self.is_approved is False or self.execution != ExecutionState.PENDING
 
     @property
     def counts(self) -> bool:
         """Whether it has, or may have, changed something: it counts toward limits and budgets."""
-        return self.execution in (Execution.DONE, Execution.LOST) or self.is_under_way
+        return self.execution in (ExecutionState.DONE, ExecutionState.LOST) or self.is_under_way
 
     @property
     def is_under_way(self) -> bool:
         """Whether it may be done at any moment: nobody has to agree any more, and it is not done yet."""
         is_allowed = self.is_approved is True or (self.is_approved is None and not self.is_approval_required)
-        return self.execution == Execution.PENDING and is_allowed
+        return self.execution == ExecutionState.PENDING and is_allowed
 
     @property
     def is_in_flight(self) -> bool:
         """Whether its outcome is still to come."""
-        awaits = self.execution == Execution.DONE and self.action in CHAIN_ACTIONS and not self.is_settled
+        awaits = self.execution == ExecutionState.DONE and self.action in CHAIN_ACTIONS and not self.has_outcome
         return awaits or self.is_under_way
 
 
@@ -169,11 +169,11 @@ class History:
     """
 
     runs: tuple[Run, ...] = ()
-    acts: tuple[Act, ...] = ()
+    actions: tuple[PastAction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LiveState:
     """The Workflow and its Namespace as they are at this moment: what a stored report cannot say.
 
     Attributes:
@@ -219,7 +219,7 @@ class Decision:
         run: the run.
         attempt: which act on its chain it would be, from 1.
         counts_toward_limit: whether that counts as an ordinary attempt.
-        look_again_at: when the answer may be another one, without any object having changed; None for never.
+        recheck_at: when the answer may be another one, without any object having changed; None for never.
     """
 
     lock: LockClass
@@ -232,4 +232,4 @@ class Decision:
     failure: Failure | None = None
     attempt: int = 1
     counts_toward_limit: bool = True
-    look_again_at: datetime | None = None
+    recheck_at: datetime | None = None

@@ -13,7 +13,7 @@ from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import Failure, WorkflowReport
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.matching import Matched, match_rule
-from wfreport.core.decide.model import History, Look, Run
+from wfreport.core.decide.model import History, LiveState, Run
 from wfreport.core.decide.selection import select_policy
 
 _NOT_FAILED_BY_ITSELF: Final = frozenset({Role.VICTIM})
@@ -41,7 +41,7 @@ class PodLabels:
 
 
 def pods_to_label(
-    report: WorkflowReport, look: Look, policies: Sequence[RemediationPolicy], history: History
+    report: WorkflowReport, look: LiveState, policies: Sequence[RemediationPolicy], history: History
 ) -> list[PodLabels]:
     """The failed pods that the policy labels, and that it has not labelled yet."""
     run = latest_run(report)

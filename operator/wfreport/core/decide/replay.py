@@ -21,7 +21,16 @@ from wfreport.api.report import ObservedWorkflow, WorkflowReport
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import latest_run, runs_of
 from wfreport.core.decide.matching import is_for_running
-from wfreport.core.decide.model import CHAIN_ACTIONS, Act, Decision, Execution, History, Look, OperatorLimits, Run
+from wfreport.core.decide.model import (
+    CHAIN_ACTIONS,
+    Decision,
+    ExecutionState,
+    History,
+    LiveState,
+    OperatorLimits,
+    PastAction,
+    Run,
+)
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
 from wfreport.core.snapshot.names import remediation_name
 
@@ -31,7 +40,7 @@ _ENDED, _LOOK, _BEGAN = range(3)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ReplayedDecision:
     """A decision of the replay.
 
     Attributes:
@@ -54,8 +63,8 @@ class Replay:
         acts: what would have been done, with its outcome where the past tells it.
     """
 
-    judged: tuple[Judged, ...]
-    acts: tuple[Act, ...]
+    decisions: tuple[ReplayedDecision, ...]
+    actions: tuple[PastAction, ...]
 
 
 @dataclass(slots=True)
@@ -66,11 +75,11 @@ class _World:
     limits: OperatorLimits
     ends: dict[tuple[str, int], Run]
     runs: dict[tuple[str, datetime | None], Run] = field(default_factory=dict)
-    acts: list[Act] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
+    actions: list[PastAction] = field(default_factory=list)
+    decisions: list[ReplayedDecision] = field(default_factory=list)
 
     def history(self, now: datetime) -> History:
-        return History(tuple(self.runs.values()), tuple(_as_of(act, now) for act in self.acts))
+        return History(tuple(self.runs.values()), tuple(_as_of(act, now) for act in self.actions))
 
 
 def replay(
@@ -105,9 +114,9 @@ def replay(
         elif kind == _BEGAN:
             world.runs.setdefault((run.uid, run.started_at), _going_on(run))
         else:
-            for again_at in _look(world, report, run, at):
+            for again_at in _reconcile(world, report, run, at):
                 heapq.heappush(moments, (again_at, _LOOK, next(order), report, run))
-    return Replay(tuple(world.judged), tuple(_as_of(act, until) for act in world.acts))
+    return Replay(tuple(world.decisions), tuple(_as_of(act, until) for act in world.actions))
 
 
 _Moment = tuple[datetime, int, int, WorkflowReport, Run]
@@ -122,11 +131,11 @@ def _moments(reports: Iterable[WorkflowReport], since: datetime, *, looks_at_run
                 yield run.started_at, _BEGAN, next(order), report, run
             if run.finished_at is not None:
                 yield run.finished_at, _ENDED, next(order), report, run
-        for at in _looked_at(run, since, looks_at_running=looks_at_running):
+        for at in _states_at(run, since, looks_at_running=looks_at_running):
             yield at, _LOOK, next(order), report, run
 
 
-def _looked_at(latest: Run, since: datetime, *, looks_at_running: bool) -> Iterator[datetime]:
+def _states_at(latest: Run, since: datetime, *, looks_at_running: bool) -> Iterator[datetime]:
     ended = latest.finished_at
     if looks_at_running and latest.started_at is not None and (ended is None or ended > since):
         yield max(latest.started_at, since)
@@ -134,19 +143,19 @@ def _looked_at(latest: Run, since: datetime, *, looks_at_running: bool) -> Itera
         yield ended
 
 
-def _look(world: _World, report: WorkflowReport, run: Run, now: datetime) -> set[datetime]:
+def _reconcile(world: _World, report: WorkflowReport, run: Run, now: datetime) -> set[datetime]:
     """Decide what the operator would have decided now; when it would have looked again."""
     seen = _as_seen(report, run, now)
-    look, history = _look_at(seen, run), world.history(now)
+    look, history = _live_state_at(seen, run), world.history(now)
     again: set[datetime] = set()
     pods = tuple(pods_to_label(seen, look, world.policies, history))
     made_of = (decide(seen, look, world.policies, history, world.limits, now, lock=lock) for lock in LockClass)
     for made in (decision for decision in made_of if decision is not None):
-        world.judged.append(Judged(now, made, pods if made.lock == LockClass.MUTATE else ()))
+        world.decisions.append(ReplayedDecision(now, made, pods if made.lock == LockClass.MUTATE else ()))
         if made.action is not None:
-            world.acts.append(_done(world, made, now))
-        elif made.look_again_at is not None and _is_still_so(run, now, made.look_again_at):
-            again.add(made.look_again_at)
+            world.actions.append(_done(world, made, now))
+        elif made.recheck_at is not None and _is_still_so(run, now, made.recheck_at):
+            again.add(made.recheck_at)
     return again
 
 
@@ -175,10 +184,12 @@ def _as_seen(report: WorkflowReport, run: Run, now: datetime) -> WorkflowReport:
     return report.model_copy(update={"status": status.changed(**earlier)})
 
 
-def _look_at(report: WorkflowReport, run: Run) -> Look:
+def _live_state_at(report: WorkflowReport, run: Run) -> LiveState:
     """The Workflow as it was then: as the report tells of it."""
     observed = (report.status.observed_workflow if report.status else None) or ObservedWorkflow()
-    return Look(run.uid, observed.resource_version, observed.started_at, is_opted_out=bool(observed.no_remediation))
+    return LiveState(
+        run.uid, observed.resource_version, observed.started_at, is_opted_out=bool(observed.no_remediation)
+    )
 
 
 def _going_on(run: Run) -> Run:
@@ -190,10 +201,10 @@ def _outcomes(reports: Sequence[WorkflowReport]) -> dict[tuple[str, int], Run]:
     return {(first.root_uid, first.attempt): first for first in (next(runs_of(report)) for report in reports)}
 
 
-def _done(world: _World, decision: Decision, now: datetime) -> Act:
+def _done(world: _World, decision: Decision, now: datetime) -> PastAction:
     """The act, as if it had been done at once."""
     run, action = decision.run, decision.action or ActionType.NONE
-    act = Act(
+    act = PastAction(
         namespace=run.namespace,
         name=remediation_name(run.name, run.uid, run.started_at, decision.lock),
         policy_name=decision.policy.metadata.name if decision.policy else "",
@@ -207,24 +218,24 @@ def _done(world: _World, decision: Decision, now: datetime) -> Act:
         counts_toward_limit=decision.counts_toward_limit,
         fingerprint=run.fingerprint,
         is_approved=True,
-        execution=Execution.DONE,
+        execution=ExecutionState.DONE,
         executed_at=now,
     )
     return _with_outcome(world, act, run) if action in CHAIN_ACTIONS else act
 
 
-def _with_outcome(world: _World, act: Act, run: Run) -> Act:
+def _with_outcome(world: _World, act: PastAction, run: Run) -> PastAction:
     """How the run that the act made ended; where the past has none, that is not known, and it took as long."""
     made = world.ends.get((act.root_uid, act.attempt))
     if made is not None:
         helped = made.has_succeeded if made.is_completed else None
-        return replace(act, has_helped=helped, finished_at=made.finished_at, is_settled=made.is_completed)
+        return replace(act, has_helped=helped, finished_at=made.finished_at, has_outcome=made.is_completed)
     took = max(run.finished_at - run.started_at, _AT_LEAST) if run.finished_at and run.started_at else _AT_LEAST
-    return replace(act, finished_at=act.at + took, is_settled=True)
+    return replace(act, finished_at=act.at + took, has_outcome=True)
 
 
-def _as_of(act: Act, now: datetime) -> Act:
+def _as_of(act: PastAction, now: datetime) -> PastAction:
     """The act as it was: its outcome is not known before it came."""
     if act.finished_at is None or act.finished_at <= now:
         return act
-    return replace(act, has_helped=None, finished_at=None, is_settled=False)
+    return replace(act, has_helped=None, finished_at=None, has_outcome=False)

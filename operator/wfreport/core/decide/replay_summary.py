@@ -10,14 +10,14 @@ from wfreport.api.actions import ActionType
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.model import Decision
-from wfreport.core.decide.replay import Judged, Replay
+from wfreport.core.decide.replay import Replay, ReplayedDecision
 
 NOT_ITS_BUSINESS: Final = frozenset({HoldReason.NO_POLICY, HoldReason.RUN_SUCCEEDED, HoldReason.RUN_ACTIVE})
 """Holds of runs that no rule was ever asked about."""
 
 
 @dataclass(frozen=True, slots=True)
-class ActCount:
+class ActionCount:
     """How often a rule would have acted.
 
     Attributes:
@@ -36,7 +36,7 @@ class ActCount:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenTime:
+class BreakerOpenInterval:
     """A time in which the circuit breaker let nothing through.
 
     Attributes:
@@ -51,7 +51,7 @@ class OpenTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ReplaySummary:
     """What a replay comes to.
 
     Attributes:
@@ -69,40 +69,42 @@ class Tally:
     runs: int
     selected: int
     succeeded: int
-    acts: tuple[ActCount, ...]
+    actions: tuple[ActionCount, ...]
     held: tuple[tuple[str, int], ...]
     delayed: tuple[tuple[str, int], ...]
-    breaker: tuple[OpenTime, ...]
+    breaker: tuple[BreakerOpenInterval, ...]
     pods: int
-    last: tuple[Judged, ...]
+    last: tuple[ReplayedDecision, ...]
 
 
-def tally(replayed: Replay) -> Tally:
+def summarize_replay(replayed: Replay) -> ReplaySummary:
     """Count what a replay has judged."""
-    of_runs = [judged for judged in replayed.judged if judged.decision.lock == LockClass.MUTATE]
+    of_runs = [judged for judged in replayed.decisions if judged.decision.lock == LockClass.MUTATE]
     last = {_run(judged): judged for judged in of_runs}
     acted = {_run(judged) for judged in of_runs if judged.decision.action is not None}
     business = {run: judged for run, judged in last.items() if judged.decision.reason not in NOT_ITS_BUSINESS}
     left_alone = [judged for run, judged in business.items() if run not in acted]
     waited = {(_run(judged), judged.decision.reason) for judged in of_runs if judged.decision.action is None}
-    return Tally(
+    return ReplaySummary(
         runs=len(last),
         selected=sum(judged.decision.policy is not None for judged in last.values()),
         succeeded=sum(judged.decision.reason == HoldReason.RUN_SUCCEEDED for judged in last.values()),
-        acts=_count_acts(replayed),
+        actions=_count_actions(replayed),
         held=_most_first(_held_by(judged, of_runs) for judged in left_alone),
-        delayed=_most_first(reason for run, reason in waited if run in acted and reason != HoldReason.ALREADY_REMEDIED),
-        breaker=tuple(_open_times(of_runs)),
-        pods=len({pod.pod_uid for judged in replayed.judged for pod in judged.pods}),
+        delayed=_most_first(
+            reason for run, reason in waited if run in acted and reason != HoldReason.ALREADY_REMEDIATED
+        ),
+        breaker=tuple(_open_intervals(of_runs)),
+        pods=len({pod.pod_uid for judged in replayed.decisions for pod in judged.pods}),
         last=tuple(sorted(business.values(), key=lambda judged: judged.at)),
     )
 
 
-def _run(judged: Judged) -> tuple[str, datetime | None]:
+def _run(judged: ReplayedDecision) -> tuple[str, datetime | None]:
     return judged.decision.run.uid, judged.decision.run.started_at
 
 
-def _held_by(last: Judged, of_runs: Sequence[Judged]) -> str:
+def _held_by(last: ReplayedDecision, of_runs: Sequence[ReplayedDecision]) -> str:
     """Why a run was left alone; one that grew too old while it waited, by what it waited for."""
     if last.decision.reason != HoldReason.RUN_TOO_OLD:
         return last.decision.reason
@@ -114,33 +116,33 @@ def _most_first(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(Counter(reasons).items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def _count_acts(replayed: Replay) -> tuple[ActCount, ...]:
-    outcomes = {(act.workflow_uid, act.started_at, act.lock): act.has_helped for act in replayed.acts}
+def _count_actions(replayed: Replay) -> tuple[ActionCount, ...]:
+    outcomes = {(act.workflow_uid, act.started_at, act.lock): act.has_helped for act in replayed.actions}
     counted: dict[tuple[str, ActionType], list[bool | None]] = {}
-    for judged in replayed.judged:
+    for judged in replayed.decisions:
         decision = judged.decision
         if decision.action is not None and decision.rule is not None:
             known = outcomes.get((decision.run.uid, decision.run.started_at, decision.lock))
             counted.setdefault((decision.rule.name, decision.action), []).append(known)
     return tuple(
-        ActCount(rule, action, len(helped), helped.count(True), helped.count(False))
+        ActionCount(rule, action, len(helped), helped.count(True), helped.count(False))
         for (rule, action), helped in counted.items()
     )
 
 
-def _open_times(judged: Sequence[Judged]) -> list[OpenTime]:
+def _open_intervals(judged: Sequence[ReplayedDecision]) -> list[BreakerOpenInterval]:
     """Holds of the breaker, one after another or side by side, as the times in which it was open."""
-    times: list[OpenTime] = []
+    times: list[BreakerOpenInterval] = []
     runs: set[tuple[str, datetime | None]] = set()
     for held in judged:
-        until = held.decision.look_again_at
+        until = held.decision.recheck_at
         if held.decision.reason != HoldReason.BREAKER_OPEN or until is None:
             continue
         if not times or held.at > times[-1].until:
             runs = set()
-            times.append(OpenTime(held.at, until, 0))
+            times.append(BreakerOpenInterval(held.at, until, 0))
         runs.add(_run(held))
-        times[-1] = OpenTime(times[-1].since, max(times[-1].until, until), len(runs))
+        times[-1] = BreakerOpenInterval(times[-1].since, max(times[-1].until, until), len(runs))
     return times
 
 

@@ -61,7 +61,7 @@ def select_policy(policies: Iterable[RemediationPolicy], run: Run) -> Selection 
     return Selection(first, tuple(found.metadata.name for found in others))
 
 
-def circles(policies: Sequence[RemediationPolicy]) -> list[list[RemediationPolicy]]:
+def policy_groups(policies: Sequence[RemediationPolicy]) -> list[list[RemediationPolicy]]:
     """The policies that have to agree: those that act together, and each that only tries alone.
 
     A policy in mode Observe or DryRun neither stops one that acts nor is stopped by it: to try a policy must be safe.

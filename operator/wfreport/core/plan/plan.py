@@ -26,7 +26,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class PatchTarget:
     """The object that an act is about, as it was when the act was decided.
 
     Attributes:
@@ -51,7 +51,7 @@ class Patch:
     changes: tuple[Change, ...] = field(default=())
 
 
-def precondition(target: Target) -> dict[str, Any]:
+def precondition(target: PatchTarget) -> dict[str, Any]:
     """``metadata`` of a patch that holds for this very object, and in this very state if one is given."""
     version = {"resourceVersion": target.resource_version} if target.resource_version else {}
     return {"uid": target.uid, **version}

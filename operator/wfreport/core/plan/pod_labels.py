@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from wfreport.api.names import LABEL_FAILURE_CLASS, LABEL_FINGERPRINT, LABEL_REPORT_NAME
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.inherited import is_argos
-from wfreport.core.plan.plan import Change, Patch, Target, precondition
+from wfreport.core.plan.plan import Change, Patch, PatchTarget, precondition
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.redact.bounds import cut_label
 
@@ -35,6 +35,6 @@ def label_patch(pod_uid: str, labels: Mapping[str, str]) -> Patch:
     Without a resourceVersion: labels do not contradict whatever else was written.
     """
     return Patch(
-        {"metadata": {**precondition(Target(pod_uid)), "labels": dict(labels)}},
+        {"metadata": {**precondition(PatchTarget(pod_uid)), "labels": dict(labels)}},
         tuple(Change(f"metadata.labels[{key}]", None, value) for key, value in labels.items()),
     )

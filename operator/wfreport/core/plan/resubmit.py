@@ -18,7 +18,7 @@ from wfreport.core.plan.plan import Change, Json
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.reusable import reusable_run
 from wfreport.core.redact.bounds import cut_label
-from wfreport.core.snapshot.chain import Link
+from wfreport.core.snapshot.chain import ChainLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Resubmission:
         parameters: values that replace the run's.
     """
 
-    link: Link
+    link: ChainLink
     attempt: int
     remediation_uid: str
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -63,7 +63,9 @@ def resubmitted(
     """
     metadata = workflow["metadata"]
     if workflow.get("status", {}).get("phase") not in argo.COMPLETED_PHASES:
-        raise RefusedError(Refusal.RUN_NOT_OVER, "the Workflow has not ended: only a run that is over is resubmitted")
+        raise RefusedError(
+            Refusal.RUN_NOT_COMPLETED, "the Workflow has not ended: only a run that is over is resubmitted"
+        )
     labels = inherited_by_resubmission(metadata.get("labels") or {})
     annotations = inherited_by_resubmission(metadata.get("annotations") or {})
     status = _status(workflow, resubmission, memoized_at) if memoized_at else {}

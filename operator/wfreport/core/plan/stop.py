@@ -2,7 +2,7 @@
 
 from wfreport.api import argo
 from wfreport.api.reasons import Refusal
-from wfreport.core.plan.plan import Change, Json, Patch, Target, is_signed, precondition, signed
+from wfreport.core.plan.plan import Change, Json, Patch, PatchTarget, is_signed, precondition, signed
 from wfreport.core.plan.refusal import RefusedError
 
 STRATEGY = "Stop"
@@ -20,12 +20,12 @@ def stop_of(workflow: Json, *, remediation_uid: str = "") -> Patch | None:
     phase = (workflow.get("status") or {}).get("phase", "")
     if phase in argo.COMPLETED_PHASES or (metadata.get("labels") or {}).get(argo.LABEL_COMPLETED) == "true":
         raise RefusedError(
-            Refusal.RUN_OVER, f"the Workflow has ended ({phase or 'completed'}): there is nothing to stop"
+            Refusal.RUN_COMPLETED, f"the Workflow has ended ({phase or 'completed'}): there is nothing to stop"
         )
     before = spec.get("shutdown")
     if before:
         return None
-    target = Target(metadata["uid"], metadata["resourceVersion"])
+    target = PatchTarget(metadata["uid"], metadata["resourceVersion"])
     return Patch(
         {"metadata": precondition(target) | signed(remediation_uid), "spec": {"shutdown": STRATEGY}},
         (Change("spec.shutdown", None, STRATEGY),),

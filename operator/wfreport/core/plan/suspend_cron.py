@@ -2,7 +2,7 @@
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.inherited import git_manager
-from wfreport.core.plan.plan import Change, Json, Patch, Target, is_signed, precondition, signed
+from wfreport.core.plan.plan import Change, Json, Patch, PatchTarget, is_signed, precondition, signed
 from wfreport.core.plan.refusal import RefusedError
 
 
@@ -26,7 +26,7 @@ def suspension_of(cron: Json, *, allow_drift: bool, remediation_uid: str = "") -
             Refusal.MANAGED_BY_GIT,
             f"CronWorkflow {metadata['name']} is {manager}'s: suspend it in Git, or set allowDrift on the action",
         )
-    target = Target(metadata["uid"], metadata.get("resourceVersion", ""))
+    target = PatchTarget(metadata["uid"], metadata.get("resourceVersion", ""))
     return Patch(
         {"metadata": precondition(target) | signed(remediation_uid), "spec": {"suspend": True}},
         (Change("spec.suspend", str(bool(spec.get("suspend"))).lower(), "true"),),

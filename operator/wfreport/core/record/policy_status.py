@@ -9,8 +9,8 @@ from wfreport.api.condition import Condition
 from wfreport.api.policy import Mode, PolicyCounts, PolicyStatus, RemediationPolicy
 from wfreport.api.reasons import HoldReason, PolicyConditionType, PolicyReason
 from wfreport.core.decide.breaker import CLOSED, Breaker, BreakerState
-from wfreport.core.decide.enforcement import Course, Step
-from wfreport.core.decide.model import Act, Decision, Execution
+from wfreport.core.decide.enforcement import Enforcement, EnforcementAction
+from wfreport.core.decide.model import Decision, ExecutionState, PastAction
 from wfreport.core.decide.selection import ACTING_MODES
 from wfreport.core.render.conditions import Status, condition
 
@@ -33,7 +33,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PolicyVerdict:
     """What a policy last said of a run.
 
     Attributes:
@@ -55,29 +55,31 @@ class Verdict:
     is_conflict: bool = False
 
 
-_PROPOSED: Final = frozenset({Course.COUNT, Course.WRITE_DRY_RUN, Course.ASK, Course.AWAIT})
+_PROPOSED: Final = frozenset(
+    {EnforcementAction.COUNT, EnforcementAction.WRITE_DRY_RUN, EnforcementAction.ASK, EnforcementAction.AWAIT}
+)
 
 
-def verdict_of(decision: Decision, step: Step) -> Verdict | None:
+def policy_verdict_of(decision: Decision, step: Enforcement) -> PolicyVerdict | None:
     """A decision as the policy's status counts it; None where no policy is for the run."""
     if decision.policy is None:
         return None
     has_matched = decision.rule is not None
-    return Verdict(
+    return PolicyVerdict(
         policy=decision.policy.metadata.name,
         action=decision.action or "",
         reason=decision.reason,
         has_matched=has_matched,
-        is_blocked=has_matched and decision.action is None and decision.reason != HoldReason.ALREADY_REMEDIED,
-        is_proposed=step.course in _PROPOSED,
+        is_blocked=has_matched and decision.action is None and decision.reason != HoldReason.ALREADY_REMEDIATED,
+        is_proposed=step.action in _PROPOSED,
         is_conflict=decision.reason == HoldReason.POLICY_CONFLICT,
     )
 
 
-def policy_counts(policy: str, verdicts: Iterable[Verdict], acts: Iterable[Act]) -> PolicyCounts:
+def policy_counts(policy: str, verdicts: Iterable[PolicyVerdict], acts: Iterable[PastAction]) -> PolicyCounts:
     """What came of a policy, by what it said of runs and what was done in its name."""
     said = [verdict for verdict in verdicts if verdict.policy == policy]
-    done = [act for act in acts if act.policy_name == policy and act.execution == Execution.DONE]
+    done = [act for act in acts if act.policy_name == policy and act.execution == ExecutionState.DONE]
     return PolicyCounts(
         matched=sum(verdict.has_matched for verdict in said),
         executed=len(done),
@@ -117,7 +119,7 @@ def _enforced_since(
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _ConditionDraft:
     kind: PolicyConditionType
     status: Status
     reason: str
@@ -129,38 +131,40 @@ class _Found:
         return condition(self.kind, self.status, self.reason, self.message, at, generation)
 
 
-def _ready(judgement: Judgement) -> _Found:
+def _ready(judgement: Judgement) -> _ConditionDraft:
     if judgement.problem:
-        return _Found(PolicyConditionType.READY, "False", PolicyReason.POLICY_INVALID, judgement.problem)
+        return _ConditionDraft(PolicyConditionType.READY, "False", PolicyReason.POLICY_INVALID, judgement.problem)
     if judgement.missing:
-        return _Found(PolicyConditionType.READY, "False", PolicyReason.RIGHTS_MISSING, judgement.missing)
-    return _Found(PolicyConditionType.READY, "True", PolicyReason.POLICY_VALID, "the policy is valid")
+        return _ConditionDraft(PolicyConditionType.READY, "False", PolicyReason.RIGHTS_MISSING, judgement.missing)
+    return _ConditionDraft(PolicyConditionType.READY, "True", PolicyReason.POLICY_VALID, "the policy is valid")
 
 
-def _allowed(policy: RemediationPolicy, judgement: Judgement) -> _Found:
+def _allowed(policy: RemediationPolicy, judgement: Judgement) -> _ConditionDraft:
     kind, spec, breaker = PolicyConditionType.REMEDIATION_ALLOWED, policy.spec, judgement.breaker
     if judgement.problem:
-        return _Found(kind, "False", PolicyReason.POLICY_INVALID, "the policy is not valid")
+        return _ConditionDraft(kind, "False", PolicyReason.POLICY_INVALID, "the policy is not valid")
     if spec.mode in {Mode.OBSERVE, Mode.DRY_RUN}:
-        return _Found(kind, "False", PolicyReason.NOT_ENFORCED, f"its mode is {spec.mode}: it changes nothing")
+        return _ConditionDraft(kind, "False", PolicyReason.NOT_ENFORCED, f"its mode is {spec.mode}: it changes nothing")
     if judgement.missing:
-        return _Found(kind, "False", PolicyReason.RIGHTS_MISSING, judgement.missing)
+        return _ConditionDraft(kind, "False", PolicyReason.RIGHTS_MISSING, judgement.missing)
     if spec.suspended or spec.pause_requests:
         reason = HoldReason.POLICY_SUSPENDED if spec.suspended else HoldReason.POLICY_PAUSED
-        return _Found(kind, "False", reason, "; ".join(spec.pause_requests or ()) or "spec.suspended is true")
+        return _ConditionDraft(kind, "False", reason, "; ".join(spec.pause_requests or ()) or "spec.suspended is true")
     if not breaker.allows:
-        return _Found(kind, "False", breaker.reason, breaker.message)
-    return _Found(kind, "True", PolicyReason.ALLOWED, "it may act")
+        return _ConditionDraft(kind, "False", breaker.reason, breaker.message)
+    return _ConditionDraft(kind, "True", PolicyReason.ALLOWED, "it may act")
 
 
-def _breaker_open(breaker: Breaker) -> _Found:
+def _breaker_open(breaker: Breaker) -> _ConditionDraft:
     is_open = breaker.state != BreakerState.CLOSED
-    return _Found(PolicyConditionType.BREAKER_OPEN, "True" if is_open else "False", breaker.reason, breaker.message)
+    return _ConditionDraft(
+        PolicyConditionType.BREAKER_OPEN, "True" if is_open else "False", breaker.reason, breaker.message
+    )
 
 
-def _conflicted(*, is_conflicted: bool) -> _Found:
+def _conflicted(*, is_conflicted: bool) -> _ConditionDraft:
     if is_conflicted:
         message = "another policy of the same priority selects some of the same Workflows: on those neither acts"
-        return _Found(PolicyConditionType.CONFLICTED, "True", PolicyReason.SAME_PRIORITY, message)
+        return _ConditionDraft(PolicyConditionType.CONFLICTED, "True", PolicyReason.SAME_PRIORITY, message)
     message = "no other policy of the same priority selects the same Workflows"
-    return _Found(PolicyConditionType.CONFLICTED, "False", PolicyReason.NO_CONFLICT, message)
+    return _ConditionDraft(PolicyConditionType.CONFLICTED, "False", PolicyReason.NO_CONFLICT, message)

@@ -16,7 +16,7 @@ from wfreport.core.render.conditions import Status, condition
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
+class ExecutionResult:
     """What became of an act.
 
     Attributes:
@@ -38,7 +38,7 @@ def is_executed(remediation: Remediation) -> bool:
     return found is not None and found.reason != RemediationReason.EXECUTION_PENDING
 
 
-def is_settled(remediation: Remediation) -> bool:
+def has_outcome(remediation: Remediation) -> bool:
     """Whether its outcome is known, or never will be."""
     found = found_condition(remediation.status, RemediationConditionType.SUCCEEDED)
     return found is not None and found.reason != RemediationReason.OUTCOME_AWAITED
@@ -73,7 +73,7 @@ def status_denied(remediation: Remediation, now: datetime) -> RemediationStatus:
 
 
 def status_executed(
-    remediation: Remediation, now: datetime, execution: Execution, *, awaits_outcome: bool | None = None
+    remediation: Remediation, now: datetime, execution: ExecutionResult, *, awaits_outcome: bool | None = None
 ) -> RemediationStatus:
     """After the act, or after it turned out that it is not to be done.
 
@@ -94,7 +94,7 @@ def status_executed(
     )
 
 
-def status_settled(
+def status_with_outcome(
     remediation: Remediation, status: Status, reason: RemediationReason, message: str, at: datetime
 ) -> RemediationStatus:
     """When the new run has ended, or is gone."""
@@ -103,18 +103,18 @@ def status_settled(
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class _ConditionState:
     status: Status
     reason: RemediationReason
     message: str
 
 
-def _of(status: Status, reason: RemediationReason, message: str) -> _Verdict:
-    return _Verdict(status, reason, message)
+def _of(status: Status, reason: RemediationReason, message: str) -> _ConditionState:
+    return _ConditionState(status, reason, message)
 
 
 def _changed(
-    remediation: Remediation, at: datetime, changed: dict[RemediationConditionType, _Verdict]
+    remediation: Remediation, at: datetime, changed: dict[RemediationConditionType, _ConditionState]
 ) -> RemediationStatus:
     """The status with these conditions; a condition whose status stays keeps its time."""
     before = remediation.status or RemediationStatus()

@@ -14,7 +14,7 @@ _LOOK_AHEAD = 32 * 1024
 """So far behind what is kept a secret that begins in it is looked for; users write megabytes into messages."""
 
 
-class Prose:
+class TextSanitizer:
     """Makes text fit for a report."""
 
     def __init__(self, redactor: Redactor) -> None:

@@ -15,7 +15,7 @@ from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import SHORT
 from wfreport.core.redact.bounds import tail
-from wfreport.core.redact.text import Prose, clip
+from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence
 
 MAIN = "main"
@@ -55,7 +55,7 @@ class ShortLog:
     was_cut: bool
 
 
-def shortened_log(raw: str, prose: Prose, limits: LogLimits) -> ShortLog:
+def shortened_log(raw: str, prose: TextSanitizer, limits: LogLimits) -> ShortLog:
     """The end of a log: redacted first, cut after, so that no half secret is left over."""
     text, redacted = prose.log(raw)
     text, was_cut = tail(text, limits.lines, limits.max_bytes)
@@ -94,7 +94,7 @@ def told_by(seen: PodEvidence | None) -> PodEvidence | None:
 
 
 def evidence_fields(
-    seen: PodEvidence | None, kept: Failure | None, container: str | None, prose: Prose, log: LogLimits
+    seen: PodEvidence | None, kept: Failure | None, container: str | None, prose: TextSanitizer, log: LogLimits
 ) -> dict[str, Any]:
     """The fields of a Failure that come from its pod.
 
@@ -119,7 +119,9 @@ def evidence_fields(
     return fields | {"evidence_missing": _less_archived(_missing(seen, kept, log), seen)}
 
 
-def amended_failure(failure: Failure, evidence: Mapping[str, PodEvidence], prose: Prose, log: LogLimits) -> Failure:
+def amended_failure(
+    failure: Failure, evidence: Mapping[str, PodEvidence], prose: TextSanitizer, log: LogLimits
+) -> Failure:
     """A failure whose evidence came late, its class as it was; where none came, none will."""
     if Reason.CAPTURE_PENDING not in (failure.evidence_missing or ()):
         return failure
@@ -176,12 +178,12 @@ def gaps(failure: Failure) -> list[Reason]:
     return known or ([] if failure.pod_uid else [Reason.POD_NOT_CAPTURED])
 
 
-def _containers(pod: Pod, prose: Prose) -> list[ContainerSummary] | None:
+def _containers(pod: Pod, prose: TextSanitizer) -> list[ContainerSummary] | None:
     statuses = statuses_of(pod)[:_MAX_CONTAINERS]
     return [_container(status, prose) for status in statuses] or None
 
 
-def _container(status: ContainerStatus, prose: Prose) -> ContainerSummary:
+def _container(status: ContainerStatus, prose: TextSanitizer) -> ContainerSummary:
     state = status.state or ContainerState()
     ended = state.terminated
     word = "Terminated" if ended else "Waiting" if state.waiting else "Running" if state.running else "Unknown"
@@ -202,7 +204,7 @@ def _container(status: ContainerStatus, prose: Prose) -> ContainerSummary:
     )
 
 
-def _end(ended: StateTerminated, prose: Prose) -> dict[str, Any]:
+def _end(ended: StateTerminated, prose: TextSanitizer) -> dict[str, Any]:
     return {
         "reason": clip(ended.reason),
         "exit_code": ended.exit_code,
@@ -212,7 +214,7 @@ def _end(ended: StateTerminated, prose: Prose) -> dict[str, Any]:
     }
 
 
-def _events(events: Sequence[Event], prose: Prose) -> list[EventSummary] | None:
+def _events(events: Sequence[Event], prose: TextSanitizer) -> list[EventSummary] | None:
     """The pod's Events that tell something, newest last."""
     telling = [event for event in events if event.reason not in _ROUTINE_EVENTS]
     telling.sort(key=lambda event: (seen.timestamp() if (seen := _seen_at(event)) else 0.0, event.reason))
@@ -232,7 +234,7 @@ def _seen_at(event: Event) -> datetime | None:
     return event.last_timestamp or series or event.event_time or event.first_timestamp
 
 
-def _log_tail(seen: PodEvidence, container: str, prose: Prose, limits: LogLimits) -> LogTail | None:
+def _log_tail(seen: PodEvidence, container: str, prose: TextSanitizer, limits: LogLimits) -> LogTail | None:
     """The log of the container that failed, else of the first that was read."""
     name = next((name for name in _preferred(container, seen.logs) if seen.logs.get(name)), None)
     if limits.lines == 0 or name is None:

@@ -17,7 +17,7 @@ from wfreport.core.classify.pod_rules import WAITED_FOR
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
 from wfreport.core.classify.symptom import Symptom
-from wfreport.core.redact.text import Prose, clip
+from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.evidence import LogLimits, evidence_fields, told_by
 from wfreport.core.snapshot.messages import exit_code, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot, Verdict
@@ -52,7 +52,7 @@ class FailureContext:
     stored: Mapping[str, Failure]
     remembered: Mapping[str, PreviousAttempt]
     waited_for: Mapping[str, str]
-    prose: Prose
+    prose: TextSanitizer
     options: RenderOptions
     log_tail_lines: int
 

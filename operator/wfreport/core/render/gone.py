@@ -15,7 +15,7 @@ from wfreport.api.report import (
 from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.redactor import Redactor
-from wfreport.core.redact.text import Prose
+from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.conditions import EPOCH, condition, evidence_complete
 from wfreport.core.render.evidence import LogLimits, amended_failure
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Unavailable
@@ -37,7 +37,7 @@ def render_late(
     if not any(Reason.CAPTURE_PENDING in (failure.evidence_missing or ()) for failure in stored.failures or ()):
         return stored
     lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
-    limits, prose = LogLimits(lines, options.log_tail_bytes), Prose(redactor)
+    limits, prose = LogLimits(lines, options.log_tail_bytes), TextSanitizer(redactor)
     amended = [amended_failure(failure, evidence, prose, limits) for failure in stored.failures or ()]
     settled = [amended_failure(failure, {}, prose, limits) for failure in stored.failures or ()]
     with_evidence = _with_failures(stored, amended, generation)

@@ -7,7 +7,7 @@ from wfreport.api.argo import Workflow
 from wfreport.api.report import Links, WorkflowSource
 from wfreport.api.wire import SHORT, TEXT
 from wfreport.core.redact.bounds import cut
-from wfreport.core.redact.text import Prose, clip
+from wfreport.core.redact.text import TextSanitizer, clip
 
 
 def find_source(workflow: Workflow) -> WorkflowSource | None:
@@ -35,7 +35,7 @@ def _scheduled_at(workflow: Workflow) -> datetime | None:
     return parsed if parsed.tzinfo else None
 
 
-def find_links(workflow: Workflow, prose: Prose, ui_url_template: str) -> Links | None:
+def find_links(workflow: Workflow, prose: TextSanitizer, ui_url_template: str) -> Links | None:
     """Argo's UI, where its URL is configured, and the trace, where there is one."""
     metadata = workflow.metadata
     ui = (

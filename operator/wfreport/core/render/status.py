@@ -30,7 +30,7 @@ from wfreport.api.report import (
 from wfreport.api.wire import LABEL_KEY, SHORT, is_same_time
 from wfreport.core.classify.roles import assign_roles
 from wfreport.core.redact.redactor import Redactor
-from wfreport.core.redact.text import Prose, clip
+from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.conditions import judge, leading_class
 from wfreport.core.render.counts import count_nodes
 from wfreport.core.render.failures import (
@@ -89,9 +89,9 @@ def render_status(
     """
     if stored and snapshot.nodes_state is NodesState.OFFLOADED and _has_this_end(stored, snapshot.workflow):
         # the nodes of a run that has ended are always the same: what the report has of them is all there is
-        observed = _observed(snapshot, Prose(redactor))
+        observed = _observed(snapshot, TextSanitizer(redactor))
         return stored.changed(observed_workflow=observed, observed_generation=generation)
-    prose, workflow = Prose(redactor), snapshot.workflow
+    prose, workflow = TextSanitizer(redactor), snapshot.workflow
     before = stored if stored and not is_new_run(stored, workflow) else None
     runs = _earlier_runs(stored, workflow)
     context = _failure_context(snapshot, prose, before, spec, evidence, options)
@@ -170,7 +170,7 @@ def _summary(found: _Findings, workflow: Workflow) -> str:
 
 def _failure_context(
     snapshot: Snapshot,
-    prose: Prose,
+    prose: TextSanitizer,
     before: ReportStatus | None,
     spec: ReportSpec,
     evidence: Mapping[str, PodEvidence],
@@ -235,7 +235,7 @@ def _changed_at(workflow: Workflow) -> datetime | None:
     return ended or workflow.status.started_at or workflow.metadata.creation_timestamp
 
 
-def _observed(snapshot: Snapshot, prose: Prose) -> ObservedWorkflow:
+def _observed(snapshot: Snapshot, prose: TextSanitizer) -> ObservedWorkflow:
     workflow = snapshot.workflow
     status, completed = workflow.status, workflow.status.is_completed
     return ObservedWorkflow(

@@ -8,7 +8,7 @@ from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
 from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
 from wfreport.api.wire import LINE, SHORT
-from wfreport.core.redact.text import Prose, clip
+from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.failures import template_name
 from wfreport.core.snapshot.messages import exit_code
 from wfreport.core.snapshot.model import Snapshot
@@ -24,7 +24,7 @@ SETTLED_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 _LOGS_SUFFIX = "-logs"
 
 
-def list_steps(snapshot: Snapshot, tree: Tree, prose: Prose, limit: int, times: RunTimes) -> list[Step]:
+def list_steps(snapshot: Snapshot, tree: Tree, prose: TextSanitizer, limit: int, times: RunTimes) -> list[Step]:
     """Nodes in execution order.
 
     Where there are more than ``limit``, what failed, runs or waits goes first.
@@ -74,7 +74,7 @@ def _breadth_first(tree: Tree) -> dict[str, int]:
     return order
 
 
-def _step(node: Node, snapshot: Snapshot, prose: Prose, index: dict[str, int], times: RunTimes) -> Step:
+def _step(node: Node, snapshot: Snapshot, prose: TextSanitizer, index: dict[str, int], times: RunTimes) -> Step:
     pod_times = times.pods.get(node.id)
     has_pod = node.type == NodeType.POD and bool(node.host_node_name)
     return Step(
@@ -103,12 +103,12 @@ def _exit_code(node: Node) -> int | None:
     return exit_code(node.message, recorded) if node.type in (NodeType.POD, NodeType.CONTAINER) else None
 
 
-def list_parameters(parameters: Iterable[Parameter], prose: Prose) -> list[NamedValue]:
+def list_parameters(parameters: Iterable[Parameter], prose: TextSanitizer) -> list[NamedValue]:
     """Parameters by name; a value is redacted as ``name=value``, since often only the name says that it is secret."""
     return [NamedValue(name=prose.line(p.name), value=_value(p, prose)) for p in list(parameters)[:_MAX_VALUES]]
 
 
-def _value(parameter: Parameter, prose: Prose) -> str | None:
+def _value(parameter: Parameter, prose: TextSanitizer) -> str | None:
     if parameter.value is None:
         return None
     value = parameter.value if isinstance(parameter.value, str) else json.dumps(parameter.value)
@@ -117,7 +117,7 @@ def _value(parameter: Parameter, prose: Prose) -> str | None:
     return prose.text(redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted, _VALUE_LENGTH)
 
 
-def list_outputs(snapshot: Snapshot, prose: Prose) -> RunOutputs | None:
+def list_outputs(snapshot: Snapshot, prose: TextSanitizer) -> RunOutputs | None:
     """Global outputs and the artifacts of the run and its steps; log archives come last, they are the many."""
     outputs = snapshot.workflow.status.outputs
     parameters = list_parameters(outputs.parameters if outputs else (), prose)
@@ -131,7 +131,7 @@ def list_outputs(snapshot: Snapshot, prose: Prose) -> RunOutputs | None:
     return RunOutputs(parameters=parameters or None, artifacts=listed or None) if parameters or listed else None
 
 
-def _artifact(node_id: str | None, artifact: Artifact, prose: Prose) -> ArtifactRef:
+def _artifact(node_id: str | None, artifact: Artifact, prose: TextSanitizer) -> ArtifactRef:
     location = artifact.s3 or artifact.gcs or artifact.oss
     blob = (artifact.azure or {}).get("blob")
     key = location.key if location else (blob if isinstance(blob, str) else None)

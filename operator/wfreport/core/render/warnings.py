@@ -6,7 +6,7 @@ from typing import Final
 from wfreport.api.argo import NodeType, Phase
 from wfreport.api.report import StepWarning
 from wfreport.core.classify.symptom import EXECUTOR_CONTAINERS
-from wfreport.core.redact.text import Prose
+from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
 
@@ -18,7 +18,7 @@ _POD_RESTARTED: Final = "PodRestarted"
 def find_warnings(
     snapshot: Snapshot,
     evidence: Mapping[str, PodEvidence],
-    prose: Prose,
+    prose: TextSanitizer,
     stored: Sequence[StepWarning],
 ) -> list[StepWarning]:
     """What the pods and nodes of now tell, and what the stored report kept of pods that are gone."""
@@ -27,7 +27,9 @@ def find_warnings(
     return [*kept, *found][:_MAX_ENTRIES]
 
 
-def _killed_for_memory(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], prose: Prose) -> Iterator[StepWarning]:
+def _killed_for_memory(
+    snapshot: Snapshot, evidence: Mapping[str, PodEvidence], prose: TextSanitizer
+) -> Iterator[StepWarning]:
     """Containers that were killed for their memory in steps that succeeded all the same (reference/real-node.md)."""
     killed = {name: containers for name, seen in evidence.items() if (containers := _killed_containers(seen))}
     if not killed:
@@ -57,7 +59,7 @@ def _killed_containers(evidence: PodEvidence) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in EXECUTOR_CONTAINERS]
 
 
-def _restarted(snapshot: Snapshot, prose: Prose) -> Iterator[StepWarning]:
+def _restarted(snapshot: Snapshot, prose: TextSanitizer) -> Iterator[StepWarning]:
     """Steps whose pod failed before it ran and was made again (Argo 4.0, ``failedPodRestart``, pod_restart.go)."""
     for node in snapshot.nodes.values():
         if node.failed_pod_restarts > 0:

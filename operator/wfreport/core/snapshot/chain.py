@@ -12,7 +12,7 @@ from wfreport.core.snapshot.names import resubmission_name
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainLink:
     """A run's place in its chain.
 
     Attributes:
@@ -35,12 +35,12 @@ class Link:
         return tuple(self.name_of(attempt) for attempt in range(self.attempt + 1))
 
 
-def link_of(*, name: str, uid: str, labels: Mapping[str, str]) -> Link:
+def link_of(*, name: str, uid: str, labels: Mapping[str, str]) -> ChainLink:
     """The place of a run in its chain, from its metadata; its own root where it is not one of our resubmissions."""
     root_name, root_uid = labels.get(LABEL_ROOT, ""), labels.get(LABEL_ROOT_UID, "")
     attempt = labels.get(LABEL_ATTEMPT, "")
     if root_name and root_uid and attempt.isascii() and attempt.isdecimal() and labels.get(LABEL_REMEDIATION_UID):
-        link = Link(root_name, root_uid, int(attempt))
+        link = ChainLink(root_name, root_uid, int(attempt))
         if link.attempt and link.name_of(link.attempt) == name:
             return link
-    return Link(name, uid)
+    return ChainLink(name, uid)

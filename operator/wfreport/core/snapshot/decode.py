@@ -14,7 +14,7 @@ import msgspec
 from wfreport.api.argo import Metadata, Node, Struct, Workflow, WorkflowSpec, WorkflowStatus
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.compressed_nodes import UnreadableNodes, unpack_nodes
-from wfreport.core.snapshot.lenient import Lenient, Problem, problem_lines
+from wfreport.core.snapshot.lenient import DecodeProblem, Lenient, problem_lines
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
 _KIND: Final = "Workflow"
@@ -33,14 +33,14 @@ class NotAWorkflow(NotAnObject):
     """The input is not JSON, not an object, or of another kind than Workflow; the text is one line that says which."""
 
 
-class _Workflow(Struct, frozen=True):
+class _WorkflowDocument(Struct, frozen=True):
     kind: str | None = None
     metadata: Metadata = Metadata()
     spec: WorkflowSpec = WorkflowSpec()
     status: WorkflowStatus = WorkflowStatus()
 
 
-_WORKFLOW: Final = msgspec.json.Decoder(_Workflow)
+_WORKFLOW: Final = msgspec.json.Decoder(_WorkflowDocument)
 _NODES: Final = msgspec.json.Decoder(dict[str, Node])
 _POD: Final = msgspec.json.Decoder(Pod)
 _EVENT: Final = msgspec.json.Decoder(Event)
@@ -54,7 +54,7 @@ def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
     """
     lenient = Lenient()
     try:
-        found = _decoded(raw, _WORKFLOW, _Workflow, lenient)
+        found = _decoded(raw, _WORKFLOW, _WorkflowDocument, lenient)
     except NotAnObject as error:
         raise NotAWorkflow(str(error)) from error
     if found.kind not in {None, _KIND} or any(problem.path == "kind" for problem in lenient.problems):
@@ -115,7 +115,7 @@ def _parsed(raw: bytes, lenient: Lenient) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = _parsed_generously(raw)
         lenient.problems.append(
-            Problem("", "not strict JSON: invalid text was replaced, numbers out of range left out")
+            DecodeProblem("", "not strict JSON: invalid text was replaced, numbers out of range left out")
         )
     if not isinstance(value, dict):
         raise NotAnObject(f"not a JSON object but {_json_type(value)}")
@@ -174,7 +174,7 @@ def _unpacked(text: str, lenient: Lenient) -> tuple[NodesState, dict[str, Node]]
     try:
         nodes = _decoded_nodes(unpack_nodes(text), lenient)
     except (UnreadableNodes, NotAnObject) as error:
-        lenient.problems.append(Problem("status.compressedNodes", str(error)))
+        lenient.problems.append(DecodeProblem("status.compressedNodes", str(error)))
         return NodesState.UNREADABLE, {}
     return NodesState.READ, _keyed(nodes, lenient)
 
@@ -193,5 +193,7 @@ def _keyed(nodes: dict[str, Node], lenient: Lenient) -> dict[str, Node]:
         if node.id != key:
             nodes[key] = msgspec.structs.replace(node, id=key)
             if node.id:
-                lenient.problems.append(Problem(f"status.nodes[{key}].id", "expected the node's key; the key is used"))
+                lenient.problems.append(
+                    DecodeProblem(f"status.nodes[{key}].id", "expected the node's key; the key is used")
+                )
     return nodes

@@ -21,7 +21,7 @@ _MISFIT: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DecodeProblem:
     """What was left out: where, and why."""
 
     path: str
@@ -35,7 +35,7 @@ class Problem:
 class Lenient:
     """A tolerant conversion; the problems it met are collected in the order of the object's fields."""
 
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[DecodeProblem] = field(default_factory=list)
 
     def convert(self, value: object, wanted: Any, path: str = "", depth: int = 0) -> Any:
         """The value as the type wanted, without what does not fit; ``_MISFIT`` where nothing of it does."""
@@ -73,7 +73,7 @@ class Lenient:
                 yield item
 
     def _misfit(self, path: str, text: str) -> object:
-        self.problems.append(Problem(path, text))
+        self.problems.append(DecodeProblem(path, text))
         return _MISFIT
 
 
@@ -106,7 +106,7 @@ def _is_struct(wanted: Any) -> bool:
     return isinstance(wanted, type) and issubclass(wanted, msgspec.Struct)
 
 
-def problem_lines(problems: list[Problem]) -> tuple[str, ...]:
+def problem_lines(problems: list[DecodeProblem]) -> tuple[str, ...]:
     """One line per problem; of many, the first twenty and how many more there are."""
     lines = tuple(str(problem) for problem in problems[:MAX_PROBLEMS])
     more = len(problems) - len(lines)

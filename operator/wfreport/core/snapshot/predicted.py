@@ -15,7 +15,7 @@ from wfreport.api.kubernetes import ContainerStatus, Pod, StateTerminated
 from wfreport.core.snapshot.model import Snapshot
 
 
-def foretold(snapshot: Snapshot, failed: Iterable[Pod], now: datetime) -> Snapshot:
+def with_predicted_failures(snapshot: Snapshot, failed: Iterable[Pod], now: datetime) -> Snapshot:
     """The snapshot with the nodes of these pods failed; what has ended already is left as it is."""
     nodes = dict(snapshot.nodes)
     for pod in failed:

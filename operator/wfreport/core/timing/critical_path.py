@@ -20,7 +20,7 @@ EXECUTION_TYPES = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeT
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PathSegment:
     """A step of the chain.
 
     Attributes:
@@ -74,9 +74,9 @@ class RunOrder:
                 if inside[earlier.id]:
                     self._before[later.id] = inside[earlier.id]
 
-    def chain(self) -> list[Link]:
+    def chain(self) -> list[PathSegment]:
         """The steps that decided when the run ended, first to last."""
-        links: list[Link] = []
+        links: list[PathSegment] = []
         node = max(self.ran.values(), key=_by_end, default=None)
         visited: set[str] = set()
         while node is not None and node.id not in visited:
@@ -89,12 +89,12 @@ class RunOrder:
         links.reverse()
         return links
 
-    def _link(self, node: Node, earlier: Node | None) -> Link:
+    def _link(self, node: Node, earlier: Node | None) -> PathSegment:
         since = earlier.finished_at if earlier else self._run_started_at
         retry = self._tree.retry_of.get(node.id)
         is_next_attempt = earlier is not None and retry is not None and self._tree.retry_of.get(earlier.id) is retry
         seconds = seconds_between(since, node.started_at) or 0
-        return Link(node, seconds, DelayReason.BACKOFF if is_next_attempt and seconds else None)
+        return PathSegment(node, seconds, DelayReason.BACKOFF if is_next_attempt and seconds else None)
 
     def wait_seconds(self, node: Node) -> int | None:
         """How long after what it waited for a step was created; None where that is not known."""

@@ -8,10 +8,10 @@ from wfreport.api.argo import NodeType
 from wfreport.api.report import ReportStatus
 from wfreport.api.timing import CriticalStep, RetryCost, StepTime, Timing
 from wfreport.api.wire import LINE
-from wfreport.core.redact.text import Prose
+from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.tree import Tree
-from wfreport.core.timing.critical_path import Link, RunOrder
+from wfreport.core.timing.critical_path import PathSegment, RunOrder
 from wfreport.core.timing.durations import seconds_between, short_duration
 from wfreport.core.timing.pod_times import PodTimes, times_of_pods
 
@@ -40,7 +40,7 @@ class RunTimes:
 def time_run(
     snapshot: Snapshot,
     tree: Tree,
-    prose: Prose,
+    prose: TextSanitizer,
     *,
     evidence: Mapping[str, PodEvidence],
     stored: ReportStatus | None,
@@ -68,7 +68,13 @@ def time_run(
 
 
 def _sums(
-    snapshot: Snapshot, tree: Tree, prose: Prose, order: RunOrder, chain: list[Link], *, is_first_run: bool
+    snapshot: Snapshot,
+    tree: Tree,
+    prose: TextSanitizer,
+    order: RunOrder,
+    chain: list[PathSegment],
+    *,
+    is_first_run: bool,
 ) -> Timing:
     workflow = snapshot.workflow
     created_at = workflow.metadata.creation_timestamp if is_first_run else None
@@ -83,14 +89,14 @@ def _sums(
     )
 
 
-def _gap_seconds(snapshot: Snapshot, chain: list[Link]) -> int | None:
+def _gap_seconds(snapshot: Snapshot, chain: list[PathSegment]) -> int | None:
     if not chain:
         return None
     after_the_last = seconds_between(chain[-1].node.finished_at, snapshot.workflow.status.finished_at) or 0
     return sum(link.wait_seconds for link in chain) + after_the_last
 
 
-def _slowest_step(order: RunOrder, prose: Prose) -> StepTime | None:
+def _slowest_step(order: RunOrder, prose: TextSanitizer) -> StepTime | None:
     steps = [
         (n, seconds_between(n.started_at, n.finished_at) or 0) for n in order.ran.values() if n.type != NodeType.SUSPEND
     ]
@@ -118,7 +124,7 @@ def _retry_cost(snapshot: Snapshot, tree: Tree) -> RetryCost | None:
     )
 
 
-def _critical_step(link: Link, times: PodTimes | None, prose: Prose) -> CriticalStep:
+def _critical_step(link: PathSegment, times: PodTimes | None, prose: TextSanitizer) -> CriticalStep:
     return CriticalStep(
         display_name=prose.line(link.node.display_name),
         node_id=link.node.id[:LINE],

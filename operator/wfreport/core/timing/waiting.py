@@ -12,7 +12,7 @@ from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
 from wfreport.core.classify.pending import STARTING_REASONS, TELLING_EVENTS, why_pending
-from wfreport.core.redact.text import Prose, clip
+from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import pod_name
 from wfreport.core.snapshot.tree import Tree
@@ -37,7 +37,7 @@ _LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
 def find_waiting(
     snapshot: Snapshot,
     tree: Tree,
-    prose: Prose,
+    prose: TextSanitizer,
     *,
     evidence: Mapping[str, PodEvidence],
     now: datetime,
@@ -104,7 +104,7 @@ def grace_seconds(reason: str, graces: WaitingGraces) -> float:
     return 0
 
 
-def _of_the_workflow(snapshot: Snapshot, prose: Prose) -> Iterator[Waiting]:
+def _of_the_workflow(snapshot: Snapshot, prose: TextSanitizer) -> Iterator[Waiting]:
     workflow = snapshot.workflow
     since_at = workflow.status.started_at or workflow.metadata.creation_timestamp
     if workflow.spec.suspend:
@@ -125,7 +125,7 @@ def _of_the_workflow(snapshot: Snapshot, prose: Prose) -> Iterator[Waiting]:
 
 
 def _of_the_nodes(
-    snapshot: Snapshot, tree: Tree, prose: Prose, evidence: Mapping[str, PodEvidence]
+    snapshot: Snapshot, tree: Tree, prose: TextSanitizer, evidence: Mapping[str, PodEvidence]
 ) -> Iterator[Waiting]:
     for node in snapshot.nodes.values():
         reason, message = _waiting_reason(node), node.message

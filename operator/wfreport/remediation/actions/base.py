@@ -10,10 +10,10 @@ from wfreport.api.remediation import ObjectRef, Plan, Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.model import Decision
 from wfreport.core.plan.refusal import RefusedError
-from wfreport.core.record.progress import Execution
-from wfreport.core.snapshot.chain import Link, link_of
+from wfreport.core.record.progress import ExecutionResult
+from wfreport.core.snapshot.chain import ChainLink, link_of
 from wfreport.core.snapshot.model import Snapshot
-from wfreport.remediation.gatherer import Fresh
+from wfreport.remediation.gatherer import LiveWorkflow
 
 RETRY_AFTER: Final = timedelta(seconds=60)
 """When an act is tried again that is not possible for now."""
@@ -31,7 +31,7 @@ class Situation:
 
     decision: Decision
     report: WorkflowReport
-    fresh: Fresh | None
+    live: LiveWorkflow | None
 
     @property
     def namespace(self) -> str:
@@ -63,16 +63,16 @@ class Situation:
         return self._found.snapshot
 
     @property
-    def link(self) -> Link:
+    def link(self) -> ChainLink:
         """The run's place in its chain."""
         metadata = self.snapshot.workflow.metadata
         return link_of(name=metadata.name, uid=metadata.uid, labels=metadata.labels)
 
     @property
-    def _found(self) -> Fresh:
-        if self.fresh is None:
+    def _found(self) -> LiveWorkflow:
+        if self.live is None:
             raise RefusedError(Refusal.WORKFLOW_GONE, "the Workflow is gone")
-        return self.fresh
+        return self.live
 
 
 class Planner(Protocol):
@@ -88,10 +88,10 @@ class Planner(Protocol):
         ...
 
 
-class Act(Planner, Protocol):
+class ActionHandler(Planner, Protocol):
     """Something that can be done about a run; done twice for one Remediation, it is done once."""
 
-    async def trace(self, remediation: Remediation) -> Execution | None:
+    async def trace(self, remediation: Remediation) -> ExecutionResult | None:
         """Whether it was done already, by this very Remediation; None where nothing says so.
 
         Raises:
@@ -99,7 +99,7 @@ class Act(Planner, Protocol):
         """
         ...
 
-    async def perform(self, remediation: Remediation, situation: Situation) -> Execution:
+    async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
         """Do it, unless it was done.
 
         Raises:

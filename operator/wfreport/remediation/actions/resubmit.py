@@ -20,13 +20,13 @@ from wfreport.core.plan.resubmit import (
 )
 from wfreport.core.plan.templates import address_of
 from wfreport.core.record.intent import planned
-from wfreport.core.record.progress import Execution
+from wfreport.core.record.progress import ExecutionResult
 from wfreport.kube.documents import Documents
 from wfreport.kube.errors import AlreadyExistsError, NotFoundError
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
-class Resubmit:
+class ResubmitHandler:
     """Create the same Workflow again."""
 
     def __init__(self, workflows: Documents, *, clock: Callable[[], datetime]) -> None:
@@ -40,7 +40,7 @@ class Resubmit:
         kept = reusable_changes(situation.document) if stated and stated.memoized else ()
         return planned((*kept, *parameter_changes(situation.document, given)), new_name=_name(situation))
 
-    async def trace(self, remediation: Remediation) -> Execution | None:
+    async def trace(self, remediation: Remediation) -> ExecutionResult | None:
         """The new run, if it is there and ours."""
         name = remediation.spec.plan.new_name
         if not name:
@@ -51,7 +51,7 @@ class Resubmit:
             return None
         return _already_done(found) if is_resubmission_by(found, remediation.metadata.uid or "") else None
 
-    async def perform(self, remediation: Remediation, situation: Situation) -> Execution:
+    async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
         """Create it; one of that name that is there is ours, or a reason not to."""
         stated = situation.action.resubmit
         given = _parameters(stated.parameters if stated else None)
@@ -66,7 +66,7 @@ class Resubmit:
         *,
         spec: dict[str, Any] | None = None,
         memoized_at: datetime | None = None,
-    ) -> Execution:
+    ) -> ExecutionResult:
         uid = remediation.metadata.uid or ""
         resubmission = Resubmission(situation.link, remediation.spec.attempt, uid, given)
         new = resubmitted(situation.document, resubmission, spec=spec, memoized_at=memoized_at)
@@ -80,10 +80,12 @@ class Resubmit:
                 Refusal.NAME_TAKEN,
                 f"there is a Workflow {resubmission.name} already that this Remediation did not make",
             ) from None
-        return Execution("True", RemediationReason.EXECUTED, f"created Workflow {resubmission.name}", ref_of(made))
+        return ExecutionResult(
+            "True", RemediationReason.EXECUTED, f"created Workflow {resubmission.name}", ref_of(made)
+        )
 
 
-class RaiseMemory(Resubmit):
+class RaiseMemoryHandler(ResubmitHandler):
     """Create it again with more memory for the container that was killed."""
 
     def __init__(
@@ -117,7 +119,7 @@ class RaiseMemory(Resubmit):
             container=failure.container if failure else None,
         )
 
-    async def perform(self, remediation: Remediation, situation: Situation) -> Execution:
+    async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
         """Create it; one of that name that is there is ours, or a reason not to."""
         given = _raise_parameters(situation)
         return await self._create(remediation, situation, given, spec=self._raised(situation).spec)
@@ -155,6 +157,8 @@ def _parameters(overrides: list[Override] | None) -> dict[str, str]:
     return {override.name: override.value for override in overrides or ()}
 
 
-def _already_done(found: dict[str, Any]) -> Execution:
+def _already_done(found: dict[str, Any]) -> ExecutionResult:
     name = found["metadata"]["name"]
-    return Execution("True", RemediationReason.ALREADY_DONE, f"Workflow {name} had been created before", ref_of(found))
+    return ExecutionResult(
+        "True", RemediationReason.ALREADY_DONE, f"Workflow {name} had been created before", ref_of(found)
+    )

@@ -9,7 +9,7 @@ from wfreport.argoserver.workflows import ServerWorkflows, StaleWorkflowError
 from wfreport.core.plan.plan import Change
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.intent import planned
-from wfreport.core.record.progress import Execution
+from wfreport.core.record.progress import ExecutionResult
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import NodesState
 from wfreport.kube.documents import Documents
@@ -17,7 +17,7 @@ from wfreport.kube.errors import NotFoundError, UnreachableError
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
-class Retry:
+class RetryHandler:
     """Ask Argo Server, which alone knows how a run is taken apart and put together again."""
 
     def __init__(self, workflows: Documents, server: ServerWorkflows | None) -> None:
@@ -38,7 +38,7 @@ class Retry:
         given = [Change(f"parameters[{override.name}]", None, override.value) for override in stated.parameters or ()]
         return planned(given)
 
-    async def trace(self, remediation: Remediation) -> Execution | None:
+    async def trace(self, remediation: Remediation) -> ExecutionResult | None:
         """A run that started since: nobody can say whether by this, and it need not be done any more."""
         target = remediation.spec.target
         try:
@@ -48,9 +48,9 @@ class Retry:
         workflow = decode_workflow(document).workflow
         if workflow.metadata.uid != target.uid or is_same_time(workflow.status.started_at, target.started_at):
             return None
-        return Execution("True", RemediationReason.ALREADY_DONE, "it had been retried before", ref_of(document))
+        return ExecutionResult("True", RemediationReason.ALREADY_DONE, "it had been retried before", ref_of(document))
 
-    async def perform(self, remediation: Remediation, situation: Situation) -> Execution:  # noqa: ARG002
+    async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:  # noqa: ARG002
         """Retry the run as it was read."""
         if self._server is None:
             raise RefusedError(Refusal.NO_ARGO_SERVER, "a retry needs Argo Server")
@@ -73,7 +73,7 @@ class Retry:
         ref = ObjectRef(
             api_version=situation.document["apiVersion"], kind="Workflow", name=metadata.name, uid=metadata.uid
         )
-        return Execution("True", RemediationReason.EXECUTED, f"retried Workflow {metadata.name}", ref)
+        return ExecutionResult("True", RemediationReason.EXECUTED, f"retried Workflow {metadata.name}", ref)
 
 
 def _stated(situation: Situation) -> StatedRetry:

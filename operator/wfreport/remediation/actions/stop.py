@@ -6,13 +6,13 @@ from wfreport.api.reasons import RemediationReason
 from wfreport.api.remediation import Plan, Remediation
 from wfreport.core.plan.stop import STRATEGY, is_stopped_by, stop_of
 from wfreport.core.record.intent import planned
-from wfreport.core.record.progress import Execution
+from wfreport.core.record.progress import ExecutionResult
 from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
-class Stop:
+class StopHandler:
     """Set ``spec.shutdown``, by a patch that holds for the run as it was read."""
 
     def __init__(self, workflows: Documents) -> None:
@@ -24,7 +24,7 @@ class Stop:
         changes = patch.changes if patch else ()
         return planned(changes, patch=json.dumps({"spec": {"shutdown": STRATEGY}}))
 
-    async def trace(self, remediation: Remediation) -> Execution | None:
+    async def trace(self, remediation: Remediation) -> ExecutionResult | None:
         """Its annotation says who stopped it."""
         try:
             found = await self._workflows.fetch(remediation.metadata.namespace, remediation.spec.target.name)
@@ -32,14 +32,14 @@ class Stop:
             return None
         if not is_stopped_by(found, remediation.metadata.uid or ""):
             return None
-        return Execution("True", RemediationReason.ALREADY_DONE, "it had been told to stop before", ref_of(found))
+        return ExecutionResult("True", RemediationReason.ALREADY_DONE, "it had been told to stop before", ref_of(found))
 
-    async def perform(self, remediation: Remediation, situation: Situation) -> Execution:
+    async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
         """Stop it, unless somebody has."""
         patch = stop_of(situation.document, remediation_uid=remediation.metadata.uid or "")
         name = situation.document["metadata"]["name"]
         if patch is None:
             message = f"Workflow {name} is stopping already"
-            return Execution("True", RemediationReason.ALREADY_DONE, message, ref_of(situation.document))
+            return ExecutionResult("True", RemediationReason.ALREADY_DONE, message, ref_of(situation.document))
         changed = await self._workflows.patch(situation.namespace, name, patch.body)
-        return Execution("True", RemediationReason.EXECUTED, f"told Workflow {name} to stop", ref_of(changed))
+        return ExecutionResult("True", RemediationReason.EXECUTED, f"told Workflow {name} to stop", ref_of(changed))

@@ -7,13 +7,13 @@ from wfreport.api.remediation import Plan, Remediation
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.suspend_cron import is_suspended_by, suspension_of
 from wfreport.core.record.intent import planned
-from wfreport.core.record.progress import Execution
+from wfreport.core.record.progress import ExecutionResult
 from wfreport.kube.documents import Document, Documents
 from wfreport.kube.errors import NotFoundError
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
-class SuspendCron:
+class SuspendCronHandler:
     """Suspend it, by a patch that holds for it as it was read."""
 
     def __init__(self, crons: Documents) -> None:
@@ -26,7 +26,7 @@ class SuspendCron:
         changes = patch.changes if patch else ()
         return planned(changes, cron_workflow=name, patch=json.dumps({"spec": {"suspend": True}}))
 
-    async def trace(self, remediation: Remediation) -> Execution | None:
+    async def trace(self, remediation: Remediation) -> ExecutionResult | None:
         """Its annotation says who suspended it."""
         try:
             found = await self._fetch(remediation.metadata.namespace, remediation.spec.plan.cron_workflow or "")
@@ -34,18 +34,20 @@ class SuspendCron:
             return None
         if not is_suspended_by(found, remediation.metadata.uid or ""):
             return None
-        return Execution("True", RemediationReason.ALREADY_DONE, "it had been suspended before", ref_of(found))
+        return ExecutionResult("True", RemediationReason.ALREADY_DONE, "it had been suspended before", ref_of(found))
 
-    async def perform(self, remediation: Remediation, situation: Situation) -> Execution:
+    async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
         """Suspend it, unless somebody has."""
         name = _cron_of(situation)
         found = await self._fetch(situation.namespace, name)
         uid = remediation.metadata.uid or ""
         patch = suspension_of(found, allow_drift=_allows_drift(situation), remediation_uid=uid)
         if patch is None:
-            return Execution("True", RemediationReason.ALREADY_DONE, f"CronWorkflow {name} is suspended", ref_of(found))
+            return ExecutionResult(
+                "True", RemediationReason.ALREADY_DONE, f"CronWorkflow {name} is suspended", ref_of(found)
+            )
         changed = await self._crons.patch(situation.namespace, name, patch.body)
-        return Execution("True", RemediationReason.EXECUTED, f"suspended CronWorkflow {name}", ref_of(changed))
+        return ExecutionResult("True", RemediationReason.EXECUTED, f"suspended CronWorkflow {name}", ref_of(changed))
 
     async def _fetch(self, namespace: str, name: str) -> Document:
         try:
