@@ -272,8 +272,8 @@ class Settings(BaseSettings):
     def _interval_is_a_range(self) -> Self:
         if self.poll_interval_min_seconds > self.poll_interval_max_seconds:
             raise ValueError(
-                f"{PREFIX}LOOK_INTERVAL_MIN_SECONDS={self.poll_interval_min_seconds:g} must not be greater than "
-                f"{PREFIX}LOOK_INTERVAL_MAX_SECONDS={self.poll_interval_max_seconds:g}"
+                f"{PREFIX}POLL_INTERVAL_MIN_SECONDS={self.poll_interval_min_seconds:g} must not be greater than "
+                f"{PREFIX}POLL_INTERVAL_MAX_SECONDS={self.poll_interval_max_seconds:g}"
             )
         return self
 

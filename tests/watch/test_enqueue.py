@@ -29,7 +29,7 @@ class World:
             queues=Queues(queue, queue, queue, queue, queue),
             metrics=Metrics(),
             capture=lambda _: None,
-            settle_seconds=2,
+            debounce_seconds=2,
             ignore_events=False,
         )
         self.queue = queue

@@ -185,7 +185,7 @@ class Operator:
             queues=self._queues,
             metrics=self._metrics,
             capture=self._capturer.enqueue,
-            settle_seconds=self._settings.debounce_seconds,
+            debounce_seconds=self._settings.debounce_seconds,
             ignore_events=self._settings.ignore_events,
             is_selective=bool(self._selector),
         )
@@ -290,7 +290,7 @@ class Operator:
         remedying, sweeping = self._remedies.start()
         workers |= remedying
         others |= sweeping
-        sweep = self._sweep.run(interval_seconds=self._sweep_interval_seconds)
+        sweep = self._sweep.run(interval_seconds=self._resync_interval_seconds)
         others.add(asyncio.create_task(sweep, name="sweep"))
         # not one of the workers: what hangs there is not waited for at the end
         others.add(asyncio.create_task(self._server.run(self._settings.argo_server_workers), name="server"))
@@ -368,7 +368,7 @@ class Operator:
         await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
         await cancelled({framework, *workers, *others})
 
-    def _sweep_interval_seconds(self) -> float:
+    def _resync_interval_seconds(self) -> float:
         return self._settings.resync_interval_seconds * jitter()
 
     def _show_gauges(self) -> None:

@@ -57,7 +57,7 @@ class EventHandlers:
         queues: Queues,
         metrics: Metrics,
         capture: Callable[[ObjectMeta], None],
-        settle_seconds: float,
+        debounce_seconds: float,
         ignore_events: bool,
         is_selective: bool = False,
     ) -> None:
@@ -68,7 +68,7 @@ class EventHandlers:
         self._index = index
         self._active = active
         self._queues = queues
-        self._settle_seconds = settle_seconds
+        self._debounce_seconds = debounce_seconds
         self._ignore_events = ignore_events
 
     def should_enqueue(self, plural: str, event_type: str, meta: ObjectMeta) -> bool:
@@ -93,7 +93,7 @@ class EventHandlers:
             return
         # created, started or deleted: creation and start are milliseconds apart and make one look
         self._queues.workflows.add_after(
-            key, self._settle_seconds, Priority.PROGRESS, min_resource_version=meta.version
+            key, self._debounce_seconds, Priority.PROGRESS, min_resource_version=meta.version
         )
 
     def pod_failed(self, event_type: str | None, meta: ObjectMeta) -> None:
@@ -140,7 +140,7 @@ class EventHandlers:
     def _is_awaited(self, meta: ObjectMeta) -> bool:
         """Whether it left the selector, mostly since it was started, and the look at its creation is still to come."""
         key = (meta.namespace, meta.name)
-        return not meta.completed and self._queues.workflows.is_due_within(key, self._settle_seconds)
+        return not meta.completed and self._queues.workflows.is_due_within(key, self._debounce_seconds)
 
     def _is_known(self, meta: ObjectMeta) -> bool:
         """Whether a look would find nothing new."""

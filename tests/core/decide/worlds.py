@@ -186,7 +186,7 @@ def a_case(
     action = rule.action.type if rule.action else ActionType.NOTIFY
     failure = report.status.failures[0] if report.status.failures else None
     found: dict[str, Any] = {
-        "subject": subject,
+        "input": subject,
         "lock": lock,
         "selection": Selection(policy, rivals),
         "rule": rule,
