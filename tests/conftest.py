@@ -21,6 +21,10 @@ settings.register_profile("dev", deadline=timedelta(seconds=2))
 settings.register_profile(
     "ci", deadline=None, max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
+# The loop of a developer (`make unit`): few examples; the full number stays with CI.
+settings.register_profile(
+    "fast", deadline=None, max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
 _serial = itertools.count(1)
