@@ -176,9 +176,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.work = queue(
-            progress=2, progress_workers=2, defer_seconds=3, backoff_min_seconds=1, backoff_max_seconds=8
-        )
+        self.work = queue(progress=2, progress_workers=2, defer_seconds=3, backoff_min_seconds=1, backoff_max_seconds=8)
         self.busy: dict[NamespacedName, Request] = {}
         self.owed: dict[NamespacedName, int] = {}
 

@@ -23,7 +23,7 @@ from controlplane.errors import ApiError
 pytestmark = pytest.mark.cluster
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.the-token-of-the-operator.c2lnbmF0dXJl"
 NOT_FOUND = Reply.of({"code": 5, "message": "not found"}, 404)
-PACE = FAST | {"sweep_interval_seconds": 600, "argo_server_timeout_seconds": 1}
+PACE = FAST | {"resync_interval_seconds": 600, "argo_server_timeout_seconds": 1}
 
 
 @dataclass

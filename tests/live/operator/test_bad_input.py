@@ -27,7 +27,7 @@ Reports.fetch = fetch_or_fail
 
 
 def test_a_report_about_nothing_has_one_event_however_often_it_is_looked_at(world: Cluster) -> None:
-    world.start_operator(**FAST, sweep_interval_seconds=1)
+    world.start_operator(**FAST, resync_interval_seconds=1)
     world.apply_report("mine", "etl")
     (event,) = eventually(lambda: world.events_about("mine"))
     mine = world.plane.api.get(f"{REPORTS.format(world.namespace)}/mine")
@@ -36,7 +36,7 @@ def test_a_report_about_nothing_has_one_event_however_often_it_is_looked_at(worl
     assert event["involvedObject"]["uid"] == mine["metadata"]["uid"]
     assert event["source"]["component"] == "wfreport"
     world.started[-1].kill()
-    second = world.start_operator(**FAST, sweep_interval_seconds=1)
+    second = world.start_operator(**FAST, resync_interval_seconds=1)
     eventually(lambda: second.metric("wfreport_resyncs_total", result="ok") >= 2)
     assert len(world.events_about("mine")) == 1
     world.apply_report("mine", "etl", pinned=True)
@@ -73,7 +73,7 @@ def test_one_report_that_cannot_be_read_keeps_no_other_from_its_end(world: Clust
 
 def test_two_namespaces_are_watched_and_no_third(world: Cluster, plane: ControlPlane) -> None:
     second, third = (plane.create_namespace(f"{world.namespace}-{n}") for n in ("b", "c"))
-    world.start_operator(**FAST, namespaces=f"{world.namespace},{second}", sweep_interval_seconds=1)
+    world.start_operator(**FAST, namespaces=f"{world.namespace},{second}", resync_interval_seconds=1)
     world.create_workflow("etl", phase="Failed", failed=True)
     elsewhere = [Cluster(plane, namespace, world.folder) for namespace in (second, third)]
     for cluster in elsewhere:

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.cluster
 def test_a_life_costs_a_handful_of_events_and_one_get_per_interval(world: Cluster) -> None:
     interval_seconds = 2
     operator = world.start_operator(
-        look_interval_min_seconds=interval_seconds,
-        look_interval_max_seconds=interval_seconds,
-        sweep_interval_seconds=600,
+        poll_interval_min_seconds=interval_seconds,
+        poll_interval_max_seconds=interval_seconds,
+        resync_interval_seconds=600,
     )
     begun_at = eventually(lambda: operator.metric("process_start_time_seconds"))
     world.create_workflow("big")
@@ -57,7 +57,7 @@ def test_a_restart_with_everything_reported_reads_no_workflow_and_writes_nothing
     )
     operator.stop()
     before, since = world.reports(), world.audit_position()
-    second = world.start_operator(**FAST, sweep_interval_seconds=1)
+    second = world.start_operator(**FAST, resync_interval_seconds=1)
     eventually(lambda: second.metric("wfreport_resyncs_total", result="ok") >= 3)
     assert world.requests(verb="get", resource="workflows", since=since) == []
     for verb in ("create", "patch", "update", "delete"):
@@ -68,7 +68,7 @@ def test_a_restart_with_everything_reported_reads_no_workflow_and_writes_nothing
 
 
 def test_the_sweep_alone_converges(world: Cluster) -> None:
-    world.start_operator(**FAST, sweep_interval_seconds=1, ignore_events="true")
+    world.start_operator(**FAST, resync_interval_seconds=1, ignore_events="true")
     world.create_workflow("runs", phase="Running", done=1)
     world.create_workflow("ends", phase="Failed", failed=True)
     world.create_workflow("goes", phase="Running")

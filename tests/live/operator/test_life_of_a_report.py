@@ -48,7 +48,7 @@ def test_a_workflow_never_gets_anything_from_us(world: Cluster) -> None:
 
 
 def test_a_workflow_that_opted_out_gets_no_report(world: Cluster) -> None:
-    operator = world.start_operator(**PACE, sweep_interval_seconds=1)
+    operator = world.start_operator(**PACE, resync_interval_seconds=1)
     body = world.create_workflow("quiet")
     body["metadata"]["annotations"] = {"wfreport.dev/skip": "true"}
     world.delete_workflow("quiet")
@@ -75,7 +75,7 @@ def test_a_workflow_deleted_while_it_ran_is_said_to_be(world: Cluster) -> None:
 
 
 def test_a_completed_workflow_that_is_deleted_leaves_its_report_as_it_was(world: Cluster) -> None:
-    operator = world.start_operator(**PACE, sweep_interval_seconds=1)
+    operator = world.start_operator(**PACE, resync_interval_seconds=1)
     world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     before = world.report_of("etl")

@@ -19,7 +19,7 @@ def settings(archive_world: Cluster, tmp_path: Path) -> dict[str, Any]:
     file = tmp_path / "token"
     file.write_text(archive_world.plane.token(USER))
     return FAST | {
-        "sweep_interval_seconds": 600,
+        "resync_interval_seconds": 600,
         "argo_server_url": archive_world.plane.argo_server_url,
         "argo_server_ca_file": archive_world.plane.ca,
         "argo_server_token_file": file,

@@ -34,11 +34,11 @@ DELETED = "ttl-deleted"
 
 PACE = FAST | {
     "coalesce_seconds": 0.2,
-    "sweep_interval_seconds": 1,
+    "resync_interval_seconds": 1,
 }
 DISTURBED = """
 import asyncio, random
-from wfreport.watch.enqueue import Intake
+from wfreport.watch.enqueue import EventHandlers
 
 chance = random.Random({seed})
 
@@ -49,7 +49,7 @@ def disturbed(take):
     return call
 
 for name in ("workflow_changed", "pod_failed", "report_changed"):
-    setattr(Intake, name, disturbed(getattr(Intake, name)))
+    setattr(EventHandlers, name, disturbed(getattr(EventHandlers, name)))
 """
 
 

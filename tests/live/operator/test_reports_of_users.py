@@ -8,7 +8,7 @@ from tests.live.operator.harness import FAST, REPORTS, Cluster, condition, obser
 
 pytestmark = pytest.mark.cluster
 PACE = FAST | {
-    "sweep_interval_seconds": 600,
+    "resync_interval_seconds": 600,
 }
 
 

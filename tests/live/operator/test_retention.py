@@ -10,7 +10,7 @@ from tests.eventually import eventually
 from tests.live.operator.harness import FAST, Cluster, RunningOperator, observed
 
 pytestmark = pytest.mark.cluster
-PACE = FAST | {"sweep_interval_seconds": 1}
+PACE = FAST | {"resync_interval_seconds": 1}
 
 
 def start(world: Cluster, *rules: dict[str, object], **settings: object) -> RunningOperator:
@@ -86,9 +86,9 @@ def test_a_workflow_that_the_selector_leaves_out_is_not_taken_for_gone(world: Cl
 
 def test_a_run_that_nobody_could_report_is_counted(world: Cluster) -> None:
     """Its Workflow ended and went before a look: the API server answers none meanwhile."""
-    slow = "import wfreport.reconcile.reconciler as r, asyncio\nold = r.Reconciler.look\n"
-    slow += "async def look(self, request):\n    await asyncio.sleep(3)\n    return await old(self, request)\n"
-    slow += "r.Reconciler.look = look\n"
+    slow = "import wfreport.reconcile.reconciler as r, asyncio\nold = r.Reconciler.reconcile\n"
+    slow += "async def reconcile(self, request):\n    await asyncio.sleep(3)\n    return await old(self, request)\n"
+    slow += "r.Reconciler.reconcile = reconcile\n"
     operator = world.start_operator(slow, **PACE)
     world.create_workflow("lost", phase="Succeeded")
     eventually(lambda: operator.metric("wfreport_stream_events_total", stream="workflows", type="ADDED"))

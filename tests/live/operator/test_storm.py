@@ -140,7 +140,7 @@ def test_one_failing_pod_costs_a_handful_of_requests(world: Cluster, storm: Stor
     storm.calm.set()
     workflow = world.create_workflow("etl")
     storm.make_pod("etl-load", workflow)
-    world.start_operator(settle_seconds=0.1)
+    world.start_operator(debounce_seconds=0.1)
     eventually(lambda: world.report_of("etl"))
     since = world.audit_position()
     storm.fail_pod("etl-load")
@@ -159,7 +159,7 @@ def test_one_failing_pod_costs_a_handful_of_requests(world: Cluster, storm: Stor
 def test_a_log_that_comes_after_the_end_costs_one_look_more(world: Cluster, storm: Storm) -> None:
     workflow = world.create_workflow("etl")
     storm.make_pod("etl-load", workflow)
-    world.start_operator(settle_seconds=0.1)
+    world.start_operator(debounce_seconds=0.1)
     eventually(lambda: world.report_of("etl"))
     storm.fail_pod("etl-load")
     storm.fail_workflow(world.workflow("etl"), ["etl-load"])
@@ -180,7 +180,7 @@ def test_five_hundred_pods_of_one_workflow(world: Cluster, storm: Storm) -> None
     pods = [f"etl-{n}" for n in range(PODS)]
     for pod in pods:
         storm.make_pod(pod, workflow)
-    operator, since = world.start_operator(settle_seconds=0.1), world.audit_position()
+    operator, since = world.start_operator(debounce_seconds=0.1), world.audit_position()
     for pod in pods:
         storm.fail_pod(pod)
     storm.fail_workflow(world.workflow("etl"), pods)
@@ -202,7 +202,7 @@ def test_five_hundred_workflows_of_one_pod(world: Cluster, storm: Storm) -> None
     made = {name: world.create_workflow(name) for name in names}
     for name in names:
         storm.make_pod(f"{name}-load", made[name])
-    operator, since = world.start_operator(settle_seconds=0.1), world.audit_position()
+    operator, since = world.start_operator(debounce_seconds=0.1), world.audit_position()
     for name in names:
         storm.fail_pod(f"{name}-load")
         storm.fail_workflow(made[name], [f"{name}-load"])

@@ -37,7 +37,7 @@ LONG_SECONDS = 180
 OWN = "/apis/wfreport.dev/v1alpha1/namespaces/{}/{}"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 COMPONENTS = ROOT / "manifests" / "components"
-ENFORCING = {**FAST, "leader_election": "true", "lease_seconds": 6, "sweep_interval_seconds": 2}
+ENFORCING = {**FAST, "leader_election": "true", "lease_seconds": 6, "resync_interval_seconds": 2}
 ACTING = ("label-pods", "resubmit", "suspend-cron", "stop", "notify")
 
 
