@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +14,7 @@ from typing import Any
 
 import yaml
 from tests.eventually import eventually
+from tests.forked import ForkedProcess, start_python
 
 from controlplane import ControlPlane
 from controlplane.ports import free_ports
@@ -72,7 +71,7 @@ def may_read_logs(world: Cluster) -> None:
 class RunningOperator:
     """A process."""
 
-    process: subprocess.Popen[bytes]
+    process: ForkedProcess
     port: int
     log: Path
 
@@ -132,14 +131,10 @@ class Cluster:
             "retention": "[]",  # T0 is long ago
             **settings,
         }
-        env = {
-            **os.environ,
-            "KUBECONFIG": str(self.kubeconfig or self.plane.kubeconfig_for(USER)),
-            "PYTHONPATH": str(ROOT / "operator"),
-        }
+        env = {**os.environ, "KUBECONFIG": str(self.kubeconfig or self.plane.kubeconfig_for(USER))}
         env |= {f"WFREPORT_{name.upper()}": str(value) for name, value in given.items()}
         with log.open("wb") as out:
-            process = subprocess.Popen([sys.executable, "-c", prelude + _RUN], env=env, stdout=out, stderr=out)
+            process = start_python(prelude + _RUN, env, out)
         operator = RunningOperator(process, port, log)
         self.started.append(operator)
         if wait:
