@@ -12,6 +12,9 @@ RUN := $(UV) run --no-sync
 export PYTHONPATH := $(CURDIR)/tools
 export UV
 PYTEST_ARGS ?=
+# Tests run side by side, a file at a time; a worker with its control planes takes up to 3 GB of memory.
+JOBS ?= $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? cores : 4)))
+PYTEST := pytest -n $(JOBS) --dist loadfile
 
 say = @printf '\033[1m%s\033[0m\n' "$(1)" >&2
 
@@ -46,7 +49,11 @@ test: setup ## Run all tests, on a real API server (PYTEST_ARGS="-k name" for so
 	$(call say,[1/2] control plane: built once into the cache)
 	@$(RUN) python -m controlplane build
 	$(call say,[2/2] pytest)
-	@$(RUN) pytest $(PYTEST_ARGS)
+	@$(RUN) $(PYTEST) $(PYTEST_ARGS)
+
+.PHONY: unit
+unit: setup ## Run the tests that need no cluster, with few examples: two minutes
+	@HYPOTHESIS_PROFILE=fast $(RUN) $(PYTEST) -q -m "not cluster and not node" $(PYTEST_ARGS)
 
 .PHONY: check
 check: setup ## Everything that must hold: format, lint, types, layers, drift, coverage, tests

@@ -162,8 +162,8 @@ def _supervise(request: dict[str, Any], out: int, err: int, control: int) -> NoR
         _become(request, out, err)
     with socket.socket(fileno=control) as connection:
         connection.sendall(program.to_bytes(_NUMBER_BYTES))
-        ended = os.pidfd_open(program)
-        if ended not in select.select([ended, connection], [], [])[0]:
+        end = os.pidfd_open(program)
+        if end not in select.select([end, connection.fileno()], [], [])[0]:
             os.kill(program, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])
         with contextlib.suppress(OSError):  # the test process may have ended
