@@ -20,7 +20,6 @@ from wfreport.cli.render.step_outline import OutlineEntry, outline_steps
 from wfreport.cli.render.style import ASCII, UNICODE, Style, glyphs_for, harmless
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
-from wfreport.core.snapshot.tree import Tree
 
 GOLDEN = Path(__file__).parent / "golden"
 SHAPES = [
@@ -68,7 +67,7 @@ def test_in_every_recorded_run_a_step_lies_where_its_full_name_says() -> None:
     wrong = []
     for case in recordings():
         snapshot, shown = snapshot_of(case), report(case)
-        tree = Tree(snapshot)
+        tree = snapshot.tree
         outline = outline_steps(shown.status.steps or [] if shown.status else [], shown.spec.workflow_ref.name)
         pending: list[tuple[OutlineEntry, str | None]] = [
             (top, None) for top in (*outline.main, *outline.exit_handlers)

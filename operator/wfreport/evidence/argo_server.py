@@ -18,7 +18,7 @@ from wfreport.argoserver.errors import PERMANENT_RETRY_SECONDS, ArgoServerError,
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.reports import ReportEntry
 from wfreport.core.render.archived_logs import with_archived_logs
-from wfreport.core.render.status import is_new_run
+from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot, Source, Unavailable
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.kube.objects import NamespacedName, version_of
@@ -181,7 +181,7 @@ class ArgoServerFetcher:
         self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], stored: Sequence[ReportStatus | None]
     ) -> Mapping[str, PodEvidence]:
         """The evidence with the archived logs that are here; others are wished for, and said to come."""
-        of_this_run = [status for status in stored if status and not is_new_run(status, snapshot.workflow)]
+        of_this_run = [status for one in stored if (status := status_of_run(one, snapshot.workflow))]
         kept = {f.node_id for status in of_this_run for f in status.failures or () if f.log_tail}
         wanted = self._logs.wanted(snapshot, evidence, kept)
         return with_archived_logs(evidence, self._logs.of(snapshot, wanted)) if wanted else evidence

@@ -14,7 +14,7 @@ from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportStatus
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.running import RunningWorkflow
-from wfreport.core.render.status import is_new_run
+from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
 from wfreport.evidence.capture import Capturer
@@ -79,7 +79,7 @@ def pod_query(
 ) -> PodQuery:
     """Which pods are worth a request: a pod that a report has kept, or that was asked for in vain, is not."""
     pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
-    of_this_run = [status for status in stored if status and not is_new_run(status, snapshot.workflow)]
+    of_this_run = [status for one in stored if (status := status_of_run(one, snapshot.workflow))]
     kept = {f.pod_name for status in of_this_run for f in status.failures or () if f.pod_uid and not _pending(f)}
     kept |= {attempt.pod_name for status in of_this_run for attempt in status.superseded_attempts or ()}
     failed = [node for node in pod_nodes if node.has_failed and node.id not in queried_nodes]

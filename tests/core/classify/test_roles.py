@@ -18,7 +18,6 @@ from wfreport.api.argo import (
 from wfreport.api.classes import Role
 from wfreport.core.classify.roles import assign_roles, is_stopped
 from wfreport.core.snapshot.model import Snapshot
-from wfreport.core.snapshot.tree import Tree
 
 FAILED, ERROR, OK, RUNNING, OMITTED = Phase.FAILED, Phase.ERROR, Phase.SUCCEEDED, Phase.RUNNING, Phase.OMITTED
 DAG, RETRY, STEPS, GROUP = NodeType.DAG, NodeType.RETRY, NodeType.STEPS, NodeType.STEP_GROUP
@@ -26,7 +25,7 @@ DAG, RETRY, STEPS, GROUP = NodeType.DAG, NodeType.RETRY, NodeType.STEPS, NodeTyp
 
 def roles(snapshot: Snapshot) -> dict[str | None, Role]:
     """Role by node name; None stands for the Workflow itself."""
-    return {leaf.node.name if leaf.node else None: leaf.role for leaf in assign_roles(snapshot, Tree(snapshot))}
+    return {leaf.node.name if leaf.node else None: leaf.role for leaf in assign_roles(snapshot)}
 
 
 def root(phase: str = FAILED, **fields: object) -> Node:
@@ -198,7 +197,7 @@ def test_a_single_pod_that_is_the_root_is_a_leaf() -> None:
 def test_a_container_without_its_pod_is_no_harm() -> None:
     orphan = a_node("wf.a.main", FAILED, NodeType.CONTAINER, boundary_id="wf.gone")
     snapshot = a_snapshot(root(), orphan)
-    assert Tree(snapshot).pod_node(orphan) is None
+    assert snapshot.tree.pod_node(orphan) is None
     assert roles(snapshot) == {"wf.a.main": Role.ROOT_CAUSE}
 
 
@@ -341,23 +340,23 @@ def test_a_container_without_a_pod_around_it_has_that_of_its_boundary() -> None:
     """As in runs whose nodes were renamed (archived and retried)."""
     pod = a_node("other.a", FAILED)
     container = a_node("wf.a.main", FAILED, NodeType.CONTAINER, boundary_id="other.a")
-    assert Tree(a_snapshot(root(), pod, container)).pod_node(container) is pod
+    assert a_snapshot(root(), pod, container).tree.pod_node(container) is pod
 
 
 def test_a_retry_without_attempts_has_none() -> None:
     snapshot = a_snapshot(a_node("wf.a", FAILED, DAG))
-    assert Tree(snapshot).attempts(snapshot.nodes["wf.a"]) == []
+    assert snapshot.tree.attempts(snapshot.nodes["wf.a"]) == []
 
 
 def test_a_child_of_a_retry_that_is_no_attempt_by_its_name_is_older_than_all() -> None:
     retry = a_node("wf.a", FAILED, RETRY, children=["wf.a(0)", "wf.odd"])
     snapshot = a_snapshot(root(), retry, a_node("wf.a(0)", FAILED), a_node("wf.odd", FAILED))
-    assert [node.name for node in Tree(snapshot).attempts(retry)] == ["wf.odd", "wf.a(0)"]
+    assert [node.name for node in snapshot.tree.attempts(retry)] == ["wf.odd", "wf.a(0)"]
 
 
 def test_names_of_one_character_enclose_too() -> None:
     nodes = [a_node("w", FAILED, DAG), a_node("w.a", FAILED, DAG), a_node("w.a.b", FAILED)]
-    tree = Tree(a_snapshot(*nodes))
+    tree = a_snapshot(*nodes).tree
     assert [node.name for node in tree.enclosing(nodes[2])] == ["w.a", "w"]
 
 

@@ -16,7 +16,6 @@ from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.steps import list_steps
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
-from wfreport.core.snapshot.tree import Tree
 from wfreport.core.timing.timing import RunTimes
 
 _IN_THE_AGENT: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
@@ -127,7 +126,7 @@ def steps_of(run: FoundRun) -> RunSteps:
 
 def _steps_of_workflow(snapshot: Snapshot) -> RunSteps:
     name = snapshot.workflow.metadata.name
-    steps = list_steps(snapshot, Tree(snapshot), TextSanitizer(Redactor()), len(snapshot.nodes), RunTimes(pods={}))
+    steps = list_steps(snapshot, TextSanitizer(Redactor()), len(snapshot.nodes), RunTimes(pods={}))
     pods = {
         node.id: agent_pod_name(name) if node.type in _IN_THE_AGENT else pod_name(snapshot.workflow, node)
         for node in snapshot.nodes.values()

@@ -37,10 +37,10 @@ class FailedLeaf:
     role: Role
 
 
-def assign_roles(snapshot: Snapshot, tree: Tree) -> list[FailedLeaf]:
+def assign_roles(snapshot: Snapshot) -> list[FailedLeaf]:
     """The failed leaves that count: RootCauses by time, then ExitHandler, Victim, Tolerated."""
-    leaves = [node for node in snapshot.nodes.values() if tree.is_failed_leaf(node) and not tree.is_superseded(node)]
-    failed = [FailedLeaf(leaf, _role(leaf, snapshot.workflow, tree)) for leaf in leaves]
+    tree = snapshot.tree
+    failed = [FailedLeaf(leaf, _role(leaf, snapshot.workflow, tree)) for leaf in tree.failed_leaves]
     failed = _with_stop_as_consequence(failed, snapshot.workflow)
     if snapshot.workflow.status.has_failed and not any(
         leaf.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER) for leaf in failed

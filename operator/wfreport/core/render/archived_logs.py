@@ -15,7 +15,6 @@ from wfreport.core.render.evidence import LOG_GAPS, MAIN
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
-from wfreport.core.snapshot.tree import Tree
 
 MAX_LOGS: Final = 20
 """Of one run: a report hardly has room for more, and each is read from its beginning."""
@@ -60,9 +59,8 @@ def logs_wanted(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], kept: C
     """The archived logs of failures of which neither ``evidence`` nor the report (``kept``, by node id) has the log."""
     if not snapshot.workflow.status.is_completed:
         return []
-    tree = Tree(snapshot)
-    leaves = (leaf.node for leaf in assign_roles(snapshot, tree) if leaf.node and leaf.node.id not in kept)
-    found = (_archived(node, tree.pod_node(node), snapshot, evidence) for node in leaves)
+    leaves = (leaf.node for leaf in assign_roles(snapshot) if leaf.node and leaf.node.id not in kept)
+    found = (_archived(node, snapshot.tree.pod_node(node), snapshot, evidence) for node in leaves)
     return [ref for ref in found if ref][:MAX_LOGS]
 
 

@@ -5,13 +5,12 @@ from collections import Counter
 from wfreport.api.argo import Phase
 from wfreport.api.report import Counts
 from wfreport.core.snapshot.model import NodesState, Snapshot
-from wfreport.core.snapshot.tree import Tree
 
 _nodes_are_known = frozenset({NodesState.READ, NodesState.NONE_YET})
 """States in which the number of nodes is known; in the others it is not 0 but unknown."""
 
 
-def count_nodes(snapshot: Snapshot, tree: Tree) -> Counts | None:
+def count_nodes(snapshot: Snapshot) -> Counts | None:
     """Nodes by phase; None where the nodes could not be read."""
     if snapshot.nodes_state not in _nodes_are_known:
         return None
@@ -25,6 +24,6 @@ def count_nodes(snapshot: Snapshot, tree: Tree) -> Counts | None:
         pending=phases[Phase.PENDING],
         skipped=phases[Phase.SKIPPED],
         omitted=phases[Phase.OMITTED],
-        retried_attempts=sum(1 for node_id in tree.superseded_attempts if snapshot.nodes[node_id].has_failed),
+        retried_attempts=sum(1 for node_id in snapshot.tree.superseded_attempts if snapshot.nodes[node_id].has_failed),
         memoized=sum(1 for node in snapshot.nodes.values() if node.memoization_status and node.memoization_status.hit),
     )

@@ -22,7 +22,6 @@ from wfreport.core.render.evidence import LogLimits, evidence_fields, told_by
 from wfreport.core.snapshot.messages import exit_code, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot, Verdict
 from wfreport.core.snapshot.pod_names import pod_name
-from wfreport.core.snapshot.tree import Tree
 
 MAX_FAILURES = 500
 MAX_SUPERSEDED = 100
@@ -36,7 +35,6 @@ class FailureContext:
 
     Attributes:
         snapshot: the Workflow.
-        tree: its nodes.
         evidence: what was seen of its pods, by pod name.
         stored: the failures that the report has of this run, by node id.
         remembered: what the report has of attempts whose pods were seen, by pod name.
@@ -47,7 +45,6 @@ class FailureContext:
     """
 
     snapshot: Snapshot
-    tree: Tree
     evidence: Mapping[str, PodEvidence]
     stored: Mapping[str, Failure]
     remembered: Mapping[str, PreviousAttempt]
@@ -62,7 +59,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     node = leaf.node
     if node is None:
         return _of_the_workflow(leaf, context)
-    pod_node = context.tree.pod_node(node)
+    pod_node = context.snapshot.tree.pod_node(node)
     expected_pod = pod_name(context.snapshot.workflow, pod_node) if pod_node else None
     evidence = context.evidence.get(expected_pod) if expected_pod else None
     kept = _kept(node, context)
@@ -136,7 +133,7 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
     code = exit_code(node.message, node.outputs.exit_code if node.outputs else None)
     return Symptom(
         node=node,
-        text=_text(node, context.tree),
+        text=_text(node, context.snapshot),
         exit_code=code,
         evidence=evidence,
         was_stopped=is_stopped(node, workflow),
@@ -145,9 +142,9 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
     )
 
 
-def _text(node: Node, tree: Tree) -> str:
+def _text(node: Node, snapshot: Snapshot) -> str:
     """The node's message; for a Container the text of its pod, where the pod as a whole was ended."""
-    pod_node = tree.pod_node(node) if node.type == NodeType.CONTAINER else None
+    pod_node = snapshot.tree.pod_node(node) if node.type == NodeType.CONTAINER else None
     told = pod_node.message if pod_node else ""
     return told if told and parse_exit(unwrap(told)) is None else node.message
 
@@ -193,7 +190,7 @@ def _verdict(symptom: Symptom, kept: Failure | None) -> Verdict:
 
 def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
     """``attempt`` and ``previous_attempts``, where the leaf is, or lies in, an attempt of a Retry node."""
-    tree = context.tree
+    tree = context.snapshot.tree
     attempt = next((n for n in (node, *tree.enclosing(node)) if n.id in tree.retry_of), None)
     if attempt is None:
         return {}
@@ -227,7 +224,7 @@ def _as_attempt(failure: Failure) -> PreviousAttempt:
 def superseded_attempts(context: FailureContext) -> list[PreviousAttempt]:
     """The failed attempts that a later one superseded, as far as their pods were seen: nothing else remembers them."""
     found = []
-    for node_id in context.tree.superseded_attempts:
+    for node_id in context.snapshot.tree.superseded_attempts:
         node = context.snapshot.nodes[node_id]
         name = pod_name(context.snapshot.workflow, node)
         seen = context.evidence.get(name) if name else None

@@ -46,8 +46,8 @@ from wfreport.core.render.source import find_links, find_source
 from wfreport.core.render.steps import list_outputs, list_parameters, list_steps, resources_used
 from wfreport.core.render.summary import summarize
 from wfreport.core.render.warnings import find_warnings
+from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source
-from wfreport.core.snapshot.tree import Tree
 from wfreport.core.timing.timing import RunTimes, time_run
 from wfreport.core.timing.waiting import find_waiting, waited_for
 
@@ -87,13 +87,12 @@ def render_status(
         redactor: takes secrets out of free text.
         now: when it is looked at; it decides whether a wait is past its grace time, and nothing else.
     """
-    if stored and snapshot.nodes_state is NodesState.OFFLOADED and _has_this_end(stored, snapshot.workflow):
-        # the nodes of a run that has ended are always the same: what the report has of them is all there is
-        observed = _observed(snapshot, TextSanitizer(redactor))
-        return stored.changed(observed_workflow=observed, observed_generation=generation)
     prose, workflow = TextSanitizer(redactor), snapshot.workflow
-    before = stored if stored and not is_new_run(stored, workflow) else None
-    runs = _earlier_runs(stored, workflow)
+    before = status_of_run(stored, workflow)
+    if before and snapshot.nodes_state is NodesState.OFFLOADED and _has_this_end(before, workflow):
+        # the nodes of a run that has ended are always the same: what the report has of them is all there is
+        return before.changed(observed_workflow=_observed(snapshot, prose), observed_generation=generation)
+    runs = _earlier_runs(stored, is_same_run=before is not None)
     context = _failure_context(snapshot, prose, before, spec, evidence, options)
     found = _findings(context, before, now=now, is_first_run=not runs)
     summary = _summary(found, workflow)
@@ -137,20 +136,18 @@ class _Findings:
 
 
 def _findings(context: FailureContext, before: ReportStatus | None, *, now: datetime, is_first_run: bool) -> _Findings:
-    snapshot, tree, prose, evidence, options = (
-        context.snapshot, context.tree, context.prose, context.evidence, context.options,
-    )  # fmt: skip
+    snapshot, prose, evidence, options = context.snapshot, context.prose, context.evidence, context.options
     known = before if snapshot.nodes_state is NodesState.OFFLOADED else None
     failures, roles = _failures(context, known)
-    times = time_run(snapshot, tree, prose, evidence=evidence, stored=before, is_first_run=is_first_run)
-    steps = list_steps(snapshot, tree, prose, _steps_limit(snapshot.workflow, options), times)
+    times = time_run(snapshot, prose, evidence=evidence, stored=before, is_first_run=is_first_run)
+    steps = list_steps(snapshot, prose, _steps_limit(snapshot.workflow, options), times)
     return _Findings(
         failures=failures,
         roles=roles,
         superseded=superseded_attempts(context),
-        counts=count_nodes(snapshot, tree),
+        counts=count_nodes(snapshot),
         times=times,
-        waiting=find_waiting(snapshot, tree, prose, evidence=evidence, now=now, graces=options.graces),
+        waiting=find_waiting(snapshot, prose, evidence=evidence, now=now, graces=options.graces),
         warnings=find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ()),
         steps=steps or (known.steps if known else None) or [],
     )
@@ -178,7 +175,6 @@ def _failure_context(
 ) -> FailureContext:
     return FailureContext(
         snapshot=snapshot,
-        tree=Tree(snapshot),
         evidence=evidence,
         stored=_by_node(before) if before else {},
         remembered=remembered_attempts(before),
@@ -196,7 +192,7 @@ def _failures(context: FailureContext, known: ReportStatus | None) -> tuple[list
     """
     if known and known.failures:
         return known.failures, [failure.role for failure in known.failures]
-    leaves = assign_roles(context.snapshot, context.tree)
+    leaves = assign_roles(context.snapshot)
     return [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]], [leaf.role for leaf in leaves]
 
 
@@ -264,21 +260,11 @@ def _labels(workflow: Workflow) -> dict[str, str]:
     return dict(fitting[:MAX_LABELS])
 
 
-def is_new_run(stored: ReportStatus, workflow: Workflow) -> bool:
-    """Whether the Workflow was retried by hand since.
-
-    Same uid, new startedAt. None and the first startedAt are one run.
-    """
-    before = stored.observed_workflow.started_at if stored.observed_workflow else None
-    now = workflow.status.started_at
-    return before is not None and now is not None and not is_same_time(before, now)
-
-
-def _earlier_runs(stored: ReportStatus | None, workflow: Workflow) -> list[EarlierRun]:
+def _earlier_runs(stored: ReportStatus | None, *, is_same_run: bool) -> list[EarlierRun]:
     if stored is None:
         return []
     runs = list(stored.runs or ())
-    if is_new_run(stored, workflow):
+    if not is_same_run:
         runs.append(_as_earlier(stored))
     return runs[-MAX_RUNS:]
 
@@ -299,21 +285,17 @@ def _as_earlier(stored: ReportStatus) -> EarlierRun:
 
 def has_nodes_of_run(stored: ReportStatus | None, workflow: Workflow) -> bool:
     """Whether the report has nodes of the run, as it was a while ago, and the run still goes on."""
-    return (
-        stored is not None
-        and not workflow.status.is_completed
-        and not is_new_run(stored, workflow)
-        and _has_nodes(stored)
-    )
+    of_run = status_of_run(stored, workflow)
+    return of_run is not None and not workflow.status.is_completed and _has_nodes(of_run)
 
 
 def _has_this_end(stored: ReportStatus, workflow: Workflow) -> bool:
-    """Whether the report has the nodes of the run as it ended."""
+    """Whether the report, which is of this run, has its nodes as it ended."""
     observed, status = stored.observed_workflow, workflow.status
     if observed is None or observed.finished_at is None or not status.is_completed or status.finished_at is None:
         return False
     same_end = observed.uid == workflow.metadata.uid and is_same_time(observed.finished_at, status.finished_at)
-    return same_end and not is_new_run(stored, workflow) and _has_nodes(stored)
+    return same_end and _has_nodes(stored)
 
 
 def _has_nodes(stored: ReportStatus) -> bool:

@@ -24,12 +24,12 @@ SETTLED_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 _LOGS_SUFFIX = "-logs"
 
 
-def list_steps(snapshot: Snapshot, tree: Tree, prose: TextSanitizer, limit: int, times: RunTimes) -> list[Step]:
+def list_steps(snapshot: Snapshot, prose: TextSanitizer, limit: int, times: RunTimes) -> list[Step]:
     """Nodes in execution order.
 
     Where there are more than ``limit``, what failed, runs or waits goes first.
     """
-    nodes = _chosen(tree, limit)
+    nodes = _chosen(snapshot.tree, limit)
     index = {node.id: position for position, node in enumerate(nodes)}
     return [_step(node, snapshot, prose, index, times) for node in nodes]
 

@@ -3,6 +3,8 @@
 from typing import Any, Final
 
 from wfreport.api import argo, names
+from wfreport.api.report import ReportStatus
+from wfreport.api.wire import is_same_time
 from wfreport.core.redact.bounds import cut_label
 
 _NAME_LENGTH: Final = 52
@@ -55,3 +57,15 @@ def binds(ref_uid: str | None, bound_uid: str | None, uid: str) -> bool:
     """
     wanted = bound_uid or ref_uid
     return wanted is None or wanted == uid
+
+
+def status_of_run(stored: ReportStatus | None, workflow: argo.Workflow) -> ReportStatus | None:
+    """Return the stored status if it describes the Workflow's present run; None after a manual retry.
+
+    A manual retry keeps the Workflow's uid and changes its startedAt. A run that had not started when it was reported
+    is the same run as the first one that did.
+    """
+    observed = stored.observed_workflow if stored else None
+    reported, started = observed.started_at if observed else None, workflow.status.started_at
+    was_retried = reported is not None and started is not None and not is_same_time(reported, started)
+    return None if was_retried else stored

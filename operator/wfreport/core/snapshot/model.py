@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from wfreport.api.argo import Node, Workflow
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
+from wfreport.core.snapshot.tree import Tree
 
 
 class NodesState(StrEnum):
@@ -39,9 +41,9 @@ class Unavailable:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
-    """A Workflow as it was read once, its nodes unpacked.
+    """A Workflow as it was read once, its nodes unpacked. It has no slots, since it caches its tree.
 
     Attributes:
         workflow: the object; its ``status.nodes`` is not to be used, ``nodes`` is.
@@ -58,6 +60,11 @@ class Snapshot:
     problems: tuple[str, ...] = ()
     source: Source = Source.CLUSTER
     unavailable: Unavailable | None = None
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The relations between the nodes, computed once for all that read this snapshot."""
+        return Tree(self.workflow.metadata.name, self.nodes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ make it a graph, garbage may make it cyclic, so it is always walked with a visit
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from wfreport.api.argo import Node, NodeType, Phase
-from wfreport.core.snapshot.model import Snapshot
 
 GROUP_TYPES = frozenset({NodeType.STEPS, NodeType.STEP_GROUP, NodeType.DAG, NodeType.TASK_GROUP, NodeType.RETRY})
 
@@ -19,12 +18,12 @@ _SEPARATORS = ".[("
 
 
 class Tree:
-    """The nodes of one snapshot with the relations between them, computed once."""
+    """The nodes of a snapshot and the relations between them, each computed once (``Snapshot.tree``)."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.workflow_name = snapshot.workflow.metadata.name
-        self.nodes: Mapping[str, Node] = snapshot.nodes
-        self._by_name = {node.name: node for node in snapshot.nodes.values() if node.name}
+    def __init__(self, workflow_name: str, nodes: Mapping[str, Node]) -> None:
+        self.workflow_name = workflow_name
+        self.nodes = nodes
+        self._by_name = {node.name: node for node in nodes.values() if node.name}
 
     @property
     def exit_handler_name(self) -> str:
@@ -114,6 +113,11 @@ class Tree:
         if not node.has_failed or node.id in self.holders_of_failures:
             return False
         return node.type not in GROUP_TYPES or node.name != self.workflow_name
+
+    @cached_property
+    def failed_leaves(self) -> Sequence[Node]:
+        """The nodes that failed by themselves and that no later attempt superseded, in Argo's order."""
+        return [node for node in self.nodes.values() if self.is_failed_leaf(node) and not self.is_superseded(node)]
 
     def pod_node(self, node: Node) -> Node | None:
         """The Pod node that a node ran in: itself, or for a Container the node of its containerSet."""

@@ -12,7 +12,6 @@ from itertools import pairwise
 from wfreport.api.argo import Node, NodeType
 from wfreport.api.reasons import DelayReason
 from wfreport.core.snapshot.model import Snapshot
-from wfreport.core.snapshot.tree import Tree
 from wfreport.core.timing.durations import seconds_between
 
 EXECUTION_TYPES = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
@@ -42,13 +41,13 @@ class PathSegment:
 class RunOrder:
     """The steps that ran in this run, and what each of them waited for."""
 
-    def __init__(self, snapshot: Snapshot, tree: Tree) -> None:
-        self._tree = tree
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._tree = snapshot.tree
         self._run_started_at = snapshot.workflow.status.started_at
         self.ran = {node.id: node for node in snapshot.nodes.values() if self._has_run(node)}
         self._before: dict[str, list[Node]] = {}
         for node in snapshot.nodes.values():
-            for child in tree.children(node):
+            for child in self._tree.children(node):
                 self._before.setdefault(child.id, []).append(node)
         self._put_attempts_in_a_row()
         self._latest: dict[str, Node | None] = {}

@@ -10,7 +10,6 @@ from wfreport.api.timing import CriticalStep, RetryCost, StepTime, Timing
 from wfreport.api.wire import LINE
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
-from wfreport.core.snapshot.tree import Tree
 from wfreport.core.timing.critical_path import PathSegment, RunOrder
 from wfreport.core.timing.durations import seconds_between, short_duration
 from wfreport.core.timing.pod_times import PodTimes, times_of_pods
@@ -39,7 +38,6 @@ class RunTimes:
 
 def time_run(
     snapshot: Snapshot,
-    tree: Tree,
     prose: TextSanitizer,
     *,
     evidence: Mapping[str, PodEvidence],
@@ -50,7 +48,6 @@ def time_run(
 
     Args:
         snapshot: the run.
-        tree: its nodes.
         prose: makes names fit.
         evidence: what is seen of its pods now, by pod name.
         stored: what the report kept of the same run.
@@ -59,17 +56,14 @@ def time_run(
     pods = times_of_pods(snapshot, evidence, stored)
     if not snapshot.workflow.status.is_completed:
         return RunTimes(pods)
-    order = RunOrder(snapshot, tree)
+    order = RunOrder(snapshot)
     chain = order.chain()
     path = tuple(_critical_step(link, pods.get(link.node.id), prose) for link in chain[-PATH_LENGTH:])
-    return RunTimes(
-        pods, order, path, len(chain), _sums(snapshot, tree, prose, order, chain, is_first_run=is_first_run)
-    )
+    return RunTimes(pods, order, path, len(chain), _sums(snapshot, prose, order, chain, is_first_run=is_first_run))
 
 
 def _sums(
     snapshot: Snapshot,
-    tree: Tree,
     prose: TextSanitizer,
     order: RunOrder,
     chain: list[PathSegment],
@@ -85,7 +79,7 @@ def _sums(
         queued_seconds=seconds_between(created_at, workflow.status.started_at),
         gap_seconds=_gap_seconds(snapshot, chain),
         slowest_step=_slowest_step(order, prose),
-        retries=_retry_cost(snapshot, tree),
+        retries=_retry_cost(snapshot),
     )
 
 
@@ -106,7 +100,8 @@ def _slowest_step(order: RunOrder, prose: TextSanitizer) -> StepTime | None:
     return StepTime(display_name=prose.line(node.display_name), node_id=node.id[:LINE], seconds=seconds)
 
 
-def _retry_cost(snapshot: Snapshot, tree: Tree) -> RetryCost | None:
+def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
+    tree = snapshot.tree
     if not tree.superseded_attempts:
         return None
     nodes = snapshot.nodes

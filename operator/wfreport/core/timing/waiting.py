@@ -15,7 +15,6 @@ from wfreport.core.classify.pending import STARTING_REASONS, TELLING_EVENTS, why
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import pod_name
-from wfreport.core.snapshot.tree import Tree
 
 _MAX_ENTRIES = 100
 
@@ -36,7 +35,6 @@ _LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
 
 def find_waiting(
     snapshot: Snapshot,
-    tree: Tree,
     prose: TextSanitizer,
     *,
     evidence: Mapping[str, PodEvidence],
@@ -46,7 +44,7 @@ def find_waiting(
     """What a running Workflow has waited for longer than the grace time of the reason, earliest first."""
     if snapshot.workflow.status.is_completed:
         return []
-    entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, tree, prose, evidence)]
+    entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, prose, evidence)]
     listed = [entry for entry in entries if _is_past_its_grace(entry, now, graces)]
     listed.sort(key=lambda entry: (entry.since_at.timestamp() if entry.since_at else 0.0, entry.display_name or ""))
     return listed[:_MAX_ENTRIES]
@@ -124,12 +122,10 @@ def _of_the_workflow(snapshot: Snapshot, prose: TextSanitizer) -> Iterator[Waiti
         yield Waiting(reason=(_reason(message) or _STARTING)[:LINE], message=prose.text(message), since_at=since_at)
 
 
-def _of_the_nodes(
-    snapshot: Snapshot, tree: Tree, prose: TextSanitizer, evidence: Mapping[str, PodEvidence]
-) -> Iterator[Waiting]:
+def _of_the_nodes(snapshot: Snapshot, prose: TextSanitizer, evidence: Mapping[str, PodEvidence]) -> Iterator[Waiting]:
     for node in snapshot.nodes.values():
         reason, message = _waiting_reason(node), node.message
-        if reason is None or tree.is_superseded(node):
+        if reason is None or snapshot.tree.is_superseded(node):
             continue
         pod = _existing_pod(snapshot, node, reason)
         if reason in STARTING_REASONS and pod:
