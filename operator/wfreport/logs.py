@@ -1,22 +1,36 @@
-"""Structured logs: a constant message and key/value pairs, as JSON in a cluster and as text on a terminal."""
+"""Structured logs: a constant message with key/value pairs, as JSON in a cluster and as text on a terminal.
+
+A fault that lasts would log the same line at every retry. A log call marked with `throttled` is therefore written at
+most once a minute for each key:
+
+    log.warning("pod label patch failed", extra=kv(namespace=…, pod=…) | throttled("labels", namespace))
+"""
 
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-_PAIRS = "pairs"
+THROTTLE_SECONDS: Final = 60
+_PAIRS: Final = "pairs"
+_THROTTLE_KEY: Final = "throttle_key"
 
 
 def kv(**pairs: object) -> dict[str, Any]:
-    """The ``extra`` of a log call: ``log.info("report written", extra=kv(namespace=…, workflow=…))``."""
+    """Return the ``extra`` of a log call: ``log.info("report written", extra=kv(namespace=…))``."""
     return {_PAIRS: pairs}
 
 
+def throttled(*key: object) -> dict[str, Any]:
+    """Return the ``extra`` that throttles a log call: calls with equal keys are written once in a period."""
+    return {_THROTTLE_KEY: key}
+
+
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line."""
+    """Renders a record as one JSON object on a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render a record."""
@@ -33,7 +47,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """For people: time, level, message, pairs."""
+    """Renders a record for people: time, level, message, pairs."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render a record."""
@@ -42,33 +56,37 @@ class TextFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-class Once:
-    """Says whether something may be said again: once in a period per subject, so that a lasting fault is no flood."""
+class LogThrottle(logging.Filter):
+    """Drops throttled records whose key was logged less than a period ago. Other records pass."""
 
-    def __init__(self, period_seconds: float, *, clock: Callable[[], float], subjects: int = 1000) -> None:
+    def __init__(self, period_seconds: float, *, clock: Callable[[], float], max_keys: int = 1000) -> None:
+        super().__init__()
         self._period_seconds = period_seconds
         self._clock = clock
-        self._subjects = subjects
-        self._said_at: dict[object, float] = {}
+        self._max_keys = max_keys
+        self._logged_at: dict[object, float] = {}
 
-    def may_say(self, subject: object) -> bool:
-        """Whether the period of this subject has passed; if so, a new one begins."""
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is written."""
+        key = getattr(record, _THROTTLE_KEY, None)
+        return key is None or self.allow(key)
+
+    def allow(self, key: object) -> bool:
+        """Return whether the period of this key has passed; if so, begin the next one."""
         now = self._clock()
-        if now - self._said_at.get(subject, float("-inf")) < self._period_seconds:
+        if now - self._logged_at.get(key, float("-inf")) < self._period_seconds:
             return False
-        if len(self._said_at) >= self._subjects:
-            self._said_at.clear()
-        self._said_at[subject] = now
+        if len(self._logged_at) >= self._max_keys:
+            self._logged_at.clear()
+        self._logged_at[key] = now
         return True
 
 
 def configure_logs(*, level: str, as_json: bool) -> None:
-    """Send all logs to stderr.
-
-    The framework speaks only when something is wrong: it logs a line per event otherwise.
-    """
+    """Send all logs to stderr, throttled. The level of other libraries is WARNING: kopf logs a line per event."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
+    handler.addFilter(LogThrottle(THROTTLE_SECONDS, clock=time.monotonic))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -16,7 +16,6 @@ from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.kube.objects import NamespacedName
-from wfreport.logs import Once
 from wfreport.metrics import Metrics
 from wfreport.runtime.workqueue import QueueLimits, WorkQueue
 
@@ -49,7 +48,6 @@ class World:
             max_bytes=1000,
             reads_logs=lambda _: True,
             metrics=Metrics(),
-            once=Once(60, clock=lambda: self.now),
         )
         self.reads = ArgoServerFetcher(
             self.runs,
@@ -58,7 +56,6 @@ class World:
             look=lambda key, version: self.looks.append((key, version)),
             is_wanted=lambda _: is_wanted,
             metrics=Metrics(),
-            once=Once(60, clock=lambda: self.now),
             kept_nodes=kept_nodes,
         )
 

@@ -25,7 +25,6 @@ from wfreport.kube.errors import (
 )
 from wfreport.kube.objects import Labels, NamespacedName, ObjectMeta
 from wfreport.kube.pods import LogEnd, LogGoneError
-from wfreport.logs import Once
 from wfreport.metrics import Metrics
 from wfreport.runtime.workqueue import Priority, QueueLimits, Request, WorkQueue
 
@@ -79,7 +78,6 @@ class World:
             redactor=Redactor(),
             log_lines=lambda _: lines,
             metrics=Metrics(),
-            once=Once(60, clock=lambda: 0.0),
             clock=lambda: 0.0,
             notify=self.notified.append,
         )

@@ -13,7 +13,7 @@ import pytest
 from wfreport.kube import errors
 from wfreport.kube.events import Events, Involved, event_name
 from wfreport.kube.objects import ObjectMeta
-from wfreport.logs import Once
+from wfreport.logs import LogThrottle
 
 REPORT = ObjectMeta(name="mine", namespace="ns", uid="u1", generation=1)
 MINE = Involved("WorkflowReport", "ns", "mine", "u1", 1)
@@ -35,7 +35,7 @@ class Server:
 
 
 def events(server: Server) -> Events:
-    return Events(server, clock=lambda: NOW, once=Once(60, clock=lambda: 0.0))  # type: ignore[arg-type]
+    return Events(server, clock=lambda: NOW)  # type: ignore[arg-type]
 
 
 def test_the_name_is_that_of_the_report_the_reason_and_the_spec() -> None:
@@ -63,7 +63,7 @@ async def test_an_event_that_cannot_be_written_is_logged_once_and_blocks_nothing
     error: Exception, lines: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = Server(error)
-    with caplog.at_level(logging.WARNING, logger="wfreport"):
+    with caplog.at_level(logging.WARNING, logger="wfreport"), caplog.filtering(LogThrottle(60, clock=lambda: 0.0)):
         writer = events(server)
         for _ in range(3):
             await writer.warn(REPORT, "WorkflowNotFound", "no Workflow etl")

@@ -22,7 +22,6 @@ from wfreport.core.snapshot.model import RenderOptions
 from wfreport.kube.events import Events
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.reports import Reports, StoredReport
-from wfreport.logs import Once
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.runtime.workqueue import Priority, WorkQueue
@@ -60,11 +59,11 @@ class FakeOperator:
     def __init__(self, api: FakeApi, clock: Clock, *, inbox: Inbox | None = None, lease: Any = None) -> None:
         self.api = api
         self.clock = clock
-        metrics, once = Metrics(), Once(60, clock=clock.seconds)
+        metrics = Metrics()
         client: Any = api
         self.index = ReportCache()
         self.reports = Reports(client, namespaces=[NS], chunk_size=500)
-        events = Events(client, clock=clock, once=once)
+        events = Events(client, clock=clock)
         self.writer = ReportWriter(
             reports=self.reports,
             events=events,
@@ -87,7 +86,6 @@ class FakeOperator:
             server=None,
             events=events,
             metrics=metrics,
-            once=once,
             sender=inbox or Inbox(),
             clock=clock,
             monotonic=clock.seconds,

@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from wfreport.kube.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError, UnreachableError
 from wfreport.kube.leases import LeaseMeta, LeaseSpec, StoredLease, micro_time
-from wfreport.logs import Once
 from wfreport.runtime.lease import Lease, LeaseLostError, LeaseTerms, NotLeadingError
 
 DURATION = 30
@@ -72,7 +71,6 @@ class World:
             LeaseTerms(identity, DURATION),
             clock=lambda: self.time,
             now=lambda: datetime(2026, 11, 25, tzinfo=UTC),
-            once=Once(60, clock=lambda: self.time),
             sleep=sleep,
         )
 

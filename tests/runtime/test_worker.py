@@ -12,7 +12,6 @@ from wfreport.core.snapshot.decode import NotAWorkflow
 from wfreport.kube import errors
 from wfreport.kube.errors import ThrottledError
 from wfreport.kube.objects import NamespacedName
-from wfreport.logs import Once
 from wfreport.metrics import Metrics
 from wfreport.runtime.result import ReconcileOutcome, Result
 from wfreport.runtime.worker import Worker
@@ -36,7 +35,7 @@ class World:
         self.time = Time()
         self.queue = WorkQueue(QueueLimits(), clock=self.time, jitter=lambda: 1.0)
         self.metrics = Metrics()
-        self.worker = Worker(self.queue, look, metrics=self.metrics, once=Once(60, clock=self.time), clock=self.time)
+        self.worker = Worker(self.queue, look, metrics=self.metrics, clock=self.time)
 
     async def work(self, key: NamespacedName) -> float | None:
         """Let the worker look at a key; after how many seconds it comes again by itself."""

@@ -31,7 +31,7 @@ from wfreport.kube.events import Events
 from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports, StoredReport
 from wfreport.kube.workflows import Workflows, workflow_selector
-from wfreport.logs import Once, configure_logs, kv
+from wfreport.logs import configure_logs, kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.options import ReconcileOptions, render_options
 from wfreport.reconcile.reconciler import Reconciler
@@ -113,16 +113,14 @@ class Operator:
         self._settings = settings
         self._client = client
         self._metrics = metrics
-        self._once = Once(60, clock=time.monotonic)
         self._namespaces: list[str | None] = list(settings.namespaces) or [None]
-        self._lease = configured_lease(settings, client, once=self._once)
+        self._lease = configured_lease(settings, client)
         self._leads = self._lease is None
         self._index_loaded = False
         self._monitor = StreamMonitor(
             [Stream(plural, at) for _, _, plural in KINDS for at in self._namespaces],
             metrics=metrics,
             clock=time.monotonic,
-            once=self._once,
         )
         self._queues = queues(settings)
         self._active = RunningWorkflows(poll_policy(settings), clock=time.monotonic)
@@ -146,7 +144,6 @@ class Operator:
             self._queues,
             is_wanted=lambda key: bool(self._index.of_workflow(key)),
             metrics=metrics,
-            once=self._once,
         )
         self._sweep = Resync(
             workflows=self._workflows,
@@ -173,7 +170,6 @@ class Operator:
             redactor=self._redactor,
             log_lines=lambda key: self._index.log_tail_lines(key, default=self._settings.log_tail_lines),
             metrics=self._metrics,
-            once=self._once,
             clock=time.monotonic,
             notify=lambda key: self._intake.captured(key),  # noqa: PLW0108  (it is made later)
         )
@@ -203,9 +199,8 @@ class Operator:
                 captured=self._captured,
                 capturer=self._capturer,
                 metrics=self._metrics,
-                once=self._once,
             ),
-            pending=PendingPods(self._pods, options.graces, metrics=self._metrics, once=self._once),
+            pending=PendingPods(self._pods, options.graces, metrics=self._metrics),
             server=self._server,
             index=self._index,
             active=self._active,
@@ -218,7 +213,7 @@ class Operator:
     def _wired_writer(self) -> ReportWriter:
         return ReportWriter(
             reports=self._reports,
-            events=Events(self._client, clock=now, once=self._once),
+            events=Events(self._client, clock=now),
             index=self._index,
             cache=StatusCache(CACHED_REPORTS_BYTES),
             metrics=self._metrics,
@@ -237,9 +232,8 @@ class Operator:
             writer=self._writer,
             lease=self._lease,
             server=ServerWorkflows(argo_server) if argo_server else None,
-            events=Events(self._client, clock=now, once=self._once),
+            events=Events(self._client, clock=now),
             metrics=self._metrics,
-            once=self._once,
             sender=None,
             clock=now,
             monotonic=time.monotonic,
@@ -323,8 +317,8 @@ class Operator:
                 return
 
     def _start_workers(self) -> set[Task]:
-        queues, metrics, once = self._queues, self._metrics, self._once
-        worker = partial(Worker, metrics=metrics, once=once, clock=time.monotonic)
+        queues, metrics = self._queues, self._metrics
+        worker = partial(Worker, metrics=metrics, clock=time.monotonic)
         looks = worker(queues.workflows, self._reconciler.reconcile)
         readers = worker(queues.reports, self._reader.reconcile)
         captures = worker(queues.captures, self._capturer.capture, controller="capture")

@@ -13,7 +13,6 @@ from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.evidence.capture import MARGIN, CaptureRules
 from wfreport.kube.objects import NamespacedName
-from wfreport.logs import Once
 from wfreport.metrics import Metrics
 from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
 from wfreport.settings import Settings
@@ -71,7 +70,6 @@ def argo_server_fetcher(
     *,
     is_wanted: Callable[[NamespacedName], bool],
     metrics: Metrics,
-    once: Once,
 ) -> ArgoServerFetcher:
     """What is read through Argo Server; without one nothing is, and reports say so."""
 
@@ -86,7 +84,6 @@ def argo_server_fetcher(
         max_bytes=settings.log_tail_bytes * MARGIN,
         reads_logs=capture_rules(settings).reads_logs,
         metrics=metrics,
-        once=once,
     )
     runs = ServerWorkflows(server) if server else None
-    return ArgoServerFetcher(runs, queues.server, logs=logs, look=look, is_wanted=is_wanted, metrics=metrics, once=once)
+    return ArgoServerFetcher(runs, queues.server, logs=logs, look=look, is_wanted=is_wanted, metrics=metrics)

@@ -25,7 +25,7 @@ from wfreport.kube.events import Events
 from wfreport.kube.own import OwnKind
 from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports
-from wfreport.logs import Once, kv
+from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.remediation.actions.base import ActionHandler
@@ -71,7 +71,6 @@ class Dependencies:
     server: ServerWorkflows | None
     events: Events
     metrics: Metrics
-    once: Once
     sender: Sender | None
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -196,7 +195,6 @@ class RemediationController:
             queue,
             look,
             metrics=around.metrics,
-            once=around.once,
             clock=around.monotonic,
             controller="remediation",
         )

@@ -16,7 +16,7 @@ from wfreport.argoserver.errors import (
 from wfreport.core.render.archived_logs import ArchivedText, LogRef, logs_wanted
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, Source
 from wfreport.kube.objects import NamespacedName
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
@@ -42,7 +42,6 @@ class ArchivedLogFetcher:
         max_bytes: int,
         reads_logs: Callable[[str], bool],
         metrics: Metrics,
-        once: Once,
     ) -> None:
         """Begin without wishes.
 
@@ -54,7 +53,6 @@ class ArchivedLogFetcher:
             max_bytes: how much of a log's end is read.
             reads_logs: whether logs of a namespace may be read.
             metrics: counts failures.
-            once: keeps a lasting failure from being said at every try.
         """
         self._logs = logs
         self._queue = queue
@@ -63,7 +61,6 @@ class ArchivedLogFetcher:
         self._max_bytes = max_bytes
         self._reads_logs = reads_logs
         self._metrics = metrics
-        self._once = once
         self._wishes: dict[NamespacedName, dict[_LogRequest, Source]] = {}
         self._answers: OrderedDict[_LogRequest, ArchivedText | None] = OrderedDict()
 
@@ -153,13 +150,8 @@ class ArchivedLogFetcher:
     def _complain(self, subject: _LogRequest, error: ArgoServerError) -> None:
         self._metrics.argo_server_errors.labels(error.reason).inc()
         (namespace, name), _, ref = subject
-        if self._once.may_say((error.reason, namespace, "log")):
-            log.warning(
-                "archived log cannot be read",
-                extra=kv(
-                    namespace=namespace, name=name, artifact=ref.artifact, reason=error.reason, error=error.message
-                ),
-            )
+        pairs = kv(namespace=namespace, name=name, artifact=ref.artifact, reason=error.reason, error=error.message)
+        log.warning("archived log cannot be read", extra=pairs | throttled(error.reason, namespace, "log"))
 
 
 def _is_hopeless(error: ArgoServerError) -> bool:

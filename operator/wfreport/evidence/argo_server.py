@@ -22,7 +22,7 @@ from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot, Source, Unavailable
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.kube.objects import NamespacedName, version_of
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
@@ -109,7 +109,6 @@ class ArgoServerFetcher:
         look: Callable[[NamespacedName, int], None],
         is_wanted: Callable[[NamespacedName], bool],
         metrics: Metrics,
-        once: Once,
         kept_nodes: int = MAX_CACHED_NODES,
     ) -> None:
         """Begin without wishes.
@@ -121,7 +120,6 @@ class ArgoServerFetcher:
             look: asks for a look at a Workflow, not older than a resourceVersion.
             is_wanted: whether any report is about a Workflow of this name (yet).
             metrics: counts failures.
-            once: keeps a lasting failure from being said at every try.
             kept_nodes: how many nodes are kept.
         """
         self._runs = runs
@@ -130,7 +128,6 @@ class ArgoServerFetcher:
         self._look = look
         self._is_wanted = is_wanted
         self._metrics = metrics
-        self._once = once
         self._kept_nodes = kept_nodes
         self._wishes: dict[NamespacedName, dict[tuple[NamespacedName, str, bool], _FetchRequest]] = {}
         self._answers: OrderedDict[tuple[NamespacedName, str, bool], _FetchResult] = OrderedDict()
@@ -277,11 +274,9 @@ class ArgoServerFetcher:
         if isinstance(error, ServerNotFoundError) and not wish.again:
             self._fulfilled(wish)
             return None
-        if self._once.may_say((error.reason, wish.key[0])):
-            log.warning(
-                "Argo Server was asked in vain, tried again later",
-                extra=kv(namespace=wish.key[0], name=wish.key[1], reason=error.reason, error=error.message),
-            )
+        pairs = kv(namespace=wish.key[0], name=wish.key[1], reason=error.reason, error=error.message)
+        throttle = throttled(error.reason, wish.key[0])
+        log.warning("Argo Server was asked in vain, tried again later", extra=pairs | throttle)
         return error
 
     def _fulfilled(self, wish: _FetchRequest) -> None:

@@ -21,7 +21,7 @@ from wfreport.core.snapshot.model import PodEvidence
 from wfreport.kube.errors import ApiError, ForbiddenError, InvalidError, NotFoundError, ServerError, UnreachableError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.pods import LogGoneError, Pods
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
@@ -133,7 +133,6 @@ class Capturer:
         redactor: Redactor,
         log_lines: Callable[[NamespacedName], int],
         metrics: Metrics,
-        once: Once,
         clock: Callable[[], float],
         notify: Callable[[NamespacedName], None],
     ) -> None:
@@ -146,7 +145,6 @@ class Capturer:
         self._budget = EventsBudget(clock=clock)
         self._log_lines = log_lines
         self._metrics = metrics
-        self._once = once
         self._notify = notify
         self._asked: dict[NamespacedName, _PendingCapture] = {}
 
@@ -283,8 +281,8 @@ class Capturer:
 
     def _complain(self, what: str, asked: _PendingCapture, error: ApiError) -> None:
         self._metrics.evidence_failed.labels(type(error).__name__).inc()
-        if self._once.may_say((what, asked.key[0])):
-            log.warning(what, extra=kv(namespace=asked.key[0], error=type(error).__name__, reason=error.message))
+        pairs = kv(namespace=asked.key[0], error=type(error).__name__, reason=error.message)
+        log.warning(what, extra=pairs | throttled(what, asked.key[0]))
 
 
 def _patience(asked: _PendingCapture, error: ApiError) -> int:

@@ -11,7 +11,7 @@ from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.timing.waiting import slow_starters
 from wfreport.kube.errors import ApiError
 from wfreport.kube.pods import Pods
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -24,11 +24,10 @@ _PODS_LISTED: Final = 50
 class PendingPods:
     """Reads what only the pod knows: a volume that cannot be mounted, a sandbox that cannot be made."""
 
-    def __init__(self, pods: Pods, graces: WaitingGraces, *, metrics: Metrics, once: Once) -> None:
+    def __init__(self, pods: Pods, graces: WaitingGraces, *, metrics: Metrics) -> None:
         self._pods = pods
         self._graces = graces
         self._metrics = metrics
-        self._once = once
 
     async def read(self, snapshot: Snapshot, *, now: datetime) -> Mapping[str, PodEvidence]:
         """Evidence by pod name; nothing, and no request, where no pod has been starting for long.
@@ -46,8 +45,9 @@ class PendingPods:
             return {pod.metadata.name: await self._asked(pod) for pod in asked}
         except ApiError as error:
             self._metrics.evidence_failed.labels(type(error).__name__).inc()
-            if self._once.may_say(("pending pods cannot be read", meta.namespace)):
-                log.warning("pending pods cannot be read", extra=kv(namespace=meta.namespace, error=error.message))
+            pairs = kv(namespace=meta.namespace, error=error.message)
+            throttle = throttled("pending pods cannot be read", meta.namespace)
+            log.warning("pending pods cannot be read", extra=pairs | throttle)
             return {}
 
     async def _asked(self, pod: Pod) -> PodEvidence:

@@ -21,7 +21,7 @@ from wfreport.evidence.capture import Capturer
 from wfreport.kube.errors import ApiError, ForbiddenError
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.pods import Pods
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -108,14 +108,12 @@ class EvidenceReader:
         captured: EvidenceCache,
         capturer: Capturer,
         metrics: Metrics,
-        once: Once,
     ) -> None:
         self._pods = pods
         self._limits = limits
         self._captured = captured
         self._capturer = capturer
         self._metrics = metrics
-        self._once = once
 
     async def read(
         self, snapshot: Snapshot, wanted: PodQuery, running: RunningWorkflow | None, *, retry_allowed: bool
@@ -186,8 +184,8 @@ class EvidenceReader:
 
     def _complain(self, namespace: str, error: ApiError) -> None:
         self._metrics.evidence_failed.labels(type(error).__name__).inc()
-        if self._once.may_say(("pods cannot be read", namespace)):
-            log.warning("pods cannot be read", extra=kv(namespace=namespace, reason=error.message))
+        throttle = throttled("pods cannot be read", namespace)
+        log.warning("pods cannot be read", extra=kv(namespace=namespace, reason=error.message) | throttle)
 
 
 def _refusal(error: ApiError, *, retry_allowed: bool) -> Reason:

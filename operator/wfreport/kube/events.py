@@ -14,7 +14,7 @@ from wfreport.kube.client import Client, join_path
 from wfreport.kube.errors import AlreadyExistsError, ApiError
 from wfreport.kube.objects import ObjectMeta
 from wfreport.kube.pods import EVENTS
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,9 @@ class Involved:
 class Events:
     """Writes Events. One that cannot be written is logged, and never keeps anybody from anything."""
 
-    def __init__(self, client: Client, *, clock: Callable[[], datetime], once: Once) -> None:
+    def __init__(self, client: Client, *, clock: Callable[[], datetime]) -> None:
         self._client = client
         self._clock = clock
-        self._once = once
 
     async def warn(self, report: ObjectMeta, reason: str, message: str) -> None:
         """Say of a report that its input is bad, once for each of its specs."""
@@ -79,11 +78,9 @@ class Events:
         except AlreadyExistsError:
             return
         except ApiError as error:
-            if self._once.may_say(("event", type(error), involved.namespace)):
-                log.warning(
-                    "Events cannot be written",
-                    extra=kv(namespace=involved.namespace, error=type(error).__name__, reason=error.message),
-                )
+            pairs = kv(namespace=involved.namespace, error=type(error).__name__, reason=error.message)
+            throttle = throttled("event", type(error), involved.namespace)
+            log.warning("Events cannot be written", extra=pairs | throttle)
 
     def _event(self, involved: Involved, reason: str, message: str, event_type: str, about: str) -> dict[str, Any]:
         at = self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")

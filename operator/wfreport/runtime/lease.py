@@ -20,7 +20,7 @@ from wfreport.clock import now
 from wfreport.kube.client import Client
 from wfreport.kube.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError
 from wfreport.kube.leases import Leases, LeaseSpec, StoredLease, micro_time
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 from wfreport.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,13 +53,13 @@ class LeaseTerms:
     duration_seconds: int
 
 
-def configured_lease(settings: Settings, client: Client, *, once: Once) -> "Lease | None":
+def configured_lease(settings: Settings, client: Client) -> "Lease | None":
     """The Lease that the settings name; None without leader election."""
     if not settings.leader_election:
         return None
     leases = Leases(client, namespace=settings.lease_namespace, name=settings.lease_name)
     terms = LeaseTerms(f"{socket.gethostname()}_{uuid.uuid4()}", settings.lease_seconds)
-    return Lease(leases, terms, clock=time.monotonic, now=now, once=once)
+    return Lease(leases, terms, clock=time.monotonic, now=now)
 
 
 class Lease:
@@ -72,7 +72,6 @@ class Lease:
         *,
         clock: Callable[[], float],
         now: Callable[[], datetime],
-        once: Once,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """``clock`` is monotonic; ``now`` is for people who read the Lease."""
@@ -80,7 +79,6 @@ class Lease:
         self._terms = terms
         self._clock = clock
         self._now = now
-        self._once = once
         self._sleep = sleep
         self._seen: StoredLease | None = None
         self._seen_at = 0.0
@@ -157,8 +155,8 @@ class Lease:
         except (ConflictError, AlreadyExistsError):
             return False  # another was quicker
         except (ApiError, TimeoutError) as error:
-            if self._once.may_say(("lease", type(error))):
-                log.warning("the Lease cannot be taken", extra=kv(error=type(error).__name__, reason=str(error)))
+            pairs = kv(error=type(error).__name__, reason=str(error))
+            log.warning("the Lease cannot be taken", extra=pairs | throttled("lease", type(error)))
             return False
         if taken is None:
             return False

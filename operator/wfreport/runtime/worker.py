@@ -6,7 +6,7 @@ from typing import Final
 
 from wfreport.core.snapshot.decode import NotAWorkflow
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, ThrottledError, UnauthorizedError
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.runtime.result import Result
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
@@ -34,7 +34,6 @@ class Worker:
         reconcile: Callable[[Request], Awaitable[Result | None]],
         *,
         metrics: Metrics,
-        once: Once,
         clock: Callable[[], float],
         controller: str = "report",
     ) -> None:
@@ -44,7 +43,6 @@ class Worker:
         self._queue = queue
         self._reconcile = reconcile
         self._metrics = metrics
-        self._once = once
 
     async def run(self) -> None:
         """Work until the queue is closed."""
@@ -84,31 +82,24 @@ class Worker:
             error.retry_after_seconds if isinstance(error, ThrottledError) else 0 if error.transient else RIGHTS_SECONDS
         )
         delay = self._queue.add_rate_limited(request, at_least_seconds=at_least)
-        if self._once.may_say((type(error), request.name[0])):
-            log.warning(
-                "look failed, tried again later",
-                extra=kv(
-                    namespace=request.name[0],
-                    name=request.name[1],
-                    error=type(error).__name__,
-                    reason=error.message,
-                    again_in_seconds=round(delay, 1),
-                ),
-            )
+        pairs = kv(
+            namespace=request.name[0],
+            name=request.name[1],
+            error=type(error).__name__,
+            reason=error.message,
+            again_in_seconds=round(delay, 1),
+        )
+        log.warning("look failed, tried again later", extra=pairs | throttled(type(error), request.name[0]))
 
     def _failed_permanently(self, request: Request, error: ApiError | NotAWorkflow) -> None:
         """It is not forgotten: a running Workflow that nobody looks at again would look as if nothing happened."""
         self._queue.add_rate_limited(request, at_least_seconds=PERMANENT_RETRY_SECONDS)
         self._metrics.reconcile_errors.labels(self._controller, type(error).__name__).inc()
-        if self._once.may_say((type(error), request.name)):
-            field = error.field if isinstance(error, ApiError) else ""
-            log.error(
-                "look failed, and would again",
-                extra=kv(
-                    namespace=request.name[0],
-                    name=request.name[1],
-                    error=type(error).__name__,
-                    field=field,
-                    reason=str(error),
-                ),
-            )
+        pairs = kv(
+            namespace=request.name[0],
+            name=request.name[1],
+            error=type(error).__name__,
+            field=error.field if isinstance(error, ApiError) else "",
+            reason=str(error),
+        )
+        log.error("look failed, and would again", extra=pairs | throttled(type(error), request.name))

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from wfreport.logs import Once, kv
+from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.watch.streams import Stream
 
@@ -14,10 +14,9 @@ log = logging.getLogger(__name__)
 class StreamMonitor:
     """Hears everything that comes through the streams."""
 
-    def __init__(self, expected: Iterable[Stream], *, metrics: Metrics, clock: Callable[[], float], once: Once) -> None:
+    def __init__(self, expected: Iterable[Stream], *, metrics: Metrics, clock: Callable[[], float]) -> None:
         self._metrics = metrics
         self._clock = clock
-        self._once = once
         self._waiting_for = set(expected)
         self._heard_at: dict[str, float] = {}
         for plural in sorted({stream.plural for stream in self._waiting_for}):
@@ -39,11 +38,10 @@ class StreamMonitor:
         self._metrics.observe_event(stream.plural, event_type)
         if not projected:
             self._metrics.projection_misses.labels(stream.plural).inc()
-            if self._once.may_say(("projection", stream.plural)):
-                log.error(
-                    "whole objects came where metadata was asked for: something strips the Accept header",
-                    extra=kv(stream=stream.plural),
-                )
+            log.error(
+                "whole objects came where metadata was asked for: something strips the Accept header",
+                extra=kv(stream=stream.plural) | throttled("projection", stream.plural),
+            )
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
         """Count a request."""
