@@ -1,4 +1,4 @@
-"""However a run was followed, its report ends the same: the core's part of issue 3, point 3."""
+"""A run's final report is the same, whatever intermediate states the operator saw."""
 
 from __future__ import annotations
 

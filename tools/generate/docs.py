@@ -207,7 +207,7 @@ def classifier_page() -> str:
     examples = (
         "Texts as Argo v3.5 to v4.1, the kubelet, the API server and the artifact stores write them, and what becomes "
         "of them where nothing was seen of the pod. They are tests: "
-        "[failure_texts.yaml](../../tests/core/failure_texts.yaml) names the source of each."
+        "[failure_texts.yaml](../../tests/core/classify/failure_texts.yaml) names the source of each."
     )
     return _page(
         "The classifier",

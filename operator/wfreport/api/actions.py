@@ -1,4 +1,4 @@
-"""What a policy's rule may do: the actions and their settings (design.md §5)."""
+"""The actions that a policy's rule may name, and their settings."""
 
 from enum import StrEnum
 from typing import Final

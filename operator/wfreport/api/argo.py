@@ -1,6 +1,6 @@
 """The read-model of ``argoproj.io/v1alpha1``: only the fields in use, decoded by msgspec.
 
-Names and meanings are Argo's (``pkg/apis/workflow/v1alpha1/workflow_types.go``, v4.1.2). Phases and types are plain
+Names and meanings are Argo's (``workflow_types.go``). Phases and types are plain
 strings, because newer versions add more and an unknown one is a value, not an error.
 """
 

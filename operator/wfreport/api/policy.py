@@ -1,6 +1,6 @@
-"""``RemediationPolicy``, kind and CRD: which failures are answered by what, and when not (design.md §5).
+"""``RemediationPolicy``, kind and CRD: the actions for failed runs, and the limits on them.
 
-What the API server can check it checks, by bounds and CEL rules; the rest is ``core/policies.py``'s.
+The API server checks bounds and CEL rules. ``core/decide/validity.py`` checks the rest.
 """
 
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""``Remediation``, kind and CRD: one act on one run; its lock, its record and its outcome (design.md §5)."""
+"""``Remediation``, kind and CRD: one action on one run: the lock, the record and the outcome in one object."""
 
 from enum import StrEnum
 from typing import Any, Literal

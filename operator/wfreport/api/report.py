@@ -1,6 +1,6 @@
 """``WorkflowReport``, kind and CRD.
 
-The pydantic models from which ``crds/`` and the reference page are made (design.md §3).
+Defines the pydantic models from which ``crds/`` and the reference page are generated.
 
 Status is written by one renderer and read back as an input of the next rendering. Every list but the conditions is
 atomic: keyed lists cost 160 KB of managedFields per 1,000 entries.

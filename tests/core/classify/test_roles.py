@@ -1,4 +1,4 @@
-"""What part a failed leaf had in the end of its run (design.md §4)."""
+"""What part a failed leaf had in the end of its run."""
 
 import msgspec
 import pytest

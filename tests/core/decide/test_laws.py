@@ -1,4 +1,4 @@
-"""What holds of every decision, whatever the run, the policy and the past (issue 5)."""
+"""Laws of every decision, for any run, policy and history."""
 
 from __future__ import annotations
 

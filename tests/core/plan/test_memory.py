@@ -341,7 +341,7 @@ def test_what_a_namespace_would_not_take_is_not_tried(
 
 
 def test_a_raised_limit_survives_a_later_preemption() -> None:
-    """argo-workflows issue 12849: killed at 4Gi, raised, then preempted, then killed again: it goes on from 6Gi."""
+    """argoproj/argo-workflows#12849: killed at 4Gi, raised, then preempted, then killed again: it goes on from 6Gi."""
     run = a_run()
     raised = raised_memory(run, OutOfMemory(MAIN.template, "main", "4Gi"), HALF_MORE)
     first = _after(run, 1, raised.spec)

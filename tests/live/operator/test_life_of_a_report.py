@@ -227,7 +227,7 @@ def test_a_pod_that_does_not_start_is_asked_why(world: Cluster) -> None:
 
 
 def pod_name(workflow_name: str, node_name: str) -> str:
-    """Argo's rule for the template `work` (argo-workflows.md §2)."""
+    """Argo's rule for the template `work` (docs/explanation/argo-behaviour.md, "Ids and pod names")."""
     state = 0x811C9DC5
     for byte in node_name.encode():
         state = ((state ^ byte) * 0x01000193) & 0xFFFFFFFF

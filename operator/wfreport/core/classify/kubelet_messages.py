@@ -1,7 +1,7 @@
 """The texts by which the kubelet, the scheduler and the node controllers are known, and Argo's of deadlines and stops.
 
 Sources: the kubelet's ``pkg/kubelet/eviction``, ``lifecycle/predicate.go``, ``nodeshutdown``, ``preemption`` and
-``kuberuntime``; KEP-3329; reference/argo-workflows.md §3; the recordings. Texts are no API: a structured reason, where
+``kuberuntime``; KEP-3329; docs/explanation/argo-behaviour.md; the recordings. Texts are no API: a structured reason, where
 there is one, is tried first.
 """
 
@@ -102,7 +102,7 @@ STOPPED_MESSAGE: Final = re.compile(r"^(?:workflow shutdown with strategy|Stoppe
 DEADLINE_MESSAGES: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"^Pod was active on the node longer than the specified deadline"),
     re.compile(r"^Step exceeded its deadline"),  # exec_control.go:65
-    re.compile(r"^timeout$"),  # operator.go:140, template timeout and pendingTimeout
+    re.compile(r"^timeout$"),  # operator.go:139, template timeout and pendingTimeout
     re.compile(r"^(?:retry|step|pod) exceeded workflow deadline"),  # operator.go:1071
     re.compile(r"^(?:Max duration limit exceeded|Backoff would exceed max duration limit)"),  # operator.go:1092-1201
     re.compile(r"^\S.{0,512} exceeded its deadline$"),  # workflowpod.go:955

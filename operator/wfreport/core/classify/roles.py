@@ -1,4 +1,4 @@
-"""What part each failed leaf had in the run's end (design.md §4).
+"""What part each failed leaf had in the run's end.
 
 The rules are tried in order on every leaf that no later attempt superseded; the first that fits gives the role. They
 were tried on all recordings of the real controller.
@@ -150,7 +150,7 @@ def _tasks(template: Template) -> Iterable[Task]:
 def _templates_of(node: Node, workflow: Workflow) -> Iterable[Template]:
     """Every template that the node may have run.
 
-    Its own scope's first, since names repeat between scopes (templates.go, GetStoredTemplate).
+    Its own scope's first, since names repeat between scopes (GetStoredTemplate, workflow_types.go:3880).
     """
     name = node.template_ref.template if node.template_ref else node.template_name
     suffix = f"/{name}"

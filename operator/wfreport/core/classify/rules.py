@@ -1,7 +1,7 @@
 """From a failed leaf and what was seen of its pod to a class: an ordered chain of small rules, the first decides.
 
-Order of evidence (design.md §4): the captured pod, then Argo's message, then an exit code alone. OOMKilled stands
-before the exit code, since a killed child shows as 1, not 137 (reference/real-node.md). Adding a rule is one function
+Order of evidence: the captured pod, then Argo's message, then an exit code alone. OOMKilled stands
+before the exit code, since a killed child shows as 1, not 137 (docs/explanation/argo-behaviour.md). Adding a rule is one function
 in ``rules_of_pods`` or ``rules_of_argo`` and one line in ``RULES``.
 """
 

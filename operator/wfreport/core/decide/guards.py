@@ -1,4 +1,4 @@
-"""What speaks against an act: the guards, in the order in which they are asked (design.md §5).
+"""What speaks against an act: the guards, in the order in which they are asked .
 
 Each is one function that says nothing or why it holds. To add one, write it and give it its line in ``GUARDS``: the
 table in docs/reference/decisions.md is made from there.

@@ -1,6 +1,6 @@
 """A memoized resubmission: the new run begins with what succeeded in the old one, and that is not done again.
 
-As ``argo resubmit --memoized`` does it (FormulateResubmitWorkflow, workflow/util/util.go:749, v4.1.2), this puts
+As ``argo resubmit --memoized`` does it (FormulateResubmitWorkflow, util.go:749), this puts
 ``status.nodes`` into the Workflow that is created: the CRD has no status subresource, so that a plain create sets it.
 Pods that succeeded become nodes of type Skipped with the pod's outputs. Where Argo's run would not end, or would do
 again what succeeded, ours differs; docs/decisions/0021-what-a-memoized-run-takes-over.md has the list.

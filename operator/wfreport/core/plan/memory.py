@@ -1,7 +1,7 @@
 """RaiseMemory: the same run again, with more memory for the container that was killed for want of it.
 
 The new limit follows from the last attempt's, whatever ended the runs between: a resubmission copies the spec of the
-run before it, so that a raised limit also survives a preemption (argo-workflows issue 12849).
+run before it, so that a raised limit also survives a preemption (argoproj/argo-workflows#12849).
 """
 
 import math

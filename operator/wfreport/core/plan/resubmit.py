@@ -1,6 +1,6 @@
 """Resubmit: the Workflow that ``argo resubmit`` would create, under a name of its own and without what is not its own.
 
-FormulateResubmitWorkflow (workflow/util/util.go:749, v4.1.2); the differences are intended and listed in
+FormulateResubmitWorkflow (util.go:749); the differences are intended and listed in
 tests/core/plan/test_as_argo_resubmits.py.
 """
 

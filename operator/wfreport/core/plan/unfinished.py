@@ -2,9 +2,9 @@
 
 The rest is closed: nothing of it follows on anything that is done again. That is more than Argo asks for, and is why a
 run that begins with the rest ends. Argo's controller waits for a DAG until all nodes are over that its links lead to,
-also those after and outside of it (assessDAGPhase, workflow/controller/dag.go, v4.1.2), and links a node to what it
+also those after and outside of it (assessDAGPhase, dag.go), and links a node to what it
 follows on only when it makes it (executeDAGTask): a node that is to be done, after a DAG that is, is waited for by that
-DAG, and waits for it. ``argo resubmit --memoized`` makes such runs (argo-workflows#16938, fixed after v4.1.2).
+DAG, and waits for it. ``argo resubmit --memoized`` makes such runs (argoproj/argo-workflows#16938, fixed after v4.1.2).
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""How long a report is kept after its run (design.md §3).
+"""How long a report is kept after its run .
 
 Rules in order, the first that matches decides, as in Tekton Results. They are about the operator's own reports: a
 report that a user applied is gone only by its own ``ttlSecondsAfterFinished``, or GitOps would make it again for ever.

@@ -1,4 +1,4 @@
-"""A report never outgrows its cap: it is cut in a declared order and says so (design.md §3).
+"""A report never outgrows its cap: it is cut in a declared order and says so.
 
 The order is that of what is largest and easiest had elsewhere: log text, steps, Events, victims, outputs. It is gone
 through twice. The first time a person keeps what explains the run: the first failures with logs and Events, and the

@@ -141,7 +141,7 @@ def _artifact(node_id: str | None, artifact: Artifact, prose: TextSanitizer) -> 
 def resources_used(workflow: argo.Workflow) -> dict[str, int]:
     """Argo's resourcesDuration in plain units.
 
-    It counts memory in 100 MiB and ephemeral storage in 10 GiB (docs/resource-duration.md).
+    It counts memory in 100 MiB and ephemeral storage in 10 GiB (resource-duration in the documentation of Argo).
     """
     units = {
         "cpu": ("cpuSeconds", 1),

@@ -30,7 +30,10 @@ def find_warnings(
 def _killed_for_memory(
     snapshot: Snapshot, evidence: Mapping[str, PodEvidence], prose: TextSanitizer
 ) -> Iterator[StepWarning]:
-    """Containers that were killed for their memory in steps that succeeded all the same (reference/real-node.md)."""
+    """Yield a warning for each step that succeeded although a container of it was killed for its memory.
+
+    The kernel killed a child of the step's process, and the step exited with 0 (docs/explanation/argo-behaviour.md).
+    """
     killed = {name: containers for name, seen in evidence.items() if (containers := _killed_containers(seen))}
     if not killed:
         return

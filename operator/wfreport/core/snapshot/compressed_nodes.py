@@ -1,6 +1,6 @@
 """``status.compressedNodes``: base64 of gzip, zstd or brotli of the JSON of the nodes.
 
-Source: ``util/file/fileutil.go``, Argo v4.1.2; gzip is all there is before 4.1. Argo keeps a Workflow below
+Source: ``fileutil.go``; gzip is all there is before 4.1. Argo keeps a Workflow below
 ``MAX_WORKFLOW_SIZE`` (1 MiB), yet a megabyte of crafted input can unpack to gigabytes: everything is unpacked in
 steps and refused at a limit.
 """

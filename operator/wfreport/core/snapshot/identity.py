@@ -1,4 +1,4 @@
-"""Which report is whose: names, labels and binding (design.md §3)."""
+"""Names and labels of a report, and its binding to a Workflow."""
 
 from typing import Any, Final
 

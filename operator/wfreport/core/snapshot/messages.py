@@ -1,6 +1,7 @@
-"""Argo's message of a failed node, taken apart.
+"""Parses the message that Argo writes to a failed node.
 
-Formats per version: reference/argo-workflows.md §3, ``inferFailedReason`` operator.go:1785.
+The formats are those of ``inferFailedReason`` (operator.go:1785) in Argo 3.5 to 4.1; see
+docs/explanation/argo-behaviour.md, "How failures appear".
 """
 
 import re

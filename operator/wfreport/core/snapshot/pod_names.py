@@ -1,6 +1,6 @@
 """Node ids and pod names, computed exactly as Argo does.
 
-Source: ``workflow/util/pod_name.go`` and ``NodeID`` in ``workflow_types.go``, v4.1.2.
+Source: ``pod_name.go``, and ``NodeID`` in ``workflow_types.go``.
 
 A node does not hold the name of its pod, and the pod may be long gone: the name is derived from the node's. Argo
 3.5.0 to 3.5.8 named the pods of inline templates with a double dash (``wf--123``); that is not followed.

@@ -28,7 +28,7 @@ _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^Backoff for "), "Backoff"),  # operator.go:1092
     (re.compile(r"^Pod auto-restarting due to "), "PodRestarting"),  # pod_restart.go
     (re.compile(r"is forbidden"), "Forbidden"),
-    (re.compile(r"too many workflows are already running"), "ParallelismLimit"),  # operator.go:241
+    (re.compile(r"too many workflows are already running"), "ParallelismLimit"),  # controller.go:985
 )
 _LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
 
