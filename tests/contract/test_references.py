@@ -15,7 +15,6 @@ THIS_FILE = "tests/contract/test_references.py"
 
 OUTSIDE = {
     "a document that is not in the repository": r"\b(?:design|house|on-call-findings|(?<!examples/)real-node|argo-workflows)\.md\b",
-    "a folder beside the repository": r"\.\./shared\b",
     "a path of one machine": r"(?<![\w.])/(?:work|root|home|Users)/\w",
     "an issue without its repository": r"\b[Ii]ssues? #?\d|(?<![\w&/])#\d{2,6}\b",
     "a criterion of an issue": r"\bdone-criteri",
