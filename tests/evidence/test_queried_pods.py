@@ -35,5 +35,7 @@ SEEN = {"wf(0)": PodEvidence(Pod(metadata=Metadata(name="wf(0)", uid="p-0")))}
 def test_the_pod_of_an_attempt_that_a_report_remembers_is_not_asked_for_again(
     stored: ReportStatus | None, wanted: dict[str, str]
 ) -> None:
-    found = pod_query(retried(), [stored], queried_nodes=set(), has_just_ended=False, limits=EvidenceLimits())
+    found = pod_query(
+        retried(), [stored] if stored else [], queried_nodes=set(), has_just_ended=False, limits=EvidenceLimits()
+    )
     assert found.nodes == wanted

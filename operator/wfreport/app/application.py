@@ -11,7 +11,16 @@ from functools import partial
 import kopf
 import uvloop
 
-from wfreport.app.factories import argo_server_fetcher, capture_rules, expose_queues, jitter, poll_policy, queues
+from wfreport.app.factories import (
+    argo_server_fetcher,
+    capture_rules,
+    evidence_collector,
+    expose_queues,
+    jitter,
+    poll_policy,
+    queues,
+    render_options,
+)
 from wfreport.app.remediation import Dependencies, RemediationController
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
@@ -22,8 +31,6 @@ from wfreport.cache.running import RunningWorkflows
 from wfreport.clock import now
 from wfreport.core.redact.redactor import Redactor
 from wfreport.evidence.capture import Capturer
-from wfreport.evidence.pending_pods import PendingPods
-from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
@@ -33,8 +40,8 @@ from wfreport.kube.reports import Reports, StoredReport
 from wfreport.kube.workflows import Workflows, workflow_selector
 from wfreport.logs import configure_logs, kv
 from wfreport.metrics import Metrics
-from wfreport.reconcile.options import ReconcileOptions, render_options
 from wfreport.reconcile.reconciler import Reconciler
+from wfreport.reconcile.renderer import StatusRenderer
 from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.reconcile.resync import Resync
 from wfreport.reconcile.retention import Retention
@@ -187,27 +194,22 @@ class Operator:
         )
 
     def _wired_reconciler(self) -> Reconciler:
-        settings = self._settings
-        limits = EvidenceLimits(settings.failed_pods_list_limit, settings.pods_at_completion_max_nodes)
-        options = render_options(settings)
         return Reconciler(
             workflows=self._workflows,
+            reports=self._index,
+            running=self._active,
             writer=self._writer,
-            evidence=EvidenceReader(
-                self._pods,
-                limits,
-                captured=self._captured,
+            evidence=evidence_collector(
+                self._settings,
+                pods=self._pods,
+                cache=self._captured,
                 capturer=self._capturer,
+                fetcher=self._server,
                 metrics=self._metrics,
             ),
-            pending=PendingPods(self._pods, options.graces, metrics=self._metrics),
-            server=self._server,
-            index=self._index,
-            active=self._active,
-            rules=ReconcileOptions(options, limits, settings.instance_id),
-            redactor=self._redactor,
+            renderer=StatusRenderer(render_options(self._settings), self._redactor),
             metrics=self._metrics,
-            clock=now,
+            instance_id=self._settings.instance_id,
         )
 
     def _wired_writer(self) -> ReportWriter:

@@ -8,11 +8,18 @@ from functools import partial
 from wfreport.argoserver.artifacts import ArchivedLogs
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.workflows import ServerWorkflows
+from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.running import PollPolicy
+from wfreport.clock import now
+from wfreport.core.snapshot.model import RenderOptions
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
-from wfreport.evidence.capture import MARGIN, CaptureRules
+from wfreport.evidence.capture import MARGIN, Capturer, CaptureRules
+from wfreport.evidence.collector import EvidenceCollector
+from wfreport.evidence.pending_pods import PendingPods
+from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
 from wfreport.kube.objects import NamespacedName
+from wfreport.kube.pods import Pods
 from wfreport.metrics import Metrics
 from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
 from wfreport.settings import Settings
@@ -61,6 +68,37 @@ def jitter() -> float:
 def capture_rules(settings: Settings) -> CaptureRules:
     """What is read of failed pods."""
     return CaptureRules(settings.log_tail_bytes, settings.no_logs_namespaces)
+
+
+def evidence_collector(
+    settings: Settings,
+    *,
+    pods: Pods,
+    cache: EvidenceCache,
+    capturer: Capturer,
+    fetcher: ArgoServerFetcher,
+    metrics: Metrics,
+) -> EvidenceCollector:
+    """Collects the evidence of one reconcile, within the bounds that the settings give."""
+    limits = EvidenceLimits(settings.failed_pods_list_limit, settings.pods_at_completion_max_nodes)
+    return EvidenceCollector(
+        reader=EvidenceReader(pods, limits, captured=cache, capturer=capturer, metrics=metrics),
+        pending=PendingPods(pods, settings.waiting_graces, metrics=metrics),
+        fetcher=fetcher,
+        log_tail_lines=settings.log_tail_lines,
+        clock=now,
+    )
+
+
+def render_options(settings: Settings) -> RenderOptions:
+    """Settings of a report's rendering."""
+    return RenderOptions(
+        max_bytes=settings.report_max_bytes,
+        log_tail_lines=settings.log_tail_lines,
+        log_tail_bytes=settings.log_tail_bytes,
+        ui_url_template=settings.ui_url_template,
+        graces=settings.waiting_graces,
+    )
 
 
 def argo_server_fetcher(

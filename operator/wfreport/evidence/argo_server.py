@@ -18,7 +18,6 @@ from wfreport.argoserver.errors import PERMANENT_RETRY_SECONDS, ArgoServerError,
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.reports import ReportEntry
 from wfreport.core.render.archived_logs import with_archived_logs
-from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot, Source, Unavailable
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.kube.objects import NamespacedName, version_of
@@ -175,11 +174,10 @@ class ArgoServerFetcher:
         return answer.found or answer.unavailable
 
     def with_logs(
-        self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], stored: Sequence[ReportStatus | None]
+        self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], stored: Sequence[ReportStatus]
     ) -> Mapping[str, PodEvidence]:
         """The evidence with the archived logs that are here; others are wished for, and said to come."""
-        of_this_run = [status for one in stored if (status := status_of_run(one, snapshot.workflow))]
-        kept = {f.node_id for status in of_this_run for f in status.failures or () if f.log_tail}
+        kept = {f.node_id for status in stored for f in status.failures or () if f.log_tail}
         wanted = self._logs.wanted(snapshot, evidence, kept)
         return with_archived_logs(evidence, self._logs.of(snapshot, wanted)) if wanted else evidence
 

@@ -14,7 +14,6 @@ from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportStatus
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.running import RunningWorkflow
-from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
 from wfreport.evidence.capture import Capturer
@@ -71,7 +70,7 @@ class Observations:
 
 def pod_query(
     snapshot: Snapshot,
-    stored: Sequence[ReportStatus | None],
+    stored: Sequence[ReportStatus],
     *,
     queried_nodes: set[str],
     has_just_ended: bool,
@@ -79,9 +78,8 @@ def pod_query(
 ) -> PodQuery:
     """Which pods are worth a request: a pod that a report has kept, or that was asked for in vain, is not."""
     pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
-    of_this_run = [status for one in stored if (status := status_of_run(one, snapshot.workflow))]
-    kept = {f.pod_name for status in of_this_run for f in status.failures or () if f.pod_uid and not _pending(f)}
-    kept |= {attempt.pod_name for status in of_this_run for attempt in status.superseded_attempts or ()}
+    kept = {f.pod_name for status in stored for f in status.failures or () if f.pod_uid and not _pending(f)}
+    kept |= {attempt.pod_name for status in stored for attempt in status.superseded_attempts or ()}
     failed = [node for node in pod_nodes if node.has_failed and node.id not in queried_nodes]
     named = ((pod_name(snapshot.workflow, node), node) for node in failed)
     return PodQuery(
@@ -116,10 +114,20 @@ class EvidenceReader:
         self._metrics = metrics
 
     async def read(
-        self, snapshot: Snapshot, wanted: PodQuery, running: RunningWorkflow | None, *, retry_allowed: bool
+        self,
+        snapshot: Snapshot,
+        stored: Sequence[ReportStatus],
+        running: RunningWorkflow | None,
+        *,
+        has_just_ended: bool,
+        retry_allowed: bool,
     ) -> Observations:
         """Evidence by pod name. Where pods cannot be read now, a ``patient`` look asks for another one."""
         meta = snapshot.workflow.metadata
+        queried_nodes = running.queried_nodes if running else set()
+        wanted = pod_query(
+            snapshot, stored, queried_nodes=queried_nodes, has_just_ended=has_just_ended, limits=self._limits
+        )
         key = (meta.namespace, meta.name)
         held = self._captured.of(key, meta.uid)
         unknown = [name for name in wanted.nodes if name not in held]
@@ -152,7 +160,7 @@ class EvidenceReader:
         names = evidence.keys() if is_final else {pod_name(workflow, node) for node in failed}
         self._captured.release(key, {name: seen for name, seen in evidence.items() if name in names})
 
-    def held(self, key: NamespacedName, workflow_uid: str) -> Mapping[str, PodEvidence]:
+    def cached(self, key: NamespacedName, workflow_uid: str) -> Mapping[str, PodEvidence]:
         """What is known of the pods of a Workflow that is gone."""
         return self._captured.of(key, workflow_uid)
 

@@ -59,6 +59,11 @@ def binds(ref_uid: str | None, bound_uid: str | None, uid: str) -> bool:
     return wanted is None or wanted == uid
 
 
+def is_labelled_completed(workflow: argo.Workflow) -> bool:
+    """Return whether Argo's controller labelled the Workflow as completed, whatever its phase."""
+    return workflow.metadata.labels.get(argo.LABEL_COMPLETED) == "true"
+
+
 def status_of_run(stored: ReportStatus | None, workflow: argo.Workflow) -> ReportStatus | None:
     """Return the stored status if it describes the Workflow's present run; None after a manual retry.
 

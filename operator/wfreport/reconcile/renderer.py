@@ -1,0 +1,88 @@
+"""Renders the status of a stored report: the *render* stage of a reconcile."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from wfreport.api.report import ReportStatus
+from wfreport.cache.reports import ReportEntry
+from wfreport.core.redact.redactor import Redactor
+from wfreport.core.render.gone import render_deleted, render_late, render_missing
+from wfreport.core.render.status import has_nodes_of_run, render_status
+from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
+from wfreport.evidence.argo_server import BEING_FETCHED
+from wfreport.evidence.collector import CollectedEvidence, RemainingEvidence
+from wfreport.kube.reports import StoredReport
+
+
+class StatusRenderer:
+    """Gives the core what it needs to render a report's status: the stored report, the evidence and the settings."""
+
+    def __init__(self, options: RenderOptions, redactor: Redactor) -> None:
+        self._options = options
+        self._redactor = redactor
+
+    def render(self, snapshot: Snapshot, report: StoredReport, evidence: CollectedEvidence) -> ReportStatus | None:
+        """Render the status of a report whose Workflow is in the cluster.
+
+        Returns:
+            The status, or None if the stored one is to stay: the nodes are being fetched, the report has those of a
+            moment ago, and it would only flicker.
+        """
+        if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
+            return None
+        return self._render_run(snapshot, report, evidence.by_pod, evidence.observed_at)
+
+    def render_without_workflow(
+        self, entry: ReportEntry, report: StoredReport, evidence: RemainingEvidence
+    ) -> ReportStatus | None:
+        """Render the status of a report whose Workflow was deleted, never existed, or is only in Argo's archive.
+
+        Returns:
+            The status, or None if the stored one is to stay: this version cannot decode it, so a newer operator wrote
+            it, and without the Workflow nobody could write it again.
+        """
+        generation = report.head.metadata.generation
+        if isinstance(evidence.archived, Snapshot):
+            status = self._render_run(evidence.archived, report, evidence.archived_logs, evidence.observed_at)
+            return self._with_late_evidence(report, status, evidence)
+        if not entry.bound_uid:
+            return render_missing(
+                stored=report.status,
+                ref=report.spec.workflow_ref,
+                generation=generation,
+                created_at=report.created_at,
+                why=evidence.archived,
+            )
+        if report.status is None:
+            return None
+        status = render_deleted(
+            self._with_late_evidence(report, report.status, evidence), generation, evidence.archived
+        )
+        # render_deleted leaves a run that has ended as it is, but the generation of its spec may have changed since
+        return status.changed(observed_generation=generation)
+
+    def _render_run(
+        self, snapshot: Snapshot, report: StoredReport, evidence: Mapping[str, PodEvidence], now: datetime
+    ) -> ReportStatus:
+        return render_status(
+            snapshot,
+            stored=report.status,
+            spec=report.spec,
+            generation=report.head.metadata.generation,
+            evidence=evidence,
+            options=self._options,
+            redactor=self._redactor,
+            now=now,
+        )
+
+    def _with_late_evidence(
+        self, report: StoredReport, status: ReportStatus, evidence: RemainingEvidence
+    ) -> ReportStatus:
+        return render_late(
+            status,
+            evidence=evidence.late,
+            spec=report.spec,
+            generation=report.head.metadata.generation,
+            options=self._options,
+            redactor=self._redactor,
+        )
