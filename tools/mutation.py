@@ -1,9 +1,9 @@
-"""Mutation testing: breaks the code in thousands of small ways, and counts the ways that no test notices.
+"""Runs mutation tests: changes the code in thousands of small ways and counts the changes that no test detects.
 
     uv run --group mutation python tools/mutation.py decide
 
-mutmut finds the tests of a function by its module's name, so it runs on a copy of the tree in which the package lies at
-the root. Property tests run on a few examples, always the same: what only luck would find is not found here.
+mutmut finds the tests of a function by its module's name, so it runs on a copy of the tree with the package at
+the root. Property tests run on a few fixed examples, so that the result does not depend on luck.
 """
 
 import argparse
@@ -21,13 +21,13 @@ SCRATCH: Final = ROOT / ".cache" / "mutation"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the code that is held to its tests.
+    """A part of the code and the tests that must detect its mutants.
 
     Attributes:
-        code: its modules, from the package's parent, as patterns.
-        tests: the tests that must notice: files and folders.
-        left_out: tests among them that are too slow to run thousands of times.
-        needed: other files and folders that these read.
+        code: patterns of its modules, relative to the package's parent.
+        tests: files and folders with the tests that must detect mutants.
+        left_out: tests that are too slow to run thousands of times.
+        needed: other files and folders that the tests read.
     """
 
     code: tuple[str, ...]
@@ -40,7 +40,7 @@ RULES: Final = (
     *(f"classify/{name}" for name in ("rules", "argo_rules", "pod_rules", "verdicts", "symptom", "kubelet_messages")),
     *("snapshot/messages", "classify/roles", "snapshot/tree", "classify/fingerprint"),
 )
-"""From a failed leaf to its role, its class and its fingerprint."""
+"""The modules that find role, class and fingerprint of a failed leaf."""
 
 PARTS: Final = {
     "decide": Part(
@@ -91,7 +91,7 @@ settings.load_profile("mutation")
 
 
 def prepare(name: str, part: Part) -> Path:
-    """Lay out the copy that is mutated; returns its folder."""
+    """Create the copy to mutate and return its folder."""
     folder = SCRATCH / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "operator" / "wfreport", folder / "wfreport")
@@ -115,7 +115,7 @@ def _copy(path: str, folder: Path) -> None:
 
 
 def main() -> int:
-    """Mutate a part, and print what survived."""
+    """Mutate a part and print the surviving mutants."""
     parser = argparse.ArgumentParser(description="Breaks a part of the code and counts what no test notices.")
     parser.add_argument("part", choices=sorted(PARTS))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""The command line: `python -m bench [--quick] [--rounds N] [--only wfreport]`."""
+"""Implements the command line: `python -m bench [--quick] [--rounds N] [--only wfreport]`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NAMES = [program.name for program in PROGRAMS]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 with the tables on stdout, or 2 with one line on stderr."""
+    """Return 0 with the tables on stdout, or 2 with one line on stderr."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _measured(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Measure, operators in turn; each result is on disk as soon as it is there."""
+    """Measure the operators in turn and write each result to disk at once."""
     plan, records = _plan(options), []
     path = options.folder / f"{plan.name}-{now():%Y%m%d-%H%M%S}.jsonl"
     for number in range(1, options.rounds + 1):
@@ -80,11 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quick", action="store_true", help="100 Workflows instead of 2,000, and a twelfth of the load"
     )
-    parser.add_argument("--rounds", type=int, default=1, help="how often each operator is measured, in turn")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds of measurements, the operators in turn")
     parser.add_argument("--only", action="append", choices=_NAMES, help="only this operator; may be repeated")
     crds = "full" if argo_dir() else "own"
-    parser.add_argument("--crds", choices=("full", "minimal", "own"), default=crds, help="default here: %(default)s")
-    parser.add_argument("--pace", type=float, default=1, help="factor on the pace of the load, default %(default)s")
+    parser.add_argument(
+        "--crds", choices=("full", "minimal", "own"), default=crds, help="CRDs of Argo's kinds, default %(default)s"
+    )
+    parser.add_argument("--pace", type=float, default=1, help="factor on the rate of the load, default %(default)s")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where results and logs go")
     parser.add_argument("--table", type=Path, nargs="+", help="only print the tables of these results")
     return parser

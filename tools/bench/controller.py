@@ -17,7 +17,7 @@ from bench.workflows import Json, Played, Run, completed
 from wfreport.clock import now
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{namespace}/workflows"
-# Only the new resourceVersion is needed, so metadata alone is asked for; the real controller reads the object.
+# Only the new resourceVersion is needed, so the response is metadata only. The real controller reads the object.
 HEADERS = {
     "Accept": "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
     "Content-Type": "application/json",
@@ -25,25 +25,25 @@ HEADERS = {
 }
 PARALLEL = 12
 FILL_PARALLEL = 4
-"""Each creation of 1,000 nodes takes the API server seconds: more at once and it answers 504."""
+"""Concurrent creations of large Workflows. One of 1,000 nodes takes seconds; more at once cause a 504."""
 ENDED_AGO = timedelta(hours=2)
-"""Workflows that are there from the start ended so long ago."""
+"""Time since the end of the Workflows that exist from the start."""
 
 
 class RefusedError(Exception):
-    """The API server did not take a write of the controller's: the measurement is worth nothing."""
+    """The API server rejected a write of the controller, which makes the measurement worthless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A Workflow that has ended, and what its report must say.
+    """An ended Workflow and the expected content of its report.
 
     Attributes:
-        namespace: of the Workflow.
-        name: of the Workflow.
-        phase: in which it ended.
-        failed_pods: how many of its pods failed.
-        at_seconds: when the API server had accepted its end (``time.monotonic``).
+        namespace: namespace of the Workflow.
+        name: name of the Workflow.
+        phase: final phase.
+        failed_pods: number of its failed pods.
+        at_seconds: time at which the API server had accepted its end (``time.monotonic``).
     """
 
     namespace: str
@@ -54,14 +54,14 @@ class Ended:
 
 
 class Controller:
-    """Writes Workflows through a session of its own."""
+    """Writes Workflows through its own session."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self._gate = asyncio.Semaphore(PARALLEL)
 
     async def fill(self, groups: Sequence[Group]) -> list[Ended]:
-        """Create Workflows that have ended, each in one request; they are small in any order, so the large go first."""
+        """Create ended Workflows, each in one request, the large ones first."""
         ended_at, gate = now() - ENDED_AGO, asyncio.Semaphore(FILL_PARALLEL)
         runs = [run for group in sorted(groups, key=lambda group: -group.nodes) for run in group.runs()]
 
@@ -73,7 +73,7 @@ class Controller:
         return list(await asyncio.gather(*map(create, runs)))
 
     async def drive(self, groups: Sequence[Group]) -> list[Ended]:
-        """Let all groups run, each at its own pace, to their ends."""
+        """Run all groups to their ends, each at its own rate."""
         ended = await asyncio.gather(*(self._drive(group) for group in groups))
         return [one for group in ended for one in group]
 
@@ -100,10 +100,10 @@ class Controller:
             life.step += 1
 
     async def _send(self, method: str, path: str, body: Json) -> str:
-        """Returns the new resourceVersion.
+        """Return the new resourceVersion.
 
         Raises:
-            RefusedError: the write was not taken.
+            RefusedError: the API server rejected the write.
         """
         async with self._session.request(method, path, data=msgspec.json.encode(body), headers=HEADERS) as response:
             answer = await response.read()
@@ -113,7 +113,7 @@ class Controller:
 
 
 class _Life:
-    """Where a running Workflow is."""
+    """Progress of a running Workflow."""
 
     def __init__(self, played: Played) -> None:
         self.played = played
@@ -124,7 +124,7 @@ class _Life:
 
 
 def _in_turn(lives: Sequence[_Life], group: Group) -> Iterator[_Life]:
-    """Whose turn it is: a mix of those that run, the same in each measurement."""
+    """Return the order of updates: the running Workflows mixed, the same in each measurement."""
     chance = random.Random(group.name)  # noqa: S311  (nothing secret, and it must repeat)
     waiting, running = list(lives), list[_Life]()
     left = {id(life): group.updates + 1 for life in lives}

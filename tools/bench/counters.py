@@ -1,4 +1,4 @@
-"""What has been used up to a moment, and by difference in a phase."""
+"""Reads cumulative usage; the difference of two readings is the usage of a phase."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AUDIT_POLICY = {
     "omitStages": ["RequestReceived", "ResponseStarted"],
     "rules": [{"level": "Metadata", "users": [OPERATOR_USER]}, {"level": "None"}],
 }
-"""One line per request of the operator: the exact count, which no client library can forget to make."""
+"""One audit line per request of the operator: an exact count, independent of the client library."""
 
 _REFUSED = 400
 
@@ -38,7 +38,7 @@ class Counters:
 
 
 def read_counters(plane: ControlPlane, proxy: CountingProxy, operator: Operator | None) -> Counters:
-    """All counters, now. A watch is counted as a request when it ends."""
+    """Read all counters. A watch counts as a request when it ends."""
     used = operator.tree.cpu_seconds() if operator else 0.0
     apiserver, etcd = (Tree(plane.components[name].pid).cpu_seconds() for name in ("kube-apiserver", "etcd"))
     own = sum(os.times()[:2])
@@ -55,7 +55,7 @@ def read_counters(plane: ControlPlane, proxy: CountingProxy, operator: Operator 
 
 
 def _requests(plane: ControlPlane) -> Counter[str]:
-    """By verb and resource; ``refused`` is counted besides."""
+    """Count requests by verb and resource, and refused ones separately."""
     counted: Counter[str] = Counter()
     for event in plane.audit_events():
         target = event.get("objectRef") or {}

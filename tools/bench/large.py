@@ -1,4 +1,4 @@
-"""Large Workflows of several shapes, at their end: what a renderer may meet at worst. No I/O, no clock."""
+"""Generates large ended Workflows of several shapes, the worst cases of a renderer. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _NAME = "large"
 
 
 def fan_out(nodes: int) -> Json:
-    """One loop over everything, with up to three failures."""
+    """Return one loop over all items, with up to three failures."""
     return completed(Run(name=_NAME, namespace="bench", nodes=nodes, updates=2, fails=True), _STARTED)
 
 
 def stages(nodes: int, width: int = 100) -> Json:
-    """Steps of ``width`` pods each, one after the other: every pod waits for all of the stage before."""
+    """Return sequential stages of ``width`` pods: each pod waits for all pods of the stage before."""
     found = [_node(_NAME, "Steps", 0, nodes // width)]
     before = found
     for stage in range(nodes // width):
@@ -37,7 +37,7 @@ def stages(nodes: int, width: int = 100) -> Json:
 
 
 def failures(nodes: int, message: str = "main: Error (exit code 1): boom") -> Json:
-    """A loop in which every pod failed, each after one retry."""
+    """Return a loop in which every pod failed after one retry."""
     found = [_node(_NAME, "DAG", 0, 9)]
     for number in range(nodes // 3):
         step = f"{_NAME}.work({number}:{number})"
@@ -49,7 +49,7 @@ def failures(nodes: int, message: str = "main: Error (exit code 1): boom") -> Js
 
 
 def chain(nodes: int) -> Json:
-    """One pod after the other."""
+    """Return a chain of pods."""
     names = [f"{_NAME}.step-{number}" for number in range(nodes - 1)]
     found = [_node(_NAME, "DAG", 0, nodes) | {"children": [_id(names[0])]}]
     for number, name in enumerate(names):
@@ -58,7 +58,7 @@ def chain(nodes: int) -> Json:
 
 
 def compressed(workflow: Json) -> Json:
-    """The same as the controller stores one that is too large for etcd."""
+    """Return the Workflow in the form that the controller stores if it is too large for etcd."""
     status = dict(workflow["status"])
     packed = gzip.compress(json.dumps(status.pop("nodes")).encode())
     return workflow | {"status": status | {"compressedNodes": base64.b64encode(packed).decode()}}
@@ -69,7 +69,7 @@ def _id(name: str) -> str:
 
 
 def _hash(name: str) -> int:
-    """FNV-1a, as Argo hashes the names of nodes."""
+    """Return the FNV-1a hash that Argo uses for node names."""
     value = 0x811C9DC5
     for byte in name.encode():
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF

@@ -31,27 +31,27 @@ _MEGABYTE = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What one phase has cost. CPU is in seconds, memory and traffic in megabytes.
+    """Cost of one phase. CPU is in seconds, memory and traffic in megabytes.
 
     Attributes:
-        wall_seconds: how long it took.
-        cpu_seconds: of the operator and whatever it started.
+        wall_seconds: duration.
+        cpu_seconds: CPU of the operator and its children.
         peak_rss_mb: highest resident memory in the phase.
         rss_mb: resident memory at its end.
-        received_mb: what the API server sent to the operator, as on the wire.
-        sent_mb: what the operator sent.
-        requests: how many it made; a watch counts when it ends.
-        refused: how many of them were answered with 400 or more.
-        requests_by_kind: the same by verb and resource.
-        apiserver_cpu_seconds: of kube-apiserver, whoever asked.
-        etcd_cpu_seconds: of etcd.
-        others_cpu_seconds: noise: of everything on the machine that is not part of the measurement.
-        runs: how many runs were to be reported.
-        missing: how many have no final report.
-        wrong: how many have one with another phase or another number of failed pods.
+        received_mb: bytes from the API server to the operator on the wire.
+        sent_mb: bytes from the operator to the API server.
+        requests: requests of the operator; a watch counts when it ends.
+        refused: requests with a status of 400 or more.
+        requests_by_kind: requests by verb and resource.
+        apiserver_cpu_seconds: CPU of kube-apiserver for all clients.
+        etcd_cpu_seconds: CPU of etcd.
+        others_cpu_seconds: noise: CPU of all processes outside the measurement.
+        runs: runs to report.
+        missing: runs without a final report.
+        wrong: runs whose report has another phase or another number of failed pods.
         seconds_to_last_report: from the start of the phase.
-        lag_p50_seconds: from the end of a run to its report, median.
-        lag_p99_seconds: the same, of the slowest hundredth.
+        lag_p50_seconds: median time from the end of a run to its report.
+        lag_p99_seconds: 99th percentile of the same.
     """
 
     wall_seconds: float
@@ -84,7 +84,7 @@ class Measurement:
     phases: dict[str, Phase]
 
     def record(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return it as JSON."""
         return asdict(self)
 
 
@@ -95,8 +95,8 @@ async def measure(
 
     Raises:
         ControlPlaneError: the control plane could not be started.
-        OperatorEndedError: the operator has ended by itself.
-        RefusedError: the API server did not take a write of the controller's.
+        OperatorEndedError: the operator exited.
+        RefusedError: the API server rejected a write of the controller.
     """
     plane = ControlPlane(
         workflow_crds=workflow_crds,
@@ -118,7 +118,7 @@ async def measure(
 
 @asynccontextmanager
 async def _session(plane: ControlPlane) -> AsyncIterator[aiohttp.ClientSession]:
-    """The generator's and the observer's, as the admin: neither passes the proxy nor the audit log."""
+    """Open the session of generator and observer as the admin, past the proxy and the audit log."""
     connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(cafile=str(plane.api.ca)), limit=0)
     headers = {"Authorization": f"Bearer {plane.api.token}"}
     timeout = aiohttp.ClientTimeout(total=120)
@@ -129,7 +129,7 @@ async def _session(plane: ControlPlane) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 class _Stand:
-    """One measurement while it runs."""
+    """A running measurement."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class _Stand:
         self._watch: asyncio.Task[None] | None = None
 
     async def phases(self) -> dict[str, Phase]:
-        """All of them, in order."""
+        """Measure all phases in order."""
         plan, began = self._plan, time.monotonic()
         present = await self._controller.fill(plan.present)
         self._say(f"{len(present)} Workflows in {time.monotonic() - began:.0f} s")
@@ -162,7 +162,7 @@ class _Stand:
         }
 
     async def stop(self) -> None:
-        """End what was started."""
+        """Stop all processes."""
         if self._watch:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
@@ -237,7 +237,7 @@ class _Stand:
         await waiting
 
     async def _quiet(self, tree: Tree) -> None:
-        """Wait until a program does next to nothing, and the operator waits for no answer."""
+        """Wait until a program is nearly idle and has no pending request."""
         seconds, deadline = self._plan.quiet_seconds, time.monotonic() + _QUIET_LIMIT_SECONDS
         while time.monotonic() < deadline:
             before = tree.cpu_seconds()

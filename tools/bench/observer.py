@@ -1,4 +1,4 @@
-"""Watches reports by itself, whatever the operator says of itself: when is a run reported, and is it right."""
+"""Watches reports independently of the operator: when each run is reported, and whether correctly."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class Failure(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Status(msgspec.Struct, frozen=True, rename="camel"):
-    """``status``, as far as it is checked."""
+    """``status``: the checked fields."""
 
     observed_workflow: Observed = Observed()
     failures: tuple[Failure, ...] = ()
 
 
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
-    """``metadata``, as far as it is needed."""
+    """``metadata``: the used fields."""
 
     namespace: str = ""
     resource_version: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A report; its spec stays as it is."""
+    """A report; its spec is not decoded."""
 
     metadata: Meta = Meta()
     spec: dict[str, Any] = {}
@@ -53,12 +53,12 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> Key:
-        """Namespace and name of its Workflow."""
+        """Namespace and name of the Workflow."""
         return self.metadata.namespace, str(self.spec.get("workflowRef", {}).get("name", ""))
 
     @property
     def failed_pods(self) -> int:
-        """How many failed pods it tells as root causes."""
+        """Number of failed pods with role RootCause."""
         return sum(1 for failure in self.status.failures if failure.role == "RootCause" and failure.pod_name)
 
 
@@ -81,20 +81,20 @@ _decode_event = msgspec.json.Decoder(Event).decode
 
 
 class Observer:
-    """Knows when each run was first reported as completed."""
+    """Records when each run is first reported as completed."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self.reported_at: dict[Key, float] = {}
 
     async def fetch_all(self) -> Reports:
-        """All reports, as they are."""
+        """List all reports."""
         async with self._session.get(REPORTS) as response:
             response.raise_for_status()
             return _decode_list(await response.read())
 
     async def watch(self) -> None:
-        """Watch for ever; a watch that ends is taken up where it stood."""
+        """Watch forever; resume an ended watch at its last resourceVersion."""
         version = (await self.fetch_all()).metadata.resource_version
         while True:
             query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "1"}
@@ -102,9 +102,9 @@ class Observer:
             async with self._session.get(REPORTS, params=query, timeout=timeout) as response:
                 response.raise_for_status()
                 async for line in _lines(response.content):
-                    version = self._heard(_decode_event(line))
+                    version = self._observe(_decode_event(line))
 
-    def _heard(self, event: Event) -> str:
+    def _observe(self, event: Event) -> str:
         if event.type == "ERROR":
             raise RuntimeError("the observer's watch was cut off: the measurement would have a hole")
         if event.object.status.observed_workflow.phase in COMPLETED and event.type != "DELETED":
@@ -112,7 +112,7 @@ class Observer:
         return event.object.metadata.resource_version
 
     async def wait(self, expected: Sequence[Ended], *, patience_seconds: float) -> None:
-        """Return when all are reported, or when nothing new was for ``patience_seconds``."""
+        """Return when all runs are reported, or after ``patience_seconds`` without a new report."""
         wanted = {(one.namespace, one.name) for one in expected}
         known, since = -1, time.monotonic()
         while not wanted <= self.reported_at.keys():
@@ -123,7 +123,7 @@ class Observer:
             await asyncio.sleep(0.1)
 
     async def check(self, expected: Sequence[Ended]) -> tuple[int, int]:
-        """How many runs have no report that says they ended, and how many have a wrong one."""
+        """Return the number of runs without a final report, and with a wrong one."""
         reports = {report.key: report for report in (await self.fetch_all()).items}
         found = [(one, reports.get((one.namespace, one.name))) for one in expected]
         done = [(one, report) for one, report in found if report and report.status.observed_workflow.phase in COMPLETED]
@@ -135,7 +135,7 @@ class Observer:
         return len(expected) - len(done), wrong
 
     def lags_seconds(self, expected: Sequence[Ended]) -> list[float]:
-        """From the end of each run to its report, sorted."""
+        """Return the times from the end of each run to its report, sorted."""
         keys = [(one, (one.namespace, one.name)) for one in expected]
         return sorted(self.reported_at[key] - one.at_seconds for one, key in keys if key in self.reported_at)
 

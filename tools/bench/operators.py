@@ -1,4 +1,4 @@
-"""The operators that are compared, each a program of its own."""
+"""Starts the compared operators, each a separate program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PEERS = Path(__file__).parent / "peers"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """How an operator is started; it finds its kubeconfig in ``$KUBECONFIG``."""
+    """Command of an operator, which finds its kubeconfig in ``$KUBECONFIG``."""
 
     name: str
     command: Sequence[str | Path]
@@ -37,7 +37,7 @@ PROGRAMS = (WFREPORT, NAIVE)
 
 
 class OperatorEndedError(Exception):
-    """The operator has ended by itself; the message names its log."""
+    """The operator exited; the message names its log."""
 
 
 class Operator:
@@ -50,7 +50,7 @@ class Operator:
 
     @classmethod
     async def start(cls, program: Program, *, kubeconfig: Path, log: Path) -> Operator:
-        """Start it; what it prints goes to the end of ``log``."""
+        """Start it and append its output to ``log``."""
         with _opened(log) as output:
             process = await asyncio.create_subprocess_exec(
                 *map(str, program.command),
@@ -63,16 +63,16 @@ class Operator:
         return cls(process, log)
 
     def ensure_running(self) -> None:
-        """Raise if it has ended.
+        """Check that it runs.
 
         Raises:
-            OperatorEndedError: with the name of its log.
+            OperatorEndedError: it exited; with the name of its log.
         """
         if self._process.returncode is not None:
             raise OperatorEndedError(f"the operator ended with {self._process.returncode}: see {self._log}")
 
     async def stop(self) -> None:
-        """End it as Kubernetes does, and what it has started."""
+        """Stop it as Kubernetes does, with its children."""
         if self._process.returncode is None:
             self._process.terminate()
             with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""What is measured: how many Workflows of which size, and how fast they are updated."""
+"""Defines the measurements: number and size of Workflows, and the rate of updates."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Group:
     """Workflows of one size.
 
     Attributes:
-        name: the beginning of their names.
-        count: how many.
-        nodes: of each, in the end.
-        updates: of the status of each; for Workflows that are there from the start it has no meaning.
-        writes_per_second: creations and updates together.
-        active: how many run at the same time.
+        name: prefix of their names.
+        count: number of Workflows.
+        nodes: final number of nodes of each.
+        updates: status updates of each; unused for Workflows that exist from the start.
+        writes_per_second: rate of creations and updates together.
+        active: Workflows running at once.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Group:
     active: int = 1
 
     def runs(self) -> Iterator[Run]:
-        """Each Workflow's life; every fifth fails."""
+        """Return the runs; every fifth fails."""
         for number in range(self.count):
             yield Run(
                 name=f"{self.name}-{number:05d}",
@@ -45,15 +45,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One measurement.
+    """A measurement.
 
     Attributes:
-        name: for the results.
-        present: completed Workflows that are there when the operator starts.
-        load: Workflows that run while it does.
-        idle_seconds: how long nothing happens afterwards.
-        quiet_seconds: an operator that did next to nothing for so long has nothing left to do.
-        patience_seconds: without a new report for so long, the missing ones are given up.
+        name: name in the results.
+        present: completed Workflows that exist when the operator starts.
+        load: Workflows that run during the measurement.
+        idle_seconds: duration of the idle phase.
+        quiet_seconds: after this time of near idleness the operator is done.
+        patience_seconds: after this time without a new report the missing ones are given up.
     """
 
     name: str

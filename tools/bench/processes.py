@@ -1,4 +1,4 @@
-"""CPU and memory of processes, as the kernel counts them."""
+"""Reads CPU and memory of processes from the kernel."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _RESET_PEAK: Final = "5"
 
 
 class Tree:
-    """A process and whatever it has started."""
+    """A process and its children."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
 
     def cpu_seconds(self) -> float:
-        """User and system time of all of them, those that have ended included."""
+        """Return user and system time of all, including ended children."""
         return sum(_cpu_seconds(process) for process in self._all())
 
     def peak_rss_bytes(self) -> int:
-        """The highest resident memory of each since ``reset_peak``, summed."""
+        """Return the sum of the peaks of resident memory since ``reset_peak``."""
         return sum(_peak_rss_bytes(process.pid) for process in self._all())
 
     def rss_bytes(self) -> int:
-        """Resident memory now."""
+        """Return the current resident memory."""
         return sum(_rss_bytes(process) for process in self._all())
 
     def reset_peak(self) -> None:
-        """Begin a new peak; where the kernel does not let us, the peak is that of the whole life."""
+        """Reset the peak. If the kernel does not permit that, the peak is that of the whole lifetime."""
         for process in self._all():
             with suppress(*_GONE, PermissionError):
                 Path(f"/proc/{process.pid}/clear_refs").write_text(_RESET_PEAK)
@@ -43,7 +43,7 @@ class Tree:
 
 
 def machine_busy_seconds() -> float:
-    """CPU time of the whole machine that was not idle."""
+    """Return the busy CPU time of the machine."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - times.iowait - times.guest - times.guest_nice)
 

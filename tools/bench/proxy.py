@@ -1,4 +1,4 @@
-"""A TCP pass-through that counts bytes; TLS stays end to end."""
+"""Counts bytes in a TCP pass-through; TLS stays end to end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _CHUNK_BYTES: Final = 1 << 18
 
 
 class CountingProxy:
-    """Stands before one port of this machine, as an async context manager.
+    """Forwards connections to one local port, as an async context manager.
 
     Attributes:
-        received_bytes: what the server has sent to the clients.
-        sent_bytes: what the clients have sent.
+        received_bytes: bytes from the server to the clients.
+        sent_bytes: bytes from the clients to the server.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -38,14 +38,14 @@ class CountingProxy:
 
     @property
     def url(self) -> str:
-        """Where it listens; a certificate for 127.0.0.1 holds for it too."""
+        """URL of the proxy; a certificate for 127.0.0.1 is valid for it."""
         if self._server is None:
             raise RuntimeError("use `async with`")
         return f"https://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a client has asked something and nothing of the answer has come: a large list takes seconds."""
+        """Whether a request is pending without any byte of its response: a large list takes seconds."""
         return bool(self._unanswered)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,7 +56,7 @@ class CountingProxy:
     async def _passed_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._target_port, limit=_CHUNK_BYTES)
-        except OSError:  # the API server has ended: the client sees what it would see without us
+        except OSError:  # The API server has exited: the client sees the same as without the proxy.
             writer.close()
             return
         try:
@@ -75,7 +75,7 @@ class CountingProxy:
                 self._unanswered.add(client)
                 writer.write(chunk)
                 await writer.drain()
-        with suppress(OSError, RuntimeError):  # the other way may be closed by now
+        with suppress(OSError, RuntimeError):  # The other direction may be closed already.
             writer.write_eof()
 
     async def _down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

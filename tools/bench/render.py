@@ -1,6 +1,6 @@
-"""What rendering a large Workflow costs: `python -m bench.render [NODES ...]`. It needs no cluster.
+"""Measures the cost of rendering a large Workflow: `python -m bench.render [NODES ...]`. It needs no cluster.
 
-Time is the CPU's, the best of three; memory is the most that Python held at once beyond what it held before.
+Time is CPU time, the best of three. Memory is the peak of Python's allocations above the level before.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _SHAPES: Final[dict[str, Callable[[int], large.Json]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one Workflow cost.
+    """Cost of one Workflow.
 
     Attributes:
-        shape: of the Workflow.
-        nodes: that it has.
-        workflow_bytes: of its JSON.
-        decode_ms: from its JSON to a snapshot.
-        render_ms: from the snapshot to the JSON of its report's status.
-        peak_bytes: memory held at the worst moment of both.
-        report_bytes: of that JSON.
+        shape: shape of the Workflow.
+        nodes: number of nodes.
+        workflow_bytes: size of its JSON.
+        decode_ms: time from its JSON to a snapshot.
+        render_ms: time from the snapshot to the JSON of the report's status.
+        peak_bytes: peak memory of both.
+        report_bytes: size of that JSON.
     """
 
     shape: str
@@ -98,7 +98,7 @@ def _timed(work: Callable[[], _T]) -> tuple[float, _T]:
 
 
 def table(costs: Sequence[Cost]) -> Iterator[str]:
-    """The lines of a Markdown table."""
+    """Return the lines of a Markdown table."""
     yield "| Shape | Nodes | Workflow | Decode | Render | Peak memory | Report |"
     yield "| --- | --: | --: | --: | --: | --: | --: |"
     for cost in costs:
@@ -109,9 +109,9 @@ def table(costs: Sequence[Cost]) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure every shape at every size, and print the table."""
+    """Measure every shape at every size and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.render", description=__doc__)
-    parser.add_argument("nodes", nargs="*", type=int, default=[3_000, 10_000], help="how many nodes")
+    parser.add_argument("nodes", nargs="*", type=int, default=[3_000, 10_000], help="numbers of nodes")
     options = parser.parse_args(arguments)
     costs = [measure(shape, nodes) for nodes in options.nodes for shape in _SHAPES]
     sys.stdout.write("".join(f"{line}\n" for line in table(costs)))

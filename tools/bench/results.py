@@ -1,4 +1,4 @@
-"""Tables of measurements, with ratios, and whether the targets are met."""
+"""Renders tables of measurements with ratios, and compares them with the targets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOAD_CPU_SHARE: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A figure of a phase, and how it is shown."""
+    """A figure of a phase and its format."""
 
     field: str
     heading: str
@@ -42,12 +42,12 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
 
 
 def tables(records: Sequence[Record], *, against: str) -> str:
-    """One Markdown table per phase; medians over rounds, ratios to the operator ``against``."""
+    """Return one Markdown table per phase: medians over rounds, ratios to the operator ``against``."""
     return "\n".join(_table(phase, columns, records, against) for phase, columns in COLUMNS.items())
 
 
 def verdict(records: Sequence[Record], *, operator: str, against: str) -> str:
-    """The targets, each with what was measured."""
+    """Return the targets, each with its measurement."""
     own = [phase for record in records if record["operator"] == operator for phase in record["phases"].values()]
     lines = []
     if own:

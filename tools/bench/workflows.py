@@ -1,4 +1,4 @@
-"""Deterministic Argo Workflows of any size, as the controller would write them. No I/O, no clock."""
+"""Generates deterministic Argo Workflows of any size in the form that the controller writes. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ LABEL_PHASE = "workflows.argoproj.io/phase"
 LABEL_COMPLETED = "workflows.argoproj.io/completed"
 _FAILURES = (("main: OOMKilled (exit code 137)", "137"), ("main: Error (exit code 1)", "1"), ("pod deleted", None))
 _MOST_FAILURES = 3
-_SHAPE_NODES = 2  # the DAG and the TaskGroup under it
+_SHAPE_NODES = 2  # The DAG and the TaskGroup below it.
 _TAKES = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One Workflow's life.
+    """The lifetime of one Workflow.
 
     Attributes:
-        name: of the Workflow; it seeds all that is random about it.
-        namespace: where it is.
-        nodes: how many nodes it has in the end, the two that are no pods included.
-        updates: how many times the controller writes its status, the completing one included.
-        fails: whether one to three of its pods fail, and so the run.
+        name: name of the Workflow; seeds its random choices.
+        namespace: namespace of the Workflow.
+        nodes: final number of nodes, including two that are not pods.
+        updates: number of status updates, including the completing one.
+        fails: whether one to three of its pods fail, and with them the run.
     """
 
     name: str
@@ -37,16 +37,16 @@ class Run:
 
     @property
     def phase(self) -> str:
-        """The phase it ends in."""
+        """Final phase."""
         return "Failed" if self.fails else "Succeeded"
 
     @property
     def pods(self) -> int:
-        """How many of its nodes are pods."""
+        """Number of nodes that are pods."""
         return self.nodes - _SHAPE_NODES
 
     def failures(self) -> dict[int, tuple[str, str | None]]:
-        """Message and exit code of the pods that fail, by their number."""
+        """Messages and exit codes of the failing pods by number."""
         if not self.fails:
             return {}
         chance = random.Random(f"{self.name}/failures")  # noqa: S311  (nothing secret, and it must repeat)
@@ -56,7 +56,7 @@ class Run:
 
 @dataclass(slots=True)
 class Played:
-    """The controller's copy of a Workflow: it grows with each status update."""
+    """The controller's copy of a Workflow, which grows with each status update."""
 
     run: Run
     body: Json = field(init=False)
@@ -72,11 +72,11 @@ class Played:
 
     @property
     def failed_pods(self) -> int:
-        """How many of its pods have failed when it has ended."""
+        """Number of failed pods at its end."""
         return len(self._failures)
 
     def update(self, number: int, now: datetime) -> Json:
-        """Move on to status update ``number``, from 1 to the last, and return the whole object."""
+        """Advance to status update ``number`` (from 1) and return the whole object."""
         run, is_last = self.run, number == self.run.updates
         status = self.body.get("status") or self._start(now)
         nodes = status["nodes"]
@@ -139,14 +139,14 @@ class Played:
 
 
 def completed(run: Run, ended_at: datetime) -> Json:
-    """A Workflow that has ended, whole: to be created in one request."""
+    """Return an ended Workflow, to be created in one request."""
     played = Played(Run(run.name, run.namespace, run.nodes, 2, run.fails))
     played.update(1, ended_at - _TAKES)
     return played.update(2, ended_at)
 
 
 def _submitted(run: Run) -> Json:
-    """What ``argo submit`` sends."""
+    """Return the Workflow as ``argo submit`` sends it."""
     parameters = [{"name": "item", "value": "{{item}}"}]
     task = {"name": "process", "template": "item", "arguments": {"parameters": parameters}}
     container = {

@@ -1,4 +1,4 @@
-"""Record the demo's Workflows as the real Argo controller drives them, for machines without it.
+"""Records the demo's Workflows as the real Argo controller runs them, for machines without it.
 
 Each line of a file in ``demo/recordings`` is a watch event, ``{"t": seconds, "kind", "type", "object"}``, as in
 tests/recordings.
@@ -28,14 +28,14 @@ Line = dict[str, Any]
 
 
 def main() -> int:
-    """Record all of them, and write a file for each."""
+    """Record all Workflows, one file each."""
     with ControlPlane(argo=True) as plane:
         plane.create_namespace(NAMESPACE)
         lines = _record(plane)
     for name, mine in _by_workflow(lines).items():
         path = HERE / "recordings" / f"{name}.jsonl.gz"
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in mine)
-        # mtime 0: the same recording is the same file.
+        # mtime 0: the same recording gives the same file.
         path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
         sys.stdout.write(f"{path.name}: {len(mine)} events, {path.stat().st_size} bytes\n")
     return 0
@@ -47,7 +47,7 @@ def _record(plane: ControlPlane) -> list[Line]:
     plane.kubectl("create", "-n", NAMESPACE, "-f", HERE / "workflows")
     try:
         wait_until(lambda: _all_ended(plane), what="the Workflows to end", timeout_seconds=300, interval_seconds=1)
-        threading.Event().wait(_SETTLE_SECONDS)  # the last Events come after the end
+        threading.Event().wait(_SETTLE_SECONDS)  # The last Events arrive after the end.
     finally:
         for watch in watches:
             watch.terminate()
@@ -65,7 +65,7 @@ def _watch(plane: ControlPlane, plural: str, lines: list[Line]) -> subprocess.Po
 
 
 def _read(stream: IO[str], kind: str, lines: list[Line]) -> None:
-    """Kubectl writes each event on one line, or indented, where it ends with a lone brace."""
+    """Read one event. kubectl writes it on one line, or indented and closed by a brace on its own line."""
     text = ""
     for part in stream:
         text += part

@@ -1,7 +1,7 @@
-"""The demo: a control plane on this machine, the operator under its own ServiceAccount, eight Workflows at once.
+"""Runs the demo: a control plane on this machine, the operator under its own ServiceAccount, eight Workflows at once.
 
-With the real Argo controller where its program is, else by replaying what that controller wrote (``demo/recordings``,
-made by ``demo_record.py``). Ctrl-C ends everything; ``--once`` ends by itself.
+The real Argo controller runs the Workflows if it is in the cache. Otherwise the demo replays what that controller wrote
+(``demo/recordings``, made by ``demo/record.py``). Ctrl-C ends everything; ``--once`` ends by itself.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ REPORTS_PATH: Final = f"/apis/wfreport.dev/v1alpha1/namespaces/{NAMESPACE}/workf
 STEPS: Final = 6
 DEADLINE_SECONDS: Final = 240
 REPLAY_SPEED: Final = 2
-# Quicker than in a cluster, since somebody is looking.
+# Faster than in a cluster, since a person is waiting.
 OPERATOR_SETTINGS: Final = {
     "WFREPORT_POLL_INTERVAL_MIN_SECONDS": "2",
     "WFREPORT_HTTP_HOST": "127.0.0.1",
@@ -60,11 +60,11 @@ Report = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A demo that runs.
+    """A running demo.
 
     Attributes:
         plane: the control plane.
-        replayed: whether recordings are played, rather than the real Argo controller driving the Workflows.
+        replayed: whether recordings are replayed instead of running the real Argo controller.
         operator: the operator's process.
         url: its metrics and health.
     """
@@ -76,7 +76,7 @@ class Demo:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; returns 0, 2 with one line on stderr where this machine cannot, 130 after Ctrl-C."""
+    """Run the demo. Return 0; 2 with one line on stderr if this machine cannot run it; 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _leave)
     try:
@@ -91,22 +91,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
-    """Leave by an exception, so that what was started is stopped in order."""
+    """Exit by an exception, so that all components are stopped in order."""
     raise SystemExit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
-    parser.add_argument("--once", action="store_true", help="end by itself when everything was shown")
-    parser.add_argument("--replay", action="store_true", help="play recordings, even where Argo's controller is")
+    parser.add_argument("--once", action="store_true", help="exit after the last step")
+    parser.add_argument(
+        "--replay", action="store_true", help="replay recordings even if Argo's controller is available"
+    )
     return parser
 
 
 def run(*, replayed: bool, once: bool) -> None:
-    """Show everything; without ``once`` stay until Ctrl-C.
+    """Show all steps; without ``once``, stay until Ctrl-C.
 
     Raises:
-        ControlPlaneError: something could not be started, or reports did not come.
+        ControlPlaneError: a component could not be started, or a report is missing.
     """
     with ExitStack() as stack:
         demo = start(stack, replayed=replayed)
@@ -118,7 +120,7 @@ def run(*, replayed: bool, once: bool) -> None:
 
 
 def start(stack: ExitStack, *, replayed: bool) -> Demo:
-    """Bring everything up; the stack takes it down again."""
+    """Start everything; the stack stops it again."""
     how = "replaying recorded runs" if replayed else "with the real Argo controller"
     step(1, f"a control plane on this machine: etcd and kube-apiserver, {how}")
     plane = stack.enter_context(ControlPlane(argo=not replayed))
@@ -140,7 +142,7 @@ def install(plane: ControlPlane) -> None:
 
 
 def start_operator(plane: ControlPlane, settings: Mapping[str, str] | None = None) -> tuple[Component, str]:
-    """`wfreport run` as a process, with further ``settings``; returns it and the URL of its metrics."""
+    """Start `wfreport run` as a process with additional ``settings``; return it and the URL of its metrics."""
     (port,) = free_ports(1)
     kubeconfig = plane.kubeconfig_for(service_account=SERVICE_ACCOUNT, namespace=OPERATOR_NAMESPACE)
     env = {"KUBECONFIG": str(kubeconfig), "WFREPORT_HTTP_PORT": str(port), **OPERATOR_SETTINGS, **(settings or {})}
@@ -179,7 +181,7 @@ def workflow_names() -> list[str]:
 
 
 def submit(demo: Demo) -> None:
-    """Create the Workflows, or play what became of them when they were recorded."""
+    """Create the Workflows, or replay their recordings."""
     if demo.replayed:
         asyncio.run(_replay_all(demo.plane))
     else:
@@ -194,7 +196,7 @@ async def _replay_all(plane: ControlPlane) -> None:
 
 @contextmanager
 def _watching(plane: ControlPlane) -> Iterator[None]:
-    """`kubectl get wfr -w` on our stdout, for as long as the block takes."""
+    """Show `kubectl get wfr -w` on stdout during the block."""
     command = [str(kubectl()), f"--kubeconfig={plane.kubeconfig}", "get", "wfr", "-n", NAMESPACE, "-w"]
     with subprocess.Popen(command, stdout=sys.stdout, stderr=subprocess.DEVNULL) as watch:
         try:
@@ -204,25 +206,25 @@ def _watching(plane: ControlPlane) -> Iterator[None]:
 
 
 def _wait_for_reports(demo: Demo, names: Sequence[str]) -> None:
-    def all_told() -> bool:
+    def all_final() -> bool:
         demo.operator.ensure_running()
         demo.plane.ensure_running()
-        told = reports(demo.plane)
-        return all(name in told and is_told(told[name]) for name in names)
+        current = reports(demo.plane)
+        return all(name in current and is_final(current[name]) for name in names)
 
     try:
-        wait_until(all_told, what="the reports", timeout_seconds=DEADLINE_SECONDS, interval_seconds=0.5)
+        wait_until(all_final, what="the reports", timeout_seconds=DEADLINE_SECONDS, interval_seconds=0.5)
     except DeadlineError as error:
         raise ControlPlaneError(f"{error}; the operator's log ends:\n{demo.operator.log_tail()}") from error
 
 
 def reports(plane: ControlPlane) -> dict[str, Report]:
-    """The reports there are, by Workflow."""
+    """Return the existing reports by Workflow."""
     return {item["spec"]["workflowRef"]["name"]: item for item in plane.api.get(REPORTS_PATH)["items"]}
 
 
-def is_told(report: Mapping[str, Any]) -> bool:
-    """Whether nothing more will happen: the run has ended, or waits for a person."""
+def is_final(report: Mapping[str, Any]) -> bool:
+    """Whether the report is final: the run has ended, or waits for a person."""
     status = report.get("status") or {}
     if report["spec"]["workflowRef"]["name"] == WAITS_FOR_EVER:
         return bool(status.get("waiting"))
@@ -232,7 +234,7 @@ def is_told(report: Mapping[str, Any]) -> bool:
 def show_failure(demo: Demo) -> None:
     """Print the report of one failure as a tree."""
     step(5, f"why {SHOWN_FAILURE} failed, from its report alone:")
-    # rich is not needed to fail early.
+    # Imported late: an early failure does not need rich.
     from wfreport.cli.render.console import report_console  # noqa: PLC0415
     from wfreport.cli.render.report_page import print_report  # noqa: PLC0415
 
@@ -240,7 +242,7 @@ def show_failure(demo: Demo) -> None:
 
 
 def show_around(demo: Demo) -> None:
-    """Print commands to look around with."""
+    """Print commands for exploring the reports."""
     step(6, "look around:")
     name = reports(demo.plane)[SHOWN_FAILURE]["metadata"]["name"]
     commands = [
@@ -264,7 +266,7 @@ def _argo_commands(demo: Demo) -> list[str]:
 
 
 def _shown(program: Path) -> str:
-    """The program as this shell would find it: by name where that is the one on PATH."""
+    """Return the program as the user's shell finds it: by name if PATH has it."""
     on_path = any((Path(folder) / program.name) == program for folder in os.get_exec_path())
     if on_path:
         return program.name
@@ -276,7 +278,7 @@ def _shown_wfreport() -> str:
 
 
 def stay(demo: Demo) -> None:
-    """Keep everything up until Ctrl-C."""
+    """Keep everything running until Ctrl-C."""
     say("\nCtrl-C ends it.")
     while True:
         signal.sigtimedwait([], 1.0)
@@ -293,6 +295,6 @@ def step(number: int, title: str) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line at once, in order with what other programs print."""
+    """Print a line and flush it, so that it stays in order with the output of other programs."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""Ten runs of the real Argo controller, server and PostgreSQL, and the pages that show their reports."""
+"""Runs ten Workflows with the real Argo controller, server and PostgreSQL, and writes pages with their reports."""

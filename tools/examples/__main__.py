@@ -1,4 +1,4 @@
-"""``make examples``: run them all, and write docs/examples/ from the reports that the operator wrote of them."""
+"""Implements ``make examples``: runs the scenarios and writes docs/examples/ from their reports."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _PATIENCE_SECONDS: Final = 240
 
 
 def main() -> int:
-    """Run those named as arguments, or all.
+    """Run the scenarios named as arguments, or all.
 
-    Returns 2 with one line on stderr where this machine cannot, 1 where a report is not as it must be.
+    Return 2 with one line on stderr if this machine cannot run them, and 1 if a report differs from the expected one.
     """
     try:
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The pages of docs/examples/."""
+"""Writes the pages of docs/examples/."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INTRODUCTION = (
 
 
 def scenario_page(scenario: Scenario, shown: str) -> str:
-    """One run: its Workflow, and what `wfreport show` says of it."""
+    """Return the page of one scenario: its Workflow and the output of `wfreport show`."""
     text = scenario.manifest.read_text()
     comment, _, manifest = text.partition("\n")
     return "\n".join(
@@ -46,7 +46,7 @@ def scenario_page(scenario: Scenario, shown: str) -> str:
 
 
 def index_page(table: str) -> str:
-    """All of them."""
+    """Return the index of all scenarios."""
     links = [f"* [{scenario.title}]({scenario.file}.md): `{scenario.workflow_name}`" for scenario in SCENARIOS]
     return "\n".join(
         [
@@ -68,7 +68,7 @@ def index_page(table: str) -> str:
 
 
 def shown(report: Mapping[str, Any]) -> str:
-    """What ``wfreport show`` says of it."""
+    """Return the output of ``wfreport show``."""
     out = io.StringIO()
     console = report_console("never", out)
     console.width = _WIDTH

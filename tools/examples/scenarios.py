@@ -1,4 +1,4 @@
-"""What is run, and what somebody does to it meanwhile."""
+"""Defines the scenarios: a Workflow, and what a person does while it runs."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ Act = Callable[[ControlPlane, str], None]
 
 
 def _nothing(_plane: ControlPlane, _name: str) -> None:
-    """Nobody does anything."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One run.
+    """A scenario.
 
     Attributes:
-        file: of its Workflow, and of its page.
-        title: of the page.
-        expected_class: what the report must say; None where the run ends well.
-        act: what somebody does while it runs.
+        file: name of the Workflow's file and of the page.
+        title: title of the page.
+        expected_class: failure class of the report; None if the run succeeds.
+        act: what a person does while it runs.
     """
 
     file: str
@@ -52,17 +52,17 @@ class Scenario:
 
     @property
     def manifest(self) -> Path:
-        """The Workflow."""
+        """Return the Workflow's manifest."""
         return WORKFLOWS / f"{self.file}.yaml"
 
     @property
     def workflow_name(self) -> str:
-        """Its name."""
+        """Name of the Workflow."""
         return str(yaml.safe_load(self.manifest.read_text())["metadata"]["name"])
 
 
 def workflow(plane: ControlPlane, name: str) -> Json | None:
-    """The Workflow, if it is there."""
+    """Return the Workflow, or None."""
     try:
         found: Json = plane.api.get(f"{WORKFLOWS_PATH}/{name}")
     except ApiError as error:
@@ -73,13 +73,13 @@ def workflow(plane: ControlPlane, name: str) -> Json | None:
 
 
 def report(plane: ControlPlane, name: str) -> Json | None:
-    """The report about a Workflow, if there is one."""
+    """Return the report of a Workflow, or None."""
     items: list[Json] = plane.api.get(REPORTS_PATH)["items"]
     return next((item for item in items if item["spec"]["workflowRef"]["name"] == name), None)
 
 
 def is_final(found: Json | None) -> bool:
-    """Whether a report says how the run ended, with all that is to come."""
+    """Whether a report is final and its evidence complete."""
     status = (found or {}).get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions", ())}
     evidence = conditions.get("EvidenceComplete", {}).get("status") in {"True", "False"}
@@ -96,13 +96,13 @@ def _wait_for_phase(plane: ControlPlane, name: str, phases: frozenset[str]) -> N
 
 
 def _argo(plane: ControlPlane, *arguments: str) -> None:
-    """Argo's own command line, through Argo Server: only that has the nodes."""
+    """Run Argo's own CLI through Argo Server, which alone has the offloaded nodes."""
     release = argo_release()
     if release is None:
         raise ControlPlaneError("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
     server = plane.argo_server_url.removeprefix("http://")
     flags = ["--argo-server", server, "--argo-http1", "--secure=false", "-n", NAMESPACE]
-    # a token is asked for, and looked at by nobody: the server's mode is `server`
+    # The CLI requires a token; the server ignores it in mode `server`.
     env = {**os.environ, "KUBECONFIG": str(plane.kubeconfig), "ARGO_TOKEN": "Bearer nobody"}
     done = subprocess.run([release.cli, *flags, *arguments], env=env, check=False, capture_output=True, text=True)
     if done.returncode:
@@ -110,7 +110,10 @@ def _argo(plane: ControlPlane, *arguments: str) -> None:
 
 
 def _outlive_deadline(plane: ControlPlane, name: str) -> None:
-    """Argo looks at a Workflow when one of its pods changes; a real kubelet would change them now and then."""
+    """Touch a pod until the deadline passes.
+
+    Argo reconciles a Workflow if one of its pods changes, which a real kubelet causes from time to time.
+    """
     wait_until(
         lambda: _is_past_deadline(workflow(plane, name)),
         what=f"the deadline of {name}",
@@ -139,7 +142,7 @@ def _stop(plane: ControlPlane, name: str) -> None:
 
 
 def _retry(plane: ControlPlane, name: str) -> None:
-    """After its failure was reported, with another parameter."""
+    """Retry the Workflow with another parameter after its failure was reported."""
     wait_until(
         lambda: is_final(report(plane, name)), what=f"the first report of {name}", timeout_seconds=_PATIENCE_SECONDS
     )
@@ -147,8 +150,8 @@ def _retry(plane: ControlPlane, name: str) -> None:
     _wait_for_phase(plane, name, frozenset({"Succeeded"}))
 
 
-def _ask_the_archive(plane: ControlPlane, name: str) -> None:
-    """When the Workflow is gone, somebody applies a report."""
+def _report_from_archive(plane: ControlPlane, name: str) -> None:
+    """Apply a report with `source: Archive` after the Workflow was deleted."""
     wait_until(lambda: workflow(plane, name) is None, what=f"{name} to be deleted", timeout_seconds=_PATIENCE_SECONDS)
     wanted = {
         "apiVersion": "wfreport.dev/v1alpha1",
@@ -168,6 +171,6 @@ SCENARIOS: Final = (
     Scenario("stopped", "Stopped by a person", "Cancelled", _stop),
     Scenario("pod-gc", "Its pods are gone already", "ExitCode"),
     Scenario("offloaded", "Its nodes are in Argo's database", "ExitCode"),
-    Scenario("archived", "Only the archive has it", "ExitCode", _ask_the_archive),
+    Scenario("archived", "Only the archive has it", "ExitCode", _report_from_archive),
     Scenario("retried", "Retried by hand", None, _retry),
 )

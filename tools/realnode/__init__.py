@@ -1,4 +1,4 @@
-"""A real Kubernetes node on this machine: kubelet, containerd and runc, beside a control plane; as root, on Debian."""
+"""Runs a real Kubernetes node on this machine: kubelet, containerd and runc. It needs root and Debian."""
 
 from realnode.layout import NODE
 from realnode.node import RealNode

@@ -1,4 +1,4 @@
-"""`python -m realnode provide | up | clean`."""
+"""Implements `python -m realnode provide | up | clean`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROGRAMS: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-s
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 with one line on stderr that names what is missing."""
+    """Return 0, or 2 with one line on stderr that names the missing part."""
     parser = argparse.ArgumentParser(prog="python -m realnode", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, told in (
@@ -47,7 +47,7 @@ def _add(command: argparse.ArgumentParser, run: Callable[[], None]) -> None:
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
-    """Leave by an exception, so that what was started is stopped in order."""
+    """Exit by an exception, so that all components are stopped in order."""
     raise SystemExit(128 + number)
 
 

@@ -1,6 +1,6 @@
-"""Takes everything away that a node has made: processes, mounts, cgroups, bridge, addresses, files.
+"""Removes everything that a node created: processes, mounts, cgroups, bridge, addresses, files.
 
-It asks nobody what was made, but looks: so it also cleans up after a run that was killed.
+It searches the machine instead of keeping a list, so it also cleans up after a killed run.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _CGROUPS: Final = Path("/sys/fs/cgroup")
 _CONTAINER_LINKS: Final = Path("/var/log/containers")
 _CNI_RESULTS: Final = Path("/var/lib/cni/results")
 _DEVICE_PLUGINS: Final = Path("/var/lib/kubelet/device-plugins")
-"""Where every kubelet listens for them, wherever its own files are."""
+"""Folder in which every kubelet listens for device plugins, independent of its root folder."""
 
 _MOUNT_POINT: Final = 4
 _OURS: Final = (layout.DATA, layout.RUN)
 
 
 def clean() -> None:
-    """Take it all away; does nothing where nothing is.
+    """Remove everything; do nothing if there is nothing.
 
     Raises:
-        ControlPlaneError: something cannot be taken away.
+        ControlPlaneError: something cannot be removed.
     """
     if not leftovers():
         return
@@ -50,7 +50,7 @@ def clean() -> None:
 
 
 def leftovers() -> list[str]:
-    """What of a node is on this machine."""
+    """Return everything of a node on this machine."""
     addresses = _output("ip", "-oneline", "address", "show", "dev", "lo")
     return [
         *(f"process {pid}" for pid in _pod_processes()),
@@ -63,7 +63,7 @@ def leftovers() -> list[str]:
 
 
 def _kill_pods() -> None:
-    # A shim that dies leaves its container to init, and a container that dies has its shim tell: both at once.
+    # Kill both together: a dead shim leaves its container to init, a dead container makes its shim report.
     for pid in _pod_processes():
         try:
             os.kill(pid, signal.SIGKILL)
@@ -73,7 +73,7 @@ def _kill_pods() -> None:
 
 
 def _pod_processes() -> list[int]:
-    """Those of our containers, and the shims of our containerd: its address is among their arguments."""
+    """Return the processes of our containers and the shims of our containerd, which have its address as an argument."""
     contained = [int(pid) for cgroup in _pod_cgroups() for pid in _lines(cgroup / "cgroup.procs")]
     running = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
     return sorted({*contained, *(pid for pid in running if _is_shim(pid))})
@@ -88,7 +88,7 @@ def _is_shim(pid: int) -> bool:
 
 
 def _shim_sockets() -> list[Path]:
-    """They lie in /run/containerd, which a containerd of this machine shares."""
+    """Return our shims' sockets in /run/containerd, which the machine's own containerd shares."""
     addresses = (path.read_text().strip() for path in layout.STATE.glob("io.containerd.runtime.v2.task/*/*/address"))
     return [Path(address.removeprefix("unix://")) for address in addresses]
 
@@ -99,10 +99,10 @@ def _mounts() -> list[str]:
 
 
 def _pod_cgroups() -> list[Path]:
-    """Every cgroup of pods, the inner ones first: of each controller on cgroup v1, of all at once on v2."""
+    """Return every cgroup of pods, the inner ones first: per controller on cgroup v1, unified on v2."""
     roots = [path for path in (_CGROUPS / "kubepods", *_CGROUPS.glob("*/kubepods")) if path.is_dir()]
     if not layout.DATA.exists():
-        return []  # another kubelet's
+        return []  # It belongs to another kubelet.
     found = {path.resolve() for root in roots for path in (root, *_folders(root))}
     return sorted(found, key=lambda path: len(path.parts), reverse=True)
 
@@ -119,7 +119,7 @@ def _remove_cgroup(cgroup: Path) -> None:
         except FileNotFoundError:
             return True
         except OSError:
-            return False  # the kernel still ends its processes
+            return False  # The kernel is still ending its processes.
         return True
 
     wait_until(is_gone, what=f"cgroup {cgroup} to be empty", timeout_seconds=10)
@@ -139,7 +139,7 @@ def _remove_files() -> None:
         if link.is_symlink() and link.readlink().is_relative_to(layout.DATA):
             link.unlink()
     for result in _CNI_RESULTS.glob("*"):
-        # Of the bridge and of lo; each names the network namespace that it was made in.
+        # The CNI results of bridge and lo; each names its network namespace.
         if str(layout.RUN) in result.read_text():
             result.unlink()
     (_DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Configuration files of containerd, the bridge and the kubelet."""
+"""Renders the configuration files of containerd, the bridge and the kubelet."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ disabled_plugins = [
 
 
 def cni() -> str:
-    """A bridge from which pods reach this machine, and nothing beyond it."""
+    """Return a bridge from which pods reach this machine only."""
     addresses = {
         "type": "host-local",
         "dataDir": str(layout.RUN / "addresses"),
@@ -53,7 +53,7 @@ def cni() -> str:
 
 
 def kubelet() -> str:
-    """JSON, which is YAML."""
+    """Return the kubelet's configuration as JSON, which is YAML."""
     return json.dumps(_kubelet())
 
 
@@ -65,7 +65,7 @@ def _kubelet() -> Mapping[str, Any]:
         "failSwapOn": False,
         "cgroupDriver": "cgroupfs",
         "containerRuntimeEndpoint": f"unix://{layout.SOCKET}",
-        # Reached from this machine and its pods only, for minutes.
+        # Reachable from this machine and its pods only, for minutes.
         "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
         "authorization": {"mode": "AlwaysAllow"},
         "address": layout.NODE_ADDRESS,
@@ -75,7 +75,7 @@ def _kubelet() -> Mapping[str, Any]:
         "readOnlyPort": 0,
         "oomScoreAdj": 0,
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
-        # The images are nowhere else.
+        # No registry has these images, so the kubelet must not delete them.
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
         "clusterDNS": [layout.DNS_ADDRESS],

@@ -1,4 +1,4 @@
-"""Images made here, as `docker save` would write them: there is no registry, and no tool to build images is needed."""
+"""Writes images in the format of `docker save`, without a registry or a build tool."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Image:
     """An image of one layer.
 
     Attributes:
-        name: with its tag; not `latest`, which a kubelet would try to pull.
-        programs: where each goes in the image, and the file it is made from.
-        links: symbolic links, and what each points to.
-        command: what it runs by default.
+        name: name with tag; not `latest`, which a kubelet would try to pull.
+        programs: path in the image → source file.
+        links: symbolic link → target.
+        command: default command.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Image:
 
 
 def images(release: ArgoRelease) -> list[Image]:
-    """All that the node's pods need: their sandbox, Argo's executor, and the steps' busybox."""
+    """Return the images of the node's pods: their sandbox, Argo's executor, and the steps' busybox."""
     listed = subprocess.run([_BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout.split()
     applets = {f"bin/{applet}": "busybox" for applet in listed if applet != "busybox"}
     busybox = {"bin/busybox": _BUSYBOX}

@@ -1,4 +1,4 @@
-"""Names and places: fixed, so that a later run finds what a killed one has left."""
+"""Defines fixed names and paths, so that a later run finds the leftovers of a killed one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 NODE: Final = "real-node"
 DATA: Final = Path("/var/lib/wfreport-node")
-"""What may be big: images, the containers' files, the kubelet's volumes, logs."""
+"""Large data: images, the containers' files, the kubelet's volumes, logs."""
 
 RUN: Final = Path("/run/wfreport-node")
 """Sockets and mounts."""
@@ -26,14 +26,14 @@ NETWORK: Final = "wfreport-node"
 BRIDGE: Final = "wfrnode0"
 POD_SUBNET: Final = "10.97.0.0/24"
 API_SERVICE: Final = "10.0.0.1"
-"""The `kubernetes` Service of the control plane, on lo: no kube-proxy is needed, and its certificate names it."""
+"""Address of the `kubernetes` Service, on lo: it needs no kube-proxy, and the certificate contains it."""
 
 NODE_ADDRESS: Final = "10.98.0.1"
-"""On lo as well; a kubelet refuses 127.0.0.1, and without an address there are no logs."""
+"""Address of the kubelet, also on lo. A kubelet refuses 127.0.0.1, and without an address it serves no logs."""
 
 ADDRESSES: Final = (API_SERVICE, NODE_ADDRESS)
 DNS_ADDRESS: Final = "10.0.0.10"
-"""Nobody answers there: the steps look up no names, and without an address each pod would get a warning Event."""
+"""DNS address without a server: the steps resolve no names, but without an address each pod gets a warning Event."""
 
 KUBELET_PORT: Final = 24795
 KUBELET_HEALTH_PORT: Final = 24796

@@ -1,4 +1,4 @@
-"""One node at a time on a machine: they would share addresses, cgroups and folders."""
+"""Permits one node at a time on a machine: two would share addresses, cgroups and folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from realnode.requirements import LackingError
 
-# An abstract socket leaves no file, and is gone with the process however that ends.
+# An abstract socket leaves no file and disappears with the process.
 _NAME: Final = "\0wfreport-node"
 
 

@@ -1,4 +1,4 @@
-"""Progress lines on stderr."""
+"""Writes progress lines on stderr."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import sys
 
 
 def say(message: str) -> None:
-    """Write one line at once."""
+    """Write one line and flush it."""
     sys.stderr.write(f"realnode: {message}\n")
     sys.stderr.flush()

@@ -1,6 +1,6 @@
-"""What a newcomer to kopf would write: whole objects, one synchronous handler, the official client.
+"""The operator that a newcomer to kopf would write: whole objects, one synchronous handler, the official client.
 
-`kopf run --all-namespaces --standalone naive_kopf.py`; it writes the same kind of report, with less in it.
+`kopf run --all-namespaces --standalone naive_kopf.py` writes the same kind of report with less content.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ COMPLETED = ("Succeeded", "Failed", "Error")
 REPORTS = {"group": "wfreport.dev", "version": "v1alpha1", "plural": "workflowreports"}
 PROGRESS_SECONDS = 10
 
-# uid → when its report was written last; None once it is final
+# uid → time of the last write of its report; None if it is final
 written: dict[str, float | None] = {}
 
 
@@ -29,7 +29,7 @@ def configure(memo: kopf.Memo, **_: Any) -> None:
 
 @kopf.on.event("argoproj.io", "v1alpha1", "workflows")
 def report(event: Any, name: str, namespace: str | None, uid: str, body: Any, memo: Any, **_: Any) -> None:
-    """Create the report with the Workflow, and bring it up to date every ten seconds and at the end."""
+    """Create the report with the Workflow and update it every ten seconds and at the end."""
     if event["type"] == "DELETED":
         written.pop(uid, None)
         return
@@ -46,7 +46,7 @@ def report(event: Any, name: str, namespace: str | None, uid: str, body: Any, me
 
 
 def create(api: Any, name: str, namespace: str | None, uid: str) -> None:
-    """Create the report, unless it is there."""
+    """Create the report unless it exists."""
     body = {
         "apiVersion": "wfreport.dev/v1alpha1",
         "kind": "WorkflowReport",
@@ -61,7 +61,7 @@ def create(api: Any, name: str, namespace: str | None, uid: str) -> None:
 
 
 def summary(status: Any) -> dict[str, Any]:
-    """Phase, counts and failed pods."""
+    """Return phase, counts and failed pods."""
     nodes = list((status.get("nodes") or {}).values())
     phases = Counter(node["phase"] for node in nodes)
     failed = [node for node in nodes if node["type"] == "Pod" and node["phase"] in {"Failed", "Error"}]
@@ -76,7 +76,7 @@ def summary(status: Any) -> dict[str, Any]:
 
 
 def failure(node: Any) -> dict[str, Any]:
-    """A failed pod, as little as the schema lets through."""
+    """Return a failed pod, with the fewest fields that the schema accepts."""
     return {
         "role": "RootCause",
         "class": "Unknown",
