@@ -97,12 +97,12 @@ def test_every_kind_of_rule_is_taken(plane: ControlPlane, namespace: str) -> Non
         ({"rules": [a_rule(f"r{n}", none={}) for n in range(33)]}, "spec.rules: Too many: 33: must have at most 32"),
         ({"rules": [a_rule("one", none={}), a_rule("one", none={})]}, "names of rules must be unique"),
         ({"rules": [a_rule("Upper", none={})]}, "should match '^[a-z0-9]"),
-        ({"rules": [a_rule("two", resubmit={}, none={})]}, "state exactly one of resubmit, raiseMemory"),
-        ({"rules": [a_rule("no")]}, "state exactly one of resubmit, raiseMemory"),
-        ({"rules": [{"name": "idle", "match": {}}]}, "a rule does something"),
-        ({"rules": [a_rule("late", {"classes": ["Timeout"]}, stop={"afterSeconds": 60})]}, "stop is for Workflows"),
-        ({"rules": [a_rule("when", stop={})]}, "state afterSeconds, pendingAfterSeconds, or both"),
-        ({"rules": [a_rule("oom", raiseMemory={"max": "1Gi"})]}, "its match must state classes: [OOMKilled]"),
+        ({"rules": [a_rule("two", resubmit={}, none={})]}, "set exactly one of resubmit, raiseMemory"),
+        ({"rules": [a_rule("no")]}, "set exactly one of resubmit, raiseMemory"),
+        ({"rules": [{"name": "idle", "match": {}}]}, "a rule needs action, labelPods or notify"),
+        ({"rules": [a_rule("late", {"classes": ["Timeout"]}, stop={"afterSeconds": 60})]}, "stop is for running Workflows"),
+        ({"rules": [a_rule("when", stop={})]}, "set afterSeconds, pendingAfterSeconds, or both"),
+        ({"rules": [a_rule("oom", raiseMemory={"max": "1Gi"})]}, "its match must set classes: [OOMKilled]"),
         ({"rules": [a_rule("max", raiseMemory={})]}, "raiseMemory.max: Required value"),
         ({"rules": [a_rule("by", raiseMemory={"max": "1Gi", "factor": "lots"})]}, "factor"),
         ({"rules": [a_rule("sel", retry={"nodeFieldSelector": "id=1"})]}, "it needs restartSuccessful: true"),
@@ -115,7 +115,7 @@ def test_every_kind_of_rule_is_taken(plane: ControlPlane, namespace: str) -> Non
         ),
         (
             {"rules": [{"name": "n", "match": {}, "notify": {"sinks": [{"name": "x"}]}}]},
-            "state exactly one of apprise, cloudEvents",
+            "set exactly one of apprise, cloudEvents",
         ),
         (
             {"rules": [{"name": "n", "match": {}, "notify": {"sinks": [FTP]}}]},
@@ -147,7 +147,7 @@ def test_a_bad_policy_is_refused_by_what_to_do(
 def test_a_remediation_cannot_be_changed(plane: ControlPlane, namespace: str, change: dict[str, Any]) -> None:
     plane.api.post(REMEDIATIONS.format(namespace), a_remediation("done"))
     answer = refusal(plane, REMEDIATIONS.format(namespace), a_remediation("done", **change))
-    assert "spec cannot be changed: a Remediation is the record of one act" in answer
+    assert "spec is immutable: a Remediation is the record of one action" in answer
 
 
 @pytest.mark.cluster
@@ -232,5 +232,5 @@ def test_policies_are_selected_by_their_mode(plane: ControlPlane, namespace: str
 @pytest.mark.cluster
 def test_kubectl_explains_the_fields_of_both(plane: ControlPlane) -> None:
     assert "suspendCron" in plane.kubectl("explain", "rmp.spec.rules.action")
-    assert "never over this" in plane.kubectl("explain", "rmp.spec.rules.action.raiseMemory.max")
+    assert "no action is taken" in plane.kubectl("explain", "rmp.spec.rules.action.raiseMemory.max")
     assert "What it locks" in plane.kubectl("explain", "rmd.spec.lockClass")

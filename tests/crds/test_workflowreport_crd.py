@@ -132,7 +132,7 @@ def test_the_workflow_of_a_report_cannot_be_changed(plane: ControlPlane, namespa
     plane.api.post(REPORTS.format(namespace), a_report("bound"))
     answer = refusal(plane, namespace, a_report("bound", workflowRef=other))
     assert "spec.workflowRef: Invalid value" in answer
-    assert "workflowRef cannot be changed once it is set" in answer
+    assert "workflowRef is immutable: create a report" in answer
 
 
 @pytest.mark.cluster

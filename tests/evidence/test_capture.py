@@ -189,7 +189,7 @@ async def test_a_log_that_nobody_wants_is_not_asked_for(lines: int, rules: Captu
     await world.capture()
     assert "log" not in server.asked
     assert world.seen
-    assert world.seen.missing == (Reason.LOG_SWITCHED_OFF,)
+    assert world.seen.missing == (Reason.LOG_DISABLED,)
 
 
 async def test_more_logs_than_a_report_holds_are_not_read() -> None:

@@ -1,4 +1,4 @@
-"""The reference page of the command line: what each command says of itself."""
+"""Generates the reference page of the command line from the help of each command."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from wfreport.cli.main import cli
 
 _WIDTH = 100
 _INTRODUCTION = (
-    "`kubectl wfreport` is the same program: put `kubectl-wfreport` on PATH, and its help calls it so "
-    "([how to](../howto/kubectl-plugin.md)). What is printed to a terminal is fitted to its width; in a pipe nothing "
-    "is cut."
+    "`kubectl wfreport` is the same program, if `kubectl-wfreport` is on PATH "
+    "([how to](../howto/kubectl-plugin.md)). Output to a terminal is fitted to its width; output to a pipe is never "
+    "cut."
 )
 
 
 def cli_parts() -> list[str]:
-    """The paragraphs of the page: the program, then each command, in the order in which the help lists them."""
+    """Return the paragraphs of the page: the program, then each command in the order of its help."""
     root = click.Context(cli, info_name="wfreport", terminal_width=_WIDTH, max_content_width=_WIDTH)
     parts = [_INTRODUCTION, _help(cli, root)]
     for name in cli.list_commands(root):

@@ -1,4 +1,4 @@
-"""Our kinds, and what of their CRDs the models do not say: names, printer columns, selectable fields."""
+"""The kinds of wfreport, with what their models lack for a CRD: names, printer columns, selectable fields."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +19,18 @@ Column = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of ours.
+    """A kind and its CRD.
 
     Attributes:
-        model: the whole object; its docstring describes the kind.
-        spec: what users write, or what we write once.
-        status: what the operator writes.
-        plural: name of the resource.
-        short_name: what people type.
-        columns: what `kubectl get` shows.
-        wide_columns: what `-o wide` shows beside it.
-        selectable: paths by which a field selector selects.
-        is_spec_ours: whether the operator writes the spec, so that its vocabularies are open like the status's.
+        model: Model of the whole object; its docstring describes the kind.
+        spec: Model of the spec, which a user writes, or the operator writes once.
+        status: Model of the status, which the operator writes.
+        plural: Name of the resource.
+        short_name: Short name of the resource for kubectl.
+        columns: Printer columns of `kubectl get`.
+        wide_columns: Additional printer columns of `kubectl get -o wide`.
+        selectable: JSON paths that field selectors accept.
+        is_spec_ours: Whether the operator writes the spec; if so, its enums stay open, like those of the status.
     """
 
     model: type[BaseModel]
@@ -45,12 +45,12 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """The kind, as it stands in an object."""
+        """Name of the kind."""
         return self.model.__name__
 
     @property
     def path(self) -> Path:
-        """Where its CRD stands."""
+        """Path of its CRD file."""
         return ROOT / "crds" / f"{names.GROUP}_{self.plural}.yaml"
 
 
@@ -67,17 +67,17 @@ REPORT: Final = Kind(
     columns=(
         ("Workflow", "string", ".spec.workflowRef.name", "The Workflow this report is about."),
         ("Phase", "string", ".status.observedWorkflow.phase", "The Workflow's phase."),
-        ("Class", "string", ".status.failureClass", "What kind of failure it was."),
+        ("Class", "string", ".status.failureClass", "The class of the failure."),
         ("Step", "string", ".status.failures[0].displayName", "The step that failed first."),
-        ("Duration", "string", ".status.timing.duration", "From the run's start to its end."),
-        ("Attempts", "integer", ".status.remediation.attempts", "Resubmissions in this chain so far."),
-        ("Age", "date", ".metadata.creationTimestamp", "Since when this report exists."),
+        ("Duration", "string", ".status.timing.duration", "Time from the run's start to its end."),
+        ("Attempts", "integer", ".status.remediation.attempts", "Number of resubmissions in this chain so far."),
+        ("Age", "date", ".metadata.creationTimestamp", "Time since this report was created."),
     ),
     wide_columns=(
-        ("Progress", "string", ".status.observedWorkflow.progress", "Pods done and known."),
-        ("Nodes", "integer", ".status.counts.total", "All nodes of the run."),
-        ("Failed", "integer", ".status.counts.failed", "Nodes in phase Failed."),
-        ("Summary", "string", ".status.summary", "The one line a person reads."),
+        ("Progress", "string", ".status.observedWorkflow.progress", "Completed pods and known pods."),
+        ("Nodes", "integer", ".status.counts.total", "Number of nodes of the run."),
+        ("Failed", "integer", ".status.counts.failed", "Number of nodes in phase Failed."),
+        ("Summary", "string", ".status.summary", "The run in one line."),
     ),
     selectable=(".status.failureClass", ".status.observedWorkflow.phase", ".spec.workflowRef.name"),
 )
@@ -88,20 +88,20 @@ POLICY: Final = Kind(
     plural=names.PLURAL_POLICIES,
     short_name="rmp",
     columns=(
-        ("Mode", "string", ".spec.mode", "What is done with a decision."),
+        ("Mode", "string", ".spec.mode", "How decisions are enforced."),
         ("Ready", "string", _condition("Ready"), "Whether the policy is valid."),
-        ("Matched", "integer", ".status.counts.matched", "Runs that one of its rules matches."),
-        ("Executed", "integer", ".status.counts.executed", "Acts done."),
-        ("Helped", "integer", ".status.counts.helped", "Acts after which the run succeeded."),
-        ("Blocked", "integer", ".status.counts.blocked", "Runs on which it would have acted, but for a guard."),
-        ("Breaker", "string", ".status.breaker", "The circuit breaker."),
-        ("Age", "date", ".metadata.creationTimestamp", "Since when this policy exists."),
+        ("Matched", "integer", ".status.counts.matched", "Number of runs that one of its rules matches."),
+        ("Executed", "integer", ".status.counts.executed", "Number of actions performed."),
+        ("Helped", "integer", ".status.counts.helped", "Number of actions after which the run succeeded."),
+        ("Blocked", "integer", ".status.counts.blocked", "Number of runs for which a guard prevented an action."),
+        ("Breaker", "string", ".status.breaker", "State of the circuit breaker."),
+        ("Age", "date", ".metadata.creationTimestamp", "Time since this policy was created."),
     ),
     wide_columns=(
-        ("Priority", "integer", ".spec.priority", "The highest of several that select a run is the only one."),
-        ("Proposed", "integer", ".status.counts.proposed", "Acts that it would do."),
-        ("Suspended", "boolean", ".spec.suspended", "Whether it does nothing for now."),
-        ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', "What is wrong with it."),
+        ("Priority", "integer", ".spec.priority", "Of several policies that select a run, only the highest applies."),
+        ("Proposed", "integer", ".status.counts.proposed", "Number of actions in dry run or awaiting approval."),
+        ("Suspended", "boolean", ".spec.suspended", "Whether the policy is suspended."),
+        ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', "The message of the condition Ready."),
     ),
     selectable=(".spec.mode",),
 )
@@ -112,20 +112,20 @@ REMEDIATION: Final = Kind(
     plural=names.PLURAL_REMEDIATIONS,
     short_name="rmd",
     columns=(
-        ("Policy", "string", ".spec.policyRef.name", "The policy that asks for it."),
-        ("Action", "string", ".spec.action", "What is done."),
-        ("Workflow", "string", ".spec.target.name", "The run it is about."),
-        ("Attempt", "integer", ".spec.attempt", "Which act on this chain it is."),
-        ("Approved", "string", _condition("Approved"), "Whether it may be done."),
-        ("Executed", "string", _condition("Executed"), "Whether it was done."),
-        ("Helped", "string", _condition("Succeeded"), "Whether the run then succeeded."),
-        ("Age", "date", ".metadata.creationTimestamp", "Since when it is asked for."),
+        ("Policy", "string", ".spec.policyRef.name", "The policy that decided it."),
+        ("Action", "string", ".spec.action", "The action to perform."),
+        ("Workflow", "string", ".spec.target.name", "The Workflow it applies to."),
+        ("Attempt", "integer", ".spec.attempt", "Number of this action in its chain."),
+        ("Approved", "string", _condition("Approved"), "Whether the action is approved."),
+        ("Executed", "string", _condition("Executed"), "Whether the action was performed."),
+        ("Helped", "string", _condition("Succeeded"), "Whether the new run succeeded."),
+        ("Age", "date", ".metadata.creationTimestamp", "Time since this Remediation was created."),
     ),
     wide_columns=(
         ("Rule", "string", ".spec.rule", "The rule that matched."),
-        ("Reason", "string", ".spec.reason", "The class of the failure it answers."),
-        ("Result", "string", ".status.resultRef.name", "What it made or changed."),
-        ("Message", "string", ".status.message", "How it went."),
+        ("Reason", "string", ".spec.reason", "The class of the failure it responds to."),
+        ("Result", "string", ".status.resultRef.name", "The object that the action created or changed."),
+        ("Message", "string", ".status.message", "The result in words."),
     ),
     selectable=(".spec.policyRef.name", ".spec.target.name", ".spec.target.uid", ".spec.action"),
     is_spec_ours=True,

@@ -1,4 +1,4 @@
-"""``Remediation``, kind and CRD: one action on one run: the lock, the record and the outcome in one object."""
+"""The kind ``Remediation``: one action on one run, with its lock, its record and its outcome."""
 
 from enum import StrEnum
 from typing import Any, Literal
@@ -13,115 +13,126 @@ from wfreport.api.wire import LINE, LOG, SHORT, TEXT, Model, Name, Time, rules
 
 
 class LockClass(StrEnum):
-    """What a Remediation locks: a run gets one of each at the most, whatever the policies."""
+    """The lock that a Remediation holds. A run has at most one Remediation per lock class, across all policies."""
 
     MUTATE = "mutate"
     NOTIFY = "notify"
 
 
 class PolicyRef(Model):
-    """The policy as it was when it decided."""
+    """The policy at the time of the decision."""
 
-    name: str = Field(description="Its name, in the same namespace.", min_length=1, max_length=LINE)
-    uid: str = Field(description="Its uid.", max_length=SHORT)
-    generation: int = Field(description="The generation of its spec.", ge=0)
+    name: str = Field(description="Name of the policy, in the same namespace.", min_length=1, max_length=LINE)
+    uid: str = Field(description="uid of the policy.", max_length=SHORT)
+    generation: int = Field(description="Generation of the policy's spec.", ge=0)
 
 
 class ReportRef(Model):
-    """The report from which it was decided."""
+    """The report that the decision is based on."""
 
-    name: str = Field(description="Its name, in the same namespace.", min_length=1, max_length=LINE)
-    uid: str | None = Field(None, description="Its uid.", max_length=SHORT)
+    name: str = Field(description="Name of the report, in the same namespace.", min_length=1, max_length=LINE)
+    uid: str | None = Field(None, description="uid of the report.", max_length=SHORT)
 
 
 class Target(Model):
-    """The run, as it was when it was decided on."""
+    """The run at the time of the decision."""
 
-    api_version: str = Field("argoproj.io/v1alpha1", description="Its API version.", max_length=SHORT)
-    kind: str = Field("Workflow", description="Its kind.", max_length=SHORT)
-    name: str = Field(description="The Workflow's name, in the same namespace.", min_length=1, max_length=LINE)
-    uid: str = Field(description="Its uid.", min_length=1, max_length=SHORT)
+    api_version: str = Field("argoproj.io/v1alpha1", description="API version of the Workflow.", max_length=SHORT)
+    kind: str = Field("Workflow", description="Kind of the Workflow.", max_length=SHORT)
+    name: str = Field(description="Name of the Workflow, in the same namespace.", min_length=1, max_length=LINE)
+    uid: str = Field(description="uid of the Workflow.", min_length=1, max_length=SHORT)
     resource_version: str | None = Field(
-        None, description="Its resourceVersion: an act on another one is refused.", max_length=SHORT
+        None,
+        description="resourceVersion of the Workflow. The action is refused if it has changed.",
+        max_length=SHORT,
     )
-    started_at: Time | None = Field(None, description="When the run started; a manual retry starts a new run.")
+    started_at: Time | None = Field(None, description="Start of the run; a manual retry starts a new run.")
 
 
 class Plan(Model):
-    """What the act changes."""
+    """The changes that the action makes."""
 
-    new_name: str | None = Field(None, description="Name of the Workflow that is made.", max_length=SHORT)
-    template_name: str | None = Field(None, description="The template whose memory is raised.", max_length=LINE)
-    container: str | None = Field(None, description="The container whose memory is raised.", max_length=LINE)
-    cron_workflow: str | None = Field(None, description="The CronWorkflow that is suspended.", max_length=LINE)
-    before: dict[Name, str] | None = Field(None, description="What is changed, as it was.", max_length=64)
-    after: dict[Name, str] | None = Field(None, description="The same, as it will be.", max_length=64)
+    new_name: str | None = Field(None, description="Name of the new Workflow.", max_length=SHORT)
+    template_name: str | None = Field(None, description="Template whose memory limit is raised.", max_length=LINE)
+    container: str | None = Field(None, description="Container whose memory limit is raised.", max_length=LINE)
+    cron_workflow: str | None = Field(None, description="Name of the CronWorkflow to suspend.", max_length=LINE)
+    before: dict[Name, str] | None = Field(None, description="The changed values before the action.", max_length=64)
+    after: dict[Name, str] | None = Field(None, description="The changed values after the action.", max_length=64)
     patch: str | None = Field(None, description="The patch, as JSON.", max_length=LOG)
-    sinks: list[Name] | None = Field(None, description="Names of the sinks that are told.", max_length=8)
+    sinks: list[Name] | None = Field(None, description="Names of the sinks to notify.", max_length=8)
 
 
 class RemediationSpec(Model):
-    """What is to be done, and why. It cannot be changed: another act is another Remediation."""
+    """The action and its cause. It is immutable: each action has its own Remediation."""
 
     model_config = rules(
-        ("self == oldSelf", "spec cannot be changed: a Remediation is the record of one act; delete it instead")
+        ("self == oldSelf", "spec is immutable: a Remediation is the record of one action; delete it instead")
     )
 
-    policy_ref: PolicyRef = Field(description="The policy that asks for it.")
-    report_ref: ReportRef = Field(description="The report from which it was decided.")
-    target: Target = Field(description="The run it is about.")
+    policy_ref: PolicyRef = Field(description="The policy that decided the action.")
+    report_ref: ReportRef = Field(description="The report that the decision is based on.")
+    target: Target = Field(description="The run that the action applies to.")
     root_name: str = Field(description="Name of the chain's first Workflow.", min_length=1, max_length=LINE)
     root_uid: str = Field(description="uid of the chain's first Workflow.", min_length=1, max_length=SHORT)
-    rule: str = Field(description="The rule that matched.", min_length=1, max_length=SHORT)
-    action: ActionType = Field(description="What is done.")
-    lock_class: LockClass = Field(description="What it locks.")
+    rule: str = Field(description="Name of the matching rule.", min_length=1, max_length=SHORT)
+    action: ActionType = Field(description="The action to perform.")
+    lock_class: LockClass = Field(description="The lock that this Remediation holds on the run.")
     attempt: int = Field(
-        description="Which act on this chain it is, from 1; a resubmission is named after it.", ge=1, le=1000
+        description="Number of this action in its chain, from 1. It is part of the name of a resubmission.",
+        ge=1,
+        le=1000,
     )
     counts_toward_limit: bool = Field(
-        default=True, description="Whether it counts toward maxAttempts, rather than infraMaxAttempts."
+        default=True, description="Whether the action counts toward maxAttempts instead of infraMaxAttempts."
     )
-    reason: str = Field(description="The class of the failure it answers.", min_length=1, max_length=SHORT)
-    fingerprint: str | None = Field(None, description="The fingerprint of that failure.", max_length=SHORT)
-    message: str | None = Field(None, description="Why, for people.", max_length=TEXT)
-    plan: Plan = Field(Plan(), description="What it changes.")
-    approval_required: bool = Field(default=False, description="Whether a person has to approve it.")
-    dry_run: bool = Field(default=False, description="Whether it only says what would be done.")
+    reason: str = Field(
+        description="The class of the failure that the action responds to.", min_length=1, max_length=SHORT
+    )
+    fingerprint: str | None = Field(None, description="The fingerprint of this failure.", max_length=SHORT)
+    message: str | None = Field(None, description="The cause of the action, in words.", max_length=TEXT)
+    plan: Plan = Field(Plan(), description="The changes that the action makes.")
+    approval_required: bool = Field(default=False, description="Whether a person has to approve the action.")
+    dry_run: bool = Field(default=False, description="Whether the action is only recorded, never performed.")
 
 
 class ObjectRef(Model):
-    """What the act made or changed."""
+    """The object that the action created or changed."""
 
-    api_version: str = Field(description="Its API version.", max_length=SHORT)
-    kind: str = Field(description="Its kind.", max_length=SHORT)
-    name: str = Field(description="Its name, in the same namespace.", max_length=LINE)
-    uid: str | None = Field(None, description="Its uid.", max_length=SHORT)
+    api_version: str = Field(description="API version of the object.", max_length=SHORT)
+    kind: str = Field(description="Kind of the object.", max_length=SHORT)
+    name: str = Field(description="Name of the object, in the same namespace.", max_length=LINE)
+    uid: str | None = Field(None, description="uid of the object.", max_length=SHORT)
 
 
 class RemediationStatus(Model):
-    """How it went. Written by the operator; Approved may be written by whoever may approve."""
+    """Progress and outcome of the action. Written by the operator; people with the right to approve set Approved."""
 
-    observed_generation: int | None = Field(None, description="The generation that this answers.", ge=0)
+    observed_generation: int | None = Field(None, description="Generation of the spec that this status reflects.", ge=0)
     conditions: list[Condition] | None = Field(
         None,
         description=(
-            "Approved: it may be done. Executed: it was done. Succeeded: it helped, which is how the new run ended."
+            "Approved: the action is approved. Executed: it was performed. Succeeded: it helped, that is, the new run "
+            "succeeded."
         ),
         max_length=16,
     )
-    approved_by: str | None = Field(None, description="Who approved or denied it.", max_length=LINE)
-    executed_at: Time | None = Field(None, description="When it was done.")
-    result_ref: ObjectRef | None = Field(None, description="What it made or changed.")
-    finished_at: Time | None = Field(None, description="When its outcome was known: the end of the new run.")
-    message: str | None = Field(None, description="How it went, for people.", max_length=TEXT)
+    approved_by: str | None = Field(
+        None, description="Name of the person who approved or denied the action.", max_length=LINE
+    )
+    executed_at: Time | None = Field(None, description="Time at which the action was performed.")
+    result_ref: ObjectRef | None = Field(None, description="The object that the action created or changed.")
+    finished_at: Time | None = Field(
+        None, description="Time at which the outcome became known: the end of the new run."
+    )
+    message: str | None = Field(None, description="The result in words.", max_length=TEXT)
 
     def dump(self) -> dict[str, Any]:
-        """The status as it stands in the API: camelCase, absent rather than null."""
+        """Return the status as the API stores it: camelCase, without nulls."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class Remediation(Model):
-    """One act on one run: its lock, its record, and whether it helped."""
+    """One action on one run: its lock, its record, and whether it helped."""
 
     api_version: Literal["wfreport.dev/v1alpha1"] = API_VERSION
     kind: Literal["Remediation"] = KIND_REMEDIATION

@@ -1,9 +1,7 @@
-"""``WorkflowReport``, kind and CRD.
+"""The kind ``WorkflowReport``: the pydantic models from which ``crds/`` and the reference page are generated.
 
-Defines the pydantic models from which ``crds/`` and the reference page are generated.
-
-Status is written by one renderer and read back as an input of the next rendering. Every list but the conditions is
-atomic: keyed lists cost 160 KB of managedFields per 1,000 entries.
+The status is written by one renderer, and the stored status is an input of the next rendering. Every list except the
+conditions is atomic: keyed lists cost 160 KB of managedFields per 1,000 entries.
 """
 
 from typing import Any, Literal
@@ -20,57 +18,63 @@ from wfreport.api.wire import LINE, SHORT, TEXT, LabelKey, LabelValue, Model, Na
 
 
 class WorkflowRef(Model):
-    """The Workflow a report is about."""
+    """Reference to the Workflow of a report."""
 
     model_config = rules(
-        ("self == oldSelf", "workflowRef cannot be changed once it is set: apply a report of another name instead"),
+        ("self == oldSelf", "workflowRef is immutable: create a report with another name instead"),
         **{"x-kubernetes-map-type": "atomic"},
     )
 
     name: str = Field(description="Name of the Workflow, in the report's namespace.", min_length=1, max_length=LINE)
-    uid: str | None = Field(None, description="Its uid. Unset: the newest Workflow of that name.", max_length=SHORT)
+    uid: str | None = Field(
+        None, description="uid of the Workflow. Unset: the newest Workflow of this name.", max_length=SHORT
+    )
 
 
 class ReportSpec(Model):
-    """What a user may ask for. The operator never writes the spec of a report that it did not create."""
+    """The options of a report. The operator never writes the spec of a report that it did not create."""
 
-    workflow_ref: WorkflowRef = Field(description="The Workflow this report is about. It cannot be changed.")
+    workflow_ref: WorkflowRef = Field(description="The Workflow to report on. It is immutable.")
     source: Literal["Auto", "Cluster", "Archive"] = Field(
         "Auto",
-        description="Where to look for the run: the cluster, Argo's archive, or first the one and then the other.",
+        description="Source of the run: the cluster, Argo's archive, or (Auto) the cluster and then the archive.",
     )
-    pinned: bool = Field(default=False, description="Keep this report for ever.")
+    pinned: bool = Field(default=False, description="Whether to keep this report forever.")
     ttl_seconds_after_finished: int | None = Field(
         None,
-        description="Keep this report for so long after the run's end. Unset: the operator's retention rules.",
+        description=(
+            "Seconds to keep this report after the run's end. Unset: the operator's retention settings apply."
+        ),
         ge=0,
         le=3_153_600_000,
     )
     log_tail_lines: int | None = Field(
         None,
-        description="Lines of log kept per failed container; 0: none. Unset: the operator's setting.",
+        description="Number of log lines to capture per failed container; 0: none. Unset: the operator's setting.",
         ge=0,
         le=1000,
     )
 
 
 class ObservedWorkflow(Model):
-    """The Workflow as it was last seen."""
+    """The last observed state of the Workflow."""
 
     uid: str | None = Field(
         None,
-        description="uid of the Workflow; the report is bound to it once and never again.",
+        description="uid of the Workflow. Once set, the report stays bound to it.",
         max_length=SHORT,
     )
     resource_version: str | None = Field(
         None,
-        description="resourceVersion of the completed Workflow: equal means that nothing is left to read.",
+        description=(
+            "resourceVersion of the completed Workflow. While the Workflow has the same one, the report is up to date."
+        ),
         max_length=SHORT,
     )
     source: Literal["Cluster", "Archive"] | None = Field(
-        None, description="Archive: the run was read from Argo's archive. Unset: from the cluster."
+        None, description="Archive if the run was read from Argo's archive. Unset: it was read from the cluster."
     )
-    phase: str | None = Field(None, description="The Workflow's phase, in Argo's words.", max_length=SHORT)
+    phase: str | None = Field(None, description="The Workflow's phase, as Argo sets it.", max_length=SHORT)
     code: int | None = Field(
         None,
         description="The phase as a number: Succeeded 1, Failed 0, Running 2, Error 3, Pending 4, unknown -1.",
@@ -78,24 +82,26 @@ class ObservedWorkflow(Model):
         le=4,
     )
     message: str | None = Field(None, description="The Workflow's message, redacted.", max_length=TEXT)
-    started_at: Time | None = Field(None, description="When this run started; a manual retry starts a new run.")
-    finished_at: Time | None = Field(None, description="When this run ended.")
-    progress: str | None = Field(None, description="Pods done and known, as Argo counts them: N/M.", max_length=SHORT)
+    started_at: Time | None = Field(None, description="Start of this run; a manual retry starts a new run.")
+    finished_at: Time | None = Field(None, description="End of this run.")
+    progress: str | None = Field(
+        None, description="Completed pods and known pods as N/M, as Argo counts them.", max_length=SHORT
+    )
     labels: dict[LabelKey, LabelValue] | None = Field(
-        None, description="Its labels, by which RemediationPolicies select it.", max_length=64
+        None, description="The Workflow's labels, by which RemediationPolicies select it.", max_length=64
     )
     no_remediation: bool | None = Field(
-        None, description="Whether its annotation `wfreport.dev/no-remediation` opts it out of remediation."
+        None, description="Whether the annotation `wfreport.dev/no-remediation` excludes the Workflow from remediation."
     )
     shutdown: str | None = Field(
-        None, description="Stop or Terminate, where it was asked to shut down.", max_length=SHORT
+        None, description="The shutdown strategy, Stop or Terminate, if one was requested.", max_length=SHORT
     )
 
 
 class Counts(Model):
-    """How many nodes are in which phase. Absent while the nodes cannot be read: unknown is not zero."""
+    """Number of nodes by phase. Absent if the nodes cannot be read: unknown is not zero."""
 
-    total: int = Field(description="All nodes, groups and hooks included.", ge=0)
+    total: int = Field(description="All nodes, including groups and hooks.", ge=0)
     succeeded: int = Field(description="Nodes in phase Succeeded.", ge=0)
     failed: int = Field(description="Nodes in phase Failed.", ge=0)
     errored: int = Field(description="Nodes in phase Error.", ge=0)
@@ -103,270 +109,281 @@ class Counts(Model):
     pending: int = Field(description="Nodes in phase Pending.", ge=0)
     skipped: int = Field(description="Nodes in phase Skipped.", ge=0)
     omitted: int = Field(description="Nodes in phase Omitted.", ge=0)
-    retried_attempts: int = Field(description="Failed attempts that a later attempt superseded.", ge=0)
+    retried_attempts: int = Field(description="Failed attempts that were followed by another attempt.", ge=0)
     memoized: int = Field(description="Nodes whose outputs came from a cache.", ge=0)
 
 
 class Resources(Model):
-    """Requests and limits of a container, as written."""
+    """Requests and limits of a container, as written in the pod."""
 
     requests: dict[str, Quantity] | None = Field(None, description="Requests by resource.", max_length=32)
     limits: dict[str, Quantity] | None = Field(None, description="Limits by resource.", max_length=32)
 
 
 class PreviousAttempt(Model):
-    """An earlier attempt of the same step."""
+    """A failed attempt that was followed by another attempt of the same step."""
 
-    pod_name: str | None = Field(None, description="Its pod.", max_length=LINE)
-    failure_class: FailureClass | None = Field(None, alias="class", description="Its failure class.")
-    exit_code: int | None = Field(None, description="Its exit code.")
-    memory_limit: str | None = Field(None, description="Its memory limit.", max_length=SHORT)
+    pod_name: str | None = Field(None, description="Name of the attempt's pod.", max_length=LINE)
+    failure_class: FailureClass | None = Field(None, alias="class", description="Failure class of the attempt.")
+    exit_code: int | None = Field(None, description="Exit code of the attempt.")
+    memory_limit: str | None = Field(None, description="Memory limit of the attempt.", max_length=SHORT)
 
 
 class Failure(Model):
-    """A failed leaf of the run that no later attempt superseded."""
+    """A failed leaf of the run that was not followed by another attempt."""
 
     node_id: str | None = Field(
-        None, description="Its node id; absent where the Workflow itself failed.", max_length=LINE
+        None, description="Node id of the step; absent if the Workflow itself failed.", max_length=LINE
     )
-    display_name: str | None = Field(None, description="The step, as Argo displays it.", max_length=LINE)
-    template_name: str | None = Field(None, description="The template it ran.", max_length=LINE)
-    pod_name: str | None = Field(None, description="Its pod; absent where there was none.", max_length=LINE)
-    pod_uid: str | None = Field(None, description="uid of that pod, where it was seen.", max_length=SHORT)
-    container: str | None = Field(None, description="The container that failed.", max_length=LINE)
-    host_node_name: str | None = Field(None, description="The machine it ran on.", max_length=LINE)
-    role: Role = Field(description="Its part in the run's end.")
-    failure_class: FailureClass = Field(alias="class", description="What kind of failure it is.")
-    owner: Owner = Field(description="Who can do something about it.")
-    retryable: bool = Field(description="Whether the same again may succeed.")
-    confidence: Confidence = Field(description="How sure the class is.")
-    evidence: str | None = Field(None, description="What the class was read from.", max_length=LINE)
-    exit_code: int | None = Field(None, description="Exit code, other than 0, that Argo recorded.")
-    signal: int | None = Field(None, description="Signal that ended the container.")
+    display_name: str | None = Field(None, description="Display name of the step.", max_length=LINE)
+    template_name: str | None = Field(None, description="Name of the step's template.", max_length=LINE)
+    pod_name: str | None = Field(None, description="Name of the step's pod; absent if it had none.", max_length=LINE)
+    pod_uid: str | None = Field(None, description="uid of the pod, if it was observed.", max_length=SHORT)
+    container: str | None = Field(None, description="Name of the failed container.", max_length=LINE)
+    host_node_name: str | None = Field(
+        None, description="Name of the machine (Kubernetes Node) that ran the pod.", max_length=LINE
+    )
+    role: Role = Field(description="Role of the failure in the run's outcome.")
+    failure_class: FailureClass = Field(alias="class", description="Class of the failure.")
+    owner: Owner = Field(description="The party that can fix the failure.")
+    retryable: bool = Field(description="Whether running the step again may succeed.")
+    confidence: Confidence = Field(description="Confidence in the class.")
+    evidence: str | None = Field(None, description="Source from which the class was determined.", max_length=LINE)
+    exit_code: int | None = Field(None, description="Nonzero exit code that Argo recorded.")
+    signal: int | None = Field(None, description="Signal that terminated the container.")
     reason: str | None = Field(
-        None, description="Reason in the words of the container, the pod or Argo.", max_length=LINE
+        None, description="Reason given by the container status, the pod or Argo.", max_length=LINE
     )
     message: str | None = Field(None, description="The node's message, redacted.", max_length=TEXT)
-    attempt: int | None = Field(None, description="Which attempt of its retryStrategy it was, from 1.", ge=1)
+    attempt: int | None = Field(None, description="Number of the retryStrategy's attempt that failed, from 1.", ge=1)
     previous_attempts: list[PreviousAttempt] | None = Field(
         None, description="Earlier attempts, oldest first.", max_length=32
     )
     fingerprint: str | None = Field(
-        None, description="The same failure has the same fingerprint in every run.", max_length=SHORT
+        None, description="Fingerprint of the failure; equal failures of different runs share it.", max_length=SHORT
     )
-    started_at: Time | None = Field(None, description="When it started.")
-    finished_at: Time | None = Field(None, description="When it ended.")
-    resources: Resources | None = Field(None, description="Requests and limits of the container.")
-    pod_reason: str | None = Field(None, description="Reason of the pod itself, such as Evicted.", max_length=LINE)
-    pod_message: str | None = Field(None, description="The pod's message, redacted.", max_length=TEXT)
+    started_at: Time | None = Field(None, description="Start of the step.")
+    finished_at: Time | None = Field(None, description="End of the step.")
+    resources: Resources | None = Field(None, description="Requests and limits of the failed container.")
+    pod_reason: str | None = Field(None, description="Reason of the pod's status, such as Evicted.", max_length=LINE)
+    pod_message: str | None = Field(None, description="Message of the pod's status, redacted.", max_length=TEXT)
     containers: list[ContainerSummary] | None = Field(
-        None, description="Its pod's containers, init containers first.", max_length=32
+        None, description="Containers of the pod, init containers first.", max_length=32
     )
-    events: list[EventSummary] | None = Field(None, description="Events of its pod, newest last.", max_length=20)
-    log_tail: LogTail | None = Field(None, description="The end of its log.")
+    events: list[EventSummary] | None = Field(None, description="Events of the pod, newest last.", max_length=20)
+    log_tail: LogTail | None = Field(None, description="The end of the container's log.")
     evidence_missing: list[Name] | None = Field(
         None,
-        description="What could not be had of its pod, as reasons of the condition EvidenceComplete.",
+        description="Missing evidence of the pod, as reasons of the condition EvidenceComplete.",
         max_length=8,
     )
     labelled: list[LabelKey] | None = Field(
-        None, description="Labels that a RemediationPolicy put on its pod.", max_length=32
+        None, description="Labels that a RemediationPolicy put on the pod.", max_length=32
     )
 
 
 class Waiting(Model):
-    """What holds a running Workflow up."""
+    """A step, or the Workflow itself, that is waiting while the Workflow runs."""
 
     display_name: str | None = Field(
-        None, description="The step that waits; absent where the Workflow itself does.", max_length=LINE
+        None, description="Display name of the waiting step; absent if the Workflow itself waits.", max_length=LINE
     )
-    node_id: str | None = Field(None, description="Its node id.", max_length=LINE)
-    pod_name: str | None = Field(None, description="Its pod.", max_length=LINE)
-    reason: str = Field(description="Why it waits.", max_length=LINE)
-    message: str | None = Field(None, description="Why, in Argo's or the kubelet's words, redacted.", max_length=TEXT)
-    since_at: Time | None = Field(None, description="Since when.")
+    node_id: str | None = Field(None, description="Node id of the step.", max_length=LINE)
+    pod_name: str | None = Field(None, description="Name of the step's pod.", max_length=LINE)
+    reason: str = Field(description="Reason of the wait.", max_length=LINE)
+    message: str | None = Field(None, description="Argo's or the kubelet's message, redacted.", max_length=TEXT)
+    since_at: Time | None = Field(None, description="Start of the wait.")
 
 
 class StepWarning(Model):
-    """Something that went wrong without failing the run."""
+    """A problem that did not fail the run."""
 
-    display_name: str | None = Field(None, description="The step.", max_length=LINE)
-    reason: str = Field(description="What it was.", max_length=LINE)
-    message: str | None = Field(None, description="In words, redacted.", max_length=TEXT)
+    display_name: str | None = Field(None, description="Display name of the step.", max_length=LINE)
+    reason: str = Field(description="Reason of the warning.", max_length=LINE)
+    message: str | None = Field(None, description="The problem in words, redacted.", max_length=TEXT)
 
 
 class Step(Model):
     """A node of the run."""
 
-    display_name: str = Field(description="The step, as Argo displays it.", max_length=LINE)
-    node_id: str = Field(description="Its node id.", max_length=LINE)
-    type: str = Field(description="Its type, in Argo's words.", max_length=SHORT)
-    template_name: str | None = Field(None, description="The template it ran.", max_length=LINE)
-    phase: str = Field(description="Its phase, in Argo's words.", max_length=SHORT)
-    pod_name: str | None = Field(None, description="Its pod.", max_length=LINE)
-    started_at: Time | None = Field(None, description="When it started.")
-    finished_at: Time | None = Field(None, description="When it ended.")
+    display_name: str = Field(description="Display name of the node.", max_length=LINE)
+    node_id: str = Field(description="Node id.", max_length=LINE)
+    type: str = Field(description="Argo's node type.", max_length=SHORT)
+    template_name: str | None = Field(None, description="Name of the node's template.", max_length=LINE)
+    phase: str = Field(description="Argo's node phase.", max_length=SHORT)
+    pod_name: str | None = Field(None, description="Name of the node's pod.", max_length=LINE)
+    started_at: Time | None = Field(None, description="Start of the node.")
+    finished_at: Time | None = Field(None, description="End of the node.")
     wait_seconds: int | None = Field(
-        None, description="How long after the end of the step that it waited for it was created.", ge=0
+        None, description="Seconds from the end of the step that it depends on to its creation.", ge=0
     )
     queued_seconds: int | None = Field(
         None,
-        description="From its creation until its main container ran (or it ended without). Absent: no pod was seen.",
+        description=(
+            "Seconds from its creation to the start of its main container, or to its end if that never started. "
+            "Absent if no pod was observed."
+        ),
         ge=0,
     )
-    running_seconds: int | None = Field(None, description="From then to its end. Absent: no pod was seen.", ge=0)
-    exit_code: int | None = Field(None, description="The exit code that Argo recorded.")
-    message: str | None = Field(None, description="Its message, redacted.", max_length=TEXT)
-    children: list[int] | None = Field(None, description="Its children, as positions in this list.", max_length=5000)
+    running_seconds: int | None = Field(
+        None,
+        description="Seconds from the start of its main container to its end. Absent if no pod was observed.",
+        ge=0,
+    )
+    exit_code: int | None = Field(None, description="Exit code that Argo recorded.")
+    message: str | None = Field(None, description="The node's message, redacted.", max_length=TEXT)
+    children: list[int] | None = Field(
+        None, description="The node's children, as indexes into this list.", max_length=5000
+    )
 
 
 class NamedValue(Model):
     """A parameter."""
 
-    name: str = Field(description="Its name.", max_length=LINE)
-    value: str | None = Field(None, description="Its value, redacted and cut.", max_length=TEXT)
+    name: str = Field(description="Name of the parameter.", max_length=LINE)
+    value: str | None = Field(None, description="Value of the parameter, redacted and truncated.", max_length=TEXT)
 
 
 class ArtifactRef(Model):
-    """An artifact that the run left."""
+    """An output artifact."""
 
-    name: str = Field(description="Its name.", max_length=LINE)
-    node_id: str | None = Field(None, description="The node that wrote it.", max_length=LINE)
-    key: str | None = Field(None, description="Its key in the artifact store.", max_length=TEXT)
+    name: str = Field(description="Name of the artifact.", max_length=LINE)
+    node_id: str | None = Field(None, description="Id of the node that wrote it.", max_length=LINE)
+    key: str | None = Field(None, description="Key in the artifact store.", max_length=TEXT)
 
 
 class RunOutputs(Model):
-    """What the run put out."""
+    """Outputs of the run."""
 
     parameters: list[NamedValue] | None = Field(None, description="Global output parameters.", max_length=64)
     artifacts: list[ArtifactRef] | None = Field(
-        None, description="Artifacts, of the run and of its steps.", max_length=64
+        None, description="Output artifacts of the run and its steps.", max_length=64
     )
 
 
 class WorkflowSource(Model):
-    """Where the Workflow came from."""
+    """Origin of the Workflow."""
 
-    workflow_template: str | None = Field(None, description="The WorkflowTemplate it refers to.", max_length=LINE)
+    workflow_template: str | None = Field(None, description="WorkflowTemplate that it refers to.", max_length=LINE)
     cluster_workflow_template: str | None = Field(
-        None, description="The ClusterWorkflowTemplate it refers to.", max_length=LINE
+        None, description="ClusterWorkflowTemplate that it refers to.", max_length=LINE
     )
-    cron_workflow: str | None = Field(None, description="The CronWorkflow that made it.", max_length=LINE)
-    scheduled_at: Time | None = Field(None, description="When the CronWorkflow was due.")
-    resubmitted_from: str | None = Field(
-        None, description="The Workflow of which it is a resubmission.", max_length=LINE
-    )
-    creator: str | None = Field(None, description="Who submitted it.", max_length=SHORT)
+    cron_workflow: str | None = Field(None, description="CronWorkflow that created it.", max_length=LINE)
+    scheduled_at: Time | None = Field(None, description="Time at which the CronWorkflow scheduled it.")
+    resubmitted_from: str | None = Field(None, description="Workflow that it is a resubmission of.", max_length=LINE)
+    creator: str | None = Field(None, description="User who submitted it.", max_length=SHORT)
 
 
 class Held(Model):
     """Why a policy does not act on the run, or not yet."""
 
-    policy_name: str = Field(description="The policy.", max_length=LINE)
-    rule: str | None = Field(None, description="The rule that matched.", max_length=SHORT)
-    reason: str = Field(description="Why, as one stable word.", max_length=SHORT)
-    message: str | None = Field(None, description="Why, for people.", max_length=TEXT)
-    recheck_at: Time | None = Field(None, description="When it is looked at again.")
+    policy_name: str = Field(description="Name of the policy.", max_length=LINE)
+    rule: str | None = Field(None, description="Name of the matching rule.", max_length=SHORT)
+    reason: str = Field(description="Reason of the hold, as a stable identifier.", max_length=SHORT)
+    message: str | None = Field(None, description="Reason of the hold, in words.", max_length=TEXT)
+    recheck_at: Time | None = Field(None, description="Time of the next check.")
 
 
 class RunRemediation(Model):
-    """What was done about this run and its predecessors."""
+    """Remediation of this run and its predecessors."""
 
-    attempts: int = Field(0, description="Resubmissions in this chain so far.", ge=0)
+    attempts: int = Field(0, description="Number of resubmissions in this chain so far.", ge=0)
     root_uid: str | None = Field(None, description="uid of the chain's first Workflow.", max_length=SHORT)
-    chain: list[Name] | None = Field(None, description="Names of the chain's Workflows, first to last.", max_length=64)
+    chain: list[Name] | None = Field(None, description="Names of the chain's Workflows, oldest first.", max_length=64)
     last: dict[str, Name] | None = Field(
-        None, description="The last act: remediationRef, action, outcome.", max_length=8
+        None, description="The last action: remediationRef, action, outcome.", max_length=8
     )
-    held: Held | None = Field(None, description="Why a policy does not act on it, or not yet.")
+    held: Held | None = Field(None, description="Why a policy does not act on the run, or not yet.")
 
 
 class EarlierRun(Model):
     """A run of the same Workflow before a manual retry."""
 
-    started_at: Time | None = Field(None, description="When it started.")
-    finished_at: Time | None = Field(None, description="When it ended.")
-    phase: str | None = Field(None, description="How it ended, in Argo's words.", max_length=SHORT)
-    failure_class: FailureClass | None = Field(None, alias="class", description="Its failure class.")
-    fingerprint: str | None = Field(None, description="Fingerprint of its first failure.", max_length=SHORT)
-    summary: str | None = Field(None, description="Its summary.", max_length=TEXT)
-    first_failure: str | None = Field(None, description="Display name of its first failure.", max_length=LINE)
+    started_at: Time | None = Field(None, description="Start of the run.")
+    finished_at: Time | None = Field(None, description="End of the run.")
+    phase: str | None = Field(None, description="Final phase of the run, as Argo set it.", max_length=SHORT)
+    failure_class: FailureClass | None = Field(None, alias="class", description="Failure class of the run.")
+    fingerprint: str | None = Field(None, description="Fingerprint of the run's first failure.", max_length=SHORT)
+    summary: str | None = Field(None, description="Summary of the run.", max_length=TEXT)
+    first_failure: str | None = Field(None, description="Display name of the step that failed first.", max_length=LINE)
 
 
 class Links(Model):
-    """Where to look further."""
+    """Links to other views of the run."""
 
-    ui: str | None = Field(None, description="The run in Argo's UI.", max_length=TEXT)
-    trace: str | None = Field(None, description="Its trace id or URL.", max_length=TEXT)
+    ui: str | None = Field(None, description="URL of the run in Argo's UI.", max_length=TEXT)
+    trace: str | None = Field(None, description="Trace id or URL of the run.", max_length=TEXT)
 
 
 class ReportStatus(Model):
     """What happened, why, and what was done about it. Written by the operator only."""
 
-    observed_generation: int | None = Field(
-        None, description="The generation of the spec that this status answers.", ge=0
-    )
-    observed_workflow: ObservedWorkflow | None = Field(None, description="The Workflow as it was last seen.")
+    observed_generation: int | None = Field(None, description="Generation of the spec that this status reflects.", ge=0)
+    observed_workflow: ObservedWorkflow | None = Field(None, description="The last observed state of the Workflow.")
     conditions: list[Condition] | None = Field(
         None,
-        description="Ready: the report is current, also of a failed run. Succeeded: the run has succeeded.",
+        description="Ready: the report is up to date, even if the run failed. Succeeded: the run succeeded.",
         max_length=16,
     )
-    summary: str | None = Field(None, description="The one line a person reads.", max_length=TEXT)
+    summary: str | None = Field(None, description="The run in one line.", max_length=TEXT)
     failure_class: FailureClass | None = Field(
-        None, description="Class of the first failure, where it is a root cause or an exit handler."
+        None, description="Class of the first failure, if it is a root cause or an exit handler."
     )
-    counts: Counts | None = Field(None, description="How many nodes are in which phase.")
-    timing: Timing | None = Field(None, description="Where the time went.")
+    counts: Counts | None = Field(None, description="Number of nodes by phase.")
+    timing: Timing | None = Field(None, description="Breakdown of the run's duration.")
     critical_path: list[CriticalStep] | None = Field(
-        None, description="The chain of steps that decided the end.", max_length=200
+        None, description="The chain of steps that determined the run's end.", max_length=200
     )
     failures: list[Failure] | None = Field(
         None,
-        description="Failed leaves: root causes by time, exit handlers, victims, tolerated.",
+        description="Failed leaves: root causes by time, then exit handlers, victims and tolerated failures.",
         max_length=500,
     )
-    waiting: list[Waiting] | None = Field(None, description="What holds a running Workflow up.", max_length=100)
-    warnings: list[StepWarning] | None = Field(
-        None, description="What went wrong without failing the run.", max_length=100
+    waiting: list[Waiting] | None = Field(
+        None, description="Steps that are waiting while the Workflow runs.", max_length=100
     )
+    warnings: list[StepWarning] | None = Field(None, description="Problems that did not fail the run.", max_length=100)
     superseded_attempts: list[PreviousAttempt] | None = Field(
         None,
-        description="Failed attempts that a later one superseded and whose pods were seen: the pods are gone by the "
-        "end of the run.",
+        description=(
+            "Failed attempts that were followed by another attempt and whose pods were observed: these pods are "
+            "deleted by the end of the run."
+        ),
         max_length=100,
     )
     steps: list[Step] | None = Field(None, description="The nodes in execution order.", max_length=5000)
     parameters: list[NamedValue] | None = Field(None, description="The Workflow's arguments.", max_length=64)
-    outputs: RunOutputs | None = Field(None, description="What the run put out.")
-    workflow_source: WorkflowSource | None = Field(None, description="Where the Workflow came from.")
+    outputs: RunOutputs | None = Field(None, description="Outputs of the run.")
+    workflow_source: WorkflowSource | None = Field(None, description="Origin of the Workflow.")
     resources: dict[str, int] | None = Field(
         None,
-        description="Argo's resourcesDuration: requests x time, not usage. cpuSeconds, memoryMiBSeconds, …",
+        description=(
+            "Argo's resourcesDuration: requests multiplied by time, not usage. cpuSeconds, memoryMiBSeconds and so on."
+        ),
         max_length=32,
     )
-    remediation: RunRemediation | None = Field(None, description="What was done about it.")
+    remediation: RunRemediation | None = Field(None, description="Remediation of this run and its predecessors.")
     runs: list[EarlierRun] | None = Field(
         None,
         description="Earlier runs of the same Workflow, before manual retries, oldest first.",
         max_length=10,
     )
-    links: Links | None = Field(None, description="Where to look further.")
+    links: Links | None = Field(None, description="Links to other views of the run.")
 
     _json: bytes | None = PrivateAttr(default=None)
 
     def dump(self) -> dict[str, Any]:
-        """The status as it stands in the API: camelCase, absent rather than null."""
+        """Return the status as the API stores it: camelCase, without nulls."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def dump_json(self) -> bytes:
-        """The same as JSON. Made once: it is measured, compared with what is stored, and written."""
+        """Return the status as JSON, cached: it is measured, compared with the stored status, and written."""
         if self._json is None:
             self._json = self.model_dump_json(by_alias=True, exclude_none=True).encode()
         return self._json
 
     def changed(self, **update: Any) -> "ReportStatus":
-        """A copy with other values, whose JSON is its own."""
+        """Return a copy with other values and without the cached JSON."""
         copied = self.model_copy(update=update)
         copied._json = None  # noqa: SLF001 - a copy of itself
         return copied

@@ -118,7 +118,7 @@ class ServerFailedError(ArgoServerError):
 class ServerBadAnswerError(ArgoServerError):
     """An answer that cannot be read."""
 
-    reason = Reason.ARGO_SERVER_BAD_ANSWER
+    reason = Reason.ARGO_SERVER_BAD_RESPONSE
     advice = (
         "what answers at WFREPORT_ARGO_SERVER_URL does not answer as Argo Server does; check the URL (scheme, port, "
         "base path) and any proxy in between"

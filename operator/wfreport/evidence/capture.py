@@ -222,7 +222,7 @@ class Capturer:
         if not wanted:
             return []
         if not self._rules.reads_logs(asked.key[0]) or self._log_lines(asked.workflow) == 0:
-            asked.lacks(Reason.LOG_SWITCHED_OFF)
+            asked.lacks(Reason.LOG_DISABLED)
             return []
         if self._captured.logs_held(asked.workflow) >= self._rules.logs_per_workflow:
             asked.lacks(Reason.CAPTURE_LIMIT)

@@ -120,7 +120,7 @@ class Executor:
     ) -> timedelta | None:
         try:
             async with self._held(course):
-                own = await self._journal.intend(intended, needs_approval=course is EnforcementAction.ASK)
+                own = await self._journal.intend(intended, needs_approval=course is EnforcementAction.REQUEST_APPROVAL)
         except AlreadyExistsError:
             await self._journal.refresh(intended)  # somebody has the lock, or our own request had no answer
             return SOON
@@ -140,7 +140,7 @@ class Executor:
             await self.refuse(own, "policy and report yield another act than this one")
             return None
         if own.status is None or not own.status.conditions:
-            own = await self._journal.begin(own, needs_approval=course is EnforcementAction.ASK)
+            own = await self._journal.begin(own, needs_approval=course is EnforcementAction.REQUEST_APPROVAL)
         if (
             course is EnforcementAction.EXECUTE
             and own.spec.lock_class is LockClass.MUTATE

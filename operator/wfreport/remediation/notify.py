@@ -109,7 +109,7 @@ class Notifications:
         outcome = found_condition(remedy.status, RemediationConditionType.SUCCEEDED)
         status = outcome.status if outcome else "Unknown"
         await self._journal.record_outcome(
-            own, status, RemediationReason.TOLD, f"{remedy.metadata.name}: told", self._clock()
+            own, status, RemediationReason.NOTIFIED, f"{remedy.metadata.name}: told", self._clock()
         )
 
     async def _sent_to_all(self, own: Remediation, rule: Rule | None, message: Notification | None) -> ExecutionResult:

@@ -61,7 +61,9 @@ _MAY_CHANGE: Final = frozenset(
 )
 """Holds that an intent outlasts; any other one closes it."""
 
-_DOING: Final = frozenset({EnforcementAction.ASK, EnforcementAction.EXECUTE, EnforcementAction.WRITE_DRY_RUN})
+_DOING: Final = frozenset(
+    {EnforcementAction.REQUEST_APPROVAL, EnforcementAction.EXECUTE, EnforcementAction.WRITE_DRY_RUN}
+)
 
 
 @dataclass(slots=True)

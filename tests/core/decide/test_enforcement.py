@@ -13,7 +13,7 @@ from wfreport.api.actions import ActionType
 from wfreport.api.policy import MODE_MEANINGS, Mode
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
-from wfreport.core.decide.enforcement import COURSE_MEANINGS, EnforcementAction, enforcement_of
+from wfreport.core.decide.enforcement import ENFORCEMENT_MEANINGS, EnforcementAction, enforcement_of
 from wfreport.core.decide.model import ExecutionState, PastAction
 
 ASKED = {"execution": ExecutionState.PENDING, "executed_at": None, "is_approval_required": True, "is_approved": None}
@@ -27,7 +27,7 @@ def asked(**fields: Any) -> PastAction:
 
 def test_modes_and_courses_are_explained() -> None:
     assert set(MODE_MEANINGS) == set(Mode)
-    assert set(COURSE_MEANINGS) == set(EnforcementAction)
+    assert set(ENFORCEMENT_MEANINGS) == set(EnforcementAction)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_modes_and_courses_are_explained() -> None:
     [
         ("Observe", EnforcementAction.COUNT),
         ("DryRun", EnforcementAction.WRITE_DRY_RUN),
-        ("Approve", EnforcementAction.ASK),
+        ("Approve", EnforcementAction.REQUEST_APPROVAL),
         ("Enforce", EnforcementAction.EXECUTE),
     ],
 )
@@ -61,7 +61,7 @@ def test_where_no_policy_is_nothing_is_done() -> None:
 
 def test_some_actions_need_approval_in_mode_enforce_too() -> None:
     careful = a_policy(approval={"requiredFor": ["Resubmit"]})
-    assert enforcement_of(judged(None, careful), None, LATER).action == EnforcementAction.ASK
+    assert enforcement_of(judged(None, careful), None, LATER).action == EnforcementAction.REQUEST_APPROVAL
     other = a_policy(approval={"requiredFor": ["SuspendCron"]})
     assert enforcement_of(judged(None, other), None, LATER).action == EnforcementAction.EXECUTE
 
@@ -69,7 +69,7 @@ def test_some_actions_need_approval_in_mode_enforce_too() -> None:
 def test_a_person_is_waited_for_until_the_timeout_which_denies() -> None:
     policy = a_policy(mode="Approve")
     waiting = enforcement_of(judged(None, policy), asked(), END + DAY - timedelta(seconds=1))
-    assert (waiting.action, waiting.recheck_at) == (EnforcementAction.AWAIT, END + DAY)
+    assert (waiting.action, waiting.recheck_at) == (EnforcementAction.AWAIT_APPROVAL, END + DAY)
     assert waiting.hold is not None
     assert (waiting.hold.reason, waiting.hold.recheck_at) == (HoldReason.APPROVAL_MISSING, END + DAY)
     assert waiting.hold.message == "a person has to approve it"
@@ -104,7 +104,9 @@ def test_an_approval_does_not_outlive_a_change_of_mode() -> None:
 
 def test_an_intent_of_mode_enforce_is_asked_for_after_a_change_to_approve() -> None:
     intent = an_act("own", execution=ExecutionState.PENDING, executed_at=None, is_approved=None)
-    assert enforcement_of(judged(None, a_policy(mode="Approve")), intent, LATER).action == EnforcementAction.AWAIT
+    assert (
+        enforcement_of(judged(None, a_policy(mode="Approve")), intent, LATER).action == EnforcementAction.AWAIT_APPROVAL
+    )
     assert enforcement_of(judged(None, a_policy()), intent, LATER).action == EnforcementAction.EXECUTE
 
 

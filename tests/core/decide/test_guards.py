@@ -23,7 +23,8 @@ from tests.core.decide.worlds import (
 )
 
 from wfreport.api.actions import ActionType
-from wfreport.api.reasons import HOLD_MEANINGS, HoldReason
+from wfreport.api.reason_meanings import HOLD_MEANINGS
+from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide import guards
 from wfreport.core.decide.decision import BEFORE_GUARDS

@@ -36,7 +36,7 @@ def test_when_a_budget_is_looked_at_again_is_not_written_since_that_changes_all_
 
 def test_a_run_that_waits_for_a_person_says_so_until_when() -> None:
     step = Enforcement(
-        EnforcementAction.AWAIT, Hold(HoldReason.APPROVAL_MISSING, "a person has to approve it", LATER), LATER
+        EnforcementAction.AWAIT_APPROVAL, Hold(HoldReason.APPROVAL_MISSING, "a person has to approve it", LATER), LATER
     )
     found = held("OOMKilled", step=step, action=ActionType.RESUBMIT, rule=a_policy().spec.rules[0])
     assert (found.reason, found.recheck_at, found.rule) == ("ApprovalMissing", LATER, "again")

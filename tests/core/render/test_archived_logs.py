@@ -50,7 +50,7 @@ def test_no_other_log_is(snapshot: Snapshot, kept: tuple[str, ...]) -> None:
         (PodEvidence(Pod(), logs={"main": "boom"}), False),
         (PodEvidence(Pod()), False),
         (PodEvidence(missing=(Reason.CAPTURE_PENDING,)), False),
-        (PodEvidence(missing=(Reason.LOG_SWITCHED_OFF,)), False),
+        (PodEvidence(missing=(Reason.LOG_DISABLED,)), False),
     ],
     ids=["gone", "forbidden", "log gone", "read", "silent", "being read", "switched off"],
 )

@@ -141,7 +141,7 @@ def test_the_log_of_another_container_is_named() -> None:
     ("missing", "expected"),
     [
         ((), ("True", Reason.EVIDENCE_CAPTURED)),
-        ((Reason.LOG_SWITCHED_OFF,), ("True", Reason.EVIDENCE_CAPTURED)),
+        ((Reason.LOG_DISABLED,), ("True", Reason.EVIDENCE_CAPTURED)),
         ((Reason.EVENTS_FORBIDDEN, Reason.LOG_FORBIDDEN), ("False", Reason.LOG_FORBIDDEN)),
         (PENDING, ("Unknown", Reason.CAPTURE_PENDING)),
     ],
@@ -186,7 +186,7 @@ def test_a_report_that_wants_no_log_says_so_whatever_became_of_it() -> None:
     seen = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"}, missing=(Reason.LOG_FORBIDDEN,))
     report = a_report(a_failed_run(), evidence={"wf": seen}, log_tail_lines=0)
     assert failure(report).log_tail is None
-    assert failure(report).evidence_missing == [Reason.LOG_SWITCHED_OFF]
+    assert failure(report).evidence_missing == [Reason.LOG_DISABLED]
     assert complete(report) == ("True", Reason.EVIDENCE_CAPTURED)
 
 

@@ -135,8 +135,8 @@ def test_offloaded_nodes_of_a_run_come_through_the_server(
     [
         (HANG, "ArgoServerUnreachable"),
         (RESET, "ArgoServerUnreachable"),
-        (GARBAGE, "ArgoServerBadAnswer"),
-        (Reply(body=b"<html>login</html>"), "ArgoServerBadAnswer"),
+        (GARBAGE, "ArgoServerBadResponse"),
+        (Reply(body=b"<html>login</html>"), "ArgoServerBadResponse"),
         (Reply.of({}, 429, Retry_After="3600"), "ArgoServerThrottled"),
         (Reply(503), "ArgoServerFailed"),
         (Reply.of({"code": 7, "message": "no"}, 403), "ArgoServerForbidden"),

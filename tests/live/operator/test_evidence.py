@@ -134,9 +134,9 @@ def test_no_secret_of_a_log_reaches_a_report_an_event_or_the_operators_log(insta
         (
             "overlays/default",
             {"no_logs_namespaces": "payments-*,logs-*"},
-            ("True", "EvidenceCaptured", ["LogSwitchedOff"]),
+            ("True", "EvidenceCaptured", ["LogDisabled"]),
         ),
-        ("overlays/default", {"log_tail_lines": 0}, ("True", "EvidenceCaptured", ["LogSwitchedOff"])),
+        ("overlays/default", {"log_tail_lines": 0}, ("True", "EvidenceCaptured", ["LogDisabled"])),
     ],
     ids=["without the right", "in this namespace", "anywhere"],
     indirect=["installed"],

@@ -275,7 +275,7 @@ def test_people_are_told_of_a_failure_and_then_of_its_end_though_the_endpoint_fa
         ended = eventually(lambda: [event for event in received if event["id"] != first["id"]])[0]
         assert ended["data"]["outcome"] == "RunSucceeded"
         told = eventually(
-            lambda: acting.remediation_of("etl", "Notify"), lambda seen: condition(seen, "Succeeded")[1] == "Told"
+            lambda: acting.remediation_of("etl", "Notify"), lambda seen: condition(seen, "Succeeded")[1] == "Notified"
         )
         assert secret not in operator.log.read_text()
         assert secret not in json.dumps(told["status"])

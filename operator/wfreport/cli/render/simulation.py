@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from wfreport.api.policy import RemediationPolicy
-from wfreport.api.reasons import HOLD_MEANINGS, HoldReason
+from wfreport.api.reason_meanings import HOLD_MEANINGS
+from wfreport.api.reasons import HoldReason
 from wfreport.api.wire import rfc3339
 from wfreport.cli.render.console import report_console
 from wfreport.cli.render.output import print_object

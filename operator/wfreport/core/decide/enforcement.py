@@ -1,4 +1,4 @@
-"""What is done with a decision: that, and nothing else, the policy's mode decides."""
+"""Enforces decisions: how a decision is acted on depends on the policy's mode, and on nothing else."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,39 +13,41 @@ from wfreport.core.decide.model import Decision, PastAction
 
 
 class EnforcementAction(StrEnum):
-    """What the operator does next about a run."""
+    """The operator's next step for a run."""
 
     HOLD = "Hold"
     COUNT = "Count"
     WRITE_DRY_RUN = "WriteDryRun"
-    ASK = "Ask"
-    AWAIT = "Await"
+    REQUEST_APPROVAL = "RequestApproval"
+    AWAIT_APPROVAL = "AwaitApproval"
     DENY = "Deny"
     EXECUTE = "Execute"
 
 
 APPROVAL_HOLDS: Final = (HoldReason.APPROVAL_MISSING, HoldReason.APPROVAL_DENIED)
-"""Why a decision that is due waits, or is not done after all."""
+"""Reasons why a decided action waits for approval, or was denied."""
 
-COURSE_MEANINGS: Final[dict[EnforcementAction, str]] = {
+ENFORCEMENT_MEANINGS: Final[dict[EnforcementAction, str]] = {
     EnforcementAction.HOLD: "Nothing: the decision is a hold.",
-    EnforcementAction.COUNT: "Nothing but to count it: mode Observe.",
-    EnforcementAction.WRITE_DRY_RUN: "A Remediation named `dry-…` says what would be done: mode DryRun.",
-    EnforcementAction.ASK: "A Remediation asks a person: mode Approve, or an action in `approval.requiredFor`.",
-    EnforcementAction.AWAIT: "A person has been asked, and has not answered.",
-    EnforcementAction.DENY: "Nobody has answered in time: the Remediation is denied.",
-    EnforcementAction.EXECUTE: "A Remediation is written, and then it is done.",
+    EnforcementAction.COUNT: "The decision is counted in the policy's status (mode Observe).",
+    EnforcementAction.WRITE_DRY_RUN: "A Remediation named `dry-…` is written as a record (mode DryRun).",
+    EnforcementAction.REQUEST_APPROVAL: (
+        "A Remediation that awaits approval is written (mode Approve, or an action in `approval.requiredFor`)."
+    ),
+    EnforcementAction.AWAIT_APPROVAL: "Nothing: the Remediation is waiting for approval.",
+    EnforcementAction.DENY: "The Remediation is denied because nobody approved it in time.",
+    EnforcementAction.EXECUTE: "A Remediation is written, and then its action is performed.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Enforcement:
-    """A course, and when to look again.
+    """The next step for a run, and when to reconsider it.
 
     Attributes:
-        course: what is done next.
-        hold: why nothing is, where a person is waited for; a hold of the decision itself is in the decision.
-        recheck_at: when that may be something else; None for never.
+        action: Next step.
+        hold: Hold for a missing or denied approval, if any. A hold of the decision itself is in the decision.
+        recheck_at: Time at which the step may change without an event; None if never.
     """
 
     action: EnforcementAction
@@ -54,7 +56,7 @@ class Enforcement:
 
 
 def needs_approval(policy: RemediationPolicy, decision: Decision) -> bool:
-    """Whether a person has to agree; to tell people needs nobody's approval."""
+    """Return whether a person has to approve the decision. Notifications never need approval."""
     if decision.lock == LockClass.NOTIFY:
         return False
     required_for = policy.spec.approval.required_for or ()
@@ -62,41 +64,41 @@ def needs_approval(policy: RemediationPolicy, decision: Decision) -> bool:
 
 
 def enforcement_of(decision: Decision, own: PastAction | None, now: datetime) -> Enforcement:
-    """What is done with a decision.
+    """Return the next step for a decision.
 
     Args:
-        decision: the decision.
-        own: the Remediation that it has already, if any.
-        now: the moment.
+        decision: The decision.
+        own: The run's existing Remediation for this decision, if any.
+        now: Current time.
     """
     if decision.policy is None:
         return Enforcement(EnforcementAction.HOLD, recheck_at=decision.recheck_at)
-    answer_until = _answer_until(decision.policy, own)
-    if answer_until is not None and now >= answer_until:
+    approval_deadline = _approval_deadline(decision.policy, own)
+    if approval_deadline is not None and now >= approval_deadline:
         return Enforcement(EnforcementAction.DENY, Hold(HoldReason.APPROVAL_DENIED, "nobody approved it in time"))
     if decision.action is None:
-        return Enforcement(EnforcementAction.HOLD, recheck_at=_earliest(decision.recheck_at, answer_until))
-    return _enforcement_of_past_action(decision.policy, decision, own, answer_until)
+        return Enforcement(EnforcementAction.HOLD, recheck_at=_earliest(decision.recheck_at, approval_deadline))
+    return _enforcement_of_action(decision.policy, decision, own, approval_deadline)
 
 
-def _enforcement_of_past_action(
-    policy: RemediationPolicy, decision: Decision, own: PastAction | None, answer_until: datetime | None
+def _enforcement_of_action(
+    policy: RemediationPolicy, decision: Decision, own: PastAction | None, approval_deadline: datetime | None
 ) -> Enforcement:
-    if policy.spec.mode in _TRYING:
-        return Enforcement(_TRYING[policy.spec.mode])
+    if policy.spec.mode in _PASSIVE_MODES:
+        return Enforcement(_PASSIVE_MODES[policy.spec.mode])
     if not needs_approval(policy, decision) or (own is not None and own.is_approved):
         return Enforcement(EnforcementAction.EXECUTE)
     if own is None:
-        return Enforcement(EnforcementAction.ASK)
-    hold = Hold(HoldReason.APPROVAL_MISSING, "a person has to approve it", answer_until)
-    return Enforcement(EnforcementAction.AWAIT, hold, answer_until)
+        return Enforcement(EnforcementAction.REQUEST_APPROVAL)
+    hold = Hold(HoldReason.APPROVAL_MISSING, "a person has to approve it", approval_deadline)
+    return Enforcement(EnforcementAction.AWAIT_APPROVAL, hold, approval_deadline)
 
 
-_TRYING: Final = {Mode.OBSERVE: EnforcementAction.COUNT, Mode.DRY_RUN: EnforcementAction.WRITE_DRY_RUN}
+_PASSIVE_MODES: Final = {Mode.OBSERVE: EnforcementAction.COUNT, Mode.DRY_RUN: EnforcementAction.WRITE_DRY_RUN}
 
 
-def _answer_until(policy: RemediationPolicy, own: PastAction | None) -> datetime | None:
-    """Until when a person may answer; None where nobody is asked."""
+def _approval_deadline(policy: RemediationPolicy, own: PastAction | None) -> datetime | None:
+    """Return the time by which the Remediation must be approved; None if it awaits no approval."""
     if own is None or own.is_final or own.is_approved or own.lock == LockClass.NOTIFY:
         return None
     return own.created_at + timedelta(seconds=policy.spec.approval.timeout_seconds)

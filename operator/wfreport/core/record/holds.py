@@ -28,7 +28,7 @@ def hold_of(decision: Decision, step: Enforcement) -> Held | None:
     policy, run = decision.policy, decision.run
     if policy is None or not run.is_completed or run.has_succeeded:
         return None
-    if step.action is EnforcementAction.AWAIT and step.hold is not None:
+    if step.action is EnforcementAction.AWAIT_APPROVAL and step.hold is not None:
         return Held(
             policy_name=policy.metadata.name,
             rule=decision.rule.name if decision.rule else None,

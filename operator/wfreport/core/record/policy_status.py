@@ -56,7 +56,12 @@ class PolicyVerdict:
 
 
 _PROPOSED: Final = frozenset(
-    {EnforcementAction.COUNT, EnforcementAction.WRITE_DRY_RUN, EnforcementAction.ASK, EnforcementAction.AWAIT}
+    {
+        EnforcementAction.COUNT,
+        EnforcementAction.WRITE_DRY_RUN,
+        EnforcementAction.REQUEST_APPROVAL,
+        EnforcementAction.AWAIT_APPROVAL,
+    }
 )
 
 

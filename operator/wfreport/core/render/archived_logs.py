@@ -79,7 +79,7 @@ def _archived(
 def _lacks_log(seen: PodEvidence | None) -> bool:
     if seen is None:
         return True
-    may_come = seen.is_pending or Reason.LOG_SWITCHED_OFF in seen.missing
+    may_come = seen.is_pending or Reason.LOG_DISABLED in seen.missing
     # a pod that was seen and lacks nothing had nothing to say
     return not seen.logs and not may_come and (seen.pod is None or bool(LOG_GAPS & set(seen.missing)))
 

@@ -184,6 +184,6 @@ def _named(pods: list[str]) -> str:
 
 
 def _all_seen(with_pods: list[Failure]) -> str:
-    off = sum(1 for failure in with_pods if Reason.LOG_SWITCHED_OFF in (failure.evidence_missing or ()))
+    off = sum(1 for failure in with_pods if Reason.LOG_DISABLED in (failure.evidence_missing or ()))
     unread = f"; {off} logs were not read, as the settings or the report's spec say" if off else ""
     return f"all {len(with_pods)} failed pods were seen{unread}"

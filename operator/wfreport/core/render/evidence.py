@@ -158,7 +158,7 @@ def _unasked(seen: PodEvidence, log: LogLimits) -> list[str]:
     missing = [reason.value for reason in seen.missing]
     if log.lines or seen.pod is None or not containers_to_read(seen.pod):
         return missing
-    return [*(reason for reason in missing if not reason.startswith("Log")), Reason.LOG_SWITCHED_OFF.value]
+    return [*(reason for reason in missing if not reason.startswith("Log")), Reason.LOG_DISABLED.value]
 
 
 def settled_gaps(kept: Failure) -> list[str] | None:

@@ -1,0 +1,213 @@
+"""What each reason means: the text of docs/reference and of ``wfreport simulate``."""
+
+from wfreport.api.reasons import DelayReason, HoldReason, PolicyReason, Reason, Refusal, RemediationReason
+
+REASON_MEANINGS: dict[Reason, str] = {
+    Reason.REPORT_CURRENT: "The report matches the current state of the Workflow.",
+    Reason.WORKFLOW_NOT_FOUND: (
+        "The namespace has no Workflow of this name (and uid, if given). The report is filled in when one appears."
+    ),
+    Reason.WORKFLOW_MALFORMED: (
+        "Some fields of the Workflow could not be decoded; the message names them. The rest is reported."
+    ),
+    Reason.WORKFLOW_DELETED: "The Workflow was deleted before it completed. The report shows its last known state.",
+    Reason.WORKFLOW_ACTIVE: "The Workflow has not completed.",
+    Reason.WORKFLOW_SUCCEEDED: "The Workflow completed with phase Succeeded.",
+    Reason.WORKFLOW_FAILED: "The Workflow completed with phase Failed, and no root cause was identified.",
+    Reason.WORKFLOW_ERRORED: "The Workflow completed with phase Error, and no root cause was identified.",
+    Reason.NODES_READ: "All nodes were read.",
+    Reason.NO_NODES_YET: "The Workflow has no nodes (yet).",
+    Reason.NODES_OFFLOADED: (
+        "The nodes are offloaded to Argo's database, and no Argo Server is configured. Counts and steps are unknown, "
+        "not zero. The message names the settings to configure."
+    ),
+    Reason.NODES_BEING_FETCHED: "The nodes are offloaded to Argo's database and are being fetched from Argo Server.",
+    Reason.NODES_UNREADABLE: "The compressed nodes could not be decoded. Counts and steps are unknown, not zero.",
+    Reason.WORKFLOW_NOT_ARCHIVED: "Argo Server has no such run in this namespace, or none with the requested uid.",
+    Reason.ARCHIVE_BEING_READ: "Lookup in Argo's archive is in progress.",
+    Reason.ARGO_SERVER_NOT_CONFIGURED: "The report needs Argo's archive, and no Argo Server is configured.",
+    Reason.ARGO_SERVER_UNREACHABLE: (
+        "Argo Server does not respond. The request is retried, as for all of the following reasons."
+    ),
+    Reason.ARGO_SERVER_UNAUTHORIZED: "Argo Server rejected the operator's token, or the token could not be obtained.",
+    Reason.ARGO_SERVER_FORBIDDEN: "The operator's user is not permitted to read this through Argo Server.",
+    Reason.ARGO_SERVER_THROTTLED: (
+        "Argo Server is rate limiting requests. The request is retried when the server allows it."
+    ),
+    Reason.ARGO_SERVER_FAILED: "Argo Server returned an error (HTTP 5xx).",
+    Reason.ARGO_SERVER_BAD_RESPONSE: "The response from Argo Server's URL is not one that Argo Server would send.",
+    Reason.ARGO_SERVER_TOO_NEW: "Argo Server has a later major version than this operator supports.",
+    Reason.ARGO_SERVER_WITHOUT_DATABASE: "Argo Server has no persistence: neither an archive nor offloaded nodes.",
+    Reason.ARGO_SERVER_REFUSED: (
+        "Argo Server refused the request for another reason; the operator's log has the server's message."
+    ),
+    Reason.EVIDENCE_CAPTURED: "Every failed pod was captured, with its Events and log as far as they are enabled.",
+    Reason.NOTHING_FAILED: "No pod failed, so there is no evidence to capture.",
+    Reason.CAPTURE_PENDING: "Failed pods are still being read. The report is updated when this is done.",
+    Reason.POD_NOT_CAPTURED: (
+        "Some failed pods were deleted before evidence was collected; their failures are classified by Argo's messages."
+    ),
+    Reason.PODS_FORBIDDEN: (
+        "The operator is not permitted to read pods; their failures are classified by Argo's messages."
+    ),
+    Reason.PODS_UNREACHABLE: "The API server did not return the pods, even after retries.",
+    Reason.CAPTURE_LIMIT: "More pods failed than the operator captures. The list of failures itself is complete.",
+    Reason.LOG_IN_ARCHIVE: (
+        "The pod or its log is gone, but Argo archived the log. It is being fetched through Argo Server."
+    ),
+    Reason.LOG_FORBIDDEN: "The operator is not permitted to read logs: install the component pod-logs.",
+    Reason.LOG_GONE: "The pod or its log was gone before the log was read.",
+    Reason.LOG_UNREACHABLE: "The log could not be read from the pod's machine, even after retries.",
+    Reason.LOG_DISABLED: "A setting or the report's spec disables reading the log. This is not an error.",
+    Reason.EVENTS_FORBIDDEN: "The operator is not permitted to read the pods' Events.",
+    Reason.EVENTS_NOT_READ: (
+        "The pod's Events were not read: too many pods failed at once, or the API server refused the request."
+    ),
+    Reason.SIZE_LIMIT: "The report was truncated to its size limit; the message lists what was dropped and how much.",
+    Reason.WITHIN_LIMITS: "Nothing was truncated.",
+}
+
+DELAY_MEANINGS: dict[DelayReason, str] = {
+    DelayReason.BACKOFF: "The next attempt of its retryStrategy was not due or not yet created.",
+    DelayReason.POD_NOT_CREATED: "Its pod had not been created: a lock, a parallelism limit or a quota.",
+    DelayReason.SCHEDULING: "Its pod had not been assigned to a machine.",
+    DelayReason.CONTAINER_CREATING: "Images were being pulled and volumes mounted.",
+    DelayReason.POD_INITIALIZING: "Its init containers were running; they load the input artifacts.",
+    DelayReason.SUSPENDED: "It is a suspend step: it waited for a person to resume it, or for its duration to elapse.",
+}
+
+POLICY_REASON_MEANINGS: dict[PolicyReason, str] = {
+    PolicyReason.POLICY_VALID: "The policy is valid.",
+    PolicyReason.POLICY_INVALID: (
+        "The policy has no effect; the message names the invalid field, its value and the fix."
+    ),
+    PolicyReason.ALLOWED: "The policy may perform actions.",
+    PolicyReason.NOT_ENFORCED: "The policy's mode is Observe or DryRun: it changes nothing.",
+    PolicyReason.RIGHTS_MISSING: (
+        "The operator lacks permissions that the policy's actions need; the message names them."
+    ),
+    PolicyReason.TOO_MANY_FAILURES: "The circuit breaker is open: too many of the window's runs failed.",
+    PolicyReason.COOLING_DOWN: "The failure rate has fallen. The breaker stays open until the cooldown ends.",
+    PolicyReason.HALF_OPEN: (
+        "The cooldown has ended. One action is tried, and its outcome decides whether the breaker closes."
+    ),
+    PolicyReason.CLOSED: "The circuit breaker is closed: actions are allowed.",
+    PolicyReason.SAME_PRIORITY: (
+        "Another policy of the same priority selects the same runs. Neither acts on those runs."
+    ),
+    PolicyReason.NO_CONFLICT: "No other policy of the same priority selects the same runs.",
+}
+
+REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
+    RemediationReason.APPROVAL_NOT_REQUIRED: "`Approved`: the policy does not require approval.",
+    RemediationReason.APPROVAL_AWAITED: (
+        "`Approved`: waiting for a person to run `wfreport approve` or `wfreport deny`."
+    ),
+    RemediationReason.APPROVED: "`Approved`: a person approved it.",
+    RemediationReason.DENIED: "`Approved`: a person denied it.",
+    RemediationReason.APPROVAL_TIMED_OUT: "`Approved`: nobody approved it in time, which counts as a denial.",
+    RemediationReason.EXECUTION_PENDING: "`Executed`: the action has not been performed yet.",
+    RemediationReason.EXECUTED: "`Executed`: the action was performed.",
+    RemediationReason.ALREADY_DONE: (
+        "`Executed`: there was nothing left to do, because this Remediation or a person had already done it."
+    ),
+    RemediationReason.DRY_RUN: "`Executed`: the policy's mode is DryRun, so nothing is performed.",
+    RemediationReason.TARGET_CHANGED: "`Executed`: the Workflow changed after the decision; nothing was done.",
+    RemediationReason.TARGET_GONE: "`Executed`: the Workflow no longer exists; nothing was done.",
+    RemediationReason.NOT_PERMITTED: "`Executed`: the operator lacks a permission; the message names it.",
+    RemediationReason.NOT_POSSIBLE: "`Executed`: the action cannot be performed on this run; the message explains why.",
+    RemediationReason.SPEC_NOT_REPRODUCED: (
+        "`Executed`: policy and report do not lead to this spec, so the Remediation was refused."
+    ),
+    RemediationReason.TRACE_LOST: (
+        "`Executed`: the intent is old, and nothing shows whether the action was performed. It is never repeated."
+    ),
+    RemediationReason.EXECUTION_FAILED: "`Executed`: the action was refused or failed; the message has the error.",
+    RemediationReason.OUTCOME_AWAITED: "`Succeeded`: the new run has not completed.",
+    RemediationReason.RUN_SUCCEEDED: "`Succeeded`: the new run succeeded, so the action helped.",
+    RemediationReason.RUN_FAILED: "`Succeeded`: the new run failed too, so the action did not help.",
+    RemediationReason.RUN_REFUSED: (
+        "`Succeeded`: Argo refused the new run because it only accepts WorkflowTemplates (`templateReferencing`)."
+    ),
+    RemediationReason.RUN_DELETED: "`Succeeded`: the new run was deleted before it completed.",
+    RemediationReason.NO_OUTCOME: "`Succeeded`: the action creates no new run, so its effect cannot be measured.",
+    RemediationReason.NOTIFIED: (
+        "`Succeeded`, of a notification: the follow-up with the remediation's outcome was sent."
+    ),
+}
+
+REFUSAL_MEANINGS: dict[Refusal, str] = {
+    Refusal.RUN_NOT_COMPLETED: "The run has not completed; only a completed run can be resubmitted.",
+    Refusal.WORKFLOW_GONE: "The Workflow no longer exists.",
+    Refusal.RUN_COMPLETED: "The run has completed; only a running one can be stopped.",
+    Refusal.RUN_NOT_FAILED: "The run did not fail; only a failed run can be resubmitted `memoized`.",
+    Refusal.STEPS_NOT_REUSABLE: (
+        "A `memoized` run would produce a wrong result without running some succeeded steps again; the message names "
+        "the step and the cause."
+    ),
+    Refusal.NAME_TAKEN: "A Workflow with the new run's name exists, and the operator did not create it.",
+    Refusal.EXECUTOR_OUT_OF_MEMORY: (
+        "One of Argo's own containers was OOM-killed; its memory is set in Argo's ConfigMap."
+    ),
+    Refusal.TEMPLATE_REFERENCING: (
+        "Argo only runs specs of WorkflowTemplates (`templateReferencing`); raise the memory in the template."
+    ),
+    Refusal.TEMPLATE_NOT_FOUND: "The run has no template for the step that was OOM-killed.",
+    Refusal.CONTAINER_NOT_RAISABLE: "The template does not define the container that was OOM-killed.",
+    Refusal.POD_SPEC_PATCH_UNREADABLE: "A podSpecPatch is not valid YAML before its variables are substituted.",
+    Refusal.MEMORY_LIMIT_UNKNOWN: "Neither a pod nor the spec shows the last attempt's memory limit.",
+    Refusal.MEMORY_AT_MAXIMUM: "The last attempt already had the policy's maximum memory.",
+    Refusal.OVER_LIMIT: "The new limit exceeds a LimitRange or `podResources`.",
+    Refusal.OVER_QUOTA: "The new limit exceeds a ResourceQuota, or what is left of it now.",
+    Refusal.MANAGED_BY_GIT: (
+        "Argo CD or Flux would revert the change; suspend the CronWorkflow in Git, or set `allowDrift`."
+    ),
+    Refusal.LABEL_NOT_ALLOWED: "The policy would write one of the labels that control Argo.",
+    Refusal.NO_CRON_WORKFLOW: "The run was not created by a CronWorkflow.",
+    Refusal.CRON_WORKFLOW_GONE: "The CronWorkflow that created the run no longer exists.",
+    Refusal.NO_ARGO_SERVER: "Retries are made by Argo Server, and none is configured.",
+    Refusal.NODES_UNREADABLE: "The run's nodes cannot be read, so it is unknown what would run again.",
+    Refusal.ARGO_SERVER_REFUSED: "Argo Server refused to retry the run; the message has its response.",
+    Refusal.SINK_UNUSABLE: "The notification has no usable sink; the message explains why.",
+}
+
+HOLD_MEANINGS: dict[HoldReason, str] = {
+    HoldReason.NO_POLICY: "No policy in the namespace selects the Workflow.",
+    HoldReason.STALE_OBSERVATION: "The Workflow has changed since the report was written; the report is updated first.",
+    HoldReason.RUN_SUCCEEDED: "The run succeeded.",
+    HoldReason.EVIDENCE_PENDING: (
+        "The run ended less than 30 seconds ago and evidence of failed pods is incomplete. Late evidence may change "
+        "the class."
+    ),
+    HoldReason.RUN_ACTIVE: "The run has not completed, and no rule of the policy stops running Workflows.",
+    HoldReason.STOP_NOT_DUE: "Neither the run nor a waiting step has exceeded the rule's time limit.",
+    HoldReason.NO_RULE_MATCHES: "No rule matches the failure.",
+    HoldReason.NO_ACTION_CONFIGURED: (
+        "The matching rule has no `action` (for the run) or no `notify` (for the notification)."
+    ),
+    HoldReason.ACTION_IS_NONE: "The matching rule's action is `none`.",
+    HoldReason.ALREADY_REMEDIATED: "The run already has a finished Remediation.",
+    HoldReason.POLICY_SUSPENDED: "The policy is suspended.",
+    HoldReason.POLICY_PAUSED: "The policy has pause requests; the message lists them.",
+    HoldReason.OPTED_OUT: "The Workflow or its Namespace has the annotation `wfreport.dev/no-remediation`.",
+    HoldReason.CANCELLED_BY_PERSON: "A person stopped or terminated the Workflow.",
+    HoldReason.RUN_TOO_OLD: "The run ended longer ago than `limits.maxAgeSeconds`.",
+    HoldReason.FAILED_BEFORE_ENFORCED: "The run ended before the policy was enforced, or in the same second.",
+    HoldReason.RETRIES_REMAINING: "No failure is final: Argo's own retryStrategy has attempts left.",
+    HoldReason.BEING_DELETED: "The Workflow is being deleted.",
+    HoldReason.NEWER_RESUBMISSION: "The run has already been resubmitted, by a person or by an earlier action.",
+    HoldReason.POLICY_CONFLICT: "Another policy of the same priority selects the Workflow.",
+    HoldReason.CRON_ALREADY_SUSPENDED: "The CronWorkflow has already been suspended for this streak of failures.",
+    HoldReason.ATTEMPTS_EXHAUSTED: "The chain has used up `limits.maxAttempts` or `limits.infraMaxAttempts`.",
+    HoldReason.COOLING_DOWN: "The backoff or the rule's `delaySeconds` has not elapsed.",
+    HoldReason.BUDGET_EXHAUSTED: "The policy has reached its budget: too many actions in flight, or in the window.",
+    HoldReason.OPERATOR_BUDGET_EXHAUSTED: (
+        "All policies together have reached the operator's budget: too many actions in flight, or in the last hour."
+    ),
+    HoldReason.BREAKER_OPEN: "The policy's circuit breaker is open, or half open with a trial action in flight.",
+    HoldReason.REMEDIATION_INEFFECTIVE: (
+        "The same failure came back after the same action more often than `circuitBreaker.sameFingerprintAtMost`."
+    ),
+    HoldReason.APPROVAL_MISSING: "The Remediation is waiting for approval.",
+    HoldReason.APPROVAL_DENIED: "A person denied the Remediation, or nobody approved it in time.",
+}
