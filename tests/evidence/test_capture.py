@@ -1,4 +1,4 @@
-"""A capture reads what is there, tries again what may come, gives up what will not, and holds no more than it may."""
+"""Captures of failed pods: what is read, what is retried, what is given up, and how much is cached."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from wfreport.api.reasons import Reason
 from wfreport.cache.evidence import EvidenceCache, EvidenceCacheLimits
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.snapshot.model import PodEvidence
-from wfreport.evidence.capture import KUBELET_TRIES, TRIES, Capturer, CaptureRules, EventsBudget
+from wfreport.evidence.capture import KUBELET_TRIES, TRIES, Capturer, EventsBudget
+from wfreport.evidence.log_reader import LogReader, LogRules
 from wfreport.kube.errors import (
     ApiError,
     ForbiddenError,
@@ -42,51 +43,49 @@ def a_pod(uid: str = "p-1", owner: OwnerReference = OWNER, reason: str = "") -> 
 
 
 class Server:
-    """Answers as it is told to; an exception is raised, and the last answer stays."""
+    """Returns prepared responses, the last of each kind forever; an exception among them is raised."""
 
     def __init__(self, pod: Any = None, log: Any = None, events: Any = ()) -> None:
-        self.pods, self.logs, self.events = ([answer] for answer in (pod, log or LogEnd("boom\n", False), events))
-        self.asked: list[str] = []
+        self.pods, self.logs, self.events = ([response] for response in (pod, log or LogEnd("boom\n", False), events))
+        self.requests: list[str] = []
 
-    async def fetch(self, *_: str, **_given: int) -> Pod | None:
-        return self._answer("pod", self.pods)  # type: ignore[no-any-return]
+    async def fetch(self, *_: str, **_options: int) -> Pod | None:
+        return self._respond("pod", self.pods)  # type: ignore[no-any-return]
 
-    async def read_log(self, *_: str, **_given: int) -> LogEnd:
-        return self._answer("log", self.logs)  # type: ignore[no-any-return]
+    async def read_log(self, *_: str, **_options: int) -> LogEnd:
+        return self._respond("log", self.logs)  # type: ignore[no-any-return]
 
     async def list_events(self, *_: str) -> Sequence[Event]:
-        return self._answer("events", self.events)  # type: ignore[no-any-return]
+        return self._respond("events", self.events)  # type: ignore[no-any-return]
 
-    def _answer(self, what: str, answers: list[Any]) -> Any:
-        self.asked.append(what)
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def _respond(self, what: str, responses: list[Any]) -> Any:
+        self.requests.append(what)
+        response = responses.pop(0) if len(responses) > 1 else responses[0]
+        if isinstance(response, Exception):
+            raise response
+        return response
 
 
 class World:
-    def __init__(self, server: Server, *, lines: int = 40, rules: CaptureRules | None = None) -> None:
+    def __init__(self, server: Server, *, lines: int = 40, rules: LogRules | None = None) -> None:
         self.notified: list[NamespacedName] = []
-        self.captured = EvidenceCache()
+        self.cache = EvidenceCache()
         self.queue = WorkQueue(QueueLimits(), clock=lambda: 0.0, jitter=lambda: 1.0)
+        pods: Any = server
         self.capturer = Capturer(
-            pods=server,  # type: ignore[arg-type]
+            pods=pods,
+            logs=LogReader(pods, rules or LogRules(), Redactor(), log_lines=lambda _: lines),
             queue=self.queue,
-            captured=self.captured,
-            rules=rules or CaptureRules(),
-            redactor=Redactor(),
-            log_lines=lambda _: lines,
+            cache=self.cache,
             metrics=Metrics(),
-            clock=lambda: 0.0,
             notify=self.notified.append,
         )
 
-    def ask(self, uid: str = "p-1") -> None:
+    def enqueue(self, uid: str = "p-1") -> None:
         self.capturer.enqueue(ObjectMeta(name=POD[1], namespace="ns", uid=uid, labels=Labels(workflow="etl")))
 
     async def capture(self, tries: int = 1) -> int:
-        """Let it try, so often at the most; returns how often it did."""
+        """Let it try at most this often; return how often it did."""
         for n in range(1, tries + 1):
             try:
                 await self.capturer.capture(Request(POD, Priority.URGENT, 7))
@@ -96,38 +95,42 @@ class World:
         return tries + 1
 
     @property
-    def seen(self) -> PodEvidence | None:
-        return self.captured.of(WORKFLOW, "u-1").get(POD[1])
+    def evidence(self) -> PodEvidence | None:
+        return self.cache.of(WORKFLOW, "u-1").get(POD[1])
 
 
-def missing_of(seen: PodEvidence | None) -> tuple[Reason, ...]:
-    assert seen
-    return seen.missing
+def missing_of(evidence: PodEvidence | None) -> tuple[Reason, ...]:
+    assert evidence
+    return evidence.missing
 
 
-async def test_a_pod_its_log_and_its_events_are_read_in_the_order_in_which_they_go() -> None:
+async def test_pod_log_and_events_are_read_in_the_order_in_which_they_disappear() -> None:
     server = Server(a_pod(reason="Evicted"), LogEnd("token ghp_16C7e42F292c6912E7710c838347Ae178B4a\n", False))
     world = World(server)
-    world.ask()
+    world.enqueue()
     assert await world.capture() == 1
-    assert server.asked == ["pod", "log", "events"]
-    assert world.seen
-    assert (world.seen.logs, world.seen.redacted, world.seen.missing) == ({"main": "token [redacted]"}, {"main": 1}, ())
+    assert server.requests == ["pod", "log", "events"]
+    assert world.evidence
+    assert (world.evidence.logs, world.evidence.redacted, world.evidence.missing) == (
+        {"main": "token [redacted]"},
+        {"main": 1},
+        (),
+    )
     assert world.notified == [WORKFLOW]
-    assert not world.capturer.is_coming(POD)
+    assert not world.capturer.is_capturing(POD)
 
 
 @pytest.mark.parametrize(
     "pod",
     [None, a_pod(uid="p-2"), a_pod(owner=OwnerReference(kind="Workflow", name="other", uid="u-1"))],
-    ids=["gone", "another of its name", "somebody else's"],
+    ids=["gone", "another pod of that name", "of another Workflow"],
 )
 async def test_only_the_pod_that_failed_is_read(pod: Pod | None) -> None:
     world = World(Server(pod))
-    world.ask()
+    world.enqueue()
     await world.capture()
-    assert world.seen is None
-    assert world.notified == [WORKFLOW], "a look finds out what can be had"
+    assert world.evidence is None
+    assert world.notified == [WORKFLOW], "the next reconcile decides what is missing"
 
 
 @pytest.mark.parametrize(
@@ -139,30 +142,30 @@ async def test_only_the_pod_that_failed_is_read(pod: Pod | None) -> None:
         (InvalidError("it never started"), ()),
     ],
 )
-async def test_a_log_that_cannot_be_had_is_named_and_the_rest_is_kept(
+async def test_a_log_that_cannot_be_read_is_reported_missing_and_the_rest_is_stored(
     log: Exception, missing: tuple[Reason, ...]
 ) -> None:
     world = World(Server(a_pod(), log))
-    world.ask()
+    world.enqueue()
     assert await world.capture() == 1
-    assert world.seen
-    assert world.seen.pod
-    assert world.seen.missing == missing
+    assert world.evidence
+    assert world.evidence.pod
+    assert world.evidence.missing == missing
 
 
-async def test_what_may_come_is_tried_again_and_goes_on_where_it_stood() -> None:
+async def test_a_transient_error_is_retried_where_the_capture_stopped() -> None:
     server = Server(a_pod())
     server.logs.insert(0, ThrottledError("slow down"))
     world = World(server)
-    world.ask()
+    world.enqueue()
     with pytest.raises(ThrottledError):
         await world.capturer.capture(Request(POD, Priority.URGENT, 7))
-    assert world.seen
-    assert world.seen.is_pending
-    assert world.notified == [WORKFLOW], "the report need not wait"
+    assert world.evidence
+    assert world.evidence.is_pending
+    assert world.notified == [WORKFLOW], "the report does not wait for the retry"
     assert await world.capture() == 1
-    assert missing_of(world.seen) == ()
-    assert server.asked.count("pod") == 1
+    assert missing_of(world.evidence) == ()
+    assert server.requests.count("pod") == 1
 
 
 @pytest.mark.parametrize(
@@ -170,50 +173,50 @@ async def test_what_may_come_is_tried_again_and_goes_on_where_it_stood() -> None
     [(ThrottledError("slow down"), TRIES), (UnreachableError("timeout"), KUBELET_TRIES),
      (ServerError("dial tcp", status=502), KUBELET_TRIES), (ServerError("starting", status=503), TRIES)],
 )  # fmt: skip
-async def test_patience_ends_and_is_shorter_for_a_machine_that_does_not_answer(error: ApiError, tries: int) -> None:
+async def test_retries_are_bounded_and_fewer_if_the_kubelet_does_not_answer(error: ApiError, tries: int) -> None:
     world = World(Server(a_pod(), error))
-    world.ask()
+    world.enqueue()
     assert await world.capture(tries=TRIES + 5) == tries
-    assert world.seen
-    assert world.seen.missing == (Reason.LOG_UNREACHABLE,)
+    assert world.evidence
+    assert world.evidence.missing == (Reason.LOG_UNREACHABLE,)
 
 
 @pytest.mark.parametrize(
     ("lines", "rules"),
-    [(0, CaptureRules()), (40, CaptureRules(log_tail_bytes=0)), (40, CaptureRules(no_logs_namespaces=("n*",)))],
+    [(0, LogRules()), (40, LogRules(log_tail_bytes=0)), (40, LogRules(no_logs_namespaces=("n*",)))],
 )
-async def test_a_log_that_nobody_wants_is_not_asked_for(lines: int, rules: CaptureRules) -> None:
+async def test_a_log_that_is_switched_off_is_not_read(lines: int, rules: LogRules) -> None:
     server = Server(a_pod())
     world = World(server, lines=lines, rules=rules)
-    world.ask()
+    world.enqueue()
     await world.capture()
-    assert "log" not in server.asked
-    assert world.seen
-    assert world.seen.missing == (Reason.LOG_DISABLED,)
+    assert "log" not in server.requests
+    assert world.evidence
+    assert world.evidence.missing == (Reason.LOG_DISABLED,)
 
 
-async def test_more_logs_than_a_report_holds_are_not_read() -> None:
+async def test_logs_beyond_what_fits_a_report_are_not_read() -> None:
     server = Server(a_pod())
-    world = World(server, rules=CaptureRules(logs_per_workflow=1))
-    world.captured.put(WORKFLOW, "u-1", "other", PodEvidence(None, logs={"main": "x"}))
-    world.ask()
+    world = World(server, rules=LogRules(logs_per_workflow=1))
+    world.cache.put(WORKFLOW, "u-1", "other", PodEvidence(None, logs={"main": "x"}))
+    world.enqueue()
     await world.capture()
-    assert "log" not in server.asked
-    assert world.seen
-    assert world.seen.missing == (Reason.CAPTURE_LIMIT,)
+    assert "log" not in server.requests
+    assert world.evidence
+    assert world.evidence.missing == (Reason.CAPTURE_LIMIT,)
 
 
-async def test_a_pod_that_a_look_has_read_is_not_read_again() -> None:
+async def test_a_listed_pod_is_not_read_again() -> None:
     server = Server()
     world = World(server)
-    assert world.capturer.complete(a_pod(), "etl").is_pending
+    assert world.capturer.enqueue_listed(a_pod(), "etl").is_pending
     await world.capture()
-    assert server.asked[0] == "log"
-    assert world.seen
-    assert not world.seen.is_pending
+    assert server.requests[0] == "log"
+    assert world.evidence
+    assert not world.evidence.is_pending
 
 
-def test_events_are_listed_so_often_and_no_more_and_the_rest_is_for_pods_that_need_them() -> None:
+def test_event_lists_have_a_budget_and_part_of_it_is_reserved_for_pods_that_need_them() -> None:
     now = [0.0]
     budget = EventsBudget(burst=3, reserve=2, per_second=1, clock=lambda: now[0])
     assert [budget.take(needed=False) for _ in range(2)] == [True, False]
@@ -222,11 +225,11 @@ def test_events_are_listed_so_often_and_no_more_and_the_rest_is_for_pods_that_ne
     assert budget.take(needed=True)
 
 
-def test_no_more_is_held_than_there_may_be_and_what_came_first_goes_first() -> None:
-    captured = EvidenceCache(EvidenceCacheLimits(pods=2))
+def test_the_cache_is_bounded_and_evicts_the_oldest_evidence() -> None:
+    cache = EvidenceCache(EvidenceCacheLimits(pods=2))
     for name in ("a", "b", "c"):
-        captured.put(WORKFLOW, "u-1", name, PodEvidence(None))
-    assert sorted(captured.of(WORKFLOW, "u-1")) == ["b", "c"]
+        cache.put(WORKFLOW, "u-1", name, PodEvidence(None))
+    assert sorted(cache.of(WORKFLOW, "u-1")) == ["b", "c"]
     small = EvidenceCache(EvidenceCacheLimits(max_bytes=10_000))
     for name in ("a", "b"):
         small.put(WORKFLOW, "u-1", name, PodEvidence(None, logs={"main": "x" * 5000}))
@@ -235,16 +238,16 @@ def test_no_more_is_held_than_there_may_be_and_what_came_first_goes_first() -> N
     assert (len(small), small.held_bytes) == (0, 0)
 
 
-def test_what_came_after_a_look_began_is_not_released_with_what_it_used() -> None:
-    captured = EvidenceCache()
+def test_evidence_that_arrived_during_a_reconcile_is_not_released_with_older_evidence() -> None:
+    cache = EvidenceCache()
     old, new = PodEvidence(a_pod(), missing=(Reason.CAPTURE_PENDING,)), PodEvidence(a_pod())
-    captured.put(WORKFLOW, "u-1", "a", old)
-    captured.release(WORKFLOW, {"a": old})
-    assert captured.of(WORKFLOW, "u-1") == {"a": old}, "more is to come"
-    captured.put(WORKFLOW, "u-1", "a", new)
-    captured.release(WORKFLOW, {"a": old})
-    assert captured.of(WORKFLOW, "u-1") == {"a": new}
-    captured.release(WORKFLOW, {"a": new})
-    assert captured.of(WORKFLOW, "u-1") == {}
-    captured.put(WORKFLOW, "u-2", "a", new)
-    assert captured.of(WORKFLOW, "u-1") == {}, "another Workflow of its name"
+    cache.put(WORKFLOW, "u-1", "a", old)
+    cache.release(WORKFLOW, {"a": old})
+    assert cache.of(WORKFLOW, "u-1") == {"a": old}, "more is being read"
+    cache.put(WORKFLOW, "u-1", "a", new)
+    cache.release(WORKFLOW, {"a": old})
+    assert cache.of(WORKFLOW, "u-1") == {"a": new}
+    cache.release(WORKFLOW, {"a": new})
+    assert cache.of(WORKFLOW, "u-1") == {}
+    cache.put(WORKFLOW, "u-2", "a", new)
+    assert cache.of(WORKFLOW, "u-1") == {}, "another Workflow of its name"

@@ -1,4 +1,4 @@
-"""Which pods a look asks for: those that nothing is known of."""
+"""A reconcile queries only pods that nothing is known about."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wfreport.evidence.reader import EvidenceLimits, pod_query
 
 
 def retried() -> Snapshot:
-    """A second attempt runs."""
+    """Return a run whose second attempt is running."""
     snapshot = a_snapshot(
         a_node("wf", Phase.RUNNING, NodeType.RETRY, children=["wf(0)", "wf(1)"]),
         a_node("wf(0)", Phase.FAILED, message="main: Error (exit code 1)"),
@@ -24,18 +24,20 @@ def retried() -> Snapshot:
     return snapshot
 
 
-SEEN = {"wf(0)": PodEvidence(Pod(metadata=Metadata(name="wf(0)", uid="p-0")))}
+EVIDENCE = {"wf(0)": PodEvidence(Pod(metadata=Metadata(name="wf(0)", uid="p-0")))}
 
 
 @pytest.mark.parametrize(
-    ("stored", "wanted"),
-    [(None, {"wf(0)": "wf(0)"}), (a_report(retried()), {"wf(0)": "wf(0)"}), (a_report(retried(), evidence=SEEN), {})],
-    ids=["no report", "a report that knows nothing of it", "a report that remembers the attempt"],
+    ("stored", "nodes"),
+    [
+        (None, {"wf(0)": "wf(0)"}),
+        (a_report(retried()), {"wf(0)": "wf(0)"}),
+        (a_report(retried(), evidence=EVIDENCE), {}),
+    ],
+    ids=["no report", "a report without the attempt", "a report with the attempt"],
 )
-def test_the_pod_of_an_attempt_that_a_report_remembers_is_not_asked_for_again(
-    stored: ReportStatus | None, wanted: dict[str, str]
-) -> None:
-    found = pod_query(
+def test_the_pod_of_a_reported_attempt_is_not_queried_again(stored: ReportStatus | None, nodes: dict[str, str]) -> None:
+    query = pod_query(
         retried(), [stored] if stored else [], queried_nodes=set(), has_just_ended=False, limits=EvidenceLimits()
     )
-    assert found.nodes == wanted
+    assert query.nodes == nodes

@@ -13,10 +13,10 @@ import uvloop
 
 from wfreport.app.factories import (
     argo_server_fetcher,
-    capture_rules,
     evidence_collector,
     expose_queues,
     jitter,
+    log_rules,
     poll_policy,
     queues,
     render_options,
@@ -31,6 +31,7 @@ from wfreport.cache.running import RunningWorkflows
 from wfreport.clock import now
 from wfreport.core.redact.redactor import Redactor
 from wfreport.evidence.capture import Capturer
+from wfreport.evidence.log_reader import LogReader
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
@@ -171,13 +172,15 @@ class Operator:
     def _wired_capturer(self) -> Capturer:
         return Capturer(
             pods=self._pods,
+            logs=LogReader(
+                self._pods,
+                log_rules(self._settings),
+                self._redactor,
+                log_lines=lambda key: self._index.log_tail_lines(key, default=self._settings.log_tail_lines),
+            ),
             queue=self._queues.captures,
-            captured=self._captured,
-            rules=capture_rules(self._settings),
-            redactor=self._redactor,
-            log_lines=lambda key: self._index.log_tail_lines(key, default=self._settings.log_tail_lines),
+            cache=self._captured,
             metrics=self._metrics,
-            clock=time.monotonic,
             notify=lambda key: self._intake.captured(key),  # noqa: PLW0108  (it is made later)
         )
 

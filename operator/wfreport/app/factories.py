@@ -14,8 +14,9 @@ from wfreport.clock import now
 from wfreport.core.snapshot.model import RenderOptions
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
-from wfreport.evidence.capture import MARGIN, Capturer, CaptureRules
+from wfreport.evidence.capture import Capturer
 from wfreport.evidence.collector import EvidenceCollector
+from wfreport.evidence.log_reader import MARGIN_FACTOR, LogRules
 from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
 from wfreport.kube.objects import NamespacedName
@@ -65,9 +66,9 @@ def jitter() -> float:
     return random.uniform(0.9, 1.1)  # noqa: S311  (spreads load, guards nothing)
 
 
-def capture_rules(settings: Settings) -> CaptureRules:
-    """What is read of failed pods."""
-    return CaptureRules(settings.log_tail_bytes, settings.no_logs_namespaces)
+def log_rules(settings: Settings) -> LogRules:
+    """Return which logs are read, and how much of them."""
+    return LogRules(settings.log_tail_bytes, settings.no_logs_namespaces)
 
 
 def evidence_collector(
@@ -82,7 +83,7 @@ def evidence_collector(
     """Collects the evidence of one reconcile, within the bounds that the settings give."""
     limits = EvidenceLimits(settings.failed_pods_list_limit, settings.pods_at_completion_max_nodes)
     return EvidenceCollector(
-        reader=EvidenceReader(pods, limits, captured=cache, capturer=capturer, metrics=metrics),
+        reader=EvidenceReader(pods, limits, cache=cache, capturer=capturer, metrics=metrics),
         pending=PendingPods(pods, settings.waiting_graces, metrics=metrics),
         fetcher=fetcher,
         log_tail_lines=settings.log_tail_lines,
@@ -119,8 +120,8 @@ def argo_server_fetcher(
         queues.server_logs,
         look=look,
         is_wanted=is_wanted,
-        max_bytes=settings.log_tail_bytes * MARGIN,
-        reads_logs=capture_rules(settings).reads_logs,
+        max_bytes=settings.log_tail_bytes * MARGIN_FACTOR,
+        reads_logs=log_rules(settings).reads_logs,
         metrics=metrics,
     )
     runs = ServerWorkflows(server) if server else None

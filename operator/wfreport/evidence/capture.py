@@ -1,23 +1,22 @@
-"""A pod that failed is read at once, before it is gone: its containers, the ends of their logs, its Events.
+"""Captures failed pods as soon as they fail: container states, the ends of their logs, and their Events.
 
-In a queue of its own: a look never waits for a pod, and however many pods fail, looks go on. What was read is held
-until a look has put it into the report (``captured``). First what goes first: the pod and its logs go with podGC, its
-Events stay for an hour.
+Captures have a queue of their own, so a reconcile never waits for a pod, however many fail. The evidence stays in the
+``EvidenceCache`` until a reconcile has put it into the reports. What disappears first is read first: the pod and its
+logs go with podGC, its Events stay for an hour.
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Final
 
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
 from wfreport.cache.evidence import EvidenceCache
-from wfreport.core.redact.redactor import Redactor
-from wfreport.core.redact.text import TextSanitizer
-from wfreport.core.render.evidence import LogLimits, containers_to_read, events_may_tell, shortened_log
+from wfreport.core.render.evidence import containers_to_read, events_may_tell
 from wfreport.core.snapshot.model import PodEvidence
+from wfreport.evidence.log_reader import LogReader
 from wfreport.kube.errors import ApiError, ForbiddenError, InvalidError, NotFoundError, ServerError, UnreachableError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.pods import LogGoneError, Pods
@@ -28,56 +27,43 @@ from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 log = logging.getLogger(__name__)
 
 TRIES: Final = 8
-"""With delays that double from 1 s that is two minutes; then what could not be read is missing, and is said to be."""
+"""Attempts to capture a pod. With delays that double from 1 s they take two minutes; what could not be read by then is
+reported as missing."""
 
 KUBELET_TRIES: Final = 3
-"""A machine that does not answer for a log would keep a worker busy."""
-
-MARGIN_LINES: Final = 64
-"""Read before the lines that are kept: a private key is redacted as a whole, and then the log is cut."""
-
-MARGIN: Final = 4
-"""So many times the bytes that are kept are read, for the same reason."""
-
+"""Attempts if a kubelet does not answer: each keeps a worker busy until it times out."""
 
 _KUBELET_STATUS: Final = frozenset({500, 502, 504})
 
 
-@dataclass(frozen=True, slots=True)
-class CaptureRules:
-    """What the settings say of captures.
-
-    Attributes:
-        log_tail_bytes: kept of a log; 0 reads none.
-        no_logs_namespaces: glob patterns of namespaces whose logs are never read.
-        logs_per_workflow: so many pods' logs are held of one Workflow: more would not fit its report.
-    """
-
-    log_tail_bytes: int = 8 * 1024
-    no_logs_namespaces: Sequence[str] = ()
-    logs_per_workflow: int = 50
-
-    def reads_logs(self, namespace: str) -> bool:
-        """Whether logs of this namespace may be read."""
-        return self.log_tail_bytes > 0 and not any(fnmatchcase(namespace, glob) for glob in self.no_logs_namespaces)
-
-
 class EventsBudget:
-    """Events have no index: each list reads all Events of its namespace. So many are made in a time, and no more.
+    """Rate limit of listing Events: the API server has no index for them, so each list reads all of the namespace.
 
-    Pods of which the Events tell more than the pod itself may use all of it, others a part.
+    Pods whose Events may say more than the pod itself can use the whole budget, all others only a part of it.
     """
 
     def __init__(
-        self, *, burst: int = 50, reserve: int = 40, per_second: float = 1, clock: Callable[[], float]
+        self,
+        *,
+        burst: int = 50,
+        reserve: int = 40,
+        per_second: float = 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``reserve`` of ``burst`` is kept for those that need it."""
+        """Create a full budget.
+
+        Args:
+            burst: lists that a full budget allows at once.
+            reserve: part of it for pods that need their Events.
+            per_second: lists that it regains in a second.
+            clock: returns seconds.
+        """
         self._burst, self._reserve, self._per_second = burst, reserve, per_second
         self._clock = clock
         self._left, self._at = float(burst), clock()
 
     def take(self, *, needed: bool) -> bool:
-        """Whether one more list may be made now."""
+        """Take one list out of the budget; return whether there was one left."""
         now = self._clock()
         self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
         self._at = now
@@ -89,9 +75,24 @@ class EventsBudget:
 
 @dataclass(slots=True)
 class _PendingCapture:
-    """A pod that is being captured, and how far that has come."""
+    """A pod that is being captured, and the progress so far.
 
-    key: NamespacedName
+    Attributes:
+        pod_name: namespace and name of the pod.
+        workflow: namespace and name of its Workflow.
+        uid: uid of the pod.
+        workflow_uid: uid of the Workflow that owns the pod; empty until the pod was read.
+        tries: attempts so far.
+        pod: the pod; None until it was read.
+        unread: containers whose log is still to be read; None until the pod was read.
+        logs: ends of logs, by container.
+        redacted: number of secrets replaced, by container.
+        with_more: containers whose log is longer than its end.
+        events: the pod's Events; None until they were read.
+        missing: what could not be read.
+    """
+
+    pod_name: NamespacedName
     workflow: NamespacedName
     uid: str
     workflow_uid: str = ""
@@ -104,7 +105,7 @@ class _PendingCapture:
     events: Sequence[Event] | None = None
     missing: list[Reason] = field(default_factory=list)
 
-    def lacks(self, reason: Reason) -> None:
+    def add_gap(self, reason: Reason) -> None:
         if reason not in self.missing:
             self.missing.append(reason)
 
@@ -121,182 +122,176 @@ class _PendingCapture:
 
 
 class Capturer:
-    """Reads pods that are asked for. One pod is read by one worker at a time."""
+    """Captures pods that were enqueued. The queue gives a pod to one worker at a time.
+
+    A capture that fails for a transient reason goes on where it stopped: what was read is not read again.
+    """
 
     def __init__(
         self,
         *,
         pods: Pods,
+        logs: LogReader,
         queue: WorkQueue,
-        captured: EvidenceCache,
-        rules: CaptureRules,
-        redactor: Redactor,
-        log_lines: Callable[[NamespacedName], int],
+        cache: EvidenceCache,
         metrics: Metrics,
-        clock: Callable[[], float],
         notify: Callable[[NamespacedName], None],
     ) -> None:
-        """``log_lines`` tells how many lines the reports of a Workflow want, ``notify`` is told of new evidence."""
+        """Create a capturer; ``notify`` is called with each Workflow that has new evidence."""
         self._pods = pods
+        self._logs = logs
         self._queue = queue
-        self._captured = captured
-        self._rules = rules
-        self._prose = TextSanitizer(redactor)
-        self._budget = EventsBudget(clock=clock)
-        self._log_lines = log_lines
+        self._cache = cache
+        self._budget = EventsBudget()
         self._metrics = metrics
         self._notify = notify
-        self._asked: dict[NamespacedName, _PendingCapture] = {}
+        self._captures: dict[NamespacedName, _PendingCapture] = {}
 
     def __len__(self) -> int:
-        """How many pods are being captured, or wait for it."""
-        return len(self._asked)
+        """Return the number of pods that are being captured or wait for it."""
+        return len(self._captures)
 
-    def is_coming(self, pod: NamespacedName) -> bool:
-        """Whether evidence of this pod is on its way."""
-        return pod in self._asked
+    def is_capturing(self, pod: NamespacedName) -> bool:
+        """Return whether evidence of this pod is on its way."""
+        return pod in self._captures
 
     def enqueue(self, meta: ObjectMeta) -> None:
-        """A pod failed: read it now."""
-        key = (meta.namespace, meta.name)
-        known = self._asked.get(key)
+        """Capture a pod that has just failed."""
+        name = (meta.namespace, meta.name)
+        known = self._captures.get(name)
         if known is None or known.uid != meta.uid:
-            self._asked[key] = _PendingCapture(key, (meta.namespace, meta.labels.workflow), meta.uid)
-            self._queue.add(key, Priority.URGENT, min_resource_version=meta.version)
+            self._captures[name] = _PendingCapture(name, (meta.namespace, meta.labels.workflow), meta.uid)
+            self._queue.add(name, Priority.URGENT, min_resource_version=meta.version)
 
-    def complete(self, pod: Pod, workflow: str) -> PodEvidence:
-        """A look has read this pod: its logs and Events are still to be read. What there is of it so far."""
+    def enqueue_listed(self, pod: Pod, workflow: str) -> PodEvidence:
+        """Capture logs and Events of a pod that a reconcile has listed; return the evidence so far."""
         meta = pod.metadata
-        key = (meta.namespace, meta.name)
-        asked = _PendingCapture(key, (meta.namespace, workflow), meta.uid, _owner_uid(pod, workflow), pod=pod)
-        self._asked[key] = asked
-        self._queue.add(key, Priority.PROGRESS)
-        return self._hold(asked, pending=True)
+        name = (meta.namespace, meta.name)
+        capture = _PendingCapture(name, (meta.namespace, workflow), meta.uid, _owner_uid(pod, workflow), pod=pod)
+        self._captures[name] = capture
+        self._queue.add(name, Priority.PROGRESS)
+        return self._store(capture, pending=True)
 
     async def capture(self, request: Request) -> None:
-        """Go on with a pod as far as that is possible now.
+        """Capture a pod, as far as possible now.
 
         Raises:
-            ApiError: a transient one: come again.
+            ApiError: a transient error; try again.
         """
-        asked = self._asked.get(request.name)
-        if asked is None:
+        capture = self._captures.get(request.name)
+        if capture is None:
             return
-        asked.tries += 1
+        capture.tries += 1
         try:
-            if await self._read_pod(asked, request.min_resource_version):
-                await self._read_logs(asked)
-                await self._read_events(asked)
+            if await self._read_pod(capture, request.min_resource_version):
+                await self._read_logs(capture)
+                await self._read_events(capture)
         except ApiError as error:
-            if error.transient and asked.tries < _patience(asked, error):
-                if asked.tries == 1 and asked.pod:
-                    self._notify(asked.workflow)
+            if error.transient and capture.tries < _max_tries(capture, error):
+                if capture.tries == 1 and capture.pod:
+                    self._notify(capture.workflow)
                 raise
-            self._give_up(asked, error)
-        self._finish(asked)
+            self._give_up(capture, error)
+        self._finish(capture)
 
-    async def _read_pod(self, asked: _PendingCapture, not_older_than: int) -> bool:
-        """Whether there is a pod to go on with."""
-        if asked.pod is not None:
+    async def _read_pod(self, capture: _PendingCapture, min_resource_version: int) -> bool:
+        """Read the pod, unless that was done; return whether it exists and a Workflow owns it."""
+        if capture.pod is not None:
             return True
-        pod = await self._pods.fetch(*asked.key, not_older_than=not_older_than)
-        if pod is None or pod.metadata.uid != asked.uid:
+        pod = await self._pods.fetch(*capture.pod_name, not_older_than=min_resource_version)
+        if pod is None or pod.metadata.uid != capture.uid:
             return False
-        asked.workflow_uid = _owner_uid(pod, asked.workflow[1])
-        if not asked.workflow_uid:
-            return False  # somebody else's pod with Argo's label
-        asked.pod = pod
+        capture.workflow_uid = _owner_uid(pod, capture.workflow[1])
+        if not capture.workflow_uid:
+            return False  # anyone can put Argo's label on a pod
+        capture.pod = pod
         self._metrics.pods_captured.inc()
-        self._hold(asked, pending=True)
+        self._store(capture, pending=True)
         return True
 
-    async def _read_logs(self, asked: _PendingCapture) -> None:
-        if asked.unread is None:
-            asked.unread = self._logs_wanted(asked)
-        while asked.unread:
-            await self._read_log(asked, asked.unread[0])
-            asked.unread.pop(0)
+    async def _read_logs(self, capture: _PendingCapture) -> None:
+        if capture.unread is None:
+            capture.unread = self._containers_to_read(capture)
+        while capture.unread:
+            await self._read_log(capture, capture.unread[0])
+            capture.unread.pop(0)
 
-    def _logs_wanted(self, asked: _PendingCapture) -> list[str]:
-        wanted = containers_to_read(asked.pod) if asked.pod else []
-        if not wanted:
+    def _containers_to_read(self, capture: _PendingCapture) -> list[str]:
+        containers = containers_to_read(capture.pod) if capture.pod else []
+        if not containers:
             return []
-        if not self._rules.reads_logs(asked.key[0]) or self._log_lines(asked.workflow) == 0:
-            asked.lacks(Reason.LOG_DISABLED)
-            return []
-        if self._captured.logs_held(asked.workflow) >= self._rules.logs_per_workflow:
-            asked.lacks(Reason.CAPTURE_LIMIT)
-            return []
-        return wanted
+        gap = self._logs.find_gap(capture.workflow, cached=self._cache.logs_held(capture.workflow))
+        if gap:
+            capture.add_gap(gap)
+        return [] if gap else containers
 
-    async def _read_log(self, asked: _PendingCapture, container: str) -> None:
-        lines, max_bytes = self._log_lines(asked.workflow), self._rules.log_tail_bytes * MARGIN
+    async def _read_log(self, capture: _PendingCapture, container: str) -> None:
         try:
-            end = await self._pods.read_log(*asked.key, container, lines=lines + MARGIN_LINES, max_bytes=max_bytes)
+            tail = await self._logs.read(capture.pod_name, container, capture.workflow)
         except (NotFoundError, LogGoneError):
-            asked.lacks(Reason.LOG_GONE)
+            capture.add_gap(Reason.LOG_GONE)
         except InvalidError:
-            pass  # it never started, so it said nothing
+            pass  # the container never started, so it has no log
         except ForbiddenError as error:
-            asked.lacks(Reason.LOG_FORBIDDEN)
-            self._complain("logs cannot be read", asked, error)
+            capture.add_gap(Reason.LOG_FORBIDDEN)
+            self._log_failure("pod log read failed", capture, error)
         else:
-            kept = shortened_log(end.text, self._prose, LogLimits(lines, self._rules.log_tail_bytes))
-            asked.logs[container], asked.redacted[container] = kept.text, kept.redacted
-            if end.has_more or kept.was_cut:
-                asked.with_more.add(container)
+            capture.logs[container], capture.redacted[container] = tail.text, tail.redacted
+            if tail.was_cut:
+                capture.with_more.add(container)
 
-    async def _read_events(self, asked: _PendingCapture) -> None:
-        if asked.events is not None or asked.pod is None:
+    async def _read_events(self, capture: _PendingCapture) -> None:
+        if capture.events is not None or capture.pod is None:
             return
-        needed = events_may_tell(asked.pod)
+        needed = events_may_tell(capture.pod)
         if not self._budget.take(needed=needed):
             if needed:
-                asked.lacks(Reason.EVENTS_NOT_READ)
+                capture.add_gap(Reason.EVENTS_NOT_READ)
             return
         try:
-            asked.events = await self._pods.list_events(asked.key[0], asked.uid)
+            capture.events = await self._pods.list_events(capture.pod_name[0], capture.uid)
         except ForbiddenError as error:
-            asked.lacks(Reason.EVENTS_FORBIDDEN)
-            self._complain("Events cannot be read", asked, error)
+            capture.add_gap(Reason.EVENTS_FORBIDDEN)
+            self._log_failure("Event list failed", capture, error)
 
-    def _give_up(self, asked: _PendingCapture, error: ApiError) -> None:
-        self._complain("pod cannot be captured", asked, error)
-        if asked.pod:  # else a look finds out what can be had of it
-            asked.lacks(Reason.LOG_UNREACHABLE if asked.unread else Reason.EVENTS_NOT_READ)
+    def _give_up(self, capture: _PendingCapture, error: ApiError) -> None:
+        self._log_failure("pod capture failed", capture, error)
+        if capture.pod:  # without the pod, the next reconcile decides what is missing
+            capture.add_gap(Reason.LOG_UNREACHABLE if capture.unread else Reason.EVENTS_NOT_READ)
 
-    def _finish(self, asked: _PendingCapture) -> None:
-        if self._asked.get(asked.key) is asked:
-            del self._asked[asked.key]
-        for reason in asked.missing:
+    def _finish(self, capture: _PendingCapture) -> None:
+        if self._captures.get(capture.pod_name) is capture:
+            del self._captures[capture.pod_name]
+        for reason in capture.missing:
             self._metrics.evidence_missing.labels(reason).inc()
-        if asked.pod:
-            self._hold(asked, pending=False)
-        self._notify(asked.workflow)
+        if capture.pod:
+            self._store(capture, pending=False)
+        self._notify(capture.workflow)
 
-    def _hold(self, asked: _PendingCapture, *, pending: bool) -> PodEvidence:
-        evidence = asked.evidence(pending=pending)
-        self._captured.put(asked.workflow, asked.workflow_uid, asked.key[1], evidence)
+    def _store(self, capture: _PendingCapture, *, pending: bool) -> PodEvidence:
+        evidence = capture.evidence(pending=pending)
+        self._cache.put(capture.workflow, capture.workflow_uid, capture.pod_name[1], evidence)
         return evidence
 
-    def _complain(self, what: str, asked: _PendingCapture, error: ApiError) -> None:
+    def _log_failure(self, message: str, capture: _PendingCapture, error: ApiError) -> None:
+        namespace, name = capture.pod_name
         self._metrics.evidence_failed.labels(type(error).__name__).inc()
-        pairs = kv(namespace=asked.key[0], error=type(error).__name__, reason=error.message)
-        log.warning(what, extra=pairs | throttled(what, asked.key[0]))
+        pairs = kv(namespace=namespace, pod=name, error=type(error).__name__, reason=error.message)
+        log.warning(message, extra=pairs | throttled(message, namespace))
 
 
-def _patience(asked: _PendingCapture, error: ApiError) -> int:
-    """How often to try, given what happened."""
-    is_kubelet = bool(asked.unread) and (isinstance(error, UnreachableError) or _is_proxied(error))
+def _max_tries(capture: _PendingCapture, error: ApiError) -> int:
+    """Return how many attempts the error deserves."""
+    is_kubelet = bool(capture.unread) and (isinstance(error, UnreachableError) or _is_proxied(error))
     return KUBELET_TRIES if is_kubelet else TRIES
 
 
 def _is_proxied(error: ApiError) -> bool:
-    """Whether the API server speaks of the kubelet's failure, not of its own."""
+    """Return whether the API server passes on a failure of the kubelet."""
     return isinstance(error, ServerError) and error.status in _KUBELET_STATUS
 
 
 def _owner_uid(pod: Pod, workflow: str) -> str:
-    """Uid of the Workflow of this name that owns the pod; empty for none."""
+    """Return the uid of the Workflow of this name that owns the pod; empty if none does."""
     owners = pod.metadata.owner_references
     return next((owner.uid for owner in owners if owner.kind == "Workflow" and owner.name == workflow), "")

@@ -1,4 +1,4 @@
-"""Pods that do not start, and of which Argo says nothing: a look asks them, and their Events, why."""
+"""Finds out why pods do not start, if Argo does not say: reads the pods and their Events."""
 
 import logging
 from collections.abc import Mapping
@@ -16,13 +16,15 @@ from wfreport.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-PODS_ASKED: Final = 5
-"""In one look. Events have no index in the API server: each list of a pod's reads all Events of the namespace."""
-_PODS_LISTED: Final = 50
+MAX_PODS_READ: Final = 5
+"""Pods of one reconcile whose Events are listed. The API server has no index for Events, so each list reads all Events
+of the namespace."""
+
+_LIST_LIMIT: Final = 50
 
 
 class PendingPods:
-    """Reads what only the pod knows: a volume that cannot be mounted, a sandbox that cannot be made."""
+    """Reads what only the pod knows, e.g. that a volume cannot be mounted or a sandbox cannot be created."""
 
     def __init__(self, pods: Pods, graces: WaitingGraces, *, metrics: Metrics) -> None:
         self._pods = pods
@@ -30,28 +32,27 @@ class PendingPods:
         self._metrics = metrics
 
     async def read(self, snapshot: Snapshot, *, now: datetime) -> Mapping[str, PodEvidence]:
-        """Evidence by pod name; nothing, and no request, where no pod has been starting for long.
+        """Return evidence by pod name; without a request, if no pod has been starting for longer than its grace time.
 
-        What cannot be read is told less well, and nothing else.
+        An error means less evidence and is not raised.
         """
         names = slow_starters(snapshot, now=now, graces=self._graces)
         meta = snapshot.workflow.metadata
         if not names:
             return {}
         try:
-            pods = await self._pods.list_pending(meta.namespace, meta.name, limit=_PODS_LISTED)
+            pods = await self._pods.list_pending(meta.namespace, meta.name, limit=_LIST_LIMIT)
             own = (pod for pod in pods if any(owner.uid == meta.uid for owner in pod.metadata.owner_references))
-            asked = [pod for pod in own if pod.metadata.name in names][:PODS_ASKED]
-            return {pod.metadata.name: await self._asked(pod) for pod in asked}
+            slow = [pod for pod in own if pod.metadata.name in names][:MAX_PODS_READ]
+            return {pod.metadata.name: await self._read_pod(pod) for pod in slow}
         except ApiError as error:
             self._metrics.evidence_failed.labels(type(error).__name__).inc()
-            pairs = kv(namespace=meta.namespace, error=error.message)
-            throttle = throttled("pending pods cannot be read", meta.namespace)
-            log.warning("pending pods cannot be read", extra=pairs | throttle)
+            pairs = kv(namespace=meta.namespace, workflow=meta.name, reason=error.message)
+            log.warning("pending pod list failed", extra=pairs | throttled("pending pod list failed", meta.namespace))
             return {}
 
-    async def _asked(self, pod: Pod) -> PodEvidence:
-        seen = PodEvidence(pod)
-        if why_pending(seen) is not None:
-            return seen
+    async def _read_pod(self, pod: Pod) -> PodEvidence:
+        evidence = PodEvidence(pod)
+        if why_pending(evidence) is not None:
+            return evidence
         return PodEvidence(pod, tuple(await self._pods.list_events(pod.metadata.namespace, pod.metadata.uid)))

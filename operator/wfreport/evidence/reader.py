@@ -1,12 +1,13 @@
-"""The pods of a Workflow, as a look sees them: evidence, never a condition for a report.
+"""Reads the failed pods of a Workflow: evidence for its reports, never a condition for writing them.
 
-Failed pods are captured as they fail (``capture``). A look finds what that missed: it lists the pods of failed nodes
-of which nothing is known, once, and has their logs and Events read after.
+Failed pods are captured as they fail (``capture``). A reconcile finds those that were missed: it lists the pods of
+failed nodes that nothing is known about, once, and has their logs and Events captured afterwards.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from wfreport.api.argo import NodeType
 from wfreport.api.kubernetes import Pod
@@ -25,17 +26,19 @@ from wfreport.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-AGAIN_SECONDS = 15
-"""After this time a look tries again to read pods that it could not read."""
+RETRY_SECONDS: Final = 15
+"""Delay of the next reconcile if pods could not be read."""
+
+_CAPTURE_PENDING: Final = PodEvidence(missing=(Reason.CAPTURE_PENDING,))
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceLimits:
-    """Bounds of what is read.
+    """Bounds of what one reconcile reads.
 
     Attributes:
-        failed_pods: in one look.
-        completion_nodes: up to so many nodes, all pods are listed once when a Workflow ends.
+        failed_pods: maximal number of failed pods.
+        completion_nodes: maximal number of nodes of a Workflow whose pods are all listed once when it ends.
     """
 
     failed_pods: int = 50
@@ -44,11 +47,11 @@ class EvidenceLimits:
 
 @dataclass(frozen=True, slots=True)
 class PodQuery:
-    """What pods a look is after.
+    """The pods that a reconcile needs.
 
     Attributes:
-        nodes: failed nodes whose pods no report has kept, and that were not asked for before, by pod name.
-        everything: all pods of the Workflow, for what went wrong in steps that succeeded.
+        nodes: ids of failed nodes whose pods are in no report and were not queried before, by pod name.
+        everything: whether to list all pods of the Workflow: steps that succeeded may have had trouble, too.
     """
 
     nodes: Mapping[str, str]
@@ -57,11 +60,11 @@ class PodQuery:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What a look has of its pods.
+    """What a reconcile has read of the failed pods.
 
     Attributes:
         evidence: by pod name.
-        again_in_seconds: when to try again to read what could not be read; None for not.
+        requeue_after_seconds: when to try again to read what could not be read; None for never.
     """
 
     evidence: Mapping[str, PodEvidence] = field(default_factory=dict)
@@ -76,40 +79,42 @@ def pod_query(
     has_just_ended: bool,
     limits: EvidenceLimits,
 ) -> PodQuery:
-    """Which pods are worth a request: a pod that a report has kept, or that was asked for in vain, is not."""
+    """Return the pods worth a request: those that neither a report nor an earlier query has an answer for.
+
+    Args:
+        snapshot: the Workflow.
+        stored: the statuses of its reports, of the present run.
+        queried_nodes: ids of nodes whose pods were queried before.
+        has_just_ended: whether the run ended a moment ago.
+        limits: bounds of what is read.
+    """
     pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
-    kept = {f.pod_name for status in stored for f in status.failures or () if f.pod_uid and not _pending(f)}
-    kept |= {attempt.pod_name for status in stored for attempt in status.superseded_attempts or ()}
+    reported = {f.pod_name for status in stored for f in status.failures or () if f.pod_uid and not _is_pending(f)}
+    reported |= {attempt.pod_name for status in stored for attempt in status.superseded_attempts or ()}
     failed = [node for node in pod_nodes if node.has_failed and node.id not in queried_nodes]
     named = ((pod_name(snapshot.workflow, node), node) for node in failed)
     return PodQuery(
-        nodes={name: node.id for name, node in named if name and name not in kept},
+        nodes={name: node.id for name, node in named if name and name not in reported},
         everything=has_just_ended and bool(pod_nodes) and len(snapshot.nodes) <= limits.completion_nodes,
     )
 
 
-def _pending(failure: Failure) -> bool:
+def _is_pending(failure: Failure) -> bool:
     return Reason.CAPTURE_PENDING in (failure.evidence_missing or ())
 
 
 class EvidenceReader:
-    """Gives a look what is known of its pods, and asks for what is not.
+    """Returns what is known of failed pods, and lists those that nothing is known about.
 
-    A right that is missing, a server that does not answer, or a pod that is gone means less evidence and nothing else.
+    A missing permission, an unreachable API server or a deleted pod means less evidence; no error is raised.
     """
 
     def __init__(
-        self,
-        pods: Pods,
-        limits: EvidenceLimits,
-        *,
-        captured: EvidenceCache,
-        capturer: Capturer,
-        metrics: Metrics,
+        self, pods: Pods, limits: EvidenceLimits, *, cache: EvidenceCache, capturer: Capturer, metrics: Metrics
     ) -> None:
         self._pods = pods
         self._limits = limits
-        self._captured = captured
+        self._cache = cache
         self._capturer = capturer
         self._metrics = metrics
 
@@ -122,81 +127,101 @@ class EvidenceReader:
         has_just_ended: bool,
         retry_allowed: bool,
     ) -> Observations:
-        """Evidence by pod name. Where pods cannot be read now, a ``patient`` look asks for another one."""
+        """Read the failed pods of a Workflow.
+
+        Args:
+            snapshot: the Workflow.
+            stored: the statuses of its reports, of the present run.
+            running: what is remembered of the Workflow while it runs; nodes with an answer are added to it.
+            has_just_ended: whether the run ended a moment ago, so that all its pods may still exist.
+            retry_allowed: whether to try again later to read pods that cannot be read now.
+        """
         meta = snapshot.workflow.metadata
+        workflow = (meta.namespace, meta.name)
         queried_nodes = running.queried_nodes if running else set()
-        wanted = pod_query(
+        query = pod_query(
             snapshot, stored, queried_nodes=queried_nodes, has_just_ended=has_just_ended, limits=self._limits
         )
-        key = (meta.namespace, meta.name)
-        held = self._captured.of(key, meta.uid)
-        unknown = [name for name in wanted.nodes if name not in held]
-        coming = [name for name in unknown if self._capturer.is_coming((meta.namespace, name))]
-        unknown = [name for name in unknown if name not in coming]
-        evidence: dict[str, PodEvidence] = dict.fromkeys(coming, PodEvidence(None, missing=(Reason.CAPTURE_PENDING,)))
-        again = None
-        if self._limits.failed_pods and (unknown or wanted.everything):
-            try:
-                evidence |= await self._list(snapshot, unknown, everything=wanted.everything)
-            except ApiError as error:
-                reason = _refusal(error, retry_allowed=retry_allowed)
-                again = AGAIN_SECONDS if reason == Reason.CAPTURE_PENDING else None
-                evidence |= dict.fromkeys(unknown, PodEvidence(None, missing=(reason,)))
-                self._complain(meta.namespace, error)
+        cached = self._cache.of(workflow, meta.uid)
+        uncached = [name for name in query.nodes if name not in cached]
+        capturing = [name for name in uncached if self._capturer.is_capturing((meta.namespace, name))]
+        unknown = [name for name in uncached if name not in capturing]
+        listed = await self._list(snapshot, unknown, everything=query.everything, retry_allowed=retry_allowed)
         for name in unknown:
-            self._hold(key, meta.uid, name, evidence)
-        evidence |= self._captured.of(key, meta.uid)
+            self._cache_absence(workflow, meta.uid, name, listed.evidence.get(name))
+        evidence = dict.fromkeys(capturing, _CAPTURE_PENDING) | dict(listed.evidence)
+        evidence |= self._cache.of(workflow, meta.uid)
         if running:
             running.queried_nodes |= {
-                node for name, node in wanted.nodes.items() if name in evidence and not evidence[name].is_pending
+                node for name, node in query.nodes.items() if name in evidence and not evidence[name].is_pending
             }
-        return Observations(evidence, again)
+        return Observations(evidence, listed.requeue_after_seconds)
 
     def release(self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], *, is_final: bool) -> None:
-        """The reports have it now; before the end that is true of nodes that Argo knows to have failed."""
+        """Forget evidence that the reports have.
+
+        Before the end of a run (``is_final``) they only have evidence of nodes that Argo knows to have failed.
+        """
         workflow = snapshot.workflow
-        key = (workflow.metadata.namespace, workflow.metadata.name)
         failed = (node for node in snapshot.nodes.values() if node.type == NodeType.POD and node.has_failed)
         names = evidence.keys() if is_final else {pod_name(workflow, node) for node in failed}
-        self._captured.release(key, {name: seen for name, seen in evidence.items() if name in names})
+        reported = {name: of_pod for name, of_pod in evidence.items() if name in names}
+        self._cache.release((workflow.metadata.namespace, workflow.metadata.name), reported)
 
-    def cached(self, key: NamespacedName, workflow_uid: str) -> Mapping[str, PodEvidence]:
-        """What is known of the pods of a Workflow that is gone."""
-        return self._captured.of(key, workflow_uid)
+    def cached(self, workflow: NamespacedName, workflow_uid: str) -> Mapping[str, PodEvidence]:
+        """Return the cached evidence of a Workflow, by pod name, without a request."""
+        return self._cache.of(workflow, workflow_uid)
 
-    def discard(self, key: NamespacedName) -> None:
-        """No report wants it."""
-        self._captured.discard(key)
+    def discard(self, workflow: NamespacedName) -> None:
+        """Forget all evidence of a Workflow."""
+        self._cache.discard(workflow)
 
-    async def _list(self, snapshot: Snapshot, unknown: Sequence[str], *, everything: bool) -> dict[str, PodEvidence]:
-        meta = snapshot.workflow.metadata
+    async def _list(
+        self, snapshot: Snapshot, unknown: Sequence[str], *, everything: bool, retry_allowed: bool
+    ) -> Observations:
+        """List pods, if any are needed; an error becomes the reason why evidence is missing."""
+        if not self._limits.failed_pods or not (unknown or everything):
+            return Observations()
+        try:
+            return Observations(await self._list_pods(snapshot, unknown, everything=everything))
+        except ApiError as error:
+            self._log_failure(snapshot.workflow.metadata.namespace, error)
+            reason = _gap_reason(error, retry_allowed=retry_allowed)
+            return Observations(
+                dict.fromkeys(unknown, PodEvidence(missing=(reason,))),
+                RETRY_SECONDS if reason == Reason.CAPTURE_PENDING else None,
+            )
+
+    async def _list_pods(
+        self, snapshot: Snapshot, unknown: Sequence[str], *, everything: bool
+    ) -> dict[str, PodEvidence]:
+        meta, limit = snapshot.workflow.metadata, self._limits.failed_pods
         if everything:
             pods = await self._pods.list_all(meta.namespace, meta.name)
         else:
-            pods = await self._pods.list_failed(meta.namespace, meta.name, limit=self._limits.failed_pods)
+            pods = await self._pods.list_failed(meta.namespace, meta.name, limit=limit)
         own = {pod.metadata.name: pod for pod in pods if any(o.uid == meta.uid for o in pod.metadata.owner_references)}
-        found = {name: PodEvidence(pod) for name, pod in own.items() if everything and not _has_failed(pod)}
+        evidence = {name: PodEvidence(pod) for name, pod in own.items() if everything and not _has_failed(pod)}
         failed = [own[name] for name in unknown if name in own and _has_failed(own[name])]
-        for pod in failed[: self._limits.failed_pods]:
-            found[pod.metadata.name] = self._capturer.complete(pod, meta.name)
-        self._metrics.pods_captured.inc(len(failed[: self._limits.failed_pods]))
-        was_cut = len(failed) > self._limits.failed_pods or (not everything and len(pods) >= self._limits.failed_pods)
-        gap = PodEvidence(None, missing=(Reason.CAPTURE_LIMIT if was_cut else Reason.POD_NOT_CAPTURED,))
-        return dict.fromkeys(unknown, gap) | found
+        for pod in failed[:limit]:
+            evidence[pod.metadata.name] = self._capturer.enqueue_listed(pod, meta.name)
+        self._metrics.pods_captured.inc(len(failed[:limit]))
+        was_cut = len(failed) > limit or (not everything and len(pods) >= limit)
+        gap = PodEvidence(missing=(Reason.CAPTURE_LIMIT if was_cut else Reason.POD_NOT_CAPTURED,))
+        return dict.fromkeys(unknown, gap) | evidence
 
-    def _hold(self, key: NamespacedName, uid: str, name: str, evidence: Mapping[str, PodEvidence]) -> None:
-        """What was found out about a pod that is not there is held as well: it is asked once."""
-        seen = evidence.get(name)
-        if seen and seen.pod is None and not seen.is_pending:
-            self._captured.put(key, uid, name, seen)
+    def _cache_absence(self, workflow: NamespacedName, uid: str, name: str, evidence: PodEvidence | None) -> None:
+        """Cache why a pod could not be read, unless that may change, so that it is not queried again."""
+        if evidence and evidence.pod is None and not evidence.is_pending:
+            self._cache.put(workflow, uid, name, evidence)
 
-    def _complain(self, namespace: str, error: ApiError) -> None:
+    def _log_failure(self, namespace: str, error: ApiError) -> None:
         self._metrics.evidence_failed.labels(type(error).__name__).inc()
-        throttle = throttled("pods cannot be read", namespace)
-        log.warning("pods cannot be read", extra=kv(namespace=namespace, reason=error.message) | throttle)
+        pairs = kv(namespace=namespace, error=type(error).__name__, reason=error.message)
+        log.warning("pod list failed", extra=pairs | throttled("pod list failed", namespace))
 
 
-def _refusal(error: ApiError, *, retry_allowed: bool) -> Reason:
+def _gap_reason(error: ApiError, *, retry_allowed: bool) -> Reason:
     if isinstance(error, ForbiddenError):
         return Reason.PODS_FORBIDDEN
     return Reason.CAPTURE_PENDING if error.transient and retry_allowed else Reason.PODS_UNREACHABLE
