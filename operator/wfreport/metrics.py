@@ -94,7 +94,11 @@ class Metrics:
 
     def _of_resyncs(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
-        self.resyncs = counter("wfreport_resyncs", "Resyncs, by result: ok, failed.", ["result"])
+        self.resyncs = counter(
+            "wfreport_resyncs",
+            "Resyncs, by controller (report, remediation) and result (ok, failed).",
+            ["controller", "result"],
+        )
         self.resync_seconds = Histogram("wfreport_resync_seconds", "Duration of a resync.", registry=registry)
         self.resync_repairs = counter(
             "wfreport_resync_repairs",

@@ -78,7 +78,6 @@ class Cluster(RuleBasedStateMachine):
             pass
         finally:
             self._count()
-        assert not self.replicas[number].bugs()
 
     def _works(self, number: int) -> None:
         operator = self.replicas[number]

@@ -100,7 +100,7 @@ async def test_a_look_that_fails_for_ever_comes_ever_more_seldom_and_keeps_no_ot
     for world.time.now in range(3600):
         while request := rules.get(world.time.now):
             looks[request.name] += 1
-            await world.worker._work(request)
+            await world.worker._process(request)
     world.queue.shut_down()
     assert looks[B] == 1
     assert looks[A] < 25

@@ -48,6 +48,7 @@ from wfreport.reconcile.resync import Resync
 from wfreport.reconcile.retention import Retention
 from wfreport.runtime.health import health_server
 from wfreport.runtime.lease import LeaseLostError, configured_lease
+from wfreport.runtime.periodic import run_periodically
 from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancelled, done_unless
 from wfreport.runtime.worker import Worker
@@ -65,6 +66,7 @@ START_TRIES_SECONDS = (1, 2, 5, 10, 15, 30)
 CACHED_REPORTS_BYTES = 4 << 20
 """700 reports of 25 steps, 200 of 100; about 40 MB in memory. Of those beyond, a look reads the report too."""
 REPORT_READERS = 2
+RESYNC_RETRY_SECONDS = 10
 EXIT_OK, EXIT_LOST, EXIT_UNUSABLE = 0, 1, 2
 
 
@@ -153,7 +155,7 @@ class Operator:
             is_wanted=lambda key: bool(self._index.of_workflow(key)),
             metrics=metrics,
         )
-        self._sweep = Resync(
+        self._resync = Resync(
             workflows=self._workflows,
             reports=self._reports,
             index=self._index,
@@ -289,8 +291,14 @@ class Operator:
         remedying, sweeping = self._remedies.start()
         workers |= remedying
         others |= sweeping
-        sweep = self._sweep.run(interval_seconds=self._resync_interval_seconds)
-        others.add(asyncio.create_task(sweep, name="sweep"))
+        resync = run_periodically(
+            self._resync.resync,
+            controller="report",
+            metrics=self._metrics,
+            interval_seconds=self._resync_interval_seconds,
+            retry_seconds=RESYNC_RETRY_SECONDS,
+        )
+        others.add(asyncio.create_task(resync, name="report resync"))
         # not one of the workers: what hangs there is not waited for at the end
         others.add(asyncio.create_task(self._server.run(self._settings.argo_server_workers), name="server"))
         framework = asyncio.create_task(self._run_framework(stop), name="framework")
@@ -308,7 +316,7 @@ class Operator:
     async def _load_index(self) -> None:
         for delay in (*START_TRIES_SECONDS, None):
             try:
-                await self._sweep.load_index()
+                await self._resync.load_index()
                 await self._remedies.load()
             except NotFoundError as error:
                 raise LostError(f"a CRD of wfreport.dev is not installed: {error.message}") from error

@@ -46,12 +46,16 @@ from wfreport.remediation.resync import RemediationResync
 from wfreport.remediation.sinks import Sender, Sinks
 from wfreport.remediation.writer import RemediationWriter, read_remediation
 from wfreport.runtime.lease import Lease
+from wfreport.runtime.periodic import run_periodically
 from wfreport.runtime.tasks import Task
 from wfreport.runtime.worker import Worker
 from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
 from wfreport.settings import Settings
 
 log = logging.getLogger(__name__)
+
+CONTROLLER: Final = "remediation"
+"""The label ``controller`` of the metrics."""
 
 NOTIFIERS: Final = 2
 """An endpoint that does not answer holds one of them up for as long as its time-out."""
@@ -148,11 +152,17 @@ class RemediationController:
             log.warning("a Remediation cannot be read", extra=kv(reason=error.message))
 
     def start(self) -> tuple[set[Task], set[Task]]:
-        """Start the workers, which end when they are closed, and the sweep, which does not."""
+        """Start the workers, which end when their queues are shut down, and the resync, which does not end."""
         around = self._around
         tasks = {asyncio.create_task(worker.run(), name=name) for name, _, worker in self.workers()}
-        sweeping = self.sweep().run(interval_seconds=lambda: around.settings.resync_interval_seconds * around.jitter())
-        return tasks, {asyncio.create_task(sweeping, name="remedy sweep")}
+        resync = run_periodically(
+            self.resync().resync,
+            controller=CONTROLLER,
+            metrics=around.metrics,
+            interval_seconds=self._resync_interval_seconds,
+            initial_delay_seconds=self._resync_interval_seconds(),  # ``load`` has just read everything
+        )
+        return tasks, {asyncio.create_task(resync, name="remediation resync")}
 
     def workers(self) -> list[tuple[str, WorkQueue, Worker]]:
         """The workers, each with its name and its queue."""
@@ -170,8 +180,8 @@ class RemediationController:
         ]
         return [(name, queue, self._worker(queue, look)) for name, queue, look in looks]
 
-    def sweep(self) -> RemediationResync:
-        """What finds what no event told."""
+    def resync(self) -> RemediationResync:
+        """Return the resync, which finds changes without an event."""
         around = self._around
         return RemediationResync(
             policies=self._policies,
@@ -189,6 +199,9 @@ class RemediationController:
         for queue in self.queues.named().values():
             queue.shut_down()
 
+    def _resync_interval_seconds(self) -> float:
+        return self._around.settings.resync_interval_seconds * self._around.jitter()
+
     def _worker(self, queue: WorkQueue, look: Callable[[Any], Any]) -> Worker:
         around = self._around
         return Worker(
@@ -196,7 +209,7 @@ class RemediationController:
             look,
             metrics=around.metrics,
             clock=around.monotonic,
-            controller="remediation",
+            controller=CONTROLLER,
         )
 
     def _acts(self) -> dict[ActionType, ActionHandler]:

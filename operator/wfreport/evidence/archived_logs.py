@@ -18,6 +18,7 @@ from wfreport.core.snapshot.model import PodEvidence, Snapshot, Source
 from wfreport.kube.objects import NamespacedName
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
+from wfreport.runtime.worker import run_worker
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
@@ -89,15 +90,10 @@ class ArchivedLogFetcher:
                 found[ref] = log_or_none
         return found
 
-    async def work(self) -> None:
-        """Read until the queue is closed. Run several of them."""
-        while request := await self._queue.get():
-            try:
-                await self._read(request)
-            except Exception:
-                self._metrics.argo_server_errors.labels("Bug").inc()
-                log.exception("archived log failed by a bug", extra=kv(workflow="/".join(request.name)))
-                self._queue.add_rate_limited(request, at_least_seconds=PERMANENT_RETRY_SECONDS)
+    async def run_worker(self) -> None:
+        """Read until the queue is shut down. Run several of them."""
+        bugs = self._metrics.argo_server_errors.labels("Bug")
+        await run_worker(self._queue, self._read, count_bug=bugs.inc, bug_retry_seconds=PERMANENT_RETRY_SECONDS)
 
     def _request(self, subject: _LogRequest, source: Source) -> None:
         key, wishes = subject[0], self._wishes.setdefault(subject[0], {})

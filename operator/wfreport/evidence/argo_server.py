@@ -23,6 +23,7 @@ from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.kube.objects import NamespacedName, version_of
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
+from wfreport.runtime.worker import run_worker
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
@@ -203,17 +204,12 @@ class ArgoServerFetcher:
         """Read until the queue is closed, so many at the same time."""
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(self._work())
-                group.create_task(self._logs.work())
+                group.create_task(self._run_worker())
+                group.create_task(self._logs.run_worker())
 
-    async def _work(self) -> None:
-        while request := await self._queue.get():
-            try:
-                await self._read(request)
-            except Exception:
-                self._metrics.argo_server_errors.labels("Bug").inc()
-                log.exception("read through Argo Server failed by a bug", extra=kv(workflow="/".join(request.name)))
-                self._queue.add_rate_limited(request, at_least_seconds=PERMANENT_RETRY_SECONDS)
+    async def _run_worker(self) -> None:
+        bugs = self._metrics.argo_server_errors.labels("Bug")
+        await run_worker(self._queue, self._read, count_bug=bugs.inc, bug_retry_seconds=PERMANENT_RETRY_SECONDS)
 
     def _request(self, wish: _FetchRequest, answer: _FetchResult | None) -> None:
         wishes = self._wishes.setdefault(wish.key, {})

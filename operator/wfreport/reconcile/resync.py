@@ -3,27 +3,20 @@
 It alone converges, if no event is ever delivered.
 """
 
-import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
 from wfreport.cache.running import RunningWorkflows
 from wfreport.evidence.argo_server import ArgoServerFetcher
-from wfreport.kube.errors import ApiError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.reports import Reports
 from wfreport.kube.workflows import Workflows
-from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.retention import Retention
 from wfreport.runtime.workqueue import Priority
 from wfreport.watch.enqueue import EventHandlers, Queues
 
-log = logging.getLogger(__name__)
-
-RETRY_SECONDS = 10
 MANY_CHANGED = 200
 """So many reports that changed behind our back are cheaper to read in pages than one by one."""
 
@@ -63,23 +56,6 @@ class Resync:
         """
         async for head in self._reports.list_heads():
             self._index.put(entry_of(head))
-
-    async def run(
-        self, *, interval_seconds: Callable[[], float], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    ) -> None:
-        """Sweep now and then again, for ever. A sweep that fails is made again soon."""
-        while True:
-            try:
-                await self.resync()
-            except ApiError as error:
-                self._metrics.resyncs.labels("failed").inc()
-                log.warning(
-                    "sweep failed, tried again later", extra=kv(error=type(error).__name__, reason=error.message)
-                )
-                await sleep(min(RETRY_SECONDS, interval_seconds()))
-            else:
-                self._metrics.resyncs.labels("ok").inc()
-                await sleep(interval_seconds())
 
     async def resync(self) -> None:
         """Compare once, queue what differs, and delete what need not be kept.

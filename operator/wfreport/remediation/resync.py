@@ -1,7 +1,5 @@
 """What no event tells: policies and Remediations that changed unseen, acts whose end nobody reports, old records."""
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -10,15 +8,12 @@ from wfreport.api.remediation import Remediation
 from wfreport.cache.remediation import RemediationCache
 from wfreport.cache.reports import ReportCache
 from wfreport.core.record.progress import has_outcome, is_denied, is_executed, is_succeeding
-from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
+from wfreport.kube.errors import ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.own import OwnKind
-from wfreport.logs import kv
 from wfreport.remediation.enqueue import RemediationQueues
 from wfreport.remediation.outcomes import Outcomes
 from wfreport.runtime.workqueue import Priority, WorkQueue
-
-log = logging.getLogger(__name__)
 
 DELETIONS_PER_SWEEP: Final = 200
 
@@ -51,16 +46,6 @@ class RemediationResync:
         self._index = index
         self._keep = keep
         self._clock = clock
-
-    async def run(self, *, interval_seconds: Callable[[], float]) -> None:
-        """Sweep now and then, for ever; one that fails is made again at the next time."""
-        while True:
-            await asyncio.sleep(interval_seconds())
-            try:
-                await self.resync()
-            except ApiError as error:
-                pairs = kv(error=type(error).__name__, reason=error.message)
-                log.warning("policies and Remediations cannot be compared", extra=pairs)
 
     async def resync(self) -> None:
         """Compare once, and queue what differs.

@@ -1,4 +1,4 @@
-"""The loop around a look: what to do when it fails."""
+"""The worker loop of every queue, and the retry policy of reconcilers."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,19 +14,47 @@ from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 log = logging.getLogger(__name__)
 
 RIGHTS_SECONDS: Final = 30
-"""A right that is missing may be granted, a namespace may come back: but not within a second."""
+"""Minimum delay after an error that an administrator can resolve: a missing permission or a deleted namespace."""
 
 COOLDOWN_FACTOR: Final = 10
-"""A look that took N seconds is followed by none for ten times N: a slow API server is asked less, not more."""
+"""After a reconcile that took N seconds, wait at least 10 N, so that a slow API server gets less load."""
 
 PERMANENT_RETRY_SECONDS: Final = 300
-"""The same look would fail the same way, until somebody changes what it looks at: then an event comes, or this ends."""
+"""Minimum delay after an error that recurs until the object changes. A change enqueues the object before that."""
 
 _RECOVERABLE = (ForbiddenError, UnauthorizedError, NotFoundError)
 
 
+async def run_worker(
+    queue: WorkQueue,
+    process: Callable[[Request], Awaitable[None]],
+    *,
+    count_bug: Callable[[], None],
+    bug_retry_seconds: float,
+) -> None:
+    """Process the requests of a queue one at a time, until it is shut down. Run several workers for concurrency.
+
+    An unexpected exception stops neither the worker nor its other requests: it is logged with its traceback and the
+    request is retried.
+
+    Args:
+        queue: the requests.
+        process: handles a request and finishes it, by ``queue.done`` or ``queue.add_rate_limited``.
+        count_bug: counts an unexpected exception.
+        bug_retry_seconds: the minimum delay before the retry.
+    """
+    while request := await queue.get():
+        try:
+            await process(request)
+        except Exception:
+            count_bug()
+            namespace, name = request.name
+            log.exception("reconcile failed: unexpected exception", extra=kv(namespace=namespace, name=name))
+            queue.add_rate_limited(request, at_least_seconds=bug_retry_seconds)
+
+
 class Worker:
-    """Takes keys off a queue and looks at them, one at a time. Run several of them."""
+    """Reconciles the keys of a queue, and schedules the next reconcile of each by its result or error."""
 
     def __init__(
         self,
@@ -37,7 +65,7 @@ class Worker:
         clock: Callable[[], float],
         controller: str = "report",
     ) -> None:
-        """Count errors under the label ``controller``."""
+        """Create a worker that counts errors under the label ``controller``."""
         self._controller = controller
         self._clock = clock
         self._queue = queue
@@ -45,33 +73,29 @@ class Worker:
         self._metrics = metrics
 
     async def run(self) -> None:
-        """Work until the queue is closed."""
-        while request := await self._queue.get():
-            await self._work(request)
+        """Reconcile until the queue is shut down."""
+        bugs = self._metrics.reconcile_errors.labels(self._controller, "Bug")
+        await run_worker(self._queue, self._process, count_bug=bugs.inc, bug_retry_seconds=RIGHTS_SECONDS)
 
-    async def _work(self, request: Request) -> None:
+    async def _process(self, request: Request) -> None:
         began = self._clock()
         try:
-            look = await self._reconcile(request)
+            result = await self._reconcile(request)
         except ApiError as error:
             self._failed(request, error)
         except NotAWorkflow as error:
             self._failed_permanently(request, error)
-        except Exception:
-            # One odd object must not stop the reports of all others; the traceback is a bug to be reported.
-            self._metrics.reconcile_errors.labels(self._controller, "Bug").inc()
-            log.exception("look failed by a bug", extra=kv(namespace=request.name[0], name=request.name[1]))
-            self._queue.add_rate_limited(request, at_least_seconds=RIGHTS_SECONDS)
         else:
             self._queue.done(request)
-            if look:
-                self._succeeded(request, look, took_seconds=self._clock() - began)
+            if result:
+                self._succeeded(request, result, took_seconds=self._clock() - began)
 
-    def _succeeded(self, request: Request, look: Result, *, took_seconds: float) -> None:
-        self._metrics.reconciles.labels(look.outcome).inc()
-        if look.requeue_after_seconds is not None:
-            seconds = max(look.requeue_after_seconds, took_seconds * COOLDOWN_FACTOR)
-            self._queue.add_after(request.name, seconds, Priority.PROGRESS, min_resource_version=look.resource_version)
+    def _succeeded(self, request: Request, result: Result, *, took_seconds: float) -> None:
+        self._metrics.reconciles.labels(result.outcome).inc()
+        if result.requeue_after_seconds is not None:
+            seconds = max(result.requeue_after_seconds, took_seconds * COOLDOWN_FACTOR)
+            version = result.resource_version
+            self._queue.add_after(request.name, seconds, Priority.PROGRESS, min_resource_version=version)
 
     def _failed(self, request: Request, error: ApiError) -> None:
         if not (error.transient or isinstance(error, _RECOVERABLE)):
@@ -87,12 +111,12 @@ class Worker:
             name=request.name[1],
             error=type(error).__name__,
             reason=error.message,
-            again_in_seconds=round(delay, 1),
+            retry_in_seconds=round(delay, 1),
         )
-        log.warning("look failed, tried again later", extra=pairs | throttled(type(error), request.name[0]))
+        log.warning("reconcile failed, retrying", extra=pairs | throttled(type(error), request.name[0]))
 
     def _failed_permanently(self, request: Request, error: ApiError | NotAWorkflow) -> None:
-        """It is not forgotten: a running Workflow that nobody looks at again would look as if nothing happened."""
+        """Requeue even permanent failures; otherwise a running Workflow's report would go stale unnoticed."""
         self._queue.add_rate_limited(request, at_least_seconds=PERMANENT_RETRY_SECONDS)
         self._metrics.reconcile_errors.labels(self._controller, type(error).__name__).inc()
         pairs = kv(
@@ -102,4 +126,4 @@ class Worker:
             field=error.field if isinstance(error, ApiError) else "",
             reason=str(error),
         )
-        log.error("look failed, and would again", extra=pairs | throttled(type(error), request.name))
+        log.error("reconcile failed permanently", extra=pairs | throttled(type(error), request.name))

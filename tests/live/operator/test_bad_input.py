@@ -37,7 +37,7 @@ def test_a_report_about_nothing_has_one_event_however_often_it_is_looked_at(worl
     assert event["source"]["component"] == "wfreport"
     world.started[-1].kill()
     second = world.start_operator(**FAST, resync_interval_seconds=1)
-    eventually(lambda: second.metric("wfreport_resyncs_total", result="ok") >= 2)
+    eventually(lambda: second.metric("wfreport_resyncs_total", controller="report", result="ok") >= 2)
     assert len(world.events_about("mine")) == 1
     world.apply_report("mine", "etl", pinned=True)
     eventually(lambda: world.events_about("mine"), lambda seen: len(seen) == 2)
@@ -81,8 +81,8 @@ def test_two_namespaces_are_watched_and_no_third(world: Cluster, plane: ControlP
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
     eventually(lambda: elsewhere[0].phase_of("etl"), lambda phase: phase == "Succeeded")
     operator = world.started[-1]
-    sweeps = operator.metric("wfreport_resyncs_total", result="ok")
-    eventually(lambda: operator.metric("wfreport_resyncs_total", result="ok") >= sweeps + 2)
+    sweeps = operator.metric("wfreport_resyncs_total", controller="report", result="ok")
+    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report", result="ok") >= sweeps + 2)
     assert elsewhere[1].reports() == []
     seen: dict[str, Any] = plane.api.get(REPORTS.format(world.namespace))
     assert len(seen["items"]) == 1

@@ -58,7 +58,7 @@ def test_a_restart_with_everything_reported_reads_no_workflow_and_writes_nothing
     operator.stop()
     before, since = world.reports(), world.audit_position()
     second = world.start_operator(**FAST, resync_interval_seconds=1)
-    eventually(lambda: second.metric("wfreport_resyncs_total", result="ok") >= 3)
+    eventually(lambda: second.metric("wfreport_resyncs_total", controller="report", result="ok") >= 3)
     assert world.requests(verb="get", resource="workflows", since=since) == []
     for verb in ("create", "patch", "update", "delete"):
         assert world.requests(verb=verb, resource="workflowreports", since=since) == []

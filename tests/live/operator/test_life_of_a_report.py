@@ -57,8 +57,8 @@ def test_a_workflow_that_opted_out_gets_no_report(world: Cluster) -> None:
     body["metadata"]["name"] = "quieter"
     world.plane.api.post(f"/apis/argoproj.io/v1alpha1/namespaces/{world.namespace}/workflows", body)
     world.update_workflow("quieter", phase="Succeeded")
-    sweeps = operator.metric("wfreport_resyncs_total")
-    eventually(lambda: operator.metric("wfreport_resyncs_total") >= sweeps + 2)
+    sweeps = operator.metric("wfreport_resyncs_total", controller="report")
+    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report") >= sweeps + 2)
     assert world.reports_of("quieter") == []
 
 
@@ -81,8 +81,8 @@ def test_a_completed_workflow_that_is_deleted_leaves_its_report_as_it_was(world:
     before = world.report_of("etl")
     world.delete_workflow("etl")
     eventually(lambda: operator.metric("wfreport_reconciles_total", outcome="gone"))
-    sweeps = operator.metric("wfreport_resyncs_total")
-    eventually(lambda: operator.metric("wfreport_resyncs_total") >= sweeps + 2)
+    sweeps = operator.metric("wfreport_resyncs_total", controller="report")
+    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report") >= sweeps + 2)
     assert world.report_of("etl") == before
 
 

@@ -33,7 +33,7 @@ def holder(world: Cluster) -> str:
 
 
 def works(operator: RunningOperator) -> bool:
-    return operator.metric("wfreport_resyncs_total", result="ok") > 0
+    return operator.metric("wfreport_resyncs_total", controller="report", result="ok") > 0
 
 
 def test_one_works_and_the_other_is_ready_and_asks_for_nothing(world: Cluster, electing: dict[str, Any]) -> None:

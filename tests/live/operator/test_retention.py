@@ -28,8 +28,8 @@ def names(world: Cluster) -> list[str]:
 
 
 def swept_twice(operator: RunningOperator) -> None:
-    sweeps = operator.metric("wfreport_resyncs_total")
-    eventually(lambda: operator.metric("wfreport_resyncs_total") >= sweeps + 2)
+    sweeps = operator.metric("wfreport_resyncs_total", controller="report")
+    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report") >= sweeps + 2)
 
 
 def test_a_report_goes_when_its_time_is_over_and_its_workflow_is_gone(world: Cluster) -> None:

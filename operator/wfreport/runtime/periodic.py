@@ -1,0 +1,47 @@
+"""The loop of a periodic resync."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable
+
+from wfreport.kube.errors import ApiError
+from wfreport.logs import kv
+from wfreport.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+
+async def run_periodically(
+    resync: Callable[[], Awaitable[None]],
+    *,
+    controller: str,
+    metrics: Metrics,
+    interval_seconds: Callable[[], float],
+    initial_delay_seconds: float = 0,
+    retry_seconds: float = math.inf,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Resync for ever, and count each result under the label ``controller``.
+
+    Args:
+        resync: compares everything once; raises ApiError if a request failed.
+        controller: report or remediation.
+        metrics: counts the results.
+        interval_seconds: returns the time until the next resync, with jitter.
+        initial_delay_seconds: the time before the first one.
+        retry_seconds: the maximum time until the next one after a failure.
+        sleep: replaced by tests.
+    """
+    await sleep(initial_delay_seconds)
+    while True:
+        try:
+            await resync()
+        except ApiError as error:
+            metrics.resyncs.labels(controller, "failed").inc()
+            pairs = kv(controller=controller, error=type(error).__name__, reason=error.message)
+            log.warning("resync failed, retrying", extra=pairs)
+            await sleep(min(retry_seconds, interval_seconds()))
+        else:
+            metrics.resyncs.labels(controller, "ok").inc()
+            await sleep(interval_seconds())
