@@ -49,12 +49,12 @@ from wfreport.reconcile.retention import Retention
 from wfreport.runtime.health import health_server
 from wfreport.runtime.lease import LeaseLostError, configured_lease
 from wfreport.runtime.periodic import run_periodically
+from wfreport.runtime.requests import ReconcileRequests
 from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancelled, done_unless
 from wfreport.runtime.worker import Worker
-from wfreport.runtime.workqueue import Priority
 from wfreport.settings import Settings
-from wfreport.watch.enqueue import EventHandlers, ReportReader
+from wfreport.watch.enqueue import EventHandlers, EventRules, ReportReader
 from wfreport.watch.framework import event_handler, framework_registry, framework_settings, run_framework
 from wfreport.watch.monitor import StreamMonitor
 from wfreport.watch.streams import KINDS, SelectedStreams, Stream
@@ -143,15 +143,15 @@ class Operator:
         self._captured = EvidenceCache()
         self._pods = Pods(client, chunk_size=settings.chunk_size)
         self._redactor = Redactor(settings.redact_patterns)
-        self._capturer = self._wired_capturer()
-        self._intake = self._wired_intake()
-        self._reader = ReportReader(
-            self._reports, index=self._index, intake=self._intake, workflows=self._queues.workflows
-        )
+        self._requests = ReconcileRequests(self._queues, running=self._active, reports=self._index)
+        self._capturer = self._capturer_over_pods()
+        self._event_handlers = self._event_handlers_of_reports()
+        self._reader = ReportReader(self._reports, cache=self._index, requests=self._requests)
         self._server = argo_server_fetcher(
             settings,
             argo_server,
             self._queues,
+            requests=self._requests,
             is_wanted=lambda key: bool(self._index.of_workflow(key)),
             metrics=metrics,
         )
@@ -159,9 +159,7 @@ class Operator:
             workflows=self._workflows,
             reports=self._reports,
             index=self._index,
-            active=self._active,
-            intake=self._intake,
-            queues=self._queues,
+            requests=self._requests,
             retention=self._wired_retention(),
             server=self._server,
             metrics=metrics,
@@ -171,7 +169,7 @@ class Operator:
         self._remedies = self._wired_remedies(argo_server)
         self._show_gauges()
 
-    def _wired_capturer(self) -> Capturer:
+    def _capturer_over_pods(self) -> Capturer:
         return Capturer(
             pods=self._pods,
             logs=LogReader(
@@ -183,19 +181,19 @@ class Operator:
             queue=self._queues.captures,
             cache=self._captured,
             metrics=self._metrics,
-            notify=lambda key: self._intake.captured(key),  # noqa: PLW0108  (it is made later)
+            notify=self._requests.evidence_arrived,
         )
 
-    def _wired_intake(self) -> EventHandlers:
+    def _event_handlers_of_reports(self) -> EventHandlers:
+        settings = self._settings
         return EventHandlers(
-            index=self._index,
-            active=self._active,
+            EventRules(settings.debounce_seconds, settings.ignore_events, is_selective=bool(self._selector)),
             queues=self._queues,
+            requests=self._requests,
+            running=self._active,
+            reports=self._index,
             metrics=self._metrics,
             capture=self._capturer.enqueue,
-            debounce_seconds=self._settings.debounce_seconds,
-            ignore_events=self._settings.ignore_events,
-            is_selective=bool(self._selector),
         )
 
     def _wired_reconciler(self) -> Reconciler:
@@ -225,7 +223,7 @@ class Operator:
             cache=StatusCache(CACHED_REPORTS_BYTES),
             metrics=self._metrics,
             clock=now,
-            overtaken=lambda key: self._queues.reports.add(key, Priority.PROGRESS),
+            overtaken=self._requests.enqueue_report,
             written=self._report_written,
         )
 
@@ -357,7 +355,7 @@ class Operator:
 
     async def _log_in(self) -> kopf.AiohttpSession:
         """A session for the framework; each of its requests asks for the credentials of the moment."""
-        hear = event_handler(self._intake, self._remedies.intake)
+        hear = event_handler(self._event_handlers, self._remedies.intake)
         selected = SelectedStreams(client=self._client, observer=self._monitor, hear=hear)
         return kopf.AiohttpSession(
             server=self._client.endpoint.server, aiohttp_session=self._client.open_session([selected])

@@ -22,9 +22,9 @@ from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.pods import Pods
 from wfreport.metrics import Metrics
+from wfreport.runtime.requests import Queues, ReconcileRequests
 from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
 from wfreport.settings import Settings
-from wfreport.watch.enqueue import Queues
 
 RESERVED_WORKERS = 2
 """So many workers are kept for what is urgent."""
@@ -107,22 +107,21 @@ def argo_server_fetcher(
     server: ArgoServer | None,
     queues: Queues,
     *,
+    requests: ReconcileRequests,
     is_wanted: Callable[[NamespacedName], bool],
     metrics: Metrics,
 ) -> ArgoServerFetcher:
     """What is read through Argo Server; without one nothing is, and reports say so."""
-
-    def look(key: NamespacedName, version: int) -> None:
-        queues.workflows.add(key, Priority.URGENT, min_resource_version=version)
-
     logs = ArchivedLogFetcher(
         ArchivedLogs(server) if server else None,
         queues.server_logs,
-        look=look,
+        look=requests.fetched,
         is_wanted=is_wanted,
         max_bytes=settings.log_tail_bytes * MARGIN_FACTOR,
         reads_logs=log_rules(settings).reads_logs,
         metrics=metrics,
     )
     runs = ServerWorkflows(server) if server else None
-    return ArgoServerFetcher(runs, queues.server, logs=logs, look=look, is_wanted=is_wanted, metrics=metrics)
+    return ArgoServerFetcher(
+        runs, queues.server, logs=logs, look=requests.fetched, is_wanted=is_wanted, metrics=metrics
+    )

@@ -7,15 +7,14 @@ import time
 from collections.abc import Mapping
 
 from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
-from wfreport.cache.running import RunningWorkflows
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.reports import Reports
 from wfreport.kube.workflows import Workflows
 from wfreport.metrics import Metrics
 from wfreport.reconcile.retention import Retention
+from wfreport.runtime.requests import ReconcileRequests
 from wfreport.runtime.workqueue import Priority
-from wfreport.watch.enqueue import EventHandlers, Queues
 
 MANY_CHANGED = 200
 """So many reports that changed behind our back are cheaper to read in pages than one by one."""
@@ -30,9 +29,7 @@ class Resync:
         workflows: Workflows,
         reports: Reports,
         index: ReportCache,
-        active: RunningWorkflows,
-        intake: EventHandlers,
-        queues: Queues,
+        requests: ReconcileRequests,
         retention: Retention,
         server: ArgoServerFetcher,
         metrics: Metrics,
@@ -40,9 +37,7 @@ class Resync:
         self._workflows = workflows
         self._reports = reports
         self._index = index
-        self._active = active
-        self._intake = intake
-        self._queues = queues
+        self._requests = requests
         self._retention = retention
         self._server = server
         self._metrics = metrics
@@ -84,16 +79,14 @@ class Resync:
             row = self._index.get(key)
             if row and row.resource_version == version:  # not written while the list was read
                 self._repair("report")
-                self._intake.report_gone(key)
+                self._requests.report_deleted(key)
         if len(changed) > MANY_CHANGED:
             await self._reload(len(changed))
             return
         for meta in changed:
             if not self._index.knows(meta):
                 self._repair("report")
-                self._queues.reports.add(
-                    (meta.namespace, meta.name), Priority.PROGRESS, min_resource_version=meta.version
-                )
+                self._requests.enqueue_report((meta.namespace, meta.name), min_resource_version=meta.version)
 
     async def _reload(self, changed: int) -> None:
         self._metrics.resync_repairs.labels("report").inc(changed)
@@ -101,7 +94,7 @@ class Resync:
             row = entry_of(head)
             if not self._index.knows(head.metadata):
                 self._index.put(row)
-                self._queues.workflows.add(row.workflow_key, Priority.PROGRESS)
+                self._requests.enqueue_workflow(row.workflow_key, Priority.PROGRESS)
 
     async def _compare_workflows(self) -> dict[NamespacedName, str]:
         """Workflows without report, completed ones that changed, running ones that are not looked at.
@@ -114,10 +107,10 @@ class Resync:
             key = (meta.namespace, meta.name)
             present[key] = meta.uid
             kind = self._due(key, meta)
-            if kind and key not in self._queues.workflows:
+            if kind and key not in self._requests:
                 self._repair(kind)
                 lane = Priority.URGENT if meta.completed else Priority.PROGRESS
-                self._queues.workflows.add(key, lane, min_resource_version=meta.version)
+                self._requests.enqueue_workflow(key, lane, min_resource_version=meta.version)
         return present
 
     def _due(self, key: NamespacedName, meta: ObjectMeta) -> str | None:
@@ -127,7 +120,7 @@ class Resync:
             done = self._index.is_done(key, uid=meta.uid, resource_version=meta.resource_version)
             lacks = any(self._server.is_due(row) for row in self._index.of_workflow(key))
             return "unreported" if not done else "unserved" if lacks else None
-        return None if self._active.has(key, meta.uid) else "untracked"
+        return None if self._requests.is_polled(key, meta.uid) else "untracked"
 
     def _find_orphans(self, present: Mapping[NamespacedName, str]) -> None:
         """Reports whose Workflow went without an event."""
@@ -135,10 +128,10 @@ class Resync:
             if (
                 row.workflow_key not in present
                 and (_expects_workflow(row) or self._server.is_due(row))
-                and row.workflow_key not in self._queues.workflows
+                and row.workflow_key not in self._requests
             ):
                 self._repair("gone")
-                self._queues.workflows.add(row.workflow_key, Priority.PROGRESS)
+                self._requests.enqueue_workflow(row.workflow_key, Priority.PROGRESS)
 
     def _repair(self, kind: str) -> None:
         if not self._is_first:
