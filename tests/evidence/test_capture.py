@@ -49,7 +49,7 @@ class Server:
         self.pods, self.logs, self.events = ([response] for response in (pod, log or LogEnd("boom\n", False), events))
         self.requests: list[str] = []
 
-    async def fetch(self, *_: str, **_options: int) -> Pod | None:
+    async def get(self, *_: str, **_options: int) -> Pod | None:
         return self._respond("pod", self.pods)  # type: ignore[no-any-return]
 
     async def read_log(self, *_: str, **_options: int) -> LogEnd:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import inspect
 import json
 import stat
 import sys
@@ -59,6 +60,8 @@ class Given:
 async def serving(answer: Answer) -> AsyncIterator[str]:
     async def handle(request: web.Request) -> web.Response:
         found = answer(request)
+        if inspect.isawaitable(found):
+            found = await found
         return found if isinstance(found, web.Response) else web.json_response(found)
 
     app = web.Application()

@@ -27,7 +27,7 @@ class Server:
         self.error = error
         self.bodies: list[dict[str, Any]] = []
 
-    async def request(self, _verb: str, _resource: str, _path: str, *, body: bytes) -> bytes:
+    async def request(self, _verb: str, _resource: str, _path: str, *, body: bytes, **_: object) -> bytes:
         self.bodies.append(json.loads(body))
         if self.error:
             raise self.error

@@ -70,3 +70,27 @@ async def test_the_kubelets_apology_is_no_log() -> None:
 async def test_a_refusal_is_the_error_that_says_what_to_do(answer: Answer, kind: type[Any]) -> None:
     with pytest.raises(kind):
         await read(answer)
+
+
+async def test_a_log_is_followed_line_by_line() -> None:
+    queries: list[dict[str, str]] = []
+
+    def answer(request: web.Request) -> web.Response:
+        queries.append(dict(request.query))
+        return web.Response(text="one\ntwo")
+
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        log = Pods(api, chunk_size=100).open_log("ns", "etl-1", "main", follow=True, tail_lines=2)
+        async with log as lines:
+            assert [line async for line in lines] == [b"one", b"two"]
+    assert queries == [{"container": "main", "follow": "true", "tailLines": "2"}]
+
+
+async def test_a_followed_log_ends_at_a_line_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pods, "LINE_MAX_BYTES", 10)
+    async with (
+        serving(says("x" * KIB)) as server,
+        client(Given(server, tokens=["x"])) as api,
+        Pods(api, chunk_size=100).open_log("ns", "p", "main", follow=False, tail_lines=None) as lines,
+    ):
+        assert [line async for line in lines] == []

@@ -10,12 +10,13 @@ from tests.remediation.fake_api import Clock, FakeApi
 
 from controlplane import ControlPlane
 from wfreport.api.metadata import ObjectMetadata
-from wfreport.api.names import KIND_REMEDIATION, PLURAL_REMEDIATIONS
-from wfreport.kube import documents
+from wfreport.api.names import KIND_REMEDIATION
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import Credentials
 from wfreport.kube.errors import ApiError
-from wfreport.kube.own import OwnKind
+from wfreport.kube.kinds import REMEDIATION
+from wfreport.kube.resource import documents
+from wfreport.kube.workflows import workflow_documents
 from wfreport.metrics import Metrics
 
 pytestmark = pytest.mark.cluster
@@ -55,20 +56,20 @@ async def told(work: Any) -> str:
 
 async def answers(client: Any, namespace: str) -> list[str]:
     """How a series of requests ends that succeed, repeat, come too late, and are about another object."""
-    kind = OwnKind(client, KIND_REMEDIATION, PLURAL_REMEDIATIONS, namespaces=[namespace], chunk_size=100)
-    workflows = documents.workflows(client)
-    said = [await told(kind.fetch(namespace, "act"))]
-    made = await kind.create(a_remediation(namespace))
+    kind = documents(client, REMEDIATION)
+    workflows = workflow_documents(client)
+    said = [await told(kind.get(namespace, "act"))]
+    made = await kind.create(namespace, a_remediation(namespace))
     first = ObjectMetadata.model_validate(made["metadata"])
     other = first.model_copy(update={"uid": "00000000-0000-4000-8000-000000000000"})
     said += [
-        await told(kind.create(a_remediation(namespace))),
+        await told(kind.create(namespace, a_remediation(namespace))),
         await told(kind.apply_status(first, {"message": "one"})),
         await told(kind.apply_status(first, {"message": "two"})),
         await told(kind.apply_status(other, {"message": "three"})),
         await told(kind.delete(first)),
     ]
-    now = ObjectMetadata.model_validate((await kind.fetch(namespace, "act"))["metadata"])
+    now = ObjectMetadata.model_validate((await kind.get(namespace, "act"))["metadata"])
     again = await kind.apply_status(now, {"message": "one"})
     said.append(str(again["metadata"]["resourceVersion"] == now.resource_version))
     said += [await told(kind.delete(other)), await told(kind.delete(now)), await told(kind.delete(now))]
@@ -84,11 +85,11 @@ async def answers(client: Any, namespace: str) -> list[str]:
         await told(workflows.patch(namespace, "etl", stop)),
         await told(workflows.patch(namespace, "etl", stop)),
     ]
-    after = await workflows.fetch(namespace, "etl")
+    after = await workflows.get(namespace, "etl")
     said += [
         after["spec"]["shutdown"],
         after["metadata"]["annotations"]["a"],
-        str(len(await workflows.list_all(namespace))),
+        str(len([found async for found in workflows.list(namespace)])),
     ]
     return said
 

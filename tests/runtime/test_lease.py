@@ -26,7 +26,7 @@ class FakeLeases:
     failing: list[str] = field(default_factory=list)
     writes: int = 0
 
-    async def fetch(self) -> StoredLease:
+    async def get(self) -> StoredLease:
         self._fail("before")
         if self.stored is None:
             raise NotFoundError("no lease", status=404)

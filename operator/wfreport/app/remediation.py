@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, Final
 
 from wfreport.api.actions import ActionType
-from wfreport.api.names import KIND_POLICY, KIND_REMEDIATION, PLURAL_POLICIES, PLURAL_REMEDIATIONS
 from wfreport.api.remediation import Remediation
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
@@ -17,14 +16,15 @@ from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.redact.redactor import Redactor
-from wfreport.kube import documents
 from wfreport.kube.access import Access
 from wfreport.kube.client import Client
 from wfreport.kube.errors import BadAnswerError
 from wfreport.kube.events import Events
-from wfreport.kube.own import OwnKind
+from wfreport.kube.kinds import CRON_WORKFLOW, LIMIT_RANGE, NAMESPACE, POD, POLICY, REMEDIATION, RESOURCE_QUOTA, SECRET
 from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports
+from wfreport.kube.resource import documents
+from wfreport.kube.workflows import workflow_documents
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
@@ -90,10 +90,10 @@ class RemediationController:
         self._loaded: set[str] = set()
         self.queues = queues = _queues(around.monotonic, around.jitter)
         self.intake = RemediationEventHandlers(self._books, queues)
-        own = partial(OwnKind, around.client, namespaces=around.namespaces, chunk_size=around.settings.chunk_size)
-        self._policies = own(KIND_POLICY, PLURAL_POLICIES)
-        self._remediations = own(KIND_REMEDIATION, PLURAL_REMEDIATIONS)
-        pods = documents.core(around.client, "pods")
+        own = partial(documents, around.client, namespaces=around.namespaces, chunk_size=around.settings.chunk_size)
+        self._policies = own(POLICY)
+        self._remediations = own(REMEDIATION)
+        pods = documents(around.client, POD)
         self._labeller = PodLabeller(pods, self._books, lease=around.lease, metrics=around.metrics)
         self._journal = RemediationWriter(
             self._remediations,
@@ -106,7 +106,7 @@ class RemediationController:
             self._books,
             self._journal,
             index=around.index,
-            workflows=documents.workflows(around.client),
+            workflows=workflow_documents(around.client),
             queue=queues.runs,
             clock=around.clock,
         )
@@ -132,12 +132,12 @@ class RemediationController:
         Raises:
             ApiError: a page failed.
         """
-        async for document in self._policies.list_all():
+        async for document in self._policies.list():
             metadata = document["metadata"]
             key = (metadata["namespace"], metadata["name"])
             self._books.policies.put(key, cached_policy(document))
             self.queues.policies.add(key, Priority.URGENT)
-        async for document in self._remediations.list_all():
+        async for document in self._remediations.list():
             self._remember(document)
         for namespace in self._books.policies.namespaces():
             await self._load_runs(namespace)
@@ -214,25 +214,25 @@ class RemediationController:
 
     def _acts(self) -> dict[ActionType, ActionHandler]:
         around = self._around
-        workflows = documents.workflows(around.client)
+        workflows = workflow_documents(around.client)
         return {
             ActionType.RESUBMIT: ResubmitHandler(workflows, clock=around.clock),
             ActionType.RAISE_MEMORY: RaiseMemoryHandler(
                 workflows,
-                limit_ranges=documents.core(around.client, "limitranges"),
-                quotas=documents.core(around.client, "resourcequotas"),
+                limit_ranges=documents(around.client, LIMIT_RANGE),
+                quotas=documents(around.client, RESOURCE_QUOTA),
                 references_only=around.settings.argo_references_only,
                 clock=around.clock,
             ),
             ActionType.RETRY: RetryHandler(workflows, around.server),
-            ActionType.SUSPEND_CRON: SuspendCronHandler(documents.cron_workflows(around.client)),
+            ActionType.SUSPEND_CRON: SuspendCronHandler(documents(around.client, CRON_WORKFLOW)),
             ActionType.STOP: StopHandler(workflows),
         }
 
     def _wired_early_labels(self) -> EarlyLabels:
         around, client = self._around, self._around.client
         return EarlyLabels(
-            documents.workflows(client),
+            workflow_documents(client),
             Pods(client, chunk_size=around.settings.chunk_size),
             self._books,
             self._labeller,
@@ -242,13 +242,13 @@ class RemediationController:
 
     def _wired_remedy(self) -> RemediationReconciler:
         around, client = self._around, self._around.client
-        namespaces = documents.core(client, "namespaces")
+        namespaces = documents(client, NAMESPACE)
         settings = around.settings
         return RemediationReconciler(
             index=around.index,
             writer=around.writer,
             books=self._books,
-            gatherer=Gatherer(documents.workflows(client), namespaces, clock=around.monotonic),
+            gatherer=Gatherer(workflow_documents(client), namespaces, clock=around.monotonic),
             journal=self._journal,
             outcomes=self._outcomes,
             labeller=self._labeller,
@@ -278,7 +278,7 @@ class RemediationController:
     def _wired_notifications(self) -> Notifications:
         around = self._around
         return Notifications(
-            around.sender or Sinks(documents.core(around.client, "secrets")),
+            around.sender or Sinks(documents(around.client, SECRET)),
             books=self._books,
             journal=self._journal,
             index=around.index,

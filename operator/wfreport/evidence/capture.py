@@ -198,7 +198,7 @@ class Capturer:
         """Read the pod, unless that was done; return whether it exists and a Workflow owns it."""
         if capture.pod is not None:
             return True
-        pod = await self._pods.fetch(*capture.pod_name, not_older_than=min_resource_version)
+        pod = await self._pods.get(*capture.pod_name, min_resource_version=min_resource_version)
         if pod is None or pod.metadata.uid != capture.uid:
             return False
         capture.workflow_uid = _owner_uid(pod, capture.workflow[1])

@@ -1,47 +1,63 @@
-"""What the operator may do, as the API server says (``SelfSubjectAccessReview``)."""
+"""The operator's own identity and permissions."""
 
 from typing import Any
 
-import msgspec
-
 from wfreport.api.argo import Struct
-from wfreport.kube.client import Client, decoded
+from wfreport.kube.client import Client
+from wfreport.kube.kinds import SELF_SUBJECT_ACCESS_REVIEW, SELF_SUBJECT_REVIEW, ResourceType
+from wfreport.kube.resource import Resource
 
-_API_VERSION = "authorization.k8s.io/v1"
-_REVIEWS = "selfsubjectaccessreviews"
 
-
-class _ReviewStatus(Struct, frozen=True):
+class _AccessStatus(Struct, frozen=True):
     allowed: bool = False
 
 
-class _Review(Struct, frozen=True):
-    status: _ReviewStatus = _ReviewStatus()
+class _AccessReview(Struct, frozen=True):
+    status: _AccessStatus = _AccessStatus()
 
 
-_decode = msgspec.json.Decoder(_Review).decode
-_encode = msgspec.json.Encoder().encode
+class _UserInfo(Struct, frozen=True):
+    username: str = ""
+
+
+class _IdentityStatus(Struct, frozen=True):
+    user_info: _UserInfo = _UserInfo()
+
+
+class _IdentityReview(Struct, frozen=True):
+    status: _IdentityStatus = _IdentityStatus()
 
 
 class Access:
-    """Asks about our own rights; everybody may ask that."""
+    """Reviews of our own identity and permissions, which every authenticated user may create."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self._access_reviews = Resource(client, SELF_SUBJECT_ACCESS_REVIEW, _AccessReview)
+        self._identity_reviews = Resource(client, SELF_SUBJECT_REVIEW, _IdentityReview)
 
     async def is_allowed(self, namespace: str, *, verb: str, group: str, resource: str) -> bool:
-        """Whether we may.
+        """Return whether we have a permission in a namespace.
 
         Raises:
             ApiError: the request failed.
         """
-        # a Namespace is in no namespace, but the right to read it may be given in it
+        # a Namespace is in no namespace, but the right to read it may be granted in it
         name = {"name": namespace} if resource == "namespaces" else {}
         attributes = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, **name}
-        body: dict[str, Any] = {
-            "apiVersion": _API_VERSION,
-            "kind": "SelfSubjectAccessReview",
-            "spec": {"resourceAttributes": attributes},
-        }
-        answer = await self._client.request("create", _REVIEWS, f"/apis/{_API_VERSION}/{_REVIEWS}", body=_encode(body))
-        return decoded(_decode, answer).status.allowed
+        review = await self._access_reviews.create(
+            None, {**_header(SELF_SUBJECT_ACCESS_REVIEW), "spec": {"resourceAttributes": attributes}}
+        )
+        return review.status.allowed
+
+    async def username(self) -> str:
+        """Return the name that the API server knows us by.
+
+        Raises:
+            ApiError: the request failed.
+        """
+        review = await self._identity_reviews.create(None, _header(SELF_SUBJECT_REVIEW))
+        return review.status.user_info.username
+
+
+def _header(resource_type: ResourceType) -> dict[str, Any]:
+    return {"apiVersion": resource_type.api_version, "kind": resource_type.kind}

@@ -23,6 +23,7 @@ from wfreport.logs import kv
 USER_AGENT = "wfreport"
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
+ACCEPT_JSON = "application/json"
 ACCEPT_PARTIAL = f"application/json;as={PARTIAL_KIND};v=v1;g=meta.k8s.io"
 ACCEPT_PARTIAL_LIST = f"application/json;as={PARTIAL_KIND}List;v=v1;g=meta.k8s.io"
 TOKEN_FRESH_SECONDS = 60
@@ -111,6 +112,11 @@ class Client:
             await self._direct.close()
 
     @property
+    def timeout_seconds(self) -> float:
+        """The time limit of a request."""
+        return self._timeout_seconds
+
+    @property
     def endpoint(self) -> Endpoint:
         """Where the API server is."""
         if self._endpoint is None:
@@ -125,7 +131,7 @@ class Client:
         *,
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        accept: str = "application/json",
+        accept: str = ACCEPT_JSON,
         content_type: str = "application/json",
     ) -> bytes:
         """Make one request and return the answer's body.
@@ -208,7 +214,7 @@ class Client:
         *,
         limit: int,
         params: Mapping[str, str] | None = None,
-        accept: str = "application/json",
+        accept: str = ACCEPT_JSON,
     ) -> AsyncIterator[PageT]:
         """List in pages of ``limit`` objects.
 

@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from wfreport.api.names import API_VERSION, FIELD_MANAGER, KIND_REPORT
-from wfreport.kube.client import Client, join_path
+from wfreport.kube.client import Client
 from wfreport.kube.errors import AlreadyExistsError, ApiError
+from wfreport.kube.kinds import EVENT
 from wfreport.kube.objects import ObjectMeta
-from wfreport.kube.pods import EVENTS
+from wfreport.kube.resource import Resource
 from wfreport.logs import kv, throttled
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,6 @@ MESSAGE_MAX = 1024
 """events.k8s.io refuses longer ones, and what writes core/v1 today may be validated by it tomorrow."""
 
 _NAME_MAX = 200
-_encode = msgspec.json.Encoder().encode
-
 
 NORMAL, WARNING = "Normal", "Warning"
 
@@ -51,7 +50,7 @@ class Events:
     """Writes Events. One that cannot be written is logged, and never keeps anybody from anything."""
 
     def __init__(self, client: Client, *, clock: Callable[[], datetime]) -> None:
-        self._client = client
+        self._resource = Resource(client, EVENT, msgspec.Raw)
         self._clock = clock
 
     async def warn(self, report: ObjectMeta, reason: str, message: str) -> None:
@@ -71,10 +70,9 @@ class Events:
             event_type: Normal or Warning.
             about: what else tells this Event from another one of the same reason.
         """
-        path = join_path("/api/v1", involved.namespace, EVENTS)
         event = self._event(involved, reason, message, event_type, about)
         try:
-            await self._client.request("create", EVENTS, path, body=_encode(event))
+            await self._resource.create(involved.namespace, event)
         except AlreadyExistsError:
             return
         except ApiError as error:

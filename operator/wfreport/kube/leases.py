@@ -1,16 +1,12 @@
-"""The Lease by which one of several replicas works: read, create, and write if it is as it was read."""
+"""The Lease that elects the leader among the replicas: read it, create it, write it unless it has changed."""
 
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from wfreport.api.argo import Struct
-from wfreport.kube.client import MERGE_PATCH, Client, decoded, join_path
-
-LEASES = "leases"
-_API_VERSION = "coordination.k8s.io/v1"
-_BASE = f"/apis/{_API_VERSION}"
+from wfreport.kube.client import Client
+from wfreport.kube.kinds import LEASE
+from wfreport.kube.resource import Resource
 
 
 class LeaseMeta(Struct, frozen=True):
@@ -20,7 +16,7 @@ class LeaseMeta(Struct, frozen=True):
 
 
 class LeaseSpec(Struct, frozen=True):
-    """``spec``: who holds it, and until when if it is not renewed."""
+    """``spec``: the holder, and how long it holds the Lease without a renewal."""
 
     holder_identity: str = ""
     lease_duration_seconds: int = 0
@@ -30,63 +26,59 @@ class LeaseSpec(Struct, frozen=True):
 
 
 class StoredLease(Struct, frozen=True):
-    """A Lease as the API server has it."""
+    """A Lease as it was read."""
 
     metadata: LeaseMeta = LeaseMeta()
     spec: LeaseSpec = LeaseSpec()
-
-
-_decode = msgspec.json.Decoder(StoredLease).decode
-_encode = msgspec.json.Encoder().encode
 
 
 class Leases:
     """The one Lease of an installation."""
 
     def __init__(self, client: Client, *, namespace: str, name: str) -> None:
-        self._client = client
-        self._collection = join_path(_BASE, namespace, LEASES)
-        self._path = join_path(_BASE, namespace, LEASES, name)
+        self._resource = Resource(client, LEASE, StoredLease)
+        self._namespace = namespace
         self._name = name
 
-    async def fetch(self) -> StoredLease:
-        """GET it.
+    async def get(self) -> StoredLease:
+        """GET the Lease.
 
         Raises:
-            NotFoundError: there is none yet.
+            NotFoundError: it does not exist yet.
             ApiError: the request failed.
         """
-        return decoded(_decode, await self._client.request("get", LEASES, self._path))
+        return await self._resource.get(self._namespace, self._name)
 
     async def create(self, spec: LeaseSpec) -> StoredLease:
-        """POST it.
+        """POST the Lease.
 
         Raises:
-            AlreadyExistsError: another replica was quicker.
-            ApiError: the request failed.
+            AlreadyExistsError: another replica was faster.
+            ApiError: the request failed; it may have taken effect.
         """
-        body = {"apiVersion": _API_VERSION, "kind": "Lease", "metadata": {"name": self._name}, "spec": _written(spec)}
-        return decoded(_decode, await self._client.request("create", LEASES, self._collection, body=_encode(body)))
+        header = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": {"name": self._name}}
+        return await self._resource.create(self._namespace, {**header, "spec": _complete(spec)})
 
     async def write(self, before: StoredLease, spec: LeaseSpec) -> StoredLease:
-        """Write the spec, if nobody has written since.
+        """Write the spec, unless the Lease has changed since it was read.
 
         Raises:
-            ConflictError: somebody has.
-            ApiError: the request failed; it may have been done.
+            ConflictError: it has changed.
+            ApiError: the request failed; it may have taken effect.
         """
-        body = {"metadata": {"resourceVersion": before.metadata.resource_version}, "spec": _written(spec)}
-        answer = await self._client.request("patch", LEASES, self._path, body=_encode(body), content_type=MERGE_PATCH)
-        return decoded(_decode, answer)
+        preconditions = {"resourceVersion": before.metadata.resource_version}
+        return await self._resource.patch(
+            self._namespace, self._name, {"metadata": preconditions, "spec": _complete(spec)}
+        )
 
 
 def micro_time(at: datetime) -> str:
-    """``MicroTime``, as Kubernetes writes it."""
+    """Format a time as Kubernetes' ``MicroTime``."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _written(spec: LeaseSpec) -> dict[str, Any]:
-    """All fields: one that is left out of a patch would stay as it was."""
+def _complete(spec: LeaseSpec) -> dict[str, Any]:
+    """Return all fields, empty ones included: a merge patch leaves an absent field as it is."""
     return {
         "holderIdentity": spec.holder_identity,
         "leaseDurationSeconds": spec.lease_duration_seconds,

@@ -13,15 +13,15 @@ import msgspec
 from pydantic import ValidationError
 
 from wfreport.api.argo import Instant, Struct
-from wfreport.api.names import API_VERSION, FIELD_MANAGER, KIND_REPORT, PLURAL_REPORTS
 from wfreport.api.report import ReportSpec, ReportStatus
-from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, APPLY_PATCH, Client, decoded_item, join_path
+from wfreport.kube.client import Client
 from wfreport.kube.errors import BadAnswerError
-from wfreport.kube.objects import ItemList, ListMeta, ObjectMeta
+from wfreport.kube.kinds import REPORT
+from wfreport.kube.objects import Item, ObjectMeta
+from wfreport.kube.resource import Resource
 from wfreport.logs import kv
 
 log = logging.getLogger(__name__)
-_BASE = f"/apis/{API_VERSION}"
 
 
 class HeadRef(Struct, frozen=True):
@@ -73,16 +73,6 @@ class ReportHead(Struct, frozen=True):
     status: HeadStatus = HeadStatus()
 
 
-class _HeadList(Struct, frozen=True):
-    metadata: ListMeta = ListMeta()
-    items: tuple[ReportHead, ...] = ()
-
-
-class _RawReportList(Struct, frozen=True):
-    metadata: ListMeta = ListMeta()
-    items: tuple[msgspec.Raw, ...] = ()
-
-
 class _StoredMeta(Struct, frozen=True):
     creation_timestamp: datetime | None = None
     labels: dict[str, str] = msgspec.field(default_factory=dict)
@@ -115,132 +105,89 @@ class StoredReport:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-_decode_heads = msgspec.json.Decoder(_HeadList).decode
-_decode_raw = msgspec.json.Decoder(_RawReportList).decode
-_decode_metadata = msgspec.json.Decoder(ItemList).decode
 _decode_head = msgspec.json.Decoder(ReportHead).decode
 _decode_parts = msgspec.json.Decoder(_Parts).decode
 _decode_stored_meta = msgspec.json.Decoder(_StoredMeta).decode
-_encode = msgspec.json.Encoder().encode
 
 
 class Reports:
-    """The reports of the namespaces that are watched."""
+    """The reports of the watched namespaces."""
 
     def __init__(self, client: Client, *, namespaces: Sequence[str | None], chunk_size: int) -> None:
-        self._client = client
-        self._namespaces = namespaces
-        self._chunk_size = chunk_size
+        scope: dict[str, Any] = {"namespaces": namespaces, "chunk_size": chunk_size}
+        self._resource = Resource(client, REPORT, msgspec.Raw, **scope)
+        self._heads = Resource(client, REPORT, ReportHead, **scope)
+        self._metadata = Resource(client, REPORT, Item, metadata_only=True, **scope)
 
     async def list_heads(self) -> AsyncIterator[ReportHead]:
-        """All reports, read whole and decoded to what the index needs.
+        """List the heads of all reports. The API server sends the reports whole; the rest is skipped.
 
         Raises:
             ApiError: a page failed.
         """
-        for namespace in self._namespaces:
-            path = join_path(_BASE, namespace, PLURAL_REPORTS)
-            async for page in self._client.pages(PLURAL_REPORTS, path, _decode_heads, limit=self._chunk_size):
-                for head in page.items:
-                    yield head
+        async for head in self._heads.list():
+            yield head
 
     async def list_stored(self, namespace: str) -> AsyncIterator[StoredReport]:
-        """All reports of a namespace, whole; what cannot be read is left out and logged.
+        """List the reports of a namespace, whole. A report that cannot be read is logged and left out.
 
         Raises:
             ApiError: a page failed.
         """
-        path = join_path(_BASE, namespace, PLURAL_REPORTS)
-        async for page in self._client.pages(PLURAL_REPORTS, path, _decode_raw, limit=self._chunk_size):
-            for item in page.items:
-                try:
-                    yield stored_report(bytes(item))
-                except BadAnswerError as error:
-                    log.warning("a report cannot be read", extra=kv(namespace=namespace, reason=error.message))
+        async for raw in self._resource.list(namespace):
+            try:
+                yield stored_report(bytes(raw))
+            except BadAnswerError as error:
+                log.warning("a report cannot be read", extra=kv(namespace=namespace, reason=error.message))
 
     async def list_metadata(self) -> AsyncIterator[ObjectMeta]:
-        """The metadata of all reports.
+        """List the metadata of all reports.
 
         Raises:
             ApiError: a page failed.
         """
-        for namespace in self._namespaces:
-            path = join_path(_BASE, namespace, PLURAL_REPORTS)
-            async for page in self._client.pages(
-                PLURAL_REPORTS, path, _decode_metadata, limit=self._chunk_size, accept=ACCEPT_PARTIAL_LIST
-            ):
-                for item in page.items or ():
-                    yield item.metadata
+        async for item in self._metadata.list():
+            yield item.metadata
 
-    async def fetch(self, namespace: str, name: str) -> StoredReport:
-        """GET one.
+    async def get(self, namespace: str, name: str) -> StoredReport:
+        """GET one report.
 
         Raises:
-            NotFoundError: it is gone.
+            NotFoundError: it does not exist.
             BadAnswerError: its spec cannot be read.
             ApiError: the request failed.
         """
-        return stored_report(
-            await self._client.request("get", PLURAL_REPORTS, join_path(_BASE, namespace, PLURAL_REPORTS, name))
-        )
+        return stored_report(await self._resource.get_json(namespace, name))
 
     async def create(self, report: Mapping[str, Any]) -> StoredReport:
-        """POST one of our own.
+        """POST a report of our own.
 
         Raises:
-            AlreadyExistsError: there is one of that name.
-            ApiError: the request failed.
+            AlreadyExistsError: the name is taken.
+            ApiError: the request failed; it may have taken effect.
         """
-        path = join_path(_BASE, report["metadata"]["namespace"], PLURAL_REPORTS)
-        answer = await self._client.request(
-            "create", PLURAL_REPORTS, path, params={"fieldManager": FIELD_MANAGER}, body=_encode(report)
-        )
-        return stored_report(answer)
+        return stored_report(bytes(await self._resource.create(report["metadata"]["namespace"], report)))
 
     async def apply_status(self, head: ReportHead, status: bytes) -> ObjectMeta:
-        """Write the whole status of the report that ``head`` says we know; returns its new metadata.
+        """Write the whole status of the report that was read as ``head``; return its new metadata.
 
         Raises:
-            ConflictError: it has changed since.
-            NotFoundError: it is gone.
+            ConflictError: the report was changed since, or replaced by another one of its name.
+            NotFoundError: it does not exist.
             InvalidError: the status breaks the schema.
-            ApiError: the request failed.
+            ApiError: the request failed; it may have taken effect.
         """
-        meta = head.metadata
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": KIND_REPORT,
-            # the uid as well: a report of the same name that was made anew is another one
-            "metadata": {
-                "name": meta.name,
-                "namespace": meta.namespace,
-                "uid": meta.uid,
-                "resourceVersion": meta.resource_version,
-            },
-            "status": msgspec.Raw(status),
-        }
-        answer = await self._client.request(
-            "apply",
-            PLURAL_REPORTS,
-            join_path(_BASE, meta.namespace, PLURAL_REPORTS, meta.name, "status"),
-            params={"fieldManager": FIELD_MANAGER, "force": "true"},
-            body=_encode(body),
-            accept=ACCEPT_PARTIAL,
-            content_type=APPLY_PATCH,
-        )
-        return decoded_item(answer).metadata
+        return (await self._metadata.apply_status(head.metadata, msgspec.Raw(status))).metadata
 
     async def delete(self, meta: ObjectMeta) -> None:
-        """Delete the report that ``meta`` says we know.
+        """DELETE the report that was read as ``meta``.
 
         Raises:
-            ConflictError: it has changed since, or is another one of that name.
-            NotFoundError: it is gone.
-            ApiError: the request failed.
+            ConflictError: the report was changed since, or replaced by another one of its name.
+            NotFoundError: it does not exist.
+            ApiError: the request failed; it may have taken effect.
         """
-        body = {"preconditions": {"uid": meta.uid, "resourceVersion": meta.resource_version}}
-        path = join_path(_BASE, meta.namespace, PLURAL_REPORTS, meta.name)
-        await self._client.request("delete", PLURAL_REPORTS, path, body=_encode(body))
+        await self._resource.delete(meta)
 
 
 def head_after_write(head: ReportHead, meta: ObjectMeta, status: ReportStatus) -> ReportHead:

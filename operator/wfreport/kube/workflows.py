@@ -1,75 +1,75 @@
-"""Argo Workflows: read one, list the metadata of all. Nothing here writes."""
+"""Argo Workflows at the API server.
+
+Who may write a Workflow: the action handlers in `wfreport.remediation.actions`, and nobody else. Resubmit and
+RaiseMemory create one, Stop patches ``spec.shutdown``; `workflow_documents` gives them that right. Everything else gets
+`Workflows` or a `ResourceReader`, which have no method that writes. Retry writes through Argo Server
+(`wfreport.argoserver.workflows`).
+"""
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
-import msgspec
-
-from wfreport.api.argo import GROUP, LABEL_CONTROLLER_INSTANCE_ID, VERSION
-from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, decoded_item, join_path
+from wfreport.api.argo import LABEL_CONTROLLER_INSTANCE_ID
+from wfreport.kube.client import Client
 from wfreport.kube.errors import AheadError, NotFoundError
-from wfreport.kube.objects import ItemList, ObjectMeta
+from wfreport.kube.kinds import WORKFLOW
+from wfreport.kube.objects import Item, ObjectMeta
+from wfreport.kube.resource import Document, Resource, documents
 
-WORKFLOWS = "workflows"
-_BASE = f"/apis/{GROUP}/{VERSION}"
-_decode = msgspec.json.Decoder(ItemList).decode
+WORKFLOWS: Final = WORKFLOW.plural
 
 
 def workflow_selector(*, instance_id: str, label_selector: str) -> str:
-    """The part of the label selector that holds for every stream and list of Workflows (Argo: util/instanceid)."""
+    """Return the label selector of every stream and list of Workflows (Argo: util/instanceid)."""
     instance = f"{LABEL_CONTROLLER_INSTANCE_ID}={instance_id}" if instance_id else ""
     return ",".join(part for part in (instance, label_selector) if part)
 
 
+def workflow_documents(client: Client) -> Resource[Document]:
+    """Return the Workflows with the right to write; see the module's docstring for its holders."""
+    return documents(client, WORKFLOW)
+
+
 class Workflows:
-    """The Workflows of the namespaces that are watched."""
+    """The Workflows of the watched namespaces, read only."""
 
     def __init__(self, client: Client, *, namespaces: Sequence[str | None], selector: str, chunk_size: int) -> None:
-        self._client = client
-        self._namespaces = namespaces
+        self._metadata = Resource(
+            client, WORKFLOW, Item, namespaces=namespaces, chunk_size=chunk_size, metadata_only=True
+        )
+        self._documents = documents(client, WORKFLOW)
         self._selector = selector
-        self._chunk_size = chunk_size
 
-    async def fetch(self, namespace: str, name: str, *, not_older_than: int) -> bytes:
-        """GET one, from the API server's watch cache where it is as new as ``not_older_than`` (0: read afresh).
+    async def get_json(self, namespace: str, name: str, *, min_resource_version: int) -> bytes:
+        """GET one; the API server's cache will do if it has reached ``min_resource_version`` (0: read etcd).
 
         Raises:
-            NotFoundError: it is gone.
+            NotFoundError: the Workflow does not exist.
             ApiError: the request failed.
         """
-        path = join_path(_BASE, namespace, WORKFLOWS, name)
-        if not_older_than:
+        if min_resource_version:
             try:
-                return await self._client.request(
-                    "get", WORKFLOWS, path, params={"resourceVersion": str(not_older_than)}
-                )
+                return await self._documents.get_json(namespace, name, min_resource_version=min_resource_version)
             except AheadError:
-                pass  # the cache lags behind our event, or etcd was restored from a backup: ask etcd itself
-        return await self._client.request("get", WORKFLOWS, path)
+                pass  # the cache lags behind our event, or etcd was restored from a backup
+        return await self._documents.get_json(namespace, name)
 
-    async def find_uid(self, namespace: str, name: str) -> str | None:
-        """The uid of the Workflow of that name, read afresh; None where there is none.
+    async def get_uid(self, namespace: str, name: str) -> str | None:
+        """Return the uid of the Workflow of that name as etcd has it now; None if it does not exist.
 
         Raises:
             ApiError: the request failed.
         """
-        path = join_path(_BASE, namespace, WORKFLOWS, name)
         try:
-            answer = await self._client.request("get", WORKFLOWS, path, accept=ACCEPT_PARTIAL)
+            return (await self._metadata.get(namespace, name)).metadata.uid
         except NotFoundError:
             return None
-        return decoded_item(answer).metadata.uid
 
     async def list_metadata(self) -> AsyncIterator[ObjectMeta]:
-        """The metadata of all of them, running and completed.
+        """List the metadata of all Workflows, running and completed.
 
         Raises:
             ApiError: a page failed.
         """
-        for namespace in self._namespaces:
-            path = join_path(_BASE, namespace, WORKFLOWS)
-            params = {"labelSelector": self._selector} if self._selector else {}
-            async for page in self._client.pages(
-                WORKFLOWS, path, _decode, limit=self._chunk_size, params=params, accept=ACCEPT_PARTIAL_LIST
-            ):
-                for item in page.items or ():
-                    yield item.metadata
+        async for item in self._metadata.list(label_selector=self._selector):
+            yield item.metadata

@@ -89,7 +89,7 @@ class Reconciler:
         running = self._running.get(request.name)
         min_version = max(request.min_resource_version, running.version if running else 0)
         try:
-            body = await self._workflows.fetch(*request.name, not_older_than=min_version)
+            body = await self._workflows.get_json(*request.name, min_resource_version=min_version)
         except NotFoundError:
             return None
         return self._evidence.with_nodes(_identified(decode_workflow(body), request.name))

@@ -66,7 +66,7 @@ class ReportWriter:
                 row = self._remember(stored)
             self._metrics.reports_created.inc()
         except AlreadyExistsError:
-            row = self._remember(await self._reports.fetch(*key))
+            row = self._remember(await self._reports.get(*key))
         if not row.is_for(workflow.metadata.uid) or row.workflow_name != workflow.metadata.name:
             # made by hand under our name, about something else; it is not ours to change
             raise AlreadyExistsError(
@@ -85,7 +85,7 @@ class ReportWriter:
         if known:
             return known
         try:
-            stored = await self._reports.fetch(row.namespace, row.name)
+            stored = await self._reports.get(row.namespace, row.name)
         except NotFoundError as error:
             raise self._lost(row.key) from error
         self._remember(stored)
@@ -148,7 +148,7 @@ class ReportWriter:
         """Somebody wrote the report: read it again, so that the next try renders upon what is there now."""
         self._cache.drop(key)
         try:
-            self._remember(await self._reports.fetch(*key))
+            self._remember(await self._reports.get(*key))
         except NotFoundError:
             return self._lost(key)
         return error

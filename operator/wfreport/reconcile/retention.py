@@ -83,7 +83,7 @@ class Retention:
     async def _delete(self, row: ReportEntry, why: str) -> bool:
         """Delete a report, if it is still so that it may go."""
         try:
-            stored = await self._reports.fetch(row.namespace, row.name)
+            stored = await self._reports.get(row.namespace, row.name)
             if not self._may_go(row, stored, why) or await self._find_uid(row) == row.bound_uid:
                 return False
             # before its event is here: nobody need look whether the Workflow wants another report
@@ -104,7 +104,7 @@ class Retention:
         return expiry is not None and expiry <= self._clock()
 
     async def _find_uid(self, row: ReportEntry) -> str | None:
-        return await self._workflows.find_uid(row.namespace, row.workflow_name)
+        return await self._workflows.get_uid(row.namespace, row.workflow_name)
 
 
 def _is_over(row: ReportEntry, present: Mapping[NamespacedName, str]) -> bool:

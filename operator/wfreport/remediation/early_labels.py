@@ -19,9 +19,9 @@ from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.identity import report_name
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
 from wfreport.core.snapshot.predicted import with_predicted_failures
-from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.pods import Pods
+from wfreport.kube.resource import Document, ResourceReader
 from wfreport.remediation.pod_labels import PodLabeller
 from wfreport.runtime.workqueue import Request
 
@@ -33,7 +33,7 @@ class EarlyLabels:
 
     def __init__(
         self,
-        workflows: Documents,
+        workflows: ResourceReader[Document],
         pods: Pods,
         books: RemediationCache,
         labeller: PodLabeller,
@@ -64,7 +64,7 @@ class EarlyLabels:
         if not unlabelled:
             return
         try:
-            snapshot = decode_workflow(await self._workflows.fetch(namespace, name))
+            snapshot = decode_workflow(await self._workflows.get(namespace, name))
         except NotFoundError:
             return
         owned = [pod for pod in unlabelled if _is_of(pod, snapshot)]

@@ -11,8 +11,8 @@ from wfreport.core.record.progress import is_executed
 from wfreport.core.snapshot.names import remediation_name
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import ObjectMeta
-from wfreport.kube.own import OwnKind
 from wfreport.kube.reports import StoredReport
+from wfreport.kube.resource import Document, Resource
 from wfreport.remediation.executor import Executor
 from wfreport.remediation.gatherer import report_of
 from wfreport.remediation.writer import read_remediation
@@ -101,7 +101,7 @@ class RemediationReader:
 
     def __init__(
         self,
-        remediations: OwnKind,
+        remediations: Resource[Document],
         books: RemediationCache,
         *,
         index: ReportCache,
@@ -123,7 +123,7 @@ class RemediationReader:
         namespace, name = request.name
         before = self._books.remediations.get(request.name)
         try:
-            found = read_remediation(await self._remediations.fetch(namespace, name))
+            found = read_remediation(await self._remediations.get(namespace, name))
         except NotFoundError:
             gone = self._books.remediations.remove(request.name)
             if gone:

@@ -13,9 +13,9 @@ from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.model import LiveState
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import Snapshot
-from wfreport.kube.documents import Documents
 from wfreport.kube.errors import ForbiddenError, NotFoundError
 from wfreport.kube.reports import StoredReport
+from wfreport.kube.resource import Document, ResourceReader
 
 OPT_OUT_SECONDS: Final = 30
 """A Namespace is read again so long after it was read."""
@@ -64,7 +64,9 @@ def live_state_as_reported(report: WorkflowReport) -> LiveState | None:
 class Gatherer:
     """Reads afresh."""
 
-    def __init__(self, workflows: Documents, namespaces: Documents, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, workflows: ResourceReader[Document], namespaces: ResourceReader[Document], *, clock: Callable[[], float]
+    ) -> None:
         self._workflows = workflows
         self._namespaces = namespaces
         self._clock = clock
@@ -78,7 +80,7 @@ class Gatherer:
             NotAWorkflow: what was read is none.
         """
         try:
-            document = await self._workflows.fetch(namespace, name)
+            document = await self._workflows.get(namespace, name)
         except NotFoundError:
             return None
         snapshot = decode_workflow(document)
@@ -99,7 +101,7 @@ class Gatherer:
         if self._clock() - read_at < OPT_OUT_SECONDS:
             return opted_out
         try:
-            found = await self._namespaces.fetch(None, namespace)
+            found = await self._namespaces.get(None, namespace)
         except (ForbiddenError, NotFoundError):
             return False
         annotations = msgspec.convert(found["metadata"].get("annotations") or {}, dict[str, str])

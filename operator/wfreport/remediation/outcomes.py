@@ -15,9 +15,9 @@ from wfreport.core.decide.model import Run
 from wfreport.core.record.intent import makes_new_run
 from wfreport.core.record.outcome import outcome_of
 from wfreport.core.record.progress import has_outcome, is_succeeding
-from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import NamespacedName
+from wfreport.kube.resource import Document, ResourceReader
 from wfreport.remediation.writer import RemediationWriter
 from wfreport.runtime.workqueue import Priority, WorkQueue
 
@@ -31,7 +31,7 @@ class Outcomes:
         journal: RemediationWriter,
         *,
         index: ReportCache,
-        workflows: Documents,
+        workflows: ResourceReader[Document],
         queue: WorkQueue,
         clock: Callable[[], datetime],
     ) -> None:
@@ -65,7 +65,7 @@ class Outcomes:
         """
         name = remediation.spec.plan.new_name or remediation.spec.target.name
         try:
-            document = await self._workflows.fetch(remediation.metadata.namespace, name)
+            document = await self._workflows.get(remediation.metadata.namespace, name)
         except NotFoundError:
             await self._lose(remediation)
             return

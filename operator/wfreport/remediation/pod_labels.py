@@ -10,8 +10,8 @@ from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
 from wfreport.core.plan.pod_labels import failure_labels, label_patch
 from wfreport.core.plan.refusal import RefusedError
-from wfreport.kube.documents import Documents
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
+from wfreport.kube.resource import Document, Resource
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.remediation.gatherer import live_state_as_reported
@@ -25,7 +25,9 @@ _REMEMBERED: Final = 10_000
 class PodLabeller:
     """Labels failed pods."""
 
-    def __init__(self, pods: Documents, books: RemediationCache, *, lease: Lease | None, metrics: Metrics) -> None:
+    def __init__(
+        self, pods: Resource[Document], books: RemediationCache, *, lease: Lease | None, metrics: Metrics
+    ) -> None:
         self._pods = pods
         self._books = books
         self._lease = lease

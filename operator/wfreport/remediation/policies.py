@@ -22,7 +22,7 @@ from wfreport.kube.access import Access
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.events import WARNING, Events, Involved
 from wfreport.kube.objects import NamespacedName
-from wfreport.kube.own import OwnKind
+from wfreport.kube.resource import Document, Resource
 from wfreport.logs import kv
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
@@ -42,7 +42,7 @@ class PolicyReader:
 
     def __init__(
         self,
-        policies: OwnKind,
+        policies: Resource[Document],
         books: RemediationCache,
         *,
         access: Access,
@@ -74,7 +74,7 @@ class PolicyReader:
         namespace, name = request.name
         before = self._books.policies.get(request.name)
         try:
-            document = await self._policies.fetch(namespace, name)
+            document = await self._policies.get(namespace, name)
         except NotFoundError:
             if self._books.policies.remove(request.name):
                 await self._changed(namespace)

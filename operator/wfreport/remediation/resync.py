@@ -10,7 +10,7 @@ from wfreport.cache.reports import ReportCache
 from wfreport.core.record.progress import has_outcome, is_denied, is_executed, is_succeeding
 from wfreport.kube.errors import ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
-from wfreport.kube.own import OwnKind
+from wfreport.kube.resource import Document, Resource
 from wfreport.remediation.enqueue import RemediationQueues
 from wfreport.remediation.outcomes import Outcomes
 from wfreport.runtime.workqueue import Priority, WorkQueue
@@ -28,8 +28,8 @@ class RemediationResync:
     def __init__(
         self,
         *,
-        policies: OwnKind,
-        remediations: OwnKind,
+        policies: Resource[Document],
+        remediations: Resource[Document],
         books: RemediationCache,
         queues: RemediationQueues,
         outcomes: Outcomes,

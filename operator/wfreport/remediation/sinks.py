@@ -16,8 +16,8 @@ from wfreport.api.reasons import Refusal
 from wfreport.api.wire import rfc3339
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.notification import Notification, Stage
-from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError
+from wfreport.kube.resource import Document, ResourceReader
 
 SEND_SECONDS: Final = 20
 """An endpoint that takes longer has failed."""
@@ -48,7 +48,7 @@ class Sender(Protocol):
 class Sinks:
     """Sends to whatever a sink says."""
 
-    def __init__(self, secrets: Documents) -> None:
+    def __init__(self, secrets: ResourceReader[Document]) -> None:
         self._secrets = secrets
 
     async def send(self, namespace: str, sink: Sink, notification: Notification) -> None:
@@ -66,7 +66,7 @@ class Sinks:
     async def _urls(self, namespace: str, stated: Apprise) -> list[str]:
         """The URLs of a Secret that its owner has meant for this: any other one is none of ours to read out."""
         try:
-            secret = await self._secrets.fetch(namespace, stated.secret_name)
+            secret = await self._secrets.get(namespace, stated.secret_name)
         except NotFoundError as error:
             raise SinkError(f"there is no Secret {stated.secret_name}") from error
         if (secret["metadata"].get("labels") or {}).get(LABEL_NOTIFY) != "true":

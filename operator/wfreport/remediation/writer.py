@@ -22,7 +22,7 @@ from wfreport.core.record.progress import (
 from wfreport.core.render.conditions import Status
 from wfreport.kube.errors import BadAnswerError, ConflictError, NotFoundError
 from wfreport.kube.events import NORMAL, WARNING, Events, Involved
-from wfreport.kube.own import OwnKind
+from wfreport.kube.resource import Document, Resource
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
 
@@ -34,7 +34,7 @@ class RemediationWriter:
 
     def __init__(
         self,
-        remediations: OwnKind,
+        remediations: Resource[Document],
         book: RemediationIndex,
         *,
         events: Events,
@@ -54,7 +54,7 @@ class RemediationWriter:
             AlreadyExistsError: somebody has the lock.
             ApiError: a request failed; it may have been done.
         """
-        made = self._remember(await self._remediations.create(document_of(remediation)))
+        made = self._remember(await self._remediations.create(remediation.metadata.namespace, document_of(remediation)))
         self._metrics.remediations.labels(made.spec.action, "intended").inc()
         log.info("remediation intended", extra=_pairs(made))
         return await self.begin(made, needs_approval=needs_approval)
@@ -105,7 +105,7 @@ class RemediationWriter:
         """Read it again; None where it is gone."""
         metadata = remediation.metadata
         try:
-            return self._remember(await self._remediations.fetch(metadata.namespace, metadata.name))
+            return self._remember(await self._remediations.get(metadata.namespace, metadata.name))
         except NotFoundError:
             self._book.remove((metadata.namespace, metadata.name))
             return None

@@ -180,7 +180,7 @@ class Lease:
     async def _may_take(self) -> bool:
         """Look at it: whether it is nobody's, ours, or has run out."""
         try:
-            found = await self._leases.fetch()
+            found = await self._leases.get()
         except NotFoundError:
             self._seen, self._reached = None, True
             return True

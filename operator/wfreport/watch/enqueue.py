@@ -153,7 +153,7 @@ class ReportReader:
         if cached and version_of(cached.resource_version) >= request.min_resource_version > 0:
             return
         try:
-            report = await self._client.fetch(*request.name)
+            report = await self._client.get(*request.name)
         except NotFoundError:
             self._requests.report_deleted(request.name)
             return

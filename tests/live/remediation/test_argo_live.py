@@ -212,16 +212,18 @@ def test_failed_pods_that_are_labelled_in_time_are_kept(acting: Acting, strategy
 
 
 KILLED_AFTER_CREATING = """
-from wfreport.kube.documents import Documents
+from wfreport.kube.resource import Resource
 
-create = Documents.create
+create = Resource.create
 
 async def create_and_die(self, namespace, document):
     import os
-    await create(self, namespace, document)
-    os.kill(os.getpid(), 9)
+    created = await create(self, namespace, document)
+    if document["kind"] == "Workflow":
+        os.kill(os.getpid(), 9)
+    return created
 
-Documents.create = create_and_die
+Resource.create = create_and_die
 """
 
 

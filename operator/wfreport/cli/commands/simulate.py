@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 from pydantic import ValidationError
 
-from wfreport.api.names import KIND_POLICY, KIND_REPORT, PLURAL_REPORTS
+from wfreport.api.names import KIND_POLICY, KIND_REPORT
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.problems import ExitCode, UnusableInput
@@ -23,7 +23,8 @@ from wfreport.core.decide.replay import replay
 from wfreport.core.decide.replay_summary import summarize_replay
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
 from wfreport.kube.errors import NotFoundError
-from wfreport.kube.own import OwnKind
+from wfreport.kube.kinds import REPORT
+from wfreport.kube.resource import documents
 
 _JUDGED: Final = (
     *("observedWorkflow", "conditions", "failures", "failureClass", "workflowSource", "waiting", "runs", "summary"),
@@ -88,9 +89,9 @@ def _read_policy(document: Document) -> RemediationPolicy:
 
 
 async def _list_reports(cluster: Cluster, namespace: str | None) -> AsyncIterator[dict[str, Any]]:
-    reports = OwnKind(cluster.client, KIND_REPORT, PLURAL_REPORTS, namespaces=[namespace], chunk_size=CHUNK)
+    reports = documents(cluster.client, REPORT, chunk_size=CHUNK)
     try:
-        async for document in reports.list_all():
+        async for document in reports.list(namespace):
             yield _slim(document)
     except NotFoundError as error:
         raise UnusableInput("API server", NO_REPORTS_KIND) from error

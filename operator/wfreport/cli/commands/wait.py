@@ -217,7 +217,7 @@ class _Follower:
         """The status of the operator's report, if there is one that we may read."""
         reports = Reports(self.client, namespaces=[self.namespace], chunk_size=1)
         try:
-            stored = await reports.fetch(self.namespace, report_name(self.name, self.seen.uid))
+            stored = await reports.get(self.namespace, report_name(self.name, self.seen.uid))
         except ApiError:
             # Not installed, not allowed, not yet written: the Workflow itself says enough.
             return None

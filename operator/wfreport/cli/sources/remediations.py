@@ -7,15 +7,16 @@ import msgspec
 from pydantic import ValidationError
 
 from wfreport.api.argo import Struct
-from wfreport.api.names import API_VERSION, KIND_REMEDIATION, PLURAL_REMEDIATIONS
+from wfreport.api.names import API_VERSION, PLURAL_REMEDIATIONS
 from wfreport.api.remediation import Remediation
 from wfreport.cli.problems import NotFound, UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import CHUNK, Cluster
 from wfreport.kube.client import MERGE_PATCH, decoded, join_path
 from wfreport.kube.errors import NotFoundError
+from wfreport.kube.kinds import REMEDIATION
 from wfreport.kube.objects import ListMeta
-from wfreport.kube.own import OwnKind
+from wfreport.kube.resource import documents
 
 NO_KIND: Final = "this cluster knows no Remediations; install the operator and its CRDs first"
 _BASE: Final = f"/apis/{API_VERSION}"
@@ -58,9 +59,9 @@ async def fetch_remediation(cluster: Cluster, name: str) -> dict[str, Any]:
         NotFound: there is none of that name.
         ApiError: the request failed.
     """
-    kind = OwnKind(cluster.client, KIND_REMEDIATION, PLURAL_REMEDIATIONS, namespaces=[], chunk_size=CHUNK)
+    kind = documents(cluster.client, REMEDIATION, chunk_size=CHUNK)
     try:
-        return await kind.fetch(cluster.namespace, name)
+        return await kind.get(cluster.namespace, name)
     except NotFoundError as error:
         raise NotFound(f"no Remediation {one_line(name)} in namespace {cluster.namespace}") from error
 

@@ -21,15 +21,15 @@ from wfreport.core.plan.resubmit import (
 from wfreport.core.plan.templates import address_of
 from wfreport.core.record.intent import planned
 from wfreport.core.record.progress import ExecutionResult
-from wfreport.kube.documents import Documents
 from wfreport.kube.errors import AlreadyExistsError, NotFoundError
+from wfreport.kube.resource import Document, Resource
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
 class ResubmitHandler:
     """Create the same Workflow again."""
 
-    def __init__(self, workflows: Documents, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, workflows: Resource[Document], *, clock: Callable[[], datetime]) -> None:
         self._workflows = workflows
         self._clock = clock
 
@@ -46,7 +46,7 @@ class ResubmitHandler:
         if not name:
             return None
         try:
-            found = await self._workflows.fetch(remediation.metadata.namespace, name)
+            found = await self._workflows.get(remediation.metadata.namespace, name)
         except NotFoundError:
             return None
         return _already_done(found) if is_resubmission_by(found, remediation.metadata.uid or "") else None
@@ -73,7 +73,7 @@ class ResubmitHandler:
         try:
             made = await self._workflows.create(situation.namespace, new)
         except AlreadyExistsError:
-            found = await self._workflows.fetch(situation.namespace, resubmission.name)
+            found = await self._workflows.get(situation.namespace, resubmission.name)
             if is_resubmission_by(found, uid):
                 return _already_done(found)
             raise RefusedError(
@@ -90,10 +90,10 @@ class RaiseMemoryHandler(ResubmitHandler):
 
     def __init__(
         self,
-        workflows: Documents,
+        workflows: Resource[Document],
         *,
-        limit_ranges: Documents,
-        quotas: Documents,
+        limit_ranges: Resource[Document],
+        quotas: Resource[Document],
         references_only: bool,
         clock: Callable[[], datetime],
     ) -> None:
@@ -108,8 +108,8 @@ class RaiseMemoryHandler(ResubmitHandler):
         namespace = situation.namespace
         check_capacity(
             raised.limit_bytes,
-            limit_ranges=await self._limit_ranges.list_all(namespace),
-            quotas=await self._quotas.list_all(namespace),
+            limit_ranges=[found async for found in self._limit_ranges.list(namespace)],
+            quotas=[found async for found in self._quotas.list(namespace)],
         )
         failure, given = situation.decision.failure, _raise_parameters(situation)
         return planned(

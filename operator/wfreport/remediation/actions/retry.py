@@ -12,15 +12,15 @@ from wfreport.core.record.intent import planned
 from wfreport.core.record.progress import ExecutionResult
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import NodesState
-from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError, UnreachableError
+from wfreport.kube.resource import Document, ResourceReader
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
 class RetryHandler:
     """Ask Argo Server, which alone knows how a run is taken apart and put together again."""
 
-    def __init__(self, workflows: Documents, server: ServerWorkflows | None) -> None:
+    def __init__(self, workflows: ResourceReader[Document], server: ServerWorkflows | None) -> None:
         self._workflows = workflows
         self._server = server
 
@@ -42,7 +42,7 @@ class RetryHandler:
         """A run that started since: nobody can say whether by this, and it need not be done any more."""
         target = remediation.spec.target
         try:
-            document = await self._workflows.fetch(remediation.metadata.namespace, target.name)
+            document = await self._workflows.get(remediation.metadata.namespace, target.name)
         except NotFoundError:
             return None
         workflow = decode_workflow(document).workflow

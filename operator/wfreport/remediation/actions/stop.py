@@ -7,15 +7,15 @@ from wfreport.api.remediation import Plan, Remediation
 from wfreport.core.plan.stop import STRATEGY, is_stopped_by, stop_of
 from wfreport.core.record.intent import planned
 from wfreport.core.record.progress import ExecutionResult
-from wfreport.kube.documents import Documents
 from wfreport.kube.errors import NotFoundError
+from wfreport.kube.resource import Document, Resource
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
 class StopHandler:
     """Set ``spec.shutdown``, by a patch that holds for the run as it was read."""
 
-    def __init__(self, workflows: Documents) -> None:
+    def __init__(self, workflows: Resource[Document]) -> None:
         self._workflows = workflows
 
     async def plan(self, situation: Situation) -> Plan:
@@ -27,7 +27,7 @@ class StopHandler:
     async def trace(self, remediation: Remediation) -> ExecutionResult | None:
         """Its annotation says who stopped it."""
         try:
-            found = await self._workflows.fetch(remediation.metadata.namespace, remediation.spec.target.name)
+            found = await self._workflows.get(remediation.metadata.namespace, remediation.spec.target.name)
         except NotFoundError:
             return None
         if not is_stopped_by(found, remediation.metadata.uid or ""):

@@ -8,15 +8,15 @@ from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.suspend_cron import is_suspended_by, suspension_of
 from wfreport.core.record.intent import planned
 from wfreport.core.record.progress import ExecutionResult
-from wfreport.kube.documents import Document, Documents
 from wfreport.kube.errors import NotFoundError
+from wfreport.kube.resource import Document, Resource
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
 class SuspendCronHandler:
     """Suspend it, by a patch that holds for it as it was read."""
 
-    def __init__(self, crons: Documents) -> None:
+    def __init__(self, crons: Resource[Document]) -> None:
         self._crons = crons
 
     async def plan(self, situation: Situation) -> Plan:
@@ -51,7 +51,7 @@ class SuspendCronHandler:
 
     async def _fetch(self, namespace: str, name: str) -> Document:
         try:
-            return await self._crons.fetch(namespace, name)
+            return await self._crons.get(namespace, name)
         except NotFoundError as error:
             raise RefusedError(Refusal.CRON_WORKFLOW_GONE, f"there is no CronWorkflow {name}") from error
 

@@ -1,0 +1,48 @@
+"""The kinds that wfreport reads or writes, and where the API server serves them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.api import argo, names
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """A kind and its address: apimachinery's GroupVersionKind and GroupVersionResource in one.
+
+    Attributes:
+        api_version: group and version, e.g. ``argoproj.io/v1alpha1``; ``v1`` for the core group.
+        kind: e.g. ``Workflow``.
+        plural: the name in URLs, e.g. ``workflows``.
+    """
+
+    api_version: str
+    kind: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """Return the path of the collection, or of an object in it; ``namespace`` None is the whole cluster."""
+        base = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+        parts = [base, *(("namespaces", namespace) if namespace else ()), self.plural, name, subresource]
+        return "/".join(part for part in parts if part)
+
+
+WORKFLOW: Final = ResourceType(argo.API_VERSION, "Workflow", "workflows")
+CRON_WORKFLOW: Final = ResourceType(argo.API_VERSION, "CronWorkflow", "cronworkflows")
+
+REPORT: Final = ResourceType(names.API_VERSION, names.KIND_REPORT, names.PLURAL_REPORTS)
+POLICY: Final = ResourceType(names.API_VERSION, names.KIND_POLICY, names.PLURAL_POLICIES)
+REMEDIATION: Final = ResourceType(names.API_VERSION, names.KIND_REMEDIATION, names.PLURAL_REMEDIATIONS)
+
+EVENT: Final = ResourceType("v1", "Event", "events")
+LIMIT_RANGE: Final = ResourceType("v1", "LimitRange", "limitranges")
+NAMESPACE: Final = ResourceType("v1", "Namespace", "namespaces")
+POD: Final = ResourceType("v1", "Pod", "pods")
+RESOURCE_QUOTA: Final = ResourceType("v1", "ResourceQuota", "resourcequotas")
+SECRET: Final = ResourceType("v1", "Secret", "secrets")
+
+LEASE: Final = ResourceType("coordination.k8s.io/v1", "Lease", "leases")
+SELF_SUBJECT_REVIEW: Final = ResourceType("authentication.k8s.io/v1", "SelfSubjectReview", "selfsubjectreviews")
+SELF_SUBJECT_ACCESS_REVIEW: Final = ResourceType(
+    "authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"
+)

@@ -1,0 +1,211 @@
+"""The dynamic client: paths, lists, watches and preconditions; the server is ours, to see each request."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+from tests.kube.test_client import Answer, Given, client, serving
+
+import wfreport
+from wfreport.api.argo import Struct
+from wfreport.kube import kinds
+from wfreport.kube.errors import BadAnswerError, ConflictError, ForbiddenError, GoneError, InvalidError
+from wfreport.kube.objects import ListMeta, ObjectMeta
+from wfreport.kube.resource import Resource, ResourceEvent, documents
+
+
+class Named(Struct, frozen=True):
+    metadata: ObjectMeta = ObjectMeta()
+
+
+def named(*names: str) -> list[dict[str, Any]]:
+    return [{"metadata": {"name": name}} for name in names]
+
+
+def recorded(*answers: Any) -> tuple[list[web.Request], Answer]:
+    """Give each request the next answer."""
+    requests: list[web.Request] = []
+
+    def answer(request: web.Request) -> Any:
+        requests.append(request)
+        return answers[len(requests) - 1]
+
+    return requests, answer
+
+
+# Paths
+
+
+def test_a_collection_and_an_object_have_a_path() -> None:
+    assert kinds.POD.path(None) == "/api/v1/pods"
+    assert kinds.POD.path("ns", "p-1", "log") == "/api/v1/namespaces/ns/pods/p-1/log"
+    assert kinds.NAMESPACE.path(None, "ns") == "/api/v1/namespaces/ns"
+    assert kinds.LEASE.path("ns") == "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
+    assert kinds.REPORT.path("ns", "r", "status").endswith("/namespaces/ns/workflowreports/r/status")
+
+
+# Reads
+
+
+async def test_a_list_covers_the_scope_page_by_page() -> None:
+    first = {"metadata": {"continue": "more"}, "items": named("one")}
+    requests, answer = recorded(first, {"items": None}, {"items": named("two")})
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        pods = Resource(api, kinds.POD, Named, namespaces=["a", "b"], chunk_size=1)
+        listed = [pod.metadata.name async for pod in pods.list(label_selector="l=1", field_selector="f=1")]
+    assert listed == ["one", "two"]
+    selected = {"labelSelector": "l=1", "fieldSelector": "f=1", "limit": "1"}
+    assert [(request.path, dict(request.query)) for request in requests] == [
+        ("/api/v1/namespaces/a/pods", selected),
+        ("/api/v1/namespaces/a/pods", selected | {"continue": "more"}),
+        ("/api/v1/namespaces/b/pods", selected),
+    ]
+
+
+async def test_a_list_of_one_namespace_leaves_the_scope() -> None:
+    requests, answer = recorded({"items": []})
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        assert [item async for item in documents(api, kinds.SECRET, namespaces=["a"]).list("c")] == []
+    assert requests[0].path == "/api/v1/namespaces/c/secrets"
+
+
+async def test_metadata_is_requested_as_such() -> None:
+    requests, answer = recorded({"items": named("one")}, {"metadata": {"name": "one"}})
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        reports = Resource(api, kinds.REPORT, msgspec.Raw)
+        assert [meta.name async for meta in reports.list_metadata()] == ["one"]
+        assert (await reports.metadata_only().get("ns", "one")).metadata.name == "one"
+    assert [request.headers["Accept"] for request in requests] == [
+        "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+        "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
+    ]
+
+
+async def test_a_page_has_the_version_to_watch_from() -> None:
+    requests, answer = recorded({"metadata": {"resourceVersion": "7"}, "items": named("one")})
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        page = await Resource(api, kinds.POD, Named).list_page("ns", limit=3, min_resource_version=5)
+    assert page.metadata == ListMeta(resource_version="7")
+    assert dict(requests[0].query) == {"limit": "3", "resourceVersion": "5", "resourceVersionMatch": "NotOlderThan"}
+
+
+async def test_json_is_returned_undecoded() -> None:
+    requests, answer = recorded(web.Response(body=b'{"a" : 1}'), {"items": [{"a": 1}]})
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        raw = Resource(api, kinds.REPORT, msgspec.Raw)
+        assert await raw.get_json("ns", "r", min_resource_version=9) == b'{"a" : 1}'
+        assert [bytes(item) async for item in raw.list("ns")] == [b'{"a": 1}']
+    assert requests[0].query["resourceVersion"] == "9"
+
+
+# Watches
+
+
+async def watched(*lines: bytes, status: int = 200) -> tuple[list[web.Request], list[ResourceEvent[Named]]]:
+    requests, answer = recorded(web.Response(body=b"\n".join(lines), status=status))
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        pods = Resource(api, kinds.POD, Named, metadata_only=True)
+        stream = pods.watch("ns", resource_version="7", timeout_seconds=60, field_selector="metadata.name=p")
+        return requests, [event async for event in stream]
+
+
+def event(kind: str, **content: Any) -> bytes:
+    return json.dumps({"type": kind, "object": content}).encode()
+
+
+async def test_a_watch_yields_typed_events() -> None:
+    requests, events = await watched(event("ADDED", metadata={"name": "p"}), b"", event("BOOKMARK"))
+    assert events == [
+        ResourceEvent("ADDED", Named(metadata=ObjectMeta(name="p"))),
+        ResourceEvent("BOOKMARK", Named()),
+    ]
+    assert dict(requests[0].query) == {
+        "fieldSelector": "metadata.name=p",
+        "watch": "true",
+        "resourceVersion": "7",
+        "timeoutSeconds": "60",
+    }
+    assert requests[0].headers["Accept"] == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (event("ERROR", code=410, message="too old resource version"), GoneError),
+        (event("ERROR", code=403), ForbiddenError),
+        (b"no JSON", BadAnswerError),
+        (event("ADDED", metadata=[]), BadAnswerError),
+    ],
+)
+async def test_an_event_that_is_an_error_ends_the_watch(line: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await watched(line)
+
+
+async def test_a_watch_may_be_refused() -> None:
+    with pytest.raises(GoneError):
+        await watched(b"{}", status=410)
+
+
+# Writes
+
+
+async def test_a_write_has_our_name_and_its_preconditions() -> None:
+    requests: list[tuple[str, str, dict[str, str], Any]] = []
+    bodies: list[bytes] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        bodies.append(await request.read())
+        requests.append((request.method, request.path, dict(request.query), json.loads(bodies[-1])))
+        return web.json_response({"metadata": {"name": "w"}})
+
+    async with serving(handle) as server, client(Given(server, tokens=["x"])) as api:
+        own = Resource(api, kinds.REMEDIATION, Named, field_manager="me")
+        read = ObjectMeta(name="r", namespace="ns", uid="u", resource_version="3")
+        await own.create("ns", {"spec": {}})
+        await own.patch("ns", "r", {"status": {}}, subresource="status")
+        await own.apply_status(read, {"message": "m"})
+        await own.delete(read)
+    base = "/apis/wfreport.dev/v1alpha1/namespaces/ns/remediations"
+    applied = {
+        "apiVersion": "wfreport.dev/v1alpha1",
+        "kind": "Remediation",
+        "metadata": {"name": "r", "namespace": "ns", "uid": "u", "resourceVersion": "3"},
+        "status": {"message": "m"},
+    }
+    assert requests == [
+        ("POST", base, {"fieldManager": "me"}, {"spec": {}}),
+        ("PATCH", f"{base}/r/status", {"fieldManager": "me"}, {"status": {}}),
+        ("PATCH", f"{base}/r/status", {"fieldManager": "me", "force": "true"}, applied),
+        ("DELETE", f"{base}/r", {}, {"preconditions": {"uid": "u", "resourceVersion": "3"}}),
+    ]
+
+
+@pytest.mark.parametrize(("field", "error"), [("metadata.uid", ConflictError), ("spec.shutdown", InvalidError)])
+async def test_a_patch_of_another_uid_is_a_conflict(field: str, error: type[Exception]) -> None:
+    status = {"reason": "Invalid", "details": {"causes": [{"field": field}]}}
+    _, answer = recorded(web.json_response(status, status=422))
+    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+        with pytest.raises(error):
+            await documents(api, kinds.WORKFLOW).patch("ns", "etl", {"metadata": {"uid": "other"}})
+
+
+# The one place
+
+
+def test_only_kube_builds_paths() -> None:
+    package = Path(wfreport.__file__).parent
+    raw = re.compile(r"\bjoin_path\b|client\.(request|pages)\(|\"/apis?/")
+    elsewhere = [
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if path.relative_to(package).parts[0] not in {"kube", "argoserver", "watch", "cli"}
+        and raw.search(path.read_text())
+    ]
+    assert elsewhere == []
