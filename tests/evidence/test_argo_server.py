@@ -1,4 +1,4 @@
-"""Wishes, answers and when a look is asked for, without a server."""
+"""Requests, results, and when a reconcile is requested, without a server."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ from wfreport.runtime.workqueue import QueueLimits, WorkQueue
 
 
 class Runs(ServerWorkflows):
-    """Gives what it is told to."""
+    """Returns or raises a prepared response."""
 
     def __init__(self) -> None:
-        self.answer: Snapshot | ArgoServerError = ServerNotFoundError("none")
-        self.asked: list[tuple[str, str, str | None]] = []
+        self.response: Snapshot | ArgoServerError = ServerNotFoundError("none")
+        self.requests: list[tuple[str, str, str | None]] = []
 
     async def fetch(self, namespace: str, name: str, *, uid: str | None = None) -> Snapshot:
-        self.asked.append((namespace, name, uid))
-        if isinstance(self.answer, ArgoServerError):
-            raise self.answer
-        return self.answer
+        self.requests.append((namespace, name, uid))
+        if isinstance(self.response, ArgoServerError):
+            raise self.response
+        return self.response
 
 
 class World:
-    def __init__(self, *, is_wanted: bool = True, kept_nodes: int = 1000) -> None:
+    def __init__(self, *, has_report: bool = True, max_cached_nodes: int = 1000) -> None:
         self.runs = Runs()
-        self.looks: list[tuple[NamespacedName, int]] = []
+        self.reconciles: list[tuple[NamespacedName, int]] = []
         self.now = 0.0
         self.queue = WorkQueue(QueueLimits(), clock=lambda: self.now, jitter=lambda: 1.0)
         logs = ArchivedLogFetcher(
             None,
             self.queue,
-            look=lambda key, version: self.looks.append((key, version)),
-            is_wanted=lambda _: is_wanted,
+            request_reconcile=lambda name, version: self.reconciles.append((name, version)),
+            has_report=lambda _: has_report,
             max_bytes=1000,
             reads_logs=lambda _: True,
             metrics=Metrics(),
         )
-        self.reads = ArgoServerFetcher(
+        self.fetcher = ArgoServerFetcher(
             self.runs,
             self.queue,
             logs=logs,
-            look=lambda key, version: self.looks.append((key, version)),
-            is_wanted=lambda _: is_wanted,
+            request_reconcile=lambda name, version: self.reconciles.append((name, version)),
+            has_report=lambda _: has_report,
             metrics=Metrics(),
-            kept_nodes=kept_nodes,
+            max_cached_nodes=max_cached_nodes,
         )
 
-    async def work(self) -> None:
+    async def fetch(self) -> None:
         request = await self.queue.get()
         assert request
-        await self.reads._read(request)
+        await self.fetcher.fetch(request)
 
 
-def whole(*, version: str = "5", phase: str = Phase.FAILED, name: str = "wf") -> Snapshot:
+def a_run(*, version: str = "5", phase: str = Phase.FAILED, name: str = "wf") -> Snapshot:
     snapshot = a_snapshot(a_node(name, phase), phase=phase)
     metadata = msgspec.structs.replace(
         snapshot.workflow.metadata, name=name, namespace="ns", uid=f"u-{name}", resource_version=version
@@ -79,89 +79,91 @@ def offloaded(snapshot: Snapshot, nodes: str = "fnv:1") -> Snapshot:
     return replace(snapshot, workflow=workflow, nodes={}, nodes_state=NodesState.OFFLOADED)
 
 
-def why(snapshot: Snapshot) -> Reason | None:
+def reason_of(snapshot: Snapshot) -> Reason | None:
     return snapshot.unavailable.reason if snapshot.unavailable else None
 
 
-async def test_a_look_goes_on_without_and_another_one_is_asked_for_when_the_nodes_are_here() -> None:
+async def test_a_reconcile_goes_on_without_nodes_and_another_one_is_requested_once_they_are_fetched() -> None:
     world = World()
-    world.runs.answer = whole()
-    assert why(world.reads.with_nodes(offloaded(whole()))) == Reason.NODES_BEING_FETCHED
-    assert not world.runs.asked
-    await world.work()
-    assert world.looks == [(("ns", "wf"), 5)]
-    assert world.reads.with_nodes(offloaded(whole())).nodes_state is NodesState.READ
+    world.runs.response = a_run()
+    assert reason_of(world.fetcher.with_nodes(offloaded(a_run()))) == Reason.NODES_BEING_FETCHED
+    assert not world.runs.requests
+    await world.fetch()
+    assert world.reconciles == [(("ns", "wf"), 5)]
+    assert world.fetcher.with_nodes(offloaded(a_run())).nodes_state is NodesState.READ
 
 
 @pytest.mark.parametrize(
-    ("version", "nodes", "are_these"),
+    ("version", "nodes", "are_used"),
     [("5", "fnv:2", True), ("9", "fnv:1", True), ("9", "fnv:2", False), ("4", "fnv:1", False)],
-    ids=["same version", "a label since", "written since", "older than the answer"],
+    ids=["same version", "labelled since", "nodes changed since", "older than the result"],
 )
-async def test_nodes_are_used_for_the_state_that_they_are_of(version: str, nodes: str, *, are_these: bool) -> None:
+async def test_nodes_are_used_only_for_the_version_that_they_belong_to(
+    version: str, nodes: str, *, are_used: bool
+) -> None:
     world = World()
-    world.runs.answer = whole()
-    world.reads.with_nodes(offloaded(whole()))
-    await world.work()
-    found = world.reads.with_nodes(offloaded(whole(version=version), nodes))
-    assert (found.nodes_state is NodesState.READ) is are_these
+    world.runs.response = a_run()
+    world.fetcher.with_nodes(offloaded(a_run()))
+    await world.fetch()
+    snapshot = world.fetcher.with_nodes(offloaded(a_run(version=version), nodes))
+    assert (snapshot.nodes_state is NodesState.READ) is are_used
 
 
-async def test_a_running_workflow_shows_the_nodes_of_a_look_ago_and_is_not_looked_at_in_a_circle() -> None:
+async def test_a_running_workflow_shows_its_last_nodes_and_is_not_reconciled_in_a_loop() -> None:
     world = World()
-    world.runs.answer = whole(phase=Phase.RUNNING)
-    world.reads.with_nodes(offloaded(whole(phase=Phase.RUNNING)))
-    await world.work()
-    later = offloaded(whole(phase=Phase.RUNNING, version="9"), "fnv:9")
-    assert world.reads.with_nodes(later).nodes_state is NodesState.READ
-    await world.work()
-    assert len(world.looks) == 1
+    world.runs.response = a_run(phase=Phase.RUNNING)
+    world.fetcher.with_nodes(offloaded(a_run(phase=Phase.RUNNING)))
+    await world.fetch()
+    later = offloaded(a_run(phase=Phase.RUNNING, version="9"), "fnv:9")
+    assert world.fetcher.with_nodes(later).nodes_state is NodesState.READ
+    await world.fetch()
+    assert len(world.reconciles) == 1
 
 
-async def test_a_failure_is_said_once_and_not_tried_again_by_every_look() -> None:
+async def test_an_error_requests_one_reconcile_and_is_not_retried_by_each_reconcile() -> None:
     world = World()
-    world.runs.answer = ServerForbiddenError("no")
-    world.reads.with_nodes(offloaded(whole()))
-    await world.work()
+    world.runs.response = ServerForbiddenError("no")
+    world.fetcher.with_nodes(offloaded(a_run()))
+    await world.fetch()
     for version in ("6", "7"):
-        found = world.reads.with_nodes(offloaded(whole(version=version), f"fnv:{version}"))
-        assert why(found) == Reason.ARGO_SERVER_FORBIDDEN
-    assert world.runs.asked == [("ns", "wf", "u-wf")]
-    assert len(world.looks) == 1
+        snapshot = world.fetcher.with_nodes(offloaded(a_run(version=version), f"fnv:{version}"))
+        assert reason_of(snapshot) == Reason.ARGO_SERVER_FORBIDDEN
+    assert world.runs.requests == [("ns", "wf", "u-wf")]
+    assert len(world.reconciles) == 1
     world.now = 30
-    world.runs.answer = whole(version="7")
-    await world.work()
-    assert world.reads.with_nodes(offloaded(whole(version="7"), "fnv:7")).nodes_state is NodesState.READ
+    world.runs.response = a_run(version="7")
+    await world.fetch()
+    assert world.fetcher.with_nodes(offloaded(a_run(version="7"), "fnv:7")).nodes_state is NodesState.READ
 
 
-async def test_what_no_report_is_about_any_more_is_not_tried_again() -> None:
-    world = World(is_wanted=False)
-    world.runs.answer = ServerForbiddenError("no")
-    world.reads.with_nodes(offloaded(whole()))
-    await world.work()
+async def test_a_workflow_without_report_is_not_retried() -> None:
+    world = World(has_report=False)
+    world.runs.response = ServerForbiddenError("no")
+    world.fetcher.with_nodes(offloaded(a_run()))
+    await world.fetch()
     assert ("ns", "wf") not in world.queue
 
 
-async def test_no_more_nodes_are_kept_than_may_be() -> None:
-    world = World(kept_nodes=3)
+async def test_the_number_of_cached_nodes_is_bounded() -> None:
+    world = World(max_cached_nodes=3)
     for name in ("a", "b", "c"):
-        world.runs.answer = whole(name=name)
-        world.reads.with_nodes(offloaded(whole(name=name)))
-        await world.work()
-    kept = [world.reads.with_nodes(offloaded(whole(name=name))).nodes_state for name in ("a", "b", "c")]
-    assert kept == [NodesState.OFFLOADED, NodesState.OFFLOADED, NodesState.READ]
+        world.runs.response = a_run(name=name)
+        world.fetcher.with_nodes(offloaded(a_run(name=name)))
+        await world.fetch()
+    states = [world.fetcher.with_nodes(offloaded(a_run(name=name))).nodes_state for name in ("a", "b", "c")]
+    assert states == [NodesState.OFFLOADED, NodesState.OFFLOADED, NodesState.READ]
 
 
-async def test_what_is_wished_for_while_the_server_is_asked_is_not_lost() -> None:
+async def test_a_request_during_a_fetch_is_not_lost() -> None:
     world = World()
-    world.reads.with_nodes(offloaded(whole()))
+    world.fetcher.with_nodes(offloaded(a_run()))
     request = await world.queue.get()
     assert request
-    first = next(iter(world.reads._wishes[request.name].values()))
-    world.reads.with_nodes(offloaded(whole(version="9"), "fnv:9"))
-    world.runs.answer = whole(version="5")
-    await world.reads._try(first)
+    first = next(iter(world.fetcher._requests[request.name].values()))
+    world.fetcher.with_nodes(offloaded(a_run(version="9"), "fnv:9"))
+    world.runs.response = a_run(version="5")
+    await world.fetcher._fetch(first)
     world.queue.done(request)
-    world.runs.answer = whole(version="9")
-    await world.work()
-    assert world.reads.with_nodes(offloaded(whole(version="9"), "fnv:9")).nodes_state is NodesState.READ
+    world.runs.response = a_run(version="9")
+    await world.fetch()
+    assert world.fetcher.with_nodes(offloaded(a_run(version="9"), "fnv:9")).nodes_state is NodesState.READ

@@ -152,7 +152,7 @@ class Operator:
             argo_server,
             self._queues,
             requests=self._requests,
-            is_wanted=lambda key: bool(self._index.of_workflow(key)),
+            has_report=lambda key: bool(self._index.of_workflow(key)),
             metrics=metrics,
         )
         self._resync = Resync(

@@ -108,20 +108,24 @@ def argo_server_fetcher(
     queues: Queues,
     *,
     requests: ReconcileRequests,
-    is_wanted: Callable[[NamespacedName], bool],
+    has_report: Callable[[NamespacedName], bool],
     metrics: Metrics,
 ) -> ArgoServerFetcher:
-    """What is read through Argo Server; without one nothing is, and reports say so."""
+    """Create what fetches from Argo Server; without a server it fetches nothing, and reports show that."""
     logs = ArchivedLogFetcher(
         ArchivedLogs(server) if server else None,
         queues.server_logs,
-        look=requests.fetched,
-        is_wanted=is_wanted,
+        request_reconcile=requests.fetched,
+        has_report=has_report,
         max_bytes=settings.log_tail_bytes * MARGIN_FACTOR,
         reads_logs=log_rules(settings).reads_logs,
         metrics=metrics,
     )
-    runs = ServerWorkflows(server) if server else None
     return ArgoServerFetcher(
-        runs, queues.server, logs=logs, look=requests.fetched, is_wanted=is_wanted, metrics=metrics
+        ServerWorkflows(server) if server else None,
+        queues.server,
+        logs=logs,
+        request_reconcile=requests.fetched,
+        has_report=has_report,
+        metrics=metrics,
     )

@@ -1,4 +1,19 @@
-"""Archived logs of pods that are gone, through Argo Server, beside the looks as all that comes from it."""
+"""Fetches archived logs of deleted pods from Argo Server, in the background.
+
+A reconcile takes the logs that have been fetched and requests the others. The state of a log follows from whether it is
+requested, and from its result:
+
+===========  =========  ======  ===================================================================
+state        requested  result  what a reconcile gets
+===========  =========  ======  ===================================================================
+UNKNOWN      no         none    "in the archive", and the log is requested
+REQUESTED    yes        none    "in the archive"; after an error a worker tries again
+FETCHED      no         text    the text
+UNAVAILABLE  no         None    nothing: the server does not have the log, or refuses it
+===========  =========  ======  ===================================================================
+
+The oldest results are evicted; a restart begins with UNKNOWN.
+"""
 
 import logging
 from collections import OrderedDict
@@ -24,104 +39,113 @@ from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 log = logging.getLogger(__name__)
 
 MAX_CACHED_LOGS: Final = 1000
-"""Ends of logs, of which each is some 32 KiB at the most, until a look has put them into the report."""
+"""Logs cached until a reconcile has put them into a report, each at most about 32 KiB."""
 
 _INTERNAL_ERROR: Final = 500
-_LogRequest = tuple[NamespacedName, str, LogRef]
+
+_Log = tuple[NamespacedName, str, LogRef]
+"""Name and uid of a Workflow, and one of its logs."""
 
 
 class ArchivedLogFetcher:
-    """Wishes in, looks out."""
+    """Takes requests of reconciles, fetches in the background, and requests reconciles."""
 
     def __init__(
         self,
-        logs: ArchivedLogs | None,
+        server: ArchivedLogs | None,
         queue: WorkQueue,
         *,
-        look: Callable[[NamespacedName, int], None],
-        is_wanted: Callable[[NamespacedName], bool],
+        request_reconcile: Callable[[NamespacedName, int], None],
+        has_report: Callable[[NamespacedName], bool],
         max_bytes: int,
         reads_logs: Callable[[str], bool],
         metrics: Metrics,
     ) -> None:
-        """Begin without wishes.
+        """Create a fetcher without requests.
 
         Args:
-            logs: reads them; None where no server is configured.
-            queue: of these wishes alone.
-            look: asks for a look at a Workflow.
-            is_wanted: whether any report is about a Workflow of this name (yet).
-            max_bytes: how much of a log's end is read.
-            reads_logs: whether logs of a namespace may be read.
-            metrics: counts failures.
+            server: reads logs from Argo Server; None if no server is configured.
+            queue: Workflows whose logs are requested; for this fetcher only.
+            request_reconcile: enqueues a Workflow, with the least resourceVersion to reconcile.
+            has_report: returns whether a report is about a Workflow of this name.
+            max_bytes: bytes read of the end of a log.
+            reads_logs: returns whether logs of a namespace may be read.
+            metrics: counts errors.
         """
-        self._logs = logs
+        self._server = server
         self._queue = queue
-        self._look = look
-        self._is_wanted = is_wanted
+        self._request_reconcile = request_reconcile
+        self._has_report = has_report
         self._max_bytes = max_bytes
         self._reads_logs = reads_logs
         self._metrics = metrics
-        self._wishes: dict[NamespacedName, dict[_LogRequest, Source]] = {}
-        self._answers: OrderedDict[_LogRequest, ArchivedText | None] = OrderedDict()
+        self._requests: dict[NamespacedName, dict[_Log, Source]] = {}
+        self._results: OrderedDict[_Log, ArchivedText | None] = OrderedDict()
 
-    def __contains__(self, key: NamespacedName) -> bool:
-        """Whether logs of this Workflow are about to be fetched."""
-        return key in self._queue
+    def __contains__(self, workflow: NamespacedName) -> bool:
+        """Return whether logs of this Workflow are about to be fetched."""
+        return workflow in self._queue
 
-    def wanted(
-        self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], kept: Collection[str | None]
+    def missing(
+        self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], reported: Collection[str | None]
     ) -> list[LogRef]:
-        """Archived logs that a report lacks and may have."""
-        if self._logs is None or not self._reads_logs(snapshot.workflow.metadata.namespace):
-            return []
-        return logs_wanted(snapshot, evidence, kept)
+        """Return the archived logs that may be read and that neither the evidence nor a report has.
 
-    def of(self, snapshot: Snapshot, refs: Iterable[LogRef]) -> dict[LogRef, ArchivedText | None]:
-        """What is here of these logs; None for one that comes later. One that cannot be had is left out."""
+        Args:
+            snapshot: the Workflow.
+            evidence: evidence of its pods, by pod name.
+            reported: ids of nodes whose log a report has.
+        """
+        if self._server is None or not self._reads_logs(snapshot.workflow.metadata.namespace):
+            return []
+        return logs_wanted(snapshot, evidence, reported)
+
+    def fetched(self, snapshot: Snapshot, refs: Iterable[LogRef]) -> dict[LogRef, ArchivedText | None]:
+        """Return these logs without the unavailable ones; one that is not here yet is None, and is requested."""
         meta = snapshot.workflow.metadata
-        key, found = (meta.namespace, meta.name), {}
+        texts: dict[LogRef, ArchivedText | None] = {}
         for ref in refs:
-            subject = (key, meta.uid, ref)
-            if subject not in self._answers:
+            subject = ((meta.namespace, meta.name), meta.uid, ref)
+            if subject not in self._results:
                 self._request(subject, snapshot.source)
-            log_or_none = self._answers.get(subject)
-            if log_or_none is not None or subject not in self._answers:
-                found[ref] = log_or_none
-        return found
+                texts[ref] = None
+            elif text := self._results[subject]:
+                texts[ref] = text
+        return texts
 
     async def run_worker(self) -> None:
-        """Read until the queue is shut down. Run several of them."""
+        """Fetch until the queue is shut down. Run several workers for concurrency."""
         bugs = self._metrics.argo_server_errors.labels("Bug")
-        await run_worker(self._queue, self._read, count_bug=bugs.inc, bug_retry_seconds=PERMANENT_RETRY_SECONDS)
+        await run_worker(self._queue, self._fetch_all, count_bug=bugs.inc, bug_retry_seconds=PERMANENT_RETRY_SECONDS)
 
-    def _request(self, subject: _LogRequest, source: Source) -> None:
-        key, wishes = subject[0], self._wishes.setdefault(subject[0], {})
-        if subject not in wishes:
-            wishes[subject] = source
-            self._queue.add(key, Priority.PROGRESS)
+    def _request(self, subject: _Log, source: Source) -> None:
+        workflow = subject[0]
+        requests = self._requests.setdefault(workflow, {})
+        if subject not in requests:
+            requests[subject] = source
+            self._queue.add(workflow, Priority.PROGRESS)
 
-    async def _read(self, request: Request) -> None:
-        wishes = self._wishes.get(request.name, {})
-        error, before = None, len(wishes)
-        for subject, source in list(wishes.items()):
-            error = await self._try(subject, source) or error
-        if len(self._wishes.get(request.name, {})) != before:
-            self._look(request.name, 0)
-        if error and self._is_wanted(request.name):
+    async def _fetch_all(self, request: Request) -> None:
+        requests = self._requests.get(request.name, {})
+        error, before = None, len(requests)
+        for subject, source in list(requests.items()):
+            error = await self._fetch(subject, source) or error
+        if len(self._requests.get(request.name, {})) != before:
+            self._request_reconcile(request.name, 0)
+        if error and self._has_report(request.name):
             self._queue.add_rate_limited(request, at_least_seconds=error.pause_seconds)
             return
-        if not self._wishes.get(request.name) or error:
-            self._wishes.pop(request.name, None)
+        if not self._requests.get(request.name) or error:
+            self._requests.pop(request.name, None)
         self._queue.done(request)
 
-    async def _try(self, subject: _LogRequest, source: Source) -> ArgoServerError | None:
-        """Fetch one; returns the error after which it is to be tried again."""
+    async def _fetch(self, subject: _Log, source: Source) -> ArgoServerError | None:
+        """Fetch a log; return the error if it is to be retried."""
         (namespace, name), uid, ref = subject
-        if self._logs is None:
-            raise RuntimeError("nothing is wished for where no server is configured")
+        if self._server is None:
+            raise RuntimeError("nothing is requested without a server")
         try:
-            found = await self._logs.tail(
+            end = await self._server.tail(
                 RunRef(namespace, name, uid),
                 ref.node_id,
                 ref.artifact,
@@ -129,29 +153,29 @@ class ArchivedLogFetcher:
                 from_archive=source is Source.ARCHIVE,
             )
         except ArgoServerError as error:
-            self._complain(subject, error)
-            if not _is_hopeless(error):
+            self._log_failure(subject, error)
+            if not _is_permanent(error):
                 return error
             self._finish(subject, None)
         else:
-            self._finish(subject, None if found.is_cut else ArchivedText(found.text, found.has_more))
+            self._finish(subject, None if end.is_cut else ArchivedText(end.text, end.has_more))
         return None
 
-    def _finish(self, subject: _LogRequest, found: ArchivedText | None) -> None:
-        self._wishes.get(subject[0], {}).pop(subject, None)
-        self._answers[subject] = found
-        while len(self._answers) > MAX_CACHED_LOGS:
-            self._answers.popitem(last=False)
+    def _finish(self, subject: _Log, text: ArchivedText | None) -> None:
+        self._requests.get(subject[0], {}).pop(subject, None)
+        self._results[subject] = text
+        while len(self._results) > MAX_CACHED_LOGS:
+            self._results.popitem(last=False)
 
-    def _complain(self, subject: _LogRequest, error: ArgoServerError) -> None:
+    def _log_failure(self, subject: _Log, error: ArgoServerError) -> None:
         self._metrics.argo_server_errors.labels(error.reason).inc()
         (namespace, name), _, ref = subject
         pairs = kv(namespace=namespace, name=name, artifact=ref.artifact, reason=error.reason, error=error.message)
-        log.warning("archived log cannot be read", extra=pairs | throttled(error.reason, namespace, "log"))
+        log.warning("archived log read failed", extra=pairs | throttled(error.reason, namespace, "log"))
 
 
-def _is_hopeless(error: ArgoServerError) -> bool:
-    """Whether the log is not to be had: the server says 500 where the store does not have it, or does not give it."""
+def _is_permanent(error: ArgoServerError) -> bool:
+    """Return whether a retry is pointless. Argo Server returns 500 if the artifact store lacks or refuses the log."""
     if isinstance(error, ServerFailedError):
         return error.status == _INTERNAL_ERROR
     return isinstance(error, ServerNotFoundError | ServerRefusedError)

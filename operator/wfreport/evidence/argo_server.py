@@ -1,9 +1,39 @@
-"""What only Argo Server has: offloaded nodes, and runs that are in the archive alone.
+"""Fetches what only Argo Server has: nodes that Argo offloaded to its database, and runs that are only in its archive.
 
-A look never asks the server, and never waits for it. It takes what is here, or notes a wish and goes on without. The
-wishes have a queue and workers of their own; what they bring, or why they bring nothing, is kept until the next look,
-which they ask for. So a server that hangs delays what needs it, and nothing else. All that is remembered here can be
-had again: after a restart the sweep finds the reports that still lack something.
+A reconcile never waits for the server. It takes what has been fetched, or requests it and goes on without. Workers
+fetch in the background and then have the Workflow reconciled again, so a server that hangs delays only what needs it.
+Nothing here has to survive a restart: the resync finds the reports that still lack something.
+
+A *subject* is what is fetched: the nodes of a Workflow in the cluster, or a run in the archive. Its state follows from
+whether it is requested, and from its last result:
+
+===========  =========  ======  ====================================================================================
+state        requested  result  what a reconcile gets
+===========  =========  ======  ====================================================================================
+UNKNOWN      no         none    "being fetched", and the subject is requested
+REQUESTED    yes        none    "being fetched"
+FETCHED      no         run     the run, or its nodes if they are of the same version of the Workflow; else newer nodes
+                                are requested, and it gets what OUTDATED gives
+OUTDATED     yes        run     the nodes of a moment ago while the run goes on, "being fetched" after its end
+RETRYING     yes        error   the error; a worker tries again after a backoff
+UNAVAILABLE  no         error   the error; nodes are requested again, an archived run is not
+===========  =========  ======  ====================================================================================
+
+::
+
+    UNKNOWN ─ requested ─► REQUESTED ─ fetched ─► FETCHED ─ newer nodes requested ─► OUTDATED
+                               │                  ▲     ▲                            │    │
+                             error                │     └───────── fetched ──────────┘  error
+                               │               fetched                                    │
+                               └───────────► RETRYING ◄───────────────────────────────────┘
+                                               │  ▲
+              not found, or no report needs it │  │ nodes requested again
+                                               ▼  │
+                                            UNAVAILABLE
+
+When a result is released (the report has it) or evicted (the cache is full), the subject is UNKNOWN or REQUESTED again.
+The Workflow is reconciled again when a subject is fetched for the first time or after its run has ended, and when its
+error changes.
 """
 
 import asyncio
@@ -11,6 +41,8 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Final
 
 from wfreport.api.reasons import Reason
 from wfreport.api.report import ReportStatus
@@ -28,180 +60,220 @@ from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
 
-MAX_CACHED_NODES = 50_000
-"""Nodes that are kept for the looks to come, some 100 MB; they are dropped when a final report has them."""
+MAX_CACHED_NODES: Final = 50_000
+"""Nodes cached for coming reconciles, about 100 MB."""
 
-BEING_FETCHED = Unavailable(Reason.NODES_BEING_FETCHED, "they are being fetched from Argo Server")
-ARCHIVE_BEING_READ = Unavailable(Reason.ARCHIVE_BEING_READ, "it is being sought in Argo's archive")
-NOT_CONFIGURED = Unavailable(
+BEING_FETCHED: Final = Unavailable(Reason.NODES_BEING_FETCHED, "they are being fetched from Argo Server")
+ARCHIVE_BEING_READ: Final = Unavailable(Reason.ARCHIVE_BEING_READ, "the lookup in Argo's archive is in progress")
+NOT_CONFIGURED: Final = Unavailable(
     Reason.ARGO_SERVER_NOT_CONFIGURED,
-    "Argo's archive is read through Argo Server, which the operator does not know: set WFREPORT_ARGO_SERVER_URL, and "
+    "Argo's archive is read through Argo Server, which is not configured: set WFREPORT_ARGO_SERVER_URL, and "
     "WFREPORT_ARGO_SERVER_TOKEN_FILE or _TOKEN_COMMAND",
 )
-NOWHERE = Unavailable(
+NOWHERE: Final = Unavailable(
     Reason.WORKFLOW_NOT_FOUND,
     "neither in this namespace nor in Argo's archive; it is picked up when it appears in the cluster",
 )
 
+_Subject = tuple[NamespacedName, str, bool]
+"""Name and uid of the Workflow, and whether the subject is its archived run rather than its nodes."""
+
+
+class FetchState(Enum):
+    """The state of a subject; see the table of this module."""
+
+    UNKNOWN = auto()
+    REQUESTED = auto()
+    FETCHED = auto()
+    OUTDATED = auto()
+    RETRYING = auto()
+    UNAVAILABLE = auto()
+
+
+_WITH_RUN: Final = frozenset({FetchState.FETCHED, FetchState.OUTDATED})
+_FAILED: Final = frozenset({FetchState.RETRYING, FetchState.UNAVAILABLE})
+
 
 @dataclass(frozen=True, slots=True)
 class _FetchRequest:
-    """What is to be read.
+    """A request for a subject.
 
     Attributes:
-        key: the Workflow.
-        uid: its uid; empty for the newest of its name, in the archive.
-        archived: whether the archive is to be asked, rather than for the nodes of a Workflow in the cluster.
-        again: whether "not there" may change.
-        version: resourceVersion of the Workflow whose nodes are wanted.
-        offload_version: of these nodes.
+        workflow: namespace and name of the Workflow.
+        uid: its uid; empty for the newest run of that name in the archive.
+        is_archived: whether to fetch the archived run rather than the nodes of a Workflow in the cluster.
+        may_appear: whether a run that is not found may be found later.
+        version: resourceVersion of the Workflow whose nodes are requested.
+        offload_version: Argo's hash of these nodes.
     """
 
-    key: NamespacedName
+    workflow: NamespacedName
     uid: str
-    archived: bool
-    again: bool = False
+    is_archived: bool
+    may_appear: bool = False
     version: int = 0
     offload_version: str = ""
 
     @property
-    def subject(self) -> tuple[NamespacedName, str, bool]:
-        """What it is about, whatever the version."""
-        return (self.key, self.uid, self.archived)
+    def subject(self) -> _Subject:
+        return (self.workflow, self.uid, self.is_archived)
 
 
 @dataclass(frozen=True, slots=True)
 class _FetchResult:
-    """What came of a wish: a run, or why there is none."""
+    """The result of a request: a run, or why there is none."""
 
     request: _FetchRequest
-    found: Snapshot | None = None
+    run: Snapshot | None = None
     unavailable: Unavailable | None = None
 
     def has_nodes_of(self, snapshot: Snapshot) -> bool:
-        """Whether its nodes are those of this very state of the Workflow.
+        """Return whether the nodes are those of this very version of the Workflow.
 
-        The server gives the newest state without saying of which offload version its nodes are. They are the wanted
-        ones if it is of the same resourceVersion, or if that changed and the offload version, a hash of them, did not.
+        The server returns the newest nodes without their offload version. They are the requested ones if the Workflow
+        has the same resourceVersion, or a newer one with the same offload version, which is a hash of the nodes.
         """
-        if self.found is None:
+        if self.run is None:
             return False
-        seen = version_of(self.found.workflow.metadata.resource_version)
-        wanted = version_of(snapshot.workflow.metadata.resource_version)
-        same = self.request.offload_version == snapshot.workflow.status.offload_node_status_version
-        return seen == wanted or (same and seen <= wanted)
+        fetched = version_of(self.run.workflow.metadata.resource_version)
+        present = version_of(snapshot.workflow.metadata.resource_version)
+        is_same_hash = self.request.offload_version == snapshot.workflow.status.offload_node_status_version
+        return fetched == present or (is_same_hash and fetched <= present)
+
+    def add_nodes(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with the fetched nodes."""
+        if self.run is None:
+            return snapshot
+        problems = (*snapshot.problems, *self.run.problems)
+        return replace(snapshot, nodes=self.run.nodes, nodes_state=self.run.nodes_state, problems=problems)
 
     @property
     def weight(self) -> int:
-        """How much of ``KEPT_NODES`` it takes."""
-        return 1 + (len(self.found.nodes) if self.found else 0)
+        """Its share of the maximal number of cached nodes."""
+        return 1 + (len(self.run.nodes) if self.run else 0)
+
+
+class _ResultCache:
+    """The latest result of each subject. It holds a maximal number of nodes and evicts the oldest results."""
+
+    def __init__(self, max_nodes: int) -> None:
+        self._max_nodes = max_nodes
+        self._results: OrderedDict[_Subject, _FetchResult] = OrderedDict()
+        self._weight = 0
+
+    def get(self, subject: _Subject) -> _FetchResult | None:
+        return self._results.get(subject)
+
+    def put(self, result: _FetchResult) -> None:
+        self.drop(result.request.subject)
+        self._results[result.request.subject] = result
+        self._weight += result.weight
+        while self._weight > self._max_nodes and len(self._results) > 1:
+            self.drop(next(iter(self._results)))
+
+    def drop(self, subject: _Subject) -> None:
+        result = self._results.pop(subject, None)
+        if result:
+            self._weight -= result.weight
 
 
 class ArgoServerFetcher:
-    """Wishes in, looks out."""
+    """Takes requests of reconciles, fetches in the background, and requests reconciles."""
 
     def __init__(
         self,
-        runs: ServerWorkflows | None,
+        server: ServerWorkflows | None,
         queue: WorkQueue,
         *,
         logs: ArchivedLogFetcher,
-        look: Callable[[NamespacedName, int], None],
-        is_wanted: Callable[[NamespacedName], bool],
+        request_reconcile: Callable[[NamespacedName, int], None],
+        has_report: Callable[[NamespacedName], bool],
         metrics: Metrics,
-        kept_nodes: int = MAX_CACHED_NODES,
+        max_cached_nodes: int = MAX_CACHED_NODES,
     ) -> None:
-        """Begin without wishes.
+        """Create a fetcher without requests.
 
         Args:
-            runs: reads them; None where no server is configured.
-            queue: of wishes alone.
-            logs: the same for archived logs.
-            look: asks for a look at a Workflow, not older than a resourceVersion.
-            is_wanted: whether any report is about a Workflow of this name (yet).
-            metrics: counts failures.
-            kept_nodes: how many nodes are kept.
+            server: reads Workflows from Argo Server; None if no server is configured.
+            queue: Workflows that something is requested of; for this fetcher only.
+            logs: fetches archived logs.
+            request_reconcile: enqueues a Workflow, with the least resourceVersion to reconcile.
+            has_report: returns whether a report is about a Workflow of this name.
+            metrics: counts errors.
+            max_cached_nodes: number of nodes cached for coming reconciles.
         """
-        self._runs = runs
+        self._server = server
         self._queue = queue
         self._logs = logs
-        self._look = look
-        self._is_wanted = is_wanted
+        self._request_reconcile = request_reconcile
+        self._has_report = has_report
         self._metrics = metrics
-        self._kept_nodes = kept_nodes
-        self._wishes: dict[NamespacedName, dict[tuple[NamespacedName, str, bool], _FetchRequest]] = {}
-        self._answers: OrderedDict[tuple[NamespacedName, str, bool], _FetchResult] = OrderedDict()
-        self._weight = 0
+        self._requests: dict[NamespacedName, dict[_Subject, _FetchRequest]] = {}
+        self._results = _ResultCache(max_cached_nodes)
 
     def with_nodes(self, snapshot: Snapshot) -> Snapshot:
-        """The Workflow with its nodes where they are here; else a wish is noted, and the snapshot says why not."""
-        if self._runs is None or snapshot.nodes_state is not NodesState.OFFLOADED:
+        """Return the snapshot with its offloaded nodes, or with the reason why they are not available (yet)."""
+        if self._server is None or snapshot.nodes_state is not NodesState.OFFLOADED:
             return snapshot
         meta, status = snapshot.workflow.metadata, snapshot.workflow.status
-        wish = _FetchRequest(
-            key=(meta.namespace, meta.name),
+        request = _FetchRequest(
+            workflow=(meta.namespace, meta.name),
             uid=meta.uid,
-            archived=False,
+            is_archived=False,
             version=version_of(meta.resource_version),
             offload_version=status.offload_node_status_version,
         )
-        answer = self._answers.get(wish.subject)
-        if answer and answer.has_nodes_of(snapshot):
-            return _with_nodes(snapshot, answer)
-        self._request(wish, answer)
-        if answer and answer.found and not status.is_completed:
-            return _with_nodes(snapshot, answer)  # as it was a look ago; the next one has today's
-        return replace(snapshot, unavailable=(answer and answer.unavailable) or BEING_FETCHED)
+        result = self._results.get(request.subject)
+        if result and result.has_nodes_of(snapshot):
+            return result.add_nodes(snapshot)
+        self._request(request)
+        if result and result.run and not status.is_completed:
+            return result.add_nodes(snapshot)
+        return replace(snapshot, unavailable=(result and result.unavailable) or BEING_FETCHED)
 
-    def archived(self, row: ReportEntry) -> Snapshot | Unavailable | None:
-        """The run of a report whose Workflow is not in the cluster, or why there is none.
+    def archived(self, entry: ReportEntry) -> Snapshot | Unavailable | None:
+        """Return the archived run of a report whose Workflow is not in the cluster, or why it is unavailable.
 
-        None: nobody wants it from the archive.
+        None means that the report does not use the archive.
         """
-        if row.source == Source.CLUSTER:
+        if entry.source == Source.CLUSTER:
             return None
-        if self._runs is None:
-            return NOT_CONFIGURED if row.source == Source.ARCHIVE else None
-        wish = _FetchRequest(
-            key=row.workflow_key,
-            uid=row.bound_uid or row.ref_uid,
-            archived=True,
-            again=row.source == Source.ARCHIVE,
-        )
-        answer = self._answers.get(wish.subject)
-        if answer is None:
-            self._request(wish, None)
-            return ARCHIVE_BEING_READ
-        return answer.found or answer.unavailable
+        if self._server is None:
+            return NOT_CONFIGURED if entry.source == Source.ARCHIVE else None
+        result = self._results.get(_archived_subject(entry))
+        if result:
+            return result.run or result.unavailable
+        name, uid, is_archived = _archived_subject(entry)
+        self._request(_FetchRequest(name, uid, is_archived, may_appear=entry.source == Source.ARCHIVE))
+        return ARCHIVE_BEING_READ
 
     def with_logs(
         self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], stored: Sequence[ReportStatus]
     ) -> Mapping[str, PodEvidence]:
-        """The evidence with the archived logs that are here; others are wished for, and said to come."""
-        kept = {f.node_id for status in stored for f in status.failures or () if f.log_tail}
-        wanted = self._logs.wanted(snapshot, evidence, kept)
-        return with_archived_logs(evidence, self._logs.of(snapshot, wanted)) if wanted else evidence
+        """Return the evidence with the archived logs that the stored statuses lack; those not here are requested."""
+        reported = {f.node_id for status in stored for f in status.failures or () if f.log_tail}
+        refs = self._logs.missing(snapshot, evidence, reported)
+        return with_archived_logs(evidence, self._logs.fetched(snapshot, refs)) if refs else evidence
 
-    def may_know_more(self, row: ReportEntry) -> bool:
-        """Whether a report whose Workflow is not in the cluster lacks what the server may have, or has by now."""
-        if self._runs is None or row.source == Source.CLUSTER:
+    def may_know_more(self, entry: ReportEntry) -> bool:
+        """Return whether a report without a Workflow lacks something that the server has or may have."""
+        if self._server is None or entry.source == Source.CLUSTER:
             return False
-        answer = self._answers.get((row.workflow_key, row.bound_uid or row.ref_uid, True))
-        return row.awaits_server or (answer is not None and answer.found is not None)
+        return entry.awaits_server or self._state(_archived_subject(entry)) in _WITH_RUN
 
-    def is_due(self, row: ReportEntry) -> bool:
-        """Whether a report lacks something, and no worker is about to fetch it."""
-        asked = row.workflow_key in self._queue or row.workflow_key in self._logs
-        return self._runs is not None and row.awaits_server and not asked
+    def is_due(self, entry: ReportEntry) -> bool:
+        """Return whether a report lacks something that no worker is about to fetch."""
+        is_coming = entry.workflow_key in self._queue or entry.workflow_key in self._logs
+        return self._server is not None and entry.awaits_server and not is_coming
 
-    def forget_archived(self, row: ReportEntry) -> None:
-        """The report has the archive's run; why there is none is kept, or it would be asked for again."""
-        subject = (row.workflow_key, row.bound_uid or row.ref_uid, True)
-        if (answer := self._answers.get(subject)) and answer.found:
-            self._drop(subject)
+    def forget_archived(self, entry: ReportEntry) -> None:
+        """Release an archived run that the report has now. An error stays, or it would be requested again."""
+        subject = _archived_subject(entry)
+        if self._state(subject) in _WITH_RUN:
+            self._results.drop(subject)
 
     async def run(self, workers: int) -> None:
-        """Read until the queue is closed, so many at the same time."""
+        """Run workers until the queue is shut down."""
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._run_worker())
@@ -209,101 +281,93 @@ class ArgoServerFetcher:
 
     async def _run_worker(self) -> None:
         bugs = self._metrics.argo_server_errors.labels("Bug")
-        await run_worker(self._queue, self._read, count_bug=bugs.inc, bug_retry_seconds=PERMANENT_RETRY_SECONDS)
+        await run_worker(self._queue, self.fetch, count_bug=bugs.inc, bug_retry_seconds=PERMANENT_RETRY_SECONDS)
 
-    def _request(self, wish: _FetchRequest, answer: _FetchResult | None) -> None:
-        wishes = self._wishes.setdefault(wish.key, {})
-        is_new = wishes.get(wish.subject) != wish
-        wishes[wish.subject] = wish
-        has_failed = answer is not None and answer.found is None
-        # one that has failed waits for its turn: looks may be many, and the server has enough trouble
-        if wish.key not in self._queue or (is_new and not has_failed):
-            self._queue.add(wish.key, Priority.URGENT)
-
-    async def _read(self, request: Request) -> None:
+    async def fetch(self, request: Request) -> None:
+        """Fetch everything that is requested of a Workflow; enqueue it again for what is to be retried."""
         error: ArgoServerError | None = None
-        for wish in list(self._wishes.get(request.name, {}).values()):
-            error = await self._try(wish) or error
-        if error and not self._is_wanted(request.name):
-            self._wishes.pop(request.name, None)
+        for pending in list(self._requests.get(request.name, {}).values()):
+            error = await self._fetch(pending) or error
+        if error and not self._has_report(request.name):
+            self._requests.pop(request.name, None)
             error = None
         if error is None:
             self._queue.done(request)
             return
         self._queue.add_rate_limited(request, at_least_seconds=error.pause_seconds)
 
-    async def _try(self, wish: _FetchRequest) -> ArgoServerError | None:
-        """Fulfil a wish; returns the error after which it is to be tried again."""
-        before = self._answers.get(wish.subject)
+    def _state(self, subject: _Subject) -> FetchState:
+        is_requested = subject in self._requests.get(subject[0], {})
+        result = self._results.get(subject)
+        if result is None:
+            return FetchState.REQUESTED if is_requested else FetchState.UNKNOWN
+        if result.run:
+            return FetchState.OUTDATED if is_requested else FetchState.FETCHED
+        return FetchState.RETRYING if is_requested else FetchState.UNAVAILABLE
+
+    def _request(self, request: _FetchRequest) -> None:
+        has_failed = self._state(request.subject) in _FAILED
+        requests = self._requests.setdefault(request.workflow, {})
+        is_new = requests.get(request.subject) != request
+        requests[request.subject] = request
+        # after an error the backoff counts, however many reconciles request it: the server has enough trouble
+        if request.workflow not in self._queue or (is_new and not has_failed):
+            self._queue.add(request.workflow, Priority.URGENT)
+
+    async def _fetch(self, request: _FetchRequest) -> ArgoServerError | None:
+        """Fetch a subject; return the error if it is to be retried."""
+        previous = self._results.get(request.subject)
         try:
-            answer = _FetchResult(wish, await self._fetched(wish))
+            run = await self._read(request)
         except ServerNotFoundError as error:
-            is_nowhere = wish.archived and not wish.again
-            return self._failed(wish, before, error, NOWHERE if is_nowhere else _why(error))
+            is_nowhere = request.is_archived and not request.may_appear
+            return self._fail(request, previous, error, NOWHERE if is_nowhere else _unavailable(error))
         except ArgoServerError as error:
-            return self._failed(wish, before, error, _why(error))
-        self._fulfilled(wish)
-        self._keep(answer)
-        # a running Workflow's next look comes anyway; it would be looked at without an end otherwise
-        is_over = answer.found is not None and answer.found.workflow.status.is_completed
-        if is_over or before is None or before.found is None:
-            self._look(wish.key, 0 if wish.archived else _version(answer))
+            return self._fail(request, previous, error, _unavailable(error))
+        self._finish(request)
+        self._results.put(_FetchResult(request, run))
+        # a running Workflow is polled anyway; to reconcile it here would request newer nodes, without an end
+        if run.workflow.status.is_completed or previous is None or previous.run is None:
+            version = version_of(run.workflow.metadata.resource_version)
+            self._request_reconcile(request.workflow, 0 if request.is_archived else version)
         return None
 
-    async def _fetched(self, wish: _FetchRequest) -> Snapshot:
-        if self._runs is None:
-            raise RuntimeError("nothing is wished for where no server is configured")
-        (namespace, name), uid = wish.key, wish.uid or None
-        if wish.archived:
-            return replace(await self._runs.fetch_archived(namespace, name, uid=uid), source=Source.ARCHIVE)
-        return await self._runs.fetch(namespace, name, uid=uid)
+    async def _read(self, request: _FetchRequest) -> Snapshot:
+        if self._server is None:
+            raise RuntimeError("nothing is requested without a server")
+        (namespace, name), uid = request.workflow, request.uid or None
+        if request.is_archived:
+            return replace(await self._server.fetch_archived(namespace, name, uid=uid), source=Source.ARCHIVE)
+        return await self._server.fetch(namespace, name, uid=uid)
 
-    def _failed(
-        self, wish: _FetchRequest, before: _FetchResult | None, error: ArgoServerError, why: Unavailable
+    def _fail(
+        self, request: _FetchRequest, previous: _FetchResult | None, error: ArgoServerError, unavailable: Unavailable
     ) -> ArgoServerError | None:
+        """Record an error; return it if the request is to be retried."""
         self._metrics.argo_server_errors.labels(error.reason).inc()
-        self._keep(_FetchResult(wish, unavailable=why))
-        if before is None or before.unavailable != why:
-            self._look(wish.key, 0)
-        if isinstance(error, ServerNotFoundError) and not wish.again:
-            self._fulfilled(wish)
+        self._results.put(_FetchResult(request, unavailable=unavailable))
+        if previous is None or previous.unavailable != unavailable:
+            self._request_reconcile(request.workflow, 0)
+        if isinstance(error, ServerNotFoundError) and not request.may_appear:
+            self._finish(request)
             return None
-        pairs = kv(namespace=wish.key[0], name=wish.key[1], reason=error.reason, error=error.message)
-        throttle = throttled(error.reason, wish.key[0])
-        log.warning("Argo Server was asked in vain, tried again later", extra=pairs | throttle)
+        namespace, name = request.workflow
+        pairs = kv(namespace=namespace, name=name, reason=error.reason, error=error.message)
+        log.warning("Argo Server request failed, retrying", extra=pairs | throttled(error.reason, namespace))
         return error
 
-    def _fulfilled(self, wish: _FetchRequest) -> None:
-        """Unless something newer is wanted by now."""
-        wishes = self._wishes.get(wish.key, {})
-        if wishes.get(wish.subject) == wish:
-            del wishes[wish.subject]
-        if not wishes:
-            self._wishes.pop(wish.key, None)
-
-    def _keep(self, answer: _FetchResult) -> None:
-        self._drop(answer.request.subject)
-        self._answers[answer.request.subject] = answer
-        self._weight += answer.weight
-        while self._weight > self._kept_nodes and len(self._answers) > 1:
-            self._drop(next(iter(self._answers)))
-
-    def _drop(self, subject: tuple[NamespacedName, str, bool]) -> None:
-        answer = self._answers.pop(subject, None)
-        if answer:
-            self._weight -= answer.weight
+    def _finish(self, request: _FetchRequest) -> None:
+        """Remove a request, unless a newer one has replaced it."""
+        requests = self._requests.get(request.workflow, {})
+        if requests.get(request.subject) == request:
+            del requests[request.subject]
+        if not requests:
+            self._requests.pop(request.workflow, None)
 
 
-def _why(error: ArgoServerError) -> Unavailable:
+def _archived_subject(entry: ReportEntry) -> _Subject:
+    return (entry.workflow_key, entry.bound_uid or entry.ref_uid, True)
+
+
+def _unavailable(error: ArgoServerError) -> Unavailable:
     return Unavailable(error.reason, error.advice)
-
-
-def _version(answer: _FetchResult) -> int:
-    return version_of(answer.found.workflow.metadata.resource_version) if answer.found else 0
-
-
-def _with_nodes(snapshot: Snapshot, answer: _FetchResult) -> Snapshot:
-    if answer.found is None:
-        return snapshot
-    problems = (*snapshot.problems, *answer.found.problems)
-    return replace(snapshot, nodes=answer.found.nodes, nodes_state=answer.found.nodes_state, problems=problems)
