@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -57,3 +57,4 @@ Patterns = Annotated[
 Retention = Annotated[tuple[RetentionRule, ...], NoDecode, BeforeValidator(_json)]
 UrlTemplate = Annotated[str, AfterValidator(_fillable)]
 Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_command)]
+HttpTransport = Literal["direct", "aiohttp"]

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wfreport.core.render.retention import RetentionRule
 from wfreport.core.snapshot.model import WaitingGraces
-from wfreport.setting_types import Command, Names, Patterns, Retention, UrlTemplate
+from wfreport.setting_types import Command, HttpTransport, Names, Patterns, Retention, UrlTemplate
 
 PREFIX = "WFREPORT_"
 DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
@@ -164,6 +164,13 @@ class Settings(BaseSettings):
         "INFO", description="The least severity that is logged."
     )
     request_timeout_seconds: float = Field(30, gt=0, le=600, description="An API request that takes longer has failed.")
+    http_transport: HttpTransport = Field(
+        "direct",
+        description=(
+            "HTTP client for requests to the API server. direct: our own, which costs less CPU. aiohttp: the library; "
+            "also used for watches and logs, and for everything if the kubeconfig names a proxy."
+        ),
+    )
     watch_timeout_seconds: int = Field(
         300,
         ge=5,

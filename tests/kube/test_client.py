@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
@@ -22,6 +23,9 @@ from aiohttp.test_utils import TestServer
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError
+from wfreport.kube.exchange import DirectTransport
+from wfreport.kube.transport import AiohttpTransport
+from wfreport.setting_types import HttpTransport
 
 Answer = Callable[[web.Request], Any]
 
@@ -74,8 +78,27 @@ async def serving(answer: Answer) -> AsyncIterator[str]:
         await server.close()
 
 
-def client(credentials: Any, counts: Counts | None = None, timeout_seconds: float = 5) -> Client:
-    return Client(observer=counts or Counts(), timeout_seconds=timeout_seconds, connections=4, credentials=credentials)
+@pytest.fixture(params=["direct", "aiohttp"])
+def transport(request: pytest.FixtureRequest) -> HttpTransport:
+    """Run a test with each transport."""
+    name: HttpTransport = request.param
+    return name
+
+
+def client(
+    credentials: Any,
+    counts: Counts | None = None,
+    timeout_seconds: float = 5,
+    *,
+    transport: HttpTransport = "direct",
+) -> Client:
+    return Client(
+        observer=counts or Counts(),
+        timeout_seconds=timeout_seconds,
+        connections=4,
+        transport=transport,
+        credentials=credentials,
+    )
 
 
 def accepts(*tokens: str) -> Answer:
@@ -89,49 +112,49 @@ def accepts(*tokens: str) -> Answer:
 # 401
 
 
-async def test_a_token_that_is_refused_is_renewed_once_and_the_request_made_again() -> None:
+async def test_a_token_that_is_refused_is_renewed_once_and_the_request_made_again(transport: HttpTransport) -> None:
     counts = Counts()
     async with serving(accepts("new")) as server:
         credentials = Given(server, tokens=["old", "new"])
-        async with client(credentials, counts) as api:
+        async with client(credentials, counts, transport=transport) as api:
             assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
             assert await api.authorization() == "Bearer new"
     assert (credentials.logins, counts.codes) == (2, ["401", "200"])
 
 
-async def test_a_token_that_is_refused_again_is_an_error_and_no_loop() -> None:
+async def test_a_token_that_is_refused_again_is_an_error_and_no_loop(transport: HttpTransport) -> None:
     counts = Counts()
     async with serving(accepts()) as server:
         credentials = Given(server, tokens=["old", "new"])
-        async with client(credentials, counts) as api:
+        async with client(credentials, counts, transport=transport) as api:
             with pytest.raises(UnauthorizedError):
                 await api.request("get", "workflows", "/x")
     assert (credentials.logins, counts.codes) == (2, ["401", "401"])
 
 
-async def test_many_requests_that_are_refused_at_once_log_in_once() -> None:
+async def test_many_requests_that_are_refused_at_once_log_in_once(transport: HttpTransport) -> None:
     async with serving(accepts("new")) as server:
         credentials = Given(server, tokens=["old", "new"])
-        async with client(credentials) as api:
+        async with client(credentials, transport=transport) as api:
             await asyncio.gather(*(api.request("get", "workflows", "/x") for _ in range(20)))
     assert credentials.logins == 2
 
 
-async def test_a_login_that_fails_leaves_the_old_credentials_for_the_next_try() -> None:
+async def test_a_login_that_fails_leaves_the_old_credentials_for_the_next_try(transport: HttpTransport) -> None:
     async with serving(accepts("new")) as server:
         credentials = Given(server, tokens=["old", "new"])
         credentials.error = NoCredentialsError("the plugin hangs")
-        async with client(credentials) as api:
+        async with client(credentials, transport=transport) as api:
             with pytest.raises(UnauthorizedError, match="the plugin hangs"):
                 await api.request("get", "workflows", "/x")
             credentials.error = None
             assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
 
 
-async def test_a_token_that_cannot_be_renewed_in_time_is_used_until_it_is_refused() -> None:
+async def test_a_token_that_cannot_be_renewed_in_time_is_used_until_it_is_refused(transport: HttpTransport) -> None:
     async with serving(accepts("old")) as server:
         credentials = Given(server, tokens=["old"])
-        async with client(credentials) as api:
+        async with client(credentials, transport=transport) as api:
 
             def refuse() -> str:
                 raise UnauthorizedError("the token file is empty")
@@ -144,23 +167,26 @@ async def test_a_token_that_cannot_be_renewed_in_time_is_used_until_it_is_refuse
 # The network
 
 
-async def test_plain_http_goes_through_a_proxy() -> None:
+async def test_plain_http_goes_through_a_proxy(transport: HttpTransport) -> None:
     seen: list[str] = []
 
     def proxy(request: web.Request) -> dict[str, bool]:
         seen.append(request.raw_path)
         return {"ok": True}
 
-    async with serving(proxy) as at, client(Given("http://api.invalid:6443", tokens=["x"], proxy=at)) as api:
+    async with (
+        serving(proxy) as at,
+        client(Given("http://api.invalid:6443", tokens=["x"], proxy=at), transport=transport) as api,
+    ):
         assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
         async with api.open_session([]) as session, session.get("http://api.invalid:6443/y") as response:
             assert response.status == 200
     assert seen == ["http://api.invalid:6443/x", "http://api.invalid:6443/y"]
 
 
-async def test_a_server_that_is_away_or_hangs_is_unreachable() -> None:
+async def test_a_server_that_is_away_or_hangs_is_unreachable(transport: HttpTransport) -> None:
     counts = Counts()
-    async with client(Given("http://127.0.0.1:9", tokens=["x"]), counts) as api:
+    async with client(Given("http://127.0.0.1:9", tokens=["x"]), counts, transport=transport) as api:
         with pytest.raises(UnreachableError):
             await api.request("get", "workflows", "/x")
 
@@ -174,7 +200,12 @@ async def test_a_server_that_is_away_or_hangs_is_unreachable() -> None:
     app.router.add_get("/x", hang)
     server = TestServer(app)
     await server.start_server()
-    async with client(Given(str(server.make_url("")), tokens=["x"]), counts, timeout_seconds=0.1) as api:
+    async with client(
+        Given(str(server.make_url("")), tokens=["x"]),
+        counts,
+        timeout_seconds=0.1,
+        transport=transport,
+    ) as api:
         with pytest.raises(UnreachableError):
             await api.request("get", "workflows", "/x")
     never.set()
@@ -182,13 +213,50 @@ async def test_a_server_that_is_away_or_hangs_is_unreachable() -> None:
     assert counts.codes == ["unreachable", "unreachable"]
 
 
-async def test_a_redirection_is_not_followed_and_no_answer() -> None:
+async def test_a_redirection_is_not_followed_and_no_answer(transport: HttpTransport) -> None:
     def moved(_: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": "https://login.example"})
 
-    async with serving(moved) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(moved) as server, client(Given(server, tokens=["x"]), transport=transport) as api:
         with pytest.raises(BadAnswerError, match="HTTP 302"):
             await api.request("get", "workflows", "/x")
+
+
+@pytest.mark.parametrize(
+    ("transport", "proxy", "expected"),
+    [
+        ("direct", None, DirectTransport),
+        ("aiohttp", None, AiohttpTransport),
+        ("direct", "http://127.0.0.1:9", AiohttpTransport),
+    ],
+)
+async def test_the_transport_is_chosen_at_login(
+    transport: HttpTransport, proxy: str | None, expected: type[object]
+) -> None:
+    async with client(Given("http://127.0.0.1:9", tokens=["x"], proxy=proxy), transport=transport) as api:
+        assert type(api._transport) is expected
+
+
+async def test_a_request_is_the_same_by_either_transport(transport: HttpTransport) -> None:
+    requests: list[tuple[str, str, bytes, dict[str, str]]] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        shown = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type", "Authorization")
+        headers = {name: request.headers.get(name, "") for name in shown}
+        requests.append((request.method, request.raw_path, await request.read(), headers))
+        return web.Response(body=b"{}")
+
+    async with serving(handle) as server, client(Given(server, tokens=["x"]), transport=transport) as api:
+        params = {"labelSelector": "a=b,c in (d)", "limit": "5"}
+        await api.request("list", "workflows", "/apis/x", params=params)
+        await api.request("patch", "workflows", "/apis/x/y", body=b"{}", content_type="application/merge-patch+json")
+    sent = {"User-Agent": "wfreport", "Accept": "application/json", "Accept-Encoding": "identity"}
+    listed, patched = requests
+    assert listed[0] == "GET"
+    assert parse_qsl(urlsplit(listed[1]).query) == [("labelSelector", "a=b,c in (d)"), ("limit", "5")]
+    assert listed[3] == sent | {"Content-Type": "", "Authorization": "Bearer x"}
+    patch_type = {"Content-Type": "application/merge-patch+json", "Authorization": "Bearer x"}
+    assert patched == ("PATCH", "/apis/x/y", b"{}", sent | patch_type)
 
 
 # Kubeconfigs

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.eventually import eventually_async
 
 from wfreport.kube import exchange
-from wfreport.kube.exchange import Connections, NotHttpError, Response
+from wfreport.kube.exchange import DirectTransport, NotHttpError
+from wfreport.kube.transport import Response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Play = Callable[["Visit"], Awaitable[None]]
@@ -76,8 +77,8 @@ async def serving(*plays: Play) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def connected(url: str, *, limit: int = 4, timeout_seconds: float = 5) -> AsyncIterator[Connections]:
-    connections = Connections(
+async def connected(url: str, *, limit: int = 4, timeout_seconds: float = 5) -> AsyncIterator[DirectTransport]:
+    connections = DirectTransport(
         url,
         tls=None,
         server_name=None,
@@ -91,8 +92,10 @@ async def connected(url: str, *, limit: int = 4, timeout_seconds: float = 5) -> 
         await connections.close()
 
 
-async def ask(connections: Connections, method: str = "GET", path: str = "/x", body: bytes | None = None) -> Response:
-    return await connections.exchange(method, path, params=None, headers={}, body=body)
+async def ask(
+    connections: DirectTransport, method: str = "GET", path: str = "/x", body: bytes | None = None
+) -> Response:
+    return await connections.request(method, path, params=None, headers={}, body=body)
 
 
 def answering(*answers: bytes) -> Play:
@@ -118,14 +121,14 @@ async def hang_up(visit: Visit) -> None:
 
 async def test_a_request_says_all_that_it_must() -> None:
     async with serving(answering(OK)) as server, connected(f"{server.url}/k8s/clusters/c-1/") as connections:
-        await connections.exchange(
+        await connections.request(
             "PATCH",
             "/apis/a name/ü",
             params={"labelSelector": "a=b,c in (d)", "limit": "5"},
             headers={"Accept": "application/json"},
             body=b"{}",
         )
-        await connections.exchange("GET", "/apis/x", params={}, headers={}, body=None)
+        await connections.request("GET", "/apis/x", params={}, headers={}, body=None)
     host = server.url.removeprefix("http://")
     assert server.asked == [
         (
@@ -146,7 +149,7 @@ async def test_an_empty_body_has_a_length() -> None:
 async def test_a_header_cannot_smuggle_another(value: str) -> None:
     async with serving(answering(OK)) as server, connected(server.url) as connections:
         with pytest.raises(ValueError, match="Authorization has a line break"):
-            await connections.exchange("GET", "/x", params=None, headers={"Authorization": value}, body=None)
+            await connections.request("GET", "/x", params=None, headers={"Authorization": value}, body=None)
     assert server.asked == []
 
 
@@ -260,7 +263,7 @@ async def test_a_connection_that_the_server_has_closed_is_not_used() -> None:
 
     async with serving(play, answering(OK)) as server, connected(server.url) as connections:
         await ask(connections)
-        await eventually_async(lambda: not connections._idle[0].is_usable(), interval_seconds=0.001)
+        await eventually_async(lambda: not connections._idle[0].is_reusable(), interval_seconds=0.001)
         assert (await ask(connections, "PATCH", body=b"{}")).status == 200
 
 
@@ -269,7 +272,7 @@ async def test_a_connection_that_was_idle_for_long_is_not_used(monkeypatch: pyte
         await ask(connections)
         await ask(connections)
         assert len(server.visits) == 1
-        monkeypatch.setattr(exchange, "KEEP_SECONDS", -1)
+        monkeypatch.setattr(exchange, "KEEP_ALIVE_SECONDS", -1)
         await ask(connections)
     assert len(server.visits) == 2
 

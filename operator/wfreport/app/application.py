@@ -106,7 +106,12 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, metric
 async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIterator[Operator]":
     """An operator that has logged in and serves its metrics, and does nothing else yet."""
     connections = settings.workers + settings.capture_workers + 4
-    client = Client(observer=metrics, timeout_seconds=settings.request_timeout_seconds, connections=connections)
+    client = Client(
+        observer=metrics,
+        timeout_seconds=settings.request_timeout_seconds,
+        connections=connections,
+        transport=settings.http_transport,
+    )
     async with client, configured_server(settings, observer=metrics, clock=now) as argo_server:
         operator = Operator(settings, client, argo_server, metrics)
         http = health_server(

@@ -1,12 +1,12 @@
-"""The HTTP side of the API server: one pooled session, credentials that stay fresh, typed errors.
+"""The HTTP client of the API server: pooled connections, credentials that stay fresh, typed errors.
 
-Bodies go in and out as bytes; what they mean is known to the modules beside this one.
+Bodies are bytes here; `wfreport.kube.resource` decodes them.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -16,37 +16,39 @@ import msgspec
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError, error_of
-from wfreport.kube.exchange import Connections, Response
-from wfreport.kube.objects import PARTIAL_KIND, Item, ListMeta
+from wfreport.kube.exchange import DirectTransport
+from wfreport.kube.objects import PARTIAL_KIND, ListMeta
+from wfreport.kube.transport import USER_AGENT, AiohttpTransport, Response, Transport, open_session
 from wfreport.logs import kv
+from wfreport.setting_types import HttpTransport
 
-USER_AGENT = "wfreport"
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
 ACCEPT_JSON = "application/json"
 ACCEPT_PARTIAL = f"application/json;as={PARTIAL_KIND};v=v1;g=meta.k8s.io"
 ACCEPT_PARTIAL_LIST = f"application/json;as={PARTIAL_KIND}List;v=v1;g=meta.k8s.io"
 TOKEN_FRESH_SECONDS = 60
+"""A token is renewed if it was loaded longer ago: token files rotate, tokens of exec plugins expire."""
+
 log = logging.getLogger(__name__)
-_decode_item = msgspec.json.Decoder(Item).decode
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "patch": "PATCH", "delete": "DELETE"}
 _UNAUTHORIZED, _REFUSED = 401, 400
 _SUCCEEDED = range(200, 300)
 _ERROR_BYTES = 64 * 1024
-# Plain JSON: the API server zips every answer over 128 kB, at its own expense and ours, for bytes that rarely matter
-# in a cluster.
-_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+# No compression: the API server would compress every response over 128 kB, which costs both sides CPU to save bytes
+# that rarely matter within a cluster.
+_HEADERS = {"Accept-Encoding": "identity"}
 
 
 class RequestObserver(Protocol):
     """Counts requests."""
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
-        """One request ended."""
+        """Count a request that has ended; ``code`` is the HTTP status or ``unreachable``."""
         ...
 
     def observe_bytes(self, verb: str, resource: str, count: int) -> None:
-        """Bytes of an answer came."""
+        """Count the bytes of a response's body."""
         ...
 
 
@@ -55,22 +57,22 @@ class Page(Protocol):
 
     @property
     def metadata(self) -> ListMeta:
-        """Has the continue token."""
+        """The list's metadata, with the continue token."""
         ...
 
 
 PageT = TypeVar("PageT", bound=Page)
-AnswerT = TypeVar("AnswerT")
+DecodedT = TypeVar("DecodedT")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """The end of a text.
+class BodyTail:
+    """The end of a response's body.
 
     Attributes:
         text: the last bytes that were read.
-        total_bytes: how many were read.
-        reached_end: whether that is the text's own end, rather than the end of our patience.
+        total_bytes: the number of bytes that were read.
+        reached_end: whether the body was read to its end, rather than up to the limit.
     """
 
     text: bytes
@@ -79,7 +81,18 @@ class Ending:
 
 
 class Client:
-    """An async context manager; inside, requests can be made by any number of tasks."""
+    """The client. Enter it as an async context manager; any number of tasks may then make requests.
+
+    Args:
+        observer: counts the requests.
+        timeout_seconds: the time limit of a request.
+        connections: the most requests at the same time; further ones wait.
+        transport: ``direct`` or ``aiohttp`` (docs/decisions/0023); a proxy needs aiohttp, which is then used anyway.
+        credentials: None: from the default kubeconfig, else the pod's ServiceAccount.
+    """
+
+    _transport: Transport
+    _aiohttp: AiohttpTransport
 
     def __init__(
         self,
@@ -87,15 +100,15 @@ class Client:
         observer: RequestObserver,
         timeout_seconds: float,
         connections: int,
+        transport: HttpTransport = "direct",
         credentials: Credentials | None = None,
     ) -> None:
         self._observer = observer
         self._timeout_seconds = timeout_seconds
         self._connections = connections
+        self._transport_name = transport
         self._credentials = credentials or Credentials()
         self._endpoint: Endpoint | None = None
-        self._session: aiohttp.ClientSession | None = None
-        self._direct: Connections | None = None
         self._login = asyncio.Lock()
         self._fresh_until = 0.0
 
@@ -106,10 +119,8 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session:
-            await self._session.close()
-        if self._direct:
-            await self._direct.close()
+        await self._transport.close()
+        await self._aiohttp.close()
 
     @property
     def timeout_seconds(self) -> float:
@@ -118,7 +129,7 @@ class Client:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where the API server is."""
+        """The API server's address, with the current credentials."""
         if self._endpoint is None:
             raise RuntimeError("use `async with client`")
         return self._endpoint
@@ -134,77 +145,82 @@ class Client:
         accept: str = ACCEPT_JSON,
         content_type: str = "application/json",
     ) -> bytes:
-        """Make one request and return the answer's body.
+        """Make a request and return the response's body. After a 401, log in and try once more.
 
         Args:
-            verb: Kubernetes' verb: get, list, create, patch, delete; apply for a server-side apply.
+            verb: Kubernetes' verb: get, list, create, patch, delete; apply for server-side apply.
             resource: the plural, for the metrics.
             path: from ``/api``.
             params: the query.
-            body: what is sent.
-            accept: the projection that is asked for.
-            content_type: of the body.
+            body: the request's body.
+            accept: the media type to request.
+            content_type: the body's media type.
 
         Raises:
-            ApiError: the one that says what to do.
+            ApiError: the request failed; the class says what to do.
         """
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = content_type
         authorization = await self.authorization()
-        for last in (False, True):
+        for is_last in (False, True):
             if authorization:
                 headers["Authorization"] = authorization
-            answer = await self._exchange(verb, resource, path, params, body, headers)
-            if answer.status != _UNAUTHORIZED or last:
+            response = await self._send(verb, resource, path, params, body, headers)
+            if response.status != _UNAUTHORIZED or is_last:
                 break
             authorization = await self.renewed_authorization(authorization)
-        if answer.status not in _SUCCEEDED:
-            raise error_of(answer.status, answer.body, answer.retry_after)
-        return answer.body
+        if response.status not in _SUCCEEDED:
+            raise error_of(response.status, response.body, response.retry_after)
+        return response.body
 
-    async def end_of(
+    async def read_tail(
         self, resource: str, path: str, *, params: Mapping[str, str], keep_bytes: int, max_bytes: int, seconds: float
-    ) -> Ending:
-        """The end of a text of unknown length, without holding more than ``keep_bytes`` of it.
+    ) -> BodyTail:
+        """GET a body of any length and return its end; at most twice ``keep_bytes`` are held in memory.
 
         Args:
             resource: the plural and subresource, for the metrics.
             path: from ``/api``.
             params: the query.
-            keep_bytes: how much is kept.
-            max_bytes: after so much reading ends, wherever the text does.
-            seconds: how long it may take.
+            keep_bytes: the length of the end to keep.
+            max_bytes: stop reading after this many bytes.
+            seconds: the time limit.
 
         Raises:
-            ApiError: the one that says what to do.
+            ApiError: the request failed; the class says what to do.
         """
         authorization = await self.authorization()
-        for last in (False, True):
+        for is_last in (False, True):
             headers = {"Accept": "*/*"} | ({"Authorization": authorization} if authorization else {})
             timeout = aiohttp.ClientTimeout(total=seconds)
-            async with self._answered("get", resource, path, params=params, headers=headers, timeout=timeout) as answer:
-                if answer.status < _REFUSED:
-                    return await self._ending(answer, resource, keep_bytes, max_bytes)
-                status, said = answer.status, await answer.content.read(_ERROR_BYTES)
-                retry_after = answer.headers.get("Retry-After")
-            if status != _UNAUTHORIZED or last:
+            with self._counted("get", resource) as counted:
+                opened = self._aiohttp.open("GET", path, params=params, headers=headers, timeout=timeout)
+                async with opened as response:
+                    if response.status < _REFUSED:
+                        tail = await self._tail(response, resource, keep_bytes, max_bytes)
+                        counted.code = str(response.status)
+                        return tail
+                    status, body = response.status, await response.content.read(_ERROR_BYTES)
+                    retry_after = response.headers.get("Retry-After")
+                    counted.code = str(status)
+            if status != _UNAUTHORIZED or is_last:
                 break
             authorization = await self.renewed_authorization(authorization)
-        raise error_of(status, said, retry_after)
+        raise error_of(status, body, retry_after)
 
-    async def _ending(self, answer: aiohttp.ClientResponse, resource: str, keep_bytes: int, max_bytes: int) -> Ending:
-        kept, total = bytearray(), 0
-        async for chunk in answer.content.iter_any():
+    async def _tail(self, response: aiohttp.ClientResponse, resource: str, keep_bytes: int, max_bytes: int) -> BodyTail:
+        tail, total = bytearray(), 0
+        async for chunk in response.content.iter_any():
             total += len(chunk)
-            kept += chunk
-            if len(kept) > 2 * keep_bytes:
-                del kept[:-keep_bytes]
+            tail += chunk
+            if len(tail) > 2 * keep_bytes:
+                del tail[:-keep_bytes]
             if total > max_bytes:
-                answer.close()
+                response.close()
                 break
         self._observer.observe_bytes("get", resource, total)
-        return Ending(bytes(kept[-keep_bytes:]), total, reached_end=total <= max_bytes)
+        return BodyTail(bytes(tail[-keep_bytes:]), total, reached_end=total <= max_bytes)
 
     async def pages(
         self,
@@ -216,11 +232,11 @@ class Client:
         params: Mapping[str, str] | None = None,
         accept: str = ACCEPT_JSON,
     ) -> AsyncIterator[PageT]:
-        """List in pages of ``limit`` objects.
+        """List a collection in pages of ``limit`` objects.
 
         Raises:
             GoneError: the list took so long that its snapshot expired; begin again.
-            ApiError: anything else.
+            ApiError: a page failed.
         """
         query = {**(params or {}), "limit": str(limit)}
         while True:
@@ -231,15 +247,19 @@ class Client:
             query["continue"] = page.metadata.continue_token
 
     async def authorization(self) -> str | None:
-        """The Authorization header's value, looked after once a minute (token files rotate, exec tokens expire)."""
+        """Return the Authorization header's value, renewed once a minute; None if the endpoint needs none."""
         if asyncio.get_running_loop().time() >= self._fresh_until:
             async with self._login:
                 if asyncio.get_running_loop().time() >= self._fresh_until:
-                    self._accept(replace(self.endpoint, authorization=await self._renewed()))
+                    self._use(replace(self.endpoint, authorization=await self._reloaded_authorization()))
         return self.endpoint.authorization
 
     async def renewed_authorization(self, refused: str | None) -> str | None:
-        """Log in again, unless another task has done so since ``refused`` was taken."""
+        """Log in again, unless another task has done so since the API server refused ``refused``.
+
+        Raises:
+            UnauthorizedError: there are no usable credentials any more.
+        """
         async with self._login:
             if self.endpoint.authorization == refused:
                 try:
@@ -249,53 +269,54 @@ class Client:
         return self.endpoint.authorization
 
     def open_session(self, middlewares: Sequence[Any]) -> aiohttp.ClientSession:
-        """A session of somebody else's (kopf closes it), with the same TLS and proxy, and without our limits."""
+        """Open a session for the caller to close: the same TLS and proxy, no limit of connections."""
         endpoint = self.endpoint
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=endpoint.tls or False, limit=0),
+        return open_session(
+            tls=endpoint.tls or False,
+            limit=0,
             headers=_HEADERS,
             proxy=endpoint.proxy,
             middlewares=tuple(middlewares),
-            read_bufsize=1 << 20,
         )
 
-    async def _renewed(self) -> str | None:
+    async def _reloaded_authorization(self) -> str | None:
         try:
             return await asyncio.to_thread(self._credentials.authorization)
         except UnauthorizedError as error:
-            # what we have may still be good; if not, a 401 says so and leads to a new login
-            log.warning("credentials could not be renewed, the old ones are used", extra=kv(reason=error.message))
+            # the token may still be valid; if it is not, a 401 leads to a new login
+            log.warning("credential renewal failed, using the previous token", extra=kv(reason=error.message))
             return self.endpoint.authorization
 
     async def _log_in(self) -> None:
         endpoint = await asyncio.to_thread(self._credentials.load)
-        if self._session is None:
-            self._open(endpoint)
-        self._accept(endpoint)
+        if self._endpoint is None:
+            self._open_transports(endpoint)
+        self._use(endpoint)
 
-    def _open(self, endpoint: Endpoint) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=endpoint.tls or False, limit=self._connections, keepalive_timeout=60),
+    def _open_transports(self, endpoint: Endpoint) -> None:
+        session = open_session(
+            tls=endpoint.tls or False,
+            limit=self._connections,
             headers=_HEADERS,
             proxy=endpoint.proxy,
             timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
-            read_bufsize=1 << 20,
         )
-        if endpoint.proxy is None:
-            self._direct = Connections(
+        self._transport = self._aiohttp = AiohttpTransport(session, endpoint.server, server_name=endpoint.server_name)
+        if self._transport_name == "direct" and endpoint.proxy is None:
+            self._transport = DirectTransport(
                 endpoint.server,
                 tls=endpoint.tls,
                 server_name=endpoint.server_name,
-                headers=_HEADERS,
+                headers={"User-Agent": USER_AGENT, **_HEADERS},
                 limit=self._connections,
                 timeout_seconds=self._timeout_seconds,
             )
 
-    def _accept(self, endpoint: Endpoint) -> None:
+    def _use(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._fresh_until = asyncio.get_running_loop().time() + TOKEN_FRESH_SECONDS
 
-    async def _exchange(
+    async def _send(
         self,
         verb: str,
         resource: str,
@@ -304,41 +325,16 @@ class Client:
         body: bytes | None,
         headers: dict[str, str],
     ) -> Response:
-        if self._direct is None:
-            return await self._proxied(verb, resource, path, params=params, data=body, headers=headers)
         with self._counted(verb, resource) as counted:
-            answer = await self._direct.exchange(_METHODS[verb], path, params=params, headers=headers, body=body)
-            counted.code = str(answer.status)
-        self._observer.observe_bytes(verb, resource, len(answer.body))
-        return answer
-
-    async def _proxied(self, verb: str, resource: str, path: str, **given: Any) -> Response:
-        async with self._answered(verb, resource, path, **given) as response:
-            body = await response.read()
-            self._observer.observe_bytes(verb, resource, len(body))
-            return Response(response.status, body, response.headers.get("Retry-After"))
-
-    @asynccontextmanager
-    async def _answered(
-        self, verb: str, resource: str, path: str, **given: Any
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A response whose body is still to be read; counted, and what the network does to it is an ApiError."""
-        if self._session is None:
-            raise RuntimeError("use `async with client`")
-        with self._counted(verb, resource) as counted:
-            async with self._session.request(
-                _METHODS[verb],
-                self.endpoint.server + path,
-                server_hostname=self.endpoint.server_name,
-                **given,
-            ) as response:
-                yield response
-                counted.code = str(response.status)
+            response = await self._transport.request(_METHODS[verb], path, params=params, headers=headers, body=body)
+            counted.code = str(response.status)
+        self._observer.observe_bytes(verb, resource, len(response.body))
+        return response
 
     @contextmanager
-    def _counted(self, verb: str, resource: str) -> Iterator["_Counted"]:
-        """A request, counted at its end by what the block says of it; what the network does to it is an ApiError."""
-        counted = _Counted()
+    def _counted(self, verb: str, resource: str) -> Iterator["_RequestCode"]:
+        """Count the request that the block makes, and turn errors of the network into an ApiError."""
+        counted = _RequestCode()
         try:
             yield counted
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -348,36 +344,24 @@ class Client:
 
 
 @dataclass(slots=True)
-class _Counted:
+class _RequestCode:
     code: str = "unreachable"
 
 
-def decoded(decode: Callable[[bytes], AnswerT], answer: bytes) -> AnswerT:
-    """Decode an answer.
+def decoded(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
+    """Decode a response's body.
 
     Raises:
-        BadAnswerError: it is not what was asked for.
+        BadAnswerError: the body is not of the expected form.
     """
     try:
-        return decode(answer)
-    except msgspec.MsgspecError as error:
-        raise BadAnswerError(f"cannot read the API server's answer: {error}"[:300]) from error
-
-
-def decoded_item(answer: bytes) -> Item:
-    """One projected object.
-
-    Raises:
-        BadAnswerError: it is none.
-    """
-    try:
-        return _decode_item(answer)
+        return decode(body)
     except msgspec.MsgspecError as error:
         raise BadAnswerError(f"cannot read the API server's answer: {error}"[:300]) from error
 
 
 def join_path(base: str, namespace: str | None, plural: str, name: str = "", subresource: str = "") -> str:
-    """The path of a collection, or of an object in it; ``namespace`` None is all of them."""
+    """Return the path of a collection, or of an object in it; ``namespace`` None is the whole cluster."""
     parts = [
         base,
         *(("namespaces", namespace) if namespace else ()),

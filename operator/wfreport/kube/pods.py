@@ -73,7 +73,7 @@ class Pods:
         """
         path = POD.path(namespace, pod, LOG)
         for wanted in dict.fromkeys((lines, min(lines, FEW_LINES))):
-            ending = await self._client.end_of(
+            ending = await self._client.read_tail(
                 f"{PODS}/{LOG}",
                 path,
                 params={"container": container, "tailLines": str(wanted)},
