@@ -11,7 +11,7 @@ from tests.live.operator.harness import rfc3339
 from tests.remediation.fake_api import Clock, FakeApi, Json
 
 from wfreport.api.actions import Sink
-from wfreport.app.remediation import Dependencies, RemediationController
+from wfreport.app.remediation import Dependencies, KubeResources, RemediationController, TimeSource
 from wfreport.cache.reports import ReportCache, StatusCache, entry_of
 from wfreport.core.record.notification import Notification
 from wfreport.core.redact.redactor import Redactor
@@ -21,6 +21,7 @@ from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import RenderOptions
 from wfreport.kube.events import Events
 from wfreport.kube.objects import NamespacedName
+from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports, StoredReport
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
@@ -75,27 +76,22 @@ class FakeOperator:
             written=self._report_written,
         )
         held: Any = lease or HeldLease()
-        around = Dependencies(
+        dependencies = Dependencies(
             settings=Settings(),
-            client=client,
-            namespaces=[NS],
-            reports=self.reports,
-            index=self.index,
-            writer=self.writer,
+            kube=KubeResources(client, [NS], self.reports, Pods(client, chunk_size=500), events),
+            reports=self.index,
+            report_writer=self.writer,
             lease=held,
-            server=None,
-            events=events,
+            argo_server=None,
+            redactor=REDACTOR,
             metrics=metrics,
-            sender=inbox or Inbox(),
-            clock=clock,
-            monotonic=clock.seconds,
-            jitter=lambda: 1.0,
+            time=TimeSource(clock, clock.seconds, lambda: 1.0),
         )
-        self.part = RemediationController(around)
+        self.part = RemediationController(dependencies, sender=inbox or Inbox())
         self._workers = self.part.workers()
 
     def _report_written(self, report: StoredReport) -> None:
-        self.part.intake.report_written(report)
+        self.part.event_handlers.report_written(report)
 
     async def start(self) -> None:
         """As the operator does at its start."""

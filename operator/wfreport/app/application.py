@@ -21,7 +21,7 @@ from wfreport.app.factories import (
     queues,
     render_options,
 )
-from wfreport.app.remediation import Dependencies, RemediationController
+from wfreport.app.remediation import Dependencies, KubeResources, RemediationController, TimeSource
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.workflows import ServerWorkflows
@@ -147,6 +147,7 @@ class Operator:
         self._reports = Reports(client, namespaces=self._namespaces, chunk_size=settings.chunk_size)
         self._captured = EvidenceCache()
         self._pods = Pods(client, chunk_size=settings.chunk_size)
+        self._events = Events(client, clock=now)
         self._redactor = Redactor(settings.redact_patterns)
         self._requests = ReconcileRequests(self._queues, running=self._active, reports=self._index)
         self._capturer = self._capturer_over_pods()
@@ -223,7 +224,7 @@ class Operator:
     def _wired_writer(self) -> ReportWriter:
         return ReportWriter(
             reports=self._reports,
-            events=Events(self._client, clock=now),
+            events=self._events,
             index=self._index,
             cache=StatusCache(CACHED_REPORTS_BYTES),
             metrics=self._metrics,
@@ -233,23 +234,18 @@ class Operator:
         )
 
     def _wired_remedies(self, argo_server: ArgoServer | None) -> RemediationController:
-        around = Dependencies(
+        dependencies = Dependencies(
             settings=self._settings,
-            client=self._client,
-            namespaces=self._namespaces,
-            reports=self._reports,
-            index=self._index,
-            writer=self._writer,
+            kube=KubeResources(self._client, self._namespaces, self._reports, self._pods, self._events),
+            reports=self._index,
+            report_writer=self._writer,
             lease=self._lease,
-            server=ServerWorkflows(argo_server) if argo_server else None,
-            events=Events(self._client, clock=now),
+            argo_server=ServerWorkflows(argo_server) if argo_server else None,
+            redactor=self._redactor,
             metrics=self._metrics,
-            sender=None,
-            clock=now,
-            monotonic=time.monotonic,
-            jitter=jitter,
+            time=TimeSource(now, time.monotonic, jitter),
         )
-        return RemediationController(around)
+        return RemediationController(dependencies)
 
     def _wired_retention(self) -> Retention:
         return Retention(
@@ -360,14 +356,14 @@ class Operator:
 
     async def _log_in(self) -> kopf.AiohttpSession:
         """A session for the framework; each of its requests asks for the credentials of the moment."""
-        hear = event_handler(self._event_handlers, self._remedies.intake)
+        hear = event_handler(self._event_handlers, self._remedies.event_handlers)
         selected = SelectedStreams(client=self._client, observer=self._monitor, hear=hear)
         return kopf.AiohttpSession(
             server=self._client.endpoint.server, aiohttp_session=self._client.open_session([selected])
         )
 
     def _report_written(self, report: StoredReport) -> None:
-        self._remedies.intake.report_written(report)
+        self._remedies.event_handlers.report_written(report)
 
     async def _drain(self, workers: set[Task], framework: Task, others: set[Task]) -> None:
         self._remedies.close()

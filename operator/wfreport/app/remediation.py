@@ -1,15 +1,14 @@
-"""Remediation as one part of the operator: its objects wired, its state loaded, its workers started."""
+"""Composes remediation: creates its objects, loads its state, starts its workers."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from wfreport.api.actions import ActionType
-from wfreport.api.remediation import Remediation
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
 from wfreport.cache.reports import ReportCache
@@ -22,34 +21,37 @@ from wfreport.kube.errors import BadAnswerError
 from wfreport.kube.events import Events
 from wfreport.kube.kinds import CRON_WORKFLOW, LIMIT_RANGE, NAMESPACE, POD, POLICY, REMEDIATION, RESOURCE_QUOTA, SECRET
 from wfreport.kube.pods import Pods
+from wfreport.kube.remediations import read_remediation
 from wfreport.kube.reports import Reports
 from wfreport.kube.resource import documents
 from wfreport.kube.workflows import workflow_documents
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
-from wfreport.remediation.actions.base import ActionHandler
+from wfreport.remediation.actions.base import ActionHandler, Actions
 from wfreport.remediation.actions.resubmit import RaiseMemoryHandler, ResubmitHandler
 from wfreport.remediation.actions.retry import RetryHandler
 from wfreport.remediation.actions.stop import StopHandler
 from wfreport.remediation.actions.suspend_cron import SuspendCronHandler
-from wfreport.remediation.early_labels import EarlyLabels
-from wfreport.remediation.enqueue import RemediationEventHandlers, RemediationQueues, RemediationReader
+from wfreport.remediation.early_labels import EarlyPodLabeller
+from wfreport.remediation.enqueue import RemediationEventHandlers, RemediationReader
 from wfreport.remediation.executor import Executor
 from wfreport.remediation.gatherer import Gatherer, report_of
-from wfreport.remediation.notify import Notifications, NotifyPlanner
-from wfreport.remediation.outcomes import Outcomes
+from wfreport.remediation.notify import Notifier, NotifyPlanner
+from wfreport.remediation.outcomes import OutcomeRecorder
 from wfreport.remediation.pod_labels import PodLabeller
-from wfreport.remediation.policies import PolicyReader, cached_policy
+from wfreport.remediation.policies import PolicyReconciler, cached_policy
+from wfreport.remediation.queues import RemediationQueues
 from wfreport.remediation.reconciler import RemediationReconciler
 from wfreport.remediation.resync import RemediationResync
+from wfreport.remediation.rights import RightsChecker
 from wfreport.remediation.sinks import Sender, Sinks
-from wfreport.remediation.writer import RemediationWriter, read_remediation
+from wfreport.remediation.writer import RemediationWriter
 from wfreport.runtime.lease import Lease
 from wfreport.runtime.periodic import run_periodically
 from wfreport.runtime.tasks import Task
 from wfreport.runtime.worker import Worker
-from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
+from wfreport.runtime.workqueue import Priority, QueueLimits, Request, WorkQueue
 from wfreport.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -58,263 +60,275 @@ CONTROLLER: Final = "remediation"
 """The label ``controller`` of the metrics."""
 
 NOTIFIERS: Final = 2
-"""An endpoint that does not answer holds one of them up for as long as its time-out."""
+"""Workers that send notifications. An endpoint that does not answer blocks one of them until its timeout."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dependencies:
-    """The rest of the operator, as far as remediation needs it."""
+class KubeResources:
+    """The API server and its resources that the whole operator shares.
 
-    settings: Settings
+    Attributes:
+        client: the connection.
+        namespaces: the watched namespaces; [None] for all.
+        reports: WorkflowReports.
+        pods: pods, read only.
+        events: Events about our own kinds.
+    """
+
     client: Client
-    namespaces: list[str | None]
+    namespaces: Sequence[str | None]
     reports: Reports
-    index: ReportCache
-    writer: ReportWriter
-    lease: Lease | None
-    server: ServerWorkflows | None
+    pods: Pods
     events: Events
-    metrics: Metrics
-    sender: Sender | None
-    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSource:
+    """Clocks, injected so that tests can control them.
+
+    Attributes:
+        now: the wall clock, in UTC.
+        monotonic: seconds since an arbitrary moment.
+        jitter: a random factor near 1, to spread periodic load.
+    """
+
+    now: Callable[[], datetime]
     monotonic: Callable[[], float]
     jitter: Callable[[], float]
 
 
-class RemediationController:
-    """All of remediation. Without a policy in the cluster it costs two streams of nothing."""
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """The parts of the operator that remediation depends on.
 
-    def __init__(self, around: Dependencies) -> None:
-        self._around = around
-        self._books = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory())
-        self._loaded: set[str] = set()
-        self.queues = queues = _queues(around.monotonic, around.jitter)
-        self.intake = RemediationEventHandlers(self._books, queues)
-        own = partial(documents, around.client, namespaces=around.namespaces, chunk_size=around.settings.chunk_size)
+    Attributes:
+        settings: the settings.
+        kube: the API server.
+        reports: the cache of reports.
+        report_writer: the only writer of reports.
+        lease: the leader election; None if it is off, and then no action is performed.
+        argo_server: Argo Server; None if it is not configured, and then no Workflow is retried.
+        redactor: removes secrets from texts.
+        metrics: the metrics.
+        time: the clocks.
+    """
+
+    settings: Settings
+    kube: KubeResources
+    reports: ReportCache
+    report_writer: ReportWriter
+    lease: Lease | None
+    argo_server: ServerWorkflows | None
+    redactor: Redactor
+    metrics: Metrics
+    time: TimeSource
+
+
+class RemediationController:
+    """Remediation as a whole. In a cluster without policies it costs two watch streams without events."""
+
+    def __init__(self, dependencies: Dependencies, *, sender: Sender | None = None) -> None:
+        """``sender`` delivers notifications; by default, to the sinks of the policies."""
+        self._deps = deps = dependencies
+        kube, clock = deps.kube, deps.time.now
+        self._sender = sender or Sinks(documents(kube.client, SECRET))
+        self._cache = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory(), deps.reports)
+        self._loaded_namespaces: set[str] = set()
+        self.queues = _queues(deps.time)
+        self.event_handlers = RemediationEventHandlers(self._cache, self.queues)
+        own = partial(documents, kube.client, namespaces=kube.namespaces, chunk_size=deps.settings.chunk_size)
         self._policies = own(POLICY)
         self._remediations = own(REMEDIATION)
-        pods = documents(around.client, POD)
-        self._labeller = PodLabeller(pods, self._books, lease=around.lease, metrics=around.metrics)
-        self._journal = RemediationWriter(
-            self._remediations,
-            self._books.remediations,
-            events=around.events,
-            metrics=around.metrics,
-            clock=around.clock,
+        self._workflows = workflow_documents(kube.client)
+        self._labeller = PodLabeller(documents(kube.client, POD), self._cache, lease=deps.lease, metrics=deps.metrics)
+        self._writer = RemediationWriter(
+            self._remediations, self._cache.remediations, events=kube.events, metrics=deps.metrics, clock=clock
         )
-        self._outcomes = Outcomes(
-            self._books,
-            self._journal,
-            index=around.index,
-            workflows=workflow_documents(around.client),
-            queue=queues.runs,
-            clock=around.clock,
+        self._outcomes = OutcomeRecorder(
+            self._cache, self._writer, workflows=self._workflows, queue=self.queues.runs, clock=clock
         )
         self._executor = Executor(
-            books=self._books,
-            journal=self._journal,
+            cache=self._cache,
+            writer=self._writer,
             outcomes=self._outcomes,
-            acts=self._acts(),
-            notification=NotifyPlanner(),
-            notify=self._notify,
-            lease=around.lease,
-            policies=queues.policies,
-            clock=around.clock,
+            actions=self._actions(),
+            queues=self.queues,
+            lease=deps.lease,
+            clock=clock,
         )
-
-        if around.lease:
-            lease = around.lease
-            around.metrics.leading.set_function(lambda: float(lease.held_seconds > 0))
+        if deps.lease:
+            lease = deps.lease
+            deps.metrics.leading.set_function(lambda: float(lease.held_seconds > 0))
 
     async def load(self) -> None:
-        """Read all policies and Remediations, and what ran in namespaces that have policies.
+        """Read all policies and Remediations, and the reports of namespaces that have policies.
 
         Raises:
-            ApiError: a page failed.
+            ApiError: a page could not be read.
         """
         async for document in self._policies.list():
             metadata = document["metadata"]
             key = (metadata["namespace"], metadata["name"])
-            self._books.policies.put(key, cached_policy(document))
+            self._cache.policies.put(key, cached_policy(document))
             self.queues.policies.add(key, Priority.URGENT)
         async for document in self._remediations.list():
-            self._remember(document)
-        for namespace in self._books.policies.namespaces():
+            self._load_remediation(document)
+        for namespace in self._cache.policies.namespaces():
             await self._load_runs(namespace)
-        for remediation in self._books.remediations:
+        for remediation in self._cache.remediations:
             self.queues.remediations.add((remediation.metadata.namespace, remediation.metadata.name), Priority.PROGRESS)
 
-    def _remember(self, document: dict[str, Any]) -> None:
-        """A Remediation that cannot be read, a newer operator's, keeps its lock and nobody else from theirs."""
+    def _load_remediation(self, document: dict[str, Any]) -> None:
+        """Cache a Remediation; skip one that this version cannot decode, for example a newer operator's.
+
+        It keeps its own lock, since its name is taken, but blocks nothing else.
+        """
         try:
-            self._books.remediations.put(read_remediation(document))
+            self._cache.remediations.put(read_remediation(document))
         except BadAnswerError as error:
-            log.warning("a Remediation cannot be read", extra=kv(reason=error.message))
+            log.warning("remediation skipped: cannot be decoded", extra=kv(reason=error.message))
 
     def start(self) -> tuple[set[Task], set[Task]]:
-        """Start the workers, which end when their queues are shut down, and the resync, which does not end."""
-        around = self._around
-        tasks = {asyncio.create_task(worker.run(), name=name) for name, _, worker in self.workers()}
+        """Start the workers, which end after ``close``, and the resync, which has to be cancelled."""
+        workers = {asyncio.create_task(worker.run(), name=name) for name, _, worker in self.workers()}
         resync = run_periodically(
             self.resync().resync,
             controller=CONTROLLER,
-            metrics=around.metrics,
+            metrics=self._deps.metrics,
             interval_seconds=self._resync_interval_seconds,
             initial_delay_seconds=self._resync_interval_seconds(),  # ``load`` has just read everything
         )
-        return tasks, {asyncio.create_task(resync, name="remediation resync")}
+        return workers, {asyncio.create_task(resync, name="remediation resync")}
 
     def workers(self) -> list[tuple[str, WorkQueue, Worker]]:
-        """The workers, each with its name and its queue."""
-        around, queues = self._around, self.queues
-        reader = RemediationReader(
-            self._remediations, self._books, index=around.index, executor=self._executor, remedies=queues.runs
-        )
-        notifications = self._wired_notifications()
-        looks = [
-            ("remedy", queues.runs, self._wired_remedy().reconcile),
-            ("early labels", queues.pods, self._wired_early_labels().reconcile),
-            ("policies", queues.policies, self._wired_policies().reconcile),
+        """Create the workers; return each with its name and its queue."""
+        queues = self.queues
+        reader = RemediationReader(self._remediations, self._cache, executor=self._executor, queue=queues.runs)
+        reconcilers = [
+            ("remediation", queues.runs, self._reconciler().reconcile),
+            ("early pod labels", queues.pods, self._early_labeller().reconcile),
+            ("policies", queues.policies, self._policy_reconciler().reconcile),
             ("remediations", queues.remediations, reader.reconcile),
-            *[("notifier", queues.notifications, notifications.reconcile)] * NOTIFIERS,
+            *[("notifier", queues.notifications, self._notifier().reconcile)] * NOTIFIERS,
         ]
-        return [(name, queue, self._worker(queue, look)) for name, queue, look in looks]
+        return [(name, queue, self._worker(queue, reconcile)) for name, queue, reconcile in reconcilers]
 
     def resync(self) -> RemediationResync:
-        """Return the resync, which finds changes without an event."""
-        around = self._around
+        """Create the resync."""
         return RemediationResync(
             policies=self._policies,
             remediations=self._remediations,
-            books=self._books,
+            cache=self._cache,
             queues=self.queues,
             outcomes=self._outcomes,
-            index=around.index,
-            keep=timedelta(days=around.settings.remediation_keep_days),
-            clock=around.clock,
+            retention=timedelta(days=self._deps.settings.remediation_keep_days),
+            clock=self._deps.time.now,
         )
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Shut down the queues: workers end after the request that they are working on."""
         for queue in self.queues.named().values():
             queue.shut_down()
 
     def _resync_interval_seconds(self) -> float:
-        return self._around.settings.resync_interval_seconds * self._around.jitter()
+        return self._deps.settings.resync_interval_seconds * self._deps.time.jitter()
 
-    def _worker(self, queue: WorkQueue, look: Callable[[Any], Any]) -> Worker:
-        around = self._around
-        return Worker(
-            queue,
-            look,
-            metrics=around.metrics,
-            clock=around.monotonic,
-            controller=CONTROLLER,
-        )
+    def _worker(self, queue: WorkQueue, reconcile: Callable[[Request], Awaitable[None]]) -> Worker:
+        deps = self._deps
+        return Worker(queue, reconcile, metrics=deps.metrics, clock=deps.time.monotonic, controller=CONTROLLER)
 
-    def _acts(self) -> dict[ActionType, ActionHandler]:
-        around = self._around
-        workflows = workflow_documents(around.client)
-        return {
-            ActionType.RESUBMIT: ResubmitHandler(workflows, clock=around.clock),
+    def _actions(self) -> Actions:
+        deps, workflows = self._deps, self._workflows
+        client, clock = deps.kube.client, deps.time.now
+        handlers: dict[ActionType, ActionHandler] = {
+            ActionType.RESUBMIT: ResubmitHandler(workflows, clock=clock),
             ActionType.RAISE_MEMORY: RaiseMemoryHandler(
                 workflows,
-                limit_ranges=documents(around.client, LIMIT_RANGE),
-                quotas=documents(around.client, RESOURCE_QUOTA),
-                references_only=around.settings.argo_references_only,
-                clock=around.clock,
+                limit_ranges=documents(client, LIMIT_RANGE),
+                quotas=documents(client, RESOURCE_QUOTA),
+                references_only=deps.settings.argo_references_only,
+                clock=clock,
             ),
-            ActionType.RETRY: RetryHandler(workflows, around.server),
-            ActionType.SUSPEND_CRON: SuspendCronHandler(documents(around.client, CRON_WORKFLOW)),
+            ActionType.RETRY: RetryHandler(workflows, deps.argo_server),
+            ActionType.SUSPEND_CRON: SuspendCronHandler(documents(client, CRON_WORKFLOW)),
             ActionType.STOP: StopHandler(workflows),
         }
+        return Actions(handlers, NotifyPlanner())
 
-    def _wired_early_labels(self) -> EarlyLabels:
-        around, client = self._around, self._around.client
-        return EarlyLabels(
-            workflow_documents(client),
-            Pods(client, chunk_size=around.settings.chunk_size),
-            self._books,
+    def _early_labeller(self) -> EarlyPodLabeller:
+        deps = self._deps
+        return EarlyPodLabeller(
+            self._workflows,
+            deps.kube.pods,
+            self._cache,
             self._labeller,
-            redactor=Redactor(around.settings.redact_patterns),
-            clock=around.clock,
+            redactor=deps.redactor,
+            clock=deps.time.now,
         )
 
-    def _wired_remedy(self) -> RemediationReconciler:
-        around, client = self._around, self._around.client
-        namespaces = documents(client, NAMESPACE)
-        settings = around.settings
+    def _reconciler(self) -> RemediationReconciler:
+        deps, settings = self._deps, self._deps.settings
+        namespaces = documents(deps.kube.client, NAMESPACE)
         return RemediationReconciler(
-            index=around.index,
-            writer=around.writer,
-            books=self._books,
-            gatherer=Gatherer(workflow_documents(client), namespaces, clock=around.monotonic),
-            journal=self._journal,
-            outcomes=self._outcomes,
-            labeller=self._labeller,
+            writer=deps.report_writer,
+            cache=self._cache,
+            gatherer=Gatherer(self._workflows, namespaces, clock=deps.time.monotonic),
             executor=self._executor,
-            notify=self._notify,
+            labeller=self._labeller,
             limits=OperatorLimits(settings.remediation_max_concurrent, settings.remediation_max_per_hour),
-            queue=self.queues.runs,
-            policies=self.queues.policies,
-            metrics=around.metrics,
-            clock=around.clock,
+            queues=self.queues,
+            metrics=deps.metrics,
+            clock=deps.time.now,
         )
 
-    def _wired_policies(self) -> PolicyReader:
-        around = self._around
-        return PolicyReader(
+    def _policy_reconciler(self) -> PolicyReconciler:
+        deps = self._deps
+        rights = RightsChecker(Access(deps.kube.client), has_lease=deps.lease is not None, clock=deps.time.monotonic)
+        return PolicyReconciler(
             self._policies,
-            self._books,
-            access=Access(around.client),
-            events=around.events,
+            self._cache,
+            rights=rights,
+            events=deps.kube.events,
             queue=self.queues.policies,
-            changed=self._policies_changed,
-            has_lease=around.lease is not None,
-            clock=around.clock,
-            monotonic=around.monotonic,
+            on_change=self._enqueue_runs,
+            clock=deps.time.now,
         )
 
-    def _wired_notifications(self) -> Notifications:
-        around = self._around
-        return Notifications(
-            around.sender or Sinks(documents(around.client, SECRET)),
-            books=self._books,
-            journal=self._journal,
-            index=around.index,
-            writer=around.writer,
-            lease=around.lease,
-            metrics=around.metrics,
-            clock=around.clock,
+    def _notifier(self) -> Notifier:
+        deps = self._deps
+        return Notifier(
+            self._sender,
+            cache=self._cache,
+            writer=self._writer,
+            reports=deps.report_writer,
+            lease=deps.lease,
+            metrics=deps.metrics,
+            clock=deps.time.now,
         )
 
-    def _notify(self, remediation: Remediation) -> None:
-        key = (remediation.metadata.namespace, remediation.metadata.name)
-        self.queues.notifications.add(key, Priority.URGENT)
-
-    async def _policies_changed(self, namespace: str) -> None:
-        """Have each run of a namespace looked at that a policy might be for."""
-        if namespace not in self._loaded:
+    async def _enqueue_runs(self, namespace: str) -> None:
+        """Enqueue the reports of a namespace whose policies have changed."""
+        if namespace not in self._loaded_namespaces:
             await self._load_runs(namespace)
             return
-        for key in self._books.runs.reports(namespace):
+        for key in self._cache.runs.reports(namespace):
             self.queues.runs.add(key, Priority.PROGRESS)
 
     async def _load_runs(self, namespace: str) -> None:
-        """Read what ran in a namespace; what failed or runs is looked at, what succeeded is only counted."""
-        async for stored in self._around.reports.list_stored(namespace):
+        """Read the reports of a namespace into the run history; enqueue those whose run has not succeeded."""
+        async for stored in self._deps.kube.reports.list_stored(namespace):
             report = report_of(stored)
             run = latest_run(report)
             if run is None:
                 continue
-            self._books.runs.put(report)
+            self._cache.runs.put(report)
             if not run.has_succeeded:
                 self.queues.runs.add((namespace, report.metadata.name), Priority.PROGRESS)
-        self._loaded.add(namespace)
+        self._loaded_namespaces.add(namespace)
 
 
-def _queues(monotonic: Callable[[], float], jitter: Callable[[], float]) -> RemediationQueues:
+def _queues(time: TimeSource) -> RemediationQueues:
     def queue() -> WorkQueue:
-        return WorkQueue(QueueLimits(), clock=monotonic, jitter=jitter)
+        return WorkQueue(QueueLimits(), clock=time.monotonic, jitter=time.jitter)
 
     return RemediationQueues(runs=queue(), policies=queue(), remediations=queue(), notifications=queue(), pods=queue())

@@ -10,6 +10,7 @@ from typing import Any
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport
+from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.history import past_action_of, runs_of
 from wfreport.core.decide.model import History, PastAction, Run
 from wfreport.core.decide.selection import ACTING_MODES
@@ -245,11 +246,19 @@ def _merged(verdicts: list[PolicyVerdict]) -> Iterator[PolicyVerdict]:
 
 @dataclass(frozen=True, slots=True)
 class RemediationCache:
-    """All that is known."""
+    """The cached objects that decisions depend on.
+
+    Attributes:
+        policies: all RemediationPolicies.
+        remediations: all Remediations.
+        runs: the runs of reports in namespaces that have policies.
+        reports: all WorkflowReports, by their heads; the whole operator shares it.
+    """
 
     policies: PolicyCache
     remediations: RemediationIndex
     runs: RunHistory
+    reports: ReportCache
 
     def history(self) -> History:
         """What ran and what was done."""

@@ -1,5 +1,6 @@
-"""What policies make the operator do: gather, decide (core), write the intent, act, write the outcome.
+"""Remediation: from a report and the policies of its namespace to actions, and to the records of what they achieved.
 
-Each act is one module with one interface (``base.Act``). Nothing here decides: what is to be done is
-``core.decide``'s to say, and how it is done ``core.remedy``'s.
+``core.decide`` decides whether an action is due, ``core.plan`` what it changes. This package does the I/O: it gathers
+the live state, writes the intent, performs the action and records its result. Each action is one module of
+``actions``, with one interface (``actions.base.ActionHandler``).
 """

@@ -1,6 +1,7 @@
-"""Labels for a pod the moment it has failed, before Argo decides whether to delete it.
+"""Labels a pod the moment it fails, before Argo decides whether to delete it.
 
-It does not wait for the report: that tells what Argo's node says, and by then Argo may have decided.
+It does not wait for the report: the report follows the status of Argo's node, and Argo may decide in the same write.
+Instead it renders a report in memory, with the failures that Argo is about to record.
 """
 
 from collections.abc import Callable
@@ -28,14 +29,14 @@ from wfreport.runtime.workqueue import Request
 PODS_PER_RECONCILE: Final = 50
 
 
-class EarlyLabels:
-    """Looks at Workflows of which a pod has failed just now."""
+class EarlyPodLabeller:
+    """Reconciles Workflows that have a newly failed pod."""
 
     def __init__(
         self,
         workflows: ResourceReader[Document],
         pods: Pods,
-        books: RemediationCache,
+        cache: RemediationCache,
         labeller: PodLabeller,
         *,
         redactor: Redactor,
@@ -43,20 +44,20 @@ class EarlyLabels:
     ) -> None:
         self._workflows = workflows
         self._pods = pods
-        self._books = books
+        self._cache = cache
         self._labeller = labeller
         self._redactor = redactor
         self._clock = clock
 
     async def reconcile(self, request: Request) -> None:
-        """Label the failed pods of a Workflow that have no label of ours yet.
+        """Label the failed pods of a Workflow that have no failure class yet.
 
         Raises:
-            ApiError: something could not be read, or a pod not be labelled.
-            NotAWorkflow: what was read is none.
+            ApiError: an object could not be read, or a pod not be labelled.
+            NotAWorkflow: the Workflow cannot be decoded.
         """
         namespace, name = request.name
-        policies = [policy for policy in self._books.policies.in_namespace(namespace) if _labels_pods(policy)]
+        policies = [policy for policy in self._cache.policies.in_namespace(namespace) if _labels_pods(policy)]
         if not policies:
             return
         failed = await self._pods.list_failed(namespace, name, limit=PODS_PER_RECONCILE)
@@ -67,13 +68,12 @@ class EarlyLabels:
             snapshot = decode_workflow(await self._workflows.get(namespace, name))
         except NotFoundError:
             return
-        owned = [pod for pod in unlabelled if _is_of(pod, snapshot)]
-        await self._labeller.label(
-            self._report(with_predicted_failures(snapshot, owned, self._clock()), owned), policies
-        )
+        owned = [pod for pod in unlabelled if _is_owned_by(snapshot, pod)]
+        predicted = with_predicted_failures(snapshot, owned, self._clock())
+        await self._labeller.label(self._report(predicted, owned), policies)
 
     def _report(self, snapshot: Snapshot, failed: list[Pod]) -> WorkflowReport:
-        """The report as it is going to be, for the labels' sake."""
+        """Render the report that these failures will lead to. It is never stored."""
         metadata = snapshot.workflow.metadata
         spec = ReportSpec(workflow_ref=WorkflowRef(name=metadata.name, uid=metadata.uid))
         status: ReportStatus = render_status(
@@ -96,5 +96,5 @@ def _labels_pods(policy: RemediationPolicy) -> bool:
     return policy.spec.mode == Mode.ENFORCE and any(rule.label_pods for rule in policy.spec.rules)
 
 
-def _is_of(pod: Pod, snapshot: Snapshot) -> bool:
+def _is_owned_by(snapshot: Snapshot, pod: Pod) -> bool:
     return any(owner.uid == snapshot.workflow.metadata.uid for owner in pod.metadata.owner_references)

@@ -1,21 +1,22 @@
-"""From a decision to its record: intent, act, outcome, each written before the next is begun."""
+"""Carries out decisions: an intent, the action, its result, each written before the next begins."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from wfreport.api.actions import ActionType
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import RemediationReason
 from wfreport.api.remediation import LockClass, Plan, Remediation, ReportRef
+from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.enforcement import EnforcementAction
+from wfreport.core.decide.model import Run
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.freshness import is_fresh_intent
 from wfreport.core.record.intent import Basis, intended_remediation, is_reproduced
-from wfreport.core.record.progress import ExecutionResult, is_denied, is_executed
+from wfreport.core.record.progress import ExecutionResult, has_outcome, is_denied, is_executed, is_succeeding
 from wfreport.kube.errors import (
     AlreadyExistsError,
     ForbiddenError,
@@ -23,193 +24,253 @@ from wfreport.kube.errors import (
     NotFoundError,
     TooLargeError,
 )
-from wfreport.remediation.actions.base import RETRY_AFTER, ActionHandler, Planner, Situation
-from wfreport.remediation.outcomes import Outcomes
+from wfreport.remediation.actions.base import RETRY_AFTER, Actions, Situation
+from wfreport.remediation.outcomes import OutcomeRecorder
+from wfreport.remediation.queues import RemediationQueues
 from wfreport.remediation.writer import RemediationWriter
 from wfreport.runtime.lease import Lease, NotLeadingError
-from wfreport.runtime.workqueue import Priority, WorkQueue
-
-log = logging.getLogger(__name__)
 
 SOON: Final = timedelta(seconds=1)
 
 
+@dataclass(frozen=True, slots=True)
+class _PlannedAction:
+    """An action whose intent is to be created or resumed.
+
+    Attributes:
+        situation: the decision, and the state that it was made from.
+        enforcement: how far to go.
+        refusal: why the action is not possible, if it is not.
+    """
+
+    situation: Situation
+    enforcement: EnforcementAction
+    refusal: RefusedError | None
+
+
 class Executor:
-    """Carries out decisions."""
+    """Carries out decisions, each at most once.
+
+    A process can die, and a request can stay unanswered, at any point. Three rules make an action happen once even so:
+
+    * **The intent is the lock.** Nothing is changed before the Remediation exists. Its name is derived from the run
+      (Workflow uid and start) and the lock class, so of two replicas only one can create it.
+    * **The trace is searched before the action is performed.** Each action leaves one: the new Workflow has a fixed
+      name and carries the Remediation's uid; a patch is bound to uid and resourceVersion and adds an annotation.
+      ``recover`` records an action whose trace it finds. So call ``recover`` on each existing intent, and only then
+      decide again and call ``enforce``, which performs an open intent only if the new decision reproduces its spec.
+    * **A lost trace is Unknown.** Argo deletes completed Workflows after a while, and a trace with them. An intent
+      that is older than that and has no trace ends as ``Executed=Unknown`` (TraceLost), and is never repeated.
+
+    The intent is written before the action begins, and the result before its outcome is awaited. Every write updates
+    the cache, so the next decision counts it.
+
+    All methods are idempotent. An ``ApiError`` that one raises is the worker's: the request is requeued with backoff,
+    and the next reconcile recovers what took effect. ``enforce`` also returns when to requeue the report:
+
+    ===============================================  ==========================================================
+    the action was performed, recorded or refused    None: the Remediation's own event brings the next reconcile
+    another replica, or a request of ours that got   ``SOON``: the next reconcile recovers that intent
+    no answer, has created the intent
+    the policy may not act (yet)                     ``RETRY_AFTER``; the policy is enqueued, to check its rights
+    the action is not possible for now               ``RETRY_AFTER``: it is planned again
+    a transient error, no Lease                      raises: the worker requeues with backoff
+    a missing right                                  raises; the policy is enqueued, to report RightsMissing
+    the target is gone, or the API server rejects    None: recorded as ``Executed=False``, for good
+    ===============================================  ==========================================================
+    """
 
     def __init__(
         self,
         *,
-        books: RemediationCache,
-        journal: RemediationWriter,
-        outcomes: Outcomes,
-        acts: Mapping[ActionType, ActionHandler],
-        notification: Planner,
-        notify: Callable[[Remediation], None],
+        cache: RemediationCache,
+        writer: RemediationWriter,
+        outcomes: OutcomeRecorder,
+        actions: Actions,
+        queues: RemediationQueues,
         lease: Lease | None,
-        policies: WorkQueue,
         clock: Callable[[], datetime],
     ) -> None:
-        """``notification`` plans what tells people; ``notify`` takes it over, since endpoints take their time."""
-        self._books = books
-        self._journal = journal
+        """Without a ``lease``, only dry runs are carried out."""
+        self._cache = cache
+        self._writer = writer
         self._outcomes = outcomes
-        self._acts = acts
-        self._notification = notification
-        self._notify = notify
+        self._actions = actions
+        self._queues = queues
         self._lease = lease
-        self._policies = policies
         self._clock = clock
 
-    async def recover(self, own: Remediation) -> None:
-        """Find out of an act that was begun and not recorded whether it was done.
+    # Existing intents
+
+    async def recover(self, remediation: Remediation) -> None:
+        """Record an action that was performed but not recorded, if it left a trace.
 
         Raises:
-            ApiError: its trace could not be read, or the record not be written.
+            ApiError: the trace could not be read, or the result not be written.
         """
-        act = self._acts.get(own.spec.action)
-        if act is None or is_executed(own) or is_denied(own):
+        handler = self._actions.handlers.get(remediation.spec.action)
+        if handler is None or is_executed(remediation) or is_denied(remediation):
             return
-        found = await act.trace(own)
-        if found:
-            await self._record(own, found)
+        execution = await handler.trace(remediation)
+        if execution:
+            await self._record(remediation, execution)
 
-    async def close(self, own: Remediation, why: str) -> None:
-        """Close an intent whose run is another one by now, unless it was done.
+    async def close(self, remediation: Remediation, reason: str) -> None:
+        """Close an intent whose target has changed, unless its action was performed.
 
         Raises:
-            ApiError: its trace could not be read, or the record not be written.
+            ApiError: the trace could not be read, or the result not be written.
         """
-        await self.recover(own)
-        known = self._books.remediations.by_uid(own.metadata.uid or "")
-        if known and not (is_executed(known) or is_denied(known)):
-            await self._record(known, ExecutionResult("False", RemediationReason.TARGET_CHANGED, why))
+        await self.recover(remediation)
+        latest = self._cache.remediations.by_uid(remediation.metadata.uid or "")
+        if latest and not (is_executed(latest) or is_denied(latest)):
+            await self._record(latest, ExecutionResult("False", RemediationReason.TARGET_CHANGED, reason))
 
-    async def refuse(self, own: Remediation, why: str) -> None:
-        """Close an intent that policy and report do not yield."""
-        await self._record(own, ExecutionResult("False", RemediationReason.SPEC_NOT_REPRODUCED, why))
-
-    async def carry_out(self, situation: Situation, course: EnforcementAction) -> timedelta | None:
-        """Do what was decided, as far as the course goes; how long after it is to be looked at again, None for not.
+    async def refuse(self, remediation: Remediation, reason: str) -> None:
+        """Close an intent that policy and report do not yield.
 
         Raises:
-            ApiError: a request failed; it may have been done, and the same is to be tried again.
+            ApiError: the result could not be written.
+        """
+        await self._record(remediation, ExecutionResult("False", RemediationReason.SPEC_NOT_REPRODUCED, reason))
+
+    async def deny(self, remediation: Remediation) -> None:
+        """Deny an intent that nobody approved in time.
+
+        Raises:
+            ApiError: the denial could not be written.
+        """
+        await self._writer.deny(remediation)
+
+    async def close_maker_of(self, report: WorkflowReport, run: Run) -> None:
+        """Close the Remediation that started this run, if the run has ended.
+
+        Raises:
+            ApiError: the outcome could not be written.
+        """
+        await self._outcomes.close_maker_of(report, run)
+
+    def follow_up(self, notification: Remediation, action: Remediation | None) -> None:
+        """Enqueue the second message of a notification, if the action on the same run has an outcome."""
+        is_due = notification.spec.lock_class is LockClass.NOTIFY and is_succeeding(notification)
+        if is_due and action and has_outcome(action):
+            self._queues.notify(notification)
+
+    # A decision
+
+    async def enforce(self, situation: Situation, enforcement: EnforcementAction) -> timedelta | None:
+        """Carry out a decision, as far as the mode of its policy allows.
+
+        Returns:
+            When to requeue the report, or None.
+
+        Raises:
+            ApiError: a request failed; it may have taken effect.
         """
         decision, policy = situation.decision, situation.decision.policy
         if policy is None or decision.action is None:
             return None
-        if course is not EnforcementAction.WRITE_DRY_RUN and not self._may_act(policy):
-            self._policies.add((policy.metadata.namespace, policy.metadata.name), Priority.URGENT)
+        is_dry_run = enforcement is EnforcementAction.WRITE_DRY_RUN
+        if not is_dry_run and not self._may_act(policy):
+            self._queues.recheck_policy(policy.metadata.namespace, policy.metadata.name)
             return RETRY_AFTER
         try:
-            plan, refusal = await self._planner(decision.action).plan(situation), None
+            plan, refusal = await self._actions.planner(decision.action).plan(situation), None
         except RefusedError as error:
             if error.passing:
                 return RETRY_AFTER
             plan, refusal = Plan(), error
-        intended = intended_remediation(
-            decision, _basis(situation), plan, dry_run=course is EnforcementAction.WRITE_DRY_RUN
-        )
-        own = self._books.remediations.get((situation.namespace, intended.metadata.name))
-        if own is None:
-            return await self._begin(intended, situation, course, refusal)
-        return await self._resume(own, intended, situation, course, refusal)
+        intended = intended_remediation(decision, _basis(situation), plan, dry_run=is_dry_run)
+        existing = self._cache.remediations.get((situation.namespace, intended.metadata.name))
+        planned = _PlannedAction(situation, enforcement, refusal)
+        return await (self._resume(existing, intended, planned) if existing else self._begin(intended, planned))
 
-    async def _begin(
-        self, intended: Remediation, situation: Situation, course: EnforcementAction, refusal: RefusedError | None
-    ) -> timedelta | None:
+    async def _begin(self, intended: Remediation, planned: _PlannedAction) -> timedelta | None:
+        """Create the intent, then act on it."""
         try:
-            async with self._held(course):
-                own = await self._journal.intend(intended, needs_approval=course is EnforcementAction.REQUEST_APPROVAL)
+            async with self._lease_held(planned.enforcement):
+                created = await self._writer.create(
+                    intended, needs_approval=planned.enforcement is EnforcementAction.REQUEST_APPROVAL
+                )
         except AlreadyExistsError:
-            await self._journal.refresh(intended)  # somebody has the lock, or our own request had no answer
+            await self._writer.refresh(intended)  # another replica's, or ours from a request without an answer
             return SOON
-        return await self._finish(own, situation, course, refusal)
+        return await self._proceed(created, planned)
 
-    async def _resume(
-        self,
-        own: Remediation,
-        intended: Remediation,
-        situation: Situation,
-        course: EnforcementAction,
-        refusal: RefusedError | None,
-    ) -> timedelta | None:
-        if is_executed(own) or is_denied(own):
+    async def _resume(self, existing: Remediation, intended: Remediation, planned: _PlannedAction) -> timedelta | None:
+        """Act on an open intent, if this decision reproduces it and its trace cannot have been lost."""
+        if is_executed(existing) or is_denied(existing):
             return None
-        if not is_reproduced(own, intended):
-            await self.refuse(own, "policy and report yield another act than this one")
+        if not is_reproduced(existing, intended):
+            await self.refuse(existing, "policy and report do not yield this spec")
             return None
-        if own.status is None or not own.status.conditions:
-            own = await self._journal.begin(own, needs_approval=course is EnforcementAction.REQUEST_APPROVAL)
-        if (
-            course is EnforcementAction.EXECUTE
-            and own.spec.lock_class is LockClass.MUTATE
-            and not self._is_fresh(own, situation)
-        ):
-            message = "it was asked for too long ago to tell whether it was done, and is not repeated"
-            await self._record(own, ExecutionResult("Unknown", RemediationReason.TRACE_LOST, message))
+        if existing.status is None or not existing.status.conditions:
+            existing = await self._writer.write_first_status(
+                existing, needs_approval=planned.enforcement is EnforcementAction.REQUEST_APPROVAL
+            )
+        performs = planned.enforcement is EnforcementAction.EXECUTE and existing.spec.lock_class is LockClass.MUTATE
+        if performs and not self._is_fresh(existing, planned.situation):
+            message = "the intent is so old that a trace of the action may be lost; the action is not repeated"
+            await self._record(existing, ExecutionResult("Unknown", RemediationReason.TRACE_LOST, message))
             return None
-        return await self._finish(own, situation, course, refusal)
+        return await self._proceed(existing, planned)
 
-    async def _finish(
-        self, own: Remediation, situation: Situation, course: EnforcementAction, refusal: RefusedError | None
-    ) -> timedelta | None:
-        if course is EnforcementAction.WRITE_DRY_RUN:
-            what = f"refused: {refusal.message}" if refusal else "it would be done now"
-            await self._record(own, ExecutionResult("False", RemediationReason.DRY_RUN, what))
-        elif refusal:
-            await self._record(own, _impossible(refusal))
-        elif course is EnforcementAction.EXECUTE and own.spec.lock_class is LockClass.NOTIFY:
-            self._notify(own)
-        elif course is EnforcementAction.EXECUTE:
-            return await self._perform(own, situation)
+    async def _proceed(self, remediation: Remediation, planned: _PlannedAction) -> timedelta | None:
+        """Do the part that the enforcement action allows; an intent that needs approval is left to wait."""
+        if planned.enforcement is EnforcementAction.WRITE_DRY_RUN:
+            message = f"refused: {planned.refusal.message}" if planned.refusal else "the action would be performed now"
+            await self._record(remediation, ExecutionResult("False", RemediationReason.DRY_RUN, message))
+        elif planned.refusal:
+            await self._record(remediation, _not_possible(planned.refusal))
+        elif planned.enforcement is EnforcementAction.EXECUTE and remediation.spec.lock_class is LockClass.NOTIFY:
+            self._queues.notify(remediation)
+        elif planned.enforcement is EnforcementAction.EXECUTE:
+            return await self._perform(remediation, planned.situation)
         return None
 
-    async def _perform(self, own: Remediation, situation: Situation) -> timedelta | None:
+    async def _perform(self, remediation: Remediation, situation: Situation) -> timedelta | None:
+        """Perform the action and record its result."""
         try:
-            async with self._held(EnforcementAction.EXECUTE):
-                execution = await self._acts[own.spec.action].perform(own, situation)
+            async with self._lease_held(EnforcementAction.EXECUTE):
+                execution = await self._actions.handlers[remediation.spec.action].perform(remediation, situation)
         except RefusedError as error:
             if error.passing:
                 return RETRY_AFTER
-            execution = _impossible(error)
+            execution = _not_possible(error)
         except NotFoundError as error:
             execution = ExecutionResult("False", RemediationReason.TARGET_GONE, error.message)
         except (InvalidError, TooLargeError) as error:
             execution = ExecutionResult("False", RemediationReason.EXECUTION_FAILED, error.message)
         except ForbiddenError:
-            key = (own.metadata.namespace, own.spec.policy_ref.name)
-            self._policies.add(key, Priority.URGENT)  # the policy is to say so; the right may come back
+            # not final: the right may be granted; until then the policy's status reports it as missing
+            self._queues.recheck_policy(remediation.metadata.namespace, remediation.spec.policy_ref.name)
             raise
-        await self._record(own, execution)
+        await self._record(remediation, execution)
         return None
 
-    def _planner(self, action: ActionType) -> Planner:
-        return self._notification if action is ActionType.NOTIFY else self._acts[action]
-
-    async def _record(self, own: Remediation, execution: ExecutionResult) -> None:
-        self._outcomes.announce(await self._journal.record(own, execution))
+    async def _record(self, remediation: Remediation, execution: ExecutionResult) -> None:
+        self._outcomes.enqueue_chain(await self._writer.record_execution(remediation, execution))
 
     def _may_act(self, policy: RemediationPolicy) -> bool:
-        known = self._books.policies.get((policy.metadata.namespace, policy.metadata.name))
-        return known is not None and known.may_act
+        cached = self._cache.policies.get((policy.metadata.namespace, policy.metadata.name))
+        return cached is not None and cached.may_act
 
-    def _is_fresh(self, own: Remediation, situation: Situation) -> bool:
-        return situation.live is not None and is_fresh_intent(own, situation.document, self._clock())
+    def _is_fresh(self, remediation: Remediation, situation: Situation) -> bool:
+        return situation.live is not None and is_fresh_intent(remediation, situation.document, self._clock())
 
-    def _held(self, course: EnforcementAction) -> AbstractAsyncContextManager[None]:
-        if course is EnforcementAction.WRITE_DRY_RUN:
+    def _lease_held(self, enforcement: EnforcementAction) -> AbstractAsyncContextManager[None]:
+        if enforcement is EnforcementAction.WRITE_DRY_RUN:
             return nullcontext()
         if self._lease is None:
-            raise NotLeadingError("there is no leader election, and without it nothing is done")
+            raise NotLeadingError("leader election is off, and actions require it")
         return self._lease.held()
 
 
 def _basis(situation: Situation) -> Basis:
     metadata = situation.report.metadata
-    look = situation.live.state if situation.live else None
-    return Basis(ReportRef(name=metadata.name, uid=metadata.uid), look.resource_version if look else None)
+    state = situation.live.state if situation.live else None
+    return Basis(ReportRef(name=metadata.name, uid=metadata.uid), state.resource_version if state else None)
 
 
-def _impossible(refusal: RefusedError) -> ExecutionResult:
+def _not_possible(refusal: RefusedError) -> ExecutionResult:
     return ExecutionResult("False", RemediationReason.NOT_POSSIBLE, f"{refusal.reason}: {refusal.message}")

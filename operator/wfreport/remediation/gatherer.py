@@ -1,4 +1,4 @@
-"""What is read before a decision is acted on: the report, the Workflow and its Namespace as they are now."""
+"""Gathers the live state that a decision is checked against before it is carried out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,28 +18,29 @@ from wfreport.kube.reports import StoredReport
 from wfreport.kube.resource import Document, ResourceReader
 
 OPT_OUT_SECONDS: Final = 30
-"""A Namespace is read again so long after it was read."""
+"""How long the opt-out annotation of a Namespace is cached."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveWorkflow:
-    """A Workflow as it is now.
+    """A Workflow as just read from the API server.
 
     Attributes:
-        document: whole.
+        document: the whole object.
         snapshot: the same, decoded.
-        look: what a decision needs of it.
-        is_done: whether Argo's controller is done with it too, or has begun with it again.
+        state: the part that a decision depends on.
+        is_consistent: whether phase and completed label agree. They differ until Argo's controller has finished with a
+            run that ended, or has taken up one that was retried.
     """
 
     document: dict[str, Any]
     snapshot: Snapshot
     state: LiveState
-    is_done: bool
+    is_consistent: bool
 
 
 def report_of(stored: StoredReport) -> WorkflowReport:
-    """A report as decisions read it."""
+    """Return a stored report in the form that decisions take."""
     meta = stored.head.metadata
     return WorkflowReport(
         metadata=ObjectMetadata(name=meta.name, namespace=meta.namespace, uid=meta.uid, generation=meta.generation),
@@ -49,7 +50,7 @@ def report_of(stored: StoredReport) -> WorkflowReport:
 
 
 def live_state_as_reported(report: WorkflowReport) -> LiveState | None:
-    """The Workflow, taken to be as its report says: enough to see that there is nothing to do."""
+    """Return the state of the Workflow according to its report: enough to find out that no action is due."""
     observed = report.status.observed_workflow if report.status else None
     if observed is None or not observed.uid:
         return None
@@ -62,7 +63,7 @@ def live_state_as_reported(report: WorkflowReport) -> LiveState | None:
 
 
 class Gatherer:
-    """Reads afresh."""
+    """Reads Workflows and the opt-out annotation of their Namespaces."""
 
     def __init__(
         self, workflows: ResourceReader[Document], namespaces: ResourceReader[Document], *, clock: Callable[[], float]
@@ -73,11 +74,11 @@ class Gatherer:
         self._opted_out: dict[str, tuple[float, bool]] = {}
 
     async def fetch(self, namespace: str, name: str) -> LiveWorkflow | None:
-        """The Workflow of that name; None where there is none.
+        """Return the Workflow of that name, or None if it does not exist.
 
         Raises:
-            ApiError: it could not be read.
-            NotAWorkflow: what was read is none.
+            ApiError: the request failed.
+            NotAWorkflow: the object cannot be decoded.
         """
         try:
             document = await self._workflows.get(namespace, name)
@@ -85,29 +86,30 @@ class Gatherer:
             return None
         snapshot = decode_workflow(document)
         workflow = snapshot.workflow
-        metadata, ended = workflow.metadata, workflow.status.is_completed
-        look = LiveState(
+        metadata, is_completed = workflow.metadata, workflow.status.is_completed
+        state = LiveState(
             uid=metadata.uid,
-            resource_version=metadata.resource_version if ended else None,
+            resource_version=metadata.resource_version if is_completed else None,
             started_at=workflow.status.started_at,
             is_deleting=metadata.deletion_timestamp is not None,
-            is_opted_out=_says_no(metadata.annotations) or await self._is_opted_out(namespace),
+            is_opted_out=_opts_out(metadata.annotations) or await self._is_opted_out(namespace),
         )
-        return LiveWorkflow(document, snapshot, look, (metadata.labels.get(LABEL_COMPLETED) == "true") == ended)
+        is_labelled = metadata.labels.get(LABEL_COMPLETED) == "true"
+        return LiveWorkflow(document, snapshot, state, is_labelled == is_completed)
 
     async def _is_opted_out(self, namespace: str) -> bool:
-        """Whether the Namespace wants no remediation; where it may not be read, no policy acts anyway."""
+        """Whether the Namespace opts out. If it cannot be read, it does not: no policy acts there without rights."""
         read_at, opted_out = self._opted_out.get(namespace, (float("-inf"), False))
         if self._clock() - read_at < OPT_OUT_SECONDS:
             return opted_out
         try:
-            found = await self._namespaces.get(None, namespace)
+            document = await self._namespaces.get(None, namespace)
         except (ForbiddenError, NotFoundError):
             return False
-        annotations = msgspec.convert(found["metadata"].get("annotations") or {}, dict[str, str])
-        self._opted_out[namespace] = (self._clock(), _says_no(annotations))
-        return _says_no(annotations)
+        annotations = msgspec.convert(document["metadata"].get("annotations") or {}, dict[str, str])
+        self._opted_out[namespace] = (self._clock(), _opts_out(annotations))
+        return _opts_out(annotations)
 
 
-def _says_no(annotations: dict[str, str]) -> bool:
+def _opts_out(annotations: dict[str, str]) -> bool:
     return annotations.get(ANNOTATION_NO_REMEDIATION) == "true"

@@ -1,4 +1,7 @@
-"""Notify: people are told, at least once, by a worker of its own: a dead endpoint holds up nothing but itself."""
+"""Notify: plans and sends messages about a failed run and its outcome.
+
+Messages are sent at least once, by workers of their own: an endpoint that does not answer delays nothing else.
+"""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +14,6 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import LockClass, Plan, Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RemediationCache
-from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import Run
 from wfreport.core.plan.refusal import RefusedError
@@ -38,132 +40,137 @@ from wfreport.runtime.workqueue import Request
 
 log = logging.getLogger(__name__)
 
-GIVEN_UP_AFTER: Final = timedelta(days=1)
-"""An endpoint that was dead for so long need not be told any more."""
+GIVE_UP_AFTER: Final = timedelta(days=1)
+"""Age of a message after which a failing endpoint is not tried again."""
 
-_REMEMBERED: Final = 10_000
+_MAX_SENT: Final = 10_000
 
 
 class NotifyPlanner:
-    """The plan of a notification. What is done of it, ``Notifications`` does: nobody can tell whether it arrived."""
+    """Plans notifications. ``Notifier`` sends them; they leave no trace that could be searched."""
 
     async def plan(self, situation: Situation) -> Plan:
-        """Which sinks are told."""
-        rule = situation.decision.rule
-        return planned((), sinks=[sink.name for sink in _sinks(rule)])
+        """List the sinks of the rule."""
+        return planned((), sinks=[sink.name for sink in _sinks(situation.decision.rule)])
 
 
-class Notifications:
-    """Sends, one Remediation at a time; run several of them."""
+class Notifier:
+    """Sends the messages of Remediations of action Notify, one Remediation at a time. Run several of them."""
 
     def __init__(
         self,
         sender: Sender,
         *,
-        books: RemediationCache,
-        journal: RemediationWriter,
-        index: ReportCache,
-        writer: ReportWriter,
+        cache: RemediationCache,
+        writer: RemediationWriter,
+        reports: ReportWriter,
         lease: Lease | None,
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._sender = sender
-        self._books = books
-        self._journal = journal
-        self._index = index
+        self._cache = cache
         self._writer = writer
+        self._reports = reports
         self._lease = lease
         self._metrics = metrics
         self._clock = clock
         self._sent: set[tuple[str, str]] = set()
 
     async def reconcile(self, request: Request) -> None:
-        """Send what a Remediation has to tell and has not told: of the failure, or of how the remedy ended.
+        """Send the message that is due: that the run has failed or, later, the outcome of the action on it.
 
         Raises:
-            ApiError: something could not be read or written, or a sink did not answer: to be tried again.
+            ApiError: an object could not be read or written, or a sink failed; try again.
         """
-        own = self._books.remediations.get(request.name)
-        if own is None or is_denied(own):
+        remediation = self._cache.remediations.get(request.name)
+        if remediation is None or is_denied(remediation):
             return
-        if not is_executed(own):
-            await self._tell_of_failure(own)
-        elif is_succeeding(own):
-            await self._follow_up(own)
+        if not is_executed(remediation):
+            await self._notify(remediation)
+        elif is_succeeding(remediation):
+            await self._follow_up(remediation)
 
-    async def _tell_of_failure(self, own: Remediation) -> None:
-        rule = self._rule_of(own)
-        report = await self._report_of(own)
-        message = failure_notification(report, own, self._remedy_of(own)) if report else None
-        execution = await self._sent_to_all(own, rule, message)
+    async def _notify(self, remediation: Remediation) -> None:
+        """Send the first message, and record the result."""
+        rule = self._rule_of(remediation)
+        report = await self._report_of(remediation)
+        message = failure_notification(report, remediation, self._action_of(remediation)) if report else None
+        execution = await self._send_to_all(remediation, rule, message)
         follows_up = rule is not None and rule.notify is not None and rule.notify.follow_up
-        await self._journal.record(own, execution, awaits_outcome=follows_up and execution.status == "True")
-
-    async def _follow_up(self, own: Remediation) -> None:
-        remedy, report = self._remedy_of(own), await self._report_of(own)
-        if remedy is None or not has_outcome(remedy):
-            return
-        message = outcome_notification(report, own, remedy) if report else None
-        await self._sent_to_all(own, self._rule_of(own), message)
-        outcome = found_condition(remedy.status, RemediationConditionType.SUCCEEDED)
-        status = outcome.status if outcome else "Unknown"
-        await self._journal.record_outcome(
-            own, status, RemediationReason.NOTIFIED, f"{remedy.metadata.name}: told", self._clock()
+        await self._writer.record_execution(
+            remediation, execution, awaits_outcome=follows_up and execution.status == "True"
         )
 
-    async def _sent_to_all(self, own: Remediation, rule: Rule | None, message: Notification | None) -> ExecutionResult:
-        """Send to each sink that has not had it; what becomes of the Remediation then."""
-        sinks = [sink for sink in _sinks(rule) if sink.name in (own.spec.plan.sinks or ())]
+    async def _follow_up(self, remediation: Remediation) -> None:
+        """Send the second message and close the Remediation, once the action has an outcome."""
+        action, report = self._action_of(remediation), await self._report_of(remediation)
+        if action is None or not has_outcome(action):
+            return
+        message = outcome_notification(report, remediation, action) if report else None
+        await self._send_to_all(remediation, self._rule_of(remediation), message)
+        outcome = found_condition(action.status, RemediationConditionType.SUCCEEDED)
+        status = outcome.status if outcome else "Unknown"
+        text = f"sent the outcome of {action.metadata.name}"
+        await self._writer.record_outcome(remediation, status, RemediationReason.NOTIFIED, text, self._clock())
+
+    async def _send_to_all(
+        self, remediation: Remediation, rule: Rule | None, message: Notification | None
+    ) -> ExecutionResult:
+        """Send a message to each sink that has not had it, and return the result for the Remediation."""
+        sinks = [sink for sink in _sinks(rule) if sink.name in (remediation.spec.plan.sinks or ())]
         if not sinks or message is None:
-            what = "the report is gone" if message is None else "the policy has none of these sinks any more"
-            return ExecutionResult("False", RemediationReason.NOT_POSSIBLE, what)
+            problem = "the report is gone" if message is None else "the policy no longer has any of these sinks"
+            return ExecutionResult("False", RemediationReason.NOT_POSSIBLE, problem)
         problems: list[str] = []
         for sink in sinks:
             try:
-                await self._send(own, sink, message)
+                await self._send(remediation, sink, message)
             except RefusedError as error:
                 problems.append(error.message)
             except SinkError as error:
                 self._metrics.notifications.labels(_kind(sink), "failed").inc()
-                if self._clock() - message.at < GIVEN_UP_AFTER:
+                if self._clock() - message.at < GIVE_UP_AFTER:
                     raise UnreachableError(str(error)) from error
                 problems.append(str(error))
         if len(problems) == len(sinks):
             return ExecutionResult("False", RemediationReason.EXECUTION_FAILED, "; ".join(problems))
-        told = f"told {len(sinks) - len(problems)} of {len(sinks)} sinks"
-        return ExecutionResult("True", RemediationReason.EXECUTED, "; ".join([told, *problems]))
+        sent = f"sent to {len(sinks) - len(problems)} of {len(sinks)} sinks"
+        return ExecutionResult("True", RemediationReason.EXECUTED, "; ".join([sent, *problems]))
 
-    async def _send(self, own: Remediation, sink: Sink, message: Notification) -> None:
+    async def _send(self, remediation: Remediation, sink: Sink, message: Notification) -> None:
         if (message.id, sink.name) in self._sent:
             return
         if self._lease is None:
-            raise NotLeadingError("there is no leader election, and without it nothing is done")
+            raise NotLeadingError("leader election is off, and actions require it")
         async with self._lease.held():
-            await self._sender.send(own.metadata.namespace, sink, message)
+            await self._sender.send(remediation.metadata.namespace, sink, message)
         self._metrics.notifications.labels(_kind(sink), "sent").inc()
-        log.info("notified", extra=kv(namespace=own.metadata.namespace, sink=sink.name, about=message.subject))
-        if len(self._sent) >= _REMEMBERED:
+        log.info(
+            "notification sent",
+            extra=kv(namespace=remediation.metadata.namespace, sink=sink.name, workflow=message.subject),
+        )
+        if len(self._sent) >= _MAX_SENT:
             self._sent.clear()
         self._sent.add((message.id, sink.name))
 
-    def _rule_of(self, own: Remediation) -> Rule | None:
-        known = self._books.policies.get((own.metadata.namespace, own.spec.policy_ref.name))
-        rules = known.policy.spec.rules if known and known.policy else []
-        return next((rule for rule in rules if rule.name == own.spec.rule), None)
+    def _rule_of(self, remediation: Remediation) -> Rule | None:
+        cached = self._cache.policies.get((remediation.metadata.namespace, remediation.spec.policy_ref.name))
+        rules = cached.policy.spec.rules if cached and cached.policy else []
+        return next((rule for rule in rules if rule.name == remediation.spec.rule), None)
 
-    def _remedy_of(self, own: Remediation) -> Remediation | None:
-        """What is done about the same run."""
-        target = own.spec.target
-        run = Run(own.metadata.namespace, target.name, target.uid, started_at=target.started_at)
-        return self._books.remediations.of_run(run, LockClass.MUTATE)
+    def _action_of(self, remediation: Remediation) -> Remediation | None:
+        """Return the Remediation that acts on the same run."""
+        target = remediation.spec.target
+        run = Run(remediation.metadata.namespace, target.name, target.uid, started_at=target.started_at)
+        return self._cache.remediations.of_run(run, LockClass.MUTATE)
 
-    async def _report_of(self, own: Remediation) -> WorkflowReport | None:
-        row = self._index.get((own.metadata.namespace, own.spec.report_ref.name))
-        if row is None:
+    async def _report_of(self, remediation: Remediation) -> WorkflowReport | None:
+        entry = self._cache.reports.get((remediation.metadata.namespace, remediation.spec.report_ref.name))
+        if entry is None:
             return None
         try:
-            report = report_of(await self._writer.stored(row))
+            report = report_of(await self._reports.stored(entry))
         except ConflictError:
             return None
         return report if latest_run(report) else None

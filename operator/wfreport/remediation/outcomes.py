@@ -1,4 +1,29 @@
-"""How acts ended: the new run's end closes the record, and the chain's reports tell of each other."""
+"""Closes Remediations: records whether an action helped, that is, how the run that it started has ended.
+
+An action that starts a run (Resubmit, RaiseMemory, Retry) leaves its Remediation, the *maker* of the run, at
+``Succeeded=Unknown`` (``OutcomeAwaited``). The reconciler that sees the end of the run closes the maker:
+
+    maker ──► the Workflow that it created, or its target, retried
+                                   │
+              ┌────────────────────┴─────────────────────┐
+        has a report                               has no report
+    RemediationReconciler:                       RemediationResync:
+       close_maker_of                           close_without_report
+              │                                          │
+       ┌──────┴──────┬────────────┐           ┌──────────┴──┬────────────┐
+     ended      deleted while  running      ended       not found     running
+       │           running        │           │             │            │
+    by phase     RunDeleted   unchanged    by phase     RunDeleted   unchanged
+
+*By phase* is RunSucceeded, RunFailed, RunRefused (Argo runs nothing but WorkflowTemplates) or NoOutcome (a person
+ended the run).
+
+A report finds the maker of its run by the label ``wfreport.dev/remediation-uid``, which Resubmit and RaiseMemory put
+on the Workflow. Retry keeps the Workflow, so its maker is the open Remediation of an earlier run of the same report.
+
+A Notify with follow-up is closed by ``Notifier``, once it has sent the outcome of the action on the same run. All other
+actions start no run and end at ``NoOutcome``.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +34,6 @@ from wfreport.api.reasons import ConditionType, Reason, RemediationReason
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RemediationCache
-from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.history import runs_of
 from wfreport.core.decide.model import Run
 from wfreport.core.record.intent import makes_new_run
@@ -22,31 +46,30 @@ from wfreport.remediation.writer import RemediationWriter
 from wfreport.runtime.workqueue import Priority, WorkQueue
 
 
-class Outcomes:
-    """Closes Remediations."""
+class OutcomeRecorder:
+    """Records outcomes, and enqueues the reports that show them."""
 
     def __init__(
         self,
-        books: RemediationCache,
-        journal: RemediationWriter,
+        cache: RemediationCache,
+        writer: RemediationWriter,
         *,
-        index: ReportCache,
         workflows: ResourceReader[Document],
         queue: WorkQueue,
         clock: Callable[[], datetime],
     ) -> None:
-        self._books = books
-        self._journal = journal
-        self._index = index
+        """Enqueue reports in ``queue``."""
+        self._cache = cache
+        self._writer = writer
         self._workflows = workflows
         self._queue = queue
         self._clock = clock
 
     async def close_maker_of(self, report: WorkflowReport, run: Run) -> None:
-        """Close what made this run, if the run is over.
+        """Close the Remediation that started this run, if the run has ended.
 
         Raises:
-            ApiError: the record could not be written.
+            ApiError: the outcome could not be written.
         """
         remediation = self._maker_of(report, run)
         if remediation is None or not is_succeeding(remediation):
@@ -55,60 +78,64 @@ class Outcomes:
             observed = report.status.observed_workflow if report.status else None
             await self._record(remediation, run, observed.message if observed else None)
         elif _was_deleted(report):
-            await self._lose(remediation)
+            await self._record_deletion(remediation)
 
     async def close_without_report(self, remediation: Remediation) -> None:
-        """Close an act whose new run nobody reports: it is gone, or wants no report.
+        """Close a Remediation whose new run has no report: it was deleted early, or is exempt from reporting.
 
         Raises:
-            ApiError: the run could not be read, or the record not be written.
+            ApiError: the Workflow could not be read, or the outcome not be written.
         """
-        name = remediation.spec.plan.new_name or remediation.spec.target.name
+        name = _new_run_of(remediation)
         try:
             document = await self._workflows.get(remediation.metadata.namespace, name)
         except NotFoundError:
-            await self._lose(remediation)
+            await self._record_deletion(remediation)
             return
         status = document.get("status") or {}
         run = Run(remediation.metadata.namespace, name, document["metadata"]["uid"], phase=status.get("phase") or "")
         if run.is_completed:
             await self._record(remediation, run, status.get("message"))
 
-    def announce(self, remediation: Remediation) -> None:
-        """Have every report of the chain looked at: they tell of each other."""
+    def enqueue_chain(self, remediation: Remediation) -> None:
+        """Enqueue all reports of the resubmission chain: each shows the state of the whole chain."""
         spec, namespace = remediation.spec, remediation.metadata.namespace
-        names = {run.name for run in self._books.runs.all() if run.root_uid == spec.root_uid}
-        for name in names | {spec.target.name, spec.plan.new_name or spec.target.name}:
-            for row in self._index.of_workflow((namespace, name)):
-                self._queue.add(row.key, Priority.PROGRESS)
+        names = {run.name for run in self._cache.runs.all() if run.root_uid == spec.root_uid}
+        for name in names | {spec.target.name, _new_run_of(remediation)}:
+            for entry in self._cache.reports.of_workflow((namespace, name)):
+                self._queue.add(entry.key, Priority.PROGRESS)
 
     def has_report(self, remediation: Remediation) -> bool:
-        """Whether the run that tells the outcome has a report, whose end will close it."""
-        name = remediation.spec.plan.new_name or remediation.spec.target.name
-        return bool(self._index.of_workflow((remediation.metadata.namespace, name)))
+        """Whether the new run has a report, whose end will close the Remediation."""
+        return bool(self._cache.reports.of_workflow((remediation.metadata.namespace, _new_run_of(remediation))))
 
     def _maker_of(self, report: WorkflowReport, run: Run) -> Remediation | None:
-        found = self._books.remediations.by_uid(run.labels.get(LABEL_REMEDIATION_UID, ""))
-        if found and makes_new_run(found.spec.action) and found.spec.plan.new_name == run.name:
-            return found
+        by_label = self._cache.remediations.by_uid(run.labels.get(LABEL_REMEDIATION_UID, ""))
+        if by_label and makes_new_run(by_label.spec.action) and by_label.spec.plan.new_name == run.name:
+            return by_label
         for earlier in runs_of(report):
-            retried = self._books.remediations.of_run(earlier, LockClass.MUTATE)
+            retried = self._cache.remediations.of_run(earlier, LockClass.MUTATE)
             if earlier.started_at != run.started_at and retried and not has_outcome(retried):
                 return retried if retried.spec.action == ActionType.RETRY else None
         return None
 
     async def _record(self, remediation: Remediation, run: Run, message: str | None) -> None:
         outcome, at = outcome_of(run, message), run.finished_at or self._clock()
-        self.announce(
-            await self._journal.record_outcome(remediation, outcome.status, outcome.reason, outcome.message, at)
+        self.enqueue_chain(
+            await self._writer.record_outcome(remediation, outcome.status, outcome.reason, outcome.message, at)
         )
 
-    async def _lose(self, remediation: Remediation) -> None:
+    async def _record_deletion(self, remediation: Remediation) -> None:
         message = "the new run was deleted before it ended"
-        settled = await self._journal.record_outcome(
+        closed = await self._writer.record_outcome(
             remediation, "Unknown", RemediationReason.RUN_DELETED, message, self._clock()
         )
-        self.announce(settled)
+        self.enqueue_chain(closed)
+
+
+def _new_run_of(remediation: Remediation) -> str:
+    """Return the name of the Workflow whose end decides the outcome: a new one, or the retried target."""
+    return remediation.spec.plan.new_name or remediation.spec.target.name
 
 
 def _was_deleted(report: WorkflowReport) -> bool:
@@ -117,5 +144,5 @@ def _was_deleted(report: WorkflowReport) -> bool:
 
 
 def key_of(report: WorkflowReport) -> NamespacedName:
-    """The key of a report."""
+    """Return the key of a report."""
     return (report.metadata.namespace, report.metadata.name)

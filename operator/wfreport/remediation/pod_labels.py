@@ -1,4 +1,4 @@
-"""LabelPods: at once when a pod has failed, also while the run goes on; what was labelled stands in the report."""
+"""LabelPods: labels failed pods at once, even while the run goes on, and lists the labels in the report."""
 
 import logging
 from collections.abc import Sequence
@@ -19,80 +19,82 @@ from wfreport.runtime.lease import Lease
 
 log = logging.getLogger(__name__)
 
-_REMEMBERED: Final = 10_000
+_MAX_GONE: Final = 10_000
+"""How many deleted pods are remembered. After that all are forgotten, at the price of one request for each."""
 
 
 class PodLabeller:
     """Labels failed pods."""
 
     def __init__(
-        self, pods: Resource[Document], books: RemediationCache, *, lease: Lease | None, metrics: Metrics
+        self, pods: Resource[Document], cache: RemediationCache, *, lease: Lease | None, metrics: Metrics
     ) -> None:
         self._pods = pods
-        self._books = books
+        self._cache = cache
         self._lease = lease
         self._metrics = metrics
         self._gone: set[str] = set()
 
-    async def label(self, report: WorkflowReport, circle: Sequence[RemediationPolicy]) -> list[Failure] | None:
-        """Label what is to be labelled; the report's failures as they are afterwards, None where nothing was.
+    async def label(self, report: WorkflowReport, policies: Sequence[RemediationPolicy]) -> list[Failure] | None:
+        """Label the failed pods of a report as its policy asks.
+
+        Returns:
+            The report's failures with their new labels; None if no pod was labelled.
 
         Raises:
-            ApiError: a pod could not be labelled, and may be at the next look.
+            ApiError: a pod could not be labelled; the next reconcile tries again.
         """
-        look = live_state_as_reported(report)
-        if look is None or report.status is None:
+        state = live_state_as_reported(report)
+        if state is None or report.status is None:
             return None
-        done: dict[str, list[str]] = {}
-        for found in pods_to_label(report, look, circle, self._books.history()):
-            if found.pod_uid not in self._gone and self._may(found.policy):
-                labelled = await self._labelled(report, found)
-                done |= {found.pod_uid: labelled} if labelled else {}
-        if not done:
+        labels: dict[str, list[str]] = {}
+        for target in pods_to_label(report, state, policies, self._cache.history()):
+            if target.pod_uid not in self._gone and self._may_label(target.policy):
+                keys = await self._label_pod(report, target)
+                labels |= {target.pod_uid: keys} if keys else {}
+        if not labels:
             return None
         return [
-            failure.model_copy(update={"labelled": done[failure.pod_uid]}) if failure.pod_uid in done else failure
+            failure.model_copy(update={"labelled": labels[failure.pod_uid]}) if failure.pod_uid in labels else failure
             for failure in report.status.failures or ()
         ]
 
-    def _may(self, policy: RemediationPolicy) -> bool:
-        known = self._books.policies.get((policy.metadata.namespace, policy.metadata.name))
-        return policy.spec.mode == Mode.ENFORCE and known is not None and known.may_act
+    def _may_label(self, policy: RemediationPolicy) -> bool:
+        cached = self._cache.policies.get((policy.metadata.namespace, policy.metadata.name))
+        return policy.spec.mode == Mode.ENFORCE and cached is not None and cached.may_act
 
-    async def _labelled(self, report: WorkflowReport, found: PodLabels) -> list[str] | None:
-        """The keys that the pod has now; None where it is gone, which is as good."""
+    async def _label_pod(self, report: WorkflowReport, target: PodLabels) -> list[str] | None:
+        """Label a pod and return the keys of its new labels; None if it is gone or may not have them."""
         namespace = report.metadata.namespace
         try:
             labels = failure_labels(
-                failure_class=found.failure.failure_class,
-                fingerprint=found.failure.fingerprint,
+                failure_class=target.failure.failure_class,
+                fingerprint=target.failure.fingerprint,
                 report_name=report.metadata.name,
-                extra=found.labels,
+                extra=target.labels,
             )
-            await self._patch(namespace, found, labels)
-        except (NotFoundError, ConflictError):
-            self._note_gone(found.pod_uid)  # or another pod has its name
+            await self._patch(namespace, target, labels)
+        except (NotFoundError, ConflictError):  # a conflict: another pod has its name now
+            self._add_gone(target.pod_uid)
             return None
         except RefusedError as error:
-            log.warning(
-                "a pod is not labelled", extra=kv(namespace=namespace, pod=found.pod_name, reason=error.message)
-            )
+            log.warning("pod labels refused", extra=kv(namespace=namespace, pod=target.pod_name, reason=error.message))
             return None
         except ApiError:
             self._metrics.pods_labelled.labels("failed").inc()
             raise
         self._metrics.pods_labelled.labels("labelled").inc()
-        log.info("pod labelled", extra=kv(namespace=namespace, pod=found.pod_name, rule=found.rule))
+        log.info("pod labelled", extra=kv(namespace=namespace, pod=target.pod_name, rule=target.rule))
         return sorted(labels)
 
-    async def _patch(self, namespace: str, found: PodLabels, labels: dict[str, str]) -> None:
+    async def _patch(self, namespace: str, target: PodLabels, labels: dict[str, str]) -> None:
         if self._lease is None:
             return
         async with self._lease.held():
-            await self._pods.patch(namespace, found.pod_name, label_patch(found.pod_uid, labels).body)
+            await self._pods.patch(namespace, target.pod_name, label_patch(target.pod_uid, labels).body)
 
-    def _note_gone(self, pod_uid: str) -> None:
+    def _add_gone(self, pod_uid: str) -> None:
         self._metrics.pods_labelled.labels("gone").inc()
-        if len(self._gone) >= _REMEMBERED:
+        if len(self._gone) >= _MAX_GONE:
             self._gone.clear()
         self._gone.add(pod_uid)

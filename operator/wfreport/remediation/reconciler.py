@@ -1,9 +1,14 @@
-"""One look at what is to be done about the run of a report: decide, write the intent, act, write the outcome.
+"""Reconciles the latest run of a report with the policies of its namespace.
 
-As a look at a Workflow, it reads everything afresh and may be made at any time, again and again. What it does it does
-once: the Remediation that it creates first is the lock, and every act finds its own trace.
+    state                      action                               reconcile
+    _determine_state           _decide (core: decide,               Executor.enforce: create or resume the intent,
+    report, latest run,        enforcement_of): for each lock       perform the action, record its result
+    later the live Workflow    class and group of policies
 
-There is one worker: two that decide at the same time would not see what the other is about to spend.
+Like a reconcile of a Workflow, it reads everything afresh and may run at any time, any number of times. Actions happen
+once even so: see ``Executor``.
+
+There is one worker. Two that decide at the same time would not count the actions that the other is about to begin.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +22,7 @@ from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import Failure, Held, ReportStatus, RunRemediation, WorkflowReport
 from wfreport.api.wire import is_same_time
 from wfreport.cache.remediation import RemediationCache
-from wfreport.cache.reports import ReportCache, ReportEntry
+from wfreport.cache.reports import ReportEntry
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.enforcement import Enforcement, EnforcementAction, enforcement_of
 from wfreport.core.decide.history import latest_run, past_action_of
@@ -26,25 +31,25 @@ from wfreport.core.decide.selection import ACTING_MODES, policy_groups
 from wfreport.core.record.chain_summary import chain_summary
 from wfreport.core.record.holds import hold_of
 from wfreport.core.record.policy_status import PolicyVerdict, policy_verdict_of
-from wfreport.core.record.progress import has_outcome, is_denied, is_executed, is_succeeding
+from wfreport.core.record.progress import is_denied, is_executed
 from wfreport.kube.reports import StoredReport
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.remediation.actions.base import Situation
 from wfreport.remediation.executor import Executor
 from wfreport.remediation.gatherer import Gatherer, LiveWorkflow, live_state_as_reported, report_of
-from wfreport.remediation.outcomes import Outcomes, key_of
+from wfreport.remediation.outcomes import key_of
 from wfreport.remediation.pod_labels import PodLabeller
-from wfreport.remediation.writer import RemediationWriter
-from wfreport.runtime.workqueue import Priority, Request, WorkQueue
+from wfreport.remediation.queues import RemediationQueues
+from wfreport.runtime.workqueue import Priority, Request
 
 SOON: Final = timedelta(seconds=2)
-"""When a run is looked at again that is about to be reported anew."""
+"""Delay before the next reconcile of a run whose report is about to be updated."""
 
 RECOUNT_SECONDS: Final = 5
-"""Many runs that end at once make one write of a policy's status."""
+"""Delay before a policy's counts are updated, so that many runs that end together cost one write."""
 
-_MAY_CHANGE: Final = frozenset(
+_TEMPORARY: Final = frozenset(
     {
         HoldReason.STALE_OBSERVATION,
         HoldReason.EVIDENCE_PENDING,
@@ -59,209 +64,226 @@ _MAY_CHANGE: Final = frozenset(
         HoldReason.ALREADY_REMEDIATED,
     }
 )
-"""Holds that an intent outlasts; any other one closes it."""
+"""Holds that leave an open intent as it is; any other hold closes it."""
 
-_DOING: Final = frozenset(
+_ENFORCED: Final = frozenset(
     {EnforcementAction.REQUEST_APPROVAL, EnforcementAction.EXECUTE, EnforcementAction.WRITE_DRY_RUN}
 )
+"""Enforcement actions that write something, and so are decided again on the live Workflow."""
 
 
 @dataclass(slots=True)
 class _RunState:
-    """What one look is about; the Workflow is read once, and only if there is something to do."""
+    """The state of one reconcile.
+
+    Attributes:
+        stored: the report, as it was read.
+        report: the same, in the form that decisions take.
+        run: the latest run of the report.
+        policies: the valid policies of the namespace.
+        live: the Workflow; read at most once, and only if an action is due.
+        is_read: whether it was.
+        held: why no action is performed, for the report.
+    """
 
     stored: StoredReport
     report: WorkflowReport
     run: Run
+    policies: Sequence[RemediationPolicy] = ()
     live: LiveWorkflow | None = None
     is_read: bool = False
     held: Held | None = None
 
 
 class RemediationReconciler:
-    """Looks at reports, one at a time."""
+    """Reconciles reports, one at a time."""
 
     def __init__(
         self,
         *,
-        index: ReportCache,
         writer: ReportWriter,
-        books: RemediationCache,
+        cache: RemediationCache,
         gatherer: Gatherer,
-        journal: RemediationWriter,
-        outcomes: Outcomes,
-        labeller: PodLabeller,
         executor: Executor,
-        notify: Callable[[Remediation], None],
+        labeller: PodLabeller,
         limits: OperatorLimits,
-        queue: WorkQueue,
-        policies: WorkQueue,
+        queues: RemediationQueues,
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._index = index
         self._writer = writer
-        self._books = books
+        self._cache = cache
         self._gatherer = gatherer
-        self._journal = journal
-        self._outcomes = outcomes
-        self._labeller = labeller
         self._executor = executor
-        self._notify = notify
+        self._labeller = labeller
         self._limits = limits
-        self._queue = queue
-        self._policies = policies
+        self._queues = queues
         self._metrics = metrics
         self._clock = clock
 
     async def reconcile(self, request: Request) -> None:
-        """See what is to be done about the run of a report, and do it.
+        """Carry out what the policies decide about the latest run of a report.
 
         Raises:
-            ApiError: a request failed; the look is to be made again.
-            NotAWorkflow: what was read is none.
+            ApiError: a request failed.
+            NotAWorkflow: the Workflow cannot be decoded.
         """
-        row = self._index.get(request.name)
-        if row is None:
-            self._books.runs.remove(request.name)
+        state = await self._determine_state(request)
+        if state is None:
             return
-        if not self._books.concerns(row.namespace) or not self._is_first(row):
-            return
-        stored = await self._writer.stored(row)
+        self._cache.runs.put(state.report)
+        await self._executor.close_maker_of(state.report, state.run)
+        await self._close_earlier_intents(state.run)
+        state.policies = self._cache.policies.in_namespace(state.run.namespace)
+        labelled = await self._label_pods(state)  # before anything slower: Argo deletes pods
+        for lock_class in LockClass:
+            await self._reconcile_lock_class(state, lock_class)
+        await self._update_report(state, labelled)
+
+    # State
+
+    async def _determine_state(self, request: Request) -> _RunState | None:
+        """Read the report; return None if no policy or Remediation concerns it."""
+        entry = self._cache.reports.get(request.name)
+        if entry is None:
+            self._cache.runs.remove(request.name)
+            return None
+        if not self._cache.concerns(entry.namespace) or not self._is_first(entry):
+            return None
+        stored = await self._writer.stored(entry)
         report = report_of(stored)
         run = latest_run(report)
         if run is None:
-            return
-        self._books.runs.put(report)
-        subject = _RunState(stored, report, run)
-        await self._outcomes.close_maker_of(report, run)
-        await self._close_earlier(run)
-        policies = self._books.policies.in_namespace(row.namespace)
-        labelled = await self._label(report, policies)  # first: Argo deletes pods
-        for lock in LockClass:
-            await self._decide_all(subject, lock, policies)
-        await self._tell(subject, labelled)
+            return None
+        return _RunState(stored, report, run)
 
-    def _is_first(self, row: ReportEntry) -> bool:
-        """Of several reports about one run, one is acted on."""
-        rivals = [other.name for other in self._index.of_workflow(row.workflow_key) if other.bound_uid == row.bound_uid]
-        return bool(row.bound_uid) and row.name == min(rivals)
+    def _is_first(self, entry: ReportEntry) -> bool:
+        """Whether this is the report to act on, if several reports are about the same Workflow."""
+        reports = self._cache.reports.of_workflow(entry.workflow_key)
+        names = [other.name for other in reports if other.bound_uid == entry.bound_uid]
+        return bool(entry.bound_uid) and entry.name == min(names)
 
-    async def _close_earlier(self, run: Run) -> None:
-        """What was asked for an earlier run of the same Workflow, and not done, is not done to this one."""
-        for found in self._books.remediations.about(run):
-            target = found.spec.target
+    async def _close_earlier_intents(self, run: Run) -> None:
+        """Close open intents for earlier runs of the same Workflow: they must not be carried out on this one."""
+        for remediation in self._cache.remediations.about(run):
+            target = remediation.spec.target
             if target.uid == run.uid and not is_same_time(target.started_at, run.started_at):
-                await self._executor.close(found, "the Workflow was retried since, or never ran then")
+                await self._executor.close(remediation, "the Workflow has another run now")
 
-    # What is to be done
+    async def _live_state(self, state: _RunState, reported: LiveState) -> LiveState:
+        """Return the live state of the Workflow. A Workflow that is gone counts as being deleted."""
+        if not state.is_read:
+            state.live = await self._gatherer.fetch(state.run.namespace, state.run.name)
+            state.is_read = True
+        live = state.live
+        if live is None:
+            return replace(reported, is_deleting=True)
+        if not live.is_consistent:
+            return replace(live.state, resource_version="inconsistent")  # no report has that: the decision is to wait
+        return live.state
 
-    async def _decide_all(self, subject: _RunState, lock: LockClass, policies: Sequence[RemediationPolicy]) -> None:
-        own = self._own(subject.run, lock)
-        if own:
-            await self._executor.recover(own)
-            self._follow_up(subject.run, own)
-        # those that act come first, and are heard last
-        verdicts = [await self._follow(subject, circle, lock) for circle in reversed(policy_groups(policies))]
-        said = tuple(verdict for verdict in verdicts if verdict)
-        if self._books.runs.note(key_of(subject.report), lock, said):
-            for verdict in said:
-                self._metrics.decisions.labels(lock, verdict.action, verdict.reason).inc()
-                key = (subject.run.namespace, verdict.policy)
-                self._policies.add_after(key, RECOUNT_SECONDS, Priority.PROGRESS)
-        own = self._own(subject.run, lock)
-        if own and not is_executed(own) and not any(policy.spec.mode in ACTING_MODES for policy in policies):
-            await self._executor.refuse(own, f"policy {own.spec.policy_ref.name} is gone, or acts no more")
+    # Action
 
-    def _follow_up(self, run: Run, own: Remediation) -> None:
-        """Tell how the remedy ended, if people were told that there was something to remedy."""
-        remedy = self._own(run, LockClass.MUTATE)
-        if own.spec.lock_class is LockClass.NOTIFY and is_succeeding(own) and remedy and has_outcome(remedy):
-            self._notify(own)
+    async def _reconcile_lock_class(self, state: _RunState, lock_class: LockClass) -> None:
+        """Recover the run's Remediation of a lock class, then decide for each group of policies and enforce."""
+        remediation = self._remediation_of(state.run, lock_class)
+        if remediation:
+            await self._executor.recover(remediation)
+            self._executor.follow_up(remediation, self._remediation_of(state.run, LockClass.MUTATE))
+        # policies that act are first in the list, and last in turn: their hold is the one that the report shows
+        groups = reversed(policy_groups(state.policies))
+        verdicts = [await self._reconcile_group(state, group, lock_class) for group in groups]
+        self._count(state, lock_class, tuple(verdict for verdict in verdicts if verdict))
+        remediation = self._remediation_of(state.run, lock_class)
+        has_acting_policy = any(policy.spec.mode in ACTING_MODES for policy in state.policies)
+        if remediation and not is_executed(remediation) and not has_acting_policy:
+            await self._executor.refuse(
+                remediation, f"policy {remediation.spec.policy_ref.name} was deleted or no longer acts"
+            )
 
-    async def _follow(
-        self, subject: _RunState, circle: Sequence[RemediationPolicy], lock: LockClass
+    async def _reconcile_group(
+        self, state: _RunState, group: Sequence[RemediationPolicy], lock_class: LockClass
     ) -> PolicyVerdict | None:
-        look = live_state_as_reported(subject.report)
-        decided = self._decided(subject, circle, lock, look) if look else None
-        if look and decided and decided[1].action in _DOING:
-            decided = self._decided(subject, circle, lock, await self._live_state(subject, look))
+        """Decide on the reported state and, if an action is due, again on the live state; then enforce or hold."""
+        reported = live_state_as_reported(state.report)
+        decided = self._decide(state, group, lock_class, reported) if reported else None
+        if reported and decided and decided[1].action in _ENFORCED:
+            decided = self._decide(state, group, lock_class, await self._live_state(state, reported))
         if decided is None:
             return None
-        decision, step = decided
-        self._again(subject, step.recheck_at)
-        if step.action in _DOING:
-            situation = Situation(decision, subject.report, subject.live)
-            again = await self._executor.carry_out(situation, step.action)
-            self._again(subject, self._clock() + again if again else None)
-        elif circle[0].spec.mode in ACTING_MODES:
-            await self._hold(subject, decision, step, lock)
-        if lock is LockClass.MUTATE:
-            subject.held = hold_of(decision, step)
-        return policy_verdict_of(decision, step)
+        decision, enforcement = decided
+        self._requeue(state, enforcement.recheck_at)
+        if enforcement.action in _ENFORCED:
+            situation = Situation(decision, state.report, state.live)
+            delay = await self._executor.enforce(situation, enforcement.action)
+            self._requeue(state, self._clock() + delay if delay else None)
+        elif group[0].spec.mode in ACTING_MODES:
+            await self._hold(state, decision, enforcement, lock_class)
+        if lock_class is LockClass.MUTATE:
+            state.held = hold_of(decision, enforcement)
+        return policy_verdict_of(decision, enforcement)
 
-    def _decided(
-        self, subject: _RunState, circle: Sequence[RemediationPolicy], lock: LockClass, look: LiveState
+    def _decide(
+        self, state: _RunState, group: Sequence[RemediationPolicy], lock_class: LockClass, live: LiveState
     ) -> tuple[Decision, Enforcement] | None:
         now = self._clock()
-        decision = decide(subject.report, look, circle, self._books.history(), self._limits, now, lock=lock)
+        history = self._cache.history()
+        decision = decide(state.report, live, group, history, self._limits, now, lock=lock_class)
         if decision is None:
             return None
-        own = self._own(subject.run, lock)
-        return decision, enforcement_of(decision, past_action_of(own) if own else None, now)
+        remediation = self._remediation_of(state.run, lock_class)
+        return decision, enforcement_of(decision, past_action_of(remediation) if remediation else None, now)
 
-    async def _live_state(self, subject: _RunState, reported: LiveState) -> LiveState:
-        """The Workflow as it is now; of one that is gone, that it is going."""
-        if not subject.is_read:
-            subject.live = await self._gatherer.fetch(subject.run.namespace, subject.run.name)
-            subject.is_read = True
-        fresh = subject.live
-        if fresh is None:
-            return replace(reported, is_deleting=True)
-        if not fresh.is_done:
-            return replace(fresh.state, resource_version="Argo is not done with it")
-        return fresh.state
-
-    async def _hold(self, subject: _RunState, decision: Decision, step: Enforcement, lock: LockClass) -> None:
+    async def _hold(
+        self, state: _RunState, decision: Decision, enforcement: Enforcement, lock_class: LockClass
+    ) -> None:
+        """Deny or close the open intent of a run on which no action is due."""
         if decision.reason == HoldReason.STALE_OBSERVATION:
-            self._again(subject, self._clock() + SOON)
-        own = self._own(subject.run, lock)
-        if own is None or is_executed(own) or is_denied(own):
+            self._requeue(state, self._clock() + SOON)
+        remediation = self._remediation_of(state.run, lock_class)
+        if remediation is None or is_executed(remediation) or is_denied(remediation):
             return
-        if step.action is EnforcementAction.DENY:
-            await self._journal.deny(own)
-        elif decision.action is None and decision.reason not in _MAY_CHANGE:
-            await self._executor.refuse(own, decision.message)
+        if enforcement.action is EnforcementAction.DENY:
+            await self._executor.deny(remediation)
+        elif decision.action is None and decision.reason not in _TEMPORARY:
+            await self._executor.refuse(remediation, decision.message)
 
-    def _own(self, run: Run, lock: LockClass) -> Remediation | None:
-        return self._books.remediations.of_run(run, lock)
+    def _remediation_of(self, run: Run, lock_class: LockClass) -> Remediation | None:
+        return self._cache.remediations.of_run(run, lock_class)
 
-    def _again(self, subject: _RunState, at: datetime | None) -> None:
+    def _requeue(self, state: _RunState, at: datetime | None) -> None:
         if at is not None:
             seconds = max(0.1, (at - self._clock()).total_seconds())
-            self._queue.add_after(key_of(subject.report), seconds, Priority.PROGRESS)
+            self._queues.runs.add_after(key_of(state.report), seconds, Priority.PROGRESS)
 
-    # What the report tells of it
+    # Result
 
-    async def _label(self, report: WorkflowReport, policies: Sequence[RemediationPolicy]) -> list[Failure] | None:
-        acting = [policy for policy in policies if policy.spec.mode in ACTING_MODES]
-        return await self._labeller.label(report, acting) if acting else None
+    def _count(self, state: _RunState, lock_class: LockClass, verdicts: tuple[PolicyVerdict, ...]) -> None:
+        """Count new verdicts, and enqueue their policies, whose status shows the counts."""
+        if not self._cache.runs.note(key_of(state.report), lock_class, verdicts):
+            return
+        for verdict in verdicts:
+            self._metrics.decisions.labels(lock_class, verdict.action, verdict.reason).inc()
+            key = (state.run.namespace, verdict.policy)
+            self._queues.policies.add_after(key, RECOUNT_SECONDS, Priority.PROGRESS)
 
-    async def _tell(self, subject: _RunState, labelled: list[Failure] | None) -> None:
-        """Write into the report what was labelled, and how its chain stands."""
-        before = subject.stored.status
+    async def _label_pods(self, state: _RunState) -> list[Failure] | None:
+        acting = [policy for policy in state.policies if policy.spec.mode in ACTING_MODES]
+        return await self._labeller.label(state.report, acting) if acting else None
+
+    async def _update_report(self, state: _RunState, labelled: list[Failure] | None) -> None:
+        """Write labelled pods and the state of the resubmission chain into the report."""
+        before = state.stored.status
         if before is None:
             return
         status = before.changed(failures=labelled) if labelled else before
-        summary = (
-            chain_summary(subject.run, self._books.runs.all(), self._books.remediations.about(subject.run))
-            or RunRemediation()
-        )
-        summary = summary.model_copy(update={"held": subject.held})
+        runs, remediations = self._cache.runs.all(), self._cache.remediations.about(state.run)
+        summary = chain_summary(state.run, runs, remediations) or RunRemediation()
+        summary = summary.model_copy(update={"held": state.held})
         if summary != (before.remediation or RunRemediation()):
             status = status.changed(remediation=summary)
         if status is not before:
-            await self._writer.apply(subject.stored, status, is_final=_is_final(status))
+            await self._writer.apply(state.stored, status, is_final=_is_final(status))
 
 
 def _is_final(status: ReportStatus) -> bool:

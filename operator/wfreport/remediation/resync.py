@@ -1,4 +1,4 @@
-"""What no event tells: policies and Remediations that changed unseen, acts whose end nobody reports, old records."""
+"""Finds what no event reported: changed policies and Remediations, runs without a report, records past retention."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
@@ -6,104 +6,106 @@ from typing import Final, Protocol
 
 from wfreport.api.remediation import Remediation
 from wfreport.cache.remediation import RemediationCache
-from wfreport.cache.reports import ReportCache
 from wfreport.core.record.progress import has_outcome, is_denied, is_executed, is_succeeding
 from wfreport.kube.errors import ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.resource import Document, Resource
-from wfreport.remediation.enqueue import RemediationQueues
-from wfreport.remediation.outcomes import Outcomes
+from wfreport.remediation.outcomes import OutcomeRecorder
+from wfreport.remediation.queues import RemediationQueues
 from wfreport.runtime.workqueue import Priority, WorkQueue
 
-DELETIONS_PER_SWEEP: Final = 200
+DELETIONS_PER_RESYNC: Final = 200
 
 
-class _Cache(Protocol):
+class _Index(Protocol):
     def knows(self, meta: ObjectMeta) -> bool: ...
 
 
 class RemediationResync:
-    """One at a time."""
+    """Compares the cache with the cluster, enqueues what differs, and deletes old Remediations."""
 
     def __init__(
         self,
         *,
         policies: Resource[Document],
         remediations: Resource[Document],
-        books: RemediationCache,
+        cache: RemediationCache,
         queues: RemediationQueues,
-        outcomes: Outcomes,
-        index: ReportCache,
-        keep: timedelta,
+        outcomes: OutcomeRecorder,
+        retention: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
-        """``keep`` is how long a Remediation is kept of which nothing more will come."""
+        """``retention`` is the age at which a closed Remediation is deleted."""
         self._policies = policies
         self._remediations = remediations
-        self._books = books
+        self._cache = cache
         self._queues = queues
         self._outcomes = outcomes
-        self._index = index
-        self._keep = keep
+        self._retention = retention
         self._clock = clock
 
     async def resync(self) -> None:
-        """Compare once, and queue what differs.
+        """Compare once and enqueue what differs.
 
         Raises:
             ApiError: a request failed.
         """
-        known = set(self._books.policies)
-        await self._compare(self._policies.list_metadata(), self._books.policies, known, self._queues.policies)
-        remediations = {_key(found) for found in self._books.remediations}
+        policies = set(self._cache.policies)
+        await self._compare(self._policies.list_metadata(), self._cache.policies, policies, self._queues.policies)
+        remediations = {_key(remediation) for remediation in self._cache.remediations}
         await self._compare(
-            self._remediations.list_metadata(), self._books.remediations, remediations, self._queues.remediations
+            self._remediations.list_metadata(), self._cache.remediations, remediations, self._queues.remediations
         )
-        for namespace in self._books.policies.namespaces():
-            for key in self._books.runs.reports(namespace):
-                if self._index.get(key) is None:
-                    self._books.runs.remove(key)
-        for remediation in self._books.remediations:
-            await self._look_after(remediation)
+        self._forget_deleted_reports()
+        for remediation in self._cache.remediations:
+            await self._close_or_enqueue(remediation)
         await self._prune()
 
     async def _compare(
-        self, listed: AsyncIterator[ObjectMeta], book: _Cache, known: set[NamespacedName], queue: WorkQueue
+        self, listed: AsyncIterator[ObjectMeta], index: _Index, cached: set[NamespacedName], queue: WorkQueue
     ) -> None:
+        """Enqueue objects that are newer than in the cache, and those in the cache that are not listed."""
         async for meta in listed:
-            known.discard((meta.namespace, meta.name))
-            if not book.knows(meta):
+            cached.discard((meta.namespace, meta.name))
+            if not index.knows(meta):
                 queue.add((meta.namespace, meta.name), Priority.PROGRESS)
-        for key in known:
+        for key in cached:
             queue.add(key, Priority.PROGRESS)
 
-    async def _look_after(self, remediation: Remediation) -> None:
+    def _forget_deleted_reports(self) -> None:
+        for namespace in self._cache.policies.namespaces():
+            for key in self._cache.runs.reports(namespace):
+                if self._cache.reports.get(key) is None:
+                    self._cache.runs.remove(key)
+
+    async def _close_or_enqueue(self, remediation: Remediation) -> None:
+        """Close a Remediation whose new run has no report; enqueue the reports of any other that is open."""
         if is_executed(remediation) and not is_succeeding(remediation):
             return
         if is_succeeding(remediation) and not self._outcomes.has_report(remediation):
             await self._outcomes.close_without_report(remediation)
         else:
-            self._outcomes.announce(remediation)
+            self._outcomes.enqueue_chain(remediation)
 
     async def _prune(self) -> None:
-        before = self._clock() - self._keep
-        old = [found for found in self._books.remediations if _is_over(found) and _made_before(found, before)]
-        for remediation in old[:DELETIONS_PER_SWEEP]:
+        before = self._clock() - self._retention
+        old = [each for each in self._cache.remediations if _is_closed(each) and _created_before(each, before)]
+        for remediation in old[:DELETIONS_PER_RESYNC]:
             try:
                 await self._remediations.delete(remediation.metadata)
             except (NotFoundError, ConflictError):
                 continue
-            self._books.remediations.remove(_key(remediation))
+            self._cache.remediations.remove(_key(remediation))
 
 
 def _key(remediation: Remediation) -> NamespacedName:
     return remediation.metadata.namespace, remediation.metadata.name
 
 
-def _is_over(remediation: Remediation) -> bool:
+def _is_closed(remediation: Remediation) -> bool:
     return is_denied(remediation) or (is_executed(remediation) and has_outcome(remediation))
 
 
-def _made_before(remediation: Remediation, before: datetime) -> bool:
-    made_at = remediation.metadata.creation_timestamp
-    return made_at is not None and made_at < before
+def _created_before(remediation: Remediation, before: datetime) -> bool:
+    created_at = remediation.metadata.creation_timestamp
+    return created_at is not None and created_at < before

@@ -1,4 +1,4 @@
-"""Where notifications go: Apprise URLs and CloudEvents endpoints. What is secret is in no log and in no error."""
+"""Sends notifications to Apprise URLs and CloudEvents endpoints. No log line and no error contains their URLs."""
 
 import asyncio
 import base64
@@ -20,67 +20,67 @@ from wfreport.kube.errors import NotFoundError
 from wfreport.kube.resource import Document, ResourceReader
 
 SEND_SECONDS: Final = 20
-"""An endpoint that takes longer has failed."""
+"""Timeout of one delivery."""
 
 _SPEC_VERSION: Final = "1.0"
-_TYPES: Final = {Stage.FAILED: "dev.wfreport.run.failed.v1", Stage.ENDED: "dev.wfreport.remedy.ended.v1"}
+_TYPES: Final = {Stage.FAILED: "dev.wfreport.run.failed.v1", Stage.ENDED: "dev.wfreport.remediation.ended.v1"}
 _CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
-_REFUSED: Final = 300
+_FIRST_FAILURE_STATUS: Final = 300
 
 
 class SinkError(Exception):
-    """A notification was not delivered; the message names the sink and never its address."""
+    """A notification was not delivered. The message names the sink, never its URL."""
 
 
 class Sender(Protocol):
-    """Sends to a sink."""
+    """Sends notifications to sinks."""
 
     async def send(self, namespace: str, sink: Sink, notification: Notification) -> None:
-        """Send it.
+        """Send a notification to a sink of a policy in this namespace.
 
         Raises:
-            SinkError: it was not delivered, and may be at the next try.
-            RefusedError: it never will be, as the sink is.
+            SinkError: the delivery failed; try again.
+            RefusedError: the sink is unusable as it is configured.
         """
         ...
 
 
 class Sinks:
-    """Sends to whatever a sink says."""
+    """Sends notifications by Apprise or as CloudEvents."""
 
     def __init__(self, secrets: ResourceReader[Document]) -> None:
         self._secrets = secrets
 
     async def send(self, namespace: str, sink: Sink, notification: Notification) -> None:
-        """Send it.
+        """Send a notification to a sink of a policy in this namespace.
 
         Raises:
-            SinkError: it was not delivered, and may be at the next try.
-            RefusedError: it never will be, as the sink is.
+            SinkError: the delivery failed; try again.
+            RefusedError: the sink is unusable as it is configured.
         """
         if sink.cloud_events:
             await _post(sink.name, sink.cloud_events.url, cloud_event(notification))
         elif sink.apprise:
             await _send_by_apprise(sink.name, await self._urls(namespace, sink.apprise), notification)
 
-    async def _urls(self, namespace: str, stated: Apprise) -> list[str]:
-        """The URLs of a Secret that its owner has meant for this: any other one is none of ours to read out."""
+    async def _urls(self, namespace: str, source: Apprise) -> list[str]:
+        """Return the URLs in a Secret. Only a Secret that its owner has labelled for this is used."""
         try:
-            secret = await self._secrets.get(namespace, stated.secret_name)
+            secret = await self._secrets.get(namespace, source.secret_name)
         except NotFoundError as error:
-            raise SinkError(f"there is no Secret {stated.secret_name}") from error
+            raise SinkError(f"Secret {source.secret_name} does not exist") from error
         if (secret["metadata"].get("labels") or {}).get(LABEL_NOTIFY) != "true":
             raise RefusedError(
-                Refusal.SINK_UNUSABLE, f'Secret {stated.secret_name} is not labelled {LABEL_NOTIFY}: "true"'
+                Refusal.SINK_UNUSABLE, f'Secret {source.secret_name} is not labelled {LABEL_NOTIFY}: "true"'
             )
-        return urls_in(secret, stated.key)
+        return urls_in(secret, source.key)
 
 
 def urls_in(secret: Mapping[str, Any], key: str) -> list[str]:
-    """The lines of a Secret's key that are neither empty nor comments.
+    """Return the lines of a Secret's key, except empty lines and comments.
 
     Raises:
-        SinkError: there are none.
+        SinkError: the key is missing, undecodable or has no URL.
     """
     try:
         text = base64.b64decode((secret.get("data") or {}).get(key, "")).decode()
@@ -93,7 +93,7 @@ def urls_in(secret: Mapping[str, Any], key: str) -> list[str]:
 
 
 def cloud_event(notification: Notification) -> dict[str, Any]:
-    """A CloudEvents 1.0 event in structured mode (cloudevents/spec, json-format.md)."""
+    """Return a notification as a CloudEvents 1.0 event in structured mode (json-format.md of cloudevents/spec)."""
     return {
         "specversion": _SPEC_VERSION,
         "id": notification.id,
@@ -115,20 +115,20 @@ async def _post(name: str, url: str, event: dict[str, Any]) -> None:
                 url, data=json.dumps(event), headers={"Content-Type": _CONTENT_TYPE}, allow_redirects=False
             ) as response,
         ):
-            if response.status >= _REFUSED:
+            if response.status >= _FIRST_FAILURE_STATUS:
                 raise SinkError(f"sink {name} answered {response.status}")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise SinkError(f"sink {name}: {type(error).__name__}") from None
 
 
 async def _send_by_apprise(name: str, urls: list[str], notification: Notification) -> None:
-    import apprise  # noqa: PLC0415 - a second of CPU, for those who notify only
+    import apprise  # noqa: PLC0415 - costs a second of CPU, so only for policies that use it
 
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs, which contain credentials
     target = apprise.Apprise()
     unknown = sum(1 for url in urls if not target.add(url))
     if unknown:
-        raise SinkError(f"sink {name}: {unknown} of {len(urls)} URLs are none that Apprise knows")
+        raise SinkError(f"sink {name}: {unknown} of {len(urls)} URLs are not supported by Apprise")
     kind = apprise.NotifyType.SUCCESS if notification.is_good else apprise.NotifyType.FAILURE
     try:
         async with asyncio.timeout(SEND_SECONDS):
@@ -140,7 +140,7 @@ async def _send_by_apprise(name: str, urls: list[str], notification: Notificatio
             )
     except TimeoutError:
         raise SinkError(f"sink {name}: TimeoutError") from None
-    except Exception as error:  # noqa: BLE001 - a hundred plugins; their errors may have the URL in them
+    except Exception as error:  # noqa: BLE001 - a hundred plugins, whose errors may contain the URL
         raise SinkError(f"sink {name}: {type(error).__name__}") from None
     if not sent:
         raise SinkError(f"sink {name}: Apprise could not deliver")

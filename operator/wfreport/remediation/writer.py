@@ -1,11 +1,9 @@
-"""Writes Remediations: the intent before an act, the outcome after it, and what ``kubectl describe`` shows of both."""
+"""Writes Remediations: the intent before an action, its result, its outcome, and an Event for each."""
 
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-
-from pydantic import ValidationError
 
 from wfreport.api.names import KIND_REMEDIATION, KIND_REPORT
 from wfreport.api.reasons import RemediationReason
@@ -20,8 +18,9 @@ from wfreport.core.record.progress import (
     status_with_outcome,
 )
 from wfreport.core.render.conditions import Status
-from wfreport.kube.errors import BadAnswerError, ConflictError, NotFoundError
+from wfreport.kube.errors import ConflictError, NotFoundError
 from wfreport.kube.events import NORMAL, WARNING, Events, Involved
+from wfreport.kube.remediations import read_remediation
 from wfreport.kube.resource import Document, Resource
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
@@ -30,62 +29,77 @@ log = logging.getLogger(__name__)
 
 
 class RemediationWriter:
-    """The one writer of Remediations; what it has written, the book knows."""
+    """The only writer of Remediations. Each write updates the index at once, before its watch event arrives."""
 
     def __init__(
         self,
         remediations: Resource[Document],
-        book: RemediationIndex,
+        index: RemediationIndex,
         *,
         events: Events,
         metrics: Metrics,
         clock: Callable[[], datetime],
     ) -> None:
         self._remediations = remediations
-        self._book = book
+        self._index = index
         self._events = events
         self._metrics = metrics
         self._clock = clock
 
-    async def intend(self, remediation: Remediation, *, needs_approval: bool) -> Remediation:
-        """Create it, which is the lock, and say whether a person is asked.
+    async def create(self, remediation: Remediation, *, needs_approval: bool) -> Remediation:
+        """Create a Remediation, which takes the lock, and write its first status.
 
         Raises:
-            AlreadyExistsError: somebody has the lock.
-            ApiError: a request failed; it may have been done.
+            AlreadyExistsError: the lock is taken, perhaps by an earlier request of ours that got no answer.
+            ApiError: a request failed; it may have taken effect.
         """
-        made = self._remember(await self._remediations.create(remediation.metadata.namespace, document_of(remediation)))
-        self._metrics.remediations.labels(made.spec.action, "intended").inc()
-        log.info("remediation intended", extra=_pairs(made))
-        return await self.begin(made, needs_approval=needs_approval)
+        created = self._cached(
+            await self._remediations.create(remediation.metadata.namespace, document_of(remediation))
+        )
+        self._metrics.remediations.labels(created.spec.action, "intended").inc()
+        log.info("remediation created", extra=_pairs(created))
+        return await self.write_first_status(created, needs_approval=needs_approval)
 
-    async def begin(self, remediation: Remediation, *, needs_approval: bool) -> Remediation:
-        """Write the first status of a Remediation that has none."""
+    async def write_first_status(self, remediation: Remediation, *, needs_approval: bool) -> Remediation:
+        """Write the status of a new Remediation: whether it needs approval, and that its action is pending.
+
+        Raises:
+            ApiError: the request failed; it may have taken effect.
+        """
         return await self._write(
             remediation, status_intended(remediation, self._clock(), needs_approval=needs_approval)
         )
 
     async def deny(self, remediation: Remediation) -> Remediation:
-        """Nobody has approved it in time."""
-        denied = await self._write(remediation, status_denied(remediation, self._clock()))
-        await self._tell(denied, RemediationReason.APPROVAL_TIMED_OUT, "nobody approved it in time", WARNING)
-        return denied
-
-    async def record(
-        self, remediation: Remediation, execution: ExecutionResult, *, awaits_outcome: bool | None = None
-    ) -> Remediation:
-        """What became of the act; whether an outcome is awaited is the action's to say, where it is not given.
+        """Deny a Remediation that nobody approved in time.
 
         Raises:
-            ConflictError: it was changed since; it is known again as it is, and is to be looked at again.
-            ApiError: the request failed; it may have been done.
+            ApiError: the request failed; it may have taken effect.
+        """
+        denied = await self._write(remediation, status_denied(remediation, self._clock()))
+        await self._emit(denied, RemediationReason.APPROVAL_TIMED_OUT, "not approved in time", WARNING)
+        return denied
+
+    async def record_execution(
+        self, remediation: Remediation, execution: ExecutionResult, *, awaits_outcome: bool | None = None
+    ) -> Remediation:
+        """Record the result of an action.
+
+        Args:
+            remediation: the Remediation.
+            execution: the result.
+            awaits_outcome: whether an outcome is expected; by default the type of the action decides.
+
+        Raises:
+            ConflictError: the Remediation has changed; the index now has its latest version.
+            ApiError: the request failed; it may have taken effect.
         """
         status = status_executed(remediation, self._clock(), execution, awaits_outcome=awaits_outcome)
         recorded = await self._write(remediation, status)
         self._metrics.remediations.labels(recorded.spec.action, execution.reason).inc()
         log.info("remediation executed", extra=_pairs(recorded, reason=execution.reason, message=execution.message))
         is_done = execution.status == "True"
-        await self._tell(recorded, execution.reason, execution.message, NORMAL if is_done else WARNING)
+        await self._emit(recorded, execution.reason, execution.message, NORMAL if is_done else WARNING)
         if is_done:
             message = f"Remediation {recorded.metadata.name}: {recorded.spec.action}: {execution.message}"
             await self._events.tell(_report_of(recorded), execution.reason, message, about=recorded.metadata.uid or "")
@@ -94,52 +108,48 @@ class RemediationWriter:
     async def record_outcome(
         self, remediation: Remediation, status: Status, reason: RemediationReason, message: str, at: datetime
     ) -> Remediation:
-        """How the new run ended: whether it helped."""
-        settled = await self._write(remediation, status_with_outcome(remediation, status, reason, message, at))
-        self._metrics.remediation_outcomes.labels(settled.spec.action, reason).inc()
-        log.info("remediation settled", extra=_pairs(settled, reason=reason, message=message))
-        await self._tell(settled, reason, message, NORMAL if status == "True" else WARNING)
-        return settled
+        """Record whether an action helped, that is, how the run that it started has ended.
+
+        Raises:
+            ConflictError: the Remediation has changed; the index now has its latest version.
+            ApiError: the request failed; it may have taken effect.
+        """
+        closed = await self._write(remediation, status_with_outcome(remediation, status, reason, message, at))
+        self._metrics.remediation_outcomes.labels(closed.spec.action, reason).inc()
+        log.info("remediation outcome recorded", extra=_pairs(closed, reason=reason, message=message))
+        await self._emit(closed, reason, message, NORMAL if status == "True" else WARNING)
+        return closed
 
     async def refresh(self, remediation: Remediation) -> Remediation | None:
-        """Read it again; None where it is gone."""
+        """Read a Remediation again; return None if it was deleted.
+
+        Raises:
+            ApiError: the request failed.
+        """
         metadata = remediation.metadata
         try:
-            return self._remember(await self._remediations.get(metadata.namespace, metadata.name))
+            return self._cached(await self._remediations.get(metadata.namespace, metadata.name))
         except NotFoundError:
-            self._book.remove((metadata.namespace, metadata.name))
+            self._index.remove((metadata.namespace, metadata.name))
             return None
 
     async def _write(self, remediation: Remediation, status: RemediationStatus) -> Remediation:
         try:
-            answer = await self._remediations.apply_status(remediation.metadata, status.dump())
+            document = await self._remediations.apply_status(remediation.metadata, status.dump())
         except (ConflictError, NotFoundError):
             await self.refresh(remediation)
-            raise ConflictError("the Remediation was changed or deleted meanwhile", status=409) from None
-        return self._remember(answer)
+            raise ConflictError("the Remediation was changed or deleted concurrently", status=409) from None
+        return self._cached(document)
 
-    def _remember(self, document: dict[str, Any]) -> Remediation:
+    def _cached(self, document: dict[str, Any]) -> Remediation:
         remediation = read_remediation(document)
-        self._book.put(remediation)
+        self._index.put(remediation)
         return remediation
 
-    async def _tell(self, remediation: Remediation, reason: str, message: str, event_type: str) -> None:
+    async def _emit(self, remediation: Remediation, reason: str, message: str, event_type: str) -> None:
         metadata = remediation.metadata
-        about = Involved(KIND_REMEDIATION, metadata.namespace, metadata.name, metadata.uid or "")
-        await self._events.tell(about, reason, message, event_type=event_type)
-
-
-def read_remediation(document: dict[str, Any]) -> Remediation:
-    """A Remediation as the API server has it.
-
-    Raises:
-        BadAnswerError: it is none that this operator can read.
-    """
-    try:
-        return Remediation.model_validate(document)
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise BadAnswerError(f"cannot read the Remediation: {where}: {error.errors()[0]['msg']}"[:300]) from error
+        involved = Involved(KIND_REMEDIATION, metadata.namespace, metadata.name, metadata.uid or "")
+        await self._events.tell(involved, reason, message, event_type=event_type)
 
 
 def _report_of(remediation: Remediation) -> Involved:

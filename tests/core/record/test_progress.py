@@ -45,7 +45,7 @@ def test_a_remediation_goes_from_intent_by_act_to_outcome() -> None:
 
 def test_an_act_without_a_new_run_awaits_nothing_unless_it_says_so() -> None:
     tells = a_remediation(action="Notify", lockClass="notify")
-    done = ExecutionResult("True", RemediationReason.EXECUTED, "told 1 of 1 sinks")
+    done = ExecutionResult("True", RemediationReason.EXECUTED, "sent to 1 of 1 sinks")
     assert told(status_executed(tells, NOW, done))["Succeeded"] == ("Unknown", "NoOutcome")
     awaiting = status_executed(tells, NOW, done, awaits_outcome=True)
     assert told(awaiting)["Succeeded"] == ("Unknown", "OutcomeAwaited")

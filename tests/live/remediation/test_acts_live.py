@@ -298,7 +298,7 @@ def test_apprise_urls_come_only_from_a_secret_that_is_labelled_for_it(acting: Ac
         )
         assert len(received) == 1
         assert "etl failed" in received[0]["title"]
-        assert "told 1 of 2 sinks" in told["status"]["message"]
+        assert "sent to 1 of 2 sinks" in told["status"]["message"]
         assert "not labelled" in told["status"]["message"]
         assert "tok3n" not in operator.log.read_text()
 

@@ -11,7 +11,7 @@ from wfreport.api.wire import LINE, TEXT
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
-from wfreport.cli.sources.remediations import fetch_remediation, fetch_username, patch_status, read_remediation
+from wfreport.cli.sources.remediations import decoded_remediation, fetch_remediation, fetch_username, patch_status
 from wfreport.clock import now as clock_now
 from wfreport.core.decide.history import past_action_of
 from wfreport.core.decide.model import ExecutionState, PastAction
@@ -31,7 +31,7 @@ def run_answer(target: ClusterTarget, name: str, *, approves: bool, reason: str 
 
     async def act(cluster: Cluster) -> int:
         for _ in range(_TRIES):
-            found = read_remediation(await fetch_remediation(cluster, name.rpartition("/")[2]))
+            found = decoded_remediation(await fetch_remediation(cluster, name.rpartition("/")[2]))
             _check_waits(found)
             who = await fetch_username(cluster)
             try:

@@ -20,7 +20,7 @@ from wfreport.cli.render.output import as_list, print_object
 from wfreport.cli.render.style import one_line
 from wfreport.cli.render.table import Column, print_table
 from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
-from wfreport.cli.sources.remediations import fetch_remediation, list_remediations, read_remediation
+from wfreport.cli.sources.remediations import decoded_remediation, fetch_remediation, list_remediations
 from wfreport.clock import now as clock_now
 from wfreport.core.decide.history import past_action_of
 from wfreport.core.decide.model import ExecutionState, PastAction
@@ -99,7 +99,7 @@ async def _find(cluster: Cluster, wanted: RemediationFilter) -> tuple[list[_Foun
 def _read(document: dict[str, Any]) -> _FoundRemediation:
     # What only the API server needs is not printed, as kubectl does.
     metadata = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
-    return _FoundRemediation(document | {"metadata": metadata}, read_remediation(document))
+    return _FoundRemediation(document | {"metadata": metadata}, decoded_remediation(document))
 
 
 def _newest_first(found: _FoundRemediation) -> tuple[bool, float, str]:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
-from pydantic import ValidationError
 
 from wfreport.api.argo import Struct
 from wfreport.api.names import API_VERSION, PLURAL_REMEDIATIONS
@@ -13,9 +12,10 @@ from wfreport.cli.problems import NotFound, UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import CHUNK, Cluster
 from wfreport.kube.client import MERGE_PATCH, decoded, join_path
-from wfreport.kube.errors import NotFoundError
+from wfreport.kube.errors import BadAnswerError, NotFoundError
 from wfreport.kube.kinds import REMEDIATION
 from wfreport.kube.objects import ListMeta
+from wfreport.kube.remediations import read_remediation
 from wfreport.kube.resource import documents
 
 NO_KIND: Final = "this cluster knows no Remediations; install the operator and its CRDs first"
@@ -92,17 +92,16 @@ async def fetch_username(cluster: Cluster) -> str:
     return str(answer.get("status", {}).get("userInfo", {}).get("username", ""))
 
 
-def read_remediation(document: dict[str, Any]) -> Remediation:
-    """A Remediation as ours.
+def decoded_remediation(document: dict[str, Any]) -> Remediation:
+    """Decode a Remediation.
 
     Raises:
-        UnusableInput: it holds something that this version does not know.
+        UnusableInput: it has a value that this version does not know.
     """
     try:
-        return Remediation.model_validate(document)
-    except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"]))
+        return read_remediation(document)
+    except BadAnswerError as error:
         name = one_line(str(document.get("metadata", {}).get("name")))
         raise UnusableInput(
-            name, f"{field} is not as this version of wfreport knows it; update wfreport, or see it with -o yaml"
+            name, f"{error.field} is not as this version of wfreport knows it; update wfreport, or see it with -o yaml"
         ) from error

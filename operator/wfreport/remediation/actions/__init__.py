@@ -1,1 +1,1 @@
-"""Carries out actions: one file each."""
+"""The actions of policies, one file each."""

@@ -1,10 +1,11 @@
-"""The one interface of all acts."""
+"""The interface of actions, and what they are given."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
-from wfreport.api.actions import Action
+from wfreport.api.actions import Action, ActionType
 from wfreport.api.reasons import Refusal
 from wfreport.api.remediation import ObjectRef, Plan, Remediation
 from wfreport.api.report import WorkflowReport
@@ -16,17 +17,17 @@ from wfreport.core.snapshot.model import Snapshot
 from wfreport.remediation.gatherer import LiveWorkflow
 
 RETRY_AFTER: Final = timedelta(seconds=60)
-"""When an act is tried again that is not possible for now."""
+"""Delay before an action that is not possible for now is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What an act is decided and done on, read afresh.
+    """A decision and the live state that it was made from.
 
     Attributes:
-        decision: what is to be done.
-        report: the report that it was decided from.
-        fresh: the Workflow; None where it is gone, which an act on it finds impossible.
+        decision: the action to perform, with its policy and rule.
+        report: the report of the run.
+        live: the Workflow, just read; None if it is gone, which makes most actions impossible.
     """
 
     decision: Decision
@@ -35,82 +36,103 @@ class Situation:
 
     @property
     def namespace(self) -> str:
-        """Of everything in it."""
+        """Namespace of the report, and of everything about it."""
         return self.report.metadata.namespace
 
     @property
     def action(self) -> Action:
-        """The settings of the action that the rule states."""
+        """The action's settings in the rule."""
         rule = self.decision.rule
         return (rule.action if rule else None) or Action()
 
     @property
     def document(self) -> dict[str, Any]:
-        """The Workflow, whole.
+        """The whole Workflow, as JSON.
 
         Raises:
-            RefusedError: it is gone.
+            RefusedError: the Workflow is gone.
         """
-        return self._found.document
+        return self._existing.document
 
     @property
     def snapshot(self) -> Snapshot:
-        """The Workflow, decoded.
+        """The decoded Workflow.
 
         Raises:
-            RefusedError: it is gone.
+            RefusedError: the Workflow is gone.
         """
-        return self._found.snapshot
+        return self._existing.snapshot
 
     @property
     def link(self) -> ChainLink:
-        """The run's place in its chain."""
+        """The run's place in its resubmission chain.
+
+        Raises:
+            RefusedError: the Workflow is gone.
+        """
         metadata = self.snapshot.workflow.metadata
         return link_of(name=metadata.name, uid=metadata.uid, labels=metadata.labels)
 
     @property
-    def _found(self) -> LiveWorkflow:
+    def _existing(self) -> LiveWorkflow:
         if self.live is None:
             raise RefusedError(Refusal.WORKFLOW_GONE, "the Workflow is gone")
         return self.live
 
 
 class Planner(Protocol):
-    """Something that can be intended about a run."""
+    """Plans an action. This is all that a notification needs: ``Notifier`` sends it, at least once."""
 
     async def plan(self, situation: Situation) -> Plan:
-        """What it would change: the same for the same situation.
+        """Return the changes that the action would make; equal situations yield equal plans.
 
         Raises:
-            RefusedError: it is not possible.
-            ApiError: something that is needed for the plan could not be read.
+            RefusedError: the action is not possible.
+            ApiError: an object that the plan depends on could not be read.
         """
         ...
 
 
 class ActionHandler(Planner, Protocol):
-    """Something that can be done about a run; done twice for one Remediation, it is done once."""
+    """Plans an action, performs it at most once per Remediation, and finds the trace that it left."""
 
     async def trace(self, remediation: Remediation) -> ExecutionResult | None:
-        """Whether it was done already, by this very Remediation; None where nothing says so.
+        """Return the result of the action if this Remediation has performed it; None if there is no trace.
 
         Raises:
-            ApiError: that could not be read.
+            ApiError: the trace could not be read.
         """
         ...
 
     async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
-        """Do it, unless it was done.
+        """Perform the action, unless it was performed before.
 
         Raises:
-            RefusedError: it is not possible (any more).
-            ApiError: it failed, or may have been done without an answer; a transient error is to be tried again.
+            RefusedError: the action is not possible, or not any longer.
+            ApiError: a request failed; it may have taken effect. If the error is transient, try again.
         """
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """All actions.
+
+    Attributes:
+        handlers: handlers of the actions that change something in the cluster.
+        notification: planner of Notify, which has no trace.
+    """
+
+    handlers: Mapping[ActionType, ActionHandler]
+    notification: Planner
+
+    def planner(self, action: ActionType) -> Planner:
+        """Return the planner of an action."""
+        return self.notification if action is ActionType.NOTIFY else self.handlers[action]
+
+
 def ref_of(document: dict[str, Any]) -> ObjectRef:
-    """What an act made or changed."""
+    """Return a reference to an object that an action has created or changed."""
     metadata = document["metadata"]
     return ObjectRef(
         api_version=document["apiVersion"], kind=document["kind"], name=metadata["name"], uid=metadata.get("uid")

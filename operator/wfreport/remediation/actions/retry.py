@@ -1,6 +1,6 @@
-"""Retry: the same Workflow again, in place, by Argo Server: what succeeded is kept."""
+"""Retry: run the failed steps of the same Workflow again, in place, through Argo Server."""
 
-from wfreport.api.actions import Retry as StatedRetry
+from wfreport.api.actions import Retry
 from wfreport.api.reasons import Refusal, RemediationReason
 from wfreport.api.remediation import ObjectRef, Plan, Remediation
 from wfreport.api.wire import is_same_time
@@ -18,28 +18,30 @@ from wfreport.remediation.actions.base import Situation, ref_of
 
 
 class RetryHandler:
-    """Ask Argo Server, which alone knows how a run is taken apart and put together again."""
+    """Retries a Workflow through Argo Server, which resets the failed nodes and deletes their pods."""
 
     def __init__(self, workflows: ResourceReader[Document], server: ServerWorkflows | None) -> None:
         self._workflows = workflows
         self._server = server
 
     async def plan(self, situation: Situation) -> Plan:
-        """That it can be done at all."""
+        """Plan the retry: the parameters that differ, if a retry is possible at all."""
         if self._server is None:
             raise RefusedError(
                 Refusal.NO_ARGO_SERVER, "a retry needs Argo Server: set WFREPORT_ARGO_SERVER_URL, or use resubmit"
             )
         if situation.snapshot.nodes_state is NodesState.UNREADABLE:
             raise RefusedError(
-                Refusal.NODES_UNREADABLE, "the run's nodes cannot be read, so it is not known what failed"
+                Refusal.NODES_UNREADABLE, "the run's nodes cannot be read, so the failed steps are unknown"
             )
-        stated = _stated(situation)
-        given = [Change(f"parameters[{override.name}]", None, override.value) for override in stated.parameters or ()]
-        return planned(given)
+        parameters = _options(situation).parameters or ()
+        return planned([Change(f"parameters[{override.name}]", None, override.value) for override in parameters])
 
     async def trace(self, remediation: Remediation) -> ExecutionResult | None:
-        """A run that started since: nobody can say whether by this, and it need not be done any more."""
+        """Find a run of the Workflow that started after the target run.
+
+        A retry carries no mark of its author. So a retry by a person counts as well: either way none is needed.
+        """
         target = remediation.spec.target
         try:
             document = await self._workflows.get(remediation.metadata.namespace, target.name)
@@ -48,26 +50,29 @@ class RetryHandler:
         workflow = decode_workflow(document).workflow
         if workflow.metadata.uid != target.uid or is_same_time(workflow.status.started_at, target.started_at):
             return None
-        return ExecutionResult("True", RemediationReason.ALREADY_DONE, "it had been retried before", ref_of(document))
+        return ExecutionResult(
+            "True", RemediationReason.ALREADY_DONE, "the Workflow had already been retried", ref_of(document)
+        )
 
     async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:  # noqa: ARG002
-        """Retry the run as it was read."""
+        """Retry the Workflow, provided that it is still at the resourceVersion that was read."""
         if self._server is None:
             raise RefusedError(Refusal.NO_ARGO_SERVER, "a retry needs Argo Server")
-        metadata, stated = situation.snapshot.workflow.metadata, _stated(situation)
+        metadata, options = situation.snapshot.workflow.metadata, _options(situation)
         try:
             await self._server.retry(
                 metadata.namespace,
                 metadata.name,
                 uid=metadata.uid,
                 resource_version=metadata.resource_version,
-                restart_successful=stated.restart_successful,
-                node_field_selector=stated.node_field_selector or "",
-                parameters=tuple(f"{override.name}={override.value}" for override in stated.parameters or ()),
+                restart_successful=options.restart_successful,
+                node_field_selector=options.node_field_selector or "",
+                parameters=tuple(f"{override.name}={override.value}" for override in options.parameters or ()),
             )
         except ArgoServerError as error:
             if error.transient:
-                raise UnreachableError(error.message) from error  # it may have been done: the next try looks first
+                # it may have taken effect: the next reconcile looks for its trace first
+                raise UnreachableError(error.message) from error
             stale = isinstance(error, StaleWorkflowError)
             raise RefusedError(Refusal.ARGO_SERVER_REFUSED, error.message, passing=stale) from error
         ref = ObjectRef(
@@ -76,8 +81,8 @@ class RetryHandler:
         return ExecutionResult("True", RemediationReason.EXECUTED, f"retried Workflow {metadata.name}", ref)
 
 
-def _stated(situation: Situation) -> StatedRetry:
-    stated = situation.action.retry
-    if stated is None:
-        raise ValueError("the rule states no retry")
-    return stated
+def _options(situation: Situation) -> Retry:
+    options = situation.action.retry
+    if options is None:
+        raise ValueError("the rule has no retry")
+    return options

@@ -1,4 +1,4 @@
-"""Stop: a run that takes too long is told to end; its exit handlers still run."""
+"""Stop: end a Workflow that takes too long. Its exit handlers still run."""
 
 import json
 
@@ -13,33 +13,35 @@ from wfreport.remediation.actions.base import Situation, ref_of
 
 
 class StopHandler:
-    """Set ``spec.shutdown``, by a patch that holds for the run as it was read."""
+    """Sets ``spec.shutdown``, by a patch that is bound to the uid and resourceVersion that were read."""
 
     def __init__(self, workflows: Resource[Document]) -> None:
         self._workflows = workflows
 
     async def plan(self, situation: Situation) -> Plan:
-        """That it has not ended."""
+        """Plan the patch, if the run has not ended."""
         patch = stop_of(situation.document)
         changes = patch.changes if patch else ()
         return planned(changes, patch=json.dumps({"spec": {"shutdown": STRATEGY}}))
 
     async def trace(self, remediation: Remediation) -> ExecutionResult | None:
-        """Its annotation says who stopped it."""
+        """Find the annotation that the patch puts on the Workflow."""
         try:
-            found = await self._workflows.get(remediation.metadata.namespace, remediation.spec.target.name)
+            document = await self._workflows.get(remediation.metadata.namespace, remediation.spec.target.name)
         except NotFoundError:
             return None
-        if not is_stopped_by(found, remediation.metadata.uid or ""):
+        if not is_stopped_by(document, remediation.metadata.uid or ""):
             return None
-        return ExecutionResult("True", RemediationReason.ALREADY_DONE, "it had been told to stop before", ref_of(found))
+        return ExecutionResult(
+            "True", RemediationReason.ALREADY_DONE, "the Workflow had already been stopped", ref_of(document)
+        )
 
     async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
-        """Stop it, unless somebody has."""
+        """Patch the Workflow, unless it is stopping already."""
         patch = stop_of(situation.document, remediation_uid=remediation.metadata.uid or "")
         name = situation.document["metadata"]["name"]
         if patch is None:
-            message = f"Workflow {name} is stopping already"
+            message = f"Workflow {name} is already stopping"
             return ExecutionResult("True", RemediationReason.ALREADY_DONE, message, ref_of(situation.document))
-        changed = await self._workflows.patch(situation.namespace, name, patch.body)
-        return ExecutionResult("True", RemediationReason.EXECUTED, f"told Workflow {name} to stop", ref_of(changed))
+        patched = await self._workflows.patch(situation.namespace, name, patch.body)
+        return ExecutionResult("True", RemediationReason.EXECUTED, f"stopped Workflow {name}", ref_of(patched))
