@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from wfreport.kube import errors
-from wfreport.kube.events import Events, Involved, event_name
+from wfreport.kube.events import Events, InvolvedObject, event_name
 from wfreport.kube.objects import ObjectMeta
 from wfreport.logs import LogThrottle
 
 REPORT = ObjectMeta(name="mine", namespace="ns", uid="u1", generation=1)
-MINE = Involved("WorkflowReport", "ns", "mine", "u1", 1)
+MINE = InvolvedObject("WorkflowReport", "ns", "mine", "u1", 1)
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 

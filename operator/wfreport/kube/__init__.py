@@ -1,1 +1,4 @@
-"""The only modules that talk to the API server: one noun per file, typed errors out, no rules."""
+"""The API server: transports, a client with typed errors, the dynamic client, and a typed face per kind.
+
+There are no rules here. Only this package and `wfreport.watch` talk to the API server.
+"""

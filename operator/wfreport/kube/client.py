@@ -357,7 +357,7 @@ def decoded(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
     try:
         return decode(body)
     except msgspec.MsgspecError as error:
-        raise BadAnswerError(f"cannot read the API server's answer: {error}"[:300]) from error
+        raise BadAnswerError(f"cannot decode the API server's response: {error}"[:300]) from error
 
 
 def join_path(base: str, namespace: str | None, plural: str, name: str = "", subresource: str = "") -> str:

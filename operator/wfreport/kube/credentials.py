@@ -1,7 +1,7 @@
-"""Where the API server is and who we are: kubeconfig or in-cluster, exec credentials and token files included.
+"""The API server's address and our credentials, from a kubeconfig or the pod's ServiceAccount.
 
-All of it comes from the ``kubernetes`` package, which blocks (files, exec plugins): call these in a thread. It is
-imported there, too: its generated client is half a second of CPU.
+The ``kubernetes`` package reads them, with exec plugins and token files. It blocks: call these functions in a thread.
+They also import it there, because its generated client takes half a second of CPU.
 """
 
 import logging
@@ -19,7 +19,7 @@ SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/
 
 
 class NoCredentialsError(Exception):
-    """Neither a usable kubeconfig nor a pod's ServiceAccount; the message says what was tried."""
+    """There is neither a usable kubeconfig nor a ServiceAccount; the message lists the places that were tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Endpoint:
     Attributes:
         server: its URL, without a slash at the end.
         tls: None for plain http (``kubectl proxy``).
-        server_name: the name in its certificate, where it is not the host's.
-        proxy: an HTTP proxy on the way.
-        authorization: the header's value; None with client certificates or a proxy that adds it.
+        server_name: the name in its certificate, if that differs from the host.
+        proxy: the URL of an HTTP proxy to go through.
+        authorization: the Authorization header's value; None with a client certificate, or a proxy that adds it.
     """
 
     server: str
@@ -42,11 +42,11 @@ class Endpoint:
 
 
 class Credentials:
-    """Loads, and keeps tokens fresh. Not for concurrent use.
+    """Loads credentials and renews tokens. Not for concurrent use.
 
     Args:
-        kubeconfig: this file and no other; None: where kubectl looks, else the pod's ServiceAccount.
-        context: of the kubeconfig; None: its current one.
+        kubeconfig: the only file to read; None: kubectl's default files, else the pod's ServiceAccount.
+        context: the kubeconfig's context; None: its current one.
     """
 
     def __init__(self, *, kubeconfig: str | None = None, context: str | None = None) -> None:
@@ -55,33 +55,33 @@ class Credentials:
         self._configuration: Any = None
 
     def load(self) -> Endpoint:
-        """Read everything afresh.
+        """Read the kubeconfig or ServiceAccount again.
 
         Raises:
-            NoCredentialsError: there is nothing usable.
+            NoCredentialsError: neither is usable.
         """
-        self._configuration = found = _configuration(self._kubeconfig, self._context)
-        server, authorization = str(found.host).rstrip("/"), self.authorization()
+        self._configuration = configuration = _configuration(self._kubeconfig, self._context)
+        server, authorization = str(configuration.host).rstrip("/"), self.authorization()
         if not _is_url(server):
-            raise NoCredentialsError(f"the cluster's server {server!r} is no URL such as https://10.0.0.1:6443")
+            raise NoCredentialsError(f"the cluster's server {server!r} is not a URL such as https://10.0.0.1:6443")
         encrypted = server.startswith("https:")
-        if encrypted and not (authorization or found.cert_file):
-            # an exec plugin that failed is only logged by the kubernetes package; without a name we would be anybody,
-            # which is refused with a 403 that no new login follows
-            raise NoCredentialsError("neither a token nor a certificate came from the kubeconfig or its exec plugin")
+        if encrypted and not (authorization or configuration.cert_file):
+            # the kubernetes package only logs the failure of an exec plugin; anonymous requests would then get a 403,
+            # after which there is no new login
+            raise NoCredentialsError("the kubeconfig or its exec plugin provides neither a token nor a certificate")
         return Endpoint(
             server=server,
-            tls=_tls(found) if encrypted else None,
-            server_name=found.tls_server_name or None,
-            proxy=found.proxy or None,
+            tls=_tls(configuration) if encrypted else None,
+            server_name=configuration.tls_server_name or None,
+            proxy=configuration.proxy or None,
             authorization=authorization,
         )
 
     def authorization(self) -> str | None:
-        """The Authorization header's value, renewed where it is about to expire.
+        """Return the Authorization header's value; renew the token first if it is about to expire.
 
         Raises:
-            UnauthorizedError: the exec plugin or token file that should give it does not.
+            UnauthorizedError: the exec plugin or token file does not provide one.
         """
         from kubernetes.config import ConfigException  # noqa: PLC0415
 
@@ -90,53 +90,54 @@ class Credentials:
         except (ConfigException, OSError) as error:
             raise UnauthorizedError(f"credentials could not be renewed: {error}") from error
         if bearer:
-            return str(bearer).strip()  # a token file may end with a line break, a header may not
+            return str(bearer).strip()  # a token file may end with a line break, which a header must not contain
         if self._configuration.username:
             return str(self._configuration.get_basic_auth_token())
         return None
 
 
 def _configuration(kubeconfig: str | None, context: str | None) -> Any:
-    """As kubectl does: $KUBECONFIG or ~/.kube/config, else the pod's ServiceAccount."""
+    """Load $KUBECONFIG or ~/.kube/config as kubectl does, else the pod's ServiceAccount."""
     from kubernetes import config as untyped  # noqa: PLC0415
     from kubernetes.client import Configuration  # noqa: PLC0415
 
     config: Any = untyped
-    found = Configuration()
+    configuration = Configuration()
     paths = [Path(path).expanduser() for path in (kubeconfig or config.KUBE_CONFIG_DEFAULT_LOCATION).split(":") if path]
-    tried = ", ".join(map(str, paths))
+    tried = f" (tried {', '.join(map(str, paths))})" if paths else ""
+    problem = "the kubeconfig cannot be used"
     try:
         if kubeconfig or context or any(path.exists() for path in paths):
             config.load_kube_config(
-                config_file=kubeconfig, context=context, client_configuration=found, persist_config=False
+                config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
             )
         else:
-            tried += ", then the pod's ServiceAccount"
-            config.load_incluster_config(client_configuration=found)
+            problem = "no kubeconfig found and not running in a pod"
+            config.load_incluster_config(client_configuration=configuration)
     except (config.ConfigException, OSError, ValueError) as error:
-        raise NoCredentialsError(f"no way to the API server: {error} (tried {tried})") from error
-    return found
+        raise NoCredentialsError(f"{problem}: {error}{tried}") from error
+    return configuration
 
 
 def _is_url(server: str) -> bool:
     try:
         parts = urlsplit(server)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of the port, or of brackets
+    except ValueError:  # an invalid port or IPv6 address
         return False
 
 
-def _tls(found: Any) -> ssl.SSLContext:
+def _tls(configuration: Any) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=found.ssl_ca_cert or None)
-        if found.cert_file:
-            context.load_cert_chain(found.cert_file, found.key_file or None)
+        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+        if configuration.cert_file:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
     except (OSError, ssl.SSLError) as error:
-        raise NoCredentialsError(f"certificates could not be loaded: {error}") from error
-    # clusters often have certificates from before RFC 5280's strictness became the default (Python 3.13)
+        raise NoCredentialsError(f"certificates cannot be loaded: {error}") from error
+    # Python 3.13 checks RFC 5280 strictly by default, and the certificates of many clusters do not comply
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not found.verify_ssl:
+    if not configuration.verify_ssl:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        log.warning("the API server's certificate is not verified, as the kubeconfig says")
+        log.warning("TLS verification of the API server is disabled by the kubeconfig")
     return context

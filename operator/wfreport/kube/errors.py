@@ -1,21 +1,23 @@
-"""What an API server's refusal means to the caller, one class per thing to do about it.
+"""Errors of the API server, one class for each reaction of the caller.
 
-The HTTP client's own errors are not let through: a caller that has to know aiohttp cannot be tested without it.
+Errors of the HTTP library do not leave this package: a caller that depends on aiohttp cannot be tested without it.
 
     ApiError
-    ├── NotFoundError              the object (or its kind) is not there
-    ├── AlreadyExistsError         somebody made it first
-    ├── ConflictError              the resourceVersion is stale: read again
-    ├── ForbiddenError             a right is missing, or the namespace is going
-    ├── UnauthorizedError          the credentials are not accepted, not even after a new login
-    ├── InvalidError               the object breaks its schema: the same write fails for ever
-    ├── TooLargeError              the object is larger than the server takes
-    ├── GoneError                  a resourceVersion or a continue token has expired: list again
-    ├── ThrottledError             too many requests: come back after ``retry_after_seconds``
-    ├── AheadError                 the server has not yet seen the resourceVersion that was asked for
-    ├── ServerError                the server failed (5xx)
-    ├── UnreachableError           no answer: network, TLS, timeout
-    └── BadAnswerError             an answer that makes no sense
+      x transient: the same request may succeed later
+        · ConflictError        409      the object has changed: read it again
+        · ThrottledError       429/503  too many requests: wait ``retry_after_seconds``
+        · AheadError           504      the server's cache has not reached the requested resourceVersion yet
+        · ServerError          5xx      the server failed
+        · UnreachableError     -        no response: network, TLS or timeout
+      x permanent
+        · NotFoundError        404      the object, or its kind, does not exist
+        · AlreadyExistsError   409      an object of that name exists
+        · ForbiddenError       403      a permission is missing, or the namespace is terminating
+        · UnauthorizedError    401      the credentials are refused, even after a new login
+        · InvalidError         400/422  the object violates its schema: the same write fails again
+        · TooLargeError        413      the object exceeds the server's or etcd's limit
+        · GoneError            410      the resourceVersion or continue token has expired: list again
+        · BadAnswerError       -        the response cannot be understood
 """
 
 import re
@@ -30,9 +32,10 @@ class ApiError(Exception):
     """A request failed.
 
     Attributes:
-        message: the server's words, cut; never a body or a token.
-        status: the HTTP status; 0 when there was none.
-        field: the first field that the server complains of.
+        message: the server's message, truncated; never a whole body, never a token.
+        status: the HTTP status; 0 if there was no response.
+        field: the first field that the server names as invalid.
+        transient: whether the same request may succeed later.
     """
 
     transient = False
@@ -75,7 +78,7 @@ class TooLargeError(ApiError):
 
 
 class GoneError(ApiError):
-    """410."""
+    """410, also as an error within a watch."""
 
 
 class ThrottledError(ApiError):
@@ -101,13 +104,13 @@ class ServerError(ApiError):
 
 
 class UnreachableError(ApiError):
-    """No answer."""
+    """No response."""
 
     transient = True
 
 
 class BadAnswerError(ApiError):
-    """An answer that cannot be read."""
+    """A response that cannot be decoded, or an unknown status."""
 
 
 class _Cause(Struct, frozen=True):
@@ -138,26 +141,26 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     413: TooLargeError,
     422: InvalidError,
 }
-# An apply of a field that the installed CRD does not have, which is older than this operator, is answered with a 500.
+# If the installed CRD is older than this operator and lacks a field, the API server answers an apply of it with 500.
 _UNDECLARED = re.compile(r"failed to create typed patch object .*?: \.(?P<field>\S+): field not declared in schema")
 _THROTTLED, _UNAVAILABLE, _SERVER = 429, 503, 500
 
 
 def error_of(status: int, body: bytes, retry_after: str | None = None) -> ApiError:
-    """The error that an answer of 400 or above means; ``retry_after`` is that header."""
+    """Return the error for a response that is not a success; ``retry_after`` is the header of that name."""
     try:
-        answer = _decode_status(body)
+        content = _decode_status(body)
     except msgspec.MsgspecError:
-        answer = _StatusBody(message=body[:_MESSAGE_MAX].decode(errors="replace"))
-    details = answer.details or _Details()
-    message = (answer.message or answer.reason or f"HTTP {status}")[:_MESSAGE_MAX]
+        content = _StatusBody(message=body[:_MESSAGE_MAX].decode(errors="replace"))
+    details = content.details or _Details()
+    message = (content.message or content.reason or f"HTTP {status}")[:_MESSAGE_MAX]
     wait_seconds = _seconds(retry_after) or details.retry_after_seconds
     causes = details.causes or []
     if any(cause.reason == "ResourceVersionTooLarge" for cause in causes):
         return AheadError(message, status=status)
     if status == _THROTTLED or (status == _UNAVAILABLE and wait_seconds):
         return ThrottledError(message, status=status, retry_after_seconds=wait_seconds or 1)
-    if answer.reason == "AlreadyExists":
+    if content.reason == "AlreadyExists":
         return AlreadyExistsError(message, status=status)
     undeclared = _UNDECLARED.search(message) if status >= _SERVER else None
     if undeclared:
@@ -165,10 +168,10 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> ApiErr
     if status >= _SERVER:
         too_large = "request is too large" in message
         return TooLargeError(message, status=status) if too_large else ServerError(message, status=status)
-    kind = _BY_STATUS.get(status, BadAnswerError)
-    return kind(message, status=status, field=causes[0].field if causes else "")
+    error_type = _BY_STATUS.get(status, BadAnswerError)
+    return error_type(message, status=status, field=causes[0].field if causes else "")
 
 
 def _seconds(retry_after: str | None) -> float:
-    """Retry-After in seconds; its other form, a date, is not used by API servers."""
+    """Parse Retry-After in seconds. API servers do not send the header's other form, a date."""
     return float(retry_after) if retry_after and retry_after.replace(".", "", 1).isdigit() else 0

@@ -1,4 +1,4 @@
-"""Kubernetes Events about our own kinds: bad input, and what was done about a run. Best effort."""
+"""Kubernetes Events about objects of our own kinds: invalid input, and actions that were taken. Best effort."""
 
 import hashlib
 import logging
@@ -20,7 +20,7 @@ from wfreport.logs import kv, throttled
 log = logging.getLogger(__name__)
 
 MESSAGE_MAX = 1024
-"""events.k8s.io refuses longer ones, and what writes core/v1 today may be validated by it tomorrow."""
+"""The limit of events.k8s.io; core/v1 does not enforce it, but may one day."""
 
 _NAME_MAX = 200
 
@@ -28,15 +28,15 @@ NORMAL, WARNING = "Normal", "Warning"
 
 
 @dataclass(frozen=True, slots=True)
-class Involved:
+class InvolvedObject:
     """The object that an Event is about.
 
     Attributes:
-        kind: one of ours.
-        namespace: of the object, and of the Event.
-        name: of the object.
-        uid: of the object.
-        generation: of its spec, where an Event is to be said again for another one.
+        kind: the object's kind, one of ours.
+        namespace: the object's namespace, and the Event's.
+        name: the object's name.
+        uid: the object's uid.
+        generation: the generation of its spec, if the Event is to be recorded again for each; 0 otherwise.
     """
 
     kind: str
@@ -47,30 +47,30 @@ class Involved:
 
 
 class Events:
-    """Writes Events. One that cannot be written is logged, and never keeps anybody from anything."""
+    """Records Events. A failure is logged and never raised."""
 
     def __init__(self, client: Client, *, clock: Callable[[], datetime]) -> None:
         self._resource = Resource(client, EVENT, msgspec.Raw)
         self._clock = clock
 
     async def warn(self, report: ObjectMeta, reason: str, message: str) -> None:
-        """Say of a report that its input is bad, once for each of its specs."""
-        involved = Involved(KIND_REPORT, report.namespace, report.name, report.uid, report.generation)
-        await self.tell(involved, reason, message, event_type=WARNING)
+        """Record that a report's spec is invalid, once per generation."""
+        involved = InvolvedObject(KIND_REPORT, report.namespace, report.name, report.uid, report.generation)
+        await self.record(involved, reason, message, event_type=WARNING)
 
-    async def tell(
-        self, involved: Involved, reason: str, message: str, *, event_type: str = NORMAL, about: str = ""
+    async def record(
+        self, involved: InvolvedObject, reason: str, message: str, *, event_type: str = NORMAL, discriminator: str = ""
     ) -> None:
-        """Say it once: the same Event has the same name, and AlreadyExists is done.
+        """Record an Event once: equal Events have the same name, so AlreadyExists is a success.
 
         Args:
-            involved: the object.
-            reason: stable.
-            message: for people.
+            involved: the object that the Event is about.
+            reason: a stable CamelCase word.
+            message: text for people.
             event_type: Normal or Warning.
-            about: what else tells this Event from another one of the same reason.
+            discriminator: distinguishes this Event from others of the same object and reason.
         """
-        event = self._event(involved, reason, message, event_type, about)
+        event = self._event(involved, reason, message, event_type, discriminator)
         try:
             await self._resource.create(involved.namespace, event)
         except AlreadyExistsError:
@@ -78,14 +78,16 @@ class Events:
         except ApiError as error:
             pairs = kv(namespace=involved.namespace, error=type(error).__name__, reason=error.message)
             throttle = throttled("event", type(error), involved.namespace)
-            log.warning("Events cannot be written", extra=pairs | throttle)
+            log.warning("Event creation failed", extra=pairs | throttle)
 
-    def _event(self, involved: Involved, reason: str, message: str, event_type: str, about: str) -> dict[str, Any]:
+    def _event(
+        self, involved: InvolvedObject, reason: str, message: str, event_type: str, discriminator: str
+    ) -> dict[str, Any]:
         at = self._clock().strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": event_name(involved, reason, about), "namespace": involved.namespace},
+            "metadata": {"name": event_name(involved, reason, discriminator), "namespace": involved.namespace},
             "involvedObject": {
                 "apiVersion": API_VERSION,
                 "kind": involved.kind,
@@ -103,7 +105,7 @@ class Events:
         }
 
 
-def event_name(involved: Involved, reason: str, about: str = "") -> str:
-    """The same for the same uid, reason and generation, so that neither a restart nor a second writer repeats it."""
-    said = f"{involved.uid}/{reason}/{involved.generation}{f'/{about}' if about else ''}"
-    return f"{involved.name[:_NAME_MAX].rstrip('-.')}.{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+def event_name(involved: InvolvedObject, reason: str, discriminator: str = "") -> str:
+    """Derive a name from uid, reason and generation, so that neither a restart nor another replica repeats an Event."""
+    identity = f"{involved.uid}/{reason}/{involved.generation}{f'/{discriminator}' if discriminator else ''}"
+    return f"{involved.name[:_NAME_MAX].rstrip('-.')}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}"

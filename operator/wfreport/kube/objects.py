@@ -1,7 +1,7 @@
-"""The slim forms in which objects are listed and watched: metadata that is in use, and nothing else.
+"""The metadata that lists and watches are decoded to: the fields that we use, and nothing else.
 
-With Argo's full CRDs the managedFields of one large Workflow are 400 kB, on every event and in every list: they are
-skipped without building objects.
+With Argo's full CRDs, a large Workflow has 400 kB of managedFields, in every event and list. The decoder skips them
+without building objects.
 """
 
 import msgspec
@@ -12,11 +12,11 @@ from wfreport.api.names import ANNOTATION_SKIP, LABEL_WORKFLOW_UID
 PARTIAL_KIND = "PartialObjectMetadata"
 
 NamespacedName = tuple[str, str]
-"""Namespace and name of an object, as apimachinery's `types.NamespacedName`."""
+"""The namespace and name of an object, as apimachinery's `types.NamespacedName`."""
 
 
 class Labels(Struct, frozen=True):
-    """The labels in use."""
+    """The labels that we use."""
 
     completed: str = msgspec.field(default="", name=LABEL_COMPLETED)
     workflow: str = msgspec.field(default="", name=LABEL_WORKFLOW)
@@ -25,7 +25,7 @@ class Labels(Struct, frozen=True):
 
 
 class Annotations(Struct, frozen=True):
-    """The annotations in use."""
+    """The annotations that we use."""
 
     skip: str = msgspec.field(default="", name=ANNOTATION_SKIP)
 
@@ -44,22 +44,22 @@ class ObjectMeta(Struct, frozen=True):
 
     @property
     def version(self) -> int:
-        """The resourceVersion as a number, which it is on every API server (KEP-5504); 0 where it is not."""
+        """The resourceVersion as a number (KEP-5504 guarantees that it is one); 0 if it is not."""
         return version_of(self.resource_version)
 
     @property
     def completed(self) -> bool:
-        """Whether Argo's controller is done with this Workflow (operator.go:281)."""
+        """Whether Argo's controller has finished this Workflow (operator.go:281, v4.1.2)."""
         return self.labels.completed == "true"
 
     @property
     def skipped(self) -> bool:
-        """Whether its owner wants no report of this Workflow."""
+        """Whether the Workflow's owner has opted out of reports."""
         return self.annotations.skip == "true"
 
 
 class Item(Struct, frozen=True):
-    """An object of which only the metadata is read."""
+    """An object, decoded to its metadata alone."""
 
     api_version: str = ""
     kind: str = ""
@@ -82,7 +82,7 @@ class ItemList(Struct, frozen=True):
 
 
 class RawList(Struct, frozen=True):
-    """A page of a list whose objects are read one by one: an odd one among them is no reason to read none."""
+    """A page of a list whose objects are decoded one by one, so that an invalid one does not spoil the others."""
 
     kind: str = ""
     metadata: ListMeta = ListMeta()
@@ -97,5 +97,5 @@ class WatchEvent(Struct, frozen=True):
 
 
 def version_of(resource_version: str) -> int:
-    """A resourceVersion as a number; 0 for one that is none."""
+    """Convert a resourceVersion to a number; 0 if it is not one."""
     return int(resource_version) if resource_version.isdigit() else 0

@@ -1,4 +1,4 @@
-"""Pods of Workflows, their Events and the ends of their logs: evidence, read only."""
+"""The pods of Workflows, their Events and their logs, read only."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,16 +14,16 @@ from wfreport.kube.streaming import open_stream, read_lines
 PODS, LOG = POD.plural, "log"
 LOG_SECONDS = 10
 LOG_READ_MAX_BYTES = 4 << 20
-"""Lines may be of any length: so much of a log is read at the most."""
+"""The most bytes of a log that are read to find its end: lines may have any length."""
 
 LINE_MAX_BYTES = 16 * 1024 * 1024
 """The longest line of a log that is followed."""
 
 FEW_LINES = 5
-"""Where the wanted lines are longer than that, so many are asked for instead."""
+"""The number of lines to request if the requested ones exceed `LOG_READ_MAX_BYTES`."""
 
-_KUBELET_APOLOGY = "unable to retrieve container logs for "
-"""The kubelet's 200 for a log whose container is gone (kubernetes pkg/kubelet/kuberuntime/kuberuntime_container.go)."""
+_LOG_GONE = "unable to retrieve container logs for "
+"""The body of the kubelet's 200 if the container no longer exists (kubernetes pkg/kubelet/kuberuntime)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class LogEnd:
 
     Attributes:
         text: the lines.
-        has_more: whether the log had more before them.
+        has_more: whether the log has lines before them.
     """
 
     text: str
@@ -40,11 +40,11 @@ class LogEnd:
 
 
 class LogGoneError(Exception):
-    """The log is no more, or so large that its end was not reached."""
+    """The log no longer exists, or its end was not reached within `LOG_READ_MAX_BYTES`."""
 
 
 class Pods:
-    """The pods that Argo made."""
+    """The pods that Argo created."""
 
     def __init__(self, client: Client, *, chunk_size: int) -> None:
         self._client = client
@@ -52,7 +52,7 @@ class Pods:
         self._events = Resource(client, EVENT, Event)
 
     async def get(self, namespace: str, name: str, *, min_resource_version: int) -> Pod | None:
-        """Return a pod, or None if it does not exist. The API server's cache will do.
+        """Return a pod of at least this version from the API server's cache; None if it does not exist.
 
         The request is a list of one, so that the permission to list pods is enough.
 
@@ -65,28 +65,30 @@ class Pods:
         return next(iter(page.items or ()), None)
 
     async def read_log(self, namespace: str, pod: str, container: str, *, lines: int, max_bytes: int) -> LogEnd:
-        """The last lines of a container's log. ``limitBytes`` would cut its end off, so it is read and not kept.
+        """Return the last lines of a container's log, ``max_bytes`` at most.
+
+        The API's ``limitBytes`` would cut off the end of the log instead of its beginning.
 
         Raises:
-            LogGoneError: nothing is left of it, or its lines are too long to find its end.
-            ApiError: the request failed; 400 for a container that never started.
+            LogGoneError: the log no longer exists, or its lines are too long to find its end.
+            ApiError: the request failed; InvalidError if the container never started.
         """
         path = POD.path(namespace, pod, LOG)
-        for wanted in dict.fromkeys((lines, min(lines, FEW_LINES))):
-            ending = await self._client.read_tail(
+        for line_count in dict.fromkeys((lines, min(lines, FEW_LINES))):
+            tail = await self._client.read_tail(
                 f"{PODS}/{LOG}",
                 path,
-                params={"container": container, "tailLines": str(wanted)},
+                params={"container": container, "tailLines": str(line_count)},
                 keep_bytes=max_bytes,
                 max_bytes=LOG_READ_MAX_BYTES,
                 seconds=LOG_SECONDS,
             )
-            text = _whole_lines(ending.text, was_cut=ending.total_bytes > len(ending.text))
-            if text.startswith(_KUBELET_APOLOGY):
+            is_cut = tail.total_bytes > len(tail.text)
+            text = _whole_lines(tail.text, is_cut=is_cut)
+            if text.startswith(_LOG_GONE):
                 raise LogGoneError(text)
-            if ending.reached_end and (text or not ending.total_bytes):
-                cut = ending.total_bytes > len(ending.text)
-                return LogEnd(text, has_more=cut or text.count("\n") >= wanted)
+            if tail.reached_end and (text or not tail.total_bytes):
+                return LogEnd(text, has_more=is_cut or text.count("\n") >= line_count)
         raise LogGoneError("its lines are too long")
 
     @asynccontextmanager
@@ -112,7 +114,7 @@ class Pods:
             yield read_lines(content, max_bytes=LINE_MAX_BYTES)
 
     async def list_failed(self, namespace: str, workflow: str, *, limit: int) -> Sequence[Pod]:
-        """Pods of a Workflow whose phase is Failed, up to ``limit`` of them.
+        """List the failed pods of a Workflow, ``limit`` at most.
 
         Raises:
             ApiError: the request failed.
@@ -120,7 +122,7 @@ class Pods:
         return await self._list_in_phase("Failed", namespace, workflow, limit)
 
     async def list_pending(self, namespace: str, workflow: str, *, limit: int) -> Sequence[Pod]:
-        """Pods of a Workflow whose phase is Pending, up to ``limit`` of them.
+        """List the pending pods of a Workflow, ``limit`` at most.
 
         Raises:
             ApiError: the request failed.
@@ -154,7 +156,7 @@ class Pods:
         return page.items or ()
 
 
-def _whole_lines(read: bytes, *, was_cut: bool) -> str:
-    """The text from a line's start on: half a line may begin with half a secret, which no redactor knows."""
-    text = read.decode("utf-8", "replace").replace("\x00", "\ufffd")
-    return text.partition("\n")[2] if was_cut else text
+def _whole_lines(tail: bytes, *, is_cut: bool) -> str:
+    """Drop the first line if it is cut: it may begin with half a secret, which no redactor recognizes."""
+    text = tail.decode("utf-8", "replace").replace("\x00", "\ufffd")
+    return text.partition("\n")[2] if is_cut else text

@@ -1,6 +1,6 @@
-"""WorkflowReports: list, read, create, and server-side apply of ``/status``.
+"""WorkflowReports: list, read, create, delete, and server-side apply of ``/status``.
 
-The spec is written once, at creation, by whoever creates.
+We write a report's spec only when we create it; users may create reports of their own.
 """
 
 import logging
@@ -32,7 +32,7 @@ class HeadRef(Struct, frozen=True):
 
 
 class HeadSpec(Struct, frozen=True):
-    """``spec``, as far as the index needs it."""
+    """``spec``: the fields that the cache needs."""
 
     workflow_ref: HeadRef = HeadRef()
     source: str = "Auto"
@@ -42,7 +42,7 @@ class HeadSpec(Struct, frozen=True):
 
 
 class HeadObserved(Struct, frozen=True):
-    """``status.observedWorkflow``, as far as the index needs it."""
+    """``status.observedWorkflow``: the fields that the cache needs."""
 
     uid: str = ""
     resource_version: str = ""
@@ -51,14 +51,14 @@ class HeadObserved(Struct, frozen=True):
 
 
 class HeadCondition(Struct, frozen=True):
-    """A condition, as far as the index needs it."""
+    """A condition: the fields that the cache needs."""
 
     type: str = ""
     reason: str = ""
 
 
 class HeadStatus(Struct, frozen=True):
-    """``status``, as far as the index needs it."""
+    """``status``: the fields that the cache needs."""
 
     observed_generation: int = 0
     observed_workflow: HeadObserved = HeadObserved()
@@ -66,7 +66,7 @@ class HeadStatus(Struct, frozen=True):
 
 
 class ReportHead(Struct, frozen=True):
-    """A report without its contents."""
+    """The part of a report that is cached."""
 
     metadata: ObjectMeta = ObjectMeta()
     spec: HeadSpec = HeadSpec()
@@ -86,15 +86,15 @@ class _Parts(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """A report as the API server has it.
+    """A report as it was read.
 
     Attributes:
-        head: what the index knows of it.
-        spec: what is asked for.
-        status: what was written last; None for nothing yet, or for something that cannot be read.
-        status_json: ``status`` as it would be written: what a new rendering is compared with.
-        created_at: when it was created.
-        labels: all that it has.
+        head: the part that is cached.
+        spec: the decoded spec.
+        status: the decoded status; None if there is none yet, or if it cannot be decoded.
+        status_json: ``status`` in the form in which we write it, to compare a new rendering with.
+        created_at: the time of creation.
+        labels: all labels.
     """
 
     head: ReportHead
@@ -120,7 +120,7 @@ class Reports:
         self._metadata = Resource(client, REPORT, Item, metadata_only=True, **scope)
 
     async def list_heads(self) -> AsyncIterator[ReportHead]:
-        """List the heads of all reports. The API server sends the reports whole; the rest is skipped.
+        """List the heads of all reports. The API server sends whole reports; the decoder skips the rest.
 
         Raises:
             ApiError: a page failed.
@@ -129,7 +129,7 @@ class Reports:
             yield head
 
     async def list_stored(self, namespace: str) -> AsyncIterator[StoredReport]:
-        """List the reports of a namespace, whole. A report that cannot be read is logged and left out.
+        """List the reports of a namespace, whole. A report that cannot be decoded is logged and left out.
 
         Raises:
             ApiError: a page failed.
@@ -138,7 +138,7 @@ class Reports:
             try:
                 yield stored_report(bytes(raw))
             except BadAnswerError as error:
-                log.warning("a report cannot be read", extra=kv(namespace=namespace, reason=error.message))
+                log.warning("report cannot be decoded", extra=kv(namespace=namespace, reason=error.message))
 
     async def list_metadata(self) -> AsyncIterator[ObjectMeta]:
         """List the metadata of all reports.
@@ -154,7 +154,7 @@ class Reports:
 
         Raises:
             NotFoundError: it does not exist.
-            BadAnswerError: its spec cannot be read.
+            BadAnswerError: its spec cannot be decoded.
             ApiError: the request failed.
         """
         return stored_report(await self._resource.get_json(namespace, name))
@@ -191,7 +191,7 @@ class Reports:
 
 
 def head_after_write(head: ReportHead, meta: ObjectMeta, status: ReportStatus) -> ReportHead:
-    """The head of a report of which ``status`` was written and ``meta`` came back."""
+    """Return the head after ``status`` was written; ``meta`` is the metadata in the API server's response."""
     observed = status.observed_workflow
     return ReportHead(
         metadata=meta,
@@ -209,16 +209,16 @@ def head_after_write(head: ReportHead, meta: ObjectMeta, status: ReportStatus) -
     )
 
 
-def stored_report(answer: bytes) -> StoredReport:
-    """A report from its JSON.
+def stored_report(body: bytes) -> StoredReport:
+    """Decode a report.
 
-    A status that cannot be read (a newer operator's, another's) counts as none: it is rendered anew.
+    A status that cannot be decoded, e.g. of a newer operator, counts as absent: it is rendered again.
 
     Raises:
-        BadAnswerError: metadata or spec cannot be read.
+        BadAnswerError: metadata or spec cannot be decoded.
     """
     try:
-        head, parts = _decode_head(answer), _decode_parts(answer)
+        head, parts = _decode_head(body), _decode_parts(body)
         stored_meta = _decode_stored_meta(parts.metadata)
         spec = ReportSpec.model_validate_json(bytes(parts.spec))
     except (msgspec.MsgspecError, ValidationError) as error:
@@ -242,9 +242,9 @@ def _status(head: ReportHead, raw: bytes) -> ReportStatus | None:
     try:
         return ReportStatus.model_validate_json(raw)
     except ValidationError as error:
-        where = error.errors()[0]["loc"]
+        field_path = ".".join(map(str, error.errors()[0]["loc"]))
         log.warning(
-            "stored status cannot be read and is rendered anew",
-            extra=kv(namespace=head.metadata.namespace, report=head.metadata.name, field=".".join(map(str, where))),
+            "stored status cannot be decoded, rendering it again",
+            extra=kv(namespace=head.metadata.namespace, report=head.metadata.name, field=field_path),
         )
         return None

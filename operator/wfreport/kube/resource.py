@@ -174,7 +174,7 @@ class Resource(Generic[ObjectT]):
         Args:
             namespace: None for a kind without namespaces.
             name: of the object.
-            min_resource_version: if given, a cached object of at least this version will do.
+            min_resource_version: if given, accept a cached object of at least this version; 0: read etcd.
 
         Raises:
             NotFoundError: the object does not exist.
@@ -215,7 +215,7 @@ class Resource(Generic[ObjectT]):
         label_selector: str = "",
         field_selector: str = "",
         limit: int = 0,
-        min_resource_version: int = 0,
+        min_resource_version: int | None = None,
     ) -> ObjectPage[ObjectT]:
         """List objects by a single request.
 
@@ -224,7 +224,7 @@ class Resource(Generic[ObjectT]):
             label_selector: as ``kubectl get -l``.
             field_selector: as ``kubectl get --field-selector``.
             limit: the most objects to return; 0: all of them.
-            min_resource_version: if given, a cached list of at least this version will do.
+            min_resource_version: if given, accept a cached list of at least this version; 0: of any version.
 
         Raises:
             ApiError: the request failed.
@@ -232,7 +232,7 @@ class Resource(Generic[ObjectT]):
         params = _selectors(label_selector, field_selector)
         if limit:
             params["limit"] = str(limit)
-        if min_resource_version:
+        if min_resource_version is not None:
             params |= {"resourceVersion": str(min_resource_version), "resourceVersionMatch": "NotOlderThan"}
         body = await self._client.request(
             "list", self._plural, self._type.path(namespace), params=params, accept=self._accept_list

@@ -41,7 +41,7 @@ class Workflows:
         self._selector = selector
 
     async def get_json(self, namespace: str, name: str, *, min_resource_version: int) -> bytes:
-        """GET one; the API server's cache will do if it has reached ``min_resource_version`` (0: read etcd).
+        """GET a Workflow from the API server's cache if that has reached ``min_resource_version``, else from etcd.
 
         Raises:
             NotFoundError: the Workflow does not exist.

@@ -18,7 +18,7 @@ from wfreport.core.decide.selection import is_for
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
 from wfreport.core.record.policy_status import Judgement, policy_counts, policy_status
 from wfreport.kube.errors import NotFoundError
-from wfreport.kube.events import WARNING, Events, Involved
+from wfreport.kube.events import WARNING, Events, InvolvedObject
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.resource import Document, Resource
 from wfreport.logs import kv
@@ -125,7 +125,7 @@ class PolicyReconciler:
     async def _warn(self, policy: RemediationPolicy, status: PolicyStatus) -> None:
         """Log, and emit an Event, for each condition that keeps the policy from acting."""
         metadata = policy.metadata
-        involved = Involved(
+        involved = InvolvedObject(
             KIND_POLICY, metadata.namespace, metadata.name, metadata.uid or "", metadata.generation or 0
         )
         for condition in status.conditions or ():
@@ -135,7 +135,9 @@ class PolicyReconciler:
                     extra=kv(namespace=metadata.namespace, policy=metadata.name, reason=condition.reason),
                 )
                 since = rfc3339(condition.last_transition_time)
-                await self._events.tell(involved, condition.reason, condition.message, event_type=WARNING, about=since)
+                await self._events.record(
+                    involved, condition.reason, condition.message, event_type=WARNING, discriminator=since
+                )
 
 
 def cached_policy(document: Mapping[str, Any]) -> CachedPolicy:

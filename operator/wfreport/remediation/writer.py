@@ -19,7 +19,7 @@ from wfreport.core.record.progress import (
 )
 from wfreport.core.render.conditions import Status
 from wfreport.kube.errors import ConflictError, NotFoundError
-from wfreport.kube.events import NORMAL, WARNING, Events, Involved
+from wfreport.kube.events import NORMAL, WARNING, Events, InvolvedObject
 from wfreport.kube.remediations import read_remediation
 from wfreport.kube.resource import Document, Resource
 from wfreport.logs import kv
@@ -102,7 +102,9 @@ class RemediationWriter:
         await self._emit(recorded, execution.reason, execution.message, NORMAL if is_done else WARNING)
         if is_done:
             message = f"Remediation {recorded.metadata.name}: {recorded.spec.action}: {execution.message}"
-            await self._events.tell(_report_of(recorded), execution.reason, message, about=recorded.metadata.uid or "")
+            await self._events.record(
+                _report_of(recorded), execution.reason, message, discriminator=recorded.metadata.uid or ""
+            )
         return recorded
 
     async def record_outcome(
@@ -148,13 +150,13 @@ class RemediationWriter:
 
     async def _emit(self, remediation: Remediation, reason: str, message: str, event_type: str) -> None:
         metadata = remediation.metadata
-        involved = Involved(KIND_REMEDIATION, metadata.namespace, metadata.name, metadata.uid or "")
-        await self._events.tell(involved, reason, message, event_type=event_type)
+        involved = InvolvedObject(KIND_REMEDIATION, metadata.namespace, metadata.name, metadata.uid or "")
+        await self._events.record(involved, reason, message, event_type=event_type)
 
 
-def _report_of(remediation: Remediation) -> Involved:
+def _report_of(remediation: Remediation) -> InvolvedObject:
     ref = remediation.spec.report_ref
-    return Involved(KIND_REPORT, remediation.metadata.namespace, ref.name, ref.uid or "")
+    return InvolvedObject(KIND_REPORT, remediation.metadata.namespace, ref.name, ref.uid or "")
 
 
 def _pairs(remediation: Remediation, **more: object) -> dict[str, Any]:
