@@ -12,7 +12,7 @@ from tests.remediation.fake_api import Clock, FakeApi, Json
 
 from wfreport.api.actions import Sink
 from wfreport.app.remediation import Dependencies, KubeResources, RemediationController, TimeSource
-from wfreport.cache.reports import ReportCache, StatusCache, entry_of
+from wfreport.cache.reports import ReportCache, entry_of
 from wfreport.core.record.notification import Notification
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.gone import render_deleted
@@ -68,12 +68,11 @@ class FakeOperator:
         self.writer = ReportWriter(
             reports=self.reports,
             events=events,
-            index=self.index,
-            cache=StatusCache(1 << 20),
+            cache=self.index,
             metrics=metrics,
             clock=clock,
-            overtaken=lambda _: None,
-            written=self._report_written,
+            on_overtaken=lambda _: None,
+            on_written=self._report_written,
         )
         held: Any = lease or HeldLease()
         dependencies = Dependencies(

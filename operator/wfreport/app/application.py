@@ -26,7 +26,7 @@ from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.evidence import EvidenceCache
-from wfreport.cache.reports import ReportCache, StatusCache
+from wfreport.cache.reports import ReportCache
 from wfreport.cache.running import RunningWorkflows
 from wfreport.clock import now
 from wfreport.core.redact.redactor import Redactor
@@ -38,7 +38,7 @@ from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
 from wfreport.kube.events import Events
 from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports, StoredReport
-from wfreport.kube.workflows import Workflows, workflow_selector
+from wfreport.kube.workflows import Workflows
 from wfreport.logs import configure_logs, kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.reconciler import Reconciler
@@ -63,8 +63,6 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 10
 START_TRIES_SECONDS = (1, 2, 5, 10, 15, 30)
-CACHED_REPORTS_BYTES = 4 << 20
-"""700 reports of 25 steps, 200 of 100; about 40 MB in memory. Of those beyond, a look reads the report too."""
 REPORT_READERS = 2
 RESYNC_RETRY_SECONDS = 10
 EXIT_OK, EXIT_LOST, EXIT_UNUSABLE = 0, 1, 2
@@ -140,9 +138,12 @@ class Operator:
         self._queues = queues(settings)
         self._active = RunningWorkflows(poll_policy(settings), clock=time.monotonic)
         self._index = ReportCache()
-        self._selector = workflow_selector(instance_id=settings.instance_id, label_selector=settings.label_selector)
         self._workflows = Workflows(
-            client, namespaces=self._namespaces, selector=self._selector, chunk_size=settings.chunk_size
+            client,
+            namespaces=self._namespaces,
+            instance_id=settings.instance_id,
+            label_selector=settings.label_selector,
+            chunk_size=settings.chunk_size,
         )
         self._reports = Reports(client, namespaces=self._namespaces, chunk_size=settings.chunk_size)
         self._captured = EvidenceCache()
@@ -164,10 +165,10 @@ class Operator:
         self._resync = Resync(
             workflows=self._workflows,
             reports=self._reports,
-            index=self._index,
+            cache=self._index,
             requests=self._requests,
             retention=self._wired_retention(),
-            server=self._server,
+            fetcher=self._server,
             metrics=metrics,
         )
         self._writer = self._wired_writer()
@@ -193,7 +194,7 @@ class Operator:
     def _event_handlers_of_reports(self) -> EventHandlers:
         settings = self._settings
         return EventHandlers(
-            EventRules(settings.debounce_seconds, settings.ignore_events, is_selective=bool(self._selector)),
+            EventRules(settings.debounce_seconds, settings.ignore_events, is_selective=bool(self._workflows.selector)),
             queues=self._queues,
             requests=self._requests,
             running=self._active,
@@ -218,19 +219,17 @@ class Operator:
             ),
             renderer=StatusRenderer(render_options(self._settings), self._redactor),
             metrics=self._metrics,
-            instance_id=self._settings.instance_id,
         )
 
     def _wired_writer(self) -> ReportWriter:
         return ReportWriter(
             reports=self._reports,
             events=self._events,
-            index=self._index,
-            cache=StatusCache(CACHED_REPORTS_BYTES),
+            cache=self._index,
             metrics=self._metrics,
             clock=now,
-            overtaken=self._requests.enqueue_report,
-            written=self._report_written,
+            on_overtaken=self._requests.enqueue_report,
+            on_written=self._report_written,
         )
 
     def _wired_remedies(self, argo_server: ArgoServer | None) -> RemediationController:
@@ -251,7 +250,7 @@ class Operator:
         return Retention(
             reports=self._reports,
             workflows=self._workflows,
-            index=self._index,
+            cache=self._index,
             rules=self._settings.retention,
             namespace_max=self._settings.reports_per_namespace_max,
             metrics=self._metrics,
@@ -315,7 +314,7 @@ class Operator:
     async def _load_index(self) -> None:
         for delay in (*START_TRIES_SECONDS, None):
             try:
-                await self._resync.load_index()
+                await self._resync.load()
                 await self._remedies.load()
             except NotFoundError as error:
                 raise LostError(f"a CRD of wfreport.dev is not installed: {error.message}") from error
@@ -344,7 +343,7 @@ class Operator:
         await run_framework(
             registry=framework_registry(self._log_in),
             settings=framework_settings(
-                selector=self._selector,
+                selector=self._workflows.selector,
                 chunk_size=self._settings.chunk_size,
                 watch_timeout_seconds=self._settings.watch_timeout_seconds,
                 request_timeout_seconds=self._settings.request_timeout_seconds,

@@ -6,7 +6,7 @@ RaiseMemory create one, Stop patches ``spec.shutdown``; `workflow_documents` giv
 (`wfreport.argoserver.workflows`).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from wfreport.api.argo import LABEL_CONTROLLER_INSTANCE_ID
@@ -33,12 +33,26 @@ def workflow_documents(client: Client) -> Resource[Document]:
 class Workflows:
     """The Workflows of the watched namespaces, read only."""
 
-    def __init__(self, client: Client, *, namespaces: Sequence[str | None], selector: str, chunk_size: int) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        namespaces: Sequence[str | None],
+        instance_id: str,
+        label_selector: str,
+        chunk_size: int,
+    ) -> None:
+        """Create the Workflows of one Argo controller (``instance_id``; empty for all) that the selector selects."""
         self._metadata = Resource(
             client, WORKFLOW, Item, namespaces=namespaces, chunk_size=chunk_size, metadata_only=True
         )
         self._documents = documents(client, WORKFLOW)
-        self._selector = selector
+        self._instance_id = instance_id
+        self.selector = workflow_selector(instance_id=instance_id, label_selector=label_selector)
+
+    def has_instance_id(self, labels: Mapping[str, str]) -> bool:
+        """Return whether a Workflow with these labels belongs to the selected controller: a GET does not select."""
+        return not self._instance_id or labels.get(LABEL_CONTROLLER_INSTANCE_ID, "") == self._instance_id
 
     async def get_json(self, namespace: str, name: str, *, min_resource_version: int) -> bytes:
         """GET a Workflow from the API server's cache if that has reached ``min_resource_version``, else from etcd.
@@ -71,5 +85,5 @@ class Workflows:
         Raises:
             ApiError: a page failed.
         """
-        async for item in self._metadata.list(label_selector=self._selector):
+        async for item in self._metadata.list(label_selector=self.selector):
             yield item.metadata

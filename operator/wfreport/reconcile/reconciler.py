@@ -7,8 +7,9 @@ Workflow is identified by its uid: one that was deleted and created again under 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from typing import Final
 
-from wfreport.api.argo import LABEL_CONTROLLER_INSTANCE_ID, Workflow
+from wfreport.api.argo import Workflow
 from wfreport.cache.reports import ReportCache, ReportEntry
 from wfreport.cache.running import RunningWorkflows
 from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
@@ -25,9 +26,8 @@ from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.runtime.result import ReconcileOutcome, Result
 from wfreport.runtime.workqueue import Request
 
-CONFLICT_TRIES = 2
-"""How often a reconcile starts over at once because a report was written or deleted meanwhile; then the queue delays
-it."""
+CONFLICT_TRIES: Final = 2
+"""Attempts that a conflict with another writer of a report repeats at once. The error of the next one is raised."""
 
 
 class Reconciler:
@@ -44,7 +44,7 @@ class Reconciler:
     5. *Collect* the evidence that they lack. Afterwards a completed Workflow no longer counts as running, so that
        evidence that arrives later is reconciled at once instead of at the pace of a running Workflow.
     6. *Render* and *write* each report, if its content changed.
-    7. *Release* the evidence, only now that every report has it: an error before keeps it for the next attempt.
+    7. *Release* the evidence, only now that every report has it. After an error it stays for the next attempt.
     8. *Record* the version that was reported, and schedule the next poll of a running Workflow.
 
     An error with one report does not stop the others; it is raised after step 6.
@@ -60,9 +60,7 @@ class Reconciler:
         evidence: EvidenceCollector,
         renderer: StatusRenderer,
         metrics: Metrics,
-        instance_id: str,
     ) -> None:
-        """Create a reconciler of the Workflows of one Argo controller (``instance_id``; empty for all of them)."""
         self._workflows = workflows
         self._reports = reports
         self._running = running
@@ -70,7 +68,6 @@ class Reconciler:
         self._evidence = evidence
         self._renderer = renderer
         self._metrics = metrics
-        self._instance_id = instance_id
 
     async def reconcile(self, request: Request) -> Result:
         """Reconcile the reports of the requested Workflow.
@@ -98,7 +95,7 @@ class Reconciler:
         if snapshot is None:
             return await self._close_all(name)
         workflow, errors = snapshot.workflow, _DeferredErrors()
-        if not self._is_ours(workflow):
+        if not self._workflows.has_instance_id(workflow.metadata.labels):
             return self._ignore(name)
         self._count_first(name, workflow.metadata.uid)
         evidence = None
@@ -111,10 +108,6 @@ class Reconciler:
             return self._ignore(name)
         self._evidence.release(snapshot, evidence)
         return self._record(name, workflow, evidence)
-
-    def _is_ours(self, workflow: Workflow) -> bool:
-        instance_id = workflow.metadata.labels.get(LABEL_CONTROLLER_INSTANCE_ID, "")
-        return not self._instance_id or instance_id == self._instance_id
 
     def _ignore(self, name: NamespacedName) -> Result:
         self._running.discard(name)

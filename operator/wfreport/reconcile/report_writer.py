@@ -1,6 +1,21 @@
-"""What a look does to reports: create, read, and write what changed. Index and cache say afterwards what is there.
+"""Creates, reads and writes reports for a reconcile, and keeps the caches up to date.
 
-A report that somebody else wrote or deleted meanwhile is read again, and the caller begins anew with what is there now.
+If another client wrote or deleted a report meanwhile, it is read again, and the reconcile starts over with that.
+
+The event of our own write may arrive before the response to it, and must not cause another reconcile. While a write is
+in progress, the ``ReportCache`` therefore only records the newest version seen in events of that report (as the
+expectations of kube-controller-manager)::
+
+    ReportWriter              API server                watch stream
+         │ expect_write            │                         │
+         ├─ apply /status ────────►│ stores version 8        │
+         │                         ├─ event, version 8 ─────►│ observe: recorded, not enqueued
+         │◄─ response, version 8 ──┤                         │
+         │ put(version 8)          │                         │
+         │ write_done: 8 is ours, nothing to do              │
+
+If another client had written version 9 meanwhile, ``write_done`` would report that a newer version exists, and the
+report would be enqueued to be read. The same holds if our write fails: then every recorded version is newer.
 """
 
 import logging
@@ -8,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from wfreport.api.argo import Workflow
 from wfreport.api.condition import Condition
@@ -24,148 +40,161 @@ from wfreport.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+CACHED_STATUS_BYTES: Final = 4 << 20
+"""JSON of cached statuses: 700 reports of 25 steps, or 200 of 100 steps, in about 40 MB of memory. Reports beyond that
+are read at each reconcile."""
+
 
 class ReportWriter:
-    """Writes reports of different Workflows concurrently, of one Workflow never."""
+    """Writes reports. Those of different Workflows may be written concurrently, those of one Workflow may not."""
 
     def __init__(
         self,
         *,
         reports: Reports,
         events: Events,
-        index: ReportCache,
-        cache: StatusCache,
+        cache: ReportCache,
         metrics: Metrics,
         clock: Callable[[], datetime],
-        overtaken: Callable[[NamespacedName], None],
-        written: Callable[[StoredReport], None],
+        on_overtaken: Callable[[NamespacedName], None],
+        on_written: Callable[[StoredReport], None],
     ) -> None:
-        """``written`` is told of each report of which we wrote the status, ``overtaken`` if somebody else did too."""
-        self._overtaken = overtaken
-        self._written = written
+        """Create a writer.
+
+        Args:
+            reports: the reports at the API server.
+            events: writes Kubernetes Events.
+            cache: what is known of every report.
+            metrics: counts reports.
+            clock: returns the present time.
+            on_overtaken: called with a report that another client changed during our write.
+            on_written: called with each report whose status was written.
+        """
         self._reports = reports
         self._events = events
-        self._index = index
         self._cache = cache
+        self._statuses = StatusCache(CACHED_STATUS_BYTES)
         self._metrics = metrics
         self._clock = clock
+        self._on_overtaken = on_overtaken
+        self._on_written = on_written
         self._started_at = clock()
 
     async def create(self, workflow: Workflow) -> ReportEntry:
-        """Make the automatic report of a Workflow, or find that it is there.
+        """Create the automatic report of a Workflow, or return the existing one.
 
         Raises:
-            AlreadyExistsError: a report of that name is about something else.
+            AlreadyExistsError: a report with that name is about another Workflow.
             ApiError: a request failed.
         """
         report = new_report(workflow)
-        key = (report["metadata"]["namespace"], report["metadata"]["name"])
+        name = (report["metadata"]["namespace"], report["metadata"]["name"])
         try:
-            with self._writing(key):
-                stored = await self._reports.create(report)
-                row = self._remember(stored)
+            with self._expect_write(name):
+                entry = self._remember(await self._reports.create(report))
             self._metrics.reports_created.inc()
         except AlreadyExistsError:
-            row = self._remember(await self._reports.get(*key))
-        if not row.is_for(workflow.metadata.uid) or row.workflow_name != workflow.metadata.name:
-            # made by hand under our name, about something else; it is not ours to change
+            entry = self._remember(await self._reports.get(*name))
+        if not entry.is_for(workflow.metadata.uid) or entry.workflow_name != workflow.metadata.name:
+            # a user created it under the name of ours; it is not ours to change
             raise AlreadyExistsError(
-                f"report {row.name} is about Workflow {row.workflow_name}", status=409, field="metadata.name"
+                f"report {entry.name} is about Workflow {entry.workflow_name}", status=409, field="metadata.name"
             )
-        return row
+        return entry
 
-    async def stored(self, row: ReportEntry) -> StoredReport:
-        """The report as it is.
+    async def stored(self, entry: ReportEntry) -> StoredReport:
+        """Return the report as it is stored, from the cache if possible.
 
         Raises:
             ConflictError: it was deleted.
             ApiError: the request failed.
         """
-        known = self._cache.get(row)
-        if known:
-            return known
+        cached = self._statuses.get(entry)
+        if cached:
+            return cached
         try:
-            stored = await self._reports.get(row.namespace, row.name)
+            report = await self._reports.get(entry.namespace, entry.name)
         except NotFoundError as error:
-            raise self._lost(row.key) from error
-        self._remember(stored)
-        return stored
+            raise self._forget(entry.key) from error
+        self._remember(report)
+        return report
 
     async def apply(self, report: StoredReport, status: ReportStatus, *, is_final: bool) -> None:
-        """Write a status if its content is new.
+        """Write a status if it differs from the stored one.
 
         Raises:
-            ConflictError: somebody wrote or deleted the report meanwhile.
+            ConflictError: another client wrote or deleted the report meanwhile.
             ApiError: the request failed.
         """
         meta = report.head.metadata
-        key = (meta.namespace, meta.name)
+        name = (meta.namespace, meta.name)
         if status.dump_json() == report.status_json:
             self._metrics.reports_skipped.inc()
         else:
             await self._warn(report, status)
-            await self._write_status(key, report, status)
-            if is_final and not _was_final(report.status):
-                self._note_final(report, status)
-        row = self._index.get(key)
-        if is_final and not (row and row.evidence_pending):
-            self._cache.drop(key)
+            await self._write_status(name, report, status)
+            if is_final and not _is_final(report.status):
+                self._log_final(report, status)
+        entry = self._cache.get(name)
+        if is_final and not (entry and entry.evidence_pending):
+            self._statuses.drop(name)
 
     async def _warn(self, report: StoredReport, status: ReportStatus) -> None:
-        """An Event where the report begins to say that its input is bad.
+        """Write an Event when a report starts to complain about its input.
 
-        Before the write: killed in between, the next look says it again, under the same name.
+        It is written before the status: killed in between, the next reconcile writes the same Event again.
         """
         complaint = _complaint(status)
-        said = {(c.reason, c.observed_generation) for c in (report.status and report.status.conditions) or ()}
-        if complaint and (complaint.reason, complaint.observed_generation) not in said:
+        stored = {(c.reason, c.observed_generation) for c in (report.status and report.status.conditions) or ()}
+        if complaint and (complaint.reason, complaint.observed_generation) not in stored:
             await self._events.warn(report.head.metadata, complaint.reason, complaint.message)
 
-    async def _write_status(self, key: NamespacedName, report: StoredReport, status: ReportStatus) -> None:
+    async def _write_status(self, name: NamespacedName, report: StoredReport, status: ReportStatus) -> None:
         try:
-            with self._writing(key):
-                changed = await self._reports.apply_status(report.head, status.dump_json())
-                head = head_after_write(report.head, changed, status)
-                stored = replace(report, head=head, status=status, status_json=status.dump_json())
-                self._remember(stored)
+            with self._expect_write(name):
+                meta = await self._reports.apply_status(report.head, status.dump_json())
+                head = head_after_write(report.head, meta, status)
+                written = replace(report, head=head, status=status, status_json=status.dump_json())
+                self._remember(written)
         except NotFoundError as error:
-            raise self._lost(key) from error
+            raise self._forget(name) from error
         except ConflictError as error:
-            raise await self._refreshed(key, error) from error
+            raise await self._read_again(name, error) from error
         self._metrics.reports_written.inc()
-        self._written(stored)
+        self._on_written(written)
 
     @contextmanager
-    def _writing(self, key: NamespacedName) -> Iterator[None]:
-        self._index.expect_write(key)
+    def _expect_write(self, name: NamespacedName) -> Iterator[None]:
+        """Keep events of this block's write from enqueueing the report; see the drawing of this module."""
+        self._cache.expect_write(name)
         try:
             yield
         finally:
-            if self._index.write_done(key):
-                self._overtaken(key)
+            if self._cache.write_done(name):
+                self._on_overtaken(name)
 
-    async def _refreshed(self, key: NamespacedName, error: ConflictError) -> ConflictError:
-        """Somebody wrote the report: read it again, so that the next try renders upon what is there now."""
-        self._cache.drop(key)
+    async def _read_again(self, name: NamespacedName, error: ConflictError) -> ConflictError:
+        """Read a report that another client wrote, for the next attempt; return the error to raise."""
+        self._statuses.drop(name)
         try:
-            self._remember(await self._reports.get(*key))
+            self._remember(await self._reports.get(*name))
         except NotFoundError:
-            return self._lost(key)
+            return self._forget(name)
         return error
 
-    def _lost(self, key: NamespacedName) -> ConflictError:
-        """Somebody deleted the report: what is known of it is wrong, and the look begins anew."""
-        self._index.remove(key)
-        self._cache.drop(key)
+    def _forget(self, name: NamespacedName) -> ConflictError:
+        """Forget a report that another client deleted; return the error that starts the reconcile over."""
+        self._cache.remove(name)
+        self._statuses.drop(name)
         return ConflictError("the report was deleted", status=404)
 
-    def _remember(self, stored: StoredReport) -> ReportEntry:
-        row = entry_of(stored.head)
-        self._index.put(row)
-        self._cache.put(row.key, stored)
-        return row
+    def _remember(self, report: StoredReport) -> ReportEntry:
+        entry = entry_of(report.head)
+        self._cache.put(entry)
+        self._statuses.put(entry.key, report)
+        return entry
 
-    def _note_final(self, report: StoredReport, status: ReportStatus) -> None:
+    def _log_final(self, report: StoredReport, status: ReportStatus) -> None:
         observed, meta = status.observed_workflow, report.head.metadata
         finished_at = observed.finished_at if observed else None
         if finished_at and finished_at >= self._started_at:
@@ -183,18 +212,18 @@ class ReportWriter:
 
 
 def _complaint(status: ReportStatus) -> Condition | None:
-    """The condition that says that the input is bad, if one does."""
+    """Return the condition that complains about the report's input, if there is one."""
     for condition in status.conditions or ():
-        if condition.type == ConditionType.READY and _complains(condition):
+        if condition.type == ConditionType.READY and _is_complaint(condition):
             return condition
     return None
 
 
-def _complains(condition: Condition) -> bool:
+def _is_complaint(condition: Condition) -> bool:
     if condition.reason == Reason.ARCHIVE_BEING_READ:
-        return False  # what comes of it is said in a moment
+        return False  # the outcome follows in a moment
     return condition.status == "False" or condition.reason == Reason.WORKFLOW_MALFORMED
 
 
-def _was_final(status: ReportStatus | None) -> bool:
+def _is_final(status: ReportStatus | None) -> bool:
     return bool(status and status.observed_workflow and status.observed_workflow.resource_version)

@@ -1,10 +1,11 @@
-"""The sweep: compare what there is with what was reported, by metadata alone.
+"""Compares Workflows with their reports by metadata alone, and enqueues what differs.
 
-It alone converges, if no event is ever delivered.
+The resync alone makes every report converge, even if no watch event is ever delivered.
 """
 
 import time
 from collections.abc import Mapping
+from typing import Final
 
 from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
 from wfreport.evidence.argo_server import ArgoServerFetcher
@@ -16,44 +17,44 @@ from wfreport.reconcile.retention import Retention
 from wfreport.runtime.requests import ReconcileRequests
 from wfreport.runtime.workqueue import Priority
 
-MANY_CHANGED = 200
-"""So many reports that changed behind our back are cheaper to read in pages than one by one."""
+MANY_CHANGED: Final = 200
+"""From this number on, reports that changed without an event are read in pages instead of one by one."""
 
 
 class Resync:
-    """One at a time."""
+    """Repairs what events did not announce. One resync runs at a time."""
 
     def __init__(
         self,
         *,
         workflows: Workflows,
         reports: Reports,
-        index: ReportCache,
+        cache: ReportCache,
         requests: ReconcileRequests,
         retention: Retention,
-        server: ArgoServerFetcher,
+        fetcher: ArgoServerFetcher,
         metrics: Metrics,
     ) -> None:
         self._workflows = workflows
         self._reports = reports
-        self._index = index
+        self._cache = cache
         self._requests = requests
         self._retention = retention
-        self._server = server
+        self._fetcher = fetcher
         self._metrics = metrics
         self._is_first = True
 
-    async def load_index(self) -> None:
-        """Read every report once: before any event comes, or what is done already would be done again.
+    async def load(self) -> None:
+        """Fill the cache with every report. It has to be full before the first event, or finished work is repeated.
 
         Raises:
             ApiError: a page failed.
         """
         async for head in self._reports.list_heads():
-            self._index.put(entry_of(head))
+            self._cache.put(entry_of(head))
 
     async def resync(self) -> None:
-        """Compare once, queue what differs, and delete what need not be kept.
+        """Compare once, enqueue what differs, and delete reports that have expired.
 
         Raises:
             ApiError: a page of a list failed.
@@ -62,84 +63,82 @@ class Resync:
         if not self._is_first:
             await self._compare_reports()
         present = await self._compare_workflows()
-        self._find_orphans(present)
+        self._enqueue_orphans(present)
         self._is_first = False
         self._metrics.resync_seconds.observe(time.monotonic() - began)
         await self._retention.prune(present)
 
     async def _compare_reports(self) -> None:
-        """Reports that changed or went without an event."""
-        before = {row.key: row.resource_version for row in self._index}
+        """Enqueue reports that were changed or deleted without an event."""
+        unlisted = {entry.key: entry.resource_version for entry in self._cache}
         changed: list[ObjectMeta] = []
         async for meta in self._reports.list_metadata():
-            before.pop((meta.namespace, meta.name), None)
-            if not self._index.knows(meta):
+            unlisted.pop((meta.namespace, meta.name), None)
+            if not self._cache.knows(meta):
                 changed.append(meta)
-        for key, version in before.items():
-            row = self._index.get(key)
-            if row and row.resource_version == version:  # not written while the list was read
-                self._repair("report")
-                self._requests.report_deleted(key)
+        for name, version in unlisted.items():
+            entry = self._cache.get(name)
+            if entry and entry.resource_version == version:  # not written while the list was read
+                self._count_repair("report")
+                self._requests.report_deleted(name)
         if len(changed) > MANY_CHANGED:
             await self._reload(len(changed))
             return
         for meta in changed:
-            if not self._index.knows(meta):
-                self._repair("report")
+            if not self._cache.knows(meta):
+                self._count_repair("report")
                 self._requests.enqueue_report((meta.namespace, meta.name), min_resource_version=meta.version)
 
     async def _reload(self, changed: int) -> None:
         self._metrics.resync_repairs.labels("report").inc(changed)
         async for head in self._reports.list_heads():
-            row = entry_of(head)
-            if not self._index.knows(head.metadata):
-                self._index.put(row)
-                self._requests.enqueue_workflow(row.workflow_key, Priority.PROGRESS)
+            entry = entry_of(head)
+            if not self._cache.knows(head.metadata):
+                self._cache.put(entry)
+                self._requests.enqueue_workflow(entry.workflow_key, Priority.PROGRESS)
 
     async def _compare_workflows(self) -> dict[NamespacedName, str]:
-        """Workflows without report, completed ones that changed, running ones that are not looked at.
-
-        Returns:
-            The uids of all there are.
-        """
+        """Enqueue Workflows whose reports are missing or outdated; return the uids of all Workflows."""
         present = {}
         async for meta in self._workflows.list_metadata():
-            key = (meta.namespace, meta.name)
-            present[key] = meta.uid
-            kind = self._due(key, meta)
-            if kind and key not in self._requests:
-                self._repair(kind)
-                lane = Priority.URGENT if meta.completed else Priority.PROGRESS
-                self._requests.enqueue_workflow(key, lane, min_resource_version=meta.version)
+            name = (meta.namespace, meta.name)
+            present[name] = meta.uid
+            kind = self._repair_kind(name, meta)
+            if kind and name not in self._requests:
+                self._count_repair(kind)
+                priority = Priority.URGENT if meta.completed else Priority.PROGRESS
+                self._requests.enqueue_workflow(name, priority, min_resource_version=meta.version)
         return present
 
-    def _due(self, key: NamespacedName, meta: ObjectMeta) -> str | None:
-        if meta.skipped and not self._index.of_workflow(key):
+    def _repair_kind(self, name: NamespacedName, meta: ObjectMeta) -> str | None:
+        """Return why a Workflow has to be reconciled, as a label of the metric; None if it does not."""
+        entries = self._cache.of_workflow(name)
+        if meta.skipped and not entries:
             return None
-        if meta.completed:
-            done = self._index.is_done(key, uid=meta.uid, resource_version=meta.resource_version)
-            lacks = any(self._server.is_due(row) for row in self._index.of_workflow(key))
-            return "unreported" if not done else "unserved" if lacks else None
-        return None if self._requests.is_polled(key, meta.uid) else "untracked"
+        if not meta.completed:
+            return None if self._requests.is_polled(name, meta.uid) else "untracked"
+        if not self._cache.is_done(name, uid=meta.uid, resource_version=meta.resource_version):
+            return "unreported"
+        return "unserved" if any(self._fetcher.is_due(entry) for entry in entries) else None
 
-    def _find_orphans(self, present: Mapping[NamespacedName, str]) -> None:
-        """Reports whose Workflow went without an event."""
-        for row in self._index:
+    def _enqueue_orphans(self, present: Mapping[NamespacedName, str]) -> None:
+        """Enqueue reports whose Workflow was deleted without an event."""
+        for entry in self._cache:
             if (
-                row.workflow_key not in present
-                and (_expects_workflow(row) or self._server.is_due(row))
-                and row.workflow_key not in self._requests
+                entry.workflow_key not in present
+                and (_expects_workflow(entry) or self._fetcher.is_due(entry))
+                and entry.workflow_key not in self._requests
             ):
-                self._repair("gone")
-                self._requests.enqueue_workflow(row.workflow_key, Priority.PROGRESS)
+                self._count_repair("gone")
+                self._requests.enqueue_workflow(entry.workflow_key, Priority.PROGRESS)
 
-    def _repair(self, kind: str) -> None:
+    def _count_repair(self, kind: str) -> None:
         if not self._is_first:
             self._metrics.resync_repairs.labels(kind).inc()
 
 
-def _expects_workflow(row: ReportEntry) -> bool:
-    """Whether a report says that its Workflow is there and runs, or says nothing yet, or waits for evidence."""
-    if not row.answered or row.evidence_pending:
+def _expects_workflow(entry: ReportEntry) -> bool:
+    """Return whether the report still has to be closed once its Workflow is gone."""
+    if not entry.answered or entry.evidence_pending:
         return True
-    return not row.ended if row.bound_uid else not row.missing
+    return not entry.ended if entry.bound_uid else not entry.missing
