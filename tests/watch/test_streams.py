@@ -12,17 +12,17 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from wfreport.kube.objects import ObjectMeta
-from wfreport.watch.streams import SelectedStreams, Stream
+from wfreport.watch.streams import Stream, StreamTap
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/workflows"
 ALL = Stream("workflows", None)
 
 
-class Ears:
+class Observer:
     """Notes what is observed."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, bool]] = []
+        self.received: list[tuple[str, bool]] = []
         self.connected: list[Stream] = []
         self.requests: list[tuple[str, str, str]] = []
         self.bytes = 0
@@ -36,8 +36,8 @@ class Ears:
     def stream_connected(self, stream: Stream) -> None:
         self.connected.append(stream)
 
-    def stream_heard(self, _: Stream, event_type: str, *, projected: bool) -> None:
-        self.heard.append((event_type, projected))
+    def event_received(self, _: Stream, event_type: str, *, projected: bool) -> None:
+        self.received.append((event_type, projected))
 
 
 class Endpoint:
@@ -64,19 +64,19 @@ class World:
     """A server that answers with given chunks, and a session that selects."""
 
     def __init__(self) -> None:
-        self.ears, self.client = Ears(), LoggedIn()
-        self.heard: list[tuple[str, str, str]] = []
+        self.observer, self.client = Observer(), LoggedIn()
+        self.events: list[tuple[str, str, str]] = []
         self.chunks: list[bytes] = []
         self.status = 200
-        self.asked: list[web.Request] = []
+        self.requests: list[web.Request] = []
 
-    def hear(self, plural: str, event_type: str, meta: ObjectMeta) -> None:
+    def on_event(self, plural: str, event_type: str, meta: ObjectMeta) -> None:
         if meta.name == "bug":
             raise RuntimeError("a bug of ours")
-        self.heard.append((plural, event_type, meta.name))
+        self.events.append((plural, event_type, meta.name))
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request)
+        self.requests.append(request)
         response = web.StreamResponse(status=self.status, headers={"Content-Type": "application/json"})
         await response.prepare(request)
         for chunk in self.chunks:
@@ -93,8 +93,8 @@ async def opened() -> AsyncIterator[Callable[[World], Any]]:
         app.router.add_get("/{path:.*}", world.answer)
         server = TestServer(app)
         await server.start_server()
-        selected = SelectedStreams(client=world.client, observer=world.ears, hear=world.hear)  # type: ignore[arg-type]
-        session = aiohttp.ClientSession(base_url=server.make_url("/"), middlewares=(selected,))
+        tap = StreamTap(client=world.client, observer=world.observer, on_event=world.on_event)  # type: ignore[arg-type]
+        session = aiohttp.ClientSession(base_url=server.make_url("/"), middlewares=(tap,))
         closing.extend([session.close, server.close])
         return session
 
@@ -141,12 +141,12 @@ async def test_a_list_is_projected_and_heard_and_the_framework_sees_none_of_it(o
         "metadata": {"resourceVersion": "9", "continue": "more"},
         "items": [],
     }
-    assert world.heard == [("workflows", "LISTED", "a"), ("workflows", "LISTED", "b")]
-    (asked,) = world.asked
-    assert asked.headers["Accept"] == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
-    assert asked.headers["Authorization"] == "Bearer x"
-    assert world.ears.bytes == len(world.chunks[0])
-    assert world.ears.connected == []  # ready is after the watch began
+    assert world.events == [("workflows", "LISTED", "a"), ("workflows", "LISTED", "b")]
+    (request,) = world.requests
+    assert request.headers["Accept"] == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+    assert request.headers["Authorization"] == "Bearer x"
+    assert world.observer.bytes == len(world.chunks[0])
+    assert world.observer.connected == []  # ready is after the watch began
 
 
 async def test_an_empty_list_is_a_list(opened: Any) -> None:
@@ -161,11 +161,11 @@ async def test_an_event_is_heard_and_the_framework_does_not_see_it(opened: Any) 
     world = World()
     world.chunks = [line("ADDED", whole("a", "7")), line("MODIFIED", whole("b", "8"))]
     assert await watched(await opened(world)) == []
-    assert world.heard == [("workflows", "ADDED", "a"), ("workflows", "MODIFIED", "b")]
-    assert world.ears.connected == [ALL]
-    assert world.ears.heard == [("ADDED", True), ("MODIFIED", True)]
-    (asked,) = world.asked
-    assert asked.headers["Accept"] == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+    assert world.events == [("workflows", "ADDED", "a"), ("workflows", "MODIFIED", "b")]
+    assert world.observer.connected == [ALL]
+    assert world.observer.received == [("ADDED", True), ("MODIFIED", True)]
+    (request,) = world.requests
+    assert request.headers["Accept"] == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 
 
 async def test_lines_are_whole_however_the_network_cuts_them(opened: Any) -> None:
@@ -175,7 +175,7 @@ async def test_lines_are_whole_however_the_network_cuts_them(opened: Any) -> Non
         world.chunks = [text[at : at + size] for at in range(0, len(text), size)]
         (bookmark,) = await watched(await opened(world))
         assert bookmark["object"]["metadata"]["resourceVersion"] == "8"
-        assert world.heard == [("workflows", "ADDED", "a"), ("workflows", "DELETED", "b")]
+        assert world.events == [("workflows", "ADDED", "a"), ("workflows", "DELETED", "b")]
 
 
 async def test_bookmarks_and_errors_pass_as_they_are(opened: Any) -> None:
@@ -185,15 +185,15 @@ async def test_bookmarks_and_errors_pass_as_they_are(opened: Any) -> None:
     bookmark, error = await watched(await opened(world))
     assert bookmark["object"]["metadata"]["resourceVersion"] == "99"
     assert error["object"] == gone
-    assert world.heard == []
+    assert world.events == []
 
 
 async def test_a_whole_object_where_metadata_was_asked_for_is_noticed(opened: Any) -> None:
     world = World()
     world.chunks = [line("ADDED", whole("a", kind="Workflow") | {"status": {"nodes": {"x": {}}}})]
     await watched(await opened(world))
-    assert world.ears.heard == [("ADDED", False)]
-    assert world.heard == [("workflows", "ADDED", "a")]
+    assert world.observer.received == [("ADDED", False)]
+    assert world.events == [("workflows", "ADDED", "a")]
 
 
 async def test_one_object_that_cannot_be_read_does_not_end_the_stream(
@@ -207,8 +207,8 @@ async def test_one_object_that_cannot_be_read_does_not_end_the_stream(
     world.chunks = [json.dumps({"metadata": {}, "items": [odd, whole("listed")]}).encode()]
     async with (await opened(world)).get(WORKFLOWS) as response:
         assert (await response.json())["items"] == []
-    assert world.heard == [("workflows", "ADDED", "even"), ("workflows", "LISTED", "listed")]
-    assert [record.message for record in caplog.records] == ["an object of a stream cannot be read"] * 2
+    assert world.events == [("workflows", "ADDED", "even"), ("workflows", "LISTED", "listed")]
+    assert [record.message for record in caplog.records] == ["watched object cannot be decoded"] * 2
 
 
 async def test_a_bug_in_what_an_event_calls_does_not_end_the_stream(
@@ -217,9 +217,9 @@ async def test_a_bug_in_what_an_event_calls_does_not_end_the_stream(
     world = World()
     world.chunks = [line("ADDED", whole("bug")), line("ADDED", whole("even"))]
     assert await watched(await opened(world)) == []
-    assert world.heard == [("workflows", "ADDED", "even")]
+    assert world.events == [("workflows", "ADDED", "even")]
     (record,) = caplog.records
-    assert record.message == "an event could not be taken"
+    assert record.message == "event handler failed"
     assert record.exc_info
     assert "a bug of ours" in str(record.exc_info[1])
 
@@ -244,5 +244,5 @@ async def test_other_requests_pass_with_credentials_and_nothing_else(opened: Any
     world.chunks = [b'{"resources": []}']
     async with (await opened(world)).get("/apis/argoproj.io/v1alpha1") as response:
         assert await response.json() == {"resources": []}
-    assert world.asked[0].headers["Accept"] == "*/*"
-    assert world.ears.requests == [("get", "discovery", "200")]
+    assert world.requests[0].headers["Accept"] == "*/*"
+    assert world.observer.requests == [("get", "discovery", "200")]

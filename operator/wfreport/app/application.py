@@ -55,9 +55,9 @@ from wfreport.runtime.tasks import Task, cancelled, done_unless
 from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
 from wfreport.watch.enqueue import EventHandlers, EventRules, ReportReader
-from wfreport.watch.framework import event_handler, framework_registry, framework_settings, run_framework
+from wfreport.watch.framework import event_dispatcher, framework_registry, framework_settings, run_framework
 from wfreport.watch.monitor import StreamMonitor
-from wfreport.watch.streams import KINDS, SelectedStreams, Stream
+from wfreport.watch.streams import WATCHED_KINDS, Stream, StreamTap
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class Operator:
         self._leads = self._lease is None
         self._index_loaded = False
         self._monitor = StreamMonitor(
-            [Stream(plural, at) for _, _, plural in KINDS for at in self._namespaces],
+            [Stream(plural, at) for _, _, plural in WATCHED_KINDS for at in self._namespaces],
             metrics=metrics,
             clock=time.monotonic,
         )
@@ -354,11 +354,11 @@ class Operator:
         )
 
     async def _log_in(self) -> kopf.AiohttpSession:
-        """A session for the framework; each of its requests asks for the credentials of the moment."""
-        hear = event_handler(self._event_handlers, self._remedies.event_handlers)
-        selected = SelectedStreams(client=self._client, observer=self._monitor, hear=hear)
+        """Return a session for kopf. The tap on it adds the current credentials to each request."""
+        on_event = event_dispatcher(self._event_handlers, self._remedies.event_handlers)
+        tap = StreamTap(client=self._client, observer=self._monitor, on_event=on_event)
         return kopf.AiohttpSession(
-            server=self._client.endpoint.server, aiohttp_session=self._client.open_session([selected])
+            server=self._client.endpoint.server, aiohttp_session=self._client.open_session([tap])
         )
 
     def _report_written(self, report: StoredReport) -> None:

@@ -1,6 +1,7 @@
-"""The kopf side: which streams, how selected, and what an event calls. Nothing here decides or writes.
+"""Runs kopf: selects the streams, keeps them up, and dispatches their events.
 
-Only ``on.event``: every other kind of handler writes annotations or finalizers to the objects it watches.
+Only ``on.event`` handlers are registered: every other kind of handler writes annotations or finalizers to the objects
+that it watches (docs/explanation/kopf-behaviour.md).
 """
 
 import asyncio
@@ -16,10 +17,11 @@ from wfreport.kube.objects import ObjectMeta
 from wfreport.kube.pods import PODS
 from wfreport.kube.workflows import WORKFLOWS
 from wfreport.watch.enqueue import EventHandlers
-from wfreport.watch.streams import KINDS, LISTED, OnEvent
+from wfreport.watch.streams import LISTED, WATCHED_KINDS, OnEvent
 
 NOT_RUNNING = f"{LABEL_COMPLETED} notin (false)"
-"""A Workflow is streamed when it is new, when it ends and when it goes, not while it runs: a few events per life."""
+"""Selects Workflows that do not run. A Workflow then causes events when it is created, starts, completes and is deleted,
+but none while it runs."""
 
 POLICY_KINDS = frozenset({PLURAL_POLICIES, PLURAL_REMEDIATIONS})
 
@@ -29,7 +31,7 @@ Login = Callable[[], Awaitable[kopf.AiohttpSession]]
 def framework_settings(
     *, selector: str, chunk_size: int, watch_timeout_seconds: int, request_timeout_seconds: float
 ) -> kopf.OperatorSettings:
-    """Kopf's settings: what is selected by the server, and nothing that writes."""
+    """Return kopf's settings: selectors for the API server, timeouts, and nothing that writes."""
     settings = kopf.OperatorSettings()
     watching = settings.watching
     watching.label_selectors[ARGO_GROUP, WORKFLOWS] = f"{selector},{NOT_RUNNING}" if selector else NOT_RUNNING
@@ -48,9 +50,10 @@ def framework_settings(
 
 
 def framework_registry(login: Login) -> kopf.OperatorRegistry:
-    """A registry of our own: kopf keeps up a stream of each kind that has a handler.
+    """Return a registry with a login handler and a handler for each watched kind.
 
-    The handlers are not called: what the streams say is heard in the session (``kube/streams.py``).
+    kopf watches the kinds that have a handler. The handlers are never called, because the tap on kopf's session
+    (``watch/streams.py``) takes all objects out of the responses.
     """
     registry = kopf.OperatorRegistry()
 
@@ -58,20 +61,20 @@ def framework_registry(login: Login) -> kopf.OperatorRegistry:
     async def handle_login(**_: Any) -> kopf.AiohttpSession:
         return await login()
 
-    for group, version, plural in KINDS:
+    for group, version, plural in WATCHED_KINDS:
         kopf.on.event(group, version, plural, registry=registry)(_handle_nothing)
     return registry
 
 
 async def _handle_nothing(**_: Any) -> None:
-    """Objects do not come so far."""
+    """Do nothing. No object gets this far."""
 
 
 class RemediationEvents(Protocol):
-    """Enqueues what the events of policies, Remediations and failed pods are about."""
+    """Handles the events of policies, Remediations and failed pods."""
 
     def should_enqueue(self, plural: str, event_type: str, meta: ObjectMeta) -> bool:
-        """Whether an event of a policy or a Remediation says anything that is not known."""
+        """Return whether an event of a policy or a Remediation needs handling."""
         ...
 
     def policy_changed(self, event_type: str | None, meta: ObjectMeta) -> None:
@@ -83,31 +86,31 @@ class RemediationEvents(Protocol):
         ...
 
     def pod_failed(self, meta: ObjectMeta) -> None:
-        """Handle the event of a failed pod."""
+        """Handle an event of a failed pod."""
         ...
 
 
-def event_handler(intake: EventHandlers, remedies: RemediationEvents) -> OnEvent:
-    """What an event calls, if it is news; it may be dropped, doubled or reordered."""
+def event_dispatcher(reports: EventHandlers, remediation: RemediationEvents) -> OnEvent:
+    """Return a function that passes an event to the handler of its kind, if it needs handling."""
 
-    def handle_pod(event_type: str | None, meta: ObjectMeta) -> None:
-        remedies.pod_failed(meta)
-        intake.pod_failed(event_type, meta)
+    def on_pod(event_type: str | None, meta: ObjectMeta) -> None:
+        remediation.pod_failed(meta)
+        reports.pod_failed(event_type, meta)
 
     handlers: Mapping[str, Callable[[str | None, ObjectMeta], None]] = {
-        WORKFLOWS: intake.workflow_changed,
-        PODS: handle_pod,
-        PLURAL_REPORTS: intake.report_changed,
-        PLURAL_POLICIES: remedies.policy_changed,
-        PLURAL_REMEDIATIONS: remedies.remediation_changed,
+        WORKFLOWS: reports.workflow_changed,
+        PODS: on_pod,
+        PLURAL_REPORTS: reports.report_changed,
+        PLURAL_POLICIES: remediation.policy_changed,
+        PLURAL_REMEDIATIONS: remediation.remediation_changed,
     }
 
-    def hear(plural: str, event_type: str, meta: ObjectMeta) -> None:
-        part = remedies if plural in POLICY_KINDS else intake
-        if part.should_enqueue(plural, event_type, meta):
+    def on_event(plural: str, event_type: str, meta: ObjectMeta) -> None:
+        predicates = remediation if plural in POLICY_KINDS else reports
+        if predicates.should_enqueue(plural, event_type, meta):
             handlers[plural](None if event_type == LISTED else event_type, meta)
 
-    return hear
+    return on_event
 
 
 async def run_framework(
@@ -118,12 +121,12 @@ async def run_framework(
     stop: asyncio.Event,
     hook_signals: Callable[[], None],
 ) -> None:
-    """Run the streams until ``stop`` is set, or until kopf gives up: then it raises.
+    """Run the streams until ``stop`` is set. Raise kopf's error if it gives up.
 
-    It gives up on a list whose continue token expired (410) and on lasting 5xx. As ``kopf.operator()``, but for the
-    signals: kopf hooks them to itself, ``hook_signals`` has the last word.
+    kopf gives up on a list whose continue token has expired (410), and on 5xx errors that outlast its retries. This
+    function does the work of ``kopf.operator()``, except that ``hook_signals`` replaces kopf's signal handlers.
     """
-    ours = asyncio.all_tasks()  # what is not kopf's it cancels at its end
+    ours = asyncio.all_tasks()  # kopf would cancel them at its end
     named = [namespace for namespace in namespaces if namespace]
     tasks = await kopf.spawn_tasks(
         registry=registry,

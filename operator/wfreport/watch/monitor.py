@@ -1,4 +1,4 @@
-"""How the streams are: for readiness, for the metrics, and for whoever wonders why nothing comes."""
+"""State of the watch streams, for readiness, metrics and logs."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -12,34 +12,35 @@ log = logging.getLogger(__name__)
 
 
 class StreamMonitor:
-    """Hears everything that comes through the streams."""
+    """Observes all streams."""
 
     def __init__(self, expected: Iterable[Stream], *, metrics: Metrics, clock: Callable[[], float]) -> None:
+        """Create a monitor that reports the expected streams as missing until their watches begin."""
         self._metrics = metrics
         self._clock = clock
-        self._waiting_for = set(expected)
-        self._heard_at: dict[str, float] = {}
-        for plural in sorted({stream.plural for stream in self._waiting_for}):
+        self._missing = set(expected)
+        self._active_at: dict[str, float] = {}
+        for plural in sorted({stream.plural for stream in self._missing}):
             metrics.stream_silent_seconds.labels(plural).set_function(partial(self._silent_seconds, plural))
 
     def missing(self) -> list[str]:
-        """Streams that were never listed and watched."""
-        return sorted(f"{stream.plural} in {stream.namespace or 'all namespaces'}" for stream in self._waiting_for)
+        """Return the streams that have not been listed and watched yet."""
+        return sorted(f"{stream.plural} in {stream.namespace or 'all namespaces'}" for stream in self._missing)
 
     def stream_connected(self, stream: Stream) -> None:
-        """A watch began: its list was read."""
-        self._waiting_for.discard(stream)
-        self._heard_at[stream.plural] = self._clock()
+        """Note that a watch has begun; its list was read before."""
+        self._missing.discard(stream)
+        self._active_at[stream.plural] = self._clock()
         self._metrics.stream_connects.labels(stream.plural).inc()
 
-    def stream_heard(self, stream: Stream, event_type: str, *, projected: bool) -> None:
-        """Something came."""
-        self._heard_at[stream.plural] = self._clock()
+    def event_received(self, stream: Stream, event_type: str, *, projected: bool) -> None:
+        """Count an event; log an error if its object was not reduced to its metadata."""
+        self._active_at[stream.plural] = self._clock()
         self._metrics.observe_event(stream.plural, event_type)
         if not projected:
             self._metrics.projection_misses.labels(stream.plural).inc()
             log.error(
-                "whole objects came where metadata was asked for: something strips the Accept header",
+                "watch sends whole objects instead of metadata: a proxy may remove the Accept header",
                 extra=kv(stream=stream.plural) | throttled("projection", stream.plural),
             )
 
@@ -48,9 +49,9 @@ class StreamMonitor:
         self._metrics.observe_request(verb, resource, code)
 
     def observe_bytes(self, verb: str, resource: str, count: int) -> None:
-        """Count bytes."""
+        """Count the bytes of a response."""
         self._metrics.observe_bytes(verb, resource, count)
 
     def _silent_seconds(self, plural: str) -> float:
-        heard_at = self._heard_at.get(plural)
-        return self._clock() - heard_at if heard_at is not None else float("inf")
+        active_at = self._active_at.get(plural)
+        return self._clock() - active_at if active_at is not None else float("inf")

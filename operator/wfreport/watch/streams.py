@@ -1,13 +1,30 @@
-"""The watch streams: kopf keeps them up, and what they say is heard here, as it passes through the session.
+"""A tap on kopf's HTTP session: it takes watch events out of the responses before kopf builds objects from them.
 
-kopf has no hook for the Accept header, but its HTTP session is ours, and an aiohttp client middleware is the
-documented way to change requests. The header differs between list and watch: with the list's on a watch the API
-server silently sends whole objects.
+kopf discovers the resources, lists and watches them, and reconnects. How it reads the two kinds of response, and what
+the tap leaves of them:
 
-An event is a few fields of metadata and a call that puts a key into a queue. Through kopf it would be a dict, a queue,
-a task and half a millisecond first, so objects end here (docs/decisions/0005): kopf sees empty lists, and of a watch
-the bookmarks and errors alone. The watch's position moves on by those bookmarks, one a minute: a watch that breaks in
-between is told again what was heard.
+    kopf                          tap                                       API server
+    ----                          ---                                       ----------
+    list:   GET ----------------> Accept: PartialObjectMetadataList ------> GET
+            response.json()
+              content.read() <--- the page without its items <------------- a page of objects
+                                    each item -> on_event(LISTED)
+
+    watch:  GET ----------------> Accept: PartialObjectMetadata ----------> GET
+            content
+              .iter_chunked() <-- lines BOOKMARK and ERROR <--------------- one line per event
+                                    ADDED, MODIFIED, DELETED -> on_event
+
+So kopf sees empty lists, and no objects in its watches. Through kopf, an event would become a dict, a queue entry and a
+task, which costs half a millisecond; ``on_event`` reads a few fields of metadata and puts a key into a queue (decision
+0005). The position of a watch advances with the bookmarks, one a minute. A watch that breaks in between repeats events,
+which is harmless.
+
+The Accept header differs because the API server silently sends whole objects if a watch asks for a list kind. kopf has
+no hook for the header, but it accepts a session of ours, and aiohttp's client middlewares may change requests.
+
+kopf documents neither ``content.read`` nor ``content.iter_chunked``: tests/watch/test_kopf_reads.py fails if a new
+version reads a response differently.
 """
 
 import logging
@@ -26,20 +43,21 @@ from wfreport.kube.pods import PODS
 from wfreport.logs import kv
 
 log = logging.getLogger(__name__)
+
 LISTED = "LISTED"
 _CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED"})
 _COLLECTION = re.compile(
     r"(?:/api/v1|/apis/(?P<group>[^/]+)/v1alpha1)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[a-z]+)$"
 )
-KINDS = (
+WATCHED_KINDS = (
     (argo.GROUP, argo.VERSION, "workflows"),
     ("", "v1", PODS),
     (names.GROUP, names.VERSION, names.PLURAL_REPORTS),
     (names.GROUP, names.VERSION, names.PLURAL_POLICIES),
     (names.GROUP, names.VERSION, names.PLURAL_REMEDIATIONS),
 )
-"""Group, version and plural of what is watched."""
-_WATCHED = {(group, plural) for group, _, plural in KINDS}
+"""Group, version and plural of the watched kinds."""
+_WATCHED = {(group, plural) for group, _, plural in WATCHED_KINDS}
 _OK, _UNAUTHORIZED = 200, 401
 
 _decode_list = msgspec.json.Decoder(RawList).decode
@@ -50,11 +68,11 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A collection that is watched.
+    """A watched collection.
 
     Attributes:
-        plural: workflows, pods or workflowreports.
-        namespace: None for all.
+        plural: the kind's plural name.
+        namespace: the namespace; None for all.
     """
 
     plural: str
@@ -62,47 +80,44 @@ class Stream:
 
 
 OnEvent = Callable[[str, str, ObjectMeta], None]
-"""Takes an event: the stream's plural, the type (LISTED for what is in a list), the metadata."""
+"""Handles an event: the stream's plural, the event type (LISTED for an item of a list), and the object's metadata."""
 
 
 class StreamObserver(RequestObserver, Protocol):
-    """Keeps watch over the streams."""
+    """Observes the streams, for readiness and metrics."""
 
     def stream_connected(self, stream: Stream) -> None:
-        """A watch began, which is after its list was read."""
+        """Note that a watch has begun; its list was read before."""
         ...
 
-    def stream_heard(self, stream: Stream, event_type: str, *, projected: bool) -> None:
-        """Something came: an object, a bookmark, an error."""
+    def event_received(self, stream: Stream, event_type: str, *, projected: bool) -> None:
+        """Note an object, a bookmark or an error, and whether an object was reduced to its metadata."""
         ...
 
 
 def watched_stream(path: str) -> Stream | None:
-    """The stream that a request for this path belongs to; None for all other requests (discovery, single objects)."""
-    found = _COLLECTION.search(path)
-    if found is None or (found["group"] or "", found["plural"]) not in _WATCHED:
+    """Return the stream that a request's path belongs to; None for discovery and single objects."""
+    match = _COLLECTION.search(path)
+    if match is None or (match["group"] or "", match["plural"]) not in _WATCHED:
         return None
-    return Stream(plural=found["plural"], namespace=found["namespace"])
+    return Stream(plural=match["plural"], namespace=match["namespace"])
 
 
 def accept_header(*, watching: bool) -> str:
-    """The projection to ask for.
-
-    A watch's objects are no lists: asked for the list's kind the server falls back to whole objects.
-    """
+    """Return the Accept header that reduces objects to their metadata, for a watch or a list."""
     return ACCEPT_PARTIAL if watching else ACCEPT_PARTIAL_LIST
 
 
-class SelectedStreams:
-    """The client middleware of the framework's session."""
+class StreamTap:
+    """The client middleware of kopf's session."""
 
-    def __init__(self, *, client: Client, observer: StreamObserver, hear: OnEvent) -> None:
+    def __init__(self, *, client: Client, observer: StreamObserver, on_event: OnEvent) -> None:
         self._client = client
         self._observer = observer
-        self._hear = hear
+        self._on_event = on_event
 
     async def __call__(self, request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
-        """Pass a request on, with credentials and, on the watched collections, the projection."""
+        """Send a request with current credentials, and tap the response if it is a list or watch of a watched kind."""
         authorization = await self._client.authorization()
         if authorization:
             request.headers["Authorization"] = authorization
@@ -115,62 +130,66 @@ class SelectedStreams:
         response: aiohttp.ClientResponse = await handler(request)
         self._observer.observe_request(verb, resource, str(response.status))
         if response.status == _UNAUTHORIZED:
-            await self._client.renewed_authorization(authorization)  # kopf logs in and asks again
+            await self._client.renewed_authorization(authorization)  # kopf then logs in again and repeats the request
         elif stream and response.status == _OK:
-            await self._select(response, stream, watching=watching)
+            await self._tap(response, stream, watching=watching)
         return response
 
-    async def _select(self, response: aiohttp.ClientResponse, stream: Stream, *, watching: bool) -> None:
+    async def _tap(self, response: aiohttp.ClientResponse, stream: Stream, *, watching: bool) -> None:
         if watching:
             self._observer.stream_connected(stream)
-            response.content = _Lines(response.content, lambda line: self._event(stream, line))  # type: ignore[assignment]
+            response.content = _FilteredLines(  # type: ignore[assignment]
+                response.content, lambda line: self._filter_line(stream, line)
+            )
             return
-        answer = await response.content.read()
-        self._observer.observe_bytes("list", stream.plural, len(answer))
-        response.content = _Whole(response.content, self._page(stream, answer))  # type: ignore[assignment]
+        body = await response.content.read()
+        self._observer.observe_bytes("list", stream.plural, len(body))
+        response.content = _ReplacedBody(response.content, self._empty_page(stream, body))  # type: ignore[assignment]
 
-    def _page(self, stream: Stream, answer: bytes) -> bytes:
+    def _empty_page(self, stream: Stream, body: bytes) -> bytes:
+        """Handle the items of a page, and return the page without them. kopf gets an invalid page as it is."""
         try:
-            page = _decode_list(answer)
+            page = _decode_list(body)
         except msgspec.MsgspecError as error:
-            _complain(stream, error)
-            return answer
+            _log_undecodable(stream, error)
+            return body
         for text in page.items or ():
             try:
-                self._observed(stream, LISTED, _decode_item(text))
+                self._handle(stream, LISTED, _decode_item(text))
             except msgspec.MsgspecError as error:
-                _complain(stream, error)
+                _log_undecodable(stream, error)
         return _encode(ItemList(kind=f"{PARTIAL_KIND}List", metadata=page.metadata, items=[]))
 
-    def _event(self, stream: Stream, line: bytes) -> bytes:
+    def _filter_line(self, stream: Stream, line: bytes) -> bytes:
+        """Handle a change, or return a bookmark or an error for kopf."""
         self._observer.observe_bytes("watch", stream.plural, len(line) + 1)
         try:
             event = _decode_event(line)
         except msgspec.MsgspecError as error:
-            _complain(stream, error)
+            _log_undecodable(stream, error)
             return b""
         if event.type not in _CHANGES:
-            self._observer.stream_heard(stream, event.type, projected=True)
+            self._observer.event_received(stream, event.type, projected=True)
             return line
-        self._observed(stream, event.type, event.object)
+        self._handle(stream, event.type, event.object)
         return b""
 
-    def _observed(self, stream: Stream, event_type: str, item: Item) -> None:
-        self._observer.stream_heard(stream, event_type, projected=item.kind == PARTIAL_KIND)
+    def _handle(self, stream: Stream, event_type: str, item: Item) -> None:
+        self._observer.event_received(stream, event_type, projected=item.kind == PARTIAL_KIND)
         try:
-            self._hear(stream.plural, event_type, item.metadata)
+            self._on_event(stream.plural, event_type, item.metadata)
         except Exception:
-            # a bug, to be reported; the streams of all other objects go on, and the sweep finds what this one said
-            log.exception("an event could not be taken", extra=kv(stream=stream.plural, name=item.metadata.name))
+            # A bug in a handler must not end the stream of all other objects. The resync finds the missed change.
+            log.exception("event handler failed", extra=kv(stream=stream.plural, name=item.metadata.name))
 
 
-def _complain(stream: Stream, error: Exception) -> None:
-    """One odd object must not end all streams; the sweep meets it again."""
-    log.warning("an object of a stream cannot be read", extra=kv(stream=stream.plural, reason=str(error)[:200]))
+def _log_undecodable(stream: Stream, error: Exception) -> None:
+    """Log an invalid object. It must not end the stream of all others; the resync meets it again."""
+    log.warning("watched object cannot be decoded", extra=kv(stream=stream.plural, reason=str(error)[:200]))
 
 
 class _Content:
-    """Stands in for a response's body; whatever else is asked of it, the real one answers."""
+    """Replaces a response's body, and delegates every other attribute to it."""
 
     def __init__(self, content: aiohttp.StreamReader) -> None:
         self._content = content
@@ -179,8 +198,8 @@ class _Content:
         return getattr(self._content, name)
 
 
-class _Whole(_Content):
-    """A body that was read and changed."""
+class _ReplacedBody(_Content):
+    """A body that has been read, with new bytes."""
 
     def __init__(self, content: aiohttp.StreamReader, body: bytes) -> None:
         super().__init__(content)
@@ -190,17 +209,17 @@ class _Whole(_Content):
         return self._body
 
 
-class _Lines(_Content):
-    """A body whose lines are changed as they come, or left out."""
+class _FilteredLines(_Content):
+    """A body whose lines are filtered as they arrive."""
 
-    def __init__(self, content: aiohttp.StreamReader, change: Callable[[bytes], bytes]) -> None:
+    def __init__(self, content: aiohttp.StreamReader, filter_line: Callable[[bytes], bytes]) -> None:
         super().__init__(content)
-        self._change = change
+        self._filter_line = filter_line
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
         rest = b""
         async for chunk in self._content.iter_any():
             *lines, rest = (rest + chunk).split(b"\n")
-            kept = [changed for line in lines if line and (changed := self._change(line))]
-            if kept:
-                yield b"\n".join((*kept, b""))
+            passed = [filtered for line in lines if line and (filtered := self._filter_line(line))]
+            if passed:
+                yield b"\n".join((*passed, b""))
