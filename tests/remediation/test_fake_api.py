@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.live.remediation.world import workflow_of
+from tests.live.remediation.harness import workflow_of
 from tests.remediation.fake_api import Clock, FakeApi
 
 from controlplane import ControlPlane

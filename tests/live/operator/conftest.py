@@ -1,4 +1,4 @@
-"""One API server with an audit log for all tests of the operator; each has its own namespace and its own operator."""
+"""Clusters of which the operator reports."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ import pytest
 from tests.live.operator import harness
 
 from controlplane import ControlPlane
-
-
-@pytest.fixture(scope="session")
-def plane() -> Iterator[ControlPlane]:
-    """A plane that counts what the operator asks of it."""
-    with ControlPlane(
-        workflow_crds="own", users={harness.USER: ["system:authenticated"]}, audit_policy=harness.AUDIT_POLICY
-    ) as started:
-        harness.grant(started)
-        yield started
 
 
 @pytest.fixture(scope="session")

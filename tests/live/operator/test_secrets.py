@@ -14,7 +14,7 @@ from tests.cli.kubelet import serving
 from tests.eventually import eventually
 from tests.live.operator import planted
 from tests.live.operator.harness import ROOT, Cluster, condition, may_read_logs
-from tests.live.remediation.world import Acting, grant
+from tests.live.remediation.harness import RemediationCluster, grant
 
 pytestmark = pytest.mark.cluster
 
@@ -23,13 +23,13 @@ RESUBMIT = {"name": "all", "match": {}, "action": {"resubmit": {}}}
 
 def test_no_planted_secret_reaches_etcd_a_log_or_a_command(world: Cluster, tmp_path: Path) -> None:
     may_read_logs(world)
-    acting = Acting(world)
+    cluster = RemediationCluster(world.plane, world.namespace, world.folder, started=world.started)
     grant(world.plane, world.namespace)
-    acting.apply_policy(RESUBMIT, mode="DryRun")
+    cluster.apply_policy(RESUBMIT, mode="DryRun")
     node = f"{world.namespace}-node"[-60:].lstrip("-")
     with serving(world.plane, node, tmp_path) as kubelet:
         kubelet.logs |= {(f"etl-{step}", "main"): log.encode() for step, log in planted.LOGS.items()}
-        operator = acting.start(log_tail_lines=150, log_tail_bytes=planted.TAIL_BYTES)
+        operator = cluster.start(log_tail_lines=150, log_tail_bytes=planted.TAIL_BYTES)
         planted.plant(world, "etl", node)
         report = eventually(
             lambda: world.report_of("etl"),
@@ -38,7 +38,7 @@ def test_no_planted_secret_reaches_etcd_a_log_or_a_command(world: Cluster, tmp_p
             ),
             timeout_seconds=60,
         )
-        eventually(acting.remediations, timeout_seconds=60)
+        eventually(cluster.remediations, timeout_seconds=60)
     workflow = world.workflow("etl")
     pods = world.plane.api.get(f"/api/v1/namespaces/{world.namespace}/pods")
     for pod in pods["items"]:

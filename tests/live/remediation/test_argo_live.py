@@ -1,4 +1,4 @@
-"""With the real Argo controller: what policies make of runs that fail, and whether it helps."""
+"""Policies act on failed runs of the real Argo controller."""
 
 from __future__ import annotations
 
@@ -8,29 +8,26 @@ from typing import Any
 import pytest
 from tests.eventually import eventually
 from tests.live.operator import harness
-from tests.live.remediation.endpoint import listening
-from tests.live.remediation.world import (
+from tests.live.operator.harness import WORKFLOWS, condition
+from tests.live.remediation.harness import (
+    ARGO,
     LONG_SECONDS,
-    RESUBMIT,
-    TEMPLATES,
-    Acting,
-    condition,
+    RemediationCluster,
+    argo_marks,
+    memory_limit_of,
     phases,
     pods_of,
+    pods_without,
     run,
     run_by_reference,
+    simulated_pod,
     wait_for_ends,
 )
+from tests.live.remediation.webhook import webhook
+from tests.remediation.documents import RESUBMIT
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.argo,
-    pytest.mark.timeout(900),
-    pytest.mark.usefixtures("argo_plane"),
-]
-WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
+pytestmark = argo_marks(900)
 BEFORE = "FailedBeforeEnforced"
-CRONS = "/apis/argoproj.io/v1alpha1/namespaces/{}/cronworkflows"
 
 POLICY: list[dict[str, Any]] = [
     {"name": "poison", "match": {"exitCodes": {"operator": "In", "values": [42]}}, "action": {"none": {}}},
@@ -55,157 +52,126 @@ POLICY: list[dict[str, Any]] = [
 ]
 
 
-def test_runs_are_remedied_by_what_failed_them_and_the_records_say_whether_it_helped(acting: Acting) -> None:
-    acting.apply_policy(*POLICY)
-    acting.start()
-    acting.enforced()
-    run(acting, "oom", code="137", reason="OOMKilled")
-    run(acting, "evicted", code="137", pod="Evicted")
-    run(acting, "poison", code="42")
-    keep = {"matchExpressions": [{"key": "wfreport.dev/failure-class", "operator": "DoesNotExist"}]}
-    run(acting, "kept", code="7", podGC={"strategy": "OnWorkflowCompletion", "labelSelector": keep})
+def test_each_class_of_failure_gets_its_action_and_the_records_show_whether_it_helped(
+    cluster: RemediationCluster,
+) -> None:
+    cluster.apply_policy(*POLICY)
+    cluster.start()
+    cluster.enforced()
+    run(cluster, "oom", code="137", reason="OOMKilled")
+    run(cluster, "evicted", code="137", pod="Evicted")
+    run(cluster, "poison", code="42")
+    keep = pods_without("wfreport.dev/failure-class")
+    run(cluster, "kept", code="7", podGC={"strategy": "OnWorkflowCompletion", "labelSelector": keep})
 
-    helped = ("True", "RunSucceeded")
-    oom = eventually(
-        lambda: acting.remediation_of("oom"),
-        lambda seen: condition(seen, "Succeeded") == helped,
-        timeout_seconds=LONG_SECONDS,
-    )
+    oom = cluster.wait_until_helped("oom")
     new = oom["status"]["resultRef"]["name"]
     assert oom["spec"]["plan"]["after"]["spec.templates[work].resources[main].limits.memory"] == "1536Mi"
-    (pod,) = pods_of(acting, new)
-    (main,) = [found for found in pod["spec"]["containers"] if found["name"] == "main"]
-    assert main["resources"]["limits"]["memory"] == "1536Mi"
-    assert acting.chain_of("oom")["chain"] == ["oom", new]
+    (pod,) = pods_of(cluster, new)
+    assert memory_limit_of(pod) == "1536Mi"
+    assert cluster.chain_of("oom")["chain"] == ["oom", new]
 
-    evicted = eventually(
-        lambda: acting.remediation_of("evicted"),
-        lambda seen: condition(seen, "Succeeded") == helped,
-        timeout_seconds=LONG_SECONDS,
-    )
+    evicted = cluster.wait_until_helped("evicted")
     assert evicted["spec"]["countsTowardLimit"] is False
     assert evicted["spec"]["reason"] == "Evicted"
 
     kept = eventually(
-        lambda: acting.cluster.report_of("kept"),
-        lambda seen: any("labelled" in failure for failure in seen["status"].get("failures", [])),
+        lambda: cluster.report_of("kept"),
+        lambda current: any("labelled" in failure for failure in current["status"].get("failures", [])),
         timeout_seconds=LONG_SECONDS,
     )
-    eventually(lambda: harness.observed(acting.cluster.report_of("poison")).get("phase"), lambda seen: seen == "Failed")
-    acted_on = {found["spec"]["target"]["name"] for found in acting.remediations()}
+    eventually(lambda: harness.observed(cluster.report_of("poison")).get("phase"), lambda current: current == "Failed")
+    acted_on = {found["spec"]["target"]["name"] for found in cluster.remediations()}
     assert acted_on == {"oom", "evicted"}
-    (failed,) = pods_of(acting, "kept")
+    (failed,) = pods_of(cluster, "kept")
     assert failed["metadata"]["labels"]["wfreport.dev/report-name"] == kept["metadata"]["name"]
 
 
-def test_what_a_person_stopped_is_left_alone(acting: Acting) -> None:
-    acting.apply_policy(RESUBMIT)
-    acting.start()
-    acting.enforced()
-    run(acting, "stopped", code="0", suspend=True)
-    path = f"{WORKFLOWS.format(acting.namespace)}/stopped"
-    eventually(lambda: acting.plane.api.get(path).get("status", {}).get("phase"), timeout_seconds=60)
-    acting.plane.api.patch(path, {"spec": {"shutdown": "Stop", "suspend": None}})
+def test_what_a_person_stopped_is_left_alone(cluster: RemediationCluster) -> None:
+    cluster.apply_policy(RESUBMIT)
+    cluster.start()
+    cluster.enforced()
+    run(cluster, "stopped", code="0", suspend=True)
+    path = f"{WORKFLOWS.format(cluster.namespace)}/stopped"
+    eventually(lambda: cluster.plane.api.get(path).get("status", {}).get("phase"), timeout_seconds=60)
+    cluster.plane.api.patch(path, {"spec": {"shutdown": "Stop", "suspend": None}})
     eventually(
-        lambda: harness.observed(acting.cluster.report_of("stopped")).get("phase"),
-        lambda seen: seen == "Failed",
+        lambda: harness.observed(cluster.report_of("stopped")).get("phase"),
+        lambda current: current == "Failed",
         timeout_seconds=LONG_SECONDS,
     )
-    eventually(lambda: acting.policy()["status"]["counts"]["blocked"], lambda seen: seen == 1, timeout_seconds=60)
-    assert acting.workflows() == ["stopped"]
-
-
-def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_not_touched(acting: Acting) -> None:
-    acting.apply_policy(*POLICY)
-    acting.start()
-    acting.enforced()
-    template = run_by_reference(acting, "by-ref", "etl")
-    done = eventually(
-        lambda: acting.remediation_of("by-ref"),
-        lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
-        timeout_seconds=LONG_SECONDS,
+    eventually(
+        lambda: cluster.policy()["status"]["counts"]["blocked"], lambda current: current == 1, timeout_seconds=60
     )
+    assert cluster.workflows() == ["stopped"]
+
+
+def test_memory_is_raised_in_a_run_of_a_workflow_template_and_the_template_is_not_touched(
+    cluster: RemediationCluster,
+) -> None:
+    cluster.apply_policy(*POLICY)
+    cluster.start()
+    cluster.enforced()
+    template = run_by_reference(cluster, "by-ref", "etl")
+    done = cluster.wait_until_helped("by-ref")
     assert done["spec"]["plan"]["after"]["spec.workflowTemplateRef"] == "inlined"
-    (pod,) = pods_of(acting, done["status"]["resultRef"]["name"])
-    (main,) = [found for found in pod["spec"]["containers"] if found["name"] == "main"]
-    assert main["resources"]["limits"]["memory"] == "1536Mi"
-    assert acting.plane.api.get(f"{TEMPLATES.format(acting.namespace)}/etl") == template
+    (pod,) = pods_of(cluster, done["status"]["resultRef"]["name"])
+    assert memory_limit_of(pod) == "1536Mi"
+    assert cluster.plane.api.get(f"{ARGO.format(cluster.namespace, 'workflowtemplates')}/etl") == template
 
 
-def test_memory_is_raised_in_a_task_that_is_written_inline(acting: Acting) -> None:
-    acting.apply_policy(*POLICY)
-    acting.start()
-    acting.enforced()
-    path = WORKFLOWS.format(acting.namespace)
-    played = {"exit-code": "code", "reason": "reason"}
-    annotations = {f"sim.wfreport.dev/{key}": f"{{{{workflow.parameters.{value}}}}}" for key, value in played.items()}
-    container = {"image": "busybox", "command": ["true"], "resources": {"limits": {"memory": "1Gi"}}}
-    task = {"name": "work", "inline": {"metadata": {"annotations": annotations}, "container": container}}
-    given = {"code": "137", "reason": "OOMKilled"}
-    body = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Workflow",
-        "metadata": {"name": "inline", "labels": {"team": "data"}},
-        "spec": {
-            "entrypoint": "main",
-            "arguments": {"parameters": [{"name": key, "value": value} for key, value in given.items()]},
-            "templates": [{"name": "main", "dag": {"tasks": [task]}}],
-        },
-    }
-    acting.plane.api.post(path, body)
-    done = eventually(
-        lambda: acting.remediation_of("inline"),
-        lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
-        timeout_seconds=LONG_SECONDS,
-    )
+def test_memory_is_raised_in_a_task_that_is_written_inline(cluster: RemediationCluster) -> None:
+    cluster.apply_policy(*POLICY)
+    cluster.start()
+    cluster.enforced()
+    task = {"name": "work", "inline": simulated_pod()}
+    run(cluster, "inline", code="137", reason="OOMKilled", templates=[{"name": "main", "dag": {"tasks": [task]}}])
+    done = cluster.wait_until_helped("inline")
     raised = "spec.templates[main].tasks[work].inline.resources[main].limits.memory"
     assert done["spec"]["plan"]["after"][raised] == "1536Mi"
-    (pod,) = pods_of(acting, done["status"]["resultRef"]["name"])
-    (main,) = [found for found in pod["spec"]["containers"] if found["name"] == "main"]
-    assert main["resources"]["limits"]["memory"] == "1536Mi"
+    (pod,) = pods_of(cluster, done["status"]["resultRef"]["name"])
+    assert memory_limit_of(pod) == "1536Mi"
 
 
-def test_a_run_is_retried_in_place_by_argo_server_and_its_record_says_how_that_ended(acting: Acting) -> None:
-    acting.apply_policy(
+def test_a_run_is_retried_in_place_by_argo_server_and_its_record_says_how_that_ended(
+    cluster: RemediationCluster,
+) -> None:
+    cluster.apply_policy(
         {"name": "again", "match": {}, "action": {"retry": {"parameters": [{"name": "code", "value": "0"}]}}}
     )
-    acting.start(argo_server_url=acting.plane.argo_server_url)
-    acting.enforced()
-    run(acting, "etl", code="3")
-    done = eventually(
-        lambda: acting.remediation_of("etl"),
-        lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
-        timeout_seconds=LONG_SECONDS,
-    )
+    cluster.start(argo_server_url=cluster.plane.argo_server_url)
+    cluster.enforced()
+    run(cluster, "etl", code="3")
+    done = cluster.wait_until_helped("etl")
     assert condition(done, "Executed") == ("True", "Executed")
-    assert acting.workflows() == ["etl"]
-    report = acting.cluster.report_of("etl")
+    assert cluster.workflows() == ["etl"]
+    report = cluster.report_of("etl")
     assert harness.observed(report)["phase"] == "Succeeded"
     assert [earlier["phase"] for earlier in report["status"]["runs"]] == ["Failed"]
 
 
 @pytest.mark.parametrize("strategy", ["OnWorkflowCompletion", "OnPodCompletion"])
-def test_failed_pods_that_are_labelled_in_time_are_kept(acting: Acting, strategy: str) -> None:
-    """OnWorkflowCompletion keeps all of them; with OnPodCompletion Argo may decide first, and the rate is printed."""
-    acting.apply_policy({"name": "quarantine", "match": {}, "labelPods": {}})
-    acting.start(coalesce_seconds=0.2)
-    acting.enforced()
-    keep = {"matchExpressions": [{"key": "wfreport.dev/failure-class", "operator": "DoesNotExist"}]}
+def test_failed_pods_that_are_labelled_in_time_are_kept(cluster: RemediationCluster, strategy: str) -> None:
+    """OnWorkflowCompletion keeps all of them. With OnPodCompletion Argo may decide first: the rate is printed."""
+    cluster.apply_policy({"name": "quarantine", "match": {}, "labelPods": {}})
+    cluster.start(coalesce_seconds=0.2)
+    cluster.enforced()
+    keep = pods_without("wfreport.dev/failure-class")
     names = [f"wf-{number}" for number in range(5)]
     for name in names:
-        run(acting, name, code="7", podGC={"strategy": strategy, "labelSelector": keep, "deleteDelayDuration": "5s"})
+        run(cluster, name, code="7", podGC={"strategy": strategy, "labelSelector": keep, "deleteDelayDuration": "5s"})
     for name in names:
-        eventually(
-            partial(acting.cluster.phase_of, name), lambda phase: phase == "Failed", timeout_seconds=LONG_SECONDS
-        )
-    # a pod that is to go is gone after the delay; one that succeeds marks when that is over for all before it
-    run(acting, "mark", code="0", podGC={"strategy": strategy, "deleteDelayDuration": "6s"})
+        eventually(partial(cluster.phase_of, name), lambda phase: phase == "Failed", timeout_seconds=LONG_SECONDS)
+    # once the pod of this last Workflow is deleted, the delay has passed for all pods before it
+    run(cluster, "mark", code="0", podGC={"strategy": strategy, "deleteDelayDuration": "6s"})
     eventually(
-        lambda: acting.plane.api.get(f"{WORKFLOWS.format(acting.namespace)}/mark").get("status", {}).get("finishedAt"),
+        lambda: (
+            cluster.plane.api.get(f"{WORKFLOWS.format(cluster.namespace)}/mark").get("status", {}).get("finishedAt")
+        ),
         timeout_seconds=LONG_SECONDS,
     )
-    eventually(lambda: not pods_of(acting, "mark"), timeout_seconds=60)
-    kept = sum(bool(pods_of(acting, name)) for name in names)
+    eventually(lambda: not pods_of(cluster, "mark"), timeout_seconds=60)
+    kept = sum(bool(pods_of(cluster, name)) for name in names)
     print(f"{strategy}: {kept} of {len(names)} failed pods were kept")
     if strategy == "OnWorkflowCompletion":
         assert kept == len(names)
@@ -227,122 +193,113 @@ Resource.create = create_and_die
 """
 
 
-def test_a_replica_that_dies_right_after_the_act_leaves_it_to_the_other_to_find_out(acting: Acting) -> None:
-    acting.apply_policy(
+def test_a_replica_that_dies_right_after_the_action_leaves_a_trace_that_the_other_finds(
+    cluster: RemediationCluster,
+) -> None:
+    cluster.apply_policy(
         {"name": "again", "match": {}, "action": {"resubmit": {"parameters": [{"name": "code", "value": "0"}]}}}
     )
-    first = acting.start(KILLED_AFTER_CREATING)
-    acting.enforced()
-    acting.start()
-    run(acting, "etl", code="3")
+    first = cluster.start(KILLED_AFTER_CREATING)
+    cluster.enforced()
+    cluster.start()
+    run(cluster, "etl", code="3")
     eventually(first.process.poll, lambda code: code == -9, timeout_seconds=LONG_SECONDS)
-    done = eventually(
-        lambda: acting.remediation_of("etl"),
-        lambda seen: condition(seen, "Succeeded") == ("True", "RunSucceeded"),
-        timeout_seconds=LONG_SECONDS,
-    )
+    done = cluster.wait_until_helped("etl")
     assert condition(done, "Executed") == ("True", "AlreadyDone")
-    assert len(acting.workflows()) == 2
+    assert len(cluster.workflows()) == 2
 
 
-def test_a_cron_that_fails_three_times_in_a_row_is_suspended_once(acting: Acting) -> None:
-    template = {"name": "main", "container": {"image": "busybox"}}
-    cron = {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "CronWorkflow",
-        "metadata": {"name": "nightly"},
-        "spec": {"schedules": ["0 0 1 1 *"], "workflowSpec": {"entrypoint": "main", "templates": [template]}},
-    }
-    path = CRONS.format(acting.namespace)
-    acting.plane.api.post(path, cron)
+def test_a_cron_that_fails_three_times_in_a_row_is_suspended_once(cluster: RemediationCluster) -> None:
+    cluster.create_cron("nightly")
     match = {"consecutiveFailures": {"atLeast": 3, "of": "CronWorkflow"}}
     breaker = {"failurePercentAtMost": 100}
-    acting.apply_policy({"name": "storm", "match": match, "action": {"suspendCron": {}}}, circuitBreaker=breaker)
-    acting.start()
-    acting.enforced()
+    cluster.apply_policy({"name": "storm", "match": match, "action": {"suspendCron": {}}}, circuitBreaker=breaker)
+    cluster.start()
+    cluster.enforced()
 
-    def is_suspended() -> bool:
-        return bool(acting.plane.api.get(f"{path}/nightly")["spec"].get("suspend"))
-
-    # a success between them: two and two are not four in a row
+    # a success in between: two failures and two are not four in a row
     for number, code in enumerate(["1", "1", "0", "1", "1", "1", "1"], start=1):
-        run(acting, f"nightly-{number}", code=code, labels={"workflows.argoproj.io/cron-workflow": "nightly"})
-        wait_for_ends(acting, number)
+        run(cluster, f"nightly-{number}", code=code, labels={"workflows.argoproj.io/cron-workflow": "nightly"})
+        wait_for_ends(cluster, number)
         if number == 6:
-            eventually(is_suspended, timeout_seconds=LONG_SECONDS)
-    eventually(lambda: acting.policy()["status"]["counts"]["blocked"], lambda seen: seen == 1, timeout_seconds=60)
-    (remediation,) = acting.remediations()
+            eventually(lambda: cluster.is_suspended("nightly"), timeout_seconds=LONG_SECONDS)
+    eventually(
+        lambda: cluster.policy()["status"]["counts"]["blocked"], lambda current: current == 1, timeout_seconds=60
+    )
+    (remediation,) = cluster.remediations()
     assert condition(remediation, "Executed")[0] == "True"
     assert remediation["spec"]["target"]["name"] == "nightly-6", "neither earlier nor again"
 
 
-def remedies(acting: Acting) -> list[dict[str, Any]]:
-    """All Remediations but those that tell people."""
-    return [found for found in acting.remediations() if found["spec"]["action"] != "Notify"]
+def actions(cluster: RemediationCluster) -> list[dict[str, Any]]:
+    """Return all Remediations except notifications."""
+    return [found for found in cluster.remediations() if found["spec"]["action"] != "Notify"]
 
 
 def test_the_breaker_opens_when_half_of_forty_runs_fail_at_once_and_only_notifies_and_then_tries_one(
-    acting: Acting,
+    cluster: RemediationCluster,
 ) -> None:
     breaker = {"failurePercentAtMost": 40, "minRuns": 10, "windowSeconds": 60, "cooldownSeconds": 30}
-    with listening([]) as (url, received):
+    with webhook([]) as (url, received):
         notify = {"sinks": [{"name": "hook", "cloudEvents": {"url": url}}]}
-        acting.apply_policy({**RESUBMIT, "delaySeconds": 40, "notify": notify}, circuitBreaker=breaker)
-        acting.start()
+        cluster.apply_policy({**RESUBMIT, "delaySeconds": 40, "notify": notify}, circuitBreaker=breaker)
+        cluster.start()
         for number in range(40):
-            run(acting, f"run-{number}", code=str(number % 2))
-        wait_for_ends(acting, 40)
-        assert phases(acting).count("Failed") == 20
-        eventually(lambda: condition(acting.policy(), "BreakerOpen")[0], lambda seen: seen == "True")
-        told = {f"{acting.namespace}/run-{number}" for number in range(1, 40, 2)}
-        eventually(lambda: {event["subject"] for event in received}, lambda seen: seen == told)
-        assert remedies(acting) == []
-        assert condition(acting.policy(), "RemediationAllowed") == ("False", "TooManyFailures")
-        (tried,) = eventually(partial(remedies, acting), timeout_seconds=LONG_SECONDS)
+            run(cluster, f"run-{number}", code=str(number % 2))
+        wait_for_ends(cluster, 40)
+        assert phases(cluster).count("Failed") == 20
+        eventually(lambda: condition(cluster.policy(), "BreakerOpen")[0], lambda current: current == "True")
+        failed = {f"{cluster.namespace}/run-{number}" for number in range(1, 40, 2)}
+        eventually(lambda: {event["subject"] for event in received}, lambda current: current == failed)
+        assert actions(cluster) == []
+        assert condition(cluster.policy(), "RemediationAllowed") == ("False", "TooManyFailures")
+        (tried,) = eventually(partial(actions, cluster), timeout_seconds=LONG_SECONDS)
         name = tried["spec"]["target"]["name"]
         eventually(
-            lambda: condition(acting.remediation_of(name, "Resubmit"), "Succeeded"),
-            lambda seen: seen == ("False", "RunFailed"),
+            lambda: condition(cluster.remediation_of(name, "Resubmit"), "Succeeded"),
+            lambda current: current == ("False", "RunFailed"),
             timeout_seconds=LONG_SECONDS,
         )
-        assert len(remedies(acting)) == 1
-        # the run that was tried failed as well, and of the one that it was tried for is told how that ended
-        own = f"{acting.namespace}/{name}"
+        assert len(actions(cluster)) == 1
+        # the trial failed as well, and the follow-up of the run that it was for reports that
+        own = f"{cluster.namespace}/{name}"
         eventually(
             lambda: [event["data"].get("outcome") for event in received if event["subject"] == own],
-            lambda seen: "RunFailed" in seen,
+            lambda current: "RunFailed" in current,
         )
 
 
-def test_a_run_that_failed_before_enforce_was_switched_on_is_left_alone_also_after_a_restart(acting: Acting) -> None:
+def test_a_run_that_failed_before_enforce_was_switched_on_is_left_alone_also_after_a_restart(
+    cluster: RemediationCluster,
+) -> None:
     rule = {"name": "again", "match": {}, "action": {"resubmit": {"parameters": [{"name": "code", "value": "0"}]}}}
-    acting.apply_policy(rule, mode="DryRun")
-    operator = acting.start()
-    run(acting, "before", code="3")
-    proposed = eventually(lambda: acting.remediation_of("before"), timeout_seconds=LONG_SECONDS)
+    cluster.apply_policy(rule, mode="DryRun")
+    operator = cluster.start()
+    run(cluster, "before", code="3")
+    proposed = eventually(lambda: cluster.remediation_of("before"), timeout_seconds=LONG_SECONDS)
     assert proposed["metadata"]["name"].startswith("dry-before-")
-    acting.apply_policy(rule)
-    acting.enforced()
+    cluster.apply_policy(rule)
+    cluster.enforced()
 
     def is_helped(name: str) -> None:
-        run(acting, name, code="3")
+        run(cluster, name, code="3")
         eventually(
-            lambda: condition(acting.remediation_of(name), "Succeeded"),
-            lambda seen: seen == ("True", "RunSucceeded"),
+            lambda: condition(cluster.remediation_of(name), "Succeeded"),
+            lambda current: current == ("True", "RunSucceeded"),
             timeout_seconds=LONG_SECONDS,
         )
 
-    eventually(lambda: acting.chain_of("before").get("held", {}).get("reason"), lambda seen: seen == BEFORE)
+    eventually(lambda: cluster.chain_of("before").get("held", {}).get("reason"), lambda current: current == BEFORE)
     is_helped("after")
     operator.stop()
-    restarted = acting.start()
+    restarted = cluster.start()
     eventually(
-        lambda: restarted.metric("wfreport_decisions_total", lock="mutate", reason=BEFORE), lambda seen: seen == 1
+        lambda: restarted.metric("wfreport_decisions_total", lock="mutate", reason=BEFORE), lambda current: current == 1
     )
     is_helped("later")
-    assert acting.chain_of("before")["held"]["reason"] == BEFORE
+    assert cluster.chain_of("before")["held"]["reason"] == BEFORE
     done = {
-        found["spec"]["target"]["name"] for found in acting.remediations() if condition(found, "Executed")[0] == "True"
+        found["spec"]["target"]["name"] for found in cluster.remediations() if condition(found, "Executed")[0] == "True"
     }
     assert done == {"after", "later"}
-    assert len(acting.workflows()) == 5, "three that failed, and two resubmissions"
+    assert len(cluster.workflows()) == 5, "three that failed, and two resubmissions"

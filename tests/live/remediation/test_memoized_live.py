@@ -1,6 +1,6 @@
-"""With the real Argo controller: a memoized resubmission runs what failed and what came after it, and nothing else.
+"""A memoized resubmission runs the failed steps and their successors, and nothing else, with the real Argo controller.
 
-All runs go to one operator and one policy at once: each of the tests looks at its own.
+All runs are submitted at once, to one operator and one policy. Each test checks its own run.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 from tests.eventually import eventually
-from tests.live.remediation.world import LONG_SECONDS, Acting, acting_in, pods_of
+from tests.live.remediation.harness import ARGO, LONG_SECONDS, RemediationCluster, pods_of, remediation_cluster
 
 from controlplane import ControlPlane
 
 pytestmark = [pytest.mark.cluster, pytest.mark.argo, pytest.mark.timeout(600)]
-ARGO = "/apis/argoproj.io/v1alpha1/namespaces/{}/{}"
 HEAD = {"apiVersion": "argoproj.io/v1alpha1"}
 MEMOIZED = {"name": "go-on", "match": {}, "action": {"resubmit": {"memoized": True}}}
 UNLIMITED: dict[str, Any] = {
@@ -31,13 +30,13 @@ THIRD_TIME = '{{=workflow.name endsWith "-r2" ? "0" : "3"}}'
 
 @dataclass(frozen=True)
 class Shape:
-    """A run that fails at first.
+    """A Workflow that fails at first.
 
     Attributes:
-        templates: of the Workflow.
-        expected: what ran in its last run, by the ends of the names.
-        spec: what else the Workflow has.
-        runs: how many it takes.
+        templates: its templates.
+        expected: suffixes of the names of the nodes whose pods ran in the last run.
+        spec: the rest of its spec.
+        runs: number of runs until it succeeds.
     """
 
     templates: list[dict[str, Any]]
@@ -47,13 +46,13 @@ class Shape:
 
 
 def pod(name: str, exit_code: str, **more: Any) -> dict[str, Any]:
-    """A template whose pod ends as it is told."""
+    """Return a template whose pod ends with this exit code."""
     metadata = {"annotations": {"sim.wfreport.dev/exit-code": exit_code}}
     return {"name": name, "metadata": metadata, "container": {"image": "busybox", "command": ["true"]}, **more}
 
 
 def tasks(**depends: str) -> dict[str, Any]:
-    """A DAG whose tasks are called as their templates."""
+    """Return a DAG whose tasks have the names of their templates."""
     calls = [{"name": name, "template": name, **({"depends": on} if on else {})} for name, on in depends.items()]
     return {"dag": {"tasks": calls}}
 
@@ -252,10 +251,10 @@ SHAPES = {
 
 
 @pytest.fixture(scope="module")
-def acting(argo_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acting]:
-    """Where all of them have been submitted."""
+def cluster(argo_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemediationCluster]:
+    """A namespace in which all shapes have been submitted."""
     namespace = argo_plane.create_namespace("memoized")
-    with acting_in(argo_plane, namespace, tmp_path_factory.mktemp("memoized"), has_pods=True) as made:
+    with remediation_cluster(argo_plane, namespace, tmp_path_factory.mktemp("memoized"), has_pods=True) as made:
         made.apply_policy(MEMOIZED, **UNLIMITED)
         made.start()
         made.enforced()
@@ -265,54 +264,58 @@ def acting(argo_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -
         yield made
 
 
-def create_templates(acting: Acting) -> None:
-    """A WorkflowTemplate, and one that calls it."""
+def create_templates(cluster: RemediationCluster) -> None:
+    """Create a WorkflowTemplate, and another one that calls it."""
     main = [{"name": "main", **tasks(a="", b="a")}, pod("a", OK), pod("b", SECOND_TIME)]
     whole = {"name": "whole", "templateRef": {"name": "etl", "template": "main"}}
     for name, templates in {"etl": main, "calling": [{"name": "main", "steps": [[whole]]}]}.items():
         body = {"metadata": {"name": name}, "spec": {"entrypoint": "main", "templates": templates}}
-        path = ARGO.format(acting.namespace, "workflowtemplates")
-        acting.plane.api.post(path, {**HEAD, "kind": "WorkflowTemplate", **body})
+        path = ARGO.format(cluster.namespace, "workflowtemplates")
+        cluster.plane.api.post(path, {**HEAD, "kind": "WorkflowTemplate", **body})
 
 
-def submit(acting: Acting, name: str, shape: Shape) -> None:
+def submit(cluster: RemediationCluster, name: str, shape: Shape) -> None:
     templates = {"entrypoint": "main", "templates": shape.templates} if shape.templates else {}
     metadata = {"name": name, "labels": {"team": "data"}}
     body = {**HEAD, "kind": "Workflow", "metadata": metadata, "spec": {**templates, **shape.spec}}
-    acting.plane.api.post(ARGO.format(acting.namespace, "workflows"), body)
+    cluster.plane.api.post(ARGO.format(cluster.namespace, "workflows"), body)
 
 
-def runs_of(acting: Acting, name: str) -> list[dict[str, Any]]:
-    """A run and its resubmissions, in their order."""
-    items = acting.plane.api.get(ARGO.format(acting.namespace, "workflows"))["items"]
+def runs_of(cluster: RemediationCluster, name: str) -> list[dict[str, Any]]:
+    """Return a run and its resubmissions, in order."""
+    items = cluster.plane.api.get(ARGO.format(cluster.namespace, "workflows"))["items"]
     found = {item["metadata"]["name"]: item for item in items}
     uid = found[name]["metadata"]["uid"].replace("-", "")[:10]
     return [found[name], *(found[key] for key in sorted(found) if key.startswith(f"{name}-{uid}-r"))]
 
 
-def ran(acting: Acting, workflow: dict[str, Any]) -> list[str]:
+def ran(cluster: RemediationCluster, workflow: dict[str, Any]) -> list[str]:
     name = workflow["metadata"]["name"]
-    names = [pod["metadata"]["annotations"]["workflows.argoproj.io/node-name"] for pod in pods_of(acting, name)]
+    names = [pod["metadata"]["annotations"]["workflows.argoproj.io/node-name"] for pod in pods_of(cluster, name)]
     return sorted(found.removeprefix(name) for found in names)
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_steps_that_succeeded_are_not_run_again_and_the_rest_runs_to_its_end(acting: Acting, name: str) -> None:
+def test_steps_that_succeeded_are_not_run_again_and_the_rest_runs_to_its_end(
+    cluster: RemediationCluster, name: str
+) -> None:
     shape = SHAPES[name]
     runs = eventually(
-        lambda: runs_of(acting, name),
-        lambda seen: [run.get("status", {}).get("phase") for run in seen][shape.runs - 1 :] == ["Succeeded"],
+        lambda: runs_of(cluster, name),
+        lambda current: [run.get("status", {}).get("phase") for run in current][shape.runs - 1 :] == ["Succeeded"],
         timeout_seconds=LONG_SECONDS,
     )
-    assert ran(acting, runs[-1]) == shape.expected
+    assert ran(cluster, runs[-1]) == shape.expected
     assert len(runs) == shape.runs
 
 
-def test_the_records_say_how_much_was_not_run_again(acting: Acting) -> None:
-    """What was not run again the first time is no more run again the second time."""
-    first = eventually(lambda: runs_of(acting, "twice"), lambda seen: len(seen) == 3, timeout_seconds=LONG_SECONDS)[1]
-    assert ran(acting, first) == [".b", ".c"]
-    names = {run["metadata"]["name"] for run in runs_of(acting, "twice")}
-    found = [item for item in acting.remediations() if item["spec"]["target"]["name"] in names]
+def test_the_records_say_how_much_was_not_run_again(cluster: RemediationCluster) -> None:
+    """A step that the first resubmission reused is reused by the second one, too."""
+    first = eventually(
+        lambda: runs_of(cluster, "twice"), lambda current: len(current) == 3, timeout_seconds=LONG_SECONDS
+    )[1]
+    assert ran(cluster, first) == [".b", ".c"]
+    names = {run["metadata"]["name"] for run in runs_of(cluster, "twice")}
+    found = [item for item in cluster.remediations() if item["spec"]["target"]["name"] in names]
     plans = [item["spec"]["plan"]["after"]["status.nodes"] for item in found]
     assert plans == ["1 step that succeeded not run again", "2 steps that succeeded not run again"]

@@ -1,4 +1,4 @@
-"""A failed run is resubmitted, once, and the record says whether that helped."""
+"""A failed run is resubmitted once, and its record shows whether that helped."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from functools import partial
 
 import pytest
 from tests.eventually import eventually
-from tests.live.remediation.world import RESUBMIT, Acting, condition
+from tests.live.operator.harness import condition
+from tests.live.remediation.harness import HELPED, RemediationCluster
+from tests.remediation.documents import RESUBMIT
 
 pytestmark = pytest.mark.cluster
 
 
-def test_a_failed_run_is_resubmitted_once_and_its_record_says_that_it_helped(acting: Acting) -> None:
-    acting.apply_policy(RESUBMIT)
-    acting.start()
-    acting.enforced()
-    failed = acting.fail("etl")
-    done = eventually(lambda: acting.remediation_of("etl"), lambda seen: condition(seen, "Executed")[0] == "True")
-    (new,) = [name for name in acting.workflows() if name != "etl"]
+def test_a_failed_run_is_resubmitted_once_and_its_record_shows_that_it_helped(cluster: RemediationCluster) -> None:
+    cluster.apply_policy(RESUBMIT)
+    cluster.start()
+    cluster.enforced()
+    failed = cluster.fail("etl")
+    done = cluster.wait_for_remediation("etl", "Executed", ("True",))
+    (new,) = [name for name in cluster.workflows() if name != "etl"]
     assert new == f"etl-{failed['metadata']['uid'].replace('-', '')[:10]}-r1"
     assert done["status"]["resultRef"]["name"] == new
     assert condition(done, "Succeeded") == ("Unknown", "OutcomeAwaited")
-    made = acting.cluster.workflow(new)
+    made = cluster.workflow(new)
     assert made["metadata"]["labels"]["wfreport.dev/remediation-uid"] == done["metadata"]["uid"]
-    acting.end(new, "Succeeded")
-    helped = ("True", "RunSucceeded")
-    eventually(lambda: condition(acting.remediation_of("etl"), "Succeeded"), lambda seen: seen == helped)
+    cluster.end(new, "Succeeded")
+    eventually(lambda: condition(cluster.remediation_of("etl"), "Succeeded"), lambda current: current == HELPED)
     last = {"remediationRef": done["metadata"]["name"], "action": "Resubmit", "outcome": "RunSucceeded"}
     for name in ("etl", new):
-        told = eventually(partial(acting.chain_of, name), lambda seen: seen.get("last") == last)
-        assert told["chain"] == ["etl", new]
-        assert (told["attempts"], told["rootUid"]) == (1, failed["metadata"]["uid"])
-    counts = eventually(lambda: acting.policy()["status"]["counts"], lambda seen: seen["helped"] == 1)
+        chain = eventually(partial(cluster.chain_of, name), lambda current: current.get("last") == last)
+        assert chain["chain"] == ["etl", new]
+        assert (chain["attempts"], chain["rootUid"]) == (1, failed["metadata"]["uid"])
+    counts = eventually(lambda: cluster.policy()["status"]["counts"], lambda current: current["helped"] == 1)
     assert (counts["executed"], counts["matched"]) == (1, 1)

@@ -1,4 +1,4 @@
-"""An HTTP endpoint of this process that people are told at."""
+"""An HTTP endpoint in the test process that receives notifications."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 
 
 @contextmanager
-def listening(answers: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """An endpoint that gives these answers, then 200; and what it was sent."""
+def webhook(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Serve an endpoint that answers with these statuses, then with 200; yield its URL and the received messages."""
     received: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.append({"path": self.path, "contentType": self.headers["Content-Type"], **json.loads(body)})
-            self.send_response(answers.pop(0) if answers else 200)
+            self.send_response(statuses.pop(0) if statuses else 200)
             self.end_headers()
 
         def log_message(self, *_: object) -> None: ...
