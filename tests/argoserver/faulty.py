@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wfreport.argoserver.client import ArgoServer, Patience
-from wfreport.argoserver.connection import Connection, Trust
+from wfreport.argoserver.client import ArgoServer, RetryPolicy
+from wfreport.argoserver.connection import ServerConnection, TlsConfig
 from wfreport.argoserver.tokens import NoToken, TokenSource
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -154,10 +154,10 @@ def argo_server(
     """A client whose tries take no time."""
     watching = watcher or Watcher()
     return ArgoServer(
-        Connection(url, Trust(), tokens or NoToken()),
+        ServerConnection(url, TlsConfig(), tokens or NoToken()),
         observer=watching,
         clock=lambda: NOW,
-        patience=Patience(timeout_seconds=timeout_seconds),
+        retry_policy=RetryPolicy(timeout_seconds=timeout_seconds),
         jitter=lambda: 1.0,
         monotonic=lambda: watching.time,
         sleep=watching.sleep,

@@ -11,7 +11,7 @@ from tests.argoserver.faulty import NOW, Watcher
 from tests.eventually import eventually
 
 from controlplane import ControlPlane
-from wfreport.argoserver.client import ArgoServer, Patience
+from wfreport.argoserver.client import ArgoServer, RetryPolicy
 from wfreport.argoserver.connection import connection_of
 from wfreport.settings import load_settings
 
@@ -82,6 +82,6 @@ async def connected(plane: ControlPlane, folder: Path, token: str, **settings: A
     )
     assert connection
     async with ArgoServer(
-        connection, observer=Watcher(), clock=lambda: NOW, patience=Patience(timeout_seconds=10, tries=1)
+        connection, observer=Watcher(), clock=lambda: NOW, retry_policy=RetryPolicy(timeout_seconds=10, max_attempts=1)
     ) as server:
         yield server

@@ -19,7 +19,7 @@ from tests.argoserver.faulty import (
     serving,
 )
 
-from wfreport.argoserver.client import ServerEndpoint, whole
+from wfreport.argoserver.client import ServerEndpoint, read_body
 from wfreport.argoserver.errors import (
     ArgoServerError,
     ServerBadAnswerError,
@@ -34,7 +34,8 @@ from wfreport.argoserver.errors import (
     ServerWithoutDatabaseError,
 )
 from wfreport.argoserver.tokens import TokenCommand, TokenFile
-from wfreport.argoserver.version import fetch_info, fetch_version
+from wfreport.argoserver.version import fetch_version
+from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.metrics import Metrics
 
 TOKEN = "eyJ0b2tlbi1vZi10aGUtdGVzdA.payload.signature"
@@ -43,7 +44,7 @@ OK = Reply.of({"version": "v4.1.2"})
 
 async def _get(url: str, watcher: Watcher, **given: object) -> bytes:
     async with argo_server(url, watcher, **given) as server:  # type: ignore[arg-type]
-        return await server.get(ServerEndpoint.VERSION, "/api/v1/version", read=whole)
+        return await server.get(ServerEndpoint.VERSION, "/api/v1/version", read=read_body)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ async def test_nobody_listening_is_unreachable() -> None:
 
 
 async def test_an_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wfreport.argoserver.client.MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr("wfreport.argoserver.client.MAX_BODY_BYTES", 1000)
     answer, _ = sequence(Reply(body=b" " * 100_000))
     async with serving(answer) as url:
         with pytest.raises(ServerBadAnswerError, match="more than 1,000 bytes"):
@@ -144,7 +145,7 @@ async def test_an_unreadable_answer_of_a_later_major_version_is_called_too_new()
 
     async with serving(answer) as url, argo_server(url) as server:
         with pytest.raises(ServerTooNewError, match=r"v5\.0\.1 is newer than v4"):
-            await fetch_info(server)
+            await ServerWorkflows(server).fetch("team", "etl")
 
 
 async def test_an_unreadable_answer_of_a_known_version_is_a_bad_one() -> None:
@@ -152,8 +153,8 @@ async def test_an_unreadable_answer_of_a_known_version_is_a_bad_one() -> None:
         return OK if request.target == "/api/v1/version" else Reply(body=b"<html>")
 
     async with serving(answer) as url, argo_server(url) as server:
-        with pytest.raises(ServerBadAnswerError, match="info cannot be read"):
-            await fetch_info(server)
+        with pytest.raises(ServerBadAnswerError, match="not a Workflow"):
+            await ServerWorkflows(server).fetch("team", "etl")
 
 
 # Tokens
@@ -210,9 +211,9 @@ async def test_an_expired_token_is_not_sent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (f"echo {TOKEN} >&2; exit 3", "ended with code 3"),
-        ("true", "gives no token"),
-        (f"echo {TOKEN}; echo {TOKEN}", "no token: one line"),
+        (f"echo {TOKEN} >&2; exit 3", "failed with exit code 3"),
+        ("true", "provides no token"),
+        (f"echo {TOKEN}; echo {TOKEN}", "not provide a token: one line"),
         ("sleep 60", "did not end within"),
     ],
 )

@@ -17,8 +17,8 @@ from cryptography.x509.oid import NameOID
 from tests.argoserver.faulty import NOW, Watcher
 
 from controlplane.certs import Pki, create_pki
-from wfreport.argoserver.client import ArgoServer, Patience
-from wfreport.argoserver.connection import Connection, Trust
+from wfreport.argoserver.client import ArgoServer, RetryPolicy
+from wfreport.argoserver.connection import ServerConnection, TlsConfig
 from wfreport.argoserver.errors import ServerUnreachableError
 from wfreport.argoserver.tokens import NoToken
 from wfreport.argoserver.version import fetch_version
@@ -67,18 +67,21 @@ async def serving(pki: Pki, *, clients: Path | None = None) -> AsyncIterator[str
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-def argo_server(url: str, trust: Trust) -> ArgoServer:
+def argo_server(url: str, trust: TlsConfig) -> ArgoServer:
     return ArgoServer(
-        Connection(url, trust, NoToken()), observer=Watcher(), clock=lambda: NOW, patience=Patience(tries=1)
+        ServerConnection(url, trust, NoToken()),
+        observer=Watcher(),
+        clock=lambda: NOW,
+        retry_policy=RetryPolicy(max_attempts=1),
     )
 
 
 async def test_a_client_certificate_is_shown(pki: Pki, tmp_path: Path) -> None:
     mine = self_signed(tmp_path / "mine.pem")
     async with serving(pki, clients=mine) as url:
-        async with argo_server(url, Trust(pki.ca, certificate_file=mine)) as server:
+        async with argo_server(url, TlsConfig(pki.ca, certificate_file=mine)) as server:
             assert await fetch_version(server) == "v4.1.2"
-        async with argo_server(url, Trust(pki.ca)) as server:
+        async with argo_server(url, TlsConfig(pki.ca)) as server:
             with pytest.raises(ServerUnreachableError):
                 await fetch_version(server)
 
@@ -86,7 +89,7 @@ async def test_a_client_certificate_is_shown(pki: Pki, tmp_path: Path) -> None:
 async def test_a_replaced_authority_is_taken_up_without_a_restart(pki: Pki, tmp_path: Path) -> None:
     ca = tmp_path / "ca.crt"
     ca.write_bytes(self_signed(tmp_path / "other.pem").read_bytes())
-    async with serving(pki) as url, argo_server(url, Trust(ca)) as server:
+    async with serving(pki) as url, argo_server(url, TlsConfig(ca)) as server:
         with pytest.raises(ServerUnreachableError, match="certificate verify failed"):
             await fetch_version(server)
         ca.write_bytes(pki.ca.read_bytes())
@@ -98,6 +101,6 @@ async def test_a_file_that_is_missing_or_no_certificate_is_named(tmp_path: Path)
         ca = tmp_path / "absent.crt"
         if content:
             ca.write_bytes(content)
-        async with argo_server("https://127.0.0.1:1", Trust(ca)) as server:
+        async with argo_server("https://127.0.0.1:1", TlsConfig(ca)) as server:
             with pytest.raises(ServerUnreachableError, match=r"absent\.crt"):
                 await fetch_version(server)

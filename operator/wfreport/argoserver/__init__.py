@@ -1,1 +1,1 @@
-"""Argo Server's REST API: runs that the cluster does not have (any more), and what only the server may do."""
+"""Argo Server's REST API: runs that the cluster has no longer, or not completely, and retries in place."""

@@ -1,4 +1,4 @@
-"""Logs that Argo archived: the artifact ``<container>-logs`` of a node, through the server, its end only."""
+"""Archived logs: the end of a node's artifact ``<container>-logs``."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,17 +8,17 @@ import aiohttp
 import msgspec
 
 from wfreport.api.argo import Struct
-from wfreport.argoserver.client import ArgoServer, ServerEndpoint, whole
+from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body
 from wfreport.argoserver.errors import ServerBadAnswerError, ServerNotFoundError
 
 MAX_READ_BYTES: Final = 64 * 1024 * 1024
-"""The server cannot be asked for the end of an artifact. Of a longer one the end is not had."""
+"""The longest log whose end can be read: the server sends artifacts from their beginning only."""
 
 _CHUNK_BYTES: Final = 64 * 1024
 
 
 class RunRef(Struct, frozen=True):
-    """Which run."""
+    """The identity of a run."""
 
     namespace: str = ""
     name: str = ""
@@ -38,8 +38,8 @@ class ArchivedLog:
 
     Attributes:
         text: the last whole lines, not redacted.
-        has_more: whether there is more before them.
-        is_cut: whether reading stopped before the log's end, so that this is not its end.
+        has_more: whether the log has lines before them.
+        is_cut: whether reading stopped at the limit, so that the log has lines after them as well.
     """
 
     text: str
@@ -48,7 +48,7 @@ class ArchivedLog:
 
 
 class ArchivedLogs:
-    """Reads archived logs. Usable outside the operator too."""
+    """Reads archived logs. The CLI uses it, too."""
 
     def __init__(self, server: ArgoServer, *, max_read_bytes: int = MAX_READ_BYTES) -> None:
         self._server = server
@@ -57,23 +57,23 @@ class ArchivedLogs:
     async def tail(
         self, run: RunRef, node_id: str, artifact: str, *, max_bytes: int, from_archive: bool = False
     ) -> ArchivedLog:
-        """The last ``max_bytes`` of a log.
+        """Return the last lines of a log, ``max_bytes`` at most.
 
         Args:
-            run: whose log, as the server or the cluster has given it before.
-            node_id: the node, not its pod.
-            artifact: its name, e.g. ``main-logs``.
-            max_bytes: how much is kept.
-            from_archive: whether only the archive has the run.
+            run: the run, as the server or the cluster identified it.
+            node_id: the node's id, not its pod's name.
+            artifact: the artifact's name, e.g. ``main-logs``.
+            max_bytes: the most bytes to return.
+            from_archive: whether the run exists in the archive only.
 
         Raises:
-            ServerNotFoundError: no such run (any more).
-            ServerFailedError: also for no such artifact: the server says 500 to it.
-            ArgoServerError: anything else.
+            ServerNotFoundError: the run does not exist, or another one has its name.
+            ServerFailedError: the server failed, or the artifact does not exist: the server responds with 500.
+            ArgoServerError: the request failed otherwise.
         """
-        of_run = (run.uid,) if from_archive else (run.namespace, run.name)
+        identity = (run.uid,) if from_archive else (run.namespace, run.name)
         base = "/artifacts-by-uid/" if from_archive else "/artifacts/"
-        path = base + "/".join(quote(part, safe="") for part in (*of_run, node_id, artifact))
+        path = base + "/".join(quote(part, safe="") for part in (*identity, node_id, artifact))
 
         async def read(content: aiohttp.StreamReader) -> ArchivedLog:
             return await self._tail(content, max_bytes)
@@ -84,29 +84,29 @@ class ArchivedLogs:
         return log
 
     async def _ensure_same(self, run: RunRef) -> None:
-        """By name the server gives the log of the run that has the name now; node ids are the same in each."""
+        """Check that the run still has its name. A new run of that name has equal node ids, and the log may be its."""
         path = "/api/v1/workflows/" + "/".join(quote(part, safe="") for part in (run.namespace, run.name))
-        body = await self._server.get(ServerEndpoint.WORKFLOW, path, params={"fields": "metadata"}, read=whole)
+        body = await self._server.get(ServerEndpoint.WORKFLOW, path, params={"fields": "metadata"}, read=read_body)
         try:
-            found = _decode_run(body).metadata
+            current = _decode_run(body).metadata
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ServerBadAnswerError(f"not a Workflow: {error}") from None
-        if found != run:
-            raise ServerNotFoundError(f"Workflow {run.name} is another one by now", status=404)
+        if current != run:
+            raise ServerNotFoundError(f"Workflow {run.name} has been replaced by another one", status=404)
 
     async def _tail(self, content: aiohttp.StreamReader, max_bytes: int) -> ArchivedLog:
-        kept, count = bytearray(), 0
+        end, count = bytearray(), 0
         async for chunk in content.iter_chunked(_CHUNK_BYTES):
             count += len(chunk)
-            kept += chunk
-            del kept[: max(0, len(kept) - max_bytes)]
+            end += chunk
+            del end[: max(0, len(end) - max_bytes)]
             if count > self._max_read_bytes:
-                return ArchivedLog(_whole_lines(kept), has_more=True, is_cut=True)
+                return ArchivedLog(_whole_lines(end), has_more=True, is_cut=True)
         if count <= max_bytes:
-            return ArchivedLog(kept.decode(errors="replace"), has_more=False)
-        return ArchivedLog(_whole_lines(kept), has_more=True)
+            return ArchivedLog(end.decode(errors="replace"), has_more=False)
+        return ArchivedLog(_whole_lines(end), has_more=True)
 
 
-def _whole_lines(kept: bytearray) -> str:
-    _, newline, rest = kept.partition(b"\n")
-    return (rest if newline else kept).decode(errors="replace")
+def _whole_lines(end: bytearray) -> str:
+    _, newline, rest = end.partition(b"\n")
+    return (rest if newline else end).decode(errors="replace")

@@ -1,6 +1,6 @@
-"""The HTTP side of Argo Server: one pooled session, tries with backoff, bounded answers, typed errors.
+"""The HTTP client of Argo Server: pooled connections, retries with backoff, bounded responses, typed errors.
 
-Bodies come out as bytes; what they mean is known to the modules beside this one.
+Bodies are bytes here; the modules beside this one decode them.
 """
 
 import asyncio
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeVar
 
 import aiohttp
 import tenacity
 
-from wfreport.argoserver.connection import Connection, TlsFiles
+from wfreport.argoserver.connection import ServerConnection, TlsContextCache
 from wfreport.argoserver.errors import (
     MESSAGE_MAX,
     ArgoServerError,
@@ -26,11 +26,12 @@ from wfreport.argoserver.errors import (
     ServerUnreachableError,
     error_of,
 )
+from wfreport.kube.transport import open_session
 
-MAX_ANSWER_BYTES: Final = 100 * 1024 * 1024
-"""Argo Server's own bound of an answer (GRPC_MESSAGE_SIZE)."""
+MAX_BODY_BYTES: Final = 100 * 1024 * 1024
+"""Argo Server's own limit of a response (GRPC_MESSAGE_SIZE)."""
 
-HIDDEN: Final = "<token>"
+MASK: Final = "<token>"
 _UNAUTHORIZED, _OK_BELOW = 401, 300
 _CHUNK_BYTES: Final = 64 * 1024
 _ERROR_BYTES: Final = 64 * 1024
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 
 class ServerEndpoint(StrEnum):
-    """What is asked for: a closed set, as it is a label of metrics."""
+    """The kind of a request: a closed set, because it is a label of metrics."""
 
     WORKFLOW = "workflow"
     ARCHIVED_WORKFLOW = "archived-workflow"
@@ -48,69 +49,89 @@ class ServerEndpoint(StrEnum):
     ARTIFACT = "artifact"
     RETRY = "retry"
     VERSION = "version"
-    INFO = "info"
 
 
 class ServerObserver(Protocol):
     """Counts requests."""
 
     def observe_server_request(self, endpoint: str, code: str, seconds: float) -> None:
-        """One request ended; ``code`` is the HTTP status, ``unreachable`` or ``garbage``."""
+        """Count a request that has ended; ``code`` is the HTTP status, ``unreachable`` or ``garbage``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long an answer is waited for.
+class RetryPolicy:
+    """Time limits, and the number of attempts.
 
     Attributes:
-        timeout_seconds: for one request.
-        tries: of a request that may be repeated.
-        total_seconds: no try begins later than this after the first.
+        timeout_seconds: the time limit of one attempt.
+        max_attempts: the number of attempts of a request that may be repeated.
+        total_seconds: the time after the first attempt in which another one may begin.
     """
 
     timeout_seconds: float = 30
-    tries: int = 4
+    max_attempts: int = 4
     total_seconds: float = 60
 
 
+@dataclass(frozen=True, slots=True)
+class _ServerRequest(Generic[T]):
+    """A request.
+
+    Attributes:
+        method: the HTTP method.
+        endpoint: its kind, for the metrics.
+        path: from ``/``, quoted.
+        read: makes a value of a successful response's body.
+        params: the query.
+        body: JSON, if there is a body.
+    """
+
+    method: str
+    endpoint: ServerEndpoint
+    path: str
+    read: Callable[[aiohttp.StreamReader], Awaitable[T]]
+    params: Mapping[str, str] | None = None
+    body: bytes | None = None
+
+
 class ArgoServer:
-    """An async context manager; inside, requests can be made by any number of tasks."""
+    """The client. Enter it as an async context manager; any number of tasks may then make requests."""
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ServerConnection,
         *,
         clock: Callable[[], datetime],
-        patience: Patience = Patience(),
+        retry_policy: RetryPolicy = RetryPolicy(),
         connections: int = 4,
         observer: ServerObserver | None = None,
         jitter: Callable[[], float] = random.random,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``clock`` turns a Retry-After date into seconds; ``jitter`` gives a number from 0 to 1."""
+        """``clock`` turns a Retry-After date into seconds; ``jitter`` returns a number from 0 to 1."""
         self._connection = connection
         self._observer = observer
         self._clock = clock
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._connections = connections
         self._jitter = jitter
         self._monotonic = monotonic
         self._sleep = sleep
-        self._tls = TlsFiles(connection.trust)
+        self._tls = TlsContextCache(connection.tls)
         self._session: aiohttp.ClientSession | None = None
-        self._not_before = 0.0
+        self._throttled_until = 0.0
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=60),
-            headers={"User-Agent": "wfreport"},
-            timeout=aiohttp.ClientTimeout(total=self._patience.timeout_seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),  # an SSO cookie would outlive the token that it came with
-            read_bufsize=1 << 20,
+        self._session = open_session(
+            tls=True,
+            limit=self._connections,
+            headers={},
+            timeout=aiohttp.ClientTimeout(total=self._retry_policy.timeout_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),  # an SSO cookie would outlive its token
         )
-        # aiohttp repeats GET and PUT by itself after a reset, as idempotent; a PUT to `retry` is not, and the tries of
+        # aiohttp repeats GET and PUT on its own after a reset, as idempotent. A PUT to `retry` is not, and attempts of
         # GETs are counted here (aiohttp's own test client does the same)
         self._session._retry_connection = False  # noqa: SLF001
         return self
@@ -123,7 +144,7 @@ class ArgoServer:
 
     @property
     def url(self) -> str:
-        """Where the server is."""
+        """The server's URL."""
         return self._connection.url
 
     async def get(
@@ -134,138 +155,119 @@ class ArgoServer:
         params: Mapping[str, str] | None = None,
         read: Callable[[aiohttp.StreamReader], Awaitable[T]],
     ) -> T:
-        """Read something, with several tries.
+        """GET something, with several attempts.
 
         Args:
-            endpoint: for the metrics.
+            endpoint: the kind of the request, for the metrics.
             path: from ``/``, quoted.
             params: the query.
-            read: makes the value of a good answer's body.
+            read: makes the result of a successful response's body.
 
         Raises:
-            ArgoServerError: the one that says what to do.
+            ArgoServerError: the request failed; the class says what to do.
         """
         attempts = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, ArgoServerError) and error.transient),
             wait=self._wait_seconds,
             stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(self._patience.tries),
-                tenacity.stop_before_delay(self._patience.total_seconds),
+                tenacity.stop_after_attempt(self._retry_policy.max_attempts),
+                tenacity.stop_before_delay(self._retry_policy.total_seconds),
             ),
             sleep=self._sleep,
             reraise=True,
         )
-        return await attempts(self._authorized, "GET", endpoint, path, params, None, read)
+        return await attempts(self._attempt, _ServerRequest("GET", endpoint, path, read, params))
 
     async def put(self, endpoint: ServerEndpoint, path: str, body: bytes) -> bytes:
-        """Change something, with one try: what was not answered may have been done.
+        """PUT something, with one attempt: without a response, it may still have taken effect.
 
         Raises:
-            ArgoServerError: the one that says what to do.
+            ArgoServerError: the request failed; the class says what to do.
         """
-        return await self._authorized("PUT", endpoint, path, None, body, whole)
+        return await self._attempt(_ServerRequest("PUT", endpoint, path, read_body, body=body))
 
     def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
-        """Doubles, with full jitter on the upper half, and is never shorter than the server asked for."""
+        """Return the server's Retry-After plus an exponential backoff, half of it jitter."""
         backoff = min(_BACKOFF_MAX_SECONDS, _BACKOFF_MIN_SECONDS * 2.0 ** (state.attempt_number - 1))
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after_seconds if isinstance(error, ServerThrottledError) else 0.0
-        return asked + backoff * (0.5 + self._jitter() / 2)
+        minimum = error.retry_after_seconds if isinstance(error, ServerThrottledError) else 0.0
+        return minimum + backoff * (0.5 + self._jitter() / 2)
 
-    async def _authorized(
-        self,
-        method: str,
-        endpoint: ServerEndpoint,
-        path: str,
-        params: Mapping[str, str] | None,
-        body: bytes | None,
-        read: Callable[[aiohttp.StreamReader], Awaitable[T]],
-    ) -> T:
-        """One try; with a new token, a second one where the first was refused."""
-        self._hold_back()
+    async def _attempt(self, request: _ServerRequest[T]) -> T:
+        """Make one attempt. If the token is refused, make one more with a new token."""
+        self._raise_if_throttled()
         for is_last in (False, True):
             token = await self._connection.tokens.token()
             try:
-                return await self._exchange(method, endpoint, path, params, body, read, token)
+                return await self._send(request, token)
             except ServerUnauthorizedError as error:
-                self._connection.tokens.forget()
+                self._connection.tokens.invalidate()
                 if is_last or error.status != _UNAUTHORIZED or token is None:
                     raise
             except ServerThrottledError as error:
-                self._not_before = self._monotonic() + error.retry_after_seconds
+                self._throttled_until = self._monotonic() + error.retry_after_seconds
                 raise
-        raise AssertionError("the last try returns or raises")
+        raise AssertionError("the last attempt returns or raises")
 
-    def _hold_back(self) -> None:
-        """What one request was told holds for all: the server counts by address, not by request."""
-        left = self._not_before - self._monotonic()
-        if left > 0:
-            raise ServerThrottledError("asked to wait by an earlier answer", retry_after_seconds=left)
+    def _raise_if_throttled(self) -> None:
+        """Apply the Retry-After of one response to all requests: the server limits by address."""
+        seconds = self._throttled_until - self._monotonic()
+        if seconds > 0:
+            raise ServerThrottledError("throttled by an earlier response", retry_after_seconds=seconds)
 
-    async def _exchange(
-        self,
-        method: str,
-        endpoint: ServerEndpoint,
-        path: str,
-        params: Mapping[str, str] | None,
-        body: bytes | None,
-        read: Callable[[aiohttp.StreamReader], Awaitable[T]],
-        token: str | None,
-    ) -> T:
+    async def _send(self, request: _ServerRequest[T], token: str | None) -> T:
         if self._session is None:
             raise RuntimeError("use `async with server`")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        if body is not None:
+        if request.body is not None:
             headers["Content-Type"] = "application/json"
         tls = await asyncio.to_thread(self._tls.context)
-        began, code = self._monotonic(), "unreachable"
+        started_at, code = self._monotonic(), "unreachable"
         try:
             async with self._session.request(
-                method,
-                self._connection.url + path,
-                params=params,
-                data=body,
+                request.method,
+                self._connection.url + request.path,
+                params=request.params,
+                data=request.body,
                 headers=headers,
                 ssl=tls,
-                allow_redirects=False,  # a token goes to nobody but the server that it is for
+                allow_redirects=False,  # no other server may get the token
             ) as response:
                 code = str(response.status)
                 if response.status >= _OK_BELOW:
-                    raise self._refusal(response, await _beginning(response.content), token)
-                return await read(response.content)
-        except aiohttp.ClientResponseError as error:  # what came is no HTTP
+                    raise self._error(response, await response.content.read(_ERROR_BYTES), token)
+                return await request.read(response.content)
+        except aiohttp.ClientResponseError as error:  # the response is not HTTP
             code = "garbage"
-            raise ServerBadAnswerError(_without(token, f"{endpoint}: not an HTTP answer: {error.message}")) from None
+            message = _masked(token, f"{request.endpoint}: not an HTTP answer: {error.message}")
+            raise ServerBadAnswerError(message) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             code = "unreachable"
-            raise ServerUnreachableError(_without(token, f"{endpoint}: {type(error).__name__}: {error}")) from None
+            message = _masked(token, f"{request.endpoint}: {type(error).__name__}: {error}")
+            raise ServerUnreachableError(message) from None
         finally:
             if self._observer:
-                self._observer.observe_server_request(endpoint, code, self._monotonic() - began)
+                self._observer.observe_server_request(request.endpoint, code, self._monotonic() - started_at)
 
-    def _refusal(self, response: aiohttp.ClientResponse, body: bytes, token: str | None) -> ArgoServerError:
-        text = _without(token, body.decode(errors="replace")).encode()
+    def _error(self, response: aiohttp.ClientResponse, body: bytes, token: str | None) -> ArgoServerError:
+        text = _masked(token, body.decode(errors="replace")).encode()
         return error_of(response.status, text, retry_after=response.headers.get("Retry-After"), now=self._clock())
 
 
-async def whole(content: aiohttp.StreamReader) -> bytes:
-    """A body as it is.
+async def read_body(content: aiohttp.StreamReader) -> bytes:
+    """Read a whole body.
 
     Raises:
-        ServerBadAnswerError: it is larger than any answer of Argo Server.
+        ServerBadAnswerError: it is larger than any response of Argo Server.
     """
     body = bytearray()
     async for chunk in content.iter_chunked(_CHUNK_BYTES):
         body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise ServerBadAnswerError(f"an answer of more than {MAX_ANSWER_BYTES:,} bytes")
+        if len(body) > MAX_BODY_BYTES:
+            raise ServerBadAnswerError(f"a response of more than {MAX_BODY_BYTES:,} bytes")
     return bytes(body)
 
 
-async def _beginning(content: aiohttp.StreamReader) -> bytes:
-    return await content.read(_ERROR_BYTES)
-
-
-def _without(token: str | None, text: str) -> str:
-    """The text without the token: a proxy's error page may show the request."""
-    return (text.replace(token, HIDDEN) if token else text)[: MESSAGE_MAX * 4]
+def _masked(token: str | None, text: str) -> str:
+    """Replace the token in a text: the error page of a proxy may show the request."""
+    return (text.replace(token, MASK) if token else text)[: MESSAGE_MAX * 4]

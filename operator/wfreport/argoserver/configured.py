@@ -1,10 +1,10 @@
-"""The server that the settings name."""
+"""The client of the Argo Server that the settings name."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from wfreport.argoserver.client import ArgoServer, Patience, ServerObserver
+from wfreport.argoserver.client import ArgoServer, RetryPolicy, ServerObserver
 from wfreport.argoserver.connection import connection_of
 from wfreport.settings import Settings
 
@@ -13,7 +13,7 @@ from wfreport.settings import Settings
 async def configured_server(
     settings: Settings, *, clock: Callable[[], datetime], observer: ServerObserver | None = None
 ) -> AsyncIterator[ArgoServer | None]:
-    """The server while the context lasts, None where none is configured. Nothing is asked of it yet."""
+    """Open the client for the block, without a request; None if no server is configured."""
     connection = connection_of(settings, clock=clock)
     if connection is None:
         yield None
@@ -22,7 +22,7 @@ async def configured_server(
         connection,
         observer=observer,
         clock=clock,
-        patience=Patience(timeout_seconds=settings.argo_server_timeout_seconds),
+        retry_policy=RetryPolicy(timeout_seconds=settings.argo_server_timeout_seconds),
         connections=settings.argo_server_workers + 2,
     ) as server:
         yield server

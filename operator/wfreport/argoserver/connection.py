@@ -1,4 +1,4 @@
-"""Where Argo Server is, and how it is trusted."""
+"""Argo Server's address, TLS and token, from the settings."""
 
 import ssl
 from collections.abc import Callable
@@ -12,27 +12,27 @@ from wfreport.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """How TLS is done.
+class TlsConfig:
+    """The files and options of TLS.
 
     Attributes:
-        ca_file: certificates of authorities; None for the system's.
-        verified: whether the server's certificate is checked.
-        certificate_file: a client certificate, its chain included.
-        key_file: its key; None where it is in the same file.
+        ca_file: certificates of authorities; None: the system's.
+        verify: whether to verify the server's certificate.
+        certificate_file: a client certificate with its chain; None: no client certificate.
+        key_file: the client certificate's key; None: it is in the same file.
     """
 
     ca_file: Path | None = None
-    verified: bool = True
+    verify: bool = True
     certificate_file: Path | None = None
     key_file: Path | None = None
 
     def files(self) -> tuple[Path, ...]:
-        """The files that it is made of."""
+        """Return the files that are in use."""
         return tuple(path for path in (self.ca_file, self.certificate_file, self.key_file) if path)
 
     def context(self) -> ssl.SSLContext:
-        """A context from the files as they are now.
+        """Make a context from the current content of the files.
 
         Raises:
             ServerUnreachableError: a file cannot be loaded.
@@ -42,69 +42,69 @@ class Trust:
             if self.certificate_file:
                 context.load_cert_chain(self.certificate_file, self.key_file)
         except (OSError, ssl.SSLError) as error:
-            named = ", ".join(map(str, self.files()))
-            raise ServerUnreachableError(f"certificates cannot be loaded ({named}): {error}") from error
-        # clusters often have certificates from before RFC 5280's strictness became the default (Python 3.13)
+            paths = ", ".join(map(str, self.files()))
+            raise ServerUnreachableError(f"certificates cannot be loaded ({paths}): {error}") from error
+        # Python 3.13 checks RFC 5280 strictly by default, and the certificates of many clusters do not comply
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if not self.verified:
+        if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
 
 
-class TlsFiles:
-    """The context of the moment: made anew when a file was replaced, as cert-manager and the kubelet do."""
+class TlsContextCache:
+    """Keeps a context until one of its files is replaced, as cert-manager and the kubelet do."""
 
-    def __init__(self, trust: Trust) -> None:
-        self._trust = trust
-        self._seen: tuple[int, ...] | None = None
+    def __init__(self, config: TlsConfig) -> None:
+        self._config = config
+        self._modified_at_ns: tuple[int, ...] | None = None
         self._context: ssl.SSLContext | None = None
 
     def context(self) -> ssl.SSLContext:
-        """The context. It reads files: call it in a thread.
+        """Return the context. This reads files: call it in a thread.
 
         Raises:
             ServerUnreachableError: a file cannot be loaded.
         """
-        seen = tuple(_changed_at_ns(path) for path in self._trust.files())
-        if self._context is None or seen != self._seen:
-            self._context, self._seen = self._trust.context(), seen
+        modified_at_ns = tuple(_modified_at_ns(path) for path in self._config.files())
+        if self._context is None or modified_at_ns != self._modified_at_ns:
+            self._context, self._modified_at_ns = self._config.context(), modified_at_ns
         return self._context
 
 
-def _changed_at_ns(path: Path) -> int:
+def _modified_at_ns(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
     except OSError:
-        return 0  # loading it says what is wrong
+        return 0  # loading the file reports the error
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ServerConnection:
     """How to reach Argo Server.
 
     Attributes:
-        url: its URL with its base path, without a slash at the end.
-        trust: how TLS is done.
-        tokens: who we are.
+        url: the server's URL with its base path, without a slash at the end.
+        tls: the files and options of TLS.
+        tokens: the source of our token.
     """
 
     url: str
-    trust: Trust
+    tls: TlsConfig
     tokens: TokenSource
 
 
-def connection_of(settings: Settings, *, clock: Callable[[], datetime]) -> Connection | None:
-    """The connection that the settings describe; None without a URL."""
+def connection_of(settings: Settings, *, clock: Callable[[], datetime]) -> ServerConnection | None:
+    """Return the connection that the settings describe; None without a URL."""
     if not settings.argo_server_url:
         return None
-    trust = Trust(
+    tls = TlsConfig(
         ca_file=_path(settings.argo_server_ca_file),
-        verified=not settings.argo_server_insecure_skip_verify,
+        verify=not settings.argo_server_insecure_skip_verify,
         certificate_file=_path(settings.argo_server_client_certificate_file),
         key_file=_path(settings.argo_server_client_key_file),
     )
-    return Connection(settings.argo_server_url.rstrip("/"), trust, _tokens(settings, clock))
+    return ServerConnection(settings.argo_server_url.rstrip("/"), tls, _tokens(settings, clock))
 
 
 def _tokens(settings: Settings, clock: Callable[[], datetime]) -> TokenSource:

@@ -1,19 +1,22 @@
-"""What an answer of Argo Server means to the caller, one class per thing to do about it.
+"""Errors of Argo Server, one class for each reaction of the caller.
 
     ArgoServerError
-    ├── ServerUnreachableError       no answer: network, TLS, timeout
-    ├── ServerUnauthorizedError      it does not accept our token
-    ├── ServerForbiddenError         the token may not read this
-    ├── ServerNotFoundError          it has no such run, or one of another namespace, name or uid
-    ├── ServerThrottledError         too many requests: come back after ``retry_after_seconds``
-    ├── ServerFailedError            the server failed (5xx)
-    ├── ServerBadAnswerError         an answer that makes no sense: not Argo Server, or something in between
-    ├── ServerTooNewError            the same of a server whose major version is newer than what is known here
-    ├── ServerWithoutDatabaseError   it has neither archive nor offloaded nodes
-    └── ServerRefusedError           it understood, and will not: the same request fails for ever
+      x transient: the same request may succeed soon
+        · ServerUnreachableError      -        no response: network, TLS or timeout
+        · ServerThrottledError        429/503  too many requests: wait ``retry_after_seconds``
+        · ServerFailedError           5xx      the server failed
+      x permanent: somebody has to change something
+        · ServerUnauthorizedError     401      the token is refused, or there is none
+        · ServerForbiddenError        403      the token's user lacks a permission
+        · ServerNotFoundError         404      no such run, or the response is about another one
+        · ServerBadAnswerError        3xx/501  the response cannot be understood: no Argo Server, or a proxy's page
+        · ServerTooNewError           -        the same, from a server of a newer major version
+        · ServerWithoutDatabaseError  -        the server has neither an archive nor offloaded nodes
+        · ServerRefusedError          4xx      the server rejects the request
+            · StaleWorkflowError      409      the Workflow has changed (workflows.py)
 
-Texts are of two kinds. ``message`` is for logs and has the server's words, cut, without the token. ``advice`` is for
-reports: always the same for the same cause, so that a report is not written anew at every try.
+An error has two texts. ``message`` is for logs: the server's message, truncated, without the token. ``advice`` is for
+reports: constant for each class, so that a report is not rewritten after every attempt.
 """
 
 import re
@@ -29,22 +32,22 @@ from wfreport.api.reasons import Reason
 
 MESSAGE_MAX: Final = 500
 PERMANENT_RETRY_SECONDS: Final = 30
-"""What only a person can heal (a token, a right, a URL) is not asked for again within a second."""
+"""The pause after an error that only a person can resolve (a token, a permission, a URL)."""
 
 DEFAULT_WAIT_SECONDS: Final = 1.0
-"""After a 429 that does not say how long to wait."""
+"""The wait after a 429 without Retry-After."""
 
 
 class ArgoServerError(Exception):
     """A request failed.
 
     Attributes:
-        message: what happened, in the server's words where there are any; never a token.
-        status: the HTTP status; 0 when there was none.
+        message: what happened, in the server's words if it sent any; never a token.
+        status: the HTTP status; 0 if there was no response.
         transient: whether the same request may succeed soon.
-        reason: the cause as one stable word.
-        advice: what it means and what to do about it, one sentence for the report.
-        pause_seconds: how long the server is to be left alone with the same, at least.
+        reason: the cause as a stable word of the API.
+        advice: the meaning and the remedy, in a sentence for the report.
+        pause_seconds: the shortest time before the same request is made again.
     """
 
     transient: ClassVar[bool] = False
@@ -59,23 +62,23 @@ class ArgoServerError(Exception):
 
 
 class ServerUnreachableError(ArgoServerError):
-    """No answer."""
+    """No response."""
 
     transient = True
     reason = Reason.ARGO_SERVER_UNREACHABLE
     advice = (
-        "Argo Server does not answer; it is asked again. Check WFREPORT_ARGO_SERVER_URL, network policies and, "
+        "Argo Server does not respond; the request is retried. Check WFREPORT_ARGO_SERVER_URL, network policies and, "
         "for https, WFREPORT_ARGO_SERVER_CA_FILE"
     )
 
 
 class ServerUnauthorizedError(ArgoServerError):
-    """401, or a token that cannot be had."""
+    """401, or no token can be loaded."""
 
     reason = Reason.ARGO_SERVER_UNAUTHORIZED
     advice = (
         "Argo Server does not accept the operator's token; check WFREPORT_ARGO_SERVER_TOKEN_FILE or "
-        "WFREPORT_ARGO_SERVER_TOKEN_COMMAND, and that the server's --auth-mode fits the token"
+        "WFREPORT_ARGO_SERVER_TOKEN_COMMAND, and that the server's --auth-mode matches the token"
     )
 
 
@@ -84,13 +87,13 @@ class ServerForbiddenError(ArgoServerError):
 
     reason = Reason.ARGO_SERVER_FORBIDDEN
     advice = (
-        "Argo Server's user for this operator may not read this; give it the verb get on workflows.argoproj.io in "
-        "this namespace"
+        "Argo Server's user for this operator lacks a permission; grant it get on workflows.argoproj.io in this "
+        "namespace"
     )
 
 
 class ServerNotFoundError(ArgoServerError):
-    """404, or an answer about something else than what was asked for."""
+    """404, or a response about another run."""
 
     reason = Reason.WORKFLOW_NOT_ARCHIVED
     advice = "Argo Server has no such run in this namespace, neither in the cluster nor in its archive"
@@ -101,7 +104,7 @@ class ServerThrottledError(ArgoServerError):
 
     transient = True
     reason = Reason.ARGO_SERVER_THROTTLED
-    advice = "Argo Server is asked too often (its --api-rate-limit); it is asked again when it says so"
+    advice = "Argo Server limits our requests (its --api-rate-limit); they are retried after the time that it names"
 
     def __init__(self, message: str, *, status: int = 429, retry_after_seconds: float = DEFAULT_WAIT_SECONDS) -> None:
         super().__init__(message, status=status)
@@ -112,28 +115,28 @@ class ServerFailedError(ArgoServerError):
     """5xx."""
 
     transient = True
-    advice = "Argo Server fails; it is asked again. See its log"
+    advice = "Argo Server failed; the request is retried. See its log"
 
 
 class ServerBadAnswerError(ArgoServerError):
-    """An answer that cannot be read."""
+    """A response that cannot be decoded."""
 
     reason = Reason.ARGO_SERVER_BAD_RESPONSE
     advice = (
-        "what answers at WFREPORT_ARGO_SERVER_URL does not answer as Argo Server does; check the URL (scheme, port, "
-        "base path) and any proxy in between"
+        "the response from WFREPORT_ARGO_SERVER_URL is not Argo Server's; check the URL (scheme, port, base path) and "
+        "any proxy in between"
     )
 
     def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message, status=status)
-        self.pause_seconds = 0  # it may be a proxy's page, while the server is away
+        self.pause_seconds = 0  # it may be the page of a proxy while the server is down
 
 
 class ServerTooNewError(ArgoServerError):
-    """An answer that cannot be read, of a server of a later major version."""
+    """A response that cannot be decoded, from a server of a newer major version."""
 
     reason = Reason.ARGO_SERVER_TOO_NEW
-    advice = "Argo Server is of a later major version than this operator knows; upgrade wfreport"
+    advice = "Argo Server has a newer major version than this operator supports; upgrade wfreport"
 
 
 class ServerWithoutDatabaseError(ArgoServerError):
@@ -141,28 +144,28 @@ class ServerWithoutDatabaseError(ArgoServerError):
 
     reason = Reason.ARGO_SERVER_WITHOUT_DATABASE
     advice = (
-        "Argo Server has no database: give it the `persistence` of workflow-controller-configmap that the "
-        "controller has, with `archive` and `nodeStatusOffLoad`"
+        "Argo Server has no database: configure `persistence` in its workflow-controller-configmap as for the "
+        "controller, with `archive` and `nodeStatusOffLoad`"
     )
 
 
 class ServerRefusedError(ArgoServerError):
-    """Another 4xx."""
+    """Any other 4xx."""
 
     reason = Reason.ARGO_SERVER_REFUSED
-    advice = "Argo Server refuses the request; see the operator's log for its words"
+    advice = "Argo Server rejected the request; its message is in the operator's log"
 
 
 class _ErrorBody(Struct, frozen=True):
     message: str = ""
 
 
-_decode_answer: Final = msgspec.json.Decoder(_ErrorBody).decode
+_decode_error: Final = msgspec.json.Decoder(_ErrorBody).decode
 _BY_STATUS: Final[Mapping[int, type[ArgoServerError]]] = {
     401: ServerUnauthorizedError,
     403: ServerForbiddenError,
     404: ServerNotFoundError,
-    # grpc-gateway's for a method that the server does not have
+    # grpc-gateway's status for an unknown method
     501: ServerBadAnswerError,
 }
 _THROTTLED, _UNAVAILABLE, _SERVER, _REFUSED = 429, 503, 500, 400
@@ -172,17 +175,17 @@ _WRONG_SCHEME: Final = "HTTP request to an HTTPS server"
 
 
 def error_of(status: int, body: bytes, *, retry_after: str | None, now: datetime) -> ArgoServerError:
-    """The error that an answer of 300 or above means.
+    """Return the error for a response whose status is 300 or above.
 
     Args:
-        status: of the answer.
-        body: of the answer; grpc-gateway's JSON, or plain text.
-        retry_after: that header, seconds or a date (Argo Server's own limiter sends a date).
-        now: to turn that date into seconds.
+        status: the HTTP status.
+        body: grpc-gateway's JSON, or plain text.
+        retry_after: the header of that name: seconds, or a date as Argo Server's own limiter sends it.
+        now: the current time, to turn that date into seconds.
     """
     message = _message(body) or f"HTTP {status}"
     if status < _REFUSED:
-        return ServerBadAnswerError(f"HTTP {status}: it redirects, to a login or to https", status=status)
+        return ServerBadAnswerError(f"HTTP {status}: the server redirects, to a login page or to https", status=status)
     wait_seconds = retry_after_seconds(retry_after, now)
     if status == _THROTTLED or (status == _UNAVAILABLE and wait_seconds is not None):
         return ServerThrottledError(
@@ -198,19 +201,19 @@ def error_of(status: int, body: bytes, *, retry_after: str | None, now: datetime
 
 def _message(body: bytes) -> str:
     try:
-        return _decode_answer(body).message
+        return _decode_error(body).message
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return body[:MESSAGE_MAX].decode(errors="replace").strip()
 
 
 def retry_after_seconds(retry_after: str | None, now: datetime) -> float | None:
-    """The Retry-After header in seconds from ``now``; None where it says nothing (RFC 9110 §10.2.3 has both forms)."""
+    """Parse Retry-After, seconds or a date (RFC 9110 §10.2.3), to seconds from ``now``; None if it is neither."""
     if not retry_after:
         return None
     if retry_after.strip().isdigit():
         return float(retry_after)
     try:
-        until = parsedate_to_datetime(retry_after)
+        retry_at = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
-    return max(0.0, (until - now).total_seconds()) if until.tzinfo else None
+    return max(0.0, (retry_at - now).total_seconds()) if retry_at.tzinfo else None

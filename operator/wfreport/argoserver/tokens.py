@@ -1,7 +1,7 @@
-"""Who we are to Argo Server: a token in a file that rotates, or one that a command prints.
+"""Our token for Argo Server: from a file that rotates, or from the output of a command.
 
-Any of the server's modes takes what comes of it: a ServiceAccount's token (client), an SSO or OAuth2 token (sso), none
-(server). A token is in nobody's hands longer than a request: it is in no message, and in the repr of nothing.
+The server's --auth-mode determines the kind of token: a ServiceAccount's (client), an SSO or OAuth2 token (sso), or
+none (server). No message, log line or repr contains a token.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from wfreport.api.argo import Struct
 from wfreport.argoserver.errors import ServerUnauthorizedError
 
 COMMAND_SECONDS: Final = 30
-"""A command that takes longer asks somebody for something, and nobody is there."""
+"""The time limit of a command: a longer one probably waits for input, which nobody gives."""
 
-TOKEN_LIFE: Final = timedelta(minutes=5)
-"""How long a token is used of which nothing says when it expires."""
+DEFAULT_LIFETIME: Final = timedelta(minutes=5)
+"""The time for which a token without an expiration time is used."""
 
-EARLY: Final = timedelta(seconds=30)
-"""A token is renewed so long before it expires."""
+RENEW_BEFORE: Final = timedelta(seconds=30)
+"""The time before its expiration at which a token is renewed."""
 
 _MAX_BYTES: Final = 64 * 1024
 _BEARER: Final = "Bearer "
@@ -33,18 +33,18 @@ _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class TokenSource(Protocol):
-    """Gives the token of the moment."""
+    """A source of tokens."""
 
     async def token(self) -> str | None:
-        """The token without its scheme; None for a server that wants none.
+        """Return the current token without its scheme; None for a server that needs none.
 
         Raises:
-            ServerUnauthorizedError: there should be one and is not; the message says what to do.
+            ServerUnauthorizedError: no token could be loaded; the message says why.
         """
         ...
 
-    def forget(self) -> None:
-        """The server refused the token: the next one is to be had afresh."""
+    def invalidate(self) -> None:
+        """Drop a token that the server refused, so that the next call loads a new one."""
         ...
 
 
@@ -52,29 +52,29 @@ class NoToken:
     """For ``--auth-mode=server``."""
 
     async def token(self) -> str | None:
-        """None."""
+        """Return None."""
         return None
 
-    def forget(self) -> None:
-        """There is nothing to forget."""
+    def invalidate(self) -> None:
+        """Do nothing."""
 
 
 class TokenFile:
-    """A token in a file: a projected ServiceAccount token, a mounted Secret. It is read for each request."""
+    """A token in a file (a projected ServiceAccount token, a mounted Secret), which is read for each request."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def token(self) -> str | None:
-        """What the file has now."""
+        """Read the token from the file."""
         try:
             content = await asyncio.to_thread(self._path.read_bytes)
         except OSError as error:
             raise ServerUnauthorizedError(f"the token file {self._path} cannot be read: {error.strerror}") from None
-        return _checked(content[:_MAX_BYTES], f"the token file {self._path}")
+        return _validated(content[:_MAX_BYTES], f"the token file {self._path}")
 
-    def forget(self) -> None:
-        """Nothing is kept."""
+    def invalidate(self) -> None:
+        """Do nothing: every call reads the file."""
 
 
 class _CredentialStatus(Struct, frozen=True):
@@ -82,8 +82,8 @@ class _CredentialStatus(Struct, frozen=True):
     expiration_timestamp: datetime | None = None
 
 
-class _Printed(Struct, frozen=True):
-    """An ExecCredential (client.authentication.k8s.io), or an OAuth2 answer (RFC 6749 §5.1)."""
+class _TokenOutput(Struct, frozen=True):
+    """An ExecCredential (client.authentication.k8s.io), or an OAuth2 token response (RFC 6749 §5.1)."""
 
     status: _CredentialStatus = _CredentialStatus()
     access_token: str = msgspec.field(default="", name="access_token")
@@ -91,14 +91,14 @@ class _Printed(Struct, frozen=True):
     expires_in: float | None = msgspec.field(default=None, name="expires_in")
 
 
-_decode_printed: Final = msgspec.json.Decoder(_Printed, strict=False).decode
+_decode_output: Final = msgspec.json.Decoder(_TokenOutput, strict=False).decode
 
 
 class TokenCommand:
-    """A command that prints a token: as an ExecCredential, as an OAuth2 answer, or bare.
+    """A command that prints a token: as an ExecCredential, as an OAuth2 token response, or bare.
 
-    It is run once for all requests, and again when the token expires or was refused. Its stderr goes nowhere: it may
-    have the token.
+    It runs once for all requests, and again after the token expires or is refused. Its stderr is discarded, because it
+    may contain the token.
     """
 
     def __init__(self, argv: Sequence[str], *, clock: Callable[[], datetime], seconds: float = COMMAND_SECONDS) -> None:
@@ -106,23 +106,23 @@ class TokenCommand:
         self._clock = clock
         self._seconds = seconds
         self._token: str | None = None
-        self._until = clock()
-        self._running = asyncio.Lock()
+        self._renew_at = clock()
+        self._lock = asyncio.Lock()
 
     async def token(self) -> str | None:
-        """The token that was printed last, while it is good."""
-        async with self._running:
-            if self._token is None or self._clock() >= self._until:
-                self._token, self._until = self._read(await self._output())
+        """Return the last token until it expires, then run the command again."""
+        async with self._lock:
+            if self._token is None or self._clock() >= self._renew_at:
+                self._token, self._renew_at = self._read(await self._output())
             return self._token
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Run the command again for the next request."""
         self._token = None
 
     @property
     def _name(self) -> str:
-        # its arguments may have a secret
+        # the arguments may contain a secret
         return f"the token command {self._argv[0]}"
 
     async def _output(self) -> bytes:
@@ -142,36 +142,37 @@ class TokenCommand:
             raise ServerUnauthorizedError(f"{self._name} did not end within {self._seconds:g} s") from None
         finally:
             if process.returncode is None:
-                os.killpg(process.pid, signal.SIGKILL)  # what it started holds its output open
+                os.killpg(process.pid, signal.SIGKILL)  # its children hold its output open
                 await process.wait()
         if process.returncode:
             raise ServerUnauthorizedError(
-                f"{self._name} ended with code {process.returncode}; run it by hand to see why"
+                f"{self._name} failed with exit code {process.returncode}; run it by hand to see why"
             )
         return output[:_MAX_BYTES]
 
     def _read(self, output: bytes) -> tuple[str, datetime]:
         now = self._clock()
         try:
-            printed = _decode_printed(output)
+            credential = _decode_output(output)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return _checked(output, self._name), now + TOKEN_LIFE
-        token = printed.status.token or printed.access_token or printed.id_token
-        expires_at = printed.status.expiration_timestamp
+            return _validated(output, self._name), now + DEFAULT_LIFETIME
+        token = credential.status.token or credential.access_token or credential.id_token
+        expires_at = credential.status.expiration_timestamp
         if expires_at is None:
-            expires_at = now + (timedelta(seconds=printed.expires_in) if printed.expires_in else TOKEN_LIFE + EARLY)
+            seconds = credential.expires_in
+            expires_at = now + (timedelta(seconds=seconds) if seconds else DEFAULT_LIFETIME + RENEW_BEFORE)
         if expires_at.tzinfo is None:
             expires_at = expires_at.replace(tzinfo=UTC)
-        return _checked(token.encode(), self._name), expires_at - EARLY
+        return _validated(token.encode(), self._name), expires_at - RENEW_BEFORE
 
 
-def _checked(content: bytes, source: str) -> str:
-    """The token in this; never its text in an error."""
+def _validated(content: bytes, source: str) -> str:
+    """Return the token without its scheme. Errors never show the content."""
     token = content.decode("ascii", "replace").strip()
-    if token[: len(_BEARER)].lower() == _BEARER.lower():  # ``argo auth token`` prints it with its scheme
+    if token[: len(_BEARER)].lower() == _BEARER.lower():  # ``argo auth token`` prints the scheme as well
         token = token[len(_BEARER) :].strip()
     if not token:
-        raise ServerUnauthorizedError(f"{source} gives no token")
+        raise ServerUnauthorizedError(f"{source} provides no token")
     if not _TOKEN.fullmatch(token):
-        raise ServerUnauthorizedError(f"{source} gives something that is no token: one line of ASCII is expected")
+        raise ServerUnauthorizedError(f"{source} does not provide a token: one line of ASCII is expected")
     return token

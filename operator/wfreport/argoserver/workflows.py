@@ -1,7 +1,7 @@
-"""Runs as Argo Server has them: from the cluster with their offloaded nodes, and from its archive.
+"""Runs from Argo Server: those in the cluster with their offloaded nodes, and those in the archive.
 
-The server may see more than the user who asks. What comes back must be of the namespace and the name that were asked
-for, and of the uid where one was given: else it is "not found", and nothing of it is said.
+The server may see more than our user may. A response must have the requested namespace, name and, if given, uid;
+otherwise the run counts as not found, and nothing of the response is disclosed.
 """
 
 import json
@@ -11,14 +11,14 @@ from urllib.parse import quote
 import msgspec
 
 from wfreport.api.argo import Struct
-from wfreport.argoserver.client import ArgoServer, ServerEndpoint, whole
+from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body
 from wfreport.argoserver.errors import (
     ServerBadAnswerError,
     ServerNotFoundError,
     ServerRefusedError,
     ServerWithoutDatabaseError,
 )
-from wfreport.argoserver.version import judged
+from wfreport.argoserver.version import version_checked
 from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
@@ -41,41 +41,41 @@ _decode_items: Final = msgspec.json.Decoder(_Items).decode
 
 
 class StaleWorkflowError(ServerRefusedError):
-    """The Workflow is not (any more) as it was when the act was decided."""
+    """The Workflow has changed, or was replaced, since the action was decided."""
 
 
 class ServerWorkflows:
-    """Reads runs, and retries them. Usable outside the operator too: it needs nothing but a server."""
+    """Reads runs and retries them. The CLI uses it, too."""
 
     def __init__(self, server: ArgoServer) -> None:
         self._server = server
 
     async def fetch(self, namespace: str, name: str, *, uid: str | None = None) -> Snapshot:
-        """The Workflow with all its nodes; from the archive, where the cluster has it no more.
+        """Fetch a Workflow with all its nodes; the server reads the archive if the cluster no longer has it.
 
         Raises:
-            ServerNotFoundError: there is none, or it is another.
-            ArgoServerError: anything else.
+            ServerNotFoundError: it does not exist, or has another uid.
+            ArgoServerError: the request failed.
         """
         path = f"/api/v1/workflows/{_quoted(namespace)}/{_quoted(name)}"
         params = {"uid": uid} if uid else None
-        body = await self._server.get(ServerEndpoint.WORKFLOW, path, params=params, read=whole)
+        body = await self._server.get(ServerEndpoint.WORKFLOW, path, params=params, read=read_body)
         return await self._snapshot(body, namespace, name, uid)
 
     async def fetch_archived(self, namespace: str, name: str, *, uid: str | None = None) -> Snapshot:
-        """The run as the archive has it: of this uid, else the newest of this name.
+        """Fetch a run from the archive: that of this uid, else the newest of this name.
 
         Raises:
-            ServerNotFoundError: there is none, or it is another.
+            ServerNotFoundError: it does not exist, or has another namespace or name.
             ServerWithoutDatabaseError: there is no archive.
-            ArgoServerError: anything else.
+            ArgoServerError: the request failed.
         """
-        wanted = uid or await self._newest_uid(namespace, name)
-        path = f"/api/v1/archived-workflows/{_quoted(wanted)}"
-        # from 4.1 on the server looks at these too; before, it ignores them
+        archived_uid = uid or await self._newest_uid(namespace, name)
+        path = f"/api/v1/archived-workflows/{_quoted(archived_uid)}"
+        # Argo 4.1 and later check these as well; earlier versions ignore them
         params = {"namespace": namespace, "name": name}
-        body = await self._server.get(ServerEndpoint.ARCHIVED_WORKFLOW, path, params=params, read=whole)
-        return await self._snapshot(body, namespace, name, wanted)
+        body = await self._server.get(ServerEndpoint.ARCHIVED_WORKFLOW, path, params=params, read=read_body)
+        return await self._snapshot(body, namespace, name, archived_uid)
 
     async def retry(
         self,
@@ -90,21 +90,21 @@ class ServerWorkflows:
     ) -> Snapshot:
         """Retry a failed run in place, as ``argo retry`` does: same uid, a new ``startedAt``.
 
-        The server's API knows no precondition. It is checked here right before: who writes in the moment between is
-        seen by the server's own PUT, which then fails.
+        The server's API has no preconditions, so they are checked here immediately before. A write in between makes
+        the server's own update fail.
 
         Args:
             namespace: of the Workflow.
             name: of the Workflow.
-            uid: that it must have.
-            resource_version: that it must have; None for any.
-            restart_successful: run nodes again that succeeded and match the selector.
-            node_field_selector: which ones, e.g. ``templateName=transform``.
-            parameters: ``name=value``, in place of the Workflow's own.
+            uid: the uid that it must have.
+            resource_version: the resourceVersion that it must have; None: any.
+            restart_successful: run successful nodes again if they match the selector.
+            node_field_selector: selects those nodes, e.g. ``templateName=transform``.
+            parameters: ``name=value``, which override the Workflow's own.
 
         Raises:
-            StaleWorkflowError: it is another one, or was written since.
-            ArgoServerError: anything else. After ServerUnreachableError it may have been done.
+            StaleWorkflowError: the Workflow has changed, or was replaced.
+            ArgoServerError: the request failed. After ServerUnreachableError, it may have taken effect.
         """
         before = (await self.fetch(namespace, name)).workflow.metadata
         if before.uid != uid or resource_version not in {None, before.resource_version}:
@@ -117,25 +117,27 @@ class ServerWorkflows:
             "parameters": list(parameters),
         }
         path = f"/api/v1/workflows/{_quoted(namespace)}/{_quoted(name)}/retry"
-        answer = await self._server.put(ServerEndpoint.RETRY, path, json.dumps(body).encode())
-        return await self._identified(answer, namespace, name, uid)
+        response = await self._server.put(ServerEndpoint.RETRY, path, json.dumps(body).encode())
+        return await self._identified(response, namespace, name, uid)
 
     async def _newest_uid(self, namespace: str, name: str) -> str:
-        """The archive lists the newest first (``startedat desc``), without nodes."""
+        """Return the uid of the first item; the archive lists the newest run first (``startedat desc``)."""
         params = {
             "namespace": namespace,
-            # before 3.5 the namespace is a field selector only; the server takes both
+            # before 3.5 the namespace must be a field selector; the server accepts both
             "listOptions.fieldSelector": f"metadata.namespace={namespace},metadata.name={name}",
             "listOptions.limit": "1",
         }
         body = await self._server.get(
-            ServerEndpoint.ARCHIVED_WORKFLOWS, "/api/v1/archived-workflows", params=params, read=whole
+            ServerEndpoint.ARCHIVED_WORKFLOWS, "/api/v1/archived-workflows", params=params, read=read_body
         )
         try:
-            found = _decode_items(body).items or []
+            runs = _decode_items(body).items or []
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise await judged(self._server, ServerBadAnswerError(f"the list cannot be read: {error}")) from None
-        for item in found:
+            raise await version_checked(
+                self._server, ServerBadAnswerError(f"the list cannot be decoded: {error}")
+            ) from None
+        for item in runs:
             if (item.metadata.namespace, item.metadata.name) == (namespace, name) and item.metadata.uid:
                 return item.metadata.uid
         raise ServerNotFoundError(f"the archive has no Workflow {name} in {namespace}", status=404)
@@ -143,19 +145,21 @@ class ServerWorkflows:
     async def _snapshot(self, body: bytes, namespace: str, name: str, uid: str | None) -> Snapshot:
         snapshot = await self._identified(body, namespace, name, uid)
         if snapshot.nodes_state is NodesState.OFFLOADED:
-            raise ServerWithoutDatabaseError("the answer still has its nodes offloaded")
+            raise ServerWithoutDatabaseError("the nodes in the response are still offloaded")
         return snapshot
 
     async def _identified(self, body: bytes, namespace: str, name: str, uid: str | None) -> Snapshot:
         try:
             snapshot = decode_workflow(body)
         except NotAWorkflow as error:
-            raise await judged(self._server, ServerBadAnswerError(f"not a Workflow: {error}")) from None
+            raise await version_checked(self._server, ServerBadAnswerError(f"not a Workflow: {error}")) from None
         meta = snapshot.workflow.metadata
         if not meta.name and not meta.uid:
-            raise await judged(self._server, ServerBadAnswerError("the answer is no Workflow: it has no metadata"))
+            raise await version_checked(
+                self._server, ServerBadAnswerError("not a Workflow: the response has no metadata")
+            )
         if (meta.namespace, meta.name) != (namespace, name) or uid not in {None, meta.uid} or not meta.uid:
-            raise ServerNotFoundError(f"no Workflow {name} in {namespace} with the wanted uid", status=404)
+            raise ServerNotFoundError(f"no Workflow {name} in {namespace} with the requested uid", status=404)
         return snapshot
 
 
