@@ -12,7 +12,7 @@ from tests.builders import a_report, final_of
 from tests.recorded import Recording, recordings
 
 from wfreport.api.report import ReportStatus
-from wfreport.core.classify.pod_rules import WAITED_FOR
+from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import Snapshot
 
@@ -57,7 +57,7 @@ def without_causes(report: ReportStatus) -> ReportStatus:
 def test_looking_at_every_update_or_only_at_the_end_gives_one_report(case: Recording, with_evidence: bool) -> None:
     every = states(case)
     followed_all, followed_last = (followed(case, looks, with_evidence=with_evidence) for looks in (every, every[-1:]))
-    if not with_evidence and any(found.evidence == WAITED_FOR for found in followed_all.failures or ()):
+    if not with_evidence and any(found.evidence == STORED_WAITING for found in followed_all.failures or ()):
         # the pod is gone, and only a look while it waited has seen for what (docs/decisions/0020)
         assert case.name == "timeout-pending"
         followed_all, followed_last = map(without_causes, (followed_all, followed_last))

@@ -1,7 +1,7 @@
 """The read-model of ``argoproj.io/v1alpha1``: only the fields in use, decoded by msgspec.
 
-Names and meanings are Argo's (``workflow_types.go``). Phases and types are plain
-strings, because newer versions add more and an unknown one is a value, not an error.
+Names and meanings are Argo's (``workflow_types.go``). Phases and types are plain strings, because newer versions add
+values, and an unknown value must not be an error.
 """
 
 import re
@@ -15,7 +15,7 @@ GROUP: Final = "argoproj.io"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 
-# workflow/common/common.go
+# common.go
 LABEL_COMPLETED: Final = "workflows.argoproj.io/completed"
 LABEL_PHASE: Final = "workflows.argoproj.io/phase"
 LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
@@ -31,9 +31,15 @@ ANNOTATION_POD_NAME_FORMAT: Final = "workflows.argoproj.io/pod-name-format"
 ANNOTATION_SCHEDULED_TIME: Final = "workflows.argoproj.io/scheduled-time"
 ANNOTATION_TRACE_ID: Final = "workflows.argoproj.io/trace-id"
 
+MAIN_CONTAINER: Final = "main"
+"""The container of the user's program (common.go:14). The containers of a containerSet have other names."""
+
+EXECUTOR_CONTAINERS: Final = frozenset({"init", "wait", "supervisor"})
+"""argoexec's own containers (common.go:14). The platform is responsible for their memory and their errors."""
+
 
 class Phase(StrEnum):
-    """Phases of a Workflow and of a node; the last two are a node's only."""
+    """Phases of Workflows and nodes. Only nodes can be Skipped or Omitted."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -45,7 +51,7 @@ class Phase(StrEnum):
 
 
 class NodeType(StrEnum):
-    """``NodeType``: what kind of thing a node is."""
+    """``NodeType``: the kind of a node."""
 
     POD = "Pod"
     CONTAINER = "Container"
@@ -61,18 +67,18 @@ class NodeType(StrEnum):
 
 
 _HOOK_NAME: Final = re.compile(r"\.onExit$|^[^(]+\.hooks\.[^.(]+$")
-"""Displayed names of hooks (hooks.go:23, exit_handler.go:44); tasks and steps have no dots, values of loops may."""
+"""Display names of hooks (hooks.go:23, exit_handler.go:44). Names of tasks and steps have no dots; loop values may."""
 
 FAILED_PHASES: Final = frozenset({Phase.FAILED, Phase.ERROR})
 COMPLETED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR})
 
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A time with its zone: Kubernetes writes no other, and one without could not be compared."""
+"""A time with a zone. Kubernetes writes no other, and times with and without a zone cannot be compared."""
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", gc=False, omit_defaults=True):
-    """A frozen value decoded from JSON; fields that are not named are skipped without building objects."""
+    """A frozen value decoded from JSON. Undeclared fields are skipped without creating objects."""
 
 
 class OwnerReference(Struct, frozen=True):
@@ -84,7 +90,7 @@ class OwnerReference(Struct, frozen=True):
 
 
 class Metadata(Struct, frozen=True):
-    """``metadata`` of any object."""
+    """``metadata`` of any Kubernetes object."""
 
     name: str = ""
     namespace: str = ""
@@ -98,20 +104,20 @@ class Metadata(Struct, frozen=True):
 
 
 class Parameter(Struct, frozen=True):
-    """A parameter; ``value`` may be any JSON scalar in a hand-written spec (``AnyString``)."""
+    """A parameter. In a hand-written spec its value can be any JSON scalar (``AnyString``)."""
 
     name: str = ""
     value: str | int | float | bool | None = None
 
 
 class ArtifactKey(Struct, frozen=True):
-    """The part of an artifact's location that names it in its store."""
+    """The key of an artifact in its store."""
 
     key: str = ""
 
 
 class Artifact(Struct, frozen=True):
-    """``Artifact``: where a step left a file. One of the locations is set."""
+    """``Artifact``: a file that a step stored. Exactly one location is set."""
 
     name: str = ""
     s3: ArtifactKey | None = None
@@ -127,7 +133,7 @@ class Inputs(Struct, frozen=True):
 
 
 class Outputs(Struct, frozen=True):
-    """``outputs`` of a node or a Workflow; ``exitCode`` is a string and only of the container ``main``."""
+    """``outputs`` of a node or a Workflow. ``exitCode`` is a string, and always that of the container ``main``."""
 
     parameters: list[Parameter] = []
     artifacts: list[Artifact] = []
@@ -135,14 +141,14 @@ class Outputs(Struct, frozen=True):
 
 
 class NodeFlag(Struct, frozen=True):
-    """``nodeFlag``: often present and empty, so test the booleans (dag.go:597)."""
+    """``nodeFlag``. It is often present and empty, so only its booleans are significant (dag.go:597)."""
 
     hooked: bool = False
     retried: bool = False
 
 
 class TemplateRef(Struct, frozen=True):
-    """``templateRef``: a template of a WorkflowTemplate or ClusterWorkflowTemplate."""
+    """``templateRef``: a reference to a template of a WorkflowTemplate or ClusterWorkflowTemplate."""
 
     name: str = ""
     template: str = ""
@@ -156,7 +162,7 @@ class MemoizationStatus(Struct, frozen=True):
 
 
 class SynchronizationStatus(Struct, frozen=True):
-    """``synchronizationStatus`` of a node: the lock it waits for."""
+    """``synchronizationStatus`` of a node: the lock for which it waits."""
 
     waiting: str = ""
 
@@ -197,21 +203,21 @@ class Node(Struct, frozen=True):
 
     @property
     def is_hook(self) -> bool:
-        """Whether this is an exit handler or a lifecycle hook (``nodeFlag`` is absent before Argo 3.5.1)."""
+        """Whether this is an exit handler or a lifecycle hook. Before Argo 3.5.1 there is no ``nodeFlag``."""
         return (self.node_flag is not None and self.node_flag.hooked) or _HOOK_NAME.search(
             self.display_name
         ) is not None
 
 
 class ContinueOn(Struct, frozen=True):
-    """``continueOn``: failures of the task that its parent tolerates."""
+    """``continueOn``: the failures of a task that its parent tolerates."""
 
     error: bool = False
     failed: bool = False
 
 
 class Task(Struct, frozen=True):
-    """A DAG task or a step: who calls which template."""
+    """A DAG task or a step: the call of a template."""
 
     name: str = ""
     template: str = ""
@@ -227,7 +233,7 @@ class Dag(Struct, frozen=True):
 
 
 class ResourceRequirements(Struct, frozen=True):
-    """``resources`` of a container: quantities as written."""
+    """``resources`` of a container, with the quantities as they are written."""
 
     requests: dict[str, str | int | float] = {}
     limits: dict[str, str | int | float] = {}
@@ -248,7 +254,7 @@ class ContainerSet(Struct, frozen=True):
 
 
 class Template(Struct, frozen=True):
-    """``Template``: what a node runs."""
+    """``Template``: the definition that a node runs."""
 
     name: str = ""
     dag: Dag | None = None
@@ -288,7 +294,7 @@ class WorkflowCondition(Struct, frozen=True):
 
 
 class WorkflowStatus(Struct, frozen=True):
-    """``status`` of a Workflow; a zero time is ``null``."""
+    """``status`` of a Workflow. A time that is not set is ``null``."""
 
     phase: str = ""
     message: str = ""
@@ -311,12 +317,12 @@ class WorkflowStatus(Struct, frozen=True):
 
     @property
     def is_completed(self) -> bool:
-        """Whether the run has ended, by its phase."""
+        """Whether the phase is that of a run that has ended."""
         return self.phase in COMPLETED_PHASES
 
 
 class Workflow(Struct, frozen=True):
-    """A Workflow, as far as a report needs it."""
+    """The parts of a Workflow that a report needs."""
 
     metadata: Metadata = Metadata()
     spec: WorkflowSpec = WorkflowSpec()

@@ -1,13 +1,13 @@
-"""The closed vocabularies of a failure.
+"""The vocabularies of a failure: class, owner, role and confidence.
 
-Class, owner, role, confidence. Published; they may grow, and ``Unknown`` is a value.
+They are published API. They may grow, so readers must treat an unknown class as ``Unknown``.
 """
 
 from enum import StrEnum
 
 
 class FailureClass(StrEnum):
-    """What kind of failure it is."""
+    """The kind of a failure."""
 
     OOM_KILLED = "OOMKilled"
     NODE_LOST = "NodeLost"
@@ -30,12 +30,12 @@ class FailureClass(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "FailureClass":  # noqa: ARG003 - enum's own signature
-        """A class that a newer operator wrote: unknown, and no reason to lose the report's evidence."""
+        """Return Unknown for a class that a newer operator wrote, so that the report can still be read."""
         return cls.UNKNOWN
 
 
 class Owner(StrEnum):
-    """Who can do something about it."""
+    """The party that can fix the failure."""
 
     USER = "User"
     INFRASTRUCTURE = "Infrastructure"
@@ -43,7 +43,7 @@ class Owner(StrEnum):
 
 
 class Role(StrEnum):
-    """What part a failed leaf had in the run's end."""
+    """The part of a failed leaf in the outcome of the run."""
 
     ROOT_CAUSE = "RootCause"
     EXIT_HANDLER = "ExitHandler"
@@ -52,9 +52,10 @@ class Role(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure the class is.
+    """The confidence in the class.
 
-    High = the pod itself says so, Medium = Argo's message, Low = an exit code alone or text never seen.
+    High: it rests on the pod itself. Medium: it rests on Argo's message. Low: it rests on an exit code alone, or the
+    text is unknown.
     """
 
     HIGH = "High"
@@ -63,60 +64,69 @@ class Confidence(StrEnum):
 
 
 CLASS_MEANINGS: dict[FailureClass, str] = {
-    FailureClass.OOM_KILLED: "A container used more memory than its limit and the kernel killed it.",
-    FailureClass.NODE_LOST: "The machine shut down or stopped answering while the pod ran on it.",
-    FailureClass.EVICTED: "The kubelet evicted the pod: its machine, or the pod's own storage limit, ran short.",
-    FailureClass.PREEMPTED: "The pod was removed to make room for one of a higher priority.",
-    FailureClass.POD_DELETED: "The pod was deleted while it ran, by whom is not known.",
+    FailureClass.OOM_KILLED: "A container exceeded its memory limit and was killed by the kernel.",
+    FailureClass.NODE_LOST: "The machine shut down or stopped responding while the pod ran on it.",
+    FailureClass.EVICTED: "The kubelet evicted the pod: the machine ran short, or the pod exceeded its storage limit.",
+    FailureClass.PREEMPTED: "The pod was removed to make room for one with a higher priority.",
+    FailureClass.POD_DELETED: "The pod was deleted while it ran; it is not known by whom.",
     FailureClass.IMAGE_PULL: "The container's image could not be pulled.",
     FailureClass.CONFIG_ERROR: (
-        "Something the pod refers to is missing or refused: Secret, ConfigMap, ServiceAccount, command, admission."
+        "An object or command that the pod needs is missing, or access to it was denied: Secret, ConfigMap, "
+        "ServiceAccount, command, admission."
     ),
-    FailureClass.UNSCHEDULABLE: "No machine could take the pod, or the chosen one refused or could not prepare it.",
+    FailureClass.UNSCHEDULABLE: "No machine could take the pod, or the chosen one rejected it or could not prepare it.",
     FailureClass.TIMEOUT: "A deadline of the pod, the template or the Workflow passed.",
     FailureClass.EXIT_CODE: (
-        "The step's own work failed: its program ended with an exit code other than 0, its request with a bad answer, "
+        "The step itself failed: its program ended with an exit code other than 0, its request got an error response, "
         "or its daemon ended."
     ),
-    FailureClass.KILLED: "The step was killed by a signal (exit code 137 or 143), and nothing says by whom.",
-    FailureClass.ARTIFACT_IO: "An input could not be loaded or an output could not be saved.",
-    FailureClass.LOCK_WAIT: "A mutex or semaphore could not be had.",
+    FailureClass.KILLED: "The step was killed by a signal (exit code 137 or 143); it is not known by whom.",
+    FailureClass.ARTIFACT_IO: "An input could not be loaded, or an output could not be saved.",
+    FailureClass.LOCK_WAIT: "A mutex or semaphore could not be acquired.",
     FailureClass.TEMPLATE_ERROR: "The Workflow, a template, an expression or a parameter is invalid.",
-    FailureClass.QUOTA_EXCEEDED: "A ResourceQuota or LimitRange refused the pod or its volume.",
-    FailureClass.CONTROLLER_ERROR: "Argo's controller, or the API server behind it, could not carry on with the run.",
+    FailureClass.QUOTA_EXCEEDED: "A ResourceQuota or LimitRange rejected the pod or its volume.",
+    FailureClass.CONTROLLER_ERROR: "Argo's controller, or the API server behind it, could not continue the run.",
     FailureClass.CANCELLED: "A person stopped or terminated the Workflow.",
-    FailureClass.UNKNOWN: "Nothing that is known fits.",
+    FailureClass.UNKNOWN: "No rule of the classifier matches the failure.",
 }
 
 CLASS_ADVICE: dict[FailureClass, str] = {
     FailureClass.OOM_KILLED: (
-        "Raise the memory limit of the container that `container` names, or make it need less. `wait`, `init` and "
-        "`supervisor` are Argo's: the platform sizes them."
+        "Raise the memory limit of the container named in `container`, or reduce its memory usage. `wait`, `init` and "
+        "`supervisor` belong to Argo: the platform sizes them."
     ),
-    FailureClass.NODE_LOST: "Run it again; where one machine returns in `hostNodeName`, drain it.",
+    FailureClass.NODE_LOST: "Run it again. If the same machine recurs in `hostNodeName`, drain it.",
     FailureClass.EVICTED: (
-        "Owner Infrastructure: run it again, and set requests near what the step uses. Owner User: raise the storage "
-        "limit that it set itself."
+        "Owner Infrastructure: run it again, and set requests close to the actual usage. Owner User: raise the storage "
+        "limit of the step."
     ),
-    FailureClass.PREEMPTED: "Run it again; if it happens often, give it a higher priority or spare capacity.",
-    FailureClass.POD_DELETED: "Run it again; look for who deletes pods: a drain, a clean-up job, a person.",
-    FailureClass.IMAGE_PULL: "Check image name, tag and pull secret; owner Infrastructure: the registry, run it again.",
-    FailureClass.CONFIG_ERROR: "Create what `message` names, or correct its name, the command, or the rights.",
+    FailureClass.PREEMPTED: "Run it again. If it happens often, raise its priority or add spare capacity.",
+    FailureClass.POD_DELETED: "Run it again. Find out who deletes pods: a drain, a clean-up job, a person.",
+    FailureClass.IMAGE_PULL: (
+        "Check the image name, the tag and the pull secret. Owner Infrastructure: check the registry and run it again."
+    ),
+    FailureClass.CONFIG_ERROR: "Create the object named in `message`, or correct its name, the command, or the rights.",
     FailureClass.UNSCHEDULABLE: "Compare requests, selectors and tolerations with the machines; add capacity or wait.",
-    FailureClass.TIMEOUT: "See in `timing` and the log where the time went; then raise the deadline or fix what hangs.",
-    FailureClass.EXIT_CODE: "Read the log tail: it is the step's own program, or the service that it asked.",
-    FailureClass.KILLED: "Look for memory without a verdict (children of the program), a drain, or a liveness probe.",
+    FailureClass.TIMEOUT: "Check `timing` and the log for the slow part; then speed it up or raise the deadline.",
+    FailureClass.EXIT_CODE: "Read the log tail. The cause is in the step's program, or in the service that it called.",
+    FailureClass.KILLED: (
+        "Check for an out-of-memory kill of a child process, a drain of the machine, or a failed liveness probe."
+    ),
     FailureClass.ARTIFACT_IO: (
-        "Owner User: the path or key is wrong, or the step did not write it. Owner Platform: the store, its bucket or "
-        "its credentials."
+        "Owner User: the path or key is wrong, or the step did not write the file. Owner Platform: check the store, "
+        "its bucket and its credentials."
     ),
-    FailureClass.LOCK_WAIT: "See who holds the lock that `message` names; raise its limit or wait longer.",
-    FailureClass.TEMPLATE_ERROR: "Correct the spec, expression or parameter that `message` names; a retry cannot help.",
-    FailureClass.QUOTA_EXCEEDED: "Free or raise the quota; reason LimitRange: bring the requests into its range.",
+    FailureClass.LOCK_WAIT: "Find the holder of the lock named in `message`; raise its limit or wait longer.",
+    FailureClass.TEMPLATE_ERROR: "Correct the spec, expression or parameter named in `message`; a retry cannot help.",
+    FailureClass.QUOTA_EXCEEDED: (
+        "Free or raise the quota. Reason LimitRange: change the requests and limits to fit its range."
+    ),
     FailureClass.CONTROLLER_ERROR: (
-        "Look at the workflow-controller and the API server; reason WorkflowTooLarge: offload nodes or split the run."
+        "Check the workflow-controller and the API server. Reason WorkflowTooLarge: offload nodes or split the run."
     ),
-    FailureClass.CANCELLED: "Nothing: a person wanted it.",
-    FailureClass.UNKNOWN: "Read `message`; owner Infrastructure: the machine, run it again. Tell us the text.",
+    FailureClass.CANCELLED: "Nothing: a person stopped it.",
+    FailureClass.UNKNOWN: (
+        "Read `message`. Owner Infrastructure: the machine failed, run it again. Please report the text."
+    ),
 }
-"""What a person does about it, in one or two sentences."""
+"""Advice for the reader of a report, in one or two sentences."""

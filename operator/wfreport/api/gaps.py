@@ -1,4 +1,4 @@
-"""What may be missing of a failed pod, ordered."""
+"""The possible gaps in the evidence of a failed pod."""
 
 from wfreport.api.reasons import Reason
 
@@ -15,7 +15,7 @@ EVIDENCE_GAPS: tuple[Reason, ...] = (
     Reason.EVENTS_FORBIDDEN,
     Reason.EVENTS_NOT_READ,
 )
-"""What may be missing of a failed pod, the gravest first: that one is the reason of EvidenceComplete."""
+"""All gaps, the most severe first. The most severe gap of a report is the reason of its condition EvidenceComplete."""
 
 PODS_MISSING = frozenset(EVIDENCE_GAPS[:5])
-"""Gaps that are filled where the pod turns out to be there."""
+"""Gaps that are closed if the pod is found later."""

@@ -1,4 +1,4 @@
-"""The read-model of the core Kubernetes objects that hold evidence: pods and Events (``k8s.io/api/core/v1``)."""
+"""The read-model of the core Kubernetes objects that contain evidence: pods and Events (``k8s.io/api/core/v1``)."""
 
 from wfreport.api.argo import Container, Instant, Metadata, Struct
 
@@ -28,7 +28,7 @@ class StateTerminated(Struct, frozen=True):
 
 
 class ContainerState(Struct, frozen=True):
-    """``ContainerState``: at most one is set."""
+    """``ContainerState``: at most one of the three is set."""
 
     waiting: StateWaiting | None = None
     running: StateRunning | None = None
@@ -36,7 +36,7 @@ class ContainerState(Struct, frozen=True):
 
 
 class ContainerStatus(Struct, frozen=True):
-    """``ContainerStatus``; ``lastState`` is what it was before a restart."""
+    """``ContainerStatus``. ``lastState`` is the state before the last restart."""
 
     name: str = ""
     state: ContainerState | None = None
@@ -45,7 +45,7 @@ class ContainerStatus(Struct, frozen=True):
 
 
 class PodCondition(Struct, frozen=True):
-    """``PodCondition``: PodScheduled and DisruptionTarget are read."""
+    """``PodCondition``. PodScheduled and DisruptionTarget are evaluated."""
 
     type: str = ""
     status: str = ""
@@ -75,7 +75,7 @@ class PodStatus(Struct, frozen=True):
 
 
 class Pod(Struct, frozen=True):
-    """A pod, as far as it is evidence."""
+    """The parts of a pod that are evidence."""
 
     metadata: Metadata = Metadata()
     spec: PodSpec = PodSpec()
@@ -83,7 +83,7 @@ class Pod(Struct, frozen=True):
 
 
 class ObjectReference(Struct, frozen=True):
-    """``involvedObject`` of an Event."""
+    """``involvedObject`` of a Kubernetes Event."""
 
     kind: str = ""
     name: str = ""
@@ -92,7 +92,7 @@ class ObjectReference(Struct, frozen=True):
 
 
 class EventSeries(Struct, frozen=True):
-    """``series`` of an Event of the newer kind."""
+    """``series`` of a Kubernetes Event of the newer API."""
 
     count: int = 0
     last_observed_time: Instant | None = None

@@ -1,10 +1,10 @@
-"""``metadata``, the same in all our kinds."""
+"""``metadata``, shared by all kinds of wfreport."""
 
 from wfreport.api.wire import Model, Time
 
 
 class ObjectMetadata(Model):
-    """``metadata`` of an object of ours, as far as it is read."""
+    """The fields in use of the ``metadata`` of wfreport's objects."""
 
     name: str = ""
     namespace: str = ""

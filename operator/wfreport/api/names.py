@@ -1,6 +1,6 @@
-"""Names of ours that are API: the group, label and annotation keys, the field manager.
+"""Names that are part of wfreport's API: the group, kinds, labels, annotations and the field manager.
 
-Users select, filter and write policies by them: they change only with the API version.
+Users select objects and write policies by them, so they change only with the API version.
 """
 
 from typing import Final
@@ -12,16 +12,16 @@ KIND_REPORT: Final = "WorkflowReport"
 PLURAL_REPORTS: Final = "workflowreports"
 
 FIELD_MANAGER: Final = "wfreport"
-"""The one manager of all that we write by server-side apply."""
+"""The field manager of all server-side applies."""
 
 LABEL_WORKFLOW: Final = "wfreport.dev/workflow"
-"""On an automatic report: the Workflow's name (cut and hashed over 63 characters)."""
+"""On an automatic report: the Workflow's name (cut and hashed if longer than 63 characters)."""
 
 LABEL_WORKFLOW_UID: Final = "wfreport.dev/workflow-uid"
-"""On an automatic report: the Workflow's uid. A report without it was made by a user."""
+"""On an automatic report: the Workflow's uid. A report without it was created by a user."""
 
 ANNOTATION_SKIP: Final = "wfreport.dev/skip"
-"""On a Workflow, ``"true"``: no automatic report is made of it."""
+"""On a Workflow, ``"true"``: it gets no automatic report."""
 
 KIND_POLICY: Final = "RemediationPolicy"
 PLURAL_POLICIES: Final = "remediationpolicies"
@@ -38,25 +38,25 @@ LABEL_FINGERPRINT: Final = "wfreport.dev/fingerprint"
 """On a failed pod that a policy labelled: the fingerprint of its failure."""
 
 LABEL_REPORT_NAME: Final = "wfreport.dev/report-name"
-"""On a failed pod that a policy labelled: the report that tells of it (cut and hashed over 63 characters)."""
+"""On a failed pod that a policy labelled: the report with its failure (cut and hashed if longer than 63 characters)."""
 
 LABEL_ROOT: Final = "wfreport.dev/root"
-"""On a resubmission of ours, and on a Remediation: name of the chain's first Workflow (cut and hashed)."""
+"""On resubmissions by wfreport and on Remediations: name of the chain's first Workflow (cut and hashed)."""
 
 LABEL_ROOT_UID: Final = "wfreport.dev/root-uid"
-"""On a resubmission of ours, and on a Remediation: uid of the chain's first Workflow."""
+"""On resubmissions by wfreport and on Remediations: uid of the chain's first Workflow."""
 
 LABEL_ATTEMPT: Final = "wfreport.dev/attempt"
-"""On a resubmission of ours: which attempt of its chain it is, from 1."""
+"""On resubmissions by wfreport: the number of the attempt in its chain, from 1."""
 
 LABEL_REMEDIATION_UID: Final = "wfreport.dev/remediation-uid"
-"""On a Workflow that we made: uid of the Remediation that asked for it. Without it, the Workflow is not ours."""
+"""On a Workflow that wfreport created: uid of its Remediation. Without it, the Workflow is somebody else's."""
 
 LABEL_POLICY: Final = "wfreport.dev/policy"
-"""On a Remediation and on what it made: name of the policy (cut and hashed over 63 characters)."""
+"""On a Remediation and its resubmission: name of the policy (cut and hashed if longer than 63 characters)."""
 
 LABEL_NOTIFY: Final = "wfreport.dev/notify"
-"""On a Secret, ``"true"``: policies of its namespace may send notifications by it."""
+"""On a Secret, ``"true"``: policies of its namespace may use it to send notifications."""
 
 ANNOTATION_REMEDIATION_UID: Final = "wfreport.dev/remediation-uid"
-"""On a Workflow that was told to stop and on a CronWorkflow that was suspended: uid of the Remediation that did it."""
+"""On a stopped Workflow and on a suspended CronWorkflow: uid of the Remediation that stopped or suspended it."""

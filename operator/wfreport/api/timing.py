@@ -1,4 +1,4 @@
-"""The part of a report's status that says where the time of a run went."""
+"""The timing of a run in a report's status."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from wfreport.api.wire import LINE, SHORT, Model
 
 
 class StepTime(Model):
-    """A step and how long it took."""
+    """A step and its duration."""
 
     display_name: str = Field(description="The step, as Argo displays it.", max_length=LINE)
     node_id: str = Field(description="Its node id.", max_length=LINE)
@@ -14,46 +14,48 @@ class StepTime(Model):
 
 
 class RetryCost(Model):
-    """What the attempts cost that a later attempt superseded."""
+    """The cost of the attempts that were superseded by a later attempt."""
 
-    attempts: int = Field(description="Superseded attempts.", ge=0)
-    pods: int = Field(description="Pods that ran in them.", ge=0)
-    seconds: int = Field(description="How long they took, one by one, added up.", ge=0)
-    backoff_seconds: int = Field(description="How long passed between an attempt and the next, added up.", ge=0)
+    attempts: int = Field(description="Number of superseded attempts.", ge=0)
+    pods: int = Field(description="Number of pods that ran in them.", ge=0)
+    seconds: int = Field(description="Sum of the durations of these attempts.", ge=0)
+    backoff_seconds: int = Field(description="Sum of the times between an attempt and the next one.", ge=0)
 
 
 class Timing(Model):
-    """Where the time went. Written when the run has ended; while it runs the times in observedWorkflow say it."""
+    """Timing of the run. Written when the run has ended; until then observedWorkflow has its start."""
 
     duration_seconds: int | None = Field(None, description="From the run's start to its end.", ge=0)
-    duration: str | None = Field(None, description="The same for people: 31m3s.", max_length=SHORT)
+    duration: str | None = Field(None, description="The same, readable: 31m3s.", max_length=SHORT)
     queued_seconds: int | None = Field(None, description="From the Workflow's creation to the run's start.", ge=0)
     gap_seconds: int | None = Field(
         None,
         description=(
-            "Time in which no step of the critical path existed. With the seconds of its steps it adds up to "
-            "durationSeconds."
+            "Time in which no step of the critical path existed. durationSeconds is the sum of this and "
+            "the seconds of these steps."
         ),
         ge=0,
     )
-    slowest_step: StepTime | None = Field(None, description="The step that took longest, suspend steps apart.")
-    retries: RetryCost | None = Field(None, description="What superseded attempts cost; absent where there were none.")
+    slowest_step: StepTime | None = Field(None, description="The longest step, except for suspend steps.")
+    retries: RetryCost | None = Field(None, description="Cost of superseded attempts; absent if there were none.")
 
 
 class CriticalStep(Model):
-    """A step on the chain that decided when the run ended."""
+    """A step of the critical path: the chain of steps that determined the end of the run."""
 
     display_name: str = Field(description="The step, as Argo displays it.", max_length=LINE)
     node_id: str = Field(description="Its node id.", max_length=LINE)
     seconds: int = Field(description="From its creation to its end: queued and running.", ge=0)
     wait_seconds: int = Field(
-        description="From the end of the step before it (of the first: from the run's start) to its creation.",
+        description="From the end of the previous step (for the first one: from the run's start) to its creation.",
         ge=0,
     )
-    wait_reason: str | None = Field(None, description="What it waited for: Backoff, or not known.", max_length=SHORT)
+    wait_reason: str | None = Field(
+        None, description="Cause of that wait: Backoff; absent if unknown.", max_length=SHORT
+    )
     queued_seconds: int | None = Field(
-        None, description="Of its seconds, those before its main container ran. Absent: no pod was seen.", ge=0
+        None, description="The part of its seconds before its main container started. Absent if no pod was seen.", ge=0
     )
     queued_reason: str | None = Field(
-        None, description="What most of them went into; see the page of reasons.", max_length=SHORT
+        None, description="Cause of most of the queued time; see the page of reasons.", max_length=SHORT
     )

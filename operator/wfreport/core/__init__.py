@@ -1,5 +1,6 @@
-"""The functional core: frozen values in, frozen values out. No I/O, no clock, no logging.
+"""The functional core: frozen values in, frozen values out; no I/O, no clock, no logging.
 
-``wire`` turns bytes into a ``Snapshot``; ``tree``, ``roles``, ``classify`` and ``summarize`` say what it means;
-``render`` makes the report's status of it and of the report that is stored.
+``redact`` makes text safe, ``snapshot`` decodes a Workflow, ``classify`` explains its failures, ``timing`` measures the
+run, and ``render`` makes the report's status from these and the stored report. ``decide`` selects actions by policy,
+``plan`` computes the changes of an action, and ``record`` describes it in Remediations and policies.
 """

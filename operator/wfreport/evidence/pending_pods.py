@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from wfreport.api.kubernetes import Pod
-from wfreport.core.classify.pending import why_pending
+from wfreport.core.classify.pending import pending_reason
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
-from wfreport.core.timing.waiting import slow_starters
+from wfreport.core.timing.waiting import slow_starting_pods
 from wfreport.kube.errors import ApiError
 from wfreport.kube.pods import Pods
 from wfreport.logs import kv, throttled
@@ -36,7 +36,7 @@ class PendingPods:
 
         An error means less evidence and is not raised.
         """
-        names = slow_starters(snapshot, now=now, graces=self._graces)
+        names = slow_starting_pods(snapshot, now=now, graces=self._graces)
         meta = snapshot.workflow.metadata
         if not names:
             return {}
@@ -53,6 +53,6 @@ class PendingPods:
 
     async def _read_pod(self, pod: Pod) -> PodEvidence:
         evidence = PodEvidence(pod)
-        if why_pending(evidence) is not None:
+        if pending_reason(evidence) is not None:
             return evidence
         return PodEvidence(pod, tuple(await self._pods.list_events(pod.metadata.namespace, pod.metadata.uid)))

@@ -269,7 +269,9 @@ def test_what_the_report_said_of_a_wait_stands_behind_a_deadline_when_the_pod_is
     message: str, pod: Pod | None, waited_for: str, wanted: FailureClass, evidence: str
 ) -> None:
     node = a_node("wf.a", Phase.FAILED, message=message)
-    found = classify_failure(Symptom(node, message, exit_code(message, None), PodEvidence(pod), waited_for=waited_for))
+    found = classify_failure(
+        Symptom(node, message, exit_code(message, None), PodEvidence(pod), stored_waiting_text=waited_for)
+    )
     assert (found.failure_class, found.evidence) == (wanted, evidence)
     assert found.confidence == Confidence.MEDIUM
 

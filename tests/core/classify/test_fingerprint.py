@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.builders import final_of
 from tests.recorded import recording
 
-from wfreport.core.classify.fingerprint import fingerprint, last_telling_line, normalise
+from wfreport.core.classify.fingerprint import fingerprint, last_informative_line, normalise
 
 RANDOM_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -82,12 +82,12 @@ TELLING = [
 
 @pytest.mark.parametrize(("text", "wanted"), TELLING, ids=lambda value: repr(value)[:60])
 def test_the_last_telling_line_is_the_programs_own(text: str, wanted: str) -> None:
-    assert last_telling_line(text) == wanted
+    assert last_informative_line(text) == wanted
 
 
 def test_the_logs_of_a_real_node_tell_what_the_programs_said() -> None:
     said = {
-        pod.rsplit("-", 2)[-2]: last_telling_line(seen.logs["main"])
+        pod.rsplit("-", 2)[-2]: last_informative_line(seen.logs["main"])
         for pod, seen in final_of(recording("real-node-mixed"))[1].items()
         if "main" in seen.logs
     }
@@ -118,5 +118,5 @@ def test_a_fingerprint_is_short_and_the_same_in_every_release() -> None:
 
 
 def test_only_the_end_of_a_long_log_is_read() -> None:
-    assert last_telling_line("x" * 10_000_000 + "\nboom\n") == "boom"
-    assert len(last_telling_line("y" * 5_000)) == 1024
+    assert last_informative_line("x" * 10_000_000 + "\nboom\n") == "boom"
+    assert len(last_informative_line("y" * 5_000)) == 1024

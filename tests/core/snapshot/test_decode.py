@@ -23,7 +23,7 @@ from wfreport.core.snapshot.decode import (
     decode_pod,
     decode_workflow,
 )
-from wfreport.core.snapshot.lenient import Lenient, problem_lines
+from wfreport.core.snapshot.lenient import LenientConverter, problem_lines
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
 GZIP = partial(gzip.compress, mtime=0)  # the bytes name test cases, so they must not depend on the time
@@ -367,7 +367,7 @@ def test_a_pod_and_an_event_survive_a_bad_field() -> None:
 
 
 def test_annotated_types_are_taken_apart_like_the_bare_ones() -> None:
-    lenient = Lenient()
+    lenient = LenientConverter()
     assert lenient.convert({"names": ["a", 1], "either": {"x": "y", "z": 1}}, Thing) == Thing(["a"], {"z": 1})
     assert problem_lines(lenient.problems) == (
         "names[1]: expected `str`, got `int`",

@@ -17,7 +17,7 @@ from wfreport.api.kubernetes import (
     StateWaiting,
 )
 from wfreport.core.snapshot.model import PodEvidence, WaitingGraces
-from wfreport.core.timing.waiting import slow_starters
+from wfreport.core.timing.waiting import slow_starting_pods
 
 OK, RUNNING = Phase.SUCCEEDED, Phase.RUNNING
 
@@ -134,6 +134,6 @@ def test_only_pods_that_have_been_starting_for_long_are_asked() -> None:
         a_node("wf.done", OK),
     ]
     graces = WaitingGraces(starting_seconds=300)
-    names = slow_starters(a_snapshot(*nodes, phase=RUNNING), now=at(350), graces=graces)
+    names = slow_starting_pods(a_snapshot(*nodes, phase=RUNNING), now=at(350), graces=graces)
     assert len(names) == 1
-    assert slow_starters(a_snapshot(*nodes, phase=OK), now=at(350), graces=graces) == frozenset()
+    assert slow_starting_pods(a_snapshot(*nodes, phase=OK), now=at(350), graces=graces) == frozenset()

@@ -1,1 +1,1 @@
-"""Classifies a failed leaf: its role, its failure class and the evidence for it."""
+"""Classifies failed leaves: role, failure class, owner, and the fingerprint by which equal failures are recognised."""

@@ -1,7 +1,7 @@
-"""The texts by which the controller, the API server and argoexec are known when they refuse or give up.
+"""Patterns of the messages with which the controller, the API server and argoexec refuse something or give up.
 
-Sources: argo-workflows v4.1.2 (files named beside each), kubernetes' admission plugins, and the messages of the
-artifact stores. Texts are no API; what is not here is Unknown.
+Sources: Argo (the files are named beside each pattern, see docs/explanation/argo-behaviour.md), Kubernetes' admission
+plugins, and the messages of artifact stores. Messages are no API; an unknown one is classified as Unknown.
 """
 
 import re
@@ -10,12 +10,20 @@ from typing import Final
 
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
-from wfreport.core.classify.kubelet_messages import NETWORK_TROUBLE
+from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalMessage:
-    """A text, what it means, and the stable reason it is given; owner and retryable where the class's do not hold."""
+    """A pattern of a refusal and its classification.
+
+    Attributes:
+        pattern: matches the message.
+        failure_class: the class of the failure.
+        reason: the stable reason of the failure.
+        owner: the owner, if it differs from the class's default.
+        retryable: whether a retry may succeed, if it differs from the class's default.
+    """
 
     pattern: re.Pattern[str]
     failure_class: Class
@@ -25,7 +33,7 @@ class RefusalMessage:
 
 
 REFUSALS: Final[tuple[RefusalMessage, ...]] = (
-    # --- Argo's own word for what should never be (sync_manager.go:614)
+    # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
     RefusalMessage(re.compile(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
     # --- admission: ResourceQuota, LimitRange
     RefusalMessage(
@@ -75,7 +83,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "WorkflowTooLarge",
         retryable=False,
     ),
-    # --- the API server and what it calls, when they do not answer
+    # --- the API server, or something that it calls, does not respond
     RefusalMessage(
         re.compile(
             r"failed calling webhook|Internal error occurred|etcdserver: |the server is currently unable|"
@@ -98,7 +106,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "CommandNotFound",
     ),
     RefusalMessage(re.compile(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
-    # --- what is referred to and missing
+    # --- missing references
     RefusalMessage(
         re.compile(
             r"artifact driver \S+ not found|artifact repository|failed to look-up entrypoint|"
@@ -119,7 +127,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         Class.CONFIG_ERROR,
         "MissingReference",
     ),
-    # --- what is refused
+    # --- rejected objects
     RefusalMessage(
         re.compile(
             r"admission webhook .* denied|violates PodSecurity|is forbidden|\(Forbidden\)|Unauthorized|"
@@ -177,12 +185,12 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "ControllerError",
     ),
     RefusalMessage(re.compile(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
-    RefusalMessage(NETWORK_TROUBLE, Class.CONTROLLER_ERROR, "APIServerError"),
+    RefusalMessage(NETWORK_ERRORS, Class.CONTROLLER_ERROR, "APIServerError"),
 )
-"""In order, the first that is found: what refuses before what is refused, the particular before the general."""
+"""The first match counts. The refusing party comes before the refused object, and specific messages before general."""
 
 ENTRY_TEMPLATE_ERROR: Final = re.compile(r"^error in (?:entry|exit) template execution")
-"""The controller could not run the entrypoint (operator.go:425); its reason, where known, is tried first."""
+"""The controller could not run the entrypoint (operator.go:425). Its cause, if known, is matched by an earlier rule."""
 
 ARTIFACT_MESSAGE: Final = re.compile(
     r"artifact \S+ failed to (?:load|save)|failed to (?:load|save) (?:input )?artifact|"
@@ -191,14 +199,14 @@ ARTIFACT_MESSAGE: Final = re.compile(
     r"failed to tarball the output|failed to stat input artifact|plugin \S+ (?:load|save|stream)|"
     r"supervisor (?:presumed dead|reported pre-main failure)"
 )
-"""What argoexec says of artifacts (executor.go, artifacts/*), also where no container of its own is named."""
+"""Messages of argoexec about artifacts (executor.go, artifacts/*), also if they name none of its own containers."""
 
 MISSING_ARTIFACT: Final = re.compile(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
     r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
     r"illegal file path|not found"
 )
-"""The file, object or revision is not there: the store works, the path is wrong."""
+"""The file, object or revision does not exist: the store works, and the path is wrong."""
 
 DENIED_ARTIFACT: Final = re.compile(
     r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
@@ -206,26 +214,26 @@ DENIED_ARTIFACT: Final = re.compile(
     r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
     r"Permission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: "
 )
-"""The store or its credentials are set up wrongly."""
+"""The store or its credentials are configured wrongly."""
 
-AGENT_FAILED: Final = re.compile(r"^(?:create )?agent pod failed with reason:")
-"""The pod that sends the requests of HTTP and Plugin templates failed itself (agent.go:54, taskset.go:108)."""
+AGENT_POD_FAILED: Final = re.compile(r"^(?:create )?agent pod failed with reason:")
+"""The agent's pod, which sends the requests of HTTP and Plugin templates, failed (agent.go:54, taskset.go:108)."""
 
 NO_PLUGIN: Final = re.compile(r"no plugin executed the template")  # agent.go:389
 
 EXECUTOR_FORBIDDEN: Final = re.compile(r"is forbidden: User \"system:serviceaccount:")
-"""The pod's own ServiceAccount lacks a right, such as to workflowtaskresults."""
+"""The pod's ServiceAccount lacks a permission, for example on workflowtaskresults."""
 
-HTTP_ANSWER: Final = re.compile(r"^received non-2xx response code: |^successCondition '")
-"""There was an answer, and it was not the wanted one (agent.go)."""
+HTTP_RESPONSE_ERROR: Final = re.compile(r"^received non-2xx response code: |^successCondition '")
+"""A response arrived, but not a successful one (agent.go)."""
 
 HTTP_UNAVAILABLE: Final = re.compile(
-    r"^received non-2xx response code: (?:408|425|429|5\d\d)$|" + NETWORK_TROUBLE.pattern, re.IGNORECASE
+    r"^received non-2xx response code: (?:408|425|429|5\d\d)$|" + NETWORK_ERRORS.pattern, re.IGNORECASE
 )
-"""The service was not there or too busy: another try may work."""
+"""The service was unavailable or overloaded, so a retry may succeed."""
 
 RESOURCE_OUTCOMES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"^failure condition '.*' evaluated true", re.DOTALL), "FailureCondition"),  # resource.go:288
     (re.compile(r"^The resource has been deleted while its status"), "ResourceDeleted"),  # resource.go:260
 )
-"""What became of the object that a resource template made: its own work failed."""
+"""Failures of the object that a resource template created, with their reasons."""

@@ -1,16 +1,19 @@
-"""The rules that read what the controller, the API server and argoexec said, and what kind of node it is."""
+"""Rules that read the type of the node and the messages of the controller, the API server and argoexec.
 
-from wfreport.api.argo import NodeType
+The docstring of each rule is its entry in docs/reference/classifier.md.
+"""
+
+from wfreport.api.argo import EXECUTOR_CONTAINERS, NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import argo_messages, kubelet_messages
 from wfreport.core.classify.pod_rules import KILLED_CODES
-from wfreport.core.classify.symptom import ARGOEXEC_CODES, EXECUTOR_CONTAINERS, Symptom
+from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import verdict_of
 from wfreport.core.snapshot.model import Verdict
 
 
-def cancelled_by_hand(symptom: Symptom) -> Verdict | None:
-    """A person stopped or terminated the Workflow while this ran."""
+def cancelled_by_user(symptom: Symptom) -> Verdict | None:
+    """The Workflow was stopped or terminated by a person while the step ran."""
     if not symptom.was_stopped and not kubelet_messages.STOPPED_MESSAGE.match(symptom.message):
         return None
     return verdict_of(
@@ -18,13 +21,13 @@ def cancelled_by_hand(symptom: Symptom) -> Verdict | None:
     )
 
 
-def own_request_failed(symptom: Symptom) -> Verdict | None:
-    """An HTTP or Plugin template was answered badly, or not at all; there is no exit code."""
+def request_failed(symptom: Symptom) -> Verdict | None:
+    """The request of an HTTP or Plugin template got an error response, or none. There is no exit code."""
     node_type = symptom.node.type if symptom.node else None
-    if node_type not in (NodeType.HTTP, NodeType.PLUGIN) or argo_messages.AGENT_FAILED.match(symptom.text):
+    if node_type not in (NodeType.HTTP, NodeType.PLUGIN) or argo_messages.AGENT_POD_FAILED.match(symptom.text):
         return None
     unavailable = argo_messages.HTTP_UNAVAILABLE.search(symptom.message) is not None
-    if not unavailable and _is_refused(symptom, node_type):
+    if not unavailable and _was_never_sent(symptom, node_type):
         return None
     owner, retryable = (Owner.INFRASTRUCTURE, True) if unavailable else (None, None)
     return verdict_of(
@@ -38,23 +41,23 @@ def own_request_failed(symptom: Symptom) -> Verdict | None:
     )
 
 
-def _is_refused(symptom: Symptom, node_type: str | None) -> bool:
-    """Whether the agent never sent the request; a plugin's own text may hold anything."""
+def _was_never_sent(symptom: Symptom, node_type: str | None) -> bool:
+    """Whether the agent never sent the request. The text of a plugin can contain anything and is not evaluated."""
     if node_type == NodeType.PLUGIN:
         return argo_messages.NO_PLUGIN.search(symptom.message) is not None
-    return not argo_messages.HTTP_ANSWER.search(symptom.message) and _refusal(symptom.message) is not None
+    return not argo_messages.HTTP_RESPONSE_ERROR.search(symptom.message) and _refusal(symptom.message) is not None
 
 
 def resource_failed(symptom: Symptom) -> Verdict | None:
-    """The object that a resource template made met its failureCondition, or was deleted."""
+    """The object created by a resource template met its failureCondition, or it was deleted."""
     for pattern, reason in argo_messages.RESOURCE_OUTCOMES:
         if pattern.search(symptom.system_text):
             return verdict_of(symptom, FailureClass.EXIT_CODE, Confidence.MEDIUM, "node.message", reason=reason)
     return None
 
 
-def artifact_trouble(symptom: Symptom) -> Verdict | None:
-    """One of argoexec's containers (init, wait, supervisor) failed, or main did over an artifact."""
+def artifact_failed(symptom: Symptom) -> Verdict | None:
+    """One of argoexec's containers (init, wait, supervisor) failed, or the main container failed at an artifact."""
     if not _is_about_artifacts(symptom):
         return None
     owner, retryable = _artifact_owner(symptom.system_text)
@@ -75,7 +78,7 @@ def _is_about_artifacts(symptom: Symptom) -> bool:
 
 
 def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
-    """Whose it is, and whether another try may work; (None, None) is as for the class."""
+    """Return the owner and whether a retry may succeed; (None, None) for the defaults of the class."""
     if argo_messages.DENIED_ARTIFACT.search(text):
         return Owner.PLATFORM, False
     if argo_messages.MISSING_ARTIFACT.search(text):
@@ -84,18 +87,18 @@ def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
 
 
 def refused_or_invalid(symptom: Symptom) -> Verdict | None:
-    """The API server, the controller or argoexec refused it: quota, lock, missing reference, template, size."""
-    found = _refusal(symptom.system_text)
-    if found is None or (symptom.ending is not None and symptom.ending.code not in ARGOEXEC_CODES):
+    """The API server, the controller or argoexec rejected it: quota, lock, missing reference, template, size."""
+    refusal = _refusal(symptom.system_text)
+    if refusal is None or (symptom.ending is not None and symptom.ending.code not in ARGOEXEC_CODES):
         return None
     return verdict_of(
         symptom,
-        found.failure_class,
+        refusal.failure_class,
         Confidence.MEDIUM,
         "node.message",
-        owner=found.owner,
-        retryable=found.retryable,
-        reason=found.reason,
+        owner=refusal.owner,
+        retryable=refusal.retryable,
+        reason=refusal.reason,
     )
 
 
@@ -104,7 +107,7 @@ def _refusal(text: str) -> argo_messages.RefusalMessage | None:
 
 
 def entry_template_failed(symptom: Symptom) -> Verdict | None:
-    """The controller could not run the entrypoint or the exit handler, for a reason that no other rule knows."""
+    """The controller could not run the entrypoint or the exit handler, and no other rule recognises the cause."""
     if not argo_messages.ENTRY_TEMPLATE_ERROR.match(symptom.text):
         return None
     return verdict_of(
@@ -113,7 +116,7 @@ def entry_template_failed(symptom: Symptom) -> Verdict | None:
 
 
 def daemon_exited(symptom: Symptom) -> Verdict | None:
-    """A daemon ended with 0 while it was needed: Failed, without a message (operator.go:1491)."""
+    """A daemon ended with exit code 0 too early. Argo marks it as Failed, without a message (operator.go:1491)."""
     node = symptom.node
     if node is None or node.type != NodeType.POD or symptom.message:
         return None
@@ -124,8 +127,8 @@ def daemon_exited(symptom: Symptom) -> Verdict | None:
     )
 
 
-def failed_by_hand(symptom: Symptom) -> Verdict | None:
-    """A Suspend node fails only when a person says so (``argo stop --node-field-selector``, ``argo node set``)."""
+def suspend_failed_by_user(symptom: Symptom) -> Verdict | None:
+    """A Suspend node failed. Only a person can cause that (``argo stop --node-field-selector``, ``argo node set``)."""
     if symptom.node is None or symptom.node.type != NodeType.SUSPEND:
         return None
     return verdict_of(symptom, FailureClass.CANCELLED, Confidence.MEDIUM, "node.type", reason="SuspendFailed")

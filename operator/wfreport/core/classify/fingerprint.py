@@ -1,6 +1,6 @@
-"""The same failure has the same fingerprint in every run.
+"""Fingerprints of failures: the same failure has the same fingerprint in every run.
 
-What changes between runs is taken out of its text first.
+The parts of a text that differ between runs are replaced by placeholders before it is hashed.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ _DIGITS = 12
 _LINE_CHARACTERS = 1024
 _READ_CHARACTERS = 64 * 1024
 
-# What Kubernetes makes random names of (apimachinery, util/rand): no vowels, so no words.
+# The alphabet of Kubernetes' random names (apimachinery, util/rand). It has no vowels, so that no words result.
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
 
 _CHANGING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
@@ -24,7 +24,7 @@ _CHANGING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b"), "<ip>"),
     (re.compile(r"\[?\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b(?:\]:\d{1,5}|\])?", re.IGNORECASE), "<ip>"),
     (re.compile(r"[\w.@+~-]*(?:[/\\][\w.@+~=-]+){2,}[/\\]?"), "<path>"),
-    # Ids of pods and nodes end in fnv hashes, cron children in minutes, names that were made in random letters.
+    # Names of pods and nodes end with FNV hashes, those of cron children with minutes, generated names with letters.
     (re.compile(rf"\b[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*-(?:\d{{6,}}|{_RANDOM}{{5}}|{_RANDOM}{{8,10}})\b"), "<name>"),
     (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", re.IGNORECASE), "<hex>"),
@@ -33,36 +33,33 @@ _CHANGING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\d+(?:[.,]\d+)*"), "<n>"),
     (re.compile(r"\s+"), " "),
 )
-"""In order: what holds others (times, addresses, paths) before what may stand in them."""
+"""Applied in order: patterns that contain others (times, addresses, paths) come before those that they contain."""
 
-_SAYS_NOTHING: Final = re.compile(
+_UNINFORMATIVE_LINE: Final = re.compile(
     r"^\W*$|"
     r"^\{?\"?time\"?[=:].*(?:\bargo=true\b|\"argo\": ?true\b)|"  # argoexec's own lines in the log of main
-    r"^Error: exit status \d+$|^exit status \d+$|"  # its farewell, and Go's
+    r"^Error: exit status \d+$|^exit status \d+$|"  # the last line of argoexec, and of Go programs
     r"^\s+at \S|^\s*\.\.\. \d+ (?:more|common frames)|"  # Java, JavaScript
     r"^goroutine \d+ |^\s+\S+\.go:\d+"  # Go
 )
-"""Lines that follow the one that tells what happened."""
+"""Lines without information, which follow the line with the error."""
 
 
 def normalise(text: str) -> str:
-    """The text without ids, addresses, times, paths and numbers."""
+    """Replace ids, addresses, times, paths and numbers by placeholders."""
     for pattern, placeholder in _CHANGING:
         text = pattern.sub(placeholder, text)
     return text.strip()
 
 
-def last_telling_line(text: str) -> str:
-    """The last line that is neither argoexec's own nor a frame of a stack; the very last where there is none."""
+def last_informative_line(text: str) -> str:
+    """Return the last line that is neither argoexec's own nor part of a stack trace; the last line if there is none."""
     lines = text[-_READ_CHARACTERS:].rstrip().splitlines() or [""]
-    telling = (line for line in reversed(lines) if not _SAYS_NOTHING.search(line[:_LINE_CHARACTERS]))
-    return next(telling, lines[-1])[:_LINE_CHARACTERS].strip()
+    informative = (line for line in reversed(lines) if not _UNINFORMATIVE_LINE.search(line[:_LINE_CHARACTERS]))
+    return next(informative, lines[-1])[:_LINE_CHARACTERS].strip()
 
 
 def fingerprint(template: str, failure_class: str, exit_code: int | None, text: str) -> str:
-    """Hash of what makes a failure the same.
-
-    The template, the class, the exit code and the last telling line of what it said.
-    """
-    parts = "\x00".join((template, failure_class, str(exit_code), normalise(last_telling_line(text))))
+    """Return a hash of a failure's template, class, exit code and last informative line of text."""
+    parts = "\x00".join((template, failure_class, str(exit_code), normalise(last_informative_line(text))))
     return hashlib.sha256(parts.encode()).hexdigest()[:_DIGITS]

@@ -1,8 +1,8 @@
-"""The texts by which the kubelet, the scheduler and the node controllers are known, and Argo's of deadlines and stops.
+"""Reasons and messages of the kubelet, the scheduler and the node controllers, and Argo's about stops and deadlines.
 
 Sources: the kubelet's ``pkg/kubelet/eviction``, ``lifecycle/predicate.go``, ``nodeshutdown``, ``preemption`` and
-``kuberuntime``; KEP-3329; docs/explanation/argo-behaviour.md; the recordings. Texts are no API: a structured reason, where
-there is one, is tried first.
+``kuberuntime``; KEP-3329; docs/explanation/argo-behaviour.md; the recordings. Messages are no API, so a structured
+reason is evaluated first if there is one.
 """
 
 import re
@@ -31,13 +31,13 @@ POD_REASONS: Final[dict[str, Class]] = {
     "SysctlForbidden": Class.CONFIG_ERROR,
     "AppArmor": Class.CONFIG_ERROR,
 }
-"""``pod.status.reason``; DeadlineExceeded is not among them: what the pod waited for may stand behind it."""
+"""Classes by ``pod.status.reason``. DeadlineExceeded is missing, because its cause may be what the pod waited for."""
 
 _OUT_OF = "OutOf"
 
 
 def class_of_pod_reason(reason: str) -> Class | None:
-    """What a pod's own reason says; ``OutOf<resource>`` is the kubelet's for any resource (predicate.go)."""
+    """Return the class for a pod's own reason. ``OutOf<resource>`` exists for any resource (predicate.go)."""
     return Class.UNSCHEDULABLE if reason.startswith(_OUT_OF) else POD_REASONS.get(reason)
 
 
@@ -47,12 +47,12 @@ DISRUPTION_REASONS: Final[dict[str, Class]] = {
     "DeletionByPodGC": Class.NODE_LOST,
     "EvictionByEvictionAPI": Class.EVICTED,
 }
-"""Reasons of the pod condition DisruptionTarget; TerminationByKubelet always comes with a pod reason."""
+"""Classes by the reason of the pod condition DisruptionTarget. TerminationByKubelet always comes with a pod reason."""
 
 OWN_STORAGE_LIMIT: Final = re.compile(
     r"Usage of EmptyDir volume|ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit"
 )
-"""Evictions for a limit that the pod itself set."""
+"""Evictions because of a limit in the pod's own spec."""
 
 KUBELET_MESSAGES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     (
@@ -66,7 +66,7 @@ KUBELET_MESSAGES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
         re.compile(
             r"imminent node shutdown|[Nn]ode is shutting down|which was running pod \S+ is unresponsive|"
             r"^Node \S+ (?:is not ready|was lost)|node no longer exists|node is out of service|"
-            r"^Unexpected pod phase for \S+: Unknown"  # operator.go, default of assessNodeStatus
+            r"^Unexpected pod phase for \S+: Unknown"  # assessNodeStatus, operator.go
         ),
         Class.NODE_LOST,
     ),
@@ -84,7 +84,7 @@ KUBELET_MESSAGES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
         Class.UNSCHEDULABLE,
     ),
 )
-"""``status.message`` of a pod, which Argo passes on without the reason."""
+"""Classes by ``status.message`` of a pod. Argo copies the message to the node, but not the reason."""
 
 DISRUPTION_EVENTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     (re.compile(r"^(?:Preempted|Preempting) "), Class.PREEMPTED),
@@ -94,10 +94,13 @@ DISRUPTION_EVENTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     ),
     (re.compile(r"^(?:Evicted|Descheduled|ScaleDown) "), Class.EVICTED),
 )
-"""Events on a pod that was taken away: the scheduler's, the node controllers', a drain's."""
+"""Classes by the Events of a removed pod, as ``<reason> <message>``: of the scheduler, node controllers, or a drain."""
 
 STOPPED_MESSAGE: Final = re.compile(r"^(?:workflow shutdown with strategy|Stopped with strategy|terminated$)")
-"""What Argo says of nodes and runs that a stop ended (exec_control.go:50, operator.go:598, 1400; last: before 3)."""
+"""Messages of nodes and runs that a stop ended (exec_control.go:50, operator.go:598, 1400; the last one before Argo 3).
+
+See docs/explanation/argo-behaviour.md.
+"""
 
 DEADLINE_MESSAGES: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"^Pod was active on the node longer than the specified deadline"),
@@ -115,7 +118,7 @@ WAITING_REASON: Final = re.compile(
     r"Unschedulable|FailedScheduling)\b"
 )
 
-WAITING_TEXTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
+START_FAILURES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     (
         re.compile(
             r"\b(?:ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|ImageInspectError|"
@@ -140,41 +143,41 @@ WAITING_TEXTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
         Class.UNSCHEDULABLE,
     ),
 )
-"""What keeps a container from starting: as a waiting reason, as an Event, or in Argo's message."""
+"""Classes by the cause that prevents a container's start: its waiting reason, an Event, or Argo's message."""
 
-USUAL_WAITING_REASON: Final[dict[Class, str]] = {
+DEFAULT_WAITING_REASONS: Final[dict[Class, str]] = {
     Class.IMAGE_PULL: "ImagePullBackOff",
     Class.CONFIG_ERROR: "CreateContainerConfigError",
     Class.UNSCHEDULABLE: "Unschedulable",
 }
-"""The reason the kubelet gives in such a case, where the text itself names none."""
+"""The kubelet's usual reason for the class, used if the text contains none."""
 
-NETWORK_TROUBLE: Final = re.compile(
+NETWORK_ERRORS: Final = re.compile(
     r"i/o timeout|connection refused|connection reset|connection timed out|no route to host|no such host|"
     r"server misbehaving|TLS handshake timeout|unexpected EOF|: EOF\b|context deadline exceeded|Client\.Timeout|"
     r"broken pipe|GOAWAY|network is unreachable|temporary failure in name resolution",
     re.IGNORECASE,
 )
-"""A connection that failed now and may work later."""
+"""Temporary failures of a connection."""
 
-REGISTRY_TROUBLE: Final = re.compile(
-    NETWORK_TROUBLE.pattern + r"|429 Too Many Requests|toomanyrequests|pull QPS exceeded|\b50[0-9] [A-Z]|"
+REGISTRY_ERRORS: Final = re.compile(
+    NETWORK_ERRORS.pattern + r"|429 Too Many Requests|toomanyrequests|pull QPS exceeded|\b50[0-9] [A-Z]|"
     r"status(?: code)?:? 50[0-9]\b|no space left on device",
     re.IGNORECASE,
 )
-"""An image that cannot be pulled now, though it may exist."""
+"""Temporary failures to pull an image that may exist."""
 
-VOLUME_TROUBLE: Final = re.compile(
+VOLUME_ERRORS: Final = re.compile(
     r"timed out waiting for the condition|context deadline exceeded|Multi-Attach error|FailedAttachVolume|"
     r"failed to reserve (?:container|sandbox) name|DeadlineExceeded"
 )
-"""A volume or a container that could not be had in time: the machine's or the storage's doing, no wrong name."""
+"""Volumes and containers that were not ready in time because of the machine or the storage, not of a wrong name."""
 
 LOST_CONTAINERS: Final[frozenset[tuple[str, int]]] = frozenset({("ContainerStatusUnknown", 137), ("Unknown", 255)})
 """Reason and exit code of a container that its runtime lost.
 
-The kubelet's (kubelet_pods.go: "could not be located when the pod was terminated") and containerd's
-(``unknownExitReason`` of internal/cri, after a restart of the machine or of containerd).
+The first is the kubelet's (kubelet_pods.go: "could not be located when the pod was terminated"). The second is
+containerd's after a restart of the machine or of containerd (``unknownExitReason`` of internal/cri).
 """
 
 FAILED_BEFORE_START: Final = re.compile(
@@ -184,4 +187,4 @@ FAILED_BEFORE_START: Final = re.compile(
     r"^agent pod failed with reason:|^create agent pod failed|"  # agent.go:54
     r"^Pod Failed whilst container running$"  # operator.go:1590
 )
-"""A pod that failed without a container that says why."""
+"""Messages of a pod that failed without a container that explains it."""

@@ -1,7 +1,7 @@
-"""What a pod that does not start says of itself, where Argo's node says nothing.
+"""Finds the reason for which a pod does not start, if Argo's node has none.
 
-Argo takes over what a waiting container says, but not a volume that cannot be mounted, or a pod that is not placed
-yet: those are in the pod's conditions and Events alone.
+Argo copies the reason of a waiting container to the node. A volume that cannot be mounted, or a pod that is not
+scheduled yet, is visible in the pod's conditions and Events only.
 """
 
 from collections.abc import Sequence
@@ -11,22 +11,24 @@ from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.model import PodEvidence
 
 STARTING_REASONS: Final = frozenset({"Pending", "ContainerCreating", "PodInitializing"})
-"""What every pod says on its way up: no trouble, unless it takes long."""
+"""Reasons of every starting pod. They are no problem unless they last long."""
 
-TELLING_EVENTS: Final = frozenset(
+STARTUP_FAILURE_EVENTS: Final = frozenset(
     {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "FailedPostStartHook", "NetworkNotReady"}
 )
-"""Reasons of Events that say why a pod that has a machine does not start."""
+"""Reasons of Events that explain why a scheduled pod does not start."""
 
 
-def why_pending(seen: PodEvidence | None) -> tuple[str, str] | None:
-    """Reason and message of a pod that is there and does not start; None where nothing tells."""
-    if seen is None:
+def pending_reason(evidence: PodEvidence | None) -> tuple[str, str] | None:
+    """Return the reason and the message of an existing pod that does not start; None if they are unknown."""
+    if evidence is None:
         return None
-    return (_container_waits(seen.pod) or _not_scheduled(seen.pod) if seen.pod else None) or _told(seen.events)
+    pod = evidence.pod
+    pod_reason = _waiting_container_reason(pod) or _scheduling_reason(pod) if pod else None
+    return pod_reason or _event_reason(evidence.events)
 
 
-def _container_waits(pod: Pod) -> tuple[str, str] | None:
+def _waiting_container_reason(pod: Pod) -> tuple[str, str] | None:
     for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
         waiting = status.state.waiting if status.state else None
         if waiting is not None and waiting.reason and waiting.reason not in STARTING_REASONS:
@@ -34,19 +36,19 @@ def _container_waits(pod: Pod) -> tuple[str, str] | None:
     return None
 
 
-def _not_scheduled(pod: Pod) -> tuple[str, str] | None:
-    for found in pod.status.conditions:
-        if found.type == "PodScheduled" and found.status == "False" and found.reason:
-            return found.reason, found.message
+def _scheduling_reason(pod: Pod) -> tuple[str, str] | None:
+    for condition in pod.status.conditions:
+        if condition.type == "PodScheduled" and condition.status == "False" and condition.reason:
+            return condition.reason, condition.message
     return None
 
 
-def _told(events: Sequence[Event]) -> tuple[str, str] | None:
-    telling = [event for event in events if event.reason in TELLING_EVENTS]
-    newest = max(telling, key=_seen_at, default=None)
+def _event_reason(events: Sequence[Event]) -> tuple[str, str] | None:
+    failures = [event for event in events if event.reason in STARTUP_FAILURE_EVENTS]
+    newest = max(failures, key=_last_observed_at, default=None)
     return (newest.reason, newest.message) if newest else None
 
 
-def _seen_at(event: Event) -> float:
+def _last_observed_at(event: Event) -> float:
     at = event.last_timestamp or event.event_time or event.first_timestamp
     return at.timestamp() if at else 0.0

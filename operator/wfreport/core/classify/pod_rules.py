@@ -1,11 +1,14 @@
-"""The rules that read the pod and what the kubelet said: a captured pod first, then its text in Argo's message."""
+"""Rules that read the captured pod, or the kubelet's text in Argo's message.
+
+The docstring of each rule is its entry in docs/reference/classifier.md.
+"""
 
 from typing import Final
 
-from wfreport.api.argo import NodeType
+from wfreport.api.argo import EXECUTOR_CONTAINERS, NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import kubelet_messages
-from wfreport.core.classify.symptom import ARGOEXEC_CODES, EXECUTOR_CONTAINERS, START_ERROR_REASONS, Symptom
+from wfreport.core.classify.symptom import ARGOEXEC_CODES, START_ERROR_REASONS, Symptom
 from wfreport.core.classify.verdicts import SIGNAL_BASE, verdict_of
 from wfreport.core.snapshot.model import Verdict
 
@@ -15,70 +18,69 @@ KILLED_CODES = frozenset({SIGNAL_BASE + 9, SIGNAL_BASE + 15})
 _SIGKILL_CODE = SIGNAL_BASE + 9
 _DELETED_MESSAGES = frozenset({"pod deleted", "container deleted"})  # operator.go:1341, 1376
 
+STORED_WAITING: Final = "report.waiting"
+"""The place of evidence that the stored report has of a wait, if nothing remains of the pod."""
 
-WAITED_FOR: Final = "report.waiting"
-"""Where what a step waited for was read, when nothing is left of its pod."""
 
-
-def pod_disrupted(symptom: Symptom) -> Verdict | None:
-    """The pod itself says that it was evicted, preempted, rejected by its machine, or lost it."""
-    found = kubelet_messages.class_of_pod_reason(symptom.pod_reason) or kubelet_messages.DISRUPTION_REASONS.get(
-        symptom.disruption_reason
-    )
-    if found is None:
+def disrupted_by_pod_status(symptom: Symptom) -> Verdict | None:
+    """The pod's own status shows that it was evicted, preempted, rejected by its machine, or lost with it."""
+    by_condition = kubelet_messages.DISRUPTION_REASONS.get(symptom.disruption_reason)
+    failure_class = kubelet_messages.class_of_pod_reason(symptom.pod_reason) or by_condition
+    if failure_class is None:
         return None
     reason = symptom.pod_reason or symptom.disruption_reason
-    return _taken_away(symptom, found, Confidence.HIGH, "pod.status.reason", symptom.pod_message, reason)
+    return _disruption(symptom, failure_class, Confidence.HIGH, "pod.status.reason", symptom.pod_message, reason)
 
 
-def kubelet_said_so(symptom: Symptom) -> Verdict | None:
-    """Argo's message is the pod's own text, which wins over everything else there (operator.go:1786).
+def disrupted_by_message(symptom: Symptom) -> Verdict | None:
+    """Argo's message is that of the pod and has the kubelet's text for a disruption.
 
-    The reason itself is lost.
+    Argo copies this message, if there is one, and drops the pod's reason (operator.go:1786).
     """
     if symptom.ending is not None:
         return None
-    for pattern, found in kubelet_messages.KUBELET_MESSAGES:
-        if pattern.search(symptom.message):
-            return _taken_away(symptom, found, Confidence.MEDIUM, "node.message", symptom.message, found.value)
+    text = symptom.message
+    for pattern, failure_class in kubelet_messages.KUBELET_MESSAGES:
+        if pattern.search(text):
+            return _disruption(symptom, failure_class, Confidence.MEDIUM, "node.message", text, failure_class.value)
     return None
 
 
-def _taken_away(
-    symptom: Symptom, found: FailureClass, confidence: Confidence, evidence: str, text: str, reason: str
+def _disruption(
+    symptom: Symptom, failure_class: FailureClass, confidence: Confidence, evidence: str, text: str, reason: str
 ) -> Verdict:
-    own_limit = found == FailureClass.EVICTED and kubelet_messages.OWN_STORAGE_LIMIT.search(text) is not None
+    own_limit = failure_class == FailureClass.EVICTED and kubelet_messages.OWN_STORAGE_LIMIT.search(text) is not None
     owner, retryable = (Owner.USER, False) if own_limit else (None, None)
-    return verdict_of(symptom, found, confidence, evidence, owner=owner, retryable=retryable, reason=reason)
+    return verdict_of(symptom, failure_class, confidence, evidence, owner=owner, retryable=retryable, reason=reason)
 
 
-def waited_until_the_deadline(symptom: Symptom) -> Verdict | None:
-    """A deadline passed while the step could not start: what it waited for, a lock or its pod's start, is the cause."""
-    if not _deadline_passed(symptom):
+def deadline_while_waiting(symptom: Symptom) -> Verdict | None:
+    """A deadline passed before the step could start. The cause is its wait: for a lock, or for the start of its pod."""
+    if not _is_deadline_exceeded(symptom):
         return None
     if symptom.node is not None and symptom.node.synchronization_status and symptom.node.synchronization_status.waiting:
         return verdict_of(
             symptom, FailureClass.LOCK_WAIT, Confidence.MEDIUM, "node.synchronizationStatus", reason="LockWait"
         )
-    seen = _kept_from_starting(symptom, symptom.startup_texts, Confidence.HIGH, "pod.events")
-    if seen is not None or symptom.has_started or not symptom.waited_for:
-        return seen
-    return _kept_from_starting(symptom, (symptom.waited_for,), Confidence.MEDIUM, WAITED_FOR)
+    failure = _start_failure(symptom, symptom.startup_texts, Confidence.HIGH, "pod.events")
+    if failure is not None or symptom.has_started or not symptom.stored_waiting_text:
+        return failure
+    return _start_failure(symptom, (symptom.stored_waiting_text,), Confidence.MEDIUM, STORED_WAITING)
 
 
-def deadline_passed(symptom: Symptom) -> Verdict | None:
+def deadline_exceeded(symptom: Symptom) -> Verdict | None:
     """A deadline of the pod, the template, the retries or the Workflow passed."""
-    if not _deadline_passed(symptom):
+    if not _is_deadline_exceeded(symptom):
         return None
     confidence = Confidence.HIGH if symptom.pod_reason else Confidence.MEDIUM
     evidence = "pod.status.reason" if symptom.pod_reason else "node.message"
-    reason = symptom.pod_reason or ("WorkflowDeadlineExceeded" if symptom.deadline_passed else "Timeout")
+    reason = symptom.pod_reason or ("WorkflowDeadlineExceeded" if symptom.workflow_deadline_exceeded else "Timeout")
     return verdict_of(symptom, FailureClass.TIMEOUT, confidence, evidence, reason=reason)
 
 
-def _deadline_passed(symptom: Symptom) -> bool:
+def _is_deadline_exceeded(symptom: Symptom) -> bool:
     return (
-        symptom.deadline_passed
+        symptom.workflow_deadline_exceeded
         or symptom.pod_reason == "DeadlineExceeded"
         or (
             symptom.ending is None
@@ -88,30 +90,31 @@ def _deadline_passed(symptom: Symptom) -> bool:
 
 
 def out_of_memory(symptom: Symptom) -> Verdict | None:
-    """A container was killed for its memory; argoexec's own containers are the platform's to size."""
+    """A container was killed for exceeding its memory limit. The platform owns argoexec's own containers."""
     killed = [name for name, terminated in symptom.terminations() if terminated.reason == "OOMKilled"]
     by_message = symptom.ending is not None and symptom.ending.reason == "OOMKilled"
-    container = symptom.container if by_message else _killed_culprit(killed, symptom)
+    container = symptom.container if by_message else _oom_killed_container(killed, symptom)
     if container is None:
         return None
     owner = Owner.PLATFORM if container in EXECUTOR_CONTAINERS else Owner.USER
-    seen = container in killed
+    by_status = container in killed
     return verdict_of(
         symptom,
         FailureClass.OOM_KILLED,
-        Confidence.HIGH if seen else Confidence.MEDIUM,
-        "pod.containerStatuses" if seen else "node.message",
+        Confidence.HIGH if by_status else Confidence.MEDIUM,
+        "pod.containerStatuses" if by_status else "node.message",
         owner=owner,
         reason="OOMKilled",
         container=container,
     )
 
 
-def _killed_culprit(killed: list[str], symptom: Symptom) -> str | None:
-    """The OOM-killed container that made the step fail.
+def _oom_killed_container(killed: list[str], symptom: Symptom) -> str | None:
+    """Return the OOM-killed container that made the step fail; None if no killed container did.
 
-    The named one; where none is named, or the named one was killed without a word, any; argoexec's own where main
-    ended with argoexec's code for it.
+    * The container that the message names, if it was OOM-killed.
+    * One of argoexec's own, if the exit code is argoexec's.
+    * Any of them, if the message names none, or if the named one was killed by SIGKILL without a reason.
     """
     named = symptom.container
     if named in killed:
@@ -126,80 +129,81 @@ def _killed_culprit(killed: list[str], symptom: Symptom) -> str | None:
 
 
 def disrupted_by_event(symptom: Symptom) -> Verdict | None:
-    """The step was killed, deleted or lost without a word, and the pod's Events say who took it."""
-    wordless = (
+    """The pod's Events name a disruption, and Argo's message has no cause: killed, deleted, failed before its start."""
+    has_no_cause = (
         symptom.exit_code in KILLED_CODES
         or symptom.message in _DELETED_MESSAGES
         or kubelet_messages.FAILED_BEFORE_START.search(symptom.message) is not None
     )
-    if not wordless:
+    if not has_no_cause:
         return None
-    for pattern, found in kubelet_messages.DISRUPTION_EVENTS:
-        told = next((text for text in symptom.event_texts if pattern.search(text)), None)
-        if told is not None:
-            reason, _, message = told.partition(" ")
-            return _taken_away(symptom, found, Confidence.HIGH, "pod.events", message, reason)
+    for pattern, failure_class in kubelet_messages.DISRUPTION_EVENTS:
+        event = next((text for text in symptom.event_texts if pattern.search(text)), None)
+        if event is not None:
+            reason, _, message = event.partition(" ")
+            return _disruption(symptom, failure_class, Confidence.HIGH, "pod.events", message, reason)
     return None
 
 
 def container_lost(symptom: Symptom) -> Verdict | None:
-    """The runtime lost the container: its machine, or what runs containers there, was restarted."""
+    """The runtime lost the container, because the machine or its container runtime was restarted."""
     ending = symptom.ending
     if ending is None or (ending.reason, ending.code) not in kubelet_messages.LOST_CONTAINERS:
         return None
     return verdict_of(symptom, FailureClass.NODE_LOST, Confidence.MEDIUM, "node.message")
 
 
-def pod_vanished(symptom: Symptom) -> Verdict | None:
-    """The pod was deleted under the running step, and nothing says by whom."""
+def pod_deleted(symptom: Symptom) -> Verdict | None:
+    """The pod was deleted while the step ran, and nothing shows by whom."""
     if symptom.message not in _DELETED_MESSAGES:
         return None
     return verdict_of(symptom, FailureClass.POD_DELETED, Confidence.MEDIUM, "node.message", reason="PodDeleted")
 
 
-def could_not_start(symptom: Symptom) -> Verdict | None:
-    """Image, Secret, ConfigMap or command: a container could not be started, by its state or by Argo's message."""
+def container_start_failed(symptom: Symptom) -> Verdict | None:
+    """A container could not start: image, Secret, ConfigMap, command. Its state shows it, or Argo's message."""
     ending = symptom.ending
     if ending is not None:
         if ending.reason not in START_ERROR_REASONS:
             return None
         text = f"{ending.reason} {ending.detail}"
-        return _kept_from_starting(symptom, (text,), Confidence.MEDIUM, "node.message")
+        return _start_failure(symptom, (text,), Confidence.MEDIUM, "node.message")
     start_errors = (f"{t.reason} {t.message}" for _, t in symptom.terminations() if t.reason in START_ERROR_REASONS)
     by_state = (*symptom.waiting_texts, *start_errors)
-    return _kept_from_starting(symptom, by_state, Confidence.HIGH, "pod.containerStatuses") or _kept_from_starting(
+    return _start_failure(symptom, by_state, Confidence.HIGH, "pod.containerStatuses") or _start_failure(
         symptom, (symptom.message,), Confidence.MEDIUM, "node.message"
     )
 
 
-def _kept_from_starting(
-    symptom: Symptom, told: tuple[str, ...], confidence: Confidence, evidence: str
-) -> Verdict | None:
-    """What the texts say of a container's start; the owner by all of them, since only one may name the cause."""
-    for pattern, found in kubelet_messages.WAITING_TEXTS:
-        text = next((text for text in told if pattern.search(text)), None)
+def _start_failure(symptom: Symptom, texts: tuple[str, ...], confidence: Confidence, evidence: str) -> Verdict | None:
+    """Classify by the first text about a failed start. All texts decide on the owner, as any may contain the cause."""
+    for pattern, failure_class in kubelet_messages.START_FAILURES:
+        text = next((text for text in texts if pattern.search(text)), None)
         if text is not None:
-            trouble = (
-                kubelet_messages.REGISTRY_TROUBLE
-                if found == FailureClass.IMAGE_PULL
-                else kubelet_messages.VOLUME_TROUBLE
+            is_temporary = failure_class != FailureClass.UNSCHEDULABLE and _is_temporary(texts, failure_class)
+            owner, retryable = (Owner.INFRASTRUCTURE, True) if is_temporary else (None, None)
+            reason = _waiting_reason(text, failure_class)
+            return verdict_of(
+                symptom, failure_class, confidence, evidence, owner=owner, retryable=retryable, reason=reason
             )
-            passing = found != FailureClass.UNSCHEDULABLE and any(trouble.search(one) for one in told)
-            owner, retryable = (Owner.INFRASTRUCTURE, True) if passing else (None, None)
-            reason = _waiting_reason(text, found)
-            return verdict_of(symptom, found, confidence, evidence, owner=owner, retryable=retryable, reason=reason)
     return None
 
 
-def _waiting_reason(text: str, found: FailureClass) -> str:
-    known = kubelet_messages.WAITING_REASON.search(text)
-    return known.group(0) if known else kubelet_messages.USUAL_WAITING_REASON[found]
+def _is_temporary(texts: tuple[str, ...], failure_class: FailureClass) -> bool:
+    by_registry = failure_class == FailureClass.IMAGE_PULL
+    errors = kubelet_messages.REGISTRY_ERRORS if by_registry else kubelet_messages.VOLUME_ERRORS
+    return any(errors.search(text) for text in texts)
 
 
-def never_started(symptom: Symptom) -> Verdict | None:
-    """The pod failed, no container of it says why, and neither does anything else.
+def _waiting_reason(text: str, failure_class: FailureClass) -> str:
+    match = kubelet_messages.WAITING_REASON.search(text)
+    return match.group(0) if match else kubelet_messages.DEFAULT_WAITING_REASONS[failure_class]
 
-    The machine's doing (Flyte: UnknownError is system).
+
+def pod_failed_before_start(symptom: Symptom) -> Verdict | None:
+    """The pod failed, and neither its containers nor anything else show why.
+
+    It is attributed to the machine, as Flyte attributes its UnknownError to the system.
     """
     match = kubelet_messages.FAILED_BEFORE_START.search(symptom.message)
     if match is None:
@@ -216,16 +220,16 @@ def never_started(symptom: Symptom) -> Verdict | None:
 
 
 def killed_by_signal(symptom: Symptom) -> Verdict | None:
-    """137 or 143, and nothing better is known."""
+    """The exit code is 137 or 143 (SIGKILL, SIGTERM), and no earlier rule knows the cause."""
     if symptom.exit_code not in KILLED_CODES:
         return None
     return verdict_of(symptom, FailureClass.KILLED, Confidence.LOW, "exit code")
 
 
-def own_exit_code(symptom: Symptom) -> Verdict | None:
-    """The step's own program ended with it."""
+def program_exited(symptom: Symptom) -> Verdict | None:
+    """The step's own program ended with an exit code other than 0."""
     if symptom.exit_code is None:
         return None
-    seen = any(terminated.exit_code == symptom.exit_code for _, terminated in symptom.terminations())
-    confidence = Confidence.HIGH if seen else Confidence.MEDIUM
+    by_status = any(terminated.exit_code == symptom.exit_code for _, terminated in symptom.terminations())
+    confidence = Confidence.HIGH if by_status else Confidence.MEDIUM
     return verdict_of(symptom, FailureClass.EXIT_CODE, confidence, "exit code")

@@ -1,7 +1,7 @@
-"""What part each failed leaf had in the run's end.
+"""Assigns a role to each failed leaf: its part in the outcome of the run.
 
-The rules are tried in order on every leaf that no later attempt superseded; the first that fits gives the role. They
-were tried on all recordings of the real controller.
+The rules are applied in order to every leaf that was not superseded by a later attempt, and the first match gives the
+role. They are tested with all recordings of the real controller.
 """
 
 import re
@@ -18,9 +18,9 @@ from wfreport.core.snapshot.tree import GROUP_TYPES, Tree
 _KILLED_CODES = (137, 143)
 _FAIL_FAST_MESSAGE = "template has failed or errored children and failFast enabled"
 _OTHER_CONTAINER_FAILED = re.compile(r": (?:container \S+ failed|dependency \S+ exited with non-zero code: \d+)$")
-"""A container that never ran, since one that it depends on failed (emissary.go:203)."""
+"""The message of a container that never ran, because a container on which it depends failed (emissary.go:203)."""
 
-_POD_FAILED_MEANWHILE = "Pod Failed whilst container running"  # operator.go:1590
+_POD_FAILED_FIRST = "Pod Failed whilst container running"  # operator.go:1590
 _END_CHARACTERS = 512
 _TASK_END = re.compile(r"[.\[(]")
 _CALLERS = (NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP)
@@ -30,7 +30,9 @@ _CALLERS = (NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP)
 class FailedLeaf:
     """A failed leaf and its role.
 
-    ``node`` is None where the Workflow failed without one (invalid spec, lock, too large).
+    Attributes:
+        node: the leaf; None if the Workflow failed without one (invalid spec, lock, too large).
+        role: its part in the outcome of the run.
     """
 
     node: Node | None
@@ -38,10 +40,10 @@ class FailedLeaf:
 
 
 def assign_roles(snapshot: Snapshot) -> list[FailedLeaf]:
-    """The failed leaves that count: RootCauses by time, then ExitHandler, Victim, Tolerated."""
+    """Return the failed leaves with their roles: RootCause, ExitHandler, Victim, Tolerated; each ordered by time."""
     tree = snapshot.tree
     failed = [FailedLeaf(leaf, _role(leaf, snapshot.workflow, tree)) for leaf in tree.failed_leaves]
-    failed = _with_stop_as_consequence(failed, snapshot.workflow)
+    failed = _with_stopped_as_victims(failed, snapshot.workflow)
     if snapshot.workflow.status.has_failed and not any(
         leaf.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER) for leaf in failed
     ):
@@ -50,9 +52,9 @@ def assign_roles(snapshot: Snapshot) -> list[FailedLeaf]:
 
 
 def is_stopped(node: Node, workflow: Workflow) -> bool:
-    """Whether a stop or terminate by hand ended the node.
+    """Whether the node was ended by a person who stopped or terminated the Workflow.
 
-    A killed main container overwrites Argo's own message with its exit code. Exit handlers run on through a Stop
+    A killed main container overwrites Argo's own message with its exit code. Exit handlers continue after a Stop
     (``ShouldExecute``, workflow_types.go).
     """
     if STOPPED_MESSAGE.match(node.message):
@@ -70,33 +72,35 @@ def _is_killed(node: Node) -> bool:
 
 
 def _role(node: Node, workflow: Workflow, tree: Tree) -> Role:
-    around = [node, *tree.enclosing(node)]
-    if any(outer.name == tree.exit_handler_name for outer in around):
+    lineage = [node, *tree.enclosing(node)]
+    if any(outer.name == tree.exit_handler_name for outer in lineage):
         return Role.EXIT_HANDLER
-    if _is_tolerated(node, around, workflow, tree):
+    if _is_tolerated(node, lineage, workflow, tree):
         return Role.TOLERATED
-    if node.message == _FAIL_FAST_MESSAGE or (node.type == NodeType.CONTAINER and _fell_with_another(node, tree)):
+    if node.message == _FAIL_FAST_MESSAGE or (
+        node.type == NodeType.CONTAINER and _ended_by_another_container(node, tree)
+    ):
         return Role.VICTIM
     return Role.ROOT_CAUSE
 
 
-def _fell_with_another(node: Node, tree: Tree) -> bool:
-    """Whether a Container ended because another of its pod had failed: that one is named in the pod's own message."""
+def _ended_by_another_container(node: Node, tree: Tree) -> bool:
+    """Whether a Container ended because another one of its pod, named in the pod's message, had failed."""
     if _OTHER_CONTAINER_FAILED.search(node.message[-_END_CHARACTERS:]):
         return True
     pod_node = tree.pod_node(node)
     culprit = parse_exit(pod_node.message) if pod_node else None
     other_failed = culprit is not None and culprit.container not in (None, node.display_name)
-    return other_failed and (node.message == _POD_FAILED_MEANWHILE or _is_killed(node))
+    return other_failed and (node.message == _POD_FAILED_FIRST or _is_killed(node))
 
 
-def _is_tolerated(node: Node, around: list[Node], workflow: Workflow, tree: Tree) -> bool:
+def _is_tolerated(node: Node, lineage: list[Node], workflow: Workflow, tree: Tree) -> bool:
     return (
-        any(outer.is_hook for outer in around)
-        or any(_retry_still_runs(outer, tree) for outer in around)
-        or any(outer.phase == Phase.SUCCEEDED and outer.type in GROUP_TYPES for outer in around[1:])
-        or _continues_on(node, around, workflow)
-        or any(_is_failed_task(i, around) and tree.failure_is_handled(outer) for i, outer in enumerate(around))
+        any(outer.is_hook for outer in lineage)
+        or any(_retry_still_runs(outer, tree) for outer in lineage)
+        or any(outer.phase == Phase.SUCCEEDED and outer.type in GROUP_TYPES for outer in lineage[1:])
+        or _continues_on(node, lineage, workflow)
+        or any(_is_failed_task(i, lineage) and tree.failure_is_handled(outer) for i, outer in enumerate(lineage))
     )
 
 
@@ -105,22 +109,22 @@ def _retry_still_runs(node: Node, tree: Tree) -> bool:
     return retry is not None and retry.phase == Phase.RUNNING
 
 
-def _is_failed_task(index: int, around: list[Node]) -> bool:
-    """Whether a node is a failed task of a DAG: only there may another task answer a failure (``depends``)."""
-    caller = next((outer.type for outer in around[index + 1 :] if outer.type in _CALLERS), None)
-    return caller == NodeType.DAG and around[index].has_failed
+def _is_failed_task(index: int, lineage: list[Node]) -> bool:
+    """Whether a node is a failed task of a DAG. Only in a DAG can another task respond to a failure (``depends``)."""
+    caller = next((outer.type for outer in lineage[index + 1 :] if outer.type in _CALLERS), None)
+    return caller == NodeType.DAG and lineage[index].has_failed
 
 
-def _continues_on(node: Node, around: list[Node], workflow: Workflow) -> bool:
-    """Whether a task or step that the node is, or lies in, has a ``continueOn`` for how it ended.
+def _continues_on(node: Node, lineage: list[Node], workflow: Workflow) -> bool:
+    """Whether the node's task or step, or one in which it lies, has a ``continueOn`` for the phase in which it ended.
 
-    ``assessDAGPhase`` of dag.go, ``executeStepGroup`` of steps.go:366.
+    Argo's rules are in ``assessDAGPhase`` (dag.go) and ``executeStepGroup`` (steps.go:366).
     """
-    for index, outer in enumerate(around[1:], start=1):
+    for index, outer in enumerate(lineage[1:], start=1):
         if outer.type in (NodeType.DAG, NodeType.STEP_GROUP):
             task_name = _TASK_END.split(node.name[len(outer.name) + 1 :], maxsplit=1)[0]
-            ended = next((n.phase for n in around if n.name == f"{outer.name}.{task_name}"), node.phase)
-            template_node = next((n for n in around[index:] if n.type in (NodeType.DAG, NodeType.STEPS)), None)
+            ended = next((n.phase for n in lineage if n.name == f"{outer.name}.{task_name}"), node.phase)
+            template_node = next((n for n in lineage[index:] if n.type in (NodeType.DAG, NodeType.STEPS)), None)
             if template_node and _tolerates(_continue_on(template_node, task_name, workflow), ended):
                 return True
     return False
@@ -148,9 +152,10 @@ def _tasks(template: Template) -> Iterable[Task]:
 
 
 def _templates_of(node: Node, workflow: Workflow) -> Iterable[Template]:
-    """Every template that the node may have run.
+    """Yield every template that the node may have run.
 
-    Its own scope's first, since names repeat between scopes (GetStoredTemplate, workflow_types.go:3880).
+    Those of its own scope come first, because names can recur in other scopes (GetStoredTemplate,
+    workflow_types.go:3880).
     """
     name = node.template_ref.template if node.template_ref else node.template_name
     suffix = f"/{name}"
@@ -161,8 +166,8 @@ def _templates_of(node: Node, workflow: Workflow) -> Iterable[Template]:
     yield from (template for template in own if template.name == name)
 
 
-def _with_stop_as_consequence(failed: list[FailedLeaf], workflow: Workflow) -> list[FailedLeaf]:
-    """What a stop killed is a victim where something else failed; where nothing did, it is what the run ended of."""
+def _with_stopped_as_victims(failed: list[FailedLeaf], workflow: Workflow) -> list[FailedLeaf]:
+    """Make nodes that a stop killed victims if another node failed by itself; else they remain the root causes."""
     causes = [leaf.node for leaf in failed if leaf.role == Role.ROOT_CAUSE and leaf.node]
     own_failures = {node.id for node in causes if not is_stopped(node, workflow)}
     if not own_failures:

@@ -1,8 +1,9 @@
-"""From a failed leaf and what was seen of its pod to a class: an ordered chain of small rules, the first decides.
+"""Classifies a failed leaf by an ordered table of small rules; the first match counts.
 
-Order of evidence: the captured pod, then Argo's message, then an exit code alone. OOMKilled stands
-before the exit code, since a killed child shows as 1, not 137 (docs/explanation/argo-behaviour.md). Adding a rule is one function
-in ``rules_of_pods`` or ``rules_of_argo`` and one line in ``RULES``.
+Evidence is evaluated in this order: the captured pod, Argo's message, an exit code alone. OOMKilled precedes the exit
+code, because a step whose child process was killed may end with 1 instead of 137 (docs/explanation/argo-behaviour.md).
+
+To add a rule, write a function in ``pod_rules`` or ``argo_rules`` and add it to ``RULES``.
 """
 
 from collections.abc import Callable
@@ -19,12 +20,12 @@ from wfreport.core.snapshot.model import Verdict
 
 @dataclass(frozen=True, slots=True)
 class ClassifierRule:
-    """One rule of the chain.
+    """A rule of the classifier.
 
     Attributes:
-        decide: the verdict where the rule fits, else None; its docstring is its documentation.
-        reads: what it looks at, in words.
-        yields: every class that it may give.
+        decide: returns the verdict, or None if the rule does not match. Its docstring is the rule's documentation.
+        reads: the evidence that the rule evaluates, in words.
+        yields: all classes that the rule can return.
     """
 
     decide: Callable[[Symptom], Verdict | None]
@@ -33,43 +34,43 @@ class ClassifierRule:
 
     @property
     def name(self) -> str:
-        """The rule's name in the documentation."""
+        """Name of the rule, by which tests refer to it."""
         return self.decide.__name__
 
     @property
     def meaning(self) -> str:
-        """When it fits, in words."""
+        """Condition of the rule, in words."""
         return " ".join((self.decide.__doc__ or "").replace("``", "`").split())
 
 
 RULES: Final[tuple[ClassifierRule, ...]] = (
     ClassifierRule(
-        argo_rules.cancelled_by_hand,
+        argo_rules.cancelled_by_user,
         "workflow.spec.shutdown, node.message",
         frozenset({Class.CANCELLED}),
     ),
     ClassifierRule(
-        pod_rules.pod_disrupted,
+        pod_rules.disrupted_by_pod_status,
         "pod.status.reason, pod condition DisruptionTarget",
         frozenset({Class.EVICTED, Class.NODE_LOST, Class.PREEMPTED, Class.UNSCHEDULABLE, Class.CONFIG_ERROR}),
     ),
     ClassifierRule(
-        pod_rules.kubelet_said_so,
+        pod_rules.disrupted_by_message,
         "node.message",
         frozenset({Class.EVICTED, Class.NODE_LOST, Class.PREEMPTED, Class.UNSCHEDULABLE, Class.CONFIG_ERROR}),
     ),
     ClassifierRule(
-        pod_rules.waited_until_the_deadline,
+        pod_rules.deadline_while_waiting,
         "pod events, waiting containers, node.synchronizationStatus, the report's own waiting",
         frozenset({Class.IMAGE_PULL, Class.CONFIG_ERROR, Class.UNSCHEDULABLE, Class.LOCK_WAIT}),
     ),
     ClassifierRule(
-        pod_rules.deadline_passed,
+        pod_rules.deadline_exceeded,
         "node.message, pod.status.reason, workflow.spec.activeDeadlineSeconds",
         frozenset({Class.TIMEOUT}),
     ),
     ClassifierRule(
-        argo_rules.own_request_failed,
+        argo_rules.request_failed,
         "node.type, node.message",
         frozenset({Class.EXIT_CODE}),
     ),
@@ -89,17 +90,17 @@ RULES: Final[tuple[ClassifierRule, ...]] = (
         frozenset({Class.NODE_LOST}),
     ),
     ClassifierRule(
-        pod_rules.pod_vanished,
+        pod_rules.pod_deleted,
         "node.message",
         frozenset({Class.POD_DELETED}),
     ),
     ClassifierRule(
-        pod_rules.could_not_start,
+        pod_rules.container_start_failed,
         "pod container states, node.message",
         frozenset({Class.IMAGE_PULL, Class.CONFIG_ERROR, Class.UNSCHEDULABLE}),
     ),
     ClassifierRule(
-        pod_rules.never_started,
+        pod_rules.pod_failed_before_start,
         "node.message",
         frozenset({Class.UNKNOWN}),
     ),
@@ -109,7 +110,7 @@ RULES: Final[tuple[ClassifierRule, ...]] = (
         frozenset({Class.EXIT_CODE}),
     ),
     ClassifierRule(
-        argo_rules.artifact_trouble,
+        argo_rules.artifact_failed,
         "node.message",
         frozenset({Class.ARTIFACT_IO}),
     ),
@@ -131,7 +132,7 @@ RULES: Final[tuple[ClassifierRule, ...]] = (
         frozenset({Class.KILLED}),
     ),
     ClassifierRule(
-        pod_rules.own_exit_code,
+        pod_rules.program_exited,
         "exit code",
         frozenset({Class.EXIT_CODE}),
     ),
@@ -141,7 +142,7 @@ RULES: Final[tuple[ClassifierRule, ...]] = (
         frozenset({Class.EXIT_CODE}),
     ),
     ClassifierRule(
-        argo_rules.failed_by_hand,
+        argo_rules.suspend_failed_by_user,
         "node.type",
         frozenset({Class.CANCELLED}),
     ),
@@ -149,7 +150,7 @@ RULES: Final[tuple[ClassifierRule, ...]] = (
 
 
 def classify_failure(symptom: Symptom) -> Verdict:
-    """What kind of failure it is, by the first rule that fits."""
+    """Return the verdict of the first rule that matches; Unknown if none does."""
     for rule in RULES:
         verdict = rule.decide(symptom)
         if verdict is not None:

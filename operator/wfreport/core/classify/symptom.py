@@ -1,4 +1,4 @@
-"""All that the classifier may look at, and how it is read."""
+"""The input of the classifier's rules: a failed node, its message, and the evidence of its pod."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,38 +6,35 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from wfreport.api.argo import Node, NodeType, Phase
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
 from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
 from wfreport.core.snapshot.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence
 
-EXECUTOR_CONTAINERS: Final = frozenset({"init", "wait", "supervisor"})
-"""argoexec's own containers: their memory and their errors are not the user's program's."""
-
 ARGOEXEC_CODES: Final = frozenset({64, 65})
-"""argoexec's own error (cmd/argoexec/main.go); that of main where the supervisor failed before it (common.go:276)."""
+"""Exit codes of argoexec: 64 for its own errors (main.go), 65 if the supervisor failed before main (common.go:276)."""
 
 START_ERROR_REASONS: Final = frozenset(
     {"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}
 )
-"""Reasons of a *terminated* container that never ran."""
+"""Reasons of a *terminated* container whose program never ran."""
 
 _READ_CHARACTERS = 4096
 
 
 @dataclass(frozen=True)
 class Symptom:
-    """All that a rule may look at.
+    """Everything that a rule of the classifier can evaluate.
 
     Attributes:
-        node: the failed leaf; None where the Workflow itself failed.
+        node: the failed leaf; None if the Workflow itself failed.
         text: the node's message, or the Workflow's.
-        exit_code: see ``messages.exit_code``.
-        evidence: what was seen of the pod.
-        was_stopped: whether a person's stop ended it.
-        deadline_passed: whether the Workflow's own deadline was over when it was killed.
-        waited_for: ``<reason> <message>`` of what it waited for when the run was last looked at; the pod that said so
-            may be gone without ever having failed.
+        exit_code: the exit code of the failure (``messages.exit_code``).
+        evidence: the captured evidence of the pod.
+        was_stopped: whether a person stopped or terminated it.
+        workflow_deadline_exceeded: whether it was killed after the Workflow's own deadline.
+        stored_waiting_text: ``<reason> <message>`` of the node's wait in the stored report. The waiting pod may have
+            been deleted without ever having failed.
     """
 
     node: Node | None
@@ -45,25 +42,25 @@ class Symptom:
     exit_code: int | None = None
     evidence: PodEvidence | None = None
     was_stopped: bool = False
-    deadline_passed: bool = False
-    waited_for: str = ""
+    workflow_deadline_exceeded: bool = False
+    stored_waiting_text: str = ""
 
     @cached_property
     def message(self) -> str:
-        """The message without its wrappers, as far as a rule needs to read it: users write megabytes into messages."""
+        """The message without its prefixes, cut to a length that rules can evaluate, as messages can have megabytes."""
         return unwrap(self.text[:_READ_CHARACTERS])
 
     @cached_property
     def ending(self) -> ExitMessage | None:
-        """The message as a container's end."""
+        """The parsed message, if it is that of a container that ended."""
         return parse_exit(self.message)
 
     @cached_property
     def system_text(self) -> str:
-        """What Kubernetes, the controller or argoexec wrote; empty where a user's own program may have.
+        """The text of Kubernetes, the controller or argoexec; empty if it may be that of the user's program.
 
-        A termination message is the program's (it may hold anything, ``ErrImagePull`` too), but for argoexec's own
-        containers and exit codes, and for a container that never ran.
+        A termination message is written by the program and can contain anything, even ``ErrImagePull``. It is trusted
+        for argoexec's own containers and exit codes, and for a container that never ran.
         """
         ending = self.ending
         if ending is None:
@@ -75,7 +72,7 @@ class Symptom:
 
     @property
     def pod_reason(self) -> str:
-        """``status.reason`` of the pod: only the pod has it, never Argo's message."""
+        """``status.reason`` of the pod, which is never part of Argo's message."""
         return self.evidence.pod.status.reason if self.evidence and self.evidence.pod else ""
 
     @property
@@ -85,47 +82,49 @@ class Symptom:
 
     @property
     def disruption_reason(self) -> str:
-        """Reason of the pod's DisruptionTarget condition (KEP-3329)."""
+        """Reason of the pod's condition DisruptionTarget (KEP-3329)."""
         conditions = self.evidence.pod.status.conditions if self.evidence and self.evidence.pod else []
         return next((c.reason for c in conditions if c.type == "DisruptionTarget" and c.status == "True"), "")
 
     @cached_property
     def event_texts(self) -> tuple[str, ...]:
-        """``<reason> <message>`` of the pod's Events."""
-        return tuple(map(_told, self.evidence.events)) if self.evidence else ()
+        """``<reason> <message>`` of each of the pod's Events."""
+        return tuple(map(_event_text, self.evidence.events)) if self.evidence else ()
 
     @cached_property
     def startup_texts(self) -> tuple[str, ...]:
-        """What the pod's Events and waiting containers say of its start; empty once its own program had started.
+        """Texts of Events and waiting containers about the pod's start; empty if its program has started.
 
-        A pull that failed and then worked is no cause of what came later.
+        A failure before the program's start, such as a pull that succeeded later, did not cause the end.
         """
         if self.has_started:
             return ()
-        started_at = max((_last_seen(e) for e in self._events() if e.reason == "Started"), default=None, key=_order)
-        events = (e for e in self._events() if started_at is None or _order(_last_seen(e)) >= _order(started_at))
-        return (*map(_told, events), *self.waiting_texts)
+        started_at = max(
+            (_last_observed_at(e) for e in self._events() if e.reason == "Started"), default=None, key=_order
+        )
+        events = (e for e in self._events() if started_at is None or _order(_last_observed_at(e)) >= _order(started_at))
+        return (*map(_event_text, events), *self.waiting_texts)
 
     @cached_property
     def waiting_texts(self) -> tuple[str, ...]:
-        """``<reason> <message>`` of the containers that wait."""
+        """``<reason> <message>`` of each waiting container."""
         waiting = (status.state.waiting for status in self.container_statuses() if status.state is not None)
         return tuple(f"{state.reason} {state.message}" for state in waiting if state is not None)
 
     @cached_property
     def has_started(self) -> bool:
-        """Whether every container of the user's was seen to have run."""
+        """Whether the pod shows that all of the user's containers have run."""
         if not (self.evidence and self.evidence.pod):
             return False
         own = [s for s in self.evidence.pod.status.container_statuses if s.name not in EXECUTOR_CONTAINERS]
-        return bool(own) and not any(map(_never_ran, own))
+        return bool(own) and not any(map(_has_never_run, own))
 
     def _events(self) -> tuple[Event, ...]:
         return tuple(self.evidence.events) if self.evidence else ()
 
     @cached_property
     def container(self) -> str | None:
-        """The container that failed, as far as it is said or can be told."""
+        """Name of the container that failed; None if it is unknown."""
         if self.node is not None and self.node.type == NodeType.CONTAINER:
             return self.node.display_name
         if self.ending is None:
@@ -133,38 +132,39 @@ class Symptom:
         return self.ending.container or self._unnamed_container(self.ending)
 
     def _unnamed_container(self, ending: ExitMessage) -> str | None:
-        """The container of a message that names none (before Argo 3.7).
+        """Infer the container of a message that names none (before Argo 3.7).
 
-        By the pod where it was seen; else Argo says Error for its own containers, Failed for all others
-        (inferFailedReason), and a main that ended with 0 did not fail itself.
+        The captured pod decides, if a container of it ended with the same reason and code. Otherwise Argo's phase
+        does: it is Error for argoexec's own containers and Failed for all others (inferFailedReason). A main container
+        that ended with 0 did not fail.
         """
         by_executor = self.node is not None and self.node.phase == Phase.ERROR
         alike = [name for name, t in self.terminations() if (t.reason, t.exit_code) == (ending.reason, ending.code)]
-        seen = [name for name in alike if not by_executor or name in EXECUTOR_CONTAINERS]
-        if seen:
-            return "main" if "main" in seen else seen[0]
+        candidates = [name for name in alike if not by_executor or name in EXECUTOR_CONTAINERS]
+        if candidates:
+            return MAIN_CONTAINER if MAIN_CONTAINER in candidates else candidates[0]
         recorded = self.node.outputs.exit_code if self.node is not None and self.node.outputs is not None else None
         if by_executor:
             return "init" if recorded is None else "wait"
-        return None if recorded == "0" else "main"
+        return None if recorded == "0" else MAIN_CONTAINER
 
     def terminations(self) -> Iterator[tuple[str, StateTerminated]]:
-        """How each container of the pod ended; ``lastState`` first, it is what led to the restart."""
+        """Yield the name and the end of each container; ``lastState`` first, because it led to the restart."""
         for status in self.container_statuses():
             for state in (status.last_state, status.state):
                 if state is not None and state.terminated is not None:
                     yield status.name, state.terminated
 
     def container_statuses(self) -> list[ContainerStatus]:
-        """Statuses of the pod's containers, init containers first."""
+        """Return the statuses of the pod's containers, init containers first."""
         if not (self.evidence and self.evidence.pod):
             return []
         status = self.evidence.pod.status
         return [*status.init_container_statuses, *status.container_statuses]
 
 
-def _never_ran(status: ContainerStatus) -> bool:
-    """Whether a container waits for its first start, or was given up before it (then it has no ``startedAt``)."""
+def _has_never_run(status: ContainerStatus) -> bool:
+    """Whether a container waits for its first start, or ended without a start (then it has no ``startedAt``)."""
     earlier = status.last_state.terminated if status.last_state else None
     if status.state is None or earlier is not None:
         return False
@@ -172,11 +172,11 @@ def _never_ran(status: ContainerStatus) -> bool:
     return status.state.waiting is not None or (ended is not None and ended.started_at is None)
 
 
-def _told(event: Event) -> str:
+def _event_text(event: Event) -> str:
     return f"{event.reason} {event.message}"
 
 
-def _last_seen(event: Event) -> datetime | None:
+def _last_observed_at(event: Event) -> datetime | None:
     series = event.series.last_observed_time if event.series else None
     return event.last_timestamp or series or event.event_time or event.first_timestamp
 

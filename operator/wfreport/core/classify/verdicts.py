@@ -1,4 +1,4 @@
-"""From what a rule found to a verdict: what holds for a class unless a rule knows better."""
+"""Builds verdicts: the class's defaults, unless a rule has more specific values."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ CLASS_DEFAULTS: Final[dict[FailureClass, tuple[Owner, bool]]] = {
     FailureClass.CANCELLED: (Owner.USER, False),
     FailureClass.UNKNOWN: (Owner.USER, False),
 }
-"""Who can do something about it, and whether the same again may well succeed."""
+"""The party that can fix a failure of the class, and whether another attempt may succeed without a change."""
 
 
 def verdict_of(
@@ -43,7 +43,18 @@ def verdict_of(
     reason: str | None = None,
     container: str | None = None,
 ) -> Verdict:
-    """A verdict with the class's defaults, but for what the rule knows better."""
+    """Build a verdict from a rule's values and the class's defaults.
+
+    Args:
+        symptom: the failure.
+        failure_class: its class.
+        confidence: the confidence in the class.
+        evidence: the place on which the class rests.
+        owner: the owner, if it differs from the class's default.
+        retryable: whether a retry may succeed, if it differs from the class's default.
+        reason: the reason; by default the pod's, or that of the message.
+        container: the container; by default the one that failed.
+    """
     default_owner, default_retryable = CLASS_DEFAULTS[failure_class]
     return Verdict(
         failure_class=failure_class,
@@ -58,7 +69,7 @@ def verdict_of(
 
 
 def _signal(exit_code: int | None) -> int | None:
-    """The signal that a shell's exit code stands for."""
-    return (
-        exit_code - SIGNAL_BASE if exit_code is not None and SIGNAL_BASE < exit_code <= SIGNAL_BASE + _SIGNALS else None
-    )
+    """Return the signal for which a shell's exit code stands."""
+    if exit_code is None or not SIGNAL_BASE < exit_code <= SIGNAL_BASE + _SIGNALS:
+        return None
+    return exit_code - SIGNAL_BASE

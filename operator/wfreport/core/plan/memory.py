@@ -8,8 +8,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any
 
+from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.container_memory import ContainerMemory, container_memory
 from wfreport.core.plan.inline import inline_template
@@ -17,9 +18,6 @@ from wfreport.core.plan.plan import Change, Json
 from wfreport.core.plan.quantity import MEBIBYTE, format_bytes, parse_bytes
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.templates import LOCAL, Address, inlined, own_spec
-
-EXECUTOR_CONTAINERS: Final = frozenset({"wait", "init", "supervisor"})
-"""Argo's own containers (workflow/common/common.go:14)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Decides what may be written at all: bounds, printable text, no secrets."""
+"""Makes text safe to write: removes secrets and enforces maximum lengths."""

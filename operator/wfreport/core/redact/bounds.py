@@ -1,4 +1,4 @@
-"""Text made to fit: every field of a report has a maximal length, and so has a label value."""
+"""Cuts text to a maximum length: fields of a report, label values, and the ends of logs."""
 
 import re
 from hashlib import sha256
@@ -12,21 +12,24 @@ _DNS_NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:
 _NOT_IN_LABEL: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
-def cut(text: str, max_length: int, *, not_seen: int = 0) -> str:
-    """The text in at most ``max_length`` characters; where it was longer, its end says how many miss.
+def cut(text: str, max_length: int, *, omitted: int = 0) -> str:
+    """Cut the text to at most ``max_length`` characters, including a note with the number of missing characters.
 
-    ``not_seen`` is how many characters followed that were cut off before.
+    Args:
+        text: the text to cut.
+        max_length: the maximum length of the result, in characters.
+        omitted: how many characters followed the text and were removed earlier; the note counts them too.
     """
-    length = len(text) + not_seen
+    length = len(text) + omitted
     if length <= max_length:
         return text
-    kept = max_length
-    for _ in range(3):  # a longer note leaves less room, which may lengthen its number by a digit
-        kept = max(0, max_length - len(_cut_note(length - kept)))
-    if kept == 0:
+    room = max_length
+    for _ in range(3):  # a longer note leaves less room, and that can add a digit to the note's number
+        room = max(0, max_length - len(_cut_note(length - room)))
+    if room == 0:
         return (text[: max(0, max_length - 1)] + "…")[:max_length]
-    kept = min(kept, len(text))
-    return text[:kept] + _cut_note(length - kept)
+    room = min(room, len(text))
+    return text[:room] + _cut_note(length - room)
 
 
 def _cut_note(missing: int) -> str:
@@ -34,10 +37,9 @@ def _cut_note(missing: int) -> str:
 
 
 def cut_label(value: str) -> str:
-    """The value as a label value: itself where it is valid, else its valid part and a hash of the whole.
+    """Return the value if it is a valid label value, else its valid part with a hash of the original value.
 
-    Two values never become the same label, because a label is what people select by: the hash is over the value as
-    given.
+    The hash keeps two different values different, so that a label selector never matches the wrong object.
     """
     if _LABEL_VALUE.fullmatch(value):
         return value
@@ -47,21 +49,21 @@ def cut_label(value: str) -> str:
 
 
 def is_label_value(value: str) -> bool:
-    """Whether the API server takes it as the value of a label."""
+    """Whether the API server accepts the string as the value of a label."""
     return _LABEL_VALUE.fullmatch(value) is not None
 
 
 def is_label_key(key: str) -> bool:
-    """Whether the API server takes it as the key of a label: ``[prefix/]name``."""
+    """Whether the API server accepts the string as the key of a label (``[prefix/]name``)."""
     prefix, slash, name = key.rpartition("/")
     return _LABEL_NAME.fullmatch(name) is not None and (not slash or _DNS_NAME.fullmatch(prefix) is not None)
 
 
 def tail(text: str, lines: int, max_bytes: int) -> tuple[str, bool]:
-    """The last ``lines`` lines in at most ``max_bytes`` bytes of UTF-8, and whether there was more.
+    """Return the last ``lines`` lines in at most ``max_bytes`` bytes of UTF-8, and whether the text was longer.
 
-    Whole lines are kept, unless the last one alone is too long: then its end. The newline that ends the text is not
-    kept.
+    Lines stay whole. If the last line alone is too long, its end is returned. A newline at the end of the text is
+    dropped.
     """
     body = text.removesuffix("\n")
     if lines <= 0 or max_bytes <= 0:
@@ -75,7 +77,7 @@ def tail(text: str, lines: int, max_bytes: int) -> tuple[str, bool]:
 
 
 def _whole_lines(encoded: bytes, max_bytes: int) -> str:
-    kept = encoded[-max_bytes:]
-    if encoded[-max_bytes - 1 : -max_bytes] != b"\n" and b"\n" in kept:
-        kept = kept.partition(b"\n")[2]
-    return kept.decode("utf-8", "ignore")
+    end = encoded[-max_bytes:]
+    if encoded[-max_bytes - 1 : -max_bytes] != b"\n" and b"\n" in end:
+        end = end.partition(b"\n")[2]
+    return end.decode("utf-8", "ignore")

@@ -1,4 +1,4 @@
-"""Where secrets stand in base64, as in a Secret that was printed, or what a program logged of its configuration."""
+"""Finds secrets in base64, as in a printed Secret or in a configuration that a program logged."""
 
 import re
 from base64 import b64decode
@@ -14,15 +14,15 @@ _STANDARD: Final = str.maketrans("-_", "+/")
 _PLAIN: Final = (*tokens.DETECTORS, *keyed.DETECTORS)
 
 
-def _encoded(text: str) -> Iterator[Span]:
+def _encoded_secrets(text: str) -> Iterator[Span]:
     for match in _WORD.finditer(text):
-        plain = _decoded(match[0])
-        if plain and _holds_secret(plain, _PLAIN):
+        plain = _decode_text(match[0])
+        if plain and _contains_secret(plain, _PLAIN):
             yield match.span()
 
 
-def _decoded(word: str) -> str:
-    """The text that the word stands for; empty where it stands for none, as digests, ids and paths do."""
+def _decode_text(word: str) -> str:
+    """Decode a base64 word to text. Return an empty string for other words: digests, ids, paths."""
     body = word.rstrip("=").translate(_STANDARD)
     try:
         plain = b64decode(body + "=" * (-len(body) % 4))
@@ -31,10 +31,10 @@ def _decoded(word: str) -> str:
     return plain.decode() if plain.isascii() else ""
 
 
-def _holds_secret(plain: str, detectors: Sequence[Detector]) -> bool:
+def _contains_secret(plain: str, detectors: Sequence[Detector]) -> bool:
     lower = plain.lower()
     likely = (d for d in detectors if any(hint in (lower if hint == hint.lower() else plain) for hint in d.hints))
     return any(start < end for detector in likely for start, end in detector.spans(plain))
 
 
-DETECTORS: Final = (Detector(("",), _encoded),)
+DETECTORS: Final = (Detector(("",), _encoded_secrets),)

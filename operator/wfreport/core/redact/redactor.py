@@ -1,4 +1,4 @@
-"""Every free text is redacted before it is written anywhere: a message, a log tail, a parameter may hold a password."""
+"""Replaces secrets in free text. Every message, log tail and parameter is redacted before it is written."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,35 +18,39 @@ _MAX_PASSES: Final = 10
 
 
 class Redactor:
-    """Replaces secrets by ``[redacted]``; to redact twice changes nothing (given patterns that leave masks alone).
+    """Replaces secrets by ``[redacted]``.
 
-    Linear in the length of a text, as far as the given patterns are. Short texts are remembered: 3,000 nodes share a
-    few messages.
+    Redacting twice has the same result as redacting once, unless a configured pattern matches the mask itself. The time
+    is linear in the length of the text if that holds for the configured patterns. Results for short texts are cached,
+    because the nodes of a large run share a few messages.
     """
 
-    __slots__ = ("_by_hint", "_by_lower_hint", "_remembered")
+    __slots__ = ("_by_hint", "_by_lower_hint", "_redact_cached")
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
-        """Patterns are regular expressions of what is secret besides the known kinds.
+        """Create a redactor for the known kinds of secrets and additional patterns.
+
+        Args:
+            patterns: regular expressions; the whole match is a secret.
 
         Raises:
-            ValueError: a pattern is empty or not a regular expression; the text names it.
+            ValueError: a pattern is empty or not a regular expression. The text contains the pattern.
         """
-        detectors = (*_DETECTORS, *(by_pattern(_compiled(pattern), "") for pattern in patterns))
+        detectors = (*_DETECTORS, *(by_pattern(_compile(pattern), "") for pattern in patterns))
         hinted = [(hint, detector) for detector in detectors for hint in detector.hints]
         self._by_hint = tuple(pair for pair in hinted if pair[0] != pair[0].lower())
         self._by_lower_hint = tuple(pair for pair in hinted if pair[0] == pair[0].lower())
-        self._remembered = lru_cache(maxsize=_CACHED_TEXTS)(self._redacted)
+        self._redact_cached = lru_cache(maxsize=_CACHED_TEXTS)(self._redact_until_stable)
 
     def redact(self, text: str) -> tuple[str, int]:
-        """The text without secrets, and how many were replaced."""
-        return self._remembered(text) if len(text) <= _CACHED_LENGTH else self._redacted(text)
+        """Return the text without secrets, and the number of secrets that were replaced."""
+        return self._redact_cached(text) if len(text) <= _CACHED_LENGTH else self._redact_until_stable(text)
 
-    def _redacted(self, text: str) -> tuple[str, int]:
-        """A mask changes what stands beside it, which may then look like a secret: repeated until nothing changes."""
+    def _redact_until_stable(self, text: str) -> tuple[str, int]:
+        """Mask repeatedly, because the text beside a new mask may match a detector that it did not match before."""
         total = 0
         for _ in range(_MAX_PASSES):
-            text, count = _masked(text, self._spans(text))
+            text, count = _mask(text, self._spans(text))
             total += count
             if count == 0:
                 break
@@ -60,7 +64,7 @@ class Redactor:
             yield from detector.spans(text)
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     if not pattern:
         raise ValueError("redaction pattern '' is empty: remove it")
     try:
@@ -69,25 +73,25 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         raise ValueError(f"redaction pattern {pattern!r} is not a regular expression: {error}") from error
 
 
-def _masked(text: str, spans: Iterable[Span]) -> tuple[str, int]:
-    """The text with the spans masked, and how many masks are new; spans that touch become one."""
-    found = [span for span in spans if span[0] < span[1]]
-    if not found:
+def _mask(text: str, spans: Iterable[Span]) -> tuple[str, int]:
+    """Replace the spans by masks; adjacent spans get one mask. Return the text and the number of new masks."""
+    secrets = [span for span in spans if span[0] < span[1]]
+    if not secrets:
         return text, 0
     masks = [match.span() for match in _MASK.finditer(text)]
     parts: list[str] = []
     done = count = 0
-    for start, end, is_new in _merged(found, masks):
+    for start, end, is_new in _merge(secrets, masks):
         parts += (text[done:start], MASK)
         done = end
         count += is_new
     return ("".join((*parts, text[done:])), count) if count else (text, 0)
 
 
-def _merged(found: list[Span], masks: list[Span]) -> Iterator[tuple[int, int, bool]]:
-    """The union of both, in order; new is what is more than a mask."""
+def _merge(secrets: list[Span], masks: list[Span]) -> Iterator[tuple[int, int, bool]]:
+    """Yield the union of secrets and existing masks in order; each with whether it is more than an existing mask."""
     known = set(masks)
-    spans = sorted({*found, *masks})
+    spans = sorted({*secrets, *masks})
     start, end = spans[0]
     for low, high in spans:
         if low > end:

@@ -1,4 +1,4 @@
-"""Free text on its way into a report: redacted first, cut after, so that no half secret is left over."""
+"""Prepares free text for a report. Text is redacted before it is cut, so that no part of a secret remains."""
 
 from wfreport.api.wire import LINE, TEXT
 from wfreport.core.redact.bounds import cut
@@ -6,32 +6,38 @@ from wfreport.core.redact.redactor import Redactor
 
 
 def clip(identifier: str | None, limit: int = LINE) -> str | None:
-    """An identifier that fits its field; None for an empty one. One that is longer is garbage, kept as such."""
+    """Truncate an identifier to its field's limit; None if it is empty.
+
+    An over-long identifier is invalid in any case, so the cut is not marked.
+    """
     return identifier[:limit] if identifier else None
 
 
-_LOOK_AHEAD = 32 * 1024
-"""So far behind what is kept a secret that begins in it is looked for; users write megabytes into messages."""
+_CONTEXT_CHARACTERS = 32 * 1024
+"""Characters after the limit that are searched too, for a secret that begins before the limit and ends after it.
+
+Messages can have megabytes, so the rest is not searched.
+"""
 
 
 class TextSanitizer:
-    """Makes text fit for a report."""
+    """Redacts text and cuts it to the length of its field."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
     def text(self, raw: str | None, limit: int = TEXT) -> str | None:
-        """A message; None where there is none."""
-        return self._cut(raw, limit) if raw and raw.strip() else None
+        """Sanitize a message; None if it is empty or blank."""
+        return self._sanitize(raw, limit) if raw and raw.strip() else None
 
     def line(self, raw: str) -> str:
-        """A name: loop items carry their values in it."""
-        return self._cut(raw, LINE)
+        """Sanitize a display name; the name of a loop item contains the item's value."""
+        return self._sanitize(raw, LINE)
 
-    def _cut(self, raw: str, limit: int) -> str:
-        seen = raw[: limit + _LOOK_AHEAD]
-        return cut(self._redactor.redact(seen)[0], limit, not_seen=len(raw) - len(seen))
+    def _sanitize(self, raw: str, limit: int) -> str:
+        head = raw[: limit + _CONTEXT_CHARACTERS]
+        return cut(self._redactor.redact(head)[0], limit, omitted=len(raw) - len(head))
 
     def log(self, raw: str) -> tuple[str, int]:
-        """A log, and how many secrets were replaced in it."""
+        """Redact a log. Return it with the number of secrets that were replaced."""
         return self._redactor.redact(raw)

@@ -1,9 +1,10 @@
-"""Where secrets that are known by their own shape stand in a text: tokens, key blocks, passwords in URLs, signatures.
+"""Finds secrets by their own shape: tokens, private keys, passwords in URLs, signatures.
 
-The shapes of tokens are detect-secrets', which keeps them up to date. Its detectors are used as tables of
-expressions: called as they are, they look into settings and know only lines. Left out are those that take time
-quadratic in a text of spaces or slashes (Cloudant, IBM, SoftLayer, npm) or spoil words in capitals (Artifactory's
-AP…): ``keyed`` finds what they would.
+Most shapes of tokens come from detect-secrets, which keeps them up to date. Only its regular expressions are used,
+because its detectors depend on global settings and work on single lines.
+
+Some of its detectors are left out: Cloudant, IBM, SoftLayer and npm take quadratic time on a text of spaces or slashes,
+and Artifactory's ``AP…`` matches ordinary words in capitals. ``keyed`` finds those secrets by their keys.
 """
 
 import re
@@ -29,8 +30,8 @@ from detect_secrets.plugins import (
 
 Span = tuple[int, int]
 
-_ALONE: Final = r"(?:(?<![\w.-])|(?<=\\[nrt]))"
-"""Not within a word: for shapes that a long name may have, too. In escaped text a word may follow ``\\n``."""
+_WORD_START: Final = r"(?:(?<![\w.-])|(?<=\\[nrt]))"
+"""Matches at the start of a word, for shapes that also occur inside long names. In escaped text ``\\n`` precedes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ class Detector:
     """Finds one kind of secret.
 
     Attributes:
-        hints: a text without any of these holds no such secret, and most texts hold none. One in lower case is
-            looked for in any case.
-        spans: where secrets begin and end.
+        hints: substrings of which every such secret contains at least one; a cheap filter, because most texts contain
+            no secret. A hint in lower case matches any case.
+        spans: yields the start and the end of each secret in a text.
     """
 
     hints: tuple[str, ...]
@@ -48,7 +49,7 @@ class Detector:
 
 
 def by_pattern(pattern: re.Pattern[str], *hints: str, group: int = 0) -> Detector:
-    """Finds what the pattern, or a group of it, matches."""
+    """Return a detector for the matches of a pattern, or of one of its groups."""
 
     def spans(text: str) -> Iterator[Span]:
         for match in pattern.finditer(text):
@@ -57,15 +58,15 @@ def by_pattern(pattern: re.Pattern[str], *hints: str, group: int = 0) -> Detecto
     return Detector(hints, spans)
 
 
-def _whole(pattern: re.Pattern[str], *hints: str, alone: bool = False) -> Detector:
-    # What follows a token in the same word is more of it: kinds of tokens grow.
-    begin = _ALONE if alone else ""
+def _whole_word(pattern: re.Pattern[str], *hints: str, at_word_start: bool = False) -> Detector:
+    # The rest of the word belongs to the token: providers make their tokens longer over time.
+    begin = _WORD_START if at_word_start else ""
     return by_pattern(re.compile(rf"{begin}(?:{pattern.pattern})[\w-]*", pattern.flags), *hints)
 
 
 _ACCESS_KEY, _NAMED_SECRET_KEY = aws.AWSKeyDetector.denylist
 
-_KNOWN: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
+_PREFIXED_TOKENS: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
     ([_ACCESS_KEY], ("AKIA", "ASIA", "ABIA", "ACCA", "A3T")),
     (github_token.GitHubTokenDetector.denylist, ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
     (gitlab_token.GitLabTokenDetector.denylist, ("gl", "GR1348941")),
@@ -76,48 +77,52 @@ _KNOWN: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
     (pypi_token.PypiTokenDetector.denylist, ("pypi-",)),
     (square_oauth.SquareOAuthDetector.denylist, ("sq0csp-",)),
 )
-"""Tokens that begin like nothing else."""
+"""Tokens with a distinctive prefix."""
 
-_KNOWN_ALONE: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
+_WORD_TOKENS: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
     (openai.OpenAIDetector.denylist, ("T3BlbkFJ",)),
     (discord.DiscordBotTokenDetector.denylist, (".",)),
     (telegram_token.TelegramBotTokenDetector.denylist, (":",)),
     (mailchimp.MailchimpDetector.denylist, ("-us",)),
 )
-"""Tokens that could be the end of a longer name."""
+"""Tokens whose shape also occurs at the end of longer names, so they must begin a word."""
 
 _NEWER_TOKENS: Final = (
     (r"github_pat_[A-Za-z0-9_]{22,}", "github_pat_"),
     (r"(?:glpat|gldt|glft|glffct|glsoat|glrt|glcbt|glptt|glagent|gloas|glimt)-[\w.-]{20,}", "gl"),
     (r"npm_[A-Za-z0-9]{36,}", "npm_"),
-    (_ALONE + r"sk-(?:ant|proj|svcacct|admin)-[\w-]{32,}", "sk-"),
+    (_WORD_START + r"sk-(?:ant|proj|svcacct|admin)-[\w-]{32,}", "sk-"),
     (r"AIza[\w-]{35,}", "AIza"),
     (r"ya29\.[\w-]{20,}", "ya29."),
     (r"hf_[A-Za-z0-9]{30,}", "hf_"),
-    (_ALONE + r"hv[sbr]\.[\w-]{24,}", "hv"),
+    (_WORD_START + r"hv[sbr]\.[\w-]{24,}", "hv"),
     (r"dckr_pat_[\w-]{20,}", "dckr_pat_"),
     (r"xapp-\d-[\w-]{20,}", "xapp-"),
     (r"xoxe[.-][\w.-]{20,}", "xoxe"),
     (r"[sr]k_test_[0-9a-zA-Z]{24,}", "k_test_"),
     (r"whsec_[A-Za-z0-9+/=]{24,}", "whsec_"),
-    (_ALONE + r"AKC[A-Za-z0-9]{10,}", "AKC"),
+    (_WORD_START + r"AKC[A-Za-z0-9]{10,}", "AKC"),
     (r"AGE-SECRET-KEY-1[0-9A-Z]{50,}", "AGE-SECRET-KEY-"),
-    # detect-secrets' JWT leaves the signature, and takes time quadratic in eyJeyJ…
-    (_ALONE + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", "eyJ"),
+    # detect-secrets' pattern for a JWT misses the signature, and takes quadratic time on eyJeyJ…
+    (_WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", "eyJ"),
 )
-"""Kinds that detect-secrets does not know yet, or finds only a part of."""
+"""Tokens that detect-secrets does not support yet, or matches only in part."""
 
 _URL_PASSWORD: Final = re.compile(r"://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@(?!sha\d{3}:)")
-"""Unlike detect-secrets', with special characters and without a user name; an image by tag and digest is no URL."""
+"""A password in a URL.
+
+Unlike the pattern of detect-secrets it allows special characters and an empty user name, and it excludes images with a
+tag and a digest.
+"""
 
 _DSN_PASSWORD: Final = re.compile(r":([^\s/:@\"']{1,256})@(?=(?:tcp|unix)\()")
-"""``user:password@tcp(host)``, as Go's MySQL driver has it."""
+"""``user:password@tcp(host)``, the format of Go's MySQL driver."""
 
 _SIGNATURE: Final = re.compile(
     r"(?<![\w-])(?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature)=([\w%+/=~.-]{16,})",
     re.IGNORECASE,
 )
-"""Of a shared access signature (Azure) or a presigned URL (S3, GCS): who has it, has the file."""
+"""The signature in a shared access signature (Azure) or a presigned URL (S3, GCS). It grants access to the file."""
 
 _KEY_BLOCK: Final = re.compile(
     r"(?P<begin>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d)"
@@ -130,22 +135,22 @@ _KEY_LENGTH: Final = 16 * 1024
 
 
 def _key_blocks(text: str) -> Iterator[Span]:
-    """Private keys from BEGIN to END, also where a log was cut so that the one or the other is missing."""
+    """Yield private keys from BEGIN to END, also if a cut log lacks one of the two markers."""
     begin, done = -1, 0
     for marker in _KEY_BLOCK.finditer(text):
         if marker["begin"] is not None:
             begin = marker.start() if begin < 0 else begin
             continue
-        yield (begin if begin >= 0 else _body_start(text, done, marker.start())), marker.end()
+        yield (begin if begin >= 0 else _key_body_start(text, done, marker.start())), marker.end()
         begin, done = -1, marker.end()
     if begin >= 0 and _KEY_BODY.match(text, text.index("-", begin + 5)):
         yield begin, len(text)
 
 
-def _body_start(text: str, low: int, end: int) -> int:
-    """Where the lines begin that end in base64, up to ``end``; not before ``low``.
+def _key_body_start(text: str, low: int, end: int) -> int:
+    """Return the start of the lines of base64 before ``end``, but not less than ``low``.
 
-    A logger may have put a time before each.
+    A logger may have written a time at the start of each line.
     """
     body = text[max(low, end - _KEY_LENGTH) : end].replace("\\r", "  ").replace("\\n", " \n")
     *lines, beside = body.split("\n")
@@ -161,8 +166,8 @@ def _body_start(text: str, low: int, end: int) -> int:
 
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    *(_whole(pattern, *hints) for patterns, hints in _KNOWN for pattern in patterns),
-    *(_whole(pattern, *hints, alone=True) for patterns, hints in _KNOWN_ALONE for pattern in patterns),
+    *(_whole_word(pattern, *hints) for patterns, hints in _PREFIXED_TOKENS for pattern in patterns),
+    *(_whole_word(pattern, *hints, at_word_start=True) for patterns, hints in _WORD_TOKENS for pattern in patterns),
     by_pattern(_NAMED_SECRET_KEY, "aws", group=1),
     *(by_pattern(re.compile(pattern), hint) for pattern, hint in _NEWER_TOKENS),
     by_pattern(_URL_PASSWORD, "://", group=1),

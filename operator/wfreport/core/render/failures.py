@@ -13,7 +13,7 @@ from wfreport.api.evidence import LogTail
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
 from wfreport.api.wire import LINE, SHORT, is_same_time
 from wfreport.core.classify.fingerprint import fingerprint
-from wfreport.core.classify.pod_rules import WAITED_FOR
+from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
 from wfreport.core.classify.symptom import Symptom
@@ -69,8 +69,8 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     message = context.prose.text(node.message)
     limits = LogLimits(context.log_tail_lines, context.options.log_tail_bytes)
     from_pod = evidence_fields(evidence, kept, verdict.container, context.prose, limits)
-    if verdict.evidence == WAITED_FOR:
-        from_pod["pod_message"] = from_pod["pod_message"] or context.prose.text(symptom.waited_for)
+    if verdict.evidence == STORED_WAITING:
+        from_pod["pod_message"] = from_pod["pod_message"] or context.prose.text(symptom.stored_waiting_text)
     host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
     return Failure(
         node_id=clip(node.id),
@@ -137,8 +137,8 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         exit_code=code,
         evidence=evidence,
         was_stopped=is_stopped(node, workflow),
-        deadline_passed=code in _KILLED_CODES and _outlived_deadline(node, workflow),
-        waited_for=context.waited_for.get(node.id, ""),
+        workflow_deadline_exceeded=code in _KILLED_CODES and _outlived_deadline(node, workflow),
+        stored_waiting_text=context.waited_for.get(node.id, ""),
     )
 
 
@@ -173,7 +173,7 @@ def _verdict(symptom: Symptom, kept: Failure | None) -> Verdict:
     """The verdict of now, unless an earlier one saw the pod and this one does not."""
     verdict = classify_failure(symptom)
     sees_pod = verdict.confidence == Confidence.HIGH or verdict.failure_class == FailureClass.CANCELLED
-    saw_more = kept is not None and (kept.confidence == Confidence.HIGH or kept.evidence == WAITED_FOR)
+    saw_more = kept is not None and (kept.confidence == Confidence.HIGH or kept.evidence == STORED_WAITING)
     if kept is None or sees_pod or not saw_more or symptom.evidence is not None:
         return verdict
     return Verdict(

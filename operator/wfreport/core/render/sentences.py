@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.api.classes import FailureClass
 from wfreport.api.evidence import EventSummary
 from wfreport.api.report import Failure, Waiting
-from wfreport.core.classify.pod_rules import WAITED_FOR
-from wfreport.core.classify.symptom import EXECUTOR_CONTAINERS
+from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.render.phrases import after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.timing.durations import seconds_between, short_duration
@@ -123,7 +123,7 @@ def _told_by_pod(failure: Failure) -> str:
     """What the pod waited for, without the reason in front of it, which the sentence itself says."""
     waiting = (found for found in failure.containers or () if found.reason == failure.reason and found.message)
     container = next(waiting, None)
-    text = container.message if container else failure.pod_message if failure.evidence == WAITED_FOR else ""
+    text = container.message if container else failure.pod_message if failure.evidence == STORED_WAITING else ""
     return tidy((text or "").removeprefix(f"{failure.reason}: "))
 
 

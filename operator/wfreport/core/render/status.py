@@ -49,7 +49,7 @@ from wfreport.core.render.warnings import find_warnings
 from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source
 from wfreport.core.timing.timing import RunTimes, time_run
-from wfreport.core.timing.waiting import find_waiting, waited_for
+from wfreport.core.timing.waiting import find_waiting, stored_waiting_texts
 
 MAX_RUNS = 10
 MAX_LABELS = 64
@@ -178,7 +178,7 @@ def _failure_context(
         evidence=evidence,
         stored=_by_node(before) if before else {},
         remembered=remembered_attempts(before),
-        waited_for=waited_for(before),
+        waited_for=stored_waiting_texts(before),
         prose=prose,
         options=options,
         log_tail_lines=options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines,

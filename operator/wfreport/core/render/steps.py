@@ -38,7 +38,9 @@ def _chosen(tree: Tree, limit: int) -> list[Node]:
     ordered = _in_execution_order(tree)
     if len(ordered) <= limit:
         return ordered
-    important = [node for node in ordered if node.phase not in SETTLED_PHASES or node.id in tree.holders_of_failures]
+    important = [
+        node for node in ordered if node.phase not in SETTLED_PHASES or node.id in tree.nodes_enclosing_failures
+    ]
     chosen = {node.id for node in important[:limit]}
     others = (node.id for node in ordered if node.id not in chosen)
     chosen = chosen.union(islice(others, limit - len(chosen)))

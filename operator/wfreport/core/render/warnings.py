@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from wfreport.api.argo import NodeType, Phase
+from wfreport.api.argo import EXECUTOR_CONTAINERS, NodeType, Phase
 from wfreport.api.report import StepWarning
-from wfreport.core.classify.symptom import EXECUTOR_CONTAINERS
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name

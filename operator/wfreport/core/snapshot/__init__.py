@@ -1,1 +1,1 @@
-"""Decodes the bytes of a Workflow into a Snapshot: nodes, tree, pod names, identity."""
+"""Decodes a Workflow into a Snapshot, and derives its tree of nodes, its pod names and the identity of its report."""

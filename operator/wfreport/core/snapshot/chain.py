@@ -1,7 +1,6 @@
-"""Runs that were resubmitted from each other: the first is the root, and every name follows from it.
+"""Chains of resubmissions. The first run is the root, and the names of all later runs derive from it.
 
-A person's ``argo resubmit`` copies labels, ours too; but it makes a name of its own, and so begins a
-new chain.
+``argo resubmit`` copies all labels, including wfreport's, but generates its own name. Such a run starts a new chain.
 """
 
 from collections.abc import Mapping
@@ -13,12 +12,12 @@ from wfreport.core.snapshot.names import resubmission_name
 
 @dataclass(frozen=True, slots=True)
 class ChainLink:
-    """A run's place in its chain.
+    """The position of a run in its chain.
 
     Attributes:
-        root_name: the first run; cut and hashed where it does not fit a label, which Argo does not let happen.
-        root_uid: uid of the first run: the chain's identity.
-        attempt: how many resubmissions led to this run; 0 for the root.
+        root_name: name of the first run; cut and hashed if it exceeds a label's length, which Argo prevents.
+        root_uid: uid of the first run; it identifies the chain.
+        attempt: number of resubmissions before and including this run; 0 for the root.
     """
 
     root_name: str
@@ -26,17 +25,17 @@ class ChainLink:
     attempt: int = 0
 
     def name_of(self, attempt: int) -> str:
-        """The name of the run that the given resubmission of this chain makes, or has made."""
+        """Return the name of the run that the given resubmission of this chain creates; the root's for 0."""
         return resubmission_name(self.root_name, self.root_uid, attempt) if attempt else self.root_name
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All runs up to this one, first to last."""
+        """Names of all runs of the chain up to this one, oldest first."""
         return tuple(self.name_of(attempt) for attempt in range(self.attempt + 1))
 
 
 def link_of(*, name: str, uid: str, labels: Mapping[str, str]) -> ChainLink:
-    """The place of a run in its chain, from its metadata; its own root where it is not one of our resubmissions."""
+    """Return a run's position in its chain, from its metadata. A run that wfreport did not resubmit is its own root."""
     root_name, root_uid = labels.get(LABEL_ROOT, ""), labels.get(LABEL_ROOT_UID, "")
     attempt = labels.get(LABEL_ATTEMPT, "")
     if root_name and root_uid and attempt.isascii() and attempt.isdecimal() and labels.get(LABEL_REMEDIATION_UID):

@@ -1,8 +1,8 @@
-"""``status.compressedNodes``: base64 of gzip, zstd or brotli of the JSON of the nodes.
+"""Unpacks and packs ``status.compressedNodes``: the nodes as JSON, compressed, in base64.
 
-Source: ``fileutil.go``; gzip is all there is before 4.1. Argo keeps a Workflow below
-``MAX_WORKFLOW_SIZE`` (1 MiB), yet a megabyte of crafted input can unpack to gigabytes: everything is unpacked in
-steps and refused at a limit.
+The compression is gzip, or since Argo 4.1 zstd or brotli (``fileutil.go``). Argo limits a Workflow to
+``MAX_WORKFLOW_SIZE`` (1 MiB), but a megabyte of crafted input can unpack to gigabytes. So data is unpacked in steps, up
+to a limit.
 """
 
 import binascii
@@ -16,10 +16,10 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""Of unpacked JSON: some twenty times what the largest real Workflows have."""
+"""Maximum size of the unpacked JSON; about twenty times that of the largest real Workflows."""
 
 MAX_OBJECTS: Final = 1_000_000
-"""JSON objects in it. A node has a handful; ``{"a":{},…`` would make 64 MiB into gigabytes of empty nodes."""
+"""Maximum number of JSON objects in it. A node has a handful, and 64 MiB of ``{"a":{},…`` would decode to gigabytes."""
 
 _STEP_BYTES: Final = 1024 * 1024
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -27,14 +27,14 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 class UnreadableNodes(ValueError):  # noqa: N818 - a state of the object, in its own words
-    """The compressed nodes cannot be unpacked; the text says why."""
+    """The compressed nodes cannot be unpacked; the message contains the cause."""
 
 
 def unpack_nodes(text: str) -> bytes:
-    """The JSON in a ``compressedNodes``.
+    """Return the JSON in a ``compressedNodes``.
 
     Raises:
-        UnreadableNodes: it is not base64, damaged, compressed in no known way, or unpacks to too much.
+        UnreadableNodes: the text is not base64, its data is damaged, or the unpacked JSON exceeds a limit.
     """
     try:
         packed = binascii.a2b_base64("".join(text.split()), strict_mode=True)
@@ -51,7 +51,7 @@ def unpack_nodes(text: str) -> bytes:
 
 
 def pack_nodes(raw: bytes) -> str:
-    """JSON of nodes as a ``compressedNodes`` that every version of Argo reads: the same for the same JSON."""
+    """Pack the JSON of nodes with gzip, which every version of Argo reads. The result depends on the JSON only."""
     return binascii.b2a_base64(gzip.compress(raw, mtime=0), newline=False).decode()
 
 

@@ -1,7 +1,8 @@
-"""From what an API server sent to frozen values: total for every JSON object, as one odd field must not cost a report.
+"""Decodes objects of the API server into frozen values.
 
-The fast path is one msgspec decode. Where it fails, the object is decoded again without what does not fit
-(``lenient``), and each thing left out is a problem of the snapshot.
+Every JSON object can be decoded, because one odd field must not prevent a report. The fast path is a single msgspec
+decode. If it fails, the object is converted again without the fields that do not fit (``lenient``), and each omission
+becomes a problem of the snapshot.
 """
 
 import json
@@ -14,23 +15,23 @@ import msgspec
 from wfreport.api.argo import Metadata, Node, Struct, Workflow, WorkflowSpec, WorkflowStatus
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.compressed_nodes import UnreadableNodes, unpack_nodes
-from wfreport.core.snapshot.lenient import DecodeProblem, Lenient, problem_lines
+from wfreport.core.snapshot.lenient import DecodeProblem, LenientConverter, problem_lines
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
 _KIND: Final = "Workflow"
 _MAX_INTEGER_DIGITS: Final = 300
-_MAX_SHOWN: Final = 60
+_MAX_QUOTED_CHARACTERS: Final = 60
 _NODE_FIELDS: Final = ("status.nodes", "status.compressedNodes", "status.offloadNodeStatusVersion")
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 
-class NotAnObject(ValueError):  # noqa: N818 - what it is, in the words of the message
-    """The input is not a JSON object; the text is one line that says what it is."""
+class NotAnObject(ValueError):  # noqa: N818 - named after the state of the input
+    """The input is not a JSON object; the message names in one line what it is instead."""
 
 
 class NotAWorkflow(NotAnObject):
-    """The input is not JSON, not an object, or of another kind than Workflow; the text is one line that says which."""
+    """The input is not JSON, not an object, or of another kind; the message names in one line what it is instead."""
 
 
 class _WorkflowDocument(Struct, frozen=True):
@@ -47,107 +48,107 @@ _EVENT: Final = msgspec.json.Decoder(Event)
 
 
 def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
-    """The Workflow, its nodes unpacked; what could not be read is left out and named in ``problems``.
+    """Decode a Workflow and unpack its nodes. Fields that cannot be read are omitted and listed in ``problems``.
 
     Raises:
-        NotAWorkflow: the input is not JSON, not an object, or its kind is another.
+        NotAWorkflow: the input is not JSON, not an object, or of another kind.
     """
-    lenient = Lenient()
+    converter = LenientConverter()
     try:
-        found = _decoded(raw, _WORKFLOW, _WorkflowDocument, lenient)
+        document = _decode(raw, _WORKFLOW, _WorkflowDocument, converter)
     except NotAnObject as error:
         raise NotAWorkflow(str(error)) from error
-    if found.kind not in {None, _KIND} or any(problem.path == "kind" for problem in lenient.problems):
-        raise NotAWorkflow(f"kind is {_shown(found.kind)}, not {_KIND}")
-    state, nodes = _nodes(found.status, lenient)
-    workflow = Workflow(metadata=found.metadata, spec=found.spec, status=found.status)
-    return Snapshot(workflow, nodes, state, problem_lines(lenient.problems))
+    if document.kind not in {None, _KIND} or any(problem.path == "kind" for problem in converter.problems):
+        raise NotAWorkflow(f"kind is {_quote(document.kind)}, not {_KIND}")
+    state, nodes = _nodes(document.status, converter)
+    workflow = Workflow(metadata=document.metadata, spec=document.spec, status=document.status)
+    return Snapshot(workflow, nodes, state, problem_lines(converter.problems))
 
 
 def decode_pod(raw: bytes | Mapping[str, object]) -> Pod:
-    """The pod, without the fields that do not fit.
+    """Decode a pod without the fields that do not fit.
 
     Raises:
         NotAnObject: the input is not a JSON object.
     """
-    return _decoded(raw, _POD, Pod, Lenient())
+    return _decode(raw, _POD, Pod, LenientConverter())
 
 
 def decode_event(raw: bytes | Mapping[str, object]) -> Event:
-    """The Kubernetes Event, without the fields that do not fit.
+    """Decode a Kubernetes Event without the fields that do not fit.
 
     Raises:
         NotAnObject: the input is not a JSON object.
     """
-    return _decoded(raw, _EVENT, Event, Lenient())
+    return _decode(raw, _EVENT, Event, LenientConverter())
 
 
-def _decoded(
-    raw: bytes | Mapping[str, object], decoder: msgspec.json.Decoder[T], wanted: type[T], lenient: Lenient
+def _decode(
+    raw: bytes | Mapping[str, object], decoder: msgspec.json.Decoder[T], target: type[T], converter: LenientConverter
 ) -> T:
-    text = raw if isinstance(raw, bytes) else _as_json(raw)
+    text = raw if isinstance(raw, bytes) else _encode(raw)
     try:
         return decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found: T = lenient.convert(_parsed(text, lenient), wanted)
-        return found
+        converted: T = converter.convert(_parse(text, converter), target)
+        return converted
 
 
-def _as_json(value: Mapping[str, object]) -> bytes:
-    """JSON of an object that was read already: YAML's times and its numbers as keys become what an API server sends."""
+def _encode(value: Mapping[str, object]) -> bytes:
+    """Encode parsed YAML as the JSON that an API server would send; YAML has times, and numbers as keys."""
     try:
         return msgspec.json.encode(dict(value))
     except (TypeError, ValueError, OverflowError, RecursionError):
-        return _as_careless_json(value)
+        return _encode_permissively(value)
 
 
-def _as_careless_json(value: Mapping[str, object]) -> bytes:
+def _encode_permissively(value: Mapping[str, object]) -> bytes:
     try:
         return json.dumps(dict(value), skipkeys=True, default=str).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise NotAnObject(f"not a JSON object: {error}") from error
 
 
-def _parsed(raw: bytes, lenient: Lenient) -> dict[str, Any]:
-    """The object in plain values; where it is JSON only by a generous reading, a problem says so."""
+def _parse(raw: bytes, converter: LenientConverter) -> dict[str, Any]:
+    """Parse the object into plain values. Input that is not strict JSON is accepted and adds a problem."""
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = _parsed_generously(raw)
-        lenient.problems.append(
+        value = _parse_permissively(raw)
+        converter.problems.append(
             DecodeProblem("", "not strict JSON: invalid text was replaced, numbers out of range left out")
         )
     if not isinstance(value, dict):
-        raise NotAnObject(f"not a JSON object but {_json_type(value)}")
+        raise NotAnObject(f"not a JSON object but {_describe_type(value)}")
     return value
 
 
-def _parsed_generously(raw: bytes) -> object:
+def _parse_permissively(raw: bytes) -> object:
     text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
-        return _clean(json.loads(text, parse_int=_integer, parse_constant=lambda _: None))
+        return _without_unencodable(json.loads(text, parse_int=_parse_integer, parse_constant=lambda _: None))
     except RecursionError as error:
         raise NotAnObject("not JSON that can be read: it is nested too deeply") from error
     except ValueError as error:
         raise NotAnObject(f"not JSON: {error}") from error
 
 
-def _integer(digits: str) -> int | None:
+def _parse_integer(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_INTEGER_DIGITS else None
 
 
-def _clean(value: object) -> object:
-    """The same without lone surrogates, which no output could encode, and without infinite numbers."""
+def _without_unencodable(value: object) -> object:
+    """Return the value without lone surrogates and infinite numbers, which cannot be encoded."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
-        return {_clean(key): _clean(part) for key, part in value.items()}
+        return {_without_unencodable(key): _without_unencodable(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_clean(part) for part in value]
+        return [_without_unencodable(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _json_type(value: object) -> str:
+def _describe_type(value: object) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, list):
@@ -155,45 +156,45 @@ def _json_type(value: object) -> str:
     return "a string" if isinstance(value, str) else "a number"
 
 
-def _shown(value: str | None) -> str:
-    return json.dumps(value[:_MAX_SHOWN]) if value is not None else "not a string"
+def _quote(value: str | None) -> str:
+    return json.dumps(value[:_MAX_QUOTED_CHARACTERS]) if value is not None else "not a string"
 
 
-def _nodes(status: WorkflowStatus, lenient: Lenient) -> tuple[NodesState, dict[str, Node]]:
-    """Argo's own order: the nodes, else the compressed ones, else they are in its database (``hydrator.go``)."""
+def _nodes(status: WorkflowStatus, converter: LenientConverter) -> tuple[NodesState, dict[str, Node]]:
+    """Return the nodes, in Argo's order of places: plain, compressed, offloaded to its database (``hydrator.go``)."""
     if status.nodes:
-        return NodesState.READ, _keyed(status.nodes, lenient)
+        return NodesState.READ, _with_keys_as_ids(status.nodes, converter)
     if status.compressed_nodes:
-        return _unpacked(status.compressed_nodes, lenient)
-    if any(problem.path == "status" or problem.path.startswith(_NODE_FIELDS) for problem in lenient.problems):
+        return _unpack(status.compressed_nodes, converter)
+    if any(problem.path == "status" or problem.path.startswith(_NODE_FIELDS) for problem in converter.problems):
         return NodesState.UNREADABLE, {}
     return (NodesState.OFFLOADED if status.offload_node_status_version else NodesState.NONE_YET), {}
 
 
-def _unpacked(text: str, lenient: Lenient) -> tuple[NodesState, dict[str, Node]]:
+def _unpack(text: str, converter: LenientConverter) -> tuple[NodesState, dict[str, Node]]:
     try:
-        nodes = _decoded_nodes(unpack_nodes(text), lenient)
+        nodes = _decode_nodes(unpack_nodes(text), converter)
     except (UnreadableNodes, NotAnObject) as error:
-        lenient.problems.append(DecodeProblem("status.compressedNodes", str(error)))
+        converter.problems.append(DecodeProblem("status.compressedNodes", str(error)))
         return NodesState.UNREADABLE, {}
-    return NodesState.READ, _keyed(nodes, lenient)
+    return NodesState.READ, _with_keys_as_ids(nodes, converter)
 
 
-def _decoded_nodes(raw: bytes, lenient: Lenient) -> dict[str, Node]:
+def _decode_nodes(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
     try:
         return _NODES.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found: dict[str, Node] = lenient.convert(_parsed(raw, lenient), dict[str, Node], "status.nodes")
-        return found
+        converted: dict[str, Node] = converter.convert(_parse(raw, converter), dict[str, Node], "status.nodes")
+        return converted
 
 
-def _keyed(nodes: dict[str, Node], lenient: Lenient) -> dict[str, Node]:
-    """The nodes with their keys as ids: children refer to keys."""
+def _with_keys_as_ids(nodes: dict[str, Node], converter: LenientConverter) -> dict[str, Node]:
+    """Use the nodes' keys as their ids, because ``children`` refers to keys."""
     for key, node in nodes.items():
         if node.id != key:
             nodes[key] = msgspec.structs.replace(node, id=key)
             if node.id:
-                lenient.problems.append(
+                converter.problems.append(
                     DecodeProblem(f"status.nodes[{key}].id", "expected the node's key; the key is used")
                 )
     return nodes

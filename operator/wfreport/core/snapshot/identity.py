@@ -1,4 +1,4 @@
-"""Names and labels of a report, and its binding to a Workflow."""
+"""Name and labels of a Workflow's report, and the binding of reports to Workflows and their runs."""
 
 from typing import Any, Final
 
@@ -17,16 +17,16 @@ _COPIED_LABELS: Final = (
     argo.LABEL_RESUBMITTED_FROM,
     argo.LABEL_CONTROLLER_INSTANCE_ID,
 )
-"""Labels that a user selects reports by, taken over from the Workflow."""
+"""Labels of a Workflow that its report copies, so that users can select reports by them."""
 
 
 def report_name(workflow_name: str, uid: str) -> str:
-    """Name of the automatic report of a Workflow: the same whoever asks, unlike any other run's of that name."""
+    """Return the name of a Workflow's automatic report. It is deterministic, and unique among Workflows of one name."""
     return f"{workflow_name[:_NAME_LENGTH].rstrip('-.')}-{uid.replace('-', '')[:_UID_DIGITS]}".rstrip("-")
 
 
 def new_report(workflow: argo.Workflow) -> dict[str, Any]:
-    """The automatic report of a Workflow as it is created: intent only, status comes after."""
+    """Return the automatic report of a Workflow as it is created: metadata and spec; the status is written later."""
     metadata = workflow.metadata
     return {
         "apiVersion": names.API_VERSION,
@@ -46,17 +46,20 @@ def _labels(metadata: argo.Metadata) -> dict[str, str]:
 
 
 def is_skipped(workflow: argo.Workflow) -> bool:
-    """Whether the Workflow's owner wants no automatic report of it."""
+    """Whether the Workflow opts out of an automatic report by its annotation."""
     return workflow.metadata.annotations.get(names.ANNOTATION_SKIP) == "true"
 
 
 def binds(ref_uid: str | None, bound_uid: str | None, uid: str) -> bool:
-    """Whether a report is (``bound_uid``) or may become the report of the Workflow ``uid``.
+    """Whether a report belongs to the Workflow ``uid`` or may be bound to it. A bound report never rebinds.
 
-    A bound report never rebinds.
+    Args:
+        ref_uid: the uid in the report's spec, if any.
+        bound_uid: the uid that the report is bound to, if any.
+        uid: the Workflow's uid.
     """
-    wanted = bound_uid or ref_uid
-    return wanted is None or wanted == uid
+    target_uid = bound_uid or ref_uid
+    return target_uid is None or target_uid == uid
 
 
 def is_labelled_completed(workflow: argo.Workflow) -> bool:

@@ -1,7 +1,7 @@
-"""Decoding that never gives up an object for one bad field: what does not fit its type is left out and named.
+"""Converts an object even if some of its fields do not fit their type. Those fields are omitted and reported.
 
-Generic over msgspec Structs whose fields all have defaults. A subtree that fits is converted in one go, so that only
-the way down to the bad field costs Python.
+It works for msgspec Structs whose fields all have defaults. A subtree that fits is converted by msgspec at once, so
+only the path to a bad field is handled in Python.
 """
 
 import types
@@ -14,7 +14,7 @@ import msgspec
 
 MAX_PROBLEMS: Final = 20
 MAX_DEPTH: Final = 50
-"""Deeper than any real object; a template in a template in a template … must not end in a RecursionError."""
+"""Maximum nesting, deeper than any real object. The limit prevents a RecursionError for crafted input."""
 
 _MAX_KEY_LENGTH: Final = 120
 _MISFIT: Final = object()
@@ -22,7 +22,7 @@ _MISFIT: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class DecodeProblem:
-    """What was left out: where, and why."""
+    """A part of an object that was omitted: its path, and the cause."""
 
     path: str
     text: str
@@ -32,44 +32,44 @@ class DecodeProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class Lenient:
-    """A tolerant conversion; the problems it met are collected in the order of the object's fields."""
+class LenientConverter:
+    """Converts plain values to msgspec types and collects the problems, in the order of the object's fields."""
 
     problems: list[DecodeProblem] = field(default_factory=list)
 
-    def convert(self, value: object, wanted: Any, path: str = "", depth: int = 0) -> Any:
-        """The value as the type wanted, without what does not fit; ``_MISFIT`` where nothing of it does."""
+    def convert(self, value: object, target: Any, path: str = "", depth: int = 0) -> Any:
+        """Convert the value to the target type without the parts that do not fit; ``_MISFIT`` if nothing fits."""
         if depth > MAX_DEPTH:
             return self._misfit(path, f"nested more than {MAX_DEPTH} levels deep")
         try:
-            return msgspec.convert(value, wanted)
+            return msgspec.convert(value, target)
         except (msgspec.ValidationError, RecursionError) as error:
             reason = str(error).partition(" - at `")[0]
-        return self._parts(value, _container(wanted, value), path, depth, reason)
+        return self._convert_parts(value, _container_type(target, value), path, depth, reason)
 
-    def _parts(self, value: object, wanted: Any, path: str, depth: int, error: str) -> Any:
-        if isinstance(value, dict) and _is_struct(wanted):
-            return wanted(**dict(self._fields(value, wanted, path, depth)))
-        if isinstance(value, dict) and get_origin(wanted) is dict:
-            return dict(self._entries(value, get_args(wanted)[1], path, depth))
-        if isinstance(value, list) and get_origin(wanted) is list:
-            return list(self._items(value, get_args(wanted)[0], path, depth))
+    def _convert_parts(self, value: object, target: Any, path: str, depth: int, error: str) -> Any:
+        if isinstance(value, dict) and _is_struct(target):
+            return target(**dict(self._fields(value, target, path, depth)))
+        if isinstance(value, dict) and get_origin(target) is dict:
+            return dict(self._entries(value, get_args(target)[1], path, depth))
+        if isinstance(value, list) and get_origin(target) is list:
+            return list(self._items(value, get_args(target)[0], path, depth))
         return self._misfit(path, error[:1].lower() + error[1:])
 
-    def _fields(self, value: dict[str, Any], wanted: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
-        for info in _fields_of(wanted):
+    def _fields(self, value: dict[str, Any], target: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
+        for info in _fields_of(target):
             part = value.get(info.encode_name)
             if part is not None:  # null means absent, as Go writes a nil map, list or pointer
                 at = f"{path}.{info.encode_name}" if path else info.encode_name
-                yield from _kept(info.name, self.convert(part, info.type, at, depth + 1))
+                yield from _unless_misfit(info.name, self.convert(part, info.type, at, depth + 1))
 
-    def _entries(self, value: dict[str, Any], wanted: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
+    def _entries(self, value: dict[str, Any], target: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
         for key, part in value.items():
-            yield from _kept(key, self.convert(part, wanted, f"{path}[{key[:_MAX_KEY_LENGTH]}]", depth + 1))
+            yield from _unless_misfit(key, self.convert(part, target, f"{path}[{key[:_MAX_KEY_LENGTH]}]", depth + 1))
 
-    def _items(self, value: list[Any], wanted: Any, path: str, depth: int) -> Iterator[Any]:
+    def _items(self, value: list[Any], target: Any, path: str, depth: int) -> Iterator[Any]:
         for index, part in enumerate(value):
-            for _, item in _kept("", self.convert(part, wanted, f"{path}[{index}]", depth + 1)):
+            for _, item in _unless_misfit("", self.convert(part, target, f"{path}[{index}]", depth + 1)):
                 yield item
 
     def _misfit(self, path: str, text: str) -> object:
@@ -77,7 +77,7 @@ class Lenient:
         return _MISFIT
 
 
-def _kept(name: str, value: object) -> Iterator[tuple[str, Any]]:
+def _unless_misfit(name: str, value: object) -> Iterator[tuple[str, Any]]:
     if value is not _MISFIT:
         yield name, value
 
@@ -87,27 +87,27 @@ def _fields_of(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo,
     return msgspec.structs.fields(struct)
 
 
-def _container(wanted: Any, value: object) -> Any:
-    """The part of the declared type into which a value of that shape may be taken apart."""
-    if get_origin(wanted) is Annotated:
-        return _container(get_args(wanted)[0], value)
-    if get_origin(wanted) in {Union, types.UnionType}:
-        return next((part for part in get_args(wanted) if _takes(part, value)), wanted)
-    return wanted
+def _container_type(target: Any, value: object) -> Any:
+    """Return the member of a union or annotated type that accepts a value of this shape."""
+    if get_origin(target) is Annotated:
+        return _container_type(get_args(target)[0], value)
+    if get_origin(target) in {Union, types.UnionType}:
+        return next((part for part in get_args(target) if _accepts(part, value)), target)
+    return target
 
 
-def _takes(part: Any, value: object) -> bool:
+def _accepts(part: Any, value: object) -> bool:
     if isinstance(value, dict):
         return _is_struct(part) or get_origin(part) is dict
     return isinstance(value, list) and get_origin(part) is list
 
 
-def _is_struct(wanted: Any) -> bool:
-    return isinstance(wanted, type) and issubclass(wanted, msgspec.Struct)
+def _is_struct(target: Any) -> bool:
+    return isinstance(target, type) and issubclass(target, msgspec.Struct)
 
 
 def problem_lines(problems: list[DecodeProblem]) -> tuple[str, ...]:
-    """One line per problem; of many, the first twenty and how many more there are."""
+    """Return one line per problem: the first twenty, and the number of the others."""
     lines = tuple(str(problem) for problem in problems[:MAX_PROBLEMS])
     more = len(problems) - len(lines)
     return (*lines, f"and {more:,} more") if more else lines

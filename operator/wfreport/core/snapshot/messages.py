@@ -1,4 +1,4 @@
-"""Parses the message that Argo writes to a failed node.
+"""Parses the messages that Argo writes to failed nodes.
 
 The formats are those of ``inferFailedReason`` (operator.go:1785) in Argo 3.5 to 4.1; see
 docs/explanation/argo-behaviour.md, "How failures appear".
@@ -28,7 +28,7 @@ _AGENT_WRAPPER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ExitMessage:
-    """``[<container>: ]<reason> (exit code <code>)[: <termination message>]``; the reason may be empty."""
+    """The message ``[<container>: ]<reason> (exit code <code>)[: <termination message>]``; the reason may be empty."""
 
     container: str | None
     reason: str
@@ -37,7 +37,7 @@ class ExitMessage:
 
 
 def unwrap(message: str) -> str:
-    """The message without what DAG, Steps, the entrypoint and the agent wrap around an error that met them."""
+    """Remove the prefixes that DAGs, steps, the entrypoint and the agent put before an error."""
     while match := _WRAPPER.match(message):
         message = message[match.end() :]
     agent = _AGENT_WRAPPER.match(message)
@@ -45,7 +45,7 @@ def unwrap(message: str) -> str:
 
 
 def parse_exit(message: str) -> ExitMessage | None:
-    """Take the message of a container's end apart; None where it is of another kind."""
+    """Parse the message of a container that ended; None for any other message."""
     match = _EXIT.match(message)
     if match:
         return ExitMessage(match["container"], match["reason"], int(match["code"]), match["detail"] or "")
@@ -54,9 +54,9 @@ def parse_exit(message: str) -> ExitMessage | None:
 
 
 def exit_code(message: str, recorded: str | None) -> int | None:
-    """The exit code of a failure.
+    """Return the exit code of a failure: that of the message, else the one that Argo recorded for ``main``.
 
-    The message's, else what Argo recorded of ``main``; never 0, which is that of another container.
+    A recorded 0 is ignored: then another container failed, whose code is not known.
     """
     match = _EXIT_CODE.search(message)
     code = int(match.group(1) or match.group(2)) if match else _number(recorded)

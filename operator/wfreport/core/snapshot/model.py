@@ -1,4 +1,4 @@
-"""The frozen values that travel the path."""
+"""The frozen values that pass through the stages of the core."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from wfreport.core.snapshot.tree import Tree
 
 
 class NodesState(StrEnum):
-    """Whether the nodes of a Workflow could be read."""
+    """Whether, and if not why, the nodes of a Workflow could be read."""
 
     READ = "Read"
     NONE_YET = "NoneYet"
@@ -22,7 +22,7 @@ class NodesState(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a run was read."""
+    """The place from which a run was read."""
 
     CLUSTER = "Cluster"
     ARCHIVE = "Archive"
@@ -30,11 +30,12 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Why something is not here that only Argo Server has.
+    """The cause for which data of Argo Server is missing.
 
     Attributes:
-        reason: as one stable word.
-        message: the same for people, with what to do about it; the same at every try, or each would write the report.
+        reason: the cause as one stable word.
+        message: the cause and its remedy in words. It is the same for every attempt, because a new text would make the
+            report be written again.
     """
 
     reason: Reason
@@ -43,15 +44,15 @@ class Unavailable:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A Workflow as it was read once, its nodes unpacked. It has no slots, since it caches its tree.
+    """A Workflow as it was read once, with unpacked nodes. It has no slots, because it caches its tree.
 
     Attributes:
-        workflow: the object; its ``status.nodes`` is not to be used, ``nodes`` is.
-        nodes: by node id, in Argo's order; empty where there are none or they could not be read (see ``nodes_state``).
-        nodes_state: what became of the nodes.
-        problems: what could not be decoded, one line each, naming the field.
-        source: where it was read.
-        unavailable: why offloaded nodes are not here; None where nobody has said anything about it.
+        workflow: the object. Use ``nodes`` instead of its ``status.nodes``.
+        nodes: the nodes by id, in Argo's order; empty if there are none or they could not be read (``nodes_state``).
+        nodes_state: whether the nodes could be read.
+        problems: the fields that could not be decoded, one line each.
+        source: the place from which the Workflow was read.
+        unavailable: the cause for which offloaded nodes are missing; None if it is not known.
     """
 
     workflow: Workflow
@@ -63,22 +64,22 @@ class Snapshot:
 
     @cached_property
     def tree(self) -> Tree:
-        """The relations between the nodes, computed once for all that read this snapshot."""
+        """Relations between the nodes, computed once for each snapshot."""
         return Tree(self.workflow.metadata.name, self.nodes)
 
 
 @dataclass(frozen=True, slots=True)
 class PodEvidence:
-    """What was seen of one pod before it went.
+    """The evidence that was captured of one pod before its deletion.
 
     Attributes:
-        pod: the pod itself; None where only its Events are left.
-        events: its Kubernetes Events.
+        pod: the pod; None if only its Events remain.
+        events: the pod's Kubernetes Events.
         logs: the end of each container's log, by container.
-        redacted: how many secrets were replaced in these logs already, by container.
-        containers_with_more_log: containers whose log had more than was kept.
-        missing: what could not be had, or is still being read (``CAPTURE_PENDING``).
-        is_archived: whether the logs are those that Argo archived.
+        redacted: the number of secrets already replaced in these logs, by container.
+        containers_with_more_log: the containers whose log was longer than its stored end.
+        missing: the gaps in the evidence; ``CAPTURE_PENDING`` while it is still being read.
+        is_archived: whether the logs were read from Argo's archive.
     """
 
     pod: Pod | None = None
@@ -91,13 +92,24 @@ class PodEvidence:
 
     @property
     def is_pending(self) -> bool:
-        """Whether more of it is still being read."""
+        """Whether some of the evidence is still being read."""
         return Reason.CAPTURE_PENDING in self.missing
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a rule of the classifier says of a failed leaf."""
+    """The classification of a failed leaf by a rule of the classifier.
+
+    Attributes:
+        failure_class: the kind of failure.
+        owner: the party that can fix the failure.
+        retryable: whether another attempt may succeed without a change.
+        confidence: how reliable the evidence is.
+        evidence: the place on which the class rests, such as ``node.message``.
+        reason: a stable word that is more specific than the class.
+        container: the container that failed, if it is known.
+        signal: the number of the signal that the exit code stands for.
+    """
 
     failure_class: FailureClass
     owner: Owner
@@ -111,15 +123,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class WaitingGraces:
-    """How long a wait is not worth a word, by what is waited for (as Flyte's plugins have it).
+    """Grace times after which a wait is listed in the report, by its reason. Flyte's plugins have the same.
 
-    Locks, suspensions, backoffs and images of an invalid name are told at once.
+    Locks, suspensions, backoffs and images with an invalid name have no grace time.
 
     Attributes:
-        unschedulable_seconds: no machine can take the pod, or a quota refuses it.
-        image_pull_seconds: the image cannot be pulled.
-        config_seconds: a Secret, ConfigMap or command is missing, or a container crashes on its start.
-        starting_seconds: nothing is said but that the pod, the agent or the Workflow is to start.
+        unschedulable_seconds: for a pod that no machine can take, or that a quota refuses.
+        image_pull_seconds: for an image that cannot be pulled.
+        config_seconds: for a missing Secret, ConfigMap or command, and for a container that crashes on its start.
+        starting_seconds: for a pod, an agent or a Workflow that has not started, without a known reason.
     """
 
     unschedulable_seconds: float = 60
@@ -130,16 +142,17 @@ class WaitingGraces:
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """What the settings say about a report.
+    """Settings that limit and complete the content of a report.
 
     Attributes:
-        max_bytes: hard cap of the serialised status; etcd refuses 1.5 MiB, and many large reports hurt it earlier.
-        log_tail_lines: lines of log kept per failed container, unless the report's spec says otherwise.
-        log_tail_bytes: bytes of log kept per failed container.
-        steps: how many nodes are listed at the most.
-        running_steps: the same while the run goes on, when every look writes them all again.
+        max_bytes: hard limit of the serialised status, in bytes. etcd refuses 1.5 MiB, and many large reports burden it
+            before that.
+        log_tail_lines: lines of log stored for each failed container, unless the report's spec has its own number.
+        log_tail_bytes: bytes of log stored for each failed container.
+        steps: maximum number of nodes in the list of steps.
+        running_steps: the same while the run goes on, because then every update writes the whole list again.
         ui_url_template: link to Argo's UI with {namespace}, {name} and {uid}; empty for none.
-        graces: how long a wait is not worth a word.
+        graces: the grace times of waits.
     """
 
     max_bytes: int = 256 * 1024

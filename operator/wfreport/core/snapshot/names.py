@@ -1,4 +1,7 @@
-"""Names of Remediations and of the Workflows they make: the same whoever asks, so that creating one is the lock."""
+"""Names of Remediations and of the Workflows that they create.
+
+The names are deterministic, so creating the object acts as a lock.
+"""
 
 from datetime import datetime
 from hashlib import sha256
@@ -15,10 +18,10 @@ _DRY: Final = "dry-"
 def remediation_name(
     workflow: str, uid: str, started_at: datetime | None, lock: LockClass, *, dry_run: bool = False
 ) -> str:
-    """Name of the one Remediation that a run can have of a lock class.
+    """Return the name of the only Remediation that a run can have for a lock class.
 
-    It is a hash over the Workflow's uid, the run's start and the lock class; the Workflow's name before it is for
-    people. One of mode DryRun has another name, for it locks nothing.
+    It ends with a hash of the Workflow's uid, the run's start and the lock class. The Workflow's name before the hash
+    is for readers. A dry run has a prefix, because it must not lock anything.
     """
     run = rfc3339(started_at) if started_at else ""
     digest = sha256(f"{uid}\x00{run}\x00{lock}".encode()).hexdigest()[:_DIGITS]
@@ -26,10 +29,10 @@ def remediation_name(
 
 
 def resubmission_name(root_name: str, root_uid: str, attempt: int) -> str:
-    """Name of the ``attempt``-th resubmission of a chain's first Workflow (Argo takes at most 63 characters)."""
+    """Return the name of the ``attempt``-th resubmission of a chain. Argo accepts at most 63 characters."""
     return f"{_stem(root_name)}-{root_uid.replace('-', '')[:_DIGITS]}-r{attempt}"
 
 
 def _stem(name: str) -> str:
-    """So much of the name that the rest fits into 63 characters, and that it ends as a DNS name may."""
+    """Cut the name so that the result fits into 63 characters and is still a valid DNS name."""
     return name[:_NAME_LENGTH].rstrip("-.")

@@ -1,9 +1,7 @@
-"""Node ids and pod names, computed exactly as Argo does.
+"""Computes node ids and pod names exactly as Argo does (``pod_name.go``, and ``NodeID`` in ``workflow_types.go``).
 
-Source: ``pod_name.go``, and ``NodeID`` in ``workflow_types.go``.
-
-A node does not hold the name of its pod, and the pod may be long gone: the name is derived from the node's. Argo
-3.5.0 to 3.5.8 named the pods of inline templates with a double dash (``wf--123``); that is not followed.
+A node does not contain the name of its pod, so the name is derived from the node's. Argo 3.5.0 to 3.5.8 named the pods
+of inline templates with a double dash (``wf--123``); that is not supported.
 """
 
 from functools import lru_cache
@@ -15,11 +13,11 @@ _FNV_OFFSET: Final = 0x811C9DC5
 _FNV_PRIME: Final = 0x01000193
 _MASK: Final = 0xFFFFFFFF
 _MAX_PREFIX_BYTES: Final = 253 - 10 - 1
-"""A pod name has 253 characters: ten are for the hash, one for the dash before it."""
+"""A pod name has at most 253 characters; ten are reserved for the hash and one for the dash before it."""
 
 
 def fnv1a32(text: str) -> int:
-    """FNV-1a, 32 bits, over the UTF-8 bytes (Go's ``fnv.New32a``)."""
+    """Return the 32-bit FNV-1a hash of the text's UTF-8 bytes (Go's ``fnv.New32a``)."""
     return _fnv(_FNV_OFFSET, text)
 
 
@@ -30,7 +28,7 @@ def _fnv(state: int, text: str) -> int:
 
 
 _state_after = lru_cache(maxsize=256)(fnv1a32)
-"""Every node name of a Workflow begins with the Workflow's name: that part is hashed once."""
+"""Caches the hash of a Workflow's name, with which all names of its nodes begin."""
 
 
 def _name_hash(workflow_name: str, node_name: str) -> int:
@@ -40,16 +38,16 @@ def _name_hash(workflow_name: str, node_name: str) -> int:
 
 
 def node_id(workflow_name: str, node_name: str) -> str:
-    """The id that Argo gives the node of that name (``Workflow.NodeID``)."""
+    """Return the id that Argo gives to a node of that name (``Workflow.NodeID``)."""
     if node_name == workflow_name:
         return workflow_name
     return f"{workflow_name}-{_name_hash(workflow_name, node_name)}"
 
 
 def pod_name(workflow: Workflow, node: Node) -> str | None:
-    """The name of the node's pod, or None where the node's type has no pod of its own.
+    """Return the name of the node's pod; None if the node's type has no pod of its own.
 
-    A Container node shares the pod of its boundary node; HTTP and Plugin nodes run in the agent's pod
+    A Container node shares the pod of its boundary node. HTTP and Plugin nodes run in the agent's pod
     (``agent_pod_name``).
     """
     if node.type != NodeType.POD:
@@ -65,12 +63,12 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
 
 @lru_cache(maxsize=16_384)
 def _pod_name(workflow_name: str, node_name: str, template_name: str) -> str:
-    """Every look at a running Workflow asks for the same ones again."""
+    """Return the pod name in version v2; cached, because each reconcile of a running Workflow needs the same ones."""
     return f"{_prefix(workflow_name, template_name)}-{_name_hash(workflow_name, node_name)}"
 
 
 def pod_name_of_id(workflow_name: str, node_id: str, template_name: str) -> str:
-    """The name of a Pod node's pod (v2) where only the node's id is left: the id ends with the same hash."""
+    """Return the pod name (v2) of a Pod node of which only the id is known; the id ends with the same hash."""
     if node_id == workflow_name:
         return workflow_name
     return f"{_prefix(workflow_name, template_name)}{node_id.removeprefix(workflow_name)}"
@@ -84,5 +82,5 @@ def _prefix(workflow_name: str, template_name: str) -> str:
 
 
 def agent_pod_name(workflow_name: str) -> str:
-    """The pod in which all HTTP and Plugin nodes of a Workflow run (``workflow/controller/agent.go``)."""
+    """Return the name of the pod in which all HTTP and Plugin nodes of a Workflow run (``agent.go``)."""
     return f"{node_id(workflow_name, 'agent')}-agent"

@@ -1,7 +1,7 @@
-"""A run as Argo will say that it is, once its controller has seen that pods of it failed.
+"""Predicts the node states that Argo will record once its controller observes the failed pods.
 
-Argo decides in one go that a step has failed, that the run therefore has, and which pods are deleted: a label that is
-to save a pod has to be on it before that.
+In a single reconcile, Argo's controller marks the step and the run as failed and selects the pods to delete. A label
+that excludes a pod from deletion must be set before that.
 """
 
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ from datetime import datetime
 
 import msgspec
 
-from wfreport.api.argo import ANNOTATION_NODE_ID, Node, Phase
+from wfreport.api.argo import ANNOTATION_NODE_ID, MAIN_CONTAINER, Node, Phase
 from wfreport.api.kubernetes import ContainerStatus, Pod, StateTerminated
 from wfreport.core.snapshot.model import Snapshot
 
 
 def with_predicted_failures(snapshot: Snapshot, failed: Iterable[Pod], now: datetime) -> Snapshot:
-    """The snapshot with the nodes of these pods failed; what has ended already is left as it is."""
+    """Return the snapshot with the nodes of these pods failed. Nodes that have already ended are not changed."""
     nodes = dict(snapshot.nodes)
     for pod in failed:
         node = nodes.get(pod.metadata.annotations.get(ANNOTATION_NODE_ID, ""))
@@ -26,7 +26,7 @@ def with_predicted_failures(snapshot: Snapshot, failed: Iterable[Pod], now: date
 
 
 def _failed(node: Node, pod: Pod, now: datetime) -> Node:
-    ended = _ended_badly(pod)
+    ended = _first_failed_container(pod)
     return msgspec.structs.replace(
         node,
         phase=Phase.FAILED,
@@ -37,23 +37,23 @@ def _failed(node: Node, pod: Pod, now: datetime) -> Node:
 
 
 def _message(pod: Pod) -> str:
-    """As Argo words it (inferFailedReason, workflow/controller/operator.go:1785)."""
-    ended = _ended_badly(pod)
+    """Return the message that Argo would write (inferFailedReason, operator.go:1785)."""
+    ended = _first_failed_container(pod)
     if pod.status.message or ended is None:
         return pod.status.message
     container, state = ended
     return f"{container}: {state.reason or 'Error'} (exit code {state.exit_code})"
 
 
-def _ended_badly(pod: Pod) -> tuple[str, StateTerminated] | None:
-    """The first container that ended badly: init containers, then ``main``, then the others."""
-    ordered = sorted(pod.status.container_statuses, key=lambda found: found.name != "main")
-    for found in (*pod.status.init_container_statuses, *ordered):
-        state = _terminated(found)
+def _first_failed_container(pod: Pod) -> tuple[str, StateTerminated] | None:
+    """Return the first container with an exit code other than 0: init containers, then ``main``, then the others."""
+    main_first = sorted(pod.status.container_statuses, key=lambda status: status.name != MAIN_CONTAINER)
+    for status in (*pod.status.init_container_statuses, *main_first):
+        state = _terminated(status)
         if state is not None and state.exit_code:
-            return found.name, state
+            return status.name, state
     return None
 
 
-def _terminated(found: ContainerStatus) -> StateTerminated | None:
-    return found.state.terminated if found.state else None
+def _terminated(status: ContainerStatus) -> StateTerminated | None:
+    return status.state.terminated if status.state else None

@@ -1,8 +1,10 @@
-"""How the nodes of a run hang together.
+"""Relations between the nodes of a run.
 
-Two relations: *enclosing* (a node's name is that of its parent plus ``.task``, ``[group]`` or ``(attempt)``; it holds
-for hooks and handlers too, which have no ``boundaryID``), and *children* (the graph of what ran after what; joins
-make it a graph, garbage may make it cyclic, so it is always walked with a visited set and never recursively).
+*Enclosing* follows from the names: a node's name is that of the node it lies in, plus ``.task``, ``[group]`` or
+``(attempt)``. It also holds for hooks and exit handlers, which have no ``boundaryID``.
+
+*Children* is Argo's graph of the order in which nodes ran. Joins give a node several parents, and invalid input can
+make the graph cyclic, so it is always traversed with a visited set and without recursion.
 """
 
 import re
@@ -13,7 +15,7 @@ from wfreport.api.argo import Node, NodeType, Phase
 
 GROUP_TYPES = frozenset({NodeType.STEPS, NodeType.STEP_GROUP, NodeType.DAG, NodeType.TASK_GROUP, NodeType.RETRY})
 
-_ATTEMPT_INDEX = re.compile(r"\((\d+)\)$")
+_ATTEMPT_SUFFIX = re.compile(r"\((\d+)\)$")
 _SEPARATORS = ".[("
 
 
@@ -27,21 +29,18 @@ class Tree:
 
     @property
     def exit_handler_name(self) -> str:
-        """Name of the workflow's own exit handler.
-
-        It is no child of the root and has no boundary (operator.go:503).
-        """
+        """Name of the Workflow's own exit handler. It is no child of the root and has no boundary (operator.go:503)."""
         return f"{self.workflow_name}.onExit"
 
     def children(self, node: Node) -> Iterator[Node]:
-        """The node's children that exist."""
+        """Yield the node's children that exist."""
         for child_id in node.children:
             child = self.nodes.get(child_id)
             if child is not None:
                 yield child
 
     def enclosing(self, node: Node) -> Iterator[Node]:
-        """The nodes that the node lies in, innermost first."""
+        """Yield the nodes in which the node lies, innermost first."""
         name = node.name
         for end in range(len(name) - 1, 0, -1):
             if name[end] in _SEPARATORS:
@@ -50,12 +49,12 @@ class Tree:
                     yield parent
 
     def attempts(self, retry: Node) -> list[Node]:
-        """The attempts of a Retry node, oldest first; hooks on it are none (operator.go:2092)."""
+        """Return the attempts of a Retry node, oldest first. Its hooks are no attempts (operator.go:2092)."""
         return self.attempts_by_retry.get(retry.id, [])
 
     @cached_property
     def attempts_by_retry(self) -> Mapping[str, list[Node]]:
-        """The attempts of every Retry node, oldest first, by its id."""
+        """The attempts of all Retry nodes, oldest first, by the Retry node's id."""
         retries = (node for node in self.nodes.values() if node.type == NodeType.RETRY)
         return {
             retry.id: sorted((child for child in self.children(retry) if not child.is_hook), key=_attempt_index)
@@ -64,18 +63,20 @@ class Tree:
 
     @cached_property
     def superseded_attempts(self) -> frozenset[str]:
-        """Ids of the attempts that a newer attempt of the same Retry node has superseded."""
+        """Ids of the attempts that were superseded by a later attempt of the same Retry node."""
         return frozenset(attempt.id for attempts in self.attempts_by_retry.values() for attempt in attempts[:-1])
 
     @cached_property
     def retry_of(self) -> Mapping[str, Node]:
-        """The Retry node of every attempt, by the attempt's id."""
+        """The Retry node of each attempt, by the attempt's id."""
         return {
-            attempt.id: self.nodes[retry_id] for retry_id, found in self.attempts_by_retry.items() for attempt in found
+            attempt.id: self.nodes[retry_id]
+            for retry_id, attempts in self.attempts_by_retry.items()
+            for attempt in attempts
         }
 
     def is_superseded(self, node: Node) -> bool:
-        """Whether the node is, or lies in, a superseded attempt."""
+        """Whether the node is a superseded attempt or lies in one."""
         superseded = self.superseded_attempts
         return bool(superseded) and (
             node.id in superseded or any(outer.id in superseded for outer in self.enclosing(node))
@@ -86,14 +87,14 @@ class Tree:
         return frozenset(node.id for node in self.nodes.values() if node.is_hook)
 
     def is_in_hook(self, node: Node) -> bool:
-        """Whether the node is, or lies in, an exit handler or a lifecycle hook."""
+        """Whether the node is an exit handler or a lifecycle hook, or lies in one."""
         return bool(self._hooks) and (
             node.id in self._hooks or any(outer.id in self._hooks for outer in self.enclosing(node))
         )
 
     @cached_property
-    def holders_of_failures(self) -> frozenset[str]:
-        """Ids of the nodes in which another failed node lies; what failed in a hook does not fail what it hooks on."""
+    def nodes_enclosing_failures(self) -> frozenset[str]:
+        """Ids of the nodes in which a failed node lies. A failure in a hook does not count for the hooked node."""
         failed = (node for node in self.nodes.values() if node.has_failed)
         return frozenset(outer.id for node in failed for outer in self._enclosing_within_hook(node))
 
@@ -106,21 +107,18 @@ class Tree:
             inner = outer
 
     def is_failed_leaf(self, node: Node) -> bool:
-        """Whether the node failed by itself.
-
-        Not through something that lies in it, and not as the root of the run.
-        """
-        if not node.has_failed or node.id in self.holders_of_failures:
+        """Whether the node failed by itself, not because of a node that lies in it, and is not the root's group."""
+        if not node.has_failed or node.id in self.nodes_enclosing_failures:
             return False
         return node.type not in GROUP_TYPES or node.name != self.workflow_name
 
     @cached_property
     def failed_leaves(self) -> Sequence[Node]:
-        """The nodes that failed by themselves and that no later attempt superseded, in Argo's order."""
+        """The nodes that failed by themselves and were not superseded by a later attempt, in Argo's order."""
         return [node for node in self.nodes.values() if self.is_failed_leaf(node) and not self.is_superseded(node)]
 
     def pod_node(self, node: Node) -> Node | None:
-        """The Pod node that a node ran in: itself, or for a Container the node of its containerSet."""
+        """Return the Pod node in which a node ran: itself, or for a Container the node of its containerSet."""
         if node.type == NodeType.POD:
             return node
         if node.type == NodeType.CONTAINER:
@@ -131,11 +129,11 @@ class Tree:
         return None
 
     def failure_is_handled(self, node: Node) -> bool:
-        """Whether every path down from a failed node, through Omitted and Skipped, reaches a task that ran for it.
+        """Whether a task ran in response to a failed node on every path below it, through Omitted and Skipped nodes.
 
-        A task that had started before the failure (the client of a daemon) is no answer to it.
+        A task that had started before the failure, such as the client of a daemon, is not a response to it.
         """
-        ends = [self.nodes[end] for end in node.outbound_nodes if end in self.nodes]  # a group's (dag.go:373)
+        ends = [self.nodes[end] for end in node.outbound_nodes if end in self.nodes]  # of a group (dag.go:373)
         return self._paths_reach_a_task(ends or [node], node)
 
     def _paths_reach_a_task(self, starts: list[Node], failed: Node) -> bool:
@@ -157,7 +155,7 @@ class Tree:
 
 
 def _attempt_index(node: Node) -> int:
-    match = _ATTEMPT_INDEX.search(node.name)
+    match = _ATTEMPT_SUFFIX.search(node.name)
     return int(match.group(1)) if match else -1
 
 

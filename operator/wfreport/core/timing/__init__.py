@@ -1,1 +1,1 @@
-"""Computes where the time went."""
+"""Computes the timing of a run: its critical path, the times of its steps, and its present waits."""

@@ -1,7 +1,7 @@
-"""What had to end before a step could start, and the chain of steps that decided when the run ended.
+"""Computes which step each step waited for, and the critical path: the chain of steps that determined the run's end.
 
-A chain is walked backwards from the step that ended last. Joins make Argo's ``children`` a graph, and garbage may make
-it cyclic: it is walked with a visited set, and never recursively.
+The path is followed backwards from the step that ended last. Argo's ``children`` form a graph with joins, which invalid
+input can make cyclic, so it is traversed with a visited set and without recursion.
 """
 
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.timing.durations import seconds_between
 
 EXECUTION_TYPES = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
-"""Nodes in which something runs or is waited for; all others only hold these together."""
+"""Types of nodes that run or wait for something. All other nodes only group them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathSegment:
-    """A step of the chain.
+    """A step of the critical path.
 
     Attributes:
         node: the step.
-        wait_seconds: from the end of the one before it, or the run's start, to its creation.
-        wait_reason: what it waited for; None where that is not known.
+        wait_seconds: from the end of its predecessor, or the run's start, to its creation.
+        wait_reason: the cause of that wait; None if it is unknown.
     """
 
     node: Node
@@ -34,61 +34,65 @@ class PathSegment:
 
     @property
     def seconds(self) -> int:
-        """How long the step took."""
+        """Duration of the step, in seconds."""
         return seconds_between(self.node.started_at, self.node.finished_at) or 0
 
 
 class RunOrder:
-    """The steps that ran in this run, and what each of them waited for."""
+    """The steps that were executed in this run, and the predecessor of each.
+
+    Attributes:
+        executed: the executed steps, by node id.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._tree = snapshot.tree
         self._run_started_at = snapshot.workflow.status.started_at
-        self.ran = {node.id: node for node in snapshot.nodes.values() if self._has_run(node)}
-        self._before: dict[str, list[Node]] = {}
+        self.executed = {node.id: node for node in snapshot.nodes.values() if self._was_executed(node)}
+        self._parents: dict[str, list[Node]] = {}
         for node in snapshot.nodes.values():
             for child in self._tree.children(node):
-                self._before.setdefault(child.id, []).append(node)
-        self._put_attempts_in_a_row()
+                self._parents.setdefault(child.id, []).append(node)
+        self._order_attempts()
         self._latest: dict[str, Node | None] = {}
 
-    def _has_run(self, node: Node) -> bool:
-        """Whether it ran in this run: a manual retry keeps what had succeeded before."""
+    def _was_executed(self, node: Node) -> bool:
+        """Whether the node was executed in this run; a manual retry keeps nodes that had succeeded before it."""
         if node.type not in EXECUTION_TYPES or node.started_at is None or node.finished_at is None:
             return False
         return self._run_started_at is None or self._run_started_at <= node.started_at <= node.finished_at
 
-    def _put_attempts_in_a_row(self) -> None:
-        """An attempt waits for what ran in the one before it; in Argo's graph all hang below their Retry."""
+    def _order_attempts(self) -> None:
+        """Make each attempt follow the previous one. In Argo's graph all attempts are children of their Retry node."""
         attempts = [attempts for attempts in self._tree.attempts_by_retry.values() if len(attempts) > 1]
         inside: dict[str, list[Node]] = {attempt.id: [] for row in attempts for attempt in row}
         if not inside:
             return
-        for node in self.ran.values():
+        for node in self.executed.values():
             for outer in (node, *self._tree.enclosing(node)):
                 if outer.id in inside:
                     inside[outer.id].append(node)
         for row in attempts:
             for earlier, later in pairwise(row):
                 if inside[earlier.id]:
-                    self._before[later.id] = inside[earlier.id]
+                    self._parents[later.id] = inside[earlier.id]
 
     def chain(self) -> list[PathSegment]:
-        """The steps that decided when the run ended, first to last."""
-        links: list[PathSegment] = []
-        node = max(self.ran.values(), key=_by_end, default=None)
+        """Return the critical path, first step first."""
+        segments: list[PathSegment] = []
+        node = max(self.executed.values(), key=_by_end, default=None)
         visited: set[str] = set()
         while node is not None and node.id not in visited:
             visited.add(node.id)
-            earlier = self.waited_for(node) or self._ended_before_hook(node)
+            earlier = self.predecessor(node) or self._predecessor_of_hook(node)
             if earlier is not None and earlier.id in visited:
                 earlier = None
-            links.append(self._link(node, earlier))
+            segments.append(self._segment(node, earlier))
             node = earlier
-        links.reverse()
-        return links
+        segments.reverse()
+        return segments
 
-    def _link(self, node: Node, earlier: Node | None) -> PathSegment:
+    def _segment(self, node: Node, earlier: Node | None) -> PathSegment:
         since = earlier.finished_at if earlier else self._run_started_at
         retry = self._tree.retry_of.get(node.id)
         is_next_attempt = earlier is not None and retry is not None and self._tree.retry_of.get(earlier.id) is retry
@@ -96,30 +100,30 @@ class RunOrder:
         return PathSegment(node, seconds, DelayReason.BACKOFF if is_next_attempt and seconds else None)
 
     def wait_seconds(self, node: Node) -> int | None:
-        """How long after what it waited for a step was created; None where that is not known."""
-        if node.id not in self.ran:
+        """Return the seconds from the end of a step's predecessor to the step's creation; None if unknown."""
+        if node.id not in self.executed:
             return None
-        earlier = self.waited_for(node)
+        earlier = self.predecessor(node)
         if earlier is None and self._tree.is_in_hook(node):
             return None
         return seconds_between(earlier.finished_at if earlier else self._run_started_at, node.started_at)
 
-    def waited_for(self, node: Node) -> Node | None:
-        """What ended last of all that had to end before the step could start."""
+    def predecessor(self, node: Node) -> Node | None:
+        """Return the step that ended last among those that had to end before this one could start."""
         latest = self._latest_before(node.id)
         if latest is None or _ended_in_time(latest, node):
             return latest
-        # Something of it still ran: a daemon, which others need not wait for.
+        # The latest one still ran: it is a daemon, for which other steps need not wait.
         in_time = (other for other in self._all_before(node.id) if _ended_in_time(other, node))
         return max(in_time, key=_by_end, default=None)
 
     def _latest_before(self, node_id: str) -> Node | None:
-        """Each node is resolved once: a run may have ten thousand, and joins of thousands."""
+        """Return the step before a node that ended last. Cached, because a run can have 10,000 nodes with joins."""
         pending, entered = [node_id], set[str]()
         while pending:
             current = pending[-1]
-            parents = self._before.get(current, ())
-            open_parents = [p.id for p in parents if p.id not in self.ran and p.id not in self._latest]
+            parents = self._parents.get(current, ())
+            open_parents = [p.id for p in parents if p.id not in self.executed and p.id not in self._latest]
             open_parents = [parent_id for parent_id in open_parents if parent_id not in entered]
             entered.add(current)
             if open_parents and current not in self._latest:
@@ -128,27 +132,27 @@ class RunOrder:
                 continue
             pending.pop()
             if current not in self._latest:
-                found = (p if p.id in self.ran else self._latest.get(p.id) for p in parents)
-                self._latest[current] = max((p for p in found if p is not None), key=_by_end, default=None)
+                steps = (p if p.id in self.executed else self._latest.get(p.id) for p in parents)
+                self._latest[current] = max((step for step in steps if step is not None), key=_by_end, default=None)
         return self._latest[node_id]
 
     def _all_before(self, node_id: str) -> Iterator[Node]:
         pending, visited = [node_id], {node_id}
         while pending:
-            for parent in self._before.get(pending.pop(), ()):
+            for parent in self._parents.get(pending.pop(), ()):
                 if parent.id in visited:
                     continue
                 visited.add(parent.id)
-                if parent.id in self.ran:
+                if parent.id in self.executed:
                     yield parent
                 else:
                     pending.append(parent.id)
 
-    def _ended_before_hook(self, node: Node) -> Node | None:
-        """What ended last before an exit handler started: it is no one's child."""
+    def _predecessor_of_hook(self, node: Node) -> Node | None:
+        """Return the step that ended last before a hook started, because an exit handler has no parent."""
         if not self._tree.is_in_hook(node):
             return None
-        earlier = (n for n in self.ran.values() if _ended_in_time(n, node) and not self._tree.is_in_hook(n))
+        earlier = (n for n in self.executed.values() if _ended_in_time(n, node) and not self._tree.is_in_hook(n))
         return max(earlier, key=_by_end, default=None)
 
 
@@ -158,5 +162,5 @@ def _by_end(node: Node) -> tuple[datetime, str]:
 
 
 def _ended_in_time(earlier: Node, node: Node) -> bool:
-    """Whether a step had ended when another started."""
+    """Whether one step had ended when the other one started."""
     return earlier.finished_at is not None and node.started_at is not None and earlier.finished_at <= node.started_at

@@ -1,4 +1,4 @@
-"""Durations: between two times, and as people write and read them."""
+"""Computes durations between two times, and parses and formats them for people."""
 
 import re
 from datetime import datetime, timedelta
@@ -9,10 +9,10 @@ _SHAPE: Final = re.compile(r"(?:\d+[dhms])+")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read ``90s``, ``30m``, ``2h`` or ``1h30m``; a bare number is seconds.
+    """Parse ``90s``, ``30m``, ``2h`` or ``1h30m``. A number without a unit means seconds.
 
     Raises:
-        ValueError: it is none of these, in one line.
+        ValueError: the text is no such duration, or too long; the message has one line.
     """
     written = text.strip().lower()
     try:
@@ -28,7 +28,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def short_duration(seconds: float) -> str:
-    """Render a duration by its two largest units: ``34s``, ``12m40s``, ``1h02m``, ``3d04h``."""
+    """Format a duration with its two largest units: ``34s``, ``12m40s``, ``1h02m``, ``3d04h``."""
     whole = max(0, round(seconds))
     minutes, seconds_left = divmod(whole, 60)
     hours, minutes_left = divmod(minutes, 60)
@@ -41,5 +41,5 @@ def short_duration(seconds: float) -> str:
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> int | None:
-    """Whole seconds from one time to another, never negative; None where either is unknown."""
+    """Return the whole seconds between two times, never negative; None if one of them is unknown."""
     return max(0, int((end - start).total_seconds())) if start and end else None

@@ -1,7 +1,7 @@
-"""How long a step was queued and how long it ran.
+"""Computes the queued and the running time of each step.
 
-Argo's ``startedAt`` of a node is when the node was created, with its pod still to come. Only the pod says when its
-main container ran; where no pod was seen, that is not known, and never 0.
+Argo's ``startedAt`` of a node is the node's creation, before that of its pod. Only the pod has the start of the main
+container. If no pod was seen, the times are unknown and not 0.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,31 +9,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from wfreport.api.argo import Node, NodeType
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType
 from wfreport.api.kubernetes import ContainerStatus, Pod
 from wfreport.api.reasons import DelayReason
 from wfreport.api.report import ReportStatus
 from wfreport.api.wire import is_same_time
-from wfreport.core.classify.symptom import EXECUTOR_CONTAINERS
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
 from wfreport.core.timing.durations import seconds_between
 
 _CLOCK_SKEW = timedelta(seconds=5)
-"""Argo's controller, the API server and the kubelet have clocks of their own."""
+"""Tolerated difference between the clocks of Argo's controller, the API server and the kubelet."""
 
 _RESOLUTION_SECONDS = 1
-"""Kubernetes writes whole seconds: what one second went into cannot be told."""
+"""Kubernetes writes whole seconds, so a queued time of one second has no known cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodTimes:
-    """The seconds of a step.
+    """Queued and running time of a step.
 
     Attributes:
-        queued_seconds: from the node's creation until its main container ran, or until it ended without.
-        running_seconds: from then to its end.
-        queued_reason: what most of the queued time went into; None where that is not known.
+        queued_seconds: from the node's creation to the start of its main container, or to its end without a start.
+        running_seconds: from the start of the main container to the end of the node.
+        queued_reason: the longest part of the queued time; None if it is unknown.
     """
 
     queued_seconds: int
@@ -41,49 +40,50 @@ class PodTimes:
     queued_reason: str | None = None
 
 
-def times_of_pods(
+def step_times(
     snapshot: Snapshot, evidence: Mapping[str, PodEvidence], stored: ReportStatus | None
 ) -> dict[str, PodTimes]:
-    """The times of every step that has ended, by node id, as far as they are known.
+    """Return the known times of all steps that have ended, by node id.
 
     Args:
         snapshot: the run.
-        evidence: what is seen of its pods now, by pod name.
-        stored: what the report kept of the same run: by now the pods may be gone.
+        evidence: the evidence of its pods that exist now, by pod name.
+        stored: the stored status of the same run; it has the times of pods that have been deleted since.
     """
-    times = _kept(snapshot, stored) if stored else {}
+    times = _stored_times(snapshot, stored) if stored else {}
     for node in snapshot.nodes.values():
         if node.type == NodeType.SUSPEND:
             seconds = seconds_between(node.started_at, node.finished_at)
-            found = PodTimes(seconds, 0, DelayReason.SUSPENDED) if seconds is not None else None
+            measured = PodTimes(seconds, 0, DelayReason.SUSPENDED) if seconds is not None else None
         else:
-            found = _time_pod(node, _pod_of(node, snapshot, evidence)) if evidence else None
-        if found is not None:
-            times[node.id] = found
+            measured = _time_pod(node, _pod_of(node, snapshot, evidence)) if evidence else None
+        if measured is not None:
+            times[node.id] = measured
     return times
 
 
-def _kept(snapshot: Snapshot, stored: ReportStatus) -> dict[str, PodTimes]:
-    """What the stored report says of the same executions: its list of steps may be cut, its critical path too."""
-    kept, nodes = {}, snapshot.nodes
+def _stored_times(snapshot: Snapshot, stored: ReportStatus) -> dict[str, PodTimes]:
+    """Return the stored times of the same executions. They are in two lists, each of which may be cut."""
+    nodes = snapshot.nodes
+    times: dict[str, PodTimes | None] = {}
     for step in stored.steps or ():
         if step.node_id in nodes and is_same_time(step.started_at, nodes[step.node_id].started_at):
-            kept[step.node_id] = _known(step.queued_seconds, step.running_seconds, None)
+            times[step.node_id] = _pod_times(step.queued_seconds, step.running_seconds, None)
     for critical in stored.critical_path or ():
         node, queued = nodes.get(critical.node_id), critical.queued_seconds
         if node and queued is not None and seconds_between(node.started_at, node.finished_at) == critical.seconds:
-            kept[node.id] = _known(queued, critical.seconds - queued, critical.queued_reason)
-    return {node_id: times for node_id, times in kept.items() if times is not None}
+            times[node.id] = _pod_times(queued, critical.seconds - queued, critical.queued_reason)
+    return {node_id: known for node_id, known in times.items() if known is not None}
 
 
-def _known(queued: int | None, running: int | None, reason: str | None) -> PodTimes | None:
+def _pod_times(queued: int | None, running: int | None, reason: str | None) -> PodTimes | None:
     return PodTimes(queued, max(0, running), reason) if queued is not None and running is not None else None
 
 
 def _pod_of(node: Node, snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Pod | None:
     name = pod_name(snapshot.workflow, node)
-    seen = evidence.get(name) if name else None
-    return seen.pod if seen else None
+    captured = evidence.get(name) if name else None
+    return captured.pod if captured else None
 
 
 def _time_pod(node: Node, pod: Pod | None) -> PodTimes | None:
@@ -91,9 +91,9 @@ def _time_pod(node: Node, pod: Pod | None) -> PodTimes | None:
         return None
     created_at = pod.metadata.creation_timestamp
     if created_at is None or not node.started_at - _CLOCK_SKEW <= created_at <= node.finished_at + _CLOCK_SKEW:
-        return None  # a pod of that name from before a manual retry
+        return None  # a pod of the same name from before a manual retry
     main_started_at = _main_started_at(pod)
-    if main_started_at is None and not _is_still_to_start(pod):
+    if main_started_at is None and not _is_waiting_to_start(pod):
         return None
     end = node.finished_at
     ran_from = min(max(main_started_at or end, node.started_at), end)
@@ -103,9 +103,9 @@ def _time_pod(node: Node, pod: Pod | None) -> PodTimes | None:
 
 
 def _main_statuses(pod: Pod) -> list[ContainerStatus]:
-    """The main container, or those of a containerSet, which has none."""
+    """Return the status of the main container, or those of a containerSet, which has no main container."""
     own = [status for status in pod.status.container_statuses if status.name not in EXECUTOR_CONTAINERS]
-    return [status for status in own if status.name == "main"] or own
+    return [status for status in own if status.name == MAIN_CONTAINER] or own
 
 
 def _main_started_at(pod: Pod) -> datetime | None:
@@ -119,15 +119,15 @@ def _starts(status: ContainerStatus) -> Iterator[datetime]:
             yield ran.started_at
 
 
-def _is_still_to_start(pod: Pod) -> bool:
-    """Whether the pod says that its main container has not run; the statuses of an evicted pod say nothing."""
+def _is_waiting_to_start(pod: Pod) -> bool:
+    """Whether the main container is known to wait for its start. The statuses of an evicted pod do not show it."""
     return any(status.state is not None and status.state.waiting is not None for status in _main_statuses(pod))
 
 
 def _queued_reason(node: Node, pod: Pod, ran_from: datetime) -> str | None:
-    """The longest of the stages on the way to the main container.
+    """Return the longest stage before the start of the main container.
 
-    None where a stage is not known, or the pod is not the node's first.
+    None if a stage is unknown, or if the pod is not the node's first one.
     """
     scheduled_at = next(
         (c.last_transition_time for c in pod.status.conditions if c.type == "PodScheduled" and c.status == "True"), None

@@ -1,4 +1,4 @@
-"""Where the time of a run went: told when it has ended, since until then it would depend on who looks when."""
+"""Computes the timing of a run. It is written when the run has ended, because before that it depends on the time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.timing.critical_path import PathSegment, RunOrder
 from wfreport.core.timing.durations import seconds_between, short_duration
-from wfreport.core.timing.pod_times import PodTimes, times_of_pods
+from wfreport.core.timing.pod_times import PodTimes, step_times
 
 PATH_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class RunTimes:
-    """All that is known about the time of a run.
+    """Everything that is known about the timing of a run.
 
     Attributes:
-        pods: of the steps that have ended, by node id.
-        order: what the steps waited for; None while the run goes on.
+        pods: queued and running times of the steps that have ended, by node id.
+        order: the predecessors of the steps; None while the run goes on.
         path: the critical path; empty while the run goes on.
-        path_length: how many steps it has; ``path`` may hold fewer.
-        timing: the sums; None while the run goes on.
+        path_length: number of steps of the critical path; ``path`` may contain fewer.
+        timing: the totals; None while the run goes on.
     """
 
     pods: Mapping[str, PodTimes]
@@ -38,33 +38,33 @@ class RunTimes:
 
 def time_run(
     snapshot: Snapshot,
-    prose: TextSanitizer,
+    sanitizer: TextSanitizer,
     *,
     evidence: Mapping[str, PodEvidence],
     stored: ReportStatus | None,
     is_first_run: bool,
 ) -> RunTimes:
-    """Where the time of a run went.
+    """Compute the timing of a run.
 
     Args:
         snapshot: the run.
-        prose: makes names fit.
-        evidence: what is seen of its pods now, by pod name.
-        stored: what the report kept of the same run.
-        is_first_run: whether the Workflow's creation is what the run's start waited from.
+        sanitizer: redacts and cuts names.
+        evidence: the evidence of its pods that exist now, by pod name.
+        stored: the stored status of the same run.
+        is_first_run: whether this is the Workflow's first run, which was queued since the Workflow's creation.
     """
-    pods = times_of_pods(snapshot, evidence, stored)
+    pods = step_times(snapshot, evidence, stored)
     if not snapshot.workflow.status.is_completed:
         return RunTimes(pods)
     order = RunOrder(snapshot)
     chain = order.chain()
-    path = tuple(_critical_step(link, pods.get(link.node.id), prose) for link in chain[-PATH_LENGTH:])
-    return RunTimes(pods, order, path, len(chain), _sums(snapshot, prose, order, chain, is_first_run=is_first_run))
+    path = tuple(_critical_step(segment, pods.get(segment.node.id), sanitizer) for segment in chain[-PATH_LENGTH:])
+    return RunTimes(pods, order, path, len(chain), _sums(snapshot, sanitizer, order, chain, is_first_run=is_first_run))
 
 
 def _sums(
     snapshot: Snapshot,
-    prose: TextSanitizer,
+    sanitizer: TextSanitizer,
     order: RunOrder,
     chain: list[PathSegment],
     *,
@@ -78,7 +78,7 @@ def _sums(
         duration=short_duration(seconds) if seconds is not None else None,
         queued_seconds=seconds_between(created_at, workflow.status.started_at),
         gap_seconds=_gap_seconds(snapshot, chain),
-        slowest_step=_slowest_step(order, prose),
+        slowest_step=_slowest_step(order, sanitizer),
         retries=_retry_cost(snapshot),
     )
 
@@ -87,17 +87,19 @@ def _gap_seconds(snapshot: Snapshot, chain: list[PathSegment]) -> int | None:
     if not chain:
         return None
     after_the_last = seconds_between(chain[-1].node.finished_at, snapshot.workflow.status.finished_at) or 0
-    return sum(link.wait_seconds for link in chain) + after_the_last
+    return sum(segment.wait_seconds for segment in chain) + after_the_last
 
 
-def _slowest_step(order: RunOrder, prose: TextSanitizer) -> StepTime | None:
+def _slowest_step(order: RunOrder, sanitizer: TextSanitizer) -> StepTime | None:
     steps = [
-        (n, seconds_between(n.started_at, n.finished_at) or 0) for n in order.ran.values() if n.type != NodeType.SUSPEND
+        (n, seconds_between(n.started_at, n.finished_at) or 0)
+        for n in order.executed.values()
+        if n.type != NodeType.SUSPEND
     ]
     node, seconds = max(steps, key=lambda pair: (pair[1], pair[0].id), default=(None, 0))
     if node is None or not seconds:
         return None
-    return StepTime(display_name=prose.line(node.display_name), node_id=node.id[:LINE], seconds=seconds)
+    return StepTime(display_name=sanitizer.line(node.display_name), node_id=node.id[:LINE], seconds=seconds)
 
 
 def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
@@ -119,13 +121,13 @@ def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
     )
 
 
-def _critical_step(link: PathSegment, times: PodTimes | None, prose: TextSanitizer) -> CriticalStep:
+def _critical_step(segment: PathSegment, times: PodTimes | None, sanitizer: TextSanitizer) -> CriticalStep:
     return CriticalStep(
-        display_name=prose.line(link.node.display_name),
-        node_id=link.node.id[:LINE],
-        seconds=link.seconds,
-        wait_seconds=link.wait_seconds,
-        wait_reason=link.wait_reason,
+        display_name=sanitizer.line(segment.node.display_name),
+        node_id=segment.node.id[:LINE],
+        seconds=segment.seconds,
+        wait_seconds=segment.wait_seconds,
+        wait_reason=segment.wait_reason,
         queued_seconds=times.queued_seconds if times else None,
         queued_reason=times.queued_reason if times else None,
     )

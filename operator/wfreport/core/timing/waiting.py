@@ -1,7 +1,7 @@
-"""What holds a running Workflow up.
+"""Finds the waits of a running Workflow.
 
-Some waits are trouble at once, others are how every pod starts. So an entry is listed only after the grace time of its
-reason. That, and nothing else in a report, depends on the time of the look; a run that has ended waits for nothing.
+Some waits are a problem at once, and others are part of every pod's start, so a wait is listed only after the grace
+time of its reason. Nothing else in a report depends on the present time. A run that has ended has no waits.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import datetime
 from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
-from wfreport.core.classify.pending import STARTING_REASONS, TELLING_EVENTS, why_pending
+from wfreport.core.classify.pending import STARTING_REASONS, STARTUP_FAILURE_EVENTS, pending_reason
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import pod_name
@@ -19,7 +19,7 @@ from wfreport.core.snapshot.pod_names import pod_name
 _MAX_ENTRIES = 100
 
 _STARTING = "Pending"
-"""Reason of a pod that exists, or is about to, without a word about what it waits for."""
+"""Reason of a pod that exists, or will soon, if the cause of its wait is unknown."""
 
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^Waiting for \S+ lock"), "LockWait"),  # sync/semaphore.go:233
@@ -35,42 +35,43 @@ _LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
 
 def find_waiting(
     snapshot: Snapshot,
-    prose: TextSanitizer,
+    sanitizer: TextSanitizer,
     *,
     evidence: Mapping[str, PodEvidence],
     now: datetime,
     graces: WaitingGraces,
 ) -> list[Waiting]:
-    """What a running Workflow has waited for longer than the grace time of the reason, earliest first."""
+    """Return the waits of a running Workflow that have exceeded the grace time of their reason, earliest first."""
     if snapshot.workflow.status.is_completed:
         return []
-    entries = [*_of_the_workflow(snapshot, prose), *_of_the_nodes(snapshot, prose, evidence)]
-    listed = [entry for entry in entries if _is_past_its_grace(entry, now, graces)]
+    entries = [*_workflow_waits(snapshot, sanitizer), *_node_waits(snapshot, sanitizer, evidence)]
+    listed = [entry for entry in entries if _is_past_grace(entry, now, graces)]
     listed.sort(key=lambda entry: (entry.since_at.timestamp() if entry.since_at else 0.0, entry.display_name or ""))
     return listed[:_MAX_ENTRIES]
 
 
-def waited_for(stored: ReportStatus | None) -> dict[str, str]:
-    """``<reason> <message>`` of what each step waited for when the report was last written, by node id.
+def stored_waiting_texts(stored: ReportStatus | None) -> dict[str, str]:
+    """Return ``<reason> <message>`` of the waits in the stored report, by node id.
 
-    Pods that never started leave nothing else behind: Argo deletes them at a deadline, and overwrites their message.
+    For pods that never started there is no other evidence, because Argo deletes them at a deadline and overwrites the
+    node's message.
     """
     if stored is None:
         return {}
     pending = (step for step in stored.steps or () if step.phase == Phase.PENDING and step.message)
     listed = (entry for entry in stored.waiting or () if entry.node_id)
     return {step.node_id: step.message or "" for step in pending} | {
-        entry.node_id or "": _told(entry) for entry in listed
+        entry.node_id or "": _waiting_text(entry) for entry in listed
     }
 
 
-def _told(entry: Waiting) -> str:
+def _waiting_text(entry: Waiting) -> str:
     message = entry.message or ""
     return message if message.startswith(entry.reason) else f"{entry.reason}: {message}"
 
 
-def slow_starters(snapshot: Snapshot, *, now: datetime, graces: WaitingGraces) -> frozenset[str]:
-    """Names of the pods that have been starting for longer than the grace time, and nothing says why."""
+def slow_starting_pods(snapshot: Snapshot, *, now: datetime, graces: WaitingGraces) -> frozenset[str]:
+    """Return the names of pods that have been starting for longer than the grace time without a known reason."""
     if snapshot.workflow.status.is_completed:
         return frozenset()
     slow = (
@@ -83,15 +84,15 @@ def slow_starters(snapshot: Snapshot, *, now: datetime, graces: WaitingGraces) -
     return frozenset(name for node in slow if (name := pod_name(snapshot.workflow, node)))
 
 
-def _is_past_its_grace(entry: Waiting, now: datetime, graces: WaitingGraces) -> bool:
+def _is_past_grace(entry: Waiting, now: datetime, graces: WaitingGraces) -> bool:
     if entry.since_at is None:
         return True
     return (now - entry.since_at).total_seconds() >= grace_seconds(entry.reason, graces)
 
 
 def grace_seconds(reason: str, graces: WaitingGraces) -> float:
-    """How long a wait of this reason is not worth a word; 0 for one that does not pass by itself."""
-    if reason in ("Unschedulable", "SchedulingGated", "QuotaExceeded") or reason in TELLING_EVENTS:
+    """Return the grace time of a reason in seconds; 0 for waits that do not end by themselves."""
+    if reason in ("Unschedulable", "SchedulingGated", "QuotaExceeded") or reason in STARTUP_FAILURE_EVENTS:
         return graces.unschedulable_seconds
     if reason in ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"):
         return graces.image_pull_seconds
@@ -102,7 +103,7 @@ def grace_seconds(reason: str, graces: WaitingGraces) -> float:
     return 0
 
 
-def _of_the_workflow(snapshot: Snapshot, prose: TextSanitizer) -> Iterator[Waiting]:
+def _workflow_waits(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[Waiting]:
     workflow = snapshot.workflow
     since_at = workflow.status.started_at or workflow.metadata.creation_timestamp
     if workflow.spec.suspend:
@@ -119,29 +120,29 @@ def _of_the_workflow(snapshot: Snapshot, prose: TextSanitizer) -> Iterator[Waiti
         )
     if workflow.status.phase == Phase.PENDING and workflow.status.message:
         message = workflow.status.message
-        yield Waiting(reason=(_reason(message) or _STARTING)[:LINE], message=prose.text(message), since_at=since_at)
+        yield Waiting(reason=(_reason(message) or _STARTING)[:LINE], message=sanitizer.text(message), since_at=since_at)
 
 
-def _of_the_nodes(snapshot: Snapshot, prose: TextSanitizer, evidence: Mapping[str, PodEvidence]) -> Iterator[Waiting]:
+def _node_waits(snapshot: Snapshot, sanitizer: TextSanitizer, evidence: Mapping[str, PodEvidence]) -> Iterator[Waiting]:
     for node in snapshot.nodes.values():
         reason, message = _waiting_reason(node), node.message
         if reason is None or snapshot.tree.is_superseded(node):
             continue
         pod = _existing_pod(snapshot, node, reason)
         if reason in STARTING_REASONS and pod:
-            reason, message = why_pending(evidence.get(pod)) or (reason, message)
+            reason, message = pending_reason(evidence.get(pod)) or (reason, message)
         yield Waiting(
-            display_name=prose.line(node.display_name),
+            display_name=sanitizer.line(node.display_name),
             node_id=clip(node.id),
             pod_name=clip(pod),
             reason=reason[:LINE],
-            message=prose.text(message),
+            message=sanitizer.text(message),
             since_at=node.started_at,
         )
 
 
 def _waiting_reason(node: Node) -> str | None:
-    """Why a node waits; None where it does not."""
+    """Return the reason for which a node waits; None if it does not wait."""
     if node.type == NodeType.SUSPEND:
         return "Suspended" if node.phase == Phase.RUNNING else None
     if node.phase == Phase.RUNNING and node.type == NodeType.RETRY:
@@ -164,7 +165,7 @@ def _reason(message: str) -> str | None:
 
 
 def _existing_pod(snapshot: Snapshot, node: Node, reason: str) -> str | None:
-    """The pod that waits: none exists yet for a lock or a refused one."""
+    """Return the name of the pod that waits. None exists yet if the node waits for a lock or the pod was refused."""
     if reason in ("LockWait", "QuotaExceeded", "ImageCommandLookupFailed", "Forbidden"):
         return None
     return pod_name(snapshot.workflow, node)
