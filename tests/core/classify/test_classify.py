@@ -202,7 +202,7 @@ def test_behind_a_deadline_stands_what_the_pod_waited_for(
 
 
 def test_the_workflows_deadline_is_known_by_the_time_of_the_kill() -> None:
-    verdict = verdict_on("main: Error (exit code 143)", deadline_passed=True)
+    verdict = verdict_on("main: Error (exit code 143)", workflow_deadline_exceeded=True)
     assert (verdict.failure_class, verdict.reason) == (C.TIMEOUT, "WorkflowDeadlineExceeded")
 
 
