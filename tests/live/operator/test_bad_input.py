@@ -1,4 +1,4 @@
-"""Bad input is said on the object, as a condition and one Event, and keeps nobody else from a report."""
+"""Bad input becomes a condition and one Event of the object, and does not affect other reports."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ UNREADABLE_REPORT = """
 from wfreport.kube.errors import BadAnswerError
 from wfreport.kube.reports import Reports
 
-fetch = Reports.fetch
+get = Reports.get
 
-async def fetch_or_fail(self, namespace, name):
+async def get_or_fail(self, namespace, name):
     if name == "poisoned":
         raise BadAnswerError("cannot read the report: spec.source is Parrot")
-    return await fetch(self, namespace, name)
+    return await get(self, namespace, name)
 
-Reports.fetch = fetch_or_fail
+Reports.get = get_or_fail
 """
 
 
-def test_a_report_about_nothing_has_one_event_however_often_it_is_looked_at(world: Cluster) -> None:
+def test_a_report_about_a_missing_workflow_has_one_event_however_often_it_is_reconciled(world: Cluster) -> None:
     world.start_operator(**FAST, resync_interval_seconds=1)
     world.apply_report("mine", "etl")
     (event,) = eventually(lambda: world.events_about("mine"))
@@ -40,18 +40,18 @@ def test_a_report_about_nothing_has_one_event_however_often_it_is_looked_at(worl
     eventually(lambda: second.metric("wfreport_resyncs_total", controller="report", result="ok") >= 2)
     assert len(world.events_about("mine")) == 1
     world.apply_report("mine", "etl", pinned=True)
-    eventually(lambda: world.events_about("mine"), lambda seen: len(seen) == 2)
+    eventually(lambda: world.events_about("mine"), lambda result: len(result) == 2)
 
 
-def test_a_malformed_workflow_is_a_condition_and_an_event_and_a_report_all_the_same(world: Cluster) -> None:
+def test_a_malformed_workflow_has_a_condition_an_event_and_still_a_report(world: Cluster) -> None:
     world.start_operator(**FAST)
-    made = world.create_workflow("odd", phase="Failed", failed=True)
-    made["status"]["nodes"]["odd-1"]["phase"] = 7
-    made["status"]["nodes"]["odd-2"]["children"] = {"not": "a list"}
-    made["metadata"]["labels"]["workflows.argoproj.io/completed"] = "true"
-    world.plane.api.put(f"{WORKFLOWS.format(world.namespace)}/odd", made)
+    workflow = world.create_workflow("odd", phase="Failed", failed=True)
+    workflow["status"]["nodes"]["odd-1"]["phase"] = 7
+    workflow["status"]["nodes"]["odd-2"]["children"] = {"not": "a list"}
+    workflow["metadata"]["labels"]["workflows.argoproj.io/completed"] = "true"
+    world.plane.api.put(f"{WORKFLOWS.format(world.namespace)}/odd", workflow)
     report = eventually(
-        lambda: world.report_of("odd"), lambda seen: condition(seen, "Ready") == ("True", "WorkflowMalformed")
+        lambda: world.report_of("odd"), lambda report: condition(report, "Ready") == ("True", "WorkflowMalformed")
     )
     assert report["status"]["counts"]["total"] == 4
     (event,) = eventually(lambda: world.events_about(report["metadata"]["name"]))
@@ -59,7 +59,7 @@ def test_a_malformed_workflow_is_a_condition_and_an_event_and_a_report_all_the_s
     assert "odd-1" in event["message"]
 
 
-def test_one_report_that_cannot_be_read_keeps_no_other_from_its_end(world: Cluster) -> None:
+def test_a_report_that_cannot_be_read_does_not_stop_the_others(world: Cluster) -> None:
     world.apply_report("another", "etl")
     world.apply_report("poisoned", "etl")
     operator = world.start_operator(UNREADABLE_REPORT, **FAST)
@@ -81,8 +81,8 @@ def test_two_namespaces_are_watched_and_no_third(world: Cluster, plane: ControlP
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
     eventually(lambda: elsewhere[0].phase_of("etl"), lambda phase: phase == "Succeeded")
     operator = world.started[-1]
-    sweeps = operator.metric("wfreport_resyncs_total", controller="report", result="ok")
-    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report", result="ok") >= sweeps + 2)
+    resyncs = operator.metric("wfreport_resyncs_total", controller="report", result="ok")
+    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report", result="ok") >= resyncs + 2)
     assert elsewhere[1].reports() == []
-    seen: dict[str, Any] = plane.api.get(REPORTS.format(world.namespace))
-    assert len(seen["items"]) == 1
+    reports: dict[str, Any] = plane.api.get(REPORTS.format(world.namespace))
+    assert len(reports["items"]) == 1

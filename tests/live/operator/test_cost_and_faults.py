@@ -1,4 +1,4 @@
-"""What the operator asks of the API server, by its audit log, and what it does when the world breaks."""
+"""The operator's requests, counted in the API server's audit log, and its behaviour under faults."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.live.operator.harness import FAST, REPORTS, T0, Cluster, condition, o
 pytestmark = pytest.mark.cluster
 
 
-def test_a_life_costs_a_handful_of_events_and_one_get_per_interval(world: Cluster) -> None:
+def test_a_whole_run_costs_a_handful_of_events_and_one_get_per_interval(world: Cluster) -> None:
     interval_seconds = 2
     operator = world.start_operator(
         poll_interval_min_seconds=interval_seconds,
@@ -41,7 +41,7 @@ def test_a_life_costs_a_handful_of_events_and_one_get_per_interval(world: Cluste
     assert operator.metric("wfreport_projection_misses_total") == 0
 
 
-def test_a_restart_with_everything_reported_reads_no_workflow_and_writes_nothing(world: Cluster) -> None:
+def test_a_restart_with_complete_reports_reads_no_workflow_and_writes_nothing(world: Cluster) -> None:
     operator = world.start_operator(**FAST)
     for n in range(20):
         world.create_workflow(f"run-{n}", phase="Failed" if n % 2 else "Succeeded", failed=bool(n % 2))
@@ -49,7 +49,7 @@ def test_a_restart_with_everything_reported_reads_no_workflow_and_writes_nothing
     world.apply_report("early", "nothing-yet")
     eventually(
         lambda: [condition(r, "Ready")[0] for r in world.reports()],
-        lambda seen: sorted(set(seen)) == ["False", "True"] and len(seen) == 22,
+        lambda result: sorted(set(result)) == ["False", "True"] and len(result) == 22,
     )
     eventually(
         lambda: [observed(r).get("resourceVersion") for r in world.reports()].count(None),
@@ -67,7 +67,7 @@ def test_a_restart_with_everything_reported_reads_no_workflow_and_writes_nothing
     assert second.metric("wfreport_resync_repairs_total") == 0
 
 
-def test_the_sweep_alone_converges(world: Cluster) -> None:
+def test_the_resync_alone_converges(world: Cluster) -> None:
     world.start_operator(**FAST, resync_interval_seconds=1, ignore_events="true")
     world.create_workflow("runs", phase="Running", done=1)
     world.create_workflow("ends", phase="Failed", failed=True)
@@ -76,21 +76,23 @@ def test_the_sweep_alone_converges(world: Cluster) -> None:
     world.apply_report("early", "late")
     eventually(
         lambda: [observed(world.report_of(name)).get("phase") for name in ("runs", "goes")],
-        lambda seen: seen == ["Running", "Running"],
+        lambda value: value == ["Running", "Running"],
     )
     eventually(
         lambda: [observed(r).get("phase") for r in world.reports_of("ends")],
-        lambda seen: seen == ["Failed"] * len(seen) != [],
+        lambda result: result == ["Failed"] * len(result) != [],
     )
-    eventually(lambda: condition(world.report_of("late"), "Ready"), lambda seen: seen == ("False", "WorkflowNotFound"))
+    eventually(
+        lambda: condition(world.report_of("late"), "Ready"), lambda value: value == ("False", "WorkflowNotFound")
+    )
     world.update_workflow("runs", phase="Succeeded")
     world.update_workflow("ends", phase="Running", started_at=T0 + timedelta(hours=1))
     world.delete_workflow("goes")
     world.create_workflow("late", phase="Succeeded")
     eventually(lambda: world.phase_of("runs"), lambda phase: phase == "Succeeded")
-    eventually(lambda: {observed(r).get("phase") for r in world.reports_of("ends")}, lambda seen: seen == {"Running"})
+    eventually(lambda: {observed(r).get("phase") for r in world.reports_of("ends")}, lambda value: value == {"Running"})
     eventually(
-        lambda: condition(world.report_of("goes"), "Succeeded"), lambda seen: seen == ("False", "WorkflowDeleted")
+        lambda: condition(world.report_of("goes"), "Succeeded"), lambda value: value == ("False", "WorkflowDeleted")
     )
     eventually(lambda: world.phase_of("late"), lambda phase: phase == "Succeeded")
     name = world.report_of("runs")["metadata"]["name"]
@@ -98,7 +100,7 @@ def test_the_sweep_alone_converges(world: Cluster) -> None:
     eventually(lambda: world.phase_of("runs"), lambda phase: phase == "Succeeded")
 
 
-def test_killed_at_any_moment_it_goes_on_where_the_cluster_is(world: Cluster) -> None:
+def test_a_killed_operator_continues_from_the_state_in_the_cluster(world: Cluster) -> None:
     world.create_workflow("etl")
     for n, phase in enumerate(("Running", "Running", "Failed")):
         operator = world.start_operator(**FAST)
@@ -120,7 +122,7 @@ def test_it_survives_a_restart_of_the_api_server(world: Cluster) -> None:
     assert operator.stop() == 0
 
 
-def test_nothing_that_it_asks_for_is_denied(world: Cluster) -> None:
+def test_no_request_is_denied(world: Cluster) -> None:
     since = world.audit_position()
     operator = world.start_operator(**FAST)
     world.create_workflow("etl", phase="Failed", failed=True)
@@ -136,5 +138,5 @@ def test_nothing_that_it_asks_for_is_denied(world: Cluster) -> None:
 
 
 def at(event: dict[str, object]) -> datetime:
-    """When a request came."""
+    """Return the time of a request."""
     return datetime.fromisoformat(str(event["requestReceivedTimestamp"]))

@@ -1,6 +1,6 @@
-"""Failed pods, their logs and Events, with the real Argo controller and the operator as its ServiceAccount.
+"""Failed pods, their logs and Events, with the real Argo controller and the operator under its ServiceAccount.
 
-kwok plays the kubelet, and serves the same log for every container.
+kwok acts as the kubelet and serves the same log for every container.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _serial = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def evidence_plane() -> Iterator[ControlPlane]:
-    """The real Argo controller, and pods whose logs hold secrets."""
+    """Start a control plane with the real Argo controller, whose pods log secrets."""
     if argo_dir() is None:
         pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
     with ControlPlane(argo=True) as plane:
@@ -57,18 +57,20 @@ def evidence_plane() -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def installed(evidence_plane: ControlPlane, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]:
-    """A namespace, watched with the rights that the default overlay gives, or the one that the test names."""
+    """Yield a namespace, watched with the permissions of the default overlay or the test's parameter."""
     overlay = getattr(request, "param", "overlays/default")
     evidence_plane.kubectl("apply", "--server-side", "--force-conflicts", "-k", MANIFESTS / overlay)
     name = evidence_plane.create_namespace(f"logs-{next(_serial)}")
     kubeconfig = evidence_plane.kubeconfig_for(service_account="wfreport", namespace="wfreport-system")
-    with cluster(evidence_plane, name, tmp_path, kubeconfig) as made:
-        yield made
+    with cluster(evidence_plane, name, tmp_path, kubeconfig) as installed:
+        yield installed
 
 
-def submit(world: Cluster, name: str, *, pod_gc: str | None = "OnPodCompletion", count: int = 1, **played: str) -> None:
-    """A Workflow of steps that fail as they are told to."""
-    annotations = {f"sim.wfreport.dev/{key.replace('_', '-')}": value for key, value in played.items()}
+def submit(
+    world: Cluster, name: str, *, pod_gc: str | None = "OnPodCompletion", count: int = 1, **behaviour: str
+) -> None:
+    """Submit a Workflow whose steps fail as the annotations of their pods specify."""
+    annotations = {f"sim.wfreport.dev/{key.replace('_', '-')}": value for key, value in behaviour.items()}
     work = {
         "name": "work",
         "metadata": {"annotations": annotations},
@@ -83,23 +85,25 @@ def submit(world: Cluster, name: str, *, pod_gc: str | None = "OnPodCompletion",
 
 
 def pods(world: Cluster) -> list[Any]:
-    found: list[Any] = world.plane.api.get(f"/api/v1/namespaces/{world.namespace}/pods")["items"]
-    return found
+    items: list[Any] = world.plane.api.get(f"/api/v1/namespaces/{world.namespace}/pods")["items"]
+    return items
 
 
-def settled(world: Cluster, name: str) -> dict[str, Any]:
-    """The report of a run that has ended, when all its evidence is there or known to be missing."""
+def complete_report_of(world: Cluster, name: str) -> dict[str, Any]:
+    """Wait for the report of a failed run with all its evidence, there or missing for good."""
     return eventually(
         lambda: world.report_of(name),
-        lambda seen: condition(seen, "Succeeded")[0] == "False" and condition(seen, "EvidenceComplete")[0] != "Unknown",
+        lambda report: (
+            condition(report, "Succeeded")[0] == "False" and condition(report, "EvidenceComplete")[0] != "Unknown"
+        ),
         timeout_seconds=60,
     )
 
 
-def test_the_pod_is_kept_although_argo_deletes_it_when_it_ends(installed: Cluster) -> None:
+def test_a_pod_is_in_the_report_although_argo_deletes_it_at_its_end(installed: Cluster) -> None:
     installed.start_operator(**FAST)
     submit(installed, "etl", exit_code="3", message="no column price")
-    report = settled(installed, "etl")
+    report = complete_report_of(installed, "etl")
     eventually(lambda: pods(installed), lambda left: not left, timeout_seconds=60)
     (failure,) = report["status"]["failures"]
     assert condition(report, "EvidenceComplete") == ("True", "EvidenceCaptured")
@@ -115,7 +119,7 @@ def test_the_pod_is_kept_although_argo_deletes_it_when_it_ends(installed: Cluste
 def test_no_secret_of_a_log_reaches_a_report_an_event_or_the_operators_log(installed: Cluster) -> None:
     operator = installed.start_operator(**FAST, log_tail_lines=200, log_tail_bytes=16_000)
     submit(installed, "etl", exit_code="3", message=f"token {SECRETS['a GitHub token']}")
-    report = settled(installed, "etl")
+    report = complete_report_of(installed, "etl")
     tail = report["status"]["failures"][0]["logTail"]
     assert "row 0 is fine" in tail["text"]
     assert tail["redacted"] >= len(SECRETS)
@@ -124,7 +128,7 @@ def test_no_secret_of_a_log_reaches_a_report_an_event_or_the_operators_log(insta
     events = api.get(f"/api/v1/namespaces/{installed.namespace}/events")["items"]
     written += [str(event) for event in events if event["source"].get("component") == "wfreport"]
     written += [operator.log.read_text(), operator.answer("/metrics")]
-    assert not [what for what, secret in SECRETS.items() if any(secret in text for text in written)]
+    assert not [kind for kind, secret in SECRETS.items() if any(secret in text for text in written)]
 
 
 @pytest.mark.parametrize(
@@ -138,45 +142,45 @@ def test_no_secret_of_a_log_reaches_a_report_an_event_or_the_operators_log(insta
         ),
         ("overlays/default", {"log_tail_lines": 0}, ("True", "EvidenceCaptured", ["LogDisabled"])),
     ],
-    ids=["without the right", "in this namespace", "anywhere"],
+    ids=["without permission", "in this namespace", "anywhere"],
     indirect=["installed"],
 )
-def test_logs_that_are_not_read_are_said(
+def test_logs_that_may_not_be_read_are_reported_missing_with_the_reason(
     installed: Cluster, settings: dict[str, Any], expected: tuple[str, str, list[str]]
 ) -> None:
     installed.start_operator(**FAST, **settings)
     submit(installed, "etl", exit_code="3")
-    report = settled(installed, "etl")
+    report = complete_report_of(installed, "etl")
     (failure,) = report["status"]["failures"]
     assert (*condition(report, "EvidenceComplete"), failure["evidenceMissing"]) == expected
     assert "logTail" not in failure
     assert failure["containers"]
 
 
-def test_a_pod_that_was_gone_before_the_operator_came_is_said(installed: Cluster) -> None:
+def test_a_pod_deleted_before_the_operator_started_is_reported_missing(installed: Cluster) -> None:
     submit(installed, "etl", exit_code="3")
     eventually(lambda: [pod["metadata"]["name"] for pod in pods(installed)])
     eventually(lambda: pods(installed), lambda left: not left, timeout_seconds=60)
     installed.start_operator(**FAST)
-    report = settled(installed, "etl")
+    report = complete_report_of(installed, "etl")
     assert condition(report, "EvidenceComplete") == ("False", "PodNotCaptured")
     assert report["status"]["failures"][0]["evidenceMissing"] == ["PodNotCaptured"]
 
 
-def test_pods_that_failed_while_the_operator_was_away_are_captured_when_it_comes(installed: Cluster) -> None:
+def test_pods_that_failed_while_the_operator_was_down_are_captured_after_its_start(installed: Cluster) -> None:
     submit(installed, "etl", exit_code="3", pod_gc=None)
     path = f"{WORKFLOWS.format(installed.namespace)}/etl"
     eventually(lambda: installed.plane.api.get(path).get("status", {}).get("finishedAt"), timeout_seconds=60)
     installed.start_operator(**FAST)
-    report = settled(installed, "etl")
+    report = complete_report_of(installed, "etl")
     assert condition(report, "EvidenceComplete") == ("True", "EvidenceCaptured")
     assert report["status"]["failures"][0]["logTail"]["text"].endswith("no column price")
 
 
-def test_many_pods_that_fail_at_once_are_all_kept(installed: Cluster) -> None:
+def test_many_pods_that_fail_at_once_are_all_captured(installed: Cluster) -> None:
     installed.start_operator(**FAST)
     submit(installed, "etl", exit_code="3", count=60)
-    report = settled(installed, "etl")
+    report = complete_report_of(installed, "etl")
     failures = report["status"]["failures"]
     assert len(failures) == 60
     assert all(failure["podUid"] for failure in failures)

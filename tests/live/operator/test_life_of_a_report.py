@@ -1,4 +1,4 @@
-"""A report from its Workflow's creation to its end and beyond, by an operator with its shipped rights only."""
+"""A report from the creation of its Workflow to its deletion, by an operator with only its shipped permissions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PACE = FAST | {
 }
 
 
-def test_a_report_appears_follows_its_workflow_and_is_final_at_its_end(world: Cluster) -> None:
+def test_a_report_is_created_follows_its_workflow_and_is_final_at_its_end(world: Cluster) -> None:
     operator = world.start_operator(**PACE)
     world.create_workflow("etl")
-    made = eventually(lambda: world.report_of("etl"))
-    assert made["spec"]["workflowRef"]["uid"] == world.workflow("etl")["metadata"]["uid"]
+    report = eventually(lambda: world.report_of("etl"))
+    assert report["spec"]["workflowRef"]["uid"] == world.workflow("etl")["metadata"]["uid"]
     world.update_workflow("etl", phase="Running", done=1)
-    eventually(lambda: observed(world.report_of("etl")), lambda seen: seen.get("progress") == "1/3")
+    eventually(lambda: observed(world.report_of("etl")), lambda result: result.get("progress") == "1/3")
     assert "resourceVersion" not in observed(world.report_of("etl"))
     ended = world.update_workflow("etl", phase="Failed", failed=True)
     final = eventually(
@@ -32,7 +32,7 @@ def test_a_report_appears_follows_its_workflow_and_is_final_at_its_end(world: Cl
     assert operator.stop() == 0
 
 
-def test_a_workflow_never_gets_anything_from_us(world: Cluster) -> None:
+def test_the_operator_never_writes_to_a_workflow(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl")
     world.update_workflow("etl", phase="Running", done=1)
@@ -57,36 +57,36 @@ def test_a_workflow_that_opted_out_gets_no_report(world: Cluster) -> None:
     body["metadata"]["name"] = "quieter"
     world.plane.api.post(f"/apis/argoproj.io/v1alpha1/namespaces/{world.namespace}/workflows", body)
     world.update_workflow("quieter", phase="Succeeded")
-    sweeps = operator.metric("wfreport_resyncs_total", controller="report")
-    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report") >= sweeps + 2)
+    resyncs = operator.metric("wfreport_resyncs_total", controller="report")
+    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report") >= resyncs + 2)
     assert world.reports_of("quieter") == []
 
 
-def test_a_workflow_deleted_while_it_ran_is_said_to_be(world: Cluster) -> None:
+def test_a_workflow_deleted_while_it_ran_is_reported_as_deleted(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Running", done=1)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
     world.delete_workflow("etl")
     report = eventually(
-        lambda: world.report_of("etl"), lambda seen: condition(seen, "Succeeded") == ("False", "WorkflowDeleted")
+        lambda: world.report_of("etl"), lambda report: condition(report, "Succeeded") == ("False", "WorkflowDeleted")
     )
     assert condition(report, "Ready")[0] == "True"
     assert observed(report)["progress"] == "1/3"
 
 
-def test_a_completed_workflow_that_is_deleted_leaves_its_report_as_it_was(world: Cluster) -> None:
+def test_deleting_a_completed_workflow_does_not_change_its_report(world: Cluster) -> None:
     operator = world.start_operator(**PACE, resync_interval_seconds=1)
     world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     before = world.report_of("etl")
     world.delete_workflow("etl")
     eventually(lambda: operator.metric("wfreport_reconciles_total", outcome="gone"))
-    sweeps = operator.metric("wfreport_resyncs_total", controller="report")
-    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report") >= sweeps + 2)
+    resyncs = operator.metric("wfreport_resyncs_total", controller="report")
+    eventually(lambda: operator.metric("wfreport_resyncs_total", controller="report") >= resyncs + 2)
     assert world.report_of("etl") == before
 
 
-def test_a_workflow_made_anew_under_the_same_name_is_another(world: Cluster) -> None:
+def test_a_workflow_created_again_under_the_same_name_is_another_one(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Running", done=1)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
@@ -94,8 +94,9 @@ def test_a_workflow_made_anew_under_the_same_name_is_another(world: Cluster) -> 
     second = world.create_workflow("etl", phase="Succeeded")
     reports = eventually(
         lambda: {observed(report).get("uid"): report for report in world.reports_of("etl")},
-        lambda seen: (
-            len(seen) == 2 and all(condition(report, "Succeeded")[0] in {"True", "False"} for report in seen.values())
+        lambda result: (
+            len(result) == 2
+            and all(condition(report, "Succeeded")[0] in {"True", "False"} for report in result.values())
         ),
     )
     newer = reports.pop(second["metadata"]["uid"])
@@ -104,7 +105,7 @@ def test_a_workflow_made_anew_under_the_same_name_is_another(world: Cluster) -> 
     assert condition(older, "Succeeded") == ("False", "WorkflowDeleted")
 
 
-def test_a_manual_retry_keeps_the_run_before_it(world: Cluster) -> None:
+def test_a_manual_retry_keeps_the_earlier_run(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Failed", failed=True)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
@@ -112,13 +113,13 @@ def test_a_manual_retry_keeps_the_run_before_it(world: Cluster) -> None:
     world.update_workflow("etl", phase="Running", done=2, started_at=retried_at)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
     world.update_workflow("etl", phase="Succeeded", started_at=retried_at)
-    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Succeeded")
+    report = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Succeeded")
     (earlier,) = report["status"]["runs"]
     assert (earlier["phase"], earlier["firstFailure"]) == ("Failed", "step-2")
     assert "failures" not in report["status"]
 
 
-def test_a_deleted_report_comes_back_while_its_workflow_is_there(world: Cluster) -> None:
+def test_a_deleted_report_is_created_again_while_its_workflow_exists(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
@@ -130,7 +131,7 @@ def test_a_deleted_report_comes_back_while_its_workflow_is_there(world: Cluster)
     )
 
 
-def test_a_report_that_somebody_else_wrote_is_made_right(world: Cluster) -> None:
+def test_a_status_written_by_another_client_is_corrected(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Running", done=1)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
@@ -144,18 +145,23 @@ def test_a_report_that_somebody_else_wrote_is_made_right(world: Cluster) -> None
         "--subresource=status",
         "--type=merge",
         "-p",
-        '{"status":{"summary":"lies"}}',
+        '{"status":{"summary":"wrong"}}',
     )
     world.update_workflow("etl", phase="Succeeded")
-    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Succeeded")
-    assert report["status"]["summary"] != "lies"
+    report = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Succeeded")
+    assert report["status"]["summary"] != "wrong"
 
 
 def test_a_failed_pod_is_evidence(world: Cluster) -> None:
     world.start_operator(**PACE)
-    made = world.create_workflow("etl", phase="Running", done=1)
+    workflow = world.create_workflow("etl", phase="Running", done=1)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Running")
-    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl", "uid": made["metadata"]["uid"]}
+    owner = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "name": "etl",
+        "uid": workflow["metadata"]["uid"],
+    }
     pods = f"/api/v1/namespaces/{world.namespace}/pods"
     pod: dict[str, Any] = {
         "metadata": {
@@ -177,19 +183,24 @@ def test_a_failed_pod_is_evidence(world: Cluster) -> None:
     world.update_workflow("etl", phase="Running", done=3, failed=True)
     eventually(
         lambda: world.report_of("etl"),
-        lambda seen: (seen["status"].get("failures") or [{}])[0].get("class") == "OOMKilled",
+        lambda report: (report["status"].get("failures") or [{}])[0].get("class") == "OOMKilled",
     )
     world.plane.kubectl("delete", "pod", "-n", world.namespace, pod["metadata"]["name"], "--grace-period=0", "--force")
     world.update_workflow("etl", phase="Failed", failed=True)
-    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Failed")
+    report = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Failed")
     assert report["status"]["failures"][0]["class"] == "OOMKilled"
 
 
-def test_a_pod_that_does_not_start_is_asked_why(world: Cluster) -> None:
-    made = world.create_workflow("etl", phase="Running", done=2)
-    made["status"]["nodes"]["etl-2"]["phase"] = "Pending"
-    world.plane.api.put(f"/apis/argoproj.io/v1alpha1/namespaces/{world.namespace}/workflows/etl", made)
-    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl", "uid": made["metadata"]["uid"]}
+def test_the_events_of_a_pod_that_does_not_start_give_the_reason(world: Cluster) -> None:
+    workflow = world.create_workflow("etl", phase="Running", done=2)
+    workflow["status"]["nodes"]["etl-2"]["phase"] = "Pending"
+    world.plane.api.put(f"/apis/argoproj.io/v1alpha1/namespaces/{world.namespace}/workflows/etl", workflow)
+    owner = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "name": "etl",
+        "uid": workflow["metadata"]["uid"],
+    }
     pod = world.plane.api.post(
         f"/api/v1/namespaces/{world.namespace}/pods",
         {
@@ -217,7 +228,7 @@ def test_a_pod_that_does_not_start_is_asked_why(world: Cluster) -> None:
     }
     world.plane.api.post(f"/api/v1/namespaces/{world.namespace}/events", event)
     world.start_operator(**PACE)
-    report = eventually(lambda: world.report_of("etl"), lambda seen: seen.get("status", {}).get("waiting"))
+    report = eventually(lambda: world.report_of("etl"), lambda report: report.get("status", {}).get("waiting"))
     (waiting,) = report["status"]["waiting"]
     assert (waiting["displayName"], waiting["reason"], waiting["message"]) == (
         "step-2",
@@ -227,7 +238,10 @@ def test_a_pod_that_does_not_start_is_asked_why(world: Cluster) -> None:
 
 
 def pod_name(workflow_name: str, node_name: str) -> str:
-    """Argo's rule for the template `work` (docs/explanation/argo-behaviour.md, "Ids and pod names")."""
+    """Return the pod name of a node of the template `work`.
+
+    Argo\'s rule: docs/explanation/argo-behaviour.md, "Ids and pod names".
+    """
     state = 0x811C9DC5
     for byte in node_name.encode():
         state = ((state ^ byte) * 0x01000193) & 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""The operator with the real Argo controller, Argo Server and PostgreSQL: nodes offloaded, runs archived."""
+"""The operator with the real Argo controller, Argo Server and PostgreSQL: offloaded nodes and archived runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.argo]
 
 @pytest.fixture
 def settings(archive_world: Cluster, tmp_path: Path) -> dict[str, Any]:
-    """The server in client mode: the operator's own token, and with it its own rights."""
+    """Return settings for a server in client mode, with the operator's own token and permissions."""
     file = tmp_path / "token"
     file.write_text(archive_world.plane.token(USER))
     return FAST | {
@@ -35,13 +35,13 @@ def test_a_run_with_offloaded_nodes_is_explained(archive_world: Cluster, setting
     archive_world.start_operator(**settings)
     archived_run(archive_world.plane, archive_world.namespace, "etl")
     report = eventually(
-        lambda: archive_world.report_of("etl"), lambda seen: leading_failure(seen) == ("transform", "OOMKilled")
+        lambda: archive_world.report_of("etl"), lambda report: leading_failure(report) == ("transform", "OOMKilled")
     )
     assert condition(report, "NodesAvailable") == ("True", "NodesRead")
     assert report["status"]["counts"]["omitted"] == 1
 
 
-def test_a_run_that_was_archived_and_deleted_before_the_operator_came_is_explained(
+def test_a_run_archived_and_deleted_before_the_operator_started_is_explained(
     archive_world: Cluster, settings: dict[str, Any]
 ) -> None:
     uid = archived_run(archive_world.plane, archive_world.namespace, "etl")["metadata"]["uid"]
@@ -49,16 +49,16 @@ def test_a_run_that_was_archived_and_deleted_before_the_operator_came_is_explain
     archive_world.start_operator(**settings)
     archive_world.apply_report("etl-of-monday", "etl", source="Archive")
     report = eventually(
-        lambda: archive_world.report_of("etl"), lambda seen: leading_failure(seen) == ("transform", "OOMKilled")
+        lambda: archive_world.report_of("etl"), lambda report: leading_failure(report) == ("transform", "OOMKilled")
     )
     assert (observed(report)["uid"], observed(report)["source"]) == (uid, "Archive")
     assert condition(report, "Ready") == ("True", "ReportCurrent")
 
 
-def test_a_name_that_the_archive_does_not_have_is_said(archive_world: Cluster, settings: dict[str, Any]) -> None:
+def test_a_name_that_is_not_in_the_archive_is_reported(archive_world: Cluster, settings: dict[str, Any]) -> None:
     archive_world.start_operator(**settings)
     archive_world.apply_report("mine", "never-run", source="Archive")
     eventually(
         lambda: condition(archive_world.report_of("never-run"), "Ready"),
-        lambda seen: seen == ("False", "WorkflowNotArchived"),
+        lambda value: value == ("False", "WorkflowNotArchived"),
     )

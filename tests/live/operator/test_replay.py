@@ -1,4 +1,4 @@
-"""However a run is told, fast or slow, with events lost, twice or late, or to an operator that dies: one report."""
+"""A recorded run gives the same report at any speed, with lost, doubled or late events, and across restarts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CASES = (
     "steps-parallel-fail",
 )
 DELETED = "ttl-deleted"
-"""Its Workflow is gone at the end, and so is what `explain` could read."""
+"""Its Workflow is deleted at the end, so `explain` has nothing to read."""
 
 PACE = FAST | {
     "coalesce_seconds": 0.2,
@@ -40,12 +40,12 @@ DISTURBED = """
 import asyncio, random
 from wfreport.watch.enqueue import EventHandlers
 
-chance = random.Random({seed})
+rng = random.Random({seed})
 
-def disturbed(take):
+def disturbed(handle):
     def call(self, *event):
-        for _ in range(chance.choice((0, 0, 1, 2))):  # lost, as it is, twice
-            asyncio.get_running_loop().call_later(chance.uniform(0, 1.5), take, self, *event)  # and in any order
+        for _ in range(rng.choice((0, 0, 1, 2))):  # lost, once, twice
+            asyncio.get_running_loop().call_later(rng.uniform(0, 1.5), handle, self, *event)  # in any order
     return call
 
 for name in ("workflow_changed", "pod_failed", "report_changed"):
@@ -59,7 +59,7 @@ async def play(
     after_event: Callable[[RecordedEvent], Awaitable[None]] | None = None,
     cases: tuple[str, ...] = CASES,
 ) -> None:
-    """Play the recordings side by side."""
+    """Replay the recordings concurrently."""
     async with world.plane.api.session() as api:
         await asyncio.gather(
             *(
@@ -76,16 +76,16 @@ async def play(
 
 
 @pytest.mark.parametrize("speed", [1, 5, 0])
-async def test_the_speed_of_a_run_makes_no_difference(world: Cluster, speed: float) -> None:
+async def test_the_speed_of_a_run_does_not_change_its_report(world: Cluster, speed: float) -> None:
     world.start_operator(**PACE)
-    # as fast as the server goes, a run that ends and is deleted is over before anybody could look
+    # at full speed, a run that is deleted at its end is gone before it could be read
     cases = CASES if speed == 1 else tuple(case for case in CASES if case != DELETED)
     await play(world, speed, cases=cases)
     await check(world, cases)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_events_that_are_lost_doubled_or_late_make_no_difference(world: Cluster, seed: int) -> None:
+async def test_lost_doubled_or_late_events_do_not_change_the_report(world: Cluster, seed: int) -> None:
     operator = world.start_operator(DISTURBED.format(seed=seed), **PACE)
     cases = tuple(case for case in CASES if case != DELETED)
     await play(world, 2, cases=cases)
@@ -93,18 +93,18 @@ async def test_events_that_are_lost_doubled_or_late_make_no_difference(world: Cl
     assert operator.process.poll() is None
 
 
-async def test_nor_does_it_to_be_killed_in_the_middle(world: Cluster) -> None:
-    played = 0
+async def test_a_kill_in_the_middle_does_not_change_the_report(world: Cluster) -> None:
+    event_count = 0
 
     async def count(_: RecordedEvent) -> None:
-        nonlocal played
-        played += 1
+        nonlocal event_count
+        event_count += 1
 
     async def kill_and_restart() -> None:
         for killed_at, restarted_at in ((60, 110), (180, 220)):
-            await eventually_async(lambda at=killed_at: played >= at)  # type: ignore[misc]
+            await eventually_async(lambda at=killed_at: event_count >= at)  # type: ignore[misc]
             world.started[-1].kill()
-            await eventually_async(lambda at=restarted_at: played >= at)  # type: ignore[misc]
+            await eventually_async(lambda at=restarted_at: event_count >= at)  # type: ignore[misc]
             await asyncio.to_thread(world.start_operator, **PACE)
 
     world.start_operator(**PACE)
@@ -114,39 +114,39 @@ async def test_nor_does_it_to_be_killed_in_the_middle(world: Cluster) -> None:
 
 
 async def check(world: Cluster, cases: tuple[str, ...]) -> None:
-    """Every report says what was recorded, and what `wfreport explain` says of what the API server has."""
+    """Check every report against the recording, and against `wfreport explain` of what the API server has."""
     for case in cases:
         report = await eventually_async(
             lambda case=case: world.report_of(case),  # type: ignore[misc]
             lambda report, case=case: is_final(world, case, report),  # type: ignore[misc]
         )
         expected = recording(case).expected
-        said = told(report)
-        assert said["phase"] == expected["phase"]
-        assert said["counts"] == (
+        content = content_of(report)
+        assert content["phase"] == expected["phase"]
+        assert content["counts"] == (
             expected["nodes"],
             expected["omitted"],
             expected["skipped"],
             expected["superseded_attempts"],
         )
-        assert sorted(said["causes"]) == sorted(
+        assert sorted(content["causes"]) == sorted(
             (leaf["displayName"], leaf["podName"], leaf["exitCode"]) for leaf in expected["failed_leaves"]
         )
         if case != DELETED:
-            assert said == told(explained(world, case))
+            assert content == content_of(explained(world, case))
 
 
 def is_final(world: Cluster, case: str, report: dict[str, Any]) -> bool:
-    """Whether it is about the Workflow as it is now."""
+    """Return whether the report is about the present version of the Workflow."""
     if case == DELETED:
         return condition(report, "Succeeded")[0] == "False"
     version: str = world.workflow(case)["metadata"]["resourceVersion"]
-    seen: str | None = observed(report).get("resourceVersion")
-    return seen == version
+    reported: str | None = observed(report).get("resourceVersion")
+    return reported == version
 
 
-def told(report: dict[str, Any]) -> dict[str, Any]:
-    """What a report says, but for resourceVersions, evidence of pods that are gone, and earlier runs."""
+def content_of(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a report without resourceVersions, evidence of deleted pods, and earlier runs."""
     status = report["status"]
     counts = status["counts"]
     failures = status.get("failures", [])
@@ -169,7 +169,7 @@ def told(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def explained(world: Cluster, case: str) -> dict[str, Any]:
-    """`wfreport explain` of a Workflow, its pods and their Events as the API server has them now."""
+    """Run `wfreport explain` on a Workflow, its pods and their Events as the API server has them now."""
     files = {"workflow": world.workflow(case)}
     for kind in ("pods", "events"):
         files[kind] = world.plane.api.get(f"/api/v1/namespaces/{world.namespace}/{kind}")
@@ -180,5 +180,5 @@ def explained(world: Cluster, case: str) -> dict[str, Any]:
     arguments = [str(paths["workflow"]), "--pods", str(paths["pods"]), "--events", str(paths["events"])]
     result = CliRunner().invoke(cli, ["explain", *arguments, "-o", "json"])
     assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report

@@ -1,4 +1,4 @@
-"""A user's WorkflowReport: filled in, bound once, never written to but in its status."""
+"""A user's WorkflowReport: it is filled, bound once, and only its status is written."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ PACE = FAST | {
 }
 
 
-def test_a_report_applied_ahead_of_its_workflow_waits_for_it_and_is_the_only_one(world: Cluster) -> None:
+def test_a_report_applied_before_its_workflow_waits_for_it_and_is_the_only_one(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.apply_report("mine", "etl")
-    eventually(lambda: condition(world.report_of("etl"), "Ready"), lambda seen: seen == ("False", "WorkflowNotFound"))
-    made = world.create_workflow("etl", phase="Running", done=1)
-    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Running")
-    assert (report["metadata"]["name"], observed(report)["uid"]) == ("mine", made["metadata"]["uid"])
+    eventually(lambda: condition(world.report_of("etl"), "Ready"), lambda value: value == ("False", "WorkflowNotFound"))
+    workflow = world.create_workflow("etl", phase="Running", done=1)
+    report = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Running")
+    assert (report["metadata"]["name"], observed(report)["uid"]) == ("mine", workflow["metadata"]["uid"])
     assert condition(report, "Ready")[0] == "True"
     world.update_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
 
 
-def test_a_report_applied_after_the_run_is_filled_beside_the_automatic_one(world: Cluster) -> None:
+def test_a_report_applied_after_the_run_is_filled_like_the_automatic_one(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Failed", failed=True)
-    automatic = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Failed")
+    automatic = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Failed")
     world.apply_report("mine", "etl")
     both = eventually(
-        lambda: world.reports_of("etl"), lambda seen: len(seen) == 2 and all(observed(r).get("phase") for r in seen)
+        lambda: world.reports_of("etl"),
+        lambda reports: len(reports) == 2 and all(observed(r).get("phase") for r in reports),
     )
     mine = next(report for report in both if report["metadata"]["name"] == "mine")
     assert mine["status"]["failures"] == automatic["status"]["failures"]
 
 
-def test_a_report_that_gives_another_uid_is_not_bound_to_its_namesake(world: Cluster) -> None:
+def test_a_report_with_another_uid_is_not_bound_to_a_workflow_of_that_name(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Succeeded")
     world.apply_report("mine", "etl", uid="00000000-0000-0000-0000-000000000000")
     mine = f"{REPORTS.format(world.namespace)}/mine"
     eventually(
-        lambda: condition(world.plane.api.get(mine), "Ready"), lambda seen: seen == ("False", "WorkflowNotFound")
+        lambda: condition(world.plane.api.get(mine), "Ready"), lambda value: value == ("False", "WorkflowNotFound")
     )
 
 
@@ -56,19 +57,19 @@ def test_a_bound_report_never_rebinds(world: Cluster) -> None:
     second = world.create_workflow("etl", phase="Failed", failed=True)
     reports = eventually(
         lambda: {report["metadata"]["name"]: observed(report) for report in world.reports_of("etl")},
-        lambda seen: len(seen) == 2 and all(seen.values()),
+        lambda result: len(result) == 2 and all(result.values()),
     )
     assert reports.pop("mine")["uid"] == first["metadata"]["uid"]
     (automatic,) = reports.values()
     assert automatic["uid"] == second["metadata"]["uid"]
 
 
-def test_applying_the_same_file_again_never_fights_and_keeps_what_the_user_asked_for(world: Cluster) -> None:
+def test_applying_the_same_file_again_changes_nothing(world: Cluster) -> None:
     operator = world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     world.apply_report("mine", "etl", pinned=True, ttlSecondsAfterFinished=60)
     mine = f"{REPORTS.format(world.namespace)}/mine"
-    before = eventually(lambda: world.plane.api.get(mine), lambda seen: observed(seen).get("phase") == "Succeeded")
+    before = eventually(lambda: world.plane.api.get(mine), lambda report: observed(report).get("phase") == "Succeeded")
     written = operator.metric("wfreport_reports_written_total")
     for _ in range(5):
         world.apply_report("mine", "etl", pinned=True, ttlSecondsAfterFinished=60)
@@ -79,30 +80,30 @@ def test_applying_the_same_file_again_never_fights_and_keeps_what_the_user_asked
     assert operator.metric("wfreport_reports_written_total") == written
 
 
-def test_a_changed_spec_is_answered(world: Cluster) -> None:
+def test_a_changed_spec_is_observed(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Succeeded")
     world.apply_report("mine", "etl")
     mine = f"{REPORTS.format(world.namespace)}/mine"
-    eventually(lambda: world.plane.api.get(mine), lambda seen: observed(seen).get("phase") == "Succeeded")
+    eventually(lambda: world.plane.api.get(mine), lambda report: observed(report).get("phase") == "Succeeded")
     world.apply_report("mine", "etl", pinned=True)
     eventually(
         lambda: world.plane.api.get(mine),
-        lambda seen: seen["status"]["observedGeneration"] == seen["metadata"]["generation"] == 2,
+        lambda report: report["status"]["observedGeneration"] == report["metadata"]["generation"] == 2,
     )
 
 
-def test_a_changed_spec_is_answered_even_when_the_workflow_is_long_gone(world: Cluster) -> None:
+def test_a_changed_spec_is_observed_even_after_the_workflow_was_deleted(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Failed", failed=True)
     world.apply_report("mine", "etl")
     mine = f"{REPORTS.format(world.namespace)}/mine"
-    before = eventually(lambda: world.plane.api.get(mine), lambda seen: observed(seen).get("phase") == "Failed")
+    before = eventually(lambda: world.plane.api.get(mine), lambda report: observed(report).get("phase") == "Failed")
     world.delete_workflow("etl")
     world.apply_report("mine", "etl", pinned=True)
     after = eventually(
         lambda: world.plane.api.get(mine),
-        lambda seen: seen["status"]["observedGeneration"] == seen["metadata"]["generation"] == 2,
+        lambda report: report["status"]["observedGeneration"] == report["metadata"]["generation"] == 2,
     )
     assert after["status"]["failures"] == before["status"]["failures"]
     assert condition(after, "Succeeded") == condition(before, "Succeeded")
@@ -111,11 +112,11 @@ def test_a_changed_spec_is_answered_even_when_the_workflow_is_long_gone(world: C
 def test_when_a_users_report_is_deleted_an_automatic_one_takes_its_place(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.apply_report("mine", "etl")
-    made = world.create_workflow("etl", phase="Failed", failed=True)
+    workflow = world.create_workflow("etl", phase="Failed", failed=True)
     eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
     world.plane.kubectl("delete", "wfr", "-n", world.namespace, "mine")
-    report = eventually(lambda: world.report_of("etl"), lambda seen: observed(seen).get("phase") == "Failed")
-    assert report["spec"]["workflowRef"]["uid"] == made["metadata"]["uid"]
+    report = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Failed")
+    assert report["spec"]["workflowRef"]["uid"] == workflow["metadata"]["uid"]
     assert report["metadata"]["labels"]["wfreport.dev/workflow"] == "etl"
 
 
@@ -124,6 +125,6 @@ def test_the_spec_of_a_users_report_is_never_written(world: Cluster) -> None:
     world.create_workflow("etl", phase="Succeeded")
     world.apply_report("mine", "etl")
     mine = f"{REPORTS.format(world.namespace)}/mine"
-    report = eventually(lambda: world.plane.api.get(mine), lambda seen: observed(seen).get("phase") == "Succeeded")
+    report = eventually(lambda: world.plane.api.get(mine), lambda report: observed(report).get("phase") == "Succeeded")
     ours = [entry for entry in report["metadata"]["managedFields"] if entry["manager"] == "wfreport"]
     assert [(entry.get("subresource"), list(entry["fieldsV1"])) for entry in ours] == [("status", ["f:status"])]

@@ -1,6 +1,6 @@
-"""Secrets that look real, put wherever a user's program or Argo may put text.
+"""Secrets that look real, in every place where a user's program or Argo may put text.
 
-They are made up here from parts, so that no scanner of this repository takes them for real ones.
+They are assembled from parts, so that no scanner takes this repository's files for a leak.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ASSIGNED = "Tr0ub4dor-and-3"
 BEARER = "o9vXq2LmZ7tRb4KdWn8sYc1HfGj5PaEu"
 ENCODED = base64.b64encode(f"token {GITHUB}".encode()).decode()
 
-PLANTED = {
+SECRETS = {
     "a GitHub token": GITHUB,
     "an AWS key": AWS,
     "a JWT": JWT,
@@ -37,7 +37,7 @@ PLANTED = {
     "a bearer token": BEARER,
     "a token in base64": ENCODED,
 }
-SPOKEN = [
+LINES = [
     f"using token {GITHUB} now",
     f"export AWS_ACCESS_KEY_ID={AWS}",
     f"session {JWT}",
@@ -47,55 +47,55 @@ SPOKEN = [
     f"Authorization: Bearer {BEARER}",
     f"got {ENCODED}",
 ]
-"""Each secret but the key, as a program says it."""
+"""Each secret except the private key, as a program prints it."""
 
 KEY_BLOCK = ["-----BEGIN " + "PRIVATE KEY-----", *[KEY_LINE] * 24, "-----END PRIVATE KEY-----"]
-ONE_LINE = "; ".join(SPOKEN)
-MESSAGE = "\n".join([*SPOKEN, *KEY_BLOCK])
+ONE_LINE = "; ".join(LINES)
+MESSAGE = "\n".join([*LINES, *KEY_BLOCK])
 _LOST = 4
-"""So much of a secret the cut of a line takes away: what is left of it no redactor would know."""
+"""Bytes of a secret that the cut of a line takes away: no redactor would recognise the rest."""
 
 TAIL_BYTES = 8000
-"""So much of a log is kept."""
+"""Bytes of a log that a report stores."""
 
 LONG = "row of 0123456789 values, "
 LOGS = {
-    "many-lines": "\n".join(
-        ["starting", *SPOKEN, *KEY_BLOCK, *(f"row {n} is fine" for n in range(20)), *SPOKEN, "boom"]
-    ),
-    # every way that the cut at lines or bytes can go through a secret
+    "many-lines": "\n".join(["starting", *LINES, *KEY_BLOCK, *(f"row {n} is fine" for n in range(20)), *LINES, "boom"]),
+    # every way in which the cut at lines or bytes can split a secret
     "a-cut-key": "\n".join([*KEY_BLOCK * 8, "boom"]),
     "a-cut-assignment": "\n".join([f"{'x' * 90} password={ASSIGNED}" for _ in range(900)] + ["boom"]),
     "a-cut-line": f"{'z' * 4000} password={ASSIGNED}".ljust(4000 + TAIL_BYTES + len(" password=") + _LOST, "."),
-    "long-lines": "\n".join([f"{LONG * 700}{said} {LONG * 250}" for said in SPOKEN] + ["boom"]),
+    "long-lines": "\n".join([f"{LONG * 700}{line} {LONG * 250}" for line in LINES] + ["boom"]),
     "one-line": (f"{ONE_LINE} " * 9)[-8000:],
     "one-huge-line": f"{ONE_LINE} {LONG}" * 900,
 }
 
 
-def everything_in_etcd(plane: ControlPlane) -> dict[str, bytes]:
-    """Every key that etcd holds, and its value as it lies there."""
-    every = base64.b64encode(b"\0").decode()
-    answer = urllib3.request("POST", f"{plane.etcd_url}/v3/kv/range", json={"key": every, "range_end": every}).json()
-    return {base64.b64decode(kv["key"]).decode(): base64.b64decode(kv["value"]) for kv in answer["kvs"]}
+def read_etcd(plane: ControlPlane) -> dict[str, bytes]:
+    """Return every key in etcd with its stored value."""
+    all_keys = base64.b64encode(b"\0").decode()
+    response = urllib3.request(
+        "POST", f"{plane.etcd_url}/v3/kv/range", json={"key": all_keys, "range_end": all_keys}
+    ).json()
+    return {base64.b64decode(kv["key"]).decode(): base64.b64decode(kv["value"]) for kv in response["kvs"]}
 
 
-def found_in(texts: dict[str, str]) -> list[str]:
-    """Which secret, or which half of one, is where."""
-    halves = {what: (secret[: len(secret) // 2], secret[len(secret) // 2 :]) for what, secret in PLANTED.items()}
+def find_leaks(texts: dict[str, str]) -> list[str]:
+    """Return which secret, or half of one, is in which text."""
+    halves = {kind: (secret[: len(secret) // 2], secret[len(secret) // 2 :]) for kind, secret in SECRETS.items()}
     return [
-        f"{what} in {where}"
+        f"{kind} in {where}"
         for where, text in texts.items()
-        for what, parts in halves.items()
+        for kind, parts in halves.items()
         if any(part in text for part in parts)
     ]
 
 
-def plant(world: Cluster, name: str, node: str) -> None:
-    """A failed run with a pod per log, and secrets in all that can hold text."""
+def create_run(world: Cluster, name: str, node: str) -> None:
+    """Create a failed run with a pod for each log, and secrets in every field that can hold text."""
     api, namespace = world.plane.api, world.namespace
-    made = world.create_workflow(name)
-    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": name, "uid": made["metadata"]["uid"]}
+    workflow = world.create_workflow(name)
+    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": name, "uid": workflow["metadata"]["uid"]}
     for step in LOGS:
         pod = _pod(f"{name}-{step}", name, owner, node)
         stored = api.post(f"/api/v1/namespaces/{namespace}/pods", pod)
@@ -108,18 +108,18 @@ def plant(world: Cluster, name: str, node: str) -> None:
         "startedAt": rfc3339(NOW),
         "finishedAt": rfc3339(NOW),
         "nodes": _nodes(name),
-        "outputs": {"parameters": [{"name": "said", "value": MESSAGE}, {"name": "password", "value": ASSIGNED}]},
+        "outputs": {"parameters": [{"name": "text", "value": MESSAGE}, {"name": "password", "value": ASSIGNED}]},
     }
-    made["metadata"]["labels"] = {COMPLETED: "true", PHASE: "Failed", "team": "data"}
-    made["metadata"]["annotations"] = {
+    workflow["metadata"]["labels"] = {COMPLETED: "true", PHASE: "Failed", "team": "data"}
+    workflow["metadata"]["annotations"] = {
         "workflows.argoproj.io/pod-name-format": "v1",
-        "said": MESSAGE,
+        "text": MESSAGE,
         "workflows.argoproj.io/description": MESSAGE,
-        "workflows.argoproj.io/trace-id": SPOKEN[0],
+        "workflows.argoproj.io/trace-id": LINES[0],
     }
-    values = [{"name": f"p{n}", "value": said} for n, said in enumerate([*SPOKEN, MESSAGE])]
-    made["spec"]["arguments"] = {"parameters": [*values, {"name": "db-password", "value": DSN_PASSWORD}]}
-    api.put(f"{WORKFLOWS.format(namespace)}/{name}", made | {"status": status})
+    values = [{"name": f"p{n}", "value": text} for n, text in enumerate([*LINES, MESSAGE])]
+    workflow["spec"]["arguments"] = {"parameters": [*values, {"name": "db-password", "value": DSN_PASSWORD}]}
+    api.put(f"{WORKFLOWS.format(namespace)}/{name}", workflow | {"status": status})
 
 
 def _nodes(name: str) -> dict[str, dict[str, Any]]:
@@ -127,19 +127,19 @@ def _nodes(name: str) -> dict[str, dict[str, Any]]:
     root = {"id": name, "name": name, "displayName": name, "type": "Steps", "phase": "Failed", "templateName": "main"}
     times = {"startedAt": rfc3339(NOW), "finishedAt": rfc3339(NOW)}
     nodes: dict[str, dict[str, Any]] = {name: root | times | {"children": ids, "message": MESSAGE}}
-    for n, (step, said) in enumerate(zip(LOGS, [*SPOKEN, MESSAGE], strict=False)):
+    for n, (step, text) in enumerate(zip(LOGS, [*LINES, MESSAGE], strict=False)):
         nodes[ids[n]] = times | {
             "id": ids[n],
             "name": f"{name}[0].{step}",
-            "displayName": f"{step}({n}:{said})",
+            "displayName": f"{step}({n}:{text})",
             "type": "Pod",
             "templateName": "work",
             "phase": "Failed",
             "hostNodeName": "host",
-            "message": f"main: Error (exit code 1): {said}\n{MESSAGE}",
+            "message": f"main: Error (exit code 1): {text}\n{MESSAGE}",
             "outputs": {
                 "exitCode": "1",
-                "artifacts": [{"name": ("out", "main-logs")[n % 2], "s3": {"key": f"runs/{said}/{ONE_LINE}"}}],
+                "artifacts": [{"name": ("out", "main-logs")[n % 2], "s3": {"key": f"runs/{text}/{ONE_LINE}"}}],
             },
         }
     return nodes
@@ -150,7 +150,7 @@ def _pod(name: str, workflow: str, owner: dict[str, str], node: str) -> dict[str
         "metadata": {
             "name": name,
             "labels": {"workflows.argoproj.io/workflow": workflow},
-            "annotations": {"said": MESSAGE},
+            "annotations": {"text": MESSAGE},
             "ownerReferences": [owner],
         },
         "spec": {"nodeName": node, "restartPolicy": "Never", "containers": [{"name": "main", "image": "etl"}]},
@@ -177,7 +177,7 @@ def _pod_status() -> dict[str, Any]:
 
 def _event(pod: dict[str, Any], namespace: str) -> dict[str, Any]:
     return {
-        "metadata": {"name": f"planted-{pod['metadata']['name']}", "namespace": namespace},
+        "metadata": {"name": f"secret-{pod['metadata']['name']}", "namespace": namespace},
         "involvedObject": {"kind": "Pod", "namespace": namespace, **{k: pod["metadata"][k] for k in ("name", "uid")}},
         "type": "Warning",
         "reason": "Evicted",
