@@ -11,7 +11,9 @@ from tests.live.operator.harness import rfc3339
 from tests.remediation.fake_api import Clock, FakeApi, Json
 
 from wfreport.api.actions import Sink
-from wfreport.app.remediation import Dependencies, KubeResources, RemediationController, TimeSource
+from wfreport.app.remediation import Dependencies, RemediationController, create_remediation_queues
+from wfreport.app.shared import KubeResources, TimeSource
+from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
 from wfreport.cache.reports import ReportCache, entry_of
 from wfreport.core.record.notification import Notification
 from wfreport.core.redact.redactor import Redactor
@@ -22,9 +24,11 @@ from wfreport.core.snapshot.model import RenderOptions
 from wfreport.kube.events import Events
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.pods import Pods
-from wfreport.kube.reports import Reports, StoredReport
+from wfreport.kube.reports import Reports
+from wfreport.kube.workflows import Workflows
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
+from wfreport.remediation.enqueue import RemediationEventHandlers
 from wfreport.runtime.workqueue import Priority, WorkQueue
 from wfreport.settings import Settings
 
@@ -64,7 +68,12 @@ class FakeOperator:
         client: Any = api
         self.index = ReportCache()
         self.reports = Reports(client, namespaces=[NS], chunk_size=500)
+        workflows = Workflows(client, namespaces=[NS], instance_id="", label_selector="", chunk_size=500)
         events = Events(client, clock=clock)
+        time = TimeSource(clock, clock.seconds, lambda: 1.0)
+        cache = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory(), self.index)
+        queues = create_remediation_queues(time)
+        handlers = RemediationEventHandlers(cache, queues)
         self.writer = ReportWriter(
             reports=self.reports,
             events=events,
@@ -72,25 +81,21 @@ class FakeOperator:
             metrics=metrics,
             clock=clock,
             on_overtaken=lambda _: None,
-            on_written=self._report_written,
+            on_written=handlers.report_written,
         )
         held: Any = lease or HeldLease()
         dependencies = Dependencies(
             settings=Settings(),
-            kube=KubeResources(client, [NS], self.reports, Pods(client, chunk_size=500), events),
-            reports=self.index,
+            kube=KubeResources(client, [NS], workflows, self.reports, Pods(client, chunk_size=500), events),
             report_writer=self.writer,
             lease=held,
             argo_server=None,
             redactor=REDACTOR,
             metrics=metrics,
-            time=TimeSource(clock, clock.seconds, lambda: 1.0),
+            time=time,
         )
-        self.part = RemediationController(dependencies, sender=inbox or Inbox())
+        self.part = RemediationController(dependencies, cache, queues, sender=inbox or Inbox())
         self._workers = self.part.workers()
-
-    def _report_written(self, report: StoredReport) -> None:
-        self.part.event_handlers.report_written(report)
 
     async def start(self) -> None:
         """As the operator does at its start."""

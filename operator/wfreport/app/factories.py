@@ -1,69 +1,153 @@
-"""What the settings say to each part of the operator."""
+"""Builds the parts of the report controller, each from the shared objects and the parts that it depends on."""
 
-import random
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from wfreport.app.shared import Shared
 from wfreport.argoserver.artifacts import ArchivedLogs
-from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.cache.evidence import EvidenceCache
-from wfreport.cache.running import PollPolicy
-from wfreport.clock import now
 from wfreport.core.snapshot.model import RenderOptions
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.evidence.capture import Capturer
 from wfreport.evidence.collector import EvidenceCollector
-from wfreport.evidence.log_reader import MARGIN_FACTOR, LogRules
+from wfreport.evidence.log_reader import MARGIN_FACTOR, LogReader, LogRules
 from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
-from wfreport.kube.objects import NamespacedName
-from wfreport.kube.pods import Pods
+from wfreport.kube.reports import StoredReport
 from wfreport.metrics import Metrics
-from wfreport.runtime.requests import Queues, ReconcileRequests
-from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
+from wfreport.reconcile.reconciler import Reconciler
+from wfreport.reconcile.renderer import StatusRenderer
+from wfreport.reconcile.report_writer import ReportWriter
+from wfreport.reconcile.resync import Resync
+from wfreport.reconcile.retention import Retention
+from wfreport.runtime.workqueue import Priority, WorkQueue
 from wfreport.settings import Settings
+from wfreport.watch.enqueue import EventHandlers, EventRules
+from wfreport.watch.monitor import StreamMonitor
+from wfreport.watch.streams import WATCHED_KINDS, Stream
 
-RESERVED_WORKERS = 2
-"""So many workers are kept for what is urgent."""
-CAPTURE_BACKOFF_MAX_SECONDS = 64
+
+def build_monitor(shared: Shared) -> StreamMonitor:
+    """Build the monitor of all watch streams."""
+    namespaces = shared.kube.namespaces
+    streams = [Stream(plural, namespace) for _, _, plural in WATCHED_KINDS for namespace in namespaces]
+    return StreamMonitor(streams, metrics=shared.metrics, clock=shared.time.monotonic)
 
 
-def queues(settings: Settings) -> Queues:
-    """The queues, empty."""
-    queue = partial(WorkQueue, clock=time.monotonic, jitter=jitter)
-    capture_limits = QueueLimits(
-        progress_workers=max(1, settings.capture_workers - 1), backoff_max_seconds=CAPTURE_BACKOFF_MAX_SECONDS
+def build_capturer(shared: Shared) -> Capturer:
+    """Build what captures failed pods."""
+    log_lines = partial(shared.reports.log_tail_lines, default=shared.settings.log_tail_lines)
+    return Capturer(
+        pods=shared.kube.pods,
+        logs=LogReader(shared.kube.pods, log_rules(shared.settings), shared.redactor, log_lines=log_lines),
+        queue=shared.queues.captures,
+        cache=shared.evidence,
+        metrics=shared.metrics,
+        notify=shared.requests.evidence_arrived,
     )
-    return Queues(
-        workflows=queue(QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS))),
-        captures=queue(capture_limits),
-        reports=queue(QueueLimits()),
-        server=queue(QueueLimits()),
-        server_logs=queue(QueueLimits()),
+
+
+def build_event_handlers(shared: Shared, capturer: Capturer) -> EventHandlers:
+    """Build the handlers of the events of Workflows, pods and reports."""
+    settings, is_selective = shared.settings, bool(shared.kube.workflows.selector)
+    return EventHandlers(
+        EventRules(settings.debounce_seconds, settings.ignore_events, is_selective),
+        queues=shared.queues,
+        requests=shared.requests,
+        running=shared.running,
+        reports=shared.reports,
+        metrics=shared.metrics,
+        capture=capturer.enqueue,
     )
 
 
-def expose_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:
-    """Let the metrics tell how much waits, and how long, by the queues' names."""
-    for name, queue in queues.items():
-        for priority in Priority:
-            at = (name, priority.name.lower())
-            metrics.queue_depth.labels(*at).set_function(partial(queue.depth, priority))
-            metrics.queue_oldest_seconds.labels(*at).set_function(partial(queue.oldest_seconds, priority))
-        metrics.queue_later.labels(name).set_function(queue.scheduled)
+def build_argo_server_fetcher(
+    shared: Shared, server: ServerWorkflows | None, logs: ArchivedLogs | None
+) -> ArgoServerFetcher:
+    """Build what fetches from Argo Server; without a server it fetches nothing, and reports show that."""
+    settings, requests, has_report = shared.settings, shared.requests, shared.reports.has_any
+    log_fetcher = ArchivedLogFetcher(
+        logs,
+        shared.queues.server_logs,
+        request_reconcile=requests.fetched,
+        has_report=has_report,
+        max_bytes=settings.log_tail_bytes * MARGIN_FACTOR,
+        reads_logs=log_rules(settings).reads_logs,
+        metrics=shared.metrics,
+    )
+    return ArgoServerFetcher(
+        server,
+        shared.queues.server,
+        logs=log_fetcher,
+        request_reconcile=requests.fetched,
+        has_report=has_report,
+        metrics=shared.metrics,
+    )
 
 
-def poll_policy(settings: Settings) -> PollPolicy:
-    """How often running Workflows are looked at."""
-    return PollPolicy(settings.poll_interval_min_seconds, settings.poll_interval_max_seconds, settings.coalesce_seconds)
+def build_report_writer(shared: Shared, on_written: Callable[[StoredReport], None]) -> ReportWriter:
+    """Build the only writer of reports; ``on_written`` is called with each report whose status was written."""
+    return ReportWriter(
+        reports=shared.kube.reports,
+        events=shared.kube.events,
+        cache=shared.reports,
+        metrics=shared.metrics,
+        clock=shared.time.now,
+        on_overtaken=shared.requests.enqueue_report,
+        on_written=on_written,
+    )
 
 
-def jitter() -> float:
-    """A factor around 1."""
-    return random.uniform(0.9, 1.1)  # noqa: S311  (spreads load, guards nothing)
+def build_reconciler(
+    shared: Shared, writer: ReportWriter, capturer: Capturer, fetcher: ArgoServerFetcher
+) -> Reconciler:
+    """Build the reconciler of Workflows."""
+    return Reconciler(
+        workflows=shared.kube.workflows,
+        reports=shared.reports,
+        running=shared.running,
+        writer=writer,
+        evidence=build_evidence_collector(shared, capturer, fetcher),
+        renderer=StatusRenderer(render_options(shared.settings), shared.redactor),
+        metrics=shared.metrics,
+    )
+
+
+def build_evidence_collector(shared: Shared, capturer: Capturer, fetcher: ArgoServerFetcher) -> EvidenceCollector:
+    """Build what collects the evidence of one reconcile."""
+    settings, pods, metrics = shared.settings, shared.kube.pods, shared.metrics
+    limits = EvidenceLimits(settings.failed_pods_list_limit, settings.pods_at_completion_max_nodes)
+    return EvidenceCollector(
+        reader=EvidenceReader(pods, limits, cache=shared.evidence, capturer=capturer, metrics=metrics),
+        pending=PendingPods(pods, settings.waiting_graces, metrics=metrics),
+        fetcher=fetcher,
+        log_tail_lines=settings.log_tail_lines,
+        clock=shared.time.now,
+    )
+
+
+def build_resync(shared: Shared, fetcher: ArgoServerFetcher) -> Resync:
+    """Build the resync of Workflows and reports, and the retention of reports."""
+    kube, settings = shared.kube, shared.settings
+    retention = Retention(
+        reports=kube.reports,
+        workflows=kube.workflows,
+        cache=shared.reports,
+        rules=settings.retention,
+        namespace_max=settings.reports_per_namespace_max,
+        metrics=shared.metrics,
+        clock=shared.time.now,
+    )
+    return Resync(
+        workflows=kube.workflows,
+        reports=kube.reports,
+        cache=shared.reports,
+        requests=shared.requests,
+        retention=retention,
+        fetcher=fetcher,
+        metrics=shared.metrics,
+    )
 
 
 def log_rules(settings: Settings) -> LogRules:
@@ -71,28 +155,8 @@ def log_rules(settings: Settings) -> LogRules:
     return LogRules(settings.log_tail_bytes, settings.no_logs_namespaces)
 
 
-def evidence_collector(
-    settings: Settings,
-    *,
-    pods: Pods,
-    cache: EvidenceCache,
-    capturer: Capturer,
-    fetcher: ArgoServerFetcher,
-    metrics: Metrics,
-) -> EvidenceCollector:
-    """Collects the evidence of one reconcile, within the bounds that the settings give."""
-    limits = EvidenceLimits(settings.failed_pods_list_limit, settings.pods_at_completion_max_nodes)
-    return EvidenceCollector(
-        reader=EvidenceReader(pods, limits, cache=cache, capturer=capturer, metrics=metrics),
-        pending=PendingPods(pods, settings.waiting_graces, metrics=metrics),
-        fetcher=fetcher,
-        log_tail_lines=settings.log_tail_lines,
-        clock=now,
-    )
-
-
 def render_options(settings: Settings) -> RenderOptions:
-    """Settings of a report's rendering."""
+    """Return the options of rendering."""
     return RenderOptions(
         max_bytes=settings.report_max_bytes,
         log_tail_lines=settings.log_tail_lines,
@@ -102,30 +166,20 @@ def render_options(settings: Settings) -> RenderOptions:
     )
 
 
-def argo_server_fetcher(
-    settings: Settings,
-    server: ArgoServer | None,
-    queues: Queues,
-    *,
-    requests: ReconcileRequests,
-    has_report: Callable[[NamespacedName], bool],
-    metrics: Metrics,
-) -> ArgoServerFetcher:
-    """Create what fetches from Argo Server; without a server it fetches nothing, and reports show that."""
-    logs = ArchivedLogFetcher(
-        ArchivedLogs(server) if server else None,
-        queues.server_logs,
-        request_reconcile=requests.fetched,
-        has_report=has_report,
-        max_bytes=settings.log_tail_bytes * MARGIN_FACTOR,
-        reads_logs=log_rules(settings).reads_logs,
-        metrics=metrics,
-    )
-    return ArgoServerFetcher(
-        ServerWorkflows(server) if server else None,
-        queues.server,
-        logs=logs,
-        request_reconcile=requests.fetched,
-        has_report=has_report,
-        metrics=metrics,
-    )
+def expose_caches(shared: Shared) -> None:
+    """Let the gauges read the sizes of the caches."""
+    metrics, evidence = shared.metrics, shared.evidence
+    metrics.workflows_active.set_function(shared.running.__len__)
+    metrics.captured_pods.set_function(evidence.__len__)
+    metrics.captured_bytes.set_function(lambda: evidence.held_bytes)
+    metrics.reports_known.set_function(shared.reports.__len__)
+
+
+def expose_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:
+    """Let the gauges read the depth of the queues, and the age of their oldest keys."""
+    for name, queue in queues.items():
+        for priority in Priority:
+            labels = (name, priority.name.lower())
+            metrics.queue_depth.labels(*labels).set_function(partial(queue.depth, priority))
+            metrics.queue_oldest_seconds.labels(*labels).set_function(partial(queue.oldest_seconds, priority))
+        metrics.queue_later.labels(name).set_function(queue.scheduled)

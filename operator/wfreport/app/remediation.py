@@ -2,27 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
 from wfreport.api.actions import ActionType
+from wfreport.app.shared import KubeResources, TimeSource
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
-from wfreport.cache.reports import ReportCache
+from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.redact.redactor import Redactor
 from wfreport.kube.access import Access
-from wfreport.kube.client import Client
 from wfreport.kube.errors import BadAnswerError
-from wfreport.kube.events import Events
 from wfreport.kube.kinds import CRON_WORKFLOW, LIMIT_RANGE, NAMESPACE, POD, POLICY, REMEDIATION, RESOURCE_QUOTA, SECRET
-from wfreport.kube.pods import Pods
 from wfreport.kube.remediations import read_remediation
-from wfreport.kube.reports import Reports
 from wfreport.kube.resource import documents
 from wfreport.kube.workflows import workflow_documents
 from wfreport.logs import kv
@@ -34,7 +30,7 @@ from wfreport.remediation.actions.retry import RetryHandler
 from wfreport.remediation.actions.stop import StopHandler
 from wfreport.remediation.actions.suspend_cron import SuspendCronHandler
 from wfreport.remediation.early_labels import EarlyPodLabeller
-from wfreport.remediation.enqueue import RemediationEventHandlers, RemediationReader
+from wfreport.remediation.enqueue import RemediationReader
 from wfreport.remediation.executor import Executor
 from wfreport.remediation.gatherer import Gatherer, report_of
 from wfreport.remediation.notify import Notifier, NotifyPlanner
@@ -64,47 +60,12 @@ NOTIFIERS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class KubeResources:
-    """The API server and its resources that the whole operator shares.
-
-    Attributes:
-        client: the connection.
-        namespaces: the watched namespaces; [None] for all.
-        reports: WorkflowReports.
-        pods: pods, read only.
-        events: Events about our own kinds.
-    """
-
-    client: Client
-    namespaces: Sequence[str | None]
-    reports: Reports
-    pods: Pods
-    events: Events
-
-
-@dataclass(frozen=True, slots=True)
-class TimeSource:
-    """Clocks, injected so that tests can control them.
-
-    Attributes:
-        now: the wall clock, in UTC.
-        monotonic: seconds since an arbitrary moment.
-        jitter: a random factor near 1, to spread periodic load.
-    """
-
-    now: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    jitter: Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
 class Dependencies:
     """The parts of the operator that remediation depends on.
 
     Attributes:
         settings: the settings.
         kube: the API server.
-        reports: the cache of reports.
         report_writer: the only writer of reports.
         lease: the leader election; None if it is off, and then no action is performed.
         argo_server: Argo Server; None if it is not configured, and then no Workflow is retried.
@@ -115,7 +76,6 @@ class Dependencies:
 
     settings: Settings
     kube: KubeResources
-    reports: ReportCache
     report_writer: ReportWriter
     lease: Lease | None
     argo_server: ServerWorkflows | None
@@ -127,15 +87,21 @@ class Dependencies:
 class RemediationController:
     """Remediation as a whole. In a cluster without policies it costs two watch streams without events."""
 
-    def __init__(self, dependencies: Dependencies, *, sender: Sender | None = None) -> None:
+    def __init__(
+        self,
+        dependencies: Dependencies,
+        cache: RemediationCache,
+        queues: RemediationQueues,
+        *,
+        sender: Sender | None = None,
+    ) -> None:
         """``sender`` delivers notifications; by default, to the sinks of the policies."""
         self._deps = deps = dependencies
         kube, clock = deps.kube, deps.time.now
         self._sender = sender or Sinks(documents(kube.client, SECRET))
-        self._cache = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory(), deps.reports)
+        self._cache = cache
         self._loaded_namespaces: set[str] = set()
-        self.queues = _queues(deps.time)
-        self.event_handlers = RemediationEventHandlers(self._cache, self.queues)
+        self.queues = queues
         own = partial(documents, kube.client, namespaces=kube.namespaces, chunk_size=deps.settings.chunk_size)
         self._policies = own(POLICY)
         self._remediations = own(REMEDIATION)
@@ -327,7 +293,9 @@ class RemediationController:
         self._loaded_namespaces.add(namespace)
 
 
-def _queues(time: TimeSource) -> RemediationQueues:
+def create_remediation_queues(time: TimeSource) -> RemediationQueues:
+    """Create the queues, empty."""
+
     def queue() -> WorkQueue:
         return WorkQueue(QueueLimits(), clock=time.monotonic, jitter=time.jitter)
 

@@ -167,6 +167,10 @@ class ReportCache:
         """The reports about Workflows of this name, whatever their uid."""
         return [self._rows[key[0], name] for name in self._by_workflow.get(key, ())]
 
+    def has_any(self, key: NamespacedName) -> bool:
+        """Return whether there is a report about a Workflow of this name."""
+        return key in self._by_workflow
+
     def log_tail_lines(self, key: NamespacedName, *, default: int) -> int:
         """The most lines of log that a report about a Workflow of this name asks for; ``default`` where none says."""
         asked = [default if row.log_tail_lines is None else row.log_tail_lines for row in self.of_workflow(key)]

@@ -1,0 +1,159 @@
+"""Objects that several parts of the operator share. Each is created once, here, and passed on."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from wfreport.cache.evidence import EvidenceCache
+from wfreport.cache.reports import ReportCache
+from wfreport.cache.running import PollPolicy, RunningWorkflows
+from wfreport.clock import now
+from wfreport.core.redact.redactor import Redactor
+from wfreport.kube.client import Client
+from wfreport.kube.events import Events
+from wfreport.kube.pods import Pods
+from wfreport.kube.reports import Reports
+from wfreport.kube.workflows import Workflows
+from wfreport.metrics import Metrics
+from wfreport.runtime.requests import Queues, ReconcileRequests
+from wfreport.runtime.workqueue import QueueLimits, WorkQueue
+from wfreport.settings import Settings
+
+RESERVED_WORKERS: Final = 2
+"""Workers that take urgent keys only."""
+CAPTURE_BACKOFF_MAX_SECONDS: Final = 64
+"""Pods are deleted soon after they fail, so captures are retried sooner than reconciles."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSource:
+    """Clocks, injected so that tests can control them.
+
+    Attributes:
+        now: the wall clock, in UTC.
+        monotonic: seconds since an arbitrary moment.
+        jitter: a random factor near 1, to spread periodic load.
+    """
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    jitter: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class KubeResources:
+    """The API server and its resources.
+
+    Attributes:
+        client: the connection.
+        namespaces: the watched namespaces; [None] for all.
+        workflows: Workflows, read only.
+        reports: WorkflowReports.
+        pods: pods, read only.
+        events: Events about our own kinds.
+    """
+
+    client: Client
+    namespaces: Sequence[str | None]
+    workflows: Workflows
+    reports: Reports
+    pods: Pods
+    events: Events
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The shared objects.
+
+    Attributes:
+        settings: the settings.
+        metrics: the metrics.
+        time: the clocks.
+        kube: the API server.
+        redactor: removes secrets from texts.
+        reports: the cache of reports.
+        running: the Workflows that run.
+        evidence: the evidence that waits for its reports.
+        queues: the queues of the report controller.
+        requests: requests reconciles for reasons other than a watch event.
+    """
+
+    settings: Settings
+    metrics: Metrics
+    time: TimeSource
+    kube: KubeResources
+    redactor: Redactor
+    reports: ReportCache
+    running: RunningWorkflows
+    evidence: EvidenceCache
+    queues: Queues
+    requests: ReconcileRequests
+
+
+def create_shared(settings: Settings, client: Client, metrics: Metrics) -> Shared:
+    """Create the shared objects."""
+    clocks = TimeSource(now, time.monotonic, jitter)
+    reports = ReportCache()
+    running = RunningWorkflows(poll_policy(settings), clock=clocks.monotonic)
+    queues = create_queues(settings, clocks)
+    return Shared(
+        settings=settings,
+        metrics=metrics,
+        time=clocks,
+        kube=kube_resources(settings, client),
+        redactor=Redactor(settings.redact_patterns),
+        reports=reports,
+        running=running,
+        evidence=EvidenceCache(),
+        queues=queues,
+        requests=ReconcileRequests(queues, running=running, reports=reports),
+    )
+
+
+def kube_resources(settings: Settings, client: Client) -> KubeResources:
+    """Create the resources in the selected namespaces."""
+    namespaces: Sequence[str | None] = settings.namespaces or [None]
+    chunk_size = settings.chunk_size
+    return KubeResources(
+        client=client,
+        namespaces=namespaces,
+        workflows=Workflows(
+            client,
+            namespaces=namespaces,
+            instance_id=settings.instance_id,
+            label_selector=settings.label_selector,
+            chunk_size=chunk_size,
+        ),
+        reports=Reports(client, namespaces=namespaces, chunk_size=chunk_size),
+        pods=Pods(client, chunk_size=chunk_size),
+        events=Events(client, clock=now),
+    )
+
+
+def create_queues(settings: Settings, clocks: TimeSource) -> Queues:
+    """Create the queues of the report controller, empty."""
+    queue = partial(WorkQueue, clock=clocks.monotonic, jitter=clocks.jitter)
+    capture_limits = QueueLimits(
+        progress_workers=max(1, settings.capture_workers - 1), backoff_max_seconds=CAPTURE_BACKOFF_MAX_SECONDS
+    )
+    return Queues(
+        workflows=queue(QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS))),
+        captures=queue(capture_limits),
+        reports=queue(QueueLimits()),
+        server=queue(QueueLimits()),
+        server_logs=queue(QueueLimits()),
+    )
+
+
+def poll_policy(settings: Settings) -> PollPolicy:
+    """Return how often running Workflows are reconciled."""
+    return PollPolicy(settings.poll_interval_min_seconds, settings.poll_interval_max_seconds, settings.coalesce_seconds)
+
+
+def jitter() -> float:
+    """Return a random factor near 1."""
+    return random.uniform(0.9, 1.1)  # noqa: S311  (spreads load; not used for security)
