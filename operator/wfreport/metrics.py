@@ -73,7 +73,7 @@ class Metrics:
         self.reconcile_errors = counter(
             "wfreport_reconcile_errors",
             "Reconciles that ended in an error, by controller (report, capture, remediation) and error class. All are "
-            "retried; permanent errors (Invalid, TooLarge, BadAnswer, NotAWorkflow) after five minutes.",
+            "retried; permanent errors (Invalid, TooLarge, BadResponse, NotAWorkflow) after five minutes.",
             ["controller", "error"],
         )
         self.reports_deleted = counter(

@@ -22,7 +22,7 @@ from tests.argoserver.faulty import (
 from wfreport.argoserver.client import ServerEndpoint, read_body
 from wfreport.argoserver.errors import (
     ArgoServerError,
-    ServerBadAnswerError,
+    ServerBadResponseError,
     ServerFailedError,
     ServerForbiddenError,
     ServerNotFoundError,
@@ -105,10 +105,10 @@ async def test_a_wait_longer_than_our_patience_is_left_to_the_caller_and_holds_f
             ServerWithoutDatabaseError,
             "archived",
         ),
-        (Reply(501, b"Not Implemented"), ServerBadAnswerError, "Not Implemented"),
-        (Reply(302, b"", {"Location": "https://sso/login"}), ServerBadAnswerError, "redirects"),
-        (Reply(400, b"Client sent an HTTP request to an HTTPS server.\n"), ServerBadAnswerError, "begin with https:"),
-        (GARBAGE, ServerBadAnswerError, "not an HTTP answer"),
+        (Reply(501, b"Not Implemented"), ServerBadResponseError, "Not Implemented"),
+        (Reply(302, b"", {"Location": "https://sso/login"}), ServerBadResponseError, "redirects"),
+        (Reply(400, b"Client sent an HTTP request to an HTTPS server.\n"), ServerBadResponseError, "begin with https:"),
+        (GARBAGE, ServerBadResponseError, "not an HTTP answer"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
@@ -135,7 +135,7 @@ async def test_an_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("wfreport.argoserver.client.MAX_BODY_BYTES", 1000)
     answer, _ = sequence(Reply(body=b" " * 100_000))
     async with serving(answer) as url:
-        with pytest.raises(ServerBadAnswerError, match="more than 1,000 bytes"):
+        with pytest.raises(ServerBadResponseError, match="more than 1,000 bytes"):
             await _get(url, Watcher())
 
 
@@ -153,7 +153,7 @@ async def test_an_unreadable_answer_of_a_known_version_is_a_bad_one() -> None:
         return OK if request.target == "/api/v1/version" else Reply(body=b"<html>")
 
     async with serving(answer) as url, argo_server(url) as server:
-        with pytest.raises(ServerBadAnswerError, match="not a Workflow"):
+        with pytest.raises(ServerBadResponseError, match="not a Workflow"):
             await ServerWorkflows(server).fetch("team", "etl")
 
 

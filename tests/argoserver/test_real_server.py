@@ -10,7 +10,7 @@ from tests.argoserver.runs import archived_run, connected, delete_workflow, read
 from controlplane import ControlPlane
 from wfreport.argoserver.errors import (
     ArgoServerError,
-    ServerBadAnswerError,
+    ServerBadResponseError,
     ServerForbiddenError,
     ServerNotFoundError,
     ServerUnauthorizedError,
@@ -102,7 +102,7 @@ async def test_a_service_account_without_rights_is_forbidden(
 async def test_plain_http_to_a_server_with_tls_says_to_use_https(archive_plane: ControlPlane, tmp_path: Path) -> None:
     url = archive_plane.argo_server_url.replace("https:", "http:")
     async with connected(archive_plane, tmp_path, "x", url=url, ca_file="") as server:
-        with pytest.raises(ServerBadAnswerError, match="begin with https:"):
+        with pytest.raises(ServerBadResponseError, match="begin with https:"):
             await fetch_version(server)
 
 

@@ -11,7 +11,7 @@ from tests.argoserver.faulty import RESET, Reply, Request, argo_server, sequence
 
 from wfreport.argoserver.artifacts import ArchivedLogs, RunRef
 from wfreport.argoserver.errors import (
-    ServerBadAnswerError,
+    ServerBadResponseError,
     ServerFailedError,
     ServerNotFoundError,
     ServerUnreachableError,
@@ -51,7 +51,7 @@ async def test_another_workflow_than_the_wanted_one_is_not_found_and_nothing_of_
 
 @pytest.mark.parametrize("answer", [[], "x", {}, {"kind": "Status"}], ids=str)
 async def test_what_is_no_workflow_is_a_bad_answer(answer: Any) -> None:
-    with pytest.raises(ServerBadAnswerError):
+    with pytest.raises(ServerBadResponseError):
         await _fetched(answer)
 
 
@@ -86,7 +86,7 @@ async def test_a_name_that_the_archive_does_not_have_is_not_found(items: Any) ->
 async def test_a_list_that_cannot_be_read_is_a_bad_answer() -> None:
     answer, _ = sequence(Reply(body=b"[1]"))
     async with serving(answer) as url, argo_server(url) as server:
-        with pytest.raises(ServerBadAnswerError):
+        with pytest.raises(ServerBadResponseError):
             await ServerWorkflows(server).fetch_archived("team", "etl")
 
 

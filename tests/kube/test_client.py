@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestServer
 
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
-from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError
+from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.transport import AiohttpTransport
 from wfreport.setting_types import HttpTransport
@@ -218,7 +218,7 @@ async def test_a_redirection_is_not_followed_and_no_answer(transport: HttpTransp
         return web.Response(status=302, headers={"Location": "https://login.example"})
 
     async with serving(moved) as server, client(Given(server, tokens=["x"]), transport=transport) as api:
-        with pytest.raises(BadAnswerError, match="HTTP 302"):
+        with pytest.raises(BadResponseError, match="HTTP 302"):
             await api.request("get", "workflows", "/x")
 
 

@@ -43,7 +43,7 @@ def status(reason: str = "", message: str = "", **details: object) -> bytes:
         ),
         (500, b"<html>proxy</html>", errors.ServerError, True),
         (503, status("ServiceUnavailable"), errors.ServerError, True),
-        (418, b"", errors.BadAnswerError, False),
+        (418, b"", errors.BadResponseError, False),
     ],
 )
 def test_a_refusal_says_what_to_do(code: int, body: bytes, kind: type[ApiError], transient: bool) -> None:
@@ -163,5 +163,5 @@ def test_a_stored_status_that_cannot_be_read_counts_as_none() -> None:
 
 
 def test_a_report_without_a_spec_is_a_bad_answer() -> None:
-    with pytest.raises(errors.BadAnswerError):
+    with pytest.raises(errors.BadResponseError):
         stored_report(b'{"metadata": {}}')

@@ -15,7 +15,7 @@ from tests.kube.test_client import Answer, Given, client, serving
 import wfreport
 from wfreport.api.argo import Struct
 from wfreport.kube import kinds
-from wfreport.kube.errors import BadAnswerError, ConflictError, ForbiddenError, GoneError, InvalidError
+from wfreport.kube.errors import BadResponseError, ConflictError, ForbiddenError, GoneError, InvalidError
 from wfreport.kube.objects import ListMeta, ObjectMeta
 from wfreport.kube.resource import Resource, ResourceEvent, documents
 
@@ -139,8 +139,8 @@ async def test_a_watch_yields_typed_events() -> None:
     [
         (event("ERROR", code=410, message="too old resource version"), GoneError),
         (event("ERROR", code=403), ForbiddenError),
-        (b"no JSON", BadAnswerError),
-        (event("ADDED", metadata=[]), BadAnswerError),
+        (b"no JSON", BadResponseError),
+        (event("ADDED", metadata=[]), BadResponseError),
     ],
 )
 async def test_an_event_that_is_an_error_ends_the_watch(line: bytes, error: type[Exception]) -> None:

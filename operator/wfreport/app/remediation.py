@@ -16,7 +16,7 @@ from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.redact.redactor import Redactor
 from wfreport.kube.access import Access
-from wfreport.kube.errors import BadAnswerError
+from wfreport.kube.errors import BadResponseError
 from wfreport.kube.kinds import CRON_WORKFLOW, LIMIT_RANGE, NAMESPACE, POD, POLICY, REMEDIATION, RESOURCE_QUOTA, SECRET
 from wfreport.kube.remediations import read_remediation
 from wfreport.kube.resource import documents
@@ -151,7 +151,7 @@ class RemediationController:
         """
         try:
             self._cache.remediations.put(read_remediation(document))
-        except BadAnswerError as error:
+        except BadResponseError as error:
             log.warning("remediation skipped: cannot be decoded", extra=kv(reason=error.message))
 
     def start(self) -> tuple[set[Task], set[Task]]:

@@ -9,7 +9,7 @@ import msgspec
 
 from wfreport.api.argo import Struct
 from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body
-from wfreport.argoserver.errors import ServerBadAnswerError, ServerNotFoundError
+from wfreport.argoserver.errors import ServerBadResponseError, ServerNotFoundError
 
 MAX_READ_BYTES: Final = 64 * 1024 * 1024
 """The longest log whose end can be read: the server sends artifacts from their beginning only."""
@@ -90,7 +90,7 @@ class ArchivedLogs:
         try:
             current = _decode_run(body).metadata
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise ServerBadAnswerError(f"not a Workflow: {error}") from None
+            raise ServerBadResponseError(f"not a Workflow: {error}") from None
         if current != run:
             raise ServerNotFoundError(f"Workflow {run.name} has been replaced by another one", status=404)
 

@@ -20,7 +20,7 @@ from wfreport.argoserver.connection import ServerConnection, TlsContextCache
 from wfreport.argoserver.errors import (
     MESSAGE_MAX,
     ArgoServerError,
-    ServerBadAnswerError,
+    ServerBadResponseError,
     ServerThrottledError,
     ServerUnauthorizedError,
     ServerUnreachableError,
@@ -240,7 +240,7 @@ class ArgoServer:
         except aiohttp.ClientResponseError as error:  # the response is not HTTP
             code = "garbage"
             message = _masked(token, f"{request.endpoint}: not an HTTP answer: {error.message}")
-            raise ServerBadAnswerError(message) from None
+            raise ServerBadResponseError(message) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             code = "unreachable"
             message = _masked(token, f"{request.endpoint}: {type(error).__name__}: {error}")
@@ -258,13 +258,13 @@ async def read_body(content: aiohttp.StreamReader) -> bytes:
     """Read a whole body.
 
     Raises:
-        ServerBadAnswerError: it is larger than any response of Argo Server.
+        ServerBadResponseError: it is larger than any response of Argo Server.
     """
     body = bytearray()
     async for chunk in content.iter_chunked(_CHUNK_BYTES):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise ServerBadAnswerError(f"a response of more than {MAX_BODY_BYTES:,} bytes")
+            raise ServerBadResponseError(f"a response of more than {MAX_BODY_BYTES:,} bytes")
     return bytes(body)
 
 

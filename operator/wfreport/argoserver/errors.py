@@ -9,7 +9,7 @@
         · ServerUnauthorizedError     401      the token is refused, or there is none
         · ServerForbiddenError        403      the token's user lacks a permission
         · ServerNotFoundError         404      no such run, or the response is about another one
-        · ServerBadAnswerError        3xx/501  the response cannot be understood: no Argo Server, or a proxy's page
+        · ServerBadResponseError        3xx/501  the response cannot be understood: no Argo Server, or a proxy's page
         · ServerTooNewError           -        the same, from a server of a newer major version
         · ServerWithoutDatabaseError  -        the server has neither an archive nor offloaded nodes
         · ServerRefusedError          4xx      the server rejects the request
@@ -118,7 +118,7 @@ class ServerFailedError(ArgoServerError):
     advice = "Argo Server failed; the request is retried. See its log"
 
 
-class ServerBadAnswerError(ArgoServerError):
+class ServerBadResponseError(ArgoServerError):
     """A response that cannot be decoded."""
 
     reason = Reason.ARGO_SERVER_BAD_RESPONSE
@@ -166,7 +166,7 @@ _BY_STATUS: Final[Mapping[int, type[ArgoServerError]]] = {
     403: ServerForbiddenError,
     404: ServerNotFoundError,
     # grpc-gateway's status for an unknown method
-    501: ServerBadAnswerError,
+    501: ServerBadResponseError,
 }
 _THROTTLED, _UNAVAILABLE, _SERVER, _REFUSED = 429, 503, 500, 400
 # persist/sqldb: null_workflow_archive.go and explosive_offload_node_status_repo.go
@@ -185,7 +185,9 @@ def error_of(status: int, body: bytes, *, retry_after: str | None, now: datetime
     """
     message = _message(body) or f"HTTP {status}"
     if status < _REFUSED:
-        return ServerBadAnswerError(f"HTTP {status}: the server redirects, to a login page or to https", status=status)
+        return ServerBadResponseError(
+            f"HTTP {status}: the server redirects, to a login page or to https", status=status
+        )
     wait_seconds = retry_after_seconds(retry_after, now)
     if status == _THROTTLED or (status == _UNAVAILABLE and wait_seconds is not None):
         return ServerThrottledError(
@@ -194,7 +196,7 @@ def error_of(status: int, body: bytes, *, retry_after: str | None, now: datetime
     if _NO_DATABASE.search(message):
         return ServerWithoutDatabaseError(message, status=status)
     if _WRONG_SCHEME in message:
-        return ServerBadAnswerError(f"{message.strip()} The URL must begin with https:", status=status)
+        return ServerBadResponseError(f"{message.strip()} The URL must begin with https:", status=status)
     fallback = ServerFailedError if status >= _SERVER else ServerRefusedError
     return _BY_STATUS.get(status, fallback)(message, status=status)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from wfreport.api.argo import Struct
 from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body
-from wfreport.argoserver.errors import ArgoServerError, ServerBadAnswerError, ServerTooNewError
+from wfreport.argoserver.errors import ArgoServerError, ServerBadResponseError, ServerTooNewError
 
 KNOWN_MAJOR: Final = 4
 """The newest major version whose API is known here; 3 and 4 are the same in all that we use."""
@@ -32,10 +32,10 @@ async def fetch_version(server: ArgoServer) -> str:
     try:
         return _decode_version(body).version
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ServerBadAnswerError(f"the version cannot be decoded: {error}") from None
+        raise ServerBadResponseError(f"the version cannot be decoded: {error}") from None
 
 
-async def version_checked(server: ArgoServer, error: ServerBadAnswerError) -> ArgoServerError:
+async def version_checked(server: ArgoServer, error: ServerBadResponseError) -> ArgoServerError:
     """Return ServerTooNewError if the server's version is newer than we know, else the error itself."""
     try:
         version = await fetch_version(server)

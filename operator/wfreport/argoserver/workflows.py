@@ -13,7 +13,7 @@ import msgspec
 from wfreport.api.argo import Struct
 from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body
 from wfreport.argoserver.errors import (
-    ServerBadAnswerError,
+    ServerBadResponseError,
     ServerNotFoundError,
     ServerRefusedError,
     ServerWithoutDatabaseError,
@@ -135,7 +135,7 @@ class ServerWorkflows:
             runs = _decode_items(body).items or []
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise await version_checked(
-                self._server, ServerBadAnswerError(f"the list cannot be decoded: {error}")
+                self._server, ServerBadResponseError(f"the list cannot be decoded: {error}")
             ) from None
         for item in runs:
             if (item.metadata.namespace, item.metadata.name) == (namespace, name) and item.metadata.uid:
@@ -152,11 +152,11 @@ class ServerWorkflows:
         try:
             snapshot = decode_workflow(body)
         except NotAWorkflow as error:
-            raise await version_checked(self._server, ServerBadAnswerError(f"not a Workflow: {error}")) from None
+            raise await version_checked(self._server, ServerBadResponseError(f"not a Workflow: {error}")) from None
         meta = snapshot.workflow.metadata
         if not meta.name and not meta.uid:
             raise await version_checked(
-                self._server, ServerBadAnswerError("not a Workflow: the response has no metadata")
+                self._server, ServerBadResponseError("not a Workflow: the response has no metadata")
             )
         if (meta.namespace, meta.name) != (namespace, name) or uid not in {None, meta.uid} or not meta.uid:
             raise ServerNotFoundError(f"no Workflow {name} in {namespace} with the requested uid", status=404)

@@ -15,7 +15,7 @@ import aiohttp
 import msgspec
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
-from wfreport.kube.errors import BadAnswerError, UnauthorizedError, UnreachableError, error_of
+from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.objects import PARTIAL_KIND, ListMeta
 from wfreport.kube.transport import USER_AGENT, AiohttpTransport, Response, Transport, open_session
@@ -352,12 +352,12 @@ def decoded(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
     """Decode a response's body.
 
     Raises:
-        BadAnswerError: the body is not of the expected form.
+        BadResponseError: the body is not of the expected form.
     """
     try:
         return decode(body)
     except msgspec.MsgspecError as error:
-        raise BadAnswerError(f"cannot decode the API server's response: {error}"[:300]) from error
+        raise BadResponseError(f"cannot decode the API server's response: {error}"[:300]) from error
 
 
 def join_path(base: str, namespace: str | None, plural: str, name: str = "", subresource: str = "") -> str:

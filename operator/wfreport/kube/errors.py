@@ -17,7 +17,7 @@ Errors of the HTTP library do not leave this package: a caller that depends on a
         · InvalidError         400/422  the object violates its schema: the same write fails again
         · TooLargeError        413      the object exceeds the server's or etcd's limit
         · GoneError            410      the resourceVersion or continue token has expired: list again
-        · BadAnswerError       -        the response cannot be understood
+        · BadResponseError       -        the response cannot be understood
 """
 
 import re
@@ -109,7 +109,7 @@ class UnreachableError(ApiError):
     transient = True
 
 
-class BadAnswerError(ApiError):
+class BadResponseError(ApiError):
     """A response that cannot be decoded, or an unknown status."""
 
 
@@ -168,7 +168,7 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> ApiErr
     if status >= _SERVER:
         too_large = "request is too large" in message
         return TooLargeError(message, status=status) if too_large else ServerError(message, status=status)
-    error_type = _BY_STATUS.get(status, BadAnswerError)
+    error_type = _BY_STATUS.get(status, BadResponseError)
     return error_type(message, status=status, field=causes[0].field if causes else "")
 
 

@@ -5,14 +5,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from wfreport.api.remediation import Remediation
-from wfreport.kube.errors import BadAnswerError
+from wfreport.kube.errors import BadResponseError
 
 
 def read_remediation(document: dict[str, Any]) -> Remediation:
     """Decode a Remediation.
 
     Raises:
-        BadAnswerError: the document does not fit this version's schema; ``field`` is the path of the first bad value.
+        BadResponseError: the document does not fit this version's schema; ``field`` is the path of the first bad value.
     """
     try:
         return Remediation.model_validate(document)
@@ -21,4 +21,4 @@ def read_remediation(document: dict[str, Any]) -> Remediation:
         path = ".".join(map(str, problem["loc"]))
         name = document.get("metadata", {}).get("name")
         message = f"cannot decode Remediation {name}: {path}: {problem['msg']}"
-        raise BadAnswerError(message[:300], field=path) from error
+        raise BadResponseError(message[:300], field=path) from error

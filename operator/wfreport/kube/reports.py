@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from wfreport.api.argo import Instant, Struct
 from wfreport.api.report import ReportSpec, ReportStatus
 from wfreport.kube.client import Client
-from wfreport.kube.errors import BadAnswerError
+from wfreport.kube.errors import BadResponseError
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.objects import Item, ObjectMeta
 from wfreport.kube.resource import Resource
@@ -137,7 +137,7 @@ class Reports:
         async for raw in self._resource.list(namespace):
             try:
                 yield stored_report(bytes(raw))
-            except BadAnswerError as error:
+            except BadResponseError as error:
                 log.warning("report cannot be decoded", extra=kv(namespace=namespace, reason=error.message))
 
     async def list_metadata(self) -> AsyncIterator[ObjectMeta]:
@@ -154,7 +154,7 @@ class Reports:
 
         Raises:
             NotFoundError: it does not exist.
-            BadAnswerError: its spec cannot be decoded.
+            BadResponseError: its spec cannot be decoded.
             ApiError: the request failed.
         """
         return stored_report(await self._resource.get_json(namespace, name))
@@ -215,16 +215,16 @@ def stored_report(body: bytes) -> StoredReport:
     A status that cannot be decoded, e.g. of a newer operator, counts as absent: it is rendered again.
 
     Raises:
-        BadAnswerError: metadata or spec cannot be decoded.
+        BadResponseError: metadata or spec cannot be decoded.
     """
     try:
         head, parts = _decode_head(body), _decode_parts(body)
         stored_meta = _decode_stored_meta(parts.metadata)
         spec = ReportSpec.model_validate_json(bytes(parts.spec))
     except (msgspec.MsgspecError, ValidationError) as error:
-        raise BadAnswerError(f"cannot read the report: {error}"[:300]) from error
+        raise BadResponseError(f"cannot read the report: {error}"[:300]) from error
     if stored_meta.creation_timestamp is None:
-        raise BadAnswerError("cannot read the report: it has no creationTimestamp")
+        raise BadResponseError("cannot read the report: it has no creationTimestamp")
     status = _status(head, bytes(parts.status))
     return StoredReport(
         head=head,

@@ -1,9 +1,9 @@
 """Argo Workflows at the API server.
 
 Who may write a Workflow: the action handlers in `wfreport.remediation.actions`, and nobody else. Resubmit and
-RaiseMemory create one, Stop patches ``spec.shutdown``; `workflow_documents` gives them that right. Everything else gets
-`Workflows` or a `ResourceReader`, which have no method that writes. Retry writes through Argo Server
-(`wfreport.argoserver.workflows`).
+RaiseMemory create one, Stop patches ``spec.shutdown`` and an annotation; `workflow_documents` gives them that right.
+Everything else gets `Workflows` or a `ResourceReader`, which have no method that writes. Retry writes through Argo
+Server (`wfreport.argoserver.workflows`).
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence

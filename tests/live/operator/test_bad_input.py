@@ -12,14 +12,14 @@ from controlplane import ControlPlane
 
 pytestmark = pytest.mark.cluster
 UNREADABLE_REPORT = """
-from wfreport.kube.errors import BadAnswerError
+from wfreport.kube.errors import BadResponseError
 from wfreport.kube.reports import Reports
 
 get = Reports.get
 
 async def get_or_fail(self, namespace, name):
     if name == "poisoned":
-        raise BadAnswerError("cannot read the report: spec.source is Parrot")
+        raise BadResponseError("cannot read the report: spec.source is Parrot")
     return await get(self, namespace, name)
 
 Reports.get = get_or_fail
@@ -68,7 +68,7 @@ def test_a_report_that_cannot_be_read_does_not_stop_the_others(world: Cluster) -
     another = f"{REPORTS.format(world.namespace)}/another"
     eventually(lambda: observed(world.plane.api.get(another)).get("phase"), lambda phase: phase == "Failed")
     eventually(lambda: world.phase_of("next"), lambda phase: phase == "Succeeded")
-    assert operator.metric("wfreport_reconcile_errors_total", error="BadAnswerError")
+    assert operator.metric("wfreport_reconcile_errors_total", error="BadResponseError")
 
 
 def test_two_namespaces_are_watched_and_no_third(world: Cluster, plane: ControlPlane) -> None:

@@ -12,7 +12,7 @@ from wfreport.cli.problems import NotFound, UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import CHUNK, Cluster
 from wfreport.kube.client import MERGE_PATCH, decoded, join_path
-from wfreport.kube.errors import BadAnswerError, NotFoundError
+from wfreport.kube.errors import BadResponseError, NotFoundError
 from wfreport.kube.kinds import REMEDIATION
 from wfreport.kube.objects import ListMeta
 from wfreport.kube.remediations import read_remediation
@@ -100,7 +100,7 @@ def decoded_remediation(document: dict[str, Any]) -> Remediation:
     """
     try:
         return read_remediation(document)
-    except BadAnswerError as error:
+    except BadResponseError as error:
         name = one_line(str(document.get("metadata", {}).get("name")))
         raise UnusableInput(
             name, f"{error.field} is not as this version of wfreport knows it; update wfreport, or see it with -o yaml"
