@@ -137,12 +137,12 @@ def test_a_report_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
         ([{"kind": "Workflow"}], "it holds no RemediationPolicy"),
         (
             [a_policy("bad", rules=[a_rule("a", {"messageRegex": "("}, none={})])],
-            "spec.rules[0].match.messageRegex: '(': write a regular expression as RE2 takes it",
+            "spec.rules[0].match.messageRegex: '(': use a valid RE2 expression",
         ),
         ([a_policy("bad", mode="Force")], "spec.mode: 'Force': input should be"),
         (
             [a_policy("good"), a_policy("bad", selector={})],
-            "object 2 (bad): spec.selector: '{}': state a label",
+            "object 2 (bad): spec.selector: '{}': set a label",
         ),
     ],
     ids=["no policy", "a bad expression", "a bad mode", "the second of two"],

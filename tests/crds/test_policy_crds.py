@@ -100,7 +100,7 @@ def test_every_kind_of_rule_is_taken(plane: ControlPlane, namespace: str) -> Non
         ({"rules": [a_rule("two", resubmit={}, none={})]}, "set exactly one of resubmit, raiseMemory"),
         ({"rules": [a_rule("no")]}, "set exactly one of resubmit, raiseMemory"),
         ({"rules": [{"name": "idle", "match": {}}]}, "a rule needs action, labelPods or notify"),
-        ({"rules": [a_rule("late", {"classes": ["Timeout"]}, stop={"afterSeconds": 60})]}, "stop is for running Workflows"),
+        ({"rules": [a_rule("late", {"classes": ["Timeout"]}, stop={"afterSeconds": 60})]}, "stop is for running"),
         ({"rules": [a_rule("when", stop={})]}, "set afterSeconds, pendingAfterSeconds, or both"),
         ({"rules": [a_rule("oom", raiseMemory={"max": "1Gi"})]}, "its match must set classes: [OOMKilled]"),
         ({"rules": [a_rule("max", raiseMemory={})]}, "raiseMemory.max: Required value"),
@@ -233,4 +233,4 @@ def test_policies_are_selected_by_their_mode(plane: ControlPlane, namespace: str
 def test_kubectl_explains_the_fields_of_both(plane: ControlPlane) -> None:
     assert "suspendCron" in plane.kubectl("explain", "rmp.spec.rules.action")
     assert "no action is taken" in plane.kubectl("explain", "rmp.spec.rules.action.raiseMemory.max")
-    assert "What it locks" in plane.kubectl("explain", "rmd.spec.lockClass")
+    assert "The lock that this Remediation holds" in plane.kubectl("explain", "rmd.spec.lockClass")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.builders import a_report, final_of
-from tests.core.decide.worlds import look_of
+from tests.core.decide.builders import live_state_of
 from tests.recorded import recording
 
 from controlplane import ControlPlane
@@ -81,7 +81,7 @@ def judged(sample: str, case: str, lock: LockClass = LockClass.MUTATE, *, log: s
     assert run.finished_at is not None
     history = History((run,), ())
     made = decide(
-        report, look_of(report), [policy(sample)], history, OperatorLimits(), run.finished_at + HOUR, lock=lock
+        report, live_state_of(report), [policy(sample)], history, OperatorLimits(), run.finished_at + HOUR, lock=lock
     )
     assert made is not None
     return made
@@ -173,6 +173,6 @@ def test_people_are_told_of_what_is_theirs(case: str, rule: str | None) -> None:
 @pytest.mark.parametrize(("case", "pods"), [("oom-main", 1), ("evicted", 0), ("dag-failfast-false", 1), ("stop-b", 0)])
 def test_pods_are_kept_where_there_is_something_to_see(case: str, pods: int) -> None:
     report = report_of(case)
-    found = pods_to_label(report, look_of(report), [policy("quarantine-failed-pods")], History())
+    found = pods_to_label(report, live_state_of(report), [policy("quarantine-failed-pods")], History())
     assert len(found) == pods
     assert all(pod.labels == {"example.com/quarantine": "true"} for pod in found)

@@ -42,7 +42,7 @@ def _done(found: Json) -> Done:
 
 def said(found: Replay) -> list[Done]:
     """The same, by the simulation."""
-    return sorted(((act.workflow_uid, str(act.action), act.attempt, act.has_helped) for act in found.actions), key=str)
+    return sorted(((act.workflow_uid, str(act.type), act.attempt, act.has_helped) for act in found.actions), key=str)
 
 
 def held(found: Replay) -> dict[str, str]:

@@ -22,15 +22,15 @@ class Kind:
     """A kind and its CRD.
 
     Attributes:
-        model: Model of the whole object; its docstring describes the kind.
-        spec: Model of the spec, which a user writes, or the operator writes once.
-        status: Model of the status, which the operator writes.
-        plural: Name of the resource.
-        short_name: Short name of the resource for kubectl.
-        columns: Printer columns of `kubectl get`.
-        wide_columns: Additional printer columns of `kubectl get -o wide`.
+        model: model of the whole object; its docstring describes the kind.
+        spec: model of the spec, which a user writes, or the operator writes once.
+        status: model of the status, which the operator writes.
+        plural: name of the resource.
+        short_name: short name of the resource for kubectl.
+        columns: printer columns of `kubectl get`.
+        wide_columns: additional printer columns of `kubectl get -o wide`.
         selectable: JSON paths that field selectors accept.
-        is_spec_ours: Whether the operator writes the spec; if so, its enums stay open, like those of the status.
+        is_spec_ours: whether the operator writes the spec; if so, its enums stay open, like those of the status.
     """
 
     model: type[BaseModel]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import at
-from tests.core.decide.worlds import a_run, an_act, settled
+from tests.core.decide.builders import a_run, an_action, with_outcome
 
 from wfreport.api.actions import ActionType
 from wfreport.api.classes import FailureClass
@@ -29,8 +29,8 @@ def ended(failed: int, succeeded: int, when: float = 0) -> list[Run]:
     ]
 
 
-def judge(runs: Sequence[Run], now: float, acts: Sequence[PastAction] = ()) -> Breaker:
-    return judge_breaker(SPEC, runs, acts, at(now))
+def judge(runs: Sequence[Run], now: float, actions: Sequence[PastAction] = ()) -> Breaker:
+    return judge_breaker(SPEC, runs, actions, at(now))
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_it_stays_open_for_the_cooldown_and_then_tries_one() -> None:
     assert judge(runs, 599).reason == PolicyReason.TOO_MANY_FAILURES
     cooling = judge(runs, 600)
     assert (cooling.state, cooling.reason) == (BreakerState.OPEN, PolicyReason.COOLING_DOWN)
-    assert (cooling.message, cooling.recheck_at) == ("the cooldown of 300 seconds is not over", at(900))
+    assert (cooling.message, cooling.recheck_at) == ("the cooldown of 300 seconds has not elapsed", at(900))
     assert (cooling.allows, cooling.since) == (False, at(600))
     assert judge(runs, 899).state == BreakerState.OPEN
     half = judge(runs, 900)
     assert (half.state, half.allows, half.reason) == (BreakerState.HALF_OPEN, True, PolicyReason.HALF_OPEN)
-    assert (half.message, half.since) == ("the cooldown is over, and one act is tried", at(600))
+    assert (half.message, half.since) == ("the cooldown has elapsed; one action is tried", at(600))
 
 
 def test_successes_that_leave_the_window_may_open_it() -> None:
@@ -114,47 +114,47 @@ def test_two_storms_are_two() -> None:
 
 
 def tried(when: float, **fields: Any) -> PastAction:
-    return an_act("trial", executed_at=at(when), **fields)
+    return an_action("trial", executed_at=at(when), **fields)
 
 
 def test_while_the_trial_goes_on_nothing_else_is_let_through() -> None:
     breaker = judge(ended(20, 20), 950, [tried(900)])
     assert (breaker.state, breaker.allows) == (BreakerState.HALF_OPEN, False)
-    assert breaker.message == "trial is being tried, and its outcome decides"
+    assert breaker.message == "waiting for the outcome of the trial trial"
     assert breaker.reason == PolicyReason.HALF_OPEN
     assert breaker.recheck_at == at(1010)
     assert breaker.since == at(600)
 
 
 def test_a_trial_that_helps_closes_it() -> None:
-    helped = settled("trial", helped=True, executed_at=at(900), finished_at=at(1000))
+    helped = with_outcome("trial", helped=True, executed_at=at(900), finished_at=at(1000))
     assert judge(ended(20, 20), 1001, [helped]).state == BreakerState.CLOSED
 
 
 def test_a_trial_that_does_not_help_begins_another_cooldown() -> None:
-    failed = settled("trial", helped=False, executed_at=at(900), finished_at=at(1000))
+    failed = with_outcome("trial", helped=False, executed_at=at(900), finished_at=at(1000))
     again = judge(ended(20, 20), 1299, [failed])
     assert (again.state, again.since, again.recheck_at) == (BreakerState.OPEN, at(1000), at(1300))
     assert judge(ended(20, 20), 1300, [failed]).allows
-    early = settled("early", helped=True, executed_at=at(1299), finished_at=at(1299))
+    early = with_outcome("early", helped=True, executed_at=at(1299), finished_at=at(1299))
     assert not judge(ended(20, 20), 1299, [failed, early]).allows
-    second = settled("second", helped=True, executed_at=at(1300), finished_at=at(1400))
+    second = with_outcome("second", helped=True, executed_at=at(1300), finished_at=at(1400))
     assert judge(ended(20, 20), 1401, [second, failed]).state == BreakerState.CLOSED
 
 
 def test_a_failed_trial_of_which_the_end_is_not_known_counts_from_its_start() -> None:
-    failed = an_act("trial", executed_at=at(900), has_helped=False, has_outcome=True)
+    failed = an_action("trial", executed_at=at(900), has_helped=False, has_outcome=True)
     assert judge(ended(20, 20), 1199, [failed]).since == at(900)
 
 
 @pytest.mark.parametrize(
-    "act",
+    "action",
     [
         tried(899),
-        tried(900, action=ActionType.SUSPEND_CRON),
+        tried(900, type=ActionType.SUSPEND_CRON),
         tried(900, execution=ExecutionState.NOT_DONE),
         tried(900, execution=ExecutionState.NOT_DONE, has_outcome=True, has_helped=True),
-        tried(900, action=ActionType.SUSPEND_CRON, has_outcome=True, has_helped=True),
+        tried(900, type=ActionType.SUSPEND_CRON, has_outcome=True, has_helped=True),
         tried(900, has_outcome=True),
     ],
     ids=[
@@ -162,8 +162,8 @@ def test_a_failed_trial_of_which_the_end_is_not_known_counts_from_its_start() ->
         *("told of but not one that tells", "without an outcome"),
     ],
 )
-def test_what_tells_nothing_is_no_trial(act: PastAction) -> None:
-    breaker = judge(ended(20, 20), 950, [act])
+def test_what_tells_nothing_is_no_trial(action: PastAction) -> None:
+    breaker = judge(ended(20, 20), 950, [action])
     assert (breaker.state, breaker.allows) == (BreakerState.HALF_OPEN, True)
 
 
@@ -186,8 +186,10 @@ def test_an_act_is_let_through_only_where_the_rate_has_been_low_for_the_cooldown
         a_run(f"r{n}", finished_at=at(when), phase="Succeeded" if ok else "Failed") for n, (when, ok) in enumerate(ends)
     ]
     spec = CircuitBreaker(failure_percent_at_most=40, min_runs=3, window_seconds=60, cooldown_seconds=60)
-    acts = [
-        an_act(f"t{n}", executed_at=at(when), has_helped=helped, has_outcome=helped is not None, finished_at=at(when))
+    actions = [
+        an_action(
+            f"t{n}", executed_at=at(when), has_helped=helped, has_outcome=helped is not None, finished_at=at(when)
+        )
         for n, (when, helped) in enumerate(trials)
     ]
 
@@ -195,10 +197,10 @@ def test_an_act_is_let_through_only_where_the_rate_has_been_low_for_the_cooldown
         inside = [ok for when, ok in ends if second - 60 < when <= second]
         return len(inside) >= 3 and inside.count(False) * 100 > 40 * len(inside)
 
-    breaker = judge_breaker(spec, runs, acts, at(now))
+    breaker = judge_breaker(spec, runs, actions, at(now))
     if too_high(now):
         assert breaker.reason == PolicyReason.TOO_MANY_FAILURES
     if any(too_high(second) for second in range(max(0, now - 60), now + 1)):
-        assert not breaker.allows or any(act.has_helped for act in acts)
+        assert not breaker.allows or any(action.has_helped for action in actions)
     if not any(too_high(second) for second in range(now + 1)):
         assert breaker.state == BreakerState.CLOSED

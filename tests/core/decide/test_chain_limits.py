@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import at
-from tests.core.decide.worlds import END, a_run, settled
+from tests.core.decide.builders import END, a_run, with_outcome
 
 from wfreport.api.policy import Backoff
-from wfreport.core.decide.chain_limits import actions_on_chain, attempts_exhausted, due_at, next_attempt
+from wfreport.core.decide.chain_limits import actions_on_chain, due_at, next_attempt, used_attempts
 
 RUN = a_run("etl")
 STEADY = Backoff(initial_seconds=60, factor="2", max_seconds=600, jitter="0")
@@ -68,23 +68,23 @@ def test_the_wait_is_within_its_bounds(
 
 
 def test_the_next_attempt_is_above_all_that_were() -> None:
-    acts = [settled("a", helped=False, root_uid=RUN.root_uid, attempt=2)]
-    assert next_attempt(RUN, acts) == 3
+    actions = [with_outcome("a", helped=False, root_uid=RUN.root_uid, attempt=2)]
+    assert next_attempt(RUN, actions) == 3
     assert next_attempt(RUN, []) == 1
-    assert next_attempt(a_run("r4", attempt=4), acts) == 5
+    assert next_attempt(a_run("r4", attempt=4), actions) == 5
 
 
 def test_acts_are_in_the_order_of_their_attempts() -> None:
-    acts = [settled(str(n), helped=False, root_uid=RUN.root_uid, attempt=n) for n in (3, 1, 2)]
-    assert [act.attempt for act in actions_on_chain(RUN, acts)] == [1, 2, 3]
+    actions = [with_outcome(str(n), helped=False, root_uid=RUN.root_uid, attempt=n) for n in (3, 1, 2)]
+    assert [action.attempt for action in actions_on_chain(RUN, actions)] == [1, 2, 3]
 
 
 def test_acts_whose_remediation_was_deleted_still_count() -> None:
     third = a_run("r3", attempt=3)
-    known = [settled("a", helped=False, attempt=3, counts_toward_limit=False)]
-    assert attempts_exhausted(third, known, counts_toward_limit=True) == 2
-    assert attempts_exhausted(third, known, counts_toward_limit=False) == 1
-    assert attempts_exhausted(a_run("r0"), known, counts_toward_limit=True) == 0
+    known = [with_outcome("a", helped=False, attempt=3, counts_toward_limit=False)]
+    assert used_attempts(third, known, counts_toward_limit=True) == 2
+    assert used_attempts(third, known, counts_toward_limit=False) == 1
+    assert used_attempts(a_run("r0"), known, counts_toward_limit=True) == 0
 
 
 def test_times_are_of_the_run() -> None:

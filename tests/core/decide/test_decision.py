@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.builders import at
-from tests.core.decide.worlds import (
+from tests.core.decide.builders import (
     END,
     LATER,
     RESUBMIT,
@@ -16,10 +16,10 @@ from tests.core.decide.worlds import (
     a_failure,
     a_policy,
     a_report,
-    an_act,
-    judged,
-    look_of,
-    settled,
+    an_action,
+    decided,
+    live_state_of,
+    with_outcome,
 )
 
 from wfreport.api.actions import ActionType
@@ -34,7 +34,7 @@ PENDING = a_condition("EvidenceComplete", "False", "PodNotCaptured")
 
 
 def test_a_failed_run_is_answered_by_its_rule() -> None:
-    made = judged()
+    made = decided()
     assert made.action == ActionType.RESUBMIT
     assert made.reason == "OOMKilled"
     assert made.rule is not None
@@ -48,9 +48,9 @@ def test_a_failed_run_is_answered_by_its_rule() -> None:
 def test_a_report_that_has_seen_no_run_is_decided_on_by_nobody() -> None:
     report = a_report()
     empty = report.model_copy(update={"status": None})
-    assert decide(empty, look_of(report), [a_policy()], History(), OperatorLimits(), LATER) is None
+    assert decide(empty, live_state_of(report), [a_policy()], History(), OperatorLimits(), LATER) is None
     blind = a_report(observedWorkflow=None)
-    assert decide(blind, look_of(report), [a_policy()], History(), OperatorLimits(), LATER) is None
+    assert decide(blind, live_state_of(report), [a_policy()], History(), OperatorLimits(), LATER) is None
 
 
 def test_the_first_rule_that_matches_is_the_only_one() -> None:
@@ -58,7 +58,7 @@ def test_the_first_rule_that_matches_is_the_only_one() -> None:
         {"name": "poison", "match": {"exitCodes": {"operator": "In", "values": [137]}}, "action": {"none": {}}},
         RESUBMIT,
     ]
-    made = judged(None, a_policy(*rules))
+    made = decided(None, a_policy(*rules))
     assert (made.action, made.reason) == (None, HoldReason.ACTION_IS_NONE)
 
 
@@ -80,17 +80,17 @@ def test_the_first_rule_that_matches_is_the_only_one() -> None:
     ids=["no policy", "succeeded", "active", "no rule", "no failure", "nothing stated", "suspended"],
 )
 def test_what_is_not_acted_on_says_why(report: Any, policy: Any, reason: HoldReason) -> None:
-    made = judged(report, policy)
+    made = decided(report, policy)
     assert (made.action, made.reason) == (None, reason)
 
 
 @pytest.mark.parametrize(
-    "look",
+    "live",
     [{"uid": "another"}, {"resource_version": "8"}, {"resource_version": None}, {"started_at": at(1)}],
     ids=str,
 )
-def test_a_stale_observation_is_never_acted_on(look: dict[str, Any]) -> None:
-    assert judged(look=look).reason == HoldReason.STALE_OBSERVATION
+def test_a_stale_observation_is_never_acted_on(live: dict[str, Any]) -> None:
+    assert decided(live=live).reason == HoldReason.STALE_OBSERVATION
 
 
 def test_a_run_that_is_observed_without_a_uid_is_not_decided_on() -> None:
@@ -100,29 +100,29 @@ def test_a_run_that_is_observed_without_a_uid_is_not_decided_on() -> None:
 
 def test_evidence_is_waited_for_30_seconds() -> None:
     report = a_report(conditions=[PENDING])
-    early = judged(report, now=END + timedelta(seconds=29))
+    early = decided(report, now=END + timedelta(seconds=29))
     assert (early.reason, early.recheck_at) == (HoldReason.EVIDENCE_PENDING, END + timedelta(seconds=30))
-    assert judged(report, a_policy(backoff={"initialSeconds": 0}), now=END + timedelta(seconds=30)).action
+    assert decided(report, a_policy(backoff={"initialSeconds": 0}), now=END + timedelta(seconds=30)).action
 
 
 def test_nodes_that_are_still_being_fetched_are_waited_for_too() -> None:
     report = a_report(conditions=[a_condition("NodesAvailable", "False", "NodesBeingFetched")])
-    assert judged(report, now=END + timedelta(seconds=1)).reason == HoldReason.EVIDENCE_PENDING
+    assert decided(report, now=END + timedelta(seconds=1)).reason == HoldReason.EVIDENCE_PENDING
 
 
 def test_complete_evidence_is_not_waited_for() -> None:
-    assert judged(None, a_policy(backoff={"initialSeconds": 0}), now=END).action == ActionType.RESUBMIT
+    assert decided(None, a_policy(backoff={"initialSeconds": 0}), now=END).action == ActionType.RESUBMIT
 
 
 def own(lock: LockClass = LockClass.MUTATE, **fields: Any) -> Any:
     run = latest_run(a_report())
     assert run is not None
     name = remediation_name(run.name, run.uid, run.started_at, lock)
-    return an_act(name, workflow_uid=run.uid, root_uid=run.uid, lock=lock, **fields)
+    return an_action(name, workflow_uid=run.uid, root_uid=run.uid, lock=lock, **fields)
 
 
 def test_a_run_is_remedied_once() -> None:
-    made = judged(acts=(own(),))
+    made = decided(actions=(own(),))
     assert made.reason == HoldReason.ALREADY_REMEDIATED
     assert own().name in made.message
 
@@ -137,40 +137,40 @@ def test_a_run_is_remedied_once() -> None:
     ids=str,
 )
 def test_what_was_refused_denied_or_lost_is_not_tried_again(state: dict[str, Any]) -> None:
-    assert judged(acts=(own(**state),)).reason == HoldReason.ALREADY_REMEDIATED
+    assert decided(actions=(own(**state),)).reason == HoldReason.ALREADY_REMEDIATED
 
 
 def test_an_intent_that_was_not_done_yet_is_decided_again_as_if_it_were_not_there() -> None:
     pending = own(execution=ExecutionState.PENDING, executed_at=None)
     alone = a_policy(budget={"maxConcurrent": 1}, limits={"maxAttempts": 1})
-    again = judged(None, alone, acts=(pending,))
+    again = decided(None, alone, actions=(pending,))
     assert (again.action, again.attempt) == (ActionType.RESUBMIT, 1)
-    assert again == judged(None, alone)
+    assert again == decided(None, alone)
 
 
 def test_a_notification_does_not_lock_the_run() -> None:
     both = a_policy(RESUBMIT | {"notify": SINKS})
-    assert judged(None, both, acts=(own(LockClass.NOTIFY, action=ActionType.NOTIFY),)).action == ActionType.RESUBMIT
-    told = judged(None, both, lock=LockClass.NOTIFY)
+    assert decided(None, both, actions=(own(LockClass.NOTIFY, type=ActionType.NOTIFY),)).action == ActionType.RESUBMIT
+    told = decided(None, both, lock=LockClass.NOTIFY)
     assert (told.action, told.lock) == (ActionType.NOTIFY, LockClass.NOTIFY)
-    assert judged(None, both, acts=(own(LockClass.NOTIFY),), lock=LockClass.NOTIFY).action is None
+    assert decided(None, both, actions=(own(LockClass.NOTIFY),), lock=LockClass.NOTIFY).action is None
 
 
 def test_people_are_told_at_once_while_the_act_waits() -> None:
     both = a_policy(RESUBMIT | {"notify": SINKS, "delaySeconds": 600})
-    assert judged(None, both, now=END).reason == HoldReason.COOLING_DOWN
-    assert judged(None, both, now=END, lock=LockClass.NOTIFY).action == ActionType.NOTIFY
+    assert decided(None, both, now=END).reason == HoldReason.COOLING_DOWN
+    assert decided(None, both, now=END, lock=LockClass.NOTIFY).action == ActionType.NOTIFY
 
 
 def test_nobody_is_told_by_a_rule_that_tells_nobody() -> None:
-    assert judged(lock=LockClass.NOTIFY).reason == HoldReason.NO_ACTION_CONFIGURED
+    assert decided(lock=LockClass.NOTIFY).reason == HoldReason.NO_ACTION_CONFIGURED
 
 
 def test_failures_of_the_infrastructure_count_apart_unless_the_rule_says_otherwise() -> None:
     lost = a_report("etl", "u", a_failure(**{"class": "NodeLost"}, owner="Infrastructure"))
-    assert not judged(lost).counts_toward_limit
-    assert judged(lost, a_policy(RESUBMIT | {"countsTowardLimit": True})).counts_toward_limit
-    assert not judged(None, a_policy(RESUBMIT | {"countsTowardLimit": False})).counts_toward_limit
+    assert not decided(lost).counts_toward_limit
+    assert decided(lost, a_policy(RESUBMIT | {"countsTowardLimit": True})).counts_toward_limit
+    assert not decided(None, a_policy(RESUBMIT | {"countsTowardLimit": False})).counts_toward_limit
 
 
 STOP = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 3600, "pendingAfterSeconds": 600}}}
@@ -195,10 +195,10 @@ def waiting(reason: str, since: float | None) -> list[dict[str, Any]]:
 )
 def test_a_run_is_stopped_when_it_has_gone_on_or_waited_for_too_long(status: dict[str, Any], due: float) -> None:
     report = a_report(phase="Running", **status)
-    before = judged(report, a_policy(STOP), now=at(due - 1))
+    before = decided(report, a_policy(STOP), now=at(due - 1))
     assert (before.reason, before.recheck_at) == (HoldReason.STOP_NOT_DUE, at(due))
-    assert before.message == "rule stuck stops it later, if at all"
-    made = judged(report, a_policy(STOP), now=at(due))
+    assert before.message == "rule stuck does not stop it yet"
+    made = decided(report, a_policy(STOP), now=at(due))
     assert (made.action, made.reason, made.failure) == (ActionType.STOP, "Timeout", None)
     assert made.message == "rule stuck: Stop after Timeout"
 
@@ -206,31 +206,31 @@ def test_a_run_is_stopped_when_it_has_gone_on_or_waited_for_too_long(status: dic
 def test_a_run_may_be_stopped_by_its_age_alone() -> None:
     old = {"name": "old", "match": {}, "action": {"stop": {"afterSeconds": 3600}}}
     report = a_report(phase="Running", waiting=waiting("Unschedulable", 0))
-    assert judged(report, a_policy(old), now=at(3599)).recheck_at == at(3600)
+    assert decided(report, a_policy(old), now=at(3599)).recheck_at == at(3600)
 
 
 def test_a_run_of_which_nothing_says_since_when_is_not_stopped() -> None:
     report = a_report(phase="Running", observed={"startedAt": None})
-    made = judged(report, a_policy(STOP), now=at(10**6))
+    made = decided(report, a_policy(STOP), now=at(10**6))
     assert (made.reason, made.recheck_at) == (HoldReason.STOP_NOT_DUE, None)
 
 
 def test_who_is_stopped_by_their_labels_only() -> None:
     labelled = STOP | {"match": {"labels": {"matchLabels": {"tier": "1"}}}}
     report = a_report(phase="Running")
-    active = judged(report, a_policy(labelled), now=at(9999))
+    active = decided(report, a_policy(labelled), now=at(9999))
     assert (active.reason, active.message) == (HoldReason.RUN_ACTIVE, "the run has not ended")
     tiered = a_report(phase="Running", labels={"team": "data", "tier": "1"})
-    assert judged(tiered, a_policy(labelled), now=at(9999)).action == ActionType.STOP
+    assert decided(tiered, a_policy(labelled), now=at(9999)).action == ActionType.STOP
 
 
 def test_a_rule_that_stops_says_nothing_of_runs_that_failed() -> None:
-    assert judged(None, a_policy(STOP, RESUBMIT)).action == ActionType.RESUBMIT
+    assert decided(None, a_policy(STOP, RESUBMIT)).action == ActionType.RESUBMIT
 
 
 def test_the_next_attempt_is_counted_from_the_chain() -> None:
-    chain = settled("r0", helped=False, root_uid=latest_run(a_report()).root_uid, attempt=1)  # type: ignore[union-attr]
-    assert judged(acts=(chain,)).attempt == 2
+    chain = with_outcome("r0", helped=False, root_uid=latest_run(a_report()).root_uid, attempt=1)  # type: ignore[union-attr]
+    assert decided(actions=(chain,)).attempt == 2
 
 
 NO_RULE = {"name": "no", "match": {"classes": ["Evicted"]}, "action": {"resubmit": {}}}
@@ -239,7 +239,7 @@ LEAVE = {"name": "leave", "match": {}, "action": {"none": {}}}
 
 
 @pytest.mark.parametrize(
-    ("report", "policy", "look", "message"),
+    ("report", "policy", "live", "message"),
     [
         (a_report(labels={}), a_policy(), {}, "no policy selects the Workflow"),
         (a_report(), a_policy(), {"uid": "x"}, "the Workflow has changed since it was reported"),
@@ -252,33 +252,33 @@ LEAVE = {"name": "leave", "match": {}, "action": {"none": {}}}
             {},
             "no rule of policy batch matches OOMKilled",
         ),
-        (a_report(), a_policy(TELL), {}, "rule tell states no action"),
-        (a_report(), a_policy(LEAVE), {}, "rule leave says to do nothing"),
+        (a_report(), a_policy(TELL), {}, "rule tell has no action"),
+        (a_report(), a_policy(LEAVE), {}, "the action of rule leave is none"),
         (a_report(), a_policy(suspended=True), {}, "policy batch is suspended"),
         (
             a_report(),
             a_policy(),
             {"is_opted_out": True},
-            "the Workflow or its Namespace is annotated wfreport.dev/no-remediation",
+            "the Workflow or its Namespace has the annotation wfreport.dev/no-remediation",
         ),
-        (a_report(end=None), a_policy(), {}, "when the run ended is not known"),
-        (a_report(), a_policy(enforced_since=LATER), {}, "the run ended before the policy was let act"),
+        (a_report(end=None), a_policy(), {}, "the end of the run is unknown"),
+        (a_report(), a_policy(enforced_since=LATER), {}, "the run ended before the policy was enforced"),
         (a_report(), a_policy(), {"is_deleting": True}, "the Workflow is being deleted"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_hold_is_told_to_people(report: Any, policy: Any, look: dict[str, Any], message: str) -> None:
-    assert judged(report, policy, look=look).message == message
+def test_a_hold_is_told_to_people(report: Any, policy: Any, live: dict[str, Any], message: str) -> None:
+    assert decided(report, policy, live=live).message == message
 
 
 def test_nobody_told_is_told_to_people_too() -> None:
-    assert judged(lock=LockClass.NOTIFY).message == "rule again states no notify"
+    assert decided(lock=LockClass.NOTIFY).message == "rule again has no notify"
 
 
 def test_evidence_that_is_waited_for_is_named() -> None:
-    early = judged(a_report(conditions=[PENDING]), now=END)
+    early = decided(a_report(conditions=[PENDING]), now=END)
     assert early.message == "EvidenceComplete: why"
-    silent = judged(a_report(conditions=[PENDING | {"message": ""}]), now=END)
+    silent = decided(a_report(conditions=[PENDING | {"message": ""}]), now=END)
     assert silent.message == "EvidenceComplete: PodNotCaptured"
 
 
@@ -286,25 +286,25 @@ def test_evidence_that_is_waited_for_is_named() -> None:
 def test_nodes_that_are_never_read_are_waited_for_no_longer_than_other_evidence(status: str) -> None:
     lost = [a_condition("EvidenceComplete", status, "NodesOffloaded"), a_condition("NodesAvailable", "False", "R")]
     report = a_report(conditions=lost)
-    assert judged(report, now=END + timedelta(seconds=29)).reason == HoldReason.EVIDENCE_PENDING
+    assert decided(report, now=END + timedelta(seconds=29)).reason == HoldReason.EVIDENCE_PENDING
     at_once = a_policy(backoff={"initialSeconds": 0})
-    assert judged(report, at_once, now=END + timedelta(seconds=30)).action == ActionType.RESUBMIT
+    assert decided(report, at_once, now=END + timedelta(seconds=30)).action == ActionType.RESUBMIT
 
 
 def test_a_hold_by_a_guard_says_what_would_be_done() -> None:
     lost = a_report("etl", "u", a_failure(**{"class": "NodeLost"}, owner="Infrastructure"))
-    root = settled("r0", helped=False, root_uid="u", attempt=1)
-    held = judged(lost, a_policy(suspended=True), acts=(root,))
+    root = with_outcome("r0", helped=False, root_uid="u", attempt=1)
+    held = decided(lost, a_policy(suspended=True), actions=(root,))
     assert held.rule is not None
     assert (held.rule.name, held.attempt, held.counts_toward_limit) == ("again", 2, False)
     assert held.failure is not None
     assert held.failure.failure_class == "NodeLost"
-    early = judged(a_report(labels={}))
+    early = decided(a_report(labels={}))
     assert (early.rule, early.failure, early.attempt, early.counts_toward_limit) == (None, None, 1, True)
 
 
 def test_an_act_says_which_failure_it_answers() -> None:
-    failure = judged().failure
+    failure = decided().failure
     assert failure is not None
     assert failure.display_name == "transform"
 
@@ -315,5 +315,5 @@ def test_an_act_that_makes_no_run_is_numbered_after_the_run_it_is_about() -> Non
     labels |= {"wfreport.dev/remediation-uid": "r"}
     report = a_report("etl-3f9c1b8e02-r2", "u2", labels=labels, workflowSource={"cronWorkflow": "nightly"})
     suspend = {"name": "s", "match": {}, "action": {"suspendCron": {}}}
-    assert judged(report, a_policy(suspend)).attempt == 3
-    assert judged(report, a_policy(TELL), lock=LockClass.NOTIFY).attempt == 3
+    assert decided(report, a_policy(suspend)).attempt == 3
+    assert decided(report, a_policy(TELL), lock=LockClass.NOTIFY).attempt == 3

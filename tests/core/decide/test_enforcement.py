@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.decide.worlds import END, LATER, RESUBMIT, SINKS, a_policy, a_report, an_act, judged
+from tests.core.decide.builders import END, LATER, RESUBMIT, SINKS, a_policy, a_report, an_action, decided
 
 from wfreport.api.actions import ActionType
 from wfreport.api.policy import MODE_MEANINGS, Mode
@@ -22,7 +22,7 @@ DAY = timedelta(days=1)
 
 def asked(**fields: Any) -> PastAction:
     """A Remediation for which a person was asked when the run ended."""
-    return an_act("own", **(ASKED | fields))
+    return an_action("own", **(ASKED | fields))
 
 
 def test_modes_and_courses_are_explained() -> None:
@@ -40,20 +40,20 @@ def test_modes_and_courses_are_explained() -> None:
     ],
 )
 def test_a_mode_says_what_becomes_of_a_decision(mode: str, course: EnforcementAction) -> None:
-    step = enforcement_of(judged(None, a_policy(mode=mode)), None, LATER)
+    step = enforcement_of(decided(None, a_policy(mode=mode)), None, LATER)
     assert (step.action, step.hold, step.recheck_at) == (course, None, None)
 
 
 def test_a_hold_is_a_hold_in_every_mode() -> None:
     for mode in Mode:
-        held = judged(None, a_policy(mode=mode), now=END)
+        held = decided(None, a_policy(mode=mode), now=END)
         step = enforcement_of(held, None, END)
         assert (step.action, step.recheck_at) == (EnforcementAction.HOLD, held.recheck_at)
         assert step.recheck_at is not None
 
 
 def test_where_no_policy_is_nothing_is_done() -> None:
-    nobody = judged(a_report(labels={}))
+    nobody = decided(a_report(labels={}))
     again_at = END + 2 * DAY
     step = enforcement_of(replace(nobody, recheck_at=again_at), asked(), LATER)
     assert (step.action, step.recheck_at) == (EnforcementAction.HOLD, again_at)
@@ -61,36 +61,36 @@ def test_where_no_policy_is_nothing_is_done() -> None:
 
 def test_some_actions_need_approval_in_mode_enforce_too() -> None:
     careful = a_policy(approval={"requiredFor": ["Resubmit"]})
-    assert enforcement_of(judged(None, careful), None, LATER).action == EnforcementAction.REQUEST_APPROVAL
+    assert enforcement_of(decided(None, careful), None, LATER).action == EnforcementAction.REQUEST_APPROVAL
     other = a_policy(approval={"requiredFor": ["SuspendCron"]})
-    assert enforcement_of(judged(None, other), None, LATER).action == EnforcementAction.EXECUTE
+    assert enforcement_of(decided(None, other), None, LATER).action == EnforcementAction.EXECUTE
 
 
 def test_a_person_is_waited_for_until_the_timeout_which_denies() -> None:
     policy = a_policy(mode="Approve")
-    waiting = enforcement_of(judged(None, policy), asked(), END + DAY - timedelta(seconds=1))
+    waiting = enforcement_of(decided(None, policy), asked(), END + DAY - timedelta(seconds=1))
     assert (waiting.action, waiting.recheck_at) == (EnforcementAction.AWAIT_APPROVAL, END + DAY)
     assert waiting.hold is not None
     assert (waiting.hold.reason, waiting.hold.recheck_at) == (HoldReason.APPROVAL_MISSING, END + DAY)
     assert waiting.hold.message == "a person has to approve it"
-    late = enforcement_of(judged(None, policy), asked(), END + DAY)
+    late = enforcement_of(decided(None, policy), asked(), END + DAY)
     assert late.action == EnforcementAction.DENY
     assert late.hold is not None
     assert (late.hold.reason, late.hold.message) == (HoldReason.APPROVAL_DENIED, "nobody approved it in time")
 
 
 def test_a_hold_does_not_keep_an_approval_from_timing_out() -> None:
-    held = judged(None, a_policy(mode="Approve", suspended=True))
+    held = decided(None, a_policy(mode="Approve", suspended=True))
     assert enforcement_of(held, asked(), LATER).recheck_at == END + DAY
     assert enforcement_of(held, asked(), END + DAY).action == EnforcementAction.DENY
-    cooling = judged(None, a_policy(mode="Approve"), now=END)
+    cooling = decided(None, a_policy(mode="Approve"), now=END)
     assert enforcement_of(cooling, asked(), END).recheck_at == cooling.recheck_at
 
 
 def test_what_is_approved_is_done() -> None:
     approved = asked(is_approved=True)
     assert (
-        enforcement_of(judged(None, a_policy(mode="Approve")), approved, END + 2 * DAY).action
+        enforcement_of(decided(None, a_policy(mode="Approve")), approved, END + 2 * DAY).action
         == EnforcementAction.EXECUTE
     )
 
@@ -98,29 +98,31 @@ def test_what_is_approved_is_done() -> None:
 def test_an_approval_does_not_outlive_a_change_of_mode() -> None:
     approved = asked(is_approved=True)
     assert (
-        enforcement_of(judged(None, a_policy(mode="DryRun")), approved, LATER).action == EnforcementAction.WRITE_DRY_RUN
+        enforcement_of(decided(None, a_policy(mode="DryRun")), approved, LATER).action
+        == EnforcementAction.WRITE_DRY_RUN
     )
 
 
 def test_an_intent_of_mode_enforce_is_asked_for_after_a_change_to_approve() -> None:
-    intent = an_act("own", execution=ExecutionState.PENDING, executed_at=None, is_approved=None)
+    intent = an_action("own", execution=ExecutionState.PENDING, executed_at=None, is_approved=None)
     assert (
-        enforcement_of(judged(None, a_policy(mode="Approve")), intent, LATER).action == EnforcementAction.AWAIT_APPROVAL
+        enforcement_of(decided(None, a_policy(mode="Approve")), intent, LATER).action
+        == EnforcementAction.AWAIT_APPROVAL
     )
-    assert enforcement_of(judged(None, a_policy()), intent, LATER).action == EnforcementAction.EXECUTE
+    assert enforcement_of(decided(None, a_policy()), intent, LATER).action == EnforcementAction.EXECUTE
 
 
 def test_what_is_settled_is_not_denied_any_more() -> None:
-    held = judged(None, a_policy(mode="Approve", suspended=True))
-    assert enforcement_of(held, an_act("own"), END + 2 * DAY).action == EnforcementAction.HOLD
+    held = decided(None, a_policy(mode="Approve", suspended=True))
+    assert enforcement_of(held, an_action("own"), END + 2 * DAY).action == EnforcementAction.HOLD
     assert enforcement_of(held, asked(is_approved=False), END + 2 * DAY).action == EnforcementAction.HOLD
 
 
 def test_to_tell_people_needs_nobodys_approval() -> None:
     both = a_policy(RESUBMIT | {"notify": SINKS}, mode="Approve")
-    told = judged(None, both, lock=LockClass.NOTIFY)
+    told = decided(None, both, lock=LockClass.NOTIFY)
     assert enforcement_of(told, None, LATER).action == EnforcementAction.EXECUTE
-    intent = an_act(
-        "own", lock=LockClass.NOTIFY, action=ActionType.NOTIFY, execution=ExecutionState.PENDING, is_approved=None
+    intent = an_action(
+        "own", lock=LockClass.NOTIFY, type=ActionType.NOTIFY, execution=ExecutionState.PENDING, is_approved=None
     )
     assert enforcement_of(told, intent, END + 2 * DAY).action == EnforcementAction.EXECUTE

@@ -1,4 +1,4 @@
-"""The guards that count: attempts, backoff, budgets, the breaker, and acts that did not help."""
+"""Guards that count: attempts, backoff, budgets, the breaker, and actions that did not help."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.builders import at
-from tests.core.decide.worlds import (
+from tests.core.decide.builders import (
     END,
     LATER,
     NIGHTLY,
@@ -15,13 +15,13 @@ from tests.core.decide.worlds import (
     SINKS,
     SUSPEND,
     UID,
-    a_case,
+    a_candidate,
     a_failure,
     a_policy,
     a_report,
     a_run,
-    an_act,
-    settled,
+    an_action,
+    with_outcome,
 )
 
 from wfreport.api.actions import ActionType
@@ -37,121 +37,121 @@ HOUR = timedelta(hours=1)
 
 
 def on_chain(number: int, **fields: Any) -> Any:
-    return settled(f"act-{number}", helped=False, root_uid=UID, attempt=number, **fields)
+    return with_outcome(f"action-{number}", helped=False, root_uid=UID, attempt=number, **fields)
 
 
 @pytest.mark.parametrize(
-    ("acts", "holds"),
+    ("actions", "holds"),
     [
         ((on_chain(1),), False),
         ((on_chain(1), on_chain(2)), True),
         ((on_chain(1), on_chain(2, counts_toward_limit=False)), False),
         ((on_chain(1), on_chain(2, execution=ExecutionState.NOT_DONE)), False),
         ((on_chain(1), on_chain(2, execution=ExecutionState.LOST)), True),
-        ((on_chain(1), on_chain(2, action=ActionType.RETRY)), True),
-        ((on_chain(1), on_chain(2, action=ActionType.RAISE_MEMORY)), True),
-        ((on_chain(1), on_chain(2, action=ActionType.STOP)), False),
+        ((on_chain(1), on_chain(2, type=ActionType.RETRY)), True),
+        ((on_chain(1), on_chain(2, type=ActionType.RAISE_MEMORY)), True),
+        ((on_chain(1), on_chain(2, type=ActionType.STOP)), False),
         ((on_chain(1), on_chain(2, policy_name="another")), True),
         ((on_chain(1), on_chain(2, namespace="elsewhere")), False),
-        ((on_chain(1), settled("act-2", helped=False, root_uid="another chain")), False),
+        ((on_chain(1), with_outcome("action-2", helped=False, root_uid="another chain")), False),
     ],
     ids=[
         *("one", "two", "one of the infrastructure", "not done", "lost", "a retry", "more memory", "a stop"),
         *("of another policy", "elsewhere", "another chain"),
     ],
 )
-def test_a_chain_gets_its_attempts_and_no_more(acts: Any, holds: bool) -> None:
-    hold = guards.attempts_are_exhausted(a_case(acts=acts))
+def test_a_chain_is_held_once_its_attempts_are_used_up(actions: Any, holds: bool) -> None:
+    hold = guards.attempts_are_exhausted(a_candidate(actions=actions))
     assert (hold is not None) == holds
     if hold is not None:
-        assert (hold.reason, hold.message) == (HoldReason.ATTEMPTS_EXHAUSTED, "2 acts of 2 are spent")
+        assert (hold.reason, hold.message) == (HoldReason.ATTEMPTS_EXHAUSTED, "the chain has used 2 of 2 attempts")
 
 
-def test_failures_of_the_infrastructure_have_attempts_of_their_own() -> None:
-    acts = tuple(on_chain(number, counts_toward_limit=False) for number in range(1, 6))
-    hold = guards.attempts_are_exhausted(a_case(acts=acts, counts_toward_limit=False))
+def test_infrastructure_failures_have_their_own_attempts() -> None:
+    actions = tuple(on_chain(number, counts_toward_limit=False) for number in range(1, 6))
+    hold = guards.attempts_are_exhausted(a_candidate(actions=actions, counts_toward_limit=False))
     assert hold is not None
-    assert hold.message == "5 acts on failures of the infrastructure of 5 are spent"
-    assert guards.attempts_are_exhausted(a_case(acts=acts[:4], counts_toward_limit=False)) is None
-    assert guards.attempts_are_exhausted(a_case(acts=acts)) is None
+    assert hold.message == "the chain has used 5 of 5 attempts for infrastructure failures"
+    assert guards.attempts_are_exhausted(a_candidate(actions=actions[:4], counts_toward_limit=False)) is None
+    assert guards.attempts_are_exhausted(a_candidate(actions=actions)) is None
 
 
-def test_what_does_not_run_again_spends_no_attempts() -> None:
-    acts = (on_chain(1), on_chain(2))
-    assert guards.attempts_are_exhausted(a_case(a_policy(SUSPEND), acts=acts)) is None
+def test_an_action_that_runs_nothing_again_needs_no_attempts() -> None:
+    actions = (on_chain(1), on_chain(2))
+    assert guards.attempts_are_exhausted(a_candidate(a_policy(SUSPEND), actions=actions)) is None
 
 
-def test_an_act_waits_for_its_backoff_and_says_until_when() -> None:
+def test_an_action_is_held_until_the_end_of_its_backoff() -> None:
     policy = a_policy(backoff={"initialSeconds": 60, "jitter": "0"})
-    hold = guards.cooling_down(a_case(policy, now=END + timedelta(seconds=59)))
+    hold = guards.cooling_down(a_candidate(policy, now=END + timedelta(seconds=59)))
     assert hold is not None
     assert (hold.reason, hold.recheck_at) == (HoldReason.COOLING_DOWN, END + timedelta(seconds=60))
-    assert hold.message == "attempt 1 waits for its backoff"
-    assert guards.cooling_down(a_case(policy, now=END + timedelta(seconds=60))) is None
+    assert hold.message == "attempt 1 is in its backoff"
+    assert guards.cooling_down(a_candidate(policy, now=END + timedelta(seconds=60))) is None
 
 
 def test_a_rule_may_wait_longer_than_the_backoff() -> None:
     slow = a_policy(RESUBMIT | {"delaySeconds": 600}, backoff={"jitter": "0"})
-    hold = guards.cooling_down(a_case(slow))
+    hold = guards.cooling_down(a_candidate(slow))
     assert hold is not None
     assert hold.recheck_at == END + timedelta(seconds=600)
 
 
-def test_suspending_a_cron_waits_for_nothing_but_its_rule() -> None:
-    assert guards.cooling_down(a_case(a_policy(SUSPEND), NIGHTLY, now=END)) is None
+def test_suspending_a_cron_has_no_backoff() -> None:
+    assert guards.cooling_down(a_candidate(a_policy(SUSPEND), NIGHTLY, now=END)) is None
 
 
 def test_a_run_without_an_end_has_no_backoff() -> None:
-    assert guards.cooling_down(a_case(report=a_report(end=None), now=END)) is None
+    assert guards.cooling_down(a_candidate(report=a_report(end=None), now=END)) is None
 
 
-def test_a_policy_has_so_many_acts_in_flight() -> None:
+def test_the_budget_limits_actions_in_flight() -> None:
     policy = a_policy(budget={"maxConcurrent": 2})
-    flying = (an_act("a"), an_act("b"))
-    hold = guards.policy_budget_exhausted(a_case(policy, acts=flying))
+    flying = (an_action("a"), an_action("b"))
+    hold = guards.policy_budget_exhausted(a_candidate(policy, actions=flying))
     assert hold is not None
     assert hold.reason == HoldReason.BUDGET_EXHAUSTED
-    assert hold.message == "2 acts are in flight, and at most 2 may be"
+    assert hold.message == "2 actions are in flight, the maximum is 2"
     assert hold.recheck_at == LATER + timedelta(seconds=60)
-    assert guards.policy_budget_exhausted(a_case(policy, acts=flying[:1])) is None
+    assert guards.policy_budget_exhausted(a_candidate(policy, actions=flying[:1])) is None
 
 
-def test_a_policy_has_so_many_acts_in_its_window() -> None:
+def test_the_budget_limits_actions_in_its_window() -> None:
     policy = a_policy(budget={"maxPerWindow": 2, "windowSeconds": 600})
-    done = tuple(settled(name, helped=True, executed_at=when) for name, when in (("a", at(100)), ("b", at(200))))
-    hold = guards.policy_budget_exhausted(a_case(policy, acts=done, now=at(699)))
+    done = tuple(with_outcome(name, helped=True, executed_at=when) for name, when in (("a", at(100)), ("b", at(200))))
+    hold = guards.policy_budget_exhausted(a_candidate(policy, actions=done, now=at(699)))
     assert hold is not None
-    assert (hold.message, hold.recheck_at) == ("2 acts in the last 600 seconds, and at most 2 may be", at(700))
-    assert guards.policy_budget_exhausted(a_case(policy, acts=done, now=at(700))) is None
+    assert (hold.message, hold.recheck_at) == ("2 actions in the last 600 seconds, the maximum is 2", at(700))
+    assert guards.policy_budget_exhausted(a_candidate(policy, actions=done, now=at(700))) is None
 
 
-def test_the_acts_of_other_policies_spend_only_the_budget_of_all() -> None:
+def test_actions_of_other_policies_count_toward_the_operators_budget_only() -> None:
     policy = a_policy(budget={"maxConcurrent": 1})
-    other = (an_act("a", policy_name="another"), an_act("b", namespace="elsewhere"))
-    assert guards.policy_budget_exhausted(a_case(policy, acts=other)) is None
-    hold = guards.operator_budget_exhausted(a_case(policy, acts=other, limits=OperatorLimits(max_concurrent=2)))
+    other = (an_action("a", policy_name="another"), an_action("b", namespace="elsewhere"))
+    assert guards.policy_budget_exhausted(a_candidate(policy, actions=other)) is None
+    hold = guards.operator_budget_exhausted(a_candidate(policy, actions=other, limits=OperatorLimits(max_concurrent=2)))
     assert hold is not None
     assert hold.reason == HoldReason.OPERATOR_BUDGET_EXHAUSTED
-    assert hold.message == "of all policies together, 2 acts are in flight, and at most 2 may be"
+    assert hold.message == "of all policies together, 2 actions are in flight, the maximum is 2"
 
 
-def test_all_policies_together_have_so_many_acts_an_hour() -> None:
-    done = tuple(settled(name, helped=True, executed_at=at(100)) for name in "abc")
+def test_the_operators_budget_limits_actions_per_hour() -> None:
+    done = tuple(with_outcome(name, helped=True, executed_at=at(100)) for name in "abc")
     limits = OperatorLimits(max_per_hour=3)
-    hold = guards.operator_budget_exhausted(a_case(acts=done, limits=limits, now=at(100) + HOUR - SECOND))
+    hold = guards.operator_budget_exhausted(a_candidate(actions=done, limits=limits, now=at(100) + HOUR - SECOND))
     assert hold is not None
     assert hold.recheck_at == at(100) + HOUR
-    assert guards.operator_budget_exhausted(a_case(acts=done, limits=limits, now=at(100) + HOUR)) is None
+    assert guards.operator_budget_exhausted(a_candidate(actions=done, limits=limits, now=at(100) + HOUR)) is None
 
 
-def test_notifications_and_acts_are_counted_apart() -> None:
+def test_notifications_and_actions_on_runs_are_counted_separately() -> None:
     policy = a_policy(RESUBMIT | {"notify": SINKS}, budget={"maxPerWindow": 1})
-    acts = (settled("a", helped=True),)
-    assert guards.policy_budget_exhausted(a_case(policy, acts=acts)) is not None
-    assert guards.policy_budget_exhausted(a_case(policy, acts=acts, lock=LockClass.NOTIFY)) is None
-    told = (an_act("n", lock=LockClass.NOTIFY, action=ActionType.NOTIFY),)
-    assert guards.policy_budget_exhausted(a_case(policy, acts=told)) is None
-    assert guards.policy_budget_exhausted(a_case(policy, acts=told, lock=LockClass.NOTIFY)) is not None
+    actions = (with_outcome("a", helped=True),)
+    assert guards.policy_budget_exhausted(a_candidate(policy, actions=actions)) is not None
+    assert guards.policy_budget_exhausted(a_candidate(policy, actions=actions, lock=LockClass.NOTIFY)) is None
+    notified = (an_action("n", lock=LockClass.NOTIFY, type=ActionType.NOTIFY),)
+    assert guards.policy_budget_exhausted(a_candidate(policy, actions=notified)) is None
+    assert guards.policy_budget_exhausted(a_candidate(policy, actions=notified, lock=LockClass.NOTIFY)) is not None
 
 
 BREAKER = {"failurePercentAtMost": 50, "minRuns": 3, "windowSeconds": 600, "cooldownSeconds": 300}
@@ -160,24 +160,24 @@ BREAKER = {"failurePercentAtMost": 50, "minRuns": 3, "windowSeconds": 600, "cool
 def test_the_breaker_opens_when_too_much_fails_at_once() -> None:
     policy = a_policy(circuitBreaker=BREAKER)
     failed = (a_run("a"), a_run("b"))
-    hold = guards.breaker_open(a_case(policy, runs=failed))
+    hold = guards.breaker_open(a_candidate(policy, runs=failed))
     assert hold is not None
     assert hold.reason == HoldReason.BREAKER_OPEN
     assert hold.message == "3 of 3 runs failed within 600 seconds, more than 50%"
     assert hold.recheck_at == END + timedelta(seconds=900)
-    assert guards.breaker_open(a_case(policy, runs=failed[:1])) is None
+    assert guards.breaker_open(a_candidate(policy, runs=failed[:1])) is None
 
 
 def test_the_run_itself_counts_once() -> None:
     policy = a_policy(circuitBreaker=BREAKER)
     same = a_run("etl", UID)
-    assert guards.breaker_open(a_case(policy, runs=(same, a_run("a")))) is None
+    assert guards.breaker_open(a_candidate(policy, runs=(same, a_run("a")))) is None
 
 
 def test_only_runs_that_the_policy_selects_move_its_breaker() -> None:
     policy = a_policy(circuitBreaker=BREAKER)
     others = (a_run("a", labels={}), a_run("b", namespace="elsewhere"), a_run("c"))
-    assert guards.breaker_open(a_case(policy, runs=others)) is None
+    assert guards.breaker_open(a_candidate(policy, runs=others)) is None
 
 
 def came_back(number: int, seconds: float = 100, **fields: Any) -> Any:
@@ -187,7 +187,7 @@ def came_back(number: int, seconds: float = 100, **fields: Any) -> Any:
         "attempt": 1,
         "finished_at": at(seconds),
     }
-    return settled(f"act-{number}", **({"helped": False} | made | fields))
+    return with_outcome(f"action-{number}", **({"helped": False} | made | fields))
 
 
 def failed_again(number: int, **fields: Any) -> Any:
@@ -195,28 +195,28 @@ def failed_again(number: int, **fields: Any) -> Any:
     return a_run(f"again-{number}", **(made | fields))
 
 
-def test_an_act_that_does_not_help_is_not_done_for_ever() -> None:
+def test_an_action_that_does_not_help_is_held() -> None:
     policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 2, "windowSeconds": 600})
-    acts = tuple(came_back(number, 100 + number) for number in range(3))
+    actions = tuple(came_back(number, 100 + number) for number in range(3))
     runs = tuple(failed_again(number) for number in range(3))
-    hold = guards.remediation_ineffective(a_case(policy, acts=acts, runs=runs))
+    hold = guards.remediation_ineffective(a_candidate(policy, actions=actions, runs=runs))
     assert hold is not None
     assert hold.reason == HoldReason.REMEDIATION_INEFFECTIVE
-    assert hold.message == "the same failure came back 3 times after Resubmit in 600 seconds"
+    assert hold.message == "the same failure came back 3 times after Resubmit within 600 seconds"
     assert hold.recheck_at == at(700)
-    assert guards.remediation_ineffective(a_case(policy, acts=acts[:2], runs=runs)) is None
+    assert guards.remediation_ineffective(a_candidate(policy, actions=actions[:2], runs=runs)) is None
 
 
 NO_BREAKER = {"failurePercentAtMost": 100}
 
 
 @pytest.mark.parametrize(
-    ("act", "run", "holds"),
+    ("action", "run", "holds"),
     [
         (came_back(1), failed_again(1), True),
         (came_back(1, helped=True), failed_again(1), False),
         (came_back(1, fingerprint="else"), failed_again(1), False),
-        (came_back(1, action=ActionType.RAISE_MEMORY), failed_again(1), False),
+        (came_back(1, type=ActionType.RAISE_MEMORY), failed_again(1), False),
         (came_back(1, policy_name="another"), failed_again(1), False),
         (came_back(1), failed_again(1, fingerprint="else"), False),
         (came_back(1), failed_again(1, attempt=2), False),
@@ -228,31 +228,31 @@ NO_BREAKER = {"failurePercentAtMost": 100}
         (came_back(1, 361), failed_again(1), False),
     ],
     ids=[
-        *("came back", "helped", "another failure", "another act", "another policy", "failed otherwise"),
+        *("came back", "helped", "another failure", "another action", "another policy", "failed otherwise"),
         *("another attempt", "was stopped", "end not known", "within the window", "before it", "just now"),
         *("in the future",),
     ],
 )
-def test_what_came_back_is_the_same_failure_after_the_same_act(act: Any, run: Any, holds: bool) -> None:
+def test_only_the_same_failure_after_the_same_action_came_back(action: Any, run: Any, holds: bool) -> None:
     policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1, "windowSeconds": 1800})
     always = came_back(9)
-    hold = guards.remediation_ineffective(a_case(policy, acts=(always, act), runs=(failed_again(9), run)))
+    hold = guards.remediation_ineffective(a_candidate(policy, actions=(always, action), runs=(failed_again(9), run)))
     assert (hold is not None) == holds
 
 
 def test_a_retry_that_fails_again_is_the_same_workflow() -> None:
     retry = {"name": "retry", "match": {}, "action": {"retry": {}}}
     policy = a_policy(retry, circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1})
-    acts = tuple(came_back(number, action=ActionType.RETRY) for number in range(2))
-    assert guards.remediation_ineffective(a_case(policy, acts=acts)) is not None
+    actions = tuple(came_back(number, type=ActionType.RETRY) for number in range(2))
+    assert guards.remediation_ineffective(a_candidate(policy, actions=actions)) is not None
 
 
-def test_a_failure_without_fingerprint_comes_back_unseen() -> None:
+def test_a_failure_without_fingerprint_never_came_back() -> None:
     policy = a_policy(circuitBreaker=NO_BREAKER | {"sameFingerprintAtMost": 1})
     report = a_report("etl", UID, a_failure(fingerprint=None))
-    acts = tuple(came_back(number, fingerprint=None) for number in range(3))
-    assert guards.remediation_ineffective(a_case(policy, report, acts=acts)) is None
+    actions = tuple(came_back(number, fingerprint=None) for number in range(3))
+    assert guards.remediation_ineffective(a_candidate(policy, report, actions=actions)) is None
 
 
-def test_states_of_the_breaker_are_what_users_read() -> None:
+def test_breaker_states_are_stable_words() -> None:
     assert [str(state) for state in BreakerState] == ["Closed", "Open", "HalfOpen"]

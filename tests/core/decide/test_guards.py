@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 from tests.builders import at
-from tests.core.decide.worlds import (
+from tests.core.decide.builders import (
     END,
     LATER,
     NIGHTLY,
     SUSPEND,
     UID,
-    a_case,
+    a_candidate,
     a_failure,
     a_policy,
     a_report,
     a_run,
-    an_act,
+    an_action,
 )
 
 from wfreport.api.actions import ActionType
@@ -41,22 +41,22 @@ def test_every_reason_to_hold_has_its_place_in_the_tables_in_their_order() -> No
 
 @pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.reason)
 def test_no_guard_holds_where_nothing_speaks_against_it(guard: guards.Guard) -> None:
-    assert guard.ask(a_case()) is None
+    assert guard.check(a_candidate()) is None
 
 
 @pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.reason)
 def test_no_guard_stumbles_over_a_run_that_goes_on(guard: guards.Guard) -> None:
     stop = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 60}}}
     running = a_report(phase="Running", observed={"finishedAt": None})
-    assert guard.ask(a_case(a_policy(stop), running, failure=None)) is None
+    assert guard.check(a_candidate(a_policy(stop), running, failure=None)) is None
 
 
 def test_the_first_guard_that_holds_is_the_answer() -> None:
-    case = a_case(a_policy(suspended=True, pauseRequests=["x"]), rivals=("other",))
+    case = a_candidate(a_policy(suspended=True, pauseRequests=["x"]), rivals=("other",))
     hold = guards.first_hold(case)
     assert hold is not None
     assert hold.reason == HoldReason.POLICY_SUSPENDED
-    assert guards.first_hold(a_case()) is None
+    assert guards.first_hold(a_candidate()) is None
 
 
 NOT_OF_NOTIFICATIONS = {
@@ -74,26 +74,26 @@ def test_people_are_told_where_only_an_act_would_do_harm() -> None:
     skipped = {guard.reason for guard in guards.GUARDS if LockClass.NOTIFY not in guard.locks}
     assert skipped == NOT_OF_NOTIFICATIONS
     assert all(LockClass.MUTATE in guard.locks for guard in guards.GUARDS)
-    gone = a_case(look={"is_deleting": True}, lock=LockClass.NOTIFY)
+    gone = a_candidate(live={"is_deleting": True}, lock=LockClass.NOTIFY)
     assert guards.first_hold(gone) is None
 
 
 def test_a_suspended_policy_holds() -> None:
-    hold = guards.policy_suspended(a_case(a_policy(suspended=True)))
+    hold = guards.policy_suspended(a_candidate(a_policy(suspended=True)))
     assert hold is not None
     assert hold.reason == HoldReason.POLICY_SUSPENDED
     assert "batch" in hold.message
 
 
 def test_a_pause_holds_and_says_why() -> None:
-    hold = guards.policy_paused(a_case(a_policy(pauseRequests=["upgrade by @ana", "audit"])))
+    hold = guards.policy_paused(a_candidate(a_policy(pauseRequests=["upgrade by @ana", "audit"])))
     assert hold is not None
     assert (hold.reason, hold.message) == (HoldReason.POLICY_PAUSED, "paused: upgrade by @ana; audit")
-    assert guards.policy_paused(a_case(a_policy(pauseRequests=[]))) is None
+    assert guards.policy_paused(a_candidate(a_policy(pauseRequests=[]))) is None
 
 
 def test_an_opt_out_holds() -> None:
-    hold = guards.opted_out(a_case(look={"is_opted_out": True}))
+    hold = guards.opted_out(a_candidate(live={"is_opted_out": True}))
     assert hold is not None
     assert hold.reason == HoldReason.OPTED_OUT
     assert "wfreport.dev/no-remediation" in hold.message
@@ -101,7 +101,7 @@ def test_an_opt_out_holds() -> None:
 
 @pytest.mark.parametrize("shutdown", ["Stop", "Terminate"])
 def test_what_a_person_stopped_is_left_alone(shutdown: str) -> None:
-    hold = guards.cancelled(a_case(report=a_report(observed={"shutdown": shutdown})))
+    hold = guards.cancelled(a_candidate(report=a_report(observed={"shutdown": shutdown})))
     assert hold is not None
     assert hold.reason == HoldReason.CANCELLED_BY_PERSON
     assert shutdown in hold.message
@@ -109,13 +109,13 @@ def test_what_a_person_stopped_is_left_alone(shutdown: str) -> None:
 
 def test_what_is_cancelled_by_its_class_is_left_alone() -> None:
     report = a_report("etl", UID, a_failure(**{"class": "Cancelled"}))
-    hold = guards.cancelled(a_case(report=report))
+    hold = guards.cancelled(a_candidate(report=report))
     assert hold is not None
-    assert hold.message == "the Workflow was told to stop"
+    assert hold.message == "the Workflow was cancelled"
 
 
 def test_a_report_without_an_observation_is_not_cancelled() -> None:
-    case = a_case()
+    case = a_candidate()
     bare = case.input.status.model_copy(update={"observed_workflow": None})
     subject = guards_subject(case, status=bare)
     assert guards.cancelled(subject) is None
@@ -127,45 +127,47 @@ def guards_subject(case: Any, **fields: Any) -> Any:
 
 def test_a_run_that_ended_long_ago_is_left_alone() -> None:
     policy = a_policy(limits={"maxAgeSeconds": 600})
-    assert guards.too_old(a_case(policy, now=END + timedelta(seconds=600))) is None
-    hold = guards.too_old(a_case(policy, now=END + timedelta(seconds=601)))
+    assert guards.too_old(a_candidate(policy, now=END + timedelta(seconds=600))) is None
+    hold = guards.too_old(a_candidate(policy, now=END + timedelta(seconds=601)))
     assert hold is not None
     assert hold.reason == HoldReason.RUN_TOO_OLD
     assert "600" in hold.message
 
 
 def test_a_run_of_which_the_end_is_not_known_is_left_alone() -> None:
-    hold = guards.too_old(a_case(report=a_report(end=None)))
+    hold = guards.too_old(a_candidate(report=a_report(end=None)))
     assert hold is not None
     assert hold.reason == HoldReason.RUN_TOO_OLD
 
 
 def test_what_failed_before_the_policy_was_let_act_or_in_that_very_second_is_left_alone() -> None:
     for since in (END + SECOND, END):
-        hold = guards.failed_before_enforced(a_case(a_policy(enforced_since=since)))
+        hold = guards.failed_before_enforced(a_candidate(a_policy(enforced_since=since)))
         assert hold is not None
         assert hold.reason == HoldReason.FAILED_BEFORE_ENFORCED
-    assert guards.failed_before_enforced(a_case(a_policy(enforced_since=END - SECOND))) is None
+    assert guards.failed_before_enforced(a_candidate(a_policy(enforced_since=END - SECOND))) is None
     running = a_report(phase="Running")
-    assert guards.failed_before_enforced(a_case(a_policy(enforced_since=LATER), running, failure=None)) is None
+    assert guards.failed_before_enforced(a_candidate(a_policy(enforced_since=LATER), running, failure=None)) is None
 
 
 @pytest.mark.parametrize(("role", "holds"), [("Tolerated", True), ("Victim", True), ("ExitHandler", False)])
 def test_what_has_not_failed_for_good_is_left_to_argo(role: str, holds: bool) -> None:
-    hold = guards.retries_remaining(a_case(report=a_report("etl", UID, a_failure(role=role))))
+    hold = guards.retries_remaining(a_candidate(report=a_report("etl", UID, a_failure(role=role))))
     assert (hold is not None) == holds
     if hold is not None:
-        assert (hold.reason, hold.message) == (HoldReason.RETRIES_REMAINING, "transform has not failed for good")
+        assert (hold.reason, hold.message) == (HoldReason.RETRIES_REMAINING, "the failure of transform is not final")
 
 
 def test_a_step_without_a_name_can_have_retries_left_too() -> None:
-    hold = guards.retries_remaining(a_case(report=a_report("etl", UID, a_failure(role="Victim", displayName=None))))
+    hold = guards.retries_remaining(
+        a_candidate(report=a_report("etl", UID, a_failure(role="Victim", displayName=None)))
+    )
     assert hold is not None
-    assert hold.message == "a step has not failed for good"
+    assert hold.message == "the failure of a step is not final"
 
 
 def test_what_is_being_deleted_is_left_alone() -> None:
-    hold = guards.being_deleted(a_case(look={"is_deleting": True}))
+    hold = guards.being_deleted(a_candidate(live={"is_deleting": True}))
     assert hold is not None
     assert hold.reason == HoldReason.BEING_DELETED
 
@@ -187,19 +189,19 @@ def test_what_is_being_deleted_is_left_alone() -> None:
     ids=str,
 )
 def test_what_runs_again_already_is_not_resubmitted(other: dict[str, Any], holds: bool) -> None:
-    hold = guards.newer_resubmission(a_case(runs=(a_run("older"), a_run("newer", **other))))
+    hold = guards.newer_resubmission(a_candidate(runs=(a_run("older"), a_run("newer", **other))))
     assert (hold is not None) == holds
     if hold is not None:
         assert (hold.reason, hold.message) == (
             HoldReason.NEWER_RESUBMISSION,
-            "Workflow newer is a newer run of the same",
+            "the run has been resubmitted as Workflow newer",
         )
 
 
 def test_a_run_that_has_not_been_seen_to_start_may_have_been_resubmitted() -> None:
     report = a_report(observed={"startedAt": None})
     other = a_run("newer", resubmitted_from="etl", started_at=at(-9))
-    assert guards.newer_resubmission(a_case(report=report, runs=(other,))) is not None
+    assert guards.newer_resubmission(a_candidate(report=report, runs=(other,))) is not None
 
 
 def test_a_resubmission_is_not_newer_than_the_next_one() -> None:
@@ -207,37 +209,38 @@ def test_a_resubmission_is_not_newer_than_the_next_one() -> None:
     labels |= {"wfreport.dev/remediation-uid": "r"}
     report = a_report("etl-3f9c1b8e02-r1", "uid-r1", labels=labels)
     root = a_run("etl", UID)
-    assert guards.newer_resubmission(a_case(report=report, runs=(root,))) is None
+    assert guards.newer_resubmission(a_candidate(report=report, runs=(root,))) is None
     assert (
-        guards.newer_resubmission(a_case(report=report, runs=(root, a_run("x", root_uid=UID, attempt=2)))) is not None
+        guards.newer_resubmission(a_candidate(report=report, runs=(root, a_run("x", root_uid=UID, attempt=2))))
+        is not None
     )
 
 
 def test_policies_of_the_same_priority_block_each_other() -> None:
-    hold = guards.policy_conflict(a_case(a_policy(priority=7), rivals=("other", "third")))
+    hold = guards.policy_conflict(a_candidate(a_policy(priority=7), rivals=("other", "third")))
     assert hold is not None
     assert hold.reason == HoldReason.POLICY_CONFLICT
-    assert hold.message == "policy batch and other, third select the Workflow with the same priority, 7"
+    assert hold.message == "policies of the same priority 7 select the Workflow: batch, other, third"
 
 
 def suspends(**fields: Any) -> Any:
-    return an_act("earlier", **({"root_uid": "uid-other", "action": ActionType.SUSPEND_CRON} | fields))
+    return an_action("earlier", **({"root_uid": "uid-other", "type": ActionType.SUSPEND_CRON} | fields))
 
 
 @pytest.mark.parametrize(
-    ("act", "before", "holds"),
+    ("action", "before", "holds"),
     [
         (suspends(), a_run(cron_workflow="nightly", started_at=at(-60)), True),
         (suspends(root_uid="uid-else"), a_run(cron_workflow="nightly", started_at=at(-60)), False),
         (suspends(execution=ExecutionState.NOT_DONE), a_run(cron_workflow="nightly", started_at=at(-60)), False),
-        (suspends(action=ActionType.STOP), a_run(cron_workflow="nightly", started_at=at(-60)), False),
+        (suspends(type=ActionType.STOP), a_run(cron_workflow="nightly", started_at=at(-60)), False),
         (suspends(), a_run(cron_workflow="nightly", started_at=at(-60), phase="Succeeded"), False),
         (suspends(), a_run(cron_workflow="weekly", started_at=at(-60)), False),
     ],
-    ids=["suspended for it", "for another", "was not done", "another act", "for an earlier row", "another cron"],
+    ids=["suspended for it", "for another", "was not done", "another action", "for an earlier streak", "another cron"],
 )
-def test_a_cron_is_suspended_once_for_a_row_of_failures(act: Any, before: Any, holds: bool) -> None:
-    hold = guards.cron_already_suspended(a_case(a_policy(SUSPEND), NIGHTLY, acts=(act,), runs=(before,)))
+def test_a_cron_is_suspended_once_for_a_row_of_failures(action: Any, before: Any, holds: bool) -> None:
+    hold = guards.cron_already_suspended(a_candidate(a_policy(SUSPEND), NIGHTLY, actions=(action,), runs=(before,)))
     assert (hold is not None) == holds
     if hold is not None:
         assert hold.reason == HoldReason.CRON_ALREADY_SUSPENDED
@@ -246,4 +249,4 @@ def test_a_cron_is_suspended_once_for_a_row_of_failures(act: Any, before: Any, h
 
 def test_only_suspending_asks_whether_the_cron_was_suspended() -> None:
     before = a_run(cron_workflow="nightly", started_at=at(-60))
-    assert guards.cron_already_suspended(a_case(None, NIGHTLY, acts=(suspends(),), runs=(before,))) is None
+    assert guards.cron_already_suspended(a_candidate(None, NIGHTLY, actions=(suspends(),), runs=(before,))) is None

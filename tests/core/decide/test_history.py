@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from tests.builders import at
-from tests.core.decide.worlds import END, NS, TEAM, UID, a_condition, a_report
+from tests.core.decide.builders import END, NS, TEAM, UID, a_condition, a_report, history_of
 from tests.crds.objects import a_remediation
 
 from wfreport.api.actions import ActionType
 from wfreport.api.classes import FailureClass
 from wfreport.api.remediation import LockClass, Remediation
-from wfreport.core.decide.history import history_of, latest_run, past_action_of, runs_of
+from wfreport.core.decide.history import latest_run, past_action_of, runs_of
 from wfreport.core.decide.model import ExecutionState, PastAction
 from wfreport.core.render.conditions import EPOCH
 
@@ -88,7 +88,7 @@ def test_a_run_that_two_reports_tell_of_is_one() -> None:
     assert len(history_of([unseen, unseen], []).runs) == 1
 
 
-def act(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> PastAction | None:
+def action_of(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> PastAction | None:
     body = a_remediation("etl-1", **(spec or {}))
     body["metadata"] |= {"namespace": NS, "creationTimestamp": at(70)}
     body["status"] = {"conditions": list(conditions)} | status
@@ -96,7 +96,7 @@ def act(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **statu
 
 
 def known(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> PastAction:
-    found = act(*conditions, spec=spec, **status)
+    found = action_of(*conditions, spec=spec, **status)
     assert found is not None
     return found
 
@@ -106,7 +106,7 @@ def test_a_remediation_tells_of_its_act() -> None:
     found = known(spec=spec, executedAt=at(80))
     assert (found.namespace, found.name, found.policy_name) == (NS, "etl-1", "batch")
     assert (found.workflow_uid, found.root_uid, found.attempt) == ("3f9c1b8e", "3f9c1b8e", 3)
-    assert (found.lock, found.action, found.fingerprint) == (LockClass.MUTATE, ActionType.RAISE_MEMORY, "f")
+    assert (found.lock, found.type, found.fingerprint) == (LockClass.MUTATE, ActionType.RAISE_MEMORY, "f")
     assert (found.created_at, found.executed_at, found.at) == (at(70), at(80), at(80))
     assert found.counts_toward_limit is False
     assert found.is_approval_required
@@ -114,7 +114,7 @@ def test_a_remediation_tells_of_its_act() -> None:
 
 
 def test_a_dry_run_is_no_act() -> None:
-    assert act(spec={"dryRun": True}) is None
+    assert action_of(spec={"dryRun": True}) is None
     body = Remediation.model_validate(a_remediation("dry-etl", dryRun=True))
     assert history_of([], [body]).actions == ()
 

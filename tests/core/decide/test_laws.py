@@ -1,14 +1,15 @@
-"""Laws of every decision, for any run, policy and history."""
+"""Laws that every decision obeys, for any run, policy and history."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from tests.builders import at
-from tests.core.decide.worlds import NS, TEAM, a_failure, a_report, a_run, an_act, look_of
+from tests.core.decide.builders import NS, TEAM, a_failure, a_report, a_run, an_action, live_state_of
 
 from wfreport.api.actions import ActionType
 from wfreport.api.classes import FailureClass, Owner, Role
@@ -40,18 +41,18 @@ names = st.sampled_from(["a", "b", "c"])
 
 TWISTS = (
     *("cancelled", "stopped", "tolerated", "succeeded", "running", "not selected", "no evidence", "stale", "deleting"),
-    *("opted out", "suspended", "rival", "own act", "old", "early", "storm", "many acts", "runs again"),
+    *("opted out", "suspended", "rival", "own action", "old", "early", "storm", "many actions", "runs again"),
 )
-"""What may speak against an act. A world has few of them, so that there are acts to look at, just beside no act."""
+"""Circumstances that may hold an action. A world has at most two, so that some decisions barely lead to an action."""
 
 twists = st.sets(st.sampled_from(TWISTS), max_size=2)
 
 
 @st.composite
 def failures(draw: st.DrawFn, twisted: set[str]) -> dict[str, Any]:
-    found = draw(st.sampled_from([FailureClass.OOM_KILLED, FailureClass.NODE_LOST]))
+    failure_class = draw(st.sampled_from([FailureClass.OOM_KILLED, FailureClass.NODE_LOST]))
     return a_failure(
-        **{"class": FailureClass.CANCELLED if "cancelled" in twisted else found},
+        **{"class": FailureClass.CANCELLED if "cancelled" in twisted else failure_class},
         owner=draw(st.sampled_from(Owner)),
         role=Role.TOLERATED if "tolerated" in twisted else Role.ROOT_CAUSE,
         fingerprint=draw(st.sampled_from(["f1", "f2", None])),
@@ -125,17 +126,17 @@ def runs(draw: st.DrawFn, twisted: set[str]) -> Run:
 
 
 @st.composite
-def acts(draw: st.DrawFn, report: WorkflowReport, twisted: set[str]) -> PastAction:
+def past_actions(draw: st.DrawFn, report: WorkflowReport, twisted: set[str]) -> PastAction:
     lock = draw(st.sampled_from(LockClass))
     run = latest_run(report)
     assert run is not None
     own = remediation_name(run.name, run.uid, run.started_at, lock)
     when = draw(moments)
-    settled = draw(st.booleans())
-    return an_act(
-        own if "own act" in twisted else f"act-{draw(st.integers(0, 10**6))}",
+    has_outcome = draw(st.booleans())
+    return an_action(
+        own if "own action" in twisted else f"action-{draw(st.integers(0, 10**6))}",
         lock=lock,
-        action=ActionType.NOTIFY if lock == LockClass.NOTIFY else draw(st.sampled_from(sorted(CHAIN_ACTIONS))),
+        type=ActionType.NOTIFY if lock == LockClass.NOTIFY else draw(st.sampled_from(sorted(CHAIN_ACTIONS))),
         root_uid=draw(st.sampled_from(["uid-a", "x", "y"])),
         policy_name=draw(st.sampled_from(["batch", "other"])),
         attempt=draw(st.integers(1, 3)),
@@ -146,23 +147,19 @@ def acts(draw: st.DrawFn, report: WorkflowReport, twisted: set[str]) -> PastActi
         execution=draw(st.sampled_from(ExecutionState)),
         is_approved=draw(st.sampled_from([True, True, None, False])),
         is_approval_required=draw(st.booleans()),
-        has_outcome=settled,
-        has_helped=draw(st.booleans()) if settled else None,
-        finished_at=when + timedelta(seconds=60) if settled else None,
+        has_outcome=has_outcome,
+        has_helped=draw(st.booleans()) if has_outcome else None,
+        finished_at=when + timedelta(seconds=60) if has_outcome else None,
     )
 
 
-lawful = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
-"""Worlds without an act are passed over, and that is most of them."""
-
-
 class World:
-    """Everything a decision is made of."""
+    """Everything that a decision depends on."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         twisted = draw(twists)
         self.report = draw(reports(twisted))
-        self.look: LiveState = look_of(
+        self.live: LiveState = live_state_of(
             self.report,
             is_deleting="deleting" in twisted,
             is_opted_out="opted out" in twisted,
@@ -170,8 +167,8 @@ class World:
         )
         rivals = [draw(policies(twisted, "other"))] if "rival" in twisted else []
         self.policies = [draw(policies(twisted)), *rivals]
-        most = 6 if "many acts" in twisted else 2
-        past = draw(st.lists(acts(self.report, twisted), max_size=most, unique_by=lambda act: act.name))
+        most = 6 if "many actions" in twisted else 2
+        past = draw(st.lists(past_actions(self.report, twisted), max_size=most, unique_by=lambda action: action.name))
         ran = draw(st.lists(runs(twisted), max_size=8 if "storm" in twisted else 2))
         self.history = History(tuple(ran), tuple(past))
         self.limits = OperatorLimits(draw(st.integers(2, 5)), draw(st.integers(3, 8)))
@@ -183,14 +180,14 @@ class World:
         self.run = run
 
     def decide(self, lock: LockClass = LockClass.MUTATE, **other: Any) -> Decision:
-        given_policies, now = other.get("policies", self.policies), other.get("now", self.now)
-        made = decide(self.report, self.look, given_policies, self.history, self.limits, now, lock=lock)
+        given_policies, history = other.get("policies", self.policies), other.get("history", self.history)
+        made = decide(self.report, self.live, given_policies, history, self.limits, self.now, lock=lock)
         assert made is not None
         return made
 
-    def other_acts(self, lock: LockClass) -> list[PastAction]:
+    def other_actions(self, lock: LockClass) -> list[PastAction]:
         own = own_action(self.run, self.history, lock)
-        return [act for act in self.history.actions if act is not own and act.counts and act.lock == lock]
+        return [one for one in self.history.actions if one is not own and one.counts and one.lock == lock]
 
 
 @st.composite
@@ -198,61 +195,40 @@ def worlds(draw: st.DrawFn) -> World:
     return World(draw)
 
 
-locks = st.sampled_from(LockClass)
+# Laws of actions: they are checked for each decision to act.
 
 
-def acting(world: World, lock: LockClass) -> Decision:
-    made = world.decide(lock)
-    event(str(made.action or made.reason))
-    assume(made.action is not None)
-    return made
-
-
-@lawful
-@given(worlds(), locks)
-def test_no_act_on_a_cancelled_run(world: World, lock: LockClass) -> None:
-    acting(world, lock)
+def no_action_on_a_cancelled_run(world: World, _made: Decision) -> None:
     observed = world.report.status.observed_workflow if world.report.status else None
     assert observed is not None
     assert observed.shutdown is None
     assert world.run.failure_class != FailureClass.CANCELLED or not world.run.is_completed
 
 
-@lawful
-@given(worlds(), locks)
-def test_no_act_on_a_stale_observation_or_against_an_opt_out(world: World, lock: LockClass) -> None:
-    acting(world, lock)
-    assert world.look.resource_version != "stale"
-    assert not world.look.is_opted_out
+def no_action_on_a_stale_observation_or_against_an_opt_out(world: World, _made: Decision) -> None:
+    assert world.live.resource_version != "stale"
+    assert not world.live.is_opted_out
 
 
-@lawful
-@given(worlds())
-def test_no_act_on_what_is_being_deleted_or_runs_again(world: World) -> None:
-    acting(world, LockClass.MUTATE)
-    assert not world.look.is_deleting
-    later = [run for run in world.history.runs if run.root_uid == world.run.root_uid]
-    assert all(run.attempt <= world.run.attempt for run in later)
+def no_action_on_a_deleted_or_resubmitted_run(world: World, made: Decision) -> None:
+    if made.lock == LockClass.MUTATE:
+        assert not world.live.is_deleting
+        later = [run for run in world.history.runs if run.root_uid == world.run.root_uid]
+        assert all(run.attempt <= world.run.attempt for run in later)
 
 
-@lawful
-@given(worlds(), locks)
-def test_no_act_but_stop_on_a_run_that_is_not_over(world: World, lock: LockClass) -> None:
-    made = acting(world, lock)
+def only_stop_acts_on_a_running_workflow(world: World, made: Decision) -> None:
     if not world.run.is_completed:
         assert made.rule is not None
         assert made.rule.action is not None
         assert made.rule.action.stop is not None
-        assert lock == LockClass.NOTIFY or made.action == ActionType.STOP
+        assert made.lock == LockClass.NOTIFY or made.action == ActionType.STOP
     else:
         assert made.action != ActionType.STOP
         assert world.run.has_failed
 
 
-@lawful
-@given(worlds(), locks)
-def test_no_act_before_the_evidence_is_complete_or_its_wait_is_over(world: World, lock: LockClass) -> None:
-    acting(world, lock)
+def no_action_before_the_evidence_is_complete_or_its_wait_has_elapsed(world: World, _made: Decision) -> None:
     assert world.report.status is not None
     assert world.report.status.conditions is not None
     (evidence,) = world.report.status.conditions
@@ -260,10 +236,7 @@ def test_no_act_before_the_evidence_is_complete_or_its_wait_is_over(world: World
         assert world.now >= world.run.finished_at + timedelta(seconds=30)
 
 
-@lawful
-@given(worlds(), locks)
-def test_no_act_out_of_its_time(world: World, lock: LockClass) -> None:
-    made = acting(world, lock)
+def no_action_too_early_or_too_late(world: World, made: Decision) -> None:
     ended = world.run.finished_at
     assert made.policy is not None
     if world.run.is_completed and ended is not None:
@@ -274,106 +247,132 @@ def test_no_act_out_of_its_time(world: World, lock: LockClass) -> None:
             assert world.now - ended >= timedelta(seconds=made.policy.spec.backoff.initial_seconds)
 
 
-@lawful
-@given(worlds(), locks)
-def test_no_act_over_a_budget(world: World, lock: LockClass) -> None:
-    made = acting(world, lock)
+def no_action_over_a_budget(world: World, made: Decision) -> None:
     assert made.policy is not None
-    budget, others = made.policy.spec.budget, world.other_acts(lock)
-    own = [act for act in others if act.policy_name == made.policy.metadata.name]
-    assert sum(act.is_in_flight for act in own) < budget.max_concurrent
+    budget, others = made.policy.spec.budget, world.other_actions(made.lock)
+    own = [action for action in others if action.policy_name == made.policy.metadata.name]
+    assert sum(action.is_in_flight for action in own) < budget.max_concurrent
     window = timedelta(seconds=budget.window_seconds)
-    assert sum(act.at > world.now - window for act in own) < budget.max_per_window
-    assert sum(act.is_in_flight for act in others) < world.limits.max_concurrent
-    assert sum(act.at > world.now - timedelta(hours=1) for act in others) < world.limits.max_per_hour
+    assert sum(action.at > world.now - window for action in own) < budget.max_per_window
+    assert sum(action.is_in_flight for action in others) < world.limits.max_concurrent
+    assert sum(action.at > world.now - timedelta(hours=1) for action in others) < world.limits.max_per_hour
 
 
-@lawful
-@given(worlds())
-def test_no_act_above_the_attempts_of_its_chain(world: World) -> None:
-    made = acting(world, LockClass.MUTATE)
-    assume(made.action in CHAIN_ACTIONS)
+def no_action_above_the_attempts_of_its_chain(world: World, made: Decision) -> None:
+    if made.action not in CHAIN_ACTIONS:
+        return
     assert made.policy is not None
     limits = made.policy.spec.limits
-    of_chain = [act for act in world.other_acts(LockClass.MUTATE) if act.root_uid == world.run.root_uid]
-    of_chain = [act for act in of_chain if act.action in CHAIN_ACTIONS]
-    ordinary = [act for act in of_chain if act.counts_toward_limit]
+    of_chain = [action for action in world.other_actions(LockClass.MUTATE) if action.root_uid == world.run.root_uid]
+    of_chain = [action for action in of_chain if action.type in CHAIN_ACTIONS]
+    ordinary = [action for action in of_chain if action.counts_toward_limit]
     if made.counts_toward_limit:
         assert len(ordinary) < limits.max_attempts
     else:
         assert len(of_chain) - len(ordinary) < limits.infra_max_attempts
-    assert all(act.attempt < made.attempt for act in of_chain)
+    assert all(action.attempt < made.attempt for action in of_chain)
 
 
-@lawful
-@given(worlds())
-def test_no_act_while_the_breaker_is_open(world: World) -> None:
-    made = acting(world, LockClass.MUTATE)
+def no_action_while_the_breaker_is_open(world: World, made: Decision) -> None:
+    if made.lock == LockClass.NOTIFY:
+        return
     assert made.policy is not None
     policy = made.policy
     selected = [run for run in (*world.history.runs, world.run) if is_for(policy, run)]
     own = own_action(world.run, world.history, LockClass.MUTATE)
-    done = [act for act in world.history.actions if act.policy_name == policy.metadata.name and act is not own]
-    assert judge_breaker(policy.spec.circuit_breaker, selected, done, world.now).allows
+    others = [one for one in world.history.actions if one.policy_name == policy.metadata.name and one is not own]
+    assert judge_breaker(policy.spec.circuit_breaker, selected, others, world.now).allows
 
 
-@lawful
-@given(worlds(), locks)
-def test_no_second_act_on_a_run(world: World, lock: LockClass) -> None:
-    acting(world, lock)
-    own = own_action(world.run, world.history, lock)
+def no_second_action_on_a_run(world: World, made: Decision) -> None:
+    own = own_action(world.run, world.history, made.lock)
     assert own is None or not own.is_final
 
 
-@lawful
-@given(worlds(), locks)
-def test_nothing_is_done_without_the_approval_it_needs(world: World, lock: LockClass) -> None:
-    made = world.decide(lock)
-    own = own_action(world.run, world.history, lock)
-    step = enforcement_of(made, own, world.now)
-    event(step.action)
-    if step.action == EnforcementAction.EXECUTE:
+# Laws of all decisions, holds included.
+
+
+def nothing_is_executed_without_the_approval_it_needs(world: World, made: Decision) -> None:
+    own = own_action(world.run, world.history, made.lock)
+    enforcement = enforcement_of(made, own, world.now)
+    event(enforcement.action)
+    if enforcement.action == EnforcementAction.EXECUTE:
         assert made.policy is not None
         assert made.action is not None
         assert made.policy.spec.mode in (Mode.APPROVE, Mode.ENFORCE)
-        if made.policy.spec.mode == Mode.APPROVE and lock == LockClass.MUTATE:
+        if made.policy.spec.mode == Mode.APPROVE and made.lock == LockClass.MUTATE:
             assert own is not None
             assert own.is_approved is True
 
 
-@lawful
-@given(worlds(), locks)
-def test_the_same_inputs_give_the_same_decision_in_every_mode(world: World, lock: LockClass) -> None:
-    made = set()
+def the_mode_has_no_influence_on_the_decision(world: World, made: Decision) -> None:
+    outcomes = set()
     for mode in Mode:
         spec = world.policies[0].spec.model_copy(update={"mode": mode})
         changed = [world.policies[0].model_copy(update={"spec": spec}), *world.policies[1:]]
-        found = world.decide(lock, policies=changed)
-        made.add((found.action, found.reason, found.message, found.attempt, found.recheck_at))
-    assert len(made) == 1
+        other = world.decide(made.lock, policies=changed)
+        outcomes.add((other.action, other.reason, other.message, other.attempt, other.recheck_at))
+    assert len(outcomes) == 1
 
 
-@lawful
-@given(worlds(), locks)
-def test_the_order_of_what_is_known_decides_nothing(world: World, lock: LockClass) -> None:
-    made = world.decide(lock)
-    world.history = History(world.history.runs[::-1], world.history.actions[::-1])
-    again = world.decide(lock, policies=world.policies[::-1])
-    assert (again.action, again.reason, again.attempt) == (made.action, made.reason, made.attempt)
-    assert again.recheck_at == made.recheck_at
+def the_order_of_policies_and_history_has_no_influence(world: World, made: Decision) -> None:
+    reversed_history = History(world.history.runs[::-1], world.history.actions[::-1])
+    other = world.decide(made.lock, policies=world.policies[::-1], history=reversed_history)
+    assert (other.action, other.reason, other.attempt) == (made.action, made.reason, made.attempt)
+    assert other.recheck_at == made.recheck_at
 
 
-@lawful
-@given(worlds(), locks)
-def test_to_look_again_is_always_later(world: World, lock: LockClass) -> None:
-    made = world.decide(lock)
+def a_recheck_is_always_in_the_future(world: World, made: Decision) -> None:
     assert made.action is None or made.recheck_at is None
     assert made.recheck_at is None or made.recheck_at > world.now
 
 
-@lawful
-@given(worlds(), locks)
-def test_a_hold_has_a_reason_that_is_documented(world: World, lock: LockClass) -> None:
-    made = world.decide(lock)
+def a_hold_has_a_documented_reason(_world: World, made: Decision) -> None:
     assert (made.reason in set(HoldReason)) == (made.action is None)
     assert made.message
+
+
+Law = Callable[[World, Decision], None]
+LAWS_OF_ACTIONS: tuple[Law, ...] = (
+    no_action_on_a_cancelled_run,
+    no_action_on_a_stale_observation_or_against_an_opt_out,
+    no_action_on_a_deleted_or_resubmitted_run,
+    only_stop_acts_on_a_running_workflow,
+    no_action_before_the_evidence_is_complete_or_its_wait_has_elapsed,
+    no_action_too_early_or_too_late,
+    no_action_over_a_budget,
+    no_action_above_the_attempts_of_its_chain,
+    no_action_while_the_breaker_is_open,
+    no_second_action_on_a_run,
+)
+LAWS_OF_DECISIONS: tuple[Law, ...] = (
+    nothing_is_executed_without_the_approval_it_needs,
+    the_mode_has_no_influence_on_the_decision,
+    the_order_of_policies_and_history_has_no_influence,
+    a_recheck_is_always_in_the_future,
+    a_hold_has_a_documented_reason,
+)
+
+
+@settings(
+    max_examples=2 * settings().max_examples,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
+@given(worlds())
+def test_every_decision_obeys_the_laws(world: World) -> None:
+    """The traceback of a failure names the law.
+
+    Drawing a world is expensive, so all laws are checked on the same worlds. A world that leads to no action counts for
+    the laws of decisions only. Twice the usual number of other worlds is drawn, since only about half of them lead to
+    an action on the run itself, and the rest to a notification.
+    """
+    decisions = [world.decide(lock) for lock in LockClass]
+    for made in decisions:
+        event(str(made.action or made.reason))
+        for law in LAWS_OF_DECISIONS:
+            law(world, made)
+    acting = [made for made in decisions if made.action is not None]
+    assume(acting)
+    for made in acting:
+        for law in LAWS_OF_ACTIONS:
+            law(world, made)

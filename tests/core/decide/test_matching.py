@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 from tests.builders import at
-from tests.core.decide.worlds import RESUBMIT, a_failure, a_policy, a_report, a_rule, a_run
+from tests.core.decide.builders import RESUBMIT, a_failure, a_policy, a_report, a_rule, a_run
 
 from wfreport.api.report import Failure
 from wfreport.core.decide.history import latest_run
-from wfreport.core.decide.matching import Matched, fits, match_rule, match_running
+from wfreport.core.decide.matching import MatchContext, match_rule, match_running, matches
 
 
-def matched(failure: dict[str, Any] | None = None, runs: Any = (), **run: Any) -> Matched:
-    return Matched(Failure.model_validate(a_failure(**(failure or {}))), a_run("etl", **run), runs)
+def context_of(failure: dict[str, Any] | None = None, runs: Any = (), **run: Any) -> MatchContext:
+    return MatchContext(Failure.model_validate(a_failure(**(failure or {}))), a_run("etl", **run), runs)
 
 
 LOG = {"logTail": {"text": "connecting\nconnection refused by db", "lines": 2, "bytes": 30}}
@@ -64,14 +64,14 @@ LOG = {"logTail": {"text": "connecting\nconnection refused by db", "lines": 2, "
     ids=str,
 )
 def test_all_that_is_stated_has_to_fit(match: dict[str, Any], failure: dict[str, Any], expected: bool) -> None:
-    assert fits(a_rule(match=match).match, matched(failure)) == expected
+    assert matches(a_rule(match=match).match, context_of(failure)) == expected
 
 
 def test_failures_in_a_row_are_counted_over_the_runs_of_a_cron() -> None:
     rule = a_rule(match={"consecutiveFailures": {"atLeast": 2, "of": "CronWorkflow"}})
     before = a_run("before", cron_workflow="nightly", started_at=at(-60))
-    assert fits(rule.match, matched(cron_workflow="nightly", runs=[before]))
-    assert not fits(rule.match, matched(cron_workflow="nightly"))
+    assert matches(rule.match, context_of(cron_workflow="nightly", runs=[before]))
+    assert not matches(rule.match, context_of(cron_workflow="nightly"))
 
 
 def test_the_first_rule_that_matches_counts() -> None:
@@ -80,19 +80,19 @@ def test_the_first_rule_that_matches_counts() -> None:
         {"name": "oom", "match": {"classes": ["OOMKilled"]}, "action": {"none": {}}},
         RESUBMIT,
     )
-    rule = match_rule(policy, matched())
+    rule = match_rule(policy, context_of())
     assert rule is not None
     assert rule.name == "oom"
-    again = match_rule(policy, matched({"class": "ExitCode"}))
+    again = match_rule(policy, context_of({"class": "ExitCode"}))
     assert again is not None
     assert again.name == "again"
-    assert match_rule(a_policy({"name": "n", "match": {"steps": ["x"]}, "action": {"none": {}}}), matched()) is None
+    assert match_rule(a_policy({"name": "n", "match": {"steps": ["x"]}, "action": {"none": {}}}), context_of()) is None
 
 
 def test_rules_for_running_workflows_are_apart() -> None:
     stop = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 60}}}
     policy = a_policy(stop, {"name": "tell", "match": {}, "labelPods": {}})
-    rule = match_rule(policy, matched())
+    rule = match_rule(policy, context_of())
     assert rule is not None
     assert rule.name == "tell"
     run = latest_run(a_report(phase="Running"))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.core.decide.worlds import END, UID, a_failure, a_policy, a_report, look_of
+from tests.core.decide.builders import END, UID, a_failure, a_policy, a_report, live_state_of
 
 from wfreport.core.decide.model import History
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
@@ -14,9 +14,9 @@ from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
 QUARANTINE = {"name": "keep", "match": {}, "labelPods": {"labels": {"keep": "true"}}}
 
 
-def labelled(report: Any = None, *policies: Any, **look: Any) -> list[PodLabels]:
+def labelled(report: Any = None, *policies: Any, **live: Any) -> list[PodLabels]:
     report = report or a_report()
-    return pods_to_label(report, look_of(report, **look), policies or (a_policy(QUARANTINE),), History())
+    return pods_to_label(report, live_state_of(report, **live), policies or (a_policy(QUARANTINE),), History())
 
 
 def test_a_failed_pod_is_labelled() -> None:
@@ -102,4 +102,4 @@ def test_an_opt_out_holds_here_too() -> None:
 def test_a_run_without_failures_has_no_pods_to_label() -> None:
     assert labelled(a_report(phase="Running")) == []
     empty = a_report().model_copy(update={"status": None})
-    assert pods_to_label(empty, look_of(a_report()), (a_policy(QUARANTINE),), History()) == []
+    assert pods_to_label(empty, live_state_of(a_report()), (a_policy(QUARANTINE),), History()) == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.builders import T0, at
+from tests.core.decide.builders import RESUBMIT, SINKS, a_failure, a_policy, a_report
 from tests.core.decide.test_replay import DAY, LIMITS, QUICK, resubmitted
-from tests.core.decide.worlds import RESUBMIT, SINKS, a_failure, a_policy, a_report
 
 from wfreport.api.actions import ActionType
 from wfreport.api.policy import RemediationPolicy
@@ -79,7 +79,7 @@ def test_a_run_that_grew_too_old_while_it_waited_was_held_by_what_it_waited_for(
     )
 
 
-def test_what_held_most_runs_back_comes_first_and_what_helped_is_not_what_did_not() -> None:
+def test_holds_are_sorted_by_frequency_and_outcomes_are_counted() -> None:
     stopped = [a_report("s", "s", observed={"shutdown": "Stop"})]
     opted_out = [a_report(f"o{n}", f"o{n}", observed={"noRemediation": True}) for n in range(2)]
     other = a_report("e", "e", a_failure(**{"class": "ExitCode"}))
@@ -87,8 +87,8 @@ def test_what_held_most_runs_back_comes_first_and_what_helped_is_not_what_did_no
     found = tallied([*opted_out, other, *stopped], a_policy(none, RESUBMIT, **QUICK))
     assert found.held == (
         (HoldReason.OPTED_OUT, 2),
-        (HoldReason.CANCELLED_BY_PERSON, 1),
         (HoldReason.ACTION_IS_NONE, 1),
+        (HoldReason.CANCELLED_BY_PERSON, 1),
     )
     helped = tallied([a_report(), resubmitted(1, "Succeeded", 71, 200)], a_policy(**QUICK))
     assert helped.actions == (ActionCount("again", ActionType.RESUBMIT, 1, helped=1, not_helped=0),)
@@ -104,6 +104,6 @@ def test_pods_are_counted_once() -> None:
 def test_a_decision_is_told_in_a_line() -> None:
     found = tallied([a_report(), a_report("s", "s", observed={"shutdown": "Stop"})], a_policy(**QUICK))
     assert [describe(judged.decision) for judged in found.last] == [
-        "CancelledByPerson: the Workflow was told to Stop",
+        "CancelledByPerson: the Workflow's shutdown strategy is Stop",
         "rule again: Resubmit after OOMKilled at transform",
     ]

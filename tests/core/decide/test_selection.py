@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.core.decide.worlds import a_policy, a_run
+from tests.core.decide.builders import a_policy, a_run
 
 from wfreport.api.match import LabelSelector
 from wfreport.core.decide.selection import policy_groups, select_policy, selects

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import at
-from tests.core.decide.worlds import a_run
+from tests.core.decide.builders import a_run
 
 from wfreport.api.classes import FailureClass
 from wfreport.core.decide.model import Run

@@ -19,10 +19,10 @@ def problems(**spec: Any) -> list[str]:
 
 
 ARGOS = "workflows.argoproj.io/completed"
-RE2 = "write a regular expression as RE2 takes it; it says: "
-NOT_TAKEN = "a resubmission does not take this label over, and the policy would not select it: use another"
-NO_KEY = "no label has such a key: write [prefix/]name, of letters, digits, '-', '_' and '.'"
-NO_VALUE = "no label has such a value: write at most 63 letters, digits, '-', '_' and '.'"
+RE2 = "use a valid RE2 expression: "
+NOT_TAKEN = "resubmissions do not inherit this label, so the policy would not select them: use another label"
+NO_KEY = "this is not a valid label key: use [prefix/]name, with letters, digits, '-', '_' and '.'"
+NO_VALUE = "this is not a valid label value: use at most 63 letters, digits, '-', '_' and '.'"
 OOM = {"classes": ["OOMKilled"]}
 
 
@@ -69,42 +69,45 @@ def test_a_valid_policy_is_read() -> None:
         ),
         (
             {"rules": [{"name": "l", "match": {}, "labelPods": {"labels": {ARGOS: "x"}}}]},
-            f"spec.rules[0].labelPods.labels[{ARGOS}]: 'x': Argo decides by this label: use a prefix of your own",
+            f"spec.rules[0].labelPods.labels[{ARGOS}]: 'x': this label controls Argo: use your own prefix",
         ),
         (
             {"rules": [a_rule("o", OOM, raiseMemory={"max": "lots"})]},
-            "spec.rules[0].action.raiseMemory.max: 'lots': write a quantity of memory above 0, such as 16Gi",
+            "spec.rules[0].action.raiseMemory.max: 'lots': use a quantity of memory above 0, such as 16Gi",
         ),
         (
             {"rules": [a_rule("o", OOM, raiseMemory={"max": "0"})]},
-            "spec.rules[0].action.raiseMemory.max: '0': write a quantity of memory above 0, such as 16Gi",
+            "spec.rules[0].action.raiseMemory.max: '0': use a quantity of memory above 0, such as 16Gi",
         ),
         (
             {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "minIncrease": "-1"})]},
-            "spec.rules[0].action.raiseMemory.minIncrease: '-1': write a quantity of memory, such as 256Mi",
+            "spec.rules[0].action.raiseMemory.minIncrease: '-1': use a quantity of memory, such as 256Mi",
         ),
         (
             {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "minIncrease": "x"})]},
-            "spec.rules[0].action.raiseMemory.minIncrease: 'x': write a quantity of memory, such as 256Mi",
+            "spec.rules[0].action.raiseMemory.minIncrease: 'x': use a quantity of memory, such as 256Mi",
         ),
         (
             {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "1"})]},
-            "spec.rules[0].action.raiseMemory.factor: '1': write a number above 1, or a minIncrease beside 1",
+            "spec.rules[0].action.raiseMemory.factor: '1': use a number above 1, or 1 with a minIncrease",
         ),
         (
             {"rules": [a_rule("o", OOM, raiseMemory={"max": "1Gi", "factor": "0.9", "minIncrease": "1Mi"})]},
-            "spec.rules[0].action.raiseMemory.factor: '0.9': write a number above 1, or a minIncrease beside 1",
+            "spec.rules[0].action.raiseMemory.factor: '0.9': use a number above 1, or 1 with a minIncrease",
         ),
         (
             {"backoff": {"factor": "0.5"}},
-            "spec.backoff.factor: '0.5': write at least 1, or the waits grow shorter",
+            "spec.backoff.factor: '0.5': use at least 1, so that delays do not shrink",
         ),
-        ({"backoff": {"jitter": "1.5"}}, "spec.backoff.jitter: '1.5': write at most 1, which is as much again"),
+        ({"backoff": {"jitter": "1.5"}}, "spec.backoff.jitter: '1.5': use at most 1, which doubles the delay"),
         (
             {"backoff": {"initialSeconds": 60, "maxSeconds": 59}},
-            "spec.backoff.maxSeconds: '59': write at least initialSeconds, 60",
+            "spec.backoff.maxSeconds: '59': use at least initialSeconds, 60",
         ),
-        ({"selector": {}}, "spec.selector: '{}': state a label, lest the policy mean every Workflow by accident"),
+        (
+            {"selector": {}},
+            "spec.selector: '{}': set a label, so that the policy does not select every Workflow by accident",
+        ),
         ({"selector": {"matchLabels": {"wfreport.dev/mine": "a"}}}, f"spec.selector: 'wfreport.dev/mine': {NOT_TAKEN}"),
         (
             {"selector": {"matchExpressions": [{"key": "wfreport.dev/mine", "operator": "In", "values": ["a"]}]}},
@@ -116,13 +119,13 @@ def test_a_valid_policy_is_read() -> None:
         ),
         (
             {"rules": [a_rule("a", none={}), a_rule("a", none={})]},
-            "spec.rules[1].name: 'a': give each rule a name of its own",
+            "spec.rules[1].name: 'a': give each rule a unique name",
         ),
         (
             {"rules": [a_rule("a", none={}, resubmit={})]},
-            "spec.rules[0].action: 'none, resubmit': state exactly one action",
+            "spec.rules[0].action: 'none, resubmit': set exactly one action",
         ),
-        ({"rules": [a_rule("a")]}, "spec.rules[0].action: '': state exactly one action"),
+        ({"rules": [a_rule("a")]}, "spec.rules[0].action: '': set exactly one action"),
         (
             {"mode": "Dryrun"},
             "spec.mode: 'Dryrun': input should be 'Observe', 'DryRun', 'Approve' or 'Enforce'",

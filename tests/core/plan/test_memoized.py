@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.plan.runs import ROOT, a_run
+from tests.core.plan.builders import ROOT, a_run
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.memoized import ended_run

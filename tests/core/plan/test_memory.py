@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
-from tests.core.plan.runs import a_container, a_run
+from tests.core.plan.builders import a_container, a_run
 from tests.recorded import recording
 
 from wfreport.api.argo import Node, TemplateRef

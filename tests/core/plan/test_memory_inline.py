@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.plan.runs import a_container, a_run
+from tests.core.plan.builders import a_container, a_run
 from tests.recorded import recording
 
 from wfreport.api.argo import Node, TemplateRef

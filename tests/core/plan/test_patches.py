@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.core.plan.runs import UID, a_run
+from tests.core.plan.builders import UID, a_run
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Change

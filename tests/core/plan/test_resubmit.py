@@ -7,7 +7,7 @@ import copy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.plan.runs import ROOT, UID, a_run
+from tests.core.plan.builders import ROOT, UID, a_run
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Change

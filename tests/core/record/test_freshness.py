@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.core.record.worlds import NOW, a_remediation, with_status
+from tests.core.record.builders import NOW, a_remediation, with_status
 
 from wfreport.api.condition import Condition
 from wfreport.api.metadata import ObjectMetadata

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.core.decide.worlds import a_policy
-from tests.core.record.worlds import LATER
+from tests.core.decide.builders import a_policy
+from tests.core.record.builders import LATER
 
 from wfreport.api.actions import ActionType
 from wfreport.api.reasons import HoldReason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.decide.worlds import RESUBMIT, SINKS, a_policy, judged
+from tests.core.decide.builders import RESUBMIT, SINKS, a_policy, decided
 
 from wfreport.api.remediation import LockClass, Plan, ReportRef
 from wfreport.core.decide.history import past_action_of
@@ -15,7 +15,7 @@ BASIS = Basis(ReportRef(name="etl-3f9c1b8e"), "7")
 
 @pytest.mark.parametrize(("mode", "required"), [("Approve", True), ("Enforce", False)])
 def test_what_waits_for_a_person_is_not_in_flight_before_it_has_a_status(mode: str, required: bool) -> None:
-    decision = judged(None, a_policy(mode=mode))
+    decision = decided(None, a_policy(mode=mode))
     intended = intended_remediation(decision, BASIS, Plan())
     assert intended.spec.approval_required is required
     act = past_action_of(intended)
@@ -25,8 +25,8 @@ def test_what_waits_for_a_person_is_not_in_flight_before_it_has_a_status(mode: s
 
 def test_neither_a_dry_run_nor_a_notification_asks_anybody() -> None:
     policy = a_policy(RESUBMIT | {"notify": SINKS}, mode="Approve")
-    assert not intended_remediation(judged(None, policy), BASIS, Plan(), dry_run=True).spec.approval_required
-    told = judged(None, policy, lock=LockClass.NOTIFY)
+    assert not intended_remediation(decided(None, policy), BASIS, Plan(), dry_run=True).spec.approval_required
+    told = decided(None, policy, lock=LockClass.NOTIFY)
     assert not intended_remediation(told, BASIS, Plan()).spec.approval_required
 
 

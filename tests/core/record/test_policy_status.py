@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from tests.core.decide.worlds import a_policy
-from tests.core.record.worlds import LATER, NOW, told, with_status
+from tests.core.decide.builders import a_policy
+from tests.core.record.builders import LATER, NOW, told, with_status
 
 from wfreport.api.policy import PolicyStatus
 from wfreport.api.reasons import PolicyReason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.core.record.worlds import LATER, NOW, a_remediation, told, with_status
+from tests.core.record.builders import LATER, NOW, a_remediation, told, with_status
 
 from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationReason

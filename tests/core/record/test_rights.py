@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.core.decide.worlds import a_policy
+from tests.core.decide.builders import a_policy
 
 from wfreport.api.actions import ActionType
 from wfreport.core.record.rights import COMPONENTS, RIGHTS, Right, actions_of, missing_rights_message, needed_rights

@@ -66,7 +66,7 @@ def as_object(found: Simulation) -> dict[str, Any]:
         "selected": counted.selected,
         "succeeded": counted.succeeded,
         "acts": [
-            {"rule": act.rule, "action": act.action.value, "times": act.times}
+            {"rule": act.rule, "action": act.action.value, "times": act.count}
             | {"helped": act.helped, "notHelped": act.not_helped}
             for act in counted.actions
         ],
@@ -114,7 +114,7 @@ def _print_acts(counted: ReplaySummary, console: "Console") -> None:
     if not counted.actions:
         _say(console, labelled or "It would have done nothing.")
         return
-    times = sum(act.times for act in counted.actions)
+    times = sum(act.count for act in counted.actions)
     _say(console, Text(f"It would have acted {times} time{'' if times == 1 else 's'}:", style="bold"))
     titles = ("ACTION", "TIMES", "HELPED", "NOT HELPED", "NOT KNOWN")
     columns = [Column("RULE", least=8), *map(Column, titles)]
@@ -127,10 +127,10 @@ def _act_cells(act: ActionCount) -> list[Text]:
     return [
         Text(one_line(act.rule)),
         Text(act.action),
-        Text(str(act.times)),
+        Text(str(act.count)),
         Text(str(act.helped), style="green" if act.helped else "dim"),
         Text(str(act.not_helped), style="red" if act.not_helped else "dim"),
-        Text(str(act.times - act.helped - act.not_helped), style="dim"),
+        Text(str(act.count - act.helped - act.not_helped), style="dim"),
     ]
 
 

@@ -1,7 +1,12 @@
-"""The circuit breaker: when too much fails at once, acting stops; then one act is tried, and its outcome decides.
+"""The circuit breaker: it stops actions while too many runs fail, then tries one action, whose outcome decides.
 
-Its state is not kept anywhere. It is what the runs and acts of the past say: the rate of failures over the window is
-a step function of time, and the last time that it was too high begins the cooldown (medik8s' storm cooldown).
+The breaker stores no state. Its state is computed from past runs and actions: the failure rate over the window is a
+step function of time, and the end of its last excess starts the cooldown (as in medik8s' storm cooldown).
+
+            rate > limit      rate falls          cooldown ends        trial helped
+    Closed ────────────► Open ──────────► Open ──────────────► HalfOpen ──────────► Closed
+                                           ▲   (cooling down)     │ trial failed
+                                           └──────────────────────┘
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,15 +19,15 @@ from typing import Final
 from wfreport.api.actions import ActionType
 from wfreport.api.policy import CircuitBreaker
 from wfreport.api.reasons import PolicyReason
-from wfreport.core.decide.budget import LOOK_AGAIN
+from wfreport.core.decide.budget import RECHECK_INTERVAL
 from wfreport.core.decide.model import CHAIN_ACTIONS, PastAction, Run
 
-_MEMORY: Final = timedelta(days=3)
-"""A storm that was longer ago than this is forgotten: the longest window, the longest cooldown, and a day to try."""
+_LOOKBACK: Final = timedelta(days=3)
+"""Age up to which runs are considered: the longest window, the longest cooldown, and a day for a trial."""
 
 
 class BreakerState(StrEnum):
-    """What a circuit breaker lets through: everything, nothing, or one act at a time."""
+    """State of a circuit breaker: it allows all actions, none, or one at a time."""
 
     CLOSED = "Closed"
     OPEN = "Open"
@@ -31,15 +36,15 @@ class BreakerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A circuit breaker at a moment.
+    """A circuit breaker at a point in time.
 
     Attributes:
-        state: what it lets through.
-        allows: whether it lets an act through now.
-        reason: why, as one stable word.
-        message: why, for people.
-        since: since when the rate was too high, or had fallen.
-        recheck_at: when that may change by itself; None for never.
+        state: state of the breaker.
+        allows: whether it allows an action now.
+        reason: stable reason of the state.
+        message: reason in words.
+        since: start of the excess of failures, or its end; None if closed.
+        recheck_at: time at which the state may change without an event; None if never.
     """
 
     state: BreakerState
@@ -51,8 +56,8 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Storm:
-    """A time in which the rate was too high: from ``began`` until just before ``ended``."""
+class _HighFailureRate:
+    """A period in which the failure rate exceeded the limit: from ``began`` until just before ``ended``."""
 
     began: datetime
     ended: datetime
@@ -61,94 +66,92 @@ class _Storm:
 
 
 CLOSED: Final = Breaker(
-    BreakerState.CLOSED, allows=True, reason=PolicyReason.CLOSED, message="the rate of failures is within its limit"
+    BreakerState.CLOSED, allows=True, reason=PolicyReason.CLOSED, message="the failure rate is within its limit"
 )
 
 
-def judge_breaker(spec: CircuitBreaker, runs: Iterable[Run], acts: Iterable[PastAction], now: datetime) -> Breaker:
-    """The circuit breaker of a policy.
+def judge_breaker(spec: CircuitBreaker, runs: Iterable[Run], actions: Iterable[PastAction], now: datetime) -> Breaker:
+    """Return the state of a policy's circuit breaker.
 
     Args:
-        spec: its settings.
-        runs: the runs that the policy selects.
-        acts: the policy's acts.
-        now: the moment.
+        spec: settings of the breaker.
+        runs: runs that the policy selects.
+        actions: actions of the policy.
+        now: current time.
     """
-    storm = _last_storm(spec, runs, now)
-    if storm is None:
+    excess = _last_high_rate(spec, runs, now)
+    if excess is None:
         return CLOSED
     cooldown = timedelta(seconds=spec.cooldown_seconds)
-    if now < storm.ended:
+    if now < excess.ended:
         message = (
-            f"{storm.failed} of {storm.total} runs failed within {spec.window_seconds} seconds, "
+            f"{excess.failed} of {excess.total} runs failed within {spec.window_seconds} seconds, "
             f"more than {spec.failure_percent_at_most}%"
         )
-        return _open(PolicyReason.TOO_MANY_FAILURES, message, storm.began, storm.ended + cooldown)
-    return _after(storm.ended + cooldown, storm.ended, cooldown, _trials(acts), now)
+        return _open(PolicyReason.TOO_MANY_FAILURES, message, excess.began, excess.ended + cooldown)
+    return _after_high_rate(excess.ended + cooldown, excess.ended, cooldown, _trials(actions), now)
 
 
 def _open(reason: PolicyReason, message: str, since: datetime, until: datetime) -> Breaker:
     return Breaker(BreakerState.OPEN, allows=False, reason=reason, message=message, since=since, recheck_at=until)
 
 
-def _trials(acts: Iterable[PastAction]) -> list[PastAction]:
-    """Acts whose outcome tells whether acting helps, oldest first."""
-    return sorted(
-        (act for act in acts if act.counts and act.action in CHAIN_ACTIONS), key=lambda act: (act.at, act.name)
-    )
+def _trials(actions: Iterable[PastAction]) -> list[PastAction]:
+    """Return the actions whose outcome shows whether actions help, oldest first."""
+    trials = (action for action in actions if action.counts and action.type in CHAIN_ACTIONS)
+    return sorted(trials, key=lambda action: (action.at, action.name))
 
 
-def _after(
-    tries_from: datetime, since: datetime, cooldown: timedelta, trials: Sequence[PastAction], now: datetime
+def _after_high_rate(
+    trials_from: datetime, since: datetime, cooldown: timedelta, trials: Sequence[PastAction], now: datetime
 ) -> Breaker:
-    """After a storm: what the acts that were tried since the end of the cooldown say."""
-    for act in trials:
-        if act.at < tries_from:
+    """Return the state after the failure rate has fallen, from the trial actions since the end of the cooldown."""
+    for trial in trials:
+        if trial.at < trials_from:
             continue
-        if act.is_in_flight:
-            message = f"{act.name} is being tried, and its outcome decides"
+        if trial.is_in_flight:
             return Breaker(
                 BreakerState.HALF_OPEN,
                 allows=False,
                 reason=PolicyReason.HALF_OPEN,
-                message=message,
+                message=f"waiting for the outcome of the trial {trial.name}",
                 since=since,
-                recheck_at=now + LOOK_AGAIN,
+                recheck_at=now + RECHECK_INTERVAL,
             )
-        if act.has_helped:
+        if trial.has_helped:
             return CLOSED
-        if act.has_helped is False:
-            since = act.finished_at or act.at
-            tries_from = since + cooldown
-    if now < tries_from:
-        message = f"the cooldown of {int(cooldown.total_seconds())} seconds is not over"
-        return _open(PolicyReason.COOLING_DOWN, message, since, tries_from)
+        if trial.has_helped is False:
+            since = trial.finished_at or trial.at
+            trials_from = since + cooldown
+    if now < trials_from:
+        message = f"the cooldown of {int(cooldown.total_seconds())} seconds has not elapsed"
+        return _open(PolicyReason.COOLING_DOWN, message, since, trials_from)
     return Breaker(
         BreakerState.HALF_OPEN,
         allows=True,
         reason=PolicyReason.HALF_OPEN,
-        message="the cooldown is over, and one act is tried",
+        message="the cooldown has elapsed; one action is tried",
         since=since,
     )
 
 
-def _last_storm(spec: CircuitBreaker, runs: Iterable[Run], now: datetime) -> _Storm | None:
-    """The last time, begun by now, in which the rate was too high; its end may be yet to come."""
+def _last_high_rate(spec: CircuitBreaker, runs: Iterable[Run], now: datetime) -> _HighFailureRate | None:
+    """Return the latest period of a high failure rate that has begun; its end may be in the future."""
     window = timedelta(seconds=spec.window_seconds)
     ended = [
         (run.finished_at, run.has_failed)
         for run in runs
         if run.finished_at is not None
-        and now - _MEMORY < run.finished_at <= now
+        and now - _LOOKBACK < run.finished_at <= now
         and (run.has_failed or run.has_succeeded)
     ]
-    last: _Storm | None = None
+    last: _HighFailureRate | None = None
     for began, until, failed, total in _rates(ended, window):
         if began > now:
             break
         if _is_too_high(spec, failed, total):
             since = last.began if last is not None and last.ended == began else began
-            last = _Storm(since, until, failed, total)
+            last = _HighFailureRate(since, until, failed, total)
     return last
 
 
@@ -157,7 +160,7 @@ def _is_too_high(spec: CircuitBreaker, failed: int, total: int) -> bool:
 
 
 def _rates(ended: Sequence[tuple[datetime, bool]], window: timedelta) -> Iterator[tuple[datetime, datetime, int, int]]:
-    """From when until when there were how many failed and how many runs in the window, in order of time."""
+    """Yield consecutive periods with constant rates: start, end, failed runs and all runs in the window."""
     changes: dict[datetime, tuple[int, int]] = {}
     for at, has_failed in ended:
         for moment, sign in ((at, 1), (at + window, -1)):
@@ -173,28 +176,28 @@ def _rates(ended: Sequence[tuple[datetime, bool]], window: timedelta) -> Iterato
 def comebacks(
     fingerprint: str | None,
     action: ActionType,
-    acts: Iterable[PastAction],
+    actions: Iterable[PastAction],
     runs: Iterable[Run],
     now: datetime,
-    seconds: int,
+    window_seconds: int,
 ) -> list[PastAction]:
-    """Acts of this kind on this failure after which the same failure came back, within so many seconds."""
+    """Return the actions of this type on this failure after which the same failure came back within the window."""
     if fingerprint is None:
         return []
-    made = {(run.root_uid, run.attempt) for run in runs if run.fingerprint == fingerprint and run.has_failed}
-    since = now - timedelta(seconds=seconds)
+    failed_again = {(run.root_uid, run.attempt) for run in runs if run.fingerprint == fingerprint and run.has_failed}
+    since = now - timedelta(seconds=window_seconds)
     return [
-        act
-        for act in acts
-        if act.action == action
-        and act.fingerprint == fingerprint
-        and act.has_helped is False
-        and act.finished_at is not None
-        and since < act.finished_at <= now
-        and _came_back(act, made)
+        past
+        for past in actions
+        if past.type == action
+        and past.fingerprint == fingerprint
+        and past.has_helped is False
+        and past.finished_at is not None
+        and since < past.finished_at <= now
+        and _came_back(past, failed_again)
     ]
 
 
-def _came_back(act: PastAction, made: set[tuple[str, int]]) -> bool:
-    """Whether the run that the act made failed like the one before; a retry makes no other Workflow."""
-    return act.action == ActionType.RETRY or (act.root_uid, act.attempt) in made
+def _came_back(action: PastAction, failed_again: set[tuple[str, int]]) -> bool:
+    """Return whether the new run failed in the same way. A retry creates no new Workflow, so it always counts."""
+    return action.type == ActionType.RETRY or (action.root_uid, action.attempt) in failed_again

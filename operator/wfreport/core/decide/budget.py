@@ -1,4 +1,4 @@
-"""How many acts are allowed: at once, and in a window."""
+"""Limits on the number of actions, in flight and per window."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,50 +8,51 @@ from typing import Final
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.model import PastAction
 
-LOOK_AGAIN: Final = timedelta(seconds=60)
-"""When an act in flight ends is not known; the end of its run is an event too, so this is only the last resort."""
+RECHECK_INTERVAL: Final = timedelta(seconds=60)
+"""Interval of rechecks while an action is in flight. Normally the event at the end of its run comes first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exhausted:
-    """A budget that is spent.
+class ExhaustedBudget:
+    """A budget that allows no further action.
 
     Attributes:
-        message: which part of it, with its number.
-        recheck_at: when it may have something left.
+        message: the exhausted limit, with its numbers.
+        recheck_at: time at which the budget may allow an action again.
     """
 
     message: str
     recheck_at: datetime
 
 
-def actions_of_policy(acts: Iterable[PastAction], namespace: str, policy_name: str) -> list[PastAction]:
-    """The acts of a policy, by its name: one that was deleted and made again begins with what it did before."""
-    return [act for act in acts if act.namespace == namespace and act.policy_name == policy_name]
+def actions_of_policy(actions: Iterable[PastAction], namespace: str, policy_name: str) -> list[PastAction]:
+    """Return the actions of a policy, identified by name: a policy that is deleted and recreated keeps its history."""
+    return [action for action in actions if action.namespace == namespace and action.policy_name == policy_name]
 
 
 def exhausted_budget(
-    acts: Iterable[PastAction],
+    actions: Iterable[PastAction],
     lock: LockClass,
     *,
     max_concurrent: int,
     max_per_window: int,
     window_seconds: int,
     now: datetime,
-) -> Exhausted | None:
-    """Whether a budget is spent by these acts; acts on runs and notifications are counted apart."""
-    counted = [act for act in acts if act.lock == lock and act.counts]
-    in_flight = sum(act.is_in_flight for act in counted)
+) -> ExhaustedBudget | None:
+    """Return the exhausted budget, or None if it allows an action. Lock classes are counted separately."""
+    counted = [action for action in actions if action.lock == lock and action.counts]
+    in_flight = sum(action.is_in_flight for action in counted)
     if in_flight >= max_concurrent:
-        return Exhausted(f"{in_flight} acts are in flight, and at most {max_concurrent} may be", now + LOOK_AGAIN)
+        message = f"{in_flight} actions are in flight, the maximum is {max_concurrent}"
+        return ExhaustedBudget(message, now + RECHECK_INTERVAL)
     window = timedelta(seconds=window_seconds)
-    recent = sorted(act.at for act in counted if now - window < act.at)
+    recent = sorted(action.at for action in counted if now - window < action.at)
     if len(recent) >= max_per_window:
-        message = f"{len(recent)} acts in the last {window_seconds} seconds, and at most {max_per_window} may be"
-        return Exhausted(message, _first_gone(recent, max_per_window) + window)
+        message = f"{len(recent)} actions in the last {window_seconds} seconds, the maximum is {max_per_window}"
+        return ExhaustedBudget(message, _first_to_leave(recent, max_per_window) + window)
     return None
 
 
-def _first_gone(recent: Sequence[datetime], allowed: int) -> datetime:
-    """The act with whose leaving the window there is room for another."""
-    return recent[len(recent) - allowed]
+def _first_to_leave(recent: Sequence[datetime], maximum: int) -> datetime:
+    """Return the time of the action that has to leave the window before another is allowed."""
+    return recent[len(recent) - maximum]

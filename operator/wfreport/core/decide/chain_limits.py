@@ -1,4 +1,4 @@
-"""How many acts a chain has had, and how long the next one waits."""
+"""Counts the attempts of a chain and computes the delay before the next one."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,38 +14,38 @@ from wfreport.core.decide.model import CHAIN_ACTIONS, PastAction, Run
 _HASH_BYTES: Final = 8
 
 
-def actions_on_chain(run: Run, acts: Iterable[PastAction]) -> list[PastAction]:
-    """What was done to run this chain again, by whatever policy, oldest first."""
+def actions_on_chain(run: Run, actions: Iterable[PastAction]) -> list[PastAction]:
+    """Return the actions of all policies that ran this chain again, oldest first."""
     of_chain = (
-        act
-        for act in acts
-        if act.root_uid == run.root_uid
-        and act.namespace == run.namespace
-        and act.action in CHAIN_ACTIONS
-        and act.counts
+        action
+        for action in actions
+        if action.root_uid == run.root_uid
+        and action.namespace == run.namespace
+        and action.type in CHAIN_ACTIONS
+        and action.counts
     )
-    return sorted(of_chain, key=lambda act: (act.attempt, act.at, act.name))
+    return sorted(of_chain, key=lambda action: (action.attempt, action.at, action.name))
 
 
 def next_attempt(run: Run, chain: Sequence[PastAction]) -> int:
-    """The number of the next act: above all that were, also those whose Remediation was deleted since."""
-    return max((run.attempt, *(act.attempt for act in chain))) + 1
+    """Return the number of the next action, above all earlier ones, even if their Remediations have been deleted."""
+    return max((run.attempt, *(action.attempt for action in chain))) + 1
 
 
-def attempts_exhausted(run: Run, chain: Sequence[PastAction], *, counts_toward_limit: bool) -> int:
-    """Acts of one kind, ordinary or of the infrastructure, that the chain has had.
+def used_attempts(run: Run, chain: Sequence[PastAction], *, counts_toward_limit: bool) -> int:
+    """Return how many attempts of one kind, ordinary or for infrastructure failures, the chain has used.
 
-    Acts whose Remediation was deleted are known by the number of the run's resubmission: they count as ordinary.
+    The run's own attempt number reveals actions whose Remediations have been deleted. They count as ordinary.
     """
-    forgotten = max(0, run.attempt - len(chain)) if counts_toward_limit else 0
-    return forgotten + sum(act.counts_toward_limit == counts_toward_limit for act in chain)
+    deleted = max(0, run.attempt - len(chain)) if counts_toward_limit else 0
+    return deleted + sum(action.counts_toward_limit == counts_toward_limit for action in chain)
 
 
 def due_at(run: Run, backoff: Backoff | None, attempt: int, delay_seconds: int) -> datetime | None:
-    """When an act is due: so long after the run's end as backoff and delay say; None where the end is not known.
+    """Return when the action is due: the run's end plus the longer of backoff and delay; None if the end is unknown.
 
-    The wait before attempt n is initialSeconds x factor^(n - 1), at most maxSeconds (Kueue's requeuingStrategy), and
-    longer by a part of it that a hash of the run chooses: the same run always waits the same time.
+    The backoff of attempt n is initialSeconds x factor^(n - 1), at most maxSeconds, as in Kueue's requeuingStrategy.
+    Jitter extends it by a fraction derived from a hash of the run, so the same run always has the same delay.
     """
     if run.finished_at is None:
         return None
@@ -54,13 +54,13 @@ def due_at(run: Run, backoff: Backoff | None, attempt: int, delay_seconds: int) 
 
 
 def _backoff_seconds(run: Run, backoff: Backoff, attempt: int) -> int:
-    grown = Decimal(backoff.initial_seconds) * Decimal(backoff.factor) ** (attempt - 1)
-    wait = min(grown, Decimal(backoff.max_seconds))
-    return math.ceil(wait * (1 + Decimal(backoff.jitter) * _chance(run, attempt)))
+    exponential = Decimal(backoff.initial_seconds) * Decimal(backoff.factor) ** (attempt - 1)
+    capped = min(exponential, Decimal(backoff.max_seconds))
+    return math.ceil(capped * (1 + Decimal(backoff.jitter) * _jitter_of(run, attempt)))
 
 
-def _chance(run: Run, attempt: int) -> Decimal:
-    """A number from 0 up to 1 that is the run's and the attempt's own."""
+def _jitter_of(run: Run, attempt: int) -> Decimal:
+    """Return a number in [0, 1) that is specific to the run and the attempt."""
     seed = f"{run.uid}\x00{rfc3339(run.started_at) if run.started_at else ''}\x00{attempt}"
-    drawn = int.from_bytes(sha256(seed.encode()).digest()[:_HASH_BYTES], "big")
-    return Decimal(drawn) / Decimal(1 << (8 * _HASH_BYTES))
+    value = int.from_bytes(sha256(seed.encode()).digest()[:_HASH_BYTES], "big")
+    return Decimal(value) / Decimal(1 << (8 * _HASH_BYTES))

@@ -1,7 +1,7 @@
-"""The two decisions about a run: what is done about it, and who is told.
+"""Makes the two decisions about a run: which action to take on it, and whether to send a notification.
 
-The policy's mode has no part in them: the same objects give the same decision in every mode (course.py says what is
-then done with it).
+The policy's mode has no influence on a decision: the same objects lead to the same decision in every mode.
+``enforcement`` then applies the mode.
 """
 
 from collections.abc import Iterable
@@ -20,16 +20,16 @@ from wfreport.core.decide.chain_limits import actions_on_chain, next_attempt
 from wfreport.core.decide.guards import first_hold
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.inputs import Candidate, DecisionInput, Hold
-from wfreport.core.decide.matching import Matched, match_rule, match_running
+from wfreport.core.decide.matching import MatchContext, match_rule, match_running
 from wfreport.core.decide.model import CHAIN_ACTIONS, Decision, History, LiveState, OperatorLimits, PastAction, Run
 from wfreport.core.decide.selection import Selection, select_policy
 from wfreport.core.snapshot.names import remediation_name
 
 EVIDENCE_WAIT: Final = timedelta(seconds=30)
-"""How long after a run's end its evidence is waited for: what comes late turns Killed into OOMKilled."""
+"""How long after a run's end to wait for evidence: late evidence may turn the class Killed into OOMKilled."""
 
-NOT_STUCK: Final = frozenset({"Suspended", "WorkflowSuspended", "Backoff"})
-"""Reasons of waiting that somebody meant."""
+INTENDED_WAITS: Final = frozenset({"Suspended", "WorkflowSuspended", "Backoff"})
+"""Reasons of waits that are intended, so that they never make a run stuck."""
 
 BEFORE_GUARDS: Final = (
     HoldReason.NO_POLICY,
@@ -43,12 +43,12 @@ BEFORE_GUARDS: Final = (
     HoldReason.ACTION_IS_NONE,
     HoldReason.ALREADY_REMEDIATED,
 )
-"""Why there is nothing to guard, in the order in which it is looked at."""
+"""Holds that are checked before the guards, in this order."""
 
 
 def decide(
     report: WorkflowReport,
-    look: LiveState,
+    live: LiveState,
     policies: Iterable[RemediationPolicy],
     history: History,
     limits: OperatorLimits,
@@ -56,130 +56,130 @@ def decide(
     *,
     lock: LockClass = LockClass.MUTATE,
 ) -> Decision | None:
-    """What is to be done about the run that a report describes, or why nothing; None where it describes no run.
+    """Decide about the run that a report describes; return None if it describes no run.
 
     Args:
-        report: the report, as it is stored or about to be.
-        look: the Workflow as it is at this moment.
-        policies: valid ones that have to agree (``selection.circles``).
-        history: what else ran and was done; the Remediation of this very decision may be among it.
-        limits: what all policies together may do.
-        now: the moment.
-        lock: whether to decide about the run itself, or about whom to tell.
+        report: the report, stored or about to be.
+        live: current state of the Workflow.
+        policies: valid policies of one group (``selection.policy_groups``).
+        history: known runs and actions; the Remediation for this very decision may be among them.
+        limits: limits on the actions of all policies together.
+        now: current time.
+        lock: kind of decision: about the run itself, or about a notification.
     """
     run = latest_run(report)
     if run is None or report.status is None:
         return None
     own = own_action(run, history, lock)
-    others = replace(history, actions=tuple(act for act in history.actions if act is not own))
-    subject = DecisionInput(run, report.status, look, others, limits, now)
+    others = replace(history, actions=tuple(action for action in history.actions if action is not own))
+    inputs = DecisionInput(run, report.status, live, others, limits, now)
     selection = select_policy(policies, run)
     if selection is None:
-        return _held(subject, lock, Hold(HoldReason.NO_POLICY, "no policy selects the Workflow"))
-    found = _before_rules(subject) or _find_candidate(subject, selection, lock)
-    if isinstance(found, Hold):
-        return _held(subject, lock, found, selection)
-    hold = _answered(own) or first_hold(found)
-    return _held(subject, lock, hold, selection, found) if hold else _due(found)
+        return _held(inputs, lock, Hold(HoldReason.NO_POLICY, "no policy selects the Workflow"))
+    proposed = _hold_before_rules(inputs) or _find_candidate(inputs, selection, lock)
+    if isinstance(proposed, Hold):
+        return _held(inputs, lock, proposed, selection)
+    hold = _already_remediated(own) or first_hold(proposed)
+    return _held(inputs, lock, hold, selection, proposed) if hold else _due(proposed)
 
 
 def own_action(run: Run, history: History, lock: LockClass) -> PastAction | None:
-    """The Remediation that this run has already had of this lock class, or is about to have."""
+    """Return the run's existing action of this lock class, performed or pending."""
     name = remediation_name(run.name, run.uid, run.started_at, lock)
-    return next((act for act in history.actions if act.name == name and act.namespace == run.namespace), None)
+    return next((past for past in history.actions if past.name == name and past.namespace == run.namespace), None)
 
 
-def _before_rules(subject: DecisionInput) -> Hold | None:
-    """What makes rules pointless, or too early."""
-    if _is_stale(subject):
+def _hold_before_rules(inputs: DecisionInput) -> Hold | None:
+    """Return a hold if it is pointless or too early to apply rules."""
+    if _is_stale(inputs):
         return Hold(HoldReason.STALE_OBSERVATION, "the Workflow has changed since it was reported")
-    if subject.run.has_succeeded:
+    if inputs.run.has_succeeded:
         return Hold(HoldReason.RUN_SUCCEEDED, "the run succeeded")
-    if subject.run.is_completed:
-        return _evidence_pending(subject)
+    if inputs.run.is_completed:
+        return _evidence_pending(inputs)
     return None
 
 
-def _is_stale(subject: DecisionInput) -> bool:
-    observed, look = subject.status.observed_workflow, subject.live
-    if observed is None or observed.uid != look.uid or observed.resource_version != look.resource_version:
+def _is_stale(inputs: DecisionInput) -> bool:
+    observed, live = inputs.status.observed_workflow, inputs.live
+    if observed is None or observed.uid != live.uid or observed.resource_version != live.resource_version:
         return True
-    return not is_same_time(observed.started_at, look.started_at)
+    return not is_same_time(observed.started_at, live.started_at)
 
 
-def _evidence_pending(subject: DecisionInput) -> Hold | None:
-    awaited = {ConditionType.EVIDENCE_COMPLETE, ConditionType.NODES_AVAILABLE}
-    missing = [found for found in subject.status.conditions or () if found.type in awaited and found.status != "True"]
-    ended = subject.run.finished_at
-    if missing and ended is not None and subject.now < ended + EVIDENCE_WAIT:
+def _evidence_pending(inputs: DecisionInput) -> Hold | None:
+    required = {ConditionType.EVIDENCE_COMPLETE, ConditionType.NODES_AVAILABLE}
+    missing = [one for one in inputs.status.conditions or () if one.type in required and one.status != "True"]
+    ended = inputs.run.finished_at
+    if missing and ended is not None and inputs.now < ended + EVIDENCE_WAIT:
         message = f"{missing[0].type}: {missing[0].message or missing[0].reason}"
         return Hold(HoldReason.EVIDENCE_PENDING, message, ended + EVIDENCE_WAIT)
     return None
 
 
-def _find_candidate(subject: DecisionInput, selection: Selection, lock: LockClass) -> Candidate | Hold:
-    """The rule that matches, and what it says to do."""
-    if not subject.run.is_completed:
-        return _find_running_candidate(subject, selection, lock)
-    failure = subject.status.failures[0] if subject.status.failures else None
-    matched = Matched(failure, subject.run, subject.history.runs) if failure else None
-    rule = match_rule(selection.policy, matched) if matched else None
+def _find_candidate(inputs: DecisionInput, selection: Selection, lock: LockClass) -> Candidate | Hold:
+    """Return the candidate of the matching rule, or the hold if there is none."""
+    if not inputs.run.is_completed:
+        return _find_running_candidate(inputs, selection, lock)
+    failure = inputs.status.failures[0] if inputs.status.failures else None
+    context = MatchContext(failure, inputs.run, inputs.history.runs) if failure else None
+    rule = match_rule(selection.policy, context) if context else None
     if failure is None or rule is None:
-        message = f"no rule of policy {selection.policy.metadata.name} matches {_described(failure)}"
+        message = f"no rule of policy {selection.policy.metadata.name} matches {_describe(failure)}"
         return Hold(HoldReason.NO_RULE_MATCHES, message)
-    return _candidate(subject, selection, lock, rule, failure)
+    return _candidate(inputs, selection, lock, rule, failure)
 
 
-def _find_running_candidate(subject: DecisionInput, selection: Selection, lock: LockClass) -> Candidate | Hold:
-    rule = match_running(selection.policy, subject.run)
+def _find_running_candidate(inputs: DecisionInput, selection: Selection, lock: LockClass) -> Candidate | Hold:
+    rule = match_running(selection.policy, inputs.run)
     if rule is None or rule.action is None or rule.action.stop is None:
         return Hold(HoldReason.RUN_ACTIVE, "the run has not ended")
-    due = stop_due_at(rule.action.stop, subject.run, subject.status)
-    if due is None or subject.now < due:
-        return Hold(HoldReason.STOP_NOT_DUE, f"rule {rule.name} stops it later, if at all", due)
-    return _candidate(subject, selection, lock, rule, None)
+    due = stop_due_at(rule.action.stop, inputs.run, inputs.status)
+    if due is None or inputs.now < due:
+        return Hold(HoldReason.STOP_NOT_DUE, f"rule {rule.name} does not stop it yet", due)
+    return _candidate(inputs, selection, lock, rule, None)
 
 
 def stop_due_at(stop: Stop, run: Run, status: ReportStatus) -> datetime | None:
-    """When a Workflow that runs is to be stopped; None where nothing says when."""
+    """Return when to stop a running Workflow, or None if no such time is known."""
     moments = []
     if stop.after_seconds is not None and run.started_at is not None:
         moments.append(run.started_at + timedelta(seconds=stop.after_seconds))
     if stop.pending_after_seconds is not None:
         wait = timedelta(seconds=stop.pending_after_seconds)
-        stuck = (found for found in status.waiting or () if found.reason not in NOT_STUCK)
-        moments += [found.since_at + wait for found in stuck if found.since_at is not None]
+        stuck = (waiting for waiting in status.waiting or () if waiting.reason not in INTENDED_WAITS)
+        moments += [waiting.since_at + wait for waiting in stuck if waiting.since_at is not None]
     return min(moments, default=None)
 
 
 def _candidate(
-    subject: DecisionInput, selection: Selection, lock: LockClass, rule: Rule, failure: Failure | None
+    inputs: DecisionInput, selection: Selection, lock: LockClass, rule: Rule, failure: Failure | None
 ) -> Candidate | Hold:
     action = _configured_action(rule, lock)
     if action is None:
-        return Hold(HoldReason.NO_ACTION_CONFIGURED, f"rule {rule.name} states no {_WORDS[lock]}")
+        return Hold(HoldReason.NO_ACTION_CONFIGURED, f"rule {rule.name} has no {_FIELD_OF_LOCK[lock]}")
     if action == ActionType.NONE:
-        return Hold(HoldReason.ACTION_IS_NONE, f"rule {rule.name} says to do nothing")
+        return Hold(HoldReason.ACTION_IS_NONE, f"the action of rule {rule.name} is none")
     return Candidate(
-        input=subject,
+        input=inputs,
         lock=lock,
         selection=selection,
         rule=rule,
         action=action,
         failure=failure,
         counts_toward_limit=_counts_toward_limit(rule, failure),
-        attempt=_attempt(subject, action),
+        attempt=_attempt(inputs, action),
     )
 
 
-def _attempt(subject: DecisionInput, action: ActionType) -> int:
-    """Acts that make no other run are numbered after the run that they are about."""
+def _attempt(inputs: DecisionInput, action: ActionType) -> int:
+    """Return the number of the action. An action that creates no new run continues the run's own number."""
     if action not in CHAIN_ACTIONS:
-        return subject.run.attempt + 1
-    return next_attempt(subject.run, actions_on_chain(subject.run, subject.history.actions))
+        return inputs.run.attempt + 1
+    return next_attempt(inputs.run, actions_on_chain(inputs.run, inputs.history.actions))
 
 
-_WORDS: Final = {LockClass.MUTATE: "action", LockClass.NOTIFY: "notify"}
+_FIELD_OF_LOCK: Final = {LockClass.MUTATE: "action", LockClass.NOTIFY: "notify"}
 
 
 def _configured_action(rule: Rule, lock: LockClass) -> ActionType | None:
@@ -194,52 +194,52 @@ def _counts_toward_limit(rule: Rule, failure: Failure | None) -> bool:
     return failure is None or failure.owner != Owner.INFRASTRUCTURE
 
 
-def _answered(own: PastAction | None) -> Hold | None:
+def _already_remediated(own: PastAction | None) -> Hold | None:
     if own is not None and own.is_final:
-        return Hold(HoldReason.ALREADY_REMEDIATED, f"Remediation {own.name} was for this run")
+        return Hold(HoldReason.ALREADY_REMEDIATED, f"the run already has Remediation {own.name}")
     return None
 
 
 def _held(
-    subject: DecisionInput,
+    inputs: DecisionInput,
     lock: LockClass,
     hold: Hold,
     selection: Selection | None = None,
-    case: Candidate | None = None,
+    candidate: Candidate | None = None,
 ) -> Decision:
     return Decision(
         lock=lock,
         reason=hold.reason,
         message=hold.message,
-        run=subject.run,
+        run=inputs.run,
         policy=selection.policy if selection else None,
-        rule=case.rule if case else None,
-        failure=case.failure if case else None,
-        attempt=case.attempt if case else 1,
-        counts_toward_limit=case.counts_toward_limit if case else True,
+        rule=candidate.rule if candidate else None,
+        failure=candidate.failure if candidate else None,
+        attempt=candidate.attempt if candidate else 1,
+        counts_toward_limit=candidate.counts_toward_limit if candidate else True,
         recheck_at=hold.recheck_at,
     )
 
 
-def _due(case: Candidate) -> Decision:
-    failure = case.failure
-    answered = _described(failure) if failure else FailureClass.TIMEOUT
+def _due(candidate: Candidate) -> Decision:
+    failure = candidate.failure
+    cause = _describe(failure) if failure else FailureClass.TIMEOUT
     return Decision(
-        lock=case.lock,
+        lock=candidate.lock,
         reason=failure.failure_class if failure else FailureClass.TIMEOUT,
-        message=f"rule {case.rule.name}: {case.action} after {answered}",
-        run=case.input.run,
-        action=case.action,
-        policy=case.policy,
-        rule=case.rule,
+        message=f"rule {candidate.rule.name}: {candidate.action} after {cause}",
+        run=candidate.input.run,
+        action=candidate.action,
+        policy=candidate.policy,
+        rule=candidate.rule,
         failure=failure,
-        attempt=case.attempt,
-        counts_toward_limit=case.counts_toward_limit,
+        attempt=candidate.attempt,
+        counts_toward_limit=candidate.counts_toward_limit,
     )
 
 
-def _described(failure: Failure | None) -> str:
-    """A failure in a few words: what, and where."""
+def _describe(failure: Failure | None) -> str:
+    """Describe a failure by its class and step."""
     if failure is None:
         return "the run, which has no failure"
     return f"{failure.failure_class} at {failure.display_name}" if failure.display_name else failure.failure_class

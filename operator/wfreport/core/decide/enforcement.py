@@ -45,9 +45,9 @@ class Enforcement:
     """The next step for a run, and when to reconsider it.
 
     Attributes:
-        action: Next step.
-        hold: Hold for a missing or denied approval, if any. A hold of the decision itself is in the decision.
-        recheck_at: Time at which the step may change without an event; None if never.
+        action: next step.
+        hold: hold for a missing or denied approval, if any. A hold of the decision itself is in the decision.
+        recheck_at: time at which the step may change without an event; None if never.
     """
 
     action: EnforcementAction
@@ -67,9 +67,9 @@ def enforcement_of(decision: Decision, own: PastAction | None, now: datetime) ->
     """Return the next step for a decision.
 
     Args:
-        decision: The decision.
-        own: The run's existing Remediation for this decision, if any.
-        now: Current time.
+        decision: the decision.
+        own: the run's existing Remediation for this decision, if any.
+        now: current time.
     """
     if decision.policy is None:
         return Enforcement(EnforcementAction.HOLD, recheck_at=decision.recheck_at)

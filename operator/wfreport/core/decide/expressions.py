@@ -1,4 +1,4 @@
-"""Regular expressions of policies, by RE2: whatever a user writes, matching takes linear time."""
+"""Regular expressions of policies, compiled by RE2: matching takes linear time for any expression."""
 
 import functools
 from typing import Any, Final
@@ -9,15 +9,15 @@ _MAX_MEMORY_BYTES: Final = 1 << 20
 
 
 class BadExpressionError(ValueError):
-    """The expression is not one that RE2 takes; the message says why."""
+    """RE2 rejected the expression; the message says why."""
 
 
 @functools.lru_cache(maxsize=512)
 def compiled(expression: str) -> Any:
-    """The expression, ready to search with.
+    """Compile the expression.
 
     Raises:
-        BadExpressionError: it is not valid, or takes too much memory.
+        BadExpressionError: it is invalid, or needs too much memory.
     """
     options = re2.Options()
     options.log_errors = False
@@ -25,12 +25,12 @@ def compiled(expression: str) -> Any:
     try:
         return re2.compile(expression, options)
     except re2.error as error:
-        said = error.args[0]
-        raise BadExpressionError(said.decode() if isinstance(said, bytes) else str(said)) from error
+        message = error.args[0]
+        raise BadExpressionError(message.decode() if isinstance(message, bytes) else str(message)) from error
 
 
 def is_found(expression: str, text: str | None) -> bool:
-    """Whether the expression is found in the text; an invalid one is found nowhere (its policy is not Ready)."""
+    """Return whether the text contains a match. An invalid expression never matches; its policy is not Ready."""
     try:
         return bool(text) and compiled(expression).search(text) is not None
     except BadExpressionError:

@@ -1,7 +1,7 @@
-"""What speaks against an act: the guards, in the order in which they are asked .
+"""The guards: checks that may hold a candidate.
 
-Each is one function that says nothing or why it holds. To add one, write it and give it its line in ``GUARDS``: the
-table in docs/reference/decisions.md is made from there.
+Each guard is a function that returns a ``Hold`` or None. To add one, write the function and add it to ``GUARDS`` at its
+place in the order; the table in docs/reference/decisions.md is generated from there.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.breaker import comebacks, judge_breaker
 from wfreport.core.decide.budget import actions_of_policy, exhausted_budget
-from wfreport.core.decide.chain_limits import actions_on_chain, attempts_exhausted, due_at
+from wfreport.core.decide.chain_limits import actions_on_chain, due_at, used_attempts
 from wfreport.core.decide.inputs import Candidate, Hold
 from wfreport.core.decide.matching import DECISIVE_ROLES
 from wfreport.core.decide.model import CHAIN_ACTIONS, PastAction, Run
@@ -24,80 +24,83 @@ from wfreport.core.decide.streaks import streak_of
 _HOUR_SECONDS: Final = 3600
 
 
-def policy_suspended(case: Candidate) -> Hold | None:
+def policy_suspended(candidate: Candidate) -> Hold | None:
     """The policy is suspended."""
-    if case.policy.spec.suspended:
-        return Hold(HoldReason.POLICY_SUSPENDED, f"policy {case.policy.metadata.name} is suspended")
+    if candidate.policy.spec.suspended:
+        return Hold(HoldReason.POLICY_SUSPENDED, f"policy {candidate.policy.metadata.name} is suspended")
     return None
 
 
-def policy_paused(case: Candidate) -> Hold | None:
-    """Somebody asked for a pause."""
-    requests = case.policy.spec.pause_requests
+def policy_paused(candidate: Candidate) -> Hold | None:
+    """The policy has pause requests."""
+    requests = candidate.policy.spec.pause_requests
     if requests:
         return Hold(HoldReason.POLICY_PAUSED, f"paused: {'; '.join(requests)}")
     return None
 
 
-def opted_out(case: Candidate) -> Hold | None:
-    """Its owner wants no remediation."""
-    if case.input.live.is_opted_out:
-        message = "the Workflow or its Namespace is annotated wfreport.dev/no-remediation"
+def opted_out(candidate: Candidate) -> Hold | None:
+    """The Workflow or its Namespace opts out of remediation."""
+    if candidate.input.live.is_opted_out:
+        message = "the Workflow or its Namespace has the annotation wfreport.dev/no-remediation"
         return Hold(HoldReason.OPTED_OUT, message)
     return None
 
 
-def cancelled(case: Candidate) -> Hold | None:
-    """A person ended the run; never act against one."""
-    observed = case.input.status.observed_workflow
+def cancelled(candidate: Candidate) -> Hold | None:
+    """A person ended the run, and the operator respects that."""
+    observed = candidate.input.status.observed_workflow
     shutdown = observed.shutdown if observed else None
-    if shutdown or case.input.run.is_cancelled:
-        return Hold(HoldReason.CANCELLED_BY_PERSON, f"the Workflow was told to {shutdown or 'stop'}")
+    if shutdown:
+        return Hold(HoldReason.CANCELLED_BY_PERSON, f"the Workflow's shutdown strategy is {shutdown}")
+    if candidate.input.run.is_cancelled:
+        return Hold(HoldReason.CANCELLED_BY_PERSON, "the Workflow was cancelled")
     return None
 
 
-def too_old(case: Candidate) -> Hold | None:
-    """The run ended too long ago for anybody to want it again."""
-    run, limit = case.input.run, case.policy.spec.limits.max_age_seconds
-    if case.failure is None:
+def too_old(candidate: Candidate) -> Hold | None:
+    """The run ended too long ago to be of interest."""
+    run, limit = candidate.input.run, candidate.policy.spec.limits.max_age_seconds
+    if candidate.failure is None:
         return None
     if run.finished_at is None:
-        return Hold(HoldReason.RUN_TOO_OLD, "when the run ended is not known")
-    if case.input.now - run.finished_at > timedelta(seconds=limit):
+        return Hold(HoldReason.RUN_TOO_OLD, "the end of the run is unknown")
+    if candidate.input.now - run.finished_at > timedelta(seconds=limit):
         return Hold(HoldReason.RUN_TOO_OLD, f"the run ended more than {limit} seconds ago")
     return None
 
 
-def failed_before_enforced(case: Candidate) -> Hold | None:
-    """The run ended before the policy was let act: switching it on must not start a storm."""
-    since = case.policy.status.enforced_since if case.policy.status else None
-    ended = case.input.run.finished_at
-    # Both are kept to the second: what ended in that very second may have ended before.
+def failed_before_enforced(candidate: Candidate) -> Hold | None:
+    """The run ended before the policy was enforced: enforcing it must not trigger actions on all earlier failures."""
+    since = candidate.policy.status.enforced_since if candidate.policy.status else None
+    ended = candidate.input.run.finished_at
+    # Both times are stored in seconds, so a run that ended in the same second may have ended before.
     if since is not None and ended is not None and ended <= since:
-        return Hold(HoldReason.FAILED_BEFORE_ENFORCED, "the run ended before the policy was let act")
+        return Hold(HoldReason.FAILED_BEFORE_ENFORCED, "the run ended before the policy was enforced")
     return None
 
 
-def retries_remaining(case: Candidate) -> Hold | None:
-    """Argo itself still tries."""
-    if case.failure is not None and case.failure.role not in DECISIVE_ROLES:
-        return Hold(HoldReason.RETRIES_REMAINING, f"{case.failure.display_name or 'a step'} has not failed for good")
+def retries_remaining(candidate: Candidate) -> Hold | None:
+    """Argo's own retryStrategy has attempts left."""
+    failure = candidate.failure
+    if failure is not None and failure.role not in DECISIVE_ROLES:
+        return Hold(HoldReason.RETRIES_REMAINING, f"the failure of {failure.display_name or 'a step'} is not final")
     return None
 
 
-def being_deleted(case: Candidate) -> Hold | None:
-    """The Workflow is going, or gone."""
-    if case.input.live.is_deleting:
+def being_deleted(candidate: Candidate) -> Hold | None:
+    """The Workflow is being deleted, or no longer exists."""
+    if candidate.input.live.is_deleting:
         return Hold(HoldReason.BEING_DELETED, "the Workflow is being deleted")
     return None
 
 
-def newer_resubmission(case: Candidate) -> Hold | None:
-    """The work runs again already."""
-    run = case.input.run
-    newer = next((other for other in case.input.history.runs if _follows(other, run)), None)
+def newer_resubmission(candidate: Candidate) -> Hold | None:
+    """The run has already been resubmitted."""
+    run = candidate.input.run
+    newer = next((other for other in candidate.input.history.runs if _follows(other, run)), None)
     if newer is not None:
-        return Hold(HoldReason.NEWER_RESUBMISSION, f"Workflow {newer.name} is a newer run of the same")
+        return Hold(HoldReason.NEWER_RESUBMISSION, f"the run has been resubmitted as Workflow {newer.name}")
     return None
 
 
@@ -109,129 +112,131 @@ def _follows(other: Run, run: Run) -> bool:
 
 
 def _began_after(other: Run, run: Run) -> bool:
-    """Names are used again: what was resubmitted before this run began was another Workflow of its name."""
+    """Return whether the other run began later. Names are reused: an earlier run refers to another Workflow."""
     return other.started_at is None or run.started_at is None or other.started_at >= run.started_at
 
 
-def policy_conflict(case: Candidate) -> Hold | None:
-    """Two policies want to decide, and nothing says which."""
-    if case.selection.rivals:
-        message = (
-            f"policy {case.policy.metadata.name} and {', '.join(case.selection.rivals)} select the Workflow with the "
-            f"same priority, {case.policy.spec.priority}"
-        )
+def policy_conflict(candidate: Candidate) -> Hold | None:
+    """Several policies of the same priority select the Workflow."""
+    policy, rivals = candidate.policy, candidate.selection.rivals
+    if rivals:
+        names = ", ".join([policy.metadata.name, *rivals])
+        message = f"policies of the same priority {policy.spec.priority} select the Workflow: {names}"
         return Hold(HoldReason.POLICY_CONFLICT, message)
     return None
 
 
-def cron_already_suspended(case: Candidate) -> Hold | None:
-    """The CronWorkflow was suspended for these failures already."""
-    if case.action != ActionType.SUSPEND_CRON:
+def cron_already_suspended(candidate: Candidate) -> Hold | None:
+    """The CronWorkflow has already been suspended for this streak of failures."""
+    if candidate.action != ActionType.SUSPEND_CRON:
         return None
-    roots = streak_of(case.input.run, case.input.history.runs, "CronWorkflow").root_uids
-    acts = (act for act in case.input.history.actions if act.action == case.action and act.counts)
-    earlier = next((act for act in acts if act.root_uid in roots), None)
+    roots = streak_of(candidate.input.run, candidate.input.history.runs, "CronWorkflow").root_uids
+    suspensions = (past for past in candidate.input.history.actions if past.type == candidate.action and past.counts)
+    earlier = next((past for past in suspensions if past.root_uid in roots), None)
     if earlier is not None:
-        return Hold(
-            HoldReason.CRON_ALREADY_SUSPENDED, f"{earlier.name} has suspended the CronWorkflow for these failures"
-        )
+        message = f"Remediation {earlier.name} has suspended the CronWorkflow for this streak of failures"
+        return Hold(HoldReason.CRON_ALREADY_SUSPENDED, message)
     return None
 
 
-def attempts_are_exhausted(case: Candidate) -> Hold | None:
-    """The chain has had its attempts."""
-    if case.action not in CHAIN_ACTIONS:
+def attempts_are_exhausted(candidate: Candidate) -> Hold | None:
+    """The chain has used up its attempts."""
+    if candidate.action not in CHAIN_ACTIONS:
         return None
-    limits = case.policy.spec.limits
-    allowed = limits.max_attempts if case.counts_toward_limit else limits.infra_max_attempts
-    chain = actions_on_chain(case.input.run, case.input.history.actions)
-    spent = attempts_exhausted(case.input.run, chain, counts_toward_limit=case.counts_toward_limit)
-    if spent >= allowed:
-        of = "acts" if case.counts_toward_limit else "acts on failures of the infrastructure"
-        return Hold(HoldReason.ATTEMPTS_EXHAUSTED, f"{spent} {of} of {allowed} are spent")
+    limits = candidate.policy.spec.limits
+    allowed = limits.max_attempts if candidate.counts_toward_limit else limits.infra_max_attempts
+    chain = actions_on_chain(candidate.input.run, candidate.input.history.actions)
+    used = used_attempts(candidate.input.run, chain, counts_toward_limit=candidate.counts_toward_limit)
+    if used >= allowed:
+        kind = "attempts" if candidate.counts_toward_limit else "attempts for infrastructure failures"
+        return Hold(HoldReason.ATTEMPTS_EXHAUSTED, f"the chain has used {used} of {allowed} {kind}")
     return None
 
 
-def cooling_down(case: Candidate) -> Hold | None:
-    """The wait before the act is not over."""
-    if case.failure is None:
+def cooling_down(candidate: Candidate) -> Hold | None:
+    """The backoff or the rule's delay has not elapsed."""
+    if candidate.failure is None:
         return None
-    backoff = case.policy.spec.backoff if case.action in CHAIN_ACTIONS else None
-    due = due_at(case.input.run, backoff, case.attempt, case.rule.delay_seconds or 0)
-    if due is not None and case.input.now < due:
-        return Hold(HoldReason.COOLING_DOWN, f"attempt {case.attempt} waits for its backoff", due)
+    backoff = candidate.policy.spec.backoff if candidate.action in CHAIN_ACTIONS else None
+    due = due_at(candidate.input.run, backoff, candidate.attempt, candidate.rule.delay_seconds or 0)
+    if due is not None and candidate.input.now < due:
+        return Hold(HoldReason.COOLING_DOWN, f"attempt {candidate.attempt} is in its backoff", due)
     return None
 
 
-def policy_budget_exhausted(case: Candidate) -> Hold | None:
-    """The policy has done enough for now."""
-    budget = case.policy.spec.budget
-    spent = exhausted_budget(
-        _own_actions(case),
-        case.lock,
+def policy_budget_exhausted(candidate: Candidate) -> Hold | None:
+    """The policy has reached its budget."""
+    budget = candidate.policy.spec.budget
+    exhausted = exhausted_budget(
+        _own_actions(candidate),
+        candidate.lock,
         max_concurrent=budget.max_concurrent,
         max_per_window=budget.max_per_window,
         window_seconds=budget.window_seconds,
-        now=case.input.now,
+        now=candidate.input.now,
     )
-    return Hold(HoldReason.BUDGET_EXHAUSTED, spent.message, spent.recheck_at) if spent else None
+    return Hold(HoldReason.BUDGET_EXHAUSTED, exhausted.message, exhausted.recheck_at) if exhausted else None
 
 
-def operator_budget_exhausted(case: Candidate) -> Hold | None:
-    """All policies together have done enough for now."""
-    limits = case.input.limits
-    spent = exhausted_budget(
-        case.input.history.actions,
-        case.lock,
+def operator_budget_exhausted(candidate: Candidate) -> Hold | None:
+    """All policies together have reached the operator's budget."""
+    limits = candidate.input.limits
+    exhausted = exhausted_budget(
+        candidate.input.history.actions,
+        candidate.lock,
         max_concurrent=limits.max_concurrent,
         max_per_window=limits.max_per_hour,
         window_seconds=_HOUR_SECONDS,
-        now=case.input.now,
+        now=candidate.input.now,
     )
-    if spent is None:
+    if exhausted is None:
         return None
-    return Hold(HoldReason.OPERATOR_BUDGET_EXHAUSTED, f"of all policies together, {spent.message}", spent.recheck_at)
+    message = f"of all policies together, {exhausted.message}"
+    return Hold(HoldReason.OPERATOR_BUDGET_EXHAUSTED, message, exhausted.recheck_at)
 
 
-def breaker_open(case: Candidate) -> Hold | None:
-    """Too much fails at once."""
-    runs = [run for run in (*case.input.history.runs, case.input.run) if is_for(case.policy, run)]
-    breaker = judge_breaker(case.policy.spec.circuit_breaker, _each_once(runs), _own_actions(case), case.input.now)
+def breaker_open(candidate: Candidate) -> Hold | None:
+    """Too many runs fail, so the policy's circuit breaker is open."""
+    runs = [run for run in (*candidate.input.history.runs, candidate.input.run) if is_for(candidate.policy, run)]
+    breaker = judge_breaker(
+        candidate.policy.spec.circuit_breaker, _distinct(runs), _own_actions(candidate), candidate.input.now
+    )
     if breaker.allows:
         return None
     return Hold(HoldReason.BREAKER_OPEN, breaker.message, breaker.recheck_at)
 
 
-def _each_once(runs: list[Run]) -> Iterator[Run]:
-    seen: set[tuple[str, object]] = set()
+def _distinct(runs: list[Run]) -> Iterator[Run]:
+    known: set[tuple[str, object]] = set()
     for run in runs:
-        if (run.uid, run.started_at) not in seen:
-            seen.add((run.uid, run.started_at))
+        if (run.uid, run.started_at) not in known:
+            known.add((run.uid, run.started_at))
             yield run
 
 
-def remediation_ineffective(case: Candidate) -> Hold | None:
-    """The same act on the same failure did not help before."""
-    spec, subject = case.policy.spec.circuit_breaker, case.input
-    back = comebacks(
-        case.failure.fingerprint if case.failure else None,
-        case.action,
-        _own_actions(case),
-        (*subject.history.runs, subject.run),
-        subject.now,
+def remediation_ineffective(candidate: Candidate) -> Hold | None:
+    """The same action on the same failure has not helped before."""
+    spec, inputs = candidate.policy.spec.circuit_breaker, candidate.input
+    ineffective = comebacks(
+        candidate.failure.fingerprint if candidate.failure else None,
+        candidate.action,
+        _own_actions(candidate),
+        (*inputs.history.runs, inputs.run),
+        inputs.now,
         spec.window_seconds,
     )
-    if len(back) <= spec.same_fingerprint_at_most:
+    if len(ineffective) <= spec.same_fingerprint_at_most:
         return None
-    ended = sorted(act.finished_at for act in back if act.finished_at is not None)
-    again_at = ended[-spec.same_fingerprint_at_most - 1] + timedelta(seconds=spec.window_seconds)
-    message = f"the same failure came back {len(back)} times after {case.action} in {spec.window_seconds} seconds"
-    return Hold(HoldReason.REMEDIATION_INEFFECTIVE, message, again_at)
+    ended = sorted(past.finished_at for past in ineffective if past.finished_at is not None)
+    recheck_at = ended[-spec.same_fingerprint_at_most - 1] + timedelta(seconds=spec.window_seconds)
+    count, window = len(ineffective), spec.window_seconds
+    message = f"the same failure came back {count} times after {candidate.action} within {window} seconds"
+    return Hold(HoldReason.REMEDIATION_INEFFECTIVE, message, recheck_at)
 
 
-def _own_actions(case: Candidate) -> list[PastAction]:
-    metadata = case.policy.metadata
-    return actions_of_policy(case.input.history.actions, metadata.namespace, metadata.name)
+def _own_actions(candidate: Candidate) -> list[PastAction]:
+    metadata = candidate.policy.metadata
+    return actions_of_policy(candidate.input.history.actions, metadata.namespace, metadata.name)
 
 
 BOTH: Final = frozenset(LockClass)
@@ -240,15 +245,15 @@ RUN_ONLY: Final = frozenset({LockClass.MUTATE})
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A guard's place in the table.
+    """A row in the table of guards.
 
     Attributes:
-        ask: the guard.
-        reason: why it holds, if it does.
-        locks: of which decisions it is asked.
+        check: function that returns the hold, if any.
+        reason: reason of its holds.
+        locks: kinds of decisions that it applies to.
     """
 
-    ask: Callable[[Candidate], Hold | None]
+    check: Callable[[Candidate], Hold | None]
     reason: HoldReason
     locks: frozenset[LockClass] = BOTH
 
@@ -261,7 +266,7 @@ GUARDS: Final = (
     Guard(too_old, HoldReason.RUN_TOO_OLD),
     Guard(failed_before_enforced, HoldReason.FAILED_BEFORE_ENFORCED),
     Guard(retries_remaining, HoldReason.RETRIES_REMAINING),
-    # To be told of a run that is gone, or that runs again, is still of use.
+    # A notification about a run that is deleted or resubmitted is still useful.
     Guard(being_deleted, HoldReason.BEING_DELETED, RUN_ONLY),
     Guard(newer_resubmission, HoldReason.NEWER_RESUBMISSION, RUN_ONLY),
     Guard(policy_conflict, HoldReason.POLICY_CONFLICT),
@@ -273,12 +278,12 @@ GUARDS: Final = (
     Guard(breaker_open, HoldReason.BREAKER_OPEN, RUN_ONLY),
     Guard(remediation_ineffective, HoldReason.REMEDIATION_INEFFECTIVE, RUN_ONLY),
 )
-"""The guards, in the order in which they are asked; the first that holds is the answer."""
+"""The guards in order of evaluation; the first hold applies."""
 
 
-def first_hold(case: Candidate) -> Hold | None:
-    """What the first guard that holds says; None where none does."""
+def first_hold(candidate: Candidate) -> Hold | None:
+    """Return the hold of the first guard that has one, or None."""
     for guard in GUARDS:
-        if case.lock in guard.locks and (hold := guard.ask(case)) is not None:
+        if candidate.lock in guard.locks and (hold := guard.check(candidate)) is not None:
             return hold
     return None

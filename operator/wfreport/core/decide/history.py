@@ -1,6 +1,6 @@
-"""What ran and what was done before, read from reports and Remediations: nothing of it is kept in memory."""
+"""Derives earlier runs and actions from reports and Remediations. Nothing of it is stored elsewhere."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -9,27 +9,15 @@ from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import EarlierRun, WorkflowReport, WorkflowSource
-from wfreport.api.wire import rfc3339
-from wfreport.core.decide.model import ExecutionState, History, PastAction, Run
+from wfreport.core.decide.model import ExecutionState, PastAction, Run
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.chain import link_of
 
-_UNSETTLED: Final = frozenset({RemediationReason.OUTCOME_AWAITED})
-
-
-def history_of(reports: Iterable[WorkflowReport], remediations: Iterable[Remediation]) -> History:
-    """Everything that later decisions depend on, each run and each act once."""
-    runs = {_key(run): run for report in reports for run in runs_of(report)}
-    acts = [act for remediation in remediations if (act := past_action_of(remediation)) is not None]
-    return History(tuple(runs.values()), tuple(acts))
-
-
-def _key(run: Run) -> tuple[str, str]:
-    return run.uid, rfc3339(run.started_at) if run.started_at else ""
+_OUTCOME_PENDING: Final = frozenset({RemediationReason.OUTCOME_AWAITED})
 
 
 def runs_of(report: WorkflowReport) -> Iterator[Run]:
-    """The runs that a report tells of: those before manual retries, then the latest; none before it has a status."""
+    """Yield the runs of a report: those before manual retries, then the latest. Without a status, there are none."""
     latest = latest_run(report)
     if latest is None or report.status is None:
         return
@@ -39,7 +27,7 @@ def runs_of(report: WorkflowReport) -> Iterator[Run]:
 
 
 def latest_run(report: WorkflowReport) -> Run | None:
-    """The run that a report describes; None where it has not seen one."""
+    """Return the run that a report describes, or None if it has not observed one."""
     status = report.status
     observed = status.observed_workflow if status else None
     if status is None or observed is None or not observed.uid:
@@ -72,7 +60,7 @@ def _template(source: WorkflowSource) -> str | None:
 
 
 def _earlier_run(latest: Run, earlier: EarlierRun) -> Run:
-    """A run of the same Workflow before a manual retry."""
+    """Return a run of the same Workflow before a manual retry."""
     return replace(
         latest,
         started_at=earlier.started_at,
@@ -84,11 +72,12 @@ def _earlier_run(latest: Run, earlier: EarlierRun) -> Run:
 
 
 def past_action_of(remediation: Remediation) -> PastAction | None:
-    """A Remediation as a later decision sees it; None for a dry run, which locks and counts nothing."""
+    """Return a Remediation's action, as later decisions need it; None for a dry run, which neither locks nor counts."""
     spec, status = remediation.spec, remediation.status
     if spec.dry_run:
         return None
-    conditions = {found.type: found for found in (status.conditions if status else None) or ()}
+    conditions = {condition.type: condition for condition in (status.conditions if status else None) or ()}
+    approved = conditions.get(RemediationConditionType.APPROVED)
     outcome = conditions.get(RemediationConditionType.SUCCEEDED)
     return PastAction(
         namespace=remediation.metadata.namespace,
@@ -97,28 +86,28 @@ def past_action_of(remediation: Remediation) -> PastAction | None:
         workflow_uid=spec.target.uid,
         root_uid=spec.root_uid,
         lock=spec.lock_class,
-        action=spec.action,
+        type=spec.action,
         created_at=remediation.metadata.creation_timestamp or EPOCH,
         started_at=spec.target.started_at,
         attempt=spec.attempt,
         counts_toward_limit=spec.counts_toward_limit,
         fingerprint=spec.fingerprint,
-        is_approval_required=spec.approval_required or _is_asked(conditions.get(RemediationConditionType.APPROVED)),
-        is_approved=_verdict(conditions.get(RemediationConditionType.APPROVED)),
+        is_approval_required=spec.approval_required or _awaits_approval(approved),
+        is_approved=_status_as_bool(approved),
         execution=_execution(conditions.get(RemediationConditionType.EXECUTED)),
         executed_at=status.executed_at if status else None,
-        has_helped=_verdict(outcome),
+        has_helped=_status_as_bool(outcome),
         finished_at=_finished_at(remediation, outcome),
-        has_outcome=outcome is not None and outcome.reason not in _UNSETTLED,
+        has_outcome=outcome is not None and outcome.reason not in _OUTCOME_PENDING,
     )
 
 
-def _is_asked(approved: Condition | None) -> bool:
+def _awaits_approval(approved: Condition | None) -> bool:
     return approved is not None and approved.reason == RemediationReason.APPROVAL_AWAITED
 
 
-def _verdict(found: Condition | None) -> bool | None:
-    return None if found is None or found.status == "Unknown" else found.status == "True"
+def _status_as_bool(condition: Condition | None) -> bool | None:
+    return None if condition is None or condition.status == "Unknown" else condition.status == "True"
 
 
 def _execution(executed: Condition | None) -> ExecutionState:
@@ -130,5 +119,5 @@ def _execution(executed: Condition | None) -> ExecutionState:
 
 
 def _finished_at(remediation: Remediation, outcome: Condition | None) -> datetime | None:
-    stated = remediation.status.finished_at if remediation.status else None
-    return stated or (outcome.last_transition_time if outcome and outcome.status != "Unknown" else None)
+    recorded = remediation.status.finished_at if remediation.status else None
+    return recorded or (outcome.last_transition_time if outcome and outcome.status != "Unknown" else None)

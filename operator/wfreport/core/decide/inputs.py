@@ -1,4 +1,4 @@
-"""Everything a guard may look at."""
+"""The inputs of a decision, and the candidate that guards check."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +14,12 @@ from wfreport.core.decide.selection import Selection
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why nothing is done, or not yet.
+    """A reason to take no action, or not yet.
 
     Attributes:
-        reason: as one stable word.
-        message: for people.
-        recheck_at: when the answer may be another one, without any object having changed; None for never.
+        reason: stable reason.
+        message: reason in words.
+        recheck_at: time at which the hold may end without an event; None if never.
     """
 
     reason: HoldReason
@@ -29,15 +29,15 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class DecisionInput:
-    """The run that is decided on, and the world it is in.
+    """Everything that a decision about a run depends on.
 
     Attributes:
-        run: the run.
-        status: its report's status.
-        look: the Workflow as it is now.
-        history: what else ran and was done; without the Remediation of this very decision.
-        limits: what all policies together may do.
-        now: the moment.
+        run: run to decide about.
+        status: status of its report.
+        live: current state of the Workflow.
+        history: other runs and Remediations, without the Remediation for this very decision.
+        limits: limits on the actions of all policies together.
+        now: current time.
     """
 
     run: Run
@@ -50,17 +50,17 @@ class DecisionInput:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A subject for which a rule has been found.
+    """An action that the matching rule proposes for a run. The guards may still hold it.
 
     Attributes:
-        subject: the run and its world.
-        lock: whether it is about the run itself, or about whom to tell.
-        selection: the policy, and its rivals.
-        rule: the rule that matches.
-        action: what the rule says to do.
-        failure: the failure it answers; None for a run that goes on.
-        counts_toward_limit: whether the act counts as an ordinary attempt.
-        attempt: which act on its chain it would be.
+        input: the run and everything else the decision depends on.
+        lock: kind of decision: about the run itself, or about a notification.
+        selection: policy and its rivals.
+        rule: matching rule.
+        action: proposed action.
+        failure: failure to respond to; None for a running Workflow.
+        counts_toward_limit: whether the action counts as an ordinary attempt, not as one for infrastructure failures.
+        attempt: number that the action would have in its chain.
     """
 
     input: DecisionInput
@@ -74,5 +74,5 @@ class Candidate:
 
     @property
     def policy(self) -> RemediationPolicy:
-        """The policy that decides."""
+        """The selected policy."""
         return self.selection.policy

@@ -1,4 +1,4 @@
-"""Which rule of a policy matches: the first, of which all that is stated fits."""
+"""Selects a policy's rule: the first one whose criteria all match."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from wfreport.core.decide.selection import selects
 from wfreport.core.decide.streaks import streak_of
 
 DECISIVE_ROLES: Final = frozenset({Role.ROOT_CAUSE, Role.EXIT_HANDLER})
-"""Roles of failures that end a run."""
+"""Roles of failures that cause a run to fail."""
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
-    """What a match is held against.
+class MatchContext:
+    """Everything that criteria may depend on.
 
     Attributes:
-        failure: the failure.
-        run: the run it is of.
-        runs: all runs that are known.
+        failure: failure to match.
+        run: run of the failure.
+        runs: all known runs.
     """
 
     failure: Failure
@@ -32,13 +32,13 @@ class Matched:
     runs: Sequence[Run]
 
 
-def match_rule(policy: RemediationPolicy, matched: Matched) -> Rule | None:
-    """The first rule for failures that matches; rules that stop running Workflows are none."""
-    return next((rule for rule in policy.spec.rules if not is_for_running(rule) and fits(rule.match, matched)), None)
+def match_rule(policy: RemediationPolicy, context: MatchContext) -> Rule | None:
+    """Return the first rule that matches the failure, apart from rules that stop running Workflows."""
+    return next((rule for rule in policy.spec.rules if not is_for_running(rule) and matches(rule.match, context)), None)
 
 
 def match_running(policy: RemediationPolicy, run: Run) -> Rule | None:
-    """The first rule that stops running Workflows like this one."""
+    """Return the first rule that stops running Workflows and matches this one."""
     return next(
         (
             rule
@@ -50,69 +50,69 @@ def match_running(policy: RemediationPolicy, run: Run) -> Rule | None:
 
 
 def is_for_running(rule: Rule) -> bool:
-    """Whether the rule is for Workflows that run."""
+    """Return whether the rule applies to running Workflows."""
     return rule.action is not None and rule.action.stop is not None
 
 
-def fits(match: Match, matched: Matched) -> bool:
-    """Whether all that the match states fits."""
-    return all(criterion(match, matched) for criterion in CRITERIA)
+def matches(match: Match, context: MatchContext) -> bool:
+    """Return whether all criteria match."""
+    return all(criterion(match, context) for criterion in CRITERIA)
 
 
-def _class(match: Match, matched: Matched) -> bool:
-    return match.classes is None or matched.failure.failure_class in match.classes
+def _class(match: Match, context: MatchContext) -> bool:
+    return match.classes is None or context.failure.failure_class in match.classes
 
 
-def _owner(match: Match, matched: Matched) -> bool:
-    return match.owners is None or matched.failure.owner in match.owners
+def _owner(match: Match, context: MatchContext) -> bool:
+    return match.owners is None or context.failure.owner in match.owners
 
 
-def _exit_code(match: Match, matched: Matched) -> bool:
-    stated, code = match.exit_codes, matched.failure.exit_code
-    if stated is None:
+def _exit_code(match: Match, context: MatchContext) -> bool:
+    expected, code = match.exit_codes, context.failure.exit_code
+    if expected is None:
         return True
-    return code is not None and (code in stated.values) == (stated.operator == "In")
+    return code is not None and (code in expected.values) == (expected.operator == "In")
 
 
-def _container(match: Match, matched: Matched) -> bool:
-    return match.containers is None or matched.failure.container in match.containers
+def _container(match: Match, context: MatchContext) -> bool:
+    return match.containers is None or context.failure.container in match.containers
 
 
-def _template(match: Match, matched: Matched) -> bool:
-    return match.templates is None or matched.failure.template_name in match.templates
+def _template(match: Match, context: MatchContext) -> bool:
+    return match.templates is None or context.failure.template_name in match.templates
 
 
-def _step(match: Match, matched: Matched) -> bool:
+def _step(match: Match, context: MatchContext) -> bool:
     if match.steps is None:
         return True
-    shown = matched.failure.display_name or ""
-    return shown in match.steps or shown.partition("(")[0] in match.steps
+    display_name = context.failure.display_name or ""
+    return display_name in match.steps or display_name.partition("(")[0] in match.steps
 
 
-def _message(match: Match, matched: Matched) -> bool:
-    return match.message_regex is None or is_found(match.message_regex, matched.failure.message)
+def _message(match: Match, context: MatchContext) -> bool:
+    return match.message_regex is None or is_found(match.message_regex, context.failure.message)
 
 
-def _log(match: Match, matched: Matched) -> bool:
-    tail = matched.failure.log_tail
+def _log(match: Match, context: MatchContext) -> bool:
+    tail = context.failure.log_tail
     return match.log_regex is None or is_found(match.log_regex, tail.text if tail else None)
 
 
-def _phase(match: Match, matched: Matched) -> bool:
-    return match.phases is None or matched.run.phase in match.phases
+def _phase(match: Match, context: MatchContext) -> bool:
+    return match.phases is None or context.run.phase in match.phases
 
 
-def _labels(match: Match, matched: Matched) -> bool:
-    return match.labels is None or selects(match.labels, matched.run.labels)
+def _labels(match: Match, context: MatchContext) -> bool:
+    return match.labels is None or selects(match.labels, context.run.labels)
 
 
-def _consecutive(match: Match, matched: Matched) -> bool:
-    stated = match.consecutive_failures
-    return stated is None or streak_of(matched.run, matched.runs, stated.of).length >= stated.at_least
+def _consecutive(match: Match, context: MatchContext) -> bool:
+    expected = match.consecutive_failures
+    return expected is None or streak_of(context.run, context.runs, expected.of).length >= expected.at_least
 
 
-CRITERIA: Final[tuple[Callable[[Match, Matched], bool], ...]] = (
+CRITERIA: Final[tuple[Callable[[Match, MatchContext], bool], ...]] = (
     *(_class, _owner, _exit_code, _container, _template, _step, _phase, _labels),
-    # The dear ones last.
+    # The expensive criteria come last.
     *(_message, _log, _consecutive),
 )

@@ -1,4 +1,4 @@
-"""The frozen values that decisions are made of."""
+"""Immutable values that decisions are made of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,29 +14,29 @@ from wfreport.api.remediation import LockClass
 from wfreport.api.report import Failure
 
 CHAIN_ACTIONS: Final = frozenset({ActionType.RESUBMIT, ActionType.RAISE_MEMORY, ActionType.RETRY})
-"""Actions after which the work runs again, so that one can tell whether they helped."""
+"""Actions that run the work again, so that its new outcome shows whether they helped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a Workflow, as its report tells.
+    """One run of a Workflow, as reported.
 
     Attributes:
-        namespace: of the Workflow.
-        name: of the Workflow.
-        uid: of the Workflow; with ``started_at`` it says which run.
-        started_at: a manual retry starts another run of the same uid.
-        finished_at: None while it goes on.
-        phase: Argo's word.
-        root_name: the chain's first Workflow.
-        root_uid: the chain.
-        attempt: how many resubmissions of ours led to it; 0 for the root.
-        failure_class: of the first failure.
-        fingerprint: of the first failure.
-        cron_workflow: the CronWorkflow that made it.
-        template: the template it came from, cluster-wide ones with a leading slash.
-        resubmitted_from: the Workflow of which somebody, or we, resubmitted it.
-        labels: of the Workflow.
+        namespace: namespace of the Workflow.
+        name: name of the Workflow.
+        uid: uid of the Workflow; together with ``started_at``, it identifies the run.
+        started_at: start of the run; a manual retry starts another run with the same uid.
+        finished_at: end of the run; None while it is in progress.
+        phase: Argo's phase.
+        root_name: name of the chain's first Workflow.
+        root_uid: uid of the chain's first Workflow; it identifies the chain.
+        attempt: number of the operator's resubmission that created it; 0 for the root.
+        failure_class: class of the first failure.
+        fingerprint: fingerprint of the first failure.
+        cron_workflow: CronWorkflow that created it.
+        template: template it refers to; a ClusterWorkflowTemplate has a leading slash.
+        resubmitted_from: name of the Workflow that a person or the operator resubmitted.
+        labels: labels of the Workflow.
     """
 
     namespace: str
@@ -57,27 +57,27 @@ class Run:
 
     @property
     def is_completed(self) -> bool:
-        """Whether it has ended, by its phase."""
+        """Whether the run has completed, by its phase."""
         return self.phase in COMPLETED_PHASES
 
     @property
     def has_succeeded(self) -> bool:
-        """Whether it ended well."""
+        """Whether the run succeeded."""
         return self.phase == Phase.SUCCEEDED
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether a person ended it: that is neither a failure nor a success."""
+        """Whether a person ended the run, which is neither a failure nor a success."""
         return self.failure_class == FailureClass.CANCELLED
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended badly by itself."""
+        """Whether the run failed, and was not cancelled."""
         return self.phase in FAILED_PHASES and not self.is_cancelled
 
 
 class ExecutionState(StrEnum):
-    """How far an act has come."""
+    """Progress of an action."""
 
     PENDING = "Pending"
     DONE = "Done"
@@ -87,28 +87,28 @@ class ExecutionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PastAction:
-    """A Remediation that is not a dry run, as far as later decisions depend on it.
+    """An action of an existing Remediation, dry runs excluded, with everything later decisions depend on.
 
     Attributes:
-        namespace: of the Remediation, its policy and its Workflow.
-        name: of the Remediation.
-        policy_name: of the policy; one that was deleted and made again is the same.
-        workflow_uid: of the run it is about.
-        started_at: of that run.
-        root_uid: the chain.
-        lock: what it locks.
-        action: what it does.
-        attempt: which act on the chain it is.
-        counts_toward_limit: whether it counts as an ordinary attempt, rather than one of the infrastructure.
-        fingerprint: of the failure it answers.
-        created_at: when it was asked for.
-        is_approval_required: whether a person has to agree.
-        is_approved: True, False, or None while nobody has said.
-        execution: how far it has come.
-        executed_at: when it was done.
-        has_helped: how the new run ended; None while that is not known, or never will be.
-        finished_at: when that was known.
-        is_settled: whether its outcome is known, or will never be.
+        namespace: namespace of the Remediation, its policy and its Workflow.
+        name: name of the Remediation.
+        policy_name: name of the policy; a deleted and recreated policy is considered the same.
+        workflow_uid: uid of the run's Workflow.
+        started_at: start of the run.
+        root_uid: uid of the chain's first Workflow.
+        lock: lock class of the Remediation.
+        type: type of the action.
+        attempt: number of the action in its chain.
+        counts_toward_limit: whether it counts as an ordinary attempt, not as one for infrastructure failures.
+        fingerprint: fingerprint of the failure it responds to.
+        created_at: creation time of the Remediation.
+        is_approval_required: whether a person has to approve it.
+        is_approved: whether a person approved it; None while undecided.
+        execution: progress of the action.
+        executed_at: time at which the action was performed.
+        has_helped: whether the new run succeeded; None if that is not known yet or never will be.
+        finished_at: time at which the outcome became known.
+        has_outcome: whether its outcome is final, even if it will never be known.
     """
 
     namespace: str
@@ -117,7 +117,7 @@ class PastAction:
     workflow_uid: str
     root_uid: str
     lock: LockClass
-    action: ActionType
+    type: ActionType
     created_at: datetime
     started_at: datetime | None = None
     attempt: int = 1
@@ -133,39 +133,39 @@ class PastAction:
 
     @property
     def at(self) -> datetime:
-        """When it was done, or asked for."""
+        """Time at which it was performed, or else created."""
         return self.executed_at or self.created_at
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will come of it any more beyond what it did: denied, done, not done or lost."""
+        """Whether it will not be performed any more: it is denied, done, not done or lost."""
         return self.is_approved is False or self.execution != ExecutionState.PENDING
 
     @property
     def counts(self) -> bool:
-        """Whether it has, or may have, changed something: it counts toward limits and budgets."""
+        """Whether it counts toward limits and budgets: it changed something, may have, or is about to."""
         return self.execution in (ExecutionState.DONE, ExecutionState.LOST) or self.is_under_way
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it may be done at any moment: nobody has to agree any more, and it is not done yet."""
+        """Whether it may be performed at any moment: it is pending and needs no further approval."""
         is_allowed = self.is_approved is True or (self.is_approved is None and not self.is_approval_required)
         return self.execution == ExecutionState.PENDING and is_allowed
 
     @property
     def is_in_flight(self) -> bool:
-        """Whether its outcome is still to come."""
-        awaits = self.execution == ExecutionState.DONE and self.action in CHAIN_ACTIONS and not self.has_outcome
-        return awaits or self.is_under_way
+        """Whether its outcome is still open."""
+        awaits_outcome = self.execution == ExecutionState.DONE and self.type in CHAIN_ACTIONS and not self.has_outcome
+        return awaits_outcome or self.is_under_way
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What ran and what was done, in all namespaces.
+    """Known runs and actions of all namespaces.
 
     Attributes:
-        runs: each run once, completed or not, in no order.
-        acts: each Remediation once, dry ones left out, in no order.
+        runs: each known run once, completed or not, in no particular order.
+        actions: the action of each Remediation, dry runs excluded, in no particular order.
     """
 
     runs: tuple[Run, ...] = ()
@@ -174,13 +174,13 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class LiveState:
-    """The Workflow and its Namespace as they are at this moment: what a stored report cannot say.
+    """Current state of a Workflow and its Namespace, which a stored report may not reflect yet.
 
     Attributes:
-        uid: of the Workflow.
-        resource_version: of the completed Workflow; None while it runs, for then it changes all the time.
-        started_at: of its latest run.
-        is_deleting: whether it has a deletionTimestamp, or is gone.
+        uid: uid of the Workflow.
+        resource_version: resourceVersion of the completed Workflow; None while it runs, because it changes constantly.
+        started_at: start of its latest run.
+        is_deleting: whether it has a deletionTimestamp or no longer exists.
         is_opted_out: whether it or its Namespace has the annotation ``wfreport.dev/no-remediation``.
     """
 
@@ -193,11 +193,11 @@ class LiveState:
 
 @dataclass(frozen=True, slots=True)
 class OperatorLimits:
-    """What all policies together may do.
+    """Limits on the actions of all policies together.
 
     Attributes:
-        max_concurrent: acts whose outcome is not known yet.
-        max_per_hour: acts in the last hour.
+        max_concurrent: maximum number of actions without a known outcome.
+        max_per_hour: maximum number of actions in the last hour.
     """
 
     max_concurrent: int = 50
@@ -206,20 +206,20 @@ class OperatorLimits:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done about a run, or why nothing, or not yet.
+    """A decision about a run: an action to take, or a hold.
 
     Attributes:
-        lock: which of the two decisions about a run it is: about the run itself, or whom to tell.
-        reason: of an act, the class of the failure; of a hold, a ``HoldReason``.
-        message: the same for people.
-        action: what is to be done; None for a hold.
-        policy: the policy that decides; None where none selects the Workflow.
-        rule: the rule that matched.
-        failure: the failure it answers; None for a run that goes on.
-        run: the run.
-        attempt: which act on its chain it would be, from 1.
-        counts_toward_limit: whether that counts as an ordinary attempt.
-        recheck_at: when the answer may be another one, without any object having changed; None for never.
+        lock: kind of decision: about the run itself, or about a notification.
+        reason: class of the failure if an action is due, else a ``HoldReason``.
+        message: the reason in words.
+        run: run of the decision.
+        action: action that is due; None for a hold.
+        policy: policy of the decision; None if none selects the Workflow.
+        rule: matching rule.
+        failure: failure to respond to; None for a running Workflow.
+        attempt: number that the action would have in its chain, from 1.
+        counts_toward_limit: whether it would count as an ordinary attempt.
+        recheck_at: time at which the decision may change without an event; None if never.
     """
 
     lock: LockClass

@@ -1,9 +1,10 @@
-"""What a policy would have done: the past, replayed in the order of time through the same decision.
+"""Replays past runs in chronological order through the same decisions, to find out what a policy would have done.
 
-At each moment the decision sees what the operator saw then: the runs that had begun, and the acts of this replay. Where
-the past has the run that an act makes (the operator did act), its end is the act's outcome. Where it has not, the
-outcome is not known: the act is in flight for as long as the run that it answers took, and tells nothing after that.
-A report keeps of runs before a manual retry only what a later decision needs, so these are history and not judged.
+At each point in time, the decision is given what the operator knew then: the runs that had started, and the actions of
+this replay. If history contains the run that an action creates (because the operator did act), the end of that run is
+the action's outcome. Otherwise the outcome is unknown: the action is in flight for as long as the original run took.
+
+Runs before a manual retry are history only and are not decided about, because reports hold few details of them.
 """
 
 import heapq
@@ -34,19 +35,19 @@ from wfreport.core.decide.model import (
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
 from wfreport.core.snapshot.names import remediation_name
 
-_AT_LEAST: Final = timedelta(seconds=1)
-_ENDED, _LOOK, _BEGAN = range(3)
-"""What happens at a moment; of the same second, in this order: what an act makes begins after the look at its cause."""
+_MIN_DURATION: Final = timedelta(seconds=1)
+_ENDED, _DECIDE, _BEGAN = range(3)
+"""Kinds of events, in their order at equal times: a run that an action creates starts after the decision."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayedDecision:
-    """A decision of the replay.
+    """A decision of a replay.
 
     Attributes:
-        at: when it was made.
-        decision: what it was.
-        pods: what would have been labelled then.
+        at: time of the decision.
+        decision: the decision.
+        pods: pods that would have been labelled at this time.
     """
 
     at: datetime
@@ -56,11 +57,11 @@ class ReplayedDecision:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a policy would have done.
+    """The result of a replay.
 
     Attributes:
-        judged: all decisions, in the order in which they were made; a run that had to wait has several.
-        acts: what would have been done, with its outcome where the past tells it.
+        decisions: all decisions in chronological order; a run that had to wait has several.
+        actions: actions that would have been performed, with outcomes if history has them.
     """
 
     decisions: tuple[ReplayedDecision, ...]
@@ -68,8 +69,8 @@ class Replay:
 
 
 @dataclass(slots=True)
-class _World:
-    """The past as far as it has been replayed."""
+class _ReplayState:
+    """The state of a replay at a point in time."""
 
     policies: Sequence[RemediationPolicy]
     limits: OperatorLimits
@@ -79,7 +80,7 @@ class _World:
     decisions: list[ReplayedDecision] = field(default_factory=list)
 
     def history(self, now: datetime) -> History:
-        return History(tuple(self.runs.values()), tuple(_as_of(act, now) for act in self.actions))
+        return History(tuple(self.runs.values()), tuple(_as_of(action, now) for action in self.actions))
 
 
 def replay(
@@ -90,40 +91,40 @@ def replay(
     until: datetime,
     limits: OperatorLimits,
 ) -> Replay:
-    """Replay the past as if the policies had acted since ``since``.
+    """Replay history as if the policies had been enforced since ``since``.
 
     Args:
-        reports: of all runs that are known; runs from before ``since`` are history only.
-        policies: policies that act together, in mode Enforce as it were.
-        since: from when on the policies act.
-        until: the moment up to which is replayed.
-        limits: what all policies together may do.
+        reports: reports of all known runs; runs that ended before ``since`` are history only.
+        policies: policies of one group, treated as if in mode Enforce.
+        since: start of the enforcement.
+        until: end of the replay.
+        limits: limits on the actions of all policies together.
     """
-    known = [_unlabelled(report) for report in reports if latest_run(report) is not None]
-    world = _World(policies, limits, _outcomes(known))
+    known = [_without_pod_labels(report) for report in reports if latest_run(report) is not None]
+    state = _ReplayState(policies, limits, _outcomes(known))
     stops = any(map(is_for_running, (rule for policy in policies for rule in policy.spec.rules)))
-    moments = list(_moments(known, since, looks_at_running=stops))
-    heapq.heapify(moments)
-    order = itertools.count(len(moments))
-    while moments:
-        at, kind, _, report, run = heapq.heappop(moments)
+    events = list(_events(known, since, includes_running=stops))
+    heapq.heapify(events)
+    order = itertools.count(len(events))
+    while events:
+        at, kind, _, report, run = heapq.heappop(events)
         if at > until:
             break
         if kind == _ENDED:
-            world.runs[run.uid, run.started_at] = run
+            state.runs[run.uid, run.started_at] = run
         elif kind == _BEGAN:
-            world.runs.setdefault((run.uid, run.started_at), _going_on(run))
+            state.runs.setdefault((run.uid, run.started_at), _running(run))
         else:
-            for again_at in _reconcile(world, report, run, at):
-                heapq.heappush(moments, (again_at, _LOOK, next(order), report, run))
-    return Replay(tuple(world.decisions), tuple(_as_of(act, until) for act in world.actions))
+            for recheck_at in _decide_at(state, report, run, at):
+                heapq.heappush(events, (recheck_at, _DECIDE, next(order), report, run))
+    return Replay(tuple(state.decisions), tuple(_as_of(action, until) for action in state.actions))
 
 
-_Moment = tuple[datetime, int, int, WorkflowReport, Run]
+_ReplayEvent = tuple[datetime, int, int, WorkflowReport, Run]
 
 
-def _moments(reports: Iterable[WorkflowReport], since: datetime, *, looks_at_running: bool) -> Iterator[_Moment]:
-    """When each run began and ended, and when the policies look at it."""
+def _events(reports: Iterable[WorkflowReport], since: datetime, *, includes_running: bool) -> Iterator[_ReplayEvent]:
+    """Yield the start and the end of each run, and the times of decisions about it."""
     order = itertools.count()
     for report in reports:
         for run in runs_of(report):
@@ -131,41 +132,41 @@ def _moments(reports: Iterable[WorkflowReport], since: datetime, *, looks_at_run
                 yield run.started_at, _BEGAN, next(order), report, run
             if run.finished_at is not None:
                 yield run.finished_at, _ENDED, next(order), report, run
-        for at in _states_at(run, since, looks_at_running=looks_at_running):
-            yield at, _LOOK, next(order), report, run
+        for at in _decision_times(run, since, includes_running=includes_running):
+            yield at, _DECIDE, next(order), report, run
 
 
-def _states_at(latest: Run, since: datetime, *, looks_at_running: bool) -> Iterator[datetime]:
+def _decision_times(latest: Run, since: datetime, *, includes_running: bool) -> Iterator[datetime]:
     ended = latest.finished_at
-    if looks_at_running and latest.started_at is not None and (ended is None or ended > since):
+    if includes_running and latest.started_at is not None and (ended is None or ended > since):
         yield max(latest.started_at, since)
     if ended is not None and ended >= since:
         yield ended
 
 
-def _reconcile(world: _World, report: WorkflowReport, run: Run, now: datetime) -> set[datetime]:
-    """Decide what the operator would have decided now; when it would have looked again."""
-    seen = _as_seen(report, run, now)
-    look, history = _live_state_at(seen, run), world.history(now)
-    again: set[datetime] = set()
-    pods = tuple(pods_to_label(seen, look, world.policies, history))
-    made_of = (decide(seen, look, world.policies, history, world.limits, now, lock=lock) for lock in LockClass)
-    for made in (decision for decision in made_of if decision is not None):
-        world.decisions.append(ReplayedDecision(now, made, pods if made.lock == LockClass.MUTATE else ()))
-        if made.action is not None:
-            world.actions.append(_done(world, made, now))
-        elif made.recheck_at is not None and _is_still_so(run, now, made.recheck_at):
-            again.add(made.recheck_at)
-    return again
+def _decide_at(state: _ReplayState, report: WorkflowReport, run: Run, now: datetime) -> set[datetime]:
+    """Make the decisions that the operator would have made now; return the times of its next checks."""
+    report_now = _report_at(report, run, now)
+    live, history = _live_state_at(report_now, run), state.history(now)
+    recheck_at: set[datetime] = set()
+    pods = tuple(pods_to_label(report_now, live, state.policies, history))
+    by_lock = (decide(report_now, live, state.policies, history, state.limits, now, lock=lock) for lock in LockClass)
+    for decision in (one for one in by_lock if one is not None):
+        state.decisions.append(ReplayedDecision(now, decision, pods if decision.lock == LockClass.MUTATE else ()))
+        if decision.action is not None:
+            state.actions.append(_performed(state, decision, now))
+        elif decision.recheck_at is not None and _is_unchanged_until(run, now, decision.recheck_at):
+            recheck_at.add(decision.recheck_at)
+    return recheck_at
 
 
-def _is_still_so(run: Run, now: datetime, again_at: datetime) -> bool:
-    """A run that has ended by then is looked at when it ends."""
-    return run.finished_at is None or run.finished_at <= now or again_at < run.finished_at
+def _is_unchanged_until(run: Run, now: datetime, until: datetime) -> bool:
+    """Return whether the run does not end between now and ``until``. Its end triggers a decision anyway."""
+    return run.finished_at is None or run.finished_at <= now or until < run.finished_at
 
 
-def _unlabelled(report: WorkflowReport) -> WorkflowReport:
-    """The report before its pods were labelled by a policy of the past."""
+def _without_pod_labels(report: WorkflowReport) -> WorkflowReport:
+    """Return the report as it was before a policy labelled its pods."""
     status = report.status
     if status is None or not status.failures:
         return report
@@ -173,45 +174,45 @@ def _unlabelled(report: WorkflowReport) -> WorkflowReport:
     return report.model_copy(update={"status": status.changed(failures=failures)})
 
 
-def _as_seen(report: WorkflowReport, run: Run, now: datetime) -> WorkflowReport:
-    """The report as it was: before the run's end it told of a run that goes on."""
+def _report_at(report: WorkflowReport, run: Run, now: datetime) -> WorkflowReport:
+    """Return the report as it was at this time: before the run's end, it described a running Workflow."""
     status = report.status
     if status is None or status.observed_workflow is None or run.finished_at is None or run.finished_at <= now:
         return report
-    going_on = {"phase": Phase.RUNNING, "finished_at": None, "resource_version": None, "shutdown": None}
-    observed = status.observed_workflow.model_copy(update=going_on)
+    in_progress = {"phase": Phase.RUNNING, "finished_at": None, "resource_version": None, "shutdown": None}
+    observed = status.observed_workflow.model_copy(update=in_progress)
     earlier = {"observed_workflow": observed, "failures": None, "failure_class": None}
     return report.model_copy(update={"status": status.changed(**earlier)})
 
 
 def _live_state_at(report: WorkflowReport, run: Run) -> LiveState:
-    """The Workflow as it was then: as the report tells of it."""
+    """Return the state of the Workflow at the time of the report."""
     observed = (report.status.observed_workflow if report.status else None) or ObservedWorkflow()
     return LiveState(
         run.uid, observed.resource_version, observed.started_at, is_opted_out=bool(observed.no_remediation)
     )
 
 
-def _going_on(run: Run) -> Run:
+def _running(run: Run) -> Run:
     return replace(run, phase=Phase.RUNNING, finished_at=None, failure_class=None, fingerprint=None)
 
 
 def _outcomes(reports: Sequence[WorkflowReport]) -> dict[tuple[str, int], Run]:
-    """The runs that acts have made, by chain and attempt: as they first ended."""
+    """Return the runs that actions created, by chain and attempt; before any manual retry of theirs."""
     return {(first.root_uid, first.attempt): first for first in (next(runs_of(report)) for report in reports)}
 
 
-def _done(world: _World, decision: Decision, now: datetime) -> PastAction:
-    """The act, as if it had been done at once."""
-    run, action = decision.run, decision.action or ActionType.NONE
-    act = PastAction(
+def _performed(state: _ReplayState, decision: Decision, now: datetime) -> PastAction:
+    """Return the decided action as if it had been performed at once."""
+    run, action_type = decision.run, decision.action or ActionType.NONE
+    action = PastAction(
         namespace=run.namespace,
         name=remediation_name(run.name, run.uid, run.started_at, decision.lock),
         policy_name=decision.policy.metadata.name if decision.policy else "",
         workflow_uid=run.uid,
         root_uid=run.root_uid,
         lock=decision.lock,
-        action=action,
+        type=action_type,
         created_at=now,
         started_at=run.started_at,
         attempt=decision.attempt,
@@ -221,21 +222,25 @@ def _done(world: _World, decision: Decision, now: datetime) -> PastAction:
         execution=ExecutionState.DONE,
         executed_at=now,
     )
-    return _with_outcome(world, act, run) if action in CHAIN_ACTIONS else act
+    return _with_outcome(state, action, run) if action_type in CHAIN_ACTIONS else action
 
 
-def _with_outcome(world: _World, act: PastAction, run: Run) -> PastAction:
-    """How the run that the act made ended; where the past has none, that is not known, and it took as long."""
-    made = world.ends.get((act.root_uid, act.attempt))
-    if made is not None:
-        helped = made.has_succeeded if made.is_completed else None
-        return replace(act, has_helped=helped, finished_at=made.finished_at, has_outcome=made.is_completed)
-    took = max(run.finished_at - run.started_at, _AT_LEAST) if run.finished_at and run.started_at else _AT_LEAST
-    return replace(act, finished_at=act.at + took, has_outcome=True)
+def _with_outcome(state: _ReplayState, action: PastAction, run: Run) -> PastAction:
+    """Attach the outcome of the resulting run.
+
+    If history has none, the outcome is unknown, and the duration is assumed to equal the original run's.
+    """
+    resulting = state.ends.get((action.root_uid, action.attempt))
+    if resulting is not None:
+        helped = resulting.has_succeeded if resulting.is_completed else None
+        return replace(action, has_helped=helped, finished_at=resulting.finished_at, has_outcome=resulting.is_completed)
+    measured = run.finished_at - run.started_at if run.finished_at and run.started_at else _MIN_DURATION
+    duration = max(measured, _MIN_DURATION)
+    return replace(action, finished_at=action.at + duration, has_outcome=True)
 
 
-def _as_of(act: PastAction, now: datetime) -> PastAction:
-    """The act as it was: its outcome is not known before it came."""
-    if act.finished_at is None or act.finished_at <= now:
-        return act
-    return replace(act, has_helped=None, finished_at=None, has_outcome=False)
+def _as_of(action: PastAction, now: datetime) -> PastAction:
+    """Return the action as it was known at this time, without an outcome that was still to come."""
+    if action.finished_at is None or action.finished_at <= now:
+        return action
+    return replace(action, has_helped=None, finished_at=None, has_outcome=False)

@@ -1,4 +1,4 @@
-"""What a replay comes to: how often a policy would have acted, what it held back, and when its breaker was open."""
+"""Summarizes a replay: how often a policy would have acted, what it held, and when its breaker was open."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,37 +12,37 @@ from wfreport.api.remediation import LockClass
 from wfreport.core.decide.model import Decision
 from wfreport.core.decide.replay import Replay, ReplayedDecision
 
-NOT_ITS_BUSINESS: Final = frozenset({HoldReason.NO_POLICY, HoldReason.RUN_SUCCEEDED, HoldReason.RUN_ACTIVE})
-"""Holds of runs that no rule was ever asked about."""
+IRRELEVANT_HOLDS: Final = frozenset({HoldReason.NO_POLICY, HoldReason.RUN_SUCCEEDED, HoldReason.RUN_ACTIVE})
+"""Holds of runs that no rule was applied to."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionCount:
-    """How often a rule would have acted.
+    """Number of actions by rule and type.
 
     Attributes:
-        rule: its name.
-        action: what it does.
-        times: how often.
-        helped: after how many of these the past has a run that succeeded.
-        not_helped: after how many it has one that failed.
+        rule: name of the rule.
+        action: type of the action.
+        count: number of actions.
+        helped: number of actions for which history has a resulting run that succeeded.
+        not_helped: number of actions for which history has a resulting run that failed.
     """
 
     rule: str
     action: ActionType
-    times: int
+    count: int
     helped: int = 0
     not_helped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerOpenInterval:
-    """A time in which the circuit breaker let nothing through.
+    """A period in which the circuit breaker was open.
 
     Attributes:
-        since: when it first held a run back.
-        until: when it was to be asked again for the last time.
-        runs: how many runs it held back.
+        since: time of the first hold.
+        until: latest recheck time of its holds.
+        runs: number of runs that it held.
     """
 
     since: datetime
@@ -52,18 +52,18 @@ class BreakerOpenInterval:
 
 @dataclass(frozen=True, slots=True)
 class ReplaySummary:
-    """What a replay comes to.
+    """The summary of a replay.
 
     Attributes:
-        runs: runs that were looked at.
-        selected: those that a policy selects.
-        succeeded: those of them that succeeded.
-        acts: by rule and action, in the order of the first.
-        held: how many runs were left alone in the end, by reason, most first.
-        delayed: how many runs had to wait and were acted on after all, by reason, most first.
-        breaker: when the circuit breaker was open.
-        pods: how many pods would have been labelled.
-        last: the last decision about each run that was a rule's business, in the order of time.
+        runs: number of runs that were decided about.
+        selected: number of runs that a policy selects.
+        succeeded: number of selected runs that succeeded.
+        actions: numbers of actions, in the order of the first one.
+        held: number of runs that were held to the end, by reason, highest first.
+        delayed: number of runs that were held for a while before an action, by reason, highest first.
+        breaker: periods in which the circuit breaker was open.
+        pods: number of pods that would have been labelled.
+        last: last decision about each run that rules were applied to, in chronological order.
     """
 
     runs: int
@@ -77,75 +77,75 @@ class ReplaySummary:
     last: tuple[ReplayedDecision, ...]
 
 
-def summarize_replay(replayed: Replay) -> ReplaySummary:
-    """Count what a replay has judged."""
-    of_runs = [judged for judged in replayed.decisions if judged.decision.lock == LockClass.MUTATE]
-    last = {_run(judged): judged for judged in of_runs}
-    acted = {_run(judged) for judged in of_runs if judged.decision.action is not None}
-    business = {run: judged for run, judged in last.items() if judged.decision.reason not in NOT_ITS_BUSINESS}
-    left_alone = [judged for run, judged in business.items() if run not in acted]
-    waited = {(_run(judged), judged.decision.reason) for judged in of_runs if judged.decision.action is None}
+def summarize_replay(replay: Replay) -> ReplaySummary:
+    """Count the decisions of a replay."""
+    of_runs = [replayed for replayed in replay.decisions if replayed.decision.lock == LockClass.MUTATE]
+    last = {_run(replayed): replayed for replayed in of_runs}
+    acted_on = {_run(replayed) for replayed in of_runs if replayed.decision.action is not None}
+    relevant = {run: replayed for run, replayed in last.items() if replayed.decision.reason not in IRRELEVANT_HOLDS}
+    held = [replayed for run, replayed in relevant.items() if run not in acted_on]
+    holds = {(_run(replayed), replayed.decision.reason) for replayed in of_runs if replayed.decision.action is None}
     return ReplaySummary(
         runs=len(last),
-        selected=sum(judged.decision.policy is not None for judged in last.values()),
-        succeeded=sum(judged.decision.reason == HoldReason.RUN_SUCCEEDED for judged in last.values()),
-        actions=_count_actions(replayed),
-        held=_most_first(_held_by(judged, of_runs) for judged in left_alone),
-        delayed=_most_first(
-            reason for run, reason in waited if run in acted and reason != HoldReason.ALREADY_REMEDIATED
+        selected=sum(replayed.decision.policy is not None for replayed in last.values()),
+        succeeded=sum(replayed.decision.reason == HoldReason.RUN_SUCCEEDED for replayed in last.values()),
+        actions=_count_actions(replay),
+        held=_highest_first(_held_by(replayed, of_runs) for replayed in held),
+        delayed=_highest_first(
+            reason for run, reason in holds if run in acted_on and reason != HoldReason.ALREADY_REMEDIATED
         ),
         breaker=tuple(_open_intervals(of_runs)),
-        pods=len({pod.pod_uid for judged in replayed.decisions for pod in judged.pods}),
-        last=tuple(sorted(business.values(), key=lambda judged: judged.at)),
+        pods=len({pod.pod_uid for replayed in replay.decisions for pod in replayed.pods}),
+        last=tuple(sorted(relevant.values(), key=lambda replayed: replayed.at)),
     )
 
 
-def _run(judged: ReplayedDecision) -> tuple[str, datetime | None]:
-    return judged.decision.run.uid, judged.decision.run.started_at
+def _run(replayed: ReplayedDecision) -> tuple[str, datetime | None]:
+    return replayed.decision.run.uid, replayed.decision.run.started_at
 
 
 def _held_by(last: ReplayedDecision, of_runs: Sequence[ReplayedDecision]) -> str:
-    """Why a run was left alone; one that grew too old while it waited, by what it waited for."""
+    """Return the reason of a run's hold. If the run became too old during another hold, that hold is the reason."""
     if last.decision.reason != HoldReason.RUN_TOO_OLD:
         return last.decision.reason
-    waited = [judged for judged in of_runs if _run(judged) == _run(last) and judged is not last]
-    return waited[-1].decision.reason if waited else last.decision.reason
+    earlier = [replayed for replayed in of_runs if _run(replayed) == _run(last) and replayed is not last]
+    return earlier[-1].decision.reason if earlier else last.decision.reason
 
 
-def _most_first(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
+def _highest_first(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(Counter(reasons).items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def _count_actions(replayed: Replay) -> tuple[ActionCount, ...]:
-    outcomes = {(act.workflow_uid, act.started_at, act.lock): act.has_helped for act in replayed.actions}
+def _count_actions(replay: Replay) -> tuple[ActionCount, ...]:
+    outcomes = {(past.workflow_uid, past.started_at, past.lock): past.has_helped for past in replay.actions}
     counted: dict[tuple[str, ActionType], list[bool | None]] = {}
-    for judged in replayed.decisions:
-        decision = judged.decision
+    for replayed in replay.decisions:
+        decision = replayed.decision
         if decision.action is not None and decision.rule is not None:
-            known = outcomes.get((decision.run.uid, decision.run.started_at, decision.lock))
-            counted.setdefault((decision.rule.name, decision.action), []).append(known)
+            has_helped = outcomes.get((decision.run.uid, decision.run.started_at, decision.lock))
+            counted.setdefault((decision.rule.name, decision.action), []).append(has_helped)
     return tuple(
         ActionCount(rule, action, len(helped), helped.count(True), helped.count(False))
         for (rule, action), helped in counted.items()
     )
 
 
-def _open_intervals(judged: Sequence[ReplayedDecision]) -> list[BreakerOpenInterval]:
-    """Holds of the breaker, one after another or side by side, as the times in which it was open."""
-    times: list[BreakerOpenInterval] = []
+def _open_intervals(decisions: Sequence[ReplayedDecision]) -> list[BreakerOpenInterval]:
+    """Merge adjacent and overlapping holds of the breaker into the periods in which it was open."""
+    intervals: list[BreakerOpenInterval] = []
     runs: set[tuple[str, datetime | None]] = set()
-    for held in judged:
-        until = held.decision.recheck_at
-        if held.decision.reason != HoldReason.BREAKER_OPEN or until is None:
+    for replayed in decisions:
+        until = replayed.decision.recheck_at
+        if replayed.decision.reason != HoldReason.BREAKER_OPEN or until is None:
             continue
-        if not times or held.at > times[-1].until:
+        if not intervals or replayed.at > intervals[-1].until:
             runs = set()
-            times.append(BreakerOpenInterval(held.at, until, 0))
-        runs.add(_run(held))
-        times[-1] = BreakerOpenInterval(times[-1].since, max(times[-1].until, until), len(runs))
-    return times
+            intervals.append(BreakerOpenInterval(replayed.at, until, 0))
+        runs.add(_run(replayed))
+        intervals[-1] = BreakerOpenInterval(intervals[-1].since, max(intervals[-1].until, until), len(runs))
+    return intervals
 
 
 def describe(decision: Decision) -> str:
-    """A decision in a line: what would be done, or why not."""
+    """Describe a decision in one line: the action, or the hold."""
     return decision.message if decision.action is not None else f"{decision.reason}: {decision.message}"

@@ -1,4 +1,4 @@
-"""Which policy is for a run: by labels, then by priority."""
+"""Selects the policy for a run, by labels and then by priority."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.core.decide.model import Run
 
 ACTING_MODES: Final = frozenset({Mode.APPROVE, Mode.ENFORCE})
-"""Modes in which a policy changes something."""
+"""Modes in which a policy performs actions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The policy that is for a run.
+    """The policy selected for a run.
 
     Attributes:
-        policy: the one of the highest priority; of equal ones the first by name.
-        rivals: names of the others of that priority: where there are any, none acts.
+        policy: policy of the highest priority; the first by name if there are several.
+        rivals: names of the other policies of this priority. If there are any, no policy acts.
     """
 
     policy: RemediationPolicy
@@ -26,14 +26,14 @@ class Selection:
 
 
 def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
-    """Whether the labels fit the selector, as the API server judges it (apimachinery, labels/selector.go)."""
+    """Return whether the selector matches the labels, as in apimachinery's labels/selector.go."""
     exact = (selector.match_labels or {}).items()
     return all(labels.get(key) == value for key, value in exact) and all(
-        _fits(requirement, labels) for requirement in selector.match_expressions or ()
+        _meets(requirement, labels) for requirement in selector.match_expressions or ()
     )
 
 
-def _fits(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
+def _meets(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
     value, values = labels.get(requirement.key), requirement.values or ()
     match requirement.operator:
         case "In":
@@ -47,25 +47,26 @@ def _fits(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
 
 
 def is_for(policy: RemediationPolicy, run: Run) -> bool:
-    """Whether the policy is for the run."""
+    """Return whether the policy selects the run."""
     return policy.metadata.namespace == run.namespace and selects(policy.spec.selector, run.labels)
 
 
 def select_policy(policies: Iterable[RemediationPolicy], run: Run) -> Selection | None:
-    """The policy that is for the run; None where none is."""
-    fitting = sorted((found for found in policies if is_for(found, run)), key=lambda found: found.metadata.name)
-    if not fitting:
+    """Return the policy selected for the run, or None."""
+    selecting = sorted((policy for policy in policies if is_for(policy, run)), key=lambda policy: policy.metadata.name)
+    if not selecting:
         return None
-    highest = max(found.spec.priority for found in fitting)
-    first, *others = [found for found in fitting if found.spec.priority == highest]
-    return Selection(first, tuple(found.metadata.name for found in others))
+    highest = max(policy.spec.priority for policy in selecting)
+    first, *others = [policy for policy in selecting if policy.spec.priority == highest]
+    return Selection(first, tuple(policy.metadata.name for policy in others))
 
 
 def policy_groups(policies: Sequence[RemediationPolicy]) -> list[list[RemediationPolicy]]:
-    """The policies that have to agree: those that act together, and each that only tries alone.
+    """Group the policies that compete for runs: all acting ones together, each passive one alone.
 
-    A policy in mode Observe or DryRun neither stops one that acts nor is stopped by it: to try a policy must be safe.
+    A policy in mode Observe or DryRun neither displaces an acting one nor is displaced by it: trying out a policy must
+    be safe.
     """
-    acting = [found for found in policies if found.spec.mode in ACTING_MODES]
-    trying = [[found] for found in policies if found.spec.mode not in ACTING_MODES]
-    return ([acting] if acting else []) + trying
+    acting = [policy for policy in policies if policy.spec.mode in ACTING_MODES]
+    passive = [[policy] for policy in policies if policy.spec.mode not in ACTING_MODES]
+    return ([acting] if acting else []) + passive

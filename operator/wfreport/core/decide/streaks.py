@@ -1,7 +1,7 @@
-"""How often in a row a CronWorkflow or a template failed.
+"""Counts consecutive failures of a CronWorkflow or a template.
 
-A run and its resubmissions are one: a remedy that fails is not another failure of the schedule. A run that a person
-ended neither counts nor interrupts.
+A run and its resubmissions count as one, so an action that does not help adds no failure of the schedule. A run that a
+person ended neither counts nor interrupts a streak.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,41 +15,41 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Failures in a row that end with a run.
+    """Consecutive failures up to a given run.
 
     Attributes:
-        root_uids: the chains in it, latest first; empty where the run's chain, or a later one, succeeded.
+        root_uids: chains of the streak, latest first; empty if the run's chain, or a later one, succeeded.
     """
 
     root_uids: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:
-        """How many there are."""
+        """Number of consecutive failures."""
         return len(self.root_uids)
 
 
 def streak_of(run: Run, runs: Iterable[Run], of: str) -> Streak:
-    """The failures in a row that end with ``run``, of its CronWorkflow or of its template (``of``)."""
-    source = _sources[of](run)
+    """Return the consecutive failures up to ``run``, of its CronWorkflow or its template (``of``)."""
+    source = _SOURCES[of](run)
     if source is None:
         return Streak()
     chains: dict[str, list[Run]] = {}
-    for found in (run, *runs):
-        if found.is_completed and found.namespace == run.namespace and _sources[of](found) == source:
-            chains.setdefault(found.root_uid, []).append(found)
+    for other in (run, *runs):
+        if other.is_completed and other.namespace == run.namespace and _SOURCES[of](other) == source:
+            chains.setdefault(other.root_uid, []).append(other)
     ordered = sorted(chains.values(), key=_began)
-    counted = [chain for chain in ordered if not all(found.is_cancelled for found in chain)]
+    counted = [chain for chain in ordered if not all(member.is_cancelled for member in chain)]
     return _streak(counted, run.root_uid)
 
 
 def _streak(chains: list[list[Run]], root_uid: str) -> Streak:
-    """Back from the chain of the run to the latest that succeeded; nothing where one after it did."""
-    mine = next((at for at, chain in enumerate(chains) if chain[0].root_uid == root_uid), None)
-    if mine is None or any(map(_succeeded, chains[mine:])):
+    """Collect failed chains backwards from the run's chain to the last success; none if it or a later one succeeded."""
+    own = next((index for index, chain in enumerate(chains) if chain[0].root_uid == root_uid), None)
+    if own is None or any(map(_succeeded, chains[own:])):
         return Streak()
     failed: list[str] = []
-    for chain in reversed(chains[: mine + 1]):
+    for chain in reversed(chains[: own + 1]):
         if _succeeded(chain):
             break
         failed.append(chain[0].root_uid)
@@ -57,14 +57,14 @@ def _streak(chains: list[list[Run]], root_uid: str) -> Streak:
 
 
 def _began(chain: list[Run]) -> tuple[datetime, str]:
-    return min(found.started_at or _LONG_AGO for found in chain), chain[0].root_uid
+    return min(run.started_at or _LONG_AGO for run in chain), chain[0].root_uid
 
 
 def _succeeded(chain: list[Run]) -> bool:
-    return any(found.has_succeeded for found in chain)
+    return any(run.has_succeeded for run in chain)
 
 
-_sources: dict[str, Callable[[Run], str | None]] = {
+_SOURCES: dict[str, Callable[[Run], str | None]] = {
     "CronWorkflow": lambda run: run.cron_workflow,
     "Template": lambda run: run.template,
 }

@@ -1,4 +1,4 @@
-"""What is wrong with a policy that the API server cannot see: what it names, what it holds, and what to do."""
+"""Validates policies beyond what the API server checks. Each problem names the field, its value and a fix."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ from wfreport.core.redact.bounds import is_label_key, is_label_value
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """What is wrong with a field.
+    """An invalid field.
 
     Attributes:
-        field: its path: ``spec.rules[2].match.messageRegex``.
-        value: what it holds.
-        remedy: what to do.
+        field: path of the field, such as ``spec.rules[2].match.messageRegex``.
+        value: value of the field.
+        fix: how to fix it.
     """
 
     field: str
     value: str
-    remedy: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.value!r}: {self.remedy}"
+        return f"{self.field}: {self.value!r}: {self.fix}"
 
 
 class InvalidPolicyError(ValueError):
-    """A policy that does nothing until it is put right.
+    """A policy is invalid and has no effect until it is fixed.
 
     Attributes:
-        problems: what is wrong, in the order of the fields; at least one.
+        problems: the invalid fields in order, at least one.
     """
 
     def __init__(self, problems: list[PolicyProblem]) -> None:
@@ -46,15 +46,15 @@ class InvalidPolicyError(ValueError):
 
 
 def read_policy(document: Mapping[str, Any]) -> RemediationPolicy:
-    """A policy as the API server, or a file, has it.
+    """Decode and validate a policy from the API server or a file.
 
     Raises:
-        InvalidPolicyError: it is not valid; of a file, by the bounds of the CRD too.
+        InvalidPolicyError: the policy is invalid. For a file, this includes the bounds of the CRD.
     """
     try:
         policy = RemediationPolicy.model_validate(document)
     except ValidationError as error:
-        raise InvalidPolicyError([_of_field(found) for found in error.errors()]) from error
+        raise InvalidPolicyError([_of_field(details) for details in error.errors()]) from error
     problems = list(problems_of(policy.spec))
     if problems:
         raise InvalidPolicyError(problems)
@@ -68,10 +68,10 @@ def _of_field(error: Mapping[str, Any]) -> PolicyProblem:
 
 
 def problems_of(spec: PolicySpec) -> Iterator[PolicyProblem]:
-    """What is wrong with a policy whose fields are each within their bounds."""
+    """Yield the problems of a policy whose fields are all within their bounds."""
     yield from _of_selector("spec.selector", spec.selector)
-    yield from _of_what_the_server_checks(spec)
-    yield from _of_what_is_not_inherited(spec.selector)
+    yield from _of_server_rules(spec)
+    yield from _of_inheritance(spec.selector)
     for index, rule in enumerate(spec.rules):
         at = f"spec.rules[{index}]"
         yield from _of_match(f"{at}.match", rule.match)
@@ -80,47 +80,48 @@ def problems_of(spec: PolicySpec) -> Iterator[PolicyProblem]:
     yield from _of_backoff(spec)
 
 
-def _of_what_the_server_checks(spec: PolicySpec) -> Iterator[PolicyProblem]:
-    """The CEL rules without which a policy would be dangerous: one in a file has met no API server yet."""
+def _of_server_rules(spec: PolicySpec) -> Iterator[PolicyProblem]:
+    """Check the CEL rules that keep a policy safe, since no API server has validated a policy in a file."""
     if not (spec.selector.match_labels or spec.selector.match_expressions):
-        yield PolicyProblem("spec.selector", "{}", "state a label, lest the policy mean every Workflow by accident")
+        fix = "set a label, so that the policy does not select every Workflow by accident"
+        yield PolicyProblem("spec.selector", "{}", fix)
     names = [rule.name for rule in spec.rules]
     for index, rule in enumerate(spec.rules):
         if rule.name in names[:index]:
-            yield PolicyProblem(f"spec.rules[{index}].name", rule.name, "give each rule a name of its own")
-        stated = sorted(rule.action.model_fields_set) if rule.action else ["none"]
-        if len(stated) != 1:
-            yield PolicyProblem(f"spec.rules[{index}].action", ", ".join(stated), "state exactly one action")
+            yield PolicyProblem(f"spec.rules[{index}].name", rule.name, "give each rule a unique name")
+        actions = sorted(rule.action.model_fields_set) if rule.action else ["none"]
+        if len(actions) != 1:
+            yield PolicyProblem(f"spec.rules[{index}].action", ", ".join(actions), "set exactly one action")
 
 
-def _of_what_is_not_inherited(selector: LabelSelector) -> Iterator[PolicyProblem]:
-    """A policy that does not select the runs it makes would lose sight of its chains."""
-    needed = [*(selector.match_labels or {})]
-    needed += [found.key for found in selector.match_expressions or () if found.operator in ("In", "Exists")]
-    for key in needed:
+def _of_inheritance(selector: LabelSelector) -> Iterator[PolicyProblem]:
+    """Check that the policy selects its own resubmissions; otherwise it could not follow its chains."""
+    required = [*(selector.match_labels or {})]
+    required += [one.key for one in selector.match_expressions or () if one.operator in ("In", "Exists")]
+    for key in required:
         if is_label_key(key) and not is_inherited(key):
-            remedy = "a resubmission does not take this label over, and the policy would not select it: use another"
-            yield PolicyProblem("spec.selector", key, remedy)
+            fix = "resubmissions do not inherit this label, so the policy would not select them: use another label"
+            yield PolicyProblem("spec.selector", key, fix)
 
 
 def _of_selector(at: str, selector: LabelSelector) -> Iterator[PolicyProblem]:
     for key, value in (selector.match_labels or {}).items():
         yield from _of_label(f"{at}.matchLabels", key, value)
     for index, requirement in enumerate(selector.match_expressions or ()):
-        here = f"{at}.matchExpressions[{index}]"
-        yield from _of_label(here, requirement.key, "")
+        path = f"{at}.matchExpressions[{index}]"
+        yield from _of_label(path, requirement.key, "")
         for value in requirement.values or ():
-            yield from _of_label(here, requirement.key, value)
+            yield from _of_label(path, requirement.key, value)
 
 
 def _of_label(at: str, key: str, value: str) -> Iterator[PolicyProblem]:
     if not is_label_key(key):
         yield PolicyProblem(
-            at, key, "no label has such a key: write [prefix/]name, of letters, digits, '-', '_' and '.'"
+            at, key, "this is not a valid label key: use [prefix/]name, with letters, digits, '-', '_' and '.'"
         )
     elif not is_label_value(value):
         yield PolicyProblem(
-            f"{at}[{key}]", value, "no label has such a value: write at most 63 letters, digits, '-', '_' and '.'"
+            f"{at}[{key}]", value, "this is not a valid label value: use at most 63 letters, digits, '-', '_' and '.'"
         )
 
 
@@ -136,7 +137,7 @@ def _of_expression(at: str, expression: str) -> Iterator[PolicyProblem]:
     try:
         compiled(expression)
     except BadExpressionError as error:
-        yield PolicyProblem(at, expression, f"write a regular expression as RE2 takes it; it says: {error}")
+        yield PolicyProblem(at, expression, f"use a valid RE2 expression: {error}")
 
 
 def _of_action(at: str, rule: Rule) -> Iterator[PolicyProblem]:
@@ -145,30 +146,28 @@ def _of_action(at: str, rule: Rule) -> Iterator[PolicyProblem]:
         return
     most, least = parse_bytes(raised.max), parse_bytes(raised.min_increase)
     if most is None or most <= 0:
-        yield PolicyProblem(f"{at}.raiseMemory.max", raised.max, "write a quantity of memory above 0, such as 16Gi")
+        yield PolicyProblem(f"{at}.raiseMemory.max", raised.max, "use a quantity of memory above 0, such as 16Gi")
     if least is None or least < 0:
         yield PolicyProblem(
-            f"{at}.raiseMemory.minIncrease", raised.min_increase, "write a quantity of memory, such as 256Mi"
+            f"{at}.raiseMemory.minIncrease", raised.min_increase, "use a quantity of memory, such as 256Mi"
         )
     elif Decimal(raised.factor) < 1 or (Decimal(raised.factor) == 1 and least == 0):
-        yield PolicyProblem(
-            f"{at}.raiseMemory.factor", raised.factor, "write a number above 1, or a minIncrease beside 1"
-        )
+        yield PolicyProblem(f"{at}.raiseMemory.factor", raised.factor, "use a number above 1, or 1 with a minIncrease")
 
 
 def _of_pod_labels(at: str, rule: Rule) -> Iterator[PolicyProblem]:
     for key, value in ((rule.label_pods.labels if rule.label_pods else None) or {}).items():
         yield from _of_label(at, key, value)
         if is_argos(key):
-            yield PolicyProblem(f"{at}[{key}]", value, "Argo decides by this label: use a prefix of your own")
+            yield PolicyProblem(f"{at}[{key}]", value, "this label controls Argo: use your own prefix")
 
 
 def _of_backoff(spec: PolicySpec) -> Iterator[PolicyProblem]:
     backoff = spec.backoff
     if Decimal(backoff.factor) < 1:
-        yield PolicyProblem("spec.backoff.factor", backoff.factor, "write at least 1, or the waits grow shorter")
+        yield PolicyProblem("spec.backoff.factor", backoff.factor, "use at least 1, so that delays do not shrink")
     if Decimal(backoff.jitter) > 1:
-        yield PolicyProblem("spec.backoff.jitter", backoff.jitter, "write at most 1, which is as much again")
+        yield PolicyProblem("spec.backoff.jitter", backoff.jitter, "use at most 1, which doubles the delay")
     if backoff.max_seconds < backoff.initial_seconds:
-        remedy = f"write at least initialSeconds, {backoff.initial_seconds}"
-        yield PolicyProblem("spec.backoff.maxSeconds", str(backoff.max_seconds), remedy)
+        fix = f"use at least initialSeconds, {backoff.initial_seconds}"
+        yield PolicyProblem("spec.backoff.maxSeconds", str(backoff.max_seconds), fix)

@@ -1,7 +1,8 @@
-"""Small worlds to decide in: policies, reports of runs, and what was done before."""
+"""Builders of policies, reports, runs and past actions, and the decisions about them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ from tests.builders import T0, at
 
 from wfreport.api.actions import ActionType
 from wfreport.api.policy import RemediationPolicy, Rule
-from wfreport.api.remediation import LockClass
+from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport
+from wfreport.cache.remediation import RunHistory
 from wfreport.core.decide.decision import decide
-from wfreport.core.decide.history import latest_run
+from wfreport.core.decide.history import latest_run, past_action_of
 from wfreport.core.decide.inputs import Candidate, DecisionInput
 from wfreport.core.decide.model import Decision, ExecutionState, History, LiveState, OperatorLimits, PastAction, Run
 from wfreport.core.decide.selection import Selection
@@ -22,7 +24,7 @@ UID = "3f9c1b8e-02d4-4c5e-9a57-6f0c2f1d7a11"
 TEAM = {"team": "data"}
 END = at(60)
 LATER = END + timedelta(minutes=5)
-"""A moment at which no first act has to wait any more."""
+"""A time after the backoff of every first action."""
 
 RESUBMIT: dict[str, Any] = {"name": "again", "match": {}, "action": {"resubmit": {}}}
 SINKS = {"sinks": [{"name": "slack", "apprise": {"secretName": "oncall"}}]}
@@ -32,7 +34,7 @@ NO_STORM = {"failurePercentAtMost": 100}
 def a_policy(
     *rules: dict[str, Any], name: str = "batch", enforced_since: datetime | None = None, **spec: Any
 ) -> RemediationPolicy:
-    """A policy for Workflows of team data."""
+    """Return a policy that selects Workflows of team data."""
     body = {
         "metadata": {"name": name, "namespace": spec.pop("namespace", NS), "uid": f"uid-{name}", "generation": 1},
         "spec": {
@@ -48,12 +50,12 @@ def a_policy(
 
 
 def a_rule(name: str = "again", match: dict[str, Any] | None = None, **fields: Any) -> Rule:
-    """A rule alone."""
+    """Return a single rule; by default it resubmits after any failure."""
     return Rule.model_validate({"name": name, "match": match or {}} | (fields or {"action": {"resubmit": {}}}))
 
 
 def a_failure(**fields: Any) -> dict[str, Any]:
-    """A root cause: the step transform, OOM-killed."""
+    """Return a root cause: the step transform, OOM-killed."""
     return {
         "nodeId": "etl-1",
         "displayName": "transform",
@@ -85,9 +87,9 @@ def a_report(
     observed: dict[str, Any] | None = None,
     **status: Any,
 ) -> WorkflowReport:
-    """The report of a run; of one that failed without other failures, of an OOM kill."""
+    """Return the report of a run. By default, the run failed because of an OOM kill."""
     ended = phase in ("Succeeded", "Failed", "Error")
-    found = list(failures) or ([a_failure()] if phase in ("Failed", "Error") else [])
+    failed = list(failures) or ([a_failure()] if phase in ("Failed", "Error") else [])
     body = {
         "metadata": {"name": f"{name}-{uid[:8]}", "namespace": namespace, "uid": f"r-{uid}"},
         "spec": {"workflowRef": {"name": name, "uid": uid}},
@@ -101,8 +103,8 @@ def a_report(
                 "labels": TEAM if labels is None else labels,
             }
             | (observed or {}),
-            "failureClass": found[0]["class"] if found else None,
-            "failures": found or None,
+            "failureClass": failed[0]["class"] if failed else None,
+            "failures": failed or None,
             "conditions": [a_condition("EvidenceComplete", "True", "EvidenceCaptured")],
         }
         | status,
@@ -114,33 +116,33 @@ def a_condition(kind: str, status: str, reason: str = "Because", *, when: dateti
     return {"type": kind, "status": status, "reason": reason, "message": "why", "lastTransitionTime": when}
 
 
-def look_of(report: WorkflowReport, **fields: Any) -> LiveState:
-    """The Workflow as the report has it."""
+def live_state_of(report: WorkflowReport, **fields: Any) -> LiveState:
+    """Return the live state that matches the report."""
     observed = report.status.observed_workflow if report.status else None
     assert observed is not None
-    seen = {"uid": observed.uid, "resource_version": observed.resource_version, "started_at": observed.started_at}
-    return LiveState(**(seen | fields))
+    state = {"uid": observed.uid, "resource_version": observed.resource_version, "started_at": observed.started_at}
+    return LiveState(**(state | fields))
 
 
 def a_run(name: str = "other", uid: str | None = None, **fields: Any) -> Run:
-    """A run beside the one that is decided on."""
-    made = f"uid-{name}" if uid is None else uid
+    """Return a run other than the one that is decided about."""
+    own_uid = f"uid-{name}" if uid is None else uid
     defaults: dict[str, Any] = {
         "namespace": NS,
         "name": name,
-        "uid": made,
+        "uid": own_uid,
         "started_at": T0,
         "finished_at": END,
         "phase": "Failed",
         "root_name": name,
-        "root_uid": made,
+        "root_uid": own_uid,
         "labels": TEAM,
     }
     return Run(**(defaults | fields))
 
 
-def an_act(name: str = "act", **fields: Any) -> PastAction:
-    """An act on another run, done and not settled."""
+def an_action(name: str = "action", **fields: Any) -> PastAction:
+    """Return an action on another run, performed and without an outcome yet."""
     defaults: dict[str, Any] = {
         "namespace": NS,
         "name": name,
@@ -148,7 +150,7 @@ def an_act(name: str = "act", **fields: Any) -> PastAction:
         "workflow_uid": f"uid-of-{name}",
         "root_uid": f"root-of-{name}",
         "lock": LockClass.MUTATE,
-        "action": ActionType.RESUBMIT,
+        "type": ActionType.RESUBMIT,
         "created_at": END,
         "executed_at": END,
         "is_approved": True,
@@ -157,36 +159,36 @@ def an_act(name: str = "act", **fields: Any) -> PastAction:
     return PastAction(**(defaults | fields))
 
 
-def settled(name: str = "act", *, helped: bool, finished_at: datetime = END, **fields: Any) -> PastAction:
-    """An act whose outcome is known."""
-    return an_act(name, has_helped=helped, has_outcome=True, finished_at=finished_at, **fields)
+def with_outcome(name: str = "action", *, helped: bool, finished_at: datetime = END, **fields: Any) -> PastAction:
+    """Return an action whose outcome is known."""
+    return an_action(name, has_helped=helped, has_outcome=True, finished_at=finished_at, **fields)
 
 
-def a_case(
+def a_candidate(
     policy: RemediationPolicy | None = None,
     report: WorkflowReport | None = None,
     *,
     now: datetime = LATER,
-    acts: tuple[PastAction, ...] = (),
+    actions: tuple[PastAction, ...] = (),
     runs: tuple[Run, ...] = (),
     lock: LockClass = LockClass.MUTATE,
     rivals: tuple[str, ...] = (),
-    look: dict[str, Any] | None = None,
+    live: dict[str, Any] | None = None,
     limits: OperatorLimits | None = None,
     **fields: Any,
 ) -> Candidate:
-    """A case in which nothing speaks against the act but what is stated."""
+    """Return a candidate that no guard holds, apart from the given circumstances."""
     policy, report = policy or a_policy(), report or a_report()
     run = latest_run(report)
     assert run is not None
     assert report.status is not None
     rule = policy.spec.rules[0]
-    history, seen = History(runs, acts), look_of(report, **(look or {}))
-    subject = DecisionInput(run, report.status, seen, history, limits or OperatorLimits(), now)
+    history, state = History(runs, actions), live_state_of(report, **(live or {}))
+    inputs = DecisionInput(run, report.status, state, history, limits or OperatorLimits(), now)
     action = rule.action.type if rule.action else ActionType.NOTIFY
     failure = report.status.failures[0] if report.status.failures else None
-    found: dict[str, Any] = {
-        "input": subject,
+    defaults: dict[str, Any] = {
+        "input": inputs,
         "lock": lock,
         "selection": Selection(policy, rivals),
         "rule": rule,
@@ -195,31 +197,41 @@ def a_case(
         "counts_toward_limit": True,
         "attempt": 1,
     }
-    return Candidate(**(found | fields))
+    return Candidate(**(defaults | fields))
 
 
-def judged(
+def decided(
     report: WorkflowReport | None = None,
     *policies: RemediationPolicy,
     now: datetime = LATER,
-    acts: tuple[PastAction, ...] = (),
+    actions: tuple[PastAction, ...] = (),
     runs: tuple[Run, ...] = (),
     lock: LockClass = LockClass.MUTATE,
-    look: dict[str, Any] | None = None,
+    live: dict[str, Any] | None = None,
 ) -> Decision:
-    """The decision in a world in which little else happened."""
+    """Return the decision about a report, without other runs or actions unless given."""
     report = report or a_report()
-    made = decide(
+    decision = decide(
         report,
-        look_of(report, **(look or {})),
+        live_state_of(report, **(live or {})),
         policies or (a_policy(),),
-        History(runs, acts),
+        History(runs, actions),
         OperatorLimits(),
         now,
         lock=lock,
     )
-    assert made is not None
-    return made
+    assert decision is not None
+    return decision
+
+
+def history_of(reports: Iterable[WorkflowReport], remediations: Iterable[Remediation] = ()) -> History:
+    """Return the history of distinct reports and of Remediations, as the operator's caches build it."""
+    runs = RunHistory()
+    for number, report in enumerate(reports):
+        named = report.metadata.model_copy(update={"name": f"report-{number}"})
+        runs.put(report.model_copy(update={"metadata": named}))
+    actions = (past_action_of(remediation) for remediation in remediations)
+    return History(runs.all(), tuple(action for action in actions if action is not None))
 
 
 SUSPEND = {
