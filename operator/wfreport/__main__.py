@@ -1,17 +1,16 @@
-"""``python -m wfreport``, the ``wfreport`` command, and the same as a plugin of kubectl."""
+"""Entry points: ``python -m wfreport``, the ``wfreport`` command, and ``kubectl wfreport``."""
 
 from wfreport.cli.main import cli
-from wfreport.cli.options import PLUGIN_NAME
 
 
 def main() -> None:
-    """Run the command line; it ends the process with the exit codes that ``--help`` documents."""
+    """Run the command line and exit with the code that ``--help`` documents."""
     cli(prog_name="wfreport")
 
 
 def plugin() -> None:
-    """Run it as ``kubectl wfreport``."""
-    cli(prog_name=PLUGIN_NAME)
+    """Run the command line as a plugin of kubectl."""
+    cli(prog_name="kubectl wfreport")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.cli.shelf import Shelf
+from tests.cli.workspace import Workspace
 
 from controlplane import ControlPlane
 
 
 @pytest.fixture
-def shelf(plane: ControlPlane, namespace: str) -> Shelf:
+def workspace(plane: ControlPlane, namespace: str) -> Workspace:
     """An empty namespace."""
-    return Shelf(plane, namespace)
+    return Workspace(plane, namespace)

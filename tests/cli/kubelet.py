@@ -20,7 +20,7 @@ class Kubelet:
 
     def __init__(self) -> None:
         self.logs: dict[tuple[str, str], bytes] = {}
-        self.asked: list[tuple[str, str, Mapping[str, str]]] = []
+        self.requests: list[tuple[str, str, Mapping[str, str]]] = []
         self.followed = threading.Event()
         self._ended = threading.Event()
 
@@ -34,7 +34,7 @@ class Kubelet:
         address = urlsplit(handler.path)
         _, _, pod, container = address.path.strip("/").split("/")
         query = {key: values[0] for key, values in parse_qs(address.query).items()}
-        self.asked.append((pod, container, query))
+        self.requests.append((pod, container, query))
         handler.send_response(200)
         handler.send_header("Connection", "close")
         handler.end_headers()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.cases import on_terminal
-from tests.cli.shelf import Shelf
+from tests.cli.workspace import Workspace
 
 pytestmark = pytest.mark.cluster
 
@@ -40,46 +40,46 @@ def path_with(recorder: Path) -> str:
     return f"{recorder.parent}:{os.environ['PATH']}"
 
 
-def test_it_becomes_kubectl_exec_in_the_steps_pod(shelf: Shelf, recorder: Path) -> None:
-    shelf.put(RUNNING, pods=True)
-    done = shelf.run("exec", RUNNING, "slow", "--", "ps", "-ef", PATH=path_with(recorder))
+def test_it_becomes_kubectl_exec_in_the_steps_pod(workspace: Workspace, recorder: Path) -> None:
+    workspace.put(RUNNING, pods=True)
+    done = workspace.run("exec", RUNNING, "slow", "--", "ps", "-ef", PATH=path_with(recorder))
     assert done.returncode == 7, "the exit code is the command's"
-    assert called(recorder) == ["--namespace", shelf.namespace, "exec", "-i", SLOW, "-c", "main", "--", "ps", "-ef"]
+    assert called(recorder) == ["--namespace", workspace.namespace, "exec", "-i", SLOW, "-c", "main", "--", "ps", "-ef"]
 
 
-def test_on_a_terminal_it_is_a_shell_with_a_terminal(shelf: Shelf, recorder: Path) -> None:
-    shelf.put(RUNNING, pods=True)
-    command = shelf.command("exec", RUNNING, "slow", "-c", "wait")
-    on_terminal(command, columns=80, env=shelf.environ() | {"PATH": path_with(recorder)})
+def test_on_a_terminal_it_is_a_shell_with_a_terminal(workspace: Workspace, recorder: Path) -> None:
+    workspace.put(RUNNING, pods=True)
+    command = workspace.command("exec", RUNNING, "slow", "-c", "wait")
+    on_terminal(command, columns=80, env=workspace.environ() | {"PATH": path_with(recorder)})
     assert called(recorder)[3:] == ["-i", "-t", SLOW, "-c", "wait", "--", "sh"]
 
 
-def test_kubectl_is_sent_to_the_same_cluster(shelf: Shelf, recorder: Path) -> None:
-    shelf.put(RUNNING, pods=True)
-    kubeconfig = str(shelf.plane.kubeconfig)
-    shelf.run("exec", "--kubeconfig", kubeconfig, "--context", "local", RUNNING, "slow", PATH=path_with(recorder))
+def test_kubectl_is_sent_to_the_same_cluster(workspace: Workspace, recorder: Path) -> None:
+    workspace.put(RUNNING, pods=True)
+    kubeconfig = str(workspace.plane.kubeconfig)
+    workspace.run("exec", "--kubeconfig", kubeconfig, "--context", "local", RUNNING, "slow", PATH=path_with(recorder))
     assert called(recorder)[:4] == ["--kubeconfig", kubeconfig, "--context", "local"]
 
 
-def test_a_step_that_does_not_run_is_code_1_with_its_phase(shelf: Shelf) -> None:
-    shelf.put(RUNNING, pods=True)
-    done = shelf.run("exec", RUNNING, "bad")
-    assert (done.returncode, done.stderr) == (1, "Error: no container to go into: bad is Failed\n")
+def test_a_step_that_does_not_run_is_code_1_with_its_phase(workspace: Workspace) -> None:
+    workspace.put(RUNNING, pods=True)
+    done = workspace.run("exec", RUNNING, "bad")
+    assert (done.returncode, done.stderr) == (1, "Error: no running container: bad is Failed\n")
 
 
-def test_a_run_that_is_gone_has_nothing_to_go_into(shelf: Shelf) -> None:
-    shelf.put(RUNNING, workflow=False)
-    done = shelf.run("exec", RUNNING, "slow")
+def test_a_run_that_is_gone_has_nothing_to_go_into(workspace: Workspace) -> None:
+    workspace.put(RUNNING, workflow=False)
+    done = workspace.run("exec", RUNNING, "slow")
     assert done.returncode == 1
-    assert done.stderr == "Error: no container to go into: slow is Running; its Workflow is gone\n"
+    assert done.stderr == "Error: no running container: slow is Running; its Workflow was deleted\n"
 
 
-def test_an_unknown_step_is_code_5(shelf: Shelf) -> None:
-    shelf.put(RUNNING)
-    assert shelf.run("exec", RUNNING, "nope").returncode == 5
+def test_an_unknown_step_is_code_5(workspace: Workspace) -> None:
+    workspace.put(RUNNING)
+    assert workspace.run("exec", RUNNING, "nope").returncode == 5
 
 
-def test_without_kubectl_it_says_what_to_install(shelf: Shelf, tmp_path: Path) -> None:
-    done = shelf.run("exec", RUNNING, "slow", PATH=str(tmp_path))
+def test_without_kubectl_it_says_what_to_install(workspace: Workspace, tmp_path: Path) -> None:
+    done = workspace.run("exec", RUNNING, "slow", PATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith("Error: kubectl: it is not on PATH")

@@ -166,8 +166,8 @@ def test_one_bad_workflow_does_not_cost_the_others() -> None:
         (b"\xff\xfa", ["not UTF-8", "byte 0"]),
         (b'{"kind": "Workflow", ', ["not valid JSON", "line 1", "complete?"]),
         (b"a: [1\nb: }", ["neither JSON nor YAML", "line 2"]),
-        (b"hello", ["expected a Workflow", "found a text"]),
-        (b"42", ["expected a Workflow", "found a int"]),
+        (b"hello", ["expected a Workflow", "not a string"]),
+        (b"42", ["expected a Workflow", "not a number"]),
         (b"[" * 100_000, ["nested too deeply"]),
         (b'{"kind":"List","items":[]}', ["empty", "no Workflow"]),
         (b'{"kind":"Pod"}', ["it is a Pod", "--pods"]),
@@ -198,7 +198,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_stdin_is_read_once_only() -> None:
-    assert "read once only" in complaint(explain("-", "--pods", "-", stdin=WORKFLOW))
+    assert "read only once" in complaint(explain("-", "--pods", "-", stdin=WORKFLOW))
 
 
 def test_a_wrong_kind_of_evidence_is_named(tmp_path: Path) -> None:

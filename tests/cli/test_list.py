@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.cli.cases import COMMAND
-from tests.cli.shelf import Shelf
+from tests.cli.workspace import Workspace
 
 from controlplane import ControlPlane
 
@@ -20,25 +20,25 @@ RUNS = ("oom-main", "retry-exhausted-varied", "cron-child-fails", "dag-success",
 
 
 @pytest.fixture
-def filled(shelf: Shelf) -> Shelf:
+def filled(workspace: Workspace) -> Workspace:
     for case in RUNS:
-        shelf.put(case)
-    return shelf
+        workspace.put(case)
+    return workspace
 
 
-def workflows(filled: Shelf, *arguments: str) -> list[str]:
+def workflows(filled: Workspace, *arguments: str) -> list[str]:
     """The names in the column WORKFLOW, which are words."""
     done = filled.run("list", *arguments)
     assert done.returncode == 0, done.stderr
     return [row.split()[0] for row in done.stdout.splitlines()[1:]]
 
 
-def items(filled: Shelf, *arguments: str) -> list[dict[str, Any]]:
+def items(filled: Workspace, *arguments: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(filled.run("list", "-o", "json", *arguments).stdout)["items"]
     return found
 
 
-def test_runs_are_listed_newest_first(filled: Shelf) -> None:
+def test_runs_are_listed_newest_first(filled: Workspace) -> None:
     listed = items(filled)
     started = [item["status"]["observedWorkflow"]["startedAt"] for item in listed]
     assert len(listed) == len(RUNS)
@@ -59,18 +59,18 @@ def test_runs_are_listed_newest_first(filled: Shelf) -> None:
         (["-l", "wfreport.dev/workflow in (oom-main, dag-success)"], {"oom-main", "dag-success"}),
     ],
 )
-def test_filters_select(filled: Shelf, filters: list[str], expected: set[str]) -> None:
+def test_filters_select(filled: Workspace, filters: list[str], expected: set[str]) -> None:
     assert set(workflows(filled, *filters)) == expected
 
 
-def test_since_leaves_out_what_started_earlier(shelf: Shelf) -> None:
-    shelf.put("oom-main")
-    shelf.put("dag-success", observedWorkflow={"phase": "Succeeded", "startedAt": "2999-01-01T00:00:00Z"})
-    assert workflows(shelf, "--since", "24h") == ["dag-success"]
+def test_since_leaves_out_what_started_earlier(workspace: Workspace) -> None:
+    workspace.put("oom-main")
+    workspace.put("dag-success", observedWorkflow={"phase": "Succeeded", "startedAt": "2999-01-01T00:00:00Z"})
+    assert workflows(workspace, "--since", "24h") == ["dag-success"]
 
 
-def test_more_than_a_page_is_listed_whole(shelf: Shelf) -> None:
-    path = f"/apis/wfreport.dev/v1alpha1/namespaces/{shelf.namespace}/workflowreports"
+def test_more_than_a_page_is_listed_whole(workspace: Workspace) -> None:
+    path = f"/apis/wfreport.dev/v1alpha1/namespaces/{workspace.namespace}/workflowreports"
     for number in range(120):
         body = {
             "apiVersion": "wfreport.dev/v1alpha1",
@@ -78,12 +78,12 @@ def test_more_than_a_page_is_listed_whole(shelf: Shelf) -> None:
             "metadata": {"name": f"r-{number}"},
             "spec": {"workflowRef": {"name": f"w-{number}"}},
         }
-        shelf.plane.api.post(path, body)
-    assert set(workflows(shelf)) == {f"w-{number}" for number in range(120)}
+        workspace.plane.api.post(path, body)
+    assert set(workflows(workspace)) == {f"w-{number}" for number in range(120)}
 
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
-def test_json_and_yaml_are_the_objects_themselves(filled: Shelf, output: str) -> None:
+def test_json_and_yaml_are_the_objects_themselves(filled: Workspace, output: str) -> None:
     listed = yaml.safe_load(filled.run("list", "--workflow", "oom-main", "-o", output).stdout)
     (report,) = listed["items"]
     assert (listed["kind"], report["kind"]) == ("List", "WorkflowReport")
@@ -91,20 +91,20 @@ def test_json_and_yaml_are_the_objects_themselves(filled: Shelf, output: str) ->
     assert "managedFields" not in report["metadata"]
 
 
-def test_names_go_on_to_kubectl_and_to_show(filled: Shelf) -> None:
+def test_names_go_on_to_kubectl_and_to_show(filled: Workspace) -> None:
     (name,) = filled.run("list", "--workflow", "oom-main", "-o", "name").stdout.split()
     assert "OOMKilled" in filled.plane.kubectl("get", "-n", filled.namespace, name)
     assert "big: main OOMKilled" in filled.run("show", name).stdout
 
 
-def test_in_a_pipe_nothing_is_cut_and_a_cell_is_a_word(filled: Shelf) -> None:
+def test_in_a_pipe_nothing_is_cut_and_a_cell_is_a_word(filled: Workspace) -> None:
     (row,) = filled.run("list", "--workflow", "retry-exhausted-varied").stdout.splitlines()[1:]
     assert row.split()[:5] == ["retry-exhausted-varied", "Failed", "OOMKilled", "r(2)", "3s"]
     assert row.endswith("r: main OOMKilled (exit 137) after 3 attempts")
 
 
 @pytest.mark.parametrize("columns", [40, 80, 160])
-def test_a_terminals_width_is_kept(filled: Shelf, columns: int) -> None:
+def test_a_terminals_width_is_kept(filled: Workspace, columns: int) -> None:
     shown = filled.on_terminal("list", columns=columns)
     rows = [_plain(line) for line in shown.splitlines()]
     assert len(rows) == len(RUNS) + 1
@@ -118,15 +118,15 @@ def _plain(line: str) -> str:
     return "".join(part.partition("m")[2] if number else part for number, part in enumerate(line.split("\x1b[")))
 
 
-def test_all_namespaces_are_told_apart(filled: Shelf) -> None:
+def test_all_namespaces_are_told_apart(filled: Workspace) -> None:
     listed = filled.run("list", "-A", "--workflow", "oom-main").stdout
     assert any(row.split()[:2] == [filled.namespace, "oom-main"] for row in listed.splitlines())
 
 
-def test_nothing_to_list_is_said_on_stderr(shelf: Shelf) -> None:
-    done = shelf.run("list")
+def test_nothing_to_list_is_said_on_stderr(workspace: Workspace) -> None:
+    done = workspace.run("list")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == f"No reports found in namespace {shelf.namespace}.\n"
+    assert done.stderr == f"No reports found in namespace {workspace.namespace}.\n"
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def test_nothing_to_list_is_said_on_stderr(shelf: Shelf) -> None:
         (["--kubeconfig", "/nowhere"], "/nowhere"),
     ],
 )
-def test_what_cannot_be_used_is_code_2_and_one_line(shelf: Shelf, arguments: list[str], said: str) -> None:
-    done = shelf.run("list", *arguments)
+def test_what_cannot_be_used_is_code_2_and_one_line(workspace: Workspace, arguments: list[str], said: str) -> None:
+    done = workspace.run("list", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("Error: ")
 
 
-def test_the_context_decides_where_it_looks(filled: Shelf, plane: ControlPlane) -> None:
+def test_the_context_decides_where_it_looks(filled: Workspace, plane: ControlPlane) -> None:
     config = yaml.safe_load(plane.kubeconfig.read_text())
     context = config["contexts"][0]["context"]
     config["contexts"].append({"name": "team", "context": context | {"namespace": filled.namespace}})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.argoserver.faulty import Reply, Request, serving_aside
 from tests.cli.kubelet import Kubelet, serving
-from tests.cli.shelf import Shelf
+from tests.cli.workspace import Workspace
 
 from controlplane import ControlPlane
 
@@ -20,7 +20,7 @@ RETRIED = "retry-exhausted-varied"
 PODS = [f"{RETRIED}-r-{number}" for number in (1944409006, 1340267627, 4025127952)]
 BRANCHED = "running-with-failed-branch"
 BAD, SLOW = f"{BRANCHED}-fail-4171610007", f"{BRANCHED}-hold-2356208145"
-NOWHERE = "the report kept no log of it; archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)"
+NOWHERE = "the report stores no log; archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)"
 
 
 @pytest.fixture
@@ -29,67 +29,71 @@ def kubelet(plane: ControlPlane, tmp_path: Path) -> Iterator[Kubelet]:
         yield found
 
 
-def test_a_pod_that_is_there_is_asked_first(shelf: Shelf, kubelet: Kubelet) -> None:
-    shelf.put(RETRIED, pods=True, logs={PODS[2]: "kept\n"})
+def test_a_pod_that_is_there_is_asked_first(workspace: Workspace, kubelet: Kubelet) -> None:
+    workspace.put(RETRIED, pods=True, logs={PODS[2]: "kept\n"})
     kubelet.logs[PODS[2], "main"] = b"one\n\xff two\x1b[31m\nthree"
-    done = subprocess.run(shelf.command("logs", RETRIED, "r(2)"), capture_output=True, check=False, env=shelf.environ())
+    done = subprocess.run(
+        workspace.command("logs", RETRIED, "r(2)"), capture_output=True, check=False, env=workspace.environ()
+    )
     assert (done.returncode, done.stdout) == (0, b"one\n\xff two\x1b[31m\nthree\n"), "a live log comes as it is"
     assert done.stderr.decode() == f"r(2): live log of pod {PODS[2]}, container main\n"
 
 
-def test_a_groups_logs_have_the_step_before_each_line(shelf: Shelf, kubelet: Kubelet) -> None:
-    shelf.put(RETRIED, pods=True)
+def test_a_groups_logs_have_the_step_before_each_line(workspace: Workspace, kubelet: Kubelet) -> None:
+    workspace.put(RETRIED, pods=True)
     for pod in PODS:
         kubelet.logs[pod, "main"] = f"1\n{pod}\n".encode()
-    done = shelf.run("logs", RETRIED, "r", "--tail", "1")
+    done = workspace.run("logs", RETRIED, "r", "--tail", "1")
     assert done.stdout.splitlines() == [f"[r({number})] {pod}" for number, pod in enumerate(PODS)]
-    assert {query["tailLines"] for _, _, query in kubelet.asked} == {"1"}
+    assert {query["tailLines"] for _, _, query in kubelet.requests} == {"1"}
 
 
-def test_another_container_is_asked_for(shelf: Shelf, kubelet: Kubelet) -> None:
-    shelf.put(RETRIED, pods=True)
+def test_another_container_is_asked_for(workspace: Workspace, kubelet: Kubelet) -> None:
+    workspace.put(RETRIED, pods=True)
     kubelet.logs[PODS[2], "wait"] = b"waited\n"
-    assert shelf.run("logs", RETRIED, "r(2)", "-c", "wait").stdout == "waited\n"
+    assert workspace.run("logs", RETRIED, "r(2)", "-c", "wait").stdout == "waited\n"
 
 
-def test_where_the_pod_is_gone_the_kept_log_is_printed(shelf: Shelf) -> None:
-    shelf.put(RETRIED, workflow=False, logs={PODS[2]: "one\ntwo\nthree\n"})
-    done = shelf.run("logs", RETRIED, "--failed", "--tail", "2")
+def test_where_the_pod_is_gone_the_kept_log_is_printed(workspace: Workspace) -> None:
+    workspace.put(RETRIED, workflow=False, logs={PODS[2]: "one\ntwo\nthree\n"})
+    done = workspace.run("logs", RETRIED, "--failed", "--tail", "2")
     assert done.returncode == 0
     assert done.stdout == "[r(2)] two\n[r(2)] three\n"
     assert done.stderr.splitlines() == [
-        f"r(0): pod {PODS[0]} is gone; {NOWHERE}",
-        f"r(1): pod {PODS[1]} is gone; {NOWHERE}",
-        f"r(2): pod {PODS[2]} is gone; this is the log kept in the report, container main, its end only",
+        f"r(0): pod {PODS[0]} was deleted; {NOWHERE}",
+        f"r(1): pod {PODS[1]} was deleted; {NOWHERE}",
+        f"r(2): pod {PODS[2]} was deleted; log stored in the report, container main, only its end",
     ]
 
 
-def test_a_machine_that_does_not_answer_is_told_and_the_kept_log_printed(shelf: Shelf) -> None:
-    shelf.put(RETRIED, pods=True, logs={PODS[2]: "kept\n"})
-    done = shelf.run("logs", RETRIED, "r(2)")
+def test_a_machine_that_does_not_answer_is_told_and_the_kept_log_printed(workspace: Workspace) -> None:
+    workspace.put(RETRIED, pods=True, logs={PODS[2]: "kept\n"})
+    done = workspace.run("logs", RETRIED, "r(2)")
     assert (done.returncode, done.stdout) == (0, "kept\n")
     assert done.stderr.startswith("r(2): no live log (")
 
 
-def test_no_log_anywhere_is_code_1(shelf: Shelf) -> None:
-    shelf.put(RETRIED, workflow=False)
-    done = shelf.run("logs", RETRIED, "r(0)")
+def test_no_log_anywhere_is_code_1(workspace: Workspace) -> None:
+    workspace.put(RETRIED, workflow=False)
+    done = workspace.run("logs", RETRIED, "r(0)")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"r(0): pod {PODS[0]} is gone; {NOWHERE}\n"
+    assert done.stderr == f"r(0): pod {PODS[0]} was deleted; {NOWHERE}\n"
 
 
 @pytest.fixture
-def following(shelf: Shelf, kubelet: Kubelet) -> Iterator[subprocess.Popen[str]]:
+def following(workspace: Workspace, kubelet: Kubelet) -> Iterator[subprocess.Popen[str]]:
     """`logs -f` of a run that has no pod yet."""
-    shelf.put(BRANCHED)
+    workspace.put(BRANCHED)
     kubelet.logs |= {(BAD, "main"): b"bad\n", (SLOW, "main"): b"begun\n"}
     process = subprocess.Popen(
-        shelf.command("logs", BRANCHED, "-f"),
-        env=shelf.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        workspace.command("logs", BRANCHED, "-f"),
+        env=workspace.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         assert process.stderr is not None
-        assert process.stderr.readline().startswith(f"bad: pod {BAD} is gone"), "it has looked, and there was no pod"
+        assert process.stderr.readline().startswith(f"bad: pod {BAD} was deleted"), (
+            "it has looked, and there was no pod"
+        )
         yield process
     finally:
         process.kill()
@@ -97,11 +101,11 @@ def following(shelf: Shelf, kubelet: Kubelet) -> Iterator[subprocess.Popen[str]]
 
 
 def test_following_takes_in_pods_that_come_later_and_ends_with_the_run(
-    shelf: Shelf, kubelet: Kubelet, following: subprocess.Popen[str]
+    workspace: Workspace, kubelet: Kubelet, following: subprocess.Popen[str]
 ) -> None:
-    shelf.put_pods(BRANCHED)
+    workspace.put_pods(BRANCHED)
     assert kubelet.followed.wait(30)
-    shelf.end(BRANCHED, "Failed")
+    workspace.end(BRANCHED, "Failed")
     assert following.poll() is None
     kubelet.end(b"done\n")
     out, err = following.communicate(timeout=30)
@@ -109,56 +113,56 @@ def test_following_takes_in_pods_that_come_later_and_ends_with_the_run(
     assert err == f"slow: live log of pod {SLOW}, container main\n"
 
 
-def test_following_ends_when_the_workflow_is_deleted(shelf: Shelf, following: subprocess.Popen[str]) -> None:
-    shelf.plane.api.delete(f"/apis/argoproj.io/v1alpha1/namespaces/{shelf.namespace}/workflows/{BRANCHED}")
+def test_following_ends_when_the_workflow_is_deleted(workspace: Workspace, following: subprocess.Popen[str]) -> None:
+    workspace.plane.api.delete(f"/apis/argoproj.io/v1alpha1/namespaces/{workspace.namespace}/workflows/{BRANCHED}")
     _, err = following.communicate(timeout=30)
     assert (following.returncode, err) == (1, ""), "there was no log"
 
 
 def test_following_outlives_an_api_server_that_is_away(
-    shelf: Shelf, kubelet: Kubelet, following: subprocess.Popen[str]
+    workspace: Workspace, kubelet: Kubelet, following: subprocess.Popen[str]
 ) -> None:
-    shelf.plane.restart_apiserver()
-    shelf.put_pods(BRANCHED)
+    workspace.plane.restart_apiserver()
+    workspace.put_pods(BRANCHED)
     assert kubelet.followed.wait(60)
-    shelf.end(BRANCHED, "Failed")
+    workspace.end(BRANCHED, "Failed")
     kubelet.end()
     out, err = following.communicate(timeout=30)
     assert (following.returncode, out) == (0, "[slow] begun\n"), err
 
 
 def test_a_reader_that_goes_away_ends_what_is_followed_without_a_word(
-    shelf: Shelf, following: subprocess.Popen[str]
+    workspace: Workspace, following: subprocess.Popen[str]
 ) -> None:
     assert following.stdout is not None
     following.stdout.close()
-    shelf.put_pods(BRANCHED)
+    workspace.put_pods(BRANCHED)
     assert following.stderr is not None
     assert following.stderr.read() == f"slow: live log of pod {SLOW}, container main\n", "and no traceback"
     following.wait(30)
 
 
-def test_an_unknown_step_is_code_5_with_those_there_are(shelf: Shelf) -> None:
-    shelf.put(RETRIED)
-    done = shelf.run("logs", RETRIED, "nope")
+def test_an_unknown_step_is_code_5_with_those_there_are(workspace: Workspace) -> None:
+    workspace.put(RETRIED)
+    done = workspace.run("logs", RETRIED, "nope")
     assert done.returncode == 5
     assert done.stderr == f"Error: {RETRIED} has no step 'nope'; it has {RETRIED}, r, r(0), r(1), r(2)\n"
 
 
-def test_an_ambiguous_step_is_code_2_with_the_full_names(shelf: Shelf) -> None:
-    name = shelf.put("ex-nested-workflow")["spec"]["workflowRef"]["name"]
-    done = shelf.run("logs", name, "generate")
+def test_an_ambiguous_step_is_code_2_with_the_full_names(workspace: Workspace) -> None:
+    name = workspace.put("ex-nested-workflow")["spec"]["workflowRef"]["name"]
+    done = workspace.run("logs", name, "generate")
     assert done.returncode == 2
-    listed = done.stderr.removeprefix("Error: generate: 2 steps are called so; give one of ").strip()
+    listed = done.stderr.removeprefix("Error: generate: 2 steps have this name; give one of ").strip()
     full_names = re.findall(r"(\S+) \(Succeeded\)", listed)
     assert len(full_names) == 2, done.stderr
     for full_name in full_names:
-        told = shelf.run("logs", name, full_name).stderr
+        told = workspace.run("logs", name, full_name).stderr
         assert told.startswith(f"generate: pod {name}-"), "by its full name it is found"
 
 
-def test_a_log_that_only_the_archive_has_comes_through_argo_server(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.put(RETRIED, workflow=False)
+def test_a_log_that_only_the_archive_has_comes_through_argo_server(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.put(RETRIED, workflow=False)
     token = tmp_path / "token"
     token.write_text("t0ken")
     asked: list[Request] = []
@@ -169,27 +173,27 @@ def test_a_log_that_only_the_archive_has_comes_through_argo_server(shelf: Shelf,
 
     with serving_aside(argo_server) as url:
         given = ("logs", RETRIED, "r(0)", "--tail", "1")
-        done = shelf.run(*given, WFREPORT_ARGO_SERVER_URL=url, WFREPORT_ARGO_SERVER_TOKEN_FILE=str(token))
+        done = workspace.run(*given, WFREPORT_ARGO_SERVER_URL=url, WFREPORT_ARGO_SERVER_TOKEN_FILE=str(token))
     assert (done.returncode, done.stdout) == (0, "two\n")
-    assert done.stderr == f"r(0): pod {PODS[0]} is gone; this is the archived log of container main\n"
+    assert done.stderr == f"r(0): pod {PODS[0]} was deleted; archived log of container main\n"
     assert [request.target.rsplit("/", 1)[-1] for request in asked] == ["main-logs"]
 
 
-def test_why_the_archive_gives_no_log_is_said_and_never_the_token(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.put(RETRIED, workflow=False)
+def test_why_the_archive_gives_no_log_is_said_and_never_the_token(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.put(RETRIED, workflow=False)
     token = tmp_path / "token"
     token.write_text("t0ken")
     with serving_aside(lambda _: Reply(403, b'{"message": "not for you"}')) as url:
         given = ("logs", RETRIED, "r(0)")
-        done = shelf.run(*given, WFREPORT_ARGO_SERVER_URL=url, WFREPORT_ARGO_SERVER_TOKEN_FILE=str(token))
+        done = workspace.run(*given, WFREPORT_ARGO_SERVER_URL=url, WFREPORT_ARGO_SERVER_TOKEN_FILE=str(token))
     assert (done.returncode, done.stdout) == (1, "")
     assert "archive: " in done.stderr
     assert "not for you" in done.stderr
     assert "t0ken" not in done.stderr
 
 
-def test_a_wrong_setting_of_the_server_is_code_2(shelf: Shelf) -> None:
-    shelf.put(RETRIED, workflow=False)
-    done = shelf.run("logs", RETRIED, "r(0)", WFREPORT_ARGO_SERVER_URL="argo.example.com")
+def test_a_wrong_setting_of_the_server_is_code_2(workspace: Workspace) -> None:
+    workspace.put(RETRIED, workflow=False)
+    done = workspace.run("logs", RETRIED, "r(0)", WFREPORT_ARGO_SERVER_URL="argo.example.com")
     assert done.returncode == 2
     assert done.stderr.startswith("Error: settings: WFREPORT_ARGO_SERVER_URL: expected one like https://")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.cli.shelf import Shelf
+from tests.cli.workspace import Workspace
 
 from controlplane import ControlPlane
 from controlplane.binaries import kubectl
@@ -42,14 +42,14 @@ def run_plugin(programs: Path, kubeconfig: Path, *arguments: str) -> subprocess.
     )
 
 
-def test_kubectl_runs_it(shelf: Shelf, programs: Path) -> None:
-    shelf.put("oom-main")
-    done = run_plugin(programs, shelf.plane.kubeconfig, "list", "-n", shelf.namespace)
+def test_kubectl_runs_it(workspace: Workspace, programs: Path) -> None:
+    workspace.put("oom-main")
+    done = run_plugin(programs, workspace.plane.kubeconfig, "list", "-n", workspace.namespace)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1].split()[:3] == ["oom-main", "Failed", "OOMKilled"]
-    pods = run_plugin(programs, shelf.plane.kubeconfig, "pods", "oom-main", "-n", shelf.namespace)
+    pods = run_plugin(programs, workspace.plane.kubeconfig, "pods", "oom-main", "-n", workspace.namespace)
     assert (pods.returncode, pods.stdout.splitlines()[1].split()[0]) == (0, "big"), "not one of its imports is missing"
-    assert run_plugin(programs, shelf.plane.kubeconfig, "show", "nope", "-n", shelf.namespace).returncode == 5
+    assert run_plugin(programs, workspace.plane.kubeconfig, "show", "nope", "-n", workspace.namespace).returncode == 5
 
 
 def test_kubectl_lists_it_as_a_plugin(programs: Path, plane: ControlPlane) -> None:
@@ -90,9 +90,9 @@ def proxy(plane: ControlPlane, folder: Path) -> Iterator[Path]:
             process.terminate()
 
 
-def test_it_works_through_kubectl_proxy(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.put("oom-main", pods=True)
-    with proxy(shelf.plane, tmp_path) as kubeconfig:
-        assert "OOMKilled" in shelf.run("list", kubeconfig=kubeconfig).stdout
-        assert "big: main OOMKilled" in shelf.run("show", "oom-main", kubeconfig=kubeconfig).stdout
-        assert "yes" in shelf.run("pods", "oom-main", kubeconfig=kubeconfig).stdout
+def test_it_works_through_kubectl_proxy(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.put("oom-main", pods=True)
+    with proxy(workspace.plane, tmp_path) as kubeconfig:
+        assert "OOMKilled" in workspace.run("list", kubeconfig=kubeconfig).stdout
+        assert "big: main OOMKilled" in workspace.run("show", "oom-main", kubeconfig=kubeconfig).stdout
+        assert "yes" in workspace.run("pods", "oom-main", kubeconfig=kubeconfig).stdout

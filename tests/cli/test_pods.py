@@ -5,95 +5,96 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.cli.shelf import Shelf
+from tests.cli.workspace import Workspace
 
 pytestmark = pytest.mark.cluster
 
 RETRIED = "retry-exhausted-varied"
 
 
-def rows(shelf: Shelf, *arguments: str) -> list[list[str]]:
-    done = shelf.run("pods", *arguments)
+def rows(workspace: Workspace, *arguments: str) -> list[list[str]]:
+    done = workspace.run("pods", *arguments)
     assert done.returncode == 0, done.stderr
     return [line.split() for line in done.stdout.splitlines()[1:]]
 
 
-def test_every_attempt_has_its_pod(shelf: Shelf) -> None:
-    shelf.put(RETRIED, pods=True)
-    assert rows(shelf, RETRIED) == [
+def test_every_attempt_has_its_pod(workspace: Workspace) -> None:
+    workspace.put(RETRIED, pods=True)
+    assert rows(workspace, RETRIED) == [
         ["r(0)", "1", f"{RETRIED}-r-1944409006", "Failed", "yes", "kwok-0"],
         ["r(1)", "2", f"{RETRIED}-r-1340267627", "Failed", "yes", "kwok-0"],
         ["r(2)", "3", f"{RETRIED}-r-4025127952", "Failed", "yes", "kwok-0"],
     ]
 
 
-def test_where_workflow_and_pods_are_gone_the_report_knows_the_names(shelf: Shelf) -> None:
-    shelf.put(RETRIED, workflow=False)
-    assert [row[2:5] for row in rows(shelf, RETRIED)] == [
+def test_where_workflow_and_pods_are_gone_the_report_knows_the_names(workspace: Workspace) -> None:
+    workspace.put(RETRIED, workflow=False)
+    assert [row[2:5] for row in rows(workspace, RETRIED)] == [
         [f"{RETRIED}-r-1944409006", "Failed", "gone"],
         [f"{RETRIED}-r-1340267627", "Failed", "gone"],
         [f"{RETRIED}-r-4025127952", "Failed", "gone"],
     ]
 
 
-def test_only_failed_ones_as_kubectl_takes_them(shelf: Shelf) -> None:
-    shelf.put("real-node-mixed", pods=True)
-    named = shelf.run("pods", "real-node-mixed", "--failed", "-o", "name").stdout.split()
+def test_only_failed_ones_as_kubectl_takes_them(workspace: Workspace) -> None:
+    workspace.put("real-node-mixed", pods=True)
+    named = workspace.run("pods", "real-node-mixed", "--failed", "-o", "name").stdout.split()
     assert len(named) == 8
     assert "diskfull" not in " ".join(named), "it succeeded"
-    shelf.plane.kubectl("get", "-n", shelf.namespace, *named)
+    workspace.plane.kubectl("get", "-n", workspace.namespace, *named)
 
 
-def test_of_pods_that_kubectl_deleted_some_are_gone(shelf: Shelf) -> None:
-    shelf.put("real-node-mixed", pods=True)
+def test_of_pods_that_kubectl_deleted_some_are_gone(workspace: Workspace) -> None:
+    workspace.put("real-node-mixed", pods=True)
     name = "real-node-mixed-dns-2649725323"
-    shelf.plane.api.delete(f"/api/v1/namespaces/{shelf.namespace}/pods/{name}", gracePeriodSeconds=0)
+    workspace.plane.api.delete(f"/api/v1/namespaces/{workspace.namespace}/pods/{name}", gracePeriodSeconds=0)
     found = {
-        pod["podName"]: pod["exists"] for pod in json.loads(shelf.run("pods", "real-node-mixed", "-o", "json").stdout)
+        pod["podName"]: pod["exists"]
+        for pod in json.loads(workspace.run("pods", "real-node-mixed", "-o", "json").stdout)
     }
     assert found.pop(name) == "gone"
     assert set(found.values()) == {"yes"}
 
 
-def test_names_of_the_first_format_are_node_ids(shelf: Shelf) -> None:
-    report = shelf.put(RETRIED, workflow=False)
+def test_names_of_the_first_format_are_node_ids(workspace: Workspace) -> None:
+    report = workspace.put(RETRIED, workflow=False)
     for step in report["status"]["steps"]:
         if step["type"] == "Pod":
             step["podName"] = step["nodeId"]
     del report["status"]["steps"][-1]["podName"]
-    shelf.put_report(report, is_new=False)
-    named = shelf.run("pods", RETRIED, "-o", "name").stdout.split()
+    workspace.put_report(report, is_new=False)
+    named = workspace.run("pods", RETRIED, "-o", "name").stdout.split()
     ids = [step["nodeId"] for step in report["status"]["steps"] if step["type"] == "Pod"]
     assert named == [f"pod/{found}" for found in ids]
 
 
-def test_steps_that_run_in_the_agent_have_its_pod(shelf: Shelf) -> None:
-    shelf.put("http-ok-and-fail")
-    assert [(row[0], row[1], row[3]) for row in rows(shelf, "http-ok-and-fail")] == [
+def test_steps_that_run_in_the_agent_have_its_pod(workspace: Workspace) -> None:
+    workspace.put("http-ok-and-fail")
+    assert [(row[0], row[1], row[3]) for row in rows(workspace, "http-ok-and-fail")] == [
         ("good", "http-ok-and-fail-1340600742-agent", "gone"),
         ("bad", "http-ok-and-fail-1340600742-agent", "gone"),
     ]
 
 
-def test_a_pod_that_was_never_made_is_not_said_to_be_gone(shelf: Shelf) -> None:
-    shelf.put("quota-exceeded")
-    assert {row[-1] for row in rows(shelf, "quota-exceeded")} == {"no"}
+def test_a_pod_that_was_never_made_is_not_said_to_be_gone(workspace: Workspace) -> None:
+    workspace.put("quota-exceeded")
+    assert {row[-1] for row in rows(workspace, "quota-exceeded")} == {"no"}
 
 
-def test_a_report_that_was_cut_says_so(shelf: Shelf) -> None:
-    shelf.put("large-3000", workflow=False)
-    done = shelf.run("pods", "large-3000")
+def test_a_report_that_was_cut_says_so(workspace: Workspace) -> None:
+    workspace.put("large-3000", workflow=False)
+    done = workspace.run("pods", "large-3000")
     assert done.stderr == (
-        "The Workflow is gone, and its report does not list every step of large-3000; "
+        "The Workflow was deleted, and its report does not list every step of large-3000; "
         "archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)\n"
     )
 
 
-def test_who_may_not_read_workflows_gets_what_the_report_knows(shelf: Shelf) -> None:
-    shelf.put(RETRIED)
-    kubeconfig = shelf.kubeconfig_of("reader", {"wfreport.dev": ["workflowreports"]})
-    done = shelf.run("pods", RETRIED, "-o", "name", kubeconfig=kubeconfig)
+def test_who_may_not_read_workflows_gets_what_the_report_knows(workspace: Workspace) -> None:
+    workspace.put(RETRIED)
+    kubeconfig = workspace.kubeconfig_of("reader", {"wfreport.dev": ["workflowreports"]})
+    done = workspace.run("pods", RETRIED, "-o", "name", kubeconfig=kubeconfig)
     assert (done.returncode, len(done.stdout.split())) == (0, 3)
     told = done.stderr.splitlines()
-    assert told[0].startswith("Workflows may not be read: ")
-    assert told[1].startswith("pods may not be listed: ")
+    assert told[0].startswith("cannot read Workflows: ")
+    assert told[1].startswith("cannot list pods: ")

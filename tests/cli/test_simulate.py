@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tests.cli import warm
 from tests.cli.cases import COMMAND
-from tests.cli.shelf import Shelf
+from tests.cli.workspace import Workspace
 from tests.crds.objects import a_policy, a_rule
 from tests.manifests.test_samples import SAMPLES, report_of
 
@@ -44,11 +44,10 @@ def test_what_a_policy_would_have_done_is_told_without_a_cluster(tmp_path: Path)
     command = [*COMMAND, "simulate", "-f", policy, "--reports", file, *CENTURY]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[:2] == [
-        "oom-ladder: of 4 runs in 36500d00h it selects 4",
-        "1 of them succeeded, 3 did not.",
-    ]
-    assert "It would have acted 1 time:" in done.stdout
+    assert done.stdout.splitlines()[0] == (
+        "oom-ladder: selector matches 4 of 4 finished runs (36500d00h): 1 succeeded, 3 failed"
+    )
+    assert "1 action would have been taken:" in done.stdout
     (row,) = [line.split() for line in done.stdout.splitlines() if "RaiseMemory" in line]
     assert row == ["oom", "RaiseMemory", "1", "0", "0", "1"]
     assert "NoRuleMatches  2" in done.stdout
@@ -68,7 +67,9 @@ def test_programs_get_the_same_as_json_and_yaml(tmp_path: Path) -> None:
     found = json.loads(simulate(*arguments, "--reports", file, "-o", "json").stdout)
     assert found["policies"] == ["infrastructure-failures"]
     assert (found["runs"], found["selected"], found["succeeded"]) == (3, 3, 0)
-    assert found["acts"] == [{"rule": "infrastructure", "action": "Resubmit", "times": 2, "helped": 0, "notHelped": 0}]
+    assert found["actions"] == [
+        {"rule": "infrastructure", "action": "Resubmit", "times": 2, "helped": 0, "notHelped": 0}
+    ]
     assert found["held"] == [{"reason": "NoRuleMatches", "runs": 1}]
     decided = {one["workflow"]: (one["action"], one["reason"]) for one in found["decisions"]}
     assert decided == {
@@ -77,15 +78,15 @@ def test_programs_get_the_same_as_json_and_yaml(tmp_path: Path) -> None:
         "preempted": ("Resubmit", "Preempted"),
     }
     as_yaml = yaml.safe_load(simulate(*arguments, "--reports", file, "-o", "yaml").stdout)
-    assert as_yaml["acts"] == found["acts"]
+    assert as_yaml["actions"] == found["actions"]
 
 
 def test_a_policy_that_does_nothing_says_so(tmp_path: Path) -> None:
     file = reports(tmp_path / "r.json", "evicted")
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", file, *CENTURY)
-    assert "It would have done nothing." in done.stdout
+    assert "No action would have been taken." in done.stdout
     labels = simulate("-f", str(SAMPLES / "label-only.yaml"), "--reports", file, *CENTURY)
-    assert "It would have labelled 1 failed pods." in labels.stdout
+    assert "1 failed pod would have been labelled." in labels.stdout
 
 
 def test_runs_of_long_ago_are_left_out(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_the_breaker_is_told(tmp_path: Path) -> None:
     policy = write(tmp_path / "p.yaml", a_policy("all", circuitBreaker=breaker))
     file = reports(tmp_path / "r.json", "oom-main", "evicted", "preempted", "cron-child-fails")
     done = simulate("-f", policy, "--reports", file, *CENTURY)
-    assert "Its circuit breaker would have been open:" in done.stdout
+    assert "The circuit breaker would have been open:" in done.stdout
     assert "BreakerOpen" in done.stdout
     found = json.loads(simulate("-f", policy, "--reports", file, *CENTURY, "-o", "json").stdout)
     assert sum(time["runs"] for time in found["breakerOpen"]) >= 2
@@ -119,7 +120,7 @@ def test_runs_without_labels_are_named(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(json.dumps(report))
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", str(tmp_path / "r.json"), *CENTURY)
     assert done.returncode == 0
-    assert done.stderr == "1 of 1 runs have no labels that a policy could select them by\n"
+    assert done.stderr == "1 of 1 runs have no labels, so no selector can match them\n"
 
 
 def test_a_report_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
@@ -128,13 +129,13 @@ def test_a_report_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(json.dumps([good, bad]))
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", str(tmp_path / "r.json"), *CENTURY)
     assert done.returncode == 0
-    assert "1 reports are left out" in done.stderr
+    assert "1 reports are skipped" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("documents", "message"),
     [
-        ([{"kind": "Workflow"}], "it holds no RemediationPolicy"),
+        ([{"kind": "Workflow"}], "it has no RemediationPolicy"),
         (
             [a_policy("bad", rules=[a_rule("a", {"messageRegex": "("}, none={})])],
             "spec.rules[0].match.messageRegex: '(': use a valid RE2 expression",
@@ -158,12 +159,12 @@ def test_a_file_without_reports_is_said(tmp_path: Path) -> None:
     empty = write(tmp_path / "r.yaml", {"kind": "Workflow", "metadata": {"name": "a"}})
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", empty)
     assert done.returncode == 2
-    assert "it holds no WorkflowReport" in done.stderr
+    assert "it has no WorkflowReport" in done.stderr
     assert simulate("--reports", empty).returncode == 2
 
 
 @pytest.mark.cluster
-def test_the_reports_of_the_cluster_are_judged(shelf: Shelf, tmp_path: Path) -> None:
+def test_the_reports_of_the_cluster_are_judged(workspace: Workspace, tmp_path: Path) -> None:
     policy = write(
         tmp_path / "p.yaml",
         a_policy(
@@ -172,8 +173,8 @@ def test_the_reports_of_the_cluster_are_judged(shelf: Shelf, tmp_path: Path) -> 
             rules=[a_rule("oom", OOM, raiseMemory={"max": "16Gi"})],
         ),
     )
-    shelf.put("oom-main")
-    shelf.put("dag-success")
-    found = json.loads(shelf.run("simulate", "-f", policy, *CENTURY, "-o", "json").stdout)
+    workspace.put("oom-main")
+    workspace.put("dag-success")
+    found = json.loads(workspace.run("simulate", "-f", policy, *CENTURY, "-o", "json").stdout)
     assert (found["runs"], found["selected"], found["succeeded"]) == (2, 2, 1)
-    assert [act["action"] for act in found["acts"]] == ["RaiseMemory"]
+    assert [act["action"] for act in found["actions"]] == ["RaiseMemory"]

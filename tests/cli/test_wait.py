@@ -16,7 +16,7 @@ from tests.cli.cases import COMMAND, on_terminal, workflow_of
 from tests.eventually import eventually
 
 from controlplane import ControlPlane
-from wfreport.cli.commands.explain import report_of
+from wfreport.cli.sources.computed_reports import compute_report
 from wfreport.core.snapshot.decode import decode_workflow
 
 pytestmark = pytest.mark.cluster
@@ -127,7 +127,7 @@ def test_the_timeout_is_code_4_and_says_what_it_waits_for(cluster: Cluster) -> N
         returned, out, err = outcome(process)
     assert returned == 4
     assert "Running" in out
-    assert err == "Error: one is Running after 1s; given up\n"
+    assert err == "Error: one: timed out after 1s; still Running\n"
 
 
 def test_a_workflow_deleted_while_it_ran_is_code_5_with_what_was_known(cluster: Cluster) -> None:
@@ -156,14 +156,14 @@ def test_the_summary_is_the_cores_own_where_no_operator_is(cluster: Cluster) -> 
     ended = cluster.end("one", "Failed")
     with cluster.waiting("one") as process:
         _, out, _ = outcome(process)
-    assert out.strip() == report_of(decode_workflow(ended), {})["status"]["summary"]
+    assert out.strip() == compute_report(decode_workflow(ended), {})["status"]["summary"]
 
 
 @pytest.mark.parametrize("current", [True, False])
 def test_a_report_is_quoted_if_it_is_of_this_very_state(cluster: Cluster, *, current: bool) -> None:
     cluster.submit("one")
     ended = cluster.end("one", "Failed")
-    report = report_of(decode_workflow(ended), {})
+    report = compute_report(decode_workflow(ended), {})
     status = report.pop("status") | {"summary": "as the operator saw it, pods and all"}
     if not current:
         status["observedWorkflow"]["resourceVersion"] = "1"

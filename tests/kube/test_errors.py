@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from wfreport.kube import errors
-from wfreport.kube.client import join_path
 from wfreport.kube.errors import ApiError, ThrottledError, error_of
+from wfreport.kube.kinds import ResourceType
 from wfreport.kube.objects import ObjectMeta, WatchEvent
 from wfreport.kube.reports import stored_report
 from wfreport.kube.workflows import workflow_selector
@@ -138,8 +138,9 @@ def test_an_instance_id_selects_the_workflows_of_one_controller() -> None:
 
 
 def test_paths_are_joined() -> None:
-    assert join_path("/api/v1", None, "pods") == "/api/v1/pods"
-    assert join_path("/apis/g/v", "ns", "things", "a", "status") == "/apis/g/v/namespaces/ns/things/a/status"
+    assert ResourceType("v1", "Pod", "pods").path(None) == "/api/v1/pods"
+    things = ResourceType("g/v", "Thing", "things")
+    assert things.path("ns", "a", "status") == "/apis/g/v/namespaces/ns/things/a/status"
 
 
 def test_a_version_that_is_no_number_is_none() -> None:

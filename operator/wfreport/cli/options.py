@@ -1,130 +1,100 @@
-"""Options and help that the commands share; nothing here is slow to import."""
+"""Options that commands share."""
 
-import re
+import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from wfreport.cli.problems import UnusableInput
+from wfreport.core.timing.durations import parse_duration
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
-PLUGIN_NAME: Final = "kubectl wfreport"
-"""What the command is called where kubectl runs it: help texts name it so."""
+TABLE_FORMATS: Final = ("table", "wide", "json", "yaml", "name")
+"""Output formats of a command that lists objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTarget:
+    """The cluster and namespace that the user selected; None selects kubectl's default."""
+
+    namespace: str | None = None
+    context: str | None = None
+    kubeconfig: str | None = None
 
 
 class Duration(click.ParamType[float]):
-    """A duration such as 30m, in seconds."""
+    """A duration such as 30m, converted to seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it; click ends the command with code 2 where it is none."""
-        from wfreport.core.timing.durations import parse_duration  # noqa: PLC0415
-
+        """Parse a duration; an invalid one is a usage error."""
         try:
             return parse_duration(str(value)).total_seconds()
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-class AnyCase(click.ParamType[str]):
-    """One of some words, in whatever case; errors and completion show them as they are written elsewhere."""
-
-    name = "word"
+class Vocabulary(click.Choice[str]):
+    """A choice that ignores case. Unlike click's, it shows the words in errors and completion as they are declared."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        self.words = tuple(words)
+        super().__init__(words, case_sensitive=False)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Find the word; click ends the command with code 2 where there is none."""
-        found = next((word for word in self.words if word.lower() == str(value).lower()), None)
-        if found is None:
-            self.fail(f"{value!r} is not one of {', '.join(self.words)}", param, ctx)
-        return found
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the error for a word that is not in the vocabulary."""
+        del ctx
+        return f"{value!r} is not one of {', '.join(self.choices)}"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The words that begin so."""
+        """Return the words that start with ``incomplete`` in any case."""
         del ctx, param
-        return [CompletionItem(word) for word in self.words if word.lower().startswith(incomplete.lower())]
+        return [CompletionItem(word) for word in self.choices if word.lower().startswith(incomplete.lower())]
 
 
-class Command(click.Command):
-    """A command whose help calls the program as the user did, and whose usage errors are one line."""
+def cluster_options(function: FunctionT) -> Callable[..., Any]:
+    """Add kubectl's ``--namespace``, ``--context`` and ``--kubeconfig``, passed as ``target``."""
 
-    def get_help(self, ctx: click.Context) -> str:
-        """The help text."""
-        return _as_called(super().get_help(ctx), ctx)
+    @functools.wraps(function)
+    def with_target(
+        *args: Any, namespace: str | None, context: str | None, kubeconfig: str | None, **kwargs: Any
+    ) -> Any:
+        return function(*args, target=ClusterTarget(namespace, context, kubeconfig), **kwargs)
 
-
-class Sections(click.Group):
-    """A group whose help lists its commands by purpose."""
-
-    command_class = Command
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._sections: list[tuple[str, tuple[click.Command, ...]]] = []
-
-    def add_section(self, title: str, commands: tuple[click.Command, ...]) -> None:
-        """Add commands under a heading of the help."""
-        self._sections.append((title, commands))
-        for command in commands:
-            self.add_command(command)
-
-    def get_help(self, ctx: click.Context) -> str:
-        """The help text."""
-        return _as_called(super().get_help(ctx), ctx)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands, section by section."""
-        del ctx
-        for title, commands in self._sections:
-            with formatter.section(title):
-                formatter.write_dl([(found.name or "", found.get_short_help_str(limit=70)) for found in commands])
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what is wrong with its arguments is told in one line."""
-        try:
-            return super().invoke(ctx)
-        except click.exceptions.NoArgsIsHelpError:
-            raise
-        except click.UsageError as error:
-            called = (error.ctx or ctx).command_path
-            message = " ".join(error.format_message().split())
-            raise UnusableInput(called, f"{message} (help: {called} --help)") from error
-
-
-def _as_called(text: str, ctx: click.Context) -> str:
-    root = ctx.find_root()
-    called = root.info_name or ""
-    if called != PLUGIN_NAME or not isinstance(root.command, click.Group):
-        return text
-    commands = "|".join(root.command.commands)
-    return re.sub(rf"(?<!kubectl )\bwfreport(?= (?:{commands})\b)", called, text)
-
-
-def cluster_options(function: FunctionT) -> FunctionT:
-    """Which cluster and namespace: ``namespace``, ``context`` and ``kubeconfig``, as kubectl has them."""
-    for option in (
+    options = (
+        click.option("-n", "--namespace", metavar="NAME", help="Namespace. Default: the context's namespace."),
+        click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: the current context."),
         click.option("--kubeconfig", metavar="FILE", help="Default: $KUBECONFIG, else ~/.kube/config."),
-        click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: the current one."),
-        click.option("-n", "--namespace", metavar="NAME", help="Namespace. Default: that of the context."),
-    ):
-        function = option(function)
-    return function
+    )
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), with_target)
+
+
+def output_option(*formats: str, description: str | None = None) -> Callable[[FunctionT], FunctionT]:
+    """Add ``--output``, which defaults to the first format."""
+    return click.option(
+        "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help=description
+    )
+
+
+def container_option(function: FunctionT) -> FunctionT:
+    """Add ``--container``."""
+    return click.option("-c", "--container", metavar="NAME", help="Container of the pod. Default: the step's own.")(
+        function
+    )
 
 
 def color_option(function: FunctionT) -> FunctionT:
-    """When to use colours: ``color``."""
-    choice = click.Choice(["auto", "always", "never"])
-    return click.option("--color", type=choice, default="auto", show_default=True)(function)
+    """Add ``--color``."""
+    return click.option(
+        "--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True, help="Use colors."
+    )(function)
 
 
 def page_options(function: FunctionT) -> FunctionT:
-    """How a report is shown: ``color`` and ``everything``."""
+    """Add the options of a report on a terminal: ``--color``, and ``--all`` as ``everything``."""
     everything = click.option(
         "--all", "everything", is_flag=True, help="List every step and log line on a terminal too."
     )

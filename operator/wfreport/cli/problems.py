@@ -1,4 +1,4 @@
-"""What ends a command: one line on stderr and an exit code that scripts can rely on."""
+"""Errors that end a command with one line on stderr and a documented exit code."""
 
 from enum import IntEnum
 
@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
 
 
 class UnusableInput(click.ClickException):
-    """Input or settings that cannot be used; the message names what, why, and what to do."""
+    """Input, settings or a cluster that a command cannot use. The message names it, the problem and the fix."""
 
     exit_code = ExitCode.UNUSABLE
 
@@ -26,6 +26,6 @@ class UnusableInput(click.ClickException):
 
 
 class NotFound(click.ClickException):
-    """There is no such run or step; the message says what there is instead."""
+    """A run, step or object that does not exist. The message lists alternatives."""
 
     exit_code = ExitCode.NOT_FOUND

@@ -358,14 +358,3 @@ def decoded(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
         return decode(body)
     except msgspec.MsgspecError as error:
         raise BadResponseError(f"cannot decode the API server's response: {error}"[:300]) from error
-
-
-def join_path(base: str, namespace: str | None, plural: str, name: str = "", subresource: str = "") -> str:
-    """Return the path of a collection, or of an object in it; ``namespace`` None is the whole cluster."""
-    parts = [
-        base,
-        *(("namespaces", namespace) if namespace else ()),
-        plural,
-        *(part for part in (name, subresource) if part),
-    ]
-    return "/".join(parts)

@@ -4,6 +4,7 @@ The ``kubernetes`` package reads them, with exec plugins and token files. It blo
 They also import it there, because its generated client takes half a second of CPU.
 """
 
+import contextlib
 import logging
 import ssl
 from dataclasses import dataclass
@@ -76,6 +77,17 @@ class Credentials:
             proxy=configuration.proxy or None,
             authorization=authorization,
         )
+
+    def namespace(self) -> str:
+        """Return the namespace that kubectl would use: the context's, the pod's own, or ``default``."""
+        from kubernetes import config as untyped  # noqa: PLC0415
+
+        config: Any = untyped
+        with contextlib.suppress(config.ConfigException, OSError):
+            contexts, active = config.list_kube_config_contexts(self._kubeconfig)
+            selected = next((context for context in contexts if context["name"] == self._context), active)
+            return str(selected["context"].get("namespace") or "default")
+        return SERVICE_ACCOUNT_NAMESPACE.read_text().strip() if SERVICE_ACCOUNT_NAMESPACE.exists() else "default"
 
     def authorization(self) -> str | None:
         """Return the Authorization header's value; renew the token first if it is about to expire.

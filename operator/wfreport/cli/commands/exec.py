@@ -1,4 +1,4 @@
-"""``wfreport exec``: a shell, or any command, in the pod of a step that runs."""
+"""``wfreport exec``: a shell or a command in the pod of a running step."""
 
 import os
 import shutil
@@ -9,64 +9,81 @@ from typing import Final
 import click
 
 from wfreport.api.argo import Phase
-from wfreport.cli.commands.logs import default_container
+from wfreport.cli.group import Command
+from wfreport.cli.options import ClusterTarget, cluster_options, container_option
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
-from wfreport.cli.sources.run_pods import StepPod, steps_of
+from wfreport.cli.sources.cluster import Cluster, run_connected
+from wfreport.cli.sources.run_pods import StepPod, default_container, steps_of
 from wfreport.cli.sources.runs import FoundRun, find_run, list_pods
 
 _SHELL: Final = ("sh",)
 
 
-def run_exec(target: ClusterTarget, name: str, step: str, *, container: str | None, command: Sequence[str]) -> int:
-    """Become ``kubectl exec`` in the step's pod; returns only if that cannot be.
+@click.command(
+    "exec",
+    cls=Command,
+    exit_codes={
+        ExitCode.FAILED: "the step is not running",
+        ExitCode.UNUSABLE: "STEP is ambiguous, or kubectl or the cluster cannot be used",
+        ExitCode.NOT_FOUND: "no such run or step",
+    },
+    examples=("%(prog)s exec etl-x7k2p transform", "%(prog)s exec etl-x7k2p transform -- ps aux"),
+)
+@click.argument("name")
+@click.argument("step")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@container_option
+@cluster_options
+def exec_command(target: ClusterTarget, name: str, step: str, container: str | None, command: tuple[str, ...]) -> int:
+    """Run a shell (sh), or the COMMAND after --, in the pod of STEP.
 
-    Raises:
-        NotFound: there is no such run or step.
-        UnusableInput: the step is ambiguous, kubectl is missing, or the cluster cannot be used.
+    This finds the pod and then becomes `kubectl exec`, which must be on PATH. Otherwise the exit code is that of
+    COMMAND.
     """
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         raise UnusableInput(
-            "kubectl", "it is not on PATH, and exec runs it; see https://kubernetes.io/docs/tasks/tools"
+            "kubectl", "it is not on PATH, but exec runs it; see https://kubernetes.io/docs/tasks/tools"
         )
-    found: list[list[str]] = []
+    arguments: list[str] = []
 
-    async def act(cluster: Cluster) -> int:
+    async def execute(cluster: Cluster) -> int:
         run = await find_run(cluster, name, with_workflow=True)
-        running = [
-            pod for pod in steps_of(run).pods_of(step, run) if pod.step.phase == Phase.RUNNING and not run.is_gone
-        ]
+        running = _running_pods(run, step)
         if len(running) != 1:
-            return _tell_why_not(run, step, running)
-        live = {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()}
-        pod = live.get(running[0].pod_name)
-        chosen = container or running[0].container or (default_container(pod) if pod else None)
-        arguments = ["--namespace", cluster.namespace, "exec", "-i", *(["-t"] if sys.stdin.isatty() else [])]
-        arguments += [running[0].pod_name, *(["-c", chosen] if chosen else []), "--", *(command or _SHELL)]
-        found.append([*_cluster_arguments(target), *arguments])
+            return _report_not_running(run, step, running)
+        live_pods = {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()}
+        live_pod = live_pods.get(running[0].pod_name)
+        chosen = container or running[0].container or (default_container(live_pod) if live_pod else None)
+        arguments.extend([*_cluster_arguments(target), "--namespace", cluster.namespace])
+        arguments.extend(["exec", "-i", *(["-t"] if sys.stdin.isatty() else []), running[0].pod_name])
+        arguments.extend([*(["-c", chosen] if chosen else []), "--", *(command or _SHELL)])
         return ExitCode.SUCCEEDED
 
-    code = run_connected(target, act)
-    if found:
+    code = run_connected(target, execute)
+    if arguments:
         sys.stdout.flush()
-        os.execv(kubectl, ["kubectl", *found[0]])  # noqa: S606  (the user's own command, in the user's own pod)
+        os.execv(kubectl, ["kubectl", *arguments])  # noqa: S606  (the user's own command, in the user's own pod)
     return code
 
 
 def _cluster_arguments(target: ClusterTarget) -> list[str]:
-    given = {"--kubeconfig": target.kubeconfig, "--context": target.context}
-    return [part for option, value in given.items() if value for part in (option, value)]
+    options = {"--kubeconfig": target.kubeconfig, "--context": target.context}
+    return [part for option, value in options.items() if value for part in (option, value)]
 
 
-def _tell_why_not(run: FoundRun, step: str, running: Sequence[StepPod]) -> ExitCode:
+def _running_pods(run: FoundRun, step: str) -> list[StepPod]:
+    pods = steps_of(run).pods_of(step, run)
+    return [pod for pod in pods if pod.step.phase == Phase.RUNNING and not run.is_gone]
+
+
+def _report_not_running(run: FoundRun, step: str, running: Sequence[StepPod]) -> ExitCode:
     if running:
-        raise UnusableInput(
-            step, f"{len(running)} of its steps run; give one of {', '.join(pod.full_name for pod in running)}"
-        )
+        names = ", ".join(pod.full_name for pod in running)
+        raise UnusableInput(step, f"{len(running)} of its steps are running; give one of {names}")
     phases = {one_line(pod.step.display_name): pod.step.phase for pod in steps_of(run).pods_of(step, run)}
-    told = ", ".join(f"{shown} is {phase or 'Pending'}" for shown, phase in phases.items()) or f"{step} has no pod"
-    gone = f"; its Workflow {run.no_workflow}" if run.is_gone else ""
-    click.echo(f"Error: no container to go into: {told}{gone}", err=True)
+    states = ", ".join(f"{name} is {phase or 'Pending'}" for name, phase in phases.items()) or f"{step} has no pod"
+    deleted = f"; its Workflow {run.no_workflow}" if run.is_gone else ""
+    click.echo(f"Error: no running container: {states}{deleted}", err=True)
     return ExitCode.FAILED

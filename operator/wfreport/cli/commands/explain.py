@@ -1,62 +1,79 @@
-"""``wfreport explain``: Workflows from a file, their reports out, by the same core as the operator's."""
+"""``wfreport explain``: computes the reports of Workflows from a file."""
 
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
-from wfreport.api.argo import GROUP, LABEL_WORKFLOW, Workflow
+import click
+
+from wfreport.api.argo import GROUP
 from wfreport.api.kubernetes import Event, Pod
-from wfreport.api.report import ReportSpec
+from wfreport.cli.group import Command
+from wfreport.cli.options import output_option, page_options
 from wfreport.cli.problems import ExitCode, UnusableInput
-from wfreport.cli.render.output import as_list, print_object
+from wfreport.cli.render.output import print_reports
 from wfreport.cli.render.style import one_line
+from wfreport.cli.sources.computed_reports import Report, SuppliedEvidence, compute_report
 from wfreport.cli.sources.documents import STDIN, Document, read_documents
-from wfreport.clock import now
-from wfreport.core.redact.redactor import Redactor
-from wfreport.core.render.status import render_status
 from wfreport.core.snapshot.decode import NotAnObject, NotAWorkflow, decode_event, decode_pod, decode_workflow
-from wfreport.core.snapshot.identity import new_report
-from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
+from wfreport.core.snapshot.model import Snapshot
 
-_FIRST_GENERATION: Final = 1
+_ObjectT = TypeVar("_ObjectT")
+
 _HINTS: Final = {
     "Pod": "give pods with --pods, and the Workflow as FILE",
     "Event": "give events with --events, and the Workflow as FILE",
     "CronWorkflow": "explain one of its runs: kubectl get wf -l workflows.argoproj.io/cron-workflow=NAME",
     "WorkflowTemplate": "explain one of its runs: kubectl get wf -l workflows.argoproj.io/workflow-template=NAME",
-    "WorkflowReport": "it is a report already; give the Workflow that it is about",
+    "WorkflowReport": "it is already a report; give the Workflow that it describes",
 }
 
-Report = dict[str, Any]
 
-
+@click.command(
+    cls=Command,
+    exit_codes={
+        ExitCode.SUCCEEDED: "success, also for a failed Workflow",
+        ExitCode.UNUSABLE: "some of the input cannot be used",
+    },
+    examples=(
+        "kubectl get wf etl-x7k2p -o yaml | %(prog)s explain -",
+        "%(prog)s explain failed.json.gz --pods pods.json --events events.json",
+        "kubectl get wf -A -o json | %(prog)s explain - -o json | jq '.items[].status.summary'",
+    ),
+)
+@click.argument("file")
+@click.option("--pods", "pods_path", metavar="FILE", help="Pods of the run; they hold details that Argo leaves out.")
+@click.option("--events", "events_path", metavar="FILE", help="Kubernetes Events about these pods.")
+@output_option("tree", "json", "yaml", description="json and yaml print the WorkflowReport the operator would write.")
+@page_options
 def explain(
-    path: str, *, pods_path: str | None, events_path: str | None, output: str, color: str, everything: bool
-) -> ExitCode:
-    """Print the reports of all Workflows in a file; those that cannot be used are named on stderr.
+    file: str, pods_path: str | None, events_path: str | None, output: str, color: str, *, everything: bool
+) -> int:
+    """Print what happened to the Workflows in FILE, and why.
 
-    Raises:
-        UnusableInput: nothing in the file, or the evidence, can be used.
+    FILE is JSON or YAML, plain or compressed with gzip; - is stdin. It holds a Workflow, several documents, or a list
+    as printed by kubectl. On a terminal the report is fitted to the width; in a pipe nothing is cut.
     """
-    if [path, pods_path, events_path].count(STDIN) > 1:
-        raise UnusableInput("stdin", "it can be read once only; put the other input into a file")
-    documents = read_documents(path)
+    if [file, pods_path, events_path].count(STDIN) > 1:
+        raise UnusableInput("stdin", "it can be read only once; put the other input into a file")
+    documents = read_documents(file)
     if not documents:
-        raise UnusableInput("stdin" if path == STDIN else path, "the list in it is empty; no Workflow to explain")
-    evidence = EvidenceOfPods(_pods(pods_path), _events(events_path))
-    reports, problems = _reports(documents, evidence)
-    _print(reports, is_list=len(documents) > 1, output=output, color=color, everything=everything)
+        raise UnusableInput("stdin" if file == STDIN else file, "it is an empty list; there is no Workflow to explain")
+    evidence = SuppliedEvidence(_read_pods(pods_path), _read_events(events_path))
+    reports, problems = _compute_reports(documents, evidence)
+    print_reports(reports, is_list=len(documents) > 1, output=output, color=color, everything=everything)
     for problem in problems:
         problem.show()
     return ExitCode.UNUSABLE if problems else ExitCode.SUCCEEDED
 
 
-def _reports(documents: Iterable[Document], evidence: "EvidenceOfPods") -> tuple[list[Report], list[UnusableInput]]:
+def _compute_reports(
+    documents: Iterable[Document], evidence: SuppliedEvidence
+) -> tuple[list[Report], list[UnusableInput]]:
     reports, problems = [], []
     for document in documents:
         try:
             snapshot = _snapshot(document)
-            reports.append(report_of(snapshot, evidence.of(snapshot.workflow)))
+            reports.append(compute_report(snapshot, evidence.for_workflow(snapshot.workflow)))
         except UnusableInput as problem:
             problems.append(problem)
     return reports, problems
@@ -80,11 +97,15 @@ def _snapshot(document: Document) -> Snapshot:
     return snapshot
 
 
-def _object(document: Document, wanted: str) -> Mapping[str, Any]:
-    """The document as an object of the wanted kind; where none is named, what it looks like must not contradict."""
+def _object(document: Document, expected_kind: str) -> Mapping[str, Any]:
+    """Return the document as an object of the expected kind.
+
+    Raises:
+        UnusableInput: it is something else; the message suggests what to give instead.
+    """
     value, kind = document.value, one_line(document.kind)
     if not isinstance(value, Mapping):
-        raise UnusableInput(document.origin, f"expected a {wanted}, found {_worded(value)}")
+        raise UnusableInput(document.origin, f"expected a {expected_kind}, not {_type_name(value)}")
     if isinstance(value.get("workflow"), Mapping) and "pods" in value:
         raise UnusableInput(
             document.origin,
@@ -92,112 +113,39 @@ def _object(document: Document, wanted: str) -> Mapping[str, Any]:
             "(jq .workflow, jq .pods, jq .events)",
         )
     if "object" in value and "type" in value and isinstance(value["object"], Mapping):
-        raise UnusableInput(document.origin, "this is a watch event, not an object; give what is under .object")
+        raise UnusableInput(document.origin, "this is a watch event, not an object; give its .object")
     if not kind:
-        raise UnusableInput(document.origin, f"it has no kind; expected a {wanted} as kubectl prints it")
-    if kind != wanted:
-        hint = _HINTS.get(kind, f"give a {wanted}") if wanted == "Workflow" else f"give a {wanted} or a list of them"
-        raise UnusableInput(document.origin, f"it is a {kind}, not a {wanted}; {hint}")
+        raise UnusableInput(document.origin, f"it has no kind; expected a {expected_kind} as printed by kubectl")
+    if kind != expected_kind:
+        raise UnusableInput(document.origin, f"it is a {kind}, not a {expected_kind}; {_hint(kind, expected_kind)}")
     return value
 
 
-def _worded(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return "a text" if isinstance(value, str) else f"a {type(value).__name__}"
+def _hint(kind: str, expected_kind: str) -> str:
+    if expected_kind == "Workflow":
+        return _HINTS.get(kind, f"give a {expected_kind}")
+    return f"give a {expected_kind} or a list of them"
 
 
-def report_of(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Report:
-    """The report that the operator would write of a Workflow it sees for the first time."""
-    report = new_report(snapshot.workflow)
-    if not snapshot.workflow.metadata.uid:
-        # A file that never saw an API server: without a uid there is nothing to bind to.
-        del report["spec"]["workflowRef"]["uid"]
-    status = render_status(
-        snapshot,
-        stored=None,
-        spec=ReportSpec.model_validate(report["spec"]),
-        generation=_FIRST_GENERATION,
-        evidence=evidence,
-        options=RenderOptions(),
-        redactor=Redactor(),
-        now=now(),
-    )
-    return {**report, "status": status.dump()}
+def _type_name(value: Any) -> str:
+    names = {type(None): "null", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(value), "an unknown type")
 
 
-class EvidenceOfPods:
-    """Pods and Events of a file, given out to the Workflows they belong to."""
-
-    def __init__(self, pods: Sequence[Pod], events: Sequence[Event]) -> None:
-        self._pods = sorted(pods, key=lambda pod: (_created(pod), pod.metadata.uid))
-        self._events = [event for event in events if event.involved_object.kind == "Pod"]
-
-    def of(self, workflow: Workflow) -> dict[str, PodEvidence]:
-        """Evidence by pod name; of two pods of one name the newer counts, as it does for Argo.
-
-        Events outlive their pod, and tell why it never started or what became of its machine.
-        """
-        told = [event for event in self._events if event.involved_object.namespace == workflow.metadata.namespace]
-        names = {event.involved_object.name for event in told}
-        gone = {name: PodEvidence(None, [e for e in told if e.involved_object.name == name]) for name in names}
-        mine = [pod for pod in self._pods if _belongs(pod, workflow)]
-        return gone | {pod.metadata.name: PodEvidence(pod, [e for e in told if _is_about(e, pod)]) for pod in mine}
+def _read_pods(path: str | None) -> list[Pod]:
+    return [_decode(document, "Pod", decode_pod) for document in read_documents(path)] if path else []
 
 
-def _created(pod: Pod) -> float:
-    created = pod.metadata.creation_timestamp
-    return created.timestamp() if created else 0.0
+def _read_events(path: str | None) -> list[Event]:
+    return [_decode(document, "Event", decode_event) for document in read_documents(path)] if path else []
 
 
-def _is_about(event: Event, pod: Pod) -> bool:
-    about, metadata = event.involved_object, pod.metadata
-    same_uid = not about.uid or not metadata.uid or about.uid == metadata.uid
-    return about.name == metadata.name and about.namespace == metadata.namespace and same_uid
-
-
-def _belongs(pod: Pod, workflow: Workflow) -> bool:
-    owner = next((owner.uid for owner in pod.metadata.owner_references if owner.kind == "Workflow"), "")
-    if pod.metadata.namespace != workflow.metadata.namespace:
-        return False
-    if owner and workflow.metadata.uid:
-        return owner == workflow.metadata.uid
-    return pod.metadata.labels.get(LABEL_WORKFLOW, workflow.metadata.name) == workflow.metadata.name
-
-
-def _pods(path: str | None) -> list[Pod]:
-    return [_decoded(document, "Pod", decode_pod) for document in read_documents(path)] if path else []
-
-
-def _events(path: str | None) -> list[Event]:
-    return [_decoded(document, "Event", decode_event) for document in read_documents(path)] if path else []
-
-
-def _decoded(document: Document, kind: str, decode: Any) -> Any:
+def _decode(document: Document, kind: str, decode: Callable[[Mapping[str, Any]], _ObjectT]) -> _ObjectT:
     value = document.value
     if not document.kind and isinstance(value, Mapping) and "metadata" in value:
-        # Items of a plain array often lack kind; the option says what they are.
+        # Items of a plain array often lack their kind; the option implies it.
         document = Document(document.origin, value, kind)
     try:
         return decode(_object(document, kind))
     except NotAnObject as error:
         raise UnusableInput(document.origin, one_line(str(error))) from error
-
-
-def _print(reports: Sequence[Report], *, is_list: bool, output: str, color: str, everything: bool) -> None:
-    if output == "tree":
-        _print_trees(reports, color=color, everything=everything)
-    elif reports:
-        print_object(as_list(reports) if is_list else reports[0], output)
-
-
-def _print_trees(reports: Sequence[Report], *, color: str, everything: bool) -> None:
-    # rich takes a tenth of a second to import, and -o json does without it.
-    from wfreport.cli.render.console import report_console  # noqa: PLC0415
-    from wfreport.cli.render.report_page import print_report  # noqa: PLC0415
-
-    console = report_console(color, sys.stdout)
-    for number, report in enumerate(reports):
-        if number:
-            console.print("\n")
-        print_report(report, console, everything=everything)

@@ -1,41 +1,101 @@
-"""``wfreport list``: the reports of a namespace, or of all, newest first."""
+"""``wfreport list``: the reports of one namespace or of all, newest first."""
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 import click
 
+from wfreport.api.classes import FailureClass, Owner
 from wfreport.api.names import GROUP, PLURAL_REPORTS
+from wfreport.cli.group import Command
+from wfreport.cli.options import (
+    TABLE_FORMATS,
+    ClusterTarget,
+    Duration,
+    Vocabulary,
+    cluster_options,
+    color_option,
+    output_option,
+)
 from wfreport.cli.problems import ExitCode
-from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
+from wfreport.cli.render.column import Column
+from wfreport.cli.render.output import as_list, print_object, print_table
+from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.reports import Filters, ListedReport, ReportRow, find_reports, newest_first
 from wfreport.clock import now as clock_now
 from wfreport.core.timing.durations import short_duration
 
+_PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
 
-def run_list(target: ClusterTarget, filters: Filters, *, everywhere: bool, output: str, color: str) -> int:
-    """Print the reports, and return the exit code.
 
-    Raises:
-        UnusableInput: the cluster cannot be reached or refuses us.
+@click.command(
+    "list",
+    cls=Command,
+    exit_codes={
+        ExitCode.SUCCEEDED: "success, even if no report matches",
+        ExitCode.UNUSABLE: "an argument or the cluster cannot be used",
+    },
+    examples=(
+        "%(prog)s list",
+        "%(prog)s list -A --phase Failed --phase Error --since 24h",
+        "%(prog)s list --class OOMKilled -o wide",
+        "%(prog)s list --cron etl-daily -o json | jq -r '.items[].status.summary'",
+    ),
+)
+@click.option("-A", "--all-namespaces", is_flag=True, help="Runs of all namespaces.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    type=Vocabulary([failure_class.value for failure_class in FailureClass]),
+    metavar="CLASS",
+    help="Only failures of this class: OOMKilled, ExitCode, Evicted, … Can be repeated.",
+)
+@click.option(
+    "--phase",
+    "phases",
+    multiple=True,
+    type=Vocabulary(_PHASES),
+    metavar="PHASE",
+    help=f"Only runs in this phase: {', '.join(_PHASES)}. Can be repeated.",
+)
+@click.option("--cron", metavar="NAME", help="Only runs of this CronWorkflow.")
+@click.option(
+    "--owner",
+    type=Vocabulary([owner.value for owner in Owner]),
+    metavar="OWNER",
+    help=f"Only failures this party must fix: {', '.join(Owner)}.",
+)
+@click.option("--since", type=Duration(), metavar="DURATION", help="Only runs started within this time: 90m, 24h, 7d.")
+@click.option("--workflow", metavar="NAME", help="Only runs of the Workflow with this name.")
+@click.option("-l", "--selector", metavar="LABELS", help="Label selector, in kubectl's syntax.")
+@output_option(*TABLE_FORMATS)
+@color_option
+@cluster_options
+def list_command(
+    target: ClusterTarget, *, all_namespaces: bool, since: float | None, output: str, color: str, **filters: Any
+) -> int:
+    """List the runs of a namespace by their WorkflowReports, newest first.
+
+    The API server filters by class, phase, CronWorkflow, name and labels; this command applies --owner and --since
+    itself. On a terminal the table is fitted to the width; in a pipe nothing is cut.
     """
 
-    async def act(cluster: Cluster) -> int:
-        namespace = None if everywhere else cluster.namespace
-        now = clock_now()
-        selected = [report async for report in find_reports(cluster, namespace, filters)]
-        found = newest_first(report for report in selected if _passes(report.head, filters, now))
-        _print(found, output=output, color=color, everywhere=everywhere, now=now)
-        if not found and output in ("table", "wide"):
-            click.echo(f"No reports found{'' if everywhere else f' in namespace {cluster.namespace}'}.", err=True)
+    async def execute(cluster: Cluster) -> int:
+        namespace = None if all_namespaces else cluster.namespace
+        selection, now = Filters(since_seconds=since, **filters), clock_now()
+        listed = [report async for report in find_reports(cluster, namespace, selection)]
+        reports = newest_first(report for report in listed if _matches(report.row, selection, now))
+        _print(reports, output=output, color=color, all_namespaces=all_namespaces, now=now)
+        if not reports and output in ("table", "wide"):
+            click.echo(f"No reports found{'' if all_namespaces else f' in namespace {cluster.namespace}'}.", err=True)
         return ExitCode.SUCCEEDED
 
-    return run_connected(target, act)
+    return run_connected(target, execute)
 
 
-def _passes(report: ReportRow, filters: Filters, now: datetime) -> bool:
+def _matches(report: ReportRow, filters: Filters, now: datetime) -> bool:
     if filters.owner and report.leading_failure.owner != filters.owner:
         return False
     if filters.since_seconds is None:
@@ -43,47 +103,32 @@ def _passes(report: ReportRow, filters: Filters, now: datetime) -> bool:
     return report.started_at is not None and report.started_at >= now - timedelta(seconds=filters.since_seconds)
 
 
-def _print(found: Sequence[ListedReport], *, output: str, color: str, everywhere: bool, now: datetime) -> None:
+def _print(reports: Sequence[ListedReport], *, output: str, color: str, all_namespaces: bool, now: datetime) -> None:
     if output == "name":
-        for report in found:
-            click.echo(f"{PLURAL_REPORTS.removesuffix('s')}.{GROUP}/{report.head.metadata.name}")
+        for report in reports:
+            click.echo(f"{PLURAL_REPORTS.removesuffix('s')}.{GROUP}/{report.row.metadata.name}")
     elif output in ("json", "yaml"):
-        from wfreport.cli.render.output import as_list, print_object  # noqa: PLC0415
+        print_object(as_list([report.object for report in reports]), output)
+    elif reports:
+        columns = _columns(now, all_namespaces=all_namespaces, wide=output == "wide")
+        print_table(columns, [report.row for report in reports], color=color)
 
-        print_object(as_list([report.object for report in found]), output)
-    elif found:
-        _print_table(found, color=color, everywhere=everywhere, wide=output == "wide", now=now)
 
-
-def _print_table(found: Sequence[ListedReport], *, color: str, everywhere: bool, wide: bool, now: datetime) -> None:
-    from rich.text import Text  # noqa: PLC0415
-
-    from wfreport.cli.render.console import report_console  # noqa: PLC0415
-    from wfreport.cli.render.table import Column, phase_cell, print_table, style_of  # noqa: PLC0415
-
-    console = report_console(color, sys.stdout)
-    look = style_of(console)
-
-    def plain(cell: Callable[[ReportRow], str], style: str = "") -> Callable[[ReportRow], Text]:
-        return lambda report: Text(one_line(cell(report)), style=style)
-
-    cells: list[tuple[Column, Callable[[ReportRow], Text], bool]] = [
-        (Column("NAMESPACE", least=8), plain(lambda report: report.metadata.namespace), everywhere),
-        (Column("WORKFLOW", least=12), plain(lambda report: report.spec.workflow_ref.name, "bold"), True),
-        (Column("PHASE"), lambda report: phase_cell(look, report.status.observed_workflow.phase), True),
-        (Column("CLASS"), plain(lambda report: report.status.failure_class, "yellow"), True),
-        (Column("OWNER"), plain(lambda report: report.leading_failure.owner), wide),
-        (Column("STEP", least=8), plain(lambda report: report.leading_failure.display_name), True),
-        (Column("PROGRESS"), plain(lambda report: report.status.observed_workflow.progress), wide),
-        (Column("FAILED"), plain(_failed), wide),
-        (Column("DURATION"), plain(lambda report: _duration(report, now)), True),
-        (Column("AGE"), plain(lambda report: _age(report, now)), True),
-        (Column("REPORT", least=16), plain(lambda report: report.metadata.name), wide),
-        (Column("SUMMARY", 24, optional=True, share=2), plain(lambda report: report.status.summary, "dim"), True),
+def _columns(now: datetime, *, all_namespaces: bool, wide: bool) -> list[Column[ReportRow]]:
+    return [
+        Column("NAMESPACE", lambda report: report.metadata.namespace, shown=all_namespaces, min_width=8),
+        Column("WORKFLOW", lambda report: report.spec.workflow_ref.name, "bold", min_width=12),
+        Column("PHASE", lambda report: report.status.observed_workflow.phase, is_phase=True),
+        Column("CLASS", lambda report: report.status.failure_class, "yellow"),
+        Column("OWNER", lambda report: report.leading_failure.owner, shown=wide),
+        Column("STEP", lambda report: report.leading_failure.display_name, min_width=8),
+        Column("PROGRESS", lambda report: report.status.observed_workflow.progress, shown=wide),
+        Column("FAILED", _failed, shown=wide),
+        Column("DURATION", lambda report: _duration(report, now)),
+        Column("AGE", lambda report: _age(report, now)),
+        Column("REPORT", lambda report: report.metadata.name, shown=wide, min_width=16),
+        Column("SUMMARY", lambda report: report.status.summary, "dim", min_width=24, optional=True, share=2),
     ]
-    shown = [(column, cell) for column, cell, wanted in cells if wanted]
-    rows = [[cell(report.head) for _, cell in shown] for report in found]
-    print_table([column for column, _ in shown], rows, console)
 
 
 def _failed(report: ReportRow) -> str:

@@ -1,4 +1,4 @@
-"""``wfreport logs``: the log of a run's steps: of the live pod, else what the report kept, else the archive."""
+"""``wfreport logs``: the logs of a run's steps, from the live pods, the report or the archive."""
 
 import asyncio
 import sys
@@ -12,34 +12,35 @@ from wfreport.api.argo import FAILED_PHASES
 from wfreport.api.kubernetes import Pod
 from wfreport.api.report import Failure
 from wfreport.argoserver.artifacts import RunRef
+from wfreport.cli.group import Command
+from wfreport.cli.options import ClusterTarget, cluster_options, container_option
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.archive import fetch_archived_log
-from wfreport.cli.sources.cluster import Cluster, ClusterTarget, lines_of, open_stream, run_connected
-from wfreport.cli.sources.run_pods import StepPod, steps_of
-from wfreport.cli.sources.runs import FoundRun, find_run, list_pods, see_again
-from wfreport.kube.client import join_path
+from wfreport.cli.sources.cluster import Cluster, run_connected
+from wfreport.cli.sources.run_pods import StepPod, default_container, steps_of
+from wfreport.cli.sources.runs import FoundRun, find_run, list_pods, refresh_run
+from wfreport.core.render.evidence import MAIN
 from wfreport.kube.errors import ApiError, InvalidError
+from wfreport.kube.pods import Pods
+from wfreport.kube.resource import CHUNK_SIZE
 
-MAIN: Final = "main"
-_DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
-_LONGEST_LINE_BYTES: Final = 16 * 1024 * 1024
-_FOLLOWED: Final = 32
+_MAX_FOLLOWED: Final = 32
 _START_SECONDS: Final = 1
-_LOOK_SECONDS: Final = 3
-_TextT = TypeVar("_TextT", str, bytes)
+_POLL_SECONDS: Final = 3
+_LineT = TypeVar("_LineT", str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class LogSelection:
-    """Which logs.
+    """The logs to print.
 
     Attributes:
-        step: of this step or group only.
-        failed: of failed steps only.
-        follow: go on until the containers end.
-        container: this one; None: the step's own.
-        tail: so many lines from the end; None: all.
+        step: only the logs of this step or group.
+        failed: only the logs of failed steps.
+        follow: continue until the containers end.
+        container: name of the container; None: the step's own.
+        tail: number of lines from the end of each log; None: all lines.
     """
 
     step: str | None
@@ -49,157 +50,188 @@ class LogSelection:
     tail: int | None
 
 
-def run_logs(target: ClusterTarget, name: str, wanted: LogSelection) -> int:
-    """Print the logs of a run, and return the exit code.
+@click.command(
+    cls=Command,
+    exit_codes={
+        ExitCode.SUCCEEDED: "success",
+        ExitCode.FAILED: "no log was found",
+        ExitCode.UNUSABLE: "STEP is ambiguous, or the cluster cannot be used",
+        ExitCode.NOT_FOUND: "no such run or step",
+    },
+    examples=(
+        "%(prog)s logs etl-x7k2p --failed",
+        "%(prog)s logs etl-x7k2p transform --tail 20",
+        "%(prog)s logs etl-x7k2p 'transform(2)' -c wait",
+        "%(prog)s logs etl-x7k2p -f",
+    ),
+)
+@click.argument("name")
+@click.argument("step", required=False)
+@click.option("--failed", is_flag=True, help="Only logs of failed steps.")
+@click.option("-f", "--follow", is_flag=True, help="Follow until the run has ended, including pods yet to start.")
+@container_option
+@click.option("--tail", type=click.IntRange(min=0), metavar="LINES", help="Number of lines from the end of each log.")
+@cluster_options
+def logs(
+    target: ClusterTarget,
+    name: str,
+    step: str | None,
+    container: str | None,
+    tail: int | None,
+    *,
+    failed: bool,
+    follow: bool,
+) -> int:
+    """Print the logs of a run's steps, each from the first source that has it.
 
-    Raises:
-        NotFound: there is no such run or step.
-        UnusableInput: the step is ambiguous, or the cluster or what is in it cannot be used.
+    The sources are the pod if it still exists, the end of the log that the report stores for a failed step, and Argo's
+    archive. The source is printed to stderr. If several pods are printed, each line starts with its step.
+
+    NAME is the name of a Workflow or of a report. STEP is the name of a step as `show` and the UI display it; a group
+    selects all steps in it. If several steps share a name, give the full name or the pod.
     """
+    selection = LogSelection(step=step, failed=failed, follow=follow, container=container, tail=tail)
 
-    async def act(cluster: Cluster) -> int:
+    async def execute(cluster: Cluster) -> int:
         run = await find_run(cluster, name, with_workflow=True)
-        chosen = _chosen(run, wanted)
-        if wanted.follow and run.goes_on:
-            return await _follow(cluster, run, wanted)
-        if not chosen:
-            click.echo(f"{run.name}: no {'failed ' if wanted.failed else ''}step with a pod to read a log of", err=True)
-        printer = _Printer(cluster, wanted, prefixed=len(chosen) > 1)
-        look = await _look(cluster, run)
-        # Not a generator: any() would stop at the first that has a log.
-        return ExitCode.SUCCEEDED if any([await printer.print_log(pod, look) for pod in chosen]) else ExitCode.FAILED
+        pods = _selected_pods(run, selection)
+        if follow and run.goes_on:
+            return await _follow(cluster, run, selection)
+        if not pods:
+            click.echo(f"{run.name}: no {'failed ' if failed else ''}step with a pod to read a log of", err=True)
+        printer = _LogPrinter(cluster, selection, prefixed=len(pods) > 1)
+        state = await _run_state(cluster, run)
+        # A list, not a generator: any() would stop at the first pod that has a log.
+        return ExitCode.SUCCEEDED if any([await printer.print_log(pod, state) for pod in pods]) else ExitCode.FAILED
 
-    return run_connected(target, act)
+    return run_connected(target, execute)
 
 
-async def _follow(cluster: Cluster, run: FoundRun, wanted: LogSelection) -> ExitCode:
-    """Follow all pods, also those that are still to come, until the run has ended and every log with it."""
-    printer = _Printer(cluster, wanted, prefixed=wanted.step is None or len(_chosen(run, wanted)) > 1)
-    together = asyncio.Semaphore(_FOLLOWED)
+async def _follow(cluster: Cluster, run: FoundRun, selection: LogSelection) -> ExitCode:
+    """Follow all pods, including those yet to start, until the run and every log have ended."""
+    printer = _LogPrinter(
+        cluster, selection, prefixed=selection.step is None or len(_selected_pods(run, selection)) > 1
+    )
+    slots = asyncio.Semaphore(_MAX_FOLLOWED)
     tasks: dict[tuple[str, str | None], asyncio.Task[bool]] = {}
 
-    async def print_log(pod: StepPod, look: _LogPoll) -> bool:
-        async with together:
-            return await printer.print_log(pod, look)
+    async def print_log(pod: StepPod, state: _RunState) -> bool:
+        async with slots:
+            return await printer.print_log(pod, state)
 
-    look: _LogPoll | None = await _look(cluster, run)
+    state: _RunState | None = await _run_state(cluster, run)
     try:
-        while look is not None:
-            for pod in _chosen(look.run, wanted):
+        while state is not None:
+            for pod in _selected_pods(state.run, selection):
                 key = pod.pod_name, pod.container
-                if key not in tasks and (pod.pod_name in look.live or pod.step.finished_at):
-                    tasks[key] = asyncio.create_task(print_log(pod, look))
-            if not look.run.goes_on:
+                if key not in tasks and (pod.pod_name in state.live_pods or pod.step.finished_at):
+                    tasks[key] = asyncio.create_task(print_log(pod, state))
+            if not state.run.goes_on:
                 break
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             _raise_any(tasks.values())
-            look = await _look_again(cluster, look)
+            state = await _refreshed(cluster, state)
         return ExitCode.SUCCEEDED if any(await asyncio.gather(*tasks.values())) else ExitCode.FAILED
     finally:
         for task in tasks.values():
             task.cancel()
 
 
-def _chosen(run: FoundRun, wanted: LogSelection) -> list[StepPod]:
-    """The pods to print, each once: all steps of HTTP share one."""
+def _selected_pods(run: FoundRun, selection: LogSelection) -> list[StepPod]:
+    """Return the pods to print, each once: all HTTP steps share one pod."""
     steps = steps_of(run)
-    found = steps.pods_of(wanted.step, run) if wanted.step else steps.all_pods()
-    if wanted.failed:
-        found = [pod for pod in found if pod.step.phase in FAILED_PHASES]
-    return list({(pod.pod_name, pod.container): pod for pod in found}.values())
+    pods = steps.pods_of(selection.step, run) if selection.step else steps.all_pods()
+    if selection.failed:
+        pods = [pod for pod in pods if pod.step.phase in FAILED_PHASES]
+    return list({(pod.pod_name, pod.container): pod for pod in pods}.values())
 
 
 @dataclass(frozen=True, slots=True)
-class _LogPoll:
-    """What is there at a moment: the run, and its pods by name."""
+class _RunState:
+    """A run and its live pods by name, at one moment."""
 
     run: FoundRun
-    live: Mapping[str, Pod]
+    live_pods: Mapping[str, Pod]
 
 
-async def _look(cluster: Cluster, run: FoundRun) -> _LogPoll:
-    return _LogPoll(run, {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()})
+async def _run_state(cluster: Cluster, run: FoundRun) -> _RunState:
+    return _RunState(run, {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()})
 
 
-def default_container(pod: Pod) -> str:
-    """Argo marks ``main``, or the first of a containerSet."""
-    return pod.metadata.annotations.get(_DEFAULT_CONTAINER, MAIN)
-
-
-async def _look_again(cluster: Cluster, before: _LogPoll) -> _LogPoll | None:
-    """What is there now; as before where the API server cannot tell at the moment; None where the Workflow is gone."""
+async def _refreshed(cluster: Cluster, state: _RunState) -> _RunState | None:
+    """Return the current state, the given one after a transient error, or None if the Workflow is gone."""
     try:
-        run = await see_again(cluster, before.run)
-        return await _look(cluster, run) if run else None
+        run = await refresh_run(cluster, state.run)
+        return await _run_state(cluster, run) if run else None
     except ApiError as error:
         if not error.transient:
             raise
-        return before
+        return state
 
 
 def _raise_any(tasks: Iterable[asyncio.Task[bool]]) -> None:
-    """Let what broke in a task, such as a closed pipe, end the command."""
+    """Raise the error of a task that failed, for example on a closed pipe."""
     for task in tasks:
         if task.done():
             task.result()
 
 
-def _last(lines: list[_TextT], count: int | None) -> list[_TextT]:
+def _last(lines: list[_LineT], count: int | None) -> list[_LineT]:
     return lines if count is None else lines[max(len(lines) - count, 0) :]
 
 
 @dataclass(frozen=True, slots=True)
-class _Printer:
-    """Prints logs, and says on stderr where each comes from."""
+class _LogPrinter:
+    """Prints logs on stdout, and the source of each on stderr."""
 
     cluster: Cluster
-    wanted: LogSelection
+    selection: LogSelection
     prefixed: bool
 
-    async def print_log(self, pod: StepPod, look: _LogPoll) -> bool:
-        """Try the sources in turn; returns whether one had a log."""
-        missing = await self._print_live(pod, look.live.get(pod.pod_name))
-        if missing is None:
+    async def print_log(self, pod: StepPod, state: _RunState) -> bool:
+        """Try the sources in turn; return whether one of them had a log."""
+        why_not_live = await self._print_live(pod, state.live_pods.get(pod.pod_name))
+        if why_not_live is None:
             return True
-        return self._print_kept(pod, look.run, missing) or await self._print_archived(pod, look.run, missing)
+        return self._print_stored(pod, state.run, why_not_live) or await self._print_archived(
+            pod, state.run, why_not_live
+        )
 
-    async def _print_live(self, pod: StepPod, found: Pod | None) -> str | None:
-        """Print the log of the pod that is there; returns why not, if it is not or has none."""
-        if found is None:
-            return f"pod {pod.pod_name} is gone" if pod.has_run else f"there is no pod {pod.pod_name}"
-        container = self.wanted.container or pod.container or default_container(found)
+    async def _print_live(self, pod: StepPod, live_pod: Pod | None) -> str | None:
+        """Print the log of the live pod; return None, or the reason why it has no log."""
+        if live_pod is None:
+            return f"pod {pod.pod_name} was deleted" if pod.has_run else f"pod {pod.pod_name} does not exist"
+        container = self.selection.container or pod.container or default_container(live_pod)
         while True:
             try:
                 async for line in self._live_lines(pod, container):
                     self._write(pod, line)
             except ApiError as error:
-                # The kubelet's "is waiting to start"; whoever follows waits, too.
-                if not (self.wanted.follow and isinstance(error, InvalidError) and "waiting to start" in error.message):
+                if not (self.selection.follow and _is_starting(error)):
                     return f"no live log ({one_line(error.message)})"
                 await asyncio.sleep(_START_SECONDS)
             else:
                 return None
 
     async def _live_lines(self, pod: StepPod, container: str) -> AsyncIterator[bytes]:
-        params = {"container": container} | ({"follow": "true"} if self.wanted.follow else {})
-        params |= {} if self.wanted.tail is None else {"tailLines": str(self.wanted.tail)}
-        path = join_path("/api/v1", self.cluster.namespace, "pods", pod.pod_name, "log")
-        async with open_stream(self.cluster.client, path, params) as content:
-            self._tell(pod, f"live log of pod {pod.pod_name}, container {container}")
-            async for line in lines_of(content, longest_bytes=_LONGEST_LINE_BYTES):
+        pods, namespace = Pods(self.cluster.client, chunk_size=CHUNK_SIZE), self.cluster.namespace
+        follow, tail = self.selection.follow, self.selection.tail
+        async with pods.open_log(namespace, pod.pod_name, container, follow=follow, tail_lines=tail) as lines:
+            self._report_source(pod, f"live log of pod {pod.pod_name}, container {container}")
+            async for line in lines:
                 yield line
 
-    def _print_kept(self, pod: StepPod, run: FoundRun, missing: str) -> bool:
-        """Print the end of the log that the report kept."""
+    def _print_stored(self, pod: StepPod, run: FoundRun, why_not_live: str) -> bool:
+        """Print the end of the log that the report stores; return whether it stores one."""
         failure = self._failure(pod, run)
         if failure is None or failure.log_tail is None:
             return False
         tail = failure.log_tail
-        start = ", its end only" if tail.truncated else ""
-        redacted = f", {tail.redacted} secrets replaced" if tail.redacted else ""
-        of = f", container {failure.container}" if failure.container else ""
-        self._tell(pod, f"{missing}; this is the log kept in the report{of}{start}{redacted}")
-        for line in _last(tail.text.rstrip("\n").split("\n"), self.wanted.tail):
+        container = f", container {failure.container}" if failure.container else ""
+        truncated = ", only its end" if tail.truncated else ""
+        redacted = f", {tail.redacted} secrets redacted" if tail.redacted else ""
+        self._report_source(pod, f"{why_not_live}; log stored in the report{container}{truncated}{redacted}")
+        for line in _last(tail.text.rstrip("\n").split("\n"), self.selection.tail):
             self._write(pod, line.encode())
         return True
 
@@ -210,32 +242,37 @@ class _Printer:
             (
                 failure
                 for failure in failures
-                if failure.node_id == pod.step.node_id and self.wanted.container in (None, failure.container)
+                if failure.node_id == pod.step.node_id and self.selection.container in (None, failure.container)
             ),
             None,
         )
 
-    async def _print_archived(self, pod: StepPod, run: FoundRun, missing: str) -> bool:
-        container = self.wanted.container or pod.container or MAIN
+    async def _print_archived(self, pod: StepPod, run: FoundRun, why_not_live: str) -> bool:
+        container = self.selection.container or pod.container or MAIN
         ref = RunRef(run.namespace, run.name, run.uid)
         log = await fetch_archived_log(ref, pod.step.node_id, container, is_gone=run.is_gone)
         if log.missing:
-            self._tell(pod, f"{missing}; the report kept no log of it; {log.missing}")
+            self._report_source(pod, f"{why_not_live}; the report stores no log; {log.missing}")
             return False
-        more = ", its beginning only" if log.is_cut else ""
-        self._tell(pod, f"{missing}; this is the archived log of container {container}{more}")
-        for line in _last(log.text.rstrip("\n").split("\n"), self.wanted.tail):
+        truncated = ", only its beginning" if log.is_cut else ""
+        self._report_source(pod, f"{why_not_live}; archived log of container {container}{truncated}")
+        for line in _last(log.text.rstrip("\n").split("\n"), self.selection.tail):
             self._write(pod, line.encode())
         return True
 
     def _write(self, pod: StepPod, line: bytes) -> None:
-        """Bytes as they are, as kubectl does: a live log is its reader's own."""
+        """Write the bytes unchanged, as kubectl does: whoever reads a live log decides what to trust."""
         prefix = f"[{self._label(pod)}] ".encode() if self.prefixed else b""
         sys.stdout.buffer.write(prefix + line + b"\n")
         sys.stdout.buffer.flush()
 
-    def _tell(self, pod: StepPod, text: str) -> None:
+    def _report_source(self, pod: StepPod, text: str) -> None:
         click.echo(f"{self._label(pod)}: {text}", err=True)
 
     def _label(self, pod: StepPod) -> str:
         return one_line(pod.step.display_name)
+
+
+def _is_starting(error: ApiError) -> bool:
+    """Whether the kubelet answered that the container "is waiting to start"."""
+    return isinstance(error, InvalidError) and "waiting to start" in error.message

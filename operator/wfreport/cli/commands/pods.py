@@ -1,65 +1,82 @@
-"""``wfreport pods``: the pods of a run's steps, also of those that are gone."""
+"""``wfreport pods``: the pods of a run's steps, including deleted ones."""
 
-import sys
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from wfreport.api.argo import FAILED_PHASES
+from wfreport.cli.group import Command
+from wfreport.cli.options import ClusterTarget, cluster_options, color_option, output_option
 from wfreport.cli.problems import ExitCode
-from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
+from wfreport.cli.render.column import Column
+from wfreport.cli.render.output import print_object, print_table
+from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.run_pods import StepPod, steps_of
 from wfreport.cli.sources.runs import find_run, list_pods
 
-YES, GONE, NO, UNKNOWN = "yes", "gone", "no", "unknown"
+YES: Final = "yes"
+GONE: Final = "gone"
+NO: Final = "no"
+UNKNOWN: Final = "unknown"
 
 
-def run_pods(target: ClusterTarget, name: str, *, failed: bool, output: str, color: str) -> int:
-    """Print the pods of a run, and return the exit code.
+@click.command(
+    cls=Command,
+    exit_codes={
+        ExitCode.SUCCEEDED: "success, even if the run has no pods",
+        ExitCode.UNUSABLE: "the cluster cannot be used",
+        ExitCode.NOT_FOUND: "no such run",
+    },
+    examples=("%(prog)s pods etl-x7k2p", "kubectl describe $(%(prog)s pods etl-x7k2p --failed -o name)"),
+)
+@click.argument("name")
+@click.option("--failed", is_flag=True, help="Only pods of failed steps.")
+@output_option("table", "json", "name")
+@color_option
+@cluster_options
+def pods(target: ClusterTarget, name: str, *, failed: bool, output: str, color: str) -> int:
+    """List the pod of every step, attempt and loop item of a run.
 
-    Raises:
-        NotFound: there is no such run.
-        UnusableInput: the cluster or what is in it cannot be used.
+    NAME is the name of a Workflow or of a report. Pod names are computed as Argo computes them, so they are known even
+    after the pod or the Workflow was deleted. The column EXISTS is yes, gone (it ran and was deleted), no (it was
+    never scheduled) or unknown (pods cannot be listed).
     """
 
-    async def act(cluster: Cluster) -> int:
+    async def execute(cluster: Cluster) -> int:
         run = await find_run(cluster, name, with_workflow=True)
         steps = steps_of(run)
-        found = [pod for pod in steps.all_pods() if not failed or pod.step.phase in FAILED_PHASES]
-        existing = await list_pods(cluster, run.name)
-        names = None if existing is None else {pod.metadata.name for pod in existing}
-        _print(found, names, output=output, color=color)
-        if steps.complete and not found and output == "table":
+        selected = [pod for pod in steps.all_pods() if not failed or pod.step.phase in FAILED_PHASES]
+        live_pods = await list_pods(cluster, run.name)
+        live_names = None if live_pods is None else {pod.metadata.name for pod in live_pods}
+        _print(selected, live_names, output=output, color=color)
+        if steps.complete and not selected and output == "table":
             click.echo(f"{run.name} has no {'failed ' if failed else ''}pods.", err=True)
         return ExitCode.SUCCEEDED
 
-    return run_connected(target, act)
+    return run_connected(target, execute)
 
 
-def _exists(pod: StepPod, existing: Collection[str] | None) -> str:
-    """``no`` is a pod that was never seen on a machine: it waits, or was never made (a cache, a quota)."""
-    if existing is None:
+def _exists(pod: StepPod, live_names: Collection[str] | None) -> str:
+    if live_names is None:
         return UNKNOWN
-    if pod.pod_name in existing:
+    if pod.pod_name in live_names:
         return YES
+    # A pod that never ran waits, or was never created (a cache hit, a quota).
     return GONE if pod.has_run else NO
 
 
-def _print(pods: Sequence[StepPod], existing: Collection[str] | None, *, output: str, color: str) -> None:
+def _print(pods: Sequence[StepPod], live_names: Collection[str] | None, *, output: str, color: str) -> None:
     if output == "name":
         for name in dict.fromkeys(pod.pod_name for pod in pods):
             click.echo(f"pod/{name}")
     elif output == "json":
-        from wfreport.cli.render.output import print_object  # noqa: PLC0415
-
-        print_object([_object(pod, existing) for pod in pods], output)
+        print_object([_as_object(pod, live_names) for pod in pods], output)
     elif pods:
-        _print_table(pods, existing, color=color)
+        print_table(_columns(live_names), pods, color=color)
 
 
-def _object(pod: StepPod, existing: Collection[str] | None) -> dict[str, Any]:
+def _as_object(pod: StepPod, live_names: Collection[str] | None) -> dict[str, Any]:
     return {
         "step": pod.step.display_name,
         "nodeId": pod.step.node_id,
@@ -68,31 +85,20 @@ def _object(pod: StepPod, existing: Collection[str] | None) -> dict[str, Any]:
         "podName": pod.pod_name,
         "phase": pod.step.phase,
         "hostNodeName": pod.host or None,
-        "exists": _exists(pod, existing),
+        "exists": _exists(pod, live_names),
     }
 
 
-def _print_table(pods: Sequence[StepPod], existing: Collection[str] | None, *, color: str) -> None:
-    from rich.text import Text  # noqa: PLC0415
-
-    from wfreport.cli.render.console import report_console  # noqa: PLC0415
-    from wfreport.cli.render.table import Column, phase_cell, print_table, style_of  # noqa: PLC0415
-
-    console = report_console(color, sys.stdout)
-    look = style_of(console)
-    columns = [
-        Column("STEP", least=12), Column("ATTEMPT"), Column("POD"), Column("PHASE"), Column("EXISTS"),
-        Column("HOST", least=6, optional=True),
-    ]  # fmt: skip
-    rows = [
-        (
-            Text(one_line(pod.step.display_name), style="bold"),
-            Text(str(pod.attempt or "")),
-            Text(one_line(pod.pod_name), style="cyan"),
-            phase_cell(look, pod.step.phase),
-            Text(exists := _exists(pod, existing), style="green" if exists == YES else "dim"),
-            Text(one_line(pod.host), style="dim"),
-        )
-        for pod in pods
+def _columns(live_names: Collection[str] | None) -> list[Column[StepPod]]:
+    return [
+        Column("STEP", lambda pod: pod.step.display_name, "bold", min_width=12),
+        Column("ATTEMPT", lambda pod: str(pod.attempt or "")),
+        Column("POD", lambda pod: pod.pod_name, "cyan"),
+        Column("PHASE", lambda pod: pod.step.phase, is_phase=True),
+        Column(
+            "EXISTS",
+            lambda pod: _exists(pod, live_names),
+            lambda pod: "green" if _exists(pod, live_names) == YES else "dim",
+        ),
+        Column("HOST", lambda pod: pod.host, "dim", min_width=6, optional=True),
     ]
-    print_table(columns, rows, console)

@@ -1,53 +1,64 @@
-"""``wfreport show``: the report of one run, as the operator wrote it or, without one, from the Workflow itself."""
+"""``wfreport show``: the stored report of one run, or one computed from its Workflow."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from wfreport.cli.commands.explain import EvidenceOfPods, report_of
+from wfreport.cli.group import Command
+from wfreport.cli.options import ClusterTarget, cluster_options, output_option, page_options
 from wfreport.cli.problems import ExitCode
-from wfreport.cli.sources.cluster import Cluster, ClusterTarget, run_connected
+from wfreport.cli.render.output import print_reports
+from wfreport.cli.sources.cluster import Cluster, run_connected
+from wfreport.cli.sources.computed_reports import SuppliedEvidence, compute_report
 from wfreport.cli.sources.runs import FoundRun, find_run, list_events, list_pods
 
 
-def run_show(target: ClusterTarget, name: str, *, output: str, color: str, everything: bool) -> int:
-    """Print the report of a run, and return the exit code.
+@click.command(
+    cls=Command,
+    exit_codes={
+        ExitCode.SUCCEEDED: "success, also for a failed run",
+        ExitCode.UNUSABLE: "the cluster cannot be used",
+        ExitCode.NOT_FOUND: "no such run",
+    },
+    examples=(
+        "%(prog)s show etl-x7k2p",
+        "%(prog)s show etl-x7k2p -n team-a --all",
+        '%(prog)s show "$(%(prog)s list --cron etl-daily -o name | head -1)"',
+    ),
+)
+@click.argument("name")
+@output_option("tree", "json", "yaml", description="json and yaml print the WorkflowReport itself.")
+@page_options
+@cluster_options
+def show(target: ClusterTarget, name: str, *, output: str, color: str, everything: bool) -> int:
+    """Show the report of a run: header, root cause with its log, steps in execution order.
 
-    Raises:
-        NotFound: there is no such run.
-        UnusableInput: the cluster or what is in it cannot be used.
+    NAME is the name of a report or of a Workflow, which may have been deleted long ago. If several runs share the
+    name, the newest is shown. A run without a report is explained from its Workflow if that still exists.
+
+    Data no longer in the cluster is read from Argo's archive if the WFREPORT_ARGO_SERVER_... variables configure an
+    Argo Server; stderr reports it.
     """
 
-    async def act(cluster: Cluster) -> int:
+    async def execute(cluster: Cluster) -> int:
         run = await find_run(cluster, name, with_workflow=False)
-        report = run.report or await _report_made_here(cluster, run)
+        report = run.report or await _compute_report(cluster, run)
         if output == "tree":
-            _print_tree(run, report, color=color, everything=everything)
-        else:
-            from wfreport.cli.render.output import print_object  # noqa: PLC0415
-
-            print_object(report, output)
+            # A report that this version cannot decode ends the command with an error here.
+            run.read_report()
+        print_reports([report], is_list=False, output=output, color=color, everything=everything)
         return ExitCode.SUCCEEDED
 
-    return run_connected(target, act)
+    return run_connected(target, execute)
 
 
-async def _report_made_here(cluster: Cluster, run: FoundRun) -> Mapping[str, Any]:
-    """What the operator would write if it saw the run now."""
+async def _compute_report(cluster: Cluster, run: FoundRun) -> Mapping[str, Any]:
+    """Return the report that the operator would write now."""
     if run.snapshot is None:
         raise RuntimeError("a run without report has a Workflow")
-    source = "what Argo's archive has of its Workflow" if run.is_gone else "the Workflow as it is now"
-    click.echo(f"No report of {run.name}{run.no_report}; this is made from {source}.", err=True)
+    source = "its archived Workflow" if run.is_gone else "its Workflow"
+    click.echo(f"No report of {run.name}{run.no_report}; this one is computed from {source}.", err=True)
     pods = await list_pods(cluster, run.name) or ()
-    evidence = EvidenceOfPods(pods, await list_events(cluster, pods))
-    return report_of(run.snapshot, evidence.of(run.snapshot.workflow))
-
-
-def _print_tree(run: FoundRun, report: Mapping[str, Any], *, color: str, everything: bool) -> None:
-    from wfreport.cli.render.console import report_console  # noqa: PLC0415
-    from wfreport.cli.render.report_page import print_report  # noqa: PLC0415
-
-    run.read_report()
-    print_report(report, report_console(color, sys.stdout), everything=everything)
+    evidence = SuppliedEvidence(pods, await list_events(cluster, pods))
+    return compute_report(run.snapshot, evidence.for_workflow(run.snapshot.workflow))

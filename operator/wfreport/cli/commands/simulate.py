@@ -1,4 +1,4 @@
-"""``wfreport simulate``: what a policy would have done about the runs of the past."""
+"""``wfreport simulate``: replays past runs through a policy."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from wfreport.api.names import KIND_POLICY, KIND_REPORT
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import WorkflowReport
+from wfreport.cli.group import Command
+from wfreport.cli.options import ClusterTarget, Duration, cluster_options, color_option, output_option
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.simulation import Simulation, print_simulation
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import CHUNK, Cluster, ClusterTarget, run_connected
+from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.documents import Document, read_documents
 from wfreport.cli.sources.reports import NO_REPORTS_KIND
 from wfreport.clock import now as clock_now
@@ -26,59 +28,93 @@ from wfreport.kube.errors import NotFoundError
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.resource import documents
 
-_JUDGED: Final = (
+_MONTH_SECONDS: Final = 30 * 24 * 3600
+_DECISION_FIELDS: Final = (
     *("observedWorkflow", "conditions", "failures", "failureClass", "workflowSource", "waiting", "runs", "summary"),
 )
-"""The parts of a status that a decision looks at; the others of thousands of reports would only fill memory."""
+"""The fields of a status that a decision reads. The others are dropped: thousands of reports are held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """Which runs of the past are judged.
+class PastRuns:
+    """The runs to replay.
 
     Attributes:
-        since_seconds: those that ended within this time; earlier ones are history.
-        reports: a file of reports; None: those of the cluster.
-        everywhere: of all namespaces.
+        since_seconds: how long ago a run may have ended for a decision to count; earlier runs are only history.
+        reports_path: a file of reports; None: the reports of the cluster.
+        all_namespaces: whether to read the reports of all namespaces.
     """
 
     since_seconds: float
-    reports: str | None = None
-    everywhere: bool = False
+    reports_path: str | None = None
+    all_namespaces: bool = False
 
 
-def run_simulate(target: ClusterTarget, policy_path: str, past: Past, *, output: str, color: str) -> int:
-    """Simulate, print, and return the exit code.
+@click.command(
+    cls=Command,
+    exit_codes={
+        ExitCode.SUCCEEDED: "success",
+        ExitCode.UNUSABLE: "the policy, the reports or the cluster cannot be used",
+    },
+    examples=(
+        "%(prog)s simulate -f oom-ladder.yaml -n data",
+        "%(prog)s simulate -f policy.yaml --since 7d -o wide",
+        "kubectl get wfr -n data -o json | %(prog)s simulate -f policy.yaml --reports -",
+    ),
+)
+@click.option("-f", "--file", "policy", required=True, metavar="FILE", help="The policy; - is stdin.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Replay runs of all namespaces.")
+@click.option(
+    "--since",
+    type=Duration(),
+    default=f"{_MONTH_SECONDS}s",
+    metavar="DURATION",
+    help="Replay runs that ended within this time: 24h, 7d. Default: 30d.",
+)
+@click.option("--reports", metavar="FILE", help="Replay the reports in FILE, without a cluster.")
+@output_option("table", "wide", "json", "yaml", description="wide lists every run.")
+@color_option
+@cluster_options
+def simulate(
+    target: ClusterTarget,
+    policy: str,
+    *,
+    all_namespaces: bool,
+    since: float,
+    reports: str | None,
+    output: str,
+    color: str,
+) -> int:
+    """Replay past runs through a policy: which actions it would have taken, and what would have held them back.
 
-    Raises:
-        UnusableInput: the policy, the reports or the cluster cannot be used.
+    The reports of the namespace are replayed in chronological order through the operator's own decision, as if the
+    policy had been in mode Enforce. Nothing is changed. This needs permission to list WorkflowReports, or none with
+    --reports. Whether an action would have helped is known only if it really happened.
+    Other policies of the cluster are ignored; to see several together, put them into FILE.
     """
-    policies = read_policies(policy_path)
-    if past.reports is not None:
-        documents = (found.value for found in read_documents(past.reports) if found.kind == KIND_REPORT)
-        reports = list(_read_reports(documents))
-        if not reports:
-            raise UnusableInput(past.reports, "it holds no WorkflowReport; make one by kubectl get wfr -o json")
-        return _simulate(policies, reports, past, output=output, color=color)
+    past = PastRuns(since_seconds=since, reports_path=reports, all_namespaces=all_namespaces)
+    policies = read_policies(policy)
+    if reports is not None:
+        return _simulate(policies, _reports_of_file(reports), past, output=output, color=color)
 
-    async def act(cluster: Cluster) -> int:
-        namespace = None if past.everywhere else cluster.namespace
-        found = _read_reports([document async for document in _list_reports(cluster, namespace)])
-        return _simulate(policies, list(found), past, output=output, color=color)
+    async def execute(cluster: Cluster) -> int:
+        namespace = None if all_namespaces else cluster.namespace
+        stored = _decode_reports([document async for document in _list_reports(cluster, namespace)])
+        return _simulate(policies, list(stored), past, output=output, color=color)
 
-    return run_connected(target, act)
+    return run_connected(target, execute)
 
 
 def read_policies(path: str) -> list[RemediationPolicy]:
-    """The policies of a file.
+    """Read the policies of a file.
 
     Raises:
-        UnusableInput: there is none, or one is not valid; the message names the field and what to do.
+        UnusableInput: the file has no policy, or an invalid one; the message names the field and the fix.
     """
-    found = [_read_policy(document) for document in read_documents(path) if document.kind == KIND_POLICY]
-    if not found:
-        raise UnusableInput(path, f"it holds no {KIND_POLICY}; see manifests/samples for some")
-    return found
+    policies = [_read_policy(document) for document in read_documents(path) if document.kind == KIND_POLICY]
+    if not policies:
+        raise UnusableInput(path, f"it has no {KIND_POLICY}; see manifests/samples for examples")
+    return policies
 
 
 def _read_policy(document: Document) -> RemediationPolicy:
@@ -88,59 +124,72 @@ def _read_policy(document: Document) -> RemediationPolicy:
         raise UnusableInput(document.origin, "; ".join(one_line(str(problem)) for problem in error.problems)) from error
 
 
+def _reports_of_file(path: str) -> list[WorkflowReport]:
+    documents = (document.value for document in read_documents(path) if document.kind == KIND_REPORT)
+    reports = list(_decode_reports(documents))
+    if not reports:
+        raise UnusableInput(path, "it has no WorkflowReport; create it with kubectl get wfr -o json")
+    return reports
+
+
 async def _list_reports(cluster: Cluster, namespace: str | None) -> AsyncIterator[dict[str, Any]]:
-    reports = documents(cluster.client, REPORT, chunk_size=CHUNK)
     try:
-        async for document in reports.list(namespace):
-            yield _slim(document)
+        async for document in documents(cluster.client, REPORT).list(namespace):
+            yield _pruned(document)
     except NotFoundError as error:
         raise UnusableInput("API server", NO_REPORTS_KIND) from error
 
 
-def _slim(document: Mapping[str, Any]) -> dict[str, Any]:
+def _pruned(document: Mapping[str, Any]) -> dict[str, Any]:
     status = document.get("status")
-    kept = {key: status[key] for key in _JUDGED if key in status} if isinstance(status, Mapping) else None
-    return {**document, "status": kept}
+    if not isinstance(status, Mapping):
+        return {**document, "status": None}
+    return {**document, "status": {key: status[key] for key in _DECISION_FIELDS if key in status}}
 
 
-def _read_reports(documents: Iterable[Any]) -> Iterator[WorkflowReport]:
-    """The reports; of what this version cannot read, a line on stderr says how much it is."""
-    unreadable = 0
+def _decode_reports(documents: Iterable[Any]) -> Iterator[WorkflowReport]:
+    """Decode the reports; print to stderr how many this version cannot decode."""
+    undecodable = 0
     for document in documents:
         try:
             yield WorkflowReport.model_validate(document)
         except ValidationError:
-            unreadable += 1
-    if unreadable:
-        click.echo(f"{unreadable} reports are left out: this version of wfreport cannot read them", err=True)
+            undecodable += 1
+    if undecodable:
+        click.echo(f"{undecodable} reports are skipped: this version of wfreport cannot read them", err=True)
 
 
 def _simulate(
-    policies: Sequence[RemediationPolicy], reports: Sequence[WorkflowReport], past: Past, *, output: str, color: str
+    policies: Sequence[RemediationPolicy],
+    reports: Sequence[WorkflowReport],
+    past: PastRuns,
+    *,
+    output: str,
+    color: str,
 ) -> int:
-    _warn_of_runs_without_labels(reports)
+    _warn_of_missing_labels(reports)
     until = clock_now()
     since = until - timedelta(seconds=past.since_seconds)
-    everywhere = list(_in_namespaces(policies, {report.metadata.namespace for report in reports}))
-    replayed = replay(reports, everywhere, since=since, until=until, limits=OperatorLimits())
-    print_simulation(Simulation(policies, since, until, summarize_replay(replayed)), output=output, color=color)
+    namespaced = list(_with_namespaces(policies, {report.metadata.namespace for report in reports}))
+    decisions = replay(reports, namespaced, since=since, until=until, limits=OperatorLimits())
+    print_simulation(Simulation(policies, since, until, summarize_replay(decisions)), output=output, color=color)
     return ExitCode.SUCCEEDED
 
 
-def _warn_of_runs_without_labels(reports: Sequence[WorkflowReport]) -> None:
-    """An older operator did not keep a Workflow's labels, and nothing selects a run without them."""
-    bare = sum(_is_bare(report) for report in reports)
-    if bare:
-        click.echo(f"{bare} of {len(reports)} runs have no labels that a policy could select them by", err=True)
+def _warn_of_missing_labels(reports: Sequence[WorkflowReport]) -> None:
+    """Warn of reports by an older operator, which did not store a Workflow's labels: no selector matches them."""
+    unlabelled = sum(_has_no_labels(report) for report in reports)
+    if unlabelled:
+        click.echo(f"{unlabelled} of {len(reports)} runs have no labels, so no selector can match them", err=True)
 
 
-def _is_bare(report: WorkflowReport) -> bool:
+def _has_no_labels(report: WorkflowReport) -> bool:
     observed = report.status.observed_workflow if report.status else None
     return observed is not None and not observed.labels
 
 
-def _in_namespaces(policies: Iterable[RemediationPolicy], namespaces: Iterable[str]) -> Iterator[RemediationPolicy]:
-    """A policy that names no namespace is tried in each."""
+def _with_namespaces(policies: Iterable[RemediationPolicy], namespaces: Iterable[str]) -> Iterator[RemediationPolicy]:
+    """Yield each policy in its namespace; a policy without one is tried in every namespace."""
     known = sorted(namespaces)
     for policy in policies:
         for namespace in [policy.metadata.namespace] if policy.metadata.namespace else known:

@@ -1,4 +1,4 @@
-"""``wfreport wait``: one Workflow, followed to its end by one watch of its metadata."""
+"""``wfreport wait``: waits until one Workflow ends, by a watch of its metadata."""
 
 import asyncio
 import contextlib
@@ -8,278 +8,260 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import click
-import msgspec
 
-from wfreport.api.argo import API_VERSION, LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Struct
+from wfreport.api.argo import LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Struct
 from wfreport.api.report import ReportStatus
-from wfreport.cli.commands.explain import report_of
-from wfreport.cli.problems import ExitCode, UnusableInput
+from wfreport.cli.group import Command
+from wfreport.cli.options import ClusterTarget, Duration, cluster_options
+from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.cluster import REQUEST_SECONDS, Cluster, ClusterTarget, lines_of, open_stream, run_connected
-from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
+from wfreport.cli.sources.cluster import REQUEST_SECONDS, Cluster, run_connected
+from wfreport.cli.sources.computed_reports import compute_report
+from wfreport.cli.sources.workflows import fetch_workflow
 from wfreport.core.snapshot.identity import report_name
 from wfreport.core.timing.durations import short_duration
-from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, decoded, join_path
-from wfreport.kube.errors import ApiError, NotFoundError
-from wfreport.kube.objects import ListMeta
+from wfreport.kube.errors import ApiError
+from wfreport.kube.kinds import WORKFLOW
 from wfreport.kube.reports import Reports
-from wfreport.kube.workflows import WORKFLOWS
+from wfreport.kube.resource import Resource
 
 _WATCH_SECONDS: Final = 300
 _BACKOFF_SECONDS: Final = (0.5, 1, 2, 5, 10)
 _REFRESH_SECONDS: Final = 1
-_LONGEST_EVENT_BYTES: Final = 16 * 1024 * 1024
 _EXIT_CODES: Final[Mapping[str, ExitCode]] = {Phase.SUCCEEDED: ExitCode.SUCCEEDED, Phase.FAILED: ExitCode.FAILED}
-_BASE: Final = f"/apis/{API_VERSION}"
 
 
-class _WaitedItem(Struct, frozen=True):
+class _WatchedWorkflow(Struct, frozen=True):
     metadata: Metadata = Metadata()
-
-
-class _List(Struct, frozen=True):
-    metadata: ListMeta = ListMeta()
-    items: list[_WaitedItem] | None = None
-
-
-class _WaitEvent(Struct, frozen=True):
-    type: str = ""
-    object: _WaitedItem = _WaitedItem()
-
-
-_decode_list = msgspec.json.Decoder(_List).decode
-_decode_event = msgspec.json.Decoder(_WaitEvent).decode
 
 
 @dataclass(slots=True)
 class _LastState:
-    """What is known of the Workflow so far."""
+    """The last known state of the Workflow."""
 
     uid: str = ""
     phase: str = ""
     summary: str = ""
 
 
-class _Gone(Exception):  # noqa: N818  (what became of the Workflow, not an error)
-    """The Workflow is not there, or not any more."""
+class _WorkflowGoneError(Exception):
+    """The Workflow does not exist, was deleted, or was replaced by another one of its name."""
 
 
-def run_wait(name: str, target: ClusterTarget, *, timeout_seconds: float | None) -> int:
-    """Wait, print the summary, and return the exit code.
+@click.command(
+    cls=Command,
+    exit_codes={
+        ExitCode.SUCCEEDED: "Succeeded",
+        ExitCode.FAILED: "Failed",
+        ExitCode.UNUSABLE: "the cluster cannot be used (credentials, permissions)",
+        ExitCode.ERROR: "Error",
+        ExitCode.TIMEOUT: "still running at the timeout",
+        ExitCode.NOT_FOUND: "no such Workflow, or it was deleted before it ended",
+    },
+    examples=(
+        "%(prog)s wait etl-x7k2p -n team-a --timeout 1h",
+        '%(prog)s wait "$(argo submit -o name etl.yaml)" || exit 1',
+    ),
+)
+@click.argument("workflow")
+@cluster_options
+@click.option(
+    "--timeout", type=Duration(), metavar="DURATION", help="Give up after this time: 90s, 30m, 2h. Default: never."
+)
+def wait(target: ClusterTarget, workflow: str, timeout: float | None) -> int:
+    """Wait until WORKFLOW ends and print its summary, for CI jobs.
 
-    Raises:
-        UnusableInput: the cluster cannot be reached or refuses us.
+    This needs permission to get, list and watch Workflows. The operator does not have to be installed.
     """
 
-    async def follow(cluster: Cluster) -> ExitCode:
-        return await _Follower(cluster.client, name, cluster.namespace).follow(timeout_seconds)
+    async def execute(cluster: Cluster) -> ExitCode:
+        return await _Follower(cluster, workflow).follow(timeout)
 
-    return run_connected(target, follow)
+    return run_connected(target, execute)
 
 
 @dataclass(slots=True)
 class _Follower:
-    """Follows one Workflow."""
+    """Follows one Workflow to its end."""
 
-    client: Client
+    cluster: Cluster
     name: str
-    namespace: str
-    seen: _LastState = field(default_factory=_LastState)
+    last: _LastState = field(default_factory=_LastState)
+
+    @property
+    def _workflows(self) -> Resource[_WatchedWorkflow]:
+        return Resource(self.cluster.client, WORKFLOW, _WatchedWorkflow, metadata_only=True)
+
+    @property
+    def _field_selector(self) -> str:
+        return f"metadata.name={self.name}"
 
     async def follow(self, timeout_seconds: float | None) -> ExitCode:
-        """Wait and tell the outcome."""
+        """Wait, print the outcome, and return the exit code."""
         try:
-            version = await self._look()
+            version = await self._list()
             await self._remember()
-        except _Gone:
-            click.echo(f"Error: no Workflow {self.name} in namespace {self.namespace}", err=True)
+        except _WorkflowGoneError:
+            click.echo(f"Error: no Workflow {self.name} in namespace {self.cluster.namespace}", err=True)
             return ExitCode.NOT_FOUND
         try:
             async with asyncio.timeout(timeout_seconds):
                 async with _progress(self):
                     await self._until_completed(version)
         except TimeoutError:
-            return await self._tell_timeout(timeout_seconds or 0)
-        except _Gone:
-            return await self._tell_deleted()
-        return await self._tell_end()
+            return await self._report_timeout(timeout_seconds or 0)
+        except _WorkflowGoneError:
+            return await self._report_deleted()
+        return await self._report_end()
 
-    async def _look(self) -> str | None:
-        """List the one Workflow; returns the version to watch from, None when it has completed.
+    async def _list(self) -> str | None:
+        """List the one Workflow; return the version to watch from, or None if it has completed.
 
         Raises:
-            _Gone: it is not there, or another one has its name.
+            _WorkflowGoneError: it does not exist, or another one has its name.
         """
-        answer = await self.client.request(
-            "list", WORKFLOWS, self._path(), params=self._selection(), accept=ACCEPT_PARTIAL_LIST
-        )
-        page = decoded(_decode_list, answer)
+        page = await self._workflows.list_page(self.cluster.namespace, field_selector=self._field_selector)
         if not page.items:
-            raise _Gone
-        return None if self._note(page.items[0].metadata) else page.metadata.resource_version
+            raise _WorkflowGoneError
+        return None if self._observe(page.items[0].metadata) else page.metadata.resource_version
 
-    def _note(self, metadata: Metadata) -> bool:
-        """Remember what the metadata say; returns whether the run has ended."""
-        if self.seen.uid and metadata.uid != self.seen.uid:
-            raise _Gone
-        self.seen.uid = metadata.uid
-        self.seen.phase = metadata.labels.get(LABEL_PHASE, self.seen.phase)
+    def _observe(self, metadata: Metadata) -> bool:
+        """Record the metadata; return whether the run has ended."""
+        if self.last.uid and metadata.uid != self.last.uid:
+            raise _WorkflowGoneError
+        self.last.uid = metadata.uid
+        self.last.phase = metadata.labels.get(LABEL_PHASE, self.last.phase)
         return metadata.labels.get(LABEL_COMPLETED) == "true"
 
     async def _until_completed(self, version: str | None) -> None:
-        """Watch, and take the watch up again whenever it ends, until the run has."""
+        """Watch until the run has ended; list and watch again whenever the watch ends early."""
         failures = 0
         while version is not None:
-            began = asyncio.get_running_loop().time()
+            started = asyncio.get_running_loop().time()
             try:
                 if await self._watch(version):
                     return
-                version = await self._look()
-            except (OSError, msgspec.MsgspecError):
+                version = await self._list()
+            except OSError:
                 pass
             except ApiError as error:
                 if not error.transient:
                     raise
-            # A watch that lasted is no failure; one that ends at once must not become a busy loop.
-            lasted = asyncio.get_running_loop().time() - began > REQUEST_SECONDS
-            failures = 0 if lasted else min(failures + 1, len(_BACKOFF_SECONDS))
+            # A long watch is no failure, but one that ends at once must not become a busy loop.
+            was_long = asyncio.get_running_loop().time() - started > REQUEST_SECONDS
+            failures = 0 if was_long else min(failures + 1, len(_BACKOFF_SECONDS))
             if failures and version is not None:
                 await asyncio.sleep(_BACKOFF_SECONDS[failures - 1])
 
     async def _watch(self, version: str) -> bool:
-        """Watch until the run has ended (True) or the stream has, or was refused (False): a look then tells why.
+        """Watch; return True if the run ended, False if the stream ended or was refused. The next list tells why.
 
         Raises:
-            _Gone: the Workflow was deleted.
+            _WorkflowGoneError: the Workflow was deleted.
         """
         try:
-            return await self._is_seen_to_end(version)
+            return await self._ended_in_watch(version)
         except ApiError:
             return False
 
-    async def _is_seen_to_end(self, version: str) -> bool:
-        async for event in self._events(version):
-            if event.type == "ERROR":
-                return False
+    async def _ended_in_watch(self, version: str) -> bool:
+        events = self._workflows.watch(
+            self.cluster.namespace,
+            resource_version=version,
+            timeout_seconds=_WATCH_SECONDS,
+            field_selector=self._field_selector,
+        )
+        async for event in events:
             if event.type == "DELETED":
-                # Completed and collected in one go still counts as completed.
-                if self._note(event.object.metadata):
+                # A Workflow that completed and was deleted at once still counts as completed.
+                if self._observe(event.object.metadata):
                     return True
-                raise _Gone
-            if event.type in ("ADDED", "MODIFIED") and self._note(event.object.metadata):
+                raise _WorkflowGoneError
+            if event.type in ("ADDED", "MODIFIED") and self._observe(event.object.metadata):
                 return True
         return False
 
-    async def _events(self, version: str) -> AsyncIterator[_WaitEvent]:
-        params = {
-            **self._selection(), "watch": "true", "resourceVersion": version, "timeoutSeconds": str(_WATCH_SECONDS),
-        }  # fmt: skip
-        path, silent_seconds = self._path(), _WATCH_SECONDS + REQUEST_SECONDS
-        async with open_stream(
-            self.client, path, params, accept=ACCEPT_PARTIAL, silent_seconds=silent_seconds
-        ) as content:
-            async for line in lines_of(content, longest_bytes=_LONGEST_EVENT_BYTES):
-                if line.strip():
-                    yield _decode_event(line)
-
-    def _selection(self) -> dict[str, str]:
-        return {"fieldSelector": f"metadata.name={self.name}"}
-
-    def _path(self) -> str:
-        return join_path(_BASE, self.namespace, WORKFLOWS)
-
     async def _remember(self) -> None:
-        """Read the Workflow once whole, so that something is known should it vanish."""
+        """Read the whole Workflow once, so that a summary exists even if it is deleted."""
         status = await self._computed_status()
         if status is None:
-            raise _Gone
-        self._note_status(status)
+            raise _WorkflowGoneError
+        self._record(status)
 
-    def _note_status(self, status: ReportStatus) -> None:
+    def _record(self, status: ReportStatus) -> None:
         observed = status.observed_workflow
-        self.seen.phase = (observed and observed.phase) or self.seen.phase
-        self.seen.summary = status.summary or self.seen.summary
+        self.last.phase = (observed and observed.phase) or self.last.phase
+        self.last.summary = status.summary or self.last.summary
 
     async def _computed_status(self) -> ReportStatus | None:
-        """What the core says of the Workflow as it is; None where it is gone or another one has its name."""
-        try:
-            answer = await self.client.request("get", WORKFLOWS, join_path(_BASE, self.namespace, WORKFLOWS, self.name))
-            snapshot = decode_workflow(answer)
-        except NotFoundError:
-            return None
-        except NotAWorkflow as error:
-            raise UnusableInput("API server", one_line(str(error))) from error
-        if self.seen.uid and snapshot.workflow.metadata.uid != self.seen.uid:
-            return None
-        return ReportStatus.model_validate(report_of(snapshot, {})["status"])
+        """Compute the status from the live Workflow; None if it is gone or another one has its name."""
+        snapshot = await fetch_workflow(self.cluster, self.name, self.last.uid)
+        return ReportStatus.model_validate(compute_report(snapshot, {})["status"]) if snapshot else None
 
     async def _stored_status(self) -> ReportStatus | None:
-        """The status of the operator's report, if there is one that we may read."""
-        reports = Reports(self.client, namespaces=[self.namespace], chunk_size=1)
+        """Fetch the status of the operator's report; None if it cannot be read."""
+        reports = Reports(self.cluster.client, namespaces=[self.cluster.namespace], chunk_size=1)
         try:
-            stored = await reports.get(self.namespace, report_name(self.name, self.seen.uid))
+            stored = await reports.get(self.cluster.namespace, report_name(self.name, self.last.uid))
         except ApiError:
-            # Not installed, not allowed, not yet written: the Workflow itself says enough.
+            # The operator may not be installed, the report not written, or reading it not allowed.
             return None
         return stored.status
 
-    async def _tell_end(self) -> ExitCode:
+    async def _report_end(self) -> ExitCode:
         computed, stored = await self._computed_status(), await self._stored_status()
         status = stored if computed is None or _is_current(stored, computed) else computed
         if status is not None:
-            self._note_status(status)
+            self._record(status)
         else:
-            self.seen.summary = f"{self.seen.phase or 'ended'}; the Workflow is gone, and there is no report of it"
-        click.echo(one_line(self.seen.summary))
-        return _EXIT_CODES.get(self.seen.phase, ExitCode.ERROR)
+            self.last.summary = f"{self.last.phase or 'ended'}; the Workflow was deleted, and it has no report"
+        click.echo(one_line(self.last.summary))
+        return _EXIT_CODES.get(self.last.phase, ExitCode.ERROR)
 
-    async def _tell_timeout(self, timeout_seconds: float) -> ExitCode:
+    async def _report_timeout(self, timeout_seconds: float) -> ExitCode:
         with contextlib.suppress(ApiError):
             if status := await self._computed_status():
-                self._note_status(status)
-        click.echo(one_line(self.seen.summary))
-        after = short_duration(timeout_seconds)
-        click.echo(f"Error: {self.name} is {self.seen.phase or 'Pending'} after {after}; given up", err=True)
+                self._record(status)
+        click.echo(one_line(self.last.summary))
+        after, phase = short_duration(timeout_seconds), self.last.phase or "Pending"
+        click.echo(f"Error: {self.name}: timed out after {after}; still {phase}", err=True)
         return ExitCode.TIMEOUT
 
-    async def _tell_deleted(self) -> ExitCode:
+    async def _report_deleted(self) -> ExitCode:
         if stored := await self._stored_status():
-            self._note_status(stored)
-        click.echo(one_line(self.seen.summary))
-        click.echo(f"Error: {self.name} was deleted before it ended; this is what was known", err=True)
+            self._record(stored)
+        click.echo(one_line(self.last.summary))
+        click.echo(f"Error: {self.name} was deleted before it ended; the summary is its last known state", err=True)
         return ExitCode.NOT_FOUND
 
 
 def _is_current(stored: ReportStatus | None, computed: ReportStatus) -> bool:
-    """Whether a report says what the Workflow says: it may lag by seconds behind the end."""
+    """Whether a stored report describes the same state as the Workflow; it may lag by seconds after the end."""
     if stored is None or stored.observed_workflow is None or computed.observed_workflow is None:
         return False
-    seen, now = stored.observed_workflow, computed.observed_workflow
-    return (seen.uid, seen.resource_version) == (now.uid, now.resource_version) and seen.resource_version is not None
+    reported, live = stored.observed_workflow, computed.observed_workflow
+    same_version = (reported.uid, reported.resource_version) == (live.uid, live.resource_version)
+    return same_version and reported.resource_version is not None
 
 
 @contextlib.asynccontextmanager
 async def _progress(follower: _Follower) -> AsyncIterator[None]:
-    """Show on a terminal that we are alive; in a pipe nothing."""
+    """Show the phase and the elapsed time while waiting, on a terminal only."""
     if not sys.stderr.isatty():
         yield
         return
-    shown = asyncio.create_task(_show_progress(follower))
+    task = asyncio.create_task(_show_progress(follower))
     try:
         yield
     finally:
-        shown.cancel()
+        task.cancel()
         click.echo("\r\x1b[K", nl=False, err=True)
 
 
 async def _show_progress(follower: _Follower) -> None:
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    started = loop.time()
     while True:
-        waited = short_duration(loop.time() - began)
-        click.echo(
-            f"\r\x1b[K{follower.name}: {one_line(follower.seen.phase or 'Pending')}, waited {waited}",
-            nl=False,
-            err=True,
-        )
+        elapsed, phase = short_duration(loop.time() - started), one_line(follower.last.phase or "Pending")
+        click.echo(f"\r\x1b[K{follower.name}: {phase}, waited {elapsed}", nl=False, err=True)
         await asyncio.sleep(_REFRESH_SECONDS)

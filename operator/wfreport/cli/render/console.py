@@ -1,4 +1,4 @@
-"""The console that reports are printed on."""
+"""The rich console that commands print on."""
 
 import io
 from typing import TextIO
@@ -7,9 +7,14 @@ from rich.console import Console
 
 
 def report_console(color: str, stream: TextIO) -> Console:
-    """A console with colours ``auto`` (a terminal that has them, and no NO_COLOR), ``always`` or ``never``."""
+    """Return a console.
+
+    Args:
+        color: ``auto`` (colors on a terminal that has them, unless NO_COLOR is set), ``always`` or ``never``.
+        stream: the stream to print on.
+    """
     if isinstance(stream, io.TextIOWrapper):
-        # A name that the terminal's encoding cannot show must not end the command.
+        # A name that the terminal's encoding cannot represent must not end the command.
         stream.reconfigure(errors="backslashreplace")
     if color == "always":
         return Console(file=stream, force_terminal=True, color_system="standard", no_color=False)

@@ -1,4 +1,4 @@
-"""The failures of a report: what broke, whose it is, and what the pod said at the end."""
+"""Renders the failures of a report: the cause, its owner, and the evidence from the pod."""
 
 from typing import Final
 
@@ -8,42 +8,41 @@ from wfreport.api.classes import CLASS_MEANINGS, Role
 from wfreport.api.evidence import ContainerEnd, ContainerSummary
 from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.render.page import TextPage, joined, span
-from wfreport.cli.render.style import harmless, one_line
+from wfreport.cli.render.style import one_line, terminal_safe
 from wfreport.core.timing.durations import short_duration
 
 _TITLES: Final = {Role.ROOT_CAUSE: "ROOT CAUSE", Role.EXIT_HANDLER: "EXIT HANDLER FAILED"}
 _FULL_BLOCKS: Final = 5
-"""On a terminal so many are told in full, the others in a line each: one cause often fails many items of a loop."""
+"""Failures that a terminal shows in full; the others have a line each. One cause often fails many items of a loop."""
 _LOG_LINES: Final = 12
 
 
 def add_failures(page: TextPage, failures: list[Failure]) -> None:
     """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure."""
     causes = [failure for failure in failures if failure.role in _TITLES]
-    full = causes if page.look.width is None or page.look.everything else causes[:_FULL_BLOCKS]
-    for number, failure in enumerate(full, 1):
+    in_full = causes if page.style.width is None or page.style.everything else causes[:_FULL_BLOCKS]
+    for number, failure in enumerate(in_full, 1):
         count = f" {number} of {len(causes)}" if len(causes) > 1 else ""
         page.heading(f"{_TITLES[failure.role]}{count}", failure.display_name or "the Workflow itself", style="bold red")
         _add_details(page, failure)
-    _add_short(page, "MORE OF THEM", causes[len(full) :])
+    _add_short(page, "MORE FAILURES", causes[len(in_full) :])
     _add_short(page, "FAILED AS A CONSEQUENCE", [failure for failure in failures if failure.role == Role.VICTIM])
-    _add_short(page, "FAILED, AND TOLERATED", [failure for failure in failures if failure.role == Role.TOLERATED])
+    _add_short(page, "FAILED, BUT TOLERATED", [failure for failure in failures if failure.role == Role.TOLERATED])
 
 
 def _add_details(page: TextPage, failure: Failure) -> None:
-    look = page.look
-    kind = Text(f"{failure.failure_class}", style="bold")
-    page.field("class", kind.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
-    retry = "a retry may help" if failure.retryable else "a retry will not help"
-    sure = f"confidence {failure.confidence}" + (f", from {failure.evidence}" if failure.evidence else "")
-    page.field("owner", joined(look, [failure.owner, retry, sure]))
+    failure_class = Text(f"{failure.failure_class}", style="bold")
+    page.field("class", failure_class.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
+    retry = "retry may help" if failure.retryable else "retry unlikely to help"
+    confidence = f"confidence {failure.confidence}" + (f", from {failure.evidence}" if failure.evidence else "")
+    page.field("owner", joined(page.style, [failure.owner, retry, confidence]))
     page.field("template", failure.template_name)
     page.field("pod", failure.pod_name, style="cyan")
     page.field("container", failure.container)
     page.field("host", failure.host_node_name)
     page.field("exit code", _exit(failure))
     page.field("reason", failure.reason)
-    page.field("pod says", joined(page.look, [failure.pod_reason, failure.pod_message]))
+    page.field("pod status", joined(page.style, [failure.pod_reason, failure.pod_message]))
     page.field("containers", _containers(page, failure))
     page.field("limits", _resources(page, failure))
     page.field("time", _time(page, failure))
@@ -51,23 +50,23 @@ def _add_details(page: TextPage, failure: Failure) -> None:
     _add_attempts(page, failure)
     _add_events(page, failure)
     _add_log(page, failure)
-    page.field("not had", joined(page.look, failure.evidence_missing or []), style="yellow")
+    page.field("missing", joined(page.style, failure.evidence_missing or []), style="yellow")
 
 
 def _containers(page: TextPage, failure: Failure) -> str:
-    """Worth a line where it is more than one container that ended as the failure says."""
+    """Describe the containers if there are several; the failure itself describes a single one."""
     containers = failure.containers or []
-    return joined(page.look, [_container(container) for container in containers]) if len(containers) > 1 else ""
+    return joined(page.style, [_container(container) for container in containers]) if len(containers) > 1 else ""
 
 
 def _container(container: ContainerSummary) -> str:
     restarts = f"{container.restarts} restarts" if container.restarts else ""
-    before = f"before that {_ended(container.last)}" if container.last else ""
-    state = _ended(container) if container.state == "Terminated" else f"{container.state} {container.reason or ''}"
-    return " ".join(part for part in (one_line(container.name), one_line(state).strip(), restarts, before) if part)
+    previous = f"previously {_end(container.last)}" if container.last else ""
+    state = _end(container) if container.state == "Terminated" else f"{container.state} {container.reason or ''}"
+    return " ".join(part for part in (one_line(container.name), one_line(state).strip(), restarts, previous) if part)
 
 
-def _ended(end: ContainerEnd) -> str:
+def _end(end: ContainerEnd) -> str:
     if end.exit_code == 0 and end.reason in (None, "Completed"):
         return "ok"
     return f"{one_line(end.reason or 'ended')} (exit {end.exit_code})"
@@ -85,13 +84,13 @@ def _resources(page: TextPage, failure: Failure) -> str:
         return ""
     limits = [f"{name} {value}" for name, value in (failure.resources.limits or {}).items()]
     requests = [f"{name} {value}" for name, value in (failure.resources.requests or {}).items()]
-    return joined(page.look, [", ".join(limits) or "none", f"requests {', '.join(requests)}" if requests else None])
+    return joined(page.style, [", ".join(limits) or "none", f"requests {', '.join(requests)}" if requests else None])
 
 
 def _time(page: TextPage, failure: Failure) -> str:
     start, end = failure.started_at, failure.finished_at
     ran = f"ran {short_duration((end - start).total_seconds())}" if start and end else None
-    return joined(page.look, [ran, span(page.look, start, end)])
+    return joined(page.style, [ran, span(page.style, start, end)])
 
 
 def _add_attempts(page: TextPage, failure: Failure) -> None:
@@ -99,21 +98,21 @@ def _add_attempts(page: TextPage, failure: Failure) -> None:
     if failure.attempt is None and not earlier:
         return
     number = failure.attempt or len(earlier) + 1
-    this = f"this was attempt {number}"
-    before = [_attempt(attempt) for attempt in earlier]
-    page.field("attempts", f"{this}; before it: {', '.join(before)}" if before else this)
+    this = f"this is attempt {number}"
+    previous = [_attempt(attempt) for attempt in earlier]
+    page.field("attempts", f"{this}; earlier: {', '.join(previous)}" if previous else this)
 
 
 def _attempt(attempt: PreviousAttempt) -> str:
     code = f"exit {attempt.exit_code}" if attempt.exit_code is not None else ""
     at = f"at {attempt.memory_limit}" if attempt.memory_limit else ""
-    told = " ".join(part for part in (attempt.failure_class or "failed", code, at) if part)
-    return f"{told} ({attempt.pod_name})" if attempt.pod_name else told
+    outcome = " ".join(part for part in (attempt.failure_class or "failed", code, at) if part)
+    return f"{outcome} ({attempt.pod_name})" if attempt.pod_name else outcome
 
 
 def _add_events(page: TextPage, failure: Failure) -> None:
     for number, event in enumerate(failure.events or []):
-        times = f" {page.look.glyphs.times}{event.count}" if event.count > 1 else ""
+        times = f" {page.style.glyphs.times}{event.count}" if event.count > 1 else ""
         body = Text(f"{one_line(event.reason)}{times}", style="yellow")
         if event.message:
             body.append(f"  {one_line(event.message)}", style="")
@@ -124,14 +123,14 @@ def _add_log(page: TextPage, failure: Failure) -> None:
     tail = failure.log_tail
     if tail is None or not tail.text.strip():
         return
-    lines = harmless(tail.text).rstrip("\n").split("\n")
-    shown = lines if page.look.width is None or page.look.everything else lines[-_LOG_LINES:]
-    left_out = tail.truncated or len(shown) < len(lines)
-    redacted = f", {tail.redacted} secrets replaced" if tail.redacted else ""
+    lines = terminal_safe(tail.text).rstrip("\n").split("\n")
+    shown = lines if page.style.width is None or page.style.everything else lines[-_LOG_LINES:]
+    is_partial = tail.truncated or len(shown) < len(lines)
+    redacted = f", {tail.redacted} secrets redacted" if tail.redacted else ""
     page.field(
-        "log", f"last {len(shown)} lines{redacted}" if left_out else f"{len(shown)} lines{redacted}", style="dim"
+        "log", f"last {len(shown)} lines{redacted}" if is_partial else f"{len(shown)} lines{redacted}", style="dim"
     )
-    edge = Text(f"    {page.look.glyphs.bar} ", style="dim")
+    edge = Text(f"    {page.style.glyphs.bar} ", style="dim")
     for line in shown:
         page.hanging(edge, Text(line), following=edge)
 
@@ -149,4 +148,4 @@ def _add_short(page: TextPage, title: str, failures: list[Failure]) -> None:
             line.append(f"  {one_line(failure.pod_name)}", style="cyan")
         if failure.message:
             line.append(f"  {one_line(failure.message)}", style="dim")
-        page.hanging(Text("  "), line, following=Text("    "), most_lines=2)
+        page.hanging(Text("  "), line, following=Text("    "), max_lines=2)

@@ -1,28 +1,62 @@
-"""Objects on stdout, as JSON or YAML."""
+"""Prints objects as JSON or YAML, reports as pages, and tables.
+
+rich takes 0.2 s of CPU to import: it is imported only here and only to print a page or a table, so that scripts which
+read JSON do without it.
+"""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
+from wfreport.cli.render.column import Column, ItemT
+
 
 def as_list(items: Sequence[Any]) -> dict[str, Any]:
-    """Objects as the one that kubectl makes of several."""
+    """Return a ``List`` of the objects, as kubectl prints several."""
     return {"apiVersion": "v1", "kind": "List", "items": list(items)}
 
 
 def print_object(value: Any, output: str) -> None:
-    """Print as ``json`` or ``yaml``."""
+    """Print a value as ``json`` or ``yaml``."""
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n" if output == "json" else _as_yaml(value)
     # Bytes: JSON and YAML are UTF-8 whatever the terminal's encoding.
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()
 
 
+def print_reports(
+    reports: Sequence[Mapping[str, Any]], *, is_list: bool, output: str, color: str, everything: bool
+) -> None:
+    """Print reports as ``json``, ``yaml`` or ``tree``.
+
+    Args:
+        reports: the reports, as objects.
+        is_list: whether json and yaml are a ``List``; otherwise they are the first report.
+        output: the format.
+        color: ``auto``, ``always`` or ``never``.
+        everything: whether a tree lists every step and log line on a terminal too.
+    """
+    if output != "tree":
+        if reports:
+            print_object(as_list(reports) if is_list else reports[0], output)
+        return
+    from wfreport.cli.render.report_page import print_pages  # noqa: PLC0415  (see above)
+
+    print_pages(reports, color=color, everything=everything)
+
+
+def print_table(columns: Sequence[Column[ItemT]], items: Sequence[ItemT], *, color: str) -> None:
+    """Print a table."""
+    from wfreport.cli.render.table import print_items  # noqa: PLC0415  (see above)
+
+    print_items(columns, items, color=color)
+
+
 class _Dumper(yaml.SafeDumper):
-    """YAML for people: log tails as blocks, no anchors."""
+    """YAML for people: multi-line text in blocks, no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  (PyYAML's signature)
         return True

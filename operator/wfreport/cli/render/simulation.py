@@ -1,4 +1,4 @@
-"""What a simulation has found, for people and for programs."""
+"""Prints the result of a simulation, for people and for programs."""
 
 import sys
 from collections.abc import Sequence
@@ -12,12 +12,13 @@ from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reason_meanings import HOLD_MEANINGS
 from wfreport.api.reasons import HoldReason
 from wfreport.api.wire import rfc3339
+from wfreport.cli.render.column import Column
 from wfreport.cli.render.console import report_console
 from wfreport.cli.render.output import print_object
 from wfreport.cli.render.style import one_line
-from wfreport.cli.render.table import Column, print_table
+from wfreport.cli.render.table import print_table
 from wfreport.core.decide.replay import ReplayedDecision
-from wfreport.core.decide.replay_summary import ActionCount, ReplaySummary, describe
+from wfreport.core.decide.replay_summary import ActionCount, BreakerOpenInterval, ReplaySummary, describe
 from wfreport.core.timing.durations import short_duration
 
 if TYPE_CHECKING:
@@ -26,156 +27,166 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What a simulation has found.
+    """The result of a simulation.
 
     Attributes:
-        policies: the policies.
-        since: from when on they would have acted.
-        until: up to when.
-        tally: what it comes to.
+        policies: the simulated policies.
+        since: start of the simulated period.
+        until: end of the simulated period.
+        summary: the actions and holds in this period.
     """
 
     policies: Sequence[RemediationPolicy]
     since: datetime
     until: datetime
-    tally: ReplaySummary
+    summary: ReplaySummary
 
 
-def print_simulation(found: Simulation, *, output: str, color: str) -> None:
-    """Print as ``table``, ``wide`` (with every run), ``json`` or ``yaml``."""
+def print_simulation(simulation: Simulation, *, output: str, color: str) -> None:
+    """Print a simulation as ``table``, ``wide`` (with every run), ``json`` or ``yaml``."""
     if output in ("json", "yaml"):
-        print_object(as_object(found), output)
+        print_object(as_object(simulation), output)
         return
     console = report_console(color, sys.stdout)
-    _print_head(found, console)
-    _print_acts(found.tally, console)
-    _print_holds(found.tally, console)
-    _print_breaker(found.tally, console)
+    _print_head(simulation, console)
+    _print_actions(simulation.summary, console)
+    _print_holds(simulation.summary, console)
+    _print_breaker(simulation.summary, console)
     if output == "wide":
-        _print_runs(found.tally, console)
+        _print_runs(simulation.summary, console)
 
 
-def as_object(found: Simulation) -> dict[str, Any]:
-    """The same for programs."""
-    counted = found.tally
+def as_object(simulation: Simulation) -> dict[str, Any]:
+    """Return the simulation as JSON values."""
+    summary = simulation.summary
     return {
-        "policies": [policy.metadata.name for policy in found.policies],
-        "since": rfc3339(found.since),
-        "until": rfc3339(found.until),
-        "runs": counted.runs,
-        "selected": counted.selected,
-        "succeeded": counted.succeeded,
-        "acts": [
-            {"rule": act.rule, "action": act.action.value, "times": act.count}
-            | {"helped": act.helped, "notHelped": act.not_helped}
-            for act in counted.actions
+        "policies": [policy.metadata.name for policy in simulation.policies],
+        "since": rfc3339(simulation.since),
+        "until": rfc3339(simulation.until),
+        "runs": summary.runs,
+        "selected": summary.selected,
+        "succeeded": summary.succeeded,
+        "actions": [
+            {"rule": action_count.rule, "action": action_count.action.value, "times": action_count.count}
+            | {"helped": action_count.helped, "notHelped": action_count.not_helped}
+            for action_count in summary.actions
         ],
-        "held": [{"reason": str(reason), "runs": runs} for reason, runs in counted.held],
-        "delayed": [{"reason": str(reason), "runs": runs} for reason, runs in counted.delayed],
+        "held": [{"reason": str(reason), "runs": runs} for reason, runs in summary.held],
+        "delayed": [{"reason": str(reason), "runs": runs} for reason, runs in summary.delayed],
         "breakerOpen": [
-            {"since": rfc3339(time.since), "until": rfc3339(time.until), "runs": time.runs} for time in counted.breaker
+            {"since": rfc3339(interval.since), "until": rfc3339(interval.until), "runs": interval.runs}
+            for interval in summary.breaker
         ],
-        "podsLabelled": counted.pods,
-        "decisions": [_decision(judged) for judged in counted.last],
+        "podsLabelled": summary.pods,
+        "decisions": [_decision_object(replayed) for replayed in summary.last],
     }
 
 
-def _decision(judged: ReplayedDecision) -> dict[str, Any]:
-    made = judged.decision
+def _decision_object(replayed: ReplayedDecision) -> dict[str, Any]:
+    decision = replayed.decision
     return {
-        "at": rfc3339(judged.at),
-        "namespace": made.run.namespace,
-        "workflow": made.run.name,
-        "uid": made.run.uid,
-        "rule": made.rule.name if made.rule else None,
-        "action": made.action.value if made.action else None,
-        "attempt": made.attempt,
-        "reason": str(made.reason),
-        "message": made.message,
+        "at": rfc3339(replayed.at),
+        "namespace": decision.run.namespace,
+        "workflow": decision.run.name,
+        "uid": decision.run.uid,
+        "rule": decision.rule.name if decision.rule else None,
+        "action": decision.action.value if decision.action else None,
+        "attempt": decision.attempt,
+        "reason": str(decision.reason),
+        "message": decision.message,
     }
 
 
-def _say(console: "Console", line: Text | str = "") -> None:
+def _print_line(console: "Console", line: Text | str = "") -> None:
     console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def _print_head(found: Simulation, console: "Console") -> None:
-    names = ", ".join(one_line(policy.metadata.name) for policy in found.policies)
-    span = short_duration((found.until - found.since).total_seconds())
-    counted = found.tally
-    _say(console, Text.assemble((names, "bold"), f": of {counted.runs} runs in {span} it selects {counted.selected}"))
-    failed = counted.selected - counted.succeeded
-    _say(console, f"{counted.succeeded} of them succeeded, {failed} did not.")
+def _print_title(console: "Console", title: str) -> None:
+    _print_line(console)
+    _print_line(console, Text(title, style="bold"))
 
 
-def _print_acts(counted: ReplaySummary, console: "Console") -> None:
-    _say(console)
-    labelled = f"It would have labelled {counted.pods} failed pods." if counted.pods else ""
-    if not counted.actions:
-        _say(console, labelled or "It would have done nothing.")
+def _print_head(simulation: Simulation, console: "Console") -> None:
+    summary, period = simulation.summary, short_duration((simulation.until - simulation.since).total_seconds())
+    names = ", ".join(one_line(policy.metadata.name) for policy in simulation.policies)
+    matches = "selector matches" if len(simulation.policies) == 1 else "selectors match"
+    outcome = f"{summary.succeeded} succeeded, {summary.selected - summary.succeeded} failed"
+    matched = f"{matches} {summary.selected} of {summary.runs} finished runs ({period})"
+    _print_line(console, Text.assemble((names, "bold"), f": {matched}: {outcome}"))
+
+
+def _print_actions(summary: ReplaySummary, console: "Console") -> None:
+    labelled = f"{summary.pods} failed pod{'' if summary.pods == 1 else 's'} would have been labelled."
+    if not summary.actions:
+        _print_line(console)
+        _print_line(console, labelled if summary.pods else "No action would have been taken.")
         return
-    times = sum(act.count for act in counted.actions)
-    _say(console, Text(f"It would have acted {times} time{'' if times == 1 else 's'}:", style="bold"))
-    titles = ("ACTION", "TIMES", "HELPED", "NOT HELPED", "NOT KNOWN")
-    columns = [Column("RULE", least=8), *map(Column, titles)]
-    print_table(columns, [_act_cells(act) for act in counted.actions], console)
-    if labelled:
-        _say(console, labelled)
-
-
-def _act_cells(act: ActionCount) -> list[Text]:
-    return [
-        Text(one_line(act.rule)),
-        Text(act.action),
-        Text(str(act.count)),
-        Text(str(act.helped), style="green" if act.helped else "dim"),
-        Text(str(act.not_helped), style="red" if act.not_helped else "dim"),
-        Text(str(act.count - act.helped - act.not_helped), style="dim"),
+    total = sum(action_count.count for action_count in summary.actions)
+    _print_title(console, f"{total} action{'' if total == 1 else 's'} would have been taken:")
+    columns: list[Column[ActionCount]] = [
+        Column("RULE", lambda action_count: action_count.rule, min_width=8),
+        Column("ACTION", lambda action_count: action_count.action),
+        Column("TIMES", lambda action_count: str(action_count.count)),
+        Column(
+            "HELPED",
+            lambda action_count: str(action_count.helped),
+            lambda action_count: "green" if action_count.helped else "dim",
+        ),
+        Column(
+            "NOT HELPED",
+            lambda action_count: str(action_count.not_helped),
+            lambda action_count: "red" if action_count.not_helped else "dim",
+        ),
+        Column(
+            "UNKNOWN",
+            lambda action_count: str(action_count.count - action_count.helped - action_count.not_helped),
+            "dim",
+        ),
     ]
+    print_table(columns, summary.actions, console)
+    if summary.pods:
+        _print_line(console, labelled)
 
 
-def _print_holds(counted: ReplaySummary, console: "Console") -> None:
-    for title, held in (
-        ("It would have left alone:", counted.held),
-        ("Before it acted, it would have waited:", counted.delayed),
+def _print_holds(summary: ReplaySummary, console: "Console") -> None:
+    columns: list[Column[tuple[str, int]]] = [
+        Column("REASON", lambda hold: hold[0]),
+        Column("RUNS", lambda hold: str(hold[1])),
+        Column("MEANING", lambda hold: HOLD_MEANINGS[HoldReason(hold[0])], "dim", min_width=24, optional=True),
+    ]
+    for title, holds in (
+        ("Runs without an action:", summary.held),
+        ("Runs whose action would have been delayed:", summary.delayed),
     ):
-        if held:
-            _say(console)
-            _say(console, Text(title, style="bold"))
-            columns = [Column("REASON"), Column("RUNS"), Column("WHY", least=24, optional=True)]
-            rows = [
-                [Text(reason), Text(str(runs)), Text(HOLD_MEANINGS[HoldReason(reason)], style="dim")]
-                for reason, runs in held
-            ]
-            print_table(columns, rows, console)
+        if holds:
+            _print_title(console, title)
+            print_table(columns, holds, console)
 
 
-def _print_breaker(counted: ReplaySummary, console: "Console") -> None:
-    if not counted.breaker:
+def _print_breaker(summary: ReplaySummary, console: "Console") -> None:
+    if not summary.breaker:
         return
-    _say(console)
-    _say(console, Text("Its circuit breaker would have been open:", style="bold"))
-    rows = [
-        [Text(rfc3339(time.since)), Text(rfc3339(time.until)), Text(str(time.runs), style="yellow")]
-        for time in counted.breaker
+    _print_title(console, "The circuit breaker would have been open:")
+    columns: list[Column[BreakerOpenInterval]] = [
+        Column("SINCE", lambda interval: rfc3339(interval.since)),
+        Column("UNTIL", lambda interval: rfc3339(interval.until)),
+        Column("RUNS HELD", lambda interval: str(interval.runs), "yellow"),
     ]
-    print_table([Column("SINCE"), Column("UNTIL"), Column("RUNS HELD BACK")], rows, console)
+    print_table(columns, summary.breaker, console)
 
 
-def _print_runs(counted: ReplaySummary, console: "Console") -> None:
-    if not counted.last:
+def _print_runs(summary: ReplaySummary, console: "Console") -> None:
+    if not summary.last:
         return
-    _say(console)
-    _say(console, Text("Run by run:", style="bold"))
-    rows = [
-        [
-            Text(rfc3339(judged.at), style="dim"),
-            Text(one_line(judged.decision.run.name), style="bold"),
-            Text(judged.decision.action or "-", style="cyan" if judged.decision.action else "dim"),
-            Text(one_line(describe(judged.decision))),
-        ]
-        for judged in counted.last
+    _print_title(console, "Run by run:")
+    columns: list[Column[ReplayedDecision]] = [
+        Column("TIME", lambda replayed: rfc3339(replayed.at), "dim"),
+        Column("WORKFLOW", lambda replayed: replayed.decision.run.name, "bold", min_width=12),
+        Column(
+            "ACTION",
+            lambda replayed: replayed.decision.action or "-",
+            lambda replayed: "cyan" if replayed.decision.action else "dim",
+        ),
+        Column("REASON", lambda replayed: describe(replayed.decision), min_width=24),
     ]
-    print_table(
-        [Column("WHEN"), Column("WORKFLOW", least=12), Column("ACTION"), Column("WHY", least=24)], rows, console
-    )
+    print_table(columns, summary.last, console)

@@ -1,4 +1,4 @@
-"""The steps of a report as a tree, one row per step."""
+"""Renders the steps of a report as a tree, one row per step."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,18 +14,26 @@ from wfreport.cli.render.step_outline import OutlineEntry
 from wfreport.cli.render.style import one_line
 from wfreport.core.timing.durations import short_duration
 
-_QUIET: Final = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
+_QUIET_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 _PLAIN_TYPES: Final = frozenset({NodeType.POD, NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP, NodeType.SKIPPED})
-_COUNTED: Final = {NodeType.RETRY: "attempt", NodeType.TASK_GROUP: "item"}
-_LONGEST_QUIET_ROW, _SHOWN_OF_QUIET_ROW = 8, 3
+_COUNTED_TYPES: Final = {NodeType.RETRY: "attempt", NodeType.TASK_GROUP: "item"}
+_MAX_QUIET_STEPS, _SHOWN_QUIET_STEPS = 8, 3
 _NAME_SHARE: Final = 0.55
 _STATE_COLUMNS: Final = 8
-_LEAST_QUEUED_SECONDS: Final = 5
+_MIN_QUEUED_SECONDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class _TreeRow:
-    """A line of the tree: an entry, or a note that stands for many."""
+    """A row of the tree: a step, or a note that stands for several.
+
+    Attributes:
+        guides: lines of the tree before the step.
+        below: lines of the tree before what is printed under the step.
+        entry: the step; None for a note.
+        note: text of the note.
+        note_phase: phase of the steps that the note stands for.
+    """
 
     guides: str
     below: str
@@ -36,24 +44,30 @@ class _TreeRow:
 
 @dataclass(frozen=True, slots=True)
 class _Folded:
-    """Steps in a row that all went well: on a terminal they are told in one line."""
+    """Consecutive steps that ended well, which a terminal shows as one note."""
 
     entries: Sequence[OutlineEntry]
 
 
 def add_rows(page: TextPage, tops: Sequence[OutlineEntry], *, complete: bool) -> None:
-    """Add the tree, a row per step in execution order; unless ``complete``, steps are missing from it."""
+    """Add the tree, a row per step in execution order.
+
+    Args:
+        page: page to add to.
+        tops: outermost steps.
+        complete: whether no step is missing, so that the numbers of attempts and items are exact.
+    """
     rows = list(_rows(page, tops))
     columns = _name_columns(page, rows, complete=complete)
     for row in rows:
         if row.entry is None:
-            page.hanging(Text(row.guides, style="dim"), _note(page, row), most_lines=1)
+            page.hanging(Text(row.guides, style="dim"), _note(page, row), max_lines=1)
         else:
             _add_row(page, row, row.entry, columns, complete=complete)
 
 
 def _rows(page: TextPage, tops: Sequence[OutlineEntry]) -> Iterator[_TreeRow]:
-    glyphs = page.look.glyphs
+    glyphs = page.style.glyphs
     pending: list[tuple[OutlineEntry | _Folded, str, str]] = [
         (top, "", "") for top in reversed(_without_lone_groups(tops))
     ]
@@ -72,7 +86,7 @@ def _rows(page: TextPage, tops: Sequence[OutlineEntry]) -> Iterator[_TreeRow]:
 
 
 def _without_lone_groups(entries: Sequence[OutlineEntry]) -> list[OutlineEntry]:
-    """A step group of one step says nothing that the step does not."""
+    """Replace each step group of one step by the step: the group adds nothing."""
     return [
         entry.inside[0] if entry.step.type == NodeType.STEP_GROUP and len(entry.inside) == 1 else entry
         for entry in entries
@@ -80,22 +94,22 @@ def _without_lone_groups(entries: Sequence[OutlineEntry]) -> list[OutlineEntry]:
 
 
 def _folded(page: TextPage, entries: list[OutlineEntry]) -> list[OutlineEntry | _Folded]:
-    if page.look.width is None or page.look.everything:
+    if page.style.width is None or page.style.everything:
         return list(entries)
     result: list[OutlineEntry | _Folded] = []
-    for row in _quiet_rows(entries):
-        if len(row) > _LONGEST_QUIET_ROW:
-            result += [*row[:_SHOWN_OF_QUIET_ROW], _Folded(row[_SHOWN_OF_QUIET_ROW:])]
+    for row in _quiet_groups(entries):
+        if len(row) > _MAX_QUIET_STEPS:
+            result += [*row[:_SHOWN_QUIET_STEPS], _Folded(row[_SHOWN_QUIET_STEPS:])]
         else:
             result += row
     return result
 
 
-def _quiet_rows(entries: list[OutlineEntry]) -> Iterator[list[OutlineEntry]]:
-    """Neighbours of one quiet phase with nothing inside, together; all others alone."""
+def _quiet_groups(entries: list[OutlineEntry]) -> Iterator[list[OutlineEntry]]:
+    """Group consecutive steps that have the same quiet phase and contain nothing; every other step is alone."""
     row: list[OutlineEntry] = []
     for entry in entries:
-        is_quiet = entry.step.phase in _QUIET and not entry.inside
+        is_quiet = entry.step.phase in _QUIET_PHASES and not entry.inside
         if row and not (is_quiet and entry.step.phase == row[0].step.phase):
             yield row
             row = []
@@ -110,48 +124,48 @@ def _quiet_rows(entries: list[OutlineEntry]) -> Iterator[list[OutlineEntry]]:
 def _folded_note(page: TextPage, folded: _Folded) -> str:
     first, last = (one_line(folded.entries[index].step.display_name) for index in (0, -1))
     phase = folded.entries[0].step.phase.lower()
-    return f"{len(folded.entries)} more {phase}: {first} {page.look.glyphs.ellipsis} {last} (--all lists them)"
+    return f"{len(folded.entries)} more {phase}: {first} {page.style.glyphs.ellipsis} {last} (--all lists them)"
 
 
 def _note(page: TextPage, row: _TreeRow) -> Text:
-    return phase_mark(page.look, row.note_phase) + Text(f" {row.note}", style="dim")
+    return phase_mark(page.style, row.note_phase) + Text(f" {row.note}", style="dim")
 
 
 def _name_columns(page: TextPage, rows: Sequence[_TreeRow], *, complete: bool) -> int:
-    """Columns of guides and name, so that what follows is aligned; a few long names do not push it out of sight."""
+    """Return the columns of guides and name that align the rest, limited so that long names leave room for it."""
     widest = max(
         (cell_len(row.guides) + 2 + cell_len(_name(row.entry, complete=complete)) for row in rows if row.entry),
         default=0,
     )
-    return widest if page.look.width is None else min(widest, int(page.look.width * _NAME_SHARE))
+    return widest if page.style.width is None else min(widest, int(page.style.width * _NAME_SHARE))
 
 
 def _name(entry: OutlineEntry, *, complete: bool) -> str:
     name, step_type = one_line(entry.step.display_name), entry.step.type
-    if step_type in _COUNTED:
+    if step_type in _COUNTED_TYPES:
         count = f"{len(entry.inside)}" if complete else f"at least {len(entry.inside)}"
-        noun = _COUNTED[NodeType(step_type)]
+        noun = _COUNTED_TYPES[NodeType(step_type)]
         return f"{name} ({count} {noun}{'' if len(entry.inside) == 1 else 's'})"
     return name if step_type in _PLAIN_TYPES else f"{name} ({one_line(step_type)})"
 
 
 def _add_row(page: TextPage, row: _TreeRow, entry: OutlineEntry, columns: int, *, complete: bool) -> None:
     step = entry.step
-    guides = Text(row.guides, style="dim") + phase_mark(page.look, step.phase) + Text(" ")
+    guides = Text(row.guides, style="dim") + phase_mark(page.style, step.phase) + Text(" ")
     name = Text(_name(entry, complete=complete), style=phase_style(step.phase) if step.phase != Phase.SUCCEEDED else "")
     name.append(" " * max(columns - guides.cell_len - name.cell_len, 0))
     line = name + Text(f"  {_state(step):<{_STATE_COLUMNS}}", style="dim")
     beside, under = _details(page, entry, cell_len(row.guides) + 2 + line.cell_len)
     for detail in beside:
         line += Text("  ") + detail
-    page.hanging(guides, line, following=Text(row.below + "  ", style="dim"), most_lines=2)
+    page.hanging(guides, line, following=Text(row.below + "  ", style="dim"), max_lines=2)
     for detail in under:
         indent = Text(row.below + "  ", style="dim")
-        page.hanging(indent, detail, following=indent, most_lines=1)
+        page.hanging(indent, detail, following=indent, max_lines=1)
 
 
 def _state(step: Step) -> str:
-    """How long it took, or why it took no time."""
+    """Return the duration of a step, or its phase if it has none."""
     if step.phase in (Phase.SKIPPED, Phase.OMITTED, Phase.PENDING):
         return step.phase.lower()
     if step.started_at and step.finished_at:
@@ -160,24 +174,24 @@ def _state(step: Step) -> str:
 
 
 def _details(page: TextPage, entry: OutlineEntry, used: int) -> tuple[list[Text], list[Text]]:
-    """What stands beside the name and what needs a line of its own; in a pipe all of it stands beside."""
+    """Return the details beside the name, and those on lines of their own; a pipe has all of them beside the name."""
     details = [*_facts(entry), *_message(page, entry)]
-    if page.look.width is None:
+    if page.style.width is None:
         return details, []
     beside: list[Text] = []
-    left = page.look.width - used
+    left = page.style.width - used
     while details and details[0].cell_len + 2 <= left:
         detail = details.pop(0)
         left -= detail.cell_len + 2
         beside.append(detail)
-    # A pod name is no use when cut; of a step that went well nobody needs it.
-    return beside, details if entry.step.phase not in _QUIET else []
+    # A cut pod name is useless, and nobody needs the pod of a step that ended well.
+    return beside, details if entry.step.phase not in _QUIET_PHASES else []
 
 
 def _facts(entry: OutlineEntry) -> list[Text]:
     step = entry.step
     facts = [Text(f"exit {step.exit_code}", style="red")] if step.exit_code else []
-    if (step.queued_seconds or 0) >= _LEAST_QUEUED_SECONDS and step.type != NodeType.SUSPEND:
+    if (step.queued_seconds or 0) >= _MIN_QUEUED_SECONDS and step.type != NodeType.SUSPEND:
         facts.append(Text(f"queued {short_duration(step.queued_seconds or 0)}", style="yellow"))
     if step.pod_name:
         facts.append(Text(one_line(step.pod_name), style="cyan" if step.phase in FAILED_PHASES else "dim"))
@@ -186,7 +200,7 @@ def _facts(entry: OutlineEntry) -> list[Text]:
 
 def _message(page: TextPage, entry: OutlineEntry) -> list[Text]:
     message = one_line(entry.step.message or "")
-    told_inside = page.look.width is not None and any(inner.step.phase in FAILED_PHASES for inner in entry.inside)
-    if not message or told_inside:
+    shown_inside = page.style.width is not None and any(inner.step.phase in FAILED_PHASES for inner in entry.inside)
+    if not message or shown_inside:
         return []
     return [Text(message, style="red" if entry.step.phase in FAILED_PHASES else "dim")]

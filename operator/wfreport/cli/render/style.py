@@ -1,4 +1,4 @@
-"""How a report looks: glyphs, colours, width."""
+"""The style of terminal output: glyphs, colors, width; and the escaping of untrusted text."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The signs of one character set."""
+    """The symbols of one character set."""
 
     phases: dict[str, str]
     unknown: str
@@ -55,12 +55,12 @@ PHASE_STYLES: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Where a report is shown.
+    """The style of one output.
 
     Attributes:
-        glyphs: the signs to use.
+        glyphs: symbols to use.
         width: columns of the terminal; None in a pipe, where nothing is wrapped, cut or left out.
-        everything: whether long rows of steps that went well are listed one by one on a terminal too.
+        everything: whether a terminal too shows every step and log line.
     """
 
     glyphs: Glyphs = UNICODE
@@ -69,27 +69,30 @@ class Style:
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
-    """The glyphs that an output of this encoding can show."""
-    signs = "".join(UNICODE.phases.values()) + UNICODE.branch + UNICODE.last + UNICODE.arrow + UNICODE.ellipsis
+    """Return the Unicode glyphs if the encoding can represent them, otherwise ASCII."""
+    symbols = "".join(UNICODE.phases.values()) + UNICODE.branch + UNICODE.last + UNICODE.arrow + UNICODE.ellipsis
     try:
-        signs.encode(encoding or "ascii")
+        symbols.encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE
 
 
-def harmless(text: str) -> str:
-    r"""Text of a Workflow, fit for a terminal: no colours, control and direction characters as ``\x1b``; lines stay."""
+def terminal_safe(text: str) -> str:
+    r"""Make text of a Workflow safe for a terminal.
+
+    ANSI sequences are removed, control and direction characters are escaped as ``\x1b``, line breaks stay.
+    """
     plain = _ANSI_SEQUENCE.sub("", text.replace("\r\n", "\n")).expandtabs(4)
     if plain.isprintable():
         return plain
-    return "".join(char if _is_harmless(char) else char.encode("unicode_escape").decode("ascii") for char in plain)
+    return "".join(char if _is_terminal_safe(char) else char.encode("unicode_escape").decode("ascii") for char in plain)
 
 
 def one_line(text: str) -> str:
-    """The same on one line."""
-    return " ".join(harmless(text).split())
+    """Make text safe for a terminal and join its lines with spaces."""
+    return " ".join(terminal_safe(text).split())
 
 
-def _is_harmless(char: str) -> bool:
+def _is_terminal_safe(char: str) -> bool:
     return char == "\n" or char in _JOINERS or unicodedata.category(char) not in _TERMINAL_CONTROL

@@ -1,4 +1,4 @@
-"""Where the time of a run went: its critical path, a row per step, with bars on a terminal."""
+"""Renders the critical path of a run, a row per step, with bars on a terminal."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,58 +16,62 @@ from wfreport.core.timing.durations import short_duration
 _BAR_COLUMNS: Final = 24
 _NAME_COLUMNS: Final = 28
 _SECONDS_COLUMNS: Final = 6
-_MOST_ROWS: Final = 12
-_LEAST_GAP_SECONDS: Final = 10
+_MAX_ROWS: Final = 12
+_MIN_GAP_SECONDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class _ChartRow:
-    """A step of the path and when it was created, in seconds after the run's start."""
+    """A step of the critical path.
+
+    Attributes:
+        step: the step.
+        created_after_seconds: seconds from the start of the run to the creation of the step.
+    """
 
     step: CriticalStep
     created_after_seconds: int
 
     @property
     def weight(self) -> int:
-        """What makes it worth a line."""
+        """Seconds that the step and the wait before it took."""
         return self.step.seconds + self.step.wait_seconds
 
 
 def add_times(page: TextPage, status: ReportStatus) -> None:
-    """Add the critical path; a run of one step that started at once has nothing to compare."""
+    """Add the critical path, unless it is one step that started at once."""
     path, timing = status.critical_path or [], status.timing
     if not path or timing is None or not timing.duration_seconds:
         return
-    if len(path) == 1 and (timing.gap_seconds or 0) < _LEAST_GAP_SECONDS:
+    if len(path) == 1 and (timing.gap_seconds or 0) < _MIN_GAP_SECONDS:
         return
     rows = list(_rows(path))
-    shown = _worth_a_line(page, rows)
-    page.heading("WHERE THE TIME WENT", _sums(path, timing))
+    shown = _longest(page, rows)
+    page.heading("WHERE THE TIME WENT", _summary(path, timing))
     name_columns = min(max(cell_len(one_line(row.step.display_name)) for row in shown), _NAME_COLUMNS)
     for row in shown:
         _add_row(page, row, name_columns, timing.duration_seconds)
     if len(shown) < len(rows):
-        page.hanging(Text("  "), Text(f"{len(rows) - len(shown)} shorter ones (--all lists them)", style="dim"))
+        page.hanging(Text("  "), Text(f"{len(rows) - len(shown)} shorter steps (--all lists them)", style="dim"))
     slowest = timing.slowest_step
     if slowest and slowest.node_id not in {step.node_id for step in path}:
-        page.field("slowest", f"{one_line(slowest.display_name)} {short_duration(slowest.seconds)}, beside this path")
+        page.field("slowest", f"{one_line(slowest.display_name)} {short_duration(slowest.seconds)}, not on this path")
 
 
 def retry_cost(cost: RetryCost | None) -> str:
-    """What superseded attempts cost, in words; empty where there were none."""
+    """Describe the cost of retries; empty if there were none."""
     if cost is None:
         return ""
-    attempts = f"{cost.attempts} attempt{'' if cost.attempts == 1 else 's'} made again"
-    pods = f"{cost.pods} pod{'' if cost.pods == 1 else 's'}"
-    between = f", {short_duration(cost.backoff_seconds)} between attempts" if cost.backoff_seconds else ""
-    return f"{attempts}: {short_duration(cost.seconds)} in {pods}{between}"
+    retries = f"{cost.attempts} {'retry' if cost.attempts == 1 else 'retries'}"
+    pods = f"{cost.pods} failed pod{'' if cost.pods == 1 else 's'}"
+    backoff = f", {short_duration(cost.backoff_seconds)} backoff" if cost.backoff_seconds else ""
+    return f"{retries}: {short_duration(cost.seconds)} in {pods}{backoff}"
 
 
-def _sums(path: Sequence[CriticalStep], timing: Timing) -> str:
-    seconds, gap = sum(step.seconds for step in path), timing.gap_seconds or 0
-    steps = "the step" if len(path) == 1 else f"the {len(path)} steps"
-    outside = f", {short_duration(gap)} outside" if gap else ""
-    return f"{short_duration(seconds)} in {steps} that decided it{outside}"
+def _summary(path: Sequence[CriticalStep], timing: Timing) -> str:
+    steps, seconds = f"{len(path)} step{'' if len(path) == 1 else 's'}", sum(step.seconds for step in path)
+    total = seconds + (timing.gap_seconds or 0)
+    return f"critical path: {steps}, {short_duration(seconds)} of {short_duration(total)}"
 
 
 def _rows(path: Sequence[CriticalStep]) -> Iterator[_ChartRow]:
@@ -78,23 +82,23 @@ def _rows(path: Sequence[CriticalStep]) -> Iterator[_ChartRow]:
         ended_after = created_after + step.seconds
 
 
-def _worth_a_line(page: TextPage, rows: list[_ChartRow]) -> list[_ChartRow]:
-    if page.look.width is None or page.look.everything or len(rows) <= _MOST_ROWS:
+def _longest(page: TextPage, rows: list[_ChartRow]) -> list[_ChartRow]:
+    if page.style.width is None or page.style.everything or len(rows) <= _MAX_ROWS:
         return rows
-    least = sorted((row.weight for row in rows), reverse=True)[_MOST_ROWS - 1]
-    return [row for row in rows if row.weight >= least][:_MOST_ROWS]
+    least = sorted((row.weight for row in rows), reverse=True)[_MAX_ROWS - 1]
+    return [row for row in rows if row.weight >= least][:_MAX_ROWS]
 
 
 def _add_row(page: TextPage, row: _ChartRow, name_columns: int, duration_seconds: int) -> None:
     name = Text(one_line(row.step.display_name))
-    if page.look.width is not None:
+    if page.style.width is not None:
         name.truncate(name_columns, overflow="ellipsis")
     line = name + Text(" " * max(name_columns - name.cell_len, 0) + "  ")
-    if page.look.width is not None:
+    if page.style.width is not None:
         line += _bar(page, row, duration_seconds) + Text("  ")
     line += Text(f"{short_duration(row.step.seconds):>{_SECONDS_COLUMNS}}")
-    line += Text(f"  {joined(page.look, _notes(row.step))}", style="dim")
-    page.hanging(Text("  "), line, following=Text("    "), most_lines=2)
+    line += Text(f"  {joined(page.style, _notes(row.step))}", style="dim")
+    page.hanging(Text("  "), line, following=Text("    "), max_lines=2)
 
 
 def _notes(step: CriticalStep) -> Iterator[str]:
@@ -109,7 +113,7 @@ def _because(reason: str | None) -> str:
 
 
 def _bar(page: TextPage, row: _ChartRow, duration_seconds: int) -> Text:
-    """When in the run it was queued and when it ran; the shortest step is one column wide."""
+    """Draw when the step was queued and when it ran; the shortest bar is one column wide."""
 
     def column(seconds: int) -> int:
         return round(seconds / duration_seconds * _BAR_COLUMNS)
@@ -119,7 +123,7 @@ def _bar(page: TextPage, row: _ChartRow, duration_seconds: int) -> Text:
     ran_from = min(max(column(start + queued), begin), _BAR_COLUMNS)
     end = min(max(column(start + row.step.seconds), ran_from, begin + 1), _BAR_COLUMNS)
     bar = Text(" " * begin)
-    bar.append(page.look.glyphs.queued * (ran_from - begin), style="yellow")
-    bar.append(page.look.glyphs.ran * (end - ran_from), style="cyan")
+    bar.append(page.style.glyphs.queued * (ran_from - begin), style="yellow")
+    bar.append(page.style.glyphs.ran * (end - ran_from), style="cyan")
     bar.append(" " * (_BAR_COLUMNS - end), style="")
     return bar

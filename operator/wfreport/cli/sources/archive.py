@@ -1,6 +1,6 @@
-"""What only Argo Server has of a run, for commands: its archive, offloaded nodes, and archived logs.
+"""Fetches what only Argo Server has of a run: the archive, offloaded nodes, and archived logs.
 
-The way to Argo Server is the operator's: the variables ``WFREPORT_ARGO_SERVER_…``.
+Argo Server is configured by the operator's ``WFREPORT_ARGO_SERVER_…`` variables.
 """
 
 from collections.abc import AsyncIterator
@@ -19,32 +19,32 @@ from wfreport.clock import now
 from wfreport.core.snapshot.model import Snapshot, Source, Unavailable
 from wfreport.settings import InvalidSettingsError, Settings, load_settings
 
-_KNOWS_IT_NOT: Final = (ServerNotFoundError, ServerWithoutDatabaseError)
 NO_ARCHIVE: Final = "archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)"
+_ABSENT: Final = (ServerNotFoundError, ServerWithoutDatabaseError)
 
 
-class NotInArchive(Exception):  # noqa: N818 - what it is, as the message says
-    """Argo Server gave nothing; the text is one line that says why.
+class ArchiveLookupError(Exception):
+    """Argo Server returned nothing. The text is one line that gives the reason.
 
     Attributes:
-        is_refusal: whether it was asked and could not or would not say, so that it may have what was wanted.
-        unavailable: the same for a report; None where no server is configured.
+        is_inconclusive: whether Argo Server failed or refused, so that the data may exist nevertheless.
+        unavailable: the error as a report shows it; None if no server is configured.
     """
 
     def __init__(self, text: str, *, error: ArgoServerError | None = None) -> None:
         super().__init__(text)
-        self.is_refusal = error is not None and not isinstance(error, _KNOWS_IT_NOT)
+        self.is_inconclusive = error is not None and not isinstance(error, _ABSENT)
         self.unavailable = Unavailable(error.reason, error.advice) if error else None
 
 
 @dataclass(frozen=True, slots=True)
-class Archived:
-    """What the archive has of a log.
+class ArchivedLogText:
+    """A log from the archive.
 
     Attributes:
-        text: the log; of one longer than 64 MiB its beginning only.
-        is_cut: whether it goes on.
-        missing: why there is none; empty where there is one.
+        text: the log, or the first 64 MiB of a longer one.
+        is_cut: whether the log is longer than ``text``.
+        missing: why there is no log; empty if there is one.
     """
 
     text: str = ""
@@ -52,46 +52,46 @@ class Archived:
     missing: str = ""
 
 
-async def fetch_archived_log(run: RunRef, node_id: str, container: str, *, is_gone: bool) -> Archived:
-    """The log of a node's container.
+async def fetch_archived_log(run: RunRef, node_id: str, container: str, *, is_gone: bool) -> ArchivedLogText:
+    """Fetch the archived log of a container.
 
     Args:
-        run: whose.
-        node_id: the node, not its pod.
-        container: which of its containers.
-        is_gone: whether the cluster has the run no more, so that only the archive can know it.
+        run: the run.
+        node_id: id of the node, which is not the name of its pod.
+        container: name of the container.
+        is_gone: whether the Workflow was deleted, so that only the archive can know it.
 
     Raises:
-        UnusableInput: the settings of Argo Server are wrong.
+        UnusableInput: the settings of Argo Server are invalid.
     """
     artifact = f"{container}-logs"
     try:
         async with _argo_server() as server:
             logs = ArchivedLogs(server)
-            found = await logs.tail(run, node_id, artifact, max_bytes=MAX_READ_BYTES, from_archive=is_gone)
-    except NotInArchive as why:
-        return Archived(missing=str(why))
-    return Archived(found.text, found.is_cut)
+            tail = await logs.tail(run, node_id, artifact, max_bytes=MAX_READ_BYTES, from_archive=is_gone)
+    except ArchiveLookupError as error:
+        return ArchivedLogText(missing=str(error))
+    return ArchivedLogText(tail.text, tail.is_cut)
 
 
 async def fetch_archived_run(namespace: str, name: str, uid: str) -> Snapshot:
-    """The run as the archive has it: of that uid, else (empty) the newest of that name.
+    """Fetch a run from the archive: the one with this uid, or the newest of this name if the uid is empty.
 
     Raises:
-        NotInArchive: there is none, or it cannot be had.
-        UnusableInput: the settings of Argo Server are wrong.
+        ArchiveLookupError: the archive does not have it, or cannot be read.
+        UnusableInput: the settings of Argo Server are invalid.
     """
     async with _argo_server() as server:
-        found = await ServerWorkflows(server).fetch_archived(namespace, name, uid=uid or None)
-    return replace(found, source=Source.ARCHIVE)
+        snapshot = await ServerWorkflows(server).fetch_archived(namespace, name, uid=uid or None)
+    return replace(snapshot, source=Source.ARCHIVE)
 
 
 async def fetch_with_nodes(snapshot: Snapshot) -> Snapshot:
-    """A Workflow whose nodes are offloaded, as it is by now, with them.
+    """Fetch the current state of a Workflow whose nodes are offloaded, with its nodes.
 
     Raises:
-        NotInArchive: they cannot be had.
-        UnusableInput: the settings of Argo Server are wrong.
+        ArchiveLookupError: the nodes cannot be fetched.
+        UnusableInput: the settings of Argo Server are invalid.
     """
     metadata = snapshot.workflow.metadata
     async with _argo_server() as server:
@@ -102,11 +102,11 @@ async def fetch_with_nodes(snapshot: Snapshot) -> Snapshot:
 async def _argo_server() -> AsyncIterator[ArgoServer]:
     async with configured_server(_settings(), clock=now) as server:
         if server is None:
-            raise NotInArchive(NO_ARCHIVE)
+            raise ArchiveLookupError(NO_ARCHIVE)
         try:
             yield server
         except ArgoServerError as error:
-            raise NotInArchive(f"archive: {one_line(error.message)}", error=error) from error
+            raise ArchiveLookupError(f"archive: {one_line(error.message)}", error=error) from error
 
 
 def _settings() -> Settings:

@@ -1,4 +1,4 @@
-"""Read Kubernetes objects from files and stdin: JSON or YAML, one or many, plain or gzip."""
+"""Reads Kubernetes objects from files and stdin: JSON or YAML, one or many, plain or compressed with gzip."""
 
 import gzip
 import json
@@ -19,8 +19,8 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-class _ObjectLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader where PyYAML has it
-    """YAML as Kubernetes reads it: a time stays the text it is, since JSON has no times."""
+class _ObjectLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader, if available
+    """Loads YAML as Kubernetes does: a timestamp stays a string, because JSON has no timestamps."""
 
 
 _ObjectLoader.yaml_implicit_resolvers = {
@@ -34,9 +34,9 @@ class Document:
     """One object of a file.
 
     Attributes:
-        origin: the file, and which object of it where it holds many; what an error message starts with.
-        value: the object, as JSON has it; not yet known to be a mapping.
-        kind: its kind, or that of the items of its list; empty where neither says.
+        origin: file, and number of the object if there are several; the start of an error message.
+        value: the object as JSON values, not yet known to be a mapping.
+        kind: kind of the object, or of the items of its list; empty if neither is given.
     """
 
     origin: str
@@ -45,7 +45,7 @@ class Document:
 
 
 def read_documents(path: str) -> list[Document]:
-    """Read all objects of a file, lists unpacked.
+    """Read all objects of a file, including the items of lists.
 
     Raises:
         UnusableInput: the file cannot be read, is empty, or is neither JSON nor YAML.
@@ -53,9 +53,9 @@ def read_documents(path: str) -> list[Document]:
     name = "stdin" if path == STDIN else path
     text = _text(name, _content(name, path))
     if not text.strip():
-        raise UnusableInput(name, "it is empty; expected an object as `kubectl get … -o yaml` prints it")
-    found = [document for value in _values(name, text) for document in _unpacked(name, value, "")]
-    return _numbered(found) if len(found) > 1 else found
+        raise UnusableInput(name, "it is empty; expected an object as printed by `kubectl get … -o yaml`")
+    documents = [document for value in _values(name, text) for document in _unpacked(name, value, "")]
+    return _numbered(documents) if len(documents) > 1 else documents
 
 
 def _content(name: str, path: str) -> bytes:
@@ -74,7 +74,7 @@ def _content(name: str, path: str) -> bytes:
 
 
 def _text(name: str, content: bytes) -> str:
-    # PowerShell's `kubectl … > file` writes UTF-16.
+    # In PowerShell, `kubectl … > file` writes UTF-16.
     encoding = "utf-16" if content.startswith(_UTF16_MARKS) else "utf-8-sig"
     try:
         return content.decode(encoding)
@@ -99,16 +99,16 @@ def _values(name: str, text: str) -> list[Any]:
 
 
 def _flow_yaml_values(name: str, text: str, error: json.JSONDecodeError) -> list[Any]:
-    """YAML may start with a brace too; where it is not that either, JSON's complaint is the useful one."""
+    """Parse text that looks like JSON as YAML, which may also start with a brace; otherwise report the JSON error."""
     try:
         return list(_yaml_values(text))
     except (yaml.YAMLError, RecursionError, ValueError):
-        where = f"line {error.lineno} column {error.colno}"
-        raise UnusableInput(name, f"it is not valid JSON: {error.msg} at {where}; is the file complete?") from error
+        position = f"line {error.lineno} column {error.colno}"
+        raise UnusableInput(name, f"it is not valid JSON: {error.msg} at {position}; is the file complete?") from error
 
 
 def _json_values(text: str) -> Iterator[Any]:
-    """Read one JSON value, or several one after the other, as `jq` and two `kubectl` calls print them."""
+    """Yield one or more concatenated JSON values, as `jq` or several `kubectl` calls print them."""
     decoder, position = json.JSONDecoder(), 0
     space = re.compile(r"\s*")
     while (position := space.match(text, position).end()) < len(text):  # type: ignore[union-attr]  # \s* always matches
@@ -117,7 +117,7 @@ def _json_values(text: str) -> Iterator[Any]:
 
 
 def _yaml_values(text: str) -> Iterator[Any]:
-    # Safe: the loader is a SafeLoader without times.
+    # Safe: the loader is a SafeLoader without timestamps.
     return (value for value in yaml.load_all(text, Loader=_ObjectLoader) if value is not None)
 
 
@@ -135,20 +135,20 @@ def _unpacked(name: str, value: Any, kind: str) -> Iterator[Document]:
         return
     own = str(value.get("kind") or kind) if isinstance(value, Mapping) else kind
     if isinstance(value, Mapping) and own.endswith("List") and isinstance(value.get("items", []) or [], list):
-        # The API's own lists (WorkflowList) leave the kind of their items out.
+        # Items of the API's own lists (WorkflowList) have no kind.
         yield from _unpacked(name, value.get("items") or [], own.removesuffix("List"))
         return
     yield Document(name, value, own)
 
 
-def _numbered(found: list[Document]) -> list[Document]:
+def _numbered(documents: list[Document]) -> list[Document]:
     return [
-        Document(f"{document.origin}: object {number}{_named(document.value)}", document.value, document.kind)
-        for number, document in enumerate(found, 1)
+        Document(f"{document.origin}: object {number}{_name_suffix(document.value)}", document.value, document.kind)
+        for number, document in enumerate(documents, 1)
     ]
 
 
-def _named(value: Any) -> str:
+def _name_suffix(value: Any) -> str:
     metadata = value.get("metadata") if isinstance(value, Mapping) else None
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
     return f" ({name})" if isinstance(name, str) and name.isprintable() else ""

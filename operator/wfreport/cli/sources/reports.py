@@ -1,4 +1,4 @@
-"""Finds the reports of a namespace, or of all namespaces."""
+"""Lists the reports of one namespace or of all namespaces."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,26 +9,24 @@ from typing import Any, Final
 import msgspec
 
 from wfreport.api.argo import LABEL_CRON_WORKFLOW, Instant, Struct
-from wfreport.api.names import API_VERSION, PLURAL_REPORTS
 from wfreport.cli.problems import UnusableInput
-from wfreport.cli.sources.cluster import CHUNK, Cluster
-from wfreport.kube.client import join_path
+from wfreport.cli.sources.cluster import Cluster
 from wfreport.kube.errors import NotFoundError
-from wfreport.kube.objects import ListMeta
+from wfreport.kube.kinds import REPORT
+from wfreport.kube.resource import Resource
 
-NO_REPORTS_KIND: Final = "this cluster knows no WorkflowReports; install the operator and its CRD first"
-_BASE: Final = f"/apis/{API_VERSION}"
+NO_REPORTS_KIND: Final = "the cluster has no WorkflowReport kind; install the operator and its CRD first"
 
 
-class _RefRow(Struct, frozen=True):
+class _RowWorkflowRef(Struct, frozen=True):
     name: str = ""
 
 
-class _SpecRow(Struct, frozen=True):
-    workflow_ref: _RefRow = _RefRow()
+class _RowSpec(Struct, frozen=True):
+    workflow_ref: _RowWorkflowRef = _RowWorkflowRef()
 
 
-class _ObservedRow(Struct, frozen=True):
+class _RowWorkflow(Struct, frozen=True):
     uid: str = ""
     phase: str = ""
     started_at: Instant | None = None
@@ -36,26 +34,26 @@ class _ObservedRow(Struct, frozen=True):
     progress: str = ""
 
 
-class _FailureRow(Struct, frozen=True):
+class _RowFailure(Struct, frozen=True):
     display_name: str = ""
     owner: str = ""
 
 
-class _CountsRow(Struct, frozen=True):
+class _RowCounts(Struct, frozen=True):
     total: int | None = None
     failed: int = 0
     errored: int = 0
 
 
-class _StatusRow(Struct, frozen=True):
-    observed_workflow: _ObservedRow = _ObservedRow()
+class _RowStatus(Struct, frozen=True):
+    observed_workflow: _RowWorkflow = _RowWorkflow()
     summary: str = ""
     failure_class: str = ""
-    failures: tuple[_FailureRow, ...] = ()
-    counts: _CountsRow = _CountsRow()
+    failures: tuple[_RowFailure, ...] = ()
+    counts: _RowCounts = _RowCounts()
 
 
-class _MetadataRow(Struct, frozen=True):
+class _RowMetadata(Struct, frozen=True):
     name: str = ""
     namespace: str = ""
     creation_timestamp: Instant | None = None
@@ -64,42 +62,36 @@ class _MetadataRow(Struct, frozen=True):
 class ReportRow(Struct, frozen=True):
     """The fields of a report that a list shows or filters by."""
 
-    metadata: _MetadataRow = _MetadataRow()
-    spec: _SpecRow = _SpecRow()
-    status: _StatusRow = _StatusRow()
+    metadata: _RowMetadata = _RowMetadata()
+    spec: _RowSpec = _RowSpec()
+    status: _RowStatus = _RowStatus()
 
     @property
     def started_at(self) -> datetime | None:
-        """When the run started; before it has, when the report was made."""
+        """The start of the run, or the creation of the report if the run has not started."""
         return self.status.observed_workflow.started_at or self.metadata.creation_timestamp
 
     @property
-    def leading_failure(self) -> _FailureRow:
-        """What the run failed of; empty where that is nothing."""
-        return self.status.failures[0] if self.status.failure_class and self.status.failures else _FailureRow()
+    def leading_failure(self) -> _RowFailure:
+        """The failure that made the run fail; an empty one if it did not fail."""
+        return self.status.failures[0] if self.status.failure_class and self.status.failures else _RowFailure()
 
 
-class _ReportList(Struct, frozen=True):
-    metadata: ListMeta = ListMeta()
-    items: tuple[msgspec.Raw, ...] = ()
-
-
-_decode_page = msgspec.json.Decoder(_ReportList).decode
-_decode_report = msgspec.json.Decoder(ReportRow).decode
+_decode_row = msgspec.json.Decoder(ReportRow).decode
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which reports are wanted; empty and None: all.
+    """Filters of a list of reports; an empty one matches all.
 
     Attributes:
-        classes: failure classes, any of which will do.
-        phases: phases of the run, likewise.
-        cron: the CronWorkflow that made it.
-        selector: a label selector, as kubectl takes it.
-        workflow: the name of the Workflow.
-        owner: who can do something about the first failure.
-        since_seconds: runs that started within this time.
+        classes: failure classes; one of them must match.
+        phases: phases of the run; one of them must match.
+        cron: name of the CronWorkflow that created the run.
+        selector: label selector in kubectl's syntax.
+        workflow: name of the Workflow.
+        owner: party that must fix the leading failure.
+        since_seconds: how long ago the run may have started.
     """
 
     classes: Sequence[str] = ()
@@ -113,9 +105,9 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class ListedReport:
-    """A report of a list: what a row shows of it, and the object as the server sent it."""
+    """A report of a list: the fields of its row, and the object as the server sent it."""
 
-    head: ReportRow
+    row: ReportRow
     raw: msgspec.Raw
 
     @property
@@ -125,51 +117,47 @@ class ListedReport:
 
 
 def readable_object(raw: bytes | msgspec.Raw) -> dict[str, Any]:
-    """An object as kubectl prints it: without what only the API server needs."""
-    found: dict[str, Any] = msgspec.json.decode(raw)
-    found.get("metadata", {}).pop("managedFields", None)
-    return found
+    """Decode an object without ``managedFields``, as kubectl prints it."""
+    document: dict[str, Any] = msgspec.json.decode(raw)
+    document.get("metadata", {}).pop("managedFields", None)
+    return document
 
 
 async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters) -> AsyncIterator[ListedReport]:
-    """The reports that the API server selects: all filters but ``owner`` and ``since_seconds`` are its own.
+    """Yield the reports that match all filters except ``owner`` and ``since_seconds``; the API server selects them.
 
-    A field selector knows no "or": each pair of class and phase is a list of its own, and none is in two of them.
+    A field selector has no "or": each pair of class and phase is a list of its own, and no report is in two of them.
 
     Raises:
-        UnusableInput: the cluster has no such kind.
+        UnusableInput: the cluster has no WorkflowReport kind.
         ApiError: a request failed.
     """
-    path = join_path(_BASE, namespace, PLURAL_REPORTS)
+    reports = Resource(cluster.client, REPORT, msgspec.Raw)
+    labels = [f"{LABEL_CRON_WORKFLOW}={filters.cron}" if filters.cron else "", filters.selector or ""]
+    label_selector = ",".join(filter(None, labels))
     for failure_class, phase in product(filters.classes or ("",), filters.phases or ("",)):
-        params = _selectors(filters, failure_class, phase)
+        field_selector = _field_selector(filters.workflow, failure_class, phase)
         try:
-            async for page in cluster.client.pages(PLURAL_REPORTS, path, _decode_page, limit=CHUNK, params=params):
-                for raw in page.items:
-                    yield ListedReport(_decode_report(raw), raw)
+            async for raw in reports.list(namespace, label_selector=label_selector, field_selector=field_selector):
+                yield ListedReport(_decode_row(raw), raw)
         except NotFoundError as error:
             raise UnusableInput("API server", NO_REPORTS_KIND) from error
 
 
-def _selectors(filters: Filters, failure_class: str, phase: str) -> dict[str, str]:
+def _field_selector(workflow: str | None, failure_class: str, phase: str) -> str:
     fields = {
         "status.failureClass": failure_class,
         "status.observedWorkflow.phase": phase,
-        "spec.workflowRef.name": filters.workflow,
+        "spec.workflowRef.name": workflow,
     }
-    labels = [f"{LABEL_CRON_WORKFLOW}={filters.cron}" if filters.cron else "", filters.selector or ""]
-    found = {
-        "fieldSelector": ",".join(f"{field}={value}" for field, value in fields.items() if value),
-        "labelSelector": ",".join(filter(None, labels)),
-    }
-    return {name: selector for name, selector in found.items() if selector}
+    return ",".join(f"{field}={value}" for field, value in fields.items() if value)
 
 
-def newest_first(found: Iterable[ListedReport]) -> list[ListedReport]:
-    """By the start of the run; by name where runs started in the same second."""
-    by_name = sorted(found, key=lambda report: (report.head.metadata.namespace, report.head.metadata.name))
-    return sorted(by_name, key=lambda report: _seconds(report.head.started_at), reverse=True)
+def newest_first(reports: Iterable[ListedReport]) -> list[ListedReport]:
+    """Sort by the start of the run, then by namespace and name if runs started in the same second."""
+    by_name = sorted(reports, key=lambda report: (report.row.metadata.namespace, report.row.metadata.name))
+    return sorted(by_name, key=lambda report: _epoch_seconds(report.row.started_at), reverse=True)
 
 
-def _seconds(at: datetime | None) -> float:
+def _epoch_seconds(at: datetime | None) -> float:
     return at.timestamp() if at else 0.0

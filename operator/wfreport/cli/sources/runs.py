@@ -1,4 +1,4 @@
-"""Which run a name means: a report's own name or a Workflow's, and what is left of it."""
+"""Finds a run by the name of its report or of its Workflow, in the cluster or in Argo's archive."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,39 +8,37 @@ from typing import Any, Final
 import click
 from pydantic import ValidationError
 
-from wfreport.api import argo, names
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.problems import NotFound, UnusableInput
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.archive import NotInArchive, fetch_archived_run, fetch_with_nodes
-from wfreport.cli.sources.cluster import CHUNK, Cluster
+from wfreport.cli.sources.archive import ArchiveLookupError, fetch_archived_run, fetch_with_nodes
+from wfreport.cli.sources.cluster import Cluster
 from wfreport.cli.sources.reports import Filters, find_reports, newest_first, readable_object
-from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
+from wfreport.cli.sources.workflows import fetch_workflow
 from wfreport.core.snapshot.model import NodesState, Snapshot, Source
-from wfreport.kube.client import join_path
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError
+from wfreport.kube.kinds import REPORT
 from wfreport.kube.pods import Pods
-from wfreport.kube.workflows import WORKFLOWS
+from wfreport.kube.resource import CHUNK_SIZE, documents
 
 _NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
-_PODS_WITH_EVENTS: Final = 20
-_NAMED_OTHERS: Final = 3
-_GONE: Final = "is gone"
+_MAX_PODS_WITH_EVENTS: Final = 20
+_MAX_NAMED_REPORTS: Final = 3
+_DELETED: Final = "was deleted"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """A run, as far as something of it is left. One of ``report`` and ``snapshot`` is there.
+    """What still exists of a run: its report, its Workflow, or both.
 
     Attributes:
-        namespace: where it is.
-        name: of its Workflow.
+        namespace: namespace of the run.
+        name: name of its Workflow.
         report: its WorkflowReport as the server sent it.
-        snapshot: its Workflow, from the archive where the cluster has it no more; None where nobody has it, or it was
-            not asked for.
-        no_report: why there is no report; empty where there is one.
-        no_workflow: what became of the Workflow, where there is no snapshot.
+        snapshot: its Workflow, from the archive if it was deleted; None if it was not requested or exists nowhere.
+        no_report: why there is no report, as a clause that follows a noun; can be empty.
+        no_workflow: why there is no live Workflow, as the predicate of a sentence about it.
     """
 
     namespace: str
@@ -48,29 +46,29 @@ class FoundRun:
     report: Mapping[str, Any] | None = None
     snapshot: Snapshot | None = None
     no_report: str = ""
-    no_workflow: str = _GONE
+    no_workflow: str = _DELETED
 
     @property
     def uid(self) -> str:
-        """The uid of its Workflow; empty where a report was never bound to one."""
+        """The uid of the Workflow; empty if the report was never bound to one."""
         return self.snapshot.workflow.metadata.uid if self.snapshot else _bound_uid(self.report or {})
 
     @property
     def is_gone(self) -> bool:
-        """Whether the cluster has its Workflow no more."""
+        """Whether the cluster no longer has the Workflow."""
         return self.snapshot is None or self.snapshot.source is Source.ARCHIVE
 
     @property
     def goes_on(self) -> bool:
-        """Whether its Workflow is there and has not ended."""
+        """Whether the Workflow exists and has not ended."""
         return self.snapshot is not None and not self.snapshot.workflow.status.is_completed
 
     @property
     def lists_every_step(self) -> bool:
-        """Whether its report does.
+        """Whether the report lists every step.
 
         Raises:
-            UnusableInput: as `read_report`.
+            UnusableInput: this version cannot decode the report.
         """
         report = self.read_report()
         status = report.status if report else None
@@ -78,10 +76,10 @@ class FoundRun:
         return status is not None and counts is not None and counts.total <= len(status.steps or [])
 
     def read_report(self) -> WorkflowReport | None:
-        """The report as ours.
+        """Decode the report; None if there is none.
 
         Raises:
-            UnusableInput: it holds something that this version does not know.
+            UnusableInput: this version cannot decode a field.
         """
         try:
             return WorkflowReport.model_validate(self.report) if self.report else None
@@ -89,62 +87,64 @@ class FoundRun:
             field = ".".join(map(str, error.errors()[0]["loc"]))
             raise UnusableInput(
                 str((self.report or {})["metadata"]["name"]),
-                f"{field} is not as this version of wfreport knows it; update wfreport, or see it all with -o yaml",
+                f"this version of wfreport cannot read {field}; update wfreport, or print the report with -o yaml",
             ) from error
 
 
 async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> FoundRun:
-    """Find the run of that name, the newest where there are several (which is said on stderr).
+    """Find the newest run of this name; stderr mentions the others.
 
-    Where neither the cluster nor the report has its steps, Argo Server is asked for them; that, too, is said.
+    If neither the cluster nor the report has the steps, they are fetched from Argo Server, which stderr also mentions.
 
     Args:
-        cluster: where to look.
-        name: of a report or of a Workflow, with or without the kind before it.
-        with_workflow: whether the Workflow is wanted, too; where there is no report it always is.
+        cluster: the cluster to search.
+        name: name of a report or of a Workflow, optionally with its kind, as ``kubectl -o name`` prints it.
+        with_workflow: whether to fetch the Workflow too; without a report it is always fetched.
 
     Raises:
-        NotFound: there is neither a report nor a Workflow of that name, nor does the archive know it.
-        UnusableInput: what is there cannot be read, or only Argo Server could tell and does not.
+        NotFound: neither the cluster nor the archive has a report or a Workflow of this name.
+        UnusableInput: the run cannot be decoded, or only Argo Server may have it and failed.
         ApiError: a request failed.
     """
     name = name.rpartition("/")[2]
     if not _NAME.fullmatch(name):
-        raise UnusableInput(repr(name), "no Workflow and no report can have this name; give one as kubectl lists it")
+        raise UnusableInput(
+            repr(name), "it is not a valid name of a Workflow or a report; give one as kubectl lists it"
+        )
     report, no_report = await _find_report(cluster, name)
-    ref = report["spec"]["workflowRef"] if report else {"name": name}
-    snapshot, no_workflow = None, _GONE
+    workflow_name = report["spec"]["workflowRef"]["name"] if report else name
+    snapshot, no_workflow = None, _DELETED
     if report is None or with_workflow:
         try:
-            snapshot = await _find_workflow(cluster, ref["name"], _bound_uid(report) if report else "")
+            snapshot = await fetch_workflow(cluster, workflow_name, _bound_uid(report) if report else "")
         except ForbiddenError as error:
             if report is None:
                 raise
-            click.echo(f"Workflows may not be read: {one_line(error.message)}", err=True)
-            no_workflow = "may not be read"
-    run = FoundRun(cluster.namespace, ref["name"], report, snapshot, no_report, no_workflow)
+            click.echo(f"cannot read Workflows: {one_line(error.message)}", err=True)
+            no_workflow = "cannot be read"
+    run = FoundRun(cluster.namespace, workflow_name, report, snapshot, no_report, no_workflow)
     if snapshot:
         return replace(run, snapshot=await _with_nodes(run, snapshot))
     if report is None:
-        return replace(run, snapshot=await _only_archived(run))
+        return replace(run, snapshot=await _fetch_only_archived(run))
     return run if not with_workflow or run.lists_every_step else await _with_archived_steps(run)
 
 
-async def see_again(cluster: Cluster, run: FoundRun) -> FoundRun | None:
-    """The run with its Workflow as it is now; None where that is gone.
+async def refresh_run(cluster: Cluster, run: FoundRun) -> FoundRun | None:
+    """Return the run with the current state of its Workflow; None if that was deleted.
 
     Raises:
         ApiError: the request failed.
     """
-    snapshot = await _find_workflow(cluster, run.name, run.uid)
+    snapshot = await fetch_workflow(cluster, run.name, run.uid)
     if snapshot is None:
         return None
-    before = run.snapshot
-    if snapshot.nodes_state is NodesState.OFFLOADED and before and before.nodes_state is NodesState.READ:
+    previous = run.snapshot
+    if snapshot.nodes_state is NodesState.OFFLOADED and previous and previous.nodes_state is NodesState.READ:
         try:
             snapshot = await fetch_with_nodes(snapshot)
-        except NotInArchive:
-            snapshot = replace(snapshot, nodes=before.nodes, nodes_state=before.nodes_state)
+        except ArchiveLookupError:
+            snapshot = replace(snapshot, nodes=previous.nodes, nodes_state=previous.nodes_state)
     return replace(run, snapshot=snapshot)
 
 
@@ -152,68 +152,70 @@ async def _with_nodes(run: FoundRun, snapshot: Snapshot) -> Snapshot:
     if snapshot.nodes_state is not NodesState.OFFLOADED or (not run.goes_on and run.lists_every_step):
         return snapshot
     try:
-        found = await fetch_with_nodes(snapshot)
-    except NotInArchive as why:
-        click.echo(f"The nodes of {run.name} are offloaded, and not to be had; {why}", err=True)
-        return replace(snapshot, unavailable=why.unavailable)
-    click.echo(f"The nodes of {run.name} are offloaded; they come through Argo Server.", err=True)
-    return found
+        with_nodes = await fetch_with_nodes(snapshot)
+    except ArchiveLookupError as error:
+        click.echo(f"The nodes of {run.name} are offloaded and cannot be fetched; {error}", err=True)
+        return replace(snapshot, unavailable=error.unavailable)
+    click.echo(f"The nodes of {run.name} are offloaded; they are fetched from Argo Server.", err=True)
+    return with_nodes
 
 
-async def _only_archived(run: FoundRun) -> Snapshot:
-    """The run, of which the cluster has nothing."""
-    nothing = f"no WorkflowReport and no Workflow {one_line(run.name)} in namespace {run.namespace}{run.no_report}"
+async def _fetch_only_archived(run: FoundRun) -> Snapshot:
+    """Fetch a run of which the cluster has neither a report nor a Workflow."""
+    problem = f"no WorkflowReport and no Workflow {one_line(run.name)} in namespace {run.namespace}{run.no_report}"
     try:
         return await fetch_archived_run(run.namespace, run.name, "")
-    except NotInArchive as why:
-        if why.is_refusal:
-            raise UnusableInput("Argo Server", f"{nothing}; {why}") from why
-        raise NotFound(f"{nothing}; {why}") from why
+    except ArchiveLookupError as error:
+        if error.is_inconclusive:
+            raise UnusableInput("Argo Server", f"{problem}; {error}") from error
+        raise NotFound(f"{problem}; {error}") from error
 
 
 async def _with_archived_steps(run: FoundRun) -> FoundRun:
-    """The run with its Workflow from the archive, if that is gone and known there."""
-    lacking = f"The Workflow {run.no_workflow}, and its report does not list every step of {run.name}"
-    if run.no_workflow != _GONE:
-        click.echo(f"{lacking}.", err=True)
+    """Return the run with its Workflow from the archive, if that was deleted and archived."""
+    problem = f"The Workflow {run.no_workflow}, and its report does not list every step of {run.name}"
+    if run.no_workflow != _DELETED:
+        click.echo(f"{problem}.", err=True)
         return run
     try:
         snapshot = await fetch_archived_run(run.namespace, run.name, run.uid)
-    except NotInArchive as why:
-        click.echo(f"{lacking}; {why}", err=True)
+    except ArchiveLookupError as error:
+        click.echo(f"{problem}; {error}", err=True)
         return run
-    click.echo(f"{lacking}; they come from Argo's archive.", err=True)
+    click.echo(f"{problem}; they are read from Argo's archive.", err=True)
     return replace(run, snapshot=snapshot)
 
 
 async def _find_report(cluster: Cluster, name: str) -> tuple[dict[str, Any] | None, str]:
-    """The report, else why there is none, as the end of a sentence that may do without it."""
-    path = join_path(f"/apis/{names.API_VERSION}", cluster.namespace, names.PLURAL_REPORTS, name)
+    """Return the report, or None and a clause explaining its absence (possibly empty)."""
     try:
-        answer = await cluster.client.request("get", names.PLURAL_REPORTS, path)
+        body = await documents(cluster.client, REPORT).get_json(cluster.namespace, name)
     except NotFoundError:
-        return await _newest_report_about(cluster, name)
+        return await _find_newest_report(cluster, name)
     except ForbiddenError as error:
-        return None, f" (reports may not be read: {one_line(error.message)})"
-    return readable_object(answer), ""
+        return None, f" (cannot read reports: {one_line(error.message)})"
+    return readable_object(body), ""
 
 
-async def _newest_report_about(cluster: Cluster, workflow: str) -> tuple[dict[str, Any] | None, str]:
+async def _find_newest_report(cluster: Cluster, workflow: str) -> tuple[dict[str, Any] | None, str]:
+    """As ``_find_report``, by the name of the Workflow."""
     try:
-        found = newest_first([r async for r in find_reports(cluster, cluster.namespace, Filters(workflow=workflow))])
+        listed = [report async for report in find_reports(cluster, cluster.namespace, Filters(workflow=workflow))]
     except UnusableInput:
-        return None, " (this cluster knows no WorkflowReports)"
+        return None, " (the cluster has no WorkflowReport kind)"
     except ForbiddenError as error:
-        return None, f" (reports may not be read: {one_line(error.message)})"
-    if not found:
+        return None, f" (cannot read reports: {one_line(error.message)})"
+    if not listed:
         return None, ""
-    if len(found) > 1:
-        others = [report.head.metadata.name for report in found[1:]]
-        named = ", ".join(others[:_NAMED_OTHERS]) + (", …" if len(others) > _NAMED_OTHERS else "")
+    newest, *others = newest_first(listed)
+    if others:
+        named = ", ".join(report.row.metadata.name for report in others[:_MAX_NAMED_REPORTS])
+        more = ", …" if len(others) > _MAX_NAMED_REPORTS else ""
         click.echo(
-            f"{len(found)} reports are about a Workflow {workflow}; this is the newest. The others: {named}", err=True
+            f"{len(listed)} reports describe a Workflow {workflow}; this is the newest. The others: {named}{more}",
+            err=True,
         )
-    return found[0].object, ""
+    return newest.object, ""
 
 
 def _bound_uid(report: Mapping[str, Any]) -> str:
@@ -221,34 +223,22 @@ def _bound_uid(report: Mapping[str, Any]) -> str:
     return str(observed.get("uid") or report.get("spec", {}).get("workflowRef", {}).get("uid") or "")
 
 
-async def _find_workflow(cluster: Cluster, name: str, uid: str) -> Snapshot | None:
-    """The Workflow, if it is there and has that uid (empty: any)."""
-    path = join_path(f"/apis/{argo.API_VERSION}", cluster.namespace, WORKFLOWS, name)
-    try:
-        snapshot = decode_workflow(await cluster.client.request("get", WORKFLOWS, path))
-    except NotFoundError:
-        return None
-    except NotAWorkflow as error:
-        raise UnusableInput("API server", one_line(str(error))) from error
-    return snapshot if uid in ("", snapshot.workflow.metadata.uid) else None
-
-
 async def list_pods(cluster: Cluster, workflow: str) -> Sequence[Pod] | None:
-    """The pods of a Workflow; None, with a word on stderr, where they may not be read."""
+    """List the pods of a Workflow; None, with a line on stderr, if that is not allowed."""
     try:
-        return await Pods(cluster.client, chunk_size=CHUNK).list_all(cluster.namespace, workflow)
+        return await Pods(cluster.client, chunk_size=CHUNK_SIZE).list_all(cluster.namespace, workflow)
     except ForbiddenError as error:
-        click.echo(f"pods may not be listed: {one_line(error.message)}", err=True)
+        click.echo(f"cannot list pods: {one_line(error.message)}", err=True)
         return None
 
 
 async def list_events(cluster: Cluster, pods: Sequence[Pod]) -> list[Event]:
-    """The Events of pods that did not do well, of the first few of them; none where they may not be read."""
+    """List the Events of the first failed or pending pods; as many as can be read."""
     events: list[Event] = []
     troubled = [pod for pod in pods if pod.status.phase in ("Failed", "Pending")]
-    for pod in troubled[:_PODS_WITH_EVENTS]:
+    for pod in troubled[:_MAX_PODS_WITH_EVENTS]:
         try:
-            events += await Pods(cluster.client, chunk_size=CHUNK).list_events(cluster.namespace, pod.metadata.uid)
+            events += await Pods(cluster.client, chunk_size=CHUNK_SIZE).list_events(cluster.namespace, pod.metadata.uid)
         except ApiError:
             break
     return events

@@ -14,7 +14,7 @@ from tests.cli.cases import COMMAND, on_terminal
 from tests.recorded import recording
 
 from controlplane import ControlPlane
-from wfreport.cli.commands.explain import EvidenceOfPods, report_of
+from wfreport.cli.sources.computed_reports import SuppliedEvidence, compute_report
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
@@ -25,7 +25,7 @@ _SERVERS = ("uid", "resourceVersion", "generation", "creationTimestamp", "manage
 
 
 @dataclass
-class Shelf:
+class Workspace:
     """A namespace of a plane that recorded runs are put into, and the command run on it."""
 
     plane: ControlPlane
@@ -71,8 +71,8 @@ class Shelf:
 
     def _report(self, final: dict[str, Any], logs: dict[str, str]) -> dict[str, Any]:
         snapshot = decode_workflow(final["workflow"])
-        evidence = EvidenceOfPods([decode_pod(p) for p in final["pods"]], [decode_event(e) for e in final["events"]])
-        report = report_of(snapshot, evidence.of(snapshot.workflow))
+        evidence = SuppliedEvidence([decode_pod(p) for p in final["pods"]], [decode_event(e) for e in final["events"]])
+        report = compute_report(snapshot, evidence.for_workflow(snapshot.workflow))
         for failure in report["status"].get("failures", []):
             if text := logs.get(failure.get("podName", "")):
                 failure["logTail"] = {"text": text, "lines": text.count("\n"), "bytes": len(text), "truncated": True}

@@ -1,0 +1,76 @@
+"""How fast a command starts: help and completion import nothing heavy, and every entry of the table can be loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from wfreport.cli.group import Command, LazyCommand
+from wfreport.cli.main import SECTIONS, cli
+
+HEAVY = ("aiohttp", "detect_secrets", "kopf", "kubernetes", "msgspec", "pydantic", "rich", "yaml")
+ENTRIES = [entry for entries in SECTIONS.values() for entry in entries]
+MAX_OWN_MODULES = 8
+
+
+def imported(arguments: list[str], env: Mapping[str, str] | None = None) -> set[str]:
+    """The modules that a command imports, as ``python -X importtime`` lists them."""
+    command = [sys.executable, "-X", "importtime", "-m", "wfreport", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], [], ["--version"], ["no-such-command"]])
+def test_the_group_imports_no_command(arguments: list[str]) -> None:
+    modules = imported(arguments)
+    assert not {name.partition(".")[0] for name in modules} & set(HEAVY)
+    own = {name for name in modules if name.startswith("wfreport")}
+    assert "wfreport.cli.group" in own
+    assert len(own) <= MAX_OWN_MODULES, own
+
+
+def test_completion_of_a_command_imports_no_command() -> None:
+    env = {"COMP_WORDS": "wfreport li", "COMP_CWORD": "1", "_WFREPORT_COMPLETE": "bash_complete"}
+    script = "import sys; from wfreport.cli.main import cli; cli(prog_name='wfreport')"
+    command = [sys.executable, "-X", "importtime", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env | {"PYTHONPATH": "operator"})
+    assert done.stdout.split(",") == ["plain", "list\n"]
+    assert "msgspec" not in done.stderr
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_every_command_can_be_loaded_and_explains_itself(entry: LazyCommand) -> None:
+    command = entry.load()
+    assert isinstance(command, Command)
+    assert command.name == entry.name
+    shown = CliRunner().invoke(cli, [entry.name, "--help"], prog_name="kubectl wfreport").output
+    assert shown.startswith(f"Usage: kubectl wfreport {entry.name}")
+    assert "Examples:\n" in shown
+    assert "%(prog)s" not in shown
+
+
+def test_the_help_lists_every_command_in_the_order_of_the_table() -> None:
+    shown = CliRunner().invoke(cli, ["--help"]).output
+    positions = [shown.index(f"  {entry.name} ") for entry in ENTRIES]
+    assert positions == sorted(positions)
+    assert [entry.name for entry in ENTRIES] == cli.list_commands(click.Context(cli))
+
+
+def test_a_misspelt_command_gets_a_suggestion() -> None:
+    result = CliRunner().invoke(cli, ["remediation"])
+    assert result.exit_code == 2
+    assert "No such command 'remediation'" in result.output
+    assert "remediations" in result.output
+
+
+@pytest.mark.parametrize(("words", "expected"), [("list --class oom", "OOMKilled"), ("list --phase S", "Succeeded")])
+def test_completion_of_a_word_is_as_the_report_spells_it(words: str, expected: str) -> None:
+    env = {"COMP_WORDS": f"wfreport {words}", "COMP_CWORD": "3", "_WFREPORT_COMPLETE": "bash_complete"}
+    result = CliRunner().invoke(cli, [], prog_name="wfreport", env=env)
+    assert result.output == f"plain,{expected}\n"
