@@ -74,7 +74,7 @@ check: setup ## Everything that must hold: format, lint, types, layers, drift, c
 
 # those that need no cluster: what the core decides must be provable without one
 CORE_TESTS := tests/core tests/manifests/test_samples.py \
-  tests/remediation/test_played.py tests/remediation/test_samples_played.py
+  tests/remediation/test_policies_in_memory.py tests/remediation/test_samples_in_memory.py
 .PHONY: coverage
 coverage: setup ## Run the core's tests: do they take every branch of it? Minutes
 	@$(RUN) coverage run --data-file=.cache/coverage -m pytest -q -m "not cluster" $(CORE_TESTS)

@@ -1,6 +1,6 @@
-"""An API server in memory, as far as remediation needs one: uids, resourceVersions, preconditions; and faults.
+"""An API server in memory, as far as remediation needs one: uids, resourceVersions, preconditions, and faults.
 
-Its answers are what the real one's are in `test_fake_api.py`. The real nouns of `wfreport.kube` speak to it.
+It stands in for ``wfreport.kube.client.Client``. `test_fake_api.py` compares its answers with those of a real server.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ WRITES = frozenset({"create", "patch", "apply", "delete"})
 
 
 class KilledError(BaseException):
-    """The process is gone at this moment."""
+    """The process was killed at this point."""
 
 
 @dataclass
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that stands still until a test advances it."""
 
     now: datetime = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 
@@ -40,13 +40,13 @@ class Clock:
     def seconds(self) -> float:
         return self.now.timestamp()
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
 
 @dataclass
 class FakeApi:
-    """The server. `fault` is asked before and after each request, and may raise."""
+    """The server. `fault` is called before and after each request, and may raise."""
 
     clock: Clock
     fault: Callable[[str, str, str], None] = lambda when, verb, plural: None  # noqa: ARG005
@@ -67,7 +67,7 @@ class FakeApi:
         accept: str = "",
         content_type: str = "",
     ) -> bytes:
-        """As `Client.request`."""
+        """Answer a request, as `Client.request`."""
         del params, accept, content_type
         self.fault("before", verb, resource)
         answer = self._answer(verb, path, json.loads(body) if body else {})
@@ -75,15 +75,15 @@ class FakeApi:
         return json.dumps(answer).encode()
 
     async def pages(self, resource: str, path: str, decode: Callable[[bytes], Any], **_: object) -> AsyncIterator[Any]:
-        """As `Client.pages`; all in one."""
+        """Yield a list as one page, as `Client.pages`."""
         yield decode(await self.request("list", resource, path))
 
     def _answer(self, verb: str, path: str, body: Json) -> Json:
         if path.endswith("selfsubjectaccessreviews"):
             return {"status": {"allowed": self.allowed}}
-        found = _PATH.match(path)
-        assert found, path
-        plural, namespace, name = found["plural"], found["namespace"] or "", found["name"] or ""
+        match = _PATH.match(path)
+        assert match, path
+        plural, namespace, name = match["plural"], match["namespace"] or "", match["name"] or ""
         if plural == "namespaces" or (plural == "events" and verb == "create"):
             return {"metadata": {"name": name, "annotations": {}}}
         if verb == "list":
@@ -96,7 +96,7 @@ class FakeApi:
         return getattr(self, f"_{verb}")((plural, namespace, name), body)  # type: ignore[no-any-return]
 
     def create(self, plural: str, namespace: str, body: Json) -> Json:
-        """POST."""
+        """Create an object."""
         key = (plural, namespace, body["metadata"]["name"])
         if key in self.objects:
             raise AlreadyExistsError(f"{key} already exists", status=409)
@@ -121,10 +121,10 @@ class FakeApi:
 
     def _apply(self, key: tuple[str, str, str], body: Json) -> Json:
         self._check(key, body["metadata"])
-        found = self._existing(key)
-        if found.get("status") == body["status"]:
-            return copy.deepcopy(found)  # the real one writes nothing either
-        found["status"] = body["status"]
+        existing = self._existing(key)
+        if existing.get("status") == body["status"]:
+            return copy.deepcopy(existing)  # a real server does not write an unchanged object either
+        existing["status"] = body["status"]
         return self._stored(key)
 
     def _delete(self, key: tuple[str, str, str], body: Json) -> Json:
@@ -132,7 +132,7 @@ class FakeApi:
         return self.objects.pop(key)
 
     def put(self, plural: str, namespace: str, name: str, **changed: Any) -> Json:
-        """What somebody else writes."""
+        """Change fields of an object, as another client does."""
         self.objects[plural, namespace, name] |= changed
         return self._stored((plural, namespace, name))
 
@@ -141,10 +141,10 @@ class FakeApi:
             raise NotFoundError(f"{key} not found", status=404)
         return self.objects[key]
 
-    def _check(self, key: tuple[str, str, str], wanted: Json) -> None:
+    def _check(self, key: tuple[str, str, str], preconditions: Json) -> None:
         metadata = self._existing(key)["metadata"]
         for field_name in ("uid", "resourceVersion"):
-            if wanted.get(field_name) not in {None, metadata[field_name]}:
+            if preconditions.get(field_name) not in {None, metadata[field_name]}:
                 raise ConflictError(f"{key} has another {field_name}", status=409)
 
     def _stored(self, key: tuple[str, str, str]) -> Json:
@@ -153,8 +153,8 @@ class FakeApi:
         return copy.deepcopy(self.objects[key])
 
     def all(self, plural: str) -> list[Json]:
-        """All objects of a kind."""
-        return [found for (kind, _, _), found in sorted(self.objects.items()) if kind == plural]
+        """Return all objects of a kind, by key."""
+        return [document for (kind, _, _), document in sorted(self.objects.items()) if kind == plural]
 
 
 def _without_preconditions(metadata: Json) -> Json:

@@ -1,4 +1,4 @@
-"""Killed after every single step, told twice, answered by errors: one act, and never none."""
+"""An operator that is killed at any request, gets events twice or errors for answers, acts exactly once."""
 
 from __future__ import annotations
 
@@ -9,81 +9,77 @@ from functools import partial
 from typing import Any
 
 import pytest
+from tests.remediation.documents import RESUBMIT
 from tests.remediation.fake_api import Clock, FakeApi, KilledError
-from tests.remediation.fake_operator import NS, RESUBMIT, FakeOperator, Inbox, end, fail, policy
+from tests.remediation.in_memory import HOOK, NS, Inbox, InMemoryOperator, end, fail, policy
 
 from wfreport.kube.errors import ApiError, ConflictError, ServerError, ThrottledError, UnreachableError
 
-NOTIFY = {
-    "name": "again",
-    "match": {},
-    "action": {"resubmit": {}},
-    "notify": {"sinks": [{"name": "hook", "cloudEvents": {"url": "http://hook.invalid"}}]},
-}
+NOTIFY = {**RESUBMIT, "notify": HOOK}
 
 
 class Scenario:
-    """A policy, a run that fails, its resubmission that succeeds; a killed operator is started again."""
+    """A policy, a run that fails, and its resubmission, which succeeds. A killed operator is started again."""
 
     def __init__(self, rule: Any = RESUBMIT) -> None:
         self.clock = Clock()
         self.api = FakeApi(self.clock)
         self.inbox = Inbox()
         self.api.create("remediationpolicies", NS, policy(rule))
-        self.operator = FakeOperator(self.api, self.clock, inbox=self.inbox)
+        self.operator = InMemoryOperator(self.api, self.clock, inbox=self.inbox)
 
-    async def play(self) -> None:
-        """From the start to the record that it helped."""
-        await self.settle()
-        self.clock.pass_by(60)
+    async def run(self) -> None:
+        """Run from the start until the outcome is recorded."""
+        await self.work_until_idle()
+        self.clock.advance(60)
         fail(self.api, "etl", self.clock)
-        await self.settle()
+        await self.work_until_idle()
         new = self.new_runs()
         if len(new) == 1 and not self.api.objects["workflows", NS, new[0]].get("status", {}).get("phase"):
-            self.clock.pass_by(60)
+            self.clock.advance(60)
             end(self.api, new[0], "Succeeded", self.clock)
-        await self.settle()
+        await self.work_until_idle()
 
-    async def settle(self) -> None:
-        """Let the operator work, and start again whenever it was killed, until nothing is left to do."""
+    async def work_until_idle(self) -> None:
+        """Let the operator work until it is idle; start it again whenever it is killed."""
         for _ in range(200):
             try:
                 await self.operator.start()
                 for _ in range(6):
                     await self._round()
             except KilledError:
-                self.operator = FakeOperator(self.api, self.clock, inbox=self.inbox)
+                self.operator = InMemoryOperator(self.api, self.clock, inbox=self.inbox)
             except ApiError:
-                continue  # the operator's start, and its looks, are tried again
+                continue  # the real operator retries its start and its reconciles
             else:
                 return
-        pytest.fail("it never settles")
+        pytest.fail("the operator does not become idle")
 
     async def _round(self) -> None:
-        await self.operator.look_at_workflows()
-        self.operator.hear()
+        await self.operator.reconcile_workflows()
+        self.operator.deliver_events()
         await self.operator.work()
-        self.clock.pass_by(10)
+        self.clock.advance(10)
 
     def new_runs(self) -> list[str]:
-        return [found["metadata"]["name"] for found in self.api.all("workflows") if found["metadata"]["name"] != "etl"]
+        return [each["metadata"]["name"] for each in self.api.all("workflows") if each["metadata"]["name"] != "etl"]
 
     def created(self, plural: str) -> int:
         return sum(1 for verb, kind, _ in self.api.log if (verb, kind) == ("create", plural))
 
     def outcome(self) -> tuple[str, ...]:
-        """What the records say: reason of Executed and of Succeeded, of each act on the run."""
+        """Return the reasons of Executed and Succeeded of each action on the run."""
         return tuple(
             condition["reason"]
-            for found in self.api.all("remediations")
-            if found["spec"]["lockClass"] == "mutate"
-            for condition in found.get("status", {}).get("conditions", [])
+            for each in self.api.all("remediations")
+            if each["spec"]["lockClass"] == "mutate"
+            for condition in each.get("status", {}).get("conditions", [])
             if condition["type"] in {"Executed", "Succeeded"}
         )
 
 
 def steps_of(rule: Any = RESUBMIT) -> int:
-    """How many requests the whole scenario makes, undisturbed."""
+    """Return the number of requests of the whole scenario without faults."""
     count = 0
 
     def counted(when: str, *_: str) -> None:
@@ -92,7 +88,7 @@ def steps_of(rule: Any = RESUBMIT) -> int:
 
     scenario = Scenario(rule)
     scenario.api.fault = counted
-    asyncio.run(scenario.play())
+    asyncio.run(scenario.run())
     assert scenario.outcome() == ("Executed", "RunSucceeded")
     return count
 
@@ -100,8 +96,8 @@ def steps_of(rule: Any = RESUBMIT) -> int:
 STEPS = steps_of()
 
 
-def disturbed(step: int, when: str, raising: Callable[[], BaseException]) -> Callable[[str, str, str], None]:
-    """A fault at the n-th request, before or after it was done."""
+def fault_at(step: int, when: str, raising: Callable[[], BaseException]) -> Callable[[str, str, str], None]:
+    """Return a fault at the n-th request, before or after it takes effect."""
     count = 0
 
     def fault(at: str, *_: str) -> None:
@@ -122,7 +118,7 @@ def assert_exactly_once(scenario: Scenario, where: str) -> None:
     assert succeeded == "RunSucceeded", where
     for name in ("etl", *scenario.new_runs()):
         (report,) = [
-            found for found in scenario.api.all("workflowreports") if found["spec"]["workflowRef"]["name"] == name
+            each for each in scenario.api.all("workflowreports") if each["spec"]["workflowRef"]["name"] == name
         ]
         assert report["status"]["remediation"]["chain"] == ["etl", *scenario.new_runs()], where
 
@@ -135,8 +131,8 @@ def test_the_steps_of_the_scenario_are_many() -> None:
 def test_killed_at_any_step_it_is_resubmitted_once_and_recorded(when: str) -> None:
     for step in range(1, STEPS + 1):
         scenario = Scenario()
-        scenario.api.fault = disturbed(step, when, KilledError)
-        asyncio.run(scenario.play())
+        scenario.api.fault = fault_at(step, when, KilledError)
+        asyncio.run(scenario.run())
         assert_exactly_once(scenario, f"killed {when} request {step}")
 
 
@@ -149,9 +145,9 @@ def _each(faults: list[Callable[[str, str, str], None]], *at: str) -> None:
 def test_killed_twice_it_is_resubmitted_once_and_recorded(first: int) -> None:
     for second in range(1, 12):
         scenario = Scenario()
-        kills = [disturbed(first, "after", KilledError), disturbed(first + second, "after", KilledError)]
+        kills = [fault_at(first, "after", KilledError), fault_at(first + second, "after", KilledError)]
         scenario.api.fault = partial(_each, kills)
-        asyncio.run(scenario.play())
+        asyncio.run(scenario.run())
         assert_exactly_once(scenario, f"killed after requests {first} and {first + second}")
 
 
@@ -171,58 +167,58 @@ def test_answered_by_an_error_at_every_other_step_it_is_resubmitted_once_and_rec
 ) -> None:
     for step in range(1, STEPS + 1, 2):
         scenario = Scenario()
-        scenario.api.fault = disturbed(step, when, error)
-        asyncio.run(scenario.play())
+        scenario.api.fault = fault_at(step, when, error)
+        asyncio.run(scenario.run())
         assert_exactly_once(scenario, f"an error {when} request {step}")
 
 
-def test_told_twice_of_everything_nothing_is_done_twice() -> None:
-    async def play() -> Scenario:
+def test_duplicate_events_cause_no_second_action() -> None:
+    async def run() -> Scenario:
         scenario = Scenario()
-        await scenario.play()
+        await scenario.run()
         writes = len(scenario.api.log)
         for _ in range(3):
-            scenario.operator.offer_all()
-            scenario.operator.hear()
-            await scenario.operator.look_at_workflows()
+            scenario.operator.enqueue_all_reports()
+            scenario.operator.deliver_events()
+            await scenario.operator.reconcile_workflows()
             await scenario.operator.work()
         assert len(scenario.api.log) == writes
         return scenario
 
-    assert_exactly_once(asyncio.run(play()), "told twice")
+    assert_exactly_once(asyncio.run(run()), "duplicate events")
 
 
-def test_two_replicas_that_both_believe_to_lead_resubmit_once() -> None:
-    async def play() -> Scenario:
+def test_two_replicas_that_both_believe_they_lead_resubmit_once() -> None:
+    async def run() -> Scenario:
         scenario = Scenario()
-        await scenario.settle()
-        other = FakeOperator(scenario.api, scenario.clock, inbox=scenario.inbox)
+        await scenario.work_until_idle()
+        other = InMemoryOperator(scenario.api, scenario.clock, inbox=scenario.inbox)
         await other.start()
-        scenario.clock.pass_by(60)
+        scenario.clock.advance(60)
         fail(scenario.api, "etl", scenario.clock)
         for _ in range(6):
             for operator in (scenario.operator, other):
                 with suppress(ApiError):
-                    await operator.look_at_workflows()
-                operator.hear()
-                operator.offer_all()
+                    await operator.reconcile_workflows()
+                operator.deliver_events()
+                operator.enqueue_all_reports()
             for _ in range(50):
-                busy = [await operator._work_one() for operator in (scenario.operator, other)]
+                busy = [await operator.work_once() for operator in (scenario.operator, other)]
                 if not any(busy):
                     break
-            scenario.clock.pass_by(10)
+            scenario.clock.advance(10)
         end(scenario.api, scenario.new_runs()[0], "Succeeded", scenario.clock)
-        await scenario.settle()
+        await scenario.work_until_idle()
         return scenario
 
-    assert_exactly_once(asyncio.run(play()), "two replicas")
+    assert_exactly_once(asyncio.run(run()), "two replicas")
 
 
-def test_people_are_told_at_least_once_with_the_same_id_whenever_it_is_killed() -> None:
+def test_notifications_are_sent_at_least_once_with_the_same_id_wherever_it_is_killed() -> None:
     for step in range(1, steps_of(NOTIFY) + 1, 2):
         scenario = Scenario(NOTIFY)
-        scenario.api.fault = disturbed(step, "after", KilledError)
-        asyncio.run(scenario.play())
+        scenario.api.fault = fault_at(step, "after", KilledError)
+        asyncio.run(scenario.run())
         uids = {id_.rsplit("-", 1)[1] for _, id_ in scenario.inbox.received}
         assert uids == {"failed", "ended"}, step
         assert len({id_ for _, id_ in scenario.inbox.received}) == 2, step

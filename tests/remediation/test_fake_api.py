@@ -1,4 +1,4 @@
-"""The API server in memory answers as the real one does, in what the tests of remediation rest on."""
+"""The API server in memory answers as a real one, as far as the tests of remediation depend on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def a_remediation(namespace: str) -> dict[str, Any]:
     return {
         "apiVersion": "wfreport.dev/v1alpha1",
         "kind": KIND_REMEDIATION,
-        "metadata": {"name": "act", "namespace": namespace},
+        "metadata": {"name": "etl-1", "namespace": namespace},
         "spec": {
             "policyRef": {"name": "p", "uid": "p-1", "generation": 1},
             "reportRef": {"name": "etl"},
@@ -45,53 +45,57 @@ def a_remediation(namespace: str) -> dict[str, Any]:
     }
 
 
-async def told(work: Any) -> str:
-    """How a request ends."""
+async def result_of(request: Any) -> str:
+    """Return how a request ends."""
     try:
-        await work
+        await request
     except ApiError as error:
         return type(error).__name__
     return "done"
 
 
 async def answers(client: Any, namespace: str) -> list[str]:
-    """How a series of requests ends that succeed, repeat, come too late, and are about another object."""
+    """Return how a series of requests ends: ones that succeed, are repeated, are stale, or have another uid."""
     kind = documents(client, REMEDIATION)
     workflows = workflow_documents(client)
-    said = [await told(kind.get(namespace, "act"))]
+    results = [await result_of(kind.get(namespace, "etl-1"))]
     made = await kind.create(namespace, a_remediation(namespace))
     first = ObjectMetadata.model_validate(made["metadata"])
     other = first.model_copy(update={"uid": "00000000-0000-4000-8000-000000000000"})
-    said += [
-        await told(kind.create(namespace, a_remediation(namespace))),
-        await told(kind.apply_status(first, {"message": "one"})),
-        await told(kind.apply_status(first, {"message": "two"})),
-        await told(kind.apply_status(other, {"message": "three"})),
-        await told(kind.delete(first)),
+    results += [
+        await result_of(kind.create(namespace, a_remediation(namespace))),
+        await result_of(kind.apply_status(first, {"message": "one"})),
+        await result_of(kind.apply_status(first, {"message": "two"})),
+        await result_of(kind.apply_status(other, {"message": "three"})),
+        await result_of(kind.delete(first)),
     ]
-    now = ObjectMetadata.model_validate((await kind.get(namespace, "act"))["metadata"])
-    again = await kind.apply_status(now, {"message": "one"})
-    said.append(str(again["metadata"]["resourceVersion"] == now.resource_version))
-    said += [await told(kind.delete(other)), await told(kind.delete(now)), await told(kind.delete(now))]
-    said.append(await told(kind.apply_status(now, {"message": "four"})))
+    now = ObjectMetadata.model_validate((await kind.get(namespace, "etl-1"))["metadata"])
+    unchanged = await kind.apply_status(now, {"message": "one"})
+    results.append(str(unchanged["metadata"]["resourceVersion"] == now.resource_version))
+    results += [
+        await result_of(kind.delete(other)),
+        await result_of(kind.delete(now)),
+        await result_of(kind.delete(now)),
+    ]
+    results.append(await result_of(kind.apply_status(now, {"message": "four"})))
 
     workflow = await workflows.create(namespace, workflow_of("etl", namespace))
     read = {key: workflow["metadata"][key] for key in ("uid", "resourceVersion")}
     stop = {"metadata": {**read, "annotations": {"a": "b"}}, "spec": {"shutdown": "Stop"}}
-    said += [
-        await told(workflows.create(namespace, workflow_of("etl", namespace))),
-        await told(workflows.patch(namespace, "nosuch", stop)),
-        await told(workflows.patch(namespace, "etl", {"metadata": {**read, "uid": other.uid}})),
-        await told(workflows.patch(namespace, "etl", stop)),
-        await told(workflows.patch(namespace, "etl", stop)),
+    results += [
+        await result_of(workflows.create(namespace, workflow_of("etl", namespace))),
+        await result_of(workflows.patch(namespace, "nosuch", stop)),
+        await result_of(workflows.patch(namespace, "etl", {"metadata": {**read, "uid": other.uid}})),
+        await result_of(workflows.patch(namespace, "etl", stop)),
+        await result_of(workflows.patch(namespace, "etl", stop)),
     ]
     after = await workflows.get(namespace, "etl")
-    said += [
+    results += [
         after["spec"]["shutdown"],
         after["metadata"]["annotations"]["a"],
-        str(len([found async for found in workflows.list(namespace)])),
+        str(len([document async for document in workflows.list(namespace)])),
     ]
-    return said
+    return results
 
 
 async def test_the_server_in_memory_answers_as_the_real_one(plane: ControlPlane, namespace: str) -> None:

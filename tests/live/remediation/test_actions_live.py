@@ -122,11 +122,11 @@ def test_an_action_that_needs_approval_waits_for_it(cluster: RemediationCluster)
     cluster.start()
     cluster.enforced()
     cluster.fail("etl")
-    asked = eventually(lambda: cluster.remediation_of("etl"), lambda current: bool(condition(current, "Approved")[0]))
-    assert condition(asked, "Approved") == ("Unknown", "ApprovalAwaited")
+    pending = eventually(lambda: cluster.remediation_of("etl"), lambda current: bool(condition(current, "Approved")[0]))
+    assert condition(pending, "Approved") == ("Unknown", "ApprovalAwaited")
     assert cluster.workflows() == ["etl"]
-    path = f"{OWN.format(cluster.namespace, 'remediations')}/{asked['metadata']['name']}/status"
-    conditions = asked["status"]["conditions"]
+    path = f"{OWN.format(cluster.namespace, 'remediations')}/{pending['metadata']['name']}/status"
+    conditions = pending["status"]["conditions"]
     for each in conditions:
         if each["type"] == "Approved":
             each |= {"status": "True", "reason": "Approved", "message": "go ahead"}
@@ -143,7 +143,7 @@ def test_a_run_that_failed_before_the_policy_was_enforced_is_left_alone(cluster:
     cluster.enforced()
     cluster.fail("after")
     cluster.wait_for_remediation("after", "Executed", ("True",))
-    assert [found["spec"]["target"]["name"] for found in cluster.remediations()] == ["after"]
+    assert [each["spec"]["target"]["name"] for each in cluster.remediations()] == ["after"]
 
 
 def test_a_cron_that_git_does_not_manage_is_suspended_and_one_that_it_does_is_not(cluster: RemediationCluster) -> None:
@@ -268,12 +268,12 @@ def test_a_failure_and_its_outcome_are_notified_although_the_endpoint_failed_fir
         cluster.end(new, "Succeeded")
         ended = eventually(lambda: [event for event in received if event["id"] != first["id"]])[0]
         assert ended["data"]["outcome"] == "RunSucceeded"
-        told = eventually(
+        notification = eventually(
             lambda: cluster.remediation_of("etl", "Notify"),
             lambda current: condition(current, "Succeeded")[1] == "Notified",
         )
         assert secret not in operator.log.read_text()
-        assert secret not in json.dumps(told["status"])
+        assert secret not in json.dumps(notification["status"])
 
 
 def test_apprise_urls_come_only_from_a_secret_that_is_labelled_for_it(
@@ -290,11 +290,11 @@ def test_apprise_urls_come_only_from_a_secret_that_is_labelled_for_it(
         operator = cluster.start()
         cluster.enforced()
         cluster.fail("etl")
-        told = cluster.wait_for_remediation("etl", "Executed", ("True",), action="Notify")
+        notification = cluster.wait_for_remediation("etl", "Executed", ("True",), action="Notify")
         assert len(received) == 1
         assert "etl failed" in received[0]["title"]
-        assert "sent to 1 of 2 sinks" in told["status"]["message"]
-        assert "not labelled" in told["status"]["message"]
+        assert "sent to 1 of 2 sinks" in notification["status"]["message"]
+        assert "not labelled" in notification["status"]["message"]
         assert "tok3n" not in operator.log.read_text()
 
 

@@ -81,7 +81,7 @@ def test_each_class_of_failure_gets_its_action_and_the_records_show_whether_it_h
         timeout_seconds=LONG_SECONDS,
     )
     eventually(lambda: harness.observed(cluster.report_of("poison")).get("phase"), lambda current: current == "Failed")
-    acted_on = {found["spec"]["target"]["name"] for found in cluster.remediations()}
+    acted_on = {each["spec"]["target"]["name"] for each in cluster.remediations()}
     assert acted_on == {"oom", "evicted"}
     (failed,) = pods_of(cluster, "kept")
     assert failed["metadata"]["labels"]["wfreport.dev/report-name"] == kept["metadata"]["name"]
@@ -233,7 +233,7 @@ def test_a_cron_that_fails_three_times_in_a_row_is_suspended_once(cluster: Remed
 
 def actions(cluster: RemediationCluster) -> list[dict[str, Any]]:
     """Return all Remediations except notifications."""
-    return [found for found in cluster.remediations() if found["spec"]["action"] != "Notify"]
+    return [each for each in cluster.remediations() if each["spec"]["action"] != "Notify"]
 
 
 def test_the_breaker_opens_when_half_of_forty_runs_fail_at_once_and_only_notifies_and_then_tries_one(
@@ -299,7 +299,7 @@ def test_a_run_that_failed_before_enforce_was_switched_on_is_left_alone_also_aft
     is_helped("later")
     assert cluster.chain_of("before")["held"]["reason"] == BEFORE
     done = {
-        found["spec"]["target"]["name"] for found in cluster.remediations() if condition(found, "Executed")[0] == "True"
+        each["spec"]["target"]["name"] for each in cluster.remediations() if condition(each, "Executed")[0] == "True"
     }
     assert done == {"after", "later"}
     assert len(cluster.workflows()) == 5, "three that failed, and two resubmissions"

@@ -292,7 +292,7 @@ def runs_of(cluster: RemediationCluster, name: str) -> list[dict[str, Any]]:
 def ran(cluster: RemediationCluster, workflow: dict[str, Any]) -> list[str]:
     name = workflow["metadata"]["name"]
     names = [pod["metadata"]["annotations"]["workflows.argoproj.io/node-name"] for pod in pods_of(cluster, name)]
-    return sorted(found.removeprefix(name) for found in names)
+    return sorted(each.removeprefix(name) for each in names)
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -67,7 +67,7 @@ def reported(cluster: RemediationCluster, name: str) -> None:
 def is_left_alone(cluster: RemediationCluster, name: str) -> None:
     """Assert that a run that no rule matches is reported and not acted on."""
     reported(cluster, name)
-    assert name not in {found["spec"]["target"]["name"] for found in cluster.remediations()}
+    assert name not in {each["spec"]["target"]["name"] for each in cluster.remediations()}
 
 
 def label_of(cluster: RemediationCluster, workflow: str, key: str) -> str:
@@ -120,7 +120,7 @@ def cron_storm(cluster: RemediationCluster, url: str, received: Messages) -> Non
         timeout_seconds=LONG_SECONDS,
     )
     assert not cluster.is_suspended("nightly")
-    eventually(lambda: [found for found in received if "nightly-3" in json.dumps(found)], timeout_seconds=LONG_SECONDS)
+    eventually(lambda: [each for each in received if "nightly-3" in json.dumps(each)], timeout_seconds=LONG_SECONDS)
     command = [sys.executable, "-m", "wfreport", "approve", pending["metadata"]["name"], "-n", cluster.namespace]
     environment = {**os.environ, "KUBECONFIG": str(cluster.plane.kubeconfig)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
@@ -163,7 +163,7 @@ def notify_only(cluster: RemediationCluster, url: str, received: Messages) -> No
     run(cluster, "broken", code="3")
     cluster.wait_until_executed("evicted", "Notify")
     cluster.wait_until_executed("broken", "Notify")
-    paths = {found["path"]: json.dumps(found) for found in received}
+    paths = {each["path"]: json.dumps(each) for each in received}
     assert set(paths) == {"/platform", "/team", "/events"}
     assert "evicted" in paths["/platform"]
     assert "exit code 3" in paths["/team"]

@@ -1,6 +1,6 @@
-"""A cluster that does what it likes: whatever comes in whatever order, no run is resubmitted twice, and none is lost.
+"""Whatever happens in whatever order, no run is resubmitted twice and none is forgotten.
 
-The real parts over an API server in memory; hypothesis plays Argo, people, the network and the kubelet.
+The real remediation on an API server in memory; hypothesis takes the part of Argo, people, the network and the kubelet.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.remediation.documents import RESUBMIT
 from tests.remediation.fake_api import Clock, FakeApi, KilledError
-from tests.remediation.fake_operator import NS, RESUBMIT, FakeOperator, end, fail, policy
+from tests.remediation.in_memory import NS, InMemoryOperator, end, fail, policy
 
 from wfreport.kube.errors import ApiError, ConflictError, ServerError, ThrottledError, UnreachableError
 
@@ -24,7 +25,7 @@ REPLICAS = 2
 FROM_UID = "wfreport.dev/remediation-uid"
 
 
-class Cluster(RuleBasedStateMachine):
+class ClusterMachine(RuleBasedStateMachine):
     """Two replicas, a policy, Workflows, and everything that can happen to them."""
 
     @initialize()
@@ -35,12 +36,12 @@ class Cluster(RuleBasedStateMachine):
         self.serial = 0
         self.faults: list[tuple[int, str, type[BaseException]]] = []
         self.stopped: set[str] = set()
-        self.resubmitted: Counter[str] = Counter()
+        self.created: set[tuple[str, str]] = set()
         self.api.create("remediationpolicies", NS, self._policy())
-        self.replicas = [FakeOperator(self.api, self.clock) for _ in range(REPLICAS)]
+        self.replicas = [InMemoryOperator(self.api, self.clock) for _ in range(REPLICAS)]
         for number in range(REPLICAS):
             self._restart(number)
-            self._works(number)
+            self._work(number)
 
     def _policy(self, mode: str = "Enforce") -> dict[str, Any]:
         return policy(
@@ -52,7 +53,7 @@ class Cluster(RuleBasedStateMachine):
         )
 
     def _fault(self, when: str, *_: str) -> None:
-        """Each fault counts down the requests until its own."""
+        """Raise a fault if the number of requests after which it is due has been made."""
         due = []
         for number, (left, at, error) in enumerate(self.faults):
             if at == when:
@@ -66,7 +67,7 @@ class Cluster(RuleBasedStateMachine):
     # what the operator does
 
     def _restart(self, number: int) -> None:
-        self.replicas[number] = FakeOperator(self.api, self.clock)
+        self.replicas[number] = InMemoryOperator(self.api, self.clock)
         self._run(number, self.replicas[number].start())
 
     def _run(self, number: int, work: Any) -> None:
@@ -79,27 +80,27 @@ class Cluster(RuleBasedStateMachine):
         finally:
             self._count()
 
-    def _works(self, number: int) -> None:
+    def _work(self, number: int) -> None:
         operator = self.replicas[number]
-        self._run(number, operator.look_at_workflows())
-        self.replicas[number].hear()
+        self._run(number, operator.reconcile_workflows())
+        self.replicas[number].deliver_events()
         self._run(number, self.replicas[number].work(5_000))
 
     def _count(self) -> None:
-        """Whatever was created, even if it is gone by now."""
-        for found in self.api.all("workflows"):
-            labels, uid = found["metadata"].get("labels", {}), found["metadata"]["uid"]
+        """Record the Workflows that Remediations have created, even if they are deleted later."""
+        for workflow in self.api.all("workflows"):
+            labels, uid = workflow["metadata"].get("labels", {}), workflow["metadata"]["uid"]
             if labels.get(FROM_UID):
-                self.seen = getattr(self, "seen", set()) | {(labels[FROM_UID], uid)}
+                self.created.add((labels[FROM_UID], uid))
 
     @rule(number=st.integers(0, REPLICAS - 1))
     def a_replica_works(self, number: int) -> None:
-        self._works(number)
+        self._work(number)
 
-    @rule(number=st.integers(0, REPLICAS - 1), looks=st.integers(1, 4))
-    def a_replica_works_a_little(self, number: int, looks: int) -> None:
-        for _ in range(looks):
-            self._run(number, self.replicas[number]._work_one())
+    @rule(number=st.integers(0, REPLICAS - 1), requests=st.integers(1, 4))
+    def a_replica_works_a_little(self, number: int, requests: int) -> None:
+        for _ in range(requests):
+            self._run(number, self.replicas[number].work_once())
 
     @rule(number=st.integers(0, REPLICAS - 1))
     def a_replica_is_restarted(self, number: int) -> None:
@@ -107,8 +108,8 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, REPLICAS - 1))
     def events_are_doubled(self, number: int) -> None:
-        self.replicas[number].offer_all()
-        self.replicas[number].hear()
+        self.replicas[number].enqueue_all_reports()
+        self.replicas[number].deliver_events()
 
     @rule(after=st.integers(1, 12), when=st.sampled_from(["before", "after"]), error=st.sampled_from(ERRORS))
     def something_will_go_wrong(self, after: int, when: str, error: type[BaseException]) -> None:
@@ -123,19 +124,19 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(choice=st.integers(0, 100), phase=st.sampled_from(["Succeeded", "Failed"]))
     def a_new_run_ends(self, choice: int, phase: str) -> None:
-        running = [found for found in self.api.all("workflows") if not found.get("status", {}).get("phase")]
+        running = [each for each in self.api.all("workflows") if not each.get("status", {}).get("phase")]
         if running:
             end(self.api, running[choice % len(running)]["metadata"]["name"], phase, self.clock)
 
     @rule(choice=st.integers(0, 100))
     def a_workflow_is_deleted(self, choice: int) -> None:
-        over = [found for found in self.api.all("workflows") if found.get("status", {}).get("phase")]
+        over = [each for each in self.api.all("workflows") if each.get("status", {}).get("phase")]
         if over:
             del self.api.objects["workflows", NS, over[choice % len(over)]["metadata"]["name"]]
 
     @rule(seconds=st.sampled_from([1, 5, 60, 400]))
     def time_passes(self, seconds: int) -> None:
-        self.clock.pass_by(seconds)
+        self.clock.advance(seconds)
 
     # what people do
 
@@ -146,80 +147,80 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(suspended=st.booleans())
     def the_policy_is_suspended_or_not(self, suspended: bool) -> None:
-        found = self.api.objects["remediationpolicies", NS, "p"]
-        found["metadata"]["generation"] += 1
-        self.api.put("remediationpolicies", NS, "p", spec={**found["spec"], "suspended": suspended})
+        each = self.api.objects["remediationpolicies", NS, "p"]
+        each["metadata"]["generation"] += 1
+        self.api.put("remediationpolicies", NS, "p", spec={**each["spec"], "suspended": suspended})
 
     @rule()
     def a_person_stops_a_workflow(self) -> None:
         self.serial += 1
         name = f"wf-{self.serial}"
         fail(self.api, name, self.clock)
-        found = self.api.objects["workflows", NS, name]
-        self.stopped.add(found["metadata"]["uid"])
-        self.api.put("workflows", NS, name, spec={**found["spec"], "shutdown": "Stop"})
+        each = self.api.objects["workflows", NS, name]
+        self.stopped.add(each["metadata"]["uid"])
+        self.api.put("workflows", NS, name, spec={**each["spec"], "shutdown": "Stop"})
 
     # what must hold
 
     @invariant()
     def no_remediation_made_two_runs(self) -> None:
-        made = Counter(remediation for remediation, _ in getattr(self, "seen", ()))
+        made = Counter(remediation for remediation, _ in self.created)
         assert not [remediation for remediation, count in made.items() if count > 1]
 
     @invariant()
-    def no_run_has_two_remedies(self) -> None:
+    def no_run_has_two_actions(self) -> None:
         done = [
-            found for found in self.api.all("remediations") if _reason(found, "Executed") in {"Executed", "AlreadyDone"}
+            each for each in self.api.all("remediations") if _reason(each, "Executed") in {"Executed", "AlreadyDone"}
         ]
-        runs = Counter((found["spec"]["target"]["uid"], found["spec"]["target"].get("startedAt")) for found in done)
+        runs = Counter((each["spec"]["target"]["uid"], each["spec"]["target"].get("startedAt")) for each in done)
         assert not [run for run, count in runs.items() if count > 1]
 
     @invariant()
     def no_chain_has_more_attempts_than_it_may(self) -> None:
-        attempts = [found["spec"]["attempt"] for found in self.api.all("remediations")]
+        attempts = [each["spec"]["attempt"] for each in self.api.all("remediations")]
         assert max(attempts, default=0) <= MAX_ATTEMPTS
 
     @invariant()
     def what_a_person_stopped_is_left_alone(self) -> None:
-        assert not {found["spec"]["target"]["uid"] for found in self.api.all("remediations")} & self.stopped
+        assert not {each["spec"]["target"]["uid"] for each in self.api.all("remediations")} & self.stopped
 
     def teardown(self) -> None:
-        """Once nothing is in the way any more, every act that was begun is closed, and each run has its answer."""
+        """Assert that, without faults, every action that was begun is closed and each failed run has its action."""
         self.faults.clear()
-        found = self.api.objects["remediationpolicies", NS, "p"]
-        found["metadata"]["generation"] += 1
-        self.api.put("remediationpolicies", NS, "p", spec={**found["spec"], "suspended": False})
+        each = self.api.objects["remediationpolicies", NS, "p"]
+        each["metadata"]["generation"] += 1
+        self.api.put("remediationpolicies", NS, "p", spec={**each["spec"], "suspended": False})
         for _ in range(4):
             for number in range(REPLICAS):
                 self._restart(number)
-                self._works(number)
-                self.clock.pass_by(30)
-        self._check_nothing_is_lost()
+                self._work(number)
+                self.clock.advance(30)
+        self._check_nothing_is_forgotten()
         self.no_remediation_made_two_runs()
         self.loop.close()
 
-    def _check_nothing_is_lost(self) -> None:
+    def _check_nothing_is_forgotten(self) -> None:
         since = self.api.objects["remediationpolicies", NS, "p"]["status"]["enforcedSince"]
-        acts = {found["spec"]["target"]["uid"]: found for found in self.api.all("remediations")}
-        for act in acts.values():
-            assert _reason(act, "Executed") not in {"", "ExecutionPending"}, act
+        remediations = {each["spec"]["target"]["uid"]: each for each in self.api.all("remediations")}
+        for remediation in remediations.values():
+            assert _reason(remediation, "Executed") not in {"", "ExecutionPending"}, remediation
         for workflow in self.api.all("workflows"):
             metadata, status = workflow["metadata"], workflow.get("status", {})
             if status.get("phase") != "Failed" or metadata["uid"] in self.stopped or status["finishedAt"] <= since:
                 continue
             attempt = int(metadata.get("labels", {}).get("wfreport.dev/attempt", "0"))
-            assert metadata["uid"] in acts or attempt >= MAX_ATTEMPTS, f"nothing was done about {metadata['name']}"
+            assert metadata["uid"] in remediations or attempt >= MAX_ATTEMPTS, f"no action for {metadata['name']}"
 
 
 def _reason(remediation: dict[str, Any], kind: str) -> str:
     conditions = remediation.get("status", {}).get("conditions", [])
-    return next((str(found["reason"]) for found in conditions if found["type"] == kind), "")
+    return next((str(each["reason"]) for each in conditions if each["type"] == kind), "")
 
 
-Cluster.TestCase.settings = settings(
+ClusterMachine.TestCase.settings = settings(
     max_examples=int(os.environ.get("MACHINE_EXAMPLES", "40")),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-TestCluster = Cluster.TestCase
+TestClusterMachine = ClusterMachine.TestCase

@@ -1,0 +1,257 @@
+"""What policies do over hours, in memory: storms, crons, budgets, resubmission chains."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.remediation.documents import RESUBMIT, Json
+from tests.remediation.in_memory import (
+    HOOK,
+    NS,
+    InMemoryCluster,
+    InMemoryOperator,
+    end,
+    fail,
+    policy,
+    run_async,
+    workflow,
+)
+
+
+@run_async
+async def test_the_breaker_opens_when_half_of_40_runs_fail_and_admits_one_trial_after_the_cooldown() -> None:
+    cluster = InMemoryCluster(
+        policy({**RESUBMIT, "notify": HOOK}, circuitBreaker={"cooldownSeconds": 600, "windowSeconds": 1800})
+    )
+    await cluster.start()
+    for number in range(40):
+        cluster.api.create("workflows", NS, workflow(f"wf-{number}", clock=cluster.clock))
+    for number in range(40):
+        end(cluster.api, f"wf-{number}", "Failed" if number % 2 else "Succeeded", cluster.clock)
+    await cluster.reconcile(8, 60)
+    assert cluster.new_runs() == []
+    assert cluster.condition("BreakerOpen") == ("True", "TooManyFailures")
+    assert cluster.condition("RemediationAllowed") == ("False", "TooManyFailures")
+    assert len({id_ for _, id_ in cluster.inbox.received}) == 20
+    assert cluster.policy()["status"]["breaker"] == "Open"
+    cluster.clock.advance(1800)  # the window has passed: the rate is down, and the cooldown begins
+    await cluster.reconcile()
+    assert cluster.condition("BreakerOpen") == ("True", "BreakerCoolingDown")
+    assert cluster.new_runs() == []
+    cluster.clock.advance(600)
+    await cluster.reconcile(12, 60)
+    assert len(cluster.new_runs()) == 1
+    assert cluster.policy()["status"]["breaker"] == "HalfOpen"
+    end(cluster.api, cluster.new_runs()[0], "Succeeded", cluster.clock)
+    await cluster.reconcile(6, 60)
+    assert cluster.policy()["status"]["breaker"] == "Closed"
+
+
+@run_async
+async def test_a_cron_that_fails_three_times_in_a_row_is_suspended_once() -> None:
+    streak = {"consecutiveFailures": {"atLeast": 3, "of": "CronWorkflow"}}
+    cluster = InMemoryCluster(policy({"name": "storm", "match": streak, "action": {"suspendCron": {}}}))
+    cron = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "CronWorkflow",
+        "metadata": {"name": "nightly"},
+        "spec": {"schedules": ["0 3 * * *"]},
+    }
+    cluster.api.create("cronworkflows", NS, cron)
+    await cluster.start()
+    for number, phase in enumerate(["Failed", "Failed", "Succeeded", "Failed", "Failed", "Failed", "Failed"]):
+        made = workflow(f"nightly-{number}", clock=cluster.clock)
+        made["metadata"]["labels"]["workflows.argoproj.io/cron-workflow"] = "nightly"
+        cluster.api.create("workflows", NS, made)
+        end(cluster.api, f"nightly-{number}", phase, cluster.clock)
+        await cluster.reconcile()
+        suspended = cluster.api.objects["cronworkflows", NS, "nightly"]["spec"].get("suspend", False)
+        assert suspended == (number >= 5), number
+        cluster.clock.advance(120)
+    assert [each["spec"]["target"]["name"] for each in cluster.remediations("SuspendCron")] == ["nightly-5"]
+
+
+@run_async
+async def test_a_chain_ends_when_its_attempts_are_exhausted_and_every_report_shows_the_whole_chain() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT, limits={"maxAttempts": 2}))
+    await cluster.start()
+    fail(cluster.api, "etl", cluster.clock)
+    for _ in range(4):
+        await cluster.reconcile()
+        cluster.clock.advance(60)
+        for name in cluster.new_runs():
+            if not cluster.api.objects["workflows", NS, name].get("status", {}).get("phase"):
+                end(cluster.api, name, "Failed", cluster.clock)
+    first, second = cluster.new_runs()
+    assert (first[-3:], second[-3:]) == ("-r1", "-r2")
+    assert sorted(each["spec"]["attempt"] for each in cluster.remediations()) == [1, 2]
+    held = {
+        report["spec"]["workflowRef"]["name"]: report["status"]["remediation"].get("held", {}).get("reason")
+        for report in cluster.api.all("workflowreports")
+    }
+    assert held == {"etl": None, first: None, second: "AttemptsExhausted"}
+    for report in cluster.api.all("workflowreports"):
+        chain = report["status"]["remediation"]
+        assert chain["chain"] == ["etl", first, second]
+        assert chain["attempts"] == 2
+        assert chain["last"]["outcome"] == "RunFailed"
+    counts = cluster.policy()["status"]["counts"]
+    assert (counts["executed"], counts["helped"], counts["notHelped"], counts["blocked"]) == (2, 0, 2, 1)
+
+
+@run_async
+async def test_the_budget_limits_the_actions_in_flight() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT, budget={"maxConcurrent": 2}, circuitBreaker={"minRuns": 1000}))
+    dry_run = policy({"name": "x", "match": {}, "action": {"none": {}}}, name="dry-run", mode="DryRun")
+    cluster.api.create("remediationpolicies", NS, dry_run)
+    await cluster.start()
+    for number in range(5):
+        fail(cluster.api, f"wf-{number}", cluster.clock)
+    await cluster.reconcile()
+    assert len(cluster.new_runs()) == 2
+    held = [report["status"]["remediation"].get("held") for report in cluster.api.all("workflowreports")]
+    assert sum(bool(each) for each in held) == 3
+    assert {(each["policyName"], each["reason"]) for each in held if each} == {("p", "BudgetExhausted")}
+    end(cluster.api, cluster.new_runs()[0], "Succeeded", cluster.clock)
+    await cluster.reconcile(4, 60)
+    assert len(cluster.new_runs()) == 3
+
+
+@run_async
+async def test_a_new_run_that_was_deleted_while_it_ran_has_no_outcome() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT))
+    await cluster.start()
+    fail(cluster.api, "etl", cluster.clock)
+    await cluster.reconcile()
+    (new,) = cluster.new_runs()
+    end(cluster.api, new, "Running", cluster.clock)
+    await cluster.reconcile()
+    del cluster.api.objects["workflows", NS, new]
+    await cluster.reconcile()
+    (remediation,) = cluster.remediations()
+    reasons = {each["type"]: each["reason"] for each in remediation["status"]["conditions"]}
+    assert reasons["Succeeded"] == "RunDeleted"
+
+
+@run_async
+async def test_an_old_intent_without_a_trace_is_never_carried_out() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT))
+    await cluster.start()
+    fail(cluster.api, "etl", cluster.clock)
+    await cluster.reconcile()
+    (new,), (remediation,) = cluster.new_runs(), cluster.remediations()
+    # as if the operator had been killed right after the action, and the new run had been deleted since
+    del cluster.api.objects["workflows", NS, new]
+    cluster.api.put("remediations", NS, remediation["metadata"]["name"], status={})
+    for report in cluster.api.all("workflowreports"):
+        if report["spec"]["workflowRef"]["name"] == new:
+            del cluster.api.objects["workflowreports", NS, report["metadata"]["name"]]
+    cluster.clock.advance(3600)
+    cluster.operator = InMemoryOperator(cluster.api, cluster.clock)
+    await cluster.operator.start()
+    await cluster.reconcile()
+    assert cluster.new_runs() == []
+    (remediation,) = cluster.remediations()
+    conditions = {each["type"]: (each["status"], each["reason"]) for each in remediation["status"]["conditions"]}
+    assert conditions["Executed"] == ("Unknown", "TraceLost")
+
+
+@run_async
+async def test_an_intent_for_one_run_is_not_carried_out_on_the_next_run_of_the_same_workflow() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT, mode="Approve"))
+    await cluster.start()
+    fail(cluster.api, "etl", cluster.clock)
+    await cluster.reconcile()
+    cluster.clock.advance(300)
+    end(cluster.api, "etl", "Failed", cluster.clock)  # a person retried it
+    await cluster.reconcile()
+    reasons = {
+        condition["type"]: condition["reason"]
+        for remediation in cluster.remediations()
+        for condition in remediation["status"]["conditions"]
+        if remediation["spec"]["target"]["startedAt"] < "2026-11-25T03:05"
+    }
+    assert reasons["Executed"] == "TargetChanged"
+    assert len(cluster.remediations()) == 2
+    assert cluster.new_runs() == []
+
+
+@run_async
+async def test_two_policies_of_the_same_priority_do_nothing_and_report_the_conflict() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT), policy(RESUBMIT, name="q"))
+    await cluster.start()
+    fail(cluster.api, "etl", cluster.clock)
+    await cluster.reconcile()
+    assert cluster.remediations() == []
+    assert cluster.condition("Conflicted") == ("True", "SamePriority")
+
+
+@run_async
+async def test_objects_that_cannot_be_decoded_block_no_others() -> None:
+    odd = policy(RESUBMIT, name="odd", mode="Someday")
+    cluster = InMemoryCluster(policy(RESUBMIT), {**odd, "status": {"conditions": "none"}})
+    newer = {"metadata": {"name": "newer"}, "spec": {"action": "Teleport", "lockClass": "mutate"}}
+    cluster.api.create("remediations", NS, newer)
+    await cluster.start()
+    assert cluster.condition("Ready", "odd") == ("False", "PolicyInvalid")
+    fail(cluster.api, "etl", cluster.clock)
+    await cluster.reconcile()
+    assert len(cluster.new_runs()) == 1
+
+
+@run_async
+async def test_remediations_are_deleted_after_their_retention() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT))
+    await cluster.start()
+    fail(cluster.api, "etl", cluster.clock)
+    await cluster.reconcile()
+    end(cluster.api, cluster.new_runs()[0], "Succeeded", cluster.clock)
+    await cluster.reconcile()
+    resync = cluster.operator.remediation.resync()
+    await resync.resync()
+    assert len(cluster.remediations()) == 1
+    cluster.clock.advance(91 * 24 * 3600)
+    await resync.resync()
+    assert cluster.remediations() == []
+
+
+@run_async
+async def test_the_resync_alone_finds_what_no_event_reported() -> None:
+    cluster = InMemoryCluster()
+    await cluster.start()
+    resync = cluster.operator.remediation.resync()
+    cluster.api.create("remediationpolicies", NS, policy(RESUBMIT))
+    await resync.resync()
+    await cluster.operator.work()
+    cluster.clock.advance(60)
+    fail(cluster.api, "etl", cluster.clock)
+    await cluster.operator.reconcile_workflows()
+    await cluster.operator.work()
+    assert len(cluster.new_runs()) == 1
+    del cluster.api.objects["remediationpolicies", NS, "p"]
+    await resync.resync()
+    await cluster.operator.work()
+    fail(cluster.api, "next", cluster.clock)
+    await cluster.operator.reconcile_workflows()
+    await cluster.operator.work()
+    assert len(cluster.new_runs()) == 1
+
+
+@pytest.mark.parametrize("reason", ["suspended", "pauseRequests"])
+def test_a_paused_policy_resumes(reason: str) -> None:
+    async def run() -> None:
+        paused: Json = {"suspended": True} if reason == "suspended" else {"pauseRequests": ["upgrade by @ana"]}
+        cluster = InMemoryCluster(policy(RESUBMIT, **paused))
+        await cluster.start()
+        fail(cluster.api, "etl", cluster.clock)
+        await cluster.reconcile()
+        assert cluster.remediations() == []
+        assert cluster.condition("RemediationAllowed")[0] == "False"
+        each = cluster.policy()
+        each["metadata"]["generation"] += 1
+        cluster.api.put("remediationpolicies", NS, "p", spec={k: v for k, v in each["spec"].items() if k != reason})
+        await cluster.reconcile()
+        assert len(cluster.new_runs()) == 1
+
+    asyncio.run(run())
