@@ -46,8 +46,8 @@ $(CURDIR)/.cache/uv/bin/uv: | tools-present
 
 .PHONY: test
 test: setup ## Run all tests, on a real API server (PYTEST_ARGS="-k name" for some)
-	$(call say,[1/2] control plane: built once into the cache)
-	@$(RUN) python -m controlplane build
+	$(call say,[1/2] control plane and Argo: built once into the cache)
+	@$(RUN) python -m controlplane build --argo
 	$(call say,[2/2] pytest)
 	@$(RUN) $(PYTEST) $(PYTEST_ARGS)
 
@@ -104,8 +104,8 @@ docs: setup ## Make the reference pages from the code
 	@$(RUN) python -m generate.docs
 
 .PHONY: demo
-demo: setup ## Start a control plane, the operator and eight workflows, and show the reports
-	@$(RUN) python -m demo $(DEMO_ARGS)
+demo: setup ## Start a control plane, the operator and eight workflows, and show the reports (ARGO=1 builds the real Argo)
+	@$(RUN) python -m demo $(if $(filter 1,$(ARGO)),--argo) $(DEMO_ARGS)
 
 .PHONY: examples
 examples: setup ## Run ten runs with the real Argo, its server and PostgreSQL, and make docs/examples of their reports

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, settings
 from tests.live.operator.harness import USER
 
 from controlplane import ControlPlane
-from controlplane.argo import argo_dir
 from controlplane.postgres import postgres_bin
 
 settings.register_profile("dev", deadline=timedelta(seconds=2))
@@ -45,8 +44,6 @@ def plane() -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def argo_plane() -> Iterator[ControlPlane]:
     """A plane with controllers, the played node `kwok-0` and the real Argo controller."""
-    if argo_dir() is None:
-        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
     with ControlPlane(argo=True) as started:
         yield started
 
@@ -54,8 +51,6 @@ def argo_plane() -> Iterator[ControlPlane]:
 @pytest.fixture(scope="session")
 def archive_plane() -> Iterator[ControlPlane]:
     """The real Argo Server, by TLS and for Kubernetes tokens only, over a database that has all nodes and old runs."""
-    if argo_dir() is None:
-        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
     if postgres_bin() is None:
         pytest.skip("PostgreSQL is absent: apt install postgresql, or have initdb and postgres on PATH")
     with ControlPlane(

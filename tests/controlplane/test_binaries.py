@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
 from pathlib import Path
 
 import pytest
 
 from controlplane import BinaryUnavailableError, ControlPlane
-from controlplane.argo import argo_release
-from controlplane.binaries import binary, cached_path, kubectl, module_version
-from controlplane.golang import find_go
+from controlplane.argo import PROGRAMS, ArgoRelease, argo_cached, argo_release
+from controlplane.argo_module import EDITS, copy_edited
+from controlplane.binaries import binary, cached_path, kubectl, module_version, source_digest
+from controlplane.golang import find_go, required_version
 from controlplane.ports import free_ports
 
 
@@ -62,15 +64,65 @@ def test_a_machine_without_any_go_is_told_what_to_do(tmp_path: Path, monkeypatch
         find_go()
 
 
-def test_argo_is_refused_clearly_where_it_is_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incomplete_folder_of_argos_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WFREPORT_ARGO_DIR", str(tmp_path))
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kwok"):
         _program(tmp_path / name)
 
-    assert argo_release() is None
     with pytest.raises(BinaryUnavailableError, match="WFREPORT_ARGO_DIR"):
         ControlPlane(argo=True).start()
+
+
+def test_a_folder_of_argos_takes_precedence_and_names_its_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WFREPORT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("WFREPORT_ARGO_DIR", str(tmp_path / "release"))
+    for name in ("argo-cli-and-server-x", "workflow-controller-x"):
+        script = _program(tmp_path / "release" / name, "echo 'argo: v4.2.7'")
+        script.with_suffix(".xz").write_bytes(lzma.compress(script.read_bytes()))
+
+    release = argo_release()
+
+    assert argo_cached()
+    assert release.executor_image == "quay.io/argoproj/argoexec:v4.2.7"
+    assert release.controller.is_relative_to(tmp_path / "cache")
+
+
+def test_argo_is_cached_when_programs_and_crds_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WFREPORT_ARGO_DIR", raising=False)
+    monkeypatch.setenv("WFREPORT_CACHE_DIR", str(tmp_path))
+    controller, cli = (_program(cached_path(name)) for name in PROGRAMS)
+
+    assert not argo_cached()
+    (tmp_path / "argo" / f"crds-{module_version('argo')}-{source_digest('argo')}").mkdir(parents=True)
+
+    assert argo_cached()
+    assert argo_release() == ArgoRelease(module_version("argo"), controller, cli)
+
+
+def test_argos_source_is_built_only_with_every_edit_applied(tmp_path: Path) -> None:
+    module = tmp_path / "module"
+    for edit in EDITS:
+        (module / edit.file).parent.mkdir(parents=True, exist_ok=True)
+        (module / edit.file).write_text(f"a {edit.before} b")
+    copy_edited(module, tmp_path / "copy")
+    assert [(tmp_path / "copy" / edit.file).read_text() for edit in EDITS] == [f"a {edit.after} b" for edit in EDITS]
+
+    (module / EDITS[0].file).write_text("listens elsewhere")
+    with pytest.raises(BinaryUnavailableError, match=EDITS[0].file):
+        copy_edited(module, tmp_path / "again")
+
+
+def test_the_newest_go_that_any_module_requires_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, version in {"a": "1.9.9", "b": "1.26.0", "c": "1.25.7"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "go.mod").write_text(f"module x\n\ngo {version}\n")
+    monkeypatch.setattr("controlplane.golang.MODULES_DIR", tmp_path)
+    assert required_version() == (1, 26, 0)
 
 
 def test_ports_differ() -> None:

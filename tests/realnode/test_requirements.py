@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controlplane.argo import argo_executor
 from realnode import requirements
 from realnode.__main__ import main
 from realnode.only_one import only_one
@@ -18,10 +19,11 @@ def able_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "os-release").write_text("NAME=Debian\nID=debian\n")
     monkeypatch.setattr(requirements, "_OS_RELEASE", tmp_path / "os-release")
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(requirements, "argo_dir", lambda: tmp_path)
     monkeypatch.setattr(requirements, "missing_packages", list)
     monkeypatch.setattr(requirements, "_another_kubelet", lambda: "")
     monkeypatch.setattr("realnode.__main__.binary", lambda name: tmp_path / name)
+    for name in ("argo_release", "argo_executor"):
+        monkeypatch.setattr(f"realnode.__main__.{name}", lambda: None)
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> str:
@@ -48,10 +50,11 @@ def test_another_distribution_is_told_so(tmp_path: Path, capsys: pytest.CaptureF
     assert told(capsys).startswith("realnode: not Debian: ")
 
 
-def test_without_argo_the_folder_to_name_is_told(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_an_argo_that_cannot_be_had_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(requirements, "argo_dir", lambda: None)
+    monkeypatch.setattr("realnode.__main__.argo_executor", argo_executor)
+    monkeypatch.setenv("WFREPORT_ARGO_DIR", str(tmp_path))
     assert main(["provide"]) == 2
     assert "WFREPORT_ARGO_DIR" in told(capsys)
 

@@ -18,7 +18,6 @@ from bench.measure import measure
 from bench.operators import NAIVE, PROGRAMS, WFREPORT, OperatorEndedError
 from bench.plan import FULL, QUICK, Plan
 from bench.results import tables, verdict
-from controlplane.argo import argo_dir
 from controlplane.errors import ControlPlaneError
 from controlplane.paths import REPO_ROOT
 from controlplane.progress import say
@@ -82,9 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rounds", type=int, default=1, help="rounds of measurements, the operators in turn")
     parser.add_argument("--only", action="append", choices=_NAMES, help="only this operator; may be repeated")
-    crds = "full" if argo_dir() else "own"
     parser.add_argument(
-        "--crds", choices=("full", "minimal", "own"), default=crds, help="CRDs of Argo's kinds, default %(default)s"
+        "--crds", choices=("full", "minimal", "own"), default="full", help="CRDs of Argo's kinds, default %(default)s"
     )
     parser.add_argument("--pace", type=float, default=1, help="factor on the rate of the load, default %(default)s")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where results and logs go")

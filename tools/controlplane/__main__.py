@@ -1,4 +1,4 @@
-"""The command line: `python -m controlplane build | up | replay`."""
+"""Command line: `python -m controlplane build | up | replay`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from controlplane.api import AsyncApi
-from controlplane.argo import argo_release
-from controlplane.binaries import SOURCES, STORE, binary
+from controlplane.argo import argo_cached, argo_release
+from controlplane.binaries import CONTROLLERS, SOURCES, STORE, binary
 from controlplane.errors import ControlPlaneError
 from controlplane.kubeconfig import read_kubeconfig
 from controlplane.paths import REPO_ROOT
@@ -27,7 +27,7 @@ _RECORDINGS_DIR = REPO_ROOT / "tests" / "recordings"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0, or 2 with one line on stderr."""
+    """Run a command. Returns 0, or 2 with one line on stderr."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _leave)
     try:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _leave(number: int, _frame: object) -> NoReturn:
-    """Leave by an exception, so that what was started is stopped in order."""
+    """Exit with an exception, so that components are stopped in order."""
     raise SystemExit(128 + number)
 
 
@@ -49,24 +49,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m controlplane", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    build = commands.add_parser("build", help="build the programs into the cache, where they are missing")
+    build = commands.add_parser("build", help="build missing programs into the cache")
     build.add_argument("program", nargs="*", default=list(STORE), help=f"of {', '.join(SOURCES)}; default %(default)s")
+    build.add_argument("--argo", action="store_true", help="all programs that a control plane with Argo Server runs")
     build.set_defaults(run=_build)
 
-    up = commands.add_parser("up", help="start a control plane, print its kubeconfig's path and wait for Ctrl-C")
+    up = commands.add_parser("up", help="start a control plane, print the path of its kubeconfig and wait for Ctrl-C")
     up.add_argument("--kcm", action="store_true", help="with kube-controller-manager")
-    up.add_argument("--kwok", action="store_true", help="with a played node and kubelet")
+    up.add_argument("--kwok", action="store_true", help="with a simulated node and kubelet")
     up.add_argument("--argo", action="store_true", help="with the real Argo controller, and the two above")
     up.add_argument("--argo-server", action="store_true", help="with Argo Server as well")
     up.add_argument("--crds", default="auto", choices=["auto", "full", "minimal", "own", "none"], help="Argo's CRDs")
     up.set_defaults(run=_up)
 
-    play = commands.add_parser("replay", help="play a recording into a control plane")
+    play = commands.add_parser("replay", help="replay a recording into a control plane")
     play.add_argument("case", help="a .jsonl.gz, or the name of a case in tests/recordings")
-    play.add_argument("--speed", type=float, default=1.0, help="10: ten times as fast; 0: as fast as it goes")
+    play.add_argument("--speed", type=float, default=1.0, help="10: ten times faster; 0: as fast as possible")
     play.add_argument("--namespace", help="instead of the recorded one")
-    play.add_argument("--until", type=int, help="only the first so many events")
-    play.add_argument("--kubeconfig", type=Path, help="with a token, as `up` writes it; default $KUBECONFIG")
+    play.add_argument("--until", type=int, help="number of events to replay")
+    play.add_argument("--kubeconfig", type=Path, help="one with a token, as `up` writes it; default $KUBECONFIG")
     play.set_defaults(run=_replay)
     return parser
 
@@ -74,9 +75,13 @@ def _parser() -> argparse.ArgumentParser:
 def _build(options: argparse.Namespace) -> None:
     unknown = sorted(set(options.program) - set(SOURCES))
     if unknown:
-        raise ControlPlaneError(f"unknown program {unknown[0]!r}: it is one of {', '.join(SOURCES)}")
-    for name in options.program:
+        raise ControlPlaneError(f"unknown program {unknown[0]!r}: choose from {', '.join(SOURCES)}")
+    for name in (*options.program, *(CONTROLLERS if options.argo else ())):
         _print(f"{name}: {binary(name)}")
+    if options.argo:
+        release = argo_release()
+        _print(f"workflow-controller {release.version}: {release.controller}")
+        _print(f"argo {release.version}: {release.cli}")
 
 
 def _up(options: argparse.Namespace) -> None:
@@ -91,9 +96,9 @@ def _up(options: argparse.Namespace) -> None:
         _print(str(plane.kubeconfig))
         if plane.argo_server_url:
             say(f"Argo Server at {plane.argo_server_url}")
-        elif argo_release() is None:
-            say("Argo is absent on this machine: `replay` plays recorded runs")
-        say("Ctrl-C ends it")
+        elif not argo_cached():
+            say("no Argo in the cache: build it with `build --argo`, or replay recorded runs with `replay`")
+        say("press Ctrl-C to stop")
         while True:
             signal.sigtimedwait([], 1.0)
             plane.ensure_running()
@@ -104,10 +109,10 @@ def _replay(options: argparse.Namespace) -> None:
     if not path.exists():
         path = _RECORDINGS_DIR / f"{options.case}.jsonl.gz"
     if not path.exists():
-        raise ControlPlaneError(f"no recording {options.case!r}: neither a file nor a case in {_RECORDINGS_DIR}")
+        raise ControlPlaneError(f"no recording {options.case!r}: not a file, and not a case in {_RECORDINGS_DIR}")
     kubeconfig = options.kubeconfig or os.environ.get("KUBECONFIG")
     if not kubeconfig:
-        raise ControlPlaneError("which control plane? Give --kubeconfig or $KUBECONFIG, as `up` prints it")
+        raise ControlPlaneError("no control plane: set --kubeconfig or $KUBECONFIG to the path that `up` prints")
     asyncio.run(_play(path, Path(kubeconfig), options))
 
 
@@ -121,7 +126,7 @@ async def _play(path: Path, kubeconfig: Path, options: argparse.Namespace) -> No
                 namespace=options.namespace,
                 until=options.until,
             )
-    _print(f"{played.events_played} events played into {', '.join(sorted(set(played.namespaces.values())))}")
+    _print(f"{played.events_played} events replayed into {', '.join(sorted(set(played.namespaces.values())))}")
 
 
 def _print(line: str) -> None:

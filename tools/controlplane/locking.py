@@ -1,4 +1,4 @@
-"""One builder at a time, across processes."""
+"""File locks, so that only one process at a time builds a program."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from controlplane.progress import say
 
 @contextmanager
 def exclusive(lock_path: Path, *, what: str) -> Iterator[None]:
-    """Hold the file lock while the body runs; the kernel drops it when the holder dies."""
+    """Hold the file lock for the duration of the block. The kernel releases it if the process dies."""
     lock_path.parent.mkdir(parents=True, exist_ok=True)
     with lock_path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another process that makes {what}")
+            say(f"waiting for another process that is building {what}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

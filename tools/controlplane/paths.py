@@ -1,4 +1,4 @@
-"""Where things lie: the repository, the cache of built programs, Argo's folder."""
+"""Locations: the repository, its folders, and the cache of built programs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ WFREPORT_CRDS_DIR = REPO_ROOT / "crds"
 
 
 def cache_dir() -> Path:
-    """The folder that outlives a checkout: `$WFREPORT_CACHE_DIR`, else `~/.cache/wfreport`."""
-    named = os.environ.get("WFREPORT_CACHE_DIR")
-    if named:
-        return Path(named).expanduser().resolve()
+    """Return the folder that survives a checkout: `$WFREPORT_CACHE_DIR`, else `~/.cache/wfreport`."""
+    configured = os.environ.get("WFREPORT_CACHE_DIR")
+    if configured:
+        return Path(configured).expanduser().resolve()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser().resolve() / "wfreport"

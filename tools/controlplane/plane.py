@@ -1,4 +1,4 @@
-"""The control plane itself: etcd and kube-apiserver, and on request what plays the rest of a cluster."""
+"""The control plane: etcd, kube-apiserver and, on request, further components of a cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import urllib3
 
 from controlplane import extras
 from controlplane.api import Api, Json
-from controlplane.binaries import binary, kubectl
+from controlplane.argo import ArgoRelease, argo_release
+from controlplane.binaries import CONTROLLERS, STORE, binary, kubectl
 from controlplane.certs import Pki, create_pki
 from controlplane.component import Component
 from controlplane.crds import Flavour, default_crds, install_crds, wait_until_served
@@ -34,26 +35,26 @@ _START_ATTEMPTS = 4
 
 @dataclass(kw_only=True, slots=True)
 class ControlPlane:
-    """A Kubernetes control plane of this machine, as a context manager; several can run side by side.
+    """A Kubernetes control plane on this machine, as a context manager. Several can run side by side.
 
-    Everything it starts ends with it: on leaving the block, on Ctrl-C, and when this process is killed.
+    All components stop with it: when the block ends, on Ctrl-C, and if this process is killed.
 
     Attributes:
         controller_manager: run kube-controller-manager (garbage collection, namespaces, service accounts).
-        kwok: play the node `kwok-0` and its kubelet; a pod's outcome comes from its annotations (stages/).
-        argo: run the real Argo controller; brings the two above with it.
+        kwok: simulate the node `kwok-0` and its kubelet. Annotations determine a pod's outcome (stages/).
+        argo: run the real Argo controller; implies the two above.
         argo_server: run Argo Server as well, at `argo_server_url`.
-        argo_server_tls: serve it by TLS, with a certificate of `ca`.
-        argo_auth_modes: what it accepts: `server` (nothing), `client` (a Kubernetes token), `sso`.
-        argo_database: run PostgreSQL; Argo then keeps all nodes in it and archives every run.
+        argo_server_tls: serve it with TLS, with a certificate signed by `ca`.
+        argo_auth_modes: accepted authentication: `server` (none), `client` (a Kubernetes token), `sso`.
+        argo_database: run PostgreSQL. Argo then offloads all nodes and archives every run.
         argo_config: further entries of workflow-controller-configmap.
-        real_pods: pods are run by a real node that joins (tools/realnode), so kwok plays none: they get their
-            account's token, and the node is not tainted.
-        workflow_crds: which CRDs stand for Argo's kinds.
+        real_pods: a real node (tools/realnode) runs the pods instead of kwok. Pods get their service account's
+            token, and the node is not tainted.
+        workflow_crds: the CRDs of Argo's kinds.
         users: further users of the token file, each with its groups; see `kubeconfig_for`.
-        audit_policy: an audit.k8s.io/v1 Policy; the requests are then in `audit_events()`.
+        audit_policy: an audit.k8s.io/v1 Policy. `audit_events()` returns the selected requests.
         apiserver_flags: further flags of kube-apiserver.
-        folder_root: where the plane's own temporary folder is made, by default the system's.
+        folder_root: the parent of the plane's temporary folder, by default the system's.
     """
 
     controller_manager: bool = False
@@ -80,6 +81,7 @@ class ControlPlane:
     components: dict[str, Component] = field(init=False, default_factory=dict)
     _pki: Pki = field(init=False)
     _postgres: Postgres | None = field(init=False, default=None)
+    _argo: ArgoRelease | None = field(init=False, default=None)
     _tokens: dict[str, str] = field(init=False, default_factory=dict)
     _crds: list[Json] = field(init=False, default_factory=list)
 
@@ -92,11 +94,11 @@ class ControlPlane:
         self.stop()
 
     def start(self) -> ControlPlane:
-        """Start everything and wait until it is usable.
+        """Start all components and wait until they are usable.
 
         Raises:
             BinaryUnavailableError: a program could not be found or built.
-            ComponentDiedError: a component ended by itself; with the end of its log.
+            ComponentDiedError: a component exited; the message contains the end of its log.
         """
         programs = self._programs()
         self.folder = Path(tempfile.mkdtemp(prefix="wfreport-plane-", dir=self.folder_root))
@@ -111,7 +113,7 @@ class ControlPlane:
         return self
 
     def stop(self) -> None:
-        """End every component and remove the folder with its data and logs; may be called twice."""
+        """Stop all components and remove the folder with data and logs. Idempotent."""
         for component in reversed(self.components.values()):
             component.stop()
         self.components.clear()
@@ -125,7 +127,7 @@ class ControlPlane:
     def kubeconfig_for(
         self, user: str | None = None, *, service_account: str | None = None, namespace: str = "default"
     ) -> Path:
-        """A kubeconfig of one of `users`, or of `service_account` in `namespace` (by TokenRequest)."""
+        """Write a kubeconfig for one of `users`, or for `service_account` in `namespace` (with a TokenRequest)."""
         if service_account:
             name, token = (
                 f"{namespace}-{service_account}",
@@ -139,17 +141,17 @@ class ControlPlane:
         return write_kubeconfig(path, server=self.server, ca=self._pki.ca, user=name, token=token, namespace=namespace)
 
     def service_account_token(self, namespace: str, name: str) -> str:
-        """A token of an existing ServiceAccount, valid for a day."""
+        """Request a token for an existing ServiceAccount, valid for a day."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         answer = self.api.post(path, {"spec": {"expirationSeconds": 86_400}})
         return str(answer["status"]["token"])
 
     def token(self, user: str) -> str:
-        """The token of one of `users`, or of the admin."""
+        """Return the token of one of `users`, or of the admin."""
         return self._tokens[user]
 
     def api_as(self, user: str) -> Api:
-        """A client for one of `users`."""
+        """Return a client that authenticates as one of `users`."""
         return self.api.as_user(self._tokens[user])
 
     @property
@@ -158,10 +160,10 @@ class ControlPlane:
         return self._pki.ca
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, check: bool = True) -> str:
-        """Run kubectl as the admin; returns its stdout.
+        """Run kubectl as the admin and return its stdout.
 
         Raises:
-            ControlPlaneError: it failed (unless `check` is false); with its stderr.
+            ControlPlaneError: it failed (unless `check` is false); the message contains its stderr.
         """
         command = [str(kubectl()), f"--kubeconfig={self.kubeconfig}", *map(str, arguments)]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
@@ -170,7 +172,7 @@ class ControlPlane:
         return done.stdout
 
     def create_namespace(self, name: str) -> str:
-        """Create a namespace; returns its name."""
+        """Create a namespace and return its name."""
         self.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
         return name
 
@@ -181,41 +183,41 @@ class ControlPlane:
         self._crds += added
 
     def ensure_running(self) -> None:
-        """Raise if any component has ended by itself.
+        """Raise if any component has exited.
 
         Raises:
-            ComponentDiedError: with the end of its log.
+            ComponentDiedError: the message contains the end of its log.
         """
         for component in self.components.values():
             component.ensure_running()
 
     def kill_apiserver(self) -> None:
-        """Take the API server away, connections and all; `restart_apiserver` brings it back with its data."""
+        """Kill the API server and its connections. `restart_apiserver` starts it again with its data."""
         self.components["kube-apiserver"].stop()
 
     def restart_apiserver(self) -> None:
-        """End the API server, start it on the same port with the same data, and wait until it is ready."""
+        """Restart the API server on the same port with the same data, and wait until it is ready."""
         self.kill_apiserver()
         self.components["kube-apiserver"].start()
         self._wait_until_ready()
         wait_until_served(self.api, self._crds)
 
     def audit_events(self) -> list[Json]:
-        """The requests that `audit_policy` selected, in order, as audit.k8s.io/v1 Events."""
+        """Return the requests that `audit_policy` selected, in order, as audit.k8s.io/v1 Events."""
         path = self.folder / "audit.log"
-        # The last line may be half written.
+        # The last line may be incomplete.
         lines = path.read_text().split("\n")[:-1] if path.exists() else []
         return [json.loads(line) for line in lines]
 
     def _programs(self) -> dict[str, Path]:
-        """Everything is found or built before anything runs: a build takes minutes."""
+        """Find or build all programs before starting any, because a build takes minutes."""
         self.argo = self.argo or self.argo_server or self.argo_database
         self.controller_manager = self.controller_manager or self.argo
         self.kwok = self.kwok or (self.argo and not self.real_pods)
-        wanted = ["etcd", "kube-apiserver"]
-        wanted += ["kube-controller-manager"] if self.controller_manager else []
-        wanted += ["kwok"] if self.kwok else []
-        return {name: binary(name) for name in wanted} | (extras.argo_programs() if self.argo else {})
+        enabled = dict(zip(CONTROLLERS, (self.controller_manager, self.kwok), strict=True))
+        programs = {name: binary(name) for name in (*STORE, *CONTROLLERS) if enabled.get(name, True)}
+        self._argo = argo_release() if self.argo else None
+        return programs
 
     def _write_files(self) -> None:
         self._pki = create_pki(self.folder / "pki")
@@ -267,15 +269,14 @@ class ControlPlane:
             parts.start_kwok(programs["kwok"])
         if self.argo_database:
             self._postgres = parts.start_postgres()
-        if self.argo:
-            # A real node has a scheduler: what binds each pod to the played one goes.
+        if self._argo:
+            # A real node comes with a scheduler: remove the default that binds each pod to the simulated node.
             placement = {"workflowDefaults": "{spec: {}}"} if self.real_pods else {}
-            parts.start_argo_controller(
-                programs["workflow-controller"], postgres=self._postgres, config={**placement, **self.argo_config}
-            )
-        if self.argo_server:
+            config = {**placement, **self.argo_config}
+            parts.start_argo_controller(self._argo, postgres=self._postgres, config=config)
+        if self._argo and self.argo_server:
             self.argo_server_url = parts.start_argo_server(
-                programs["argo"], auth_modes=self.argo_auth_modes, tls=self.argo_server_tls
+                self._argo.cli, auth_modes=self.argo_auth_modes, tls=self.argo_server_tls
             )
 
     def _start(self, name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
@@ -285,7 +286,7 @@ class ControlPlane:
     def _apiserver_flags(self, etcd: str, port: int) -> list[str]:
         flags = [
             f"--etcd-servers={etcd}",
-            # Its own: should the port ever lead to another plane's etcd, nothing there is touched.
+            # A prefix per plane: if the port ever leads to another plane's etcd, its data stays untouched.
             f"--etcd-prefix=/{self.folder.name}",
             "--bind-address=127.0.0.1",
             f"--secure-port={port}",
@@ -298,9 +299,9 @@ class ControlPlane:
             f"--service-account-signing-key-file={self._pki.service_account_key}",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-cluster-ip-range=10.0.0.0/24",
-            # A played pod needs no account's token mounted; nobody takes the taint from a real node that is ready.
+            # A simulated pod needs no token volume. Nothing would remove the taint from a real node that is ready.
             f"--disable-admission-plugins={'TaintNodesByCondition' if self.real_pods else 'ServiceAccount'}",
-            # A node's name is in no DNS here: its logs are asked for by address.
+            # Node names do not resolve here, so logs are requested by address.
             "--kubelet-preferred-address-types=InternalIP,Hostname",
             "--allow-privileged=true",
             "--shutdown-delay-duration=0s",
@@ -320,7 +321,7 @@ class ControlPlane:
         self.components["etcd"].ensure_running()
         self.components["kube-apiserver"].ensure_running()
         try:
-            # Not only /readyz: it may be true before the bootstrap roles and namespaces are there.
+            # /readyz alone may succeed before the bootstrap roles and namespaces exist.
             return self.api.get("/readyz") == "ok" and bool(self.api.get("/api/v1/namespaces/default"))
         except (ApiError, urllib3.exceptions.HTTPError):
             return False

@@ -1,4 +1,4 @@
-"""Progress lines on stderr: stdout belongs to what a command answers."""
+"""Progress lines on stderr. stdout is reserved for a command's result."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from types import TracebackType
 
 
 def say(message: str) -> None:
-    """Write one line at once."""
+    """Write one line and flush it."""
     sys.stderr.write(f"controlplane: {message}\n")
     sys.stderr.flush()
 
 
 class Ticker:
-    """Shows that a long step is alive: one line rewritten on a terminal, a line each half minute in a log."""
+    """Shows the progress of a long step: one line updated in place on a terminal, a line every 30 s in a log."""
 
     def __init__(self, title: str, *, log_interval_seconds: float = 30) -> None:
         self._title = title
@@ -33,7 +33,7 @@ class Ticker:
         return self
 
     def tick(self, detail: str) -> None:
-        """Show `detail`; cheap enough to be called several times a second."""
+        """Show `detail`. Cheap enough to call several times a second."""
         line = f"  {self.elapsed_seconds:4.0f} s  {detail}"
         if self._terminal:
             sys.stderr.write(f"\r\x1b[K{line[:110]}")
@@ -45,7 +45,7 @@ class Ticker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        ended = "failed" if error else "done"
+        result = "failed" if error else "done"
         start = "\r\x1b[K" if self._terminal else ""
-        sys.stderr.write(f"{start}  {self.elapsed_seconds:4.0f} s  {ended}\n")
+        sys.stderr.write(f"{start}  {self.elapsed_seconds:4.0f} s  {result}\n")
         sys.stderr.flush()

@@ -1,7 +1,7 @@
 """Runs the demo: a control plane on this machine, the operator under its own ServiceAccount, eight Workflows at once.
 
-The real Argo controller runs the Workflows if it is in the cache. Otherwise the demo replays what that controller wrote
-(``demo/recordings``, made by ``demo/record.py``). Ctrl-C ends everything; ``--once`` ends by itself.
+The real Argo controller runs the Workflows if it is in the cache; ``--argo`` builds it. Otherwise the demo replays what
+that controller wrote (``demo/recordings``, made by ``demo/record.py``). Ctrl-C ends everything; ``--once`` ends by itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import urllib3
 import yaml
 
 from controlplane import ControlPlane, ControlPlaneError
-from controlplane.argo import argo_dir, argo_release
+from controlplane.argo import argo_cached, argo_release
 from controlplane.binaries import kubectl
 from controlplane.component import Component
 from controlplane.errors import DeadlineError
@@ -51,6 +51,7 @@ OPERATOR_SETTINGS: Final = {
     "WFREPORT_HTTP_HOST": "127.0.0.1",
     "WFREPORT_LOG_FORMAT": "text",
 }
+_HINT: Final = " (`make demo ARGO=1` builds the real Argo controller, in minutes, and uses that)"
 _NOT_OURS_TO_APPLY: Final = frozenset({"CustomResourceDefinition", "Deployment", "Service"})
 _COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 _USAGE_ERROR: Final = 2
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _leave)
     try:
-        run(replayed=options.replay or argo_dir() is None, once=options.once)
+        run(replayed=options.replay or not (options.argo or argo_cached()), once=options.once)
     except ControlPlaneError as error:
         sys.stderr.write(f"demo: {error}\n")
         return _USAGE_ERROR
@@ -98,9 +99,9 @@ def _leave(number: int, _frame: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="exit after the last step")
-    parser.add_argument(
-        "--replay", action="store_true", help="replay recordings even if Argo's controller is available"
-    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--replay", action="store_true", help="replay recordings even if Argo's controller is cached")
+    how.add_argument("--argo", action="store_true", help="build Argo's controller if it is not cached")
     return parser
 
 
@@ -121,7 +122,11 @@ def run(*, replayed: bool, once: bool) -> None:
 
 def start(stack: ExitStack, *, replayed: bool) -> Demo:
     """Start everything; the stack stops it again."""
-    how = "replaying recorded runs" if replayed else "with the real Argo controller"
+    how = (
+        f"replaying recorded runs{'' if argo_cached() else _HINT}"
+        if replayed
+        else f"with the real Argo controller {argo_release().version}"
+    )
     step(1, f"a control plane on this machine: etcd and kube-apiserver, {how}")
     plane = stack.enter_context(ControlPlane(argo=not replayed))
     step(2, "wfreport installed: CRD, ServiceAccount and report-only rights, from manifests/overlays/default")

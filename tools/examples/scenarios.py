@@ -97,14 +97,13 @@ def _wait_for_phase(plane: ControlPlane, name: str, phases: frozenset[str]) -> N
 
 def _argo(plane: ControlPlane, *arguments: str) -> None:
     """Run Argo's own CLI through Argo Server, which alone has the offloaded nodes."""
-    release = argo_release()
-    if release is None:
-        raise ControlPlaneError("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
     server = plane.argo_server_url.removeprefix("http://")
     flags = ["--argo-server", server, "--argo-http1", "--secure=false", "-n", NAMESPACE]
     # The CLI requires a token; the server ignores it in mode `server`.
     env = {**os.environ, "KUBECONFIG": str(plane.kubeconfig), "ARGO_TOKEN": "Bearer nobody"}
-    done = subprocess.run([release.cli, *flags, *arguments], env=env, check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [argo_release().cli, *flags, *arguments], env=env, check=False, capture_output=True, text=True
+    )
     if done.returncode:
         raise ControlPlaneError(f"argo {' '.join(arguments)}: {done.stderr.strip()}")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from controlplane import ControlPlane, ControlPlaneError
+from controlplane.argo import argo_executor, argo_release
 from controlplane.binaries import binary
 from realnode.cleanup import clean
 from realnode.node import RealNode
@@ -55,6 +56,8 @@ def _provide() -> None:
     provide()
     for name in _PROGRAMS:
         binary(name)
+    argo_release()
+    argo_executor()
 
 
 def _clean() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from controlplane.argo import EXECUTOR_IMAGE, ArgoRelease
+from controlplane.argo import ArgoRelease, argo_executor
 from realnode.layout import BUSYBOX_IMAGE, PAUSE_IMAGE
 
 _BUSYBOX: Final = Path("/bin/busybox")
@@ -50,7 +50,7 @@ def images(release: ArgoRelease) -> list[Image]:
     return [
         Image(PAUSE_IMAGE, busybox, ["/bin/busybox", "sleep", "2147483647"]),
         Image(BUSYBOX_IMAGE, busybox, ["sh"], applets),
-        Image(EXECUTOR_IMAGE, {"bin/argoexec": release.executor}, ["argoexec"]),
+        Image(release.executor_image, {"bin/argoexec": argo_executor()}, ["argoexec"]),
     ]
 
 

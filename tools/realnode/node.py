@@ -22,7 +22,7 @@ from realnode.images import images, write_archive
 from realnode.layout import NODE
 from realnode.only_one import only_one
 from realnode.progress import say
-from realnode.requirements import NO_ARGO, LackingError
+from realnode.requirements import LackingError
 
 _PATIENCE_SECONDS = 240
 
@@ -106,11 +106,8 @@ def _wait_for_containerd() -> None:
 
 
 def _import_images() -> None:
-    release = argo_release()
-    if release is None:
-        raise LackingError(NO_ARGO)
     archive = layout.DATA / "image.tar"
-    for image in images(release):
+    for image in images(argo_release()):
         write_archive(image, archive)
         done = _ctr("images", "import", archive)
         if done.returncode:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from controlplane import ControlPlaneError
-from controlplane.argo import argo_dir
 from realnode.layout import CNI_PROGRAMS
 from realnode.progress import say
 
@@ -25,9 +24,6 @@ PACKAGES: Final = {
 
 
 _OS_RELEASE: Final = Path("/etc/os-release")
-NO_ARGO: Final = (
-    "no Argo: set WFREPORT_ARGO_DIR to the folder with workflow-controller-*.xz, argoexec-*.xz and crds-*.tar.xz"
-)
 
 
 class LackingError(ControlPlaneError):
@@ -40,7 +36,7 @@ def provide() -> None:
     Raises:
         LackingError: something is missing that cannot be installed from here.
     """
-    for message in (_not_root(), _not_debian(), _no_argo(), _another_kubelet()):
+    for message in (_not_root(), _not_debian(), _another_kubelet()):
         if message:
             raise LackingError(message)
     missing = missing_packages()
@@ -67,10 +63,6 @@ def _not_debian() -> str:
     if "ID=debian" in text.splitlines():
         return ""
     return "not Debian: the node is made of Debian's packages; run it on Debian 12, for instance in a virtual machine"
-
-
-def _no_argo() -> str:
-    return "" if argo_dir() else NO_ARGO
 
 
 def _another_kubelet() -> str:

@@ -29,7 +29,6 @@ from tests.live.operator.harness import grant as grant_reporting
 from tests.remediation.documents import policy_document
 
 from controlplane import ControlPlane
-from controlplane.argo import argo_dir
 
 ARGO = "/apis/argoproj.io/v1alpha1/namespaces/{}/{}"
 OWN = "/apis/wfreport.dev/v1alpha1/namespaces/{}/{}"
@@ -215,8 +214,6 @@ class RemediationCluster(Cluster):
 @contextmanager
 def argo_plane_with(**options: Any) -> Iterator[ControlPlane]:
     """Start a control plane with the real Argo controller, and the operator's user."""
-    if argo_dir() is None:
-        pytest.skip("Argo's programs are absent: set WFREPORT_ARGO_DIR, or have ../shared/argo")
     with ControlPlane(argo=True, users={USER: ["system:authenticated"]}, **options) as started:
         grant_reporting(started)
         yield started
