@@ -1,4 +1,4 @@
-"""A real Kubernetes control plane on this machine, without containers: for demo, tests and benchmarks."""
+"""Runs a real Kubernetes control plane on this machine, without containers, for demo, tests and benchmarks."""
 
 from controlplane.api import Api, AsyncApi
 from controlplane.errors import ApiError, BinaryUnavailableError, ComponentDiedError, ControlPlaneError

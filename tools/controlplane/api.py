@@ -1,4 +1,4 @@
-"""A small client for the API server: paths and JSON, nothing generated."""
+"""A minimal client for the API server, based on paths and JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import urllib3
 
 from controlplane.errors import ApiError
 
-# JSON as it comes over the wire; its shape is the API's business, not this client's.
+# Decoded JSON. This client does not know its schema.
 Json = Any
 
 FIELD_MANAGER = "controlplane"
@@ -27,7 +27,7 @@ _TIMEOUT = urllib3.Timeout(connect=5, read=60)
 
 
 class Api:
-    """Blocking calls, safe between threads; each raises `ApiError` on an answer of 400 and above."""
+    """Blocking client, thread-safe. Each call raises `ApiError` on a status of 400 or above."""
 
     def __init__(self, server: str, *, token: str, ca: Path) -> None:
         self.server = server
@@ -36,28 +36,28 @@ class Api:
         self._pool = urllib3.PoolManager(ca_certs=str(ca), maxsize=8, retries=False, timeout=_TIMEOUT)
 
     def get(self, path: str, **query: str | int) -> Json:
-        """GET; `query` are parameters such as `labelSelector=`."""
+        """Read `path`. `query` holds parameters such as `labelSelector=`."""
         return self.call("GET", path, query=query)
 
     def post(self, path: str, body: Json, **query: str | int) -> Json:
-        """Create; `path` is the collection's."""
+        """Create an object in the collection `path`."""
         return self.call("POST", path, body, query=query)
 
     def put(self, path: str, body: Json, **query: str | int) -> Json:
-        """Replace."""
+        """Replace an object."""
         return self.call("PUT", path, body, query=query)
 
     def patch(self, path: str, body: Json, *, content_type: str = MERGE_PATCH, **query: str | int) -> Json:
-        """Patch, by default a JSON merge patch."""
+        """Patch an object, by default with a JSON merge patch."""
         return self.call("PATCH", path, body, content_type=content_type, query=query)
 
     def apply(self, path: str, body: Json, *, manager: str = FIELD_MANAGER, force: bool = True) -> Json:
-        """Server-side apply."""
+        """Apply an object (server-side apply)."""
         query = {"fieldManager": manager, "force": str(force).lower()}
         return self.call("PATCH", path, body, content_type=APPLY_PATCH, query=query)
 
     def delete(self, path: str, body: Json = None, **query: str | int) -> Json:
-        """Delete; `body` may be DeleteOptions."""
+        """Delete an object. `body` may be DeleteOptions."""
         return self.call("DELETE", path, body, query=query)
 
     def call(
@@ -69,7 +69,7 @@ class Api:
         content_type: str = "application/json",
         query: Mapping[str, str | int] | None = None,
     ) -> Json:
-        """Any other request; answers that are not JSON (logs, /readyz) come as text."""
+        """Send any request. A response that is not JSON (logs, /readyz) is returned as text."""
         answer = self._pool.request(
             method,
             _url(self.server, path, query),
@@ -79,20 +79,20 @@ class Api:
         return _decoded(answer.status, answer.headers.get("content-type", ""), answer.data)
 
     def as_user(self, token: str) -> Api:
-        """The same server, asked by somebody else."""
+        """Return a client of the same server with another token."""
         return Api(self.server, token=token, ca=self.ca)
 
     def session(self) -> AsyncApi:
-        """The same client for asyncio: `async with plane.api.session() as api: await api.get(…)`."""
+        """Return the same client for asyncio: `async with plane.api.session() as api: await api.get(…)`."""
         return AsyncApi(self.server, token=self.token, ca=self.ca)
 
     def close(self) -> None:
-        """Drop the connections; the next call opens new ones."""
+        """Close the connections. The next call opens new ones."""
         self._pool.clear()
 
 
 class AsyncApi:
-    """As `Api`, for asyncio; an async context manager."""
+    """`Api` for asyncio, as an async context manager."""
 
     def __init__(self, server: str, *, token: str, ca: Path, connections: int = 8) -> None:
         self.server = server
@@ -114,23 +114,23 @@ class AsyncApi:
             self._session = None
 
     async def get(self, path: str, **query: str | int) -> Json:
-        """GET; `query` are parameters such as `labelSelector=`."""
+        """Read `path`. `query` holds parameters such as `labelSelector=`."""
         return await self.call("GET", path, query=query)
 
     async def post(self, path: str, body: Json, **query: str | int) -> Json:
-        """Create; `path` is the collection's."""
+        """Create an object in the collection `path`."""
         return await self.call("POST", path, body, query=query)
 
     async def put(self, path: str, body: Json, **query: str | int) -> Json:
-        """Replace."""
+        """Replace an object."""
         return await self.call("PUT", path, body, query=query)
 
     async def patch(self, path: str, body: Json, *, content_type: str = MERGE_PATCH, **query: str | int) -> Json:
-        """Patch, by default a JSON merge patch."""
+        """Patch an object, by default with a JSON merge patch."""
         return await self.call("PATCH", path, body, content_type=content_type, query=query)
 
     async def delete(self, path: str, body: Json = None, **query: str | int) -> Json:
-        """Delete; `body` may be DeleteOptions."""
+        """Delete an object. `body` may be DeleteOptions."""
         return await self.call("DELETE", path, body, query=query)
 
     async def call(
@@ -142,7 +142,7 @@ class AsyncApi:
         content_type: str = "application/json",
         query: Mapping[str, str | int] | None = None,
     ) -> Json:
-        """Any other request; answers that are not JSON come as text."""
+        """Send any request. A response that is not JSON is returned as text."""
         if self._session is None:
             raise RuntimeError("use `async with api.session() as api`")
         async with self._session.request(

@@ -1,4 +1,4 @@
-"""A certificate authority for each plane: clients verify the server as they would in production."""
+"""A certificate authority per plane, so that clients verify the server as in production."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 _ADDRESSES = ("127.0.0.1", "10.0.0.1")
-# Fixed, so that no clock is read; a plane lives for hours.
+# Constants, so that no clock is read. A plane lives for hours.
 _VALID_FROM = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 _VALID_UNTIL = dt.datetime(2120, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Pki:
-    """Files of one plane.
+    """The key and certificate files of a plane.
 
     Attributes:
-        ca: the authority's certificate; every kubeconfig carries it.
-        server_certificate: the API server's, with its key in `server_key`.
-        service_account_key: signs service accounts' tokens; its public half is `service_account_public`.
+        ca: the authority's certificate, which every kubeconfig contains.
+        server_certificate: the API server's certificate; its key is `server_key`.
+        service_account_key: the key that signs service account tokens; `service_account_public` verifies them.
     """
 
     ca: Path
@@ -37,7 +37,7 @@ class Pki:
 
 
 def create_pki(folder: Path) -> Pki:
-    """Write a fresh authority, serving certificate and service account keys into `folder`."""
+    """Create an authority, a serving certificate and service account keys in `folder`."""
     folder.mkdir(parents=True)
     pki = Pki(*(folder / name for name in ("ca.crt", "server.crt", "server.key", "sa.key", "sa.pub")))
     ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))

@@ -1,4 +1,4 @@
-"""One program of the control plane, run under its guard (see guard.py)."""
+"""Runs one program of the control plane under a guard process (see guard.py)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STOP_SECONDS = 20
 
 
 class Component:
-    """A program with its log, which ends with this process at the latest."""
+    """A program and its log. The program does not outlive this process."""
 
     def __init__(
         self, name: str, command: Sequence[str | Path], *, folder: Path, env: Mapping[str, str] | None = None
@@ -31,7 +31,7 @@ class Component:
         self._pid = 0
 
     def start(self) -> None:
-        """Start the program; does nothing while it runs."""
+        """Start the program, unless it is running."""
         if self.running:
             return
         self._close()
@@ -42,7 +42,7 @@ class Component:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C is ours to handle: components stop in order
+            start_new_session=True,  # Ctrl-C must not reach components: they are stopped in order
         )
         answer = self._guard.stdout.readline() if self._guard.stdout else ""
         if not answer:
@@ -52,31 +52,31 @@ class Component:
 
     @property
     def running(self) -> bool:
-        """Whether the program runs."""
+        """Whether the program is running."""
         return self._guard is not None and self._guard.poll() is None
 
     @property
     def pid(self) -> int:
-        """The process id of the program itself (not of its guard), e.g. to measure or to pause it."""
+        """The process id of the program itself, not of its guard."""
         self.ensure_running()
         return self._pid
 
     def ensure_running(self) -> None:
-        """Raise when the program has ended by itself.
+        """Raise if the program has exited.
 
         Raises:
-            PortTakenError: it could not listen on its port.
-            ComponentDiedError: any other cause; with the end of its log.
+            PortTakenError: its port was in use.
+            ComponentDiedError: any other cause; the message contains the end of its log.
         """
         if self.running:
             return
         tail = self.log_tail()
-        code = self._guard.returncode if self._guard else "none: it was not started"
+        code = self._guard.returncode if self._guard else "none, it was not started"
         kind = PortTakenError if "address already in use" in tail else ComponentDiedError
-        raise kind(f"{self.name} ended (exit code {code}); the end of {self.log_path}:\n{tail}")
+        raise kind(f"{self.name} exited (exit code {code}); the end of {self.log_path}:\n{tail}")
 
     def log_tail(self, lines: int = 25) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         try:
             text = self.log_path.read_text(errors="replace")
         except FileNotFoundError:
@@ -84,11 +84,11 @@ class Component:
         return "\n".join(line[:500] for line in text.splitlines()[-lines:])
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the program, e.g. SIGSTOP to make it hang."""
+        """Send a signal to the program, for example SIGSTOP to make it hang."""
         os.kill(self.pid, number)
 
     def stop(self, *, graceful: bool = False) -> None:
-        """End the program: at once, since its data is thrown away, or `graceful`ly by SIGTERM."""
+        """Stop the program: with SIGKILL, because its data is discarded, or with SIGTERM if `graceful`."""
         if graceful and self.running:
             os.kill(self._pid, signal.SIGTERM)
             self._wait_for_end()
@@ -106,7 +106,7 @@ class Component:
             return
         if guard.stdin:
             try:
-                guard.stdin.write("q")  # a request; the bare end of the pipe would mean that we died
+                guard.stdin.write("q")  # a byte requests a stop; end of file alone would mean that this process died
                 guard.stdin.close()
             except BrokenPipeError:
                 pass

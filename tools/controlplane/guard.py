@@ -1,13 +1,12 @@
-"""Runs one program and ends it when whoever asked for it is gone, however that came about.
+"""Runs one program and kills it when its owner, the parent process, dies for any reason.
 
     python -I guard.py FOLDER LOG PROGRAM [ARGUMENT…]
 
-A parent-death signal alone would not do: the kernel sends it when the *thread* that forked has ended, and a
-plane may be started from a worker thread. So the owner holds a pipe to this process: a byte is a request to
-stop, its end without one is the owner's death (kill -9 included), and then FOLDER is removed too, since
-nobody else will. This process has one thread, so a parent-death signal from it to the program is sound: it
-covers a kill -9 of the guard. Only the standard library is used, nothing of the package: with -I it is up
-in a few milliseconds.
+A parent-death signal alone is not sufficient: the kernel sends it when the *thread* that forked exits, and a worker
+thread may start a plane. Therefore the owner holds a pipe to this process. A byte requests a stop. End of file
+without a byte means that the owner died (including kill -9); FOLDER is then removed as well. This process has a
+single thread, so a parent-death signal between it and the program is reliable: it covers a kill -9 of the guard.
+The module uses only the standard library, so that it starts with -I in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _STDIN = 0
 
 
 def main(arguments: list[str]) -> int:
-    """Returns the program's exit code, negative for a signal's number."""
+    """Run the program. Returns its exit code, or the negative number of the signal that ended it."""
     folder, log_path, *command = arguments
     owner = os.getppid()
     news = _wake_up_pipe()
@@ -52,14 +51,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _watch(program: subprocess.Popen[bytes], owner: int, news: int) -> bool:
-    """Wait until the program has ended or has to; True if the owner is gone."""
+    """Wait until the program exits or must be stopped. Returns True if the owner died."""
     while program.poll() is None:
         ready, _, _ = select.select([_STDIN, news], [], [], 1.0)
         if _STDIN in ready:
             return not os.read(_STDIN, 1)
         if news in ready and any(number in _STOP_SIGNALS for number in os.read(news, 64)):
             return False
-        # A fork of the owner may hold the pipe open for ever; the parent's id tells as well.
+        # A fork of the owner may keep the pipe open forever, so the parent's process id is compared as well.
         if os.getppid() != owner:
             return True
     return False

@@ -1,4 +1,4 @@
-"""Writes kubeconfigs."""
+"""Writes and reads kubeconfigs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from controlplane.errors import ControlPlaneError
 
 
 def write_kubeconfig(path: Path, *, server: str, ca: Path, user: str, token: str, namespace: str = "default") -> Path:
-    """Write a kubeconfig that carries the authority itself, so that the file can be moved; returns `path`."""
+    """Write a kubeconfig with an embedded authority, so that the file can be moved. Returns `path`."""
     authority = base64.b64encode(ca.read_bytes()).decode()
     content = {
         "apiVersion": "v1",
@@ -32,7 +32,7 @@ def write_kubeconfig(path: Path, *, server: str, ca: Path, user: str, token: str
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How to reach a server; `ca` is a file."""
+    """The address and credentials of a server; `ca` is a file."""
 
     server: str
     token: str
@@ -41,10 +41,10 @@ class Access:
 
 @contextmanager
 def read_kubeconfig(path: Path) -> Iterator[Access]:
-    """Read a kubeconfig as `write_kubeconfig` makes it; the authority's file lives as long as the block.
+    """Read a kubeconfig written by `write_kubeconfig`. The authority's file exists for the duration of the block.
 
     Raises:
-        ControlPlaneError: it is another kind of kubeconfig.
+        ControlPlaneError: the file has another form.
     """
     try:
         content = yaml.safe_load(path.read_text())
@@ -52,7 +52,7 @@ def read_kubeconfig(path: Path) -> Iterator[Access]:
         authority = base64.b64decode(cluster["certificate-authority-data"])
         server, token = cluster["server"], user["token"]
     except (OSError, KeyError, IndexError, TypeError, yaml.YAMLError) as error:
-        message = f"{path} is not a kubeconfig with a token and an authority, as `up` writes it ({error!r})"
+        message = f"{path} is not a kubeconfig with a token and an embedded authority, as `up` writes it ({error!r})"
         raise ControlPlaneError(message) from error
     with tempfile.NamedTemporaryFile(suffix=".crt") as ca:
         ca.write(authority)

@@ -1,16 +1,16 @@
-"""Free ports, chosen so that side-by-side planes seldom meet."""
+"""Chooses free ports, at random, so that planes running side by side rarely collide."""
 
 from __future__ import annotations
 
 import random
 import socket
 
-# Below the kernel's range for outgoing connections (32768…): one of those could take ours meanwhile.
+# Below the kernel's ephemeral range (32768 and up), from which an outgoing connection could take a chosen port.
 _LOWEST, _HIGHEST = 20_000, 32_000
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1, free just now; the caller starts again with others if one gets taken."""
+    """Return distinct ports of 127.0.0.1 that are free now. The caller retries if one is taken meanwhile."""
     ports: list[int] = []
     while len(ports) < count:
         port = random.randrange(_LOWEST, _HIGHEST)  # noqa: S311  (not a secret)

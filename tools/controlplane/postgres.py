@@ -1,4 +1,4 @@
-"""A PostgreSQL of one plane, for Argo's archive and offloaded nodes: Debian's package, found where that puts it."""
+"""Runs a PostgreSQL server per plane, for Argo's archive and offloaded nodes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from controlplane.errors import BinaryUnavailableError, ControlPlaneError
 
 USER = "argo"
 _DEBIAN = Path("/usr/lib/postgresql")
-# PostgreSQL refuses to run as root; the package makes the first of these, every system has the second.
+# PostgreSQL refuses to run as root. Its package creates the first account; every system has the second.
 _ACCOUNTS = ("postgres", "nobody")
 
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """A running server; everyone on this machine may connect as `USER`, without a password.
+    """A running server. Every local process may connect as `USER`, without a password.
 
     Attributes:
-        port: on 127.0.0.1.
-        component: the process.
-        folder: its data.
+        port: its port on 127.0.0.1.
+        component: its process.
+        folder: its data folder.
     """
 
     port: int
@@ -34,13 +34,13 @@ class Postgres:
     folder: Path
 
     def stop(self) -> None:
-        """End it and remove its data."""
+        """Stop the server and remove its data."""
         self.component.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def postgres_bin() -> Path | None:
-    """The folder with `initdb` and `postgres`: on PATH, else the newest of Debian's; None where there is none."""
+    """Return the folder with `initdb` and `postgres`: on PATH, else Debian's newest. None if there is neither."""
     on_path = shutil.which("initdb")
     if on_path and shutil.which("postgres"):
         return Path(on_path).resolve().parent
@@ -49,15 +49,15 @@ def postgres_bin() -> Path | None:
 
 
 def start_postgres(port: int, *, logs: Path) -> Postgres:
-    """Make a database and start it.
+    """Create a database and start its server.
 
     Raises:
-        BinaryUnavailableError: this machine has no PostgreSQL.
+        BinaryUnavailableError: PostgreSQL is not installed.
     """
     programs = postgres_bin()
     if programs is None:
-        raise BinaryUnavailableError("PostgreSQL is absent: apt install postgresql (or have initdb on PATH)")
-    # Not in the plane's folder: that is root's alone.
+        raise BinaryUnavailableError("PostgreSQL is not installed: apt install postgresql (or put initdb on PATH)")
+    # The plane's folder is accessible to root only.
     folder = Path(tempfile.mkdtemp(prefix="wfreport-postgres-"))
     become = _become(folder)
     made = subprocess.run(
@@ -78,15 +78,15 @@ def start_postgres(port: int, *, logs: Path) -> Postgres:
 
 
 def _become(folder: Path) -> list[str]:
-    """What comes before a command so that it does not run as root; the folder becomes that user's."""
+    """Return a command prefix that drops root privileges, and give the folder to that account."""
     if os.geteuid() != 0:
         return []
     account = next((name for name in _ACCOUNTS if _known(name)), None)
     if account is None:
-        raise ControlPlaneError("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+        raise ControlPlaneError("PostgreSQL does not run as root, and neither account exists: postgres, nobody")
     entry = pwd.getpwnam(account)
     os.chown(folder, entry.pw_uid, entry.pw_gid)
-    # Essential in Debian (util-linux); it execs, so that the process is the program itself.
+    # setpriv is part of util-linux (essential in Debian). It execs, so that the process is the program itself.
     return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups", "--"]
 
 

@@ -1,4 +1,4 @@
-"""Recordings: the watch events of a Workflow, its pods and its Events, in the order in which they came."""
+"""Reads recordings: the watch events of a Workflow, its pods and its Events, in order of arrival."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class RecordedEvent:
     """One watch event.
 
     Attributes:
-        at: when it was recorded, in seconds since 1970.
+        at: the time of recording, in seconds since 1970.
         kind: Workflow, Pod or Event.
         type: ADDED, MODIFIED or DELETED.
-        object: the whole object as it was then.
+        object: the complete object.
     """
 
     at: float
@@ -36,5 +36,5 @@ def load_recording(path: Path) -> list[RecordedEvent]:
 
 
 def duration_seconds(events: Sequence[RecordedEvent]) -> float:
-    """From the first event to the last."""
+    """Return the time between the first event and the last."""
     return max(event.at for event in events) - min(event.at for event in events) if events else 0.0

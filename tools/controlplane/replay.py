@@ -1,8 +1,8 @@
-"""Plays a recording into a control plane: what the real controller wrote, in the same order.
+"""Replays a recording into a control plane: the writes of the real controller, in the same order.
 
-Only for planes without controllers, or they would answer. The server gives new uids; owner references and the
-objects that Events are about follow them. What others have written to an object meanwhile (labels, say) is
-kept: after the first write only the differences between two recorded states are sent.
+The plane must not run controllers, because they would react. The server assigns new uids; owner references and the
+involved objects of Events are rewritten accordingly. Changes that others make to an object (labels, for example)
+survive: after the first write, only the difference between two recorded states is sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _COLLECTIONS = {
     "Pod": "/api/v1/namespaces/{}/pods",
     "Event": "/api/v1/namespaces/{}/events",
 }
-# What the server itself writes.
+# Fields that the server sets.
 _SERVER_METADATA = (
     "uid",
     "resourceVersion",
@@ -45,13 +45,13 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Replayed:
-    """What a replay did.
+    """The result of a replay.
 
     Attributes:
-        shift_seconds: how much later every time is than in the recording.
-        uids: the server's uid for each recorded one.
-        namespaces: where each recorded namespace went.
-        events_played: how many events were played.
+        shift_seconds: the number of seconds by which times were shifted.
+        uids: recorded uid to uid on the server.
+        namespaces: recorded namespace to namespace on the server.
+        events_played: the number of replayed events.
     """
 
     shift_seconds: int
@@ -71,20 +71,20 @@ async def replay(
     now_seconds: float | None = None,
     after_event: Callable[[RecordedEvent], Awaitable[None]] | None = None,
 ) -> Replayed:
-    """Play `events`; several calls may run side by side on one `api`.
+    """Replay `events`. Several calls may share one `api` concurrently.
 
     Args:
         api: an admin's client.
         events: a recording, see `load_recording`.
-        speed: 1 is as recorded, 10 ten times faster, 0 as fast as the server takes it: pods and Events between two
-            writes of a Workflow are then written side by side.
-        namespace: play into this one instead of the recorded; it is created if need be.
-        change: drops, doubles or reorders events before they are played. A state that comes twice or late is
-            written again; one that was never created is created.
-        until: play only the first so many (of the changed ones).
-        now_seconds: the wall clock, in seconds since 1970. Times are moved so that the recording starts now,
-            or, played faster than life, so much earlier that no time ever lies in the future.
-        after_event: awaited after each event has been written, to interfere at a chosen moment.
+        speed: 1 keeps the recorded pace, 10 is ten times faster, 0 is as fast as the server allows. At 0, pods and
+            Events between two writes of a Workflow are written concurrently.
+        namespace: replaces the recorded namespace; created if it does not exist.
+        change: drops, duplicates or reorders events before the replay. A duplicate or late state is written again;
+            an object that was never created is created.
+        until: the number of (changed) events to replay.
+        now_seconds: the wall clock, in seconds since 1970. Times are shifted so that the recording starts now. At a
+            higher speed it starts earlier, so that no time lies in the future.
+        after_event: awaited after each event is written, so that a test can intervene at that moment.
     """
     changed = list(change(list(events)) if change else events)[:until]
     if not events:
@@ -105,11 +105,11 @@ async def replay(
 
 
 def _clock() -> float:
-    return time.time()  # noqa: TID251  (the recording is moved to the machine's own time, as its servers see it)
+    return time.time()  # noqa: TID251  (recorded times are shifted to the server's clock)
 
 
 def shift_of(events: Sequence[RecordedEvent], speed: float, now_seconds: float) -> TimeShift:
-    """How the times of `events` move when they are played at `speed` from `now_seconds` on."""
+    """Return the shift for a replay of `events` at `speed` that starts at `now_seconds`."""
     first_at = min(event.at for event in events)
     length = duration_seconds(events)
     saved = length if speed == 0 else max(0.0, length * (1 - 1 / speed))
@@ -123,7 +123,7 @@ def _namespaces(events: Sequence[RecordedEvent], override: str | None) -> dict[s
 
 @dataclass(slots=True)
 class _Live:
-    """An object as it was written last, in the recording's words; `at` is the newest moment it has been in."""
+    """The last written state of an object, in recorded form. `at` is the time of its newest state."""
 
     uid: str
     at: float
@@ -147,7 +147,7 @@ class _Player:
                     raise
 
     async def play_together(self, events: Sequence[RecordedEvent]) -> None:
-        """Play events of different objects side by side."""
+        """Replay events of different objects concurrently."""
         await asyncio.gather(*(self.play(event) for event in events))
         self._replayed.events_played += len(events)
 
@@ -167,7 +167,7 @@ class _Player:
         return event.kind, self._replayed.namespaces[metadata["namespace"]], metadata["name"]
 
     def _rewritten(self, recorded: Json) -> Json:
-        """An object or a patch of today: times moved, uids and namespaces as they are on this server."""
+        """Return an object or patch with shifted times and with this server's uids and namespaces."""
         uids = self._replayed.uids
         text = json.dumps(self._shift.apply(recorded), separators=(",", ":"))
         text = _UID.sub(lambda found: uids.get(found[0], found[0]), text)
@@ -176,12 +176,12 @@ class _Player:
         return json.loads(text)
 
     async def _replace(self, key: Key, event: RecordedEvent) -> None:
-        """Create; what had this name (a pod that Argo made anew, an earlier replay) goes first."""
+        """Create an object. Delete one of the same name first (a pod that Argo recreated, an earlier replay)."""
         if key in self._live:
             await self._delete(key)
         kind, namespace, _ = key
         wanted = _for_the_server(event.object)
-        # A pod is born without a status, whatever the client says; the rest comes as an update.
+        # The server ignores the status of a new pod, so it follows as an update.
         born = wanted | {"status": {}} if kind == "Pod" else wanted
         body = self._rewritten(born)
         try:
@@ -201,14 +201,14 @@ class _Player:
             live.deleting = True
             await self._ask(key, "DELETE")
         wanted = _for_the_server(event.object)
-        # Compared before it is rewritten: a patch is a hundredth of a big workflow.
+        # Compare before rewriting: a patch is a hundredth of the size of a large Workflow.
         difference = merge_patch(live.state, wanted)
         if difference:
             subresource = "/status" if key[0] == "Pod" else ""
             try:
                 await self._ask(key, "PATCH", self._rewritten(difference), subresource=subresource)
             except ApiError as error:
-                # A reordered event: the server does not let a terminated container run again, nor did the kubelet.
+                # A reordered event: the server refuses to restart a terminated container.
                 if error.status == _INVALID and event.at < live.at:
                     return
                 raise
@@ -222,7 +222,7 @@ class _Player:
         await self._ask(key, "DELETE", {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
 
     async def _ask(self, key: Key, method: str, body: Json = None, *, subresource: str = "") -> None:
-        """A request about an object that may be gone by now: then there is nothing to do."""
+        """Send a request for an object. Ignore that it no longer exists."""
         kind, namespace, name = key
         content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
         path = f"{_COLLECTIONS[kind].format(namespace)}/{name}{subresource}"
@@ -234,7 +234,7 @@ class _Player:
 
 
 def _together(events: Sequence[RecordedEvent]) -> Iterator[list[RecordedEvent]]:
-    """Runs of events whose order among each other nobody can tell: of pods and Events, each object once."""
+    """Group consecutive events whose mutual order does not matter: pods and Events, each object once."""
     batch: dict[tuple[str, str, str], RecordedEvent] = {}
     for event in events:
         metadata = event.object["metadata"]
@@ -256,7 +256,7 @@ def _for_the_server(wanted: Json) -> Json:
 
 
 def merge_patch(old: Mapping[str, Json], new: Mapping[str, Json]) -> dict[str, Json]:
-    """The JSON merge patch (RFC 7396) that makes `new` of `old`."""
+    """Return the JSON merge patch (RFC 7396) from `old` to `new`."""
     patch: dict[str, Json] = {key: None for key in old if key not in new}
     for key, value in new.items():
         before = old.get(key)

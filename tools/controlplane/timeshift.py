@@ -1,4 +1,4 @@
-"""Moves the times inside recorded objects: pure text in, text out."""
+"""Shifts the times in recorded objects, by rewriting their JSON text."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from controlplane.api import Json
 
 _DAY_SECONDS = 86_400
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=(?:\.\d+)?Z)")
-# Argo notes a node's start in its Events as nanoseconds since 1970.
+# Argo's Events contain a node's start as nanoseconds since 1970.
 _NANOSECONDS = re.compile(r'(?<="workflows\.argoproj\.io/node-start-time":")(\d+)(?=\d{9}")')
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True, slots=True)
 class TimeShift:
-    """Adds whole seconds to every time that belongs to a recording, and to no other.
+    """Adds whole seconds to every time that belongs to a recording.
 
     Attributes:
-        seconds: how much later; whole, or times without fractions would change their distances.
-        first_at, last_at: the recording's first and last moment, in seconds since 1970. A time further than
-            a day from them (a date in a parameter, the year 1) is content and stays.
+        seconds: the shift. A fraction would change the distances between times of whole seconds.
+        first_at, last_at: the first and last time of the recording, in seconds since 1970. A time more than a day
+            outside (a date in a parameter, the year 1) is content and does not change.
     """
 
     seconds: int
@@ -38,7 +38,7 @@ class TimeShift:
     last_at: float
 
     def apply(self, recorded: Json) -> Json:
-        """The object with its times moved, those within `status.compressedNodes` included."""
+        """Return the object with shifted times, including those in `status.compressedNodes`."""
         moved = json.loads(self.apply_to_text(json.dumps(recorded, separators=(",", ":"))))
         status = moved.get("status")
         if isinstance(status, dict) and status.get("compressedNodes"):
@@ -46,7 +46,7 @@ class TimeShift:
         return moved
 
     def apply_to_text(self, text: str) -> str:
-        """JSON text (without blanks) with its times moved."""
+        """Return JSON text (without whitespace) with shifted times."""
         text = _TIME.sub(lambda found: self._moved(found[0]), text)
         return _NANOSECONDS.sub(lambda found: str(int(found[0]) + self.seconds), text)
 
@@ -66,12 +66,12 @@ def _moved(time: str, shift: TimeShift) -> str:
 
 
 def _recompressed(encoded: str, change: Callable[[str], str]) -> str:
-    """Change the text within Argo's compressedNodes and pack it again with the codec it came in."""
+    """Change the text in Argo's compressedNodes and compress it again with the same codec."""
     packed = base64.b64decode(encoded)
     if packed.startswith(_GZIP):
         changed = gzip.compress(_changed(gzip.decompress(packed), change))
     elif packed.startswith(_ZSTD):
-        # A stream decoder: Argo's frames do not tell their size.
+        # Argo's frames do not contain the content size, so a streaming decoder is required.
         content = zstandard.ZstdDecompressor().decompressobj().decompress(packed)
         changed = zstandard.ZstdCompressor().compress(_changed(content, change))
     else:

@@ -1,4 +1,4 @@
-"""Polling with a deadline, for what has no event to wait on."""
+"""Polls a condition with a timeout."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def wait_until(
     timeout_seconds: float = 60,
     interval_seconds: float = 0.1,
 ) -> None:
-    """Return as soon as `check()` is true.
+    """Wait until `check()` returns true.
 
     Raises:
-        DeadlineError: it was not true within `timeout_seconds`.
+        DeadlineError: it did not within `timeout_seconds`.
     """
     deadline = time.monotonic() + timeout_seconds
     pause = threading.Event()
     while not check():
         if time.monotonic() > deadline:
-            raise DeadlineError(f"after {timeout_seconds:.0f} s still waiting for {what}")
+            raise DeadlineError(f"timed out after {timeout_seconds:.0f} s waiting for {what}")
         pause.wait(interval_seconds)

@@ -1,5 +1,5 @@
-// Argo Workflows: controller, CLI with server, executor, built from pinned sources for demo, tests and benchmarks.
-// Nothing here is part of the operator or its image.
+// Argo Workflows (controller, CLI with server, executor) for demo, tests and benchmarks, built from pinned sources.
+// No part of the operator or its image.
 module wfreport.dev/controlplane/argo
 
 go 1.25.7
