@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from controlplane import ControlPlane

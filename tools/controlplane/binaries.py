@@ -59,7 +59,7 @@ SOURCES = {
     "kubelet": Source("node", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kubelet", 2),
     "kube-scheduler": Source("node", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 1),
     "kwok": Source("kwok", "sigs.k8s.io/kwok", "sigs.k8s.io/kwok/cmd/kwok", 2),
-    "workflow-controller": _argo("workflow-controller", 4),
+    "workflow-controller": _argo("workflow-controller", 5),
     "argo": _argo("argo", 2),
     "argoexec": _argo("argoexec", 1),
 }
