@@ -109,7 +109,11 @@ def test_argos_source_is_built_only_with_every_edit_applied(tmp_path: Path) -> N
     for edit in EDITS:
         (module / edit.file).parent.mkdir(parents=True, exist_ok=True)
         (module / edit.file).write_text(f"a {edit.before} b")
+    link = module / "workflow/executor/osspecific/signal_linux.go"
+    link.parent.mkdir(parents=True)
+    link.with_name("signal_darwin.go").write_text("package osspecific")
     copy_edited(module, tmp_path / "copy")
+    assert (tmp_path / "copy" / link.relative_to(module)).read_text() == "package osspecific"
     assert [(tmp_path / "copy" / edit.file).read_text() for edit in EDITS] == [f"a {edit.after} b" for edit in EDITS]
 
     (module / EDITS[0].file).write_text("listens elsewhere")

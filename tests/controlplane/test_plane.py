@@ -119,7 +119,7 @@ def test_a_dead_component_is_reported_with_the_end_of_its_log() -> None:
     with ControlPlane(workflow_crds="none") as plane:
         plane.components["kube-apiserver"].signal(signal.SIGKILL)
 
-        with pytest.raises(ComponentDiedError, match=r"kube-apiserver ended .*kube-apiserver\.log"):
+        with pytest.raises(ComponentDiedError, match=r"kube-apiserver exited .*kube-apiserver\.log"):
             eventually(plane.ensure_running, until=lambda _: False)
 
 

@@ -1,9 +1,10 @@
 """The pinned Go module of Argo Workflows: its folder, and the copy that Argo's programs are built from.
 
-A copy is necessary for two reasons. `cmd/argo` embeds the built UI (`ui/dist/app`), which the module does not
-contain. And both servers listen on all interfaces, which no flag changes; the copy makes them listen on loopback
-only, because known vulnerabilities of the pinned version are accepted here. Go refuses an overlay of files in the
-module cache, so a generated go.mod replaces the module with the copy.
+A copy is necessary for three reasons. `cmd/argo` embeds the built UI (`ui/dist/app`), which the module does not
+contain. argoexec needs a source file that is a symbolic link in Argo's repository, and modules contain no links. And
+both servers listen on all interfaces, which no flag changes; the copy makes them listen on loopback only, because
+known vulnerabilities of the pinned version are accepted here. Go refuses an overlay of files in the module cache, so
+a generated go.mod replaces the module with the copy.
 """
 
 from __future__ import annotations
@@ -42,13 +43,15 @@ EDITS = (
 )
 _UI = "ui/dist/app/index.html"
 _UI_PAGE = "<!doctype html><title>Argo Server</title><p>This build contains no UI.</p>\n"
+# Symbolic links of Argo's repository, each with its target.
+_LINKS = {"workflow/executor/osspecific/signal_linux.go": "signal_darwin.go"}
 # The largest folders; no package is in them.
 _NOT_COPIED = ("docs", "manifests")
 
 
 def edits_digest() -> bytes:
     """Return a digest of all that makes the copy differ from the module."""
-    return hashlib.sha256(repr((EDITS, _UI, _UI_PAGE)).encode()).digest()
+    return hashlib.sha256(repr((EDITS, _LINKS, _UI, _UI_PAGE)).encode()).digest()
 
 
 def module_dir(go: Path) -> Path:
@@ -79,7 +82,7 @@ def editable_module(go: Path) -> Iterator[Path]:
 
 
 def copy_edited(module: Path, copy: Path) -> None:
-    """Copy the module, add a page in place of the UI, and apply `EDITS`.
+    """Copy the module, add a page in place of the UI and the missing links, and apply `EDITS`.
 
     Raises:
         BinaryUnavailableError: a line to edit is not there, so `EDITS` does not fit this version.
@@ -92,6 +95,8 @@ def copy_edited(module: Path, copy: Path) -> None:
         Path(folder).chmod(0o755)
     (copy / _UI).parent.mkdir(parents=True, exist_ok=True)
     (copy / _UI).write_text(_UI_PAGE)
+    for link, target in _LINKS.items():
+        shutil.copyfile((copy / link).with_name(target), copy / link)
     for edit in EDITS:
         text = (copy / edit.file).read_text()
         if text.count(edit.before) != 1:

@@ -51,7 +51,7 @@ OPERATOR_SETTINGS: Final = {
     "WFREPORT_HTTP_HOST": "127.0.0.1",
     "WFREPORT_LOG_FORMAT": "text",
 }
-_HINT: Final = " (`make demo ARGO=1` builds the real Argo controller, in minutes, and uses that)"
+_HINT: Final = "\n        (`make demo ARGO=1` builds the real Argo controller, in about 7 minutes, and uses it)"
 _NOT_OURS_TO_APPLY: Final = frozenset({"CustomResourceDefinition", "Deployment", "Service"})
 _COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 _USAGE_ERROR: Final = 2
