@@ -1,7 +1,8 @@
 """Runs the demo: a control plane on this machine, the operator under its own ServiceAccount, eight Workflows at once.
 
 The real Argo controller runs the Workflows if it is in the cache; ``--argo`` builds it. Otherwise the demo replays what
-that controller wrote (``demo/recordings``, made by ``demo/record.py``). Ctrl-C ends everything; ``--once`` ends by itself.
+that controller wrote (``demo/recordings``, made by ``demo/record.py``). Ctrl-C ends everything; ``--once`` exits after
+the last step.
 """
 
 from __future__ import annotations
