@@ -1,4 +1,4 @@
-"""Collects what is known of the pods of a Workflow, wherever it is known.
+"""Collects the evidence about the pods of a Workflow from all its sources.
 
 ================  ========================================================  =========================
 evidence          source                                                    read by
@@ -10,7 +10,7 @@ offloaded nodes   Argo Server, fetched in the background                    ``Ar
 archived runs     Argo Server, fetched in the background                    ``ArgoServerFetcher``
 ================  ========================================================  =========================
 
-Nothing here fails: evidence that cannot be read is missing from the report, with a reason.
+Errors are not raised: the report names evidence that could not be read, with the reason.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ class RemainingEvidence:
         observed_at: when it was collected.
         archived: the run from Argo's archive, or why it is unavailable; None if the archive has nothing to add.
         archived_logs: evidence that consists of the archived run's logs, by pod name.
-        late: evidence that arrived after the Workflow was last reconciled, by pod name.
+        late: evidence that arrived after the last reconcile of the Workflow, by pod name.
     """
 
     observed_at: datetime
@@ -71,7 +71,7 @@ class RemainingEvidence:
 
 
 class EvidenceCollector:
-    """The *fetch* stage of a reconcile, after the Workflow itself."""
+    """Collects the evidence of one reconcile: its *fetch* stage, after the Workflow was read."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class EvidenceCollector:
         self._started_at = clock()
 
     def with_nodes(self, snapshot: Snapshot) -> Snapshot:
-        """Return the snapshot with its offloaded nodes, if they have been fetched; else say why not in it."""
+        """Return the snapshot with its offloaded nodes, or with the reason why they are not available yet."""
         return self._fetcher.with_nodes(snapshot)
 
     async def collect(
@@ -101,8 +101,8 @@ class EvidenceCollector:
 
         Args:
             snapshot: the Workflow.
-            reports: its reports as they are stored: what they hold is not read again.
-            running: what is remembered of it while it runs: pods that were queried once are not queried again.
+            reports: its stored reports; evidence that they contain is not read again.
+            running: its entry among the running Workflows, which lists the nodes whose pods were queried before.
         """
         workflow, now = snapshot.workflow, self._clock()
         of_run = [status for report in reports if (status := status_of_run(report.status, workflow))]

@@ -132,7 +132,7 @@ class EvidenceReader:
         Args:
             snapshot: the Workflow.
             stored: the statuses of its reports, of the present run.
-            running: what is remembered of the Workflow while it runs; nodes with an answer are added to it.
+            running: the Workflow's entry among the running ones; nodes whose pods were read are added to it.
             has_just_ended: whether the run ended a moment ago, so that all its pods may still exist.
             retry_allowed: whether to try again later to read pods that cannot be read now.
         """

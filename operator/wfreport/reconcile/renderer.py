@@ -15,7 +15,7 @@ from wfreport.kube.reports import StoredReport
 
 
 class StatusRenderer:
-    """Gives the core what it needs to render a report's status: the stored report, the evidence and the settings."""
+    """Renders statuses from stored reports and collected evidence, with the operator's settings."""
 
     def __init__(self, options: RenderOptions, redactor: Redactor) -> None:
         self._options = options
@@ -25,8 +25,8 @@ class StatusRenderer:
         """Render the status of a report whose Workflow is in the cluster.
 
         Returns:
-            The status, or None if the stored one is to stay: the nodes are being fetched, the report has those of a
-            moment ago, and it would only flicker.
+            The status; None to leave the stored one unchanged while newer nodes are being fetched. Without its nodes
+            the report would flicker.
         """
         if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
             return None
@@ -38,8 +38,8 @@ class StatusRenderer:
         """Render the status of a report whose Workflow was deleted, never existed, or is only in Argo's archive.
 
         Returns:
-            The status, or None if the stored one is to stay: this version cannot decode it, so a newer operator wrote
-            it, and without the Workflow nobody could write it again.
+            The status; None to leave the stored one unchanged, because this version cannot decode it. A newer operator
+            wrote it, and without the Workflow it could not be rendered again.
         """
         generation = report.head.metadata.generation
         if isinstance(evidence.archived, Snapshot):
@@ -58,7 +58,7 @@ class StatusRenderer:
         status = render_deleted(
             self._with_late_evidence(report, report.status, evidence), generation, evidence.archived
         )
-        # render_deleted leaves a run that has ended as it is, but the generation of its spec may have changed since
+        # render_deleted does not change a run that has ended, but its report's spec may have a new generation
         return status.changed(observed_generation=generation)
 
     def _render_run(
