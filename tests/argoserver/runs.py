@@ -1,4 +1,4 @@
-"""Runs of the real Argo controller over a database, and who may read them."""
+"""Runs of the real Argo controller with a database, and tokens that may read them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.argoserver.faulty import NOW, Watcher
+from tests.argoserver.fake_server import NOW, Watcher
 from tests.eventually import eventually
 
 from controlplane import ControlPlane
@@ -21,7 +21,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}"
 
 
 def oom_killed_dag(name: str, namespace: str) -> dict[str, Any]:
-    """``transform`` is OOM-killed, so ``load`` never runs."""
+    """Return a Workflow in which ``transform`` is OOM-killed, so that ``load`` never runs."""
     tasks = [{"name": "transform", "template": "oom"}, {"name": "load", "template": "oom", "depends": "transform"}]
     played = {"sim.wfreport.dev/exit-code": "137", "sim.wfreport.dev/reason": "OOMKilled"}
     container = {"image": "busybox", "command": ["true"]}
@@ -40,24 +40,24 @@ def oom_killed_dag(name: str, namespace: str) -> dict[str, Any]:
 
 
 def archived_run(plane: ControlPlane, namespace: str, name: str) -> dict[str, Any]:
-    """Run one to its end; its nodes are offloaded, and it is in the archive."""
+    """Run a Workflow to its end: its nodes are offloaded, and it is archived."""
     path = WORKFLOWS.format(namespace)
     plane.api.post(path, oom_killed_dag(name, namespace))
-    found: dict[str, Any] = eventually(
+    stored: dict[str, Any] = eventually(
         lambda: plane.api.get(f"{path}/{name}"),
-        until=lambda seen: seen["metadata"].get("labels", {}).get(ARCHIVING) == "Archived",
+        until=lambda run: run["metadata"].get("labels", {}).get(ARCHIVING) == "Archived",
         timeout_seconds=120,
     )
-    return found
+    return stored
 
 
 def delete_workflow(plane: ControlPlane, namespace: str, name: str) -> None:
-    """As its TTL does."""
+    """Delete a Workflow, as its TTL does."""
     plane.api.delete(f"{WORKFLOWS.format(namespace)}/{name}")
 
 
 def reader_token(plane: ControlPlane, namespace: str, *, may_read: bool = True) -> str:
-    """The token of a ServiceAccount that may read Workflows in this namespace, or nothing."""
+    """Return the token of a ServiceAccount that may read the namespace's Workflows, or nothing."""
     plane.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "reader"}})
     if may_read:
         rule = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["get", "list"]}
@@ -73,7 +73,7 @@ def reader_token(plane: ControlPlane, namespace: str, *, may_read: bool = True) 
 
 @asynccontextmanager
 async def connected(plane: ControlPlane, folder: Path, token: str, **settings: Any) -> AsyncIterator[ArgoServer]:
-    """A client of the plane's server, as the operator's settings make it."""
+    """Connect to the plane's server by the operator's settings."""
     file = folder / "token"
     file.write_text(token)
     given = {"url": plane.argo_server_url, "ca_file": str(plane.ca), "token_file": str(file)} | settings

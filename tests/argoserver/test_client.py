@@ -1,11 +1,11 @@
-"""What the client does when Argo Server hangs, resets, sends garbage, is overloaded or refuses."""
+"""The client while Argo Server hangs, resets, sends garbage, is overloaded or refuses."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from tests.argoserver.faulty import (
+from tests.argoserver.fake_server import (
     GARBAGE,
     HANG,
     NOW,
@@ -50,45 +50,45 @@ async def _get(url: str, watcher: Watcher, **given: object) -> bytes:
 @pytest.mark.parametrize(
     "fault", [RESET, Reply(503, b"overloaded"), Reply(500, b"{}"), HANG], ids=["reset", "503", "500", "hang"]
 )
-async def test_what_may_heal_is_tried_again_with_growing_pauses(fault: Reply) -> None:
-    answer, asked = sequence(fault, fault, OK)
+async def test_transient_errors_are_retried_with_growing_pauses(fault: Reply) -> None:
+    answer, requests = sequence(fault, fault, OK)
     watcher = Watcher()
     async with serving(answer) as url:
         assert await _get(url, watcher, timeout_seconds=0.2) == OK.body
-    assert len(asked) == 3
+    assert len(requests) == 3
     assert watcher.slept == [0.5, 1.0]
     assert watcher.codes[-1] == "version 200"
 
 
-async def test_after_some_tries_the_error_says_what_is_wrong() -> None:
-    answer, asked = sequence(Reply.of({"code": 13, "message": "the database is away"}, 500))
+async def test_after_the_last_attempt_the_error_has_the_servers_message() -> None:
+    answer, requests = sequence(Reply.of({"code": 13, "message": "the database is away"}, 500))
     async with serving(answer) as url:
         with pytest.raises(ServerFailedError, match="the database is away"):
             await _get(url, Watcher())
-    assert len(asked) == 4
+    assert len(requests) == 4
 
 
 @pytest.mark.parametrize(
-    ("asked_to_wait", "seconds"),
+    ("retry_after", "seconds"),
     [("7", 7), ("Sun, 01 Nov 2026 12:00:09 GMT", 9), ("soon", 1), ("", 1), ("Sun, 01 Nov 2026 11:00:00 GMT", 0)],
 )
-async def test_retry_after_is_honoured_in_both_its_forms(asked_to_wait: str, seconds: float) -> None:
-    answer, _ = sequence(Reply.of({}, 429, Retry_After=asked_to_wait), OK)
+async def test_retry_after_is_honoured_in_both_its_forms(retry_after: str, seconds: float) -> None:
+    answer, _ = sequence(Reply.of({}, 429, Retry_After=retry_after), OK)
     watcher = Watcher()
     async with serving(answer) as url:
         await _get(url, watcher)
     assert watcher.slept == [seconds + 0.5]
 
 
-async def test_a_wait_longer_than_our_patience_is_left_to_the_caller_and_holds_for_all_requests() -> None:
-    answer, asked = sequence(Reply.of({}, 503, Retry_After="600"), OK)
+async def test_a_long_wait_is_left_to_the_caller_and_holds_for_all_requests() -> None:
+    answer, requests = sequence(Reply.of({}, 503, Retry_After="600"), OK)
     watcher = Watcher()
     async with serving(answer) as url, argo_server(url, watcher) as server:
         for _ in range(2):
             with pytest.raises(ServerThrottledError) as error:
                 await fetch_version(server)
             assert error.value.retry_after_seconds == 600
-        assert len(asked) == 1
+        assert len(requests) == 1
         watcher.time += 600
         assert await fetch_version(server) == "v4.1.2"
 
@@ -112,26 +112,26 @@ async def test_a_wait_longer_than_our_patience_is_left_to_the_caller_and_holds_f
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
-async def test_what_cannot_heal_is_asked_once_and_has_an_error_of_its_own(
+async def test_permanent_errors_are_not_retried_and_have_their_own_class(
     reply: Reply, expected: type[ArgoServerError], words: str
 ) -> None:
-    answer, asked = sequence(reply)
+    answer, requests = sequence(reply)
     async with serving(answer) as url:
         with pytest.raises(ArgoServerError, match=words) as error:
             await _get(url, Watcher())
     assert type(error.value) is expected
-    assert len(asked) == 1
+    assert len(requests) == 1
     assert error.value.advice
 
 
-async def test_nobody_listening_is_unreachable() -> None:
+async def test_a_refused_connection_is_unreachable() -> None:
     watcher = Watcher()
     with pytest.raises(ServerUnreachableError, match="Cannot connect"):
         await _get("http://127.0.0.1:1", watcher)
     assert watcher.codes == ["version unreachable"] * 4
 
 
-async def test_an_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reading_stops_at_the_largest_response(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wfreport.argoserver.client.MAX_BODY_BYTES", 1000)
     answer, _ = sequence(Reply(body=b" " * 100_000))
     async with serving(answer) as url:
@@ -139,7 +139,7 @@ async def test_an_endless_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
             await _get(url, Watcher())
 
 
-async def test_an_unreadable_answer_of_a_later_major_version_is_called_too_new() -> None:
+async def test_an_invalid_response_of_a_newer_major_version_is_too_new() -> None:
     def answer(request: Request) -> Reply:
         return Reply.of({"version": "v5.0.1"}) if request.target == "/api/v1/version" else Reply(body=b"[]")
 
@@ -148,7 +148,7 @@ async def test_an_unreadable_answer_of_a_later_major_version_is_called_too_new()
             await ServerWorkflows(server).fetch("team", "etl")
 
 
-async def test_an_unreadable_answer_of_a_known_version_is_a_bad_one() -> None:
+async def test_an_invalid_response_of_a_known_version_is_a_bad_response() -> None:
     def answer(request: Request) -> Reply:
         return OK if request.target == "/api/v1/version" else Reply(body=b"<html>")
 
@@ -161,13 +161,13 @@ async def test_an_unreadable_answer_of_a_known_version_is_a_bad_one() -> None:
 
 
 async def test_a_token_file_is_read_for_each_request_so_that_it_may_rotate(tmp_path: Path) -> None:
-    answer, asked = sequence(OK)
+    answer, requests = sequence(OK)
     file = tmp_path / "token"
     async with serving(answer) as url, argo_server(url, tokens=TokenFile(file)) as server:
         for content in ("first\n", "Bearer v2:second"):
             file.write_text(content)
             await fetch_version(server)
-    assert [request.headers["authorization"] for request in asked] == ["Bearer first", "Bearer v2:second"]
+    assert [request.headers["authorization"] for request in requests] == ["Bearer first", "Bearer v2:second"]
 
 
 @pytest.mark.parametrize(
@@ -178,24 +178,22 @@ async def test_a_token_file_is_read_for_each_request_so_that_it_may_rotate(tmp_p
         ('{"kind":"ExecCredential","status":{"token":"exec","expirationTimestamp":"2126-11-01T12:00:00Z"}}', "exec"),
     ],
 )
-async def test_a_command_gives_a_token_in_each_of_the_usual_forms_and_is_run_once(
-    tmp_path: Path, output: str, token: str
-) -> None:
-    answer, asked = sequence(OK)
+async def test_a_command_may_print_each_usual_form_and_runs_once(tmp_path: Path, output: str, token: str) -> None:
+    answer, requests = sequence(OK)
     tokens = TokenCommand(script(tmp_path, f"echo '{output}'"), clock=lambda: NOW)
     async with serving(answer) as url, argo_server(url, tokens=tokens) as server:
         await fetch_version(server)
         await fetch_version(server)
-    assert [request.headers["authorization"] for request in asked] == [f"Bearer {token}"] * 2
+    assert [request.headers["authorization"] for request in requests] == [f"Bearer {token}"] * 2
     assert (tmp_path / "runs").read_text() == "x\n"
 
 
-async def test_a_refused_token_is_had_afresh_once(tmp_path: Path) -> None:
-    answer, asked = sequence(Reply(401), OK)
+async def test_a_refused_token_is_renewed_once(tmp_path: Path) -> None:
+    answer, requests = sequence(Reply(401), OK)
     tokens = TokenCommand(script(tmp_path, f"echo token-$(wc -l < {tmp_path}/runs)"), clock=lambda: NOW)
     async with serving(answer) as url, argo_server(url, tokens=tokens) as server:
         await fetch_version(server)
-    assert [request.headers["authorization"] for request in asked] == ["Bearer token-1", "Bearer token-2"]
+    assert [request.headers["authorization"] for request in requests] == ["Bearer token-1", "Bearer token-2"]
 
 
 async def test_an_expired_token_is_not_sent(tmp_path: Path) -> None:
@@ -217,9 +215,7 @@ async def test_an_expired_token_is_not_sent(tmp_path: Path) -> None:
         ("sleep 60", "did not end within"),
     ],
 )
-async def test_a_command_that_gives_no_token_is_named_without_its_arguments_and_output(
-    tmp_path: Path, body: str, words: str
-) -> None:
+async def test_an_error_of_a_command_shows_neither_arguments_nor_output(tmp_path: Path, body: str, words: str) -> None:
     tokens = TokenCommand(script(tmp_path, body), clock=lambda: NOW, seconds=1)
     with pytest.raises(ServerUnauthorizedError, match=words) as error:
         await tokens.token()
@@ -227,7 +223,7 @@ async def test_a_command_that_gives_no_token_is_named_without_its_arguments_and_
     assert "s3cr3t" not in str(error.value)
 
 
-async def test_a_missing_command_or_file_is_said(tmp_path: Path) -> None:
+async def test_a_missing_command_or_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ServerUnauthorizedError, match="cannot be run: No such file"):
         await TokenCommand((str(tmp_path / "none"),), clock=lambda: NOW).token()
     with pytest.raises(ServerUnauthorizedError, match="cannot be read: No such file"):
@@ -244,13 +240,13 @@ async def test_the_token_is_in_no_error_and_no_metric_even_if_the_server_echoes_
     ]
     replies += [Reply(raw=f"Bearer {TOKEN} is no HTTP\r\n\r\n".encode()), RESET]
     for reply in replies:
-        answer, asked = sequence(reply)
+        answer, requests = sequence(reply)
         async with serving(answer) as url, argo_server(url, tokens=TokenFile(file)) as server:
             server._observer = metrics
             with pytest.raises(ArgoServerError) as error:
                 await fetch_version(server)
-        assert asked[0].headers["authorization"] == f"Bearer {TOKEN}"
-        seen = f"{error.value!r} {error.value} {error.value.__cause__!r} {error.value.message}"
-        assert TOKEN not in seen
+        assert requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+        texts = f"{error.value!r} {error.value} {error.value.__cause__!r} {error.value.message}"
+        assert TOKEN not in texts
     assert TOKEN not in metrics.exposition()[0].decode()
     assert 'wfreport_argo_server_requests_total{code="403",endpoint="version"} 1.0' in metrics.exposition()[0].decode()

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.argoserver.faulty import NOW, Watcher
+from tests.argoserver.fake_server import NOW, Watcher
 
 from controlplane.certs import Pki, create_pki
 from wfreport.argoserver.client import ArgoServer, RetryPolicy
@@ -32,10 +32,10 @@ def pki(tmp_path: Path) -> Pki:
 
 
 def self_signed(path: Path) -> Path:
-    """A certificate and its key in one file; it is its own authority."""
+    """Write a self-signed certificate and its key into one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "wfreport")])
-    made = (
+    certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
@@ -44,13 +44,13 @@ def self_signed(path: Path) -> Path:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
     return path
 
 
 @asynccontextmanager
 async def serving(pki: Pki, *, clients: Path | None = None) -> AsyncIterator[str]:
-    """Always the same answer; ``clients`` is who else is let in."""
+    """Serve one response; ``clients``: require a certificate of this authority."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=clients)
     context.load_cert_chain(pki.server_certificate, pki.server_key)
     if clients:
@@ -67,16 +67,16 @@ async def serving(pki: Pki, *, clients: Path | None = None) -> AsyncIterator[str
         yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-def argo_server(url: str, trust: TlsConfig) -> ArgoServer:
+def argo_server(url: str, tls: TlsConfig) -> ArgoServer:
     return ArgoServer(
-        ServerConnection(url, trust, NoToken()),
+        ServerConnection(url, tls, NoToken()),
         observer=Watcher(),
         clock=lambda: NOW,
         retry_policy=RetryPolicy(max_attempts=1),
     )
 
 
-async def test_a_client_certificate_is_shown(pki: Pki, tmp_path: Path) -> None:
+async def test_a_client_certificate_is_sent(pki: Pki, tmp_path: Path) -> None:
     mine = self_signed(tmp_path / "mine.pem")
     async with serving(pki, clients=mine) as url:
         async with argo_server(url, TlsConfig(pki.ca, certificate_file=mine)) as server:
@@ -86,7 +86,7 @@ async def test_a_client_certificate_is_shown(pki: Pki, tmp_path: Path) -> None:
                 await fetch_version(server)
 
 
-async def test_a_replaced_authority_is_taken_up_without_a_restart(pki: Pki, tmp_path: Path) -> None:
+async def test_a_replaced_authority_takes_effect_without_a_restart(pki: Pki, tmp_path: Path) -> None:
     ca = tmp_path / "ca.crt"
     ca.write_bytes(self_signed(tmp_path / "other.pem").read_bytes())
     async with serving(pki) as url, argo_server(url, TlsConfig(ca)) as server:
@@ -96,7 +96,7 @@ async def test_a_replaced_authority_is_taken_up_without_a_restart(pki: Pki, tmp_
         assert await fetch_version(server) == "v4.1.2"
 
 
-async def test_a_file_that_is_missing_or_no_certificate_is_named(tmp_path: Path) -> None:
+async def test_a_missing_or_invalid_certificate_file_is_named(tmp_path: Path) -> None:
     for content in (None, b"no certificate"):
         ca = tmp_path / "absent.crt"
         if content:

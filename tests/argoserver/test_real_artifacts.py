@@ -1,4 +1,4 @@
-"""Archived logs through the real Argo Server, from an object store that speaks as much S3 as Argo's driver asks for."""
+"""Archived logs through the real Argo Server, from an object store with the part of S3 that it uses."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.argoserver.faulty import serving_aside
+from tests.argoserver.fake_server import serving_aside
+from tests.argoserver.object_store import create_run, object_store
 from tests.argoserver.runs import connected, reader_token
-from tests.argoserver.store import create_run, object_store
 
 from controlplane import ControlPlane
 from wfreport.argoserver.artifacts import ArchivedLogs, RunRef

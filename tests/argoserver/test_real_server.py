@@ -1,4 +1,4 @@
-"""The real Argo Server over PostgreSQL: by TLS, with a ServiceAccount's token, as the operator is configured."""
+"""The real Argo Server with PostgreSQL, by TLS and a ServiceAccount's token, as the operator uses it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_a_run_of_another_namespace_is_not_found_although_the_token_may_re
     ],
     ids=["bad token", "no token", "unknown authority"],
 )
-async def test_what_the_server_does_not_accept_has_its_own_error(
+async def test_each_refusal_has_its_own_error(
     archive_plane: ControlPlane,
     namespace: str,
     tmp_path: Path,
@@ -99,14 +99,14 @@ async def test_a_service_account_without_rights_is_forbidden(
             await ServerWorkflows(server).fetch(namespace, "etl")
 
 
-async def test_plain_http_to_a_server_with_tls_says_to_use_https(archive_plane: ControlPlane, tmp_path: Path) -> None:
+async def test_the_error_of_plain_http_to_a_tls_server_names_https(archive_plane: ControlPlane, tmp_path: Path) -> None:
     url = archive_plane.argo_server_url.replace("https:", "http:")
     async with connected(archive_plane, tmp_path, "x", url=url, ca_file="") as server:
         with pytest.raises(ServerBadResponseError, match="begin with https:"):
             await fetch_version(server)
 
 
-async def test_an_unverified_certificate_is_accepted_when_told_so(archive_plane: ControlPlane, tmp_path: Path) -> None:
+async def test_an_unverified_certificate_is_accepted_if_configured(archive_plane: ControlPlane, tmp_path: Path) -> None:
     admin = archive_plane.token("admin")
     async with connected(archive_plane, tmp_path, admin, ca_file="", insecure_skip_verify=True) as server:
         assert await fetch_version(server)

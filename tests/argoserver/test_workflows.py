@@ -1,4 +1,4 @@
-"""What comes back is what was asked for, or it is not found."""
+"""A response about another run than the requested one counts as not found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.argoserver.faulty import RESET, Reply, Request, argo_server, sequence, serving, workflow
+from tests.argoserver.fake_server import RESET, Reply, Request, argo_server, sequence, serving, workflow
 
 from wfreport.argoserver.artifacts import ArchivedLogs, RunRef
 from wfreport.argoserver.errors import (
@@ -41,7 +41,7 @@ async def test_a_workflow_comes_with_its_nodes() -> None:
     ],
     ids=["namespace", "name", "uid", "no uid"],
 )
-async def test_another_workflow_than_the_wanted_one_is_not_found_and_nothing_of_it_is_said(
+async def test_another_workflow_than_the_requested_one_is_not_found_and_not_disclosed(
     answer: dict[str, Any], uid: str | None
 ) -> None:
     with pytest.raises(ServerNotFoundError) as error:
@@ -50,7 +50,7 @@ async def test_another_workflow_than_the_wanted_one_is_not_found_and_nothing_of_
 
 
 @pytest.mark.parametrize("answer", [[], "x", {}, {"kind": "Status"}], ids=str)
-async def test_what_is_no_workflow_is_a_bad_answer(answer: Any) -> None:
+async def test_a_body_that_is_not_a_workflow_is_a_bad_response(answer: Any) -> None:
     with pytest.raises(ServerBadResponseError):
         await _fetched(answer)
 
@@ -60,14 +60,14 @@ async def test_nodes_that_are_still_offloaded_mean_a_server_without_database() -
         await _fetched(workflow(nodes=None, offloadNodeStatusVersion="fnv:1"))
 
 
-async def test_the_newest_archived_run_of_a_name_is_sought_first() -> None:
-    found = workflow(uid="newest")
-    answer, asked = sequence(Reply.of({"items": [{"metadata": found["metadata"]}]}), Reply.of(found))
+async def test_without_a_uid_the_newest_archived_run_of_the_name_is_fetched() -> None:
+    newest = workflow(uid="newest")
+    answer, requests = sequence(Reply.of({"items": [{"metadata": newest["metadata"]}]}), Reply.of(newest))
     async with serving(answer) as url, argo_server(url) as server:
         snapshot = await ServerWorkflows(server).fetch_archived("team", "etl")
     assert snapshot.workflow.metadata.uid == "newest"
-    assert "metadata.name%3Detl" in asked[0].target
-    assert asked[1].target.startswith("/api/v1/archived-workflows/newest?")
+    assert "metadata.name%3Detl" in requests[0].target
+    assert requests[1].target.startswith("/api/v1/archived-workflows/newest?")
 
 
 @pytest.mark.parametrize(
@@ -76,40 +76,40 @@ async def test_the_newest_archived_run_of_a_name_is_sought_first() -> None:
     ids=["null", "none", "alien"],
 )
 async def test_a_name_that_the_archive_does_not_have_is_not_found(items: Any) -> None:
-    answer, asked = sequence(Reply.of({"items": items}))
+    answer, requests = sequence(Reply.of({"items": items}))
     async with serving(answer) as url, argo_server(url) as server:
         with pytest.raises(ServerNotFoundError):
             await ServerWorkflows(server).fetch_archived("team", "etl")
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
-async def test_a_list_that_cannot_be_read_is_a_bad_answer() -> None:
+async def test_a_list_that_cannot_be_decoded_is_a_bad_response() -> None:
     answer, _ = sequence(Reply(body=b"[1]"))
     async with serving(answer) as url, argo_server(url) as server:
         with pytest.raises(ServerBadResponseError):
             await ServerWorkflows(server).fetch_archived("team", "etl")
 
 
-async def test_names_are_quoted_so_that_they_lead_nowhere_else() -> None:
-    answer, asked = sequence(Reply.of(workflow(name="a/../b?x", uid="u")))
+async def test_names_are_quoted() -> None:
+    answer, requests = sequence(Reply.of(workflow(name="a/../b?x", uid="u")))
     async with serving(answer) as url, argo_server(url) as server:
         await ServerWorkflows(server).fetch("team", "a/../b?x")
-    assert asked[0].target == "/api/v1/workflows/team/a%2F..%2Fb%3Fx"
+    assert requests[0].target == "/api/v1/workflows/team/a%2F..%2Fb%3Fx"
 
 
 # Retry
 
 
-async def test_a_retry_names_what_is_to_be_retried_and_returns_the_new_run() -> None:
+async def test_a_retry_sends_its_options_and_returns_the_new_run() -> None:
     after = workflow(version="8", nodes=None, offloadNodeStatusVersion="fnv:1", phase="")
-    answer, asked = sequence(Reply.of(workflow()), Reply.of(after))
+    answer, requests = sequence(Reply.of(workflow()), Reply.of(after))
     async with serving(answer) as url, argo_server(url) as server:
         snapshot = await ServerWorkflows(server).retry(
             "team", "etl", uid="u-1", resource_version="7", parameters=("day=2",)
         )
     assert snapshot.workflow.metadata.resource_version == "8"
-    assert (asked[1].method, asked[1].target) == ("PUT", "/api/v1/workflows/team/etl/retry")
-    assert json.loads(asked[1].body) == {
+    assert (requests[1].method, requests[1].target) == ("PUT", "/api/v1/workflows/team/etl/retry")
+    assert json.loads(requests[1].body) == {
         "namespace": "team",
         "name": "etl",
         "restartSuccessful": False,
@@ -120,24 +120,24 @@ async def test_a_retry_names_what_is_to_be_retried_and_returns_the_new_run() -> 
 
 @pytest.mark.parametrize("given", [{"uid": "u-0"}, {"uid": "u-1", "resource_version": "6"}], ids=["uid", "version"])
 async def test_a_workflow_that_changed_since_is_not_retried(given: dict[str, Any]) -> None:
-    answer, asked = sequence(Reply.of(workflow()))
+    answer, requests = sequence(Reply.of(workflow()))
     async with serving(answer) as url, argo_server(url) as server:
         with pytest.raises(StaleWorkflowError):
             await ServerWorkflows(server).retry("team", "etl", **given)
-    assert [request.method for request in asked] == ["GET"]
+    assert [request.method for request in requests] == ["GET"]
 
 
 @pytest.mark.parametrize("fault", [Reply(500), RESET], ids=["500", "reset"])
-async def test_a_retry_without_an_answer_is_not_repeated(fault: Reply) -> None:
+async def test_a_retry_without_a_response_is_not_repeated(fault: Reply) -> None:
     def answer(request: Request) -> Reply:
-        seen.append(request.method)
+        methods.append(request.method)
         return Reply.of(workflow()) if request.method == "GET" else fault
 
-    seen: list[str] = []
+    methods: list[str] = []
     async with serving(answer) as url, argo_server(url) as server:
         with pytest.raises((ServerFailedError, ServerUnreachableError)):
             await ServerWorkflows(server).retry("team", "etl", uid="u-1")
-    assert seen == ["GET", "PUT"]
+    assert methods == ["GET", "PUT"]
 
 
 # Archived logs
@@ -145,27 +145,27 @@ async def test_a_retry_without_an_answer_is_not_repeated(fault: Reply) -> None:
 RUN = RunRef("team", "etl", "u-1")
 
 
-def log_then(log: bytes, found: dict[str, Any]) -> tuple[Callable[[Request], Reply], list[str]]:
-    """Serves a log, and who has the name now."""
-    asked: list[str] = []
+def log_then(log: bytes, current: dict[str, Any]) -> tuple[Callable[[Request], Reply], list[str]]:
+    """Serve a log, and the Workflow that has the run's name now."""
+    requests: list[str] = []
 
     def answer(request: Request) -> Reply:
-        asked.append(request.target)
-        return Reply(body=log) if request.target.startswith("/artifacts") else Reply.of(found)
+        requests.append(request.target)
+        return Reply(body=log) if request.target.startswith("/artifacts") else Reply.of(current)
 
-    return answer, asked
+    return answer, requests
 
 
-async def test_of_an_archived_log_the_last_whole_lines_are_kept() -> None:
+async def test_the_last_whole_lines_of_an_archived_log_are_returned() -> None:
     text = "".join(f"line {n}\n" for n in range(1000))
-    answer, asked = log_then(text.encode(), workflow())
+    answer, requests = log_then(text.encode(), workflow())
     async with serving(answer) as url, argo_server(url) as server:
         logs = ArchivedLogs(server)
         log = await logs.tail(RUN, "etl-1", "main-logs", max_bytes=20)
         assert (log.text, log.has_more, log.is_cut) == ("line 998\nline 999\n", True, False)
         whole = await logs.tail(RUN, "etl-1", "main-logs", max_bytes=100_000, from_archive=True)
         assert (whole.text, whole.has_more) == (text, False)
-    assert asked == [
+    assert requests == [
         "/artifacts/team/etl/etl-1/main-logs",
         "/api/v1/workflows/team/etl?fields=metadata",
         "/artifacts-by-uid/u-1/etl-1/main-logs",
@@ -180,7 +180,7 @@ async def test_the_log_of_another_run_of_that_name_is_not_found() -> None:
     assert "new run" not in str(error.value)
 
 
-async def test_a_log_that_does_not_end_is_cut_and_says_so() -> None:
+async def test_reading_of_an_endless_log_stops_and_the_result_shows_it() -> None:
     answer, _ = log_then(b"x\n" * 200_000, workflow())
     async with serving(answer) as url, argo_server(url) as server:
         log = await ArchivedLogs(server, max_read_bytes=1000).tail(RUN, "n", "main-logs", max_bytes=10)

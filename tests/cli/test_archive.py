@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from tests.argoserver.faulty import serving_aside
+from tests.argoserver.fake_server import serving_aside
+from tests.argoserver.object_store import create_run, object_store
 from tests.argoserver.runs import archived_run, delete_workflow, reader_token
-from tests.argoserver.store import create_run, object_store
 from tests.cli.workspace import Workspace
 
 from controlplane import ControlPlane

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.argoserver.faulty import Reply, Request, serving_aside
+from tests.argoserver.fake_server import Reply, Request, serving_aside
 from tests.cli.kubelet import Kubelet, serving
 from tests.cli.workspace import Workspace
 

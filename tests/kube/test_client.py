@@ -1,4 +1,4 @@
-"""Requests, credentials that rotate, and what a server may do to a client; the server is ours, to inject faults."""
+"""Requests, rotating credentials, and faults of the server, which is a fake to inject them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from wfreport.setting_types import HttpTransport
 Answer = Callable[[web.Request], Any]
 
 
-class Counts:
+class CodeRecorder:
     def __init__(self) -> None:
         self.codes: list[str] = []
 
@@ -40,8 +40,8 @@ class Counts:
     def observe_bytes(self, _verb: str, _resource: str, _count: int) -> None: ...
 
 
-class Given:
-    """Credentials of which the next is known."""
+class FixedCredentials:
+    """Credentials with a known sequence of tokens."""
 
     def __init__(self, server: str, *, tokens: list[str], proxy: str | None = None) -> None:
         self.server, self.tokens, self.proxy = server, tokens, proxy
@@ -63,10 +63,10 @@ class Given:
 @asynccontextmanager
 async def serving(answer: Answer) -> AsyncIterator[str]:
     async def handle(request: web.Request) -> web.Response:
-        found = answer(request)
-        if inspect.isawaitable(found):
-            found = await found
-        return found if isinstance(found, web.Response) else web.json_response(found)
+        response = answer(request)
+        if inspect.isawaitable(response):
+            response = await response
+        return response if isinstance(response, web.Response) else web.json_response(response)
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handle)
@@ -87,13 +87,13 @@ def transport(request: pytest.FixtureRequest) -> HttpTransport:
 
 def client(
     credentials: Any,
-    counts: Counts | None = None,
+    counts: CodeRecorder | None = None,
     timeout_seconds: float = 5,
     *,
     transport: HttpTransport = "direct",
 ) -> Client:
     return Client(
-        observer=counts or Counts(),
+        observer=counts or CodeRecorder(),
         timeout_seconds=timeout_seconds,
         connections=4,
         transport=transport,
@@ -103,8 +103,10 @@ def client(
 
 def accepts(*tokens: str) -> Answer:
     def answer(request: web.Request) -> web.Response:
-        known = request.headers.get("Authorization") in {f"Bearer {token}" for token in tokens}
-        return web.json_response({"ok": True}) if known else web.json_response({"reason": "Unauthorized"}, status=401)
+        is_valid = request.headers.get("Authorization") in {f"Bearer {token}" for token in tokens}
+        return (
+            web.json_response({"ok": True}) if is_valid else web.json_response({"reason": "Unauthorized"}, status=401)
+        )
 
     return answer
 
@@ -113,9 +115,9 @@ def accepts(*tokens: str) -> Answer:
 
 
 async def test_a_token_that_is_refused_is_renewed_once_and_the_request_made_again(transport: HttpTransport) -> None:
-    counts = Counts()
+    counts = CodeRecorder()
     async with serving(accepts("new")) as server:
-        credentials = Given(server, tokens=["old", "new"])
+        credentials = FixedCredentials(server, tokens=["old", "new"])
         async with client(credentials, counts, transport=transport) as api:
             assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
             assert await api.authorization() == "Bearer new"
@@ -123,9 +125,9 @@ async def test_a_token_that_is_refused_is_renewed_once_and_the_request_made_agai
 
 
 async def test_a_token_that_is_refused_again_is_an_error_and_no_loop(transport: HttpTransport) -> None:
-    counts = Counts()
+    counts = CodeRecorder()
     async with serving(accepts()) as server:
-        credentials = Given(server, tokens=["old", "new"])
+        credentials = FixedCredentials(server, tokens=["old", "new"])
         async with client(credentials, counts, transport=transport) as api:
             with pytest.raises(UnauthorizedError):
                 await api.request("get", "workflows", "/x")
@@ -134,7 +136,7 @@ async def test_a_token_that_is_refused_again_is_an_error_and_no_loop(transport: 
 
 async def test_many_requests_that_are_refused_at_once_log_in_once(transport: HttpTransport) -> None:
     async with serving(accepts("new")) as server:
-        credentials = Given(server, tokens=["old", "new"])
+        credentials = FixedCredentials(server, tokens=["old", "new"])
         async with client(credentials, transport=transport) as api:
             await asyncio.gather(*(api.request("get", "workflows", "/x") for _ in range(20)))
     assert credentials.logins == 2
@@ -142,7 +144,7 @@ async def test_many_requests_that_are_refused_at_once_log_in_once(transport: Htt
 
 async def test_a_login_that_fails_leaves_the_old_credentials_for_the_next_try(transport: HttpTransport) -> None:
     async with serving(accepts("new")) as server:
-        credentials = Given(server, tokens=["old", "new"])
+        credentials = FixedCredentials(server, tokens=["old", "new"])
         credentials.error = NoCredentialsError("the plugin hangs")
         async with client(credentials, transport=transport) as api:
             with pytest.raises(UnauthorizedError, match="the plugin hangs"):
@@ -153,7 +155,7 @@ async def test_a_login_that_fails_leaves_the_old_credentials_for_the_next_try(tr
 
 async def test_a_token_that_cannot_be_renewed_in_time_is_used_until_it_is_refused(transport: HttpTransport) -> None:
     async with serving(accepts("old")) as server:
-        credentials = Given(server, tokens=["old"])
+        credentials = FixedCredentials(server, tokens=["old"])
         async with client(credentials, transport=transport) as api:
 
             def refuse() -> str:
@@ -168,25 +170,25 @@ async def test_a_token_that_cannot_be_renewed_in_time_is_used_until_it_is_refuse
 
 
 async def test_plain_http_goes_through_a_proxy(transport: HttpTransport) -> None:
-    seen: list[str] = []
+    paths: list[str] = []
 
     def proxy(request: web.Request) -> dict[str, bool]:
-        seen.append(request.raw_path)
+        paths.append(request.raw_path)
         return {"ok": True}
 
     async with (
         serving(proxy) as at,
-        client(Given("http://api.invalid:6443", tokens=["x"], proxy=at), transport=transport) as api,
+        client(FixedCredentials("http://api.invalid:6443", tokens=["x"], proxy=at), transport=transport) as api,
     ):
         assert json.loads(await api.request("get", "workflows", "/x")) == {"ok": True}
         async with api.open_session([]) as session, session.get("http://api.invalid:6443/y") as response:
             assert response.status == 200
-    assert seen == ["http://api.invalid:6443/x", "http://api.invalid:6443/y"]
+    assert paths == ["http://api.invalid:6443/x", "http://api.invalid:6443/y"]
 
 
-async def test_a_server_that_is_away_or_hangs_is_unreachable(transport: HttpTransport) -> None:
-    counts = Counts()
-    async with client(Given("http://127.0.0.1:9", tokens=["x"]), counts, transport=transport) as api:
+async def test_a_server_that_is_down_or_hangs_is_unreachable(transport: HttpTransport) -> None:
+    counts = CodeRecorder()
+    async with client(FixedCredentials("http://127.0.0.1:9", tokens=["x"]), counts, transport=transport) as api:
         with pytest.raises(UnreachableError):
             await api.request("get", "workflows", "/x")
 
@@ -201,7 +203,7 @@ async def test_a_server_that_is_away_or_hangs_is_unreachable(transport: HttpTran
     server = TestServer(app)
     await server.start_server()
     async with client(
-        Given(str(server.make_url("")), tokens=["x"]),
+        FixedCredentials(str(server.make_url("")), tokens=["x"]),
         counts,
         timeout_seconds=0.1,
         transport=transport,
@@ -213,11 +215,11 @@ async def test_a_server_that_is_away_or_hangs_is_unreachable(transport: HttpTran
     assert counts.codes == ["unreachable", "unreachable"]
 
 
-async def test_a_redirection_is_not_followed_and_no_answer(transport: HttpTransport) -> None:
+async def test_a_redirect_is_an_error(transport: HttpTransport) -> None:
     def moved(_: web.Request) -> web.Response:
         return web.Response(status=302, headers={"Location": "https://login.example"})
 
-    async with serving(moved) as server, client(Given(server, tokens=["x"]), transport=transport) as api:
+    async with serving(moved) as server, client(FixedCredentials(server, tokens=["x"]), transport=transport) as api:
         with pytest.raises(BadResponseError, match="HTTP 302"):
             await api.request("get", "workflows", "/x")
 
@@ -233,7 +235,7 @@ async def test_a_redirection_is_not_followed_and_no_answer(transport: HttpTransp
 async def test_the_transport_is_chosen_at_login(
     transport: HttpTransport, proxy: str | None, expected: type[object]
 ) -> None:
-    async with client(Given("http://127.0.0.1:9", tokens=["x"], proxy=proxy), transport=transport) as api:
+    async with client(FixedCredentials("http://127.0.0.1:9", tokens=["x"], proxy=proxy), transport=transport) as api:
         assert type(api._transport) is expected
 
 
@@ -246,7 +248,7 @@ async def test_a_request_is_the_same_by_either_transport(transport: HttpTranspor
         requests.append((request.method, request.raw_path, await request.read(), headers))
         return web.Response(body=b"{}")
 
-    async with serving(handle) as server, client(Given(server, tokens=["x"]), transport=transport) as api:
+    async with serving(handle) as server, client(FixedCredentials(server, tokens=["x"]), transport=transport) as api:
         params = {"labelSelector": "a=b,c in (d)", "limit": "5"}
         await api.request("list", "workflows", "/apis/x", params=params)
         await api.request("patch", "workflows", "/apis/x/y", body=b"{}", content_type="application/merge-patch+json")
@@ -264,7 +266,7 @@ async def test_a_request_is_the_same_by_either_transport(transport: HttpTranspor
 
 @pytest.fixture
 def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Write one and make it the one that is used."""
+    """Write a kubeconfig at the default path."""
     path = tmp_path / "config"
     for module in ("kubernetes.config", "kubernetes.config.kube_config"):
         monkeypatch.setattr(f"{module}.KUBE_CONFIG_DEFAULT_LOCATION", str(path))
@@ -284,7 +286,7 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
 
 def plugin(folder: Path, script: str) -> dict[str, Any]:
-    """An exec plugin: a program that prints an ExecCredential."""
+    """Return the kubeconfig entry of an exec plugin, a program that prints an ExecCredential."""
     path = folder / "plugin"
     path.write_text(f"#!{sys.executable}\n{script}")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -298,7 +300,7 @@ def plugin(folder: Path, script: str) -> dict[str, Any]:
 
 
 def counting(folder: Path, *, valid_seconds: float) -> str:
-    """A plugin whose every token is another: ``token-1``, ``token-2`` …"""
+    """Return a plugin that prints ``token-1``, ``token-2`` and so on."""
     expires = (datetime.now(UTC) + timedelta(seconds=valid_seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251
     return f"""
 import json, pathlib
@@ -310,14 +312,14 @@ print(json.dumps({{"apiVersion": "client.authentication.k8s.io/v1", "kind": "Exe
 """
 
 
-def test_an_exec_plugin_is_asked_again_when_its_token_expires(kubeconfig: Any, tmp_path: Path) -> None:
+def test_an_exec_plugin_runs_again_when_its_token_expires(kubeconfig: Any, tmp_path: Path) -> None:
     kubeconfig(**plugin(tmp_path, counting(tmp_path, valid_seconds=-60)))
     credentials = Credentials()
-    assert credentials.load().authorization == "Bearer token-2"  # expired at once, so it is asked for again
+    assert credentials.load().authorization == "Bearer token-2"  # token-1 has expired at once
     assert credentials.authorization() == "Bearer token-3"
 
 
-def test_a_token_that_is_good_is_not_asked_for_again(kubeconfig: Any, tmp_path: Path) -> None:
+def test_a_valid_token_is_not_renewed(kubeconfig: Any, tmp_path: Path) -> None:
     kubeconfig(**plugin(tmp_path, counting(tmp_path, valid_seconds=3600)))
     credentials = Credentials()
     credentials.load()
@@ -335,15 +337,19 @@ def test_plain_http_needs_no_credentials(kubeconfig: Any) -> None:
     assert Credentials().load() == Endpoint("http://127.0.0.1:8001", None, None, None, None)
 
 
-def test_a_proxy_and_a_server_name_are_taken_over(kubeconfig: Any) -> None:
+def test_proxy_and_server_name_come_from_the_kubeconfig(kubeconfig: Any) -> None:
     kubeconfig(cluster={"proxy-url": "http://proxy:3128", "tls-server-name": "api.example"}, token="t")
-    found = Credentials().load()
-    assert (found.proxy, found.server_name, found.authorization) == ("http://proxy:3128", "api.example", "Bearer t")
-    assert found.tls is not None
+    endpoint = Credentials().load()
+    assert (endpoint.proxy, endpoint.server_name, endpoint.authorization) == (
+        "http://proxy:3128",
+        "api.example",
+        "Bearer t",
+    )
+    assert endpoint.tls is not None
 
 
 @pytest.mark.parametrize("server", ["10.0.0.1:6443", "api.example", "https://", "https://api:port", ""])
-def test_a_server_that_is_no_url_is_named(kubeconfig: Any, server: str) -> None:
+def test_a_server_that_is_not_a_url_is_named(kubeconfig: Any, server: str) -> None:
     kubeconfig(server=server, token="t")
     with pytest.raises(NoCredentialsError, match=r"is not a URL such as https://"):
         Credentials().load()
@@ -360,7 +366,7 @@ def test_a_user_and_a_password_are_basic_authentication(kubeconfig: Any) -> None
     assert Credentials().load().authorization == "Basic " + base64.b64encode(b"u:p").decode()
 
 
-def test_nothing_usable_says_what_was_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials_the_error_lists_the_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(NoCredentialsError, match=r"no kubeconfig found and not running in a pod: .* \(tried .*none\)"):
@@ -384,7 +390,7 @@ def test_a_service_accounts_token_is_read_again_when_it_rotates(
     credentials = Credentials()
     assert credentials.load().authorization == "bearer first"
     token.write_text("second\n")
-    # the package looks at the file once a minute
+    # the package reads the file once a minute
     loader = credentials._configuration.refresh_api_key_hook.__closure__[0].cell_contents
     loader.token_expires_at -= timedelta(minutes=2)
     assert credentials.authorization() == "bearer second"

@@ -1,4 +1,4 @@
-"""What the API server's answers mean, and what is asked of it."""
+"""Errors by the API server's responses; selections of streams; decoding of objects."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def status(reason: str = "", message: str = "", **details: object) -> bytes:
         (418, b"", errors.BadResponseError, False),
     ],
 )
-def test_a_refusal_says_what_to_do(code: int, body: bytes, kind: type[ApiError], transient: bool) -> None:
+def test_each_response_has_its_error(code: int, body: bytes, kind: type[ApiError], transient: bool) -> None:
     error = error_of(code, body)
     assert type(error) is kind
     assert (error.transient, error.status) == (transient, code)
 
 
-def test_the_server_says_when_to_come_back() -> None:
+def test_retry_after_is_read_from_header_or_body() -> None:
     by_header, by_body = error_of(429, b"", "3"), error_of(503, status(retryAfterSeconds=5))
     assert isinstance(by_header, ThrottledError)
     assert isinstance(by_body, ThrottledError)
@@ -64,7 +64,7 @@ def test_an_invalid_object_names_its_field() -> None:
     assert error_of(422, status("Invalid", "…", causes=causes)).field == "status.counts.total"
 
 
-def test_a_crd_older_than_the_operator_is_invalid_for_ever_and_names_the_field() -> None:
+def test_a_field_that_an_older_crd_lacks_is_a_permanent_error_and_is_named() -> None:
     message = (
         "failed to create typed patch object (ns/r; wfreport.dev/v1alpha1, Kind=WorkflowReport): "
         ".status.timing.duration: field not declared in schema"
@@ -74,7 +74,7 @@ def test_a_crd_older_than_the_operator_is_invalid_for_ever_and_names_the_field()
     assert error.field == "status.timing.duration"
 
 
-def test_no_body_is_ever_quoted_at_length() -> None:
+def test_a_long_body_is_truncated() -> None:
     assert len(error_of(500, b"x" * 100_000).message) <= 500
 
 
@@ -96,12 +96,12 @@ def test_only_the_watched_collections_are_projected(path: str, stream: Stream | 
     assert watched_stream(path) == stream
 
 
-def test_a_watch_asks_for_objects_and_a_list_for_a_list() -> None:
+def test_a_watch_requests_objects_and_a_list_a_list() -> None:
     assert accept_header(watching=True) == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
     assert accept_header(watching=False) == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
-def test_what_is_not_in_use_is_cut_from_an_event() -> None:
+def test_unused_fields_of_an_event_are_dropped() -> None:
     whole = {
         "type": "ADDED",
         "object": {
@@ -143,7 +143,7 @@ def test_paths_are_joined() -> None:
     assert things.path("ns", "a", "status") == "/apis/g/v/namespaces/ns/things/a/status"
 
 
-def test_a_version_that_is_no_number_is_none() -> None:
+def test_a_version_that_is_not_a_number_is_zero() -> None:
     assert (ObjectMeta(resource_version="12").version, ObjectMeta(resource_version="x").version) == (12, 0)
 
 
@@ -158,11 +158,11 @@ def report(**status_fields: object) -> bytes:
     return json.dumps({"metadata": meta, "spec": {"workflowRef": {"name": "w"}}, "status": status_fields}).encode()
 
 
-def test_a_stored_status_that_cannot_be_read_counts_as_none() -> None:
+def test_a_stored_status_that_cannot_be_decoded_counts_as_absent() -> None:
     assert stored_report(report(counts="many")).status is None
     assert stored_report(report(summary="ok", fromTheFuture=1)).status_json == b'{"summary":"ok"}'
 
 
-def test_a_report_without_a_spec_is_a_bad_answer() -> None:
+def test_a_report_without_a_spec_is_a_bad_response() -> None:
     with pytest.raises(errors.BadResponseError):
         stored_report(b'{"metadata": {}}')

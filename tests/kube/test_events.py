@@ -1,4 +1,4 @@
-"""Events about reports: named so that they are never repeated, and never in anybody's way."""
+"""Events about reports: their names prevent repetition, and a failure blocks nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
 class Server:
-    """Takes Events, or refuses them."""
+    """Accepts Events, or fails with an error."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -38,14 +38,14 @@ def events(server: Server) -> Events:
     return Events(server, clock=lambda: NOW)  # type: ignore[arg-type]
 
 
-def test_the_name_is_that_of_the_report_the_reason_and_the_spec() -> None:
+def test_the_name_depends_on_report_reason_and_generation() -> None:
     name = event_name(MINE, "WorkflowNotFound")
     assert name == event_name(MINE, "WorkflowNotFound")
     others = {
         event_name(MINE, "WorkflowMalformed"),
         event_name(replace(MINE, uid="u2"), "WorkflowNotFound"),
         event_name(replace(MINE, generation=2), "WorkflowNotFound"),
-        event_name(MINE, "WorkflowNotFound", "of another act"),
+        event_name(MINE, "WorkflowNotFound", "of another action"),
     }
     assert len(others | {name}) == 5
     assert len(event_name(replace(MINE, name="a" * 253), "WorkflowNotFound")) <= 253
@@ -70,7 +70,7 @@ async def test_an_event_that_cannot_be_written_is_logged_once_and_blocks_nothing
     assert (len(server.bodies), len(caplog.records)) == (3, lines)
 
 
-async def test_a_message_is_cut_to_what_an_event_takes() -> None:
+async def test_a_message_is_truncated_to_the_limit_of_events() -> None:
     server = Server()
     await events(server).warn(REPORT, "WorkflowMalformed", "x" * 5000)
     assert len(server.bodies[0]["message"]) == 1024

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
-from tests.kube.test_client import Answer, Given, client, serving
+from tests.kube.test_client import Answer, FixedCredentials, client, serving
 
 import wfreport
 from wfreport.api.argo import Struct
@@ -56,7 +56,7 @@ def test_a_collection_and_an_object_have_a_path() -> None:
 async def test_a_list_covers_the_scope_page_by_page() -> None:
     first = {"metadata": {"continue": "more"}, "items": named("one")}
     requests, answer = recorded(first, {"items": None}, {"items": named("two")})
-    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         pods = Resource(api, kinds.POD, Named, namespaces=["a", "b"], chunk_size=1)
         listed = [pod.metadata.name async for pod in pods.list(label_selector="l=1", field_selector="f=1")]
     assert listed == ["one", "two"]
@@ -70,14 +70,14 @@ async def test_a_list_covers_the_scope_page_by_page() -> None:
 
 async def test_a_list_of_one_namespace_leaves_the_scope() -> None:
     requests, answer = recorded({"items": []})
-    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         assert [item async for item in documents(api, kinds.SECRET, namespaces=["a"]).list("c")] == []
     assert requests[0].path == "/api/v1/namespaces/c/secrets"
 
 
 async def test_metadata_is_requested_as_such() -> None:
     requests, answer = recorded({"items": named("one")}, {"metadata": {"name": "one"}})
-    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         reports = Resource(api, kinds.REPORT, msgspec.Raw)
         assert [meta.name async for meta in reports.list_metadata()] == ["one"]
         assert (await reports.metadata_only().get("ns", "one")).metadata.name == "one"
@@ -89,7 +89,7 @@ async def test_metadata_is_requested_as_such() -> None:
 
 async def test_a_page_has_the_version_to_watch_from() -> None:
     requests, answer = recorded({"metadata": {"resourceVersion": "7"}, "items": named("one")})
-    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         page = await Resource(api, kinds.POD, Named).list_page("ns", limit=3, min_resource_version=5)
     assert page.metadata == ListMeta(resource_version="7")
     assert dict(requests[0].query) == {"limit": "3", "resourceVersion": "5", "resourceVersionMatch": "NotOlderThan"}
@@ -97,7 +97,7 @@ async def test_a_page_has_the_version_to_watch_from() -> None:
 
 async def test_json_is_returned_undecoded() -> None:
     requests, answer = recorded(web.Response(body=b'{"a" : 1}'), {"items": [{"a": 1}]})
-    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         raw = Resource(api, kinds.REPORT, msgspec.Raw)
         assert await raw.get_json("ns", "r", min_resource_version=9) == b'{"a" : 1}'
         assert [bytes(item) async for item in raw.list("ns")] == [b'{"a": 1}']
@@ -109,7 +109,7 @@ async def test_json_is_returned_undecoded() -> None:
 
 async def watched(*lines: bytes, status: int = 200) -> tuple[list[web.Request], list[ResourceEvent[Named]]]:
     requests, answer = recorded(web.Response(body=b"\n".join(lines), status=status))
-    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         pods = Resource(api, kinds.POD, Named, metadata_only=True)
         stream = pods.watch("ns", resource_version="7", timeout_seconds=60, field_selector="metadata.name=p")
         return requests, [event async for event in stream]
@@ -165,7 +165,7 @@ async def test_a_write_has_our_name_and_its_preconditions() -> None:
         requests.append((request.method, request.path, dict(request.query), json.loads(bodies[-1])))
         return web.json_response({"metadata": {"name": "w"}})
 
-    async with serving(handle) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(handle) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         own = Resource(api, kinds.REMEDIATION, Named, field_manager="me")
         read = ObjectMeta(name="r", namespace="ns", uid="u", resource_version="3")
         await own.create("ns", {"spec": {}})
@@ -191,7 +191,7 @@ async def test_a_write_has_our_name_and_its_preconditions() -> None:
 async def test_a_patch_of_another_uid_is_a_conflict(field: str, error: type[Exception]) -> None:
     status = {"reason": "Invalid", "details": {"causes": [{"field": field}]}}
     _, answer = recorded(web.json_response(status, status=422))
-    async with serving(answer) as server, client(Given(server, tokens=["x"])) as api:
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         with pytest.raises(error):
             await documents(api, kinds.WORKFLOW).patch("ns", "etl", {"metadata": {"uid": "other"}})
 

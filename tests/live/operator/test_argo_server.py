@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.argoserver.faulty import GARBAGE, HANG, RESET, Reply, Request, serving_aside
+from tests.argoserver.fake_server import GARBAGE, HANG, RESET, Reply, Request, serving_aside
 from tests.eventually import eventually
 from tests.live.operator.harness import FAST, WORKFLOWS, Cluster, condition, observed, state, workflow
 

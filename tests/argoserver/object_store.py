@@ -1,11 +1,11 @@
-"""An object store that speaks as much S3 as Argo's driver asks for, and a run whose log it holds."""
+"""An object store with the part of S3 that Argo's driver uses, and a run whose log is in it."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.argoserver.faulty import Reply, Request
+from tests.argoserver.fake_server import Reply, Request
 from tests.argoserver.runs import WORKFLOWS
 from tests.live.operator.harness import state
 
@@ -36,7 +36,7 @@ def object_store(request: Request) -> Reply:
 
 
 def create_run(plane: ControlPlane, namespace: str, store: str) -> str:
-    """A run that has ended, as Argo leaves it, its failed node's log in the store; returns its uid."""
+    """Create a completed run whose failed node has its log in the store; return its uid."""
     secret = {"metadata": {"name": "store"}, "stringData": {"user": "me", "password": "s3cr3t"}}
     plane.api.post(f"/api/v1/namespaces/{namespace}/secrets", secret)
     ended: dict[str, Any] = state("etl", phase="Failed", failed=True)

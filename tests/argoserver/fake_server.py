@@ -1,4 +1,4 @@
-"""A server of ours that answers as Argo Server does, or does what it is told: the only fake, to inject faults."""
+"""A fake Argo Server, to inject faults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 @dataclass
 class Request:
-    """What came in."""
+    """A request that arrived."""
 
     method: str
     target: str
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass
 class Reply:
-    """What goes out: ``raw`` as it is, or a well-formed answer."""
+    """A reply: ``raw`` bytes, or a well-formed response."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -53,7 +53,7 @@ Answers = Callable[[Request], Reply]
 
 @asynccontextmanager
 async def serving(answer: Answers, *, port: int = 0) -> AsyncIterator[str]:
-    """Serve until the block ends; yields the URL."""
+    """Serve until the block ends; the value is the URL."""
     open_now: set[asyncio.StreamWriter] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,7 +85,7 @@ async def serving(answer: Answers, *, port: int = 0) -> AsyncIterator[str]:
 
 @contextmanager
 def serving_aside(answer: Answers) -> Iterator[str]:
-    """As ``serving``, in a thread of its own."""
+    """Serve as ``serving`` does, in a thread."""
     started: queue.Queue[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = queue.Queue()
 
     async def serve() -> None:
@@ -121,19 +121,19 @@ def _rendered(reply: Reply) -> bytes:
 
 
 def sequence(*replies: Reply) -> tuple[Answers, list[Request]]:
-    """Answers in this order, the last one for ever; and what was asked."""
-    left, asked = list(replies), []
+    """Give these replies in order, the last one for ever; return the requests as well."""
+    left, requests = list(replies), []
 
     def answer(request: Request) -> Reply:
-        asked.append(request)
+        requests.append(request)
         return left.pop(0) if len(left) > 1 else left[0]
 
-    return answer, asked
+    return answer, requests
 
 
 @dataclass
 class Watcher:
-    """Counts requests, and lets time pass without waiting."""
+    """Records codes and pauses, and advances time without waiting."""
 
     codes: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
@@ -151,23 +151,23 @@ class Watcher:
 def argo_server(
     url: str, watcher: Watcher | None = None, *, tokens: TokenSource | None = None, timeout_seconds: float = 5
 ) -> ArgoServer:
-    """A client whose tries take no time."""
-    watching = watcher or Watcher()
+    """Make a client whose retries take no time."""
+    recorder = watcher or Watcher()
     return ArgoServer(
         ServerConnection(url, TlsConfig(), tokens or NoToken()),
-        observer=watching,
+        observer=recorder,
         clock=lambda: NOW,
         retry_policy=RetryPolicy(timeout_seconds=timeout_seconds),
         jitter=lambda: 1.0,
-        monotonic=lambda: watching.time,
-        sleep=watching.sleep,
+        monotonic=lambda: recorder.time,
+        sleep=recorder.sleep,
     )
 
 
 def workflow(
     name: str = "etl", namespace: str = "team", uid: str = "u-1", version: str = "7", **status: Any
 ) -> dict[str, Any]:
-    """A Workflow as the server sends it."""
+    """Return a Workflow as the server sends it."""
     node = {"id": name, "name": name, "displayName": name, "type": "Pod", "phase": "Succeeded"}
     return {
         "metadata": {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": version},
@@ -177,7 +177,7 @@ def workflow(
 
 
 def script(folder: Path, body: str) -> tuple[str, ...]:
-    """An executable file that counts its runs in ``runs``."""
+    """Write an executable that counts its runs in the file ``runs``."""
     path = folder / "token-command"
     path.write_text(f"#!/bin/sh\necho x >> {folder}/runs\n{body}\n")
     path.chmod(0o755)
