@@ -29,7 +29,7 @@ AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("program", [WFREPORT, NAIVE], ids=lambda program: program.name)
 async def test_every_run_is_reported_and_every_column_has_a_figure(program: Program, tmp_path: Path) -> None:
-    found = await measure(program, TINY, workflow_crds="own", log=tmp_path / "log", say=lambda _: None)
+    found = await measure(program, TINY, workflow_crds="own", log=tmp_path / "log", echo=lambda _: None)
 
     record = json.loads(json.dumps(found.record()))
     for phase, columns in COLUMNS.items():

@@ -20,7 +20,7 @@ from bench.plan import FULL, QUICK, Plan
 from bench.results import tables, verdict
 from controlplane.errors import ControlPlaneError
 from controlplane.paths import REPO_ROOT
-from controlplane.progress import say
+from controlplane.progress import echo
 from wfreport.clock import now
 
 FOLDER = REPO_ROOT / ".cache" / "bench"
@@ -53,12 +53,12 @@ async def _measured(options: argparse.Namespace) -> list[dict[str, Any]]:
     path = options.folder / f"{plan.name}-{now():%Y%m%d-%H%M%S}.jsonl"
     for number in range(1, options.rounds + 1):
         for program in (program for program in PROGRAMS if program.name in (options.only or _NAMES)):
-            say(f"round {number}, {program.name}, {options.crds} CRDs")
+            echo(f"round {number}, {program.name}, {options.crds} CRDs")
             log = options.folder / f"{program.name}.log"
-            found = await measure(program, plan, workflow_crds=options.crds, log=log, say=say)
+            found = await measure(program, plan, workflow_crds=options.crds, log=log, echo=echo)
             records.append(found.record() | {"round": number, "at": f"{now():%FT%TZ}", "cores": os.cpu_count()})
             _append(path, records[-1])
-    say(f"results in {path}")
+    echo(f"results in {path}")
     return records
 
 

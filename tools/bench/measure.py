@@ -89,7 +89,7 @@ class Measurement:
 
 
 async def measure(
-    program: Program, plan: Plan, *, workflow_crds: Flavour, log: Path, say: Callable[[str], None]
+    program: Program, plan: Plan, *, workflow_crds: Flavour, log: Path, echo: Callable[[str], None]
 ) -> Measurement:
     """Measure ``program`` by ``plan``.
 
@@ -108,7 +108,7 @@ async def measure(
             plane.create_namespace(namespace)
         port = urlsplit(plane.server).port or 0
         async with CountingProxy(port) as proxy, _session(plane) as session:
-            stand = _Stand(program, plan, plane, proxy, session, log, say)
+            stand = _Stand(program, plan, plane, proxy, session, log, echo)
             try:
                 phases = await stand.phases()
             finally:
@@ -139,11 +139,11 @@ class _Stand:
         proxy: CountingProxy,
         session: aiohttp.ClientSession,
         log: Path,
-        say: Callable[[str], None],
+        echo: Callable[[str], None],
     ) -> None:
         self._program, self._plan, self._plane, self._proxy = program, plan, plane, proxy
         self._controller, self._observer = Controller(session), Observer(session)
-        self._log, self._say = log, say
+        self._log, self._echo = log, echo
         self._operator: Operator | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -151,7 +151,7 @@ class _Stand:
         """Measure all phases in order."""
         plan, began = self._plan, time.monotonic()
         present = await self._controller.fill(plan.present)
-        self._say(f"{len(present)} Workflows in {time.monotonic() - began:.0f} s")
+        self._echo(f"{len(present)} Workflows in {time.monotonic() - began:.0f} s")
         self._watch = asyncio.create_task(self._observer.watch())
         await self._quiet(Tree(self._plane.components["kube-apiserver"].pid))
         return {
@@ -222,7 +222,7 @@ class _Stand:
             lag_p99_seconds=_quantile(lags, 0.99),
         )
         operator.tree.reset_peak()
-        self._say(f"{name}: {phase.cpu_seconds} CPU s, {phase.peak_rss_mb} MB, {missing} missing, {wrong} wrong")
+        self._echo(f"{name}: {phase.cpu_seconds} CPU s, {phase.peak_rss_mb} MB, {missing} missing, {wrong} wrong")
         return phase
 
     async def _wait(self, expected: Sequence[Ended]) -> None:
@@ -244,7 +244,7 @@ class _Stand:
             await asyncio.sleep(seconds)
             if tree.cpu_seconds() - before <= _QUIET_SHARE * seconds and not self._proxy.is_waiting:
                 return
-        self._say("did not become quiet")
+        self._echo("did not become quiet")
 
     async def _start_operator(self) -> Operator:
         kubeconfig = self._plane.folder / "proxied.kubeconfig"

@@ -18,7 +18,7 @@ from controlplane.errors import ControlPlaneError
 from controlplane.kubeconfig import read_kubeconfig
 from controlplane.paths import REPO_ROOT
 from controlplane.plane import ControlPlane
-from controlplane.progress import say
+from controlplane.progress import echo
 from controlplane.recording import load_recording
 from controlplane.replay import replay
 
@@ -95,10 +95,10 @@ def _up(options: argparse.Namespace) -> None:
     with plane:
         _print(str(plane.kubeconfig))
         if plane.argo_server_url:
-            say(f"Argo Server at {plane.argo_server_url}")
+            echo(f"Argo Server at {plane.argo_server_url}")
         elif not argo_cached():
-            say("no Argo in the cache: build it with `build --argo`, or replay recorded runs with `replay`")
-        say("press Ctrl-C to stop")
+            echo("no Argo in the cache: build it with `build --argo`, or replay recorded runs with `replay`")
+        echo("press Ctrl-C to stop")
         while True:
             signal.sigtimedwait([], 1.0)
             plane.ensure_running()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from controlplane.progress import say
+from controlplane.progress import echo
 
 
 @contextmanager
@@ -18,6 +18,6 @@ def exclusive(lock_path: Path, *, what: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another process that is building {what}")
+            echo(f"waiting for another process that is building {what}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 
 
-def say(message: str) -> None:
+def echo(message: str) -> None:
     """Write one line and flush it."""
     sys.stderr.write(f"controlplane: {message}\n")
     sys.stderr.flush()
@@ -29,7 +29,7 @@ class Ticker:
         return time.monotonic() - self._started
 
     def __enter__(self) -> Ticker:
-        say(self._title)
+        echo(self._title)
         return self
 
     def tick(self, detail: str) -> None:

@@ -199,14 +199,14 @@ class _Player:
     async def _update(self, key: Key, live: _Live, event: RecordedEvent) -> None:
         if event.object["metadata"].get("deletionTimestamp") and not live.deleting:
             live.deleting = True
-            await self._ask(key, "DELETE")
+            await self._request(key, "DELETE")
         wanted = _for_the_server(event.object)
         # Compare before rewriting: a patch is a hundredth of the size of a large Workflow.
         difference = merge_patch(live.state, wanted)
         if difference:
             subresource = "/status" if key[0] == "Pod" else ""
             try:
-                await self._ask(key, "PATCH", self._rewritten(difference), subresource=subresource)
+                await self._request(key, "PATCH", self._rewritten(difference), subresource=subresource)
             except ApiError as error:
                 # A reordered event: the server refuses to restart a terminated container.
                 if error.status == _INVALID and event.at < live.at:
@@ -218,10 +218,10 @@ class _Player:
     async def _delete(self, key: Key) -> None:
         live = self._live.pop(key, None)
         if live and live.state["metadata"].get("finalizers"):
-            await self._ask(key, "PATCH", {"metadata": {"finalizers": None}})
-        await self._ask(key, "DELETE", {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
+            await self._request(key, "PATCH", {"metadata": {"finalizers": None}})
+        await self._request(key, "DELETE", {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
 
-    async def _ask(self, key: Key, method: str, body: Json = None, *, subresource: str = "") -> None:
+    async def _request(self, key: Key, method: str, body: Json = None, *, subresource: str = "") -> None:
         """Send a request for an object. Ignore that it no longer exists."""
         kind, namespace, name = key
         content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"

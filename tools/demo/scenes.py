@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"demo: {error}\n")
         return _USAGE_ERROR
     except KeyboardInterrupt:
-        say("\nstopped; nothing is left behind")
+        echo("\nstopped; nothing is left behind")
         return 0 if not options.once else 128 + signal.SIGINT
     return 0
 
@@ -177,8 +177,8 @@ def submit_and_watch(demo: Demo) -> None:
     with _watching(demo.plane):
         submit(demo)
         _wait_for_reports(demo, names)
-    say("")
-    say(demo.plane.kubectl("get", "workflowreports", "-n", NAMESPACE).rstrip())
+    echo("")
+    echo(demo.plane.kubectl("get", "workflowreports", "-n", NAMESPACE).rstrip())
 
 
 def workflow_names() -> list[str]:
@@ -263,7 +263,7 @@ def show_around(demo: Demo) -> None:
         f"tail -f {shlex.quote(str(demo.operator.log_path))}",
     ]
     for command in commands:
-        say(f"    {command}")
+        echo(f"    {command}")
 
 
 def _argo_commands(demo: Demo) -> list[str]:
@@ -285,7 +285,7 @@ def _shown_wfreport() -> str:
 
 def stay(demo: Demo) -> None:
     """Keep everything running until Ctrl-C."""
-    say("\nCtrl-C ends it.")
+    echo("\nCtrl-C ends it.")
     while True:
         signal.sigtimedwait([], 1.0)
         demo.plane.ensure_running()
@@ -297,10 +297,10 @@ _began: Final = time.monotonic()
 
 def step(number: int, title: str) -> None:
     """Announce a step, with the seconds since the start."""
-    say(f"\n[{number}/{STEPS}] {time.monotonic() - _began:4.0f} s  {title}")
+    echo(f"\n[{number}/{STEPS}] {time.monotonic() - _began:4.0f} s  {title}")
 
 
-def say(line: str) -> None:
+def echo(line: str) -> None:
     """Print a line and flush it, so that it stays in order with the output of other programs."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def _run(stack: ExitStack, files: Sequence[str]) -> int:
-    _say("etcd, kube-apiserver, Argo's controller and server, PostgreSQL")
+    _echo("etcd, kube-apiserver, Argo's controller and server, PostgreSQL")
     plane = stack.enter_context(ControlPlane(argo_server=True, argo_auth_modes=["server"], argo_database=True))
     scenes.install(plane)
     settings = {"WFREPORT_ARGO_SERVER_URL": plane.argo_server_url, "WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5"}
@@ -54,7 +54,7 @@ def _run(stack: ExitStack, files: Sequence[str]) -> int:
 
 def _played(plane: ControlPlane, scenario: Scenario) -> bool:
     name = scenario.workflow_name
-    _say(f"{name}: {scenario.title}")
+    _echo(f"{name}: {scenario.title}")
     scenario.act(plane, name)
     wait_until(lambda: is_final(report(plane, name)), what=f"the report of {name}", timeout_seconds=_PATIENCE_SECONDS)
     found = report(plane, name) or {}
@@ -68,7 +68,7 @@ def _write(page: str, path: Path) -> None:
     path.write_text(page)
 
 
-def _say(line: str) -> None:
+def _echo(line: str) -> None:
     sys.stderr.write(f"examples: {line}\n")
 
 

@@ -14,7 +14,7 @@ from controlplane.binaries import binary
 from realnode.cleanup import clean
 from realnode.node import RealNode
 from realnode.only_one import only_one
-from realnode.progress import say
+from realnode.progress import echo
 from realnode.requirements import provide
 
 _USAGE_ERROR: Final = 2
@@ -70,7 +70,7 @@ def _up() -> None:
     with ControlPlane(argo=True, real_pods=True) as plane, RealNode(plane):
         sys.stdout.write(f"{plane.kubeconfig}\n")
         sys.stdout.flush()
-        say("Ctrl-C ends it")
+        echo("Ctrl-C ends it")
         while True:
             signal.sigtimedwait([], 1.0)
             plane.ensure_running()

@@ -21,7 +21,7 @@ from realnode.cleanup import clean
 from realnode.images import images, write_archive
 from realnode.layout import NODE
 from realnode.only_one import only_one
-from realnode.progress import say
+from realnode.progress import echo
 from realnode.requirements import LackingError
 
 _PATIENCE_SECONDS = 240
@@ -55,7 +55,7 @@ class RealNode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        say("taking the node down: processes, mounts, cgroups, bridge, addresses, data")
+        echo("taking the node down: processes, mounts, cgroups, bridge, addresses, data")
         self._stack.close()
 
     def _start(self) -> None:
@@ -64,18 +64,18 @@ class RealNode:
         clean()
         self._stack.callback(clean)
         _prepare()
-        say("containerd, and images made here: argoexec, busybox, pause")
+        echo("containerd, and images made here: argoexec, busybox, pause")
         self._component("containerd", ["containerd", "--config", layout.DATA / "containerd.toml"])
         _wait_for_containerd()
         _import_images()
-        say(f"kube-scheduler, kubelet, and a way from pods to the API server at {layout.API_SERVICE}:443")
+        echo(f"kube-scheduler, kubelet, and a way from pods to the API server at {layout.API_SERVICE}:443")
         self._component("api-relay", _relay(self.plane))
         self._component("kube-scheduler", [programs["kube-scheduler"], *_scheduler_flags(self.plane)])
         kubelet = self._component("kubelet", [programs["kubelet"], *_kubelet_flags(self.plane)])
         wait_until(
             lambda: _is_ready(self.plane, kubelet), what=f"node {NODE} to be Ready", timeout_seconds=_PATIENCE_SECONDS
         )
-        say(f"node {NODE} is Ready")
+        echo(f"node {NODE} is Ready")
 
     def _component(self, name: str, command: Sequence[str | Path]) -> Component:
         component = Component(name, command, folder=layout.LOGS, env={"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"})

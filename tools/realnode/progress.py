@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 
-def say(message: str) -> None:
+def echo(message: str) -> None:
     """Write one line and flush it."""
     sys.stderr.write(f"realnode: {message}\n")
     sys.stderr.flush()

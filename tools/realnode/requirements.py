@@ -10,7 +10,7 @@ from typing import Final
 
 from controlplane import ControlPlaneError
 from realnode.layout import CNI_PROGRAMS
-from realnode.progress import say
+from realnode.progress import echo
 
 PACKAGES: Final = {
     "containerd": "containerd",
@@ -71,7 +71,7 @@ def _another_kubelet() -> str:
 
 
 def _install(packages: list[str]) -> None:
-    say(f"installing Debian packages by apt-get: {', '.join(packages)}")
+    echo(f"installing Debian packages by apt-get: {', '.join(packages)}")
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *packages]):
         done = subprocess.run(["apt-get", *command], capture_output=True, text=True, check=False, env=env)
