@@ -1,4 +1,4 @@
-"""Small worlds for tests: a run is told as its nodes."""
+"""Builders of small runs, reports and evidence for tests."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from wfreport.core.snapshot.model import NodesState, PodEvidence, RenderOptions,
 REDACTOR = Redactor()
 T0 = datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)
 LONG_AFTER = datetime(2036, 1, 1, tzinfo=UTC)
-"""A time at which every wait is past its grace."""
+"""A time at which every wait has exceeded its grace time."""
 
 
 def at(seconds: float) -> datetime:
-    """So many seconds after the start."""
+    """Return a time, in seconds after the start of the run."""
     return T0 + timedelta(seconds=seconds)
 
 
@@ -40,7 +40,7 @@ def a_node(
     hooked: bool = False,
     **fields: Any,
 ) -> Node:
-    """A node whose id is its name; ``children`` are names."""
+    """Build a node whose id is its name; ``children`` are names."""
     return Node(
         id=name,
         name=name,
@@ -66,7 +66,7 @@ def a_snapshot(
     spec: WorkflowSpec | None = None,
     **status: Any,
 ) -> Snapshot:
-    """A run named ``wf``."""
+    """Build the snapshot of a run named ``wf``."""
     completed = phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR)
     workflow = Workflow(
         metadata=Metadata(name="wf", namespace="ns", uid="u-1", resource_version="7", creation_timestamp=at(-5)),
@@ -91,7 +91,7 @@ def a_report(
     now: datetime = LONG_AFTER,
     **options: Any,
 ) -> ReportStatus:
-    """The status that the operator would write."""
+    """Render the status that the operator would write."""
     name = snapshot.workflow.metadata.name or "wf"
     return render_status(
         snapshot,
@@ -108,22 +108,24 @@ def a_report(
 def evidence_of(
     pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], logs: Mapping[str, str] | None = None
 ) -> dict[str, PodEvidence]:
-    """What recorded pods, Events and logs (by ``pod/container``) tell, by pod name."""
-    seen = {pod["metadata"]["name"]: decode_pod(pod) for pod in pods}
-    told: dict[str, list[Any]] = {}
+    """Build the evidence of recorded pods, Events and logs (by ``pod/container``), by pod name."""
+    pods_by_name = {pod["metadata"]["name"]: decode_pod(pod) for pod in pods}
+    events_by_pod: dict[str, list[Any]] = {}
     for event in map(decode_event, events):
         if event.involved_object.kind == "Pod":
-            told.setdefault(event.involved_object.name, []).append(event)
-    said: dict[str, dict[str, str]] = {}
+            events_by_pod.setdefault(event.involved_object.name, []).append(event)
+    logs_by_pod: dict[str, dict[str, str]] = {}
     for key, text in (logs or {}).items():
         pod, _, container = key.partition("/")
-        said.setdefault(pod, {})[container] = text
-    names = seen.keys() | told.keys()
-    return {name: PodEvidence(seen.get(name), tuple(told.get(name, ())), said.get(name, {})) for name in names}
+        logs_by_pod.setdefault(pod, {})[container] = text
+    return {
+        name: PodEvidence(pods_by_name.get(name), tuple(events_by_pod.get(name, ())), logs_by_pod.get(name, {}))
+        for name in pods_by_name.keys() | events_by_pod.keys()
+    }
 
 
 @functools.cache
 def final_of(recording: Recording) -> tuple[Snapshot, dict[str, PodEvidence]]:
-    """The end of a recorded run and what its pods tell."""
+    """Return the final snapshot of a recorded run, and the evidence of its pods."""
     final = recording.final
     return decode_workflow(final["workflow"]), evidence_of(final["pods"], final["events"], final.get("logs"))

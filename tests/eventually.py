@@ -1,4 +1,4 @@
-"""Polling with a deadline: the only place of the tests that waits."""
+"""Polls until a condition holds or a deadline passes. No other part of the tests waits."""
 
 from __future__ import annotations
 
@@ -12,81 +12,83 @@ T = TypeVar("T")
 
 
 def eventually(
-    look: Callable[[], T],
+    probe: Callable[[], T],
     until: Callable[[T], bool] = bool,
     *,
     timeout_seconds: float = 30,
     interval_seconds: float = 0.1,
 ) -> T:
-    """Look until `until(look())` holds, and return what was seen; an AssertionError in it means "not yet".
+    """Call `probe` until `until(value)` holds, and return the value. An AssertionError in `probe` means "not yet".
 
     Raises:
-        AssertionError: it never held; tells the condition, how often was looked, and what was seen last.
+        AssertionError: the condition never held; the message has the condition, the number of attempts and the last
+            value.
     """
-    attempt = _Attempts(until, timeout_seconds)
+    poll = _Poll(until, timeout_seconds)
     while True:
         try:
-            seen = look()
+            value = probe()
         except AssertionError as error:
-            attempt.note(error)
+            poll.record(error)
         else:
-            if until(seen):
-                return seen
-            attempt.note(seen)
-        attempt.check()
-        time.sleep(interval_seconds)  # noqa: TID251  (a poll with a deadline is what everyone else uses this for)
+            if until(value):
+                return value
+            poll.record(value)
+        poll.check_deadline()
+        time.sleep(interval_seconds)  # noqa: TID251 - all other tests poll through this function
 
 
 async def eventually_async(
-    look: Callable[[], T | Awaitable[T]],
+    probe: Callable[[], T | Awaitable[T]],
     until: Callable[[T], bool] = bool,
     *,
     timeout_seconds: float = 30,
     interval_seconds: float = 0.1,
 ) -> T:
-    """As `eventually`, for asyncio; `look` may be a coroutine function."""
-    attempt = _Attempts(until, timeout_seconds)
+    """Do the same as `eventually` in asyncio; `probe` may be a coroutine function."""
+    poll = _Poll(until, timeout_seconds)
     while True:
         try:
-            answer = look()
-            seen: T = await answer if inspect.isawaitable(answer) else answer
+            result = probe()
+            value: T = await result if inspect.isawaitable(result) else result
         except AssertionError as error:
-            attempt.note(error)
+            poll.record(error)
         else:
-            if until(seen):
-                return seen
-            attempt.note(seen)
-        attempt.check()
+            if until(value):
+                return value
+            poll.record(value)
+        poll.check_deadline()
         await asyncio.sleep(interval_seconds)
 
 
-class _Attempts:
-    """Counts the looks and words the failure."""
+class _Poll:
+    """Counts the attempts and describes the failure."""
 
     def __init__(self, until: Callable[..., bool], timeout_seconds: float) -> None:
         self._until = until
         self._timeout_seconds = timeout_seconds
         self._deadline = time.monotonic() + timeout_seconds
-        self._looks = 0
+        self._attempts = 0
         self._last: object = None
 
-    def note(self, seen: object) -> None:
-        self._looks += 1
-        self._last = seen
+    def record(self, value: object) -> None:
+        self._attempts += 1
+        self._last = value
 
-    def check(self) -> None:
+    def check_deadline(self) -> None:
         if time.monotonic() < self._deadline:
             return
-        seen = repr(self._last)
-        shown = seen if len(seen) <= 2000 else f"{seen[:2000]}… ({len(seen)} characters)"
+        value = repr(self._last)
+        shown = value if len(value) <= 2000 else f"{value[:2000]}… ({len(value)} characters)"
         raise AssertionError(
-            f"not within {self._timeout_seconds:g} s ({self._looks} looks): {_worded(self._until)}\nlast seen: {shown}"
+            f"condition not met in {self._timeout_seconds:g} s ({self._attempts} attempts): {_describe(self._until)}\n"
+            f"last value: {shown}"
         )
 
 
-def _worded(condition: Callable[..., bool]) -> str:
+def _describe(condition: Callable[..., bool]) -> str:
     if condition is bool:
-        return "anything true"
+        return "a true value"
     try:
         return inspect.getsource(condition).strip()
     except (OSError, TypeError):

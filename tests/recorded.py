@@ -1,4 +1,4 @@
-"""The recorded runs (tests/recordings, see its README) and what is known about them."""
+"""Access to the recorded runs and their expected analysis (tests/recordings, see its README)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent / "recordings"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One case: its stream of watch events, its end, and what a report of it has to say."""
+    """A recorded run: its watch events, its final objects, and the expected content of its report."""
 
     name: str
 
@@ -25,13 +25,13 @@ class Recording:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """`{"t", "kind", "type", "object"}` in order."""
+        """The watch events in order: `{"t", "kind", "type", "object"}`."""
         with gzip.open(self.stream_path, "rt") as lines:
             return [json.loads(line) for line in lines]
 
     @property
     def final(self) -> dict[str, Any]:
-        """`{"workflow", "pods", "events"}` at the end."""
+        """The objects at the end of the run: `{"workflow", "pods", "events"}`."""
         with gzip.open(FOLDER / f"{self.name}.final.json.gz", "rt") as file:
             return json.load(file)  # type: ignore[no-any-return]
 
@@ -41,26 +41,30 @@ class Recording:
 
     @property
     def derived(self) -> bool:
-        """Whether its leaves come from a rule, so that only counts and phase are certain."""
+        """Whether the expected leaves were derived by a rule; then only the counts and the phase are certain."""
         return bool(self.expected.get("derived"))
 
 
 @functools.cache
 def expectations() -> Mapping[str, Mapping[str, Any]]:
-    """expected.json, by case."""
+    """Return the content of expected.json, by the recording's name."""
     return json.loads((FOLDER / "expected.json").read_text())  # type: ignore[no-any-return]
 
 
 @functools.cache
 def recordings() -> tuple[Recording, ...]:
-    """All cases that have an end, by name."""
+    """Return all recordings with final objects, ordered by name."""
     names = sorted(path.name.removesuffix(".final.json.gz") for path in FOLDER.glob("*.final.json.gz"))
     return tuple(Recording(name) for name in names)
 
 
 def recording(name: str) -> Recording:
-    """The case of this name."""
-    found = Recording(name)
-    if not found.stream_path.exists() and found not in recordings():
+    """Return the recording of this name.
+
+    Raises:
+        LookupError: there is none.
+    """
+    named = Recording(name)
+    if not named.stream_path.exists() and named not in recordings():
         raise LookupError(f"no recording {name!r} in {FOLDER}")
-    return found
+    return named

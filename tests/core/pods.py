@@ -1,4 +1,4 @@
-"""Pods as they are seen when a step is over, and Events about them."""
+"""Builders of failed pods, their container statuses and their Events."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def ended(name: str, code: int = 0, reason: str = "Error", *, ran: bool = True, 
 
 
 def restarted(name: str, code: int, reason: str) -> ContainerStatus:
-    """A container that ended so before, and runs again."""
+    """Build the status of a container that runs again after such an end."""
     before = ContainerState(terminated=StateTerminated(exit_code=code, reason=reason, started_at=at(0)))
     return ContainerStatus(name=name, state=ContainerState(), last_state=before)
 
@@ -32,8 +32,10 @@ def waits(name: str, reason: str, message: str = "") -> ContainerStatus:
 
 
 def a_pod(*statuses: ContainerStatus, init: tuple[ContainerStatus, ...] = (), **status: Any) -> Pod:
-    found = PodStatus(phase="Failed", container_statuses=list(statuses), init_container_statuses=list(init), **status)
-    return Pod(metadata=Metadata(name="p", uid="pu"), status=found)
+    pod_status = PodStatus(
+        phase="Failed", container_statuses=list(statuses), init_container_statuses=list(init), **status
+    )
+    return Pod(metadata=Metadata(name="p", uid="pu"), status=pod_status)
 
 
 def an_event(text: str, second: float | None = 1) -> Event:

@@ -1,4 +1,4 @@
-"""Every recorded run of the real controller is explained rightly (expected.json)."""
+"""The report of every recorded run of the real controller is the expected one (expected.json)."""
 
 import functools
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ CLASSES_BY_REASON = {
     "HTTPError": {"ExitCode"},
     "ContainerCreating": {"Unknown"},
 }
-"""recordings/README.md: from the recorded reason to the class."""
+"""Classes by the recorded reason (tests/recordings/README.md)."""
 
 CAUSES_BEHIND = {
     ("real-node-mixed", "nocm"): "ConfigError",
@@ -42,7 +42,7 @@ CAUSES_BEHIND = {
     ("real-node-mixed", "badcmd"): "ConfigError",
     ("resource-template-fails-b", "job"): "ConfigError",
 }
-"""Where the evidence shows what stands behind a deadline, or the text of an exit 64."""
+"""Classes of a deadline or an exit code 64 whose cause is in the evidence."""
 
 
 @functools.cache
@@ -76,16 +76,18 @@ def test_phase_and_counts_are_the_recorded_ones(case: Recording) -> None:
 @pytest.mark.parametrize("case", KNOWN)
 def test_root_causes_and_exit_handlers_are_the_recorded_leaves(case: Recording) -> None:
     got = [(f.display_name, f.pod_name, f.exit_code) for f in causes(report_of(case))]
-    wanted = [(leaf["displayName"], leaf["podName"], leaf["exitCode"]) for leaf in case.expected["failed_leaves"]]
-    assert in_order(got) == in_order(wanted)
+    expected_rows = [
+        (leaf["displayName"], leaf["podName"], leaf["exitCode"]) for leaf in case.expected["failed_leaves"]
+    ]
+    assert in_order(got) == in_order(expected_rows)
 
 
 @pytest.mark.parametrize("case", KNOWN)
 def test_tolerated_failures_and_victims_are_the_recorded_ones(case: Recording) -> None:
     for role, key in ((Role.TOLERATED, "tolerated"), (Role.VICTIM, "cancelled")):
         got = [(f.display_name, f.pod_name) for f in report_of(case).failures or () if f.role == role]
-        wanted = [(leaf["displayName"], leaf["podName"]) for leaf in case.expected.get(key, ())]
-        assert in_order(got) == in_order(wanted)
+        expected_rows = [(leaf["displayName"], leaf["podName"]) for leaf in case.expected.get(key, ())]
+        assert in_order(got) == in_order(expected_rows)
 
 
 @pytest.mark.parametrize("case", KNOWN)
@@ -111,23 +113,23 @@ def _classes(case: Recording, leaf: dict[str, object]) -> set[str]:
 
 
 @pytest.mark.parametrize("case", KNOWN)
-def test_what_holds_a_run_up_is_said(case: Recording) -> None:
+def test_the_waits_of_a_run_are_the_recorded_ones(case: Recording) -> None:
     if case.name == "suspend-workflow-level":
-        wanted = [(None, None, "WorkflowSuspended")]
+        expected_rows = [(None, None, "WorkflowSuspended")]
     else:
-        wanted = [(b["displayName"], b["podName"], b["reason"]) for b in case.expected.get("blocked", ())]
+        expected_rows = [(b["displayName"], b["podName"], b["reason"]) for b in case.expected.get("blocked", ())]
     got = [(w.display_name, w.pod_name, w.reason) for w in report_of(case).waiting or ()]
-    assert in_order(list(got)) == in_order(list(wanted))
+    assert in_order(list(got)) == in_order(list(expected_rows))
 
 
 @pytest.mark.parametrize("case", RECORDINGS)
-def test_evidence_of_pods_that_are_gone_is_carried_over(case: Recording) -> None:
-    seen = report_of(case)
-    assert a_report(final_of(case)[0], stored=seen).dump() == seen.dump()
+def test_evidence_of_deleted_pods_is_taken_from_the_stored_report(case: Recording) -> None:
+    stored = report_of(case)
+    assert a_report(final_of(case)[0], stored=stored).dump() == stored.dump()
 
 
 @pytest.mark.parametrize("case", RECORDINGS)
-def test_a_status_survives_being_stored_and_read(case: Recording) -> None:
+def test_a_status_is_unchanged_by_storing_and_reading(case: Recording) -> None:
     report = report_of(case)
     assert ReportStatus.model_validate(report.dump()).dump_json() == report.dump_json()
 
@@ -137,7 +139,7 @@ def test_a_memory_limit_is_in_the_summary() -> None:
     assert report_of(oom).summary == "big: main OOMKilled at 128Mi (exit 137)"
 
 
-def test_a_container_that_was_killed_in_a_step_that_succeeded_is_a_warning() -> None:
+def test_an_oom_kill_in_a_step_that_succeeded_is_a_warning() -> None:
     case = next(case for case in recordings() if case.name == "real-node-dag")
     warnings = report_of(case).warnings or []
     succeeded_but_killed = [

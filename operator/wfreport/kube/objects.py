@@ -49,7 +49,7 @@ class ObjectMeta(Struct, frozen=True):
 
     @property
     def completed(self) -> bool:
-        """Whether Argo's controller has finished this Workflow (operator.go:281, v4.1.2)."""
+        """Whether Argo's controller has finished this Workflow (operator.go:281)."""
         return self.labels.completed == "true"
 
     @property

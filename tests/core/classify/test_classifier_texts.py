@@ -1,4 +1,4 @@
-"""Real texts of Argo, the kubelet, the API server and the artifact stores, each with the verdict of a person."""
+"""Real messages of Argo, the kubelet, the API server and artifact stores, each with the verdict of a person."""
 
 import re
 from pathlib import Path
@@ -36,13 +36,13 @@ def classified(text: str, node_type: str = NodeType.POD, recorded: str | None = 
 
 
 def _cases() -> list[Case]:
-    """The table of failure_texts.yaml."""
+    """Return the cases of failure_texts.yaml."""
     groups = yaml.safe_load((Path(__file__).parent / "failure_texts.yaml").read_text())
     cases = [case for group in groups for case in group["cases"]]
     return [
-        Case(case["text"], FailureClass(found), Owner(owner), again == "retry", reason)
+        Case(case["text"], FailureClass(name), Owner(owner), retry == "retry", reason)
         for case in cases
-        for found, owner, again, reason in [case["verdict"]]
+        for name, owner, retry, reason in [case["verdict"]]
     ]
 
 
@@ -50,13 +50,13 @@ ALL = _cases()
 
 
 def readable(value: Case | RefusalMessage) -> str:
-    """An id that every shell and tool can pass on."""
+    """Return a test id that every shell and tool accepts."""
     text = value.text if isinstance(value, Case) else value.pattern.pattern
     return "-".join(re.findall(r"\w+", text))[:120]
 
 
 @pytest.mark.parametrize("case", ALL, ids=readable)
-def test_a_real_text_alone_gives_class_owner_and_reason(case: Case) -> None:
+def test_a_real_message_alone_gives_class_owner_and_reason(case: Case) -> None:
     verdict = classified(case.text)
     got = (verdict.failure_class, verdict.owner, verdict.retryable, verdict.reason)
     assert got == (case.failure_class, case.owner, case.retryable, case.reason)
@@ -64,7 +64,7 @@ def test_a_real_text_alone_gives_class_owner_and_reason(case: Case) -> None:
 
 
 def _certainty(case: Case) -> tuple[Confidence, str]:
-    """How sure a message alone can be, and what it is said to be read from."""
+    """Return the confidence and the place of evidence that are expected for a message alone."""
     by_message = Confidence.MEDIUM, "node.message"
     match case.failure_class:
         case C.CANCELLED:
@@ -80,13 +80,13 @@ def _certainty(case: Case) -> tuple[Confidence, str]:
             return by_message
 
 
-def test_a_failure_without_a_word_is_unknown() -> None:
+def test_a_failure_without_a_message_is_unknown() -> None:
     verdict = classified("")
     assert (verdict.failure_class, verdict.confidence, verdict.evidence) == (C.UNKNOWN, Confidence.LOW, "none")
 
 
 @pytest.mark.parametrize("case", ALL, ids=readable)
-def test_a_rule_gives_only_the_classes_that_it_is_documented_to_give(case: Case) -> None:
+def test_a_rule_returns_only_its_documented_classes(case: Case) -> None:
     node = a_node("wf.a", Phase.FAILED, message=case.text)
     symptom = Symptom(node, case.text, exit_code(case.text, None))
     for rule in RULES:
@@ -95,15 +95,15 @@ def test_a_rule_gives_only_the_classes_that_it_is_documented_to_give(case: Case)
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=readable)
-def test_every_refusal_has_a_real_text_that_no_earlier_one_takes(refusal: RefusalMessage) -> None:
+def test_every_refusal_has_a_real_message_that_no_earlier_pattern_matches(refusal: RefusalMessage) -> None:
     texts = [Symptom(a_node("wf.a", Phase.FAILED, message=case.text), case.text).system_text for case in ALL]
     first = [next((r for r in REFUSALS if r.pattern.search(text)), None) for text in texts]
     assert refusal in first
 
 
-def test_every_class_has_three_real_texts() -> None:
-    counts = {found: sum(1 for case in ALL if case.failure_class == found) for found in FailureClass}
-    assert {found: n for found, n in counts.items() if n < 3} == {}
+def test_every_class_has_three_real_messages() -> None:
+    counts = {name: sum(1 for case in ALL if case.failure_class == name) for name in FailureClass}
+    assert {name: n for name, n in counts.items() if n < 3} == {}
 
 
 REQUESTS = [
@@ -125,7 +125,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("node_type", "text", "owner", "retryable"), REQUESTS)
-def test_a_request_fails_by_its_answer_and_a_service_that_is_away_may_come_back(
+def test_a_failed_request_is_retryable_if_the_service_was_unavailable(
     node_type: str, text: str, owner: Owner, retryable: bool
 ) -> None:
     verdict = classified(text, node_type)
@@ -149,13 +149,13 @@ def test_a_request_fails_by_its_answer_and_a_service_that_is_away_may_come_back(
         (NodeType.SUSPEND, "Step exceeded its deadline", C.TIMEOUT),
     ],
 )
-def test_a_request_that_was_never_sent_has_the_class_of_what_stopped_it(
+def test_a_request_that_was_never_sent_has_the_class_of_its_obstacle(
     node_type: str, text: str, failure_class: FailureClass
 ) -> None:
     assert classified(text, node_type).failure_class == failure_class
 
 
-def test_a_step_that_waited_for_a_lock_until_its_deadline_failed_for_the_lock() -> None:
+def test_a_deadline_while_waiting_for_a_lock_is_a_lock_wait() -> None:
     waiting = SynchronizationStatus(waiting="ns/Mutex/m")
     node = a_node("wf.a", Phase.FAILED, message="timeout", synchronization_status=waiting)
     verdict = classify_failure(Symptom(node, "timeout"))
@@ -163,14 +163,14 @@ def test_a_step_that_waited_for_a_lock_until_its_deadline_failed_for_the_lock() 
     assert (verdict.confidence, verdict.evidence) == (Confidence.MEDIUM, "node.synchronizationStatus")
 
 
-def test_a_suspended_step_that_was_failed_by_hand_says_so() -> None:
+def test_a_suspend_node_failed_by_a_person_is_cancelled() -> None:
     verdict = classified("rejected by the reviewer", NodeType.SUSPEND)
     assert (verdict.failure_class, verdict.reason) == (C.CANCELLED, "SuspendFailed")
     assert (verdict.confidence, verdict.evidence) == (Confidence.MEDIUM, "node.type")
 
 
 @pytest.mark.parametrize(
-    ("message", "wanted"),
+    ("message", "expected"),
     [
         ("main: Error (exit code 3): oh: no", ExitMessage("main", "Error", 3, "oh: no")),
         ("Error (exit code 3)", ExitMessage(None, "Error", 3, "")),
@@ -180,14 +180,14 @@ def test_a_suspended_step_that_was_failed_by_hand_says_so() -> None:
         ("not an ending (exit code 3)", None),
     ],
 )
-def test_the_message_of_an_ending_is_taken_apart(message: str, wanted: ExitMessage | None) -> None:
-    assert parse_exit(message) == wanted
+def test_the_message_of_an_ended_container_is_parsed(message: str, expected: ExitMessage | None) -> None:
+    assert parse_exit(message) == expected
 
 
 @pytest.mark.parametrize(
     ("code", "signal"), [(127, None), (128, None), (129, 1), (137, 9), (192, 64), (193, None), (255, None)]
 )
-def test_the_codes_of_signals_are_those_of_a_shell(code: int, signal: int | None) -> None:
+def test_exit_codes_of_signals_follow_the_shells_convention(code: int, signal: int | None) -> None:
     assert classified(f"main: Error (exit code {code})").signal == signal
 
 
@@ -197,23 +197,23 @@ SYSTEM_TEXTS = st.sampled_from([case.text for case in ALL])
 @given(
     detail=SYSTEM_TEXTS | st.text(max_size=60), code=st.integers(1, 255).filter(lambda n: n not in {64, 65, 137, 143})
 )
-def test_what_a_program_says_of_itself_never_changes_whose_failure_it_is(detail: str, code: int) -> None:
+def test_a_termination_message_never_changes_the_owner(detail: str, code: int) -> None:
     verdict = classified(f"main: Error (exit code {code}): {detail}")
     assert (verdict.failure_class, verdict.owner, verdict.container) == (C.EXIT_CODE, USER, "main")
 
 
 @given(detail=SYSTEM_TEXTS | st.text(max_size=60), code=st.sampled_from([137, 143]))
-def test_a_program_that_was_killed_was_killed_whatever_it_said(detail: str, code: int) -> None:
+def test_a_termination_message_never_changes_that_a_program_was_killed(detail: str, code: int) -> None:
     assert classified(f"main: Error (exit code {code}): {detail}").failure_class == C.KILLED
 
 
 @given(text=st.text(), node_type=st.sampled_from(list(NodeType)), recorded=st.none() | st.text(max_size=4))
-def test_no_text_is_too_odd_for_a_verdict(text: str, node_type: str, recorded: str | None) -> None:
+def test_any_text_gives_a_verdict(text: str, node_type: str, recorded: str | None) -> None:
     assert classified(text, node_type, recorded).failure_class in FailureClass
 
 
 @given(text=SYSTEM_TEXTS)
 def test_a_verdict_is_the_same_with_and_without_the_containers_name(text: str) -> None:
-    """Messages have it since Argo 3.7; main's is the one that is left out without a loss."""
+    """Messages name the container since Argo 3.7. Without a name, the container is main."""
     without, with_name = classified(text.removeprefix("main: ")), classified(text)
     assert (without.failure_class, without.owner) == (with_name.failure_class, with_name.owner)

@@ -1,4 +1,4 @@
-"""Each rule of the classifier, by what an operator of a cluster would see."""
+"""Each rule of the classifier, with messages and pods as they occur in a cluster."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def waits(name: str, reason: str, message: str = "") -> ContainerStatus:
     return ContainerStatus(name=name, state=ContainerState(waiting=StateWaiting(reason=reason, message=message)))
 
 
-def told(*texts: str) -> PodEvidence:
+def events_of(*texts: str) -> PodEvidence:
     events = [
         Event(reason=t.split(" ", 1)[0], message=t.split(" ", 1)[1], involved_object=ObjectReference()) for t in texts
     ]
@@ -114,16 +114,16 @@ BY_MESSAGE = [
     ("error in entry template execution: oh", C.CONTROLLER_ERROR),
     ("Pod failed before main container starts due to ContainerCreating: ", C.UNKNOWN),
     ("pod failed: neither main nor wait container completed successfully", C.UNKNOWN),
-    ("something that nobody has ever said", C.UNKNOWN),
+    ("a message without a known pattern", C.UNKNOWN),
     ("", C.UNKNOWN),
 ]
 
 
-@pytest.mark.parametrize(("message", "wanted"), BY_MESSAGE)
-def test_the_message_alone_gives_a_class(message: str, wanted: FailureClass) -> None:
+@pytest.mark.parametrize(("message", "expected"), BY_MESSAGE)
+def test_the_message_alone_gives_a_class(message: str, expected: FailureClass) -> None:
     verdict = verdict_on(message)
-    assert verdict.failure_class == wanted
-    assert verdict.confidence != Confidence.HIGH, "only the pod itself is sure"
+    assert verdict.failure_class == expected
+    assert verdict.confidence != Confidence.HIGH, "only the pod itself gives high confidence"
 
 
 @pytest.mark.parametrize(
@@ -133,13 +133,13 @@ def test_the_message_alone_gives_a_class(message: str, wanted: FailureClass) -> 
         ("pod failed: neither main nor wait container completed successfully", "NeverStarted"),
     ],
 )
-def test_a_pod_that_never_started_is_the_machines_doing(message: str, reason: str) -> None:
+def test_a_pod_that_never_started_is_attributed_to_the_machine(message: str, reason: str) -> None:
     verdict = verdict_on(message)
     assert (verdict.owner, verdict.retryable, verdict.reason) == (Owner.INFRASTRUCTURE, True, reason)
 
 
 @pytest.mark.parametrize(
-    ("reason", "wanted"),
+    ("reason", "expected"),
     [
         ("Evicted", C.EVICTED),
         ("Terminated", C.NODE_LOST),
@@ -148,24 +148,24 @@ def test_a_pod_that_never_started_is_the_machines_doing(message: str, reason: st
         ("OutOfcpu", C.UNSCHEDULABLE),
     ],
 )
-def test_the_reason_of_the_pod_wins_over_every_text(reason: str, wanted: FailureClass) -> None:
+def test_the_reason_of_the_pod_takes_precedence_over_any_message(reason: str, expected: FailureClass) -> None:
     verdict = verdict_on("main: OOMKilled (exit code 137)", a_pod(ended("main", 137, "OOMKilled"), reason=reason))
-    assert (verdict.failure_class, verdict.confidence, verdict.reason) == (wanted, Confidence.HIGH, reason)
+    assert (verdict.failure_class, verdict.confidence, verdict.reason) == (expected, Confidence.HIGH, reason)
 
 
 @pytest.mark.parametrize(
-    ("reason", "wanted"),
+    ("reason", "expected"),
     [
         ("PreemptionByScheduler", C.PREEMPTED),
         ("DeletionByTaintManager", C.NODE_LOST),
         ("EvictionByEvictionAPI", C.EVICTED),
     ],
 )
-def test_a_disruption_condition_tells_who_took_the_pod(reason: str, wanted: FailureClass) -> None:
-    assert verdict_on("main: Error (exit code 143)", a_pod(disruption=reason)).failure_class == wanted
+def test_a_disruption_condition_gives_the_class(reason: str, expected: FailureClass) -> None:
+    assert verdict_on("main: Error (exit code 143)", a_pod(disruption=reason)).failure_class == expected
 
 
-def test_an_eviction_for_the_pods_own_limit_is_its_users() -> None:
+def test_an_eviction_for_the_pods_own_limit_is_owned_by_the_user() -> None:
     own = 'Usage of EmptyDir volume "s" exceeds the limit "10Mi". '
     assert verdict_on(own, a_pod(reason="Evicted", message=own)).owner == Owner.USER
     assert verdict_on(own).owner == Owner.USER
@@ -174,7 +174,7 @@ def test_an_eviction_for_the_pods_own_limit_is_its_users() -> None:
     )
 
 
-def test_a_stop_by_hand_is_never_anything_else() -> None:
+def test_a_stop_by_a_person_is_always_cancelled() -> None:
     verdict = verdict_on("main: Error (exit code 143)", a_pod(reason="Evicted"), was_stopped=True)
     assert (verdict.failure_class, verdict.retryable) == (C.CANCELLED, False)
 
@@ -183,36 +183,36 @@ DEADLINE = "Pod was active on the node longer than the specified deadline"
 
 
 @pytest.mark.parametrize(
-    ("evidence", "wanted", "reason"),
+    ("evidence", "expected", "reason"),
     [
-        (told("Failed Error: ErrImagePull"), C.IMAGE_PULL, "ErrImagePull"),
-        (told('BackOff Back-off pulling image "x"'), C.IMAGE_PULL, "ImagePullBackOff"),
-        (told('Failed Error: configmap "nope" not found'), C.CONFIG_ERROR, "CreateContainerConfigError"),
-        (told("FailedScheduling 0/1 nodes are available"), C.UNSCHEDULABLE, "FailedScheduling"),
+        (events_of("Failed Error: ErrImagePull"), C.IMAGE_PULL, "ErrImagePull"),
+        (events_of('BackOff Back-off pulling image "x"'), C.IMAGE_PULL, "ImagePullBackOff"),
+        (events_of('Failed Error: configmap "nope" not found'), C.CONFIG_ERROR, "CreateContainerConfigError"),
+        (events_of("FailedScheduling 0/1 nodes are available"), C.UNSCHEDULABLE, "FailedScheduling"),
         (a_pod(waits("main", "ImagePullBackOff")), C.IMAGE_PULL, "ImagePullBackOff"),
-        (told("Scheduled to n1"), C.TIMEOUT, "Timeout"),
+        (events_of("Scheduled to n1"), C.TIMEOUT, "Timeout"),
         (a_pod(reason="DeadlineExceeded"), C.TIMEOUT, "DeadlineExceeded"),
     ],
 )
-def test_behind_a_deadline_stands_what_the_pod_waited_for(
-    evidence: PodEvidence, wanted: FailureClass, reason: str
+def test_the_cause_of_a_deadline_is_what_the_pod_waited_for(
+    evidence: PodEvidence, expected: FailureClass, reason: str
 ) -> None:
     verdict = verdict_on(DEADLINE, evidence)
-    assert (verdict.failure_class, verdict.reason) == (wanted, reason)
+    assert (verdict.failure_class, verdict.reason) == (expected, reason)
 
 
-def test_the_workflows_deadline_is_known_by_the_time_of_the_kill() -> None:
+def test_the_workflows_deadline_is_recognised_by_the_time_of_the_kill() -> None:
     verdict = verdict_on("main: Error (exit code 143)", workflow_deadline_exceeded=True)
     assert (verdict.failure_class, verdict.reason) == (C.TIMEOUT, "WorkflowDeadlineExceeded")
 
 
-def test_a_deleted_pod_whose_machine_went_first_is_a_lost_node() -> None:
-    assert verdict_on("pod deleted", told("NodeNotReady Node is not ready")).failure_class == C.NODE_LOST
-    assert verdict_on("pod deleted", told("Killing Stopping container")).failure_class == C.POD_DELETED
+def test_a_deleted_pod_on_a_failed_machine_is_a_lost_node() -> None:
+    assert verdict_on("pod deleted", events_of("NodeNotReady Node is not ready")).failure_class == C.NODE_LOST
+    assert verdict_on("pod deleted", events_of("Killing Stopping container")).failure_class == C.POD_DELETED
 
 
 @pytest.mark.parametrize(
-    ("message", "statuses", "wanted", "container"),
+    ("message", "statuses", "expected", "container"),
     [
         (NEW, [ended("main", 1, "OOMKilled")], C.OOM_KILLED, "main"),
         ("main: Error (exit code 137)", [ended("main", 137, "OOMKilled", before=True)], C.OOM_KILLED, "main"),
@@ -221,19 +221,19 @@ def test_a_deleted_pod_whose_machine_went_first_is_a_lost_node() -> None:
         ("odd", [ended("side", 137, "OOMKilled")], C.OOM_KILLED, "side"),
     ],
 )
-def test_an_oom_kill_is_the_cause_where_it_hit_what_failed(
-    message: str, statuses: list[ContainerStatus], wanted: FailureClass, container: str
+def test_an_oom_kill_of_the_failed_container_is_the_cause(
+    message: str, statuses: list[ContainerStatus], expected: FailureClass, container: str
 ) -> None:
     verdict = verdict_on(message, a_pod(*statuses))
-    assert (verdict.failure_class, verdict.container) == (wanted, container)
+    assert (verdict.failure_class, verdict.container) == (expected, container)
 
 
 @pytest.mark.parametrize("container", ["wait", "init", "supervisor"])
-def test_the_memory_of_argos_own_containers_is_the_platforms(container: str) -> None:
+def test_an_oom_kill_of_argos_own_containers_is_owned_by_the_platform(container: str) -> None:
     assert verdict_on(f"{container}: OOMKilled (exit code 137)").owner == Owner.PLATFORM
 
 
-def test_a_container_that_could_not_start_is_told_by_its_state() -> None:
+def test_a_container_that_could_not_start_is_recognised_by_its_state() -> None:
     waiting = verdict_on("odd", a_pod(waits("main", "CreateContainerConfigError", 'secret "x" not found')))
     ran = verdict_on("odd", a_pod(ended("main", 128, "StartError", "exec: no such file")))
     running = verdict_on("odd", a_pod(ContainerStatus(name="main"), ended("main", 128, "StartError")))
@@ -249,29 +249,29 @@ def test_a_container_that_could_not_start_is_told_by_its_state() -> None:
         ("ErrImagePull: manifest unknown", Owner.USER, False),
     ],
 )
-def test_a_registry_in_trouble_is_not_the_users(text: str, owner: Owner, retryable: bool) -> None:
+def test_a_registry_failure_is_not_owned_by_the_user(text: str, owner: Owner, retryable: bool) -> None:
     verdict = verdict_on(text)
     assert (verdict.owner, verdict.retryable) == (owner, retryable)
 
 
-def test_a_missing_artifact_is_the_users_and_a_broken_store_is_not() -> None:
+def test_a_missing_artifact_is_owned_by_the_user_and_a_broken_store_is_not() -> None:
     assert verdict_on("wait: Error (exit code 64): open /tmp/x: no such file or directory").owner == Owner.USER
     assert verdict_on("wait: Error (exit code 64): failed to put file: connection reset").owner == Owner.PLATFORM
 
 
-def test_a_signal_is_named() -> None:
+def test_an_exit_code_of_a_signal_gives_the_signal() -> None:
     assert verdict_on("main: Error (exit code 137)").signal == 9
     assert verdict_on("main: Error (exit code 139)").signal == 11
     assert verdict_on("main: Error (exit code 255)").signal is None
 
 
-def test_what_the_pod_confirms_is_sure() -> None:
+def test_a_class_confirmed_by_the_pod_has_high_confidence() -> None:
     assert verdict_on(NEW, a_pod(ended("main", 1))).confidence == Confidence.HIGH
     assert verdict_on(NEW, a_pod(ended("main", 2))).confidence == Confidence.MEDIUM
 
 
 @pytest.mark.parametrize(
-    ("node_type", "wanted", "reason"),
+    ("node_type", "expected", "reason"),
     [
         (NodeType.HTTP, C.EXIT_CODE, "HTTPError"),
         (NodeType.PLUGIN, C.EXIT_CODE, "PluginError"),
@@ -280,13 +280,13 @@ def test_what_the_pod_confirms_is_sure() -> None:
     ],
 )
 def test_nodes_without_a_program_have_their_own_reasons(
-    node_type: str, wanted: FailureClass, reason: str | None
+    node_type: str, expected: FailureClass, reason: str | None
 ) -> None:
     verdict = verdict_on("received non-2xx response code: 404", node_type=node_type)
-    assert (verdict.failure_class, verdict.reason) == (wanted, reason)
+    assert (verdict.failure_class, verdict.reason) == (expected, reason)
 
 
-def test_a_daemon_that_ended_well_failed_its_clients() -> None:
+def test_a_daemon_that_ended_with_0_is_a_failure() -> None:
     node = a_node("wf.a", Phase.FAILED, exit_code="0")
     assert classify_failure(Symptom(node, "")).reason == "DaemonExited"
 
@@ -301,7 +301,7 @@ def test_a_workflow_without_nodes_is_classified_by_its_own_message() -> None:
     assert classify_failure(Symptom(None, "")).failure_class == C.UNKNOWN
 
 
-def test_every_class_is_given_by_some_rule_and_every_rule_is_documented() -> None:
+def test_every_class_is_returned_by_a_rule_and_every_rule_is_documented() -> None:
     assert frozenset().union(*(rule.yields for rule in RULES)) == set(FailureClass)
     assert all(rule.meaning and rule.reads for rule in RULES)
     assert len({rule.name for rule in RULES}) == len(RULES)

@@ -1,4 +1,4 @@
-"""What a captured pod and its Events add to Argo's message, or correct in it."""
+"""Verdicts for which a captured pod and its Events complete or correct Argo's message."""
 
 import pytest
 from tests.builders import a_node, at
@@ -38,7 +38,7 @@ def verdict_on(
 
 
 @pytest.mark.parametrize(
-    ("reason", "wanted"),
+    ("reason", "expected"),
     [
         ("Evicted", C.EVICTED),
         ("NodeShutdown", C.NODE_LOST),
@@ -55,30 +55,30 @@ def verdict_on(
         ("AppArmor", C.CONFIG_ERROR),
     ],
 )
-def test_a_pods_own_reason_is_sure(reason: str, wanted: FailureClass) -> None:
+def test_a_class_by_the_pods_reason_has_high_confidence(reason: str, expected: FailureClass) -> None:
     verdict = verdict_on("odd", a_pod(reason=reason))
     assert (verdict.failure_class, verdict.reason, verdict.confidence, verdict.evidence) == (
-        wanted, reason, Confidence.HIGH, "pod.status.reason",
+        expected, reason, Confidence.HIGH, "pod.status.reason",
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("status", "wanted"), [("True", C.PREEMPTED), ("False", C.KILLED)], ids=["it is", "it was averted"]
+    ("status", "expected"), [("True", C.PREEMPTED), ("False", C.KILLED)], ids=["disrupted", "averted"]
 )
-def test_a_disruption_counts_only_while_it_is_true(status: str, wanted: FailureClass) -> None:
+def test_a_disruption_condition_counts_only_if_its_status_is_true(status: str, expected: FailureClass) -> None:
     condition = PodCondition(type="DisruptionTarget", status=status, reason="PreemptionByScheduler")
     ready = PodCondition(type="Ready", status="True", reason="DeletionByPodGC")
     verdict = verdict_on("main: Error (exit code 143)", a_pod(ended("main", 143), conditions=[ready, condition]))
-    assert verdict.failure_class == wanted
-    assert verdict.reason == ("PreemptionByScheduler" if wanted == C.PREEMPTED else "Error")
+    assert verdict.failure_class == expected
+    assert verdict.reason == ("PreemptionByScheduler" if expected == C.PREEMPTED else "Error")
 
 
-def test_an_eviction_for_its_own_limit_is_no_use_to_try_again() -> None:
+def test_an_eviction_for_the_pods_own_limit_is_not_retryable() -> None:
     text = 'Usage of EmptyDir volume "s" exceeds the limit "10Mi". '
     verdict = verdict_on("main: Error (exit code 143)", a_pod(reason="Evicted", message=text))
     assert (verdict.owner, verdict.retryable) == (Owner.USER, False)
     lost = verdict_on("odd", a_pod(reason="NodeLost", message=text))
-    assert (lost.owner, lost.retryable) == (Owner.INFRASTRUCTURE, True), "only an eviction is for a limit"
+    assert (lost.owner, lost.retryable) == (Owner.INFRASTRUCTURE, True), "only an eviction can be for a limit"
 
 
 WORDLESS = [
@@ -93,7 +93,7 @@ WORDLESS = [
 
 @pytest.mark.parametrize("message", WORDLESS)
 @pytest.mark.parametrize(
-    ("event", "wanted"),
+    ("event", "expected"),
     [
         ("Preempted Preempted by pod 2b1c on node n1", C.PREEMPTED),
         ("NodeNotReady Node is not ready", C.NODE_LOST),
@@ -103,15 +103,17 @@ WORDLESS = [
         ("Descheduled pod evicted from n1 node by sigs.k8s.io/descheduler", C.EVICTED),
     ],
 )
-def test_events_tell_who_took_a_pod_that_ended_without_a_word(message: str, event: str, wanted: FailureClass) -> None:
+def test_events_give_the_class_of_a_pod_that_ended_without_a_cause(
+    message: str, event: str, expected: FailureClass
+) -> None:
     verdict = verdict_on(message, None, an_event("Killing Stopping container main"), an_event(event))
     assert (verdict.failure_class, verdict.confidence, verdict.evidence, verdict.reason) == (
-        wanted, Confidence.HIGH, "pod.events", event.split(" ", 1)[0],
+        expected, Confidence.HIGH, "pod.events", event.split(" ", 1)[0],
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("message", "event", "wanted"),
+    ("message", "event", "expected"),
     [
         ("main: Error (exit code 1)", "Preempted by pod", C.EXIT_CODE),
         ("main: OOMKilled (exit code 137)", "NodeNotReady Node is not ready", C.OOM_KILLED),
@@ -120,39 +122,39 @@ def test_events_tell_who_took_a_pod_that_ended_without_a_word(message: str, even
         ("main: Error (exit code 143)", "EvictedSomehow x", C.KILLED),
     ],
 )
-def test_events_change_nothing_about_a_step_that_ended_by_itself(
-    message: str, event: str, wanted: FailureClass
+def test_events_do_not_change_the_class_of_a_step_that_ended_by_itself(
+    message: str, event: str, expected: FailureClass
 ) -> None:
-    assert verdict_on(message, None, an_event(event)).failure_class == wanted
+    assert verdict_on(message, None, an_event(event)).failure_class == expected
 
 
 PULL = "Failed Error: ErrImagePull"
 
 
 @pytest.mark.parametrize(
-    ("pod", "events", "wanted"),
+    ("pod", "events", "expected"),
     [
-        pytest.param(None, [(PULL, 5)], C.IMAGE_PULL, id="it never started"),
+        pytest.param(None, [(PULL, 5)], C.IMAGE_PULL, id="never started"),
         pytest.param(None, [("Started wait", 4), (PULL, 5)], C.IMAGE_PULL, id="only another container had started"),
         pytest.param(None, [("Started wait", 5), (PULL, 5)], C.IMAGE_PULL, id="in the same second"),
-        pytest.param(None, [(PULL, 5), ("Started main", 6)], C.TIMEOUT, id="it started then"),
-        pytest.param(None, [(PULL, None), ("Started main", 6)], C.TIMEOUT, id="a trouble without a time is old"),
-        pytest.param(a_pod(ended("main", 137)), [(PULL, 5)], C.TIMEOUT, id="it was seen to have run"),
+        pytest.param(None, [(PULL, 5), ("Started main", 6)], C.TIMEOUT, id="started afterwards"),
+        pytest.param(None, [(PULL, None), ("Started main", 6)], C.TIMEOUT, id="an Event without a time is old"),
+        pytest.param(a_pod(ended("main", 137)), [(PULL, 5)], C.TIMEOUT, id="it has run"),
         pytest.param(a_pod(restarted("main", 1, "Error")), [(PULL, 5)], C.TIMEOUT, id="it ran before a restart"),
-        pytest.param(a_pod(ContainerStatus(name="main")), [(PULL, 5)], C.TIMEOUT, id="it runs, its state unread"),
+        pytest.param(a_pod(ContainerStatus(name="main")), [(PULL, 5)], C.TIMEOUT, id="it runs, its state is unknown"),
         pytest.param(a_pod(ended("main", 137, ran=False)), [(PULL, 5)], C.IMAGE_PULL, id="given up before its start"),
-        pytest.param(a_pod(waits("main", "PodInitializing")), [(PULL, 5)], C.IMAGE_PULL, id="it waits still"),
+        pytest.param(a_pod(waits("main", "PodInitializing")), [(PULL, 5)], C.IMAGE_PULL, id="it still waits"),
         pytest.param(a_pod(ended("wait", 0)), [(PULL, 5)], C.IMAGE_PULL, id="only argoexec's container ran"),
         pytest.param(
             a_pod(ended("side", 0), waits("main", "ImagePullBackOff")), [(PULL, 5)], C.IMAGE_PULL, id="a sidecar ran"
         ),
     ],
 )
-def test_only_a_start_that_never_worked_stands_behind_a_deadline(
-    pod: Pod | None, events: list[tuple[str, float | None]], wanted: FailureClass
+def test_only_a_start_that_never_succeeded_is_the_cause_of_a_deadline(
+    pod: Pod | None, events: list[tuple[str, float | None]], expected: FailureClass
 ) -> None:
-    told = [an_event(text, second) for text, second in events]
-    assert verdict_on(DEADLINE, pod, *told).failure_class == wanted
+    pod_events = [an_event(text, second) for text, second in events]
+    assert verdict_on(DEADLINE, pod, *pod_events).failure_class == expected
 
 
 def test_the_newer_kind_of_event_has_its_time_in_its_series() -> None:
@@ -163,7 +165,7 @@ def test_the_newer_kind_of_event_has_its_time_in_its_series() -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "wanted", "owner", "retryable"),
+    ("events", "expected", "owner", "retryable"),
     [
         ([PULL, "Failed Failed to pull image: dial tcp: i/o timeout"], C.IMAGE_PULL, Owner.INFRASTRUCTURE, True),
         ([PULL, "Failed Failed to pull image: manifest unknown"], C.IMAGE_PULL, Owner.USER, False),
@@ -174,11 +176,11 @@ def test_the_newer_kind_of_event_has_its_time_in_its_series() -> None:
         (["FailedCreatePodSandBox network: i/o timeout"], C.UNSCHEDULABLE, Owner.INFRASTRUCTURE, True),
     ],
 )
-def test_what_a_start_waited_for_has_its_owner(
-    events: list[str], wanted: FailureClass, owner: Owner, retryable: bool
+def test_the_cause_of_a_failed_start_gives_the_owner(
+    events: list[str], expected: FailureClass, owner: Owner, retryable: bool
 ) -> None:
     verdict = verdict_on(DEADLINE, a_pod(reason="DeadlineExceeded"), *map(an_event, events))
-    assert (verdict.failure_class, verdict.owner, verdict.retryable) == (wanted, owner, retryable)
+    assert (verdict.failure_class, verdict.owner, verdict.retryable) == (expected, owner, retryable)
     assert (verdict.confidence, verdict.evidence) == (Confidence.HIGH, "pod.events")
 
 
@@ -189,7 +191,7 @@ def test_what_a_start_waited_for_has_its_owner(
         ("", Confidence.MEDIUM, "node.message"),
     ],
 )
-def test_a_deadline_is_sure_where_the_pod_has_it(reason: str, confidence: Confidence, evidence: str) -> None:
+def test_a_deadline_recorded_by_the_pod_has_high_confidence(reason: str, confidence: Confidence, evidence: str) -> None:
     verdict = verdict_on(DEADLINE, a_pod(ended("main", 143), reason=reason))
     assert (verdict.failure_class, verdict.confidence, verdict.evidence) == (C.TIMEOUT, confidence, evidence)
 
@@ -198,7 +200,7 @@ KILLED = [
     pytest.param(
         "main: Error (exit code 1)", [ended("main", 1, "OOMKilled")], "main", Owner.USER, id="a child of main"
     ),
-    pytest.param("pod deleted", [ended("main", 137, "OOMKilled")], "main", Owner.USER, id="before Argo saw it"),
+    pytest.param("pod deleted", [ended("main", 137, "OOMKilled")], "main", Owner.USER, id="before Argo noticed it"),
     pytest.param(
         "main: Error (exit code 65)",
         [ended("supervisor", 137, "OOMKilled")],
@@ -233,19 +235,19 @@ KILLED = [
 ]
 
 
-def test_a_deadline_that_only_the_pod_knows_is_one() -> None:
+def test_a_deadline_recorded_by_the_pod_alone_is_recognised() -> None:
     verdict = verdict_on("main: Error (exit code 143)", a_pod(ended("main", 143), reason="DeadlineExceeded"))
     assert (verdict.failure_class, verdict.reason) == (C.TIMEOUT, "DeadlineExceeded")
 
 
-def test_a_daemon_that_ended_well_is_no_other_kind_of_node() -> None:
+def test_only_pod_nodes_are_daemons() -> None:
     assert verdict_on("", recorded="0").reason == "DaemonExited"
     assert verdict_on("", node_type=NodeType.RETRY, recorded="0").failure_class == C.UNKNOWN
     assert verdict_on("odd", recorded="0").failure_class == C.UNKNOWN
 
 
 def test_a_container_that_ran_before_a_restart_has_started() -> None:
-    """``lastState`` is there and empty in a container that never ran before."""
+    """``lastState`` is present and empty in a container that never ran before."""
     terminated = StateTerminated(exit_code=1, reason="Error", started_at=at(0))
     waiting = ContainerState(waiting=StateWaiting(reason="CrashLoopBackOff"))
     before = ContainerStatus(name="main", state=waiting, last_state=ContainerState(terminated=terminated))
@@ -255,7 +257,7 @@ def test_a_container_that_ran_before_a_restart_has_started() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "pod", "waited_for", "wanted", "evidence"),
+    ("message", "pod", "stored_wait", "expected", "evidence"),
     [
         (DEADLINE, None, PULL, C.IMAGE_PULL, "report.waiting"),
         ("timeout", None, "Unschedulable: 0/3 nodes are available", C.UNSCHEDULABLE, "report.waiting"),
@@ -265,15 +267,15 @@ def test_a_container_that_ran_before_a_restart_has_started() -> None:
         ("main: Error (exit code 1)", None, PULL, C.EXIT_CODE, "exit code"),
     ],
 )
-def test_what_the_report_said_of_a_wait_stands_behind_a_deadline_when_the_pod_is_gone(
-    message: str, pod: Pod | None, waited_for: str, wanted: FailureClass, evidence: str
+def test_a_stored_wait_is_the_cause_of_a_deadline_if_the_pod_is_gone(
+    message: str, pod: Pod | None, stored_wait: str, expected: FailureClass, evidence: str
 ) -> None:
     node = a_node("wf.a", Phase.FAILED, message=message)
-    found = classify_failure(
-        Symptom(node, message, exit_code(message, None), PodEvidence(pod), stored_waiting_text=waited_for)
+    verdict = classify_failure(
+        Symptom(node, message, exit_code(message, None), PodEvidence(pod), stored_waiting_text=stored_wait)
     )
-    assert (found.failure_class, found.evidence) == (wanted, evidence)
-    assert found.confidence == Confidence.MEDIUM
+    assert (verdict.failure_class, verdict.evidence) == (expected, evidence)
+    assert verdict.confidence == Confidence.MEDIUM
 
 
 STARTED = [
@@ -283,12 +285,12 @@ STARTED = [
 ]
 
 
-@pytest.mark.parametrize("started", STARTED, ids=["last", "of the newer kind", "first"])
+@pytest.mark.parametrize("started", STARTED, ids=["last", "newer API", "first"])
 def test_an_events_time_is_the_latest_that_it_has(started: Event) -> None:
     assert verdict_on(DEADLINE, None, an_event(PULL, 5), started).failure_class == C.TIMEOUT
 
 
-def test_an_oom_kill_that_the_pod_contradicts_is_the_messages() -> None:
+def test_an_oom_kill_in_the_message_alone_has_medium_confidence() -> None:
     verdict = verdict_on("main: OOMKilled (exit code 137)", a_pod(ended("side", 1), reason=""))
     assert (verdict.confidence, verdict.evidence) == (Confidence.MEDIUM, "node.message")
 
@@ -305,7 +307,7 @@ def test_an_oom_kill_that_the_pod_shows_is_the_cause(
 
 
 @pytest.mark.parametrize(
-    ("message", "killed", "node_type", "wanted"),
+    ("message", "killed", "node_type", "expected"),
     [
         ("main: Error (exit code 1)", "side", NodeType.POD, C.EXIT_CODE),
         ("main: Error (exit code 64)", "side", NodeType.POD, C.EXIT_CODE),
@@ -313,34 +315,36 @@ def test_an_oom_kill_that_the_pod_shows_is_the_cause(
         ("a: Error (exit code 137): ", "b", NodeType.CONTAINER, C.KILLED),
     ],
 )
-def test_an_oom_kill_of_another_container_is_no_cause(
-    message: str, killed: str, node_type: str, wanted: FailureClass
+def test_an_oom_kill_of_another_container_is_not_the_cause(
+    message: str, killed: str, node_type: str, expected: FailureClass
 ) -> None:
-    assert verdict_on(message, a_pod(ended(killed, 137, "OOMKilled")), node_type=node_type).failure_class == wanted
+    assert verdict_on(message, a_pod(ended(killed, 137, "OOMKilled")), node_type=node_type).failure_class == expected
 
 
 @pytest.mark.parametrize(
     ("phase", "recorded", "statuses", "container"),
     [
-        pytest.param(Phase.FAILED, None, [], "main", id="nothing is known"),
-        pytest.param(Phase.FAILED, "2", [], "main", id="main ended so"),
-        pytest.param(Phase.FAILED, "0", [], None, id="main ended well: some sidecar"),
-        pytest.param(Phase.FAILED, "0", [ended("main"), ended("nginx", 2)], "nginx", id="the sidecar was seen"),
+        pytest.param(Phase.FAILED, None, [], "main", id="no evidence"),
+        pytest.param(Phase.FAILED, "2", [], "main", id="main ended with this code"),
+        pytest.param(Phase.FAILED, "0", [], None, id="main ended with 0: some sidecar"),
+        pytest.param(Phase.FAILED, "0", [ended("main"), ended("nginx", 2)], "nginx", id="sidecar in the pod"),
         pytest.param(Phase.FAILED, "2", [ended("side", 2), ended("main", 2)], "main", id="main before a sidecar"),
         pytest.param(Phase.ERROR, None, [], "init", id="argoexec's, before main"),
         pytest.param(Phase.ERROR, "0", [], "wait", id="argoexec's, after main"),
-        pytest.param(Phase.ERROR, "0", [ended("main", 2), ended("supervisor", 2)], "supervisor", id="seen"),
+        pytest.param(
+            Phase.ERROR, "0", [ended("main", 2), ended("supervisor", 2)], "supervisor", id="supervisor in the pod"
+        ),
     ],
 )
-def test_a_container_that_the_message_does_not_name_is_told_otherwise(
+def test_a_container_that_the_message_does_not_name_is_inferred(
     phase: str, recorded: str | None, statuses: list[ContainerStatus], container: str | None
 ) -> None:
-    """Before Argo 3.7."""
+    """Messages name no container before Argo 3.7."""
     pod = a_pod(*statuses) if statuses else None
     assert verdict_on("Error (exit code 2)", pod, phase=phase, recorded=recorded).container == container
 
 
-def test_a_container_that_could_not_start_is_told_by_its_state_only_where_nothing_ended() -> None:
+def test_a_container_state_counts_as_a_failed_start_only_if_none_ended() -> None:
     waiting = waits("side", "ImagePullBackOff")
     assert verdict_on("odd", a_pod(waiting)).evidence == "pod.containerStatuses"
     assert verdict_on("main: Error (exit code 1)", a_pod(waiting)).failure_class == C.EXIT_CODE

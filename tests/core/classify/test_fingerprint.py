@@ -1,4 +1,4 @@
-"""The same failure has the same fingerprint in every run, and another failure another one."""
+"""The same failure has the same fingerprint in every run, and different failures have different ones."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from wfreport.core.classify.fingerprint import fingerprint, last_informative_lin
 RANDOM_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 CHANGING = {
-    "time": st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - a day is a day
+    "time": st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - the zone is irrelevant
         lambda t: t.replace(tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     ),
     "log time": st.times().map(lambda t: t.strftime("%H:%M:%S,123")),
@@ -44,21 +44,21 @@ CHANGING = {
 
 @pytest.mark.parametrize("kind", CHANGING)
 @given(data=st.data())
-def test_what_changes_between_runs_does_not_change_the_fingerprint(kind: str, data: st.DataObject) -> None:
+def test_values_that_differ_between_runs_do_not_change_the_fingerprint(kind: str, data: st.DataObject) -> None:
     one, other = data.draw(CHANGING[kind]), data.draw(CHANGING[kind])
     lines = [f"worker failed at {value} while reading '{value}' again" for value in (one, other)]
     assert normalise(lines[0]) == normalise(lines[1])
 
 
 @given(text=st.text())
-def test_normalising_twice_is_normalising_once(text: str) -> None:
+def test_normalising_twice_changes_nothing(text: str) -> None:
     once = normalise(text)
     assert normalise(once) == once
 
 
 EXITED = 'level=INFO msg="sub-process exited" error="exit status 3" argo=true'
 
-TELLING = [
+LAST_LINES = [
     ("ValueError: bad row 17\n", "ValueError: bad row 17"),
     ("first\nlast  \n\n \n", "last"),
     ("boom\n-----\n", "boom"),
@@ -80,21 +80,21 @@ TELLING = [
 ]
 
 
-@pytest.mark.parametrize(("text", "wanted"), TELLING, ids=lambda value: repr(value)[:60])
-def test_the_last_telling_line_is_the_programs_own(text: str, wanted: str) -> None:
-    assert last_informative_line(text) == wanted
+@pytest.mark.parametrize(("text", "expected"), LAST_LINES, ids=lambda value: repr(value)[:60])
+def test_the_last_informative_line_is_the_programs_own(text: str, expected: str) -> None:
+    assert last_informative_line(text) == expected
 
 
-def test_the_logs_of_a_real_node_tell_what_the_programs_said() -> None:
-    said = {
-        pod.rsplit("-", 2)[-2]: last_informative_line(seen.logs["main"])
-        for pod, seen in final_of(recording("real-node-mixed"))[1].items()
-        if "main" in seen.logs
+def test_the_last_informative_lines_of_real_logs_are_the_programs_errors() -> None:
+    last_lines = {
+        pod.rsplit("-", 2)[-2]: last_informative_line(evidence.logs["main"])
+        for pod, evidence in final_of(recording("real-node-mixed"))[1].items()
+        if "main" in evidence.logs
     }
-    assert said["dns"] == "wget: bad address 'nope.svc'"
-    assert said["segv"] == "sh: invalid number '$'"
-    assert said["childoom"] == "Killed"
-    assert said["badcmd"].startswith("failed to find name in PATH")
+    assert last_lines["dns"] == "wget: bad address 'nope.svc'"
+    assert last_lines["segv"] == "sh: invalid number '$'"
+    assert last_lines["childoom"] == "Killed"
+    assert last_lines["badcmd"].startswith("failed to find name in PATH")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_another_failure_has_another_fingerprint(other: tuple[str, str, int | No
 
 
 def test_a_fingerprint_is_short_and_the_same_in_every_release() -> None:
-    """It is stored in reports and labels: a change of it splits what belongs together."""
+    """It is stored in reports and labels, so a change would separate equal failures."""
     assert fingerprint("transform", "ExitCode", 1, "worker 17 failed on /data/in/17.csv") == "80d9a6a62268"
 
 

@@ -1,6 +1,6 @@
-"""No secret is written anywhere, and no evidence is lost for it.
+"""Redaction removes all secrets and changes no other text.
 
-The secrets are made up here from parts, so that no scanner of this repository takes them for real ones.
+The secrets are composed of parts, so that scanners of this repository do not report them.
 """
 
 import time
@@ -32,7 +32,7 @@ PEM_LINE = letters(64)
 PEM = "\n".join(["-----BEGIN RSA " + "PRIVATE KEY-----", *[PEM_LINE] * 4, "abCd==", "-----END RSA PRIVATE KEY-----"])
 JWT = "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0." + letters(43)
 
-# What is written, and what of it must be gone.
+# Texts, and the secret in each that must be removed.
 SECRETS: list[tuple[str, str]] = [
     ("using AKIA" + UPPER + " for s3", "AKIA" + UPPER),
     ("got " + b64encode(b"postgresql://etl:hunter2-correct@db/sales").decode(), "aHVudGVyMi1jb3JyZWN0"[4:16]),
@@ -135,7 +135,7 @@ SECRETS: list[tuple[str, str]] = [
     ('{"auths":{"r.io":{"auth":"Ym9iOmh1bnRlcjI="}}}', "Ym9iOmh1bnRlcjI="),
 ]
 
-# Evidence: not a character may change.
+# Texts without secrets, which must not change.
 PLAIN: list[str] = [
     "",
     "main: Error (exit code 1)",
@@ -258,17 +258,17 @@ def redactor() -> Redactor:
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRETS)
-def test_a_secret_is_gone_and_its_surroundings_stay(redactor: Redactor, text: str, secret: str) -> None:
+def test_a_secret_is_removed_and_the_text_around_it_stays(redactor: Redactor, text: str, secret: str) -> None:
     redacted, count = redactor.redact(f"before\n{text}\nafter")
     assert secret not in redacted
     assert count == redacted.count(MASK) == 1
     assert redacted.startswith("before\n")
-    # Of a key without an end, all that follows may be more of it.
+    # The text after a key without an end may belong to the key.
     assert redacted.endswith("after") or ("KEY" in text and "END" not in text)
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRETS)
-def test_a_text_that_is_nothing_but_a_secret_is_redacted_once(redactor: Redactor, text: str, secret: str) -> None:
+def test_a_text_that_consists_of_a_secret_is_redacted_once(redactor: Redactor, text: str, secret: str) -> None:
     redacted, count = redactor.redact(text)
     assert secret not in redacted
     assert count == 1
@@ -276,18 +276,18 @@ def test_a_text_that_is_nothing_but_a_secret_is_redacted_once(redactor: Redactor
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_evidence_is_not_touched(redactor: Redactor, text: str) -> None:
+def test_text_without_secrets_is_unchanged(redactor: Redactor, text: str) -> None:
     assert redactor.redact(text) == (text, 0)
     assert redactor.redact(f"first\n{text}\nlast") == (f"first\n{text}\nlast", 0)
 
 
-def test_no_text_of_any_recording_is_touched(redactor: Redactor) -> None:
+def test_no_text_of_any_recording_is_changed(redactor: Redactor) -> None:
     texts = {text for case in recordings() if case.name != "large-3000" for text in texts_in(case.final)}
     assert len(texts) > 10_000
     assert [text for text in texts if redactor.redact(text) != (text, 0)] == []
 
 
-def test_a_key_that_lost_its_begin_does_not_take_what_stands_before_it(redactor: Redactor) -> None:
+def test_a_key_without_its_begin_does_not_remove_the_text_before_it(redactor: Redactor) -> None:
     cut = PEM.partition("\n")[2]
     assert redactor.redact(f"{PEM}\nand\n\n{cut}\n") == ("[redacted]\nand\n[redacted]\n", 2)
     assert redactor.redact(f"the key is\n{cut} ok") == ("the key is\n[redacted] ok", 1)
@@ -306,39 +306,39 @@ def test_configured_patterns_are_redacted_too() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["(", "a{2,1}", "", "(?P<x"])
-def test_a_bad_pattern_is_named(pattern: str) -> None:
+def test_the_error_for_an_invalid_pattern_contains_it(pattern: str) -> None:
     with pytest.raises(ValueError, match="redaction pattern") as caught:
         Redactor(["fine", pattern])
     assert repr(pattern) in str(caught.value)
 
 
-def test_secrets_that_touch_become_one_and_a_pattern_that_matches_nothing_is_harmless() -> None:
+def test_adjacent_secrets_get_one_mask_and_an_empty_match_is_ignored() -> None:
     assert Redactor(["[0-9]"]).redact("pin 1234 a1b2") == ("pin [redacted] a[redacted]b[redacted]", 3)
     assert Redactor(["x*"]).redact("abc") == ("abc", 0)
 
 
-def test_a_pattern_that_matches_the_mask_itself_changes_nothing_more() -> None:
+def test_a_pattern_that_matches_the_mask_leaves_masks_unchanged() -> None:
     redactor = Redactor(["redacted", r"\[red\w+"])
     assert redactor.redact("password=hunter2 end") == ("password=[redacted] end", 1)
     assert redactor.redact("a redacted b") == ("a [redacted] b", 1)
 
 
-def test_a_pattern_that_grows_from_mask_to_mask_comes_to_an_end() -> None:
+def test_a_pattern_that_matches_beside_every_new_mask_terminates() -> None:
     redacted, count = Redactor([r"x\[redacted"]).redact("x" * 1000 + "ghp_" + letters(36))
     assert (redacted, count) == ("x" * 991 + MASK, 10)
 
 
 @pytest.mark.parametrize("part", ADVERSARIAL)
-def test_time_is_linear_in_the_text(redactor: Redactor, part: str) -> None:
+def test_time_is_linear_in_the_length_of_the_text(redactor: Redactor, part: str) -> None:
     text = part * (200_000 // len(part))
     started = time.process_time()
     redacted, _ = redactor.redact(text)
-    # Measured: 0.4 s at the most; quadratic would be minutes.
+    # It takes 0.4 s at most; quadratic time would be minutes.
     assert time.process_time() - started < 5
     assert len(redacted) <= 3 * len(text)
 
 
-def test_a_megabyte_without_secrets_is_left_alone(redactor: Redactor) -> None:
+def test_a_megabyte_without_secrets_is_unchanged(redactor: Redactor) -> None:
     line = "2026-11-22T03:00:00Z INFO main: processing item 123 of 456 with key abc and value def\n"
     text = line * (1_000_000 // len(line))
     assert redactor.redact(text) == (text, 0)
@@ -349,7 +349,7 @@ soup = st.lists(pieces | st.text(max_size=8), max_size=6).map("".join)
 
 
 @given(text=soup)
-def test_to_redact_twice_changes_nothing(text: str) -> None:
+def test_redacting_twice_changes_nothing(text: str) -> None:
     once, count = Redactor().redact(text)
     assert Redactor().redact(once) == (once, 0)
     assert (once == text) == (count == 0)
@@ -358,7 +358,7 @@ def test_to_redact_twice_changes_nothing(text: str) -> None:
 @given(
     text=soup | st.text(alphabet="ab1[]redct ="), pattern=st.sampled_from(["a", "[ab]+", "red", r"\]", ".", r" ?\w"])
 )
-def test_with_any_pattern_too(text: str, pattern: str) -> None:
+def test_redacting_twice_with_any_pattern_changes_nothing(text: str, pattern: str) -> None:
     redactor = Redactor([pattern])
     once, _ = redactor.redact(text)
     assert redactor.redact(once) == (once, 0)

@@ -77,7 +77,7 @@ def test_every_recorded_pod_and_event_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         (b"", "not JSON: Expecting value: line 1 column 1"),
         (b"{", "not JSON: Expecting property name"),
@@ -95,25 +95,25 @@ def test_every_recorded_pod_and_event_is_read() -> None:
         (b'{"metadata": {"name": ' + b"[" * 100_000, "not JSON that can be read: it is nested too deeply"),
     ],
 )
-def test_what_is_no_workflow_is_refused_in_one_line(raw: bytes, said: str) -> None:
+def test_input_that_is_no_workflow_is_refused_in_one_line(raw: bytes, message: str) -> None:
     with pytest.raises(NotAWorkflow) as caught:
         decode_workflow(raw)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("decode", [decode_pod, decode_event])
-def test_the_other_objects_have_to_be_objects(decode: Callable[[bytes], object]) -> None:
+def test_pods_and_events_must_be_objects(decode: Callable[[bytes], object]) -> None:
     with pytest.raises(NotAnObject, match="not a JSON object but an array"):
         decode(b"[]")
 
 
 @pytest.mark.parametrize("raw", [b"{}", b'{"kind": null, "status": null, "spec": null}', b'{"kind": "Workflow"}'])
-def test_an_empty_workflow_is_one(raw: bytes) -> None:
+def test_an_empty_object_is_an_empty_workflow(raw: bytes) -> None:
     assert decode_workflow(raw) == Snapshot(Workflow())
 
 
-def test_only_what_does_not_fit_is_left_out_and_named() -> None:
+def test_only_fields_that_do_not_fit_are_omitted_and_reported() -> None:
     snapshot = decode_workflow(
         {
             "metadata": {"name": 5, "namespace": "etl", "labels": {"a": 1, "b": "2", "c": None}},
@@ -153,14 +153,14 @@ def test_only_what_does_not_fit_is_left_out_and_named() -> None:
     )
 
 
-def test_null_is_absence() -> None:
+def test_null_means_absent() -> None:
     nodes = {"a": {"id": "a", "children": None, "message": None, "inputs": None, "resourcesDuration": None}}
     snapshot = with_status(nodes=nodes, conditions=None, storedTemplates=None, compressedNodes=None, phase=None)
     assert snapshot.problems == ()
     assert snapshot.nodes == {"a": Node(id="a")}
 
 
-def test_of_many_problems_the_first_are_named_and_the_others_counted() -> None:
+def test_many_problems_are_cut_to_the_first_ones_and_a_count() -> None:
     snapshot = with_status(nodes={f"n{index}": {"id": f"n{index}", "phase": 1} for index in range(1025)})
     assert len(snapshot.problems) == 21
     assert snapshot.problems[19] == "status.nodes[n19].phase: expected `str`, got `int`"
@@ -168,12 +168,12 @@ def test_of_many_problems_the_first_are_named_and_the_others_counted() -> None:
     assert len(snapshot.nodes) == 1025
 
 
-def test_a_problem_is_short_whatever_the_name() -> None:
+def test_a_problem_with_a_long_name_is_short() -> None:
     snapshot = with_status(nodes={"n" * 5000: {"phase": 1}})
     assert len(snapshot.problems[0]) < 200
 
 
-def test_the_nodes_key_is_its_id() -> None:
+def test_the_key_of_a_node_is_its_id() -> None:
     snapshot = with_status(nodes={"a": {"id": "b", "name": "x"}, "c": {"name": "y"}})
     assert snapshot.nodes == {"a": Node(id="a", name="x"), "c": Node(id="c", name="y")}
     assert snapshot.problems == ("status.nodes[a].id: expected the node's key; the key is used",)
@@ -188,7 +188,7 @@ def test_compressed_nodes_are_read(compress: Callable[[bytes], bytes]) -> None:
     assert (snapshot.nodes_state, snapshot.problems) == (NodesState.READ, ())
 
 
-def test_argos_own_compressed_nodes_are_read() -> None:
+def test_the_compressed_nodes_of_argos_own_test_are_read() -> None:
     """hydrator_test.go:114."""
     text = (
         "H4sIAAAAAAAA/6pWSkosUrKqVspMUbJSUtJRykvMTYWwUjKLC3ISK/3gAiWVBVBWcUliUUlqimOJklVeaU6OjlJaZl5mcQZCpFZHKS0/"
@@ -199,7 +199,7 @@ def test_argos_own_compressed_nodes_are_read() -> None:
     assert snapshot.problems == ()
 
 
-def test_what_does_not_fit_in_compressed_nodes_is_left_out_too() -> None:
+def test_compressed_nodes_that_do_not_fit_are_omitted() -> None:
     snapshot = with_status(compressedNodes=packed(b'{"a": {"phase": 5, "type": "Pod"}, "b": 1}'))
     assert snapshot.nodes == {"a": Node(id="a", type="Pod")}
     assert snapshot.nodes_state is NodesState.READ
@@ -226,18 +226,18 @@ def test_what_does_not_fit_in_compressed_nodes_is_left_out_too() -> None:
         ({"phase": 5}, NodesState.NONE_YET),
     ],
 )
-def test_the_state_of_the_nodes_says_whether_they_can_be_counted(status: dict[str, Any], state: NodesState) -> None:
+def test_the_state_of_the_nodes_follows_the_status(status: dict[str, Any], state: NodesState) -> None:
     assert with_status(**status).nodes_state is state
 
 
-def test_a_status_that_is_none_hides_its_nodes() -> None:
+def test_an_unreadable_status_makes_the_nodes_unreadable() -> None:
     snapshot = decode_workflow(b'{"status": [1]}')
     assert snapshot.nodes_state is NodesState.UNREADABLE
     assert snapshot.problems == ("status: expected `object`, got `array`",)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("ü", "not base64: "),
         ("abc", "not base64: "),
@@ -252,11 +252,11 @@ def test_a_status_that_is_none_hides_its_nodes() -> None:
         (packed(b"[]"), "not a JSON object but an array"),
     ],
 )
-def test_nodes_that_cannot_be_unpacked_are_unreadable_and_it_says_why(text: str, said: str) -> None:
+def test_nodes_that_cannot_be_unpacked_are_unreadable_with_a_cause(text: str, message: str) -> None:
     snapshot = with_status(compressedNodes=text)
     assert (snapshot.nodes_state, snapshot.nodes) == (NodesState.UNREADABLE, {})
     assert len(snapshot.problems) >= 1
-    assert snapshot.problems[-1].startswith(f"status.compressedNodes: {said}")
+    assert snapshot.problems[-1].startswith(f"status.compressedNodes: {message}")
 
 
 @pytest.mark.parametrize("compress", CODECS.values(), ids=CODECS)
@@ -268,7 +268,7 @@ def test_a_decompression_bomb_is_refused(compress: Callable[[bytes], bytes], mon
     assert snapshot.problems == ("status.compressedNodes: more than 4,194,304 bytes when unpacked",)
 
 
-def test_a_multitude_of_empty_nodes_is_refused() -> None:
+def test_too_many_empty_nodes_are_refused() -> None:
     bomb = packed(b'{"a":{}' + b',"b":{}' * compressed_nodes.MAX_OBJECTS + b"}")
     assert with_status(compressedNodes=bomb).problems == (
         "status.compressedNodes: more than 1,000,000 JSON objects when unpacked",
@@ -288,15 +288,15 @@ NOT_STRICT = "object: not strict JSON: invalid text was replaced, numbers out of
         (b'{"metadata": {"name": "a"}, "x": [1e999, ' + b"9" * 5000 + b"]}", "a"),
     ],
 )
-def test_json_by_a_generous_reading_is_read(raw: bytes, name: str) -> None:
-    # What msgspec skips, it does not validate: then there is nothing to say.
+def test_json_that_is_not_strict_is_read(raw: bytes, name: str) -> None:
+    # msgspec does not validate the fields that it skips, so they cause no problem.
     snapshot = decode_workflow(raw.replace(b'"x"', b'"spec"').replace(b'"\\udc00"', b'"status"'))
     assert snapshot.workflow.metadata.name == name
     assert snapshot.problems[0] == NOT_STRICT
     assert snapshot.workflow.metadata.name.encode()
 
 
-def test_infinite_numbers_are_no_values() -> None:
+def test_infinite_numbers_are_omitted() -> None:
     raw = b'{"spec": {"arguments": {"parameters": [{"name": "p", "value": NaN}, {"name": "q", "value": 1e999}]}}}'
     snapshot = decode_workflow(raw)
     assert snapshot.workflow.spec.arguments is not None
@@ -312,19 +312,19 @@ def test_infinite_numbers_are_no_values() -> None:
         {"name": "a", "creationTimestamp": "2026-11-22T03:00:00Z", "odd": "\ud800"},
     ],
 )
-def test_an_object_that_was_read_from_yaml_is_read_as_well(metadata: dict[str, Any]) -> None:
-    found = decode_workflow({"metadata": metadata}).workflow.metadata
-    assert (found.name, found.creation_timestamp) == ("a", datetime(2026, 11, 22, 3, tzinfo=UTC))
+def test_an_object_parsed_from_yaml_is_decoded(metadata: dict[str, Any]) -> None:
+    decoded = decode_workflow({"metadata": metadata}).workflow.metadata
+    assert (decoded.name, decoded.creation_timestamp) == ("a", datetime(2026, 11, 22, 3, tzinfo=UTC))
 
 
-def test_an_object_that_holds_itself_is_none() -> None:
+def test_an_object_that_contains_itself_is_refused() -> None:
     loop: dict[str, object] = {}
     loop["metadata"] = loop
     with pytest.raises(NotAWorkflow, match="not a JSON object: "):
         decode_workflow(loop)
 
 
-def test_templates_nested_beyond_reason_are_left_out() -> None:
+def test_templates_nested_too_deeply_are_omitted() -> None:
     template: dict[str, Any] = {"name": "leaf"}
     for _ in range(30):
         template = {"name": "t", "dag": {"tasks": [{"name": "x", "inline": template}]}}
@@ -335,7 +335,7 @@ def test_templates_nested_beyond_reason_are_left_out() -> None:
     assert snapshot.problems == ("spec.templates[0].dag.tasks[1]: expected `object`, got `int`",)
 
 
-def test_a_misfit_too_deep_to_follow_costs_its_subtree() -> None:
+def test_a_misfit_below_the_maximum_depth_removes_its_subtree() -> None:
     task: dict[str, Any] = {"name": 5}
     for _ in range(30):
         task = {"inline": {"dag": {"tasks": [task]}}}
@@ -345,7 +345,7 @@ def test_a_misfit_too_deep_to_follow_costs_its_subtree() -> None:
     assert snapshot.problems[0].endswith(": nested more than 50 levels deep")
 
 
-def test_at_the_depth_where_the_parsers_give_up_a_workflow_is_read_or_refused() -> None:
+def test_a_workflow_at_the_depth_limit_of_the_parsers_is_read_or_refused() -> None:
     outcomes = set()
     for depth in range(150, 300):
         template = b'{"dag":{"tasks":[{"inline":' * depth + b"{}" + b"}]}}" * depth
@@ -366,7 +366,7 @@ def test_a_pod_and_an_event_survive_a_bad_field() -> None:
     assert event.series.count == 2
 
 
-def test_annotated_types_are_taken_apart_like_the_bare_ones() -> None:
+def test_annotated_types_are_converted_like_plain_ones() -> None:
     lenient = LenientConverter()
     assert lenient.convert({"names": ["a", 1], "either": {"x": "y", "z": 1}}, Thing) == Thing(["a"], {"z": 1})
     assert problem_lines(lenient.problems) == (
@@ -375,5 +375,5 @@ def test_annotated_types_are_taken_apart_like_the_bare_ones() -> None:
     )
 
 
-def test_the_decoded_status_is_argos() -> None:
+def test_the_decoded_status_has_argos_values() -> None:
     assert with_status(phase="Failed", progress="1/2").workflow.status == WorkflowStatus(phase="Failed", progress="1/2")

@@ -53,7 +53,7 @@ CASES = [case.name for case in recordings() if case.name != "large-3000"]
 
 
 def is_whole(snapshot: Snapshot) -> bool:
-    """What every snapshot promises: ids are keys, all can be written again, problems are few and one line each."""
+    """Check the invariants of a snapshot: ids are keys, it can be encoded, problems are few and have one line each."""
     assert type(snapshot.workflow) is Workflow
     assert all(key == node.id for key, node in snapshot.nodes.items())
     assert bool(snapshot.nodes) <= (snapshot.nodes_state is NodesState.READ)
@@ -63,7 +63,7 @@ def is_whole(snapshot: Snapshot) -> bool:
 
 
 @given(value=st.dictionaries(keys, json_values, max_size=5))
-def test_any_object_is_a_snapshot_or_no_workflow(value: dict[str, Any]) -> None:
+def test_any_object_becomes_a_snapshot_or_is_refused(value: dict[str, Any]) -> None:
     for raw in (value, json.dumps(value).encode()):
         try:
             assert is_whole(decode_workflow(raw))
@@ -72,17 +72,17 @@ def test_any_object_is_a_snapshot_or_no_workflow(value: dict[str, Any]) -> None:
 
 
 @given(raw=st.binary(max_size=60) | json_values.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_are_an_object_or_refused(raw: bytes) -> None:
+def test_any_bytes_become_an_object_or_are_refused(raw: bytes) -> None:
     for decode in (decode_workflow, decode_pod, decode_event):
         try:
             decode(raw)
         except NotAnObject as error:
-            assert "\n" not in str(error)  # noqa: PT017 - that there is none is fine as well
+            assert "\n" not in str(error)  # noqa: PT017 - no error is a valid outcome too
 
 
 @given(data=st.data())
 @settings(max_examples=200)
-def test_a_real_workflow_with_anything_anywhere_is_still_a_snapshot(data: st.DataObject) -> None:
+def test_a_real_workflow_with_any_value_anywhere_becomes_a_snapshot(data: st.DataObject) -> None:
     workflow = json.loads(recorded(data.draw(st.sampled_from(CASES))))
     name = workflow["metadata"]["name"]
     place: Any = workflow
@@ -103,7 +103,7 @@ def test_a_real_workflow_with_anything_anywhere_is_still_a_snapshot(data: st.Dat
 
 
 @given(raw=json_values.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=50), data=st.data())
-def test_compressed_nodes_of_anything_are_read_or_unreadable(raw: bytes, data: st.DataObject) -> None:
+def test_any_compressed_bytes_are_read_or_unreadable(raw: bytes, data: st.DataObject) -> None:
     damaged = bytearray(data.draw(st.sampled_from(list(CODECS.values())))(raw))
     if data.draw(st.booleans()):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
@@ -115,7 +115,7 @@ def test_compressed_nodes_of_anything_are_read_or_unreadable(raw: bytes, data: s
 
 @pytest.mark.parametrize("compress", CODECS.values(), ids=CODECS)
 @given(nodes=nodes)
-def test_compressed_nodes_are_the_nodes(compress: Callable[[bytes], bytes], nodes: dict[str, Node]) -> None:
+def test_compressed_nodes_equal_the_plain_nodes(compress: Callable[[bytes], bytes], nodes: dict[str, Node]) -> None:
     raw = msgspec.json.encode(nodes)
     snapshot = decode_workflow({"status": {"compressedNodes": base64.b64encode(compress(raw)).decode()}})
     assert snapshot.problems == ()

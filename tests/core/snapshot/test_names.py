@@ -1,4 +1,4 @@
-"""Names of Remediations and resubmissions: one per run and lock, whoever computes them."""
+"""Names of Remediations and resubmissions: deterministic, and unique for each run and lock."""
 
 import re
 
@@ -15,7 +15,7 @@ DNS = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?
 workflow_names = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,251}[a-z0-9])?", fullmatch=True)
 
 
-def test_a_remediation_has_one_name_wherever_it_is_made() -> None:
+def test_the_name_of_a_remediation_is_deterministic() -> None:
     assert remediation_name("etl-x7k2p", UID, at(0), LockClass.MUTATE) == "etl-x7k2p-d1323ffb83"
 
 
@@ -34,13 +34,13 @@ def test_another_run_or_lock_has_another_name(other: str) -> None:
     assert other != remediation_name("etl", UID, at(0), LockClass.MUTATE)
 
 
-def test_times_that_are_the_same_to_the_second_are_the_same_run() -> None:
+def test_times_equal_to_the_second_mean_the_same_run() -> None:
     assert remediation_name("etl", UID, at(0.4), LockClass.MUTATE) == remediation_name(
         "etl", UID, at(0), LockClass.MUTATE
     )
 
 
-def test_a_dry_run_says_so_in_its_name() -> None:
+def test_a_dry_run_has_a_prefix_in_its_name() -> None:
     assert remediation_name("etl", UID, at(0), LockClass.NOTIFY, dry_run=True).startswith("dry-etl-")
 
 

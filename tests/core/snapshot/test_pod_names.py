@@ -38,11 +38,11 @@ def a_pod_node(name: str, template: str = "", node_id: str = "") -> Node:
         ("🚀✨🔥", 2133319838),
     ],
 )
-def test_the_hash_is_argos(text: str, expected: int) -> None:
+def test_the_hash_equals_argos(text: str, expected: int) -> None:
     assert fnv1a32(text) == expected
 
 
-def test_a_node_id_is_the_workflows_name_and_the_hash_of_the_nodes() -> None:
+def test_a_node_id_consists_of_the_workflows_name_and_a_hash_of_the_nodes_name() -> None:
     name = "pipeline-jndha0-scacfg"
     assert node_id(name, name) == name
     assert node_id(name, f"{name}.main-3") == f"{name}-2220851766"
@@ -65,11 +65,11 @@ def test_a_node_id_is_the_workflows_name_and_the_hash_of_the_nodes() -> None:
         ),
     ],
 )
-def test_a_pods_name_is_as_argo_computes_it(workflow: Workflow, node: Node, expected: str) -> None:
+def test_a_pod_name_equals_the_one_that_argo_computes(workflow: Workflow, node: Node, expected: str) -> None:
     assert pod_name(workflow, node) == expected
 
 
-def test_the_template_of_a_reference_counts() -> None:
+def test_the_template_of_a_template_ref_is_used() -> None:
     node = Node(
         name="nodename", type="Pod", template_name="x", template_ref=TemplateRef(name="t", template="templatename")
     )
@@ -88,7 +88,7 @@ def test_the_length_of_a_name_is_counted_in_bytes() -> None:
     assert name == "w" * 60 + "-" + "ü" * 90 + "-1454367246"
 
 
-def test_a_name_whose_prefix_is_just_short_enough_is_whole() -> None:
+def test_a_prefix_at_the_limit_is_not_cut() -> None:
     assert (
         pod_name(a_workflow("w" * 120), a_pod_node("nodename", "a" * 121))
         == "w" * 120 + "-" + "a" * 121 + "-1454367246"
@@ -106,7 +106,7 @@ def test_every_recorded_pod_has_the_name_computed_from_its_node(case: Recording)
     snapshot = decode_workflow(final["workflow"])
     name = snapshot.workflow.metadata.name
     pods = [decode_pod(pod).metadata for pod in final["pods"]]
-    # A recording may hold the pods of a Workflow beside it, too.
+    # A recording can also contain pods of another Workflow.
     own = [pod for pod in pods if pod.labels[LABEL_WORKFLOW] == name]
     node_ids = {pod.name: pod.annotations[ANNOTATION_NODE_ID] for pod in own if ANNOTATION_NODE_ID in pod.annotations}
     computed = {pod: pod_name(snapshot.workflow, snapshot.nodes[node]) for pod, node in node_ids.items()}
@@ -116,19 +116,19 @@ def test_every_recorded_pod_has_the_name_computed_from_its_node(case: Recording)
 
 
 @pytest.mark.parametrize("case", RECORDINGS)
-def test_every_recorded_node_id_is_the_one_computed(case: Recording) -> None:
+def test_every_recorded_node_id_equals_the_computed_one(case: Recording) -> None:
     snapshot = decode_workflow(case.final["workflow"])
     name = snapshot.workflow.metadata.name
     assert [node_id(name, node.name) for node in snapshot.nodes.values()] == list(snapshot.nodes)
 
 
 @pytest.mark.parametrize("name", ["nodename", "wfname"])
-def test_where_only_the_id_of_a_node_is_left_its_pod_has_the_same_name(name: str) -> None:
+def test_the_pod_name_computed_from_a_node_id_is_the_same(name: str) -> None:
     node = a_pod_node(name, "work")
     assert pod_name_of_id("wfname", node_id("wfname", name), "work") == pod_name(a_workflow("wfname"), node)
 
 
-def test_the_pod_names_of_3000_nodes_cost_little() -> None:
+def test_the_pod_names_of_3000_nodes_are_computed_quickly() -> None:
     workflow = a_workflow("etl-daily-x7k2p")
     nodes = [a_pod_node(f"etl-daily-x7k2p.process.chunk({index}:item-{index})", "process") for index in range(3000)]
     started = time.process_time()

@@ -1,4 +1,4 @@
-"""What Argo's node will say of a pod that has failed, before it says so."""
+"""The prediction of the node that Argo will write for a failed pod."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ RUNNING = a_snapshot(
         (a_pod(ContainerStatus(name="main")), ""),
     ],
 )
-def test_the_node_fails_with_the_message_that_argo_will_give_it(pod: Pod, message: str) -> None:
+def test_the_node_fails_with_the_message_that_argo_will_write(pod: Pod, message: str) -> None:
     node = with_predicted_failures(RUNNING, [pod], at(20)).nodes["wf.a"]
     assert (node.phase, node.message, node.host_node_name) == (Phase.FAILED, message, "host-9")
     assert node.finished_at == (at(9) if message else at(20))
 
 
 @pytest.mark.parametrize("node", ["wf.b", "nosuch", ""])
-def test_a_node_that_has_ended_or_is_not_there_is_left_as_it_is(node: str) -> None:
+def test_an_ended_or_missing_node_is_unchanged(node: str) -> None:
     assert with_predicted_failures(RUNNING, [a_pod(ended("main", 1), node=node)], at(20)).nodes == RUNNING.nodes
 
 
-def test_without_a_time_of_its_own_the_end_is_now() -> None:
+def test_without_a_recorded_time_the_end_is_now() -> None:
     node = with_predicted_failures(RUNNING, [a_pod(ended("main", 1, at_second=None))], at(20)).nodes["wf.a"]
     assert node.finished_at == at(20)

@@ -1,4 +1,4 @@
-"""Durations as people write and read them."""
+"""Parsing and formatting of durations."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from wfreport.core.timing.durations import parse_duration, short_duration
     ("text", "seconds"),
     [("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("45", 45), ("1d", 86400), (" 5M ", 300)],
 )
-def test_a_duration_is_read(text: str, seconds: int) -> None:
+def test_a_duration_is_parsed(text: str, seconds: int) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5m", "1.5h", "5x", "m5", "٣m", "9" * 30 + "d"])
-def test_anything_else_is_refused_with_an_example(text: str) -> None:
+def test_other_text_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a duration; write 90s|too long"):
         parse_duration(text)
 
@@ -33,5 +33,5 @@ def test_a_duration_is_shown_by_its_two_largest_units(seconds: float, shown: str
 
 
 @given(st.integers(0, 86_399))
-def test_what_is_shown_is_read_again(seconds: int) -> None:
+def test_a_formatted_duration_can_be_parsed(seconds: int) -> None:
     assert abs(parse_duration(short_duration(seconds)).total_seconds() - seconds) < 60

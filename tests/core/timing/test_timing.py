@@ -1,4 +1,4 @@
-"""Where the time of a run went: the critical path, queues, gaps and retries."""
+"""The timing of a run: critical path, queued times, gaps and the cost of retries."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OK, FAILED = Phase.SUCCEEDED, Phase.FAILED
 # --- the critical path
 
 
-def test_the_critical_path_is_what_was_waited_for() -> None:
+def test_the_critical_path_consists_of_the_last_predecessors() -> None:
     nodes = [
         a_node("wf", FAILED, NodeType.DAG, children=["wf.a", "wf.b"], start=0, end=30),
         a_node("wf.a", OK, children=["wf.c"], start=1, end=4),
@@ -50,7 +50,7 @@ def test_the_critical_path_is_what_was_waited_for() -> None:
     assert (report.timing.duration_seconds, report.timing.queued_seconds, report.timing.gap_seconds) == (33, 5, 4)
 
 
-def test_attempts_stand_one_after_the_other_on_the_path() -> None:
+def test_attempts_follow_each_other_on_the_path() -> None:
     nodes = [
         a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=9),
         a_node("wf(0)", FAILED, start=0, end=4),
@@ -60,7 +60,7 @@ def test_attempts_stand_one_after_the_other_on_the_path() -> None:
     assert [step.node_id for step in path or ()] == ["wf(0)", "wf(1)"]
 
 
-def test_an_attempt_that_is_a_group_waits_for_what_ran_in_the_one_before() -> None:
+def test_an_attempt_that_is_a_group_follows_the_steps_of_the_previous_one() -> None:
     nodes = [
         a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=20),
         a_node("wf(0)", FAILED, NodeType.DAG, children=["wf(0).a"], end=4),
@@ -72,7 +72,7 @@ def test_an_attempt_that_is_a_group_waits_for_what_ran_in_the_one_before() -> No
     assert [(s.node_id, s.wait_seconds) for s in report.critical_path or ()] == [("wf(0).a", 0), ("wf(1).a", 10)]
 
 
-def test_a_daemon_that_still_runs_is_not_waited_for() -> None:
+def test_a_running_daemon_is_no_predecessor() -> None:
     nodes = [
         a_node("wf", OK, NodeType.STEPS, children=["wf.d", "wf.a"], end=20),
         a_node("wf.d", OK, children=["wf.b"], start=0, end=20),
@@ -89,7 +89,7 @@ def test_a_daemon_that_still_runs_is_not_waited_for() -> None:
     ]
 
 
-def test_what_ran_before_a_manual_retry_is_no_part_of_the_path() -> None:
+def test_steps_from_before_a_manual_retry_are_not_on_the_path() -> None:
     nodes = [
         a_node("wf", OK, NodeType.DAG, children=["wf.a"], start=-100, end=9),
         a_node("wf.a", OK, children=["wf.b"], start=-100, end=-50),
@@ -101,7 +101,7 @@ def test_what_ran_before_a_manual_retry_is_no_part_of_the_path() -> None:
     assert report.timing.gap_seconds == 3
 
 
-def test_a_circle_of_steps_ends_the_path() -> None:
+def test_a_cycle_of_steps_ends_the_path() -> None:
     nodes = [
         a_node("wf.a", OK, children=["wf.b"], start=5, end=5),
         a_node("wf.b", OK, children=["wf.a"], start=5, end=5),
@@ -110,7 +110,7 @@ def test_a_circle_of_steps_ends_the_path() -> None:
     assert [step.display_name for step in path or ()] == ["a", "b"]
 
 
-def test_a_daemon_above_a_join_is_passed_by_on_every_way() -> None:
+def test_a_daemon_above_a_join_is_skipped_on_every_branch() -> None:
     nodes = [
         a_node("wf", OK, NodeType.DAG, children=["wf.d"], start=0, end=20),
         a_node("wf.d", OK, children=["wf.g", "wf.h"], start=0, end=20),
@@ -122,7 +122,7 @@ def test_a_daemon_above_a_join_is_passed_by_on_every_way() -> None:
     assert [(s.display_name, s.wait_seconds) for s in report.critical_path or ()] == [("b", 9)]
 
 
-def test_an_attempt_in_which_nothing_ran_is_passed_by() -> None:
+def test_an_attempt_without_executed_steps_is_skipped() -> None:
     nodes = [
         a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=9),
         a_node("wf(0)", Phase.ERROR, NodeType.SKIPPED, start=0, end=0),
@@ -132,7 +132,7 @@ def test_an_attempt_in_which_nothing_ran_is_passed_by() -> None:
     assert [(s.node_id, s.wait_seconds, s.wait_reason) for s in path or ()] == [("wf(1)", 5, None)]
 
 
-def test_of_a_very_long_path_the_end_is_kept_and_the_gap_is_of_all_of_it() -> None:
+def test_a_very_long_path_is_cut_to_its_end_and_its_gap_counts_all_steps() -> None:
     count = PATH_LENGTH + 50
     nodes = [
         a_node(f"wf.{i}", OK, children=[f"wf.{i + 1}"], start=2 * i, end=2 * i + 1, display_name=str(i))
@@ -143,11 +143,11 @@ def test_of_a_very_long_path_the_end_is_kept_and_the_gap_is_of_all_of_it() -> No
     assert (len(path), path[-1].display_name) == (PATH_LENGTH, str(count - 1))
     assert report.timing is not None
     assert report.timing.gap_seconds == count
-    told = next(c.message for c in report.conditions or () if c.type == "Truncated")
-    assert told == "left out: 50 of 250 steps of the critical path"
+    message = next(c.message for c in report.conditions or () if c.type == "Truncated")
+    assert message == "left out: 50 of 250 steps of the critical path"
 
 
-def test_the_slowest_step_is_one_that_worked_not_one_that_waited_for_a_person() -> None:
+def test_a_suspend_step_is_not_the_slowest_step() -> None:
     nodes = [
         a_node("wf.a", OK, children=["wf.s"], start=0, end=5),
         a_node("wf.s", OK, NodeType.SUSPEND, start=5, end=1000),
@@ -162,7 +162,7 @@ def test_the_slowest_step_is_one_that_worked_not_one_that_waited_for_a_person() 
     ]
 
 
-def test_what_retries_cost_is_added_up() -> None:
+def test_the_cost_of_retries_is_added_up() -> None:
     nodes = [
         a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)", "wf(2)"], end=40),
         a_node("wf(0)", FAILED, start=0, end=4),
@@ -175,7 +175,7 @@ def test_what_retries_cost_is_added_up() -> None:
     assert timing.retries.model_dump() == {"attempts": 2, "pods": 1, "seconds": 6, "backoff_seconds": 16}
 
 
-def test_while_a_run_goes_on_nothing_is_said_that_would_depend_on_the_look() -> None:
+def test_a_running_workflow_has_no_timing_that_depends_on_the_present_time() -> None:
     report = a_report(a_snapshot(a_node("wf", OK), phase=Phase.RUNNING))
     assert (report.timing, report.critical_path) == (None, None)
     assert [step.wait_seconds for step in report.steps or ()] == [None]
@@ -186,7 +186,7 @@ def test_while_a_run_goes_on_nothing_is_said_that_would_depend_on_the_look() -> 
 
 @st.composite
 def runs(draw: st.DrawFn) -> list[Node]:
-    """A graph of steps, groups and retries, each starting after those before it ended."""
+    """Draw a graph of steps, groups and retries, each of which starts after its predecessors have ended."""
     ends: list[float] = []
     nodes: list[Node] = []
     for i in range(draw(st.integers(1, 12))):
@@ -216,14 +216,14 @@ def test_the_path_and_its_gaps_add_up_to_the_duration(nodes: list[Node], after: 
     if path:
         assert sum(step.seconds for step in path) + (timing.gap_seconds or 0) == timing.duration_seconds
         waits = sum(step.wait_seconds for step in path)
-        assert (timing.gap_seconds or 0) - waits >= 0, "what is left over is the time after the last step"
+        assert (timing.gap_seconds or 0) - waits >= 0, "the rest is the time after the last step"
     for step in path:
         assert (step.queued_seconds or 0) <= step.seconds
 
 
 @st.composite
 def pods_of(draw: st.DrawFn, node: Node) -> Pod:
-    """A pod with times in any order, some of them missing."""
+    """Draw a pod with times in any order, some of them missing."""
 
     def moment() -> datetime | None:
         seconds = draw(st.none() | st.integers(-20, 80))
@@ -279,7 +279,7 @@ def a_pod(
     state: ContainerState | None,
     name: str = "main",
 ) -> dict[str, PodEvidence]:
-    """What was seen of the pod of the node ``wf``."""
+    """Build the pod of the node ``wf``."""
     condition = PodCondition(
         type="PodScheduled", status="True", last_transition_time=None if scheduled is None else at(scheduled)
     )
@@ -328,13 +328,13 @@ def ran_from(seconds: float) -> ContainerState:
         "no pod seen",
     ],
 )  # fmt: skip
-def test_the_pod_tells_how_long_a_step_was_queued_and_for_what(
+def test_the_pod_shows_how_long_a_step_was_queued_and_why(
     evidence: dict[str, PodEvidence], expected: tuple[Any, ...]
 ) -> None:
     run = a_snapshot(a_node("wf", OK, end=60), phase=OK)
     report = a_report(run, evidence=evidence)
     assert _times(report) == expected
-    assert _times(a_report(run, stored=report)) == expected, "and it is kept when the pod is gone"
+    assert _times(a_report(run, stored=report)) == expected, "the times are stored beyond the pod"
 
 
 def _times(report: ReportStatus) -> tuple[Any, ...]:
@@ -343,21 +343,21 @@ def _times(report: ReportStatus) -> tuple[Any, ...]:
     return step.queued_seconds, step.running_seconds, critical.queued_reason
 
 
-def test_a_pod_that_restarted_does_not_tell_what_it_was_queued_for() -> None:
+def test_a_restarted_pod_has_no_queued_reason() -> None:
     run = a_snapshot(a_node("wf", OK, end=60, failed_pod_restarts=1), phase=OK)
     assert _times(a_report(run, evidence=a_pod(created=30, state=ran_from(40)))) == (40, 20, None)
 
 
-def test_what_was_kept_of_an_earlier_execution_of_a_step_is_not_used() -> None:
+def test_stored_times_of_an_earlier_execution_are_ignored() -> None:
     stored = a_report(a_snapshot(a_node("wf", OK, end=60), phase=OK), evidence=a_pod(state=ran_from(9)))
-    again = a_report(a_snapshot(a_node("wf", OK, start=5, end=60), phase=OK), stored=stored)
-    assert _times(again) == (None, None, None)
+    rerun = a_report(a_snapshot(a_node("wf", OK, start=5, end=60), phase=OK), stored=stored)
+    assert _times(rerun) == (None, None, None)
 
 
 # --- recordings
 
 
-def test_a_real_run_says_what_its_steps_waited_for() -> None:
+def test_a_real_run_has_the_queued_reasons_of_its_steps() -> None:
     report = _report(recording("real-node-dag"))
     assert [
         (s.display_name, s.seconds, s.wait_seconds, s.wait_reason, s.queued_seconds, s.queued_reason)
@@ -370,12 +370,12 @@ def test_a_real_run_says_what_its_steps_waited_for() -> None:
     ]
 
 
-def test_a_step_that_waited_for_a_lock_says_that_its_pod_was_not_created() -> None:
+def test_a_step_that_waited_for_a_lock_was_queued_before_its_pod_was_created() -> None:
     report = _report(recording("ex-synchronization-mutex-tmpl-level"))
     assert [(s.queued_seconds, s.queued_reason) for s in report.critical_path or ()] == [(4, "PodNotCreated")]
 
 
-def test_an_exit_handler_of_several_steps_hangs_behind_the_run() -> None:
+def test_an_exit_handler_with_several_steps_follows_the_run() -> None:
     report = _report(recording("onexit-wf-ok"))
     assert [s.display_name for s in report.critical_path or ()] == ["work", "notify"]
 

@@ -1,4 +1,4 @@
-"""What holds a running Workflow up, and when it is worth a word."""
+"""The waits of a running Workflow, and their grace times."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OK, RUNNING = Phase.SUCCEEDED, Phase.RUNNING
         ),
     ],
 )
-def test_what_holds_a_run_up_is_told_by_its_reason(node: argo.Node, reason: str | None) -> None:
+def test_a_waiting_node_has_its_reason(node: argo.Node, reason: str | None) -> None:
     waiting = a_report(a_snapshot(node, phase=RUNNING)).waiting
     assert [entry.reason for entry in waiting or ()] == ([reason] if reason else [])
 
@@ -60,31 +60,31 @@ def test_what_holds_a_run_up_is_told_by_its_reason(node: argo.Node, reason: str 
         ("Waiting for ns/Mutex/m lock. Lock status: 0/1", 0),
     ],
 )
-def test_a_wait_is_told_only_after_the_grace_time_of_its_reason(message: str, grace_seconds: float) -> None:
+def test_a_wait_is_listed_only_after_the_grace_time_of_its_reason(message: str, grace_seconds: float) -> None:
     run = a_snapshot(a_node("wf", Phase.PENDING, end=None, message=message, start=10), phase=RUNNING)
-    told = a_report(run, now=at(10 + grace_seconds)).waiting
-    assert told == a_report(run).waiting  # nothing in it depends on when it was looked at
-    assert told is not None
+    waits = a_report(run, now=at(10 + grace_seconds)).waiting
+    assert waits == a_report(run).waiting  # no value depends on the present time
+    assert waits is not None
     assert a_report(run, now=at(10 + grace_seconds - 1)).waiting is None
 
 
-def test_a_workflow_that_no_controller_takes_up_is_said_to_wait() -> None:
+def test_a_workflow_without_a_controller_waits() -> None:
     run = a_snapshot(phase="", started_at=None)
     assert a_report(run, now=at(200)).waiting is None
     assert [entry.reason for entry in a_report(run).waiting or ()] == ["NotStarted"]
 
 
-def test_a_workflow_held_by_a_limit_of_parallel_workflows_says_so() -> None:
+def test_a_workflow_held_by_the_parallelism_limit_has_that_reason() -> None:
     message = "Workflow processing has been postponed because too many workflows are already running"
     run = a_snapshot(phase=Phase.PENDING, message=message)
     assert [entry.reason for entry in a_report(run, now=at(0)).waiting or ()] == ["ParallelismLimit"]
 
 
-# --- what only the pod knows
+# --- reasons that only the pod has
 
 
 def a_pod(waiting: StateWaiting | None = None, *conditions: PodCondition) -> Pod:
-    """A pod that does not start."""
+    """Build a pod that does not start."""
     state = ContainerState(waiting=waiting) if waiting else None
     return Pod(status=PodStatus(conditions=list(conditions), container_statuses=[ContainerStatus(state=state)]))
 
@@ -96,7 +96,7 @@ OLDER = Event(reason="FailedCreatePodSandBox", message="no IP", event_time=at(5)
 
 
 @pytest.mark.parametrize(
-    ("evidence", "told"),
+    ("evidence", "expected"),
     [
         (None, ("Pending", None)),
         (PodEvidence(a_pod()), ("Pending", None)),
@@ -107,25 +107,27 @@ OLDER = Event(reason="FailedCreatePodSandBox", message="no IP", event_time=at(5)
         (PodEvidence(None, (Event(reason="FailedMount", message="undated"), OLDER)), (OLDER.reason, OLDER.message)),
     ],
 )
-def test_a_pod_that_does_not_start_is_asked_why(evidence: PodEvidence | None, told: tuple[str, str | None]) -> None:
+def test_a_pod_that_does_not_start_gives_the_reason(
+    evidence: PodEvidence | None, expected: tuple[str, str | None]
+) -> None:
     run = a_snapshot(a_node("wf", Phase.PENDING, end=None), phase=RUNNING)
     (entry,) = a_report(run, evidence={"wf": evidence} if evidence else {}).waiting or []
-    assert (entry.reason, entry.message) == told
+    assert (entry.reason, entry.message) == expected
 
 
-def test_what_argo_says_goes_before_what_the_pod_says() -> None:
+def test_argos_reason_takes_precedence_over_that_of_the_pod() -> None:
     run = a_snapshot(a_node("wf", Phase.PENDING, end=None, message="Unschedulable: 0/9 nodes"), phase=RUNNING)
     (entry,) = a_report(run, evidence={"wf": PodEvidence(None, (MOUNT,))}).waiting or []
     assert (entry.reason, entry.message) == ("Unschedulable", "Unschedulable: 0/9 nodes")
 
 
-def test_a_volume_that_cannot_be_mounted_is_told_in_the_summary() -> None:
+def test_a_volume_that_cannot_be_mounted_is_in_the_summary() -> None:
     run = a_snapshot(a_node("wf", Phase.PENDING, end=None), phase=RUNNING)
     report = a_report(run, evidence={"wf": PodEvidence(None, (MOUNT,))})
     assert report.summary == 'Running; wf cannot mount a volume since 2026-11-22 03:00Z: configmap "nope" not found'
 
 
-def test_only_pods_that_have_been_starting_for_long_are_asked() -> None:
+def test_only_pods_that_have_been_starting_for_long_are_slow() -> None:
     nodes = [
         a_node("wf.slow", Phase.PENDING, end=None, message="PodInitializing"),
         a_node("wf.new", Phase.PENDING, end=None, start=100),

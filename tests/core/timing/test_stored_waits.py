@@ -1,4 +1,4 @@
-"""A deadline behind which the image was missing: Argo deletes the pod and overwrites its message; the report knows."""
+"""Deadlines caused by a missing image: Argo deletes the pod and overwrites its message, but the report has the wait."""
 
 from __future__ import annotations
 
@@ -46,31 +46,31 @@ def failure(report: ReportStatus) -> Failure:
         ("PodInitializing", FailureClass.TIMEOUT),
     ],
 )
-def test_what_a_step_waited_for_is_the_cause_of_its_deadline(message: str, expected: FailureClass) -> None:
+def test_the_stored_wait_of_a_step_is_the_cause_of_its_deadline(message: str, expected: FailureClass) -> None:
     report = a_report(ended(), stored=a_report(running(message)))
     assert failure(report).failure_class == expected
     assert report.failure_class == expected
 
 
-def test_the_summary_says_what_it_waited_for_and_how_long() -> None:
+def test_the_summary_has_the_wait_and_its_duration() -> None:
     report = a_report(ended(), stored=a_report(running(PULLING)))
     assert report.summary == (
         'score: image could not be pulled: Back-off pulling image "registry.example.com/scorer:7", given up after 1m00s'
     )
 
 
-def test_it_is_kept_when_the_report_is_written_again() -> None:
+def test_the_cause_remains_when_the_report_is_written_again() -> None:
     first = a_report(ended(), stored=a_report(running(PULLING)))
-    again = a_report(ended(), stored=first)
-    assert again.dump() == first.dump()
+    second = a_report(ended(), stored=first)
+    assert second.dump() == first.dump()
 
 
-def test_a_step_that_ran_in_the_end_only_was_too_slow() -> None:
+def test_a_step_that_ran_before_its_deadline_was_too_slow() -> None:
     stored = a_report(running("", Phase.RUNNING), stored=a_report(running(PULLING)))
     assert failure(a_report(ended(), stored=stored)).failure_class == FailureClass.TIMEOUT
 
 
-def test_a_pod_that_was_seen_to_run_speaks_louder() -> None:
+def test_a_pod_that_ran_takes_precedence_over_the_stored_wait() -> None:
     main = ContainerStatus(
         name="main", state=ContainerState(terminated=StateTerminated(exit_code=143, started_at=at(1)))
     )
@@ -80,12 +80,12 @@ def test_a_pod_that_was_seen_to_run_speaks_louder() -> None:
     assert failure(report).failure_class == FailureClass.TIMEOUT
 
 
-def test_another_failure_than_a_deadline_has_a_cause_of_its_own() -> None:
+def test_a_stored_wait_explains_deadlines_only() -> None:
     report = a_report(ended("main: Error (exit code 3)"), stored=a_report(running(PULLING)))
     assert failure(report).failure_class == FailureClass.EXIT_CODE
 
 
-def test_the_summary_says_what_a_pod_that_was_seen_waited_for() -> None:
+def test_the_summary_has_the_wait_of_a_captured_pod() -> None:
     text = 'Back-off pulling image "registry.example.com/scorer:7"'
     main = ContainerStatus(
         name="main", state=ContainerState(waiting=StateWaiting(reason="ImagePullBackOff", message=text))
@@ -96,15 +96,15 @@ def test_the_summary_says_what_a_pod_that_was_seen_waited_for() -> None:
     assert report.summary == f"score: image could not be pulled: {text}, given up after 1m00s"
 
 
-def test_what_is_known_is_kept_until_offloaded_nodes_are_here() -> None:
-    """They come through Argo Server, a moment after the Workflow has said that it ended."""
+def test_the_stored_wait_remains_until_offloaded_nodes_are_read() -> None:
+    """Argo Server returns them a moment after the Workflow's end."""
     without_nodes = replace(ended(), nodes={}, nodes_state=NodesState.OFFLOADED)
     between = a_report(without_nodes, stored=a_report(running(PULLING)))
     assert between.counts is None
     assert failure(a_report(ended(), stored=between)).failure_class == FailureClass.IMAGE_PULL
 
 
-def test_the_evidence_of_a_failure_outlasts_nodes_that_are_not_here() -> None:
+def test_the_evidence_of_a_failure_remains_while_nodes_are_offloaded() -> None:
     failed = a_node("wf.score", Phase.FAILED, message="main: Error (exit code 1)", exit_code="1")
     root = a_node("wf", Phase.RUNNING, NodeType.DAG, end=None, children=["wf.score"])
     pod_name = failure(a_report(a_snapshot(root, failed, phase=Phase.RUNNING))).pod_name or ""

@@ -1,4 +1,4 @@
-"""What other versions of Argo, other orders and missing evidence change of a recorded run, and what they may not."""
+"""Recorded runs as other versions of Argo would write them, in another order, or with missing evidence."""
 
 import copy
 import json
@@ -23,7 +23,7 @@ KNOWN = [
     for case in recordings()
     if not case.derived and any(case.expected.get(key) for key in ("failed_leaves", "tolerated", "cancelled"))
 ]
-"""Recordings in which something failed and whose causes are known."""
+"""Recordings with failures of known causes."""
 
 
 def failures_of(final: Final) -> dict[str | None, Failure]:
@@ -33,7 +33,7 @@ def failures_of(final: Final) -> dict[str | None, Failure]:
 
 
 def nodes_of(final: Final) -> dict[str, Any]:
-    """The nodes as they can be changed: unpacked, where they were compressed."""
+    """Return the nodes for modification, unpacked if they were compressed."""
     status = final["workflow"]["status"]
     packed = status.pop("compressedNodes", None)
     if packed:
@@ -42,14 +42,14 @@ def nodes_of(final: Final) -> dict[str, Any]:
 
 
 def without_container_names(final: Final) -> None:
-    """Messages as they were before Argo 3.7.0."""
+    """Write the messages as Argo did before 3.7.0."""
     for node in nodes_of(final).values():
         if node["type"] != "Container":
             node["message"] = re.sub(r"^[a-z0-9-]+: (?=[A-Za-z]+ \(exit code)", "", node.get("message", ""))
 
 
 def without_node_flags(final: Final) -> None:
-    """Nodes as Argo 3.5.0 wrote them."""
+    """Write the nodes as Argo 3.5.0 did."""
     for node in nodes_of(final).values():
         node.pop("nodeFlag", None)
 
@@ -77,7 +77,7 @@ def in_another_order(final: Final) -> None:
 
 
 def with_v1_pod_names(final: Final) -> None:
-    """Pods named by their node ids, as with POD_NAMES=v1."""
+    """Name the pods by their node ids, as with POD_NAMES=v1."""
     snapshot = decode_workflow(final["workflow"])
     renamed = {pod_name(snapshot.workflow, node): node.id for node in snapshot.nodes.values() if node.type == "Pod"}
     for pod in final["pods"]:
@@ -91,36 +91,34 @@ def with_v1_pod_names(final: Final) -> None:
 
 HARMLESS = [without_container_names, without_node_flags, in_another_order, with_v1_pod_names]
 
-TOLD_BY_EVENTS_ONLY = {
+CLASSES_BY_EVENTS_ONLY = {
     (Class.NODE_LOST, Class.POD_DELETED),
     (Class.CONFIG_ERROR, Class.TIMEOUT),
     (Class.IMAGE_PULL, Class.TIMEOUT),
 }
-"""What stands behind a deletion or a deadline: the class with the pod's Events, and without."""
+"""Classes of a deletion or a deadline: with the pod's Events, and without."""
 
 
-@pytest.mark.parametrize("perturb", HARMLESS, ids=lambda perturb: perturb.__name__)
+@pytest.mark.parametrize("change", HARMLESS, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("case", KNOWN)
-def test_role_and_class_do_not_hang_on_what_other_versions_write(
-    case: Recording, perturb: Callable[[Final], None]
-) -> None:
+def test_role_and_class_do_not_depend_on_the_version_of_argo(case: Recording, change: Callable[[Final], None]) -> None:
     before, final = failures_of(case.final), copy.deepcopy(case.final)
-    perturb(final)
+    change(final)
     after = failures_of(final)
     assert {k: (f.role, f.failure_class, f.exit_code, f.owner, f.container) for k, f in after.items()} == {
         k: (f.role, f.failure_class, f.exit_code, f.owner, f.container) for k, f in before.items()
     }
 
 
-@pytest.mark.parametrize("perturb", [without_pods, without_events, without_evidence], ids=lambda p: p.__name__)
+@pytest.mark.parametrize("change", [without_pods, without_events, without_evidence], ids=lambda p: p.__name__)
 @pytest.mark.parametrize("case", KNOWN)
-def test_without_evidence_the_role_stays_and_the_class_becomes_no_other_guess(
-    case: Recording, perturb: Callable[[Final], None]
+def test_missing_evidence_keeps_the_role_and_changes_the_class_only_as_listed(
+    case: Recording, change: Callable[[Final], None]
 ) -> None:
     before, final = failures_of(case.final), copy.deepcopy(case.final)
-    perturb(final)
+    change(final)
     after = failures_of(final)
     assert {k: (f.role, f.exit_code) for k, f in after.items()} == {k: (f.role, f.exit_code) for k, f in before.items()}
     classes = {(before[node_id].failure_class, failure.failure_class) for node_id, failure in after.items()}
     changed = {(was, now) for was, now in classes if was != now}
-    assert changed <= (set() if perturb is without_pods else TOLD_BY_EVENTS_ONLY)
+    assert changed <= (set() if change is without_pods else CLASSES_BY_EVENTS_ONLY)

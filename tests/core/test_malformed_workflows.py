@@ -1,4 +1,4 @@
-"""Whatever stands in a Workflow, there is a report, within its size, and it says what was wrong."""
+"""Any content of a Workflow gives a report within its size limit, which lists the invalid fields."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ BASES = [case.final["workflow"] for case in recordings() if not case.name.starts
 
 
 def paths(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """All places in a JSON value."""
-    found = [prefix]
+    """Return the paths to all values in a JSON value."""
+    all_paths = [prefix]
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
-        found += paths(inner, (*prefix, key))
-    return found
+        all_paths += paths(inner, (*prefix, key))
+    return all_paths
 
 
 def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """The value with something else at one place."""
+    """Return the value with one part replaced."""
     if not path:
         return new
     copied = dict(value) if isinstance(value, dict) else list(value)
@@ -46,7 +46,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 @settings(max_examples=300)
 @given(data=st.data())
-def test_anything_anywhere_in_status_still_gives_a_valid_report(data: st.DataObject) -> None:
+def test_any_value_anywhere_gives_a_valid_report(data: st.DataObject) -> None:
     workflow = data.draw(st.sampled_from(BASES))
     places = [path for path in paths(workflow) if path and path[0] in ("status", "spec")]
     for _ in range(data.draw(st.integers(1, 4))):
@@ -55,8 +55,8 @@ def test_anything_anywhere_in_status_still_gives_a_valid_report(data: st.DataObj
             workflow = replaced(workflow, path, data.draw(json_values))
     report = a_report(decode_workflow(workflow))
     assert ReportStatus.model_validate(report.dump()).dump() == report.dump()
-    again = a_report(decode_workflow(workflow), stored=ReportStatus.model_validate(report.dump()))
-    assert again.dump() == report.dump(), "a second look at the same changes nothing"
+    second = a_report(decode_workflow(workflow), stored=ReportStatus.model_validate(report.dump()))
+    assert second.dump() == report.dump(), "a second reconcile of the same Workflow changes nothing"
     assert len(report.dump_json()) <= 256 * 1024
 
 
@@ -74,7 +74,7 @@ node_names = st.sampled_from(["wf", "wf.a", "wf.a(0)", "wf.a(1)", "wf.b[0]", "wf
 
 @st.composite
 def wild_nodes(draw: st.DrawFn) -> list[Any]:
-    """Nodes whose children may be missing, doubled, themselves or in a circle."""
+    """Nodes whose children may be missing, duplicated, the node itself, or in a cycle."""
     names = draw(st.lists(node_names, unique=True, max_size=9))
     return [
         a_node(
@@ -94,7 +94,7 @@ def wild_nodes(draw: st.DrawFn) -> list[Any]:
 
 @settings(max_examples=400)
 @given(nodes=wild_nodes(), phase=st.sampled_from([*Phase, "Odd", ""]))
-def test_cycles_and_missing_children_do_no_harm(nodes: list[Any], phase: str) -> None:
+def test_cycles_and_missing_children_give_a_report(nodes: list[Any], phase: str) -> None:
     report = a_report(a_snapshot(*nodes, phase=phase))
     assert report.counts is not None
     assert report.counts.total == len(nodes)
@@ -103,7 +103,7 @@ def test_cycles_and_missing_children_do_no_harm(nodes: list[Any], phase: str) ->
         assert report.failures, "a failed run always has a cause"
 
 
-def test_a_megabyte_of_message_is_cut_and_said() -> None:
+def test_a_message_of_a_megabyte_is_cut_with_a_note() -> None:
     report = a_report(a_snapshot(a_node("wf", Phase.FAILED, message="x" * 1_000_000), message="y" * 1_000_000))
     assert report.failures is not None
     assert (report.failures[0].message or "").endswith("characters)")
