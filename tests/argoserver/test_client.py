@@ -108,7 +108,7 @@ async def test_a_long_wait_is_left_to_the_caller_and_holds_for_all_requests() ->
         (Reply(501, b"Not Implemented"), ServerBadResponseError, "Not Implemented"),
         (Reply(302, b"", {"Location": "https://sso/login"}), ServerBadResponseError, "redirects"),
         (Reply(400, b"Client sent an HTTP request to an HTTPS server.\n"), ServerBadResponseError, "begin with https:"),
-        (GARBAGE, ServerBadResponseError, "not an HTTP answer"),
+        (GARBAGE, ServerBadResponseError, "not an HTTP response"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )

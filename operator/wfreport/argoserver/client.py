@@ -164,7 +164,7 @@ class ArgoServer:
             read: makes the result of a successful response's body.
 
         Raises:
-            ArgoServerError: the request failed; the class says what to do.
+            ArgoServerError: the request failed; its class determines the reaction.
         """
         attempts = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(lambda error: isinstance(error, ArgoServerError) and error.transient),
@@ -182,7 +182,7 @@ class ArgoServer:
         """PUT something, with one attempt: without a response, it may still have taken effect.
 
         Raises:
-            ArgoServerError: the request failed; the class says what to do.
+            ArgoServerError: the request failed; its class determines the reaction.
         """
         return await self._attempt(_ServerRequest("PUT", endpoint, path, read_body, body=body))
 
@@ -239,7 +239,7 @@ class ArgoServer:
                 return await request.read(response.content)
         except aiohttp.ClientResponseError as error:  # the response is not HTTP
             code = "garbage"
-            message = _masked(token, f"{request.endpoint}: not an HTTP answer: {error.message}")
+            message = _masked(token, f"{request.endpoint}: not an HTTP response: {error.message}")
             raise ServerBadResponseError(message) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             code = "unreachable"

@@ -46,7 +46,7 @@ class ArgoServerError(Exception):
         status: the HTTP status; 0 if there was no response.
         transient: whether the same request may succeed soon.
         reason: the cause as a stable word of the API.
-        advice: the meaning and the remedy, in a sentence for the report.
+        advice: the meaning, and what to do about it, in a sentence for the report.
         pause_seconds: the shortest time before the same request is made again.
     """
 

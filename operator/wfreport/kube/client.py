@@ -157,7 +157,7 @@ class Client:
             content_type: the body's media type.
 
         Raises:
-            ApiError: the request failed; the class says what to do.
+            ApiError: the request failed; its class determines the reaction.
         """
         headers = {"Accept": accept}
         if body is not None:
@@ -188,7 +188,7 @@ class Client:
             seconds: the time limit.
 
         Raises:
-            ApiError: the request failed; the class says what to do.
+            ApiError: the request failed; its class determines the reaction.
         """
         authorization = await self.authorization()
         for is_last in (False, True):
@@ -235,7 +235,7 @@ class Client:
         """List a collection in pages of ``limit`` objects.
 
         Raises:
-            GoneError: the list took so long that its snapshot expired; begin again.
+            GoneError: the list took so long that its snapshot expired; start over.
             ApiError: a page failed.
         """
         query = {**(params or {}), "limit": str(limit)}

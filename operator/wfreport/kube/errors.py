@@ -141,7 +141,7 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     413: TooLargeError,
     422: InvalidError,
 }
-# If the installed CRD is older than this operator and lacks a field, the API server answers an apply of it with 500.
+# If the installed CRD is older than this operator and lacks a field, the API server responds to an apply with 500.
 _UNDECLARED = re.compile(r"failed to create typed patch object .*?: \.(?P<field>\S+): field not declared in schema")
 _THROTTLED, _UNAVAILABLE, _SERVER = 429, 503, 500
 

@@ -192,7 +192,7 @@ class Resource(Generic[ObjectT]):
         """List the objects of a namespace, or of the resource's whole scope, page by page.
 
         Raises:
-            GoneError: the list took so long that its snapshot expired; begin again.
+            GoneError: the list took so long that its snapshot expired; start over.
             ApiError: a page failed.
         """
         params = _selectors(label_selector, field_selector)
