@@ -75,6 +75,16 @@ def test_every_page_of_the_documentation_that_the_code_names_exists() -> None:
     assert not missing, "\n".join(missing)
 
 
+def test_the_index_of_decisions_has_each_page_with_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    titles = {page.name: page.read_text().splitlines()[0] for page in folder.glob("0*.md")}
+    rows = {row for row in (folder / "README.md").read_text().splitlines() if row.startswith("| 0")}
+    assert rows == {
+        f"| {title[2:6]} | [{title[7:]}]({name}) |" for name, title in titles.items() if name.startswith(title[2:6])
+    }
+    assert len(rows) == len(titles)
+
+
 class TestCitationsOfArgo:
     """A file of Argo's source is cited by its name, and a line by its number at the one tag that the page names."""
 
