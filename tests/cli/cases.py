@@ -1,4 +1,4 @@
-"""Recorded runs as files, as a user has them."""
+"""Recorded runs as the files of a user, and commands on a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMAND = (sys.executable, "-m", "wfreport")
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A recording split into the files that `explain` takes."""
+    """A recording, split into the files that `explain` reads."""
 
     workflow: Path
     pods: Path
@@ -33,8 +33,8 @@ class Files:
 
 
 def workflow_of(case: str) -> dict[str, Any]:
-    found: dict[str, Any] = recording(case).final["workflow"]
-    return found
+    workflow: dict[str, Any] = recording(case).final["workflow"]
+    return workflow
 
 
 def split(case: str, folder: Path) -> Files:
@@ -46,7 +46,7 @@ def split(case: str, folder: Path) -> Files:
 
 
 def on_terminal(arguments: Sequence[str], *, columns: int, env: Mapping[str, str] | None = None) -> str:
-    """What a command shows on a terminal of that width."""
+    """Return the output of a command on a terminal of this width."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (40, columns))
     environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")}
@@ -64,9 +64,9 @@ def _read_all(terminal: int) -> bytes:
     while select.select([terminal], [], [], 60)[0]:
         try:
             part = os.read(terminal, 65536)
-        except OSError:  # Linux says EIO where others say end of file
+        except OSError:  # Linux raises EIO at the end of a terminal
             return shown
         if not part:
             return shown
         shown += part
-    raise AssertionError(f"the command shows nothing more and does not end: {shown[-500:]!r}")
+    raise AssertionError(f"the command hangs without further output: {shown[-500:]!r}")

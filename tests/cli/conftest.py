@@ -1,4 +1,4 @@
-"""Runs on a real API server for the commands that look at them."""
+"""Fixtures: a namespace of a real API server for recorded runs."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from controlplane import ControlPlane
 
 @pytest.fixture
 def workspace(plane: ControlPlane, namespace: str) -> Workspace:
-    """An empty namespace."""
+    """Return an empty namespace."""
     return Workspace(plane, namespace)

@@ -1,4 +1,4 @@
-"""A machine that serves the logs of pods, as a kubelet does to the API server: HTTPS, one path, bytes as they come."""
+"""A fake kubelet that serves the logs of pods to the API server by HTTPS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from controlplane.certs import create_pki
 
 
 class Kubelet:
-    """Logs by (pod, container); what is followed goes on until `end` is called."""
+    """Serves logs by (pod, container). A log that is followed stays open until `end` is called."""
 
     def __init__(self) -> None:
         self.logs: dict[tuple[str, str], bytes] = {}
@@ -25,12 +25,12 @@ class Kubelet:
         self._ended = threading.Event()
 
     def end(self, more: bytes = b"") -> None:
-        """Write the rest of what is followed, and end it."""
+        """Write the rest of a followed log, and end it."""
         self._more = more
         self._ended.set()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        """``/containerLogs/<namespace>/<pod>/<container>``."""
+        """Answer a request for ``/containerLogs/<namespace>/<pod>/<container>``."""
         address = urlsplit(handler.path)
         _, _, pod, container = address.path.strip("/").split("/")
         query = {key: values[0] for key, values in parse_qs(address.query).items()}
@@ -50,7 +50,7 @@ class Kubelet:
 
 @contextmanager
 def serving(plane: ControlPlane, node: str, folder: Path) -> Iterator[Kubelet]:
-    """A node of the plane with a kubelet behind it."""
+    """Register a node of the control plane whose kubelet is this fake."""
     kubelet = Kubelet()
 
     class Handler(BaseHTTPRequestHandler):

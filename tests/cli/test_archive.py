@@ -1,4 +1,4 @@
-"""Commands about runs that only the real Argo Server has whole: offloaded, deleted, their logs in an object store."""
+"""Commands about runs that only the real Argo Server has: offloaded or deleted, with logs in an object store."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ OFFLOADED = "The nodes of etl are offloaded; they are fetched from Argo Server.\
 
 @pytest.fixture
 def workspace(archive_plane: ControlPlane, namespace: str) -> Workspace:
-    """A namespace of the plane that has the archive; its controller offloads all nodes."""
+    """Return a namespace of the control plane with an archive, whose controller offloads all nodes."""
     return Workspace(archive_plane, namespace)
 
 
 def run(workspace: Workspace, folder: Path, token: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command, with the way to Argo Server in its environment."""
+    """Run a command with Argo Server configured in its environment."""
     file = folder / "token"
     file.write_text(token)
     way = {"URL": workspace.plane.argo_server_url, "CA_FILE": str(workspace.plane.ca), "TOKEN_FILE": str(file)}
@@ -68,7 +68,7 @@ def test_a_run_that_only_the_archive_has_is_shown_and_its_pods_named(workspace: 
     )  # fmt: skip
 
 
-def test_steps_that_a_report_had_no_room_for_come_from_the_archive(workspace: Workspace, tmp_path: Path) -> None:
+def test_steps_missing_from_the_report_come_from_the_archive(workspace: Workspace, tmp_path: Path) -> None:
     archived_run(workspace.plane, workspace.namespace, "etl")
     token = reader_token(workspace.plane, workspace.namespace)
     whole = run(workspace, tmp_path, token, "pods", "etl", "-o", "name").stdout
@@ -80,11 +80,11 @@ def test_steps_that_a_report_had_no_room_for_come_from_the_archive(workspace: Wo
     completed = run(workspace, tmp_path, token, "pods", "etl", "-o", "name")
     assert (completed.stdout, completed.stderr) == (whole, f"{lacking}they are read from Argo's archive.\n")
     refused = run(workspace, tmp_path, "wrong", "pods", "etl", "-o", "name")
-    assert (refused.returncode, refused.stdout) == (0, ""), "what the report knows is printed all the same"
+    assert (refused.returncode, refused.stdout) == (0, ""), "the steps in the report are printed nevertheless"
     assert refused.stderr.startswith(f"{lacking}archive: ")
 
 
-def test_what_the_archive_does_not_have_is_code_5_and_a_refusal_code_2(workspace: Workspace, tmp_path: Path) -> None:
+def test_an_unarchived_run_is_code_5_and_a_refusal_is_code_2(workspace: Workspace, tmp_path: Path) -> None:
     nothing = f"no WorkflowReport and no Workflow nope in namespace {workspace.namespace}; archive: "
     absent = run(workspace, tmp_path, workspace.plane.token("admin"), "show", "nope")
     assert absent.returncode == 5

@@ -1,4 +1,4 @@
-"""`wfreport exec`: it becomes kubectl exec in the right pod, or says why there is none."""
+"""`wfreport exec`: becomes kubectl exec in the right pod, or reports why no pod is running."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SLOW = f"{RUNNING}-hold-2356208145"
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Path:
-    """A `kubectl` that notes what it is called with, and ends with 7."""
+    """Return a `kubectl` that records its arguments and exits with 7."""
     program = tmp_path / "bin" / "kubectl"
     program.parent.mkdir()
     noted = tmp_path / "called.json"
@@ -32,8 +32,8 @@ def recorder(tmp_path: Path) -> Path:
 
 
 def called(recorder: Path) -> list[str]:
-    found: list[str] = json.loads((recorder.parents[1] / "called.json").read_text())
-    return found
+    arguments: list[str] = json.loads((recorder.parents[1] / "called.json").read_text())
+    return arguments
 
 
 def path_with(recorder: Path) -> str:
@@ -67,7 +67,7 @@ def test_a_step_that_does_not_run_is_code_1_with_its_phase(workspace: Workspace)
     assert (done.returncode, done.stderr) == (1, "Error: no running container: bad is Failed\n")
 
 
-def test_a_run_that_is_gone_has_nothing_to_go_into(workspace: Workspace) -> None:
+def test_a_step_of_a_deleted_run_is_not_running(workspace: Workspace) -> None:
     workspace.put(RUNNING, workflow=False)
     done = workspace.run("exec", RUNNING, "slow")
     assert done.returncode == 1
@@ -79,7 +79,7 @@ def test_an_unknown_step_is_code_5(workspace: Workspace) -> None:
     assert workspace.run("exec", RUNNING, "nope").returncode == 5
 
 
-def test_without_kubectl_it_says_what_to_install(workspace: Workspace, tmp_path: Path) -> None:
+def test_without_kubectl_the_error_names_it(workspace: Workspace, tmp_path: Path) -> None:
     done = workspace.run("exec", RUNNING, "slow", PATH=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr.startswith("Error: kubectl: it is not on PATH")

@@ -1,4 +1,4 @@
-"""`wfreport explain`: any Workflow in, its report out; unusable input costs one clear line."""
+"""`wfreport explain`: computes the report of any Workflow, or reports unusable input on one line."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def explain(*arguments: str, stdin: str | bytes | None = None) -> Result:
 
 def as_json(result: Result) -> dict[str, Any]:
     assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    value: dict[str, Any] = json.loads(result.stdout)
+    return value
 
 
 def complaint(result: Result) -> str:
-    """The one line on stderr of a command that could not use its input."""
+    """Return the one line on stderr of a command that could not use its input."""
     assert result.exit_code == 2, result.output
     lines = result.stderr.splitlines()
     assert len(lines) == 1, lines
@@ -38,7 +38,7 @@ def complaint(result: Result) -> str:
 
 
 def without_kind(item: dict[str, Any]) -> dict[str, Any]:
-    """As the API server's own lists have their items."""
+    """Return a document without kind, as the items of the API server's own lists."""
     return {key: value for key, value in item.items() if key not in ("apiVersion", "kind")}
 
 
@@ -54,7 +54,7 @@ def test_one_workflow_gives_the_one_report_that_the_operator_would_write() -> No
 
 
 def test_pods_and_events_are_evidence(tmp_path: Path) -> None:
-    """Behind two of the deadlines stands an image, or a ConfigMap, that is not there: only pods and Events know."""
+    """Two of the deadlines were caused by a missing image and a missing ConfigMap; only pods and Events show it."""
     files = split("real-node-mixed", tmp_path)
     alone = classes(as_json(explain(str(files.workflow), "-o", "json")))
     proven = classes(as_json(explain(*files.arguments, "-o", "json")))
@@ -85,7 +85,7 @@ def test_pods_of_other_workflows_are_no_evidence(tmp_path: Path) -> None:
     assert foreign.stdout == explain(str(workflow.workflow), "-o", "json").stdout
 
 
-def test_events_of_a_pod_that_is_gone_tell_what_it_waited_for(tmp_path: Path) -> None:
+def test_events_of_a_deleted_pod_explain_what_it_waited_for(tmp_path: Path) -> None:
     files = split("timeout-pending", tmp_path)
     without = json.loads(explain(str(files.workflow), "-o", "json").stdout)
     result = explain(str(files.workflow), "--events", str(files.events), "-o", "json")
@@ -181,14 +181,14 @@ def test_one_bad_workflow_does_not_cost_the_others() -> None:
     ],
     ids=lambda value: value[:24].decode("latin-1") if isinstance(value, bytes) else "",
 )  # fmt: skip
-def test_unusable_input_is_one_line_that_names_the_file_the_fault_and_the_remedy(
+def test_unusable_input_is_one_line_with_the_file_the_problem_and_the_fix(
     content: bytes, words: list[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "input"
     path.write_bytes(content)
-    said = complaint(explain(str(path)))
-    assert said.startswith(str(path))
-    assert [word for word in words if word not in said] == [], said
+    message = complaint(explain(str(path)))
+    assert message.startswith(str(path))
+    assert [word for word in words if word not in message] == [], message
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
@@ -203,8 +203,8 @@ def test_stdin_is_read_once_only() -> None:
 
 def test_a_wrong_kind_of_evidence_is_named(tmp_path: Path) -> None:
     files = split("oom-main", tmp_path)
-    said = complaint(explain(str(files.workflow), "--pods", str(files.workflow)))
-    assert "it is a Workflow, not a Pod" in said
+    message = complaint(explain(str(files.workflow), "--pods", str(files.workflow)))
+    assert "it is a Workflow, not a Pod" in message
 
 
 def test_a_workflow_that_was_never_submitted_is_pending() -> None:
@@ -275,5 +275,5 @@ def test_every_help_has_examples(command: list[str]) -> None:
 
 def test_a_setting_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WFREPORT_HTTP_PORT", "many")
-    said = complaint(CliRunner().invoke(cli, ["run"]))
-    assert "WFREPORT_HTTP_PORT='many'" in said
+    message = complaint(CliRunner().invoke(cli, ["run"]))
+    assert "WFREPORT_HTTP_PORT='many'" in message

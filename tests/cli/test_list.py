@@ -1,4 +1,4 @@
-"""`wfreport list`: runs by their reports, selected by the API server, newest first."""
+"""`wfreport list`: lists reports, filtered by the API server, newest first."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ RUNS = ("oom-main", "retry-exhausted-varied", "cron-child-fails", "dag-success",
 
 
 @pytest.fixture
-def filled(workspace: Workspace) -> Workspace:
+def workspace_with_runs(workspace: Workspace) -> Workspace:
     for case in RUNS:
         workspace.put(case)
     return workspace
 
 
-def workflows(filled: Workspace, *arguments: str) -> list[str]:
-    """The names in the column WORKFLOW, which are words."""
-    done = filled.run("list", *arguments)
+def workflows(workspace_with_runs: Workspace, *arguments: str) -> list[str]:
+    """Return the column WORKFLOW."""
+    done = workspace_with_runs.run("list", *arguments)
     assert done.returncode == 0, done.stderr
     return [row.split()[0] for row in done.stdout.splitlines()[1:]]
 
 
-def items(filled: Workspace, *arguments: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(filled.run("list", "-o", "json", *arguments).stdout)["items"]
-    return found
+def items(workspace_with_runs: Workspace, *arguments: str) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(workspace_with_runs.run("list", "-o", "json", *arguments).stdout)["items"]
+    return listed
 
 
-def test_runs_are_listed_newest_first(filled: Workspace) -> None:
-    listed = items(filled)
+def test_runs_are_listed_newest_first(workspace_with_runs: Workspace) -> None:
+    listed = items(workspace_with_runs)
     started = [item["status"]["observedWorkflow"]["startedAt"] for item in listed]
     assert len(listed) == len(RUNS)
     assert started == sorted(started, reverse=True)
-    assert workflows(filled) == [item["spec"]["workflowRef"]["name"] for item in listed]
+    assert workflows(workspace_with_runs) == [item["spec"]["workflowRef"]["name"] for item in listed]
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_runs_are_listed_newest_first(filled: Workspace) -> None:
         (["-l", "wfreport.dev/workflow in (oom-main, dag-success)"], {"oom-main", "dag-success"}),
     ],
 )
-def test_filters_select(filled: Workspace, filters: list[str], expected: set[str]) -> None:
-    assert set(workflows(filled, *filters)) == expected
+def test_filters_select(workspace_with_runs: Workspace, filters: list[str], expected: set[str]) -> None:
+    assert set(workflows(workspace_with_runs, *filters)) == expected
 
 
 def test_since_leaves_out_what_started_earlier(workspace: Workspace) -> None:
@@ -83,29 +83,29 @@ def test_more_than_a_page_is_listed_whole(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("output", ["json", "yaml"])
-def test_json_and_yaml_are_the_objects_themselves(filled: Workspace, output: str) -> None:
-    listed = yaml.safe_load(filled.run("list", "--workflow", "oom-main", "-o", output).stdout)
+def test_json_and_yaml_are_the_objects_themselves(workspace_with_runs: Workspace, output: str) -> None:
+    listed = yaml.safe_load(workspace_with_runs.run("list", "--workflow", "oom-main", "-o", output).stdout)
     (report,) = listed["items"]
     assert (listed["kind"], report["kind"]) == ("List", "WorkflowReport")
     assert report["status"]["failureClass"] == "OOMKilled"
     assert "managedFields" not in report["metadata"]
 
 
-def test_names_go_on_to_kubectl_and_to_show(filled: Workspace) -> None:
-    (name,) = filled.run("list", "--workflow", "oom-main", "-o", "name").stdout.split()
-    assert "OOMKilled" in filled.plane.kubectl("get", "-n", filled.namespace, name)
-    assert "big: main OOMKilled" in filled.run("show", name).stdout
+def test_names_go_on_to_kubectl_and_to_show(workspace_with_runs: Workspace) -> None:
+    (name,) = workspace_with_runs.run("list", "--workflow", "oom-main", "-o", "name").stdout.split()
+    assert "OOMKilled" in workspace_with_runs.plane.kubectl("get", "-n", workspace_with_runs.namespace, name)
+    assert "big: main OOMKilled" in workspace_with_runs.run("show", name).stdout
 
 
-def test_in_a_pipe_nothing_is_cut_and_a_cell_is_a_word(filled: Workspace) -> None:
-    (row,) = filled.run("list", "--workflow", "retry-exhausted-varied").stdout.splitlines()[1:]
+def test_in_a_pipe_nothing_is_cut_and_a_cell_is_a_word(workspace_with_runs: Workspace) -> None:
+    (row,) = workspace_with_runs.run("list", "--workflow", "retry-exhausted-varied").stdout.splitlines()[1:]
     assert row.split()[:5] == ["retry-exhausted-varied", "Failed", "OOMKilled", "r(2)", "3s"]
     assert row.endswith("r: main OOMKilled (exit 137) after 3 attempts")
 
 
 @pytest.mark.parametrize("columns", [40, 80, 160])
-def test_a_terminals_width_is_kept(filled: Workspace, columns: int) -> None:
-    shown = filled.on_terminal("list", columns=columns)
+def test_a_terminals_width_is_kept(workspace_with_runs: Workspace, columns: int) -> None:
+    shown = workspace_with_runs.on_terminal("list", columns=columns)
     rows = [_plain(line) for line in shown.splitlines()]
     assert len(rows) == len(RUNS) + 1
     if columns >= 80:
@@ -118,19 +118,19 @@ def _plain(line: str) -> str:
     return "".join(part.partition("m")[2] if number else part for number, part in enumerate(line.split("\x1b[")))
 
 
-def test_all_namespaces_are_told_apart(filled: Workspace) -> None:
-    listed = filled.run("list", "-A", "--workflow", "oom-main").stdout
-    assert any(row.split()[:2] == [filled.namespace, "oom-main"] for row in listed.splitlines())
+def test_all_namespaces_are_told_apart(workspace_with_runs: Workspace) -> None:
+    listed = workspace_with_runs.run("list", "-A", "--workflow", "oom-main").stdout
+    assert any(row.split()[:2] == [workspace_with_runs.namespace, "oom-main"] for row in listed.splitlines())
 
 
-def test_nothing_to_list_is_said_on_stderr(workspace: Workspace) -> None:
+def test_an_empty_list_is_reported_on_stderr(workspace: Workspace) -> None:
     done = workspace.run("list")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == f"No reports found in namespace {workspace.namespace}.\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--class", "oom"], "'oom' is not one of OOMKilled, NodeLost, "),
         (["--phase", "Done"], "'Done' is not one of Pending, Running, Succeeded, Failed, Error"),
@@ -142,19 +142,19 @@ def test_nothing_to_list_is_said_on_stderr(workspace: Workspace) -> None:
         (["--kubeconfig", "/nowhere"], "/nowhere"),
     ],
 )
-def test_what_cannot_be_used_is_code_2_and_one_line(workspace: Workspace, arguments: list[str], said: str) -> None:
+def test_what_cannot_be_used_is_code_2_and_one_line(workspace: Workspace, arguments: list[str], message: str) -> None:
     done = workspace.run("list", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("Error: ")
 
 
-def test_the_context_decides_where_it_looks(filled: Workspace, plane: ControlPlane) -> None:
+def test_the_context_selects_the_namespace(workspace_with_runs: Workspace, plane: ControlPlane) -> None:
     config = yaml.safe_load(plane.kubeconfig.read_text())
     context = config["contexts"][0]["context"]
-    config["contexts"].append({"name": "team", "context": context | {"namespace": filled.namespace}})
-    path = plane.kubeconfig.with_name(f"{filled.namespace}.kubeconfig")
+    config["contexts"].append({"name": "team", "context": context | {"namespace": workspace_with_runs.namespace}})
+    path = plane.kubeconfig.with_name(f"{workspace_with_runs.namespace}.kubeconfig")
     path.write_text(yaml.safe_dump(config))
     command = [*COMMAND, "list", "--kubeconfig", str(path), "--context", "team", "--workflow", "oom-main"]
     env = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}

@@ -1,4 +1,4 @@
-"""`wfreport logs`: the pod's own log, else what the report kept, and stderr says which."""
+"""`wfreport logs`: prints the live log, the log in the report or the archived one, and its source on stderr."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ NOWHERE = "the report stores no log; archive: no Argo Server configured (WFREPOR
 
 @pytest.fixture
 def kubelet(plane: ControlPlane, tmp_path: Path) -> Iterator[Kubelet]:
-    with serving(plane, "kwok-0", tmp_path) as found:
-        yield found
+    with serving(plane, "kwok-0", tmp_path) as kubelet:
+        yield kubelet
 
 
-def test_a_pod_that_is_there_is_asked_first(workspace: Workspace, kubelet: Kubelet) -> None:
-    workspace.put(RETRIED, pods=True, logs={PODS[2]: "kept\n"})
+def test_a_live_pod_is_the_first_source(workspace: Workspace, kubelet: Kubelet) -> None:
+    workspace.put(RETRIED, pods=True, logs={PODS[2]: "stored\n"})
     kubelet.logs[PODS[2], "main"] = b"one\n\xff two\x1b[31m\nthree"
     done = subprocess.run(
         workspace.command("logs", RETRIED, "r(2)"), capture_output=True, check=False, env=workspace.environ()
     )
-    assert (done.returncode, done.stdout) == (0, b"one\n\xff two\x1b[31m\nthree\n"), "a live log comes as it is"
+    assert (done.returncode, done.stdout) == (0, b"one\n\xff two\x1b[31m\nthree\n"), "a live log is printed unchanged"
     assert done.stderr.decode() == f"r(2): live log of pod {PODS[2]}, container main\n"
 
 
-def test_a_groups_logs_have_the_step_before_each_line(workspace: Workspace, kubelet: Kubelet) -> None:
+def test_the_logs_of_a_group_have_the_step_before_each_line(workspace: Workspace, kubelet: Kubelet) -> None:
     workspace.put(RETRIED, pods=True)
     for pod in PODS:
         kubelet.logs[pod, "main"] = f"1\n{pod}\n".encode()
@@ -48,13 +48,13 @@ def test_a_groups_logs_have_the_step_before_each_line(workspace: Workspace, kube
     assert {query["tailLines"] for _, _, query in kubelet.requests} == {"1"}
 
 
-def test_another_container_is_asked_for(workspace: Workspace, kubelet: Kubelet) -> None:
+def test_a_container_can_be_selected(workspace: Workspace, kubelet: Kubelet) -> None:
     workspace.put(RETRIED, pods=True)
     kubelet.logs[PODS[2], "wait"] = b"waited\n"
     assert workspace.run("logs", RETRIED, "r(2)", "-c", "wait").stdout == "waited\n"
 
 
-def test_where_the_pod_is_gone_the_kept_log_is_printed(workspace: Workspace) -> None:
+def test_the_stored_log_of_a_deleted_pod_is_printed(workspace: Workspace) -> None:
     workspace.put(RETRIED, workflow=False, logs={PODS[2]: "one\ntwo\nthree\n"})
     done = workspace.run("logs", RETRIED, "--failed", "--tail", "2")
     assert done.returncode == 0
@@ -66,10 +66,10 @@ def test_where_the_pod_is_gone_the_kept_log_is_printed(workspace: Workspace) -> 
     ]
 
 
-def test_a_machine_that_does_not_answer_is_told_and_the_kept_log_printed(workspace: Workspace) -> None:
-    workspace.put(RETRIED, pods=True, logs={PODS[2]: "kept\n"})
+def test_the_stored_log_is_printed_if_the_kubelet_does_not_answer(workspace: Workspace) -> None:
+    workspace.put(RETRIED, pods=True, logs={PODS[2]: "stored\n"})
     done = workspace.run("logs", RETRIED, "r(2)")
-    assert (done.returncode, done.stdout) == (0, "kept\n")
+    assert (done.returncode, done.stdout) == (0, "stored\n")
     assert done.stderr.startswith("r(2): no live log (")
 
 
@@ -82,7 +82,7 @@ def test_no_log_anywhere_is_code_1(workspace: Workspace) -> None:
 
 @pytest.fixture
 def following(workspace: Workspace, kubelet: Kubelet) -> Iterator[subprocess.Popen[str]]:
-    """`logs -f` of a run that has no pod yet."""
+    """Run `logs -f` of a run that has no pod yet."""
     workspace.put(BRANCHED)
     kubelet.logs |= {(BAD, "main"): b"bad\n", (SLOW, "main"): b"begun\n"}
     process = subprocess.Popen(
@@ -92,7 +92,7 @@ def following(workspace: Workspace, kubelet: Kubelet) -> Iterator[subprocess.Pop
     try:
         assert process.stderr is not None
         assert process.stderr.readline().startswith(f"bad: pod {BAD} was deleted"), (
-            "it has looked, and there was no pod"
+            "it has listed the pods, and found none"
         )
         yield process
     finally:
@@ -100,7 +100,7 @@ def following(workspace: Workspace, kubelet: Kubelet) -> Iterator[subprocess.Pop
         process.communicate()
 
 
-def test_following_takes_in_pods_that_come_later_and_ends_with_the_run(
+def test_following_includes_later_pods_and_ends_with_the_run(
     workspace: Workspace, kubelet: Kubelet, following: subprocess.Popen[str]
 ) -> None:
     workspace.put_pods(BRANCHED)
@@ -119,7 +119,7 @@ def test_following_ends_when_the_workflow_is_deleted(workspace: Workspace, follo
     assert (following.returncode, err) == (1, ""), "there was no log"
 
 
-def test_following_outlives_an_api_server_that_is_away(
+def test_following_survives_a_restart_of_the_api_server(
     workspace: Workspace, kubelet: Kubelet, following: subprocess.Popen[str]
 ) -> None:
     workspace.plane.restart_apiserver()
@@ -131,9 +131,7 @@ def test_following_outlives_an_api_server_that_is_away(
     assert (following.returncode, out) == (0, "[slow] begun\n"), err
 
 
-def test_a_reader_that_goes_away_ends_what_is_followed_without_a_word(
-    workspace: Workspace, following: subprocess.Popen[str]
-) -> None:
+def test_a_closed_pipe_ends_following_without_output(workspace: Workspace, following: subprocess.Popen[str]) -> None:
     assert following.stdout is not None
     following.stdout.close()
     workspace.put_pods(BRANCHED)
@@ -142,7 +140,7 @@ def test_a_reader_that_goes_away_ends_what_is_followed_without_a_word(
     following.wait(30)
 
 
-def test_an_unknown_step_is_code_5_with_those_there_are(workspace: Workspace) -> None:
+def test_an_unknown_step_is_code_5_with_the_existing_steps(workspace: Workspace) -> None:
     workspace.put(RETRIED)
     done = workspace.run("logs", RETRIED, "nope")
     assert done.returncode == 5
@@ -157,8 +155,8 @@ def test_an_ambiguous_step_is_code_2_with_the_full_names(workspace: Workspace) -
     full_names = re.findall(r"(\S+) \(Succeeded\)", listed)
     assert len(full_names) == 2, done.stderr
     for full_name in full_names:
-        told = workspace.run("logs", name, full_name).stderr
-        assert told.startswith(f"generate: pod {name}-"), "by its full name it is found"
+        source = workspace.run("logs", name, full_name).stderr
+        assert source.startswith(f"generate: pod {name}-"), "the full name selects it"
 
 
 def test_a_log_that_only_the_archive_has_comes_through_argo_server(workspace: Workspace, tmp_path: Path) -> None:
@@ -179,7 +177,7 @@ def test_a_log_that_only_the_archive_has_comes_through_argo_server(workspace: Wo
     assert [request.target.rsplit("/", 1)[-1] for request in asked] == ["main-logs"]
 
 
-def test_why_the_archive_gives_no_log_is_said_and_never_the_token(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_reason_for_a_missing_archived_log_never_contains_the_token(workspace: Workspace, tmp_path: Path) -> None:
     workspace.put(RETRIED, workflow=False)
     token = tmp_path / "token"
     token.write_text("t0ken")

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder for PATH with the plugin in it, as an installer makes it of the entry point."""
+    """Return a folder for PATH with the plugin in it, as an installer creates it from the entry point."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     module, function = project["scripts"]["kubectl-wfreport"].split(":")
     script = tmp_path / "bin" / "kubectl-wfreport"
@@ -35,7 +35,7 @@ def programs(tmp_path: Path) -> Path:
 
 
 def run_plugin(programs: Path, kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The plugin, run by the real kubectl."""
+    """Run the plugin by the real kubectl."""
     env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "KUBECONFIG": str(kubeconfig)}
     return subprocess.run(
         [str(kubectl()), "wfreport", *arguments], capture_output=True, text=True, check=False, env=env
@@ -48,7 +48,7 @@ def test_kubectl_runs_it(workspace: Workspace, programs: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1].split()[:3] == ["oom-main", "Failed", "OOMKilled"]
     pods = run_plugin(programs, workspace.plane.kubeconfig, "pods", "oom-main", "-n", workspace.namespace)
-    assert (pods.returncode, pods.stdout.splitlines()[1].split()[0]) == (0, "big"), "not one of its imports is missing"
+    assert (pods.returncode, pods.stdout.splitlines()[1].split()[0]) == (0, "big"), "no import is missing"
     assert run_plugin(programs, workspace.plane.kubeconfig, "show", "nope", "-n", workspace.namespace).returncode == 5
 
 
@@ -59,7 +59,7 @@ def test_kubectl_lists_it_as_a_plugin(programs: Path, plane: ControlPlane) -> No
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["logs", "--help"], ["exec", "--help"]])
-def test_its_help_calls_it_as_kubectl_does(programs: Path, plane: ControlPlane, arguments: list[str]) -> None:
+def test_its_help_names_it_as_a_plugin(programs: Path, plane: ControlPlane, arguments: list[str]) -> None:
     shown = run_plugin(programs, plane.kubeconfig, *arguments).stdout
     examples = shown.partition("Examples:")[2].partition("Options:")[0]
     assert shown.startswith("Usage: kubectl wfreport")
@@ -71,7 +71,7 @@ def test_its_help_calls_it_as_kubectl_does(programs: Path, plane: ControlPlane, 
 
 @contextmanager
 def proxy(plane: ControlPlane, folder: Path) -> Iterator[Path]:
-    """A kubeconfig that leads through `kubectl proxy`: plain http, and the proxy's credentials."""
+    """Return a kubeconfig that uses `kubectl proxy`: plain HTTP, with the credentials of the proxy."""
     command = [str(kubectl()), f"--kubeconfig={plane.kubeconfig}", "proxy", "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -1,4 +1,4 @@
-"""`wfreport pods`: names by which kubectl finds the pods, also when there is nothing left to find."""
+"""`wfreport pods`: lists the pods of a run, even if they or the Workflow were deleted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_attempt_has_its_pod(workspace: Workspace) -> None:
     ]
 
 
-def test_where_workflow_and_pods_are_gone_the_report_knows_the_names(workspace: Workspace) -> None:
+def test_the_names_of_a_deleted_run_come_from_the_report(workspace: Workspace) -> None:
     workspace.put(RETRIED, workflow=False)
     assert [row[2:5] for row in rows(workspace, RETRIED)] == [
         [f"{RETRIED}-r-1944409006", "Failed", "gone"],
@@ -36,7 +36,7 @@ def test_where_workflow_and_pods_are_gone_the_report_knows_the_names(workspace: 
     ]
 
 
-def test_only_failed_ones_as_kubectl_takes_them(workspace: Workspace) -> None:
+def test_the_names_of_failed_pods_are_arguments_of_kubectl(workspace: Workspace) -> None:
     workspace.put("real-node-mixed", pods=True)
     named = workspace.run("pods", "real-node-mixed", "--failed", "-o", "name").stdout.split()
     assert len(named) == 8
@@ -44,16 +44,16 @@ def test_only_failed_ones_as_kubectl_takes_them(workspace: Workspace) -> None:
     workspace.plane.kubectl("get", "-n", workspace.namespace, *named)
 
 
-def test_of_pods_that_kubectl_deleted_some_are_gone(workspace: Workspace) -> None:
+def test_a_deleted_pod_is_gone(workspace: Workspace) -> None:
     workspace.put("real-node-mixed", pods=True)
     name = "real-node-mixed-dns-2649725323"
     workspace.plane.api.delete(f"/api/v1/namespaces/{workspace.namespace}/pods/{name}", gracePeriodSeconds=0)
-    found = {
+    exists = {
         pod["podName"]: pod["exists"]
         for pod in json.loads(workspace.run("pods", "real-node-mixed", "-o", "json").stdout)
     }
-    assert found.pop(name) == "gone"
-    assert set(found.values()) == {"yes"}
+    assert exists.pop(name) == "gone"
+    assert set(exists.values()) == {"yes"}
 
 
 def test_names_of_the_first_format_are_node_ids(workspace: Workspace) -> None:
@@ -65,7 +65,7 @@ def test_names_of_the_first_format_are_node_ids(workspace: Workspace) -> None:
     workspace.put_report(report, is_new=False)
     named = workspace.run("pods", RETRIED, "-o", "name").stdout.split()
     ids = [step["nodeId"] for step in report["status"]["steps"] if step["type"] == "Pod"]
-    assert named == [f"pod/{found}" for found in ids]
+    assert named == [f"pod/{node_id}" for node_id in ids]
 
 
 def test_steps_that_run_in_the_agent_have_its_pod(workspace: Workspace) -> None:
@@ -76,12 +76,12 @@ def test_steps_that_run_in_the_agent_have_its_pod(workspace: Workspace) -> None:
     ]
 
 
-def test_a_pod_that_was_never_made_is_not_said_to_be_gone(workspace: Workspace) -> None:
+def test_a_pod_that_was_never_created_is_not_gone(workspace: Workspace) -> None:
     workspace.put("quota-exceeded")
     assert {row[-1] for row in rows(workspace, "quota-exceeded")} == {"no"}
 
 
-def test_a_report_that_was_cut_says_so(workspace: Workspace) -> None:
+def test_missing_steps_are_reported_on_stderr(workspace: Workspace) -> None:
     workspace.put("large-3000", workflow=False)
     done = workspace.run("pods", "large-3000")
     assert done.stderr == (
@@ -90,11 +90,11 @@ def test_a_report_that_was_cut_says_so(workspace: Workspace) -> None:
     )
 
 
-def test_who_may_not_read_workflows_gets_what_the_report_knows(workspace: Workspace) -> None:
+def test_without_permission_to_read_workflows_the_report_is_used(workspace: Workspace) -> None:
     workspace.put(RETRIED)
     kubeconfig = workspace.kubeconfig_of("reader", {"wfreport.dev": ["workflowreports"]})
     done = workspace.run("pods", RETRIED, "-o", "name", kubeconfig=kubeconfig)
     assert (done.returncode, len(done.stdout.split())) == (0, 3)
-    told = done.stderr.splitlines()
-    assert told[0].startswith("cannot read Workflows: ")
-    assert told[1].startswith("cannot list pods: ")
+    warnings = done.stderr.splitlines()
+    assert warnings[0].startswith("cannot read Workflows: ")
+    assert warnings[1].startswith("cannot list pods: ")

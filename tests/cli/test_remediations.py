@@ -34,19 +34,19 @@ def put(workspace: Workspace, name: str, conditions: list[dict[str, Any]] | None
         workspace.plane.api.patch(f"{collection}/{name}/status", {"status": {"conditions": conditions}})
 
 
-def asked(workspace: Workspace, name: str = "asked", **spec: Any) -> None:
+def awaiting(workspace: Workspace, name: str = "awaiting", **spec: Any) -> None:
     plan = {"newName": "etl-r1", "before": {"memory": "4Gi"}, "after": {"memory": "6Gi", "cpu": "2"}}
     put(workspace, name, ASKED, approvalRequired=True, plan=plan, **spec)
 
 
-def stored(workspace: Workspace, name: str = "asked") -> dict[str, Any]:
-    found: dict[str, Any] = workspace.plane.api.get(f"{REMEDIATIONS.format(workspace.namespace)}/{name}")
-    return found
+def stored(workspace: Workspace, name: str = "awaiting") -> dict[str, Any]:
+    document: dict[str, Any] = workspace.plane.api.get(f"{REMEDIATIONS.format(workspace.namespace)}/{name}")
+    return document
 
 
-def approved(workspace: Workspace, name: str = "asked") -> dict[str, Any]:
-    (found,) = [one for one in stored(workspace, name)["status"]["conditions"] if one["type"] == "Approved"]
-    return found  # type: ignore[no-any-return]
+def approved(workspace: Workspace, name: str = "awaiting") -> dict[str, Any]:
+    (condition,) = [one for one in stored(workspace, name)["status"]["conditions"] if one["type"] == "Approved"]
+    return condition  # type: ignore[no-any-return]
 
 
 def rows(workspace: Workspace, *arguments: str) -> list[list[str]]:
@@ -55,9 +55,9 @@ def rows(workspace: Workspace, *arguments: str) -> list[list[str]]:
     return [line.split() for line in done.stdout.splitlines()[1:]]
 
 
-def test_what_waits_for_a_person_is_listed_first(workspace: Workspace) -> None:
+def test_pending_remediations_are_listed_first(workspace: Workspace) -> None:
     put(workspace, "dry-etl", dryRun=True)
-    asked(workspace)
+    awaiting(workspace)
     states = {
         "helped": HELPED,
         "not-helped": NOT_HELPED,
@@ -69,9 +69,9 @@ def test_what_waits_for_a_person_is_listed_first(workspace: Workspace) -> None:
     for name, conditions in states.items():
         put(workspace, name, conditions)
     listed = {row[0]: row[6] for row in rows(workspace)}
-    assert next(iter(listed)) == "asked"
+    assert next(iter(listed)) == "awaiting"
     assert listed == {
-        "asked": "Awaiting",
+        "awaiting": "Awaiting",
         "dry-etl": "DryRun",
         "helped": "Helped",
         "not-helped": "NotHelped",
@@ -80,20 +80,20 @@ def test_what_waits_for_a_person_is_listed_first(workspace: Workspace) -> None:
         "pending": "Pending",
         "lost": "Lost",
     }
-    assert [row[0] for row in rows(workspace, "--awaiting")] == ["asked"]
+    assert [row[0] for row in rows(workspace, "--awaiting")] == ["awaiting"]
     assert rows(workspace, "--awaiting", "-o", "wide")[0][-1] == "etl-r1"
 
 
-def test_those_about_a_workflow_are_found_by_its_name(workspace: Workspace) -> None:
-    asked(workspace)
+def test_the_name_of_a_workflow_selects_its_remediations(workspace: Workspace) -> None:
+    awaiting(workspace)
     put(workspace, "other", HELPED, target={"name": "other-wf", "uid": "o"})
     assert [row[0] for row in rows(workspace, "other-wf")] == ["other"]
-    assert workspace.run("remediations", "-o", "name", "etl").stdout == "remediation.wfreport.dev/asked\n"
+    assert workspace.run("remediations", "-o", "name", "etl").stdout == "remediation.wfreport.dev/awaiting\n"
 
 
 def test_one_is_shown_with_what_it_changes(workspace: Workspace) -> None:
-    asked(workspace, message="rule oom: RaiseMemory after OOMKilled at transform")
-    shown = workspace.run("remediations", "asked").stdout
+    awaiting(workspace, message="rule oom: RaiseMemory after OOMKilled at transform")
+    shown = workspace.run("remediations", "awaiting").stdout
     assert "state     Awaiting" in shown
     assert "action    RaiseMemory, attempt 1" in shown
     assert "because   OOMKilled: rule oom: RaiseMemory after OOMKilled at transform" in shown
@@ -104,7 +104,7 @@ def test_one_is_shown_with_what_it_changes(workspace: Workspace) -> None:
     assert "approved  Unknown since 2026-11-22T10:31:03Z, ApprovalAwaited" in shown
 
 
-def test_one_tells_how_it_went(workspace: Workspace) -> None:
+def test_one_is_shown_with_its_outcome(workspace: Workspace) -> None:
     put(workspace, "helped", HELPED)
     result = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "etl-r1"}
     path = f"{REMEDIATIONS.format(workspace.namespace)}/helped/status"
@@ -116,15 +116,15 @@ def test_one_tells_how_it_went(workspace: Workspace) -> None:
 
 
 def test_programs_get_the_objects(workspace: Workspace) -> None:
-    asked(workspace)
+    awaiting(workspace)
     listed = json.loads(workspace.run("remediations", "-o", "json").stdout)
-    assert [item["metadata"]["name"] for item in listed["items"]] == ["asked"]
-    one = yaml.safe_load(workspace.run("remediations", "asked", "-o", "yaml").stdout)
+    assert [item["metadata"]["name"] for item in listed["items"]] == ["awaiting"]
+    one = yaml.safe_load(workspace.run("remediations", "awaiting", "-o", "yaml").stdout)
     assert one["spec"]["action"] == "RaiseMemory"
     assert "managedFields" not in one["metadata"]
 
 
-def test_nothing_found_is_no_failure_but_a_wrong_name_is(workspace: Workspace) -> None:
+def test_an_empty_list_is_no_failure_but_a_wrong_name_is(workspace: Workspace) -> None:
     done = workspace.run("remediations")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == f"No Remediations found in namespace {workspace.namespace}.\n"
@@ -134,23 +134,23 @@ def test_nothing_found_is_no_failure_but_a_wrong_name_is(workspace: Workspace) -
 
 
 def test_a_person_approves(workspace: Workspace) -> None:
-    asked(workspace)
-    done = workspace.run("approve", "asked", "--reason", "go on")
-    assert (done.returncode, done.stdout) == (0, "approved: asked (RaiseMemory etl, as etl-r1)\n")
-    found = approved(workspace)
-    assert (found["status"], found["reason"]) == ("True", "Approved")
-    assert found["message"].endswith(": go on")
-    by = stored(workspace)["status"]["approvedBy"]
-    assert by
-    assert by in found["message"]
+    awaiting(workspace)
+    done = workspace.run("approve", "awaiting", "--reason", "go on")
+    assert (done.returncode, done.stdout) == (0, "approved: awaiting (RaiseMemory etl, as etl-r1)\n")
+    condition = approved(workspace)
+    assert (condition["status"], condition["reason"]) == ("True", "Approved")
+    assert condition["message"].endswith(": go on")
+    user = stored(workspace)["status"]["approvedBy"]
+    assert user
+    assert user in condition["message"]
     kinds = [one["type"] for one in stored(workspace)["status"]["conditions"]]
     assert sorted(kinds) == ["Approved", "Executed"]
 
 
 def test_a_person_denies(workspace: Workspace) -> None:
-    asked(workspace)
-    done = workspace.run("deny", "rmd/asked")
-    assert (done.returncode, done.stdout) == (0, "denied: asked (RaiseMemory etl, as etl-r1)\n")
+    awaiting(workspace)
+    done = workspace.run("deny", "rmd/awaiting")
+    assert (done.returncode, done.stdout) == (0, "denied: awaiting (RaiseMemory etl, as etl-r1)\n")
     assert (approved(workspace)["status"], approved(workspace)["reason"]) == ("False", "Denied")
 
 
@@ -165,7 +165,7 @@ def test_a_person_denies(workspace: Workspace) -> None:
     ],
     ids=["dry run", "needs none", "approved", "denied", "over"],
 )
-def test_what_waits_for_nobody_is_not_approved(
+def test_only_a_pending_remediation_can_be_approved(
     workspace: Workspace, conditions: Any, spec: dict[str, Any], message: str
 ) -> None:
     put(workspace, "one", conditions, **spec)
@@ -175,23 +175,23 @@ def test_what_waits_for_nobody_is_not_approved(
         assert message in done.stderr
 
 
-def test_who_has_answered_is_told_to_whom_comes_second(workspace: Workspace) -> None:
-    asked(workspace)
-    assert workspace.run("deny", "asked").returncode == 0
+def test_a_second_decision_is_refused_with_the_name_of_the_first_user(workspace: Workspace) -> None:
+    awaiting(workspace)
+    assert workspace.run("deny", "awaiting").returncode == 0
     by = stored(workspace)["status"]["approvedBy"]
-    assert f"it was already denied by {by}" in workspace.run("approve", "asked").stderr
+    assert f"it was already denied by {by}" in workspace.run("approve", "awaiting").stderr
 
 
-def test_without_the_right_nothing_is_approved(workspace: Workspace) -> None:
-    asked(workspace)
+def test_approving_needs_permission(workspace: Workspace) -> None:
+    awaiting(workspace)
     reader: Path = workspace.kubeconfig_of("reader", {"wfreport.dev": ["remediations"]})
-    done = workspace.run("approve", "asked", kubeconfig=reader)
+    done = workspace.run("approve", "awaiting", kubeconfig=reader)
     assert done.returncode == 2
     assert "remediations" in done.stderr
     assert approved(workspace)["status"] == "Unknown"
 
 
-def test_what_is_not_there_cannot_be_approved(workspace: Workspace) -> None:
+def test_an_unknown_remediation_cannot_be_approved(workspace: Workspace) -> None:
     done = workspace.run("approve", "nothing")
     assert done.returncode == 5
     assert done.stderr == f"Error: no Remediation nothing in namespace {workspace.namespace}\n"

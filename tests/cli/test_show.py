@@ -1,4 +1,4 @@
-"""`wfreport show`: the page of one run, whatever of it is left."""
+"""`wfreport show`: prints one run, from its report, its Workflow or the archive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.cluster
 RETRIED = "retry-exhausted-varied"
 
 
-def test_a_run_whose_workflow_is_gone_is_shown_whole(workspace: Workspace) -> None:
+def test_a_run_whose_workflow_was_deleted_is_shown_in_full(workspace: Workspace) -> None:
     workspace.put(RETRIED, workflow=False, logs={f"{RETRIED}-r-4025127952": "reading chunk 12\nKilled\n"})
     done = workspace.run("show", RETRIED)
     assert (done.returncode, done.stderr) == (0, "")
@@ -25,13 +25,13 @@ def test_a_run_whose_workflow_is_gone_is_shown_whole(workspace: Workspace) -> No
     assert "reading chunk 12" in done.stdout
 
 
-def test_a_reports_own_name_will_do(workspace: Workspace) -> None:
+def test_the_name_of_the_report_selects_the_run(workspace: Workspace) -> None:
     report = workspace.put(RETRIED)
     by_report, by_workflow = workspace.run("show", report["metadata"]["name"]), workspace.run("show", RETRIED)
     assert by_report.stdout == by_workflow.stdout != ""
 
 
-def test_it_is_the_page_that_explain_prints(workspace: Workspace, tmp_path: Path) -> None:
+def test_explain_prints_the_same_page(workspace: Workspace, tmp_path: Path) -> None:
     workspace.put("loop-items-one-fails", workflow=False)
     files = split("loop-items-one-fails", tmp_path)
     command = [*COMMAND, "explain", *files.arguments]
@@ -40,7 +40,7 @@ def test_it_is_the_page_that_explain_prints(workspace: Workspace, tmp_path: Path
     assert shown.splitlines()[1:] == explained.splitlines()[1:], "but for the namespace in the first line"
 
 
-def test_of_several_runs_of_a_name_the_newest_is_shown_and_the_others_named(workspace: Workspace) -> None:
+def test_the_newest_of_several_runs_is_shown_and_the_others_are_named(workspace: Workspace) -> None:
     older = workspace.put(RETRIED, workflow=False)
     newer = json.loads(json.dumps(older))
     newer["metadata"]["name"] = f"{RETRIED}-ffffffffff"
@@ -69,7 +69,7 @@ def test_without_a_report_the_workflow_is_explained_with_its_pods(workspace: Wor
     done = workspace.run("show", "real-node-mixed")
     assert done.returncode == 0
     assert done.stderr == "No report of real-node-mixed; this one is computed from its Workflow.\n"
-    assert "ImagePull" in done.stdout, "only the pods know of the image"
+    assert "ImagePull" in done.stdout, "only the pods show the image"
 
 
 def test_neither_report_nor_workflow_is_code_5_and_one_line(workspace: Workspace) -> None:
@@ -82,23 +82,23 @@ def test_neither_report_nor_workflow_is_code_5_and_one_line(workspace: Workspace
 
 
 @pytest.mark.parametrize("name", ["A_b", "../pods", "a?watch=1", "."])
-def test_what_can_be_no_name_asks_for_nothing(workspace: Workspace, name: str) -> None:
+def test_an_invalid_name_is_refused(workspace: Workspace, name: str) -> None:
     done = workspace.run("show", name)
     assert done.returncode in (2, 5)
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_who_may_not_read_reports_is_told_so_and_shown_the_workflow(workspace: Workspace) -> None:
+def test_without_permission_to_read_reports_the_workflow_is_explained(workspace: Workspace) -> None:
     workspace.put(RETRIED)
     kubeconfig = workspace.kubeconfig_of("reader", {"argoproj.io": ["workflows"]})
     done = workspace.run("show", RETRIED, kubeconfig=kubeconfig)
     assert "ROOT CAUSE  r(2)" in done.stdout
-    told = done.stderr.splitlines()
-    assert told[0].startswith(f"No report of {RETRIED} (cannot read reports: ")
-    assert told[1].startswith("cannot list pods: ")
+    warnings = done.stderr.splitlines()
+    assert warnings[0].startswith(f"No report of {RETRIED} (cannot read reports: ")
+    assert warnings[1].startswith("cannot list pods: ")
 
 
-def test_who_may_read_nothing_gets_one_line(workspace: Workspace) -> None:
+def test_without_any_permission_the_error_is_one_line(workspace: Workspace) -> None:
     workspace.put(RETRIED)
     done = workspace.run("show", RETRIED, kubeconfig=workspace.kubeconfig_of("nobody", {}))
     assert done.returncode == 2
@@ -106,7 +106,7 @@ def test_who_may_read_nothing_gets_one_line(workspace: Workspace) -> None:
     assert "forbidden" in done.stderr
 
 
-def test_a_class_of_a_newer_version_is_no_obstacle(workspace: Workspace) -> None:
+def test_a_class_of_a_newer_version_is_shown_as_unknown(workspace: Workspace) -> None:
     workspace.put(RETRIED, failureClass="Meteorite")
     assert "Failed (Unknown)" in workspace.run("show", RETRIED).stdout
     assert workspace.run("list").stdout.splitlines()[1].split()[2] == "Meteorite"

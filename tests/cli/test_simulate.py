@@ -1,4 +1,4 @@
-"""`wfreport simulate`: what a policy would have done about recorded runs, in a file and in a cluster."""
+"""`wfreport simulate`: replays recorded runs through a policy, from a file and from a cluster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(path: Path, *documents: Any) -> str:
 
 
 def reports(path: Path, *cases: str) -> str:
-    """A file of the reports of recorded runs, as kubectl prints them."""
+    """Write the reports of recorded runs into a file, as kubectl prints them."""
     items = [report_of(case).model_dump(mode="json", by_alias=True, exclude_none=True) for case in cases]
     for item in items:
         item["metadata"].pop("creationTimestamp", None)
@@ -38,7 +38,7 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
     return warm.run(["simulate", *arguments], os.environ)
 
 
-def test_what_a_policy_would_have_done_is_told_without_a_cluster(tmp_path: Path) -> None:
+def test_a_file_of_reports_is_simulated_without_a_cluster(tmp_path: Path) -> None:
     policy = str(SAMPLES / "oom-ladder.yaml")
     file = reports(tmp_path / "r.json", "oom-main", "evicted", "dag-success", "stop-b")
     command = [*COMMAND, "simulate", "-f", policy, "--reports", file, *CENTURY]
@@ -54,7 +54,7 @@ def test_what_a_policy_would_have_done_is_told_without_a_cluster(tmp_path: Path)
     assert "CoolingDown" in done.stdout
 
 
-def test_every_run_is_told_where_that_is_wanted(tmp_path: Path) -> None:
+def test_wide_lists_every_run(tmp_path: Path) -> None:
     file = reports(tmp_path / "r.json", "oom-main", "evicted")
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", file, *CENTURY, "-o", "wide")
     assert "rule oom: RaiseMemory after OOMKilled" in done.stdout
@@ -64,24 +64,24 @@ def test_every_run_is_told_where_that_is_wanted(tmp_path: Path) -> None:
 def test_programs_get_the_same_as_json_and_yaml(tmp_path: Path) -> None:
     arguments = ("-f", str(SAMPLES / "infrastructure-failures.yaml"), *CENTURY)
     file = reports(tmp_path / "r.json", "oom-main", "evicted", "preempted")
-    found = json.loads(simulate(*arguments, "--reports", file, "-o", "json").stdout)
-    assert found["policies"] == ["infrastructure-failures"]
-    assert (found["runs"], found["selected"], found["succeeded"]) == (3, 3, 0)
-    assert found["actions"] == [
+    simulated = json.loads(simulate(*arguments, "--reports", file, "-o", "json").stdout)
+    assert simulated["policies"] == ["infrastructure-failures"]
+    assert (simulated["runs"], simulated["selected"], simulated["succeeded"]) == (3, 3, 0)
+    assert simulated["actions"] == [
         {"rule": "infrastructure", "action": "Resubmit", "times": 2, "helped": 0, "notHelped": 0}
     ]
-    assert found["held"] == [{"reason": "NoRuleMatches", "runs": 1}]
-    decided = {one["workflow"]: (one["action"], one["reason"]) for one in found["decisions"]}
+    assert simulated["held"] == [{"reason": "NoRuleMatches", "runs": 1}]
+    decided = {one["workflow"]: (one["action"], one["reason"]) for one in simulated["decisions"]}
     assert decided == {
         "oom-main": (None, "NoRuleMatches"),
         "evicted": ("Resubmit", "Evicted"),
         "preempted": ("Resubmit", "Preempted"),
     }
     as_yaml = yaml.safe_load(simulate(*arguments, "--reports", file, "-o", "yaml").stdout)
-    assert as_yaml["actions"] == found["actions"]
+    assert as_yaml["actions"] == simulated["actions"]
 
 
-def test_a_policy_that_does_nothing_says_so(tmp_path: Path) -> None:
+def test_a_policy_without_actions_reports_it(tmp_path: Path) -> None:
     file = reports(tmp_path / "r.json", "evicted")
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", file, *CENTURY)
     assert "No action would have been taken." in done.stdout
@@ -89,21 +89,21 @@ def test_a_policy_that_does_nothing_says_so(tmp_path: Path) -> None:
     assert "1 failed pod would have been labelled." in labels.stdout
 
 
-def test_runs_of_long_ago_are_left_out(tmp_path: Path) -> None:
+def test_old_runs_are_not_counted(tmp_path: Path) -> None:
     file = reports(tmp_path / "r.json", "oom-main")
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", file, "--since", "1s", "-o", "json")
     assert json.loads(done.stdout)["runs"] == 0
 
 
-def test_the_breaker_is_told(tmp_path: Path) -> None:
+def test_an_open_breaker_is_reported(tmp_path: Path) -> None:
     breaker = {"minRuns": 2, "failurePercentAtMost": 1, "windowSeconds": 86400, "cooldownSeconds": 86400}
     policy = write(tmp_path / "p.yaml", a_policy("all", circuitBreaker=breaker))
     file = reports(tmp_path / "r.json", "oom-main", "evicted", "preempted", "cron-child-fails")
     done = simulate("-f", policy, "--reports", file, *CENTURY)
     assert "The circuit breaker would have been open:" in done.stdout
     assert "BreakerOpen" in done.stdout
-    found = json.loads(simulate("-f", policy, "--reports", file, *CENTURY, "-o", "json").stdout)
-    assert sum(time["runs"] for time in found["breakerOpen"]) >= 2
+    simulated = json.loads(simulate("-f", policy, "--reports", file, *CENTURY, "-o", "json").stdout)
+    assert sum(time["runs"] for time in simulated["breakerOpen"]) >= 2
 
 
 def test_a_policy_of_another_namespace_selects_nothing(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_policy_of_another_namespace_selects_nothing(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["selected"] == 0
 
 
-def test_runs_without_labels_are_named(tmp_path: Path) -> None:
+def test_runs_without_labels_are_reported(tmp_path: Path) -> None:
     report = report_of("oom-main").model_dump(mode="json", by_alias=True, exclude_none=True)
     report["status"]["observedWorkflow"].pop("labels")
     (tmp_path / "r.json").write_text(json.dumps(report))
@@ -123,13 +123,13 @@ def test_runs_without_labels_are_named(tmp_path: Path) -> None:
     assert done.stderr == "1 of 1 runs have no labels, so no selector can match them\n"
 
 
-def test_a_report_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
+def test_an_undecodable_report_is_counted(tmp_path: Path) -> None:
     good = report_of("oom-main").model_dump(mode="json", by_alias=True, exclude_none=True)
     bad = {"kind": "WorkflowReport", "metadata": {}, "spec": {"workflowRef": {}}}
     (tmp_path / "r.json").write_text(json.dumps([good, bad]))
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", str(tmp_path / "r.json"), *CENTURY)
     assert done.returncode == 0
-    assert "1 reports are skipped" in done.stderr
+    assert "1 report is skipped" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_bad_policy_is_one_line_and_exit_code_2(tmp_path: Path, documents: lis
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_file_without_reports_is_said(tmp_path: Path) -> None:
+def test_a_file_without_reports_is_an_error(tmp_path: Path) -> None:
     empty = write(tmp_path / "r.yaml", {"kind": "Workflow", "metadata": {"name": "a"}})
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", empty)
     assert done.returncode == 2
@@ -164,7 +164,7 @@ def test_a_file_without_reports_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.cluster
-def test_the_reports_of_the_cluster_are_judged(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_reports_of_the_cluster_are_simulated(workspace: Workspace, tmp_path: Path) -> None:
     policy = write(
         tmp_path / "p.yaml",
         a_policy(
@@ -175,6 +175,6 @@ def test_the_reports_of_the_cluster_are_judged(workspace: Workspace, tmp_path: P
     )
     workspace.put("oom-main")
     workspace.put("dag-success")
-    found = json.loads(workspace.run("simulate", "-f", policy, *CENTURY, "-o", "json").stdout)
-    assert (found["runs"], found["selected"], found["succeeded"]) == (2, 2, 1)
-    assert [act["action"] for act in found["actions"]] == ["RaiseMemory"]
+    simulated = json.loads(workspace.run("simulate", "-f", policy, *CENTURY, "-o", "json").stdout)
+    assert (simulated["runs"], simulated["selected"], simulated["succeeded"]) == (2, 2, 1)
+    assert [entry["action"] for entry in simulated["actions"]] == ["RaiseMemory"]

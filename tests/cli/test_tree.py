@@ -1,4 +1,4 @@
-"""The tree: golden texts of recorded runs, the outline proven against Argo's own names, and hostile reports."""
+"""The page of a report: golden files of recorded runs, the outline against Argo's own names, and hostile reports."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def test_the_tree_of_a_recorded_run_is_as_it_was_approved(name: str, style: Styl
     assert shown == approved, f"{difference}\nUPDATE_GOLDEN=1 approves it"
 
 
-def test_in_every_recorded_run_a_step_lies_where_its_full_name_says() -> None:
-    """The outline has display names, ids and Argo's children; the nodes' full names, which no report has, prove it."""
+def test_in_every_recorded_run_the_outline_agrees_with_the_full_names() -> None:
+    """Reports have no full names of nodes, only display names, ids and children; the full names verify the outline."""
     wrong = []
     for case in recordings():
         snapshot, shown = snapshot_of(case), report(case)
@@ -83,7 +83,7 @@ def test_in_every_recorded_run_a_step_lies_where_its_full_name_says() -> None:
 
 
 @pytest.mark.parametrize("case", recordings(), ids=lambda case: case.name)
-def test_no_line_is_wider_than_the_terminal_and_every_failure_is_told(case: Recording) -> None:
+def test_no_line_is_wider_than_the_terminal_and_every_failure_is_shown(case: Recording) -> None:
     shown = report(case)
     assert [line.plain for line in report_lines(shown, TERMINAL) if line.cell_len > 80] == []
     in_pipe = text(shown, Style())
@@ -132,7 +132,7 @@ def test_a_phase_that_nobody_knows_is_shown_with_a_question_mark() -> None:
     assert "? a" in text(with_status(steps=[step("a", "Levitating")]), Style())
 
 
-def test_earlier_runs_truncation_and_an_unreadable_part_are_told() -> None:
+def test_earlier_runs_truncation_and_missing_nodes_are_shown() -> None:
     conditions = [
         {"type": "Truncated", "status": "True", "reason": "SizeLimit", "message": "left out: 3 of 9 steps"},
         {"type": "NodesAvailable", "status": "False", "reason": "NodesOffloaded", "message": "in a database"},
@@ -146,7 +146,7 @@ def test_earlier_runs_truncation_and_an_unreadable_part_are_told() -> None:
     assert "✖ Failed (OOMKilled)  since 2026-01-01 00:00:00Z  it was too big" in shown
 
 
-def test_more_than_five_root_causes_are_told_in_a_line_each_on_a_terminal_only() -> None:
+def test_on_a_terminal_the_sixth_and_later_root_causes_have_one_line_each() -> None:
     failure = {"role": "RootCause", "class": "ExitCode", "owner": "User", "retryable": False, "confidence": "High"}
     status = with_status(failures=[failure | {"displayName": f"f{n}"} for n in range(8)])
     assert "MORE FAILURES" in text(status, TERMINAL)
@@ -154,8 +154,8 @@ def test_more_than_five_root_causes_are_told_in_a_line_each_on_a_terminal_only()
 
 
 @given(st.lists(st.lists(st.integers(-2, 12), max_size=6), max_size=12))
-def test_every_step_is_in_the_outline_once_whatever_the_children_say(children: list[list[int]]) -> None:
-    """Cycles, joins, children that do not exist, several roots."""
+def test_every_step_is_in_the_outline_once_whatever_the_children_are(children: list[list[int]]) -> None:
+    """Children can form cycles and joins, be missing, or have several roots."""
     steps = [
         Step(display_name=f"s{n}", node_id=f"s{n}", type=("DAG", "Pod")[n % 2], phase="Succeeded", children=inner)
         for n, inner in enumerate(children)
@@ -168,7 +168,7 @@ def test_every_step_is_in_the_outline_once_whatever_the_children_say(children: l
 
 
 @given(st.text())
-def test_harmless_text_has_nothing_that_moves_a_cursor(value: str) -> None:
+def test_terminal_safe_text_cannot_move_the_cursor(value: str) -> None:
     shown = set(terminal_safe(value)) - set("\n\u200c\u200d")
     assert [char for char in shown if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}] == []
 
@@ -181,7 +181,7 @@ def test_glyphs_follow_the_encoding() -> None:
 
 
 def a_path(*steps: tuple[str, int, int], **timing: Any) -> dict[str, Any]:
-    """A report of a run with a critical path of ``(name, wait, seconds)``."""
+    """Return a report with a critical path of ``(name, wait, seconds)``."""
     path = [
         {"displayName": name, "nodeId": name, "waitSeconds": wait, "seconds": seconds} for name, wait, seconds in steps
     ]
@@ -200,25 +200,25 @@ def test_on_a_terminal_the_critical_path_has_bars_and_its_short_steps_are_counte
     assert all(f"  s{n} " in in_pipe for n in range(20))
 
 
-def test_the_slowest_step_is_told_where_the_run_did_not_wait_for_it() -> None:
+def test_the_slowest_step_is_shown_if_it_is_not_on_the_critical_path() -> None:
     slowest = {"displayName": "big", "nodeId": "n", "seconds": 90}
     shown = text(a_path(("a", 0, 5), ("b", 1, 5), slowestStep=slowest, gapSeconds=1), Style())
     assert "WHERE THE TIME WENT  critical path: 2 steps, 10s of 11s\n" in shown
     assert "  slowest    big 1m30s, not on this path\n" in shown
 
 
-def test_a_run_of_one_step_or_of_no_time_has_nothing_to_compare() -> None:
+def test_a_run_of_one_step_or_of_no_time_has_no_chart() -> None:
     assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 5)), Style())
     assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 0), ("b", 0, 0)), Style())
     late = text(a_path(("a", 60, 5), gapSeconds=60), Style())
     assert "WHERE THE TIME WENT  critical path: 1 step, 5s of 1m05s\n" in late
 
 
-def test_what_retries_cost_is_told_in_the_header() -> None:
+def test_the_cost_of_retries_is_in_the_header() -> None:
     cost = {"attempts": 1, "pods": 1, "seconds": 60, "backoffSeconds": 0}
     assert "retries    1 retry: 1m00s in 1 failed pod\n" in text(with_status(timing={"retries": cost}), Style())
 
 
-def test_a_step_that_was_queued_for_long_says_so() -> None:
+def test_a_long_queue_time_is_shown() -> None:
     assert "queued 2m00s" in text(with_status(steps=[step("a", queuedSeconds=120)]), Style())
     assert "queued" not in text(with_status(steps=[step("a", queuedSeconds=2)]), Style())

@@ -1,4 +1,4 @@
-"""`wfreport wait` against a real API server, as a CI job runs it: a process with an exit code."""
+"""`wfreport wait` against a real API server, as a process with an exit code, as in a CI job."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ENDS = {"Succeeded": 0, "Failed": 1, "Error": 3}
 
 
 class Cluster:
-    """One namespace of the plane, and the command run on it."""
+    """A namespace of the control plane, and the command run on it."""
 
     def __init__(self, plane: ControlPlane, namespace: str) -> None:
         self.plane, self.namespace = plane, namespace
@@ -47,7 +47,7 @@ class Cluster:
         return created
 
     def end(self, name: str, phase: str) -> dict[str, Any]:
-        """As Argo's controller does: the status and the labels in one write."""
+        """Write the status and the labels at once, as Argo's controller does."""
         change = {
             "metadata": {"labels": {COMPLETED: "true", "workflows.argoproj.io/phase": phase}},
             "status": {"phase": phase, "finishedAt": "2026-01-02T03:05:05Z"},
@@ -66,7 +66,7 @@ class Cluster:
 
     @contextmanager
     def waiting(self, name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """The command while it waits; its watch is there when the block begins."""
+        """Run the command; its watch is open when the block begins."""
         command = [*COMMAND, "wait", name, "-n", self.namespace, *arguments]
         env = os.environ | {"KUBECONFIG": str(self.plane.kubeconfig)}
         before = self.watches()
@@ -79,7 +79,7 @@ class Cluster:
             process.communicate()
 
     def watches(self) -> int:
-        """How many watches of single Workflows the API server has at the moment."""
+        """Return the number of open watches of single Workflows."""
         metrics = self.plane.api.get("/metrics")
         pattern = r'apiserver_longrunning_requests\{[^}]*resource="workflows"[^}]*verb="WATCH"[^}]*\} (\d+)'
         return sum(map(int, re.findall(pattern, metrics)))
@@ -96,7 +96,7 @@ def outcome(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize(("phase", "code"), ENDS.items())
-def test_the_exit_code_says_how_a_run_ended(cluster: Cluster, phase: str, code: int) -> None:
+def test_the_exit_code_is_the_outcome(cluster: Cluster, phase: str, code: int) -> None:
     cluster.submit("one")
     with cluster.waiting("one") as process:
         cluster.patch("one", {"status": {"progress": "1/1"}})
@@ -107,21 +107,21 @@ def test_the_exit_code_says_how_a_run_ended(cluster: Cluster, phase: str, code: 
     assert len(out.splitlines()) == 1
 
 
-def test_a_run_that_has_ended_is_told_at_once(cluster: Cluster) -> None:
+def test_a_completed_run_is_reported_at_once(cluster: Cluster) -> None:
     cluster.submit("one")
     cluster.end("one", "Failed")
     with cluster.waiting("one") as process:
         assert outcome(process)[0] == 1
 
 
-def test_a_workflow_that_is_not_there_is_code_5(cluster: Cluster) -> None:
+def test_an_unknown_workflow_is_code_5(cluster: Cluster) -> None:
     with cluster.waiting("none") as process:
         returned, out, err = outcome(process)
     assert (returned, out) == (5, "")
     assert err == f"Error: no Workflow none in namespace {cluster.namespace}\n"
 
 
-def test_the_timeout_is_code_4_and_says_what_it_waits_for(cluster: Cluster) -> None:
+def test_a_timeout_is_code_4_with_the_phase(cluster: Cluster) -> None:
     cluster.submit("one")
     with cluster.waiting("one", "--timeout", "1s") as process:
         returned, out, err = outcome(process)
@@ -130,7 +130,7 @@ def test_the_timeout_is_code_4_and_says_what_it_waits_for(cluster: Cluster) -> N
     assert err == "Error: one: timed out after 1s; still Running\n"
 
 
-def test_a_workflow_deleted_while_it_ran_is_code_5_with_what_was_known(cluster: Cluster) -> None:
+def test_a_workflow_deleted_while_it_ran_is_code_5_with_its_last_state(cluster: Cluster) -> None:
     cluster.submit("one")
     with cluster.waiting("one") as process:
         cluster.delete("one")
@@ -150,7 +150,7 @@ def test_another_workflow_of_the_same_name_is_not_waited_for(cluster: Cluster) -
         assert outcome(process)[0] == 5
 
 
-def test_the_summary_is_the_cores_own_where_no_operator_is(cluster: Cluster) -> None:
+def test_without_an_operator_the_summary_is_computed(cluster: Cluster) -> None:
     recorded = workflow_of("retry-exhausted-varied")
     cluster.submit("one", recorded["status"])
     ended = cluster.end("one", "Failed")
@@ -160,7 +160,7 @@ def test_the_summary_is_the_cores_own_where_no_operator_is(cluster: Cluster) -> 
 
 
 @pytest.mark.parametrize("current", [True, False])
-def test_a_report_is_quoted_if_it_is_of_this_very_state(cluster: Cluster, *, current: bool) -> None:
+def test_a_report_is_used_only_if_it_describes_the_same_state(cluster: Cluster, *, current: bool) -> None:
     cluster.submit("one")
     ended = cluster.end("one", "Failed")
     report = compute_report(decode_workflow(ended), {})
@@ -196,7 +196,7 @@ def test_ctrl_c_is_not_mistaken_for_a_failed_workflow(cluster: Cluster) -> None:
         assert outcome(process)[0] == 130
 
 
-def test_the_watch_is_taken_up_again_when_the_api_server_was_away(cluster: Cluster) -> None:
+def test_the_watch_is_resumed_after_a_restart_of_the_api_server(cluster: Cluster) -> None:
     cluster.submit("one")
     with cluster.waiting("one") as process:
         cluster.plane.restart_apiserver()
@@ -213,7 +213,7 @@ def test_no_kubeconfig_at_all_is_one_line(tmp_path: Any) -> None:
     assert json.dumps(done.stdout) == '""'
 
 
-def test_on_a_terminal_it_shows_that_it_is_alive(cluster: Cluster) -> None:
+def test_on_a_terminal_it_shows_its_progress(cluster: Cluster) -> None:
     cluster.submit("one")
     command = [*COMMAND, "wait", "one", "-n", cluster.namespace, "--timeout", "1s"]
     shown = on_terminal(command, columns=80, env={"KUBECONFIG": str(cluster.plane.kubeconfig)})

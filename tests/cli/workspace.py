@@ -1,4 +1,4 @@
-"""Recorded runs on a real API server, each as far as a test wants it left: Workflow, pods, report."""
+"""A namespace of a real API server with recorded runs: their Workflows, pods and reports, as a test needs them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SERVERS = ("uid", "resourceVersion", "generation", "creationTimestamp", "manage
 
 @dataclass
 class Workspace:
-    """A namespace of a plane that recorded runs are put into, and the command run on it."""
+    """A namespace of a control plane: stores recorded runs in it, and runs commands on it."""
 
     plane: ControlPlane
     namespace: str
@@ -42,9 +42,16 @@ class Workspace:
         logs: dict[str, str] | None = None,
         **status: Any,
     ) -> dict[str, Any]:
-        """Store what is left of a recorded run, under another name if one is given; returns its report.
+        """Store a recorded run, and return its report.
 
-        ``logs`` are kept tails by pod; ``status`` replaces parts of the report's.
+        Args:
+            case: name of the recording.
+            report: whether to store the report.
+            workflow: whether to store the Workflow.
+            pods: whether to store the pods and their Events.
+            name: name of the run, if not the recorded one.
+            logs: log tails in the report, by pod.
+            status: fields of the report's status to replace.
         """
         final = self._recorded(case, name)
         made = self._report(final, logs or {})
@@ -59,7 +66,7 @@ class Workspace:
         return made
 
     def _recorded(self, case: str, name: str) -> dict[str, Any]:
-        """The end of a recording, moved here."""
+        """Return the end of a recording, moved to this namespace."""
         text = json.dumps(recording(case).final)
         final: dict[str, Any] = json.loads(text)
         metadata = final["workflow"]["metadata"]
@@ -86,9 +93,10 @@ class Workspace:
         self.plane.api.patch(f"{path}/{report['metadata']['name']}/status", {"status": report["status"]})
 
     def kubeconfig_of(self, name: str, readable: dict[str, list[str]]) -> Path:
-        """A ServiceAccount that may read these resources, by API group, and no others."""
+        """Return the kubeconfig of a ServiceAccount that can read only these resources, by API group."""
         rules = [
-            {"apiGroups": [group], "resources": found, "verbs": ["get", "list"]} for group, found in readable.items()
+            {"apiGroups": [group], "resources": plurals, "verbs": ["get", "list"]}
+            for group, plurals in readable.items()
         ]
         rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.namespace}"
         metadata = {"metadata": {"name": name}}
@@ -102,11 +110,11 @@ class Workspace:
         return self.plane.kubeconfig_for(service_account=name, namespace=self.namespace)
 
     def put_pods(self, case: str) -> None:
-        """Store the pods of a recorded run, which may be there already."""
+        """Store the pods of a recorded run, whose Workflow may already be stored."""
         self._put_evidence(self._recorded(case, ""))
 
     def _put_evidence(self, final: dict[str, Any]) -> None:
-        """The pods, and the Events about them."""
+        """Store the pods, and the Events about them."""
         uids = {pod["metadata"]["name"]: self._put_pod(pod) for pod in final["pods"]}
         for event in final["events"]:
             about = event["involvedObject"]
@@ -114,35 +122,35 @@ class Workspace:
             self._post(EVENTS, event)
 
     def _put_pod(self, pod: dict[str, Any]) -> str:
-        # A pod is born without a status, whatever the client says.
+        # The API server drops the status of a pod that is created.
         stored = self._post(PODS, pod | {"status": {}})
         path = f"{PODS.format(self.namespace)}/{pod['metadata']['name']}/status"
         self.plane.api.patch(path, {"status": pod["status"]})
         return str(stored["metadata"]["uid"])
 
-    def _post(self, path: str, wanted: dict[str, Any]) -> dict[str, Any]:
-        metadata = {key: value for key, value in wanted["metadata"].items() if key not in _SERVERS}
-        stored: dict[str, Any] = self.plane.api.post(path.format(self.namespace), wanted | {"metadata": metadata})
+    def _post(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        metadata = {key: value for key, value in document["metadata"].items() if key not in _SERVERS}
+        stored: dict[str, Any] = self.plane.api.post(path.format(self.namespace), document | {"metadata": metadata})
         return stored
 
     def run(self, *arguments: str, kubeconfig: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-        """The command, as a user runs it in a pipe."""
+        """Run a command in a pipe."""
         command, *rest = arguments
         return warm.run([command, "-n", self.namespace, *rest], self.environ(kubeconfig) | env)
 
     def on_terminal(self, *arguments: str, columns: int) -> str:
-        """What the command shows on a terminal of that width."""
+        """Return the output of a command on a terminal of this width."""
         return on_terminal(self.command(*arguments), columns=columns, env=self.environ() | {"NO_COLOR": "1"})
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line."""
+        """Return the command line."""
         command, *rest = arguments
         return [*COMMAND, command, "-n", self.namespace, *rest]
 
     def environ(self, kubeconfig: Path | None = None) -> dict[str, str]:
-        """The environment it runs in."""
+        """Return the environment of a command."""
         return {**os.environ, "KUBECONFIG": str(kubeconfig or self.plane.kubeconfig)}
 
     def end(self, name: str, phase: str) -> None:
-        """End a run, as Argo's controller does."""
+        """End a run as Argo's controller does."""
         self.plane.api.patch(f"{WORKFLOWS.format(self.namespace)}/{name}", {"status": {"phase": phase}})

@@ -1,4 +1,4 @@
 """The command line: a thin shell around the core.
 
-Each command imports what it needs when it runs, so that ``explain`` starts at once.
+``commands`` has a file per command, ``sources`` finds runs and objects, ``render`` prints them.
 """

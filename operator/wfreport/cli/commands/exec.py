@@ -38,8 +38,8 @@ _SHELL: Final = ("sh",)
 def exec_command(target: ClusterTarget, name: str, step: str, container: str | None, command: tuple[str, ...]) -> int:
     """Run a shell (sh), or the COMMAND after --, in the pod of STEP.
 
-    This finds the pod and then becomes `kubectl exec`, which must be on PATH. Otherwise the exit code is that of
-    COMMAND.
+    This finds the pod and then becomes `kubectl exec`, which must be on PATH. The exit code is that of COMMAND, unless
+    COMMAND cannot be started.
     """
     kubectl = shutil.which("kubectl")
     if kubectl is None:

@@ -100,9 +100,9 @@ def logs(
         if not pods:
             click.echo(f"{run.name}: no {'failed ' if failed else ''}step with a pod to read a log of", err=True)
         printer = _LogPrinter(cluster, selection, prefixed=len(pods) > 1)
-        state = await _run_state(cluster, run)
+        sources = await _log_sources(cluster, run)
         # A list, not a generator: any() would stop at the first pod that has a log.
-        return ExitCode.SUCCEEDED if any([await printer.print_log(pod, state) for pod in pods]) else ExitCode.FAILED
+        return ExitCode.SUCCEEDED if any([await printer.print_log(pod, sources) for pod in pods]) else ExitCode.FAILED
 
     return run_connected(target, execute)
 
@@ -115,22 +115,22 @@ async def _follow(cluster: Cluster, run: FoundRun, selection: LogSelection) -> E
     slots = asyncio.Semaphore(_MAX_FOLLOWED)
     tasks: dict[tuple[str, str | None], asyncio.Task[bool]] = {}
 
-    async def print_log(pod: StepPod, state: _RunState) -> bool:
+    async def print_log(pod: StepPod, sources: _LogSources) -> bool:
         async with slots:
-            return await printer.print_log(pod, state)
+            return await printer.print_log(pod, sources)
 
-    state: _RunState | None = await _run_state(cluster, run)
+    sources: _LogSources | None = await _log_sources(cluster, run)
     try:
-        while state is not None:
-            for pod in _selected_pods(state.run, selection):
+        while sources is not None:
+            for pod in _selected_pods(sources.run, selection):
                 key = pod.pod_name, pod.container
-                if key not in tasks and (pod.pod_name in state.live_pods or pod.step.finished_at):
-                    tasks[key] = asyncio.create_task(print_log(pod, state))
-            if not state.run.goes_on:
+                if key not in tasks and (pod.pod_name in sources.live_pods or pod.step.finished_at):
+                    tasks[key] = asyncio.create_task(print_log(pod, sources))
+            if not sources.run.goes_on:
                 break
             await asyncio.sleep(_POLL_SECONDS)
             _raise_any(tasks.values())
-            state = await _refreshed(cluster, state)
+            sources = await _refreshed(cluster, sources)
         return ExitCode.SUCCEEDED if any(await asyncio.gather(*tasks.values())) else ExitCode.FAILED
     finally:
         for task in tasks.values():
@@ -147,26 +147,26 @@ def _selected_pods(run: FoundRun, selection: LogSelection) -> list[StepPod]:
 
 
 @dataclass(frozen=True, slots=True)
-class _RunState:
-    """A run and its live pods by name, at one moment."""
+class _LogSources:
+    """The sources of logs at one moment: a run with its report, and its live pods by name."""
 
     run: FoundRun
     live_pods: Mapping[str, Pod]
 
 
-async def _run_state(cluster: Cluster, run: FoundRun) -> _RunState:
-    return _RunState(run, {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()})
+async def _log_sources(cluster: Cluster, run: FoundRun) -> _LogSources:
+    return _LogSources(run, {pod.metadata.name: pod for pod in await list_pods(cluster, run.name) or ()})
 
 
-async def _refreshed(cluster: Cluster, state: _RunState) -> _RunState | None:
-    """Return the current state, the given one after a transient error, or None if the Workflow is gone."""
+async def _refreshed(cluster: Cluster, sources: _LogSources) -> _LogSources | None:
+    """Return the current sources, the given ones after a transient error, or None if the Workflow is gone."""
     try:
-        run = await refresh_run(cluster, state.run)
-        return await _run_state(cluster, run) if run else None
+        run = await refresh_run(cluster, sources.run)
+        return await _log_sources(cluster, run) if run else None
     except ApiError as error:
         if not error.transient:
             raise
-        return state
+        return sources
 
 
 def _raise_any(tasks: Iterable[asyncio.Task[bool]]) -> None:
@@ -188,13 +188,13 @@ class _LogPrinter:
     selection: LogSelection
     prefixed: bool
 
-    async def print_log(self, pod: StepPod, state: _RunState) -> bool:
+    async def print_log(self, pod: StepPod, sources: _LogSources) -> bool:
         """Try the sources in turn; return whether one of them had a log."""
-        why_not_live = await self._print_live(pod, state.live_pods.get(pod.pod_name))
+        why_not_live = await self._print_live(pod, sources.live_pods.get(pod.pod_name))
         if why_not_live is None:
             return True
-        return self._print_stored(pod, state.run, why_not_live) or await self._print_archived(
-            pod, state.run, why_not_live
+        return self._print_stored(pod, sources.run, why_not_live) or await self._print_archived(
+            pod, sources.run, why_not_live
         )
 
     async def _print_live(self, pod: StepPod, live_pod: Pod | None) -> str | None:
@@ -261,7 +261,7 @@ class _LogPrinter:
         return True
 
     def _write(self, pod: StepPod, line: bytes) -> None:
-        """Write the bytes unchanged, as kubectl does: whoever reads a live log decides what to trust."""
+        """Write the bytes unchanged, as kubectl does: a log can contain colors and text in any encoding."""
         prefix = f"[{self._label(pod)}] ".encode() if self.prefixed else b""
         sys.stdout.buffer.write(prefix + line + b"\n")
         sys.stdout.buffer.flush()

@@ -156,7 +156,8 @@ def _decode_reports(documents: Iterable[Any]) -> Iterator[WorkflowReport]:
         except ValidationError:
             undecodable += 1
     if undecodable:
-        click.echo(f"{undecodable} reports are skipped: this version of wfreport cannot read them", err=True)
+        reports = "1 report is" if undecodable == 1 else f"{undecodable} reports are"
+        click.echo(f"{reports} skipped: this version of wfreport cannot read such reports", err=True)
 
 
 def _simulate(

@@ -154,7 +154,9 @@ class _Follower:
                 await asyncio.sleep(_BACKOFF_SECONDS[failures - 1])
 
     async def _watch(self, version: str) -> bool:
-        """Watch; return True if the run ended, False if the stream ended or was refused. The next list tells why.
+        """Watch, and return whether the run ended.
+
+        A watch that ends early or is refused returns False: the list that follows raises the reason, if it persists.
 
         Raises:
             _WorkflowGoneError: the Workflow was deleted.
