@@ -145,7 +145,7 @@ class Metrics:
         self.queue_oldest_seconds = gauge(
             "wfreport_queue_oldest_seconds", "Age of the oldest waiting key.", ["queue", "priority"]
         )
-        self.queue_later = gauge("wfreport_queue_scheduled", "Keys scheduled for a later time.", ["queue"])
+        self.queue_scheduled = gauge("wfreport_queue_scheduled", "Keys scheduled for a later time.", ["queue"])
 
     def _of_argo_server(self, registry: CollectorRegistry) -> None:
         self.argo_server_requests = Counter(

@@ -1,4 +1,4 @@
-"""The reports that are kept in memory: bounded by their size, and never used when the API server has another."""
+"""Cached report content: bounded by size, and used only in the version of the report's entry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stored(name: str, *, version: str = "1", summary: str = "x") -> StoredReport
     return stored_report(json.dumps(body).encode())
 
 
-def row(name: str, version: str = "1") -> ReportEntry:
+def entry(name: str, version: str = "1") -> ReportEntry:
     return replace(entry_of(stored(name).head), resource_version=version)
 
 
@@ -35,33 +35,33 @@ def cache_of(*names: str, capacity_bytes: int) -> StatusCache:
 ONE = REPORT_OVERHEAD_BYTES + len(b'{"summary":"x"}')
 
 
-def test_a_report_is_used_only_as_the_index_knows_it() -> None:
+def test_a_report_is_used_only_in_the_version_of_its_entry() -> None:
     cache = cache_of("a", capacity_bytes=ONE)
-    assert cache.get(row("a")) is not None
-    assert cache.get(row("a", version="2")) is None
-    assert cache.get(row("b")) is None
+    assert cache.get(entry("a")) is not None
+    assert cache.get(entry("a", version="2")) is None
+    assert cache.get(entry("b")) is None
 
 
-def test_the_report_used_least_recently_goes_first() -> None:
+def test_the_least_recently_used_report_is_dropped_first() -> None:
     cache = cache_of("a", "b", capacity_bytes=2 * ONE)
-    assert cache.get(row("a"))
+    assert cache.get(entry("a"))
     cache.put(("ns", "c"), stored("c"))
-    assert [name for name in "abc" if cache.get(row(name))] == ["a", "c"]
+    assert [name for name in "abc" if cache.get(entry(name))] == ["a", "c"]
 
 
-def test_the_bound_is_the_size_of_the_reports_and_holds_whatever_is_written_again() -> None:
+def test_the_bound_is_the_size_of_the_reports_and_holds_when_one_is_replaced() -> None:
     cache = cache_of(*"abcd", capacity_bytes=4 * ONE)
     for _ in range(10):
         cache.put(("ns", "d"), stored("d"))
-    assert all(cache.get(row(name)) for name in "abcd")
+    assert all(cache.get(entry(name)) for name in "abcd")
     cache.put(("ns", "d"), stored("d", summary="x" * ONE))
-    assert [name for name in "abcd" if cache.get(row(name))] == ["b", "c", "d"]
+    assert [name for name in "abcd" if cache.get(entry(name))] == ["b", "c", "d"]
 
 
-def test_a_report_larger_than_the_cache_is_not_kept_and_spoils_nothing() -> None:
+def test_a_report_larger_than_the_cache_is_not_stored_and_does_no_harm() -> None:
     cache = cache_of("a", capacity_bytes=ONE)
     cache.put(("ns", "b"), stored("b", summary="x" * ONE))
-    assert cache.get(row("a")) is None
-    assert cache.get(row("b")) is None
+    assert cache.get(entry("a")) is None
+    assert cache.get(entry("b")) is None
     cache.put(("ns", "a"), stored("a"))
-    assert cache.get(row("a"))
+    assert cache.get(entry("a"))

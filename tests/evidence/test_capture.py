@@ -235,7 +235,7 @@ def test_the_cache_is_bounded_and_evicts_the_oldest_evidence() -> None:
         small.put(WORKFLOW, "u-1", name, PodEvidence(None, logs={"main": "x" * 5000}))
     assert list(small.of(WORKFLOW, "u-1")) == ["b"]
     small.discard(WORKFLOW)
-    assert (len(small), small.held_bytes) == (0, 0)
+    assert (len(small), small.size_bytes) == (0, 0)
 
 
 def test_evidence_that_arrived_during_a_reconcile_is_not_released_with_older_evidence() -> None:

@@ -1,4 +1,4 @@
-"""Of several replicas one works: by a Lease that is never held by two, whatever fails."""
+"""One of several replicas works: the one that holds the Lease, which two never hold, whatever fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DURATION = 30
 
 @dataclass
 class FakeLeases:
-    """The API server's part: one object, compared by resourceVersion; told to fail before or after having done it."""
+    """The API server: one object with optimistic locking, and requests that fail before or after they take effect."""
 
     stored: StoredLease | None = None
     failing: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class FakeLeases:
 
 
 class World:
-    """A clock, a Lease, and replicas that want it."""
+    """A clock, a Lease, and its candidates."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -80,12 +80,12 @@ class World:
         return lease
 
 
-async def test_the_first_takes_it_and_another_does_not() -> None:
+async def test_the_first_candidate_acquires_the_lease_and_another_does_not() -> None:
     world = World()
     first, second = await world.held_by("a"), world.candidate("b")
-    assert not await second._tried()
+    assert not await second._try_once()
     assert (first.held_seconds, second.held_seconds) == (25, 0)
-    assert second.is_known
+    assert second.has_been_read
     assert world.leases.stored
     assert world.leases.stored.spec == LeaseSpec(
         holder_identity="a",
@@ -95,7 +95,7 @@ async def test_the_first_takes_it_and_another_does_not() -> None:
     )
 
 
-async def test_another_takes_over_only_after_it_saw_no_renewal_for_the_whole_duration() -> None:
+async def test_another_takes_over_only_after_it_observed_no_renewal_for_the_whole_duration() -> None:
     world = World()
     first = await world.held_by("a")
     second = world.candidate("b")
@@ -112,53 +112,53 @@ async def test_a_holder_that_renews_keeps_it() -> None:
     first, second = await world.held_by("a"), world.candidate("b")
     for _ in range(10):
         world.time += 10
-        assert await first._tried()
-        assert not await second._tried()
+        assert await first._try_once()
+        assert not await second._try_once()
 
 
-async def test_given_up_it_is_free_at_once_and_the_old_holder_may_do_nothing() -> None:
+async def test_a_released_lease_is_free_at_once_and_the_old_holder_may_do_nothing() -> None:
     world = World()
     first, second = await world.held_by("a"), world.candidate("b")
     await first.release()
     with pytest.raises(NotLeadingError):
         async with first.held():
             pytest.fail("it is not held")
-    assert await second._tried()
+    assert await second._try_once()
     await first.release()
     assert world.leases.stored
     assert world.leases.stored.spec.holder_identity == "b"
 
 
-async def test_what_another_has_taken_is_not_given_up_for_it() -> None:
+async def test_release_does_not_take_the_lease_from_its_new_holder() -> None:
     world = World()
     first, second = await world.held_by("a"), world.candidate("b")
     await second.acquire()
-    assert not await first._tried()
+    assert not await first._try_once()
     await first.release()
     assert world.leases.stored
     assert world.leases.stored.spec.holder_identity == "b"
     assert second.held_seconds
 
 
-async def test_a_holder_that_cannot_renew_says_so_before_another_may_begin() -> None:
+async def test_a_holder_that_cannot_renew_stops_before_another_may_begin() -> None:
     world = World()
     first = await world.held_by("a")
     world.leases.failing = ["before"] * 10
     began = world.time
     with pytest.raises(LeaseLostError):
-        await first.keep()
+        await first.keep_renewed()
     assert world.time - began <= DURATION
     assert first.held_seconds == 0
 
 
-async def test_a_holder_that_was_robbed_says_so_at_once() -> None:
+async def test_a_holder_stops_as_soon_as_another_has_the_lease() -> None:
     world = World()
     first = await world.held_by("a")
     assert world.leases.stored
-    robbed = LeaseSpec(holder_identity="b", lease_duration_seconds=30)
-    world.leases.stored = StoredLease(metadata=LeaseMeta(resource_version="99"), spec=robbed)
+    taken_over = LeaseSpec(holder_identity="b", lease_duration_seconds=30)
+    world.leases.stored = StoredLease(metadata=LeaseMeta(resource_version="99"), spec=taken_over)
     with pytest.raises(LeaseLostError):
-        await first.keep()
+        await first.keep_renewed()
     assert world.time == 1010
 
 
@@ -167,21 +167,21 @@ async def test_two_tries_to_renew_may_fail() -> None:
     first = await world.held_by("a")
     world.leases.failing = ["before"]
     world.time += 10
-    assert not await first._tried()
+    assert not await first._try_once()
     assert first.held_seconds
     world.time += 10
-    assert await first._tried()
+    assert await first._try_once()
 
 
-async def test_a_renewal_that_was_done_without_an_answer_is_found_at_the_next() -> None:
+async def test_a_renewal_whose_response_was_lost_is_recognised_at_the_next_one() -> None:
     world = World()
     first = await world.held_by("a")
     world.leases.failing = ["after write"]
-    assert not await first._tried()
-    assert await first._tried()
+    assert not await first._try_once()
+    assert await first._try_once()
 
 
-async def test_what_is_done_under_the_lease_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_block_under_the_lease_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     first = await World().held_by("a")
     monkeypatch.setattr(Lease, "held_seconds", 0.001)
     with pytest.raises(NotLeadingError):
@@ -189,13 +189,13 @@ async def test_what_is_done_under_the_lease_ends_with_it(monkeypatch: pytest.Mon
             await asyncio.Event().wait()
 
 
-async def test_without_a_right_to_the_lease_nobody_leads_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_without_permission_for_the_lease_nobody_leads_and_it_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     lease = world.candidate("a")
     world.leases.failing = ["before"]
-    assert not await lease._tried()
-    assert not lease.is_known
-    assert [record.message for record in caplog.records] == ["the Lease cannot be taken"]
+    assert not await lease._try_once()
+    assert not lease.has_been_read
+    assert [record.message for record in caplog.records] == ["lease update failed"]
 
 
 def test_times_are_kubernetes_microtimes() -> None:
@@ -203,7 +203,7 @@ def test_times_are_kubernetes_microtimes() -> None:
 
 
 class NeverTwo(RuleBasedStateMachine):
-    """Replicas try, fail, die and come back in any order; requests fail before and after having been done."""
+    """Replicas try, fail, die and restart in any order; requests fail before and after they take effect."""
 
     @initialize()
     def begin(self) -> None:
@@ -212,7 +212,7 @@ class NeverTwo(RuleBasedStateMachine):
 
     @rule(replica=st.integers(0, 2))
     def tries(self, replica: int) -> None:
-        asyncio.run(self._ignoring(self.replicas[replica]._tried()))
+        asyncio.run(self._ignoring(self.replicas[replica]._try_once()))
 
     @rule(replica=st.integers(0, 2), when=st.sampled_from(["before", "before write", "after write"]))
     def tries_and_fails(self, replica: int, when: str) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of a look that failed: nothing is forgotten, nothing burns the CPU, nothing stands in another's way."""
+"""A failed reconcile is always retried, never in a busy loop, and never delays other keys."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Time:
 class World:
     """A queue, a worker and a clock that stands still."""
 
-    def __init__(self, look: Callable[[Request], Awaitable[Result | None]]) -> None:
+    def __init__(self, reconcile: Callable[[Request], Awaitable[Result | None]]) -> None:
         self.time = Time()
         self.queue = WorkQueue(QueueLimits(), clock=self.time, jitter=lambda: 1.0)
         self.metrics = Metrics()
-        self.worker = Worker(self.queue, look, metrics=self.metrics, clock=self.time)
+        self.worker = Worker(self.queue, reconcile, metrics=self.metrics, clock=self.time)
 
     async def work(self, key: NamespacedName) -> float | None:
-        """Let the worker look at a key; after how many seconds it comes again by itself."""
+        """Let the worker process a key; return after how many seconds it is scheduled for a retry."""
         self.queue.add(key, Priority.URGENT)
         task = asyncio.create_task(self.worker.run())
         for _ in range(10):  # nothing here waits for anything but its turn
@@ -57,18 +57,18 @@ class World:
 
 
 def failing(error: Exception) -> Callable[[Request], Awaitable[Result | None]]:
-    async def look(_: Request) -> Result | None:
+    async def reconcile(_: Request) -> Result | None:
         raise error
 
-    return look
+    return reconcile
 
 
 @pytest.mark.parametrize(
-    ("error", "again_in_seconds"),
+    ("error", "retry_in_seconds"),
     [
         pytest.param(errors.ConflictError("x", status=409), 1, id="a conflict soon"),
         pytest.param(errors.ServerError("x", status=500), 1, id="a server error soon"),
-        pytest.param(ThrottledError("x", retry_after_seconds=7), 7, id="a throttled one when the server says"),
+        pytest.param(ThrottledError("x", retry_after_seconds=7), 7, id="a throttled one when the server requests"),
         pytest.param(errors.ForbiddenError("x", status=403), 30, id="a missing right after half a minute"),
         pytest.param(errors.InvalidError("x", status=422), 300, id="an invalid object after minutes"),
         pytest.param(errors.BadResponseError("x"), 300, id="an unreadable answer after minutes"),
@@ -76,41 +76,41 @@ def failing(error: Exception) -> Callable[[Request], Awaitable[Result | None]]:
         pytest.param(KeyError("x"), 30, id="a bug after half a minute"),
     ],
 )
-async def test_a_look_that_failed_is_made_again(
-    error: Exception, again_in_seconds: float, caplog: pytest.LogCaptureFixture
+async def test_a_failed_reconcile_is_retried(
+    error: Exception, retry_in_seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="wfreport"):
         world = World(failing(error))
-        assert await world.work(A) == again_in_seconds
+        assert await world.work(A) == retry_in_seconds
     assert A in world.queue
     assert len(caplog.records) == 1
 
 
-async def test_a_look_that_fails_for_ever_comes_ever_more_seldom_and_keeps_no_other_waiting() -> None:
-    async def look(request: Request) -> Result | None:
+async def test_a_key_that_always_fails_is_retried_less_and_less_and_delays_no_other() -> None:
+    async def reconcile(request: Request) -> Result | None:
         if request.name == A:
             raise errors.ServerError("x", status=500)
         return Result(ReconcileOutcome.COMPLETED)
 
-    world = World(look)
+    world = World(reconcile)
     rules = world.queue._rules
     rules.add(A, Priority.URGENT, 0)
     rules.add(B, Priority.URGENT, 0)
-    looks: dict[NamespacedName, int] = {A: 0, B: 0}
+    reconciles: dict[NamespacedName, int] = {A: 0, B: 0}
     for world.time.now in range(3600):
         while request := rules.get(world.time.now):
-            looks[request.name] += 1
+            reconciles[request.name] += 1
             await world.worker._process(request)
     world.queue.shut_down()
-    assert looks[B] == 1
-    assert looks[A] < 25
-    assert world.failed("ServerError") == looks[A]
+    assert reconciles[B] == 1
+    assert reconciles[A] < 25
+    assert world.failed("ServerError") == reconciles[A]
 
 
-async def test_after_a_look_that_took_long_there_is_a_rest() -> None:
-    async def look(_: Request) -> Result | None:
+async def test_a_slow_reconcile_is_followed_by_a_cooldown() -> None:
+    async def reconcile(_: Request) -> Result | None:
         world.time.now += 3
         return Result(ReconcileOutcome.RUNNING, requeue_after_seconds=10)
 
-    world = World(look)
+    world = World(reconcile)
     assert await world.work(A) == 30

@@ -18,7 +18,7 @@ def queue(**limits: float) -> KeyedQueue:
     return KeyedQueue(QueueLimits(**limits), jitter=lambda: 1.0)  # type: ignore[arg-type]
 
 
-def taken(rules: KeyedQueue, now: float) -> NamespacedName | None:
+def next_key(rules: KeyedQueue, now: float) -> NamespacedName | None:
     request = rules.get(now)
     return request.name if request else None
 
@@ -31,7 +31,7 @@ def test_a_key_waits_once_however_often_it_is_added() -> None:
     assert rules.get(2) is None
 
 
-def test_what_is_added_while_a_key_is_worked_on_waits_for_that_to_end() -> None:
+def test_a_key_added_while_it_is_processed_waits_for_the_end() -> None:
     rules = queue()
     rules.add(A, Priority.PROGRESS, 0)
     rules.get(0)
@@ -47,30 +47,30 @@ def test_urgent_keys_go_first_and_a_waiting_key_becomes_urgent() -> None:
         rules.add(key, Priority.PROGRESS, 0)
     rules.add(C, Priority.URGENT, 1)
     rules.add(B, Priority.URGENT, 2)
-    assert [taken(rules, 3) for _ in range(3)] == [C, B, A]
+    assert [next_key(rules, 3) for _ in range(3)] == [C, B, A]
 
 
-def test_one_progress_look_too_many_is_put_off_and_urgent_ones_never_are() -> None:
+def test_progress_keys_above_the_bound_are_deferred_and_urgent_ones_never_are() -> None:
     rules = queue(progress=1, defer_seconds=10)
     rules.add(A, Priority.PROGRESS, 0)
     rules.add(B, Priority.PROGRESS, 0)
     rules.add(C, Priority.URGENT, 0)
-    assert [taken(rules, 0), taken(rules, 0), taken(rules, 0)] == [C, A, None]
-    assert taken(rules, 10) == B
+    assert [next_key(rules, 0), next_key(rules, 0), next_key(rules, 0)] == [C, A, None]
+    assert next_key(rules, 10) == B
 
 
-def test_progress_looks_leave_a_worker_to_what_is_urgent() -> None:
+def test_progress_keys_leave_a_worker_to_urgent_ones() -> None:
     rules = queue(progress_workers=1)
     rules.add(A, Priority.PROGRESS, 0)
     rules.add(B, Priority.PROGRESS, 0)
-    assert [taken(rules, 0), taken(rules, 0)] == [A, None]
+    assert [next_key(rules, 0), next_key(rules, 0)] == [A, None]
     rules.add(C, Priority.URGENT, 0)
-    assert taken(rules, 0) == C
+    assert next_key(rules, 0) == C
     rules.done(A, 0)
-    assert taken(rules, 0) == B
+    assert next_key(rules, 0) == B
 
 
-def test_a_failed_key_comes_again_after_a_delay_that_doubles_up_to_a_bound() -> None:
+def test_a_failed_key_is_retried_after_a_delay_that_doubles_up_to_a_bound() -> None:
     rules, now, delays = queue(backoff_min_seconds=1, backoff_max_seconds=5), 0.0, []
     rules.add(A, Priority.URGENT, now)
     for _ in range(4):
@@ -82,40 +82,40 @@ def test_a_failed_key_comes_again_after_a_delay_that_doubles_up_to_a_bound() -> 
     assert delays == [1, 2, 4, 5]
 
 
-def test_success_forgets_failures() -> None:
+def test_success_resets_the_backoff() -> None:
     rules = queue(backoff_min_seconds=1)
     rules.add(A, Priority.URGENT, 0)
     request = rules.get(0)
     assert request
     rules.add_rate_limited(request, 0)
-    assert taken(rules, 1) == A
+    assert next_key(rules, 1) == A
     rules.done(A, 1)
     rules.add(A, Priority.URGENT, 2)
-    again = rules.get(2)
-    assert again
-    assert rules.add_rate_limited(again, 2) == 1
+    retried = rules.get(2)
+    assert retried
+    assert rules.add_rate_limited(retried, 2) == 1
 
 
-def test_a_server_that_says_when_is_obeyed() -> None:
+def test_a_retry_waits_at_least_as_long_as_requested() -> None:
     rules = queue(backoff_min_seconds=1)
     rules.add(A, Priority.URGENT, 0)
     request = rules.get(0)
     assert request
     assert rules.add_rate_limited(request, 0, at_least_seconds=30) == 30
-    assert (taken(rules, 29), taken(rules, 30)) == (None, A)
+    assert (next_key(rules, 29), next_key(rules, 30)) == (None, A)
 
 
-def test_something_new_does_not_wait_for_the_backoff() -> None:
+def test_a_new_event_does_not_wait_for_the_backoff() -> None:
     rules = queue(backoff_min_seconds=100)
     rules.add(A, Priority.URGENT, 0)
     request = rules.get(0)
     assert request
     rules.add_rate_limited(request, 0)
     rules.add(A, Priority.URGENT, 1)
-    assert taken(rules, 1) == A
+    assert next_key(rules, 1) == A
 
 
-def test_of_several_times_the_earliest_counts_and_a_look_answers_them_all() -> None:
+def test_the_earliest_of_several_scheduled_times_counts_for_all() -> None:
     rules = queue()
     rules.add_at(A, 10, Priority.PROGRESS, 0)
     rules.add_at(A, 5, Priority.PROGRESS, 0, min_resource_version=3)
@@ -126,7 +126,7 @@ def test_of_several_times_the_earliest_counts_and_a_look_answers_them_all() -> N
     assert rules.next_alarm() is None
 
 
-def test_whether_a_key_is_due_soon_is_told() -> None:
+def test_a_key_is_due_within_a_time_if_it_waits_or_is_scheduled_before() -> None:
     rules = queue()
     rules.add(A, Priority.URGENT, 0)
     rules.add_at(B, 5, Priority.PROGRESS, 0)
@@ -134,10 +134,10 @@ def test_whether_a_key_is_due_soon_is_told() -> None:
     assert due == {A: True, B: False, C: False}
     assert rules.is_due_within(B, 2, 3)
     rules.get(3)
-    assert not rules.is_due_within(A, 2, 3), "it is being looked at"
+    assert not rules.is_due_within(A, 2, 3), "it is being processed"
 
 
-async def test_a_worker_that_waits_is_woken_by_a_key_by_an_alarm_and_by_the_end() -> None:
+async def test_a_waiting_worker_is_woken_by_a_key_by_an_alarm_and_by_shutdown() -> None:
     loop = asyncio.get_running_loop()
     work = WorkQueue(QueueLimits(), clock=loop.time, jitter=lambda: 1.0)
     waiting = asyncio.create_task(work.get())
@@ -171,7 +171,7 @@ KEYS = st.sampled_from([("ns", name) for name in "abcdef"])
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Any order of adds, looks, failures and waiting: nothing is lost, nothing is doubled, all is bounded."""
+    """Any order of adds, gets, failures and pauses: no key is lost or duplicated, and the queue stays bounded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert self.work.depth(Priority.PROGRESS) <= 2
 
     def teardown(self) -> None:
-        """Whatever was asked for is handed out in the end."""
+        """Every key that was added is handed out in the end."""
         for key in list(self.busy):
             self.work.done(key, self.now)
         self.busy.clear()
@@ -240,7 +240,7 @@ TestQueueMachine = QueueMachine.TestCase
 TestQueueMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
-def test_the_depth_age_and_alarms_are_told() -> None:
+def test_depth_age_and_scheduled_keys_are_counted() -> None:
     rules = queue()
     rules.add(A, Priority.URGENT, 3)
     rules.add_at(B, 50, Priority.PROGRESS, 3)

@@ -1,4 +1,4 @@
-"""Which events are left alone, since they say nothing that is not known or about to be."""
+"""Events that need no handling, because a reconcile has seen the change or is about to see it."""
 
 from __future__ import annotations
 
@@ -50,26 +50,26 @@ async def world() -> World:
     return World()
 
 
-async def test_that_it_was_started_is_no_news_while_the_look_at_its_creation_is_to_come(world: World) -> None:
+async def test_the_start_of_a_workflow_needs_no_handling_while_its_first_reconcile_is_due(world: World) -> None:
     world.handlers.workflow_changed("ADDED", meta("7", Labels()))
     assert not world.should_enqueue(DELETED)
 
 
-async def test_that_it_left_the_selector_is_news_when_no_look_is_near(world: World) -> None:
+async def test_a_workflow_that_left_the_selector_is_enqueued_if_no_reconcile_is_due(world: World) -> None:
     assert world.should_enqueue(DELETED)
     world.queue.add_after(KEY, 60, Priority.PROGRESS)
-    assert world.should_enqueue(DELETED), "the interval of one that waited for long"
-    world.running.polled(KEY, uid="u", version=7)
+    assert world.should_enqueue(DELETED), "the next poll is far away"
+    world.running.record_poll(KEY, uid="u", version=7)
     assert world.should_enqueue(DELETED)
 
 
-async def test_that_a_completed_one_is_gone_is_always_news(world: World) -> None:
+async def test_the_deletion_of_a_completed_workflow_is_always_handled(world: World) -> None:
     world.handlers.workflow_changed("ADDED", meta("7", Labels()))
     assert world.should_enqueue(DELETED, completed=True), f"{LABEL_COMPLETED}: its report may never have been written"
 
 
-async def test_what_a_look_has_seen_is_no_news(world: World) -> None:
+async def test_a_version_that_a_reconcile_has_seen_is_not_enqueued(world: World) -> None:
     assert world.should_enqueue("ADDED", "7")
-    world.running.polled(KEY, uid="u", version=8)
+    world.running.record_poll(KEY, uid="u", version=8)
     assert not world.should_enqueue("ADDED", "7")
     assert world.should_enqueue("MODIFIED", "9")

@@ -1,4 +1,4 @@
-"""What is heard of a list and of a watch, and what the framework gets to see of them."""
+"""What the tap takes out of a list and a watch, and what it leaves for kopf."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL = Stream("workflows", None)
 
 
 class Observer:
-    """Notes what is observed."""
+    """Records what is observed."""
 
     def __init__(self) -> None:
         self.received: list[tuple[str, bool]] = []
@@ -45,7 +45,7 @@ class Endpoint:
 
 
 class LoggedIn:
-    """Stands in for the client: the credentials of the moment, and how often they were refused."""
+    """Replaces the client: current credentials, and those that were refused."""
 
     endpoint = Endpoint()
 
@@ -61,7 +61,7 @@ class LoggedIn:
 
 
 class World:
-    """A server that answers with given chunks, and a session that selects."""
+    """A server that responds with given chunks, and a session with the tap."""
 
     def __init__(self) -> None:
         self.observer, self.client = Observer(), LoggedIn()
@@ -103,7 +103,7 @@ async def opened() -> AsyncIterator[Callable[[World], Any]]:
         await close()
 
 
-def whole(name: str, version: str = "7", *, kind: str = "PartialObjectMetadata", **labels: str) -> dict[str, Any]:
+def an_object(name: str, version: str = "7", *, kind: str = "PartialObjectMetadata", **labels: str) -> dict[str, Any]:
     return {
         "apiVersion": "meta.k8s.io/v1",
         "kind": kind,
@@ -126,12 +126,12 @@ async def watched(session: aiohttp.ClientSession) -> list[dict[str, Any]]:
     """Read a watch as kopf does: by chunks, split into lines."""
     async with session.get(f"{WORKFLOWS}?watch=true&resourceVersion=1") as response:
         text = b"".join([chunk async for chunk in response.content.iter_chunked(1024)])
-    return [json.loads(found) for found in text.split(b"\n") if found]
+    return [json.loads(event) for event in text.split(b"\n") if event]
 
 
-async def test_a_list_is_projected_and_heard_and_the_framework_sees_none_of_it(opened: Any) -> None:
+async def test_items_of_a_list_are_projected_and_handled_and_kopf_gets_none(opened: Any) -> None:
     world = World()
-    listed = {"metadata": {"resourceVersion": "9", "continue": "more"}, "items": [whole("a"), whole("b")]}
+    listed = {"metadata": {"resourceVersion": "9", "continue": "more"}, "items": [an_object("a"), an_object("b")]}
     world.chunks = [json.dumps(listed).encode()]
     session = await opened(world)
     async with session.get(WORKFLOWS) as response:
@@ -157,9 +157,9 @@ async def test_an_empty_list_is_a_list(opened: Any) -> None:
     assert page == {"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "9"}, "items": []}
 
 
-async def test_an_event_is_heard_and_the_framework_does_not_see_it(opened: Any) -> None:
+async def test_an_event_is_handled_and_kopf_does_not_get_it(opened: Any) -> None:
     world = World()
-    world.chunks = [line("ADDED", whole("a", "7")), line("MODIFIED", whole("b", "8"))]
+    world.chunks = [line("ADDED", an_object("a", "7")), line("MODIFIED", an_object("b", "8"))]
     assert await watched(await opened(world)) == []
     assert world.events == [("workflows", "ADDED", "a"), ("workflows", "MODIFIED", "b")]
     assert world.observer.connected == [ALL]
@@ -168,8 +168,8 @@ async def test_an_event_is_heard_and_the_framework_does_not_see_it(opened: Any) 
     assert request.headers["Accept"] == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 
 
-async def test_lines_are_whole_however_the_network_cuts_them(opened: Any) -> None:
-    text = line("ADDED", whole("a")) + line("BOOKMARK", whole("", "8")) + line("DELETED", whole("b"))
+async def test_lines_are_complete_however_the_network_splits_them(opened: Any) -> None:
+    text = line("ADDED", an_object("a")) + line("BOOKMARK", an_object("", "8")) + line("DELETED", an_object("b"))
     for size in (1, 7, 100, len(text)):
         world = World()
         world.chunks = [text[at : at + size] for at in range(0, len(text), size)]
@@ -181,41 +181,39 @@ async def test_lines_are_whole_however_the_network_cuts_them(opened: Any) -> Non
 async def test_bookmarks_and_errors_pass_as_they_are(opened: Any) -> None:
     gone = {"kind": "Status", "code": 410, "reason": "Expired", "metadata": {}}
     world = World()
-    world.chunks = [line("BOOKMARK", whole("", "99")), line("ERROR", gone)]
+    world.chunks = [line("BOOKMARK", an_object("", "99")), line("ERROR", gone)]
     bookmark, error = await watched(await opened(world))
     assert bookmark["object"]["metadata"]["resourceVersion"] == "99"
     assert error["object"] == gone
     assert world.events == []
 
 
-async def test_a_whole_object_where_metadata_was_asked_for_is_noticed(opened: Any) -> None:
+async def test_a_whole_object_instead_of_metadata_is_reported(opened: Any) -> None:
     world = World()
-    world.chunks = [line("ADDED", whole("a", kind="Workflow") | {"status": {"nodes": {"x": {}}}})]
+    world.chunks = [line("ADDED", an_object("a", kind="Workflow") | {"status": {"nodes": {"x": {}}}})]
     await watched(await opened(world))
     assert world.observer.received == [("ADDED", False)]
     assert world.events == [("workflows", "ADDED", "a")]
 
 
-async def test_one_object_that_cannot_be_read_does_not_end_the_stream(
+async def test_an_object_that_cannot_be_decoded_does_not_end_the_stream(
     opened: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    odd = whole("odd")
+    odd = an_object("odd")
     odd["metadata"]["labels"] = {"workflows.argoproj.io/workflow": 7}
     world = World()
-    world.chunks = [line("ADDED", odd), line("ADDED", whole("even"))]
+    world.chunks = [line("ADDED", odd), line("ADDED", an_object("even"))]
     assert await watched(await opened(world)) == []
-    world.chunks = [json.dumps({"metadata": {}, "items": [odd, whole("listed")]}).encode()]
+    world.chunks = [json.dumps({"metadata": {}, "items": [odd, an_object("listed")]}).encode()]
     async with (await opened(world)).get(WORKFLOWS) as response:
         assert (await response.json())["items"] == []
     assert world.events == [("workflows", "ADDED", "even"), ("workflows", "LISTED", "listed")]
     assert [record.message for record in caplog.records] == ["watched object cannot be decoded"] * 2
 
 
-async def test_a_bug_in_what_an_event_calls_does_not_end_the_stream(
-    opened: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_bug_in_an_event_handler_does_not_end_the_stream(opened: Any, caplog: pytest.LogCaptureFixture) -> None:
     world = World()
-    world.chunks = [line("ADDED", whole("bug")), line("ADDED", whole("even"))]
+    world.chunks = [line("ADDED", an_object("bug")), line("ADDED", an_object("even"))]
     assert await watched(await opened(world)) == []
     assert world.events == [("workflows", "ADDED", "even")]
     (record,) = caplog.records
@@ -224,14 +222,14 @@ async def test_a_bug_in_what_an_event_calls_does_not_end_the_stream(
     assert "a bug of ours" in str(record.exc_info[1])
 
 
-async def test_a_list_that_is_none_is_the_frameworks_to_judge(opened: Any) -> None:
+async def test_an_invalid_list_is_passed_to_kopf(opened: Any) -> None:
     world = World()
     world.chunks = [b'{"items": 7}']
     async with (await opened(world)).get(WORKFLOWS) as response:
         assert await response.json() == {"items": 7}
 
 
-async def test_refused_credentials_are_renewed_before_the_framework_asks_again(opened: Any) -> None:
+async def test_refused_credentials_are_renewed_before_kopf_repeats_the_request(opened: Any) -> None:
     world = World()
     world.status = 401
     async with (await opened(world)).get(WORKFLOWS) as response:
@@ -239,7 +237,7 @@ async def test_refused_credentials_are_renewed_before_the_framework_asks_again(o
     assert world.client.refused == ["Bearer x"]
 
 
-async def test_other_requests_pass_with_credentials_and_nothing_else(opened: Any) -> None:
+async def test_other_requests_get_credentials_and_nothing_else(opened: Any) -> None:
     world = World()
     world.chunks = [b'{"resources": []}']
     async with (await opened(world)).get("/apis/argoproj.io/v1alpha1") as response:

@@ -41,7 +41,7 @@ from wfreport.runtime.health import health_server
 from wfreport.runtime.lease import LeaseLostError, configured_lease
 from wfreport.runtime.periodic import run_periodically
 from wfreport.runtime.signals import stop_on_signals
-from wfreport.runtime.tasks import Task, cancelled, done_unless
+from wfreport.runtime.tasks import Task, cancel_all, completes_before
 from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
 from wfreport.watch.enqueue import ReportReader
@@ -148,7 +148,7 @@ class Operator:
         A standby replica is ready once it has read the Lease: it can take over at any time.
         """
         if self._lease and not self._is_leading:
-            return [] if self._lease.is_known else ["the Lease"]
+            return [] if self._lease.has_been_read else ["the Lease"]
         return [*([] if self._is_loaded else ["the list of reports"]), *self._monitor.missing()]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -158,7 +158,7 @@ class Operator:
             FatalError: an essential part has ended.
         """
         stopping = asyncio.create_task(stop.wait(), name="stop")
-        if self._lease and not await done_unless(stopping, self._lease.acquire()):
+        if self._lease and not await completes_before(stopping, self._lease.acquire()):
             return
         self._is_leading = True
         try:
@@ -170,9 +170,9 @@ class Operator:
                 await self._lease.release()
 
     async def _run_leading(self, stop: asyncio.Event, stopping: Task) -> None:
-        background = {asyncio.create_task(self._lease.keep(), name="lease")} if self._lease else set()
-        if not await done_unless(stopping, self._load()):
-            return await cancelled(background)
+        background = {asyncio.create_task(self._lease.keep_renewed(), name="lease")} if self._lease else set()
+        if not await completes_before(stopping, self._load()):
+            return await cancel_all(background)
         remediation_workers, remediation_resync = self._remediation.start()
         workers = self._start_workers() | remediation_workers
         background |= remediation_resync | self._start_background()
@@ -266,7 +266,7 @@ class Operator:
         for queue in (queues.workflows, queues.captures, queues.reports, queues.server):
             queue.shut_down()
         await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
-        await cancelled({framework, *workers, *background})
+        await cancel_all({framework, *workers, *background})
 
 
 def _raise_unless_stopping(stop: asyncio.Event, framework: Task, others: set[Task]) -> None:

@@ -171,7 +171,7 @@ def expose_caches(shared: Shared) -> None:
     metrics, evidence = shared.metrics, shared.evidence
     metrics.workflows_active.set_function(shared.running.__len__)
     metrics.captured_pods.set_function(evidence.__len__)
-    metrics.captured_bytes.set_function(lambda: evidence.held_bytes)
+    metrics.captured_bytes.set_function(lambda: evidence.size_bytes)
     metrics.reports_known.set_function(shared.reports.__len__)
 
 
@@ -182,4 +182,4 @@ def expose_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:
             labels = (name, priority.name.lower())
             metrics.queue_depth.labels(*labels).set_function(partial(queue.depth, priority))
             metrics.queue_oldest_seconds.labels(*labels).set_function(partial(queue.oldest_seconds, priority))
-        metrics.queue_later.labels(name).set_function(queue.scheduled)
+        metrics.queue_scheduled.labels(name).set_function(queue.scheduled)

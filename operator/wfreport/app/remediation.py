@@ -277,7 +277,7 @@ class RemediationController:
         if namespace not in self._loaded_namespaces:
             await self._load_runs(namespace)
             return
-        for key in self._cache.runs.reports(namespace):
+        for key in self._cache.runs.reports_in(namespace):
             self.queues.runs.add(key, Priority.PROGRESS)
 
     async def _load_runs(self, namespace: str) -> None:

@@ -1,4 +1,4 @@
-"""What was read of pods, until a look has put it into their report. It is bounded: what is read first goes first."""
+"""Evidence of pods that no report has yet. The cache is bounded: the oldest evidence is dropped first."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from wfreport.core.snapshot.model import PodEvidence
 from wfreport.kube.objects import NamespacedName
 
 POD_BYTES = 4096
-"""What a pod and its Events count besides logs."""
+"""Estimated memory of a pod and its Events, without logs."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceCacheLimits:
-    """Bounds of what is held.
+    """Bounds of the cache.
 
     Attributes:
-        pods: at the most.
-        max_bytes: at the most, logs included.
+        pods: maximum number of pods.
+        max_bytes: maximum memory, logs included.
     """
 
     pods: int = 2000
@@ -32,7 +32,7 @@ class _CachedEvidence:
 
 
 class EvidenceCache:
-    """Evidence by pod, found by Workflow."""
+    """Evidence by pod, with an index by Workflow."""
 
     def __init__(self, limits: EvidenceCacheLimits | None = None) -> None:
         self._limits = limits or EvidenceCacheLimits()
@@ -41,16 +41,16 @@ class EvidenceCache:
         self._bytes = 0
 
     def __len__(self) -> int:
-        """How many pods are held."""
+        """Return the number of pods."""
         return len(self._entries)
 
     @property
-    def held_bytes(self) -> int:
-        """About how much is held."""
+    def size_bytes(self) -> int:
+        """Estimated memory of all evidence."""
         return self._bytes
 
     def put(self, workflow: NamespacedName, workflow_uid: str, pod_name: str, evidence: PodEvidence) -> None:
-        """Hold what was seen of a pod, instead of what was seen of it before."""
+        """Store the evidence of a pod, in place of earlier evidence of that pod."""
         pod = (workflow[0], pod_name)
         self._drop(pod)
         self._entries[pod] = _CachedEvidence(workflow, workflow_uid, evidence)
@@ -60,24 +60,24 @@ class EvidenceCache:
             self._drop(next(iter(self._entries)))
 
     def of(self, workflow: NamespacedName, workflow_uid: str) -> dict[str, PodEvidence]:
-        """What is held of the pods of this very Workflow, by pod name."""
+        """Return the evidence of the pods of the Workflow with this uid, by pod name."""
         pods = ((pod, self._entries[pod]) for pod in self._by_workflow.get(workflow, ()))
         return {pod[1]: entry.evidence for pod, entry in pods if entry.workflow_uid == workflow_uid}
 
     def release(self, workflow: NamespacedName, used: Mapping[str, PodEvidence]) -> None:
-        """A report has this; what came since, or is still to come, stays."""
+        """Drop evidence that the reports have, except where it is pending or was replaced by newer evidence."""
         for name, evidence in used.items():
             entry = self._entries.get((workflow[0], name))
             if entry and entry.evidence is evidence and not evidence.is_pending:
                 self._drop((workflow[0], name))
 
     def discard(self, workflow: NamespacedName) -> None:
-        """Nobody wants it any more."""
+        """Drop all evidence of a Workflow."""
         for pod in tuple(self._by_workflow.get(workflow, ())):
             self._drop(pod)
 
-    def logs_held(self, workflow: NamespacedName) -> int:
-        """Of how many pods of a Workflow logs are held."""
+    def pods_with_logs(self, workflow: NamespacedName) -> int:
+        """Return the number of pods of a Workflow whose evidence has logs."""
         return sum(1 for pod in self._by_workflow.get(workflow, ()) if self._entries[pod].evidence.logs)
 
     def _drop(self, pod: NamespacedName) -> None:

@@ -1,6 +1,6 @@
-"""What is known of policies, Remediations and runs: caches of objects in the cluster, never counted in.
+"""Cached policies, Remediations and runs. Everything is derived from objects in the cluster; no state is only here.
 
-A write of ours is known at once; another's when its event was read.
+A write of the operator updates the caches at once, another client's write does so after its event.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,14 +21,14 @@ from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
 
 @dataclass(frozen=True, slots=True)
 class CachedPolicy:
-    """A policy, and whether it may act.
+    """A policy, and whether the operator may perform its actions.
 
     Attributes:
-        document: as the API server has it.
-        policy: the same, if it is valid.
-        problem: why it is not.
-        missing: what the operator lacks to act for it; None for nothing, once it was ``checked``.
-        checked: whether that was asked for this generation.
+        document: the policy as the API server sent it.
+        policy: the decoded policy; None if it is invalid.
+        problem: why it is invalid; None if it is valid.
+        missing: permissions that the operator lacks for its actions; None if none are missing, once ``checked``.
+        checked: whether the permissions were checked for this generation.
     """
 
     document: Mapping[str, Any]
@@ -38,13 +38,13 @@ class CachedPolicy:
     checked: bool = False
 
     @property
-    def version(self) -> str:
-        """Its resourceVersion."""
+    def resource_version(self) -> str:
+        """Return the resourceVersion, or an empty string."""
         return str(self.document["metadata"].get("resourceVersion", ""))
 
     @property
     def may_act(self) -> bool:
-        """Whether its own status says so, and nothing is missing."""
+        """Return whether the policy is enforced by its mode and status, and no permission is missing."""
         policy = self.policy
         if policy is None or not self.checked or self.missing or policy.spec.mode not in ACTING_MODES:
             return False
@@ -53,126 +53,126 @@ class CachedPolicy:
 
 
 class PolicyCache:
-    """All policies."""
+    """All RemediationPolicies."""
 
     def __init__(self) -> None:
-        self._known: dict[NamespacedName, CachedPolicy] = {}
+        self._policies: dict[NamespacedName, CachedPolicy] = {}
 
     def __iter__(self) -> Iterator[NamespacedName]:
-        """The keys of all of them, as they are now."""
-        return iter(tuple(self._known))
+        """Iterate over a copy of the policies' names."""
+        return iter(tuple(self._policies))
 
     def get(self, key: NamespacedName) -> CachedPolicy | None:
-        """A policy."""
-        return self._known.get(key)
+        """Return a policy, or None."""
+        return self._policies.get(key)
 
-    def put(self, key: NamespacedName, known: CachedPolicy) -> None:
+    def put(self, key: NamespacedName, policy: CachedPolicy) -> None:
         """Add or replace a policy."""
-        self._known[key] = known
+        self._policies[key] = policy
 
     def remove(self, key: NamespacedName) -> CachedPolicy | None:
-        """Forget a policy."""
-        return self._known.pop(key, None)
+        """Forget a policy, and return it."""
+        return self._policies.pop(key, None)
 
-    def knows(self, meta: ObjectMeta) -> bool:
-        """Whether it is known as it is here, or newer."""
-        known = self._known.get((meta.namespace, meta.name))
-        return known is not None and version_of(known.version) >= meta.version > 0
+    def has_version(self, meta: ObjectMeta) -> bool:
+        """Return whether the cached policy is at least as new as this metadata."""
+        cached = self._policies.get((meta.namespace, meta.name))
+        return cached is not None and version_of(cached.resource_version) >= meta.version > 0
 
     def in_namespace(self, namespace: str) -> list[RemediationPolicy]:
-        """The valid policies of a namespace, by name."""
-        found = [known.policy for key, known in sorted(self._known.items()) if key[0] == namespace]
-        return [policy for policy in found if policy is not None]
+        """Return the valid policies of a namespace, ordered by name."""
+        policies = [cached.policy for key, cached in sorted(self._policies.items()) if key[0] == namespace]
+        return [policy for policy in policies if policy is not None]
 
     def has_any(self, namespace: str) -> bool:
-        """Whether a namespace has a policy."""
-        return any(key[0] == namespace for key in self._known)
+        """Return whether a namespace has a policy."""
+        return any(key[0] == namespace for key in self._policies)
 
     def namespaces(self) -> set[str]:
-        """Namespaces that have a policy."""
-        return {namespace for namespace, _ in self._known}
+        """Return the namespaces that have a policy."""
+        return {namespace for namespace, _ in self._policies}
 
 
 class RemediationIndex:
-    """All Remediations, dry ones included."""
+    """All Remediations, dry runs included."""
 
     def __init__(self) -> None:
-        self._known: dict[NamespacedName, Remediation] = {}
-        self._acts: dict[NamespacedName, PastAction] = {}
+        self._remediations: dict[NamespacedName, Remediation] = {}
+        self._actions: dict[NamespacedName, PastAction] = {}
         self._by_uid: dict[str, NamespacedName] = {}
         self._open: set[NamespacedName] = set()
-        self._about: dict[tuple[str, str], set[NamespacedName]] = {}
-        self._all_acts: tuple[PastAction, ...] | None = None
+        self._by_chain: dict[tuple[str, str], set[NamespacedName]] = {}
+        self._all_actions: tuple[PastAction, ...] | None = None
 
     def __iter__(self) -> Iterator[Remediation]:
-        """All of them, as they are now."""
-        return iter(tuple(self._known.values()))
+        """Iterate over a copy of the Remediations."""
+        return iter(tuple(self._remediations.values()))
 
     def get(self, key: NamespacedName) -> Remediation | None:
-        """A Remediation."""
-        return self._known.get(key)
+        """Return a Remediation, or None."""
+        return self._remediations.get(key)
 
     def by_uid(self, uid: str) -> Remediation | None:
-        """A Remediation by its uid."""
+        """Return the Remediation with this uid, or None."""
         key = self._by_uid.get(uid)
-        return self._known.get(key) if key else None
+        return self._remediations.get(key) if key else None
 
     def of_run(self, run: Run, lock: LockClass, *, dry_run: bool = False) -> Remediation | None:
-        """The Remediation that a run has of a lock class."""
+        """Return a run's Remediation of a lock class, or None."""
         name = remediation_name(run.name, run.uid, run.started_at, lock, dry_run=dry_run)
-        return self._known.get((run.namespace, name))
+        return self._remediations.get((run.namespace, name))
 
     def actions(self) -> tuple[PastAction, ...]:
-        """All that locks and counts."""
-        if self._all_acts is None:
-            self._all_acts = tuple(self._acts.values())
-        return self._all_acts
+        """Return all past actions, which hold locks and count towards limits."""
+        if self._all_actions is None:
+            self._all_actions = tuple(self._actions.values())
+        return self._all_actions
 
-    def knows(self, meta: ObjectMeta) -> bool:
-        """Whether it is known as it is here, or newer."""
-        known = self._known.get((meta.namespace, meta.name))
-        if known is None or known.metadata.uid != meta.uid:
+    def has_version(self, meta: ObjectMeta) -> bool:
+        """Return whether the cached Remediation is at least as new as this metadata."""
+        cached = self._remediations.get((meta.namespace, meta.name))
+        if cached is None or cached.metadata.uid != meta.uid:
             return False
-        return version_of(known.metadata.resource_version or "") >= meta.version > 0
+        return _version(cached) >= meta.version > 0
 
     def put(self, remediation: Remediation) -> None:
-        """Add or replace a Remediation, unless a newer state of it is known."""
+        """Add or replace a Remediation, unless the cache has a newer version."""
         metadata = remediation.metadata
         key = (metadata.namespace, metadata.name)
-        before = self._known.get(key)
-        if before and before.metadata.uid == metadata.uid and _version(before) > _version(remediation):
+        cached = self._remediations.get(key)
+        if cached and cached.metadata.uid == metadata.uid and _version(cached) > _version(remediation):
             return
         self.remove(key)
-        self._known[key] = remediation
+        self._remediations[key] = remediation
         self._by_uid[metadata.uid or ""] = key
         for uid in _uids(remediation):
-            self._about.setdefault((metadata.namespace, uid), set()).add(key)
-        act = past_action_of(remediation)
-        if act:
-            self._acts[key] = act
-            if not (act.is_final and act.has_outcome):
+            self._by_chain.setdefault((metadata.namespace, uid), set()).add(key)
+        action = past_action_of(remediation)
+        if action:
+            self._actions[key] = action
+            if not (action.is_final and action.has_outcome):
                 self._open.add(key)
-        self._all_acts = None
+        self._all_actions = None
 
     def remove(self, key: NamespacedName) -> Remediation | None:
-        """Forget a Remediation."""
-        known = self._known.pop(key, None)
-        if known:
-            self._by_uid.pop(known.metadata.uid or "", None)
-            for uid in _uids(known):
-                self._about.get((key[0], uid), set()).discard(key)
-        self._acts.pop(key, None)
+        """Forget a Remediation, and return it."""
+        removed = self._remediations.pop(key, None)
+        if removed:
+            self._by_uid.pop(removed.metadata.uid or "", None)
+            for uid in _uids(removed):
+                self._by_chain.get((key[0], uid), set()).discard(key)
+        self._actions.pop(key, None)
         self._open.discard(key)
-        self._all_acts = None
-        return known
+        self._all_actions = None
+        return removed
 
-    def about(self, run: Run) -> list[Remediation]:
-        """All Remediations of a run's Workflow and of its chain."""
-        keys = {key for uid in (run.uid, run.root_uid) for key in self._about.get((run.namespace, uid), ())}
-        return [self._known[key] for key in sorted(keys)]
+    def of_chain(self, run: Run) -> list[Remediation]:
+        """Return the Remediations of a run's Workflow and of its resubmission chain."""
+        keys = {key for uid in (run.uid, run.root_uid) for key in self._by_chain.get((run.namespace, uid), ())}
+        return [self._remediations[key] for key in sorted(keys)]
 
     def has_open(self, namespace: str) -> bool:
-        """Whether a namespace has an act of which something is still to come."""
+        """Return whether a namespace has an action that is not final or has no outcome yet."""
         return any(key[0] == namespace for key in self._open)
 
 
@@ -185,7 +185,7 @@ def _version(remediation: Remediation) -> int:
 
 
 class RunHistory:
-    """What ran in namespaces that have policies, by report, and what the policies last said of it."""
+    """The runs in namespaces that have policies, by report, with the policies' last verdicts on them."""
 
     def __init__(self) -> None:
         self._runs: dict[NamespacedName, tuple[Run, ...]] = {}
@@ -193,7 +193,7 @@ class RunHistory:
         self._all_runs: tuple[Run, ...] | None = None
 
     def put(self, report: WorkflowReport) -> None:
-        """Add or replace the runs that a report tells of."""
+        """Add or replace the runs that a report describes."""
         key = (report.metadata.namespace, report.metadata.name)
         runs = tuple(runs_of(report))
         if self._runs.get(key) != runs:
@@ -201,39 +201,39 @@ class RunHistory:
             self._all_runs = None
 
     def remove(self, key: NamespacedName) -> None:
-        """Forget a report."""
+        """Forget the runs and verdicts of a report."""
         self._verdicts.pop(key, None)
         if self._runs.pop(key, None) is not None:
             self._all_runs = None
 
     def all(self) -> tuple[Run, ...]:
-        """Each run, once for each report that tells of it."""
+        """Return every run once, even if several reports describe it."""
         if self._all_runs is None:
             unique = {(run.uid, run.started_at): run for runs in self._runs.values() for run in runs}
             self._all_runs = tuple(unique.values())
         return self._all_runs
 
-    def reports(self, namespace: str) -> list[NamespacedName]:
-        """The reports of a namespace that are known."""
+    def reports_in(self, namespace: str) -> list[NamespacedName]:
+        """Return the reports of a namespace that describe runs."""
         return [key for key in self._runs if key[0] == namespace]
 
-    def note(self, key: NamespacedName, lock: LockClass, verdicts: tuple[PolicyVerdict, ...]) -> bool:
-        """Keep what the policies said of the run of a report; whether it is something new."""
-        said = self._verdicts.setdefault(key, {})
-        if said.get(lock) == verdicts:
+    def record_verdicts(self, key: NamespacedName, lock: LockClass, verdicts: tuple[PolicyVerdict, ...]) -> bool:
+        """Record the policies' verdicts on the run of a report. Return whether they have changed."""
+        by_lock = self._verdicts.setdefault(key, {})
+        if by_lock.get(lock) == verdicts:
             return False
-        said[lock] = verdicts
+        by_lock[lock] = verdicts
         return True
 
     def verdicts(self, namespace: str) -> Iterator[PolicyVerdict]:
-        """What was said of runs in a namespace, the acts on them and whom to tell as one."""
-        for key, said in self._verdicts.items():
+        """Return the verdicts on the runs of a namespace: one per run and policy, for all lock classes together."""
+        for key, by_lock in self._verdicts.items():
             if key[0] == namespace:
-                yield from _merged([verdict for verdicts in said.values() for verdict in verdicts])
+                yield from _merged([verdict for verdicts in by_lock.values() for verdict in verdicts])
 
 
 def _merged(verdicts: list[PolicyVerdict]) -> Iterator[PolicyVerdict]:
-    """One verdict for each policy: that it is about the run itself counts before whom to tell."""
+    """Merge the verdicts of each policy. The first one, on the action, takes precedence over the one on notifying."""
     for policy in dict.fromkeys(verdict.policy for verdict in verdicts):
         of_policy = [verdict for verdict in verdicts if verdict.policy == policy]
         yield replace(
@@ -261,9 +261,9 @@ class RemediationCache:
     reports: ReportCache
 
     def history(self) -> History:
-        """What ran and what was done."""
+        """Return the runs and past actions, as decisions need them."""
         return History(self.runs.all(), self.remediations.actions())
 
-    def concerns(self, namespace: str) -> bool:
-        """Whether anything about a namespace has to be looked at: without policies nothing is."""
+    def is_relevant(self, namespace: str) -> bool:
+        """Return whether a namespace has policies or open actions. Reports of other namespaces are not considered."""
         return self.policies.has_any(namespace) or self.remediations.has_open(namespace)

@@ -1,7 +1,26 @@
-"""What reports there are and which Workflow each is about: derived, loaded at start, repaired by the sweep.
+"""The known reports, by name and by Workflow, and the content of those that are written often.
 
-It answers two questions without a request: which reports does a look at this Workflow concern, and is there anything
-left to do for it.
+The cache answers two questions without a request: which reports does a reconcile of this Workflow concern, and is there
+anything left to do for them? It is filled at the start, updated by every read and write, and repaired by the resync.
+
+Expectations: the event of our own write needs no reconcile, but an event of another client's write does. The event may
+arrive before the response to our write, whose resourceVersion alone distinguishes the two. For a report at version 5:
+
+    our write         watch event      cache entry  expected write    result
+    ----------------  ---------------  -----------  ----------------  ----------------------------------------------
+    expect_write                       5            newest event: 0   further events are only recorded
+                      observe(6)       5            newest event: 6   True: not enqueued, maybe our own
+    response: put(6)                   6            newest event: 6
+    write_done                         6            none              False: event 6 was our own
+                      has_version(6)   6            none              True: not enqueued
+
+    If another client wrote version 7 after our write, or our write failed:
+
+                      observe(7)       5 or 6       newest event: 7   True: not enqueued yet
+    write_done                         5 or 6       none              True: newer than the entry, read the report
+
+So no event is lost between ``expect_write`` and ``write_done``: either the entry is at least as new as the newest
+event, or ``write_done`` makes the writer enqueue the report.
 """
 
 from collections import OrderedDict
@@ -17,7 +36,7 @@ from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
 from wfreport.kube.reports import ReportHead, StoredReport
 
 REPORT_OVERHEAD_BYTES = 500
-"""What a cached report counts besides its status."""
+"""Estimated size of a cached report without its status."""
 
 _ENDED_REASONS = frozenset({Reason.WORKFLOW_DELETED})
 _MISSING_REASONS = AWAITING_SERVER | {Reason.WORKFLOW_NOT_FOUND, Reason.WORKFLOW_NOT_ARCHIVED}
@@ -25,31 +44,31 @@ _MISSING_REASONS = AWAITING_SERVER | {Reason.WORKFLOW_NOT_FOUND, Reason.WORKFLOW
 
 @dataclass(frozen=True, slots=True)
 class ReportEntry:
-    """A report.
+    """A report, without the content of its status.
 
     Attributes:
-        namespace: of the report and of its Workflow.
-        name: of the report.
-        uid: of the report.
-        resource_version: of the report as it is known.
-        generation: of its spec.
-        automatic: whether the operator made it.
-        workflow_name: the Workflow it is about.
-        ref_uid: the uid that its spec gives; empty for none.
-        bound_uid: the uid that its status is bound to; empty for none yet.
-        observed_version: resourceVersion of the completed Workflow that it reports; empty while that runs.
-        observed_generation: the generation that its status answers.
-        ended: whether nothing more is to come: the run has ended, or was deleted.
-        missing: whether it says that there is no such Workflow.
-        source: where the run is to be looked for: Auto, Cluster or Archive.
-        deleted: whether it says that the Workflow was deleted while it ran.
-        awaits_server: whether it lacks what Argo Server may have.
-        phase: of the run, as it was last seen.
-        finished_at: when the run ended; None where it has not, or is not known.
-        pinned: whether it is to be kept for ever.
-        ttl_seconds: how long after the run's end it is to be kept, if its spec says so.
-        evidence: the reason of its condition EvidenceComplete; empty for none.
-        log_tail_lines: what its spec says of them; None for nothing.
+        namespace: namespace of the report and of its Workflow.
+        name: name of the report.
+        uid: uid of the report.
+        resource_version: newest known resourceVersion of the report.
+        generation: generation of the report's spec.
+        automatic: whether the operator created the report.
+        workflow_name: name of the Workflow.
+        ref_uid: the Workflow's uid in the spec; empty for none.
+        bound_uid: the Workflow's uid in the status; empty if the report is not bound yet.
+        observed_version: resourceVersion of the completed Workflow in the status; empty while the Workflow runs.
+        observed_generation: generation of the spec for which the status was written.
+        ended: whether the run has completed or its Workflow was deleted.
+        missing: whether the status reports that the Workflow does not exist.
+        source: where the run is read from: Auto, Cluster or Archive.
+        deleted: whether the status reports that the Workflow was deleted while it ran.
+        awaits_server: whether the report lacks something that Argo Server may provide.
+        phase: last known phase of the run.
+        finished_at: when the run ended; None if it runs, or if that is unknown.
+        pinned: whether retention never deletes the report.
+        ttl_seconds: time from the run's end until retention deletes the report; None if the spec does not set it.
+        evidence: reason of the condition EvidenceComplete; empty for none.
+        log_tail_lines: log lines that the spec requests; None if it does not set them.
     """
 
     namespace: str
@@ -77,31 +96,31 @@ class ReportEntry:
 
     @property
     def evidence_pending(self) -> bool:
-        """Whether it says that pods are still being read."""
+        """Return whether pods of the run are still being captured."""
         return self.evidence == Reason.CAPTURE_PENDING
 
     @property
     def key(self) -> NamespacedName:
-        """Its own key."""
+        """Namespace and name of the report."""
         return (self.namespace, self.name)
 
     @property
     def workflow_key(self) -> NamespacedName:
-        """The key of its Workflow."""
+        """Namespace and name of the Workflow."""
         return (self.namespace, self.workflow_name)
 
     def is_for(self, workflow_uid: str) -> bool:
-        """Whether it is, or may become, the report of this Workflow of the cluster."""
+        """Return whether this is, or can become, the report of the Workflow with this uid in the cluster."""
         return self.source != Source.ARCHIVE and binds(self.ref_uid or None, self.bound_uid or None, workflow_uid)
 
     @property
-    def answered(self) -> bool:
-        """Whether its status answers its spec as it is now."""
+    def is_spec_observed(self) -> bool:
+        """Return whether the status was written for the current spec."""
         return self.observed_generation == self.generation
 
 
 def entry_of(head: ReportHead) -> ReportEntry:
-    """The row of a report as the API server has it."""
+    """Return the entry of a report as the API server sent it."""
     meta, observed = head.metadata, head.status.observed_workflow
     reasons = {c.reason for c in head.status.conditions if c.type != ConditionType.EVIDENCE_COMPLETE}
     return ReportEntry(
@@ -137,138 +156,142 @@ def _awaits_server(head: ReportHead, reasons: set[str]) -> bool:
 
 
 class ReportCache:
-    """All rows, by report and by Workflow."""
+    """The entries of all reports, by report and by Workflow."""
 
     def __init__(self) -> None:
-        self._rows: dict[NamespacedName, ReportEntry] = {}
+        self._entries: dict[NamespacedName, ReportEntry] = {}
         self._by_workflow: dict[NamespacedName, tuple[str, ...]] = {}
-        self._writing: dict[NamespacedName, int] = {}
+        self._expected_writes: dict[NamespacedName, int] = {}
 
     def __len__(self) -> int:
-        """How many reports there are."""
-        return len(self._rows)
+        """Return the number of reports."""
+        return len(self._entries)
 
     def __iter__(self) -> Iterator[ReportEntry]:
-        """All rows, as they are now."""
-        return iter(tuple(self._rows.values()))
+        """Iterate over a copy of the entries."""
+        return iter(tuple(self._entries.values()))
 
-    def get(self, key: NamespacedName) -> ReportEntry | None:
-        """The row of a report."""
-        return self._rows.get(key)
+    def get(self, report: NamespacedName) -> ReportEntry | None:
+        """Return the entry of a report, or None."""
+        return self._entries.get(report)
 
-    def knows(self, meta: ObjectMeta) -> bool:
-        """Whether the report is known as it is here, or newer: events and pages of a list may be older than a write."""
-        row = self._rows.get((meta.namespace, meta.name))
-        if row is None or row.uid != meta.uid:
+    def has_version(self, meta: ObjectMeta) -> bool:
+        """Return whether the entry is at least as new as this metadata: events and lists can be older than a write."""
+        entry = self._entries.get((meta.namespace, meta.name))
+        if entry is None or entry.uid != meta.uid:
             return False
-        return row.resource_version == meta.resource_version or version_of(row.resource_version) > meta.version > 0
+        return entry.resource_version == meta.resource_version or version_of(entry.resource_version) > meta.version > 0
 
-    def of_workflow(self, key: NamespacedName) -> list[ReportEntry]:
-        """The reports about Workflows of this name, whatever their uid."""
-        return [self._rows[key[0], name] for name in self._by_workflow.get(key, ())]
+    def of_workflow(self, workflow: NamespacedName) -> list[ReportEntry]:
+        """Return the reports about Workflows of this name, of any uid."""
+        return [self._entries[workflow[0], name] for name in self._by_workflow.get(workflow, ())]
 
-    def has_any(self, key: NamespacedName) -> bool:
+    def has_any(self, workflow: NamespacedName) -> bool:
         """Return whether there is a report about a Workflow of this name."""
-        return key in self._by_workflow
+        return workflow in self._by_workflow
 
-    def log_tail_lines(self, key: NamespacedName, *, default: int) -> int:
-        """The most lines of log that a report about a Workflow of this name asks for; ``default`` where none says."""
-        asked = [default if row.log_tail_lines is None else row.log_tail_lines for row in self.of_workflow(key)]
-        return max(asked, default=default)
+    def log_tail_lines(self, workflow: NamespacedName, *, default: int) -> int:
+        """Return the maximum of the log lines that the reports about a Workflow of this name request."""
+        lines = (entry.log_tail_lines for entry in self.of_workflow(workflow))
+        return max((default if requested is None else requested for requested in lines), default=default)
 
-    def is_done(self, key: NamespacedName, *, uid: str, resource_version: str) -> bool:
-        """Whether every report of this completed Workflow, and there is one, says what it says now."""
-        mine = [row for row in self.of_workflow(key) if row.is_for(uid)]
-        return bool(mine) and all(
-            row.bound_uid == uid
-            and row.observed_version == resource_version
-            and row.answered
-            and not row.evidence_pending
-            for row in mine
+    def is_reported(self, workflow: NamespacedName, *, uid: str, resource_version: str) -> bool:
+        """Return whether a completed Workflow has reports, and all of them describe this version of it."""
+        entries = [entry for entry in self.of_workflow(workflow) if entry.is_for(uid)]
+        return bool(entries) and all(
+            entry.bound_uid == uid
+            and entry.observed_version == resource_version
+            and entry.is_spec_observed
+            and not entry.evidence_pending
+            for entry in entries
         )
 
-    def expect_write(self, key: NamespacedName) -> None:
-        """A write of ours begins: its event may be here before its answer, and is no news."""
-        self._writing[key] = 0
+    def expect_write(self, report: NamespacedName) -> None:
+        """Begin a write: until ``write_done``, events of this report are recorded instead of enqueued."""
+        self._expected_writes[report] = 0
 
     def observe(self, meta: ObjectMeta) -> bool:
-        """Whether an event came while we write that report; ``end_write`` tells what became of it."""
-        key = (meta.namespace, meta.name)
-        if key not in self._writing:
+        """Record the event of a report that is being written. Return False if it is not being written."""
+        report = (meta.namespace, meta.name)
+        if report not in self._expected_writes:
             return False
-        self._writing[key] = max(self._writing[key], meta.version)
+        self._expected_writes[report] = max(self._expected_writes[report], meta.version)
         return True
 
-    def write_done(self, key: NamespacedName) -> bool:
-        """Our write has ended; whether something newer came meanwhile, which then is somebody else's."""
-        newest, row = self._writing.pop(key, 0), self._rows.get(key)
-        return newest > (version_of(row.resource_version) if row else 0)
+    def write_done(self, report: NamespacedName) -> bool:
+        """End a write. Return whether an event was newer than the entry: then it is another client's write."""
+        newest, entry = self._expected_writes.pop(report, 0), self._entries.get(report)
+        return newest > (version_of(entry.resource_version) if entry else 0)
 
-    def put(self, row: ReportEntry) -> None:
-        """Add or replace a report, unless a newer state of it is known: answers overtake each other.
+    def put(self, entry: ReportEntry) -> None:
+        """Add or replace an entry, unless the cache has a newer one: responses can arrive out of order.
 
-        Where etcd was restored from a backup, versions go back and the operator is to be restarted, as whatever has
-        a cache of the API server (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/).
+        After etcd is restored from a backup, versions decrease, and the operator has to be restarted, as every client
+        with a cache (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/).
         """
-        before = self._rows.get(row.key)
-        if before and before.uid == row.uid and version_of(before.resource_version) > version_of(row.resource_version):
+        cached = self._entries.get(entry.key)
+        if (
+            cached
+            and cached.uid == entry.uid
+            and version_of(cached.resource_version) > version_of(entry.resource_version)
+        ):
             return
-        if before and before.workflow_key != row.workflow_key:
-            self._unlist(before)
-        self._rows[row.key] = row
-        names = self._by_workflow.get(row.workflow_key, ())
-        if row.name not in names:
-            self._by_workflow[row.workflow_key] = (*names, row.name)
+        if cached and cached.workflow_key != entry.workflow_key:
+            self._remove_from_index(cached)
+        self._entries[entry.key] = entry
+        names = self._by_workflow.get(entry.workflow_key, ())
+        if entry.name not in names:
+            self._by_workflow[entry.workflow_key] = (*names, entry.name)
 
-    def remove(self, key: NamespacedName) -> ReportEntry | None:
-        """Forget a report; returns what was known of it."""
-        row = self._rows.pop(key, None)
-        if row:
-            self._unlist(row)
-        return row
+    def remove(self, report: NamespacedName) -> ReportEntry | None:
+        """Forget a report, and return its entry."""
+        entry = self._entries.pop(report, None)
+        if entry:
+            self._remove_from_index(entry)
+        return entry
 
-    def _unlist(self, row: ReportEntry) -> None:
-        names = tuple(name for name in self._by_workflow.get(row.workflow_key, ()) if name != row.name)
+    def _remove_from_index(self, entry: ReportEntry) -> None:
+        names = tuple(name for name in self._by_workflow.get(entry.workflow_key, ()) if name != entry.name)
         if names:
-            self._by_workflow[row.workflow_key] = names
+            self._by_workflow[entry.workflow_key] = names
         else:
-            self._by_workflow.pop(row.workflow_key, None)
+            self._by_workflow.pop(entry.workflow_key, None)
 
 
 class StatusCache:
-    """The last known content of the reports of running Workflows.
+    """Content of the reports that were read or written last, so that a reconcile need not read them.
 
-    With it a look is one GET and, where something changed, one write. It is bounded by the size of the reports' JSON,
-    of which the objects made from it are about nine times as large.
+    With it a reconcile takes one GET and, if something changed, one write. The cache is bounded by the size of the
+    reports' JSON; the decoded objects take about nine times as much memory.
     """
 
     def __init__(self, capacity_bytes: int) -> None:
         self._capacity_bytes = capacity_bytes
         self._bytes = 0
-        self._stored: OrderedDict[NamespacedName, StoredReport] = OrderedDict()
+        self._reports: OrderedDict[NamespacedName, StoredReport] = OrderedDict()
 
-    def get(self, row: ReportEntry) -> StoredReport | None:
-        """The report, if it is known as it is."""
-        stored = self._stored.get(row.key)
-        if stored is None or stored.head.metadata.resource_version != row.resource_version:
+    def get(self, entry: ReportEntry) -> StoredReport | None:
+        """Return the report of an entry, if it is cached in the same version."""
+        report = self._reports.get(entry.key)
+        if report is None or report.head.metadata.resource_version != entry.resource_version:
             return None
-        self._stored.move_to_end(row.key)
-        return stored
+        self._reports.move_to_end(entry.key)
+        return report
 
-    def put(self, key: NamespacedName, stored: StoredReport) -> None:
-        """Keep a report; those used least recently go."""
+    def put(self, key: NamespacedName, report: StoredReport) -> None:
+        """Store a report, and drop the least recently used ones above the capacity."""
         self.drop(key)
-        self._stored[key] = stored
-        self._bytes += _size_bytes(stored)
+        self._reports[key] = report
+        self._bytes += _size_bytes(report)
         while self._bytes > self._capacity_bytes:
-            self.drop(next(iter(self._stored)))
+            self.drop(next(iter(self._reports)))
 
     def drop(self, key: NamespacedName) -> None:
         """Forget a report."""
-        stored = self._stored.pop(key, None)
-        if stored:
-            self._bytes -= _size_bytes(stored)
+        report = self._reports.pop(key, None)
+        if report:
+            self._bytes -= _size_bytes(report)
 
 
-def _size_bytes(stored: StoredReport) -> int:
-    return len(stored.status_json or b"") + REPORT_OVERHEAD_BYTES
+def _size_bytes(report: StoredReport) -> int:
+    return len(report.status_json or b"") + REPORT_OVERHEAD_BYTES

@@ -1,4 +1,4 @@
-"""The running Workflows: they are not streamed, they are looked at on an interval that grows with their age."""
+"""The running Workflows, which are polled on an interval that grows with their age instead of being watched."""
 
 import math
 from collections.abc import Callable
@@ -8,30 +8,30 @@ from datetime import datetime
 from wfreport.kube.objects import NamespacedName
 
 AGE_PER_SECOND = 5
-"""A Workflow of N times this is looked at every N seconds, within the bounds."""
+"""A Workflow that has run for N times this number of seconds is polled every N seconds, within the policy's bounds."""
 
-SHARED_BY = 6
-"""So many running Workflows are looked at as often as the shortest interval says. With more of them each comes round
-less often, so that what looks cost, here and at the API server, does not grow with their number (docs/decisions/0022).
-"""
+RUNNING_WITHOUT_SHARING = 6
+"""Up to this number of running Workflows, each is polled at the minimum interval. More of them share the same total
+rate, so that the cost of polling, here and at the API server, does not grow with their number (docs/decisions/0022)."""
 
-TOGETHER_SECONDS = 5
-"""Looks are due at multiples of this: several in a row cost a sixth less CPU than each alone, between which the
-processor's caches go to others (docs/reference/benchmark.md)."""
+ALIGNMENT_SECONDS = 5
+"""Polls are aligned to multiples of this time: polls in a row cost a sixth less CPU than separate ones, because the
+processor's caches stay warm (docs/reference/benchmark.md)."""
 
-_MOMENT = 0.2
-"""What part of that a look may come early: else the time that each takes would put the next one off by all of it."""
+_EARLY_FRACTION = 0.2
+"""Fraction of the alignment by which a poll may be early. Otherwise the duration of each poll would postpone the next
+one by a whole alignment."""
 
 
 @dataclass(slots=True)
 class RunningWorkflow:
-    """What is remembered of a running Workflow between two looks; all of it can be had again by looking.
+    """State of a running Workflow between two reconciles. Another reconcile can recover all of it.
 
     Attributes:
-        uid: of the Workflow.
-        version: its newest resourceVersion that was seen: no look goes back behind it.
-        looked_at: when it was looked at last, on the loop's clock.
-        sought: nodes whose pods were asked for: a pod that is gone is not asked for again.
+        uid: the Workflow's uid.
+        version: its newest known resourceVersion; no reconcile reads an older one.
+        polled_at: time of the last reconcile, on the monotonic clock.
+        queried_nodes: node ids whose pods have been queried. A pod that was deleted is not queried again.
     """
 
     uid: str
@@ -42,12 +42,12 @@ class RunningWorkflow:
 
 @dataclass(frozen=True, slots=True)
 class PollPolicy:
-    """How often running Workflows are looked at.
+    """How often running Workflows are reconciled.
 
     Attributes:
-        min_seconds: while they are young, and few.
-        max_seconds: when they are old, or many.
-        coalesce_seconds: failures of pods cause one extra look in this time at most.
+        min_seconds: interval of a young Workflow, if few run.
+        max_seconds: interval of an old Workflow, or if many run.
+        coalesce_seconds: minimum time between a reconcile and an extra one for failed pods.
     """
 
     min_seconds: float = 10
@@ -56,28 +56,28 @@ class PollPolicy:
 
 
 class RunningWorkflows:
-    """Every Workflow that is known to run. It is derived: a restart fills it by one look at each."""
+    """All Workflows that are known to run. After a restart, one reconcile of each fills it again."""
 
-    def __init__(self, pace: PollPolicy, *, clock: Callable[[], float]) -> None:
-        self._pace = pace
+    def __init__(self, policy: PollPolicy, *, clock: Callable[[], float]) -> None:
+        self._policy = policy
         self._clock = clock
         self._running: dict[NamespacedName, RunningWorkflow] = {}
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of running Workflows."""
         return len(self._running)
 
     def get(self, key: NamespacedName) -> RunningWorkflow | None:
-        """What is remembered of a running Workflow."""
+        """Return the state of a running Workflow, or None."""
         return self._running.get(key)
 
     def has(self, key: NamespacedName, uid: str) -> bool:
-        """Whether this very Workflow is known to run."""
+        """Return whether the Workflow with this uid is known to run."""
         running = self._running.get(key)
         return running is not None and running.uid == uid
 
-    def polled(self, key: NamespacedName, *, uid: str, version: int) -> RunningWorkflow:
-        """Note a look that found it running."""
+    def record_poll(self, key: NamespacedName, *, uid: str, version: int) -> RunningWorkflow:
+        """Record a reconcile that found the Workflow running."""
         running = self._running.get(key)
         if running is None or running.uid != uid:
             running = self._running[key] = RunningWorkflow(uid=uid, version=version, polled_at=self._clock())
@@ -86,26 +86,27 @@ class RunningWorkflows:
         return running
 
     def next_poll_seconds(self, *, started_at: datetime | None, now: datetime) -> float:
-        """How long after a look the next one is due.
+        """Return the time from now until the next poll.
 
-        It is made with those of others, a little later than its age, and how many there are, ask for.
+        The interval follows from the Workflow's age and from the number of running Workflows. The poll is then aligned
+        with the polls of others, at a slightly later time.
         """
         age_seconds = (now - started_at).total_seconds() if started_at else 0.0
-        in_turn_seconds = self._pace.min_seconds * len(self) / SHARED_BY
-        asked = max(in_turn_seconds, age_seconds / AGE_PER_SECOND)
-        wanted = max(self._pace.min_seconds, min(self._pace.max_seconds, asked))
-        together = min(TOGETHER_SECONDS, wanted / 2)
-        at = self._clock()  # a moment after the time when the look that is over was due
-        due = math.ceil((at + wanted) / together - _MOMENT) * together
+        shared_seconds = self._policy.min_seconds * len(self) / RUNNING_WITHOUT_SHARING
+        interval = max(shared_seconds, age_seconds / AGE_PER_SECOND)
+        interval = max(self._policy.min_seconds, min(self._policy.max_seconds, interval))
+        alignment = min(ALIGNMENT_SECONDS, interval / 2)
+        at = self._clock()  # slightly after the time at which the current poll was due
+        due = math.ceil((at + interval) / alignment - _EARLY_FRACTION) * alignment
         return due - at
 
-    def pod_failed(self, key: NamespacedName) -> float | None:
-        """A pod failed: how long until the Workflow may be looked at because of it; None if it is not known to run."""
+    def seconds_until_extra_poll(self, key: NamespacedName) -> float | None:
+        """Return when a Workflow may be reconciled because a pod failed; None if the Workflow is not known to run."""
         running = self._running.get(key)
         if running is None:
             return None
-        return max(0.0, running.polled_at + self._pace.coalesce_seconds - self._clock())
+        return max(0.0, running.polled_at + self._policy.coalesce_seconds - self._clock())
 
     def discard(self, key: NamespacedName) -> None:
-        """It has ended, or is gone."""
+        """Forget a Workflow that has completed or was deleted."""
         self._running.pop(key, None)

@@ -220,7 +220,7 @@ class Capturer:
         containers = containers_to_read(capture.pod) if capture.pod else []
         if not containers:
             return []
-        gap = self._logs.find_gap(capture.workflow, cached=self._cache.logs_held(capture.workflow))
+        gap = self._logs.find_gap(capture.workflow, cached=self._cache.pods_with_logs(capture.workflow))
         if gap:
             capture.add_gap(gap)
         return [] if gap else containers

@@ -143,7 +143,7 @@ class Reconciler:
     async def _close_one(self, entry: ReportEntry) -> None:
         """Write the report of a Workflow that was deleted, never existed, or is only in Argo's archive."""
         is_closed = entry.ended and not entry.evidence_pending if entry.bound_uid else entry.missing
-        if is_closed and entry.answered and not self._evidence.may_know_more(entry):
+        if is_closed and entry.is_spec_observed and not self._evidence.may_know_more(entry):
             return
         report = await self._writer.stored(entry)
         remaining = self._evidence.collect_remaining(entry, report)
@@ -190,7 +190,7 @@ class Reconciler:
         if is_labelled_completed(workflow):
             self._record_completed(name, workflow)
             return Result(ReconcileOutcome.COMPLETED, evidence.requeue_after_seconds, version)
-        self._running.polled(name, uid=meta.uid, version=version)
+        self._running.record_poll(name, uid=meta.uid, version=version)
         seconds = self._running.next_poll_seconds(started_at=workflow.status.started_at, now=evidence.observed_at)
         return Result(ReconcileOutcome.RUNNING, seconds, version)
 

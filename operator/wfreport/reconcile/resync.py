@@ -74,7 +74,7 @@ class Resync:
         changed: list[ObjectMeta] = []
         async for meta in self._reports.list_metadata():
             unlisted.pop((meta.namespace, meta.name), None)
-            if not self._cache.knows(meta):
+            if not self._cache.has_version(meta):
                 changed.append(meta)
         for name, version in unlisted.items():
             entry = self._cache.get(name)
@@ -85,7 +85,7 @@ class Resync:
             await self._reload(len(changed))
             return
         for meta in changed:
-            if not self._cache.knows(meta):
+            if not self._cache.has_version(meta):
                 self._count_repair("report")
                 self._requests.enqueue_report((meta.namespace, meta.name), min_resource_version=meta.version)
 
@@ -93,7 +93,7 @@ class Resync:
         self._metrics.resync_repairs.labels("report").inc(changed)
         async for head in self._reports.list_heads():
             entry = entry_of(head)
-            if not self._cache.knows(head.metadata):
+            if not self._cache.has_version(head.metadata):
                 self._cache.put(entry)
                 self._requests.enqueue_workflow(entry.workflow_key, Priority.PROGRESS)
 
@@ -117,7 +117,7 @@ class Resync:
             return None
         if not meta.completed:
             return None if self._requests.is_polled(name, meta.uid) else "untracked"
-        if not self._cache.is_done(name, uid=meta.uid, resource_version=meta.resource_version):
+        if not self._cache.is_reported(name, uid=meta.uid, resource_version=meta.resource_version):
             return "unreported"
         return "unserved" if any(self._fetcher.is_due(entry) for entry in entries) else None
 
@@ -139,6 +139,6 @@ class Resync:
 
 def _expects_workflow(entry: ReportEntry) -> bool:
     """Return whether the report still has to be closed once its Workflow is gone."""
-    if not entry.answered or entry.evidence_pending:
+    if not entry.is_spec_observed or entry.evidence_pending:
         return True
     return not entry.ended if entry.bound_uid else not entry.missing

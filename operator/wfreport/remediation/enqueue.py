@@ -27,12 +27,12 @@ class RemediationEventHandlers:
     def should_enqueue(self, plural: str, event_type: str, meta: ObjectMeta) -> bool:
         """Whether an event reports a deletion, or a version that is newer than in the cache."""
         index = self._cache.policies if plural == PLURAL_POLICIES else self._cache.remediations
-        return event_type == DELETED or not index.knows(meta)
+        return event_type == DELETED or not index.has_version(meta)
 
     def policy_changed(self, event_type: str | None, meta: ObjectMeta) -> None:
         """Enqueue a policy that was created, changed or deleted."""
         cached = self._cache.policies.get((meta.namespace, meta.name))
-        if event_type == DELETED or not self._cache.policies.knows(meta):
+        if event_type == DELETED or not self._cache.policies.has_version(meta):
             seconds = OWN_WRITE_SECONDS if cached and event_type != DELETED else 0
             self._queues.policies.add_after((meta.namespace, meta.name), seconds, Priority.URGENT)
 
@@ -41,7 +41,7 @@ class RemediationEventHandlers:
         key = (meta.namespace, meta.name)
         if event_type == DELETED:
             self._queues.remediations.add(key, Priority.PROGRESS)
-        elif not self._cache.remediations.knows(meta):
+        elif not self._cache.remediations.has_version(meta):
             self._queues.remediations.add_after(key, OWN_WRITE_SECONDS, Priority.PROGRESS)
 
     def pod_failed(self, meta: ObjectMeta) -> None:
@@ -55,7 +55,7 @@ class RemediationEventHandlers:
         The run counts at once: a circuit breaker must see all failures so far before the first action.
         """
         meta = stored.head.metadata
-        if self._cache.concerns(meta.namespace):
+        if self._cache.is_relevant(meta.namespace):
             self._cache.runs.put(report_of(stored))
             self._queues.runs.add((meta.namespace, meta.name), Priority.URGENT)
 

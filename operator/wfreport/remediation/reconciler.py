@@ -148,7 +148,7 @@ class RemediationReconciler:
         if entry is None:
             self._cache.runs.remove(request.name)
             return None
-        if not self._cache.concerns(entry.namespace) or not self._is_first(entry):
+        if not self._cache.is_relevant(entry.namespace) or not self._is_first(entry):
             return None
         stored = await self._writer.stored(entry)
         report = report_of(stored)
@@ -165,7 +165,7 @@ class RemediationReconciler:
 
     async def _close_earlier_intents(self, run: Run) -> None:
         """Close open intents for earlier runs of the same Workflow: they must not be carried out on this one."""
-        for remediation in self._cache.remediations.about(run):
+        for remediation in self._cache.remediations.of_chain(run):
             target = remediation.spec.target
             if target.uid == run.uid and not is_same_time(target.started_at, run.started_at):
                 await self._executor.close(remediation, "the Workflow has another run now")
@@ -260,7 +260,7 @@ class RemediationReconciler:
 
     def _count(self, state: _RunState, lock_class: LockClass, verdicts: tuple[PolicyVerdict, ...]) -> None:
         """Count new verdicts, and enqueue their policies, whose status shows the counts."""
-        if not self._cache.runs.note(key_of(state.report), lock_class, verdicts):
+        if not self._cache.runs.record_verdicts(key_of(state.report), lock_class, verdicts):
             return
         for verdict in verdicts:
             self._metrics.decisions.labels(lock_class, verdict.action, verdict.reason).inc()
@@ -277,7 +277,7 @@ class RemediationReconciler:
         if before is None:
             return
         status = before.changed(failures=labelled) if labelled else before
-        runs, remediations = self._cache.runs.all(), self._cache.remediations.about(state.run)
+        runs, remediations = self._cache.runs.all(), self._cache.remediations.of_chain(state.run)
         summary = chain_summary(state.run, runs, remediations) or RunRemediation()
         summary = summary.model_copy(update={"held": state.held})
         if summary != (before.remediation or RunRemediation()):

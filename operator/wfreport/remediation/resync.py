@@ -18,7 +18,7 @@ DELETIONS_PER_RESYNC: Final = 200
 
 
 class _Index(Protocol):
-    def knows(self, meta: ObjectMeta) -> bool: ...
+    def has_version(self, meta: ObjectMeta) -> bool: ...
 
 
 class RemediationResync:
@@ -67,14 +67,14 @@ class RemediationResync:
         """Enqueue objects that are newer than in the cache, and those in the cache that are not listed."""
         async for meta in listed:
             cached.discard((meta.namespace, meta.name))
-            if not index.knows(meta):
+            if not index.has_version(meta):
                 queue.add((meta.namespace, meta.name), Priority.PROGRESS)
         for key in cached:
             queue.add(key, Priority.PROGRESS)
 
     def _forget_deleted_reports(self) -> None:
         for namespace in self._cache.policies.namespaces():
-            for key in self._cache.runs.reports(namespace):
+            for key in self._cache.runs.reports_in(namespace):
                 if self._cache.reports.get(key) is None:
                     self._cache.runs.remove(key)
 

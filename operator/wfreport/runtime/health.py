@@ -1,7 +1,7 @@
-"""``/metrics``, ``/healthz`` and ``/readyz``.
+"""The HTTP server of ``/metrics``, ``/healthz`` and ``/readyz``.
 
-Liveness is the event loop alone: an API server that is away is no reason to be restarted. Readiness is that every
-stream was listed.
+``/healthz`` responds if the event loop runs: a restart does not help against an unreachable API server. ``/readyz``
+returns 503 until every stream has been listed.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -14,13 +14,13 @@ from aiohttp import web
 async def health_server(
     *, host: str, port: int, metrics: Callable[[], tuple[bytes, str]], missing: Callable[[], list[str]]
 ) -> AsyncIterator[int]:
-    """Serve while the context lasts; yields the port (``port`` 0: none is served).
+    """Serve while the context is open. It yields the port.
 
     Args:
         host: address to bind.
-        port: port to bind.
-        metrics: gives the exposition and its content type.
-        missing: names what is not ready yet; empty means ready.
+        port: port to bind; 0 for no server.
+        metrics: returns the metrics in Prometheus' format, and their content type.
+        missing: returns what is not ready yet; empty if everything is.
     """
     if not port:
         yield 0
@@ -30,10 +30,10 @@ async def health_server(
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        waiting_for = missing()
+        not_ready = missing()
         return web.Response(
-            text="".join(f"waiting for {name}\n" for name in waiting_for) or "ok\n",
-            status=503 if waiting_for else 200,
+            text="".join(f"waiting for {name}\n" for name in not_ready) or "ok\n",
+            status=503 if not_ready else 200,
         )
 
     async def exposition(_: web.Request) -> web.Response:

@@ -1,8 +1,8 @@
-"""Leader election: of several replicas one works, the others stand by (docs/decisions/0014).
+"""Leader election by a Lease: one of several replicas works, the others stand by (docs/decisions/0014).
 
-The rules are client-go's (tools/leaderelection). Another's lease has run out when nobody renewed it for its duration,
-by our own monotonic clock from the moment we saw the last renewal: clocks of machines are never compared. Ours counts
-from before the request that renewed it.
+The rules are those of client-go's tools/leaderelection. Another replica's Lease has expired if it was not renewed for
+its duration, measured by our own monotonic clock from the time at which we observed the last renewal; clocks of
+different machines are never compared. The duration of our own Lease counts from before the request that renewed it.
 """
 
 import asyncio
@@ -25,36 +25,37 @@ from wfreport.settings import Settings
 
 log = logging.getLogger(__name__)
 
-RENEWALS: Final = 3
-"""A lease is renewed so often in its duration: two tries may fail."""
+RENEWALS_PER_DURATION: Final = 3
+"""Renewals within the Lease's duration: two of three may fail."""
 
-MARGIN: Final = 6
-"""This part of the duration before its end it counts as not held: an act must be over before another's can begin."""
+MARGIN_DIVISOR: Final = 6
+"""The Lease counts as lost 1/6 of its duration before its end, so that our actions have ended before another replica can
+begin one."""
 
 RELEASED_SECONDS: Final = 1
-"""client-go's mark of a lease that was given up: its duration."""
+"""Duration that marks a Lease as released, as in client-go."""
 
 
 class NotLeadingError(ApiError):
-    """The Lease is not held, or not for long enough: nothing may be done."""
+    """The Lease is not held, or expires too soon: no action may be performed."""
 
     transient = True
 
 
 class LeaseLostError(Exception):
-    """The Lease is lost; whoever holds it now works, and we must not."""
+    """The Lease was lost. Another replica may work now, so this one must not."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
-    """Who wants the Lease, and for how long at a time."""
+    """The identity of a candidate, and the duration of its Lease."""
 
     identity: str
     duration_seconds: int
 
 
 def configured_lease(settings: Settings, client: Client) -> "Lease | None":
-    """The Lease that the settings name; None without leader election."""
+    """Return the Lease of the settings; None without leader election."""
     if not settings.leader_election:
         return None
     leases = Leases(client, namespace=settings.lease_namespace, name=settings.lease_name)
@@ -63,7 +64,7 @@ def configured_lease(settings: Settings, client: Client) -> "Lease | None":
 
 
 class Lease:
-    """A candidate for the Lease, and its holder."""
+    """A Lease, from the view of one candidate, which may become its holder."""
 
     def __init__(
         self,
@@ -74,35 +75,35 @@ class Lease:
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``clock`` is monotonic; ``now`` is for people who read the Lease."""
+        """Create a candidate; ``clock`` is monotonic, ``now`` is for the times in the Lease, which people read."""
         self._leases = leases
         self._terms = terms
         self._clock = clock
         self._now = now
         self._sleep = sleep
-        self._seen: StoredLease | None = None
-        self._seen_at = 0.0
+        self._observed: StoredLease | None = None
+        self._observed_at = 0.0
         self._held_until: float | None = None
-        self._reached = False
+        self._has_read = False
 
     @property
-    def is_known(self) -> bool:
-        """Whether the Lease was read: a replica that stands by is ready then."""
-        return self._reached
+    def has_been_read(self) -> bool:
+        """Return whether the Lease has been read. A standby replica is then ready."""
+        return self._has_read
 
     @property
     def held_seconds(self) -> float:
-        """For how long it is certainly ours, a margin left; 0 where it is not."""
+        """Return for how many seconds the Lease is certainly held, less the margin; 0 if it is not."""
         if self._held_until is None:
             return 0.0
-        return max(0.0, self._held_until - self._terms.duration_seconds / MARGIN - self._clock())
+        return max(0.0, self._held_until - self._terms.duration_seconds / MARGIN_DIVISOR - self._clock())
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """A block that is certainly over before another replica can work; nothing in it outlives the Lease.
+        """Run a block that ends before another replica can take the Lease.
 
         Raises:
-            NotLeadingError: it is not held, or the block took too long. What was begun may have been done.
+            NotLeadingError: the Lease is not held, or the block took too long. Its last request may have taken effect.
         """
         seconds = self.held_seconds
         if not seconds:
@@ -111,85 +112,85 @@ class Lease:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as error:
-            raise NotLeadingError("the Lease nearly ran out") from error
+            raise NotLeadingError("the Lease was about to expire") from error
 
     async def acquire(self) -> None:
-        """Wait until it is ours."""
-        while not await self._tried():
-            await self._sleep(self._terms.duration_seconds / RENEWALS)
-        log.info("leading", extra=kv(identity=self._terms.identity))
+        """Wait until the Lease is held."""
+        while not await self._try_once():
+            await self._sleep(self._terms.duration_seconds / RENEWALS_PER_DURATION)
+        log.info("became leader", extra=kv(identity=self._terms.identity))
 
-    async def keep(self) -> None:
-        """Renew it for as long as that works.
+    async def keep_renewed(self) -> None:
+        """Renew the Lease until it is lost.
 
         Raises:
-            LeaseLostError: another has it, or it could not be renewed in time.
+            LeaseLostError: another replica holds it, or it could not be renewed in time.
         """
         while True:
-            await self._sleep(self._terms.duration_seconds / RENEWALS)
-            if not await self._tried() and not (self.held_seconds and self._is_ours()):
+            await self._sleep(self._terms.duration_seconds / RENEWALS_PER_DURATION)
+            if not await self._try_once() and not (self.held_seconds and self._is_ours()):
                 self._held_until = None
-                raise LeaseLostError("the Lease is lost")
+                raise LeaseLostError("the Lease was lost")
 
     async def release(self) -> None:
-        """Give it up, so that another need not wait for its end. Best effort; what another has is left to it."""
-        if self._held_until is None or self._seen is None or not self._is_ours():
+        """Release the Lease if it is held, so that another replica can acquire it at once. Errors are ignored."""
+        if self._held_until is None or self._observed is None or not self._is_ours():
             return
         self._held_until = None
         at = micro_time(self._now())
-        given_up = LeaseSpec(
+        released = LeaseSpec(
             lease_duration_seconds=RELEASED_SECONDS,
             acquire_time=at,
             renew_time=at,
-            lease_transitions=self._seen.spec.lease_transitions,
+            lease_transitions=self._observed.spec.lease_transitions,
         )
         with suppress(ApiError):
-            await self._leases.write(self._seen, given_up)
+            await self._leases.write(self._observed, released)
 
-    async def _tried(self) -> bool:
-        """Try to acquire or renew once; whether it is ours afterwards."""
+    async def _try_once(self) -> bool:
+        """Try once to acquire or renew the Lease. Return whether it is held afterwards."""
         began = self._clock()
         try:
-            async with asyncio.timeout(self._terms.duration_seconds / RENEWALS):
-                taken = await self._taken() if await self._may_take() else None
+            async with asyncio.timeout(self._terms.duration_seconds / RENEWALS_PER_DURATION):
+                written = await self._write() if await self._may_acquire() else None
         except (ConflictError, AlreadyExistsError):
-            return False  # another was quicker
+            return False  # another candidate was faster
         except (ApiError, TimeoutError) as error:
             pairs = kv(error=type(error).__name__, reason=str(error))
-            log.warning("the Lease cannot be taken", extra=pairs | throttled("lease", type(error)))
+            log.warning("lease update failed", extra=pairs | throttled("lease", type(error)))
             return False
-        if taken is None:
+        if written is None:
             return False
-        self._seen, self._seen_at = taken, began
+        self._observed, self._observed_at = written, began
         self._held_until = began + self._terms.duration_seconds
         return True
 
-    async def _taken(self) -> StoredLease:
+    async def _write(self) -> StoredLease:
         at = micro_time(self._now())
-        before = self._seen.spec if self._seen else LeaseSpec()
+        before = self._observed.spec if self._observed else LeaseSpec()
         renewed = before.holder_identity == self._terms.identity
         spec = LeaseSpec(
             holder_identity=self._terms.identity,
             lease_duration_seconds=self._terms.duration_seconds,
             acquire_time=before.acquire_time if renewed else at,
             renew_time=at,
-            lease_transitions=before.lease_transitions + (0 if renewed or self._seen is None else 1),
+            lease_transitions=before.lease_transitions + (0 if renewed or self._observed is None else 1),
         )
-        return await (self._leases.write(self._seen, spec) if self._seen else self._leases.create(spec))
+        return await (self._leases.write(self._observed, spec) if self._observed else self._leases.create(spec))
 
-    async def _may_take(self) -> bool:
-        """Look at it: whether it is nobody's, ours, or has run out."""
+    async def _may_acquire(self) -> bool:
+        """Read the Lease. Return whether it is free, ours, or has expired."""
         try:
-            found = await self._leases.get()
+            lease = await self._leases.get()
         except NotFoundError:
-            self._seen, self._reached = None, True
+            self._observed, self._has_read = None, True
             return True
-        self._reached = True
-        if self._seen is None or found.metadata.resource_version != self._seen.metadata.resource_version:
-            self._seen, self._seen_at = found, self._clock()
-        if not self._seen.spec.holder_identity or self._is_ours():
+        self._has_read = True
+        if self._observed is None or lease.metadata.resource_version != self._observed.metadata.resource_version:
+            self._observed, self._observed_at = lease, self._clock()
+        if not self._observed.spec.holder_identity or self._is_ours():
             return True
-        return self._clock() >= self._seen_at + self._seen.spec.lease_duration_seconds
+        return self._clock() >= self._observed_at + self._observed.spec.lease_duration_seconds
 
     def _is_ours(self) -> bool:
-        return self._seen is not None and self._seen.spec.holder_identity == self._terms.identity
+        return self._observed is not None and self._observed.spec.holder_identity == self._terms.identity

@@ -1,4 +1,4 @@
-"""Requests for reconciles: the queues of the report controller, and the reasons other than a watch event to use them."""
+"""The queues of the report controller, and requests for reconciles that do not come from a watch event."""
 
 from dataclasses import dataclass
 
@@ -32,10 +32,10 @@ class Queues:
 
 
 class ReconcileRequests:
-    """Requests the reconcile of a Workflow, or the read of a report, at the priority that the reason deserves.
+    """Requests the reconcile of a Workflow, or the read of a report, at the priority that the reason needs.
 
-    It stands between the parts that produce something (evidence, nodes, archived logs, deletions) and the queues, so
-    that none of these parts has to know another.
+    The parts that have a reason (new evidence, fetched nodes or logs, a deleted report) depend on this class instead of
+    on each other.
     """
 
     def __init__(self, queues: Queues, *, running: RunningWorkflows, reports: ReportCache) -> None:
@@ -61,7 +61,7 @@ class ReconcileRequests:
 
     def evidence_arrived(self, workflow: NamespacedName) -> None:
         """Request a reconcile for new evidence. Failures of several pods of a running Workflow share one reconcile."""
-        seconds = self._running.pod_failed(workflow)
+        seconds = self._running.seconds_until_extra_poll(workflow)
         if seconds is not None:
             self._queues.workflows.add_after(workflow, seconds, Priority.URGENT)
         elif self._reports.of_workflow(workflow):

@@ -1,11 +1,11 @@
-"""What a look is told, and what comes of it."""
+"""The result of a reconcile."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class ReconcileOutcome(StrEnum):
-    """What a look found."""
+    """The state that a reconcile found."""
 
     COMPLETED = "completed"
     RUNNING = "running"
@@ -15,12 +15,12 @@ class ReconcileOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a look.
+    """The result of a reconcile that succeeded.
 
     Attributes:
-        outcome: what was found.
-        again_in_seconds: when to look again; None for not before something happens.
-        version: the Workflow's resourceVersion that was seen; the next look does not go back behind it.
+        outcome: the state that was found.
+        requeue_after_seconds: time until the next reconcile; None to wait for an event.
+        resource_version: resourceVersion of the Workflow; the next reconcile reads no older version.
     """
 
     outcome: ReconcileOutcome

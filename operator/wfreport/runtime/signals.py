@@ -1,4 +1,4 @@
-"""How the operator is told to end."""
+"""Termination signals."""
 
 import asyncio
 import signal
@@ -6,7 +6,10 @@ import threading
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
-    """Kopf hooks the signals too, and exits without letting us finish what is in flight: ours go last."""
+    """Set ``stop`` on SIGTERM and SIGINT.
+
+    kopf hooks the signals too, and would exit without finishing requests in progress, so call this after kopf.
+    """
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Tasks of the event loop: do one thing unless another comes first, and let none outlive its owner."""
+"""Helpers for asyncio tasks."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
@@ -7,19 +7,19 @@ from typing import Any
 Task = asyncio.Task[Any]
 
 
-async def done_unless(stopping: Task, work: Coroutine[Any, Any, None]) -> bool:
-    """Do something, unless the operator is to stop meanwhile; whether it was done."""
-    doing = asyncio.create_task(work)
-    await asyncio.wait({stopping, doing}, return_when=asyncio.FIRST_COMPLETED)
-    if not doing.done():
-        await cancelled([doing])
+async def completes_before(stopping: Task, work: Coroutine[Any, Any, None]) -> bool:
+    """Run a coroutine, and cancel it if ``stopping`` ends first. Return whether it completed."""
+    running = asyncio.create_task(work)
+    await asyncio.wait({stopping, running}, return_when=asyncio.FIRST_COMPLETED)
+    if not running.done():
+        await cancel_all([running])
         return False
-    await doing
+    await running
     return True
 
 
-async def cancelled(tasks: Iterable[Task]) -> None:
-    """Cancel tasks, and wait for their end."""
+async def cancel_all(tasks: Iterable[Task]) -> None:
+    """Cancel tasks, and wait until they have ended."""
     ending = list(tasks)
     for task in ending:
         task.cancel()

@@ -1,17 +1,17 @@
-"""The queue of keys to look at: a key says where to look, never what was seen.
+"""A queue of keys to reconcile. A key names an object and carries no state of it.
 
-Rules, each of them a test:
+Rules, each with a test:
 
-1. A key waits once, however often it is added, and is worked on by one worker at a time. What is added meanwhile
-   waits for that to end.
-2. Urgent keys (completions, failures, deletions) go before progress looks. An urgent key is never dropped: there are
-   no more of them than there are Workflows.
-3. Progress looks that wait are bounded. One too many is put off, not lost. Nor may they occupy all workers: a
-   completion finds one.
-4. A key that failed comes again after a delay that doubles, with jitter; success forgets it. A key can also be asked
-   for at a time.
+1. A key waits once, however often it is added, and is processed by one worker at a time. If it is added while it is
+   processed, it waits until that has ended.
+2. Urgent keys (completions, failures, deletions) go before progress keys (polls). They are never dropped: there are at
+   most as many as there are Workflows.
+3. The number of waiting progress keys is bounded; further ones are deferred. The number of workers that process them is
+   bounded too, so that some workers are free for urgent keys.
+4. A key that failed is retried after a delay that doubles, with jitter; success resets it. A key can also be scheduled
+   for a time.
 
-``KeyedQueue`` is the rules, without waiting and without a clock. ``WorkQueue`` lets workers wait for it.
+``KeyedQueue`` implements the rules, without waiting and without a clock. ``WorkQueue`` lets workers wait for keys.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from wfreport.kube.objects import NamespacedName
 
 
 class Priority(IntEnum):
-    """Who goes first."""
+    """Order of the keys: lower values go first."""
 
     URGENT = 0
     PROGRESS = 1
@@ -34,12 +34,12 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A key that is handed to a worker.
+    """A key that a worker has to process.
 
     Attributes:
-        key: where to look.
-        priority: how urgent it is.
-        not_older_than: the newest resourceVersion that is known of it; 0 for none.
+        name: namespace and name of the object.
+        priority: the highest priority at which it was added.
+        min_resource_version: the newest known resourceVersion of the object; 0 if unknown.
     """
 
     name: NamespacedName
@@ -52,11 +52,11 @@ class QueueLimits:
     """Bounds of a queue.
 
     Attributes:
-        progress: how many progress looks may wait.
-        progress_workers: how many may be worked on at the same time.
-        put_off_seconds: how long one too many is put off.
-        backoff_min_seconds: delay after a first failure.
-        backoff_max_seconds: delay after many.
+        progress: maximum number of waiting progress keys.
+        progress_workers: maximum number of progress keys that are processed concurrently.
+        defer_seconds: delay of a progress key above the maximum.
+        backoff_min_seconds: delay after the first failure.
+        backoff_max_seconds: maximum delay after repeated failures.
     """
 
     progress: int = 10_000
@@ -69,15 +69,15 @@ class QueueLimits:
 @dataclass(slots=True)
 class _QueuedItem:
     priority: Priority
-    since: float
+    enqueued_at: float
     min_resource_version: int
 
 
 class KeyedQueue:
-    """The rules. Every call is given the time; no call waits."""
+    """The rules of the queue. Every method takes the current time, and none waits."""
 
     def __init__(self, limits: QueueLimits, *, jitter: Callable[[], float]) -> None:
-        """Begin empty; ``jitter`` gives a factor around 1."""
+        """Create an empty queue; ``jitter`` returns a random factor near 1."""
         self._limits = limits
         self._jitter = jitter
         self._waiting: dict[Priority, dict[NamespacedName, _QueuedItem]] = {priority: {} for priority in Priority}
@@ -89,73 +89,73 @@ class KeyedQueue:
         self._failures: dict[NamespacedName, int] = {}
 
     def __contains__(self, key: NamespacedName) -> bool:
-        """Whether a look is coming anyway: the key waits, is being worked on, or has failed and will be tried again."""
+        """Return whether the key waits, is being processed, or will be retried. Other scheduled keys do not count."""
         return key in self._busy or key in self._failures or self._is_waiting(key)
 
     def depth(self, priority: Priority) -> int:
-        """How many keys wait in a priority."""
+        """Return the number of waiting keys of a priority."""
         return len(self._waiting[priority])
 
     def oldest_seconds(self, priority: Priority, now: float) -> float:
-        """How long the first key of a priority has waited."""
+        """Return how long the first key of a priority has waited."""
         first = next(iter(self._waiting[priority].values()), None)
-        return now - first.since if first else 0.0
+        return now - first.enqueued_at if first else 0.0
 
     def scheduled(self) -> int:
-        """How many keys are asked for later."""
+        """Return the number of scheduled keys."""
         return len(self._scheduled)
 
     def add(self, key: NamespacedName, priority: Priority, now: float, *, min_resource_version: int = 0) -> None:
-        """Ask for a key now."""
-        self._put(key, _QueuedItem(priority, now, min_resource_version), now)
+        """Add a key now."""
+        self._enqueue(key, _QueuedItem(priority, now, min_resource_version), now)
 
     def add_at(
         self, key: NamespacedName, when: float, priority: Priority, now: float, *, min_resource_version: int = 0
     ) -> None:
-        """Ask for a key at a time; of several times the earliest counts."""
-        waiting = _QueuedItem(priority, when, min_resource_version)
-        known = self._scheduled.get(key)
-        if known:
-            waiting = _merged(known[1], waiting)
-            when = min(when, known[0])
+        """Schedule a key. If it is scheduled already, the earlier time counts."""
+        item = _QueuedItem(priority, when, min_resource_version)
+        scheduled = self._scheduled.get(key)
+        if scheduled:
+            item = _merged(scheduled[1], item)
+            when = min(when, scheduled[0])
         if when <= now:
             self._scheduled.pop(key, None)
-            self._put(key, waiting, now)
-        elif known and when == known[0]:
-            self._scheduled[key] = (when, waiting)
+            self._enqueue(key, item, now)
+        elif scheduled and when == scheduled[0]:
+            self._scheduled[key] = (when, item)
         else:
-            self._scheduled[key] = (when, waiting)
+            self._scheduled[key] = (when, item)
             heapq.heappush(self._alarms, (when, next(self._serial), key))
 
     def is_due_within(self, key: NamespacedName, seconds: float, now: float) -> bool:
-        """Whether the key waits, or was asked for at a time that is at most so far away."""
-        later = self._scheduled.get(key)
-        return self._is_waiting(key) or (later is not None and later[0] <= now + seconds)
+        """Return whether the key waits, or is scheduled within this time."""
+        scheduled = self._scheduled.get(key)
+        return self._is_waiting(key) or (scheduled is not None and scheduled[0] <= now + seconds)
 
     def get(self, now: float) -> Request | None:
-        """The next key to work on; ``done`` or ``retry`` must follow."""
+        """Return the next request, or None. ``done`` or ``add_rate_limited`` must follow."""
         self._wake(now)
         priority = self._next_priority()
         if priority is None:
             return None
         key = next(iter(self._waiting[priority]))
-        waiting = self._waiting[priority].pop(key)
+        item = self._waiting[priority].pop(key)
         self._busy[key] = priority
-        later = self._scheduled.pop(key, None)  # a look now answers every wish that was made before
-        floor = max(waiting.min_resource_version, later[1].min_resource_version if later else 0)
-        return Request(key, priority, floor)
+        scheduled = self._scheduled.pop(key, None)  # this request replaces the scheduled one
+        version = max(item.min_resource_version, scheduled[1].min_resource_version if scheduled else 0)
+        return Request(key, priority, version)
 
     def has_next(self) -> bool:
-        """Whether a key can be taken now, alarms aside."""
+        """Return whether a request is available now, without the scheduled keys that are due."""
         return self._next_priority() is not None
 
     def done(self, key: NamespacedName, now: float) -> None:
-        """The key was worked on, and its failures are forgotten."""
+        """End a request that succeeded, and reset the backoff of its key."""
         self._failures.pop(key, None)
         self._release(key, now)
 
     def add_rate_limited(self, request: Request, now: float, *, at_least_seconds: float = 0) -> float:
-        """The work failed: the key comes again after the delay that is returned, or as soon as it is asked for anew."""
+        """End a request that failed, and schedule a retry. Return the delay. A key that is added meanwhile goes sooner."""
         failures = self._failures[request.name] = self._failures.get(request.name, 0) + 1
         limits = self._limits
         backoff = min(limits.backoff_max_seconds, limits.backoff_min_seconds * 2.0 ** min(failures - 1, 20))
@@ -165,7 +165,7 @@ class KeyedQueue:
         return delay
 
     def next_alarm(self) -> float | None:
-        """When the next key that was asked for later is due."""
+        """Return when the next scheduled key is due, or None."""
         while self._alarms:
             when, _, key = self._alarms[0]
             if key in self._scheduled and self._scheduled[key][0] == when:
@@ -180,60 +180,55 @@ class KeyedQueue:
         if self._waiting[Priority.URGENT]:
             return Priority.URGENT
         if self._waiting[Priority.PROGRESS]:
-            looking = sum(1 for priority in self._busy.values() if priority is Priority.PROGRESS)
-            return Priority.PROGRESS if looking < self._limits.progress_workers else None
+            busy = sum(1 for priority in self._busy.values() if priority is Priority.PROGRESS)
+            return Priority.PROGRESS if busy < self._limits.progress_workers else None
         return None
 
-    def _put(self, key: NamespacedName, waiting: _QueuedItem, now: float) -> None:
+    def _enqueue(self, key: NamespacedName, item: _QueuedItem, now: float) -> None:
         if key in self._busy:
-            known = self._added_while_busy.get(key)
-            self._added_while_busy[key] = _merged(known, waiting) if known else waiting
+            added = self._added_while_busy.get(key)
+            self._added_while_busy[key] = _merged(added, item) if added else item
             return
-        for priority, waiting_keys in self._waiting.items():
-            known = waiting_keys.get(key)
-            if known is None:
+        for priority, waiting in self._waiting.items():
+            if key not in waiting:
                 continue
-            merged = _merged(known, waiting)
-            if merged.priority != priority:
-                del waiting_keys[key]
-                waiting = merged
-                break
-            waiting_keys[key] = merged
+            merged = _merged(waiting[key], item)
+            if merged.priority == priority:
+                waiting[key] = merged
+                return
+            del waiting[key]  # it becomes urgent
+            item = merged
+            break
+        if item.priority is Priority.PROGRESS and len(self._waiting[Priority.PROGRESS]) >= self._limits.progress:
+            when = now + self._limits.defer_seconds * self._jitter()
+            self.add_at(key, when, item.priority, now, min_resource_version=item.min_resource_version)
             return
-        if waiting.priority is Priority.PROGRESS and len(self._waiting[Priority.PROGRESS]) >= self._limits.progress:
-            self.add_at(
-                key,
-                now + self._limits.defer_seconds * self._jitter(),
-                waiting.priority,
-                now,
-                min_resource_version=waiting.min_resource_version,
-            )
-            return
-        self._waiting[waiting.priority][key] = waiting
+        self._waiting[item.priority][key] = item
 
     def _release(self, key: NamespacedName, now: float) -> None:
         self._busy.pop(key, None)
-        meanwhile = self._added_while_busy.pop(key, None)
-        if meanwhile:
-            self._put(key, meanwhile, now)
+        added = self._added_while_busy.pop(key, None)
+        if added:
+            self._enqueue(key, added, now)
 
     def _wake(self, now: float) -> None:
+        """Enqueue the scheduled keys that are due."""
         while (when := self.next_alarm()) is not None and when <= now:
             _, _, key = heapq.heappop(self._alarms)
-            _, waiting = self._scheduled.pop(key)
-            self._put(key, waiting, now)
+            _, item = self._scheduled.pop(key)
+            self._enqueue(key, item, now)
 
 
 def _merged(one: _QueuedItem, other: _QueuedItem) -> _QueuedItem:
     return _QueuedItem(
         min(one.priority, other.priority),
-        min(one.since, other.since),
+        min(one.enqueued_at, other.enqueued_at),
         max(one.min_resource_version, other.min_resource_version),
     )
 
 
 class WorkQueue:
-    """A ``KeyedQueue`` that workers of one event loop wait for."""
+    """A ``KeyedQueue`` whose keys the workers of one event loop wait for."""
 
     def __init__(self, limits: QueueLimits, *, clock: Callable[[], float], jitter: Callable[[], float]) -> None:
         self._rules = KeyedQueue(limits, jitter=jitter)
@@ -244,46 +239,46 @@ class WorkQueue:
         self._closed = False
 
     def __contains__(self, key: NamespacedName) -> bool:
-        """Whether a look is coming anyway: the key waits, is being worked on, or has failed and will be tried again."""
+        """Return whether the key waits, is being processed, or will be retried. Other scheduled keys do not count."""
         return key in self._rules
 
     def is_due_within(self, key: NamespacedName, seconds: float) -> bool:
-        """Whether the key waits, or was asked for at a time that is at most so far away."""
+        """Return whether the key waits, or is scheduled within this time."""
         return self._rules.is_due_within(key, seconds, self._clock())
 
     def depth(self, priority: Priority) -> int:
-        """How many keys wait in a priority."""
+        """Return the number of waiting keys of a priority."""
         return self._rules.depth(priority)
 
     def oldest_seconds(self, priority: Priority) -> float:
-        """How long the first key of a priority has waited."""
+        """Return how long the first key of a priority has waited."""
         return self._rules.oldest_seconds(priority, self._clock())
 
     def scheduled(self) -> int:
-        """How many keys are asked for later."""
+        """Return the number of scheduled keys."""
         return self._rules.scheduled()
 
     def add(self, key: NamespacedName, priority: Priority, *, min_resource_version: int = 0) -> None:
-        """Ask for a key now."""
+        """Add a key now."""
         self._rules.add(key, priority, self._clock(), min_resource_version=min_resource_version)
         self._notify()
 
     def add_after(
         self, key: NamespacedName, seconds: float, priority: Priority, *, min_resource_version: int = 0
     ) -> None:
-        """Ask for a key after a while; of several asked-for times the earliest counts."""
+        """Schedule a key. If it is scheduled already, the earlier time counts."""
         now = self._clock()
         self._rules.add_at(key, now + seconds, priority, now, min_resource_version=min_resource_version)
         self._notify()
 
     async def get(self) -> Request | None:
-        """Wait for the next key; None when the queue was closed. ``done`` or ``retry`` must follow."""
+        """Wait for the next request; None after shutdown. ``done`` or ``add_rate_limited`` must follow."""
         while not self._closed:
             request = self._rules.get(self._clock())
             self._set_alarm()
             if request:
                 if self._rules.has_next():
-                    self._wake_one()  # one alarm may have made several keys due
+                    self._wake_one()  # one timer may have made several keys due
                 return request
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
@@ -291,18 +286,18 @@ class WorkQueue:
         return None
 
     def done(self, request: Request) -> None:
-        """The key was worked on."""
+        """End a request that succeeded."""
         self._rules.done(request.name, self._clock())
         self._notify()
 
     def add_rate_limited(self, request: Request, *, at_least_seconds: float = 0) -> float:
-        """The work failed: the key comes again after the delay that is returned."""
+        """End a request that failed, and schedule a retry. Return the delay."""
         delay = self._rules.add_rate_limited(request, self._clock(), at_least_seconds=at_least_seconds)
         self._notify()
         return delay
 
     def shut_down(self) -> None:
-        """Hand out nothing more; workers that wait are let go."""
+        """Hand out no more requests: ``get`` returns None."""
         self._closed = True
         if self._timer:
             self._timer.cancel()

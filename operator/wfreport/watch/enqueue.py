@@ -71,7 +71,7 @@ class EventHandlers:
             return not (self._is_reconcile_due(meta) if event_type == DELETED else self._is_up_to_date(meta))
         if plural == PODS:
             return event_type in {"ADDED", LISTED} and bool(meta.labels.workflow)
-        return event_type == DELETED or not (self._reports.knows(meta) or self._reports.observe(meta))
+        return event_type == DELETED or not (self._reports.has_version(meta) or self._reports.observe(meta))
 
     def workflow_changed(self, event_type: str | None, meta: ObjectMeta) -> None:
         """Enqueue a Workflow that was created, has completed, has left the selector or was deleted."""
@@ -89,7 +89,7 @@ class EventHandlers:
         )
 
     def pod_failed(self, event_type: str | None, meta: ObjectMeta) -> None:
-        """Capture a pod that has failed. For one that failed before the stream began (no type), enqueue its Workflow."""
+        """Capture a failed pod. For a pod that failed before the stream began (no type), enqueue its Workflow."""
         name = (meta.namespace, meta.labels.workflow)
         entries = self._reports.of_workflow(name)
         if event_type is None:
@@ -105,7 +105,7 @@ class EventHandlers:
         if event_type == DELETED:
             if entry and entry.uid == meta.uid:
                 self._requests.report_deleted(name)
-        elif not self._reports.knows(meta):
+        elif not self._reports.has_version(meta):
             seconds = OWN_WRITE_SECONDS if entry or meta.labels.workflow_uid else 0
             self._queues.reports.add_after(name, seconds, Priority.PROGRESS, min_resource_version=meta.version)
 
@@ -130,7 +130,7 @@ class EventHandlers:
         if not meta.completed:
             running = self._running.get(name)
             return running is not None and running.uid == meta.uid and running.version >= meta.version > 0
-        return self._reports.is_done(name, uid=meta.uid, resource_version=meta.resource_version) or (
+        return self._reports.is_reported(name, uid=meta.uid, resource_version=meta.resource_version) or (
             meta.skipped and not self._reports.of_workflow(name)
         )
 
@@ -157,7 +157,7 @@ class ReportReader:
         except NotFoundError:
             self._requests.report_deleted(request.name)
             return
-        if self._cache.knows(report.head.metadata):
+        if self._cache.has_version(report.head.metadata):
             return  # read or written by a reconcile meanwhile
         entry = entry_of(report.head)
         self._cache.put(entry)

@@ -20,8 +20,8 @@ from wfreport.watch.enqueue import EventHandlers
 from wfreport.watch.streams import LISTED, WATCHED_KINDS, OnEvent
 
 NOT_RUNNING = f"{LABEL_COMPLETED} notin (false)"
-"""Selects Workflows that do not run. A Workflow then causes events when it is created, starts, completes and is deleted,
-but none while it runs."""
+"""Selects Workflows that do not run. A Workflow then causes events when it is created, starts, completes and is
+deleted, but none while it runs."""
 
 POLICY_KINDS = frozenset({PLURAL_POLICIES, PLURAL_REMEDIATIONS})
 
