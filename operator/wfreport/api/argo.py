@@ -162,7 +162,7 @@ class MemoizationStatus(Struct, frozen=True):
 
 
 class SynchronizationStatus(Struct, frozen=True):
-    """``synchronizationStatus`` of a node: the lock for which it waits."""
+    """``synchronizationStatus`` of a node: the lock that it waits for."""
 
     waiting: str = ""
 

@@ -1,1 +1,1 @@
-"""Classifies failed leaves: role, failure class, owner, and the fingerprint by which equal failures are recognised."""
+"""Classifies failed leaves: role, failure class, owner, and the fingerprint of equal failures."""

@@ -1,4 +1,4 @@
-"""Patterns of the messages with which the controller, the API server and argoexec refuse something or give up.
+"""Patterns of messages of the controller, the API server and argoexec about refusals and errors of their own.
 
 Sources: Argo (the files are named beside each pattern, see docs/explanation/argo-behaviour.md), Kubernetes' admission
 plugins, and the messages of artifact stores. Messages are no API; an unknown one is classified as Unknown.

@@ -107,7 +107,7 @@ def _refusal(text: str) -> argo_messages.RefusalMessage | None:
 
 
 def entry_template_failed(symptom: Symptom) -> Verdict | None:
-    """The controller could not run the entrypoint or the exit handler, and no other rule recognises the cause."""
+    """The controller could not run the entrypoint or the exit handler, and no earlier rule found a cause."""
     if not argo_messages.ENTRY_TEMPLATE_ERROR.match(symptom.text):
         return None
     return verdict_of(

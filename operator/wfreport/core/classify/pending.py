@@ -1,4 +1,4 @@
-"""Finds the reason for which a pod does not start, if Argo's node has none.
+"""Finds the reason why a pod does not start, if Argo's node has none.
 
 Argo copies the reason of a waiting container to the node. A volume that cannot be mounted, or a pod that is not
 scheduled yet, is visible in the pod's conditions and Events only.

@@ -90,7 +90,7 @@ def _is_deadline_exceeded(symptom: Symptom) -> bool:
 
 
 def out_of_memory(symptom: Symptom) -> Verdict | None:
-    """A container was killed for exceeding its memory limit. The platform owns argoexec's own containers."""
+    """A container was killed for exceeding its memory limit. The platform is responsible for argoexec's containers."""
     killed = [name for name, terminated in symptom.terminations() if terminated.reason == "OOMKilled"]
     by_message = symptom.ending is not None and symptom.ending.reason == "OOMKilled"
     container = symptom.container if by_message else _oom_killed_container(killed, symptom)
@@ -129,7 +129,10 @@ def _oom_killed_container(killed: list[str], symptom: Symptom) -> str | None:
 
 
 def disrupted_by_event(symptom: Symptom) -> Verdict | None:
-    """The pod's Events name a disruption, and Argo's message has no cause: killed, deleted, failed before its start."""
+    """The pod's Events name a disruption, and Argo's message has no cause.
+
+    The message only shows that the step was killed or deleted, or that it failed before its start.
+    """
     has_no_cause = (
         symptom.exit_code in KILLED_CODES
         or symptom.message in _DELETED_MESSAGES
@@ -161,7 +164,10 @@ def pod_deleted(symptom: Symptom) -> Verdict | None:
 
 
 def container_start_failed(symptom: Symptom) -> Verdict | None:
-    """A container could not start: image, Secret, ConfigMap, command. Its state shows it, or Argo's message."""
+    """A container could not start because of its image, a Secret, a ConfigMap or its command.
+
+    Its state shows it, or Argo's message.
+    """
     ending = symptom.ending
     if ending is not None:
         if ending.reason not in START_ERROR_REASONS:
@@ -201,7 +207,7 @@ def _waiting_reason(text: str, failure_class: FailureClass) -> str:
 
 
 def pod_failed_before_start(symptom: Symptom) -> Verdict | None:
-    """The pod failed, and neither its containers nor anything else show why.
+    """The pod failed, and neither its containers nor other evidence shows why.
 
     It is attributed to the machine, as Flyte attributes its UnknownError to the system.
     """
@@ -220,7 +226,7 @@ def pod_failed_before_start(symptom: Symptom) -> Verdict | None:
 
 
 def killed_by_signal(symptom: Symptom) -> Verdict | None:
-    """The exit code is 137 or 143 (SIGKILL, SIGTERM), and no earlier rule knows the cause."""
+    """The exit code is 137 or 143 (SIGKILL, SIGTERM), and no earlier rule found a cause."""
     if symptom.exit_code not in KILLED_CODES:
         return None
     return verdict_of(symptom, FailureClass.KILLED, Confidence.LOW, "exit code")

@@ -18,7 +18,7 @@ from wfreport.core.snapshot.tree import GROUP_TYPES, Tree
 _KILLED_CODES = (137, 143)
 _FAIL_FAST_MESSAGE = "template has failed or errored children and failFast enabled"
 _OTHER_CONTAINER_FAILED = re.compile(r": (?:container \S+ failed|dependency \S+ exited with non-zero code: \d+)$")
-"""The message of a container that never ran, because a container on which it depends failed (emissary.go:203)."""
+"""The message of a container that never ran, because one of its dependencies failed (emissary.go:203)."""
 
 _POD_FAILED_FIRST = "Pod Failed whilst container running"  # operator.go:1590
 _END_CHARACTERS = 512
@@ -116,7 +116,7 @@ def _is_failed_task(index: int, lineage: list[Node]) -> bool:
 
 
 def _continues_on(node: Node, lineage: list[Node], workflow: Workflow) -> bool:
-    """Whether the node's task or step, or one in which it lies, has a ``continueOn`` for the phase in which it ended.
+    """Whether a ``continueOn`` of the node's task or step, or of an enclosing one, tolerates that task's phase.
 
     Argo's rules are in ``assessDAGPhase`` (dag.go) and ``executeStepGroup`` (steps.go:366).
     """
@@ -167,7 +167,7 @@ def _templates_of(node: Node, workflow: Workflow) -> Iterable[Template]:
 
 
 def _with_stopped_as_victims(failed: list[FailedLeaf], workflow: Workflow) -> list[FailedLeaf]:
-    """Make nodes that a stop killed victims if another node failed by itself; else they remain the root causes."""
+    """Turn nodes killed by a stop into victims if another node failed by itself; otherwise they remain root causes."""
     causes = [leaf.node for leaf in failed if leaf.role == Role.ROOT_CAUSE and leaf.node]
     own_failures = {node.id for node in causes if not is_stopped(node, workflow)}
     if not own_failures:

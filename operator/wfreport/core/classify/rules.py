@@ -34,7 +34,7 @@ class ClassifierRule:
 
     @property
     def name(self) -> str:
-        """Name of the rule, by which tests refer to it."""
+        """Name of the rule in tests."""
         return self.decide.__name__
 
     @property

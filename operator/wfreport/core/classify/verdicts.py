@@ -49,7 +49,7 @@ def verdict_of(
         symptom: the failure.
         failure_class: its class.
         confidence: the confidence in the class.
-        evidence: the place on which the class rests.
+        evidence: the field that led to the class.
         owner: the owner, if it differs from the class's default.
         retryable: whether a retry may succeed, if it differs from the class's default.
         reason: the reason; by default the pod's, or that of the message.
@@ -69,7 +69,7 @@ def verdict_of(
 
 
 def _signal(exit_code: int | None) -> int | None:
-    """Return the signal for which a shell's exit code stands."""
+    """Return the number of the signal of a shell's exit code; None if the code is not that of a signal."""
     if exit_code is None or not SIGNAL_BASE < exit_code <= SIGNAL_BASE + _SIGNALS:
         return None
     return exit_code - SIGNAL_BASE

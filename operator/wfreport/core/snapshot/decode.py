@@ -27,11 +27,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class NotAnObject(ValueError):  # noqa: N818 - named after the state of the input
-    """The input is not a JSON object; the message names in one line what it is instead."""
+    """The input is not a JSON object. The message describes it in one line."""
 
 
 class NotAWorkflow(NotAnObject):
-    """The input is not JSON, not an object, or of another kind; the message names in one line what it is instead."""
+    """The input is not JSON, not an object, or of another kind. The message describes it in one line."""
 
 
 class _WorkflowDocument(Struct, frozen=True):

@@ -56,7 +56,7 @@ def parse_exit(message: str) -> ExitMessage | None:
 def exit_code(message: str, recorded: str | None) -> int | None:
     """Return the exit code of a failure: that of the message, else the one that Argo recorded for ``main``.
 
-    A recorded 0 is ignored: then another container failed, whose code is not known.
+    A recorded 0 is ignored. It means that another container failed, and its code is unknown.
     """
     match = _EXIT_CODE.search(message)
     code = int(match.group(1) or match.group(2)) if match else _number(recorded)

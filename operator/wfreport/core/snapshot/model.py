@@ -22,7 +22,7 @@ class NodesState(StrEnum):
 
 
 class Source(StrEnum):
-    """The place from which a run was read."""
+    """The source of a run: the cluster, or Argo's archive."""
 
     CLUSTER = "Cluster"
     ARCHIVE = "Archive"
@@ -30,12 +30,12 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The cause for which data of Argo Server is missing.
+    """The reason why data from Argo Server is missing.
 
     Attributes:
-        reason: the cause as one stable word.
-        message: the cause and its remedy in words. It is the same for every attempt, because a new text would make the
-            report be written again.
+        reason: one stable word.
+        message: the same as a sentence, with advice. It does not change between attempts, because each change would
+            cause a write of the report.
     """
 
     reason: Reason
@@ -51,8 +51,8 @@ class Snapshot:
         nodes: the nodes by id, in Argo's order; empty if there are none or they could not be read (``nodes_state``).
         nodes_state: whether the nodes could be read.
         problems: the fields that could not be decoded, one line each.
-        source: the place from which the Workflow was read.
-        unavailable: the cause for which offloaded nodes are missing; None if it is not known.
+        source: whether the Workflow was read from the cluster or from the archive.
+        unavailable: the reason why offloaded nodes are missing; None if unknown.
     """
 
     workflow: Workflow
@@ -105,10 +105,10 @@ class Verdict:
         owner: the party that can fix the failure.
         retryable: whether another attempt may succeed without a change.
         confidence: how reliable the evidence is.
-        evidence: the place on which the class rests, such as ``node.message``.
+        evidence: the field that led to the class, such as ``node.message``.
         reason: a stable word that is more specific than the class.
         container: the container that failed, if it is known.
-        signal: the number of the signal that the exit code stands for.
+        signal: the number of the signal, if the exit code is that of a signal.
     """
 
     failure_class: FailureClass
@@ -123,7 +123,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class WaitingGraces:
-    """Grace times after which a wait is listed in the report, by its reason. Flyte's plugins have the same.
+    """Grace times of waits, by their reason: a shorter wait is not listed in the report. Flyte's plugins have the same.
 
     Locks, suspensions, backoffs and images with an invalid name have no grace time.
 

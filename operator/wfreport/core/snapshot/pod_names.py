@@ -28,7 +28,7 @@ def _fnv(state: int, text: str) -> int:
 
 
 _state_after = lru_cache(maxsize=256)(fnv1a32)
-"""Caches the hash of a Workflow's name, with which all names of its nodes begin."""
+"""Caches the hash of a Workflow's name, because the names of all its nodes begin with it."""
 
 
 def _name_hash(workflow_name: str, node_name: str) -> int:
@@ -68,7 +68,7 @@ def _pod_name(workflow_name: str, node_name: str, template_name: str) -> str:
 
 
 def pod_name_of_id(workflow_name: str, node_id: str, template_name: str) -> str:
-    """Return the pod name (v2) of a Pod node of which only the id is known; the id ends with the same hash."""
+    """Return the pod name (v2) for the id of a Pod node; the id ends with the same hash as the pod name."""
     if node_id == workflow_name:
         return workflow_name
     return f"{_prefix(workflow_name, template_name)}{node_id.removeprefix(workflow_name)}"
@@ -82,5 +82,5 @@ def _prefix(workflow_name: str, template_name: str) -> str:
 
 
 def agent_pod_name(workflow_name: str) -> str:
-    """Return the name of the pod in which all HTTP and Plugin nodes of a Workflow run (``agent.go``)."""
+    """Return the name of the agent's pod, which runs all HTTP and Plugin nodes of a Workflow (``agent.go``)."""
     return f"{node_id(workflow_name, 'agent')}-agent"

@@ -1,9 +1,9 @@
 """Relations between the nodes of a run.
 
-*Enclosing* follows from the names: a node's name is that of the node it lies in, plus ``.task``, ``[group]`` or
-``(attempt)``. It also holds for hooks and exit handlers, which have no ``boundaryID``.
+*Enclosing* follows from the names: a node's name is that of the enclosing node, plus ``.task``, ``[group]`` or
+``(attempt)``. This includes hooks and exit handlers, which have no ``boundaryID``.
 
-*Children* is Argo's graph of the order in which nodes ran. Joins give a node several parents, and invalid input can
+*Children* is Argo's graph of the order of execution. Joins give a node several parents, and invalid input can
 make the graph cyclic, so it is always traversed with a visited set and without recursion.
 """
 
@@ -40,7 +40,7 @@ class Tree:
                 yield child
 
     def enclosing(self, node: Node) -> Iterator[Node]:
-        """Yield the nodes in which the node lies, innermost first."""
+        """Yield the nodes that enclose the node, innermost first."""
         name = node.name
         for end in range(len(name) - 1, 0, -1):
             if name[end] in _SEPARATORS:
@@ -76,7 +76,7 @@ class Tree:
         }
 
     def is_superseded(self, node: Node) -> bool:
-        """Whether the node is a superseded attempt or lies in one."""
+        """Whether the node is a superseded attempt, or is enclosed by one."""
         superseded = self.superseded_attempts
         return bool(superseded) and (
             node.id in superseded or any(outer.id in superseded for outer in self.enclosing(node))
@@ -87,14 +87,14 @@ class Tree:
         return frozenset(node.id for node in self.nodes.values() if node.is_hook)
 
     def is_in_hook(self, node: Node) -> bool:
-        """Whether the node is an exit handler or a lifecycle hook, or lies in one."""
+        """Whether the node is an exit handler or a lifecycle hook, or is enclosed by one."""
         return bool(self._hooks) and (
             node.id in self._hooks or any(outer.id in self._hooks for outer in self.enclosing(node))
         )
 
     @cached_property
     def nodes_enclosing_failures(self) -> frozenset[str]:
-        """Ids of the nodes in which a failed node lies. A failure in a hook does not count for the hooked node."""
+        """Ids of the nodes that enclose a failed node. A failure in a hook does not count for the hooked node."""
         failed = (node for node in self.nodes.values() if node.has_failed)
         return frozenset(outer.id for node in failed for outer in self._enclosing_within_hook(node))
 
@@ -107,7 +107,7 @@ class Tree:
             inner = outer
 
     def is_failed_leaf(self, node: Node) -> bool:
-        """Whether the node failed by itself, not because of a node that lies in it, and is not the root's group."""
+        """Whether the node failed by itself: it encloses no failed node, and it is not the root's group."""
         if not node.has_failed or node.id in self.nodes_enclosing_failures:
             return False
         return node.type not in GROUP_TYPES or node.name != self.workflow_name
@@ -118,7 +118,7 @@ class Tree:
         return [node for node in self.nodes.values() if self.is_failed_leaf(node) and not self.is_superseded(node)]
 
     def pod_node(self, node: Node) -> Node | None:
-        """Return the Pod node in which a node ran: itself, or for a Container the node of its containerSet."""
+        """Return the Pod node that ran a node: itself, or for a Container the node of its containerSet."""
         if node.type == NodeType.POD:
             return node
         if node.type == NodeType.CONTAINER:

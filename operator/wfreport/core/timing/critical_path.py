@@ -1,4 +1,4 @@
-"""Computes which step each step waited for, and the critical path: the chain of steps that determined the run's end.
+"""Computes the predecessor of each step, and the critical path: the chain of steps that determined the run's end.
 
 The path is followed backwards from the step that ended last. Argo's ``children`` form a graph with joins, which invalid
 input can make cyclic, so it is traversed with a visited set and without recursion.
@@ -113,7 +113,7 @@ class RunOrder:
         latest = self._latest_before(node.id)
         if latest is None or _ended_in_time(latest, node):
             return latest
-        # The latest one still ran: it is a daemon, for which other steps need not wait.
+        # The latest one was still running. It is a daemon, and other steps do not wait for it.
         in_time = (other for other in self._all_before(node.id) if _ended_in_time(other, node))
         return max(in_time, key=_by_end, default=None)
 

@@ -63,7 +63,7 @@ def step_times(
 
 
 def _stored_times(snapshot: Snapshot, stored: ReportStatus) -> dict[str, PodTimes]:
-    """Return the stored times of the same executions. They are in two lists, each of which may be cut."""
+    """Return the stored times of the same executions. They are in two lists, and each may be cut."""
     nodes = snapshot.nodes
     times: dict[str, PodTimes | None] = {}
     for step in stored.steps or ():

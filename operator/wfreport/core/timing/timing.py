@@ -1,4 +1,4 @@
-"""Computes the timing of a run. It is written when the run has ended, because before that it depends on the time."""
+"""Computes the timing of a run. It is written when the run has ended; before that it would depend on the time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -142,7 +142,7 @@ def _node_waits(snapshot: Snapshot, sanitizer: TextSanitizer, evidence: Mapping[
 
 
 def _waiting_reason(node: Node) -> str | None:
-    """Return the reason for which a node waits; None if it does not wait."""
+    """Return the reason why a node waits; None if it does not wait."""
     if node.type == NodeType.SUSPEND:
         return "Suspended" if node.phase == Phase.RUNNING else None
     if node.phase == Phase.RUNNING and node.type == NodeType.RETRY:
