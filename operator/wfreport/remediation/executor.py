@@ -177,7 +177,7 @@ class Executor:
         try:
             plan, refusal = await self._actions.planner(decision.action).plan(situation), None
         except RefusedError as error:
-            if error.passing:
+            if error.is_transient:
                 return RETRY_AFTER
             plan, refusal = Plan(), error
         intended = intended_remediation(decision, _basis(situation), plan, dry_run=is_dry_run)
@@ -234,7 +234,7 @@ class Executor:
             async with self._lease_held(EnforcementAction.EXECUTE):
                 execution = await self._actions.handlers[remediation.spec.action].perform(remediation, situation)
         except RefusedError as error:
-            if error.passing:
+            if error.is_transient:
                 return RETRY_AFTER
             execution = _not_possible(error)
         except NotFoundError as error:

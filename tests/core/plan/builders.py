@@ -1,4 +1,4 @@
-"""Failed runs for the tests of acts, as JSON."""
+"""Builders of failed Workflows as JSON, for the tests of actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = ChainLink("etl-x7k2p", UID)
 
 
 def a_container(memory: str | None = "4Gi", request: str | None = None) -> dict[str, Any]:
-    """A container with a memory limit."""
+    """Return a container with a memory limit."""
     resources: dict[str, Any] = {"limits": {"cpu": "1", **({"memory": memory} if memory else {})}}
     if request:
         resources["requests"] = {"memory": request}
@@ -26,7 +26,7 @@ def a_run(
     annotations: dict[str, str] | None = None,
     **status: Any,
 ) -> dict[str, Any]:
-    """A Workflow of two steps, of which `transform` failed, unless other templates are given."""
+    """Return a failed Workflow; without other templates, its step `transform` failed."""
     given = templates or (
         {"name": "main", "dag": {"tasks": [{"name": "transform", "template": "transform"}]}},
         {"name": "transform", "container": a_container()},

@@ -1,6 +1,6 @@
-"""A resubmission is what the real `argo resubmit` creates, but for a list of intended differences.
+"""A resubmission equals the one of `argo resubmit`, apart from a list of intended differences.
 
-The oracle is Argo's own CLI on a real API server, asked for every recorded run that failed.
+The oracle is Argo's own CLI on a real API server, for every recorded run that failed.
 """
 
 from __future__ import annotations
@@ -72,20 +72,20 @@ ARGO_REFUSES = {
 }
 
 WE_REFUSE = {
-    "real-node-dag": "task after depends on 'good.Succeeded', and what succeeded would count as skipped",
-    "ex-influxdb-ci": "template influxdb-server is a daemon, which would not be started again",
-    "ex-variables-showcase": "template svc-daemon is a daemon, which would not be started again",
+    "real-node-dag": "task after depends on 'good.Succeeded', and a reused task counts as skipped",
+    "ex-influxdb-ci": "template influxdb-server is a daemon, which would not start again",
+    "ex-variables-showcase": "template svc-daemon is a daemon, which would not start again",
 }
-"""Argo takes these runs over, and what it makes of them would not come out right."""
+"""Runs that Argo resubmits, with a wrong result."""
 
-WE_DO_AGAIN = {
-    "depends-a-failed": (".cleanup", "it came after a step that failed"),
+WE_RUN_AGAIN = {
+    "depends-a-failed": (".cleanup", "it follows a failed step"),
     "ex-influxdb-ci": ("[2].test-e2e[1].initdb", "the same"),
     "hooks-workflow": (".hooks.running", "the same"),
-    "retry-on-dag-template": ("[0].sub(1).x", "a retryStrategy of a DAG begins anew"),
+    "retry-on-dag-template": ("[0].sub(1).x", "a retryStrategy of a DAG starts again"),
     "too-large": (".a(9:9)", "it was Pending when the run ended"),
 }
-"""Pods that Argo takes over, and ours runs again: the last of each run, and why."""
+"""Pods that Argo reuses and our resubmission runs again: the last one of each run, and the reason."""
 
 DECORATION = {
     "ownerReferences": [
@@ -112,7 +112,7 @@ DECORATION = {
         },
     },
 }
-"""Put on every recorded run, so that each difference has something to differ in."""
+"""Metadata added to every recorded run, so that each difference has an effect."""
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def namespace(plane: ControlPlane) -> str:
 
 @pytest.fixture(scope="module")
 def originals(plane: ControlPlane, namespace: str) -> Mapping[str, dict[str, Any]]:
-    """Every recorded run that failed, as the API server has it, by case."""
+    """Return every recorded run that failed, as stored by the API server, by case."""
     return {case.name: _posted(plane, namespace, case) for case in recordings() if _has_failed(case)}
 
 
@@ -130,7 +130,7 @@ def originals(plane: ControlPlane, namespace: str) -> Mapping[str, dict[str, Any
 def by_argo(
     plane: ControlPlane, namespace: str, originals: Mapping[str, dict[str, Any]]
 ) -> Mapping[str, Mapping[str, dict[str, Any]]]:
-    """What `argo resubmit` made of each, by flag and case; without those that it refuses."""
+    """Return the Workflows that `argo resubmit` creates, by flag and case, without those that it refuses."""
     release = argo_release()
     cases = {original["metadata"]["name"]: case for case, original in originals.items()}
     return {flag: _made_by_argo(plane, release.cli, namespace, cases, flag) for flag in FLAGS}
@@ -149,10 +149,10 @@ def test_every_failed_recording_is_resubmitted_as_argo_does(
             assert not argos.get("status", {}).get("nodes"), case  # the CLI's validation leaves storedTemplates behind
 
 
-def test_every_failed_recordings_nodes_are_taken_over_as_argo_does(
+def test_nodes_of_failed_recordings_are_reused_as_argo_does(
     originals: Mapping[str, dict[str, Any]], by_argo: Mapping[str, Mapping[str, dict[str, Any]]]
 ) -> None:
-    taken_over, done_again = 0, dict[str, str]()
+    reused, done_again = 0, dict[str, str]()
     for case, argos in by_argo[MEMOIZED].items():
         run, name = ended_run(originals[case]), argos["metadata"]["name"]
         status = memoized_status(originals[case], run, name, NOW)
@@ -161,18 +161,18 @@ def test_every_failed_recordings_nodes_are_taken_over_as_argo_does(
             assert _of_itself(ours[key]) == _of_itself(theirs[key]), case
         assert {ours[key]["type"] for key in ours.keys() - theirs.keys()} <= {"Skipped"}, case
         assert all(_links(node) <= ours.keys() for node in ours.values()), case
-        dropped = [node for key, node in theirs.items() if _is_taken_over(node) and key not in ours]
+        dropped = [node for key, node in theirs.items() if _is_reused(node) and key not in ours]
         if dropped:
             done_again[case] = max(node["name"].removeprefix(name) for node in dropped)
         assert {k: v for k, v in status.items() if "odes" not in k} == {
             k: v for k, v in argos["status"].items() if "odes" not in k and v is not None
         }, case
-        taken_over += sum(1 for _ in run.taken_over)
-    assert done_again == {case: last for case, (last, _) in WE_DO_AGAIN.items()}
-    assert taken_over > 40
+        reused += sum(1 for _ in run.reused_steps)
+    assert done_again == {case: last for case, (last, _) in WE_RUN_AGAIN.items()}
+    assert reused > 40
 
 
-def test_what_is_not_taken_over_though_argo_would_is_a_list(originals: Mapping[str, dict[str, Any]]) -> None:
+def test_pods_that_argo_would_reuse_and_we_run_again_are_listed(originals: Mapping[str, dict[str, Any]]) -> None:
     refused = {}
     for case, original in originals.items():
         try:
@@ -182,7 +182,7 @@ def test_what_is_not_taken_over_though_argo_would_is_a_list(originals: Mapping[s
     assert refused == WE_REFUSE
 
 
-def test_metadata_differs_by_what_is_intended_and_nothing_else(
+def test_metadata_differs_only_as_intended(
     originals: Mapping[str, dict[str, Any]], by_argo: Mapping[str, Mapping[str, dict[str, Any]]]
 ) -> None:
     for case, created in by_argo[PLAIN].items():
@@ -194,7 +194,7 @@ def test_metadata_differs_by_what_is_intended_and_nothing_else(
 
 
 @pytest.mark.parametrize("case", ["nested-3-deep-b", "compressed-zstd", "large-3000"])
-def test_the_api_server_takes_the_nodes_with_the_workflow(
+def test_the_api_server_stores_the_nodes_of_a_new_workflow(
     plane: ControlPlane, namespace: str, originals: Mapping[str, dict[str, Any]], case: str
 ) -> None:
     ours = _ours(originals[case], memoized_at=NOW)
@@ -204,7 +204,7 @@ def test_the_api_server_takes_the_nodes_with_the_workflow(
     assert ("nodes" in made["status"]) == ("nodes" in originals[case]["status"])
 
 
-def test_the_api_server_takes_ours_once(
+def test_the_api_server_accepts_our_workflow_once(
     plane: ControlPlane, namespace: str, originals: Mapping[str, dict[str, Any]]
 ) -> None:
     original = originals["oom-main"]
@@ -238,7 +238,7 @@ def _made_by_argo(
 
 
 def _nodes(status: dict[str, Any]) -> dict[str, Any]:
-    """The nodes, however they are kept; of their times only whether there is one: it is now."""
+    """Return the nodes, decompressed if necessary, with times replaced by whether they are set."""
     nodes = status.get("nodes") or json.loads(
         unpack_nodes(status["compressedNodes"]) if "compressedNodes" in status else "{}"
     )
@@ -246,12 +246,12 @@ def _nodes(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_itself(node: dict[str, Any]) -> dict[str, Any]:
-    """A node without its links, nor how far it is: ours of what is over says so, Argo's begins again unless a pod's."""
-    progress = set() if _is_taken_over(node) else {"phase", "message"}
+    """Return a node without its links. Phases of nodes other than reused pods differ: Argo's run starts them again."""
+    progress = set() if _is_reused(node) else {"phase", "message"}
     return {key: value for key, value in node.items() if key not in {"children", "outboundNodes", *progress}}
 
 
-def _is_taken_over(node: dict[str, Any]) -> bool:
+def _is_reused(node: dict[str, Any]) -> bool:
     return str(node.get("message")).startswith("original pod")
 
 
@@ -269,23 +269,23 @@ def _has_failed(case: Recording) -> bool:
 
 def _posted(plane: ControlPlane, namespace: str, case: Recording) -> dict[str, Any]:
     workflow = case.final["workflow"]
-    kept = {key: workflow["metadata"][key] for key in ("name", "generateName") if key in workflow["metadata"]}
+    metadata = {key: workflow["metadata"][key] for key in ("name", "generateName") if key in workflow["metadata"]}
     for field in ("labels", "annotations"):
-        kept[field] = {**(workflow["metadata"].get(field) or {}), **DECORATION[field]}  # type: ignore[dict-item]
-    kept["ownerReferences"] = DECORATION["ownerReferences"]
+        metadata[field] = {**(workflow["metadata"].get(field) or {}), **DECORATION[field]}  # type: ignore[dict-item]
+    metadata["ownerReferences"] = DECORATION["ownerReferences"]
     _create_templates(plane, namespace, workflow)
-    posted: dict[str, Any] = plane.api.post(WORKFLOWS.format(namespace), {**workflow, "metadata": kept})
+    posted: dict[str, Any] = plane.api.post(WORKFLOWS.format(namespace), {**workflow, "metadata": metadata})
     return posted
 
 
 def _create_templates(plane: ControlPlane, namespace: str, workflow: dict[str, Any]) -> None:
-    """The WorkflowTemplates of a run, as far as it used them."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """Create the WorkflowTemplates of a run, with the templates that it used."""
+    by_owner: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for key, template in (workflow.get("status", {}).get("storedTemplates") or {}).items():
         scope, name, _ = key.split("/", 2)
-        found.setdefault((scope, name), []).append(template)
+        by_owner.setdefault((scope, name), []).append(template)
     stored = workflow.get("status", {}).get("storedWorkflowTemplateSpec") or {}
-    for (scope, name), templates in found.items():
+    for (scope, name), templates in by_owner.items():
         spec = {**{key: stored[key] for key in ("entrypoint", "arguments") if key in stored}, "templates": templates}
         kind, path = ("ClusterWorkflowTemplate", "clusterworkflowtemplates")
         if scope == "namespaced":
@@ -303,7 +303,7 @@ def _ours(original: dict[str, Any], *, memoized_at: datetime | None = None) -> d
 
 
 def _flat(workflow: dict[str, Any]) -> dict[str, Any]:
-    """What a person decides of an object's metadata, field by field."""
+    """Return the metadata that a client can set, by field."""
     meta = workflow["metadata"]
     flat = {f"metadata.{key}": meta[key] for key in ("name", "generateName", "ownerReferences") if key in meta}
     for field in ("labels", "annotations"):

@@ -1,7 +1,7 @@
-"""A memoized resubmission: which nodes the new run begins with, and which runs have none that it may begin with.
+"""A memoized resubmission: the nodes that the new run starts with, and the runs that are refused.
 
-What Argo's own CLI makes of the same runs: test_as_argo_resubmits.py. What its controller makes of ours:
-tests/live/remediation/test_memoized_live.py.
+test_as_argo_resubmits.py compares it with Argo's own CLI; tests/live/remediation/test_memoized_live.py runs it with
+Argo's controller.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC)
 
 
 def a_node(suffix: str, kind: str = "Pod", phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
-    """A node; its neighbours are given by the ends of their names."""
+    """Return a node. Linked nodes are given by the suffixes of their names."""
     links: dict[str, Any] = {
         key: [_id(end) for end in more.pop(key)] for key in ("children", "outboundNodes") if key in more
     }
@@ -51,7 +51,7 @@ def ended(*nodes: dict[str, Any], spec: dict[str, Any] | None = None, **status: 
 
 
 def begun(run: dict[str, Any], resubmission: Resubmission = FIRST) -> dict[str, Any]:
-    """The new run's nodes by the ends of their names."""
+    """Return the new run's nodes by the suffixes of their names."""
     before = copy.deepcopy(run)
     nodes = resubmitted(run, resubmission, memoized_at=NOW)["status"]["nodes"]
     assert run == before, "the old run is not changed"
@@ -75,7 +75,7 @@ TREE = (
 )
 
 
-def test_a_pod_that_succeeded_is_skipped_with_its_outputs_and_what_failed_is_made_anew() -> None:
+def test_a_succeeded_pod_is_skipped_with_its_outputs_and_a_failed_one_is_left_out() -> None:
     nodes = begun(ended(*TREE))
     at = "2026-03-01T12:00:00Z"
     assert nodes[".a"] == {
@@ -95,7 +95,7 @@ def test_a_pod_that_succeeded_is_skipped_with_its_outputs_and_what_failed_is_mad
     assert nodes.keys() == {"", ".a"}
 
 
-def test_the_status_holds_nothing_of_the_old_run_but_nodes_and_stored_templates() -> None:
+def test_only_nodes_and_stored_templates_of_the_old_status_are_reused() -> None:
     stored = {"namespaced/t/a": {"name": "a"}}
     run = ended(*TREE, storedTemplates=stored, message="failed", startedAt="x", progress="1/2", outputs={})
     status = resubmitted(run, FIRST, memoized_at=NOW)["status"]
@@ -104,13 +104,13 @@ def test_the_status_holds_nothing_of_the_old_run_but_nodes_and_stored_templates(
     assert "status" not in resubmitted(run, FIRST)
 
 
-def test_the_audit_says_how_much_is_not_run_again() -> None:
-    one = (Change("status.nodes", None, "1 step that succeeded not run again"),)
+def test_changes_contain_the_number_of_reused_steps() -> None:
+    one = (Change("status.nodes", None, "1 succeeded step not run again"),)
     assert reusable_changes(ended(*TREE)) == one
-    assert reusable_changes(ended())[0].after == "0 steps that succeeded not run again"
+    assert reusable_changes(ended())[0].after == "0 succeeded steps not run again"
 
 
-def test_the_exit_handler_runs_again_with_all_that_it_runs() -> None:
+def test_the_exit_handler_runs_again() -> None:
     handler = (
         a_node(".onExit", "Steps", children=[".onExit[0]"]),
         a_node(".onExit[0].bye", boundary=".onExit"),
@@ -119,7 +119,7 @@ def test_the_exit_handler_runs_again_with_all_that_it_runs() -> None:
     assert reusable_changes(ended(*TREE, *handler)) == reusable_changes(ended(*TREE))
 
 
-def test_what_an_earlier_resubmission_did_not_run_again_is_not_run_again() -> None:
+def test_a_step_that_an_earlier_resubmission_reused_is_reused_again() -> None:
     first = begun(ended(*TREE))
     again = {
         **resubmitted(ended(*TREE), FIRST),
@@ -132,7 +132,7 @@ def test_what_an_earlier_resubmission_did_not_run_again_is_not_run_again() -> No
 
 
 def phases(*nodes: dict[str, Any]) -> dict[str, str]:
-    """What the new run begins with, by the ends of the names, below a DAG that failed."""
+    """Return the phases of the new run's nodes, by the suffixes of their names."""
     return {name: node["phase"] for name, node in begun(ended(*nodes)).items()}
 
 
@@ -152,11 +152,11 @@ HANDLED = (
 )
 
 
-def test_what_came_after_a_step_that_failed_is_done_again_though_it_succeeded() -> None:
+def test_a_succeeded_step_after_a_failed_one_runs_again() -> None:
     assert phases(*HANDLED) == {"": "Pending", ".z": "Skipped"}
 
 
-def test_what_was_skipped_before_anything_failed_stays_so_as_what_came_after_it_does() -> None:
+def test_skipped_steps_before_any_failure_are_reused_with_their_successors() -> None:
     skipped = a_node(".s", "Skipped", "Skipped", children=[".x"], boundary="", message="when")
     nodes = begun(ended(root(".s", ".f"), skipped, a_node(".x", boundary=""), a_node(".f", phase="Error", boundary="")))
     assert nodes.keys() == {"", ".s", ".x"}
@@ -164,7 +164,7 @@ def test_what_was_skipped_before_anything_failed_stays_so_as_what_came_after_it_
     assert nodes[".s"]["children"] == [nodes[".x"]["id"]]
 
 
-def test_approvals_and_requests_that_succeeded_are_taken_over_as_they_are() -> None:
+def test_succeeded_approvals_and_requests_are_reused_unchanged() -> None:
     kinds = ("HTTP", "Plugin", "Suspend")
     steps = [a_node(f".{kind}", kind, boundary="", outputs={"result": "1"}) for kind in kinds]
     run = ended(root(*(f".{kind}" for kind in kinds)), *steps)
@@ -172,7 +172,7 @@ def test_approvals_and_requests_that_succeeded_are_taken_over_as_they_are() -> N
     for kind in kinds:
         assert (nodes[f".{kind}"]["type"], nodes[f".{kind}"]["phase"]) == (kind, "Succeeded")
         assert nodes[f".{kind}"]["outputs"] == {"result": "1"}
-    assert reusable_changes(run)[0].after == "3 steps that succeeded not run again"
+    assert reusable_changes(run)[0].after == "3 succeeded steps not run again"
 
 
 INNER = (
@@ -182,8 +182,8 @@ INNER = (
 )
 
 
-def test_a_dag_that_succeeded_is_over_and_leads_to_nothing_that_is_not_there() -> None:
-    """Or it would wait for what comes after it, and that for it."""
+def test_a_succeeded_dag_is_completed_and_links_to_existing_nodes_only() -> None:
+    """Otherwise the DAG and the steps after it would wait for each other."""
     nodes = begun(ended(root(".in"), *INNER))
     assert {name: node["phase"] for name, node in nodes.items()} == {
         "": "Pending",
@@ -194,9 +194,7 @@ def test_a_dag_that_succeeded_is_over_and_leads_to_nothing_that_is_not_there() -
     assert nodes[".in.x"]["children"] == []
 
 
-def test_what_followed_on_a_dag_that_failed_is_done_again_also_where_only_steps_of_it_that_succeeded_lead_there() -> (
-    None
-):
+def test_a_step_after_a_failed_dag_runs_again_even_if_only_succeeded_steps_of_it_lead_there() -> None:
     inner = (
         a_node(".in", "DAG", "Failed", boundary="", children=[".in.x", ".in.y"]),
         a_node(".in.x", boundary=".in", children=[".after"]),
@@ -216,7 +214,7 @@ def test_an_exit_hook_of_a_dag_that_failed_runs_again() -> None:
     assert ".in.onExit" not in phases(root(".in"), *inner)
 
 
-def test_of_a_loop_only_items_that_failed_are_done_again() -> None:
+def test_only_failed_items_of_a_loop_run_again() -> None:
     loop = (
         a_node(".each", "TaskGroup", "Failed", boundary="", children=[".each(0)", ".each(1)"]),
         a_node(".each(0)", "DAG", boundary="", children=[".each(0).x"]),
@@ -235,7 +233,7 @@ def test_of_a_loop_only_items_that_failed_are_done_again() -> None:
     }
 
 
-def test_a_task_that_is_only_named_like_the_exit_handler_is_none() -> None:
+def test_a_task_named_like_the_exit_handler_is_an_ordinary_task() -> None:
     assert phases(root(".onExit-of-sale"), a_node(".onExit-of-sale", boundary=""))[".onExit-of-sale"] == "Skipped"
 
 
@@ -245,16 +243,16 @@ def retried(last: str, *more: str) -> tuple[dict[str, Any], ...]:
     return root(".r"), retry, first, a_node(".r(1)", phase=last, nodeFlag={"retried": True}, boundary="")
 
 
-def test_attempts_that_failed_are_left_out_and_the_step_with_the_one_that_succeeded_is_over() -> None:
+def test_failed_attempts_before_a_succeeded_one_are_left_out() -> None:
     assert phases(*retried("Succeeded", ".gone")) == {"": "Pending", ".r": "Skipped", ".r(1)": "Skipped"}
 
 
-def test_a_step_whose_attempts_all_failed_is_done_again_with_its_hooks() -> None:
+def test_a_step_whose_attempts_all_failed_runs_again_with_its_hooks() -> None:
     hook = a_node(".r.onExit", nodeFlag={"hooked": True}, boundary="")
     assert phases(*retried("Failed", ".r.onExit"), hook) == {}
 
 
-def test_nodes_that_were_kept_packed_are_packed_again() -> None:
+def test_compressed_nodes_are_compressed_again() -> None:
     plain = ended(*TREE)
     packed = a_run(compressedNodes=pack_nodes(json.dumps(plain["status"]["nodes"]).encode()))
     status = resubmitted(packed, FIRST, memoized_at=NOW)["status"]
@@ -263,12 +261,12 @@ def test_nodes_that_were_kept_packed_are_packed_again() -> None:
 
 
 @given(st.binary(max_size=2000))
-def test_what_is_packed_is_unpacked(raw: bytes) -> None:
+def test_compressing_nodes_is_reversible(raw: bytes) -> None:
     assert unpack_nodes(pack_nodes(raw)) == raw
     assert pack_nodes(raw) == pack_nodes(raw)
 
 
-def test_a_run_without_nodes_begins_without_any() -> None:
+def test_a_run_without_nodes_starts_without_nodes() -> None:
     assert resubmitted(a_run(phase="Error"), FIRST, memoized_at=NOW)["status"]["nodes"] == {}
 
 
@@ -281,27 +279,27 @@ def test_a_node_that_is_not_named_after_the_run_keeps_its_name() -> None:
 # what cannot be taken over
 
 
-def test_only_a_run_that_failed_is_resubmitted_that_way() -> None:
+def test_only_a_failed_run_is_resubmitted_memoized() -> None:
     assert told(a_run(phase="Succeeded"))[0] == Refusal.RUN_NOT_FAILED
 
 
 UNREADABLE = {
-    "in Argo's database": a_run(offloadNodeStatusVersion="fnv:1"),
+    "offloaded to Argo's database": a_run(offloadNodeStatusVersion="fnv:1"),
     "not base64": a_run(compressedNodes="?"),
     "Expecting value": a_run(compressedNodes=pack_nodes(b"no JSON")),
-    "no JSON object": a_run(compressedNodes=pack_nodes(b"[1]")),
-    "or another id": a_run(nodes={"a": {"id": "b", "name": "a"}}),
+    "not a JSON object": a_run(compressedNodes=pack_nodes(b"[1]")),
+    "or a different id": a_run(nodes={"a": {"id": "b", "name": "a"}}),
     "has no name": a_run(nodes={"a": {"id": "a"}}),
     "[a] has no name": a_run(nodes={"a": None}),
     "children or outboundNodes": a_run(nodes={"a": {"id": "a", "name": "a", "children": [{}]}}),
     "[b].children": a_run(nodes={"b": {"id": "b", "name": "b", "outboundNodes": "b"}}),
-    "within {'a': 1}": a_run(nodes={"a": {"id": "a", "name": "a", "boundaryID": {"a": 1}}}),
-    "which is not there": ended(a_node(".a", boundary=".b")),
+    "the boundary {'a': 1}": a_run(nodes={"a": {"id": "a", "name": "a", "boundaryID": {"a": 1}}}),
+    "which does not exist": ended(a_node(".a", boundary=".b")),
 }
 
 
 @pytest.mark.parametrize("why", UNREADABLE)
-def test_nodes_that_are_not_all_there_are_not_taken_over(why: str) -> None:
+def test_incomplete_nodes_are_refused(why: str) -> None:
     reason, message = told(UNREADABLE[why])
     assert reason == Refusal.NODES_UNREADABLE
     assert why in message
@@ -335,7 +333,7 @@ NOT_REUSABLE: dict[str, dict[str, Any]] = {
     "the outputs of all items of each": ended(
         *TREE, spec=two_tasks(LOOPED, withParam="{{tasks.each.outputs.parameters}}")
     ),
-    "main asks for the outputs of all": ended(*TREE, spec=two_tasks(LOOPED, when="{{=tasks['each'].outputs.result}}")),
+    "main refers to the outputs of all": ended(*TREE, spec=two_tasks(LOOPED, when="{{=tasks['each'].outputs.result}}")),
     "template d is a daemon": ended(*TREE, spec={"templates": [{"name": "d", "daemon": True}]}),
     "template s is a daemon": ended(*TREE, storedTemplates={"namespaced/t/s": {"name": "s", "daemon": True}}),
     "template None is a daemon": ended(*TREE, spec=a_task(inline={"daemon": True})),
@@ -351,16 +349,16 @@ NOT_REUSABLE: dict[str, dict[str, Any]] = {
     },
     "task b depends on 'a.Succeeded && c'": ended(*TREE, spec=a_task(depends="a.Succeeded && c")),
     "depends on 'a.Skipped'": ended(*TREE, spec=a_task(depends="a.Skipped")),
-    "asks for the status of a step: tasks.a.status": ended(*TREE, spec=a_task(when="{{tasks.a.status}} == Failed")),
+    "refers to the status of a step: tasks.a.status": ended(*TREE, spec=a_task(when="{{tasks.a.status}} == Failed")),
     "steps['a'].status": ended(*TREE, spec=a_task(when="{{=steps['a'].status == 'Failed'}}")),
-    "asks for the ip of a step": ended(
+    "refers to the ip of a step": ended(
         *TREE, spec={"templates": [{"name": "s", "steps": [[{"name": "b", "inline": {"script": "{{steps.a.ip}}"}}]]}]}
     ),
 }
 
 
 @pytest.mark.parametrize("why", NOT_REUSABLE)
-def test_a_run_that_would_not_come_out_right_without_its_pods_is_refused(why: str) -> None:
+def test_a_run_that_needs_a_pod_of_a_reused_step_is_refused(why: str) -> None:
     reason, message = told(NOT_REUSABLE[why])
     assert reason == Refusal.STEPS_NOT_REUSABLE
     assert why in message
@@ -387,11 +385,11 @@ REUSABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", REUSABLE)
-def test_a_run_that_needs_no_more_of_its_pods_than_their_outputs_is_resubmitted(what: str) -> None:
+def test_a_run_that_only_needs_outputs_of_reused_steps_is_resubmitted(what: str) -> None:
     assert ended_run(REUSABLE[what]).nodes
     assert begun(REUSABLE[what])
 
 
-def test_where_nothing_succeeded_nothing_stands_in_the_way() -> None:
+def test_a_run_without_reusable_steps_is_never_refused() -> None:
     run = ended(a_node("", phase="Failed"), spec={"volumeClaimTemplates": [{}]})
     assert begun(run) == {}

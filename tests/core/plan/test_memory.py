@@ -1,4 +1,4 @@
-"""RaiseMemory: where the new limit is written, how much it is, and when it is refused."""
+"""RaiseMemory: the place and the value of the new limit, and refusals."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def template(raised: RaisedMemory, name: str = "transform") -> Any:
     return found
 
 
-def reason_of(run: Mapping[str, Any], killed: OutOfMemory = MAIN, wanted: MemoryRaise = HALF_MORE) -> Refusal:
+def reason_of(run: Mapping[str, Any], killed: OutOfMemory = MAIN, increase: MemoryRaise = HALF_MORE) -> Refusal:
     with pytest.raises(RefusedError) as refused:
-        raised_memory(run, killed, wanted)
+        raised_memory(run, killed, increase)
     assert refused.value.message
     return refused.value.reason
 
@@ -52,7 +52,7 @@ def limit_in_patch(text: str, container: str = "main") -> Any:
 # where
 
 
-def test_a_container_of_the_runs_own_gets_its_resources_raised_and_keeps_the_rest() -> None:
+def test_the_memory_of_a_container_is_raised_and_its_other_resources_stay() -> None:
     raised = raised_memory(a_run(), MAIN, HALF_MORE)
     assert template(raised)["container"]["resources"] == {"limits": {"cpu": "1", "memory": "6Gi"}}
     assert raised.limit_bytes == 6 * GI
@@ -92,12 +92,12 @@ def test_a_template_without_resources_starts_from_what_its_pod_had() -> None:
     assert reason_of(run) == Refusal.MEMORY_LIMIT_UNKNOWN
 
 
-def test_what_the_pod_had_counts_more_than_what_the_spec_says() -> None:
+def test_the_pods_limit_takes_precedence_over_the_specs() -> None:
     raised = raised_memory(a_run(), OutOfMemory(MAIN.template, "main", "8Gi"), HALF_MORE)
     assert raised.limit_bytes == 12 * GI
 
 
-def test_defaults_of_templates_are_where_memory_starts_from() -> None:
+def test_template_defaults_are_the_base_of_the_increase() -> None:
     defaults = {"templateDefaults": {"container": {"resources": {"limits": {"memory": "2Gi"}}}}}
     run = a_run({"name": "transform", "container": {"image": "busybox"}}, spec=defaults)
     assert raised_memory(run, MAIN, HALF_MORE).limit_bytes == 3 * GI
@@ -115,7 +115,7 @@ PATCH = yaml.safe_dump(
 
 
 @pytest.mark.parametrize("level", ["template", "defaults", "workflow"])
-def test_where_a_patch_says_memory_the_templates_patch_says_more_since_it_is_applied_last(level: str) -> None:
+def test_memory_set_by_a_patch_is_raised_in_the_templates_patch(level: str) -> None:
     own = {"name": "transform", "container": a_container("1Gi")}
     spec: dict[str, Any] = {}
     if level == "template":
@@ -141,7 +141,7 @@ def test_the_templates_patch_wins_over_the_workflows() -> None:
     assert limit_in_patch(template(raised)["podSpecPatch"]) == "6Gi"
 
 
-def test_a_patch_that_says_nothing_of_that_memory_is_left_as_it_is() -> None:
+def test_a_patch_without_memory_stays_unchanged() -> None:
     patch = '{"hostNetwork": true, "containers": [{"name": "wait"}]}'
     own = {"name": "transform", "container": a_container(), "podSpecPatch": patch}
     raised = raised_memory(a_run(own), MAIN, HALF_MORE)
@@ -149,7 +149,7 @@ def test_a_patch_that_says_nothing_of_that_memory_is_left_as_it_is() -> None:
     assert template(raised)["container"]["resources"]["limits"]["memory"] == "6Gi"
 
 
-def test_a_variable_in_a_patch_is_replaced_by_what_follows_from_the_pod() -> None:
+def test_a_variable_in_a_patch_is_replaced_by_the_new_limit() -> None:
     patch = '{"containers": [{"name": "main", "resources": {"limits": {"memory": "{{inputs.parameters.mem}}"}}}]}'
     own = {"name": "transform", "container": {"image": "busybox"}, "podSpecPatch": patch}
     raised = raised_memory(a_run(own), OutOfMemory(MAIN.template, "main", "1Gi"), HALF_MORE)
@@ -169,7 +169,7 @@ def test_a_patch_that_cannot_be_read_is_not_overwritten(patch: str) -> None:
 # templates of others
 
 
-def test_what_a_workflow_template_says_is_taken_into_the_run_and_changed_there() -> None:
+def test_a_workflow_template_is_inlined_into_the_run_and_changed_there() -> None:
     workflow = recording("wftemplate-ref").final["workflow"]
     stored = workflow["status"]["storedWorkflowTemplateSpec"]
     (code,) = [found for found in stored["templates"] if found["name"] == "code"]
@@ -186,7 +186,7 @@ def test_what_a_workflow_template_says_is_taken_into_the_run_and_changed_there()
     assert reason_of(workflow, killed) == Refusal.TEMPLATE_NOT_FOUND
 
 
-def test_a_template_of_a_cluster_template_deep_inside_is_taken_in_with_all_that_lead_to_it() -> None:
+def test_a_nested_cluster_template_is_inlined_with_its_callers() -> None:
     workflow = recording("templateref-inside").final["workflow"]
     killed = OutOfMemory(Address("cluster/clib", "code"), "main", "1Gi")
     raised = raised_memory(workflow, killed, HALF_MORE)
@@ -203,7 +203,7 @@ def test_a_template_of_a_cluster_template_deep_inside_is_taken_in_with_all_that_
     assert raised.changes[-1].before == "cluster/clib/code"
 
 
-def test_a_name_that_is_taken_is_marked_and_a_free_one_is_kept() -> None:
+def test_an_inlined_template_is_renamed_only_if_its_name_is_taken() -> None:
     call = {"name": "a", "templateRef": {"name": "lib", "template": "main"}}
     spec: dict[str, Any] = {"templates": [{"name": "main", "steps": [[call]]}]}
     stored: dict[str, Any] = {
@@ -247,12 +247,12 @@ def test_a_name_that_is_taken_is_marked_and_a_free_one_is_kept() -> None:
         (Node(template_ref=TemplateRef(name="l", template="t", cluster_scope=True)), Address("cluster/l", "t")),
     ],
 )
-def test_a_node_tells_which_template_it_ran(node: Node, expected: Address) -> None:
+def test_the_address_of_a_nodes_template(node: Node, expected: Address) -> None:
     assert address_of(node) == expected
 
 
 @pytest.mark.parametrize("address", [Address("local", "nosuch"), Address("local", ""), Address("cluster/c", "x")])
-def test_a_template_that_is_not_there_is_refused(address: Address) -> None:
+def test_a_missing_template_is_refused(address: Address) -> None:
     assert reason_of(a_run(), OutOfMemory(address, "main", "1Gi")) == Refusal.TEMPLATE_NOT_FOUND
 
 
@@ -260,12 +260,12 @@ def test_a_template_that_is_not_there_is_refused(address: Address) -> None:
 
 
 @pytest.mark.parametrize("container", ["wait", "init", "supervisor"])
-def test_argos_own_containers_are_not_the_users_memory(container: str) -> None:
+def test_memory_of_argos_own_containers_is_refused(container: str) -> None:
     assert reason_of(a_run(), OutOfMemory(MAIN.template, container, "1Gi")) == Refusal.EXECUTOR_OUT_OF_MEMORY
 
 
 @pytest.mark.parametrize("kind", ["resource", "http", "data", "suspend"])
-def test_a_template_without_a_container_of_the_users_is_refused(kind: str) -> None:
+def test_a_template_without_a_user_container_is_refused(kind: str) -> None:
     run = a_run({"name": "transform", kind: {"x": 1}})
     assert reason_of(run, OutOfMemory(MAIN.template, "main", "1Gi")) == Refusal.CONTAINER_NOT_RAISABLE
 
@@ -274,9 +274,9 @@ def test_a_sidecar_is_not_raised() -> None:
     assert reason_of(a_run(), OutOfMemory(MAIN.template, "proxy", "1Gi")) == Refusal.CONTAINER_NOT_RAISABLE
 
 
-def test_where_argo_takes_references_only_it_is_said() -> None:
-    wanted = MemoryRaise("1.5", "16Gi", references_only=True)
-    assert reason_of(a_run(), MAIN, wanted) == Refusal.TEMPLATE_REFERENCING
+def test_template_referencing_is_refused() -> None:
+    increase = MemoryRaise("1.5", "16Gi", references_only=True)
+    assert reason_of(a_run(), MAIN, increase) == Refusal.TEMPLATE_REFERENCING
 
 
 @pytest.mark.parametrize("maximum", ["4Gi", "1Gi"])
@@ -284,7 +284,7 @@ def test_at_its_maximum_it_is_refused(maximum: str) -> None:
     assert reason_of(a_run(), MAIN, MemoryRaise("2", maximum)) == Refusal.MEMORY_AT_MAXIMUM
 
 
-def test_a_maximum_that_is_no_quantity_is_refused() -> None:
+def test_an_invalid_maximum_is_refused() -> None:
     assert reason_of(a_run(), MAIN, MemoryRaise("2", "much")) == Refusal.MEMORY_LIMIT_UNKNOWN
 
 
@@ -326,7 +326,7 @@ def limit_range(kind: str, maximum: str) -> dict[str, Any]:
         ([], [{"metadata": {"name": "q"}, "spec": {"hard": {"limits.memory": "5Gi"}}}], (Refusal.OVER_QUOTA, False)),
     ],
 )
-def test_what_a_namespace_would_not_take_is_not_tried(
+def test_a_limit_that_the_namespace_does_not_allow_is_refused(
     limit_ranges: list[Any], quotas: list[Any], expected: tuple[Refusal, bool] | None
 ) -> None:
     if expected is None:
@@ -334,14 +334,14 @@ def test_what_a_namespace_would_not_take_is_not_tried(
         return
     with pytest.raises(RefusedError) as refused:
         check_capacity(6 * GI, limit_ranges=limit_ranges, quotas=quotas)
-    assert (refused.value.reason, refused.value.passing) == expected
+    assert (refused.value.reason, refused.value.is_transient) == expected
 
 
 # how much
 
 
 def test_a_raised_limit_survives_a_later_preemption() -> None:
-    """argoproj/argo-workflows#12849: killed at 4Gi, raised, then preempted, then killed again: it goes on from 6Gi."""
+    """argoproj/argo-workflows#12849: killed at 4Gi, raised to 6Gi, preempted, killed again: raised from 6Gi."""
     run = a_run()
     raised = raised_memory(run, OutOfMemory(MAIN.template, "main", "4Gi"), HALF_MORE)
     first = _after(run, 1, raised.spec)
@@ -371,16 +371,16 @@ def template_of(run: dict[str, Any]) -> dict[str, Any]:
     maximum=st.integers(1, 1 << 46),
 )
 def test_a_new_limit_is_more_than_before_and_never_over_the_maximum(before: int, factor: Decimal, maximum: int) -> None:
-    killed, wanted = OutOfMemory(MAIN.template, "main", str(before)), MemoryRaise(str(factor), str(maximum))
+    killed, increase = OutOfMemory(MAIN.template, "main", str(before)), MemoryRaise(str(factor), str(maximum))
     if maximum <= before:
-        assert reason_of(a_run(), killed, wanted) == Refusal.MEMORY_AT_MAXIMUM
+        assert reason_of(a_run(), killed, increase) == Refusal.MEMORY_AT_MAXIMUM
         return
-    raised = raised_memory(a_run(), killed, wanted).limit_bytes
+    raised = raised_memory(a_run(), killed, increase).limit_bytes
     assert before < raised <= maximum
     assert raised == maximum or before * factor <= raised < before * factor + MEBIBYTE
 
 
-def test_it_grows_by_at_least_what_the_policy_says() -> None:
+def test_the_limit_grows_by_at_least_the_minimum_increase() -> None:
     assert raised_memory(a_run(), MAIN, MemoryRaise("1.1", "16Gi", "2Gi")).limit_bytes == 6 * GI
     assert raised_memory(a_run(), MAIN, MemoryRaise("2", "16Gi", "2Gi")).limit_bytes == 8 * GI
 
@@ -407,5 +407,5 @@ def test_other_ways_to_write_a_quantity(quantity: object, expected: int) -> None
 
 
 @pytest.mark.parametrize("quantity", ["", "much", "{{x}}", "1Gb", "1 Gi", None, True, [], "1e", "0x10", "٣"])
-def test_what_is_no_quantity_is_none(quantity: object) -> None:
+def test_an_invalid_quantity_is_none(quantity: object) -> None:
     assert parse_bytes(quantity) is None

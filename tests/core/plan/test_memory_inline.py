@@ -1,4 +1,4 @@
-"""RaiseMemory where the template that was killed is written inline in a step or task."""
+"""RaiseMemory for inline templates of steps and tasks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def killed(*templates: dict[str, Any], node: Node, nodes: dict[str, Node], **mor
     return raised
 
 
-def test_a_task_that_is_written_inline_is_raised_where_it_is_written() -> None:
+def test_an_inline_task_is_raised_in_place() -> None:
     node = Node(id="b", name="wf.b", type="Pod", boundary_id="wf")
     tasks = [a_call("a", container=a_container()), a_call("b", container=a_container())]
     raised = killed({"name": "main", "dag": {"tasks": tasks}}, node=node, nodes=nodes_of(node))
@@ -93,20 +93,20 @@ def test_a_container_of_an_inline_set_is_found_by_its_pod() -> None:
     assert named_caller(node, nodes_of(pod, node)) == (ROOT, ("p",))
 
 
-def test_a_node_of_a_named_template_is_its_own() -> None:
+def test_a_node_of_a_named_template_is_returned_itself() -> None:
     for named in (ROOT, Node(id="x", template_ref=TemplateRef(name="lib", template="x"))):
         assert named_caller(named, nodes_of(named)) == (named, ())
 
 
 @given(name=task_names, group=st.sampled_from(["", "[0]", "[12]"]), loop=st.sampled_from(["", "(0:a.b(c)[1].d)"]))
-def test_a_name_tells_the_step_whatever_the_item_and_the_attempt(name: str, group: str, loop: str) -> None:
+def test_a_nodes_name_contains_its_step_whatever_item_and_attempt(name: str, group: str, loop: str) -> None:
     for attempt in ("", "(3)"):
         node = Node(id="n", name=f"wf{group}.{name}{loop}{attempt}", type="Pod", boundary_id="wf")
         assert named_caller(node, nodes_of(node)) == (ROOT, (name,))
 
 
 @pytest.mark.parametrize("name", ["inline-templates-b", "inline-steps-retry"])
-def test_what_argo_recorded_of_inline_templates_is_found(name: str) -> None:
+def test_inline_templates_of_recordings_are_found(name: str) -> None:
     workflow = recording(name).final["workflow"]
     nodes = decode_workflow(workflow).nodes
     failed = next(node for node in nodes.values() if node.type == "Pod" and node.has_failed)
@@ -129,7 +129,7 @@ UNTOLD = {
 
 
 @pytest.mark.parametrize("what", UNTOLD)
-def test_a_node_that_does_not_tell_its_step_is_refused(what: str) -> None:
+def test_a_node_without_an_identifiable_step_is_refused(what: str) -> None:
     node = UNTOLD[what]
     with pytest.raises(RefusedError) as refused:
         named_caller(node, nodes_of(node))
@@ -141,14 +141,14 @@ def test_a_node_that_does_not_tell_its_step_is_refused(what: str) -> None:
     "tasks",
     [[], [{"name": "t", "template": "x"}], [a_call("t", script={}), a_call("t", script={})], [a_call("t")]],
 )
-def test_a_step_that_is_not_there_or_there_twice_is_refused(tasks: list[dict[str, Any]]) -> None:
+def test_a_missing_or_ambiguous_step_is_refused(tasks: list[dict[str, Any]]) -> None:
     with pytest.raises(RefusedError) as refused:
         inline_template({"name": "main", "dag": {"tasks": tasks}}, ("t",))
     assert refused.value.reason == Refusal.TEMPLATE_NOT_FOUND
 
 
-def test_an_inline_template_without_a_container_says_that_it_is_inline() -> None:
+def test_the_refusal_of_an_inline_template_calls_it_inline() -> None:
     node = Node(id="b", name="wf.b", type="Pod", boundary_id="wf")
     main = {"name": "main", "dag": {"tasks": [a_call("b", resource={"action": "get"})]}}
-    with pytest.raises(RefusedError, match=r"template \(inline\) has no container main"):
+    with pytest.raises(RefusedError, match=r"template \(inline\) does not define container main"):
         killed(main, node=node, nodes=nodes_of(node))

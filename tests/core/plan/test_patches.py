@@ -1,4 +1,4 @@
-"""What the acts that change an object in place would change, and when they do not."""
+"""Patches of actions that change an object in place, and their refusals."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def a_cron(**metadata: Any) -> dict[str, Any]:
     }
 
 
-def test_a_cron_is_suspended_if_it_is_still_the_one_that_was_looked_at() -> None:
+def test_a_cron_is_suspended_only_if_unchanged() -> None:
     patch = suspension_of(a_cron(), allow_drift=False)
     assert patch
     assert patch.body == {"metadata": {"uid": "c-1", "resourceVersion": "5"}, "spec": {"suspend": True}}
     assert patch.changes == (Change("spec.suspend", "false", "true"),)
 
 
-def test_a_suspended_cron_needs_nothing_whoever_manages_it() -> None:
+def test_a_suspended_cron_needs_no_patch() -> None:
     cron = a_cron(labels={"argocd.argoproj.io/instance": "x"})
     cron["spec"]["suspend"] = True
     assert suspension_of(cron, allow_drift=False) is None
@@ -46,7 +46,7 @@ def test_a_suspended_cron_needs_nothing_whoever_manages_it() -> None:
         {"managedFields": [{"manager": "kustomize-controller"}]},
     ],
 )
-def test_a_cron_that_git_manages_is_left_alone_unless_drift_is_allowed(metadata: dict[str, Any]) -> None:
+def test_a_cron_managed_in_git_is_refused_unless_drift_is_allowed(metadata: dict[str, Any]) -> None:
     with pytest.raises(RefusedError) as refused:
         suspension_of(a_cron(**metadata), allow_drift=False)
     assert refused.value.reason == Refusal.MANAGED_BY_GIT
@@ -67,7 +67,7 @@ def test_other_crons_are_not_git_managed(metadata: dict[str, Any]) -> None:
     assert suspension_of(a_cron(**metadata), allow_drift=False)
 
 
-def test_a_run_is_stopped_if_it_is_still_as_it_was() -> None:
+def test_a_run_is_stopped_only_if_unchanged() -> None:
     patch = stop_of(a_run(phase="Running"))
     assert patch
     assert patch.body == {"metadata": {"uid": UID, "resourceVersion": "81273"}, "spec": {"shutdown": "Stop"}}
@@ -82,13 +82,13 @@ def test_a_run_is_stopped_if_it_is_still_as_it_was() -> None:
         a_run(phase="", labels={"workflows.argoproj.io/completed": "true"}),
     ],
 )
-def test_a_run_that_is_over_is_never_written_to(run: dict[str, Any]) -> None:
+def test_a_completed_run_is_never_modified(run: dict[str, Any]) -> None:
     with pytest.raises(RefusedError) as refused:
         stop_of(run)
     assert refused.value.reason == Refusal.RUN_COMPLETED
 
 
-def test_a_failed_pod_says_what_failed_and_where_to_read_more() -> None:
+def test_labels_of_a_failed_pod() -> None:
     labels = failure_labels(
         failure_class="OOMKilled", fingerprint="5b1e0c7a9d01", report_name="r" * 70, extra={"team": "data"}
     )
@@ -105,14 +105,14 @@ def test_a_failed_pod_says_what_failed_and_where_to_read_more() -> None:
 
 
 @pytest.mark.parametrize("key", ["workflows.argoproj.io/completed", "workflows.argoproj.io/x", "argoproj.io/y"])
-def test_no_policy_writes_a_label_of_argos(key: str) -> None:
+def test_labels_that_control_argo_are_refused(key: str) -> None:
     with pytest.raises(RefusedError) as refused:
         failure_labels(failure_class="Evicted", fingerprint=None, report_name="r", extra={"a": "b", key: "true"})
     assert refused.value.reason == Refusal.LABEL_NOT_ALLOWED
     assert key in refused.value.message
 
 
-def test_what_was_changed_says_by_whom_and_no_other_is_taken_for_it() -> None:
+def test_a_changed_object_records_its_remediation() -> None:
     running = a_run(phase="Running")
     patch = stop_of(running, remediation_uid="r-1")
     assert patch

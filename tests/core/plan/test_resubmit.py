@@ -1,4 +1,4 @@
-"""The Workflow that Resubmit creates. What Argo's own CLI makes of the same runs: test_as_argo_resubmits.py."""
+"""The Workflow that Resubmit creates. test_as_argo_resubmits.py compares it with Argo's own CLI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ workflow_names = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", fullmatch
 
 
 def made_from(run: dict[str, object], resubmission: Resubmission = FIRST) -> dict[str, object]:
-    """What the API server has after the act, as far as a chain is concerned."""
+    """Return the metadata of the new Workflow that identifies its chain."""
     new = resubmitted(run, resubmission)
     new["metadata"]["uid"] = f"uid-of-{new['metadata']['name']}"
     return new
@@ -31,12 +31,12 @@ def link(workflow: dict[str, object]) -> ChainLink:
     return link_of(**{key: meta[key] for key in ("name", "uid", "labels")})  # type: ignore[arg-type]
 
 
-def test_the_name_says_of_which_run_it_is_the_how_manieth_resubmission() -> None:
+def test_the_name_of_a_resubmission_contains_root_and_attempt() -> None:
     assert resubmitted(a_run(), FIRST)["metadata"]["name"] == "etl-x7k2p-3f9c1b8e02-r1"
 
 
 @given(name=workflow_names, attempts=st.integers(1, 12))
-def test_a_chain_is_read_back_from_each_of_its_runs(name: str, attempts: int) -> None:
+def test_the_chain_is_restored_from_the_labels_of_each_run(name: str, attempts: int) -> None:
     run = a_run()
     run["metadata"]["name"] = name
     root = ChainLink(name, UID)
@@ -47,7 +47,7 @@ def test_a_chain_is_read_back_from_each_of_its_runs(name: str, attempts: int) ->
     assert link(run).names[0] == name
 
 
-def test_a_persons_resubmission_of_ours_begins_a_new_chain() -> None:
+def test_a_persons_resubmission_of_ours_starts_a_new_chain() -> None:
     ours = made_from(a_run())
     theirs = copy.deepcopy(ours)
     theirs["metadata"] |= {"name": "etl-abcde", "uid": "u-9"}  # type: ignore[operator]  # labels are copied by argo
@@ -55,13 +55,13 @@ def test_a_persons_resubmission_of_ours_begins_a_new_chain() -> None:
 
 
 @pytest.mark.parametrize("attempt", ["", "0", "-1", "x", "1.5", "²", "2"])
-def test_labels_that_do_not_fit_the_name_make_no_chain(attempt: str) -> None:
+def test_labels_that_contradict_the_name_are_ignored(attempt: str) -> None:
     ours = made_from(a_run())
     ours["metadata"]["labels"]["wfreport.dev/attempt"] = attempt  # type: ignore[index]
     assert link(ours).attempt == 0
 
 
-def test_a_persons_resubmission_of_ours_is_named_as_the_first_run_was() -> None:
+def test_a_persons_resubmission_of_ours_is_named_like_the_first_run() -> None:
     new = resubmitted(a_run(), FIRST)
     assert new["metadata"]["generateName"] == "etl-"
     unnamed = a_run()
@@ -69,7 +69,7 @@ def test_a_persons_resubmission_of_ours_is_named_as_the_first_run_was() -> None:
     assert resubmitted(unnamed, FIRST)["metadata"]["generateName"] == "etl-x7k2p-"
 
 
-def test_a_run_that_was_stopped_or_out_of_time_is_neither_again() -> None:
+def test_shutdown_and_expired_deadline_are_removed() -> None:
     new = resubmitted(a_run(spec={"shutdown": "Stop", "activeDeadlineSeconds": 0}), FIRST)
     assert not {"shutdown", "activeDeadlineSeconds"} & new["spec"].keys()
     assert resubmitted(a_run(spec={"activeDeadlineSeconds": 60}), FIRST)["spec"]["activeDeadlineSeconds"] == 60
@@ -82,7 +82,7 @@ def test_the_old_run_is_not_changed() -> None:
     assert run == before
 
 
-def test_parameters_are_replaced_and_added_and_the_audit_says_what() -> None:
+def test_replaced_and_added_parameters_are_listed_as_changes() -> None:
     run = a_run(spec={"arguments": {"parameters": [{"name": "day", "value": 1}, {"name": "keep", "value": "k"}]}})
     given_values = {"day": "2", "new": "n"}
     new = resubmitted(run, Resubmission(ROOT, 1, "r-1", given_values))
@@ -104,7 +104,7 @@ def test_a_run_that_has_not_ended_is_refused() -> None:
     assert refused.value.reason == Refusal.RUN_NOT_COMPLETED
 
 
-def test_a_new_run_is_ours_only_with_the_uid_of_our_remediation() -> None:
+def test_a_run_is_ours_only_with_the_uid_of_our_remediation() -> None:
     new = resubmitted(a_run(), FIRST)
     assert is_resubmission_by(new, "r-1")
     assert not is_resubmission_by(new, "r-2")

@@ -1,5 +1,5 @@
-"""What an act makes of the objects it is about, as pure functions: a new Workflow, a patch, or a refusal.
+"""Plans actions: pure functions that turn an object into a new Workflow, a patch, or a refusal.
 
-Objects go in and come out as the JSON that the API server has: a spec that is copied must keep what this operator
-does not know.
+Objects are the JSON of the API server, before and after: a copied spec must preserve fields that this operator does not
+know.
 """

@@ -1,6 +1,6 @@
-"""Whether a namespace would take a container of that much memory: its LimitRanges and ResourceQuotas.
+"""Checks a container's new memory limit against the LimitRanges and ResourceQuotas of its namespace.
 
-A pod over them is refused by the API server, and Argo tries again for ever: the run would hang instead of failing.
+The API server refuses a pod that exceeds them, and Argo retries forever: the run would hang instead of failing.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ def check_capacity(limit_bytes: int, *, limit_ranges: Iterable[Json], quotas: It
     """Check a container's new memory limit against the namespace's LimitRange and ResourceQuota objects.
 
     Raises:
-        RefusedError: it is over one of them; ``passing`` where the quota is only used up for now.
+        RefusedError: the limit exceeds one of them; transient if the quota itself is large enough but in use.
     """
     for limit_range in limit_ranges:
         _check_limit_range(limit_bytes, limit_range)
@@ -33,28 +33,24 @@ def _check_limit_range(limit_bytes: int, limit_range: Json) -> None:
         if item.get("type") in ("Container", "Pod") and allowed is not None and limit_bytes > allowed:
             raise RefusedError(
                 Refusal.OVER_LIMIT,
-                f"LimitRange {_name(limit_range)} allows a {str(item['type']).lower()} {maximum} of memory, and "
-                f"{format_bytes(limit_bytes)} would be more",
+                f"{format_bytes(limit_bytes)} exceeds the {maximum} of memory that LimitRange {_name(limit_range)} "
+                f"allows per {str(item['type']).lower()}",
             )
 
 
 def _check_quota(limit_bytes: int, quota: Json) -> None:
     spec, status = quota.get("spec") or {}, quota.get("status") or {}
     if any(spec.get(field) for field in _SCOPED):
-        return  # of some pods only, and which ones is not decided here
+        return  # it applies to some pods only, and this function does not evaluate which
     hard, used = status.get("hard") or spec.get("hard") or {}, status.get("used") or {}
     allowed, in_use = parse_bytes(hard.get(_LIMITS)), parse_bytes(used.get(_LIMITS)) or 0
     if allowed is None or in_use + limit_bytes <= allowed:
         return
-    message = f"ResourceQuota {_name(quota)} allows {_LIMITS} {hard[_LIMITS]}"
+    message = f"{format_bytes(limit_bytes)} exceeds ResourceQuota {_name(quota)}: {_LIMITS} is {hard[_LIMITS]}"
     if limit_bytes > allowed:
-        raise RefusedError(Refusal.OVER_QUOTA, f"{message}, and {format_bytes(limit_bytes)} would be more")
-    raise RefusedError(
-        Refusal.OVER_QUOTA,
-        f"{message}, of which {used[_LIMITS]} are in use: {format_bytes(limit_bytes)} more would be too much",
-        passing=True,
-    )
+        raise RefusedError(Refusal.OVER_QUOTA, message)
+    raise RefusedError(Refusal.OVER_QUOTA, f"{message}, of which {used[_LIMITS]} is in use", is_transient=True)
 
 
-def _name(found: Json) -> str:
-    return str((found.get("metadata") or {}).get("name"))
+def _name(document: Json) -> str:
+    return str((document.get("metadata") or {}).get("name"))

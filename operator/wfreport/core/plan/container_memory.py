@@ -1,4 +1,4 @@
-"""A container's memory in a spec: the places that may say it, which of them counts, and where to write more."""
+"""A container's memory in a spec: the fields that may set it, which of them applies, and where to raise it."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,15 +14,15 @@ _CONTAINER_SET: Final = "containerSet"
 
 @dataclass(frozen=True, slots=True)
 class ContainerMemory:
-    """A container of a template in a spec that is ours to change.
+    """A container of a template, in a spec that may be modified.
 
     Attributes:
-        template: its template.
-        name: of the container.
+        template: template of the container.
+        name: name of the container.
         entry: the container in its template.
-        defaults: what ``templateDefaults`` give every template of that kind (operator.go:4649).
-        workflow_patch: the Workflow's podSpecPatch.
-        template_patch: the template's, or its default; Argo applies it last.
+        defaults: the container in ``templateDefaults``, which apply to every template of that kind (operator.go:4649).
+        workflow_patch: podSpecPatch of the Workflow.
+        template_patch: podSpecPatch of the template, or its default; Argo applies it last.
     """
 
     template: dict[str, Any]
@@ -33,7 +33,7 @@ class ContainerMemory:
     template_patch: Json
 
     def effective(self, kind: str) -> Any:
-        """The ``limits`` or ``requests`` that count; None where nobody says."""
+        """Return the effective memory of ``limits`` or ``requests``; None if it is not set."""
         patches = (memory_in_patch(patch, self.name) for patch in (self.template_patch, self.workflow_patch))
         for memory in (*patches, memory_of(self.entry), memory_of(self.defaults)):
             if kind in memory:
@@ -42,11 +42,11 @@ class ContainerMemory:
 
     @property
     def is_patched(self) -> bool:
-        """Whether a patch says it, so that the container's own resources do not count."""
+        """Whether a patch sets the memory, which overrides the container's own resources."""
         return any(memory_in_patch(patch, self.name) for patch in (self.template_patch, self.workflow_patch))
 
     def write(self, memory: Json) -> None:
-        """Have the container run with this memory (``limits``, and ``requests`` where given)."""
+        """Set the container's memory: ``limits``, and ``requests`` if given."""
         if self.is_patched:
             self.template["podSpecPatch"] = patched_memory(self.template_patch, self.name, memory)
         else:
@@ -57,7 +57,7 @@ def container_memory(spec: Json, template: dict[str, Any], container: str) -> Co
     """Find a container of a template.
 
     Raises:
-        RefusedError: the template has no such container, or a patch cannot be read.
+        RefusedError: the template has no such container, or a patch cannot be parsed.
     """
     kind = next((kind for kind in ("container", "script", _CONTAINER_SET) if template.get(kind)), "")
     defaults = spec.get("templateDefaults") or {}
@@ -81,8 +81,8 @@ def _entry(template: dict[str, Any], kind: str, container: str) -> dict[str, Any
     if not entries:
         raise RefusedError(
             Refusal.CONTAINER_NOT_RAISABLE,
-            f"template {template.get('name') or '(inline)'} has no container {container} of its own: only what a "
-            "container, script or containerSet template names can be given more memory",
+            f"template {template.get('name') or '(inline)'} does not define container {container}: memory can only be "
+            "raised for containers of container, script and containerSet templates",
         )
-    found: dict[str, Any] = entries[0]
-    return found
+    entry: dict[str, Any] = entries[0]
+    return entry

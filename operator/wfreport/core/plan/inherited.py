@@ -1,4 +1,8 @@
-"""Which labels and annotations a new run takes over, and who manages an object by what they say."""
+"""Labels and annotations that a resubmission inherits, and detection of objects that are managed in Git.
+
+Mirrors ``FormulateResubmitWorkflow`` (util.go:749), which copies all but a few labels; the operator leaves out
+more. docs/explanation/argo-behaviour.md explains what to do when a new Argo version changes it.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -18,20 +22,20 @@ _NOT_RESUBMITTED: Final = frozenset(
         "workflow-archiving-status",
     )
 )
-"""What ``argo resubmit`` leaves out (FormulateResubmitWorkflow, workflow/util/util.go:749)."""
+"""Labels and annotations that ``argo resubmit`` leaves out."""
 
-_NOT_OURS_TO_PASS_ON: Final = frozenset(
+_ALSO_LEFT_OUT: Final = frozenset(
     {
-        # who stopped or retried the old run did nothing to the new one (workflow/creator/creator.go)
+        # the person who stopped or retried the old run (workflow/creator/creator.go)
         "workflows.argoproj.io/actor",
         "workflows.argoproj.io/actor-email",
         "workflows.argoproj.io/actor-preferred-username",
         "workflows.argoproj.io/action",
-        # of the old run's trace (workflow/common/common.go:72)
+        # the old run's trace (workflow/common/common.go:72)
         "workflows.argoproj.io/trace-id",
         "workflows.argoproj.io/span-id",
         "kubectl.kubernetes.io/last-applied-configuration",
-        # Argo CD and Flux would take the new run for theirs, and prune it
+        # Argo CD would consider the new run its own, and prune it
         "app.kubernetes.io/instance",
     }
 )
@@ -48,23 +52,23 @@ _FIELD_MANAGERS: Final = {
     "kustomize-controller": "Flux",
     "helm-controller": "Flux",
 }
-"""Argo CD: pkg argo ``ArgoCDSSAManager``; Flux: the controllers' names."""
+"""Field managers: ``ArgoCDSSAManager`` of Argo CD, and the names of Flux' controllers."""
 
 
 def inherited_by_resubmission(entries: Mapping[str, str]) -> dict[str, str]:
-    """The labels or annotations of a run that its resubmission takes over."""
+    """Return the labels or annotations that a resubmission inherits."""
     return {key: value for key, value in entries.items() if is_inherited(key)}
 
 
 def is_inherited(key: str) -> bool:
-    """Whether a new run takes this label or annotation over."""
-    return key not in _NOT_RESUBMITTED and key not in _NOT_OURS_TO_PASS_ON and not _is_of(key, _DOMAINS_LEFT_OUT)
+    """Return whether a resubmission inherits this label or annotation."""
+    return key not in _NOT_RESUBMITTED and key not in _ALSO_LEFT_OUT and not _is_of(key, _DOMAINS_LEFT_OUT)
 
 
 def git_manager(labels: Mapping[str, str], annotations: Mapping[str, str], field_managers: Iterable[str]) -> str | None:
-    """Who keeps an object as it is in Git, and would undo what is changed here; None for nobody that is known.
+    """Return the tool that syncs an object from Git and would revert changes, or None.
 
-    ``app.kubernetes.io/instance`` alone says nothing: Helm writes it as well.
+    ``app.kubernetes.io/instance`` alone is no indication, because Helm writes it too.
     """
     for key in (*labels, *annotations):
         for domain, manager in _GIT_MANAGERS.items():
@@ -74,7 +78,7 @@ def git_manager(labels: Mapping[str, str], annotations: Mapping[str, str], field
 
 
 def is_argos(key: str) -> bool:
-    """Whether a label is Argo's own."""
+    """Return whether a label is one of Argo's own."""
     return _is_of(key, (ARGO_DOMAIN,))
 
 

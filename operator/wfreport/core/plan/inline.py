@@ -1,7 +1,7 @@
-"""A template that a step or task has inline: it has no name, so it is found by who calls it.
+"""Finds inline templates. They have no name, so they are identified by the step or task that contains them.
 
-A node of such a template has no templateName. It is named after the node within which it runs (its boundary), the
-step's group, its own step or task, the loop's item and the attempt: ``wf[0].load(1:b)(0)``.
+A node of an inline template has no templateName. Its own name consists of its boundary node's name, the step group,
+the step or task, the loop item and the attempt: ``wf[0].load(1:b)(0)``. Mirrors the naming in steps.go and dag.go; docs/explanation/argo-behaviour.md explains what to do when a new Argo version changes it.
 """
 
 import re
@@ -17,47 +17,47 @@ _CALL: Final = re.compile(r"(?:\[\d+\])?\.(?P<name>[^.(]+)(?:\(|$)")
 
 
 def named_caller(node: Node, nodes: Mapping[str, Node]) -> tuple[Node, tuple[str, ...]]:
-    """The node whose template has a name, and the steps and tasks that lead from there to a node, outermost first.
+    """Return the innermost enclosing node with a named template, and the steps and tasks from there to the node.
 
-    For a node of a named template that is the node itself.
+    A node with a named template is returned itself, without any steps. The path starts at the outermost step.
 
     Raises:
-        RefusedError: its name does not tell which step or task it is, or a node around it is not there.
+        RefusedError: an enclosing node is missing, or the node's name does not contain its step or task.
     """
     calls: list[str] = []
-    seen: set[str] = set()
+    visited: set[str] = set()
     while not (node.template_name or node.template_ref):
-        around = nodes.get(node.boundary_id)
-        if around is None or node.id in seen:
+        boundary = nodes.get(node.boundary_id)
+        if boundary is None or node.id in visited:
             raise _not_found(node.name)
-        if node.type != NodeType.CONTAINER:  # a containerSet's container, whose boundary is its own pod
-            calls.insert(0, _call_of(node, around))
-        seen.add(node.id)
-        node = around
+        if node.type != NodeType.CONTAINER:  # the boundary of a containerSet's container is its own pod
+            calls.insert(0, _call_of(node, boundary))
+        visited.add(node.id)
+        node = boundary
     return node, tuple(calls)
 
 
 def inline_template(template: dict[str, Any], calls: tuple[str, ...]) -> tuple[dict[str, Any], str]:
-    """The template that is reached by these steps and tasks of a template, and the path to it there.
+    """Follow the steps and tasks to an inline template; return it and its path.
 
     Raises:
-        RefusedError: there is no such step or task, or more than one.
+        RefusedError: a step or task does not exist or is ambiguous.
     """
     path = ""
     for name in calls:
-        found = [(kind, call) for kind, call in _calls(template) if call.get("name") == name and call.get("inline")]
-        if len(found) != 1:
+        matches = [(kind, call) for kind, call in _calls(template) if call.get("name") == name and call.get("inline")]
+        if len(matches) != 1:
             raise _not_found(name)
-        ((kind, call),) = found
+        ((kind, call),) = matches
         template, path = call["inline"], f"{path}.{kind}[{name}].inline"
     return template, path
 
 
-def _call_of(node: Node, around: Node) -> str:
-    found = _CALL.match(node.name.removeprefix(around.name)) if node.name.startswith(around.name) else None
-    if found is None:
+def _call_of(node: Node, boundary: Node) -> str:
+    match = _CALL.match(node.name.removeprefix(boundary.name)) if node.name.startswith(boundary.name) else None
+    if match is None:
         raise _not_found(node.name)
-    return found["name"]
+    return match["name"]
 
 
 def _calls(template: Json) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -65,8 +65,8 @@ def _calls(template: Json) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from (("tasks", task) for task in (template.get("dag") or {}).get("tasks") or ())
 
 
-def _not_found(what: str) -> RefusedError:
+def _not_found(name: str) -> RefusedError:
     return RefusedError(
         Refusal.TEMPLATE_NOT_FOUND,
-        f"the inline template of {what} cannot be told from the run: give the step a named template",
+        f"the inline template of {name} cannot be identified: give the step a named template",
     )

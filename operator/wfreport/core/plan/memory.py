@@ -1,7 +1,7 @@
-"""RaiseMemory: the same run again, with more memory for the container that was killed for want of it.
+"""RaiseMemory: resubmit a run with more memory for the container that was OOM-killed.
 
-The new limit follows from the last attempt's, whatever ended the runs between: a resubmission copies the spec of the
-run before it, so that a raised limit also survives a preemption (argoproj/argo-workflows#12849).
+The new limit is based on the last attempt's limit, however the runs in between ended: a resubmission copies the spec of
+its predecessor, so a raised limit survives a preemption (argoproj/argo-workflows#12849).
 """
 
 import math
@@ -22,13 +22,13 @@ from wfreport.core.plan.templates import LOCAL, Address, inlined, own_spec
 
 @dataclass(frozen=True, slots=True)
 class OutOfMemory:
-    """What was killed.
+    """The container that was OOM-killed.
 
     Attributes:
-        template: the template that its step ran.
-        container: its name.
-        limit: its limit, as its pod had it; None where no pod was seen: then the spec is asked.
-        calls: the steps and tasks by which its own, inline template is reached within that template.
+        template: template of its step.
+        container: name of the container.
+        limit: memory limit in its pod; None if the pod was not observed, in which case the spec's limit is used.
+        calls: path of steps and tasks from that template to its inline template, if it has one.
     """
 
     template: Address
@@ -39,13 +39,13 @@ class OutOfMemory:
 
 @dataclass(frozen=True, slots=True)
 class MemoryRaise:
-    """How much more.
+    """Settings of the increase.
 
     Attributes:
-        factor: of the last attempt's limit, over 1: a decimal number.
-        maximum: a quantity that is never exceeded.
-        min_increase: a quantity by which it grows at least.
-        references_only: whether Argo runs nothing but what a WorkflowTemplate says (``templateReferencing``).
+        factor: factor by which the last attempt's limit is raised, a decimal number above 1.
+        maximum: maximum limit, a quantity.
+        min_increase: minimum increase, a quantity.
+        references_only: whether Argo only runs specs of WorkflowTemplates (``templateReferencing``).
     """
 
     factor: str
@@ -56,12 +56,12 @@ class MemoryRaise:
 
 @dataclass(frozen=True, slots=True)
 class RaisedMemory:
-    """What came of it.
+    """The result of raising a container's memory.
 
     Attributes:
-        spec: of the new run.
-        limit_bytes: the container's new limit.
-        changes: for the audit.
+        spec: spec of the new run.
+        limit_bytes: new limit of the container in bytes.
+        changes: changed fields, for audit.
     """
 
     spec: dict[str, Any]
@@ -69,96 +69,98 @@ class RaisedMemory:
     changes: tuple[Change, ...]
 
 
-def raised_memory(workflow: Json, killed: OutOfMemory, wanted: MemoryRaise) -> RaisedMemory:
-    """The spec of a run that gives the killed container more memory.
+def raised_memory(workflow: Json, killed: OutOfMemory, increase: MemoryRaise) -> RaisedMemory:
+    """Return the spec of a new run with more memory for the killed container.
 
     Raises:
-        RefusedError: it cannot or must not have more; says which, and what to do.
+        RefusedError: its memory cannot or must not be raised; the message explains why and what to do.
     """
-    _check_permitted(killed, wanted)
+    _check_permitted(killed, increase)
     spec = own_spec(workflow)
     named = inlined(spec, workflow.get("status", {}).get("storedTemplates") or {}, killed.template)
     template, path = inline_template(named, killed.calls)
-    found = container_memory(spec, template, killed.container)
-    before = {"limits": killed.limit or found.effective("limits"), "requests": found.effective("requests")}
-    limit_bytes = _raised_bytes(before["limits"], wanted)
+    container = container_memory(spec, template, killed.container)
+    before = {"limits": killed.limit or container.effective("limits"), "requests": container.effective("requests")}
+    limit_bytes = _raised_bytes(before["limits"], increase)
     _check_pod_level(spec, template, limit_bytes)
     memory = _new_memory(before, limit_bytes)
     at = f"spec.templates[{named.get('name')}]{path}"
-    changes = (*_memory_changes(found, at, before, memory), *_inlining_changes(workflow, named, killed.template))
-    found.write(memory)
+    changes = (*_memory_changes(container, at, before, memory), *_inlining_changes(workflow, named, killed.template))
+    container.write(memory)
     return RaisedMemory(spec, limit_bytes, changes)
 
 
-def _check_permitted(killed: OutOfMemory, wanted: MemoryRaise) -> None:
+def _check_permitted(killed: OutOfMemory, increase: MemoryRaise) -> None:
     if killed.container in EXECUTOR_CONTAINERS:
         raise RefusedError(
             Refusal.EXECUTOR_OUT_OF_MEMORY,
             f"container {killed.container} is Argo's own: raise executor.resources in Argo's ConfigMap",
         )
-    if wanted.references_only:
+    if increase.references_only:
         raise RefusedError(
             Refusal.TEMPLATE_REFERENCING,
-            "Argo's workflowRestrictions.templateReferencing lets a run say nothing about memory: "
+            "Argo's workflowRestrictions.templateReferencing forbids a run to set its own memory: "
             "raise it in the WorkflowTemplate",
         )
 
 
-def _raised_bytes(before: object, wanted: MemoryRaise) -> int:
-    before_bytes, maximum = parse_bytes(before), parse_bytes(wanted.maximum)
+def _raised_bytes(before: object, increase: MemoryRaise) -> int:
+    before_bytes, maximum = parse_bytes(before), parse_bytes(increase.maximum)
     if not before_bytes:
         raise RefusedError(
             Refusal.MEMORY_LIMIT_UNKNOWN,
-            f"the last attempt's memory limit is not known ({before or 'none is set, and no pod was seen'}): "
+            f"the last attempt's memory limit is unknown ({before or 'the spec sets none, and no pod was observed'}): "
             "set resources.limits.memory on the template",
         )
     if maximum is None:
-        raise RefusedError(Refusal.MEMORY_LIMIT_UNKNOWN, f"the maximum, {wanted.maximum!r}, is no quantity like 16Gi")
-    increased = before_bytes + (parse_bytes(wanted.min_increase) or 0)
-    exact = max(increased, math.ceil(before_bytes * Fraction(wanted.factor)))
+        message = f"the maximum {increase.maximum!r} is not a quantity such as 16Gi"
+        raise RefusedError(Refusal.MEMORY_LIMIT_UNKNOWN, message)
+    increased = before_bytes + (parse_bytes(increase.min_increase) or 0)
+    exact = max(increased, math.ceil(before_bytes * Fraction(increase.factor)))
     raised = min(maximum, -(-exact // MEBIBYTE) * MEBIBYTE)
     if raised <= before_bytes:
         raise RefusedError(
             Refusal.MEMORY_AT_MAXIMUM,
-            f"the last attempt had {before} already, and the policy's maximum is {wanted.maximum}",
+            f"the last attempt already had {before}, and the policy's maximum is {increase.maximum}",
         )
     return raised
 
 
 def _new_memory(before: Mapping[str, Any], limit_bytes: int) -> dict[str, str]:
-    """The new limit; the request follows where it was the same, so that the pod stays Guaranteed."""
+    """Return the new limit, and the same request if both were equal, so that the pod stays Guaranteed."""
     limit, request = parse_bytes(before["limits"]), parse_bytes(before["requests"])
     quantity = format_bytes(limit_bytes)
     return {"limits": quantity, **({"requests": quantity} if request == limit else {})}
 
 
 def _check_pod_level(spec: Json, template: Json, limit_bytes: int) -> None:
-    """``podResources`` (Argo 4.1) bounds the containers of a pod together; the template's replaces the Workflow's."""
+    """Check ``podResources`` (since Argo 4.1), which limits all containers of a pod together.
+
+    The template's ``podResources`` replaces the Workflow's.
+    """
     for owner in (template, spec):
         limit = ((owner.get("podResources") or {}).get("limits") or {}).get("memory")
         if limit is not None:
             if (parse_bytes(limit) or 0) < limit_bytes:
                 raise RefusedError(
                     Refusal.OVER_LIMIT,
-                    f"podResources.limits.memory is {limit}, less than {format_bytes(limit_bytes)}: raise it too",
+                    f"{format_bytes(limit_bytes)} exceeds podResources.limits.memory, {limit}: raise that too",
                 )
             return
 
 
 def _memory_changes(
-    found: ContainerMemory, at: str, before: Mapping[str, Any], memory: Mapping[str, str]
+    container: ContainerMemory, at: str, before: Mapping[str, Any], memory: Mapping[str, str]
 ) -> list[Change]:
-    where = "podSpecPatch" if found.is_patched else "resources"
+    path = f"{at}.{'podSpecPatch' if container.is_patched else 'resources'}[{container.name}]"
     return [
-        Change(
-            f"{at}.{where}[{found.name}].{kind}.memory", None if before[kind] is None else str(before[kind]), quantity
-        )
+        Change(f"{path}.{kind}.memory", None if before[kind] is None else str(before[kind]), quantity)
         for kind, quantity in memory.items()
     ]
 
 
 def _inlining_changes(workflow: Json, template: Json, address: Address) -> list[Change]:
-    """A template that is not the run's own is changed in a copy of it, never where it is written."""
+    """Return the changes of inlining: a template from elsewhere is copied into the spec and changed there."""
     ref = workflow["spec"].get("workflowTemplateRef")
     changes = [Change("spec.workflowTemplateRef", str(ref.get("name")), "inlined")] if ref else []
     if address.scope != LOCAL:

@@ -1,4 +1,4 @@
-"""What an act would change, before it is done: for the audit, for dry runs and for those who approve."""
+"""Changes and patches of an action, computed before it is performed: for audit, dry runs and approval."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,17 +7,17 @@ from typing import Any
 from wfreport.api.names import ANNOTATION_REMEDIATION_UID
 
 Json = Mapping[str, Any]
-"""An object, or a part of one, as the API server has it."""
+"""JSON of an object of the API server, or of a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field, before and after.
+    """A changed field.
 
     Attributes:
-        path: where, in the words of ``kubectl explain``.
-        before: its value in the run that failed; None for none.
-        after: its value afterwards.
+        path: path of the field, as for ``kubectl explain``.
+        before: value in the failed run; None if unset.
+        after: value after the action; None if unset.
     """
 
     path: str
@@ -27,11 +27,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PatchTarget:
-    """The object that an act is about, as it was when the act was decided.
+    """The object to patch, as it was at the time of the decision.
 
     Attributes:
-        uid: no other object of that name is meant.
-        resource_version: it must not have changed since; empty where any state will do.
+        uid: uid of the object, so that no other object of the same name is patched.
+        resource_version: resourceVersion that the object must still have; empty to accept any state.
     """
 
     uid: str
@@ -40,11 +40,11 @@ class PatchTarget:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A JSON merge patch, with what it changes.
+    """A JSON merge patch and its changes.
 
     Attributes:
-        body: the patch; its metadata names the target, so that the API server refuses it for any other object.
-        changes: the same for people.
+        body: the patch; its metadata contains the target, so that the API server refuses it for any other object.
+        changes: the changed fields, for people.
     """
 
     body: Json
@@ -52,17 +52,17 @@ class Patch:
 
 
 def precondition(target: PatchTarget) -> dict[str, Any]:
-    """``metadata`` of a patch that holds for this very object, and in this very state if one is given."""
+    """Return the ``metadata`` of a patch that applies only to this object, and only in the target's state if given."""
     version = {"resourceVersion": target.resource_version} if target.resource_version else {}
     return {"uid": target.uid, **version}
 
 
 def signed(remediation_uid: str) -> dict[str, dict[str, str]]:
-    """``metadata`` of a patch that says whose it is; nothing where it is nobody's yet."""
+    """Return the ``metadata`` of a patch that records the Remediation; empty without a uid."""
     return {"annotations": {ANNOTATION_REMEDIATION_UID: remediation_uid}} if remediation_uid else {}
 
 
-def is_signed(found: Json, remediation_uid: str) -> bool:
-    """Whether an object says that this very Remediation changed it."""
-    annotations = found["metadata"].get("annotations") or {}
+def is_signed(document: Json, remediation_uid: str) -> bool:
+    """Return whether the object records a change by this Remediation."""
+    annotations = document["metadata"].get("annotations") or {}
     return bool(remediation_uid) and annotations.get(ANNOTATION_REMEDIATION_UID) == remediation_uid

@@ -1,4 +1,4 @@
-"""LabelPods: what failed says so on its pod, for whoever selects pods, and for ``podGC.labelSelector``."""
+"""LabelPods: label failed pods with their failure, for use in pod selectors and in ``podGC.labelSelector``."""
 
 from collections.abc import Mapping
 
@@ -13,16 +13,14 @@ from wfreport.core.redact.bounds import cut_label
 def failure_labels(
     *, failure_class: str, fingerprint: str | None, report_name: str, extra: Mapping[str, str]
 ) -> dict[str, str]:
-    """The labels of a failed pod: our own, and those that the policy adds.
+    """Return the labels for a failed pod: the operator's own, and those of the policy.
 
     Raises:
-        RefusedError: the policy would write a label of Argo's, by which Argo decides.
+        RefusedError: the policy sets a label that controls Argo.
     """
     argos = sorted(key for key in extra if is_argos(key))
     if argos:
-        raise RefusedError(
-            Refusal.LABEL_NOT_ALLOWED, f"label {argos[0]} is Argo's, which decides by it: use a prefix of your own"
-        )
+        raise RefusedError(Refusal.LABEL_NOT_ALLOWED, f"label {argos[0]} controls Argo: use your own prefix")
     own = {LABEL_FAILURE_CLASS: failure_class, LABEL_REPORT_NAME: report_name}
     if fingerprint:
         own[LABEL_FINGERPRINT] = fingerprint
@@ -30,9 +28,9 @@ def failure_labels(
 
 
 def label_patch(pod_uid: str, labels: Mapping[str, str]) -> Patch:
-    """The patch for a pod; a pod of the same name that is another one is left alone.
+    """Return the patch for a pod with this uid, so that no other pod of the same name is labelled.
 
-    Without a resourceVersion: labels do not contradict whatever else was written.
+    It has no resourceVersion, because labels do not conflict with other changes of the pod.
     """
     return Patch(
         {"metadata": {**precondition(PatchTarget(pod_uid)), "labels": dict(labels)}},

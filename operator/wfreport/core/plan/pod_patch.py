@@ -1,7 +1,7 @@
-"""``podSpecPatch``: a strategic merge patch of a pod spec, as YAML or JSON in a string; containers merge by name.
+"""``podSpecPatch``: a strategic merge patch of a pod spec, as YAML or JSON in a string. Containers merge by name.
 
-Argo applies the Workflow's first and the template's after it (workflow/controller/workflowpod.go:306), so the
-template's wins.
+Argo applies the Workflow's patch first and the template's patch second, so the template's takes precedence
+(workflowpod.go:306). docs/explanation/argo-behaviour.md explains what to do when a new version changes it.
 """
 
 import json
@@ -15,10 +15,10 @@ from wfreport.core.plan.refusal import RefusedError
 
 
 def read_patch(text: str | None, where: str) -> dict[str, Any]:
-    """A patch's content; empty where there is none.
+    """Parse a patch; an absent one is empty.
 
     Raises:
-        RefusedError: it cannot be read before Argo has filled its variables in.
+        RefusedError: it is invalid before Argo substitutes its variables.
     """
     try:
         patch = yaml.safe_load(text) if text else {}
@@ -33,13 +33,13 @@ def read_patch(text: str | None, where: str) -> dict[str, Any]:
 def _unreadable(where: str) -> RefusedError:
     return RefusedError(
         Refusal.POD_SPEC_PATCH_UNREADABLE,
-        f"{where} cannot be read as YAML with a list of containers, so memory cannot be merged into it: "
-        "write it so that variables stand inside quoted strings",
+        f"{where} is not YAML with a list of containers, so memory cannot be merged into it: "
+        "quote the strings that contain variables",
     )
 
 
 def memory_in_patch(patch: Json, container: str) -> dict[str, Any]:
-    """Memory that a patch gives a container: ``limits`` and ``requests``, where it gives them."""
+    """Return the memory that a patch sets for a container: ``limits`` and ``requests``, as far as they are set."""
     for entry in patch.get("containers") or ():
         if entry.get("name") == container:
             return memory_of(entry)
@@ -47,14 +47,14 @@ def memory_in_patch(patch: Json, container: str) -> dict[str, Any]:
 
 
 def memory_of(container: Json) -> dict[str, Any]:
-    """Memory of a container: ``limits`` and ``requests``, where they are given."""
+    """Return the memory of a container: ``limits`` and ``requests``, as far as they are set."""
     resources = container.get("resources") or {}
-    given = {kind: (resources.get(kind) or {}).get("memory") for kind in ("limits", "requests")}
-    return {kind: quantity for kind, quantity in given.items() if quantity is not None}
+    memory = {kind: (resources.get(kind) or {}).get("memory") for kind in ("limits", "requests")}
+    return {kind: quantity for kind, quantity in memory.items() if quantity is not None}
 
 
 def patched_memory(patch: Json, container: str, memory: Json) -> str:
-    """The patch with this memory for the container, and all else that it says, as JSON."""
+    """Return the patch with this memory for the container, otherwise unchanged, as JSON."""
     containers = [dict(entry) for entry in patch.get("containers") or ()]
     entry = next((entry for entry in containers if entry.get("name") == container), None)
     if entry is None:
@@ -65,6 +65,6 @@ def patched_memory(patch: Json, container: str, memory: Json) -> str:
 
 
 def with_memory(resources: Json, memory: Json) -> dict[str, Any]:
-    """``resources`` with this memory: ``limits`` and ``requests``, where they are given."""
+    """Return ``resources`` with this memory: ``limits`` and ``requests``, as far as they are given."""
     changed = {kind: {**(resources.get(kind) or {}), "memory": quantity} for kind, quantity in memory.items()}
     return {**resources, **changed}

@@ -1,4 +1,4 @@
-"""Quantities of memory (apimachinery, pkg/api/resource/quantity.go): read exactly, written in binary units."""
+"""Quantities of memory: parsed exactly, as in apimachinery's quantity.go, and formatted in binary units."""
 
 import re
 from decimal import Decimal
@@ -20,19 +20,19 @@ _QUANTITY: Final = re.compile(
 
 
 def parse_bytes(quantity: object) -> int | None:
-    """The bytes of a quantity, rounded up as Kubernetes does; None where it is none (a template's expression)."""
+    """Return the bytes of a quantity, rounded up as in Kubernetes; None for anything else, such as an expression."""
     if isinstance(quantity, bool) or not isinstance(quantity, str | int | float):
         return None
-    found = _QUANTITY.fullmatch(str(quantity).strip())
-    if found is None:
+    match = _QUANTITY.fullmatch(str(quantity).strip())
+    if match is None:
         return None
-    exponent = Decimal(10) ** int(found["exp"] or 0)
-    value = Decimal(found["number"]) * _UNITS[found["unit"] or ""] * exponent
+    exponent = Decimal(10) ** int(match["exp"] or 0)
+    value = Decimal(match["number"]) * _UNITS[match["unit"] or ""] * exponent
     return int(value.to_integral_value(rounding="ROUND_CEILING"))
 
 
 def format_bytes(amount: int) -> str:
-    """Bytes as a quantity: the largest of Gi, Mi and bytes that says it without a fraction."""
+    """Format bytes as a quantity, in the largest of Gi, Mi and bytes that needs no fraction."""
     for size, unit in ((_GIBIBYTE, "Gi"), (MEBIBYTE, "Mi")):
         if amount and amount % size == 0:
             return f"{amount // size}{unit}"

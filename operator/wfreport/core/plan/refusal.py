@@ -1,19 +1,19 @@
-"""Why an act is not done: a stable reason and a message that says what to do."""
+"""Refusals: reasons why an action cannot be performed."""
 
 from wfreport.api.reasons import Refusal
 
 
 class RefusedError(Exception):
-    """The act is not possible, or not allowed, as things are.
+    """The action is impossible or not allowed in the current state.
 
     Attributes:
-        reason: stable.
-        message: names what stands in the way and what to do about it.
-        passing: whether it may be possible later, without anybody's doing.
+        reason: stable reason.
+        message: the obstacle, and how to remove it.
+        is_transient: whether the obstacle may disappear by itself.
     """
 
-    def __init__(self, reason: Refusal, message: str, *, passing: bool = False) -> None:
+    def __init__(self, reason: Refusal, message: str, *, is_transient: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
-        self.passing = passing
+        self.is_transient = is_transient

@@ -1,7 +1,8 @@
-"""Resubmit: the Workflow that ``argo resubmit`` would create, under a name of its own and without what is not its own.
+"""Resubmit: create the Workflow of ``argo resubmit``, but with a predictable name and the labels of its chain.
 
-FormulateResubmitWorkflow (util.go:749); the differences are intended and listed in
-tests/core/plan/test_as_argo_resubmits.py.
+Mirrors ``FormulateResubmitWorkflow`` (util.go:749). The intended differences are listed in
+tests/core/plan/test_as_argo_resubmits.py, which compares the result with the CLI's for each recording. When a new
+Argo version changes the function, run that test with the new CLI, and add each new difference here or to its list.
 """
 
 import copy
@@ -13,7 +14,7 @@ from typing import Any
 from wfreport.api import argo, names
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.inherited import inherited_by_resubmission
-from wfreport.core.plan.memoized import memoized_status, taken_over_changes
+from wfreport.core.plan.memoized import memoized_status, reuse_changes
 from wfreport.core.plan.plan import Change, Json
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.reusable import reusable_run
@@ -26,10 +27,10 @@ class Resubmission:
     """A new run of a chain.
 
     Attributes:
-        link: the chain, and its last run.
-        attempt: the number of this resubmission: the last one's and one.
-        remediation_uid: of the Remediation that does it: whose the new run is.
-        parameters: values that replace the run's.
+        link: the chain and its latest run.
+        attempt: number of this resubmission, one above the latest.
+        remediation_uid: uid of the Remediation that creates the new run.
+        parameters: arguments to replace, by name.
     """
 
     link: ChainLink
@@ -50,21 +51,21 @@ def resubmitted(
     spec: dict[str, Any] | None = None,
     memoized_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """The new Workflow, to be created as it is.
+    """Return the new Workflow, ready to be created.
 
     Args:
-        workflow: the run that failed, whole.
-        resubmission: which one this is.
-        spec: the new run's spec, where it is not the old one's (``resubmitted_spec`` is applied to it all the same).
-        memoized_at: now, where pods that succeeded are not to run again.
+        workflow: the complete failed Workflow.
+        resubmission: the new run in its chain.
+        spec: spec of the new run, if not the old one's; ``resubmitted_spec`` is applied to it in any case.
+        memoized_at: current time, for a memoized resubmission that reuses succeeded steps.
 
     Raises:
-        RefusedError: the run has not ended, or what succeeded in it cannot be taken over.
+        RefusedError: the run has not completed, or its succeeded steps cannot be reused.
     """
     metadata = workflow["metadata"]
     if workflow.get("status", {}).get("phase") not in argo.COMPLETED_PHASES:
         raise RefusedError(
-            Refusal.RUN_NOT_COMPLETED, "the Workflow has not ended: only a run that is over is resubmitted"
+            Refusal.RUN_NOT_COMPLETED, "the Workflow has not completed: only a completed run can be resubmitted"
         )
     labels = inherited_by_resubmission(metadata.get("labels") or {})
     annotations = inherited_by_resubmission(metadata.get("annotations") or {})
@@ -75,7 +76,7 @@ def resubmitted(
         "metadata": {
             "name": resubmission.name,
             "namespace": metadata["namespace"],
-            # kept although there is a name, so that a person's resubmission of the new run is named as the first was
+            # set in addition to the name, so that a person's resubmission of the new run is named like the first run
             "generateName": metadata.get("generateName") or f"{metadata['name']}-",
             "labels": labels | _own_labels(metadata["name"], resubmission),
             "annotations": annotations,
@@ -90,12 +91,12 @@ def _status(workflow: Json, resubmission: Resubmission, now: datetime) -> dict[s
 
 
 def reusable_changes(workflow: Json) -> tuple[Change, ...]:
-    """What a memoized resubmission does not run again, for the audit.
+    """Return the steps that a memoized resubmission reuses, for audit.
 
     Raises:
-        RefusedError: what succeeded cannot be taken over.
+        RefusedError: the succeeded steps cannot be reused.
     """
-    return taken_over_changes(reusable_run(workflow))
+    return reuse_changes(reusable_run(workflow))
 
 
 def _own_labels(predecessor: str, resubmission: Resubmission) -> dict[str, str]:
@@ -109,21 +110,21 @@ def _own_labels(predecessor: str, resubmission: Resubmission) -> dict[str, str]:
 
 
 def resubmitted_spec(spec: Json, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """The spec of a new run: as it was, neither stopped nor out of time, with parameters replaced."""
+    """Return the spec of a new run: the old one without shutdown or an expired deadline, and with new parameters."""
     new: dict[str, Any] = copy.deepcopy(dict(spec))
     new.pop("shutdown", None)
     if new.get("activeDeadlineSeconds") == 0:
-        del new["activeDeadlineSeconds"]  # it was terminated that way
+        del new["activeDeadlineSeconds"]  # the run was terminated this way
     if parameters:
         arguments = new.setdefault("arguments", {})
-        given = [{"name": name, "value": value} for name, value in parameters.items()]
+        replaced = [{"name": name, "value": value} for name, value in parameters.items()]
         others = [p for p in arguments.get("parameters") or () if p.get("name") not in parameters]
-        arguments["parameters"] = given + others  # in Argo's order (overrideParameters, util.go:312)
+        arguments["parameters"] = replaced + others  # in Argo's order (overrideParameters, util.go:312)
     return new
 
 
 def parameter_changes(workflow: Json, parameters: Mapping[str, str]) -> tuple[Change, ...]:
-    """What replaced parameters mean, for the audit."""
+    """Return the changes of replaced parameters, for audit."""
     before = {p.get("name"): p.get("value") for p in (workflow["spec"].get("arguments") or {}).get("parameters") or ()}
     return tuple(
         Change(
@@ -136,6 +137,6 @@ def parameter_changes(workflow: Json, parameters: Mapping[str, str]) -> tuple[Ch
 
 
 def is_resubmission_by(workflow: Json, remediation_uid: str) -> bool:
-    """Whether a Workflow that has the name of our new run is ours, made by this very Remediation."""
+    """Return whether this Remediation created the Workflow."""
     labels = workflow["metadata"].get("labels") or {}
     return bool(remediation_uid) and labels.get(names.LABEL_REMEDIATION_UID) == remediation_uid

@@ -1,7 +1,11 @@
-"""Whether a run would come out right without doing again what succeeded: where Argo would not see it, we refuse.
+"""Checks whether a memoized run gives a correct result, and refuses it otherwise.
 
-To Argo, a pod that is taken over is Skipped, and there is none. That is wrong without a word where a later step needs
-more of it than its outputs, so each of these is a reason not to.
+To Argo, a reused pod is Skipped and does not exist. If a later step needs more of it than its outputs, the new run
+would silently give a wrong result, so each such need is a reason to refuse.
+
+This depends on how Argo evaluates references (scope.go), ``depends`` (``evaluateDependsLogic``, dag.go) and loops
+(steps.go). When a new Argo version changes that, or adds a way to refer to a step, add a check to
+``_CHECKS`` and a shape to tests/live/remediation/test_memoized_live.py.
 """
 
 import re
@@ -16,60 +20,58 @@ from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.unfinished import is_hook
 
 _REFERENCE: Final = re.compile(
-    r"""\b(?:steps|tasks)(?:\.[\w-]+|\[\s*['"][^'"]+['"]\s*\])(?:\.|\[\s*['"])(?P<what>status|id|ip)\b"""
+    r"""\b(?:steps|tasks)(?:\.[\w-]+|\[\s*['"][^'"]+['"]\s*\])(?:\.|\[\s*['"])(?P<field>status|id|ip)\b"""
 )
-"""A later step that asks what became of an earlier one, or for its pod: it would be Skipped, or be gone."""
+"""A reference to the status or the pod of an earlier step, which would be Skipped or missing."""
 
 _LOOPS: Final = ("withItems", "withParam", "withSequence")
 _EXPLICIT: Final = re.compile(r"\.(?:Succeeded|AnySucceeded|Skipped)\b")
 
 
 def reusable_run(workflow: Json) -> EndedRun:
-    """The run, whose steps that succeeded need not run again.
+    """Return the run if its succeeded steps can be reused.
 
     Raises:
-        RefusedError: it has not failed, its nodes cannot be read, or a new run would need one of these steps.
+        RefusedError: the run did not fail, its nodes cannot be read, or the new run would need to run succeeded steps.
     """
     run = ended_run(workflow)
-    if any(run.taken_over):
-        for stands_in_the_way in _CHECKS:
-            why = stands_in_the_way(workflow, run)
-            if why:
-                raise RefusedError(Refusal.STEPS_NOT_REUSABLE, f"{why}: use retry, or memoized: false")
+    if any(run.reused_steps):
+        for check in _CHECKS:
+            obstacle = check(workflow, run)
+            if obstacle:
+                raise RefusedError(Refusal.STEPS_NOT_REUSABLE, f"{obstacle}: use retry, or memoized: false")
     return run
 
 
 def _container_set(_: Json, run: EndedRun) -> str | None:
-    """What came after it is linked to its containers, and a pod that is Skipped has none."""
-    found = next((node for node in run.done if node.get("type") == NodeType.CONTAINER), None)
-    return f"{found['name']} is a container of a containerSet that succeeded" if found else None
+    """Check for a containerSet: later nodes are linked to its containers, and a Skipped pod has none."""
+    container = next((node for node in run.reused if node.get("type") == NodeType.CONTAINER), None)
+    return f"{container['name']} is a container of a succeeded containerSet" if container else None
 
 
 def _hooks(_: Json, run: EndedRun) -> str | None:
-    """A hook of what is Skipped is not run."""
-    for node in run.done:
+    """Check for failed hooks of succeeded steps: the hooks of a Skipped node do not run."""
+    for node in run.reused:
         for hook in (run.nodes[key] for key in node.get("children") or () if key in run.nodes):
-            if is_hook(hook) and hook["id"] not in run.kept.done:
-                return f"{hook['name']}, a hook of a step that succeeded, did not succeed, and would not be run again"
+            if is_hook(hook) and hook["id"] not in run.reusable.done:
+                return f"{hook['name']}, a hook of a succeeded step, did not succeed, and would not run again"
     return None
 
 
 def _daemon(workflow: Json, _: EndedRun) -> str | None:
-    """Its pod is gone, and would not be started again."""
-    found = next((template for template in _templates(workflow) if template.get("daemon")), None)
-    return f"template {found.get('name')} is a daemon, which would not be started again" if found else None
+    """Check for daemons: the pod of a reused daemon no longer exists and would not start again."""
+    daemon = next((template for template in _templates(workflow) if template.get("daemon")), None)
+    return f"template {daemon.get('name')} is a daemon, which would not start again" if daemon else None
 
 
 def _volumes(workflow: Json, _: EndedRun) -> str | None:
-    """The new run has new, empty ones."""
+    """Check for volumes: those of the new run are new and empty."""
     claimed = any(spec.get("volumeClaimTemplates") for spec in _specs(workflow))
-    return (
-        "the run has volumes of its own (volumeClaimTemplates), and the new run's would be empty" if claimed else None
-    )
+    return "the run has its own volumes (volumeClaimTemplates), and the new run's would be empty" if claimed else None
 
 
 def _global_outputs(_: Json, run: EndedRun) -> str | None:
-    """They become the Workflow's when a pod ends, which it does not again."""
+    """Check for global outputs: they are set at the end of a pod, and the pod of a reused step does not run."""
     for node, output in _outputs(run):
         if output.get("globalName"):
             return f"{node['name']} has the global output {output['globalName']}, which would be missing"
@@ -77,7 +79,7 @@ def _global_outputs(_: Json, run: EndedRun) -> str | None:
 
 
 def _deleted_artifacts(workflow: Json, run: EndedRun) -> str | None:
-    """Artifact GC deletes at the run's end what a later step reads."""
+    """Check for artifacts that artifact GC deletes at the end of the run."""
     of_all = any(_is_collected(spec) for spec in _specs(workflow))
     for node, output in _outputs(run):
         if output.get("deleted") or _is_collected(output):
@@ -90,9 +92,9 @@ def _deleted_artifacts(workflow: Json, run: EndedRun) -> str | None:
 def _references(workflow: Json, _: EndedRun) -> str | None:
     for template in _templates(workflow):
         for text in _texts(template):
-            found = _REFERENCE.search(text)
-            if found:
-                return f"template {template.get('name')} asks for the {found['what']} of a step: {found[0]}"
+            reference = _REFERENCE.search(text)
+            if reference:
+                return f"template {template.get('name')} refers to the {reference['field']} of a step: {reference[0]}"
     return None
 
 
@@ -101,17 +103,17 @@ def _explicit_depends(workflow: Json, _: EndedRun) -> str | None:
         for task in (template.get("dag") or {}).get("tasks") or ():
             depends = str(task.get("depends") or "")
             if _EXPLICIT.search(depends):
-                return f"task {task.get('name')} depends on {depends!r}, and what succeeded would count as skipped"
+                return f"task {task.get('name')} depends on {depends!r}, and a reused task counts as skipped"
     return None
 
 
 def _aggregates(workflow: Json, _: EndedRun) -> str | None:
-    """What a loop's items put out together is only what those do that succeed in this run."""
+    """Check for aggregated outputs of a loop: they only contain items that succeed in the same run."""
     for template in _templates(workflow):
         for loop in (call for call in _calls(template) if any(call.get(field) is not None for field in _LOOPS)):
             outputs = _outputs_of(str(loop.get("name")))
             if any(outputs.search(text) for text in _texts(template)):
-                return f"template {template.get('name')} asks for the outputs of all items of {loop.get('name')}"
+                return f"template {template.get('name')} refers to the outputs of all items of {loop.get('name')}"
     return None
 
 
@@ -137,7 +139,7 @@ def _is_collected(owner: Json) -> bool:
 
 
 def _outputs(run: EndedRun) -> Iterator[tuple[Json, Json]]:
-    for node in run.done:
+    for node in run.reused:
         outputs = node.get("outputs") or {}
         for output in (*(outputs.get("parameters") or ()), *(outputs.get("artifacts") or ())):
             yield node, output
@@ -149,7 +151,7 @@ def _specs(workflow: Json) -> Iterator[Json]:
 
 
 def _templates(workflow: Json) -> Iterator[Json]:
-    """Every template that the run may have used, inline ones as well."""
+    """Yield every template that the run may have used, including inline ones."""
     stored = (workflow.get("status") or {}).get("storedTemplates") or {}
     named = [template for spec in _specs(workflow) for template in spec.get("templates") or ()]
     for template in (*named, *stored.values()):
@@ -164,7 +166,7 @@ def _with_inline(template: Json) -> Iterator[Json]:
 
 
 def _calls(template: Json) -> Iterator[Json]:
-    """Its steps, or tasks."""
+    """Yield the steps or tasks of a template."""
     for group in (*(template.get("steps") or ()), (template.get("dag") or {}).get("tasks") or ()):
         yield from group
 

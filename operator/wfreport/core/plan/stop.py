@@ -1,4 +1,4 @@
-"""Stop: a run that has not ended is told to, and its exit handlers still run."""
+"""Stop: set a running Workflow's shutdown strategy to Stop. Its exit handlers still run."""
 
 from wfreport.api import argo
 from wfreport.api.reasons import Refusal
@@ -9,12 +9,12 @@ STRATEGY = "Stop"
 
 
 def stop_of(workflow: Json, *, remediation_uid: str = "") -> Patch | None:
-    """The patch that stops a Workflow, as ``argo stop`` does (util.go:1543); None for one that is stopping already.
+    """Return the patch that stops a Workflow, as ``argo stop`` does (util.go:1543); None if it is stopping already.
 
-    With the uid of a Remediation, the Workflow says by an annotation who stopped it.
+    If the uid of a Remediation is given, an annotation on the Workflow records it.
 
     Raises:
-        RefusedError: it has ended: a run that is over is never written to.
+        RefusedError: the run has completed. A completed run is never modified.
     """
     metadata, spec = workflow["metadata"], workflow["spec"]
     phase = (workflow.get("status") or {}).get("phase", "")
@@ -33,5 +33,5 @@ def stop_of(workflow: Json, *, remediation_uid: str = "") -> Patch | None:
 
 
 def is_stopped_by(workflow: Json, remediation_uid: str) -> bool:
-    """Whether a Workflow was told to stop by this very Remediation."""
+    """Return whether this Remediation stopped the Workflow."""
     return bool(workflow["spec"].get("shutdown")) and is_signed(workflow, remediation_uid)

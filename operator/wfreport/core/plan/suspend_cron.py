@@ -1,4 +1,4 @@
-"""SuspendCron: a CronWorkflow starts nothing any more, until somebody resumes it."""
+"""SuspendCron: suspend a CronWorkflow, so that it creates no Workflows until a person resumes it."""
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.inherited import git_manager
@@ -7,15 +7,15 @@ from wfreport.core.plan.refusal import RefusedError
 
 
 def suspension_of(cron: Json, *, allow_drift: bool, remediation_uid: str = "") -> Patch | None:
-    """The patch that suspends a CronWorkflow; None for one that is suspended already.
+    """Return the patch that suspends a CronWorkflow; None if it is suspended already.
 
     Args:
-        cron: the CronWorkflow, whole.
-        allow_drift: whether it may be changed although Git says otherwise.
-        remediation_uid: of the Remediation that suspends it: an annotation says so.
+        cron: the complete CronWorkflow.
+        allow_drift: whether it may be changed even if it is managed in Git.
+        remediation_uid: uid of the Remediation, to record in an annotation.
 
     Raises:
-        RefusedError: it is kept in Git, whose manager would undo the change, or fight it.
+        RefusedError: the CronWorkflow is managed in Git, and the managing tool would revert the change.
     """
     spec, metadata = cron.get("spec") or {}, cron["metadata"]
     if spec.get("suspend") is True:
@@ -24,7 +24,7 @@ def suspension_of(cron: Json, *, allow_drift: bool, remediation_uid: str = "") -
     if manager:
         raise RefusedError(
             Refusal.MANAGED_BY_GIT,
-            f"CronWorkflow {metadata['name']} is {manager}'s: suspend it in Git, or set allowDrift on the action",
+            f"{manager} manages CronWorkflow {metadata['name']}: suspend it in Git, or set allowDrift on the action",
         )
     target = PatchTarget(metadata["uid"], metadata.get("resourceVersion", ""))
     return Patch(
@@ -34,7 +34,7 @@ def suspension_of(cron: Json, *, allow_drift: bool, remediation_uid: str = "") -
 
 
 def is_suspended_by(cron: Json, remediation_uid: str) -> bool:
-    """Whether a CronWorkflow is suspended, and was by this very Remediation."""
+    """Return whether the CronWorkflow is suspended and this Remediation suspended it."""
     return (cron.get("spec") or {}).get("suspend") is True and is_signed(cron, remediation_uid)
 
 

@@ -1,9 +1,12 @@
-"""Where a template is written down, and how to have it in the spec of a new run, so that it can be changed there.
+"""Finds a run's templates, and inlines a referenced template into the spec of a new run so that it can be changed.
 
-A template is called by its name within a scope: the Workflow's own (``local``), or that of a WorkflowTemplate
-(``namespaced/NAME``) or a ClusterWorkflowTemplate (``cluster/NAME``). Argo keeps what a run used of the latter in
-``status.storedTemplates`` (resolveTemplateReference, workflow_types.go:3939), and with ``workflowTemplateRef`` the
-whole merged spec in ``status.storedWorkflowTemplateSpec``.
+A template is identified by its name within a scope: the Workflow's own (``local``), a WorkflowTemplate
+(``namespaced/NAME``) or a ClusterWorkflowTemplate (``cluster/NAME``). Argo stores the referenced templates of a run in
+``status.storedTemplates``, and the merged spec of a ``workflowTemplateRef`` in ``status.storedWorkflowTemplateSpec``.
+
+Mirrors ``resolveTemplateReference`` and ``GetExitHook`` (workflow_types.go:3939). When a new Argo version
+changes scopes, keys of stored templates or the ways to call a template, adapt ``Address`` and ``_calls``, and run
+tests/core/plan/test_memory.py with recordings of the new version.
 """
 
 import copy
@@ -24,11 +27,11 @@ _HASH_DIGITS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A template.
+    """The scope and name of a template.
 
     Attributes:
         scope: ``local``, ``namespaced/NAME`` or ``cluster/NAME``.
-        name: within the scope.
+        name: name within the scope.
     """
 
     scope: str
@@ -36,12 +39,12 @@ class Address:
 
     @property
     def stored_as(self) -> str:
-        """Its key in ``status.storedTemplates``."""
+        """Key in ``status.storedTemplates``."""
         return f"{self.scope}/{self.name}"
 
 
 def address_of(node: Node) -> Address:
-    """The template that a node ran."""
+    """Return the address of a node's template."""
     if node.template_ref:
         return _referenced(node.template_ref.name, node.template_ref.template, cluster=node.template_ref.cluster_scope)
     kind, _, name = node.template_scope.partition("/")
@@ -49,10 +52,10 @@ def address_of(node: Node) -> Address:
 
 
 def own_spec(workflow: Json) -> dict[str, Any]:
-    """A spec that needs no WorkflowTemplate for its own templates: the stored one where the run had a reference.
+    """Return the run's spec with all its own templates, from the stored spec if it has a ``workflowTemplateRef``.
 
     Raises:
-        RefusedError: the run refers to a WorkflowTemplate, and what it used of it was not kept.
+        RefusedError: the run refers to a WorkflowTemplate whose spec is not stored.
     """
     spec = workflow["spec"]
     if not spec.get("workflowTemplateRef"):
@@ -61,18 +64,18 @@ def own_spec(workflow: Json) -> dict[str, Any]:
     if not stored:
         raise RefusedError(
             Refusal.TEMPLATE_NOT_FOUND,
-            "the run has no status.storedWorkflowTemplateSpec, so there is no template to raise the memory in",
+            "the run has no status.storedWorkflowTemplateSpec, so its templates are unknown",
         )
     return {key: value for key, value in copy.deepcopy(dict(stored)).items() if key != "workflowTemplateRef"}
 
 
 def inlined(spec: dict[str, Any], stored: Mapping[str, Json], leaf: Address) -> dict[str, Any]:
-    """Have a template among the spec's own, with every template between them and it; returns its entry there.
+    """Copy a template into ``spec``, with all templates on the call paths to it, and return the copy.
 
-    What is not on the way to it keeps its reference. ``spec`` is changed.
+    Other templates remain referenced. ``spec`` is modified in place.
 
     Raises:
-        RefusedError: it is not there.
+        RefusedError: the template is not stored in the run.
     """
     own = {template.get("name"): template for template in spec.get("templates") or ()}
     if leaf.scope == LOCAL:
@@ -93,8 +96,8 @@ def inlined(spec: dict[str, Any], stored: Mapping[str, Json], leaf: Address) -> 
 
 
 def _entry(templates: Mapping[Any, Any], name: str) -> dict[str, Any]:
-    found: dict[str, Any] = templates[name]
-    return found
+    template: dict[str, Any] = templates[name]
+    return template
 
 
 def _not_found(leaf: Address) -> RefusedError:
@@ -106,29 +109,29 @@ def _not_found(leaf: Address) -> RefusedError:
 
 
 def _new_names(addresses: set[Address], *, taken: set[Any]) -> dict[Address, str]:
-    """What they are called among the Workflow's own: as before where that is free, so that fingerprints stay."""
+    """Return the names of inlined templates: unchanged if not taken, so that fingerprints of failures stay the same."""
     names: dict[Address, str] = {}
     for address in sorted(addresses, key=lambda address: address.stored_as):
         digest = hashlib.sha256(address.stored_as.encode()).hexdigest()[:_HASH_DIGITS]
-        marked = f"{address.name[: _NAME_LENGTH - _HASH_DIGITS - 1]}-{digest}"
-        names[address] = marked if address.name in taken else address.name
+        unique = f"{address.name[: _NAME_LENGTH - _HASH_DIGITS - 1]}-{digest}"
+        names[address] = unique if address.name in taken else address.name
         taken = taken | {names[address]}
     return names
 
 
 def _leading_to(leaf: Address, stored: Mapping[str, Json]) -> set[Address]:
-    """The stored templates from which the leaf is called, directly or not, and the leaf itself."""
+    """Return the leaf and all stored templates that call it, directly or indirectly."""
     templates = {_address_of_key(key): template for key, template in stored.items()}
-    found = {leaf} & templates.keys()
+    leading = {leaf} & templates.keys()
     while True:
         callers = {
             address
             for address, template in templates.items()
-            if address not in found and any(_called(call, address.scope) in found for call in _calls(template))
+            if address not in leading and any(_called(call, address.scope) in leading for call in _calls(template))
         }
         if not callers:
-            return found
-        found |= callers
+            return leading
+        leading |= callers
 
 
 def _address_of_key(key: str) -> Address:
@@ -142,7 +145,7 @@ def _referenced(name: str, template: str, *, cluster: bool) -> Address:
 
 
 def _called(call: Json, scope: str) -> Address | None:
-    """The template that a step, task or hook calls; None for one that is written inline."""
+    """Return the template that a step, task or hook calls; None for an inline template."""
     ref = call.get("templateRef")
     if ref:
         return _referenced(ref.get("name", ""), ref.get("template", ""), cluster=bool(ref.get("clusterScope")))
@@ -150,7 +153,7 @@ def _called(call: Json, scope: str) -> Address | None:
 
 
 def _calls(template: Json) -> Iterator[dict[str, Any]]:
-    """Every step, task and hook of a template, those of inline templates included."""
+    """Yield every step, task and hook of a template, including those of its inline templates."""
     groups = [*(template.get("steps") or ()), (template.get("dag") or {}).get("tasks") or ()]
     for call in (call for group in groups for call in group):
         yield call
@@ -159,7 +162,7 @@ def _calls(template: Json) -> Iterator[dict[str, Any]]:
 
 
 def _redirect_calls(template: Json, scope: str, names: Mapping[Address, str]) -> None:
-    """Call what is in the spec now by its new name there, and all else of the old scope by reference."""
+    """Redirect calls of inlined templates to their new names, and make other calls of the old scope references."""
     if scope != LOCAL:
         for call in list(_calls(template)):
             _spell_out_exit(call)
@@ -174,7 +177,7 @@ def _redirect_calls(template: Json, scope: str, names: Mapping[Address, str]) ->
 
 
 def _spell_out_exit(call: dict[str, Any]) -> None:
-    """``onExit`` can name a template of the same scope only; as a hook it can be a reference (GetExitHook)."""
+    """Turn ``onExit``, which can only name a template of the same scope, into a hook, which can be a reference."""
     name = call.pop("onExit", None)
     if name and "exit" not in (call.get("hooks") or {}):
         hook = {"template": name, **({"arguments": call["arguments"]} if call.get("arguments") else {})}

@@ -1,10 +1,19 @@
-"""What a run that failed has to do again: what did not succeed, and whatever came after it.
+"""Splits the nodes of a failed run: nodes to reuse, and nodes to run again.
 
-The rest is closed: nothing of it follows on anything that is done again. That is more than Argo asks for, and is why a
-run that begins with the rest ends. Argo's controller waits for a DAG until all nodes are over that its links lead to,
-also those after and outside of it (assessDAGPhase, dag.go), and links a node to what it
-follows on only when it makes it (executeDAGTask): a node that is to be done, after a DAG that is, is waited for by that
-DAG, and waits for it. ``argo resubmit --memoized`` makes such runs (argoproj/argo-workflows#16938, fixed after v4.1.2).
+A node runs again if it did not succeed, or if it follows a node that runs again. So no reused node depends on one that
+runs again:
+
+    fetch ✓ ─► transform ✗ ─► load ✓           reused: fetch        again: transform, load
+    report ✓                                   reused: report
+
+This is stricter than Argo, and it is the reason why the new run always ends. Argo's controller considers a DAG running
+until all nodes that it links to have completed, even nodes after and outside of it (``assessDAGPhase``, dag.go), and it
+links a node to its predecessor only when it creates the node (``executeDAGTask``). If a node to run followed a reused
+DAG, each would wait for the other. ``argo resubmit --memoized`` creates such runs up to v4.1.2
+(argoproj/argo-workflows#16938).
+
+When a new Argo version changes these functions, run tests/live/remediation/test_memoized_live.py with it: each shape
+of a run there must end. With the fix, the rule may be relaxed to Argo's own.
 """
 
 from collections import defaultdict
@@ -17,17 +26,18 @@ from wfreport.core.plan.plan import Json
 
 _OF_TEMPLATES: Final = frozenset({NodeType.DAG, NodeType.STEPS})
 _GROUPS: Final = frozenset({NodeType.STEP_GROUP, NodeType.TASK_GROUP})
-_HOLDERS: Final = _OF_TEMPLATES | _GROUPS
+_COMPOSITES: Final = _OF_TEMPLATES | _GROUPS
+"""Types of nodes that contain other nodes: a composite runs again only if everything in it does."""
 _DONE: Final = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 
 
 @dataclass(frozen=True, slots=True)
 class Reusable:
-    """What of a run's nodes is taken over, by id.
+    """The nodes that a new run starts with, by id.
 
     Attributes:
-        done: what is not done again.
-        open: DAGs, steps and groups that hold some of these, and something to do.
+        done: nodes that are reused, and not run again.
+        open: DAGs, steps and groups that contain both reused nodes and nodes to run again.
     """
 
     done: frozenset[str]
@@ -35,50 +45,51 @@ class Reusable:
 
 
 def reusable(nodes: Mapping[str, Json]) -> Reusable:
-    """What of the nodes need not be done again, and what holds it."""
-    holders = _holders(nodes)
-    again, opened = _unfinished(nodes, holders)
-    done = frozenset(nodes) - again - opened - set(_superseded(nodes))
-    held: set[str] = set()
-    ahead = list(done)
-    while ahead:
-        outer = [key for key in holders[ahead.pop()] if key in opened and key not in held]
-        held.update(outer)
-        ahead += outer
-    return Reusable(done, frozenset(held))
-
-
-def _unfinished(nodes: Mapping[str, Json], holders: Mapping[str, list[str]]) -> tuple[set[str], set[str]]:
-    """What is done again, with all that came after it; and what holds any of it."""
-    leaving = _ways_out(nodes)
-    again: set[str] = set()
+    """Return the nodes that a new run starts with."""
+    restarted_with = _restarted_with(nodes)
+    rerun, incomplete = _unfinished(nodes, restarted_with)
+    done = frozenset(nodes) - rerun - incomplete - set(_superseded(nodes))
     opened: set[str] = set()
+    pending = list(done)
+    while pending:
+        outer = [key for key in restarted_with[pending.pop()] if key in incomplete and key not in opened]
+        opened.update(outer)
+        pending += outer
+    return Reusable(done, frozenset(opened))
+
+
+def _unfinished(nodes: Mapping[str, Json], restarted_with: Mapping[str, list[str]]) -> tuple[set[str], set[str]]:
+    """Return the nodes to run again, including all that follow them, and the incomplete composites that contain any."""
+    successors = _successors_of_composites(nodes)
+    rerun: set[str] = set()
+    incomplete: set[str] = set()
     superseded = set(_superseded(nodes))
-    ahead = [(key, not _is_holder(nodes[key])) for key in nodes if not _is_done(nodes[key]) and key not in superseded]
-    while ahead:
-        key, is_again = ahead.pop()
-        seen = again if is_again else opened
-        if key not in seen:
-            seen.add(key)
-            ahead += [(after, True) for after in (_children(nodes, key) if is_again else leaving[key])]
-            ahead += [(holder, not _is_holder(nodes[holder])) for holder in holders[key]]
-    return again, opened
+    unfinished = [key for key in nodes if not _is_done(nodes[key]) and key not in superseded]
+    pending = [(key, not _is_composite(nodes[key])) for key in unfinished]
+    while pending:
+        key, runs_again = pending.pop()
+        visited = rerun if runs_again else incomplete
+        if key not in visited:
+            visited.add(key)
+            pending += [(after, True) for after in (_children(nodes, key) if runs_again else successors[key])]
+            pending += [(outer, not _is_composite(nodes[outer])) for outer in restarted_with[key]]
+    return rerun, incomplete
 
 
 def _is_done(node: Json) -> bool:
     return node.get("phase") in _DONE
 
 
-def _is_holder(node: Json) -> bool:
-    return node.get("type") in _HOLDERS
+def _is_composite(node: Json) -> bool:
+    return node.get("type") in _COMPOSITES
 
 
 def _superseded(nodes: Mapping[str, Json]) -> Iterator[str]:
-    """Attempts that failed before the one with which their step succeeded."""
+    """Yield the failed attempts of steps that succeeded with a later attempt."""
     for node in nodes.values():
         if node.get("type") == NodeType.RETRY and _is_done(node):
             attempts = (nodes[key] for key in _children(nodes, node["id"]))
-            yield from (found["id"] for found in attempts if _is_failed_pod(found) and not is_hook(found))
+            yield from (attempt["id"] for attempt in attempts if _is_failed_pod(attempt) and not is_hook(attempt))
 
 
 def _is_failed_pod(node: Json) -> bool:
@@ -86,7 +97,7 @@ def _is_failed_pod(node: Json) -> bool:
 
 
 def is_hook(node: Json) -> bool:
-    """Whether it is a lifecycle hook of another; also an exit handler of one."""
+    """Return whether the node is a lifecycle hook of another, including an exit handler."""
     return bool((node.get("nodeFlag") or {}).get("hooked"))
 
 
@@ -95,33 +106,33 @@ def _children(nodes: Mapping[str, Json], key: str) -> list[str]:
 
 
 def _enclosing(nodes: Mapping[str, Json], key: str) -> list[str]:
-    """The DAGs, steps and containerSets within which a node is, innermost first."""
-    found: list[str] = []
+    """Return the DAGs, steps and containerSets that enclose a node, innermost first."""
+    enclosing: list[str] = []
     boundary: str = nodes[key].get("boundaryID") or ""
-    while boundary in nodes and boundary not in found:
-        found.append(boundary)
+    while boundary in nodes and boundary not in enclosing:
+        enclosing.append(boundary)
         boundary = nodes[boundary].get("boundaryID") or ""
-    return found
+    return enclosing
 
 
-def _holders(nodes: Mapping[str, Json]) -> Mapping[str, list[str]]:
-    """What has to begin again for a node to be done again, by the node."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+def _restarted_with(nodes: Mapping[str, Json]) -> Mapping[str, list[str]]:
+    """Return, for each node, the nodes to restart with it: its boundary, its group and its Retry node."""
+    restarted_with: defaultdict[str, list[str]] = defaultdict(list)
     for key, node in nodes.items():
-        found[key] += _enclosing(nodes, key)[:1]
+        restarted_with[key] += _enclosing(nodes, key)[:1]
         if node.get("type") in _GROUPS | {NodeType.RETRY}:
             for child in _children(nodes, key):
-                found[child].append(key)
-    return found
+                restarted_with[child].append(key)
+    return restarted_with
 
 
-def _ways_out(nodes: Mapping[str, Json]) -> Mapping[str, list[str]]:
-    """What followed on a DAG or steps as a whole, by these: what their links lead to outside of them."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+def _successors_of_composites(nodes: Mapping[str, Json]) -> Mapping[str, list[str]]:
+    """Return, for each DAG or steps node, the nodes that follow it: its links to nodes outside of it."""
+    successors: defaultdict[str, list[str]] = defaultdict(list)
     enclosing = {key: _enclosing(nodes, key) for key in nodes}
     for key, node in nodes.items():
         inside = [key, *enclosing[key]] if node.get("type") in _OF_TEMPLATES else enclosing[key]
         for child in _children(nodes, key) if inside else ():
-            for holder in set(inside) - set(enclosing[child]) - {child}:
-                found[holder].append(child)
-    return found
+            for composite in set(inside) - set(enclosing[child]) - {child}:
+                successors[composite].append(child)
+    return successors

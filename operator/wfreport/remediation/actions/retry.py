@@ -74,7 +74,7 @@ class RetryHandler:
                 # it may have taken effect: the next reconcile looks for its trace first
                 raise UnreachableError(error.message) from error
             stale = isinstance(error, StaleWorkflowError)
-            raise RefusedError(Refusal.ARGO_SERVER_REFUSED, error.message, passing=stale) from error
+            raise RefusedError(Refusal.ARGO_SERVER_REFUSED, error.message, is_transient=stale) from error
         ref = ObjectRef(
             api_version=situation.document["apiVersion"], kind="Workflow", name=metadata.name, uid=metadata.uid
         )
