@@ -51,33 +51,36 @@ class _PlannedAction:
 class Executor:
     """Carries out decisions, each at most once.
 
-    A process can die, and a request can stay unanswered, at any point. Three rules make an action happen once even so:
+    The process can die, and a request can remain unanswered, at any point. Three rules prevent a second action:
 
     * **The intent is the lock.** Nothing is changed before the Remediation exists. Its name is derived from the run
-      (Workflow uid and start) and the lock class, so of two replicas only one can create it.
-    * **The trace is searched before the action is performed.** Each action leaves one: the new Workflow has a fixed
-      name and carries the Remediation's uid; a patch is bound to uid and resourceVersion and adds an annotation.
-      ``recover`` records an action whose trace it finds. So call ``recover`` on each existing intent, and only then
-      decide again and call ``enforce``, which performs an open intent only if the new decision reproduces its spec.
-    * **A lost trace is Unknown.** Argo deletes completed Workflows after a while, and a trace with them. An intent
-      that is older than that and has no trace ends as ``Executed=Unknown`` (TraceLost), and is never repeated.
+      (Workflow uid and start) and the lock class, so only one of several replicas can create it.
+    * **The trace is searched before the action is performed.** Every action leaves a trace: a new Workflow has a fixed
+      name and carries the uid of the Remediation; a patch is bound to uid and resourceVersion and adds an annotation.
+      If ``recover`` finds the trace, it records the action instead of repeating it. So call ``recover`` on an existing
+      intent first, then decide again, then call ``enforce``. It resumes an intent only if the new decision reproduces
+      its spec.
+    * **A lost trace is Unknown.** Argo deletes completed Workflows after a while, and the trace with them. If an intent
+      is older than that and has no trace, it ends as ``Executed=Unknown`` (TraceLost). The action is never repeated.
 
-    The intent is written before the action begins, and the result before its outcome is awaited. Every write updates
-    the cache, so the next decision counts it.
+    The intent is written before the action begins, the result before the outcome is awaited. Every write updates the
+    cache as well, so the next decision counts it.
 
-    All methods are idempotent. An ``ApiError`` that one raises is the worker's: the request is requeued with backoff,
-    and the next reconcile recovers what took effect. ``enforce`` also returns when to requeue the report:
+    All methods are idempotent. If one raises ``ApiError``, the worker requeues the request with backoff, and the next
+    reconcile recovers any action that took effect. Each recorded result enqueues the reports of the run's chain. In
+    addition, ``enforce`` returns when to requeue the report:
 
-    ===============================================  ==========================================================
-    the action was performed, recorded or refused    None: the Remediation's own event brings the next reconcile
-    another replica, or a request of ours that got   ``SOON``: the next reconcile recovers that intent
-    no answer, has created the intent
-    the policy may not act (yet)                     ``RETRY_AFTER``; the policy is enqueued, to check its rights
-    the action is not possible for now               ``RETRY_AFTER``: it is planned again
-    a transient error, no Lease                      raises: the worker requeues with backoff
-    a missing right                                  raises; the policy is enqueued, to report RightsMissing
-    the target is gone, or the API server rejects    None: recorded as ``Executed=False``, for good
-    ===============================================  ==========================================================
+    ==================================================  ==============================================================
+    result recorded, notification enqueued, or waiting  None: an event or a queued key leads to the next reconcile
+    for approval
+    intent created by another replica, or by a request  ``SOON``: the next reconcile recovers it
+    of ours that got no answer
+    policy may not act, or not yet                      ``RETRY_AFTER``; the policy is enqueued to check its rights
+    action not possible for now                         ``RETRY_AFTER``: it is planned again
+    transient error, Lease not held                     raises ``ApiError``
+    right missing                                       raises ``ForbiddenError``; the policy is enqueued, to report it
+    target gone, or request rejected by the API server  None: recorded as ``Executed=False``, for good
+    ==================================================  ==============================================================
     """
 
     def __init__(
@@ -186,7 +189,7 @@ class Executor:
         return await (self._resume(existing, intended, planned) if existing else self._begin(intended, planned))
 
     async def _begin(self, intended: Remediation, planned: _PlannedAction) -> timedelta | None:
-        """Create the intent, then act on it."""
+        """Create the intent, then proceed with it."""
         try:
             async with self._lease_held(planned.enforcement):
                 created = await self._writer.create(
@@ -198,7 +201,7 @@ class Executor:
         return await self._proceed(created, planned)
 
     async def _resume(self, existing: Remediation, intended: Remediation, planned: _PlannedAction) -> timedelta | None:
-        """Act on an open intent, if this decision reproduces it and its trace cannot have been lost."""
+        """Proceed with an open intent, if this decision reproduces it and its trace cannot have been lost."""
         if is_executed(existing) or is_denied(existing):
             return None
         if not is_reproduced(existing, intended):

@@ -168,7 +168,7 @@ class RemediationReconciler:
         for remediation in self._cache.remediations.of_chain(run):
             target = remediation.spec.target
             if target.uid == run.uid and not is_same_time(target.started_at, run.started_at):
-                await self._executor.close(remediation, "the Workflow has another run now")
+                await self._executor.close(remediation, "the target is no longer the latest run of the Workflow")
 
     async def _live_state(self, state: _RunState, reported: LiveState) -> LiveState:
         """Return the live state of the Workflow. A Workflow that is gone counts as being deleted."""
