@@ -1,9 +1,12 @@
 """What must stay true of the tree itself."""
 
+import ast
 import itertools
+import statistics
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -54,6 +57,35 @@ def test_every_dependency_is_justified() -> None:
 
 def test_there_are_recordings_to_hold_the_core_to() -> None:
     assert len(recordings()) >= 200
+
+
+def _nodes_of_the_operator() -> Iterator[tuple[Path, ast.AST]]:
+    for path in sorted((ROOT / "operator").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            yield path.relative_to(ROOT), node
+
+
+def test_functions_are_short() -> None:
+    lines = {
+        f"{path}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path, node in _nodes_of_the_operator()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not {name: count for name, count in lines.items() if count > 60}
+    assert statistics.median(lines.values()) <= 10
+
+
+def test_constructors_take_few_collaborators() -> None:
+    """Seven; nine for the reconciler of Remediations, which joins reports, policies and actions."""
+    taken = {
+        node.name: len(part.args.args) + len(part.args.kwonlyargs) - 1
+        for _, node in _nodes_of_the_operator()
+        if isinstance(node, ast.ClassDef)
+        for part in node.body
+        if isinstance(part, ast.FunctionDef) and part.name == "__init__"
+    }
+    limits = {"RemediationReconciler": 9}
+    assert not {name: count for name, count in taken.items() if count > limits.get(name, 7)}
 
 
 def test_no_source_file_is_too_long_to_read() -> None:

@@ -43,7 +43,7 @@ class CachedPolicy:
         return str(self.document["metadata"].get("resourceVersion", ""))
 
     @property
-    def may_act(self) -> bool:
+    def may_enforce(self) -> bool:
         """Return whether the policy is enforced by its mode and status, and no permission is missing."""
         policy = self.policy
         if policy is None or not self.checked or self.missing or policy.spec.mode not in ACTING_MODES:

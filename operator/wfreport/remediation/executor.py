@@ -174,7 +174,7 @@ class Executor:
         if policy is None or decision.action is None:
             return None
         is_dry_run = enforcement is EnforcementAction.WRITE_DRY_RUN
-        if not is_dry_run and not self._may_act(policy):
+        if not is_dry_run and not self._is_permitted(policy):
             self._queues.recheck_policy(policy.metadata.namespace, policy.metadata.name)
             return RETRY_AFTER
         try:
@@ -254,9 +254,9 @@ class Executor:
     async def _record(self, remediation: Remediation, execution: ExecutionResult) -> None:
         self._outcomes.enqueue_chain(await self._writer.record_execution(remediation, execution))
 
-    def _may_act(self, policy: RemediationPolicy) -> bool:
+    def _is_permitted(self, policy: RemediationPolicy) -> bool:
         cached = self._cache.policies.get((policy.metadata.namespace, policy.metadata.name))
-        return cached is not None and cached.may_act
+        return cached is not None and cached.may_enforce
 
     def _is_fresh(self, remediation: Remediation, situation: Situation) -> bool:
         return situation.live is not None and is_fresh_intent(remediation, situation.document, self._clock())

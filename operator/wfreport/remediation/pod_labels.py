@@ -61,7 +61,7 @@ class PodLabeller:
 
     def _may_label(self, policy: RemediationPolicy) -> bool:
         cached = self._cache.policies.get((policy.metadata.namespace, policy.metadata.name))
-        return policy.spec.mode == Mode.ENFORCE and cached is not None and cached.may_act
+        return policy.spec.mode == Mode.ENFORCE and cached is not None and cached.may_enforce
 
     async def _label_pod(self, report: WorkflowReport, target: PodLabels) -> list[str] | None:
         """Label a pod and return the keys of its new labels; None if it is gone or may not have them."""

@@ -161,4 +161,4 @@ def _without_spec(document: Mapping[str, Any]) -> RemediationPolicy:
 def _differs(before: CachedPolicy | None, now: CachedPolicy) -> bool:
     if before is None or before.policy is None or now.policy is None:
         return before is None or before.policy is not now.policy
-    return before.may_act != now.may_act or before.policy.spec != now.policy.spec
+    return before.may_enforce != now.may_enforce or before.policy.spec != now.policy.spec
