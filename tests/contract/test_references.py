@@ -17,6 +17,7 @@ OUTSIDE_DOCUMENTS = r"design|house|on-call-findings|(?<!examples/)real-node|argo
 
 OUTSIDE = {
     "a document that is not in the repository": rf"\b(?:{OUTSIDE_DOCUMENTS})\.md\b",
+    "a folder beside the repository": r"\.\./shared\b",
     "a path of one machine": r"(?<![\w.])/(?:work|root|home|Users)/\w",
     "an issue without its repository": r"\b[Ii]ssues? #?\d|(?<![\w&/])#\d{2,6}\b",
     "a criterion of an issue": r"\bdone-criteri",

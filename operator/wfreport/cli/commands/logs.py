@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import click
 
-from wfreport.api.argo import FAILED_PHASES
+from wfreport.api.argo import FAILED_PHASES, MAIN_CONTAINER
 from wfreport.api.kubernetes import Pod
 from wfreport.api.report import Failure
 from wfreport.argoserver.artifacts import RunRef
@@ -20,7 +20,6 @@ from wfreport.cli.sources.archive import fetch_archived_log
 from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.run_pods import StepPod, default_container, steps_of
 from wfreport.cli.sources.runs import FoundRun, find_run, list_pods, refresh_run
-from wfreport.core.render.evidence import MAIN
 from wfreport.kube.errors import ApiError, InvalidError
 from wfreport.kube.pods import Pods
 from wfreport.kube.resource import CHUNK_SIZE
@@ -248,7 +247,7 @@ class _LogPrinter:
         )
 
     async def _print_archived(self, pod: StepPod, run: FoundRun, why_not_live: str) -> bool:
-        container = self.selection.container or pod.container or MAIN
+        container = self.selection.container or pod.container or MAIN_CONTAINER
         ref = RunRef(run.namespace, run.name, run.uid)
         log = await fetch_archived_log(ref, pod.step.node_id, container, is_gone=run.is_gone)
         if log.missing:

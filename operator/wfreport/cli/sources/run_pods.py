@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from wfreport.api.argo import NodeType
+from wfreport.api.argo import MAIN_CONTAINER, NodeType
 from wfreport.api.kubernetes import Pod
 from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.problems import NotFound, UnusableInput
@@ -14,7 +14,6 @@ from wfreport.cli.render.step_outline import OutlineEntry, outline_steps
 from wfreport.cli.sources.runs import FoundRun
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer
-from wfreport.core.render.evidence import MAIN
 from wfreport.core.render.steps import list_steps
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
@@ -28,7 +27,7 @@ _DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 
 def default_container(pod: Pod) -> str:
     """Return the container that Argo marks as the default: ``main``, or the first one of a containerSet."""
-    return pod.metadata.annotations.get(_DEFAULT_CONTAINER, MAIN)
+    return pod.metadata.annotations.get(_DEFAULT_CONTAINER, MAIN_CONTAINER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Json
 from wfreport.core.plan.pod_patch import memory_in_patch, memory_of, patched_memory, read_patch, with_memory
 from wfreport.core.plan.refusal import RefusedError
 
-_MAIN: Final = "main"
 _CONTAINER_SET: Final = "containerSet"
 
 
@@ -77,7 +77,7 @@ def _entry(template: dict[str, Any], kind: str, container: str) -> dict[str, Any
     if kind == _CONTAINER_SET:
         entries = [entry for entry in template[kind].get("containers") or () if entry.get("name") == container]
     else:
-        entries = [template[kind]] if kind and container == _MAIN else []
+        entries = [template[kind]] if kind and container == MAIN_CONTAINER else []
     if not entries:
         raise RefusedError(
             Refusal.CONTAINER_NOT_RAISABLE,

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from wfreport.api.argo import Node, NodeType
+from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
 from wfreport.api.reasons import Reason
 from wfreport.core.classify.roles import assign_roles
-from wfreport.core.render.evidence import LOG_GAPS, MAIN
+from wfreport.core.render.evidence import LOG_GAPS
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
@@ -88,7 +88,7 @@ def _said(node: Node) -> tuple[str, ...]:
     """Containers whose log is wanted, by what the node says."""
     ended = parse_exit(node.message)
     named = node.display_name if node.type == NodeType.CONTAINER else ended.container if ended else None
-    return (named, MAIN) if named else (MAIN,)
+    return (named, MAIN_CONTAINER) if named else (MAIN_CONTAINER,)
 
 
 def with_archived_logs(

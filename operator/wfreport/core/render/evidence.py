@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.evidence import ContainerEnd, ContainerSummary, EventSummary, LogTail
 from wfreport.api.gaps import EVIDENCE_GAPS
 from wfreport.api.kubernetes import ContainerState, ContainerStatus, Event, Pod, StateTerminated
@@ -18,7 +19,6 @@ from wfreport.core.redact.bounds import tail
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence
 
-MAIN = "main"
 MAX_LOGS = 3
 """Containers of one pod whose logs are read."""
 
@@ -67,7 +67,9 @@ def containers_to_read(pod: Pod) -> list[str]:
     ended = ((s.name, s.state.terminated) for s in statuses_of(pod) if s.state is not None)
     bad = [name for name, end in ended if end is not None and _ended_badly(end)]
     own = [c.name for c in pod.spec.init_containers]
-    return sorted(bad, key=lambda name: (name != MAIN, name in ("wait", "supervisor"), name in own))[:MAX_LOGS]
+    return sorted(bad, key=lambda name: (name != MAIN_CONTAINER, name in ("wait", "supervisor"), name in own))[
+        :MAX_LOGS
+    ]
 
 
 def _ended_badly(end: StateTerminated) -> bool:
@@ -112,7 +114,7 @@ def evidence_fields(
         "pod_message": prose.text(pod.status.message) if pod else None,
         "containers": _containers(pod, prose) if pod else None,
         "events": _events(seen.events, prose) if seen else None,
-        "log_tail": _log_tail(seen, container or MAIN, prose, log) if seen else None,
+        "log_tail": _log_tail(seen, container or MAIN_CONTAINER, prose, log) if seen else None,
     }
     if kept is not None and (pod is None or kept.pod_uid in (None, fields["pod_uid"])):
         fields |= {name: getattr(kept, name) for name, value in fields.items() if not value}

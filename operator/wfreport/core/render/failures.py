@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wfreport.api import argo
-from wfreport.api.argo import Node, NodeType
+from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
 from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.evidence import LogTail
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
@@ -267,8 +267,8 @@ def _template_resources(verdict: Verdict, node: Node, context: FailureContext) -
 
 
 def _resources_of(verdict: Verdict, containers: list[argo.Container]) -> Resources | None:
-    wanted = verdict.container or "main"
-    found = next((c for c in containers if (c.name or "main") == wanted), None)
+    wanted = verdict.container or MAIN_CONTAINER
+    found = next((c for c in containers if (c.name or MAIN_CONTAINER) == wanted), None)
     if found is None or found.resources is None:
         return None
     requests, limits = _quantities(found.resources.requests), _quantities(found.resources.limits)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
 from wfreport.api.classes import FailureClass
 from wfreport.api.evidence import EventSummary
 from wfreport.api.report import Failure, Waiting
@@ -30,7 +30,7 @@ def what_happened(failure: Failure) -> str:
 
 def _who(failure: Failure) -> str:
     """The container, and a blank; nothing where the step has its name (a containerSet's)."""
-    container = failure.container or "main"
+    container = failure.container or MAIN_CONTAINER
     if container == failure.display_name:
         return ""
     return f"Argo's {container} container " if container in EXECUTOR_CONTAINERS else f"{container} "

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from wfreport.api.actions import Override
+from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.reasons import Refusal, RemediationReason
 from wfreport.api.remediation import Plan, Remediation
 from wfreport.core.plan.capacity import check_capacity
@@ -141,7 +142,7 @@ def _out_of_memory(situation: Situation) -> OutOfMemory:
         )
     limits = failure.resources.limits if failure.resources else None
     caller, calls = named_caller(node, situation.snapshot.nodes)
-    return OutOfMemory(address_of(caller), failure.container or "main", (limits or {}).get("memory"), calls)
+    return OutOfMemory(address_of(caller), failure.container or MAIN_CONTAINER, (limits or {}).get("memory"), calls)
 
 
 def _new_name(situation: Situation) -> str:
