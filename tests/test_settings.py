@@ -1,4 +1,4 @@
-"""Settings: from the environment, and what is said when a value cannot be used."""
+"""Settings from the environment, and the messages for invalid values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_lists_are_separated_by_commas_and_patterns_by_lines(monkeypatch: pytest
             "RETENTION",
             "[{",
             (
-                "WFREPORT_RETENTION='[{': it is not JSON: Expecting property name enclosed in double quotes: "
+                "WFREPORT_RETENTION='[{': not JSON: Expecting property name enclosed in double quotes: "
                 "line 1 column 3 (char 2)"
             ),
         ),
@@ -61,7 +61,7 @@ def test_lists_are_separated_by_commas_and_patterns_by_lines(monkeypatch: pytest
         (
             "UI_URL_TEMPLATE",
             "http://x/{id}",
-            "WFREPORT_UI_URL_TEMPLATE='http://x/{id}': only {namespace}, {name} and {uid} may stand in braces",
+            "WFREPORT_UI_URL_TEMPLATE='http://x/{id}': only {namespace}, {name} and {uid} are allowed in braces",
         ),
         (
             "POLL_INTERVAL_MIN_SECONDS",
@@ -70,7 +70,7 @@ def test_lists_are_separated_by_commas_and_patterns_by_lines(monkeypatch: pytest
         ),
     ],
 )
-def test_a_wrong_value_is_named_with_what_is_expected(
+def test_an_invalid_value_is_named_with_the_expected_one(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, expected: str
 ) -> None:
     monkeypatch.setenv(f"WFREPORT_{variable}", value)
@@ -83,7 +83,7 @@ def test_a_wrong_value_is_named_with_what_is_expected(
     ("given", "expected"),
     [
         ({"URL": "argo:2746"}, "WFREPORT_ARGO_SERVER_URL: expected one like https://argo-server.argo:2746"),
-        ({"URL": "https://me:s3cr3t@argo"}, "WFREPORT_ARGO_SERVER_URL: a name or password is in it"),
+        ({"URL": "https://me:s3cr3t@argo"}, "WFREPORT_ARGO_SERVER_URL: it must not contain a name or password"),
         ({"URL": "https://argo:x3cr3t"}, "WFREPORT_ARGO_SERVER_URL: not a URL"),
         ({"TOKEN_FILE": "/t"}, "URL is missing, but WFREPORT_ARGO_SERVER_TOKEN_FILE is set"),
         (
@@ -96,7 +96,7 @@ def test_a_wrong_value_is_named_with_what_is_expected(
         ),
         (
             {"URL": "https://argo", "CA_FILE": "/ca", "INSECURE_SKIP_VERIFY": "true"},
-            "INSECURE_SKIP_VERIFY is set beside WFREPORT_ARGO_SERVER_CA_FILE",
+            "INSECURE_SKIP_VERIFY is set together with WFREPORT_ARGO_SERVER_CA_FILE",
         ),
         (
             {"URL": "https://argo", "TOKEN_COMMAND": "get 's3cr3t"},
@@ -104,7 +104,7 @@ def test_a_wrong_value_is_named_with_what_is_expected(
         ),
     ],
 )
-def test_settings_of_argo_server_that_do_not_fit_are_named_and_their_secrets_are_not(
+def test_contradicting_settings_of_argo_server_are_named_without_their_secrets(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: str
 ) -> None:
     for name, value in given.items():
@@ -115,13 +115,13 @@ def test_settings_of_argo_server_that_do_not_fit_are_named_and_their_secrets_are
     assert "3cr3t" not in str(error.value)
 
 
-def test_a_token_command_is_taken_apart_as_a_shell_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_command_is_split_as_by_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WFREPORT_ARGO_SERVER_URL", "https://argo/base")
     monkeypatch.setenv("WFREPORT_ARGO_SERVER_TOKEN_COMMAND", "get-token --for 'argo server'")
     assert load_settings().argo_server_token_command == ("get-token", "--for", "argo server")
 
 
-def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overrides_take_precedence_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WFREPORT_WORKERS", "3")
     assert load_settings(workers=5).workers == 5
 
@@ -144,7 +144,7 @@ def test_settings_are_frozen_and_all_of_them_are_described() -> None:
     assert not [name for name, field in Settings.model_fields.items() if not field.description]
 
 
-def test_logs_are_json_in_a_cluster_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_are_json_in_a_cluster_unless_set_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     assert not load_settings().logs_json
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
@@ -152,6 +152,6 @@ def test_logs_are_json_in_a_cluster_unless_told_otherwise(monkeypatch: pytest.Mo
     assert not load_settings(log_format="text").logs_json
 
 
-def test_the_grace_times_of_waits_are_settings() -> None:
+def test_the_times_until_waits_are_listed_are_settings() -> None:
     graces = load_settings(waiting_grace_unschedulable_seconds=1, waiting_grace_starting_seconds=9).waiting_graces
     assert (graces.unschedulable_seconds, graces.image_pull_seconds, graces.starting_seconds) == (1, 60, 9)

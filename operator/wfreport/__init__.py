@@ -1,8 +1,10 @@
 """wfreport: one readable report per Argo Workflow run.
 
-The path, and the order of the modules that make it:
+The stages of a reconcile:
 
     watch ─► queue ─► fetch ─► snapshot ─► classify ─► summarize ─► render ─► write the report's status
 
-``api`` holds the words, ``core`` decides (pure), ``kube`` talks to the API server, the rest wires them together.
+``watch`` and ``runtime`` implement watch and queue, ``evidence`` fetches, ``core`` has the pure functions from snapshot
+to render, ``reconcile`` connects them, and ``remediation`` acts on the result. ``api`` defines the kinds and reasons;
+``kube`` and ``argoserver`` are the clients. A map of all packages: docs/explanation/architecture.md.
 """

@@ -1,8 +1,8 @@
-"""The only reader of the clock; whoever needs the time is given it."""
+"""The wall clock. No other module reads it; the time is passed as a parameter or as a function."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The time, aware, UTC."""
+    """Return the current time in UTC, timezone-aware."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""How the text of a variable becomes a setting's value."""
+"""Types of settings: parse the text of an environment variable into a value."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from wfreport.core.render.retention import RetentionRule
 
 
 def _split(value: object, separator: str) -> object:
-    """Take a string apart; anything else is left to pydantic."""
+    """Split a string; pydantic validates values of other types."""
     return tuple(part.strip() for part in value.split(separator) if part.strip()) if isinstance(value, str) else value
 
 
@@ -30,20 +30,20 @@ def _fillable(template: str) -> str:
     try:
         template.format(namespace="n", name="n", uid="u")
     except (KeyError, IndexError, ValueError) as error:
-        raise ValueError("only {namespace}, {name} and {uid} may stand in braces") from error
+        raise ValueError("only {namespace}, {name} and {uid} are allowed in braces") from error
     return template
 
 
 def _json(value: object) -> object:
-    """Take JSON apart; anything else is left to pydantic."""
+    """Parse JSON; pydantic validates values of other types."""
     try:
         return json.loads(value) if isinstance(value, str) else value
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON: {error}") from error
+        raise ValueError(f"not JSON: {error}") from error
 
 
 def _command(value: object) -> object:
-    """A command line, taken apart as a shell does; it is in no error, as it may have a secret."""
+    """Split a command line as a shell does. Errors do not show it, because it may contain a secret."""
     try:
         return tuple(shlex.split(value)) if isinstance(value, str) else value
     except ValueError as error:

@@ -29,8 +29,8 @@ RENEWALS_PER_DURATION: Final = 3
 """Renewals within the Lease's duration: two of three may fail."""
 
 MARGIN_DIVISOR: Final = 6
-"""The Lease counts as lost 1/6 of its duration before its end, so that our actions have ended before another replica can
-begin one."""
+"""The Lease counts as lost 1/6 of its duration before its end, so that our actions have ended before another replica
+can begin one."""
 
 RELEASED_SECONDS: Final = 1
 """Duration that marks a Lease as released, as in client-go."""

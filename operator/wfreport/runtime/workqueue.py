@@ -155,7 +155,7 @@ class KeyedQueue:
         self._release(key, now)
 
     def add_rate_limited(self, request: Request, now: float, *, at_least_seconds: float = 0) -> float:
-        """End a request that failed, and schedule a retry. Return the delay. A key that is added meanwhile goes sooner."""
+        """End a request that failed, and schedule a retry. Return the delay; adding the key meanwhile shortens it."""
         failures = self._failures[request.name] = self._failures.get(request.name, 0) + 1
         limits = self._limits
         backoff = min(limits.backoff_max_seconds, limits.backoff_min_seconds * 2.0 ** min(failures - 1, 20))
