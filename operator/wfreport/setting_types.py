@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -57,4 +57,3 @@ Patterns = Annotated[
 Retention = Annotated[tuple[RetentionRule, ...], NoDecode, BeforeValidator(_json)]
 UrlTemplate = Annotated[str, AfterValidator(_fillable)]
 Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_command)]
-HttpTransport = Literal["direct", "aiohttp"]

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wfreport.core.render.retention import RetentionRule
 from wfreport.core.snapshot.model import WaitingGraces
-from wfreport.setting_types import Command, HttpTransport, Names, Patterns, Retention, UrlTemplate
+from wfreport.setting_types import Command, Names, Patterns, Retention, UrlTemplate
 
 PREFIX = "WFREPORT_"
 DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
@@ -171,7 +171,7 @@ class Settings(BaseSettings):
         "INFO", description="Minimum severity of log lines."
     )
     request_timeout_seconds: float = Field(30, gt=0, le=600, description="Timeout of a request to the API server.")
-    http_transport: HttpTransport = Field(
+    http_transport: Literal["direct", "aiohttp"] = Field(
         "direct",
         description=(
             "HTTP client for requests to the API server. direct: our own, which costs less CPU. aiohttp: the library; "

@@ -24,8 +24,7 @@ from wfreport.kube.client import Client
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError
 from wfreport.kube.exchange import DirectTransport
-from wfreport.kube.transport import AiohttpTransport
-from wfreport.setting_types import HttpTransport
+from wfreport.kube.transport import AiohttpTransport, HttpTransport
 
 Answer = Callable[[web.Request], Any]
 

@@ -18,9 +18,8 @@ from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.objects import PARTIAL_KIND, ListMeta
-from wfreport.kube.transport import USER_AGENT, AiohttpTransport, Response, Transport, open_session
+from wfreport.kube.transport import USER_AGENT, AiohttpTransport, HttpTransport, Response, Transport, open_session
 from wfreport.logs import kv
-from wfreport.setting_types import HttpTransport
 
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"

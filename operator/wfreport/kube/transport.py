@@ -8,9 +8,12 @@ import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import aiohttp
+
+HttpTransport = Literal["direct", "aiohttp"]
+"""The values of ``WFREPORT_HTTP_TRANSPORT``; an import from the settings would load pydantic-settings into the CLI."""
 
 USER_AGENT: Final = "wfreport"
 _KEEP_ALIVE_SECONDS: Final = 60
