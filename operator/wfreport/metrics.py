@@ -66,9 +66,7 @@ class Metrics:
 
     def _of_reports(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
-        self.reports_known = Gauge(
-            "wfreport_reports_known", "Reports in the cluster that the operator knows.", registry=registry
-        )
+        self.reports_known = Gauge("wfreport_reports_known", "Reports in the watched namespaces.", registry=registry)
         self.reports_created = counter("wfreport_reports_created", "Reports created.")
         self.reports_written = counter("wfreport_reports_written", "Writes of the status of a report.")
         self.reports_skipped = counter("wfreport_reports_skipped", "Reconciles that found the report up to date.")
@@ -216,7 +214,7 @@ class Metrics:
         )
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
-        """Count a request to the API server; ``code`` is the HTTP status, or the name of an error without a response."""
+        """Count a request to the API server; ``code`` is the HTTP status, or the name of an error without one."""
         self._count_request(verb, resource, code)()
 
     def observe_bytes(self, verb: str, resource: str, count: int) -> None:

@@ -146,8 +146,8 @@ class Settings(BaseSettings):
         TypeAdapter(tuple[RetentionRule, ...]).validate_json(DEFAULT_RETENTION),
         json_schema_extra={"default": DEFAULT_RETENTION},
         description=(
-            "How long a report is kept after its Workflow was deleted: a JSON list of rules, of which the first match "
-            "applies (docs/howto/retention.md). Reports that match no rule are kept forever."
+            "How long a report is kept after its Workflow was deleted: a JSON list of rules; the first match applies "
+            "(docs/howto/retention.md). Reports that match no rule are kept forever."
         ),
     )
     reports_per_namespace_max: int = Field(
@@ -268,8 +268,8 @@ class Settings(BaseSettings):
         ge=3,
         le=600,
         description=(
-            "Duration of the Lease, within which it is renewed three times. After a crash of the leader, nobody works "
-            "for up to this time. A leader that stops releases the Lease."
+            "Duration of the Lease, within which it is renewed three times. After a crash of the leader, no replica "
+            "works for up to this time. A leader that stops releases the Lease."
         ),
     )
     ignore_events: bool = Field(

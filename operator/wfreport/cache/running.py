@@ -101,7 +101,7 @@ class RunningWorkflows:
         return due - at
 
     def seconds_until_extra_poll(self, key: NamespacedName) -> float | None:
-        """Return when a Workflow may be reconciled because a pod failed; None if the Workflow is not known to run."""
+        """Return the time until a failed pod may cause a reconcile; None if the Workflow is not known to run."""
         running = self._running.get(key)
         if running is None:
             return None

@@ -1,4 +1,4 @@
-"""Turns watch events into keys in the queues. An event only says "reconcile this key".
+"""Turns watch events into keys in the queues. An event only means that its object has to be reconciled.
 
 Events may be dropped, duplicated or reordered: the resync finds every change that no event announced.
 """
