@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -33,6 +34,22 @@ def test_the_group_imports_no_command(arguments: list[str]) -> None:
     own = {name for name in modules if name.startswith("wfreport")}
     assert "wfreport.cli.group" in own
     assert len(own) <= MAX_OWN_MODULES, own
+
+
+@pytest.mark.parametrize(
+    ("arguments", "absent"),
+    [
+        (["list", "-n", "x", "-o", "json"], {"kopf", "rich", "detect_secrets", "pydantic_settings"}),
+        (["show", "a", "-n", "x", "-o", "json"], {"kopf", "rich"}),
+        (["wait", "a", "-n", "x"], {"kopf", "rich", "pydantic_settings"}),
+        (["explain", "/nowhere"], {"kopf", "rich", "kubernetes", "aiohttp"}),
+        (["version"], set(HEAVY)),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_command_imports_only_what_it_needs(arguments: list[str], absent: set[str]) -> None:
+    modules = imported(arguments, os.environ | {"KUBECONFIG": "/nowhere"})
+    assert not {name.partition(".")[0] for name in modules} & absent
 
 
 def test_completion_of_a_command_imports_no_command() -> None:
