@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
 
 
 class UnusableInput(click.ClickException):
-    """Input, settings or a cluster that a command cannot use. The message names it, the problem and the fix."""
+    """Input, settings or a cluster that a command cannot use. The message gives the problem and the fix."""
 
     exit_code = ExitCode.UNUSABLE
 

@@ -158,7 +158,7 @@ async def _log_sources(cluster: Cluster, run: FoundRun) -> _LogSources:
 
 
 async def _refreshed(cluster: Cluster, sources: _LogSources) -> _LogSources | None:
-    """Return the current sources, the given ones after a transient error, or None if the Workflow is gone."""
+    """Return the current sources; the given ones after a transient error; None if the Workflow was deleted."""
     try:
         run = await refresh_run(cluster, sources.run)
         return await _log_sources(cluster, run) if run else None

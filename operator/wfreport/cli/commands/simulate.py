@@ -89,7 +89,7 @@ def simulate(
 
     The reports of the namespace are replayed in chronological order through the operator's own decision, as if the
     policy had been in mode Enforce. Nothing is changed. This needs permission to list WorkflowReports, or none with
-    --reports. Whether an action would have helped is known only if it really happened.
+    --reports. Whether an action would have helped is known only if it was really taken.
     Other policies of the cluster are ignored; to see several together, put them into FILE.
     """
     past = PastRuns(since_seconds=since, reports_path=reports, all_namespaces=all_namespaces)

@@ -20,7 +20,7 @@ _INTERRUPTED: Final = 128 + signal.SIGINT
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A connection, and the namespace of the names that the user gives."""
+    """A connection to the API server, and the namespace that names refer to."""
 
     client: Client
     namespace: str

@@ -198,7 +198,7 @@ async def _find_report(cluster: Cluster, name: str) -> tuple[dict[str, Any] | No
 
 
 async def _find_newest_report(cluster: Cluster, workflow: str) -> tuple[dict[str, Any] | None, str]:
-    """As ``_find_report``, by the name of the Workflow."""
+    """Find the newest report about a Workflow, and return the same as ``_find_report``."""
     try:
         listed = [report async for report in find_reports(cluster, cluster.namespace, Filters(workflow=workflow))]
     except UnusableInput:
@@ -233,7 +233,7 @@ async def list_pods(cluster: Cluster, workflow: str) -> Sequence[Pod] | None:
 
 
 async def list_events(cluster: Cluster, pods: Sequence[Pod]) -> list[Event]:
-    """List the Events of the first failed or pending pods; as many as can be read."""
+    """List the Events of the first failed or pending pods; an error ends the list early."""
     events: list[Event] = []
     troubled = [pod for pod in pods if pod.status.phase in ("Failed", "Pending")]
     for pod in troubled[:_MAX_PODS_WITH_EVENTS]:
