@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.cli.workspace import Workspace
-from tests.crds.objects import REMEDIATIONS, a_remediation
+from tests.objects import REMEDIATIONS, a_remediation
 
 pytestmark = pytest.mark.cluster
 

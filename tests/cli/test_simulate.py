@@ -13,8 +13,8 @@ import yaml
 from tests.cli import warm
 from tests.cli.cases import COMMAND
 from tests.cli.workspace import Workspace
-from tests.crds.objects import a_policy, a_rule
 from tests.manifests.test_samples import SAMPLES, report_of
+from tests.objects import a_policy, a_rule
 
 CENTURY = ("--since", "36500d")
 OOM = {"classes": ["OOMKilled"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.crds.objects import POLICIES, REMEDIATIONS, a_policy, a_remediation, a_rule
+from tests.objects import POLICIES, REMEDIATIONS, a_policy, a_remediation, a_rule
 
 from controlplane import ApiError, ControlPlane
 from generate import crds

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests import objects
 from tests.live.remediation.harness import workflow_of
 from tests.remediation.fake_api import Clock, FakeApi
 
 from controlplane import ControlPlane
 from wfreport.api.metadata import ObjectMetadata
-from wfreport.api.names import KIND_REMEDIATION
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import Credentials
 from wfreport.kube.errors import ApiError
@@ -23,26 +23,9 @@ pytestmark = pytest.mark.cluster
 
 
 def a_remediation(namespace: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "wfreport.dev/v1alpha1",
-        "kind": KIND_REMEDIATION,
-        "metadata": {"name": "etl-1", "namespace": namespace},
-        "spec": {
-            "policyRef": {"name": "p", "uid": "p-1", "generation": 1},
-            "reportRef": {"name": "etl"},
-            "target": {"name": "etl", "uid": "u-1"},
-            "rootName": "etl",
-            "rootUid": "u-1",
-            "rule": "again",
-            "action": "Resubmit",
-            "lockClass": "mutate",
-            "attempt": 1,
-            "countsTowardLimit": True,
-            "dryRun": False,
-            "plan": {},
-            "reason": "OOMKilled",
-        },
-    }
+    """Return a Remediation with all defaults, which the fake does not fill in."""
+    body = objects.a_remediation("etl-1", countsTowardLimit=True, dryRun=False, plan={})
+    return body | {"metadata": body["metadata"] | {"namespace": namespace}}
 
 
 async def result_of(request: Any) -> str:

@@ -16,7 +16,7 @@ from wfreport.core.decide.model import Run
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.freshness import is_fresh_intent
 from wfreport.core.record.intent import Basis, intended_remediation, is_reproduced
-from wfreport.core.record.progress import ExecutionResult, has_outcome, is_denied, is_executed, is_succeeding
+from wfreport.core.record.progress import ExecutionResult, awaits_outcome, has_outcome, is_denied, is_executed
 from wfreport.kube.errors import (
     AlreadyExistsError,
     ForbiddenError,
@@ -155,7 +155,7 @@ class Executor:
 
     def follow_up(self, notification: Remediation, action: Remediation | None) -> None:
         """Enqueue the second message of a notification, if the action on the same run has an outcome."""
-        is_due = notification.spec.lock_class is LockClass.NOTIFY and is_succeeding(notification)
+        is_due = notification.spec.lock_class is LockClass.NOTIFY and awaits_outcome(notification)
         if is_due and action and has_outcome(action):
             self._queues.notify(notification)
 

@@ -21,11 +21,11 @@ from wfreport.core.record.intent import planned
 from wfreport.core.record.notification import Notification, failure_notification, outcome_notification
 from wfreport.core.record.progress import (
     ExecutionResult,
-    found_condition,
+    awaits_outcome,
+    condition_of,
     has_outcome,
     is_denied,
     is_executed,
-    is_succeeding,
 )
 from wfreport.kube.errors import ConflictError, UnreachableError
 from wfreport.logs import kv
@@ -88,7 +88,7 @@ class Notifier:
             return
         if not is_executed(remediation):
             await self._notify(remediation)
-        elif is_succeeding(remediation):
+        elif awaits_outcome(remediation):
             await self._follow_up(remediation)
 
     async def _notify(self, remediation: Remediation) -> None:
@@ -109,7 +109,7 @@ class Notifier:
             return
         message = outcome_notification(report, remediation, action) if report else None
         await self._send_to_all(remediation, self._rule_of(remediation), message)
-        outcome = found_condition(action.status, RemediationConditionType.SUCCEEDED)
+        outcome = condition_of(action.status, RemediationConditionType.SUCCEEDED)
         status = outcome.status if outcome else "Unknown"
         text = f"sent the outcome of {action.metadata.name}"
         await self._writer.record_outcome(remediation, status, RemediationReason.NOTIFIED, text, self._clock())

@@ -38,7 +38,7 @@ from wfreport.core.decide.history import runs_of
 from wfreport.core.decide.model import Run
 from wfreport.core.record.intent import makes_new_run
 from wfreport.core.record.outcome import outcome_of
-from wfreport.core.record.progress import has_outcome, is_succeeding
+from wfreport.core.record.progress import awaits_outcome, has_outcome
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.resource import Document, ResourceReader
@@ -72,7 +72,7 @@ class OutcomeRecorder:
             ApiError: the outcome could not be written.
         """
         remediation = self._maker_of(report, run)
-        if remediation is None or not is_succeeding(remediation):
+        if remediation is None or not awaits_outcome(remediation):
             return
         if run.is_completed:
             observed = report.status.observed_workflow if report.status else None

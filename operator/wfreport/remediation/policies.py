@@ -16,7 +16,7 @@ from wfreport.core.decide.breaker import CLOSED, Breaker, judge_breaker
 from wfreport.core.decide.budget import actions_of_policy
 from wfreport.core.decide.selection import is_for
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
-from wfreport.core.record.policy_status import Judgement, policy_counts, policy_status
+from wfreport.core.record.policy_status import PolicyCheck, policy_counts, policy_status
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.events import WARNING, Events, InvolvedObject
 from wfreport.kube.objects import NamespacedName
@@ -84,12 +84,12 @@ class PolicyReconciler:
         namespace, name = policy.metadata.namespace, policy.metadata.name
         verdicts = [verdict for verdict in self._cache.runs.verdicts(namespace) if verdict.policy == name]
         actions = actions_of_policy(self._cache.remediations.actions(), namespace, name)
-        judgement = Judgement(
-            missing=missing,
+        check = PolicyCheck(
+            missing_rights=missing,
             breaker=self._breaker(policy),
             is_conflicted=any(verdict.is_conflict for verdict in verdicts),
         )
-        status = policy_status(policy, judgement, policy_counts(name, verdicts, actions), self._clock())
+        status = policy_status(policy, check, policy_counts(name, verdicts, actions), self._clock())
         document = await self._apply(policy, status) or cached.document
         return CachedPolicy(document, cached_policy(document).policy, missing=missing, checked=True)
 
@@ -97,7 +97,7 @@ class PolicyReconciler:
         """Write the status of a policy that is not valid, whose spec may not even be decodable."""
         policy = _without_spec(cached.document)
         counts = policy_counts(policy.metadata.name, (), ())
-        await self._apply(policy, policy_status(policy, Judgement(problem=cached.problem), counts, self._clock()))
+        await self._apply(policy, policy_status(policy, PolicyCheck(problem=cached.problem), counts, self._clock()))
 
     async def _apply(self, policy: RemediationPolicy, status: PolicyStatus) -> Mapping[str, Any] | None:
         """Write a status and its warnings; return the new document, or None if nothing has changed."""

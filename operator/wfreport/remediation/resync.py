@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from wfreport.api.remediation import Remediation
 from wfreport.cache.remediation import RemediationCache
-from wfreport.core.record.progress import has_outcome, is_denied, is_executed, is_succeeding
+from wfreport.core.record.progress import awaits_outcome, has_outcome, is_denied, is_executed
 from wfreport.kube.errors import ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.resource import Document, Resource
@@ -80,9 +80,9 @@ class RemediationResync:
 
     async def _close_or_enqueue(self, remediation: Remediation) -> None:
         """Close a Remediation whose new run has no report; enqueue the reports of any other that is open."""
-        if is_executed(remediation) and not is_succeeding(remediation):
+        if is_executed(remediation) and not awaits_outcome(remediation):
             return
-        if is_succeeding(remediation) and not self._outcomes.has_report(remediation):
+        if awaits_outcome(remediation) and not self._outcomes.has_report(remediation):
             await self._outcomes.close_without_report(remediation)
         else:
             self._outcomes.enqueue_chain(remediation)

@@ -94,7 +94,7 @@ class RemediationWriter:
             ConflictError: the Remediation has changed; the index now has its latest version.
             ApiError: the request failed; it may have taken effect.
         """
-        status = status_executed(remediation, self._clock(), execution, awaits_outcome=awaits_outcome)
+        status = status_executed(remediation, self._clock(), execution, expects_outcome=awaits_outcome)
         recorded = await self._write(remediation, status)
         self._metrics.remediations.labels(recorded.spec.action, execution.reason).inc()
         log.info("remediation executed", extra=_pairs(recorded, reason=execution.reason, message=execution.message))

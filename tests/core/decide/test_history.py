@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.builders import at
 from tests.core.decide.builders import END, NS, TEAM, UID, a_condition, a_report, history_of
-from tests.crds.objects import a_remediation
+from tests.objects import a_remediation
 
 from wfreport.api.actions import ActionType
 from wfreport.api.classes import FailureClass

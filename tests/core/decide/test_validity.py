@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.crds.objects import a_policy, a_rule
+from tests.objects import a_policy, a_rule
 
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
 

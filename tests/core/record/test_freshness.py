@@ -1,4 +1,4 @@
-"""Whether an act of which there is no trace was never done."""
+"""Whether an action without a trace was never performed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from wfreport.core.record.freshness import INTENT_FRESH, is_fresh_intent
         (timedelta(minutes=14), {"secondsAfterCompletion": 9999}, True),
     ],
 )
-def test_an_intent_is_fresh_for_as_long_as_a_run_that_it_made_would_still_be_there(
+def test_an_intent_is_fresh_for_as_long_as_argo_keeps_the_run_it_might_have_created(
     age: timedelta, ttl: dict[str, int] | None, expected: bool
 ) -> None:
     workflow = {"spec": {"ttlStrategy": ttl}}
@@ -33,12 +33,14 @@ def test_an_intent_is_fresh_for_as_long_as_a_run_that_it_made_would_still_be_the
     assert is_fresh_intent(a_remediation(), by_template, NOW + age) == expected
 
 
-def test_an_intent_that_a_person_approved_is_fresh_from_then_on() -> None:
+def test_an_approved_intent_is_fresh_since_its_approval() -> None:
     hour_later = NOW + timedelta(hours=1)
     approved = Condition(type="Approved", status="True", reason="Approved", last_transition_time=hour_later)
-    asked = with_status(a_remediation(), RemediationStatus(conditions=[approved]))
-    assert is_fresh_intent(asked, {"spec": {}}, hour_later + timedelta(minutes=1))
+    approved_late = with_status(a_remediation(), RemediationStatus(conditions=[approved]))
+    assert is_fresh_intent(approved_late, {"spec": {}}, hour_later + timedelta(minutes=1))
     unneeded = approved.model_copy(update={"reason": RemediationReason.APPROVAL_NOT_REQUIRED})
-    assert not is_fresh_intent(with_status(asked, RemediationStatus(conditions=[unneeded])), {"spec": {}}, hour_later)
-    unborn = asked.model_copy(update={"metadata": ObjectMetadata(name="etl-1")})
+    assert not is_fresh_intent(
+        with_status(approved_late, RemediationStatus(conditions=[unneeded])), {"spec": {}}, hour_later
+    )
+    unborn = approved_late.model_copy(update={"metadata": ObjectMetadata(name="etl-1")})
     assert not is_fresh_intent(unborn, {"spec": {}}, NOW)

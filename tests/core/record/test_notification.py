@@ -1,4 +1,4 @@
-"""What people are told of a failed run, and of its remedy."""
+"""Notifications of failed runs and of the outcomes of actions."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ FAILED = {
 }
 
 
-def test_a_notification_has_the_summary_the_cause_the_end_of_the_log_a_link_and_what_is_done() -> None:
+def test_a_notification_has_summary_cause_action_link_and_the_end_of_the_log() -> None:
     message = failure_notification(a_report(**FAILED), a_remediation(), a_remediation(action="RaiseMemory"))
     assert message.title == "data/etl failed: OOMKilled"
     for part in (
         "transform: main OOMKilled at 4Gi",
         "Root cause: transform: OOMKilled, exit code 137: main: OOMKilled (exit code 137)",
-        "Remedy: RaiseMemory (etl-1)",
+        "Action: RaiseMemory (etl-1)",
         "Run: https://argo.example.com/workflows/data/etl",
         "line 29",
     ):
@@ -63,7 +63,7 @@ def test_a_notification_has_the_summary_the_cause_the_end_of_the_log_a_link_and_
     assert message.facts["exitCode"] == 137
 
 
-def test_a_report_that_says_little_makes_a_notification_all_the_same() -> None:
+def test_a_report_with_few_fields_still_gives_a_notification() -> None:
     message = failure_notification(a_report(), a_remediation(), None)
     assert message.at == NOW
     assert message.title == "data/etl failed: OOMKilled"
@@ -79,30 +79,30 @@ def test_a_report_that_says_little_makes_a_notification_all_the_same() -> None:
         ("False", RemediationReason.RUN_FAILED, "data/etl: Resubmit did not help"),
     ],
 )
-def test_a_follow_up_says_how_it_ended(status: Any, reason: RemediationReason, title: str) -> None:
-    remedy = a_remediation()
-    remedy = with_status(
-        remedy, status_executed(remedy, NOW, ExecutionResult("True", RemediationReason.EXECUTED, "created"))
+def test_a_follow_up_has_the_outcome(status: Any, reason: RemediationReason, title: str) -> None:
+    action = a_remediation()
+    action = with_status(
+        action, status_executed(action, NOW, ExecutionResult("True", RemediationReason.EXECUTED, "created"))
     )
-    remedy = with_status(remedy, status_with_outcome(remedy, status, reason, "so it ended", LATER))
-    message = outcome_notification(a_report(**FAILED), a_remediation(), remedy)
+    action = with_status(action, status_with_outcome(action, status, reason, "so it ended", LATER))
+    message = outcome_notification(a_report(**FAILED), a_remediation(), action)
     assert message.title == title
     assert message.body.startswith("so it ended")
     assert (message.id, message.at, message.is_good) == ("r-1-ended", LATER, status == "True")
     assert message.facts["outcome"] == reason
 
 
-def test_a_follow_up_of_an_act_that_was_not_possible_says_why() -> None:
-    remedy = a_remediation()
+def test_a_follow_up_of_a_refused_action_has_the_refusal() -> None:
+    action = a_remediation()
     refused = ExecutionResult("False", RemediationReason.NOT_POSSIBLE, "MemoryAtMaximum: 16Gi already")
-    remedy = with_status(remedy, status_executed(remedy, NOW, refused))
-    message = outcome_notification(a_report(), a_remediation(), remedy)
+    action = with_status(action, status_executed(action, NOW, refused))
+    message = outcome_notification(a_report(), a_remediation(), action)
     assert message.body == "MemoryAtMaximum: 16Gi already"
     assert message.facts["outcome"] == "NotPossible"
     assert outcome_notification(a_report(), a_remediation(), a_remediation()).body == ""
 
 
-def test_a_remediation_that_was_never_created_tells_nobody() -> None:
+def test_a_remediation_that_was_never_created_has_no_notification() -> None:
     unborn = a_remediation().model_copy(update={"metadata": ObjectMetadata(name="etl-1")})
     with pytest.raises(ValueError, match="never created"):
         failure_notification(a_report(), unborn, None)

@@ -1,4 +1,4 @@
-"""What the end of a new run says of the act that made it."""
+"""The outcome of an action, from the end of the run that it created."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def ended(phase: str, failure_class: FailureClass | None = None) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("run", "said", "status", "reason", "message"),
+    ("run", "workflow_message", "status", "reason", "message"),
     [
         (ended("Succeeded"), None, "True", "RunSucceeded", "it helped: etl-r1 succeeded"),
         (ended("Failed", FailureClass.CANCELLED), "Stopped", "Unknown", "NoOutcome", "a person ended etl-r1"),
@@ -30,12 +30,14 @@ def ended(phase: str, failure_class: FailureClass | None = None) -> Run:
         ),
     ],
 )
-def test_an_act_helped_if_its_run_succeeded(run: Run, said: str | None, status: str, reason: str, message: str) -> None:
-    outcome = outcome_of(run, said)
+def test_an_action_helped_if_its_run_succeeded(
+    run: Run, workflow_message: str | None, status: str, reason: str, message: str
+) -> None:
+    outcome = outcome_of(run, workflow_message)
     assert (outcome.status, outcome.reason, outcome.message) == (status, reason, message)
 
 
-def test_of_a_run_that_argo_refused_it_is_said_what_to_set() -> None:
+def test_the_outcome_of_a_run_that_argo_refused_names_the_setting() -> None:
     outcome = outcome_of(ended("Error", FailureClass.CONFIG_ERROR), REFUSED)
     assert (outcome.status, outcome.reason) == ("False", "RunRefused")
     assert "WFREPORT_ARGO_REFERENCES_ONLY=true" in outcome.message

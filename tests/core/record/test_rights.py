@@ -1,4 +1,4 @@
-"""What a policy needs to be allowed."""
+"""The permissions that a policy needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERYTHING = (
 )
 
 
-def test_a_policy_needs_the_rights_of_what_it_may_do_and_none_while_it_only_tries() -> None:
+def test_a_policy_needs_the_rights_of_its_actions_and_none_in_a_passive_mode() -> None:
     spec = a_policy(*EVERYTHING).spec
     assert actions_of(spec) == ["LabelPods", "SuspendCron", "RaiseMemory", "Notify", "None"]
     assert set(map(str, needed_rights(spec))) == {
@@ -41,7 +41,7 @@ def test_missing_rights_are_named_with_the_components_that_grant_them() -> None:
     spec = a_policy(*EVERYTHING).spec
     message = missing_rights_message(spec, [Right("patch", "", "pods"), Right("get", "", "secrets")])
     assert message == (
-        "the operator may not patch pods, get secrets in this namespace: add "
+        "the operator is not permitted to patch pods, get secrets in this namespace: add "
         "manifests/components/remediate-label-pods, manifests/components/remediate-notify"
     )
     assert missing_rights_message(spec, [Right("get", "", "namespaces")]).endswith("in this namespace")

@@ -12,6 +12,7 @@ from tests.eventually import eventually
 from tests.live.operator.harness import WORKFLOWS, condition
 from tests.live.remediation.harness import OWN, PODS, RemediationCluster, message_of, remediation_cluster
 from tests.live.remediation.webhook import webhook
+from tests.objects import a_remediation
 from tests.remediation.documents import RESUBMIT
 
 from controlplane import ControlPlane
@@ -67,30 +68,23 @@ def test_a_remediation_made_by_hand_is_refused(cluster: RemediationCluster) -> N
     cluster.enforced()
     failed = cluster.fail("etl")
     report = eventually(lambda: cluster.report_of("etl"))
-    body = {
-        "apiVersion": "wfreport.dev/v1alpha1",
-        "kind": "Remediation",
-        "metadata": {"name": "mine", "namespace": cluster.namespace},
-        "spec": {
-            "policyRef": {"name": "p", "uid": cluster.policy()["metadata"]["uid"], "generation": 1},
-            "reportRef": {"name": report["metadata"]["name"]},
-            "target": {"name": "etl", "uid": failed["metadata"]["uid"], "startedAt": failed["status"]["startedAt"]},
-            "rootName": "etl",
-            "rootUid": failed["metadata"]["uid"],
-            "rule": "never",
-            "action": "Resubmit",
-            "lockClass": "mutate",
-            "attempt": 1,
-            "reason": "ExitCode",
-        },
-    }
+    body = a_remediation(
+        "mine",
+        policyRef={"name": "p", "uid": cluster.policy()["metadata"]["uid"], "generation": 1},
+        reportRef={"name": report["metadata"]["name"]},
+        target={"name": "etl", "uid": failed["metadata"]["uid"], "startedAt": failed["status"]["startedAt"]},
+        rootUid=failed["metadata"]["uid"],
+        rule="never",
+        action="Resubmit",
+        reason="ExitCode",
+    )
     path = OWN.format(cluster.namespace, "remediations")
     cluster.plane.api.post(path, body)
     refused = ("False", "SpecNotReproduced")
     eventually(lambda: condition(cluster.plane.api.get(f"{path}/mine"), "Executed"), lambda current: current == refused)
     # under the right name, but for a failure that did not happen
     right = _name_of(failed)
-    cluster.plane.api.post(path, {**body, "metadata": {"name": right, "namespace": cluster.namespace}})
+    cluster.plane.api.post(path, {**body, "metadata": {"name": right}})
     eventually(
         lambda: condition(cluster.plane.api.get(f"{path}/{right}"), "Executed"), lambda current: current == refused
     )

@@ -1,7 +1,8 @@
 """Finds inline templates. They have no name, so they are identified by the step or task that contains them.
 
 A node of an inline template has no templateName. Its own name consists of its boundary node's name, the step group,
-the step or task, the loop item and the attempt: ``wf[0].load(1:b)(0)``. Mirrors the naming in steps.go and dag.go; docs/explanation/argo-behaviour.md explains what to do when a new Argo version changes it.
+the step or task, the loop item and the attempt: ``wf[0].load(1:b)(0)``. Mirrors the naming of nodes in steps.go and
+dag.go; docs/explanation/argo-behaviour.md explains what to do when a new Argo version changes it.
 """
 
 import re

@@ -1,1 +1,1 @@
-"""What is written of decisions and acts: a Remediation and its progress, a policy's status, what people are told."""
+"""Records decisions and actions: Remediations and their progress, the status of policies, and notifications."""

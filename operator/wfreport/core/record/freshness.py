@@ -1,7 +1,8 @@
-"""Whether an act that was asked for, and of which there is no trace, can still be said never to have been done.
+"""Decides whether an action without a trace can be assumed never to have been performed.
 
-A new run may have come and gone while nobody looked: then to create it again would be a second resubmission. Its end
-is told by its own report; only if the operator was away for as long as Argo keeps such a run, nobody knows.
+A new run may have been created, completed and deleted unnoticed; to create it again would be a second resubmission.
+Normally the new run has its own report. Only if the operator was down for longer than Argo keeps such a run, its
+existence is unknown.
 """
 
 from datetime import datetime, timedelta
@@ -10,24 +11,24 @@ from typing import Final
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.core.plan.plan import Json
-from wfreport.core.record.progress import found_condition
+from wfreport.core.record.progress import condition_of
 
 INTENT_FRESH: Final = timedelta(minutes=15)
-"""Without a ttlStrategy a run is gone only because somebody deleted it."""
+"""Age up to which an intent is fresh. Without a ttlStrategy, a run disappears only if somebody deletes it."""
 
 _TTLS: Final = ("secondsAfterCompletion", "secondsAfterSuccess", "secondsAfterFailure")
 
 
 def is_fresh_intent(remediation: Remediation, workflow: Json, now: datetime) -> bool:
-    """Whether the absence of the new run still means that it was never made."""
-    since = _asked_at(remediation)
-    return since is not None and now - since < _kept(workflow)
+    """Return whether the absence of the new run still proves that it was never created."""
+    since = _executable_since(remediation)
+    return since is not None and now - since < _retention(workflow)
 
 
-def _asked_at(remediation: Remediation) -> datetime | None:
-    """When it could first be done: at its creation, or when a person approved it."""
+def _executable_since(remediation: Remediation) -> datetime | None:
+    """Return the earliest time at which the action could be performed: the Remediation's creation or its approval."""
     created = remediation.metadata.creation_timestamp
-    approved = found_condition(remediation.status, RemediationConditionType.APPROVED)
+    approved = condition_of(remediation.status, RemediationConditionType.APPROVED)
     if created is None or approved is None or approved.status != "True":
         return created
     if approved.reason == RemediationReason.APPROVAL_NOT_REQUIRED:
@@ -35,9 +36,9 @@ def _asked_at(remediation: Remediation) -> datetime | None:
     return max(created, approved.last_transition_time)
 
 
-def _kept(workflow: Json) -> timedelta:
-    """The shortest time for which Argo keeps a run like this one after its end."""
+def _retention(workflow: Json) -> timedelta:
+    """Return the shortest time for which Argo may keep such a run after its end."""
     spec = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec") or workflow["spec"]
     strategy = spec.get("ttlStrategy") or {}
-    stated = [strategy[key] for key in _TTLS if isinstance(strategy.get(key), int)]
-    return min([INTENT_FRESH, *(timedelta(seconds=seconds) for seconds in stated)])
+    ttls = [strategy[key] for key in _TTLS if isinstance(strategy.get(key), int)]
+    return min([INTENT_FRESH, *(timedelta(seconds=seconds) for seconds in ttls)])

@@ -1,4 +1,4 @@
-"""Why nothing is done about a run, as its report tells: what lasts, not what passes within seconds."""
+"""Holds that a report shows: those that last, not those that end within seconds."""
 
 from typing import Final
 
@@ -9,10 +9,12 @@ from wfreport.core.decide.enforcement import Enforcement, EnforcementAction
 from wfreport.core.decide.model import Decision
 from wfreport.core.redact.bounds import cut
 
-_PASSING: Final = frozenset({HoldReason.STALE_OBSERVATION, HoldReason.EVIDENCE_PENDING, HoldReason.ALREADY_REMEDIATED})
-"""Holds that a report need not be written for: the next look, or the chain, tells more."""
+_TRANSIENT: Final = frozenset(
+    {HoldReason.STALE_OBSERVATION, HoldReason.EVIDENCE_PENDING, HoldReason.ALREADY_REMEDIATED}
+)
+"""Holds that reports omit: they end soon, or the chain's summary shows more."""
 
-_LOOKED_AT_OFTEN: Final = frozenset(
+_WITHOUT_RECHECK_TIME: Final = frozenset(
     {
         HoldReason.BUDGET_EXHAUSTED,
         HoldReason.OPERATOR_BUDGET_EXHAUSTED,
@@ -20,28 +22,28 @@ _LOOKED_AT_OFTEN: Final = frozenset(
         HoldReason.REMEDIATION_INEFFECTIVE,
     }
 )
-"""Holds that are looked at again every minute: when, is a value that depends on now."""
+"""Holds that are rechecked every minute. Their recheck time depends on now, so reports omit it."""
 
 
-def hold_of(decision: Decision, step: Enforcement) -> Held | None:
-    """What a report says of a decision to do nothing about its run; None for an act, and for what is no failed run."""
+def hold_of(decision: Decision, enforcement: Enforcement) -> Held | None:
+    """Return the hold to show in the report; None if an action is taken or the run has not failed."""
     policy, run = decision.policy, decision.run
     if policy is None or not run.is_completed or run.has_succeeded:
         return None
-    if step.action is EnforcementAction.AWAIT_APPROVAL and step.hold is not None:
+    if enforcement.action is EnforcementAction.AWAIT_APPROVAL and enforcement.hold is not None:
         return Held(
             policy_name=policy.metadata.name,
             rule=decision.rule.name if decision.rule else None,
-            reason=step.hold.reason,
-            message=step.hold.message,
-            recheck_at=step.recheck_at,
+            reason=enforcement.hold.reason,
+            message=enforcement.hold.message,
+            recheck_at=enforcement.recheck_at,
         )
-    if decision.action is not None or decision.reason in _PASSING:
+    if decision.action is not None or decision.reason in _TRANSIENT:
         return None
     return Held(
         policy_name=policy.metadata.name,
         rule=decision.rule.name if decision.rule else None,
         reason=decision.reason,
         message=cut(decision.message, TEXT),
-        recheck_at=None if decision.reason in _LOOKED_AT_OFTEN else decision.recheck_at,
+        recheck_at=None if decision.reason in _WITHOUT_RECHECK_TIME else decision.recheck_at,
     )

@@ -1,7 +1,7 @@
-"""The Remediation of an act, as it is created before anything is done: lock, plan and record in one.
+"""The intent of an action: a Remediation that is created before the action is performed, as lock, plan and record.
 
-The same decision about the same objects makes the same Remediation, name and spec. So one that is found unfinished is
-done only if deciding again yields it; and one that somebody made by hand is not.
+The same decision about the same objects leads to the same Remediation, in name and spec. An unfinished Remediation is
+therefore continued only if deciding again reproduces it; one that a person made up is not.
 """
 
 from collections.abc import Iterable
@@ -24,11 +24,11 @@ MAX_CHANGES = 64
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a decision was made from, beside the policy that it names.
+    """The objects that a decision is based on, in addition to its policy.
 
     Attributes:
         report: the report.
-        resource_version: of the Workflow, where it has ended; one that runs changes all the time.
+        resource_version: resourceVersion of the completed Workflow; None while it runs, because it changes constantly.
     """
 
     report: ReportRef
@@ -36,7 +36,7 @@ class Basis:
 
 
 def intended_remediation(decision: Decision, basis: Basis, plan: Plan, *, dry_run: bool = False) -> Remediation:
-    """The Remediation of a decision to act.
+    """Return the Remediation for a decision to act.
 
     Raises:
         ValueError: the decision is a hold.
@@ -79,22 +79,22 @@ def _labels(spec: RemediationSpec) -> dict[str, str]:
 
 
 def document_of(remediation: Remediation) -> dict[str, Any]:
-    """A Remediation as it is created: without status, which is written after."""
+    """Return the JSON with which a Remediation is created: without the status, which is written later."""
     return remediation.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"status"})
 
 
-def is_reproduced(found: Remediation, intended: Remediation) -> bool:
-    """Whether a Remediation that is there is the one that deciding again yields."""
-    return _essence(found) == _essence(intended)
+def is_reproduced(existing: Remediation, intended: Remediation) -> bool:
+    """Return whether deciding again reproduces an existing Remediation."""
+    return _identity(existing) == _identity(intended)
 
 
-def _essence(remediation: Remediation) -> dict[str, Any]:
+def _identity(remediation: Remediation) -> dict[str, Any]:
     spec = remediation.spec.model_dump(mode="json", exclude_none=True, exclude={"message"})
     return {"name": remediation.metadata.name, "namespace": remediation.metadata.namespace, **spec}
 
 
 def planned(changes: Iterable[Change], **fields: Any) -> Plan:
-    """A plan that says what is changed, before and after."""
+    """Return a plan with the changed values before and after."""
     listed = list(changes)[:MAX_CHANGES]
     before = {cut(change.path, LINE): cut(change.before, TEXT) for change in listed if change.before is not None}
     after = {cut(change.path, LINE): cut(change.after, TEXT) for change in listed if change.after is not None}
@@ -102,5 +102,5 @@ def planned(changes: Iterable[Change], **fields: Any) -> Plan:
 
 
 def makes_new_run(action: ActionType) -> bool:
-    """Whether the act creates a Workflow, whose end tells whether it helped."""
+    """Return whether the action creates a Workflow, whose end is the action's outcome."""
     return action in {ActionType.RESUBMIT, ActionType.RAISE_MEMORY}

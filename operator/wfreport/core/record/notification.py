@@ -1,6 +1,6 @@
-"""What people are told of a failed run, and later of how its remedy ended.
+"""Notifications of a failed run, and of the outcome of its remediation.
 
-The id is stable: who is told twice, because an answer was lost, can tell that it is the same.
+Their ids are stable, so that a receiver can detect a duplicate that was sent because a response was lost.
 """
 
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from wfreport.api.reasons import RemediationConditionType
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import Failure, ReportStatus, WorkflowReport
 from wfreport.api.wire import rfc3339
-from wfreport.core.record.progress import found_condition
+from wfreport.core.record.progress import condition_of
 from wfreport.core.redact.bounds import cut, tail
 
 MAX_BODY: Final = 3000
-"""Slack cuts blocks of text at 3,000 characters, Teams and PagerDuty later."""
+"""Maximum length in characters: the limit of a text block in Slack; Teams and PagerDuty allow more."""
 
 _LOG_LINES: Final = 15
 _LOG_BYTES: Final = 1500
 
 
 class Stage(StrEnum):
-    """What a notification tells of."""
+    """The event of a notification: a run failed, or its remediation ended."""
 
     FAILED = "failed"
     ENDED = "ended"
@@ -32,17 +32,17 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A message.
+    """A message about a run.
 
     Attributes:
-        id: the same for the same Remediation and stage.
-        stage: what it tells of.
-        at: when that happened.
+        id: stable id, derived from Remediation and stage.
+        stage: event of the notification.
+        at: time of the event.
         subject: the run, as ``namespace/name``.
-        title: one line.
-        body: the rest, as Markdown that reads well as text.
-        is_good: whether it is good news.
-        facts: the same for programs.
+        title: title in one line.
+        body: body, as Markdown that is readable as plain text.
+        is_good: whether the event is good news.
+        facts: the content as data, for programs.
     """
 
     id: str
@@ -55,53 +55,53 @@ class Notification:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def failure_notification(report: WorkflowReport, own: Remediation, remedy: Remediation | None) -> Notification:
-    """A run has failed.
+def failure_notification(report: WorkflowReport, own: Remediation, action: Remediation | None) -> Notification:
+    """Return the notification of a failed run.
 
     Args:
-        report: its report.
-        own: the Remediation that tells of it.
-        remedy: the one that does something about it, if there is one yet.
+        report: report of the run.
+        own: Remediation of the notification.
+        action: Remediation of the action on the run, if there is one yet.
     """
     status = report.status or ReportStatus()
     failure = status.failures[0] if status.failures else None
     subject = f"{report.metadata.namespace}/{report.spec.workflow_ref.name}"
-    remedied = f"Remedy: {remedy.spec.action} ({remedy.metadata.name})" if remedy else ""
-    lines = [status.summary or "", _cause(failure), remedied, _links(status), _log(failure)]
+    taken = f"Action: {action.spec.action} ({action.metadata.name})" if action else ""
+    lines = [status.summary or "", _cause(failure), taken, _links(status), _log(failure)]
     observed = status.observed_workflow
     return Notification(
         id=f"{own.metadata.uid}-{Stage.FAILED}",
         stage=Stage.FAILED,
-        at=(observed.finished_at if observed else None) or _made_at(own),
+        at=(observed.finished_at if observed else None) or _created_at(own),
         subject=subject,
         title=cut(f"{subject} failed: {own.spec.reason}", 200),
         body=cut("\n".join(line for line in lines if line), MAX_BODY),
-        facts=_facts(report, own, failure, remedy),
+        facts=_facts(report, own, failure, action),
     )
 
 
-def outcome_notification(report: WorkflowReport, own: Remediation, remedy: Remediation) -> Notification:
-    """How the remedy ended, as a follow-up."""
+def outcome_notification(report: WorkflowReport, own: Remediation, action: Remediation) -> Notification:
+    """Return the follow-up notification with the outcome of the action."""
     subject = f"{report.metadata.namespace}/{report.spec.workflow_ref.name}"
-    outcome = found_condition(remedy.status, RemediationConditionType.SUCCEEDED)
-    executed = found_condition(remedy.status, RemediationConditionType.EXECUTED)
-    told = outcome if executed and executed.status == "True" else executed
+    outcome = condition_of(action.status, RemediationConditionType.SUCCEEDED)
+    executed = condition_of(action.status, RemediationConditionType.EXECUTED)
+    latest = outcome if executed and executed.status == "True" else executed
     has_helped = outcome is not None and outcome.status == "True"
     status = report.status or ReportStatus()
     return Notification(
         id=f"{own.metadata.uid}-{Stage.ENDED}",
         stage=Stage.ENDED,
-        at=(remedy.status.finished_at if remedy.status else None) or _made_at(own),
+        at=(action.status.finished_at if action.status else None) or _created_at(own),
         subject=subject,
-        title=cut(f"{subject}: {remedy.spec.action} {'helped' if has_helped else 'did not help'}", 200),
-        body=cut("\n".join(line for line in (told.message if told else "", _links(status)) if line), MAX_BODY),
+        title=cut(f"{subject}: {action.spec.action} {'helped' if has_helped else 'did not help'}", 200),
+        body=cut("\n".join(line for line in (latest.message if latest else "", _links(status)) if line), MAX_BODY),
         is_good=has_helped,
-        facts={**_facts(report, own, None, remedy), "outcome": told.reason if told else None},
+        facts={**_facts(report, own, None, action), "outcome": latest.reason if latest else None},
     )
 
 
-def _made_at(own: Remediation) -> datetime:
-    approved = found_condition(own.status, RemediationConditionType.APPROVED)
+def _created_at(own: Remediation) -> datetime:
+    approved = condition_of(own.status, RemediationConditionType.APPROVED)
     at = own.metadata.creation_timestamp or (approved.last_transition_time if approved else None)
     if at is None:
         raise ValueError(f"Remediation {own.metadata.name} was never created")
@@ -129,7 +129,7 @@ def _log(failure: Failure | None) -> str:
 
 
 def _facts(
-    report: WorkflowReport, own: Remediation, failure: Failure | None, remedy: Remediation | None
+    report: WorkflowReport, own: Remediation, failure: Failure | None, action: Remediation | None
 ) -> dict[str, Any]:
     status = report.status or ReportStatus()
     observed = status.observed_workflow
@@ -148,8 +148,8 @@ def _facts(
         "logTail": failure.log_tail.text if failure and failure.log_tail else None,
         "policy": own.spec.policy_ref.name,
         "rule": own.spec.rule,
-        "remediation": remedy.metadata.name if remedy else None,
-        "action": remedy.spec.action if remedy else None,
+        "remediation": action.metadata.name if action else None,
+        "action": action.spec.action if action else None,
         "url": status.links.ui if status.links else None,
     }
     return {name: value for name, value in facts.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What the end of the run that an act made, or retried, says of the act."""
+"""Derives the outcome of an action from the end of the run that it created or retried."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,9 +16,9 @@ class Outcome:
     """The condition ``Succeeded`` of a Remediation.
 
     Attributes:
-        status: True where it helped, Unknown where nobody can tell.
-        reason: stable.
-        message: for people.
+        status: True if the action helped, Unknown if that cannot be determined.
+        reason: stable reason.
+        message: reason in words.
     """
 
     status: Status
@@ -27,14 +27,14 @@ class Outcome:
 
 
 def outcome_of(run: Run, message: str | None) -> Outcome:
-    """Whether it helped, by the run that ended and what Argo says of that in the Workflow's ``status.message``."""
+    """Return the outcome, from the completed run and the Workflow's ``status.message``."""
     if run.has_succeeded:
         return Outcome("True", RemediationReason.RUN_SUCCEEDED, f"it helped: {run.name} succeeded")
     if run.is_cancelled:
         return Outcome("Unknown", RemediationReason.NO_OUTCOME, f"a person ended {run.name}")
     if _REFERENCE_MODE in (message or ""):
-        advice = "set WFREPORT_ARGO_REFERENCES_ONLY=true, so that no more are made"
-        told = f"Argo refused {run.name}: by templateReferencing it runs nothing but WorkflowTemplates; {advice}"
-        return Outcome("False", RemediationReason.RUN_REFUSED, told)
-    what = f": {run.failure_class}" if run.failure_class else ""
-    return Outcome("False", RemediationReason.RUN_FAILED, f"it did not help: {run.name} failed too{what}")
+        advice = "set WFREPORT_ARGO_REFERENCES_ONLY=true to create no more such runs"
+        message = f"Argo refused {run.name}, because templateReferencing only allows WorkflowTemplates; {advice}"
+        return Outcome("False", RemediationReason.RUN_REFUSED, message)
+    failure_class = f": {run.failure_class}" if run.failure_class else ""
+    return Outcome("False", RemediationReason.RUN_FAILED, f"it did not help: {run.name} failed too{failure_class}")

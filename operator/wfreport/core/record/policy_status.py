@@ -1,4 +1,4 @@
-"""The status of a RemediationPolicy: whether it is valid, whether it may act, and what came of it."""
+"""The status of a RemediationPolicy: whether it is valid, whether it may act, and its results."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,34 +16,34 @@ from wfreport.core.render.conditions import Status, condition
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What was found out about a policy.
+class PolicyCheck:
+    """The results of checking a policy.
 
     Attributes:
-        problem: why it is not valid; None where it is.
-        missing: why the operator lacks what it needs; None where it does not.
-        breaker: its circuit breaker.
-        is_conflicted: whether another policy of the same priority is for a run that it is for.
+        problem: why the policy is invalid; None if it is valid.
+        missing_rights: the rights that the operator lacks, in words; None if it lacks none.
+        breaker: circuit breaker of the policy.
+        is_conflicted: whether another policy of the same priority selects one of its runs.
     """
 
     problem: str | None = None
-    missing: str | None = None
+    missing_rights: str | None = None
     breaker: Breaker = CLOSED
     is_conflicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyVerdict:
-    """What a policy last said of a run.
+    """A policy's latest decision about a run, as its status counts it.
 
     Attributes:
-        policy: the policy's name.
-        action: what is to be done; empty for nothing.
-        reason: why that, or why nothing.
-        has_matched: whether one of its rules is for the run.
-        is_blocked: whether it would act, but for a guard.
-        is_proposed: whether it would act, but for its mode or a person's approval.
-        is_conflict: whether another policy of the same priority is for it too.
+        policy: name of the policy.
+        action: decided action; empty for a hold.
+        reason: reason of the decision.
+        has_matched: whether one of its rules matches the run.
+        is_blocked: whether a guard holds the action.
+        is_proposed: whether only the mode or a missing approval prevents the action.
+        is_conflict: whether another policy of the same priority selects the run too.
     """
 
     policy: str
@@ -65,8 +65,8 @@ _PROPOSED: Final = frozenset(
 )
 
 
-def policy_verdict_of(decision: Decision, step: Enforcement) -> PolicyVerdict | None:
-    """A decision as the policy's status counts it; None where no policy is for the run."""
+def policy_verdict_of(decision: Decision, enforcement: Enforcement) -> PolicyVerdict | None:
+    """Return a decision as the policy's status counts it; None if no policy selects the run."""
     if decision.policy is None:
         return None
     has_matched = decision.rule is not None
@@ -76,49 +76,49 @@ def policy_verdict_of(decision: Decision, step: Enforcement) -> PolicyVerdict | 
         reason=decision.reason,
         has_matched=has_matched,
         is_blocked=has_matched and decision.action is None and decision.reason != HoldReason.ALREADY_REMEDIATED,
-        is_proposed=step.action in _PROPOSED,
+        is_proposed=enforcement.action in _PROPOSED,
         is_conflict=decision.reason == HoldReason.POLICY_CONFLICT,
     )
 
 
-def policy_counts(policy: str, verdicts: Iterable[PolicyVerdict], acts: Iterable[PastAction]) -> PolicyCounts:
-    """What came of a policy, by what it said of runs and what was done in its name."""
-    said = [verdict for verdict in verdicts if verdict.policy == policy]
-    done = [act for act in acts if act.policy_name == policy and act.execution == ExecutionState.DONE]
+def policy_counts(policy: str, verdicts: Iterable[PolicyVerdict], actions: Iterable[PastAction]) -> PolicyCounts:
+    """Count the decisions and the performed actions of a policy."""
+    own = [verdict for verdict in verdicts if verdict.policy == policy]
+    done = [action for action in actions if action.policy_name == policy and action.execution == ExecutionState.DONE]
     return PolicyCounts(
-        matched=sum(verdict.has_matched for verdict in said),
+        matched=sum(verdict.has_matched for verdict in own),
         executed=len(done),
-        helped=sum(act.has_helped is True for act in done),
-        not_helped=sum(act.has_helped is False for act in done),
-        blocked=sum(verdict.is_blocked for verdict in said),
-        proposed=sum(verdict.is_proposed for verdict in said),
+        helped=sum(action.has_helped is True for action in done),
+        not_helped=sum(action.has_helped is False for action in done),
+        blocked=sum(verdict.is_blocked for verdict in own),
+        proposed=sum(verdict.is_proposed for verdict in own),
     )
 
 
-def policy_status(policy: RemediationPolicy, judgement: Judgement, counts: PolicyCounts, now: datetime) -> PolicyStatus:
-    """The status that a policy is to have; times of what did not change stay."""
+def policy_status(policy: RemediationPolicy, check: PolicyCheck, counts: PolicyCounts, now: datetime) -> PolicyStatus:
+    """Return the status of a policy. Unchanged conditions keep their transition times."""
     before = policy.status or PolicyStatus()
-    conditions = [
-        _ready(judgement),
-        _allowed(policy, judgement),
-        _breaker_open(judgement.breaker),
-        _conflicted(is_conflicted=judgement.is_conflicted),
+    drafts = [
+        _ready(check),
+        _allowed(policy, check),
+        _breaker_open(check.breaker),
+        _conflicted(is_conflicted=check.is_conflicted),
     ]
-    known = {found.type: found for found in before.conditions or ()}
+    stored = {condition.type: condition for condition in before.conditions or ()}
     return PolicyStatus(
         observed_generation=policy.metadata.generation,
-        conditions=[found.since(known, now, policy.metadata.generation) for found in conditions],
-        enforced_since=_enforced_since(policy, judgement, before, now),
+        conditions=[draft.completed(stored, now, policy.metadata.generation) for draft in drafts],
+        enforced_since=_enforced_since(policy, check, before, now),
         counts=counts,
-        breaker=judgement.breaker.state,
+        breaker=check.breaker.state,
     )
 
 
 def _enforced_since(
-    policy: RemediationPolicy, judgement: Judgement, before: PolicyStatus, now: datetime
+    policy: RemediationPolicy, check: PolicyCheck, before: PolicyStatus, now: datetime
 ) -> datetime | None:
-    """Since when it may act; a policy that is not valid, or only tries, begins anew."""
-    if policy.spec.mode not in ACTING_MODES or judgement.problem:
+    """Return since when the policy has been acting. An invalid or passive policy loses this time."""
+    if policy.spec.mode not in ACTING_MODES or check.problem:
         return None
     return before.enforced_since or now
 
@@ -130,34 +130,34 @@ class _ConditionDraft:
     reason: str
     message: str
 
-    def since(self, known: dict[str, Condition], now: datetime, generation: int | None) -> Condition:
-        before = known.get(self.kind)
+    def completed(self, stored: dict[str, Condition], now: datetime, generation: int | None) -> Condition:
+        before = stored.get(self.kind)
         at = before.last_transition_time if before and before.status == self.status else now
         return condition(self.kind, self.status, self.reason, self.message, at, generation)
 
 
-def _ready(judgement: Judgement) -> _ConditionDraft:
-    if judgement.problem:
-        return _ConditionDraft(PolicyConditionType.READY, "False", PolicyReason.POLICY_INVALID, judgement.problem)
-    if judgement.missing:
-        return _ConditionDraft(PolicyConditionType.READY, "False", PolicyReason.RIGHTS_MISSING, judgement.missing)
+def _ready(check: PolicyCheck) -> _ConditionDraft:
+    if check.problem:
+        return _ConditionDraft(PolicyConditionType.READY, "False", PolicyReason.POLICY_INVALID, check.problem)
+    if check.missing_rights:
+        return _ConditionDraft(PolicyConditionType.READY, "False", PolicyReason.RIGHTS_MISSING, check.missing_rights)
     return _ConditionDraft(PolicyConditionType.READY, "True", PolicyReason.POLICY_VALID, "the policy is valid")
 
 
-def _allowed(policy: RemediationPolicy, judgement: Judgement) -> _ConditionDraft:
-    kind, spec, breaker = PolicyConditionType.REMEDIATION_ALLOWED, policy.spec, judgement.breaker
-    if judgement.problem:
+def _allowed(policy: RemediationPolicy, check: PolicyCheck) -> _ConditionDraft:
+    kind, spec, breaker = PolicyConditionType.REMEDIATION_ALLOWED, policy.spec, check.breaker
+    if check.problem:
         return _ConditionDraft(kind, "False", PolicyReason.POLICY_INVALID, "the policy is not valid")
     if spec.mode in {Mode.OBSERVE, Mode.DRY_RUN}:
-        return _ConditionDraft(kind, "False", PolicyReason.NOT_ENFORCED, f"its mode is {spec.mode}: it changes nothing")
-    if judgement.missing:
-        return _ConditionDraft(kind, "False", PolicyReason.RIGHTS_MISSING, judgement.missing)
+        return _ConditionDraft(kind, "False", PolicyReason.NOT_ENFORCED, f"the mode {spec.mode} changes nothing")
+    if check.missing_rights:
+        return _ConditionDraft(kind, "False", PolicyReason.RIGHTS_MISSING, check.missing_rights)
     if spec.suspended or spec.pause_requests:
         reason = HoldReason.POLICY_SUSPENDED if spec.suspended else HoldReason.POLICY_PAUSED
         return _ConditionDraft(kind, "False", reason, "; ".join(spec.pause_requests or ()) or "spec.suspended is true")
     if not breaker.allows:
         return _ConditionDraft(kind, "False", breaker.reason, breaker.message)
-    return _ConditionDraft(kind, "True", PolicyReason.ALLOWED, "it may act")
+    return _ConditionDraft(kind, "True", PolicyReason.ALLOWED, "the policy may act")
 
 
 def _breaker_open(breaker: Breaker) -> _ConditionDraft:
@@ -169,7 +169,7 @@ def _breaker_open(breaker: Breaker) -> _ConditionDraft:
 
 def _conflicted(*, is_conflicted: bool) -> _ConditionDraft:
     if is_conflicted:
-        message = "another policy of the same priority selects some of the same Workflows: on those neither acts"
+        message = "another policy of the same priority selects some of the same Workflows; neither acts on them"
         return _ConditionDraft(PolicyConditionType.CONFLICTED, "True", PolicyReason.SAME_PRIORITY, message)
     message = "no other policy of the same priority selects the same Workflows"
     return _ConditionDraft(PolicyConditionType.CONFLICTED, "False", PolicyReason.NO_CONFLICT, message)

@@ -1,6 +1,9 @@
-"""How far a Remediation has come: its status after each step, as a function of the status before.
+"""The progress of a Remediation: its status after each step, computed from the status before.
 
-Conditions are written when something happens, so their times are the act's.
+Conditions are written when something happens, so their transition times are the times of these events.
+
+    status_intended ─► (approved by a person) ─► status_executed ─► status_with_outcome
+            └────────► status_denied
 """
 
 from dataclasses import dataclass
@@ -17,13 +20,13 @@ from wfreport.core.render.conditions import Status, condition
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """What became of an act.
+    """The result of performing an action.
 
     Attributes:
-        status: True where it was done, False where it was not, Unknown where nobody can tell any more.
-        reason: stable.
-        message: for people.
-        result: what it made or changed.
+        status: True if the action was performed, False if not, Unknown if that can no longer be determined.
+        reason: stable reason.
+        message: reason in words.
+        result: object that the action created or changed.
     """
 
     status: Status
@@ -33,56 +36,63 @@ class ExecutionResult:
 
 
 def is_executed(remediation: Remediation) -> bool:
-    """Whether it was done, or given up, or lost: whether nothing is left to do but to wait for an outcome."""
-    found = found_condition(remediation.status, RemediationConditionType.EXECUTED)
-    return found is not None and found.reason != RemediationReason.EXECUTION_PENDING
+    """Return whether the execution is over: the action was performed, refused or lost."""
+    executed = condition_of(remediation.status, RemediationConditionType.EXECUTED)
+    return executed is not None and executed.reason != RemediationReason.EXECUTION_PENDING
 
 
 def has_outcome(remediation: Remediation) -> bool:
-    """Whether its outcome is known, or never will be."""
-    found = found_condition(remediation.status, RemediationConditionType.SUCCEEDED)
-    return found is not None and found.reason != RemediationReason.OUTCOME_AWAITED
+    """Return whether the outcome is final, even if it will never be known."""
+    succeeded = condition_of(remediation.status, RemediationConditionType.SUCCEEDED)
+    return succeeded is not None and succeeded.reason != RemediationReason.OUTCOME_AWAITED
+
+
+def awaits_outcome(remediation: Remediation) -> bool:
+    """Return whether the action was performed and its outcome is still open."""
+    succeeded = condition_of(remediation.status, RemediationConditionType.SUCCEEDED)
+    return succeeded is not None and succeeded.reason == RemediationReason.OUTCOME_AWAITED
 
 
 def is_denied(remediation: Remediation) -> bool:
-    """Whether a person, or the time, said no."""
-    found = found_condition(remediation.status, RemediationConditionType.APPROVED)
-    return found is not None and found.status == "False"
+    """Return whether a person denied it, or the approval timed out."""
+    approved = condition_of(remediation.status, RemediationConditionType.APPROVED)
+    return approved is not None and approved.status == "False"
 
 
-def found_condition(status: RemediationStatus | None, kind: RemediationConditionType) -> Condition | None:
-    """A condition of a Remediation."""
-    return next((found for found in (status.conditions if status else None) or () if found.type == kind), None)
+def condition_of(status: RemediationStatus | None, kind: RemediationConditionType) -> Condition | None:
+    """Return a condition of a Remediation, or None."""
+    conditions = (status.conditions if status else None) or ()
+    return next((condition for condition in conditions if condition.type == kind), None)
 
 
 def status_intended(remediation: Remediation, now: datetime, *, needs_approval: bool) -> RemediationStatus:
-    """Right after its creation: whether a person is asked."""
+    """Return the status right after creation."""
     if needs_approval:
-        approved = _of("Unknown", RemediationReason.APPROVAL_AWAITED, "a person is asked")
+        approved = _of("Unknown", RemediationReason.APPROVAL_AWAITED, "waiting for approval")
     else:
-        approved = _of("True", RemediationReason.APPROVAL_NOT_REQUIRED, "the policy needs no approval for it")
-    pending = _of("Unknown", RemediationReason.EXECUTION_PENDING, "it has not been done yet")
+        approved = _of("True", RemediationReason.APPROVAL_NOT_REQUIRED, "the policy does not require approval")
+    pending = _of("Unknown", RemediationReason.EXECUTION_PENDING, "the action has not been performed yet")
     changed = {RemediationConditionType.APPROVED: approved, RemediationConditionType.EXECUTED: pending}
     return _changed(remediation, now, changed)
 
 
 def status_denied(remediation: Remediation, now: datetime) -> RemediationStatus:
-    """Nobody approved it in time."""
+    """Return the status after the approval timed out."""
     denied = _of("False", RemediationReason.APPROVAL_TIMED_OUT, "nobody approved it in time")
     return _changed(remediation, now, {RemediationConditionType.APPROVED: denied})
 
 
 def status_executed(
-    remediation: Remediation, now: datetime, execution: ExecutionResult, *, awaits_outcome: bool | None = None
+    remediation: Remediation, now: datetime, execution: ExecutionResult, *, expects_outcome: bool | None = None
 ) -> RemediationStatus:
-    """After the act, or after it turned out that it is not to be done.
+    """Return the status after the action was performed, or could not be performed.
 
-    ``awaits_outcome`` says whether something is still to come; by default, where the work runs again.
+    ``expects_outcome`` is whether an outcome will follow; by default, if the action runs the work again.
     """
-    awaited = remediation.spec.action in CHAIN_ACTIONS if awaits_outcome is None else awaits_outcome
-    outcome = _of("Unknown", RemediationReason.NO_OUTCOME, "there is no new run whose end would tell")
-    if execution.status == "True" and awaited:
-        outcome = _of("Unknown", RemediationReason.OUTCOME_AWAITED, "the end of the new run will tell")
+    expected = remediation.spec.action in CHAIN_ACTIONS if expects_outcome is None else expects_outcome
+    outcome = _of("Unknown", RemediationReason.NO_OUTCOME, "the action has no new run to measure its effect by")
+    if execution.status == "True" and expected:
+        outcome = _of("Unknown", RemediationReason.OUTCOME_AWAITED, "waiting for the end of the new run")
     executed = _of(execution.status, execution.reason, execution.message)
     changed = {RemediationConditionType.EXECUTED: executed, RemediationConditionType.SUCCEEDED: outcome}
     return _changed(remediation, now, changed).model_copy(
@@ -97,7 +107,7 @@ def status_executed(
 def status_with_outcome(
     remediation: Remediation, status: Status, reason: RemediationReason, message: str, at: datetime
 ) -> RemediationStatus:
-    """When the new run has ended, or is gone."""
+    """Return the status after the new run ended or disappeared."""
     changed = _changed(remediation, at, {RemediationConditionType.SUCCEEDED: _of(status, reason, message)})
     return changed.model_copy(update={"finished_at": at, "message": cut(message, TEXT)})
 
@@ -116,24 +126,18 @@ def _of(status: Status, reason: RemediationReason, message: str) -> _ConditionSt
 def _changed(
     remediation: Remediation, at: datetime, changed: dict[RemediationConditionType, _ConditionState]
 ) -> RemediationStatus:
-    """The status with these conditions; a condition whose status stays keeps its time."""
+    """Return the status with these conditions. A condition with an unchanged status keeps its transition time."""
     before = remediation.status or RemediationStatus()
-    kept = {found.type: found for found in before.conditions or ()}
-    for kind, verdict in changed.items():
-        known = kept.get(kind)
-        since = known.last_transition_time if known and known.status == verdict.status else at
+    conditions = {one.type: one for one in before.conditions or ()}
+    for kind, state in changed.items():
+        previous = conditions.get(kind)
+        since = previous.last_transition_time if previous and previous.status == state.status else at
         generation = remediation.metadata.generation
-        kept[kind] = condition(kind, verdict.status, verdict.reason, verdict.message, since, generation)
-    order = [*RemediationConditionType, *(kind for kind in kept if kind not in set(RemediationConditionType))]
+        conditions[kind] = condition(kind, state.status, state.reason, state.message, since, generation)
+    order = [*RemediationConditionType, *(kind for kind in conditions if kind not in set(RemediationConditionType))]
     return before.model_copy(
         update={
             "observed_generation": remediation.metadata.generation,
-            "conditions": [kept[kind] for kind in order if kind in kept],
+            "conditions": [conditions[kind] for kind in order if kind in conditions],
         }
     )
-
-
-def is_succeeding(remediation: Remediation) -> bool:
-    """Whether it was done, and its outcome is awaited."""
-    found = found_condition(remediation.status, RemediationConditionType.SUCCEEDED)
-    return found is not None and found.reason == RemediationReason.OUTCOME_AWAITED

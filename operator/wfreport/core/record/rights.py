@@ -1,4 +1,4 @@
-"""What the operator has to be allowed, by the API server, before a policy may act: asked beforehand, not at 3 a.m."""
+"""Permissions that a policy's actions need. They are checked in advance, not when an action fails at 3 a.m."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Right:
     resource: str
 
     def __str__(self) -> str:
-        """As ``kubectl auth can-i`` takes it."""
+        """Return the arguments for ``kubectl auth can-i``."""
         return f"{self.verb} {self.resource}{f'.{self.group}' if self.group else ''}"
 
 
@@ -31,7 +31,7 @@ COMPONENTS: Final[dict[ActionType, str]] = {
     ActionType.STOP: "remediate-stop",
     ActionType.NOTIFY: "remediate-notify",
 }
-"""The component of ``manifests/components`` that grants an action its rights."""
+"""The components of ``manifests/components`` that grant the rights of each action."""
 
 _OPT_OUT: Final = (Right("get", "", "namespaces"),)
 _RESUBMIT: Final = (Right("create", ARGO, "workflows"),)
@@ -46,13 +46,13 @@ RIGHTS: Final[dict[ActionType, tuple[Right, ...]]] = {
     ActionType.NOTIFY: (Right("get", "", "secrets"),),
     ActionType.NONE: (),
 }
-"""Retry is done by Argo Server, with the rights of the token that it is given."""
+"""The rights of each action. Argo Server performs Retry, with the rights of the operator's token there."""
 
 
 def actions_of(spec: PolicySpec) -> list[ActionType]:
-    """What a policy may do, each once, in the order of its rules."""
-    found = [action for rule in spec.rules for action in _actions_of_rule(rule)]
-    return list(dict.fromkeys(found))
+    """Return the distinct actions of a policy, in the order of its rules."""
+    actions = [action for rule in spec.rules for action in _actions_of_rule(rule)]
+    return list(dict.fromkeys(actions))
 
 
 def _actions_of_rule(rule: Rule) -> Iterable[ActionType]:
@@ -65,7 +65,7 @@ def _actions_of_rule(rule: Rule) -> Iterable[ActionType]:
 
 
 def needed_rights(spec: PolicySpec) -> list[Right]:
-    """The rights that a policy needs in its mode, each once; none where it changes nothing."""
+    """Return the distinct rights that a policy needs in its mode; none in a mode without actions."""
     if spec.mode in {Mode.OBSERVE, Mode.DRY_RUN}:
         return []
     needs_secret = any(sink.apprise for rule in spec.rules if rule.notify for sink in rule.notify.sinks)
@@ -74,8 +74,8 @@ def needed_rights(spec: PolicySpec) -> list[Right]:
 
 
 def missing_rights_message(spec: PolicySpec, missing: Iterable[Right]) -> str:
-    """Which rights are missing, and which components grant them."""
-    lacking = list(missing)
-    components = sorted({COMPONENTS[action] for action in actions_of(spec) if set(RIGHTS[action]) & set(lacking)})
-    remedy = f": add {', '.join(f'manifests/components/{name}' for name in components)}" if components else ""
-    return f"the operator may not {', '.join(map(str, lacking))} in this namespace{remedy}"
+    """Return a message with the missing rights and the components that grant them."""
+    rights = list(missing)
+    components = sorted({COMPONENTS[action] for action in actions_of(spec) if set(RIGHTS[action]) & set(rights)})
+    fix = f": add {', '.join(f'manifests/components/{name}' for name in components)}" if components else ""
+    return f"the operator is not permitted to {', '.join(map(str, rights))} in this namespace{fix}"
