@@ -14,7 +14,6 @@ from wfreport.kube.kinds import ResourceType
 from wfreport.kube.objects import ObjectMeta, WatchEvent
 from wfreport.kube.reports import stored_report
 from wfreport.kube.workflows import workflow_selector
-from wfreport.watch.streams import Stream, accept_header, watched_stream
 
 
 def status(reason: str = "", message: str = "", **details: object) -> bytes:
@@ -76,29 +75,6 @@ def test_a_field_that_an_older_crd_lacks_is_a_permanent_error_and_is_named() -> 
 
 def test_a_long_body_is_truncated() -> None:
     assert len(error_of(500, b"x" * 100_000).message) <= 500
-
-
-@pytest.mark.parametrize(
-    ("path", "stream"),
-    [
-        ("/apis/argoproj.io/v1alpha1/workflows", Stream("workflows", None)),
-        ("/apis/argoproj.io/v1alpha1/namespaces/team-a/workflows", Stream("workflows", "team-a")),
-        ("/k8s/clusters/c-1/apis/wfreport.dev/v1alpha1/workflowreports", Stream("workflowreports", None)),
-        ("/api/v1/namespaces/team-a/pods", Stream("pods", "team-a")),
-        ("/apis/argoproj.io/v1alpha1/namespaces/team-a/workflows/etl", None),
-        ("/apis/argoproj.io/v1alpha1", None),
-        ("/apis/argoproj.io/v1alpha1/cronworkflows", None),
-        ("/api/v1/namespaces", None),
-        ("/apis/metrics.k8s.io/v1alpha1/pods", None),
-    ],
-)
-def test_only_the_watched_collections_are_projected(path: str, stream: Stream | None) -> None:
-    assert watched_stream(path) == stream
-
-
-def test_a_watch_requests_objects_and_a_list_a_list() -> None:
-    assert accept_header(watching=True) == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
-    assert accept_header(watching=False) == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 def test_unused_fields_of_an_event_are_dropped() -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from wfreport.kube.objects import ObjectMeta
-from wfreport.watch.streams import Stream, StreamTap
+from wfreport.watch.streams import Stream, StreamTap, accept_header, watched_stream
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/workflows"
 ALL = Stream("workflows", None)
@@ -244,3 +244,26 @@ async def test_other_requests_get_credentials_and_nothing_else(opened: Any) -> N
         assert await response.json() == {"resources": []}
     assert world.requests[0].headers["Accept"] == "*/*"
     assert world.observer.requests == [("get", "discovery", "200")]
+
+
+@pytest.mark.parametrize(
+    ("path", "stream"),
+    [
+        ("/apis/argoproj.io/v1alpha1/workflows", Stream("workflows", None)),
+        ("/apis/argoproj.io/v1alpha1/namespaces/team-a/workflows", Stream("workflows", "team-a")),
+        ("/k8s/clusters/c-1/apis/wfreport.dev/v1alpha1/workflowreports", Stream("workflowreports", None)),
+        ("/api/v1/namespaces/team-a/pods", Stream("pods", "team-a")),
+        ("/apis/argoproj.io/v1alpha1/namespaces/team-a/workflows/etl", None),
+        ("/apis/argoproj.io/v1alpha1", None),
+        ("/apis/argoproj.io/v1alpha1/cronworkflows", None),
+        ("/api/v1/namespaces", None),
+        ("/apis/metrics.k8s.io/v1alpha1/pods", None),
+    ],
+)
+def test_only_the_watched_collections_are_projected(path: str, stream: Stream | None) -> None:
+    assert watched_stream(path) == stream
+
+
+def test_a_watch_requests_objects_and_a_list_a_list() -> None:
+    assert accept_header(watching=True) == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+    assert accept_header(watching=False) == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"

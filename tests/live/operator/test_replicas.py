@@ -71,7 +71,7 @@ def test_a_replica_that_loses_its_lease_exits(world: Cluster, electing: dict[str
     taken_over = {"spec": {"holderIdentity": "somebody-else", "leaseDurationSeconds": 600}}
     world.plane.api.patch(f"{LEASES.format(world.namespace)}/wfreport", taken_over)
     assert first.process.wait(20) == 1
-    assert "the Lease is lost" in first.log.read_text()
+    assert "the Lease was lost" in first.log.read_text()
 
 
 def test_a_replica_without_permission_for_the_lease_waits_and_logs_it(world: Cluster) -> None:
