@@ -70,7 +70,8 @@ def test_applying_the_same_file_again_changes_nothing(world: Cluster) -> None:
     world.apply_report("mine", "etl", pinned=True, ttlSecondsAfterFinished=60)
     mine = f"{REPORTS.format(world.namespace)}/mine"
     before = eventually(lambda: world.plane.api.get(mine), lambda report: observed(report).get("phase") == "Succeeded")
-    written = operator.metric("wfreport_reports_written_total")
+    eventually(lambda: [observed(r).get("phase") for r in world.reports_of("etl")], ["Succeeded", "Succeeded"].__eq__)
+    written = eventually(lambda: operator.metric("wfreport_reports_written_total"), lambda count: count >= 2)
     for _ in range(5):
         world.apply_report("mine", "etl", pinned=True, ttlSecondsAfterFinished=60)
     after = world.plane.api.get(mine)
