@@ -2,20 +2,8 @@
 
 If another client wrote or deleted a report meanwhile, it is read again, and the reconcile starts over with that.
 
-The event of our own write may arrive before the response to it, and must not cause another reconcile. While a write is
-in progress, the ``ReportCache`` therefore only records the newest version seen in events of that report (as the
-expectations of kube-controller-manager)::
-
-    ReportWriter              API server                watch stream
-         │ expect_write            │                         │
-         ├─ apply /status ────────►│ stores version 8        │
-         │                         ├─ event, version 8 ─────►│ observe: recorded, not enqueued
-         │◄─ response, version 8 ──┤                         │
-         │ put(version 8)          │                         │
-         │ write_done: 8 is ours, nothing to do              │
-
-If another client had written version 9 meanwhile, ``write_done`` would report that a newer version exists, and the
-report would be enqueued to be read. The same holds if our write fails: then every recorded version is newer.
+The event of our own write must not cause another reconcile. Each write is therefore announced to the ``ReportCache`` as
+an expectation; the table in ``cache/reports.py`` shows how events are handled until the write is done.
 """
 
 import logging
@@ -165,7 +153,7 @@ class ReportWriter:
 
     @contextmanager
     def _expect_write(self, name: NamespacedName) -> Iterator[None]:
-        """Keep events of this block's write from enqueueing the report; see the drawing of this module."""
+        """Keep the events of this block's write from enqueueing the report; see ``cache/reports.py``."""
         self._cache.expect_write(name)
         try:
             yield
