@@ -82,7 +82,7 @@ def test_an_oom_kill_that_the_step_swallowed_is_a_warning(real_cluster: RealClus
     assert not report["status"].get("failures")
     (warning,) = report["status"]["warnings"]
     assert (warning["displayName"], warning["reason"]) == ("train", "OOMKilled")
-    assert "container main was killed for its memory" in warning["message"]
+    assert "container main was OOM-killed" in warning["message"]
 
 
 def test_a_step_that_succeeds_at_its_third_attempt_is_a_success(real_cluster: RealCluster) -> None:

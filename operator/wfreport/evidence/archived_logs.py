@@ -28,7 +28,7 @@ from wfreport.argoserver.errors import (
     ServerNotFoundError,
     ServerRefusedError,
 )
-from wfreport.core.render.archived_logs import ArchivedText, LogRef, logs_wanted
+from wfreport.core.render.archived_logs import ArchivedText, LogRef, missing_logs
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, Source
 from wfreport.kube.objects import NamespacedName
 from wfreport.logs import kv, throttled
@@ -98,7 +98,7 @@ class ArchivedLogFetcher:
         """
         if self._server is None or not self._reads_logs(snapshot.workflow.metadata.namespace):
             return []
-        return logs_wanted(snapshot, evidence, reported)
+        return missing_logs(snapshot, evidence, reported)
 
     def fetched(self, snapshot: Snapshot, refs: Iterable[LogRef]) -> dict[LogRef, ArchivedText | None]:
         """Return these logs without the unavailable ones; one that is not here yet is None, and is requested."""

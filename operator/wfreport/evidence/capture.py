@@ -14,7 +14,7 @@ from typing import Final
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
 from wfreport.cache.evidence import EvidenceCache
-from wfreport.core.render.evidence import containers_to_read, events_may_tell
+from wfreport.core.render.evidence import containers_to_read, needs_events
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.evidence.log_reader import LogReader
 from wfreport.kube.errors import ApiError, ForbiddenError, InvalidError, NotFoundError, ServerError, UnreachableError
@@ -243,7 +243,7 @@ class Capturer:
     async def _read_events(self, capture: _PendingCapture) -> None:
         if capture.events is not None or capture.pod is None:
             return
-        needed = events_may_tell(capture.pod)
+        needed = needs_events(capture.pod)
         if not self._budget.take(needed=needed):
             if needed:
                 capture.add_gap(Reason.EVENTS_NOT_READ)

@@ -51,7 +51,7 @@ class StatusRenderer:
                 ref=report.spec.workflow_ref,
                 generation=generation,
                 created_at=report.created_at,
-                why=evidence.archived,
+                unavailable=evidence.archived,
             )
         if report.status is None:
             return None

@@ -1,4 +1,4 @@
-"""What a report keeps of a failed pod, and what it says is missing."""
+"""The evidence of a failed pod in a report, and its gaps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wfreport.api.kubernetes import (
 )
 from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportSpec, ReportStatus, WorkflowRef
-from wfreport.core.render.evidence import containers_to_read, events_may_tell, gaps
+from wfreport.core.render.evidence import containers_to_read, gaps, needs_events
 from wfreport.core.render.gone import render_late
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
 
@@ -69,10 +69,10 @@ def late(stored: ReportStatus, evidence: dict[str, PodEvidence], **options: Any)
     )
 
 
-# --- which logs, which Events
+# --- logs and Events to read
 
 
-def test_logs_are_read_of_what_ended_badly_and_main_comes_first() -> None:
+def test_logs_of_containers_that_ended_badly_are_read_main_first() -> None:
     pod = a_pod(ended("wait", 64), ended("side", 2), ended("main", 1), ended("healthy"), init=[ended("init", 1)])
     assert containers_to_read(pod) == ["main", "side", "init"]
     assert containers_to_read(a_pod(ended("main"), ended("wait", 64))) == ["wait"]
@@ -80,7 +80,7 @@ def test_logs_are_read_of_what_ended_badly_and_main_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pod", "may"),
+    ("pod", "expected"),
     [
         (a_pod(ended("main", 3), ended("wait")), False),
         (a_pod(ended("main", 137, "OOMKilled")), False),
@@ -92,14 +92,14 @@ def test_logs_are_read_of_what_ended_badly_and_main_comes_first() -> None:
     ],
     ids=["an error", "out of memory", "killed", "evicted", "disrupted", "not ended", "never started"],
 )
-def test_events_are_asked_for_where_they_tell_more_than_the_pod(pod: Pod, may: bool) -> None:
-    assert events_may_tell(pod) is may
+def test_events_are_needed_if_they_may_explain_more_than_the_pod(pod: Pod, expected: bool) -> None:
+    assert needs_events(pod) is expected
 
 
 # --- containers
 
 
-def test_every_container_is_told_with_what_it_was_before_its_restart() -> None:
+def test_every_container_has_its_state_before_the_restart() -> None:
     before = ContainerState(
         terminated=StateTerminated(exit_code=137, reason="OOMKilled", message="password=hunter2secret")
     )
@@ -112,15 +112,15 @@ def test_every_container_is_told_with_what_it_was_before_its_restart() -> None:
     waits = ContainerStatus(name="side", state=ContainerState(waiting=StateWaiting(reason="ImagePullBackOff")))
     runs = ContainerStatus(name="wait", state=ContainerState(running=StateRunning()))
     pod = a_pod(main, waits, runs, ContainerStatus(name="odd"), reason="Evicted", message="low on memory")
-    told = failure(a_report(a_failed_run(), evidence={"wf": PodEvidence(pod)}))
-    assert (told.pod_reason, told.pod_message) == ("Evicted", "low on memory")
-    assert [(c.name, c.state, c.reason) for c in told.containers or ()] == [
+    described = failure(a_report(a_failed_run(), evidence={"wf": PodEvidence(pod)}))
+    assert (described.pod_reason, described.pod_message) == ("Evicted", "low on memory")
+    assert [(c.name, c.state, c.reason) for c in described.containers or ()] == [
         ("main", "Terminated", "Error"),
         ("side", "Waiting", "ImagePullBackOff"),
         ("wait", "Running", None),
         ("odd", "Unknown", None),
     ]
-    first = (told.containers or [])[0]
+    first = (described.containers or [])[0]
     assert (first.exit_code, first.restarts, first.finished_at) == (3, 2, T0)
     assert first.last
     assert (first.last.exit_code, first.last.reason) == (137, "OOMKilled")
@@ -128,13 +128,13 @@ def test_every_container_is_told_with_what_it_was_before_its_restart() -> None:
 
 
 def test_the_log_of_another_container_is_named() -> None:
-    seen = PodEvidence(a_pod(ended("wait", 64)), logs={"main": "", "wait": "no such key\n"}, redacted={"wait": 2})
-    tail = failure(a_report(a_failed_run(), evidence={"wf": seen})).log_tail
+    captured = PodEvidence(a_pod(ended("wait", 64)), logs={"main": "", "wait": "no such key\n"}, redacted={"wait": 2})
+    tail = failure(a_report(a_failed_run(), evidence={"wf": captured})).log_tail
     assert tail
     assert (tail.container, tail.text, tail.redacted) == ("wait", "no such key", 2)
 
 
-# --- what is missing
+# --- gaps
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ def test_the_log_of_another_container_is_named() -> None:
     ],
 )
 def test_the_condition_names_the_gravest_gap(missing: tuple[Reason, ...], expected: tuple[str, Reason]) -> None:
-    seen = PodEvidence(a_pod(ended("main", 3)), missing=missing)
-    assert complete(a_report(a_failed_run(), evidence={"wf": seen})) == expected
+    captured = PodEvidence(a_pod(ended("main", 3)), missing=missing)
+    assert complete(a_report(a_failed_run(), evidence={"wf": captured})) == expected
 
 
-def test_evidence_that_comes_late_fills_the_gap_and_stays() -> None:
+def test_late_evidence_closes_the_gap_and_stays() -> None:
     before = a_report(a_failed_run(), evidence={"wf": PodEvidence(None, missing=PENDING)})
     assert complete(before) == ("Unknown", Reason.CAPTURE_PENDING)
-    seen = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"})
-    after = a_report(a_failed_run(), stored=before, evidence={"wf": seen})
+    captured = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"})
+    after = a_report(a_failed_run(), stored=before, evidence={"wf": captured})
     assert complete(after) == ("True", Reason.EVIDENCE_CAPTURED)
     again = a_report(a_failed_run(), stored=after)
     assert again.dump() == after.dump()
@@ -165,7 +165,7 @@ def test_evidence_that_comes_late_fills_the_gap_and_stays() -> None:
     assert gone.dump() == after.dump()
 
 
-def test_a_pod_that_went_while_it_was_read_lacks_its_log() -> None:
+def test_a_pod_deleted_while_it_was_read_lacks_its_log() -> None:
     half = a_report(a_failed_run(), evidence={"wf": PodEvidence(a_pod(ended("main", 3)), missing=PENDING)})
     still = a_report(a_failed_run(), stored=half, evidence={"wf": PodEvidence(None, missing=PENDING)})
     assert complete(still) == ("Unknown", Reason.CAPTURE_PENDING)
@@ -174,43 +174,43 @@ def test_a_pod_that_went_while_it_was_read_lacks_its_log() -> None:
     assert failure(gone).containers == failure(half).containers
 
 
-def test_another_pod_of_the_same_name_does_not_inherit() -> None:
-    seen = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"})
-    first = a_report(a_failed_run(), evidence={"wf": seen})
+def test_another_pod_of_the_same_name_does_not_inherit_evidence() -> None:
+    captured = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"})
+    first = a_report(a_failed_run(), evidence={"wf": captured})
     other = a_report(a_failed_run(), stored=first, evidence={"wf": PodEvidence(a_pod(ended("main", 3), uid="p-2"))})
     assert failure(other).pod_uid == "p-2"
     assert failure(other).log_tail is None
 
 
-def test_a_report_that_wants_no_log_says_so_whatever_became_of_it() -> None:
-    seen = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"}, missing=(Reason.LOG_FORBIDDEN,))
-    report = a_report(a_failed_run(), evidence={"wf": seen}, log_tail_lines=0)
+def test_a_report_without_logs_ignores_other_log_gaps() -> None:
+    captured = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"}, missing=(Reason.LOG_FORBIDDEN,))
+    report = a_report(a_failed_run(), evidence={"wf": captured}, log_tail_lines=0)
     assert failure(report).log_tail is None
     assert failure(report).evidence_missing == [Reason.LOG_DISABLED]
     assert complete(report) == ("True", Reason.EVIDENCE_CAPTURED)
 
 
-def test_a_pod_that_never_existed_is_not_missed() -> None:
+def test_a_pod_that_never_existed_is_not_a_gap() -> None:
     snapshot = a_snapshot(a_node("wf", Phase.ERROR, message="exceeded quota", host_node_name=""))
     report = a_report(snapshot, evidence={"wf": PodEvidence(None, missing=(Reason.POD_NOT_CAPTURED,))})
     assert gaps(failure(report)) == []
     assert complete(report) == ("True", Reason.NOTHING_FAILED)
 
 
-# --- the Workflow went first
+# --- Workflows deleted before the capture ended
 
 
-def test_a_workflow_that_went_first_leaves_no_report_waiting() -> None:
+def test_no_capture_is_pending_after_the_workflow_was_deleted() -> None:
     half = a_report(a_failed_run(), evidence={"wf": PodEvidence(a_pod(ended("main", 3)), missing=PENDING)})
-    settled = late(half, {})
-    assert complete(settled) == ("False", Reason.LOG_GONE)
-    assert late(settled, {}) is settled
-    seen = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"})
-    assert complete(late(half, {"wf": seen})) == ("True", Reason.EVIDENCE_CAPTURED)
-    assert complete(late(half, {"wf": seen}, max_bytes=100)) == ("False", Reason.LOG_GONE)
+    final = late(half, {})
+    assert complete(final) == ("False", Reason.LOG_GONE)
+    assert late(final, {}) is final
+    captured = PodEvidence(a_pod(ended("main", 3)), logs={"main": "boom\n"})
+    assert complete(late(half, {"wf": captured})) == ("True", Reason.EVIDENCE_CAPTURED)
+    assert complete(late(half, {"wf": captured}, max_bytes=100)) == ("False", Reason.LOG_GONE)
 
 
-def test_only_what_waits_is_amended_when_the_workflow_has_gone() -> None:
+def test_only_pending_captures_are_amended_after_the_workflow_was_deleted() -> None:
     half = a_report(a_failed_run(), evidence={"wf": PodEvidence(a_pod(ended("main", 3)), missing=PENDING)})
     other = failure(half).model_copy(update={"node_id": "other", "evidence_missing": None})
     both = half.changed(failures=[*(half.failures or []), other], observed_workflow=None)

@@ -1,4 +1,4 @@
-"""What captured pods add to a whole report: failures, warnings, and what is kept of both."""
+"""Captured pods in a whole report: failures and warnings, now and after the pods were deleted."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ C = FailureClass
 
 
 def failures(*nodes: Any, **run: Any) -> dict[str, Failure]:
-    found = a_report(a_snapshot(*nodes, **run)).failures or []
-    return {failure.display_name or "": failure for failure in found}
+    listed = a_report(a_snapshot(*nodes, **run)).failures or []
+    return {failure.display_name or "": failure for failure in listed}
 
 
 def test_the_containers_of_an_evicted_pod_were_evicted() -> None:
@@ -36,12 +36,12 @@ def test_the_deadline_of_a_workflow_template_is_a_deadline() -> None:
     assert failures(killed, stored_workflow_template_spec=later)["wf"].failure_class == C.KILLED
 
 
-def test_a_run_that_was_stopped_before_anything_ran_was_cancelled() -> None:
+def test_a_run_stopped_before_any_step_ran_is_cancelled() -> None:
     run = a_snapshot(message="Stopped with strategy 'Terminate'", spec=WorkflowSpec(shutdown="Terminate"))
     assert a_report(run).failure_class == C.CANCELLED
 
 
-def test_a_root_group_tells_why_it_failed_where_the_run_does_not() -> None:
+def test_a_root_groups_message_explains_the_failure_of_a_run_without_one() -> None:
     root = a_node("wf", Phase.ERROR, NodeType.STEPS, message="Maximum recursion depth exceeded. See x")
     assert a_report(a_snapshot(root, phase=Phase.ERROR)).failure_class == C.TEMPLATE_ERROR
 
@@ -65,27 +65,27 @@ def warnings(pod: Pod | None, stored: ReportStatus | None = None, **node: Any) -
         pytest.param(a_pod(), [], id="nothing seen"),
     ],
 )
-def test_a_container_that_was_oom_killed_in_a_step_that_succeeded_is_a_warning(pod: Pod, named: list[str]) -> None:
+def test_an_oom_killed_container_of_a_succeeded_step_is_a_warning(pod: Pod, named: list[str]) -> None:
     found = warnings(pod)
     assert [warning.reason for warning in found] == ["OOMKilled"] * len(named)
     assert all(f"container {name} " in (found[i].message or "") for i, name in enumerate(named))
 
 
-def test_a_warning_is_kept_when_its_pod_is_gone_and_is_not_doubled() -> None:
+def test_a_warning_stays_after_its_pod_was_deleted_and_is_not_repeated() -> None:
     pod = a_pod(ended("main", 0, "OOMKilled"))
     snapshot = a_snapshot(a_node("wf"), phase=Phase.SUCCEEDED)
     first = a_report(snapshot, evidence={"wf": PodEvidence(pod)})
     assert warnings(None, stored=first) == warnings(pod, stored=first) == first.warnings != []
 
 
-@pytest.mark.parametrize(("restarts", "said"), [(0, []), (1, ["once"]), (3, ["3 times"])])
-def test_a_pod_that_argo_made_again_is_a_warning(restarts: int, said: list[str]) -> None:
+@pytest.mark.parametrize(("restarts", "endings"), [(0, []), (1, ["once"]), (3, ["3 times"])])
+def test_a_recreated_pod_is_a_warning(restarts: int, endings: list[str]) -> None:
     found = warnings(None, failed_pod_restarts=restarts)
-    assert [warning.reason for warning in found] == ["PodRestarted"] * len(said)
-    assert all((found[i].message or "").endswith(text) for i, text in enumerate(said))
+    assert [warning.reason for warning in found] == ["PodRestarted"] * len(endings)
+    assert all((found[i].message or "").endswith(text) for i, text in enumerate(endings))
 
 
-def test_a_pod_that_is_being_made_again_is_no_failure() -> None:
+def test_a_pod_that_is_being_recreated_is_not_a_failure() -> None:
     node = a_node(
         "wf", Phase.PENDING, message="Pod auto-restarting due to Evicted: low", failed_pod_restarts=1, end=None,
         restarting_pod_uid="u",

@@ -1,4 +1,4 @@
-"""How long a report is kept after its run."""
+"""Retention of reports."""
 
 from __future__ import annotations
 

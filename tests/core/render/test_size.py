@@ -1,4 +1,4 @@
-"""A report is never larger than its cap, says what was left out, and keeps what a person needs."""
+"""A report never exceeds its maximum size, lists what was left out, and keeps the most useful parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CAP = 256 * 1024
 
 
 def left_out(report: ReportStatus) -> str:
-    """The message of the condition Truncated."""
+    """Return the message of the condition Truncated."""
     return next(c.message for c in report.conditions or () if c.type == ConditionType.TRUNCATED)
 
 
@@ -68,7 +68,7 @@ def big_run(failures: int, message: int) -> tuple[Snapshot, dict[str, PodEvidenc
         (700, 256 * 1024, "209 of 709 failures"),
     ],
 )
-def test_a_report_is_cut_in_the_declared_order_and_says_so(failures: int, max_bytes: int, note: str | None) -> None:
+def test_a_report_is_cut_in_order_and_lists_the_cuts(failures: int, max_bytes: int, note: str | None) -> None:
     snapshot, evidence = big_run(failures, 900)
     report = a_report(snapshot, evidence=evidence, max_bytes=max_bytes)
     assert len(report.dump_json()) <= max_bytes
@@ -79,7 +79,7 @@ def test_a_report_is_cut_in_the_declared_order_and_says_so(failures: int, max_by
     assert report.failures
 
 
-def test_parameters_go_when_nothing_else_helps() -> None:
+def test_parameters_are_cut_if_nothing_else_helps() -> None:
     parameters = [Parameter(name=f"p{i}", value="v" * 250) for i in range(64)]
     snapshot = a_snapshot(phase=OK, spec=WorkflowSpec(arguments=Inputs(parameters=parameters)))
     report = a_report(snapshot, max_bytes=8_000)
@@ -87,14 +87,14 @@ def test_parameters_go_when_nothing_else_helps() -> None:
     assert len(report.dump_json()) <= 8_000
 
 
-def test_what_explains_the_run_is_kept_the_longest() -> None:
+def test_evidence_of_the_first_failures_is_cut_last() -> None:
     snapshot, evidence = big_run(60, 900)
     failures = a_report(snapshot, evidence=evidence, max_bytes=200_000).failures or []
     assert all(failure.log_tail and failure.log_tail.text and failure.events for failure in failures[:5])
     assert not any(failure.log_tail and failure.log_tail.text for failure in failures[5:])
 
 
-def test_of_many_steps_those_that_did_not_go_well_are_kept() -> None:
+def test_unsuccessful_steps_are_preferred() -> None:
     nodes = [
         a_node("wf", FAILED, NodeType.DAG, children=[f"wf.{n}" for n in range(400)]),
         *(a_node(f"wf.{n}", FAILED if n == 399 else OK, message="m" * 900, start=n, end=n + 1) for n in range(400)),
@@ -107,23 +107,26 @@ def test_of_many_steps_those_that_did_not_go_well_are_kept() -> None:
 
 
 @pytest.mark.parametrize("max_bytes", [126_000, 60_000])
-def test_what_was_left_out_stays_said_when_the_pods_are_gone(max_bytes: int) -> None:
+def test_cut_logs_are_still_listed_after_the_pods_were_deleted(max_bytes: int) -> None:
     snapshot, evidence = big_run(20, 900)
     report = a_report(snapshot, evidence=evidence, max_bytes=max_bytes)
     stored = ReportStatus.model_validate_json(report.dump_json())
-    again = a_report(snapshot, stored=stored, max_bytes=max_bytes)
-    assert "log tails" in left_out(again)
-    third = a_report(snapshot, stored=again, max_bytes=max_bytes)
-    assert third.dump() == again.dump()
+    second = a_report(snapshot, stored=stored, max_bytes=max_bytes)
+    assert "log tails" in left_out(second)
+    third = a_report(snapshot, stored=second, max_bytes=max_bytes)
+    assert third.dump() == second.dump()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=min(50, settings().max_examples), deadline=None)
 @given(
-    failures=st.integers(0, 200), message=st.integers(0, 2000), max_bytes=st.integers(8 * 1024, CAP), seen=st.booleans()
+    failures=st.integers(0, 200),
+    message=st.integers(0, 2000),
+    max_bytes=st.integers(8 * 1024, CAP),
+    captured=st.booleans(),
 )
-def test_no_report_outgrows_its_cap(failures: int, message: int, max_bytes: int, seen: bool) -> None:
+def test_no_report_exceeds_its_maximum_size(failures: int, message: int, max_bytes: int, captured: bool) -> None:
     snapshot, evidence = big_run(failures, message)
-    report = a_report(snapshot, evidence=evidence if seen else {}, max_bytes=max_bytes)
+    report = a_report(snapshot, evidence=evidence if captured else {}, max_bytes=max_bytes)
     assert len(report.dump_json()) <= max_bytes
     assert report.summary
     assert report.failures
@@ -136,7 +139,7 @@ def test_no_report_outgrows_its_cap(failures: int, message: int, max_bytes: int,
 @pytest.mark.parametrize(
     "shape", [large.fan_out, large.stages, large.chain, large.failures], ids=["fan-out", "stages", "chain", "failures"]
 )
-def test_a_large_workflow_has_a_report_that_fits_and_says_what_is_left_out(
+def test_the_report_of_a_large_workflow_fits_and_lists_what_is_left_out(
     shape: Callable[[int], dict[str, Any]], nodes: int
 ) -> None:
     whole = shape(nodes)
@@ -151,7 +154,7 @@ def test_a_large_workflow_has_a_report_that_fits_and_says_what_is_left_out(
     assert a_report(decode_workflow(whole)).dump_json() == report.dump_json()
 
 
-def test_of_thousands_of_failures_the_first_are_told_and_the_others_counted() -> None:
+def test_the_first_of_thousands_of_failures_are_listed_and_the_others_counted() -> None:
     report = a_report(decode_workflow(large.failures(15_000)))
     assert report.summary == "work(0:0): main exited with code 1: boom after 2 attempts; 4,999 other failures"
     assert len(report.failures or ()) == 200
@@ -159,7 +162,7 @@ def test_of_thousands_of_failures_the_first_are_told_and_the_others_counted() ->
     assert "300 of 500 failures" in left_out(report)
 
 
-def test_messages_of_a_megabyte_are_cut_and_say_by_how_much() -> None:
+def test_a_cut_message_states_the_number_of_omitted_characters() -> None:
     workflow = large.failures(9, "main: Error (exit code 1): " + "x" * 1_000_000)
     report = a_report(decode_workflow(json.dumps(workflow).encode()))
     message = (report.failures or [])[0].message or ""

@@ -1,4 +1,4 @@
-"""The report of one run: identity, earlier runs, what is kept, what is cut, what is said."""
+"""The report of one run: identity, earlier runs, conditions, limits and other fields."""
 
 from typing import Any
 
@@ -48,14 +48,14 @@ def a_failed_run(**status: Any) -> Snapshot:
 # --- identity
 
 
-def test_the_name_is_the_workflows_and_ten_digits_of_its_uid() -> None:
+def test_the_name_of_a_report_is_the_workflows_with_ten_digits_of_its_uid() -> None:
     assert report_name("etl-daily-x7k2p", "3f9c1b8e-02aa-4c5d") == "etl-daily-x7k2p-3f9c1b8e02"
     long = report_name("w" * 51 + ".x" + "y" * 40, "3f9c1b8e-02aa-4c5d")
     assert long == "w" * 51 + "-3f9c1b8e02"
     assert len(report_name("w" * 300, "3f9c1b8e-02aa")) == 63
 
 
-def test_a_new_report_carries_what_people_select_by() -> None:
+def test_a_new_report_has_labels_to_select_by() -> None:
     labels = {argo.LABEL_CRON_WORKFLOW: "nightly", "team": "data"}
     workflow = Workflow(metadata=Metadata(name="w" * 80, namespace="ns", uid="u-1", labels=labels))
     metadata = new_report(workflow)["metadata"]
@@ -66,7 +66,7 @@ def test_a_new_report_carries_what_people_select_by() -> None:
     assert new_report(workflow)["spec"] == {"workflowRef": {"name": "w" * 80, "uid": "u-1"}, "source": "Auto"}
 
 
-def test_an_owner_may_opt_out() -> None:
+def test_an_annotation_opts_out_of_reports() -> None:
     assert is_skipped(Workflow(metadata=Metadata(annotations={names.ANNOTATION_SKIP: "true"})))
     assert not is_skipped(Workflow(metadata=Metadata(annotations={names.ANNOTATION_SKIP: "false"})))
 
@@ -88,7 +88,7 @@ def test_a_report_binds_once(ref_uid: str | None, bound_uid: str | None, uid: st
 # --- runs
 
 
-def test_a_manual_retry_moves_the_finished_run_aside() -> None:
+def test_a_manual_retry_moves_the_finished_run_to_the_history() -> None:
     first = a_report(a_failed_run())
     again = a_report(a_snapshot(a_node("wf", RUNNING, end=None), phase=RUNNING, started_at=at(100)), stored=first)
     assert again.runs is not None
@@ -98,7 +98,7 @@ def test_a_manual_retry_moves_the_finished_run_aside() -> None:
     assert again.failures is None
 
 
-def test_no_start_yet_and_the_first_start_are_one_run() -> None:
+def test_a_run_without_a_start_and_its_first_start_are_the_same_run() -> None:
     waiting = a_report(a_snapshot(phase=Phase.PENDING, started_at=None))
     assert a_report(a_failed_run(), stored=waiting).runs is None
 
@@ -114,7 +114,7 @@ def test_ten_earlier_runs_are_kept() -> None:
     assert report.timing.queued_seconds is None, "that was the wait before the first run"
 
 
-def test_what_stood_before_without_any_observation_is_no_run() -> None:
+def test_a_stored_status_without_an_observation_is_not_an_earlier_run() -> None:
     missing = render_missing(stored=None, ref=WorkflowRef(name="wf"), generation=1, created_at=T0)
     report = a_report(a_failed_run(), stored=missing)
     assert report.runs is None
@@ -124,17 +124,17 @@ def test_what_stood_before_without_any_observation_is_no_run() -> None:
 # --- gone and missing
 
 
-def test_a_workflow_deleted_while_it_ran_keeps_what_was_known() -> None:
+def test_the_report_of_a_workflow_deleted_while_running_keeps_the_last_known_state() -> None:
     running = a_report(a_snapshot(a_node("wf", RUNNING, end=None), phase=RUNNING, progress="3/7"))
     gone = render_deleted(running, 1)
     assert conditions(gone)["Succeeded"] == ("False", Reason.WORKFLOW_DELETED)
     assert conditions(gone)["Ready"] == ("True", Reason.WORKFLOW_DELETED)
-    assert gone.summary == "Deleted before it ended; before that: Running 3/7"
+    assert gone.summary == "Deleted before it ended; last known: Running 3/7"
     assert gone.counts == running.counts
     assert render_deleted(gone, 1).dump() == gone.dump()
 
 
-def test_a_workflow_deleted_before_it_started_is_told_too() -> None:
+def test_a_workflow_deleted_before_it_started_is_reported_too() -> None:
     pending = a_report(a_snapshot(phase="", started_at=None), now=at(0))
     assert render_deleted(pending, 1).summary == "Deleted before it started"
     bare = pending.changed(conditions=None, summary=None)
@@ -142,7 +142,7 @@ def test_a_workflow_deleted_before_it_started_is_told_too() -> None:
 
 
 @pytest.mark.parametrize("stored", [a_report(a_failed_run()), ReportStatus()], ids=["ended", "never seen"])
-def test_a_report_that_has_ended_stays_as_it_is(stored: ReportStatus) -> None:
+def test_the_report_of_a_completed_run_stays_unchanged_after_a_deletion(stored: ReportStatus) -> None:
     assert render_deleted(stored, 1) is stored
 
 
@@ -163,7 +163,7 @@ def test_times_of_conditions_come_from_the_workflow() -> None:
     assert by_type["Succeeded"] == at(60)
 
 
-def test_a_workflow_without_any_time_has_a_report_all_the_same() -> None:
+def test_a_workflow_without_any_time_has_a_report() -> None:
     snapshot = Snapshot(Workflow())
     report = a_report(snapshot)
     assert {c.last_transition_time for c in report.conditions or ()} == {EPOCH}
@@ -180,12 +180,12 @@ def test_nodes_that_cannot_be_read_are_unknown_not_zero(state: NodesState, reaso
     assert report.failures, "the run failed, and that much is known"
 
 
-def test_what_could_not_be_decoded_is_said() -> None:
+def test_undecodable_fields_are_in_the_condition() -> None:
     report = a_report(Snapshot(a_failed_run().workflow, problems=("status.nodes[x].phase: expected a text",)))
     assert conditions(report)["Ready"] == ("True", Reason.WORKFLOW_MALFORMED)
 
 
-def test_pods_that_were_gone_are_named() -> None:
+def test_pods_that_were_not_captured_are_named() -> None:
     report = a_report(a_failed_run())
     assert conditions(report)["EvidenceComplete"] == ("False", Reason.POD_NOT_CAPTURED)
     pod = Pod(metadata=Metadata(name="wf", uid="p-1"), spec=PodSpec(node_name="n-1"), status=PodStatus())
@@ -251,14 +251,14 @@ def test_no_secret_reaches_any_text_of_a_report() -> None:
     assert tail.lines == 2
 
 
-def test_no_log_is_kept_where_the_user_wants_none() -> None:
+def test_no_log_is_reported_if_the_spec_opts_out() -> None:
     evidence = {"wf": PodEvidence(Pod(metadata=Metadata(uid="p")), logs={"main": "line"})}
     without = a_report(a_failed_run(), evidence=evidence, log_tail_lines=0)
     assert without.failures is not None
     assert without.failures[0].log_tail is None
 
 
-def test_resources_are_the_pods_else_the_templates() -> None:
+def test_resources_come_from_the_pod_or_else_the_template() -> None:
     def limited(memory: str) -> ResourceRequirements:
         return ResourceRequirements(limits={"memory": memory}, requests={"cpu": 1})
 
@@ -279,7 +279,7 @@ def test_resources_are_the_pods_else_the_templates() -> None:
     assert found == {"plain": "1Gi", "script": "2Gi", "set": "3Gi", "bare": None, "group": None, "unknown": None}
 
 
-def test_earlier_attempts_are_told_with_their_memory() -> None:
+def test_earlier_attempts_have_their_memory_limit() -> None:
     templates = [Template(name="t", container=Container(resources=ResourceRequirements(limits={"memory": "1Gi"})))]
     nodes = [
         a_node("wf", FAILED, NodeType.RETRY, children=["wf(0)", "wf(1)", "wf(2)"]),
@@ -300,7 +300,7 @@ def test_earlier_attempts_are_told_with_their_memory() -> None:
     assert report.summary == "wf: main exited with code 2 after 3 attempts"
 
 
-def test_where_a_run_came_from_is_told() -> None:
+def test_the_origin_of_a_run() -> None:
     def source_of(spec: WorkflowSpec | None = None, **metadata: Any) -> Any:
         workflow = Workflow(metadata=Metadata(name="wf", uid="u", **metadata), spec=spec or WorkflowSpec())
         return a_report(Snapshot(workflow)).workflow_source
@@ -344,7 +344,7 @@ def test_memoized_nodes_are_counted() -> None:
 # --- what is listed of many
 
 
-def test_while_it_runs_a_hundred_steps_are_listed_and_at_the_end_five_hundred() -> None:
+def test_a_hundred_steps_are_listed_while_running_and_five_hundred_at_the_end() -> None:
     nodes = [a_node(f"wf.{i}", OK if i < 600 else RUNNING, end=None) for i in range(700)]
     running = a_report(a_snapshot(*nodes, phase=RUNNING))
     assert len(running.steps or ()) == 100
@@ -352,7 +352,7 @@ def test_while_it_runs_a_hundred_steps_are_listed_and_at_the_end_five_hundred() 
     assert len(a_report(a_snapshot(*nodes, phase=FAILED)).steps or ()) == 500
 
 
-def test_children_are_positions_in_the_list() -> None:
+def test_children_are_indexes_into_the_list() -> None:
     nodes = [
         a_node("wf", OK, NodeType.DAG, children=["wf.b", "wf.a"]),
         a_node("wf.a", start=2),
@@ -363,7 +363,7 @@ def test_children_are_positions_in_the_list() -> None:
     assert steps[0].children == [1, 2]
 
 
-def test_a_look_later_changes_nothing() -> None:
+def test_a_later_reconcile_changes_nothing() -> None:
     snapshot = a_failed_run()
     report = a_report(snapshot)
     assert a_report(snapshot, stored=report).dump_json() == report.dump_json()

@@ -1,4 +1,4 @@
-"""What a report says while nodes or runs are to be had through Argo Server only."""
+"""Reports whose nodes or runs are available through Argo Server only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wfreport.core.render.gone import render_deleted, render_missing
 from wfreport.core.render.status import has_nodes_of_run
 from wfreport.core.snapshot.model import NodesState, Snapshot, Source, Unavailable
 
-WHY = Unavailable(Reason.ARGO_SERVER_UNREACHABLE, "nobody answers; check the URL")
+UNAVAILABLE = Unavailable(Reason.ARGO_SERVER_UNREACHABLE, "nobody answers; check the URL")
 GONE = Unavailable(Reason.WORKFLOW_NOT_FOUND, "it is nowhere")
 
 
@@ -36,12 +36,12 @@ def running() -> Snapshot:
     return a_snapshot(a_node("wf", Phase.RUNNING, end=None), phase=Phase.RUNNING)
 
 
-def offloaded(snapshot: Snapshot, why: Unavailable | None = None) -> Snapshot:
-    return replace(snapshot, nodes={}, nodes_state=NodesState.OFFLOADED, unavailable=why)
+def offloaded(snapshot: Snapshot, unavailable: Unavailable | None = None) -> Snapshot:
+    return replace(snapshot, nodes={}, nodes_state=NodesState.OFFLOADED, unavailable=unavailable)
 
 
 def newer(snapshot: Snapshot) -> Snapshot:
-    """The same Workflow after somebody wrote a label."""
+    """Return the same Workflow after a label was changed."""
     metadata = msgspec.structs.replace(snapshot.workflow.metadata, resource_version="99")
     return replace(snapshot, workflow=msgspec.structs.replace(snapshot.workflow, metadata=metadata))
 
@@ -53,8 +53,8 @@ def test_without_a_server_the_message_names_the_settings() -> None:
     assert report.counts is None
 
 
-def test_why_the_server_did_not_give_them_is_said() -> None:
-    report = a_report(offloaded(ended(), WHY))
+def test_the_servers_reason_is_in_the_condition() -> None:
+    report = a_report(offloaded(ended(), UNAVAILABLE))
     assert conditions(report)["NodesAvailable"] == ("False", Reason.ARGO_SERVER_UNREACHABLE)
     assert message(report, "NodesAvailable").endswith("nobody answers; check the URL")
 
@@ -64,30 +64,30 @@ def test_nothing_is_claimed_of_pods_while_the_nodes_are_unknown() -> None:
     assert conditions(report)["EvidenceComplete"] == ("Unknown", Reason.NODES_OFFLOADED)
 
 
-@pytest.mark.parametrize("why", [None, WHY])
-def test_evidence_of_a_run_that_ended_with_unread_nodes_is_settled_whatever_may_come(why: Unavailable | None) -> None:
-    report = a_report(offloaded(ended(), why))
+@pytest.mark.parametrize("unavailable", [None, UNAVAILABLE])
+def test_evidence_of_a_completed_run_with_unread_nodes_is_final(unavailable: Unavailable | None) -> None:
+    report = a_report(offloaded(ended(), unavailable))
     assert conditions(report)["EvidenceComplete"] == ("False", Reason.NODES_OFFLOADED)
     unreadable = a_report(replace(ended(), nodes={}, nodes_state=NodesState.UNREADABLE))
     assert conditions(unreadable)["EvidenceComplete"] == ("False", Reason.NODES_UNREADABLE)
     assert conditions(a_report(ended(), stored=report))["EvidenceComplete"][1] == Reason.POD_NOT_CAPTURED
 
 
-def test_evidence_of_a_run_that_was_deleted_with_unread_nodes_is_settled() -> None:
+def test_evidence_of_a_deleted_run_with_unread_nodes_is_final() -> None:
     report = render_deleted(a_report(offloaded(running())), 2)
     assert conditions(report)["EvidenceComplete"] == ("False", Reason.NODES_OFFLOADED)
 
 
-def test_a_run_from_the_archive_says_so() -> None:
+def test_a_run_from_the_archive_has_this_source() -> None:
     report = a_report(replace(ended(), source=Source.ARCHIVE))
     assert report.observed_workflow
     assert report.observed_workflow.source == "Archive"
     assert "archive" in message(report, "Ready")
 
 
-def test_what_a_report_has_of_a_run_that_ended_is_kept_when_its_nodes_cannot_be_had_again() -> None:
+def test_stored_nodes_of_a_completed_run_are_kept_if_they_become_unavailable() -> None:
     stored = a_report(ended())
-    again = a_report(newer(offloaded(ended(), WHY)), stored=stored)
+    again = a_report(newer(offloaded(ended(), UNAVAILABLE)), stored=stored)
     assert again.failures == stored.failures
     assert again.counts == stored.counts
     assert again.observed_workflow
@@ -99,13 +99,13 @@ def test_what_a_report_has_of_a_run_that_ended_is_kept_when_its_nodes_cannot_be_
     [ReportStatus(), a_report(running()), a_report(ended(end=50)), a_report(offloaded(ended()))],
     ids=["nothing", "running", "another end", "no nodes"],
 )
-def test_what_a_report_has_of_anything_else_is_not(stored: ReportStatus) -> None:
-    again = a_report(offloaded(ended(), WHY), stored=stored)
+def test_other_stored_nodes_are_not_kept(stored: ReportStatus) -> None:
+    again = a_report(offloaded(ended(), UNAVAILABLE), stored=stored)
     assert conditions(again)["NodesAvailable"] == ("False", Reason.ARGO_SERVER_UNREACHABLE)
     assert again.counts is None
 
 
-def test_a_running_run_is_not_rendered_without_nodes_that_come_in_a_moment() -> None:
+def test_a_running_workflow_is_not_rendered_while_its_nodes_are_being_fetched() -> None:
     now = offloaded(running()).workflow
     assert has_nodes_of_run(a_report(running()), now)
     assert not has_nodes_of_run(None, now)
@@ -114,21 +114,23 @@ def test_a_running_run_is_not_rendered_without_nodes_that_come_in_a_moment() -> 
     assert not has_nodes_of_run(a_report(a_snapshot(phase=Phase.RUNNING, started_at=at(-900))), now)
 
 
-def test_nodes_that_went_with_their_workflow_are_called_lost() -> None:
+def test_nodes_deleted_with_their_workflow_are_lost() -> None:
     report = render_deleted(a_report(offloaded(ended())), 2, GONE)
     assert conditions(report)["NodesAvailable"] == ("False", Reason.WORKFLOW_NOT_ARCHIVED)
     assert "it is nowhere" in message(report, "NodesAvailable")
-    report = render_deleted(a_report(offloaded(ended())), 2, WHY)
+    report = render_deleted(a_report(offloaded(ended())), 2, UNAVAILABLE)
     assert conditions(report)["NodesAvailable"] == ("False", Reason.ARGO_SERVER_UNREACHABLE)
 
 
-def test_a_report_that_has_its_nodes_does_not_care_what_the_archive_has() -> None:
+def test_a_report_with_nodes_ignores_the_archive() -> None:
     stored = a_report(ended())
     assert render_deleted(stored, 1, GONE).dump() == stored.dump()
     assert render_deleted(ReportStatus(), 1, GONE).dump() == ReportStatus(conditions=[]).dump()
 
 
-def test_why_a_run_cannot_be_had_from_the_archive_is_said() -> None:
-    report = render_missing(stored=None, ref=WorkflowRef(name="wf"), generation=1, created_at=T0, why=WHY)
+def test_the_archives_reason_is_in_the_condition() -> None:
+    report = render_missing(
+        stored=None, ref=WorkflowRef(name="wf"), generation=1, created_at=T0, unavailable=UNAVAILABLE
+    )
     assert conditions(report)["Ready"] == ("False", Reason.ARGO_SERVER_UNREACHABLE)
     assert report.summary == "Workflow wf: nobody answers; check the URL"

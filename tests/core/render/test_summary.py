@@ -1,4 +1,4 @@
-"""The one line a person reads, of every recorded run and of every kind of trouble."""
+"""The summary of every recorded run and of every kind of failure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wfreport.api.classes import Confidence, FailureClass, Owner, Role
 from wfreport.api.evidence import EventSummary
 from wfreport.api.report import Failure, ReportStatus, Resources, Waiting
 from wfreport.core.render.phrases import shorten, tidy
-from wfreport.core.render.sentences import what_happened, what_is_waited_for
+from wfreport.core.render.sentences import failure_phrase, waiting_phrase
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.timing.durations import short_duration
 
@@ -34,15 +34,15 @@ def test_the_summaries_of_all_recorded_runs_are_as_they_were_approved() -> None:
         GOLDEN.parent.mkdir(exist_ok=True)
         GOLDEN.write_text("".join(lines))
     approved = GOLDEN.read_text().splitlines(keepends=True)
-    difference = "".join(difflib.unified_diff(approved, lines, "approved", "told"))
+    difference = "".join(difflib.unified_diff(approved, lines, "approved", "current"))
     assert not difference, f"{difference}\nUPDATE_GOLDEN=1 approves it"
 
 
-# --- the whole sentence
+# --- summaries
 
 
 def with_message(message: str, **fields: object) -> Snapshot:
-    """A run of one step that failed with this message."""
+    """Return a run of one step that failed with this message."""
     return a_snapshot(a_node("wf", FAILED, message=message, **fields))  # type: ignore[arg-type]
 
 
@@ -53,18 +53,18 @@ def with_message(message: str, **fields: object) -> Snapshot:
         (a_snapshot(a_node("wf"), phase=OK, end=None), "Succeeded"),
         (with_message("main: Error (exit code 3): boom"), "wf: main exited with code 3: boom"),
         (a_snapshot(message="invalid spec: x"), "workflow: invalid spec: x"),
-        (a_snapshot(), "workflow: failed, and Argo does not say why"),
+        (a_snapshot(), "workflow: failed without a message"),
         (a_snapshot(a_node("wf", RUNNING, end=None), phase=RUNNING, progress="1/2"), "Running 1/2"),
         (a_snapshot(phase="", started_at=None), "Not started"),
         (
             with_message("main: Error (exit code 137)"),
-            "wf: main killed by signal 9 (exit 137), by whom is not known",
+            "wf: main killed by signal 9 (exit 137), sender unknown",
         ),
         (
             with_message("ImagePullBackOff: Back-off pulling image"),
             "wf: image could not be pulled: Back-off pulling image",
         ),
-        (with_message("pod deleted"), "wf: pod deleted while it ran, by whom is not known"),
+        (with_message("pod deleted"), "wf: pod deleted while running, cause unknown"),
         (with_message("code: 404", node_type=NodeType.HTTP), "wf: code: 404"),
         (with_message("imminent node shutdown", host_node_name=""), "wf: its machine was lost (NodeLost)"),
         (
@@ -73,11 +73,11 @@ def with_message(message: str, **fields: object) -> Snapshot:
         ),
     ],
 )
-def test_the_summary_is_a_sentence(snapshot: Snapshot, summary: str) -> None:
+def test_the_summary_is_one_line(snapshot: Snapshot, summary: str) -> None:
     assert a_report(snapshot, now=at(60)).summary == summary
 
 
-def test_a_running_workflow_says_what_failed_and_what_it_waits_for() -> None:
+def test_the_summary_of_a_running_workflow_has_failures_and_waits() -> None:
     nodes = [
         a_node("wf", RUNNING, NodeType.DAG, end=None),
         a_node("wf.a", FAILED, message="main: Error (exit code 1)"),
@@ -87,17 +87,17 @@ def test_a_running_workflow_says_what_failed_and_what_it_waits_for() -> None:
     ]
     assert a_report(a_snapshot(*nodes, phase=RUNNING)).summary == (
         "Running; a: main exited with code 1; 1 other failure; "
-        "c cannot pull its image since 2026-11-22 03:00Z: no; 1 more waiting"
+        "c cannot pull its image (since 2026-11-22 03:00Z): no; 1 more waiting"
     )
 
 
-def test_a_run_whose_steps_cannot_be_read_says_so() -> None:
+def test_the_summary_mentions_unreadable_steps() -> None:
     bare = a_snapshot(message="child 'wf-1234567' failed")
     unreadable = Snapshot(bare.workflow, {}, NodesState.OFFLOADED)
     assert a_report(unreadable).summary == "workflow: a step of it failed; its steps cannot be read"
 
 
-def test_failures_that_were_tolerated_are_named() -> None:
+def test_tolerated_failures_are_named() -> None:
     def tolerated(name: str) -> Node:
         return a_node(f"wf.{name}.onExit", FAILED, message="main: Error (exit code 2)", hooked=True)
 
@@ -108,16 +108,16 @@ def test_failures_that_were_tolerated_are_named() -> None:
     assert many == "Succeeded in 1m00s; 5 failures tolerated (h0, h1, 3 more)"
 
 
-def test_what_went_wrong_in_steps_that_succeeded_is_told() -> None:
+def test_warnings_of_a_succeeded_run_are_in_its_summary() -> None:
     stored = a_report(a_snapshot(a_node("wf"), phase=OK))
     warnings = [{"displayName": f"s{n}", "reason": "OOMKilled", "message": "main was killed"} for n in range(3)]
     stored = ReportStatus.model_validate(stored.dump() | {"warnings": warnings})
-    told = a_report(a_snapshot(a_node("wf"), phase=OK), stored=stored).summary
-    assert told == "Succeeded in 1m00s; s0: main was killed; 2 other warnings"
+    summary = a_report(a_snapshot(a_node("wf"), phase=OK), stored=stored).summary
+    assert summary == "Succeeded in 1m00s; s0: main was killed; 2 other warnings"
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "phrase"),
     [
         (Template(name="t", active_deadline_seconds=90), "exceeded its deadline of 1m30s"),
         (Template(name="t", timeout="2m"), "exceeded its deadline of 2m"),
@@ -125,31 +125,31 @@ def test_what_went_wrong_in_steps_that_succeeded_is_told() -> None:
         (Template(name="other", active_deadline_seconds=90), "exceeded its deadline after 1s"),
     ],
 )
-def test_a_deadline_that_passed_is_told_where_the_workflow_says_it(template: Template, told: str) -> None:
+def test_an_exceeded_deadline_has_its_value_if_the_workflow_states_it(template: Template, phrase: str) -> None:
     message = "Pod was active on the node longer than the specified deadline"
     node = a_node("wf", FAILED, message=message, template_name="t")
-    assert a_report(a_snapshot(node, spec=WorkflowSpec(templates=[template]))).summary == f"wf: {told}"
+    assert a_report(a_snapshot(node, spec=WorkflowSpec(templates=[template]))).summary == f"wf: {phrase}"
 
 
-def test_a_group_of_steps_and_the_exit_handler_have_names() -> None:
+def test_step_groups_and_exit_handlers_are_named() -> None:
     group = a_node("wf[0]", Phase.ERROR, NodeType.STEP_GROUP, message="bad", display_name="[0]")
     assert a_report(a_snapshot(group)).summary == "step group [0]: bad"
     handler = a_node("wf.onExit", FAILED, message="main: Error (exit code 2)", display_name="wf.onExit")
     assert a_report(a_snapshot(handler)).summary == "exit handler: main exited with code 2"
 
 
-# --- what happened
+# --- phrases of failures
 
 
 def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
-    """A failed step ``s``."""
+    """Return the failure of a step ``s``."""
     common = {"role": Role.ROOT_CAUSE, "owner": Owner.USER, "retryable": False, "confidence": Confidence.HIGH}
-    given: dict[str, object] = {"display_name": "s", "failure_class": failure_class, **common, **fields}
-    return Failure.model_validate(given)
+    values: dict[str, object] = {"display_name": "s", "failure_class": failure_class, **common, **fields}
+    return Failure.model_validate(values)
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"),
+    ("failure", "phrase"),
     [
         (
             a_failure(
@@ -162,7 +162,7 @@ def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
         ),
         (a_failure(FailureClass.OOM_KILLED, container="wait"), "Argo's wait container OOMKilled"),
         (a_failure(FailureClass.OOM_KILLED, container="s"), "OOMKilled"),
-        (a_failure(FailureClass.EXIT_CODE, reason="DaemonExited"), "daemon ended while it was needed"),
+        (a_failure(FailureClass.EXIT_CODE, reason="DaemonExited"), "daemon exited while it was still needed"),
         (a_failure(FailureClass.EVICTED, message="Evicted by hand"), "evicted by hand"),
         (
             a_failure(FailureClass.EVICTED, message="The node was low on resource: memory. Bye."),
@@ -196,7 +196,7 @@ def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
                     EventSummary(reason="Failed", message='Failed to pull image "x": no such host'),
                 ],
             ),
-            'image could not be pulled: Failed to pull image "x": no such host, given up after 5m00s',
+            'image could not be pulled: Failed to pull image "x": no such host, gave up after 5m00s',
         ),
         (
             a_failure(FailureClass.CONFIG_ERROR, exit_code=64, message="main: Error (exit code 64): no such file"),
@@ -208,7 +208,7 @@ def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
             ),
             "Argo's init container exited with code 64: no",
         ),
-        (a_failure(FailureClass.UNKNOWN), "failed, and Argo does not say why"),
+        (a_failure(FailureClass.UNKNOWN), "failed without a message"),
         (a_failure(FailureClass.UNKNOWN, reason="Odd"), "Odd"),
         (
             a_failure(FailureClass.UNKNOWN, message="Pod failed before main container starts due to X"),
@@ -220,26 +220,26 @@ def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
         ),
     ],
 )
-def test_a_failure_is_told_with_the_number_that_matters(failure: Failure, told: str) -> None:
-    assert what_happened(failure) == told
+def test_a_failure_is_described_with_its_most_relevant_number(failure: Failure, phrase: str) -> None:
+    assert failure_phrase(failure) == phrase
 
 
 @pytest.mark.parametrize("failure_class", list(FailureClass))
 @pytest.mark.parametrize("message", [None, "", "main: Error (exit code 1)", "some text"])
-def test_every_class_has_a_sentence_whatever_is_known(failure_class: FailureClass, message: str | None) -> None:
-    told = what_happened(a_failure(failure_class, message=message, exit_code=1, signal=9))
-    assert told
-    assert told == " ".join(told.split()).strip(" :;")
+def test_every_class_has_a_phrase_whatever_is_known(failure_class: FailureClass, message: str | None) -> None:
+    phrase = failure_phrase(a_failure(failure_class, message=message, exit_code=1, signal=9))
+    assert phrase
+    assert phrase == " ".join(phrase.split()).strip(" :;")
 
 
-# --- what is waited for
+# --- phrases of waits
 
 
 @pytest.mark.parametrize(
-    ("reason", "message", "told"),
+    ("reason", "message", "phrase"),
     [
-        ("LockWait", "Waiting for ns/Mutex/m lock. Lock status: 0/1", "waits for lock Mutex/m (0 of 1 free)"),
-        ("LockWait", "", "waits for a lock"),
+        ("LockWait", "Waiting for ns/Mutex/m lock. Lock status: 0/1", "is waiting for lock Mutex/m, 0 of 1 free"),
+        ("LockWait", "", "is waiting for a lock"),
         (
             "QuotaExceeded",
             'pods "x-1" is forbidden: exceeded quota: q, used: pods=1',
@@ -247,20 +247,20 @@ def test_every_class_has_a_sentence_whatever_is_known(failure_class: FailureClas
         ),
         ("QuotaExceeded", "odd", "exceeds a quota: odd"),
         ("ImageCommandLookupFailed", "odd", "cannot start: odd"),
-        ("Backoff", "Backoff for 10 seconds", "waits for its next attempt: for 10 seconds"),
-        ("Novel", "", "waits (Novel)"),
-        ("Unschedulable", "Unschedulable: 0/3 nodes. preemption: none", "finds no machine: 0/3 nodes"),
+        ("Backoff", "Backoff for 10 seconds", "is in backoff for 10 seconds"),
+        ("Novel", "", "is waiting (Novel)"),
+        ("Unschedulable", "Unschedulable: 0/3 nodes. preemption: none", "is unschedulable: 0/3 nodes"),
     ],
 )
-def test_a_wait_is_told_in_plain_words(reason: str, message: str, told: str) -> None:
-    assert what_is_waited_for(Waiting(reason=reason, message=message)) == told
+def test_a_wait_is_described_in_plain_words(reason: str, message: str, phrase: str) -> None:
+    assert waiting_phrase(Waiting(reason=reason, message=message)) == phrase
 
 
 # --- texts
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "tidied"),
     [
         ("Traceback (most recent call last):\n  File x\nKeyError: 'a'", "KeyError: 'a'"),
         ("Traceback (most recent call last):", "Traceback (most recent call last)"),
@@ -283,20 +283,20 @@ def test_a_wait_is_told_in_plain_words(reason: str, message: str, told: str) -> 
         ('failed to resolve reference "r/x:1": r/x:1: not found',) * 2,
     ],
 )
-def test_a_text_is_made_fit_for_a_sentence(text: str, told: str) -> None:
-    assert tidy(text) == told
+def test_a_message_is_adapted_to_a_sentence(text: str, tidied: str) -> None:
+    assert tidy(text) == tidied
 
 
-def test_a_long_text_is_cut_behind_a_word() -> None:
+def test_a_long_text_is_cut_after_a_word() -> None:
     assert shorten("one two three four", 12) == "one two…"
     assert shorten("x" * 20, 10) == "x" * 9 + "…"
 
 
 @given(st.text(max_size=2000), st.integers(10, 200))
-def test_no_text_is_longer_than_its_place_or_breaks_the_line(text: str, limit: int) -> None:
-    told = tidy(text, limit)
-    assert len(told) <= limit
-    assert told == " ".join(told.split())
+def test_no_text_exceeds_its_limit_or_breaks_the_line(text: str, limit: int) -> None:
+    tidied = tidy(text, limit)
+    assert len(tidied) <= limit
+    assert tidied == " ".join(tidied.split())
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_the_stored_wait_of_a_step_is_the_cause_of_its_deadline(message: str, ex
 def test_the_summary_has_the_wait_and_its_duration() -> None:
     report = a_report(ended(), stored=a_report(running(PULLING)))
     assert report.summary == (
-        'score: image could not be pulled: Back-off pulling image "registry.example.com/scorer:7", given up after 1m00s'
+        'score: image could not be pulled: Back-off pulling image "registry.example.com/scorer:7", gave up after 1m00s'
     )
 
 
@@ -93,7 +93,7 @@ def test_the_summary_has_the_wait_of_a_captured_pod() -> None:
     pod = Pod(status=PodStatus(phase="Pending", container_statuses=[main]))
     pod_name = failure(a_report(ended())).pod_name or ""
     report = a_report(ended(), evidence={pod_name: PodEvidence(pod)})
-    assert report.summary == f"score: image could not be pulled: {text}, given up after 1m00s"
+    assert report.summary == f"score: image could not be pulled: {text}, gave up after 1m00s"
 
 
 def test_the_stored_wait_remains_until_offloaded_nodes_are_read() -> None:

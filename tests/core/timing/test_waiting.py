@@ -124,7 +124,7 @@ def test_argos_reason_takes_precedence_over_that_of_the_pod() -> None:
 def test_a_volume_that_cannot_be_mounted_is_in_the_summary() -> None:
     run = a_snapshot(a_node("wf", Phase.PENDING, end=None), phase=RUNNING)
     report = a_report(run, evidence={"wf": PodEvidence(None, (MOUNT,))})
-    assert report.summary == 'Running; wf cannot mount a volume since 2026-11-22 03:00Z: configmap "nope" not found'
+    assert report.summary == 'Running; wf cannot mount a volume (since 2026-11-22 03:00Z): configmap "nope" not found'
 
 
 def test_only_pods_that_have_been_starting_for_long_are_slow() -> None:

@@ -1,7 +1,7 @@
-"""Logs that Argo archived: which of them a report lacks, and what evidence they make.
+"""Selects the archived logs that a report lacks, and turns them into evidence.
 
-With ``archiveLogs`` Argo's executor saves each container's log as the output artifact ``<container>-logs`` of the Pod
-node (workflow/executor/executor.go, SaveLogs). It outlives the pod.
+With ``archiveLogs``, Argo's executor saves each container's log as the output artifact ``<container>-logs`` of the Pod
+node (``SaveLogs``, executor.go). It outlives the pod.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,20 +16,20 @@ from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
 
-MAX_LOGS: Final = 20
-"""Of one run: a report hardly has room for more, and each is read from its beginning."""
+MAX_LOGS_PER_RUN: Final = 20
+"""Maximum number of archived logs per run. A report has little room for more, and each is read from its beginning."""
 
 _SUFFIX: Final = "-logs"
 
 
 @dataclass(frozen=True, slots=True)
 class LogRef:
-    """An archived log.
+    """A reference to an archived log.
 
     Attributes:
-        node_id: the Pod node that has it.
-        pod_name: its pod.
-        container: whose log it is.
+        node_id: id of the Pod node with the artifact.
+        pod_name: name of the pod.
+        container: name of the container.
     """
 
     node_id: str
@@ -38,30 +38,35 @@ class LogRef:
 
     @property
     def artifact(self) -> str:
-        """The artifact's name."""
+        """Name of the artifact."""
         return f"{self.container}{_SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivedText:
-    """What of an archived log is here.
+    """The fetched part of an archived log.
 
     Attributes:
-        text: its end, not redacted.
-        has_more: whether there was more.
+        text: end of the log, not redacted.
+        has_more: whether the log is longer.
     """
 
     text: str
     has_more: bool
 
 
-def logs_wanted(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], kept: Collection[str | None]) -> list[LogRef]:
-    """The archived logs of failures of which neither ``evidence`` nor the report (``kept``, by node id) has the log."""
+def missing_logs(
+    snapshot: Snapshot, evidence: Mapping[str, PodEvidence], reported: Collection[str | None]
+) -> list[LogRef]:
+    """Return the archived logs of failures whose log is neither in the evidence nor in the report.
+
+    ``reported`` has the node ids of failures whose log is in the report.
+    """
     if not snapshot.workflow.status.is_completed:
         return []
-    leaves = (leaf.node for leaf in assign_roles(snapshot) if leaf.node and leaf.node.id not in kept)
-    found = (_archived(node, snapshot.tree.pod_node(node), snapshot, evidence) for node in leaves)
-    return [ref for ref in found if ref][:MAX_LOGS]
+    leaves = (leaf.node for leaf in assign_roles(snapshot) if leaf.node and leaf.node.id not in reported)
+    refs = (_archived(node, snapshot.tree.pod_node(node), snapshot, evidence) for node in leaves)
+    return [ref for ref in refs if ref][:MAX_LOGS_PER_RUN]
 
 
 def _archived(
@@ -71,40 +76,41 @@ def _archived(
     if pod_node is None or name is None or not _lacks_log(evidence.get(name)):
         return None
     artifacts = pod_node.outputs.artifacts if pod_node.outputs else []
-    there = [a.name.removesuffix(_SUFFIX) for a in artifacts if a.name.endswith(_SUFFIX) and a.name != _SUFFIX]
-    container = next((wanted for wanted in (*_said(node), *there) if wanted in there), None)
+    archived = [a.name.removesuffix(_SUFFIX) for a in artifacts if a.name.endswith(_SUFFIX) and a.name != _SUFFIX]
+    container = next((name for name in (*_preferred_containers(node), *archived) if name in archived), None)
     return LogRef(pod_node.id, name, container) if container else None
 
 
-def _lacks_log(seen: PodEvidence | None) -> bool:
-    if seen is None:
+def _lacks_log(evidence: PodEvidence | None) -> bool:
+    if evidence is None:
         return True
-    may_come = seen.is_pending or Reason.LOG_DISABLED in seen.missing
-    # a pod that was seen and lacks nothing had nothing to say
-    return not seen.logs and not may_come and (seen.pod is None or bool(LOG_GAPS & set(seen.missing)))
+    is_expected = not evidence.is_pending and Reason.LOG_DISABLED not in evidence.missing
+    # if the pod was captured without gaps, its log was empty
+    has_gap = evidence.pod is None or bool(LOG_GAPS & set(evidence.missing))
+    return not evidence.logs and is_expected and has_gap
 
 
-def _said(node: Node) -> tuple[str, ...]:
-    """Containers whose log is wanted, by what the node says."""
+def _preferred_containers(node: Node) -> tuple[str, ...]:
+    """Return the containers whose log is most relevant, according to the node."""
     ended = parse_exit(node.message)
     named = node.display_name if node.type == NodeType.CONTAINER else ended.container if ended else None
     return (named, MAIN_CONTAINER) if named else (MAIN_CONTAINER,)
 
 
 def with_archived_logs(
-    evidence: Mapping[str, PodEvidence], found: Mapping[LogRef, ArchivedText | None]
+    evidence: Mapping[str, PodEvidence], logs: Mapping[LogRef, ArchivedText | None]
 ) -> dict[str, PodEvidence]:
-    """The evidence with these logs; None is one that is still being fetched."""
-    added = {ref.pod_name: _with_log(evidence.get(ref.pod_name), ref, log) for ref, log in found.items()}
+    """Add archived logs to the evidence; None stands for a log that is still being fetched."""
+    added = {ref.pod_name: _with_log(evidence.get(ref.pod_name), ref, log) for ref, log in logs.items()}
     return {**evidence, **added}
 
 
-def _with_log(seen: PodEvidence | None, ref: LogRef, log: ArchivedText | None) -> PodEvidence:
-    seen = seen or PodEvidence(missing=(Reason.POD_NOT_CAPTURED,))
-    missing = tuple(reason for reason in seen.missing if reason not in LOG_GAPS)
+def _with_log(evidence: PodEvidence | None, ref: LogRef, log: ArchivedText | None) -> PodEvidence:
+    evidence = evidence or PodEvidence(missing=(Reason.POD_NOT_CAPTURED,))
+    missing = tuple(reason for reason in evidence.missing if reason not in LOG_GAPS)
     if log is None:
-        return replace(seen, missing=(*missing, Reason.LOG_IN_ARCHIVE))
+        return replace(evidence, missing=(*missing, Reason.LOG_IN_ARCHIVE))
     more = frozenset({ref.container}) if log.has_more else frozenset()
     return replace(
-        seen, logs={ref.container: log.text}, containers_with_more_log=more, missing=missing, is_archived=True
+        evidence, logs={ref.container: log.text}, containers_with_more_log=more, missing=missing, is_archived=True
     )

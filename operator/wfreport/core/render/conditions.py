@@ -1,6 +1,6 @@
-"""The conditions of a report.
+"""Renders the conditions of a report.
 
-Their times come from the Workflow, so that the same run gives the same report whenever it is looked at.
+Their transition times are times of the Workflow, so that the same run always has the same report.
 """
 
 from datetime import UTC, datetime
@@ -18,10 +18,10 @@ from wfreport.core.render.evidence import gaps
 from wfreport.core.snapshot.model import NodesState, Snapshot, Source
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Stands in where a malformed Workflow has no time at all: the field is required."""
+"""Transition time for a malformed Workflow without any times, because the field is required."""
 
-_NAMED = 5
-"""Pods named in a message; the failures name them all."""
+_MAX_NAMED = 5
+"""Maximum number of pods named in a message; the list of failures has them all."""
 
 Status = Literal["True", "False", "Unknown"]
 
@@ -34,7 +34,7 @@ def condition(
     at: datetime | None,
     generation: int | None,
 ) -> Condition:
-    """One condition."""
+    """Return a condition whose message fits its limit."""
     return Condition(
         type=kind,
         status=status,
@@ -45,8 +45,10 @@ def condition(
     )
 
 
-def judge(snapshot: Snapshot, failures: list[Failure], summary: str, generation: int | None) -> list[Condition]:
-    """Ready, Succeeded, NodesAvailable and EvidenceComplete of a Workflow that was read."""
+def conditions_of_run(
+    snapshot: Snapshot, failures: list[Failure], summary: str, generation: int | None
+) -> list[Condition]:
+    """Return the conditions Ready, Succeeded, NodesAvailable and EvidenceComplete of a run."""
     workflow = snapshot.workflow
     began = workflow.metadata.creation_timestamp or workflow.status.started_at
     ended = workflow.status.finished_at if workflow.status.is_completed else None
@@ -59,8 +61,8 @@ def judge(snapshot: Snapshot, failures: list[Failure], summary: str, generation:
 
 
 _CURRENT: dict[Source, str] = {
-    Source.CLUSTER: "the report says what the Workflow says",
-    Source.ARCHIVE: "the report says what Argo's archive has of the Workflow, which is not in the cluster",
+    Source.CLUSTER: "the report matches the Workflow",
+    Source.ARCHIVE: "the report matches the Workflow in Argo's archive, which is no longer in the cluster",
 }
 
 
@@ -99,7 +101,7 @@ def _succeeded(
 
 
 def leading_class(failures: list[Failure]) -> str | None:
-    """Class of the first failure, where it is why the run failed."""
+    """Return the class of the first failure if it caused the run to fail."""
     first = failures[0] if failures else None
     return first.failure_class.value if first and first.role in ("RootCause", "ExitHandler") else None
 
@@ -111,8 +113,8 @@ _NODES: dict[NodesState, tuple[Status, Reason, str]] = {
         "False",
         Reason.NODES_OFFLOADED,
         (
-            "the nodes are in Argo's database; counts and steps are unknown. To have them, tell the operator where "
-            "Argo Server is: WFREPORT_ARGO_SERVER_URL, and WFREPORT_ARGO_SERVER_TOKEN_FILE or _TOKEN_COMMAND"
+            "the nodes are offloaded to Argo's database; counts and steps are unknown. To read them, configure Argo "
+            "Server: WFREPORT_ARGO_SERVER_URL, and WFREPORT_ARGO_SERVER_TOKEN_FILE or _TOKEN_COMMAND"
         ),
     ),
     NodesState.UNREADABLE: (
@@ -126,8 +128,8 @@ _NODES: dict[NodesState, tuple[Status, Reason, str]] = {
 def _nodes_available(snapshot: Snapshot, at: datetime | None, generation: int | None) -> Condition:
     status, reason, message = _NODES[snapshot.nodes_state]
     if snapshot.unavailable and snapshot.nodes_state is NodesState.OFFLOADED:
-        why = snapshot.unavailable
-        reason, message = why.reason, f"the nodes are in Argo's database, counts and steps are unknown: {why.message}"
+        reason = snapshot.unavailable.reason
+        message = f"the nodes are offloaded, counts and steps are unknown: {snapshot.unavailable.message}"
     return condition(ConditionType.NODES_AVAILABLE, status, reason, message, at, generation)
 
 
@@ -136,15 +138,15 @@ def _evidence_of_run(
 ) -> Condition:
     if snapshot.nodes_state in {NodesState.OFFLOADED, NodesState.UNREADABLE}:
         _, reason, _ = _NODES[snapshot.nodes_state]
-        message = "which pods failed is not known, as the nodes are not (see NodesAvailable)"
-        # after the end nothing may ever bring them, and whoever waits for the condition is to have an answer
+        message = "the failed pods are unknown because the nodes are unavailable (see NodesAvailable)"
+        # after the run's end the nodes may never become available, and a client may be waiting for the condition
         status: Status = "False" if snapshot.workflow.status.is_completed else "Unknown"
         return condition(ConditionType.EVIDENCE_COMPLETE, status, reason, message, at, generation)
     return evidence_complete(failures, at, generation)
 
 
 def evidence_complete(failures: list[Failure], at: datetime | None, generation: int | None) -> Condition:
-    """Whether all was had that was asked for; Unknown only while pods are still being read, or the run goes on."""
+    """Return the condition EvidenceComplete; it is only Unknown while pods are still being read."""
     with_pods = [failure for failure in failures if failure.pod_name]
     missing: dict[Reason, list[str]] = {}
     for failure in with_pods:
@@ -152,7 +154,7 @@ def evidence_complete(failures: list[Failure], at: datetime | None, generation: 
             missing.setdefault(reason, []).append(str(failure.pod_name))
     if not missing:
         reason = Reason.EVIDENCE_CAPTURED if with_pods else Reason.NOTHING_FAILED
-        message = _all_seen(with_pods) if with_pods else "no pod failed"
+        message = _all_captured(with_pods) if with_pods else "no pod failed"
         return condition(ConditionType.EVIDENCE_COMPLETE, "True", reason, message, at, generation)
     worst = min(missing, key=EVIDENCE_GAPS.index)
     status: Status = "Unknown" if worst == Reason.CAPTURE_PENDING else "False"
@@ -167,23 +169,25 @@ def evidence_complete(failures: list[Failure], at: datetime | None, generation: 
 _GAPS: dict[Reason, str] = {
     Reason.CAPTURE_PENDING: "{} are still being read",
     Reason.LOG_IN_ARCHIVE: "the archived logs of {} are being fetched through Argo Server",
-    Reason.POD_NOT_CAPTURED: "{} were gone before they were seen",
-    Reason.PODS_FORBIDDEN: "{} could not be read, the right to list pods is missing",
-    Reason.PODS_UNREACHABLE: "{} could not be read, the API server did not answer",
-    Reason.CAPTURE_LIMIT: "{} were not read, or their logs were not, being too many",
-    Reason.LOG_FORBIDDEN: "the logs of {} could not be read, the right to is missing (install the component pod-logs)",
+    Reason.POD_NOT_CAPTURED: "{} were deleted before evidence was collected",
+    Reason.PODS_FORBIDDEN: "{} could not be read: the operator is not permitted to list pods",
+    Reason.PODS_UNREACHABLE: "{} could not be read: the API server did not respond",
+    Reason.CAPTURE_LIMIT: "{} or their logs were not read: too many pods failed",
+    Reason.LOG_FORBIDDEN: (
+        "the logs of {} could not be read: the operator is not permitted to (install the component pod-logs)"
+    ),
     Reason.LOG_GONE: "the logs of {} were gone before they were read",
-    Reason.LOG_UNREACHABLE: "the logs of {} could not be read, their machines did not answer",
-    Reason.EVENTS_FORBIDDEN: "the Events of {} could not be read, the right to list them is missing",
+    Reason.LOG_UNREACHABLE: "the logs of {} could not be read: their machines did not respond",
+    Reason.EVENTS_FORBIDDEN: "the Events of {} could not be read: the operator is not permitted to list Events",
     Reason.EVENTS_NOT_READ: "the Events of {} were not read",
 }
 
 
 def _named(pods: list[str]) -> str:
-    return ", ".join(pods[:_NAMED]) + (", …" if len(pods) > _NAMED else "")
+    return ", ".join(pods[:_MAX_NAMED]) + (", …" if len(pods) > _MAX_NAMED else "")
 
 
-def _all_seen(with_pods: list[Failure]) -> str:
-    off = sum(1 for failure in with_pods if Reason.LOG_DISABLED in (failure.evidence_missing or ()))
-    unread = f"; {off} logs were not read, as the settings or the report's spec say" if off else ""
-    return f"all {len(with_pods)} failed pods were seen{unread}"
+def _all_captured(with_pods: list[Failure]) -> str:
+    disabled = sum(1 for failure in with_pods if Reason.LOG_DISABLED in (failure.evidence_missing or ()))
+    unread = f"; {disabled} logs were not read, because settings or the report's spec disable it" if disabled else ""
+    return f"all {len(with_pods)} failed pods were captured{unread}"

@@ -1,4 +1,4 @@
-"""How many nodes are in which phase."""
+"""Counts nodes by phase."""
 
 from collections import Counter
 
@@ -6,13 +6,13 @@ from wfreport.api.argo import Phase
 from wfreport.api.report import Counts
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
-_nodes_are_known = frozenset({NodesState.READ, NodesState.NONE_YET})
-"""States in which the number of nodes is known; in the others it is not 0 but unknown."""
+_KNOWN_STATES = frozenset({NodesState.READ, NodesState.NONE_YET})
+"""States in which the number of nodes is known; in other states it is unknown, not 0."""
 
 
 def count_nodes(snapshot: Snapshot) -> Counts | None:
-    """Nodes by phase; None where the nodes could not be read."""
-    if snapshot.nodes_state not in _nodes_are_known:
+    """Count nodes by phase; return None if the nodes could not be read."""
+    if snapshot.nodes_state not in _KNOWN_STATES:
         return None
     phases = Counter(node.phase for node in snapshot.nodes.values())
     return Counts(

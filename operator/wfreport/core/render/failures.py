@@ -1,6 +1,6 @@
-"""The failures of a run, with their evidence.
+"""Describes the failures of a run with their evidence.
 
-What is seen now, else what the stored report kept of a pod that is gone.
+Evidence that is available now takes precedence; the stored report supplies that of pods that no longer exist.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.redact.text import TextSanitizer, clip
-from wfreport.core.render.evidence import LogLimits, evidence_fields, told_by
+from wfreport.core.render.evidence import LogLimits, conclusive, evidence_fields
 from wfreport.core.snapshot.messages import exit_code, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot, Verdict
 from wfreport.core.snapshot.pod_names import pod_name
@@ -31,52 +31,52 @@ _KILLED_CODES = (137, 143)
 
 @dataclass(frozen=True)
 class FailureContext:
-    """What every failure of one rendering is made from.
+    """The common inputs of all failures of a rendering.
 
     Attributes:
         snapshot: the Workflow.
-        evidence: what was seen of its pods, by pod name.
-        stored: the failures that the report has of this run, by node id.
-        remembered: what the report has of attempts whose pods were seen, by pod name.
-        waited_for: what each step waited for when the run was last looked at, by node id.
-        prose: how free text is written.
-        options: what the settings say.
-        log_tail_lines: how many lines of log are kept.
+        evidence: evidence of the Workflow's pods, by pod name.
+        stored: stored failures of this run, by node id.
+        stored_attempts: stored attempts whose pods were observed, by pod name.
+        stored_waits: stored reasons of waiting, by node id.
+        sanitizer: sanitizer of free text.
+        options: options from the settings.
+        log_tail_lines: maximum number of log lines.
     """
 
     snapshot: Snapshot
     evidence: Mapping[str, PodEvidence]
     stored: Mapping[str, Failure]
-    remembered: Mapping[str, PreviousAttempt]
-    waited_for: Mapping[str, str]
-    prose: TextSanitizer
+    stored_attempts: Mapping[str, PreviousAttempt]
+    stored_waits: Mapping[str, str]
+    sanitizer: TextSanitizer
     options: RenderOptions
     log_tail_lines: int
 
 
 def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
-    """One failed leaf as it stands in the report."""
+    """Describe a failed leaf for the report."""
     node = leaf.node
     if node is None:
         return _of_the_workflow(leaf, context)
     pod_node = context.snapshot.tree.pod_node(node)
     expected_pod = pod_name(context.snapshot.workflow, pod_node) if pod_node else None
     evidence = context.evidence.get(expected_pod) if expected_pod else None
-    kept = _kept(node, context)
-    symptom = _symptom(node, told_by(evidence), context)
-    verdict = _verdict(symptom, kept)
+    stored = _stored(node, context)
+    symptom = _symptom(node, conclusive(evidence), context)
+    verdict = _verdict(symptom, stored)
     captured = evidence if evidence and evidence.pod else None
-    message = context.prose.text(node.message)
+    message = context.sanitizer.text(node.message)
     limits = LogLimits(context.log_tail_lines, context.options.log_tail_bytes)
-    from_pod = evidence_fields(evidence, kept, verdict.container, context.prose, limits)
+    from_pod = evidence_fields(evidence, stored, verdict.container, context.sanitizer, limits)
     if verdict.evidence == STORED_WAITING:
-        from_pod["pod_message"] = from_pod["pod_message"] or context.prose.text(symptom.stored_waiting_text)
+        from_pod["pod_message"] = from_pod["pod_message"] or context.sanitizer.text(symptom.stored_waiting_text)
     host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
     return Failure(
         node_id=clip(node.id),
-        display_name=context.prose.line(node.display_name or node.name or node.id),
+        display_name=context.sanitizer.line(node.display_name or node.name or node.id),
         template_name=clip(template_name(node)),
-        pod_name=clip(expected_pod) if host or captured or (kept and kept.pod_uid) else None,
+        pod_name=clip(expected_pod) if host or captured or (stored and stored.pod_uid) else None,
         container=clip(verdict.container),
         host_node_name=clip(host or (captured.pod.spec.node_name if captured and captured.pod else "")),
         role=leaf.role,
@@ -93,16 +93,16 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         started_at=node.started_at,
         finished_at=node.finished_at,
         resources=_pod_resources(verdict, captured)
-        or (kept.resources if kept else None)
+        or (stored.resources if stored else None)
         or _template_resources(verdict, node, context),
-        labelled=kept.labelled if kept else None,
+        labelled=stored.labelled if stored else None,
         **from_pod,
         **_attempts(node, context),
     )
 
 
 def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
-    """A run that failed without a failed leaf: invalid spec, lock error, too large."""
+    """Describe a run that failed without a failed leaf: invalid spec, lock error, too large."""
     status = context.snapshot.workflow.status
     root = context.snapshot.nodes.get(context.snapshot.workflow.metadata.name)
     spec_error = next((c.message for c in status.conditions if c.type == "SpecError"), "")
@@ -117,14 +117,14 @@ def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
         confidence=verdict.confidence,
         evidence="workflow.message" if verdict.evidence == "node.message" else verdict.evidence,
         reason=verdict.reason,
-        message=context.prose.text(text),
+        message=context.sanitizer.text(text),
         fingerprint=fingerprint(context.snapshot.workflow.spec.entrypoint, verdict.failure_class, None, text),
         finished_at=status.finished_at,
     )
 
 
 def template_name(node: Node) -> str:
-    """The template a node ran; empty for an inline one."""
+    """Return the name of a node's template; empty for an inline template."""
     return node.template_ref.template if node.template_ref else node.template_name
 
 
@@ -138,21 +138,21 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         evidence=evidence,
         was_stopped=is_stopped(node, workflow),
         workflow_deadline_exceeded=code in _KILLED_CODES and _outlived_deadline(node, workflow),
-        stored_waiting_text=context.waited_for.get(node.id, ""),
+        stored_waiting_text=context.stored_waits.get(node.id, ""),
     )
 
 
 def _text(node: Node, snapshot: Snapshot) -> str:
-    """The node's message; for a Container the text of its pod, where the pod as a whole was ended."""
+    """Return the node's message, or the pod's message for a Container whose whole pod was terminated."""
     pod_node = snapshot.tree.pod_node(node) if node.type == NodeType.CONTAINER else None
-    told = pod_node.message if pod_node else ""
-    return told if told and parse_exit(unwrap(told)) is None else node.message
+    pod_message = pod_node.message if pod_node else ""
+    return pod_message if pod_message and parse_exit(unwrap(pod_message)) is None else node.message
 
 
 def _outlived_deadline(node: Node, workflow: argo.Workflow) -> bool:
-    """Whether the Workflow's own deadline had passed when the node ended.
+    """Return whether the Workflow's deadline had passed when the node ended.
 
-    The killed container overwrites Argo's message.
+    Argo's own message about it is overwritten by that of the killed container.
     """
     stored_spec, started_at = workflow.status.stored_workflow_template_spec, workflow.status.started_at
     limit = workflow.spec.active_deadline_seconds
@@ -163,33 +163,35 @@ def _outlived_deadline(node: Node, workflow: argo.Workflow) -> bool:
     return (node.finished_at - started_at).total_seconds() >= limit
 
 
-def _kept(node: Node, context: FailureContext) -> Failure | None:
-    """What the stored report has of the same execution of this node."""
+def _stored(node: Node, context: FailureContext) -> Failure | None:
+    """Return the stored failure of the same execution of this node."""
     stored = context.stored.get(node.id)
     return stored if stored is not None and is_same_time(stored.started_at, node.started_at) else None
 
 
-def _verdict(symptom: Symptom, kept: Failure | None) -> Verdict:
-    """The verdict of now, unless an earlier one saw the pod and this one does not."""
+def _verdict(symptom: Symptom, stored: Failure | None) -> Verdict:
+    """Return the current verdict, or the stored one if it was based on the pod and the current one is not."""
     verdict = classify_failure(symptom)
-    sees_pod = verdict.confidence == Confidence.HIGH or verdict.failure_class == FailureClass.CANCELLED
-    saw_more = kept is not None and (kept.confidence == Confidence.HIGH or kept.evidence == STORED_WAITING)
-    if kept is None or sees_pod or not saw_more or symptom.evidence is not None:
+    is_certain = verdict.confidence == Confidence.HIGH or verdict.failure_class == FailureClass.CANCELLED
+    is_stored_better = stored is not None and (
+        stored.confidence == Confidence.HIGH or stored.evidence == STORED_WAITING
+    )
+    if stored is None or is_certain or not is_stored_better or symptom.evidence is not None:
         return verdict
     return Verdict(
-        failure_class=kept.failure_class,
-        owner=kept.owner,
-        retryable=kept.retryable,
-        confidence=kept.confidence,
-        evidence=kept.evidence or verdict.evidence,
-        reason=kept.reason,
-        container=kept.container,
-        signal=kept.signal,
+        failure_class=stored.failure_class,
+        owner=stored.owner,
+        retryable=stored.retryable,
+        confidence=stored.confidence,
+        evidence=stored.evidence or verdict.evidence,
+        reason=stored.reason,
+        container=stored.container,
+        signal=stored.signal,
     )
 
 
 def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
-    """``attempt`` and ``previous_attempts``, where the leaf is, or lies in, an attempt of a Retry node."""
+    """Return ``attempt`` and ``previous_attempts`` if the leaf is, or is within, an attempt of a Retry node."""
     tree = context.snapshot.tree
     attempt = next((n for n in (node, *tree.enclosing(node)) if n.id in tree.retry_of), None)
     if attempt is None:
@@ -200,16 +202,16 @@ def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
     return {"attempt": number, "previous_attempts": earlier[-_MAX_ATTEMPTS:] or None}
 
 
-def remembered_attempts(stored: ReportStatus | None) -> dict[str, PreviousAttempt]:
-    """What a stored report of this run has of attempts whose pods were seen, by pod name.
+def stored_attempts(stored: ReportStatus | None) -> dict[str, PreviousAttempt]:
+    """Return the attempts in the stored status of this run whose pods were observed, by pod name.
 
-    A failure becomes an attempt when the next one begins, and by then its pod may be gone.
+    A failure becomes a previous attempt when the next attempt starts; by then its pod may have been deleted.
     """
     if stored is None:
         return {}
     failed = (failure for failure in reversed(stored.failures or ()) if failure.pod_uid and failure.pod_name)
-    known = [*(stored.superseded_attempts or ()), *map(_as_attempt, failed)]
-    return {attempt.pod_name: attempt for attempt in known if attempt.pod_name}
+    attempts = [*(stored.superseded_attempts or ()), *map(_as_attempt, failed)]
+    return {attempt.pod_name: attempt for attempt in attempts if attempt.pod_name}
 
 
 def _as_attempt(failure: Failure) -> PreviousAttempt:
@@ -222,24 +224,24 @@ def _as_attempt(failure: Failure) -> PreviousAttempt:
 
 
 def superseded_attempts(context: FailureContext) -> list[PreviousAttempt]:
-    """The failed attempts that a later one superseded, as far as their pods were seen: nothing else remembers them."""
-    found = []
+    """Return the superseded failed attempts whose pods were observed; they are recorded nowhere else."""
+    attempts = []
     for node_id in context.snapshot.tree.superseded_attempts:
         node = context.snapshot.nodes[node_id]
         name = pod_name(context.snapshot.workflow, node)
-        seen = context.evidence.get(name) if name else None
-        if node.has_failed and name and ((seen and seen.pod) or name in context.remembered):
-            found.append((node.finished_at.timestamp() if node.finished_at else 0.0, _previous(node, context)))
-    found.sort(key=lambda pair: (pair[0], pair[1].pod_name or ""))
-    return [attempt for _, attempt in found]
+        evidence = context.evidence.get(name) if name else None
+        if node.has_failed and name and ((evidence and evidence.pod) or name in context.stored_attempts):
+            attempts.append((node.finished_at.timestamp() if node.finished_at else 0.0, _previous(node, context)))
+    attempts.sort(key=lambda pair: (pair[0], pair[1].pod_name or ""))
+    return [attempt for _, attempt in attempts]
 
 
 def _previous(node: Node, context: FailureContext) -> PreviousAttempt:
     name = pod_name(context.snapshot.workflow, node)
     evidence = context.evidence.get(name) if name else None
-    if name and name in context.remembered and told_by(evidence) is None:
-        return context.remembered[name]
-    symptom = _symptom(node, told_by(evidence), context)
+    if name and name in context.stored_attempts and conclusive(evidence) is None:
+        return context.stored_attempts[name]
+    symptom = _symptom(node, conclusive(evidence), context)
     verdict = classify_failure(symptom) if node.has_failed else None
     resources = None
     if verdict is not None:
@@ -257,21 +259,21 @@ def _memory_limit(resources: Resources | None) -> str | None:
 
 
 def _pod_resources(verdict: Verdict, evidence: PodEvidence | None) -> Resources | None:
-    """Requests and limits of the failed container, as the pod had them."""
+    """Return requests and limits of the failed container from its pod."""
     return _resources_of(verdict, _pod_containers(evidence))
 
 
 def _template_resources(verdict: Verdict, node: Node, context: FailureContext) -> Resources | None:
-    """Requests and limits as the template has them, where the pod was not seen; a podSpecPatch is not in them."""
+    """Return requests and limits of the failed container from its template, without any podSpecPatch."""
     return _resources_of(verdict, _template_containers(node, context.snapshot.workflow))
 
 
 def _resources_of(verdict: Verdict, containers: list[argo.Container]) -> Resources | None:
-    wanted = verdict.container or MAIN_CONTAINER
-    found = next((c for c in containers if (c.name or MAIN_CONTAINER) == wanted), None)
-    if found is None or found.resources is None:
+    name = verdict.container or MAIN_CONTAINER
+    container = next((c for c in containers if (c.name or MAIN_CONTAINER) == name), None)
+    if container is None or container.resources is None:
         return None
-    requests, limits = _quantities(found.resources.requests), _quantities(found.resources.limits)
+    requests, limits = _quantities(container.resources.requests), _quantities(container.resources.limits)
     return Resources(requests=requests or None, limits=limits or None) if requests or limits else None
 
 
@@ -303,6 +305,6 @@ def _fingerprint(
     node: Node, verdict: Verdict, symptom: Symptom, log_tail: LogTail | None, context: FailureContext
 ) -> str:
     ending = parse_exit(unwrap(node.message))
-    said = log_tail.text if log_tail else (ending.detail if ending else node.message)
+    text = log_tail.text if log_tail else (ending.detail if ending else node.message)
     template = template_name(node) or node.display_name.split("(", 1)[0]
-    return fingerprint(template, verdict.failure_class, symptom.exit_code, context.prose.log(said)[0])
+    return fingerprint(template, verdict.failure_class, symptom.exit_code, context.sanitizer.log(text)[0])

@@ -1,4 +1,4 @@
-"""The status of a report whose Workflow is not there: it is gone, or never was."""
+"""Renders the status of a report whose Workflow does not exist: deleted, or not created yet."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.conditions import EPOCH, condition, evidence_complete
-from wfreport.core.render.evidence import LogLimits, amended_failure
+from wfreport.core.render.evidence import LogLimits, with_late_evidence
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Unavailable
 
 
@@ -30,19 +30,19 @@ def render_late(
     options: RenderOptions,
     redactor: Redactor,
 ) -> ReportStatus:
-    """The status of a report whose Workflow went before all evidence had come: with what came, settled.
+    """Render the final status of a report whose Workflow was deleted before all evidence had been captured.
 
-    Unchanged where nothing was to come.
+    Evidence that is still missing will not arrive. If no capture was pending, the status is unchanged.
     """
     if not any(Reason.CAPTURE_PENDING in (failure.evidence_missing or ()) for failure in stored.failures or ()):
         return stored
     lines = options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines
-    limits, prose = LogLimits(lines, options.log_tail_bytes), TextSanitizer(redactor)
-    amended = [amended_failure(failure, evidence, prose, limits) for failure in stored.failures or ()]
-    settled = [amended_failure(failure, {}, prose, limits) for failure in stored.failures or ()]
+    limits, sanitizer = LogLimits(lines, options.log_tail_bytes), TextSanitizer(redactor)
+    amended = [with_late_evidence(failure, evidence, sanitizer, limits) for failure in stored.failures or ()]
+    without = [with_late_evidence(failure, {}, sanitizer, limits) for failure in stored.failures or ()]
     with_evidence = _with_failures(stored, amended, generation)
     fits = len(with_evidence.dump_json()) <= options.max_bytes
-    return with_evidence if fits else _with_failures(stored, settled, generation)
+    return with_evidence if fits else _with_failures(stored, without, generation)
 
 
 def _with_failures(stored: ReportStatus, failures: list[Failure], generation: int | None) -> ReportStatus:
@@ -53,19 +53,22 @@ def _with_failures(stored: ReportStatus, failures: list[Failure], generation: in
     return stored.changed(failures=failures, conditions=conditions)
 
 
-def render_deleted(stored: ReportStatus, generation: int | None, why: Unavailable | None = None) -> ReportStatus:
-    """The status of a report whose Workflow is gone.
+def render_deleted(
+    stored: ReportStatus, generation: int | None, unavailable: Unavailable | None = None
+) -> ReportStatus:
+    """Render the status of a report whose Workflow was deleted.
 
-    Unchanged if the run had ended, else what was known, marked as such. Where the nodes are still lacking, ``why`` says
-    what the archive has to do with it.
+    The status is unchanged if the run had completed; otherwise it is marked as deleted. If the nodes are missing,
+    ``unavailable`` is the reason why Argo's archive does not provide them.
     """
-    if why:
-        stored = _with_reason_for_nodes(stored, why, generation)
+    if unavailable:
+        stored = _with_reason_for_nodes(stored, unavailable, generation)
     observed = stored.observed_workflow
     if observed is None or observed.phase in COMPLETED_PHASES or _is_marked_deleted(stored):
         return stored
     at = observed.started_at or _latest_transition(stored)
-    message = f"the Workflow was deleted while it was {observed.phase or 'not started'}"
+    moment = f"while it was {observed.phase}" if observed.phase else "before it started"
+    message = f"the Workflow was deleted {moment}"
     changed = {
         ConditionType.READY: condition(ConditionType.READY, "True", Reason.WORKFLOW_DELETED, message, at, generation),
         ConditionType.SUCCEEDED: condition(
@@ -73,11 +76,10 @@ def render_deleted(stored: ReportStatus, generation: int | None, why: Unavailabl
         ),
     }
     conditions = [
-        changed[ConditionType(c.type)] if c.type in changed else _settled(c, generation)
-        for c in stored.conditions or ()
+        changed[ConditionType(c.type)] if c.type in changed else _final(c, generation) for c in stored.conditions or ()
     ]
-    before = f"; before that: {stored.summary}" if stored.summary and observed.phase else ""
-    summary = cut(f"Deleted before it {'ended' if observed.phase else 'started'}{before}", TEXT)
+    last_known = f"; last known: {stored.summary}" if stored.summary and observed.phase else ""
+    summary = cut(f"Deleted before it {'ended' if observed.phase else 'started'}{last_known}", TEXT)
     update = {
         "observed_generation": generation,
         "conditions": conditions,
@@ -87,27 +89,27 @@ def render_deleted(stored: ReportStatus, generation: int | None, why: Unavailabl
     return stored.changed(**update)
 
 
-def _settled(known: Condition, generation: int | None) -> Condition:
-    """The condition, with no evidence to come of a run whose nodes were not had while it was there."""
-    if known.type != ConditionType.EVIDENCE_COMPLETE or known.status != "Unknown":
-        return known
+def _final(stored: Condition, generation: int | None) -> Condition:
+    """Return the condition; an unknown EvidenceComplete becomes False, because no more evidence will arrive."""
+    if stored.type != ConditionType.EVIDENCE_COMPLETE or stored.status != "Unknown":
+        return stored
     return condition(
         ConditionType.EVIDENCE_COMPLETE,
         "False",
-        known.reason,
-        known.message or "",
-        known.last_transition_time,
+        stored.reason,
+        stored.message or "",
+        stored.last_transition_time,
         generation,
     )
 
 
-def _with_reason_for_nodes(stored: ReportStatus, why: Unavailable, generation: int | None) -> ReportStatus:
+def _with_reason_for_nodes(stored: ReportStatus, unavailable: Unavailable, generation: int | None) -> ReportStatus:
     conditions = [
         condition(
             ConditionType.NODES_AVAILABLE,
             "False",
-            Reason.WORKFLOW_NOT_ARCHIVED if why.reason == Reason.WORKFLOW_NOT_FOUND else why.reason,
-            f"the Workflow is gone, and counts and steps are unknown: {why.message}",
+            Reason.WORKFLOW_NOT_ARCHIVED if unavailable.reason == Reason.WORKFLOW_NOT_FOUND else unavailable.reason,
+            f"the Workflow no longer exists, and counts and steps are unknown: {unavailable.message}",
             c.last_transition_time,
             generation,
         )
@@ -134,13 +136,17 @@ def render_missing(
     ref: WorkflowRef,
     generation: int | None,
     created_at: datetime | None,
-    why: Unavailable | None = None,
+    unavailable: Unavailable | None = None,
 ) -> ReportStatus:
-    """The status of a user's report whose Workflow is not there (yet); ``why`` is what Argo Server makes of it."""
+    """Render the status of a user's report whose Workflow does not exist (yet).
+
+    ``unavailable`` is the reason why Argo's archive does not provide it.
+    """
     of_uid = f" with uid {ref.uid}" if ref.uid else ""
-    where = f"Workflow {ref.name}{of_uid}"
-    message = f"{where}: {why.message}" if why else f"no {where} in this namespace; it is picked up when it appears"
-    reason = why.reason if why else Reason.WORKFLOW_NOT_FOUND
+    workflow = f"Workflow {ref.name}{of_uid}"
+    absent = f"no {workflow} in this namespace; the report is filled in when it appears"
+    message = f"{workflow}: {unavailable.message}" if unavailable else absent
+    reason = unavailable.reason if unavailable else Reason.WORKFLOW_NOT_FOUND
     missing: list[Condition] = [
         condition(ConditionType.READY, "False", reason, message, created_at, generation),
         condition(ConditionType.SUCCEEDED, "Unknown", reason, message, created_at, generation),

@@ -1,6 +1,6 @@
-"""Texts of Argo, Kubernetes and programs, made fit for the middle of a sentence.
+"""Adapts messages of Argo, Kubernetes and programs to the middle of a sentence.
 
-No ids, no names of Go types, no doubled words, no raw JSON; and where something is cut, it is cut between words.
+Ids, names of Go types, repeated words and raw JSON are removed, and texts are only cut between words.
 """
 
 import re
@@ -11,7 +11,7 @@ from wfreport.core.snapshot.messages import unwrap
 DETAIL_CHARACTERS: Final = 160
 _READ_CHARACTERS: Final = 4096
 _LONGEST_WORD: Final = 60
-_KEPT_OF_LONG_WORD: Final = 24
+_LONG_WORD_ENDS: Final = 24
 
 _REWRITTEN: Final = (
     (re.compile(r"rpc error: code = \w+ desc = "), ""),
@@ -26,13 +26,13 @@ _REWRITTEN: Final = (
     (re.compile(r"\*?\b(?:errors|exec|fs|json|net|os|url|v1alpha1)\.[A-Z]\w*(?:Error|Err)\b:? ?"), ""),
     (re.compile(r"\bchild '?[^\s']+'? (failed|errored)"), r"a step of it \1"),
     (re.compile(r"workflow is longer than maximum allowed size\. compressed size (\d+) > maxSize (\d+).*", re.DOTALL),
-     r"too large for etcd: its nodes take \1 bytes compressed, at most \2 fit"),
-    (re.compile(r"Waiting for (?:[^\s/]+/)?(\S+) lock\. Lock status: (\d+)/(\d+)"), r"lock \1 (\2 of \3 free)"),
+     r"too large for etcd: its nodes take \1 bytes compressed, the limit is \2"),
+    (re.compile(r"Waiting for (?:[^\s/]+/)?(\S+) lock\. Lock status: (\d+)/(\d+)"), r"lock \1, \2 of \3 free"),
     (re.compile(r"\b(mutex|semaphore) [^\s/]+/(\S+/)"), r"\1 \2"),
     (re.compile(r"\. (?:no new claims to deallocate, )?preemption: .*", re.DOTALL), ""),
     (re.compile(r"\bexpresion\b"), "expression"),
 )  # fmt: skip
-"""What Argo, the scheduler, containerd and Go write, and what is left of it."""
+"""Patterns in messages of Argo, the scheduler, containerd and Go, and their replacements."""
 _FIELD_OF_JSON: Final = re.compile(r'"(?:message|error_description|error|detail|msg|reason)"\s*:\s*"((?:[^"\\]|\\.)+)"')
 _JSON_INSIDE: Final = re.compile(r"[:\s]*(?:\{\s*\"|\[\s*[{\"]).*", re.DOTALL)
 _TRACEBACK: Final = "Traceback (most recent call last):"
@@ -40,16 +40,16 @@ _PANIC: Final = re.compile(r"^panic: .*$", re.MULTILINE)
 
 
 def tidy(text: str, limit: int = DETAIL_CHARACTERS) -> str:
-    """The text as a part of a sentence, on one line and within ``limit`` characters."""
-    told = _gist(unwrap(text[:_READ_CHARACTERS].strip()))
+    """Turn a message into a part of a sentence, on one line and within ``limit`` characters."""
+    line = _essential_line(unwrap(text[:_READ_CHARACTERS].strip()))
     for pattern, replacement in _REWRITTEN:
-        told = pattern.sub(replacement, told)
-    told = " ".join(_shortened(word) for word in _without_doubled(told.split()))
-    return shorten(told.rstrip(" .:,"), limit)
+        line = pattern.sub(replacement, line)
+    line = " ".join(_shortened(word) for word in _without_repetitions(line.split()))
+    return shorten(line.rstrip(" .:,"), limit)
 
 
-def _gist(text: str) -> str:
-    """What a traceback, a panic or a JSON document says in one of its lines."""
+def _essential_line(text: str) -> str:
+    """Return the essential line of a traceback, a panic or a JSON document; other texts are unchanged."""
     panic = _PANIC.search(text)
     if panic:
         return panic.group()
@@ -61,43 +61,43 @@ def _gist(text: str) -> str:
         return text
     field = _FIELD_OF_JSON.search(inside.group())
     lead = text[: inside.start()].rstrip(" :")
-    told = field.group(1).replace('\\"', '"') if field else ""
-    return ": ".join(part for part in (lead, told) if part) or text
+    message = field.group(1).replace('\\"', '"') if field else ""
+    return ": ".join(part for part in (lead, message) if part) or text
 
 
-def _without_doubled(words: list[str]) -> list[str]:
+def _without_repetitions(words: list[str]) -> list[str]:
     return [word for i, word in enumerate(words) if not (i and word.isalpha() and word == words[i - 1])]
 
 
 def _shortened(word: str) -> str:
-    """A word that no line has room for: its beginning and its end tell which it is."""
+    """Shorten a very long word to its beginning and its end, which identify it."""
     if len(word) <= _LONGEST_WORD:
         return word
-    return f"{word[:_KEPT_OF_LONG_WORD]}…{word[-_KEPT_OF_LONG_WORD:]}"
+    return f"{word[:_LONG_WORD_ENDS]}…{word[-_LONG_WORD_ENDS:]}"
 
 
 def shorten(text: str, limit: int) -> str:
-    """The text within ``limit`` characters, cut behind a word."""
+    """Cut the text to ``limit`` characters, if possible at the end of a word."""
     if len(text) <= limit:
         return text
-    kept = text[: limit - 1]
-    whole_words = kept[: kept.rfind(" ")] if " " in kept[limit // 2 :] else kept
+    fitting = text[: limit - 1]
+    whole_words = fitting[: fitting.rfind(" ")] if " " in fitting[limit // 2 :] else fitting
     return f"{whole_words.rstrip(' .:;,(')}…"
 
 
 def name(display_name: str) -> str:
-    """A step's name in a sentence; a group of steps has only a number."""
-    shown = " ".join(_shortened(word) for word in display_name.split())
-    return f"step group {shown}" if shown.startswith("[") else shown
+    """Return a step's name for a sentence. A step group's display name is only a number."""
+    short = " ".join(_shortened(word) for word in display_name.split())
+    return f"step group {short}" if short.startswith("[") else short
 
 
 def plural(number: int, noun: str) -> str:
-    """``1 step``, ``2 steps``."""
+    """Return number and noun, such as ``1 step`` or ``2 steps``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def after_lead(lead: str, text: str) -> str:
-    """``lead: text``; where the text says the same word first, the text alone."""
+    """Return ``lead: text``, or the text alone if it starts with the lead."""
     if not text:
         return lead
     if text.lower().startswith(lead.lower()):

@@ -1,8 +1,8 @@
-"""How long a report is kept after its run .
+"""Retention of reports: how long a report is kept after its run.
 
-Rules in order, the first that matches decides, as in Tekton Results. They are about the operator's own reports: a
-report that a user applied is gone only by its own ``ttlSecondsAfterFinished``, or GitOps would make it again for ever.
-Whoever asks here has seen that the report's Workflow is gone.
+The first matching rule decides, as in Tekton Results. Rules apply to the operator's own reports. A report that a user
+applied only expires by its own ``ttlSecondsAfterFinished``; otherwise GitOps would recreate it forever. Callers have
+checked that the report's Workflow no longer exists.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from wfreport.core.timing.durations import parse_duration
 
 FOREVER = "forever"
 DELETED = "Deleted"
-"""Stands for the phase of a run that was deleted before it ended."""
+"""Used in place of the phase of a run that was deleted before it completed."""
 
 
 def _keep(value: object) -> object:
@@ -27,42 +27,42 @@ def _keep(value: object) -> object:
 
 
 class RetentionRule(BaseModel):
-    """So long are these reports kept; what is left out of a rule is not looked at."""
+    """A retention time for matching reports. A criterion that is not set matches every report."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep: Annotated[timedelta | None, BeforeValidator(_keep)] = Field(
-        description="How long after the run's end: 12h, 30d, or forever."
+        description="Retention time after the run's end: 12h, 30d, or forever."
     )
     phases: tuple[Literal["Succeeded", "Failed", "Error", "Deleted"], ...] = Field(
-        (), description="How the run ended; Deleted: before its end."
+        (), description="Final phases of the run; Deleted: it was deleted before it completed."
     )
-    namespaces: tuple[str, ...] = Field((), description="Names of namespaces, * and ? allowed.")
-    labels: dict[str, str] = Field({}, description="Labels of the report, all of which it must have.")
+    namespaces: tuple[str, ...] = Field((), description="Names of namespaces; * and ? are wildcards.")
+    labels: dict[str, str] = Field({}, description="Labels that the report must have.")
 
     def may_match(self, namespace: str, phase: str) -> bool:
-        """Whether it matches, labels aside."""
+        """Return whether the rule matches, apart from labels."""
         return (not self.phases or phase in self.phases) and (
             not self.namespaces or any(fnmatchcase(namespace, pattern) for pattern in self.namespaces)
         )
 
     def matches(self, namespace: str, phase: str, labels: Mapping[str, str]) -> bool:
-        """Whether a report is one of those that it is about."""
+        """Return whether the rule matches a report."""
         return self.may_match(namespace, phase) and self.labels.items() <= labels.items()
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedReport:
-    """What decides how long a report is kept.
+    """The properties of a report that determine its retention.
 
     Attributes:
-        namespace: of the report.
-        phase: how the run ended; ``DELETED`` where it was deleted before.
-        ended_at: when; where that is not known, when the report was made.
-        automatic: whether the operator made it.
-        pinned: as its spec says.
-        ttl_seconds: as its spec says; None for the rules.
-        labels: of the report.
+        namespace: namespace of the report.
+        phase: final phase of the run; ``DELETED`` if it was deleted before it completed.
+        ended_at: end of the run, or the creation of the report if the end is unknown.
+        automatic: whether the operator created the report.
+        pinned: whether its spec pins it.
+        ttl_seconds: its spec's ``ttlSecondsAfterFinished``; None if the rules apply.
+        labels: labels of the report.
     """
 
     namespace: str
@@ -75,13 +75,13 @@ class FinishedReport:
 
 
 def expires_at(report: FinishedReport, rules: Sequence[RetentionRule]) -> datetime | None:
-    """When a report may go; None for never."""
+    """Return when the report expires; None if never."""
     first = next((r for r in rules if r.matches(report.namespace, report.phase, report.labels)), None)
     return _expiry(report, first.keep if first else None)
 
 
 def may_expire_at(report: FinishedReport, rules: Sequence[RetentionRule]) -> datetime | None:
-    """The earliest time at which a report may go, whatever its labels are; None for never."""
+    """Return the earliest time at which the report may expire, whatever its labels are; None if never."""
     keeps: list[timedelta] = []
     for rule in rules:
         if rule.may_match(report.namespace, report.phase):
@@ -104,4 +104,4 @@ def _expiry(report: FinishedReport, keep: timedelta | None) -> datetime | None:
 
 
 _LONGEST = timedelta(days=365 * 1000)
-"""Beyond it the calendar ends."""
+"""Longest retention that cannot exceed the range of ``datetime``."""

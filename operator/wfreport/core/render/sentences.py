@@ -1,4 +1,4 @@
-"""What happened to a step, and what a step waits for, in half a sentence each: the step's name goes before it."""
+"""Phrases for a failed and for a waiting step. They follow the step's name in a summary."""
 
 import re
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from wfreport.core.render.phrases import after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.timing.durations import seconds_between, short_duration
 
-_TELLING_EVENTS: Final = ("FailedMount", "FailedScheduling", "Failed", "BackOff")
-"""Reasons of Events that say why a container could not start, the most telling first."""
+_START_FAILURES: Final = ("FailedMount", "FailedScheduling", "Failed", "BackOff")
+"""Reasons of Events that explain why a container could not start, the most specific first."""
 _VAGUE_EVENT: Final = re.compile(r"^(?:Error: (?:ErrImagePull|ImagePullBackOff)|Back-off )")
 _LOW_ON: Final = re.compile(r"The node was low on resource: ([\w-]+)\.")
 _USAGE: Final = re.compile(r"Container (\S+) was using (\S+), request is (\S+?),")
@@ -23,13 +23,13 @@ _LOOK_UP: Final = re.compile(r'^failed to look-up entrypoint/cmd for image ("[^"
 _QUOTA: Final = re.compile(r"exceeded quota: ([^,]+), (.*)", re.DOTALL)
 
 
-def what_happened(failure: Failure) -> str:
-    """What became of a failed step, with the number that matters."""
-    return _SENTENCES.get(failure.failure_class, _message)(failure)
+def failure_phrase(failure: Failure) -> str:
+    """Describe what happened to a failed step, with the most relevant number."""
+    return _PHRASES.get(failure.failure_class, _message)(failure)
 
 
-def _who(failure: Failure) -> str:
-    """The container, and a blank; nothing where the step has its name (a containerSet's)."""
+def _container(failure: Failure) -> str:
+    """Return the container and a blank; empty if the step has the same name, as in a containerSet."""
     container = failure.container or MAIN_CONTAINER
     if container == failure.display_name:
         return ""
@@ -41,7 +41,7 @@ def _exit(failure: Failure) -> str:
 
 
 def _detail(failure: Failure) -> str:
-    """What the program itself said last, where Argo passed it on."""
+    """Return the program's own last words, if Argo's message contains them."""
     ending = parse_exit(failure.message or "")
     return tidy(ending.detail) if ending else ""
 
@@ -50,8 +50,8 @@ def _colon(text: str) -> str:
     return f": {text}" if text else ""
 
 
-def _ran(failure: Failure) -> str:
-    """``12s``: how long it was there; empty where that is not known."""
+def _duration(failure: Failure) -> str:
+    """Return the duration of the step, such as ``12s``; empty if it is unknown."""
     seconds = seconds_between(failure.started_at, failure.finished_at)
     return short_duration(seconds) if seconds else ""
 
@@ -59,26 +59,26 @@ def _ran(failure: Failure) -> str:
 def _message(failure: Failure) -> str:
     if failure.exit_code is not None and parse_exit(failure.message or ""):
         return _exit_code(failure)
-    return tidy(failure.message or "") or failure.reason or "failed, and Argo does not say why"
+    return tidy(failure.message or "") or failure.reason or "failed without a message"
 
 
 def _out_of_memory(failure: Failure) -> str:
     limit = (failure.resources.limits or {}).get("memory") if failure.resources else None
-    return f"{_who(failure)}OOMKilled{f' at {limit}' if limit else ''}{_exit(failure)}"
+    return f"{_container(failure)}OOMKilled{f' at {limit}' if limit else ''}{_exit(failure)}"
 
 
 def _exit_code(failure: Failure) -> str:
     if failure.exit_code is None:
-        return "daemon ended while it was needed" if failure.reason == "DaemonExited" else _message(failure)
-    return f"{_who(failure)}exited with code {failure.exit_code}{_colon(_detail(failure))}"
+        return "daemon exited while it was still needed" if failure.reason == "DaemonExited" else _message(failure)
+    return f"{_container(failure)}exited with code {failure.exit_code}{_colon(_detail(failure))}"
 
 
 def _killed(failure: Failure) -> str:
-    return f"{_who(failure)}killed by signal {failure.signal}{_exit(failure)}, by whom is not known"
+    return f"{_container(failure)}killed by signal {failure.signal}{_exit(failure)}, sender unknown"
 
 
-def _own_text(failure: Failure) -> str:
-    """The message, unless it only says how a container ended."""
+def _explanation(failure: Failure) -> str:
+    """Return the message, without the standard part of an exit."""
     text = failure.message or ""
     return _detail(failure) if parse_exit(text.strip()) else tidy(text)
 
@@ -86,7 +86,7 @@ def _own_text(failure: Failure) -> str:
 def _evicted(failure: Failure) -> str:
     low = _LOW_ON.search(failure.message or "")
     if low is None:
-        return after_lead("evicted", _own_text(failure))
+        return after_lead("evicted", _explanation(failure))
     usage = _USAGE.search(failure.message or "")
     used = f" ({usage[1]} used {usage[2]}, requested {usage[3]})" if usage else ""
     return f"evicted, its machine was low on {low[1]}{used}"
@@ -99,67 +99,68 @@ def _lost_host(failure: Failure) -> str:
 
 def _timed_out(failure: Failure) -> str:
     of = "the Workflow's " if failure.reason == "WorkflowDeadlineExceeded" else "its "
-    after = f" after {_ran(failure)}" if _ran(failure) else ""
+    after = f" after {_duration(failure)}" if _duration(failure) else ""
     return f"exceeded {of}deadline{after}"
 
 
 def _stopped(failure: Failure) -> str:
-    after = f" after {_ran(failure)}" if _ran(failure) else ""
+    after = f" after {_duration(failure)}" if _duration(failure) else ""
     return f"stopped by hand{after}"
 
 
 def _never_started(lead: str) -> Callable[[Failure], str]:
-    def sentence(failure: Failure) -> str:
-        told = _told_by_events(failure.events or []) or _told_by_pod(failure)
+    def phrase(failure: Failure) -> str:
+        cause = _cause_from_events(failure.events or []) or _cause_from_pod(failure)
         if failure.exit_code is not None and parse_exit(failure.message or ""):
-            told = told or f"{_detail(failure)}{_exit(failure)}".strip()
-        waited = f", given up after {_ran(failure)}" if told and _ran(failure) and not failure.exit_code else ""
-        return f"{after_lead(lead, told or _own_text(failure))}{waited}"
+            cause = cause or f"{_detail(failure)}{_exit(failure)}".strip()
+        duration = _duration(failure) if cause and not failure.exit_code else ""
+        waited = f", gave up after {duration}" if duration else ""
+        return f"{after_lead(lead, cause or _explanation(failure))}{waited}"
 
-    return sentence
+    return phrase
 
 
-def _told_by_pod(failure: Failure) -> str:
-    """What the pod waited for, without the reason in front of it, which the sentence itself says."""
-    waiting = (found for found in failure.containers or () if found.reason == failure.reason and found.message)
+def _cause_from_pod(failure: Failure) -> str:
+    """Return the message of the waiting container, without the reason, which is part of the phrase."""
+    waiting = (one for one in failure.containers or () if one.reason == failure.reason and one.message)
     container = next(waiting, None)
     text = container.message if container else failure.pod_message if failure.evidence == STORED_WAITING else ""
     return tidy((text or "").removeprefix(f"{failure.reason}: "))
 
 
-def _told_by_events(events: list[EventSummary]) -> str:
-    telling = [event for event in events if event.reason in _TELLING_EVENTS]
-    telling.sort(key=lambda event: (_VAGUE_EVENT.match(event.message) is not None, _TELLING_EVENTS.index(event.reason)))
-    return tidy(telling[0].message.removeprefix("Error: ")) if telling else ""
+def _cause_from_events(events: list[EventSummary]) -> str:
+    causes = [event for event in events if event.reason in _START_FAILURES]
+    causes.sort(key=lambda event: (_VAGUE_EVENT.match(event.message) is not None, _START_FAILURES.index(event.reason)))
+    return tidy(causes[0].message.removeprefix("Error: ")) if causes else ""
 
 
-def _not_known(failure: Failure) -> str:
+def _unknown(failure: Failure) -> str:
     text = failure.message or ""
     if text.startswith("Pod failed before main container starts"):
         return f"its pod failed before its main container started{f' ({failure.reason})' if failure.reason else ''}"
     return _message(failure)
 
 
-_SENTENCES: dict[FailureClass, Callable[[Failure], str]] = {
+_PHRASES: dict[FailureClass, Callable[[Failure], str]] = {
     FailureClass.OOM_KILLED: _out_of_memory,
     FailureClass.EXIT_CODE: _exit_code,
     FailureClass.KILLED: _killed,
     FailureClass.EVICTED: _evicted,
-    FailureClass.PREEMPTED: lambda failure: after_lead("preempted", _own_text(failure)),
+    FailureClass.PREEMPTED: lambda failure: after_lead("preempted", _explanation(failure)),
     FailureClass.NODE_LOST: _lost_host,
-    FailureClass.POD_DELETED: lambda _: "pod deleted while it ran, by whom is not known",
+    FailureClass.POD_DELETED: lambda _: "pod deleted while running, cause unknown",
     FailureClass.IMAGE_PULL: _never_started("image could not be pulled"),
     FailureClass.CONFIG_ERROR: _never_started("could not start"),
-    FailureClass.UNSCHEDULABLE: _never_started("no machine could take it"),
+    FailureClass.UNSCHEDULABLE: _never_started("could not be scheduled"),
     FailureClass.TIMEOUT: _timed_out,
     FailureClass.CANCELLED: _stopped,
-    FailureClass.UNKNOWN: _not_known,
+    FailureClass.UNKNOWN: _unknown,
 }
 
 
-def what_is_waited_for(entry: Waiting) -> str:
-    """What a step, or the Workflow, waits for and since when."""
-    since = f" since {_moment(entry.since_at)}" if entry.since_at else ""
+def waiting_phrase(entry: Waiting) -> str:
+    """Describe what a step or the Workflow is waiting for, and since when."""
+    since = f" (since {_minute(entry.since_at)})" if entry.since_at else ""
     text = tidy((entry.message or "").removeprefix(entry.reason).lstrip(": "))
     if entry.reason in _PLAIN_WAITS:
         return f"{_PLAIN_WAITS[entry.reason]}{since}"
@@ -167,43 +168,45 @@ def what_is_waited_for(entry: Waiting) -> str:
     return f"{lead}{since}{_colon(detail)}"
 
 
-def _moment(at: datetime) -> str:
+def _minute(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
 
 
 def _wait_with_detail(reason: str, text: str) -> tuple[str, str]:
     quota, image = _QUOTA.search(text), _LOOK_UP.match(text)
     if reason == "LockWait" and text.startswith("lock "):
-        return f"waits for {text}", ""
+        return f"is waiting for {text}", ""
+    if reason == "Backoff" and text.startswith("for "):
+        return f"is in backoff {text}", ""
     if reason == "QuotaExceeded" and quota:
         return f"exceeds the quota {quota[1]}", quota[2]
     if reason == "ImageCommandLookupFailed" and image:
         return "cannot start", f"the command of image {image[1]} cannot be looked up"
-    return _WAITS.get(reason, f"waits ({reason})"), text
+    return _WAITS.get(reason, f"is waiting ({reason})"), text
 
 
 _PLAIN_WAITS: Final = {
     "Suspended": "is suspended",
     "WorkflowSuspended": "is suspended by spec.suspend",
-    "NotStarted": "was taken up by no Argo controller",
-    "ParallelismLimit": "waits for other Workflows to end",
-    "HTTPPending": "waits for Argo's agent",
-    "PluginPending": "waits for Argo's agent",
-    "ContainerCreating": "is being started (ContainerCreating)",
-    "PodInitializing": "is being started (PodInitializing)",
+    "NotStarted": "has not been picked up by an Argo controller",
+    "ParallelismLimit": "is waiting for other Workflows to end",
+    "HTTPPending": "is waiting for Argo's agent",
+    "PluginPending": "is waiting for Argo's agent",
+    "ContainerCreating": "is starting (ContainerCreating)",
+    "PodInitializing": "is starting (PodInitializing)",
     "Pending": "is pending",
 }
-"""Reasons that say it all."""
+"""Phrases for reasons that need no further detail."""
 
 _WAITS: Final = {
-    "LockWait": "waits for a lock",
+    "LockWait": "is waiting for a lock",
     "QuotaExceeded": "exceeds a quota",
     "ErrImagePull": "cannot pull its image",
     "ImagePullBackOff": "cannot pull its image",
     "InvalidImageName": "cannot pull its image",
     "RegistryUnavailable": "cannot pull its image",
-    "Unschedulable": "finds no machine",
-    "Backoff": "waits for its next attempt",
+    "Unschedulable": "is unschedulable",
+    "Backoff": "is in backoff",
     "ImageCommandLookupFailed": "cannot start",
     "CreateContainerConfigError": "cannot start",
     "CreateContainerError": "cannot start",
@@ -213,4 +216,4 @@ _WAITS: Final = {
     "FailedAttachVolume": "cannot attach a volume",
     "FailedCreatePodSandBox": "cannot start",
 }
-"""Reasons that need Argo's or the kubelet's words beside them."""
+"""Phrases for reasons that are followed by Argo's or the kubelet's message."""

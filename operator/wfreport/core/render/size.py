@@ -1,9 +1,21 @@
-"""A report never outgrows its cap: it is cut in a declared order and says so.
+"""Keeps a report within its maximum size: parts are cut in a fixed order, and the condition Truncated lists them.
 
-The order is that of what is largest and easiest had elsewhere: log text, steps, Events, victims, outputs. It is gone
-through twice. The first time a person keeps what explains the run: the first failures with logs and Events, and the
-steps that did not go well. Only where a hundred failures with that are still too much it goes too, and then all but a
-few failures.
+The cuts are applied one after the other until the report fits. Large parts that are easy to find elsewhere go first.
+The order has two rounds. After the first one, the report still explains the run: the first 5 failures have their logs
+and Events, and the steps that did not succeed are listed. The second round is for reports with a hundred failures that
+are still too large; it cuts the same parts completely, and then the failures themselves:
+
+    cut                          round 1 leaves                  round 2 leaves
+    log tails                    those of the first 5 failures   none
+    steps                        100, unsuccessful ones first    none
+    containers                   those of the first 5 failures   none
+    Events                       those of the first 5 failures   none
+    victims and tolerated ones   none
+    parameters and outputs       none
+    failures                     200, then 100                   50, then 20, then 5
+    anything else                all                             short messages, no critical path
+
+docs/decisions/0016-two-rounds-of-cutting.md has the reasons.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,14 +28,14 @@ from wfreport.api.report import Failure, ReportStatus, Step
 from wfreport.core.redact.bounds import cut
 from wfreport.core.render.conditions import condition
 from wfreport.core.render.phrases import plural
-from wfreport.core.render.steps import SETTLED_PHASES
+from wfreport.core.render.steps import SUCCESSFUL_PHASES
 
-_EXPLAINED = 5
-"""So many failures, the first, keep their evidence in the first round; the commands tell as many in full."""
+_FULL_FAILURES = 5
+"""Number of failures that keep their evidence in the first round; the CLI shows as many in full."""
 _SHORT_CHARACTERS = 200
 _CAUSES = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
 _CUT_LOG = LogTail(text="", lines=0, bytes=0, truncated=True)
-"""Left in place of a log, so that a later look knows that there was one."""
+"""Placeholder for a log that was cut, so that later renderings know that it existed."""
 
 Cut = Callable[[ReportStatus], ReportStatus]
 
@@ -31,18 +43,18 @@ Cut = Callable[[ReportStatus], ReportStatus]
 def fit(
     status: ReportStatus, max_bytes: int, notes: list[str], at: datetime | None, generation: int | None
 ) -> ReportStatus:
-    """The status within ``max_bytes``, with the condition Truncated that tells what was left out.
+    """Cut the status to ``max_bytes``, and add the condition Truncated, which lists the parts that were left out.
 
-    ``notes`` tells what was left out already.
+    ``notes`` lists the parts that were left out before.
     """
-    bare = status
-    told = _with_condition(bare, notes + _left_out(status, bare), at, generation)
-    for cut_down in _CUTS:
-        if len(told.dump_json()) <= max_bytes:
+    reduced = status
+    annotated = _with_condition(reduced, notes + _left_out(status, reduced), at, generation)
+    for apply_cut in _CUTS:
+        if len(annotated.dump_json()) <= max_bytes:
             break
-        bare = cut_down(bare)
-        told = _with_condition(bare, notes + _left_out(status, bare), at, generation)
-    return told
+        reduced = apply_cut(reduced)
+        annotated = _with_condition(reduced, notes + _left_out(status, reduced), at, generation)
+    return annotated
 
 
 def _with_condition(
@@ -59,16 +71,16 @@ def _with_condition(
     return status.changed(conditions=[*(status.conditions or []), truncated])
 
 
-def _left_out(full: ReportStatus, bare: ReportStatus) -> list[str]:
-    """What is in one and not in the other, with numbers; logs that an earlier look cut are counted too."""
-    before, after = full.failures or [], bare.failures or []
+def _left_out(full: ReportStatus, reduced: ReportStatus) -> list[str]:
+    """List the parts that are missing in the reduced status, with numbers, including logs that were cut earlier."""
+    before, after = full.failures or [], reduced.failures or []
     logs = sum(1 for f in before if f.log_tail) - sum(1 for f in after if f.log_tail and f.log_tail != _CUT_LOG)
-    steps, listed = len(full.steps or ()), len(bare.steps or ())
+    steps, listed = len(full.steps or ()), len(reduced.steps or ())
     events = sum(1 for f in before if f.events) - sum(1 for f in after if f.events)
     containers = sum(1 for f in before if f.containers) - sum(1 for f in after if f.containers)
-    causes, kept = (sum(1 for f in found if f.role in _CAUSES) for found in (before, after))
-    others = len(before) - causes - (len(after) - kept)
-    had_values, has_values = (s.outputs is not None or s.parameters is not None for s in (full, bare))
+    causes, listed_causes = (sum(1 for f in failures if f.role in _CAUSES) for failures in (before, after))
+    others = len(before) - causes - (len(after) - listed_causes)
+    had_values, has_values = (s.outputs is not None or s.parameters is not None for s in (full, reduced))
     notes = [
         plural(logs, "log tail") if logs else "",
         f"{steps - listed:,} of {steps:,} listed steps" if steps > listed else "",
@@ -76,75 +88,76 @@ def _left_out(full: ReportStatus, bare: ReportStatus) -> list[str]:
         f"Events of {plural(events, 'failure')}" if events else "",
         f"{others:,} victims and tolerated failures" if others else "",
         "parameters and outputs" if had_values and not has_values else "",
-        f"{causes - kept:,} of {causes:,} failures" if causes > kept else "",
-        "the critical path and details of failures" if full.critical_path and not bare.critical_path else "",
+        f"{causes - listed_causes:,} of {causes:,} failures" if causes > listed_causes else "",
+        "the critical path and details of failures" if full.critical_path and not reduced.critical_path else "",
     ]
     return [note for note in notes if note]
 
 
-def _without_logs(kept: int) -> Cut:
-    def bare(failure: Failure) -> Failure:
+def _cut_logs(after: int) -> Cut:
+    def without_log(failure: Failure) -> Failure:
         return failure.model_copy(update={"log_tail": _CUT_LOG}) if failure.log_tail else failure
 
-    return lambda status: _with_failures(status, kept, bare)
+    return lambda status: _change_failures(status, after, without_log)
 
 
-def _without_containers(kept: int) -> Cut:
-    return lambda status: _with_failures(status, kept, lambda failure: failure.model_copy(update={"containers": None}))
+def _cut_containers(after: int) -> Cut:
+    return lambda status: _change_failures(status, after, lambda f: f.model_copy(update={"containers": None}))
 
 
-def _without_events(kept: int) -> Cut:
-    return lambda status: _with_failures(status, kept, lambda failure: failure.model_copy(update={"events": None}))
+def _cut_events(after: int) -> Cut:
+    return lambda status: _change_failures(status, after, lambda f: f.model_copy(update={"events": None}))
 
 
-def _with_failures(status: ReportStatus, kept: int, change: Callable[[Failure], Failure]) -> ReportStatus:
-    """All but the first ``kept`` failures changed."""
+def _change_failures(status: ReportStatus, after: int, change: Callable[[Failure], Failure]) -> ReportStatus:
+    """Change all failures after the first ``after`` ones."""
     failures = status.failures or []
-    return status.changed(failures=[*failures[:kept], *map(change, failures[kept:])] or None)
+    return status.changed(failures=[*failures[:after], *map(change, failures[after:])] or None)
 
 
-def _keep_steps(number: int) -> Cut:
-    return lambda status: status.changed(steps=_telling(status.steps or [], number) or None)
+def _limit_steps(number: int) -> Cut:
+    return lambda status: status.changed(steps=_most_relevant(status.steps or [], number) or None)
 
 
-def _telling(steps: Sequence[Step], number: int) -> list[Step]:
-    """Those that did not go well before those that did, in their order; children are positions in the new list."""
-    by_use = sorted(range(len(steps)), key=lambda index: (steps[index].phase in SETTLED_PHASES, index))
-    chosen = sorted(by_use[:number])
-    position = {index: new for new, index in enumerate(chosen)}
+def _most_relevant(steps: Sequence[Step], number: int) -> list[Step]:
+    """Return the given number of steps, unsuccessful ones first, in their original order and with new child indexes."""
+    by_relevance = sorted(range(len(steps)), key=lambda index: (steps[index].phase in SUCCESSFUL_PHASES, index))
+    chosen = sorted(by_relevance[:number])
+    new_index = {index: new for new, index in enumerate(chosen)}
     return [
         steps[index].model_copy(
-            update={"children": [position[c] for c in steps[index].children or () if c in position] or None}
+            update={"children": [new_index[c] for c in steps[index].children or () if c in new_index] or None}
         )
         for index in chosen
     ]
 
 
-def _without_victims(status: ReportStatus) -> ReportStatus:
+def _cut_victims(status: ReportStatus) -> ReportStatus:
     return status.changed(failures=[f for f in status.failures or () if f.role in _CAUSES] or None)
 
 
-def _without_outputs(status: ReportStatus) -> ReportStatus:
+def _cut_values(status: ReportStatus) -> ReportStatus:
     return status.changed(outputs=None, parameters=None)
 
 
-def _keep_failures(number: int) -> Cut:
+def _limit_failures(number: int) -> Cut:
     return lambda status: status.changed(failures=(status.failures or [])[:number] or None)
 
 
-def _bare(status: ReportStatus) -> ReportStatus:
-    """The last resort: few of everything, and short."""
-    few: dict[str, object] = {
+def _cut_to_minimum(status: ReportStatus) -> ReportStatus:
+    """As the last resort, limit the other lists and shorten all messages."""
+    waiting, warnings = (status.waiting or [])[:_FULL_FAILURES], (status.warnings or [])[:_FULL_FAILURES]
+    lists: dict[str, object] = {
         "failures": [
             f.model_copy(update={"previous_attempts": None, "resources": None, "message": _short(f.message)})
             for f in status.failures or ()
         ],
-        "waiting": [w.model_copy(update={"message": _short(w.message)}) for w in (status.waiting or [])[:_EXPLAINED]],
-        "warnings": [w.model_copy(update={"message": _short(w.message)}) for w in (status.warnings or [])[:_EXPLAINED]],
+        "waiting": [w.model_copy(update={"message": _short(w.message)}) for w in waiting],
+        "warnings": [w.model_copy(update={"message": _short(w.message)}) for w in warnings],
         "runs": [run.model_copy(update={"summary": _short(run.summary)}) for run in status.runs or ()],
     }
     return status.changed(
-        critical_path=None, superseded_attempts=None, **{name: found or None for name, found in few.items()}
+        critical_path=None, superseded_attempts=None, **{name: entries or None for name, entries in lists.items()}
     )
 
 
@@ -153,21 +166,21 @@ def _short(text: str | None) -> str | None:
 
 
 _CUTS: tuple[Cut, ...] = (
-    _without_logs(_EXPLAINED),
-    _keep_steps(100),
-    _without_containers(_EXPLAINED),
-    _without_events(_EXPLAINED),
-    _without_victims,
-    _without_outputs,
-    _keep_failures(200),
-    _keep_failures(100),
-    _without_logs(0),
-    _keep_steps(0),
-    _without_containers(0),
-    _without_events(0),
-    _keep_failures(50),
-    _keep_failures(20),
-    _keep_failures(_EXPLAINED),
-    _bare,
+    _cut_logs(after=_FULL_FAILURES),
+    _limit_steps(100),
+    _cut_containers(after=_FULL_FAILURES),
+    _cut_events(after=_FULL_FAILURES),
+    _cut_victims,
+    _cut_values,
+    _limit_failures(200),
+    _limit_failures(100),
+    _cut_logs(after=0),
+    _limit_steps(0),
+    _cut_containers(after=0),
+    _cut_events(after=0),
+    _limit_failures(50),
+    _limit_failures(20),
+    _limit_failures(_FULL_FAILURES),
+    _cut_to_minimum,
 )
-"""In this order, one after the other, until the report fits."""
+"""The cuts, in the order in which they are applied until the report fits."""

@@ -1,4 +1,4 @@
-"""Where a Workflow came from, and where to look further."""
+"""Finds the origin of a Workflow, and links to other views of it."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from wfreport.core.redact.text import TextSanitizer, clip
 
 
 def find_source(workflow: Workflow) -> WorkflowSource | None:
-    """Template, cron, resubmission and creator, by spec, labels, annotations and owner."""
+    """Return template, CronWorkflow, predecessor and creator, from spec, labels, annotations and owner."""
     labels, ref = workflow.metadata.labels, workflow.spec.workflow_template_ref
     owner = next((o.name for o in workflow.metadata.owner_references if o.kind == "CronWorkflow"), None)
     own = ref.name if ref and not ref.cluster_scope else None
@@ -35,13 +35,13 @@ def _scheduled_at(workflow: Workflow) -> datetime | None:
     return parsed if parsed.tzinfo else None
 
 
-def find_links(workflow: Workflow, prose: TextSanitizer, ui_url_template: str) -> Links | None:
-    """Argo's UI, where its URL is configured, and the trace, where there is one."""
+def find_links(workflow: Workflow, sanitizer: TextSanitizer, ui_url_template: str) -> Links | None:
+    """Return the links to Argo's UI, if its URL is configured, and to the trace, if there is one."""
     metadata = workflow.metadata
     ui = (
         ui_url_template.format(namespace=metadata.namespace, name=metadata.name, uid=metadata.uid)
         if ui_url_template
         else None
     )
-    trace = prose.text(metadata.annotations.get(argo.ANNOTATION_TRACE_ID))
+    trace = sanitizer.text(metadata.annotations.get(argo.ANNOTATION_TRACE_ID))
     return Links(ui=cut(ui, TEXT) if ui else None, trace=trace) if ui or trace else None

@@ -1,9 +1,12 @@
-"""The one writer of a report's status.
+"""Renders the status of a report from the Workflow, the evidence of its pods, and the stored status.
 
-From the Workflow as it was read, what was seen of its pods, and the report that is stored.
+    snapshot ─┐
+    evidence ─┼─► failures, times, waits, warnings, steps ─► summary, conditions ─► fit to size ─► status
+    stored ───┘
 
-The stored report is an input, since the pods are gone by now and earlier runs are nowhere else (docs/decisions/0002).
-Nothing here depends on the time of the look, but for which waits of a running Workflow are worth a word.
+This is the only place that writes a status. The stored status is an input because pods may have been deleted since, and
+earlier runs are recorded nowhere else (docs/decisions/0002-the-stored-report-is-an-input.md). No value depends on the
+current time, except the choice of the waits of a running Workflow that are reported.
 """
 
 from collections.abc import Mapping
@@ -31,14 +34,14 @@ from wfreport.api.wire import LABEL_KEY, SHORT, is_same_time
 from wfreport.core.classify.roles import assign_roles
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer, clip
-from wfreport.core.render.conditions import judge, leading_class
+from wfreport.core.render.conditions import conditions_of_run, leading_class
 from wfreport.core.render.counts import count_nodes
 from wfreport.core.render.failures import (
     MAX_FAILURES,
     MAX_SUPERSEDED,
     FailureContext,
     describe_failure,
-    remembered_attempts,
+    stored_attempts,
     superseded_attempts,
 )
 from wfreport.core.render.size import fit
@@ -61,7 +64,7 @@ CODES: Mapping[str, int] = {
     Phase.ERROR: 3,
     Phase.PENDING: 4,
 }
-"""Phases as numbers, for dashboards; anything else is -1."""
+"""Phases as numbers, for dashboards; any other phase is -1."""
 
 
 def render_status(
@@ -75,55 +78,55 @@ def render_status(
     redactor: Redactor,
     now: datetime,
 ) -> ReportStatus:
-    """The status of the report of a Workflow that was read.
+    """Render the status of the report of a Workflow.
 
     Args:
         snapshot: the Workflow.
-        stored: the status that the report has, if any.
-        spec: what the user asks of this report.
-        generation: of that spec.
-        evidence: what was seen of its pods, by pod name.
-        options: what the settings say.
-        redactor: takes secrets out of free text.
-        now: when it is looked at; it decides whether a wait is past its grace time, and nothing else.
+        stored: stored status of the report, if any.
+        spec: spec of the report.
+        generation: generation of the spec.
+        evidence: evidence of the Workflow's pods, by pod name.
+        options: options from the settings.
+        redactor: redactor of secrets in free text.
+        now: current time; it only decides whether a wait has exceeded its grace time.
     """
-    prose, workflow = TextSanitizer(redactor), snapshot.workflow
-    before = status_of_run(stored, workflow)
-    if before and snapshot.nodes_state is NodesState.OFFLOADED and _has_this_end(before, workflow):
-        # the nodes of a run that has ended are always the same: what the report has of them is all there is
-        return before.changed(observed_workflow=_observed(snapshot, prose), observed_generation=generation)
-    runs = _earlier_runs(stored, is_same_run=before is not None)
-    context = _failure_context(snapshot, prose, before, spec, evidence, options)
-    found = _findings(context, before, now=now, is_first_run=not runs)
-    summary = _summary(found, workflow)
+    sanitizer, workflow = TextSanitizer(redactor), snapshot.workflow
+    stored_run = status_of_run(stored, workflow)
+    if stored_run and snapshot.nodes_state is NodesState.OFFLOADED and _has_this_end(stored_run, workflow):
+        # the nodes of a completed run never change, so the stored status is complete
+        return stored_run.changed(observed_workflow=_observed(snapshot, sanitizer), observed_generation=generation)
+    runs = _earlier_runs(stored, is_same_run=stored_run is not None)
+    context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
+    findings = _findings(context, stored_run, now=now, is_first_run=not runs)
+    summary = _summary(findings, workflow)
     status = ReportStatus(
         observed_generation=generation,
-        observed_workflow=_observed(snapshot, prose),
-        conditions=judge(snapshot, found.failures, summary, generation),
+        observed_workflow=_observed(snapshot, sanitizer),
+        conditions=conditions_of_run(snapshot, findings.failures, summary, generation),
         summary=summary,
-        failure_class=_failure_class(found.failures),
-        counts=found.counts,
-        timing=found.times.timing,
-        critical_path=list(found.times.path) or None,
-        failures=found.failures or None,
-        waiting=found.waiting or None,
-        warnings=found.warnings or None,
-        superseded_attempts=found.superseded[-MAX_SUPERSEDED:] or None,
-        steps=found.steps or None,
-        parameters=list_parameters(_arguments(workflow), prose) or None,
-        outputs=list_outputs(snapshot, prose),
+        failure_class=_failure_class(findings.failures),
+        counts=findings.counts,
+        timing=findings.times.timing,
+        critical_path=list(findings.times.path) or None,
+        failures=findings.failures or None,
+        waiting=findings.waiting or None,
+        warnings=findings.warnings or None,
+        superseded_attempts=findings.superseded[-MAX_SUPERSEDED:] or None,
+        steps=findings.steps or None,
+        parameters=list_parameters(_arguments(workflow), sanitizer) or None,
+        outputs=list_outputs(snapshot, sanitizer),
         workflow_source=find_source(workflow),
         resources=resources_used(workflow) or None,
         remediation=(stored.remediation if stored else None) or RunRemediation(),
         runs=runs or None,
-        links=find_links(workflow, prose, options.ui_url_template),
+        links=find_links(workflow, sanitizer, options.ui_url_template),
     )
-    return fit(status, options.max_bytes, _left_out(found, snapshot), _changed_at(workflow), generation)
+    return fit(status, options.max_bytes, _left_out(findings, snapshot), _changed_at(workflow), generation)
 
 
 @dataclass(frozen=True, slots=True)
 class _Findings:
-    """What the nodes, the pods and the stored report say together; ``roles`` are of all failures, listed or not."""
+    """Findings from nodes, evidence and the stored status. ``roles`` has all failures, even those not listed."""
 
     failures: list[Failure]
     roles: list[Role]
@@ -135,40 +138,42 @@ class _Findings:
     steps: list[Step]
 
 
-def _findings(context: FailureContext, before: ReportStatus | None, *, now: datetime, is_first_run: bool) -> _Findings:
-    snapshot, prose, evidence, options = context.snapshot, context.prose, context.evidence, context.options
-    known = before if snapshot.nodes_state is NodesState.OFFLOADED else None
-    failures, roles = _failures(context, known)
-    times = time_run(snapshot, prose, evidence=evidence, stored=before, is_first_run=is_first_run)
-    steps = list_steps(snapshot, prose, _steps_limit(snapshot.workflow, options), times)
+def _findings(
+    context: FailureContext, stored_run: ReportStatus | None, *, now: datetime, is_first_run: bool
+) -> _Findings:
+    snapshot, sanitizer, evidence, options = context.snapshot, context.sanitizer, context.evidence, context.options
+    offloaded = stored_run if snapshot.nodes_state is NodesState.OFFLOADED else None
+    failures, roles = _failures(context, offloaded)
+    times = time_run(snapshot, sanitizer, evidence=evidence, stored=stored_run, is_first_run=is_first_run)
+    steps = list_steps(snapshot, sanitizer, _steps_limit(snapshot.workflow, options), times)
     return _Findings(
         failures=failures,
         roles=roles,
         superseded=superseded_attempts(context),
         counts=count_nodes(snapshot),
         times=times,
-        waiting=find_waiting(snapshot, prose, evidence=evidence, now=now, graces=options.graces),
-        warnings=find_warnings(snapshot, evidence, prose, (before.warnings if before else None) or ()),
-        steps=steps or (known.steps if known else None) or [],
+        waiting=find_waiting(snapshot, sanitizer, evidence=evidence, now=now, graces=options.graces),
+        warnings=find_warnings(snapshot, evidence, sanitizer, (stored_run.warnings if stored_run else None) or ()),
+        steps=steps or (offloaded.steps if offloaded else None) or [],
     )
 
 
-def _summary(found: _Findings, workflow: Workflow) -> str:
+def _summary(findings: _Findings, workflow: Workflow) -> str:
     return summarize(
         workflow,
-        failures=found.failures,
-        roles=found.roles,
-        waiting=found.waiting,
-        warnings=found.warnings,
-        counts=found.counts,
-        timing=found.times.timing,
+        failures=findings.failures,
+        roles=findings.roles,
+        waiting=findings.waiting,
+        warnings=findings.warnings,
+        counts=findings.counts,
+        timing=findings.times.timing,
     )
 
 
 def _failure_context(
     snapshot: Snapshot,
-    prose: TextSanitizer,
-    before: ReportStatus | None,
+    sanitizer: TextSanitizer,
+    stored_run: ReportStatus | None,
     spec: ReportSpec,
     evidence: Mapping[str, PodEvidence],
     options: RenderOptions,
@@ -176,22 +181,22 @@ def _failure_context(
     return FailureContext(
         snapshot=snapshot,
         evidence=evidence,
-        stored=_by_node(before) if before else {},
-        remembered=remembered_attempts(before),
-        waited_for=stored_waiting_texts(before),
-        prose=prose,
+        stored=_by_node(stored_run) if stored_run else {},
+        stored_attempts=stored_attempts(stored_run),
+        stored_waits=stored_waiting_texts(stored_run),
+        sanitizer=sanitizer,
         options=options,
         log_tail_lines=options.log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines,
     )
 
 
-def _failures(context: FailureContext, known: ReportStatus | None) -> tuple[list[Failure], list[Role]]:
-    """The failures that are listed, and the roles of all of them.
+def _failures(context: FailureContext, offloaded: ReportStatus | None) -> tuple[list[Failure], list[Role]]:
+    """Return the failures to list, and the roles of all failures.
 
-    ``known`` is what the report says of a run whose nodes are not here: what was seen of its pods is nowhere else.
+    ``offloaded`` is the stored status of a run whose nodes are unavailable: the only record of its failures.
     """
-    if known and known.failures:
-        return known.failures, [failure.role for failure in known.failures]
+    if offloaded and offloaded.failures:
+        return offloaded.failures, [failure.role for failure in offloaded.failures]
     leaves = assign_roles(context.snapshot)
     return [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]], [leaf.role for leaf in leaves]
 
@@ -204,9 +209,9 @@ def _arguments(workflow: Workflow) -> list[Parameter]:
     return workflow.spec.arguments.parameters if workflow.spec.arguments else []
 
 
-def _left_out(found: _Findings, snapshot: Snapshot) -> list[str]:
-    notes, times = [], found.times
-    failures, steps, superseded = len(found.roles), len(found.steps), len(found.superseded)
+def _left_out(findings: _Findings, snapshot: Snapshot) -> list[str]:
+    notes, times = [], findings.times
+    failures, steps, superseded = len(findings.roles), len(findings.steps), len(findings.superseded)
     if steps < len(snapshot.nodes):
         notes.append(f"{len(snapshot.nodes) - steps} of {len(snapshot.nodes)} steps")
     if failures > MAX_FAILURES:
@@ -231,7 +236,7 @@ def _changed_at(workflow: Workflow) -> datetime | None:
     return ended or workflow.status.started_at or workflow.metadata.creation_timestamp
 
 
-def _observed(snapshot: Snapshot, prose: TextSanitizer) -> ObservedWorkflow:
+def _observed(snapshot: Snapshot, sanitizer: TextSanitizer) -> ObservedWorkflow:
     workflow = snapshot.workflow
     status, completed = workflow.status, workflow.status.is_completed
     return ObservedWorkflow(
@@ -240,7 +245,7 @@ def _observed(snapshot: Snapshot, prose: TextSanitizer) -> ObservedWorkflow:
         resource_version=clip(workflow.metadata.resource_version, SHORT) if completed else None,
         phase=clip(status.phase, SHORT),
         code=CODES.get(status.phase, -1),
-        message=prose.text(status.message),
+        message=sanitizer.text(status.message),
         started_at=status.started_at,
         finished_at=status.finished_at if completed else None,
         progress=clip(status.progress, SHORT),
@@ -251,7 +256,7 @@ def _observed(snapshot: Snapshot, prose: TextSanitizer) -> ObservedWorkflow:
 
 
 def _labels(workflow: Workflow) -> dict[str, str]:
-    """The labels, each as it is: a policy selects by them."""
+    """Return the labels, unmodified because policies select by them."""
     fitting = [
         (key, value)
         for key, value in sorted(workflow.metadata.labels.items())
@@ -284,13 +289,13 @@ def _as_earlier(stored: ReportStatus) -> EarlierRun:
 
 
 def has_nodes_of_run(stored: ReportStatus | None, workflow: Workflow) -> bool:
-    """Whether the report has nodes of the run, as it was a while ago, and the run still goes on."""
-    of_run = status_of_run(stored, workflow)
-    return of_run is not None and not workflow.status.is_completed and _has_nodes(of_run)
+    """Return whether the run is in progress and the stored status has earlier nodes of it."""
+    stored_run = status_of_run(stored, workflow)
+    return stored_run is not None and not workflow.status.is_completed and _has_nodes(stored_run)
 
 
 def _has_this_end(stored: ReportStatus, workflow: Workflow) -> bool:
-    """Whether the report, which is of this run, has its nodes as it ended."""
+    """Return whether the stored status of this run has its final nodes."""
     observed, status = stored.observed_workflow, workflow.status
     if observed is None or observed.finished_at is None or not status.is_completed or status.finished_at is None:
         return False

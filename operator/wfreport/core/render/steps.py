@@ -1,4 +1,4 @@
-"""The nodes of a run as a list in execution order, and what the run was given and put out."""
+"""Lists the nodes of a run in execution order, and its parameters, outputs and resources."""
 
 import json
 from collections.abc import Iterable
@@ -18,20 +18,20 @@ from wfreport.core.timing.timing import RunTimes
 
 _MAX_VALUES = 64
 _VALUE_LENGTH = 256
-SETTLED_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
-"""Phases of a node that has ended, and well."""
+SUCCESSFUL_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
+"""Phases of a node that ended without a failure."""
 
 _LOGS_SUFFIX = "-logs"
 
 
-def list_steps(snapshot: Snapshot, prose: TextSanitizer, limit: int, times: RunTimes) -> list[Step]:
-    """Nodes in execution order.
+def list_steps(snapshot: Snapshot, sanitizer: TextSanitizer, limit: int, times: RunTimes) -> list[Step]:
+    """List the nodes in execution order.
 
-    Where there are more than ``limit``, what failed, runs or waits goes first.
+    If there are more than ``limit``, nodes that failed, run or wait are preferred.
     """
     nodes = _chosen(snapshot.tree, limit)
     index = {node.id: position for position, node in enumerate(nodes)}
-    return [_step(node, snapshot, prose, index, times) for node in nodes]
+    return [_step(node, snapshot, sanitizer, index, times) for node in nodes]
 
 
 def _chosen(tree: Tree, limit: int) -> list[Node]:
@@ -39,7 +39,7 @@ def _chosen(tree: Tree, limit: int) -> list[Node]:
     if len(ordered) <= limit:
         return ordered
     important = [
-        node for node in ordered if node.phase not in SETTLED_PHASES or node.id in tree.nodes_enclosing_failures
+        node for node in ordered if node.phase not in SUCCESSFUL_PHASES or node.id in tree.nodes_enclosing_failures
     ]
     chosen = {node.id for node in important[:limit]}
     others = (node.id for node in ordered if node.id not in chosen)
@@ -48,7 +48,7 @@ def _chosen(tree: Tree, limit: int) -> list[Node]:
 
 
 def _in_execution_order(tree: Tree) -> list[Node]:
-    """By start; what started in the same second, as the graph has it: a parent before its children."""
+    """Sort nodes by their start. Nodes of the same second are in graph order, parents before their children."""
     depth = _breadth_first(tree)
     return sorted(
         tree.nodes.values(),
@@ -76,11 +76,11 @@ def _breadth_first(tree: Tree) -> dict[str, int]:
     return order
 
 
-def _step(node: Node, snapshot: Snapshot, prose: TextSanitizer, index: dict[str, int], times: RunTimes) -> Step:
+def _step(node: Node, snapshot: Snapshot, sanitizer: TextSanitizer, index: dict[str, int], times: RunTimes) -> Step:
     pod_times = times.pods.get(node.id)
     has_pod = node.type == NodeType.POD and bool(node.host_node_name)
     return Step(
-        display_name=prose.line(node.display_name or node.name or node.id),
+        display_name=sanitizer.line(node.display_name or node.name or node.id),
         node_id=node.id[:LINE],
         type=node.type[:SHORT],
         template_name=clip(template_name(node)),
@@ -92,58 +92,58 @@ def _step(node: Node, snapshot: Snapshot, prose: TextSanitizer, index: dict[str,
         queued_seconds=pod_times.queued_seconds if pod_times else None,
         running_seconds=pod_times.running_seconds if pod_times else None,
         exit_code=_exit_code(node),
-        message=prose.text(node.message),
+        message=sanitizer.text(node.message),
         children=[index[child] for child in node.children if child in index] or None,
     )
 
 
 def _exit_code(node: Node) -> int | None:
-    """Exit code of a step that ran: 0 too, unless it failed, when 0 is another container's."""
+    """Return the exit code of a step that ran. For a failed step, 0 is the code of another container and ignored."""
     recorded = node.outputs.exit_code if node.outputs else None
     if node.type in (NodeType.POD, NodeType.CONTAINER) and not node.has_failed:
         return 0 if recorded == "0" else exit_code("", recorded)
     return exit_code(node.message, recorded) if node.type in (NodeType.POD, NodeType.CONTAINER) else None
 
 
-def list_parameters(parameters: Iterable[Parameter], prose: TextSanitizer) -> list[NamedValue]:
-    """Parameters by name; a value is redacted as ``name=value``, since often only the name says that it is secret."""
-    return [NamedValue(name=prose.line(p.name), value=_value(p, prose)) for p in list(parameters)[:_MAX_VALUES]]
+def list_parameters(parameters: Iterable[Parameter], sanitizer: TextSanitizer) -> list[NamedValue]:
+    """List parameters. Values are redacted as ``name=value``, because often only the name reveals a secret."""
+    return [NamedValue(name=sanitizer.line(p.name), value=_value(p, sanitizer)) for p in list(parameters)[:_MAX_VALUES]]
 
 
-def _value(parameter: Parameter, prose: TextSanitizer) -> str | None:
+def _value(parameter: Parameter, sanitizer: TextSanitizer) -> str | None:
     if parameter.value is None:
         return None
     value = parameter.value if isinstance(parameter.value, str) else json.dumps(parameter.value)
     prefix = f"{parameter.name}="
-    redacted = prose.log(prefix + value)[0]
-    return prose.text(redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted, _VALUE_LENGTH)
+    redacted = sanitizer.log(prefix + value)[0]
+    return sanitizer.text(redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted, _VALUE_LENGTH)
 
 
-def list_outputs(snapshot: Snapshot, prose: TextSanitizer) -> RunOutputs | None:
-    """Global outputs and the artifacts of the run and its steps; log archives come last, they are the many."""
+def list_outputs(snapshot: Snapshot, sanitizer: TextSanitizer) -> RunOutputs | None:
+    """List global outputs and the artifacts of the run and its steps, with the many archived logs last."""
     outputs = snapshot.workflow.status.outputs
-    parameters = list_parameters(outputs.parameters if outputs else (), prose)
+    parameters = list_parameters(outputs.parameters if outputs else (), sanitizer)
     artifacts: list[tuple[str | None, Artifact]] = [
         (None, artifact) for artifact in (outputs.artifacts if outputs else ())
     ]
-    if snapshot.workflow.status.is_completed:  # while it runs there are more at every look
-        artifacts += [(n.id, found) for n in snapshot.nodes.values() if n.outputs for found in n.outputs.artifacts]
+    if snapshot.workflow.status.is_completed:  # while the run is in progress, the list would change constantly
+        artifacts += [(n.id, output) for n in snapshot.nodes.values() if n.outputs for output in n.outputs.artifacts]
     artifacts.sort(key=lambda pair: pair[1].name.endswith(_LOGS_SUFFIX))
-    listed = [_artifact(node_id, artifact, prose) for node_id, artifact in artifacts[:_MAX_VALUES]]
+    listed = [_artifact(node_id, artifact, sanitizer) for node_id, artifact in artifacts[:_MAX_VALUES]]
     return RunOutputs(parameters=parameters or None, artifacts=listed or None) if parameters or listed else None
 
 
-def _artifact(node_id: str | None, artifact: Artifact, prose: TextSanitizer) -> ArtifactRef:
+def _artifact(node_id: str | None, artifact: Artifact, sanitizer: TextSanitizer) -> ArtifactRef:
     location = artifact.s3 or artifact.gcs or artifact.oss
     blob = (artifact.azure or {}).get("blob")
     key = location.key if location else (blob if isinstance(blob, str) else None)
-    return ArtifactRef(name=prose.line(artifact.name), node_id=clip(node_id), key=prose.text(key))
+    return ArtifactRef(name=sanitizer.line(artifact.name), node_id=clip(node_id), key=sanitizer.text(key))
 
 
 def resources_used(workflow: argo.Workflow) -> dict[str, int]:
-    """Argo's resourcesDuration in plain units.
+    """Return Argo's resourcesDuration in plain units.
 
-    It counts memory in 100 MiB and ephemeral storage in 10 GiB (resource-duration in the documentation of Argo).
+    Argo counts memory in 100 MiB and ephemeral storage in 10 GiB (see "Resource Duration" in Argo's documentation).
     """
     units = {
         "cpu": ("cpuSeconds", 1),

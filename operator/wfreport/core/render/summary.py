@@ -1,4 +1,4 @@
-"""The one line a person reads: the step, what happened, the number that matters, what it led to."""
+"""Summarizes a run in one line: the step, what happened with the most relevant number, and the consequences."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
 from wfreport.core.render.phrases import name, plural, tidy
-from wfreport.core.render.sentences import what_happened, what_is_waited_for
+from wfreport.core.render.sentences import failure_phrase, waiting_phrase
 from wfreport.core.timing.durations import short_duration
 
-_NAMED = 2
+_MAX_NAMED = 2
 _CAUSES = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
 
 
@@ -26,20 +26,20 @@ def summarize(
     counts: Counts | None,
     timing: Timing | None,
 ) -> str:
-    """What happened, in one sentence.
+    """Summarize a run in one line.
 
     Args:
         workflow: the run.
-        failures: those that the report lists.
-        roles: of all failures, also of those that are too many to be listed.
-        waiting: what holds it up.
-        warnings: what went wrong without failing it.
-        counts: of its nodes; None where they cannot be read.
-        timing: its duration, when it has ended.
+        failures: failures that the report lists.
+        roles: roles of all failures, even those that are not listed.
+        waiting: waiting steps of a run in progress.
+        warnings: problems that did not fail the run.
+        counts: number of nodes by phase; None if the nodes cannot be read.
+        timing: timing of the run; None before its end.
     """
     phase = workflow.status.phase
     if phase == Phase.SUCCEEDED:
-        parts = [_succeeded(timing), *_on_the_way(failures, len(roles), warnings, counts)]
+        parts = [_succeeded(timing), *_notes_on_success(failures, len(roles), warnings, counts)]
     elif workflow.status.has_failed:
         parts = [_failed(failures[0], workflow), *_consequences(roles, counts)]
     else:
@@ -51,10 +51,10 @@ def _succeeded(timing: Timing | None) -> str:
     return f"Succeeded in {timing.duration}" if timing and timing.duration else "Succeeded"
 
 
-def _on_the_way(
+def _notes_on_success(
     failures: list[Failure], tolerated: int, warnings: list[StepWarning], counts: Counts | None
 ) -> list[str]:
-    """What went wrong in a run that succeeded all the same."""
+    """List the problems in a run that succeeded."""
     notes = []
     if counts and counts.retried_attempts:
         notes.append(f"{plural(counts.retried_attempts, 'failed attempt')} retried")
@@ -69,33 +69,33 @@ def _on_the_way(
 
 
 def _names(failures: list[Failure]) -> str:
-    """Who failed; the one failure with what happened, of many the first two."""
+    """Return the names of the failed steps: a single one with its failure, otherwise the first two."""
     if len(failures) == 1:
-        return f"{_who(failures[0])}: {what_happened(failures[0])}"
-    names = list(dict.fromkeys(_who(failure) for failure in failures))
-    more = f", {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+        return f"{_step(failures[0])}: {failure_phrase(failures[0])}"
+    names = list(dict.fromkeys(_step(failure) for failure in failures))
+    more = f", {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    return ", ".join(names[:_MAX_NAMED]) + more
 
 
 def _failed(first: Failure, workflow: Workflow) -> str:
-    what = what_happened(first)
+    phrase = failure_phrase(first)
     limit = _deadline(first, workflow) if first.failure_class == FailureClass.TIMEOUT else ""
     if limit:
-        what = f"{what.partition('deadline')[0]}deadline of {limit}"
+        phrase = f"{phrase.partition('deadline')[0]}deadline of {limit}"
     attempts = f" after {first.attempt} attempts" if first.attempt and first.attempt > 1 else ""
-    return f"{_who(first)}: {what}{attempts}"
+    return f"{_step(first)}: {phrase}{attempts}"
 
 
 def _deadline(failure: Failure, workflow: Workflow) -> str:
-    """The deadline that passed, as far as it is written in the Workflow; a template's may be an expression."""
+    """Return the exceeded deadline, if the Workflow states it; a template's deadline may be an expression."""
     if failure.reason == "WorkflowDeadlineExceeded":
         limit: str | int | None = workflow.spec.active_deadline_seconds
     else:
         stored = workflow.status.stored_workflow_template_spec
         templates = [*workflow.spec.templates, *(stored.templates if stored else ())]
         templates += workflow.status.stored_templates.values()
-        found = next((t for t in templates if t.name and t.name == failure.template_name), None)
-        limit = (found.active_deadline_seconds or found.timeout) if found else None
+        template = next((t for t in templates if t.name and t.name == failure.template_name), None)
+        limit = (template.active_deadline_seconds or template.timeout) if template else None
     if isinstance(limit, int):
         return short_duration(limit)
     return name(limit) if limit and "{{" not in limit else ""
@@ -105,14 +105,14 @@ def _subject(display_name: str | None) -> str:
     return name(display_name) if display_name else "workflow"
 
 
-def _who(failure: Failure) -> str:
-    """The step: an attempt by the name of its step, for it is the last of them."""
-    shown = _subject(failure.display_name)
+def _step(failure: Failure) -> str:
+    """Return the name of the failed step. The last attempt of a step has the step's name, without its number."""
+    step = _subject(failure.display_name)
     if failure.attempt is not None:
-        shown = shown.removesuffix(f"({failure.attempt - 1})")
+        step = step.removesuffix(f"({failure.attempt - 1})")
     if failure.role != Role.EXIT_HANDLER:
-        return shown
-    return "exit handler" if shown.endswith(".onExit") else f"exit handler {shown}"
+        return step
+    return "exit handler" if step.endswith(".onExit") else f"exit handler {step}"
 
 
 def _consequences(roles: Sequence[Role], counts: Counts | None) -> list[str]:
@@ -122,7 +122,7 @@ def _consequences(roles: Sequence[Role], counts: Counts | None) -> list[str]:
     if others:
         notes.append(plural(others, "other failure"))
     if victims:
-        notes.append(f"{plural(victims, 'step')} ended with it")
+        notes.append(f"{plural(victims, 'other step')} terminated")
     if counts and counts.omitted:
         notes.append(f"{plural(counts.omitted, 'step')} omitted")
     if counts is None:
@@ -132,7 +132,7 @@ def _consequences(roles: Sequence[Role], counts: Counts | None) -> list[str]:
 
 def _active(workflow: Workflow, failures: list[Failure], roles: Sequence[Role], waiting: list[Waiting]) -> list[str]:
     status = workflow.status
-    # Argo counts pods: before the first there is none to count.
+    # Argo counts pods, so before the first pod the progress is 0/0.
     progress = f" {status.progress}" if status.progress not in ("", "0/0") else ""
     parts = [f"{status.phase or 'Not started'}{progress}"]
     causes = sum(1 for role in roles if role in _CAUSES)
@@ -140,7 +140,7 @@ def _active(workflow: Workflow, failures: list[Failure], roles: Sequence[Role], 
         parts.append(_failed(failures[0], workflow))
     if causes > 1:
         parts.append(plural(causes - 1, "other failure"))
-    parts += [f"{_subject(entry.display_name)} {what_is_waited_for(entry)}" for entry in waiting[:1]]
+    parts += [f"{_subject(entry.display_name)} {waiting_phrase(entry)}" for entry in waiting[:1]]
     if len(waiting) > 1:
         parts.append(f"{len(waiting) - 1:,} more waiting")
     return parts

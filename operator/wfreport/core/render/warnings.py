@@ -1,4 +1,4 @@
-"""What went wrong without failing the step."""
+"""Finds problems that did not fail a step."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
@@ -17,37 +17,37 @@ _POD_RESTARTED: Final = "PodRestarted"
 def find_warnings(
     snapshot: Snapshot,
     evidence: Mapping[str, PodEvidence],
-    prose: TextSanitizer,
+    sanitizer: TextSanitizer,
     stored: Sequence[StepWarning],
 ) -> list[StepWarning]:
-    """What the pods and nodes of now tell, and what the stored report kept of pods that are gone."""
-    found = [*_killed_for_memory(snapshot, evidence, prose), *_restarted(snapshot, prose)]
-    kept = [warning for warning in stored if warning.reason == _OOM_KILLED and warning not in found]
-    return [*kept, *found][:_MAX_ENTRIES]
+    """Return the warnings of current pods and nodes, and the stored warnings of pods that no longer exist."""
+    current = [*_oom_killed(snapshot, evidence, sanitizer), *_restarted(snapshot, sanitizer)]
+    earlier = [warning for warning in stored if warning.reason == _OOM_KILLED and warning not in current]
+    return [*earlier, *current][:_MAX_ENTRIES]
 
 
-def _killed_for_memory(
-    snapshot: Snapshot, evidence: Mapping[str, PodEvidence], prose: TextSanitizer
+def _oom_killed(
+    snapshot: Snapshot, evidence: Mapping[str, PodEvidence], sanitizer: TextSanitizer
 ) -> Iterator[StepWarning]:
-    """Yield a warning for each step that succeeded although a container of it was killed for its memory.
+    """Yield a warning for each step that succeeded although one of its containers was OOM-killed.
 
     The kernel killed a child of the step's process, and the step exited with 0 (docs/explanation/argo-behaviour.md).
     """
-    killed = {name: containers for name, seen in evidence.items() if (containers := _killed_containers(seen))}
+    killed = {name: containers for name, pod in evidence.items() if (containers := _killed_containers(pod))}
     if not killed:
         return
     succeeded = (n for n in snapshot.nodes.values() if n.type == NodeType.POD and n.phase == Phase.SUCCEEDED)
     for node in succeeded:
         for container in killed.get(pod_name(snapshot.workflow, node) or "", ()):
             yield StepWarning(
-                display_name=prose.line(node.display_name),
+                display_name=sanitizer.line(node.display_name),
                 reason=_OOM_KILLED,
-                message=f"container {container} was killed for its memory, yet the step succeeded: check its output",
+                message=f"container {container} was OOM-killed, but the step succeeded: check its output",
             )
 
 
 def _killed_containers(evidence: PodEvidence) -> list[str]:
-    """The user's containers, init and sidecars too, that were OOM-killed, also where they were restarted since."""
+    """Return the OOM-killed user containers, including init containers, sidecars and restarted ones."""
     if evidence.pod is None:
         return []
     status = evidence.pod.status
@@ -61,13 +61,13 @@ def _killed_containers(evidence: PodEvidence) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in EXECUTOR_CONTAINERS]
 
 
-def _restarted(snapshot: Snapshot, prose: TextSanitizer) -> Iterator[StepWarning]:
-    """Steps whose pod failed before it ran and was made again (Argo 4.0, ``failedPodRestart``, pod_restart.go)."""
+def _restarted(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[StepWarning]:
+    """Yield a warning for each pod that failed before it ran and was recreated (since Argo 4.0, pod_restart.go)."""
     for node in snapshot.nodes.values():
         if node.failed_pod_restarts > 0:
             times = "once" if node.failed_pod_restarts == 1 else f"{node.failed_pod_restarts} times"
             yield StepWarning(
-                display_name=prose.line(node.display_name),
+                display_name=sanitizer.line(node.display_name),
                 reason=_POD_RESTARTED,
-                message=f"its pod failed before it could start and Argo made it again {times}",
+                message=f"its pod failed before it started, and Argo recreated it {times}",
             )
