@@ -4,6 +4,8 @@ With Argo's full CRDs, a large Workflow has 400 kB of managedFields, in every ev
 without building objects.
 """
 
+from typing import Protocol
+
 import msgspec
 
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_CONTROLLER_INSTANCE_ID, LABEL_WORKFLOW, Struct
@@ -99,3 +101,27 @@ class WatchEvent(Struct, frozen=True):
 def version_of(resource_version: str) -> int:
     """Convert a resourceVersion to a number; 0 if it is not one."""
     return int(resource_version) if resource_version.isdigit() else 0
+
+
+class ObjectIdentity(Protocol):
+    """An object as it was read. A write that names it fails if the object has changed or was replaced since."""
+
+    @property
+    def name(self) -> str:
+        """``metadata.name``."""
+        ...
+
+    @property
+    def namespace(self) -> str:
+        """``metadata.namespace``."""
+        ...
+
+    @property
+    def uid(self) -> str | None:
+        """``metadata.uid``."""
+        ...
+
+    @property
+    def resource_version(self) -> str | None:
+        """``metadata.resourceVersion``."""
+        ...

@@ -23,7 +23,7 @@ from wfreport.kube.client import (
 )
 from wfreport.kube.errors import ConflictError, InvalidError, error_of
 from wfreport.kube.kinds import ResourceType
-from wfreport.kube.objects import Item, ListMeta, ObjectMeta
+from wfreport.kube.objects import Item, ListMeta, ObjectIdentity, ObjectMeta
 from wfreport.kube.streaming import open_stream, read_lines
 
 Document = dict[str, Any]
@@ -42,30 +42,6 @@ _encode = msgspec.json.Encoder().encode
 
 ObjectT = TypeVar("ObjectT")
 ReadT_co = TypeVar("ReadT_co", covariant=True)
-
-
-class ObjectIdentity(Protocol):
-    """An object as it was read. A write that names it fails if the object has changed or was replaced since."""
-
-    @property
-    def name(self) -> str:
-        """``metadata.name``."""
-        ...
-
-    @property
-    def namespace(self) -> str:
-        """``metadata.namespace``."""
-        ...
-
-    @property
-    def uid(self) -> str | None:
-        """``metadata.uid``."""
-        ...
-
-    @property
-    def resource_version(self) -> str | None:
-        """``metadata.resourceVersion``."""
-        ...
 
 
 class ObjectPage(Struct, Generic[ObjectT], frozen=True):
