@@ -76,7 +76,7 @@ def test_functions_are_short() -> None:
 
 
 def test_constructors_take_few_collaborators() -> None:
-    """Seven, not counting numbers; nine for the reconciler of Remediations, which joins reports, policies and actions."""
+    """Seven, not counting numbers; nine for the reconciler of Remediations, which joins three caches and four parts."""
     taken = {
         node.name: sum(
             argument.annotation is not None and ast.unparse(argument.annotation) not in {"int", "float", "bool"}
