@@ -1,4 +1,4 @@
-"""RemediationPolicy and Remediation: a real API server takes what is meant, and refuses the rest in words that help."""
+"""RemediationPolicy and Remediation: a real API server accepts valid objects and refuses others helpfully."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def a_condition(kind: str, status: str, reason: str = "Because") -> dict[str, An
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_the_committed_crd_is_what_the_models_say(kind: Kind) -> None:
+def test_the_committed_crd_is_generated_from_the_models(kind: Kind) -> None:
     assert kind.path.read_text() == crds.crd_text(kind), "run `make crds`"
 
 
 @pytest.mark.cluster
-def test_a_policy_is_stored_with_its_defaults_in_sight(plane: ControlPlane, namespace: str) -> None:
+def test_a_policy_is_stored_with_its_defaults(plane: ControlPlane, namespace: str) -> None:
     stored = plane.api.post(POLICIES.format(namespace), a_policy("plain"))["spec"]
     assert stored["mode"] == "DryRun"
     assert stored["suspended"] is False
@@ -75,7 +75,7 @@ RULES_OF_EVERY_KIND = [
 
 
 @pytest.mark.cluster
-def test_every_kind_of_rule_is_taken(plane: ControlPlane, namespace: str) -> None:
+def test_every_kind_of_rule_is_accepted(plane: ControlPlane, namespace: str) -> None:
     stored = plane.api.post(POLICIES.format(namespace), a_policy("all", rules=RULES_OF_EVERY_KIND))
     assert [rule["name"] for rule in stored["spec"]["rules"]] == [rule["name"] for rule in RULES_OF_EVERY_KIND]
 
@@ -132,7 +132,7 @@ def test_every_kind_of_rule_is_taken(plane: ControlPlane, namespace: str) -> Non
     ],
     ids=lambda value: str(value)[:60],
 )  # fmt: skip
-def test_a_bad_policy_is_refused_by_what_to_do(
+def test_an_invalid_policy_is_refused_with_a_fix(
     plane: ControlPlane, namespace: str, spec: dict[str, Any], message: str
 ) -> None:
     assert message in refusal(plane, POLICIES.format(namespace), a_policy("bad", **spec))
@@ -151,7 +151,7 @@ def test_a_remediation_cannot_be_changed(plane: ControlPlane, namespace: str, ch
 
 
 @pytest.mark.cluster
-def test_an_action_of_a_newer_operator_is_let_in(plane: ControlPlane, namespace: str) -> None:
+def test_an_action_of_a_newer_operator_is_accepted(plane: ControlPlane, namespace: str) -> None:
     stored = plane.api.post(REMEDIATIONS.format(namespace), a_remediation("newer", action="Pray"))
     assert stored["spec"]["action"] == "Pray"
 
@@ -169,7 +169,9 @@ def test_an_action_of_a_newer_operator_is_let_in(plane: ControlPlane, namespace:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_bad_remediation_is_refused(plane: ControlPlane, namespace: str, spec: dict[str, Any], message: str) -> None:
+def test_an_invalid_remediation_is_refused(
+    plane: ControlPlane, namespace: str, spec: dict[str, Any], message: str
+) -> None:
     assert message in refusal(plane, REMEDIATIONS.format(namespace), a_remediation("bad", **spec))
 
 
@@ -179,7 +181,7 @@ def put_status(plane: ControlPlane, collection: str, body: dict[str, Any], statu
 
 
 @pytest.mark.cluster
-def test_kubectl_tells_the_story_of_a_policy(plane: ControlPlane, namespace: str) -> None:
+def test_kubectl_shows_the_columns_of_a_policy(plane: ControlPlane, namespace: str) -> None:
     body = a_policy("batch", mode="Enforce")
     plane.api.post(POLICIES.format(namespace), body)
     counts = {"matched": 18, "executed": 7, "helped": 5, "notHelped": 1, "blocked": 2, "proposed": 0}
@@ -192,7 +194,7 @@ def test_kubectl_tells_the_story_of_a_policy(plane: ControlPlane, namespace: str
 
 
 @pytest.mark.cluster
-def test_kubectl_tells_the_story_of_a_remediation(plane: ControlPlane, namespace: str) -> None:
+def test_kubectl_shows_the_columns_of_a_remediation(plane: ControlPlane, namespace: str) -> None:
     body = a_remediation("3f9c-oom")
     plane.api.post(REMEDIATIONS.format(namespace), body)
     conditions = [a_condition("Approved", "True"), a_condition("Executed", "True"), a_condition("Succeeded", "Unknown")]

@@ -1,4 +1,4 @@
-"""The CRD is what the models say; a real API server takes it, and refuses the rest in words that help."""
+"""The CRD is generated from the models; a real API server accepts it, and refuses invalid reports helpfully."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def a_report(name: str, *, workflow: str = "etl-daily-x7k2p", **spec: Any) -> di
 
 
 def a_value(schema: dict[str, Any]) -> Any:
-    """A value with every field and one entry in every list and map."""
+    """Return a value with every field, and one entry in every list and map."""
     match schema:
         case {"enum": [first, *_]}:
             return first
@@ -56,7 +56,7 @@ def refusal(plane: ControlPlane, namespace: str, body: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-def test_the_committed_crd_is_what_the_models_say() -> None:
+def test_the_committed_crd_is_generated_from_the_models() -> None:
     assert REPORT.path.read_text() == crds.crd_text(REPORT), "run `make crds`"
 
 
@@ -76,7 +76,7 @@ def test_a_list_without_a_bound_stops_the_generation() -> None:
         crds.structural_schema(Endless)
 
 
-def test_a_full_status_passes_the_models_unchanged() -> None:
+def test_a_full_status_survives_the_models_unchanged() -> None:
     assert ReportStatus.model_validate(FULL_STATUS).dump() == FULL_STATUS
 
 
@@ -92,7 +92,7 @@ def test_a_full_status_is_stored_unchanged_under_few_managed_fields(plane: Contr
 
 
 @pytest.mark.cluster
-def test_a_spec_is_given_its_defaults_and_a_status_none(plane: ControlPlane, namespace: str) -> None:
+def test_a_spec_gets_defaults_and_a_status_does_not(plane: ControlPlane, namespace: str) -> None:
     created = plane.api.post(REPORTS.format(namespace), a_report("plain"))
     assert created["spec"] == {"workflowRef": {"name": "etl-daily-x7k2p"}, "source": "Auto", "pinned": False}
     assert put_status(plane, namespace, "plain", {"remediation": {}})["status"] == {"remediation": {}}
@@ -116,7 +116,7 @@ def test_a_spec_is_given_its_defaults_and_a_status_none(plane: ControlPlane, nam
     ],
     ids=str,
 )
-def test_a_bad_spec_is_refused_by_the_name_of_its_field(
+def test_an_invalid_spec_is_refused_with_its_field(
     plane: ControlPlane, namespace: str, spec: dict[str, Any], message: str
 ) -> None:
     assert message in refusal(plane, namespace, a_report("bad", **spec))
@@ -156,7 +156,7 @@ def test_the_rest_of_the_spec_may_change(plane: ControlPlane, namespace: str) ->
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_bad_status_is_refused(plane: ControlPlane, namespace: str, status: Any, message: str) -> None:
+def test_an_invalid_status_is_refused(plane: ControlPlane, namespace: str, status: Any, message: str) -> None:
     plane.api.post(REPORTS.format(namespace), a_report("bad-status"))
     with pytest.raises(ApiError) as caught:
         put_status(plane, namespace, "bad-status", status)
@@ -164,13 +164,13 @@ def test_a_bad_status_is_refused(plane: ControlPlane, namespace: str, status: An
 
 
 @pytest.mark.cluster
-def test_a_class_of_a_newer_operator_is_let_in(plane: ControlPlane, namespace: str) -> None:
+def test_a_class_of_a_newer_operator_is_accepted(plane: ControlPlane, namespace: str) -> None:
     plane.api.post(REPORTS.format(namespace), a_report("newer"))
     assert put_status(plane, namespace, "newer", {"failureClass": "Melted"})["status"]["failureClass"] == "Melted"
 
 
 @pytest.mark.cluster
-def test_the_spec_and_the_status_are_written_apart(plane: ControlPlane, namespace: str) -> None:
+def test_spec_and_status_are_written_separately(plane: ControlPlane, namespace: str) -> None:
     created = plane.api.post(REPORTS.format(namespace), a_report("apart") | {"status": {"summary": "forged"}})
     assert "status" not in created
     assert put_status(plane, namespace, "apart", {"summary": "true"})["metadata"]["generation"] == 1

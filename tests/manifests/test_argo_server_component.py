@@ -1,4 +1,4 @@
-"""The component that points the operator at Argo Server fits both installs, and sets what there is to set."""
+"""The component for Argo Server works with both installations, and configures all settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 
 
 @pytest.mark.parametrize("overlay", ["default", "namespaced"])
-def test_it_mounts_a_token_and_a_ca_where_the_settings_look_for_them(
+def test_token_and_ca_are_mounted_at_the_paths_in_the_settings(
     plane: ControlPlane, tmp_path: Path, overlay: str
 ) -> None:
     here = tmp_path.resolve()

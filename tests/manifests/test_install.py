@@ -1,4 +1,4 @@
-"""`kubectl apply -k` is accepted by a real API server and gives the operator what it needs, and no more."""
+"""A real API server accepts the manifests, and they grant the operator exactly the permissions it needs."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ LEASE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get",
 
 @pytest.fixture(scope="module")
 def operator(plane: ControlPlane) -> Api:
-    """Whatever the installed operator may do: a client with the token of its ServiceAccount."""
+    """Return a client with the permissions of the installed operator: with the token of its ServiceAccount."""
     plane.kubectl("apply", "--server-side", "-k", OVERLAYS / "default")
     return plane.api.as_user(plane.service_account_token(SYSTEM, "wfreport"))
 
 
 @pytest.fixture
 def tenant(plane: ControlPlane, namespace: str, tmp_path: Path) -> Api:
-    """The same for the namespaced install, in `namespace`."""
+    """Return such a client for the namespaced installation in `namespace`."""
     overlay = {
         "namespace": namespace,
         "resources": [os.path.relpath(OVERLAYS / "namespaced", tmp_path.resolve())],
@@ -58,7 +58,7 @@ def tenant(plane: ControlPlane, namespace: str, tmp_path: Path) -> Api:
 
 
 def rights(api: Api, namespace: str) -> set[Right]:
-    """All that `api` may do in `namespace`, without what every authenticated user may."""
+    """Return the permissions of `api` in `namespace`, apart from those of every authenticated user."""
     body = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
@@ -109,7 +109,7 @@ def a_report(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.cluster
-def test_the_default_install_has_the_rights_to_report_and_to_read_logs_only(operator: Api, namespace: str) -> None:
+def test_the_default_install_may_only_report_and_read_logs(operator: Api, namespace: str) -> None:
     assert rights(operator, namespace) == REPORTING | LOGS
 
 
@@ -210,7 +210,7 @@ def test_the_base_cannot_read_logs(plane: ControlPlane) -> None:
         ("notify", {("", "secrets", "get")}),
     ],
 )
-def test_each_act_has_a_component_that_grants_its_rights_and_no_more(
+def test_each_action_has_a_component_that_grants_its_rights_only(
     plane: ControlPlane, namespace: str, tmp_path: Path, component: str, granted: set[Right]
 ) -> None:
     overlay = {
@@ -242,7 +242,7 @@ def test_each_act_has_a_component_that_grants_its_rights_and_no_more(
 
 @pytest.mark.cluster
 @pytest.mark.usefixtures("operator")
-def test_the_pod_is_admitted_where_pods_are_restricted(plane: ControlPlane) -> None:
+def test_the_pod_is_admitted_under_the_restricted_standard(plane: ControlPlane) -> None:
     deployment = plane.api.get(f"/apis/apps/v1/namespaces/{SYSTEM}/deployments/wfreport")
     template = deployment["spec"]["template"]
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial"}, "spec": template["spec"]}
@@ -254,14 +254,14 @@ def test_the_pod_is_admitted_where_pods_are_restricted(plane: ControlPlane) -> N
 
 
 @pytest.mark.cluster
-def test_the_image_is_of_this_version(plane: ControlPlane) -> None:
+def test_the_image_has_this_version(plane: ControlPlane) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"image: wfreport:{version}\n" in plane.kubectl("kustomize", OVERLAYS / "default")
 
 
 @pytest.mark.cluster
 @pytest.mark.usefixtures("operator")
-def test_who_approves_may_do_that_and_little_else(plane: ControlPlane, namespace: str) -> None:
+def test_approvers_may_do_little_else(plane: ControlPlane, namespace: str) -> None:
     plane.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "approver"}})
     binding = {
         "metadata": {"name": "approver"},

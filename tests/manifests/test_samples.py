@@ -1,4 +1,4 @@
-"""The ready-made policies: valid for a real API server, and for the runs that were recorded they do what they say."""
+"""The sample policies are valid for a real API server, and respond to recorded runs as described."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def document(name: str) -> dict[str, Any]:
 
 
 def policy(name: str) -> RemediationPolicy:
-    found = document(name)
-    found["metadata"]["namespace"] = "data"
-    return read_policy(found)
+    body = document(name)
+    body["metadata"]["namespace"] = "data"
+    return read_policy(body)
 
 
 @functools.cache
@@ -47,7 +47,7 @@ def status_of(case: str) -> ReportStatus:
 
 
 def report_of(case: str) -> WorkflowReport:
-    """The report of a recorded run, as if it were one of team data."""
+    """Return the report of a recorded run, with the labels of team data."""
     status = status_of(case)
     assert status.observed_workflow is not None
     labels = (status.observed_workflow.labels or {}) | {"team": "data"}
@@ -62,7 +62,7 @@ def report_of(case: str) -> WorkflowReport:
 
 
 def with_log(report: WorkflowReport, text: str) -> WorkflowReport:
-    """The report with this end of the log of its first failure."""
+    """Return the report with this log of its first failure."""
     assert report.status is not None
     assert report.status.failures
     first, *others = report.status.failures
@@ -72,7 +72,7 @@ def with_log(report: WorkflowReport, text: str) -> WorkflowReport:
 
 
 def judged(sample: str, case: str, lock: LockClass = LockClass.MUTATE, *, log: str = "") -> Decision:
-    """What the policy decides an hour after the run's end, alone in its cluster; ``log`` is of the first failure."""
+    """Return the policy's decision an hour after the run's end, without other runs; ``log`` is of the first failure."""
     report = report_of(case)
     if log:
         report = with_log(report, log)
@@ -92,7 +92,7 @@ def test_there_are_samples() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_sample_is_valid_changes_nothing_as_it_is_and_is_explained(name: str) -> None:
+def test_a_sample_is_valid_passive_and_explained(name: str) -> None:
     found = policy(name)
     assert found.metadata.name == name
     assert found.spec.mode == Mode.DRY_RUN
@@ -102,7 +102,7 @@ def test_a_sample_is_valid_changes_nothing_as_it_is_and_is_explained(name: str) 
 
 
 @pytest.mark.cluster
-def test_the_api_server_takes_them_all(plane: ControlPlane, namespace: str) -> None:
+def test_the_api_server_accepts_all_samples(plane: ControlPlane, namespace: str) -> None:
     plane.kubectl("apply", "-n", namespace, *(part for name in NAMES for part in ("-f", str(SAMPLES / f"{name}.yaml"))))
     stored = plane.kubectl("get", "rmp", "-n", namespace, "-o", "name").split()
     assert [name.rpartition("/")[2] for name in stored] == NAMES
@@ -137,7 +137,7 @@ RECORDED = [
 
 
 @pytest.mark.parametrize(("sample", "case", "expected"), RECORDED)
-def test_a_recorded_run_is_answered_as_the_sample_says(sample: str, case: str, expected: str) -> None:
+def test_a_sample_responds_to_recorded_runs_as_described(sample: str, case: str, expected: str) -> None:
     made = judged(sample, case)
     assert (made.action or made.reason) == expected
 
@@ -150,7 +150,7 @@ def test_a_recorded_run_is_answered_as_the_sample_says(sample: str, case: str, e
         ("KeyError: 'amount'", None),
     ],
 )
-def test_what_another_service_refused_is_tried_later_whatever_the_exit_code(log: str, rule: str | None) -> None:
+def test_a_refused_request_is_retried_later_whatever_the_exit_code(log: str, rule: str | None) -> None:
     made = judged("flaky-exit-codes", "loop-items-one-fails", log=log)
     assert (made.rule.name if made.rule else None) == rule
     assert made.action == (ActionType.RESUBMIT if rule else None)
@@ -158,20 +158,20 @@ def test_what_another_service_refused_is_tried_later_whatever_the_exit_code(log:
 
 @pytest.mark.parametrize("sample", NAMES)
 @pytest.mark.parametrize("case", ["stop-b", "terminate"])
-def test_no_sample_acts_on_what_a_person_stopped(sample: str, case: str) -> None:
+def test_no_sample_acts_on_a_run_that_a_person_stopped(sample: str, case: str) -> None:
     assert judged(sample, case).action is None
 
 
 @pytest.mark.parametrize(
     ("case", "rule"), [("evicted", "platform"), ("oom-main", "team"), ("wait-oom-b", "platform"), ("dag-success", None)]
 )
-def test_people_are_told_of_what_is_theirs(case: str, rule: str | None) -> None:
+def test_each_channel_is_notified_of_its_own_failures(case: str, rule: str | None) -> None:
     made = judged("notify-only", case, LockClass.NOTIFY)
     assert (made.rule.name if made.action and made.rule else None) == rule
 
 
 @pytest.mark.parametrize(("case", "pods"), [("oom-main", 1), ("evicted", 0), ("dag-failfast-false", 1), ("stop-b", 0)])
-def test_pods_are_kept_where_there_is_something_to_see(case: str, pods: int) -> None:
+def test_only_pods_with_something_to_inspect_are_kept(case: str, pods: int) -> None:
     report = report_of(case)
     found = pods_to_label(report, live_state_of(report), [policy("quarantine-failed-pods")], History())
     assert len(found) == pods
