@@ -92,7 +92,7 @@ class ObjectReference(Struct, frozen=True):
 
 
 class EventSeries(Struct, frozen=True):
-    """``series`` of a Kubernetes Event of the newer API."""
+    """``series`` of an ``events.k8s.io/v1`` Event: repeated occurrences."""
 
     count: int = 0
     last_observed_time: Instant | None = None

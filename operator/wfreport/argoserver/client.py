@@ -1,6 +1,6 @@
 """The HTTP client of Argo Server: pooled connections, retries with backoff, bounded responses, typed errors.
 
-Bodies are bytes here; the modules beside this one decode them.
+This module returns response bodies as bytes; its sibling modules decode them.
 """
 
 import asyncio

@@ -1,1 +1,1 @@
-"""Reads what proves a failure: pods, their logs and Events, offloaded nodes, archived logs."""
+"""Collects the evidence of a failure: pods, their logs and Events, offloaded nodes, archived logs."""

@@ -332,7 +332,7 @@ class Client:
 
     @contextmanager
     def _counted(self, verb: str, resource: str) -> Iterator["_RequestCode"]:
-        """Count the request that the block makes, and turn errors of the network into an ApiError."""
+        """Count the request made inside the ``with`` block, and convert network errors to an ApiError."""
         counted = _RequestCode()
         try:
             yield counted

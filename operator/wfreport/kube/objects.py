@@ -51,7 +51,7 @@ class ObjectMeta(Struct, frozen=True):
 
     @property
     def completed(self) -> bool:
-        """Whether Argo's controller has finished this Workflow (operator.go:281)."""
+        """Whether Argo's controller has set the label ``completed`` (operator.go:281)."""
         return self.labels.completed == "true"
 
     @property

@@ -169,7 +169,7 @@ class Reports:
         return stored_report(bytes(await self._resource.create(report["metadata"]["namespace"], report)))
 
     async def apply_status(self, head: ReportHead, status: bytes) -> ObjectMeta:
-        """Write the whole status of the report that was read as ``head``; return its new metadata.
+        """Replace the whole status of a report and return its new metadata. ``head`` is the report as it was last read.
 
         Raises:
             ConflictError: the report was changed since, or replaced by another one of its name.

@@ -154,7 +154,7 @@ class Resource(Generic[ObjectT]):
 
         Raises:
             NotFoundError: the object does not exist.
-            AheadError: the API server's cache has not reached ``min_resource_version`` yet.
+            AheadError: ``min_resource_version`` is ahead of the API server's watch cache.
             ApiError: the request failed.
         """
         params = {"resourceVersion": str(min_resource_version)} if min_resource_version else None

@@ -40,7 +40,7 @@ class LiveWorkflow:
 
 
 def report_of(stored: StoredReport) -> WorkflowReport:
-    """Return a stored report in the form that decisions take."""
+    """Convert a stored report to the input type of decisions."""
     meta = stored.head.metadata
     return WorkflowReport(
         metadata=ObjectMetadata(name=meta.name, namespace=meta.namespace, uid=meta.uid, generation=meta.generation),

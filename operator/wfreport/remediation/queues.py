@@ -25,7 +25,7 @@ class RemediationQueues:
     pods: WorkQueue
 
     def named(self) -> dict[str, WorkQueue]:
-        """Return the queues by the name that they have in metrics."""
+        """Return the queues, keyed by their name in the metrics."""
         return {
             "runs": self.runs,
             "policies": self.policies,

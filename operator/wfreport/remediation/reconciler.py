@@ -78,7 +78,7 @@ class _RunState:
 
     Attributes:
         stored: the report, as it was read.
-        report: the same, in the form that decisions take.
+        report: the stored report, converted to the input type of decisions.
         run: the latest run of the report.
         policies: the valid policies of the namespace.
         live: the Workflow; read at most once, and only if an action is due.

@@ -128,7 +128,7 @@ class KeyedQueue:
             heapq.heappush(self._alarms, (when, next(self._serial), key))
 
     def is_due_within(self, key: NamespacedName, seconds: float, now: float) -> bool:
-        """Return whether the key waits, or is scheduled within this time."""
+        """Return whether the key is queued now, or scheduled to be queued within the given number of seconds."""
         scheduled = self._scheduled.get(key)
         return self._is_waiting(key) or (scheduled is not None and scheduled[0] <= now + seconds)
 
@@ -243,7 +243,7 @@ class WorkQueue:
         return key in self._rules
 
     def is_due_within(self, key: NamespacedName, seconds: float) -> bool:
-        """Return whether the key waits, or is scheduled within this time."""
+        """Return whether the key is queued now, or scheduled to be queued within the given number of seconds."""
         return self._rules.is_due_within(key, seconds, self._clock())
 
     def depth(self, priority: Priority) -> int:

@@ -103,7 +103,7 @@ def remediations(
 
 
 async def _list(cluster: Cluster, namespace: str | None, workflow: str | None) -> list[_ListedRemediation]:
-    """Return the Remediations, of one Workflow if it is given: those that wait for approval, then the newest first."""
+    """Return all Remediations, or those of one Workflow: pending approvals first, then newest first."""
     documents = [document async for document in list_remediations(cluster, namespace, workflow=workflow)]
     return sorted(map(_decode, documents), key=_sort_key)
 

@@ -15,7 +15,7 @@ from wfreport.cli.render.column import Column, ItemT
 
 
 def as_list(items: Sequence[Any]) -> dict[str, Any]:
-    """Return a ``List`` of the objects, as kubectl prints several."""
+    """Return the objects wrapped in a ``List``, as kubectl prints more than one object."""
     return {"apiVersion": "v1", "kind": "List", "items": list(items)}
 
 

@@ -25,14 +25,14 @@ _MIN_QUEUED_SECONDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _TreeRow:
-    """A row of the tree: a step, or a note that stands for several.
+    """A row of the tree: a step, or a note that replaces several collapsed steps.
 
     Attributes:
-        guides: lines of the tree before the step.
-        below: lines of the tree before what is printed under the step.
+        guides: box-drawing prefix of the step's own line.
+        below: box-drawing prefix of the lines printed under the step.
         entry: the step; None for a note.
         note: text of the note.
-        note_phase: phase of the steps that the note stands for.
+        note_phase: common phase of the steps that the note replaces.
     """
 
     guides: str

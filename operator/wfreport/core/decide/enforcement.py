@@ -45,7 +45,7 @@ class Enforcement:
     """The next step for a run, and when to reconsider it.
 
     Attributes:
-        action: next step.
+        action: what the operator does with the decision next.
         hold: hold for a missing or denied approval, if any. A hold of the decision itself is in the decision.
         recheck_at: time at which the step may change without an event; None if never.
     """

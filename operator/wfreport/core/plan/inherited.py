@@ -66,7 +66,7 @@ def is_inherited(key: str) -> bool:
 
 
 def git_manager(labels: Mapping[str, str], annotations: Mapping[str, str], field_managers: Iterable[str]) -> str | None:
-    """Return the tool that syncs an object from Git and would revert changes, or None.
+    """Return the GitOps tool that manages the object and would revert a manual change, or None.
 
     ``app.kubernetes.io/instance`` alone is no indication, because Helm writes it too.
     """

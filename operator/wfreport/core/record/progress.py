@@ -48,7 +48,7 @@ def has_outcome(remediation: Remediation) -> bool:
 
 
 def awaits_outcome(remediation: Remediation) -> bool:
-    """Return whether the action was performed and its outcome is still open."""
+    """Return whether the action was performed but its outcome is not known yet."""
     succeeded = condition_of(remediation.status, RemediationConditionType.SUCCEEDED)
     return succeeded is not None and succeeded.reason == RemediationReason.OUTCOME_AWAITED
 

@@ -53,8 +53,8 @@ def find_waiting(
 def stored_waiting_texts(stored: ReportStatus | None) -> dict[str, str]:
     """Return ``<reason> <message>`` of the waits in the stored report, by node id.
 
-    For pods that never started there is no other evidence, because Argo deletes them at a deadline and overwrites the
-    node's message.
+    If a pod never started, its stored wait is the only evidence left: when the step's deadline expires, Argo deletes
+    the pod and overwrites the node's message.
     """
     if stored is None:
         return {}
