@@ -318,4 +318,4 @@ def test_the_records_say_how_much_was_not_run_again(cluster: RemediationCluster)
     names = {run["metadata"]["name"] for run in runs_of(cluster, "twice")}
     found = [item for item in cluster.remediations() if item["spec"]["target"]["name"] in names]
     plans = [item["spec"]["plan"]["after"]["status.nodes"] for item in found]
-    assert plans == ["1 step that succeeded not run again", "2 steps that succeeded not run again"]
+    assert plans == ["1 succeeded step not run again", "2 succeeded steps not run again"]
