@@ -78,9 +78,11 @@ async def serving(answer: Answers, *, port: int = 0) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        for writer in list(open_now):
-            writer.transport.abort()
-        await asyncio.sleep(0)
+        # A connection that was just accepted reaches its handler, and so this set, only some turns of the loop later.
+        for _ in range(5):
+            await asyncio.sleep(0.01)
+            for writer in list(open_now):
+                writer.transport.abort()
 
 
 @contextmanager

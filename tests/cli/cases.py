@@ -49,8 +49,9 @@ def on_terminal(arguments: Sequence[str], *, columns: int, env: Mapping[str, str
     """Return the output of a command on a terminal of this width."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (40, columns))
-    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")}
+    environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
     environment |= {"TERM": "xterm-256color", **(env or {})}
+    environment.pop("COLUMNS", None)  # pytest-xdist sets it; the terminal's own width counts
     with subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         shown = _read_all(ours)
