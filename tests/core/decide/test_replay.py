@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import T0, at
-from tests.core.decide.builders import SINKS, TEAM, a_failure, a_policy, a_report, an_action, history_of, live_state_of
+from tests.core.decide.builders import SINKS, TEAM, a_failure, a_policy, a_report, an_action, live_state_of
 
 from wfreport.api.actions import ActionType
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import WorkflowReport
+from wfreport.cache.remediation import RunHistory
 from wfreport.core.decide.decision import decide
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import Decision, History, OperatorLimits, PastAction
@@ -166,6 +167,16 @@ def test_a_run_that_fails_later_has_not_failed_yet(rule: str) -> None:
         assert [action.workflow_uid for action in result.actions] == ([] if rule == "cron" else ["n1"])
 
 
+def test_two_held_locks_do_not_multiply_the_checks_of_a_run() -> None:
+    tight = a_policy(
+        {"name": "again", "match": {}, "action": {"resubmit": {}}, "notify": SINKS},
+        budget={"maxConcurrent": 1, "maxPerWindow": 2, "windowSeconds": 900},
+    )
+    result = replayed([a_report(f"wf-{n}", f"root{n:06d}-0000", end=at(60 + n)) for n in range(8)], tight)
+    checks = [(one.at, one.decision.run.uid, one.decision.lock) for one in result.decisions]
+    assert len(checks) == len(set(checks)) > 100
+
+
 def test_until_is_inclusive() -> None:
     result = replay([a_report()], [a_policy(backoff={"initialSeconds": 0})], since=T0, until=at(60), limits=LIMITS)
     assert [action.executed_at for action in result.actions] == [at(60)]
@@ -199,6 +210,7 @@ class Live:
     policy: RemediationPolicy
     outcomes: dict[str, list[bool]]
     reports: dict[str, WorkflowReport] = field(default_factory=dict)
+    runs: RunHistory = field(default_factory=RunHistory)
     actions: list[PastAction] = field(default_factory=list)
     made: list[tuple[str, str, str, int]] = field(default_factory=list)
     last: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -206,11 +218,13 @@ class Live:
     def work(self, roots: Sequence[WorkflowReport]) -> None:
         """Start with these runs, and continue until no run is left to decide about."""
         queue = [(ended(report), n, report) for n, report in enumerate(roots)]
+        scheduled = set[tuple[str, datetime]]()
         heapq.heapify(queue)
         serial = len(queue)
         while queue:
             now, _, report = heapq.heappop(queue)
             self.reports[uid(report)] = report
+            self.runs.put(report)
             self.record_outcome(report)
             for lock in LockClass:
                 decision = self.decide(report, now, lock)
@@ -218,13 +232,13 @@ class Live:
                 serial += 1
                 if decision.action is not None:
                     queue += [(ended(new), serial, new) for new in self.perform(decision, now)]
-                elif decision.recheck_at is not None:
+                elif decision.recheck_at is not None and (uid(report), decision.recheck_at) not in scheduled:
+                    scheduled.add((uid(report), decision.recheck_at))
                     queue.append((decision.recheck_at, serial, report))
             heapq.heapify(queue)
 
     def decide(self, report: WorkflowReport, now: datetime, lock: LockClass) -> Decision:
-        known = history_of(self.reports.values(), [])
-        history = History(known.runs, tuple(self.actions))
+        history = History(self.runs.all(), tuple(self.actions))
         made = decide(report, live_state_of(report), [self.policy], history, LIMITS, now, lock=lock)
         assert made is not None
         return made

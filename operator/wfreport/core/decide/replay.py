@@ -78,6 +78,7 @@ class _ReplayState:
     runs: dict[tuple[str, datetime | None], Run] = field(default_factory=dict)
     actions: list[PastAction] = field(default_factory=list)
     decisions: list[ReplayedDecision] = field(default_factory=list)
+    scheduled: set[tuple[str, datetime | None, datetime]] = field(default_factory=set)
 
     def history(self, now: datetime) -> History:
         return History(tuple(self.runs.values()), tuple(_as_of(action, now) for action in self.actions))
@@ -145,7 +146,7 @@ def _decision_times(latest: Run, since: datetime, *, includes_running: bool) -> 
 
 
 def _decide_at(state: _ReplayState, report: WorkflowReport, run: Run, now: datetime) -> set[datetime]:
-    """Make the decisions that the operator would have made now; return the times of its next checks."""
+    """Make the decisions that the operator would have made now; return the times of further checks."""
     report_now = _report_at(report, run, now)
     live, history = _live_state_at(report_now, run), state.history(now)
     recheck_at: set[datetime] = set()
@@ -157,7 +158,10 @@ def _decide_at(state: _ReplayState, report: WorkflowReport, run: Run, now: datet
             state.actions.append(_performed(state, decision, now))
         elif decision.recheck_at is not None and _is_unchanged_until(run, now, decision.recheck_at):
             recheck_at.add(decision.recheck_at)
-    return recheck_at
+    # Each check decides about both locks, so without this, checks of two held locks would multiply.
+    new = {at for at in recheck_at if (run.uid, run.started_at, at) not in state.scheduled}
+    state.scheduled.update((run.uid, run.started_at, at) for at in new)
+    return new
 
 
 def _is_unchanged_until(run: Run, now: datetime, until: datetime) -> bool:
