@@ -1,4 +1,4 @@
-"""What each reason means: the text of docs/reference and of ``wfreport simulate``."""
+"""Meanings of all reasons, for docs/reference and ``wfreport simulate``."""
 
 from wfreport.api.reasons import DelayReason, HoldReason, PolicyReason, Reason, Refusal, RemediationReason
 

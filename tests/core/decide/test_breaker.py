@@ -1,4 +1,4 @@
-"""The circuit breaker, told by what ran and what was tried."""
+"""The circuit breaker, computed from runs and trial actions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPEC = CircuitBreaker(failure_percent_at_most=40, min_runs=10, window_seconds=60
 
 
 def ended(failed: int, succeeded: int, when: float = 0) -> list[Run]:
-    """So many runs that ended at that second."""
+    """Return failed and succeeded runs that ended at this second."""
     return [a_run(f"f{n}-{when}", finished_at=at(when)) for n in range(failed)] + [
         a_run(f"s{n}-{when}", finished_at=at(when), phase="Succeeded") for n in range(succeeded)
     ]
@@ -46,11 +46,13 @@ def judge(runs: Sequence[Run], now: float, actions: Sequence[PastAction] = ()) -
         (17, 23, BreakerState.OPEN),
     ],
 )
-def test_it_opens_above_its_rate_and_not_below_its_number(failed: int, succeeded: int, state: BreakerState) -> None:
+def test_it_opens_above_its_rate_but_not_below_its_minimum_of_runs(
+    failed: int, succeeded: int, state: BreakerState
+) -> None:
     assert judge(ended(failed, succeeded), 1).state == state
 
 
-def test_while_open_it_lets_nothing_through_and_says_until_when() -> None:
+def test_while_open_it_allows_no_action_and_has_a_recheck_time() -> None:
     breaker = judge(ended(20, 20), 1)
     assert not breaker.allows
     assert breaker.reason == PolicyReason.TOO_MANY_FAILURES
@@ -58,13 +60,13 @@ def test_while_open_it_lets_nothing_through_and_says_until_when() -> None:
     assert (breaker.since, breaker.recheck_at) == (at(0), at(900))
 
 
-def test_a_closed_one_lets_everything_through() -> None:
+def test_while_closed_it_allows_every_action() -> None:
     breaker = judge([], 0)
     assert breaker.allows
     assert (breaker.state, breaker.reason) == (BreakerState.CLOSED, PolicyReason.CLOSED)
 
 
-def test_runs_of_the_future_and_runs_that_a_person_ended_do_not_count() -> None:
+def test_future_and_cancelled_runs_do_not_count() -> None:
     assert judge(ended(20, 20, when=10), 9).state == BreakerState.CLOSED
     assert judge(ended(20, 20, when=10), 10).state == BreakerState.OPEN
     stopped = [a_run(f"c{n}", finished_at=at(0), failure_class=FailureClass.CANCELLED) for n in range(20)]
@@ -73,7 +75,7 @@ def test_runs_of_the_future_and_runs_that_a_person_ended_do_not_count() -> None:
     assert judge(going, 1).state == BreakerState.CLOSED
 
 
-def test_it_stays_open_for_the_cooldown_and_then_tries_one() -> None:
+def test_it_stays_open_for_the_cooldown_and_then_allows_a_trial() -> None:
     runs = ended(20, 20)
     assert judge(runs, 599).reason == PolicyReason.TOO_MANY_FAILURES
     cooling = judge(runs, 600)
@@ -92,7 +94,7 @@ def test_successes_that_leave_the_window_may_open_it() -> None:
     assert judge(runs, 600).state == BreakerState.OPEN
 
 
-def test_enough_successes_close_the_rate_before_the_window_is_over() -> None:
+def test_enough_successes_lower_the_rate_before_the_window_ends() -> None:
     runs = ended(10, 5) + ended(0, 20, when=100)
     assert judge(runs, 99).reason == PolicyReason.TOO_MANY_FAILURES
     assert judge(runs, 100).reason == PolicyReason.COOLING_DOWN
@@ -100,7 +102,7 @@ def test_enough_successes_close_the_rate_before_the_window_is_over() -> None:
     assert judge(runs, 400).state == BreakerState.HALF_OPEN
 
 
-def test_a_storm_that_goes_on_is_one_storm() -> None:
+def test_a_lasting_excess_is_one_period() -> None:
     runs = ended(20, 20) + ended(20, 20, when=300)
     breaker = judge(runs, 301)
     assert (breaker.since, breaker.message[:5]) == (at(0), "40 of")
@@ -108,7 +110,7 @@ def test_a_storm_that_goes_on_is_one_storm() -> None:
     assert judge(runs, 900).reason == PolicyReason.COOLING_DOWN
 
 
-def test_two_storms_are_two() -> None:
+def test_two_excesses_are_two_periods() -> None:
     runs = ended(20, 20) + ended(20, 20, when=2000)
     assert judge(runs, 2001).since == at(2000)
 
@@ -117,7 +119,7 @@ def tried(when: float, **fields: Any) -> PastAction:
     return an_action("trial", executed_at=at(when), **fields)
 
 
-def test_while_the_trial_goes_on_nothing_else_is_let_through() -> None:
+def test_no_other_action_is_allowed_during_a_trial() -> None:
     breaker = judge(ended(20, 20), 950, [tried(900)])
     assert (breaker.state, breaker.allows) == (BreakerState.HALF_OPEN, False)
     assert breaker.message == "waiting for the outcome of the trial trial"
@@ -131,7 +133,7 @@ def test_a_trial_that_helps_closes_it() -> None:
     assert judge(ended(20, 20), 1001, [helped]).state == BreakerState.CLOSED
 
 
-def test_a_trial_that_does_not_help_begins_another_cooldown() -> None:
+def test_a_trial_that_does_not_help_starts_another_cooldown() -> None:
     failed = with_outcome("trial", helped=False, executed_at=at(900), finished_at=at(1000))
     again = judge(ended(20, 20), 1299, [failed])
     assert (again.state, again.since, again.recheck_at) == (BreakerState.OPEN, at(1000), at(1300))
@@ -142,7 +144,7 @@ def test_a_trial_that_does_not_help_begins_another_cooldown() -> None:
     assert judge(ended(20, 20), 1401, [second, failed]).state == BreakerState.CLOSED
 
 
-def test_a_failed_trial_of_which_the_end_is_not_known_counts_from_its_start() -> None:
+def test_a_failed_trial_with_an_unknown_end_counts_from_its_start() -> None:
     failed = an_action("trial", executed_at=at(900), has_helped=False, has_outcome=True)
     assert judge(ended(20, 20), 1199, [failed]).since == at(900)
 
@@ -158,16 +160,16 @@ def test_a_failed_trial_of_which_the_end_is_not_known_counts_from_its_start() ->
         tried(900, has_outcome=True),
     ],
     ids=[
-        *("of before the cooldown's end", "not one that tells", "not done", "not done but told of"),
-        *("told of but not one that tells", "without an outcome"),
+        *("before the cooldown's end", "not a chain action", "not done", "not done but with an outcome"),
+        *("not a chain action but with an outcome", "without an outcome"),
     ],
 )
-def test_what_tells_nothing_is_no_trial(action: PastAction) -> None:
+def test_an_action_without_a_meaningful_outcome_is_no_trial(action: PastAction) -> None:
     breaker = judge(ended(20, 20), 950, [action])
     assert (breaker.state, breaker.allows) == (BreakerState.HALF_OPEN, True)
 
 
-def test_a_storm_of_more_than_three_days_ago_is_forgotten() -> None:
+def test_an_excess_more_than_three_days_ago_is_ignored() -> None:
     days = timedelta(days=3).total_seconds()
     assert judge(ended(20, 20), days - 1).state == BreakerState.HALF_OPEN
     assert judge(ended(20, 20), days).state == BreakerState.CLOSED
@@ -178,10 +180,10 @@ def test_a_storm_of_more_than_three_days_ago_is_forgotten() -> None:
     st.integers(0, 3000),
     st.lists(st.tuples(st.integers(0, 2000), st.sampled_from([True, False, None])), max_size=4),
 )
-def test_an_act_is_let_through_only_where_the_rate_has_been_low_for_the_cooldown_or_a_trial_helped(
+def test_actions_are_allowed_only_after_a_cooldown_or_a_trial_that_helped(
     ends: list[tuple[int, bool]], now: int, trials: list[tuple[int, bool | None]]
 ) -> None:
-    """A law, against a slow reading of the same words: the rate at every second."""
+    """Compare with a slow implementation of the same rule: the rate at every second."""
     runs = [
         a_run(f"r{n}", finished_at=at(when), phase="Succeeded" if ok else "Failed") for n, (when, ok) in enumerate(ends)
     ]

@@ -1,4 +1,4 @@
-"""The two decisions about a run, from its report to what is done, as a user's policy means them."""
+"""The two decisions about a run, from its report and a user's policy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from wfreport.core.snapshot.names import remediation_name
 PENDING = a_condition("EvidenceComplete", "False", "PodNotCaptured")
 
 
-def test_a_failed_run_is_answered_by_its_rule() -> None:
+def test_a_failed_run_gets_the_action_of_its_rule() -> None:
     made = decided()
     assert made.action == ActionType.RESUBMIT
     assert made.reason == "OOMKilled"
@@ -45,7 +45,7 @@ def test_a_failed_run_is_answered_by_its_rule() -> None:
     assert made.recheck_at is None
 
 
-def test_a_report_that_has_seen_no_run_is_decided_on_by_nobody() -> None:
+def test_a_report_without_a_run_has_no_decision() -> None:
     report = a_report()
     empty = report.model_copy(update={"status": None})
     assert decide(empty, live_state_of(report), [a_policy()], History(), OperatorLimits(), LATER) is None
@@ -53,7 +53,7 @@ def test_a_report_that_has_seen_no_run_is_decided_on_by_nobody() -> None:
     assert decide(blind, live_state_of(report), [a_policy()], History(), OperatorLimits(), LATER) is None
 
 
-def test_the_first_rule_that_matches_is_the_only_one() -> None:
+def test_only_the_first_matching_rule_applies() -> None:
     rules = [
         {"name": "poison", "match": {"exitCodes": {"operator": "In", "values": [137]}}, "action": {"none": {}}},
         RESUBMIT,
@@ -79,7 +79,7 @@ def test_the_first_rule_that_matches_is_the_only_one() -> None:
     ],
     ids=["no policy", "succeeded", "active", "no rule", "no failure", "nothing stated", "suspended"],
 )
-def test_what_is_not_acted_on_says_why(report: Any, policy: Any, reason: HoldReason) -> None:
+def test_a_hold_has_its_reason(report: Any, policy: Any, reason: HoldReason) -> None:
     made = decided(report, policy)
     assert (made.action, made.reason) == (None, reason)
 
@@ -89,28 +89,28 @@ def test_what_is_not_acted_on_says_why(report: Any, policy: Any, reason: HoldRea
     [{"uid": "another"}, {"resource_version": "8"}, {"resource_version": None}, {"started_at": at(1)}],
     ids=str,
 )
-def test_a_stale_observation_is_never_acted_on(live: dict[str, Any]) -> None:
+def test_a_stale_observation_is_held(live: dict[str, Any]) -> None:
     assert decided(live=live).reason == HoldReason.STALE_OBSERVATION
 
 
-def test_a_run_that_is_observed_without_a_uid_is_not_decided_on() -> None:
+def test_a_run_without_a_uid_has_no_decision() -> None:
     report = a_report(observed={"uid": None})
     assert latest_run(report) is None
 
 
-def test_evidence_is_waited_for_30_seconds() -> None:
+def test_missing_evidence_holds_for_30_seconds() -> None:
     report = a_report(conditions=[PENDING])
     early = decided(report, now=END + timedelta(seconds=29))
     assert (early.reason, early.recheck_at) == (HoldReason.EVIDENCE_PENDING, END + timedelta(seconds=30))
     assert decided(report, a_policy(backoff={"initialSeconds": 0}), now=END + timedelta(seconds=30)).action
 
 
-def test_nodes_that_are_still_being_fetched_are_waited_for_too() -> None:
+def test_nodes_that_are_being_fetched_hold_too() -> None:
     report = a_report(conditions=[a_condition("NodesAvailable", "False", "NodesBeingFetched")])
     assert decided(report, now=END + timedelta(seconds=1)).reason == HoldReason.EVIDENCE_PENDING
 
 
-def test_complete_evidence_is_not_waited_for() -> None:
+def test_complete_evidence_does_not_hold() -> None:
     assert decided(None, a_policy(backoff={"initialSeconds": 0}), now=END).action == ActionType.RESUBMIT
 
 
@@ -121,7 +121,7 @@ def own(lock: LockClass = LockClass.MUTATE, **fields: Any) -> Any:
     return an_action(name, workflow_uid=run.uid, root_uid=run.uid, lock=lock, **fields)
 
 
-def test_a_run_is_remedied_once() -> None:
+def test_a_run_is_remediated_once() -> None:
     made = decided(actions=(own(),))
     assert made.reason == HoldReason.ALREADY_REMEDIATED
     assert own().name in made.message
@@ -136,11 +136,11 @@ def test_a_run_is_remedied_once() -> None:
     ],
     ids=str,
 )
-def test_what_was_refused_denied_or_lost_is_not_tried_again(state: dict[str, Any]) -> None:
+def test_a_refused_denied_or_lost_action_is_not_repeated(state: dict[str, Any]) -> None:
     assert decided(actions=(own(**state),)).reason == HoldReason.ALREADY_REMEDIATED
 
 
-def test_an_intent_that_was_not_done_yet_is_decided_again_as_if_it_were_not_there() -> None:
+def test_a_pending_intent_does_not_influence_its_own_decision() -> None:
     pending = own(execution=ExecutionState.PENDING, executed_at=None)
     alone = a_policy(budget={"maxConcurrent": 1}, limits={"maxAttempts": 1})
     again = decided(None, alone, actions=(pending,))
@@ -151,22 +151,22 @@ def test_an_intent_that_was_not_done_yet_is_decided_again_as_if_it_were_not_ther
 def test_a_notification_does_not_lock_the_run() -> None:
     both = a_policy(RESUBMIT | {"notify": SINKS})
     assert decided(None, both, actions=(own(LockClass.NOTIFY, type=ActionType.NOTIFY),)).action == ActionType.RESUBMIT
-    told = decided(None, both, lock=LockClass.NOTIFY)
-    assert (told.action, told.lock) == (ActionType.NOTIFY, LockClass.NOTIFY)
+    notification = decided(None, both, lock=LockClass.NOTIFY)
+    assert (notification.action, notification.lock) == (ActionType.NOTIFY, LockClass.NOTIFY)
     assert decided(None, both, actions=(own(LockClass.NOTIFY),), lock=LockClass.NOTIFY).action is None
 
 
-def test_people_are_told_at_once_while_the_act_waits() -> None:
+def test_the_notification_does_not_wait_for_the_actions_backoff() -> None:
     both = a_policy(RESUBMIT | {"notify": SINKS, "delaySeconds": 600})
     assert decided(None, both, now=END).reason == HoldReason.COOLING_DOWN
     assert decided(None, both, now=END, lock=LockClass.NOTIFY).action == ActionType.NOTIFY
 
 
-def test_nobody_is_told_by_a_rule_that_tells_nobody() -> None:
+def test_a_rule_without_notify_sends_no_notification() -> None:
     assert decided(lock=LockClass.NOTIFY).reason == HoldReason.NO_ACTION_CONFIGURED
 
 
-def test_failures_of_the_infrastructure_count_apart_unless_the_rule_says_otherwise() -> None:
+def test_infrastructure_failures_count_separately_unless_the_rule_overrides_it() -> None:
     lost = a_report("etl", "u", a_failure(**{"class": "NodeLost"}, owner="Infrastructure"))
     assert not decided(lost).counts_toward_limit
     assert decided(lost, a_policy(RESUBMIT | {"countsTowardLimit": True})).counts_toward_limit
@@ -193,7 +193,7 @@ def waiting(reason: str, since: float | None) -> list[dict[str, Any]]:
     ],
     ids=str,
 )
-def test_a_run_is_stopped_when_it_has_gone_on_or_waited_for_too_long(status: dict[str, Any], due: float) -> None:
+def test_a_run_that_runs_or_waits_for_too_long_is_stopped(status: dict[str, Any], due: float) -> None:
     report = a_report(phase="Running", **status)
     before = decided(report, a_policy(STOP), now=at(due - 1))
     assert (before.reason, before.recheck_at) == (HoldReason.STOP_NOT_DUE, at(due))
@@ -209,13 +209,13 @@ def test_a_run_may_be_stopped_by_its_age_alone() -> None:
     assert decided(report, a_policy(old), now=at(3599)).recheck_at == at(3600)
 
 
-def test_a_run_of_which_nothing_says_since_when_is_not_stopped() -> None:
+def test_a_run_without_times_is_not_stopped() -> None:
     report = a_report(phase="Running", observed={"startedAt": None})
     made = decided(report, a_policy(STOP), now=at(10**6))
     assert (made.reason, made.recheck_at) == (HoldReason.STOP_NOT_DUE, None)
 
 
-def test_who_is_stopped_by_their_labels_only() -> None:
+def test_runs_to_stop_are_matched_by_labels_only() -> None:
     labelled = STOP | {"match": {"labels": {"matchLabels": {"tier": "1"}}}}
     report = a_report(phase="Running")
     active = decided(report, a_policy(labelled), now=at(9999))
@@ -224,7 +224,7 @@ def test_who_is_stopped_by_their_labels_only() -> None:
     assert decided(tiered, a_policy(labelled), now=at(9999)).action == ActionType.STOP
 
 
-def test_a_rule_that_stops_says_nothing_of_runs_that_failed() -> None:
+def test_a_stop_rule_does_not_match_failed_runs() -> None:
     assert decided(None, a_policy(STOP, RESUBMIT)).action == ActionType.RESUBMIT
 
 
@@ -267,15 +267,15 @@ LEAVE = {"name": "leave", "match": {}, "action": {"none": {}}}
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_hold_is_told_to_people(report: Any, policy: Any, live: dict[str, Any], message: str) -> None:
+def test_a_hold_has_a_message(report: Any, policy: Any, live: dict[str, Any], message: str) -> None:
     assert decided(report, policy, live=live).message == message
 
 
-def test_nobody_told_is_told_to_people_too() -> None:
+def test_a_missing_notify_has_a_message_too() -> None:
     assert decided(lock=LockClass.NOTIFY).message == "rule again has no notify"
 
 
-def test_evidence_that_is_waited_for_is_named() -> None:
+def test_missing_evidence_is_named_in_the_message() -> None:
     early = decided(a_report(conditions=[PENDING]), now=END)
     assert early.message == "EvidenceComplete: why"
     silent = decided(a_report(conditions=[PENDING | {"message": ""}]), now=END)
@@ -283,7 +283,7 @@ def test_evidence_that_is_waited_for_is_named() -> None:
 
 
 @pytest.mark.parametrize("status", ["False", "Unknown"])
-def test_nodes_that_are_never_read_are_waited_for_no_longer_than_other_evidence(status: str) -> None:
+def test_missing_nodes_hold_no_longer_than_other_evidence(status: str) -> None:
     lost = [a_condition("EvidenceComplete", status, "NodesOffloaded"), a_condition("NodesAvailable", "False", "R")]
     report = a_report(conditions=lost)
     assert decided(report, now=END + timedelta(seconds=29)).reason == HoldReason.EVIDENCE_PENDING
@@ -291,7 +291,7 @@ def test_nodes_that_are_never_read_are_waited_for_no_longer_than_other_evidence(
     assert decided(report, at_once, now=END + timedelta(seconds=30)).action == ActionType.RESUBMIT
 
 
-def test_a_hold_by_a_guard_says_what_would_be_done() -> None:
+def test_a_hold_by_a_guard_has_the_rule_and_the_failure() -> None:
     lost = a_report("etl", "u", a_failure(**{"class": "NodeLost"}, owner="Infrastructure"))
     root = with_outcome("r0", helped=False, root_uid="u", attempt=1)
     held = decided(lost, a_policy(suspended=True), actions=(root,))
@@ -303,13 +303,13 @@ def test_a_hold_by_a_guard_says_what_would_be_done() -> None:
     assert (early.rule, early.failure, early.attempt, early.counts_toward_limit) == (None, None, 1, True)
 
 
-def test_an_act_says_which_failure_it_answers() -> None:
+def test_a_decision_to_act_has_its_failure() -> None:
     failure = decided().failure
     assert failure is not None
     assert failure.display_name == "transform"
 
 
-def test_an_act_that_makes_no_run_is_numbered_after_the_run_it_is_about() -> None:
+def test_an_action_without_a_new_run_is_numbered_after_its_own_run() -> None:
     uid = "3f9c1b8e-02d4-4c5e-9a57-6f0c2f1d7a11"
     labels = {"team": "data", "wfreport.dev/root": "etl", "wfreport.dev/root-uid": uid, "wfreport.dev/attempt": "2"}
     labels |= {"wfreport.dev/remediation-uid": "r"}

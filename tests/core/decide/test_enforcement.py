@@ -1,4 +1,4 @@
-"""What is done with a decision: the mode decides that, and nothing else."""
+"""The enforcement of a decision depends on the mode, and on nothing else."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ DAY = timedelta(days=1)
 
 
 def asked(**fields: Any) -> PastAction:
-    """A Remediation for which a person was asked when the run ended."""
+    """Return a Remediation that has been awaiting approval since the end of the run."""
     return an_action("own", **(ASKED | fields))
 
 
-def test_modes_and_courses_are_explained() -> None:
+def test_modes_and_enforcement_actions_are_explained() -> None:
     assert set(MODE_MEANINGS) == set(Mode)
     assert set(ENFORCEMENT_MEANINGS) == set(EnforcementAction)
 
 
 @pytest.mark.parametrize(
-    ("mode", "course"),
+    ("mode", "expected"),
     [
         ("Observe", EnforcementAction.COUNT),
         ("DryRun", EnforcementAction.WRITE_DRY_RUN),
@@ -39,24 +39,24 @@ def test_modes_and_courses_are_explained() -> None:
         ("Enforce", EnforcementAction.EXECUTE),
     ],
 )
-def test_a_mode_says_what_becomes_of_a_decision(mode: str, course: EnforcementAction) -> None:
-    step = enforcement_of(decided(None, a_policy(mode=mode)), None, LATER)
-    assert (step.action, step.hold, step.recheck_at) == (course, None, None)
+def test_the_mode_determines_the_enforcement(mode: str, expected: EnforcementAction) -> None:
+    enforcement = enforcement_of(decided(None, a_policy(mode=mode)), None, LATER)
+    assert (enforcement.action, enforcement.hold, enforcement.recheck_at) == (expected, None, None)
 
 
 def test_a_hold_is_a_hold_in_every_mode() -> None:
     for mode in Mode:
         held = decided(None, a_policy(mode=mode), now=END)
-        step = enforcement_of(held, None, END)
-        assert (step.action, step.recheck_at) == (EnforcementAction.HOLD, held.recheck_at)
-        assert step.recheck_at is not None
+        enforcement = enforcement_of(held, None, END)
+        assert (enforcement.action, enforcement.recheck_at) == (EnforcementAction.HOLD, held.recheck_at)
+        assert enforcement.recheck_at is not None
 
 
-def test_where_no_policy_is_nothing_is_done() -> None:
+def test_without_a_policy_nothing_happens() -> None:
     nobody = decided(a_report(labels={}))
     again_at = END + 2 * DAY
-    step = enforcement_of(replace(nobody, recheck_at=again_at), asked(), LATER)
-    assert (step.action, step.recheck_at) == (EnforcementAction.HOLD, again_at)
+    enforcement = enforcement_of(replace(nobody, recheck_at=again_at), asked(), LATER)
+    assert (enforcement.action, enforcement.recheck_at) == (EnforcementAction.HOLD, again_at)
 
 
 def test_some_actions_need_approval_in_mode_enforce_too() -> None:
@@ -66,7 +66,7 @@ def test_some_actions_need_approval_in_mode_enforce_too() -> None:
     assert enforcement_of(decided(None, other), None, LATER).action == EnforcementAction.EXECUTE
 
 
-def test_a_person_is_waited_for_until_the_timeout_which_denies() -> None:
+def test_a_pending_approval_is_denied_at_its_timeout() -> None:
     policy = a_policy(mode="Approve")
     waiting = enforcement_of(decided(None, policy), asked(), END + DAY - timedelta(seconds=1))
     assert (waiting.action, waiting.recheck_at) == (EnforcementAction.AWAIT_APPROVAL, END + DAY)
@@ -87,7 +87,7 @@ def test_a_hold_does_not_keep_an_approval_from_timing_out() -> None:
     assert enforcement_of(cooling, asked(), END).recheck_at == cooling.recheck_at
 
 
-def test_what_is_approved_is_done() -> None:
+def test_an_approved_action_is_executed() -> None:
     approved = asked(is_approved=True)
     assert (
         enforcement_of(decided(None, a_policy(mode="Approve")), approved, END + 2 * DAY).action
@@ -103,7 +103,7 @@ def test_an_approval_does_not_outlive_a_change_of_mode() -> None:
     )
 
 
-def test_an_intent_of_mode_enforce_is_asked_for_after_a_change_to_approve() -> None:
+def test_an_intent_of_mode_enforce_needs_approval_after_a_change_to_approve() -> None:
     intent = an_action("own", execution=ExecutionState.PENDING, executed_at=None, is_approved=None)
     assert (
         enforcement_of(decided(None, a_policy(mode="Approve")), intent, LATER).action
@@ -112,17 +112,17 @@ def test_an_intent_of_mode_enforce_is_asked_for_after_a_change_to_approve() -> N
     assert enforcement_of(decided(None, a_policy()), intent, LATER).action == EnforcementAction.EXECUTE
 
 
-def test_what_is_settled_is_not_denied_any_more() -> None:
+def test_a_final_action_is_not_denied() -> None:
     held = decided(None, a_policy(mode="Approve", suspended=True))
     assert enforcement_of(held, an_action("own"), END + 2 * DAY).action == EnforcementAction.HOLD
     assert enforcement_of(held, asked(is_approved=False), END + 2 * DAY).action == EnforcementAction.HOLD
 
 
-def test_to_tell_people_needs_nobodys_approval() -> None:
+def test_a_notification_needs_no_approval() -> None:
     both = a_policy(RESUBMIT | {"notify": SINKS}, mode="Approve")
-    told = decided(None, both, lock=LockClass.NOTIFY)
-    assert enforcement_of(told, None, LATER).action == EnforcementAction.EXECUTE
+    notification = decided(None, both, lock=LockClass.NOTIFY)
+    assert enforcement_of(notification, None, LATER).action == EnforcementAction.EXECUTE
     intent = an_action(
         "own", lock=LockClass.NOTIFY, type=ActionType.NOTIFY, execution=ExecutionState.PENDING, is_approved=None
     )
-    assert enforcement_of(told, intent, END + 2 * DAY).action == EnforcementAction.EXECUTE
+    assert enforcement_of(notification, intent, END + 2 * DAY).action == EnforcementAction.EXECUTE

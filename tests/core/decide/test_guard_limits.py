@@ -157,7 +157,7 @@ def test_notifications_and_actions_on_runs_are_counted_separately() -> None:
 BREAKER = {"failurePercentAtMost": 50, "minRuns": 3, "windowSeconds": 600, "cooldownSeconds": 300}
 
 
-def test_the_breaker_opens_when_too_much_fails_at_once() -> None:
+def test_the_breaker_opens_if_too_many_runs_fail() -> None:
     policy = a_policy(circuitBreaker=BREAKER)
     failed = (a_run("a"), a_run("b"))
     hold = guards.breaker_open(a_candidate(policy, runs=failed))
@@ -174,7 +174,7 @@ def test_the_run_itself_counts_once() -> None:
     assert guards.breaker_open(a_candidate(policy, runs=(same, a_run("a")))) is None
 
 
-def test_only_runs_that_the_policy_selects_move_its_breaker() -> None:
+def test_only_selected_runs_count_for_the_breaker() -> None:
     policy = a_policy(circuitBreaker=BREAKER)
     others = (a_run("a", labels={}), a_run("b", namespace="elsewhere"), a_run("c"))
     assert guards.breaker_open(a_candidate(policy, runs=others)) is None

@@ -1,4 +1,4 @@
-"""Every guard by its own table: when it holds, when it just does not, and when it is to be looked at again."""
+"""Every guard: when it holds, when it barely does not, and when it is rechecked."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ from wfreport.core.decide.model import ExecutionState
 SECOND = timedelta(seconds=1)
 
 
-def test_every_reason_to_hold_has_its_place_in_the_tables_in_their_order() -> None:
+def test_hold_reasons_are_in_the_order_of_evaluation() -> None:
     guarded = [guard.reason for guard in guards.GUARDS]
     assert [*BEFORE_GUARDS, *guarded, *APPROVAL_HOLDS] == list(HoldReason) == list(HOLD_MEANINGS)
 
 
 @pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.reason)
-def test_no_guard_holds_where_nothing_speaks_against_it(guard: guards.Guard) -> None:
+def test_no_guard_holds_without_a_cause(guard: guards.Guard) -> None:
     assert guard.check(a_candidate()) is None
 
 
 @pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.reason)
-def test_no_guard_stumbles_over_a_run_that_goes_on(guard: guards.Guard) -> None:
+def test_no_guard_fails_for_a_running_workflow(guard: guards.Guard) -> None:
     stop = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 60}}}
     running = a_report(phase="Running", observed={"finishedAt": None})
     assert guard.check(a_candidate(a_policy(stop), running, failure=None)) is None
 
 
-def test_the_first_guard_that_holds_is_the_answer() -> None:
+def test_the_first_hold_applies() -> None:
     case = a_candidate(a_policy(suspended=True, pauseRequests=["x"]), rivals=("other",))
     hold = guards.first_hold(case)
     assert hold is not None
@@ -70,7 +70,7 @@ NOT_OF_NOTIFICATIONS = {
 }
 
 
-def test_people_are_told_where_only_an_act_would_do_harm() -> None:
+def test_notifications_are_exempt_from_guards_of_the_run() -> None:
     skipped = {guard.reason for guard in guards.GUARDS if LockClass.NOTIFY not in guard.locks}
     assert skipped == NOT_OF_NOTIFICATIONS
     assert all(LockClass.MUTATE in guard.locks for guard in guards.GUARDS)
@@ -85,7 +85,7 @@ def test_a_suspended_policy_holds() -> None:
     assert "batch" in hold.message
 
 
-def test_a_pause_holds_and_says_why() -> None:
+def test_a_pause_holds_with_its_requests() -> None:
     hold = guards.policy_paused(a_candidate(a_policy(pauseRequests=["upgrade by @ana", "audit"])))
     assert hold is not None
     assert (hold.reason, hold.message) == (HoldReason.POLICY_PAUSED, "paused: upgrade by @ana; audit")
@@ -100,14 +100,14 @@ def test_an_opt_out_holds() -> None:
 
 
 @pytest.mark.parametrize("shutdown", ["Stop", "Terminate"])
-def test_what_a_person_stopped_is_left_alone(shutdown: str) -> None:
+def test_a_run_that_a_person_stopped_is_held(shutdown: str) -> None:
     hold = guards.cancelled(a_candidate(report=a_report(observed={"shutdown": shutdown})))
     assert hold is not None
     assert hold.reason == HoldReason.CANCELLED_BY_PERSON
     assert shutdown in hold.message
 
 
-def test_what_is_cancelled_by_its_class_is_left_alone() -> None:
+def test_a_run_of_class_cancelled_is_held() -> None:
     report = a_report("etl", UID, a_failure(**{"class": "Cancelled"}))
     hold = guards.cancelled(a_candidate(report=report))
     assert hold is not None
@@ -125,7 +125,7 @@ def guards_subject(case: Any, **fields: Any) -> Any:
     return replace(case, input=replace(case.input, **fields))
 
 
-def test_a_run_that_ended_long_ago_is_left_alone() -> None:
+def test_a_run_that_ended_long_ago_is_held() -> None:
     policy = a_policy(limits={"maxAgeSeconds": 600})
     assert guards.too_old(a_candidate(policy, now=END + timedelta(seconds=600))) is None
     hold = guards.too_old(a_candidate(policy, now=END + timedelta(seconds=601)))
@@ -134,13 +134,13 @@ def test_a_run_that_ended_long_ago_is_left_alone() -> None:
     assert "600" in hold.message
 
 
-def test_a_run_of_which_the_end_is_not_known_is_left_alone() -> None:
+def test_a_run_with_an_unknown_end_is_held() -> None:
     hold = guards.too_old(a_candidate(report=a_report(end=None)))
     assert hold is not None
     assert hold.reason == HoldReason.RUN_TOO_OLD
 
 
-def test_what_failed_before_the_policy_was_let_act_or_in_that_very_second_is_left_alone() -> None:
+def test_a_run_that_failed_before_the_policy_was_enforced_or_in_the_same_second_is_held() -> None:
     for since in (END + SECOND, END):
         hold = guards.failed_before_enforced(a_candidate(a_policy(enforced_since=since)))
         assert hold is not None
@@ -151,14 +151,14 @@ def test_what_failed_before_the_policy_was_let_act_or_in_that_very_second_is_lef
 
 
 @pytest.mark.parametrize(("role", "holds"), [("Tolerated", True), ("Victim", True), ("ExitHandler", False)])
-def test_what_has_not_failed_for_good_is_left_to_argo(role: str, holds: bool) -> None:
+def test_a_failure_that_is_not_final_is_held(role: str, holds: bool) -> None:
     hold = guards.retries_remaining(a_candidate(report=a_report("etl", UID, a_failure(role=role))))
     assert (hold is not None) == holds
     if hold is not None:
         assert (hold.reason, hold.message) == (HoldReason.RETRIES_REMAINING, "the failure of transform is not final")
 
 
-def test_a_step_without_a_name_can_have_retries_left_too() -> None:
+def test_a_step_without_a_name_may_have_retries_remaining() -> None:
     hold = guards.retries_remaining(
         a_candidate(report=a_report("etl", UID, a_failure(role="Victim", displayName=None)))
     )
@@ -166,7 +166,7 @@ def test_a_step_without_a_name_can_have_retries_left_too() -> None:
     assert hold.message == "the failure of a step is not final"
 
 
-def test_what_is_being_deleted_is_left_alone() -> None:
+def test_a_workflow_that_is_being_deleted_is_held() -> None:
     hold = guards.being_deleted(a_candidate(live={"is_deleting": True}))
     assert hold is not None
     assert hold.reason == HoldReason.BEING_DELETED
@@ -188,7 +188,7 @@ def test_what_is_being_deleted_is_left_alone() -> None:
     ],
     ids=str,
 )
-def test_what_runs_again_already_is_not_resubmitted(other: dict[str, Any], holds: bool) -> None:
+def test_a_resubmitted_run_is_held(other: dict[str, Any], holds: bool) -> None:
     hold = guards.newer_resubmission(a_candidate(runs=(a_run("older"), a_run("newer", **other))))
     assert (hold is not None) == holds
     if hold is not None:
@@ -198,7 +198,7 @@ def test_what_runs_again_already_is_not_resubmitted(other: dict[str, Any], holds
         )
 
 
-def test_a_run_that_has_not_been_seen_to_start_may_have_been_resubmitted() -> None:
+def test_a_run_without_a_start_may_have_been_resubmitted() -> None:
     report = a_report(observed={"startedAt": None})
     other = a_run("newer", resubmitted_from="etl", started_at=at(-9))
     assert guards.newer_resubmission(a_candidate(report=report, runs=(other,))) is not None
@@ -239,7 +239,7 @@ def suspends(**fields: Any) -> Any:
     ],
     ids=["suspended for it", "for another", "was not done", "another action", "for an earlier streak", "another cron"],
 )
-def test_a_cron_is_suspended_once_for_a_row_of_failures(action: Any, before: Any, holds: bool) -> None:
+def test_a_cron_is_suspended_once_per_streak(action: Any, before: Any, holds: bool) -> None:
     hold = guards.cron_already_suspended(a_candidate(a_policy(SUSPEND), NIGHTLY, actions=(action,), runs=(before,)))
     assert (hold is not None) == holds
     if hold is not None:
@@ -247,6 +247,6 @@ def test_a_cron_is_suspended_once_for_a_row_of_failures(action: Any, before: Any
         assert "earlier" in hold.message
 
 
-def test_only_suspending_asks_whether_the_cron_was_suspended() -> None:
+def test_other_actions_ignore_a_suspended_cron() -> None:
     before = a_run(cron_workflow="nightly", started_at=at(-60))
     assert guards.cron_already_suspended(a_candidate(None, NIGHTLY, actions=(suspends(),), runs=(before,))) is None

@@ -1,4 +1,4 @@
-"""What ran and what was done, as reports and Remediations tell it."""
+"""Runs and past actions, derived from reports and Remediations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wfreport.core.decide.model import ExecutionState, PastAction
 from wfreport.core.render.conditions import EPOCH
 
 
-def test_a_report_tells_of_its_run() -> None:
+def test_the_run_of_a_report() -> None:
     source = {"workflowTemplate": "etl", "cronWorkflow": "nightly", "resubmittedFrom": "etl-0"}
     run = latest_run(a_report(workflowSource=source))
     assert run is not None
@@ -31,7 +31,7 @@ def test_a_report_tells_of_its_run() -> None:
     assert not run.has_succeeded
 
 
-def test_a_template_of_the_cluster_is_another_than_one_of_the_namespace() -> None:
+def test_a_cluster_template_differs_from_a_namespaced_one() -> None:
     run = latest_run(a_report(workflowSource={"clusterWorkflowTemplate": "etl"}))
     assert run is not None
     assert run.template == "/etl"
@@ -74,11 +74,11 @@ def test_runs_before_manual_retries_are_runs_too() -> None:
     [a_report().model_copy(update={"status": None}), a_report(observedWorkflow=None), a_report(observed={"uid": None})],
     ids=["no status", "nothing observed", "no uid"],
 )
-def test_a_report_that_has_seen_nothing_tells_nothing(report: Any) -> None:
+def test_a_report_without_an_observed_run_has_no_runs(report: Any) -> None:
     assert list(runs_of(report)) == []
 
 
-def test_a_run_that_two_reports_tell_of_is_one() -> None:
+def test_a_run_with_two_reports_counts_once() -> None:
     one, other = a_report(), a_report("mine")
     assert len(history_of([one, other], []).runs) == 1
     assert len(history_of([one, a_report(start=at(1))], []).runs) == 2
@@ -96,37 +96,37 @@ def action_of(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, *
 
 
 def known(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **status: Any) -> PastAction:
-    found = action_of(*conditions, spec=spec, **status)
-    assert found is not None
-    return found
+    action = action_of(*conditions, spec=spec, **status)
+    assert action is not None
+    return action
 
 
-def test_a_remediation_tells_of_its_act() -> None:
+def test_the_action_of_a_remediation() -> None:
     spec = {"fingerprint": "f", "countsTowardLimit": False, "attempt": 3, "approvalRequired": True}
-    found = known(spec=spec, executedAt=at(80))
-    assert (found.namespace, found.name, found.policy_name) == (NS, "etl-1", "batch")
-    assert (found.workflow_uid, found.root_uid, found.attempt) == ("3f9c1b8e", "3f9c1b8e", 3)
-    assert (found.lock, found.type, found.fingerprint) == (LockClass.MUTATE, ActionType.RAISE_MEMORY, "f")
-    assert (found.created_at, found.executed_at, found.at) == (at(70), at(80), at(80))
-    assert found.counts_toward_limit is False
-    assert found.is_approval_required
-    assert found.started_at is not None
+    action = known(spec=spec, executedAt=at(80))
+    assert (action.namespace, action.name, action.policy_name) == (NS, "etl-1", "batch")
+    assert (action.workflow_uid, action.root_uid, action.attempt) == ("3f9c1b8e", "3f9c1b8e", 3)
+    assert (action.lock, action.type, action.fingerprint) == (LockClass.MUTATE, ActionType.RAISE_MEMORY, "f")
+    assert (action.created_at, action.executed_at, action.at) == (at(70), at(80), at(80))
+    assert action.counts_toward_limit is False
+    assert action.is_approval_required
+    assert action.started_at is not None
 
 
-def test_a_dry_run_is_no_act() -> None:
+def test_a_dry_run_is_no_past_action() -> None:
     assert action_of(spec={"dryRun": True}) is None
     body = Remediation.model_validate(a_remediation("dry-etl", dryRun=True))
     assert history_of([], [body]).actions == ()
 
 
 def test_a_remediation_without_status_is_an_intent() -> None:
-    found = past_action_of(Remediation.model_validate(a_remediation("etl-1")))
-    assert found is not None
-    assert (found.execution, found.is_approved, found.created_at) == (ExecutionState.PENDING, None, EPOCH)
-    assert (found.executed_at, found.finished_at, found.at) == (None, None, EPOCH)
-    assert found.is_under_way
-    assert not found.is_final
-    assert history_of([], [Remediation.model_validate(a_remediation("etl-1"))]).actions == (found,)
+    action = past_action_of(Remediation.model_validate(a_remediation("etl-1")))
+    assert action is not None
+    assert (action.execution, action.is_approved, action.created_at) == (ExecutionState.PENDING, None, EPOCH)
+    assert (action.executed_at, action.finished_at, action.at) == (None, None, EPOCH)
+    assert action.is_under_way
+    assert not action.is_final
+    assert history_of([], [Remediation.model_validate(a_remediation("etl-1"))]).actions == (action,)
 
 
 @pytest.mark.parametrize(
@@ -143,19 +143,19 @@ def test_a_remediation_without_status_is_an_intent() -> None:
     ],
     ids=["new", "asked", "approved", "denied", "pending", "done", "not done", "lost"],
 )
-def test_conditions_say_how_far_it_has_come(
+def test_conditions_determine_the_progress_of_an_action(
     conditions: list[dict[str, Any]], approved: bool | None, execution: str, final: bool, counts: bool, in_flight: bool
 ) -> None:
-    found = known(*conditions)
-    assert (found.is_approved, found.execution, found.is_final) == (approved, execution, final)
-    assert (found.counts, found.is_in_flight) == (counts, in_flight)
+    action = known(*conditions)
+    assert (action.is_approved, action.execution, action.is_final) == (approved, execution, final)
+    assert (action.counts, action.is_in_flight) == (counts, in_flight)
 
 
-def test_what_awaits_approval_is_not_in_flight() -> None:
+def test_an_action_that_awaits_approval_is_not_in_flight() -> None:
     asked = known(a_condition("Approved", "Unknown", "ApprovalAwaited"))
     assert (asked.is_approval_required, asked.is_in_flight) == (True, False)
-    found = known(a_condition("Approved", "Unknown"), spec={"approvalRequired": True})
-    assert (found.counts, found.is_in_flight, found.is_final) == (False, False, False)
+    action = known(a_condition("Approved", "Unknown"), spec={"approvalRequired": True})
+    assert (action.counts, action.is_in_flight, action.is_final) == (False, False, False)
     assert known(a_condition("Approved", "True"), spec={"approvalRequired": True}).is_in_flight
 
 
@@ -176,11 +176,11 @@ DONE = a_condition("Executed", "True", "Executed")
 def test_the_outcome_is_how_the_new_run_ended(
     outcome: dict[str, Any], helped: bool | None, finished_at: Any, in_flight: bool
 ) -> None:
-    found = known(DONE, outcome)
-    assert (found.has_helped, found.finished_at, found.is_in_flight) == (helped, finished_at, in_flight)
+    action = known(DONE, outcome)
+    assert (action.has_helped, action.finished_at, action.is_in_flight) == (helped, finished_at, in_flight)
     assert known(DONE, outcome, finishedAt=at(99)).finished_at == at(99)
 
 
 @pytest.mark.parametrize("action", ["SuspendCron", "Stop", "Notify"])
-def test_what_makes_no_run_is_never_in_flight_once_done(action: str) -> None:
+def test_an_action_without_a_new_run_is_not_in_flight_once_done(action: str) -> None:
     assert not known(DONE, spec={"action": action}).is_in_flight

@@ -1,4 +1,4 @@
-"""Which rule matches which failure."""
+"""Matching of rules and failures."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ LOG = {"logTail": {"text": "connecting\nconnection refused by db", "lines": 2, "
     ],
     ids=str,
 )
-def test_all_that_is_stated_has_to_fit(match: dict[str, Any], failure: dict[str, Any], expected: bool) -> None:
+def test_all_criteria_must_match(match: dict[str, Any], failure: dict[str, Any], expected: bool) -> None:
     assert matches(a_rule(match=match).match, context_of(failure)) == expected
 
 
-def test_failures_in_a_row_are_counted_over_the_runs_of_a_cron() -> None:
+def test_consecutive_failures_are_counted_over_the_runs_of_a_cron() -> None:
     rule = a_rule(match={"consecutiveFailures": {"atLeast": 2, "of": "CronWorkflow"}})
     before = a_run("before", cron_workflow="nightly", started_at=at(-60))
     assert matches(rule.match, context_of(cron_workflow="nightly", runs=[before]))
     assert not matches(rule.match, context_of(cron_workflow="nightly"))
 
 
-def test_the_first_rule_that_matches_counts() -> None:
+def test_the_first_matching_rule_counts() -> None:
     policy = a_policy(
         {"name": "never", "match": {"classes": ["Evicted"]}, "action": {"none": {}}},
         {"name": "oom", "match": {"classes": ["OOMKilled"]}, "action": {"none": {}}},
@@ -89,7 +89,7 @@ def test_the_first_rule_that_matches_counts() -> None:
     assert match_rule(a_policy({"name": "n", "match": {"steps": ["x"]}, "action": {"none": {}}}), context_of()) is None
 
 
-def test_rules_for_running_workflows_are_apart() -> None:
+def test_rules_for_running_workflows_are_separate() -> None:
     stop = {"name": "stuck", "match": {}, "action": {"stop": {"afterSeconds": 60}}}
     policy = a_policy(stop, {"name": "tell", "match": {}, "labelPods": {}})
     rule = match_rule(policy, context_of())

@@ -1,4 +1,4 @@
-"""Which failed pods are labelled: each by itself, at once, and once."""
+"""Failed pods are labelled separately, immediately and once."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ def labelled(report: Any = None, *policies: Any, **live: Any) -> list[PodLabels]
 
 
 def test_a_failed_pod_is_labelled() -> None:
-    (found,) = labelled()
-    assert (found.pod_name, found.pod_uid, found.labels) == ("etl-transform-1", "pod-1", {"keep": "true"})
-    assert (found.rule, found.policy.metadata.name, found.failure.failure_class) == ("keep", "batch", "OOMKilled")
+    (labels,) = labelled()
+    assert (labels.pod_name, labels.pod_uid, labels.labels) == ("etl-transform-1", "pod-1", {"keep": "true"})
+    assert (labels.rule, labels.policy.metadata.name, labels.failure.failure_class) == ("keep", "batch", "OOMKilled")
 
 
-def test_a_pod_is_labelled_while_the_run_goes_on() -> None:
+def test_a_pod_is_labelled_while_the_run_is_in_progress() -> None:
     report = a_report("etl", UID, a_failure(role="Tolerated"), phase="Running")
     assert len(labelled(report)) == 1
 
 
-def test_each_pod_is_judged_by_itself() -> None:
+def test_rules_are_applied_to_each_pod_separately() -> None:
     policy = a_policy(
         {"name": "oom", "match": {"classes": ["OOMKilled"]}, "labelPods": {}},
         {"name": "left", "match": {"classes": ["Evicted"]}, "action": {"none": {}}},
         QUARANTINE,
     )
     failures = [
-        a_failure(podName=f"p-{found}", podUid=found, **{"class": found})
-        for found in ("OOMKilled", "Evicted", "ExitCode")
+        a_failure(podName=f"p-{name}", podUid=name, **{"class": name}) for name in ("OOMKilled", "Evicted", "ExitCode")
     ]
-    assert [(found.pod_name, found.rule) for found in labelled(a_report("etl", UID, *failures), policy)] == [
+    assert [(labels.pod_name, labels.rule) for labels in labelled(a_report("etl", UID, *failures), policy)] == [
         ("p-OOMKilled", "oom"),
         ("p-ExitCode", "keep"),
     ]
@@ -61,7 +60,7 @@ def test_some_pods_are_not_labelled(failure: dict[str, Any]) -> None:
     assert labelled(a_report("etl", UID, a_failure(**failure))) == []
 
 
-def test_a_pod_that_has_just_the_labels_is_not_labelled_again() -> None:
+def test_a_pod_with_all_labels_is_not_labelled_again() -> None:
     assert labelled(a_report("etl", UID, a_failure(labelled=["keep"]))) == []
 
 
@@ -89,13 +88,13 @@ def test_some_policies_label_nothing(policies: list[Any]) -> None:
     assert labelled(None, *policies) == []
 
 
-def test_what_failed_since_the_policy_may_act_is_labelled() -> None:
+def test_pods_that_failed_since_the_enforcement_are_labelled() -> None:
     assert len(labelled(None, a_policy(QUARANTINE, enforced_since=END))) == 1
     unknown = a_report("etl", UID, a_failure(finishedAt=None))
     assert len(labelled(unknown, a_policy(QUARANTINE, enforced_since=END))) == 1
 
 
-def test_an_opt_out_holds_here_too() -> None:
+def test_an_opt_out_prevents_labels() -> None:
     assert labelled(is_opted_out=True) == []
 
 

@@ -301,7 +301,7 @@ def ended(report: WorkflowReport) -> datetime:
 
 @st.composite
 def pasts(draw: st.DrawFn) -> tuple[RemediationPolicy, list[WorkflowReport], dict[str, list[bool]]]:
-    """A policy, runs that end at different moments, and how their resubmissions would end."""
+    """Draw a policy, runs that end at different times, and the outcomes of their resubmissions."""
     spec: dict[str, Any] = {
         "limits": {"maxAttempts": draw(st.integers(1, 3)), "infraMaxAttempts": draw(st.integers(1, 3))},
         "backoff": {"initialSeconds": draw(st.integers(1, 90))},

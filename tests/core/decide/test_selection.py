@@ -1,4 +1,4 @@
-"""Which policy is for a run."""
+"""Selection of the policy for a run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_labels_are_selected_as_the_api_server_does(selector: dict[str, Any], fi
     assert selects(LabelSelector.model_validate(selector), LABELS) == fits
 
 
-def test_the_policy_of_the_highest_priority_is_the_only_one() -> None:
+def test_only_the_policy_of_the_highest_priority_applies() -> None:
     low, high = a_policy(name="low", priority=1), a_policy(name="high", priority=2)
     chosen = select_policy([low, high], a_run())
     assert chosen is not None
@@ -55,13 +55,13 @@ def test_policies_of_the_same_priority_are_rivals() -> None:
     assert (chosen.policy.metadata.name, chosen.rivals) == ("a", ("b", "c"))
 
 
-def test_a_policy_is_for_its_own_namespace() -> None:
+def test_a_policy_selects_runs_of_its_own_namespace_only() -> None:
     assert select_policy([a_policy(namespace="elsewhere")], a_run()) is None
     assert select_policy([a_policy()], a_run(labels={})) is None
     assert select_policy([], a_run()) is None
 
 
-def test_policies_that_only_try_neither_stop_nor_are_stopped() -> None:
+def test_passive_policies_are_groups_of_their_own() -> None:
     modes = ("Enforce", "Approve", "DryRun", "Observe")
     enforce, approve, dry, observe = (a_policy(name=mode.lower(), mode=mode) for mode in modes)
     assert policy_groups([enforce, dry, approve, observe]) == [[enforce, approve], [dry], [observe]]

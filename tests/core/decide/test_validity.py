@@ -1,4 +1,4 @@
-"""A policy that is not valid says which field, what it holds and what to do."""
+"""The problems of an invalid policy name the field, its value and a fix."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_valid_policy_is_read() -> None:
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_a_problem_names_the_field_the_value_and_what_to_do(spec: dict[str, Any], problem: str) -> None:
+def test_a_problem_has_field_value_and_fix(spec: dict[str, Any], problem: str) -> None:
     assert problems(**spec) == [problem]
 
 
@@ -154,22 +154,22 @@ def test_a_problem_names_the_field_the_value_and_what_to_do(spec: dict[str, Any]
     ],
     ids=str,
 )
-def test_what_is_just_within_its_bounds_is_valid(spec: dict[str, Any]) -> None:
+def test_values_at_their_bounds_are_valid(spec: dict[str, Any]) -> None:
     assert problems(**spec) == []
 
 
-def test_all_problems_are_told_together() -> None:
-    found = problems(backoff={"factor": "0.5", "jitter": "2"}, rules=[a_rule("a", {"logRegex": "["}, none={})])
-    assert len(found) == 3
+def test_all_problems_are_reported_together() -> None:
+    listed = problems(backoff={"factor": "0.5", "jitter": "2"}, rules=[a_rule("a", {"logRegex": "["}, none={})])
+    assert len(listed) == 3
     with pytest.raises(InvalidPolicyError, match=r"spec\.backoff\.factor.*; spec\.backoff\.jitter"):
         read_policy(a_policy("batch", backoff={"factor": "0.5", "jitter": "2"}))
 
 
-def test_a_class_that_this_operator_does_not_know_is_not_taken_for_unknown() -> None:
+def test_an_unsupported_class_is_not_read_as_unknown() -> None:
     policy = read_policy(a_policy("newer", rules=[a_rule("a", {"classes": ["Melted"]}, none={})]))
     assert policy.spec.rules[0].match.classes == ["Melted"]
 
 
-def test_a_document_that_is_no_policy_says_what_it_lacks() -> None:
+def test_a_document_that_is_not_a_policy_lists_missing_fields() -> None:
     with pytest.raises(InvalidPolicyError, match="metadata: '': field required"):
         read_policy({"kind": "RemediationPolicy", "spec": {}})

@@ -43,7 +43,7 @@ WE_LEAVE_OUT = {
     "metadata.annotations.workflows.argoproj.io/trace-id": "it is the old run's trace",
     "metadata.annotations.kubectl.kubernetes.io/last-applied-configuration": "nobody applied the new run",
     "metadata.annotations.kopf.zalando.org/last-handled-configuration": "it is some operator's state",
-    "metadata.annotations.wfreport.dev/note": "what is ours is said anew",
+    "metadata.annotations.wfreport.dev/note": "the new run has its own",
 }
 WE_ADD = {
     "metadata.name": "deterministic, so that only one is created",

@@ -59,7 +59,7 @@ def begun(run: dict[str, Any], resubmission: Resubmission = FIRST) -> dict[str, 
     return {node["name"].removeprefix(resubmission.name): node for node in nodes.values()}
 
 
-def told(run: dict[str, Any]) -> tuple[Refusal, str]:
+def refusal_of(run: dict[str, Any]) -> tuple[Refusal, str]:
     with pytest.raises(RefusedError) as planning:
         reusable_changes(run)
     with pytest.raises(RefusedError) as doing:
@@ -280,7 +280,7 @@ def test_a_node_that_is_not_named_after_the_run_keeps_its_name() -> None:
 
 
 def test_only_a_failed_run_is_resubmitted_memoized() -> None:
-    assert told(a_run(phase="Succeeded"))[0] == Refusal.RUN_NOT_FAILED
+    assert refusal_of(a_run(phase="Succeeded"))[0] == Refusal.RUN_NOT_FAILED
 
 
 UNREADABLE = {
@@ -300,7 +300,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("why", UNREADABLE)
 def test_incomplete_nodes_are_refused(why: str) -> None:
-    reason, message = told(UNREADABLE[why])
+    reason, message = refusal_of(UNREADABLE[why])
     assert reason == Refusal.NODES_UNREADABLE
     assert why in message
 
@@ -359,7 +359,7 @@ NOT_REUSABLE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("why", NOT_REUSABLE)
 def test_a_run_that_needs_a_pod_of_a_reused_step_is_refused(why: str) -> None:
-    reason, message = told(NOT_REUSABLE[why])
+    reason, message = refusal_of(NOT_REUSABLE[why])
     assert reason == Refusal.STEPS_NOT_REUSABLE
     assert why in message
 

@@ -33,8 +33,8 @@ UNREADABLE = '{"containers": [{{inputs.parameters.patch}}]}'
 
 
 def template(raised: RaisedMemory, name: str = "transform") -> Any:
-    (found,) = [found for found in raised.spec["templates"] if found["name"] == name]
-    return found
+    (template,) = [template for template in raised.spec["templates"] if template["name"] == name]
+    return template
 
 
 def reason_of(run: Mapping[str, Any], killed: OutOfMemory = MAIN, increase: MemoryRaise = HALF_MORE) -> Refusal:
@@ -45,8 +45,8 @@ def reason_of(run: Mapping[str, Any], killed: OutOfMemory = MAIN, increase: Memo
 
 
 def limit_in_patch(text: str, container: str = "main") -> Any:
-    (found,) = [c for c in json.loads(text)["containers"] if c["name"] == container]
-    return found["resources"]["limits"]["memory"]
+    (template,) = [c for c in json.loads(text)["containers"] if c["name"] == container]
+    return template["resources"]["limits"]["memory"]
 
 
 # where
@@ -172,13 +172,13 @@ def test_a_patch_that_cannot_be_read_is_not_overwritten(patch: str) -> None:
 def test_a_workflow_template_is_inlined_into_the_run_and_changed_there() -> None:
     workflow = recording("wftemplate-ref").final["workflow"]
     stored = workflow["status"]["storedWorkflowTemplateSpec"]
-    (code,) = [found for found in stored["templates"] if found["name"] == "code"]
+    (code,) = [template for template in stored["templates"] if template["name"] == "code"]
     killed = OutOfMemory(Address("local", "code"), "main", "1Gi")
     raised = raised_memory(workflow, killed, HALF_MORE)
     assert "workflowTemplateRef" not in raised.spec
     assert template(raised, "code")["container"]["resources"] == {"limits": {"memory": "1536Mi"}}
-    untouched = {found["name"]: found for found in raised.spec["templates"] if found["name"] != "code"}
-    assert untouched == {found["name"]: found for found in stored["templates"] if found is not code}
+    untouched = {template["name"]: template for template in raised.spec["templates"] if template["name"] != "code"}
+    assert untouched == {template["name"]: template for template in stored["templates"] if template is not code}
     assert raised.spec["arguments"] == stored["arguments"]
     assert raised.changes[-1].path == "spec.workflowTemplateRef"
     assert "resources" not in code["container"] or not code["container"]["resources"]
@@ -190,9 +190,9 @@ def test_a_nested_cluster_template_is_inlined_with_its_callers() -> None:
     workflow = recording("templateref-inside").final["workflow"]
     killed = OutOfMemory(Address("cluster/clib", "code"), "main", "1Gi")
     raised = raised_memory(workflow, killed, HALF_MORE)
-    templates = {found["name"]: found for found in raised.spec["templates"]}
+    templates = {template["name"]: template for template in raised.spec["templates"]}
     assert templates["code"]["container"]["resources"]["limits"]["memory"] == "1536Mi"
-    calls = {task["name"]: task for found in templates.values() for task in found.get("dag", {}).get("tasks", [])}
+    calls = {task["name"]: task for template in templates.values() for task in template.get("dag", {}).get("tasks", [])}
     remote2 = templates[calls["remote2"]["template"]]
     assert "templateRef" not in calls["remote2"]
     inner = {task["name"]: task for task in remote2["dag"]["tasks"]}
@@ -223,7 +223,7 @@ def test_an_inlined_template_is_renamed_only_if_its_name_is_taken() -> None:
     }
     before = copy.deepcopy(stored)
     inlined(spec, stored, Address("namespaced/lib", "leaf"))
-    names = [found["name"] for found in spec["templates"]]
+    names = [template["name"] for template in spec["templates"]]
     assert names[:2] == ["main", "leaf"]
     assert names[2].startswith("main-")
     assert spec["templates"][0]["steps"][0][0] == {"name": "a", "template": names[2]}
@@ -361,8 +361,8 @@ def _after(run: dict[str, Any], attempt: int, spec: dict[str, Any] | None) -> di
 
 
 def template_of(run: dict[str, Any]) -> dict[str, Any]:
-    (found,) = [found for found in run["spec"]["templates"] if found["name"] == "transform"]
-    return found  # type: ignore[no-any-return]
+    (template,) = [template for template in run["spec"]["templates"] if template["name"] == "transform"]
+    return template  # type: ignore[no-any-return]
 
 
 @given(

@@ -62,13 +62,13 @@ def warnings(pod: Pod | None, stored: ReportStatus | None = None, **node: Any) -
         ),
         pytest.param(a_pod(ended("main"), ended("wait", 137, "OOMKilled")), [], id="argoexec's own"),
         pytest.param(a_pod(ended("main"), ended("side", 137)), [], id="killed, but not for memory"),
-        pytest.param(a_pod(), [], id="nothing seen"),
+        pytest.param(a_pod(), [], id="nothing observed"),
     ],
 )
 def test_an_oom_killed_container_of_a_succeeded_step_is_a_warning(pod: Pod, named: list[str]) -> None:
-    found = warnings(pod)
-    assert [warning.reason for warning in found] == ["OOMKilled"] * len(named)
-    assert all(f"container {name} " in (found[i].message or "") for i, name in enumerate(named))
+    listed = warnings(pod)
+    assert [warning.reason for warning in listed] == ["OOMKilled"] * len(named)
+    assert all(f"container {name} " in (listed[i].message or "") for i, name in enumerate(named))
 
 
 def test_a_warning_stays_after_its_pod_was_deleted_and_is_not_repeated() -> None:
@@ -80,9 +80,9 @@ def test_a_warning_stays_after_its_pod_was_deleted_and_is_not_repeated() -> None
 
 @pytest.mark.parametrize(("restarts", "endings"), [(0, []), (1, ["once"]), (3, ["3 times"])])
 def test_a_recreated_pod_is_a_warning(restarts: int, endings: list[str]) -> None:
-    found = warnings(None, failed_pod_restarts=restarts)
-    assert [warning.reason for warning in found] == ["PodRestarted"] * len(endings)
-    assert all((found[i].message or "").endswith(text) for i, text in enumerate(endings))
+    listed = warnings(None, failed_pod_restarts=restarts)
+    assert [warning.reason for warning in listed] == ["PodRestarted"] * len(endings)
+    assert all((listed[i].message or "").endswith(text) for i, text in enumerate(endings))
 
 
 def test_a_pod_that_is_being_recreated_is_not_a_failure() -> None:

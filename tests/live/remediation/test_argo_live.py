@@ -87,7 +87,7 @@ def test_each_class_of_failure_gets_its_action_and_the_records_show_whether_it_h
     assert failed["metadata"]["labels"]["wfreport.dev/report-name"] == kept["metadata"]["name"]
 
 
-def test_what_a_person_stopped_is_left_alone(cluster: RemediationCluster) -> None:
+def test_a_run_that_a_person_stopped_is_held(cluster: RemediationCluster) -> None:
     cluster.apply_policy(RESUBMIT)
     cluster.start()
     cluster.enforced()

@@ -144,14 +144,14 @@ def _of_action(at: str, rule: Rule) -> Iterator[PolicyProblem]:
     raised = rule.action.raise_memory if rule.action else None
     if raised is None:
         return
-    most, least = parse_bytes(raised.max), parse_bytes(raised.min_increase)
-    if most is None or most <= 0:
+    maximum, min_increase = parse_bytes(raised.max), parse_bytes(raised.min_increase)
+    if maximum is None or maximum <= 0:
         yield PolicyProblem(f"{at}.raiseMemory.max", raised.max, "use a quantity of memory above 0, such as 16Gi")
-    if least is None or least < 0:
+    if min_increase is None or min_increase < 0:
         yield PolicyProblem(
             f"{at}.raiseMemory.minIncrease", raised.min_increase, "use a quantity of memory, such as 256Mi"
         )
-    elif Decimal(raised.factor) < 1 or (Decimal(raised.factor) == 1 and least == 0):
+    elif Decimal(raised.factor) < 1 or (Decimal(raised.factor) == 1 and min_increase == 0):
         yield PolicyProblem(f"{at}.raiseMemory.factor", raised.factor, "use a number above 1, or 1 with a minIncrease")
 
 

@@ -14,7 +14,7 @@ from wfreport.core.plan.plan import Json
 from wfreport.core.plan.refusal import RefusedError
 
 
-def read_patch(text: str | None, where: str) -> dict[str, Any]:
+def read_patch(text: str | None, field_name: str) -> dict[str, Any]:
     """Parse a patch; an absent one is empty.
 
     Raises:
@@ -23,17 +23,17 @@ def read_patch(text: str | None, where: str) -> dict[str, Any]:
     try:
         patch = yaml.safe_load(text) if text else {}
     except yaml.YAMLError as error:
-        raise _unreadable(where) from error
+        raise _unreadable(field_name) from error
     containers = patch.get("containers", []) if isinstance(patch, dict) else None
     if not isinstance(containers, list) or not all(isinstance(container, dict) for container in containers):
-        raise _unreadable(where)
+        raise _unreadable(field_name)
     return dict(patch)
 
 
-def _unreadable(where: str) -> RefusedError:
+def _unreadable(field_name: str) -> RefusedError:
     return RefusedError(
         Refusal.POD_SPEC_PATCH_UNREADABLE,
-        f"{where} is not YAML with a list of containers, so memory cannot be merged into it: "
+        f"{field_name} is not YAML with a list of containers, so memory cannot be merged into it: "
         "quote the strings that contain variables",
     )
 

@@ -101,10 +101,10 @@ def _entry(templates: Mapping[Any, Any], name: str) -> dict[str, Any]:
 
 
 def _not_found(leaf: Address) -> RefusedError:
-    where = "the spec" if leaf.scope == LOCAL else "status.storedTemplates"
+    place = "the spec" if leaf.scope == LOCAL else "status.storedTemplates"
     return RefusedError(
         Refusal.TEMPLATE_NOT_FOUND,
-        f"template {leaf.name or '(inline)'} of scope {leaf.scope} is not in {where}: give the step a named template",
+        f"template {leaf.name or '(inline)'} of scope {leaf.scope} is not in {place}: give the step a named template",
     )
 
 
