@@ -47,7 +47,7 @@ PARTS: Final = {
         code=("wfreport/core/decide/*",),
         tests=("tests/core/decide",),
         left_out=("tests/core/decide/test_laws.py",),
-        needed=("tests/builders.py", "tests/recorded.py", "tests/crds/objects.py"),
+        needed=("tests/builders.py", "tests/recorded.py", "tests/objects.py"),
     ),
     "rules": Part(
         code=tuple(f"wfreport/core/{name}.py" for name in RULES),
