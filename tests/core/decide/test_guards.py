@@ -52,8 +52,8 @@ def test_no_guard_fails_for_a_running_workflow(guard: guards.Guard) -> None:
 
 
 def test_the_first_hold_applies() -> None:
-    case = a_candidate(a_policy(suspended=True, pauseRequests=["x"]), rivals=("other",))
-    hold = guards.first_hold(case)
+    candidate = a_candidate(a_policy(suspended=True, pauseRequests=["x"]), rivals=("other",))
+    hold = guards.first_hold(candidate)
     assert hold is not None
     assert hold.reason == HoldReason.POLICY_SUSPENDED
     assert guards.first_hold(a_candidate()) is None
@@ -111,18 +111,18 @@ def test_a_run_of_class_cancelled_is_held() -> None:
     report = a_report("etl", UID, a_failure(**{"class": "Cancelled"}))
     hold = guards.cancelled(a_candidate(report=report))
     assert hold is not None
-    assert hold.message == "the Workflow was cancelled"
+    assert (hold.reason, hold.message) == (HoldReason.CANCELLED_BY_PERSON, "the Workflow was cancelled")
 
 
 def test_a_report_without_an_observation_is_not_cancelled() -> None:
-    case = a_candidate()
-    bare = case.input.status.model_copy(update={"observed_workflow": None})
-    subject = guards_subject(case, status=bare)
-    assert guards.cancelled(subject) is None
+    candidate = a_candidate()
+    bare = candidate.input.status.model_copy(update={"observed_workflow": None})
+    held = with_status(candidate, status=bare)
+    assert guards.cancelled(held) is None
 
 
-def guards_subject(case: Any, **fields: Any) -> Any:
-    return replace(case, input=replace(case.input, **fields))
+def with_status(candidate: Any, **fields: Any) -> Any:
+    return replace(candidate, input=replace(candidate.input, **fields))
 
 
 def test_a_run_that_ended_long_ago_is_held() -> None:

@@ -123,8 +123,8 @@ def test_one_notification_is_sent() -> None:
 def test_existing_pod_labels_are_ignored() -> None:
     policy = a_policy({"name": "keep", "match": {}, "labelPods": {"labels": {"keep": "true"}}})
     report = a_report("etl", "u", a_failure(labelled=["keep"]))
-    pods = [pod.pod_name for one in replayed([report], policy).decisions for pod in one.pods]
-    assert pods == ["etl-transform-1"]
+    pods = [(one.decision.lock, pod.pod_name) for one in replayed([report], policy).decisions for pod in one.pods]
+    assert pods == [(LockClass.MUTATE, "etl-transform-1")]
 
 
 def test_a_run_that_takes_too_long_is_stopped() -> None:

@@ -84,7 +84,7 @@ def test_holds_are_sorted_by_frequency_and_outcomes_are_counted() -> None:
     opted_out = [a_report(f"o{n}", f"o{n}", observed={"noRemediation": True}) for n in range(2)]
     other = a_report("e", "e", a_failure(**{"class": "ExitCode"}))
     none = {"name": "none", "match": {"classes": ["ExitCode"]}, "action": {"none": {}}}
-    summary = summarized([*opted_out, other, *stopped], a_policy(none, RESUBMIT, **QUICK))
+    summary = summarized([*opted_out, *stopped, other], a_policy(none, RESUBMIT, **QUICK))
     assert summary.held == (
         (HoldReason.OPTED_OUT, 2),
         (HoldReason.ACTION_IS_NONE, 1),
