@@ -59,7 +59,10 @@ PARTS: Final = {
             "tests/core/classify/test_fingerprint.py",
             "tests/core/test_recordings.py",
         ),
-        needed=("tests/builders.py", "tests/recorded.py", "tests/recordings", "tests/core/classify/failure_texts.yaml"),
+        needed=(
+            *("tests/builders.py", "tests/recorded.py", "tests/recordings"),
+            *("tests/core/pods.py", "tests/core/classify/failure_texts.yaml"),
+        ),
     ),
 }
 
@@ -116,7 +119,9 @@ def _copy(path: str, folder: Path) -> None:
 
 def main() -> int:
     """Mutate a part and print the surviving mutants."""
-    parser = argparse.ArgumentParser(description="Breaks a part of the code and counts what no test notices.")
+    parser = argparse.ArgumentParser(
+        description="Changes a part of the code and counts the changes that no test detects."
+    )
     parser.add_argument("part", choices=sorted(PARTS))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
@@ -124,7 +129,7 @@ def main() -> int:
     mutmut = [sys.executable, "-m", "mutmut"]
     ended = subprocess.run([*mutmut, "run", "--max-children", str(arguments.processes)], cwd=folder, check=False)
     subprocess.run([*mutmut, "results"], cwd=folder, check=False)
-    print(f"`mutmut show NAME` in {folder.relative_to(ROOT)} shows what was changed", file=sys.stderr)
+    print(f"`mutmut show NAME` in {folder.relative_to(ROOT)} shows the change", file=sys.stderr)
     return ended.returncode
 
 
