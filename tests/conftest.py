@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.examples import FAST_EXAMPLES
 from tests.live.operator.harness import USER
 
 from controlplane import ControlPlane
@@ -22,7 +23,7 @@ settings.register_profile(
 )
 # The loop of a developer (`make unit`): few examples; the full number stays with CI.
 settings.register_profile(
-    "fast", deadline=None, max_examples=20, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "fast", deadline=None, max_examples=FAST_EXAMPLES, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
 
@@ -31,7 +32,7 @@ _serial = itertools.count(1)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slow files first, so that workers running side by side end at about the same time."""
-    items.sort(key=lambda item: (not item.get_closest_marker("argo"), not item.get_closest_marker("cluster")))
+    items.sort(key=lambda item: [not item.get_closest_marker(name) for name in ("argo", "cluster", "long")])
 
 
 @pytest.fixture(scope="session")

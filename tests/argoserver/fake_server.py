@@ -54,10 +54,9 @@ Answers = Callable[[Request], Reply]
 @asynccontextmanager
 async def serving(answer: Answers, *, port: int = 0) -> AsyncIterator[str]:
     """Serve until the block ends; the value is the URL."""
-    open_now: set[asyncio.StreamWriter] = set()
+    connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        open_now.add(writer)
         try:
             while request := await _request(reader):
                 reply = answer(request)
@@ -67,22 +66,26 @@ async def serving(answer: Answers, *, port: int = 0) -> AsyncIterator[str]:
                 await writer.drain()
                 if reply.raw is not None:
                     return
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
-            open_now.discard(writer)
 
-    server = await asyncio.start_server(handle, "127.0.0.1", port)
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A coroutine that is cancelled before its first step closes nothing, so the connection is noted before it runs.
+        connections[writer] = asyncio.create_task(handle(reader, writer))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
-        # A connection that was just accepted reaches its handler, and so this set, only some turns of the loop later.
-        for _ in range(5):
-            await asyncio.sleep(0.01)
-            for writer in list(open_now):
-                writer.transport.abort()
+        await asyncio.sleep(0.01)  # a socket that was just accepted becomes a connection some turns of the loop later
+        for writer, task in connections.items():
+            task.cancel()
+            writer.transport.abort()
+        await asyncio.gather(*connections.values(), return_exceptions=True)
+        await asyncio.gather(*(writer.wait_closed() for writer in connections), return_exceptions=True)
 
 
 @contextmanager

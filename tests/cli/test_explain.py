@@ -17,6 +17,8 @@ from tests.cli.cases import COMMAND, on_terminal, split, workflow_of
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.main import cli
 
+pytestmark = pytest.mark.long
+
 
 def explain(*arguments: str, stdin: str | bytes | None = None) -> Result:
     return CliRunner().invoke(cli, ["explain", *arguments], input=stdin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import unicodedata
 from pathlib import Path
@@ -21,6 +22,8 @@ from wfreport.cli.sources.computed_reports import compute_report
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
+pytestmark = pytest.mark.long
+
 GOLDEN = Path(__file__).parent / "golden"
 SHAPES = [
     "dag-success", "retry-exhausted-varied", "loop-items-one-fails", "steps-parallel-fail", "onexit-handler-fails",
@@ -34,6 +37,7 @@ def snapshot_of(case: Recording) -> Snapshot:
     return decode_workflow(case.final["workflow"])
 
 
+@functools.cache
 def report(case: Recording) -> WorkflowReport:
     events = [decode_event(event) for event in case.final["events"]]
     evidence = {}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import a_report, final_of
+from tests.examples import examples
 from tests.recorded import Recording, recordings
 
 from wfreport.api.report import ReportStatus
@@ -66,7 +67,7 @@ def test_reconciling_every_update_or_only_the_last_gives_the_same_report(case: R
     assert comparable(after_all) == comparable(after_last)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_any_sequence_of_reconciles_gives_the_same_report(data: st.DataObject) -> None:
     case = data.draw(st.sampled_from(SMALL))

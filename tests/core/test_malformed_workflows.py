@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import a_node, a_report, a_snapshot
+from tests.examples import examples
 from tests.recorded import recordings
 
 from wfreport.api.argo import NodeType, Phase
 from wfreport.api.report import ReportStatus
 from wfreport.core.snapshot.decode import decode_workflow
+
+pytestmark = pytest.mark.long
 
 json_values = st.recursive(
     st.none()
@@ -44,7 +48,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return copied
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(data=st.data())
 def test_any_value_anywhere_gives_a_valid_report(data: st.DataObject) -> None:
     workflow = data.draw(st.sampled_from(BASES))
@@ -92,7 +96,7 @@ def wild_nodes(draw: st.DrawFn) -> list[Any]:
     ]
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(nodes=wild_nodes(), phase=st.sampled_from([*Phase, "Odd", ""]))
 def test_cycles_and_missing_children_give_a_report(nodes: list[Any], phase: str) -> None:
     report = a_report(a_snapshot(*nodes, phase=phase))

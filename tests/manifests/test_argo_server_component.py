@@ -15,6 +15,7 @@ from wfreport.settings import Settings
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize("overlay", ["default", "namespaced"])
 def test_token_and_ca_are_mounted_at_the_paths_in_the_settings(
     plane: ControlPlane, tmp_path: Path, overlay: str

@@ -56,6 +56,7 @@ class FakeApi:
     version: int = 100
     made: int = 0
 
+    # Answers share the stored objects: they are serialized before anything changes them.
     async def request(
         self,
         verb: str,
@@ -88,7 +89,7 @@ class FakeApi:
             return {"metadata": {"name": name, "annotations": {}}}
         if verb == "list":
             items = [o for (p, n, _), o in self.objects.items() if p == plural and namespace in {"", n}]
-            return {"metadata": {"resourceVersion": str(self.version)}, "items": copy.deepcopy(items)}
+            return {"metadata": {"resourceVersion": str(self.version)}, "items": items}
         if verb in WRITES:
             self.log.append((verb, plural, name or body.get("metadata", {}).get("name", "")))
         if verb == "create":
@@ -96,7 +97,7 @@ class FakeApi:
         return getattr(self, f"_{verb}")((plural, namespace, name), body)  # type: ignore[no-any-return]
 
     def create(self, plural: str, namespace: str, body: Json) -> Json:
-        """Create an object."""
+        """Create an object, and return the stored one."""
         key = (plural, namespace, body["metadata"]["name"])
         if key in self.objects:
             raise AlreadyExistsError(f"{key} already exists", status=409)
@@ -112,7 +113,7 @@ class FakeApi:
         return self._stored(key)
 
     def _get(self, key: tuple[str, str, str], _: Json) -> Json:
-        return copy.deepcopy(self._existing(key))
+        return self._existing(key)
 
     def _patch(self, key: tuple[str, str, str], body: Json) -> Json:
         self._check(key, body["metadata"])
@@ -123,7 +124,7 @@ class FakeApi:
         self._check(key, body["metadata"])
         existing = self._existing(key)
         if existing.get("status") == body["status"]:
-            return copy.deepcopy(existing)  # a real server does not write an unchanged object either
+            return existing  # a real server does not write an unchanged object either
         existing["status"] = body["status"]
         return self._stored(key)
 
@@ -150,7 +151,7 @@ class FakeApi:
     def _stored(self, key: tuple[str, str, str]) -> Json:
         self.version += 1
         self.objects[key]["metadata"]["resourceVersion"] = str(self.version)
-        return copy.deepcopy(self.objects[key])
+        return self.objects[key]
 
     def all(self, plural: str) -> list[Json]:
         """Return all objects of a kind, by key."""

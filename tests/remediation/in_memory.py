@@ -38,6 +38,7 @@ from wfreport.settings import Settings
 
 NS = "data"
 REDACTOR = Redactor()
+SETTINGS = Settings()
 HOOK = {"sinks": [{"name": "hook", "cloudEvents": {"url": "http://hook.invalid"}}]}
 
 
@@ -88,7 +89,7 @@ class InMemoryOperator:
         )
         lease: Any = HeldLease()
         dependencies = Dependencies(
-            settings=Settings(),
+            settings=SETTINGS,
             kube=KubeResources(client, [NS], workflows, self.reports, Pods(client, chunk_size=500), events),
             report_writer=self.writer,
             lease=lease,

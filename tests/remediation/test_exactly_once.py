@@ -9,11 +9,14 @@ from functools import partial
 from typing import Any
 
 import pytest
+from tests.examples import steps
 from tests.remediation.documents import RESUBMIT
 from tests.remediation.fake_api import Clock, FakeApi, KilledError
 from tests.remediation.in_memory import HOOK, NS, Inbox, InMemoryOperator, end, fail, policy
 
 from wfreport.kube.errors import ApiError, ConflictError, ServerError, ThrottledError, UnreachableError
+
+pytestmark = pytest.mark.long
 
 NOTIFY = {**RESUBMIT, "notify": HOOK}
 
@@ -129,7 +132,7 @@ def test_the_steps_of_the_scenario_are_many() -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_step_it_is_resubmitted_once_and_recorded(when: str) -> None:
-    for step in range(1, STEPS + 1):
+    for step in steps(range(1, STEPS + 1), thinned_to=20):
         scenario = Scenario()
         scenario.api.fault = fault_at(step, when, KilledError)
         asyncio.run(scenario.run())
@@ -141,9 +144,9 @@ def _each(faults: list[Callable[[str, str, str], None]], *at: str) -> None:
         fault(*at)
 
 
-@pytest.mark.parametrize("first", range(1, STEPS + 1, 7))
+@pytest.mark.parametrize("first", steps(range(1, STEPS + 1, 7), thinned_to=4))
 def test_killed_twice_it_is_resubmitted_once_and_recorded(first: int) -> None:
-    for second in range(1, 12):
+    for second in steps(range(1, 12), thinned_to=6):
         scenario = Scenario()
         kills = [fault_at(first, "after", KilledError), fault_at(first + second, "after", KilledError)]
         scenario.api.fault = partial(_each, kills)
@@ -165,7 +168,7 @@ def test_killed_twice_it_is_resubmitted_once_and_recorded(first: int) -> None:
 def test_answered_by_an_error_at_every_other_step_it_is_resubmitted_once_and_recorded(
     when: str, error: Callable[[], ApiError]
 ) -> None:
-    for step in range(1, STEPS + 1, 2):
+    for step in steps(range(1, STEPS + 1, 2), thinned_to=8):
         scenario = Scenario()
         scenario.api.fault = fault_at(step, when, error)
         asyncio.run(scenario.run())
@@ -215,7 +218,7 @@ def test_two_replicas_that_both_believe_they_lead_resubmit_once() -> None:
 
 
 def test_notifications_are_sent_at_least_once_with_the_same_id_wherever_it_is_killed() -> None:
-    for step in range(1, steps_of(NOTIFY) + 1, 2):
+    for step in steps(range(1, steps_of(NOTIFY) + 1, 2), thinned_to=12):
         scenario = Scenario(NOTIFY)
         scenario.api.fault = fault_at(step, "after", KilledError)
         asyncio.run(scenario.run())

@@ -10,14 +10,18 @@ import os
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.examples import examples
 from tests.remediation.documents import RESUBMIT
 from tests.remediation.fake_api import Clock, FakeApi, KilledError
 from tests.remediation.in_memory import NS, InMemoryOperator, end, fail, policy
 
 from wfreport.kube.errors import ApiError, ConflictError, ServerError, ThrottledError, UnreachableError
+
+pytestmark = pytest.mark.long
 
 ERRORS: list[type[BaseException]] = [KilledError, ConflictError, ThrottledError, ServerError, UnreachableError]
 MAX_ATTEMPTS = 2
@@ -218,7 +222,7 @@ def _reason(remediation: dict[str, Any], kind: str) -> str:
 
 
 ClusterMachine.TestCase.settings = settings(
-    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "40")),
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", examples(40))),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

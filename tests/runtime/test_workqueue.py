@@ -7,6 +7,7 @@ import asyncio
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.examples import examples
 
 from wfreport.kube.objects import NamespacedName
 from wfreport.runtime.workqueue import KeyedQueue, Priority, QueueLimits, Request, WorkQueue
@@ -237,7 +238,7 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 TestQueueMachine = QueueMachine.TestCase
-TestQueueMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestQueueMachine.settings = settings(max_examples=examples(150), stateful_step_count=40, deadline=None)
 
 
 def test_depth_age_and_scheduled_keys_are_counted() -> None:

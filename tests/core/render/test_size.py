@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import T0, a_node, a_report, a_snapshot
+from tests.examples import steps
 
 from bench import large
 from wfreport.api.argo import Inputs, Metadata, NodeType, Parameter, Phase, WorkflowSpec
@@ -19,6 +20,8 @@ from wfreport.api.report import ReportStatus
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import fnv1a32
+
+pytestmark = pytest.mark.long
 
 OK, FAILED = Phase.SUCCEEDED, Phase.FAILED
 CAP = 256 * 1024
@@ -135,7 +138,7 @@ def test_no_report_exceeds_its_maximum_size(failures: int, message: int, max_byt
 # --- large Workflows
 
 
-@pytest.mark.parametrize("nodes", [3_000, 10_000])
+@pytest.mark.parametrize("nodes", steps([3_000, 10_000], thinned_to=1))
 @pytest.mark.parametrize(
     "shape", [large.fan_out, large.stages, large.chain, large.failures], ids=["fan-out", "stages", "chain", "failures"]
 )

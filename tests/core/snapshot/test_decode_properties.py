@@ -13,6 +13,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 from tests.recorded import recording, recordings
 
 from wfreport.api.argo import Node, Workflow
@@ -81,7 +82,7 @@ def test_any_bytes_become_an_object_or_are_refused(raw: bytes) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_a_real_workflow_with_any_value_anywhere_becomes_a_snapshot(data: st.DataObject) -> None:
     workflow = json.loads(recorded(data.draw(st.sampled_from(CASES))))
     name = workflow["metadata"]["name"]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import T0, a_node, a_report, a_snapshot, at, final_of
+from tests.examples import examples
 from tests.recorded import Recording, recording, recordings
 
 from wfreport.api.argo import Metadata, Node, NodeType, Phase
@@ -205,7 +206,7 @@ def _with_child(node: Node, child: str) -> Node:
     return Node(**(fields | {"children": [*node.children, child]}))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(nodes=runs(), after=st.integers(0, 30))
 def test_the_path_and_its_gaps_add_up_to_the_duration(nodes: list[Node], after: int) -> None:
     end = max((node.finished_at for node in nodes if node.finished_at), default=T0)
@@ -253,7 +254,7 @@ def pods_of(draw: st.DrawFn, node: Node) -> Pod:
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(data=st.data(), end=st.integers(0, 60))
 def test_queued_and_running_add_up_and_are_never_negative(data: st.DataObject, end: int) -> None:
     node = a_node("wf", OK, end=end)
