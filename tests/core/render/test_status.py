@@ -7,6 +7,7 @@ from tests.builders import T0, a_node, a_report, a_snapshot, at
 
 from wfreport.api import argo, names
 from wfreport.api.argo import (
+    LABEL_COMPLETED,
     Artifact,
     ArtifactKey,
     Container,
@@ -24,6 +25,7 @@ from wfreport.api.argo import (
     TemplateSource,
     Workflow,
     WorkflowSpec,
+    WorkflowStatus,
 )
 from wfreport.api.classes import FailureClass
 from wfreport.api.kubernetes import Event, Pod, PodSpec, PodStatus
@@ -31,7 +33,7 @@ from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import EarlierRun, ReportStatus, WorkflowRef
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.render.gone import render_deleted, render_missing
-from wfreport.core.snapshot.identity import binds, is_skipped, new_report, report_name
+from wfreport.core.snapshot.identity import binds, is_labelled_completed, is_skipped, new_report, report_name
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot
 
 FAILED, OK, RUNNING = Phase.FAILED, Phase.SUCCEEDED, Phase.RUNNING
@@ -69,6 +71,15 @@ def test_a_new_report_has_labels_to_select_by() -> None:
 def test_an_annotation_opts_out_of_reports() -> None:
     assert is_skipped(Workflow(metadata=Metadata(annotations={names.ANNOTATION_SKIP: "true"})))
     assert not is_skipped(Workflow(metadata=Metadata(annotations={names.ANNOTATION_SKIP: "false"})))
+
+
+@pytest.mark.parametrize("phase", [OK, FAILED, "Odd"])
+def test_the_label_of_the_controller_says_that_a_run_is_over_whatever_its_phase(phase: str) -> None:
+    status = WorkflowStatus(phase=phase)
+    for value, is_over in (("true", True), ("false", False)):
+        labels = {LABEL_COMPLETED: value}
+        assert is_labelled_completed(Workflow(metadata=Metadata(labels=labels), status=status)) is is_over
+    assert not is_labelled_completed(Workflow(status=status))
 
 
 @pytest.mark.parametrize(
