@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -12,7 +13,8 @@ from wfreport.api.argo import Phase
 from wfreport.api.reasons import Reason
 from wfreport.argoserver.errors import ArgoServerError, ServerForbiddenError, ServerNotFoundError
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.core.snapshot.model import NodesState, Snapshot
+from wfreport.cache.reports import ReportEntry
+from wfreport.core.snapshot.model import NodesState, Snapshot, Source
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.kube.objects import NamespacedName
@@ -32,6 +34,9 @@ class Runs(ServerWorkflows):
         if isinstance(self.response, ArgoServerError):
             raise self.response
         return self.response
+
+    async def fetch_archived(self, namespace: str, name: str, *, uid: str | None = None) -> Snapshot:
+        return await self.fetch(namespace, name, uid=uid)
 
 
 class World:
@@ -152,6 +157,22 @@ async def test_the_number_of_cached_nodes_is_bounded() -> None:
         await world.fetch()
     states = [world.fetcher.with_nodes(offloaded(a_run(name=name))).nodes_state for name in ("a", "b", "c")]
     assert states == [NodesState.OFFLOADED, NodesState.OFFLOADED, NodesState.READ]
+
+
+async def test_a_run_that_is_nowhere_is_looked_up_at_growing_intervals() -> None:
+    world, lookups = World(), list[float]()
+    entry = ReportEntry("ns", "asked", "r1", "1", 1, False, "wf", "", "", "", 1, True, False, source=Source.ARCHIVE)
+    world.fetcher.archived(entry)
+    while world.now < 24 * 3600:
+        await world.fetch()
+        lookups.append(world.now)
+        due_at = world.queue._rules.next_alarm()
+        assert due_at is not None
+        world.now = due_at
+    intervals = [later - earlier for earlier, later in pairwise(lookups)]
+    assert intervals == sorted(intervals)
+    assert intervals[-1] == 3600
+    assert len(lookups) < 40
 
 
 async def test_a_request_during_a_fetch_is_not_lost() -> None:

@@ -13,7 +13,8 @@ from wfreport.api.reasons import Reason
 from wfreport.cache.evidence import EvidenceCache, EvidenceCacheLimits
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.snapshot.model import PodEvidence
-from wfreport.evidence.capture import KUBELET_TRIES, TRIES, Capturer, EventsBudget
+from wfreport.evidence.capture import KUBELET_TRIES, TRIES, Capturer
+from wfreport.evidence.events_budget import EventsBudget
 from wfreport.evidence.log_reader import LogReader, LogRules
 from wfreport.kube.errors import (
     ApiError,
@@ -77,6 +78,7 @@ class World:
             logs=LogReader(pods, rules or LogRules(), Redactor(), log_lines=lambda _: lines),
             queue=self.queue,
             cache=self.cache,
+            budget=EventsBudget(),
             metrics=Metrics(),
             notify=self.notified.append,
         )
@@ -219,10 +221,46 @@ async def test_a_listed_pod_is_not_read_again() -> None:
 def test_event_lists_have_a_budget_and_part_of_it_is_reserved_for_pods_that_need_them() -> None:
     now = [0.0]
     budget = EventsBudget(burst=3, reserve=2, per_second=1, clock=lambda: now[0])
-    assert [budget.take(needed=False) for _ in range(2)] == [True, False]
-    assert [budget.take(needed=True) for _ in range(3)] == [True, True, False]
+    assert [budget.take("ns", needed=False) for _ in range(2)] == [True, False]
+    assert [budget.take("ns", needed=True) for _ in range(3)] == [True, True, False]
     now[0] = 1.0
-    assert budget.take(needed=True)
+    assert budget.take("ns", needed=True)
+
+
+def test_a_namespace_with_very_many_evictions_leaves_event_lists_to_the_others() -> None:
+    now = [0.0]
+    budget = EventsBudget(clock=lambda: now[0])
+    assert sum(budget.take("flood", needed=True) for _ in range(1000)) == 40
+    assert sum(budget.take("neighbour", needed=True) for _ in range(5)) == 5
+    for _ in range(100):
+        now[0] += 1
+        budget.take("flood", needed=True)
+    assert sum(budget.take("neighbour", needed=True) for _ in range(5)) == 5
+
+
+def test_a_namespace_alone_has_the_whole_rate_of_event_lists_and_two_share_it() -> None:
+    now = [0.0]
+    budget = EventsBudget(clock=lambda: now[0])
+    for _ in range(1000):
+        budget.take("flood", needed=True)
+    lists = {"flood": 0, "other": 0}
+    for second in range(400):
+        now[0] += 1
+        for namespace in ("flood", "other") if second >= 200 else ("flood",):
+            lists[namespace] += budget.take(namespace, needed=True)
+    assert 280 <= lists["flood"] <= 310
+    assert 90 <= lists["other"] <= 130
+
+
+def test_a_namespace_that_fills_the_cache_loses_its_own_evidence_only() -> None:
+    cache = EvidenceCache()
+    neighbour = ("neighbour", "wf")
+    cache.put(neighbour, "u-9", "pod", PodEvidence(None, logs={"main": "x" * 5000}))
+    for number in range(3000):
+        cache.put(WORKFLOW, "u-1", str(number), PodEvidence(None, logs={"main": "x" * 30_000}))
+    assert list(cache.of(neighbour, "u-9")) == ["pod"]
+    assert len(cache) > 900
+    assert cache.size_bytes <= 32 << 20
 
 
 def test_the_cache_is_bounded_and_evicts_the_oldest_evidence() -> None:

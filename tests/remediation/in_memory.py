@@ -166,7 +166,8 @@ class InMemoryOperator:
         return False
 
     def _due(self) -> list[NamespacedName]:
-        return [key for _, queue, _ in self._workers for keys in queue._rules._waiting.values() for key in keys]
+        waiting = (waiting for _, queue, _ in self._workers for waiting in queue._rules._waiting.values())
+        return [key for of_priority in waiting for keys in of_priority._by_namespace.values() for key in keys]
 
 
 class InMemoryCluster:

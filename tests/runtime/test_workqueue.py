@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import defaultdict
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -10,9 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.examples import examples
 
 from wfreport.kube.objects import NamespacedName
-from wfreport.runtime.workqueue import KeyedQueue, Priority, QueueLimits, Request, WorkQueue
+from wfreport.runtime.keyed_queue import PROGRESS_TURN, KeyedQueue
+from wfreport.runtime.workqueue import Priority, QueueLimits, Request, WorkQueue
 
 A, B, C = ("ns", "a"), ("ns", "b"), ("ns", "c")
+D = ("neighbour", "d")
 
 
 def queue(**limits: float) -> KeyedQueue:
@@ -69,6 +73,64 @@ def test_progress_keys_leave_a_worker_to_urgent_ones() -> None:
     assert next_key(rules, 0) == C
     rules.done(A, 0)
     assert next_key(rules, 0) == B
+
+
+def test_a_namespace_with_very_many_keys_lets_another_go_second() -> None:
+    rules = queue()
+    for number in range(20_000):
+        rules.add(("flood", str(number)), Priority.URGENT, 0)
+    rules.add(("neighbour", "completed"), Priority.URGENT, 1)
+    assert ("neighbour", "completed") in [next_key(rules, 1) for _ in range(2)]
+
+
+def test_a_namespace_leaves_a_worker_to_the_others() -> None:
+    rules = queue(workers_per_namespace=2)
+    for key in (A, B, C):
+        rules.add(key, Priority.URGENT, 0)
+    assert [next_key(rules, 0) for _ in range(3)] == [A, B, None]
+    rules.add(D, Priority.PROGRESS, 0)
+    assert next_key(rules, 0) == D
+    rules.done(A, 0)
+    assert next_key(rules, 0) == C
+
+
+def test_a_progress_key_gets_a_turn_under_a_flood_of_urgent_ones_once_it_has_waited() -> None:
+    rules = queue(progress_patience_seconds=2)
+    rules.add(D, Priority.PROGRESS, 0)
+    for number in range(100):
+        rules.add(("flood", str(number)), Priority.URGENT, 0)
+    assert D not in [next_key(rules, 1) for _ in range(20)]
+    turns = [next_key(rules, 2) for _ in range(PROGRESS_TURN)]
+    assert turns.count(D) == 1
+    assert len([key for key in turns if key and key[0] == "flood"]) == PROGRESS_TURN - 1
+
+
+def test_the_namespace_with_most_progress_keys_makes_room_for_one_with_fewer() -> None:
+    rules = queue(progress=4, defer_seconds=10)
+    for name in "abcd":
+        rules.add(("flood", name), Priority.PROGRESS, 0)
+    rules.add(D, Priority.PROGRESS, 0)
+    rules.add(("flood", "e"), Priority.PROGRESS, 0)
+    assert (rules.depth(Priority.PROGRESS, "flood"), rules.depth(Priority.PROGRESS, D[0])) == (3, 1)
+    taken = [next_key(rules, 0) for _ in range(5)]
+    assert taken == [("flood", "a"), D, ("flood", "b"), ("flood", "c"), None]
+    assert {next_key(rules, 10) for _ in range(2)} == {("flood", "d"), ("flood", "e")}, "they were deferred"
+
+
+def test_a_full_queue_takes_as_long_for_a_key_as_an_empty_one() -> None:
+    """A hundred times as many keys take about a hundred times as long; a quadratic queue takes ten thousand times."""
+
+    def cpu_seconds(keys: int) -> float:
+        rules = queue(progress=keys // 2)
+        began = time.thread_time()
+        for number in range(keys):
+            rules.add((f"ns-{number % 50}", str(number)), Priority(number % 2), 0)
+        while next_key(rules, 0):
+            pass
+        return time.thread_time() - began
+
+    few = max(cpu_seconds(500) for _ in range(3))
+    assert cpu_seconds(50_000) < 100 * few * 10
 
 
 def test_a_failed_key_is_retried_after_a_delay_that_doubles_up_to_a_bound() -> None:
@@ -168,18 +230,26 @@ async def test_every_waiting_worker_gets_a_key_when_there_are_enough() -> None:
     assert {request.name for request in requests if request} == {A, B, C}
 
 
-KEYS = st.sampled_from([("ns", name) for name in "abcdef"])
+KEYS = st.sampled_from(
+    [(namespace, name) for namespace, names in (("x", "abcd"), ("y", "ab"), ("z", "a")) for name in names]
+)
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Any order of adds, gets, failures and pauses: no key is lost or duplicated, and the queue stays bounded."""
+    """Any order of adds, gets, failures and pauses.
+
+    No key is lost or duplicated, the queue stays bounded, and namespaces take turns: while a namespace waits, no other
+    one goes twice before it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.work = queue(progress=2, progress_workers=2, defer_seconds=3, backoff_min_seconds=1, backoff_max_seconds=8)
+        limits = {"progress": 2, "progress_workers": 2, "workers_per_namespace": 2, "progress_patience_seconds": 5}
+        self.work = queue(defer_seconds=3, backoff_min_seconds=1, backoff_max_seconds=8, **limits)
         self.busy: dict[NamespacedName, Request] = {}
         self.owed: dict[NamespacedName, int] = {}
+        self.went_before: defaultdict[tuple[Priority, str], set[str]] = defaultdict(set)
 
     @rule(key=KEYS, priority=st.sampled_from(Priority), version=st.integers(0, 100))
     def add(self, key: NamespacedName, priority: Priority, version: int) -> None:
@@ -204,6 +274,19 @@ class QueueMachine(RuleBasedStateMachine):
         assert request.name in self.owed
         assert request.min_resource_version >= self.owed.pop(request.name)
         self.busy[request.name] = request
+        namespace = request.name[0]
+        assert self.workers_of(namespace) <= 2
+        for other in "xyz":
+            waits = self.work.depth(request.priority, other) > 0 and self.workers_of(other) < 2
+            went_before = self.went_before[(request.priority, other)]
+            if other == namespace or not waits:
+                went_before.clear()
+            else:
+                assert namespace not in went_before, f"{namespace} went twice while {other} waited"
+                went_before.add(namespace)
+
+    def workers_of(self, namespace: str) -> int:
+        return sum(key[0] == namespace for key in self.busy)
 
     @precondition(lambda self: self.busy)
     @rule(data=st.data())
@@ -223,6 +306,12 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def progress_is_bounded(self) -> None:
         assert self.work.depth(Priority.PROGRESS) <= 2
+
+    @invariant()
+    def turns_begin_anew_with_each_wait(self) -> None:
+        for (priority, namespace), went_before in self.went_before.items():
+            if not self.work.depth(priority, namespace) or self.workers_of(namespace) >= 2:
+                went_before.clear()
 
     def teardown(self) -> None:
         """Every key that was added is handed out in the end."""

@@ -24,7 +24,7 @@ from wfreport.app.factories import (
     expose_queues,
 )
 from wfreport.app.remediation import Dependencies, RemediationController, create_remediation_queues
-from wfreport.app.shared import create_shared
+from wfreport.app.shared import REPORT_READERS, create_shared
 from wfreport.argoserver.artifacts import ArchivedLogs
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
@@ -53,7 +53,6 @@ log = logging.getLogger(__name__)
 DRAIN_SECONDS: Final = 10
 """Maximum time that running reconciles get to finish when the operator stops."""
 LOAD_RETRY_SECONDS: Final = (1, 2, 5, 10, 15, 30)
-REPORT_READERS: Final = 2
 RESYNC_RETRY_SECONDS: Final = 10
 EXIT_OK, EXIT_LOST, EXIT_UNUSABLE = 0, 1, 2
 

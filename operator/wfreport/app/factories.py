@@ -11,6 +11,7 @@ from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.evidence.capture import Capturer
 from wfreport.evidence.collector import EvidenceCollector
+from wfreport.evidence.events_budget import EventsBudget
 from wfreport.evidence.log_reader import MARGIN_FACTOR, LogReader, LogRules
 from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
@@ -43,6 +44,7 @@ def build_capturer(shared: Shared) -> Capturer:
         logs=LogReader(shared.kube.pods, log_rules(shared.settings), shared.redactor, log_lines=log_lines),
         queue=shared.queues.captures,
         cache=shared.evidence,
+        budget=EventsBudget(clock=shared.time.monotonic),
         metrics=shared.metrics,
         notify=shared.requests.evidence_arrived,
     )

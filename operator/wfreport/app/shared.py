@@ -25,6 +25,8 @@ from wfreport.settings import Settings
 
 RESERVED_WORKERS: Final = 2
 """Workers that take urgent keys only."""
+REPORT_READERS: Final = 2
+"""Workers that read reports which another client changed."""
 CAPTURE_BACKOFF_MAX_SECONDS: Final = 64
 """Pods are deleted soon after they fail, so captures are retried sooner than reconciles."""
 
@@ -137,16 +139,30 @@ def kube_resources(settings: Settings, client: Client) -> KubeResources:
 def create_queues(settings: Settings, clocks: TimeSource) -> Queues:
     """Create the queues of the report controller, empty."""
     queue = partial(WorkQueue, clock=clocks.monotonic, jitter=clocks.jitter)
-    capture_limits = QueueLimits(
-        progress_workers=max(1, settings.capture_workers - 1), backoff_max_seconds=CAPTURE_BACKOFF_MAX_SECONDS
-    )
+    share = partial(workers_per_namespace, settings)
     return Queues(
-        workflows=queue(QueueLimits(progress_workers=max(1, settings.workers - RESERVED_WORKERS))),
-        captures=queue(capture_limits),
-        reports=queue(QueueLimits()),
-        server=queue(QueueLimits()),
-        server_logs=queue(QueueLimits()),
+        workflows=queue(
+            QueueLimits(
+                progress_workers=max(1, settings.workers - RESERVED_WORKERS),
+                workers_per_namespace=share(settings.workers),
+            )
+        ),
+        captures=queue(
+            QueueLimits(
+                progress_workers=max(1, settings.capture_workers - 1),
+                workers_per_namespace=share(settings.capture_workers),
+                backoff_max_seconds=CAPTURE_BACKOFF_MAX_SECONDS,
+            )
+        ),
+        reports=queue(QueueLimits(workers_per_namespace=share(REPORT_READERS))),
+        server=queue(QueueLimits(workers_per_namespace=share(settings.argo_server_workers))),
+        server_logs=queue(QueueLimits(workers_per_namespace=share(settings.argo_server_workers))),
     )
+
+
+def workers_per_namespace(settings: Settings, workers: int) -> int:
+    """Return how many of a number of workers one namespace may occupy: all but one, unless it is the only one."""
+    return workers if len(settings.namespaces) == 1 else max(1, workers - 1)
 
 
 def poll_policy(settings: Settings) -> PollPolicy:

@@ -1,9 +1,13 @@
-"""Evidence of pods that no report has yet. The cache is bounded: the oldest evidence is dropped first."""
+"""Evidence of pods that no report has yet.
 
-from collections import OrderedDict
+The cache is bounded. If it is full, the namespace that has most loses its oldest evidence.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
+from wfreport.cache.fair_cache import FairCache
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.kube.objects import NamespacedName
 
@@ -35,10 +39,14 @@ class EvidenceCache:
     """Evidence by pod, with an index by Workflow."""
 
     def __init__(self, limits: EvidenceCacheLimits | None = None) -> None:
-        self._limits = limits or EvidenceCacheLimits()
-        self._entries: OrderedDict[NamespacedName, _CachedEvidence] = OrderedDict()
+        limits = limits or EvidenceCacheLimits()
+        self._entries: FairCache[NamespacedName, _CachedEvidence] = FairCache(
+            namespace_of=itemgetter(0),
+            max_entries=limits.pods,
+            max_weight=limits.max_bytes,
+            weight_of=lambda cached: _size_bytes(cached.evidence),
+        )
         self._by_workflow: dict[NamespacedName, set[NamespacedName]] = {}
-        self._bytes = 0
 
     def __len__(self) -> int:
         """Return the number of pods."""
@@ -47,22 +55,20 @@ class EvidenceCache:
     @property
     def size_bytes(self) -> int:
         """Estimated memory of all evidence."""
-        return self._bytes
+        return self._entries.weight
 
     def put(self, workflow: NamespacedName, workflow_uid: str, pod_name: str, evidence: PodEvidence) -> None:
         """Store the evidence of a pod, in place of earlier evidence of that pod."""
         pod = (workflow[0], pod_name)
         self._drop(pod)
-        self._entries[pod] = _CachedEvidence(workflow, workflow_uid, evidence)
         self._by_workflow.setdefault(workflow, set()).add(pod)
-        self._bytes += _size_bytes(evidence)
-        while len(self._entries) > self._limits.pods or self._bytes > self._limits.max_bytes:
-            self._drop(next(iter(self._entries)))
+        for evicted, cached in self._entries.put(pod, _CachedEvidence(workflow, workflow_uid, evidence)):
+            self._forget_pod(cached.workflow, evicted)
 
     def of(self, workflow: NamespacedName, workflow_uid: str) -> dict[str, PodEvidence]:
         """Return the evidence of the pods of the Workflow with this uid, by pod name."""
-        pods = ((pod, self._entries[pod]) for pod in self._by_workflow.get(workflow, ()))
-        return {pod[1]: entry.evidence for pod, entry in pods if entry.workflow_uid == workflow_uid}
+        pods = ((pod, self._entries.get(pod)) for pod in self._by_workflow.get(workflow, ()))
+        return {pod[1]: entry.evidence for pod, entry in pods if entry and entry.workflow_uid == workflow_uid}
 
     def release(self, workflow: NamespacedName, used: Mapping[str, PodEvidence]) -> None:
         """Drop evidence that the reports have, except where it is pending or was replaced by newer evidence."""
@@ -78,17 +84,19 @@ class EvidenceCache:
 
     def pods_with_logs(self, workflow: NamespacedName) -> int:
         """Return the number of pods of a Workflow whose evidence has logs."""
-        return sum(1 for pod in self._by_workflow.get(workflow, ()) if self._entries[pod].evidence.logs)
+        entries = (self._entries.get(pod) for pod in self._by_workflow.get(workflow, ()))
+        return sum(1 for entry in entries if entry and entry.evidence.logs)
 
     def _drop(self, pod: NamespacedName) -> None:
-        entry = self._entries.pop(pod, None)
-        if entry is None:
-            return
-        self._bytes -= _size_bytes(entry.evidence)
-        pods = self._by_workflow[entry.workflow]
+        entry = self._entries.remove(pod)
+        if entry is not None:
+            self._forget_pod(entry.workflow, pod)
+
+    def _forget_pod(self, workflow: NamespacedName, pod: NamespacedName) -> None:
+        pods = self._by_workflow[workflow]
         pods.discard(pod)
         if not pods:
-            del self._by_workflow[entry.workflow]
+            del self._by_workflow[workflow]
 
 
 def _size_bytes(evidence: PodEvidence) -> int:

@@ -12,12 +12,12 @@ FETCHED      no         text    the text
 UNAVAILABLE  no         None    nothing: the server does not have the log, or refuses it
 ===========  =========  ======  ===================================================================
 
-The oldest results are evicted; a restart begins with UNKNOWN.
+If the cache is full, the namespace that has most loses its oldest results; a restart begins with UNKNOWN.
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from wfreport.argoserver.artifacts import ArchivedLogs, RunRef
@@ -28,6 +28,7 @@ from wfreport.argoserver.errors import (
     ServerNotFoundError,
     ServerRefusedError,
 )
+from wfreport.cache.fair_cache import FairCache
 from wfreport.core.render.archived_logs import ArchivedText, LogRef, missing_logs
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, Source
 from wfreport.kube.objects import NamespacedName
@@ -45,6 +46,13 @@ _INTERNAL_ERROR: Final = 500
 
 _Log = tuple[NamespacedName, str, LogRef]
 """Name and uid of a Workflow, and one of its logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LogResult:
+    """The result of a request: a text, or None if the server does not have the log or refuses it."""
+
+    text: ArchivedText | None
 
 
 class ArchivedLogFetcher:
@@ -80,7 +88,9 @@ class ArchivedLogFetcher:
         self._reads_logs = reads_logs
         self._metrics = metrics
         self._requests: dict[NamespacedName, dict[_Log, Source]] = {}
-        self._results: OrderedDict[_Log, ArchivedText | None] = OrderedDict()
+        self._results: FairCache[_Log, _LogResult] = FairCache(
+            namespace_of=lambda subject: subject[0][0], max_entries=MAX_CACHED_LOGS
+        )
 
     def __contains__(self, workflow: NamespacedName) -> bool:
         """Return whether logs of this Workflow are about to be fetched."""
@@ -106,11 +116,12 @@ class ArchivedLogFetcher:
         texts: dict[LogRef, ArchivedText | None] = {}
         for ref in refs:
             subject = ((meta.namespace, meta.name), meta.uid, ref)
-            if subject not in self._results:
+            result = self._results.get(subject)
+            if result is None:
                 self._request(subject, snapshot.source)
                 texts[ref] = None
-            elif text := self._results[subject]:
-                texts[ref] = text
+            elif result.text:
+                texts[ref] = result.text
         return texts
 
     async def run_worker(self) -> None:
@@ -163,9 +174,7 @@ class ArchivedLogFetcher:
 
     def _finish(self, subject: _Log, text: ArchivedText | None) -> None:
         self._requests.get(subject[0], {}).pop(subject, None)
-        self._results[subject] = text
-        while len(self._results) > MAX_CACHED_LOGS:
-            self._results.popitem(last=False)
+        self._results.put(subject, _LogResult(text))
 
     def _log_failure(self, subject: _Log, error: ArgoServerError) -> None:
         self._metrics.argo_server_errors.labels(error.reason).inc()

@@ -38,7 +38,6 @@ error changes.
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -48,6 +47,7 @@ from wfreport.api.reasons import Reason
 from wfreport.api.report import ReportStatus
 from wfreport.argoserver.errors import PERMANENT_RETRY_SECONDS, ArgoServerError, ServerNotFoundError
 from wfreport.argoserver.workflows import ServerWorkflows
+from wfreport.cache.fair_cache import FairCache
 from wfreport.cache.reports import ReportEntry
 from wfreport.core.render.archived_logs import with_archived_logs
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot, Source, Unavailable
@@ -61,7 +61,11 @@ from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 log = logging.getLogger(__name__)
 
 MAX_CACHED_NODES: Final = 50_000
-"""Nodes cached for coming reconciles, about 100 MB."""
+"""Nodes cached for coming reconciles, about 100 MB. If they are too many, the namespace that has most loses its oldest
+results."""
+
+NOT_FOUND_RETRY_MAX_SECONDS: Final = 3600
+"""Longest interval between two lookups of a run that is neither in the cluster nor in the archive."""
 
 BEING_FETCHED: Final = Unavailable(Reason.NODES_BEING_FETCHED, "they are being fetched from Argo Server")
 ARCHIVE_BEING_READ: Final = Unavailable(Reason.ARCHIVE_BEING_READ, "the lookup in Argo's archive is in progress")
@@ -153,30 +157,6 @@ class _FetchResult:
         return 1 + (len(self.run.nodes) if self.run else 0)
 
 
-class _ResultCache:
-    """The latest result of each subject. It holds a maximal number of nodes and evicts the oldest results."""
-
-    def __init__(self, max_nodes: int) -> None:
-        self._max_nodes = max_nodes
-        self._results: OrderedDict[_Subject, _FetchResult] = OrderedDict()
-        self._weight = 0
-
-    def get(self, subject: _Subject) -> _FetchResult | None:
-        return self._results.get(subject)
-
-    def put(self, result: _FetchResult) -> None:
-        self.drop(result.request.subject)
-        self._results[result.request.subject] = result
-        self._weight += result.weight
-        while self._weight > self._max_nodes and len(self._results) > 1:
-            self.drop(next(iter(self._results)))
-
-    def drop(self, subject: _Subject) -> None:
-        result = self._results.pop(subject, None)
-        if result:
-            self._weight -= result.weight
-
-
 class ArgoServerFetcher:
     """Takes requests of reconciles, fetches in the background, and requests reconciles."""
 
@@ -209,7 +189,12 @@ class ArgoServerFetcher:
         self._has_report = has_report
         self._metrics = metrics
         self._requests: dict[NamespacedName, dict[_Subject, _FetchRequest]] = {}
-        self._results = _ResultCache(max_cached_nodes)
+        self._results: FairCache[_Subject, _FetchResult] = FairCache(
+            namespace_of=lambda subject: subject[0][0],
+            max_entries=max_cached_nodes,
+            max_weight=max_cached_nodes,
+            weight_of=lambda result: result.weight,
+        )
 
     def with_nodes(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot with its offloaded nodes, or with the reason why they are not available (yet)."""
@@ -270,7 +255,7 @@ class ArgoServerFetcher:
         """Release an archived run that the report has now. An error stays, or it would be requested again."""
         subject = _archived_subject(entry)
         if self._state(subject) in _WITH_RUN:
-            self._results.drop(subject)
+            self._results.remove(subject)
 
     async def run(self, workers: int) -> None:
         """Run workers until the queue is shut down."""
@@ -294,7 +279,8 @@ class ArgoServerFetcher:
         if error is None:
             self._queue.done(request)
             return
-        self._queue.add_rate_limited(request, at_least_seconds=error.pause_seconds)
+        longest = NOT_FOUND_RETRY_MAX_SECONDS if isinstance(error, ServerNotFoundError) else None
+        self._queue.add_rate_limited(request, at_least_seconds=error.pause_seconds, backoff_max_seconds=longest)
 
     def _state(self, subject: _Subject) -> FetchState:
         is_requested = subject in self._requests.get(subject[0], {})
@@ -325,7 +311,7 @@ class ArgoServerFetcher:
         except ArgoServerError as error:
             return self._fail(request, previous, error, _unavailable(error))
         self._finish(request)
-        self._results.put(_FetchResult(request, run))
+        self._results.put(request.subject, _FetchResult(request, run))
         # a running Workflow is polled anyway; to reconcile it here would request newer nodes, without an end
         if run.workflow.status.is_completed or previous is None or previous.run is None:
             version = version_of(run.workflow.metadata.resource_version)
@@ -345,7 +331,7 @@ class ArgoServerFetcher:
     ) -> ArgoServerError | None:
         """Record an error; return it if the request is to be retried."""
         self._metrics.argo_server_errors.labels(error.reason).inc()
-        self._results.put(_FetchResult(request, unavailable=unavailable))
+        self._results.put(request.subject, _FetchResult(request, unavailable=unavailable))
         if previous is None or previous.unavailable != unavailable:
             self._request_reconcile(request.workflow, 0)
         if isinstance(error, ServerNotFoundError) and not request.may_appear:

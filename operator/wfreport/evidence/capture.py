@@ -6,7 +6,6 @@ logs go with podGC, its Events stay for an hour.
 """
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +15,7 @@ from wfreport.api.reasons import Reason
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.core.render.evidence import containers_to_read, needs_events
 from wfreport.core.snapshot.model import PodEvidence
+from wfreport.evidence.events_budget import EventsBudget
 from wfreport.evidence.log_reader import LogReader
 from wfreport.kube.errors import ApiError, ForbiddenError, InvalidError, NotFoundError, ServerError, UnreachableError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
@@ -34,43 +34,6 @@ KUBELET_TRIES: Final = 3
 """Attempts if a kubelet does not answer: each keeps a worker busy until it times out."""
 
 _KUBELET_STATUS: Final = frozenset({500, 502, 504})
-
-
-class EventsBudget:
-    """Rate limit of listing Events: the API server has no index for them, so each list reads all of the namespace.
-
-    Pods whose Events may say more than the pod itself can use the whole budget, all others only a part of it.
-    """
-
-    def __init__(
-        self,
-        *,
-        burst: int = 50,
-        reserve: int = 40,
-        per_second: float = 1,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Create a full budget.
-
-        Args:
-            burst: lists that a full budget allows at once.
-            reserve: part of it for pods that need their Events.
-            per_second: lists that it regains in a second.
-            clock: returns seconds.
-        """
-        self._burst, self._reserve, self._per_second = burst, reserve, per_second
-        self._clock = clock
-        self._left, self._at = float(burst), clock()
-
-    def take(self, *, needed: bool) -> bool:
-        """Take one list out of the budget; return whether there was one left."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < (1 if needed else self._reserve + 1):
-            return False
-        self._left -= 1
-        return True
 
 
 @dataclass(slots=True)
@@ -134,6 +97,7 @@ class Capturer:
         logs: LogReader,
         queue: WorkQueue,
         cache: EvidenceCache,
+        budget: EventsBudget,
         metrics: Metrics,
         notify: Callable[[NamespacedName], None],
     ) -> None:
@@ -142,7 +106,7 @@ class Capturer:
         self._logs = logs
         self._queue = queue
         self._cache = cache
-        self._budget = EventsBudget()
+        self._budget = budget
         self._metrics = metrics
         self._notify = notify
         self._captures: dict[NamespacedName, _PendingCapture] = {}
@@ -244,7 +208,7 @@ class Capturer:
         if capture.events is not None or capture.pod is None:
             return
         needed = needs_events(capture.pod)
-        if not self._budget.take(needed=needed):
+        if not self._budget.take(capture.pod_name[0], needed=needed):
             if needed:
                 capture.add_gap(Reason.EVENTS_NOT_READ)
             return
