@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wfreport.api.argo import LABEL_WORKFLOW
 from wfreport.api.kubernetes import Event, Pod
+from wfreport.core.snapshot.texts import clip_event, clip_pod
 from wfreport.kube.client import Client
 from wfreport.kube.kinds import EVENT, POD
 from wfreport.kube.resource import Resource
@@ -62,7 +63,7 @@ class Pods:
         page = await self._pods.list_page(
             namespace, field_selector=f"metadata.name={name}", min_resource_version=min_resource_version
         )
-        return next(iter(page.items or ()), None)
+        return next(map(clip_pod, page.items or ()), None)
 
     async def read_log(self, namespace: str, pod: str, container: str, *, lines: int, max_bytes: int) -> LogEnd:
         """Return the last lines of a container's log, ``max_bytes`` at most.
@@ -136,7 +137,7 @@ class Pods:
             field_selector=f"status.phase={phase}",
             limit=limit,
         )
-        return page.items or ()
+        return [clip_pod(pod) for pod in page.items or ()]
 
     async def list_all(self, namespace: str, workflow: str) -> Sequence[Pod]:
         """List all pods of a Workflow, page by page.
@@ -144,7 +145,8 @@ class Pods:
         Raises:
             ApiError: a page failed.
         """
-        return [pod async for pod in self._pods.list(namespace, label_selector=f"{LABEL_WORKFLOW}={workflow}")]
+        pods = self._pods.list(namespace, label_selector=f"{LABEL_WORKFLOW}={workflow}")
+        return [clip_pod(pod) async for pod in pods]
 
     async def list_events(self, namespace: str, pod_uid: str, *, limit: int = 100) -> Sequence[Event]:
         """List the Events about a pod.
@@ -153,7 +155,7 @@ class Pods:
             ApiError: the request failed.
         """
         page = await self._events.list_page(namespace, field_selector=f"involvedObject.uid={pod_uid}", limit=limit)
-        return page.items or ()
+        return [clip_event(event) for event in page.items or ()]
 
 
 def _whole_lines(tail: bytes, *, is_cut: bool) -> str:

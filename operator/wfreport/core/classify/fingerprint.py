@@ -5,11 +5,14 @@ The parts of a text that differ between runs are replaced by placeholders before
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 _DIGITS = 12
 _LINE_CHARACTERS = 1024
-_READ_CHARACTERS = 64 * 1024
+_READ_CHARACTERS = 16 * 1024
+_READ_LINES = 500
+_CACHED_LINES = 1024
 
 # The alphabet of Kubernetes' random names (apimachinery, util/rand). It has no vowels, so that no words result.
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
@@ -19,21 +22,28 @@ _CHANGING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\b\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*"), "<time>"),
     (re.compile(r"\b(?:[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
     (re.compile(r"\b\d{4}[-/]\d\d[-/]\d\d\b"), "<time>"),
-    (re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s/?\"'<>]+)[^\s\"'<>]*"), r"\1<path>"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s/?\"'<>]+)[^\s\"'<>]*"), r"\1<path>"),
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uid>"),
     (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b"), "<ip>"),
     (re.compile(r"\[?\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b(?:\]:\d{1,5}|\])?", re.IGNORECASE), "<ip>"),
-    (re.compile(r"[\w.@+~-]*(?:[/\\][\w.@+~=-]+){2,}[/\\]?"), "<path>"),
+    (re.compile(r"(?<![\w.@+~-])[\w.@+~-]*(?:[/\\][\w.@+~=-]+){2,}[/\\]?"), "<path>"),
     # Names of pods and nodes end with FNV hashes, those of cron children with minutes, generated names with letters.
-    (re.compile(rf"\b[a-z][a-z0-9]*(?:[-.][a-z0-9]+)*-(?:\d{{6,}}|{_RANDOM}{{5}}|{_RANDOM}{{8,10}})\b"), "<name>"),
+    (
+        re.compile(rf"\b[a-z][a-z0-9]*(?:[-.][a-z0-9]+){{0,15}}-(?:\d{{6,}}|{_RANDOM}{{5}}|{_RANDOM}{{8,10}})\b"),
+        "<name>",
+    ),
     (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z0-9_-]{20,}\b"), "<token>"),
-    (re.compile(r"\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+\b"), "<duration>"),
+    (re.compile(r"\b(?<![A-Za-z0-9_]-)(?=[\w-]{0,63}\d)(?=[\w-]{0,63}[A-Za-z])[A-Za-z0-9_-]{20,}\b"), "<token>"),
+    (re.compile(r"\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d)){1,8}\b"), "<duration>"),
     (re.compile(r"\d+(?:[.,]\d+)*"), "<n>"),
     (re.compile(r"\s+"), " "),
 )
-"""Applied in order: patterns that contain others (times, addresses, paths) come before those that they contain."""
+"""Applied in order: patterns that contain others (times, addresses, paths) come before those that they contain.
+
+The time must be linear in the length of the line, which a program writes. So a pattern does not begin in the middle of
+what it matches, and it repeats only a limited number of times before a part that may be missing.
+"""
 
 _UNINFORMATIVE_LINE: Final = re.compile(
     r"^\W*$|"
@@ -45,6 +55,7 @@ _UNINFORMATIVE_LINE: Final = re.compile(
 """Lines without information, which follow the line with the error."""
 
 
+@lru_cache(maxsize=_CACHED_LINES)
 def normalise(text: str) -> str:
     """Replace ids, addresses, times, paths and numbers by placeholders."""
     for pattern, placeholder in _CHANGING:
@@ -54,8 +65,8 @@ def normalise(text: str) -> str:
 
 def last_informative_line(text: str) -> str:
     """Return the last line that is neither argoexec's own nor part of a stack trace; the last line if there is none."""
-    lines = text[-_READ_CHARACTERS:].rstrip().splitlines() or [""]
-    informative = (line for line in reversed(lines) if not _UNINFORMATIVE_LINE.search(line[:_LINE_CHARACTERS]))
+    lines = text[-_READ_CHARACTERS:].rstrip().splitlines()[-_READ_LINES:] or [""]
+    informative = (line for line in reversed(lines) if not _UNINFORMATIVE_LINE.match(line[:_LINE_CHARACTERS]))
     return next(informative, lines[-1])[:_LINE_CHARACTERS].strip()
 
 

@@ -12,6 +12,41 @@ _DNS_NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:
 _NOT_IN_LABEL: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
 
+TEXT_START: Final = 4 * 1024
+"""Characters that are read of the start of a free text. Reports show the first 1,024 of them.
+
+The others are read to find a secret that begins in the shown part and ends after it, such as a private key.
+"""
+
+TEXT_END: Final = 16 * 1024
+"""Characters that are read of the end of a free text. Reports never show them, but fingerprints depend on them."""
+
+_GAP: Final = "\n…\n"
+
+
+class ClippedText(str):
+    """The start and the end of a text that was too long to be read as a whole.
+
+    Attributes:
+        omitted: how many characters the whole text has more.
+    """
+
+    __slots__ = ("omitted",)
+    omitted: int
+
+
+def clip_text(text: str) -> str:
+    """Return the text if it is short enough to be read as a whole, else its start and its end.
+
+    Free texts are clipped once, when they are decoded. So no later function needs time or memory for megabytes.
+    """
+    if len(text) <= TEXT_START + TEXT_END:
+        return text
+    clipped = ClippedText(f"{text[:TEXT_START]}{_GAP}{text[-TEXT_END:]}")
+    clipped.omitted = len(text) - len(clipped)
+    return clipped
+
+
 def cut(text: str, max_length: int, *, omitted: int = 0) -> str:
     """Cut the text to at most ``max_length`` characters, including a note with the number of missing characters.
 

@@ -12,7 +12,7 @@ from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.evidence import LogTail
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
 from wfreport.api.wire import LINE, SHORT, is_same_time
-from wfreport.core.classify.fingerprint import fingerprint
+from wfreport.core.classify.fingerprint import fingerprint, last_informative_line
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
@@ -307,4 +307,5 @@ def _fingerprint(
     ending = parse_exit(unwrap(node.message))
     text = log_tail.text if log_tail else (ending.detail if ending else node.message)
     template = template_name(node) or node.display_name.split("(", 1)[0]
-    return fingerprint(template, verdict.failure_class, symptom.exit_code, context.sanitizer.log(text)[0])
+    line = context.sanitizer.log(last_informative_line(text))[0]
+    return fingerprint(template, verdict.failure_class, symptom.exit_code, line)

@@ -34,7 +34,7 @@ _REWRITTEN: Final = (
 )  # fmt: skip
 """Patterns in messages of Argo, the scheduler, containerd and Go, and their replacements."""
 _FIELD_OF_JSON: Final = re.compile(r'"(?:message|error_description|error|detail|msg|reason)"\s*:\s*"((?:[^"\\]|\\.)+)"')
-_JSON_INSIDE: Final = re.compile(r"[:\s]*(?:\{\s*\"|\[\s*[{\"]).*", re.DOTALL)
+_JSON_INSIDE: Final = re.compile(r"(?<![:\s])[:\s]*(?:\{\s*\"|\[\s*[{\"]).*", re.DOTALL)
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _PANIC: Final = re.compile(r"^panic: .*$", re.MULTILINE)
 

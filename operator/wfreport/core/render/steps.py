@@ -114,9 +114,7 @@ def _value(parameter: Parameter, sanitizer: TextSanitizer) -> str | None:
     if parameter.value is None:
         return None
     value = parameter.value if isinstance(parameter.value, str) else json.dumps(parameter.value)
-    prefix = f"{parameter.name}="
-    redacted = sanitizer.log(prefix + value)[0]
-    return sanitizer.text(redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted, _VALUE_LENGTH)
+    return sanitizer.value(parameter.name, value, _VALUE_LENGTH)
 
 
 def list_outputs(snapshot: Snapshot, sanitizer: TextSanitizer) -> RunOutputs | None:

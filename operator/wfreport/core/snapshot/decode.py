@@ -14,9 +14,11 @@ import msgspec
 
 from wfreport.api.argo import Metadata, Node, Struct, Workflow, WorkflowSpec, WorkflowStatus
 from wfreport.api.kubernetes import Event, Pod
+from wfreport.core.redact.bounds import clip_text
 from wfreport.core.snapshot.compressed_nodes import UnreadableNodes, unpack_nodes
-from wfreport.core.snapshot.lenient import DecodeProblem, LenientConverter, problem_lines
+from wfreport.core.snapshot.lenient import MAX_KEY_LENGTH, DecodeProblem, LenientConverter, problem_lines
 from wfreport.core.snapshot.model import NodesState, Snapshot
+from wfreport.core.snapshot.texts import clip_event, clip_pod, clip_status
 
 _KIND: Final = "Workflow"
 _MAX_INTEGER_DIGITS: Final = 300
@@ -50,6 +52,8 @@ _EVENT: Final = msgspec.json.Decoder(Event)
 def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
     """Decode a Workflow and unpack its nodes. Fields that cannot be read are omitted and listed in ``problems``.
 
+    Messages are clipped (``texts``).
+
     Raises:
         NotAWorkflow: the input is not JSON, not an object, or of another kind.
     """
@@ -61,7 +65,7 @@ def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
     if document.kind not in {None, _KIND} or any(problem.path == "kind" for problem in converter.problems):
         raise NotAWorkflow(f"kind is {_quote(document.kind)}, not {_KIND}")
     state, nodes = _nodes(document.status, converter)
-    workflow = Workflow(metadata=document.metadata, spec=document.spec, status=document.status)
+    workflow = Workflow(metadata=document.metadata, spec=document.spec, status=clip_status(document.status))
     return Snapshot(workflow, nodes, state, problem_lines(converter.problems))
 
 
@@ -71,7 +75,7 @@ def decode_pod(raw: bytes | Mapping[str, object]) -> Pod:
     Raises:
         NotAnObject: the input is not a JSON object.
     """
-    return _decode(raw, _POD, Pod, LenientConverter())
+    return clip_pod(_decode(raw, _POD, Pod, LenientConverter()))
 
 
 def decode_event(raw: bytes | Mapping[str, object]) -> Event:
@@ -80,7 +84,7 @@ def decode_event(raw: bytes | Mapping[str, object]) -> Event:
     Raises:
         NotAnObject: the input is not a JSON object.
     """
-    return _decode(raw, _EVENT, Event, LenientConverter())
+    return clip_event(_decode(raw, _EVENT, Event, LenientConverter()))
 
 
 def _decode(
@@ -163,7 +167,7 @@ def _quote(value: str | None) -> str:
 def _nodes(status: WorkflowStatus, converter: LenientConverter) -> tuple[NodesState, dict[str, Node]]:
     """Return the nodes, in Argo's order of places: plain, compressed, offloaded to its database (``hydrator.go``)."""
     if status.nodes:
-        return NodesState.READ, _with_keys_as_ids(status.nodes, converter)
+        return NodesState.READ, _completed(status.nodes, converter)
     if status.compressed_nodes:
         return _unpack(status.compressed_nodes, converter)
     if any(problem.path == "status" or problem.path.startswith(_NODE_FIELDS) for problem in converter.problems):
@@ -177,7 +181,7 @@ def _unpack(text: str, converter: LenientConverter) -> tuple[NodesState, dict[st
     except (UnreadableNodes, NotAnObject) as error:
         converter.problems.append(DecodeProblem("status.compressedNodes", str(error)))
         return NodesState.UNREADABLE, {}
-    return NodesState.READ, _with_keys_as_ids(nodes, converter)
+    return NodesState.READ, _completed(nodes, converter)
 
 
 def _decode_nodes(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
@@ -188,13 +192,14 @@ def _decode_nodes(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
         return converted
 
 
-def _with_keys_as_ids(nodes: dict[str, Node], converter: LenientConverter) -> dict[str, Node]:
-    """Use the nodes' keys as their ids, because ``children`` refers to keys."""
+def _completed(nodes: dict[str, Node], converter: LenientConverter) -> dict[str, Node]:
+    """Use the nodes' keys as their ids, because ``children`` refers to keys, and clip their messages."""
     for key, node in nodes.items():
-        if node.id != key:
-            nodes[key] = msgspec.structs.replace(node, id=key)
-            if node.id:
-                converter.problems.append(
-                    DecodeProblem(f"status.nodes[{key}].id", "expected the node's key; the key is used")
-                )
+        message = clip_text(node.message)
+        if node.id == key and message is node.message:
+            continue
+        nodes[key] = msgspec.structs.replace(node, id=key, message=message)
+        if node.id not in ("", key):
+            path = f"status.nodes[{key[:MAX_KEY_LENGTH]}].id"
+            converter.problems.append(DecodeProblem(path, "expected the node's key; the key is used"))
     return nodes

@@ -16,7 +16,7 @@ MAX_PROBLEMS: Final = 20
 MAX_DEPTH: Final = 50
 """Maximum nesting, deeper than any real object. The limit prevents a RecursionError for crafted input."""
 
-_MAX_KEY_LENGTH: Final = 120
+MAX_KEY_LENGTH: Final = 120
 _MISFIT: Final = object()
 
 
@@ -65,7 +65,7 @@ class LenientConverter:
 
     def _entries(self, value: dict[str, Any], target: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
         for key, part in value.items():
-            yield from _unless_misfit(key, self.convert(part, target, f"{path}[{key[:_MAX_KEY_LENGTH]}]", depth + 1))
+            yield from _unless_misfit(key, self.convert(part, target, f"{path}[{key[:MAX_KEY_LENGTH]}]", depth + 1))
 
     def _items(self, value: list[Any], target: Any, path: str, depth: int) -> Iterator[Any]:
         for index, part in enumerate(value):

@@ -16,11 +16,14 @@ _OLD_EXIT = re.compile(r"^failed with exit code (?P<code>\d{1,10})$")  # before 
 _NUMBER = re.compile(r"^-?[0-9]{1,10}$")
 _EXIT_CODE = re.compile(r"\(exit code (-?\d{1,10})\)|^failed with exit code (\d{1,10})$")
 _WRAPPER = re.compile(
-    r"^(?:task '.*?' errored: |"  # dag.go:680
+    r"task '.*?' errored: |"  # dag.go:680
     r"step group deemed errored due to child .*? error: |"  # steps.go:310
-    r"error in (?:entry|exit) template execution ?: )",  # operator.go:425, 511
+    r"error in (?:entry|exit) template execution ?: ",  # operator.go:425, 511
     re.DOTALL,
 )
+_MAX_WRAPPERS = 10
+"""Nested prefixes that are removed. Nested templates add one each, and a message can consist of nothing else."""
+
 _AGENT_WRAPPER = re.compile(
     r"^(?:create )?agent pod failed with reason:\"(?P<reason>.*)\"$", re.DOTALL
 )  # agent.go:54, taskset.go:108
@@ -38,8 +41,13 @@ class ExitMessage:
 
 def unwrap(message: str) -> str:
     """Remove the prefixes that DAGs, steps, the entrypoint and the agent put before an error."""
-    while match := _WRAPPER.match(message):
-        message = message[match.end() :]
+    start = 0
+    for _ in range(_MAX_WRAPPERS):
+        match = _WRAPPER.match(message, start)  # by position, so that the rest is not copied for each prefix
+        if match is None:
+            break
+        start = match.end()
+    message = message[start:]
     agent = _AGENT_WRAPPER.match(message)
     return agent["reason"] if agent and agent["reason"] else message
 

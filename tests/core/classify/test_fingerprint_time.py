@@ -1,0 +1,21 @@
+"""The time of a fingerprint is linear in the length of the text, whatever a program writes."""
+
+from __future__ import annotations
+
+import pytest
+from tests.core.hostile import UNITS, cpu_seconds, repeated
+
+from wfreport.core.classify.fingerprint import last_informative_line, normalise
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=repr)
+def test_normalising_a_line_of_1024_characters_takes_milliseconds(unit: str) -> None:
+    texts = [repeated(unit, 1024, end) for end in ("", "!", "x", "0")]
+    normalise.cache_clear()
+    assert cpu_seconds(lambda: [normalise.__wrapped__(text) for text in texts]) < 4 * 0.005
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=repr)
+def test_finding_the_last_informative_line_takes_milliseconds(unit: str) -> None:
+    text = repeated(unit, 10_000_000)
+    assert cpu_seconds(lambda: last_informative_line(text)) < 0.01

@@ -1,0 +1,122 @@
+"""Texts of repeated units, and the CPU time that a function takes for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+UNITS: Final = (
+    *[
+        "a",
+        "A",
+        "0",
+        "/",
+        ".",
+        "-",
+        "_",
+        ":",
+        "@",
+        "=",
+        '"',
+        "'",
+        "(",
+        "[",
+        "{",
+        "}",
+        "]",
+        ")",
+        "<",
+        ">",
+        ",",
+        ";",
+        "|",
+        "\\",
+        "~",
+        "+",
+        "%",
+        "$",
+        "#",
+        "&",
+        "?",
+        "!",
+        "*",
+    ],
+    " ",
+    "\n",
+    "\t",
+    "\x1b[",
+    "é",
+    "word ",
+    "a-",
+    "a--",
+    "a.",
+    "a/",
+    "a\\",
+    "a:",
+    "a_",
+    "1.",
+    "1m",
+    "1.1m",
+    "0f",
+    "0x0",
+    "12:34:56.1",
+    "2026-11-22T12:00:00",
+    "a1-",
+    "a1b2",
+    "Ab1/",
+    "com.example.Some.Class:",
+    "/opt/lib/a.jar:",
+    "10.0.0.1:",
+    "http://",
+    "http://a/",
+    "at x\n",
+    "\tat a.B.c(D.java:1)\n",
+    "... 1 more\n",
+    "goroutine 1 [running]:\n",
+    "task '' errored: ",
+    "task '",
+    "step group deemed errored due to child x error: ",
+    "step group deemed errored due to child ",
+    "error in entry template execution: ",
+    'agent pod failed with reason:"',
+    "(exit code 1",
+    "main: Error (exit code 1): ",
+    "lock ",
+    "mutex not found",
+    "admission webhook ",
+    "depends",
+    "template ",
+    "artifact ",
+    'secret "',
+    'a "x ',
+    "failed to ",
+    "exceeded quota: ",
+    "Container a was using ",
+    "child 'a",
+    "panic: ",
+    '{"message":"',
+    '\\"message\\":\\"',
+    "[{",
+    "password=",
+    "token: ",
+    "--token ",
+    "://a:",
+)
+"""Units that are long when repeated: characters, words, separators, and beginnings of patterns that do not end."""
+
+
+def repeated(unit: str, length: int, end: str = "") -> str:
+    """Return a text of this length that consists of the unit, and ends differently."""
+    body = length - len(end)
+    return (unit * (body // len(unit) + 1))[:body] + end
+
+
+def cpu_seconds(function: Callable[[], object], *, tries: int = 3) -> float:
+    """Return the least CPU time that the function takes in this thread."""
+    spent = []
+    for _ in range(tries):
+        began = time.thread_time()
+        function()
+        spent.append(time.thread_time() - began)
+    return min(spent)
