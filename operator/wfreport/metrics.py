@@ -40,6 +40,13 @@ class Metrics:
         self.workflows_active = Gauge(
             "wfreport_workflows_active", "Running Workflows that are polled on an interval.", registry=registry
         )
+        self.event_loop_holds = counter(
+            "wfreport_event_loop_holds",
+            "Reconciles that held the event loop for more than 5 seconds, by controller (report, capture, "
+            "report_reader, argo_server, archived_logs, remediation, early_pod_labels, policies, remediations, "
+            "notifier; other for anything that is not a reconcile). The log names the object.",
+            ["controller"],
+        )
         self.reconciles = counter(
             "wfreport_reconciles",
             "Successful reconciles of a Workflow, by the state found: completed, running, gone, not_ours.",
@@ -159,8 +166,8 @@ class Metrics:
         self.argo_server_requests = Counter(
             "wfreport_argo_server_requests",
             "Requests to Argo Server, including retries, by endpoint (workflow, archived-workflow, archived-workflows, "
-            "artifact, retry, version) and code: the HTTP status, `unreachable` (network, TLS, timeout) or `garbage` "
-            "(not an HTTP response).",
+            "artifact, retry, version) and code: the HTTP status, `unreachable` (network, TLS, timeout) or "
+            "`bad_response` (not an HTTP response).",
             ["endpoint", "code"],
             registry=registry,
         )

@@ -46,7 +46,7 @@ class Reply:
 
 
 RESET = Reply(raw=b"")
-GARBAGE = Reply(raw=b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+NOT_HTTP = Reply(raw=b"\x16\x03\x01 this is no HTTP\r\n\r\n")
 HANG = Reply(hang=True)
 Answers = Callable[[Request], Reply]
 

@@ -1,4 +1,4 @@
-"""The client while Argo Server hangs, resets, sends garbage, is overloaded or refuses."""
+"""The client while Argo Server hangs, resets, sends no HTTP, is overloaded or refuses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.argoserver.fake_server import (
-    GARBAGE,
     HANG,
+    NOT_HTTP,
     NOW,
     RESET,
     Reply,
@@ -108,7 +108,7 @@ async def test_a_long_wait_is_left_to_the_caller_and_holds_for_all_requests() ->
         (Reply(501, b"Not Implemented"), ServerBadResponseError, "Not Implemented"),
         (Reply(302, b"", {"Location": "https://sso/login"}), ServerBadResponseError, "redirects"),
         (Reply(400, b"Client sent an HTTP request to an HTTPS server.\n"), ServerBadResponseError, "begin with https:"),
-        (GARBAGE, ServerBadResponseError, "not an HTTP response"),
+        (NOT_HTTP, ServerBadResponseError, "not an HTTP response"),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
@@ -129,6 +129,14 @@ async def test_a_refused_connection_is_unreachable() -> None:
     with pytest.raises(ServerUnreachableError, match="Cannot connect"):
         await _get("http://127.0.0.1:1", watcher)
     assert watcher.codes == ["version unreachable"] * 4
+
+
+async def test_a_response_that_is_not_http_is_a_bad_response() -> None:
+    watcher = Watcher()
+    async with serving(lambda _: NOT_HTTP) as url:
+        with pytest.raises(ServerBadResponseError, match="not an HTTP response"):
+            await _get(url, watcher)
+    assert watcher.codes == ["version bad_response"]
 
 
 async def test_reading_stops_at_the_largest_response(monkeypatch: pytest.MonkeyPatch) -> None:

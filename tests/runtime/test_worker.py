@@ -72,7 +72,7 @@ def failing(error: Exception) -> Callable[[Request], Awaitable[Result | None]]:
         pytest.param(errors.ForbiddenError("x", status=403), 30, id="a missing right after half a minute"),
         pytest.param(errors.InvalidError("x", status=422), 300, id="an invalid object after minutes"),
         pytest.param(errors.BadResponseError("x"), 300, id="an unreadable answer after minutes"),
-        pytest.param(NotAWorkflow("x"), 300, id="garbage after minutes"),
+        pytest.param(NotAWorkflow("x"), 300, id="another kind after minutes"),
         pytest.param(KeyError("x"), 30, id="a bug after half a minute"),
     ],
 )

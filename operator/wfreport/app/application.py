@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,6 +43,7 @@ from wfreport.runtime.lease import LeaseLostError, configured_lease
 from wfreport.runtime.periodic import run_periodically
 from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancel_all, completes_before
+from wfreport.runtime.watchdog import Watchdog
 from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
 from wfreport.watch.enqueue import ReportReader
@@ -132,12 +134,20 @@ class Operator:
         self._resync = build_resync(shared, fetcher)
         self._on_event = event_dispatcher(build_event_handlers(shared, capturer), remediation_handlers)
         self._remediation = RemediationController(
-            Dependencies(settings, shared.kube, writer, lease, server, shared.redactor, metrics, shared.time),
+            Dependencies(
+                settings, shared.kube, writer, lease, server, shared.redactor, metrics, shared.time, shared.in_flight
+            ),
             remediations,
             remediation_queues,
         )
         expose_caches(shared)
         expose_queues(shared.queues.named() | remediation_queues.named(), metrics)
+        self._watchdog = Watchdog(
+            shared.in_flight,
+            count_hold=lambda controller: metrics.event_loop_holds.labels(controller).inc(),
+            write_marks=None,
+            dump=sys.stderr,
+        )
         self._is_leading = lease is None
         self._is_loaded = False
 
@@ -161,7 +171,8 @@ class Operator:
             return
         self._is_leading = True
         try:
-            await self._run_leading(stop, stopping)
+            with self._watchdog.running():
+                await self._run_leading(stop, stopping)
         except LeaseLostError as error:
             raise FatalError(str(error)) from error
         finally:
@@ -208,7 +219,7 @@ class Operator:
     def _start_workers(self) -> set[Task]:
         """Start the workers, which end after their queue is shut down."""
         settings, queues = self._shared.settings, self._shared.queues
-        worker = partial(Worker, metrics=self._shared.metrics, clock=time.monotonic)
+        worker = partial(Worker, metrics=self._shared.metrics, clock=time.monotonic, in_flight=self._shared.in_flight)
         pools = (
             ("reconcile", settings.workers, worker(queues.workflows, self._reconciler.reconcile)),
             (
@@ -216,7 +227,7 @@ class Operator:
                 settings.capture_workers,
                 worker(queues.captures, self._capturer.capture, controller="capture"),
             ),
-            ("report reader", REPORT_READERS, worker(queues.reports, self._reader.reconcile)),
+            ("report reader", REPORT_READERS, worker(queues.reports, self._reader.reconcile, name="report_reader")),
         )
         return {
             asyncio.create_task(pool.run(), name=f"{name} {number}")
@@ -234,7 +245,7 @@ class Operator:
             interval_seconds=lambda: shared.settings.resync_interval_seconds * shared.time.jitter(),
             retry_seconds=RESYNC_RETRY_SECONDS,
         )
-        fetches = self._fetcher.run(shared.settings.argo_server_workers)
+        fetches = self._fetcher.run(shared.settings.argo_server_workers, shared.in_flight)
         return {asyncio.create_task(resync, name="report resync"), asyncio.create_task(fetches, name="Argo Server")}
 
     async def _run_framework(self, stop: asyncio.Event) -> None:

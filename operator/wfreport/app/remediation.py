@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -43,6 +43,7 @@ from wfreport.remediation.resync import RemediationResync
 from wfreport.remediation.rights import RightsChecker
 from wfreport.remediation.sinks import Sender, Sinks
 from wfreport.remediation.writer import RemediationWriter
+from wfreport.runtime.in_flight import InFlight
 from wfreport.runtime.lease import Lease
 from wfreport.runtime.periodic import run_periodically
 from wfreport.runtime.tasks import Task
@@ -72,6 +73,7 @@ class Dependencies:
         redactor: removes secrets from texts.
         metrics: the metrics.
         time: the clocks.
+        in_flight: what the workers are reconciling.
     """
 
     settings: Settings
@@ -82,6 +84,7 @@ class Dependencies:
     redactor: Redactor
     metrics: Metrics
     time: TimeSource
+    in_flight: InFlight = field(default_factory=InFlight)
 
 
 class RemediationController:
@@ -177,7 +180,7 @@ class RemediationController:
             ("remediations", queues.remediations, reader.reconcile),
             *[("notifier", queues.notifications, self._notifier().reconcile)] * NOTIFIERS,
         ]
-        return [(name, queue, self._worker(queue, reconcile)) for name, queue, reconcile in reconcilers]
+        return [(name, queue, self._worker(name, queue, reconcile)) for name, queue, reconcile in reconcilers]
 
     def resync(self) -> RemediationResync:
         """Create the resync."""
@@ -199,9 +202,17 @@ class RemediationController:
     def _resync_interval_seconds(self) -> float:
         return self._deps.settings.resync_interval_seconds * self._deps.time.jitter()
 
-    def _worker(self, queue: WorkQueue, reconcile: Callable[[Request], Awaitable[None]]) -> Worker:
+    def _worker(self, name: str, queue: WorkQueue, reconcile: Callable[[Request], Awaitable[None]]) -> Worker:
         deps = self._deps
-        return Worker(queue, reconcile, metrics=deps.metrics, clock=deps.time.monotonic, controller=CONTROLLER)
+        return Worker(
+            queue,
+            reconcile,
+            metrics=deps.metrics,
+            clock=deps.time.monotonic,
+            controller=CONTROLLER,
+            in_flight=deps.in_flight,
+            name=name.replace(" ", "_"),
+        )
 
     def _actions(self) -> Actions:
         deps, workflows = self._deps, self._workflows

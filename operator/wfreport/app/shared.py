@@ -19,6 +19,7 @@ from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports
 from wfreport.kube.workflows import Workflows
 from wfreport.metrics import Metrics
+from wfreport.runtime.in_flight import InFlight
 from wfreport.runtime.requests import Queues, ReconcileRequests
 from wfreport.runtime.workqueue import QueueLimits, WorkQueue
 from wfreport.settings import Settings
@@ -82,6 +83,7 @@ class Shared:
         evidence: the evidence that waits for its reports.
         queues: the queues of the report controller.
         requests: requests reconciles for reasons other than a watch event.
+        in_flight: what the workers are reconciling.
     """
 
     settings: Settings
@@ -94,6 +96,7 @@ class Shared:
     evidence: EvidenceCache
     queues: Queues
     requests: ReconcileRequests
+    in_flight: InFlight
 
 
 def create_shared(settings: Settings, client: Client, metrics: Metrics) -> Shared:
@@ -113,6 +116,7 @@ def create_shared(settings: Settings, client: Client, metrics: Metrics) -> Share
         evidence=EvidenceCache(),
         queues=queues,
         requests=ReconcileRequests(queues, running=running, reports=reports),
+        in_flight=InFlight(),
     )
 
 

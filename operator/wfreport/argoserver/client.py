@@ -55,7 +55,7 @@ class ServerObserver(Protocol):
     """Counts requests."""
 
     def observe_server_request(self, endpoint: str, code: str, seconds: float) -> None:
-        """Count a request that has ended; ``code`` is the HTTP status, ``unreachable`` or ``garbage``."""
+        """Count a request that has ended; ``code`` is the HTTP status, ``unreachable`` or ``bad_response``."""
         ...
 
 
@@ -238,7 +238,7 @@ class ArgoServer:
                     raise self._error(response, await response.content.read(_ERROR_BYTES), token)
                 return await request.read(response.content)
         except aiohttp.ClientResponseError as error:  # the response is not HTTP
-            code = "garbage"
+            code = "bad_response"
             message = _masked(token, f"{request.endpoint}: not an HTTP response: {error.message}")
             raise ServerBadResponseError(message) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -34,6 +34,7 @@ from wfreport.core.snapshot.model import PodEvidence, Snapshot, Source
 from wfreport.kube.objects import NamespacedName
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
+from wfreport.runtime.in_flight import InFlight
 from wfreport.runtime.worker import run_worker
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
@@ -124,10 +125,17 @@ class ArchivedLogFetcher:
                 texts[ref] = result.text
         return texts
 
-    async def run_worker(self) -> None:
+    async def run_worker(self, in_flight: InFlight) -> None:
         """Fetch until the queue is shut down. Run several workers for concurrency."""
         bugs = self._metrics.argo_server_errors.labels("Bug")
-        await run_worker(self._queue, self._fetch_all, count_bug=bugs.inc, bug_retry_seconds=PERMANENT_RETRY_SECONDS)
+        await run_worker(
+            self._queue,
+            self._fetch_all,
+            in_flight=in_flight,
+            controller="archived_logs",
+            count_bug=bugs.inc,
+            bug_retry_seconds=PERMANENT_RETRY_SECONDS,
+        )
 
     def _request(self, subject: _Log, source: Source) -> None:
         workflow = subject[0]

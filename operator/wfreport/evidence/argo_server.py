@@ -55,6 +55,7 @@ from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.kube.objects import NamespacedName, version_of
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
+from wfreport.runtime.in_flight import InFlight
 from wfreport.runtime.worker import run_worker
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
@@ -257,16 +258,23 @@ class ArgoServerFetcher:
         if self._state(subject) in _WITH_RUN:
             self._results.remove(subject)
 
-    async def run(self, workers: int) -> None:
+    async def run(self, workers: int, in_flight: InFlight) -> None:
         """Run workers until the queue is shut down."""
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(self._run_worker())
-                group.create_task(self._logs.run_worker())
+                group.create_task(self._run_worker(in_flight))
+                group.create_task(self._logs.run_worker(in_flight))
 
-    async def _run_worker(self) -> None:
+    async def _run_worker(self, in_flight: InFlight) -> None:
         bugs = self._metrics.argo_server_errors.labels("Bug")
-        await run_worker(self._queue, self.fetch, count_bug=bugs.inc, bug_retry_seconds=PERMANENT_RETRY_SECONDS)
+        await run_worker(
+            self._queue,
+            self.fetch,
+            in_flight=in_flight,
+            controller="argo_server",
+            count_bug=bugs.inc,
+            bug_retry_seconds=PERMANENT_RETRY_SECONDS,
+        )
 
     async def fetch(self, request: Request) -> None:
         """Fetch everything that is requested of a Workflow; enqueue it again for what is to be retried."""

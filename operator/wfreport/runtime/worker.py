@@ -8,6 +8,7 @@ from wfreport.core.snapshot.decode import NotAWorkflow
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, ThrottledError, UnauthorizedError
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
+from wfreport.runtime.in_flight import InFlight
 from wfreport.runtime.result import Result
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
@@ -29,6 +30,8 @@ async def run_worker(
     queue: WorkQueue,
     process: Callable[[Request], Awaitable[None]],
     *,
+    in_flight: InFlight,
+    controller: str,
     count_bug: Callable[[], None],
     bug_retry_seconds: float,
 ) -> None:
@@ -40,17 +43,26 @@ async def run_worker(
     Args:
         queue: the requests.
         process: handles a request and finishes it, by ``queue.done`` or ``queue.add_rate_limited``.
+        in_flight: shows the watchdog what is being processed, and may put off a request.
+        controller: the controller's name, for the watchdog.
         count_bug: counts an unexpected exception.
         bug_retry_seconds: the minimum delay before the retry.
     """
-    while request := await queue.get():
-        try:
-            await process(request)
-        except Exception:
-            count_bug()
-            namespace, name = request.name
-            log.exception("reconcile failed: unexpected exception", extra=kv(namespace=namespace, name=name))
-            queue.add_rate_limited(request, at_least_seconds=bug_retry_seconds)
+    slot = in_flight.open_slot(controller)
+    try:
+        while request := await queue.get():
+            try:
+                if await in_flight.begin(slot, request, queue):
+                    await process(request)
+            except Exception:
+                count_bug()
+                namespace, name = request.name
+                log.exception("reconcile failed: unexpected exception", extra=kv(namespace=namespace, name=name))
+                queue.add_rate_limited(request, at_least_seconds=bug_retry_seconds)
+            finally:
+                in_flight.end(slot)
+    finally:
+        in_flight.close_slot(slot)
 
 
 class Worker:
@@ -64,8 +76,22 @@ class Worker:
         metrics: Metrics,
         clock: Callable[[], float],
         controller: str = "report",
+        in_flight: InFlight | None = None,
+        name: str = "",
     ) -> None:
-        """Create a worker that counts errors under the label ``controller``."""
+        """Create a worker.
+
+        Args:
+            queue: the keys.
+            reconcile: reconciles one.
+            metrics: counts results, and errors under the label ``controller``.
+            clock: monotonic seconds.
+            controller: the controller in the metrics of errors.
+            in_flight: shows the watchdog what is being reconciled.
+            name: the controller for the watchdog, if it is one of several that ``controller`` comprises.
+        """
+        self._in_flight = in_flight or InFlight()
+        self._name = name or controller
         self._controller = controller
         self._clock = clock
         self._queue = queue
@@ -75,7 +101,14 @@ class Worker:
     async def run(self) -> None:
         """Reconcile until the queue is shut down."""
         bugs = self._metrics.reconcile_errors.labels(self._controller, "Bug")
-        await run_worker(self._queue, self._process, count_bug=bugs.inc, bug_retry_seconds=RIGHTS_SECONDS)
+        await run_worker(
+            self._queue,
+            self._process,
+            in_flight=self._in_flight,
+            controller=self._name,
+            count_bug=bugs.inc,
+            bug_retry_seconds=RIGHTS_SECONDS,
+        )
 
     async def _process(self, request: Request) -> None:
         began = self._clock()

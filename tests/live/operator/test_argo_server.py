@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.argoserver.fake_server import GARBAGE, HANG, RESET, Reply, Request, serving_aside
+from tests.argoserver.fake_server import HANG, NOT_HTTP, RESET, Reply, Request, serving_aside
 from tests.eventually import eventually
 from tests.live.operator.harness import FAST, WORKFLOWS, Cluster, condition, observed, state, workflow
 
@@ -132,14 +132,14 @@ def test_offloaded_nodes_are_fetched_from_the_server(world: Cluster, argo: FakeA
     [
         (HANG, "ArgoServerUnreachable"),
         (RESET, "ArgoServerUnreachable"),
-        (GARBAGE, "ArgoServerBadResponse"),
+        (NOT_HTTP, "ArgoServerBadResponse"),
         (Reply(body=b"<html>login</html>"), "ArgoServerBadResponse"),
         (Reply.of({}, 429, Retry_After="3600"), "ArgoServerThrottled"),
         (Reply(503), "ArgoServerFailed"),
         (Reply.of({"code": 7, "message": "no"}, 403), "ArgoServerForbidden"),
         (Reply.of({"code": 16, "message": f"bad token {TOKEN}"}, 401), "ArgoServerUnauthorized"),
     ],
-    ids=["hang", "reset", "garbage", "html", "429", "503", "403", "401"],
+    ids=["hang", "reset", "not-http", "html", "429", "503", "403", "401"],
 )
 def test_a_failing_server_delays_only_the_reports_that_need_it_and_they_give_the_reason(
     world: Cluster, argo: FakeArgo, settings: dict[str, Any], fault: Reply, reason: str
@@ -161,7 +161,7 @@ def test_a_failing_server_delays_only_the_reports_that_need_it_and_they_give_the
 
 
 @pytest.mark.parametrize(
-    "fault", [HANG, GARBAGE, Reply(503), Reply.of({}, 429, Retry_After="2")], ids=["hang", "garbage", "503", "429"]
+    "fault", [HANG, NOT_HTTP, Reply(503), Reply.of({}, 429, Retry_After="2")], ids=["hang", "not-http", "503", "429"]
 )
 def test_a_report_is_completed_once_the_server_recovers(
     world: Cluster, argo: FakeArgo, settings: dict[str, Any], fault: Reply
