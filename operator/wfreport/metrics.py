@@ -47,6 +47,12 @@ class Metrics:
             "notifier; other for anything that is not a reconcile). The log names the object.",
             ["controller"],
         )
+        self.poll_interval = Gauge(
+            "wfreport_poll_interval_seconds",
+            "Longest present time between two polls of a running Workflow; it grows if WFREPORT_POLLS_PER_SECOND does "
+            "not suffice.",
+            registry=registry,
+        )
         self.reconciles = counter(
             "wfreport_reconciles",
             "Successful reconciles of a Workflow, by the state found: completed, running, gone, not_ours.",

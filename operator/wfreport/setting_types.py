@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -57,3 +58,17 @@ Patterns = Annotated[
 Retention = Annotated[tuple[RetentionRule, ...], NoDecode, BeforeValidator(_json)]
 UrlTemplate = Annotated[str, AfterValidator(_fillable)]
 Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_command)]
+
+
+def url_problem(text: str) -> str | None:
+    """Return what is wrong with the URL of Argo Server, beginning with the rest of the variable's name; or None."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return "URL: not a URL; expected one like https://argo-server.argo:2746"
+    if url.username or url.password:
+        return "URL: it must not contain a name or password; use a token file or command"
+    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or port == 0:
+        return "URL: expected one like https://argo-server.argo:2746, without a query"
+    return None

@@ -6,14 +6,13 @@ Kubernetes sets variables of these names in every pod beside a Service named ``w
 
 import os
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wfreport.core.render.retention import RetentionRule
 from wfreport.core.snapshot.model import WaitingGraces
-from wfreport.setting_types import Command, Names, Patterns, Retention, UrlTemplate
+from wfreport.setting_types import Command, Names, Patterns, Retention, UrlTemplate, url_problem
 
 PREFIX = "WFREPORT_"
 DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
@@ -46,18 +45,42 @@ class Settings(BaseSettings):
         "", description="Report only Workflows that match this label selector, as in `kubectl get -l`."
     )
     workers: int = Field(8, ge=1, le=64, description="Number of Workflows that are reconciled concurrently.")
+    polls_per_second: float = Field(
+        3,
+        gt=0,
+        le=1000,
+        description=(
+            "Most running Workflows that are read a second: thirty are read every ten seconds, three hundred every "
+            "hundred seconds. Namespaces have equal shares. The gauge `wfreport_poll_interval_seconds` shows the "
+            "longest interval that results. The end of a run and a failed pod do not wait for a poll."
+        ),
+    )
     poll_interval_min_seconds: float = Field(
         10,
         gt=0,
         le=3600,
         description=(
-            "Minimum interval between reconciles of a running Workflow. It grows with the Workflow's age. If more than "
-            "six Workflows run, they share the rate of six. Reconciles are aligned with each other, so an interval may "
-            "be up to one second shorter or four seconds longer."
+            "Interval between polls of a running Workflow while `WFREPORT_POLLS_PER_SECOND` suffices for all. Polls "
+            "are made in batches, so an interval may be up to eight seconds shorter and two longer."
         ),
     )
     poll_interval_max_seconds: float = Field(
-        60, gt=0, le=3600, description="Maximum interval between reconciles of a running Workflow."
+        60,
+        gt=0,
+        le=3600,
+        description=(
+            "If the rate does not suffice for all, a Workflow is polled after a fifth of its age, at most after this "
+            "time. The rate takes precedence: if very many Workflows run, the interval is longer."
+        ),
+    )
+    progress_interval_seconds: float = Field(
+        30,
+        ge=0,
+        le=3600,
+        description=(
+            "Minimum time between two writes of a running Workflow's report if only its progress has changed. A "
+            "changed phase, failure, wait or condition is written at once."
+        ),
     )
     coalesce_seconds: float = Field(
         10,
@@ -333,20 +356,7 @@ def _argo_server_problem(settings: Settings) -> str | None:
     if not settings.argo_server_url:
         dependent = next((name for name in _ARGO_SERVER_NEEDS_URL if getattr(settings, name)), None)
         return f"URL is missing, but {PREFIX}{dependent.upper()} is set" if dependent else None
-    return _url_problem(settings.argo_server_url) or _trust_problem(settings)
-
-
-def _url_problem(text: str) -> str | None:
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError:
-        return "URL: not a URL; expected one like https://argo-server.argo:2746"
-    if url.username or url.password:
-        return "URL: it must not contain a name or password; use a token file or command"
-    if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or port == 0:
-        return "URL: expected one like https://argo-server.argo:2746, without a query"
-    return None
+    return url_problem(settings.argo_server_url) or _trust_problem(settings)
 
 
 def _trust_problem(settings: Settings) -> str | None:

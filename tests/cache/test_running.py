@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from wfreport.cache.running import PollPolicy, RunningWorkflows
+from wfreport.kube.objects import NamespacedName
 
-KEY, NOW = ("ns", "a"), datetime(2026, 11, 1, tzinfo=UTC)
+KEY = ("ns", "a")
+
+
+NOTHING: frozenset[NamespacedName] = frozenset()
 
 
 class Time:
@@ -21,55 +28,139 @@ class Time:
         return self.now
 
 
-def running_workflows(time: Time | None = None) -> RunningWorkflows:
-    return RunningWorkflows(PollPolicy(10, 60, 10), clock=time or Time())
+class Cluster:
+    """Running Workflows whose polls succeed at once."""
+
+    def __init__(self, policy: PollPolicy, counts: dict[str, int], *, age_seconds: float = 0) -> None:
+        self.time, self.age_seconds = Time(), age_seconds
+        self.running = RunningWorkflows(policy, clock=self.time)
+        self.polled_at: dict[NamespacedName, list[float]] = defaultdict(list)
+        for namespace, count in counts.items():
+            for number in range(count):
+                self.poll((namespace, str(number)))
+
+    def poll(self, key: NamespacedName) -> None:
+        self.running.record_poll(key, uid="u", version=1, age_seconds=self.age_seconds)
+        self.polled_at[key].append(self.time.now)
+
+    def run(self, seconds: float) -> Iterator[int]:
+        """Yield the size of each batch."""
+        end = self.time.now + seconds
+        while self.time.now < end:
+            self.time.now += self.running.policy.batch_seconds
+            batch = self.running.take_batch(NOTHING)
+            for key in batch:
+                self.poll(key)
+            yield len(batch)
+
+    def intervals(self, namespace: str) -> list[float]:
+        polled = (times for key, times in self.polled_at.items() if key[0] == namespace)
+        return [round(later - earlier, 6) for times in polled for earlier, later in pairwise(times)]
 
 
-def test_a_young_workflow_is_polled_every_10_seconds_and_an_old_one_every_minute() -> None:
-    def interval(age_seconds: float) -> float:
-        return running_workflows().next_poll_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
+def test_thirty_workflows_of_any_age_are_polled_every_ten_seconds() -> None:
+    for age_seconds in (0, 86_400):
+        cluster = Cluster(PollPolicy(), {"ns": 30}, age_seconds=age_seconds)
+        assert list(cluster.run(60)) == [30] * 6
+        assert set(cluster.intervals("ns")) == {10}
 
-    assert [interval(age) for age in (0, 49, 100, 300, 86400)] == [10, 10, 20, 60, 60]
-    assert running_workflows().next_poll_seconds(started_at=None, now=NOW) == 10
+
+def test_the_rate_wins_over_the_longest_interval() -> None:
+    cluster = Cluster(PollPolicy(), {"ns": 300})
+    assert sum(cluster.run(1000)) == 3000
+    assert max(cluster.intervals("ns")) == 100
+    assert cluster.running.longest_interval_seconds() == 100
 
 
-@given(st.floats(-1e6, 1e9), st.floats(0, 1e6))
-def test_the_interval_is_bounded_for_any_clocks(age_seconds: float, at: float) -> None:
+def test_a_thousand_workflows_of_one_namespace_do_not_delay_the_only_one_of_another() -> None:
+    cluster = Cluster(PollPolicy(), {"many": 1000, "one": 1, "two": 2})
+    assert sum(cluster.run(600)) == 1800
+    assert set(cluster.intervals("one")) == set(cluster.intervals("two")) == {10}
+
+
+@settings(max_examples=examples(200))
+@given(
+    counts=st.dictionaries(st.sampled_from("abcde"), st.integers(1, 60), min_size=1),
+    rate=st.sampled_from((0.1, 0.3, 1, 3, 7)),
+    min_seconds=st.sampled_from((0.5, 2, 10, 45)),
+)
+def test_namespaces_have_equal_shares_of_each_batch_and_the_rate_is_never_exceeded(
+    counts: dict[str, int], rate: float, min_seconds: float
+) -> None:
+    cluster, total = Cluster(PollPolicy(rate, min_seconds), counts), 0
+    began_at = cluster.time.now
+    for _ in range(20):
+        cluster.time.now += cluster.running.policy.batch_seconds
+        ready = {key for key, at in cluster.polled_at.items() if cluster.time.now - at[-1] >= min_seconds}
+        batch = cluster.running.take_batch(NOTHING)
+        shares = Counter(namespace for namespace, _ in batch)
+        unserved = {namespace for namespace, _ in ready - set(batch)}
+        assert all(shares[namespace] >= max(shares.values(), default=0) - 1 for namespace in unserved)
+        for key in batch:
+            cluster.poll(key)
+        total += len(batch)
+    assert total <= rate * (cluster.time.now - began_at) + 1
+
+
+def test_old_workflows_wait_first_if_the_rate_does_not_suffice() -> None:
     time = Time()
-    time.now = at
-    seconds = running_workflows(time).next_poll_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
-    assert 9 - 1e-6 <= seconds <= 64 + 1e-6
+    running = RunningWorkflows(PollPolicy(), clock=time)
+    for number in range(60):
+        running.record_poll(("ns", f"old-{number}"), uid="u", version=1, age_seconds=86_400)
+        running.record_poll(("ns", f"young-{number}"), uid="u", version=1)
+    time.now += 10
+    assert {name.partition("-")[0] for _, name in running.take_batch(NOTHING)} == {"young"}
 
 
-def test_many_workflows_share_a_rate_of_polls() -> None:
-    running = running_workflows()
-
-    def interval(number: int, age_seconds: float = 0) -> float:
-        while len(running) < number:
-            running.record_poll(("ns", str(len(running))), uid="u", version=1)
-        return running.next_poll_seconds(started_at=NOW - timedelta(seconds=age_seconds), now=NOW)
-
-    assert [interval(number) for number in (1, 6, 12, 24, 36, 300)] == [10, 10, 20, 40, 60, 60]
-    assert interval(300, age_seconds=86400) == 60
-
-
-def test_polls_of_several_workflows_are_aligned() -> None:
+def test_a_workflow_that_was_reconciled_between_two_batches_does_not_wait_for_two_intervals() -> None:
     time = Time()
-    running, due = running_workflows(time), set()
-    for time.now in (101.1, 102.5, 103.2, 105.9):
-        due.add(round(time.now + running.next_poll_seconds(started_at=NOW, now=NOW), 6))
-    assert due == {115.0}
+    running = RunningWorkflows(PollPolicy(), clock=time)
+    running.record_poll(KEY, uid="u", version=1)
+    time.now += 1.9
+    assert running.take_batch(NOTHING) == []
+    time.now += 0.2
+    assert running.take_batch(NOTHING) == [KEY]
 
 
-def test_the_duration_of_a_poll_does_not_postpone_the_next_one() -> None:
+def test_a_workflow_that_is_reconciled_anyway_is_not_polled() -> None:
+    cluster = Cluster(PollPolicy(), {"ns": 2})
+    cluster.time.now += 10
+    assert cluster.running.take_batch({("ns", "0")}) == [("ns", "1")]
+
+
+def test_a_slow_reconcile_delays_the_next_poll() -> None:
     time = Time()
-    time.now = 115.9
-    assert running_workflows(time).next_poll_seconds(started_at=NOW, now=NOW) == pytest.approx(9.1)
+    running = RunningWorkflows(PollPolicy(), clock=time)
+    began_at, time.now = time.now, time.now + 3
+    running.record_poll(KEY, uid="u", version=1)
+    running.cool_down(KEY, began_at=began_at)
+    running.cool_down(("ns", "unknown"), began_at=began_at)
+    time.now += 29
+    assert running.take_batch(NOTHING) == []
+    time.now += 1
+    assert running.take_batch(NOTHING) == [KEY]
+
+
+def test_a_rate_below_one_poll_a_batch_is_kept() -> None:
+    cluster = Cluster(PollPolicy(per_second=0.04), {"ns": 5})
+    assert sum(cluster.run(1000)) == pytest.approx(40, abs=1)
+
+
+def test_polls_that_were_not_needed_are_not_made_up_for() -> None:
+    cluster = Cluster(PollPolicy(), {})
+    assert sum(cluster.run(600)) == 0
+    for number in range(300):
+        cluster.poll(("ns", str(number)))
+    assert list(cluster.run(30)) == [30] * 3
+
+
+def test_no_running_workflow_has_no_interval() -> None:
+    assert RunningWorkflows(PollPolicy(), clock=Time()).longest_interval_seconds() == 0
 
 
 def test_failed_pods_cause_one_extra_poll_per_10_seconds() -> None:
     time = Time()
-    running = running_workflows(time)
+    running = RunningWorkflows(PollPolicy(), clock=time)
     running.record_poll(KEY, uid="u", version=1)
     time.now += 4
     assert running.seconds_until_extra_poll(KEY) == 6
@@ -78,17 +169,17 @@ def test_failed_pods_cause_one_extra_poll_per_10_seconds() -> None:
 
 
 def test_a_workflow_that_is_not_known_to_run_has_no_extra_poll() -> None:
-    assert running_workflows().seconds_until_extra_poll(KEY) is None
+    assert RunningWorkflows(PollPolicy(), clock=Time()).seconds_until_extra_poll(KEY) is None
 
 
 def test_the_version_never_decreases() -> None:
-    running = running_workflows()
+    running = RunningWorkflows(PollPolicy(), clock=Time())
     running.record_poll(KEY, uid="u", version=7)
     assert running.record_poll(KEY, uid="u", version=5).version == 7
 
 
 def test_a_workflow_of_the_same_name_and_another_uid_replaces_the_first() -> None:
-    running = running_workflows()
+    running = RunningWorkflows(PollPolicy(), clock=Time())
     running.record_poll(KEY, uid="u", version=7).queried_nodes.add("node")
     assert not running.has(KEY, "v")
     recreated = running.record_poll(KEY, uid="v", version=3)

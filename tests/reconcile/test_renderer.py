@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.builders import REDACTOR, T0, a_node, a_report, a_snapshot
+import msgspec
+from tests.builders import REDACTOR, T0, a_node, a_report, a_snapshot, at
 
-from wfreport.api.argo import Phase
+from wfreport.api.argo import LABEL_COMPLETED, NodeType, Phase
 from wfreport.api.report import ReportSpec, ReportStatus, WorkflowRef
 from wfreport.cache.reports import entry_of
 from wfreport.core.snapshot.model import NodesState, RenderOptions, Snapshot
@@ -65,3 +66,27 @@ def test_an_unbound_report_gives_the_reason_why_there_is_no_workflow() -> None:
     status = without_workflow(stored(None, bound_uid=""), RemainingEvidence(T0, NOWHERE))
     assert status
     assert NOWHERE.message in (status.summary or "")
+
+
+def test_bare_progress_is_written_at_most_every_30_seconds() -> None:
+    renderer = StatusRenderer(RenderOptions(), REDACTOR, progress_seconds=30)
+
+    def rendered(
+        snapshot: Snapshot, *, seconds: float, labels: dict[str, str] | None = None, is_known: bool = True
+    ) -> bool:
+        before = a_report(step(Phase.RUNNING), now=T0).changed(observed_generation=7)
+        report = replace(stored(before), written_at=T0 if is_known else None)
+        metadata = msgspec.structs.replace(snapshot.workflow.metadata, labels=labels or {})
+        workflow = msgspec.structs.replace(snapshot.workflow, metadata=metadata)
+        evidence = CollectedEvidence(at(seconds))
+        return renderer.render(replace(snapshot, workflow=workflow), report, evidence) is not None
+
+    def step(phase: str) -> Snapshot:
+        root = a_node("wf", Phase.RUNNING, NodeType.DAG, end=None, children=["s"])
+        return a_snapshot(root, a_node("s", phase, end=None), phase=Phase.RUNNING)
+
+    assert not rendered(step(Phase.SUCCEEDED), seconds=29)
+    assert rendered(step(Phase.SUCCEEDED), seconds=30)
+    assert rendered(step(Phase.SUCCEEDED), seconds=29, is_known=False), "a restart does not delay it"
+    assert rendered(step(Phase.FAILED), seconds=1)
+    assert rendered(step(Phase.SUCCEEDED), seconds=1, labels={LABEL_COMPLETED: "true"})

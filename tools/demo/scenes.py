@@ -49,6 +49,7 @@ REPLAY_SPEED: Final = 2
 # Faster than in a cluster, since a person is waiting.
 OPERATOR_SETTINGS: Final = {
     "WFREPORT_POLL_INTERVAL_MIN_SECONDS": "2",
+    "WFREPORT_PROGRESS_INTERVAL_SECONDS": "2",
     "WFREPORT_HTTP_HOST": "127.0.0.1",
     "WFREPORT_LOG_FORMAT": "text",
 }

@@ -37,6 +37,7 @@ from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
 from wfreport.logs import configure_logs, kv
 from wfreport.metrics import Metrics
+from wfreport.reconcile.polls import Poller
 from wfreport.remediation.enqueue import RemediationEventHandlers
 from wfreport.runtime.health import health_server
 from wfreport.runtime.lease import LeaseLostError, configured_lease
@@ -246,7 +247,12 @@ class Operator:
             retry_seconds=RESYNC_RETRY_SECONDS,
         )
         fetches = self._fetcher.run(shared.settings.argo_server_workers, shared.in_flight)
-        return {asyncio.create_task(resync, name="report resync"), asyncio.create_task(fetches, name="Argo Server")}
+        polls = Poller(running=shared.running, requests=shared.requests).run()
+        return {
+            asyncio.create_task(resync, name="report resync"),
+            asyncio.create_task(polls, name="polls"),
+            asyncio.create_task(fetches, name="Argo Server"),
+        }
 
     async def _run_framework(self, stop: asyncio.Event) -> None:
         settings, kube = self._shared.settings, self._shared.kube

@@ -111,7 +111,9 @@ def build_reconciler(
         running=shared.running,
         writer=writer,
         evidence=build_evidence_collector(shared, capturer, fetcher),
-        renderer=StatusRenderer(render_options(shared.settings), shared.redactor),
+        renderer=StatusRenderer(
+            render_options(shared.settings), shared.redactor, progress_seconds=shared.settings.progress_interval_seconds
+        ),
         metrics=shared.metrics,
     )
 
@@ -172,6 +174,7 @@ def expose_caches(shared: Shared) -> None:
     """Let the gauges read the sizes of the caches."""
     metrics, evidence = shared.metrics, shared.evidence
     metrics.workflows_active.set_function(shared.running.__len__)
+    metrics.poll_interval.set_function(shared.running.longest_interval_seconds)
     metrics.captured_pods.set_function(evidence.__len__)
     metrics.captured_bytes.set_function(lambda: evidence.size_bytes)
     metrics.reports_known.set_function(shared.reports.__len__)

@@ -171,7 +171,12 @@ def workers_per_namespace(settings: Settings, workers: int) -> int:
 
 def poll_policy(settings: Settings) -> PollPolicy:
     """Return how often running Workflows are reconciled."""
-    return PollPolicy(settings.poll_interval_min_seconds, settings.poll_interval_max_seconds, settings.coalesce_seconds)
+    return PollPolicy(
+        per_second=settings.polls_per_second,
+        min_seconds=settings.poll_interval_min_seconds,
+        max_seconds=settings.poll_interval_max_seconds,
+        coalesce_seconds=settings.coalesce_seconds,
+    )
 
 
 def jitter() -> float:

@@ -1,26 +1,45 @@
-"""The running Workflows, which are polled on an interval that grows with their age instead of being watched."""
+"""The running Workflows, which are polled instead of being watched.
 
-import math
-from collections.abc import Callable
+Polls are a finite good: their rate is a setting, however many Workflows run (docs/decisions/0022). They are made in
+batches, and a batch is shared out as follows:
+
+1. Namespaces take turns, the one that was served least recently first. A thousand running Workflows of one namespace
+   therefore never delay the only one of another.
+2. Within a namespace, the Workflow whose poll is due first is next. Old ones are due later than young ones, so that
+   they wait first if the rate does not suffice for all.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from wfreport.kube.objects import NamespacedName
 
 AGE_PER_SECOND = 5
-"""A Workflow that has run for N times this number of seconds is polled every N seconds, within the policy's bounds."""
+"""If the rate does not suffice for all, the poll of a Workflow that has run for N times this number of seconds is due
+after N seconds, within the policy's bounds."""
 
-RUNNING_WITHOUT_SHARING = 6
-"""Up to this number of running Workflows, each is polled at the minimum interval. More of them share the same total
-rate, so that the cost of polling, here and at the API server, does not grow with their number (docs/decisions/0022)."""
+BATCH_SECONDS = 10
+"""The longest time between two batches of polls. Polls in a row cost a sixth less CPU than separate ones, because the
+processor's caches stay warm (docs/reference/benchmark.md), and one list can serve them all."""
 
-ALIGNMENT_SECONDS = 5
-"""Polls are aligned to multiples of this time: polls in a row cost a sixth less CPU than separate ones, because the
-processor's caches stay warm (docs/reference/benchmark.md)."""
+COOLDOWN_FACTOR = 10
+"""After a reconcile that took N seconds, the next one is at least 10 N later, so that a slow API server gets less
+load."""
 
-_EARLY_FRACTION = 0.2
-"""Fraction of the alignment by which a poll may be early. Otherwise the duration of each poll would postpone the next
-one by a whole alignment."""
+_EARLY_SHARE = 0.8
+"""The share of the time between two batches by which a poll may be early. A Workflow whose first reconcile was between
+two batches would otherwise wait for nearly twice the interval."""
+
+
+class WorkflowNames(Protocol):
+    """WorkflowNames of Workflows."""
+
+    def __contains__(self, workflow: NamespacedName, /) -> bool:
+        """Return whether the Workflow is among them."""
+        ...
 
 
 @dataclass(slots=True)
@@ -31,12 +50,18 @@ class RunningWorkflow:
         uid: the Workflow's uid.
         version: its newest known resourceVersion; no reconcile reads an older one.
         polled_at: time of the last reconcile, on the monotonic clock.
+        ready_at: no poll before this time.
+        due_at: the order of polls within a namespace.
+        interval_seconds: time between the last two reconciles.
         queried_nodes: node ids whose pods have been queried. A pod that was deleted is not queried again.
     """
 
     uid: str
     version: int
     polled_at: float
+    ready_at: float = 0
+    due_at: float = 0
+    interval_seconds: float = 0
     queried_nodes: set[str] = field(default_factory=set)
 
 
@@ -45,23 +70,34 @@ class PollPolicy:
     """How often running Workflows are reconciled.
 
     Attributes:
-        min_seconds: interval of a young Workflow, if few run.
-        max_seconds: interval of an old Workflow, or if many run.
+        per_second: the most polls a second, of all Workflows together.
+        min_seconds: interval of every Workflow while the rate suffices.
+        max_seconds: interval that an old Workflow has, at most, before younger ones wait for it.
         coalesce_seconds: minimum time between a reconcile and an extra one for failed pods.
     """
 
+    per_second: float = 3
     min_seconds: float = 10
     max_seconds: float = 60
     coalesce_seconds: float = 10
+
+    @property
+    def batch_seconds(self) -> float:
+        """Time between two batches of polls."""
+        return min(BATCH_SECONDS, self.min_seconds)
 
 
 class RunningWorkflows:
     """All Workflows that are known to run. After a restart, one reconcile of each fills it again."""
 
     def __init__(self, policy: PollPolicy, *, clock: Callable[[], float]) -> None:
-        self._policy = policy
+        self.policy = policy
         self._clock = clock
         self._running: dict[NamespacedName, RunningWorkflow] = {}
+        self._turns: dict[str, int] = {}
+        self._turn = 0
+        self._allowance = 0.0
+        self._allowed_at = clock()
 
     def __len__(self) -> int:
         """Return the number of running Workflows."""
@@ -76,37 +112,84 @@ class RunningWorkflows:
         running = self._running.get(key)
         return running is not None and running.uid == uid
 
-    def record_poll(self, key: NamespacedName, *, uid: str, version: int) -> RunningWorkflow:
-        """Record a reconcile that found the Workflow running."""
+    def record_poll(self, key: NamespacedName, *, uid: str, version: int, age_seconds: float = 0) -> RunningWorkflow:
+        """Record a reconcile that found the Workflow running; ``age_seconds`` is the time since its start."""
+        now, policy = self._clock(), self.policy
         running = self._running.get(key)
         if running is None or running.uid != uid:
-            running = self._running[key] = RunningWorkflow(uid=uid, version=version, polled_at=self._clock())
+            running = self._running[key] = RunningWorkflow(uid=uid, version=version, polled_at=now)
         running.version = max(running.version, version)
-        running.polled_at = self._clock()
+        running.interval_seconds = now - running.polled_at
+        running.polled_at = now
+        running.ready_at = now + policy.min_seconds - _EARLY_SHARE * policy.batch_seconds
+        running.due_at = now + max(policy.min_seconds, min(policy.max_seconds, age_seconds / AGE_PER_SECOND))
         return running
 
-    def next_poll_seconds(self, *, started_at: datetime | None, now: datetime) -> float:
-        """Return the time from now until the next poll.
+    def now(self) -> float:
+        """Return the time on the monotonic clock."""
+        return self._clock()
 
-        The interval follows from the Workflow's age and from the number of running Workflows. The poll is then aligned
-        with the polls of others, at a slightly later time.
+    def cool_down(self, key: NamespacedName, *, began_at: float) -> None:
+        """Delay the next poll by the duration of a reconcile that began at ``began_at``."""
+        running, now = self._running.get(key), self._clock()
+        if running:
+            running.ready_at = max(running.ready_at, now + (now - began_at) * COOLDOWN_FACTOR)
+
+    def take_batch(self, busy: WorkflowNames) -> Sequence[NamespacedName]:
+        """Return the Workflows to poll now, as many as the rate allows since the last batch.
+
+        Args:
+            busy: those that are being reconciled, or will be anyway.
         """
-        age_seconds = (now - started_at).total_seconds() if started_at else 0.0
-        shared_seconds = self._policy.min_seconds * len(self) / RUNNING_WITHOUT_SHARING
-        interval = max(shared_seconds, age_seconds / AGE_PER_SECOND)
-        interval = max(self._policy.min_seconds, min(self._policy.max_seconds, interval))
-        alignment = min(ALIGNMENT_SECONDS, interval / 2)
-        at = self._clock()  # slightly after the time at which the current poll was due
-        due = math.ceil((at + interval) / alignment - _EARLY_FRACTION) * alignment
-        return due - at
+        limit = self._allowed()
+        waiting = self._ready(busy)
+        self._turns = {namespace: self._turns.get(namespace, 0) for namespace in waiting}
+        order = deque(sorted(waiting, key=lambda namespace: self._turns[namespace]))
+        batch: list[NamespacedName] = []
+        while order and len(batch) < limit:
+            namespace = order.popleft()
+            batch.append((namespace, waiting[namespace].pop()))
+            self._turn += 1
+            self._turns[namespace] = self._turn
+            if waiting[namespace]:
+                order.append(namespace)
+        self._allowance -= len(batch)
+        return batch
+
+    def longest_interval_seconds(self) -> float:
+        """Return the longest time between two polls of a Workflow, as it is now; 0 if none runs."""
+        now = self._clock()
+        return max((max(one.interval_seconds, now - one.polled_at) for one in self._running.values()), default=0.0)
 
     def seconds_until_extra_poll(self, key: NamespacedName) -> float | None:
         """Return the time until a failed pod may cause a reconcile; None if the Workflow is not known to run."""
         running = self._running.get(key)
         if running is None:
             return None
-        return max(0.0, running.polled_at + self._policy.coalesce_seconds - self._clock())
+        return max(0.0, running.polled_at + self.policy.coalesce_seconds - self._clock())
 
     def discard(self, key: NamespacedName) -> None:
         """Forget a Workflow that has completed or was deleted."""
         self._running.pop(key, None)
+
+    def _allowed(self) -> int:
+        """Return the number of polls that the rate allows now. What was not used by the last batch is lost."""
+        now, rate = self._clock(), self.policy.per_second
+        most = max(1.0, rate * self.policy.batch_seconds)
+        self._allowance = min(most, self._allowance + rate * (now - self._allowed_at))
+        self._allowed_at = now
+        return round(self._allowance)
+
+    def _ready(self, busy: WorkflowNames) -> dict[str, list[str]]:
+        """Return the names of the Workflows that may be polled, by namespace, in reverse order."""
+        now = self._clock()
+        found: dict[str, list[tuple[float, str]]] = {}
+        for key, running in self._running.items():
+            if running.ready_at <= now and key not in busy:
+                found.setdefault(key[0], []).append((running.due_at, key[1]))
+        return {namespace: [name for _, name in sorted(due, reverse=True)] for namespace, due in found.items()}
+
+
+def age_seconds(started_at: datetime | None, now: datetime) -> float:
+    """Return the time since a Workflow's start; 0 if it has not started."""
+    return (now - started_at).total_seconds() if started_at else 0.0

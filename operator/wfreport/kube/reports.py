@@ -95,6 +95,7 @@ class StoredReport:
         status_json: ``status`` in the form in which we write it, to compare a new rendering with.
         created_at: the time of creation.
         labels: all labels.
+        written_at: when we wrote the status; None if that is not known.
     """
 
     head: ReportHead
@@ -103,6 +104,7 @@ class StoredReport:
     status_json: bytes | None
     created_at: datetime
     labels: Mapping[str, str] = field(default_factory=dict)
+    written_at: datetime | None = None
 
 
 _decode_head = msgspec.json.Decoder(ReportHead).decode

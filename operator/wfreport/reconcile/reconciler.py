@@ -11,7 +11,7 @@ from typing import Final
 
 from wfreport.api.argo import Workflow
 from wfreport.cache.reports import ReportCache, ReportEntry
-from wfreport.cache.running import RunningWorkflows
+from wfreport.cache.running import RunningWorkflows, age_seconds
 from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
 from wfreport.core.snapshot.identity import is_labelled_completed, is_skipped
 from wfreport.core.snapshot.model import Snapshot
@@ -45,7 +45,7 @@ class Reconciler:
        evidence that arrives later is reconciled at once instead of at the pace of a running Workflow.
     6. *Render* and *write* each report, if its content changed.
     7. *Release* the evidence, only now that every report has it. After an error it stays for the next attempt.
-    8. *Record* the version that was reported, and schedule the next poll of a running Workflow.
+    8. *Record* the version that was reported; a running Workflow is polled from then on.
 
     An error with one report does not stop the others; it is raised after step 6.
     """
@@ -76,6 +76,13 @@ class Reconciler:
             ApiError: a request failed; if the error is transient, reconcile again.
             NotAWorkflow: the API server returned something else.
         """
+        began_at = self._running.now()
+        try:
+            return await self._reconcile(request)
+        finally:
+            self._running.cool_down(request.name, began_at=began_at)
+
+    async def _reconcile(self, request: Request) -> Result:
         snapshot = await self._fetch(request)
         for _ in range(CONFLICT_TRIES):
             with suppress(ConflictError):
@@ -190,9 +197,9 @@ class Reconciler:
         if is_labelled_completed(workflow):
             self._record_completed(name, workflow)
             return Result(ReconcileOutcome.COMPLETED, evidence.requeue_after_seconds, version)
-        self._running.record_poll(name, uid=meta.uid, version=version)
-        seconds = self._running.next_poll_seconds(started_at=workflow.status.started_at, now=evidence.observed_at)
-        return Result(ReconcileOutcome.RUNNING, seconds, version)
+        age = age_seconds(workflow.status.started_at, evidence.observed_at)
+        self._running.record_poll(name, uid=meta.uid, version=version, age_seconds=age)
+        return Result(ReconcileOutcome.RUNNING, resource_version=version)
 
     def _record_completed(self, name: NamespacedName, workflow: Workflow) -> None:
         """Mark the reports as final in the cache, also if Argo's phase is unknown and so is not final in the status."""

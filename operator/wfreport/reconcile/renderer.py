@@ -7,7 +7,9 @@ from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportEntry
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.gone import render_deleted, render_late, render_missing
+from wfreport.core.render.progress import is_bare_progress
 from wfreport.core.render.status import has_nodes_of_run, render_status
+from wfreport.core.snapshot.identity import is_labelled_completed
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
 from wfreport.evidence.argo_server import BEING_FETCHED
 from wfreport.evidence.collector import CollectedEvidence, RemainingEvidence
@@ -17,20 +19,29 @@ from wfreport.kube.reports import StoredReport
 class StatusRenderer:
     """Renders statuses from stored reports and collected evidence, with the operator's settings."""
 
-    def __init__(self, options: RenderOptions, redactor: Redactor) -> None:
+    def __init__(self, options: RenderOptions, redactor: Redactor, *, progress_seconds: float = 0) -> None:
+        """Create a renderer; ``progress_seconds`` is the minimum time between two writes of bare progress."""
         self._options = options
         self._redactor = redactor
+        self._progress_seconds = progress_seconds
 
     def render(self, snapshot: Snapshot, report: StoredReport, evidence: CollectedEvidence) -> ReportStatus | None:
         """Render the status of a report whose Workflow is in the cluster.
 
         Returns:
-            The status; None to leave the stored one unchanged while newer nodes are being fetched. Without its nodes
-            the report would flicker.
+            The status; None to leave the stored one unchanged: while newer nodes are being fetched, because without
+            its nodes the report would flicker, and if only the progress has changed since a moment ago.
         """
         if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
             return None
-        return self._render_run(snapshot, report, evidence.by_pod, evidence.observed_at)
+        status = self._render_run(snapshot, report, evidence.by_pod, evidence.observed_at)
+        if is_labelled_completed(snapshot.workflow) or not self._was_just_written(report, evidence.observed_at):
+            return status
+        return None if report.status and is_bare_progress(report.status, status) else status
+
+    def _was_just_written(self, report: StoredReport, now: datetime) -> bool:
+        written_at = report.written_at
+        return written_at is not None and (now - written_at).total_seconds() < self._progress_seconds
 
     def render_without_workflow(
         self, entry: ReportEntry, report: StoredReport, evidence: RemainingEvidence

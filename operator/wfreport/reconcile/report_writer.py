@@ -142,7 +142,9 @@ class ReportWriter:
             with self._expect_write(name):
                 meta = await self._reports.apply_status(report.head, status.dump_json())
                 head = head_after_write(report.head, meta, status)
-                written = replace(report, head=head, status=status, status_json=status.dump_json())
+                written = replace(
+                    report, head=head, status=status, status_json=status.dump_json(), written_at=self._clock()
+                )
                 self._remember(written)
         except NotFoundError as error:
             raise self._forget(name) from error

@@ -43,7 +43,7 @@ class ReconcileRequests:
         self._running = running
         self._reports = reports
 
-    def __contains__(self, workflow: NamespacedName) -> bool:
+    def __contains__(self, workflow: NamespacedName, /) -> bool:
         """Return whether a reconcile of this Workflow is queued, in progress, or will be retried."""
         return workflow in self._queues.workflows
 
@@ -54,6 +54,12 @@ class ReconcileRequests:
     def enqueue_workflow(self, workflow: NamespacedName, priority: Priority, *, min_resource_version: int = 0) -> None:
         """Request a reconcile now."""
         self._queues.workflows.add(workflow, priority, min_resource_version=min_resource_version)
+
+    def poll(self, workflow: NamespacedName) -> None:
+        """Request a reconcile of a running Workflow that is at least as new as the last one."""
+        running = self._running.get(workflow)
+        if running:
+            self._queues.workflows.add(workflow, Priority.PROGRESS, min_resource_version=running.version)
 
     def enqueue_report(self, report: NamespacedName, *, min_resource_version: int = 0) -> None:
         """Request that a report be read, because its cached version is stale."""

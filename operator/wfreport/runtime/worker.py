@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from wfreport.cache.running import COOLDOWN_FACTOR
 from wfreport.core.snapshot.decode import NotAWorkflow
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, ThrottledError, UnauthorizedError
 from wfreport.logs import kv, throttled
@@ -16,9 +17,6 @@ log = logging.getLogger(__name__)
 
 RIGHTS_SECONDS: Final = 30
 """Minimum delay after an error that an administrator can resolve: a missing permission or a deleted namespace."""
-
-COOLDOWN_FACTOR: Final = 10
-"""After a reconcile that took N seconds, wait at least 10 N, so that a slow API server gets less load."""
 
 PERMANENT_RETRY_SECONDS: Final = 300
 """Minimum delay after an error that recurs until the object changes. A change enqueues the object before that."""

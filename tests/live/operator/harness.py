@@ -31,7 +31,13 @@ REPORTS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/workflowreports"
 COMPLETED = "workflows.argoproj.io/completed"
 PHASE = "workflows.argoproj.io/phase"
 T0 = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-FAST = {"poll_interval_min_seconds": 0.5, "poll_interval_max_seconds": 1, "debounce_seconds": 0.1}
+FAST = {
+    "polls_per_second": 100,
+    "poll_interval_min_seconds": 0.5,
+    "poll_interval_max_seconds": 1,
+    "progress_interval_seconds": 0,
+    "debounce_seconds": 0.1,
+}
 """Settings of an operator that a test does not want to wait for."""
 
 _RUN = """

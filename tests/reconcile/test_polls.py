@@ -1,0 +1,47 @@
+"""The batches of polls become requests."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from wfreport.cache.reports import ReportCache
+from wfreport.cache.running import PollPolicy, RunningWorkflows
+from wfreport.reconcile.polls import Poller
+from wfreport.runtime.requests import Queues, ReconcileRequests
+from wfreport.runtime.workqueue import Priority, QueueLimits, WorkQueue
+
+
+class Time:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_running_workflows_are_requested_after_an_interval_unless_they_are_queued_anyway() -> None:
+    time = Time()
+    queues = Queues(*(WorkQueue(QueueLimits(), clock=time, jitter=lambda: 1.0) for _ in range(5)))
+    running = RunningWorkflows(PollPolicy(), clock=time)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if len(slept) == 2:
+            raise asyncio.CancelledError
+        slept.append(seconds)
+        time.now += seconds
+
+    for name in ("polled", "urgent"):
+        running.record_poll(("ns", name), uid="u", version=7)
+    queues.workflows.add(("ns", "urgent"), Priority.URGENT)
+    requests = ReconcileRequests(queues, running=running, reports=ReportCache())
+    with pytest.raises(asyncio.CancelledError):
+        await Poller(running=running, requests=requests, sleep=sleep).run()
+    assert slept == [10, 10]
+    found = [await queues.workflows.get() for _ in range(2)]
+    assert [(one.name[1], one.priority, one.min_resource_version) for one in found if one] == [
+        ("urgent", Priority.URGENT, 0),
+        ("polled", Priority.PROGRESS, 7),
+    ]
+    assert [queues.workflows.depth(priority) for priority in Priority] == [0, 0]
