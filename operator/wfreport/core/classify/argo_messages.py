@@ -32,10 +32,19 @@ class RefusalMessage:
     retryable: bool | None = None
 
 
+_LOST_RESULT: Final = re.compile(r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\.")
+"""A loop over the result of a step, whose placeholder is still there: the result never reached the controller."""
+
 REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
     RefusalMessage(re.compile(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
-    # --- admission: ResourceQuota, LimitRange
+    # --- admission: ResourceQuota, LimitRange. Limits of Argo's own containers are in its executor.resources.
+    RefusalMessage(
+        re.compile(r"must specify (?:limits|requests)\S* for: (?:init|wait)(?:,(?:init|wait))*(?:;|$)"),
+        Class.QUOTA_EXCEEDED,
+        "ExecutorResources",
+        retryable=False,
+    ),
     RefusalMessage(
         re.compile(
             r"(?:maximum|minimum) \S+ usage per|max limit to request ratio per|"
@@ -153,6 +162,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         Class.TEMPLATE_ERROR,
         "PodRejected",
     ),
+    RefusalMessage(_LOST_RESULT, Class.CONTROLLER_ERROR, "TaskResultLost"),
     # --- the spec, its templates, expressions and parameters: validate.go, steps.go, dag.go, scope.go, operator.go
     RefusalMessage(
         re.compile(r"^invalid spec: |failed to set global parameter|cannot unmarshall spec"),
@@ -197,6 +207,7 @@ ARTIFACT_MESSAGE: Final = re.compile(
     r"failed to load (?:non-plugin )?input artifacts|required artifact '[^']*' not supplied|"
     r"failed to (?:put|get) (?:file|directory)|failed to create new (?:S3|OSS) client|NoSuchBucket|NoSuchKey|"
     r"failed to tarball the output|failed to stat input artifact|plugin \S+ (?:load|save|stream)|"
+    r"^failed to save outputs: |"  # Argo 2.x, whose wait container annotated the pod
     r"supervisor (?:presumed dead|reported pre-main failure)"
 )
 """Messages of argoexec about artifacts (executor.go, artifacts/*), also if they name none of its own containers."""
@@ -212,9 +223,12 @@ DENIED_ARTIFACT: Final = re.compile(
     r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
     r"SignatureDoesNotMatch|ExpiredToken|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
     r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
-    r"Permission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: "
+    r"[Pp]ermission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: |"
+    r"signature (?:we calculated )?does not match|Access Key Id you provided|InvalidClientTokenId|WebIdentityErr|"
+    r"NoCredentialProviders|failed to (?:retrieve|refresh) (?:cached )?credentials|invalid_grant|"
+    r"executable file not found in \$PATH"  # argoexec's image lacks a program, such as git
 )
-"""The store or its credentials are configured wrongly."""
+"""The store, its credentials or argoexec's image are configured wrongly."""
 
 AGENT_POD_FAILED: Final = re.compile(r"^(?:create )?agent pod failed with reason:")
 """The agent's pod, which sends the requests of HTTP and Plugin templates, failed (agent.go:54, taskset.go:108)."""
@@ -228,12 +242,22 @@ HTTP_RESPONSE_ERROR: Final = re.compile(r"^received non-2xx response code: |^suc
 """A response arrived, but not a successful one (agent.go)."""
 
 HTTP_UNAVAILABLE: Final = re.compile(
-    r"^received non-2xx response code: (?:408|425|429|5\d\d)$|" + NETWORK_ERRORS.pattern, re.IGNORECASE
+    r"^received non-2xx response code: (?:408|425|429|5\d\d)$|\bcontext canceled\b|" + NETWORK_ERRORS.pattern,
+    re.IGNORECASE,
 )
-"""The service was unavailable or overloaded, so a retry may succeed."""
+"""The service was unavailable or overloaded, or Argo's agent gave the request up, so a retry may succeed."""
+
+RESOURCE_NOT_SERVED: Final = re.compile(
+    r"^The resource has been deleted while its status .{0,512}could not find the requested resource"
+)
+"""The API server does not know the URL: a kind or a scope is wrong, and nothing was deleted (resource.go)."""
 
 RESOURCE_OUTCOMES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"^failure condition '.*' evaluated true", re.DOTALL), "FailureCondition"),  # resource.go:288
-    (re.compile(r"^The resource has been deleted while its status"), "ResourceDeleted"),  # resource.go:260
+    # resource.go:260. argoexec says the same of a resource that the API server does not know at all.
+    (
+        re.compile(r"^The resource has been deleted while its status(?!.{0,512}could not find the requested resource)"),
+        "ResourceDeleted",
+    ),
 )
 """Failures of the object that a resource template created, with their reasons."""

@@ -49,7 +49,11 @@ def _was_never_sent(symptom: Symptom, node_type: str | None) -> bool:
 
 
 def resource_failed(symptom: Symptom) -> Verdict | None:
-    """The object created by a resource template met its failureCondition, or it was deleted."""
+    """The object created by a resource template met its failureCondition, was deleted, or is of an unknown kind."""
+    if symptom.ending is not None and argo_messages.RESOURCE_NOT_SERVED.search(symptom.ending.detail):
+        return verdict_of(
+            symptom, FailureClass.CONFIG_ERROR, Confidence.MEDIUM, "node.message", reason="ResourceNotServed"
+        )
     for pattern, reason in argo_messages.RESOURCE_OUTCOMES:
         if pattern.search(symptom.system_text):
             return verdict_of(symptom, FailureClass.EXIT_CODE, Confidence.MEDIUM, "node.message", reason=reason)

@@ -107,7 +107,7 @@ RULES: Final[tuple[ClassifierRule, ...]] = (
     ClassifierRule(
         argo_rules.resource_failed,
         "node.message",
-        frozenset({Class.EXIT_CODE}),
+        frozenset({Class.EXIT_CODE, Class.CONFIG_ERROR}),
     ),
     ClassifierRule(
         argo_rules.artifact_failed,

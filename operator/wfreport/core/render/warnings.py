@@ -12,6 +12,7 @@ from wfreport.core.snapshot.pod_names import pod_name
 _MAX_ENTRIES: Final = 100
 _OOM_KILLED: Final = "OOMKilled"
 _POD_RESTARTED: Final = "PodRestarted"
+_ARTIFACT_GC_ERROR: Final = "ArtifactGCError"
 
 
 def find_warnings(
@@ -21,7 +22,11 @@ def find_warnings(
     stored: Sequence[StepWarning],
 ) -> list[StepWarning]:
     """Return the warnings of current pods and nodes, and the stored warnings of pods that no longer exist."""
-    current = [*_oom_killed(snapshot, evidence, sanitizer), *_restarted(snapshot, sanitizer)]
+    current = [
+        *_oom_killed(snapshot, evidence, sanitizer),
+        *_restarted(snapshot, sanitizer),
+        *_not_collected(snapshot, sanitizer),
+    ]
     earlier = [warning for warning in stored if warning.reason == _OOM_KILLED and warning not in current]
     return [*earlier, *current][:_MAX_ENTRIES]
 
@@ -70,4 +75,15 @@ def _restarted(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[StepWar
                 display_name=sanitizer.line(node.display_name),
                 reason=_POD_RESTARTED,
                 message=f"its pod failed before it started, and Argo recreated it {times}",
+            )
+
+
+def _not_collected(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[StepWarning]:
+    """Yield a warning if Argo could not delete the run's artifacts; its finalizer then keeps the Workflow."""
+    for condition in snapshot.workflow.status.conditions:
+        if condition.type == _ARTIFACT_GC_ERROR and condition.status == "True":
+            yield StepWarning(
+                display_name=sanitizer.line(snapshot.workflow.metadata.name),
+                reason=_ARTIFACT_GC_ERROR,
+                message=sanitizer.text(condition.message),
             )
