@@ -28,6 +28,7 @@ from wfreport.argoserver.errors import (
     ServerNotFoundError,
     ServerRefusedError,
     ServerThrottledError,
+    ServerTooLargeError,
     ServerTooNewError,
     ServerUnauthorizedError,
     ServerUnreachableError,
@@ -143,7 +144,7 @@ async def test_reading_stops_at_the_largest_response(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("wfreport.argoserver.client.MAX_BODY_BYTES", 1000)
     answer, _ = sequence(Reply(body=b" " * 100_000))
     async with serving(answer) as url:
-        with pytest.raises(ServerBadResponseError, match="more than 1,000 bytes"):
+        with pytest.raises(ServerTooLargeError, match="more than 1,000 bytes"):
             await _get(url, Watcher())
 
 

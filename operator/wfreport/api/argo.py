@@ -293,15 +293,14 @@ class WorkflowCondition(Struct, frozen=True):
     message: str = ""
 
 
-class WorkflowStatus(Struct, frozen=True):
-    """``status`` of a Workflow. A time that is not set is ``null``."""
+class StatusWithoutNodes(Struct, frozen=True):
+    """``status`` of a Workflow, apart from plain nodes. A time that is not set is ``null``."""
 
     phase: str = ""
     message: str = ""
     started_at: Instant | None = None
     finished_at: Instant | None = None
     progress: str = ""
-    nodes: dict[str, Node] | None = None
     compressed_nodes: str = ""
     offload_node_status_version: str = ""
     stored_templates: dict[str, Template] = {}
@@ -319,6 +318,12 @@ class WorkflowStatus(Struct, frozen=True):
     def is_completed(self) -> bool:
         """Whether the phase is that of a run that has ended."""
         return self.phase in COMPLETED_PHASES
+
+
+class WorkflowStatus(StatusWithoutNodes, frozen=True):
+    """``status`` of a Workflow."""
+
+    nodes: dict[str, Node] | None = None
 
 
 class Workflow(Struct, frozen=True):

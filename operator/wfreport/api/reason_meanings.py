@@ -23,6 +23,10 @@ REASON_MEANINGS: dict[Reason, str] = {
     ),
     Reason.NODES_BEING_FETCHED: "The nodes are offloaded to Argo's database and are being fetched from Argo Server.",
     Reason.NODES_UNREADABLE: "The compressed nodes could not be decoded. Counts and steps are unknown, not zero.",
+    Reason.TOO_LARGE: (
+        "The nodes exceed a limit: 50,000 nodes, 16 MiB of JSON or 1,000,000 values. The report is written without "
+        "them, from the Workflow's phase and message; counts and steps are unknown, not zero."
+    ),
     Reason.WORKFLOW_NOT_ARCHIVED: "Argo Server has no such run in this namespace, or none with the requested uid.",
     Reason.ARCHIVE_BEING_READ: "Lookup in Argo's archive is in progress.",
     Reason.ARGO_SERVER_NOT_CONFIGURED: "The report needs Argo's archive, and no Argo Server is configured.",

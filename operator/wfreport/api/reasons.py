@@ -32,6 +32,7 @@ class Reason(StrEnum):
     NODES_OFFLOADED = "NodesOffloaded"
     NODES_BEING_FETCHED = "NodesBeingFetched"
     NODES_UNREADABLE = "NodesUnreadable"
+    TOO_LARGE = "TooLarge"
     WORKFLOW_NOT_ARCHIVED = "WorkflowNotArchived"
     ARCHIVE_BEING_READ = "ArchiveBeingRead"
     ARGO_SERVER_NOT_CONFIGURED = "ArgoServerNotConfigured"

@@ -22,14 +22,15 @@ from wfreport.argoserver.errors import (
     ArgoServerError,
     ServerBadResponseError,
     ServerThrottledError,
+    ServerTooLargeError,
     ServerUnauthorizedError,
     ServerUnreachableError,
     error_of,
 )
 from wfreport.kube.transport import open_session
 
-MAX_BODY_BYTES: Final = 100 * 1024 * 1024
-"""Argo Server's own limit of a response (GRPC_MESSAGE_SIZE)."""
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""Maximum size of a response: that of the nodes (``node_limits``), and as much for the rest of a Workflow."""
 
 MASK: Final = "<token>"
 _UNAUTHORIZED, _OK_BELOW = 401, 300
@@ -258,13 +259,13 @@ async def read_body(content: aiohttp.StreamReader) -> bytes:
     """Read a whole body.
 
     Raises:
-        ServerBadResponseError: it is larger than any response of Argo Server.
+        ServerTooLargeError: it is larger than a Workflow whose nodes are read.
     """
     body = bytearray()
     async for chunk in content.iter_chunked(_CHUNK_BYTES):
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise ServerBadResponseError(f"a response of more than {MAX_BODY_BYTES:,} bytes")
+            raise ServerTooLargeError(f"a response of more than {MAX_BODY_BYTES:,} bytes")
     return bytes(body)
 
 

@@ -11,6 +11,7 @@
         · ServerNotFoundError         404      no such run, or the response is about another one
         · ServerBadResponseError        3xx/501  the response cannot be understood: no Argo Server, or a proxy's page
         · ServerTooNewError           -        the same, from a server of a newer major version
+        · ServerTooLargeError         200      the response is too large to be read
         · ServerWithoutDatabaseError  -        the server has neither an archive nor offloaded nodes
         · ServerRefusedError          4xx      the server rejects the request
             · StaleWorkflowError      409      the Workflow has changed (workflows.py)
@@ -137,6 +138,13 @@ class ServerTooNewError(ArgoServerError):
 
     reason = Reason.ARGO_SERVER_TOO_NEW
     advice = "Argo Server has a newer major version than this operator supports; upgrade wfreport"
+
+
+class ServerTooLargeError(ArgoServerError):
+    """The response is too large to be read."""
+
+    reason = Reason.TOO_LARGE
+    advice = "Argo Server's response is larger than 32 MiB, which is more than the operator reads"
 
 
 class ServerWithoutDatabaseError(ArgoServerError):

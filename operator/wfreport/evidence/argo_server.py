@@ -150,7 +150,13 @@ class _FetchResult:
         if self.run is None:
             return snapshot
         problems = (*snapshot.problems, *self.run.problems)
-        return replace(snapshot, nodes=self.run.nodes, nodes_state=self.run.nodes_state, problems=problems)
+        return replace(
+            snapshot,
+            nodes=self.run.nodes,
+            nodes_state=self.run.nodes_state,
+            problems=problems,
+            unavailable=self.run.unavailable,
+        )
 
     @property
     def weight(self) -> int:

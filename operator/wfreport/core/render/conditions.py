@@ -122,6 +122,7 @@ _NODES: dict[NodesState, tuple[Status, Reason, str]] = {
         Reason.NODES_UNREADABLE,
         "status.compressedNodes could not be decoded; counts and steps are unknown",
     ),
+    NodesState.TOO_LARGE: ("False", Reason.TOO_LARGE, "the nodes are too large; counts and steps are unknown"),
 }
 
 
@@ -130,13 +131,15 @@ def _nodes_available(snapshot: Snapshot, at: datetime | None, generation: int | 
     if snapshot.unavailable and snapshot.nodes_state is NodesState.OFFLOADED:
         reason = snapshot.unavailable.reason
         message = f"the nodes are offloaded, counts and steps are unknown: {snapshot.unavailable.message}"
+    if snapshot.unavailable and snapshot.nodes_state is NodesState.TOO_LARGE:
+        message = f"{snapshot.unavailable.message}; counts and steps are unknown"
     return condition(ConditionType.NODES_AVAILABLE, status, reason, message, at, generation)
 
 
 def _evidence_of_run(
     snapshot: Snapshot, failures: list[Failure], at: datetime | None, generation: int | None
 ) -> Condition:
-    if snapshot.nodes_state in {NodesState.OFFLOADED, NodesState.UNREADABLE}:
+    if snapshot.nodes_state in {NodesState.OFFLOADED, NodesState.UNREADABLE, NodesState.TOO_LARGE}:
         _, reason, _ = _NODES[snapshot.nodes_state]
         message = "the failed pods are unknown because the nodes are unavailable (see NodesAvailable)"
         # after the run's end the nodes may never become available, and a client may be waiting for the condition

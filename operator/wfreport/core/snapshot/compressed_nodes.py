@@ -2,7 +2,7 @@
 
 The compression is gzip, or since Argo 4.1 zstd or brotli (``fileutil.go``). Argo limits a Workflow to
 ``MAX_WORKFLOW_SIZE`` (1 MiB), but a megabyte of crafted input can unpack to gigabytes. So data is unpacked in steps, up
-to a limit.
+to the limit of ``node_limits``.
 """
 
 import binascii
@@ -15,11 +15,7 @@ from typing import Final
 import brotli  # type: ignore[import-untyped]
 import zstandard
 
-MAX_BYTES: Final = 64 * 1024 * 1024
-"""Maximum size of the unpacked JSON; about twenty times that of the largest real Workflows."""
-
-MAX_OBJECTS: Final = 1_000_000
-"""Maximum number of JSON objects in it. A node has a handful, and 64 MiB of ``{"a":{},…`` would decode to gigabytes."""
+from wfreport.core.snapshot.node_limits import MAX_BYTES, TooLargeNodes
 
 _STEP_BYTES: Final = 1024 * 1024
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -34,7 +30,8 @@ def unpack_nodes(text: str) -> bytes:
     """Return the JSON in a ``compressedNodes``.
 
     Raises:
-        UnreadableNodes: the text is not base64, its data is damaged, or the unpacked JSON exceeds a limit.
+        UnreadableNodes: the text is not base64, or its data is damaged.
+        TooLargeNodes: the unpacked JSON is too large.
     """
     try:
         packed = binascii.a2b_base64("".join(text.split()), strict_mode=True)
@@ -44,9 +41,7 @@ def unpack_nodes(text: str) -> bytes:
     for part in _unpack(packed):
         unpacked += part
         if len(unpacked) > MAX_BYTES:
-            raise UnreadableNodes(f"more than {MAX_BYTES:,} bytes when unpacked")
-    if unpacked.count(b"{") > MAX_OBJECTS:
-        raise UnreadableNodes(f"more than {MAX_OBJECTS:,} JSON objects when unpacked")
+            raise TooLargeNodes(f"the nodes take more than {MAX_BYTES:,} bytes of JSON, and no more are read")
     return bytes(unpacked)
 
 

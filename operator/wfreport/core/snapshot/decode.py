@@ -12,12 +12,14 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from wfreport.api.argo import Metadata, Node, Struct, Workflow, WorkflowSpec, WorkflowStatus
+from wfreport.api.argo import Metadata, Node, StatusWithoutNodes, Struct, Workflow, WorkflowSpec, WorkflowStatus
 from wfreport.api.kubernetes import Event, Pod
+from wfreport.api.reasons import Reason
 from wfreport.core.redact.bounds import clip_text
 from wfreport.core.snapshot.compressed_nodes import UnreadableNodes, unpack_nodes
 from wfreport.core.snapshot.lenient import MAX_KEY_LENGTH, DecodeProblem, LenientConverter, problem_lines
-from wfreport.core.snapshot.model import NodesState, Snapshot
+from wfreport.core.snapshot.model import NodesState, Snapshot, Unavailable
+from wfreport.core.snapshot.node_limits import MAX_VALUES, TooLargeNodes, check_limits, check_number, count_values
 from wfreport.core.snapshot.texts import clip_event, clip_pod, clip_status
 
 _KIND: Final = "Workflow"
@@ -43,7 +45,22 @@ class _WorkflowDocument(Struct, frozen=True):
     status: WorkflowStatus = WorkflowStatus()
 
 
+class _StatusOfLarge(StatusWithoutNodes, frozen=True):
+    nodes: msgspec.Raw = msgspec.Raw()
+
+
+class _LargeDocument(Struct, frozen=True):
+    kind: str | None = None
+    metadata: Metadata = Metadata()
+    spec: WorkflowSpec = WorkflowSpec()
+    status: _StatusOfLarge = _StatusOfLarge()
+
+
+_LARGE_BYTES: Final = 1024 * 1024
+"""A larger Workflow is decoded without its plain nodes first, so that they can be checked before they take memory."""
+
 _WORKFLOW: Final = msgspec.json.Decoder(_WorkflowDocument)
+_LARGE: Final = msgspec.json.Decoder(_LargeDocument)
 _NODES: Final = msgspec.json.Decoder(dict[str, Node])
 _POD: Final = msgspec.json.Decoder(Pod)
 _EVENT: Final = msgspec.json.Decoder(Event)
@@ -59,14 +76,39 @@ def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
     """
     converter = LenientConverter()
     try:
-        document = _decode(raw, _WORKFLOW, _WorkflowDocument, converter)
+        document, plain_nodes = _decode_document(raw, converter)
     except NotAnObject as error:
         raise NotAWorkflow(str(error)) from error
     if document.kind not in {None, _KIND} or any(problem.path == "kind" for problem in converter.problems):
         raise NotAWorkflow(f"kind is {_quote(document.kind)}, not {_KIND}")
-    state, nodes = _nodes(document.status, converter)
     workflow = Workflow(metadata=document.metadata, spec=document.spec, status=clip_status(document.status))
+    try:
+        state, nodes = _nodes(document.status, plain_nodes, converter)
+    except TooLargeNodes as error:
+        too_large = Unavailable(Reason.TOO_LARGE, str(error))
+        problems = problem_lines(converter.problems)
+        return Snapshot(workflow, {}, NodesState.TOO_LARGE, problems, unavailable=too_large)
     return Snapshot(workflow, nodes, state, problem_lines(converter.problems))
+
+
+def _decode_document(
+    raw: bytes | Mapping[str, object], converter: LenientConverter
+) -> tuple[_WorkflowDocument, msgspec.Raw]:
+    """Decode a Workflow; return it, and the JSON of its plain nodes if it is too large for them to be in it."""
+    text = raw if isinstance(raw, bytes) else _encode(raw)
+    if len(text) <= _LARGE_BYTES:
+        return _decode(text, _WORKFLOW, _WorkflowDocument, converter), msgspec.Raw()
+    try:
+        large = _LARGE.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if count_values(text, at_most=MAX_VALUES) > MAX_VALUES:
+            raise NotAWorkflow(f"some fields do not fit, and it has more than {MAX_VALUES:,} JSON values") from None
+        return _decode(text, _WORKFLOW, _WorkflowDocument, converter), msgspec.Raw()
+    fields = {name: getattr(large.status, name) for name in StatusWithoutNodes.__struct_fields__}
+    document = _WorkflowDocument(
+        kind=large.kind, metadata=large.metadata, spec=large.spec, status=WorkflowStatus(**fields)
+    )
+    return document, large.status.nodes
 
 
 def decode_pod(raw: bytes | Mapping[str, object]) -> Pod:
@@ -164,15 +206,26 @@ def _quote(value: str | None) -> str:
     return json.dumps(value[:_MAX_QUOTED_CHARACTERS]) if value is not None else "not a string"
 
 
-def _nodes(status: WorkflowStatus, converter: LenientConverter) -> tuple[NodesState, dict[str, Node]]:
-    """Return the nodes, in Argo's order of places: plain, compressed, offloaded to its database (``hydrator.go``)."""
-    if status.nodes:
-        return NodesState.READ, _completed(status.nodes, converter)
+def _nodes(
+    status: WorkflowStatus, plain: msgspec.Raw, converter: LenientConverter
+) -> tuple[NodesState, dict[str, Node]]:
+    """Return the nodes, in Argo's order of places: plain, compressed, offloaded to its database (``hydrator.go``).
+
+    Raises:
+        TooLargeNodes: they exceed a limit.
+    """
+    nodes = status.nodes or _decode_plain(bytes(plain), converter)
+    if nodes:
+        return NodesState.READ, _completed(nodes, converter)
     if status.compressed_nodes:
         return _unpack(status.compressed_nodes, converter)
     if any(problem.path == "status" or problem.path.startswith(_NODE_FIELDS) for problem in converter.problems):
         return NodesState.UNREADABLE, {}
     return (NodesState.OFFLOADED if status.offload_node_status_version else NodesState.NONE_YET), {}
+
+
+def _decode_plain(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
+    return _decode_nodes(raw, converter) if raw not in (b"", b"null") else {}
 
 
 def _unpack(text: str, converter: LenientConverter) -> tuple[NodesState, dict[str, Node]]:
@@ -185,6 +238,7 @@ def _unpack(text: str, converter: LenientConverter) -> tuple[NodesState, dict[st
 
 
 def _decode_nodes(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
+    check_limits(raw)
     try:
         return _NODES.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -193,7 +247,12 @@ def _decode_nodes(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
 
 
 def _completed(nodes: dict[str, Node], converter: LenientConverter) -> dict[str, Node]:
-    """Use the nodes' keys as their ids, because ``children`` refers to keys, and clip their messages."""
+    """Use the nodes' keys as their ids, because ``children`` refers to keys, and clip their messages.
+
+    Raises:
+        TooLargeNodes: there are too many.
+    """
+    check_number(len(nodes))
     for key, node in nodes.items():
         message = clip_text(node.message)
         if node.id == key and message is node.message:

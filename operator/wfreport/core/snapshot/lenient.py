@@ -13,6 +13,13 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 import msgspec
 
 MAX_PROBLEMS: Final = 20
+"""Maximum number of problems that are listed."""
+
+MAX_REPAIRS: Final = 20_000
+"""Maximum number of parts that are left out: one of each node of a large run. What follows then is left out, too."""
+
+_MAX_DESCRIBED: Final = 1000
+
 MAX_DEPTH: Final = 50
 """Maximum nesting, deeper than any real object. The limit prevents a RecursionError for crafted input."""
 
@@ -31,6 +38,9 @@ class DecodeProblem:
         return f"{self.path or 'object'}: {self.text}"
 
 
+_UNDESCRIBED: Final = DecodeProblem("", "one of many problems")
+
+
 @dataclass(frozen=True, slots=True)
 class LenientConverter:
     """Converts plain values to msgspec types and collects the problems, in the order of the object's fields."""
@@ -41,6 +51,8 @@ class LenientConverter:
         """Convert the value to the target type without the parts that do not fit; ``_MISFIT`` if nothing fits."""
         if depth > MAX_DEPTH:
             return self._misfit(path, f"nested more than {MAX_DEPTH} levels deep")
+        if self._is_exhausted:
+            return _MISFIT
         try:
             return msgspec.convert(value, target)
         except (msgspec.ValidationError, RecursionError) as error:
@@ -65,15 +77,23 @@ class LenientConverter:
 
     def _entries(self, value: dict[str, Any], target: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
         for key, part in value.items():
+            if self._is_exhausted:
+                return
             yield from _unless_misfit(key, self.convert(part, target, f"{path}[{key[:MAX_KEY_LENGTH]}]", depth + 1))
 
     def _items(self, value: list[Any], target: Any, path: str, depth: int) -> Iterator[Any]:
         for index, part in enumerate(value):
+            if self._is_exhausted:
+                return
             for _, item in _unless_misfit("", self.convert(part, target, f"{path}[{index}]", depth + 1)):
                 yield item
 
+    @property
+    def _is_exhausted(self) -> bool:
+        return len(self.problems) > MAX_REPAIRS
+
     def _misfit(self, path: str, text: str) -> object:
-        self.problems.append(DecodeProblem(path, text))
+        self.problems.append(DecodeProblem(path, text) if len(self.problems) < _MAX_DESCRIBED else _UNDESCRIBED)
         return _MISFIT
 
 

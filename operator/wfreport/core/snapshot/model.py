@@ -19,6 +19,7 @@ class NodesState(StrEnum):
     NONE_YET = "NoneYet"
     OFFLOADED = "Offloaded"
     UNREADABLE = "Unreadable"
+    TOO_LARGE = "TooLarge"
 
 
 class Source(StrEnum):
@@ -30,7 +31,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The reason why data from Argo Server is missing.
+    """The reason why nodes, or data from Argo Server, are missing.
 
     Attributes:
         reason: one stable word.
@@ -52,7 +53,7 @@ class Snapshot:
         nodes_state: whether the nodes could be read.
         problems: the fields that could not be decoded, one line each.
         source: whether the Workflow was read from the cluster or from the archive.
-        unavailable: the reason why offloaded nodes are missing; None if unknown.
+        unavailable: the reason why offloaded nodes are missing, or which limit the nodes exceed; None if unknown.
     """
 
     workflow: Workflow

@@ -30,7 +30,7 @@ class RetryHandler:
             raise RefusedError(
                 Refusal.NO_ARGO_SERVER, "a retry needs Argo Server: set WFREPORT_ARGO_SERVER_URL, or use resubmit"
             )
-        if situation.snapshot.nodes_state is NodesState.UNREADABLE:
+        if situation.snapshot.nodes_state in {NodesState.UNREADABLE, NodesState.TOO_LARGE}:
             raise RefusedError(
                 Refusal.NODES_UNREADABLE, "the run's nodes cannot be read, so the failed steps are unknown"
             )
