@@ -214,6 +214,18 @@ class Metrics:
             "Remediations with an outcome, by action and the reason of the condition Succeeded.",
             ["action", "reason"],
         )
+        self.actions_in_flight = Gauge(
+            "wfreport_actions_in_flight",
+            "Actions that count as in flight in the operator's budget, of all namespaces, by lock class.",
+            ["lock"],
+            registry=registry,
+        )
+        self.actions_in_flight_namespace_max = Gauge(
+            "wfreport_actions_in_flight_namespace_max",
+            "Actions that count as in flight of the namespace that has most, by lock class.",
+            ["lock"],
+            registry=registry,
+        )
         self.leading = Gauge(
             "wfreport_leading",
             "1 if this replica holds the Lease and it does not expire soon, else 0.",

@@ -1,9 +1,10 @@
-"""Types of settings: parse the text of an environment variable into a value."""
+"""Types of settings: parse the text of an environment variable into a value, and check values that belong together."""
 
 import json
 import re
 import shlex
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
@@ -11,6 +12,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import NoDecode
 
 from wfreport.core.render.retention import RetentionRule
+
+PREFIX: Final = "WFREPORT_"
+"""The beginning of each variable's name."""
 
 
 def _split(value: object, separator: str) -> object:
@@ -60,7 +64,7 @@ UrlTemplate = Annotated[str, AfterValidator(_fillable)]
 Command = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_command)]
 
 
-def url_problem(text: str) -> str | None:
+def _url_problem(text: str) -> str | None:
     """Return what is wrong with the URL of Argo Server, beginning with the rest of the variable's name; or None."""
     try:
         url = urlsplit(text)
@@ -71,4 +75,32 @@ def url_problem(text: str) -> str | None:
         return "URL: it must not contain a name or password; use a token file or command"
     if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.fragment or port == 0:
         return "URL: expected one like https://argo-server.argo:2746, without a query"
+    return None
+
+
+_ARGO_SERVER_NEEDS_URL = (
+    "argo_server_ca_file",
+    "argo_server_insecure_skip_verify",
+    "argo_server_client_certificate_file",
+    "argo_server_client_key_file",
+    "argo_server_token_file",
+    "argo_server_token_command",
+)
+
+
+def argo_server_problem(values: Mapping[str, Any]) -> str | None:
+    """Return the problem with the settings of Argo Server, beginning with the rest of the variable's name; or None."""
+    if not values["argo_server_url"]:
+        dependent = next((name for name in _ARGO_SERVER_NEEDS_URL if values[name]), None)
+        return f"URL is missing, but {PREFIX}{dependent.upper()} is set" if dependent else None
+    return _url_problem(values["argo_server_url"]) or _trust_problem(values)
+
+
+def _trust_problem(values: Mapping[str, Any]) -> str | None:
+    if values["argo_server_token_file"] and values["argo_server_token_command"]:
+        return f"TOKEN_FILE and {PREFIX}ARGO_SERVER_TOKEN_COMMAND are both set; only one token can be sent"
+    if values["argo_server_client_key_file"] and not values["argo_server_client_certificate_file"]:
+        return f"CLIENT_KEY_FILE is set without {PREFIX}ARGO_SERVER_CLIENT_CERTIFICATE_FILE"
+    if values["argo_server_insecure_skip_verify"] and values["argo_server_ca_file"]:
+        return f"INSECURE_SKIP_VERIFY is set together with {PREFIX}ARGO_SERVER_CA_FILE, which would not be used"
     return None

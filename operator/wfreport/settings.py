@@ -12,9 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from wfreport.core.render.retention import RetentionRule
 from wfreport.core.snapshot.model import WaitingGraces
-from wfreport.setting_types import Command, Names, Patterns, Retention, UrlTemplate, url_problem
+from wfreport.setting_types import PREFIX, Command, Names, Patterns, Retention, UrlTemplate, argo_server_problem
 
-PREFIX = "WFREPORT_"
 DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
 
 
@@ -266,10 +265,31 @@ class Settings(BaseSettings):
         ),
     )
     remediation_max_concurrent: int = Field(
-        50, ge=1, le=10_000, description="Maximum number of actions of all policies together whose outcome is pending."
+        50,
+        ge=1,
+        le=10_000,
+        description=(
+            "Maximum number of actions of all policies together whose outcome is pending; a fuse for the whole "
+            "operator. An action counts for at most six hours. Notifications count separately, for at most ten minutes."
+        ),
+    )
+    remediation_max_concurrent_per_namespace: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="Maximum number of actions of one namespace whose outcome is pending, counted in the same way.",
     )
     remediation_max_per_hour: int = Field(
-        300, ge=1, le=100_000, description="Maximum number of actions of all policies together per hour."
+        300,
+        ge=1,
+        le=100_000,
+        description="Maximum number of actions of all policies together per hour. Notifications count separately.",
+    )
+    remediation_max_per_hour_per_namespace: int = Field(
+        60,
+        ge=1,
+        le=100_000,
+        description="Maximum number of actions of one namespace per hour, counted in the same way.",
     )
     remediation_keep_days: int = Field(
         90,
@@ -320,7 +340,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _argo_server_is_usable(self) -> Self:
-        problem = _argo_server_problem(self)
+        problem = argo_server_problem(self.model_dump())
         if problem:
             raise ValueError(f"{PREFIX}ARGO_SERVER_{problem}")
         return self
@@ -339,34 +359,6 @@ class Settings(BaseSettings):
     def logs_json(self) -> bool:
         """Return whether logs are written as JSON."""
         return self.log_format == "json" or (self.log_format == "auto" and "KUBERNETES_SERVICE_HOST" in os.environ)
-
-
-_ARGO_SERVER_NEEDS_URL = (
-    "argo_server_ca_file",
-    "argo_server_insecure_skip_verify",
-    "argo_server_client_certificate_file",
-    "argo_server_client_key_file",
-    "argo_server_token_file",
-    "argo_server_token_command",
-)
-
-
-def _argo_server_problem(settings: Settings) -> str | None:
-    """Return the problem with the settings of Argo Server, beginning with the rest of the variable's name."""
-    if not settings.argo_server_url:
-        dependent = next((name for name in _ARGO_SERVER_NEEDS_URL if getattr(settings, name)), None)
-        return f"URL is missing, but {PREFIX}{dependent.upper()} is set" if dependent else None
-    return url_problem(settings.argo_server_url) or _trust_problem(settings)
-
-
-def _trust_problem(settings: Settings) -> str | None:
-    if settings.argo_server_token_file and settings.argo_server_token_command:
-        return f"TOKEN_FILE and {PREFIX}ARGO_SERVER_TOKEN_COMMAND are both set; only one token can be sent"
-    if settings.argo_server_client_key_file and not settings.argo_server_client_certificate_file:
-        return f"CLIENT_KEY_FILE is set without {PREFIX}ARGO_SERVER_CLIENT_CERTIFICATE_FILE"
-    if settings.argo_server_insecure_skip_verify and settings.argo_server_ca_file:
-        return f"INSECURE_SKIP_VERIFY is set together with {PREFIX}ARGO_SERVER_CA_FILE, which would not be used"
-    return None
 
 
 def load_settings(**overrides: Any) -> Settings:

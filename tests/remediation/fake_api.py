@@ -53,6 +53,7 @@ class FakeApi:
     allowed: bool = True
     objects: dict[tuple[str, str, str], Json] = field(default_factory=dict)
     log: list[tuple[str, str, str]] = field(default_factory=list)
+    events: list[Json] = field(default_factory=list)
     version: int = 100
     made: int = 0
 
@@ -85,6 +86,8 @@ class FakeApi:
         match = _PATH.match(path)
         assert match, path
         plural, namespace, name = match["plural"], match["namespace"] or "", match["name"] or ""
+        if plural == "events" and verb == "create":
+            self.events.append(body)
         if plural == "namespaces" or (plural == "events" and verb == "create"):
             return {"metadata": {"name": name, "annotations": {}}}
         if verb == "list":

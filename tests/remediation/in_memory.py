@@ -69,7 +69,7 @@ class InMemoryOperator:
     def __init__(self, api: FakeApi, clock: Clock, *, inbox: Inbox | None = None) -> None:
         self.api = api
         self.clock = clock
-        metrics = Metrics()
+        self.metrics = metrics = Metrics()
         client: Any = api
         self.report_cache = ReportCache()
         self.reports = Reports(client, namespaces=[NS], chunk_size=500)

@@ -119,6 +119,24 @@ async def test_the_budget_limits_the_actions_in_flight() -> None:
 
 
 @run_async
+async def test_a_namespace_that_has_spent_its_share_is_held_and_its_policy_says_so() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT, budget={"maxConcurrent": 1000}, circuitBreaker={"minRuns": 1000}))
+    await cluster.start()
+    for number in range(12):
+        fail(cluster.api, f"wf-{number}", cluster.clock)
+    await cluster.reconcile(6)
+    assert len(cluster.new_runs()) == 10
+    held = [report["status"]["remediation"].get("held") for report in cluster.api.all("workflowreports")]
+    assert [each["reason"] for each in held if each] == ["NamespaceBudgetExhausted"] * 2
+    (event,) = [event for event in cluster.api.events if event["reason"] == "NamespaceBudgetExhausted"]
+    assert event["involvedObject"]["kind"] == "RemediationPolicy"
+    assert event["message"].startswith("2 runs are held: the policies of this namespace have reached its share")
+    registry = cluster.operator.metrics.registry
+    assert registry.get_sample_value("wfreport_actions_in_flight", {"lock": "mutate"}) == 10
+    assert registry.get_sample_value("wfreport_actions_in_flight_namespace_max", {"lock": "mutate"}) == 10
+
+
+@run_async
 async def test_a_new_run_that_was_deleted_while_it_ran_has_no_outcome() -> None:
     cluster = InMemoryCluster(policy(RESUBMIT))
     await cluster.start()

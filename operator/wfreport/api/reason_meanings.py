@@ -205,8 +205,13 @@ HOLD_MEANINGS: dict[HoldReason, str] = {
     HoldReason.ATTEMPTS_EXHAUSTED: "The chain has used up `limits.maxAttempts` or `limits.infraMaxAttempts`.",
     HoldReason.COOLING_DOWN: "The backoff or the rule's `delaySeconds` has not elapsed.",
     HoldReason.BUDGET_EXHAUSTED: "The policy has reached its budget: too many actions in flight, or in the window.",
+    HoldReason.NAMESPACE_BUDGET_EXHAUSTED: (
+        "The policies of the namespace have reached its share of the operator's budget: too many of its actions are in "
+        "flight, or were performed in the last hour. Other namespaces are not affected."
+    ),
     HoldReason.OPERATOR_BUDGET_EXHAUSTED: (
-        "All policies together have reached the operator's budget: too many actions in flight, or in the last hour."
+        "The policies of all namespaces together have reached the operator's budget: too many actions in flight, or in "
+        "the last hour."
     ),
     HoldReason.BREAKER_OPEN: "The policy's circuit breaker is open, or half open with a trial action in flight.",
     HoldReason.REMEDIATION_INEFFECTIVE: (

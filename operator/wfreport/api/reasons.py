@@ -210,6 +210,7 @@ class HoldReason(StrEnum):
     ATTEMPTS_EXHAUSTED = "AttemptsExhausted"
     COOLING_DOWN = "CoolingDown"
     BUDGET_EXHAUSTED = "BudgetExhausted"
+    NAMESPACE_BUDGET_EXHAUSTED = "NamespaceBudgetExhausted"
     OPERATOR_BUDGET_EXHAUSTED = "OperatorBudgetExhausted"
     BREAKER_OPEN = "BreakerOpen"
     REMEDIATION_INEFFECTIVE = "RemediationIneffective"

@@ -4,14 +4,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from wfreport.api.actions import ActionType
+from wfreport.api.remediation import LockClass
 from wfreport.app.shared import KubeResources, TimeSource
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.remediation import RemediationCache
+from wfreport.core.decide.budget import IN_FLIGHT_MAX
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.redact.redactor import Redactor
@@ -125,9 +127,20 @@ class RemediationController:
             lease=deps.lease,
             clock=clock,
         )
+        self._expose_budget()
         if deps.lease:
             lease = deps.lease
             deps.metrics.leading.set_function(lambda: float(lease.held_seconds > 0))
+
+    def _expose_budget(self) -> None:
+        """Let gauges read how much of the budget that policies share is in use."""
+        metrics, actions, clock = self._deps.metrics, self._cache.remediations, self._deps.time.now
+        for lock, longest in IN_FLIGHT_MAX.items():
+            for gauge, count in (
+                (metrics.actions_in_flight, actions.in_flight),
+                (metrics.actions_in_flight_namespace_max, actions.in_flight_of_largest),
+            ):
+                gauge.labels(lock).set_function(partial(_count_since, count, lock, clock, longest))
 
     async def load(self) -> None:
         """Read all policies and Remediations, and the reports of namespaces that have policies.
@@ -252,7 +265,12 @@ class RemediationController:
             gatherer=Gatherer(self._workflows, namespaces, clock=deps.time.monotonic),
             executor=self._executor,
             labeller=self._labeller,
-            limits=OperatorLimits(settings.remediation_max_concurrent, settings.remediation_max_per_hour),
+            limits=OperatorLimits(
+                max_concurrent=settings.remediation_max_concurrent,
+                max_per_hour=settings.remediation_max_per_hour,
+                max_concurrent_per_namespace=settings.remediation_max_concurrent_per_namespace,
+                max_per_hour_per_namespace=settings.remediation_max_per_hour_per_namespace,
+            ),
             queues=self.queues,
             metrics=deps.metrics,
             clock=deps.time.now,
@@ -302,6 +320,12 @@ class RemediationController:
             if not run.has_succeeded:
                 self.queues.runs.add((namespace, report.metadata.name), Priority.PROGRESS)
         self._loaded_namespaces.add(namespace)
+
+
+def _count_since(
+    count: Callable[[LockClass, datetime], int], lock: LockClass, clock: Callable[[], datetime], longest: timedelta
+) -> float:
+    return count(lock, clock() - longest)
 
 
 def create_remediation_queues(time: TimeSource) -> RemediationQueues:

@@ -3,20 +3,26 @@
 A write of the operator updates the caches at once, another client's write does so after its event.
 """
 
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.history import past_action_of, runs_of
-from wfreport.core.decide.model import History, PastAction, Run
+from wfreport.core.decide.model import ActionTimes, History, PastAction, Run
 from wfreport.core.decide.selection import ACTING_MODES
 from wfreport.core.record.policy_status import PolicyVerdict
 from wfreport.core.snapshot.names import remediation_name
 from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,56 +59,70 @@ class CachedPolicy:
 
 
 class PolicyCache:
-    """All RemediationPolicies."""
+    """All RemediationPolicies, by namespace: a question about a namespace costs what that namespace has."""
 
     def __init__(self) -> None:
-        self._policies: dict[NamespacedName, CachedPolicy] = {}
+        self._policies: dict[str, dict[NamespacedName, CachedPolicy]] = {}
+        self._valid: dict[str, tuple[RemediationPolicy, ...]] = {}
 
     def __iter__(self) -> Iterator[NamespacedName]:
         """Iterate over a copy of the policies' names."""
-        return iter(tuple(self._policies))
+        return iter([key for policies in self._policies.values() for key in policies])
 
     def get(self, key: NamespacedName) -> CachedPolicy | None:
         """Return a policy, or None."""
-        return self._policies.get(key)
+        return self._policies.get(key[0], {}).get(key)
 
     def put(self, key: NamespacedName, policy: CachedPolicy) -> None:
         """Add or replace a policy."""
-        self._policies[key] = policy
+        self._policies.setdefault(key[0], {})[key] = policy
+        self._valid.pop(key[0], None)
 
     def remove(self, key: NamespacedName) -> CachedPolicy | None:
         """Forget a policy, and return it."""
-        return self._policies.pop(key, None)
+        self._valid.pop(key[0], None)
+        return _removed(self._policies, key)
 
     def has_version(self, meta: ObjectMeta) -> bool:
         """Return whether the cached policy is at least as new as this metadata."""
-        cached = self._policies.get((meta.namespace, meta.name))
+        cached = self.get((meta.namespace, meta.name))
         return cached is not None and version_of(cached.resource_version) >= meta.version > 0
 
-    def in_namespace(self, namespace: str) -> list[RemediationPolicy]:
+    def in_namespace(self, namespace: str) -> tuple[RemediationPolicy, ...]:
         """Return the valid policies of a namespace, ordered by name."""
-        policies = [cached.policy for key, cached in sorted(self._policies.items()) if key[0] == namespace]
-        return [policy for policy in policies if policy is not None]
+        if namespace not in self._policies:
+            return ()
+        if namespace not in self._valid:
+            cached = (policy for _, policy in sorted(self._policies[namespace].items(), key=itemgetter(0)))
+            self._valid[namespace] = tuple(one.policy for one in cached if one.policy is not None)
+        return self._valid[namespace]
 
     def has_any(self, namespace: str) -> bool:
         """Return whether a namespace has a policy."""
-        return any(key[0] == namespace for key in self._policies)
+        return namespace in self._policies
 
     def namespaces(self) -> set[str]:
         """Return the namespaces that have a policy."""
-        return {namespace for namespace, _ in self._policies}
+        return set(self._policies)
 
 
 class RemediationIndex:
-    """All Remediations, dry runs included."""
+    """All Remediations, dry runs included, and their actions by namespace.
+
+    What limits for all namespaces depend on is a list of times. It is derived from the actions as they change, so that
+    a decision does not go through the actions of other namespaces.
+    """
 
     def __init__(self) -> None:
         self._remediations: dict[NamespacedName, Remediation] = {}
-        self._actions: dict[NamespacedName, PastAction] = {}
         self._by_uid: dict[str, NamespacedName] = {}
-        self._open: set[NamespacedName] = set()
         self._by_chain: dict[tuple[str, str], set[NamespacedName]] = {}
-        self._all_actions: tuple[PastAction, ...] | None = None
+        self._actions: dict[str, dict[NamespacedName, PastAction]] = {}
+        self._open: dict[str, dict[NamespacedName, None]] = {}
+        self._actions_in: dict[str, tuple[PastAction, ...]] = {}
+        self._in_flight: dict[LockClass, list[datetime]] = {lock: [] for lock in LockClass}
+        self._counted: dict[LockClass, list[datetime]] = {lock: [] for lock in LockClass}
+        self._times = {lock: ActionTimes(self._in_flight[lock], self._counted[lock]) for lock in LockClass}
 
     def __iter__(self) -> Iterator[Remediation]:
         """Iterate over a copy of the Remediations."""
@@ -122,11 +142,17 @@ class RemediationIndex:
         name = remediation_name(run.name, run.uid, run.started_at, lock, dry_run=dry_run)
         return self._remediations.get((run.namespace, name))
 
-    def actions(self) -> tuple[PastAction, ...]:
-        """Return all past actions, which hold locks and count towards limits."""
-        if self._all_actions is None:
-            self._all_actions = tuple(self._actions.values())
-        return self._all_actions
+    def actions_in(self, namespace: str) -> tuple[PastAction, ...]:
+        """Return the past actions of a namespace, which hold locks and count towards limits."""
+        if namespace not in self._actions:
+            return ()
+        if namespace not in self._actions_in:
+            self._actions_in[namespace] = tuple(self._actions[namespace].values())
+        return self._actions_in[namespace]
+
+    def times_everywhere(self) -> Mapping[LockClass, ActionTimes]:
+        """Return when the actions of all namespaces were performed. The sequences change with the index."""
+        return self._times
 
     def has_version(self, meta: ObjectMeta) -> bool:
         """Return whether the cached Remediation is at least as new as this metadata."""
@@ -149,10 +175,7 @@ class RemediationIndex:
             self._by_chain.setdefault((metadata.namespace, uid), set()).add(key)
         action = past_action_of(remediation)
         if action:
-            self._actions[key] = action
-            if not (action.is_final and action.has_outcome):
-                self._open.add(key)
-        self._all_actions = None
+            self._put_action(key, action)
 
     def remove(self, key: NamespacedName) -> Remediation | None:
         """Forget a Remediation, and return it."""
@@ -160,10 +183,13 @@ class RemediationIndex:
         if removed:
             self._by_uid.pop(removed.metadata.uid or "", None)
             for uid in _uids(removed):
-                self._by_chain.get((key[0], uid), set()).discard(key)
-        self._actions.pop(key, None)
-        self._open.discard(key)
-        self._all_actions = None
+                self._leave_chain((key[0], uid), key)
+        _removed(self._open, key)
+        action = _removed(self._actions, key)
+        if action:
+            self._actions_in.pop(key[0], None)
+            for times in self._times_of(action):
+                del times[bisect_left(times, action.at)]
         return removed
 
     def of_chain(self, run: Run) -> list[Remediation]:
@@ -173,7 +199,43 @@ class RemediationIndex:
 
     def has_open(self, namespace: str) -> bool:
         """Return whether a namespace has an action that is not final or has no outcome yet."""
-        return any(key[0] == namespace for key in self._open)
+        return namespace in self._open
+
+    def in_flight(self, lock: LockClass, since: datetime) -> int:
+        """Return the number of actions in flight that were performed after a time, of all namespaces."""
+        times = self._in_flight[lock]
+        return len(times) - bisect_right(times, since)
+
+    def in_flight_of_largest(self, lock: LockClass, since: datetime) -> int:
+        """Return the number of those actions of the namespace that has most."""
+        flying = Counter(
+            namespace
+            for namespace, keys in self._open.items()
+            for action in map(self._actions[namespace].__getitem__, keys)
+            if action.lock == lock and action.is_in_flight and action.at > since
+        )
+        return max(flying.values(), default=0)
+
+    def _put_action(self, key: NamespacedName, action: PastAction) -> None:
+        self._actions.setdefault(key[0], {})[key] = action
+        self._actions_in.pop(key[0], None)
+        if not (action.is_final and action.has_outcome):
+            self._open.setdefault(key[0], {})[key] = None
+        for times in self._times_of(action):
+            insort(times, action.at)
+
+    def _times_of(self, action: PastAction) -> list[list[datetime]]:
+        """Return the lists that the action's time belongs to."""
+        if not action.counts:
+            return []
+        counted = self._counted[action.lock]
+        return [counted, self._in_flight[action.lock]] if action.is_in_flight else [counted]
+
+    def _leave_chain(self, chain: tuple[str, str], key: NamespacedName) -> None:
+        keys = self._by_chain.get(chain, set())
+        keys.discard(key)
+        if not keys:
+            self._by_chain.pop(chain, None)
 
 
 def _uids(remediation: Remediation) -> set[str]:
@@ -188,38 +250,40 @@ class RunHistory:
     """The runs in namespaces that have policies, by report, with the policies' last verdicts on them."""
 
     def __init__(self) -> None:
-        self._runs: dict[NamespacedName, tuple[Run, ...]] = {}
-        self._verdicts: dict[NamespacedName, dict[LockClass, tuple[PolicyVerdict, ...]]] = {}
-        self._all_runs: tuple[Run, ...] | None = None
+        self._runs: dict[str, dict[NamespacedName, tuple[Run, ...]]] = {}
+        self._verdicts: dict[str, dict[NamespacedName, dict[LockClass, tuple[PolicyVerdict, ...]]]] = {}
+        self._runs_in: dict[str, tuple[Run, ...]] = {}
 
     def put(self, report: WorkflowReport) -> None:
         """Add or replace the runs that a report describes."""
         key = (report.metadata.namespace, report.metadata.name)
-        runs = tuple(runs_of(report))
-        if self._runs.get(key) != runs:
-            self._runs[key] = runs
-            self._all_runs = None
+        runs, reports = tuple(runs_of(report)), self._runs.setdefault(key[0], {})
+        if reports.get(key) != runs:
+            reports[key] = runs
+            self._runs_in.pop(key[0], None)
 
     def remove(self, key: NamespacedName) -> None:
         """Forget the runs and verdicts of a report."""
-        self._verdicts.pop(key, None)
-        if self._runs.pop(key, None) is not None:
-            self._all_runs = None
+        _removed(self._verdicts, key)
+        if _removed(self._runs, key) is not None:
+            self._runs_in.pop(key[0], None)
 
-    def all(self) -> tuple[Run, ...]:
-        """Return every run once, even if several reports describe it."""
-        if self._all_runs is None:
-            unique = {(run.uid, run.started_at): run for runs in self._runs.values() for run in runs}
-            self._all_runs = tuple(unique.values())
-        return self._all_runs
+    def in_namespace(self, namespace: str) -> tuple[Run, ...]:
+        """Return every run of a namespace once, even if several reports describe it."""
+        if namespace not in self._runs:
+            return ()
+        if namespace not in self._runs_in:
+            runs = (run for of_report in self._runs[namespace].values() for run in of_report)
+            self._runs_in[namespace] = tuple({(run.uid, run.started_at): run for run in runs}.values())
+        return self._runs_in[namespace]
 
     def reports_in(self, namespace: str) -> list[NamespacedName]:
         """Return the reports of a namespace that describe runs."""
-        return [key for key in self._runs if key[0] == namespace]
+        return list(self._runs.get(namespace, ()))
 
     def record_verdicts(self, key: NamespacedName, lock: LockClass, verdicts: tuple[PolicyVerdict, ...]) -> bool:
         """Record the policies' verdicts on the run of a report. Return whether they have changed."""
-        by_lock = self._verdicts.setdefault(key, {})
+        by_lock = self._verdicts.setdefault(key[0], {}).setdefault(key, {})
         if by_lock.get(lock) == verdicts:
             return False
         by_lock[lock] = verdicts
@@ -227,9 +291,17 @@ class RunHistory:
 
     def verdicts(self, namespace: str) -> Iterator[PolicyVerdict]:
         """Return the verdicts on the runs of a namespace: one per run and policy, for all lock classes together."""
-        for key, by_lock in self._verdicts.items():
-            if key[0] == namespace:
-                yield from _merged([verdict for verdicts in by_lock.values() for verdict in verdicts])
+        for by_lock in self._verdicts.get(namespace, {}).values():
+            yield from _merged([verdict for verdicts in by_lock.values() for verdict in verdicts])
+
+
+def _removed(by_namespace: dict[str, dict[NamespacedName, T]], key: NamespacedName) -> T | None:
+    """Remove what is stored under a key, and its namespace if nothing else is left; return it."""
+    of_namespace = by_namespace.get(key[0], {})
+    removed = of_namespace.pop(key, None)
+    if not of_namespace:
+        by_namespace.pop(key[0], None)
+    return removed
 
 
 def _merged(verdicts: list[PolicyVerdict]) -> Iterator[PolicyVerdict]:
@@ -260,9 +332,13 @@ class RemediationCache:
     runs: RunHistory
     reports: ReportCache
 
-    def history(self) -> History:
-        """Return the runs and past actions, as decisions need them."""
-        return History(self.runs.all(), self.remediations.actions())
+    def history(self, namespace: str) -> History:
+        """Return the runs and past actions of a namespace, as decisions need them, and the times of all actions."""
+        return History(
+            self.runs.in_namespace(namespace),
+            self.remediations.actions_in(namespace),
+            self.remediations.times_everywhere(),
+        )
 
     def is_relevant(self, namespace: str) -> bool:
         """Return whether a namespace has policies or open actions. Reports of other namespaces are not considered."""

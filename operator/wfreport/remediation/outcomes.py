@@ -100,7 +100,7 @@ class OutcomeRecorder:
     def enqueue_chain(self, remediation: Remediation) -> None:
         """Enqueue all reports of the resubmission chain: each shows the state of the whole chain."""
         spec, namespace = remediation.spec, remediation.metadata.namespace
-        names = {run.name for run in self._cache.runs.all() if run.root_uid == spec.root_uid}
+        names = {run.name for run in self._cache.runs.in_namespace(namespace) if run.root_uid == spec.root_uid}
         for name in names | {spec.target.name, _new_run_of(remediation)}:
             for entry in self._cache.reports.of_workflow((namespace, name)):
                 self._queue.add(entry.key, Priority.PROGRESS)

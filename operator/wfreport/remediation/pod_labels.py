@@ -48,7 +48,7 @@ class PodLabeller:
         if state is None or report.status is None:
             return None
         labels: dict[str, list[str]] = {}
-        for target in pods_to_label(report, state, policies, self._cache.history()):
+        for target in pods_to_label(report, state, policies, self._cache.history(report.metadata.namespace)):
             if target.pod_uid not in self._gone and self._may_label(target.policy):
                 keys = await self._label_pod(report, target)
                 labels |= {target.pod_uid: keys} if keys else {}

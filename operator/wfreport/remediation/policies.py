@@ -1,7 +1,8 @@
 """Reconciles policies: validates one, checks rights, counts its actions, and writes all that into its status."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,14 +10,14 @@ from pydantic import ValidationError
 
 from wfreport.api.names import KIND_POLICY
 from wfreport.api.policy import PolicyStatus, RemediationPolicy
-from wfreport.api.reasons import PolicyConditionType
+from wfreport.api.reasons import HoldReason, PolicyConditionType
 from wfreport.api.wire import rfc3339
 from wfreport.cache.remediation import CachedPolicy, RemediationCache
 from wfreport.core.decide.breaker import CLOSED, Breaker, judge_breaker
 from wfreport.core.decide.budget import actions_of_policy
-from wfreport.core.decide.selection import is_for
+from wfreport.core.decide.selection import ACTING_MODES, is_for
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
-from wfreport.core.record.policy_status import PolicyCheck, policy_counts, policy_status
+from wfreport.core.record.policy_status import PolicyCheck, PolicyVerdict, policy_counts, policy_status
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.events import WARNING, Events, InvolvedObject
 from wfreport.kube.objects import NamespacedName
@@ -26,6 +27,18 @@ from wfreport.remediation.rights import RightsChecker, recheck_seconds
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 
 log = logging.getLogger(__name__)
+
+_SHARED_BUDGETS: Final[Mapping[HoldReason, str]] = {
+    HoldReason.NAMESPACE_BUDGET_EXHAUSTED: (
+        "the policies of this namespace have reached its share of the operator's budget "
+        "(WFREPORT_REMEDIATION_MAX_CONCURRENT_PER_NAMESPACE, WFREPORT_REMEDIATION_MAX_PER_HOUR_PER_NAMESPACE)"
+    ),
+    HoldReason.OPERATOR_BUDGET_EXHAUSTED: (
+        "the policies of all namespaces have reached the operator's budget "
+        "(WFREPORT_REMEDIATION_MAX_CONCURRENT, WFREPORT_REMEDIATION_MAX_PER_HOUR)"
+    ),
+}
+"""Holds because of a budget that policies share, and their cause."""
 
 _WARNS_AT: Final[Mapping[str, str]] = {PolicyConditionType.READY: "False", PolicyConditionType.BREAKER_OPEN: "True"}
 """Conditions that keep a policy from acting, each with the status in which it does."""
@@ -53,6 +66,7 @@ class PolicyReconciler:
         self._queue = queue
         self._on_change = on_change
         self._clock = clock
+        self._warned_of_budget: dict[NamespacedName, str] = {}
 
     async def reconcile(self, request: Request) -> None:
         """Bring the status of a policy and its cache entry up to date.
@@ -65,6 +79,7 @@ class PolicyReconciler:
         try:
             document = await self._policies.get(namespace, name)
         except NotFoundError:
+            self._warned_of_budget.pop(request.name, None)
             if self._cache.policies.remove(request.name):
                 await self._on_change(namespace)
             return
@@ -83,7 +98,7 @@ class PolicyReconciler:
         """Write the status of a valid policy if it has changed, and return the new version."""
         namespace, name = policy.metadata.namespace, policy.metadata.name
         verdicts = [verdict for verdict in self._cache.runs.verdicts(namespace) if verdict.policy == name]
-        actions = actions_of_policy(self._cache.remediations.actions(), namespace, name)
+        actions = actions_of_policy(self._cache.remediations.actions_in(namespace), namespace, name)
         check = PolicyCheck(
             missing_rights=missing,
             breaker=self._breaker(policy),
@@ -91,6 +106,7 @@ class PolicyReconciler:
         )
         status = policy_status(policy, check, policy_counts(name, verdicts, actions), self._clock())
         document = await self._apply(policy, status) or cached.document
+        await self._warn_of_budget(policy, verdicts)
         return CachedPolicy(document, cached_policy(document).policy, missing=missing, checked=True)
 
     async def _report_invalid(self, cached: CachedPolicy) -> None:
@@ -108,10 +124,11 @@ class PolicyReconciler:
         return document
 
     def _breaker(self, policy: RemediationPolicy) -> Breaker:
-        runs = [run for run in self._cache.runs.all() if is_for(policy, run)]
+        runs = [run for run in self._cache.runs.in_namespace(policy.metadata.namespace) if is_for(policy, run)]
         if not runs:
             return CLOSED
-        actions = actions_of_policy(self._cache.remediations.actions(), policy.metadata.namespace, policy.metadata.name)
+        namespace, name = policy.metadata.namespace, policy.metadata.name
+        actions = actions_of_policy(self._cache.remediations.actions_in(namespace), namespace, name)
         return judge_breaker(policy.spec.circuit_breaker, runs, actions, self._clock())
 
     def _requeue(self, key: NamespacedName, cached: CachedPolicy) -> None:
@@ -124,10 +141,7 @@ class PolicyReconciler:
 
     async def _warn(self, policy: RemediationPolicy, status: PolicyStatus) -> None:
         """Log, and emit an Event, for each condition that keeps the policy from acting."""
-        metadata = policy.metadata
-        involved = InvolvedObject(
-            KIND_POLICY, metadata.namespace, metadata.name, metadata.uid or "", metadata.generation or 0
-        )
+        metadata, involved = policy.metadata, _involved(policy)
         for condition in status.conditions or ():
             if condition.status == _WARNS_AT.get(condition.type):
                 log.warning(
@@ -138,6 +152,23 @@ class PolicyReconciler:
                 await self._events.record(
                     involved, condition.reason, condition.message, event_type=WARNING, discriminator=since
                 )
+
+    async def _warn_of_budget(self, policy: RemediationPolicy, verdicts: Sequence[PolicyVerdict]) -> None:
+        """Log, and emit an Event, once an hour if a budget that policies share holds actions of this one."""
+        held = Counter(verdict.reason for verdict in verdicts if verdict.reason in _SHARED_BUDGETS)
+        key, hour = (policy.metadata.namespace, policy.metadata.name), f"{self._clock():%Y-%m-%dT%H}"
+        if not held or policy.spec.mode not in ACTING_MODES or self._warned_of_budget.get(key) == hour:
+            return
+        self._warned_of_budget[key] = hour
+        for reason, runs in sorted(held.items()):
+            log.warning("policy is held by a shared budget", extra=kv(namespace=key[0], policy=key[1], reason=reason))
+            message = f"{runs} {'run is' if runs == 1 else 'runs are'} held: {_SHARED_BUDGETS[HoldReason(reason)]}"
+            await self._events.record(_involved(policy), reason, message, event_type=WARNING, discriminator=hour)
+
+
+def _involved(policy: RemediationPolicy) -> InvolvedObject:
+    metadata = policy.metadata
+    return InvolvedObject(KIND_POLICY, metadata.namespace, metadata.name, metadata.uid or "", metadata.generation or 0)
 
 
 def cached_policy(document: Mapping[str, Any]) -> CachedPolicy:

@@ -58,6 +58,7 @@ _TEMPORARY: Final = frozenset(
         HoldReason.POLICY_CONFLICT,
         HoldReason.COOLING_DOWN,
         HoldReason.BUDGET_EXHAUSTED,
+        HoldReason.NAMESPACE_BUDGET_EXHAUSTED,
         HoldReason.OPERATOR_BUDGET_EXHAUSTED,
         HoldReason.BREAKER_OPEN,
         HoldReason.REMEDIATION_INEFFECTIVE,
@@ -227,7 +228,7 @@ class RemediationReconciler:
         self, state: _RunState, group: Sequence[RemediationPolicy], lock_class: LockClass, live: LiveState
     ) -> tuple[Decision, Enforcement] | None:
         now = self._clock()
-        history = self._cache.history()
+        history = self._cache.history(state.run.namespace)
         decision = decide(state.report, live, group, history, self._limits, now, lock=lock_class)
         if decision is None:
             return None
@@ -277,7 +278,10 @@ class RemediationReconciler:
         if before is None:
             return
         status = before.changed(failures=labelled) if labelled else before
-        runs, remediations = self._cache.runs.all(), self._cache.remediations.of_chain(state.run)
+        runs, remediations = (
+            self._cache.runs.in_namespace(state.run.namespace),
+            self._cache.remediations.of_chain(state.run),
+        )
         summary = chain_summary(state.run, runs, remediations) or RunRemediation()
         summary = summary.model_copy(update={"held": state.held})
         if summary != (before.remediation or RunRemediation()):

@@ -226,12 +226,14 @@ def decided(
 
 def history_of(reports: Iterable[WorkflowReport], remediations: Iterable[Remediation] = ()) -> History:
     """Return the history of distinct reports and of Remediations, as the operator's caches build it."""
-    runs = RunHistory()
+    runs, namespaces = RunHistory(), dict[str, None]()
     for number, report in enumerate(reports):
+        namespaces[report.metadata.namespace] = None
         named = report.metadata.model_copy(update={"name": f"report-{number}"})
         runs.put(report.model_copy(update={"metadata": named}))
     actions = (past_action_of(remediation) for remediation in remediations)
-    return History(runs.all(), tuple(action for action in actions if action is not None))
+    known = tuple(run for namespace in namespaces for run in runs.in_namespace(namespace))
+    return History(known, tuple(action for action in actions if action is not None))
 
 
 SUSPEND = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from tests.core.decide.builders import (
     END,
     LATER,
     NIGHTLY,
+    NS,
     RESUBMIT,
     SINKS,
     SUSPEND,
@@ -30,7 +33,9 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide import guards
 from wfreport.core.decide.breaker import BreakerState
-from wfreport.core.decide.model import ExecutionState, OperatorLimits
+from wfreport.core.decide.budget import action_times
+from wfreport.core.decide.inputs import Candidate, Hold
+from wfreport.core.decide.model import ExecutionState, History, OperatorLimits
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -132,7 +137,79 @@ def test_actions_of_other_policies_count_toward_the_operators_budget_only() -> N
     hold = guards.operator_budget_exhausted(a_candidate(policy, actions=other, limits=OperatorLimits(max_concurrent=2)))
     assert hold is not None
     assert hold.reason == HoldReason.OPERATOR_BUDGET_EXHAUSTED
-    assert hold.message == "of all policies together, 2 actions are in flight, the maximum is 2"
+    assert hold.message == "of all policies of all namespaces, 2 actions are in flight, the maximum is 2"
+
+
+def test_a_namespace_has_a_share_of_the_operators_budget() -> None:
+    """The share of a namespace is spent by all policies of that namespace, and by no others."""
+    flying = tuple(an_action(name, policy_name=name) for name in "ab")
+    limits = OperatorLimits(max_concurrent_per_namespace=2)
+    hold = guards.namespace_budget_exhausted(a_candidate(actions=flying, limits=limits))
+    assert hold is not None
+    assert hold.reason == HoldReason.NAMESPACE_BUDGET_EXHAUSTED
+    assert hold.message == f"of all policies of namespace {NS}, 2 actions are in flight, the maximum is 2"
+    assert hold.recheck_at == LATER + timedelta(seconds=60)
+    foreign = tuple(an_action(name, namespace="elsewhere") for name in "abc")
+    assert guards.namespace_budget_exhausted(a_candidate(actions=(*foreign, flying[0]), limits=limits)) is None
+
+
+def test_a_namespace_that_has_spent_its_share_holds_no_other_namespace() -> None:
+    """A namespace fills its share with actions that never end, and every hour again with notifications."""
+    hogs = tuple(an_action(f"hog-{n}", namespace="hog") for n in range(10))
+    sent = tuple(an_action(f"sent-{n}", namespace="hog", lock=LockClass.NOTIFY, has_outcome=True) for n in range(60))
+    for lock in LockClass:
+        candidate = a_candidate(actions=hogs + sent, lock=lock)
+        assert guards.namespace_budget_exhausted(candidate) is None
+        assert guards.operator_budget_exhausted(candidate) is None
+
+
+def test_a_namespace_has_a_share_of_the_actions_per_hour() -> None:
+    done = tuple(with_outcome(name, helped=True, executed_at=at(100)) for name in "ab")
+    limits = OperatorLimits(max_per_hour_per_namespace=2)
+    hold = guards.namespace_budget_exhausted(a_candidate(actions=done, limits=limits, now=at(100) + HOUR - SECOND))
+    assert hold is not None
+    assert hold.recheck_at == at(100) + HOUR
+
+
+@pytest.mark.parametrize(("lock", "longest"), [(LockClass.MUTATE, 6 * HOUR), (LockClass.NOTIFY, HOUR / 6)])
+@pytest.mark.parametrize("guard", [guards.namespace_budget_exhausted, guards.operator_budget_exhausted])
+def test_an_action_is_in_flight_for_others_for_a_bounded_time(
+    guard: Callable[[Candidate], Hold | None], lock: LockClass, longest: timedelta
+) -> None:
+    """A resubmission may be suspended for ever, and an endpoint be dead for a day."""
+    kind = ActionType.NOTIFY if lock == LockClass.NOTIFY else ActionType.RESUBMIT
+    flying = (
+        an_action("a", lock=lock, type=kind, execution=ExecutionState.PENDING, created_at=at(0), executed_at=None),
+    )
+    limits = OperatorLimits(max_concurrent=1, max_concurrent_per_namespace=1)
+    assert guard(a_candidate(actions=flying, limits=limits, lock=lock, now=at(0) + longest - SECOND)) is not None
+    assert guard(a_candidate(actions=flying, limits=limits, lock=lock, now=at(0) + longest)) is None
+
+
+def test_the_times_of_all_namespaces_decide_as_their_actions_do() -> None:
+    here = (an_action("a"), an_action("own"))
+    elsewhere = tuple(an_action(name, namespace="elsewhere") for name in "bc")
+    everywhere = {lock: action_times((*here, *elsewhere), lock) for lock in LockClass}
+    limits = OperatorLimits(max_concurrent=3, max_per_hour=3)
+    history = History(actions=here, everywhere=everywhere)
+    without_own = history.without(here[1])
+    for given, others in ((history, (*here, *elsewhere)), (without_own, (here[0], *elsewhere))):
+        candidate = a_candidate(limits=limits)
+        derived = replace(candidate, input=replace(candidate.input, history=given))
+        hold = guards.operator_budget_exhausted(derived)
+        assert hold is not None
+        assert hold == guards.operator_budget_exhausted(a_candidate(actions=others, limits=limits))
+    assert without_own.without(None) is without_own
+    awaiting = an_action("x", is_approval_required=True, execution=ExecutionState.PENDING)
+    derived = replace(candidate, input=replace(candidate.input, history=history.without(awaiting)))
+    assert guards.operator_budget_exhausted(derived) is not None, "an action that does not count is no less"
+    finished = with_outcome("y", helped=True)
+    everywhere = {lock: action_times((*here, finished), lock) for lock in LockClass}
+    derived = replace(
+        candidate,
+        input=replace(candidate.input, history=History(actions=here, everywhere=everywhere, excluded=finished)),
+    )
+    assert guards.operator_budget_exhausted(derived) is None
 
 
 def test_the_operators_budget_limits_actions_per_hour() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.breaker import judge_breaker
+from wfreport.core.decide.budget import IN_FLIGHT_MAX, action_times, actions_of_policy
 from wfreport.core.decide.decision import decide, own_action
 from wfreport.core.decide.enforcement import EnforcementAction, enforcement_of
 from wfreport.core.decide.history import latest_run
@@ -139,6 +141,7 @@ def past_actions(draw: st.DrawFn, report: WorkflowReport, twisted: set[str]) -> 
         type=ActionType.NOTIFY if lock == LockClass.NOTIFY else draw(st.sampled_from(sorted(CHAIN_ACTIONS))),
         root_uid=draw(st.sampled_from(["uid-a", "x", "y"])),
         policy_name=draw(st.sampled_from(["batch", "other"])),
+        namespace=draw(st.sampled_from([NS, NS, "elsewhere"])),
         attempt=draw(st.integers(1, 3)),
         counts_toward_limit=draw(st.booleans()),
         fingerprint=draw(st.sampled_from(["f1", "f2"])),
@@ -171,7 +174,7 @@ class World:
         past = draw(st.lists(past_actions(self.report, twisted), max_size=most, unique_by=lambda action: action.name))
         ran = draw(st.lists(runs(twisted), max_size=8 if "storm" in twisted else 2))
         self.history = History(tuple(ran), tuple(past))
-        self.limits = OperatorLimits(draw(st.integers(2, 5)), draw(st.integers(3, 8)))
+        self.limits = OperatorLimits(*(draw(st.integers(low, low + 3)) for low in (2, 3, 1, 2)))
         ended = self.report.status.observed_workflow.finished_at  # type: ignore[union-attr]
         since_end = draw(st.integers(0, 9000 if "old" in twisted else 3700))
         self.now: datetime = (ended or at(7200)) + timedelta(seconds=since_end)
@@ -250,12 +253,17 @@ def no_action_too_early_or_too_late(world: World, made: Decision) -> None:
 def no_action_over_a_budget(world: World, made: Decision) -> None:
     assert made.policy is not None
     budget, others = made.policy.spec.budget, world.other_actions(made.lock)
-    own = [action for action in others if action.policy_name == made.policy.metadata.name]
+    own = actions_of_policy(others, NS, made.policy.metadata.name)
     assert sum(action.is_in_flight for action in own) < budget.max_concurrent
     window = timedelta(seconds=budget.window_seconds)
     assert sum(action.at > world.now - window for action in own) < budget.max_per_window
-    assert sum(action.is_in_flight for action in others) < world.limits.max_concurrent
-    assert sum(action.at > world.now - timedelta(hours=1) for action in others) < world.limits.max_per_hour
+    flying = [action for action in others if action.is_in_flight and action.at > world.now - IN_FLIGHT_MAX[made.lock]]
+    recent = [action for action in others if action.at > world.now - timedelta(hours=1)]
+    assert len(flying) < world.limits.max_concurrent
+    assert len(recent) < world.limits.max_per_hour
+    namespace = world.run.namespace
+    assert sum(action.namespace == namespace for action in flying) < world.limits.max_concurrent_per_namespace
+    assert sum(action.namespace == namespace for action in recent) < world.limits.max_per_hour_per_namespace
 
 
 def no_action_above_the_attempts_of_its_chain(world: World, made: Decision) -> None:
@@ -264,7 +272,7 @@ def no_action_above_the_attempts_of_its_chain(world: World, made: Decision) -> N
     assert made.policy is not None
     limits = made.policy.spec.limits
     of_chain = [action for action in world.other_actions(LockClass.MUTATE) if action.root_uid == world.run.root_uid]
-    of_chain = [action for action in of_chain if action.type in CHAIN_ACTIONS]
+    of_chain = [action for action in of_chain if action.type in CHAIN_ACTIONS and action.namespace == NS]
     ordinary = [action for action in of_chain if action.counts_toward_limit]
     if made.counts_toward_limit:
         assert len(ordinary) < limits.max_attempts
@@ -280,7 +288,8 @@ def no_action_while_the_breaker_is_open(world: World, made: Decision) -> None:
     policy = made.policy
     selected = [run for run in (*world.history.runs, world.run) if is_for(policy, run)]
     own = own_action(world.run, world.history, LockClass.MUTATE)
-    others = [one for one in world.history.actions if one.policy_name == policy.metadata.name and one is not own]
+    of_policy = actions_of_policy(world.history.actions, NS, policy.metadata.name)
+    others = [one for one in of_policy if one is not own]
     assert judge_breaker(policy.spec.circuit_breaker, selected, others, world.now).allows
 
 
@@ -322,6 +331,18 @@ def the_order_of_policies_and_history_has_no_influence(world: World, made: Decis
     assert other.recheck_at == made.recheck_at
 
 
+def runs_and_actions_of_other_namespaces_decide_nothing_but_the_operators_budget(world: World, made: Decision) -> None:
+    history = world.history
+    everywhere = {lock: action_times(history.actions, lock) for lock in LockClass}
+    foreign = tuple(
+        replace(run, namespace="elsewhere", uid=f"{run.uid}-elsewhere", root_uid="elsewhere") for run in history.runs
+    )
+    own = tuple(action for action in history.actions if action.namespace == world.run.namespace)
+    assert world.decide(made.lock, history=History(history.runs, own, everywhere)) == made
+    with_foreign = replace(history, runs=(*history.runs, *foreign))
+    assert world.decide(made.lock, history=with_foreign).reason == made.reason
+
+
 def a_recheck_is_always_in_the_future(world: World, made: Decision) -> None:
     assert made.action is None or made.recheck_at is None
     assert made.recheck_at is None or made.recheck_at > world.now
@@ -349,6 +370,7 @@ LAWS_OF_DECISIONS: tuple[Law, ...] = (
     nothing_is_executed_without_the_approval_it_needs,
     the_mode_has_no_influence_on_the_decision,
     the_order_of_policies_and_history_has_no_influence,
+    runs_and_actions_of_other_namespaces_decide_nothing_but_the_operators_budget,
     a_recheck_is_always_in_the_future,
     a_hold_has_a_documented_reason,
 )

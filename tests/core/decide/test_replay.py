@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import T0, at
-from tests.core.decide.builders import SINKS, TEAM, a_failure, a_policy, a_report, an_action, live_state_of
+from tests.core.decide.builders import NS, SINKS, TEAM, a_failure, a_policy, a_report, an_action, live_state_of
 
 from wfreport.api.actions import ActionType
 from wfreport.api.policy import RemediationPolicy
@@ -238,7 +238,7 @@ class Live:
             heapq.heapify(queue)
 
     def decide(self, report: WorkflowReport, now: datetime, lock: LockClass) -> Decision:
-        history = History(self.runs.all(), tuple(self.actions))
+        history = History(self.runs.in_namespace(NS), tuple(self.actions))
         made = decide(report, live_state_of(report), [self.policy], history, LIMITS, now, lock=lock)
         assert made is not None
         return made

@@ -1,15 +1,40 @@
 """Limits on the number of actions, in flight and per window."""
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from wfreport.api.remediation import LockClass
-from wfreport.core.decide.model import PastAction
+from wfreport.core.decide.model import ActionTimes, PastAction
 
 RECHECK_INTERVAL: Final = timedelta(seconds=60)
 """Interval of rechecks while an action is in flight. Normally the event at the end of its run comes first."""
+
+IN_FLIGHT_MAX: Final[Mapping[LockClass, timedelta]] = {
+    LockClass.MUTATE: timedelta(hours=6),
+    LockClass.NOTIFY: timedelta(minutes=10),
+}
+"""How long an action counts as in flight in the budgets that policies share. A run may be suspended for ever, and an
+endpoint may be dead for a day; neither may hold the actions of others for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionBudget:
+    """A limit on the number of actions of one lock class.
+
+    Attributes:
+        max_concurrent: maximum number of actions in flight.
+        max_per_window: maximum number of actions in the window.
+        window_seconds: length of the window.
+        in_flight_for: how long an action counts as in flight; None for as long as its outcome is open.
+    """
+
+    max_concurrent: int
+    max_per_window: int
+    window_seconds: int
+    in_flight_for: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +55,40 @@ def actions_of_policy(actions: Iterable[PastAction], namespace: str, policy_name
     return [action for action in actions if action.namespace == namespace and action.policy_name == policy_name]
 
 
-def exhausted_budget(
-    actions: Iterable[PastAction],
-    lock: LockClass,
-    *,
-    max_concurrent: int,
-    max_per_window: int,
-    window_seconds: int,
-    now: datetime,
-) -> ExhaustedBudget | None:
-    """Return the exhausted budget, or None if it allows an action. Lock classes are counted separately."""
+def action_times(actions: Iterable[PastAction], lock: LockClass) -> ActionTimes:
+    """Return when the actions of a lock class that count were performed."""
     counted = [action for action in actions if action.lock == lock and action.counts]
-    in_flight = sum(action.is_in_flight for action in counted)
-    if in_flight >= max_concurrent:
-        message = f"{in_flight} actions are in flight, the maximum is {max_concurrent}"
+    return ActionTimes(
+        in_flight=sorted(action.at for action in counted if action.is_in_flight),
+        counted=sorted(action.at for action in counted),
+    )
+
+
+def without_action(times: ActionTimes, action: PastAction | None, since: datetime) -> ActionTimes:
+    """Return the times after ``since`` without those of one action."""
+    in_flight, counted = _after(times.in_flight, since), _after(times.counted, since)
+    if action is not None and action.counts and action.at > since:
+        counted.remove(action.at)
+        if action.is_in_flight:
+            in_flight.remove(action.at)
+    return ActionTimes(in_flight, counted)
+
+
+def exhausted_budget(times: ActionTimes, budget: ActionBudget, now: datetime) -> ExhaustedBudget | None:
+    """Return the exhausted budget, or None if it allows an action after those at the given times."""
+    flying = times.in_flight if budget.in_flight_for is None else _after(times.in_flight, now - budget.in_flight_for)
+    if len(flying) >= budget.max_concurrent:
+        message = f"{len(flying)} actions are in flight, the maximum is {budget.max_concurrent}"
         return ExhaustedBudget(message, now + RECHECK_INTERVAL)
-    window = timedelta(seconds=window_seconds)
-    recent = sorted(action.at for action in counted if now - window < action.at)
-    if len(recent) >= max_per_window:
-        message = f"{len(recent)} actions in the last {window_seconds} seconds, the maximum is {max_per_window}"
-        return ExhaustedBudget(message, _first_to_leave(recent, max_per_window) + window)
+    window = timedelta(seconds=budget.window_seconds)
+    recent = _after(times.counted, now - window)
+    if len(recent) >= budget.max_per_window:
+        message = (
+            f"{len(recent)} actions in the last {budget.window_seconds} seconds, the maximum is {budget.max_per_window}"
+        )
+        return ExhaustedBudget(message, recent[len(recent) - budget.max_per_window] + window)
     return None
 
 
-def _first_to_leave(recent: Sequence[datetime], maximum: int) -> datetime:
-    """Return the time of the action that has to leave the window before another is allowed."""
-    return recent[len(recent) - maximum]
+def _after(times: Sequence[datetime], since: datetime) -> list[datetime]:
+    return list(times[bisect_right(times, since) :])

@@ -5,7 +5,6 @@ The policy's mode has no influence on a decision: the same objects lead to the s
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -63,7 +62,7 @@ def decide(
         live: current state of the Workflow.
         policies: valid policies of one group (``selection.policy_groups``).
         history: known runs and actions; the Remediation for this very decision may be among them.
-        limits: limits on the actions of all policies together.
+        limits: limits on the actions of all policies together, and on those of a namespace.
         now: current time.
         lock: kind of decision: about the run itself, or about a notification.
     """
@@ -71,8 +70,7 @@ def decide(
     if run is None or report.status is None:
         return None
     own = own_action(run, history, lock)
-    others = replace(history, actions=tuple(action for action in history.actions if action is not own))
-    inputs = DecisionInput(run, report.status, live, others, limits, now)
+    inputs = DecisionInput(run, report.status, live, history.without(own), limits, now)
     selection = select_policy(policies, run)
     if selection is None:
         return _held(inputs, lock, Hold(HoldReason.NO_POLICY, "no policy selects the Workflow"))

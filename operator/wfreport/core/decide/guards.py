@@ -13,11 +13,18 @@ from wfreport.api.actions import ActionType
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.breaker import comebacks, judge_breaker
-from wfreport.core.decide.budget import actions_of_policy, exhausted_budget
+from wfreport.core.decide.budget import (
+    IN_FLIGHT_MAX,
+    ActionBudget,
+    action_times,
+    actions_of_policy,
+    exhausted_budget,
+    without_action,
+)
 from wfreport.core.decide.chain_limits import actions_on_chain, due_at, used_attempts
 from wfreport.core.decide.inputs import Candidate, Hold
 from wfreport.core.decide.matching import DECISIVE_ROLES
-from wfreport.core.decide.model import CHAIN_ACTIONS, PastAction, Run
+from wfreport.core.decide.model import CHAIN_ACTIONS, ActionTimes, PastAction, Run
 from wfreport.core.decide.selection import is_for
 from wfreport.core.decide.streaks import streak_of
 
@@ -166,33 +173,46 @@ def cooling_down(candidate: Candidate) -> Hold | None:
 
 def policy_budget_exhausted(candidate: Candidate) -> Hold | None:
     """The policy has reached its budget."""
-    budget = candidate.policy.spec.budget
-    exhausted = exhausted_budget(
-        _own_actions(candidate),
-        candidate.lock,
-        max_concurrent=budget.max_concurrent,
-        max_per_window=budget.max_per_window,
-        window_seconds=budget.window_seconds,
-        now=candidate.input.now,
-    )
+    spec = candidate.policy.spec.budget
+    budget = ActionBudget(spec.max_concurrent, spec.max_per_window, spec.window_seconds)
+    times = action_times(_own_actions(candidate), candidate.lock)
+    exhausted = exhausted_budget(times, budget, candidate.input.now)
     return Hold(HoldReason.BUDGET_EXHAUSTED, exhausted.message, exhausted.recheck_at) if exhausted else None
 
 
-def operator_budget_exhausted(candidate: Candidate) -> Hold | None:
-    """All policies together have reached the operator's budget."""
-    limits = candidate.input.limits
-    exhausted = exhausted_budget(
-        candidate.input.history.actions,
-        candidate.lock,
-        max_concurrent=limits.max_concurrent,
-        max_per_window=limits.max_per_hour,
-        window_seconds=_HOUR_SECONDS,
-        now=candidate.input.now,
-    )
+def namespace_budget_exhausted(candidate: Candidate) -> Hold | None:
+    """The policies of the namespace have reached its share of the operator's budget."""
+    limits, namespace = candidate.input.limits, candidate.input.run.namespace
+    budget = _shared_budget(candidate, limits.max_concurrent_per_namespace, limits.max_per_hour_per_namespace)
+    actions = (action for action in candidate.input.history.actions if action.namespace == namespace)
+    exhausted = exhausted_budget(action_times(actions, candidate.lock), budget, candidate.input.now)
     if exhausted is None:
         return None
-    message = f"of all policies together, {exhausted.message}"
+    message = f"of all policies of namespace {namespace}, {exhausted.message}"
+    return Hold(HoldReason.NAMESPACE_BUDGET_EXHAUSTED, message, exhausted.recheck_at)
+
+
+def operator_budget_exhausted(candidate: Candidate) -> Hold | None:
+    """All policies of all namespaces together have reached the operator's budget."""
+    limits = candidate.input.limits
+    budget = _shared_budget(candidate, limits.max_concurrent, limits.max_per_hour)
+    exhausted = exhausted_budget(_times_everywhere(candidate), budget, candidate.input.now)
+    if exhausted is None:
+        return None
+    message = f"of all policies of all namespaces, {exhausted.message}"
     return Hold(HoldReason.OPERATOR_BUDGET_EXHAUSTED, message, exhausted.recheck_at)
+
+
+def _shared_budget(candidate: Candidate, max_concurrent: int, max_per_hour: int) -> ActionBudget:
+    return ActionBudget(max_concurrent, max_per_hour, _HOUR_SECONDS, IN_FLIGHT_MAX[candidate.lock])
+
+
+def _times_everywhere(candidate: Candidate) -> ActionTimes:
+    history, lock = candidate.input.history, candidate.lock
+    if history.everywhere is None:
+        return action_times(history.actions, lock)
+    since = candidate.input.now - max(IN_FLIGHT_MAX[lock], timedelta(seconds=_HOUR_SECONDS))
+    return without_action(history.everywhere[lock], history.excluded, since)
 
 
 def breaker_open(candidate: Candidate) -> Hold | None:
@@ -274,6 +294,7 @@ GUARDS: Final = (
     Guard(attempts_are_exhausted, HoldReason.ATTEMPTS_EXHAUSTED, RUN_ONLY),
     Guard(cooling_down, HoldReason.COOLING_DOWN, RUN_ONLY),
     Guard(policy_budget_exhausted, HoldReason.BUDGET_EXHAUSTED),
+    Guard(namespace_budget_exhausted, HoldReason.NAMESPACE_BUDGET_EXHAUSTED),
     Guard(operator_budget_exhausted, HoldReason.OPERATOR_BUDGET_EXHAUSTED),
     Guard(breaker_open, HoldReason.BREAKER_OPEN, RUN_ONLY),
     Guard(remediation_ineffective, HoldReason.REMEDIATION_INEFFECTIVE, RUN_ONLY),

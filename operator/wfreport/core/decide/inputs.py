@@ -36,7 +36,7 @@ class DecisionInput:
         status: status of its report.
         live: current state of the Workflow.
         history: other runs and Remediations, without the Remediation for this very decision.
-        limits: limits on the actions of all policies together.
+        limits: limits on the actions of all policies together, and on those of a namespace.
         now: current time.
     """
 

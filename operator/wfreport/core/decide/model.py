@@ -1,7 +1,7 @@
 """Immutable values that decisions are made of."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -160,16 +160,40 @@ class PastAction:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionTimes:
+    """When actions of one lock class were performed, in ascending order.
+
+    Attributes:
+        in_flight: of the actions whose outcome is open.
+        counted: of all actions that count toward limits.
+    """
+
+    in_flight: Sequence[datetime] = ()
+    counted: Sequence[datetime] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class History:
-    """Known runs and actions of all namespaces.
+    """Known runs and actions of a namespace, and what limits for all namespaces depend on.
 
     Attributes:
         runs: each known run once, completed or not, in no particular order.
         actions: the action of each Remediation, dry runs excluded, in no particular order.
+        everywhere: the actions of all namespaces, by lock class; None if ``actions`` are all that there are.
+        excluded: an action that ``everywhere`` contains and that does not count.
     """
 
     runs: tuple[Run, ...] = ()
     actions: tuple[PastAction, ...] = ()
+    everywhere: Mapping[LockClass, ActionTimes] | None = None
+    excluded: PastAction | None = None
+
+    def without(self, action: PastAction | None) -> "History":
+        """Return the history without one of its actions."""
+        if action is None:
+            return self
+        others = tuple(other for other in self.actions if other is not action)
+        return replace(self, actions=others, excluded=action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +217,19 @@ class LiveState:
 
 @dataclass(frozen=True, slots=True)
 class OperatorLimits:
-    """Limits on the actions of all policies together.
+    """Limits on the actions of all policies together, and on those of one namespace. Lock classes count separately.
 
     Attributes:
         max_concurrent: maximum number of actions without a known outcome.
         max_per_hour: maximum number of actions in the last hour.
+        max_concurrent_per_namespace: maximum number of actions of one namespace without a known outcome.
+        max_per_hour_per_namespace: maximum number of actions of one namespace in the last hour.
     """
 
     max_concurrent: int = 50
     max_per_hour: int = 300
+    max_concurrent_per_namespace: int = 10
+    max_per_hour_per_namespace: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def replay(
         policies: policies of one group, treated as if in mode Enforce.
         since: start of the enforcement.
         until: end of the replay.
-        limits: limits on the actions of all policies together.
+        limits: limits on the actions of all policies together, and on those of a namespace.
     """
     known = [_without_pod_labels(report) for report in reports if latest_run(report) is not None]
     state = _ReplayState(policies, limits, _outcomes(known))

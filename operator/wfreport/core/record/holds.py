@@ -17,6 +17,7 @@ _TRANSIENT: Final = frozenset(
 _WITHOUT_RECHECK_TIME: Final = frozenset(
     {
         HoldReason.BUDGET_EXHAUSTED,
+        HoldReason.NAMESPACE_BUDGET_EXHAUSTED,
         HoldReason.OPERATOR_BUDGET_EXHAUSTED,
         HoldReason.BREAKER_OPEN,
         HoldReason.REMEDIATION_INEFFECTIVE,

@@ -1,0 +1,143 @@
+"""The cached policies, runs and Remediations, by namespace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.core.decide.builders import LATER, NS, a_policy, a_report, live_state_of
+from tests.core.record.builders import NOW, a_remediation
+
+from wfreport.api.remediation import LockClass, Remediation
+from wfreport.cache.remediation import CachedPolicy, PolicyCache, RemediationCache, RemediationIndex, RunHistory
+from wfreport.cache.reports import ReportCache
+from wfreport.core.decide.budget import action_times
+from wfreport.core.decide.decision import decide
+from wfreport.core.decide.model import OperatorLimits
+
+EXECUTED = [
+    {
+        "type": "Executed",
+        "status": "True",
+        "reason": "Executed",
+        "message": "",
+        "lastTransitionTime": "2026-11-22T10:00:00Z",
+    }
+]
+CLOSED = {
+    "type": "Succeeded",
+    "status": "True",
+    "reason": "RunSucceeded",
+    "message": "",
+    "lastTransitionTime": "2026-11-22T10:00:00Z",
+}
+
+
+def a_stored(namespace: str, name: str, *, state: str = "executed", minutes: int = 0) -> Remediation:
+    """Return a Remediation in a namespace: intended, executed, or closed."""
+    document = a_remediation(name).model_dump(mode="json", by_alias=True, exclude_none=True)
+    document["metadata"] |= {
+        "namespace": namespace,
+        "uid": f"{namespace}-{name}",
+        "resourceVersion": "1",
+        "creationTimestamp": (NOW - timedelta(minutes=minutes)).isoformat(),
+    }
+    conditions = {"intended": [], "executed": EXECUTED, "closed": [*EXECUTED, CLOSED]}[state]
+    return Remediation.model_validate({**document, "status": {"conditions": conditions}})
+
+
+STATES = st.sampled_from(["intended", "executed", "closed", "deleted"])
+CHANGES = st.tuples(st.sampled_from("xyz"), st.sampled_from("abc"), STATES, st.integers(0, 600))
+
+
+@given(changes=st.lists(CHANGES, max_size=30))
+def test_the_times_of_all_actions_are_those_of_the_actions(changes: list[tuple[str, str, str, int]]) -> None:
+    """After any changes, in any order, the index derives the same as if it had been built anew."""
+    index = RemediationIndex()
+    for namespace, name, state, minutes in changes:
+        if state == "deleted":
+            index.remove((namespace, name))
+        else:
+            index.put(a_stored(namespace, name, state=state, minutes=minutes))
+    actions = [action for namespace in "xyz" for action in index.actions_in(namespace)]
+    assert len(actions) == len(list(index))
+    since = NOW - timedelta(minutes=300)
+    for lock in LockClass:
+        assert index.times_everywhere()[lock] == action_times(actions, lock)
+        flying = [one for one in actions if one.lock == lock and one.is_in_flight and one.at > since]
+        assert index.in_flight(lock, since) == len(flying)
+        largest = max(sum(one.namespace == namespace for one in flying) for namespace in "xyz")
+        assert index.in_flight_of_largest(lock, since) == largest
+    for namespace in "xyz":
+        is_open = [not (one.is_final and one.has_outcome) for one in index.actions_in(namespace)]
+        assert index.has_open(namespace) == any(is_open)
+    for remediation in index:
+        index.remove((remediation.metadata.namespace, remediation.metadata.name))
+    assert vars(index) == vars(RemediationIndex())
+
+
+def test_the_policies_of_a_namespace_are_ordered_and_go_with_the_last_one() -> None:
+    cache = PolicyCache()
+    for name in ("b", "a"):
+        cache.put((NS, name), CachedPolicy({"metadata": {}}, a_policy(name=name)))
+    cache.put(("elsewhere", "c"), CachedPolicy({"metadata": {}}, None, problem="invalid"))
+    assert [policy.metadata.name for policy in cache.in_namespace(NS)] == ["a", "b"]
+    assert cache.in_namespace("elsewhere") == cache.in_namespace("nosuch") == ()
+    assert cache.namespaces() == {NS, "elsewhere"}
+    cache.remove((NS, "a"))
+    assert [policy.metadata.name for policy in cache.in_namespace(NS)] == ["b"]
+    cache.remove((NS, "b"))
+    assert not cache.has_any(NS)
+    assert list(cache) == [("elsewhere", "c")]
+
+
+def a_cache(*, foreign: int) -> RemediationCache:
+    """Return a cache with ten runs, actions and policies of one namespace, and many of others."""
+    cache = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory(), ReportCache())
+    action, run, policy = a_stored(NS, "template"), a_report("other", "uid-of-other"), a_policy()
+    for number in range(foreign + 10):
+        namespace = NS if number < 10 else f"foreign-{number % 100}"
+        metadata = action.metadata.model_copy(
+            update={"namespace": namespace, "name": f"r-{number}", "uid": str(number)}
+        )
+        cache.remediations.put(action.model_copy(update={"metadata": metadata}))
+        metadata = run.metadata.model_copy(update={"namespace": namespace, "name": f"report-{number}"})
+        cache.runs.put(run.model_copy(update={"metadata": metadata}))
+        metadata = policy.metadata.model_copy(update={"namespace": namespace, "name": f"p-{number}"})
+        cache.policies.put(
+            (namespace, f"p-{number}"), CachedPolicy({"metadata": {}}, policy.model_copy(update={"metadata": metadata}))
+        )
+    return cache
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the least CPU time of several tries."""
+    times = []
+    for _ in range(7):
+        began = time.thread_time()
+        for _ in range(20):
+            work()
+        times.append(time.thread_time() - began)
+    return min(times)
+
+
+def test_a_decision_costs_what_its_own_namespace_has() -> None:
+    """A hundred times as many runs, actions and policies of others would make it a hundred times as slow."""
+    report = a_report()
+
+    def decision_seconds(cache: RemediationCache) -> float:
+        def decide_once() -> None:
+            cache.runs.put(report)
+            assert cache.is_relevant(NS)
+            cache.remediations.put(a_new)
+            policies = cache.policies.in_namespace(NS)
+            decide(report, live_state_of(report), policies, cache.history(NS), OperatorLimits(), LATER)
+
+        a_new = a_stored(NS, "new")
+        return cpu_seconds(decide_once)
+
+    few, many = decision_seconds(a_cache(foreign=100)), decision_seconds(a_cache(foreign=10_000))
+    assert many < 5 * few
