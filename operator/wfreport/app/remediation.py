@@ -31,6 +31,7 @@ from wfreport.remediation.actions.resubmit import RaiseMemoryHandler, ResubmitHa
 from wfreport.remediation.actions.retry import RetryHandler
 from wfreport.remediation.actions.stop import StopHandler
 from wfreport.remediation.actions.suspend_cron import SuspendCronHandler
+from wfreport.remediation.clock_jumps import ClockJumps
 from wfreport.remediation.early_labels import EarlyPodLabeller
 from wfreport.remediation.enqueue import RemediationReader
 from wfreport.remediation.executor import Executor
@@ -174,7 +175,7 @@ class RemediationController:
         """Start the workers, which end after ``close``, and the resync, which has to be cancelled."""
         workers = {asyncio.create_task(worker.run(), name=name) for name, _, worker in self.workers()}
         resync = run_periodically(
-            self.resync().resync,
+            self._resync_after_clock_check(),
             controller=CONTROLLER,
             metrics=self._deps.metrics,
             interval_seconds=self._resync_interval_seconds,
@@ -206,6 +207,16 @@ class RemediationController:
             retention=timedelta(days=self._deps.settings.remediation_keep_days),
             clock=self._deps.time.now,
         )
+
+    def _resync_after_clock_check(self) -> Callable[[], Awaitable[None]]:
+        time, resync = self._deps.time, self.resync()
+        jumps = ClockJumps(self._cache, self.queues, now=time.now, monotonic=time.monotonic)
+
+        async def check_and_resync() -> None:
+            jumps.check()
+            await resync.resync()
+
+        return check_and_resync
 
     def close(self) -> None:
         """Shut down the queues: workers end after the request that they are working on."""
