@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -54,6 +54,7 @@ class ControlPlane:
         users: further users of the token file, each with its groups; see `kubeconfig_for`.
         audit_policy: an audit.k8s.io/v1 Policy. `audit_events()` returns the selected requests.
         apiserver_flags: further flags of kube-apiserver.
+        etcd_flags: further flags of etcd; the last of two equal ones counts.
         folder_root: the parent of the plane's temporary folder, by default the system's.
     """
 
@@ -70,6 +71,7 @@ class ControlPlane:
     users: Mapping[str, Sequence[str]] = field(default_factory=dict)
     audit_policy: Json = None
     apiserver_flags: Sequence[str] = ()
+    etcd_flags: Sequence[str] = ()
     folder_root: Path | None = None
 
     folder: Path = field(init=False)
@@ -202,6 +204,20 @@ class ControlPlane:
         self._wait_until_ready()
         wait_until_served(self.api, self._crds)
 
+    def rotate_authority(self) -> None:
+        """Give the API server a certificate of a new authority, `ca`; it loads the certificate within a minute.
+
+        Kubeconfigs that were written before contain the old authority.
+        """
+        new = create_pki(self.folder / f"pki-{secrets.token_hex(4)}")
+        # one rename each, so that the server never reads half of a file
+        new.server_key.replace(self._pki.server_key)
+        new.server_certificate.replace(self._pki.server_certificate)
+        self._pki = replace(self._pki, ca=new.ca)
+        self.api.close()
+        self.api = Api(self.server, token=self._tokens[ADMIN], ca=new.ca)
+        self.kubeconfig = self.kubeconfig_for(ADMIN)
+
     def audit_events(self) -> list[Json]:
         """Return the requests that `audit_policy` selected, in order, as audit.k8s.io/v1 Events."""
         path = self.folder / "audit.log"
@@ -250,7 +266,7 @@ class ControlPlane:
         self.server = f"https://127.0.0.1:{secure}"
         self.api = Api(self.server, token=self._tokens[ADMIN], ca=self._pki.ca)
         self.etcd_url = etcd
-        self._start("etcd", [programs["etcd"], *_etcd_flags(etcd, f"http://127.0.0.1:{peer}")])
+        self._start("etcd", [programs["etcd"], *_etcd_flags(etcd, f"http://127.0.0.1:{peer}"), *self.etcd_flags])
         self._start("kube-apiserver", [programs["kube-apiserver"], *self._apiserver_flags(etcd, secure)])
         self._wait_until_ready()
         self.kubeconfig = self.kubeconfig_for(ADMIN)
