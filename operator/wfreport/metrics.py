@@ -83,6 +83,10 @@ class Metrics:
         self.reports_created = counter("wfreport_reports_created", "Reports created.")
         self.reports_written = counter("wfreport_reports_written", "Writes of the status of a report.")
         self.reports_skipped = counter("wfreport_reports_skipped", "Reconciles that found the report up to date.")
+        self.reports_left = counter(
+            "wfreport_reports_left",
+            "Reconciles that left a report to another installation, which selects the same Workflow.",
+        )
         self.reconcile_errors = counter(
             "wfreport_reconcile_errors",
             "Failed reconciles, by controller (report, capture, remediation) and error class; Bug is an unexpected "

@@ -356,6 +356,11 @@ class Settings(BaseSettings):
         )
 
     @property
+    def installation(self) -> str:
+        """Return the name of this installation, which all of its replicas share; empty without leader election."""
+        return f"{self.lease_namespace}/{self.lease_name}" if self.leader_election else ""
+
+    @property
     def logs_json(self) -> bool:
         """Return whether logs are written as JSON."""
         return self.log_format == "json" or (self.log_format == "auto" and "KUBERNETES_SERVICE_HOST" in os.environ)

@@ -31,7 +31,8 @@ from wfreport.kube.pods import Pods
 from wfreport.kube.reports import Reports
 from wfreport.kube.workflows import Workflows
 from wfreport.metrics import Metrics
-from wfreport.reconcile.report_writer import ReportWriter
+from wfreport.reconcile.ownership import ReportOwnership
+from wfreport.reconcile.report_writer import ReportWriter, WriteHooks
 from wfreport.remediation.enqueue import RemediationEventHandlers
 from wfreport.runtime.workqueue import Priority
 from wfreport.settings import Settings
@@ -82,10 +83,10 @@ class InMemoryOperator:
             reports=self.reports,
             events=events,
             cache=self.report_cache,
+            ownership=ReportOwnership("", events=events, metrics=metrics, clock=clock),
             metrics=metrics,
             clock=clock,
-            on_overtaken=lambda _: None,
-            on_written=RemediationEventHandlers(cache, queues).report_written,
+            hooks=WriteHooks(lambda _: None, RemediationEventHandlers(cache, queues).report_written),
         )
         lease: Any = HeldLease()
         dependencies = Dependencies(

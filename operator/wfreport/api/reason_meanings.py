@@ -4,6 +4,10 @@ from wfreport.api.reasons import DelayReason, HoldReason, PolicyReason, Reason, 
 
 REASON_MEANINGS: dict[Reason, str] = {
     Reason.REPORT_CURRENT: "The report matches the current state of the Workflow.",
+    Reason.REPORTED_BY_OTHER: (
+        "Event only: another installation reports this Workflow, which this one selects as well. Narrow the selection "
+        "of one of them (docs/howto/install.md)."
+    ),
     Reason.WORKFLOW_NOT_FOUND: (
         "The namespace has no Workflow of this name (and uid, if given). The report is filled in when one appears."
     ),

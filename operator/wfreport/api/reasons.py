@@ -20,6 +20,7 @@ class Reason(StrEnum):
     """Condition reasons of a WorkflowReport, besides failure classes."""
 
     REPORT_CURRENT = "ReportCurrent"
+    REPORTED_BY_OTHER = "ReportedByOther"
     WORKFLOW_NOT_FOUND = "WorkflowNotFound"
     WORKFLOW_MALFORMED = "WorkflowMalformed"
     WORKFLOW_DELETED = "WorkflowDeleted"

@@ -369,6 +369,7 @@ class ReportStatus(Model):
         max_length=10,
     )
     links: Links | None = Field(None, description="Links to other views of the run.")
+    reporter: str | None = Field(None, description="Lease of the installation that writes this.", max_length=LINE)
 
     _json: bytes | None = PrivateAttr(default=None)
 

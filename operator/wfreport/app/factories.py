@@ -17,9 +17,10 @@ from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
 from wfreport.kube.reports import StoredReport
 from wfreport.metrics import Metrics
+from wfreport.reconcile.ownership import ReportOwnership
 from wfreport.reconcile.reconciler import Reconciler
 from wfreport.reconcile.renderer import StatusRenderer
-from wfreport.reconcile.report_writer import ReportWriter
+from wfreport.reconcile.report_writer import ReportWriter, WriteHooks
 from wfreport.reconcile.resync import Resync
 from wfreport.reconcile.retention import Retention
 from wfreport.runtime.workqueue import Priority, WorkQueue
@@ -90,14 +91,15 @@ def build_argo_server_fetcher(
 
 def build_report_writer(shared: Shared, on_written: Callable[[StoredReport], None]) -> ReportWriter:
     """Build the only writer of reports; ``on_written`` is called with each report whose status was written."""
+    kube, metrics, clock = shared.kube, shared.metrics, shared.time.now
     return ReportWriter(
-        reports=shared.kube.reports,
-        events=shared.kube.events,
+        reports=kube.reports,
+        events=kube.events,
         cache=shared.reports,
-        metrics=shared.metrics,
-        clock=shared.time.now,
-        on_overtaken=shared.requests.enqueue_report,
-        on_written=on_written,
+        ownership=ReportOwnership(shared.settings.installation, events=kube.events, metrics=metrics, clock=clock),
+        metrics=metrics,
+        clock=clock,
+        hooks=WriteHooks(on_overtaken=shared.requests.enqueue_report, on_written=on_written),
     )
 
 
@@ -166,6 +168,7 @@ def render_options(settings: Settings) -> RenderOptions:
         log_tail_lines=settings.log_tail_lines,
         log_tail_bytes=settings.log_tail_bytes,
         ui_url_template=settings.ui_url_template,
+        reporter=settings.installation,
         graces=settings.waiting_graces,
     )
 

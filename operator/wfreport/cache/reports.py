@@ -69,6 +69,7 @@ class ReportEntry:
         ttl_seconds: time from the run's end until retention deletes the report; None if the spec does not set it.
         evidence: reason of the condition EvidenceComplete; empty for none.
         log_tail_lines: log lines that the spec requests; None if it does not set them.
+        reporter: the installation that wrote the status; empty for none.
     """
 
     namespace: str
@@ -93,6 +94,7 @@ class ReportEntry:
     ttl_seconds: int | None = None
     evidence: str = ""
     log_tail_lines: int | None = None
+    reporter: str = ""
 
     @property
     def evidence_pending(self) -> bool:
@@ -146,6 +148,7 @@ def entry_of(head: ReportHead) -> ReportEntry:
         ttl_seconds=head.spec.ttl_seconds_after_finished,
         evidence=next((c.reason for c in head.status.conditions if c.type == ConditionType.EVIDENCE_COMPLETE), ""),
         log_tail_lines=head.spec.log_tail_lines,
+        reporter=head.status.reporter,
     )
 
 

@@ -63,6 +63,7 @@ class HeadStatus(Struct, frozen=True):
     observed_generation: int = 0
     observed_workflow: HeadObserved = HeadObserved()
     conditions: tuple[HeadCondition, ...] = ()
+    reporter: str = ""
 
 
 class ReportHead(Struct, frozen=True):
@@ -207,6 +208,7 @@ def head_after_write(head: ReportHead, meta: ObjectMeta, status: ReportStatus) -
                 finished_at=observed.finished_at if observed else None,
             ),
             conditions=tuple(HeadCondition(type=c.type, reason=c.reason) for c in status.conditions or ()),
+            reporter=status.reporter or "",
         ),
     )
 

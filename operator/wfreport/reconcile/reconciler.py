@@ -205,7 +205,9 @@ class Reconciler:
         """Mark the reports as final in the cache, also if Argo's phase is unknown and so is not final in the status."""
         meta = workflow.metadata
         for entry in self._reports.of_workflow(name):
-            if entry.bound_uid == meta.uid and entry.observed_version != meta.resource_version:
+            if entry.bound_uid != meta.uid or self._writer.has_other_reporter(entry):
+                continue
+            if entry.observed_version != meta.resource_version:
                 self._reports.put(replace(entry, observed_version=meta.resource_version))
 
 

@@ -57,20 +57,21 @@ class StatusRenderer:
             status = self._render_run(evidence.archived, report, evidence.archived_logs, evidence.observed_at)
             return self._with_late_evidence(report, status, evidence)
         if not entry.bound_uid:
-            return render_missing(
+            missing = render_missing(
                 stored=report.status,
                 ref=report.spec.workflow_ref,
                 generation=generation,
                 created_at=report.created_at,
                 unavailable=evidence.archived,
             )
+            return missing.changed(reporter=self._options.reporter or None)
         if report.status is None:
             return None
         status = render_deleted(
             self._with_late_evidence(report, report.status, evidence), generation, evidence.archived
         )
         # render_deleted does not change a run that has ended, but its report's spec may have a new generation
-        return status.changed(observed_generation=generation)
+        return status.changed(observed_generation=generation, reporter=self._options.reporter or None)
 
     def _render_run(
         self, snapshot: Snapshot, report: StoredReport, evidence: Mapping[str, PodEvidence], now: datetime

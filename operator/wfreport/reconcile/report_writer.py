@@ -9,7 +9,7 @@ an expectation; the table in ``cache/reports.py`` shows how events are handled u
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -25,12 +25,26 @@ from wfreport.kube.objects import NamespacedName
 from wfreport.kube.reports import Reports, StoredReport, head_after_write
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
+from wfreport.reconcile.ownership import ReportOwnership
 
 log = logging.getLogger(__name__)
 
 CACHED_STATUS_BYTES: Final = 4 << 20
 """JSON of cached statuses: 700 reports of 25 steps, or 200 of 100 steps, in about 40 MB of memory. Reports beyond that
 are read at each reconcile."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteHooks:
+    """Functions to call after writes.
+
+    Attributes:
+        on_overtaken: called with a report that another client changed during our write.
+        on_written: called with each report whose status was written.
+    """
+
+    on_overtaken: Callable[[NamespacedName], None]
+    on_written: Callable[[StoredReport], None]
 
 
 class ReportWriter:
@@ -42,10 +56,10 @@ class ReportWriter:
         reports: Reports,
         events: Events,
         cache: ReportCache,
+        ownership: ReportOwnership,
         metrics: Metrics,
         clock: Callable[[], datetime],
-        on_overtaken: Callable[[NamespacedName], None],
-        on_written: Callable[[StoredReport], None],
+        hooks: WriteHooks,
     ) -> None:
         """Create a writer.
 
@@ -53,10 +67,10 @@ class ReportWriter:
             reports: the reports at the API server.
             events: writes Kubernetes Events.
             cache: what is known of every report.
+            ownership: decides which reports are left to another installation.
             metrics: counts reports.
             clock: returns the present time.
-            on_overtaken: called with a report that another client changed during our write.
-            on_written: called with each report whose status was written.
+            hooks: functions to call after writes.
         """
         self._reports = reports
         self._events = events
@@ -64,8 +78,8 @@ class ReportWriter:
         self._statuses = StatusCache(CACHED_STATUS_BYTES)
         self._metrics = metrics
         self._clock = clock
-        self._on_overtaken = on_overtaken
-        self._on_written = on_written
+        self._ownership = ownership
+        self._hooks = hooks
         self._started_at = clock()
 
     async def create(self, workflow: Workflow) -> ReportEntry:
@@ -107,8 +121,12 @@ class ReportWriter:
         self._remember(report)
         return report
 
+    def has_other_reporter(self, entry: ReportEntry) -> bool:
+        """Return whether another installation wrote the status of a report."""
+        return self._ownership.is_other(entry.reporter)
+
     async def apply(self, report: StoredReport, status: ReportStatus, *, is_final: bool) -> None:
-        """Write a status if it differs from the stored one.
+        """Write a status if it differs from the stored one, and if this installation is to write it.
 
         Raises:
             ConflictError: another client wrote or deleted the report meanwhile.
@@ -116,6 +134,8 @@ class ReportWriter:
         """
         meta = report.head.metadata
         name = (meta.namespace, meta.name)
+        if await self._ownership.is_left_to_other(meta, report.status, status, is_final=is_final):
+            return
         if status.dump_json() == report.status_json:
             self._metrics.reports_skipped.inc()
         else:
@@ -151,7 +171,7 @@ class ReportWriter:
         except ConflictError as error:
             raise await self._read_again(name, error) from error
         self._metrics.reports_written.inc()
-        self._on_written(written)
+        self._hooks.on_written(written)
 
     @contextmanager
     def _expect_write(self, name: NamespacedName) -> Iterator[None]:
@@ -161,7 +181,7 @@ class ReportWriter:
             yield
         finally:
             if self._cache.write_done(name):
-                self._on_overtaken(name)
+                self._hooks.on_overtaken(name)
 
     async def _read_again(self, name: NamespacedName, error: ConflictError) -> ConflictError:
         """Read a report that another client wrote, for the next attempt; return the error to raise."""

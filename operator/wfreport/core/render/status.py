@@ -94,7 +94,11 @@ def render_status(
     stored_run = status_of_run(stored, workflow)
     if stored_run and snapshot.nodes_state is NodesState.OFFLOADED and _has_this_end(stored_run, workflow):
         # the nodes of a completed run never change, so the stored status is complete
-        return stored_run.changed(observed_workflow=_observed(snapshot, sanitizer), observed_generation=generation)
+        return stored_run.changed(
+            observed_workflow=_observed(snapshot, sanitizer),
+            observed_generation=generation,
+            reporter=options.reporter or None,
+        )
     runs = _earlier_runs(stored, is_same_run=stored_run is not None)
     context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
     findings = _findings(context, stored_run, now=now, is_first_run=not runs)
@@ -120,6 +124,7 @@ def render_status(
         remediation=(stored.remediation if stored else None) or RunRemediation(),
         runs=runs or None,
         links=find_links(workflow, sanitizer, options.ui_url_template),
+        reporter=options.reporter or None,
     )
     return fit(status, options.max_bytes, _left_out(findings, snapshot), _changed_at(workflow), generation)
 

@@ -153,6 +153,7 @@ class RenderOptions:
         steps: maximum number of nodes in the list of steps.
         running_steps: the same while the run goes on, because then every update writes the whole list again.
         ui_url_template: link to Argo's UI with {namespace}, {name} and {uid}; empty for none.
+        reporter: name of this installation; empty for none.
         graces: the grace times of waits.
     """
 
@@ -162,4 +163,5 @@ class RenderOptions:
     steps: int = 500
     running_steps: int = 100
     ui_url_template: str = ""
+    reporter: str = ""
     graces: WaitingGraces = WaitingGraces()
