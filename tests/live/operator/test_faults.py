@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.faults.experiment import undergo
@@ -17,7 +18,7 @@ from faults.proxy import Fault, FaultProxy
 pytestmark = pytest.mark.cluster
 
 SECONDS = 4
-SHORT = {"resync_interval_seconds": 3, "watch_timeout_seconds": 5, "lease_seconds": 30}
+SHORT: dict[str, Any] = {"resync_interval_seconds": 3, "watch_timeout_seconds": 5, "lease_seconds": 30}
 
 
 @pytest.fixture
