@@ -16,6 +16,7 @@ from tests.cli.cases import COMMAND, on_terminal, split, workflow_of
 
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.main import cli
+from wfreport.cli.sources import documents
 
 pytestmark = pytest.mark.long
 
@@ -171,6 +172,7 @@ def test_one_bad_workflow_does_not_cost_the_others() -> None:
         (b"hello", ["expected a Workflow", "not a string"]),
         (b"42", ["expected a Workflow", "not a number"]),
         (b"[" * 100_000, ["nested too deeply"]),
+        (b"a: &a [x]\nb: [*a, *a]", ["aliases such as *a are not allowed at line 2"]),
         (b'{"kind":"List","items":[]}', ["empty", "no Workflow"]),
         (b'{"kind":"Pod"}', ["it is a Pod", "--pods"]),
         (b'{"kind":"CronWorkflow"}', ["it is a CronWorkflow", "cron-workflow=NAME"]),
@@ -279,3 +281,17 @@ def test_a_setting_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("WFREPORT_HTTP_PORT", "many")
     message = complaint(CliRunner().invoke(cli, ["run"]))
     assert "WFREPORT_HTTP_PORT='many'" in message
+
+
+def test_for_yaml_beyond_its_limit_json_is_suggested(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(documents, "MAX_YAML_CHARACTERS", 10)
+    path = tmp_path / "input"
+    path.write_text("kind: Workflow")
+    assert "use JSON, as printed by `kubectl get … -o json`" in complaint(explain(str(path)))
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(documents, "MAX_UNPACKED_BYTES", 1 << 20)
+    path = tmp_path / "input"
+    path.write_bytes(gzip.compress(b" " * (8 << 20), mtime=0))
+    assert "larger than 1 MiB when unpacked" in complaint(explain(str(path)))

@@ -162,7 +162,10 @@ REFUSAL_MEANINGS: dict[Refusal, str] = {
     ),
     Refusal.TEMPLATE_NOT_FOUND: "The run has no template for the step that was OOM-killed.",
     Refusal.CONTAINER_NOT_RAISABLE: "The template does not define the container that was OOM-killed.",
-    Refusal.POD_SPEC_PATCH_UNREADABLE: "A podSpecPatch is not valid YAML before its variables are substituted.",
+    Refusal.POD_SPEC_PATCH_UNREADABLE: (
+        "A podSpecPatch is not valid YAML before its variables are substituted, has aliases, or is longer than 64 KiB."
+    ),
+    Refusal.SPEC_UNREADABLE: "The Workflow has fields of other types than Argo's, or is nested too deeply.",
     Refusal.MEMORY_LIMIT_UNKNOWN: "Neither a pod nor the spec shows the last attempt's memory limit.",
     Refusal.MEMORY_AT_MAXIMUM: "The last attempt already had the policy's maximum memory.",
     Refusal.OVER_LIMIT: "The new limit exceeds a LimitRange or `podResources`.",

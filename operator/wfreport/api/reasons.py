@@ -170,6 +170,7 @@ class Refusal(StrEnum):
     TEMPLATE_NOT_FOUND = "TemplateNotFound"
     CONTAINER_NOT_RAISABLE = "ContainerNotRaisable"
     POD_SPEC_PATCH_UNREADABLE = "PodSpecPatchUnreadable"
+    SPEC_UNREADABLE = "SpecUnreadable"
     MEMORY_LIMIT_UNKNOWN = "MemoryLimitUnknown"
     MEMORY_AT_MAXIMUM = "MemoryAtMaximum"
     OVER_LIMIT = "OverLimit"

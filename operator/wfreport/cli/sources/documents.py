@@ -1,6 +1,7 @@
 """Reads Kubernetes objects from files and stdin: JSON or YAML, one or many, plain or compressed with gzip."""
 
 import gzip
+import io
 import json
 import re
 import sys
@@ -13,20 +14,18 @@ from typing import Any, Final
 import yaml
 
 from wfreport.cli.problems import UnusableInput
+from wfreport.core.snapshot.plain_yaml import load_documents
 
 STDIN: Final = "-"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-class _ObjectLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader, if available
-    """Loads YAML as Kubernetes does: a timestamp stays a string, because JSON has no timestamps."""
+MAX_UNPACKED_BYTES: Final = 256 * 1024 * 1024
+"""Maximum size of a file after unpacking."""
 
-
-_ObjectLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+MAX_YAML_CHARACTERS: Final = 16 * 1024 * 1024
+"""Maximum length of YAML, which takes a hundred times as much memory as JSON; several times that of any Workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def read_documents(path: str) -> list[Document]:
 def _content(name: str, path: str) -> bytes:
     try:
         raw = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
-        return gzip.decompress(raw) if raw.startswith(_GZIP_MAGIC) else raw
+        content = _unpacked_gzip(raw) if raw.startswith(_GZIP_MAGIC) else raw
     except FileNotFoundError as error:
         raise UnusableInput(name, "no such file; give a Workflow in JSON or YAML, or - for stdin") from error
     except IsADirectoryError as error:
@@ -71,6 +70,15 @@ def _content(name: str, path: str) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UnusableInput(name, f"it cannot be read: {reason}") from error
+    if len(content) > MAX_UNPACKED_BYTES:
+        size = f"{MAX_UNPACKED_BYTES // 1024**2} MiB"
+        raise UnusableInput(name, f"it is larger than {size} when unpacked; select fewer objects")
+    return content
+
+
+def _unpacked_gzip(raw: bytes) -> bytes:
+    with gzip.open(io.BytesIO(raw)) as unpacked:
+        return unpacked.read(MAX_UNPACKED_BYTES + 1)
 
 
 def _text(name: str, content: bytes) -> str:
@@ -87,7 +95,7 @@ def _text(name: str, content: bytes) -> str:
 def _values(name: str, text: str) -> list[Any]:
     looks_like_json = text.lstrip()[0] in "{["
     try:
-        return list(_json_values(text)) if looks_like_json else list(_yaml_values(text))
+        return list(_json_values(text)) if looks_like_json else list(_yaml_values(name, text))
     except json.JSONDecodeError as error:
         return _flow_yaml_values(name, text, error)
     except yaml.YAMLError as error:
@@ -101,7 +109,7 @@ def _values(name: str, text: str) -> list[Any]:
 def _flow_yaml_values(name: str, text: str, error: json.JSONDecodeError) -> list[Any]:
     """Parse text that looks like JSON as YAML, which may also start with a brace; otherwise report the JSON error."""
     try:
-        return list(_yaml_values(text))
+        return list(_yaml_values(name, text))
     except (yaml.YAMLError, RecursionError, ValueError):
         position = f"line {error.lineno} column {error.colno}"
         raise UnusableInput(name, f"it is not valid JSON: {error.msg} at {position}; is the file complete?") from error
@@ -116,9 +124,11 @@ def _json_values(text: str) -> Iterator[Any]:
         yield value
 
 
-def _yaml_values(text: str) -> Iterator[Any]:
-    # Safe: the loader is a SafeLoader without timestamps.
-    return (value for value in yaml.load_all(text, Loader=_ObjectLoader) if value is not None)
+def _yaml_values(name: str, text: str) -> Iterator[Any]:
+    if len(text) > MAX_YAML_CHARACTERS:
+        size = f"{MAX_YAML_CHARACTERS // 1024**2} MiB"
+        raise UnusableInput(name, f"it is larger than {size} of YAML; use JSON, as printed by `kubectl get … -o json`")
+    return (value for value in load_documents(text) if value is not None)
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:

@@ -16,7 +16,7 @@ from wfreport.core.plan.container_memory import ContainerMemory, container_memor
 from wfreport.core.plan.inline import inline_template
 from wfreport.core.plan.plan import Change, Json
 from wfreport.core.plan.quantity import MEBIBYTE, format_bytes, parse_bytes
-from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.plan.refusal import RefusedError, refuses_malformed
 from wfreport.core.plan.templates import LOCAL, Address, inlined, own_spec
 
 
@@ -69,6 +69,7 @@ class RaisedMemory:
     changes: tuple[Change, ...]
 
 
+@refuses_malformed
 def raised_memory(workflow: Json, killed: OutOfMemory, increase: MemoryRaise) -> RaisedMemory:
     """Return the spec of a new run with more memory for the killed container.
 

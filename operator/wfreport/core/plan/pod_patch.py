@@ -5,37 +5,58 @@ Argo applies the Workflow's patch first and the template's patch second, so the 
 """
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Json
 from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.redact.bounds import cut
+from wfreport.core.snapshot.plain_yaml import load_yaml
+
+_PROBLEM_CHARACTERS: Final = 100
+
+MAX_CHARACTERS: Final = 64 * 1024
+"""Maximum length of a patch that is read. A patch of a pod spec has a few lines."""
 
 
-def read_patch(text: str | None, field_name: str) -> dict[str, Any]:
+def read_patch(text: Any, field_name: str) -> dict[str, Any]:
     """Parse a patch; an absent one is empty.
 
     Raises:
-        RefusedError: it is invalid before Argo substitutes its variables.
+        RefusedError: it is invalid before Argo substitutes its variables, has aliases, or is too long.
     """
+    if not text:
+        return {}
+    if not isinstance(text, str):
+        raise _unreadable(field_name, "is not a string", "write it as YAML in a string")
+    if len(text) > MAX_CHARACTERS:
+        size = f"has {len(text):,} characters, and at most {MAX_CHARACTERS:,} are read"
+        raise _unreadable(field_name, size, "shorten it")
     try:
-        patch = yaml.safe_load(text) if text else {}
-    except yaml.YAMLError as error:
-        raise _unreadable(field_name) from error
+        patch = load_yaml(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise _unreadable(field_name, f"is not plain YAML ({_one_line(error)})", _QUOTE) from error
     containers = patch.get("containers", []) if isinstance(patch, dict) else None
     if not isinstance(containers, list) or not all(isinstance(container, dict) for container in containers):
-        raise _unreadable(field_name)
+        raise _unreadable(field_name, "is not YAML with a list of containers", _QUOTE)
     return dict(patch)
 
 
-def _unreadable(field_name: str) -> RefusedError:
+_QUOTE: Final = "quote the strings that contain variables, and use no anchors and aliases"
+
+
+def _unreadable(field_name: str, problem: str, remedy: str) -> RefusedError:
     return RefusedError(
         Refusal.POD_SPEC_PATCH_UNREADABLE,
-        f"{field_name} is not YAML with a list of containers, so memory cannot be merged into it: "
-        "quote the strings that contain variables",
+        f"{field_name} {problem}, so memory cannot be merged into it: {remedy}",
     )
+
+
+def _one_line(error: Exception) -> str:
+    problem = error.problem if isinstance(error, yaml.MarkedYAMLError) and error.problem else str(error)
+    return cut(" ".join(problem.split()), _PROBLEM_CHARACTERS)
 
 
 def memory_in_patch(patch: Json, container: str) -> dict[str, Any]:

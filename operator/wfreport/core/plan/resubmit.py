@@ -16,7 +16,7 @@ from wfreport.api.reasons import Refusal
 from wfreport.core.plan.inherited import inherited_by_resubmission
 from wfreport.core.plan.memoized import memoized_status, reuse_changes
 from wfreport.core.plan.plan import Change, Json
-from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.plan.refusal import RefusedError, refuses_malformed
 from wfreport.core.plan.reusable import reusable_run
 from wfreport.core.redact.bounds import cut_label
 from wfreport.core.snapshot.chain import ChainLink
@@ -44,6 +44,7 @@ class Resubmission:
         return self.link.name_of(self.attempt)
 
 
+@refuses_malformed
 def resubmitted(
     workflow: Json,
     resubmission: Resubmission,
@@ -90,6 +91,7 @@ def _status(workflow: Json, resubmission: Resubmission, now: datetime) -> dict[s
     return {"status": memoized_status(workflow, reusable_run(workflow), resubmission.name, now)}
 
 
+@refuses_malformed
 def reusable_changes(workflow: Json) -> tuple[Change, ...]:
     """Return the steps that a memoized resubmission reuses, for audit.
 
@@ -123,6 +125,7 @@ def resubmitted_spec(spec: Json, parameters: Mapping[str, str]) -> dict[str, Any
     return new
 
 
+@refuses_malformed
 def parameter_changes(workflow: Json, parameters: Mapping[str, str]) -> tuple[Change, ...]:
     """Return the changes of replaced parameters, for audit."""
     before = {p.get("name"): p.get("value") for p in (workflow["spec"].get("arguments") or {}).get("parameters") or ()}
