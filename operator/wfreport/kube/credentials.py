@@ -1,11 +1,13 @@
 """The API server's address and our credentials, from a kubeconfig or the pod's ServiceAccount.
 
-The ``kubernetes`` package reads them, with exec plugins and token files. It blocks: call these functions in a thread.
-They also import it there, because its generated client takes half a second of CPU.
+Plain ones are read by `wfreport.kube.login`, all others by the ``kubernetes`` package, with exec plugins. Both block:
+call these functions in a thread. The package is imported there, and only if it is needed, because its generated client
+takes half a second of CPU.
 """
 
 import contextlib
 import logging
+import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wfreport.kube.errors import UnauthorizedError
+from wfreport.kube.login import SERVICE_ACCOUNT, Login, kubeconfig_paths, plain_login
 
 log = logging.getLogger(__name__)
-
-SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class NoCredentialsError(Exception):
@@ -53,7 +54,7 @@ class Credentials:
     def __init__(self, *, kubeconfig: str | None = None, context: str | None = None) -> None:
         self._kubeconfig = kubeconfig
         self._context = context
-        self._configuration: Any = None
+        self._login: Login | None = None
 
     def load(self) -> Endpoint:
         """Read the kubeconfig or ServiceAccount again.
@@ -61,33 +62,34 @@ class Credentials:
         Raises:
             NoCredentialsError: neither is usable.
         """
-        self._configuration = configuration = _configuration(self._kubeconfig, self._context)
-        server, authorization = str(configuration.host).rstrip("/"), self.authorization()
+        login = plain_login(self._kubeconfig, self._context) or _read_by_package(self._kubeconfig, self._context)
+        self._login = login
+        server, authorization = login.server.rstrip("/"), self.authorization()
         if not _is_url(server):
             raise NoCredentialsError(f"the cluster's server {server!r} is not a URL such as https://10.0.0.1:6443")
         encrypted = server.startswith("https:")
-        if encrypted and not (authorization or configuration.cert_file):
+        if encrypted and not (authorization or login.certificate):
             # the kubernetes package only logs the failure of an exec plugin; anonymous requests would then get a 403,
             # after which there is no new login
             raise NoCredentialsError("the kubeconfig or its exec plugin provides neither a token nor a certificate")
         return Endpoint(
             server=server,
-            tls=_tls(configuration) if encrypted else None,
-            server_name=configuration.tls_server_name or None,
-            proxy=configuration.proxy or None,
+            tls=_tls(login) if encrypted else None,
+            server_name=login.server_name or None,
+            proxy=login.proxy or None,
             authorization=authorization,
         )
 
     def namespace(self) -> str:
         """Return the namespace that kubectl would use: the context's, the pod's own, or ``default``."""
-        from kubernetes import config as untyped  # noqa: PLC0415
-
-        config: Any = untyped
-        with contextlib.suppress(config.ConfigException, OSError):
-            contexts, active = config.list_kube_config_contexts(self._kubeconfig)
-            selected = next((context for context in contexts if context["name"] == self._context), active)
-            return str(selected["context"].get("namespace") or "default")
-        return SERVICE_ACCOUNT_NAMESPACE.read_text().strip() if SERVICE_ACCOUNT_NAMESPACE.exists() else "default"
+        login = plain_login(self._kubeconfig, self._context)
+        if login and login.namespace:
+            return login.namespace
+        if not login:
+            with contextlib.suppress(_NoContext):
+                return _namespace_by_package(self._kubeconfig, self._context)
+        own = SERVICE_ACCOUNT / "namespace"
+        return own.read_text().strip() if own.exists() else "default"
 
     def authorization(self) -> str | None:
         """Return the Authorization header's value; renew the token first if it is about to expire.
@@ -95,40 +97,82 @@ class Credentials:
         Raises:
             UnauthorizedError: the exec plugin or token file does not provide one.
         """
-        from kubernetes.config import ConfigException  # noqa: PLC0415
-
+        if self._login is None:
+            raise RuntimeError("load the credentials first")
         try:
-            bearer = self._configuration.auth_settings().get("BearerToken", {}).get("value")
-        except (ConfigException, OSError) as error:
+            return self._login.authorization()
+        except OSError as error:
             raise UnauthorizedError(f"credentials could not be renewed: {error}") from error
-        if bearer:
-            return str(bearer).strip()  # a token file may end with a line break, which a header must not contain
-        if self._configuration.username:
-            return str(self._configuration.get_basic_auth_token())
-        return None
 
 
-def _configuration(kubeconfig: str | None, context: str | None) -> Any:
+class _NoContext(Exception):  # noqa: N818 - an answer
+    """There is no kubeconfig, or it has no such context."""
+
+
+def _namespace_by_package(kubeconfig: str | None, context: str | None) -> str:
+    from kubernetes import config as untyped  # noqa: PLC0415
+
+    config: Any = untyped
+    try:
+        contexts, active = config.list_kube_config_contexts(kubeconfig_paths(kubeconfig))
+    except (config.ConfigException, OSError) as error:
+        raise _NoContext from error
+    selected = next((one for one in contexts if one["name"] == context), active)
+    return str(selected["context"].get("namespace") or "default")
+
+
+def _read_by_package(kubeconfig: str | None, context: str | None) -> Login:
     """Load $KUBECONFIG or ~/.kube/config as kubectl does, else the pod's ServiceAccount."""
     from kubernetes import config as untyped  # noqa: PLC0415
     from kubernetes.client import Configuration  # noqa: PLC0415
 
     config: Any = untyped
     configuration = Configuration()
-    paths = [Path(path).expanduser() for path in (kubeconfig or config.KUBE_CONFIG_DEFAULT_LOCATION).split(":") if path]
+    paths = [Path(path).expanduser() for path in kubeconfig_paths(kubeconfig).split(os.pathsep) if path]
     tried = f" (tried {', '.join(map(str, paths))})" if paths else ""
     problem = "the kubeconfig cannot be used"
     try:
         if kubeconfig or context or any(path.exists() for path in paths):
             config.load_kube_config(
-                config_file=kubeconfig, context=context, client_configuration=configuration, persist_config=False
+                config_file=kubeconfig_paths(kubeconfig),
+                context=context,
+                client_configuration=configuration,
+                persist_config=False,
             )
         else:
             problem = "no kubeconfig found and not running in a pod"
             config.load_incluster_config(client_configuration=configuration)
     except (config.ConfigException, OSError, ValueError) as error:
         raise NoCredentialsError(f"{problem}: {error}{tried}") from error
-    return configuration
+    return _login_of(configuration, config.ConfigException)
+
+
+def _login_of(configuration: Any, problem: type[Exception]) -> Login:
+    """Return the login that the ``kubernetes`` package has read; ``problem`` is the package's error."""
+
+    def authorization() -> str | None:
+        try:
+            bearer = configuration.auth_settings().get("BearerToken", {}).get("value")
+        except problem as error:
+            raise OSError(str(error)) from error
+        if bearer:
+            return str(bearer).strip()  # a token file may end with a line break, which a header must not contain
+        return str(configuration.get_basic_auth_token()) if configuration.username else None
+
+    def path(name: str) -> Path | None:
+        value = getattr(configuration, name)
+        return Path(value) if value else None
+
+    return Login(
+        server=str(configuration.host),
+        authorization=authorization,
+        authority=path("ssl_ca_cert"),
+        certificate=path("cert_file"),
+        key=path("key_file"),
+        is_verified=bool(configuration.verify_ssl),
+        server_name=configuration.tls_server_name,
+        proxy=configuration.proxy,
+    )
 
 
 def _is_url(server: str) -> bool:
@@ -139,17 +183,11 @@ def _is_url(server: str) -> bool:
         return False
 
 
-def _tls(configuration: Any) -> ssl.SSLContext:
+def _tls(login: Login) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
-        if configuration.cert_file:
-            context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
-    except (OSError, ssl.SSLError) as error:
+        context = login.tls()
+    except (OSError, ValueError) as error:
         raise NoCredentialsError(f"certificates cannot be loaded: {error}") from error
-    # Python 3.13 checks RFC 5280 strictly by default, and the certificates of many clusters do not comply
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    if not login.is_verified:
         log.warning("TLS verification of the API server is disabled by the kubeconfig")
     return context
