@@ -53,9 +53,20 @@ class Metrics:
             "not suffice.",
             registry=registry,
         )
+        self.reconciles_held_back = Gauge(
+            "wfreport_reconciles_held_back",
+            "Keys that wait to be reconciled alone, because a leader died while it reconciled them.",
+            registry=registry,
+        )
+        self.reconciles_abandoned = counter(
+            "wfreport_reconciles_abandoned",
+            "Keys that are not reconciled any more, because two leaders died while they reconciled them, by "
+            "controller as in wfreport_event_loop_holds_total.",
+            ["controller"],
+        )
         self.reconciles = counter(
             "wfreport_reconciles",
-            "Successful reconciles of a Workflow, by the state found: completed, running, gone, not_ours.",
+            "Successful reconciles of a Workflow, by the state found: completed, running, gone, not_ours, abandoned.",
             ["outcome"],
         )
 

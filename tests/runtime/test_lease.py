@@ -12,10 +12,32 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from wfreport.kube.errors import AlreadyExistsError, ApiError, ConflictError, NotFoundError, UnreachableError
-from wfreport.kube.leases import LeaseMeta, LeaseSpec, StoredLease, micro_time
+from wfreport.kube.leases import LeaseAnnotations, LeaseMeta, LeaseSpec, StoredLease, micro_time
 from wfreport.runtime.lease import Lease, LeaseLostError, LeaseTerms, NotLeadingError
 
 DURATION = 30
+
+
+def lease_meta(version: int, record: str = "") -> LeaseMeta:
+    return LeaseMeta(resource_version=str(version), annotations=LeaseAnnotations(record=record))
+
+
+@dataclass
+class Note:
+    """A record that remembers what it was called with."""
+
+    text: str = ""
+    inherited: list[tuple[str, bool]] = field(default_factory=list)
+
+    def taking_over(self, stored: str, *, was_released: bool) -> str:
+        self.inherited.append((stored, was_released))
+        return self.text or stored
+
+    def renewing(self, stored: str) -> str:  # noqa: ARG002  (the interface)
+        return self.text
+
+    def releasing(self) -> str:
+        return ""
 
 
 @dataclass
@@ -32,20 +54,20 @@ class FakeLeases:
             raise NotFoundError("no lease", status=404)
         return self.stored
 
-    async def create(self, spec: LeaseSpec) -> StoredLease:
+    async def create(self, spec: LeaseSpec, record: str) -> StoredLease:
         if self.stored is not None:
             raise AlreadyExistsError("there is one", status=409)
-        return self._write(spec)
+        return self._write(spec, record)
 
-    async def write(self, before: StoredLease, spec: LeaseSpec) -> StoredLease:
+    async def write(self, before: StoredLease, spec: LeaseSpec, record: str) -> StoredLease:
         if self.stored is None or self.stored.metadata != before.metadata:
             raise ConflictError("changed", status=409)
-        return self._write(spec)
+        return self._write(spec, record)
 
-    def _write(self, spec: LeaseSpec) -> StoredLease:
+    def _write(self, spec: LeaseSpec, record: str) -> StoredLease:
         self._fail("before write")
         self.writes += 1
-        self.stored = StoredLease(metadata=LeaseMeta(resource_version=str(self.writes)), spec=spec)
+        self.stored = StoredLease(metadata=lease_meta(self.writes, record), spec=spec)
         self._fail("after write")
         return self.stored
 
@@ -62,20 +84,21 @@ class World:
         self.time = 1000.0
         self.leases = FakeLeases()
 
-    def candidate(self, identity: str) -> Lease:
+    def candidate(self, identity: str, note: Note | None = None) -> Lease:
         async def sleep(seconds: float) -> None:
             self.time += seconds
 
         return Lease(
             self.leases,  # type: ignore[arg-type]
             LeaseTerms(identity, DURATION),
+            note or Note(),
             clock=lambda: self.time,
             now=lambda: datetime(2026, 11, 25, tzinfo=UTC),
             sleep=sleep,
         )
 
-    async def held_by(self, identity: str) -> Lease:
-        lease = self.candidate(identity)
+    async def held_by(self, identity: str, note: Note | None = None) -> Lease:
+        lease = self.candidate(identity, note)
         await lease.acquire()
         return lease
 
@@ -196,6 +219,45 @@ async def test_without_permission_for_the_lease_nobody_leads_and_it_is_logged(ca
     assert not await lease._try_once()
     assert not lease.has_been_read
     assert [record.message for record in caplog.records] == ["lease update failed"]
+
+
+async def test_the_successor_of_a_leader_that_died_gets_its_record() -> None:
+    world = World()
+    first, note = await world.held_by("a"), Note()
+    first._note = Note("a/b in work")
+    assert await first.update()
+    await world.candidate("b", note).acquire()
+    assert note.inherited[-1] == ("a/b in work", False)
+    assert world.leases.stored
+    assert world.leases.stored.record == "a/b in work"
+
+
+async def test_the_successor_of_a_leader_that_stopped_sees_that_it_did_not_die() -> None:
+    world = World()
+    first, note = await world.held_by("a", Note("a/b in work")), Note()
+    await first.release()
+    assert world.leases.stored
+    assert world.leases.stored.record == ""
+    await world.candidate("b", note).acquire()
+    assert note.inherited == [("", True)]
+
+
+async def test_a_holder_releases_a_lease_that_its_watchdog_has_annotated() -> None:
+    world = World()
+    first = await world.held_by("a")
+    assert world.leases.stored
+    world.leases.stored = StoredLease(metadata=lease_meta(99, "a/b in work"), spec=world.leases.stored.spec)
+    await first.release()
+    assert world.leases.stored.spec.holder_identity == ""
+
+
+async def test_a_renewal_after_the_watchdog_has_annotated_the_lease_succeeds() -> None:
+    world = World()
+    first = await world.held_by("a")
+    assert world.leases.stored
+    world.leases.stored = StoredLease(metadata=lease_meta(99, "a/b in work"), spec=world.leases.stored.spec)
+    assert await first._try_once()
+    assert world.leases.stored.record == ""
 
 
 def test_times_are_kubernetes_microtimes() -> None:

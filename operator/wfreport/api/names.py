@@ -58,5 +58,8 @@ LABEL_POLICY: Final = "wfreport.dev/policy"
 LABEL_NOTIFY: Final = "wfreport.dev/notify"
 """On a Secret, ``"true"``: policies of its namespace may use it to send notifications."""
 
+ANNOTATION_RECONCILE_RECORD: Final = "wfreport.dev/reconcile-record"
+"""On the Lease: the reconciles that may have killed a leader. To have the abandoned ones tried again, remove it."""
+
 ANNOTATION_REMEDIATION_UID: Final = "wfreport.dev/remediation-uid"
 """On a stopped Workflow and on a suspended CronWorkflow: uid of the Remediation that stopped or suspended it."""

@@ -15,6 +15,11 @@ REASON_MEANINGS: dict[Reason, str] = {
         "Some fields of the Workflow could not be decoded; the message names them. The rest is reported."
     ),
     Reason.WORKFLOW_DELETED: "The Workflow was deleted before it completed. The report shows its last known state.",
+    Reason.RECONCILE_ABANDONED: (
+        "The operator died twice while it reconciled this Workflow, so it does not try again until the completed "
+        "Workflow changes, or until the report is deleted or its spec is changed. The rest of the report may be "
+        "outdated."
+    ),
     Reason.WORKFLOW_ACTIVE: "The Workflow has not completed.",
     Reason.WORKFLOW_SUCCEEDED: "The Workflow completed with phase Succeeded.",
     Reason.WORKFLOW_FAILED: "The Workflow completed with phase Failed, and no root cause was identified.",

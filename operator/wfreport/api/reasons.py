@@ -24,6 +24,7 @@ class Reason(StrEnum):
     WORKFLOW_NOT_FOUND = "WorkflowNotFound"
     WORKFLOW_MALFORMED = "WorkflowMalformed"
     WORKFLOW_DELETED = "WorkflowDeleted"
+    RECONCILE_ABANDONED = "ReconcileAbandoned"
     WORKFLOW_ACTIVE = "WorkflowActive"
     WORKFLOW_SUCCEEDED = "WorkflowSucceeded"
     WORKFLOW_FAILED = "WorkflowFailed"

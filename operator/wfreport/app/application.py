@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ import kopf
 import uvloop
 
 from wfreport.app.factories import (
+    build_abandonment_guard,
     build_argo_server_fetcher,
     build_capturer,
     build_event_handlers,
@@ -24,6 +24,7 @@ from wfreport.app.factories import (
     expose_caches,
     expose_queues,
 )
+from wfreport.app.quarantine import are_empty, build_quarantine, build_watchdog, queues_by_controller
 from wfreport.app.remediation import Dependencies, RemediationController, create_remediation_queues
 from wfreport.app.shared import REPORT_READERS, create_shared
 from wfreport.argoserver.artifacts import ArchivedLogs
@@ -42,9 +43,9 @@ from wfreport.remediation.enqueue import RemediationEventHandlers
 from wfreport.runtime.health import health_server
 from wfreport.runtime.lease import LeaseLostError, configured_lease
 from wfreport.runtime.periodic import run_periodically
+from wfreport.runtime.quarantine import ReconcileRecord
 from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancel_all, completes_before
-from wfreport.runtime.watchdog import Watchdog
 from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
 from wfreport.watch.enqueue import ReportReader
@@ -117,7 +118,8 @@ class Operator:
     def __init__(self, settings: Settings, client: Client, argo_server: ArgoServer | None, metrics: Metrics) -> None:
         """Create all parts. Each takes the parts that it depends on as arguments, so none can be used too early."""
         self._shared = shared = create_shared(settings, client, metrics)
-        self._lease = lease = configured_lease(settings, client)
+        self._record = record = ReconcileRecord(shared.in_flight)
+        self._lease = lease = configured_lease(settings, client, record)
         self._monitor = build_monitor(shared)
 
         server = ServerWorkflows(argo_server) if argo_server else None
@@ -130,7 +132,8 @@ class Operator:
             shared, server, ArchivedLogs(argo_server) if argo_server else None
         )
         writer = build_report_writer(shared, remediation_handlers.report_written)
-        self._reconciler = build_reconciler(shared, writer, capturer, fetcher)
+        reconciler = build_reconciler(shared, writer, capturer, fetcher)
+        self._guard = build_abandonment_guard(shared, reconciler, writer)
         self._reader = ReportReader(shared.kube.reports, cache=shared.reports, requests=shared.requests)
         self._resync = build_resync(shared, fetcher)
         self._on_event = event_dispatcher(build_event_handlers(shared, capturer), remediation_handlers)
@@ -143,14 +146,12 @@ class Operator:
         )
         expose_caches(shared)
         expose_queues(shared.queues.named() | remediation_queues.named(), metrics)
-        self._watchdog = Watchdog(
-            shared.in_flight,
-            count_hold=lambda controller: metrics.event_loop_holds.labels(controller).inc(),
-            write_marks=None,
-            dump=sys.stderr,
-        )
+        self._watchdog = build_watchdog(shared, record, lease)
+        self._quarantine = lease and build_quarantine(shared, record, lease, self._guard, remediation_queues)
+        self._all_queues = queues_by_controller(shared, remediation_queues)
         self._is_leading = lease is None
         self._is_loaded = False
+        self._has_resynced = False
 
     def missing(self) -> list[str]:
         """Return what the operator waits for before it is ready.
@@ -184,6 +185,9 @@ class Operator:
         background = {asyncio.create_task(self._lease.keep_renewed(), name="lease")} if self._lease else set()
         if not await completes_before(stopping, self._load()):
             return await cancel_all(background)
+        if self._quarantine:
+            self._quarantine.begin()
+            background.add(asyncio.create_task(self._quarantine.run(is_loaded=self._is_initial_load_done)))
         remediation_workers, remediation_resync = self._remediation.start()
         workers = self._start_workers() | remediation_workers
         background |= remediation_resync | self._start_background()
@@ -217,12 +221,20 @@ class Operator:
                 self._is_loaded = True
                 return
 
+    def _is_initial_load_done(self) -> bool:
+        """Return whether the first resync has ended, and every key that it found was reconciled."""
+        return self._has_resynced and are_empty(self._all_queues) and not self._shared.in_flight.busy()
+
+    async def _resync_once(self) -> None:
+        await self._resync.resync()
+        self._has_resynced = True
+
     def _start_workers(self) -> set[Task]:
         """Start the workers, which end after their queue is shut down."""
         settings, queues = self._shared.settings, self._shared.queues
         worker = partial(Worker, metrics=self._shared.metrics, clock=time.monotonic, in_flight=self._shared.in_flight)
         pools = (
-            ("reconcile", settings.workers, worker(queues.workflows, self._reconciler.reconcile)),
+            ("reconcile", settings.workers, worker(queues.workflows, self._guard.reconcile)),
             (
                 "capture",
                 settings.capture_workers,
@@ -240,7 +252,7 @@ class Operator:
         """Start the tasks that are cancelled when the operator stops, since a request of theirs may hang."""
         shared = self._shared
         resync = run_periodically(
-            self._resync.resync,
+            self._resync_once,
             controller="report",
             metrics=shared.metrics,
             interval_seconds=lambda: shared.settings.resync_interval_seconds * shared.time.jitter(),

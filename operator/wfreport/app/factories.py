@@ -17,6 +17,7 @@ from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
 from wfreport.kube.reports import StoredReport
 from wfreport.metrics import Metrics
+from wfreport.reconcile.abandonment import AbandonmentGuard
 from wfreport.reconcile.ownership import ReportOwnership
 from wfreport.reconcile.reconciler import Reconciler
 from wfreport.reconcile.renderer import StatusRenderer
@@ -117,6 +118,17 @@ def build_reconciler(
             render_options(shared.settings), shared.redactor, progress_seconds=shared.settings.progress_interval_seconds
         ),
         metrics=shared.metrics,
+    )
+
+
+def build_abandonment_guard(shared: Shared, reconciler: Reconciler, writer: ReportWriter) -> AbandonmentGuard:
+    """Build the guard of the reconciler, which leaves abandoned Workflows alone."""
+    return AbandonmentGuard(
+        reconciler.reconcile,
+        workflows=shared.kube.workflows,
+        reports=shared.reports,
+        running=shared.running,
+        writer=writer,
     )
 
 

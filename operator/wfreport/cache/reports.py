@@ -62,6 +62,7 @@ class ReportEntry:
         missing: whether the status reports that the Workflow does not exist.
         source: where the run is read from: Auto, Cluster or Archive.
         deleted: whether the status reports that the Workflow was deleted while it ran.
+        abandoned: whether the status reports that the Workflow is not reconciled any more.
         awaits_server: whether the report lacks something that Argo Server may provide.
         phase: last known phase of the run.
         finished_at: when the run ended; None if it runs, or if that is unknown.
@@ -87,6 +88,7 @@ class ReportEntry:
     missing: bool
     source: str = "Auto"
     deleted: bool = False
+    abandoned: bool = False
     awaits_server: bool = False
     phase: str = ""
     finished_at: datetime | None = None
@@ -141,6 +143,7 @@ def entry_of(head: ReportHead) -> ReportEntry:
         missing=bool(reasons & _MISSING_REASONS),
         source=head.spec.source,
         deleted=bool(reasons & _ENDED_REASONS),
+        abandoned=Reason.RECONCILE_ABANDONED in reasons,
         awaits_server=_awaits_server(head, reasons),
         phase=observed.phase,
         finished_at=observed.finished_at,

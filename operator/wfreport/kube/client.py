@@ -5,7 +5,7 @@ Bodies are bytes here; `wfreport.kube.resource` decodes them.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -26,6 +26,8 @@ MERGE_PATCH = "application/merge-patch+json"
 ACCEPT_JSON = "application/json"
 ACCEPT_PARTIAL = f"application/json;as={PARTIAL_KIND};v=v1;g=meta.k8s.io"
 ACCEPT_PARTIAL_LIST = f"application/json;as={PARTIAL_KIND}List;v=v1;g=meta.k8s.io"
+LARGE_BODY_BYTES = 1 << 20
+"""Few objects are larger: Argo compresses or offloads the nodes of a Workflow before, and etcd refuses 1.5 MiB."""
 TOKEN_FRESH_SECONDS = 60
 """A token is renewed if it was loaded longer ago: token files rotate, tokens of exec plugins expire."""
 
@@ -107,6 +109,8 @@ class Client:
         self._connections = connections
         self._transport_name = transport
         self._credentials = credentials or Credentials()
+        self.on_large_body: Callable[[], Awaitable[None]] | None = None
+        """Awaited after a response of more than ``LARGE_BODY_BYTES``, before anybody decodes it."""
         self._endpoint: Endpoint | None = None
         self._login = asyncio.Lock()
         self._fresh_until = 0.0
@@ -171,6 +175,8 @@ class Client:
             authorization = await self.renewed_authorization(authorization)
         if response.status not in _SUCCEEDED:
             raise error_of(response.status, response.body, response.retry_after)
+        if len(response.body) > LARGE_BODY_BYTES and self.on_large_body:
+            await self.on_large_body()
         return response.body
 
     async def read_tail(

@@ -9,7 +9,7 @@ Server (`wfreport.argoserver.workflows`).
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
-from wfreport.api.argo import LABEL_CONTROLLER_INSTANCE_ID
+from wfreport.api.argo import LABEL_CONTROLLER_INSTANCE_ID, Workflow
 from wfreport.kube.client import Client
 from wfreport.kube.errors import AheadError, NotFoundError
 from wfreport.kube.kinds import WORKFLOW
@@ -46,6 +46,7 @@ class Workflows:
         self._metadata = Resource(
             client, WORKFLOW, Item, namespaces=namespaces, chunk_size=chunk_size, metadata_only=True
         )
+        self._heads = Resource(client, WORKFLOW, Workflow, metadata_only=True)
         self._documents = documents(client, WORKFLOW)
         self._instance_id = instance_id
         self.selector = workflow_selector(instance_id=instance_id, label_selector=label_selector)
@@ -67,6 +68,15 @@ class Workflows:
             except AheadError:
                 pass  # the cache lags behind our event, or etcd was restored from a backup
         return await self._documents.get_json(namespace, name)
+
+    async def get_head(self, namespace: str, name: str) -> Workflow:
+        """GET the metadata of a Workflow, as a Workflow without spec and status.
+
+        Raises:
+            NotFoundError: the Workflow does not exist.
+            ApiError: the request failed.
+        """
+        return await self._heads.get(namespace, name)
 
     async def get_uid(self, namespace: str, name: str) -> str | None:
         """Return the uid of the Workflow of that name as etcd has it now; None if it does not exist.

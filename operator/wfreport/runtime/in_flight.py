@@ -29,7 +29,7 @@ class Slot:
         self.request: Request | None = None
         self.mark: Mark | None = None
 
-    def set_mark(self, reason: MarkReason, *, deaths: int = 0) -> bool:
+    def set_mark(self, reason: MarkReason) -> bool:
         """Mark the current request. Return False if there is none, or if it is marked already."""
         request = self.request
         if request is None or self.mark is not None:
@@ -39,7 +39,6 @@ class Slot:
             namespace=request.name[0],
             name=request.name[1],
             reason=reason,
-            deaths=deaths,
         )
         return True
 

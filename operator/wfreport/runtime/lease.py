@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from wfreport.clock import now
 from wfreport.kube.client import Client
@@ -54,13 +54,34 @@ class LeaseTerms:
     duration_seconds: int
 
 
-def configured_lease(settings: Settings, client: Client) -> "Lease | None":
+class LeaseNote(Protocol):
+    """The record that the holder keeps on the Lease for its successor. Each method returns its text."""
+
+    def taking_over(self, stored: str, *, was_released: bool) -> str:
+        """Return the text to write when the Lease is acquired.
+
+        Args:
+            stored: the predecessor's text.
+            was_released: whether the predecessor released the Lease; otherwise it died, or lost it.
+        """
+        ...
+
+    def renewing(self, stored: str) -> str:
+        """Return the text to write with a renewal; ``stored`` is on the Lease now."""
+        ...
+
+    def releasing(self) -> str:
+        """Return the text to write when the Lease is released."""
+        ...
+
+
+def configured_lease(settings: Settings, client: Client, note: LeaseNote) -> "Lease | None":
     """Return the Lease of the settings; None without leader election."""
     if not settings.leader_election:
         return None
     leases = Leases(client, namespace=settings.lease_namespace, name=settings.lease_name)
     terms = LeaseTerms(f"{socket.gethostname()}_{uuid.uuid4()}", settings.lease_seconds)
-    return Lease(leases, terms, clock=time.monotonic, now=now)
+    return Lease(leases, terms, note, clock=time.monotonic, now=now)
 
 
 class Lease:
@@ -70,6 +91,7 @@ class Lease:
         self,
         leases: Leases,
         terms: LeaseTerms,
+        note: LeaseNote,
         *,
         clock: Callable[[], float],
         now: Callable[[], datetime],
@@ -78,6 +100,8 @@ class Lease:
         """Create a candidate; ``clock`` is monotonic, ``now`` is for the times in the Lease, which people read."""
         self._leases = leases
         self._terms = terms
+        self._note = note
+        self._writing = asyncio.Lock()
         self._clock = clock
         self._now = now
         self._sleep = sleep
@@ -85,6 +109,11 @@ class Lease:
         self._observed_at = 0.0
         self._held_until: float | None = None
         self._has_read = False
+
+    @property
+    def identity(self) -> str:
+        """Return the name of this replica on the Lease."""
+        return self._terms.identity
 
     @property
     def has_been_read(self) -> bool:
@@ -132,6 +161,13 @@ class Lease:
                 self._held_until = None
                 raise LeaseLostError("the Lease was lost")
 
+    async def update(self) -> bool:
+        """Renew the Lease now, so that the present record is written. Return whether it was written.
+
+        A failure is logged. If another replica holds the Lease, the next regular renewal finds that too.
+        """
+        return await self._try_once()
+
     async def release(self) -> None:
         """Release the Lease if it is held, so that another replica can acquire it at once. Errors are ignored."""
         if self._held_until is None or self._observed is None or not self._is_ours():
@@ -145,10 +181,16 @@ class Lease:
             lease_transitions=self._observed.spec.lease_transitions,
         )
         with suppress(ApiError):
-            await self._leases.write(self._observed, released)
+            async with self._writing:
+                if await self._may_acquire() and self._is_ours():
+                    await self._leases.write(self._observed, released, self._note.releasing())
 
     async def _try_once(self) -> bool:
         """Try once to acquire or renew the Lease. Return whether it is held afterwards."""
+        async with self._writing:
+            return await self._try_alone()
+
+    async def _try_alone(self) -> bool:
         began = self._clock()
         try:
             async with asyncio.timeout(self._terms.duration_seconds / RENEWALS_PER_DURATION):
@@ -176,7 +218,12 @@ class Lease:
             renew_time=at,
             lease_transitions=before.lease_transitions + (0 if renewed or self._observed is None else 1),
         )
-        return await (self._leases.write(self._observed, spec) if self._observed else self._leases.create(spec))
+        if self._observed is None:
+            return await self._leases.create(spec, self._note.renewing(""))
+        stored = self._observed.record
+        was_released = not before.holder_identity
+        record = self._note.renewing(stored) if renewed else self._note.taking_over(stored, was_released=was_released)
+        return await self._leases.write(self._observed, spec, record)
 
     async def _may_acquire(self) -> bool:
         """Read the Lease. Return whether it is free, ours, or has expired."""

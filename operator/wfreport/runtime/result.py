@@ -11,6 +11,7 @@ class ReconcileOutcome(StrEnum):
     RUNNING = "running"
     GONE = "gone"
     NOT_OURS = "not_ours"
+    ABANDONED = "abandoned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class MarkReason(StrEnum):
     MEMORY_GREW = "MemoryGrew"
     HEAVY_BEFORE = "HeavyBefore"
     UNEXPLAINED_DEATHS = "UnexplainedDeaths"
-    TRIED_ALONE = "TriedAlone"
+    ABANDONED_BEFORE = "AbandonedBefore"
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):

@@ -14,6 +14,7 @@ then ``faulthandler``, which needs no lock, prints the stack of all threads to s
 import asyncio
 import faulthandler
 import logging
+import math
 import os
 import sys
 import threading
@@ -51,6 +52,7 @@ HELD_TICK_SECONDS: Final = 0.1
 IDLE_RSS_TICKS: Final = 10
 """Memory is read at every tick if something is in flight, and otherwise at one of so many."""
 
+WRITE_RETRY_SECONDS: Final = 2
 STUCK_SECONDS: Final = 15
 """If this thread does not run for so long, faulthandler prints all stacks."""
 
@@ -161,7 +163,8 @@ class Watchdog:
     Args:
         in_flight: the slots of the workers.
         count_hold: counts a hold, by controller.
-        write_marks: writes the marks of slots to the Lease from this thread; None without a Lease.
+        write_marks: writes the marks of slots to the Lease from this thread, and returns whether that succeeded; None
+            without a Lease.
         dump: receives the stacks if the thread cannot run; None for no dump.
     """
 
@@ -170,7 +173,7 @@ class Watchdog:
         in_flight: InFlight,
         *,
         count_hold: Callable[[str], None],
-        write_marks: Callable[[], None] | None,
+        write_marks: Callable[[], bool] | None,
         dump: TextIO | None = None,
     ) -> None:
         self._in_flight = in_flight
@@ -181,6 +184,7 @@ class Watchdog:
         self._answers = 0
         self._load = LoadMeter()
         self._arm_at = 0.0
+        self._write_at = math.inf
         self._ticks_without_rss = 0
         self._last_rss = 0
 
@@ -241,9 +245,11 @@ class Watchdog:
 
     def _mark(self, sample: Sample, busy: list[Slot]) -> None:
         heavy = self._load.observe(sample, busy)
-        marked = [slot.set_mark(reason) for slot, reason in heavy]
-        if any(marked) and self._write_marks:
-            self._write_marks()
+        for slot, reason in heavy:
+            if slot.set_mark(reason):
+                self._write_at = sample.at_seconds
+        if self._write_marks and sample.at_seconds >= self._write_at:
+            self._write_at = math.inf if self._write_marks() else sample.at_seconds + WRITE_RETRY_SECONDS
 
     def _report(self, hold: HoldMeter, sample: Sample, thread_id: int) -> None:
         is_first = not hold.is_reported

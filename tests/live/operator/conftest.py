@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.live.operator import harness
@@ -30,3 +31,18 @@ def world(plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[harne
     """A namespace, not yet watched."""
     with harness.cluster(plane, namespace, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def electing(world: harness.Cluster) -> dict[str, Any]:
+    """Return settings of an operator that may hold the Lease of the namespace."""
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
+    rule = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]}
+    world.plane.api.post(f"{rbac}/roles", {"metadata": {"name": "lease"}, "rules": [rule]})
+    binding = {
+        "metadata": {"name": "lease"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lease"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": harness.USER}],
+    }
+    world.plane.api.post(f"{rbac}/rolebindings", binding)
+    return {**harness.FAST, "leader_election": "true", "lease_namespace": world.namespace, "lease_seconds": 3}

@@ -6,25 +6,10 @@ from typing import Any
 
 import pytest
 from tests.eventually import eventually
-from tests.live.operator.harness import FAST, USER, Cluster, RunningOperator
+from tests.live.operator.harness import FAST, Cluster, RunningOperator
 
 pytestmark = pytest.mark.cluster
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
-
-
-@pytest.fixture
-def electing(world: Cluster) -> dict[str, Any]:
-    """Return settings of an operator that may hold the Lease of the namespace."""
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{world.namespace}"
-    rule = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch"]}
-    world.plane.api.post(f"{rbac}/roles", {"metadata": {"name": "lease"}, "rules": [rule]})
-    binding = {
-        "metadata": {"name": "lease"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "lease"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
-    }
-    world.plane.api.post(f"{rbac}/rolebindings", binding)
-    return {**FAST, "leader_election": "true", "lease_namespace": world.namespace, "lease_seconds": 3}
 
 
 def holder(world: Cluster) -> str:

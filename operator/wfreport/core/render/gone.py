@@ -16,6 +16,7 @@ from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer
+from wfreport.core.render.abandoned import is_abandoned
 from wfreport.core.render.conditions import EPOCH, condition, evidence_complete
 from wfreport.core.render.evidence import LogLimits, with_late_evidence
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Unavailable
@@ -67,7 +68,8 @@ def render_deleted(
     if observed is None or observed.phase in COMPLETED_PHASES or _is_marked_deleted(stored):
         return stored
     at = observed.started_at or _latest_transition(stored)
-    moment = f"while it was {observed.phase}" if observed.phase else "before it started"
+    unobserved = "after its reconcile was abandoned" if is_abandoned(stored) else "before it started"
+    moment = f"while it was {observed.phase}" if observed.phase else unobserved
     message = f"the Workflow was deleted {moment}"
     changed = {
         ConditionType.READY: condition(ConditionType.READY, "True", Reason.WORKFLOW_DELETED, message, at, generation),
@@ -79,7 +81,8 @@ def render_deleted(
         changed[ConditionType(c.type)] if c.type in changed else _final(c, generation) for c in stored.conditions or ()
     ]
     last_known = f"; last known: {stored.summary}" if stored.summary and observed.phase else ""
-    summary = cut(f"Deleted before it {'ended' if observed.phase else 'started'}{last_known}", TEXT)
+    state = "ended" if observed.phase else "started"
+    summary = cut(stored.summary or "" if is_abandoned(stored) else f"Deleted before it {state}{last_known}", TEXT)
     update = {
         "observed_generation": generation,
         "conditions": conditions,
