@@ -250,7 +250,9 @@ class Metrics:
             "wfreport_pods_labelled", "Failed pods to be labelled, by result: labelled, gone, failed.", ["result"]
         )
         self.notifications = counter(
-            "wfreport_notifications", "Notifications by kind of sink and result: sent, failed.", ["sink", "result"]
+            "wfreport_notifications",
+            "Notifications by kind of sink and result: sent, failed, refused.",
+            ["sink", "result"],
         )
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:

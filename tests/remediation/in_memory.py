@@ -63,6 +63,8 @@ class Inbox:
         del namespace
         self.received.append((sink.name, notification.id))
 
+    def close(self) -> None: ...
+
 
 class InMemoryOperator:
     """One operator process. A second one on the same API server is a restart or a replica."""

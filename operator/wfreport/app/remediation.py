@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from wfreport.api.actions import ActionType
 from wfreport.api.remediation import LockClass
+from wfreport.app.notifications import build_delivery, build_sinks
 from wfreport.app.shared import KubeResources, TimeSource
 from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cache.remediation import RemediationCache
@@ -19,7 +20,7 @@ from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.redact.redactor import Redactor
 from wfreport.kube.access import Access
 from wfreport.kube.errors import BadResponseError
-from wfreport.kube.kinds import CRON_WORKFLOW, LIMIT_RANGE, NAMESPACE, POD, POLICY, REMEDIATION, RESOURCE_QUOTA, SECRET
+from wfreport.kube.kinds import CRON_WORKFLOW, LIMIT_RANGE, NAMESPACE, POD, POLICY, REMEDIATION, RESOURCE_QUOTA
 from wfreport.kube.remediations import read_remediation
 from wfreport.kube.resource import documents
 from wfreport.kube.workflows import workflow_documents
@@ -44,7 +45,7 @@ from wfreport.remediation.queues import RemediationQueues
 from wfreport.remediation.reconciler import RemediationReconciler
 from wfreport.remediation.resync import RemediationResync
 from wfreport.remediation.rights import RightsChecker
-from wfreport.remediation.sinks import Sender, Sinks
+from wfreport.remediation.sinks import Sender
 from wfreport.remediation.writer import RemediationWriter
 from wfreport.runtime.in_flight import InFlight
 from wfreport.runtime.lease import Lease
@@ -59,8 +60,8 @@ log = logging.getLogger(__name__)
 CONTROLLER: Final = "remediation"
 """The label ``controller`` of the metrics."""
 
-NOTIFIERS: Final = 2
-"""Workers that send notifications. An endpoint that does not answer blocks one of them until its timeout."""
+NOTIFIERS: Final = 8
+"""Workers that send notifications. A namespace occupies at most one of them, even if its endpoint does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class RemediationController:
         """``sender`` delivers notifications; by default, to the sinks of the policies."""
         self._deps = deps = dependencies
         kube, clock = deps.kube, deps.time.now
-        self._sender = sender or Sinks(documents(kube.client, SECRET))
+        self._sender = sender or build_sinks(deps.settings, kube.client, deps.time)
         self._cache = cache
         self._loaded_namespaces: set[str] = set()
         self.queues = queues
@@ -219,9 +220,10 @@ class RemediationController:
         return check_and_resync
 
     def close(self) -> None:
-        """Shut down the queues: workers end after the request that they are working on."""
+        """Shut down the queues: workers end after the request that they are working on. Deliveries end soon."""
         for queue in self.queues.named().values():
             queue.shut_down()
+        self._sender.close()
 
     def _resync_interval_seconds(self) -> float:
         return self._deps.settings.resync_interval_seconds * self._deps.time.jitter()
@@ -302,13 +304,13 @@ class RemediationController:
 
     def _notifier(self) -> Notifier:
         deps = self._deps
+        queue = self.queues.notifications
         return Notifier(
-            self._sender,
+            build_delivery(self._sender, deps.time, lease=deps.lease, metrics=deps.metrics),
             cache=self._cache,
             writer=self._writer,
             reports=deps.report_writer,
-            lease=deps.lease,
-            metrics=deps.metrics,
+            retry=lambda key, seconds: queue.add_after(key, seconds, Priority.URGENT),
             clock=deps.time.now,
         )
 

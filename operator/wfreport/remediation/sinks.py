@@ -4,9 +4,12 @@ import asyncio
 import base64
 import binascii
 import json
-import logging
-from collections.abc import Mapping
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -18,18 +21,27 @@ from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.notification import Notification, Stage
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.resource import Document, ResourceReader
+from wfreport.remediation.apprise_client import AppriseClient
+from wfreport.remediation.apprise_server import BLOCKED, REFUSED, SEND_SECONDS, SENT
+from wfreport.remediation.destinations import DestinationRules, RefusedAddressError
+from wfreport.remediation.sink_hosts import HostLocks
 
-SEND_SECONDS: Final = 20
-"""Timeout of one delivery."""
+STOP_SECONDS: Final = 2
+"""Time that deliveries get to finish when the operator stops. The next process sends their messages again."""
 
 _SPEC_VERSION: Final = "1.0"
 _TYPES: Final = {Stage.FAILED: "dev.wfreport.run.failed.v1", Stage.ENDED: "dev.wfreport.remediation.ended.v1"}
 _CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _FIRST_FAILURE_STATUS: Final = 300
+_MAX_REFUSALS: Final = 1000
 
 
 class SinkError(Exception):
     """A notification was not delivered. The message names the sink, never its URL."""
+
+
+class SinkBusyError(SinkError):
+    """The host of a sink is receiving other notifications. This is no failure of the sink."""
 
 
 class Sender(Protocol):
@@ -44,27 +56,91 @@ class Sender(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End the deliveries that are in progress."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinkRules:
+    """What policies may use as sinks.
+
+    Attributes:
+        apprise_schemas: allowed schemas of Apprise URLs.
+        allow_loopback: whether loopback addresses may be reached, for development.
+        api_server: returns the addresses and the port of the API server, which must not be reached.
+    """
+
+    apprise_schemas: Collection[str]
+    allow_loopback: bool
+    api_server: Callable[[], Awaitable[Collection[tuple[str, int]]]]
+
+    async def destinations(self) -> DestinationRules:
+        """Return the rules for addresses."""
+        return DestinationRules(self.allow_loopback, await self.api_server())
+
 
 class Sinks:
-    """Sends notifications by Apprise or as CloudEvents."""
+    """Sends notifications by Apprise or as CloudEvents: one at a time to each host."""
 
-    def __init__(self, secrets: ResourceReader[Document]) -> None:
+    def __init__(self, secrets: ResourceReader[Document], rules: SinkRules, apprise: AppriseClient) -> None:
         self._secrets = secrets
+        self._rules = rules
+        self._apprise = apprise
+        self._hosts = HostLocks()
+        self._refusals: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._deliveries: set[asyncio.Timeout] = set()
+        self._closed = False
 
     async def send(self, namespace: str, sink: Sink, notification: Notification) -> None:
         """Send a notification to a sink of a policy in this namespace.
 
         Raises:
+            SinkBusyError: its host is receiving other notifications; try again soon.
             SinkError: the delivery failed; try again.
             RefusedError: the sink is unusable as it is configured.
         """
         if sink.cloud_events:
-            await _post(sink.name, sink.cloud_events.url, cloud_event(notification))
+            async with self._delivery(sink, [sink.cloud_events.url]):
+                await _post(sink.name, sink.cloud_events.url, cloud_event(notification), self._rules)
         elif sink.apprise:
-            await _send_by_apprise(sink.name, await self._urls(namespace, sink.apprise), notification)
+            secret = await self._secret(namespace, sink.apprise)
+            urls = urls_in(secret, sink.apprise.key)
+            async with self._delivery(sink, urls):
+                await self._send_by_apprise(namespace, sink, secret, urls, notification)
 
-    async def _urls(self, namespace: str, source: Apprise) -> list[str]:
-        """Return the URLs in a Secret. Only a Secret that its owner has labelled for this is used."""
+    def close(self) -> None:
+        """End the deliveries within ``STOP_SECONDS``, and the process that sends by Apprise."""
+        self._closed = True
+        latest = asyncio.get_running_loop().time() + STOP_SECONDS
+        for delivery in self._deliveries:
+            delivery.reschedule(min(delivery.when() or latest, latest))
+        self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self._closed and not self._deliveries:
+            self._apprise.close()
+
+    @asynccontextmanager
+    async def _delivery(self, sink: Sink, urls: list[str]) -> AsyncIterator[None]:
+        """Run a delivery within its time, while no other one goes to the same hosts."""
+        if self._closed:
+            raise SinkError(f"sink {sink.name}: the operator stops")
+        async with AsyncExitStack() as stack:
+            if not await self._hosts.acquire(stack, hosts_of(urls)):
+                raise SinkBusyError(f"sink {sink.name}: its host is receiving other notifications")
+            try:
+                async with asyncio.timeout(SEND_SECONDS) as timeout:
+                    self._deliveries.add(timeout)
+                    yield
+            except TimeoutError:
+                raise SinkError(f"sink {sink.name}: TimeoutError") from None
+            finally:
+                self._deliveries.discard(timeout)
+                self._close_if_idle()
+
+    async def _secret(self, namespace: str, source: Apprise) -> Document:
+        """Read a Secret of Apprise URLs. Only a Secret that its owner has labelled for this is used."""
         try:
             secret = await self._secrets.get(namespace, source.secret_name)
         except NotFoundError as error:
@@ -73,7 +149,58 @@ class Sinks:
             raise RefusedError(
                 Refusal.SINK_UNUSABLE, f'Secret {source.secret_name} is not labelled {LABEL_NOTIFY}: "true"'
             )
-        return urls_in(secret, source.key)
+        return secret
+
+    async def _send_by_apprise(
+        self, namespace: str, sink: Sink, secret: Document, urls: list[str], notification: Notification
+    ) -> None:
+        """Send a notification to all URLs. URLs that were refused are not tried again until the Secret changes."""
+        key = sink.apprise.key if sink.apprise else ""
+        name, version = secret["metadata"]["name"], secret["metadata"].get("resourceVersion", "")
+        refused_version, refusal = self._refusals.get((namespace, name, key), (None, ""))
+        is_refused = refused_version == version
+        problem = refusal if is_refused else await self._deliver_by_apprise(sink.name, urls, notification)
+        if not problem:
+            return
+        if len(self._refusals) >= _MAX_REFUSALS:
+            self._refusals.clear()
+        self._refusals[namespace, name, key] = (version, problem)
+        raise RefusedError(Refusal.SINK_UNUSABLE, f"sink {sink.name}: Secret {name}, key {key}: {problem}")
+
+    async def _deliver_by_apprise(self, name: str, urls: list[str], notification: Notification) -> str | None:
+        """Send a notification; return why its URLs are refused, or None."""
+        destinations = await self._rules.destinations()
+        result, message = await self._apprise.deliver(
+            {
+                "urls": urls,
+                "title": notification.title,
+                "body": notification.body,
+                "is_good": notification.is_good,
+                "schemas": list(self._rules.apprise_schemas),
+                "allow_loopback": destinations.allow_loopback,
+                "api_server": list(destinations.api_server),
+            }
+        )
+        if result == REFUSED:
+            return message
+        if result == BLOCKED:
+            raise RefusedError(Refusal.SINK_UNUSABLE, f"sink {name}: {message}")
+        if result != SENT:
+            raise SinkError(f"sink {name}: {message}")
+        return None
+
+
+def hosts_of(urls: list[str]) -> list[str]:
+    """Return the hosts of URLs. Of an Apprise URL, it is the part in the host's place, which may be a token."""
+    return sorted({_host_of(url) for url in urls})
+
+
+def _host_of(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or parts.netloc or parts.scheme).lower()
+    except ValueError:
+        return ""
 
 
 def urls_in(secret: Mapping[str, Any], key: str) -> list[str]:
@@ -106,41 +233,37 @@ def cloud_event(notification: Notification) -> dict[str, Any]:
     }
 
 
-async def _post(name: str, url: str, event: dict[str, Any]) -> None:
-    timeout = aiohttp.ClientTimeout(total=SEND_SECONDS)
+async def _post(name: str, url: str, event: dict[str, Any], rules: SinkRules) -> None:
+    guard = _SocketGuard(await rules.destinations())
+    connector = aiohttp.TCPConnector(socket_factory=guard.open)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
+            aiohttp.ClientSession(connector=connector) as session,
             session.post(
                 url, data=json.dumps(event), headers={"Content-Type": _CONTENT_TYPE}, allow_redirects=False
             ) as response,
         ):
             if response.status >= _FIRST_FAILURE_STATUS:
                 raise SinkError(f"sink {name} answered {response.status}")
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        if guard.refused:
+            raise RefusedError(Refusal.SINK_UNUSABLE, f"sink {name}: {guard.refused}") from None
         raise SinkError(f"sink {name}: {type(error).__name__}") from None
 
 
-async def _send_by_apprise(name: str, urls: list[str], notification: Notification) -> None:
-    import apprise  # noqa: PLC0415 - costs a second of CPU, so only for policies that use it
+class _SocketGuard:
+    """Opens the sockets of one delivery, after their addresses are resolved, unless an address is refused."""
 
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs, which contain credentials
-    target = apprise.Apprise()
-    unknown = sum(1 for url in urls if not target.add(url))
-    if unknown:
-        raise SinkError(f"sink {name}: {unknown} of {len(urls)} URLs are not supported by Apprise")
-    kind = apprise.NotifyType.SUCCESS if notification.is_good else apprise.NotifyType.FAILURE
-    try:
-        async with asyncio.timeout(SEND_SECONDS):
-            sent = await target.async_notify(
-                title=notification.title,
-                body=notification.body,
-                notify_type=kind,
-                body_format=apprise.NotifyFormat.MARKDOWN,
-            )
-    except TimeoutError:
-        raise SinkError(f"sink {name}: TimeoutError") from None
-    except Exception as error:  # noqa: BLE001 - a hundred plugins, whose errors may contain the URL
-        raise SinkError(f"sink {name}: {type(error).__name__}") from None
-    if not sent:
-        raise SinkError(f"sink {name}: Apprise could not deliver")
+    def __init__(self, rules: DestinationRules) -> None:
+        self._rules = rules
+        self.refused: RefusedAddressError | None = None
+
+    def open(self, address: tuple[Any, ...]) -> socket.socket:
+        """Open a socket for an entry of ``getaddrinfo``."""
+        family, kind, protocol, _, (host, port, *_) = address
+        try:
+            self._rules.check(host, port)
+        except RefusedAddressError as error:
+            self.refused = error
+            raise
+        return socket.socket(family=family, type=kind, proto=protocol)

@@ -81,7 +81,9 @@ class RemediationCluster(Cluster):
 
     def start(self, prelude: str = "", /, **settings: Any) -> RunningOperator:
         """Start an operator with leader election, and wait until it leads."""
-        return self.start_operator(prelude, **{**ENFORCING, "lease_namespace": self.namespace, **settings})
+        return self.start_operator(
+            prelude, **{**ENFORCING, "lease_namespace": self.namespace, "notify_loopback": "true", **settings}
+        )
 
     # Policies
 

@@ -1,12 +1,13 @@
-"""An HTTP endpoint in the test process that receives notifications."""
+"""Endpoints in the test process that receive notifications, or should."""
 
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
@@ -24,11 +25,41 @@ def webhook(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
         def log_message(self, *_: object) -> None: ...
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    with _served(Handler) as url:
+        yield url, received
+
+
+@contextmanager
+def hanging_endpoint() -> Iterator[int]:
+    """Serve an endpoint whose connections are accepted and never answered; yield its port."""
+    with socket.create_server(("0.0.0.0", 0), backlog=64) as server:  # noqa: S104 - all of 127.0.0.0/8
+        yield server.getsockname()[1]
+
+
+@contextmanager
+def redirecting_endpoint(location: str) -> Iterator[str]:
+    """Serve an endpoint that redirects each request; yield its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(307)
+            self.send_header("Location", location)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with _served(Handler) as url:
+        yield url
+
+
+@contextmanager
+def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", received
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

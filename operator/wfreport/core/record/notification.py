@@ -55,6 +55,11 @@ class Notification:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+def message_id(own: Remediation, stage: Stage) -> str:
+    """Return the stable id of a notification's message."""
+    return f"{own.metadata.uid}-{stage}"
+
+
 def failure_notification(report: WorkflowReport, own: Remediation, action: Remediation | None) -> Notification:
     """Return the notification of a failed run.
 
@@ -70,7 +75,7 @@ def failure_notification(report: WorkflowReport, own: Remediation, action: Remed
     lines = [status.summary or "", _cause(failure), taken, _links(status), _log(failure)]
     observed = status.observed_workflow
     return Notification(
-        id=f"{own.metadata.uid}-{Stage.FAILED}",
+        id=message_id(own, Stage.FAILED),
         stage=Stage.FAILED,
         at=(observed.finished_at if observed else None) or _created_at(own),
         subject=subject,
@@ -89,7 +94,7 @@ def outcome_notification(report: WorkflowReport, own: Remediation, action: Remed
     has_helped = outcome is not None and outcome.status == "True"
     status = report.status or ReportStatus()
     return Notification(
-        id=f"{own.metadata.uid}-{Stage.ENDED}",
+        id=message_id(own, Stage.ENDED),
         stage=Stage.ENDED,
         at=(action.status.finished_at if action.status else None) or _created_at(own),
         subject=subject,

@@ -1,0 +1,146 @@
+"""Delivers messages to the sinks of a rule: to each sink once, and to a failing sink later."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlsplit
+
+from wfreport.api.actions import Sink
+from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.record.notification import Notification
+from wfreport.logs import kv, throttled
+from wfreport.metrics import Metrics
+from wfreport.remediation.sink_schedule import SinkKey, SinkSchedule
+from wfreport.remediation.sinks import Sender, SinkBusyError, SinkError
+from wfreport.runtime.lease import Lease, NotLeadingError
+
+log = logging.getLogger(__name__)
+
+GIVE_UP_AFTER: Final = timedelta(days=1)
+"""Age of a message after which a failing sink is not tried again."""
+
+BUSY_SECONDS: Final = 1
+"""Delay after which a sink is tried again whose host was in use."""
+
+_MAX_SENT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryResult:
+    """What became of a message.
+
+    Attributes:
+        problems: why sinks will never get it.
+        retry_seconds: when to try the remaining sinks again; None if none remains.
+    """
+
+    problems: tuple[str, ...] = ()
+    retry_seconds: float | None = None
+
+
+class Delivery:
+    """Delivers messages, and remembers which sinks have them. After a restart a message may be delivered twice."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        schedule: SinkSchedule,
+        *,
+        lease: Lease | None,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Without a ``lease`` nothing is sent."""
+        self._sender = sender
+        self._schedule = schedule
+        self._lease = lease
+        self._metrics = metrics
+        self._clock = clock
+        self._sent: set[tuple[str, str]] = set()
+
+    def delay_seconds(self, namespace: str, sinks: Sequence[Sink], message_id: str) -> float:
+        """Return for how long no sink that lacks the message may be tried; 0 if one may be."""
+        lacking = [sink for sink in sinks if (message_id, sink.name) not in self._sent]
+        return min((self._schedule.delay_seconds(sink_key(namespace, sink)) for sink in lacking), default=0.0)
+
+    async def deliver(self, namespace: str, sinks: Sequence[Sink], message: Notification) -> DeliveryResult:
+        """Send a message to each sink that has not had it and may be tried now. A failing sink delays no other one.
+
+        Raises:
+            NotLeadingError: the Lease is not held.
+        """
+        problems: list[str] = []
+        delays: list[float] = []
+        for sink in sinks:
+            if (message.id, sink.name) in self._sent:
+                continue
+            try:
+                delay = await self._try(namespace, sink, message)
+            except RefusedError as error:
+                self._metrics.notifications.labels(_kind(sink), "refused").inc()
+                problems.append(error.message)
+            except SinkError as error:
+                problems.append(str(error))
+            else:
+                delays += [delay] if delay else []
+        return DeliveryResult(tuple(problems), min(delays, default=None))
+
+    async def _try(self, namespace: str, sink: Sink, message: Notification) -> float:
+        """Send a message to a sink if it may be tried; return when to try again, or 0.
+
+        Raises:
+            RefusedError: the sink is unusable as it is configured.
+            SinkError: the sink fails, and the message is too old to be tried again.
+        """
+        key = sink_key(namespace, sink)
+        is_old = self._clock() - message.at >= GIVE_UP_AFTER
+        delay = self._schedule.delay_seconds(key)
+        if delay and is_old:
+            raise SinkError(f"sink {sink.name} fails, and the message is too old to be tried again")
+        if delay:
+            return delay
+        try:
+            await self._send(namespace, sink, message)
+        except SinkBusyError:
+            return BUSY_SECONDS
+        except SinkError as error:
+            self._metrics.notifications.labels(_kind(sink), "failed").inc()
+            delay = self._schedule.failed(key)
+            if is_old:
+                raise
+            pairs = kv(namespace=namespace, sink=sink.name, reason=str(error), retry_in_seconds=round(delay, 1))
+            log.warning("notification failed, retrying", extra=pairs | throttled("notification", key))
+            return delay
+        self._schedule.succeeded(key)
+        return 0
+
+    async def _send(self, namespace: str, sink: Sink, message: Notification) -> None:
+        if self._lease is None:
+            raise NotLeadingError("leader election is off, and actions require it")
+        async with self._lease.held():
+            await self._sender.send(namespace, sink, message)
+        self._metrics.notifications.labels(_kind(sink), "sent").inc()
+        log.info("notification sent", extra=kv(namespace=namespace, sink=sink.name, workflow=message.subject))
+        if len(self._sent) >= _MAX_SENT:
+            self._sent.clear()
+        self._sent.add((message.id, sink.name))
+
+
+def sink_key(namespace: str, sink: Sink) -> SinkKey:
+    """Return the identity of a sink: of the Secret, or of host and port, in the namespace."""
+    if sink.apprise:
+        return (namespace, sink.apprise.secret_name, sink.apprise.key)
+    return (namespace, _location(sink.cloud_events.url if sink.cloud_events else ""))
+
+
+def _location(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return url
+
+
+def _kind(sink: Sink) -> str:
+    return "apprise" if sink.apprise else "cloudevents"

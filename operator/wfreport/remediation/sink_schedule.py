@@ -1,0 +1,40 @@
+"""When each sink may be tried again: a sink that fails is put off, with a delay that doubles."""
+
+from collections.abc import Callable
+from typing import Final
+
+FIRST_DELAY_SECONDS: Final = 1
+MAX_DELAY_SECONDS: Final = 300
+
+_MAX_SINKS: Final = 10_000
+
+SinkKey = tuple[str, ...]
+"""Namespace and identity of a sink: its Secret, or host and port of its URL."""
+
+
+class SinkSchedule:
+    """Backoff per sink, for all Remediations that notify it: 300 messages to a dead endpoint cost one try at a time."""
+
+    def __init__(self, *, clock: Callable[[], float], jitter: Callable[[], float]) -> None:
+        """``clock`` is monotonic; ``jitter`` returns a random factor near 1."""
+        self._clock = clock
+        self._jitter = jitter
+        self._failures: dict[SinkKey, tuple[int, float]] = {}
+
+    def delay_seconds(self, sink: SinkKey) -> float:
+        """Return for how long the sink must not be tried; 0 if it may be."""
+        _, until = self._failures.get(sink, (0, 0.0))
+        return max(0.0, until - self._clock())
+
+    def failed(self, sink: SinkKey) -> float:
+        """Put the sink off; return for how long."""
+        count, _ = self._failures.pop(sink, (0, 0.0))
+        delay = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(count, 20)) * self._jitter()
+        if len(self._failures) >= _MAX_SINKS:
+            del self._failures[next(iter(self._failures))]
+        self._failures[sink] = (count + 1, self._clock() + delay)
+        return delay
+
+    def succeeded(self, sink: SinkKey) -> None:
+        """Reset the sink's backoff."""
+        self._failures.pop(sink, None)

@@ -1,0 +1,155 @@
+"""Deliveries to several sinks: each sink has its own backoff, and none delays another."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.remediation.in_memory import HeldLease
+
+from wfreport.api.actions import Apprise, CloudEvents, Sink
+from wfreport.api.reasons import Refusal
+from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.record.notification import Notification, Stage
+from wfreport.metrics import Metrics
+from wfreport.remediation.delivery import Delivery, DeliveryResult, sink_key
+from wfreport.remediation.sink_schedule import MAX_DELAY_SECONDS, SinkSchedule
+from wfreport.remediation.sinks import SinkBusyError, SinkError
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def hook(name: str, url: str = "") -> Sink:
+    return Sink(name=name, cloud_events=CloudEvents(url=url or f"http://{name}/"))
+
+
+def message(number: int = 1, at: datetime = T0) -> Notification:
+    return Notification(id=f"uid{number}-failed", stage=Stage.FAILED, at=at, subject="data/etl", title="t", body="b")
+
+
+class Endpoints:
+    """A sender whose sinks fail as a test determines."""
+
+    def __init__(self, **errors: Exception) -> None:
+        self.errors = errors
+        self.tried: list[tuple[str, str]] = []
+        self.received: list[tuple[str, str]] = []
+
+    async def send(self, namespace: str, sink: Sink, notification: Notification) -> None:
+        self.tried.append((namespace, sink.name))
+        if sink.name in self.errors:
+            raise self.errors[sink.name]
+        self.received.append((sink.name, notification.id))
+
+    def close(self) -> None: ...
+
+
+class Deliveries:
+    """Deliveries with a clock that the test moves."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self.seconds = 0.0
+        lease: Any = HeldLease()
+        self.schedule = SinkSchedule(clock=lambda: self.seconds, jitter=lambda: 1.0)
+        self.delivery = Delivery(
+            endpoints,
+            self.schedule,
+            lease=lease,
+            metrics=Metrics(),
+            clock=lambda: T0 + timedelta(seconds=self.seconds),
+        )
+
+    async def deliver(self, *sinks: Sink, namespace: str = "data", number: int = 1) -> DeliveryResult:
+        return await self.delivery.deliver(namespace, sinks, message(number))
+
+
+async def test_a_sink_that_fails_does_not_delay_the_sinks_after_it() -> None:
+    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    made = Deliveries(endpoints)
+    result = await made.deliver(hook("dead"), hook("good"))
+    assert endpoints.received == [("good", "uid1-failed")]
+    assert result == DeliveryResult((), 1)
+    made.seconds = 1
+    await made.deliver(hook("dead"), hook("good"))
+    assert endpoints.received == [("good", "uid1-failed")]  # once
+
+
+async def test_a_sink_that_was_refused_does_not_delay_the_others() -> None:
+    endpoints = Endpoints(bad=RefusedError(Refusal.SINK_UNUSABLE, "sink bad: no"))
+    result = await Deliveries(endpoints).deliver(hook("bad"), hook("good"))
+    assert result == DeliveryResult(("sink bad: no",), None)
+    assert endpoints.received == [("good", "uid1-failed")]
+
+
+async def test_many_messages_to_a_dead_sink_are_one_try_at_a_time() -> None:
+    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    made = Deliveries(endpoints)
+    for second in range(600):
+        made.seconds = second
+        for number in range(5):
+            await made.deliver(hook("dead"), number=number)
+    assert len(endpoints.tried) == 10  # after 0, 1, 3, 7, 15, 31, 63, 127, 255 and 511 seconds
+    del endpoints.errors["dead"]
+    made.seconds = 1000
+    for number in range(5):
+        await made.deliver(hook("dead"), number=number)
+    assert len(endpoints.received) == 5  # one success ends the backoff for all
+
+
+async def test_the_backoff_of_a_sink_has_a_maximum() -> None:
+    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    made = Deliveries(endpoints)
+    for _ in range(20):
+        result = await made.deliver(hook("dead"))
+        made.seconds += result.retry_seconds or 0
+    assert result.retry_seconds == MAX_DELAY_SECONDS
+
+
+async def test_the_same_host_in_another_namespace_has_a_backoff_of_its_own() -> None:
+    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    made = Deliveries(endpoints)
+    await made.deliver(hook("dead"), namespace="data")
+    await made.deliver(hook("dead"), namespace="other")
+    assert endpoints.tried == [("data", "dead"), ("other", "dead")]
+
+
+async def test_a_host_that_is_busy_is_no_failure_of_the_sink() -> None:
+    endpoints = Endpoints(busy=SinkBusyError("sink busy: its host is receiving other notifications"))
+    made = Deliveries(endpoints)
+    for _ in range(5):
+        assert await made.deliver(hook("busy")) == DeliveryResult((), 1)
+    assert made.schedule.delay_seconds(sink_key("data", hook("busy"))) == 0
+
+
+async def test_nothing_is_read_for_a_message_whose_sinks_wait() -> None:
+    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    made = Deliveries(endpoints)
+    sinks = [hook("dead"), hook("good")]
+    assert made.delivery.delay_seconds("data", sinks, "uid1-failed") == 0
+    await made.deliver(*sinks)
+    assert made.delivery.delay_seconds("data", sinks, "uid1-failed") == 1
+    assert made.delivery.delay_seconds("data", sinks, "uid2-failed") == 0  # the good sink lacks it
+
+
+async def test_an_old_message_is_given_up() -> None:
+    endpoints = Endpoints(dead=SinkError("sink dead: TimeoutError"))
+    made = Deliveries(endpoints)
+    made.seconds = 86_400
+    assert await made.deliver(hook("dead")) == DeliveryResult(("sink dead: TimeoutError",), None)
+    result = await made.deliver(hook("dead"), number=2)  # the sink waits now, and the message is too old to wait too
+    assert result.problems == ("sink dead fails, and the message is too old to be tried again",)
+
+
+def test_a_sink_is_identified_by_its_secret_or_by_host_and_port() -> None:
+    by_secret = Sink(name="a", apprise=Apprise(secret_name="notify"))
+    assert sink_key("data", by_secret) == ("data", "notify", "urls")
+    first, second = hook("a", "https://u:p@Example.com:8443/x"), hook("b", "https://example.com:8443/y")
+    assert sink_key("data", first) == sink_key("data", second) == ("data", "example.com:8443")
+
+
+def test_the_backoffs_of_very_many_sinks_are_bounded() -> None:
+    schedule = SinkSchedule(clock=lambda: 0.0, jitter=lambda: 1.0)
+    for number in range(10_001):
+        schedule.failed(("data", str(number)))
+    assert schedule.delay_seconds(("data", "0")) == 0
+    assert schedule.delay_seconds(("data", "10000")) == 1

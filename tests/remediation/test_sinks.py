@@ -1,0 +1,385 @@
+"""Deliveries to real endpoints: by the process that sends by Apprise, and as CloudEvents."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+import pytest_asyncio
+from tests.eventually import eventually, eventually_async
+from tests.live.remediation.webhook import hanging_endpoint, redirecting_endpoint, webhook
+
+from wfreport.api.actions import Apprise, CloudEvents, Sink
+from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.record.notification import Notification, Stage
+from wfreport.kube.errors import NotFoundError
+from wfreport.remediation.apprise_client import AppriseClient
+from wfreport.remediation.sinks import SinkError, SinkRules, Sinks
+from wfreport.settings import Settings
+
+MESSAGE = Notification(
+    id="uid-failed", stage=Stage.FAILED, at=datetime(2026, 1, 1, tzinfo=UTC), subject="data/etl", title="t", body="b"
+)
+SOON_SECONDS = 15
+"""Less than the timeout of a delivery: what ends within it has not waited for one."""
+
+
+class Secrets:
+    """Secrets with the label for notifications, one per namespace."""
+
+    def __init__(self) -> None:
+        self.urls: dict[str, str] = {}
+        self.version = 0
+
+    def put(self, namespace: str, urls: str) -> None:
+        if self.urls.get(namespace) != urls:
+            self.version += 1
+        self.urls[namespace] = urls
+
+    async def get(self, namespace: str, name: str) -> dict[str, Any]:
+        if namespace not in self.urls:
+            raise NotFoundError("not found", status=404)
+        metadata = {
+            "name": name,
+            "namespace": namespace,
+            "labels": {"wfreport.dev/notify": "true"},
+            "resourceVersion": str(self.version),
+        }
+        return {"metadata": metadata, "data": {"urls": base64.b64encode(self.urls[namespace].encode()).decode()}}
+
+
+class Deliveries:
+    """The sinks under test, and their Secrets."""
+
+    def __init__(self, *, loopback: bool, api_server: Collection[tuple[str, int]]) -> None:
+        async def addresses() -> Collection[tuple[str, int]]:
+            return api_server
+
+        self.secrets = Secrets()
+        self.apprise = AppriseClient(Settings().sender_environment)
+        rules = SinkRules(Settings().apprise_schemas, loopback, addresses)
+        secrets: Any = self.secrets
+        self.sinks = Sinks(secrets, rules, self.apprise)
+
+    async def by_apprise(self, *urls: str, namespace: str = "data") -> None:
+        self.secrets.put(namespace, "\n".join(urls))
+        await self.sinks.send(namespace, Sink(name="team", apprise=Apprise(secret_name="notify")), MESSAGE)
+
+    async def as_event(self, url: str) -> None:
+        await self.sinks.send("data", Sink(name="hook", cloud_events=CloudEvents(url=url)), MESSAGE)
+
+
+@asynccontextmanager
+async def deliveries(
+    *, loopback: bool = True, api_server: Collection[tuple[str, int]] = ()
+) -> AsyncIterator[Deliveries]:
+    made = Deliveries(loopback=loopback, api_server=api_server)
+    try:
+        yield made
+    finally:
+        made.sinks.close()
+        await eventually_async(lambda: made.apprise.pid is None)
+
+
+def as_json(url: str) -> str:
+    """Return Apprise's URL for posting JSON to an HTTP endpoint."""
+    return url.replace("http://", "json://")
+
+
+# Which URLs are allowed
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("discord://id/token?template={file}", "argument template is not allowed for the schema discord"),
+        ("discord://id/token?template={url}/latest/meta-data", "argument template is not allowed"),
+        ("discord://id/token?TEMPLATE=file://{file}", "argument template is not allowed"),
+        ("discord://id/token?%74emplate={file}", "argument template is not allowed"),
+        ("https://discord.com/api/webhooks/1/2?template={file}", "argument template is not allowed"),
+        ("slack://TokenA/TokenB/TokenC?template={file}", "argument template is not allowed for the schema slack"),
+        ("workflows://h/w/s?template={file}", "argument template is not allowed"),
+        ("tgram://123:abc/1?template={file}", "argument template is not allowed"),
+        ("json://h?attach={file}", "argument attach is not allowed"),
+        ("json://h?rto=86400&cto=86400", "argument rto is not allowed"),
+        ("json://h?cto=86400", "argument cto is not allowed"),
+        ("json://h?retry=100", "argument retry is not allowed"),
+        ("json://h?wait=60", "argument wait is not allowed"),
+        ("jsons://h?verify=no", "argument verify is not allowed"),
+        ("jsons://h?redirect=yes", "argument redirect is not allowed"),
+        ("json://h?method=GET", "argument method is not allowed"),
+        ("json://h?%2BAuthorization=x", "arguments that begin with + are not allowed"),
+        ("json://h?+Authorization=x", "arguments that begin with + are not allowed"),
+        ("json://h?-param=x", "arguments that begin with - are not allowed"),
+        ("json://h?:field=x", "arguments that begin with : are not allowed"),
+        ("mailto://u:p@h?pgppub={file}", "argument pgppub is not allowed"),
+        ("json://h?t0psecret", "argument number 1 is not allowed for the schema json"),
+        ("syslog://", "the schema syslog is not allowed"),
+        ("apprise://h/token", "the schema apprise is not allowed"),
+        ("file:///etc/passwd", "its schema, which is unknown to Apprise, is not allowed"),
+        ("t0psecret://h", "its schema, which is unknown to Apprise, is not allowed"),
+        ("t0psecret", "its schema, which is unknown to Apprise, is not allowed"),
+        ("slack://t0psecret", "a part that the schema slack requires is missing or invalid"),
+    ],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_url_that_is_not_allowed_is_refused_with_its_reason_and_without_its_secrets(
+    shared: Deliveries, tmp_path: Path, url: str, problem: str
+) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_text(json.dumps({"content": "t0psecret"}))
+    with webhook([]) as (address, received):
+        with pytest.raises(RefusedError, match=r"sink team: Secret notify, key urls: URL 2: ") as refusal:
+            await shared.by_apprise(as_json(address), url.format(file=file, url=address))
+        assert problem in refusal.value.message
+        assert "t0psecret" not in refusal.value.message
+        assert str(file) not in refusal.value.message
+        assert received == []  # of several URLs, none is used
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#alerts?image=no&footer=no",
+        "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ",
+        (
+            "https://prod-1.westeurope.logic.azure.com:443/workflows/643e69f83c8944/triggers/manual/paths/invoke"
+            "?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=KODuebWbDGYFr0z0eu"
+        ),
+        "mailtos://ops:pass@example.com?smtp=smtp.example.com&from=wfreport@example.com&to=team@example.com&mode=ssl",
+        "pagerduty://1BRTD4JDintegrationkey@apikey/source/component?severity=critical",
+        "opsgenie://1234567890abcdef/@team?priority=p1&tags=etl",
+        "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?avatar=no",
+        "tgram://123456789:ABCdef0123456789ABCdef0123456789abc/12315544/?silent=yes",
+    ],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_urls_of_common_services_are_allowed(shared: Deliveries, url: str) -> None:
+    # The last URL makes the sink refused before anything is sent, so that the test needs no network.
+    with pytest.raises(RefusedError, match=r"URL 2: the schema syslog is not allowed"):
+        await shared.by_apprise(url, "syslog://")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Deliveries]:
+    """One process that sends by Apprise, since it takes a second to start."""
+    async with deliveries() as made:
+        yield made
+
+
+async def test_a_secret_that_was_refused_is_tried_again_once_it_has_changed() -> None:
+    async with deliveries() as made:
+        with webhook([]) as (address, received):
+            with pytest.raises(RefusedError, match="method"):
+                await made.by_apprise(f"{as_json(address)}?method=GET")
+            made.apprise.close()
+            with pytest.raises(RefusedError, match="method"):
+                await made.by_apprise(f"{as_json(address)}?method=GET")
+            assert made.apprise.pid is None  # nothing was started for it
+            await made.by_apprise(as_json(address))
+            assert len(received) == 1
+
+
+# Which addresses are allowed
+
+
+async def test_neither_apprise_nor_cloudevents_reaches_a_loopback_address_in_any_spelling() -> None:
+    with webhook([]) as (address, received):
+        port = address.rpartition(":")[2]
+        async with deliveries(loopback=False) as made:
+            for host in ("127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"):
+                for send, scheme in ((made.by_apprise, "json"), (made.as_event, "http")):
+                    with pytest.raises((RefusedError, SinkError)):
+                        await send(f"{scheme}://{host}:{port}/")
+        assert received == []
+
+
+async def test_metadata_service_and_api_server_are_refused_with_the_reason() -> None:
+    with webhook([]) as (address, received):
+        port = int(address.rpartition(":")[2])
+        async with deliveries(api_server=[("127.0.0.1", port)]) as made:
+            for target, reason in (("169.254.169.254", "a link-local address"), (f"127.0.0.1:{port}", "API server")):
+                with pytest.raises(RefusedError, match=f"sink team: .* is .*{reason}"):
+                    await made.by_apprise(f"json://{target}/")
+                with pytest.raises(RefusedError, match=f"sink hook: .* is .*{reason}"):
+                    await made.as_event(f"http://{target}/")
+        assert received == []
+
+
+async def test_redirects_are_not_followed() -> None:
+    with webhook([]) as (address, received), redirecting_endpoint(address) as redirecting:
+        async with deliveries() as made:
+            with pytest.raises(SinkError):
+                await made.by_apprise(as_json(redirecting))
+            with pytest.raises(SinkError, match="sink hook answered 307"):
+                await made.as_event(redirecting)
+        assert received == []
+
+
+# Deliveries that hang
+
+
+async def test_endpoints_that_hang_delay_neither_other_namespaces_nor_the_end_of_the_operator() -> None:
+    async with deliveries() as made:
+        with hanging_endpoint() as port, webhook([]) as (address, received):
+            hosts = [f"127.0.0.{number}" for number in range(2, 8)]
+            hanging = [asyncio.create_task(made.by_apprise(f"json://{host}:{port}/", namespace=host)) for host in hosts]
+            await eventually_async(lambda: len(connections_to(port)) == len(hosts))
+            async with asyncio.timeout(SOON_SECONDS):
+                await made.by_apprise(as_json(address), namespace="victim")
+                await made.as_event(f"{address}/event")
+            assert len(received) == 2
+            pid = made.apprise.pid
+            assert pid is not None
+            sending = psutil.Process(pid).children()
+            made.sinks.close()
+            async with asyncio.timeout(SOON_SECONDS):
+                results = await asyncio.gather(*hanging, return_exceptions=True)
+            assert [str(result) for result in results] == ["sink team: TimeoutError"] * len(hosts)
+            eventually(lambda: not any(process.is_running() for process in sending))
+            assert made.apprise.pid is None
+
+
+def connections_to(port: int) -> list[Any]:
+    return [each for each in psutil.net_connections("tcp") if each.raddr and each.raddr.port == port]
+
+
+async def test_a_delivery_that_is_cancelled_leaves_no_process() -> None:
+    async with deliveries() as made:
+        with hanging_endpoint() as port:
+            hanging = asyncio.create_task(made.by_apprise(f"json://127.0.0.1:{port}/"))
+            await eventually_async(lambda: connections_to(port))
+            assert made.apprise.pid is not None
+            server = psutil.Process(made.apprise.pid)
+            hanging.cancel()
+            await eventually_async(lambda: not server.children())
+            assert made.apprise.pid == server.pid
+
+
+async def test_a_process_that_was_killed_is_replaced_for_the_next_message() -> None:
+    async with deliveries() as made:
+        with webhook([]) as (address, received):
+            await made.by_apprise(as_json(address))
+            assert made.apprise.pid is not None
+            psutil.Process(made.apprise.pid).kill()
+            await eventually_async(lambda: made.apprise.pid is None)
+            await made.by_apprise(as_json(address))
+            assert len(received) == 2
+
+
+async def test_a_host_receives_one_message_at_a_time() -> None:
+    async with deliveries() as made:
+        with hanging_endpoint() as port:
+            first = asyncio.create_task(made.as_event(f"http://127.0.0.1:{port}/a"))
+            await eventually_async(lambda: connections_to(port))
+            with pytest.raises(SinkError, match="sink hook: its host is receiving other notifications"):
+                await made.as_event(f"http://127.0.0.1:{port}/b")
+            first.cancel()
+
+
+# The process itself
+
+
+def test_the_operator_never_imports_apprise() -> None:
+    program = "import sys, wfreport.app.application; sys.exit('apprise' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+async def test_the_process_has_none_of_the_operators_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WFREPORT_ARGO_SERVER_TOKEN", "t0psecret")
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    inherited = os.open(os.devnull, os.O_RDONLY)
+    os.set_inheritable(inherited, True)
+    async with deliveries() as made:
+        with webhook([]) as (address, _):
+            await made.by_apprise(as_json(address))
+        assert made.apprise.pid is not None
+        server = psutil.Process(made.apprise.pid)
+        environment = server.environ()
+        assert "t0psecret" not in json.dumps(environment)
+        assert environment["https_proxy"] == "http://proxy:3128"
+        assert server.cwd() == "/"
+        assert server.num_fds() == 4  # the standard streams and the control socket
+    os.close(inherited)
+
+
+IN_SANDBOX = """
+import os, socket, sys
+from wfreport.remediation.apprise_sandbox import Sandbox
+from wfreport.remediation.destinations import DestinationRules
+Sandbox(DestinationRules(), {{}}).enter()
+try:
+    {code}
+except PermissionError:
+    os._exit(13)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "is_allowed"),
+    [
+        ("open('{folder}/token')", False),
+        ("os.open('{folder}/token', os.O_RDONLY)", False),
+        ("open('{folder}/new', 'w')", False),
+        ("open('/etc/passwd')", False),
+        ("open('/usr/share/zoneinfo/../../../etc/passwd')", False),
+        ("os.remove('{folder}/token')", False),
+        ("os.system('true')", False),
+        ("os.fork()", False),
+        ("__import__('subprocess').Popen(['true'])", False),
+        ("socket.create_connection(('127.0.0.1', 9))", False),
+        ("socket.create_connection(('localhost', 9))", False),
+        ("socket.socket(socket.AF_UNIX).connect('/dev/log')", False),
+        ("socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('169.254.169.254', 53))", False),
+        ("import wave, xmlrpc.client", True),
+        ("open(os.__file__)", True),
+    ],
+)
+def test_the_sandbox_refuses_files_loopback_addresses_and_programs(tmp_path: Path, code: str, is_allowed: bool) -> None:
+    (tmp_path / "token").write_text("t0psecret")
+    program = IN_SANDBOX.format(code=code.format(folder=tmp_path))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "operator")}
+    ended = subprocess.run([sys.executable, "-B", "-c", program], check=False, env=environment)
+    assert ended.returncode == (0 if is_allowed else 13)
+    assert (tmp_path / "token").exists()
+
+
+HANGING_WORKER = """
+import signal, socket, sys
+from wfreport.remediation.apprise_server import serve
+serve(socket.socket(fileno=int(sys.argv[1])), lambda connection: signal.pause(), seconds=0.1)
+"""
+
+
+def test_a_worker_that_takes_too_long_is_killed() -> None:
+    import socket  # noqa: PLC0415
+
+    ours, theirs = socket.socketpair()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "operator")}
+    with ours:
+        with theirs:
+            server = subprocess.Popen(
+                [sys.executable, "-c", HANGING_WORKER, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=environment,
+            )
+        connection, workers = socket.socketpair()
+        with connection:
+            with workers:
+                socket.send_fds(ours, [b"\n"], [workers.fileno()])
+            connection.settimeout(30)
+            assert connection.recv(1) == b""  # the worker has ended, and only a signal ends it
+        assert server.poll() is None
+    assert server.wait(30) == 0  # it ends with the operator
