@@ -18,7 +18,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 import pytest_asyncio
 from tests.eventually import eventually, eventually_async
-from tests.live.remediation.webhook import hanging_endpoint, redirecting_endpoint, webhook
+from tests.live.remediation.webhook import connections_to, hanging_endpoint, redirecting_endpoint, webhook
 
 from wfreport.api.actions import Apprise, CloudEvents, Sink
 from wfreport.core.plan.refusal import RefusedError
@@ -249,10 +249,6 @@ async def test_endpoints_that_hang_delay_neither_other_namespaces_nor_the_end_of
             assert [str(result) for result in results] == ["sink team: TimeoutError"] * len(hosts)
             eventually(lambda: not any(process.is_running() for process in sending))
             assert made.apprise.pid is None
-
-
-def connections_to(port: int) -> list[Any]:
-    return [each for each in psutil.net_connections("tcp") if each.raddr and each.raddr.port == port]
 
 
 async def test_a_delivery_that_is_cancelled_leaves_no_process() -> None:

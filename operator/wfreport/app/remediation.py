@@ -344,7 +344,13 @@ def _count_since(
 def create_remediation_queues(time: TimeSource) -> RemediationQueues:
     """Create the queues, empty."""
 
-    def queue() -> WorkQueue:
-        return WorkQueue(QueueLimits(), clock=time.monotonic, jitter=time.jitter)
+    def queue(limits: QueueLimits | None = None) -> WorkQueue:
+        return WorkQueue(limits or QueueLimits(), clock=time.monotonic, jitter=time.jitter)
 
-    return RemediationQueues(runs=queue(), policies=queue(), remediations=queue(), notifications=queue(), pods=queue())
+    return RemediationQueues(
+        runs=queue(),
+        policies=queue(),
+        remediations=queue(),
+        notifications=queue(QueueLimits(workers_per_namespace=1)),
+        pods=queue(),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from tests.eventually import eventually
 from tests.live.operator.harness import WORKFLOWS, condition
 from tests.live.remediation.harness import OWN, PODS, RemediationCluster, message_of, remediation_cluster
-from tests.live.remediation.webhook import webhook
+from tests.live.remediation.webhook import connections_to, hanging_endpoint, webhook
 from tests.objects import a_remediation
 from tests.remediation.documents import RESUBMIT
 
 from controlplane import ControlPlane
 from wfreport.api.remediation import LockClass
+from wfreport.app.application import DRAIN_SECONDS
 from wfreport.core.snapshot.names import remediation_name
 from wfreport.core.snapshot.pod_names import fnv1a32
 
@@ -290,6 +292,47 @@ def test_apprise_urls_come_only_from_a_secret_that_is_labelled_for_it(
         assert "sent to 1 of 2 sinks" in notification["status"]["message"]
         assert "not labelled" in notification["status"]["message"]
         assert "tok3n" not in operator.log.read_text()
+
+
+def test_a_url_that_reads_files_is_refused_and_the_remediation_names_the_argument(
+    cluster: RemediationCluster, plane: ControlPlane, tmp_path: Path
+) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_text('{"content": "t0psecret"}')
+    with webhook([]) as (url, received):
+        text = f"{url.replace('http', 'json', 1)}/ok\ndiscord://1/tok3n?template={file}\n"
+        metadata = {"name": "notify", "labels": {"wfreport.dev/notify": "true"}}
+        body = {"metadata": metadata, "stringData": {"urls": text}}
+        plane.api.post(f"/api/v1/namespaces/{cluster.namespace}/secrets", body)
+        sinks: list[dict[str, Any]] = [
+            {"name": "team", "apprise": {"secretName": "notify"}},
+            {"name": "metadata", "cloudEvents": {"url": "http://169.254.169.254/latest/meta-data"}},
+        ]
+        cluster.apply_policy({"name": "tell", "match": {}, "notify": {"sinks": sinks}})
+        operator = cluster.start()
+        cluster.enforced()
+        cluster.fail("etl")
+        notification = cluster.wait_for_remediation("etl", "Executed", ("False",), action="Notify")
+        message = notification["status"]["message"]
+        assert "sink team: Secret notify, key urls: URL 2: the argument template is not allowed" in message
+        assert "sink metadata: 169.254.169.254 is a link-local address" in message
+        assert received == []
+        for text in (operator.log.read_text(), json.dumps(notification)):
+            assert "tok3n" not in text
+            assert "t0psecret" not in text
+
+
+def test_an_endpoint_that_hangs_does_not_delay_the_end_of_the_operator(cluster: RemediationCluster) -> None:
+    with hanging_endpoint() as port:
+        sinks = [{"name": "hook", "cloudEvents": {"url": f"http://127.0.0.1:{port}/"}}]
+        cluster.apply_policy({"name": "tell", "match": {}, "notify": {"sinks": sinks}})
+        operator = cluster.start()
+        cluster.enforced()
+        cluster.fail("etl")
+        eventually(lambda: connections_to(port))
+        operator.process.send_signal(signal.SIGTERM)
+        # Less than the time that other work gets to finish, and than the delivery's own timeout.
+        assert operator.process.wait(DRAIN_SECONDS - 1) == 0
 
 
 def test_a_namespace_that_opted_out_is_left_alone(cluster: RemediationCluster) -> None:

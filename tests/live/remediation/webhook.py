@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
+
 
 @contextmanager
 def webhook(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -34,6 +36,11 @@ def hanging_endpoint() -> Iterator[int]:
     """Serve an endpoint whose connections are accepted and never answered; yield its port."""
     with socket.create_server(("0.0.0.0", 0), backlog=64) as server:  # noqa: S104 - all of 127.0.0.0/8
         yield server.getsockname()[1]
+
+
+def connections_to(port: int) -> list[Any]:
+    """Return the open connections to a port."""
+    return [each for each in psutil.net_connections("tcp") if each.raddr and each.raddr.port == port]
 
 
 @contextmanager
