@@ -1,24 +1,30 @@
 """Finds secrets in base64, as in a printed Secret or in a configuration that a program logged."""
 
-import re
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from wfreport.core.redact import keyed, tokens
-from wfreport.core.redact.tokens import Detector, Span
+import re2
 
-_WORD: Final = re.compile(r"(?<![\w+/=-])[\w+/-]{24,}={0,2}", re.ASCII)
+from wfreport.core.redact import commands, documents, headers, keyed, sentences, tokens, urls
+from wfreport.core.redact.detectors import Detector, DetectorSet, Span, ascii_bytes
+
+_WORD: Final = re2.compile(r"[\w+/-]{24,}={0,2}")
 _STANDARD: Final = str.maketrans("-_", "+/")
-_PLAIN: Final = (*tokens.DETECTORS, *keyed.DETECTORS)
+PLAIN: Final = (
+    *tokens.DETECTORS, *urls.DETECTORS, *keyed.DETECTORS, *headers.DETECTORS, *commands.DETECTORS, *sentences.DETECTORS,
+    *documents.DETECTORS,
+)  # fmt: skip
+_PLAIN: Final = DetectorSet(PLAIN)
 
 
 def _encoded_secrets(text: str) -> Iterator[Span]:
-    for match in _WORD.finditer(text):
-        plain = _decode_text(match[0])
-        if plain and _contains_secret(plain, _PLAIN):
-            yield match.span()
+    for match in _WORD.finditer(ascii_bytes(text)):
+        start, end = match.span()
+        plain = "" if text[start - 1 : start] == "=" else _decode_text(text[start:end])
+        if plain and any(low < high for low, high in _PLAIN.spans(plain)):
+            yield start, end
 
 
 def _decode_text(word: str) -> str:
@@ -31,10 +37,4 @@ def _decode_text(word: str) -> str:
     return plain.decode() if plain.isascii() else ""
 
 
-def _contains_secret(plain: str, detectors: Sequence[Detector]) -> bool:
-    lower = plain.lower()
-    likely = (d for d in detectors if any(hint in (lower if hint == hint.lower() else plain) for hint in d.hints))
-    return any(start < end for detector in likely for start, end in detector.spans(plain))
-
-
-DETECTORS: Final = (Detector(("",), _encoded_secrets),)
+DETECTORS: Final = (Detector((r"[\w+/-]{24}",), _encoded_secrets),)

@@ -1,8 +1,8 @@
-"""Finds secrets by their key: ``password=…``, ``"token": "…"``, ``--api-key …``.
+"""Finds secrets by their key: ``password=…``, ``"token": "…"``, ``api key: …``.
 
 Ordinary messages contain such keys too (``secret "db-password" not found``, ``failed to fetch token: forbidden``), so a
-key alone proves nothing. A value after an equals sign or a flag is a secret. A value after a colon is a secret only if
-it is quoted, stands on a line of its own, or does not resemble a word.
+key alone proves nothing. A value after an equals sign is a secret, unless it is code, a path or a placeholder. A value
+after a colon is a secret only if it is quoted, stands on a line of its own, or does not resemble a word.
 
 The keyword detector of detect-secrets is not used: it is made for source code, and its time is quadratic in the length
 of the text.
@@ -13,78 +13,104 @@ import string
 from collections.abc import Iterator
 from typing import Final
 
-from wfreport.core.redact.tokens import Detector, Span, by_pattern
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.words import (
+    PASSWORD_WORDS,
+    STATE_WORDS,
+    is_measure,
+    is_placeholder,
+    is_random,
+    is_reference,
+    words,
+)
 
 _QUOTE: Final = r"\\{0,3}[\"'`]"
 
 _ASCII_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 """Lowercases ASCII only. ``str.lower`` can change the number of characters, and so their positions."""
 
-_CANDIDATE: Final = re.compile(r"pass|pwd|secret|token|key")
+_CANDIDATE: Final = re.compile(r"pass|pwd|pswd|secret|token|key|credential|pw(?![a-z])")
 """A cheap filter: ten times faster than trying ``_KEY`` at every position."""
 
 _KEY: Final = re.compile(
-    r"(?P<word>password|passwd|passphrase|passcode|(?<![A-Za-z])pass|(?<=db)pass|pwd|secret|token|key)"
-    r"(?P<suffix>[\w-]{0,40}+)"
+    r"(?P<word>password|passwd|pass[-_ ]?phrase|passcode|passkey|pass[-_ ]word"
+    r"|(?<![A-Za-z])pass|(?<=[a-z])(?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!encom)pass(?![a-z])"
+    r"|pwd|pswd|(?<![A-Za-z])pw(?![A-Za-z])|(?<=bind)pw|(?<=root)pw"
+    r"|secret(?: access)?(?: key)?|token|credentials?|key)"
+    r"(?P<suffix>[\w.-]{0,40}+)"
     rf"(?P<close>(?:{_QUOTE})?\]?)"
-    r"(?P<separator>[ \t]{0,3}+(?:=>|:=|={1,3}|:(?![:/]))[ \t]{0,3}+)",
+    r"(?P<separator>[ \t]{0,32}+(?:=>|:=|={1,3}|:(?![:/])|->)[ \t]{0,32}+)",
     re.IGNORECASE,
 )
 _BEFORE_KEY: Final = re.compile(
-    r"(?:api|access|private|account|auth|shared|signing|encryption|master|service|storage|ssh|client|db|session)[_-]?$",
+    r"(?:api|access|private|account|auth|shared|signing|encryption|decryption|encrypt|master|service|storage|ssh|client|db"
+    r"|session|app|application|jwt|hmac|fernet|crypto|cipher|license|licence|webhook|vault|admin|root|consumer|subscription"
+    r"|functions?|host|write|ingest|deploy|bot|sas|wallet|aes|rsa|tls|ssl|gpg|pgp|preshared|psk|hec|integration)[_ .-]?$",
     re.IGNORECASE,
 )
 _WORD_BEFORE: Final = re.compile(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>-]))[\w.-]{0,64}+$")
+_PAIR_BEFORE: Final = re.compile(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>]))[\w.-]{0,64}+$")
 _LINE_BEFORE: Final = re.compile(r"(?:^|\n)[ \t>-]{0,32}[\w.-]{0,64}+$")
 _REST_OF_LINE: Final = re.compile(r"[ \t\r,;]*(?:\n|\\n|$)")
 
-_DESCRIPTIVE_WORDS: Final = _words(
+_DESCRIPTIVE_WORDS: Final = words(
     """
     name names file files path paths ref refs reference dir url uri id ids type version expiry expires expired
     expiration ttl length len count size arn provider mode policy manager store class kind error errors limit
     limits usage endpoint namespace field hint required enabled present set status rotation selector mount
-    volume service server source template
+    volume service server source template accessor duration renewable policies meta algorithm alg format
+    created updated age strength prompt regex pattern min max is not env var variable helper cache location bucket review request limiter
+    txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
     """
 )
 """Last words of keys whose value describes a secret: ``secretName``, ``token_url``, ``password-file``."""
 
-_PASSWORDS: Final = frozenset({"password", "passwd", "passphrase", "passcode", "pass", "pwd"})
-_SECRET_SUFFIXES: Final = ("key", "hash", "value", "base64", "str")
+_BEFORE_OTHER_TOKEN: Final = re.compile(
+    r"(?:next|page|continue|continuation|pagination|sync|resume|pad|eos|bos|unk|mask|sep|cls|first|last|per|max|min|stop|start|end"
+    r"|special|fencing|cancel|cancellation|unexpected|image|new|output|input|prompt|completion)[_ -]?(?:page[_-]?)?$",
+    re.IGNORECASE,
+)
+"""Tokens of parsers, of language models and of lists in pages."""
+
+_BEFORE_SECRET_NAME: Final = re.compile(
+    r"(?:existing|pull|image|imagepull|tls|from|use|basicauth)[_-]?$", re.IGNORECASE
+)
+_NAME_OF_A_SECRET: Final = re.compile(
+    r"[a-z0-9-]+-(?:secrets?|creds?|credentials?|tls|tokens?|keys?|certs?|auth|config|passwords?)"
+)
+
+_SECRET_SUFFIXES: Final = ("key", "hash", "value", "base64", "str", "data", "b64", "enc", "text", "string")
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_SECRET_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{32,}", re.IGNORECASE)
+"""A secret_id of Vault's AppRole. The SecretId of AWS is a name."""
 
 _VALUE: Final = re.compile(
-    r"(?P<open>[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
+    r"(?:[A-Za-z]{1,2}(?=[\"'])|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes|new String)\((?=[\"'`]))?"
+    r"(?:(?P<open>[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
     r"|\\{1,3}[\"'](?P<escaped>[^\"'\\\n]*+(?:\\+[^\"'\\\n]+)*+)"
-    r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|[,;&.)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++)"
+    r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|[,;&.)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++))"
 )
 """The value after the separator. An unquoted value ends before the next pair or at the closing bracket."""
+
+_PAIR: Final = re.compile(r"[A-Za-z_]{1,64}=[^=]")
+"""The next pair of a line: ``TokenBucket: tokens=12``."""
 
 _PIN_DIGITS: Final = 4
 _INSPECTED_CHARACTERS: Final = 256
 """Characters of a value that are inspected. The limit keeps the time linear for a text that consists of keys only."""
 
-_PLACEHOLDER: Final = re.compile(
-    r"\{\{|%\(|\$\{|\$\(|(?-i:\$[A-Z_][A-Z0-9_]*$)|<[^>]*>?$|[*•x.…]+$"
-    r"|(?:\[?redacted\]?|null|nil|none|true|false|undefined|\[|\{|\|)$",
-    re.IGNORECASE,
-)
 _ENGLISH: Final = re.compile(
     r"[\"'`\\]*[ \t]+(?:not|is|does|has|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b"
 )
-_STATE_WORDS: Final = _words(
-    """
-    expired invalid missing required denied forbidden unauthorized failed failure error ok valid revoked
-    unknown present set unset empty timeout rejected mismatch incorrect wrong changed updated created deleted
-    refreshed found
-    """
+_FETCH_MODES: Final = frozenset({"include", "omit", "same-origin", "same-site"})
+"""Values of ``credentials`` in a browser's fetch and in CORS."""
+
+_COMPLAINT: Final = re.compile(
+    r"(?:is|are|was|has|does|must|should|may|can|cannot|can't|please|invalid|incorrect|missing|not|too|at least|field"
+    r"|this field)\s",
+    re.IGNORECASE,
 )
-_NAME: Final = re.compile(r"[a-z0-9]+(?:[-./:_@][a-z0-9]+)+|[A-Za-z]+(?:[-./:_][A-Za-z]+)*")
-"""Names of objects, hosts, uids, paths and words: the usual text after the colon of an error."""
+"""The beginning of a message about a field, as APIs return it: ``{"password": "must have 8 characters"}``."""
 
 
 def _named_secrets(text: str) -> Iterator[Span]:
@@ -93,7 +119,7 @@ def _named_secrets(text: str) -> Iterator[Span]:
     while (candidate := _CANDIDATE.search(lower, position)) is not None:
         position = candidate.end()
         key = _KEY.match(text, candidate.start())
-        if key is not None and not _names_no_secret(text, key) and _is_secret(text, key):
+        if key is not None and (_names_secret(text, key) or _is_secret_id(text, key)) and _is_secret(text, key):
             span = _value_span(text, key.end())
             position = span[1]
             yield span
@@ -104,109 +130,82 @@ def _value_span(text: str, start: int) -> Span:
     return (start, start) if match is None else match.span(match.lastgroup or 0)
 
 
-def _names_no_secret(text: str, key: re.Match[str]) -> bool:
-    """Whether the key does not name a secret: it describes one (``secretName``) or is an ordinary word (``tokens``)."""
-    word, suffix = key["word"], key["suffix"]
-    if word.lower() == "key" and not _BEFORE_KEY.search(text[max(0, key.start() - 12) : key.start()]):
-        return True
-    glued = suffix[:1].isalpha() and suffix[:1].islower() == word[-1:].islower()
+def _names_secret(text: str, key: re.Match[str]) -> bool:
+    """Whether the key names a secret, and neither describes one (``secretName``) nor is an ordinary word (``tokens``)."""
+    word, suffix = key["word"].lower(), key["suffix"]
+    before = text[max(0, key.start() - 16) : key.start()]
+    if word == "key" and not _BEFORE_KEY.search(before):
+        return False
+    if word == "token" and _BEFORE_OTHER_TOKEN.search(before):
+        return False
+    if word == "secret" and not suffix and _BEFORE_SECRET_NAME.search(before):
+        return False
+    glued = suffix[:1].isalpha() and suffix[:1].islower() == key["word"][-1:].islower()
     if glued and not suffix.lower().startswith(_SECRET_SUFFIXES):
-        return True
-    words = _WORDS.findall(suffix)
-    return bool(words) and words[-1].lower() in _DESCRIPTIVE_WORDS
+        return False
+    parts = _WORDS.findall(suffix)
+    return not parts or parts[-1].lower() not in _DESCRIPTIVE_WORDS
+
+
+def _is_secret_id(text: str, key: re.Match[str]) -> bool:
+    if key["word"].lower() != "secret" or key["suffix"].lower().strip("_-") != "id":
+        return False
+    start, end = _value_span(text, key.end())
+    return _SECRET_ID.fullmatch(text, start, end) is not None
 
 
 def _is_secret(text: str, key: re.Match[str]) -> bool:
     match = _VALUE.match(text, key.end(), key.end() + _INSPECTED_CHARACTERS)
     value = "" if match is None else match[match.lastgroup or 0]
-    if match is None or not value or _PLACEHOLDER.match(value):
+    if match is None or not value or is_placeholder(value):
         return False
     word = key["word"].lower()
+    if word.startswith("credential") and value.lower() in _FETCH_MODES:
+        return False
     if "=" in key["separator"]:
-        return not (word == "pass" and value.isdigit()) and not (word == "pwd" and value.startswith("/"))
+        return _is_assigned_secret(word, value, is_bare=match.lastgroup == "bare")
     if match.lastgroup == "bare":
-        return _is_bare_secret(text, key, value, match.end())
+        return _is_secret_id(text, key) or _is_bare_secret(text, key, value, match.end())
+    if value.lower() in STATE_WORDS or _COMPLAINT.match(value) or not value.strip(string.punctuation + " "):
+        return False
     return bool(key["close"]) or _ENGLISH.match(text, match.end()) is None
+
+
+def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
+    if word == "pass" and (value.isdigit() or value.lower() in STATE_WORDS):
+        return False
+    if word in {"token", "key"} and is_measure(value):
+        return False
+    if word == "pwd" and value.startswith("/"):
+        return False
+    return not (is_bare and is_reference(value))
 
 
 def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool:
     """Whether an unquoted value after a colon is a secret, and not the rest of a sentence."""
+    if _PAIR.match(value):
+        return False
     before = text[max(0, key.start() - 100) : key.start()]
-    password = key["word"].lower() in _PASSWORDS
+    password = key["word"].lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
     if key["close"]:
         return value.isdigit() and len(value) >= _PIN_DIGITS and not key["separator"].startswith(" ")
-    if not key["separator"].endswith((" ", "\t")) and not (password and _WORD_BEFORE.search(before)):
+    if not key["separator"].endswith((" ", "\t")):
+        if not (password and _WORD_BEFORE.search(before)):
+            return _PAIR_BEFORE.search(before) is not None and is_random(value, 8)
+    elif is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value):
         return False
     if (password or _LINE_BEFORE.search(before)) and _REST_OF_LINE.match(text, end):
-        return value.lower().rstrip(".!") not in _STATE_WORDS
+        return value.lower().rstrip(".!") not in STATE_WORDS
     compound = before[-1:].isalnum() or before[-1:] == "_"
-    return _is_random(value, 6 if password or compound else 12)
+    return is_random(value, 6 if password or compound else 8)
 
-
-def _is_random(value: str, at_least: int) -> bool:
-    word = value.rstrip(":.,;!?")
-    return len(word) >= at_least and not word.isdigit() and _NAME.fullmatch(word) is None
-
-
-_FLAG: Final = re.compile(
-    r"(?<![\w-])--?[\w-]{0,40}?"
-    r"(?:password|passwd|passphrase|token|secret|api-?key|access-?key|secret-?key|private-?key)"
-    r"(?:[ \t]{1,3}|[\"'][ \t]{0,3},[ \t]{0,3}(?=[\"']))(?P<value>\"[^\"\n]*|'[^'\n]*|[^\s\"'-][^\s\"']*)",
-    re.IGNORECASE,
-)
-_FLAG_WORDS: Final = _words(
-    """
-    is must not or and was flag option required to for cannot with in requires should needs has needed missing
-    are can may will argument of as if instead
-    """
-)
-
-
-def _flag_values(text: str) -> Iterator[Span]:
-    for match in _FLAG.finditer(text):
-        value = match["value"].lstrip("\"'")
-        if value and value.lower().rstrip(".,;:") not in _FLAG_WORDS and not _PLACEHOLDER.match(value):
-            yield match.end() - len(value), match.end()
-
-
-_HEADER: Final = re.compile(
-    r"authorization\\{0,3}[\"']?[ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"']?"
-    r"(?:(?P<scheme>bearer|basic|negotiate|apikey|token)[ \t]{1,3}(?P<value>[^\s\"'`\\,;\[]+)"
-    r"|(?:aws4-hmac-sha256|digest)[ \t]{1,3}(?P<all>[^\"'`\\\n\[][^`\\\n]*)"
-    r"|(?P<bare>(?!aws4-hmac-sha256)[^\s\"'`\\,;\[]{12,}))",
-    re.IGNORECASE,
-)
-_HEADER_WORDS: Final = _STATE_WORDS | _FLAG_WORDS | {"token", "auth", "authentication", "header", "credentials"}
-_BEARER: Final = re.compile(r"(?<![\w-])(?:bearer|basic)[ \t]{1,3}([\w.~+/-]{16,}={0,2})", re.IGNORECASE)
-_HEADER_KEY: Final = re.compile(
-    r"(?<![\w-])x-[a-z0-9-]{0,30}?(?:key|token|secret)\\{0,3}[\"']?[ \t]{0,3}[:=][ \t]{0,3}"
-    r"\\{0,3}[\"']?([^\s\"'`\\,;\[]{4,})",
-    re.IGNORECASE,
-)
-
-
-def _authorization_headers(text: str) -> Iterator[Span]:
-    for match in _HEADER.finditer(text):
-        group = match.lastgroup or "bare"
-        if _is_random(match["bare"], 12) if group == "bare" else match[group].lower() not in _HEADER_WORDS:
-            yield match.span(group)
-
-
-def _bearer_tokens(text: str) -> Iterator[Span]:
-    for match in _BEARER.finditer(text):
-        if _is_random(match[1], 16):
-            yield match.span(1)
-
-
-_DOCKER_AUTH: Final = re.compile(r"\"auth\\?\"\s{0,8}:\s{0,8}\\?\"([^\"\s\\]{8,})")
-_CURL_USER: Final = re.compile(r"\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,100}:([^\s\"'\[]+)")
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    Detector(("pass", "pwd", "secret", "token", "key"), _named_secrets),
-    Detector(("pass", "token", "secret", "key"), _flag_values),
-    Detector(("authorization",), _authorization_headers),
-    Detector(("bearer", "basic"), _bearer_tokens),
-    by_pattern(_HEADER_KEY, "x-", group=1),
-    by_pattern(_DOCKER_AUTH, '"auth', group=1),
-    by_pattern(_CURL_USER, "curl", group=1),
+    Detector(
+        (
+            r"(?i)(?:pass|pwd|pswd|secret|token|key|credential|pw)[\w.-]*[\\\"'`\]]*[ \t]*(?:[:=]|->)",
+            r"(?i)(?:pass[-_ ](?:phrase|word)|secret(?: access)?(?: key)?)[\w.-]*[\\\"'`\]]*[ \t]*[:=]",
+        ),
+        _named_secrets,
+    ),
 )

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from wfreport.core.redact import encoded, keyed, tokens
-from wfreport.core.redact.tokens import Span, by_pattern
+from wfreport.core.redact import encoded, private_keys
+from wfreport.core.redact.detectors import DetectorSet, Span, by_pattern
+from wfreport.core.redact.printable import fold, strip_invisible, unescape
 
 MASK: Final = "[redacted]"
 
-_DETECTORS: Final = (*tokens.DETECTORS, *keyed.DETECTORS, *encoded.DETECTORS)
+_DETECTORS: Final = (*encoded.PLAIN, *private_keys.DETECTORS, *encoded.DETECTORS)
 _MASK: Final = re.compile(re.escape(MASK))
 _CACHED_LENGTH: Final = 1024
 _CACHED_TEXTS: Final = 4096
@@ -18,14 +19,14 @@ _MAX_PASSES: Final = 10
 
 
 class Redactor:
-    """Replaces secrets by ``[redacted]``.
+    """Replaces secrets by ``[redacted]``, and removes characters that have no glyph.
 
     Redacting twice has the same result as redacting once, unless a configured pattern matches the mask itself. The time
     is linear in the length of the text if that holds for the configured patterns. Results for short texts are cached,
     because the nodes of a large run share a few messages.
     """
 
-    __slots__ = ("_by_hint", "_by_lower_hint", "_redact_cached")
+    __slots__ = ("_detectors", "_redact_cached")
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
         """Create a redactor for the known kinds of secrets and additional patterns.
@@ -36,32 +37,30 @@ class Redactor:
         Raises:
             ValueError: a pattern is empty or not a regular expression. The text contains the pattern.
         """
-        detectors = (*_DETECTORS, *(by_pattern(_compile(pattern), "") for pattern in patterns))
-        hinted = [(hint, detector) for detector in detectors for hint in detector.hints]
-        self._by_hint = tuple(pair for pair in hinted if pair[0] != pair[0].lower())
-        self._by_lower_hint = tuple(pair for pair in hinted if pair[0] == pair[0].lower())
-        self._redact_cached = lru_cache(maxsize=_CACHED_TEXTS)(self._redact_until_stable)
+        self._detectors = DetectorSet((*_DETECTORS, *(by_pattern(_compile(pattern)) for pattern in patterns)))
+        self._redact_cached = lru_cache(maxsize=_CACHED_TEXTS)(self._redact)
 
     def redact(self, text: str) -> tuple[str, int]:
-        """Return the text without secrets, and the number of secrets that were replaced."""
-        return self._redact_cached(text) if len(text) <= _CACHED_LENGTH else self._redact_until_stable(text)
+        """Return the visible text without secrets, and the number of secrets that were replaced."""
+        return self._redact_cached(text) if len(text) <= _CACHED_LENGTH else self._redact(text)
+
+    def _redact(self, text: str) -> tuple[str, int]:
+        masked, count = self._redact_until_stable(strip_invisible(text))
+        unescaped = unescape(masked)
+        if unescaped == masked:
+            return masked, count
+        further, hidden = self._redact_until_stable(strip_invisible(unescaped))
+        return (further, count + hidden) if hidden else (masked, count)
 
     def _redact_until_stable(self, text: str) -> tuple[str, int]:
         """Mask repeatedly, because the text beside a new mask may match a detector that it did not match before."""
         total = 0
         for _ in range(_MAX_PASSES):
-            text, count = _mask(text, self._spans(text))
+            text, count = _mask(text, self._detectors.spans(fold(text)))
             total += count
             if count == 0:
                 break
         return text, total
-
-    def _spans(self, text: str) -> Iterator[Span]:
-        lower = text.lower()
-        hinted = [detector for hint, detector in self._by_lower_hint if hint in lower]
-        hinted += [detector for hint, detector in self._by_hint if hint in text]
-        for detector in dict.fromkeys(hinted):
-            yield from detector.spans(text)
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

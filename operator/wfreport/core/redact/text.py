@@ -2,15 +2,16 @@
 
 from wfreport.api.wire import LINE, TEXT
 from wfreport.core.redact.bounds import TEXT_START, ClippedText, cut
+from wfreport.core.redact.printable import strip_invisible
 from wfreport.core.redact.redactor import Redactor
 
 
 def clip(identifier: str | None, limit: int = LINE) -> str | None:
-    """Truncate an identifier to its field's limit; None if it is empty.
+    """Truncate an identifier to its field's limit, without characters that have no glyph; None if it is empty.
 
     An over-long identifier is invalid in any case, so the cut is not marked.
     """
-    return identifier[:limit] if identifier else None
+    return strip_invisible(identifier[:limit]) or None if identifier else None
 
 
 class TextSanitizer:
@@ -21,7 +22,7 @@ class TextSanitizer:
 
     def text(self, raw: str | None, limit: int = TEXT) -> str | None:
         """Sanitize a message; None if it is empty or blank."""
-        return self._sanitize(raw, limit) if raw and raw.strip() else None
+        return self._sanitize(raw, limit) or None if raw and raw.strip() else None
 
     def line(self, raw: str) -> str:
         """Sanitize a display name; the name of a loop item contains the item's value."""

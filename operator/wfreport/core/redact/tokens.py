@@ -1,15 +1,15 @@
-"""Finds secrets by their own shape: tokens, private keys, passwords in URLs, signatures.
+"""Finds tokens by their own shape, which each provider defines.
 
-Most shapes of tokens come from detect-secrets, which keeps them up to date. Only its regular expressions are used,
-because its detectors depend on global settings and work on single lines.
+Many shapes come from detect-secrets, which keeps them up to date. Only its regular expressions are used, because its
+detectors depend on global settings and work on single lines. The shapes that it lacks, or matches only in part, are a
+table here.
 
 Some of its detectors are left out: Cloudant, IBM, SoftLayer and npm take quadratic time on a text of spaces or slashes,
 and Artifactory's ``AP…`` matches ordinary words in capitals. ``keyed`` finds those secrets by their keys.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
 from detect_secrets.plugins import (
@@ -28,34 +28,10 @@ from detect_secrets.plugins import (
     twilio,
 )
 
-Span = tuple[int, int]
+from wfreport.core.redact.detectors import Detector, by_pattern
 
 _WORD_START: Final = r"(?:(?<![\w.-])|(?<=\\[nrt]))"
 """Matches at the start of a word, for shapes that also occur inside long names. In escaped text ``\\n`` precedes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Detector:
-    """Finds one kind of secret.
-
-    Attributes:
-        hints: substrings of which every such secret contains at least one; a cheap filter, because most texts contain
-            no secret. A hint in lower case matches any case.
-        spans: yields the start and the end of each secret in a text.
-    """
-
-    hints: tuple[str, ...]
-    spans: Callable[[str], Iterator[Span]]
-
-
-def by_pattern(pattern: re.Pattern[str], *hints: str, group: int = 0) -> Detector:
-    """Return a detector for the matches of a pattern, or of one of its groups."""
-
-    def spans(text: str) -> Iterator[Span]:
-        for match in pattern.finditer(text):
-            yield match.span(group)
-
-    return Detector(hints, spans)
 
 
 def _whole_word(pattern: re.Pattern[str], *hints: str, at_word_start: bool = False) -> Detector:
@@ -67,13 +43,13 @@ def _whole_word(pattern: re.Pattern[str], *hints: str, at_word_start: bool = Fal
 _ACCESS_KEY, _NAMED_SECRET_KEY = aws.AWSKeyDetector.denylist
 
 _PREFIXED_TOKENS: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
-    ([_ACCESS_KEY], ("AKIA", "ASIA", "ABIA", "ACCA", "A3T")),
-    (github_token.GitHubTokenDetector.denylist, ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
-    (gitlab_token.GitLabTokenDetector.denylist, ("gl", "GR1348941")),
-    (slack.SlackDetector.denylist, ("xox", "hooks.slack.com")),
+    ([_ACCESS_KEY], ("(?:AKIA|ASIA|ABIA|ACCA|A3T)[A-Z0-9]{12}",)),
+    (github_token.GitHubTokenDetector.denylist, ("gh[pousr]_",)),
+    (gitlab_token.GitLabTokenDetector.denylist, ("gl[a-z]{1,8}-", "GR1348941")),
+    (slack.SlackDetector.denylist, ("xox", r"hooks\.slack\.com")),
     (stripe.StripeDetector.denylist, ("k_live_",)),
-    (twilio.TwilioKeyDetector.denylist, ("AC", "SK")),
-    (sendgrid.SendGridDetector.denylist, ("SG.",)),
+    (twilio.TwilioKeyDetector.denylist, ("(?:AC|SK)[a-z0-9]{32}",)),
+    (sendgrid.SendGridDetector.denylist, (r"SG\.",)),
     (pypi_token.PypiTokenDetector.denylist, ("pypi-",)),
     (square_oauth.SquareOAuthDetector.denylist, ("sq0csp-",)),
 )
@@ -81,97 +57,151 @@ _PREFIXED_TOKENS: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]],
 
 _WORD_TOKENS: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
     (openai.OpenAIDetector.denylist, ("T3BlbkFJ",)),
-    (discord.DiscordBotTokenDetector.denylist, (".",)),
-    (telegram_token.TelegramBotTokenDetector.denylist, (":",)),
-    (mailchimp.MailchimpDetector.denylist, ("-us",)),
+    (discord.DiscordBotTokenDetector.denylist, (r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27}",)),
+    (telegram_token.TelegramBotTokenDetector.denylist, (r"[0-9]{8}:[\w-]{35}",)),
+    (mailchimp.MailchimpDetector.denylist, ("-us[0-9]",)),
 )
 """Tokens whose shape also occurs at the end of longer names, so they must begin a word."""
 
-_NEWER_TOKENS: Final = (
-    (r"github_pat_[A-Za-z0-9_]{22,}", "github_pat_"),
-    (r"(?:glpat|gldt|glft|glffct|glsoat|glrt|glcbt|glptt|glagent|gloas|glimt)-[\w.-]{20,}", "gl"),
-    (r"npm_[A-Za-z0-9]{36,}", "npm_"),
-    (_WORD_START + r"sk-(?:ant|proj|svcacct|admin)-[\w-]{32,}", "sk-"),
-    (r"AIza[\w-]{35,}", "AIza"),
-    (r"ya29\.[\w-]{20,}", "ya29."),
-    (r"hf_[A-Za-z0-9]{30,}", "hf_"),
-    (_WORD_START + r"hv[sbr]\.[\w-]{24,}", "hv"),
-    (r"dckr_pat_[\w-]{20,}", "dckr_pat_"),
-    (r"xapp-\d-[\w-]{20,}", "xapp-"),
-    (r"xoxe[.-][\w.-]{20,}", "xoxe"),
-    (r"[sr]k_test_[0-9a-zA-Z]{24,}", "k_test_"),
-    (r"whsec_[A-Za-z0-9+/=]{24,}", "whsec_"),
-    (_WORD_START + r"AKC[A-Za-z0-9]{10,}", "AKC"),
-    (r"AGE-SECRET-KEY-1[0-9A-Z]{50,}", "AGE-SECRET-KEY-"),
+_SHAPES: Final[tuple[tuple[str, str], ...]] = (
+    # source code and packages
+    ("github_pat_", r"[A-Za-z0-9_]{22,}"),
+    ("gl(?:pat|dt|ft|ffct|soat|rt|rtr|cbt|ptt|agent|oas|imt|wt)-", r"[\w.-]{20,}"),
+    ("ATATT3", r"[\w=-]{20,}"),  # Atlassian
+    ("ATCTT3", r"[\w=-]{20,}"),
+    ("ATBB", r"[A-Za-z0-9]{24,}"),  # Bitbucket
+    ("npm_", r"[A-Za-z0-9]{36,}"),
+    ("rubygems_", r"[0-9a-f]{32,}"),
+    ("cio", r"[A-Za-z0-9]{32}(?![A-Za-z0-9])"),  # crates.io
+    ("oy2", r"[a-z0-9]{43}(?![a-z0-9])"),  # NuGet
+    ("CLOJARS_", r"[0-9a-z]{40,}"),
+    ("packagist_[ou][ru]t_", r"[0-9a-f]{40,}"),
+    ("dckr_[po]at_", r"[\w-]{20,}"),
+    ("AKC", r"[A-Za-z0-9]{10,}"),  # Artifactory
+    ("cmVmdGtu", r"[A-Za-z0-9]{40,}"),
+    ("sgp_", r"(?:[0-9a-fA-F]{16}_)?[0-9a-f]{40}"),  # Sourcegraph
+    ("sq[pau]_", r"[0-9a-f]{40}"),  # SonarQube
+    ("CCIP(?:AT|RJ)_", r"[\w-]{20,}"),  # CircleCI
+    ("bk(?:ua|pat|at)_", r"[0-9a-zA-Z]{30,}"),  # Buildkite
+    ("rdme_", r"[a-z0-9]{40,}"),
+    ("PMAK-", r"[0-9a-f]{20,}(?:-[0-9a-f]{20,})?"),  # Postman
+    ("figd_", r"[\w-]{20,}"),
+    ("lin_(?:api|oauth)_", r"[A-Za-z0-9]{20,}"),  # Linear
+    ("ntn_", r"[A-Za-z0-9]{40,}"),  # Notion
+    ("secret_", r"[A-Za-z0-9]{43}(?![A-Za-z0-9])"),
+    ("CFPAT-", r"[\w-]{40,}"),  # Contentful
+    ("apify_api_", r"[A-Za-z0-9]{30,}"),
+    ("pat[A-Za-z0-9]{14}\\.", r"[0-9a-f]{40,}"),  # Airtable
+    # machine learning
+    ("sk-(?:ant|proj|svcacct|admin|or-v1|lf)-", r"[\w-]{32,}"),
+    ("sk-", r"(?=[a-z]*\d)[0-9a-z]{32,}(?![\w-])"),
+    ("hf_", r"[A-Za-z0-9]{30,}"),
+    ("api_org_", r"[A-Za-z0-9]{30,}"),
+    ("gsk_", r"[A-Za-z0-9]{40,}"),  # Groq
+    ("nvapi-", r"[\w-]{40,}"),
+    ("r8_", r"[A-Za-z0-9]{37,}"),  # Replicate
+    ("xai-", r"[A-Za-z0-9]{60,}"),
+    ("pplx-", r"[A-Za-z0-9]{40,}"),
+    ("lsv2_(?:pt|sk)_", r"[0-9a-f]{32}_[0-9a-f]{10}"),  # LangSmith
+    ("pcsk_", r"[A-Za-z0-9_]{40,}"),  # Pinecone
+    ("tvly-", r"[A-Za-z0-9-]{30,}"),
+    ("jina_", r"[A-Za-z0-9]{50,}"),
+    ("e2b_", r"[0-9a-f]{40}"),
+    ("wandb_v1_", r"[A-Za-z0-9_]{40,}"),
+    ("pn[ub]_", r"[A-Za-z0-9]{36}"),  # Prefect
+    # clouds and platforms
+    ("AIza", r"[\w-]{35,}"),
+    ("ya29\\.", r"[\w-]{20,}"),
+    ("GOCSPX-", r"[\w-]{24,}"),
+    ("1//0", r"[\w-]{40,}"),  # a refresh token of Google
+    ("GOOG1?", r"(?=[A-Z]*\d)[A-Z0-9]{20,}(?![A-Za-z0-9])"),
+    ("ABSK", r"[A-Za-z0-9+/]{40,}={0,2}"),  # Bedrock
+    ("bedrock-api-key-", r"[A-Za-z0-9+/=]{40,}"),
+    ("(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)", r"[A-Za-z0-9+/]{40,}={0,2}"),  # a session token of AWS
+    ("LTAI", r"[A-Za-z0-9]{12,26}(?![A-Za-z0-9])"),  # Alibaba
+    ("AKID", r"[A-Za-z0-9]{28,}"),  # Tencent
+    ("dapi", r"[0-9a-f]{32}(?:-\d{1,2})?(?![A-Za-z0-9])"),  # Databricks
+    ("dkea|dose", r"[0-9a-f]{32}(?![A-Za-z0-9])"),
+    ("do[opr]_v1_", r"[0-9a-f]{40,}"),  # DigitalOcean
+    ("shp(?:at|ca|pa|ss|ua)_", r"[0-9a-fA-F]{24,}"),  # Shopify
+    ("gl(?:sa|c)_", r"[\w=+/-]{20,}"),  # Grafana
+    ("eyJrIjoi", r"[A-Za-z0-9+/_-]{20,}={0,2}"),
+    ("ops_eyJ", r"[A-Za-z0-9+/_-]{40,}={0,2}"),  # 1Password
+    ("A3-[A-Z0-9]{6}-", r"[A-Z0-9-]{20,}"),
+    ("pul-", r"[0-9a-f]{40}"),  # Pulumi
+    ("hv[sbr]\\.", r"[\w-]{24,}"),  # HashiCorp Vault
+    ("fo1_", r"[\w-]{40,}"),  # Fly.io
+    ("fm[12][ar]?_", r"[A-Za-z0-9+/]{60,}={0,3}"),
+    ("dp\\.(?:pt|st|ct|sa|scim|audit)\\.", r"[\w.-]{36,}"),  # Doppler
+    ("HRKU-", r"[\w-]{30,}"),
+    ("nfp_", r"[A-Za-z0-9]{30,}"),
+    ("sbp_", r"[0-9a-f]{40}"),
+    ("sb_secret_", r"[\w-]{20,}"),
+    ("pscale_(?:tkn|pw|oauth)_", r"[\w=.-]{30,}"),
+    ("napi_", r"[a-z0-9]{40,}"),
+    ("AVNS_", r"[\w-]{15,}"),  # Aiven
+    ("dd[po]_", r"[A-Za-z0-9]{36}"),
+    ("tskey-[a-z]{2,12}-", r"[\w-]{16,}"),
+    ("sha256~", r"[\w-]{40,}"),  # OpenShift
+    ("K10[0-9a-f]{40,}::", r"[\w:.-]{8,}"),  # k3s
+    ("v1\\.0-[0-9a-f]{24}-", r"[0-9a-f]{60,}"),  # Cloudflare's origin CA
+    ("dt0[a-z]\\d\\d\\.", r"[A-Z0-9]{24}\.[A-Z0-9]{60,}"),  # Dynatrace
+    ("NR(?:AK|JS|II|AA|BR|RA)-", r"[A-Za-z0-9-]{20,}"),  # New Relic
+    ("sntry[su]_", r"[\w=+/-]{40,}"),
+    ("hc[abx]ik_", r"[a-z0-9]{30,}"),  # Honeycomb
+    ("EAACEdEose0cBA|EAA[A-Z]", r"(?=[A-Za-z]*\d)[A-Za-z0-9]{80,}"),  # Meta
+    ("AAAAAAAAAAAAAAAAAAAAA", r"(?=[A-Za-z0-9]{1,80}%)[A-Za-z0-9%]{40,}"),  # X
+    ("access-(?:sandbox|development|production)-", r"[0-9a-f]{8}-[0-9a-f-]{27}"),  # Plaid
+    ("sl\\.[uB]", r"[\w-]{80,}"),  # Dropbox
+    ("ntfy_?tk_|tk_", r"[a-z0-9]{29}(?![A-Za-z0-9])"),
+    # payments and messages
+    ("[sr]k_(?:test|live)_", r"[0-9a-zA-Z]{24,}"),
+    ("sk_", r"[0-9a-f]{48}(?![A-Za-z0-9])"),
+    ("whsec_", r"[A-Za-z0-9+/=]{24,}"),
+    ("sq0atp-", r"[\w-]{20,}"),
+    ("EAAA", r"[\w-]{60}(?![\w-])"),
+    ("rzp_(?:live|test)_", r"[A-Za-z0-9]{14,}"),
+    ("FLWSECK(?:_TEST)?-", r"[A-Za-z0-9-]{12,}"),
+    ("(?:shippo|duffel|easypost)_(?:live|test)_", r"[\w-]{30,}"),
+    ("EZ[AT]K", r"[A-Za-z0-9]{54,}"),
+    ("key-", r"[0-9a-f]{32}(?![A-Za-z0-9])"),  # Mailgun
+    ("xkeysib-", r"[0-9a-f]{60,}(?:-[A-Za-z0-9]{12,})?"),
+    ("xsmtpsib-", r"[0-9a-f]{60,}(?:-[A-Za-z0-9]{12,})?"),
+    ("xapp-\\d-", r"[\w-]{20,}"),
+    ("xoxe[.-]", r"[\w.-]{20,}"),
+    ("AGE-SECRET-KEY-1", r"[0-9A-Z]{50,}"),
+    ("[xyz]prv", r"[A-HJ-NP-Za-km-z1-9]{100,}"),  # a wallet
+)
+"""Prefix and rest of tokens that detect-secrets does not support, or matches only in part."""
+
+_IN_THE_MIDDLE: Final = (
+    (r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w-]{40,}", r"\.atlasv1\."),  # HCP Terraform
+    (r"(?<![\w~.-])[A-Za-z0-9_~.-]{3}\dQ~[\w~.-]{31,34}", r"[0-9]Q~[a-zA-Z0-9_~.-]{31}"),  # Microsoft Entra
+    (r"(?<![A-Za-z0-9])[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}(?![A-Za-z0-9])", "AZDO"),  # Azure DevOps
+    (
+        r"(?<![\w.-])s\.(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{24}(?![\w.-])",
+        r"\bs\.[A-Za-z0-9]{24}",
+    ),  # Vault < 1.10
     # detect-secrets' pattern for a JWT misses the signature, and takes quadratic time on eyJeyJ…
-    (_WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", "eyJ"),
+    (_WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", r"eyJ[\w-]{8,}={0,2}\."),
+    (
+        _WORD_START + r"eyJ[\w-]{8,}={0,2}\.\.[\w-]{4,}(?:\.[\w-]*)*",
+        r"eyJ[\w-]{8,}={0,2}\.\.",
+    ),  # encrypted with a direct key
+    # the hash of a password, as crypt(3) and htpasswd write it
+    (
+        r"(?<![\w$])\$(?:2[abxy]?|5|6|1|y|7|apr1|argon2(?:id?|d)|scrypt|pbkdf2-\w{3,8})\$[\w./+,=$-]{20,}",
+        r"\$[0-9a-z-]{1,16}\$[\w./]",
+    ),
+    (r"\{(?:SSHA|SHA|SMD5|CRYPT|SSHA\d{3})\}[\w./+=$]{16,}", r"\{[A-Z]{3,5}[0-9]{0,3}\}"),
+    (r"(?<![\w*])\*(?=[A-F]*\d)[0-9A-F]{40}(?![0-9A-F])", r"\*[0-9A-F]{40}"),  # MySQL's hash
 )
-"""Tokens that detect-secrets does not support yet, or matches only in part."""
-
-_URL_PASSWORD: Final = re.compile(r"://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@(?!sha\d{3}:)")
-"""A password in a URL.
-
-Unlike the pattern of detect-secrets it allows special characters and an empty user name, and it excludes images with a
-tag and a digest.
-"""
-
-_DSN_PASSWORD: Final = re.compile(r":([^\s/:@\"']{1,256})@(?=(?:tcp|unix)\()")
-"""``user:password@tcp(host)``, the format of Go's MySQL driver."""
-
-_SIGNATURE: Final = re.compile(
-    r"(?<![\w-])(?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature)=([\w%+/=~.-]{16,})",
-    re.IGNORECASE,
-)
-"""The signature in a shared access signature (Azure) or a presigned URL (S3, GCS). It grants access to the file."""
-
-_KEY_BLOCK: Final = re.compile(
-    r"(?P<begin>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d)"
-    r"|-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|Private-MAC: [0-9a-f]+"
-)
-_KEY_BODY: Final = re.compile(r"[\s\S]{0,300}?[A-Za-z0-9+/=]{40}")
-_KEY_LINE: Final = re.compile(r"[A-Za-z0-9+/=]+")
-_KEY_LINE_LENGTH: Final = 40
-_KEY_LENGTH: Final = 16 * 1024
-
-
-def _key_blocks(text: str) -> Iterator[Span]:
-    """Yield private keys from BEGIN to END, also if a cut log lacks one of the two markers."""
-    begin, done = -1, 0
-    for marker in _KEY_BLOCK.finditer(text):
-        if marker["begin"] is not None:
-            begin = marker.start() if begin < 0 else begin
-            continue
-        yield (begin if begin >= 0 else _key_body_start(text, done, marker.start())), marker.end()
-        begin, done = -1, marker.end()
-    if begin >= 0 and _KEY_BODY.match(text, text.index("-", begin + 5)):
-        yield begin, len(text)
-
-
-def _key_body_start(text: str, low: int, end: int) -> int:
-    """Return the start of the lines of base64 before ``end``, but not less than ``low``.
-
-    A logger may have written a time at the start of each line.
-    """
-    body = text[max(low, end - _KEY_LENGTH) : end].replace("\\r", "  ").replace("\\n", " \n")
-    *lines, beside = body.split("\n")
-    start = end - len(beside)
-    at_least = 0  # the last line of a key is shorter than the others
-    for line in reversed(lines):
-        word = line.strip().rpartition(" ")[2]
-        if word and (len(word) < at_least or not _KEY_LINE.fullmatch(word)):
-            break
-        start -= len(line) + 1
-        at_least = _KEY_LINE_LENGTH if word else at_least
-    return start
-
+"""Tokens whose prefix is not at their beginning, and other shapes, with a hint for each."""
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     *(_whole_word(pattern, *hints) for patterns, hints in _PREFIXED_TOKENS for pattern in patterns),
     *(_whole_word(pattern, *hints, at_word_start=True) for patterns, hints in _WORD_TOKENS for pattern in patterns),
-    by_pattern(_NAMED_SECRET_KEY, "aws", group=1),
-    *(by_pattern(re.compile(pattern), hint) for pattern, hint in _NEWER_TOKENS),
-    by_pattern(_URL_PASSWORD, "://", group=1),
-    by_pattern(_DSN_PASSWORD, "@tcp(", "@unix(", group=1),
-    by_pattern(_SIGNATURE, "sig", "x-amz-security-token", group=1),
-    Detector(("private key", "putty-user-key-file", "private-mac"), _key_blocks),
+    by_pattern(_NAMED_SECRET_KEY, "(?i)aws", group=1),
+    *(by_pattern(re.compile(rf"{_WORD_START}(?:{prefix}){rest}"), prefix) for prefix, rest in _SHAPES),
+    *(by_pattern(re.compile(pattern), hint) for pattern, hint in _IN_THE_MIDDLE),
 )

@@ -1,0 +1,145 @@
+"""Finds secrets in command lines: flags that name them, and flags that only their program explains."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_random, is_reference, words
+
+_FLAG: Final = re.compile(
+    r"(?<![\w-])--?[\w-]{0,40}?"
+    r"(?:password|passwd|passphrase|token|secret|(?:api|access|secret|private|auth|account|signing|encryption)[-_]?key|pass|pwd|pw"
+    r"|credentials?|creds|secret-access-key|passwort)"
+    r"(?:[ \t]{1,8}|[\"'][ \t]{0,3},[ \t]{0,3}(?=[\"']))(?P<value>\"[^\"\n]*|'[^'\n]*|[^\s\"'-][^\s\"']*)",
+    re.IGNORECASE,
+)
+_FLAG_WORDS: Final = STATE_WORDS | words(
+    """
+    is must not or and was flag option required to for cannot with in requires should needs has needed missing
+    are can may will argument of as if instead but the a an also only when from flags string value arg int bool file
+    deprecated use via by specified given use
+    """
+)
+_FILE: Final = re.compile(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
+_VALUE: Final = r"(?P<value>\"[^\"\n]+|'[^'\n]+|[^\s\"'`,\]|;)>-][^\s\"'`|;]*)"
+
+
+def _flag_values(text: str) -> Iterator[Span]:
+    for match in _FLAG.finditer(text):
+        yield from _secret_value(match)
+
+
+def _secret_value(match: re.Match[str]) -> Iterator[Span]:
+    value = match["value"].lstrip("\"'")
+    word = value.lower().rstrip(".,;:")
+    harmless = is_placeholder(value) or is_reference(value.rstrip("])")) or _FILE.fullmatch(value)
+    if value and word not in _FLAG_WORDS and not harmless:
+        yield match.end("value") - len(value), match.end("value")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Programs, and how their command lines contain secrets.
+
+    Attributes:
+        names: an expression for the programs.
+        secret: an expression for the flag, with the group ``value``.
+        subcommand: an expression that the rest of the line must contain.
+        min_random: if given, only values of this length that do not resemble words are secrets.
+    """
+
+    names: str
+    secret: str
+    subcommand: str = ""
+    min_random: int = 0
+
+
+_FLAG_START: Final = r"(?<![^\s\"'=,\[(])"
+_GAP: Final = r"(?:[ \t]*[ =][ \t]*|[\"'][ \t]*,[ \t]*(?=[\"']))"
+_USER_COLON: Final = r"[\"']?[^\s:\"'/]{0,100}:(?P<value>[^\s\"'\[@][^\s\"']*)"
+
+PROGRAMS: Final = (
+    Program(
+        r"(?:mysql|mariadb)(?:dump|admin|import|show|check|slap|binlog|pump|sh|-\w{1,16})?|mycli|7z[az]?",
+        rf"{_FLAG_START}-p(?P<value>[\"']?[^\s\"'`,\]]+)",
+    ),
+    Program(
+        r"sshpass|mongo(?:sh|dump|restore|export|import)?|cqlsh|twine|beeline", rf"{_FLAG_START}-p(?:{_GAP})?{_VALUE}"
+    ),
+    Program(
+        r"oc|az|crane|oras|skopeo|buildah|helm|docker|podman|nerdctl|regctl|img|cosign|cf|ibmcloud",
+        rf"{_FLAG_START}-p(?:{_GAP})?{_VALUE}",
+        subcommand=r"\blogin\b",
+    ),
+    Program(r"redis-cli|valkey-cli|keydb-cli", rf"{_FLAG_START}-a(?:{_GAP})?{_VALUE}"),
+    Program(r"ldap(?:search|add|modify|delete|passwd|whoami|modrdn|compare)", rf"{_FLAG_START}-w(?:{_GAP})?{_VALUE}"),
+    Program(r"ldappasswd", rf"{_FLAG_START}-[sa](?:{_GAP})?{_VALUE}"),
+    Program(
+        r"sqlcmd|bcp|tsql|freebcp|zip|unzip|ipmitool|mosquitto_(?:pub|sub)|ssh-keygen|mssql-cli",
+        rf"{_FLAG_START}-[PN](?:{_GAP})?{_VALUE}",
+    ),
+    Program(r"plink|pscp|psftp|putty|winscp", rf"{_FLAG_START}-pw{_GAP}{_VALUE}"),
+    Program(r"snmp(?:walk|get|set|bulkwalk|trap|table)", rf"{_FLAG_START}-[AX](?:{_GAP})?{_VALUE}"),
+    Program(
+        r"openssl",
+        rf"{_FLAG_START}-(?:pass(?:in|out)?{_GAP}[\"']?pass:|[kK][ \t]+)(?P<value>[^\s\"'-][^\s\"']*)",
+    ),
+    Program(r"keytool|jarsigner|apksigner", rf"{_FLAG_START}-(?:src|dest)?(?:store|key)pass{_GAP}(?:pass:)?{_VALUE}"),
+    Program(r"curl|wget", rf"{_FLAG_START}(?:-[a-zA-Z#0-9]{{0,12}}[uU]|--(?:proxy-)?user)[ =]?{_USER_COLON}"),
+    Program(r"https?|xhs?|ab|hey|wrk|siege|vegeta|lynx", rf"{_FLAG_START}(?:-[aA]|--?auth)[ =]?{_USER_COLON}"),
+    Program(
+        r"skopeo|buildah|podman|crane|oras|crictl",
+        rf"{_FLAG_START}--(?:src-|dest-)?creds{_GAP}[\"']?[^\s:\"']{{1,100}}:(?P<value>[^\s\"']+)",
+    ),
+    Program(
+        r"smbclient|mount\.cifs|rpcclient|net|smbget|wmic|winexe",
+        rf"{_FLAG_START}(?:-U{_GAP}?|--user[ =])[\"']?[^\s%\"']{{1,100}}%(?P<value>[^\s\"']+)",
+    ),
+    Program(r"lftp|ncftp\w{0,8}", rf"{_FLAG_START}-u{_GAP}?[\"']?[^\s,\"']{{1,100}},(?P<value>[^\s\"']+)"),
+    Program(r"htpasswd", rf"-[a-zA-Z]{{0,8}}b[a-zA-Z]{{0,8}}\s+\S{{1,200}}\s+\S{{1,100}}\s+{_VALUE}"),
+    Program(
+        r"mc",
+        rf"(?:set|add)\s+\S{{1,64}}\s+[\"']?https?://\S{{1,200}}\s+\S{{3,128}}\s+{_VALUE}",
+        subcommand="alias|config",
+    ),
+    Program(r"rabbitmqctl", rf"(?:add_user|change_password|authenticate_user)\s+\S{{1,100}}\s+{_VALUE}"),
+    Program(r"aws", rf"(?:secret_access_key|session_token)\s+{_VALUE}", subcommand="configure"),
+    Program(r"npm|yarn|pnpm", rf"(?:_auth(?:Token)?|_password|npmAuthToken)(?:=|\s+){_VALUE}"),
+    Program(r"vault|bao", rf"\s(?:login|unseal|unwrap|lookup|renew|revoke)\s+{_VALUE}", min_random=12),
+    Program(
+        r"kubectl|oc", rf"{_FLAG_START}--from-literal[= ][\"']?[\w.-]{{1,128}}={_VALUE}", subcommand=r"create\s+secret"
+    ),
+    Program(r"mysqladmin", rf"\spassword\s+{_VALUE}"),
+    Program(
+        r"echo|printf",
+        r"\s+(?:-n\s+)?[\"']?(?:[\w.-]{1,64}:)?(?P<value>[^\s\"'|:][^\s\"'|]*)[\"']?\s*\|",
+        subcommand=r"--password-stdin|--pass(?:phrase)?-(?:stdin|fd)|sudo\s+-\w*S|--stdin|--with-token|chpasswd|cryptsetup",
+    ),
+    Program(r"net(?:\.exe)?", rf"\s(?:user\s+\w{{1,64}}|use\s+\\\\\S{{1,200}})\s+(?!/){_VALUE}"),
+    Program(r"ConvertTo-SecureString", rf"\s+(?:-String\s+)?{_VALUE}"),
+    Program(r"useradd|usermod", rf"{_FLAG_START}-p{_GAP}{_VALUE}"),
+)
+
+
+def _detector(program: Program) -> Detector:
+    line = re.compile(rf"(?<![\w.-])(?:{program.names})(?P<rest>(?=[\s\"',])[^\n]*)")
+    secret = re.compile(program.secret)
+    subcommand = re.compile(program.subcommand)
+
+    def spans(text: str) -> Iterator[Span]:
+        for match in line.finditer(text):
+            start, end = match.span("rest")
+            if subcommand.search(text, start, end):
+                for found in secret.finditer(text, start, end):
+                    if not program.min_random or is_random(found["value"], program.min_random):
+                        yield from _secret_value(found)
+
+    return Detector((rf"\b(?:{program.names})[\s\"',]",), spans)
+
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    Detector((r"(?i)-[\w-]*(?:pass|token|secret|key|pwd|pw|cred)[\w-]*(?:[ \t]|[\"'][ \t]*,)",), _flag_values),
+    *(_detector(program) for program in PROGRAMS),
+)

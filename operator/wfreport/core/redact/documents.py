@@ -1,0 +1,150 @@
+"""Finds secrets in documents that a program printed: XML, lists of names with values, Kubernetes Secrets."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Final
+
+from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_reference
+
+_NAME: Final = (
+    r"(?:[\w.-]{0,64}?(?:password|passwd|passphrase|secret|token|credentials?|(?<![a-z])pass|pwd|pswd"
+    r"|(?:api|access|private|secret|auth|account|signing|encryption|shared|client|master|license|fernet|ssh)[-_.]?key"
+    r"|connection[-_.]?string|sas[-_.]?url|webhook[-_.]?url|secret[-_.]?access[-_.]?key|\.?dockerconfigjson)"
+    r"(?:[-_.]?(?:value|data|hash|text|base64|b64|\d{1,3}))?)"
+)
+"""The name of a secret, as a whole: ``DB_PASSWORD``, ``api-key``, not ``token_url``."""
+
+_ELEMENT: Final = re.compile(
+    rf"<(?:[\w-]{{1,64}}:)?(?P<tag>{_NAME})(?:\s[^<>\n]{{0,200}})?>\s{{0,32}}(?:<!\[CDATA\[)?(?P<value>[^<\]\s][^<\]]{{0,4096}}?)"
+    r"(?:\]\]>)?\s{0,32}</",
+    re.IGNORECASE,
+)
+"""``<password>…</password>``. A placeholder such as ``<password>`` has no closing tag."""
+
+_NAMED_ELEMENT: Final = re.compile(
+    rf"<(?:name|key)>\s{{0,16}}{_NAME}\s{{0,16}}</(?:name|key)>\s{{0,64}}<(?:value|string|data)>\s{{0,16}}(?P<value>[^<\s][^<]{{0,4096}}?)\s{{0,16}}</",
+    re.IGNORECASE,
+)
+"""``<name>fs.s3a.secret.key</name><value>…</value>``, as Hadoop and property lists have it."""
+
+_NAMED_ATTRIBUTE: Final = re.compile(
+    rf"(?:name|key|id|type)\s{{0,4}}=\s{{0,4}}\\?[\"']{_NAME}\\?[\"'](?:\s{{1,32}}[\w:-]{{1,32}}=\\?[\"'][^\"'\n]{{0,200}}[\"']){{0,4}}"
+    r"(?:\s{1,32}value\s{0,4}=\s{0,4}\\?[\"'](?P<value>[^\"'\n\\]{1,4096})|\s{0,16}>\s{0,16}(?P<content>[^<>\s][^<>]{0,4096}?)\s{0,16}</)",
+    re.IGNORECASE,
+)
+"""``<property name="password" value="…"/>``, ``<entry key="password">…</entry>``, ``<input type="password" value="…">``."""
+
+_NAMED_VALUE: Final = re.compile(
+    rf"(?<![\w-])(?:name|key|parametername|variable|property|field|header)\\{{0,3}}[\"']?[ \t]{{0,8}}[:=][ \t]{{0,8}}\\{{0,3}}[\"']?{_NAME}(?![\w.-])\\{{0,3}}[\"']?"
+    r"[,;]?(?:[ \t]{0,8}(?:\r?\n|\\n)[ \t]{0,64})?[ \t]{0,8}[,;]?[ \t]{0,8}"
+    r"\\{0,3}[\"']?(?:value|parametervalue|val|secret|stringvalue|values)\\{0,3}[\"']?[ \t]{0,8}[:=][ \t]{0,8}"
+    r"(?:\[[ \t]{0,8})?(?:(?P<quote>\\{0,3}[\"'])(?P<quoted>[^\"'\n\\]{1,4096})|(?P<bare>[^\s\"'{}\[\],][^\s\"',}\]]{0,4096}))",
+    re.IGNORECASE,
+)
+"""``name: DB_PASSWORD`` and ``value: …``: environment variables of a pod or a task, parameters of a Workflow."""
+
+_BLOCK: Final = re.compile(
+    rf"(?<![\w-]){_NAME}[\"']?:[ \t]{{0,8}}[|>][-+0-9]{{0,2}}[ \t]{{0,8}}\r?\n(?P<indent>[ \t]{{1,64}})(?P<value>\S[^\n]{{0,4096}}(?:\n(?P=indent)[^\n]{{1,4096}}){{0,64}})",
+    re.IGNORECASE,
+)
+"""A block of YAML: ``password: |`` and the lines below."""
+
+_NEXT_LINE: Final = re.compile(
+    rf"(?:^|\n)[ \t-]{{0,64}}[\"']?{_NAME}[\"']?:[ \t]{{0,8}}\r?\n[ \t]{{1,64}}(?P<value>[^\s:#-][^\s:]{{3,4096}})[ \t]{{0,8}}(?:\r?\n|$)",
+    re.IGNORECASE,
+)
+
+_PAIR: Final = re.compile(
+    rf"[\[({{][ \t]{{0,4}}b?[\"']{_NAME}[\"'][ \t]{{0,4}},[ \t]{{0,4}}b?[\"'](?P<value>[^\"'\n]{{4,4096}})[\"'][ \t]{{0,4}}[\])}}]",
+    re.IGNORECASE,
+)
+"""``('password', '…')``: an item of a dictionary, a header, a pair of lists."""
+
+_FORM: Final = re.compile(
+    rf"name=\"{_NAME}\"(?:\r?\n[^\n]{{1,200}})?(?:\r?\n){{2}}(?P<value>[^\r\n-][^\r\n]{{0,4096}})", re.IGNORECASE
+)
+"""A field of ``multipart/form-data``."""
+
+
+def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
+    groups = [group for group in ("value", "content", "quoted", "bare") if group in pattern.groupindex]
+
+    def spans(text: str) -> Iterator[Span]:
+        for match in pattern.finditer(text):
+            group = next(name for name in groups if match[name] is not None)
+            value = match[group].strip()
+            if not is_placeholder(value) and not is_reference(value) and value.lower() not in STATE_WORDS:
+                yield match.span(group)
+
+    return Detector(hints, spans)
+
+
+_KIND: Final = re.compile(r"(?<![\w.-])kind\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,3}[\"']?(?P<kind>[A-Za-z]{1,64})")
+_DATA: Final = re.compile(r"(?<![\w.-])(?P<plain>stringD|d)ata\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}(?P<open>\{|map\[)?")
+_ENTRY: Final = re.compile(
+    r"[\w.-]{1,253}\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,3}[\"']?(?P<value>[^\s\"'\\,}\]{|>][^\s\"'\\,}\]]*)"
+)
+_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_DATA_LENGTH: Final = 64 * 1024
+
+
+def _secret_data(text: str) -> Iterator[Span]:
+    """Yield the values below ``data`` and ``stringData`` of Secrets. In YAML and JSON ``kind`` can follow them."""
+    kinds = list(_KIND.finditer(text))
+    position = 0
+    while (data := _DATA.search(text, position)) is not None:
+        end = _end_of_map(text, data)
+        position = max(end, data.end())
+        if _kind_of(kinds, data, end) == "Secret":
+            for entry in _ENTRY.finditer(text, data.end(), end):
+                value = entry["value"]
+                if data["plain"] != "d" or _BASE64.fullmatch(value):
+                    yield entry.span("value")
+
+
+def _end_of_map(text: str, data: re.Match[str]) -> int:
+    """Return the end of the map: its closing bracket, or the first line that is indented no more than its key."""
+    limit = min(len(text), data.end() + _DATA_LENGTH)
+    if data["open"]:
+        end = text.find("]" if data["open"] == "map[" else "}", data.end(), limit)
+        return limit if end < 0 else end
+    line_start = text.rfind("\n", 0, data.start()) + 1
+    indent = data.start() - line_start
+    position = text.find("\n", data.end(), limit)
+    while 0 <= position < limit - 1:
+        stop = text.find("\n", position + 1, limit)
+        line = text[position + 1 : stop if stop >= 0 else limit]
+        if line.strip() and len(line) - len(line.lstrip(" ")) <= indent:
+            return position
+        position = stop
+    return limit if position < 0 else position
+
+
+def _kind_of(kinds: list[re.Match[str]], data: re.Match[str], end: int) -> str:
+    """Return the kind of the object that the data belongs to: the one right after it, else the last one before it."""
+    index = bisect_left(kinds, end, key=lambda kind: kind.start())
+    if index < len(kinds):
+        between = data.string[end : min(kinds[index].start(), end + _NEAR_CHARACTERS + 1)]
+        if len(between) <= _NEAR_CHARACTERS and "---" not in between:
+            return kinds[index]["kind"]
+    index = bisect_left(kinds, data.start(), key=lambda kind: kind.start())
+    return kinds[index - 1]["kind"] if index else ""
+
+
+_NEAR_CHARACTERS: Final = 24
+
+_NAME_HINT: Final = "(?:pass|pwd|pswd|secret|token|credential|key|connection|sas|webhook|dockerconfig)"
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    _values(_ELEMENT, rf"(?i)<[\w.:-]*{_NAME_HINT}"),
+    _values(_NAMED_ELEMENT, r"(?i)<(?:name|key)>\s*[\w.-]*" + _NAME_HINT),
+    _values(_NAMED_ATTRIBUTE, r"(?i)(?:name|key|id|type)\s?=\s?\\?[\"'][\w.-]*" + _NAME_HINT),
+    _values(_NAMED_VALUE, r"(?i)(?:value|val|values)[\\\"']*[ \t]*[:=]"),
+    _values(_BLOCK, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?:[ \t]*[|>]"),
+    _values(_NEXT_LINE, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?:[ \t]*\r?\n"),
+    _values(_PAIR, r"(?i)[\[({][ \t]*b?[\"'][\w.-]*" + _NAME_HINT),
+    _values(_FORM, r"(?i)name=\"[\w.-]*" + _NAME_HINT),
+    Detector((r"kind[\\\"']*[ \t]*:[ \t]*[\\\"']*Secret\b",), _secret_data),
+)

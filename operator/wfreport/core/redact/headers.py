@@ -1,0 +1,136 @@
+"""Finds secrets in HTTP headers: Authorization, cookies, ``X-…-Token``."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from wfreport.core.redact.detectors import Detector, Span, by_pattern
+from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_random, words
+
+_HEADER: Final = re.compile(
+    r"authorization\\{0,3}[\"']?[ \t]{0,32}[:=][ \t]{0,32}\\{0,3}[\"'\[]?\\{0,3}[\"']?"
+    r"(?:(?P<scheme>bearer|basic|negotiate|ntlm|apikey|token|ssws|bot|splunk|geniekey|jwt|key)[ \t]{1,3}"
+    r"(?P<value>[^\s\"'`\\,;\[]+)"
+    r"|(?:aws4-hmac-sha256|digest|oauth)[ \t]{1,3}(?P<all>[^\"'`\\\n\[][^`\\\n]*)"
+    r"|[a-z][\w-]{1,30}[ \t]{1,3}(?P<other>[^\s\"'`\\,;\[]{8,})"
+    r"|(?:key|token|[a-z]{2,12})=(?P<pair>[^\s\"'`\\,;\[]{8,})"
+    r"|(?P<bare>(?!aws4-hmac-sha256)[^\s\"'`\\,;\[]{12,}))",
+    re.IGNORECASE,
+)
+_HEADER_WORDS: Final = STATE_WORDS | words(
+    """
+    is must not or and was flag option required to for cannot with in requires should needs has needed missing
+    are can may will argument of as if instead token auth authentication header credentials realm
+    """
+)
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
+
+
+def _authorization_headers(text: str) -> Iterator[Span]:
+    for match in _HEADER.finditer(text):
+        group = match.lastgroup or "bare"
+        value = match[group]
+        if group in {"value", "all"}:
+            is_secret = value.lower() not in _HEADER_WORDS and not is_placeholder(value)
+        else:
+            is_secret = is_random(value, 8 if group != "bare" else 12) or _UUID.fullmatch(value) is not None
+        if is_secret:
+            yield match.span(group)
+
+
+_BEARER: Final = re.compile(r"(?<![\w-])(?:bearer|basic)[ \t]{1,3}([\w.~+/-]{16,}={0,2})", re.IGNORECASE)
+
+
+def _bearer_tokens(text: str) -> Iterator[Span]:
+    for match in _BEARER.finditer(text):
+        if is_random(match[1], 16):
+            yield match.span(1)
+
+
+_HEADER_KEY: Final = re.compile(
+    r"(?<![\w-])(?:x-(?!cache|idempotency|request|routing|surrogate|partition|message)[a-z0-9-]{0,30}?"
+    r"(?:key|token|secret|auth|password|signature|credential)"
+    r"|ocp-apim-subscription-key|private-token|job-token|deploy-token|circle-token|apikey|dd-api(?:plication)?-key"
+    r"|proxy-authorization|x-amz-security-token|sec-token|xsrf-token|csrf-token)"
+    r"\\{0,3}[\"']?[ \t]{0,32}[:=][ \t]{0,32}\\{0,3}[\"'\[]{0,2}([^\s\"'`\\,;\[\]]{4,})",
+    re.IGNORECASE,
+)
+
+
+def _header_keys(text: str) -> Iterator[Span]:
+    for match in _HEADER_KEY.finditer(text):
+        value = match[1]
+        if (
+            value.lower().rstrip(".") not in _HEADER_WORDS
+            and value.lower() not in {"basic", "bearer"}
+            and not is_placeholder(value)
+        ):
+            yield match.span(1)
+
+
+_COOKIES: Final = re.compile(
+    r"(?<![\w-])(?:set-)?cookies?2?\\{0,3}[\"']?[ \t]{0,32}(?::|=|=>)[ \t]{0,32}\\{0,3}[\"'\[({]{0,3}\\{0,3}[\"']?"
+    r"(?P<pairs>[\w.!#$%&*+^`|~-]{1,128}(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])[^\n]*)",
+    re.IGNORECASE,
+)
+_COOKIE_PAIR: Final = re.compile(
+    r"(?<![^\s;,\"'{(])(?P<name>[\w.!#$%&*+^`|~-]{1,128})(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])"
+    r"(?P<value>[^\s;,\"'\\{}\])]+)"
+)
+_COOKIE_ATTRIBUTES: Final = words(
+    "path domain expires max-age samesite secure httponly priority version comment lang locale theme"
+)
+_SESSION_COOKIE: Final = re.compile(
+    r"(?<![\w-])(?:[A-Z]{0,10}SESSIONID|PHPSESSID|ASPSESSIONID\w{0,12}|ASP\.NET_SessionId|\.AspNetCore\.[\w.]{1,40}|connect\.sid"
+    r"|(?:__host-|__secure-)[\w.-]{1,40}|[\w-]{0,20}_session|laravel_session|sessionid|session_token|session-token|csrftoken"
+    r"|_csrf|_xsrf|xsrf-token|remember_(?:user_)?token|_oauth2_proxy|authservice_session|argo-?cd\.token|grafana_session"
+    r"|cf_clearance|d_cookie|sid|auth_cookie|li_at|datr)"
+    r"(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])(?P<value>[^\s;,\"'\\&)\]}]{6,})",
+    re.IGNORECASE,
+)
+_COOKIE_FILE: Final = re.compile(
+    r"(?:^|\n)(?:#HttpOnly_)?[\w.-]{1,253}\t(?:TRUE|FALSE)\t/[^\t\n]{0,200}\t(?:TRUE|FALSE)\t\d{1,12}\t[^\t\n]{1,128}\t(?P<value>\S{4,})"
+)
+"""A line of a cookie file of curl or wget: domain, subdomains, path, secure, expiry, name, value."""
+
+_DOCKER_AUTH: Final = re.compile(r"\"auth\\?\"\s{0,8}:\s{0,8}\\?\"([^\"\s\\]{8,})")
+
+
+def _cookies(text: str) -> Iterator[Span]:
+    for header in _COOKIES.finditer(text):
+        for pair in _COOKIE_PAIR.finditer(text, *header.span("pairs")):
+            if pair["name"].lower() not in _COOKIE_ATTRIBUTES and _is_cookie_value(pair["value"]):
+                yield pair.span("value")
+
+
+def _is_cookie_value(value: str) -> bool:
+    """Whether the value of a cookie may identify a session. Settings are short words and numbers."""
+    return not is_placeholder(value) and (len(value) >= 8 or is_random(value, 5))  # noqa: PLR2004
+
+
+def _session_cookies(text: str) -> Iterator[Span]:
+    for match in _SESSION_COOKIE.finditer(text):
+        if is_random(match["value"], 6) or _UUID.fullmatch(match["value"]):
+            yield match.span("value")
+
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    Detector(("(?i)authorization",), _authorization_headers),
+    Detector(("(?i)(?:bearer|basic)[ \t]",), _bearer_tokens),
+    Detector(
+        (
+            r"(?i)x-[a-z0-9-]*(?:key|token|secret|auth|password|signature|credential)",
+            "(?i)(?:subscription-key|-token|apikey|-api-key|-application-key)",
+        ),
+        _header_keys,
+    ),
+    Detector(("(?i)cookies?2?[\\\\\"']*[ \t]*[:=]",), _cookies),
+    Detector(
+        (
+            r"(?i)(?:session|sess|csrf|xsrf|sid|_oauth2_proxy|token|clearance|_cookie|li_at|datr|__host-|__secure-|aspnetcore)[\w.-]*[\\\"' \t]*[:=]",
+        ),
+        _session_cookies,
+    ),
+    by_pattern(_DOCKER_AUTH, r'"auth\\?"', group=1),
+    by_pattern(_COOKIE_FILE, r"\t(?:TRUE|FALSE)\t", group="value"),
+)

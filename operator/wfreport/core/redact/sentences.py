@@ -1,0 +1,149 @@
+"""Finds secrets in sentences, tables and SQL: ``the password is …``, ``login … password …``, ``IDENTIFIED BY '…'``."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from wfreport.core.redact.detectors import Detector, Span, by_pattern
+from wfreport.core.redact.words import PASSWORD_WORDS, STATE_WORDS, is_placeholder, is_random, is_reference
+
+_NAME: Final = (
+    r"(?P<name>password|passwd|passphrase|passcode|passkey|pwd|(?:bind|root)_?pw|requirepass|masterauth|secret[_ -]?id|(?:client[_ -]?)?secret|token|credentials?|pin|otp"
+    r"|(?:api|access|secret|private|encryption|license|master|auth|signing)[ _-]?key|connection string)"
+)
+_IS: Final = re.compile(
+    rf"(?<![a-z-]){_NAME}(?:[ \t]{{1,4}}(?:for|of|to)[ \t]{{1,4}}[^\s,;]{{1,60}}(?:[ \t]{{1,4}}(?:user|account|database))?)?[ \t]{{1,8}}"
+    r"(?:is|was|are|were|will be|has been|equals|becomes?|changed|reset|set|updated)"
+    r"(?:[ \t]{1,4}(?:now|set|reset|changed|updated|to|as|equal|literally|still)){0,3}[ \t]{0,4}:?[ \t]{1,4}"
+    r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`]{4,256})",
+    re.IGNORECASE,
+)
+_BESIDE: Final = re.compile(
+    rf"(?<![\w.-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?P<quote>[\"'`]?)(?P<value>[^\s\"'`(<\[{{$%:=][^\s\"'`(]{{5,256}}(?!\())",
+    re.IGNORECASE,
+)
+_TABLE: Final = re.compile(
+    r"(?:^|\n)[ \t|]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|secret|token|secret[_ -]?id|(?:api|access|secret|private|auth)[_ -]?key"
+    r"|credentials?)[ \t]{0,8}(?:\t|[ \t]{2}|[ \t]\||│)[ \t|│]{0,64}(?P<value>[^\s|│]{4,4096})[ \t|│]{0,64}(?:\r?\n|$)",
+    re.IGNORECASE,
+)
+_NETRC: Final = re.compile(
+    r"\b(?:login|user)[ \t\r\n]{1,8}\S{1,100}[ \t\r\n]{1,8}(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?(?:password|passwd)[ \t\r\n]{1,8}(?P<value>\S{1,256})"
+)
+_PGPASS: Final = re.compile(
+    r"(?:^|\n)[ \t]{0,16}[\w.*-]{1,253}:(?:\d{4,5}|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>\S{3,256})[ \t]{0,8}(?:\r?\n|$)"
+)
+_SQL: Final = re.compile(
+    r"(?:identified(?:[ \t]{1,8}with[ \t]{1,8}\S{1,64})?[ \t]{1,8}by(?:[ \t]{1,8}(?:password|values))?"
+    r"|(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}|[ \t]{1,8})(?:password[ \t]{0,4})?|password[ \t]{0,4}\("
+    r"|masterpassword|credentials)[ \t(=]{0,8}[\"'](?P<value>[^\"'\n]{3,4096})[\"'](?![ \t]+(?:not|is|does|has|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b)",
+    re.IGNORECASE,
+)
+_OTHER_LANGUAGES: Final = re.compile(
+    r"(?:passwort|kennwort|contrase(?:ñ|n)a|clave secreta|senha|mot de passe|пароль|парола|hasło|haslo|wachtwoord|lösenord|şifre"
+    r"|密码|密碼|口令|密钥|パスワード|비밀번호|암호)[\"']?[ \t]{0,32}(?:[:=]|is|ist|est|es|是|为)[ \t]{0,32}[\"']?(?P<value>[^\s\"',;]{4,256})",
+    re.IGNORECASE,
+)
+_CONNECTION: Final = re.compile(
+    r"(?<![\w-])(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
+    r"|auth[_-]?cookie|app_key|machine_?key)"
+    r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}|[^\s\"',;&\\)}\]]{6,4096})",
+    re.IGNORECASE,
+)
+_AUTH_COMMAND: Final = re.compile(
+    r"(?<![\w.-])AUTH[ \t]{1,8}(?:(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ \t]{1,8}(?P<value>[A-Za-z0-9+/]{8,4096}={0,2})"
+    r"|(?:[\w-]{1,64}[ \t]{1,8})?(?P<redis>[^\s\"'(\[{<]{6,256})[ \t]{0,8}(?:\r?\n|$))"
+)
+"""AUTH of SMTP and of Redis."""
+
+_ONE_TIME_CODE: Final = re.compile(
+    r"(?<![\w-])(?:otp|totp|(?:2fa|mfa|verification|one-time|security|login)[_ -](?:code|password))(?: is)?"
+    r"[\"']?[ \t]{0,8}[:=]?[ \t]{1,8}[\"']?(?P<value>\d{6,8})(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def _is_secrets(text: str) -> Iterator[Span]:
+    for match in _IS.finditer(text):
+        value = match["value"].rstrip(".,;!?)")
+        is_password = match["name"].lower() in PASSWORD_WORDS
+        is_quoted = (
+            bool(match["quote"]) and is_password and value.lower() not in STATE_WORDS and not is_placeholder(value)
+        )
+        if is_quoted or is_random(value, 5 if is_password else 8):
+            yield match.start("value"), match.start("value") + len(value)
+
+
+def _beside_secrets(text: str) -> Iterator[Span]:
+    for match in _BESIDE.finditer(text):
+        value = match["value"].rstrip(".,;!?)")
+        is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
+        if is_random(value, 6 if is_password else 16) and _is_mixed(value) and not is_reference(value):
+            yield match.start("value"), match.start("value") + len(value)
+
+
+def _is_mixed(value: str) -> bool:
+    """Whether the value has letters and digits, as generated passwords have and words do not."""
+    return any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
+
+
+def _table_cells(text: str) -> Iterator[Span]:
+    for match in _TABLE.finditer(text):
+        if is_random(match["value"], 6) or (
+            match["name"].lower().startswith("secret") and _UUID.fullmatch(match["value"])
+        ):
+            yield match.span("value")
+
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
+
+
+def _auth_commands(text: str) -> Iterator[Span]:
+    for match in _AUTH_COMMAND.finditer(text):
+        group = "value" if match["value"] is not None else "redis"
+        if is_random(match[group], 6) and _is_mixed(match[group]):
+            yield match.span(group)
+
+
+def _values(pattern: re.Pattern[str], at_least: int, *hints: str) -> Detector:
+    def spans(text: str) -> Iterator[Span]:
+        for match in pattern.finditer(text):
+            value = match["value"]
+            random_enough = at_least == 0 or is_random(value, at_least) or " " in value
+            if (
+                random_enough
+                and not is_placeholder(value)
+                and not is_reference(value)
+                and value.lower() not in STATE_WORDS
+            ):
+                yield match.span("value")
+
+    return Detector(hints, spans)
+
+
+_SERVER_SETTINGS: Final = ("pw", "requirepass", "masterauth")
+_HINT: Final = r"(?i)(?:password|(?:bind|root)_?pw|requirepass|masterauth|secret[_ -]?id|passwd|passphrase|passcode|passkey|pwd|secret|token|credentials?|pin|otp|key|connection string)"
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    Detector(
+        (_HINT + r"[ \t][^\n]{0,80}(?:is|was|are|were|be|been|equals|become|changed|reset|set|updated)[ \t:]",),
+        _is_secrets,
+    ),
+    Detector((_HINT + r"(?:\(s\))?[ \t]+[^\s(<\[{$%:=]{6}",), _beside_secrets),
+    Detector((_HINT + r"[ \t]*(?:\t|[ \t]{2}|\|)", "│"), _table_cells),
+    _values(_NETRC, 0, r"(?:login|user)\s+\S+\s+(?:account\s+\S+\s+)?passw"),
+    _values(_PGPASS, 6, r"(?:^|\n)[ \t]*[\w.*-]+:(?:[0-9]{4,5}|\*):[\w.*-]+:[\w.*-]+:\S"),
+    _values(_SQL, 0, r"(?i)(?:identified[^\n]* by|password|credentials)[ \t(=]*[^\n]{0,100}[\"']"),
+    _values(
+        _OTHER_LANGUAGES,
+        5,
+        r"(?i)(?:passwort|kennwort|contrase..?a|clave secreta|senha|mot de passe|has.?o|wachtwoord|l.senord)",
+        r"\?[\"' \t]*[:=]",
+        r"\?{3}[!-~]{4}",
+    ),
+    Detector((r"\bAUTH[ \t]",), _auth_commands),
+    by_pattern(
+        _ONE_TIME_CODE, r"(?i)(?:otp|2fa|mfa|verification|one-time|security|login)[_ :=-][^\n]*[0-9]{6}", group="value"
+    ),
+    _values(_CONNECTION, 6, r"(?i)(?:sess|mnemonic|phrase|_auth|cookie|app_key|machine_?key)[\w-]*[\\\"']*[ \t]*[:=]"),
+)

@@ -1,0 +1,69 @@
+"""Finds passwords and signatures in URLs and in the addresses of databases."""
+
+import re
+from typing import Final
+
+from wfreport.core.redact.detectors import Detector, by_pattern
+
+_URL_PASSWORD: Final = re.compile(r"://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@(?!sha\d{3}:)")
+"""A password in a URL.
+
+Unlike the pattern of detect-secrets it allows special characters and an empty user name, and it excludes images with a
+tag and a digest.
+"""
+
+_URL_TOKEN: Final = re.compile(r"://(?=[A-Za-z_-]{0,200}\d)([\w-]{20,200})@(?!sha\d{3}:)", re.ASCII)
+"""A token instead of user and password, as Git hosts and Sentry accept it."""
+
+_DSN_PASSWORD: Final = re.compile(r":([^\s/:@\"']{1,256})@(?=(?:tcp|unix)\()")
+"""``user:password@tcp(host)``, the format of Go's MySQL driver."""
+
+_ORACLE_PASSWORD: Final = re.compile(
+    r"jdbc:oracle:[a-z0-9]{1,20}:[^/\s\"'@]{1,128}/(\"[^\"\n]{1,128}\"|[^@\s\"']{1,128})@", re.IGNORECASE
+)
+_ORACLE_CLIENT: Final = re.compile(
+    r"(?:^|[\s\"'=])(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca)\s[^\n]{0,100}?(?<![\w/.])"
+    r"[A-Za-z][\w$#]{0,60}/([^\s/@\"'.][^\s/@\"']{0,128})@",
+    re.IGNORECASE,
+)
+_EASY_CONNECT: Final = re.compile(
+    r"(?<![\w/.-])[A-Za-z][\w$#]{0,60}/([^\s/@\"']{1,128})@(?:/{0,2}[\w.-]{1,200}:152\d\b|\(description)", re.IGNORECASE
+)
+
+_SIGNATURE: Final = re.compile(
+    r"(?<![\w-])(?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature)=([\w%+/=~.-]{16,})",
+    re.IGNORECASE,
+)
+"""The signature in a shared access signature (Azure) or a presigned URL (S3, GCS). It grants access to the file."""
+
+_WEBHOOK: Final = re.compile(
+    r"(?:discord(?:app)?\.com/api/webhooks/\d{1,24}/|webhook\.office\.com/webhookb2/|outlook\.office\.com/webhook/"
+    r"|hooks\.zapier\.com/hooks/catch/\d{1,12}/|maker\.ifttt\.com/trigger/[\w-]{1,64}/with/key/"
+    r"|api\.telegram\.org/bot|events\.pagerduty\.com/integration/|hooks\.slack\.com/(?:workflows|triggers)/"
+    r"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/)([\w@:.-][\w@:./-]{7,400})",
+    re.IGNORECASE,
+)
+"""The secret part of an address that accepts messages from anyone who has it."""
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    by_pattern(_URL_PASSWORD, "://", group=1),
+    by_pattern(_URL_TOKEN, r"://[\w-]{20,}@", group=1),
+    by_pattern(_DSN_PASSWORD, r"@tcp\(", r"@unix\(", group=1),
+    by_pattern(_ORACLE_PASSWORD, "(?i)jdbc:oracle:", group=1),
+    by_pattern(
+        _ORACLE_CLIENT, r"(?i)(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca)\s[^\n]*/[^\n]+@", group=1
+    ),
+    by_pattern(_EASY_CONNECT, r"/[^\s/@]+@/{0,2}[\w.-]+:152", r"(?i)/[^\s/@]+@\(description", group=1),
+    by_pattern(_SIGNATURE, "(?i)sig", "(?i)x-amz-security-token", group=1),
+    by_pattern(
+        _WEBHOOK,
+        "(?i)webhook",
+        r"hooks\.zapier\.com",
+        r"maker\.ifttt\.com",
+        r"api\.telegram\.org",
+        r"events\.pagerduty\.com",
+        r"hooks\.slack\.com",
+        r"/v2/hook/",
+        group=1,
+    ),
+)

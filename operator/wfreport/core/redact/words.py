@@ -1,0 +1,80 @@
+"""Tells values that look like secrets from words, names, placeholders and references."""
+
+import re
+from typing import Final
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
+STATE_WORDS: Final = words(
+    """
+    expired invalid missing required denied forbidden unauthorized failed failure error ok valid revoked
+    unknown present set unset empty timeout rejected mismatch incorrect wrong changed updated created deleted
+    refreshed found unexpected expected malformed disabled enabled optional default hidden masked encrypted
+    stored provided supplied accepted yes no on off eof generated rotated loaded n/a redacted omitted unchanged
+    """
+)
+"""Words after a colon that describe a secret's state."""
+
+PASSWORD_WORDS: Final = frozenset({"password", "passwd", "passphrase", "passcode", "passkey", "pass", "pwd", "pswd"})
+
+_PLACEHOLDER: Final = re.compile(
+    r"\{\{|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
+    r"|[\[(<][a-z][a-z _-]*[\])>]?$|\[?(?:redacted|filtered|masked|hidden)\]?$"
+    r"|(?:null|nil|none|true|false|undefined|\[|\{|\||\?)$|your[-_ ]?[a-z_-]*$"
+    r"|(?-i:\$[A-Z_][A-Z0-9_]*$|\$[a-z_]{2,64}$|\$\d{1,3}$|[:@][a-z_]{3,64}$)"
+    r"|\$env:\w+$|%[sdvq]$|%\w{1,64}%$|\{[\w.!:]{0,64}\}?$",
+    re.IGNORECASE,
+)
+_REFERENCE: Final = re.compile(
+    r"(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|secret|token|key|credentials?)"
+    r"|(?:[A-Z]+_)*(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)"
+    r"|(?:self|this|args|config|cfg|settings|options|opts|os|env|process|request|req|ctx|context|kwargs|params|conf"
+    r"|app|event|user|client|session|secrets|values|steps|inputs|vars|local|var|module|data)\.[A-Za-z_][\w.]*"
+    r"|&?[A-Za-z_]\w{0,64}\.[\w.]{1,64}[(\[][\w.,]{0,64}[)\]]{0,2}|&?[A-Za-z]{1,64}_[a-z_]{1,64}[(\[][\w.,]{0,64}[)\]]{0,2}"
+    r"|&?[A-Za-z_]{2,64}(?:\(\)?|\[)"
+)
+"""Code that a stack trace shows: ``token=token``, ``password=self.password``, ``key=os.environ["KEY"]``."""
+
+_PATH: Final = re.compile(
+    r"(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}|(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
+)
+_MEASURE: Final = re.compile(r"\d+(?:\.\d+)?(?:ms|us|s|m|h|d|%|k|kb|mb)?", re.IGNORECASE)
+_NAME: Final = re.compile(r"[a-z0-9]+(?:[-./:_@][a-z0-9]+)+|[^\W\d_]+(?:[-./:_'][^\W\d_]+)*")
+"""Names of objects, hosts, uids, paths and words: the usual text after the colon of an error."""
+
+_TECHNICAL_NAME: Final = re.compile(
+    r"(?:sha-?\d+|md5|bcrypt|scrypt|argon2\w{0,2}|base64|base32|[rhep]s\d{3}|aes-?\d*\w*|utf-?8|oauth2?\.?\d?|x\.?509|ed25519|pbkdf2\w*"
+    r"|v?\d+(?:\.\d+)+(?:[-+][\w.]{1,16})?|v\d+|\d{4}-\d\d-\d\d(?:[T ].*)?|0x[0-9a-f]{1,8}|http[12.]*|ipv[46]|k8s|i18n|e2e|s3)",
+    re.IGNORECASE,
+)
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether the value stands for one that was left out or is filled in later: ``${TOKEN}``, ``<none>``, ``***``."""
+    return _PLACEHOLDER.match(value) is not None
+
+
+def is_reference(value: str) -> bool:
+    """Whether the value is code that yields the secret, or the path of a file that contains it."""
+    return _REFERENCE.fullmatch(value) is not None or _PATH.fullmatch(value) is not None
+
+
+def is_measure(value: str) -> bool:
+    """Whether the value is a count or a duration."""
+    return _MEASURE.fullmatch(value) is not None
+
+
+def is_random(value: str, at_least: int) -> bool:
+    """Whether the value is at least this long, and neither a number nor a word, a name or a version."""
+    word = value.rstrip(":.,;!?)]}")
+    return (
+        len(word) >= at_least
+        and not word.isdigit()
+        and _NAME.fullmatch(word) is None
+        and _TECHNICAL_NAME.fullmatch(word) is None
+        and not is_placeholder(word)
+    )

@@ -1,0 +1,86 @@
+"""The kinds of secrets, and the harmless texts that resemble them, from the lists beside this file."""
+
+from __future__ import annotations
+
+import pytest
+from tests.core.redact.secret_texts import HARMLESS, SECRETS
+
+from wfreport.core.redact.redactor import MASK, Redactor
+from wfreport.core.redact.text import TextSanitizer, clip
+
+SECRET_TEXTS = [(kind, text, secret) for kind, texts in SECRETS.items() for text, secret in texts]
+HARMLESS_TEXTS = [(kind, text) for kind, texts in HARMLESS.items() for text in texts]
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    return Redactor()
+
+
+def test_the_lists_are_long_enough_to_mean_something() -> None:
+    assert len(SECRET_TEXTS) >= 106
+    assert len(HARMLESS_TEXTS) >= 58
+
+
+@pytest.mark.parametrize(("kind", "text", "secret"), SECRET_TEXTS)
+def test_a_secret_of_each_kind_is_removed(redactor: Redactor, kind: str, text: str, secret: str) -> None:
+    redacted, count = redactor.redact(f"12:00:01 before\n{text}\n12:00:02 after")
+    assert secret not in redacted, kind
+    assert count > 0
+    assert MASK in redacted
+    assert redacted.startswith("12:00:01 before\n")
+    assert redacted.endswith("12:00:02 after")
+
+
+@pytest.mark.parametrize(("kind", "text", "secret"), SECRET_TEXTS)
+def test_redacting_a_redacted_text_changes_nothing(redactor: Redactor, kind: str, text: str, secret: str) -> None:
+    once = redactor.redact(text)[0]
+    assert secret not in once, kind
+    assert redactor.redact(once) == (once, 0)
+
+
+@pytest.mark.parametrize(("kind", "text"), HARMLESS_TEXTS)
+def test_a_harmless_text_stays(redactor: Redactor, kind: str, text: str) -> None:
+    assert redactor.redact(text) == (text, 0), kind
+    surrounded = f"12:00:01 before\n{text}\n12:00:02 after"
+    assert redactor.redact(surrounded) == (surrounded, 0), kind
+
+
+INVISIBLE = [
+    *(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r"),
+    *(chr(code) for code in range(0x7F, 0xA0)),
+    *(chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)),
+    *("\u200b", "\u2060", "\ufeff", "\u00ad", "\u200c", "\u200d", "\ufe0f", "\U000e0041"),
+    *(
+        "\x1b[31m",
+        "\x1b[2J",
+        "\x9b1m",
+        "\x1b]0;title\x07",
+        "\x1b]8;;http://x\x1b\\",
+        "\x1bP1$r\x1b\\",
+        "\x1b(B",
+        "\x1bc",
+    ),
+]
+
+
+@pytest.mark.parametrize("invisible", INVISIBLE, ids=ascii)
+def test_what_has_no_glyph_is_not_written(redactor: Redactor, invisible: str) -> None:
+    assert redactor.redact(f"a{invisible}\nb") == ("a\nb", 0)
+    assert TextSanitizer(redactor).text(invisible) is None
+    assert clip(f"step-1{invisible}") == "step-1"
+
+
+@pytest.mark.parametrize("invisible", [text for text in INVISIBLE if text not in "\x1b\x9b"], ids=ascii)
+def test_what_has_no_glyph_hides_no_secret(redactor: Redactor, invisible: str) -> None:
+    assert redactor.redact(f"pass{invisible}word={invisible}hunter2{invisible} x") == ("password=[redacted] x", 1)
+
+
+def test_emoji_and_scripts_that_need_joiners_stay(redactor: Redactor) -> None:
+    for text in (
+        "\U0001f468\u200d\U0001f4bb works",
+        "\u26a0\ufe0f low disk",
+        "\u0645\u06cc\u200c\u0631\u0648\u0645",
+        "na\u00efve \u2013 \u201cquoted\u201d",
+    ):
+        assert redactor.redact(text) == (text, 0)
