@@ -5,18 +5,24 @@
 
 *Children* is Argo's graph of the order of execution. Joins give a node several parents, and invalid input can
 make the graph cyclic, so it is always traversed with a visited set and without recursion.
+
+The time of each relation is linear in the number of nodes, links and characters, whatever the names and links are.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
+from math import inf
 
 from wfreport.api.argo import Node, NodeType, Phase
 
 GROUP_TYPES = frozenset({NodeType.STEPS, NodeType.STEP_GROUP, NodeType.DAG, NodeType.TASK_GROUP, NodeType.RETRY})
 
-_ATTEMPT_SUFFIX = re.compile(r"\((\d+)\)$")
+_ATTEMPT_SUFFIX = re.compile(r"\((\d{1,9})\)$")
+_SUFFIX_LENGTH = 11
 _SEPARATORS = ".[("
+_BEFORE_ALL_TIMES = -1e18
 
 
 class Tree:
@@ -39,14 +45,52 @@ class Tree:
             if child is not None:
                 yield child
 
+    @cached_property
+    def _sorted_names(self) -> Sequence[str]:
+        """The names of all nodes, those of enclosing nodes before those of the nodes that they enclose."""
+        return sorted(self._by_name)
+
+    @cached_property
+    def _parents(self) -> Mapping[str, Node]:
+        """The innermost enclosing node of each node that has one, by name."""
+        parents: dict[str, Node] = {}
+        prefixes: list[str] = []
+        for name in self._sorted_names:
+            while prefixes and not name.startswith(prefixes[-1]):
+                prefixes.pop()
+            if prefixes:
+                longest = prefixes[-1]
+                is_inside = name[len(longest)] in _SEPARATORS
+                parent = self._by_name[longest] if is_inside else parents.get(longest)
+                if parent is not None:
+                    parents[name] = parent
+            prefixes.append(name)
+        return parents
+
+    def parent(self, node: Node) -> Node | None:
+        """Return the innermost node that encloses the node."""
+        return self._parents.get(node.name)
+
     def enclosing(self, node: Node) -> Iterator[Node]:
         """Yield the nodes that enclose the node, innermost first."""
-        name = node.name
-        for end in range(len(name) - 1, 0, -1):
-            if name[end] in _SEPARATORS:
-                parent = self._by_name.get(name[:end])
-                if parent is not None and parent is not node:
-                    yield parent
+        outer = self.parent(node)
+        while outer is not None:
+            yield outer
+            outer = self.parent(outer)
+
+    def innermost(self, ids: Container[str]) -> Mapping[str, str]:
+        """Return the node itself or the innermost enclosing one among those with the given ids, by the node's name.
+
+        Nodes that are not within any of them are left out.
+        """
+        within: dict[str, str] = {}
+        for name in self._sorted_names:
+            node = self._by_name[name]
+            if node.id in ids:
+                within[name] = node.id
+            elif (parent := self._parents.get(name)) is not None and parent.name in within:
+                within[name] = within[parent.name]
+        return within
 
     def attempts(self, retry: Node) -> list[Node]:
         """Return the attempts of a Retry node, oldest first. Its hooks are no attempts (operator.go:2092)."""
@@ -57,7 +101,9 @@ class Tree:
         """The attempts of all Retry nodes, oldest first, by the Retry node's id."""
         retries = (node for node in self.nodes.values() if node.type == NodeType.RETRY)
         return {
-            retry.id: sorted((child for child in self.children(retry) if not child.is_hook), key=_attempt_index)
+            retry.id: sorted(
+                (child for child in self.children(retry) if child.id not in self._hooks), key=_attempt_index
+            )
             for retry in retries
         }
 
@@ -75,36 +121,51 @@ class Tree:
             for attempt in attempts
         }
 
+    @cached_property
+    def attempt_numbers(self) -> Mapping[str, int]:
+        """The number of each attempt of a Retry node, from 1, by the attempt's id."""
+        return {
+            attempt.id: number
+            for attempts in self.attempts_by_retry.values()
+            for number, attempt in enumerate(attempts, start=1)
+        }
+
+    @cached_property
+    def _within_superseded(self) -> Container[str]:
+        return self.innermost(self.superseded_attempts) if self.superseded_attempts else ()
+
     def is_superseded(self, node: Node) -> bool:
         """Whether the node is a superseded attempt, or is enclosed by one."""
-        superseded = self.superseded_attempts
-        return bool(superseded) and (
-            node.id in superseded or any(outer.id in superseded for outer in self.enclosing(node))
-        )
+        return node.id in self.superseded_attempts or node.name in self._within_superseded
 
     @cached_property
     def _hooks(self) -> frozenset[str]:
         return frozenset(node.id for node in self.nodes.values() if node.is_hook)
 
+    @cached_property
+    def _within_hooks(self) -> Container[str]:
+        return self.innermost(self._hooks) if self._hooks else ()
+
+    def is_hook(self, node: Node) -> bool:
+        """Whether the node is an exit handler or a lifecycle hook."""
+        return node.id in self._hooks
+
     def is_in_hook(self, node: Node) -> bool:
         """Whether the node is an exit handler or a lifecycle hook, or is enclosed by one."""
-        return bool(self._hooks) and (
-            node.id in self._hooks or any(outer.id in self._hooks for outer in self.enclosing(node))
-        )
+        return node.id in self._hooks or node.name in self._within_hooks
 
     @cached_property
     def nodes_enclosing_failures(self) -> frozenset[str]:
         """Ids of the nodes that enclose a failed node. A failure in a hook does not count for the hooked node."""
-        failed = (node for node in self.nodes.values() if node.has_failed)
-        return frozenset(outer.id for node in failed for outer in self._enclosing_within_hook(node))
-
-    def _enclosing_within_hook(self, node: Node) -> Iterator[Node]:
-        inner = node
-        for outer in self.enclosing(node):
-            if inner.is_hook:
-                return
-            yield outer
-            inner = outer
+        enclosing: set[str] = set()
+        for node in self.nodes.values():
+            inner: Node | None = node if node.has_failed else None
+            while inner is not None and inner.id not in self._hooks:
+                inner = self.parent(inner)
+                if inner is None or inner.id in enclosing:
+                    break
+                enclosing.add(inner.id)
+        return frozenset(enclosing)
 
     def is_failed_leaf(self, node: Node) -> bool:
         """Whether the node failed by itself: it encloses no failed node, and it is not the root's group."""
@@ -133,33 +194,45 @@ class Tree:
 
         A task that had started before the failure, such as the client of a daemon, is not a response to it.
         """
-        ends = [self.nodes[end] for end in node.outbound_nodes if end in self.nodes]  # of a group (dag.go:373)
-        return self._paths_reach_a_task(ends or [node], node)
+        ends = [end for end in node.outbound_nodes if end in self.nodes] or [node.id]  # of a group (dag.go:373)
+        since = node.finished_at.timestamp() if node.finished_at else _BEFORE_ALL_TIMES
+        return all(self._earliest_next_starts.get(end, -inf) >= since for end in ends)
 
-    def _paths_reach_a_task(self, starts: list[Node], failed: Node) -> bool:
-        visited = {node.id for node in starts}
-        pending = list(starts)
-        while pending:
-            children = [child for child in self.children(pending.pop()) if not child.is_hook]
-            if not children:
-                return False
+    @cached_property
+    def _earliest_next_starts(self) -> Mapping[str, float]:
+        """The earliest start of a task that follows each node, by id: -inf if a path ends without a task.
+
+        Omitted and Skipped nodes and containers are passed through. Times propagate backwards, the earliest first, so
+        that each node is visited once.
+        """
+        starts: dict[str, float] = {}
+        passed_from: defaultdict[str, list[str]] = defaultdict(list)
+        for node in self.nodes.values():
+            children = [child for child in self.children(node) if child.id not in self._hooks]
+            starts[node.id] = min(map(_start_after_failure, children), default=-inf)
             for child in children:
-                if child.id in visited:
-                    continue
-                visited.add(child.id)
-                if child.phase in (Phase.OMITTED, Phase.SKIPPED) or child.type == NodeType.CONTAINER:
-                    pending.append(child)
-                elif not _started_after(child, failed):
-                    return False
-        return True
+                if _is_passed_through(child):
+                    passed_from[child.id].append(node.id)
+        earliest: dict[str, float] = {}
+        for source in sorted(starts, key=starts.__getitem__):
+            pending = [source]
+            while pending:
+                current = pending.pop()
+                if current not in earliest:
+                    earliest[current] = starts[source]
+                    pending += passed_from.get(current, ())
+        return earliest
+
+
+def _is_passed_through(node: Node) -> bool:
+    return node.phase in (Phase.OMITTED, Phase.SKIPPED) or node.type == NodeType.CONTAINER
+
+
+def _start_after_failure(node: Node) -> float:
+    """Return the start of a task; infinite if it is unknown, or if the node is no task but passed through."""
+    return inf if _is_passed_through(node) or node.started_at is None else node.started_at.timestamp()
 
 
 def _attempt_index(node: Node) -> int:
-    match = _ATTEMPT_SUFFIX.search(node.name)
+    match = _ATTEMPT_SUFFIX.search(node.name[-_SUFFIX_LENGTH:])
     return int(match.group(1)) if match else -1
-
-
-def _started_after(node: Node, failed: Node) -> bool:
-    if node.started_at is None or failed.finished_at is None:
-        return True
-    return node.started_at >= failed.finished_at

@@ -1,0 +1,144 @@
+"""Facts about a failed node that follow from the nodes that enclose it, computed once for each of them."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from wfreport.api.argo import ContinueOn, Node, NodeType, Phase, Task, Template, Workflow
+from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.snapshot.tree import GROUP_TYPES
+
+_TASK_END = re.compile(r"[.\[(]")
+_CALLERS = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP})
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What holds for a node because of itself or of a node that encloses it.
+
+    Attributes:
+        is_in_exit_handler: whether it is within the Workflow's exit handler.
+        always_tolerated: whether a failure of it is tolerated: within a hook, a retry that goes on, a group that
+            succeeded, a task whose failure another task responds to, or a task with ``continueOn``.
+        failure_tolerated: whether a ``continueOn`` tolerates it if its phase is Failed.
+        error_tolerated: the same for all other phases.
+        caller_type: the type of the innermost DAG, steps node or step group that encloses it.
+        template_node: the innermost DAG or steps node among it and those that enclose it.
+    """
+
+    is_in_exit_handler: bool = False
+    always_tolerated: bool = False
+    failure_tolerated: bool = False
+    error_tolerated: bool = False
+    caller_type: str | None = None
+    template_node: Node | None = None
+
+    def is_tolerated(self, phase: str) -> bool:
+        """Whether the failure of a node with this lineage and phase is tolerated."""
+        return self.always_tolerated or (self.failure_tolerated if phase == Phase.FAILED else self.error_tolerated)
+
+
+_OUTSIDE = Lineage()
+
+
+class Lineages:
+    """The lineages of the nodes of a Workflow."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._tree = snapshot.tree
+        self._continue_on = _continue_on_of_calls(snapshot.workflow)
+        self._known: dict[str, Lineage] = {}
+
+    def of(self, node: Node) -> Lineage:
+        """Return the lineage of a node."""
+        unknown = [node]
+        while (outer := self._tree.parent(unknown[-1])) is not None and outer.id not in self._known:
+            unknown.append(outer)
+        for inner in reversed(unknown):
+            self._known[inner.id] = self._derive(inner, self._tree.parent(inner))
+        return self._known[node.id]
+
+    def _derive(self, node: Node, parent: Node | None) -> Lineage:
+        """Derive the lineage of a node from that of its parent."""
+        lineage = self._within(node, parent) if parent else _OUTSIDE
+        tolerated = self._tree.is_hook(node) or self._is_running_attempt(node) or self._is_handled_task(node, lineage)
+        return replace(
+            lineage,
+            is_in_exit_handler=lineage.is_in_exit_handler or node.name == self._tree.exit_handler_name,
+            always_tolerated=lineage.always_tolerated or tolerated,
+            template_node=node if node.type in (NodeType.DAG, NodeType.STEPS) else lineage.template_node,
+        )
+
+    def _within(self, node: Node, parent: Node) -> Lineage:
+        """Return what holds for a node because of those that enclose it."""
+        outer = self._known[parent.id]
+        has_succeeded = parent.phase == Phase.SUCCEEDED and parent.type in GROUP_TYPES
+        inner = replace(
+            outer,
+            always_tolerated=outer.always_tolerated or has_succeeded,
+            caller_type=parent.type if parent.type in _CALLERS else outer.caller_type,
+        )
+        if not self._continue_on or parent.type not in (NodeType.DAG, NodeType.STEP_GROUP):
+            return inner
+        return self._with_continue_on(inner, node, parent)
+
+    def _with_continue_on(self, inner: Lineage, node: Node, parent: Node) -> Lineage:
+        """Add the ``continueOn`` of the task or step that the node is, or is within.
+
+        Its own phase counts (``assessDAGPhase``, dag.go; ``executeStepGroup``, steps.go:366). If the task has no node,
+        that of the failed node does.
+        """
+        task = _TASK_END.split(node.name[len(parent.name) + 1 :], maxsplit=1)[0]
+        caller = inner.template_node
+        continue_on = self._continue_on.get((_template_name(caller), task)) if caller else None
+        if continue_on is None:
+            return inner
+        if node.name == f"{parent.name}.{task}":
+            tolerated = continue_on.failed if node.phase == Phase.FAILED else continue_on.error
+            return replace(inner, always_tolerated=inner.always_tolerated or tolerated)
+        return replace(
+            inner,
+            failure_tolerated=inner.failure_tolerated or continue_on.failed,
+            error_tolerated=inner.error_tolerated or continue_on.error,
+        )
+
+    def _is_running_attempt(self, node: Node) -> bool:
+        retry = self._tree.retry_of.get(node.id)
+        return retry is not None and retry.phase == Phase.RUNNING
+
+    def _is_handled_task(self, node: Node, lineage: Lineage) -> bool:
+        """Whether a node is a failed task to which another one responds. Only in a DAG can it do so (``depends``)."""
+        is_task_of_dag = lineage.caller_type == NodeType.DAG and node.has_failed
+        return is_task_of_dag and self._tree.failure_is_handled(node)
+
+
+def _template_name(node: Node) -> str:
+    return node.template_ref.template if node.template_ref else node.template_name
+
+
+def _continue_on_of_calls(workflow: Workflow) -> Mapping[tuple[str, str], ContinueOn]:
+    """Return each ``continueOn``, by the names of its template and its task.
+
+    Stored templates come first, because names can recur in other scopes (GetStoredTemplate, workflow_types.go:3880).
+    """
+    found: dict[tuple[str, str], ContinueOn] = {}
+    for name, template in _named_templates(workflow):
+        for task in _tasks(template):
+            if task.continue_on is not None:
+                found.setdefault((name, task.name), task.continue_on)
+    return found
+
+
+def _named_templates(workflow: Workflow) -> Iterator[tuple[str, Template]]:
+    for key, template in workflow.status.stored_templates.items():
+        yield key.rpartition("/")[2], template
+    stored_spec = workflow.status.stored_workflow_template_spec
+    for template in (*workflow.spec.templates, *(stored_spec.templates if stored_spec else ())):
+        yield template.name, template
+
+
+def _tasks(template: Template) -> Iterator[Task]:
+    if template.dag is not None:
+        yield from template.dag.tasks
+    for group in template.steps or ():
+        yield from group
