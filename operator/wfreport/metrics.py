@@ -40,9 +40,9 @@ class Metrics:
         self.workflows_active = Gauge(
             "wfreport_workflows_active", "Running Workflows that are polled on an interval.", registry=registry
         )
-        self.event_loop_holds = counter(
-            "wfreport_event_loop_holds",
-            "Reconciles that held the event loop for more than 5 seconds, by controller (report, capture, "
+        self.event_loop_blocked = counter(
+            "wfreport_event_loop_blocked",
+            "Reconciles that blocked the event loop for more than 5 seconds, by controller (report, capture, "
             "report_reader, argo_server, archived_logs, remediation, early_pod_labels, policies, remediations, "
             "notifier; other for anything that is not a reconcile). The log names the object.",
             ["controller"],
@@ -53,15 +53,15 @@ class Metrics:
             "not suffice.",
             registry=registry,
         )
-        self.reconciles_held_back = Gauge(
-            "wfreport_reconciles_held_back",
+        self.reconciles_quarantined = Gauge(
+            "wfreport_reconciles_quarantined",
             "Keys that wait to be reconciled alone, because a leader died while it reconciled them.",
             registry=registry,
         )
         self.reconciles_abandoned = counter(
             "wfreport_reconciles_abandoned",
             "Keys that are not reconciled any more, because two leaders died while they reconciled them, by "
-            "controller as in wfreport_event_loop_holds_total.",
+            "controller as in wfreport_event_loop_blocked_total.",
             ["controller"],
         )
         self.reconciles = counter(

@@ -34,7 +34,7 @@ RECORDS = st.builds(LeaseRecord, in_work=MARKS, suspects=MARKS, abandoned=MARKS,
 
 
 def mark(name: str, deaths: int = 0) -> Mark:
-    return Mark(controller="report", namespace="team", name=name, reason="HeldEventLoop", deaths=deaths)
+    return Mark(controller="report", namespace="team", name=name, reason="BlockedEventLoop", deaths=deaths)
 
 
 @given(RECORDS)

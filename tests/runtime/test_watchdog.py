@@ -1,4 +1,4 @@
-"""The watchdog names the reconcile that holds the event loop, among all that are in flight."""
+"""The watchdog names the reconcile that blocks the event loop, among all that are in flight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wfreport.metrics import Metrics
 from wfreport.runtime import watchdog
 from wfreport.runtime.in_flight import InFlight, Slot
 from wfreport.runtime.suspects import MarkReason
-from wfreport.runtime.watchdog import HEAVY_BYTES, HoldMeter, LoadMeter, Sample, Watchdog
+from wfreport.runtime.watchdog import HEAVY_BYTES, BlockMeter, LoadMeter, Sample, Watchdog
 from wfreport.runtime.worker import Worker
 from wfreport.runtime.workqueue import Priority, QueueLimits, Request, WorkQueue
 
@@ -26,19 +26,19 @@ def busy_slot(name: str) -> Slot:
 
 
 def sample(
-    at_seconds: float = 0, *, cpu: float = 0, rss: int = 0, running: Slot | None = None, held_seconds: float = 0
+    at_seconds: float = 0, *, cpu: float = 0, rss: int = 0, running: Slot | None = None, blocked_seconds: float = 0
 ) -> Sample:
-    return Sample(at_seconds, cpu, rss, running, held_seconds)
+    return Sample(at_seconds, cpu, rss, running, blocked_seconds)
 
 
-class TestHoldMeter:
-    def test_a_hold_is_reported_after_five_seconds_and_again_each_time_that_it_has_doubled(self) -> None:
-        meter = HoldMeter(100)
+class TestBlockMeter:
+    def test_a_block_is_reported_after_five_seconds_and_again_each_time_that_it_has_doubled(self) -> None:
+        meter = BlockMeter(100)
         assert [at for at in range(100, 160) if meter.is_report_due(at)] == [105, 110, 120, 140]
         assert meter.is_reported
 
     def test_a_loop_that_answers_begins_anew(self) -> None:
-        meter = HoldMeter(100)
+        meter = BlockMeter(100)
         assert meter.is_report_due(106)
         meter.poked(107)
         assert not meter.is_reported
@@ -46,26 +46,26 @@ class TestHoldMeter:
         assert meter.is_report_due(112)
 
     def test_time_in_which_the_process_was_stopped_does_not_count(self) -> None:
-        meter = HoldMeter(100)
+        meter = BlockMeter(100)
         meter.exclude(30)
         assert meter.seconds(131) == 1
         assert not meter.is_report_due(131)
 
 
 class TestLoadMeter:
-    def test_a_reconcile_that_holds_the_loop_for_more_than_a_second_is_heavy(self) -> None:
+    def test_a_reconcile_that_blocks_the_loop_for_more_than_a_second_is_heavy(self) -> None:
         slot, other, meter = busy_slot("a"), busy_slot("b"), LoadMeter()
-        assert meter.observe(sample(running=slot, held_seconds=0.9), [slot, other]) == []
-        meter.observe(sample(running=slot, held_seconds=1.0), [slot, other])
-        heavy = meter.observe(sample(running=slot, held_seconds=1.1), [slot, other])
-        assert heavy == [(slot, MarkReason.HELD_EVENT_LOOP)]
+        assert meter.observe(sample(running=slot, blocked_seconds=0.9), [slot, other]) == []
+        meter.observe(sample(running=slot, blocked_seconds=1.0), [slot, other])
+        heavy = meter.observe(sample(running=slot, blocked_seconds=1.1), [slot, other])
+        assert heavy == [(slot, MarkReason.BLOCKED_EVENT_LOOP)]
 
     def test_a_reconcile_that_yields_but_uses_more_than_a_second_of_cpu_is_heavy(self) -> None:
         slot, other, meter = busy_slot("a"), busy_slot("b"), LoadMeter()
         meter.observe(sample(cpu=10), [slot, other])
         assert meter.observe(sample(cpu=10.6, running=slot), [slot, other]) == []
         assert meter.observe(sample(cpu=30, running=None), [slot, other]) == []
-        assert meter.observe(sample(cpu=30.6, running=slot), [slot, other]) == [(slot, MarkReason.HELD_EVENT_LOOP)]
+        assert meter.observe(sample(cpu=30.6, running=slot), [slot, other]) == [(slot, MarkReason.BLOCKED_EVENT_LOOP)]
 
     def test_memory_counts_for_the_one_that_runs(self) -> None:
         slot, other, meter = busy_slot("a"), busy_slot("b"), LoadMeter()
@@ -92,18 +92,18 @@ class TestLoadMeter:
         assert meter.observe(sample(rss=1 << 30, running=slot), [slot]) == []
 
 
-def holds(metrics: Metrics, controller: str) -> float:
-    return metrics.registry.get_sample_value("wfreport_event_loop_holds_total", {"controller": controller}) or 0.0
+def blocks(metrics: Metrics, controller: str) -> float:
+    return metrics.registry.get_sample_value("wfreport_event_loop_blocked_total", {"controller": controller}) or 0.0
 
 
-def hold_until_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Hold the event loop, as a bug does, until the watchdog has written about it."""
+def block_until_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Block the event loop, as a bug does, until the watchdog has written about it."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while not any(record.message == "event loop held" for record in caplog.records):
+    while not any(record.message == "event loop blocked" for record in caplog.records):
         assert time.monotonic() < deadline, "the watchdog has logged nothing"
 
 
-async def test_the_reconcile_that_holds_the_loop_is_named_among_eight_in_flight(
+async def test_the_reconcile_that_blocks_the_loop_is_named_among_eight_in_flight(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchdog, "REPORT_SECONDS", 0.3)
@@ -115,7 +115,7 @@ async def test_the_reconcile_that_holds_the_loop_is_named_among_eight_in_flight(
             all_begun.set()
         await all_begun.wait()
         if request.name[1] == "culprit":
-            hold_until_logged(caplog)
+            block_until_logged(caplog)
             ended.set()
         await ended.wait()
 
@@ -124,7 +124,7 @@ async def test_the_reconcile_that_holds_the_loop_is_named_among_eight_in_flight(
     worker = Worker(queue, reconcile, metrics=metrics, clock=time.monotonic, in_flight=in_flight, name="report")
     dog = Watchdog(
         in_flight,
-        count_hold=lambda controller: metrics.event_loop_holds.labels(controller).inc(),
+        count_blocked=lambda controller: metrics.event_loop_blocked.labels(controller).inc(),
         write_marks=None,
     )
     with dog.running():
@@ -132,16 +132,16 @@ async def test_the_reconcile_that_holds_the_loop_is_named_among_eight_in_flight(
         await ended.wait()
         queue.shut_down()
         await asyncio.gather(*workers)
-    record = next(record for record in caplog.records if record.message == "event loop held")
+    record = next(record for record in caplog.records if record.message == "event loop blocked")
     assert record.levelno == logging.ERROR
     pairs = record.pairs  # type: ignore[attr-defined]
     assert (pairs["controller"], pairs["namespace"], pairs["name"]) == ("report", "team", "culprit")
-    assert "in hold_until_logged: " in pairs["stack"]
+    assert "in block_until_logged: " in pairs["stack"]
     assert len(pairs["stack"].splitlines()) <= watchdog.MAX_FRAMES
-    assert holds(metrics, "report") == 1
+    assert blocks(metrics, "report") == 1
 
 
-async def test_a_hold_by_something_else_is_counted_as_other_and_lists_what_is_in_flight(
+async def test_a_block_by_something_else_is_counted_as_other_and_lists_what_is_in_flight(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watchdog, "REPORT_SECONDS", 0.3)
@@ -150,11 +150,11 @@ async def test_a_hold_by_something_else_is_counted_as_other_and_lists_what_is_in
     slot.request, slot.task = Request(("team", "a"), Priority.URGENT, 0), None
     dog = Watchdog(
         in_flight,
-        count_hold=lambda controller: metrics.event_loop_holds.labels(controller).inc(),
+        count_blocked=lambda controller: metrics.event_loop_blocked.labels(controller).inc(),
         write_marks=None,
     )
     with dog.running():
-        hold_until_logged(caplog)
-    record = next(record for record in caplog.records if record.message == "event loop held")
+        block_until_logged(caplog)
+    record = next(record for record in caplog.records if record.message == "event loop blocked")
     assert record.pairs["in_flight"] == ["report team/a"]  # type: ignore[attr-defined]
-    assert holds(metrics, "other") == 1
+    assert blocks(metrics, "other") == 1

@@ -63,7 +63,7 @@ def build_watchdog(shared: Shared, record: ReconcileRecord, lease: Lease | None)
     """Build the watchdog. Without a Lease it logs and counts, and nothing outlives the process."""
     return Watchdog(
         shared.in_flight,
-        count_hold=lambda controller: shared.metrics.event_loop_holds.labels(controller).inc(),
+        count_blocked=lambda controller: shared.metrics.event_loop_blocked.labels(controller).inc(),
         write_marks=_mark_writer(shared, record, lease) if lease else None,
         dump=sys.stderr,
     )

@@ -4,6 +4,7 @@ Only the metadata of such a Workflow is read. It is reconciled again, alone, whe
 when somebody changes the spec of its report; if somebody deletes the report, like any other Workflow.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -22,12 +23,9 @@ from wfreport.runtime.suspects import Mark, MarkReason
 from wfreport.runtime.workqueue import Request
 
 CONTROLLER: Final = "report"
-POLL_SECONDS: Final = 60
-"""Interval at which the metadata of an abandoned Workflow that runs are read: it may have completed."""
-
 _CAUSES: Final = {
     MarkReason.LARGE_OBJECT: "it is larger than 1 MiB",
-    MarkReason.HELD_EVENT_LOOP: "its reconcile held the event loop for more than a second",
+    MarkReason.BLOCKED_EVENT_LOOP: "its reconcile blocked the event loop for more than a second",
     MarkReason.MEMORY_GREW: "its reconcile took more than 100 MB of memory",
     MarkReason.HEAVY_BEFORE: "earlier reconciles of it took more than a second or 100 MB",
 }
@@ -81,8 +79,9 @@ class AbandonmentGuard:
             self._running.discard(request.name)
             return Result(ReconcileOutcome.ABANDONED)
         version = version_of(head.metadata.resource_version)
-        self._running.record_poll(request.name, uid=head.metadata.uid, version=version)
-        return Result(ReconcileOutcome.ABANDONED, POLL_SECONDS, version)
+        # Its polls read the metadata alone, after those of all other Workflows of its namespace.
+        self._running.record_poll(request.name, uid=head.metadata.uid, version=version, age_seconds=math.inf)
+        return Result(ReconcileOutcome.ABANDONED, resource_version=version)
 
     async def abandon(self, mark: Mark) -> None:
         """Write into the reports of a Workflow that it is not reconciled any more.

@@ -16,7 +16,7 @@ class Slot:
 
     Attributes:
         controller: the controller's name, a label of metrics.
-        task: the worker's task, by which the watchdog finds the slot of the reconcile that holds the event loop.
+        task: the worker's task, by which the watchdog finds the slot of the reconcile that blocks the event loop.
         request: the request that is being reconciled; None between two.
         mark: the mark of this request on the Lease; None if it has none.
     """

@@ -1,7 +1,7 @@
 """Keeps a reconcile that killed a leader from killing the next one.
 
     reconcile ─► slow or large? ─► its key is on the Lease while it works            (ReconcileRecord, Watchdog)
-    new leader ─► keys on the Lease of a leader that died ─► suspects, held back     (ReconcileRecord.taking_over)
+    new leader ─► keys on the Lease of a leader that died ─► suspects, not begun     (ReconcileRecord.taking_over)
                ─► all other keys of the initial load
                ─► each suspect alone: nothing else in flight, its mark on the Lease  (Quarantine)
                      ends ─► an ordinary key again          dies ─► the next leader abandons it
@@ -145,13 +145,13 @@ class Quarantine:
         in_flight.admission = self
 
     def begin(self) -> None:
-        """Hold the suspects back from now on, before any worker starts."""
+        """Admit no suspect from now on. Call it before any worker starts."""
         for mark in self._record.suspects:
-            log.warning("reconcile held back: a leader died during it", extra=_pairs(mark))
+            log.warning("reconcile quarantined: a leader died during it", extra=_pairs(mark))
         if self._marks_all:
             deaths = self._record.unexplained_deaths
             log.warning("leaders died without a known cause: marking every reconcile", extra=kv(deaths=deaths))
-        self._metrics.reconciles_held_back.set_function(lambda: len(self._record.suspects))
+        self._metrics.reconciles_quarantined.set_function(lambda: len(self._record.suspects))
         self._restrict()
 
     def is_trying(self, controller: str, request: Request) -> bool:
@@ -204,7 +204,7 @@ class Quarantine:
         """See `Admission`. The Lease loses the mark with its next renewal."""
         if self._trial is not None and self._trial.key == mark.key:
             self._trial_ended.set()
-        if mark.reason in (MarkReason.HELD_EVENT_LOOP, MarkReason.MEMORY_GREW, MarkReason.HEAVY_BEFORE):
+        if mark.reason in (MarkReason.BLOCKED_EVENT_LOOP, MarkReason.MEMORY_GREW, MarkReason.HEAVY_BEFORE):
             self._heavy[mark.key] = None
             self._heavy.move_to_end(mark.key)
             if len(self._heavy) > MAX_HEAVY_KEYS:
@@ -314,7 +314,7 @@ class Quarantine:
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until a condition holds, at most for some seconds."""
+    """Wait until a condition is true, at most for some seconds."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not condition() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  (it spans many queues)
         await asyncio.sleep(POLL_SECONDS)

@@ -33,7 +33,7 @@ class MarkReason(StrEnum):
     """Why a reconcile is marked."""
 
     LARGE_OBJECT = "LargeObject"
-    HELD_EVENT_LOOP = "HeldEventLoop"
+    BLOCKED_EVENT_LOOP = "BlockedEventLoop"
     MEMORY_GREW = "MemoryGrew"
     HEAVY_BEFORE = "HeavyBefore"
     UNEXPLAINED_DEATHS = "UnexplainedDeaths"

@@ -1,10 +1,10 @@
-"""A thread that watches the event loop, and names the reconcile that holds it or fills the memory.
+"""A thread that watches the event loop, and names the reconcile that blocks it or fills the memory.
 
-While a reconcile holds the event loop, nothing on the loop can report it. The thread requests a sign of life from the
+While a reconcile blocks the event loop, nothing on the loop can report it. The thread requests a sign of life from the
 loop every second, or twice a second if something is in flight, and looks up by the loop's current task which worker's
 request is running. Several reconciles are in flight at any time, but only one task runs.
 
-    loop    ──answer──┤ reconcile of a/b holds the loop ............................................├──answer──
+    loop    ──answer──┤ reconcile of a/b blocks the loop ............................................├──answer──
     thread  ──poke──────poke────▲ 1 s or 100 MB: mark a/b on the Lease ▲ 5 s: log and count   ▲ 10 s …
 
 Python code and short calls into C let the thread run. One long call into C that keeps the interpreter's lock does not;
@@ -35,17 +35,17 @@ from wfreport.runtime.workqueue import Request
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS: Final = 5
-"""A hold of the event loop is logged and counted from here on, and logged again each time that it has doubled."""
+"""A blocked event loop is logged and counted from here on, and logged again each time that this has doubled."""
 
 HEAVY_SECONDS: Final = 1
-"""A reconcile that has held the event loop for this long, or has used this much of its CPU, is marked on the Lease."""
+"""A reconcile that has blocked the event loop for this long, or has used this much of its CPU, is marked on the Lease."""
 
 HEAVY_BYTES: Final = 100 << 20
 """A reconcile during which the process has grown by this much is marked on the Lease."""
 
 IDLE_TICK_SECONDS: Final = 1.0
 BUSY_TICK_SECONDS: Final = 0.5
-HELD_TICK_SECONDS: Final = 0.1
+BLOCKED_TICK_SECONDS: Final = 0.1
 """Intervals of the thread if nothing is in flight, if something is, and if the loop does not answer. A tick costs about
 0.2 ms of CPU on a busy machine, most of it to wake the two threads."""
 
@@ -59,7 +59,7 @@ STUCK_SECONDS: Final = 15
 MAX_FRAMES: Final = 25
 MAX_LINE_LENGTH: Final = 200
 OTHER: Final = "other"
-"""The label of a hold by something else than a reconcile: a watch stream, a list, a metrics scrape."""
+"""The label of a block by something else than a reconcile: a watch stream, a list, a metrics scrape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,17 @@ class Sample:
         loop_cpu_seconds: CPU time of the event loop's thread.
         rss_bytes: memory of the process; 0 if unknown.
         running: the slot whose task runs now; None if the loop is idle or runs something else.
-        held_seconds: for how long the loop has not answered; 0 if it has.
+        blocked_seconds: for how long the loop has not answered; 0 if it has.
     """
 
     at_seconds: float
     loop_cpu_seconds: float
     rss_bytes: int
     running: Slot | None
-    held_seconds: float
+    blocked_seconds: float
 
 
-class HoldMeter:
+class BlockMeter:
     """Measures for how long the event loop has not answered, and decides when that is worth a log line."""
 
     def __init__(self, now: float) -> None:
@@ -90,7 +90,7 @@ class HoldMeter:
 
     @property
     def is_reported(self) -> bool:
-        """Whether the present hold has been reported."""
+        """Whether the present block has been reported."""
         return self._report_at_seconds > REPORT_SECONDS
 
     def poked(self, now: float) -> None:
@@ -99,19 +99,19 @@ class HoldMeter:
         self._report_at_seconds = float(REPORT_SECONDS)
 
     def exclude(self, seconds: float) -> None:
-        """Subtract time in which the process did not run: a stopped process or machine holds no loop."""
+        """Subtract time in which the process did not run: a stopped process or machine blocks no loop."""
         self._since += seconds
 
     def seconds(self, now: float) -> float:
-        """Return the length of the present hold."""
+        """Return the length of the present block."""
         return now - self._since
 
     def is_report_due(self, now: float) -> bool:
         """Return whether to report now: after ``REPORT_SECONDS``, then after each doubling."""
-        held = self.seconds(now)
-        if held < self._report_at_seconds:
+        blocked = self.seconds(now)
+        if blocked < self._report_at_seconds:
             return False
-        while self._report_at_seconds <= held:
+        while self._report_at_seconds <= blocked:
             self._report_at_seconds *= 2
         return True
 
@@ -146,8 +146,8 @@ class LoadMeter:
         load = self._loads[id(slot)]
         if load.grown_bytes > HEAVY_BYTES:
             return MarkReason.MEMORY_GREW
-        is_holding = slot is sample.running and sample.held_seconds > HEAVY_SECONDS
-        return MarkReason.HELD_EVENT_LOOP if is_holding or load.cpu_seconds > HEAVY_SECONDS else None
+        is_blocking = slot is sample.running and sample.blocked_seconds > HEAVY_SECONDS
+        return MarkReason.BLOCKED_EVENT_LOOP if is_blocking or load.cpu_seconds > HEAVY_SECONDS else None
 
 
 @dataclass(slots=True)
@@ -162,7 +162,7 @@ class Watchdog:
 
     Args:
         in_flight: the slots of the workers.
-        count_hold: counts a hold, by controller.
+        count_blocked: counts a block of the event loop, by controller.
         write_marks: writes the marks of slots to the Lease from this thread, and returns whether that succeeded; None
             without a Lease.
         dump: receives the stacks if the thread cannot run; None for no dump.
@@ -172,12 +172,12 @@ class Watchdog:
         self,
         in_flight: InFlight,
         *,
-        count_hold: Callable[[str], None],
+        count_blocked: Callable[[str], None],
         write_marks: Callable[[], bool] | None,
         dump: TextIO | None = None,
     ) -> None:
         self._in_flight = in_flight
-        self._count_hold = count_hold
+        self._count_blocked = count_blocked
         self._write_marks = write_marks
         self._dump = dump
         self._stop = threading.Event()
@@ -208,22 +208,22 @@ class Watchdog:
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread_id: int) -> None:
         clock, tick = _Clock(thread_id), IDLE_TICK_SECONDS
-        hold, pokes = HoldMeter(clock.at_seconds), self._answers
+        block, pokes = BlockMeter(clock.at_seconds), self._answers
         while not self._stop.wait(tick):
-            hold.exclude(clock.advance(tick))
+            block.exclude(clock.advance(tick))
             self._arm_dump(clock.at_seconds)
-            is_held, busy = self._answers != pokes, self._in_flight.busy()
-            tick = HELD_TICK_SECONDS if is_held else BUSY_TICK_SECONDS if busy else IDLE_TICK_SECONDS
+            is_blocked, busy = self._answers != pokes, self._in_flight.busy()
+            tick = BLOCKED_TICK_SECONDS if is_blocked else BUSY_TICK_SECONDS if busy else IDLE_TICK_SECONDS
             running = self._in_flight.slot_of(asyncio.current_task(loop)) if busy else None
-            held_seconds = hold.seconds(clock.at_seconds) if is_held else 0
-            sample = Sample(clock.at_seconds, clock.loop_cpu_seconds, self._rss(busy), running, held_seconds)
+            blocked_seconds = block.seconds(clock.at_seconds) if is_blocked else 0
+            sample = Sample(clock.at_seconds, clock.loop_cpu_seconds, self._rss(busy), running, blocked_seconds)
             self._mark(sample, busy)
-            if is_held:
-                self._report(hold, sample, thread_id)
+            if is_blocked:
+                self._report(block, sample, thread_id)
                 continue
-            if hold.is_reported:
-                log.warning("event loop free again")
-            hold.poked(clock.at_seconds)
+            if block.is_reported:
+                log.warning("event loop unblocked")
+            block.poked(clock.at_seconds)
             pokes += 1
             if not _poke(loop, self._answer):
                 return
@@ -251,23 +251,23 @@ class Watchdog:
         if self._write_marks and sample.at_seconds >= self._write_at:
             self._write_at = math.inf if self._write_marks() else sample.at_seconds + WRITE_RETRY_SECONDS
 
-    def _report(self, hold: HoldMeter, sample: Sample, thread_id: int) -> None:
-        is_first = not hold.is_reported
-        if not hold.is_report_due(sample.at_seconds):
+    def _report(self, block: BlockMeter, sample: Sample, thread_id: int) -> None:
+        is_first = not block.is_reported
+        if not block.is_report_due(sample.at_seconds):
             return
         slot = sample.running
         request = slot.request if slot else None
         controller = slot.controller if slot and request else OTHER
         if is_first:
-            self._count_hold(controller)
+            self._count_blocked(controller)
         namespace, name = request.name if request else ("", "")
         log.error(
-            "event loop held",
+            "event loop blocked",
             extra=kv(
                 controller=controller,
                 namespace=namespace,
                 name=name,
-                seconds=round(hold.seconds(sample.at_seconds), 1),
+                seconds=round(block.seconds(sample.at_seconds), 1),
                 rss_bytes=sample.rss_bytes,
                 stack=stack_of(thread_id),
                 **({} if request else {"in_flight": _keys(self._in_flight.busy())}),

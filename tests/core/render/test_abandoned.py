@@ -13,7 +13,7 @@ from wfreport.core.render.abandoned import is_abandoned, render_abandoned
 from wfreport.core.render.gone import render_deleted
 
 CREATED_AT = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
-CAUSE = "its reconcile held the event loop"
+CAUSE = "its reconcile blocked the event loop"
 
 
 def head(phase: str = "", *, completed: bool = False) -> Workflow:

@@ -63,16 +63,16 @@ def is_current(world: Cluster, name: str) -> bool:
     return ready(world, name) == ("True", "ReportCurrent")
 
 
-def test_a_workflow_that_holds_the_loop_for_ever_is_named_tried_alone_and_abandoned(
+def test_a_workflow_that_blocks_the_loop_for_ever_is_named_tried_alone_and_abandoned(
     world: Cluster, electing: dict[str, Any]
 ) -> None:
     first = start(world, electing, ENDLESS)
     world.create_workflow("neighbour-1", phase="Failed", failed=True)
     eventually(lambda: is_current(world, "neighbour-1"))
     world.create_workflow("bomb", phase="Failed", failed=True)
-    (held,) = eventually(lambda: logged(first, "event loop held"))[:1]
-    assert (held["controller"], held["namespace"], held["name"]) == ("report", world.namespace, "bomb")
-    assert "in explode" in held["stack"]
+    (blocked,) = eventually(lambda: logged(first, "event loop blocked"))[:1]
+    assert (blocked["controller"], blocked["namespace"], blocked["name"]) == ("report", world.namespace, "bomb")
+    assert "in explode" in blocked["stack"]
     assert in_work(world) == [("bomb", 0)]
     first.kill()
 
@@ -80,7 +80,7 @@ def test_a_workflow_that_holds_the_loop_for_ever_is_named_tried_alone_and_abando
         world.create_workflow(f"neighbour-{number}", phase="Failed", failed=True)
     second = start(world, electing, ENDLESS)
     eventually(lambda: in_work(world) == [("bomb", 1)])
-    assert [line["name"] for line in logged(second, "reconcile held back: a leader died during it")] == ["bomb"]
+    assert [line["name"] for line in logged(second, "reconcile quarantined: a leader died during it")] == ["bomb"]
     assert all(is_current(world, f"neighbour-{number}") for number in range(1, 12))
     second.kill()
 
@@ -89,7 +89,7 @@ def test_a_workflow_that_holds_the_loop_for_ever_is_named_tried_alone_and_abando
     report = world.report_of("bomb")
     assert condition(report, "Succeeded") == ("False", "WorkflowFailed")
     message = next(c["message"] for c in report["status"]["conditions"] if c["type"] == "Ready")
-    assert "held the event loop" in message
+    assert "blocked the event loop" in message
     assert "when this report is deleted" in message
     (event,) = world.events_about(report["metadata"]["name"])
     assert event["reason"] == "ReconcileAbandoned"
@@ -111,7 +111,7 @@ def test_a_workflow_that_holds_the_loop_for_ever_is_named_tried_alone_and_abando
         f"/apis/wfreport.dev/v1alpha1/namespaces/{world.namespace}/workflowreports/{report['metadata']['name']}"
     )
     eventually(lambda: is_current(world, "bomb"))
-    assert mended.metric("wfreport_reconciles_held_back") == 0
+    assert mended.metric("wfreport_reconciles_quarantined") == 0
 
 
 def test_an_abandoned_workflow_is_tried_again_when_it_changes(world: Cluster, electing: dict[str, Any]) -> None:

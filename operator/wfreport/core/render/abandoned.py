@@ -62,8 +62,8 @@ def _conditions(workflow: Workflow, cause: str, generation: int | None) -> list[
     at = workflow.metadata.creation_timestamp
     message = (
         f"the operator died twice while it reconciled this Workflow: {cause}. Its log may name the line of code "
-        "(event loop held, reconcile abandoned). It tries again when the completed Workflow changes, when the spec of "
-        "this report changes, or when this report is deleted"
+        "(event loop blocked, reconcile abandoned). It tries again when the completed Workflow changes, when the spec "
+        "of this report changes, or when this report is deleted"
     )
     phase = workflow.metadata.labels.get(LABEL_PHASE, "")
     completed = _BY_PHASE.get(phase) if is_labelled_completed(workflow) else None
