@@ -91,6 +91,15 @@ class Metrics:
     def _of_reports(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
         self.reports_known = Gauge("wfreport_reports_known", "Reports in the watched namespaces.", registry=registry)
+        self.reports_ignored = Gauge(
+            "wfreport_reports_ignored",
+            "Reports that users created beyond the maximum of their namespace, and that are not followed, at the last "
+            "resync.",
+            registry=registry,
+        )
+        self.namespaces_with_ignored_reports = Gauge(
+            "wfreport_namespaces_with_ignored_reports", "Namespaces of these reports.", registry=registry
+        )
         self.reports_created = counter("wfreport_reports_created", "Reports created.")
         self.reports_written = counter("wfreport_reports_written", "Writes of the status of a report.")
         self.reports_skipped = counter("wfreport_reports_skipped", "Reconciles that found the report up to date.")

@@ -181,6 +181,15 @@ class Settings(NotificationSettings):
             "except pinned ones. 0: no maximum."
         ),
     )
+    user_reports_per_namespace_max: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description=(
+            "Maximum number of reports that users created in a namespace and that the operator follows. Further ones "
+            "stay without a status until others are deleted or their runs have ended."
+        ),
+    )
     ui_url_template: UrlTemplate = Field(
         "",
         description="Template of the link to a run in Argo's UI, with {namespace}, {name} and {uid}. Empty: no link.",

@@ -36,6 +36,10 @@ REASON_MEANINGS: dict[Reason, str] = {
         "The nodes exceed a limit: 50,000 nodes, 16 MiB of JSON or 1,000,000 values. The report is written without "
         "them, from the Workflow's phase and message; counts and steps are unknown, not zero."
     ),
+    Reason.TOO_MANY_REPORTS: (
+        "Event only: users created more reports in the namespace than `WFREPORT_USER_REPORTS_PER_NAMESPACE_MAX`, or "
+        "more than ten about one Workflow. Further ones are not followed and have no status."
+    ),
     Reason.WORKFLOW_NOT_ARCHIVED: "Argo Server has no such run in this namespace, or none with the requested uid.",
     Reason.ARCHIVE_BEING_READ: "Lookup in Argo's archive is in progress.",
     Reason.ARGO_SERVER_NOT_CONFIGURED: "The report needs Argo's archive, and no Argo Server is configured.",

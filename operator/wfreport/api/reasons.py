@@ -35,6 +35,7 @@ class Reason(StrEnum):
     NODES_BEING_FETCHED = "NodesBeingFetched"
     NODES_UNREADABLE = "NodesUnreadable"
     TOO_LARGE = "TooLarge"
+    TOO_MANY_REPORTS = "TooManyReports"
     WORKFLOW_NOT_ARCHIVED = "WorkflowNotArchived"
     ARCHIVE_BEING_READ = "ArchiveBeingRead"
     ARGO_SERVER_NOT_CONFIGURED = "ArgoServerNotConfigured"

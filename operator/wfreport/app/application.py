@@ -19,6 +19,7 @@ from wfreport.app.factories import (
     build_event_handlers,
     build_monitor,
     build_reconciler,
+    build_report_reader,
     build_report_writer,
     build_resync,
     expose_caches,
@@ -48,7 +49,6 @@ from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancel_all, completes_before
 from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
-from wfreport.watch.enqueue import ReportReader
 from wfreport.watch.framework import event_dispatcher, framework_registry, framework_settings, run_framework
 from wfreport.watch.streams import StreamTap
 
@@ -134,7 +134,7 @@ class Operator:
         writer = build_report_writer(shared, remediation_handlers.report_written)
         reconciler = build_reconciler(shared, writer, capturer, fetcher)
         self._guard = build_abandonment_guard(shared, reconciler, writer)
-        self._reader = ReportReader(shared.kube.reports, cache=shared.reports, requests=shared.requests)
+        self._reader = build_report_reader(shared)
         self._resync = build_resync(shared, fetcher)
         self._on_event = event_dispatcher(build_event_handlers(shared, capturer), remediation_handlers)
         self._remediation = RemediationController(

@@ -26,9 +26,10 @@ from wfreport.reconcile.resync import Resync
 from wfreport.reconcile.retention import Retention
 from wfreport.runtime.workqueue import Priority, WorkQueue
 from wfreport.settings import Settings
-from wfreport.watch.enqueue import EventHandlers, EventRules
+from wfreport.watch.enqueue import EventHandlers, EventRules, ReportReader
 from wfreport.watch.monitor import StreamMonitor
 from wfreport.watch.streams import WATCHED_KINDS, Stream
+from wfreport.watch.user_reports import UserReportLimit
 
 
 def build_monitor(shared: Shared) -> StreamMonitor:
@@ -50,6 +51,12 @@ def build_capturer(shared: Shared) -> Capturer:
         metrics=shared.metrics,
         notify=shared.requests.evidence_arrived,
     )
+
+
+def build_report_reader(shared: Shared) -> ReportReader:
+    """Build what reads the reports that another client changed."""
+    limit = UserReportLimit(shared.kube.events, clock=shared.time.now)
+    return ReportReader(shared.kube.reports, cache=shared.reports, requests=shared.requests, limit=limit)
 
 
 def build_event_handlers(shared: Shared, capturer: Capturer) -> EventHandlers:
@@ -193,6 +200,8 @@ def expose_caches(shared: Shared) -> None:
     metrics.captured_pods.set_function(evidence.__len__)
     metrics.captured_bytes.set_function(lambda: evidence.size_bytes)
     metrics.reports_known.set_function(shared.reports.__len__)
+    metrics.reports_ignored.set_function(lambda: shared.reports.followed.ignored_reports)
+    metrics.namespaces_with_ignored_reports.set_function(lambda: shared.reports.followed.ignored_namespaces)
 
 
 def expose_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:

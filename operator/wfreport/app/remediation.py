@@ -327,7 +327,7 @@ class RemediationController:
         async for stored in self._deps.kube.reports.list_stored(namespace):
             report = report_of(stored)
             run = latest_run(report)
-            if run is None:
+            if run is None or self._cache.reports.get((namespace, report.metadata.name)) is None:
                 continue
             self._cache.runs.put(report)
             if not run.has_succeeded:

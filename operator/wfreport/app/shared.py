@@ -102,7 +102,7 @@ class Shared:
 def create_shared(settings: Settings, client: Client, metrics: Metrics) -> Shared:
     """Create the shared objects."""
     clocks = TimeSource(now, time.monotonic, jitter)
-    reports = ReportCache()
+    reports = ReportCache(user_reports_max=settings.user_reports_per_namespace_max)
     running = RunningWorkflows(poll_policy(settings), clock=clocks.monotonic)
     queues = create_queues(settings, clocks)
     return Shared(

@@ -30,6 +30,7 @@ from datetime import datetime
 
 from wfreport.api.argo import COMPLETED_PHASES
 from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
+from wfreport.cache.followed_reports import FollowedReports
 from wfreport.core.snapshot.identity import binds
 from wfreport.core.snapshot.model import Source
 from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
@@ -99,6 +100,11 @@ class ReportEntry:
     reporter: str = ""
 
     @property
+    def is_made_by_us(self) -> bool:
+        """Return whether the operator created the report. Users can set its labels, but not its status."""
+        return self.automatic and bool(self.bound_uid)
+
+    @property
     def evidence_pending(self) -> bool:
         """Return whether pods of the run are still being captured."""
         return self.evidence == Reason.CAPTURE_PENDING
@@ -164,7 +170,9 @@ def _awaits_server(head: ReportHead, reasons: set[str]) -> bool:
 class ReportCache:
     """The entries of all reports, by report and by Workflow."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, user_reports_max: int = 1000) -> None:
+        """Create an empty cache for at most so many reports of users in each namespace."""
+        self.followed = FollowedReports(user_reports_max)
         self._entries: dict[NamespacedName, ReportEntry] = {}
         self._by_workflow: dict[NamespacedName, tuple[str, ...]] = {}
         self._expected_writes: dict[NamespacedName, int] = {}
@@ -229,8 +237,10 @@ class ReportCache:
         newest, entry = self._expected_writes.pop(report, 0), self._entries.get(report)
         return newest > (version_of(entry.resource_version) if entry else 0)
 
-    def put(self, entry: ReportEntry) -> None:
+    def put(self, entry: ReportEntry, *, own: bool = False) -> bool:
         """Add or replace an entry, unless the cache has a newer one: responses can arrive out of order.
+
+        Return False if it is a report of a user that is not followed. The operator's ``own`` new reports always are.
 
         After etcd is restored from a backup, versions decrease, and the operator has to be restarted, as every client
         with a cache (https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/).
@@ -241,20 +251,37 @@ class ReportCache:
             and cached.uid == entry.uid
             and version_of(cached.resource_version) > version_of(entry.resource_version)
         ):
-            return
+            return True
+        if cached is None and not own and not self._admit(entry):
+            return False
         if cached and cached.workflow_key != entry.workflow_key:
             self._remove_from_index(cached)
         self._entries[entry.key] = entry
         names = self._by_workflow.get(entry.workflow_key, ())
         if entry.name not in names:
             self._by_workflow[entry.workflow_key] = (*names, entry.name)
+        if own or entry.is_made_by_us:
+            self.followed.remove(entry.key)
+        else:
+            self.followed.put(entry.key, entry.workflow_key, ended=entry.ended)
+        return True
 
     def remove(self, report: NamespacedName) -> ReportEntry | None:
         """Forget a report, and return its entry."""
         entry = self._entries.pop(report, None)
         if entry:
             self._remove_from_index(entry)
+            self.followed.remove(report)
         return entry
+
+    def _admit(self, entry: ReportEntry) -> bool:
+        """Return whether a new report is to be followed, and make room for it if it is a user's."""
+        if entry.is_made_by_us:
+            return True
+        is_admitted, evicted = self.followed.admit(entry.key, entry.workflow_key, ended=entry.ended)
+        if evicted:
+            self.remove(evicted)
+        return is_admitted
 
     def _remove_from_index(self, entry: ReportEntry) -> None:
         names = tuple(name for name in self._by_workflow.get(entry.workflow_key, ()) if name != entry.name)

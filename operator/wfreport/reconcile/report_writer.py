@@ -93,10 +93,10 @@ class ReportWriter:
         name = (report["metadata"]["namespace"], report["metadata"]["name"])
         try:
             with self._expect_write(name):
-                entry = self._remember(await self._reports.create(report))
+                entry = self._remember(await self._reports.create(report), own=True)
             self._metrics.reports_created.inc()
         except AlreadyExistsError:
-            entry = self._remember(await self._reports.get(*name))
+            entry = self._remember(await self._reports.get(*name), own=True)
         if not entry.is_for(workflow.metadata.uid) or entry.workflow_name != workflow.metadata.name:
             # a user created it under the name of ours; it is not ours to change
             raise AlreadyExistsError(
@@ -198,9 +198,9 @@ class ReportWriter:
         self._statuses.drop(name)
         return ConflictError("the report was deleted", status=404)
 
-    def _remember(self, report: StoredReport) -> ReportEntry:
+    def _remember(self, report: StoredReport, *, own: bool = False) -> ReportEntry:
         entry = entry_of(report.head)
-        self._cache.put(entry)
+        self._cache.put(entry, own=own)
         self._statuses.put(entry.key, report)
         return entry
 

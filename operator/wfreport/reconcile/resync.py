@@ -50,8 +50,10 @@ class Resync:
         Raises:
             ApiError: a page failed.
         """
+        self._cache.followed.begin_list()
         async for head in self._reports.list_heads():
-            self._cache.put(entry_of(head))
+            if not self._cache.put(entry_of(head)):
+                self._cache.followed.count_ignored(head.metadata.namespace)
 
     async def resync(self) -> None:
         """Compare once, enqueue what differs, and delete reports that have expired.
@@ -72,9 +74,10 @@ class Resync:
         """Enqueue reports that were changed or deleted without an event."""
         unlisted = {entry.key: entry.resource_version for entry in self._cache}
         changed: list[ObjectMeta] = []
+        self._cache.followed.begin_list()
         async for meta in self._reports.list_metadata():
             unlisted.pop((meta.namespace, meta.name), None)
-            if not self._cache.has_version(meta):
+            if not self._cache.has_version(meta) and not self._is_ignored(meta):
                 changed.append(meta)
         for name, version in unlisted.items():
             entry = self._cache.get(name)
@@ -93,9 +96,16 @@ class Resync:
         self._metrics.resync_repairs.labels("report").inc(changed)
         async for head in self._reports.list_heads():
             entry = entry_of(head)
-            if not self._cache.has_version(head.metadata):
-                self._cache.put(entry)
+            if not self._cache.has_version(head.metadata) and self._cache.put(entry):
                 self._requests.enqueue_workflow(entry.workflow_key, Priority.PROGRESS)
+
+    def _is_ignored(self, meta: ObjectMeta) -> bool:
+        """Count a report that is unknown because its namespace has more reports of users than are followed."""
+        followed = self._cache.followed
+        if self._cache.get((meta.namespace, meta.name)) is not None or not followed.is_full(meta.namespace):
+            return False
+        followed.count_ignored(meta.namespace)
+        return True
 
     async def _compare_workflows(self) -> dict[NamespacedName, str]:
         """Enqueue Workflows whose reports are missing or outdated; return the uids of all Workflows."""

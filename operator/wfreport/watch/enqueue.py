@@ -18,6 +18,7 @@ from wfreport.metrics import Metrics
 from wfreport.runtime.requests import Queues, ReconcileRequests
 from wfreport.runtime.workqueue import Priority, Request
 from wfreport.watch.streams import LISTED
+from wfreport.watch.user_reports import UserReportLimit
 
 DELETED = "DELETED"
 OWN_WRITE_SECONDS = 1
@@ -71,7 +72,9 @@ class EventHandlers:
             return not (self._is_reconcile_due(meta) if event_type == DELETED else self._is_up_to_date(meta))
         if plural == PODS:
             return event_type in {"ADDED", LISTED} and bool(meta.labels.workflow)
-        return event_type == DELETED or not (self._reports.has_version(meta) or self._reports.observe(meta))
+        if event_type == DELETED:
+            return True
+        return not (self._reports.has_version(meta) or self._reports.observe(meta)) and self._is_followed(meta)
 
     def workflow_changed(self, event_type: str | None, meta: ObjectMeta) -> None:
         """Enqueue a Workflow that was created, has completed, has left the selector or was deleted."""
@@ -105,9 +108,14 @@ class EventHandlers:
         if event_type == DELETED:
             if entry and entry.uid == meta.uid:
                 self._requests.report_deleted(name)
-        elif not self._reports.has_version(meta):
+        elif not self._reports.has_version(meta) and self._is_followed(meta):
             seconds = OWN_WRITE_SECONDS if entry or meta.labels.workflow_uid else 0
             self._queues.reports.add_after(name, seconds, Priority.PROGRESS, min_resource_version=meta.version)
+
+    def _is_followed(self, meta: ObjectMeta) -> bool:
+        """Return whether a report is followed, or may be: there is room for it, which is then reserved."""
+        name = (meta.namespace, meta.name)
+        return self._reports.get(name) is not None or self._reports.followed.claim(name)
 
     def _count_unreported(self, name: NamespacedName, meta: ObjectMeta) -> None:
         """Count a completed run whose Workflow was deleted before its final report was written."""
@@ -138,10 +146,13 @@ class EventHandlers:
 class ReportReader:
     """Reads reports that somebody else changed, and requests a reconcile of their Workflows."""
 
-    def __init__(self, client: Reports, *, cache: ReportCache, requests: ReconcileRequests) -> None:
+    def __init__(
+        self, client: Reports, *, cache: ReportCache, requests: ReconcileRequests, limit: UserReportLimit
+    ) -> None:
         self._client = client
         self._cache = cache
         self._requests = requests
+        self._limit = limit
 
     async def reconcile(self, request: Request) -> None:
         """Read a report, unless the cache has a version that is new enough.
@@ -155,11 +166,14 @@ class ReportReader:
         try:
             report = await self._client.get(*request.name)
         except NotFoundError:
+            self._cache.followed.release_claim(request.name)
             self._requests.report_deleted(request.name)
             return
+        self._cache.followed.release_claim(request.name)
         if self._cache.has_version(report.head.metadata):
             return  # read or written by a reconcile meanwhile
         entry = entry_of(report.head)
-        self._cache.put(entry)
-        if entry != cached:
+        if not self._cache.put(entry):
+            await self._limit.warn(report.head.metadata)
+        elif entry != cached:
             self._requests.enqueue_workflow(entry.workflow_key, Priority.URGENT)

@@ -129,3 +129,33 @@ def test_the_spec_of_a_users_report_is_never_written(world: Cluster) -> None:
     report = eventually(lambda: world.plane.api.get(mine), lambda report: observed(report).get("phase") == "Succeeded")
     ours = [entry for entry in report["metadata"]["managedFields"] if entry["manager"] == "wfreport"]
     assert [(entry.get("subresource"), list(entry["fieldsV1"])) for entry in ours] == [("status", ["f:status"])]
+
+
+def test_beyond_the_maximum_of_a_namespace_reports_are_not_followed_and_one_event_says_so(world: Cluster) -> None:
+    operator = world.start_operator(**PACE | {"user_reports_per_namespace_max": 3, "resync_interval_seconds": 10})
+    for number in range(8):
+        body = {
+            "apiVersion": "wfreport.dev/v1alpha1",
+            "kind": "WorkflowReport",
+            "metadata": {"name": f"mine-{number}", "labels": {"wfreport.dev/workflow-uid": "forged"}},
+            "spec": {"workflowRef": {"name": f"nowhere-{number}"}, "source": "Archive"},
+        }
+        world.plane.api.post(REPORTS.format(world.namespace), body)
+    world.create_workflow("etl", phase="Failed", failed=True)
+    eventually(lambda: world.phase_of("etl"), lambda phase: phase == "Failed")
+    eventually(lambda: _followed(world), lambda names: len(names) == 3)
+    eventually(lambda: operator.metric("wfreport_reports_ignored"), lambda count: count == 5)
+    assert len(_followed(world)) == 3
+    path = f"/api/v1/namespaces/{world.namespace}/events"
+    events = world.plane.api.get(path, fieldSelector="reason=TooManyReports")["items"]
+    assert len(events) == 1
+    for name in _followed(world)[:2]:
+        world.plane.api.delete(f"{REPORTS.format(world.namespace)}/{name}")
+    eventually(lambda: _followed(world), lambda names: len(names) == 3)
+    assert operator.metric("wfreport_reconcile_errors_total") == 0
+
+
+def _followed(world: Cluster) -> list[str]:
+    """The names of the users' reports that have a status."""
+    names = (report["metadata"]["name"] for report in world.reports() if report.get("status"))
+    return [name for name in names if name.startswith("mine-")]
