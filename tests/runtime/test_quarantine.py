@@ -177,9 +177,10 @@ async def test_a_key_without_a_report_is_abandoned_on_the_lease_until_somebody_r
         await eventually_async(lambda: "bomb" in world.reconciled)
 
 
-async def test_a_report_that_cannot_be_written_leaves_the_key_abandoned_on_the_lease() -> None:
+@pytest.mark.parametrize("error", [ServerError("x", status=500), KeyError("a bug")], ids=["refused", "bug"])
+async def test_a_report_that_cannot_be_written_leaves_the_key_abandoned_on_the_lease(error: Exception) -> None:
     async def abandon(_: Mark) -> None:
-        raise ServerError("x", status=500)
+        raise error
 
     world = World(LeaseRecord(in_work=(mark(deaths=1),)), abandon=abandon)
     async with world.working():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 import time
 
 import pytest
@@ -26,9 +28,9 @@ def busy_slot(name: str) -> Slot:
 
 
 def sample(
-    at_seconds: float = 0, *, cpu: float = 0, rss: int = 0, running: Slot | None = None, blocked_seconds: float = 0
+    *, cpu: float = 0, rss: int = 0, running: Slot | None = None, is_same: bool = True, blocked_seconds: float = 0
 ) -> Sample:
-    return Sample(at_seconds, cpu, rss, running, blocked_seconds)
+    return Sample(0, cpu, rss, running, is_same, blocked_seconds)
 
 
 class TestBlockMeter:
@@ -66,6 +68,12 @@ class TestLoadMeter:
         assert meter.observe(sample(cpu=10.6, running=slot), [slot, other]) == []
         assert meter.observe(sample(cpu=30, running=None), [slot, other]) == []
         assert meter.observe(sample(cpu=30.6, running=slot), [slot, other]) == [(slot, MarkReason.BLOCKED_EVENT_LOOP)]
+
+    def test_a_reconcile_that_merely_has_its_turn_on_a_busy_loop_is_not_heavy(self) -> None:
+        slot, other, meter = busy_slot("a"), busy_slot("b"), LoadMeter()
+        meter.observe(sample(running=slot), [slot, other])
+        busy_loop = sample(cpu=30, running=slot, is_same=False, blocked_seconds=3)
+        assert meter.observe(busy_loop, [slot, other]) == []
 
     def test_memory_counts_for_the_one_that_runs(self) -> None:
         slot, other, meter = busy_slot("a"), busy_slot("b"), LoadMeter()
@@ -158,3 +166,33 @@ async def test_a_block_by_something_else_is_counted_as_other_and_lists_what_is_i
     record = next(record for record in caplog.records if record.message == "event loop blocked")
     assert record.pairs["in_flight"] == ["report team/a"]  # type: ignore[attr-defined]
     assert blocks(metrics, "other") == 1
+
+
+GIL_KEPT = """
+import asyncio, re, sys
+from wfreport.runtime import watchdog
+from wfreport.runtime.in_flight import InFlight
+
+watchdog.STUCK_SECONDS = 0.3
+watchdog.IDLE_TICK_SECONDS = 0.05
+
+async def main():
+    dog = watchdog.Watchdog(InFlight(), count_blocked=print, write_marks=None, dump=sys.stderr)
+    with dog.running():
+        await asyncio.sleep(0.5)
+        the_culprit()
+
+def the_culprit():
+    re.match("(a+)+$", "a" * 40 + "b")
+
+asyncio.run(main())
+"""
+
+
+def test_a_call_that_keeps_the_interpreters_lock_is_shown_by_its_stack() -> None:
+    with subprocess.Popen([sys.executable, "-c", GIL_KEPT], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        try:
+            assert any("in the_culprit" in line for line in process.stderr)
+        finally:
+            process.kill()

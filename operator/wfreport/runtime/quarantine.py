@@ -280,6 +280,10 @@ class Quarantine:
                 pairs = kv(error=type(error).__name__, reason=error.message)
                 log.warning("abandoned reconcile could not be reported, retrying", extra=pairs)
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                log.exception("abandoned reconcile could not be reported: unexpected exception")
+                await self._record_abandoned(mark)
+                break
         else:
             await self._record_abandoned(mark)
         self._record.suspects = without(self._record.suspects, mark.key)

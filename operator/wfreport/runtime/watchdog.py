@@ -38,7 +38,7 @@ REPORT_SECONDS: Final = 5
 """A blocked event loop is logged and counted from here on, and logged again each time that this has doubled."""
 
 HEAVY_SECONDS: Final = 1
-"""A reconcile that has blocked the event loop for this long, or has used this much of its CPU, is marked on the Lease."""
+"""A reconcile that has blocked the event loop for this long, or used this much of its CPU, is marked on the Lease."""
 
 HEAVY_BYTES: Final = 100 << 20
 """A reconcile during which the process has grown by this much is marked on the Lease."""
@@ -71,6 +71,7 @@ class Sample:
         loop_cpu_seconds: CPU time of the event loop's thread.
         rss_bytes: memory of the process; 0 if unknown.
         running: the slot whose task runs now; None if the loop is idle or runs something else.
+        is_same: whether the same request was running at the tick before. One that merely had its turn was not.
         blocked_seconds: for how long the loop has not answered; 0 if it has.
     """
 
@@ -78,6 +79,7 @@ class Sample:
     loop_cpu_seconds: float
     rss_bytes: int
     running: Slot | None
+    is_same: bool
     blocked_seconds: float
 
 
@@ -132,7 +134,7 @@ class LoadMeter:
         grown = max(0, sample.rss_bytes - before.rss_bytes) if before.rss_bytes else 0
         for slot in busy:
             load = self._loads[id(slot)]
-            if slot is sample.running:
+            if slot is sample.running and sample.is_same:
                 load.cpu_seconds += sample.loop_cpu_seconds - before.loop_cpu_seconds
             if slot is sample.running or sample.running is None:
                 load.grown_bytes += grown
@@ -146,7 +148,7 @@ class LoadMeter:
         load = self._loads[id(slot)]
         if load.grown_bytes > HEAVY_BYTES:
             return MarkReason.MEMORY_GREW
-        is_blocking = slot is sample.running and sample.blocked_seconds > HEAVY_SECONDS
+        is_blocking = slot is sample.running and sample.is_same and sample.blocked_seconds > HEAVY_SECONDS
         return MarkReason.BLOCKED_EVENT_LOOP if is_blocking or load.cpu_seconds > HEAVY_SECONDS else None
 
 
@@ -187,6 +189,7 @@ class Watchdog:
         self._write_at = math.inf
         self._ticks_without_rss = 0
         self._last_rss = 0
+        self._request_before: Request | None = None
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -214,9 +217,7 @@ class Watchdog:
             self._arm_dump(clock.at_seconds)
             is_blocked, busy = self._answers != pokes, self._in_flight.busy()
             tick = BLOCKED_TICK_SECONDS if is_blocked else BUSY_TICK_SECONDS if busy else IDLE_TICK_SECONDS
-            running = self._in_flight.slot_of(asyncio.current_task(loop)) if busy else None
-            blocked_seconds = block.seconds(clock.at_seconds) if is_blocked else 0
-            sample = Sample(clock.at_seconds, clock.loop_cpu_seconds, self._rss(busy), running, blocked_seconds)
+            sample = self._sample(loop, clock, busy, block.seconds(clock.at_seconds) if is_blocked else 0)
             self._mark(sample, busy)
             if is_blocked:
                 self._report(block, sample, thread_id)
@@ -227,6 +228,21 @@ class Watchdog:
             pokes += 1
             if not _poke(loop, self._answer):
                 return
+
+    def _sample(
+        self, loop: asyncio.AbstractEventLoop, clock: "_Clock", busy: list[Slot], blocked_seconds: float
+    ) -> Sample:
+        running = self._in_flight.slot_of(asyncio.current_task(loop)) if busy else None
+        request = running.request if running else None
+        is_same, self._request_before = request is not None and request is self._request_before, request
+        return Sample(
+            clock.at_seconds,
+            clock.loop_cpu_seconds,
+            self._rss(busy),
+            running,
+            is_same=is_same,
+            blocked_seconds=blocked_seconds,
+        )
 
     def _arm_dump(self, now: float) -> None:
         """Have faulthandler dump all stacks, unless this method is called again in time."""
@@ -256,7 +272,7 @@ class Watchdog:
         if not block.is_report_due(sample.at_seconds):
             return
         slot = sample.running
-        request = slot.request if slot else None
+        request = slot.request if slot and sample.is_same else None
         controller = slot.controller if slot and request else OTHER
         if is_first:
             self._count_blocked(controller)

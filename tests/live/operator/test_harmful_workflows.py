@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.eventually import eventually
-from tests.live.operator.harness import Cluster, RunningOperator, condition
+from tests.live.operator.harness import WORKFLOWS, Cluster, RunningOperator, condition, workflow
 from tests.live.operator.test_replicas import LEASES
 
 from wfreport.api.names import ANNOTATION_RECONCILE_RECORD
@@ -151,6 +151,18 @@ def test_a_workflow_that_fills_the_memory_is_marked_before_it_kills(world: Clust
     marks = eventually(lambda: record(world).get("inWork", []))
     assert [mark["name"] for mark in marks] == ["bomb"]
     first.kill()
+
+
+def test_a_large_workflow_is_marked_before_it_is_decoded(world: Cluster, electing: dict[str, Any]) -> None:
+    bomb = workflow("bomb", world.namespace)
+    bomb["spec"]["arguments"] = {"parameters": [{"name": "p", "value": "x" * (1 << 20)}]}
+    world.plane.api.post(WORKFLOWS.format(world.namespace), bomb)
+    for _ in range(2):
+        start(world, electing, SUDDEN).process.wait(60)
+    start(world, electing, SUDDEN)
+    eventually(lambda: ready(world, "bomb") == ("False", "ReconcileAbandoned"))
+    message = next(c["message"] for c in world.report_of("bomb")["status"]["conditions"] if c["type"] == "Ready")
+    assert "larger than 1 MiB" in message
 
 
 def test_a_workflow_that_kills_without_a_warning_is_found_by_marking_every_reconcile(
