@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from wfreport.api.report import WorkflowReport
+from wfreport.api.classes import FailureClass, Role
+from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.cli.sources.computed_reports import compute_report
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence
@@ -65,3 +66,64 @@ def test_the_report_has_the_words_that_a_person_needs(name: str) -> None:
     texts = [status.summary or "", *(text for entry in listed for text in entry.model_dump().values())]
     shown = "\n".join(str(text) for text in texts)
     assert [words for words in EXPECTED[name]["words"] if not re.search(words, shown)] == []
+
+
+def object_report(name: str) -> ReportStatus:
+    """Return the report of an object with one oddity."""
+    document = yaml.safe_load((FOLDER / "objects" / name).read_text())
+    status = WorkflowReport.model_validate(compute_report(decode_workflow(document), {})).status
+    assert status is not None
+    return status
+
+
+@pytest.mark.parametrize("name", ["onexit-retry-recovered-succeeded", "task-hook-retry-recovered"])
+def test_a_hook_that_succeeded_on_a_later_attempt_is_no_failure(name: str) -> None:
+    status = object_report(f"{name}.yaml")
+    assert (status.failure_class, status.failures) == (None, None)
+    assert status.counts is not None
+    assert status.counts.retried_attempts == 1
+
+
+def test_only_the_last_attempt_of_an_exit_handler_is_its_failure() -> None:
+    status = object_report("onexit-retry-exhausted.yaml")
+    assert [(f.role, f.failure_class, f.attempt) for f in status.failures or ()] == [
+        (Role.EXIT_HANDLER, FailureClass.OOM_KILLED, 2)
+    ]
+
+
+def test_hooks_of_a_retry_are_no_attempts() -> None:
+    status = object_report("retry-with-hooks-attempt-count.yaml")
+    (failure,) = status.failures or ()
+    assert (failure.attempt, len(failure.previous_attempts or ())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "failure_class"),
+    [
+        ("msg-oomkilled-2x.json", FailureClass.OOM_KILLED),
+        ("msg-save-outputs-2x.json", FailureClass.ARTIFACT_IO),
+        ("msg-absent-optional.json", FailureClass.TEMPLATE_ERROR),
+        ("msg-malformed-workflow-template.json", FailureClass.TEMPLATE_ERROR),
+        ("daemon-not-a-daemon.yaml", FailureClass.UNKNOWN),
+    ],
+)
+def test_a_text_of_another_version_is_known(name: str, failure_class: FailureClass) -> None:
+    assert object_report(name).failure_class == failure_class
+
+
+def test_a_limit_that_a_pod_spec_patch_may_change_is_not_claimed() -> None:
+    (failure,) = object_report("podspecpatch-overrides-limit.json").failures or ()
+    assert failure.resources is None
+
+
+def test_a_run_that_was_just_retried_by_hand_waits_for_the_controller() -> None:
+    status = object_report("retry-window-phase-empty.yaml")
+    assert (status.summary or "").startswith("Retried by hand; ")
+    assert [wait.reason for wait in status.waiting or ()] == ["RetryNotStarted"]
+
+
+def test_a_wait_for_a_lock_names_its_holder() -> None:
+    status = object_report("lock-holder-in-object.yaml")
+    assert {(wait.reason, (wait.message or "").rpartition("; ")[2]) for wait in status.waiting or ()} == {
+        ("LockWait", "held by synchronization-acquire-lock(0:1)")
+    }

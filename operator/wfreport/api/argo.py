@@ -208,6 +208,11 @@ class Node(Struct, frozen=True):
             self.display_name
         ) is not None
 
+    @property
+    def is_attempt(self) -> bool:
+        """Whether this is an attempt of a Retry node. Since Argo 3.5.1, those of hooks are hooks, too."""
+        return self.node_flag is not None and self.node_flag.retried
+
 
 class ContinueOn(Struct, frozen=True):
     """``continueOn``: the failures of a task that its parent tolerates."""
@@ -264,6 +269,8 @@ class Template(Struct, frozen=True):
     container_set: ContainerSet | None = None
     active_deadline_seconds: int | str | None = None
     timeout: str = ""
+    daemon: bool | None = None
+    pod_spec_patch: str = ""
 
 
 class TemplateSource(Struct, frozen=True):
@@ -283,6 +290,33 @@ class WorkflowSpec(Struct, frozen=True):
     shutdown: str = ""
     suspend: bool | None = None
     active_deadline_seconds: int | None = None
+    pod_spec_patch: str = ""
+    template_defaults: Template | None = None
+
+
+class LockWait(Struct, frozen=True):
+    """An entry of ``waiting`` of a mutex or semaphore: the lock, and who holds it (``workflow_types.go``).
+
+    A mutex has one holder, a semaphore several. A holder is ``<namespace>/<workflow>[/<node>]``.
+    """
+
+    mutex: str = ""
+    semaphore: str = ""
+    holder: str = ""
+    holders: list[str] = []
+
+
+class LockStatus(Struct, frozen=True):
+    """``status.synchronization.mutex`` or ``.semaphore``."""
+
+    waiting: list[LockWait] = []
+
+
+class WorkflowLocks(Struct, frozen=True):
+    """``status.synchronization``: the locks that a Workflow and its nodes wait for."""
+
+    mutex: LockStatus | None = None
+    semaphore: LockStatus | None = None
 
 
 class WorkflowCondition(Struct, frozen=True):
@@ -307,7 +341,13 @@ class StatusWithoutNodes(Struct, frozen=True):
     stored_workflow_template_spec: WorkflowSpec | None = None
     outputs: Outputs | None = None
     conditions: list[WorkflowCondition] = []
+    synchronization: WorkflowLocks | None = None
     resources_duration: dict[str, int] = {}
+
+    @property
+    def has_nodes(self) -> bool:
+        """Whether the run has nodes, wherever they are. With an empty phase, it was retried by hand."""
+        return bool(self.nodes or self.compressed_nodes or self.offload_node_status_version)
 
     @property
     def has_failed(self) -> bool:

@@ -180,7 +180,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
             r"invalid timeout format|withSequence|withItems\[|withParam|displayName must match|"
             r"output parameters? |outputs from scope|is not an artifact|invalid label value|"
             r"volumeClaimTemplates\[|strconv\.|must have a valueFrom|time: unknown unit|"
-            r"error in inputs\.artifacts"
+            r"error in inputs\.artifacts|malformed (?:cluster ?)?workflow ?template|references an absent optional"
         ),
         Class.TEMPLATE_ERROR,
         "TemplateError",

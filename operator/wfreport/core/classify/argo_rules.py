@@ -122,7 +122,7 @@ def entry_template_failed(symptom: Symptom) -> Verdict | None:
 def daemon_exited(symptom: Symptom) -> Verdict | None:
     """A daemon ended with exit code 0 too early. Argo marks it as Failed, without a message (operator.go:1491)."""
     node = symptom.node
-    if node is None or node.type != NodeType.POD or symptom.message:
+    if node is None or node.type != NodeType.POD or symptom.message or not symptom.may_be_daemon:
         return None
     if node.outputs is None or node.outputs.exit_code != "0":
         return None

@@ -5,7 +5,7 @@ The docstring of each rule is its entry in docs/reference/classifier.md.
 
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, NodeType
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.symptom import ARGOEXEC_CODES, START_ERROR_REASONS, Symptom
@@ -92,8 +92,9 @@ def _is_deadline_exceeded(symptom: Symptom) -> bool:
 def out_of_memory(symptom: Symptom) -> Verdict | None:
     """A container was killed for exceeding its memory limit. The platform is responsible for argoexec's containers."""
     killed = [name for name, terminated in symptom.terminations() if terminated.reason == "OOMKilled"]
-    by_message = symptom.ending is not None and symptom.ending.reason == "OOMKilled"
-    container = symptom.container if by_message else _oom_killed_container(killed, symptom)
+    is_bare = symptom.message == "OOMKilled"  # the whole message before Argo 3
+    by_message = is_bare or (symptom.ending is not None and symptom.ending.reason == "OOMKilled")
+    container = symptom.container or MAIN_CONTAINER if by_message else _oom_killed_container(killed, symptom)
     if container is None:
         return None
     owner = Owner.PLATFORM if container in EXECUTOR_CONTAINERS else Owner.USER

@@ -35,6 +35,7 @@ class Symptom:
         workflow_deadline_exceeded: whether it was killed after the Workflow's own deadline.
         stored_waiting_text: ``<reason> <message>`` of the node's wait in the stored report. The waiting pod may have
             been deleted without ever having failed.
+        may_be_daemon: whether its template is a daemon, or is unknown.
     """
 
     node: Node | None
@@ -44,6 +45,7 @@ class Symptom:
     was_stopped: bool = False
     workflow_deadline_exceeded: bool = False
     stored_waiting_text: str = ""
+    may_be_daemon: bool = True
 
     @cached_property
     def message(self) -> str:

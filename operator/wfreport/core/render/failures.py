@@ -139,7 +139,13 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         was_stopped=is_stopped(node, workflow),
         workflow_deadline_exceeded=code in _KILLED_CODES and _outlived_deadline(node, workflow),
         stored_waiting_text=context.stored_waits.get(node.id, ""),
+        may_be_daemon=_may_be_daemon(node, workflow),
     )
+
+
+def _may_be_daemon(node: Node, workflow: argo.Workflow) -> bool:
+    template = _template(node, workflow)
+    return template is None or bool(template.daemon)
 
 
 def _text(node: Node, snapshot: Snapshot) -> str:
@@ -264,8 +270,15 @@ def _pod_resources(verdict: Verdict, evidence: PodEvidence | None) -> Resources 
 
 
 def _template_resources(verdict: Verdict, node: Node, context: FailureContext) -> Resources | None:
-    """Return requests and limits of the failed container from its template, without any podSpecPatch."""
-    return _resources_of(verdict, _template_containers(node, context.snapshot.workflow))
+    """Return requests and limits of the failed container from its template; None if a podSpecPatch may change them."""
+    workflow = context.snapshot.workflow
+    return None if _is_patched(node, workflow) else _resources_of(verdict, _template_containers(node, workflow))
+
+
+def _is_patched(node: Node, workflow: argo.Workflow) -> bool:
+    specs = [spec for spec in (workflow.spec, workflow.status.stored_workflow_template_spec) if spec]
+    templates = [_template(node, workflow), *(spec.template_defaults for spec in specs)]
+    return any(spec.pod_spec_patch for spec in specs) or any(each and each.pod_spec_patch for each in templates)
 
 
 def _resources_of(verdict: Verdict, containers: list[argo.Container]) -> Resources | None:
@@ -287,14 +300,19 @@ def _pod_containers(evidence: PodEvidence | None) -> list[argo.Container]:
     return [*evidence.pod.spec.containers, *evidence.pod.spec.init_containers]
 
 
-def _template_containers(node: Node, workflow: argo.Workflow) -> list[argo.Container]:
+def _template(node: Node, workflow: argo.Workflow) -> argo.Template | None:
+    """Return the template of a node; None if it is unknown."""
     from_spec = workflow.status.stored_workflow_template_spec
     templates = [
         *workflow.spec.templates,
         *(from_spec.templates if from_spec else []),
         *workflow.status.stored_templates.values(),
     ]
-    template = next((t for t in templates if t.name and t.name == template_name(node)), None)
+    return next((t for t in templates if t.name and t.name == template_name(node)), None)
+
+
+def _template_containers(node: Node, workflow: argo.Workflow) -> list[argo.Container]:
+    template = _template(node, workflow)
     if template is None:
         return []
     single = [c for c in (template.container, template.script) if c is not None]

@@ -189,6 +189,7 @@ _PLAIN_WAITS: Final = {
     "Suspended": "is suspended",
     "WorkflowSuspended": "is suspended by spec.suspend",
     "NotStarted": "has not been picked up by an Argo controller",
+    "RetryNotStarted": "has not been picked up again by an Argo controller",
     "ParallelismLimit": "is waiting for other Workflows to end",
     "HTTPPending": "is waiting for Argo's agent",
     "PluginPending": "is waiting for Argo's agent",

@@ -102,7 +102,8 @@ class Tree:
         retries = (node for node in self.nodes.values() if node.type == NodeType.RETRY)
         return {
             retry.id: sorted(
-                (child for child in self.children(retry) if child.id not in self._hooks), key=_attempt_index
+                (child for child in self.children(retry) if child.is_attempt or child.id not in self._hooks),
+                key=_attempt_index,
             )
             for retry in retries
         }
@@ -160,7 +161,8 @@ class Tree:
         enclosing: set[str] = set()
         for node in self.nodes.values():
             inner: Node | None = node if node.has_failed else None
-            while inner is not None and inner.id not in self._hooks:
+            # An attempt of a hook is enclosed by the hook.
+            while inner is not None and (inner.id not in self._hooks or inner.id in self.retry_of):
                 inner = self.parent(inner)
                 if inner is None or inner.id in enclosing:
                     break

@@ -17,6 +17,7 @@ from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import pod_name
 
 _MAX_ENTRIES = 100
+_MAX_HOLDERS = 3
 
 _STARTING = "Pending"
 """Reason of a pod that exists, or will soon, if the cause of its wait is unknown."""
@@ -98,7 +99,7 @@ def grace_seconds(reason: str, graces: WaitingGraces) -> float:
         return graces.image_pull_seconds
     if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"):
         return graces.config_seconds
-    if reason in STARTING_REASONS or reason in ("HTTPPending", "PluginPending", "NotStarted"):
+    if reason in STARTING_REASONS or reason in ("HTTPPending", "PluginPending", "NotStarted", "RetryNotStarted"):
         return graces.starting_seconds
     return 0
 
@@ -110,6 +111,12 @@ def _workflow_waits(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[Wa
         yield Waiting(
             reason="WorkflowSuspended",
             message="spec.suspend is true: argo resume continues it",
+            since_at=since_at,
+        )
+    elif not workflow.status.phase and workflow.status.has_nodes:
+        yield Waiting(
+            reason="RetryNotStarted",
+            message="it was retried by hand, and no Argo controller has taken it up again",
             since_at=since_at,
         )
     elif not workflow.status.phase:
@@ -131,6 +138,8 @@ def _node_waits(snapshot: Snapshot, sanitizer: TextSanitizer, evidence: Mapping[
         pod = _existing_pod(snapshot, node, reason)
         if reason in STARTING_REASONS and pod:
             reason, message = pending_reason(evidence.get(pod)) or (reason, message)
+        if reason == "LockWait":
+            message += _holders(snapshot, node)
         yield Waiting(
             display_name=sanitizer.line(node.display_name),
             node_id=clip(node.id),
@@ -139,6 +148,23 @@ def _node_waits(snapshot: Snapshot, sanitizer: TextSanitizer, evidence: Mapping[
             message=sanitizer.text(message),
             since_at=node.started_at,
         )
+
+
+def _holders(snapshot: Snapshot, node: Node) -> str:
+    """Return who holds the lock that a node waits for, as a clause; empty if that is unknown."""
+    locks, waits_for = snapshot.workflow.status.synchronization, node.synchronization_status
+    if locks is None or waits_for is None:
+        return ""
+    waits = [wait for lock in (locks.mutex, locks.semaphore) if lock for wait in lock.waiting]
+    wait = next((wait for wait in waits if waits_for.waiting in (wait.mutex, wait.semaphore)), None)
+    holders = ([wait.holder] if wait.holder else wait.holders) if wait else []
+    return f"; held by {', '.join(_holder(each, snapshot) for each in holders[:_MAX_HOLDERS])}" if holders else ""
+
+
+def _holder(holder: str, snapshot: Snapshot) -> str:
+    """Return the step of this run that holds a lock, or the other run, as ``<namespace>/<workflow>``."""
+    own = snapshot.nodes.get(holder.rpartition("/")[2])
+    return own.display_name if own else "/".join(holder.split("/")[:2])
 
 
 def _waiting_reason(node: Node) -> str | None:
