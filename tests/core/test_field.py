@@ -93,7 +93,7 @@ def test_only_the_last_attempt_of_an_exit_handler_is_its_failure() -> None:
 
 def test_hooks_of_a_retry_are_no_attempts() -> None:
     status = object_report("retry-with-hooks-attempt-count.yaml")
-    (failure,) = status.failures or ()
+    (failure,) = status.failures or []
     assert (failure.attempt, len(failure.previous_attempts or ())) == (2, 1)
 
 
@@ -112,7 +112,7 @@ def test_a_text_of_another_version_is_known(name: str, failure_class: FailureCla
 
 
 def test_a_limit_that_a_pod_spec_patch_may_change_is_not_claimed() -> None:
-    (failure,) = object_report("podspecpatch-overrides-limit.json").failures or ()
+    (failure,) = object_report("podspecpatch-overrides-limit.json").failures or []
     assert failure.resources is None
 
 

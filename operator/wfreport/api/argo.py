@@ -345,9 +345,12 @@ class StatusWithoutNodes(Struct, frozen=True):
     resources_duration: dict[str, int] = {}
 
     @property
-    def has_nodes(self) -> bool:
-        """Whether the run has nodes, wherever they are. With an empty phase, it was retried by hand."""
-        return bool(self.nodes or self.compressed_nodes or self.offload_node_status_version)
+    def waits_for_retry(self) -> bool:
+        """Whether a person just retried the run: until the controller takes it up, it has a start, but no phase.
+
+        (``createNewRetryWorkflow``, util.go, since Argo 4.0.)
+        """
+        return not self.phase and self.started_at is not None
 
     @property
     def has_failed(self) -> bool:

@@ -134,7 +134,7 @@ def _active(workflow: Workflow, failures: list[Failure], roles: Sequence[Role], 
     status = workflow.status
     # Argo counts pods, so before the first pod the progress is 0/0.
     progress = f" {status.progress}" if status.progress not in ("", "0/0") else ""
-    parts = [f"{status.phase or ('Retried by hand' if status.has_nodes else 'Not started')}{progress}"]
+    parts = [f"{status.phase or ('Retried by hand' if status.waits_for_retry else 'Not started')}{progress}"]
     causes = sum(1 for role in roles if role in _CAUSES)
     if causes:
         parts.append(_failed(failures[0], workflow))

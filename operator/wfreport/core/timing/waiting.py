@@ -113,7 +113,7 @@ def _workflow_waits(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[Wa
             message="spec.suspend is true: argo resume continues it",
             since_at=since_at,
         )
-    elif not workflow.status.phase and workflow.status.has_nodes:
+    elif workflow.status.waits_for_retry:
         yield Waiting(
             reason="RetryNotStarted",
             message="it was retried by hand, and no Argo controller has taken it up again",
