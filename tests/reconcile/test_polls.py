@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,9 @@ async def test_running_workflows_are_requested_after_an_interval_unless_they_are
         running.record_poll(("ns", name), uid="u", version=7)
     queues.workflows.add(("ns", "urgent"), Priority.URGENT)
     requests = ReconcileRequests(queues, running=running, reports=ReportCache())
+    no_lists: Any = None
     with pytest.raises(asyncio.CancelledError):
-        await Poller(running=running, requests=requests, sleep=sleep).run()
+        await Poller(running=running, requests=requests, reader=no_lists, is_cluster_wide=True, sleep=sleep).run()
     assert slept == [10, 10]
     found = [await queues.workflows.get() for _ in range(2)]
     assert [(one.name[1], one.priority, one.min_resource_version) for one in found if one] == [

@@ -18,6 +18,7 @@ from wfreport.app.factories import (
     build_capturer,
     build_event_handlers,
     build_monitor,
+    build_poller,
     build_reconciler,
     build_report_reader,
     build_report_writer,
@@ -39,7 +40,6 @@ from wfreport.kube.credentials import NoCredentialsError
 from wfreport.kube.errors import ApiError, NotFoundError, UnauthorizedError
 from wfreport.logs import configure_logs, kv
 from wfreport.metrics import Metrics
-from wfreport.reconcile.polls import Poller
 from wfreport.remediation.enqueue import RemediationEventHandlers
 from wfreport.runtime.health import health_server
 from wfreport.runtime.lease import LeaseLostError, configured_lease
@@ -49,6 +49,7 @@ from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancel_all, completes_before
 from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
+from wfreport.watch.first_list import FirstList
 from wfreport.watch.framework import event_dispatcher, framework_registry, framework_settings, run_framework
 from wfreport.watch.streams import StreamTap
 
@@ -120,7 +121,8 @@ class Operator:
         self._shared = shared = create_shared(settings, client, metrics)
         self._record = record = ReconcileRecord(shared.in_flight)
         self._lease = lease = configured_lease(settings, client, record)
-        self._monitor = build_monitor(shared)
+        first_list = None if settings.ignore_events else FirstList()
+        self._monitor = build_monitor(shared, first_list)
 
         server = ServerWorkflows(argo_server) if argo_server else None
         remediations = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory(), shared.reports)
@@ -135,8 +137,8 @@ class Operator:
         reconciler = build_reconciler(shared, writer, capturer, fetcher)
         self._guard = build_abandonment_guard(shared, reconciler, writer)
         self._reader = build_report_reader(shared)
-        self._resync = build_resync(shared, fetcher)
-        self._on_event = event_dispatcher(build_event_handlers(shared, capturer), remediation_handlers)
+        self._resync = build_resync(shared, fetcher, first_list)
+        self._on_event = event_dispatcher(build_event_handlers(shared, capturer), remediation_handlers, first_list)
         self._remediation = RemediationController(
             Dependencies(
                 settings, shared.kube, writer, lease, server, shared.redactor, metrics, shared.time, shared.in_flight
@@ -259,7 +261,7 @@ class Operator:
             retry_seconds=RESYNC_RETRY_SECONDS,
         )
         fetches = self._fetcher.run(shared.settings.argo_server_workers, shared.in_flight)
-        polls = Poller(running=shared.running, requests=shared.requests).run()
+        polls = build_poller(shared).run()
         return {
             asyncio.create_task(resync, name="report resync"),
             asyncio.create_task(polls, name="polls"),

@@ -18,25 +18,34 @@ from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
 from wfreport.kube.reports import StoredReport
 from wfreport.metrics import Metrics
 from wfreport.reconcile.abandonment import AbandonmentGuard
+from wfreport.reconcile.chunked_reads import ChunkedReader
 from wfreport.reconcile.ownership import ReportOwnership
+from wfreport.reconcile.polls import Poller
 from wfreport.reconcile.reconciler import Reconciler
 from wfreport.reconcile.renderer import StatusRenderer
 from wfreport.reconcile.report_writer import ReportWriter, WriteHooks
 from wfreport.reconcile.resync import Resync
 from wfreport.reconcile.retention import Retention
+from wfreport.reconcile.workflow_lists import WorkflowLists
 from wfreport.runtime.workqueue import Priority, WorkQueue
 from wfreport.settings import Settings
 from wfreport.watch.enqueue import EventHandlers, EventRules, ReportReader
+from wfreport.watch.first_list import FirstList
 from wfreport.watch.monitor import StreamMonitor
 from wfreport.watch.streams import WATCHED_KINDS, Stream
 from wfreport.watch.user_reports import UserReportLimit
 
 
-def build_monitor(shared: Shared) -> StreamMonitor:
-    """Build the monitor of all watch streams."""
+def build_monitor(shared: Shared, first_list: FirstList | None) -> StreamMonitor:
+    """Build the monitor of all watch streams, which tells when the first list is complete."""
     namespaces = shared.kube.namespaces
     streams = [Stream(plural, namespace) for _, _, plural in WATCHED_KINDS for namespace in namespaces]
-    return StreamMonitor(streams, metrics=shared.metrics, clock=shared.time.monotonic)
+    return StreamMonitor(
+        streams,
+        metrics=shared.metrics,
+        clock=shared.time.monotonic,
+        on_all_connected=first_list.complete if first_list else lambda: None,
+    )
 
 
 def build_capturer(shared: Shared) -> Capturer:
@@ -152,7 +161,17 @@ def build_evidence_collector(shared: Shared, capturer: Capturer, fetcher: ArgoSe
     )
 
 
-def build_resync(shared: Shared, fetcher: ArgoServerFetcher) -> Resync:
+def build_poller(shared: Shared) -> Poller:
+    """Build what polls the running Workflows."""
+    return Poller(
+        running=shared.running,
+        requests=shared.requests,
+        reader=ChunkedReader(shared.kube.workflows, shared.requests),
+        is_cluster_wide=None in shared.kube.namespaces,
+    )
+
+
+def build_resync(shared: Shared, fetcher: ArgoServerFetcher, first_list: FirstList | None) -> Resync:
     """Build the resync of Workflows and reports, and the retention of reports."""
     kube, settings = shared.kube, shared.settings
     retention = Retention(
@@ -164,8 +183,9 @@ def build_resync(shared: Shared, fetcher: ArgoServerFetcher) -> Resync:
         metrics=shared.metrics,
         clock=shared.time.now,
     )
+    reader = ChunkedReader(kube.workflows, shared.requests)
     return Resync(
-        workflows=kube.workflows,
+        lists=WorkflowLists(kube.workflows, reader, shared.requests, first_list),
         reports=kube.reports,
         cache=shared.reports,
         requests=shared.requests,

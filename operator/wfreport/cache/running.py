@@ -103,6 +103,10 @@ class RunningWorkflows:
         """Return the number of running Workflows."""
         return len(self._running)
 
+    def namespaces(self) -> list[str]:
+        """Return the namespace of each running Workflow."""
+        return [namespace for namespace, _ in self._running]
+
     def get(self, key: NamespacedName) -> RunningWorkflow | None:
         """Return the state of a running Workflow, or None."""
         return self._running.get(key)

@@ -32,6 +32,10 @@ JUST_ENDED = timedelta(minutes=2)
 """All pods of a run are listed only if it ended after our start, or at most this long before: else a cold start would
 list the pods of every run."""
 
+ENDED_LONG_AGO = timedelta(minutes=15)
+"""No pods are listed of a run that ended longer than this before our start. The stream of failed pods lists those that
+still exist, and each is captured by itself."""
+
 EVIDENCE_RETRY_WINDOW = timedelta(minutes=2)
 """Pods that cannot be read are tried again until this long after the run's end; then they count as missing."""
 
@@ -114,6 +118,7 @@ class EvidenceCollector:
             has_just_ended=is_labelled_completed(workflow)
             and finished_at is not None
             and finished_at >= self._started_at - JUST_ENDED,
+            has_ended_long_ago=finished_at is not None and finished_at < self._started_at - ENDED_LONG_AGO,
             retry_allowed=finished_at is None or now - finished_at < EVIDENCE_RETRY_WINDOW,
         )
         of_pods = {**await self._pending.read(snapshot, now=now), **observations.evidence}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from wfreport.api.argo import NodeType
+from wfreport.api.argo import NodeType, Phase
 from wfreport.api.kubernetes import Pod
 from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportStatus
@@ -30,6 +30,7 @@ RETRY_SECONDS: Final = 15
 """Delay of the next reconcile if pods could not be read."""
 
 _CAPTURE_PENDING: Final = PodEvidence(missing=(Reason.CAPTURE_PENDING,))
+_NOT_CAPTURED: Final = PodEvidence(missing=(Reason.POD_NOT_CAPTURED,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ def pod_query(
     named = ((pod_name(snapshot.workflow, node), node) for node in failed)
     return PodQuery(
         nodes={name: node.id for name, node in named if name and name not in reported},
-        everything=has_just_ended and bool(pod_nodes) and len(snapshot.nodes) <= limits.completion_nodes,
+        everything=has_just_ended
+        and any(node.phase == Phase.SUCCEEDED for node in pod_nodes)  # only a step that succeeded can have a warning
+        and len(snapshot.nodes) <= limits.completion_nodes,
     )
 
 
@@ -125,6 +128,7 @@ class EvidenceReader:
         running: RunningWorkflow | None,
         *,
         has_just_ended: bool,
+        has_ended_long_ago: bool,
         retry_allowed: bool,
     ) -> Observations:
         """Read the failed pods of a Workflow.
@@ -134,6 +138,7 @@ class EvidenceReader:
             stored: the statuses of its reports, of the present run.
             running: the Workflow's entry among the running ones; nodes whose pods were read are added to it.
             has_just_ended: whether the run ended a moment ago, so that all its pods may still exist.
+            has_ended_long_ago: whether to list no pods: those that exist are captured one by one.
             retry_allowed: whether to try again later to read pods that cannot be read now.
         """
         meta = snapshot.workflow.metadata
@@ -146,7 +151,10 @@ class EvidenceReader:
         uncached = [name for name in query.nodes if name not in cached]
         capturing = [name for name in uncached if self._capturer.is_capturing((meta.namespace, name))]
         unknown = [name for name in uncached if name not in capturing]
-        listed = await self._list(snapshot, unknown, everything=query.everything, retry_allowed=retry_allowed)
+        if has_ended_long_ago:
+            listed = Observations(dict.fromkeys(unknown, _NOT_CAPTURED))
+        else:
+            listed = await self._list(snapshot, unknown, everything=query.everything, retry_allowed=retry_allowed)
         for name in unknown:
             self._cache_absence(workflow, meta.uid, name, listed.evidence.get(name))
         evidence = dict.fromkeys(capturing, _CAPTURE_PENDING) | dict(listed.evidence)

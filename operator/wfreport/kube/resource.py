@@ -191,6 +191,7 @@ class Resource(Generic[ObjectT]):
         label_selector: str = "",
         field_selector: str = "",
         limit: int = 0,
+        continue_token: str = "",
         min_resource_version: int | None = None,
     ) -> ObjectPage[ObjectT]:
         """List objects by a single request.
@@ -200,6 +201,7 @@ class Resource(Generic[ObjectT]):
             label_selector: as ``kubectl get -l``.
             field_selector: as ``kubectl get --field-selector``.
             limit: the most objects to return; 0: all of them.
+            continue_token: of the page before; empty for the first one.
             min_resource_version: if given, accept a cached list of at least this version; 0: of any version.
 
         Raises:
@@ -208,6 +210,8 @@ class Resource(Generic[ObjectT]):
         params = _selectors(label_selector, field_selector)
         if limit:
             params["limit"] = str(limit)
+        if continue_token:
+            params["continue"] = continue_token
         if min_resource_version is not None:
             params |= {"resourceVersion": str(min_resource_version), "resourceVersionMatch": "NotOlderThan"}
         body = await self._client.request(

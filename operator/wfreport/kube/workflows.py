@@ -9,14 +9,23 @@ Server (`wfreport.argoserver.workflows`).
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
-from wfreport.api.argo import LABEL_CONTROLLER_INSTANCE_ID, Workflow
+import msgspec
+
+from wfreport.api.argo import LABEL_COMPLETED, LABEL_CONTROLLER_INSTANCE_ID, Workflow
 from wfreport.kube.client import Client
 from wfreport.kube.errors import AheadError, NotFoundError
 from wfreport.kube.kinds import WORKFLOW
 from wfreport.kube.objects import Item, ObjectMeta
+from wfreport.kube.read_ahead import ListedWorkflow, ReadAhead
 from wfreport.kube.resource import Document, Resource, documents
 
 WORKFLOWS: Final = WORKFLOW.plural
+COMPLETED: Final = f"{LABEL_COMPLETED}=true"
+NOT_COMPLETED: Final = f"{LABEL_COMPLETED}!=true"
+RUNNING: Final = f"{LABEL_COMPLETED}=false"
+"""The label selectors of Workflows that have ended, that have not, and that Argo's controller runs."""
+
+_decode_item = msgspec.json.Decoder(Item).decode
 
 
 def workflow_selector(*, instance_id: str, label_selector: str) -> str:
@@ -48,6 +57,8 @@ class Workflows:
         )
         self._heads = Resource(client, WORKFLOW, Workflow, metadata_only=True)
         self._documents = documents(client, WORKFLOW)
+        self._raw = Resource(client, WORKFLOW, msgspec.Raw)
+        self.read_ahead = ReadAhead()
         self._instance_id = instance_id
         self.selector = workflow_selector(instance_id=instance_id, label_selector=label_selector)
 
@@ -89,11 +100,37 @@ class Workflows:
         except NotFoundError:
             return None
 
-    async def list_metadata(self) -> AsyncIterator[ObjectMeta]:
-        """List the metadata of all Workflows, running and completed.
+    async def list_metadata(self, *, label_selector: str = "") -> AsyncIterator[ObjectMeta]:
+        """List the metadata of all Workflows, running and completed, or of those that ``label_selector`` selects too.
 
         Raises:
             ApiError: a page failed.
         """
-        async for item in self._metadata.list(label_selector=self.selector):
+        async for item in self._metadata.list(label_selector=self._selected(label_selector)):
             yield item.metadata
+
+    async def list_page(
+        self, namespace: str | None, *, label_selector: str, limit: int, continue_token: str
+    ) -> tuple[list[ListedWorkflow], str]:
+        """List whole Workflows: return a page and the token to continue with, which is empty after the last page.
+
+        Raises:
+            GoneError: the list took so long that its snapshot expired.
+            ApiError: the request failed.
+        """
+        page = await self._raw.list_page(
+            namespace, label_selector=self._selected(label_selector), limit=limit, continue_token=continue_token
+        )
+        bodies = [bytes(raw) for raw in page.items or ()]
+        return [ListedWorkflow(_metadata_of(body), body) for body in bodies], page.metadata.continue_token
+
+    def _selected(self, label_selector: str) -> str:
+        return ",".join(part for part in (self.selector, label_selector) if part)
+
+
+def _metadata_of(body: bytes) -> ObjectMeta:
+    """Return a Workflow's metadata; empty if it is not valid, so that nobody asks for it."""
+    try:
+        return _decode_item(body).metadata
+    except msgspec.MsgspecError:
+        return ObjectMeta()

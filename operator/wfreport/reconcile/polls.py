@@ -1,10 +1,28 @@
 """Polls the running Workflows in batches, within the rate of polls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from wfreport.cache.running import RunningWorkflows
+from wfreport.kube.objects import NamespacedName
+from wfreport.kube.read_ahead import ListedWorkflow
+from wfreport.kube.workflows import NOT_COMPLETED
+from wfreport.reconcile.chunked_reads import ChunkedReader
 from wfreport.runtime.requests import ReconcileRequests
+
+FEW: Final = 4
+"""Up to this number, Workflows are read by a GET each."""
+
+LISTED_SHARE: Final = 0.5
+"""A list is cheaper than GETs if at least this share of what it returns is wanted."""
+
+SLOW_SECONDS: Final = 0.1
+"""If a list takes longer than this for each wanted Workflow, the API server does not serve it from its cache: before
+Kubernetes 1.34, it reads all Workflows from etcd to find the running ones."""
+
+_SLOW_LIST_PAUSE_SECONDS: Final = 600
 
 
 class Poller:
@@ -15,20 +33,60 @@ class Poller:
         *,
         running: RunningWorkflows,
         requests: ReconcileRequests,
+        reader: ChunkedReader,
+        is_cluster_wide: bool,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Create a poller; tests replace ``sleep``."""
+        """Create a poller.
+
+        Args:
+            running: the running Workflows.
+            requests: tells which of them are reconciled anyway, and requests the others.
+            reader: reads several at once.
+            is_cluster_wide: whether one list may read all namespaces.
+            sleep: replaced by tests.
+        """
         self._running = running
         self._requests = requests
+        self._reader = reader
+        self._is_cluster_wide = is_cluster_wide
         self._sleep = sleep
+        self._no_lists_until = 0.0
 
     async def run(self) -> None:
         """Poll for ever."""
         while True:
             await self._sleep(self._running.policy.batch_seconds)
-            self.poll()
+            await self.poll()
 
-    def poll(self) -> None:
+    async def poll(self) -> None:
         """Request one batch of reconciles."""
-        for name in self._running.take_batch(busy=self._requests):
-            self._requests.poll(name)
+        batch = self._running.take_batch(busy=self._requests)
+        lists = self._lists(batch) if self._running.now() >= self._no_lists_until else {}
+        listed = {name for names in lists.values() for name in names}
+        for name in batch:
+            if name not in listed:
+                self._requests.poll(name)
+        if not lists:
+            return
+        began_at = self._running.now()
+        await self._reader.read(lists, label_selector=NOT_COMPLETED, is_usable=self._is_usable)
+        if self._running.now() - began_at > max(1.0, SLOW_SECONDS * len(listed)):
+            self._no_lists_until = self._running.now() + _SLOW_LIST_PAUSE_SECONDS
+
+    def _lists(self, batch: Sequence[NamespacedName]) -> dict[str | None, set[NamespacedName]]:
+        """Return what to read by lists, by namespace; None for a list of the whole cluster."""
+        if self._is_cluster_wide and _is_worth_a_list(len(batch), len(self._running)):
+            return {None: set(batch)}
+        running, wanted = Counter(self._running.namespaces()), defaultdict[str | None, set[NamespacedName]](set)
+        for name in batch:
+            wanted[name[0]].add(name)
+        return {scope: names for scope, names in wanted.items() if _is_worth_a_list(len(names), running[scope or ""])}
+
+    def _is_usable(self, listed: ListedWorkflow) -> bool:
+        running = self._running.get(listed.name)
+        return running is not None and running.uid == listed.meta.uid and running.version <= listed.meta.version
+
+
+def _is_worth_a_list(wanted: int, returned: int) -> bool:
+    return wanted > FEW and wanted >= LISTED_SHARE * returned

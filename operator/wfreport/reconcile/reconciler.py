@@ -24,7 +24,7 @@ from wfreport.metrics import Metrics
 from wfreport.reconcile.renderer import StatusRenderer
 from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.runtime.result import ReconcileOutcome, Result
-from wfreport.runtime.workqueue import Request
+from wfreport.runtime.workqueue import Priority, Request
 
 CONFLICT_TRIES: Final = 2
 """Attempts that a conflict with another writer of a report repeats at once. The error of the next one is raised."""
@@ -93,10 +93,18 @@ class Reconciler:
         running = self._running.get(request.name)
         min_version = max(request.min_resource_version, running.version if running else 0)
         try:
-            body = await self._workflows.get_json(*request.name, min_resource_version=min_version)
+            body = self._read_ahead(request, min_version) or await self._workflows.get_json(
+                *request.name, min_resource_version=min_version
+            )
         except NotFoundError:
             return None
         return self._evidence.with_nodes(_identified(decode_workflow(body), request.name))
+
+    def _read_ahead(self, request: Request, min_version: int) -> bytes | None:
+        """Return what a list has read of the Workflow, if nothing newer is known. An urgent request has news of it."""
+        reported = (version_of(entry.observed_version) for entry in self._reports.of_workflow(request.name))
+        body = self._workflows.read_ahead.take(request.name, min_resource_version=max((min_version, *reported)))
+        return body if request.priority is Priority.PROGRESS else None
 
     async def _reconcile_reports(self, name: NamespacedName, snapshot: Snapshot | None) -> Result:
         if snapshot is None:

@@ -4,6 +4,7 @@ The resync alone makes every report converge, even if no watch event is ever del
 """
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,14 +12,16 @@ from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.reports import Reports
-from wfreport.kube.workflows import Workflows
 from wfreport.metrics import Metrics
 from wfreport.reconcile.retention import Retention
+from wfreport.reconcile.workflow_lists import WorkflowLists
 from wfreport.runtime.requests import ReconcileRequests
 from wfreport.runtime.workqueue import Priority
 
 MANY_CHANGED: Final = 200
 """From this number on, reports that changed without an event are read in pages instead of one by one."""
+
+_UNREPORTED: Final = "unreported"
 
 
 class Resync:
@@ -27,7 +30,7 @@ class Resync:
     def __init__(
         self,
         *,
-        workflows: Workflows,
+        lists: WorkflowLists,
         reports: Reports,
         cache: ReportCache,
         requests: ReconcileRequests,
@@ -35,7 +38,7 @@ class Resync:
         fetcher: ArgoServerFetcher,
         metrics: Metrics,
     ) -> None:
-        self._workflows = workflows
+        self._lists = lists
         self._reports = reports
         self._cache = cache
         self._requests = requests
@@ -109,15 +112,21 @@ class Resync:
 
     async def _compare_workflows(self) -> dict[NamespacedName, str]:
         """Enqueue Workflows whose reports are missing or outdated; return the uids of all Workflows."""
-        present = {}
-        async for meta in self._workflows.list_metadata():
+        present: dict[NamespacedName, str] = {}
+        unreported: list[ObjectMeta] = []
+        completed: Counter[str] = Counter()
+        async for meta in self._lists.metadata():
             name = (meta.namespace, meta.name)
             present[name] = meta.uid
+            completed[meta.namespace] += meta.completed
             kind = self._repair_kind(name, meta)
             if kind and name not in self._requests:
                 self._count_repair(kind)
-                priority = Priority.URGENT if meta.completed else Priority.PROGRESS
-                self._requests.enqueue_workflow(name, priority, min_resource_version=meta.version)
+                if kind == _UNREPORTED:
+                    unreported.append(meta)
+                else:
+                    self._requests.enqueue_workflow(name, Priority.PROGRESS, min_resource_version=meta.version)
+        await self._lists.read(unreported, completed)
         return present
 
     def _repair_kind(self, name: NamespacedName, meta: ObjectMeta) -> str | None:
@@ -128,7 +137,7 @@ class Resync:
         if not meta.completed:
             return None if self._requests.is_polled(name, meta.uid) else "untracked"
         if not self._cache.is_reported(name, uid=meta.uid, resource_version=meta.resource_version):
-            return "unreported"
+            return _UNREPORTED
         return "unserved" if any(self._fetcher.is_due(entry) for entry in entries) else None
 
     def _enqueue_orphans(self, present: Mapping[NamespacedName, str]) -> None:

@@ -92,12 +92,14 @@ class EventHandlers:
         )
 
     def pod_failed(self, event_type: str | None, meta: ObjectMeta) -> None:
-        """Capture a failed pod. For a pod that failed before the stream began (no type), enqueue its Workflow."""
+        """Capture a failed pod, unless it failed before the stream began (no type) and the reports need no pods."""
         name = (meta.namespace, meta.labels.workflow)
         entries = self._reports.of_workflow(name)
-        if event_type is None:
-            if not entries or any(not entry.ended or entry.evidence in PODS_MISSING for entry in entries):
-                self._queues.workflows.add(name, Priority.URGENT)  # the reconcile captures pods missing in the reports
+        if event_type is None and any(not entry.ended for entry in entries):
+            self._queues.workflows.add(name, Priority.URGENT)  # the reconcile captures pods missing in the reports
+        elif event_type is None and entries:
+            if any(entry.evidence in PODS_MISSING for entry in entries):
+                self._capture(meta)
         elif entries or self._running.get(name) or not self._rules.is_selective:
             self._capture(meta)
 

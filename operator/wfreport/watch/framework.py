@@ -17,6 +17,7 @@ from wfreport.kube.objects import ObjectMeta
 from wfreport.kube.pods import PODS
 from wfreport.kube.workflows import WORKFLOWS
 from wfreport.watch.enqueue import EventHandlers
+from wfreport.watch.first_list import FirstList
 from wfreport.watch.streams import LISTED, WATCHED_KINDS, OnEvent
 
 NOT_RUNNING = f"{LABEL_COMPLETED} notin (false)"
@@ -90,8 +91,13 @@ class RemediationEvents(Protocol):
         ...
 
 
-def event_dispatcher(reports: EventHandlers, remediation: RemediationEvents) -> OnEvent:
-    """Return a function that passes an event to the handler of its kind, if it needs handling."""
+def event_dispatcher(
+    reports: EventHandlers, remediation: RemediationEvents, first_list: FirstList | None = None
+) -> OnEvent:
+    """Return a function that passes an event to the handler of its kind, if it needs handling.
+
+    The Workflows of the first list are left to the first resync, which reads many of them at once.
+    """
 
     def on_pod(event_type: str | None, meta: ObjectMeta) -> None:
         remediation.pod_failed(meta)
@@ -106,6 +112,8 @@ def event_dispatcher(reports: EventHandlers, remediation: RemediationEvents) -> 
     }
 
     def on_event(plural: str, event_type: str, meta: ObjectMeta) -> None:
+        if first_list and plural == WORKFLOWS and event_type == LISTED and first_list.collect(meta):
+            return
         predicates = remediation if plural in POLICY_KINDS else reports
         if predicates.should_enqueue(plural, event_type, meta):
             handlers[plural](None if event_type == LISTED else event_type, meta)

@@ -14,8 +14,16 @@ log = logging.getLogger(__name__)
 class StreamMonitor:
     """Observes all streams."""
 
-    def __init__(self, expected: Iterable[Stream], *, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        expected: Iterable[Stream],
+        *,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        on_all_connected: Callable[[], None],
+    ) -> None:
         """Create a monitor that reports the expected streams as missing until their watches begin."""
+        self._on_all_connected = on_all_connected
         self._metrics = metrics
         self._clock = clock
         self._missing = set(expected)
@@ -30,6 +38,8 @@ class StreamMonitor:
     def stream_connected(self, stream: Stream) -> None:
         """Note that a watch has begun; its list was read before."""
         self._missing.discard(stream)
+        if not self._missing:
+            self._on_all_connected()
         self._active_at[stream.plural] = self._clock()
         self._metrics.stream_connects.labels(stream.plural).inc()
 

@@ -67,6 +67,38 @@ def test_a_restart_with_complete_reports_reads_no_workflow_and_writes_nothing(wo
     assert second.metric("wfreport_resync_repairs_total") == 0
 
 
+def test_a_cold_start_reads_ended_runs_in_pages_and_writes_twice_for_each(world: Cluster) -> None:
+    for n in range(60):
+        world.create_workflow(f"run-{n}", phase="Failed" if n % 5 == 1 else "Succeeded", failed=n % 5 == 1)
+    since = world.audit_position()
+    world.start_operator(**FAST)
+    eventually(
+        lambda: [observed(report).get("phase") for report in world.reports()],
+        lambda phases: (phases.count("Succeeded"), phases.count("Failed")) == (48, 12),
+        timeout_seconds=60,
+    )
+    assert world.requests(verb="get", resource="workflows", since=since) == []
+    assert len(world.requests(verb="create", resource="workflowreports", since=since)) == 60
+    assert len(world.requests(verb="patch", resource="workflowreports/status", since=since)) == 60
+    listed = [event["requestURI"] for event in world.requests(verb="list", resource="workflows", since=since)]
+    assert len(listed) <= 9, listed
+    of_pods = [event["requestURI"] for event in world.requests(verb="list", resource="pods", since=since)]
+    assert [uri for uri in of_pods if "run-" in uri] == []
+
+
+def test_many_running_workflows_are_polled_by_lists(world: Cluster) -> None:
+    world.start_operator(**{**FAST, "poll_interval_min_seconds": 1})
+    for n in range(12):
+        world.create_workflow(f"run-{n}", phase="Running")
+    eventually(lambda: [observed(r).get("progress") for r in world.reports()], lambda found: found == ["0/3"] * 12)
+    since = world.audit_position()
+    for n in range(12):
+        world.update_workflow(f"run-{n}", phase="Running", done=2)
+    eventually(lambda: [observed(r).get("progress") for r in world.reports()], lambda found: found == ["2/3"] * 12)
+    assert world.requests(verb="get", resource="workflows", since=since) == []
+    assert world.requests(verb="list", resource="workflows", since=since)
+
+
 def test_the_resync_alone_converges(world: Cluster) -> None:
     world.start_operator(**FAST, resync_interval_seconds=1, ignore_events="true")
     world.create_workflow("runs", phase="Running", done=1)
