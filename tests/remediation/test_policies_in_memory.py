@@ -18,6 +18,10 @@ from tests.remediation.in_memory import (
     workflow,
 )
 
+from wfreport.core.render.abandoned import render_abandoned
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.runtime.workqueue import Priority
+
 
 @run_async
 async def test_the_breaker_opens_when_half_of_40_runs_fail_and_admits_one_trial_after_the_cooldown() -> None:
@@ -273,3 +277,26 @@ def test_a_paused_policy_resumes(reason: str) -> None:
         assert len(cluster.new_runs()) == 1
 
     asyncio.run(run())
+
+
+@run_async
+async def test_nothing_reads_or_acts_on_a_workflow_whose_reconcile_was_abandoned() -> None:
+    cluster = InMemoryCluster(policy({**RESUBMIT, "notify": HOOK, "labelPods": {}}))
+    await cluster.start()
+    fail(cluster.api, "bomb", cluster.clock)
+    document = cluster.api.objects["workflows", NS, "bomb"]
+    operator, head = cluster.operator, decode_workflow({"metadata": document["metadata"]}).workflow
+    stored = await operator.writer.stored(await operator.writer.create(head))
+    status = render_abandoned(stored.status, head, cause="it is larger than 1 MiB", generation=1)
+    await operator.writer.apply(stored, status, is_final=False)
+    read: list[str] = []
+
+    def record(when: str, verb: str, plural: str) -> None:
+        read.append(f"{when} {verb} {plural}")
+
+    await operator.work()
+    cluster.api.fault = record
+    operator.enqueue_all_reports()
+    operator.remediation.queues.pods.add((NS, "bomb"), Priority.URGENT)
+    assert await operator.work() >= 2
+    assert (read, cluster.remediations(), cluster.inbox.received) == ([], [], [])

@@ -71,15 +71,20 @@ class World:
         self.reconciled: list[str] = []
         self.on_lease: dict[str, tuple[Mark, ...]] = {}
         self.with_others: set[str] = set()
+        self.announced: list[str] = []
         self.quarantine = Quarantine(
             self.record,
             self.lease,  # type: ignore[arg-type]
             self.in_flight,
             queues={"report": self.queue},
             abandon={"report": abandon} if abandon else {},
+            announce=self.announce,
             metrics=self.metrics,
         )
         self.quarantine.begin()
+
+    async def announce(self, mark: Mark) -> None:
+        self.announced.append(mark.name)
 
     async def reconcile(self, request: Request) -> None:
         name = request.name[1]
@@ -168,6 +173,7 @@ async def test_a_key_without_a_report_is_abandoned_on_the_lease_until_somebody_r
     world.loaded.set()
     async with world.working():
         await eventually_async(lambda: world.lease.stored.abandoned == (mark(deaths=2),))
+        assert world.announced == ["bomb"]
         world.add(BOMB, NEIGHBOUR)
         await eventually_async(lambda: world.reconciled == ["neighbour"])
         text = world.record.renewing(world.record.text())

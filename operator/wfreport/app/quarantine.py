@@ -4,16 +4,22 @@ import http.client
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 import msgspec
 
+from wfreport.api.names import ANNOTATION_RECONCILE_RECORD, KIND_REPORT
+from wfreport.api.reasons import Reason
 from wfreport.app.shared import Shared
+from wfreport.kube.events import WARNING, InvolvedObject
 from wfreport.kube.leases import BlockingLease
 from wfreport.logs import kv
 from wfreport.reconcile.abandonment import CONTROLLER, AbandonmentGuard
 from wfreport.remediation.queues import RemediationQueues
 from wfreport.runtime.lease import Lease
 from wfreport.runtime.quarantine import Quarantine, ReconcileRecord
+from wfreport.runtime.suspects import Mark
 from wfreport.runtime.watchdog import Watchdog
 from wfreport.runtime.workqueue import Priority, WorkQueue
 
@@ -30,6 +36,7 @@ def build_quarantine(
         shared.in_flight,
         queues=queues_by_controller(shared, queues),
         abandon={CONTROLLER: guard.abandon},
+        announce=partial(_announce, shared),
         metrics=shared.metrics,
     )
     guard.quarantine = quarantine
@@ -52,6 +59,26 @@ def queues_by_controller(shared: Shared, remediation: RemediationQueues) -> Mapp
         "remediations": remediation.remediations,
         "notifier": remediation.notifications,
     }
+
+
+async def _announce(shared: Shared, mark: Mark) -> None:
+    """Record an Event about the reports that an abandoned key belongs to; keys of some controllers have none."""
+    key, reports = (mark.namespace, mark.name), shared.reports
+    report = reports.get(key) if mark.controller in _REPORT_KEYS else None
+    entries = reports.of_workflow(key) if mark.controller in _WORKFLOW_KEYS else [report] if report else []
+    message = (
+        f"the operator died twice while it worked on this report (controller {mark.controller}). It does not try again "
+        f"until the annotation {ANNOTATION_RECONCILE_RECORD} is removed from its Lease"
+    )
+    for entry in entries:
+        involved = InvolvedObject(KIND_REPORT, entry.namespace, entry.name, entry.uid)
+        await shared.kube.events.record(
+            involved, Reason.RECONCILE_ABANDONED, message, event_type=WARNING, discriminator=mark.controller
+        )
+
+
+_REPORT_KEYS: Final = frozenset({"remediation", "report_reader"})
+_WORKFLOW_KEYS: Final = frozenset({CONTROLLER, "early_pod_labels", "argo_server", "archived_logs"})
 
 
 def are_empty(queues: Mapping[str, WorkQueue]) -> bool:

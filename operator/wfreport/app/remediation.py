@@ -21,6 +21,7 @@ from wfreport.core.redact.redactor import Redactor
 from wfreport.kube.access import Access
 from wfreport.kube.errors import BadResponseError
 from wfreport.kube.kinds import CRON_WORKFLOW, LIMIT_RANGE, NAMESPACE, POD, POLICY, REMEDIATION, RESOURCE_QUOTA
+from wfreport.kube.objects import NamespacedName
 from wfreport.kube.remediations import read_remediation
 from wfreport.kube.resource import documents
 from wfreport.kube.workflows import workflow_documents
@@ -186,11 +187,11 @@ class RemediationController:
 
     def workers(self) -> list[tuple[str, WorkQueue, Worker]]:
         """Create the workers; return each with its name and its queue."""
-        queues = self.queues
+        queues, reports = self.queues, self._cache.reports
         reader = RemediationReader(self._remediations, self._cache, executor=self._executor, queue=queues.runs)
         reconcilers = [
-            ("remediation", queues.runs, self._reconciler().reconcile),
-            ("early pod labels", queues.pods, self._early_labeller().reconcile),
+            ("remediation", queues.runs, _unless(reports.is_abandoned, self._reconciler().reconcile)),
+            ("early pod labels", queues.pods, _unless(reports.has_abandoned, self._early_labeller().reconcile)),
             ("policies", queues.policies, self._policy_reconciler().reconcile),
             ("remediations", queues.remediations, reader.reconcile),
             *[("notifier", queues.notifications, self._notifier().reconcile)] * NOTIFIERS,
@@ -339,6 +340,18 @@ def _count_since(
     count: Callable[[LockClass, datetime], int], lock: LockClass, clock: Callable[[], datetime], longest: timedelta
 ) -> float:
     return count(lock, clock() - longest)
+
+
+def _unless(
+    is_abandoned: Callable[[NamespacedName], bool], reconcile: Callable[[Request], Awaitable[None]]
+) -> Callable[[Request], Awaitable[None]]:
+    """Reconcile all but abandoned Workflows: reading one of these is what killed the operator."""
+
+    async def guarded(request: Request) -> None:
+        if not is_abandoned(request.name):
+            await reconcile(request)
+
+    return guarded
 
 
 def create_remediation_queues(time: TimeSource) -> RemediationQueues:

@@ -204,6 +204,15 @@ class ReportCache:
         """Return whether there is a report about a Workflow of this name."""
         return workflow in self._by_workflow
 
+    def is_abandoned(self, report: NamespacedName) -> bool:
+        """Return whether the Workflow of a report is not reconciled any more."""
+        entry = self._entries.get(report)
+        return entry is not None and entry.abandoned
+
+    def has_abandoned(self, workflow: NamespacedName) -> bool:
+        """Return whether a Workflow of this name is not reconciled any more."""
+        return any(self._entries[workflow[0], name].abandoned for name in self._by_workflow.get(workflow, ()))
+
     def log_tail_lines(self, workflow: NamespacedName, *, default: int) -> int:
         """Return the maximum of the log lines that the reports about a Workflow of this name request."""
         lines = (entry.log_tail_lines for entry in self.of_workflow(workflow))

@@ -57,14 +57,15 @@ class AbandonmentGuard:
             ApiError: a request failed; if the error is transient, reconcile again.
             NotAWorkflow: the API server returned something else.
         """
-        abandoned = [entry for entry in self._reports.of_workflow(request.name) if entry.abandoned]
-        if not abandoned or (self.quarantine and self.quarantine.is_trying(CONTROLLER, request)):
+        is_abandoned = self._reports.has_abandoned(request.name)
+        if not is_abandoned or (self.quarantine and self.quarantine.is_trying(CONTROLLER, request)):
             return await self._reconcile(request)
         try:
             head = await self._workflows.get_head(*request.name)
         except NotFoundError:
             return await self._reconcile(request)  # closes its reports
-        own = [entry for entry in abandoned if entry.bound_uid == head.metadata.uid]
+        reports = self._reports.of_workflow(request.name)
+        own = [entry for entry in reports if entry.abandoned and entry.bound_uid == head.metadata.uid]
         if not own:
             return await self._reconcile(request)  # another Workflow of this name
         if not _has_changed(head, own):

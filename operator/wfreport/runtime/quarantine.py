@@ -118,6 +118,7 @@ class Quarantine:
         queues: the queue of each controller.
         abandon: what to do if a key of a controller is abandoned, beside the log and the metric. The keys of other
             controllers are recorded on the Lease.
+        announce: makes known that a key was recorded there.
         metrics: counts what is abandoned.
     """
 
@@ -129,6 +130,7 @@ class Quarantine:
         *,
         queues: Mapping[str, WorkQueue],
         abandon: Mapping[str, Abandon],
+        announce: Abandon,
         metrics: Metrics,
     ) -> None:
         self._record = record
@@ -136,6 +138,7 @@ class Quarantine:
         self._in_flight = in_flight
         self._queues = queues
         self._abandon_key = abandon
+        self._announce = announce
         self._metrics = metrics
         self._heavy: OrderedDict[tuple[str, str, str], None] = OrderedDict()
         self._held_versions: dict[tuple[str, str, str], int] = {}
@@ -298,6 +301,7 @@ class Quarantine:
 
     async def _record_abandoned(self, mark: Mark) -> None:
         self._record.abandoned = bounded_marks((*self._record.abandoned, mark))
+        await self._announce(mark)
 
     def _forget_deaths(self) -> None:
         self._record.unexplained_deaths = 0
