@@ -30,6 +30,14 @@ def test_lists_are_separated_by_commas_and_patterns_by_lines(monkeypatch: pytest
             "many",
             "WFREPORT_WORKERS='many': input should be a valid integer, unable to parse string as an integer",
         ),
+        (
+            "NAMESPACES",
+            "team-a,../team-b",
+            (
+                "WFREPORT_NAMESPACES='team-a,../team-b': '../team-b' is not the name of a namespace: "
+                "use lower-case letters, digits and hyphens"
+            ),
+        ),
         ("WORKERS", "0", "WFREPORT_WORKERS='0': input should be greater than or equal to 1"),
         ("LOG_FORMAT", "xml", "WFREPORT_LOG_FORMAT='xml': input should be 'auto', 'json' or 'text'"),
         (

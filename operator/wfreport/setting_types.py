@@ -16,6 +16,8 @@ from wfreport.core.render.retention import RetentionRule
 PREFIX: Final = "WFREPORT_"
 """The beginning of each variable's name."""
 
+_NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+
 
 def _split(value: object, separator: str) -> object:
     """Split a string; pydantic validates values of other types."""
@@ -29,6 +31,13 @@ def _compilable(patterns: tuple[str, ...]) -> tuple[str, ...]:
         except re.error as error:
             raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
     return patterns
+
+
+def _namespace_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not _NAMESPACE.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a namespace: use lower-case letters, digits and hyphens")
+    return names
 
 
 def _fillable(template: str) -> str:
@@ -56,6 +65,9 @@ def _command(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, ","))]
+Scope = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, ",")), AfterValidator(_namespace_names)
+]
 Patterns = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(lambda value: _split(value, "\n")), AfterValidator(_compilable)
 ]

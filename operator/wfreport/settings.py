@@ -13,7 +13,7 @@ from pydantic_settings import SettingsConfigDict
 from wfreport.core.render.retention import RetentionRule
 from wfreport.core.snapshot.model import WaitingGraces
 from wfreport.notification_settings import NotificationSettings
-from wfreport.setting_types import PREFIX, Command, Names, Patterns, Retention, UrlTemplate, argo_server_problem
+from wfreport.setting_types import PREFIX, Command, Names, Patterns, Retention, Scope, UrlTemplate, argo_server_problem
 
 DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
 
@@ -31,7 +31,7 @@ class Settings(NotificationSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
-    namespaces: Names = Field(
+    namespaces: Scope = Field(
         (),
         description="Namespaces to watch, separated by commas. Empty: all namespaces, which requires a ClusterRole.",
     )

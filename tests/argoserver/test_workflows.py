@@ -91,10 +91,25 @@ async def test_a_list_that_cannot_be_decoded_is_a_bad_response() -> None:
 
 
 async def test_names_are_quoted() -> None:
-    answer, requests = sequence(Reply.of(workflow(name="a/../b?x", uid="u")))
+    answer, requests = sequence(Reply.of(workflow(name="a b?x", uid="u")))
     async with serving(answer) as url, argo_server(url) as server:
-        await ServerWorkflows(server).fetch("team", "a/../b?x")
-    assert requests[0].target == "/api/v1/workflows/team/a%2F..%2Fb%3Fx"
+        await ServerWorkflows(server).fetch("team", "a b?x")
+    assert requests[0].target == "/api/v1/workflows/team/a%20b%3Fx"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../victim/etl", "a/b", "a%2Fb"])
+async def test_no_request_is_made_with_a_name_that_no_object_can_have(name: str) -> None:
+    answer, requests = sequence()
+    async with serving(answer) as url, argo_server(url) as server:
+        for request in (
+            ServerWorkflows(server).fetch("team", name),
+            ServerWorkflows(server).fetch(name, "etl"),
+            ServerWorkflows(server).fetch_archived("team", "etl", uid=name or ".."),
+            ServerWorkflows(server).retry("team", name, uid="u"),
+        ):
+            with pytest.raises(ServerNotFoundError):
+                await request
+    assert requests == []
 
 
 # Retry

@@ -51,6 +51,7 @@ def test_the_server_and_the_models_give_the_same_defaults(plane: ControlPlane, n
     assert RemediationSpec.model_validate(kept) == RemediationSpec.model_validate(remediation["spec"])
 
 
+ELSEWHERE = {"name": "x", "apprise": {"secretName": "../../victim/secrets/notify"}}
 FTP = {"name": "x", "cloudEvents": {"url": "ftp://x"}}
 
 RULES_OF_EVERY_KIND = [
@@ -120,6 +121,10 @@ def test_every_kind_of_rule_is_accepted(plane: ControlPlane, namespace: str) -> 
         (
             {"rules": [{"name": "n", "match": {}, "notify": {"sinks": [FTP]}}]},
             "should match '^https?://",
+        ),
+        (
+            {"rules": [{"name": "n", "match": {}, "notify": {"sinks": [ELSEWHERE]}}]},
+            "secretName in body should match",
         ),
         ({"limits": {"maxAttempts": 21}}, "less than or equal to 20"),
         ({"limits": {"maxAgeSeconds": 59}}, "greater than or equal to 60"),

@@ -103,6 +103,11 @@ def test_a_spec_gets_defaults_and_a_status_does_not(plane: ControlPlane, namespa
     ("spec", "message"),
     [
         ({"workflowRef": {"name": ""}}, "spec.workflowRef.name in body should be at least 1 chars long"),
+        *(
+            ({"workflowRef": {"name": name}}, "spec.workflowRef.name in body should match")
+            for name in ("../../victim/secrets/notify", "..", ".", "a/b", "a%2Fb", "Etl", "a..b", "-a", "a b")
+        ),
+        ({"workflowRef": {"name": "a", "uid": "../x"}}, "spec.workflowRef.uid in body should match"),
         ({"workflowRef": {}}, "spec.workflowRef.name: Required value"),
         ({"workflowRef": None}, "spec.workflowRef"),
         (

@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import Field
 
-from wfreport.api.wire import LINE, SHORT, TEXT, Factor, LabelKey, LabelValue, Model, Quantity, rules
+from wfreport.api.wire import DNS_SUBDOMAIN, LINE, SHORT, TEXT, Factor, LabelKey, LabelValue, Model, Quantity, rules
 
 _YEAR: Final = 365 * 24 * 3600
 
@@ -160,7 +160,7 @@ class LabelPods(Model):
 class Apprise(Model):
     """Apprise URLs in a Secret of the same namespace that has the label `wfreport.dev/notify: "true"`."""
 
-    secret_name: str = Field(description="Name of the Secret.", min_length=1, max_length=LINE)
+    secret_name: str = Field(description="Name of the Secret.", min_length=1, max_length=LINE, pattern=DNS_SUBDOMAIN)
     key: str = Field(
         "urls", description="Key in the Secret; its value has one URL per line.", min_length=1, max_length=LINE
     )

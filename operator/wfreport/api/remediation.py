@@ -9,7 +9,7 @@ from wfreport.api.actions import ActionType
 from wfreport.api.condition import Condition
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_REMEDIATION
-from wfreport.api.wire import LINE, LOG, SHORT, TEXT, Model, Name, Time, rules
+from wfreport.api.wire import DNS_SUBDOMAIN, LINE, LOG, SHORT, TEXT, UID, Model, Name, Time, rules
 
 
 class LockClass(StrEnum):
@@ -22,7 +22,9 @@ class LockClass(StrEnum):
 class PolicyRef(Model):
     """The policy at the time of the decision."""
 
-    name: str = Field(description="Name of the policy, in the same namespace.", min_length=1, max_length=LINE)
+    name: str = Field(
+        description="Name of the policy, in the same namespace.", min_length=1, max_length=LINE, pattern=DNS_SUBDOMAIN
+    )
     uid: str = Field(description="uid of the policy.", max_length=SHORT)
     generation: int = Field(description="Generation of the policy's spec.", ge=0)
 
@@ -30,7 +32,9 @@ class PolicyRef(Model):
 class ReportRef(Model):
     """The report that the decision is based on."""
 
-    name: str = Field(description="Name of the report, in the same namespace.", min_length=1, max_length=LINE)
+    name: str = Field(
+        description="Name of the report, in the same namespace.", min_length=1, max_length=LINE, pattern=DNS_SUBDOMAIN
+    )
     uid: str | None = Field(None, description="uid of the report.", max_length=SHORT)
 
 
@@ -39,8 +43,10 @@ class Target(Model):
 
     api_version: str = Field("argoproj.io/v1alpha1", description="API version of the Workflow.", max_length=SHORT)
     kind: str = Field("Workflow", description="Kind of the Workflow.", max_length=SHORT)
-    name: str = Field(description="Name of the Workflow, in the same namespace.", min_length=1, max_length=LINE)
-    uid: str = Field(description="uid of the Workflow.", min_length=1, max_length=SHORT)
+    name: str = Field(
+        description="Name of the Workflow, in the same namespace.", min_length=1, max_length=LINE, pattern=DNS_SUBDOMAIN
+    )
+    uid: str = Field(description="uid of the Workflow.", min_length=1, max_length=SHORT, pattern=UID)
     resource_version: str | None = Field(
         None,
         description="resourceVersion of the Workflow. The action is refused if it has changed.",
@@ -52,10 +58,12 @@ class Target(Model):
 class Plan(Model):
     """The changes that the action makes."""
 
-    new_name: str | None = Field(None, description="Name of the new Workflow.", max_length=SHORT)
+    new_name: str | None = Field(None, description="Name of the new Workflow.", max_length=SHORT, pattern=DNS_SUBDOMAIN)
     template_name: str | None = Field(None, description="Template whose memory limit is raised.", max_length=LINE)
     container: str | None = Field(None, description="Container whose memory limit is raised.", max_length=LINE)
-    cron_workflow: str | None = Field(None, description="Name of the CronWorkflow to suspend.", max_length=LINE)
+    cron_workflow: str | None = Field(
+        None, description="Name of the CronWorkflow to suspend.", max_length=LINE, pattern=DNS_SUBDOMAIN
+    )
     before: dict[Name, str] | None = Field(None, description="The changed values before the action.", max_length=64)
     after: dict[Name, str] | None = Field(None, description="The changed values after the action.", max_length=64)
     patch: str | None = Field(None, description="The patch, as JSON.", max_length=LOG)

@@ -14,7 +14,7 @@ from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_REPORT
 from wfreport.api.timing import CriticalStep, Timing
-from wfreport.api.wire import LINE, SHORT, TEXT, LabelKey, LabelValue, Model, Name, Quantity, Time, rules
+from wfreport.api.wire import LINE, SHORT, TEXT, LabelKey, LabelValue, Model, Name, Quantity, RefName, Time, Uid, rules
 
 
 class WorkflowRef(Model):
@@ -25,10 +25,8 @@ class WorkflowRef(Model):
         **{"x-kubernetes-map-type": "atomic"},
     )
 
-    name: str = Field(description="Name of the Workflow, in the report's namespace.", min_length=1, max_length=LINE)
-    uid: str | None = Field(
-        None, description="uid of the Workflow. Unset: the newest Workflow of this name.", max_length=SHORT
-    )
+    name: RefName = Field(description="Name of the Workflow, in the report's namespace.", min_length=1)
+    uid: Uid | None = Field(None, description="uid of the Workflow. Unset: the newest Workflow of this name.")
 
 
 class ReportSpec(Model):

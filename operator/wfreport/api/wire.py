@@ -42,6 +42,18 @@ LabelValue = Annotated[str, Field(max_length=SHORT)]
 
 Name = Annotated[str, Field(max_length=LINE)]
 
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+"""Pattern of the names of objects: a DNS subdomain (RFC 1123). Such a name cannot leave its place in a URL's path."""
+
+UID = r"^[A-Za-z0-9-]*$"
+"""Pattern of uids."""
+
+RefName = Annotated[str, Field(max_length=LINE, json_schema_extra={"pattern": DNS_SUBDOMAIN})]
+"""A name that the API server checks and the operator does not: an object stored before the check is read as well."""
+
+Uid = Annotated[str, Field(max_length=SHORT, json_schema_extra={"pattern": UID})]
+"""A uid that the API server checks and the operator does not."""
+
 Factor = Annotated[str, Field(max_length=16, pattern=r"^[0-9]{1,4}(\.[0-9]{1,3})?$")]
 """A decimal number as a string, because the Kubernetes API has no floats."""
 

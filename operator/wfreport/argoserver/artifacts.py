@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
 from wfreport.api.argo import Struct
-from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body
+from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body, server_path
 from wfreport.argoserver.errors import ServerBadResponseError, ServerNotFoundError
 
 MAX_READ_BYTES: Final = 64 * 1024 * 1024
@@ -72,8 +71,7 @@ class ArchivedLogs:
             ArgoServerError: the request failed otherwise.
         """
         identity = (run.uid,) if from_archive else (run.namespace, run.name)
-        base = "/artifacts-by-uid/" if from_archive else "/artifacts/"
-        path = base + "/".join(quote(part, safe="") for part in (*identity, node_id, artifact))
+        path = server_path("artifacts-by-uid" if from_archive else "artifacts", *identity, node_id, artifact)
 
         async def read(content: aiohttp.StreamReader) -> ArchivedLog:
             return await self._tail(content, max_bytes)
@@ -85,7 +83,7 @@ class ArchivedLogs:
 
     async def _ensure_same(self, run: RunRef) -> None:
         """Check that the run still has its name. A new run of that name has equal node ids, and the log may be its."""
-        path = "/api/v1/workflows/" + "/".join(quote(part, safe="") for part in (run.namespace, run.name))
+        path = server_path("api/v1/workflows", run.namespace, run.name)
         body = await self._server.get(ServerEndpoint.WORKFLOW, path, params={"fields": "metadata"}, read=read_body)
         try:
             current = _decode_run(body).metadata

@@ -21,12 +21,14 @@ from wfreport.argoserver.errors import (
     MESSAGE_MAX,
     ArgoServerError,
     ServerBadResponseError,
+    ServerNotFoundError,
     ServerThrottledError,
     ServerTooLargeError,
     ServerUnauthorizedError,
     ServerUnreachableError,
     error_of,
 )
+from wfreport.kube.paths import PathNameError, join_segments, request_url
 from wfreport.kube.transport import open_session
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
@@ -227,7 +229,7 @@ class ArgoServer:
         try:
             async with self._session.request(
                 request.method,
-                self._connection.url + request.path,
+                request_url(self._connection.url, request.path),
                 params=request.params,
                 data=request.body,
                 headers=headers,
@@ -253,6 +255,18 @@ class ArgoServer:
     def _error(self, response: aiohttp.ClientResponse, body: bytes, token: str | None) -> ArgoServerError:
         text = _masked(token, body.decode(errors="replace")).encode()
         return error_of(response.status, text, retry_after=response.headers.get("Retry-After"), now=self._clock())
+
+
+def server_path(base: str, *names: str) -> str:
+    """Return the path of an object: a fixed part, and names that a user may have written.
+
+    Raises:
+        ServerNotFoundError: no object can have such a name, e.g. ``..`` or an empty one.
+    """
+    try:
+        return f"/{base}/{join_segments(*names)}"
+    except PathNameError as error:
+        raise ServerNotFoundError(str(error), status=404) from None
 
 
 async def read_body(content: aiohttp.StreamReader) -> bytes:

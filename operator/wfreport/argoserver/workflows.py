@@ -6,12 +6,11 @@ otherwise the run counts as not found, and nothing of the response is disclosed.
 
 import json
 from typing import Final
-from urllib.parse import quote
 
 import msgspec
 
 from wfreport.api.argo import Struct
-from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body
+from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body, server_path
 from wfreport.argoserver.errors import (
     ServerBadResponseError,
     ServerNotFoundError,
@@ -57,7 +56,7 @@ class ServerWorkflows:
             ServerNotFoundError: it does not exist, or has another uid.
             ArgoServerError: the request failed.
         """
-        path = f"/api/v1/workflows/{_quoted(namespace)}/{_quoted(name)}"
+        path = server_path("api/v1/workflows", namespace, name)
         params = {"uid": uid} if uid else None
         body = await self._server.get(ServerEndpoint.WORKFLOW, path, params=params, read=read_body)
         return await self._snapshot(body, namespace, name, uid)
@@ -71,7 +70,7 @@ class ServerWorkflows:
             ArgoServerError: the request failed.
         """
         archived_uid = uid or await self._newest_uid(namespace, name)
-        path = f"/api/v1/archived-workflows/{_quoted(archived_uid)}"
+        path = server_path("api/v1/archived-workflows", archived_uid)
         # Argo 4.1 and later check these as well; earlier versions ignore them
         params = {"namespace": namespace, "name": name}
         body = await self._server.get(ServerEndpoint.ARCHIVED_WORKFLOW, path, params=params, read=read_body)
@@ -116,7 +115,7 @@ class ServerWorkflows:
             "nodeFieldSelector": node_field_selector,
             "parameters": list(parameters),
         }
-        path = f"/api/v1/workflows/{_quoted(namespace)}/{_quoted(name)}/retry"
+        path = server_path("api/v1/workflows", namespace, name, "retry")
         response = await self._server.put(ServerEndpoint.RETRY, path, json.dumps(body).encode())
         return await self._identified(response, namespace, name, uid)
 
@@ -161,7 +160,3 @@ class ServerWorkflows:
         if (meta.namespace, meta.name) != (namespace, name) or uid not in {None, meta.uid} or not meta.uid:
             raise ServerNotFoundError(f"no Workflow {name} in {namespace} with the requested uid", status=404)
         return snapshot
-
-
-def _quoted(part: str) -> str:
-    return quote(part, safe="")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from wfreport.kube.errors import UnauthorizedError
 from wfreport.kube.login import SERVICE_ACCOUNT, Login, kubeconfig_paths, plain_login
+from wfreport.kube.proxies import UnusableProxyError, proxy_for
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Credentials:
             server=server,
             tls=_tls(login) if encrypted else None,
             server_name=login.server_name or None,
-            proxy=login.proxy or None,
+            proxy=login.proxy or _environment_proxy(server),
             authorization=authorization,
         )
 
@@ -128,6 +129,7 @@ def _read_by_package(kubeconfig: str | None, context: str | None) -> Login:
 
     config: Any = untyped
     configuration = Configuration()
+    configuration.proxy = None  # the package reads it from the environment, but not NO_PROXY
     paths = [Path(path).expanduser() for path in kubeconfig_paths(kubeconfig).split(os.pathsep) if path]
     tried = f" (tried {', '.join(map(str, paths))})" if paths else ""
     problem = "the kubeconfig cannot be used"
@@ -181,6 +183,13 @@ def _is_url(server: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # an invalid port or IPv6 address
         return False
+
+
+def _environment_proxy(server: str) -> str | None:
+    try:
+        return proxy_for(server, os.environ)
+    except UnusableProxyError as error:
+        raise NoCredentialsError(str(error)) from error
 
 
 def _tls(login: Login) -> ssl.SSLContext:

@@ -20,8 +20,8 @@ KEEP_ALIVE_SECONDS = 60
 """A connection that was idle for longer is not reused: servers and load balancers close it about then."""
 
 _REPEATABLE = frozenset({"GET", "PUT", "DELETE"})
-# The characters that a path may contain unquoted (RFC 3986 §3.3), besides letters and digits.
-_PATH_SAFE = "/:@!$&'()*+,;=~"
+# The characters that a path may contain unquoted (RFC 3986 §3.3), besides letters and digits; and those quoted already.
+_PATH_SAFE = "/:@!$&'()*+,;=~%"
 _FINAL = 200
 """A lower status is an interim response, which the final one follows (RFC 9110 §15.2)."""
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from wfreport.api import argo, names
+from wfreport.kube.errors import NotFoundError
+from wfreport.kube.paths import PathNameError, path_segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +22,19 @@ class ResourceType:
     kind: str
     plural: str
 
-    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
-        """Return the path of the collection, or of an object in it; ``namespace`` None is the whole cluster."""
+    def path(self, namespace: str | None, name: str | None = None, subresource: str = "") -> str:
+        """Return the path of an object, or of the collection if ``name`` is None; namespace None is the whole cluster.
+
+        Raises:
+            NotFoundError: the namespace or the name is none that an object can have, e.g. ``..`` or an empty one.
+        """
         base = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
-        parts = [base, *(("namespaces", namespace) if namespace else ()), self.plural, name, subresource]
-        return "/".join(part for part in parts if part)
+        try:
+            scope = "" if namespace is None else f"/namespaces/{path_segment(namespace)}"
+            item = "" if name is None else f"/{path_segment(name)}"
+        except PathNameError as error:
+            raise NotFoundError(str(error), status=404) from None
+        return f"{base}{scope}/{self.plural}{item}{f'/{subresource}' if subresource else ''}"
 
 
 WORKFLOW: Final = ResourceType(argo.API_VERSION, "Workflow", "workflows")

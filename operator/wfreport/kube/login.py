@@ -2,8 +2,8 @@
 
 The ``kubernetes`` package reads every kubeconfig, but importing it takes half a second of CPU. This module reads the
 ordinary ones, with the package's precedence. It returns None for whatever it is not sure of, and the package then reads
-it and has the error messages: exec plugins, auth providers, several files that have to be merged, proxies from the
-environment, and files that are not valid.
+it and has the error messages: exec plugins, auth providers, several files that have to be merged, and files that are
+not valid.
 """
 
 import base64
@@ -36,7 +36,7 @@ class Login:
         key: its private key; None: it is in the certificate's file.
         is_verified: whether the server's certificate is verified.
         server_name: the name in the server's certificate, if that differs from the host.
-        proxy: the URL of an HTTP proxy.
+        proxy: the URL of the HTTP proxy that the kubeconfig names; `wfreport.kube.proxies` has that of the environment.
         namespace: the context's namespace; None without a kubeconfig.
     """
 
@@ -82,8 +82,6 @@ def kubeconfig_paths(kubeconfig: str | None) -> str:
 
 def plain_login(kubeconfig: str | None, context: str | None) -> Login | None:
     """Return the login of a kubeconfig, or of the pod's ServiceAccount if there is none; None if that is not plain."""
-    if any(name.lower().endswith("_proxy") and value for name, value in os.environ.items()):
-        return None
     paths = [Path(path).expanduser() for path in kubeconfig_paths(kubeconfig).split(os.pathsep) if path]
     try:
         if any(path.exists() for path in paths):

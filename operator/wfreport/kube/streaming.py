@@ -7,6 +7,7 @@ import aiohttp
 
 from wfreport.kube.client import Client
 from wfreport.kube.errors import UnreachableError, error_of
+from wfreport.kube.paths import request_url
 
 _REFUSED = 400
 
@@ -38,7 +39,7 @@ async def open_stream(
         async with (
             client.open_session([]) as session,
             session.get(
-                endpoint.server + path,
+                request_url(endpoint.server, path),
                 params=params,
                 headers=headers,
                 timeout=timeout,

@@ -12,6 +12,8 @@ from typing import Any, Final, Literal, Protocol
 
 import aiohttp
 
+from wfreport.kube.paths import request_url
+
 HttpTransport = Literal["direct", "aiohttp"]
 """The values of ``WFREPORT_HTTP_TRANSPORT``; an import from the settings would load pydantic-settings into the CLI."""
 
@@ -111,7 +113,8 @@ class AiohttpTransport:
 
     def open(self, method: str, path: str, **options: Any) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Send a request; its response is open until the block ends."""
-        return self._session.request(method, self._server + path, server_hostname=self._server_name, **options)
+        url = request_url(self._server, path)
+        return self._session.request(method, url, server_hostname=self._server_name, **options)
 
     async def close(self) -> None:
         """Close the session."""
