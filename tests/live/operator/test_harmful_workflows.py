@@ -25,6 +25,16 @@ def planted(snapshot, render=renderer.render_status, **given):
 
 renderer.render_status = planted
 """
+PLANT_IN_READER = """
+from wfreport.watch.enqueue import ReportReader
+
+async def planted(self, request, reconcile=ReportReader.reconcile):
+    if request.name[1] == "bomb":
+        explode()
+    await reconcile(self, request)
+
+ReportReader.reconcile = planted
+"""
 ENDLESS = "def explode():\n    while True:\n        pass\n"
 SLOW = "def explode(ends=[]):\n    end = time.monotonic() + 2.5\n    while time.monotonic() < end:\n        pass\n"
 GREEDY = "def explode():\n    taken = []\n    while True:\n        taken.append(bytes(30 << 20)); time.sleep(0.2)\n"
@@ -55,8 +65,8 @@ def logged(operator: RunningOperator, message: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["message"] == message]
 
 
-def start(world: Cluster, electing: dict[str, Any], planted: str) -> RunningOperator:
-    return world.start_operator(PLANT + planted, wait=False, log_format="json", **electing)
+def start(world: Cluster, electing: dict[str, Any], planted: str, plant: str = PLANT) -> RunningOperator:
+    return world.start_operator(plant + planted, wait=False, log_format="json", **electing)
 
 
 def is_current(world: Cluster, name: str) -> bool:
@@ -176,3 +186,32 @@ def test_a_workflow_that_kills_without_a_warning_is_found_by_marking_every_recon
     world.create_workflow("neighbour", phase="Failed", failed=True)
     eventually(lambda: is_current(world, "neighbour"))
     assert survivor.answer("/healthz") == "ok\n"
+
+
+def test_a_key_without_a_report_of_its_own_is_abandoned_until_the_annotation_is_removed(
+    world: Cluster, electing: dict[str, Any]
+) -> None:
+    world.create_workflow("etl", phase="Failed", failed=True)
+    for deaths in range(2):
+        operator = start(world, electing, ENDLESS, PLANT_IN_READER)
+        if not deaths:
+            eventually(lambda: is_current(world, "etl"))
+            world.apply_report("bomb", "etl")
+        eventually(lambda: in_work(world), [("bomb", deaths)].__eq__)
+        operator.kill()
+    third = start(world, electing, ENDLESS, PLANT_IN_READER)
+    eventually(lambda: [mark["controller"] for mark in record(world).get("abandoned", [])], ["report_reader"].__eq__)
+    world.create_workflow("neighbour", phase="Failed", failed=True)
+    eventually(lambda: is_current(world, "neighbour"))
+    assert [event["reason"] for event in world.events_about("bomb")] == ["ReconcileAbandoned"]
+    third.stop()
+
+    mended = start(world, electing, "", "")
+    eventually(lambda: mended.metric("wfreport_resyncs_total", controller="report") > 0)
+    assert record(world)["abandoned"]
+    world.plane.api.patch(
+        f"{LEASES.format(world.namespace)}/wfreport", {"metadata": {"annotations": {ANNOTATION_RECONCILE_RECORD: None}}}
+    )
+    renewed = world.audit_position()
+    eventually(lambda: world.requests(verb="patch", resource="leases", since=renewed))
+    assert record(world) == {}
