@@ -185,6 +185,27 @@ async def test_a_holder_stops_as_soon_as_another_has_the_lease() -> None:
     assert world.time == 1010
 
 
+async def test_most_tries_to_renew_may_fail_for_the_whole_duration() -> None:
+    world = World()
+    first = await world.held_by("a")
+    began = world.time
+    # from 1010 on, a try each two seconds, until 1024 at the latest
+    world.leases.failing = ["before"] * 7
+    renewed_at: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if world.leases.writes > 1:
+            renewed_at.append(world.time)
+            raise asyncio.CancelledError
+        world.time += seconds
+
+    first._sleep = sleep
+    with pytest.raises(asyncio.CancelledError):
+        await first.keep_renewed()
+    assert renewed_at == [began + 24]
+    assert first.held_seconds == 25
+
+
 async def test_two_tries_to_renew_may_fail() -> None:
     world = World()
     first = await world.held_by("a")

@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 RENEWALS_PER_DURATION: Final = 3
 """Renewals within the Lease's duration: two of three may fail."""
 
+RETRIES_PER_DURATION: Final = 15
+"""Tries to renew after one has failed: a throttled API server refuses most requests for a while, but not all. client-go
+retries at two fifteenths of its duration."""
+
 MARGIN_DIVISOR: Final = 6
 """The Lease counts as lost 1/6 of its duration before its end, so that our actions have ended before another replica
 can begin one."""
@@ -155,9 +159,12 @@ class Lease:
         Raises:
             LeaseLostError: another replica holds it, or it could not be renewed in time.
         """
+        tries_per_duration = RENEWALS_PER_DURATION
         while True:
-            await self._sleep(self._terms.duration_seconds / RENEWALS_PER_DURATION)
-            if not await self._try_once() and not (self.held_seconds and self._is_ours()):
+            await self._sleep(self._terms.duration_seconds / tries_per_duration)
+            was_renewed = await self._try_once()
+            tries_per_duration = RENEWALS_PER_DURATION if was_renewed else RETRIES_PER_DURATION
+            if not was_renewed and not (self.held_seconds and self._is_ours()):
                 self._held_until = None
                 raise LeaseLostError("the Lease was lost")
 
