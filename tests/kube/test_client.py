@@ -6,10 +6,11 @@ import asyncio
 import base64
 import inspect
 import json
+import ssl
 import stat
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from controlplane.certs import Pki, create_pki
+from controlplane.ports import free_ports
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError
@@ -108,6 +111,48 @@ def accepts(*tokens: str) -> Answer:
         )
 
     return answer
+
+
+# Certificates
+
+
+@asynccontextmanager
+async def serving_with(pki: Pki, port: int) -> AsyncIterator[None]:
+    """Serve by TLS."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pki.server_certificate, pki.server_key)
+    app = web.Application()
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls, reuse_address=True).start()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_new_authority_in_the_file_is_trusted_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kubeconfig: Any, transport: HttpTransport
+) -> None:
+    monkeypatch.setattr("wfreport.kube.client.UNTRUSTED_SECONDS", 0)
+    before, after, trusted = create_pki(tmp_path / "before"), create_pki(tmp_path / "after"), tmp_path / "ca.crt"
+    trusted.write_bytes(before.ca.read_bytes())
+    (port,) = free_ports(1)
+    kubeconfig(server=f"https://127.0.0.1:{port}", cluster={"certificate-authority": str(trusted)}, token="t")
+    async with AsyncExitStack() as stack:
+        async with serving_with(before, port):
+            connected = await stack.enter_async_context(client(Credentials(), transport=transport))
+            assert await connected.request("get", "x", "/api")
+        trusted.write_bytes(before.ca.read_bytes() + after.ca.read_bytes())
+        async with serving_with(after, port):
+            with pytest.raises(UnreachableError, match="certificate"):
+                await connected.request("get", "x", "/api")
+            assert await connected.request("get", "x", "/api")
 
 
 # 401
@@ -374,7 +419,7 @@ def test_a_service_accounts_token_is_read_again_when_it_rotates(
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     for module in ("credentials", "login"):
         monkeypatch.setattr(f"wfreport.kube.{module}.SERVICE_ACCOUNT", tmp_path)
-    monkeypatch.setattr("wfreport.kube.credentials._tls", lambda _: None)
+    monkeypatch.setattr("wfreport.kube.credentials._tls", lambda *_: None)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     credentials = Credentials()

@@ -5,6 +5,7 @@ Bodies are bytes here; `wfreport.kube.resource` decodes them.
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +31,9 @@ LARGE_BODY_BYTES = 1 << 20
 """Few objects are larger: Argo compresses or offloads the nodes of a Workflow before, and etcd refuses 1.5 MiB."""
 TOKEN_FRESH_SECONDS = 60
 """A token is renewed if it was loaded longer ago: token files rotate, tokens of exec plugins expire."""
+
+UNTRUSTED_SECONDS = 5
+"""Certificates of authorities rotate, too: if the server's is not trusted, they are read again after this time."""
 
 log = logging.getLogger(__name__)
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "apply": "PATCH", "patch": "PATCH", "delete": "DELETE"}
@@ -114,6 +118,7 @@ class Client:
         self._endpoint: Endpoint | None = None
         self._login = asyncio.Lock()
         self._fresh_until = 0.0
+        self._is_untrusted = False
 
     async def __aenter__(self) -> Self:
         await self._log_in()
@@ -256,7 +261,7 @@ class Client:
         if asyncio.get_running_loop().time() >= self._fresh_until:
             async with self._login:
                 if asyncio.get_running_loop().time() >= self._fresh_until:
-                    self._use(replace(self.endpoint, authorization=await self._reloaded_authorization()))
+                    await self._reload()
         return self.endpoint.authorization
 
     async def renewed_authorization(self, refused: str | None) -> str | None:
@@ -283,6 +288,25 @@ class Client:
             proxy=endpoint.proxy,
             middlewares=tuple(middlewares),
         )
+
+    async def _reload(self) -> None:
+        """Renew the token; if the server's certificate is not trusted any more, read the authorities as well."""
+        if self._is_untrusted:
+            self._is_untrusted = False
+            try:
+                await self._log_in()
+            except NoCredentialsError as error:
+                log.warning("login failed, using the previous credentials", extra=kv(reason=str(error)))
+            else:
+                return
+        self._use(replace(self.endpoint, authorization=await self._reloaded_authorization()))
+
+    def _note_untrusted(self, error: Exception) -> None:
+        """Let the next request read the authorities again, at most every few seconds."""
+        if isinstance(error, ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError):
+            self._is_untrusted = True
+            renewed_at = self._fresh_until - TOKEN_FRESH_SECONDS
+            self._fresh_until = min(self._fresh_until, renewed_at + UNTRUSTED_SECONDS)
 
     async def _reloaded_authorization(self) -> str | None:
         try:
@@ -343,6 +367,7 @@ class Client:
         try:
             yield counted
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._note_untrusted(error)
             raise UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300]) from error
         finally:
             self._observer.observe_request(verb, resource, counted.code)

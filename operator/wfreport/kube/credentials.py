@@ -56,6 +56,7 @@ class Credentials:
         self._kubeconfig = kubeconfig
         self._context = context
         self._login: Login | None = None
+        self._tls: ssl.SSLContext | None = None
 
     def load(self) -> Endpoint:
         """Read the kubeconfig or ServiceAccount again.
@@ -73,9 +74,11 @@ class Credentials:
             # the kubernetes package only logs the failure of an exec plugin; anonymous requests would then get a 403,
             # after which there is no new login
             raise NoCredentialsError("the kubeconfig or its exec plugin provides neither a token nor a certificate")
+        if encrypted:
+            self._tls = _tls(login, self._tls)
         return Endpoint(
             server=server,
-            tls=_tls(login) if encrypted else None,
+            tls=self._tls if encrypted else None,
             server_name=login.server_name or None,
             proxy=login.proxy or _environment_proxy(server),
             authorization=authorization,
@@ -192,9 +195,9 @@ def _environment_proxy(server: str) -> str | None:
         raise NoCredentialsError(str(error)) from error
 
 
-def _tls(login: Login) -> ssl.SSLContext:
+def _tls(login: Login, former: ssl.SSLContext | None) -> ssl.SSLContext:
     try:
-        context = login.tls()
+        context = login.tls(former)
     except (OSError, ValueError) as error:
         raise NoCredentialsError(f"certificates cannot be loaded: {error}") from error
     if not login.is_verified:

@@ -50,16 +50,19 @@ class Login:
     proxy: str | None = None
     namespace: str | None = None
 
-    def tls(self) -> ssl.SSLContext:
-        """Return the TLS context.
+    def tls(self, former: ssl.SSLContext | None = None) -> ssl.SSLContext:
+        """Return a TLS context, or the former one, which open sessions use, with the present certificates added.
+
+        Authorities that were removed stay trusted until the operator restarts.
 
         Raises:
             OSError: a file cannot be read, or is not a certificate (ssl.SSLError).
         """
-        context = ssl.create_default_context(
-            cafile=str(self.authority) if isinstance(self.authority, Path) else None,
-            cadata=self.authority.decode() if isinstance(self.authority, bytes) else None,
-        )
+        cafile = str(self.authority) if isinstance(self.authority, Path) else None
+        cadata = self.authority.decode() if isinstance(self.authority, bytes) else None
+        context = former or ssl.create_default_context(cafile=cafile, cadata=cadata)
+        if former and self.authority:
+            former.load_verify_locations(cafile, cadata=cadata)
         if self.certificate:
             self._load_certificate(context, self.certificate)
         # Python 3.13 checks RFC 5280 strictly by default, and the certificates of many clusters do not comply
