@@ -190,6 +190,7 @@ class Metrics:
         self.queue_oldest_seconds = gauge(
             "wfreport_queue_oldest_seconds", "Time that the oldest waiting key has waited.", ["queue", "priority"]
         )
+        self.tasks = gauge("wfreport_tasks", "Tasks of the event loop. It grows with the load, not with time.")
         self.queue_scheduled = gauge("wfreport_queue_scheduled", "Keys that are scheduled for a later time.", ["queue"])
 
     def _of_argo_server(self, registry: CollectorRegistry) -> None:

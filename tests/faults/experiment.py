@@ -79,6 +79,7 @@ def undergo(
     fault: Callable[[], AbstractContextManager[object]],
     *,
     seconds: float,
+    warm_up_seconds: float = WARM_UP_SECONDS,
     step: Callable[[], object] = bool,
 ) -> Row:
     """Put a world through a fault under load, and assert that nothing is wrong, doubled, lost or leaked afterwards.
@@ -88,13 +89,14 @@ def undergo(
         name: the fault, in words.
         fault: returns a context manager that injects the fault.
         seconds: the duration of the fault.
+        warm_up_seconds: the time under load before it.
         step: called again and again during the fault.
     """
     if not world.replicas:
         world.start_replica()
     await_policies(world)
     with Load(world.clusters) as load:
-        world.run_for(WARM_UP_SECONDS)
+        world.run_for(warm_up_seconds)
         before = world.holdings()
         with fault():
             world.run_for(seconds, step)

@@ -36,13 +36,17 @@ class Etcd:
 
     def alarms(self) -> list[str]:
         """Return the alarms that are active."""
-        return [alarm["alarm"] for alarm in self._call("maintenance/alarm", action="GET").get("alarms", [])]
+        return [alarm["alarm"] for alarm in self._alarms()]
 
     def free_space(self) -> None:
         """Do what an administrator does after NOSPACE: compact, defragment, and disarm the alarm."""
         self.compact()
         self._call("maintenance/defragment")
-        self._call("maintenance/alarm", action="DEACTIVATE", alarm="NOSPACE")
+        for alarm in self._alarms():
+            self._call("maintenance/alarm", action="DEACTIVATE", **alarm)
+
+    def _alarms(self) -> list[dict[str, Any]]:
+        return list(self._call("maintenance/alarm", action="GET").get("alarms", []))
 
     def _call(self, path: str, **body: object) -> Any:
         answer = self._http.request("POST", f"{self._url}/v3/{path}", json=body)

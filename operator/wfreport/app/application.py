@@ -25,6 +25,7 @@ from wfreport.app.factories import (
     build_resync,
     expose_caches,
     expose_queues,
+    expose_tasks,
 )
 from wfreport.app.quarantine import are_empty, build_quarantine, build_watchdog, queues_by_controller
 from wfreport.app.remediation import Dependencies, RemediationController, create_remediation_queues
@@ -147,6 +148,7 @@ class Operator:
             remediation_queues,
         )
         expose_caches(shared)
+        expose_tasks(metrics)
         expose_queues(shared.queues.named() | remediation_queues.named(), metrics)
         self._watchdog = build_watchdog(shared, record, lease)
         self._quarantine = lease and build_quarantine(shared, record, lease, self._guard, remediation_queues)

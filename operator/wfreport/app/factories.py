@@ -1,5 +1,6 @@
 """Builds the parts of the report controller, each from the shared objects and the parts that it depends on."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -222,6 +223,12 @@ def expose_caches(shared: Shared) -> None:
     metrics.reports_known.set_function(shared.reports.__len__)
     metrics.reports_ignored.set_function(lambda: shared.reports.followed.ignored_reports)
     metrics.namespaces_with_ignored_reports.set_function(lambda: shared.reports.followed.ignored_namespaces)
+
+
+def expose_tasks(metrics: Metrics) -> None:
+    """Let the gauge count the tasks of the running event loop."""
+    loop = asyncio.get_running_loop()
+    metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
 
 
 def expose_queues(queues: Mapping[str, WorkQueue], metrics: Metrics) -> None:

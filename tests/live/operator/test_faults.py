@@ -17,7 +17,7 @@ from faults.proxy import Fault, FaultProxy
 
 pytestmark = pytest.mark.cluster
 
-SECONDS = 4
+SECONDS = 3
 SHORT: dict[str, Any] = {"resync_interval_seconds": 3, "watch_timeout_seconds": 5, "lease_seconds": 30}
 
 
@@ -37,10 +37,10 @@ def test_a_fault_of_the_network_loses_and_doubles_nothing(
 ) -> None:
     name = f"short-{fault.name.lower().replace('_', '-')}"
     with world_of(plane, tmp_path, name, server=proxy.url, **SHORT) as world:
-        undergo(world, fault.value, partial(proxy.injecting, fault), seconds=SECONDS)
+        undergo(world, fault.value, partial(proxy.injecting, fault), seconds=SECONDS, warm_up_seconds=1)
     assert proxy.injected
 
 
 def test_a_pause_loses_and_doubles_nothing(plane: ControlPlane, tmp_path: Path) -> None:
     with world_of(plane, tmp_path, "short-pause", **SHORT) as world:
-        undergo(world, "SIGSTOP", lambda: paused(world), seconds=SECONDS)
+        undergo(world, "SIGSTOP", lambda: paused(world), seconds=SECONDS, warm_up_seconds=1)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.eventually import eventually
+from tests.faults.experiment import undergo
+from tests.faults.replica_faults import LEASE_SECONDS, kill_leader, pause_leader
+from tests.faults.world import world_of
 from tests.live.operator.harness import FAST, Cluster, RunningOperator
+
+from controlplane import ControlPlane
 
 pytestmark = pytest.mark.cluster
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{}/leases"
@@ -57,6 +64,23 @@ def test_a_replica_that_loses_its_lease_exits(world: Cluster, electing: dict[str
     world.plane.api.patch(f"{LEASES.format(world.namespace)}/wfreport", taken_over)
     assert first.process.wait(20) == 1
     assert "the Lease was lost" in first.log.read_text()
+
+
+def test_no_run_is_without_a_report_and_no_action_happens_twice_when_leaders_are_killed_and_paused(
+    plane: ControlPlane, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds: list[float] = []
+    with world_of(plane, tmp_path, "under-fire", lease_seconds=LEASE_SECONDS, resync_interval_seconds=3) as world:
+        world.start_replica()
+        world.start_replica()
+
+        def fault() -> AbstractContextManager[None]:
+            seconds.extend(end(world) for end in (kill_leader, pause_leader, kill_leader))
+            return nullcontext()
+
+        undergo(world, "the leader is killed, paused and killed", fault, seconds=0)
+    with capsys.disabled():
+        print(f"takeover: {', '.join(f'{each:.1f} s' for each in seconds)}")
 
 
 def test_a_replica_without_permission_for_the_lease_waits_and_logs_it(world: Cluster) -> None:
