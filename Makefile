@@ -118,6 +118,17 @@ e2e-node: setup ## As root on Debian: real pods, logs and OOM kills on a real no
 	$(call say,[2/2] a control plane, containerd and the kubelet; then pytest)
 	@WFREPORT_E2E_NODE=1 WFREPORT_E2E_NODE_PAGE=$(PAGE) $(RUN) pytest -s -v tests/e2e_node $(PYTEST_ARGS)
 
+.PHONY: faults
+faults: setup ## Put the operator through every fault on a real control plane; a table at the end (also in .cache/faults.md). 20 minutes
+	@$(RUN) python -m controlplane build
+	@WFREPORT_FAULTS=1 $(RUN) pytest -v tests/faults $(PYTEST_ARGS)
+
+SOAK_MINUTES ?= 10
+.PHONY: soak
+soak: setup ## Run the operator with everything on, under load: memory and queues must stay flat (SOAK_MINUTES=10)
+	@$(RUN) python -m controlplane build
+	@WFREPORT_FAULTS=1 SOAK_MINUTES=$(SOAK_MINUTES) $(RUN) pytest -v -s tests/faults/test_soak.py $(PYTEST_ARGS)
+
 .PHONY: bench
 bench: setup ## Measure wfreport against a naive operator
 	@$(RUN) python -m bench $(BENCH_ARGS)

@@ -36,7 +36,7 @@ SETTINGS: dict[str, object] = {
 RECOVERY_SECONDS = 120
 MEMORY_GROWTH_BYTES = 64 << 20
 DESCRIPTOR_GROWTH = 32
-_GENEROUS: dict[str, Any] = {
+GENEROUS: dict[str, Any] = {
     "budget": {"maxConcurrent": 1000, "maxPerWindow": 10_000},
     "circuitBreaker": {"failurePercentAtMost": 100},
 }
@@ -104,7 +104,7 @@ class World:
 
     # Time
 
-    def run_for(self, seconds: float, step: Callable[[], object] = bool) -> None:
+    def run_for(self, seconds: float, step: Callable[[], object] = bool, *, interval_seconds: float = 0.2) -> None:
         """Let the time pass, and start replicas that exit again."""
         end = time.monotonic() + seconds
 
@@ -113,7 +113,7 @@ class World:
             step()
             return time.monotonic() >= end
 
-        eventually(is_over, timeout_seconds=seconds + 60, interval_seconds=0.2)
+        eventually(is_over, timeout_seconds=seconds + 60, interval_seconds=interval_seconds)
 
     def recover(self, load: Load, *, timeout_seconds: float = RECOVERY_SECONDS) -> float:
         """Wait until everything is right, and return how long that took."""
@@ -223,7 +223,7 @@ def world_of(
     for n in range(namespaces):
         cluster = RemediationCluster(plane, plane.create_namespace(f"{name}-{n}"), folder, kubeconfig)
         grant(plane, cluster.namespace, "resubmit")
-        cluster.apply_policy(RESUBMIT, **_GENEROUS)
+        cluster.apply_policy(RESUBMIT, **GENEROUS)
         clusters.append(cluster)
     world = World(clusters, settings)
     try:
