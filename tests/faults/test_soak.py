@@ -112,7 +112,10 @@ class Reaper:
 
 
 def test_memory_and_queues_stay_flat(plane: ControlPlane, tmp_path: Path, table: Table) -> None:
-    with world_of(plane, tmp_path, "soak", namespaces=3, retention=RETENTION, ="true") as world, webhook([]) as (url, received):
+    with (
+        world_of(plane, tmp_path, "soak", namespaces=3, retention=RETENTION, notify_loopback="true") as world,
+        webhook([]) as (url, received),
+    ):
         for cluster in world.clusters:
             grant_component(plane, cluster, "notify")
             sinks = [{"name": "local", "cloudEvents": {"url": url}}]
