@@ -72,7 +72,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     RefusalMessage(
         re.compile(
-            r"failed to initialize semaphore|(?:semaphore|mutex|lock).* not found|requested configuration is invalid|"
+            r"failed to initialize semaphore|(?:semaphore|mutex|lock).{0,300} not found|"
+            r"requested configuration is invalid|"
             r"[Ii]nvalid (?:ConfigMap )?lock key|duplicate synchronization item|cannot get [Ll]ock[Nn]ame"
         ),
         Class.CONFIG_ERROR,
@@ -128,7 +129,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         re.compile(
             r"template \S+ not found(?: in workflow template|$)|template reference \S+ not found|"
             r"WorkflowTemplate Informer cannot find|workflow template \S+ not found|"
-            r"\b[a-z]+(?:\.[a-z0-9.-]+)? \"[^\"]+\" not found|the server doesn't have a resource type|"
+            r"(?<![a-z0-9.-])[a-z]+(?:\.[a-z0-9.-]{1,253})? \"[^\"]{1,300}\" not found|"
+            r"the server doesn't have a resource type|"
             r"no matches for kind|resource mapping not found|could not find the requested resource|"
             r"[Cc]onfig[Mm]ap '[^']*' (?:does not|needs to)|secret '[^']*' does not have|no PriorityClass with name|"
             r"volume '[^']*' not found in workflow spec|Error from server \(NotFound\)"
@@ -139,7 +141,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- rejected objects
     RefusalMessage(
         re.compile(
-            r"admission webhook .* denied|violates PodSecurity|is forbidden|\(Forbidden\)|Unauthorized|"
+            r"admission webhook .{0,300} denied|violates PodSecurity|is forbidden|\(Forbidden\)|Unauthorized|"
             r"ValidatingAdmissionPolicy|unable to validate against any (?:pod security policy|security context)"
         ),
         Class.CONFIG_ERROR,
@@ -176,7 +178,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
             r"failed to parse|cannot be used with the comparator|[Ff]ailed to (?:evaluate|expand|compile|parse)|"
             r"invalid syntax|[Ii]nvalid (?:'when' )?expression|Expected boolean evaluation|[Ee]xpression required|"
             r"template name '[^']*' undefined|missing specification|was not supplied|unmarshal|invalid character|"
-            r"depends.* invalid|retryStrategy|RetryPolicy|must not be more than|invalid duration|"
+            r"depends.{0,300} invalid|retryStrategy|RetryPolicy|must not be more than|invalid duration|"
             r"invalid timeout format|withSequence|withItems\[|withParam|displayName must match|"
             r"output parameters? |outputs from scope|is not an artifact|invalid label value|"
             r"volumeClaimTemplates\[|strconv\.|must have a valueFrom|time: unknown unit|"

@@ -4,7 +4,8 @@ Evidence that is available now takes precedence; the stored report supplies that
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from wfreport.api import argo
 from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
@@ -52,6 +53,31 @@ class FailureContext:
     sanitizer: TextSanitizer
     options: RenderOptions
     log_tail_lines: int
+    _previous: dict[str, PreviousAttempt] = field(default_factory=dict)
+
+    @cached_property
+    def templates(self) -> Mapping[str, argo.Template]:
+        """The templates by name; the run's own ones take precedence."""
+        specs, stored = self._specs, self.snapshot.workflow.status.stored_templates
+        templates = [*(template for spec in specs for template in spec.templates), *stored.values()]
+        return {template.name: template for template in reversed(templates) if template.name}
+
+    @cached_property
+    def is_patched(self) -> bool:
+        """Whether a podSpecPatch applies to every pod."""
+        defaults = (spec.template_defaults for spec in self._specs)
+        return any(spec.pod_spec_patch for spec in self._specs) or any(d and d.pod_spec_patch for d in defaults)
+
+    @property
+    def _specs(self) -> list[argo.WorkflowSpec]:
+        workflow = self.snapshot.workflow
+        return [spec for spec in (workflow.spec, workflow.status.stored_workflow_template_spec) if spec]
+
+    def previous(self, node: Node) -> PreviousAttempt:
+        """Describe a superseded attempt, once for all failures within the same Retry node."""
+        if node.id not in self._previous:
+            self._previous[node.id] = _previous(node, self)
+        return self._previous[node.id]
 
 
 def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
@@ -139,12 +165,12 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         was_stopped=is_stopped(node, workflow),
         workflow_deadline_exceeded=code in _KILLED_CODES and _outlived_deadline(node, workflow),
         stored_waiting_text=context.stored_waits.get(node.id, ""),
-        may_be_daemon=_may_be_daemon(node, workflow),
+        may_be_daemon=_may_be_daemon(node, context),
     )
 
 
-def _may_be_daemon(node: Node, workflow: argo.Workflow) -> bool:
-    template = _template(node, workflow)
+def _may_be_daemon(node: Node, context: FailureContext) -> bool:
+    template = context.templates.get(template_name(node))
     return template is None or bool(template.daemon)
 
 
@@ -203,9 +229,9 @@ def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
     if attempt is None:
         return {}
     attempts = tree.attempts(tree.retry_of[attempt.id])
-    number = next(i for i, other in enumerate(attempts, start=1) if other.id == attempt.id)
-    earlier = [_previous(other, context) for other in attempts[: number - 1]]
-    return {"attempt": number, "previous_attempts": earlier[-_MAX_ATTEMPTS:] or None}
+    number = tree.attempt_numbers[attempt.id]
+    earlier = attempts[max(0, number - 1 - _MAX_ATTEMPTS) : number - 1]
+    return {"attempt": number, "previous_attempts": [context.previous(other) for other in earlier] or None}
 
 
 def stored_attempts(stored: ReportStatus | None) -> dict[str, PreviousAttempt]:
@@ -237,7 +263,7 @@ def superseded_attempts(context: FailureContext) -> list[PreviousAttempt]:
         name = pod_name(context.snapshot.workflow, node)
         evidence = context.evidence.get(name) if name else None
         if node.has_failed and name and ((evidence and evidence.pod) or name in context.stored_attempts):
-            attempts.append((node.finished_at.timestamp() if node.finished_at else 0.0, _previous(node, context)))
+            attempts.append((node.finished_at.timestamp() if node.finished_at else 0.0, context.previous(node)))
     attempts.sort(key=lambda pair: (pair[0], pair[1].pod_name or ""))
     return [attempt for _, attempt in attempts]
 
@@ -271,14 +297,10 @@ def _pod_resources(verdict: Verdict, evidence: PodEvidence | None) -> Resources 
 
 def _template_resources(verdict: Verdict, node: Node, context: FailureContext) -> Resources | None:
     """Return requests and limits of the failed container from its template; None if a podSpecPatch may change them."""
-    workflow = context.snapshot.workflow
-    return None if _is_patched(node, workflow) else _resources_of(verdict, _template_containers(node, workflow))
-
-
-def _is_patched(node: Node, workflow: argo.Workflow) -> bool:
-    specs = [spec for spec in (workflow.spec, workflow.status.stored_workflow_template_spec) if spec]
-    templates = [_template(node, workflow), *(spec.template_defaults for spec in specs)]
-    return any(spec.pod_spec_patch for spec in specs) or any(each and each.pod_spec_patch for each in templates)
+    template = context.templates.get(template_name(node))
+    if context.is_patched or (template is not None and template.pod_spec_patch):
+        return None
+    return _resources_of(verdict, _containers_of(template) if template else [])
 
 
 def _resources_of(verdict: Verdict, containers: list[argo.Container]) -> Resources | None:
@@ -300,21 +322,7 @@ def _pod_containers(evidence: PodEvidence | None) -> list[argo.Container]:
     return [*evidence.pod.spec.containers, *evidence.pod.spec.init_containers]
 
 
-def _template(node: Node, workflow: argo.Workflow) -> argo.Template | None:
-    """Return the template of a node; None if it is unknown."""
-    from_spec = workflow.status.stored_workflow_template_spec
-    templates = [
-        *workflow.spec.templates,
-        *(from_spec.templates if from_spec else []),
-        *workflow.status.stored_templates.values(),
-    ]
-    return next((t for t in templates if t.name and t.name == template_name(node)), None)
-
-
-def _template_containers(node: Node, workflow: argo.Workflow) -> list[argo.Container]:
-    template = _template(node, workflow)
-    if template is None:
-        return []
+def _containers_of(template: argo.Template) -> list[argo.Container]:
     single = [c for c in (template.container, template.script) if c is not None]
     return single or (template.container_set.containers if template.container_set else [])
 

@@ -1,6 +1,7 @@
 """Finds problems that did not fail a step."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, NodeType, Phase
@@ -24,7 +25,7 @@ def find_warnings(
     """Return the warnings of current pods and nodes, and the stored warnings of pods that no longer exist."""
     current = [
         *_oom_killed(snapshot, evidence, sanitizer),
-        *_restarted(snapshot, sanitizer),
+        *islice(_restarted(snapshot, sanitizer), _MAX_ENTRIES),
         *_not_collected(snapshot, sanitizer),
     ]
     earlier = [warning for warning in stored if warning.reason == _OOM_KILLED and warning not in current]

@@ -4,6 +4,7 @@ A node does not contain the name of its pod, so the name is derived from the nod
 of inline templates with a double dash (``wf--123``); that is not supported.
 """
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -29,6 +30,19 @@ def _fnv(state: int, text: str) -> int:
 
 _state_after = lru_cache(maxsize=256)(fnv1a32)
 """Caches the hash of a Workflow's name, because the names of all its nodes begin with it."""
+
+
+_LONG_NAME: Final = 128
+_HASH_IN_ID: Final = re.compile(r"-(\d{1,10})")
+
+
+def _hash_of(workflow_name: str, node: Node) -> int:
+    """Return the hash of a node's name. The id ends with the same one; it is used if the name is long."""
+    if len(node.name) > _LONG_NAME and node.id.startswith(workflow_name):
+        in_id = _HASH_IN_ID.fullmatch(node.id, len(workflow_name))
+        if in_id is not None:
+            return int(in_id[1])
+    return _name_hash(workflow_name, node.name)
 
 
 def _name_hash(workflow_name: str, node_name: str) -> int:
@@ -58,13 +72,7 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
     if node.name == name:
         return name
     template = node.template_ref.template if node.template_ref is not None else node.template_name
-    return _pod_name(name, node.name, template)
-
-
-@lru_cache(maxsize=16_384)
-def _pod_name(workflow_name: str, node_name: str, template_name: str) -> str:
-    """Return the pod name in version v2; cached, because each reconcile of a running Workflow needs the same ones."""
-    return f"{_prefix(workflow_name, template_name)}-{_name_hash(workflow_name, node_name)}"
+    return f"{_prefix(name, template)}-{_hash_of(name, node)}"
 
 
 def pod_name_of_id(workflow_name: str, node_id: str, template_name: str) -> str:

@@ -4,10 +4,13 @@ The path is followed backwards from the step that ended last. Argo's ``children`
 input can make cyclic, so it is traversed with a visited set and without recursion.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
+from typing import Final
 
 from wfreport.api.argo import Node, NodeType
 from wfreport.api.reasons import DelayReason
@@ -16,6 +19,13 @@ from wfreport.core.timing.durations import seconds_between
 
 EXECUTION_TYPES = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
 """Types of nodes that run or wait for something. All other nodes only group them."""
+
+
+_MAX_SEARCHED: Final = 200_000
+"""Maximum number of links that are followed to find steps before others that did not wait for the latest one (daemons).
+
+Each such search may visit all nodes. Beyond this number, a step may count as waiting for an earlier one, or for none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +63,9 @@ class RunOrder:
         for node in snapshot.nodes.values():
             for child in self._tree.children(node):
                 self._parents.setdefault(child.id, []).append(node)
-        self._order_attempts()
         self._latest: dict[str, Node | None] = {}
+        self._searches_left = _MAX_SEARCHED
+        self._order_attempts()
 
     def _was_executed(self, node: Node) -> bool:
         """Whether the node was executed in this run; a manual retry keeps nodes that had succeeded before it."""
@@ -63,19 +74,35 @@ class RunOrder:
         return self._run_started_at is None or self._run_started_at <= node.started_at <= node.finished_at
 
     def _order_attempts(self) -> None:
-        """Make each attempt follow the previous one. In Argo's graph all attempts are children of their Retry node."""
-        attempts = [attempts for attempts in self._tree.attempts_by_retry.values() if len(attempts) > 1]
-        inside: dict[str, list[Node]] = {attempt.id: [] for row in attempts for attempt in row}
-        if not inside:
+        """Make each attempt follow the previous one. In Argo's graph all attempts are children of their Retry node.
+
+        An attempt stands for all steps within it by a node of its own, which follows them.
+        """
+        rows = [attempts for attempts in self._tree.attempts_by_retry.values() if len(attempts) > 1]
+        if not rows:
             return
+        ends = {attempt.id: Node(id=f"end of {attempt.id}") for row in rows for attempt in row}
+        self._parents |= self._steps_within(ends)
+        for earlier, later in ((earlier, later) for row in rows for earlier, later in pairwise(row)):
+            if self._latest_before(ends[earlier.id].id) is not None:
+                self._parents[later.id] = [ends[earlier.id]]
+        self._latest.clear()
+
+    def _steps_within(self, ends: Mapping[str, Node]) -> dict[str, list[Node]]:
+        """Return, by the id of each attempt's end, the steps within the attempt and the ends of those nested in it.
+
+        ``ends`` has the ends by the attempts' ids.
+        """
+        within = self._tree.innermost(ends)
+        inside: dict[str, list[Node]] = {end.id: [] for end in ends.values()}
         for node in self.executed.values():
-            for outer in (node, *self._tree.enclosing(node)):
-                if outer.id in inside:
-                    inside[outer.id].append(node)
-        for row in attempts:
-            for earlier, later in pairwise(row):
-                if inside[earlier.id]:
-                    self._parents[later.id] = inside[earlier.id]
+            if node.name in within:
+                inside[ends[within[node.name]].id].append(node)
+        for attempt_id, end in ends.items():
+            outer = self._tree.parent(self._tree.nodes[attempt_id])
+            if outer is not None and outer.name in within:
+                inside[ends[within[outer.name]].id].append(end)
+        return inside
 
     def chain(self) -> list[PathSegment]:
         """Return the critical path, first step first."""
@@ -137,9 +164,12 @@ class RunOrder:
         return self._latest[node_id]
 
     def _all_before(self, node_id: str) -> Iterator[Node]:
+        """Yield the steps before a node, as far as the searches of this run allow."""
         pending, visited = [node_id], {node_id}
-        while pending:
-            for parent in self._parents.get(pending.pop(), ()):
+        while pending and self._searches_left > 0:
+            parents = self._parents.get(pending.pop(), ())
+            self._searches_left -= 1 + len(parents)
+            for parent in parents:
                 if parent.id in visited:
                     continue
                 visited.add(parent.id)
@@ -150,10 +180,15 @@ class RunOrder:
 
     def _predecessor_of_hook(self, node: Node) -> Node | None:
         """Return the step that ended last before a hook started, because an exit handler has no parent."""
-        if not self._tree.is_in_hook(node):
+        if not self._tree.is_in_hook(node) or node.started_at is None:
             return None
-        earlier = (n for n in self.executed.values() if _ended_in_time(n, node) and not self._tree.is_in_hook(n))
-        return max(earlier, key=_by_end, default=None)
+        index = bisect_right(self._steps_by_end, node.started_at, key=lambda step: _by_end(step)[0])
+        return self._steps_by_end[index - 1] if index else None
+
+    @cached_property
+    def _steps_by_end(self) -> list[Node]:
+        """The executed steps outside of hooks, in the order in which they ended."""
+        return sorted((node for node in self.executed.values() if not self._tree.is_in_hook(node)), key=_by_end)
 
 
 def _by_end(node: Node) -> tuple[datetime, str]:

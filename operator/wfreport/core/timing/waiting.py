@@ -6,6 +6,7 @@ time of its reason. Nothing else in a report depends on the present time. A run 
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from wfreport.api.argo import Node, NodeType, Phase
@@ -45,10 +46,38 @@ def find_waiting(
     """Return the waits of a running Workflow that have exceeded the grace time of their reason, earliest first."""
     if snapshot.workflow.status.is_completed:
         return []
-    entries = [*_workflow_waits(snapshot, sanitizer), *_node_waits(snapshot, sanitizer, evidence)]
-    listed = [entry for entry in entries if _is_past_grace(entry, now, graces)]
-    listed.sort(key=lambda entry: (entry.since_at.timestamp() if entry.since_at else 0.0, entry.display_name or ""))
-    return listed[:_MAX_ENTRIES]
+    waits = [*_workflow_waits(snapshot), *_node_waits(snapshot, evidence)]
+    listed = [wait for wait in waits if _is_past_grace(wait, now, graces)]
+    listed.sort(key=_order)
+    return [_entry(wait, snapshot, sanitizer) for wait in listed[:_MAX_ENTRIES]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """A wait whose texts are not sanitized yet, because most of the waits of a large run are not listed."""
+
+    reason: str
+    message: str
+    since_at: datetime | None
+    node: Node | None = None
+    pod_name: str | None = None
+
+
+def _order(wait: _Wait) -> tuple[float, str]:
+    return wait.since_at.timestamp() if wait.since_at else 0.0, wait.node.display_name if wait.node else ""
+
+
+def _entry(wait: _Wait, snapshot: Snapshot, sanitizer: TextSanitizer) -> Waiting:
+    node = wait.node
+    holders = _holders(snapshot, node) if node and wait.reason == "LockWait" else ""
+    return Waiting(
+        display_name=sanitizer.line(node.display_name) if node else None,
+        node_id=clip(node.id) if node else None,
+        pod_name=clip(wait.pod_name),
+        reason=wait.reason[:LINE],
+        message=sanitizer.text(wait.message + holders if holders else wait.message),
+        since_at=wait.since_at,
+    )
 
 
 def stored_waiting_texts(stored: ReportStatus | None) -> dict[str, str]:
@@ -85,10 +114,10 @@ def slow_starting_pods(snapshot: Snapshot, *, now: datetime, graces: WaitingGrac
     return frozenset(name for node in slow if (name := pod_name(snapshot.workflow, node)))
 
 
-def _is_past_grace(entry: Waiting, now: datetime, graces: WaitingGraces) -> bool:
-    if entry.since_at is None:
+def _is_past_grace(wait: _Wait, now: datetime, graces: WaitingGraces) -> bool:
+    if wait.since_at is None:
         return True
-    return (now - entry.since_at).total_seconds() >= grace_seconds(entry.reason, graces)
+    return (now - wait.since_at).total_seconds() >= grace_seconds(wait.reason, graces)
 
 
 def grace_seconds(reason: str, graces: WaitingGraces) -> float:
@@ -104,33 +133,23 @@ def grace_seconds(reason: str, graces: WaitingGraces) -> float:
     return 0
 
 
-def _workflow_waits(snapshot: Snapshot, sanitizer: TextSanitizer) -> Iterator[Waiting]:
+def _workflow_waits(snapshot: Snapshot) -> Iterator[_Wait]:
     workflow = snapshot.workflow
     since_at = workflow.status.started_at or workflow.metadata.creation_timestamp
     if workflow.spec.suspend:
-        yield Waiting(
-            reason="WorkflowSuspended",
-            message="spec.suspend is true: argo resume continues it",
-            since_at=since_at,
-        )
+        yield _Wait("WorkflowSuspended", "spec.suspend is true: argo resume continues it", since_at)
     elif workflow.status.waits_for_retry:
-        yield Waiting(
-            reason="RetryNotStarted",
-            message="it was retried by hand, and no Argo controller has taken it up again",
-            since_at=since_at,
-        )
+        message = "it was retried by hand, and no Argo controller has taken it up again"
+        yield _Wait("RetryNotStarted", message, since_at)
     elif not workflow.status.phase:
-        yield Waiting(
-            reason="NotStarted",
-            message="no Argo controller has taken it up: does one run for this namespace and instanceID?",
-            since_at=since_at,
-        )
+        message = "no Argo controller has taken it up: does one run for this namespace and instanceID?"
+        yield _Wait("NotStarted", message, since_at)
     if workflow.status.phase == Phase.PENDING and workflow.status.message:
         message = workflow.status.message
-        yield Waiting(reason=(_reason(message) or _STARTING)[:LINE], message=sanitizer.text(message), since_at=since_at)
+        yield _Wait(_reason(message) or _STARTING, message, since_at)
 
 
-def _node_waits(snapshot: Snapshot, sanitizer: TextSanitizer, evidence: Mapping[str, PodEvidence]) -> Iterator[Waiting]:
+def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iterator[_Wait]:
     for node in snapshot.nodes.values():
         reason, message = _waiting_reason(node), node.message
         if reason is None or snapshot.tree.is_superseded(node):
@@ -138,16 +157,7 @@ def _node_waits(snapshot: Snapshot, sanitizer: TextSanitizer, evidence: Mapping[
         pod = _existing_pod(snapshot, node, reason)
         if reason in STARTING_REASONS and pod:
             reason, message = pending_reason(evidence.get(pod)) or (reason, message)
-        if reason == "LockWait":
-            message += _holders(snapshot, node)
-        yield Waiting(
-            display_name=sanitizer.line(node.display_name),
-            node_id=clip(node.id),
-            pod_name=clip(pod),
-            reason=reason[:LINE],
-            message=sanitizer.text(message),
-            since_at=node.started_at,
-        )
+        yield _Wait(reason, message, node.started_at, node, pod)
 
 
 def _holders(snapshot: Snapshot, node: Node) -> str:
