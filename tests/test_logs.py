@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from wfreport.logs import LogThrottle, configure_logs, kv, throttled
+from wfreport.logs import JsonFormatter, LogThrottle, TextFormatter, configure_logs, kv, throttled
 
 log = logging.getLogger("wfreport.tests.logs")
 
@@ -60,3 +60,22 @@ def test_throttled_lines_are_written_once_and_others_always(written: io.StringIO
         ("report written", 1),
         ("report written", 2),
     ]
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()], ids=["text", "json"])
+@pytest.mark.parametrize(
+    "unsafe", ["\x1b[31m", "\x1b]0;t\x07", "\x9b2J", "\u202e", "\u2066", "\u200b", "\x7f", "\r"], ids=ascii
+)
+def test_no_line_contains_what_a_terminal_would_obey(formatter: logging.Formatter, unsafe: str) -> None:
+    error = (ValueError, ValueError(f"a{unsafe}b"), None)
+    record = logging.LogRecord("wfreport", logging.INFO, "x.py", 1, f"odd{unsafe}line", None, error)
+    record.__dict__ |= kv(name=f"etl{unsafe}x", words=f"two words{unsafe}")
+    line = formatter.format(record)
+    assert "".join(line.split("\n")).isprintable()
+    assert "etl" in line
+
+
+def test_text_that_is_printable_is_written_as_it_is() -> None:
+    record = logging.LogRecord("wfreport", logging.INFO, "x.py", 1, "report written", None, None)
+    record.__dict__ |= kv(name="etl-größe-🚀", words="two words")
+    assert TextFormatter().format(record).endswith('report written name=etl-größe-🚀 words="two words"')

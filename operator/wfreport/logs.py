@@ -43,7 +43,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _json(line)
 
 
 class TextFormatter(logging.Formatter):
@@ -53,7 +53,7 @@ class TextFormatter(logging.Formatter):
         """Render a record."""
         pairs = "".join(f" {key}={_quoted(value)}" for key, value in getattr(record, _PAIRS, {}).items())
         line = f"{_time(record)} {record.levelname:<7} {record.getMessage()}{pairs}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return _visible(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
 
 
 class LogThrottle(logging.Filter):
@@ -101,4 +101,17 @@ def _time(record: logging.LogRecord) -> str:
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(c in text for c in ' "=\n') else text
+    return text if text and text.isprintable() and not any(c in text for c in ' "=') else _json(text)
+
+
+def _json(value: object) -> str:
+    """Render JSON. Characters that a terminal would not print as they are become escapes."""
+    rendered = json.dumps(value, default=str, ensure_ascii=False)
+    return rendered if rendered.isprintable() else json.dumps(value, default=str)
+
+
+def _visible(text: str) -> str:
+    """Escape what a terminal would obey instead of print; line breaks and tabs stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -154,3 +154,12 @@ print(*sorted({{"requests", "urllib3", "kubernetes", "google", "oauthlib"}} & se
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("token", ["tökén", "a\x1bb", "a\nb", "a\u200bb"], ids=ascii)
+def test_a_token_that_a_header_cannot_contain_is_refused_in_words(tmp_path: Path, token: str) -> None:
+    (tmp_path / "token").write_text(token)
+    for user in ({"token": token}, {"tokenFile": "token"}):
+        with pytest.raises(UnauthorizedError, match="not printable ASCII") as caught:
+            Credentials(kubeconfig=kubeconfig(tmp_path, user=user)).load()
+        assert token not in str(caught.value)

@@ -104,9 +104,15 @@ class Credentials:
         if self._login is None:
             raise RuntimeError("load the credentials first")
         try:
-            return self._login.authorization()
+            value = self._login.authorization()
         except OSError as error:
             raise UnauthorizedError(f"credentials could not be renewed: {error}") from error
+        if value and not (value.isascii() and value.isprintable()):
+            raise UnauthorizedError(
+                "the token contains a character that is not printable ASCII: correct the token file, the kubeconfig or "
+                "the output of its exec plugin"
+            )
+        return value
 
 
 class _NoContext(Exception):  # noqa: N818 - an answer

@@ -205,8 +205,8 @@ class _HttpConnection(asyncio.Protocol):
             self.state = _State.HEAD
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(NotHttpError(f"the response is not HTTP: {error}"))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._fail(NotHttpError(f"the response is not HTTP/1.1: {str(error) or 'another protocol'}"))
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
