@@ -75,3 +75,9 @@ async def test_a_message_is_truncated_to_the_limit_of_events() -> None:
     await events(server).warn(REPORT, "WorkflowMalformed", "x" * 5000)
     assert len(server.bodies[0]["message"]) == 1024
     assert server.bodies[0]["firstTimestamp"] == "2026-11-01T12:00:00Z"
+
+
+async def test_a_message_contains_no_character_without_a_glyph() -> None:
+    server = Server()
+    await events(server).warn(REPORT, "WorkflowNotFound", "no Workflow \u202eetl\x1b[2J\u200b\x9b")
+    assert server.bodies[0]["message"] == "no Workflow etl"

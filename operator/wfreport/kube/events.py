@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from wfreport.api.names import API_VERSION, FIELD_MANAGER, KIND_REPORT
+from wfreport.core.redact.printable import strip_invisible
 from wfreport.kube.client import Client
 from wfreport.kube.errors import AlreadyExistsError, ApiError
 from wfreport.kube.kinds import EVENT
@@ -97,7 +98,7 @@ class Events:
             },
             "type": event_type,
             "reason": reason,
-            "message": message[:MESSAGE_MAX],
+            "message": strip_invisible(message)[:MESSAGE_MAX],
             "source": {"component": FIELD_MANAGER},
             "firstTimestamp": at,
             "lastTimestamp": at,

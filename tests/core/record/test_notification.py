@@ -109,3 +109,8 @@ def test_a_remediation_that_was_never_created_has_no_notification() -> None:
     approved = Condition(type=RemediationConditionType.APPROVED, status="True", reason="x", last_transition_time=NOW)
     known = with_status(unborn, RemediationStatus(conditions=[approved]))
     assert failure_notification(a_report(), known, None).at == NOW
+
+
+def test_a_notification_contains_no_character_without_a_glyph() -> None:
+    message = failure_notification(a_report(summary="etl\u202e\x1b[31m failed\u200b"), a_remediation(), None)
+    assert message.body == "etl failed"

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from wfreport.cli.render.column import Column, ItemT
+from wfreport.cli.render.style import is_terminal_safe
 
 
 def as_list(items: Sequence[Any]) -> dict[str, Any]:
@@ -20,8 +21,14 @@ def as_list(items: Sequence[Any]) -> dict[str, Any]:
 
 
 def print_object(value: Any, output: str) -> None:
-    """Print a value as ``json`` or ``yaml``."""
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n" if output == "json" else _as_yaml(value)
+    """Print a value as ``json`` or ``yaml``.
+
+    If it contains characters that a terminal would obey, such as direction overrides, all of it is ASCII with escapes.
+    """
+    render = _as_json if output == "json" else _as_yaml
+    text = render(value, is_ascii=False)
+    if not is_terminal_safe(text):
+        text = render(value, is_ascii=True)
     # Bytes: JSON and YAML are UTF-8 whatever the terminal's encoding.
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()
@@ -69,6 +76,10 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _as_yaml(value: Any) -> str:
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+def _as_yaml(value: Any, *, is_ascii: bool) -> str:
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=not is_ascii, width=10_000)
     return text
+
+
+def _as_json(value: Any, *, is_ascii: bool) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=is_ascii) + "\n"

@@ -89,6 +89,11 @@ def terminal_safe(text: str) -> str:
     return "".join(char if _is_terminal_safe(char) else char.encode("unicode_escape").decode("ascii") for char in plain)
 
 
+def is_terminal_safe(text: str) -> bool:
+    """Whether a terminal prints all characters of a text, besides line breaks and tabs, as they are."""
+    return text.isprintable() or all(char == "\t" or _is_terminal_safe(char) for char in text)
+
+
 def one_line(text: str) -> str:
     """Make text safe for a terminal and join its lines with spaces."""
     return " ".join(terminal_safe(text).split())

@@ -3,7 +3,7 @@
 Their ids are stable, so that a receiver can detect a duplicate that was sent because a response was lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from wfreport.api.report import Failure, ReportStatus, WorkflowReport
 from wfreport.api.wire import rfc3339
 from wfreport.core.record.progress import condition_of
 from wfreport.core.redact.bounds import cut, tail
+from wfreport.core.redact.printable import strip_invisible
 
 MAX_BODY: Final = 3000
 """Maximum length in characters: the limit of a text block in Slack; Teams and PagerDuty allow more."""
@@ -70,7 +71,7 @@ def failure_notification(report: WorkflowReport, own: Remediation, action: Remed
     """
     status = report.status or ReportStatus()
     failure = status.failures[0] if status.failures else None
-    subject = f"{report.metadata.namespace}/{report.spec.workflow_ref.name}"
+    subject = strip_invisible(f"{report.metadata.namespace}/{report.spec.workflow_ref.name}")
     taken = f"Action: {action.spec.action} ({action.metadata.name})" if action else ""
     lines = [status.summary or "", _cause(failure), taken, _links(status), _log(failure)]
     observed = status.observed_workflow
@@ -80,14 +81,14 @@ def failure_notification(report: WorkflowReport, own: Remediation, action: Remed
         at=(observed.finished_at if observed else None) or _created_at(own),
         subject=subject,
         title=cut(f"{subject} failed: {own.spec.reason}", 200),
-        body=cut("\n".join(line for line in lines if line), MAX_BODY),
+        body=_body(lines),
         facts=_facts(report, own, failure, action),
     )
 
 
 def outcome_notification(report: WorkflowReport, own: Remediation, action: Remediation) -> Notification:
     """Return the follow-up notification with the outcome of the action."""
-    subject = f"{report.metadata.namespace}/{report.spec.workflow_ref.name}"
+    subject = strip_invisible(f"{report.metadata.namespace}/{report.spec.workflow_ref.name}")
     outcome = condition_of(action.status, RemediationConditionType.SUCCEEDED)
     executed = condition_of(action.status, RemediationConditionType.EXECUTED)
     latest = outcome if executed and executed.status == "True" else executed
@@ -99,10 +100,15 @@ def outcome_notification(report: WorkflowReport, own: Remediation, action: Remed
         at=(action.status.finished_at if action.status else None) or _created_at(own),
         subject=subject,
         title=cut(f"{subject}: {action.spec.action} {'helped' if has_helped else 'did not help'}", 200),
-        body=cut("\n".join(line for line in (latest.message if latest else "", _links(status)) if line), MAX_BODY),
+        body=_body([latest.message if latest else "", _links(status)]),
         is_good=has_helped,
         facts={**_facts(report, own, None, action), "outcome": latest.reason if latest else None},
     )
+
+
+def _body(lines: Iterable[str]) -> str:
+    """Join the lines that are not empty. A report that an earlier version wrote may have characters without a glyph."""
+    return cut(strip_invisible("\n".join(line for line in lines if line)), MAX_BODY)
 
 
 def _created_at(own: Remediation) -> datetime:
