@@ -8,13 +8,13 @@ import pytest
 
 from wfreport.kube import read_ahead
 from wfreport.kube.objects import ObjectMeta
-from wfreport.kube.read_ahead import MAX_BYTES, ListedWorkflow, PageSize, ReadAhead
+from wfreport.kube.read_ahead import MAX_BYTES, PageSize, ReadAhead, WorkflowBody
 
 NAME = ("ns", "a")
 
 
-def listed(version: int, body: bytes = b"{}", name: str = "a") -> ListedWorkflow:
-    return ListedWorkflow(ObjectMeta(name=name, namespace="ns", resource_version=str(version)), body)
+def listed(version: int, body: bytes = b"{}", name: str = "a") -> WorkflowBody:
+    return WorkflowBody(ObjectMeta(name=name, namespace="ns", resource_version=str(version)), body)
 
 
 def test_a_body_is_taken_once() -> None:
@@ -33,7 +33,7 @@ def test_a_body_older_than_what_is_known_is_dropped() -> None:
 
 def test_a_body_without_a_version_is_never_used() -> None:
     ahead = ReadAhead()
-    ahead.put(ListedWorkflow(ObjectMeta(name="a", namespace="ns"), b"{}"))
+    ahead.put(WorkflowBody(ObjectMeta(name="a", namespace="ns"), b"{}"))
     assert ahead.take(NAME, min_resource_version=0) is None
 
 

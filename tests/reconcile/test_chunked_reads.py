@@ -11,7 +11,7 @@ from wfreport.cache.reports import ReportCache
 from wfreport.cache.running import PollPolicy, RunningWorkflows
 from wfreport.kube.errors import GoneError
 from wfreport.kube.objects import Labels, NamespacedName, ObjectMeta
-from wfreport.kube.read_ahead import ListedWorkflow, ReadAhead
+from wfreport.kube.read_ahead import ReadAhead, WorkflowBody
 from wfreport.kube.workflows import COMPLETED, NOT_COMPLETED, RUNNING
 from wfreport.reconcile.chunked_reads import ChunkedReader
 from wfreport.reconcile.polls import Poller
@@ -33,7 +33,7 @@ class FakeWorkflows:
 
     def __init__(self, time: Time) -> None:
         self.read_ahead = ReadAhead()
-        self.stored: dict[NamespacedName, ListedWorkflow] = {}
+        self.stored: dict[NamespacedName, WorkflowBody] = {}
         self.lists: list[tuple[str | None, str, int]] = []
         self.metadata_lists: list[str] = []
         self.error_after: int | None = None
@@ -51,12 +51,12 @@ class FakeWorkflows:
             )
             for name in names
         ]
-        self.stored |= {(meta.namespace, meta.name): ListedWorkflow(meta, b"{}" * 1000) for meta in metas}
+        self.stored |= {(meta.namespace, meta.name): WorkflowBody(meta, b"{}" * 1000) for meta in metas}
         return metas
 
     async def list_page(
         self, namespace: str | None, *, label_selector: str, limit: int, continue_token: str
-    ) -> tuple[list[ListedWorkflow], str]:
+    ) -> tuple[list[WorkflowBody], str]:
         if self.error_after is not None and len(self.lists) >= self.error_after:
             raise GoneError("the token has expired", status=410)
         self._time.now += self.seconds

@@ -24,7 +24,7 @@ _GROWTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class ListedWorkflow:
+class WorkflowBody:
     """A Workflow as a list returned it.
 
     Attributes:
@@ -61,11 +61,11 @@ class ReadAhead:
     """The bodies that wait for their reconciles, by name."""
 
     def __init__(self) -> None:
-        self._bodies: dict[NamespacedName, ListedWorkflow] = {}
+        self._bodies: dict[NamespacedName, WorkflowBody] = {}
         self._bytes = 0
         self._taken = asyncio.Event()
 
-    def put(self, listed: ListedWorkflow) -> None:
+    def put(self, listed: WorkflowBody) -> None:
         """Keep a Workflow until its reconcile takes it."""
         self._drop(listed.name)
         self._bodies[listed.name] = listed
@@ -87,7 +87,7 @@ class ReadAhead:
             self._bodies.clear()
             self._bytes = 0
 
-    def _drop(self, name: NamespacedName) -> ListedWorkflow | None:
+    def _drop(self, name: NamespacedName) -> WorkflowBody | None:
         listed = self._bodies.pop(name, None)
         if listed:
             self._bytes -= len(listed.body)

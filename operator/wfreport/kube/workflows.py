@@ -16,7 +16,7 @@ from wfreport.kube.client import Client
 from wfreport.kube.errors import AheadError, NotFoundError
 from wfreport.kube.kinds import WORKFLOW
 from wfreport.kube.objects import Item, ObjectMeta
-from wfreport.kube.read_ahead import ListedWorkflow, ReadAhead
+from wfreport.kube.read_ahead import ReadAhead, WorkflowBody
 from wfreport.kube.resource import Document, Resource, documents
 
 WORKFLOWS: Final = WORKFLOW.plural
@@ -111,7 +111,7 @@ class Workflows:
 
     async def list_page(
         self, namespace: str | None, *, label_selector: str, limit: int, continue_token: str
-    ) -> tuple[list[ListedWorkflow], str]:
+    ) -> tuple[list[WorkflowBody], str]:
         """List whole Workflows: return a page and the token to continue with, which is empty after the last page.
 
         Raises:
@@ -122,7 +122,7 @@ class Workflows:
             namespace, label_selector=self._selected(label_selector), limit=limit, continue_token=continue_token
         )
         bodies = [bytes(raw) for raw in page.items or ()]
-        return [ListedWorkflow(_metadata_of(body), body) for body in bodies], page.metadata.continue_token
+        return [WorkflowBody(_metadata_of(body), body) for body in bodies], page.metadata.continue_token
 
     def _selected(self, label_selector: str) -> str:
         return ",".join(part for part in (self.selector, label_selector) if part)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 
 from wfreport.kube.errors import ApiError
 from wfreport.kube.objects import NamespacedName
-from wfreport.kube.read_ahead import ListedWorkflow, PageSize
+from wfreport.kube.read_ahead import PageSize, WorkflowBody
 from wfreport.kube.workflows import Workflows
 from wfreport.logs import kv, throttled
 from wfreport.runtime.requests import ReconcileRequests
@@ -27,7 +27,7 @@ class ChunkedReader:
         wanted: Mapping[str | None, Set[NamespacedName]],
         *,
         label_selector: str,
-        is_usable: Callable[[ListedWorkflow], bool] = lambda _: True,
+        is_usable: Callable[[WorkflowBody], bool] = lambda _: True,
     ) -> None:
         """Request the reconcile of Workflows, each with the body that a list has read.
 
@@ -74,7 +74,7 @@ class _ChunkedList:
         self._size = PageSize()
         self._continue_token = ""
 
-    async def next_page(self, workflows: Workflows, label_selector: str) -> tuple[list[ListedWorkflow], bool]:
+    async def next_page(self, workflows: Workflows, label_selector: str) -> tuple[list[WorkflowBody], bool]:
         page, token = await workflows.list_page(
             self._namespace, label_selector=label_selector, limit=self._size.items, continue_token=self._continue_token
         )

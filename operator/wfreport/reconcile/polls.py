@@ -7,7 +7,7 @@ from typing import Final
 
 from wfreport.cache.running import RunningWorkflows
 from wfreport.kube.objects import NamespacedName
-from wfreport.kube.read_ahead import ListedWorkflow
+from wfreport.kube.read_ahead import WorkflowBody
 from wfreport.kube.workflows import NOT_COMPLETED
 from wfreport.reconcile.chunked_reads import ChunkedReader
 from wfreport.runtime.requests import ReconcileRequests
@@ -83,7 +83,7 @@ class Poller:
             wanted[name[0]].add(name)
         return {scope: names for scope, names in wanted.items() if _is_worth_a_list(len(names), running[scope or ""])}
 
-    def _is_usable(self, listed: ListedWorkflow) -> bool:
+    def _is_usable(self, listed: WorkflowBody) -> bool:
         running = self._running.get(listed.name)
         return running is not None and running.uid == listed.meta.uid and running.version <= listed.meta.version
 
