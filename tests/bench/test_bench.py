@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.measure import measure
-from bench.operators import NAIVE, WFREPORT, Program
+from bench.operators import GO_FULL, GO_METADATA, NAIVE, WFREPORT, Program
 from bench.plan import FULL, QUICK, Group, Plan
 from bench.results import COLUMNS, tables, verdict
 from bench.workflows import Played, Run, completed
@@ -27,9 +27,9 @@ AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 @pytest.mark.cluster
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("program", [WFREPORT, NAIVE], ids=lambda program: program.name)
+@pytest.mark.parametrize("program", [WFREPORT, GO_METADATA, GO_FULL, NAIVE], ids=lambda program: program.name)
 async def test_every_run_is_reported_and_every_column_has_a_figure(program: Program, tmp_path: Path) -> None:
-    found = await measure(program, TINY, workflow_crds="own", log=tmp_path / "log", echo=lambda _: None)
+    found = await measure(program.built(), TINY, workflow_crds="own", log=tmp_path / "log", echo=lambda _: None)
 
     record = json.loads(json.dumps(found.record()))
     for phase, columns in COLUMNS.items():
@@ -40,6 +40,8 @@ async def test_every_run_is_reported_and_every_column_has_a_figure(program: Prog
     assert phases["cold"].requests >= 4
     assert phases["load"].received_mb > 0
     assert phases["load"].lag_p99_seconds is not None
+    assert phases["load"].progress_age_p99_seconds is not None
+    assert phases["restart"].start_cpu_seconds
 
 
 def test_a_table_has_ratios_and_the_verdict_names_what_is_missed() -> None:

@@ -55,7 +55,7 @@ async def _measured(options: argparse.Namespace) -> list[dict[str, Any]]:
         for program in (program for program in PROGRAMS if program.name in (options.only or _NAMES)):
             echo(f"round {number}, {program.name}, {options.crds} CRDs")
             log = options.folder / f"{program.name}.log"
-            found = await measure(program, plan, workflow_crds=options.crds, log=log, echo=echo)
+            found = await measure(program.built(), plan, workflow_crds=options.crds, log=log, echo=echo)
             records.append(found.record() | {"round": number, "at": f"{now():%FT%TZ}", "cores": os.cpu_count()})
             _append(path, records[-1])
     echo(f"results in {path}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,7 @@ from datetime import timedelta
 import aiohttp
 import msgspec
 
+from bench.freshness import State, state_of
 from bench.plan import Group
 from bench.workflows import Json, Played, Run, completed
 from wfreport.clock import now
@@ -59,6 +61,7 @@ class Controller:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self._gate = asyncio.Semaphore(PARALLEL)
+        self.written: defaultdict[tuple[str, str], list[State]] = defaultdict(list)
 
     async def fill(self, groups: Sequence[Group]) -> list[Ended]:
         """Create ended Workflows, each in one request, the large ones first."""
@@ -93,6 +96,7 @@ class Controller:
                 body = life.played.update(life.step, now())
                 body["metadata"]["resourceVersion"] = life.version
                 life.version = await self._send("PUT", f"{_collection(run)}/{run.name}", body)
+                self.written[run.namespace, run.name].append(state_of(body, time.monotonic()))
             else:
                 life.version = await self._send("POST", _collection(run), body)
             if life.step == run.updates:

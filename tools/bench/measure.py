@@ -16,6 +16,7 @@ import aiohttp
 
 from bench.controller import Controller, Ended
 from bench.counters import AUDIT_POLICY, Counters, read_counters
+from bench.freshness import failure_ages_seconds, progress_ages_seconds
 from bench.observer import Observer
 from bench.operators import OPERATOR_USER, Operator, Program
 from bench.plan import NAMESPACES, Plan
@@ -27,6 +28,8 @@ from controlplane.crds import Flavour
 _QUIET_SHARE = 0.04
 _QUIET_LIMIT_SECONDS = 120
 _MEGABYTE = 1e6
+_FIRST_REQUEST_POLL_SECONDS = 0.005
+_STARTS = frozenset({"cold", "restart"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,11 @@ class Phase:
         seconds_to_last_report: from the start of the phase.
         lag_p50_seconds: median time from the end of a run to its report.
         lag_p99_seconds: 99th percentile of the same.
+        failure_age_p50_seconds: median time from a failed node in a Workflow to the report that shows it.
+        failure_age_p99_seconds: 99th percentile of the same.
+        progress_age_p50_seconds: median time from a new or ended node in a Workflow to the report that shows it.
+        progress_age_p99_seconds: 99th percentile of the same.
+        start_cpu_seconds: CPU of the operator until its first request: imports and settings.
     """
 
     wall_seconds: float
@@ -72,6 +80,11 @@ class Phase:
     seconds_to_last_report: float | None = None
     lag_p50_seconds: float | None = None
     lag_p99_seconds: float | None = None
+    failure_age_p50_seconds: float | None = None
+    failure_age_p99_seconds: float | None = None
+    progress_age_p50_seconds: float | None = None
+    progress_age_p99_seconds: float | None = None
+    start_cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +159,7 @@ class _Stand:
         self._log, self._echo = log, echo
         self._operator: Operator | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._start_cpu_seconds = 0.0
 
     async def phases(self) -> dict[str, Phase]:
         """Measure all phases in order."""
@@ -197,7 +211,10 @@ class _Stand:
     async def _phase(self, name: str, before: Counters, expected: Sequence[Ended]) -> Phase:
         operator, after = self._running(), self._counters()
         missing, wrong = await self._observer.check(expected)
-        lags = self._observer.lags_seconds(expected) if name == "load" else []
+        is_load = name == "load"
+        lags = self._observer.lags_seconds(expected) if is_load else []
+        written, shown = (self._controller.written if is_load else {}), self._observer.shown
+        failures, progress = failure_ages_seconds(written, shown), progress_ages_seconds(written, shown)
         last = max((self._observer.reported_at.get((one.namespace, one.name), 0.0) for one in expected), default=0.0)
         requests = after.requests - before.requests
         refused = requests.pop("refused", 0)
@@ -220,6 +237,11 @@ class _Stand:
             seconds_to_last_report=round(last - before.at_seconds, 1) if last > before.at_seconds else None,
             lag_p50_seconds=_quantile(lags, 0.5),
             lag_p99_seconds=_quantile(lags, 0.99),
+            failure_age_p50_seconds=_quantile(failures, 0.5),
+            failure_age_p99_seconds=_quantile(failures, 0.99),
+            progress_age_p50_seconds=_quantile(progress, 0.5),
+            progress_age_p99_seconds=_quantile(progress, 0.99),
+            start_cpu_seconds=self._start_cpu_seconds if name in _STARTS else None,
         )
         operator.tree.reset_peak()
         self._echo(f"{name}: {phase.cpu_seconds} CPU s, {phase.peak_rss_mb} MB, {missing} missing, {wrong} wrong")
@@ -250,7 +272,12 @@ class _Stand:
         kubeconfig = self._plane.folder / "proxied.kubeconfig"
         direct = self._plane.kubeconfig_for(OPERATOR_USER).read_text()
         kubeconfig.write_text(direct.replace(self._plane.server, self._proxy.url))
+        before = self._proxy.sent_bytes
         self._operator = await Operator.start(self._program, kubeconfig=kubeconfig, log=self._log)
+        while self._proxy.sent_bytes == before:
+            self._operator.ensure_running()
+            await asyncio.sleep(_FIRST_REQUEST_POLL_SECONDS)
+        self._start_cpu_seconds = round(self._operator.tree.cpu_seconds(), 2)
         return self._operator
 
     async def _stop_operator(self) -> None:

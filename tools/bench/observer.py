@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import aiohttp
 import msgspec
 
 from bench.controller import Ended
+from bench.freshness import State
 
 REPORTS = "/apis/wfreport.dev/v1alpha1/workflowreports"
 COMPLETED = frozenset({"Succeeded", "Failed", "Error"})
@@ -21,6 +23,17 @@ class Observed(msgspec.Struct, frozen=True, rename="camel"):
     """``status.observedWorkflow``."""
 
     phase: str = ""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """``status.counts``: the used fields."""
+
+    total: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    errored: int = 0
+    skipped: int = 0
+    omitted: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, rename="camel"):
@@ -35,6 +48,7 @@ class Status(msgspec.Struct, frozen=True, rename="camel"):
 
     observed_workflow: Observed = Observed()
     failures: tuple[Failure, ...] = ()
+    counts: Counts | None = None
 
 
 class Meta(msgspec.Struct, frozen=True, rename="camel"):
@@ -86,6 +100,7 @@ class Observer:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self.reported_at: dict[Key, float] = {}
+        self.shown: defaultdict[Key, list[State]] = defaultdict(list)
 
     async def fetch_all(self) -> Reports:
         """List all reports."""
@@ -109,6 +124,8 @@ class Observer:
             raise RuntimeError("the observer's watch was cut off: the measurement would have a hole")
         if event.object.status.observed_workflow.phase in COMPLETED and event.type != "DELETED":
             self.reported_at.setdefault(event.object.key, time.monotonic())
+        if event.object.status.counts:
+            self.shown[event.object.key].append(_state_shown(event.object.status.counts))
         return event.object.metadata.resource_version
 
     async def wait(self, expected: Sequence[Ended], *, patience_seconds: float) -> None:
@@ -138,6 +155,12 @@ class Observer:
         """Return the times from the end of each run to its report, sorted."""
         keys = [(one, (one.namespace, one.name)) for one in expected]
         return sorted(self.reported_at[key] - one.at_seconds for one, key in keys if key in self.reported_at)
+
+
+def _state_shown(counts: Counts) -> State:
+    failed = counts.failed + counts.errored
+    ended = counts.succeeded + failed + counts.skipped + counts.omitted
+    return State(time.monotonic(), failed, counts.total + ended)
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

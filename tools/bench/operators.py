@@ -8,10 +8,11 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from bench.go_peers import peer
 from bench.processes import Tree
 
 OPERATOR_USER = "operator"
@@ -21,11 +22,25 @@ _PEERS = Path(__file__).parent / "peers"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Command of an operator, which finds its kubeconfig in ``$KUBECONFIG``."""
+    """Command of an operator, which finds its kubeconfig in ``$KUBECONFIG``.
+
+    Attributes:
+        name: its name in the tables.
+        command: the program and its arguments; for a Go peer, none.
+        env: variables.
+        flags: arguments of a Go peer.
+        is_go: whether it is our Go peer, which is built when it is needed.
+    """
 
     name: str
     command: Sequence[str | Path]
     env: Mapping[str, str] = field(default_factory=dict)
+    flags: Sequence[str] = ()
+    is_go: bool = False
+
+    def built(self) -> Program:
+        """Return the program with its command, built if necessary."""
+        return replace(self, command=(peer(), *self.flags), is_go=False) if self.is_go else self
 
 
 WFREPORT = Program("wfreport", (sys.executable, "-m", "wfreport", "run"), {"WFREPORT_HTTP_PORT": "0"})
@@ -33,7 +48,9 @@ NAIVE = Program(
     "naive-kopf",
     (sys.executable, "-m", "kopf", "run", "--all-namespaces", "--standalone", _PEERS / "naive_kopf.py"),
 )
-PROGRAMS = (WFREPORT, NAIVE)
+GO_METADATA = Program("cr-metadata", (), flags=("--metadata-only",), is_go=True)
+GO_FULL = Program("cr-full", (), is_go=True)
+PROGRAMS = (WFREPORT, GO_METADATA, GO_FULL, NAIVE)
 
 
 class OperatorEndedError(Exception):

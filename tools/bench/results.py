@@ -31,13 +31,22 @@ _EACH = (
     Column("sent_mb", "MB out", 1),
     Column("apiserver_cpu_seconds", "API server CPU s", 1),
 )
+_START = Column("start_cpu_seconds", "CPU s to the first request")
+_AGES = (
+    Column("lag_p50_seconds", "lag p50 s"),
+    Column("lag_p99_seconds", "lag p99 s"),
+    Column("failure_age_p50_seconds", "failure p50 s", 1, has_ratio=False),
+    Column("failure_age_p99_seconds", "failure p99 s", 1, has_ratio=False),
+    Column("progress_age_p50_seconds", "progress p50 s", 1, has_ratio=False),
+    Column("progress_age_p99_seconds", "progress p99 s", 1, has_ratio=False),
+)
 _FAULTS = (Column("missing", "missing", 0, has_ratio=False), Column("wrong", "wrong", 0, has_ratio=False))
 _NOISE = Column("others_cpu_seconds", "noise CPU s", 1, has_ratio=False)
 COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
-    "cold": (*_EACH, Column("seconds_to_last_report", "s to last report", 1), *_FAULTS, _NOISE),
-    "load": (*_EACH, Column("lag_p50_seconds", "lag p50 s"), Column("lag_p99_seconds", "lag p99 s"), *_FAULTS, _NOISE),
+    "cold": (_START, *_EACH, Column("seconds_to_last_report", "s to last report", 1), *_FAULTS, _NOISE),
+    "load": (*_EACH, *_AGES, *_FAULTS, _NOISE),
     "idle": (Column("cpu_seconds", "CPU s"), Column("rss_mb", "MB", 0), Column("requests", "requests", 0), _NOISE),
-    "restart": (*_EACH, *_FAULTS, _NOISE),
+    "restart": (_START, *_EACH, *_FAULTS, _NOISE),
 }
 
 

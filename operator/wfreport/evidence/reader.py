@@ -205,7 +205,7 @@ class EvidenceReader:
     ) -> dict[str, PodEvidence]:
         meta, limit = snapshot.workflow.metadata, self._limits.failed_pods
         if everything:
-            pods = await self._pods.list_all(meta.namespace, meta.name)
+            pods = await self._pods.list_cached(meta.namespace, meta.name)
         else:
             pods = await self._pods.list_failed(meta.namespace, meta.name, limit=limit)
         own = {pod.metadata.name: pod for pod in pods if any(o.uid == meta.uid for o in pod.metadata.owner_references)}
