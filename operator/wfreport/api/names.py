@@ -53,13 +53,28 @@ LABEL_REMEDIATION_UID: Final = "wfreport.dev/remediation-uid"
 """On a Workflow that wfreport created: uid of its Remediation. Without it, the Workflow is somebody else's."""
 
 LABEL_POLICY: Final = "wfreport.dev/policy"
-"""On a Remediation and its resubmission: name of the policy (cut and hashed if longer than 63 characters)."""
+"""On a Remediation: name of the policy (cut and hashed if longer than 63 characters)."""
 
 LABEL_NOTIFY: Final = "wfreport.dev/notify"
 """On a Secret, ``"true"``: policies of its namespace may use it to send notifications."""
 
 ANNOTATION_RECONCILE_RECORD: Final = "wfreport.dev/reconcile-record"
 """On the Lease: the reconciles that may have killed a leader. To have the abandoned ones tried again, remove it."""
+
+ANNOTATION_POLICY: Final = "wfreport.dev/policy"
+"""On a resubmission, for audit: name of the policy."""
+
+ANNOTATION_REMEDIATION: Final = "wfreport.dev/remediation"
+"""On a resubmission, for audit: name of the Remediation that created it."""
+
+ANNOTATION_CREATOR: Final = "wfreport.dev/creator"
+"""On a resubmission, for audit: the user who submitted the first run of its chain, by Argo's label `creator`."""
+
+ANNOTATION_CREATOR_EMAIL: Final = "wfreport.dev/creator-email"
+"""On a resubmission, for audit: e-mail address of that user, by Argo's label `creator-email`."""
+
+ANNOTATION_CREATOR_USERNAME: Final = "wfreport.dev/creator-preferred-username"
+"""On a resubmission, for audit: name of that user, by Argo's label `creator-preferred-username`."""
 
 ANNOTATION_REMEDIATION_UID: Final = "wfreport.dev/remediation-uid"
 """On a stopped Workflow and on a suspended CronWorkflow: uid of the Remediation that stopped or suspended it."""

@@ -51,6 +51,7 @@ WE_ADD = {
     "metadata.labels.wfreport.dev/attempt": "the chain",
     "metadata.labels.wfreport.dev/remediation-uid": "whose it is",
     "metadata.labels.wfreport.dev/root": "the chain",
+    "metadata.annotations.wfreport.dev/creator": "for audit: to Argo, the operator created it",
 }
 ARGO_READS_SINCE = {"compressed-zstd": ((4, 1), "its nodes are compressed with zstd")}
 """Recordings whose nodes an older Argo cannot read, so that it does not resubmit them with --memoized."""

@@ -109,3 +109,36 @@ def test_a_run_is_ours_only_with_the_uid_of_our_remediation() -> None:
     assert is_resubmission_by(new, "r-1")
     assert not is_resubmission_by(new, "r-2")
     assert not is_resubmission_by(a_run(), "")
+
+
+CREATOR = {
+    "workflows.argoproj.io/creator": "ana",
+    "workflows.argoproj.io/creator-email": "ana.at.example.com",
+    "workflows.argoproj.io/creator-preferred-username": "ana-b",
+}
+
+
+def test_for_audit_a_resubmission_names_policy_remediation_and_who_submitted_the_first_run() -> None:
+    audited = Resubmission(ROOT, 1, "r-1", policy="oom-ladder", remediation="etl-x7k2p-d1323ffb83")
+    new = resubmitted(a_run(labels=CREATOR, annotations={"wfreport.dev/creator": "forged"}), audited)
+    assert new["metadata"]["annotations"] == {
+        "wfreport.dev/policy": "oom-ladder",
+        "wfreport.dev/remediation": "etl-x7k2p-d1323ffb83",
+        "wfreport.dev/creator": "ana",
+        "wfreport.dev/creator-email": "ana.at.example.com",
+        "wfreport.dev/creator-preferred-username": "ana-b",
+    }
+    assert not new["metadata"]["labels"].keys() & CREATOR.keys()  # for Argo, the operator created it
+
+
+def test_the_creator_of_the_first_run_stays_known_along_the_chain() -> None:
+    first = made_from(a_run(labels=CREATOR)) | {"status": {"phase": "Failed"}}
+    first["metadata"]["labels"]["workflows.argoproj.io/creator"] = "wfreport"  # type: ignore[index]
+    second = resubmitted(first, Resubmission(link(first), 2, "r-2", policy="p", remediation="r"))
+    annotations = second["metadata"]["annotations"]
+    assert annotations["wfreport.dev/creator"] == "ana"
+    assert annotations["wfreport.dev/policy"] == "p"
+
+
+def test_a_run_without_a_creator_yields_no_annotation_of_one() -> None:
+    assert resubmitted(a_run(), FIRST)["metadata"]["annotations"] == {}

@@ -24,6 +24,8 @@ def test_a_failed_run_is_resubmitted_once_and_its_record_shows_that_it_helped(cl
     assert done["status"]["resultRef"]["name"] == new
     assert condition(done, "Succeeded") == ("Unknown", "OutcomeAwaited")
     made = cluster.workflow(new)
+    audit = {"wfreport.dev/policy": "p", "wfreport.dev/remediation": done["metadata"]["name"]}
+    assert made["metadata"]["annotations"].items() >= audit.items()
     assert made["metadata"]["labels"]["wfreport.dev/remediation-uid"] == done["metadata"]["uid"]
     cluster.end(new, "Succeeded")
     eventually(lambda: condition(cluster.remediation_of("etl"), "Succeeded"), lambda current: current == HELPED)

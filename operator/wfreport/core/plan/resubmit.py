@@ -9,7 +9,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from wfreport.api import argo, names
 from wfreport.api.reasons import Refusal
@@ -21,6 +21,13 @@ from wfreport.core.plan.reusable import reusable_run
 from wfreport.core.redact.bounds import cut_label
 from wfreport.core.snapshot.chain import ChainLink
 
+_CREATORS: Final = {
+    names.ANNOTATION_CREATOR: argo.LABEL_CREATOR,
+    names.ANNOTATION_CREATOR_EMAIL: argo.LABEL_CREATOR_EMAIL,
+    names.ANNOTATION_CREATOR_USERNAME: argo.LABEL_CREATOR_USERNAME,
+}
+"""Annotations of a resubmission, by Argo's label of the first run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resubmission:
@@ -31,12 +38,16 @@ class Resubmission:
         attempt: number of this resubmission, one above the latest.
         remediation_uid: uid of the Remediation that creates the new run.
         parameters: arguments to replace, by name.
+        policy: name of the policy, for audit.
+        remediation: name of the Remediation, for audit.
     """
 
     link: ChainLink
     attempt: int
     remediation_uid: str
     parameters: Mapping[str, str] = field(default_factory=dict)
+    policy: str = ""
+    remediation: str = ""
 
     @property
     def name(self) -> str:
@@ -80,7 +91,7 @@ def resubmitted(
             # set in addition to the name, so that a person's resubmission of the new run is named like the first run
             "generateName": metadata.get("generateName") or f"{metadata['name']}-",
             "labels": labels | _own_labels(metadata["name"], resubmission),
-            "annotations": annotations,
+            "annotations": annotations | _audit_annotations(metadata, resubmission),
         },
         "spec": resubmitted_spec(workflow["spec"] if spec is None else spec, resubmission.parameters),
         **status,
@@ -109,6 +120,22 @@ def _own_labels(predecessor: str, resubmission: Resubmission) -> dict[str, str]:
         names.LABEL_ATTEMPT: str(resubmission.attempt),
         names.LABEL_REMEDIATION_UID: resubmission.remediation_uid,
     }
+
+
+def _audit_annotations(metadata: Json, resubmission: Resubmission) -> dict[str, str]:
+    """Return who caused the new run. To Argo, it is the operator's: labels of the creator are not copied.
+
+    The creator is that of the chain's first run; each later run has it from its predecessor.
+    """
+    creators: Mapping[str, str]
+    if resubmission.link.attempt:
+        creators = metadata.get("annotations") or {}
+    else:
+        labels = metadata.get("labels") or {}
+        creators = {key: labels[label] for key, label in _CREATORS.items() if label in labels}
+    audit = {names.ANNOTATION_POLICY: resubmission.policy, names.ANNOTATION_REMEDIATION: resubmission.remediation}
+    audit |= {key: creators[key] for key in _CREATORS if key in creators}
+    return {key: value for key, value in audit.items() if value}
 
 
 def resubmitted_spec(spec: Json, parameters: Mapping[str, str]) -> dict[str, Any]:

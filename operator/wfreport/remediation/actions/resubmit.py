@@ -69,7 +69,14 @@ class ResubmitHandler:
         memoized_at: datetime | None = None,
     ) -> ExecutionResult:
         uid = remediation.metadata.uid or ""
-        resubmission = Resubmission(situation.link, remediation.spec.attempt, uid, parameters)
+        resubmission = Resubmission(
+            situation.link,
+            remediation.spec.attempt,
+            uid,
+            parameters,
+            policy=remediation.spec.policy_ref.name,
+            remediation=remediation.metadata.name,
+        )
         document = resubmitted(situation.document, resubmission, spec=spec, memoized_at=memoized_at)
         try:
             created = await self._workflows.create(situation.namespace, document)
