@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from tests.eventually import eventually
 
 from wfreport.metrics import Metrics
 from wfreport.runtime import watchdog
@@ -196,3 +198,36 @@ def test_a_call_that_keeps_the_interpreters_lock_is_shown_by_its_stack() -> None
             assert any("in the_culprit" in line for line in process.stderr)
         finally:
             process.kill()
+
+
+STOPPED = """
+import asyncio, sys
+from wfreport.runtime import watchdog
+from wfreport.runtime.in_flight import InFlight
+
+watchdog.REPORT_SECONDS = 3
+watchdog.IDLE_TICK_SECONDS = 0.05
+
+async def main():
+    dog = watchdog.Watchdog(InFlight(), count_blocked=lambda controller: print("blocked", flush=True), write_marks=None)
+    with dog.running():
+        print("running", flush=True)
+        sys.stdin.readline()
+        await asyncio.sleep(0.3)
+
+asyncio.run(main())
+"""
+
+
+def test_the_time_in_which_a_process_is_stopped_does_not_count_as_blocked() -> None:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", STOPPED], text=True, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdout.readline() == "running\n"
+        began_at = time.monotonic()
+        eventually(lambda: time.monotonic() > began_at + 0.5)  # the loop is blocked, and the thread has noticed that
+        process.send_signal(signal.SIGSTOP)
+        eventually(lambda: time.monotonic() > began_at + 5)
+        process.send_signal(signal.SIGCONT)
+        eventually(lambda: time.monotonic() > began_at + 5.5)  # it is still blocked
+        output, _ = process.communicate("go on\n")
+    assert output == ""
