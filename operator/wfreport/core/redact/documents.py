@@ -34,30 +34,35 @@ _NAMED_ATTRIBUTE: Final = re.compile(
     r"(?:\s{1,32}value\s{0,4}=\s{0,4}\\?[\"'](?P<value>[^\"'\n\\]{1,4096})|\s{0,16}>\s{0,16}(?P<content>[^<>\s][^<>]{0,4096}?)\s{0,16}</)",
     re.IGNORECASE,
 )
-"""``<property name="password" value="…"/>``, ``<entry key="password">…</entry>``, ``<input type="password" value="…">``."""
+"""``<property name="password" value="…"/>``, ``<entry key="password">…</entry>``, ``<input type="password" …>``."""
 
 _NAMED_VALUE: Final = re.compile(
-    rf"(?<![\w-])(?:name|key|parametername|variable|property|field|header)\\{{0,3}}[\"']?[ \t]{{0,8}}[:=][ \t]{{0,8}}\\{{0,3}}[\"']?{_NAME}(?![\w.-])\\{{0,3}}[\"']?"
+    rf"(?<![\w-])(?:name|key|parametername|variable|property|field"
+    rf"|header)\\{{0,3}}[\"']?[ \t]{{0,8}}[:=][ \t]{{0,8}}\\{{0,3}}[\"']?{_NAME}(?![\w.-])\\{{0,3}}[\"']?"
     r"[,;]?(?:[ \t]{0,8}(?:\r?\n|\\n)[ \t]{0,64})?[ \t]{0,8}[,;]?[ \t]{0,8}"
     r"\\{0,3}[\"']?(?:value|parametervalue|val|secret|stringvalue|values)\\{0,3}[\"']?[ \t]{0,8}[:=][ \t]{0,8}"
-    r"(?:\[[ \t]{0,8})?(?:(?P<quote>\\{0,3}[\"'])(?P<quoted>[^\"'\n\\]{1,4096})|(?P<bare>[^\s\"'{}\[\],][^\s\"',}\]]{0,4096}))",
+    r"(?:\[[ \t]{0,8})?(?:(?P<quote>\\{0,3}[\"'])(?P<quoted>[^\"'\n\\]{1,4096})"
+    r"|(?P<bare>[^\s\"'{}\[\],][^\s\"',}\]]{0,4096}))",
     re.IGNORECASE,
 )
 """``name: DB_PASSWORD`` and ``value: …``: environment variables of a pod or a task, parameters of a Workflow."""
 
 _BLOCK: Final = re.compile(
-    rf"(?<![\w-]){_NAME}[\"']?:[ \t]{{0,8}}[|>][-+0-9]{{0,2}}[ \t]{{0,8}}\r?\n(?P<indent>[ \t]{{1,64}})(?P<value>\S[^\n]{{0,4096}}(?:\n(?P=indent)[^\n]{{1,4096}}){{0,64}})",
+    rf"(?<![\w-]){_NAME}[\"']?:[ \t]{{0,8}}[|>][-+0-9]{{0,2}}[ \t]{{0,8}}\r?\n"
+    r"(?P<indent>[ \t]{1,64})(?P<value>\S[^\n]{0,4096}(?:\n(?P=indent)[^\n]{1,4096}){0,64})",
     re.IGNORECASE,
 )
 """A block of YAML: ``password: |`` and the lines below."""
 
 _NEXT_LINE: Final = re.compile(
-    rf"(?:^|\n)[ \t-]{{0,64}}[\"']?{_NAME}[\"']?:[ \t]{{0,8}}\r?\n[ \t]{{1,64}}(?P<value>[^\s:#-][^\s:]{{3,4096}})[ \t]{{0,8}}(?:\r?\n|$)",
+    rf"(?:^|\n)[ \t-]{{0,64}}[\"']?{_NAME}[\"']?:[ \t]{{0,8}}\r?\n[ \t]{{1,64}}"
+    r"(?P<value>[^\s:#-][^\s:]{3,4096})[ \t]{0,8}(?:\r?\n|$)",
     re.IGNORECASE,
 )
 
 _PAIR: Final = re.compile(
-    rf"[\[({{][ \t]{{0,4}}b?[\"']{_NAME}[\"'][ \t]{{0,4}},[ \t]{{0,4}}b?[\"'](?P<value>[^\"'\n]{{4,4096}})[\"'][ \t]{{0,4}}[\])}}]",
+    rf"[\[({{][ \t]{{0,4}}b?[\"']{_NAME}[\"'][ \t]{{0,4}},[ \t]{{0,4}}"
+    r"b?[\"'](?P<value>[^\"'\n]{4,4096})[\"'][ \t]{0,4}[\])}]",
     re.IGNORECASE,
 )
 """``('password', '…')``: an item of a dictionary, a header, a pair of lists."""

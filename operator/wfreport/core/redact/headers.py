@@ -114,6 +114,11 @@ def _session_cookies(text: str) -> Iterator[Span]:
             yield match.span("value")
 
 
+_SESSION_HINT: Final = (
+    r"(?i)(?:sess|csrf|xsrf|sid|_oauth2_proxy|token|clearance|_cookie|li_at|datr|__host-|__secure-|aspnet)[\w.-]*"
+    r"[\\\"' \t]*[:=]"
+)
+
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(("(?i)authorization",), _authorization_headers),
     Detector(("(?i)(?:bearer|basic)[ \t]",), _bearer_tokens),
@@ -125,12 +130,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         _header_keys,
     ),
     Detector(("(?i)cookies?2?[\\\\\"']*[ \t]*[:=]",), _cookies),
-    Detector(
-        (
-            r"(?i)(?:session|sess|csrf|xsrf|sid|_oauth2_proxy|token|clearance|_cookie|li_at|datr|__host-|__secure-|aspnetcore)[\w.-]*[\\\"' \t]*[:=]",
-        ),
-        _session_cookies,
-    ),
+    Detector((_SESSION_HINT,), _session_cookies),
     by_pattern(_DOCKER_AUTH, r'"auth\\?"', group=1),
     by_pattern(_COOKIE_FILE, r"\t(?:TRUE|FALSE)\t", group="value"),
 )

@@ -45,7 +45,8 @@ _KEY: Final = re.compile(
 _BEFORE_KEY: Final = re.compile(
     r"(?:api|access|private|account|auth|shared|signing|encryption|decryption|encrypt|master|service|storage|ssh|client|db"
     r"|session|app|application|jwt|hmac|fernet|crypto|cipher|license|licence|webhook|vault|admin|root|consumer|subscription"
-    r"|functions?|host|write|ingest|deploy|bot|sas|wallet|aes|rsa|tls|ssl|gpg|pgp|preshared|psk|hec|integration)[_ .-]?$",
+    r"|functions?|host|write|ingest|deploy|bot|sas|wallet|aes|rsa|tls|ssl|gpg|pgp|preshared|psk|hec"
+    r"|integration)[_ .-]?$",
     re.IGNORECASE,
 )
 _WORD_BEFORE: Final = re.compile(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>-]))[\w.-]{0,64}+$")
@@ -59,7 +60,8 @@ _DESCRIPTIVE_WORDS: Final = words(
     expiration ttl length len count size arn provider mode policy manager store class kind error errors limit
     limits usage endpoint namespace field hint required enabled present set status rotation selector mount
     volume service server source template accessor duration renewable policies meta algorithm alg format
-    created updated age strength prompt regex pattern min max is not env var variable helper cache location bucket review request limiter
+    created updated age strength prompt regex pattern min max is not env var variable helper cache location
+    bucket review request limiter
     txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
     """
 )
@@ -85,7 +87,8 @@ _SECRET_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{
 """A secret_id of Vault's AppRole. The SecretId of AWS is a name."""
 
 _VALUE: Final = re.compile(
-    r"(?:[A-Za-z]{1,2}(?=[\"'])|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes|new String)\((?=[\"'`]))?"
+    r"(?:[A-Za-z]{1,2}(?=[\"'])|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes"
+    r"|new String)\((?=[\"'`]))?"
     r"(?:(?P<open>[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
     r"|\\{1,3}[\"'](?P<escaped>[^\"'\\\n]*+(?:\\+[^\"'\\\n]+)*+)"
     r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|[,;&.)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++))"
@@ -131,7 +134,7 @@ def _value_span(text: str, start: int) -> Span:
 
 
 def _names_secret(text: str, key: re.Match[str]) -> bool:
-    """Whether the key names a secret, and neither describes one (``secretName``) nor is an ordinary word (``tokens``)."""
+    """Whether the key names a secret, and neither describes one (``secretName``) nor is a common word (``tokens``)."""
     word, suffix = key["word"].lower(), key["suffix"]
     before = text[max(0, key.start() - 16) : key.start()]
     if word == "key" and not _BEFORE_KEY.search(before):

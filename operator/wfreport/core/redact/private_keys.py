@@ -60,7 +60,8 @@ _LAST_LINE: Final = re.compile(
     r"[^\S\n]*(?:\r?\n|\\r\\n|\\n)(?:[^\n]{0,120} )?(?P<end>[A-Za-z0-9+/]{1,69}={0,2})(?=\s|\\|$)"
 )
 _PUBLIC_BLOCK: Final = re.compile(
-    r"-----(?P<edge>BEGIN|END) (?:[A-Z0-9 ]{0,40} )?(?:CERTIFICATE|PUBLIC KEY|MESSAGE|SIGNATURE|DATA|CMS|PKCS7|CRL|PARAMETERS)\b"
+    r"-----(?P<edge>BEGIN|END) (?:[A-Z0-9 ]{0,40} )?(?:CERTIFICATE|PUBLIC KEY|MESSAGE|SIGNATURE|DATA|CMS|PKCS7"
+    r"|CRL|PARAMETERS)\b"
 )
 _LINES_IN_A_ROW: Final = 3
 

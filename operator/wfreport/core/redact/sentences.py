@@ -8,46 +8,57 @@ from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.words import PASSWORD_WORDS, STATE_WORDS, is_placeholder, is_random, is_reference
 
 _NAME: Final = (
-    r"(?P<name>password|passwd|passphrase|passcode|passkey|pwd|(?:bind|root)_?pw|requirepass|masterauth|secret[_ -]?id|(?:client[_ -]?)?secret|token|credentials?|pin|otp"
+    r"(?P<name>password|passwd|passphrase|passcode|passkey|pwd|(?:bind|root)_?pw|requirepass|masterauth"
+    r"|secret[_ -]?id|(?:client[_ -]?)?secret|token|credentials?|pin|otp"
     r"|(?:api|access|secret|private|encryption|license|master|auth|signing)[ _-]?key|connection string)"
 )
 _IS: Final = re.compile(
-    rf"(?<![a-z-]){_NAME}(?:[ \t]{{1,4}}(?:for|of|to)[ \t]{{1,4}}[^\s,;]{{1,60}}(?:[ \t]{{1,4}}(?:user|account|database))?)?[ \t]{{1,8}}"
+    rf"(?<![a-z-]){_NAME}(?:[ \t]{{1,4}}(?:for|of|to)[ \t]{{1,4}}[^\s,;]{{1,60}}(?:[ \t]{{1,4}}(?:user|account"
+    rf"|database))?)?[ \t]{{1,8}}"
     r"(?:is|was|are|were|will be|has been|equals|becomes?|changed|reset|set|updated)"
     r"(?:[ \t]{1,4}(?:now|set|reset|changed|updated|to|as|equal|literally|still)){0,3}[ \t]{0,4}:?[ \t]{1,4}"
     r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`]{4,256})",
     re.IGNORECASE,
 )
 _BESIDE: Final = re.compile(
-    rf"(?<![\w.-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?P<quote>[\"'`]?)(?P<value>[^\s\"'`(<\[{{$%:=][^\s\"'`(]{{5,256}}(?!\())",
+    rf"(?<![\w.-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?P<quote>[\"'`]?)"
+    r"(?P<value>[^\s\"'`(<\[{$%:=][^\s\"'`(]{5,256}(?!\())",
     re.IGNORECASE,
 )
 _TABLE: Final = re.compile(
-    r"(?:^|\n)[ \t|]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|secret|token|secret[_ -]?id|(?:api|access|secret|private|auth)[_ -]?key"
+    r"(?:^|\n)[ \t|]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|secret|token|secret[_ -]?id|(?:api"
+    r"|access|secret|private|auth)[_ -]?key"
     r"|credentials?)[ \t]{0,8}(?:\t|[ \t]{2}|[ \t]\||│)[ \t|│]{0,64}(?P<value>[^\s|│]{4,4096})[ \t|│]{0,64}(?:\r?\n|$)",
     re.IGNORECASE,
 )
 _NETRC: Final = re.compile(
-    r"\b(?:login|user)[ \t\r\n]{1,8}\S{1,100}[ \t\r\n]{1,8}(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?(?:password|passwd)[ \t\r\n]{1,8}(?P<value>\S{1,256})"
+    r"\b(?:login|user)[ \t\r\n]{1,8}\S{1,100}[ \t\r\n]{1,8}(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?"
+    r"(?:password|passwd)[ \t\r\n]{1,8}(?P<value>\S{1,256})"
 )
 _PGPASS: Final = re.compile(
-    r"(?:^|\n)[ \t]{0,16}[\w.*-]{1,253}:(?:\d{4,5}|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>\S{3,256})[ \t]{0,8}(?:\r?\n|$)"
+    r"(?:^|\n)[ \t]{0,16}[\w.*-]{1,253}:(?:\d{4,5}"
+    r"|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>\S{3,256})[ \t]{0,8}(?:\r?\n|$)"
 )
 _SQL: Final = re.compile(
     r"(?:identified(?:[ \t]{1,8}with[ \t]{1,8}\S{1,64})?[ \t]{1,8}by(?:[ \t]{1,8}(?:password|values))?"
-    r"|(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}|[ \t]{1,8})(?:password[ \t]{0,4})?|password[ \t]{0,4}\("
-    r"|masterpassword|credentials)[ \t(=]{0,8}[\"'](?P<value>[^\"'\n]{3,4096})[\"'](?![ \t]+(?:not|is|does|has|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b)",
+    r"|(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}"
+    r"|[ \t]{1,8})(?:password[ \t]{0,4})?|password[ \t]{0,4}\("
+    r"|masterpassword|credentials)[ \t(=]{0,8}[\"'](?P<value>[^\"'\n]{3,4096})[\"'](?![ \t]+(?:not|is|does|has"
+    r"|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b)",
     re.IGNORECASE,
 )
 _OTHER_LANGUAGES: Final = re.compile(
-    r"(?:passwort|kennwort|contrase(?:ñ|n)a|clave secreta|senha|mot de passe|пароль|парола|hasło|haslo|wachtwoord|lösenord|şifre"
-    r"|密码|密碼|口令|密钥|パスワード|비밀번호|암호)[\"']?[ \t]{0,32}(?:[:=]|is|ist|est|es|是|为)[ \t]{0,32}[\"']?(?P<value>[^\s\"',;]{4,256})",
+    r"(?:passwort|kennwort|contrase(?:ñ|n)a|clave secreta|senha|mot de passe|пароль|парола|hasło|haslo"
+    r"|wachtwoord|lösenord|şifre"
+    r"|密码|密碼|口令|密钥|パスワード|비밀번호|암호)[\"']?[ \t]{0,32}(?:[:=]|is|ist|est|es|是"
+    r"|为)[ \t]{0,32}[\"']?(?P<value>[^\s\"',;]{4,256})",
     re.IGNORECASE,
 )
 _CONNECTION: Final = re.compile(
     r"(?<![\w-])(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
     r"|auth[_-]?cookie|app_key|machine_?key)"
-    r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}|[^\s\"',;&\\)}\]]{6,4096})",
+    r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
+    r"|[^\s\"',;&\\)}\]]{6,4096})",
     re.IGNORECASE,
 )
 _AUTH_COMMAND: Final = re.compile(
@@ -122,7 +133,10 @@ def _values(pattern: re.Pattern[str], at_least: int, *hints: str) -> Detector:
 
 
 _SERVER_SETTINGS: Final = ("pw", "requirepass", "masterauth")
-_HINT: Final = r"(?i)(?:password|(?:bind|root)_?pw|requirepass|masterauth|secret[_ -]?id|passwd|passphrase|passcode|passkey|pwd|secret|token|credentials?|pin|otp|key|connection string)"
+_HINT: Final = (
+    r"(?i)(?:password|(?:bind|root)_?pw|requirepass|masterauth|secret[_ -]?id|passwd|passphrase"
+    r"|passcode|passkey|pwd|secret|token|credentials?|pin|otp|key|connection string)"
+)
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(

@@ -48,7 +48,8 @@ _NAME: Final = re.compile(r"[a-z0-9]+(?:[-./:_@][a-z0-9]+)+|[^\W\d_]+(?:[-./:_']
 
 _TECHNICAL_NAME: Final = re.compile(
     r"(?:sha-?\d+|md5|bcrypt|scrypt|argon2\w{0,2}|base64|base32|[rhep]s\d{3}|aes-?\d*\w*|utf-?8|oauth2?\.?\d?|x\.?509|ed25519|pbkdf2\w*"
-    r"|v?\d+(?:\.\d+)+(?:[-+][\w.]{1,16})?|v\d+|\d{4}-\d\d-\d\d(?:[T ].*)?|0x[0-9a-f]{1,8}|http[12.]*|ipv[46]|k8s|i18n|e2e|s3)",
+    r"|v?\d+(?:\.\d+)+(?:[-+][\w.]{1,16})?|v\d+|\d{4}-\d\d-\d\d(?:[T ].*)?|0x[0-9a-f]{1,8}|http[12.]*|ipv[46]"
+    r"|k8s|i18n|e2e|s3)",
     re.IGNORECASE,
 )
 
