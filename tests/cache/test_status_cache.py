@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from wfreport.cache.reports import REPORT_OVERHEAD_BYTES, ReportEntry, StatusCache, entry_of
+from wfreport.cache.reports import REPORT_OVERHEAD_BYTES, ReportCache, ReportEntry, StatusCache, entry_of
 from wfreport.kube.reports import StoredReport, stored_report
 
 
@@ -65,3 +65,12 @@ def test_a_report_larger_than_the_cache_is_not_stored_and_does_no_harm() -> None
     assert cache.get(entry("b")) is None
     cache.put(("ns", "a"), stored("a"))
     assert cache.get(entry("a"))
+
+
+def test_the_content_of_a_deleted_report_is_dropped() -> None:
+    cache, reports = cache_of("a", "b", capacity_bytes=2 * ONE), ReportCache()
+    reports.on_removed = cache.drop
+    for name in "ab":
+        reports.put(entry(name))
+    reports.remove(("ns", "a"))
+    assert [name for name in "ab" if cache.get(entry(name))] == ["b"]

@@ -24,7 +24,7 @@ event, or ``write_done`` makes the writer enqueue the report.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -168,7 +168,11 @@ def _awaits_server(head: ReportHead, reasons: set[str]) -> bool:
 
 
 class ReportCache:
-    """The entries of all reports, by report and by Workflow."""
+    """The entries of all reports, by report and by Workflow.
+
+    Attributes:
+        on_removed: called with each report that was deleted.
+    """
 
     def __init__(self, *, user_reports_max: int = 1000) -> None:
         """Create an empty cache for at most so many reports of users in each namespace."""
@@ -176,6 +180,7 @@ class ReportCache:
         self._entries: dict[NamespacedName, ReportEntry] = {}
         self._by_workflow: dict[NamespacedName, tuple[str, ...]] = {}
         self._expected_writes: dict[NamespacedName, int] = {}
+        self.on_removed: Callable[[NamespacedName], None] = _do_nothing
 
     def __len__(self) -> int:
         """Return the number of reports."""
@@ -281,6 +286,7 @@ class ReportCache:
         if entry:
             self._remove_from_index(entry)
             self.followed.remove(report)
+        self.on_removed(report)
         return entry
 
     def _admit(self, entry: ReportEntry) -> bool:
@@ -333,6 +339,9 @@ class StatusCache:
         report = self._reports.pop(key, None)
         if report:
             self._bytes -= _size_bytes(report)
+
+
+def _do_nothing(_: NamespacedName) -> None: ...
 
 
 def _size_bytes(report: StoredReport) -> int:

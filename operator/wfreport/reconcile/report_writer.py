@@ -76,6 +76,7 @@ class ReportWriter:
         self._events = events
         self._cache = cache
         self._statuses = StatusCache(CACHED_STATUS_BYTES)
+        cache.on_removed = self._statuses.drop
         self._metrics = metrics
         self._clock = clock
         self._ownership = ownership
@@ -195,7 +196,6 @@ class ReportWriter:
     def _forget(self, name: NamespacedName) -> ConflictError:
         """Forget a report that another client deleted; return the error that starts the reconcile over."""
         self._cache.remove(name)
-        self._statuses.drop(name)
         return ConflictError("the report was deleted", status=404)
 
     def _remember(self, report: StoredReport, *, own: bool = False) -> ReportEntry:
