@@ -173,7 +173,7 @@ def test_a_log_that_arrives_after_the_end_costs_one_more_reconcile(world: Cluste
     assert report["status"]["failures"][0]["logTail"]["text"] == "row 7 is bad\nboom"
     assert counts.pop("get workflows") == 1
     assert counts.pop("patch workflowreports/status") == 1
-    assert counts.pop("list pods") == 1
+    # no pods are listed: no step succeeded, so there is nothing to warn of
     assert counts.keys() <= {"get pods/log", "list events"}
 
 
