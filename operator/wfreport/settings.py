@@ -52,7 +52,8 @@ class Settings(NotificationSettings):
         description=(
             "Most running Workflows that are read a second: thirty are read every ten seconds, three hundred every "
             "hundred seconds. Namespaces have equal shares. The gauge `wfreport_poll_interval_seconds` shows the "
-            "longest interval that results. The end of a run and a failed pod do not wait for a poll."
+            "longest interval that results, by which grace times may be exceeded. The end of a run and a failed pod do "
+            "not wait for a poll."
         ),
     )
     poll_interval_min_seconds: float = Field(

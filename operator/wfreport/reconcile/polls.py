@@ -18,9 +18,12 @@ FEW: Final = 4
 LISTED_SHARE: Final = 0.5
 """A list is cheaper than GETs if at least this share of what it returns is wanted."""
 
-SLOW_SECONDS: Final = 0.1
-"""If a list takes longer than this for each wanted Workflow, the API server does not serve it from its cache: before
+SLOW_SECONDS: Final = 0.25
+"""If a list takes longer than this for each wanted Workflow, the API server hardly serves it from its cache: before
 Kubernetes 1.34, it reads all Workflows from etcd to find the running ones."""
+
+_SLOW_LIST_SECONDS: Final = 5
+"""No faster list is slow, however few it returned: the machine may be busy."""
 
 _SLOW_LIST_PAUSE_SECONDS: Final = 600
 
@@ -71,7 +74,7 @@ class Poller:
             return
         began_at = self._running.now()
         await self._reader.read(lists, label_selector=NOT_COMPLETED, is_usable=self._is_usable)
-        if self._running.now() - began_at > max(1.0, SLOW_SECONDS * len(listed)):
+        if self._running.now() - began_at > max(_SLOW_LIST_SECONDS, SLOW_SECONDS * len(listed)):
             self._no_lists_until = self._running.now() + _SLOW_LIST_PAUSE_SECONDS
 
     def _lists(self, batch: Sequence[NamespacedName]) -> dict[str | None, set[NamespacedName]]:
