@@ -1,4 +1,4 @@
-"""Implements the command line: `python -m bench [--quick] [--rounds N] [--only wfreport]`."""
+"""Implements the command line: `python -m bench [--quick] [--rounds N] [--only wfreport]`, `python -m bench flood`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench import flood
 from bench.controller import RefusedError
 from bench.measure import measure
 from bench.operators import NAIVE, PROGRAMS, WFREPORT, OperatorEndedError
@@ -30,7 +31,10 @@ _NAMES = [program.name for program in PROGRAMS]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 with the tables on stdout, or 2 with one line on stderr."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["flood"]:
+        return flood.main(given[1:])
+    options = _parser().parse_args(given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.table:
