@@ -133,6 +133,10 @@ soak: setup ## Run the operator with everything on, under load: memory and queue
 bench: setup ## Measure wfreport against a naive operator
 	@$(RUN) python -m bench $(BENCH_ARGS)
 
+.PHONY: bench-flood
+bench-flood: setup ## Flood one namespace and measure how late another one is served
+	@$(RUN) python -m bench flood $(BENCH_ARGS)
+
 PART ?= rules
 .PHONY: mutate
 mutate: setup ## Break the rules (PART=decide: the decision) in small ways: do their tests notice? Minutes

@@ -11,8 +11,9 @@ import asyncio
 import math
 import statistics
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -110,10 +111,11 @@ FLOODS: Final = (
 
 
 class _Pour:
-    """A flood that runs until it is stopped."""
+    """A flood that runs until it is stopped, at a rate that leaves the API server time for others."""
 
-    def __init__(self, flood: Flood, stage: Stage, size: int) -> None:
+    def __init__(self, flood: Flood, stage: Stage, size: int, rate: float) -> None:
         self._flood, self._stage, self._size = flood, stage, size
+        self._interval_seconds = _WRITERS / rate
         self.poured = 0
 
     async def run(self) -> None:
@@ -124,13 +126,18 @@ class _Pour:
         await asyncio.gather(*(self._write(first) for first in range(_WRITERS)))
 
     async def _write(self, first: int) -> None:
+        next_at = time.monotonic()
         for number in range(first * self._size // _WRITERS, (first + 1) * self._size // _WRITERS):
             try:
                 await self._flood.pour(self._stage, number)
+            except TimeoutError:
+                continue
             except ApiError as error:
                 if error.status not in {404, 409}:
                     raise
             self.poured += 1
+            next_at += self._interval_seconds
+            await asyncio.sleep(max(0.0, next_at - time.monotonic()))
 
 
 async def _clean(api: AsyncApi) -> None:
@@ -142,7 +149,10 @@ async def _clean(api: AsyncApi) -> None:
         OWN.format(FLOOD, "remediations"),
         OWN.format(FLOOD, "workflowreports"),
     ):
-        await api.delete(path, gracePeriodSeconds=0)
+        while True:
+            with suppress(TimeoutError):  # of a busy machine; what is left is deleted by the next try
+                await api.delete(path, gracePeriodSeconds=0)
+                break
 
 
 async def _probes(neighbour: Neighbour, phase: str, count: int) -> dict[str, list[float]]:
@@ -162,7 +172,7 @@ async def _measured(options: argparse.Namespace) -> list[tuple[str, int, dict[st
         inbox = Inbox()
         async with (
             serving(inbox.receive) as inbox.url,
-            serving(_hang) as dead_url,
+            serving(_hang, "127.0.0.2") as dead_url,  # a host of its own: messages to one host go one by one
             serving(_archive) as argo_url,
             plane.api.session() as api,
             _operator(plane, argo_url, options.log),
@@ -174,7 +184,7 @@ async def _measured(options: argparse.Namespace) -> list[tuple[str, int, dict[st
             found = [("none", 0, await _probes(neighbour, "none", options.probes))]
             for number, flood in enumerate(each for each in FLOODS if each.name in (options.only or _NAMES)):
                 echo(f"flood of {flood.name}")
-                pour = _Pour(flood, stage, max(1, int(flood.size * options.scale)))
+                pour = _Pour(flood, stage, max(1, int(flood.size * options.scale)), options.rate)
                 pouring = asyncio.create_task(pour.run())
                 await asyncio.sleep(_WARM_UP_SECONDS)
                 taken = await _probes(neighbour, f"flood-{number}", options.probes)
@@ -259,6 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench flood", description=__doc__)
     parser.add_argument("--probes", type=int, default=12, help="failures of the neighbour in each phase")
     parser.add_argument("--scale", type=float, default=1, help="factor on the size of each flood")
+    parser.add_argument("--rate", type=float, default=50, help="objects a second at most, default %(default)s")
     parser.add_argument("--only", action="append", choices=_NAMES, help="only this flood; may be repeated")
     parser.add_argument("--log", type=Path, default=REPO_ROOT / ".cache" / "bench" / "flood.log", help="operator's log")
     found = asyncio.run(_measured(parser.parse_args(arguments)))

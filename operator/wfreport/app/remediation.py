@@ -61,6 +61,10 @@ log = logging.getLogger(__name__)
 CONTROLLER: Final = "remediation"
 """The label ``controller`` of the metrics."""
 
+WORKERS: Final = 4
+"""Workers that decide about runs, and that label pods: a namespace has one of them at a time, so that the requests of
+one do not delay the others."""
+
 NOTIFIERS: Final = 8
 """Workers that send notifications. A namespace occupies at most one of them, even if its endpoint does not answer."""
 
@@ -189,9 +193,11 @@ class RemediationController:
         """Create the workers; return each with its name and its queue."""
         queues, reports = self.queues, self._cache.reports
         reader = RemediationReader(self._remediations, self._cache, executor=self._executor, queue=queues.runs)
+        run = _unless(reports.is_abandoned, self._reconciler().reconcile)
+        label = _unless(reports.has_abandoned, self._early_labeller().reconcile)
         reconcilers = [
-            ("remediation", queues.runs, _unless(reports.is_abandoned, self._reconciler().reconcile)),
-            ("early pod labels", queues.pods, _unless(reports.has_abandoned, self._early_labeller().reconcile)),
+            *[("remediation", queues.runs, run)] * WORKERS,
+            *[("early pod labels", queues.pods, label)] * WORKERS,
             ("policies", queues.policies, self._policy_reconciler().reconcile),
             ("remediations", queues.remediations, reader.reconcile),
             *[("notifier", queues.notifications, self._notifier().reconcile)] * NOTIFIERS,
@@ -361,9 +367,9 @@ def create_remediation_queues(time: TimeSource) -> RemediationQueues:
         return WorkQueue(limits or QueueLimits(), clock=time.monotonic, jitter=time.jitter)
 
     return RemediationQueues(
-        runs=queue(),
+        runs=queue(QueueLimits(workers_per_namespace=1)),
         policies=queue(),
         remediations=queue(),
         notifications=queue(QueueLimits(workers_per_namespace=1)),
-        pods=queue(),
+        pods=queue(QueueLimits(workers_per_namespace=1)),
     )

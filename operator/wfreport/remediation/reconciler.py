@@ -8,7 +8,9 @@
 Like a reconcile of a Workflow, it reads everything afresh and may run at any time, any number of times. Actions happen
 once even so: see ``Executor``.
 
-There is one worker. Two that decide at the same time would not count the actions that the other is about to begin.
+A namespace has one worker at a time. Two that decided about its runs at the same time would not count the actions that
+the other is about to begin. For the same reason, the operator's budget can be exceeded by as many actions as there are
+other workers: it is a fuse, not a promise.
 """
 
 from collections.abc import Callable, Sequence
