@@ -18,7 +18,13 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 import pytest_asyncio
 from tests.eventually import eventually, eventually_async
-from tests.live.remediation.webhook import connections_to, hanging_endpoint, redirecting_endpoint, webhook
+from tests.live.remediation.webhook import (
+    connections_to,
+    endless_endpoint,
+    hanging_endpoint,
+    redirecting_endpoint,
+    webhook,
+)
 
 from wfreport.api.actions import Apprise, CloudEvents, Sink
 from wfreport.core.plan.refusal import RefusedError
@@ -251,6 +257,16 @@ async def test_endpoints_that_hang_delay_neither_other_namespaces_nor_the_end_of
             assert made.apprise.pid is None
 
 
+async def test_an_answer_without_end_takes_neither_all_memory_nor_other_messages() -> None:
+    async with deliveries() as made:
+        with endless_endpoint() as endless, webhook([]) as (address, received):
+            with pytest.raises(SinkError, match=r"sink team: (Apprise could not deliver|MemoryError|the process)"):
+                await made.by_apprise(as_json(endless))
+            await made.as_event(endless)  # its answer is not read
+            await made.by_apprise(as_json(address))
+            assert len(received) == 1
+
+
 async def test_a_delivery_that_is_cancelled_leaves_no_process() -> None:
     async with deliveries() as made:
         with hanging_endpoint() as port:
@@ -330,6 +346,7 @@ except PermissionError:
         ("os.open('{folder}/token', os.O_RDONLY)", False),
         ("open('{folder}/new', 'w')", False),
         ("open('/etc/passwd')", False),
+        ("open('/etc/ssl-of-somebody-else')", False),
         ("open('/usr/share/zoneinfo/../../../etc/passwd')", False),
         ("os.remove('{folder}/token')", False),
         ("os.system('true')", False),

@@ -5,16 +5,19 @@ line of defence; this is the second, for an option that it missed. It holds agai
 that runs in the process could get around it.
 """
 
+import contextlib
 import os
 import resource
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from wfreport.remediation.destinations import DestinationRules, RefusedAddressError
 
 _CPU_SECONDS: Final = 10
-_DATA_BYTES: Final = 256 * 1024 * 1024
+_MORE_DATA_BYTES: Final = 40 * 1024 * 1024
+"""Memory for one delivery, beyond what it shares with the server. All deliveries and the operator share one limit."""
 _OPEN_FILES: Final = 64
 
 _SYSTEM_FILES: Final = (
@@ -50,11 +53,12 @@ class Sandbox:
 
     def enter(self) -> None:
         """Restrict this process for good."""
+        _prefer_for_out_of_memory_kill()
         for kind, limit in (
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_FSIZE, 0),
             (resource.RLIMIT_CPU, _CPU_SECONDS),
-            (resource.RLIMIT_DATA, _DATA_BYTES),
+            (resource.RLIMIT_DATA, _data_bytes() + _MORE_DATA_BYTES),
             (resource.RLIMIT_NOFILE, _OPEN_FILES),
         ):
             resource.setrlimit(kind, (limit, limit))
@@ -72,7 +76,7 @@ class Sandbox:
         if isinstance(path, int):
             return
         real = os.path.realpath(os.fsdecode(path))  # type: ignore[arg-type]  # the interpreter passes a path
-        if flags & _WRITES or not real.startswith(self._readable):
+        if flags & _WRITES or not f"{real}/".startswith(self._readable):
             raise PermissionError("this file is refused")
 
     def _check_destination(self, address: object) -> None:
@@ -88,6 +92,19 @@ class Sandbox:
 
 
 def _real_paths(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return the prefixes of all files within these folders. A file counts as a folder of its name."""
+    """Return the prefixes of these paths and of all files below them, each with a slash at its end."""
     real = {os.path.realpath(path) for path in paths if path}
-    return tuple(sorted(path for path in real if path != "/"))
+    return tuple(sorted(f"{path}/" for path in real if path != "/"))
+
+
+def _data_bytes() -> int:
+    """Return the size of the memory that the limit counts, as far as it is used now."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else ()  # only Linux enforces the limit
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData:")), 0)
+
+
+def _prefer_for_out_of_memory_kill() -> None:
+    """Let the kernel end this process before the operator, if their container runs out of memory."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")

@@ -36,6 +36,7 @@ SENT, REFUSED, BLOCKED, FAILED = "sent", "refused", "blocked", "failed"
 """Results: delivered, a URL is not allowed, an address is not allowed, not delivered."""
 
 _REAP_SECONDS: Final = 0.2
+_STACK_BYTES: Final = 512 * 1024
 _SERVICE_SECONDS: Final = SEND_SECONDS - 2
 
 
@@ -134,6 +135,7 @@ def _import_apprise() -> None:
     """Import everything that workers need, so that they share its memory."""
     import apprise  # noqa: PLC0415 - the operator imports this module for its constants
 
+    threading.stack_size(_STACK_BYTES)
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs URLs, which contain credentials
     plugins: Any = apprise.plugins
     plugins.N_MGR.load_modules()

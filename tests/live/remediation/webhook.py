@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -53,6 +54,25 @@ def redirecting_endpoint(location: str) -> Iterator[str]:
             self.send_response(307)
             self.send_header("Location", location)
             self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with _served(Handler) as url:
+        yield url
+
+
+@contextmanager
+def endless_endpoint() -> Iterator[str]:
+    """Serve an endpoint whose answers never end; yield its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(bytes(1 << 20))
 
         def log_message(self, *_: object) -> None: ...
 
