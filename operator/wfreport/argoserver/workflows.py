@@ -20,6 +20,7 @@ from wfreport.argoserver.errors import (
 from wfreport.argoserver.version import version_checked
 from wfreport.core.snapshot.decode import NotAWorkflow, decode_workflow
 from wfreport.core.snapshot.model import NodesState, Snapshot
+from wfreport.large_work import is_large_json, run_by_size
 
 
 class _WorkflowMeta(Struct, frozen=True):
@@ -149,7 +150,7 @@ class ServerWorkflows:
 
     async def _identified(self, body: bytes, namespace: str, name: str, uid: str | None) -> Snapshot:
         try:
-            snapshot = decode_workflow(body)
+            snapshot = await run_by_size(is_large_json(body), decode_workflow, body)
         except NotAWorkflow as error:
             raise await version_checked(self._server, ServerBadResponseError(f"not a Workflow: {error}")) from None
         meta = snapshot.workflow.metadata

@@ -11,6 +11,7 @@ from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.timing.waiting import slow_starting_pods
 from wfreport.kube.errors import ApiError
 from wfreport.kube.pods import Pods
+from wfreport.large_work import is_large, run_by_size
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 
@@ -36,7 +37,7 @@ class PendingPods:
 
         An error means less evidence and is not raised.
         """
-        names = slow_starting_pods(snapshot, now=now, graces=self._graces)
+        names = await run_by_size(is_large(snapshot), slow_starting_pods, snapshot, now=now, graces=self._graces)
         meta = snapshot.workflow.metadata
         if not names:
             return {}

@@ -21,6 +21,7 @@ from wfreport.evidence.capture import Capturer
 from wfreport.kube.errors import ApiError, ForbiddenError
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.pods import Pods
+from wfreport.large_work import is_large, run_by_size
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 
@@ -144,8 +145,14 @@ class EvidenceReader:
         meta = snapshot.workflow.metadata
         workflow = (meta.namespace, meta.name)
         queried_nodes = running.queried_nodes if running else set()
-        query = pod_query(
-            snapshot, stored, queried_nodes=queried_nodes, has_just_ended=has_just_ended, limits=self._limits
+        query = await run_by_size(
+            is_large(snapshot),
+            pod_query,
+            snapshot,
+            stored,
+            queried_nodes=queried_nodes,
+            has_just_ended=has_just_ended,
+            limits=self._limits,
         )
         cached = self._cache.of(workflow, meta.uid)
         uncached = [name for name in query.nodes if name not in cached]

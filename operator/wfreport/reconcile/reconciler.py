@@ -20,6 +20,7 @@ from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, version_of
 from wfreport.kube.reports import StoredReport
 from wfreport.kube.workflows import Workflows
+from wfreport.large_work import is_large, is_large_json, run_by_size
 from wfreport.metrics import Metrics
 from wfreport.reconcile.renderer import StatusRenderer
 from wfreport.reconcile.report_writer import ReportWriter
@@ -98,7 +99,8 @@ class Reconciler:
             )
         except NotFoundError:
             return None
-        return self._evidence.with_nodes(_identified(decode_workflow(body), request.name))
+        snapshot = await run_by_size(is_large_json(body), decode_workflow, body)
+        return self._evidence.with_nodes(_identified(snapshot, request.name))
 
     def _read_ahead(self, request: Request, min_version: int) -> bytes | None:
         """Return what a list has read of the Workflow, if nothing newer is known. An urgent request has news of it."""
@@ -162,7 +164,8 @@ class Reconciler:
             return
         report = await self._writer.stored(entry)
         remaining = self._evidence.collect_remaining(entry, report)
-        status = self._renderer.render_without_workflow(entry, report, remaining)
+        large = isinstance(remaining.archived, Snapshot) and is_large(remaining.archived)
+        status = await run_by_size(large, self._renderer.render_without_workflow, entry, report, remaining)
         if status:
             await self._writer.apply(report, status, is_final=True)
 
@@ -182,7 +185,8 @@ class Reconciler:
             return None
         evidence = await self._collect(name, snapshot, reports)
         for report in reports:
-            status = self._renderer.render(snapshot, report, evidence)
+            large = is_large(snapshot, *evidence.by_pod.values())
+            status = await run_by_size(large, self._renderer.render, snapshot, report, evidence)
             if status is None:
                 continue
             with errors.deferred():

@@ -23,6 +23,7 @@ from wfreport.core.snapshot.predicted import with_predicted_failures
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.pods import Pods
 from wfreport.kube.resource import Document, ResourceReader
+from wfreport.large_work import is_large, run_by_size, run_in_thread
 from wfreport.remediation.pod_labels import PodLabeller
 from wfreport.runtime.workqueue import Request
 
@@ -65,12 +66,14 @@ class EarlyPodLabeller:
         if not unlabelled:
             return
         try:
-            snapshot = decode_workflow(await self._workflows.get(namespace, name))
+            document = await self._workflows.get(namespace, name)
         except NotFoundError:
             return
+        snapshot = await run_in_thread(decode_workflow, document)
         owned = [pod for pod in unlabelled if _is_owned_by(snapshot, pod)]
         predicted = with_predicted_failures(snapshot, owned, self._clock())
-        await self._labeller.label(self._report(predicted, owned), policies)
+        report = await run_by_size(is_large(snapshot), self._report, predicted, owned)
+        await self._labeller.label(report, policies)
 
     def _report(self, snapshot: Snapshot, failed: list[Pod]) -> WorkflowReport:
         """Render the report that these failures will lead to. It is never stored."""

@@ -16,6 +16,7 @@ from wfreport.core.snapshot.model import Snapshot
 from wfreport.kube.errors import ForbiddenError, NotFoundError
 from wfreport.kube.reports import StoredReport
 from wfreport.kube.resource import Document, ResourceReader
+from wfreport.large_work import run_in_thread
 
 OPT_OUT_SECONDS: Final = 30
 """How long the opt-out annotation of a Namespace is cached."""
@@ -84,7 +85,7 @@ class Gatherer:
             document = await self._workflows.get(namespace, name)
         except NotFoundError:
             return None
-        snapshot = decode_workflow(document)
+        snapshot = await run_in_thread(decode_workflow, document)
         workflow = snapshot.workflow
         metadata, is_completed = workflow.metadata, workflow.status.is_completed
         state = LiveState(

@@ -76,26 +76,26 @@ def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
     """
     converter = LenientConverter()
     try:
-        document, plain_nodes = _decode_document(raw, converter)
+        text = raw if isinstance(raw, bytes) else _encode(raw)
+        document, plain_nodes = _decode_document(text, converter)
     except NotAnObject as error:
         raise NotAWorkflow(str(error)) from error
     if document.kind not in {None, _KIND} or any(problem.path == "kind" for problem in converter.problems):
         raise NotAWorkflow(f"kind is {_quote(document.kind)}, not {_KIND}")
     workflow = Workflow(metadata=document.metadata, spec=document.spec, status=clip_status(document.status))
     try:
-        state, nodes = _nodes(document.status, plain_nodes, converter)
+        unpacked = _unpack(document.status, plain_nodes, converter)
+        state, nodes = _nodes(document.status, unpacked, converter)
     except TooLargeNodes as error:
         too_large = Unavailable(Reason.TOO_LARGE, str(error))
         problems = problem_lines(converter.problems)
-        return Snapshot(workflow, {}, NodesState.TOO_LARGE, problems, unavailable=too_large)
-    return Snapshot(workflow, nodes, state, problem_lines(converter.problems))
+        return Snapshot(workflow, {}, NodesState.TOO_LARGE, problems, unavailable=too_large, json_bytes=len(text))
+    problems = problem_lines(converter.problems)
+    return Snapshot(workflow, nodes, state, problems, json_bytes=len(text) + len(unpacked or b""))
 
 
-def _decode_document(
-    raw: bytes | Mapping[str, object], converter: LenientConverter
-) -> tuple[_WorkflowDocument, msgspec.Raw]:
+def _decode_document(text: bytes, converter: LenientConverter) -> tuple[_WorkflowDocument, msgspec.Raw]:
     """Decode a Workflow; return it, and the JSON of its plain nodes if it is too large for them to be in it."""
-    text = raw if isinstance(raw, bytes) else _encode(raw)
     if len(text) <= _LARGE_BYTES:
         return _decode(text, _WORKFLOW, _WorkflowDocument, converter), msgspec.Raw()
     try:
@@ -206,35 +206,42 @@ def _quote(value: str | None) -> str:
     return json.dumps(value[:_MAX_QUOTED_CHARACTERS]) if value is not None else "not a string"
 
 
+def _unpack(status: WorkflowStatus, plain: msgspec.Raw, converter: LenientConverter) -> bytes | None:
+    """Return the JSON of nodes that are not decoded yet: plain or compressed; None if they cannot be unpacked.
+
+    Raises:
+        TooLargeNodes: they exceed a limit.
+    """
+    if status.nodes or bytes(plain) not in (b"", b"null", b"{}"):
+        return bytes(plain)
+    try:
+        # a blank for nothing, so that it is decoded and found not to be JSON
+        return (unpack_nodes(status.compressed_nodes) or b" ") if status.compressed_nodes else b""
+    except UnreadableNodes as error:
+        converter.problems.append(DecodeProblem("status.compressedNodes", str(error)))
+        return None
+
+
 def _nodes(
-    status: WorkflowStatus, plain: msgspec.Raw, converter: LenientConverter
+    status: WorkflowStatus, unpacked: bytes | None, converter: LenientConverter
 ) -> tuple[NodesState, dict[str, Node]]:
     """Return the nodes, in Argo's order of places: plain, compressed, offloaded to its database (``hydrator.go``).
 
     Raises:
         TooLargeNodes: they exceed a limit.
     """
-    nodes = status.nodes or _decode_plain(bytes(plain), converter)
-    if nodes:
+    if unpacked is None:
+        return NodesState.UNREADABLE, {}
+    try:
+        nodes = status.nodes or (_decode_nodes(unpacked, converter) if unpacked else None)
+    except NotAnObject as error:
+        converter.problems.append(DecodeProblem("status.compressedNodes", str(error)))
+        return NodesState.UNREADABLE, {}
+    if nodes is not None:
         return NodesState.READ, _completed(nodes, converter)
-    if status.compressed_nodes:
-        return _unpack(status.compressed_nodes, converter)
     if any(problem.path == "status" or problem.path.startswith(_NODE_FIELDS) for problem in converter.problems):
         return NodesState.UNREADABLE, {}
     return (NodesState.OFFLOADED if status.offload_node_status_version else NodesState.NONE_YET), {}
-
-
-def _decode_plain(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
-    return _decode_nodes(raw, converter) if raw not in (b"", b"null") else {}
-
-
-def _unpack(text: str, converter: LenientConverter) -> tuple[NodesState, dict[str, Node]]:
-    try:
-        nodes = _decode_nodes(unpack_nodes(text), converter)
-    except (UnreadableNodes, NotAnObject) as error:
-        converter.problems.append(DecodeProblem("status.compressedNodes", str(error)))
-        return NodesState.UNREADABLE, {}
-    return NodesState.READ, _completed(nodes, converter)
 
 
 def _decode_nodes(raw: bytes, converter: LenientConverter) -> dict[str, Node]:

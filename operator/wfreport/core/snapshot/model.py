@@ -54,6 +54,7 @@ class Snapshot:
         problems: the fields that could not be decoded, one line each.
         source: whether the Workflow was read from the cluster or from the archive.
         unavailable: the reason why offloaded nodes are missing, or which limit the nodes exceed; None if unknown.
+        json_bytes: size of its JSON, with unpacked nodes: a measure of the time that it takes.
     """
 
     workflow: Workflow
@@ -62,6 +63,7 @@ class Snapshot:
     problems: tuple[str, ...] = ()
     source: Source = Source.CLUSTER
     unavailable: Unavailable | None = None
+    json_bytes: int = field(default=0, compare=False)
 
     @cached_property
     def tree(self) -> Tree:

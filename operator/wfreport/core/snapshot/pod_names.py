@@ -37,8 +37,8 @@ _HASH_IN_ID: Final = re.compile(r"-(\d{1,10})")
 
 
 def _hash_of(workflow_name: str, node: Node) -> int:
-    """Return the hash of a node's name. The id ends with the same one; it is used if the name is long."""
-    if len(node.name) > _LONG_NAME and node.id.startswith(workflow_name):
+    """Return the hash of a node's long name from its id, which ends with it; an odd id does not."""
+    if node.id.startswith(workflow_name):
         in_id = _HASH_IN_ID.fullmatch(node.id, len(workflow_name))
         if in_id is not None:
             return int(in_id[1])
@@ -72,7 +72,15 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
     if node.name == name:
         return name
     template = node.template_ref.template if node.template_ref is not None else node.template_name
-    return f"{_prefix(name, template)}-{_hash_of(name, node)}"
+    if len(node.name) > _LONG_NAME:
+        return f"{_prefix(name, template)}-{_hash_of(name, node)}"
+    return _pod_name(name, node.name, template)
+
+
+@lru_cache(maxsize=16_384)
+def _pod_name(workflow_name: str, node_name: str, template_name: str) -> str:
+    """Return the pod name in version v2; cached, because each reconcile of a running Workflow needs the same ones."""
+    return f"{_prefix(workflow_name, template_name)}-{_name_hash(workflow_name, node_name)}"
 
 
 def pod_name_of_id(workflow_name: str, node_id: str, template_name: str) -> str:

@@ -24,6 +24,7 @@ from wfreport.core.record.intent import planned
 from wfreport.core.record.progress import ExecutionResult
 from wfreport.kube.errors import AlreadyExistsError, NotFoundError
 from wfreport.kube.resource import Document, Resource
+from wfreport.large_work import run_in_thread
 from wfreport.remediation.actions.base import Situation, ref_of
 
 
@@ -38,7 +39,8 @@ class ResubmitHandler:
         """Plan the new Workflow: its name, the steps that it reuses and the parameters that differ."""
         options = situation.action.resubmit
         parameters = _parameters(options.parameters if options else None)
-        reused = reusable_changes(situation.document) if options and options.memoized else ()
+        memoized = bool(options and options.memoized)
+        reused = await run_in_thread(reusable_changes, situation.document) if memoized else ()
         return planned((*reused, *parameter_changes(situation.document, parameters)), new_name=_new_name(situation))
 
     async def trace(self, remediation: Remediation) -> ExecutionResult | None:
@@ -77,7 +79,9 @@ class ResubmitHandler:
             policy=remediation.spec.policy_ref.name,
             remediation=remediation.metadata.name,
         )
-        document = resubmitted(situation.document, resubmission, spec=spec, memoized_at=memoized_at)
+        document = await run_in_thread(
+            resubmitted, situation.document, resubmission, spec=spec, memoized_at=memoized_at
+        )
         try:
             created = await self._workflows.create(situation.namespace, document)
         except AlreadyExistsError:
@@ -112,7 +116,7 @@ class RaiseMemoryHandler(ResubmitHandler):
 
     async def plan(self, situation: Situation) -> Plan:
         """Plan the new Workflow and its memory limit, if the namespace admits that much memory."""
-        raised = self._raised(situation)
+        raised = await run_in_thread(self._raised, situation)
         namespace = situation.namespace
         check_capacity(
             raised.limit_bytes,
@@ -130,7 +134,8 @@ class RaiseMemoryHandler(ResubmitHandler):
     async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
         """Create the new Workflow. If the name exists, accept it if it carries our Remediation UID, else refuse."""
         parameters = _raise_parameters(situation)
-        return await self._create(remediation, situation, parameters, spec=self._raised(situation).spec)
+        raised = await run_in_thread(self._raised, situation)
+        return await self._create(remediation, situation, parameters, spec=raised.spec)
 
     def _raised(self, situation: Situation) -> RaisedMemory:
         options = situation.action.raise_memory
