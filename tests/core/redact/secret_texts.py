@@ -58,6 +58,7 @@ SECRETS: dict[str, list[tuple[str, str]]] = {
         ("secret_id               " + UUID, UUID),
     ],
     "command lines": [
+        ("Command '['curl', '-u', 'admin:" + WORD + "', 'https://x']' returned non-zero exit status 22", WORD),
         ("+ mysql -h db -u etl -p" + WORD + " sales", WORD),
         ("+ mysqldump --single-transaction -uetl -p'" + WORD + "' sales", WORD),
         ("$ docker login -u robot -p " + WORD + " registry.example.com", WORD),
@@ -102,6 +103,7 @@ SECRETS: dict[str, list[tuple[str, str]]] = {
     ],
     "names": [
         ("credentials=" + WORD, WORD),
+        ("cred: " + WORD, WORD),
         ("CREDENTIAL: " + letters(20), letters(20)),
         ("machine api.example.com login etl password " + WORD, WORD),
         ("machine api.example.com\n  login etl\n  password " + WORD, WORD),

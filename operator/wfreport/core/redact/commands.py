@@ -87,8 +87,8 @@ PROGRAMS: Final = (
         rf"{_FLAG_START}-(?:pass(?:in|out)?{_GAP}[\"']?pass:|[kK][ \t]+)(?P<value>[^\s\"'-][^\s\"']*)",
     ),
     Program(r"keytool|jarsigner|apksigner", rf"{_FLAG_START}-(?:src|dest)?(?:store|key)pass{_GAP}(?:pass:)?{_VALUE}"),
-    Program(r"curl|wget", rf"{_FLAG_START}(?:-[a-zA-Z#0-9]{{0,12}}[uU]|--(?:proxy-)?user)[ =]?{_USER_COLON}"),
-    Program(r"https?|xhs?|ab|hey|wrk|siege|vegeta|lynx", rf"{_FLAG_START}(?:-[aA]|--?auth)[ =]?{_USER_COLON}"),
+    Program(r"curl|wget", rf"{_FLAG_START}(?:-[a-zA-Z#0-9]{{0,12}}[uU]|--(?:proxy-)?user){_GAP}?{_USER_COLON}"),
+    Program(r"https?|xhs?|ab|hey|wrk|siege|vegeta|lynx", rf"{_FLAG_START}(?:-[aA]|--?auth){_GAP}?{_USER_COLON}"),
     Program(
         r"skopeo|buildah|podman|crane|oras|crictl",
         rf"{_FLAG_START}--(?:src-|dest-)?creds{_GAP}[\"']?[^\s:\"']{{1,100}}:(?P<value>[^\s\"']+)",

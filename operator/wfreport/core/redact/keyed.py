@@ -29,14 +29,14 @@ _QUOTE: Final = r"\\{0,3}[\"'`]"
 _ASCII_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 """Lowercases ASCII only. ``str.lower`` can change the number of characters, and so their positions."""
 
-_CANDIDATE: Final = re.compile(r"pass|pwd|pswd|secret|token|key|credential|pw(?![a-z])")
+_CANDIDATE: Final = re.compile(r"pass|pwd|pswd|secret|token|key|cred|pw(?![a-z])")
 """A cheap filter: ten times faster than trying ``_KEY`` at every position."""
 
 _KEY: Final = re.compile(
     r"(?P<word>password|passwd|pass[-_ ]?phrase|passcode|passkey|pass[-_ ]word"
     r"|(?<![A-Za-z])pass|(?<=[a-z])(?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!encom)pass(?![a-z])"
     r"|pwd|pswd|(?<![A-Za-z])pw(?![A-Za-z])|(?<=bind)pw|(?<=root)pw"
-    r"|secret(?: access)?(?: key)?|token|credentials?|key)"
+    r"|secret(?: access)?(?: key)?|token|credentials?|(?<![A-Za-z])creds?(?![A-Za-z])|key)"
     r"(?P<suffix>[\w.-]{0,40}+)"
     rf"(?P<close>(?:{_QUOTE})?\]?)"
     r"(?P<separator>[ \t]{0,32}+(?:=>|:=|={1,3}|:(?![:/])|->)[ \t]{0,32}+)",
@@ -163,7 +163,7 @@ def _is_secret(text: str, key: re.Match[str]) -> bool:
     if match is None or not value or is_placeholder(value):
         return False
     word = key["word"].lower()
-    if word.startswith("credential") and value.lower() in _FETCH_MODES:
+    if word.startswith("cred") and value.lower() in _FETCH_MODES:
         return False
     if "=" in key["separator"]:
         return _is_assigned_secret(word, value, is_bare=match.lastgroup == "bare")
@@ -206,7 +206,7 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(
         (
-            r"(?i)(?:pass|pwd|pswd|secret|token|key|credential|pw)[\w.-]*[\\\"'`\]]*[ \t]*(?:[:=]|->)",
+            r"(?i)(?:pass|pwd|pswd|secret|token|key|cred|pw)[\w.-]*[\\\"'`\]]*[ \t]*(?:[:=]|->)",
             r"(?i)(?:pass[-_ ](?:phrase|word)|secret(?: access)?(?: key)?)[\w.-]*[\\\"'`\]]*[ \t]*[:=]",
         ),
         _named_secrets,
