@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from tests.core.redact import further_texts
 from tests.core.redact.secret_texts import HARMLESS, SECRETS
 
 from wfreport.core.redact.redactor import MASK, Redactor
 from wfreport.core.redact.text import TextSanitizer, clip
 
 SECRET_TEXTS = [(kind, text, secret) for kind, texts in SECRETS.items() for text, secret in texts]
+SECRET_TEXTS += [("further", text, secret) for text, secret in further_texts.SECRETS]
 HARMLESS_TEXTS = [(kind, text) for kind, texts in HARMLESS.items() for text in texts]
+HARMLESS_TEXTS += [("further", text) for text in further_texts.HARMLESS]
 
 
 @pytest.fixture(scope="module")
