@@ -9,12 +9,15 @@ from tests.remediation.in_memory import HeldLease
 
 from wfreport.api.actions import Apprise, CloudEvents, Sink
 from wfreport.api.reasons import Refusal
+from wfreport.app.remediation import create_remediation_queues
+from wfreport.app.shared import TimeSource
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.notification import Notification, Stage
 from wfreport.metrics import Metrics
 from wfreport.remediation.delivery import Delivery, DeliveryResult, sink_key
 from wfreport.remediation.sink_schedule import MAX_DELAY_SECONDS, SinkSchedule
 from wfreport.remediation.sinks import SinkBusyError, SinkError
+from wfreport.runtime.workqueue import Priority
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -138,6 +141,22 @@ async def test_an_old_message_is_given_up() -> None:
     assert await made.deliver(hook("dead")) == DeliveryResult(("sink dead: TimeoutError",), None)
     result = await made.deliver(hook("dead"), number=2)  # the sink waits now, and the message is too old to wait too
     assert result.problems == ("sink dead fails, and the message is too old to be tried again",)
+
+
+def test_a_namespace_sends_one_notification_at_a_time_however_many_it_has() -> None:
+    rules = create_remediation_queues(TimeSource(lambda: T0, lambda: 0.0, lambda: 1.0)).notifications._rules
+    for number in range(100):
+        rules.add(("flood", str(number)), Priority.URGENT, 0.0)
+    rules.add(("data", "etl"), Priority.URGENT, 0.0)
+    assert [request and request.name for request in (rules.get(0.0), rules.get(0.0), rules.get(0.0))] == [
+        ("flood", "0"),
+        ("data", "etl"),
+        None,
+    ]
+    rules.done(("flood", "0"), 0.0)
+    request = rules.get(0.0)
+    assert request is not None
+    assert request.name == ("flood", "1")
 
 
 def test_a_sink_is_identified_by_its_secret_or_by_host_and_port() -> None:
