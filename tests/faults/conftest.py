@@ -20,10 +20,11 @@ _table = Table()
 collect_ignore_glob = [] if os.environ.get(ASKED_FOR) else ["test_*.py"]
 
 
-@pytest.fixture(scope="session")
-def table() -> Table:
-    """The table to which each test adds its row."""
-    return _table
+@pytest.fixture
+def table() -> Iterator[Table]:
+    """The table to which each test adds its row; it is written after each, in case the session is ended early."""
+    yield _table
+    _table.write(TABLE)
 
 
 @pytest.fixture(scope="session")
