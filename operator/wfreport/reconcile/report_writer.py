@@ -77,6 +77,7 @@ class ReportWriter:
         self._cache = cache
         self._statuses = StatusCache(CACHED_STATUS_BYTES)
         cache.on_removed = self._statuses.drop
+        self._unconfirmed: set[NamespacedName] = set()
         self._metrics = metrics
         self._clock = clock
         self._ownership = ownership
@@ -139,6 +140,7 @@ class ReportWriter:
             return
         if status.dump_json() == report.status_json:
             self._metrics.reports_skipped.inc()
+            self._confirm(name, report)
         else:
             await self._warn(report, status)
             await self._write_status(name, report, status)
@@ -158,7 +160,14 @@ class ReportWriter:
         if complaint and (complaint.reason, complaint.observed_generation) not in stored:
             await self._events.warn(report.head.metadata, complaint.reason, complaint.message)
 
+    def _confirm(self, name: NamespacedName, report: StoredReport) -> None:
+        """Report a write as done whose response was lost: the next attempt finds its status stored."""
+        if name in self._unconfirmed:
+            self._unconfirmed.discard(name)
+            self._hooks.on_written(report)
+
     async def _write_status(self, name: NamespacedName, report: StoredReport, status: ReportStatus) -> None:
+        self._unconfirmed.add(name)
         try:
             with self._expect_write(name):
                 meta = await self._reports.apply_status(report.head, status.dump_json())
@@ -171,6 +180,7 @@ class ReportWriter:
             raise self._forget(name) from error
         except ConflictError as error:
             raise await self._read_again(name, error) from error
+        self._unconfirmed.discard(name)
         self._metrics.reports_written.inc()
         self._hooks.on_written(written)
 
@@ -196,6 +206,7 @@ class ReportWriter:
     def _forget(self, name: NamespacedName) -> ConflictError:
         """Forget a report that another client deleted; return the error that starts the reconcile over."""
         self._cache.remove(name)
+        self._unconfirmed.discard(name)
         return ConflictError("the report was deleted", status=404)
 
     def _remember(self, report: StoredReport, *, own: bool = False) -> ReportEntry:
