@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from controlplane.api import AsyncApi
 from controlplane.errors import ApiError
 from wfreport.clock import now
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 BURST_WORKFLOWS = 2_000
+RUN_TIME = timedelta(minutes=5)
+"""The time that `state` lets a run take: it must not end in the future."""
 WRITES_EACH = 5
 LARGEST_BYTES = 1_572_864
 """etcd's limit of a request."""
@@ -70,7 +73,7 @@ async def _write(api: AsyncApi, namespace: str, numbers: Iterator[int]) -> None:
     path = WORKFLOWS.format(namespace)
     for n in numbers:
         name = f"burst-{n}"
-        ended = state(name, phase="Succeeded", started_at=now())
+        ended = state(name, phase="Succeeded", started_at=now() - RUN_TIME)
         body = workflow_of(name, namespace)
         body["metadata"]["labels"] |= ended["metadata"]["labels"]
         await api.post(path, body | {"status": ended["status"]})
@@ -97,7 +100,7 @@ def large_workflow(name: str, namespace: str, steps: int, *, failing: bool) -> d
     """Return a Workflow with compressed nodes whose messages hardly compress."""
     at = rfc3339(now())
     phase = "Failed" if failing else "Succeeded"
-    ended = state(name, phase=phase, failed=failing, started_at=now())
+    ended = state(name, phase=phase, failed=failing, started_at=now() - RUN_TIME)
     nodes = ended["status"].pop("nodes")
     if failing:
         nodes[f"{name}-2"]["type"] = "HTTP"
