@@ -178,7 +178,9 @@ _BY_STATUS: Final[Mapping[int, type[ArgoServerError]]] = {
 }
 _THROTTLED, _UNAVAILABLE, _SERVER, _REFUSED = 429, 503, 500, 400
 # persist/sqldb: null_workflow_archive.go and explosive_offload_node_status_repo.go
-_NO_DATABASE: Final = re.compile(r"archived workflows? (?:\w+ )*not supported|offload node status is not supported")
+_NO_DATABASE: Final = re.compile(
+    r"archived workflows? (?:\w{1,40} ){0,8}not supported|offload node status is not supported"
+)
 _WRONG_SCHEME: Final = "HTTP request to an HTTPS server"
 
 

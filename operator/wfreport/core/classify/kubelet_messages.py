@@ -138,7 +138,7 @@ START_FAILURES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     (
         re.compile(
             r"\b(?:Unschedulable|FailedScheduling|FailedCreatePodSandBox|CreatePodSandboxError)\b|"
-            r"\d+/\d+ nodes are available"
+            r"\b\d{1,9}/\d{1,9} nodes are available"
         ),
         Class.UNSCHEDULABLE,
     ),

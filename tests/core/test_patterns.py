@@ -1,0 +1,87 @@
+"""No pattern that meets a message takes long for repeated units; a new one cannot be forgotten."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from tests.core.hostile import UNITS, cpu_seconds, repeated
+
+import wfreport
+
+LENGTH = 4096
+"""Characters of a message that the classifier's rules read."""
+
+MAX_SECONDS = 0.25
+"""Quadratic patterns take a second; linear ones a hundredth of this."""
+
+CHECKED = ("core.classify", "core.render", "core.snapshot", "core.timing")
+ONLY_MATCHED_WHOLE = {"core.timing.durations._SHAPE[0]", "core.snapshot.messages._WRAPPER[0]"}
+"""Patterns that are not searched for, but matched at one position."""
+
+
+def _inside(value: Any, depth: int = 0) -> Iterator[re.Pattern[str]]:
+    """Yield the compiled patterns in a value: itself, or within containers, dataclasses and functions' closures."""
+    if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+        yield value
+    elif depth < 4:
+        for part in _parts(value):
+            yield from _inside(part, depth + 1)
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return list(value)
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        return [getattr(value, name) for name in value.__dataclass_fields__]
+    return [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()]
+
+
+def all_patterns() -> dict[str, re.Pattern[str]]:
+    """Return all module-level patterns of the operator, by module and number."""
+    found: dict[tuple[str, int], re.Pattern[str]] = {}
+    names: dict[str, re.Pattern[str]] = {}
+    for info in pkgutil.walk_packages(wfreport.__path__, "wfreport."):
+        if info.name.endswith("__main__"):
+            continue
+        for name, value in vars(importlib.import_module(info.name)).items():
+            for number, pattern in enumerate(_inside(value)):
+                if (pattern.pattern, pattern.flags) not in found:
+                    found[pattern.pattern, pattern.flags] = pattern
+                    names[f"{info.name.removeprefix('wfreport.')}.{name}[{number}]"] = pattern
+    return names
+
+
+PATTERNS = all_patterns()
+
+
+def units_of(pattern: re.Pattern[str]) -> Iterator[str]:
+    """Yield the common units, and beginnings of the pattern's own literal text."""
+    yield from UNITS
+    for literal in re.findall(r"[A-Za-z0-9 ':/=\"_-]{2,}", pattern.pattern):
+        yield literal
+        yield f"{literal} "
+        yield f"x {literal}: "
+
+
+def test_the_patterns_of_all_packages_are_found() -> None:
+    packages = {name.partition(".")[0] for name in PATTERNS} | {".".join(name.split(".")[:2]) for name in PATTERNS}
+    assert {*CHECKED, "core.redact", "cli", "kube"} <= packages
+    assert len(PATTERNS) > 100
+
+
+@pytest.mark.parametrize("name", [name for name in PATTERNS if name.startswith(CHECKED)])
+def test_a_pattern_takes_little_time_for_repeated_units(name: str) -> None:
+    pattern = PATTERNS[name]
+    if name in ONLY_MATCHED_WHOLE:
+        return
+    for unit in dict.fromkeys(units_of(pattern)):
+        search = partial(pattern.findall, repeated(unit, LENGTH, "\x00"))
+        assert cpu_seconds(search, tries=1) < MAX_SECONDS, unit
