@@ -83,7 +83,7 @@ async def _write(api: AsyncApi, namespace: str, numbers: Iterator[int]) -> None:
 
 def create_largest(cluster: RemediationCluster, name: str, *, failing: bool) -> int:
     """Create a Workflow that has ended, as large as the API server accepts; return its size."""
-    steps = 9_000
+    steps = 11_000
     while True:
         body = large_workflow(name, cluster.namespace, steps, failing=failing)
         try:
