@@ -11,6 +11,7 @@ tests/core/plan/test_memory.py with recordings of the new version.
 
 import copy
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -115,23 +116,26 @@ def _new_names(addresses: set[Address], *, taken: set[Any]) -> dict[Address, str
         digest = hashlib.sha256(address.stored_as.encode()).hexdigest()[:_HASH_DIGITS]
         unique = f"{address.name[: _NAME_LENGTH - _HASH_DIGITS - 1]}-{digest}"
         names[address] = unique if address.name in taken else address.name
-        taken = taken | {names[address]}
+        taken.add(names[address])
     return names
 
 
 def _leading_to(leaf: Address, stored: Mapping[str, Json]) -> set[Address]:
     """Return the leaf and all stored templates that call it, directly or indirectly."""
     templates = {_address_of_key(key): template for key, template in stored.items()}
-    leading = {leaf} & templates.keys()
-    while True:
-        callers = {
-            address
-            for address, template in templates.items()
-            if address not in leading and any(_called(call, address.scope) in leading for call in _calls(template))
-        }
-        if not callers:
-            return leading
-        leading |= callers
+    callers: defaultdict[Address, list[Address]] = defaultdict(list)
+    for address, template in templates.items():
+        for called in (_called(call, address.scope) for call in _calls(template)):
+            if called is not None:
+                callers[called].append(address)
+    leading: set[Address] = set()
+    pending = [leaf] if leaf in templates else []
+    while pending:
+        address = pending.pop()
+        if address not in leading:
+            leading.add(address)
+            pending += callers[address]
+    return leading
 
 
 def _address_of_key(key: str) -> Address:
