@@ -28,6 +28,7 @@ _OF_TEMPLATES: Final = frozenset({NodeType.DAG, NodeType.STEPS})
 _GROUPS: Final = frozenset({NodeType.STEP_GROUP, NodeType.TASK_GROUP})
 _COMPOSITES: Final = _OF_TEMPLATES | _GROUPS
 """Types of nodes that contain other nodes: a composite runs again only if everything in it does."""
+_MAX_DEPTH: Final = 500
 _DONE: Final = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 
 
@@ -105,21 +106,35 @@ def _children(nodes: Mapping[str, Json], key: str) -> list[str]:
     return [child for child in nodes[key].get("children") or () if child in nodes]
 
 
-def _enclosing(nodes: Mapping[str, Json], key: str) -> list[str]:
-    """Return the DAGs, steps and containerSets that enclose a node, innermost first."""
-    enclosing: list[str] = []
+def _boundary(nodes: Mapping[str, Json], key: str) -> str | None:
     boundary: str = nodes[key].get("boundaryID") or ""
-    while boundary in nodes and boundary not in enclosing:
-        enclosing.append(boundary)
-        boundary = nodes[boundary].get("boundaryID") or ""
-    return enclosing
+    return boundary if boundary in nodes else None
+
+
+def _enclosing(nodes: Mapping[str, Json], key: str, known: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the DAGs, steps and containerSets that enclose a node, innermost first; at most 500 of them.
+
+    Argo's templates are nested at most 100 deep. ``known`` has the result for each boundary.
+    """
+    boundary = _boundary(nodes, key)
+    if boundary is None:
+        return ()
+    if boundary not in known:
+        enclosing: dict[str, None] = {}
+        outer: str | None = boundary
+        while outer is not None and outer not in enclosing and len(enclosing) < _MAX_DEPTH:
+            enclosing[outer] = None
+            outer = _boundary(nodes, outer)
+        known[boundary] = tuple(enclosing)
+    return known[boundary]
 
 
 def _restarted_with(nodes: Mapping[str, Json]) -> Mapping[str, list[str]]:
     """Return, for each node, the nodes to restart with it: its boundary, its group and its Retry node."""
     restarted_with: defaultdict[str, list[str]] = defaultdict(list)
     for key, node in nodes.items():
-        restarted_with[key] += _enclosing(nodes, key)[:1]
+        boundary = _boundary(nodes, key)
+        restarted_with[key] += [boundary] if boundary is not None else []
         if node.get("type") in _GROUPS | {NodeType.RETRY}:
             for child in _children(nodes, key):
                 restarted_with[child].append(key)
@@ -129,7 +144,8 @@ def _restarted_with(nodes: Mapping[str, Json]) -> Mapping[str, list[str]]:
 def _successors_of_composites(nodes: Mapping[str, Json]) -> Mapping[str, list[str]]:
     """Return, for each DAG or steps node, the nodes that follow it: its links to nodes outside of it."""
     successors: defaultdict[str, list[str]] = defaultdict(list)
-    enclosing = {key: _enclosing(nodes, key) for key in nodes}
+    known: dict[str, tuple[str, ...]] = {}
+    enclosing = {key: _enclosing(nodes, key, known) for key in nodes}
     for key, node in nodes.items():
         inside = [key, *enclosing[key]] if node.get("type") in _OF_TEMPLATES else enclosing[key]
         for child in _children(nodes, key) if inside else ():
