@@ -137,6 +137,10 @@ bench: setup ## Measure wfreport against a naive operator
 bench-flood: setup ## Flood one namespace and measure how late another one is served
 	@$(RUN) python -m bench flood $(BENCH_ARGS)
 
+.PHONY: bench-bounds
+bench-bounds: setup ## Report on the largest Workflows of each kind and print what they cost
+	@$(RUN) python -m bench bounds $(BENCH_ARGS)
+
 PART ?= rules
 .PHONY: mutate
 mutate: setup ## Break the rules (PART=decide: the decision) in small ways: do their tests notice? Minutes

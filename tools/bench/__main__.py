@@ -1,4 +1,4 @@
-"""Implements the command line: `python -m bench [--quick] [--rounds N] [--only wfreport]`, `python -m bench flood`."""
+"""Implements the command line: `python -m bench [--quick] [--rounds N] [--only wfreport]`, `… flood` and `… bounds`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import flood
+from bench import bounds, flood
 from bench.controller import RefusedError
 from bench.measure import measure
 from bench.operators import NAIVE, PROGRAMS, WFREPORT, OperatorEndedError
@@ -32,8 +32,9 @@ _NAMES = [program.name for program in PROGRAMS]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 with the tables on stdout, or 2 with one line on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["flood"]:
-        return flood.main(given[1:])
+    for command in (bounds, flood):
+        if given[:1] == [command.__name__.rpartition(".")[2]]:
+            return command.main(given[1:])
     options = _parser().parse_args(given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -6,8 +6,9 @@ import pytest
 from tests.core.redact import further_texts
 from tests.core.redact.secret_texts import HARMLESS, SECRETS
 
+from wfreport.api.wire import TEXT
 from wfreport.core.redact.redactor import MASK, Redactor
-from wfreport.core.redact.text import TextSanitizer, clip
+from wfreport.core.redact.text import FULL_CHARACTERS, TextSanitizer, clip
 
 SECRET_TEXTS = [(kind, text, secret) for kind, texts in SECRETS.items() for text, secret in texts]
 SECRET_TEXTS += [("further", text, secret) for text, secret in further_texts.SECRETS]
@@ -87,3 +88,23 @@ def test_emoji_and_scripts_that_need_joiners_stay(redactor: Redactor) -> None:
         "na\u00efve \u2013 \u201cquoted\u201d",
     ):
         assert redactor.redact(text) == (text, 0)
+
+
+def test_texts_beyond_those_that_a_report_can_hold_are_shortened_and_redacted_all_the_same() -> None:
+    sanitizer = TextSanitizer(Redactor())
+    length, secret = 3_000, "password=" + "hunter2hunter2"
+    texts = [f"{number:06} {secret} " + "x" * (length - 30) for number in range(2 * FULL_CHARACTERS // length)]
+    shown = [sanitizer.text(text) or "" for text in texts]
+    assert len(shown[0]) == TEXT
+    assert len(shown[-1]) <= 256
+    assert shown[-1].startswith(f"{len(texts) - 1:06} password={MASK}")
+    assert not any("hunter2" in text for text in shown)
+    assert shown[-1].endswith("characters)")
+
+
+def test_a_text_that_occurs_again_has_the_same_form() -> None:
+    sanitizer = TextSanitizer(Redactor())
+    first = sanitizer.text("boom " * 500)
+    for number in range(200):
+        sanitizer.text(f"{number} " + "y" * 4_000)
+    assert sanitizer.text("boom " * 500) == first

@@ -45,7 +45,10 @@ def _was_never_sent(symptom: Symptom, node_type: str | None) -> bool:
     """Whether the agent never sent the request. The text of a plugin can contain anything and is not evaluated."""
     if node_type == NodeType.PLUGIN:
         return argo_messages.NO_PLUGIN.search(symptom.message) is not None
-    return not argo_messages.HTTP_RESPONSE_ERROR.search(symptom.message) and _refusal(symptom.message) is not None
+    return (
+        not argo_messages.HTTP_RESPONSE_ERROR.search(symptom.message)
+        and argo_messages.find_refusal(symptom.message) is not None
+    )
 
 
 def resource_failed(symptom: Symptom) -> Verdict | None:
@@ -92,7 +95,7 @@ def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
 
 def refused_or_invalid(symptom: Symptom) -> Verdict | None:
     """The API server, the controller or argoexec rejected it: quota, lock, missing reference, template, size."""
-    refusal = _refusal(symptom.system_text)
+    refusal = argo_messages.find_refusal(symptom.system_text)
     if refusal is None or (symptom.ending is not None and symptom.ending.code not in ARGOEXEC_CODES):
         return None
     return verdict_of(
@@ -104,10 +107,6 @@ def refused_or_invalid(symptom: Symptom) -> Verdict | None:
         retryable=refusal.retryable,
         reason=refusal.reason,
     )
-
-
-def _refusal(text: str) -> argo_messages.RefusalMessage | None:
-    return next((refusal for refusal in argo_messages.REFUSALS if refusal.pattern.search(text)), None)
 
 
 def entry_template_failed(symptom: Symptom) -> Verdict | None:

@@ -1,5 +1,7 @@
 """Prepares free text for a report. Text is redacted before it is cut, so that no part of a secret remains."""
 
+from typing import Final
+
 from wfreport.api.wire import LINE, TEXT
 from wfreport.core.redact.bounds import TEXT_START, ClippedText, cut
 from wfreport.core.redact.printable import strip_invisible
@@ -14,11 +16,24 @@ def clip(identifier: str | None, limit: int = LINE) -> str | None:
     return strip_invisible(identifier[:limit]) or None if identifier else None
 
 
+FULL_CHARACTERS: Final = 256 * 1024
+"""Characters of the texts of one report that are searched for secrets in full: as many as a report can hold.
+
+Later texts are shortened first. So thousands of long messages cost no more time than the report that shows them.
+"""
+
+_SHORT_START: Final = 1024
+_SHORT_LIMIT: Final = 256
+"""Characters of a later text that are searched for secrets, and that are shown at most."""
+
+
 class TextSanitizer:
-    """Redacts text and cuts it to the length of its field."""
+    """Redacts the texts of one report and cuts them to the length of their fields."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
+        self._sanitized: dict[tuple[str, int, int], str] = {}
+        self._unread = FULL_CHARACTERS
 
     def text(self, raw: str | None, limit: int = TEXT) -> str | None:
         """Sanitize a message; None if it is empty or blank."""
@@ -36,13 +51,24 @@ class TextSanitizer:
         value = redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted
         return cut(value, limit, omitted=omitted) if value.strip() else None
 
-    def _sanitize(self, raw: str, limit: int) -> str:
-        start, omitted = _start_of(raw)
-        return cut(self._redactor.redact(start)[0], limit, omitted=omitted)
-
     def log(self, raw: str) -> tuple[str, int]:
         """Redact a log. Return it with the number of secrets that were replaced."""
         return self._redactor.redact(raw)
+
+    def _sanitize(self, raw: str, limit: int) -> str:
+        key = (raw, limit, raw.omitted if isinstance(raw, ClippedText) else 0)
+        known = self._sanitized.get(key)  # a failed step is listed twice: as a step and as a failure
+        if known is None:
+            known = self._sanitized[key] = self._redact_and_cut(raw, limit)
+        return known
+
+    def _redact_and_cut(self, raw: str, limit: int) -> str:
+        start, omitted = _start_of(raw)
+        if self._unread <= 0:
+            omitted += max(0, len(start) - _SHORT_START)
+            start, limit = start[:_SHORT_START], min(limit, _SHORT_LIMIT)
+        self._unread -= len(start)
+        return cut(self._redactor.redact(start)[0], limit, omitted=omitted)
 
 
 def _start_of(raw: str) -> tuple[str, int]:

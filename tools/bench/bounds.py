@@ -1,0 +1,155 @@
+"""Implements ``python -m bench bounds``: the largest Workflows of each kind, and what a report about each costs.
+
+A Workflow has at most 50,000 nodes and 16 MiB of them; a user's bytes decide what they are. Each shape here made some
+step of the report slow once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from bench.large import compressed
+from wfreport.api.report import ReportSpec, WorkflowRef
+from wfreport.clock import now
+from wfreport.core.redact.redactor import Redactor
+from wfreport.core.render.status import render_status
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.model import RenderOptions, Snapshot
+
+Nodes = dict[str, Any]
+MAX_NODES: Final = 50_000
+_MESSAGES: Final = 520
+_TIMES: Final = {"startedAt": "2026-11-22T03:00:00Z", "finishedAt": "2026-11-22T04:00:00Z"}
+
+
+def node(key: str, name: str, phase: str = "Failed", kind: str = "Pod", **fields: Any) -> Nodes:
+    """Return a node."""
+    return {"id": key, "name": name, "displayName": name[-60:], "type": kind, "phase": phase, **_TIMES, **fields}
+
+
+def fan_out(size: int, phase: str = "Failed", **fields: Any) -> Nodes:
+    """Return a DAG whose tasks run side by side."""
+    tasks = {f"n{i}": node(f"n{i}", f"wf.s({i}:x)", phase, templateName="t", **fields) for i in range(size - 1)}
+    return {"wf": node("wf", "wf", phase, "DAG", children=list(tasks))} | tasks
+
+
+def attempts(size: int) -> Nodes:
+    """Return a Retry node with attempts that failed."""
+    tries = {f"a{i}": node(f"a{i}", f"wf.r({i})", message=f"Error (exit code 1): boom {i}") for i in range(size - 1)}
+    return {"r": node("r", "wf.r", kind="Retry", children=list(tries))} | tries
+
+
+def chain(size: int) -> Nodes:
+    """Return nodes of which each encloses the next; their names grow, so that there are fewer of them."""
+    depth = min(size, 3_900)
+    return {f"c{i}": node(f"c{i}", "wf" + ".a" * i, kind="DAG", children=[f"c{i + 1}"]) for i in range(depth)}
+
+
+def deep_and_wide(size: int) -> Nodes:
+    """Return a chain of 900 groups with many failed steps in the innermost one."""
+    inner = "wf" + ".a" * 900
+    groups = {f"c{i}": node(f"c{i}", "wf" + ".a" * i, kind="DAG") for i in range(901)}
+    return groups | {f"l{i}": node(f"l{i}", f"{inner}.l{i}") for i in range(min(size, 8_000))}
+
+
+def omitted(size: int) -> Nodes:
+    """Return failed tasks before one chain of tasks that were omitted."""
+    half = size // 2
+    failed = {f"f{i}": node(f"f{i}", f"wf.f{i}", children=["o0"]) for i in range(half)}
+    rest = {f"o{i}": node(f"o{i}", f"wf.o{i}", "Omitted", "Skipped", children=[f"o{i + 1}"]) for i in range(half)}
+    return {"wf": node("wf", "wf", kind="DAG")} | failed | rest
+
+
+def links(size: int) -> Nodes:
+    """Return tasks of which some are followed by very many: half a million links at 20,000 nodes."""
+    nodes = fan_out(min(size, 20_000))
+    targets = list(nodes)
+    for key in targets[: 500_000 // len(targets)]:
+        nodes[key]["children"] = targets
+    return nodes
+
+
+def messages(unit: str) -> Callable[[int], Nodes]:
+    """Return failed steps with messages that consist of one unit, of 16 MiB at the full size."""
+
+    def shape(size: int) -> Nodes:
+        text = unit * (30_000 * size // MAX_NODES // len(unit))
+        return {f"n{i}": node(f"n{i}", f"wf.n{i}", message=f"{i} {text}") for i in range(_MESSAGES)}
+
+    return shape
+
+
+SHAPES: Final[Mapping[str, Callable[[int], Nodes]]] = {
+    "steps that succeeded": lambda size: fan_out(size, "Succeeded"),
+    "steps that failed": lambda size: fan_out(size, message="main: Error (exit code 1)"),
+    "pods that wait": lambda size: fan_out(size, "Pending", message="Unschedulable: 0/3 nodes are available"),
+    "attempts of one step": attempts,
+    "nested groups": chain,
+    "failures in nested groups": deep_and_wide,
+    "omitted tasks": omitted,
+    "links between tasks": links,
+    "messages of words": messages("word "),
+    "messages of class paths": messages("/opt/lib/a.jar:"),
+    "messages of keys": messages("token: "),
+    "messages of prefixes": messages("task '' errored: "),
+}
+"""The largest Workflows of each kind, by the number of their nodes."""
+
+
+def workflow_of(nodes: Nodes) -> bytes:
+    """Return a failed Workflow with these nodes, compressed."""
+    document = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": "wf", "namespace": "ns", "uid": "u-1"},
+        "spec": {"entrypoint": "main"},
+        "status": {"phase": "Failed", **_TIMES, "nodes": nodes},
+    }
+    return json.dumps(compressed(document)).encode()
+
+
+def report_on(snapshot: Snapshot) -> None:
+    """Render a report without evidence."""
+    render_status(
+        snapshot,
+        stored=None,
+        spec=ReportSpec(workflow_ref=WorkflowRef(name="wf")),
+        generation=1,
+        evidence={},
+        options=RenderOptions(),
+        redactor=Redactor(),
+        now=now(),
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the CPU seconds and the memory of each shape, and the worst of them."""
+    parser = argparse.ArgumentParser(prog="python -m bench bounds", description=__doc__)
+    parser.add_argument("--nodes", type=int, default=MAX_NODES, help="number of nodes (default: %(default)s)")
+    size = parser.parse_args(arguments).nodes
+    rows = [_measured(name, shape(size)) for name, shape in SHAPES.items()]
+    lines = ["| Workflow | nodes | object kB | decode CPU s | render CPU s |", "| --- | --: | --: | --: | --: |", *rows]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write(f"\npeak RSS of all in one process: {_peak_mb()} MB\n")
+    return 0
+
+
+def _measured(name: str, nodes: Nodes) -> str:
+    raw = workflow_of(nodes)
+    began = time.thread_time()
+    snapshot = decode_workflow(raw)
+    decoded = time.thread_time()
+    report_on(snapshot)
+    rendered = time.thread_time()
+    figures = f"{decoded - began:.2f} | {rendered - decoded:.2f}"
+    return f"| {name} | {len(snapshot.nodes):,} | {len(raw) // 1000:,} | {figures} |"
+
+
+def _peak_mb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
