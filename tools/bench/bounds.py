@@ -55,12 +55,12 @@ def deep_and_wide(size: int) -> Nodes:
     """Return a chain of 900 groups with many failed steps in the innermost one."""
     inner = "wf" + ".a" * 900
     groups = {f"c{i}": node(f"c{i}", "wf" + ".a" * i, kind="DAG") for i in range(901)}
-    return groups | {f"l{i}": node(f"l{i}", f"{inner}.l{i}") for i in range(min(size, 8_000))}
+    return groups | {f"l{i}": node(f"l{i}", f"{inner}.l{i}") for i in range(min(size, 7_000))}
 
 
 def omitted(size: int) -> Nodes:
     """Return failed tasks before one chain of tasks that were omitted."""
-    half = size // 2
+    half = (size - 1) // 2
     failed = {f"f{i}": node(f"f{i}", f"wf.f{i}", children=["o0"]) for i in range(half)}
     rest = {f"o{i}": node(f"o{i}", f"wf.o{i}", "Omitted", "Skipped", children=[f"o{i + 1}"]) for i in range(half)}
     return {"wf": node("wf", "wf", kind="DAG")} | failed | rest
