@@ -32,9 +32,10 @@ _NAMES = [program.name for program in PROGRAMS]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 with the tables on stdout, or 2 with one line on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    for command in (bounds, flood):
-        if given[:1] == [command.__name__.rpartition(".")[2]]:
-            return command.main(given[1:])
+    if given[:1] == ["bounds"]:
+        return bounds.main(given[1:])
+    if given[:1] == ["flood"]:
+        return flood.main(given[1:])
     options = _parser().parse_args(given)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
