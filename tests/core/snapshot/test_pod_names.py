@@ -128,6 +128,14 @@ def test_the_pod_name_computed_from_a_node_id_is_the_same(name: str) -> None:
     assert pod_name_of_id("wfname", node_id("wfname", name), "work") == pod_name(a_workflow("wfname"), node)
 
 
+@pytest.mark.parametrize("odd_id", ["", "other-123", "wf", "wf-", "wf-12a", "wf-12345678901"])
+def test_the_pod_name_of_a_long_name_depends_on_the_name_if_the_id_is_odd(odd_id: str) -> None:
+    name = "wf." + "step" * 50
+    expected = f"wf-work-{fnv1a32(name)}"
+    assert pod_name(a_workflow("wf"), a_pod_node(name, "work", odd_id)) == expected
+    assert pod_name(a_workflow("wf"), a_pod_node(name, "work", node_id("wf", name))) == expected
+
+
 def test_the_pod_names_of_3000_nodes_are_computed_quickly() -> None:
     workflow = a_workflow("etl-daily-x7k2p")
     nodes = [a_pod_node(f"etl-daily-x7k2p.process.chunk({index}:item-{index})", "process") for index in range(3000)]

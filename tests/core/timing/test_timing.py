@@ -73,6 +73,20 @@ def test_an_attempt_that_is_a_group_follows_the_steps_of_the_previous_one() -> N
     assert [(s.node_id, s.wait_seconds) for s in report.critical_path or ()] == [("wf(0).a", 0), ("wf(1).a", 10)]
 
 
+def test_a_later_attempt_follows_the_retries_within_the_previous_one() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.RETRY, children=["wf(0)", "wf(1)"], end=20),
+        a_node("wf(0)", FAILED, NodeType.DAG, children=["wf(0).r"], end=6),
+        a_node("wf(0).r", FAILED, NodeType.RETRY, children=["wf(0).r(0)", "wf(0).r(1)"], end=6),
+        a_node("wf(0).r(0)", FAILED, start=0, end=2),
+        a_node("wf(0).r(1)", FAILED, start=3, end=6),
+        a_node("wf(1)", OK, NodeType.DAG, children=["wf(1).a"], start=8, end=20),
+        a_node("wf(1).a", OK, start=8, end=20),
+    ]
+    path = a_report(a_snapshot(*nodes, phase=OK, end=20)).critical_path
+    assert [(s.node_id, s.wait_seconds) for s in path or ()] == [("wf(0).r(0)", 0), ("wf(0).r(1)", 1), ("wf(1).a", 2)]
+
+
 def test_a_running_daemon_is_no_predecessor() -> None:
     nodes = [
         a_node("wf", OK, NodeType.STEPS, children=["wf.d", "wf.a"], end=20),
