@@ -8,8 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-import re2
-
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
@@ -203,23 +201,9 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
 )
 """The first match counts. The refusing party comes before the refused object, and specific messages before general."""
 
-_LOOKBEHIND: Final = re.compile(r"\(\?<![^()]*\)")
-
-
-def _as_re2(pattern: re.Pattern[str]) -> str:
-    """Return the pattern for RE2, without the lookbehinds that it does not have; so it matches at least as much."""
-    flags = "i" if pattern.flags & re.IGNORECASE else ""
-    return f"(?{flags}:{_LOOKBEHIND.sub('', pattern.pattern)})"
-
-
-_ANY_REFUSAL: Final = re2.compile("|".join(_as_re2(refusal.pattern) for refusal in REFUSALS))
-"""Matches if one of them does. RE2 tries all at once: most messages match none, and may have thousands of words."""
-
 
 def find_refusal(text: str) -> RefusalMessage | None:
     """Return the first refusal whose pattern matches the text."""
-    if _ANY_REFUSAL.search(text.rstrip("\n")) is None:
-        return None
     return next((refusal for refusal in REFUSALS if refusal.pattern.search(text)), None)
 
 
