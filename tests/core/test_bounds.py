@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.core.hostile import UNITS, cpu_seconds
-from tests.examples import examples, steps
+from tests.examples import is_fast, steps
 
 from bench.bounds import SHAPES, fan_out, messages, node, report_on, workflow_of
 from wfreport.core.snapshot.decode import decode_workflow
@@ -38,7 +38,7 @@ parts = st.tuples(
 
 
 @settings(
-    max_examples=int(os.environ.get("BOUNDS_EXAMPLES", examples(100))),
+    max_examples=int(os.environ.get("BOUNDS_EXAMPLES", "6" if is_fast() else "100")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
