@@ -199,6 +199,11 @@ class Node(Struct, frozen=True):
     restarting_pod_uid: str = msgspec.field(default="", name="restartingPodUID")
 
     @property
+    def called_template_name(self) -> str:
+        """Name of the node's template, also if it is in a WorkflowTemplate; empty for an inline template."""
+        return self.template_ref.template if self.template_ref else self.template_name
+
+    @property
     def has_failed(self) -> bool:
         """Whether the phase is Failed or Error."""
         return self.phase in FAILED_PHASES

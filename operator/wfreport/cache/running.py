@@ -35,7 +35,7 @@ two batches would otherwise wait for nearly twice the interval."""
 
 
 class WorkflowNames(Protocol):
-    """WorkflowNames of Workflows."""
+    """Names of Workflows."""
 
     def __contains__(self, workflow: NamespacedName, /) -> bool:
         """Return whether the Workflow is among them."""

@@ -90,7 +90,7 @@ class Lineages:
         """
         task = _TASK_END.split(node.name[len(parent.name) + 1 :], maxsplit=1)[0]
         caller = inner.template_node
-        continue_on = self._continue_on.get((_template_name(caller), task)) if caller else None
+        continue_on = self._continue_on.get((caller.called_template_name, task)) if caller else None
         if continue_on is None:
             return inner
         if node.name == f"{parent.name}.{task}":
@@ -110,10 +110,6 @@ class Lineages:
         """Whether a node is a failed task to which another one responds. Only in a DAG can it do so (``depends``)."""
         is_task_of_dag = lineage.caller_type == NodeType.DAG and node.has_failed
         return is_task_of_dag and self._tree.failure_is_handled(node)
-
-
-def _template_name(node: Node) -> str:
-    return node.template_ref.template if node.template_ref else node.template_name
 
 
 def _continue_on_of_calls(workflow: Workflow) -> Mapping[tuple[str, str], ContinueOn]:

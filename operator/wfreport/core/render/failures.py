@@ -101,7 +101,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     return Failure(
         node_id=clip(node.id),
         display_name=context.sanitizer.line(node.display_name or node.name or node.id),
-        template_name=clip(template_name(node)),
+        template_name=clip(node.called_template_name),
         pod_name=clip(expected_pod) if host or captured or (stored and stored.pod_uid) else None,
         container=clip(verdict.container),
         host_node_name=clip(host or (captured.pod.spec.node_name if captured and captured.pod else "")),
@@ -149,11 +149,6 @@ def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
     )
 
 
-def template_name(node: Node) -> str:
-    """Return the name of a node's template; empty for an inline template."""
-    return node.template_ref.template if node.template_ref else node.template_name
-
-
 def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) -> Symptom:
     workflow = context.snapshot.workflow
     code = exit_code(node.message, node.outputs.exit_code if node.outputs else None)
@@ -170,7 +165,7 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
 
 
 def _may_be_daemon(node: Node, context: FailureContext) -> bool:
-    template = context.templates.get(template_name(node))
+    template = context.templates.get(node.called_template_name)
     return template is None or bool(template.daemon)
 
 
@@ -297,7 +292,7 @@ def _pod_resources(verdict: Verdict, evidence: PodEvidence | None) -> Resources 
 
 def _template_resources(verdict: Verdict, node: Node, context: FailureContext) -> Resources | None:
     """Return requests and limits of the failed container from its template; None if a podSpecPatch may change them."""
-    template = context.templates.get(template_name(node))
+    template = context.templates.get(node.called_template_name)
     if context.is_patched or (template is not None and template.pod_spec_patch):
         return None
     return _resources_of(verdict, _containers_of(template) if template else [])
@@ -332,6 +327,6 @@ def _fingerprint(
 ) -> str:
     ending = parse_exit(unwrap(node.message))
     text = log_tail.text if log_tail else (ending.detail if ending else node.message)
-    template = template_name(node) or node.display_name.split("(", 1)[0]
+    template = node.called_template_name or node.display_name.split("(", 1)[0]
     line = context.sanitizer.log(last_informative_line(text))[0]
     return fingerprint(template, verdict.failure_class, symptom.exit_code, line)

@@ -9,7 +9,6 @@ from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
 from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
 from wfreport.api.wire import LINE, SHORT
 from wfreport.core.redact.text import TextSanitizer, clip
-from wfreport.core.render.failures import template_name
 from wfreport.core.snapshot.messages import exit_code
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
@@ -83,7 +82,7 @@ def _step(node: Node, snapshot: Snapshot, sanitizer: TextSanitizer, index: dict[
         display_name=sanitizer.line(node.display_name or node.name or node.id),
         node_id=node.id[:LINE],
         type=node.type[:SHORT],
-        template_name=clip(template_name(node)),
+        template_name=clip(node.called_template_name),
         phase=node.phase[:SHORT],
         pod_name=clip(pod_name(snapshot.workflow, node)) if has_pod else None,
         started_at=node.started_at,

@@ -71,7 +71,7 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
         return node.id
     if node.name == name:
         return name
-    template = node.template_ref.template if node.template_ref is not None else node.template_name
+    template = node.called_template_name
     if len(node.name) > _LONG_NAME:
         return f"{_prefix(name, template)}-{_hash_of(name, node)}"
     return _pod_name(name, node.name, template)
