@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+from wfreport.core.snapshot.compressed_nodes import pack_nodes
 
 UNITS: Final = (
     *"aA0/.-_:@='([{}])<>,;|~+%$#&?!*",
@@ -95,8 +95,7 @@ def cpu_seconds(function: Callable[[], object], *, tries: int = 3) -> float:
 
 def packed_workflow(nodes: Mapping[str, Any], *, phase: str = "Failed", **parts: Any) -> bytes:
     """Return the JSON of a Workflow with compressed nodes; ``parts`` are of its ``spec``, or else of its status."""
-    text = json.dumps(nodes, separators=(",", ":")).encode()
-    packed = base64.b64encode(gzip.compress(text, 1, mtime=0)).decode()
+    packed = pack_nodes(json.dumps(nodes, separators=(",", ":")).encode())
     document = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",

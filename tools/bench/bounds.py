@@ -15,12 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bench.large import compressed
-from wfreport.api.report import ReportSpec, WorkflowRef
-from wfreport.clock import now
+from bench.render import report_without_evidence
 from wfreport.core.redact.redactor import Redactor
-from wfreport.core.render.status import render_status
 from wfreport.core.snapshot.decode import decode_workflow
-from wfreport.core.snapshot.model import RenderOptions, Snapshot
+from wfreport.core.snapshot.model import Snapshot
 
 Nodes = dict[str, Any]
 MAX_NODES: Final = 50_000
@@ -116,16 +114,7 @@ def workflow_of(nodes: Nodes) -> bytes:
 
 def report_on(snapshot: Snapshot) -> None:
     """Render a report without evidence."""
-    render_status(
-        snapshot,
-        stored=None,
-        spec=ReportSpec(workflow_ref=WorkflowRef(name="wf")),
-        generation=1,
-        evidence={},
-        options=RenderOptions(),
-        redactor=Redactor(),
-        now=now(),
-    )
+    report_without_evidence(snapshot, Redactor())
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.workflows import Run, completed
+from wfreport.core.snapshot.compressed_nodes import pack_nodes
 
 Json = dict[str, Any]
 
@@ -60,8 +59,8 @@ def chain(nodes: int) -> Json:
 def compressed(workflow: Json) -> Json:
     """Return the Workflow in the form that the controller stores if it is too large for etcd."""
     status = dict(workflow["status"])
-    packed = gzip.compress(json.dumps(status.pop("nodes")).encode())
-    return workflow | {"status": status | {"compressedNodes": base64.b64encode(packed).decode()}}
+    packed = pack_nodes(json.dumps(status.pop("nodes")).encode())
+    return workflow | {"status": status | {"compressedNodes": packed}}
 
 
 def _id(name: str) -> str:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from bench import large
-from wfreport.api.report import ReportSpec, WorkflowRef
+from wfreport.api.report import ReportSpec, ReportStatus, WorkflowRef
 from wfreport.clock import now
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.status import render_status
 from wfreport.core.snapshot.decode import decode_workflow
-from wfreport.core.snapshot.model import RenderOptions
+from wfreport.core.snapshot.model import RenderOptions, Snapshot
 
 _T = TypeVar("_T")
 _ROUNDS: Final = 3
@@ -59,6 +59,20 @@ class Cost:
     report_bytes: int
 
 
+def report_without_evidence(snapshot: Snapshot, redactor: Redactor) -> ReportStatus:
+    """Render the first report of a Workflow whose pods are gone."""
+    return render_status(
+        snapshot,
+        stored=None,
+        spec=ReportSpec(workflow_ref=WorkflowRef(name="large")),
+        generation=1,
+        evidence={},
+        options=RenderOptions(),
+        redactor=redactor,
+        now=now(),
+    )
+
+
 def measure(shape: str, nodes: int) -> Cost:
     """Decode and render a Workflow of this shape and size."""
     value = _SHAPES[shape](nodes)
@@ -67,17 +81,7 @@ def measure(shape: str, nodes: int) -> Cost:
     redactor = Redactor()
 
     def render() -> bytes:
-        status = render_status(
-            snapshot,
-            stored=None,
-            spec=ReportSpec(workflow_ref=WorkflowRef(name="large")),
-            generation=1,
-            evidence={},
-            options=RenderOptions(),
-            redactor=redactor,
-            now=now(),
-        )
-        return status.dump_json()
+        return report_without_evidence(snapshot, redactor).dump_json()
 
     render_ms, report = _timed(render)
     tracemalloc.start()
