@@ -159,7 +159,7 @@ async def test_the_number_of_cached_nodes_is_bounded() -> None:
     assert states == [NodesState.OFFLOADED, NodesState.OFFLOADED, NodesState.READ]
 
 
-async def test_a_run_that_is_nowhere_is_looked_up_at_growing_intervals() -> None:
+async def test_a_run_that_is_nowhere_is_fetched_at_growing_intervals() -> None:
     world, lookups = World(), list[float]()
     entry = ReportEntry("ns", "asked", "r1", "1", 1, False, "wf", "", "", "", 1, True, False, source=Source.ARCHIVE)
     world.fetcher.archived(entry)

@@ -24,21 +24,8 @@ BINDING = f"/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{harness.USER
 BINDINGS = BINDING.rpartition("/")[0]
 
 
-@contextmanager
-def own_plane(*etcd_flags: str) -> Iterator[ControlPlane]:
-    """Start a control plane that a fault may damage."""
-    with ControlPlane(
-        workflow_crds="own",
-        users={harness.USER: ["system:authenticated"]},
-        audit_policy=harness.AUDIT_POLICY,
-        etcd_flags=etcd_flags,
-    ) as started:
-        harness.grant(started)
-        yield started
-
-
 def test_restarts_of_the_api_server(tmp_path: Path, table: Table) -> None:
-    with own_plane() as plane, world_of(plane, tmp_path, "restart") as world:
+    with harness.audited_plane() as plane, world_of(plane, tmp_path, "restart") as world:
 
         def fault() -> AbstractContextManager[None]:
             for _ in range(2):
@@ -50,7 +37,7 @@ def test_restarts_of_the_api_server(tmp_path: Path, table: Table) -> None:
 
 
 def test_a_compaction_while_watches_are_behind(tmp_path: Path, table: Table) -> None:
-    with own_plane() as plane, world_of(plane, tmp_path, "compact") as world:
+    with harness.audited_plane() as plane, world_of(plane, tmp_path, "compact") as world:
         etcd = Etcd(plane.etcd_url)
 
         @contextmanager
@@ -67,7 +54,7 @@ def test_a_compaction_while_watches_are_behind(tmp_path: Path, table: Table) -> 
 
 
 def test_etcd_without_space(tmp_path: Path, table: Table) -> None:
-    with own_plane("--quota-backend-bytes=25165824") as plane, world_of(plane, tmp_path, "space") as world:
+    with harness.audited_plane("--quota-backend-bytes=25165824") as plane, world_of(plane, tmp_path, "space") as world:
         etcd = Etcd(plane.etcd_url)
         filling = plane.create_namespace("filling")
 
@@ -85,7 +72,7 @@ def test_etcd_without_space(tmp_path: Path, table: Table) -> None:
 
 def test_a_new_authority_of_the_api_servers_certificate(tmp_path: Path, table: Table) -> None:
     """First the clients trust both authorities, then the server changes its certificate, then connections end."""
-    with own_plane() as plane, world_of(plane, tmp_path, "authority") as world:
+    with harness.audited_plane() as plane, world_of(plane, tmp_path, "authority") as world:
         trusted = tmp_path / "ca.crt"
         trusted.write_bytes(plane.ca.read_bytes())
         use_kubeconfig(world, cluster={"server": plane.server, "certificate-authority": str(trusted)})
@@ -103,7 +90,7 @@ def test_a_new_authority_of_the_api_servers_certificate(tmp_path: Path, table: T
 
 
 def test_a_rotated_token(tmp_path: Path, table: Table) -> None:
-    with own_plane() as plane, world_of(plane, tmp_path, "token") as world:
+    with harness.audited_plane() as plane, world_of(plane, tmp_path, "token") as world:
         account = ServiceAccountOf(plane, world)
         token = tmp_path / "token"
         token.write_text(account.issue())
@@ -122,7 +109,7 @@ def test_a_rotated_token(tmp_path: Path, table: Table) -> None:
 
 
 def test_revoked_rights(tmp_path: Path, table: Table) -> None:
-    with own_plane() as plane, world_of(plane, tmp_path, "rights") as world:
+    with harness.audited_plane() as plane, world_of(plane, tmp_path, "rights") as world:
 
         @contextmanager
         def fault() -> Iterator[None]:

@@ -13,8 +13,5 @@ from controlplane import ControlPlane
 @pytest.fixture(scope="session")
 def plane() -> Iterator[ControlPlane]:
     """A control plane whose audit log counts the requests of the operator."""
-    with ControlPlane(
-        workflow_crds="own", users={harness.USER: ["system:authenticated"]}, audit_policy=harness.AUDIT_POLICY
-    ) as started:
-        harness.grant(started)
+    with harness.audited_plane() as started:
         yield started

@@ -48,6 +48,19 @@ sys.exit(run_operator(load_settings()))
 """
 
 
+@contextmanager
+def audited_plane(*etcd_flags: str) -> Iterator[ControlPlane]:
+    """Start a control plane whose audit log counts the requests of the operator, which has the shipped rights."""
+    with ControlPlane(
+        workflow_crds="own",
+        users={USER: ["system:authenticated"]},
+        audit_policy=AUDIT_POLICY,
+        etcd_flags=etcd_flags,
+    ) as started:
+        grant(started)
+        yield started
+
+
 def grant(plane: ControlPlane) -> None:
     """Bind the shipped ClusterRole to the operator's user."""
     role = next(iter(yaml.safe_load_all((ROOT / "manifests/base/role.yaml").read_text())))
