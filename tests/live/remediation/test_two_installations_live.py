@@ -15,7 +15,6 @@ pytestmark = pytest.mark.cluster
 
 RUNS = 6
 FIRST, SECOND = "first", "second"
-UNCOUNTED = {"leases", "remediationpolicies"}
 IMPATIENT = """
 import datetime, wfreport.reconcile.ownership as ownership
 ownership.TAKEOVER_AFTER = datetime.timedelta(seconds=3)
@@ -37,15 +36,12 @@ def resyncs(operator: RunningOperator) -> float:
 
 
 def writes_since(cluster: RemediationCluster, position: int) -> Counter[str]:
-    """Count the writes of both installations in the namespace by resource, without Leases and statuses of policies.
-
-    The counts in a policy's status are of the runs that an installation has in its cache (docs/decisions/0026).
-    """
+    """Count the writes of both installations in the namespace, Leases apart, by resource."""
     counts: Counter[str] = Counter()
     for event in cluster.plane.audit_events()[position:]:
         about = event.get("objectRef") or {}
         is_write = event["verb"] in {"create", "patch", "update", "delete"}
-        if is_write and about.get("namespace") == cluster.namespace and about["resource"] not in UNCOUNTED:
+        if is_write and about.get("namespace") == cluster.namespace and about["resource"] != "leases":
             counts[f"{about['resource']}/{about.get('subresource', '')}"] += 1
     return counts
 
@@ -78,7 +74,11 @@ def test_each_report_has_one_writer_and_each_action_happens_once(cluster: Remedi
     position = cluster.audit_position()
     done = resyncs(first), resyncs(second)
     eventually(lambda: resyncs(first) > done[0] + 1 and resyncs(second) > done[1] + 1)
-    assert writes_since(cluster, position) == {}, "they do not write against each other"
+    writes = writes_since(cluster, position)
+    # Each counts in a policy's status the runs that it has in its cache: a write and its answer per resync, no loop.
+    compared = resyncs(first) + resyncs(second) - sum(done)
+    assert writes.pop("remediationpolicies/status", 0) <= 2 * compared
+    assert writes == {}, "they do not write against each other"
     assert cluster.workflows() == sorted([*names, again])
 
 
