@@ -10,9 +10,11 @@ from pydantic import Field, PrivateAttr
 
 from wfreport.api.classes import Confidence, FailureClass, Owner, Role
 from wfreport.api.condition import Condition
+from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_REPORT
+from wfreport.api.run import EarlierRun, Links, NamedValue, RunOutputs, WorkflowSource
 from wfreport.api.timing import CriticalStep, Timing
 from wfreport.api.wire import LINE, SHORT, TEXT, LabelKey, LabelValue, Model, Name, Quantity, RefName, Time, Uid, rules
 
@@ -94,21 +96,6 @@ class ObservedWorkflow(Model):
     shutdown: str | None = Field(
         None, description="The shutdown strategy, Stop or Terminate, if one was requested.", max_length=SHORT
     )
-
-
-class Counts(Model):
-    """Number of nodes by phase. Absent if the nodes cannot be read: unknown is not zero."""
-
-    total: int = Field(description="All nodes, including groups and hooks.", ge=0)
-    succeeded: int = Field(description="Nodes in phase Succeeded.", ge=0)
-    failed: int = Field(description="Nodes in phase Failed.", ge=0)
-    errored: int = Field(description="Nodes in phase Error.", ge=0)
-    running: int = Field(description="Nodes in phase Running.", ge=0)
-    pending: int = Field(description="Nodes in phase Pending.", ge=0)
-    skipped: int = Field(description="Nodes in phase Skipped.", ge=0)
-    omitted: int = Field(description="Nodes in phase Omitted.", ge=0)
-    retried_attempts: int = Field(description="Failed attempts that were followed by another attempt.", ge=0)
-    memoized: int = Field(description="Nodes whose outputs came from a cache.", ge=0)
 
 
 class Resources(Model):
@@ -235,43 +222,6 @@ class Step(Model):
     )
 
 
-class NamedValue(Model):
-    """A parameter."""
-
-    name: str = Field(description="Name of the parameter.", max_length=LINE)
-    value: str | None = Field(None, description="Value of the parameter, redacted and truncated.", max_length=TEXT)
-
-
-class ArtifactRef(Model):
-    """An output artifact."""
-
-    name: str = Field(description="Name of the artifact.", max_length=LINE)
-    node_id: str | None = Field(None, description="Id of the node that wrote it.", max_length=LINE)
-    key: str | None = Field(None, description="Key in the artifact store.", max_length=TEXT)
-
-
-class RunOutputs(Model):
-    """Outputs of the run."""
-
-    parameters: list[NamedValue] | None = Field(None, description="Global output parameters.", max_length=64)
-    artifacts: list[ArtifactRef] | None = Field(
-        None, description="Output artifacts of the run and its steps.", max_length=64
-    )
-
-
-class WorkflowSource(Model):
-    """Origin of the Workflow."""
-
-    workflow_template: str | None = Field(None, description="WorkflowTemplate that it refers to.", max_length=LINE)
-    cluster_workflow_template: str | None = Field(
-        None, description="ClusterWorkflowTemplate that it refers to.", max_length=LINE
-    )
-    cron_workflow: str | None = Field(None, description="CronWorkflow that created it.", max_length=LINE)
-    scheduled_at: Time | None = Field(None, description="Time at which the CronWorkflow scheduled it.")
-    resubmitted_from: str | None = Field(None, description="Workflow that it is a resubmission of.", max_length=LINE)
-    creator: str | None = Field(None, description="User who submitted it.", max_length=SHORT)
-
-
 class Held(Model):
     """Why a policy does not act on the run, or not yet."""
 
@@ -294,25 +244,6 @@ class RunRemediation(Model):
     held: Held | None = Field(None, description="Why a policy does not act on the run, or not yet.")
 
 
-class EarlierRun(Model):
-    """A run of the same Workflow before a manual retry."""
-
-    started_at: Time | None = Field(None, description="Start of the run.")
-    finished_at: Time | None = Field(None, description="End of the run.")
-    phase: str | None = Field(None, description="Final phase of the run, as Argo set it.", max_length=SHORT)
-    failure_class: FailureClass | None = Field(None, alias="class", description="Failure class of the run.")
-    fingerprint: str | None = Field(None, description="Fingerprint of the run's first failure.", max_length=SHORT)
-    summary: str | None = Field(None, description="Summary of the run.", max_length=TEXT)
-    first_failure: str | None = Field(None, description="Display name of the step that failed first.", max_length=LINE)
-
-
-class Links(Model):
-    """Links to other views of the run."""
-
-    ui: str | None = Field(None, description="URL of the run in Argo's UI.", max_length=TEXT)
-    trace: str | None = Field(None, description="Trace id or URL of the run.", max_length=TEXT)
-
-
 class ReportStatus(Model):
     """What happened, why, and what was done about it. Written by the operator only."""
 
@@ -327,7 +258,23 @@ class ReportStatus(Model):
     failure_class: FailureClass | None = Field(
         None, description="Class of the first failure, if it is a root cause or an exit handler."
     )
+    reason: str | None = Field(
+        None,
+        description=(
+            "Why the run failed, or what holds it up: the class of the leading failure, else the reason of the leading "
+            "wait. Absent if the run is well."
+        ),
+        max_length=LINE,
+    )
+    step: str | None = Field(
+        None,
+        description="Display name of the step that `reason` is about, without an attempt's number.",
+        max_length=LINE,
+    )
     counts: Counts | None = Field(None, description="Number of nodes by phase.")
+    step_counts: StepCounts | None = Field(
+        None, description="Number of steps that do work. Absent if the nodes cannot be read."
+    )
     timing: Timing | None = Field(None, description="Breakdown of the run's duration.")
     critical_path: list[CriticalStep] | None = Field(
         None, description="The chain of steps that determined the run's end.", max_length=200

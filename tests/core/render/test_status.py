@@ -30,7 +30,8 @@ from wfreport.api.argo import (
 from wfreport.api.classes import FailureClass
 from wfreport.api.kubernetes import Event, Pod, PodSpec, PodStatus
 from wfreport.api.reasons import ConditionType, Reason
-from wfreport.api.report import EarlierRun, ReportStatus, WorkflowRef
+from wfreport.api.report import ReportStatus, WorkflowRef
+from wfreport.api.run import EarlierRun
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.render.gone import render_deleted, render_missing
 from wfreport.core.snapshot.identity import binds, is_labelled_completed, is_skipped, new_report, report_name

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from wfreport.api.argo import Phase
 from wfreport.api.condition import Condition
+from wfreport.api.counts import Counts
 from wfreport.api.reasons import ConditionType
-from wfreport.api.report import Counts, EarlierRun, NamedValue, ReportStatus, WorkflowReport
+from wfreport.api.report import ReportStatus, WorkflowReport
+from wfreport.api.run import EarlierRun, NamedValue
 from wfreport.cli.render.console import report_console
 from wfreport.cli.render.failures import add_failures
 from wfreport.cli.render.page import TextPage, instant, joined, phase_mark, phase_style, span

@@ -8,7 +8,8 @@ from typing import Final
 from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
-from wfreport.api.report import EarlierRun, WorkflowReport, WorkflowSource
+from wfreport.api.report import WorkflowReport
+from wfreport.api.run import EarlierRun, WorkflowSource
 from wfreport.core.decide.model import ExecutionState, PastAction, Run
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.chain import link_of

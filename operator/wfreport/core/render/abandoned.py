@@ -54,6 +54,7 @@ def render_abandoned(
         observed_workflow=observed,
         conditions=_conditions(workflow, cause, generation),
         summary=cut(f"{summary}; last known: {last}" if last else summary, TEXT),
+        reason=Reason.RECONCILE_ABANDONED.value,
         waiting=None,
     )
 

@@ -1,13 +1,16 @@
-"""Counts nodes by phase."""
+"""Counts nodes by phase, and the steps among them that do work."""
 
 from collections import Counter
 
-from wfreport.api.argo import Phase
-from wfreport.api.report import Counts
+from wfreport.api.argo import COMPLETED_PHASES, Node, NodeType, Phase
+from wfreport.api.counts import Counts, StepCounts
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
 _KNOWN_STATES = frozenset({NodesState.READ, NodesState.NONE_YET})
 """States in which the number of nodes is known; in other states it is unknown, not 0."""
+
+
+_WORKING_TYPES = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND, NodeType.SKIPPED})
 
 
 def count_nodes(snapshot: Snapshot) -> Counts | None:
@@ -27,3 +30,35 @@ def count_nodes(snapshot: Snapshot) -> Counts | None:
         retried_attempts=sum(1 for node_id in snapshot.tree.superseded_attempts if snapshot.nodes[node_id].has_failed),
         memoized=sum(1 for node in snapshot.nodes.values() if node.memoization_status and node.memoization_status.hit),
     )
+
+
+def count_steps(snapshot: Snapshot) -> StepCounts | None:
+    """Count the steps that do work; return None if the nodes could not be read.
+
+    A containerSet is one step. A group counts only if it failed by itself, such as a loop over an invalid list.
+    """
+    if snapshot.nodes_state not in _KNOWN_STATES:
+        return None
+    tree = snapshot.tree
+    failed = {step.id for step in (tree.pod_node(leaf) or leaf for leaf in tree.failed_leaves)}
+    states = Counter(
+        _state(node, snapshot)
+        for node in snapshot.nodes.values()
+        if node.id in failed or (node.type in _WORKING_TYPES and not tree.is_superseded(node))
+    )
+    return StepCounts(
+        total=states.total(),
+        succeeded=states[Phase.SUCCEEDED],
+        failed=states[Phase.FAILED] + states[Phase.ERROR],
+        running=states[Phase.RUNNING],
+        pending=states[Phase.PENDING],
+        skipped=states[Phase.SKIPPED],
+        omitted=states[Phase.OMITTED],
+    )
+
+
+def _state(node: Node, snapshot: Snapshot) -> str:
+    """Return the phase of a step. It goes on while its Retry node may make another attempt."""
+    retry = snapshot.tree.retry_of.get(node.id)
+    is_unfinished = node.has_failed and retry is not None and retry.phase not in COMPLETED_PHASES
+    return Phase.RUNNING if is_unfinished else node.phase

@@ -17,6 +17,7 @@ from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.abandoned import is_abandoned
+from wfreport.core.render.columns import leading_step
 from wfreport.core.render.conditions import EPOCH, condition, evidence_complete
 from wfreport.core.render.evidence import LogLimits, with_late_evidence
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Unavailable
@@ -87,6 +88,8 @@ def render_deleted(
         "observed_generation": generation,
         "conditions": conditions,
         "summary": summary,
+        "reason": Reason.WORKFLOW_DELETED.value,
+        "step": leading_step(stored.failures or [], []),
         "waiting": None,
     }
     return stored.changed(**update)
@@ -155,4 +158,4 @@ def render_missing(
         condition(ConditionType.SUCCEEDED, "Unknown", reason, message, created_at, generation),
     ]
     base = stored or ReportStatus()
-    return base.changed(observed_generation=generation, conditions=missing, summary=message)
+    return base.changed(observed_generation=generation, conditions=missing, summary=message, reason=reason.value)

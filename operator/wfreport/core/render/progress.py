@@ -4,7 +4,7 @@ from typing import Final
 
 from wfreport.api.report import ReportStatus
 
-_PROGRESS: Final = ("summary", "counts", "timing", "critical_path", "steps", "resources", "outputs")
+_PROGRESS: Final = ("summary", "counts", "step_counts", "timing", "critical_path", "steps", "resources", "outputs")
 """Fields that change as a run goes on. What else a summary and the counts say is compared in the other fields."""
 
 

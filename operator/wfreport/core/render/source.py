@@ -4,7 +4,7 @@ from datetime import datetime
 
 from wfreport.api import argo
 from wfreport.api.argo import Workflow
-from wfreport.api.report import Links, WorkflowSource
+from wfreport.api.run import Links, WorkflowSource
 from wfreport.api.wire import SHORT, TEXT
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.text import TextSanitizer, clip

@@ -16,10 +16,9 @@ from datetime import datetime
 from wfreport.api import names
 from wfreport.api.argo import Parameter, Phase, Workflow
 from wfreport.api.classes import FailureClass, Role
+from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import (
-    Counts,
-    EarlierRun,
     Failure,
     ObservedWorkflow,
     PreviousAttempt,
@@ -30,12 +29,14 @@ from wfreport.api.report import (
     StepWarning,
     Waiting,
 )
+from wfreport.api.run import EarlierRun
 from wfreport.api.wire import LABEL_KEY, SHORT, is_same_time
 from wfreport.core.classify.roles import assign_roles
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer, clip
+from wfreport.core.render.columns import leading_reason, leading_step
 from wfreport.core.render.conditions import conditions_of_run, leading_class
-from wfreport.core.render.counts import count_nodes
+from wfreport.core.render.counts import count_nodes, count_steps
 from wfreport.core.render.failures import (
     MAX_FAILURES,
     MAX_SUPERSEDED,
@@ -102,14 +103,29 @@ def render_status(
     runs = _earlier_runs(stored, is_same_run=stored_run is not None)
     context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
     findings = _findings(context, stored_run, now=now, is_first_run=not runs)
+    status = _status_of_run(findings, context, stored, runs, generation)
+    return fit(status, options.max_bytes, _left_out(findings, snapshot), _changed_at(workflow), generation)
+
+
+def _status_of_run(
+    findings: "_Findings",
+    context: FailureContext,
+    stored: ReportStatus | None,
+    runs: list[EarlierRun],
+    generation: int | None,
+) -> ReportStatus:
+    snapshot, sanitizer, workflow = context.snapshot, context.sanitizer, context.snapshot.workflow
     summary = _summary(findings, workflow)
-    status = ReportStatus(
+    return ReportStatus(
         observed_generation=generation,
         observed_workflow=_observed(snapshot, sanitizer),
         conditions=conditions_of_run(snapshot, findings.failures, summary, generation),
         summary=summary,
         failure_class=_failure_class(findings.failures),
+        reason=leading_reason(findings.failures, findings.waiting),
+        step=leading_step(findings.failures, findings.waiting),
         counts=findings.counts,
+        step_counts=findings.step_counts,
         timing=findings.times.timing,
         critical_path=list(findings.times.path) or None,
         failures=findings.failures or None,
@@ -123,10 +139,9 @@ def render_status(
         resources=resources_used(workflow) or None,
         remediation=(stored.remediation if stored else None) or RunRemediation(),
         runs=runs or None,
-        links=find_links(workflow, sanitizer, options.ui_url_template),
-        reporter=options.reporter or None,
+        links=find_links(workflow, sanitizer, context.options.ui_url_template),
+        reporter=context.options.reporter or None,
     )
-    return fit(status, options.max_bytes, _left_out(findings, snapshot), _changed_at(workflow), generation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +152,7 @@ class _Findings:
     roles: list[Role]
     superseded: list[PreviousAttempt]
     counts: Counts | None
+    step_counts: StepCounts | None
     times: RunTimes
     waiting: list[Waiting]
     warnings: list[StepWarning]
@@ -156,6 +172,7 @@ def _findings(
         roles=roles,
         superseded=superseded_attempts(context),
         counts=count_nodes(snapshot),
+        step_counts=count_steps(snapshot),
         times=times,
         waiting=find_waiting(snapshot, sanitizer, evidence=evidence, now=now, graces=options.graces),
         warnings=find_warnings(snapshot, evidence, sanitizer, (stored_run.warnings if stored_run else None) or ()),

@@ -6,7 +6,8 @@ from itertools import islice
 
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
-from wfreport.api.report import ArtifactRef, NamedValue, RunOutputs, Step
+from wfreport.api.report import Step
+from wfreport.api.run import ArtifactRef, NamedValue, RunOutputs
 from wfreport.api.wire import LINE, SHORT
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.messages import exit_code

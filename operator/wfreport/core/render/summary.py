@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from wfreport.api.argo import Phase, Workflow
 from wfreport.api.classes import FailureClass, Role
-from wfreport.api.report import Counts, Failure, StepWarning, Waiting
+from wfreport.api.counts import Counts
+from wfreport.api.report import Failure, StepWarning, Waiting
 from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
+from wfreport.core.render.columns import step_name
 from wfreport.core.render.phrases import name, plural, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
 from wfreport.core.timing.durations import short_duration
@@ -107,9 +109,7 @@ def _subject(display_name: str | None) -> str:
 
 def _step(failure: Failure) -> str:
     """Return the name of the failed step. The last attempt of a step has the step's name, without its number."""
-    step = _subject(failure.display_name)
-    if failure.attempt is not None:
-        step = step.removesuffix(f"({failure.attempt - 1})")
+    step = _subject(step_name(failure))
     if failure.role != Role.EXIT_HANDLER:
         return step
     return "exit handler" if step.endswith(".onExit") else f"exit handler {step}"
