@@ -65,7 +65,7 @@ def serving(plane: ControlPlane, node: str, folder: Path) -> Iterator[Kubelet]:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(pki.server_certificate, pki.server_key)
     server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         _register(plane, node, server.server_address[1])

@@ -1,12 +1,12 @@
 """What must stay true of the tree itself."""
 
 import ast
+import functools
 import itertools
 import statistics
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -59,16 +59,20 @@ def test_there_are_recordings_to_hold_the_core_to() -> None:
     assert len(recordings()) >= 200
 
 
-def _nodes_of_the_operator() -> Iterator[tuple[Path, ast.AST]]:
-    for path in sorted((ROOT / "operator").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            yield path.relative_to(ROOT), node
+@functools.cache
+def _definitions_in_the_operator() -> list[tuple[Path, ast.AST]]:
+    return [
+        (path.relative_to(ROOT), node)
+        for path in sorted((ROOT / "operator").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
 
 
 def test_functions_are_short() -> None:
     lines = {
         f"{path}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
-        for path, node in _nodes_of_the_operator()
+        for path, node in _definitions_in_the_operator()
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert not {name: count for name, count in lines.items() if count > 60}
@@ -82,7 +86,7 @@ def test_constructors_take_few_collaborators() -> None:
             argument.annotation is not None and ast.unparse(argument.annotation) not in {"int", "float", "bool"}
             for argument in (*part.args.args, *part.args.kwonlyargs)
         )
-        for _, node in _nodes_of_the_operator()
+        for _, node in _definitions_in_the_operator()
         if isinstance(node, ast.ClassDef)
         for part in node.body
         if isinstance(part, ast.FunctionDef) and part.name == "__init__"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.builders import a_report, evidence_of
+from tests.examples import steps
 from tests.recorded import Recording, recordings
 
 from wfreport.api.argo import ANNOTATION_POD_NAME_FORMAT
@@ -20,11 +21,14 @@ from wfreport.core.snapshot.pod_names import pod_name
 pytestmark = pytest.mark.long
 
 Final = dict[str, Any]
-KNOWN = [
-    pytest.param(case, id=case.name)
-    for case in recordings()
-    if not case.derived and any(case.expected.get(key) for key in ("failed_leaves", "tolerated", "cancelled"))
-]
+KNOWN = steps(
+    [
+        pytest.param(case, id=case.name)
+        for case in recordings()
+        if not case.derived and any(case.expected.get(key) for key in ("failed_leaves", "tolerated", "cancelled"))
+    ],
+    thinned_to=30,
+)
 """Recordings with failures of known causes."""
 
 

@@ -127,6 +127,8 @@ class InMemoryOperator:
         key = (workflow.metadata.namespace, workflow.metadata.name)
         entries = [entry for entry in self.report_cache.of_workflow(key) if entry.is_for(workflow.metadata.uid)]
         entry = entries[0] if entries else await self.writer.create(workflow)
+        if entry.observed_version == workflow.metadata.resource_version:
+            return  # the report is final
         stored = await self.writer.stored(entry)
         status = render_status(
             snapshot,

@@ -68,12 +68,14 @@ class Secrets:
 class Deliveries:
     """The sinks under test, and their Secrets."""
 
-    def __init__(self, *, loopback: bool, api_server: Collection[tuple[str, int]]) -> None:
+    def __init__(
+        self, apprise: AppriseClient, *, loopback: bool = True, api_server: Collection[tuple[str, int]] = ()
+    ) -> None:
         async def addresses() -> Collection[tuple[str, int]]:
             return api_server
 
         self.secrets = Secrets()
-        self.apprise = AppriseClient(Settings().sender_environment)
+        self.apprise = apprise
         rules = SinkRules(Settings().apprise_schemas, loopback, addresses)
         secrets: Any = self.secrets
         self.sinks = Sinks(secrets, rules, self.apprise)
@@ -87,15 +89,22 @@ class Deliveries:
 
 
 @asynccontextmanager
-async def deliveries(
-    *, loopback: bool = True, api_server: Collection[tuple[str, int]] = ()
-) -> AsyncIterator[Deliveries]:
-    made = Deliveries(loopback=loopback, api_server=api_server)
+async def deliveries() -> AsyncIterator[Deliveries]:
+    """Yield deliveries with a process of their own."""
+    made = Deliveries(AppriseClient(Settings().sender_environment))
     try:
         yield made
     finally:
         made.sinks.close()
         await eventually_async(lambda: made.apprise.pid is None)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def apprise() -> AsyncIterator[AppriseClient]:
+    """One process for all tests that leave it running: it takes a second to start."""
+    client = AppriseClient(Settings().sender_environment)
+    yield client
+    client.close()
 
 
 def as_json(url: str) -> str:
@@ -141,13 +150,13 @@ def as_json(url: str) -> str:
 )
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_url_that_is_not_allowed_is_refused_with_its_reason_and_without_its_secrets(
-    shared: Deliveries, tmp_path: Path, url: str, problem: str
+    apprise: AppriseClient, tmp_path: Path, url: str, problem: str
 ) -> None:
     file = tmp_path / "credentials.json"
     file.write_text(json.dumps({"content": "t0psecret"}))
     with webhook([]) as (address, received):
         with pytest.raises(RefusedError, match=r"sink team: Secret notify, key urls: URL 2: ") as refusal:
-            await shared.by_apprise(as_json(address), url.format(file=file, url=address))
+            await Deliveries(apprise).by_apprise(as_json(address), url.format(file=file, url=address))
         assert problem in refusal.value.message
         assert "t0psecret" not in refusal.value.message
         assert str(file) not in refusal.value.message
@@ -171,19 +180,13 @@ async def test_a_url_that_is_not_allowed_is_refused_with_its_reason_and_without_
     ],
 )
 @pytest.mark.asyncio(loop_scope="module")
-async def test_urls_of_common_services_are_allowed(shared: Deliveries, url: str) -> None:
+async def test_urls_of_common_services_are_allowed(apprise: AppriseClient, url: str) -> None:
     # The last URL makes the sink refused before anything is sent, so that the test needs no network.
     with pytest.raises(RefusedError, match=r"URL 2: the schema syslog is not allowed"):
-        await shared.by_apprise(url, "syslog://")
+        await Deliveries(apprise).by_apprise(url, "syslog://")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[Deliveries]:
-    """One process that sends by Apprise, since it takes a second to start."""
-    async with deliveries() as made:
-        yield made
-
-
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_secret_that_was_refused_is_tried_again_once_it_has_changed() -> None:
     async with deliveries() as made:
         with webhook([]) as (address, received):
@@ -200,42 +203,48 @@ async def test_a_secret_that_was_refused_is_tried_again_once_it_has_changed() ->
 # Which addresses are allowed
 
 
-async def test_neither_apprise_nor_cloudevents_reaches_a_loopback_address_in_any_spelling() -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_neither_apprise_nor_cloudevents_reaches_a_loopback_address_in_any_spelling(
+    apprise: AppriseClient,
+) -> None:
+    made = Deliveries(apprise, loopback=False)
     with webhook([]) as (address, received):
         port = address.rpartition(":")[2]
-        async with deliveries(loopback=False) as made:
-            for host in ("127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"):
-                for send, scheme in ((made.by_apprise, "json"), (made.as_event, "http")):
-                    with pytest.raises((RefusedError, SinkError)):
-                        await send(f"{scheme}://{host}:{port}/")
+        for host in ("127.0.0.1", "localhost", "[::1]", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"):
+            for send, scheme in ((made.by_apprise, "json"), (made.as_event, "http")):
+                with pytest.raises((RefusedError, SinkError)):
+                    await send(f"{scheme}://{host}:{port}/")
         assert received == []
 
 
-async def test_metadata_service_and_api_server_are_refused_with_the_reason() -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_metadata_service_and_api_server_are_refused_with_the_reason(apprise: AppriseClient) -> None:
     with webhook([]) as (address, received):
         port = int(address.rpartition(":")[2])
-        async with deliveries(api_server=[("127.0.0.1", port)]) as made:
-            for target, reason in (("169.254.169.254", "a link-local address"), (f"127.0.0.1:{port}", "API server")):
-                with pytest.raises(RefusedError, match=f"sink team: .* is .*{reason}"):
-                    await made.by_apprise(f"json://{target}/")
-                with pytest.raises(RefusedError, match=f"sink hook: .* is .*{reason}"):
-                    await made.as_event(f"http://{target}/")
+        made = Deliveries(apprise, api_server=[("127.0.0.1", port)])
+        for target, reason in (("169.254.169.254", "a link-local address"), (f"127.0.0.1:{port}", "API server")):
+            with pytest.raises(RefusedError, match=f"sink team: .* is .*{reason}"):
+                await made.by_apprise(f"json://{target}/")
+            with pytest.raises(RefusedError, match=f"sink hook: .* is .*{reason}"):
+                await made.as_event(f"http://{target}/")
         assert received == []
 
 
-async def test_redirects_are_not_followed() -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_redirects_are_not_followed(apprise: AppriseClient) -> None:
+    made = Deliveries(apprise)
     with webhook([]) as (address, received), redirecting_endpoint(address) as redirecting:
-        async with deliveries() as made:
-            with pytest.raises(SinkError):
-                await made.by_apprise(as_json(redirecting))
-            with pytest.raises(SinkError, match="sink hook answered 307"):
-                await made.as_event(redirecting)
+        with pytest.raises(SinkError):
+            await made.by_apprise(as_json(redirecting))
+        with pytest.raises(SinkError, match="sink hook answered 307"):
+            await made.as_event(redirecting)
         assert received == []
 
 
 # Deliveries that hang
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_endpoints_that_hang_delay_neither_other_namespaces_nor_the_end_of_the_operator() -> None:
     async with deliveries() as made:
         with hanging_endpoint() as port, webhook([]) as (address, received):
@@ -257,28 +266,31 @@ async def test_endpoints_that_hang_delay_neither_other_namespaces_nor_the_end_of
             assert made.apprise.pid is None
 
 
-async def test_an_answer_without_end_takes_neither_all_memory_nor_other_messages() -> None:
-    async with deliveries() as made:
-        with endless_endpoint() as endless, webhook([]) as (address, received):
-            with pytest.raises(SinkError, match=r"sink team: (Apprise could not deliver|MemoryError|the process)"):
-                await made.by_apprise(as_json(endless))
-            await made.as_event(endless)  # its answer is not read
-            await made.by_apprise(as_json(address))
-            assert len(received) == 1
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_answer_without_end_takes_neither_all_memory_nor_other_messages(apprise: AppriseClient) -> None:
+    made = Deliveries(apprise)
+    with endless_endpoint() as endless, webhook([]) as (address, received):
+        with pytest.raises(SinkError, match=r"sink team: (Apprise could not deliver|MemoryError|the process)"):
+            await made.by_apprise(as_json(endless))
+        await made.as_event(endless)  # its answer is not read
+        await made.by_apprise(as_json(address))
+        assert len(received) == 1
 
 
-async def test_a_delivery_that_is_cancelled_leaves_no_process() -> None:
-    async with deliveries() as made:
-        with hanging_endpoint() as port:
-            hanging = asyncio.create_task(made.by_apprise(f"json://127.0.0.1:{port}/"))
-            await eventually_async(lambda: connections_to(port))
-            assert made.apprise.pid is not None
-            server = psutil.Process(made.apprise.pid)
-            hanging.cancel()
-            await eventually_async(lambda: not server.children())
-            assert made.apprise.pid == server.pid
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_delivery_that_is_cancelled_leaves_no_process(apprise: AppriseClient) -> None:
+    made = Deliveries(apprise)
+    with hanging_endpoint() as port:
+        hanging = asyncio.create_task(made.by_apprise(f"json://127.0.0.1:{port}/"))
+        await eventually_async(lambda: connections_to(port))
+        assert made.apprise.pid is not None
+        server = psutil.Process(made.apprise.pid)
+        hanging.cancel()
+        await eventually_async(lambda: not server.children())
+        assert made.apprise.pid == server.pid
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_process_that_was_killed_is_replaced_for_the_next_message() -> None:
     async with deliveries() as made:
         with webhook([]) as (address, received):
@@ -290,14 +302,15 @@ async def test_a_process_that_was_killed_is_replaced_for_the_next_message() -> N
             assert len(received) == 2
 
 
-async def test_a_host_receives_one_message_at_a_time() -> None:
-    async with deliveries() as made:
-        with hanging_endpoint() as port:
-            first = asyncio.create_task(made.as_event(f"http://127.0.0.1:{port}/a"))
-            await eventually_async(lambda: connections_to(port))
-            with pytest.raises(SinkError, match="sink hook: its host is receiving other notifications"):
-                await made.as_event(f"http://127.0.0.1:{port}/b")
-            first.cancel()
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_host_receives_one_message_at_a_time(apprise: AppriseClient) -> None:
+    made = Deliveries(apprise)
+    with hanging_endpoint() as port:
+        first = asyncio.create_task(made.as_event(f"http://127.0.0.1:{port}/a"))
+        await eventually_async(lambda: connections_to(port))
+        with pytest.raises(SinkError, match="sink hook: its host is receiving other notifications"):
+            await made.as_event(f"http://127.0.0.1:{port}/b")
+        first.cancel()
 
 
 # The process itself
@@ -308,6 +321,7 @@ def test_the_operator_never_imports_apprise() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_the_process_has_none_of_the_operators_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WFREPORT_ARGO_SERVER_TOKEN", "t0psecret")
     monkeypatch.setenv("https_proxy", "http://proxy:3128")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from tests.examples import examples
+from tests.examples import is_fast
 from tests.remediation.documents import RESUBMIT
 from tests.remediation.fake_api import Clock, FakeApi, KilledError
 from tests.remediation.in_memory import NS, InMemoryOperator, end, fail, policy
@@ -222,7 +222,7 @@ def _reason(remediation: dict[str, Any], kind: str) -> str:
 
 
 ClusterMachine.TestCase.settings = settings(
-    max_examples=int(os.environ.get("MACHINE_EXAMPLES", examples(40))),
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "8" if is_fast() else "40")),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

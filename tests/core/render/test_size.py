@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import T0, a_node, a_report, a_snapshot
-from tests.examples import steps
+from tests.examples import is_fast, steps
 
 from bench import large
 from wfreport.api.argo import Inputs, Metadata, NodeType, Parameter, Phase, WorkflowSpec
@@ -120,7 +120,7 @@ def test_cut_logs_are_still_listed_after_the_pods_were_deleted(max_bytes: int) -
     assert third.dump() == second.dump()
 
 
-@settings(max_examples=min(50, settings().max_examples), deadline=None)
+@settings(max_examples=8 if is_fast() else 50, deadline=None)
 @given(
     failures=st.integers(0, 200),
     message=st.integers(0, 2000),

