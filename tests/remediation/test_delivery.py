@@ -16,7 +16,7 @@ from wfreport.core.record.notification import Notification, Stage
 from wfreport.metrics import Metrics
 from wfreport.remediation.delivery import Delivery, DeliveryResult, sink_key
 from wfreport.remediation.sink_schedule import MAX_DELAY_SECONDS, SinkSchedule
-from wfreport.remediation.sinks import SinkBusyError, SinkError
+from wfreport.remediation.sinks import SinkError
 from wfreport.runtime.workqueue import Priority
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -114,14 +114,6 @@ async def test_the_same_host_in_another_namespace_has_a_backoff_of_its_own() -> 
     await made.deliver(hook("dead"), namespace="data")
     await made.deliver(hook("dead"), namespace="other")
     assert endpoints.tried == [("data", "dead"), ("other", "dead")]
-
-
-async def test_a_host_that_is_busy_is_no_failure_of_the_sink() -> None:
-    endpoints = Endpoints(busy=SinkBusyError("sink busy: its host is receiving other notifications"))
-    made = Deliveries(endpoints)
-    for _ in range(5):
-        assert await made.deliver(hook("busy")) == DeliveryResult((), 1)
-    assert made.schedule.delay_seconds(sink_key("data", hook("busy"))) == 0
 
 
 async def test_nothing_is_read_for_a_message_whose_sinks_wait() -> None:

@@ -303,14 +303,23 @@ async def test_a_process_that_was_killed_is_replaced_for_the_next_message() -> N
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_a_host_receives_one_message_at_a_time(apprise: AppriseClient) -> None:
+async def test_an_endpoint_that_hangs_does_not_delay_the_messages_of_other_namespaces_to_the_same_host(
+    apprise: AppriseClient,
+) -> None:
     made = Deliveries(apprise)
-    with hanging_endpoint() as port:
-        first = asyncio.create_task(made.as_event(f"http://127.0.0.1:{port}/a"))
-        await eventually_async(lambda: connections_to(port))
-        with pytest.raises(SinkError, match="sink hook: its host is receiving other notifications"):
-            await made.as_event(f"http://127.0.0.1:{port}/b")
-        first.cancel()
+    with hanging_endpoint() as port, webhook([]) as (address, received):
+        hanging = [
+            asyncio.create_task(made.as_event(f"http://127.0.0.1:{port}/a")),
+            asyncio.create_task(made.by_apprise(f"json://127.0.0.1:{port}/", namespace="tenant")),
+        ]
+        await eventually_async(lambda: len(connections_to(port)) == len(hanging))
+        async with asyncio.timeout(SOON_SECONDS):
+            await made.as_event(f"{address}/event")
+            await made.by_apprise(as_json(address), namespace="victim")
+        assert len(received) == 2, "both went to 127.0.0.1, where the others hang"
+        for delivery in hanging:
+            delivery.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
 
 
 # The process itself

@@ -28,6 +28,7 @@ from wfreport.argoserver.errors import (
     ServerUnreachableError,
     error_of,
 )
+from wfreport.backoff import doubling_delay
 from wfreport.kube.paths import PathNameError, join_segments, request_url
 from wfreport.kube.transport import open_session
 
@@ -191,7 +192,9 @@ class ArgoServer:
 
     def _wait_seconds(self, state: tenacity.RetryCallState) -> float:
         """Return the server's Retry-After plus an exponential backoff, half of it jitter."""
-        backoff = min(_BACKOFF_MAX_SECONDS, _BACKOFF_MIN_SECONDS * 2.0 ** (state.attempt_number - 1))
+        backoff = doubling_delay(
+            state.attempt_number, first_seconds=_BACKOFF_MIN_SECONDS, max_seconds=_BACKOFF_MAX_SECONDS
+        )
         error = state.outcome.exception() if state.outcome else None
         minimum = error.retry_after_seconds if isinstance(error, ServerThrottledError) else 0.0
         return minimum + backoff * (0.5 + self._jitter() / 2)

@@ -13,16 +13,13 @@ from wfreport.core.record.notification import Notification
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.remediation.sink_schedule import SinkKey, SinkSchedule
-from wfreport.remediation.sinks import Sender, SinkBusyError, SinkError
+from wfreport.remediation.sinks import Sender, SinkError
 from wfreport.runtime.lease import Lease, NotLeadingError
 
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER: Final = timedelta(days=1)
 """Age of a message after which a failing sink is not tried again."""
-
-BUSY_SECONDS: Final = 1
-"""Delay after which a sink is tried again whose host was in use."""
 
 _MAX_SENT: Final = 10_000
 
@@ -103,8 +100,6 @@ class Delivery:
             return delay
         try:
             await self._send(namespace, sink, message)
-        except SinkBusyError:
-            return BUSY_SECONDS
         except SinkError as error:
             self._metrics.notifications.labels(_kind(sink), "failed").inc()
             delay = self._schedule.failed(key)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from wfreport.backoff import doubling_delay
+
 FIRST_DELAY_SECONDS: Final = 1
 MAX_DELAY_SECONDS: Final = 300
 
@@ -28,11 +30,12 @@ class SinkSchedule:
 
     def failed(self, sink: SinkKey) -> float:
         """Put the sink off; return for how long."""
-        count, _ = self._failures.pop(sink, (0, 0.0))
-        delay = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(count, 20)) * self._jitter()
+        failures = self._failures.pop(sink, (0, 0.0))[0] + 1
+        backoff = doubling_delay(failures, first_seconds=FIRST_DELAY_SECONDS, max_seconds=MAX_DELAY_SECONDS)
+        delay = backoff * self._jitter()
         if len(self._failures) >= _MAX_SINKS:
             del self._failures[next(iter(self._failures))]
-        self._failures[sink] = (count + 1, self._clock() + delay)
+        self._failures[sink] = (failures, self._clock() + delay)
         return delay
 
     def succeeded(self, sink: SinkKey) -> None:

@@ -6,10 +6,9 @@ import binascii
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -24,7 +23,6 @@ from wfreport.kube.resource import Document, ResourceReader
 from wfreport.remediation.apprise_client import AppriseClient
 from wfreport.remediation.apprise_server import BLOCKED, REFUSED, SEND_SECONDS, SENT
 from wfreport.remediation.destinations import DestinationRules, RefusedAddressError
-from wfreport.remediation.sink_hosts import HostLocks
 
 STOP_SECONDS: Final = 2
 """Time that deliveries get to finish when the operator stops. The next process sends their messages again."""
@@ -38,10 +36,6 @@ _MAX_REFUSALS: Final = 1000
 
 class SinkError(Exception):
     """A notification was not delivered. The message names the sink, never its URL."""
-
-
-class SinkBusyError(SinkError):
-    """The host of a sink is receiving other notifications. This is no failure of the sink."""
 
 
 class Sender(Protocol):
@@ -81,13 +75,12 @@ class SinkRules:
 
 
 class Sinks:
-    """Sends notifications by Apprise or as CloudEvents: one at a time to each host."""
+    """Sends notifications by Apprise or as CloudEvents. Deliveries never wait for each other."""
 
     def __init__(self, secrets: ResourceReader[Document], rules: SinkRules, apprise: AppriseClient) -> None:
         self._secrets = secrets
         self._rules = rules
         self._apprise = apprise
-        self._hosts = HostLocks()
         self._refusals: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._deliveries: set[asyncio.Timeout] = set()
         self._closed = False
@@ -96,17 +89,16 @@ class Sinks:
         """Send a notification to a sink of a policy in this namespace.
 
         Raises:
-            SinkBusyError: its host is receiving other notifications; try again soon.
             SinkError: the delivery failed; try again.
             RefusedError: the sink is unusable as it is configured.
         """
         if sink.cloud_events:
-            async with self._delivery(sink, [sink.cloud_events.url]):
+            async with self._delivery(sink):
                 await _post(sink.name, sink.cloud_events.url, cloud_event(notification), self._rules)
         elif sink.apprise:
             secret = await self._secret(namespace, sink.apprise)
             urls = urls_in(secret, sink.apprise.key)
-            async with self._delivery(sink, urls):
+            async with self._delivery(sink):
                 await self._send_by_apprise(namespace, sink, secret, urls, notification)
 
     def close(self) -> None:
@@ -122,22 +114,19 @@ class Sinks:
             self._apprise.close()
 
     @asynccontextmanager
-    async def _delivery(self, sink: Sink, urls: list[str]) -> AsyncIterator[None]:
-        """Run a delivery within its time, while no other one goes to the same hosts."""
+    async def _delivery(self, sink: Sink) -> AsyncIterator[None]:
+        """Run a delivery within its time."""
         if self._closed:
             raise SinkError(f"sink {sink.name}: the operator stops")
-        async with AsyncExitStack() as stack:
-            if not await self._hosts.acquire(stack, hosts_of(urls)):
-                raise SinkBusyError(f"sink {sink.name}: its host is receiving other notifications")
-            try:
-                async with asyncio.timeout(SEND_SECONDS) as timeout:
-                    self._deliveries.add(timeout)
-                    yield
-            except TimeoutError:
-                raise SinkError(f"sink {sink.name}: TimeoutError") from None
-            finally:
-                self._deliveries.discard(timeout)
-                self._close_if_idle()
+        try:
+            async with asyncio.timeout(SEND_SECONDS) as timeout:
+                self._deliveries.add(timeout)
+                yield
+        except TimeoutError:
+            raise SinkError(f"sink {sink.name}: TimeoutError") from None
+        finally:
+            self._deliveries.discard(timeout)
+            self._close_if_idle()
 
     async def _secret(self, namespace: str, source: Apprise) -> Document:
         """Read a Secret of Apprise URLs. Only a Secret that its owner has labelled for this is used."""
@@ -188,19 +177,6 @@ class Sinks:
         if result != SENT:
             raise SinkError(f"sink {name}: {message}")
         return None
-
-
-def hosts_of(urls: list[str]) -> list[str]:
-    """Return the hosts of URLs. Of an Apprise URL, it is the part in the host's place, which may be a token."""
-    return sorted({_host_of(url) for url in urls})
-
-
-def _host_of(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        return (parts.hostname or parts.netloc or parts.scheme).lower()
-    except ValueError:
-        return ""
 
 
 def urls_in(secret: Mapping[str, Any], key: str) -> list[str]:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from wfreport.backoff import doubling_delay
 from wfreport.kube.objects import NamespacedName
 from wfreport.runtime.round_robin import RoundRobin
 
@@ -177,7 +178,7 @@ class KeyedQueue:
         failures = self._failures[request.name] = self._failures.get(request.name, 0) + 1
         limits = self._limits
         longest = limits.backoff_max_seconds if backoff_max_seconds is None else backoff_max_seconds
-        backoff = min(longest, limits.backoff_min_seconds * 2.0 ** min(failures - 1, 20))
+        backoff = doubling_delay(failures, first_seconds=limits.backoff_min_seconds, max_seconds=longest)
         delay = max(at_least_seconds, backoff * self._jitter())
         self._release(request.name, now)
         self.add_at(request.name, now + delay, request.priority, now, min_resource_version=request.min_resource_version)
