@@ -69,8 +69,9 @@ class Inbox:
 class InMemoryOperator:
     """One operator process. A second one on the same API server is a restart or a replica."""
 
-    def __init__(self, api: FakeApi, clock: Clock, *, inbox: Inbox | None = None) -> None:
+    def __init__(self, api: FakeApi, clock: Clock, *, inbox: Inbox | None = None, installation: str = "") -> None:
         self.api = api
+        self._installation = installation
         self.clock = clock
         self.metrics = metrics = Metrics()
         client: Any = api
@@ -85,7 +86,7 @@ class InMemoryOperator:
             reports=self.reports,
             events=events,
             cache=self.report_cache,
-            ownership=ReportOwnership("", events=events, metrics=metrics, clock=clock),
+            ownership=ReportOwnership(installation, events=events, metrics=metrics, clock=clock),
             metrics=metrics,
             clock=clock,
             hooks=WriteHooks(lambda _: None, RemediationEventHandlers(cache, queues).report_written),
@@ -136,7 +137,7 @@ class InMemoryOperator:
             spec=stored.spec,
             generation=stored.head.metadata.generation,
             evidence={},
-            options=RenderOptions(),
+            options=RenderOptions(reporter=self._installation),
             redactor=REDACTOR,
             now=self.clock.now,
         )

@@ -300,3 +300,35 @@ async def test_nothing_reads_or_acts_on_a_workflow_whose_reconcile_was_abandoned
     operator.remediation.queues.pods.add((NS, "bomb"), Priority.URGENT)
     assert await operator.work() >= 2
     assert (read, cluster.remediations(), cluster.inbox.received) == ([], [], [])
+
+
+@run_async
+async def test_a_cron_run_that_is_deleted_before_its_approval_says_so_and_how_to_go_on() -> None:
+    cluster = InMemoryCluster(policy(RESUBMIT, mode="Approve"))
+    await cluster.start()
+    for name, cron in (("nightly-1", "nightly"), ("by-hand", None)):
+        made = workflow(name, clock=cluster.clock)
+        made["metadata"]["labels"] |= {"workflows.argoproj.io/cron-workflow": cron} if cron else {}
+        cluster.api.create("workflows", NS, made)
+        end(cluster.api, name, "Failed", cluster.clock)
+    await cluster.reconcile()
+    for name in ("nightly-1", "by-hand"):
+        del cluster.api.objects["workflows", NS, name]  # failedJobsHistoryLimit, ttlStrategy
+    for each in cluster.remediations("Resubmit"):
+        conditions = each["status"]["conditions"]
+        approved = next(one for one in conditions if one["type"] == "Approved")
+        approved |= {"status": "True", "reason": "Approved"}
+        cluster.api.put(
+            "remediations", NS, each["metadata"]["name"], status={**each["status"], "conditions": conditions}
+        )
+    await cluster.reconcile()
+    closed = {
+        each["spec"]["target"]["name"]: (one["status"], one["reason"], one["message"])
+        for each in cluster.remediations("Resubmit")
+        for one in each["status"]["conditions"]
+        if one["type"] == "Executed"
+    }
+    assert {name: result[:2] for name, result in closed.items()} == dict.fromkeys(closed, ("False", "TargetGone"))
+    assert "failedJobsHistoryLimit" in closed["nightly-1"][2]
+    assert closed["nightly-1"][2].endswith("argo submit -n data --from cronwf/nightly")
+    assert "ttlStrategy" in closed["by-hand"][2]

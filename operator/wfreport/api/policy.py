@@ -14,7 +14,7 @@ from wfreport.api.condition import Condition
 from wfreport.api.match import Match, Selector
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_POLICY
-from wfreport.api.wire import SHORT, Factor, Model, Name, Time, rules
+from wfreport.api.wire import LINE, SHORT, Factor, Model, Name, Time, rules
 
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
@@ -231,6 +231,7 @@ class PolicyStatus(Model):
     breaker: str | None = Field(
         None, description="State of the circuit breaker: Closed, Open or HalfOpen.", max_length=SHORT
     )
+    reporter: str | None = Field(None, description="Lease of the installation that writes this.", max_length=LINE)
 
     def dump(self) -> dict[str, Any]:
         """Return the status as the API stores it: camelCase, without nulls."""

@@ -130,7 +130,10 @@ REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
     ),
     RemediationReason.DRY_RUN: "`Executed`: the policy's mode is DryRun, so nothing is performed.",
     RemediationReason.TARGET_CHANGED: "`Executed`: the Workflow changed after the decision; nothing was done.",
-    RemediationReason.TARGET_GONE: "`Executed`: the Workflow no longer exists; nothing was done.",
+    RemediationReason.TARGET_GONE: (
+        "`Executed`: the Workflow was deleted before the action was performed; nothing was done. The message names "
+        "what keeps runs for longer, and how to run it again."
+    ),
     RemediationReason.NOT_PERMITTED: "`Executed`: the operator lacks a permission; the message names it.",
     RemediationReason.NOT_POSSIBLE: "`Executed`: the action cannot be performed on this run; the message explains why.",
     RemediationReason.SPEC_NOT_REPRODUCED: (

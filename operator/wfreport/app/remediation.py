@@ -42,6 +42,7 @@ from wfreport.remediation.notify import Notifier, NotifyPlanner
 from wfreport.remediation.outcomes import OutcomeRecorder
 from wfreport.remediation.pod_labels import PodLabeller
 from wfreport.remediation.policies import PolicyReconciler, cached_policy
+from wfreport.remediation.policy_writer import PolicyWriter
 from wfreport.remediation.queues import RemediationQueues
 from wfreport.remediation.reconciler import RemediationReconciler
 from wfreport.remediation.resync import RemediationResync
@@ -303,7 +304,9 @@ class RemediationController:
             self._policies,
             self._cache,
             rights=rights,
-            events=deps.kube.events,
+            writer=PolicyWriter(
+                self._policies, events=deps.kube.events, ownership=deps.report_writer.ownership, clock=deps.time.now
+            ),
             queue=self.queues.policies,
             on_change=self._enqueue_runs,
             clock=deps.time.now,

@@ -49,11 +49,16 @@ def is_left_to_other(
         return False
     if not is_final:
         return True
-    run, reported = rendered.observed_workflow, stored.observed_workflow
+    run = rendered.observed_workflow
     if run is None or run.finished_at is None:
         return False
-    has_end = reported is not None and reported.resource_version == run.resource_version
-    return has_end or now - run.finished_at < TAKEOVER_AFTER
+    return _has_end(stored, rendered) or now - run.finished_at < TAKEOVER_AFTER
+
+
+def _has_end(stored: ReportStatus | None, rendered: ReportStatus) -> bool:
+    """Return whether the stored report has the end of the run."""
+    reported, run = stored.observed_workflow if stored else None, rendered.observed_workflow
+    return reported is not None and run is not None and reported.resource_version == run.resource_version
 
 
 class ReportOwnership:
@@ -67,26 +72,42 @@ class ReportOwnership:
     """
 
     def __init__(self, installation: str, *, events: Events, metrics: Metrics, clock: Callable[[], datetime]) -> None:
-        self._installation = installation
+        self.installation = installation
         self._events = events
         self._metrics = metrics
         self._clock = clock
         self._started_at = clock()
         self._announced: set[tuple[str, str]] = set()
+        self._gone: set[str] = set()
 
     def is_other(self, reporter: str) -> bool:
         """Return whether this is the name of another installation."""
-        return bool(self._installation and reporter) and reporter != self._installation
+        return bool(self.installation and reporter) and reporter != self.installation
+
+    def is_gone(self, reporter: str) -> bool:
+        """Return whether a report of this installation had to be taken over since it was last seen alive."""
+        return reporter in self._gone
 
     async def is_left_to_other(
         self, meta: ObjectMeta, stored: ReportStatus | None, rendered: ReportStatus, *, is_final: bool
     ) -> bool:
         """Return whether another installation writes this report; if it is alive, log, count and record that."""
         now = self._clock()
-        is_left = is_left_to_other(stored, rendered, self._installation, is_final=is_final, now=now)
-        if stored is not None and is_left and self._is_recent(rendered):
-            await self._announce(meta, stored.reporter or "")
+        is_left = is_left_to_other(stored, rendered, self.installation, is_final=is_final, now=now)
+        reporter = (stored.reporter if stored else None) or ""
+        if self.is_other(reporter):
+            self._note_life(reporter, rendered, has_end=is_final and _has_end(stored, rendered), is_left=is_left)
+        if is_left and self._is_recent(rendered):
+            await self._announce(meta, reporter)
         return is_left
+
+    def _note_life(self, reporter: str, rendered: ReportStatus, *, has_end: bool, is_left: bool) -> None:
+        """Remember whether another installation has reported the end of a run in time."""
+        run = rendered.observed_workflow
+        if has_end and self._is_recent(rendered):
+            self._gone.discard(reporter)
+        elif not is_left and run is not None and run.finished_at is not None:
+            self._gone.add(reporter)
 
     def _is_recent(self, rendered: ReportStatus) -> bool:
         """Return whether the run has ended since the start of this process: older reports may be of a former one."""
@@ -96,7 +117,7 @@ class ReportOwnership:
     async def _announce(self, meta: ObjectMeta, reporter: str) -> None:
         self._metrics.reports_left.inc()
         message = (
-            f"{reporter} reports this Workflow, which {self._installation} selects as well: "
+            f"{reporter} reports this Workflow, which {self.installation} selects as well: "
             "narrow WFREPORT_NAMESPACES, WFREPORT_INSTANCE_ID or WFREPORT_LABEL_SELECTOR of one of them"
         )
         pairs = kv(namespace=meta.namespace, report=meta.name, reporter=reporter)

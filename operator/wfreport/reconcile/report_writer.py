@@ -80,7 +80,7 @@ class ReportWriter:
         self._unconfirmed: set[NamespacedName] = set()
         self._metrics = metrics
         self._clock = clock
-        self._ownership = ownership
+        self.ownership = ownership
         self._hooks = hooks
         self._started_at = clock()
 
@@ -125,7 +125,7 @@ class ReportWriter:
 
     def has_other_reporter(self, entry: ReportEntry) -> bool:
         """Return whether another installation wrote the status of a report."""
-        return self._ownership.is_other(entry.reporter)
+        return self.ownership.is_other(entry.reporter)
 
     async def apply(self, report: StoredReport, status: ReportStatus, *, is_final: bool) -> None:
         """Write a status if it differs from the stored one, and if this installation is to write it.
@@ -136,7 +136,7 @@ class ReportWriter:
         """
         meta = report.head.metadata
         name = (meta.namespace, meta.name)
-        if await self._ownership.is_left_to_other(meta, report.status, status, is_final=is_final):
+        if await self.ownership.is_left_to_other(meta, report.status, status, is_final=is_final):
             return
         if status.dump_json() == report.status_json:
             self._metrics.reports_skipped.inc()

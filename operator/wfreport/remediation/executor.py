@@ -12,8 +12,9 @@ from wfreport.api.remediation import LockClass, Plan, Remediation, ReportRef
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.enforcement import EnforcementAction
-from wfreport.core.decide.model import Run
+from wfreport.core.decide.model import Decision, Run
 from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.record.dropped import dropped_intent
 from wfreport.core.record.freshness import is_fresh_intent
 from wfreport.core.record.intent import Basis, intended_remediation, is_reproduced
 from wfreport.core.record.progress import ExecutionResult, awaits_outcome, has_outcome, is_denied, is_executed
@@ -129,13 +130,21 @@ class Executor:
         if latest and not (is_executed(latest) or is_denied(latest)):
             await self._record(latest, ExecutionResult("False", RemediationReason.TARGET_CHANGED, reason))
 
-    async def refuse(self, remediation: Remediation, reason: str) -> None:
+    async def refuse(self, remediation: Remediation, message: str) -> None:
         """Close an intent that policy and report do not yield.
 
         Raises:
             ApiError: the result could not be written.
         """
-        await self._record(remediation, ExecutionResult("False", RemediationReason.SPEC_NOT_REPRODUCED, reason))
+        await self._record(remediation, ExecutionResult("False", RemediationReason.SPEC_NOT_REPRODUCED, message))
+
+    async def drop(self, remediation: Remediation, decision: Decision) -> None:
+        """Close an intent because of the hold that a new decision has led to.
+
+        Raises:
+            ApiError: the result could not be written.
+        """
+        await self._record(remediation, dropped_intent(remediation, decision))
 
     async def deny(self, remediation: Remediation) -> None:
         """Deny an intent that nobody approved in time.

@@ -1,47 +1,24 @@
 """Reconciles policies: validates one, checks rights, counts its actions, and writes all that into its status."""
 
-import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
-from wfreport.api.names import KIND_POLICY
-from wfreport.api.policy import PolicyStatus, RemediationPolicy
-from wfreport.api.reasons import HoldReason, PolicyConditionType
-from wfreport.api.wire import rfc3339
+from wfreport.api.policy import RemediationPolicy
 from wfreport.cache.remediation import CachedPolicy, RemediationCache
 from wfreport.core.decide.breaker import CLOSED, Breaker, judge_breaker
 from wfreport.core.decide.budget import actions_of_policy
-from wfreport.core.decide.selection import ACTING_MODES, is_for
+from wfreport.core.decide.selection import is_for
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
-from wfreport.core.record.policy_status import PolicyCheck, PolicyVerdict, policy_counts, policy_status
+from wfreport.core.record.policy_status import PolicyCheck, policy_counts, policy_status
 from wfreport.kube.errors import NotFoundError
-from wfreport.kube.events import WARNING, Events, InvolvedObject
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.resource import Document, Resource
-from wfreport.logs import kv
+from wfreport.remediation.policy_writer import PolicyWriter
 from wfreport.remediation.rights import RightsChecker, recheck_seconds
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
-
-log = logging.getLogger(__name__)
-
-_SHARED_BUDGETS: Final[Mapping[HoldReason, str]] = {
-    HoldReason.NAMESPACE_BUDGET_EXHAUSTED: (
-        "the policies of this namespace have reached its share of the operator's budget "
-        "(WFREPORT_REMEDIATION_MAX_CONCURRENT_PER_NAMESPACE, WFREPORT_REMEDIATION_MAX_PER_HOUR_PER_NAMESPACE)"
-    ),
-    HoldReason.OPERATOR_BUDGET_EXHAUSTED: (
-        "the policies of all namespaces have reached the operator's budget "
-        "(WFREPORT_REMEDIATION_MAX_CONCURRENT, WFREPORT_REMEDIATION_MAX_PER_HOUR)"
-    ),
-}
-"""Holds because of a budget that policies share, and their cause."""
-
-_WARNS_AT: Final[Mapping[str, str]] = {PolicyConditionType.READY: "False", PolicyConditionType.BREAKER_OPEN: "True"}
-"""Conditions that keep a policy from acting, each with the status in which it does."""
 
 
 class PolicyReconciler:
@@ -53,7 +30,7 @@ class PolicyReconciler:
         cache: RemediationCache,
         *,
         rights: RightsChecker,
-        events: Events,
+        writer: PolicyWriter,
         queue: WorkQueue,
         on_change: Callable[[str], Awaitable[None]],
         clock: Callable[[], datetime],
@@ -62,11 +39,10 @@ class PolicyReconciler:
         self._policies = policies
         self._cache = cache
         self._rights = rights
-        self._events = events
+        self._writer = writer
         self._queue = queue
         self._on_change = on_change
         self._clock = clock
-        self._warned_of_budget: dict[NamespacedName, str] = {}
 
     async def reconcile(self, request: Request) -> None:
         """Bring the status of a policy and its cache entry up to date.
@@ -79,7 +55,7 @@ class PolicyReconciler:
         try:
             document = await self._policies.get(namespace, name)
         except NotFoundError:
-            self._warned_of_budget.pop(request.name, None)
+            self._writer.forget(request.name)
             if self._cache.policies.remove(request.name):
                 await self._on_change(namespace)
             return
@@ -105,23 +81,17 @@ class PolicyReconciler:
             is_conflicted=any(verdict.is_conflict for verdict in verdicts),
         )
         status = policy_status(policy, check, policy_counts(name, verdicts, actions), self._clock())
-        document = await self._apply(policy, status) or cached.document
-        await self._warn_of_budget(policy, verdicts)
+        document = await self._writer.apply(policy, status) or cached.document
+        await self._writer.warn_of_budget(policy, verdicts)
         return CachedPolicy(document, cached_policy(document).policy, missing=missing, checked=True)
 
     async def _report_invalid(self, cached: CachedPolicy) -> None:
         """Write the status of a policy that is not valid, whose spec may not even be decodable."""
         policy = _without_spec(cached.document)
         counts = policy_counts(policy.metadata.name, (), ())
-        await self._apply(policy, policy_status(policy, PolicyCheck(problem=cached.problem), counts, self._clock()))
-
-    async def _apply(self, policy: RemediationPolicy, status: PolicyStatus) -> Mapping[str, Any] | None:
-        """Write a status and its warnings; return the new document, or None if nothing has changed."""
-        if policy.status is not None and status.dump() == policy.status.dump():
-            return None
-        document = await self._policies.apply_status(policy.metadata, status.dump())
-        await self._warn(policy, status)
-        return document
+        await self._writer.apply(
+            policy, policy_status(policy, PolicyCheck(problem=cached.problem), counts, self._clock())
+        )
 
     def _breaker(self, policy: RemediationPolicy) -> Breaker:
         runs = [run for run in self._cache.runs.in_namespace(policy.metadata.namespace) if is_for(policy, run)]
@@ -138,37 +108,6 @@ class PolicyReconciler:
         if breaker.recheck_at:
             seconds = min(seconds, max(1.0, (breaker.recheck_at - self._clock()).total_seconds()))
         self._queue.add_after(key, seconds, Priority.PROGRESS)
-
-    async def _warn(self, policy: RemediationPolicy, status: PolicyStatus) -> None:
-        """Log, and emit an Event, for each condition that keeps the policy from acting."""
-        metadata, involved = policy.metadata, _involved(policy)
-        for condition in status.conditions or ():
-            if condition.status == _WARNS_AT.get(condition.type):
-                log.warning(
-                    "policy does not act",
-                    extra=kv(namespace=metadata.namespace, policy=metadata.name, reason=condition.reason),
-                )
-                since = rfc3339(condition.last_transition_time)
-                await self._events.record(
-                    involved, condition.reason, condition.message, event_type=WARNING, discriminator=since
-                )
-
-    async def _warn_of_budget(self, policy: RemediationPolicy, verdicts: Sequence[PolicyVerdict]) -> None:
-        """Log, and emit an Event, once an hour if a budget that policies share holds actions of this one."""
-        held = Counter(verdict.reason for verdict in verdicts if verdict.reason in _SHARED_BUDGETS)
-        key, hour = (policy.metadata.namespace, policy.metadata.name), f"{self._clock():%Y-%m-%dT%H}"
-        if not held or policy.spec.mode not in ACTING_MODES or self._warned_of_budget.get(key) == hour:
-            return
-        self._warned_of_budget[key] = hour
-        for reason, runs in sorted(held.items()):
-            log.warning("policy is held by a shared budget", extra=kv(namespace=key[0], policy=key[1], reason=reason))
-            message = f"{runs} {'run is' if runs == 1 else 'runs are'} held: {_SHARED_BUDGETS[HoldReason(reason)]}"
-            await self._events.record(_involved(policy), reason, message, event_type=WARNING, discriminator=hour)
-
-
-def _involved(policy: RemediationPolicy) -> InvolvedObject:
-    metadata = policy.metadata
-    return InvolvedObject(KIND_POLICY, metadata.namespace, metadata.name, metadata.uid or "", metadata.generation or 0)
 
 
 def cached_policy(document: Mapping[str, Any]) -> CachedPolicy:

@@ -249,7 +249,7 @@ class RemediationReconciler:
         if enforcement.action is EnforcementAction.DENY:
             await self._executor.deny(remediation)
         elif decision.action is None and decision.reason not in _TEMPORARY:
-            await self._executor.refuse(remediation, decision.message)
+            await self._executor.drop(remediation, decision)
 
     def _remediation_of(self, run: Run, lock_class: LockClass) -> Remediation | None:
         return self._cache.remediations.of_run(run, lock_class)

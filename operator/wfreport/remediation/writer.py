@@ -97,8 +97,8 @@ class RemediationWriter:
         status = status_executed(remediation, self._clock(), execution, expects_outcome=awaits_outcome)
         recorded = await self._write(remediation, status)
         self._metrics.remediations.labels(recorded.spec.action, execution.reason).inc()
-        log.info("remediation executed", extra=_pairs(recorded, reason=execution.reason, message=execution.message))
         is_done = execution.status == "True"
+        _log_execution(recorded, execution, is_done=is_done)
         await self._emit(recorded, execution.reason, execution.message, NORMAL if is_done else WARNING)
         if is_done:
             message = f"Remediation {recorded.metadata.name}: {recorded.spec.action}: {execution.message}"
@@ -152,6 +152,15 @@ class RemediationWriter:
         metadata = remediation.metadata
         involved = InvolvedObject(KIND_REMEDIATION, metadata.namespace, metadata.name, metadata.uid or "")
         await self._events.record(involved, reason, message, event_type=event_type)
+
+
+def _log_execution(recorded: Remediation, execution: ExecutionResult, *, is_done: bool) -> None:
+    """Log the result of an action. A warning is for an action that somebody expects, and that is not performed."""
+    pairs = _pairs(recorded, reason=execution.reason, message=execution.message)
+    if is_done or recorded.spec.dry_run:
+        log.info("remediation executed" if is_done else "remediation recorded", extra=pairs)
+    else:
+        log.warning("remediation not executed", extra=pairs)
 
 
 def _report_of(remediation: Remediation) -> InvolvedObject:

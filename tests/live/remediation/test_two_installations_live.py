@@ -74,11 +74,7 @@ def test_each_report_has_one_writer_and_each_action_happens_once(cluster: Remedi
     position = cluster.audit_position()
     done = resyncs(first), resyncs(second)
     eventually(lambda: resyncs(first) > done[0] + 1 and resyncs(second) > done[1] + 1)
-    writes = writes_since(cluster, position)
-    # Each counts in a policy's status the runs that it has in its cache: a write and its answer per resync, no loop.
-    compared = resyncs(first) + resyncs(second) - sum(done)
-    assert writes.pop("remediationpolicies/status", 0) <= 2 * compared
-    assert writes == {}, "they do not write against each other"
+    assert writes_since(cluster, position) == {}, "they do not write against each other"
     assert cluster.workflows() == sorted([*names, again])
 
 
