@@ -137,6 +137,22 @@ def test_many_workflows_give_a_list(text: str) -> None:
     assert [item["spec"]["workflowRef"]["name"] for item in result["items"]] == ["oom-main", "dag-success"]
 
 
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        without_kind(workflow_of("oom-main")),
+        [without_kind(workflow_of("oom-main"))],
+        {"metadata": {"resourceVersion": "7"}, "items": [without_kind(workflow_of("oom-main"))]},
+        {"result": {"type": "ADDED", "object": without_kind(workflow_of("oom-main"))}},
+        {"pipeline_runtime": {"workflow_manifest": json.dumps(without_kind(workflow_of("oom-main")))}},
+    ],
+    ids=["argo get", "argo list", "Argo Server's list", "Argo Server's stream", "Kubeflow Pipelines"],
+)
+def test_a_workflow_without_a_kind_is_a_workflow(wrapped: Any) -> None:
+    explained = explain("-", "-o", "json", stdin=json.dumps(wrapped))
+    assert explained.stdout == explain("-", "-o", "json", stdin=WORKFLOW).stdout
+
+
 def test_a_list_of_one_gives_one_object() -> None:
     text = json.dumps({"kind": "List", "items": [workflow_of("oom-main")]})
     assert as_json(explain("-", "-o", "json", stdin=text))["kind"] == "WorkflowReport"
@@ -177,6 +193,9 @@ def test_one_bad_workflow_does_not_cost_the_others() -> None:
         (b'{"kind":"Pod"}', ["it is a Pod", "--pods"]),
         (b'{"kind":"CronWorkflow"}', ["it is a CronWorkflow", "cron-workflow=NAME"]),
         (b'{"a":1}', ["it has no kind"]),
+        (b'{"metadata":{},"spec":{"templates":[]}}', ["it has no kind"]),
+        (b'{"workflow_manifest":"{"}', ["it has no kind"]),
+        (b'{"metadata":{},"items":[]}', ["empty", "no Workflow"]),
         (b'{"kind":"Workflow","apiVersion":"x.io/v1","metadata":{"name":"a"}}', ["Workflow of x.io/v1", "argoproj"]),
         (b'{"kind":"Workflow","metadata":{}}', ["metadata.name is missing"]),
         (b'{"workflow":{},"pods":[],"events":[]}', ["this is a recording", "split it", "--pods"]),

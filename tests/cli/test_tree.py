@@ -212,6 +212,14 @@ def test_the_slowest_step_is_shown_if_it_is_not_on_the_critical_path() -> None:
     assert "  slowest    big 1m30s, not on this path\n" in shown
 
 
+def test_steps_that_the_report_lacks_count_and_are_counted() -> None:
+    cut = a_path(("a", 0, 5), ("b", 1, 5), criticalPathSteps=402, criticalPathSeconds=500, gapSeconds=100)
+    cut["status"]["criticalPath"][1]["unlistedSeconds"] = 480
+    shown = text(cut, Style())
+    assert "WHERE THE TIME WENT  critical path: 402 steps, 8m20s of 10m00s\n" in shown
+    assert "  400 shorter steps are not in the report\n" in shown
+
+
 def test_a_run_of_one_step_or_of_no_time_has_no_chart() -> None:
     assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 5)), Style())
     assert "WHERE THE TIME WENT" not in text(a_path(("a", 0, 0), ("b", 0, 0)), Style())

@@ -127,3 +127,21 @@ def test_a_wait_for_a_lock_names_its_holder() -> None:
     assert {(wait.reason, (wait.message or "").rpartition("; ")[2]) for wait in status.waiting or ()} == {
         ("LockWait", "held by synchronization-acquire-lock(0:1)")
     }
+
+
+def test_the_pods_of_an_old_controller_have_the_names_of_their_nodes() -> None:
+    (failure,) = object_report("no-annotation-v1-pod-name.yaml").failures or []
+    assert failure.pod_name == failure.node_id
+
+
+def test_an_exit_code_proves_a_pod_although_no_machine_is_recorded() -> None:
+    status = object_report("old-no-hostnodename.yaml")
+    (failure,) = status.failures or []
+    assert (failure.pod_name, [a.pod_name for a in failure.previous_attempts or ()]) == ("o-1-3", ["o-1-2"])
+    assert status.timing is not None
+    assert status.timing.retries is not None
+    assert status.timing.retries.pods == 1
+
+
+def test_a_workflow_without_a_kind_is_read() -> None:
+    assert object_report("no-kind-argo-get.json").failure_class == FailureClass.OOM_KILLED

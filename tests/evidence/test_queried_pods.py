@@ -9,6 +9,7 @@ from wfreport.api.argo import Metadata, NodeType, Phase
 from wfreport.api.kubernetes import Pod
 from wfreport.api.report import ReportStatus
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.core.snapshot.pod_names import agent_pod_name
 from wfreport.evidence.reader import EvidenceLimits, pod_query
 
 
@@ -41,3 +42,13 @@ def test_the_pod_of_a_reported_attempt_is_not_queried_again(stored: ReportStatus
         retried(), [stored] if stored else [], queried_nodes=set(), has_just_ended=False, limits=EvidenceLimits()
     )
     assert query.nodes == nodes
+
+
+def test_the_agents_pod_is_queried_if_a_request_failed_with_it() -> None:
+    failed = 'agent pod failed with reason:"The node was low on resource: memory"'
+    run = a_snapshot(
+        a_node("wf.a", Phase.FAILED, NodeType.HTTP, message=failed),
+        a_node("wf.b", Phase.FAILED, NodeType.HTTP, message="received non-2xx response code: 500"),
+    )
+    query = pod_query(run, [], queried_nodes=set(), has_just_ended=False, limits=EvidenceLimits())
+    assert query.nodes == {agent_pod_name("wf"): "wf.a"}

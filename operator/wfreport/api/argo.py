@@ -377,8 +377,16 @@ class WorkflowStatus(StatusWithoutNodes, frozen=True):
 
 
 class Workflow(Struct, frozen=True):
-    """The parts of a Workflow that a report needs."""
+    """The parts of a Workflow that a report needs.
+
+    Attributes:
+        has_v1_pod_names: whether its pods are named as their nodes' ids without an annotation that has the format
+            (``uses_v1_names`` of ``core/snapshot/pod_names.py``).
+        observed_pod_names: names of pods that differ from the computed ones, by node id.
+    """
 
     metadata: Metadata = Metadata()
     spec: WorkflowSpec = WorkflowSpec()
     status: WorkflowStatus = WorkflowStatus()
+    has_v1_pod_names: bool = False
+    observed_pod_names: dict[str, str] = {}

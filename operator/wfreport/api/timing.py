@@ -36,6 +36,12 @@ class Timing(Model):
         ),
         ge=0,
     )
+    critical_path_steps: int | None = Field(
+        None, description="Number of steps of the critical path; absent if criticalPath lists all of them.", ge=0
+    )
+    critical_path_seconds: int | None = Field(
+        None, description="Sum of the seconds of these steps; absent if criticalPath lists all of them.", ge=0
+    )
     slowest_step: StepTime | None = Field(None, description="The longest step, except for suspend steps.")
     retries: RetryCost | None = Field(None, description="Cost of superseded attempts; absent if there were none.")
 
@@ -48,6 +54,11 @@ class CriticalStep(Model):
     seconds: int = Field(description="From its creation to its end: queued and running.", ge=0)
     wait_seconds: int = Field(
         description="From the end of the previous step (for the first one: from the run's start) to its creation.",
+        ge=0,
+    )
+    unlisted_seconds: int | None = Field(
+        None,
+        description="Seconds of shorter steps before it that are not listed, and of the waits before them.",
         ge=0,
     )
     wait_reason: str | None = Field(

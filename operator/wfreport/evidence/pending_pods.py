@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from wfreport.api.argo import ANNOTATION_NODE_ID
 from wfreport.api.kubernetes import Pod
 from wfreport.core.classify.pending import pending_reason
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
@@ -44,16 +45,27 @@ class PendingPods:
         try:
             pods = await self._pods.list_pending(meta.namespace, meta.name, limit=_LIST_LIMIT)
             own = (pod for pod in pods if any(owner.uid == meta.uid for owner in pod.metadata.owner_references))
-            slow = [pod for pod in own if pod.metadata.name in names][:MAX_PODS_READ]
-            return {pod.metadata.name: await self._read_pod(pod) for pod in slow}
+            slow = [pod for pod in own if _is_one_of(pod, names)][:MAX_PODS_READ]
+            return {pod.metadata.name: await self._read_pod(pod, is_first=pod is slow[0]) for pod in slow}
         except ApiError as error:
             self._metrics.evidence_failed.labels(type(error).__name__).inc()
             pairs = kv(namespace=meta.namespace, workflow=meta.name, reason=error.message)
             log.warning("pending pod list failed", extra=pairs | throttled("pending pod list failed", meta.namespace))
             return {}
 
-    async def _read_pod(self, pod: Pod) -> PodEvidence:
+    async def _read_pod(self, pod: Pod, *, is_first: bool) -> PodEvidence:
+        """Read a pod's Events if it does not show the reason itself.
+
+        If it is unschedulable, an autoscaler may have an answer, which is much the same for all pods of a Workflow.
+        """
         evidence = PodEvidence(pod)
-        if pending_reason(evidence) is not None:
+        found = pending_reason(evidence)
+        if found is not None and not (is_first and found[0] == "Unschedulable"):
             return evidence
         return PodEvidence(pod, tuple(await self._pods.list_events(pod.metadata.namespace, pod.metadata.uid)))
+
+
+def _is_one_of(pod: Pod, node_ids: Mapping[str, str]) -> bool:
+    """Whether a pod is among those with these names, or is named otherwise and belongs to one of their nodes."""
+    by_annotation = pod.metadata.annotations.get(ANNOTATION_NODE_ID)
+    return pod.metadata.name in node_ids or by_annotation in node_ids.values()

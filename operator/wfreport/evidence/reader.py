@@ -5,18 +5,19 @@ failed nodes that nothing is known about, once, and has their logs and Events ca
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from wfreport.api.argo import NodeType, Phase
+from wfreport.api.argo import ANNOTATION_NODE_ID, Node, NodeType, Phase
 from wfreport.api.kubernetes import Pod
 from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportStatus
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.running import RunningWorkflow
+from wfreport.core.classify.failed_pod import AGENT_TYPES, failed_pod_name
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
-from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.pod_names import with_observed_pod_names
 from wfreport.evidence.capture import Capturer
 from wfreport.kube.errors import ApiError, ForbiddenError
 from wfreport.kube.objects import NamespacedName
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS: Final = 15
 """Delay of the next reconcile if pods could not be read."""
 
+_POD_TYPES: Final = frozenset({NodeType.POD, *AGENT_TYPES})
 _CAPTURE_PENDING: Final = PodEvidence(missing=(Reason.CAPTURE_PENDING,))
 _NOT_CAPTURED: Final = PodEvidence(missing=(Reason.POD_NOT_CAPTURED,))
 
@@ -93,14 +95,19 @@ def pod_query(
     pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
     reported = {f.pod_name for status in stored for f in status.failures or () if f.pod_uid and not _is_pending(f)}
     reported |= {attempt.pod_name for status in stored for attempt in status.superseded_attempts or ()}
-    failed = [node for node in pod_nodes if node.has_failed and node.id not in queried_nodes]
-    named = ((pod_name(snapshot.workflow, node), node) for node in failed)
+    failed = [node for node in _with_own_pod(snapshot) if node.id not in queried_nodes]
+    named = ((failed_pod_name(snapshot, node), node) for node in failed)
     return PodQuery(
         nodes={name: node.id for name, node in named if name and name not in reported},
         everything=has_just_ended
         and any(node.phase == Phase.SUCCEEDED for node in pod_nodes)  # only a step that succeeded can have a warning
         and len(snapshot.nodes) <= limits.completion_nodes,
     )
+
+
+def _with_own_pod(snapshot: Snapshot) -> Iterator[Node]:
+    """Yield the failed nodes that ran in a pod of their own, or in the agent's."""
+    return (node for node in snapshot.nodes.values() if node.has_failed and node.type in _POD_TYPES)
 
 
 def _is_pending(failure: Failure) -> bool:
@@ -144,6 +151,7 @@ class EvidenceReader:
         """
         meta = snapshot.workflow.metadata
         workflow = (meta.namespace, meta.name)
+        snapshot = with_observed_pod_names(snapshot, self._cache.of(workflow, meta.uid))
         queried_nodes = running.queried_nodes if running else set()
         query = await run_by_size(
             is_large(snapshot),
@@ -161,7 +169,8 @@ class EvidenceReader:
         if has_ended_long_ago:
             listed = Observations(dict.fromkeys(unknown, _NOT_CAPTURED))
         else:
-            listed = await self._list(snapshot, unknown, everything=query.everything, retry_allowed=retry_allowed)
+            nodes = {name: query.nodes[name] for name in unknown}
+            listed = await self._list(snapshot, nodes, everything=query.everything, retry_allowed=retry_allowed)
         for name in unknown:
             self._cache_absence(workflow, meta.uid, name, listed.evidence.get(name))
         evidence = dict.fromkeys(capturing, _CAPTURE_PENDING) | dict(listed.evidence)
@@ -178,8 +187,8 @@ class EvidenceReader:
         Before the end of a run (``is_final``) they only have evidence of nodes that Argo knows to have failed.
         """
         workflow = snapshot.workflow
-        failed = (node for node in snapshot.nodes.values() if node.type == NodeType.POD and node.has_failed)
-        names = evidence.keys() if is_final else {pod_name(workflow, node) for node in failed}
+        named = with_observed_pod_names(snapshot, evidence)
+        names = evidence.keys() if is_final else {failed_pod_name(named, node) for node in _with_own_pod(named)}
         reported = {name: of_pod for name, of_pod in evidence.items() if name in names}
         self._cache.release((workflow.metadata.namespace, workflow.metadata.name), reported)
 
@@ -192,9 +201,12 @@ class EvidenceReader:
         self._cache.discard(workflow)
 
     async def _list(
-        self, snapshot: Snapshot, unknown: Sequence[str], *, everything: bool, retry_allowed: bool
+        self, snapshot: Snapshot, unknown: Mapping[str, str], *, everything: bool, retry_allowed: bool
     ) -> Observations:
-        """List pods, if any are needed; an error becomes the reason why evidence is missing."""
+        """List pods, if any are needed; an error becomes the reason why evidence is missing.
+
+        ``unknown`` has the ids of their nodes, by the name that each pod is expected to have.
+        """
         if not self._limits.failed_pods or not (unknown or everything):
             return Observations()
         try:
@@ -208,7 +220,7 @@ class EvidenceReader:
             )
 
     async def _list_pods(
-        self, snapshot: Snapshot, unknown: Sequence[str], *, everything: bool
+        self, snapshot: Snapshot, unknown: Mapping[str, str], *, everything: bool
     ) -> dict[str, PodEvidence]:
         meta, limit = snapshot.workflow.metadata, self._limits.failed_pods
         if everything:
@@ -217,7 +229,9 @@ class EvidenceReader:
             pods = await self._pods.list_failed(meta.namespace, meta.name, limit=limit)
         own = {pod.metadata.name: pod for pod in pods if any(o.uid == meta.uid for o in pod.metadata.owner_references)}
         evidence = {name: PodEvidence(pod) for name, pod in own.items() if everything and not _has_failed(pod)}
-        failed = [own[name] for name in unknown if name in own and _has_failed(own[name])]
+        by_node = {pod.metadata.annotations.get(ANNOTATION_NODE_ID): pod for pod in own.values()}
+        found = [own.get(name) or by_node.get(node_id) for name, node_id in unknown.items()]
+        failed = [pod for pod in found if pod is not None and _has_failed(pod)]
         for pod in failed[:limit]:
             evidence[pod.metadata.name] = self._capturer.enqueue_listed(pod, meta.name)
         self._metrics.pods_captured.inc(len(failed[:limit]))

@@ -7,13 +7,25 @@ from wfreport.api.argo import (
     ANNOTATION_NODE_ID,
     ANNOTATION_POD_NAME_FORMAT,
     LABEL_WORKFLOW,
+    Artifact,
     Metadata,
     Node,
+    Outputs,
     TemplateRef,
     Workflow,
 )
+from wfreport.api.kubernetes import Pod
 from wfreport.core.snapshot.decode import decode_pod, decode_workflow
-from wfreport.core.snapshot.pod_names import agent_pod_name, fnv1a32, node_id, pod_name, pod_name_of_id
+from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.core.snapshot.pod_names import (
+    agent_pod_name,
+    fnv1a32,
+    node_id,
+    pod_name,
+    pod_name_of_id,
+    ran_in_pod,
+    with_observed_pod_names,
+)
 
 RECORDINGS = [pytest.param(case, id=case.name) for case in recordings()]
 
@@ -98,6 +110,89 @@ def test_a_prefix_at_the_limit_is_not_cut() -> None:
 @pytest.mark.parametrize("node_type", ["Container", "Steps", "DAG", "Retry", "HTTP", "Plugin", "Suspend", ""])
 def test_only_pod_nodes_have_a_pod_of_their_own(node_type: str) -> None:
     assert pod_name(a_workflow("wfname"), Node(name="nodename", type=node_type)) is None
+
+
+def a_run(*, annotations: dict[str, str] | None = None, key: str | None = None, azure: bool = False) -> Snapshot:
+    """Return the run of one step, whose node has an archived log with such a key."""
+    location = {"azure": {"blob": key}} if azure else {"s3": {"key": key}}
+    log = [{"name": "main-logs", **location}] if key else [{"name": "out", "s3": {"key": "x"}}]
+    node = {"id": "wf-7", "name": "wf.a", "type": "Pod", "templateName": "t", "outputs": {"artifacts": log}}
+    return decode_workflow(
+        {"metadata": {"name": "wf", "annotations": annotations or {}}, "status": {"nodes": {"wf-7": node}}}
+    )
+
+
+V2 = pod_name(a_workflow("wf"), a_pod_node("wf.a", "t")) or ""
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (a_run(), "wf-7"),
+        (a_run(key="wf/wf-7/main.log"), "wf-7"),
+        (a_run(key="odd"), "wf-7"),
+        (a_run(key=f"logs/wf/{V2}/main.log"), V2),
+        (a_run(key=f"wf/{V2}/main.log", azure=True), V2),
+        (a_run(annotations={ANNOTATION_POD_NAME_FORMAT: "v2"}), V2),
+        (a_run(annotations={ANNOTATION_POD_NAME_FORMAT: "v1"}, key=f"wf/{V2}/main.log"), "wf-7"),
+    ],
+)
+def test_without_an_annotation_the_names_are_v1_unless_the_key_of_a_log_proves_v2(run: Snapshot, expected: str) -> None:
+    assert pod_name(run.workflow, run.nodes["wf-7"]) == expected
+
+
+def test_the_key_of_a_log_proves_nothing_if_both_names_are_the_same() -> None:
+    log = {"name": "main-logs", "s3": {"key": "wf/wf/main.log"}}
+    nodes = {
+        "wf": {"id": "wf", "name": "wf", "type": "Pod", "outputs": {"artifacts": [log]}},
+        "wf-7": {"id": "wf-7", "name": "wf.onExit", "type": "Pod", "templateName": "t"},
+    }
+    run = decode_workflow({"metadata": {"name": "wf"}, "status": {"nodes": nodes}})
+    assert pod_name(run.workflow, run.nodes["wf-7"]) == "wf-7"
+
+
+def pod_of(name: str, node: str) -> PodEvidence:
+    return PodEvidence(Pod(metadata=Metadata(name=name, annotations={ANNOTATION_NODE_ID: node})))
+
+
+def test_a_pod_that_names_its_node_has_its_own_name() -> None:
+    run = a_run(annotations={ANNOTATION_POD_NAME_FORMAT: "v2"})
+    found = with_observed_pod_names(run, {"wf--7": pod_of("wf--7", "wf-7"), V2: PodEvidence()})
+    assert pod_name(found.workflow, found.nodes["wf-7"]) == "wf--7"
+    assert found.tree is run.tree
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        {},
+        {"p": PodEvidence()},
+        {"p": pod_of("p", "wf-8")},
+        {V2: pod_of(V2, "wf-7")},
+        {V2: pod_of(V2, "wf-7"), "p": pod_of("p", "wf-7")},
+    ],
+    ids=["nothing", "no pod", "of no node", "as expected", "another one, too"],
+)
+def test_a_computed_name_stays_unless_only_another_pod_names_the_node(evidence: dict[str, PodEvidence]) -> None:
+    run = a_run(annotations={ANNOTATION_POD_NAME_FORMAT: "v2"})
+    assert with_observed_pod_names(run, evidence) is run
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (Node(type="Pod", host_node_name="h"), True),
+        (Node(type="DAG", host_node_name="h"), False),
+        (Node(type="Pod"), False),
+        (Node(type="Pod", outputs=Outputs()), False),
+        (Node(type="Pod", outputs=Outputs(exit_code="0")), True),
+        (Node(type="Pod", outputs=Outputs(artifacts=[Artifact(name="main-logs")])), True),
+        (Node(type="Pod", message="failed with exit code 2"), True),
+        (Node(type="Pod", message="pod deleted"), False),
+    ],
+)
+def test_an_exit_code_or_a_log_proves_that_a_pod_ran(node: Node, *, expected: bool) -> None:
+    assert ran_in_pod(node) is expected
 
 
 @pytest.mark.parametrize("case", RECORDINGS)

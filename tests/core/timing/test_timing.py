@@ -147,17 +147,29 @@ def test_an_attempt_without_executed_steps_is_skipped() -> None:
     assert [(s.node_id, s.wait_seconds, s.wait_reason) for s in path or ()] == [("wf(1)", 5, None)]
 
 
-def test_a_very_long_path_is_cut_to_its_end_and_its_gap_counts_all_steps() -> None:
-    count = PATH_LENGTH + 50
+def test_the_shortest_steps_of_a_very_long_path_are_cut_and_its_sums_count_all() -> None:
+    count, long = PATH_LENGTH + 50, {0, 7, 100, PATH_LENGTH + 49}
+    seconds = [30 if i in long else 1 + (i >= 50) for i in range(count)]
+    starts = [sum(seconds[:i]) + i for i in range(count)]
     nodes = [
-        a_node(f"wf.{i}", OK, children=[f"wf.{i + 1}"], start=2 * i, end=2 * i + 1, display_name=str(i))
-        for i in range(count)
+        a_node(f"wf.{i}", OK, children=[f"wf.{i + 1}"], start=start, end=start + seconds[i], display_name=str(i))
+        for i, start in enumerate(starts)
     ]
-    report = a_report(a_snapshot(*nodes, phase=OK, end=2 * count))
-    path = report.critical_path or []
-    assert (len(path), path[-1].display_name) == (PATH_LENGTH, str(count - 1))
-    assert report.timing is not None
-    assert report.timing.gap_seconds == count
+    end = sum(seconds) + count
+    report = a_report(a_snapshot(*nodes, phase=OK, end=end))
+    path, timing = report.critical_path or [], report.timing
+    names = [int(step.display_name) for step in path]
+    assert (len(path), names) == (PATH_LENGTH, sorted(names))
+    assert set(range(50, count)) | long > set(names) > long
+    assert timing is not None
+    assert (timing.gap_seconds, timing.critical_path_steps, timing.critical_path_seconds) == (
+        count,
+        count,
+        sum(seconds),
+    )
+    assert sum(s.seconds + s.wait_seconds + (s.unlisted_seconds or 0) for s in path) + 1 == end
+    assert timing.slowest_step is not None
+    assert timing.slowest_step.display_name in map(str, names)
     message = next(c.message for c in report.conditions or () if c.type == "Truncated")
     assert message == "left out: 50 of 250 steps of the critical path"
 

@@ -130,12 +130,13 @@ def test_a_volume_that_cannot_be_mounted_is_in_the_summary() -> None:
 def test_only_pods_that_have_been_starting_for_long_are_slow() -> None:
     nodes = [
         a_node("wf.slow", Phase.PENDING, end=None, message="PodInitializing"),
+        a_node("wf.placed", Phase.PENDING, end=None, message="Unschedulable: 0/1 nodes"),
         a_node("wf.new", Phase.PENDING, end=None, start=100),
         a_node("wf.image", Phase.PENDING, end=None, message="ErrImagePull: no"),
         a_node("wf.group", Phase.PENDING, NodeType.DAG, end=None),
         a_node("wf.done", OK),
     ]
     graces = WaitingGraces(starting_seconds=300)
-    names = slow_starting_pods(a_snapshot(*nodes, phase=RUNNING), now=at(350), graces=graces)
-    assert len(names) == 1
-    assert slow_starting_pods(a_snapshot(*nodes, phase=OK), now=at(350), graces=graces) == frozenset()
+    pods = slow_starting_pods(a_snapshot(*nodes, phase=RUNNING), now=at(350), graces=graces)
+    assert list(pods.values()) == ["wf.slow", "wf.placed"]
+    assert slow_starting_pods(a_snapshot(*nodes, phase=OK), now=at(350), graces=graces) == {}

@@ -51,11 +51,18 @@ def add_times(page: TextPage, status: ReportStatus) -> None:
     name_columns = min(max(cell_len(one_line(row.step.display_name)) for row in shown), _NAME_COLUMNS)
     for row in shown:
         _add_row(page, row, name_columns, timing.duration_seconds)
-    if len(shown) < len(rows):
-        page.hanging(Text("  "), Text(f"{len(rows) - len(shown)} shorter steps (--all lists them)", style="dim"))
+    _add_unlisted(page, len(rows) - len(shown), (timing.critical_path_steps or len(rows)) - len(rows))
     slowest = timing.slowest_step
     if slowest and slowest.node_id not in {step.node_id for step in path}:
         page.field("slowest", f"{one_line(slowest.display_name)} {short_duration(slowest.seconds)}, not on this path")
+
+
+def _add_unlisted(page: TextPage, folded: int, unlisted: int) -> None:
+    """Add the numbers of steps that are not shown: those that an option lists, and those that the report lacks."""
+    if folded:
+        page.hanging(Text("  "), Text(f"{folded} shorter steps (--all lists them)", style="dim"))
+    if unlisted:
+        page.hanging(Text("  "), Text(f"{unlisted} shorter steps are not in the report", style="dim"))
 
 
 def retry_cost(cost: RetryCost | None) -> str:
@@ -69,15 +76,22 @@ def retry_cost(cost: RetryCost | None) -> str:
 
 
 def _summary(path: Sequence[CriticalStep], timing: Timing) -> str:
-    steps, seconds = f"{len(path)} step{'' if len(path) == 1 else 's'}", sum(step.seconds for step in path)
+    number = timing.critical_path_steps or len(path)
+    steps, seconds = f"{number} step{'' if number == 1 else 's'}", _seconds(path, timing)
     total = seconds + (timing.gap_seconds or 0)
     return f"critical path: {steps}, {short_duration(seconds)} of {short_duration(total)}"
+
+
+def _seconds(path: Sequence[CriticalStep], timing: Timing) -> int:
+    """Return the seconds of all steps of the path, also if the report lists only the longest of them."""
+    listed = sum(step.seconds for step in path)
+    return listed if timing.critical_path_seconds is None else timing.critical_path_seconds
 
 
 def _rows(path: Sequence[CriticalStep]) -> Iterator[_ChartRow]:
     ended_after = 0
     for step in path:
-        created_after = ended_after + step.wait_seconds
+        created_after = ended_after + (step.unlisted_seconds or 0) + step.wait_seconds
         yield _ChartRow(step, created_after)
         ended_after = created_after + step.seconds
 

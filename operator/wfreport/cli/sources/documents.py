@@ -143,12 +143,50 @@ def _unpacked(name: str, value: Any, kind: str) -> Iterator[Document]:
         for item in value:
             yield from _unpacked(name, item, kind)
         return
-    own = str(value.get("kind") or kind) if isinstance(value, Mapping) else kind
-    if isinstance(value, Mapping) and own.endswith("List") and isinstance(value.get("items", []) or [], list):
+    if not isinstance(value, Mapping):
+        yield Document(name, value, kind)
+        return
+    own = str(value.get("kind") or kind)
+    if isinstance(value.get("items", []) or [], list) and (own.endswith("List") or _is_list_without_kind(value)):
         # Items of the API's own lists (WorkflowList) have no kind.
         yield from _unpacked(name, value.get("items") or [], own.removesuffix("List"))
-        return
-    yield Document(name, value, own)
+    elif not own and (wrapped := _wrapped(value)) is not None:
+        yield from _unpacked(name, wrapped, kind)
+    else:
+        yield Document(name, value, own or ("Workflow" if _is_workflow_without_kind(value) else ""))
+
+
+def _is_list_without_kind(value: Mapping[Any, Any]) -> bool:
+    """Whether a mapping is a list of Argo Server (``GET /api/v1/workflows/…``), which omits its kind."""
+    return "kind" not in value and set(value) <= {"metadata", "items", "apiVersion"} and "items" in value
+
+
+def _wrapped(value: Mapping[Any, Any]) -> Any:
+    """Return the object in an event of Argo Server's stream, or in a run of Kubeflow Pipelines; None for others."""
+    result = value.get("result")
+    if isinstance(result, Mapping) and isinstance(result.get("object"), Mapping):
+        return result["object"]
+    run = value.get("pipeline_runtime")
+    manifest = run.get("workflow_manifest") if isinstance(run, Mapping) else value.get("workflow_manifest")
+    if not isinstance(manifest, str):
+        return None
+    try:
+        return json.loads(manifest)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_workflow_without_kind(value: Mapping[Any, Any]) -> bool:
+    """Whether an object without a kind is a Workflow, as Argo's command and Argo Server print it.
+
+    Only a Workflow that was submitted has such a spec and a status. A WorkflowTemplate has no status.
+    """
+    spec, status = value.get("spec"), value.get("status")
+    has_spec = isinstance(spec, Mapping) and any(key in spec for key in _WORKFLOW_FIELDS)
+    return has_spec and isinstance(status, Mapping) and isinstance(value.get("metadata"), Mapping)
+
+
+_WORKFLOW_FIELDS: Final = ("entrypoint", "templates", "workflowTemplateRef")
 
 
 def _numbered(documents: list[Document]) -> list[Document]:

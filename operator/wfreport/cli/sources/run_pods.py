@@ -12,6 +12,7 @@ from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.problems import NotFound, UnusableInput
 from wfreport.cli.render.step_outline import OutlineEntry, outline_steps
 from wfreport.cli.sources.runs import FoundRun
+from wfreport.core.classify.failed_pod import AGENT_TYPES
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.steps import list_steps
@@ -19,7 +20,6 @@ from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
 from wfreport.core.timing.timing import RunTimes
 
-_AGENT_TYPES: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
 _MAX_NAMED_STEPS: Final = 30
 _ATTEMPT: Final = re.compile(r"\((\d+)\)$")
 _DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
@@ -53,7 +53,7 @@ class StepPod:
     @property
     def has_run(self) -> bool:
         """Whether the pod is known to have been scheduled. Argo records no machine for the agent's pod."""
-        ended_in_agent = self.step.type in _AGENT_TYPES and self.step.finished_at is not None
+        ended_in_agent = self.step.type in AGENT_TYPES and self.step.finished_at is not None
         return bool(self.host or self.step.pod_name) or ended_in_agent
 
 
@@ -146,7 +146,7 @@ def _steps_of_workflow(snapshot: Snapshot) -> RunSteps:
     name = snapshot.workflow.metadata.name
     steps = list_steps(snapshot, TextSanitizer(Redactor()), len(snapshot.nodes), RunTimes(pods={}))
     pods = {
-        node.id: agent_pod_name(name) if node.type in _AGENT_TYPES else pod_name(snapshot.workflow, node)
+        node.id: agent_pod_name(name) if node.type in AGENT_TYPES else pod_name(snapshot.workflow, node)
         for node in snapshot.nodes.values()
     }
     return RunSteps(
@@ -170,7 +170,7 @@ def _steps_of_report(report: WorkflowReport, *, complete: bool) -> RunSteps:
 
 
 def _pod_name_of_step(step: Step, workflow_name: str, *, is_v1: bool) -> str | None:
-    if step.type in _AGENT_TYPES:
+    if step.type in AGENT_TYPES:
         return agent_pod_name(workflow_name)
     if step.pod_name or step.type != NodeType.POD:
         return step.pod_name

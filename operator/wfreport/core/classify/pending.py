@@ -28,6 +28,16 @@ def pending_reason(evidence: PodEvidence | None) -> tuple[str, str] | None:
     return pod_reason or _event_reason(evidence.events)
 
 
+_AUTOSCALER_EVENTS: Final = frozenset({"NotTriggerScaleUp", "TriggeredScaleUp"})
+
+
+def autoscaler_answer(evidence: PodEvidence | None) -> str | None:
+    """Return what the cluster autoscaler last did about an unschedulable pod; None if no Event shows it."""
+    answers = [event for event in evidence.events if event.reason in _AUTOSCALER_EVENTS] if evidence else []
+    newest = max(answers, key=_last_observed_at, default=None)
+    return f"{newest.reason}: {newest.message}" if newest else None
+
+
 def _waiting_container_reason(pod: Pod) -> tuple[str, str] | None:
     for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
         waiting = status.state.waiting if status.state else None

@@ -8,6 +8,7 @@ from typing import Final
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import kubelet_messages
+from wfreport.core.classify.failed_pod import AGENT_TYPES
 from wfreport.core.classify.symptom import ARGOEXEC_CODES, START_ERROR_REASONS, Symptom
 from wfreport.core.classify.verdicts import SIGNAL_BASE, verdict_of
 from wfreport.core.snapshot.model import Verdict
@@ -97,7 +98,8 @@ def out_of_memory(symptom: Symptom) -> Verdict | None:
     container = symptom.container or MAIN_CONTAINER if by_message else _oom_killed_container(killed, symptom)
     if container is None:
         return None
-    owner = Owner.PLATFORM if container in EXECUTOR_CONTAINERS else Owner.USER
+    is_in_agent = symptom.node is not None and symptom.node.type in AGENT_TYPES
+    owner = Owner.PLATFORM if is_in_agent or container in EXECUTOR_CONTAINERS else Owner.USER
     by_status = container in killed
     return verdict_of(
         symptom,

@@ -23,12 +23,16 @@ from wfreport.core.decide.matching import MatchContext, match_rule, match_runnin
 from wfreport.core.decide.model import CHAIN_ACTIONS, Decision, History, LiveState, OperatorLimits, PastAction, Run
 from wfreport.core.decide.selection import Selection, select_policy
 from wfreport.core.snapshot.names import remediation_name
+from wfreport.core.timing.hung_pods import HUNG_REASONS
 
 EVIDENCE_WAIT: Final = timedelta(seconds=30)
 """How long after a run's end to wait for evidence: late evidence may turn the class Killed into OOMKilled."""
 
 INTENDED_WAITS: Final = frozenset({"Suspended", "WorkflowSuspended", "Backoff"})
 """Reasons of waits that are intended, so that they never make a run stuck."""
+
+_NOT_PENDING: Final = INTENDED_WAITS | HUNG_REASONS
+"""Reasons of waits that ``stop.pendingAfterSeconds`` ignores: a step whose program has run is not pending."""
 
 BEFORE_GUARDS: Final = (
     HoldReason.NO_POLICY,
@@ -145,7 +149,7 @@ def stop_due_at(stop: Stop, run: Run, status: ReportStatus) -> datetime | None:
         moments.append(run.started_at + timedelta(seconds=stop.after_seconds))
     if stop.pending_after_seconds is not None:
         wait = timedelta(seconds=stop.pending_after_seconds)
-        stuck = (waiting for waiting in status.waiting or () if waiting.reason not in INTENDED_WAITS)
+        stuck = (waiting for waiting in status.waiting or () if waiting.reason not in _NOT_PENDING)
         moments += [waiting.since_at + wait for waiting in stuck if waiting.since_at is not None]
     return min(moments, default=None)
 

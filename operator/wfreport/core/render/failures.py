@@ -13,6 +13,7 @@ from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.evidence import LogTail
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
 from wfreport.api.wire import LINE, SHORT, is_same_time
+from wfreport.core.classify.failed_pod import failed_pod_name
 from wfreport.core.classify.fingerprint import fingerprint, last_informative_line
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
@@ -22,7 +23,7 @@ from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.evidence import LogLimits, conclusive, evidence_fields
 from wfreport.core.snapshot.messages import exit_code, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot, Verdict
-from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.pod_names import pod_name, ran_in_pod
 
 MAX_FAILURES = 500
 MAX_SUPERSEDED = 100
@@ -86,7 +87,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     if node is None:
         return _of_the_workflow(leaf, context)
     pod_node = context.snapshot.tree.pod_node(node)
-    expected_pod = pod_name(context.snapshot.workflow, pod_node) if pod_node else None
+    expected_pod = failed_pod_name(context.snapshot, node)
     evidence = context.evidence.get(expected_pod) if expected_pod else None
     stored = _stored(node, context)
     symptom = _symptom(node, conclusive(evidence), context)
@@ -98,11 +99,12 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     if verdict.evidence == STORED_WAITING:
         from_pod["pod_message"] = from_pod["pod_message"] or context.sanitizer.text(symptom.stored_waiting_text)
     host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
+    has_run = bool(host) or (ran_in_pod(pod_node) if pod_node else expected_pod is not None)
     return Failure(
         node_id=clip(node.id),
         display_name=context.sanitizer.line(node.display_name or node.name or node.id),
         template_name=clip(node.called_template_name),
-        pod_name=clip(expected_pod) if host or captured or (stored and stored.pod_uid) else None,
+        pod_name=clip(expected_pod) if has_run or captured or (stored and stored.pod_uid) else None,
         container=clip(verdict.container),
         host_node_name=clip(host or (captured.pod.spec.node_name if captured and captured.pod else "")),
         role=leaf.role,
@@ -274,7 +276,7 @@ def _previous(node: Node, context: FailureContext) -> PreviousAttempt:
     if verdict is not None:
         resources = _pod_resources(verdict, evidence) or _template_resources(verdict, node, context)
     return PreviousAttempt(
-        pod_name=clip(name) if node.host_node_name or (evidence and evidence.pod) else None,
+        pod_name=clip(name) if ran_in_pod(node) or (evidence and evidence.pod) else None,
         failure_class=verdict.failure_class if verdict else None,
         exit_code=symptom.exit_code,
         memory_limit=_memory_limit(resources),

@@ -216,5 +216,9 @@ _WAITS: Final = {
     "FailedMount": "cannot mount a volume",
     "FailedAttachVolume": "cannot attach a volume",
     "FailedCreatePodSandBox": "cannot start",
+    "PodFailed": "does not end",
+    "PodTerminating": "does not end",
+    "MainNotStarted": "does not end",
+    "MainEnded": "does not end",
 }
 """Phrases for reasons that are followed by Argo's or the kubelet's message."""

@@ -52,6 +52,7 @@ from wfreport.core.render.summary import summarize
 from wfreport.core.render.warnings import find_warnings
 from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source
+from wfreport.core.snapshot.pod_names import with_observed_pod_names
 from wfreport.core.timing.timing import RunTimes, time_run
 from wfreport.core.timing.waiting import find_waiting, stored_waiting_texts
 
@@ -201,7 +202,7 @@ def _failure_context(
     options: RenderOptions,
 ) -> FailureContext:
     return FailureContext(
-        snapshot=snapshot,
+        snapshot=with_observed_pod_names(snapshot, evidence),
         evidence=evidence,
         stored=_by_node(stored_run) if stored_run else {},
         stored_attempts=stored_attempts(stored_run),

@@ -12,7 +12,7 @@ from wfreport.api.wire import LINE, SHORT
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.messages import exit_code
 from wfreport.core.snapshot.model import Snapshot
-from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.pod_names import artifact_key, is_log, pod_name, ran_in_pod
 from wfreport.core.snapshot.tree import Tree
 from wfreport.core.timing.timing import RunTimes
 
@@ -20,8 +20,6 @@ _MAX_VALUES = 64
 _VALUE_LENGTH = 256
 SUCCESSFUL_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 """Phases of a node that ended without a failure."""
-
-_LOGS_SUFFIX = "-logs"
 
 
 def list_steps(snapshot: Snapshot, sanitizer: TextSanitizer, limit: int, times: RunTimes) -> list[Step]:
@@ -78,14 +76,13 @@ def _breadth_first(tree: Tree) -> dict[str, int]:
 
 def _step(node: Node, snapshot: Snapshot, sanitizer: TextSanitizer, index: dict[str, int], times: RunTimes) -> Step:
     pod_times = times.pods.get(node.id)
-    has_pod = node.type == NodeType.POD and bool(node.host_node_name)
     return Step(
         display_name=sanitizer.line(node.display_name or node.name or node.id),
         node_id=node.id[:LINE],
         type=node.type[:SHORT],
         template_name=clip(node.called_template_name),
         phase=node.phase[:SHORT],
-        pod_name=clip(pod_name(snapshot.workflow, node)) if has_pod else None,
+        pod_name=clip(pod_name(snapshot.workflow, node)) if ran_in_pod(node) else None,
         started_at=node.started_at,
         finished_at=node.finished_at,
         wait_seconds=times.order.wait_seconds(node) if times.order else None,
@@ -126,16 +123,15 @@ def list_outputs(snapshot: Snapshot, sanitizer: TextSanitizer) -> RunOutputs | N
     ]
     if snapshot.workflow.status.is_completed:  # while the run is in progress, the list would change constantly
         artifacts += [(n.id, output) for n in snapshot.nodes.values() if n.outputs for output in n.outputs.artifacts]
-    artifacts.sort(key=lambda pair: pair[1].name.endswith(_LOGS_SUFFIX))
+    artifacts.sort(key=lambda pair: is_log(pair[1]))
     listed = [_artifact(node_id, artifact, sanitizer) for node_id, artifact in artifacts[:_MAX_VALUES]]
     return RunOutputs(parameters=parameters or None, artifacts=listed or None) if parameters or listed else None
 
 
 def _artifact(node_id: str | None, artifact: Artifact, sanitizer: TextSanitizer) -> ArtifactRef:
-    location = artifact.s3 or artifact.gcs or artifact.oss
-    blob = (artifact.azure or {}).get("blob")
-    key = location.key if location else (blob if isinstance(blob, str) else None)
-    return ArtifactRef(name=sanitizer.line(artifact.name), node_id=clip(node_id), key=sanitizer.text(key))
+    return ArtifactRef(
+        name=sanitizer.line(artifact.name), node_id=clip(node_id), key=sanitizer.text(artifact_key(artifact))
+    )
 
 
 def resources_used(workflow: argo.Workflow) -> dict[str, int]:

@@ -20,6 +20,7 @@ from wfreport.core.snapshot.compressed_nodes import UnreadableNodes, unpack_node
 from wfreport.core.snapshot.lenient import MAX_KEY_LENGTH, DecodeProblem, LenientConverter, problem_lines
 from wfreport.core.snapshot.model import NodesState, Snapshot, Unavailable
 from wfreport.core.snapshot.node_limits import MAX_VALUES, TooLargeNodes, check_limits, check_number, count_values
+from wfreport.core.snapshot.pod_names import uses_v1_names
 from wfreport.core.snapshot.texts import clip_event, clip_pod, clip_status
 
 _KIND: Final = "Workflow"
@@ -91,6 +92,8 @@ def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
         problems = problem_lines(converter.problems)
         return Snapshot(workflow, {}, NodesState.TOO_LARGE, problems, unavailable=too_large, json_bytes=len(text))
     problems = problem_lines(converter.problems)
+    if uses_v1_names(workflow, nodes):
+        workflow = msgspec.structs.replace(workflow, has_v1_pod_names=True)
     return Snapshot(workflow, nodes, state, problems, json_bytes=len(text) + len(unpacked or b""))
 
 

@@ -1,7 +1,7 @@
 """The frozen values that pass through the stages of the core."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -69,6 +69,12 @@ class Snapshot:
     def tree(self) -> Tree:
         """Relations between the nodes, computed once for each snapshot."""
         return Tree(self.workflow.metadata.name, self.nodes)
+
+    def with_workflow(self, workflow: Workflow) -> "Snapshot":
+        """Return this snapshot with another form of the same Workflow. The tree depends on its nodes only."""
+        changed = replace(self, workflow=workflow)
+        changed.__dict__["tree"] = self.tree
+        return changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,20 @@
 """Computes node ids and pod names exactly as Argo does (``pod_name.go``, and ``NodeID`` in ``workflow_types.go``).
 
-A node does not contain the name of its pod, so the name is derived from the node's. Argo 3.5.0 to 3.5.8 named the pods
-of inline templates with a double dash (``wf--123``); that is not supported.
+A node does not contain the name of its pod, so the name is derived from the node's. A pod that has been read names its
+node by an annotation, so its real name is known. That matters for pods of inline templates, which Argo 3.5.0 to 3.5.8
+named with a double dash (``wf--123``), and for runs that continue after a change of ``POD_NAMES``.
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from wfreport.api.argo import ANNOTATION_POD_NAME_FORMAT, Node, NodeType, Workflow
+import msgspec
+
+from wfreport.api.argo import ANNOTATION_NODE_ID, ANNOTATION_POD_NAME_FORMAT, Artifact, Node, NodeType, Workflow
+from wfreport.core.snapshot.messages import parse_exit
+from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
 _FNV_OFFSET: Final = 0x811C9DC5
 _FNV_PRIME: Final = 0x01000193
@@ -66,9 +72,14 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
     """
     if node.type != NodeType.POD:
         return None
-    name = workflow.metadata.name
-    if workflow.metadata.annotations.get(ANNOTATION_POD_NAME_FORMAT) == "v1":
+    if node.id in workflow.observed_pod_names:
+        return workflow.observed_pod_names[node.id]
+    if workflow.has_v1_pod_names or workflow.metadata.annotations.get(ANNOTATION_POD_NAME_FORMAT) == "v1":
         return node.id
+    return _v2_pod_name(workflow.metadata.name, node)
+
+
+def _v2_pod_name(name: str, node: Node) -> str:
     if node.name == name:
         return name
     template = node.called_template_name
@@ -100,3 +111,67 @@ def _prefix(workflow_name: str, template_name: str) -> str:
 def agent_pod_name(workflow_name: str) -> str:
     """Return the name of the agent's pod, which runs all HTTP and Plugin nodes of a Workflow (``agent.go``)."""
     return f"{node_id(workflow_name, 'agent')}-agent"
+
+
+def uses_v1_names(workflow: Workflow, nodes: Mapping[str, Node]) -> bool:
+    """Return whether the pods of a Workflow without the annotation of their format are named as their nodes' ids.
+
+    Since Argo 3.2 every Workflow with nodes has the annotation. Older versions know v1 only. The key of an archived log
+    contains the pod's name, so it proves the format if a tool has removed the annotation.
+    """
+    if not nodes or ANNOTATION_POD_NAME_FORMAT in workflow.metadata.annotations:
+        return False
+    return not any(_has_v2_log_key(workflow.metadata.name, node) for node in nodes.values())
+
+
+def _has_v2_log_key(workflow_name: str, node: Node) -> bool:
+    if node.type != NodeType.POD or node.outputs is None or node.name == workflow_name:
+        return False
+    keys = [key for artifact in node.outputs.artifacts if is_log(artifact) and (key := artifact_key(artifact))]
+    return bool(keys) and any(_v2_pod_name(workflow_name, node) in key.split("/") for key in keys)
+
+
+_LOGS_SUFFIX: Final = "-logs"
+
+
+def is_log(artifact: Artifact) -> bool:
+    """Return whether an output artifact is the archived log of a container."""
+    return artifact.name.endswith(_LOGS_SUFFIX)
+
+
+def artifact_key(artifact: Artifact) -> str | None:
+    """Return the key of an artifact in its store; None if it has another kind of location."""
+    location = artifact.s3 or artifact.gcs or artifact.oss
+    blob = (artifact.azure or {}).get("blob")
+    return location.key if location else (blob if isinstance(blob, str) else None)
+
+
+def ran_in_pod(node: Node) -> bool:
+    """Return whether a Pod node had a pod that ran.
+
+    Since Argo 2.9 the node has the name of the pod's machine. Before that an exit code or an archived log proves it.
+    """
+    if node.type != NodeType.POD or node.host_node_name:
+        return node.type == NodeType.POD
+    outputs = node.outputs
+    has_recorded_end = outputs is not None and (outputs.exit_code is not None or any(map(is_log, outputs.artifacts)))
+    return has_recorded_end or parse_exit(node.message) is not None
+
+
+def with_observed_pod_names(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Snapshot:
+    """Return the snapshot with the real names of pods that name a node of it, but have another name than computed."""
+    workflow, observed = snapshot.workflow, dict[str, str]()
+    for name, captured in evidence.items():
+        node_id = captured.pod.metadata.annotations.get(ANNOTATION_NODE_ID, "") if captured.pod else ""
+        node = snapshot.nodes.get(node_id)
+        expected = pod_name(workflow, node) if node else None
+        if expected is not None and expected != name and not _has_pod(evidence.get(expected)):
+            observed[node_id] = name
+    if not observed:
+        return snapshot
+    observed = {**workflow.observed_pod_names, **observed}
+    return snapshot.with_workflow(msgspec.structs.replace(workflow, observed_pod_names=observed))
+
+
+def _has_pod(evidence: PodEvidence | None) -> bool:
+    return evidence is not None and evidence.pod is not None

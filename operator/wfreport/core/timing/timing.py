@@ -1,6 +1,6 @@
 """Computes the timing of a run. It is written when the run has ended; before that it would depend on the time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,6 +10,7 @@ from wfreport.api.timing import CriticalStep, RetryCost, StepTime, Timing
 from wfreport.api.wire import LINE
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.core.snapshot.pod_names import ran_in_pod
 from wfreport.core.timing.critical_path import PathSegment, RunOrder
 from wfreport.core.timing.durations import seconds_between, short_duration
 from wfreport.core.timing.pod_times import PodTimes, step_times
@@ -58,8 +59,24 @@ def time_run(
         return RunTimes(pods)
     order = RunOrder(snapshot)
     chain = order.chain()
-    path = tuple(_critical_step(segment, pods.get(segment.node.id), sanitizer) for segment in chain[-PATH_LENGTH:])
+    path = tuple(
+        _critical_step(segment, unlisted, pods.get(segment.node.id), sanitizer) for segment, unlisted in _listed(chain)
+    )
     return RunTimes(pods, order, path, len(chain), _sums(snapshot, sanitizer, order, chain, is_first_run=is_first_run))
+
+
+def _listed(chain: list[PathSegment]) -> Iterator[tuple[PathSegment, int]]:
+    """Yield the longest segments of the path in their order, each with the seconds of the shorter ones before it."""
+    slowest = max(chain, key=lambda segment: segment.seconds, default=None)
+    ranked = sorted(chain, key=lambda one: (one is not slowest, -(one.seconds + one.wait_seconds)))
+    listed = {segment.node.id for segment in ranked[:PATH_LENGTH]}
+    unlisted_seconds = 0
+    for segment in chain:
+        if segment.node.id in listed:
+            yield segment, unlisted_seconds
+            unlisted_seconds = 0
+        else:
+            unlisted_seconds += segment.seconds + segment.wait_seconds
 
 
 def _sums(
@@ -73,11 +90,14 @@ def _sums(
     workflow = snapshot.workflow
     created_at = workflow.metadata.creation_timestamp if is_first_run else None
     seconds = seconds_between(workflow.status.started_at, workflow.status.finished_at)
+    is_cut = len(chain) > PATH_LENGTH
     return Timing(
         duration_seconds=seconds,
         duration=short_duration(seconds) if seconds is not None else None,
         queued_seconds=seconds_between(created_at, workflow.status.started_at),
         gap_seconds=_gap_seconds(snapshot, chain),
+        critical_path_steps=len(chain) if is_cut else None,
+        critical_path_seconds=sum(segment.seconds for segment in chain) if is_cut else None,
         slowest_step=_slowest_step(order, sanitizer),
         retries=_retry_cost(snapshot),
     )
@@ -107,7 +127,7 @@ def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
     if not tree.superseded_attempts:
         return None
     nodes = snapshot.nodes
-    pods = (n for n in nodes.values() if n.type == NodeType.POD and n.host_node_name and tree.is_superseded(n))
+    pods = (n for n in nodes.values() if ran_in_pod(n) and tree.is_superseded(n))
     rows = tree.attempts_by_retry.values()
     return RetryCost(
         attempts=len(tree.superseded_attempts),
@@ -121,12 +141,15 @@ def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
     )
 
 
-def _critical_step(segment: PathSegment, times: PodTimes | None, sanitizer: TextSanitizer) -> CriticalStep:
+def _critical_step(
+    segment: PathSegment, unlisted_seconds: int, times: PodTimes | None, sanitizer: TextSanitizer
+) -> CriticalStep:
     return CriticalStep(
         display_name=sanitizer.line(segment.node.display_name),
         node_id=segment.node.id[:LINE],
         seconds=segment.seconds,
         wait_seconds=segment.wait_seconds,
+        unlisted_seconds=unlisted_seconds or None,
         wait_reason=segment.wait_reason,
         queued_seconds=times.queued_seconds if times else None,
         queued_reason=times.queued_reason if times else None,

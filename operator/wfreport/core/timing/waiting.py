@@ -12,10 +12,11 @@ from datetime import datetime
 from wfreport.api.argo import Node, NodeType, Phase
 from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
-from wfreport.core.classify.pending import STARTING_REASONS, STARTUP_FAILURE_EVENTS, pending_reason
+from wfreport.core.classify.pending import STARTING_REASONS, STARTUP_FAILURE_EVENTS, autoscaler_answer, pending_reason
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.timing.hung_pods import HUNG_REASONS, hung_pod
 
 _MAX_ENTRIES = 100
 _MAX_HOLDERS = 3
@@ -100,18 +101,22 @@ def _waiting_text(entry: Waiting) -> str:
     return message if message.startswith(entry.reason) else f"{entry.reason}: {message}"
 
 
-def slow_starting_pods(snapshot: Snapshot, *, now: datetime, graces: WaitingGraces) -> frozenset[str]:
-    """Return the names of pods that have been starting for longer than the grace time without a known reason."""
+def slow_starting_pods(snapshot: Snapshot, *, now: datetime, graces: WaitingGraces) -> dict[str, str]:
+    """Return the pods that have been starting for longer than the grace time, if they may show why.
+
+    Argo has no reason for them, or it has the scheduler's, to which the autoscaler may have an answer. The result has
+    the ids of their nodes, by the name that each pod is expected to have.
+    """
     if snapshot.workflow.status.is_completed:
-        return frozenset()
+        return {}
     slow = (
         node
         for node in snapshot.nodes.values()
-        if _waiting_reason(node) in STARTING_REASONS
+        if ((reason := _waiting_reason(node)) in STARTING_REASONS or reason == "Unschedulable")
         and node.started_at is not None
         and (now - node.started_at).total_seconds() >= graces.starting_seconds
     )
-    return frozenset(name for node in slow if (name := pod_name(snapshot.workflow, node)))
+    return {name: node.id for node in slow if (name := pod_name(snapshot.workflow, node))}
 
 
 def _is_past_grace(wait: _Wait, now: datetime, graces: WaitingGraces) -> bool:
@@ -128,9 +133,12 @@ def grace_seconds(reason: str, graces: WaitingGraces) -> float:
         return graces.image_pull_seconds
     if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"):
         return graces.config_seconds
-    if reason in STARTING_REASONS or reason in ("HTTPPending", "PluginPending", "NotStarted", "RetryNotStarted"):
+    if reason in STARTING_REASONS or reason in HUNG_REASONS or reason in _TAKEN_UP_LATE:
         return graces.starting_seconds
     return 0
+
+
+_TAKEN_UP_LATE = frozenset({"HTTPPending", "PluginPending", "NotStarted", "RetryNotStarted"})
 
 
 def _workflow_waits(snapshot: Snapshot) -> Iterator[_Wait]:
@@ -151,13 +159,29 @@ def _workflow_waits(snapshot: Snapshot) -> Iterator[_Wait]:
 
 def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iterator[_Wait]:
     for node in snapshot.nodes.values():
-        reason, message = _waiting_reason(node), node.message
-        if reason is None or snapshot.tree.is_superseded(node):
-            continue
-        pod = _existing_pod(snapshot, node, reason)
-        if reason in STARTING_REASONS and pod:
-            reason, message = pending_reason(evidence.get(pod)) or (reason, message)
-        yield _Wait(reason, message, node.started_at, node, pod)
+        reason = _waiting_reason(node)
+        wait = _hung(snapshot, node, evidence) if evidence else None
+        wait = wait or (_node_wait(snapshot, node, reason, evidence) if reason else None)
+        if wait is not None and not snapshot.tree.is_superseded(node):
+            yield wait
+
+
+def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> _Wait | None:
+    """Return the wait of a step whose pod has ended, or is about to, while Argo's node goes on."""
+    if node.type != NodeType.POD or node.phase not in (Phase.RUNNING, Phase.PENDING):
+        return None
+    name = pod_name(snapshot.workflow, node)
+    found = hung_pod(node, evidence.get(name or ""))
+    return _Wait(found.reason, found.message, found.since_at or node.started_at, node, name) if found else None
+
+
+def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[str, PodEvidence]) -> _Wait:
+    pod, message = _existing_pod(snapshot, node, reason), node.message
+    if reason in STARTING_REASONS and pod:
+        reason, message = pending_reason(evidence.get(pod)) or (reason, message)
+    if reason == "Unschedulable" and pod and (answer := autoscaler_answer(evidence.get(pod))):
+        message = f"{message.rstrip('.')}; {answer}"
+    return _Wait(reason, message, node.started_at, node, pod)
 
 
 def _holders(snapshot: Snapshot, node: Node) -> str:

@@ -1,0 +1,135 @@
+"""Steps whose pod has ended, or is about to, while Argo's node goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.builders import a_node, a_report, a_snapshot, at
+from tests.core.pods import an_event, ended, waits
+
+from wfreport.api.argo import Metadata, NodeType, Phase
+from wfreport.api.kubernetes import ContainerState, ContainerStatus, Event, Pod, PodSpec, PodStatus, StateRunning
+from wfreport.api.report import Waiting
+from wfreport.core.snapshot.model import PodEvidence
+
+RUNNING = Phase.RUNNING
+
+
+def runs(name: str) -> ContainerStatus:
+    return ContainerStatus(name=name, state=ContainerState(running=StateRunning(started_at=at(1))))
+
+
+def a_pod(*statuses: ContainerStatus, phase: str = "Running", created: float = 0, **fields: Any) -> Pod:
+    return Pod(
+        metadata=Metadata(name="wf", creation_timestamp=at(created), deletion_timestamp=fields.pop("deleted", None)),
+        spec=PodSpec(node_name=fields.pop("host", "")),
+        status=PodStatus(
+            phase=phase, container_statuses=list(statuses), init_container_statuses=fields.pop("init", []), **fields
+        ),
+    )
+
+
+def waits_of(pod: Pod | None, *events: Event, phase: str = RUNNING, now: float = 9999) -> list[Waiting]:
+    run = a_snapshot(a_node("wf", phase, end=None), phase=RUNNING)
+    return a_report(run, evidence={"wf": PodEvidence(pod, events)}, now=at(now)).waiting or []
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "message"),
+    [
+        (
+            a_pod(ended("main", 1), runs("wait")),
+            "MainEnded",
+            "main exited with code 1, but wait still runs",
+        ),
+        (
+            a_pod(ended("main", 0, "Completed"), ended("wait", 0, "Completed"), runs("istio-proxy"), runs("log")),
+            "MainEnded",
+            "main exited with code 0, but istio-proxy, log still run",
+        ),
+        (
+            a_pod(ended("a", 0, "Completed"), ended("b", 137, "OOMKilled"), runs("wait")),
+            "MainEnded",
+            "b exited with code 137 (OOMKilled), but wait still runs",
+        ),
+        (
+            a_pod(ended("main", 128, "StartError"), runs("wait")),
+            "MainNotStarted",
+            "main could not start: StartError (exit code 128); wait still runs",
+        ),
+        (
+            a_pod(ended("main", 127, "Odd", ran=False), runs("wait")),
+            "MainNotStarted",
+            "main could not start: Odd (exit code 127); wait still runs",
+        ),
+        (
+            a_pod(waits("main", "PodInitializing"), phase="Failed", init=[ended("init", 0), ended("setup", 1)]),
+            "PodFailed",
+            "its pod failed, and Argo has not recorded it: init container setup exited with code 1",
+        ),
+        (
+            a_pod(phase="Failed", reason="Evicted", message="The node was low on resource"),
+            "PodFailed",
+            "its pod failed, and Argo has not recorded it: Evicted: The node was low on resource",
+        ),
+        (a_pod(phase="Failed"), "PodFailed", "its pod failed, and Argo has not recorded it"),
+        (
+            a_pod(runs("main"), runs("wait"), deleted=at(60), host="gpu-12"),
+            "PodTerminating",
+            "its pod on machine gpu-12 is terminating and does not end",
+        ),
+        (a_pod(deleted=at(60)), "PodTerminating", "its pod is terminating and does not end"),
+    ],
+)
+@pytest.mark.parametrize("phase", [RUNNING, Phase.PENDING])
+def test_a_pod_that_has_ended_explains_a_step_that_has_not(pod: Pod, reason: str, message: str, phase: str) -> None:
+    (wait,) = waits_of(pod, phase=phase)
+    assert (wait.reason, wait.message) == (reason, message)
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        a_pod(runs("main"), runs("wait")),
+        a_pod(ended("a", 0), runs("b"), runs("wait")),
+        a_pod(ended("main", 0), ended("wait", 0)),
+        a_pod(),
+        a_pod(phase="Succeeded"),
+        a_pod(ended("main", 1), runs("wait"), created=-60),
+        None,
+    ],
+    ids=["runs", "one container of two", "all ended", "no status", "succeeded", "of an earlier run", "no pod"],
+)
+def test_a_pod_that_is_well_or_ends_now_is_no_wait(pod: Pod | None) -> None:
+    assert waits_of(pod) == []
+
+
+def test_the_machine_that_was_lost_is_named() -> None:
+    lost = an_event("TaintManagerEviction Marking for deletion Pod ns/wf")
+    (wait,) = waits_of(a_pod(deleted=at(60), host="h"), an_event("Pulled x"), lost)
+    assert wait.message == f"its pod on machine h is terminating and does not end ({lost.reason} {lost.message})"
+
+
+def test_containers_that_are_about_to_end_have_a_grace_time() -> None:
+    pod = a_pod(ended("main", 0, finished_at=at(100)), runs("wait"))
+    assert waits_of(pod, now=100 + 299) == []
+    (wait,) = waits_of(pod, now=100 + 300)
+    assert wait.since_at == at(100)
+
+
+def test_only_steps_with_a_pod_of_their_own_are_looked_up() -> None:
+    pod = a_pod(ended("main", 1), runs("wait"))
+    nodes = [a_node("wf", RUNNING, NodeType.DAG, end=None), a_node("wf.done", Phase.SUCCEEDED)]
+    evidence = {name: PodEvidence(pod) for name in ("wf", "wf-1")}
+    assert a_report(a_snapshot(*nodes, phase=RUNNING), evidence=evidence).waiting is None
+
+
+def test_the_autoscalers_last_answer_is_part_of_an_unschedulable_wait() -> None:
+    message = "Unschedulable: 0/1 nodes are available."
+    run = a_snapshot(a_node("wf", Phase.PENDING, end=None, message=message), phase=RUNNING)
+    events = (an_event("TriggeredScaleUp scale-up: 1->2", 1), an_event("NotTriggerScaleUp max size reached", 2))
+    (wait,) = a_report(run, evidence={"wf": PodEvidence(None, events)}).waiting or []
+    assert wait.message == "Unschedulable: 0/1 nodes are available; NotTriggerScaleUp: max size reached"
+    (wait,) = a_report(run, evidence={"wf": PodEvidence(None, (an_event("FailedScheduling no"),))}).waiting or []
+    assert wait.message == message
