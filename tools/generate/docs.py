@@ -28,6 +28,8 @@ from wfreport.api.reason_meanings import (
     REASON_MEANINGS,
     REFUSAL_MEANINGS,
     REMEDIATION_REASON_MEANINGS,
+    STALL_ADVICE,
+    STALL_MEANINGS,
 )
 from wfreport.api.reasons import ConditionType, PolicyConditionType, RemediationConditionType
 from wfreport.api.remediation import LockClass
@@ -104,6 +106,12 @@ def reasons_page() -> str:
         *_reasons_part("WorkflowReport", ConditionType, REASON_MEANINGS),
         "Reasons of `queuedReason` and `waitReason` of a step on the critical path:",
         _table(("Reason", "What delayed the step"), _coded(DELAY_MEANINGS)),
+        "Reasons of `stalled` and of the condition `RunStalled`, which is absent if the run does not hang "
+        "([hung runs](../howto/hung-runs.md)):",
+        _table(
+            ("Reason", "What hangs", "What to do"),
+            [(_code(reason), meaning, STALL_ADVICE[reason]) for reason, meaning in STALL_MEANINGS.items()],
+        ),
         *_reasons_part("RemediationPolicy", PolicyConditionType, POLICY_REASON_MEANINGS),
         *_reasons_part("Remediation", RemediationConditionType, REMEDIATION_REASON_MEANINGS),
         "If a policy does not act on a run, or not yet, `status.remediation.held` of its report has the reason: see "

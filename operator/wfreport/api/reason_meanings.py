@@ -1,12 +1,24 @@
 """Meanings of all reasons, for docs/reference and ``wfreport simulate``."""
 
-from wfreport.api.reasons import DelayReason, HoldReason, PolicyReason, Reason, Refusal, RemediationReason
+from wfreport.api.reasons import (
+    DelayReason,
+    HoldReason,
+    PolicyReason,
+    Reason,
+    Refusal,
+    RemediationReason,
+    StallReason,
+)
 
 REASON_MEANINGS: dict[Reason, str] = {
     Reason.REPORT_CURRENT: "The report matches the current state of the Workflow.",
     Reason.REPORTED_BY_OTHER: (
         "Event only: another installation reports this Workflow, which this one selects as well. Narrow the selection "
         "of one of them (docs/howto/install.md)."
+    ),
+    Reason.AWAITING_WORKFLOW: (
+        "The report was created before its Workflow, and is filled in when the Workflow appears. `Ready` is True: the "
+        "report itself is healthy."
     ),
     Reason.WORKFLOW_NOT_FOUND: (
         "The namespace has no Workflow of this name (and uid, if given). The report is filled in when one appears."
@@ -92,6 +104,83 @@ DELAY_MEANINGS: dict[DelayReason, str] = {
     DelayReason.POD_INITIALIZING: "Its init containers were running; they load the input artifacts.",
     DelayReason.SUSPENDED: "It is a suspend step: it waited for a person to resume it, or for its duration to elapse.",
 }
+
+STALL_MEANINGS: dict[StallReason, str] = {
+    StallReason.POD_GONE: (
+        "The pod of a step has failed, or is gone, and Argo still reports the step as running: its controller has not "
+        "noticed."
+    ),
+    StallReason.MAIN_ENDED: (
+        "The main container of a step has ended, and another container keeps its pod alive: a sidecar, or Argo's own "
+        "`wait`."
+    ),
+    StallReason.MAIN_NOT_STARTED: (
+        "The main container of a step could not be started, while Argo's `wait` or a sidecar keeps its pod alive."
+    ),
+    StallReason.POD_TERMINATING: (
+        "The pod of a step is being deleted and does not go: its machine is dead, or a finalizer holds it."
+    ),
+    StallReason.TASK_RESULT_MISSING: (
+        "All steps have ended, and Argo waits for the result of a step that its executor never reported as complete."
+    ),
+    StallReason.AGENT_GONE: "HTTP or plugin steps wait for Argo's agent, whose pod has failed or is gone.",
+    StallReason.NOTHING_SCHEDULED: (
+        "No step runs or waits, and Argo has neither created the next one nor completed the Workflow."
+    ),
+    StallReason.EXIT_HANDLER_NOT_STARTED: "All steps have ended, and the exit handler of the Workflow has not started.",
+    StallReason.SUSPENDED_AND_TERMINATED: (
+        "The Workflow is suspended and shut down at once: Argo does not shut down a suspended Workflow."
+    ),
+    StallReason.DELETION_BLOCKED: (
+        "The Workflow is being deleted, and its finalizer for the garbage collection of artifacts blocks that."
+    ),
+    StallReason.ARTIFACT_GC_FAILED: "Argo could not delete the artifacts of the run (its condition `ArtifactGCError`).",
+    StallReason.LOCK_LEAKED: (
+        "A step or the Workflow waits for a lock whose holder has ended or does not exist: nobody will release it."
+    ),
+    StallReason.CONTROLLER_SILENT: (
+        "Argo's controller is down or does not select the namespace: it has moved no Workflow although there was "
+        "something to do. No policy acts until it does."
+    ),
+}
+
+STALL_ADVICE: dict[StallReason, str] = {
+    StallReason.POD_GONE: "Restart Argo's controller; if that does not help, stop the run and resubmit it.",
+    StallReason.MAIN_ENDED: (
+        "Delete the pod, or stop the run. If a sidecar keeps it alive, let the sidecar exit when main does (Argo's "
+        "kill commands, or a native sidecar)."
+    ),
+    StallReason.MAIN_NOT_STARTED: "Mend the image, the command or the volumes; then stop the run and resubmit it.",
+    StallReason.POD_TERMINATING: (
+        "Bring the machine back or delete its Node object, or remove the finalizer that holds the pod; "
+        "else delete the pod with --force --grace-period=0."
+    ),
+    StallReason.TASK_RESULT_MISSING: (
+        "Stop the run and resubmit it. To let it end, label its WorkflowTaskResult "
+        "workflows.argoproj.io/report-outputs-completed=true."
+    ),
+    StallReason.AGENT_GONE: "Stop the run and resubmit it; the agent's pod and its Events tell why it ended.",
+    StallReason.NOTHING_SCHEDULED: "Restart Argo's controller; if that does not help, stop the run and resubmit it.",
+    StallReason.EXIT_HANDLER_NOT_STARTED: (
+        "Restart Argo's controller; if that does not help, terminate the run and do the exit handler's work by hand."
+    ),
+    StallReason.SUSPENDED_AND_TERMINATED: "Resume the Workflow (argo resume); Argo then shuts it down.",
+    StallReason.DELETION_BLOCKED: (
+        "Mend what the garbage collection of artifacts needs (credentials, ServiceAccount, the artifact store), or set "
+        "artifactGC.forceFinalizerRemoval, or remove the finalizer workflows.argoproj.io/artifact-gc by hand; the "
+        "artifacts then stay."
+    ),
+    StallReason.ARTIFACT_GC_FAILED: (
+        "Read the logs of the garbage collection's pod, mend its access to the artifact store, and delete the "
+        "artifacts by hand."
+    ),
+    StallReason.LOCK_LEAKED: "Restart Argo's controller, which builds its locks anew from the running Workflows.",
+    StallReason.CONTROLLER_SILENT: (
+        "Start Argo's controller, or see in its logs why it does nothing: leader election, permissions, its "
+        "instance ID, or its namespaces."
+    ),
+}
+"""Next steps of a person, by the reason of the stall. A finding that knows more has its own."""
 
 POLICY_REASON_MEANINGS: dict[PolicyReason, str] = {
     PolicyReason.POLICY_VALID: "The policy is valid.",

@@ -14,12 +14,14 @@ class ConditionType(StrEnum):
     NODES_AVAILABLE = "NodesAvailable"
     EVIDENCE_COMPLETE = "EvidenceComplete"
     TRUNCATED = "Truncated"
+    RUN_STALLED = "RunStalled"
 
 
 class Reason(StrEnum):
-    """Condition reasons of a WorkflowReport, besides failure classes."""
+    """Condition reasons of a WorkflowReport, besides failure classes and the reasons of stalls."""
 
     REPORT_CURRENT = "ReportCurrent"
+    AWAITING_WORKFLOW = "AwaitingWorkflow"
     REPORTED_BY_OTHER = "ReportedByOther"
     WORKFLOW_NOT_FOUND = "WorkflowNotFound"
     WORKFLOW_MALFORMED = "WorkflowMalformed"
@@ -95,6 +97,24 @@ class DelayReason(StrEnum):
     CONTAINER_CREATING = "ContainerCreating"
     POD_INITIALIZING = "PodInitializing"
     SUSPENDED = "Suspended"
+
+
+class StallReason(StrEnum):
+    """Reasons why a run hangs: it waits for something that will not happen by itself."""
+
+    POD_GONE = "PodGone"
+    MAIN_ENDED = "MainEnded"
+    MAIN_NOT_STARTED = "MainNotStarted"
+    POD_TERMINATING = "PodTerminating"
+    TASK_RESULT_MISSING = "TaskResultMissing"
+    AGENT_GONE = "AgentGone"
+    NOTHING_SCHEDULED = "NothingScheduled"
+    EXIT_HANDLER_NOT_STARTED = "ExitHandlerNotStarted"
+    SUSPENDED_AND_TERMINATED = "SuspendedAndTerminated"
+    DELETION_BLOCKED = "DeletionBlocked"
+    ARTIFACT_GC_FAILED = "ArtifactGCFailed"
+    LOCK_LEAKED = "LockLeaked"
+    CONTROLLER_SILENT = "ControllerSilent"
 
 
 class PolicyConditionType(StrEnum):

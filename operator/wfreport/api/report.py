@@ -180,6 +180,18 @@ class Waiting(Model):
     since_at: Time | None = Field(None, description="Start of the wait.")
 
 
+class Stalled(Model):
+    """Why the run hangs: it waits for something that will not happen by itself."""
+
+    reason: str = Field(description="Reason of the stall; see the page of reasons.", max_length=SHORT)
+    since_at: Time | None = Field(
+        None,
+        description="Time since which the run hangs. It is reported only after the grace time of its reason.",
+    )
+    message: str | None = Field(None, description="What hangs and what it waits for, redacted.", max_length=TEXT)
+    advice: str | None = Field(None, description="What a person can do.", max_length=TEXT)
+
+
 class StepWarning(Model):
     """A problem that did not fail the run."""
 
@@ -251,7 +263,10 @@ class ReportStatus(Model):
     observed_workflow: ObservedWorkflow | None = Field(None, description="The last observed state of the Workflow.")
     conditions: list[Condition] | None = Field(
         None,
-        description="Ready: the report is up to date, even if the run failed. Succeeded: the run succeeded.",
+        description=(
+            "Ready: the report is up to date, even if the run failed. Succeeded: the run succeeded. RunStalled: the "
+            "run hangs; absent if it does not."
+        ),
         max_length=16,
     )
     summary: str | None = Field(None, description="The run in one line.", max_length=TEXT)
@@ -286,6 +301,9 @@ class ReportStatus(Model):
     )
     waiting: list[Waiting] | None = Field(
         None, description="Steps that are waiting while the Workflow runs.", max_length=100
+    )
+    stalled: Stalled | None = Field(
+        None, description="Why the run hangs; absent if it does not, or if nobody knows. Cleared when it goes on."
     )
     warnings: list[StepWarning] | None = Field(None, description="Problems that did not fail the run.", max_length=100)
     superseded_attempts: list[PreviousAttempt] | None = Field(

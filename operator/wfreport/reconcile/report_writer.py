@@ -235,12 +235,14 @@ class ReportWriter:
 def _complaint(status: ReportStatus) -> Condition | None:
     """Return the condition that complains about the report's input, if there is one."""
     for condition in status.conditions or ():
-        if condition.type == ConditionType.READY and _is_complaint(condition):
+        if _is_complaint(condition):
             return condition
     return None
 
 
 def _is_complaint(condition: Condition) -> bool:
+    if condition.type != ConditionType.READY:
+        return condition.reason == Reason.WORKFLOW_NOT_FOUND
     if condition.reason == Reason.ARCHIVE_BEING_READ:
         return False  # the outcome follows in a moment
     return condition.status == "False" or condition.reason == Reason.WORKFLOW_MALFORMED

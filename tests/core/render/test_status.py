@@ -160,7 +160,8 @@ def test_the_report_of_a_completed_run_stays_unchanged_after_a_deletion(stored: 
 
 def test_a_missing_workflow_is_named() -> None:
     status = render_missing(stored=None, ref=WorkflowRef(name="wf", uid="u-9"), generation=4, created_at=T0)
-    assert conditions(status)["Ready"] == ("False", Reason.WORKFLOW_NOT_FOUND)
+    assert conditions(status)["Ready"] == ("True", Reason.AWAITING_WORKFLOW)
+    assert conditions(status)["Succeeded"] == ("Unknown", Reason.WORKFLOW_NOT_FOUND)
     assert "wf with uid u-9" in (status.summary or "")
     assert status.observed_generation == 4
 

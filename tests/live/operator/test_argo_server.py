@@ -236,17 +236,19 @@ def test_a_report_about_a_run_that_is_only_in_the_archive_is_filled_from_it(
 
 @pytest.mark.parametrize(
     ("source", "expected"),
-    [("Archive", "WorkflowNotArchived"), ("Auto", "WorkflowNotFound"), ("Cluster", "WorkflowNotFound")],
+    [
+        ("Archive", ("False", "WorkflowNotArchived")),
+        ("Auto", ("True", "AwaitingWorkflow")),
+        ("Cluster", ("True", "AwaitingWorkflow")),
+    ],
 )
 def test_a_run_of_another_namespace_is_not_found(
-    world: Cluster, argo: FakeArgo, settings: dict[str, Any], source: str, expected: str
+    world: Cluster, argo: FakeArgo, settings: dict[str, Any], source: str, expected: tuple[str, str]
 ) -> None:
     argo.archive["u-1"] = archived("old", "payroll", "u-1")
     world.start_operator(**settings)
     world.apply_report("mine", "old", uid="u-1", source=source)
-    report = eventually(
-        lambda: world.report_of("old"), lambda report: condition(report, "Ready") == ("False", expected)
-    )
+    report = eventually(lambda: world.report_of("old"), lambda report: condition(report, "Ready") == expected)
     assert "payroll" not in json.dumps(report)
     assert bool(argo.requests) is (source != "Cluster")
 

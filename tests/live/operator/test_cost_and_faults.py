@@ -114,9 +114,7 @@ def test_the_resync_alone_converges(world: Cluster) -> None:
         lambda: [observed(r).get("phase") for r in world.reports_of("ends")],
         lambda result: result == ["Failed"] * len(result) != [],
     )
-    eventually(
-        lambda: condition(world.report_of("late"), "Ready"), lambda value: value == ("False", "WorkflowNotFound")
-    )
+    eventually(lambda: condition(world.report_of("late"), "Ready"), lambda value: value == ("True", "AwaitingWorkflow"))
     world.update_workflow("runs", phase="Succeeded")
     world.update_workflow("ends", phase="Running", started_at=T0 + timedelta(hours=1))
     world.delete_workflow("goes")

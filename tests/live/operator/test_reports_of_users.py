@@ -15,7 +15,7 @@ PACE = FAST | {
 def test_a_report_applied_before_its_workflow_waits_for_it_and_is_the_only_one(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.apply_report("mine", "etl")
-    eventually(lambda: condition(world.report_of("etl"), "Ready"), lambda value: value == ("False", "WorkflowNotFound"))
+    eventually(lambda: condition(world.report_of("etl"), "Ready"), lambda value: value == ("True", "AwaitingWorkflow"))
     workflow = world.create_workflow("etl", phase="Running", done=1)
     report = eventually(lambda: world.report_of("etl"), lambda report: observed(report).get("phase") == "Running")
     assert (report["metadata"]["name"], observed(report)["uid"]) == ("mine", workflow["metadata"]["uid"])
@@ -44,7 +44,7 @@ def test_a_report_with_another_uid_is_not_bound_to_a_workflow_of_that_name(world
     world.apply_report("mine", "etl", uid="00000000-0000-0000-0000-000000000000")
     mine = f"{REPORTS.format(world.namespace)}/mine"
     eventually(
-        lambda: condition(world.plane.api.get(mine), "Ready"), lambda value: value == ("False", "WorkflowNotFound")
+        lambda: condition(world.plane.api.get(mine), "Ready"), lambda value: value == ("True", "AwaitingWorkflow")
     )
 
 

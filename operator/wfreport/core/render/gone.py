@@ -18,7 +18,7 @@ from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.abandoned import is_abandoned
 from wfreport.core.render.columns import leading_step
-from wfreport.core.render.conditions import EPOCH, condition, evidence_complete
+from wfreport.core.render.conditions import EPOCH, Status, condition, evidence_complete
 from wfreport.core.render.evidence import LogLimits, with_late_evidence
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Unavailable
 
@@ -146,6 +146,7 @@ def render_missing(
 ) -> ReportStatus:
     """Render the status of a user's report whose Workflow does not exist (yet).
 
+    A report that was applied ahead of its Workflow is healthy: a tool that waits for Ready would wait for ever.
     ``unavailable`` is the reason why Argo's archive does not provide it.
     """
     of_uid = f" with uid {ref.uid}" if ref.uid else ""
@@ -153,8 +154,11 @@ def render_missing(
     absent = f"no {workflow} in this namespace; the report is filled in when it appears"
     message = f"{workflow}: {unavailable.message}" if unavailable else absent
     reason = unavailable.reason if unavailable else Reason.WORKFLOW_NOT_FOUND
+    ready: tuple[Status, Reason] = (
+        ("True", Reason.AWAITING_WORKFLOW) if reason == Reason.WORKFLOW_NOT_FOUND else ("False", reason)
+    )
     missing: list[Condition] = [
-        condition(ConditionType.READY, "False", reason, message, created_at, generation),
+        condition(ConditionType.READY, *ready, message, created_at, generation),
         condition(ConditionType.SUCCEEDED, "Unknown", reason, message, created_at, generation),
     ]
     base = stored or ReportStatus()
