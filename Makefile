@@ -46,14 +46,19 @@ $(CURDIR)/.cache/uv/bin/uv: | tools-present
 
 .PHONY: test
 test: setup ## Run all tests, on a real API server (PYTEST_ARGS="-k name" for some)
-	$(call say,[1/2] control plane and Argo: built once into the cache)
-	@$(RUN) python -m controlplane build --argo
+	$(call say,[1/2] control plane, Argo and helm: built once into the cache)
+	@$(RUN) python -m controlplane build --argo --charts
 	$(call say,[2/2] pytest)
 	@$(RUN) $(PYTEST) $(PYTEST_ARGS)
 
 .PHONY: unit
 unit: setup ## Run the tests that need no cluster, with few examples: two minutes
 	@HYPOTHESIS_PROFILE=fast $(RUN) $(PYTEST) -q -m "not cluster and not node" $(PYTEST_ARGS)
+
+.PHONY: charts
+charts: setup ## Check the Helm chart and the kustomizations, on a real API server
+	@$(RUN) python -m controlplane build --charts
+	@$(RUN) pytest -q tests/manifests $(PYTEST_ARGS)
 
 .PHONY: check
 check: setup ## Everything that must hold: format, lint, types, layers, drift, coverage, tests

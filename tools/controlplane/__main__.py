@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from controlplane.api import AsyncApi
 from controlplane.argo import argo_cached, argo_release
-from controlplane.binaries import CONTROLLERS, SOURCES, STORE, binary
+from controlplane.binaries import CHART_TOOLS, CONTROLLERS, SOURCES, STORE, binary
 from controlplane.errors import ControlPlaneError
 from controlplane.kubeconfig import read_kubeconfig
 from controlplane.paths import REPO_ROOT
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build", help="build missing programs into the cache")
     build.add_argument("program", nargs="*", default=list(STORE), help=f"of {', '.join(SOURCES)}; default %(default)s")
     build.add_argument("--argo", action="store_true", help="all programs that a control plane with Argo Server runs")
+    build.add_argument("--charts", action="store_true", help="helm and the other programs that check the chart")
     build.set_defaults(run=_build)
 
     up = commands.add_parser("up", help="start a control plane, print the path of its kubeconfig and wait for Ctrl-C")
@@ -76,7 +77,11 @@ def _build(options: argparse.Namespace) -> None:
     unknown = sorted(set(options.program) - set(SOURCES))
     if unknown:
         raise ControlPlaneError(f"unknown program {unknown[0]!r}: choose from {', '.join(SOURCES)}")
-    for name in (*options.program, *(CONTROLLERS if options.argo else ())):
+    for name in (
+        *options.program,
+        *(CONTROLLERS if options.argo else ()),
+        *(CHART_TOOLS if options.charts else ()),
+    ):
         _print(f"{name}: {binary(name)}")
     if options.argo:
         release = argo_release()

@@ -26,6 +26,9 @@ from controlplane.paths import MODULES_DIR, cache_dir
 from controlplane.progress import Ticker
 
 _ARGO = "argo"
+_HELM = "helm.sh/helm/v3"
+_UNITTEST = "github.com/helm-unittest/helm-unittest"
+_KUBECONFORM = "github.com/yannh/kubeconform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,14 @@ SOURCES = {
     "workflow-controller": _argo("workflow-controller", 5),
     "argo": _argo("argo", 2),
     "argoexec": _argo("argoexec", 1),
+    # Checks of the Helm chart. helm 3.21 is the last one whose Kubernetes libraries are the control plane's.
+    "helm": Source("charts", _HELM, f"{_HELM}/cmd/helm", 4),
+    "helm-unittest": Source("charts", _UNITTEST, f"{_UNITTEST}/cmd/helm-unittest", 0.5),
+    "kubeconform": Source("charts", _KUBECONFORM, f"{_KUBECONFORM}/cmd/kubeconform", 0.3),
 }
 STORE = ("etcd", "kube-apiserver")
+# Programs of the tests of chart and manifests.
+CHART_TOOLS = ("helm", "helm-unittest", "kubeconform")
 # What a plane with Argo runs besides the store; Argo's own programs are in `argo.PROGRAMS`.
 CONTROLLERS = ("kube-controller-manager", "kwok")
 
@@ -159,8 +168,21 @@ def _module_flags(source: Source, go: Path) -> Iterator[list[str]]:
 
 def _linker_flags(source: Source, version: str) -> str:
     """Set the version that the program reports. kubectl and CRD ratcheting parse the API server's."""
-    variable = f"{argo_module.MODULE}.version" if source.module == _ARGO else _KUBERNETES_VERSION
-    return f"-s -w -X {variable}={version}"
+    variables = {_KUBERNETES_VERSION: version}
+    if source.module == _ARGO:
+        variables = {f"{argo_module.MODULE}.version": version}
+    elif source.required == _HELM:
+        variables = dict(_helm_variables(version))
+    return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in variables.items())])
+
+
+def _helm_variables(version: str) -> Iterator[tuple[str, str]]:
+    """Yield what helm's own Makefile sets: its version, and the Kubernetes that charts are rendered for."""
+    yield f"{_HELM}/internal/version.version", version
+    major, minor, *_ = module_version("kube-apiserver").removeprefix("v").split(".")
+    for package in ("chartutil", "lint/rules"):
+        yield f"{_HELM}/pkg/{package}.k8sVersionMajor", major
+        yield f"{_HELM}/pkg/{package}.k8sVersionMinor", minor
 
 
 _KUBERNETES_VERSION = "k8s.io/component-base/version.gitVersion"

@@ -27,6 +27,8 @@ HEADER: Final = """\
 ---
 """
 
+CHART_CRDS: Final = ROOT / "charts" / "wfreport" / "files" / "crds"
+
 DRIFT_LINES: Final = 40
 
 CONDITION_STATUSES: Final = ["True", "False", "Unknown"]
@@ -288,7 +290,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Generates crds/ from the models of wfreport.api.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
     arguments = parser.parse_args()
-    return write_or_check({kind.path: crd_text(kind) for kind in KINDS}, check=arguments.check, command="make crds")
+    files = {kind.path: crd_text(kind) for kind in KINDS}
+    # a chart contains no file from outside of its folder
+    copies = {CHART_CRDS / path.name: text for path, text in files.items()}
+    return write_or_check(files | copies, check=arguments.check, command="make crds")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Generates the parts of ``docs/reference`` that are derived from code.
+"""Generates the parts of ``docs/reference``, and the values of the Helm chart, that are derived from code.
 
 Each page is generated whole, except the pages of the kinds: there, only the part between the two marks is generated.
 """
@@ -16,6 +16,8 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_settings import BaseSettings
 
+from generate.chart import value_rows, values_files
+from generate.chart_values import Values
 from generate.cli import cli_parts
 from generate.crds import Schema, flatten, kind_schema, write_or_check
 from generate.kinds import KINDS, ROOT, Kind
@@ -92,6 +94,15 @@ def _default(schema: Schema) -> str:
     if default in (None, ""):
         return "unset" if default is None else "empty"
     return _code(default if isinstance(default, str) else json.dumps(default))
+
+
+def helm_values_page() -> str:
+    """Return the page of the Helm chart's values."""
+    intro = (
+        "The values of [the chart](../howto/helm.md). Its schema refuses unknown ones. "
+        "`settings` accepts [every setting](settings.md) that the chart does not set itself."
+    )
+    return _page("Values of the Helm chart", intro, _table(("Value", "Default", "Meaning"), value_rows(Values())))
 
 
 def reasons_page() -> str:
@@ -356,9 +367,11 @@ def pages() -> dict[Path, str]:
         "failure-classes.md": failure_classes_page,
         "classifier.md": classifier_page,
         "metrics.md": lambda: metrics_page(vars(Metrics()).values()),
+        "helm-values.md": helm_values_page,
         "cli.md": lambda: _page("Command line", *cli_parts()),
     }
-    return {REFERENCE / name: make() for name, make in makers.items()} | dict(map(_kind_page, KINDS))
+    generated = {REFERENCE / name: make() for name, make in makers.items()}
+    return generated | dict(map(_kind_page, KINDS)) | values_files()
 
 
 def _kind_page(kind: Kind) -> tuple[Path, str]:
