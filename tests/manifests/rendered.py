@@ -101,8 +101,8 @@ def by_helm(values: Path, *options: str, namespace: str = SYSTEM, release: str =
 
 @cache
 def _templated(release: str, namespace: str, values: str, options: tuple[str, ...]) -> str:
-    command = (binary("helm"), "template", release, CHART, "--namespace", namespace, "--values", "-", *options)
-    return run(*command, stdin=values)
+    where = ("--namespace", namespace, "--values", "-")
+    return run(binary("helm"), "template", release, CHART, *where, *options, stdin=values)
 
 
 def run(*command: str | Path, stdin: str = "") -> str:
