@@ -107,7 +107,7 @@ BY_MESSAGE = [
     ("task 'wf.a' errored: Error applying PodSpecPatch", C.TEMPLATE_ERROR),
     ("step group deemed errored due to child wf[0].a error: failed to resolve {{x}}", C.TEMPLATE_ERROR),
     ("withParam value could not be parsed as a JSON list: heads", C.TEMPLATE_ERROR),
-    ('workflowtemplates.argoproj.io "nosuch" not found', C.CONFIG_ERROR),
+    ('workflowtemplates.argoproj.io "nosuch" not found', C.TEMPLATE_ERROR),
     ("task 'wf.a' errored: admission webhook \"policy\" denied the request: no", C.CONFIG_ERROR),
     ("task 'wf.a' errored: Pod \"p\" is invalid: spec.containers[1].resources", C.TEMPLATE_ERROR),
     ("workflow is longer than maximum allowed size. compressed size 2667 > maxSize 2600", C.CONTROLLER_ERROR),

@@ -62,6 +62,19 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     # --- locks: sync/*.go
     RefusalMessage(
+        re.compile(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
+        Class.CONFIG_ERROR,
+        "LockError",
+    ),  # sync/lock_name.go
+    RefusalMessage(
+        re.compile(
+            r"semaphore limit for|Failed to add to queue|nil Synchronization|decode locks|current lock holders|"
+            r"holder ?key|determine level for"
+        ),
+        Class.CONTROLLER_ERROR,
+        "LockError",
+    ),  # sync/sync_manager.go
+    RefusalMessage(
         re.compile(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
     ),  # sync/poison.go
     RefusalMessage(
@@ -119,7 +132,9 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- missing references
     RefusalMessage(
         re.compile(
-            r"artifact driver \S+ not found|artifact repository|failed to look-up entrypoint|"
+            r"artifact driver \S+ not found|artifact repository|artifact storage is not configured|token volumes|"
+            r"memoization configmap doesn't have|cannot get resource '?[cw]|"
+            r"failed to look-up entrypoint|"
             r"failed to find an Artifact|no plugin executed the template|[Uu]nsupported artifact driver"
         ),
         Class.CONFIG_ERROR,
@@ -129,6 +144,13 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         re.compile(
             r"template \S+ not found(?: in workflow template|$)|template reference \S+ not found|"
             r"WorkflowTemplate Informer cannot find|workflow template \S+ not found|"
+            r"(?<![a-z0-9.-])(?:cluster)?workflowtemplates?(?:\.argoproj\.io)? \"[^\"]{1,300}\" not found"
+        ),
+        Class.TEMPLATE_ERROR,
+        "MissingTemplate",
+    ),
+    RefusalMessage(
+        re.compile(
             r"(?<![a-z0-9.-])[a-z]+(?:\.[a-z0-9.-]{1,253})? \"[^\"]{1,300}\" not found|"
             r"the server doesn't have a resource type|"
             r"no matches for kind|resource mapping not found|could not find the requested resource|"
@@ -182,6 +204,14 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
             r"invalid timeout format|withSequence|withItems\[|withParam|displayName must match|"
             r"output parameters? |outputs from scope|is not an artifact|invalid label value|"
             r"volumeClaimTemplates\[|strconv\.|must have a valueFrom|time: unknown unit|"
+            r"cannot be resolved to an int|as a duration|duration has to be positive|unable to cast expression|"
+            r"template replacement|task result '[^']*' for task|missing location information|had no value$|"
+            r"substitute configMapKeyRef|unable to retrieve inputs\.|either value or valueFrom must be|"
+            r"invalid \(https://argo|template '[^']*' type is unknown|without workflowTemplateRef|unknown field \"|"
+            r"expected exactly one key|key unsupported: |template artifact location not set|key was not found for|"
+            r"artifact subpath|invalid maxAge|invalid cache key|failed to get a template$|"
+            r"no (?:valid source is used for )?data template|unable to process data|error processing data step|"
+            r"data in transformation|are not supported for delete action|"
             r"error in inputs\.artifacts|malformed (?:cluster ?)?workflow ?template|references an absent optional"
         ),
         Class.TEMPLATE_ERROR,
@@ -191,11 +221,32 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         re.compile(
             r"Workflow operation error|\bpanic\b|runtime error: |internal error|critical error; |"
-            r"Ancestor task node|cache entry|config map cache|cache could not be found"
+            r"Ancestor task node|cache entry|config map cache|cache could not be found|"
+            r"could not find (?:node|\S+ in nodes)|no (?:Retry )?Node found by the name of|expected node (?:type|for) |"
+            r"node \S+ already initialized|child index '|out noden name|obtain (?:nodePhase|childNode) for|"
+            r"initialize a cached node|expected (?:no more than )?1 (?:pod|workflow), got|expected \W{0,3}apiv1\.|"
+            r"^Unexpected pod phase for|pvc create error|evaluated (?:expression|marshaled)|container args for"
         ),
         Class.CONTROLLER_ERROR,
         "ControllerError",
     ),
+    RefusalMessage(
+        re.compile(
+            r"failed (?:to patch|patching) [Tt]ask[Ss]et|failed to (?:hydrate|convert|marshal|update|get) (?:to )?"
+            r"(?:workflow|patch|pod|informer|the Pod)|Tried to offload|compressed size \d|create Agent pod|"
+            r"check if secret|unstructured$"
+        ),
+        Class.CONTROLLER_ERROR,
+        "APIServerError",
+    ),
+    RefusalMessage(
+        re.compile(
+            r"failed to (?:create|read|get|open|write|copy|close) (?:ctr directory|emissary|template|retry strategy|"
+            r"combined|stdout|container args|large arg)|from environment variable \S+$"
+        ),
+        Class.CONTROLLER_ERROR,
+        "ExecutorError",
+    ),  # commands/emissary.go
     RefusalMessage(re.compile(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
     RefusalMessage(NETWORK_ERRORS, Class.CONTROLLER_ERROR, "APIServerError"),
 )
