@@ -27,7 +27,7 @@ def write(path: Path, *documents: Any) -> str:
 
 def reports(path: Path, *cases: str) -> str:
     """Write the reports of recorded runs into a file, as kubectl prints them."""
-    items = [report_of(case).model_dump(mode="json", by_alias=True, exclude_none=True) for case in cases]
+    items = [report_of(case).dump() for case in cases]
     for item in items:
         item["metadata"].pop("creationTimestamp", None)
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
@@ -115,7 +115,7 @@ def test_a_policy_of_another_namespace_selects_nothing(tmp_path: Path) -> None:
 
 
 def test_runs_without_labels_are_reported(tmp_path: Path) -> None:
-    report = report_of("oom-main").model_dump(mode="json", by_alias=True, exclude_none=True)
+    report = report_of("oom-main").dump()
     report["status"]["observedWorkflow"].pop("labels")
     (tmp_path / "r.json").write_text(json.dumps(report))
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", str(tmp_path / "r.json"), *CENTURY)
@@ -124,7 +124,7 @@ def test_runs_without_labels_are_reported(tmp_path: Path) -> None:
 
 
 def test_an_undecodable_report_is_counted(tmp_path: Path) -> None:
-    good = report_of("oom-main").model_dump(mode="json", by_alias=True, exclude_none=True)
+    good = report_of("oom-main").dump()
     bad = {"kind": "WorkflowReport", "metadata": {}, "spec": {"workflowRef": {}}}
     (tmp_path / "r.json").write_text(json.dumps([good, bad]))
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", str(tmp_path / "r.json"), *CENTURY)

@@ -168,7 +168,7 @@ def test_every_step_is_in_the_outline_once_whatever_the_children_are(children: l
     outline = outline_steps(steps, "wf")
     seen = [entry.step.node_id for top in (*outline.main, *outline.exit_handlers) for entry in top.walk()]
     assert sorted(seen) == sorted(step.node_id for step in steps)
-    shown = text(with_status(steps=[step.model_dump(mode="json", by_alias=True) for step in steps]), Style())
+    shown = text(with_status(steps=[step.dump() for step in steps]), Style())
     assert sum(shown.splitlines().count(line) for line in set(shown.splitlines())) >= len(steps)
 
 

@@ -63,7 +63,7 @@ def test_the_report_has_the_words_that_a_person_needs(name: str) -> None:
     status = report_of(name).status
     assert status is not None
     listed = [*(status.failures or ()), *(status.warnings or ()), *(status.waiting or ())]
-    texts = [status.summary or "", *(text for entry in listed for text in entry.model_dump().values())]
+    texts = [status.summary or "", *(text for entry in listed for text in entry.dump().values())]
     shown = "\n".join(str(text) for text in texts)
     assert [words for words in EXPECTED[name]["words"] if not re.search(words, shown)] == []
 

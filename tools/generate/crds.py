@@ -1,4 +1,4 @@
-"""Generates ``crds/`` from the pydantic models of ``wfreport.api``, the only description of the kinds.
+"""Generates ``crds/`` from the models of ``wfreport.api``, the only description of the kinds.
 
 pydantic produces JSON Schema. An API server accepts only structural schemas (no ``$ref``, no ``anyOf`` with null, no
 ``title``), and it rejects a CRD with CEL rules whose estimated cost is unbounded. So the schema is translated, and a
@@ -16,8 +16,9 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
-from generate.kinds import KINDS, ROOT, Column, Kind
+from generate.kinds import KINDS, ROOT, AnyModel, Column, Kind
 from wfreport.api import names
+from wfreport.api.validated import described
 from wfreport.api.wire import SHORT, TEXT
 
 Schema = dict[str, Any]
@@ -48,7 +49,7 @@ class UnfitModelError(Exception):
     """A model lacks a description or a bound, or has no structural form; the message names the field."""
 
 
-def structural_schema(model: type[BaseModel], *, defaulted: bool = False) -> Schema:
+def structural_schema(model: type[AnyModel], *, defaulted: bool = False) -> Schema:
     """Return the model as a structural schema, with its ``$defs`` inlined.
 
     Only a spec is ``defaulted``: with defaults in a status, the API server would add values the operator did not write.
@@ -57,7 +58,8 @@ def structural_schema(model: type[BaseModel], *, defaulted: bool = False) -> Sch
         UnfitModelError: a field lacks its description or its bound, or its type has no structural form.
     """
     # The serialization schema would lack the format of a Time, which is hidden by its serializer.
-    schema = model.model_json_schema(by_alias=True, mode="validation")
+    validated = model if issubclass(model, BaseModel) else described(model)
+    schema = validated.model_json_schema(by_alias=True, mode="validation")
     translated = _translate(schema, schema.get("$defs", {}), model.__name__)
     if not defaulted:
         _drop_defaults(translated)

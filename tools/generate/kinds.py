@@ -10,8 +10,11 @@ from wfreport.api import names
 from wfreport.api.policy import PolicySpec, PolicyStatus, RemediationPolicy
 from wfreport.api.remediation import Remediation, RemediationSpec, RemediationStatus
 from wfreport.api.report import ReportSpec, ReportStatus, WorkflowReport
+from wfreport.api.wire import Model
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+
+AnyModel = BaseModel | Model
 
 Column = tuple[str, str, str, str]
 """A printer column: name, type, path, description."""
@@ -33,9 +36,9 @@ class Kind:
         is_spec_ours: whether the operator writes the spec; if so, its enums stay open, like those of the status.
     """
 
-    model: type[BaseModel]
-    spec: type[BaseModel]
-    status: type[BaseModel]
+    model: type[AnyModel]
+    spec: type[AnyModel]
+    status: type[AnyModel]
     plural: str
     short_name: str
     columns: tuple[Column, ...]

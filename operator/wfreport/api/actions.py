@@ -5,7 +5,8 @@ from typing import Final
 
 from pydantic import Field
 
-from wfreport.api.wire import DNS_SUBDOMAIN, LINE, SHORT, TEXT, Factor, LabelKey, LabelValue, Model, Quantity, rules
+from wfreport.api.validated import Factor, LabelKey, LabelValue, Quantity, ValidatedModel, rules
+from wfreport.api.wire import DNS_SUBDOMAIN, LINE, SHORT, TEXT
 
 _YEAR: Final = 365 * 24 * 3600
 
@@ -26,14 +27,14 @@ class ActionType(StrEnum):
     NONE = "None"
 
 
-class Override(Model):
+class Override(ValidatedModel):
     """A new value for an argument of the Workflow."""
 
     name: str = Field(description="Name of the parameter.", min_length=1, max_length=LINE)
     value: str = Field(description="New value of the parameter.", max_length=TEXT)
 
 
-class Resubmit(Model):
+class Resubmit(ValidatedModel):
     """Create a copy of the Workflow, as `argo resubmit` does."""
 
     parameters: list[Override] | None = Field(None, description="Arguments to change.", max_length=64)
@@ -47,7 +48,7 @@ class Resubmit(Model):
     )
 
 
-class RaiseMemory(Model):
+class RaiseMemory(ValidatedModel):
     """Resubmit with a higher memory limit for the container that was OOM-killed."""
 
     factor: Factor = Field("1.5", description="Factor by which the last attempt's limit is raised; above 1.")
@@ -58,7 +59,7 @@ class RaiseMemory(Model):
     parameters: list[Override] | None = Field(None, description="Arguments to change.", max_length=64)
 
 
-class Retry(Model):
+class Retry(ValidatedModel):
     """Retry the Workflow through Argo Server, as `argo retry` does: succeeded steps are not run again."""
 
     model_config = rules(
@@ -80,7 +81,7 @@ class Retry(Model):
     parameters: list[Override] | None = Field(None, description="Arguments to change.", max_length=64)
 
 
-class SuspendCron(Model):
+class SuspendCron(ValidatedModel):
     """Suspend the CronWorkflow that created the run."""
 
     allow_drift: bool = Field(
@@ -89,7 +90,7 @@ class SuspendCron(Model):
     )
 
 
-class Stop(Model):
+class Stop(ValidatedModel):
     """Stop a Workflow that runs or waits for too long. Its exit handlers still run."""
 
     model_config = rules(
@@ -107,11 +108,11 @@ class Stop(Model):
     )
 
 
-class NoAction(Model):
+class NoAction(ValidatedModel):
     """Take no action, and ignore the following rules."""
 
 
-class Action(Model):
+class Action(ValidatedModel):
     """The action on a run: exactly one of the fields."""
 
     model_config = rules(
@@ -144,7 +145,7 @@ class Action(Model):
         return next((kind for settings, kind in options if settings is not None), ActionType.NONE)
 
 
-class LabelPods(Model):
+class LabelPods(ValidatedModel):
     """Label pods as soon as they fail, even while the run is still in progress."""
 
     labels: dict[LabelKey, LabelValue] | None = Field(
@@ -157,7 +158,7 @@ class LabelPods(Model):
     )
 
 
-class Apprise(Model):
+class Apprise(ValidatedModel):
     """Apprise URLs in a Secret of the same namespace that has the label `wfreport.dev/notify: "true"`."""
 
     secret_name: str = Field(description="Name of the Secret.", min_length=1, max_length=LINE, pattern=DNS_SUBDOMAIN)
@@ -166,7 +167,7 @@ class Apprise(Model):
     )
 
 
-class CloudEvents(Model):
+class CloudEvents(ValidatedModel):
     """A CloudEvents 1.0 endpoint over HTTP."""
 
     url: str = Field(
@@ -174,7 +175,7 @@ class CloudEvents(Model):
     )
 
 
-class Sink(Model):
+class Sink(ValidatedModel):
     """The destination of a notification: exactly one of apprise and cloudEvents."""
 
     model_config = rules(
@@ -191,7 +192,7 @@ class Sink(Model):
     cloud_events: CloudEvents | None = Field(None, description="A CloudEvents endpoint.")
 
 
-class Notify(Model):
+class Notify(ValidatedModel):
     """Send a notification of the failure: summary, root cause, the end of the log, and the action taken."""
 
     model_config = rules(

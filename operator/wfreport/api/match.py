@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from wfreport.api.classes import FailureClass, Owner
-from wfreport.api.wire import LINE, LabelKey, LabelValue, Model, Name, rules
+from wfreport.api.validated import LabelKey, LabelValue, Name, ValidatedModel, rules
+from wfreport.api.wire import LINE
 
 ClassName = Annotated[str, Field(json_schema_extra={"enum": [str(name) for name in FailureClass]})]
 """Name of a failure class in a policy.
@@ -15,7 +16,7 @@ not match unknown failures.
 """
 
 
-class LabelRequirement(Model):
+class LabelRequirement(ValidatedModel):
     """A requirement on a label, like Kubernetes' LabelSelectorRequirement."""
 
     model_config = rules(
@@ -32,7 +33,7 @@ class LabelRequirement(Model):
     values: list[LabelValue] | None = Field(None, description="Values to compare with.", max_length=64)
 
 
-class LabelSelector(Model):
+class LabelSelector(ValidatedModel):
     """A label selector, like Kubernetes' LabelSelector: all requirements must be met."""
 
     match_labels: dict[LabelKey, LabelValue] | None = Field(
@@ -60,14 +61,14 @@ class Selector(LabelSelector):
 ExitCode = Annotated[int, Field(ge=1, le=255)]
 
 
-class ExitCodes(Model):
+class ExitCodes(ValidatedModel):
     """A criterion on the exit code. A failure without an exit code never matches."""
 
     operator: Literal["In", "NotIn"] = Field(description="Whether the exit code must be in `values` or not in them.")
     values: list[ExitCode] = Field(description="Exit codes.", min_length=1, max_length=255)
 
 
-class ConsecutiveFailures(Model):
+class ConsecutiveFailures(ValidatedModel):
     """A criterion on the number of consecutive failed runs. A succeeded run resets the count."""
 
     at_least: int = Field(description="Minimum number of consecutive failed runs, including this one.", ge=2, le=100)
@@ -76,7 +77,7 @@ class ConsecutiveFailures(Model):
     )
 
 
-class Match(Model):
+class Match(ValidatedModel):
     """Criteria for failures. All criteria that are set must match; without any, every failure matches."""
 
     classes: list[ClassName] | None = Field(None, description="Failure classes.", min_length=1, max_length=32)

@@ -4,7 +4,7 @@ The API server validates bounds and CEL rules; ``core/decide/validity.py`` valid
 """
 
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 from pydantic.alias_generators import to_camel
@@ -14,7 +14,8 @@ from wfreport.api.condition import Condition
 from wfreport.api.match import Match, Selector
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_POLICY
-from wfreport.api.wire import LINE, SHORT, Factor, Model, Name, Time, rules
+from wfreport.api.validated import EMBEDDED, Factor, Name, Time, ValidatedModel, rules
+from wfreport.api.wire import LINE, SHORT
 
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
@@ -42,7 +43,7 @@ _STATES_A_FAILURE: Final = " || ".join(
 )
 
 
-class Rule(Model):
+class Rule(ValidatedModel):
     """A rule: failures that it matches, and the response to them. Only the first matching rule applies."""
 
     model_config = rules(
@@ -85,7 +86,7 @@ class Rule(Model):
     )
 
 
-class Limits(Model):
+class Limits(ValidatedModel):
     """Limits per run and its resubmissions."""
 
     max_attempts: int = Field(
@@ -102,7 +103,7 @@ class Limits(Model):
     )
 
 
-class Backoff(Model):
+class Backoff(ValidatedModel):
     """Delay from a run's end to the action: initialSeconds x factor^(attempt - 1), at most maxSeconds."""
 
     initial_seconds: int = Field(60, description="Delay in seconds before the first action.", ge=0, le=_DAY)
@@ -114,7 +115,7 @@ class Backoff(Model):
     )
 
 
-class Budget(Model):
+class Budget(ValidatedModel):
     """Maximum number of actions of a policy. Actions on runs and notifications are counted separately."""
 
     max_concurrent: int = Field(5, description="Maximum number of actions without a known outcome.", ge=1, le=1000)
@@ -122,7 +123,7 @@ class Budget(Model):
     window_seconds: int = Field(_HOUR, description="Length of the window in seconds.", ge=60, le=_DAY)
 
 
-class CircuitBreaker(Model):
+class CircuitBreaker(ValidatedModel):
     """Suspends actions while too many runs fail, or if actions do not help."""
 
     failure_percent_at_most: int = Field(
@@ -149,7 +150,7 @@ class CircuitBreaker(Model):
     )
 
 
-class Approval(Model):
+class Approval(ValidatedModel):
     """Which actions need approval by a person. An action that is not approved in time is denied."""
 
     timeout_seconds: int = Field(
@@ -160,7 +161,7 @@ class Approval(Model):
     )
 
 
-class PolicySpec(Model):
+class PolicySpec(ValidatedModel):
     """Rules that map failures to actions, and their limits."""
 
     model_config = rules(
@@ -197,7 +198,7 @@ class PolicySpec(Model):
     approval: Approval = Field(Approval(), description="Which actions need approval by a person.")
 
 
-class PolicyCounts(Model):
+class PolicyCounts(ValidatedModel):
     """Results of the policy, counted over the reports and Remediations in the cluster."""
 
     matched: int = Field(0, description="Number of runs that the policy selects and one of its rules matches.", ge=0)
@@ -208,11 +209,11 @@ class PolicyCounts(Model):
     proposed: int = Field(0, description="Number of actions in dry run (mode DryRun) or awaiting approval.", ge=0)
 
 
-class PolicyStatus(Model):
+class PolicyStatus(ValidatedModel):
     """The observed state of the policy. Written by the operator only."""
 
     observed_generation: int | None = Field(None, description="Generation of the spec that this status reflects.", ge=0)
-    conditions: list[Condition] | None = Field(
+    conditions: list[Annotated[Condition, EMBEDDED]] | None = Field(
         None,
         description=(
             "Ready: the policy is valid. RemediationAllowed: it may perform actions. BreakerOpen: the circuit breaker "
@@ -238,11 +239,11 @@ class PolicyStatus(Model):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class RemediationPolicy(Model):
+class RemediationPolicy(ValidatedModel):
     """Maps failures of selected Workflows to actions, within limits."""
 
     api_version: Literal["wfreport.dev/v1alpha1"] = API_VERSION
     kind: Literal["RemediationPolicy"] = KIND_POLICY
-    metadata: ObjectMetadata
+    metadata: Annotated[ObjectMetadata, EMBEDDED]
     spec: PolicySpec
     status: PolicyStatus | None = None

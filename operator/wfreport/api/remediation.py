@@ -1,7 +1,7 @@
 """The kind ``Remediation``: one action on one run, with its lock, its record and its outcome."""
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -9,7 +9,8 @@ from wfreport.api.actions import ActionType
 from wfreport.api.condition import Condition
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_REMEDIATION
-from wfreport.api.wire import DNS_SUBDOMAIN, LINE, LOG, SHORT, TEXT, UID, Model, Name, Time, rules
+from wfreport.api.validated import EMBEDDED, Name, Time, ValidatedModel, rules
+from wfreport.api.wire import DNS_SUBDOMAIN, LINE, LOG, SHORT, TEXT, UID
 
 
 class LockClass(StrEnum):
@@ -19,7 +20,7 @@ class LockClass(StrEnum):
     NOTIFY = "notify"
 
 
-class PolicyRef(Model):
+class PolicyRef(ValidatedModel):
     """The policy at the time of the decision."""
 
     name: str = Field(
@@ -29,7 +30,7 @@ class PolicyRef(Model):
     generation: int = Field(description="Generation of the policy's spec.", ge=0)
 
 
-class ReportRef(Model):
+class ReportRef(ValidatedModel):
     """The report that the decision is based on."""
 
     name: str = Field(
@@ -38,7 +39,7 @@ class ReportRef(Model):
     uid: str | None = Field(None, description="uid of the report.", max_length=SHORT)
 
 
-class Target(Model):
+class Target(ValidatedModel):
     """The run at the time of the decision."""
 
     api_version: str = Field("argoproj.io/v1alpha1", description="API version of the Workflow.", max_length=SHORT)
@@ -55,7 +56,7 @@ class Target(Model):
     started_at: Time | None = Field(None, description="Start of the run; a manual retry starts a new run.")
 
 
-class Plan(Model):
+class Plan(ValidatedModel):
     """The changes that the action makes."""
 
     new_name: str | None = Field(None, description="Name of the new Workflow.", max_length=SHORT, pattern=DNS_SUBDOMAIN)
@@ -70,7 +71,7 @@ class Plan(Model):
     sinks: list[Name] | None = Field(None, description="Names of the sinks to notify.", max_length=8)
 
 
-class RemediationSpec(Model):
+class RemediationSpec(ValidatedModel):
     """The action and its cause. It is immutable: each action has its own Remediation."""
 
     model_config = rules(
@@ -103,7 +104,7 @@ class RemediationSpec(Model):
     dry_run: bool = Field(default=False, description="Whether the action is only recorded, never performed.")
 
 
-class ObjectRef(Model):
+class ObjectRef(ValidatedModel):
     """The object that the action created or changed."""
 
     api_version: str = Field(description="API version of the object.", max_length=SHORT)
@@ -112,11 +113,11 @@ class ObjectRef(Model):
     uid: str | None = Field(None, description="uid of the object.", max_length=SHORT)
 
 
-class RemediationStatus(Model):
+class RemediationStatus(ValidatedModel):
     """Progress and outcome of the action. Written by the operator; people with the right to approve set Approved."""
 
     observed_generation: int | None = Field(None, description="Generation of the spec that this status reflects.", ge=0)
-    conditions: list[Condition] | None = Field(
+    conditions: list[Annotated[Condition, EMBEDDED]] | None = Field(
         None,
         description=(
             "Approved: the action is approved. Executed: it was performed. Succeeded: it helped, that is, the new run "
@@ -139,11 +140,11 @@ class RemediationStatus(Model):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class Remediation(Model):
+class Remediation(ValidatedModel):
     """One action on one run: its lock, its record, and whether it helped."""
 
     api_version: Literal["wfreport.dev/v1alpha1"] = API_VERSION
     kind: Literal["Remediation"] = KIND_REMEDIATION
-    metadata: ObjectMetadata
+    metadata: Annotated[ObjectMetadata, EMBEDDED]
     spec: RemediationSpec
     status: RemediationStatus | None = None

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from pydantic import ValidationError
 
 from wfreport.api.argo import Instant, Struct
 from wfreport.api.report import ReportSpec, ReportStatus
+from wfreport.api.wire import field_path
 from wfreport.kube.client import Client
 from wfreport.kube.errors import BadResponseError
 from wfreport.kube.kinds import REPORT
@@ -225,7 +225,7 @@ def stored_report(body: bytes) -> StoredReport:
         head, parts = _decode_head(body), _decode_parts(body)
         stored_meta = _decode_stored_meta(parts.metadata)
         spec = ReportSpec.model_validate_json(bytes(parts.spec))
-    except (msgspec.MsgspecError, ValidationError) as error:
+    except msgspec.MsgspecError as error:
         raise BadResponseError(f"cannot read the report: {error}"[:300]) from error
     if stored_meta.creation_timestamp is None:
         raise BadResponseError("cannot read the report: it has no creationTimestamp")
@@ -245,10 +245,9 @@ def _status(head: ReportHead, raw: bytes) -> ReportStatus | None:
         return None
     try:
         return ReportStatus.model_validate_json(raw)
-    except ValidationError as error:
-        field_path = ".".join(map(str, error.errors()[0]["loc"]))
+    except msgspec.MsgspecError as error:
         log.warning(
             "stored status cannot be decoded, rendering it again",
-            extra=kv(namespace=head.metadata.namespace, report=head.metadata.name, field=field_path),
+            extra=kv(namespace=head.metadata.namespace, report=head.metadata.name, field=field_path(error)),
         )
         return None

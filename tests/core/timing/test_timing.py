@@ -24,6 +24,7 @@ from wfreport.api.kubernetes import (
     StateWaiting,
 )
 from wfreport.api.report import ReportStatus
+from wfreport.api.timing import RetryCost
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.core.timing.timing import PATH_LENGTH
 
@@ -199,7 +200,7 @@ def test_the_cost_of_retries_is_added_up() -> None:
     timing = a_report(a_snapshot(*nodes, phase=OK, end=40)).timing
     assert timing is not None
     assert timing.retries is not None
-    assert timing.retries.model_dump() == {"attempts": 2, "pods": 1, "seconds": 6, "backoff_seconds": 16}
+    assert timing.retries == RetryCost(attempts=2, pods=1, seconds=6, backoff_seconds=16)
 
 
 def test_a_running_workflow_has_no_timing_that_depends_on_the_present_time() -> None:

@@ -114,7 +114,7 @@ def _status_patch(remediation: Remediation, user: str, *, approved: bool, reason
     )
     stored = (remediation.status.conditions if remediation.status else None) or ()
     conditions = [condition, *(other for other in stored if other.type != condition.type)]
-    dumped = [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in conditions]
+    dumped = [each.dump() for each in conditions]
     return {"conditions": dumped, "approvedBy": cut(user, LINE) or None}
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 import click
-from pydantic import ValidationError
+import msgspec
 
 from wfreport.api.names import KIND_POLICY, KIND_REPORT
 from wfreport.api.policy import RemediationPolicy
@@ -153,7 +153,7 @@ def _decode_reports(documents: Iterable[Any]) -> Iterator[WorkflowReport]:
     for document in documents:
         try:
             yield WorkflowReport.model_validate(document)
-        except ValidationError:
+        except msgspec.ValidationError:
             undecodable += 1
     if undecodable:
         reports = "1 report is" if undecodable == 1 else f"{undecodable} reports are"

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
-from pydantic import ValidationError
+import msgspec
 
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.report import WorkflowReport
+from wfreport.api.wire import field_path
 from wfreport.cli.problems import NotFound, UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.archive import ArchiveLookupError, fetch_archived_run, fetch_with_nodes
@@ -83,8 +84,8 @@ class FoundRun:
         """
         try:
             return WorkflowReport.model_validate(self.report) if self.report else None
-        except ValidationError as error:
-            field = ".".join(map(str, error.errors()[0]["loc"]))
+        except msgspec.ValidationError as error:
+            field = field_path(error)
             raise UnusableInput(
                 str((self.report or {})["metadata"]["name"]),
                 f"this version of wfreport cannot read {field}; update wfreport, or print the report with -o yaml",

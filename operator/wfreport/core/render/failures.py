@@ -6,6 +6,7 @@ Evidence that is available now takes precedence; the stored report supplies that
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from wfreport.api import argo
 from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
@@ -219,7 +220,7 @@ def _verdict(symptom: Symptom, stored: Failure | None) -> Verdict:
     )
 
 
-def _attempts(node: Node, context: FailureContext) -> dict[str, object]:
+def _attempts(node: Node, context: FailureContext) -> dict[str, Any]:
     """Return ``attempt`` and ``previous_attempts`` if the leaf is, or is within, an attempt of a Retry node."""
     tree = context.snapshot.tree
     attempt = next((n for n in (node, *tree.enclosing(node)) if n.id in tree.retry_of), None)

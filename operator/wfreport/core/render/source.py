@@ -24,7 +24,7 @@ def find_source(workflow: Workflow) -> WorkflowSource | None:
         resubmitted_from=clip(labels.get(argo.LABEL_RESUBMITTED_FROM)),
         creator=clip(labels.get(argo.LABEL_CREATOR), SHORT),
     )
-    return source if source.model_dump(exclude_none=True) else None
+    return source if source.dump() else None
 
 
 def _scheduled_at(workflow: Workflow) -> datetime | None:
