@@ -26,6 +26,7 @@ from wfreport.cli.sources.reports import Filters, ListedReport, ReportRow, find_
 from wfreport.clock import now as clock_now
 from wfreport.core.timing.durations import short_duration
 
+_MIN_SUMMARY_COLUMNS: Final = 40
 _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
 
 
@@ -69,17 +70,25 @@ _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
 )
 @click.option("--since", type=Duration(), metavar="DURATION", help="Only runs started within this time: 90m, 24h, 7d.")
 @click.option("--workflow", metavar="NAME", help="Only runs of the Workflow with this name.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
 @click.option("-l", "--selector", metavar="LABELS", help="Label selector, in kubectl's syntax.")
 @output_option(*TABLE_FORMATS)
 @color_option
 @cluster_options
 def list_command(
-    target: ClusterTarget, *, all_namespaces: bool, since: float | None, output: str, color: str, **filters: Any
+    target: ClusterTarget,
+    *,
+    all_namespaces: bool,
+    since: float | None,
+    limit: int | None,
+    output: str,
+    color: str,
+    **filters: Any,
 ) -> int:
     """List the runs of a namespace by their WorkflowReports, newest first.
 
     The API server filters by class, phase, CronWorkflow, name and labels; this command applies --owner and --since
-    itself. On a terminal the table is fitted to the width; in a pipe nothing is cut.
+    itself. A terminal that is too narrow for all columns drops some, but never cuts a name; -o wide shows all of them.
     """
 
     async def execute(cluster: Cluster) -> int:
@@ -87,9 +96,12 @@ def list_command(
         selection, now = Filters(since_seconds=since, **filters), clock_now()
         listed = [report async for report in find_reports(cluster, namespace, selection)]
         reports = newest_first(report for report in listed if _matches(report.row, selection, now))
-        _print(reports, output=output, color=color, all_namespaces=all_namespaces, now=now)
+        shown = reports[:limit]
+        _print(shown, output=output, color=color, all_namespaces=all_namespaces, now=now)
         if not reports and output in ("table", "wide"):
             click.echo(f"No reports found{'' if all_namespaces else f' in namespace {cluster.namespace}'}.", err=True)
+        elif len(shown) < len(reports):
+            click.echo(f"The newest {len(shown)} of {len(reports)} runs.", err=True)
         return ExitCode.SUCCEEDED
 
     return run_connected(target, execute)
@@ -111,28 +123,36 @@ def _print(reports: Sequence[ListedReport], *, output: str, color: str, all_name
         print_object(as_list([report.object for report in reports]), output)
     elif reports:
         columns = _columns(now, all_namespaces=all_namespaces, wide=output == "wide")
-        print_table(columns, [report.row for report in reports], color=color)
+        print_table(columns, [report.row for report in reports], color=color, drops_columns=output != "wide")
 
 
 def _columns(now: datetime, *, all_namespaces: bool, wide: bool) -> list[Column[ReportRow]]:
     return [
-        Column("NAMESPACE", lambda report: report.metadata.namespace, shown=all_namespaces, min_width=8),
-        Column("WORKFLOW", lambda report: report.spec.workflow_ref.name, "bold", min_width=12),
+        Column("NAMESPACE", lambda report: report.metadata.namespace, shown=all_namespaces),
+        Column("WORKFLOW", lambda report: report.spec.workflow_ref.name, "bold"),
         Column("PHASE", lambda report: report.status.observed_workflow.phase, is_phase=True),
-        Column("CLASS", lambda report: report.status.failure_class, "yellow"),
+        Column("REASON", lambda report: report.reason, "yellow", drop_order=1),
         Column("OWNER", lambda report: report.leading_failure.owner, shown=wide),
-        Column("STEP", lambda report: report.leading_failure.display_name, min_width=8),
+        Column("STEP", lambda report: report.step, drop_order=6),
+        Column("RETRIES", _retries, drop_order=4),
         Column("PROGRESS", lambda report: report.status.observed_workflow.progress, shown=wide),
         Column("FAILED", _failed, shown=wide),
-        Column("DURATION", lambda report: _duration(report, now)),
-        Column("AGE", lambda report: _age(report, now)),
-        Column("REPORT", lambda report: report.metadata.name, shown=wide, min_width=16),
-        Column("SUMMARY", lambda report: report.status.summary, "dim", min_width=24, optional=True, share=2),
+        Column("DURATION", lambda report: _duration(report, now), drop_order=3),
+        Column("FINISHED", lambda report: _since(report.status.observed_workflow.finished_at, now), drop_order=2),
+        Column("AGE", lambda report: _since(report.started_at, now), shown=wide),
+        Column("REPORT", lambda report: report.metadata.name, shown=wide),
+        Column("SUMMARY", lambda report: report.status.summary, "dim", min_width=_MIN_SUMMARY_COLUMNS, drop_order=5),
     ]
 
 
+def _retries(report: ReportRow) -> str:
+    return str(report.status.counts.retried_attempts or "")
+
+
 def _failed(report: ReportRow) -> str:
-    counts = report.status.counts
+    counts, steps = report.status.counts, report.status.step_counts
+    if steps.total is not None:
+        return f"{steps.failed}/{steps.total}"
     return "" if counts.total is None else f"{counts.failed + counts.errored}/{counts.total}"
 
 
@@ -143,5 +163,6 @@ def _duration(report: ReportRow, now: datetime) -> str:
     return short_duration(((observed.finished_at or now) - observed.started_at).total_seconds())
 
 
-def _age(report: ReportRow, now: datetime) -> str:
-    return short_duration((now - report.started_at).total_seconds()) if report.started_at else ""
+def _since(at: datetime | None, now: datetime) -> str:
+    """Return the time since then, as kubectl prints a column of times."""
+    return short_duration((now - at).total_seconds()) if at else ""

@@ -91,14 +91,15 @@ def _as_object(pod: StepPod, live_names: Collection[str] | None) -> dict[str, An
 
 def _columns(live_names: Collection[str] | None) -> list[Column[StepPod]]:
     return [
-        Column("STEP", lambda pod: pod.step.display_name, "bold", min_width=12),
-        Column("ATTEMPT", lambda pod: str(pod.attempt or "")),
+        Column("STEP", lambda pod: pod.step.display_name, "bold"),
+        Column("ATTEMPT", lambda pod: str(pod.attempt or ""), drop_order=2),
         Column("POD", lambda pod: pod.pod_name, "cyan"),
         Column("PHASE", lambda pod: pod.step.phase, is_phase=True),
         Column(
             "EXISTS",
             lambda pod: _exists(pod, live_names),
             lambda pod: "green" if _exists(pod, live_names) == YES else "dim",
+            drop_order=1,
         ),
-        Column("HOST", lambda pod: pod.host, "dim", min_width=6, optional=True),
+        Column("HOST", lambda pod: pod.host, "dim", drop_order=3),
     ]

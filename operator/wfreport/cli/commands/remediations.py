@@ -135,22 +135,22 @@ def _print_all(listed: Sequence[_ListedRemediation], *, output: str, color: str,
         print_object(as_list([each.document for each in listed]), output)
     elif listed:
         columns = _columns(clock_now(), all_namespaces=all_namespaces, wide=output == "wide")
-        print_table(columns, listed, color=color)
+        print_table(columns, listed, color=color, drops_columns=output != "wide")
 
 
 def _columns(now: datetime, *, all_namespaces: bool, wide: bool) -> list[Column[_ListedRemediation]]:
     return [
-        Column("NAMESPACE", lambda each: each.remediation.metadata.namespace, shown=all_namespaces, min_width=8),
-        Column("NAME", lambda each: each.remediation.metadata.name, "bold", min_width=12),
-        Column("POLICY", lambda each: each.remediation.spec.policy_ref.name, min_width=8),
-        Column("RULE", lambda each: each.remediation.spec.rule, shown=wide, min_width=6),
-        Column("ACTION", lambda each: each.remediation.spec.action),
-        Column("WORKFLOW", lambda each: each.remediation.spec.target.name, min_width=12),
-        Column("CLASS", lambda each: each.remediation.spec.reason, "yellow"),
-        Column("ATTEMPT", lambda each: str(each.remediation.spec.attempt)),
+        Column("NAMESPACE", lambda each: each.remediation.metadata.namespace, shown=all_namespaces),
+        Column("NAME", lambda each: each.remediation.metadata.name, "bold"),
+        Column("POLICY", lambda each: each.remediation.spec.policy_ref.name, drop_order=5),
+        Column("RULE", lambda each: each.remediation.spec.rule, shown=wide),
+        Column("ACTION", lambda each: each.remediation.spec.action, drop_order=1),
+        Column("WORKFLOW", lambda each: each.remediation.spec.target.name, drop_order=6),
+        Column("CLASS", lambda each: each.remediation.spec.reason, "yellow", drop_order=4),
+        Column("ATTEMPT", lambda each: str(each.remediation.spec.attempt), drop_order=3),
         Column("STATE", lambda each: _state(each)[0], lambda each: _state(each)[1]),
-        Column("AGE", lambda each: _age(each.remediation, now)),
-        Column("RESULT", lambda each: _result(each.remediation), shown=wide, min_width=12),
+        Column("AGE", lambda each: _age(each.remediation, now), drop_order=2),
+        Column("RESULT", lambda each: _result(each.remediation), shown=wide),
     ]
 
 

@@ -16,9 +16,9 @@ class Column(Generic[ItemT]):
         text: returns the cell of an item; None is an empty cell.
         style: rich style of the cells, or a function of the item that returns it.
         shown: whether the table has this column.
-        min_width: width that a narrow terminal may cut the column down to; None: the column is never cut.
-        optional: whether the column is dropped if the terminal is too narrow even for the minimum widths.
-        share: space that the column keeps relative to others when columns are cut.
+        min_width: width that a narrow terminal may cut free text down to; None: the column is never cut. Names, which
+            people copy and type, are never cut.
+        drop_order: order in which a narrow terminal drops columns, the highest first; 0: the column is never dropped.
         is_phase: whether the cells are phases, shown with a glyph and a color on a terminal.
     """
 
@@ -27,6 +27,5 @@ class Column(Generic[ItemT]):
     style: str | Callable[[ItemT], str] = ""
     shown: bool = True
     min_width: int | None = None
-    optional: bool = False
-    share: int = 1
+    drop_order: int = 0
     is_phase: bool = False

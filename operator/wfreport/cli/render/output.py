@@ -55,11 +55,13 @@ def print_reports(
     print_pages(reports, color=color, everything=everything)
 
 
-def print_table(columns: Sequence[Column[ItemT]], items: Sequence[ItemT], *, color: str) -> None:
-    """Print a table."""
+def print_table(
+    columns: Sequence[Column[ItemT]], items: Sequence[ItemT], *, color: str, drops_columns: bool = True
+) -> None:
+    """Print a table; a terminal that is too narrow drops columns, unless ``drops_columns`` is false."""
     from wfreport.cli.render.table import print_items  # noqa: PLC0415  (see above)
 
-    print_items(columns, items, color=color)
+    print_items(columns, items, color=color, drops_columns=drops_columns)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -124,7 +124,7 @@ def _print_actions(summary: ReplaySummary, console: "Console") -> None:
     total = sum(action_count.count for action_count in summary.actions)
     _print_title(console, f"{total} action{'' if total == 1 else 's'} would have been taken:")
     columns: list[Column[ActionCount]] = [
-        Column("RULE", lambda action_count: action_count.rule, min_width=8),
+        Column("RULE", lambda action_count: action_count.rule),
         Column("ACTION", lambda action_count: action_count.action),
         Column("TIMES", lambda action_count: str(action_count.count)),
         Column(
@@ -152,7 +152,7 @@ def _print_holds(summary: ReplaySummary, console: "Console") -> None:
     columns: list[Column[tuple[str, int]]] = [
         Column("REASON", lambda hold: hold[0]),
         Column("RUNS", lambda hold: str(hold[1])),
-        Column("MEANING", lambda hold: HOLD_MEANINGS[HoldReason(hold[0])], "dim", min_width=24, optional=True),
+        Column("MEANING", lambda hold: HOLD_MEANINGS[HoldReason(hold[0])], "dim", min_width=24, drop_order=1),
     ]
     for title, holds in (
         ("Runs without an action:", summary.held),
@@ -181,7 +181,7 @@ def _print_runs(summary: ReplaySummary, console: "Console") -> None:
     _print_title(console, "Run by run:")
     columns: list[Column[ReplayedDecision]] = [
         Column("TIME", lambda replayed: rfc3339(replayed.at), "dim"),
-        Column("WORKFLOW", lambda replayed: replayed.decision.run.name, "bold", min_width=12),
+        Column("WORKFLOW", lambda replayed: replayed.decision.run.name, "bold"),
         Column(
             "ACTION",
             lambda replayed: replayed.decision.action or "-",

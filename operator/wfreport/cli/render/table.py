@@ -5,7 +5,7 @@ on a narrow terminal it also cuts columns that must not be cut, such as names th
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
@@ -22,33 +22,40 @@ if TYPE_CHECKING:
 _GAP: Final = 2
 
 
-def print_items(columns: Sequence[Column[ItemT]], items: Sequence[ItemT], *, color: str) -> None:
+def print_items(
+    columns: Sequence[Column[ItemT]], items: Sequence[ItemT], *, color: str, drops_columns: bool = True
+) -> None:
     """Print a table on stdout."""
-    print_table(columns, items, report_console(color, sys.stdout))
+    print_table(columns, items, report_console(color, sys.stdout), drops_columns=drops_columns)
 
 
-def print_table(columns: Sequence[Column[ItemT]], items: Sequence[ItemT], console: "Console") -> None:
+def print_table(
+    columns: Sequence[Column[ItemT]], items: Sequence[ItemT], console: "Console", *, drops_columns: bool = True
+) -> None:
     """Print a table: a line of titles, then a line per item."""
     width = console.width if console.file.isatty() else None
-    for line in table_lines(Style(glyphs=glyphs_for(console.encoding), width=width), columns, items):
+    style = Style(glyphs=glyphs_for(console.encoding), width=width)
+    for line in table_lines(style, columns, items, drops_columns=drops_columns):
         # soft_wrap: the lines are already fitted, and rich must neither pad nor cut them.
         console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def table_lines(style: Style, columns: Sequence[Column[ItemT]], items: Sequence[ItemT]) -> list[Text]:
-    """Return the lines of a table. This function is pure."""
-    fitted = [column for column in columns if column.shown]
-    rows = [[_cell(style, column, item) for column in fitted] for item in items]
-    widths = [
-        max([len(column.title), *(row[position].cell_len for row in rows)]) for position, column in enumerate(fitted)
-    ]
+def table_lines(
+    style: Style, columns: Sequence[Column[ItemT]], items: Sequence[ItemT], *, drops_columns: bool = True
+) -> list[Text]:
+    """Return the lines of a table. This function is pure.
+
+    A narrow terminal first cuts free text, then drops columns. If ``drops_columns`` is false, all columns stay.
+    """
+    shown = [column for column in columns if column.shown]
+    rows = [[_cell(style, column, item) for column in shown] for item in items]
+    widths = [max([len(column.title), *(row[at].cell_len for row in rows)]) for at, column in enumerate(shown)]
+    kept = list(range(len(shown)))
     if style.width is not None:
-        while fitted[-1].optional and not _can_fit(fitted, widths, style.width):
-            fitted.pop()
-            widths.pop()
-        widths = _fitted_widths(fitted, widths, style.width)
-    titles = [Text(column.title, style="bold") for column in fitted]
-    return [_line(style, cells, widths) for cells in (titles, *rows)]
+        kept = _kept(shown, widths, style.width) if drops_columns else kept
+        widths = _fitted_widths(shown, widths, kept, style.width)
+    titles = [Text(column.title, style="bold") for column in shown]
+    return [_line(style, [(cells[at], widths[at]) for at in kept]) for cells in (titles, *rows)]
 
 
 def _cell(style: Style, column: Column[ItemT], item: ItemT) -> Text:
@@ -64,30 +71,34 @@ def _phase_cell(style: Style, phase: str) -> Text:
     return word if style.width is None else phase_mark(style, phase) + Text(" ") + word
 
 
-def _total(widths: Sequence[int]) -> int:
-    return sum(widths) + _GAP * (len(widths) - 1)
+def _total(widths: Iterable[int]) -> int:
+    return sum(width + _GAP for width in widths) - _GAP
 
 
-def _can_fit(columns: Sequence[Column[ItemT]], widths: Sequence[int], width: int) -> bool:
-    smallest = [min(natural, column.min_width or natural) for column, natural in zip(columns, widths, strict=True)]
-    return _total(smallest) <= width
+def _kept(columns: Sequence[Column[ItemT]], widths: Sequence[int], width: int) -> list[int]:
+    """Return the positions of the columns that fit: those that are never dropped, and of the others what has room."""
+    least = [min(natural, column.min_width or natural) for column, natural in zip(columns, widths, strict=True)]
+    kept: list[int] = []
+    for at in sorted(range(len(columns)), key=lambda at: columns[at].drop_order):
+        if columns[at].drop_order == 0 or _total(least[other] for other in [*kept, at]) <= width:
+            kept.append(at)
+    return sorted(kept)
 
 
-def _fitted_widths(columns: Sequence[Column[ItemT]], widths: Sequence[int], width: int) -> list[int]:
-    """Cut the widest column first, so that short cells stay whole."""
+def _fitted_widths(
+    columns: Sequence[Column[ItemT]], widths: Sequence[int], kept: Sequence[int], width: int
+) -> list[int]:
+    """Cut free text, from the left to the right, until the kept columns fit."""
     fitted = list(widths)
-    cuttable = [position for position, column in enumerate(columns) if column.min_width]
-    for _ in range(max(_total(fitted) - width, 0)):
-        spare = [position for position in cuttable if fitted[position] > (columns[position].min_width or 0)]
-        if not spare:
-            break
-        fitted[max(spare, key=lambda position: fitted[position] / columns[position].share)] -= 1
+    for at in kept:
+        excess = max(_total(fitted[other] for other in kept) - width, 0)
+        fitted[at] -= min(excess, max(fitted[at] - (columns[at].min_width or fitted[at]), 0))
     return fitted
 
 
-def _line(style: Style, cells: Sequence[Text], widths: Sequence[int]) -> Text:
+def _line(style: Style, cells: Sequence[tuple[Text, int]]) -> Text:
     line = Text()
-    for cell, width in zip(cells, widths, strict=False):
+    for cell, width in cells:
         shown = cell.copy()
         if shown.cell_len > width:
             shown.truncate(max(width - len(style.glyphs.ellipsis), 0))

@@ -39,18 +39,28 @@ class _RowFailure(Struct, frozen=True):
     owner: str = ""
 
 
+class _RowWait(Struct, frozen=True):
+    display_name: str = ""
+    reason: str = ""
+
+
 class _RowCounts(Struct, frozen=True):
     total: int | None = None
     failed: int = 0
     errored: int = 0
+    retried_attempts: int = 0
 
 
 class _RowStatus(Struct, frozen=True):
     observed_workflow: _RowWorkflow = _RowWorkflow()
     summary: str = ""
     failure_class: str = ""
+    reason: str = ""
+    step: str = ""
     failures: tuple[_RowFailure, ...] = ()
+    waiting: tuple[_RowWait, ...] = ()
     counts: _RowCounts = _RowCounts()
+    step_counts: _RowCounts = _RowCounts()
 
 
 class _RowMetadata(Struct, frozen=True):
@@ -75,6 +85,20 @@ class ReportRow(Struct, frozen=True):
     def leading_failure(self) -> _RowFailure:
         """The failure that made the run fail; an empty one if it did not fail."""
         return self.status.failures[0] if self.status.failure_class and self.status.failures else _RowFailure()
+
+    @property
+    def reason(self) -> str:
+        """Why the run failed, or what it waits for; reports of an older operator lack the field."""
+        return self.status.reason or self.status.failure_class or self._leading_wait.reason
+
+    @property
+    def step(self) -> str:
+        """Display name of the step that the reason is about."""
+        return self.status.step or self.leading_failure.display_name or self._leading_wait.display_name
+
+    @property
+    def _leading_wait(self) -> _RowWait:
+        return self.status.waiting[0] if self.status.waiting else _RowWait()
 
 
 _decode_row = msgspec.json.Decoder(ReportRow).decode

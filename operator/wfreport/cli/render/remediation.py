@@ -1,0 +1,117 @@
+"""Renders the remediation of a run: what holds it, how memory was raised, and what came of each action."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from fractions import Fraction
+from typing import Final
+
+from rich.text import Text
+
+from wfreport.api.actions import ActionType
+from wfreport.api.reasons import RemediationConditionType
+from wfreport.api.remediation import Remediation
+from wfreport.api.report import Held, ReportStatus
+from wfreport.cli.render.page import TextPage, ago, instant, joined
+from wfreport.cli.render.remediation_state import is_awaiting, state_of
+from wfreport.cli.render.style import one_line
+from wfreport.core.plan.quantity import parse_bytes
+
+_GIBIBYTE: Final = 1 << 30
+_EXACT_PARTS: Final = 100
+_MEMORY_LIMIT: Final = ".limits.memory"
+_BRACKETED: Final = re.compile(r"\[([^\]]+)\]")
+_STATE_COLUMNS: Final = 9
+
+
+def add_remediation(
+    page: TextPage, status: ReportStatus, actions: Sequence[Remediation], *, now: datetime | None
+) -> None:
+    """Add the section; nothing if no policy acted on the run or was held.
+
+    Args:
+        page: page to add to.
+        status: status of the report.
+        actions: Remediations of the run's chain; empty if they could not be read.
+        now: the present, for relative times; None: only absolute times.
+    """
+    summary = status.remediation
+    if summary is None or not (summary.held or summary.last or actions or summary.attempts):
+        return
+    page.heading("REMEDIATION", style="bold")
+    page.field("held", _held(page, summary.held, now) if summary.held else None, style="yellow")
+    in_order = sorted(actions, key=lambda action: (action.spec.attempt, action.metadata.name))
+    for container, limits in _memory_limits(in_order):
+        page.field("memory", f"{f' {page.style.glyphs.arrow} '.join(limits)} ({container})")
+    for action in in_order:
+        _add_action(page, action, now)
+    if not actions and summary.last:
+        last = summary.last
+        page.field("last action", joined(page.style, [last.get("action"), last.get("outcome")]))
+        page.verbatim("remediation", last.get("remediationRef"))
+    if not actions and summary.attempts:
+        page.field("attempts", f"{summary.attempts} so far")
+    if len(summary.chain or ()) > 1:
+        page.field("runs", f" {page.style.glyphs.arrow} ".join(map(one_line, summary.chain or ())))
+
+
+def human_memory(quantity: str) -> str:
+    """Return a quantity in Gi if that takes at most two decimals, such as 13.5Gi for 13824Mi; otherwise as it is."""
+    amount = parse_bytes(quantity)
+    if amount is None or amount < _GIBIBYTE or (Fraction(amount, _GIBIBYTE) * _EXACT_PARTS).denominator != 1:
+        return quantity
+    return f"{amount / _GIBIBYTE:.2f}".rstrip("0").rstrip(".") + "Gi"
+
+
+def _held(page: TextPage, held: Held, now: datetime | None) -> str:
+    rule = f", rule {held.rule}" if held.rule else ""
+    recheck = f"checked again at {instant(held.recheck_at)}" if _is_ahead(held.recheck_at, now) else None
+    reason = f"{held.reason}: {held.message}" if held.message else held.reason
+    return joined(page.style, [reason, f"policy {held.policy_name}{rule}", recheck])
+
+
+def _is_ahead(at: datetime | None, now: datetime | None) -> bool:
+    return at is not None and (now is None or at > now)
+
+
+def _memory_limits(actions: Sequence[Remediation]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each container whose memory was raised, with its limits in the order of the attempts."""
+    raised: dict[str, list[str]] = {}
+    for action in actions:
+        if action.spec.action != ActionType.RAISE_MEMORY:
+            continue
+        before = action.spec.plan.before or {}
+        for path, after in (action.spec.plan.after or {}).items():
+            if path.endswith(_MEMORY_LIMIT):
+                limits = raised.setdefault(_container(path), [human_memory(before.get(path, "unset"))])
+                limits.append(human_memory(after))
+    yield from raised.items()
+
+
+def _container(path: str) -> str:
+    """Return template and container of a changed field: ``train/main`` of ``spec.templates[train]….resources[main]…``."""
+    return "/".join(map(one_line, _BRACKETED.findall(path))) or one_line(path)
+
+
+def _add_action(page: TextPage, action: Remediation, now: datetime | None) -> None:
+    state, style = state_of(action)
+    line = Text(f"{state:<{_STATE_COLUMNS}}", style=style)
+    line.append(f"  {action.spec.action} {action.spec.attempt}", style="bold")
+    line.append(f"  {one_line(action.metadata.name)}", style="cyan")
+    if action.metadata.creation_timestamp:
+        at = action.metadata.creation_timestamp
+        line.append(f"  {ago(at, now) if now else instant(at)}", style="dim")
+    message = _message(action)
+    line.append(f"  {message}" if message else "", style="")
+    page.hanging(Text("  "), line, following=Text("    "), max_lines=4)
+
+
+def _message(action: Remediation) -> str:
+    """Return why an action waits, was not done, or did not help; empty if its state says all."""
+    if is_awaiting(action):
+        return "waits for approval"
+    conditions = {one.type: one for one in (action.status.conditions if action.status else None) or ()}
+    executed = conditions.get(RemediationConditionType.EXECUTED)
+    outcome = conditions.get(RemediationConditionType.SUCCEEDED)
+    latest = outcome if outcome and executed and executed.status == "True" else executed
+    return one_line(latest.message) if latest and latest.message else ""
