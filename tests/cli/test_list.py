@@ -99,19 +99,33 @@ def test_names_go_on_to_kubectl_and_to_show(workspace_with_runs: Workspace) -> N
 
 def test_in_a_pipe_nothing_is_cut_and_a_cell_is_a_word(workspace_with_runs: Workspace) -> None:
     (row,) = workspace_with_runs.run("list", "--workflow", "retry-exhausted-varied").stdout.splitlines()[1:]
-    assert row.split()[:5] == ["retry-exhausted-varied", "Failed", "OOMKilled", "r(2)", "3s"]
+    assert row.split()[:6] == ["retry-exhausted-varied", "Failed", "OOMKilled", "r", "2", "3s"]
     assert row.endswith("r: main OOMKilled (exit 137) after 3 attempts")
 
 
-@pytest.mark.parametrize("columns", [40, 80, 160])
-def test_a_terminals_width_is_kept(workspace_with_runs: Workspace, columns: int) -> None:
-    shown = workspace_with_runs.on_terminal("list", columns=columns)
-    rows = [_plain(line) for line in shown.splitlines()]
-    assert len(rows) == len(RUNS) + 1
-    if columns >= 80:
-        assert max(map(len, rows)) <= columns
-        assert all("Failed" in row or "Running" in row or "Succeeded" in row for row in rows[1:])
+@pytest.mark.parametrize("columns", [60, 80, 160])
+def test_a_terminal_drops_columns_but_never_cuts_a_name(workspace_with_runs: Workspace, columns: int) -> None:
+    long_name = f"weekly-close-{'x' * 20}-r2"
+    workspace_with_runs.put("oom-main", name=long_name)
+    rows = [_plain(line) for line in workspace_with_runs.on_terminal("list", columns=columns).splitlines()]
+    assert len(rows) == len(RUNS) + 2
+    assert max(map(len, rows)) <= columns
+    assert {*RUNS, long_name} - {"cron-child-fails"} <= {row.split()[0] for row in rows}
+    assert all("Failed" in row or "Running" in row or "Succeeded" in row for row in rows[1:])
     assert ("SUMMARY" in rows[0]) is (columns == 160)
+
+
+def test_a_wide_list_has_every_column_on_any_terminal(workspace: Workspace) -> None:
+    workspace.put("oom-main")
+    titles = workspace.on_terminal("list", "-o", "wide", columns=60).splitlines()[0]
+    assert {"OWNER", "STEP", "RETRIES", "PROGRESS", "AGE", "REPORT", "SUMMARY"} <= set(_plain(titles).split())
+
+
+def test_only_the_newest_runs_are_listed_up_to_the_limit(workspace_with_runs: Workspace) -> None:
+    every = workflows(workspace_with_runs)
+    done = workspace_with_runs.run("list", "--limit", "2")
+    assert [row.split()[0] for row in done.stdout.splitlines()[1:]] == every[:2]
+    assert done.stderr == f"The newest 2 of {len(every)} runs.\n"
 
 
 def _plain(line: str) -> str:

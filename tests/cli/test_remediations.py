@@ -28,8 +28,11 @@ LOST = [condition("Executed", "Unknown", "TraceLost")]
 
 
 def put(workspace: Workspace, name: str, conditions: list[dict[str, Any]] | None = None, **spec: Any) -> None:
+    """Store a Remediation, labelled with the root of its chain as the operator labels it."""
     collection = REMEDIATIONS.format(workspace.namespace)
-    workspace.plane.api.post(collection, a_remediation(name, **spec))
+    made = a_remediation(name, **spec)
+    made["metadata"]["labels"] = {"wfreport.dev/root-uid": made["spec"]["rootUid"]}
+    workspace.plane.api.post(collection, made)
     if conditions:
         workspace.plane.api.patch(f"{collection}/{name}/status", {"status": {"conditions": conditions}})
 
@@ -86,9 +89,26 @@ def test_pending_remediations_are_listed_first(workspace: Workspace) -> None:
 
 def test_the_name_of_a_workflow_selects_its_remediations(workspace: Workspace) -> None:
     awaiting(workspace)
-    put(workspace, "other", HELPED, target={"name": "other-wf", "uid": "o"})
+    put(workspace, "other", HELPED, rootUid="o", target={"name": "other-wf", "uid": "o"})
     assert [row[0] for row in rows(workspace, "other-wf")] == ["other"]
     assert workspace.run("remediations", "-o", "name", "etl").stdout == "remediation.wfreport.dev/awaiting\n"
+
+
+def chain(workspace: Workspace) -> None:
+    """Store two Remediations of one chain: that of the first run, and that of the run that it created."""
+    plan = {"before": {"memory": "4Gi"}, "after": {"memory": "6Gi"}, "newName": "etl-2"}
+    put(workspace, "first", NOT_HELPED, rootUid="w", plan=plan)
+    put(workspace, "second", HELPED, rootUid="w", target={"name": "etl-2", "uid": "w2"}, attempt=2)
+
+
+def test_the_name_of_any_run_of_a_chain_selects_the_chain(workspace: Workspace) -> None:
+    chain(workspace)
+    put(
+        workspace, "other", HELPED, labels={"wfreport.dev/root-uid": "o"}, rootUid="o", target={"name": "o", "uid": "o"}
+    )
+    workspace.put("dag-success", name="etl-3", remediation={"attempts": 2, "rootUid": "w"})
+    for run in ("etl", "etl-2", "etl-3"):
+        assert {row[0] for row in rows(workspace, run)} == {"first", "second"}, run
 
 
 def test_one_is_shown_with_what_it_changes(workspace: Workspace) -> None:

@@ -24,6 +24,11 @@ class ClusterTarget:
     context: str | None = None
     kubeconfig: str | None = None
 
+    def arguments(self, namespace: str) -> list[str]:
+        """Return the options with which another command reaches the same cluster and this namespace."""
+        options = {"-n": namespace, "--context": self.context, "--kubeconfig": self.kubeconfig}
+        return [part for option, value in options.items() if value for part in (option, value)]
+
 
 class Duration(click.ParamType[float]):
     """A duration such as 30m, converted to seconds."""

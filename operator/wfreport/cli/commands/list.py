@@ -23,6 +23,7 @@ from wfreport.cli.render.column import Column
 from wfreport.cli.render.output import as_list, print_object, print_table
 from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.reports import Filters, ListedReport, ReportRow, find_reports, newest_first
+from wfreport.cli.sources.suggestions import suggest_namespace
 from wfreport.clock import now as clock_now
 from wfreport.core.timing.durations import short_duration
 
@@ -99,7 +100,8 @@ def list_command(
         shown = reports[:limit]
         _print(shown, output=output, color=color, all_namespaces=all_namespaces, now=now)
         if not reports and output in ("table", "wide"):
-            click.echo(f"No reports found{'' if all_namespaces else f' in namespace {cluster.namespace}'}.", err=True)
+            where = "" if all_namespaces else f" in namespace {cluster.namespace}{await suggest_namespace(cluster)}"
+            click.echo(f"No reports found{where}.", err=True)
         elif len(shown) < len(reports):
             click.echo(f"The newest {len(shown)} of {len(reports)} runs.", err=True)
         return ExitCode.SUCCEEDED
@@ -122,11 +124,12 @@ def _print(reports: Sequence[ListedReport], *, output: str, color: str, all_name
     elif output in ("json", "yaml"):
         print_object(as_list([report.object for report in reports]), output)
     elif reports:
-        columns = _columns(now, all_namespaces=all_namespaces, wide=output == "wide")
+        columns = report_columns(now, all_namespaces=all_namespaces, wide=output == "wide")
         print_table(columns, [report.row for report in reports], color=color, drops_columns=output != "wide")
 
 
-def _columns(now: datetime, *, all_namespaces: bool, wide: bool) -> list[Column[ReportRow]]:
+def report_columns(now: datetime, *, all_namespaces: bool, wide: bool) -> list[Column[ReportRow]]:
+    """Return the columns of the table of reports."""
     return [
         Column("NAMESPACE", lambda report: report.metadata.namespace, shown=all_namespaces),
         Column("WORKFLOW", lambda report: report.spec.workflow_ref.name, "bold"),

@@ -20,12 +20,11 @@ from wfreport.cli.problems import ExitCode, NotFound
 from wfreport.cli.render.column import Column
 from wfreport.cli.render.console import report_console
 from wfreport.cli.render.output import as_list, print_object, print_table
+from wfreport.cli.render.remediation_state import is_awaiting, state_of
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster, run_connected
-from wfreport.cli.sources.remediations import decode_remediation, fetch_remediation, list_remediations
+from wfreport.cli.sources.remediations import decode_remediation, fetch_remediation, list_chain, list_remediations
 from wfreport.clock import now as clock_now
-from wfreport.core.decide.history import past_action_of
-from wfreport.core.decide.model import ExecutionState, PastAction
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.timing.durations import short_duration
 
@@ -38,24 +37,16 @@ _LABEL_COLUMNS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class _ListedRemediation:
+class ListedRemediation:
     """A Remediation as the API server sent it, and decoded."""
 
     document: dict[str, Any]
     remediation: Remediation
 
     @property
-    def action(self) -> PastAction | None:
-        """The action; None for a dry run."""
-        return past_action_of(self.remediation)
-
-    @property
     def is_awaiting(self) -> bool:
         """Whether it waits for approval."""
-        action = self.action
-        if action is None or action.execution != ExecutionState.PENDING:
-            return False
-        return action.is_approval_required and action.is_approved is None
+        return is_awaiting(self.remediation)
 
 
 @click.command(
@@ -82,7 +73,7 @@ def remediations(
 ) -> int:
     """List the Remediations of a namespace, those that wait for approval first, or show the one called NAME.
 
-    NAME can also be a Workflow: then all Remediations of this Workflow are listed.
+    NAME can also be a Workflow: then all Remediations of its chain of resubmissions are listed.
     """
 
     async def execute(cluster: Cluster) -> int:
@@ -102,43 +93,48 @@ def remediations(
     return run_connected(target, execute)
 
 
-async def _list(cluster: Cluster, namespace: str | None, workflow: str | None) -> list[_ListedRemediation]:
-    """Return all Remediations, or those of one Workflow: pending approvals first, then newest first."""
-    documents = [document async for document in list_remediations(cluster, namespace, workflow=workflow)]
+async def _list(cluster: Cluster, namespace: str | None, workflow: str | None) -> list[ListedRemediation]:
+    """Return all Remediations, or those of one Workflow's chain: pending approvals first, then newest first."""
+    if workflow:
+        documents = await list_chain(cluster, workflow)
+    else:
+        documents = [document async for document in list_remediations(cluster, namespace, workflow=None)]
     return sorted(map(_decode, documents), key=_sort_key)
 
 
-async def _fetch(cluster: Cluster, name: str) -> _ListedRemediation:
+async def _fetch(cluster: Cluster, name: str) -> ListedRemediation:
     try:
         return _decode(await fetch_remediation(cluster, name))
     except NotFound as error:
+        suggestion = error.message.partition(";")[2]
         message = f"no Remediation {one_line(name)}, and none of a Workflow of that name, in namespace"
-        raise NotFound(f"{message} {cluster.namespace}") from error
+        raise NotFound(f"{message} {cluster.namespace}{f';{suggestion}' if suggestion else ''}") from error
 
 
-def _decode(document: dict[str, Any]) -> _ListedRemediation:
+def _decode(document: dict[str, Any]) -> ListedRemediation:
     # As kubectl does, leave out what only the API server needs.
     metadata = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
-    return _ListedRemediation(document | {"metadata": metadata}, decode_remediation(document))
+    return ListedRemediation(document | {"metadata": metadata}, decode_remediation(document))
 
 
-def _sort_key(listed: _ListedRemediation) -> tuple[bool, float, str]:
+def _sort_key(listed: ListedRemediation) -> tuple[bool, float, str]:
     created = listed.remediation.metadata.creation_timestamp or EPOCH
     return not listed.is_awaiting, -created.timestamp(), listed.remediation.metadata.name
 
 
-def _print_all(listed: Sequence[_ListedRemediation], *, output: str, color: str, all_namespaces: bool) -> None:
+def _print_all(listed: Sequence[ListedRemediation], *, output: str, color: str, all_namespaces: bool) -> None:
     if output == "name":
         for each in listed:
             click.echo(f"remediation.{GROUP}/{each.remediation.metadata.name}")
     elif output in ("json", "yaml"):
         print_object(as_list([each.document for each in listed]), output)
     elif listed:
-        columns = _columns(clock_now(), all_namespaces=all_namespaces, wide=output == "wide")
+        columns = remediation_columns(clock_now(), all_namespaces=all_namespaces, wide=output == "wide")
         print_table(columns, listed, color=color, drops_columns=output != "wide")
 
 
-def _columns(now: datetime, *, all_namespaces: bool, wide: bool) -> list[Column[_ListedRemediation]]:
+def remediation_columns(now: datetime, *, all_namespaces: bool, wide: bool) -> list[Column[ListedRemediation]]:
+    """Return the columns of the table of Remediations."""
     return [
         Column("NAMESPACE", lambda each: each.remediation.metadata.namespace, shown=all_namespaces),
         Column("NAME", lambda each: each.remediation.metadata.name, "bold"),
@@ -148,26 +144,10 @@ def _columns(now: datetime, *, all_namespaces: bool, wide: bool) -> list[Column[
         Column("WORKFLOW", lambda each: each.remediation.spec.target.name, drop_order=6),
         Column("CLASS", lambda each: each.remediation.spec.reason, "yellow", drop_order=4),
         Column("ATTEMPT", lambda each: str(each.remediation.spec.attempt), drop_order=3),
-        Column("STATE", lambda each: _state(each)[0], lambda each: _state(each)[1]),
+        Column("STATE", lambda each: state_of(each.remediation)[0], lambda each: state_of(each.remediation)[1]),
         Column("AGE", lambda each: _age(each.remediation, now), drop_order=2),
         Column("RESULT", lambda each: _result(each.remediation), shown=wide),
     ]
-
-
-def _state(listed: _ListedRemediation) -> tuple[str, str]:
-    """Return the state in one word, and its style."""
-    action = listed.action
-    if action is None:
-        return "DryRun", "dim"
-    if listed.is_awaiting:
-        return "Awaiting", "bold yellow"
-    if action.is_approved is False:
-        return "Denied", "dim"
-    if action.execution != ExecutionState.DONE:
-        return action.execution, "red" if action.execution == ExecutionState.LOST else ""
-    if action.has_helped is None:
-        return "Executed", "cyan"
-    return ("Helped", "green") if action.has_helped else ("NotHelped", "red")
 
 
 def _result(remediation: Remediation) -> str | None:
@@ -180,7 +160,7 @@ def _age(remediation: Remediation, now: datetime) -> str:
     return short_duration((now - created).total_seconds()) if created else ""
 
 
-def _print_one(listed: _ListedRemediation, *, output: str, color: str) -> None:
+def _print_one(listed: ListedRemediation, *, output: str, color: str) -> None:
     if output == "name":
         click.echo(f"remediation.{GROUP}/{listed.remediation.metadata.name}")
     elif output in ("json", "yaml"):
@@ -189,9 +169,9 @@ def _print_one(listed: _ListedRemediation, *, output: str, color: str) -> None:
         _print_fields(listed, color=color)
 
 
-def _print_fields(listed: _ListedRemediation, *, color: str) -> None:
+def _print_fields(listed: ListedRemediation, *, color: str) -> None:
     console = report_console(color, sys.stdout)
-    state, style = _state(listed)
+    state, style = state_of(listed.remediation)
     fields = ((label, Text(one_line(value))) for label, value in _fields(listed.remediation))
     for label, value in (("state", Text(state, style=style)), *fields):
         line = Text(f"{label:<{_LABEL_COLUMNS}}", style="dim") + value

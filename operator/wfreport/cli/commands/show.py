@@ -1,17 +1,21 @@
 """``wfreport show``: the stored report of one run, or one computed from its Workflow."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, cluster_options, output_option, page_options
 from wfreport.cli.problems import ExitCode
+from wfreport.cli.render.next_steps import Invocation
 from wfreport.cli.render.output import print_reports
 from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.computed_reports import SuppliedEvidence, compute_report
-from wfreport.cli.sources.runs import FoundRun, find_run, list_events, list_pods
+from wfreport.cli.sources.live_details import live_details
+from wfreport.cli.sources.runs import FoundRun, find_latest_name, find_run, list_events, list_pods
+
+_LATEST: Final = "@latest"
 
 
 @click.command(
@@ -24,30 +28,47 @@ from wfreport.cli.sources.runs import FoundRun, find_run, list_events, list_pods
     examples=(
         "%(prog)s show etl-x7k2p",
         "%(prog)s show etl-x7k2p -n team-a --all",
-        '%(prog)s show "$(%(prog)s list --cron etl-daily -o name | head -1)"',
+        "%(prog)s show --last",
+        '%(prog)s show "$(%(prog)s list --cron etl-daily --limit 1 -o name)"',
     ),
 )
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--last", is_flag=True, help="Show the newest run of the namespace; give no NAME.")
 @output_option("tree", "json", "yaml", description="json and yaml print the WorkflowReport itself.")
 @page_options
 @cluster_options
-def show(target: ClusterTarget, name: str, *, output: str, color: str, everything: bool) -> int:
-    """Show the report of a run: header, root cause with its log, steps in execution order.
+@click.pass_context
+def show(
+    context: click.Context,
+    target: ClusterTarget,
+    name: str | None,
+    *,
+    last: bool,
+    output: str,
+    color: str,
+    everything: bool,
+) -> int:
+    """Show the report of a run: header, root cause with its log, remediation, next steps, steps in execution order.
 
-    NAME is the name of a report or of a Workflow, which may have been deleted long ago. If several runs share the
-    name, the newest is shown. A run without a report is explained from its Workflow if that still exists.
+    NAME is the name of a report or of a Workflow, which may have been deleted long ago; @latest is the newest run. If
+    several runs share the name, the newest is shown. A run without a report is explained from its Workflow if that
+    still exists.
 
     Data no longer in the cluster is read from Argo's archive if the WFREPORT_ARGO_SERVER_... variables configure an
     Argo Server; stderr reports it.
     """
+    if last == bool(name) or (last and name):
+        raise click.UsageError("give the NAME of a run, or --last", context)
+    program = context.find_root().command_path
 
     async def execute(cluster: Cluster) -> int:
-        run = await find_run(cluster, name, with_workflow=False)
+        given = await find_latest_name(cluster) if name is None or name == _LATEST else name
+        run = await find_run(cluster, given, with_workflow=False)
         report = run.report or await _compute_report(cluster, run)
+        live = None
         if output == "tree":
-            # A report that this version cannot decode ends the command with an error here.
-            run.read_report()
-        print_reports([report], is_list=False, output=output, color=color, everything=everything)
+            live = await live_details(cluster, run, report, Invocation(program, target.arguments(cluster.namespace)))
+        print_reports([report], is_list=False, output=output, color=color, everything=everything, live=live)
         return ExitCode.SUCCEEDED
 
     return run_connected(target, execute)

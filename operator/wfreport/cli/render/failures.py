@@ -8,6 +8,7 @@ from wfreport.api.classes import CLASS_MEANINGS, Role
 from wfreport.api.evidence import ContainerEnd, ContainerSummary
 from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.render.page import TextPage, joined, span
+from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.style import one_line, terminal_safe
 from wfreport.core.timing.durations import short_duration
 
@@ -36,10 +37,10 @@ def _add_details(page: TextPage, failure: Failure) -> None:
     retry = "retry may help" if failure.retryable else "retry unlikely to help"
     confidence = f"confidence {failure.confidence}" + (f", from {failure.evidence}" if failure.evidence else "")
     page.field("owner", joined(page.style, [failure.owner, retry, confidence]))
-    page.field("template", failure.template_name)
-    page.field("pod", failure.pod_name, style="cyan")
+    page.verbatim("template", failure.template_name)
+    page.verbatim("pod", failure.pod_name, style="cyan")
     page.field("container", failure.container)
-    page.field("host", failure.host_node_name)
+    page.verbatim("host", failure.host_node_name)
     page.field("exit code", _exit(failure))
     page.field("reason", failure.reason)
     page.field("pod status", joined(page.style, [failure.pod_reason, failure.pod_message]))
@@ -82,8 +83,8 @@ def _exit(failure: Failure) -> str:
 def _resources(page: TextPage, failure: Failure) -> str:
     if failure.resources is None:
         return ""
-    limits = [f"{name} {value}" for name, value in (failure.resources.limits or {}).items()]
-    requests = [f"{name} {value}" for name, value in (failure.resources.requests or {}).items()]
+    limits = [f"{name} {human_memory(value)}" for name, value in (failure.resources.limits or {}).items()]
+    requests = [f"{name} {human_memory(value)}" for name, value in (failure.resources.requests or {}).items()]
     return joined(page.style, [", ".join(limits) or "none", f"requests {', '.join(requests)}" if requests else None])
 
 
@@ -105,7 +106,7 @@ def _add_attempts(page: TextPage, failure: Failure) -> None:
 
 def _attempt(attempt: PreviousAttempt) -> str:
     code = f"exit {attempt.exit_code}" if attempt.exit_code is not None else ""
-    at = f"at {attempt.memory_limit}" if attempt.memory_limit else ""
+    at = f"at {human_memory(attempt.memory_limit)}" if attempt.memory_limit else ""
     outcome = " ".join(part for part in (attempt.failure_class or "failed", code, at) if part)
     return f"{outcome} ({attempt.pod_name})" if attempt.pod_name else outcome
 
@@ -140,7 +141,8 @@ def _add_short(page: TextPage, title: str, failures: list[Failure]) -> None:
         return
     page.heading(title)
     for failure in failures:
-        line = Text(f"{one_line(failure.display_name or 'the Workflow itself')}", style="bold")
+        line = Text(one_line(failure.display_name or "the Workflow itself"), style="bold")
+        name_lines = line.cell_len // page.style.width if page.style.width else 0
         line.append(f"  {failure.failure_class}", style="yellow")
         if failure.exit_code is not None:
             line.append(f" (exit {failure.exit_code})", style="")
@@ -148,4 +150,4 @@ def _add_short(page: TextPage, title: str, failures: list[Failure]) -> None:
             line.append(f"  {one_line(failure.pod_name)}", style="cyan")
         if failure.message:
             line.append(f"  {one_line(failure.message)}", style="dim")
-        page.hanging(Text("  "), line, following=Text("    "), max_lines=2)
+        page.hanging(Text("  "), line, following=Text("    "), max_lines=2 + name_lines)

@@ -11,10 +11,12 @@ from wfreport.api.classes import FailureClass, Role
 from wfreport.api.reasons import DelayReason
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import Failure, ReportStatus, Waiting, WorkflowReport
+from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.remediation_state import is_awaiting
 
 _MAX_COMMANDS: Final = 5
 _MAX_DESCRIBED_PODS: Final = 2
+_MAX_NAMED_CHANGES: Final = 2
 _NEVER_RAN: Final = frozenset(
     {FailureClass.IMAGE_PULL, FailureClass.UNSCHEDULABLE, FailureClass.CONFIG_ERROR, FailureClass.QUOTA_EXCEEDED}
 )
@@ -88,8 +90,14 @@ def _decisions(actions: Sequence[Remediation], invocation: Invocation) -> Iterat
 
 def _changes(action: Remediation) -> str:
     before, after = action.spec.plan.before or {}, action.spec.plan.after or {}
-    changed = [f"{path.rpartition('].')[2]} {before.get(path, 'unset')} -> {value}" for path, value in after.items()]
+    changed = [
+        f"{path.rpartition('].')[2]} {_value(before.get(path))} -> {_value(value)}" for path, value in after.items()
+    ]
     return ", ".join(changed[:2])
+
+
+def _value(text: str | None) -> str:
+    return "unset" if text is None else human_memory(text)
 
 
 def _while_running(name: str, status: ReportStatus, invocation: Invocation) -> Iterator[NextCommand]:

@@ -7,12 +7,15 @@ read JSON do without it.
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from wfreport.cli.render.column import Column, ItemT
 from wfreport.cli.render.style import is_terminal_safe
+
+if TYPE_CHECKING:
+    from wfreport.cli.render.live_details import LiveDetails
 
 
 def as_list(items: Sequence[Any]) -> dict[str, Any]:
@@ -35,7 +38,13 @@ def print_object(value: Any, output: str) -> None:
 
 
 def print_reports(
-    reports: Sequence[Mapping[str, Any]], *, is_list: bool, output: str, color: str, everything: bool
+    reports: Sequence[Mapping[str, Any]],
+    *,
+    is_list: bool,
+    output: str,
+    color: str,
+    everything: bool,
+    live: "LiveDetails | None" = None,
 ) -> None:
     """Print reports as ``json``, ``yaml`` or ``tree``.
 
@@ -45,14 +54,16 @@ def print_reports(
         output: the format.
         color: ``auto``, ``always`` or ``never``.
         everything: whether a tree lists every step and log line on a terminal too.
+        live: what a tree shows besides the report.
     """
     if output != "tree":
         if reports:
             print_object(as_list(reports) if is_list else reports[0], output)
         return
+    from wfreport.cli.render.live_details import NOTHING_LIVE  # noqa: PLC0415  (see above)
     from wfreport.cli.render.report_page import print_pages  # noqa: PLC0415  (see above)
 
-    print_pages(reports, color=color, everything=everything)
+    print_pages(reports, color=color, everything=everything, live=live or NOTHING_LIVE)
 
 
 def print_table(

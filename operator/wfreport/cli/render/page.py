@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from wfreport.cli.render.style import PHASE_STYLES, Style, one_line, terminal_safe
+from wfreport.core.timing.durations import short_duration
 
 _LABEL_COLUMNS: Final = 13
 _MIN_BODY_COLUMNS: Final = 16
@@ -45,6 +46,13 @@ class TextPage:
         if value:
             body = value if isinstance(value, Text) else Text(terminal_safe(value).strip(), style=style)
             self.hanging(Text(f"  {label:<{_LABEL_COLUMNS - 2}}", style="dim"), body, max_lines=_MAX_FIELD_LINES)
+
+    def verbatim(self, label: str, value: str | None, style: str = "") -> None:
+        """Add ``label  value`` on one line of any length: a name or URL that people copy is neither cut nor wrapped."""
+        if value:
+            self.lines.append(
+                Text(f"  {label:<{_LABEL_COLUMNS - 2}}", style="dim") + Text(one_line(value), style=style)
+            )
 
     def hanging(self, prefix: Text, body: Text, *, following: Text | None = None, max_lines: int | None = None) -> None:
         """Add a prefix with a body that is wrapped beside it.
@@ -91,6 +99,11 @@ def phase_style(phase: str | None) -> str:
 def instant(at: datetime | None) -> str:
     """Format a time in UTC, to the second."""
     return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """Format the time since then, such as ``3h12m ago``."""
+    return f"{short_duration((now - at).total_seconds())} ago"
 
 
 def span(style: Style, start: datetime | None, end: datetime | None) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from fractions import Fraction
 from typing import Final
 
 from rich.text import Text
@@ -13,15 +12,14 @@ from wfreport.api.reasons import RemediationConditionType
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import Held, ReportStatus
 from wfreport.cli.render.page import TextPage, ago, instant, joined
+from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.remediation_state import is_awaiting, state_of
 from wfreport.cli.render.style import one_line
-from wfreport.core.plan.quantity import parse_bytes
 
-_GIBIBYTE: Final = 1 << 30
-_EXACT_PARTS: Final = 100
 _MEMORY_LIMIT: Final = ".limits.memory"
 _BRACKETED: Final = re.compile(r"\[([^\]]+)\]")
 _STATE_COLUMNS: Final = 9
+_DONE: Final = frozenset({"Executed", "Helped", "NotHelped"})
 
 
 def add_remediation(
@@ -55,14 +53,6 @@ def add_remediation(
         page.field("runs", f" {page.style.glyphs.arrow} ".join(map(one_line, summary.chain or ())))
 
 
-def human_memory(quantity: str) -> str:
-    """Return a quantity in Gi if that takes at most two decimals, such as 13.5Gi for 13824Mi; otherwise as it is."""
-    amount = parse_bytes(quantity)
-    if amount is None or amount < _GIBIBYTE or (Fraction(amount, _GIBIBYTE) * _EXACT_PARTS).denominator != 1:
-        return quantity
-    return f"{amount / _GIBIBYTE:.2f}".rstrip("0").rstrip(".") + "Gi"
-
-
 def _held(page: TextPage, held: Held, now: datetime | None) -> str:
     rule = f", rule {held.rule}" if held.rule else ""
     recheck = f"checked again at {instant(held.recheck_at)}" if _is_ahead(held.recheck_at, now) else None
@@ -84,25 +74,24 @@ def _memory_limits(actions: Sequence[Remediation]) -> Iterator[tuple[str, list[s
         for path, after in (action.spec.plan.after or {}).items():
             if path.endswith(_MEMORY_LIMIT):
                 limits = raised.setdefault(_container(path), [human_memory(before.get(path, "unset"))])
-                limits.append(human_memory(after))
+                state, _ = state_of(action)
+                limits.append(human_memory(after) if state in _DONE else f"{human_memory(after)} ({state})")
     yield from raised.items()
 
 
 def _container(path: str) -> str:
-    """Return template and container of a changed field: ``train/main`` of ``spec.templates[train]….resources[main]…``."""
+    """Return template and container of a changed field: ``a/main`` of ``spec.templates[a].resources[main].limits``."""
     return "/".join(map(one_line, _BRACKETED.findall(path))) or one_line(path)
 
 
 def _add_action(page: TextPage, action: Remediation, now: datetime | None) -> None:
     state, style = state_of(action)
+    at, message = action.metadata.creation_timestamp, _message(action)
     line = Text(f"{state:<{_STATE_COLUMNS}}", style=style)
     line.append(f"  {action.spec.action} {action.spec.attempt}", style="bold")
-    line.append(f"  {one_line(action.metadata.name)}", style="cyan")
-    if action.metadata.creation_timestamp:
-        at = action.metadata.creation_timestamp
-        line.append(f"  {ago(at, now) if now else instant(at)}", style="dim")
-    message = _message(action)
+    line.append(f"  {ago(at, now) if now else instant(at)}" if at else "", style="dim")
     line.append(f"  {message}" if message else "", style="")
+    line.append(f"  {one_line(action.metadata.name)}", style="cyan")
     page.hanging(Text("  "), line, following=Text("    "), max_lines=4)
 
 

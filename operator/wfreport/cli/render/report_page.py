@@ -5,6 +5,7 @@ It needs only the report, so it can also render one whose Workflow was deleted.
 
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
@@ -17,7 +18,10 @@ from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.api.run import EarlierRun, NamedValue
 from wfreport.cli.render.console import report_console
 from wfreport.cli.render.failures import add_failures
-from wfreport.cli.render.page import TextPage, instant, joined, phase_mark, phase_style, span
+from wfreport.cli.render.live_details import NOTHING_LIVE, LiveDetails
+from wfreport.cli.render.next_steps import NextCommand
+from wfreport.cli.render.page import TextPage, ago, instant, joined, phase_mark, phase_style, span
+from wfreport.cli.render.remediation import add_remediation
 from wfreport.cli.render.step_outline import outline_steps
 from wfreport.cli.render.step_tree import add_rows
 from wfreport.cli.render.style import Style, glyphs_for, one_line
@@ -30,32 +34,52 @@ if TYPE_CHECKING:
 _MIN_COLUMNS: Final = 40
 
 
-def print_pages(reports: Sequence[WorkflowReport | Mapping[str, Any]], *, color: str, everything: bool) -> None:
+def print_pages(
+    reports: Sequence[WorkflowReport | Mapping[str, Any]],
+    *,
+    color: str,
+    everything: bool,
+    live: LiveDetails = NOTHING_LIVE,
+) -> None:
     """Print reports on stdout, with empty lines between them."""
     console = report_console(color, sys.stdout)
     for number, report in enumerate(reports):
         if number:
             console.print("\n")
-        print_report(report, console, everything=everything)
+        print_report(report, console, everything=everything, live=live)
 
 
-def print_report(report: WorkflowReport | Mapping[str, Any], console: "Console", *, everything: bool = False) -> None:
+def print_report(
+    report: WorkflowReport | Mapping[str, Any],
+    console: "Console",
+    *,
+    everything: bool = False,
+    live: LiveDetails = NOTHING_LIVE,
+) -> None:
     """Print a report: fitted to the width of a terminal, in full in a pipe."""
-    width = max(console.width, _MIN_COLUMNS) if console.file.isatty() else None
-    style = Style(glyphs=glyphs_for(console.encoding), width=width, everything=everything)
-    for line in report_lines(report, style):
+    for line in report_lines(report, style_of(console, everything=everything), live):
         # soft_wrap: the lines are already fitted, and rich must neither pad nor cut them.
         console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
-def report_lines(report: WorkflowReport | Mapping[str, Any], style: Style) -> list[Text]:
+def style_of(console: "Console", *, everything: bool) -> Style:
+    """Return the style of a page on this console."""
+    width = max(console.width, _MIN_COLUMNS) if console.file.isatty() else None
+    return Style(glyphs=glyphs_for(console.encoding), width=width, everything=everything)
+
+
+def report_lines(
+    report: WorkflowReport | Mapping[str, Any], style: Style, live: LiveDetails = NOTHING_LIVE
+) -> list[Text]:
     """Return the lines of a report. This function is pure, so that tests can compare every character."""
     decoded = report if isinstance(report, WorkflowReport) else WorkflowReport.model_validate(report)
     page = TextPage(style)
     status = decoded.status or ReportStatus.model_validate({})
-    _add_header(page, decoded, status)
+    _add_header(page, decoded, status, live)
     add_failures(page, status.failures or [])
-    _add_waiting(page, status)
+    _add_waiting(page, status, live)
+    add_remediation(page, status, live.actions, now=live.now)
+    _add_next(page, live.commands)
     _add_warnings(page, status)
     add_times(page, status)
     _add_steps(page, decoded, status)
@@ -65,7 +89,19 @@ def report_lines(report: WorkflowReport | Mapping[str, Any], style: Style) -> li
     return page.lines
 
 
-def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus) -> None:
+def _add_next(page: TextPage, commands: Sequence[NextCommand]) -> None:
+    """Add the next commands, never wrapped, so that they can be copied; a reason that does not fit is left out."""
+    if not commands:
+        return
+    page.heading("NEXT")
+    for command in commands:
+        line = Text(f"{page.style.glyphs.arrow} ", style="dim") + Text(one_line(command.line), style="cyan")
+        reason = Text(f"  # {one_line(command.reason)}", style="dim")
+        fits = page.style.width is None or line.cell_len + reason.cell_len <= page.style.width
+        page.lines.append(line + reason if fits else line)
+
+
+def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus, live: LiveDetails) -> None:
     workflow = status.observed_workflow
     phase = workflow.phase if workflow else None
     outcome = (
@@ -80,27 +116,51 @@ def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus) ->
     if status.summary:
         page.hanging(Text("  "), Text(one_line(status.summary), style="bold"), max_lines=4)
     page.blank()
-    page.field("duration", _duration(page, status))
+    page.field("created", _created(page, status, live.now))
+    page.field("duration", _duration(page, status, live.now))
     page.field("progress", workflow.progress if workflow else None)
     page.field("nodes", _counts(status.counts))
     page.field("message", workflow.message if workflow else None)
     page.field("retries", retry_cost(status.timing.retries) if status.timing else None)
     page.field("from", _source(page, status))
     page.field("parameters", _values(page, status.parameters))
-    page.field("ui", status.links.ui if status.links else None)
-    page.field("trace", status.links.trace if status.links else None)
-    attempts = status.remediation.attempts if status.remediation else 0
-    page.field("remediations", f"{attempts} so far" if attempts else None)
+    page.field("requested", _resources(status.resources))
+    page.verbatim("ui", status.links.ui if status.links else None)
+    page.verbatim("trace", status.links.trace if status.links else None)
     for condition in _bad_conditions(status):
         page.field("note", f"{condition.reason}: {condition.message}", style="yellow")
 
 
-def _duration(page: TextPage, status: ReportStatus) -> str:
+def _created(page: TextPage, status: ReportStatus, now: datetime | None) -> str:
+    """Return the time of creation. The report has the start of the run, and how long before it was created."""
+    started_at = status.observed_workflow.started_at if status.observed_workflow else None
+    if started_at is None:
+        return ""
+    created_at = started_at - timedelta(seconds=(status.timing and status.timing.queued_seconds) or 0)
+    return joined(page.style, [instant(created_at), ago(created_at, now) if now else None])
+
+
+def _duration(page: TextPage, status: ReportStatus, now: datetime | None) -> str:
     workflow, timing = status.observed_workflow, status.timing
-    ran = short_duration(timing.duration_seconds) if timing and timing.duration_seconds is not None else None
-    queued = f"created {short_duration(timing.queued_seconds)} earlier" if timing and timing.queued_seconds else None
+    started_at = workflow.started_at if workflow else None
+    seconds = timing.duration_seconds if timing else None
+    if seconds is None and started_at and now and not (workflow and workflow.finished_at):
+        seconds = int((now - started_at).total_seconds())
+    ran = short_duration(seconds) if seconds is not None else None
+    queued = f"started {short_duration(timing.queued_seconds)} later" if timing and timing.queued_seconds else None
     times = span(page.style, workflow.started_at, workflow.finished_at) if workflow else None
     return joined(page.style, [ran, times, queued])
+
+
+def _resources(resources: Mapping[str, int] | None) -> str:
+    """Return Argo's resourcesDuration, which is requests multiplied by time: ``5 CPU-seconds, 1,200 MiB-seconds``."""
+    named = {
+        "cpuSeconds": "CPU-seconds",
+        "memoryMiBSeconds": "MiB-seconds of memory",
+        "ephemeralStorageGiBSeconds": "GiB-seconds of storage",
+    }
+    used = [f"{amount:,} {named.get(name, one_line(name))}" for name, amount in (resources or {}).items() if amount]
+    return ", ".join(used)
 
 
 def _counts(counts: Counts | None) -> str:
@@ -158,18 +218,22 @@ def _bad_conditions(status: ReportStatus) -> list[Condition]:
     ]
 
 
-def _add_waiting(page: TextPage, status: ReportStatus) -> None:
+def _add_waiting(page: TextPage, status: ReportStatus, live: LiveDetails) -> None:
     if not status.waiting:
         return
     page.heading("WAITING", style="bold yellow")
     for waiting in status.waiting:
         line = Text(one_line(waiting.display_name or "the Workflow itself"), style="bold")
         line.append(f"  {one_line(waiting.reason)}", style="yellow")
-        line.append(f"  since {instant(waiting.since_at)}" if waiting.since_at else "", style="dim")
+        line.append(f"  {_since(waiting.since_at, live.now)}" if waiting.since_at else "", style="dim")
         line.append(f"  {one_line(waiting.pod_name)}" if waiting.pod_name else "", style="cyan")
         message = (waiting.message or "").removeprefix(f"{waiting.reason}: ")
         line.append(f"  {one_line(message)}" if message else "", style="")
         page.hanging(Text("  ") + phase_mark(page.style, Phase.PENDING) + Text(" "), line, max_lines=4)
+
+
+def _since(at: datetime, now: datetime | None) -> str:
+    return f"for {short_duration((now - at).total_seconds())}" if now else f"since {instant(at)}"
 
 
 def _add_warnings(page: TextPage, status: ReportStatus) -> None:

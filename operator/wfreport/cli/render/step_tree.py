@@ -158,10 +158,11 @@ def _add_row(page: TextPage, row: _TreeRow, entry: OutlineEntry, columns: int, *
     beside, under = _details(page, entry, cell_len(row.guides) + 2 + line.cell_len)
     for detail in beside:
         line += Text("  ") + detail
-    page.hanging(guides, line, following=Text(row.below + "  ", style="dim"), max_lines=2)
+    page.hanging(guides, line, following=Text(row.below + "  ", style="dim"))
     for detail in under:
         indent = Text(row.below + "  ", style="dim")
-        page.hanging(indent, detail, following=indent, max_lines=1)
+        # A message is cut, but not a pod's name.
+        page.hanging(indent, detail, following=indent, max_lines=1 if " " in detail.plain else None)
 
 
 def _state(step: Step) -> str:

@@ -52,7 +52,7 @@ def table_lines(
     widths = [max([len(column.title), *(row[at].cell_len for row in rows)]) for at, column in enumerate(shown)]
     kept = list(range(len(shown)))
     if style.width is not None:
-        kept = _kept(shown, widths, style.width) if drops_columns else kept
+        kept = _fitting(shown, widths, style.width) if drops_columns else kept
         widths = _fitted_widths(shown, widths, kept, style.width)
     titles = [Text(column.title, style="bold") for column in shown]
     return [_line(style, [(cells[at], widths[at]) for at in kept]) for cells in (titles, *rows)]
@@ -75,7 +75,7 @@ def _total(widths: Iterable[int]) -> int:
     return sum(width + _GAP for width in widths) - _GAP
 
 
-def _kept(columns: Sequence[Column[ItemT]], widths: Sequence[int], width: int) -> list[int]:
+def _fitting(columns: Sequence[Column[ItemT]], widths: Sequence[int], width: int) -> list[int]:
     """Return the positions of the columns that fit: those that are never dropped, and of the others what has room."""
     least = [min(natural, column.min_width or natural) for column, natural in zip(columns, widths, strict=True)]
     kept: list[int] = []

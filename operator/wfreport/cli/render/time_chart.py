@@ -105,8 +105,9 @@ def _longest(page: TextPage, rows: list[_ChartRow]) -> list[_ChartRow]:
 
 def _add_row(page: TextPage, row: _ChartRow, name_columns: int, duration_seconds: int) -> None:
     name = Text(one_line(row.step.display_name))
-    if page.style.width is not None:
-        name.truncate(name_columns, overflow="ellipsis")
+    if page.style.width is not None and name.cell_len > name_columns:
+        page.hanging(Text("  "), name)
+        name = Text()
     line = name + Text(" " * max(name_columns - name.cell_len, 0) + "  ")
     if page.style.width is not None:
         line += _bar(page, row, duration_seconds) + Text("  ")

@@ -3,12 +3,16 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from wfreport.api.names import LABEL_ROOT_UID
 from wfreport.api.remediation import Remediation
 from wfreport.cli.problems import NotFound, UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster
+from wfreport.cli.sources.reports import Filters, find_reports
+from wfreport.cli.sources.suggestions import suggest_remediation
+from wfreport.core.redact.bounds import cut_label
 from wfreport.kube.access import Access
-from wfreport.kube.errors import BadResponseError, NotFoundError
+from wfreport.kube.errors import ApiError, BadResponseError, NotFoundError
 from wfreport.kube.kinds import REMEDIATION
 from wfreport.kube.remediations import read_remediation
 from wfreport.kube.resource import Document, Resource
@@ -38,6 +42,42 @@ async def list_remediations(
         raise UnusableInput("API server", NO_REMEDIATIONS_KIND) from error
 
 
+async def list_chain(cluster: Cluster, workflow: str) -> list[Document]:
+    """List the Remediations of a Workflow's chain: also those of runs that it is or has a resubmission of.
+
+    Raises:
+        UnusableInput: the cluster has no Remediation kind.
+        ApiError: a request failed.
+    """
+    own = [document async for document in list_remediations(cluster, cluster.namespace, workflow=workflow)]
+    found = {document["metadata"]["name"]: document for document in own}
+    roots = {str(document.get("spec", {}).get("rootUid")) for document in own}
+    for root_uid in roots or await _roots_in_reports(cluster, workflow):
+        for document in await list_of_root(cluster, root_uid):
+            found[document["metadata"]["name"]] = document
+    return list(found.values())
+
+
+async def _roots_in_reports(cluster: Cluster, workflow: str) -> set[str]:
+    """Return the uids of the first runs of a Workflow's chain, as its reports have them; none if unreadable."""
+    try:
+        found = [one async for one in find_reports(cluster, cluster.namespace, Filters(workflow=workflow))]
+    except (ApiError, UnusableInput):
+        return set()
+    return {root_uid for one in found if (root_uid := one.row.status.remediation.root_uid)}
+
+
+async def list_of_root(cluster: Cluster, root_uid: str) -> list[Document]:
+    """List the Remediations of the chain of runs that started with the Workflow of this uid.
+
+    Raises:
+        ApiError: the request failed.
+    """
+    selector = f"{LABEL_ROOT_UID}={cut_label(root_uid)}"
+    listed = _remediations(cluster).list(cluster.namespace, label_selector=selector)
+    return [document async for document in listed if document.get("spec", {}).get("rootUid") == root_uid]
+
+
 async def fetch_remediation(cluster: Cluster, name: str) -> Document:
     """Fetch one Remediation.
 
@@ -48,7 +88,8 @@ async def fetch_remediation(cluster: Cluster, name: str) -> Document:
     try:
         return await _remediations(cluster).get(cluster.namespace, name)
     except NotFoundError as error:
-        raise NotFound(f"no Remediation {one_line(name)} in namespace {cluster.namespace}") from error
+        suggestion = await suggest_remediation(cluster, name)
+        raise NotFound(f"no Remediation {one_line(name)} in namespace {cluster.namespace}{suggestion}") from error
 
 
 async def patch_status(cluster: Cluster, remediation: Remediation, status: dict[str, Any]) -> None:

@@ -51,6 +51,10 @@ class _RowCounts(Struct, frozen=True):
     retried_attempts: int = 0
 
 
+class _RowRemediation(Struct, frozen=True):
+    root_uid: str = ""
+
+
 class _RowStatus(Struct, frozen=True):
     observed_workflow: _RowWorkflow = _RowWorkflow()
     summary: str = ""
@@ -61,6 +65,7 @@ class _RowStatus(Struct, frozen=True):
     waiting: tuple[_RowWait, ...] = ()
     counts: _RowCounts = _RowCounts()
     step_counts: _RowCounts = _RowCounts()
+    remediation: _RowRemediation = _RowRemediation()
 
 
 class _RowMetadata(Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from wfreport.api.argo import LABEL_CRON_WORKFLOW
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.report import WorkflowReport
 from wfreport.api.wire import field_path
@@ -16,10 +17,12 @@ from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.archive import ArchiveLookupError, fetch_archived_run, fetch_with_nodes
 from wfreport.cli.sources.cluster import Cluster
 from wfreport.cli.sources.reports import Filters, find_reports, newest_first, readable_object
+from wfreport.cli.sources.suggestions import suggest_namespace, suggest_run
 from wfreport.cli.sources.workflows import fetch_workflow
+from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.model import NodesState, Snapshot, Source
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError
-from wfreport.kube.kinds import REPORT
+from wfreport.kube.kinds import REPORT, WORKFLOW
 from wfreport.kube.pods import Pods
 from wfreport.kube.resource import CHUNK_SIZE, documents
 
@@ -82,14 +85,22 @@ class FoundRun:
         Raises:
             UnusableInput: this version cannot decode a field.
         """
-        try:
-            return WorkflowReport.model_validate(self.report) if self.report else None
-        except msgspec.ValidationError as error:
-            field = field_path(error)
-            raise UnusableInput(
-                str((self.report or {})["metadata"]["name"]),
-                f"this version of wfreport cannot read {field}; update wfreport, or print the report with -o yaml",
-            ) from error
+        return decode_report(self.report) if self.report else None
+
+
+def decode_report(report: Mapping[str, Any]) -> WorkflowReport:
+    """Decode a report.
+
+    Raises:
+        UnusableInput: this version cannot decode a field.
+    """
+    try:
+        return WorkflowReport.model_validate(report)
+    except msgspec.ValidationError as error:
+        raise UnusableInput(
+            str(report["metadata"]["name"]),
+            f"this version of wfreport cannot read {field_path(error)}; update wfreport, or print the report with -o yaml",
+        ) from error
 
 
 async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> FoundRun:
@@ -127,8 +138,39 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Found
     if snapshot:
         return replace(run, snapshot=await _with_nodes(run, snapshot))
     if report is None:
-        return replace(run, snapshot=await _fetch_only_archived(run))
+        return replace(run, snapshot=await _fetch_only_archived(cluster, run))
     return run if not with_workflow or run.lists_every_step else await _with_archived_steps(run)
+
+
+async def find_latest_name(cluster: Cluster, *, cron: str | None = None) -> str:
+    """Return the name of the newest run's report; without reports, of the newest Workflow.
+
+    Raises:
+        NotFound: the namespace has no run.
+        ApiError: a request failed.
+    """
+    try:
+        listed = newest_first([report async for report in find_reports(cluster, cluster.namespace, Filters(cron=cron))])
+    except (UnusableInput, ForbiddenError):
+        listed = []
+    if listed:
+        return listed[0].row.metadata.name
+    workflows = documents(cluster.client, WORKFLOW).metadata_only()
+    selector = f"{LABEL_CRON_WORKFLOW}={cron}" if cron else ""
+    items = [item.metadata async for item in workflows.list(cluster.namespace, label_selector=selector)]
+    if not items:
+        of_cron = f" of CronWorkflow {one_line(cron)}" if cron else ""
+        raise NotFound(f"no run{of_cron} in namespace {cluster.namespace}{await suggest_namespace(cluster)}")
+    return max(items, key=lambda metadata: (metadata.creation_timestamp or EPOCH, metadata.name)).name
+
+
+async def workflow_exists(cluster: Cluster, run: FoundRun) -> bool:
+    """Whether the cluster still has the run's Workflow; False if that cannot be read."""
+    try:
+        found = await documents(cluster.client, WORKFLOW).metadata_only().get(cluster.namespace, run.name)
+    except ApiError:
+        return False
+    return run.uid in ("", found.metadata.uid)
 
 
 async def refresh_run(cluster: Cluster, run: FoundRun) -> FoundRun | None:
@@ -161,7 +203,7 @@ async def _with_nodes(run: FoundRun, snapshot: Snapshot) -> Snapshot:
     return with_nodes
 
 
-async def _fetch_only_archived(run: FoundRun) -> Snapshot:
+async def _fetch_only_archived(cluster: Cluster, run: FoundRun) -> Snapshot:
     """Fetch a run of which the cluster has neither a report nor a Workflow."""
     problem = f"no WorkflowReport and no Workflow {one_line(run.name)} in namespace {run.namespace}{run.no_report}"
     try:
@@ -169,7 +211,8 @@ async def _fetch_only_archived(run: FoundRun) -> Snapshot:
     except ArchiveLookupError as error:
         if error.is_inconclusive:
             raise UnusableInput("Argo Server", f"{problem}; {error}") from error
-        raise NotFound(f"{problem}; {error}") from error
+        suggestion = await suggest_run(cluster, run.name)
+        raise NotFound(f"{problem}{suggestion}" if suggestion else f"{problem}; {error}") from error
 
 
 async def _with_archived_steps(run: FoundRun) -> FoundRun:

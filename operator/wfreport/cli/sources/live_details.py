@@ -1,0 +1,56 @@
+"""Reads what a page shows besides the report: the Remediations of the run's chain, and what to do next."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from wfreport.api.remediation import Remediation
+from wfreport.api.report import WorkflowReport
+from wfreport.cli.problems import UnusableInput
+from wfreport.cli.render.live_details import LiveDetails
+from wfreport.cli.render.next_steps import Invocation, next_commands
+from wfreport.cli.render.style import one_line
+from wfreport.cli.sources.cluster import Cluster
+from wfreport.cli.sources.remediations import decode_remediation, list_of_root
+from wfreport.cli.sources.runs import FoundRun, decode_report, workflow_exists
+from wfreport.clock import now
+from wfreport.kube.errors import ApiError, NotFoundError
+
+
+async def live_details(
+    cluster: Cluster, run: FoundRun, report: Mapping[str, Any], invocation: Invocation
+) -> LiveDetails:
+    """Read the Remediations of the run's chain if its report has one, and suggest the next commands.
+
+    Raises:
+        UnusableInput: this version cannot decode the report.
+    """
+    decoded = decode_report(report)
+    actions = await _actions(cluster, decoded)
+    has_workflow = _may_be_retried(decoded) and await workflow_exists(cluster, run)
+    commands = next_commands(decoded, actions, invocation, has_workflow=has_workflow)
+    return LiveDetails(now(), actions, commands)
+
+
+def _may_be_retried(report: WorkflowReport) -> bool:
+    failures = (report.status and report.status.failures) or []
+    return bool(failures) and failures[0].retryable
+
+
+async def _actions(cluster: Cluster, report: WorkflowReport) -> list[Remediation]:
+    remediation = report.status.remediation if report.status else None
+    if remediation is None or not remediation.root_uid:
+        return []
+    try:
+        documents = await list_of_root(cluster, remediation.root_uid)
+    except NotFoundError:
+        return []
+    except ApiError as error:
+        click.echo(f"cannot list Remediations: {one_line(error.message)}", err=True)
+        return []
+    try:
+        return [decode_remediation(document) for document in documents]
+    except UnusableInput as error:
+        click.echo(one_line(error.message), err=True)
+        return []
