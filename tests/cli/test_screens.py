@@ -88,7 +88,7 @@ LADDER = [
 
 def ladder_report() -> WorkflowReport:
     """Return the report of a run whose memory was raised twice, in vain."""
-    made: dict[str, Any] = report(recording("retry-exhausted-varied")).model_dump(by_alias=True, exclude_none=True)
+    made: dict[str, Any] = report(recording("retry-exhausted-varied")).dump()
     made["metadata"]["namespace"] = "team-a"
     made["status"]["remediation"] = {
         "attempts": 2,

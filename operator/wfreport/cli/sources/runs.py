@@ -99,7 +99,7 @@ def decode_report(report: Mapping[str, Any]) -> WorkflowReport:
     except msgspec.ValidationError as error:
         raise UnusableInput(
             str(report["metadata"]["name"]),
-            f"this version of wfreport cannot read {field_path(error)}; update wfreport, or print the report with -o yaml",
+            f"this version of wfreport cannot read {field_path(error)}; update it, or print the report with -o yaml",
         ) from error
 
 
