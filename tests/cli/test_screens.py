@@ -37,9 +37,7 @@ INVOCATION = Invocation("kubectl wfreport", ["-n", "team-a"])
 
 
 def row_of(case: str) -> ReportRow:
-    return msgspec.json.decode(
-        report(recording(case)).model_dump_json(by_alias=True, exclude_none=True), type=ReportRow
-    )
+    return msgspec.json.decode(msgspec.json.encode(report(recording(case)).dump()), type=ReportRow)
 
 
 def remediation(attempt: int, before: str, after: str, **outcome: str) -> Remediation:
