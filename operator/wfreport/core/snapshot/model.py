@@ -9,6 +9,7 @@ from wfreport.api.argo import Node, Workflow
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
+from wfreport.core.snapshot.definition import DefinitionDigest
 from wfreport.core.snapshot.tree import Tree
 
 
@@ -54,6 +55,7 @@ class Snapshot:
         problems: the fields that could not be decoded, one line each.
         source: whether the Workflow was read from the cluster or from the archive.
         unavailable: the reason why offloaded nodes are missing, or which limit the nodes exceed; None if unknown.
+        definition: digests of what was run, of a run that has ended; None if it goes on, or they are unknown.
         json_bytes: size of its JSON, with unpacked nodes: a measure of the time that it takes.
     """
 
@@ -63,6 +65,7 @@ class Snapshot:
     problems: tuple[str, ...] = ()
     source: Source = Source.CLUSTER
     unavailable: Unavailable | None = None
+    definition: DefinitionDigest | None = field(default=None, compare=False)
     json_bytes: int = field(default=0, compare=False)
 
     @cached_property

@@ -1,0 +1,193 @@
+"""Compares a run that has ended with the earlier runs of its origin: the same cron, template or generateName."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import takewhile
+
+from wfreport.api.comparison import (
+    MAX_CHANGES,
+    Change,
+    ChangedThing,
+    Comparison,
+    FailureHistory,
+    FailureNovelty,
+    LastSuccess,
+)
+from wfreport.api.report import ReportStatus
+from wfreport.core.compare.changes import ComparedRun, find_changes
+from wfreport.core.compare.durations import (
+    StepDuration,
+    StepKey,
+    describe_baseline,
+    is_slow,
+    slower_steps,
+    step_durations,
+)
+
+_UNKNOWN_DEFINITION = "its definition is not recorded, so that changes of templates, images and resources are unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierOutcome:
+    """How an earlier run of the origin ended.
+
+    Attributes:
+        finished_at: its end.
+        has_succeeded: whether it succeeded.
+        fingerprint: fingerprint of its leading failure; None if it had none.
+    """
+
+    finished_at: datetime | None
+    has_succeeded: bool
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRuns:
+    """What is known of the earlier runs of an origin.
+
+    Attributes:
+        outcomes: how they ended, oldest first.
+        last_success: the last one that succeeded, with its report; None if there is none, or its report is gone.
+        durations: durations of the latest successful runs, in seconds.
+        steps: durations of the steps in these runs.
+    """
+
+    outcomes: Sequence[EarlierOutcome] = ()
+    last_success: ComparedRun | None = None
+    durations: Sequence[int] = ()
+    steps: Mapping[StepKey, Sequence[StepDuration]] = field(default_factory=dict)
+
+
+def compare(run: ComparedRun, known: KnownRuns) -> Comparison | None:
+    """Return how a run differs from the earlier ones of its origin; None if there are none, or it goes on."""
+    observed = run.status.observed_workflow
+    if not known.outcomes or observed is None or observed.finished_at is None:
+        return None
+    last = known.last_success
+    changes = find_changes(last, run) if last else []
+    seconds = run.status.timing.duration_seconds if run.status.timing else None
+    baseline = describe_baseline(known.durations)
+    excess = seconds - baseline.p50_seconds if baseline and seconds is not None else 0
+    return Comparison(
+        baseline=baseline,
+        slow=(seconds is not None and is_slow(seconds, known.durations)) or None,
+        last_success=_last_success(last, known.outcomes) if last else None,
+        failure=_failure_history(run.status, known.outcomes),
+        changes=changes[:MAX_CHANGES] or None,
+        more_changes=max(0, len(changes) - MAX_CHANGES) or None,
+        steps=slower_steps(excess, step_durations(run.status), known.steps) or None,
+        unknown=_unknown(run, last),
+    )
+
+
+def _unknown(run: ComparedRun, last: ComparedRun | None) -> str | None:
+    if last is None:
+        return "no earlier run that succeeded is known"
+    for which, each in (("last success", last), ("run", run)):
+        if each.status.definition is None:
+            return f"of the {which}, {_UNKNOWN_DEFINITION}"
+        if each.status.definition.truncated:
+            return f"the definition of the {which} is too large to be recorded as a whole"
+    return None
+
+
+def _last_success(last: ComparedRun, outcomes: Sequence[EarlierOutcome]) -> LastSuccess:
+    since = list(takewhile(lambda each: not each.has_succeeded, reversed(outcomes)))
+    before = outcomes[: len(outcomes) - len(since)]
+    successes = list(takewhile(lambda each: each.has_succeeded, reversed(before)))
+    observed = last.status.observed_workflow
+    return LastSuccess(
+        workflow_name=last.name,
+        finished_at=observed.finished_at if observed else None,
+        runs_since=len(since),
+        successes=max(1, len(successes)),
+    )
+
+
+def _failure_history(status: ReportStatus, outcomes: Sequence[EarlierOutcome]) -> FailureHistory | None:
+    fingerprint = status.failures[0].fingerprint if status.failures and status.failure_class else None
+    observed = status.observed_workflow
+    if not fingerprint or observed is None:
+        return None
+    equal = [each for each in outcomes if each.fingerprint == fingerprint]
+    in_a_row = len(list(takewhile(lambda each: each.fingerprint == fingerprint, reversed(outcomes))))
+    novelty = FailureNovelty.KNOWN if equal else FailureNovelty.NEW
+    return FailureHistory(
+        novelty=FailureNovelty.RECURRING if in_a_row else novelty,
+        first_seen_at=equal[0].finished_at if equal else observed.finished_at,
+        occurrences=len(equal) + 1,
+        consecutive=in_a_row + 1,
+    )
+
+
+def clause_of(comparison: Comparison) -> str:
+    """Return the comparison as a clause of the summary; empty if it says nothing new."""
+    parts = [part for part in (_streak(comparison), *_told_changes(comparison)) if part]
+    return "; ".join(parts)
+
+
+def _streak(comparison: Comparison) -> str:
+    failure, last = comparison.failure, comparison.last_success
+    if failure and failure.consecutive > 1:
+        return f"failed the same way {failure.consecutive} times in a row"
+    if failure and last and not last.runs_since:
+        return f"first failure after {last.successes} success{'es' if last.successes > 1 else ''}"
+    return ""
+
+
+def _told_changes(comparison: Comparison) -> list[str]:
+    """Return the most telling change, and how many others there are."""
+    changes = comparison.changes or []
+    if not changes or not comparison.failure:
+        return []
+    more = len(changes) - 1 + (comparison.more_changes or 0)
+    return [in_words(changes[0]) + (f" and {more} other change{'s' if more > 1 else ''}" if more else "")]
+
+
+def in_words(change: Change) -> str:
+    """Return a change in a few words, such as ``image etl:1.8 → 1.9``."""
+    subject = {
+        ChangedThing.IMAGE: "image",
+        ChangedThing.RESOURCES: "resources of",
+        ChangedThing.PARAMETER: "parameter",
+        ChangedThing.TEMPLATE: "template",
+        ChangedThing.STEP: "step",
+        ChangedThing.SPEC: "spec field",
+        ChangedThing.CREATOR: "creator",
+        ChangedThing.ARGO_VERSION: "Argo",
+        ChangedThing.MACHINE: "machine",
+    }[change.what]
+    named = f"{subject} {change.name}" if change.name and change.what is not ChangedThing.IMAGE else subject
+    return f"{named} {_values(change)}"
+
+
+def _values(change: Change) -> str:
+    before, after = change.before, change.after
+    if change.what is ChangedThing.TEMPLATE:
+        return f"changed ({after})" if after else "changed"
+    if change.what is ChangedThing.STEP:
+        return "changed" if before and after else ("is new" if after else "is gone")
+    if change.what is ChangedThing.SPEC:
+        return "changed"
+    if change.what is ChangedThing.IMAGE and before and after:
+        return _images(before, after)
+    return f"{before or '(none)'} → {after or '(none)'}"
+
+
+def _images(before: str, after: str) -> str:
+    """Return two images; if they are in the same repository, its last part and the two tags or digests."""
+    (old, old_sign, old_tag), (new, new_sign, new_tag) = _split_image(before), _split_image(after)
+    if old == new and old_sign and new_sign:
+        return f"{old.rpartition('/')[2]}{old_sign}{old_tag[:19]} → {new_tag[:19]}"
+    return f"{before} → {after}"
+
+
+def _split_image(image: str) -> tuple[str, str, str]:
+    """Return repository, sign and tag or digest; a port of the registry is no tag."""
+    if "@" in image:
+        return image.partition("@")
+    path, slash, last = image.rpartition("/")
+    name, sign, tag = last.partition(":")
+    return f"{path}{slash}{name}", sign, tag

@@ -1,0 +1,142 @@
+"""Compares durations of runs and steps with those of earlier runs.
+
+A duration is slow if it exceeds the 95th percentile of earlier ones, and their median by three median absolute
+deviations (MAD), and their median by 30 seconds. The first two hold for a distribution of any shape; the third keeps
+short steps, which vary by seconds, out of the report.
+"""
+
+import math
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.api.argo import NodeType
+from wfreport.api.comparison import Baseline, SlowerStep, SlowReason
+from wfreport.api.report import ReportStatus, Step
+
+MIN_RUNS: Final = 5
+"""With fewer runs, no duration is called slow."""
+MAX_RUNS: Final = 20
+MIN_EXCESS_SECONDS: Final = 30
+MAX_STEPS: Final = 10
+
+_MADS: Final = 3
+_SHARE: Final = 0.1
+_MIN_STEP_SECONDS: Final = 5
+_MIN_STEP_FACTOR: Final = 1.25
+_ITEM_OR_ATTEMPT: Final = re.compile(r"\(\d+(?::[^()]*)?\)$")
+_WORK: Final = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
+
+StepKey = tuple[str, str]
+"""Display name without the number of an item or attempt, and the template's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepDuration:
+    """The duration of a step of one run.
+
+    Attributes:
+        seconds: from its creation to its end; the median of a loop's items.
+        queued_seconds: the part before its main container started; 0 if unknown.
+        attempts: number of its attempts.
+    """
+
+    seconds: int
+    queued_seconds: int = 0
+    attempts: int = 1
+
+
+def describe_baseline(durations: Sequence[int]) -> Baseline | None:
+    """Return the percentiles of earlier durations, in seconds; None if there are none."""
+    if not durations:
+        return None
+    return Baseline(
+        runs=len(durations), p50_seconds=round(statistics.median(durations)), p95_seconds=percentile_95(durations)
+    )
+
+
+def percentile_95(durations: Sequence[int]) -> int:
+    """Return the 95th percentile by the nearest rank."""
+    return sorted(durations)[math.ceil(0.95 * len(durations)) - 1]
+
+
+def is_slow(seconds: float, durations: Sequence[int]) -> bool:
+    """Return whether a duration is slow beside earlier ones."""
+    if len(durations) < MIN_RUNS:
+        return False
+    median = statistics.median(durations)
+    deviation = statistics.median(abs(each - median) for each in durations)
+    return (
+        seconds > percentile_95(durations)
+        and seconds > median + _MADS * deviation
+        and seconds - median >= MIN_EXCESS_SECONDS
+    )
+
+
+def step_durations(status: ReportStatus) -> dict[StepKey, StepDuration]:
+    """Return the durations of the listed steps that did work and have ended. Attempts belong to their step."""
+    steps = status.steps or []
+    attempts = {child for step in steps if step.type == NodeType.RETRY for child in step.children or ()}
+    by_key: defaultdict[StepKey, list[StepDuration]] = defaultdict(list)
+    for index, step in enumerate(steps):
+        if index in attempts or not (step.type in _WORK or step.type == NodeType.RETRY):
+            continue
+        if step.started_at and step.finished_at:
+            by_key[_key(step)].append(_duration(step, steps))
+    return {key: _median(durations) for key, durations in by_key.items()}
+
+
+def _key(step: Step) -> StepKey:
+    return _ITEM_OR_ATTEMPT.sub("", step.display_name), step.template_name or ""
+
+
+def _duration(step: Step, steps: Sequence[Step]) -> StepDuration:
+    ended, began = step.finished_at, step.started_at
+    seconds = max(0, round((ended - began).total_seconds())) if ended and began else 0
+    children = [steps[child] for child in step.children or () if child < len(steps)]
+    if step.type != NodeType.RETRY:
+        return StepDuration(seconds, step.queued_seconds or 0)
+    return StepDuration(seconds, sum(child.queued_seconds or 0 for child in children), max(1, len(children)))
+
+
+def _median(durations: Sequence[StepDuration]) -> StepDuration:
+    return StepDuration(
+        round(statistics.median(each.seconds for each in durations)),
+        round(statistics.median(each.queued_seconds for each in durations)),
+        max(each.attempts for each in durations),
+    )
+
+
+def slower_steps(
+    run_excess_seconds: int, steps: Mapping[StepKey, StepDuration], earlier: Mapping[StepKey, Sequence[StepDuration]]
+) -> list[SlowerStep]:
+    """Return the steps that explain at least 10 % of a run's longer duration, those that grew most first.
+
+    Args:
+        run_excess_seconds: how much longer the run took.
+        steps: durations of its steps.
+        earlier: durations of the same steps in earlier runs.
+    """
+    least = max(_MIN_STEP_SECONDS, _SHARE * run_excess_seconds)
+    found: list[tuple[int, SlowerStep]] = []
+    for key, now in steps.items():
+        before = earlier.get(key)
+        if not before:
+            continue
+        usual = round(statistics.median(each.seconds for each in before))
+        if now.seconds - usual >= least and now.seconds >= usual * _MIN_STEP_FACTOR:
+            found.append((now.seconds - usual, _slower(key[0], now, before, usual)))
+    found.sort(key=lambda pair: (-pair[0], pair[1].display_name))
+    return [step for _, step in found[:MAX_STEPS]] if run_excess_seconds > 0 else []
+
+
+def _slower(name: str, now: StepDuration, before: Sequence[StepDuration], usual: int) -> SlowerStep:
+    queued = now.queued_seconds - statistics.median(each.queued_seconds for each in before)
+    if now.attempts > max(each.attempts for each in before):
+        why = SlowReason.RETRIED
+    else:
+        why = SlowReason.QUEUED if queued * 2 > now.seconds - usual else SlowReason.RAN
+    return SlowerStep(display_name=name, seconds=now.seconds, baseline_seconds=usual, runs=len(before), why=why)
