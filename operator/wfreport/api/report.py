@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from wfreport.api.classes import Confidence, FailureClass, Owner, Role
+from wfreport.api.comparison import Comparison, RunDefinition
 from wfreport.api.condition import Condition
 from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
@@ -319,6 +320,10 @@ class ReportStatus(Model, dict=True):
         "Argo's resourcesDuration: requests multiplied by time, not usage. cpuSeconds, memoryMiBSeconds and so on.",
         default=None,
         max_length=32,
+    )
+    definition: RunDefinition | None = Field("What was run. Written when the run has ended.", default=None)
+    comparison: Comparison | None = Field(
+        "How the run differs from earlier runs. Written once, when it has ended.", default=None
     )
     remediation: RunRemediation | None = Field("Remediation of this run and its predecessors.", default=None)
     runs: list[EarlierRun] | None = Field(

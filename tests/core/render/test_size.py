@@ -14,9 +14,11 @@ from tests.examples import is_fast, steps
 
 from bench import large
 from wfreport.api.argo import Inputs, Metadata, NodeType, Parameter, Phase, WorkflowSpec
+from wfreport.api.comparison import Comparison, RunDefinition, SlowerStep, SlowReason
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import ReportStatus
+from wfreport.core.render.size import fit
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import NodesState, PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import fnv1a32
@@ -88,6 +90,20 @@ def test_parameters_are_cut_if_nothing_else_helps() -> None:
     report = a_report(snapshot, max_bytes=8_000)
     assert report.parameters is None
     assert len(report.dump_json()) <= 8_000
+
+
+def test_the_comparisons_steps_and_the_definition_are_cut_before_failures_are() -> None:
+    snapshot, evidence = big_run(60, 900)
+    whole = a_report(snapshot, evidence=evidence, max_bytes=CAP * 4)
+    slower = [
+        SlowerStep(display_name="s" * 250, seconds=9, baseline_seconds=1, runs=1, why=SlowReason.RAN) for _ in range(10)
+    ]
+    definition = RunDefinition(digest="d", parameters_digest="p", spec={"x" * 250: "y" * 2_000})
+    compared = whole.changed(comparison=Comparison(steps=slower), definition=definition, conditions=None)
+    found = [fit(compared, size, [], T0, 1) for size in range(20_000, len(compared.dump_json()), 5_000)]
+    assert all(len(each.failures or ()) >= 60 for each in found if each.definition)
+    assert all(each.comparison and not each.comparison.steps for each in found if not each.definition)
+    assert "the steps of the comparison; the definition" in left_out(found[0])
 
 
 def test_evidence_of_the_first_failures_is_cut_last() -> None:

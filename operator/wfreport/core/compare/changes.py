@@ -6,7 +6,7 @@ What a report does not have is unknown, and never counts as changed.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wfreport.api.comparison import Change, ChangedThing, RunDefinition, TemplateDefinition
+from wfreport.api.comparison import ChangedThing, Difference, RunDefinition, TemplateDefinition
 from wfreport.api.report import ReportStatus
 from wfreport.api.wire import LINE
 from wfreport.core.compare.parameters import stable_value, without_names
@@ -27,7 +27,7 @@ class ComparedRun:
         return self.name, (observed.uid if observed else None) or ""
 
 
-def find_changes(before: ComparedRun, after: ComparedRun) -> list[Change]:
+def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
     """Return all differences between two runs, most telling first. The order does not depend on anything else."""
     old, new = before.status.definition, after.status.definition
     parameters, volatile = _changed_parameters(before, after)
@@ -39,45 +39,46 @@ def find_changes(before: ComparedRun, after: ComparedRun) -> list[Change]:
 _ORDER = {what: position for position, what in enumerate(ChangedThing)}
 
 
-def _changed_definitions(before: RunDefinition, after: RunDefinition) -> Iterator[Change]:
+def _changed_definitions(before: RunDefinition, after: RunDefinition) -> Iterator[Difference]:
     old = {template.name: template for template in before.templates or ()}
     for template in after.templates or ():
         earlier = old.get(template.name)
         if earlier and earlier.digest != template.digest:
             yield from _changed_template(earlier, template)
     for field in _different(before.spec or {}, after.spec or {}):
-        yield Change(what=ChangedThing.SPEC, name=_line(field))
+        yield Difference(what=ChangedThing.SPEC, name=_line(field))
 
 
-def _changed_template(before: TemplateDefinition, after: TemplateDefinition) -> Iterator[Change]:
+def _changed_template(before: TemplateDefinition, after: TemplateDefinition) -> Iterator[Difference]:
     found = [
         *_changed_values(ChangedThing.IMAGE, after.name, before.images, after.images),
         *_changed_values(ChangedThing.RESOURCES, after.name, before.resources, after.resources),
         *_changed_steps(before.steps, after.steps),
     ]
     has_other_steps = any(change.before is None or change.after is None for change in found)
-    parts = _different(before.parts or {}, after.parts or {})
+    is_known = before.parts is not None and after.parts is not None
+    parts = _different(before.parts or {}, after.parts or {}) if is_known else []
     fields = [field for field in parts if field != "order" or not has_other_steps]
     if fields or not found:
-        found.append(Change(what=ChangedThing.TEMPLATE, name=after.name, after=_line(", ".join(fields)) or None))
+        found.append(Difference(what=ChangedThing.TEMPLATE, name=after.name, after=_line(", ".join(fields)) or None))
     yield from found
 
 
 def _changed_values(
     what: ChangedThing, template: str, before: Mapping[str, str] | None, after: Mapping[str, str] | None
-) -> Iterator[Change]:
+) -> Iterator[Difference]:
     """Yield the images or resources that differ; that of ``main`` has the template's name alone."""
     old, new = before or {}, after or {}
     for key in _different(old, new):
         name = template if key == "main" else f"{template}: {key.removeprefix('main.')}"
-        yield Change(what=what, name=_line(name), before=_line(old.get(key)), after=_line(new.get(key)))
+        yield Difference(what=what, name=_line(name), before=_line(old.get(key)), after=_line(new.get(key)))
 
 
-def _changed_steps(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> Iterator[Change]:
+def _changed_steps(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> Iterator[Difference]:
     if before is None or after is None:
         return
     for name in _different(before, after):
-        yield Change(what=ChangedThing.STEP, name=_line(name), before=before.get(name), after=after.get(name))
+        yield Difference(what=ChangedThing.STEP, name=_line(name), before=before.get(name), after=after.get(name))
 
 
 def _different(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
@@ -86,16 +87,16 @@ def _different(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]
     return [key for key in keys if before.get(key) != after.get(key)]
 
 
-def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[Change], list[Change]]:
+def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[Difference], list[Difference]]:
     """Return the parameters that differ, and those that differ in nothing but times and ids."""
     old, new = _parameters(before), _parameters(after)
-    changed: list[Change] = []
-    volatile: list[Change] = []
+    changed: list[Difference] = []
+    volatile: list[Difference] = []
     for name in dict.fromkeys((*new, *old)):
         was, now = old.get(name), new.get(name)
         if without_names(was or "", before.own_names) == without_names(now or "", after.own_names):
             continue
-        change = Change(what=ChangedThing.PARAMETER, name=name, before=_line(was), after=_line(now))
+        change = Difference(what=ChangedThing.PARAMETER, name=name, before=_line(was), after=_line(now))
         same = stable_value(was or "", before.own_names) == stable_value(now or "", after.own_names)
         (volatile if same else changed).append(change)
     return changed, volatile
@@ -105,7 +106,7 @@ def _parameters(run: ComparedRun) -> dict[str, str]:
     return {each.name: each.value or "" for each in run.status.parameters or ()}
 
 
-def _changed_circumstances(before: ComparedRun, after: ComparedRun) -> Iterator[Change]:
+def _changed_circumstances(before: ComparedRun, after: ComparedRun) -> Iterator[Difference]:
     """Yield differences in who ran it, by which Argo, and on which machines."""
     sources = [run.status.workflow_source for run in (before, after)]
     creators = [source.creator if source else None for source in sources]
@@ -116,18 +117,20 @@ def _changed_circumstances(before: ComparedRun, after: ComparedRun) -> Iterator[
         yield from _changed_machines(old.machines or (), new.machines or ())
 
 
-def _changed_name(what: ChangedThing, pair: Iterable[str | None]) -> Iterator[Change]:
+def _changed_name(what: ChangedThing, pair: Iterable[str | None]) -> Iterator[Difference]:
     was, now = pair
     if was and now and was != now:
-        yield Change(what=what, before=was, after=now)
+        yield Difference(what=what, before=was, after=now)
 
 
-def _changed_machines(before: Sequence[str], after: Sequence[str]) -> Iterator[Change]:
+def _changed_machines(before: Sequence[str], after: Sequence[str]) -> Iterator[Difference]:
     """Yield a change if a machine is new. Fewer machines are no news: a run that failed did not get to all."""
     new = [name for name in after if name not in before]
     if before and new:
         gone = [name for name in before if name not in after]
-        yield Change(what=ChangedThing.MACHINE, before=_line(", ".join(gone or before)), after=_line(", ".join(new)))
+        yield Difference(
+            what=ChangedThing.MACHINE, before=_line(", ".join(gone or before)), after=_line(", ".join(new))
+        )
 
 
 def _line(text: str | None) -> str | None:

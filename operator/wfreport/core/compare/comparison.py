@@ -7,9 +7,9 @@ from itertools import takewhile
 
 from wfreport.api.comparison import (
     MAX_CHANGES,
-    Change,
     ChangedThing,
     Comparison,
+    Difference,
     FailureHistory,
     FailureNovelty,
     LastSuccess,
@@ -124,7 +124,7 @@ def _failure_history(status: ReportStatus, outcomes: Sequence[EarlierOutcome]) -
 
 def clause_of(comparison: Comparison) -> str:
     """Return the comparison as a clause of the summary; empty if it says nothing new."""
-    parts = [part for part in (_streak(comparison), *_told_changes(comparison)) if part]
+    parts = [part for part in (_streak(comparison), *_leading_changes(comparison)) if part]
     return "; ".join(parts)
 
 
@@ -137,7 +137,7 @@ def _streak(comparison: Comparison) -> str:
     return ""
 
 
-def _told_changes(comparison: Comparison) -> list[str]:
+def _leading_changes(comparison: Comparison) -> list[str]:
     """Return the most telling change, and how many others there are."""
     changes = comparison.changes or []
     if not changes or not comparison.failure:
@@ -146,7 +146,7 @@ def _told_changes(comparison: Comparison) -> list[str]:
     return [in_words(changes[0]) + (f" and {more} other change{'s' if more > 1 else ''}" if more else "")]
 
 
-def in_words(change: Change) -> str:
+def in_words(change: Difference) -> str:
     """Return a change in a few words, such as ``image etl:1.8 → 1.9``."""
     subject = {
         ChangedThing.IMAGE: "image",
@@ -163,7 +163,7 @@ def in_words(change: Change) -> str:
     return f"{named} {_values(change)}"
 
 
-def _values(change: Change) -> str:
+def _values(change: Difference) -> str:
     before, after = change.before, change.after
     if change.what is ChangedThing.TEMPLATE:
         return f"changed ({after})" if after else "changed"

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+import msgspec
+
 from wfreport.api.argo import Parameter
 from wfreport.api.comparison import MAX_TEMPLATES, RunDefinition, TemplateDefinition
 from wfreport.api.wire import LINE, SHORT
 from wfreport.core.compare.parameters import stable_value
 from wfreport.core.redact.text import TextSanitizer
+from wfreport.core.render.steps import list_parameters
 from wfreport.core.snapshot.definition import TemplateDigest, digest
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
-from wfreport.core.render.steps import list_parameters
 
 MAX_BYTES: Final = 4096
 _MAX_MACHINES: Final = 10
@@ -21,9 +23,15 @@ _EXECUTORS: Final = ("wait", "init")
 
 
 def define_run(
-    snapshot: Snapshot, evidence: Mapping[str, PodEvidence], sanitizer: TextSanitizer
+    snapshot: Snapshot,
+    evidence: Mapping[str, PodEvidence],
+    sanitizer: TextSanitizer,
+    stored: RunDefinition | None = None,
 ) -> RunDefinition | None:
-    """Return the definition of a run that has ended; None if it is unknown, or the run goes on."""
+    """Return the definition of a run that has ended; None if it is unknown, or the run goes on.
+
+    ``stored`` is the one in the report: the version of Argo is only known while a pod is.
+    """
     definition, workflow = snapshot.definition, snapshot.workflow
     if definition is None or not workflow.status.is_completed:
         return None
@@ -34,10 +42,10 @@ def define_run(
         spec=_cut(definition.spec, _MAX_PARTS),
         templates=[_template(each, sanitizer) for each in definition.templates[:MAX_TEMPLATES]] or None,
         machines=_machines(snapshot, sanitizer) or None,
-        argo_version=_argo_version(evidence.values()),
+        argo_version=_argo_version(evidence.values()) or (stored.argo_version if stored else None),
         truncated=len(definition.templates) > MAX_TEMPLATES or None,
     )
-    return next(each for each in _shorter(whole) if len(each.model_dump_json(exclude_none=True)) <= MAX_BYTES)
+    return next(each for each in _shorter(whole) if len(msgspec.json.encode(each)) <= MAX_BYTES)
 
 
 def _shorter(whole: RunDefinition) -> Iterator[RunDefinition]:
@@ -59,7 +67,7 @@ def _template(template: TemplateDigest, sanitizer: TextSanitizer) -> TemplateDef
     return TemplateDefinition(
         name=sanitizer.line(template.name),
         digest=template.digest,
-        parts=_cut(template.parts, _MAX_PARTS),
+        parts=_cut(template.parts, _MAX_PARTS) or {},
         steps=_cut(template.steps, _MAX_STEPS),
         images=_cut(images, _MAX_CONTAINERS),
         resources=_cut({name: value[:SHORT] for name, value in template.resources.items()}, _MAX_PARTS),

@@ -12,6 +12,8 @@ are still too large; it cuts the same parts completely, and then the failures th
     Events                       those of the first 5 failures   none
     victims and tolerated ones   none
     parameters and outputs       none
+    comparison's steps           none
+    definition                   none
     failures                     200, then 100                   50, then 20, then 5
     anything else                all                             short messages, no critical path
 
@@ -88,6 +90,8 @@ def _left_out(full: ReportStatus, reduced: ReportStatus) -> list[str]:
         f"Events of {plural(events, 'failure')}" if events else "",
         f"{others:,} victims and tolerated failures" if others else "",
         "parameters and outputs" if had_values and not has_values else "",
+        "the steps of the comparison" if _has_compared_steps(full) and not _has_compared_steps(reduced) else "",
+        "the definition" if full.definition and not reduced.definition else "",
         f"{causes - listed_causes:,} of {causes:,} failures" if causes > listed_causes else "",
         "the critical path and details of failures" if full.critical_path and not reduced.critical_path else "",
     ]
@@ -140,6 +144,19 @@ def _cut_values(status: ReportStatus) -> ReportStatus:
     return status.changed(outputs=None, parameters=None)
 
 
+def _cut_compared_steps(status: ReportStatus) -> ReportStatus:
+    compared = status.comparison
+    return status.changed(comparison=compared.model_copy(update={"steps": None}) if compared else None)
+
+
+def _has_compared_steps(status: ReportStatus) -> bool:
+    return bool(status.comparison and status.comparison.steps)
+
+
+def _cut_definition(status: ReportStatus) -> ReportStatus:
+    return status.changed(definition=None)
+
+
 def _limit_failures(number: int) -> Cut:
     return lambda status: status.changed(failures=(status.failures or [])[:number] or None)
 
@@ -172,6 +189,8 @@ _CUTS: tuple[Cut, ...] = (
     _cut_events(after=_FULL_FAILURES),
     _cut_victims,
     _cut_values,
+    _cut_compared_steps,
+    _cut_definition,
     _limit_failures(200),
     _limit_failures(100),
     _cut_logs(after=0),

@@ -37,6 +37,7 @@ from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.columns import leading_reason, leading_step
 from wfreport.core.render.conditions import conditions_of_run, leading_class
 from wfreport.core.render.counts import count_nodes, count_steps
+from wfreport.core.render.definition import define_run
 from wfreport.core.render.failures import (
     MAX_FAILURES,
     MAX_SUPERSEDED,
@@ -138,6 +139,7 @@ def _status_of_run(
         outputs=list_outputs(snapshot, sanitizer),
         workflow_source=find_source(workflow),
         resources=resources_used(workflow) or None,
+        definition=define_run(snapshot, context.evidence, sanitizer, stored.definition if stored else None),
         remediation=(stored.remediation if stored else None) or RunRemediation(),
         runs=runs or None,
         links=find_links(workflow, sanitizer, context.options.ui_url_template),

@@ -17,6 +17,7 @@ from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
 from wfreport.core.redact.bounds import clip_text
 from wfreport.core.snapshot.compressed_nodes import UnreadableNodes, unpack_nodes
+from wfreport.core.snapshot.definition import digest_definition
 from wfreport.core.snapshot.lenient import MAX_KEY_LENGTH, DecodeProblem, LenientConverter, problem_lines
 from wfreport.core.snapshot.model import NodesState, Snapshot, Unavailable
 from wfreport.core.snapshot.node_limits import MAX_VALUES, TooLargeNodes, check_limits, check_number, count_values
@@ -91,10 +92,16 @@ def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
         too_large = Unavailable(Reason.TOO_LARGE, str(error))
         problems = problem_lines(converter.problems)
         return Snapshot(workflow, {}, NodesState.TOO_LARGE, problems, unavailable=too_large, json_bytes=len(text))
-    problems = problem_lines(converter.problems)
     if uses_v1_names(workflow, nodes):
         workflow = msgspec.structs.replace(workflow, has_v1_pod_names=True)
-    return Snapshot(workflow, nodes, state, problems, json_bytes=len(text) + len(unpacked or b""))
+    return Snapshot(
+        workflow,
+        nodes,
+        state,
+        problem_lines(converter.problems),
+        definition=digest_definition(text) if workflow.status.is_completed else None,
+        json_bytes=len(text) + len(unpacked or b""),
+    )
 
 
 def _decode_document(text: bytes, converter: LenientConverter) -> tuple[_WorkflowDocument, msgspec.Raw]:

@@ -5,6 +5,7 @@ The templates of a run are those of its spec, or of ``status.storedWorkflowTempl
 long before a later one fails. Digests do not depend on the order of keys.
 """
 
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ _APART: Final = frozenset({"image", "resources", "name"})
 """Fields of a container that are compared by themselves."""
 _ORDER: Final = ("dependencies", "depends")
 """Fields of a task that change when another task comes or goes."""
+_REMEMBERED: Final = 1024
+_REMEMBERED_BYTES: Final = 16 * 1024
+"""Digests of so many short templates are remembered, in at most 16 MiB."""
 _NOT_IN_SPEC: Final = frozenset(
     {"templates", "arguments", "shutdown", "suspend", "workflowTemplateRef", "ttlStrategy", "priority"}
 )
@@ -65,28 +69,46 @@ class DefinitionDigest:
 
 
 class _Status(Struct, frozen=True):
-    stored_templates: dict[str, dict[str, Any]] = {}
-    stored_workflow_template_spec: dict[str, Any] | None = None
+    stored_templates: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
+    stored_workflow_template_spec: dict[str, msgspec.Raw] | None = None
 
 
-class _Document(Struct, frozen=True):
-    spec: dict[str, Any] = {}
+class _DefinitionDocument(Struct, frozen=True):
+    spec: dict[str, msgspec.Raw] = msgspec.field(default_factory=dict)
     status: _Status = _Status()
 
 
-_DOCUMENT: Final = msgspec.json.Decoder(_Document)
+_DOCUMENT: Final = msgspec.json.Decoder(_DefinitionDocument)
+_TEMPLATES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def digest_definition(raw: bytes) -> DefinitionDigest | None:
     """Return the digests of a Workflow's definition; None if it cannot be read."""
     try:
-        document = _DOCUMENT.decode(raw)
+        return _digest_document(_DOCUMENT.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def _digest_document(document: _DefinitionDocument) -> DefinitionDigest:
     spec = document.status.stored_workflow_template_spec or document.spec
-    templates = tuple(_digest_template(name, template) for name, template in _templates(spec, document.status))
-    parts = {key: digest(value, _PART_DIGITS) for key, value in sorted(spec.items()) if key not in _NOT_IN_SPEC}
-    return DefinitionDigest(digest([parts, [(each.name, each.digest) for each in templates]]), parts, templates)
+    templates = [_digest_json("", template) for template in _TEMPLATES.decode(spec.get("templates", b"[]"))]
+    templates += [_digest_json(key, raw) for key, raw in sorted(document.status.stored_templates.items())]
+    others = {key: msgspec.json.decode(raw) for key, raw in sorted(spec.items()) if key not in _NOT_IN_SPEC}
+    parts = {key: digest(value, _PART_DIGITS) for key, value in others.items() if value}
+    return DefinitionDigest(digest([parts, [(each.name, each.digest) for each in templates]]), parts, tuple(templates))
+
+
+def _digest_json(key: str, raw: msgspec.Raw) -> TemplateDigest:
+    """Digest a template of the spec, or the referenced one that is stored under ``key``."""
+    text = bytes(raw)
+    return _digest_known(key, text) if len(text) <= _REMEMBERED_BYTES else _digest_template(key, text)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _digest_known(key: str, text: bytes) -> TemplateDigest:
+    """Do the same for a short template, once: the runs of a cron have equal ones."""
+    return _digest_template(key, text)
 
 
 def digest(value: object, digits: int = _DIGITS) -> str:
@@ -94,13 +116,8 @@ def digest(value: object, digits: int = _DIGITS) -> str:
     return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:digits]
 
 
-def _templates(spec: Mapping[str, Any], status: _Status) -> Iterator[tuple[str, dict[str, Any]]]:
-    for template in _dicts(spec.get("templates")):
-        yield str(template.get("name", "")), template
-    yield from sorted(status.stored_templates.items())
-
-
-def _digest_template(name: str, template: dict[str, Any]) -> TemplateDigest:
+def _digest_template(key: str, text: bytes) -> TemplateDigest:
+    template = _dict(msgspec.json.decode(text))
     containers = dict(_containers(template))
     calls = list(_calls(template))
     parts = {key: value for key, value in template.items() if key not in {*_WITHOUT_MEANING, "dag", "steps"}}
@@ -112,9 +129,9 @@ def _digest_template(name: str, template: dict[str, Any]) -> TemplateDigest:
     order = [[str(call.get("name", "")), *(call.get(key) for key in _ORDER)] for call in calls]
     parts |= {"order": order} if calls else {}
     return TemplateDigest(
-        name=name,
+        name=key or str(template.get("name", "")),
         digest=digest(_without(template, _WITHOUT_MEANING)),
-        parts={key: digest(value, _PART_DIGITS) for key, value in sorted(parts.items())},
+        parts={field: digest(value, _PART_DIGITS) for field, value in sorted(parts.items()) if value},
         steps={str(call.get("name", "")): digest(_without(call, set(_ORDER)), _PART_DIGITS) for call in calls},
         images={container: str(each["image"]) for container, each in containers.items() if each.get("image")},
         resources=dict(_resources(containers)),
