@@ -11,6 +11,8 @@ from typing import Annotated, Final
 
 import msgspec
 
+from wfreport.api.managed_fields import ManagedFields
+
 GROUP: Final = "argoproj.io"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
@@ -24,6 +26,7 @@ LABEL_WORKFLOW_TEMPLATE: Final = "workflows.argoproj.io/workflow-template"
 LABEL_CLUSTER_WORKFLOW_TEMPLATE: Final = "workflows.argoproj.io/cluster-workflow-template"
 LABEL_RESUBMITTED_FROM: Final = "workflows.argoproj.io/resubmitted-from-workflow"
 LABEL_CONTROLLER_INSTANCE_ID: Final = "workflows.argoproj.io/controller-instanceid"
+LABEL_ACTION: Final = "workflows.argoproj.io/action"
 LABEL_CREATOR: Final = "workflows.argoproj.io/creator"
 LABEL_CREATOR_EMAIL: Final = "workflows.argoproj.io/creator-email"
 LABEL_CREATOR_USERNAME: Final = "workflows.argoproj.io/creator-preferred-username"
@@ -103,6 +106,7 @@ class Metadata(Struct, frozen=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: list[OwnerReference] = []
+    managed_fields: list[ManagedFields] = []
 
 
 class Parameter(Struct, frozen=True):

@@ -31,7 +31,7 @@ MESSAGES: Final = (
     ("workflow/artifacts/", "init: Error (exit code 64): artifact a failed to load: {}"),
     ("workflow/executor/agent.go", "{}"),
     ("workflow/executor/resource.go", "main: Error (exit code 64): {}"),
-    ("workflow/executor/data.go", "main: Error (exit code 64): {}"),
+    ("workflow/executor/data", "main: Error (exit code 64): {}"),
     ("workflow/data/", "main: Error (exit code 64): {}"),
     ("workflow/executor/", "wait: Error (exit code 64): {}"),
     ("cmd/argoexec/", "main: Error (exit code 64): {}"),

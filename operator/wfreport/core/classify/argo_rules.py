@@ -12,12 +12,12 @@ from wfreport.core.classify.verdicts import verdict_of
 from wfreport.core.snapshot.model import Verdict
 
 
-def cancelled_by_user(symptom: Symptom) -> Verdict | None:
-    """The Workflow was stopped or terminated by a person while the step ran."""
+def cancelled(symptom: Symptom) -> Verdict | None:
+    """The Workflow was stopped or terminated while the step ran: by a person, a policy, or its CronWorkflow."""
     if not symptom.was_stopped and not kubelet_messages.STOPPED_MESSAGE.match(symptom.message):
         return None
     return verdict_of(
-        symptom, FailureClass.CANCELLED, Confidence.HIGH, "workflow.spec.shutdown", reason="WorkflowStopped"
+        symptom, FailureClass.CANCELLED, Confidence.HIGH, "workflow.spec.shutdown", reason=symptom.stop_reason
     )
 
 

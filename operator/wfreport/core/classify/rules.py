@@ -45,7 +45,7 @@ class ClassifierRule:
 
 RULES: Final[tuple[ClassifierRule, ...]] = (
     ClassifierRule(
-        argo_rules.cancelled_by_user,
+        argo_rules.cancelled,
         "workflow.spec.shutdown, node.message",
         frozenset({Class.CANCELLED}),
     ),

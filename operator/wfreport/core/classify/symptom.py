@@ -8,6 +8,7 @@ from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
 from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
+from wfreport.core.classify.stops import STOPPED
 from wfreport.core.snapshot.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence
 
@@ -31,7 +32,8 @@ class Symptom:
         text: the node's message, or the Workflow's.
         exit_code: the exit code of the failure (``messages.exit_code``).
         evidence: the captured evidence of the pod.
-        was_stopped: whether a person stopped or terminated it.
+        was_stopped: whether a stop or termination of the Workflow ended it.
+        stop_reason: the reason of that stop (``stops.py``).
         workflow_deadline_exceeded: whether it was killed after the Workflow's own deadline.
         stored_waiting_text: ``<reason> <message>`` of the node's wait in the stored report. The waiting pod may have
             been deleted without ever having failed.
@@ -43,6 +45,7 @@ class Symptom:
     exit_code: int | None = None
     evidence: PodEvidence | None = None
     was_stopped: bool = False
+    stop_reason: str = STOPPED
     workflow_deadline_exceeded: bool = False
     stored_waiting_text: str = ""
     may_be_daemon: bool = True

@@ -19,6 +19,7 @@ from wfreport.core.classify.fingerprint import fingerprint, last_informative_lin
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
+from wfreport.core.classify.stops import stop_reason
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.evidence import LogLimits, conclusive, evidence_fields
@@ -136,7 +137,9 @@ def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
     root = context.snapshot.nodes.get(context.snapshot.workflow.metadata.name)
     spec_error = next((c.message for c in status.conditions if c.type == "SpecError"), "")
     text = status.message or spec_error or (root.message if root else "")
-    symptom = Symptom(None, text, was_stopped=bool(context.snapshot.workflow.spec.shutdown) and not text)
+    workflow = context.snapshot.workflow
+    was_stopped = bool(workflow.spec.shutdown) and not text
+    symptom = Symptom(None, text, was_stopped=was_stopped, stop_reason=stop_reason(workflow))
     verdict = classify_failure(symptom)
     return Failure(
         role=leaf.role,
@@ -161,6 +164,7 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         exit_code=code,
         evidence=evidence,
         was_stopped=is_stopped(node, workflow),
+        stop_reason=stop_reason(workflow),
         workflow_deadline_exceeded=code in _KILLED_CODES and _outlived_deadline(node, workflow),
         stored_waiting_text=context.stored_waits.get(node.id, ""),
         may_be_daemon=_may_be_daemon(node, context),

@@ -10,6 +10,7 @@ from wfreport.api.classes import FailureClass
 from wfreport.api.evidence import EventSummary
 from wfreport.api.report import Failure, Waiting
 from wfreport.core.classify.pod_rules import STORED_WAITING
+from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, STOPPED_OR_REPLACED
 from wfreport.core.render.phrases import after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.timing.durations import seconds_between, short_duration
@@ -105,7 +106,14 @@ def _timed_out(failure: Failure) -> str:
 
 def _stopped(failure: Failure) -> str:
     after = f" after {_duration(failure)}" if _duration(failure) else ""
-    return f"stopped by hand{after}"
+    return f"{_STOPS.get(failure.reason or '', 'stopped by hand')}{after}"
+
+
+_STOPS: Final = {
+    STOPPED_BY_POLICY: "stopped by a RemediationPolicy",
+    REPLACED_BY_CRON: "replaced by the next run of its CronWorkflow (concurrencyPolicy Replace)",
+    STOPPED_OR_REPLACED: "terminated by hand, or by its CronWorkflow (concurrencyPolicy Replace),",
+}
 
 
 def _never_started(lead: str) -> Callable[[Failure], str]:
