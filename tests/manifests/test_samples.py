@@ -88,7 +88,7 @@ def judged(sample: str, case: str, lock: LockClass = LockClass.MUTATE, *, log: s
 
 
 def test_there_are_samples() -> None:
-    assert len(NAMES) == 8
+    assert len(NAMES) == 9
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,6 +15,7 @@ from tests.remediation.documents import Json
 from tests.remediation.fake_api import Clock, FakeApi
 
 from wfreport.api.actions import Sink
+from wfreport.api.report import Stalled
 from wfreport.app.remediation import Dependencies, RemediationController, create_remediation_queues
 from wfreport.app.shared import KubeResources, TimeSource
 from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
@@ -40,6 +41,8 @@ from wfreport.settings import Settings
 NS = "data"
 REDACTOR = Redactor()
 SETTINGS = Settings()
+HANGS = "tests/hangs"
+"""Annotation of a Workflow that hangs, with the reason: what the operator finds out is not tested here."""
 HOOK = {"sinks": [{"name": "hook", "cloudEvents": {"url": "http://hook.invalid"}}]}
 
 
@@ -141,6 +144,9 @@ class InMemoryOperator:
             redactor=REDACTOR,
             now=self.clock.now,
         )
+        reason = workflow.metadata.annotations.get(HANGS)
+        if reason and not workflow.status.is_completed:
+            status = status.changed(stalled=Stalled(reason=reason, since_at=workflow.status.started_at))
         await self.writer.apply(stored, status, is_final=workflow.status.is_completed)
 
     def deliver_events(self) -> None:
@@ -265,6 +271,13 @@ def status_of(name: str, phase: str, clock: Clock, message: str = "main: Error (
         "finishedAt": finished_at,
     }
     return {"phase": phase, "startedAt": started_at, "finishedAt": finished_at, "nodes": {name: node}}
+
+
+def hang(api: FakeApi, name: str, clock: Clock, reason: str = "PodGone") -> None:
+    """Create a Workflow that hangs, as the operator finds it."""
+    made = workflow(name, "Running", clock=clock)
+    made["metadata"]["annotations"] = {HANGS: reason}
+    api.create("workflows", NS, made)
 
 
 def end(api: FakeApi, name: str, phase: str, clock: Clock) -> None:

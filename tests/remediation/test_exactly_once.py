@@ -12,13 +12,14 @@ import pytest
 from tests.examples import steps
 from tests.remediation.documents import RESUBMIT
 from tests.remediation.fake_api import Clock, FakeApi, KilledError
-from tests.remediation.in_memory import HOOK, NS, Inbox, InMemoryOperator, end, fail, policy
+from tests.remediation.in_memory import HOOK, NS, Inbox, InMemoryOperator, end, fail, hang, policy
 
 from wfreport.kube.errors import ApiError, ConflictError, ServerError, ThrottledError, UnreachableError
 
 pytestmark = pytest.mark.long
 
 NOTIFY = {**RESUBMIT, "notify": HOOK}
+STALLED = {"name": "hung", "match": {"stalled": {"forSeconds": 30}}, "action": {"resubmit": {}}, "notify": HOOK}
 
 
 class Scenario:
@@ -37,6 +38,10 @@ class Scenario:
         self.clock.advance(60)
         fail(self.api, "etl", self.clock)
         await self.work_until_idle()
+        await self.end_new_run()
+
+    async def end_new_run(self) -> None:
+        """Let the resubmission succeed, and its outcome be recorded."""
         new = self.new_runs()
         if len(new) == 1 and not self.api.objects["workflows", NS, new[0]].get("status", {}).get("phase"):
             self.clock.advance(60)
@@ -81,7 +86,31 @@ class Scenario:
         )
 
 
-def steps_of(rule: Any = RESUBMIT) -> int:
+class StallScenario(Scenario):
+    """A policy, a run that hangs, Argo's controller, which ends a run that is stopped, and the resubmission."""
+
+    def __init__(self) -> None:
+        super().__init__(STALLED)
+
+    async def run(self) -> None:
+        await self.work_until_idle()
+        self.clock.advance(60)
+        hang(self.api, "etl", self.clock)
+        await self.work_until_idle()
+        self.stop_as_argo()
+        await self.work_until_idle()
+        await self.end_new_run()
+
+    def stop_as_argo(self) -> None:
+        """End the run if its shutdown strategy is Stop."""
+        etl = self.api.objects["workflows", NS, "etl"]
+        if etl["spec"].get("shutdown") == "Stop":
+            started_at = etl["status"]["startedAt"]
+            end(self.api, "etl", "Failed", self.clock)
+            etl["status"]["startedAt"] = started_at
+
+
+def steps_of(rule: Any = RESUBMIT, make: Callable[[Any], Scenario] = Scenario) -> int:
     """Return the number of requests of the whole scenario without faults."""
     count = 0
 
@@ -89,7 +118,7 @@ def steps_of(rule: Any = RESUBMIT) -> int:
         nonlocal count
         count += when == "before"
 
-    scenario = Scenario(rule)
+    scenario = make(rule)
     scenario.api.fault = counted
     asyncio.run(scenario.run())
     assert scenario.outcome() == ("Executed", "RunSucceeded")
@@ -225,3 +254,53 @@ def test_notifications_are_sent_at_least_once_with_the_same_id_wherever_it_is_ki
         uids = {id_.rsplit("-", 1)[1] for _, id_ in scenario.inbox.received}
         assert uids == {"failed", "ended"}, step
         assert len({id_ for _, id_ in scenario.inbox.received}) == 2, step
+
+
+# A run that hangs: one Remediation stops it, and resubmits it when it has ended
+
+STALL_STEPS = steps_of(make=lambda _: StallScenario())
+
+
+def assert_stopped_and_resubmitted_once(scenario: Scenario, where: str) -> None:
+    assert_exactly_once(scenario, where)
+    etl = scenario.api.objects["workflows", NS, "etl"]
+    (remediation,) = [each for each in scenario.api.all("remediations") if each["spec"]["lockClass"] == "mutate"]
+    assert etl["spec"]["shutdown"] == "Stop", where
+    assert etl["metadata"]["annotations"]["wfreport.dev/remediation-uid"] == remediation["metadata"]["uid"], where
+    assert sum(1 for verb, kind, name in scenario.api.log if (verb, kind, name) == ("patch", "workflows", "etl")) == 1
+    assert remediation["status"]["stoppedAt"] <= remediation["status"]["executedAt"], where
+    assert "shutdown" not in scenario.api.objects["workflows", NS, scenario.new_runs()[0]]["spec"], where
+
+
+def test_a_run_that_hangs_is_stopped_and_resubmitted_once_and_told() -> None:
+    scenario = StallScenario()
+    asyncio.run(scenario.run())
+    assert_stopped_and_resubmitted_once(scenario, "no fault")
+    assert [id_.rsplit("-", 1)[1] for _, id_ in scenario.inbox.received] == ["stalled", "ended"]
+    (told,) = [each for each in scenario.api.all("remediations") if each["spec"]["action"] == "Notify"]
+    assert (told["spec"]["lockClass"], told["spec"]["reason"]) == ("notify-stall", "PodGone")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_at_any_step_a_run_that_hangs_is_stopped_and_resubmitted_once(when: str) -> None:
+    for step in steps(range(1, STALL_STEPS + 1), thinned_to=20):
+        scenario = StallScenario()
+        scenario.api.fault = fault_at(step, when, KilledError)
+        asyncio.run(scenario.run())
+        assert_stopped_and_resubmitted_once(scenario, f"killed {when} request {step}")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [lambda: ConflictError("changed", status=409), lambda: UnreachableError("timed out")],
+    ids=["409", "timeout"],
+)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_answered_by_an_error_a_run_that_hangs_is_stopped_and_resubmitted_once(
+    when: str, error: Callable[[], ApiError]
+) -> None:
+    for step in steps(range(1, STALL_STEPS + 1, 2), thinned_to=8):
+        scenario = StallScenario()
+        scenario.api.fault = fault_at(step, when, error)
+        asyncio.run(scenario.run())
+        assert_stopped_and_resubmitted_once(scenario, f"an error {when} request {step}")

@@ -37,6 +37,7 @@ from wfreport.api.reasons import ConditionType, PolicyConditionType, Remediation
 from wfreport.api.remediation import LockClass
 from wfreport.core.classify.rules import RULES
 from wfreport.core.classify.verdicts import CLASS_DEFAULTS
+from wfreport.core.decide.answers import NO_HELP
 from wfreport.core.decide.decision import BEFORE_GUARDS
 from wfreport.core.decide.enforcement import APPROVAL_HOLDS, ENFORCEMENT_MEANINGS
 from wfreport.core.decide.guards import GUARDS
@@ -150,10 +151,10 @@ def decisions_page() -> str:
     return _page(
         "Decisions",
         "The operator makes two decisions about each run: which action to take on the run itself, and whether to send "
-        "a notification. Both are derived from the run's report, the policies, and earlier runs and Remediations; no "
-        "state is held in memory. The checks below are evaluated in order, and the first one that applies holds the "
-        "decision. If none applies, the rule's action or notification is due. If a hold ends at a known time, the run "
-        "is checked again at that time.",
+        "a notification; about a run that hangs, a third one: whether to send a notification of that. All are derived "
+        "from the run's report, the policies, and earlier runs and Remediations; no state is held in memory. The "
+        "checks below are evaluated in order, and the first one that applies holds the decision. If none applies, the "
+        "rule's action or notification is due. If a hold ends at a known time, the run is checked again at that time.",
         table,
         "## Enforcement",
         "The policy's mode determines how a decision is enforced. It has no influence on the decision itself.",
@@ -161,6 +162,11 @@ def decisions_page() -> str:
         _table(("Enforcement action", "What happens next"), _coded(ENFORCEMENT_MEANINGS)),
         "While a Remediation waits for approval, or after a denial, the hold has one of these reasons:",
         _table(("Reason", "Meaning"), [(_code(reason), HOLD_MEANINGS[reason]) for reason in APPROVAL_HOLDS]),
+        "## Runs that hang",
+        "A rule with `match.stalled` can always notify. `stop` and `resubmit` (which stops the run first) are "
+        "performed if that ends what the run waits for. For these reasons it does not, and the decision is held "
+        "(`CannotHelp`):",
+        _table(("Reason", "Why neither helps"), [(_code(reason), f"{why}.") for reason, why in NO_HELP.items()]),
         "## Labels on failed pods",
         "`labelPods` needs no lock and has no budget. A failed pod that matches a rule is labelled as soon as it is "
         "observed, unless the policy is suspended, paused or in conflict, the Workflow is opted out, or the pod was "
@@ -169,8 +175,12 @@ def decisions_page() -> str:
 
 
 def _lock_names(locks: frozenset[LockClass]) -> str:
-    names = {LockClass.MUTATE: "run", LockClass.NOTIFY: "notification"}
-    return " and ".join(names[lock] for lock in LockClass if lock in locks)
+    names = {
+        LockClass.MUTATE: "run",
+        LockClass.NOTIFY: "notification",
+        LockClass.NOTIFY_STALL: "hung run's notification",
+    }
+    return ", ".join(names[lock] for lock in LockClass if lock in locks)
 
 
 def _coded(meanings: Mapping[Any, str]) -> list[Row]:

@@ -35,7 +35,7 @@ class Override(ValidatedModel):
 
 
 class Resubmit(ValidatedModel):
-    """Create a copy of the Workflow, as `argo resubmit` does."""
+    """Create a copy of the Workflow, as `argo resubmit` does. A run that hangs is stopped first."""
 
     parameters: list[Override] | None = Field(None, description="Arguments to change.", max_length=64)
     memoized: bool = Field(
@@ -91,14 +91,10 @@ class SuspendCron(ValidatedModel):
 
 
 class Stop(ValidatedModel):
-    """Stop a Workflow that runs or waits for too long. Its exit handlers still run."""
+    """Stop a Workflow that runs, waits or hangs for too long. Its exit handlers still run.
 
-    model_config = rules(
-        (
-            "has(self.afterSeconds) || has(self.pendingAfterSeconds)",
-            "set afterSeconds, pendingAfterSeconds, or both: the time after which a Workflow is stopped",
-        )
-    )
+    Without `match.stalled`, at least one of the times must be set; with it, neither.
+    """
 
     after_seconds: int | None = Field(
         None, description="Seconds after the run's start at which it is stopped.", ge=60, le=_YEAR

@@ -1,12 +1,15 @@
 """The selector of a policy's Workflows, and the criteria of a rule's failures."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from wfreport.api.classes import FailureClass, Owner
+from wfreport.api.reasons import StallReason
 from wfreport.api.validated import LabelKey, LabelValue, Name, ValidatedModel, rules
 from wfreport.api.wire import LINE
+
+_WEEK: Final = 7 * 24 * 3600
 
 ClassName = Annotated[str, Field(json_schema_extra={"enum": [str(name) for name in FailureClass]})]
 """Name of a failure class in a policy.
@@ -77,6 +80,24 @@ class ConsecutiveFailures(ValidatedModel):
     )
 
 
+StallReasonName = Annotated[
+    str,
+    Field(json_schema_extra={"enum": [str(name) for name in StallReason if name != StallReason.CONTROLLER_SILENT]}),
+]
+"""Name of a reason why a run hangs. A controller that is silent stalls every run, and is not answered by policies."""
+
+
+class StalledMatch(ValidatedModel):
+    """A criterion for runs that hang."""
+
+    reasons: list[StallReasonName] | None = Field(
+        None, description="Reasons why the run hangs; unset: any.", min_length=1, max_length=len(StallReason)
+    )
+    for_seconds: int = Field(
+        600, description="Minimum number of seconds for which the run has been reported to hang.", ge=0, le=_WEEK
+    )
+
+
 class Match(ValidatedModel):
     """Criteria for failures. All criteria that are set must match; without any, every failure matches."""
 
@@ -112,3 +133,6 @@ class Match(ValidatedModel):
         None, description="Labels of the Workflow, in addition to the policy's selector."
     )
     consecutive_failures: ConsecutiveFailures | None = Field(None, description="Number of consecutive failed runs.")
+    stalled: StalledMatch | None = Field(
+        None, description="Runs that hang (`status.stalled` of their report), instead of failures."
+    )

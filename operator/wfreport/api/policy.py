@@ -39,7 +39,7 @@ MODE_MEANINGS: dict[Mode, str] = {
 
 
 _STATES_A_FAILURE: Final = " || ".join(
-    f"has(self.match.{to_camel(name)})" for name in Match.model_fields if name != "labels"
+    f"has(self.match.{to_camel(name)})" for name in Match.model_fields if name not in {"labels", "stalled"}
 )
 
 
@@ -60,7 +60,34 @@ class Rule(ValidatedModel):
         ),
         (
             f"!has(self.action) || !has(self.action.stop) || !({_STATES_A_FAILURE} || has(self.labelPods))",
-            "stop is for running Workflows, which have not failed: match may only set labels, and labelPods is invalid",
+            (
+                "stop is for running Workflows, which have not failed: match may only set labels and stalled, and "
+                "labelPods is invalid"
+            ),
+        ),
+        (
+            (
+                "!has(self.action) || !has(self.action.stop) || has(self.match.stalled)"
+                " != (has(self.action.stop.afterSeconds) || has(self.action.stop.pendingAfterSeconds))"
+            ),
+            (
+                "stop needs afterSeconds, pendingAfterSeconds, or both: the time after which a Workflow is stopped; "
+                "with match.stalled it has neither, because match.stalled.forSeconds is that time"
+            ),
+        ),
+        (
+            f"!has(self.match.stalled) || !({_STATES_A_FAILURE} || has(self.labelPods))",
+            (
+                "match.stalled is for runs that hang, which have not failed: besides it, match may only set labels, "
+                "and labelPods is invalid"
+            ),
+        ),
+        (
+            (
+                "!has(self.match.stalled) || !has(self.action) || has(self.action.stop) || has(self.action.none)"
+                " || (has(self.action.resubmit) && !self.action.resubmit.memoized)"
+            ),
+            "a run that hangs can be stopped or resubmitted: use stop, resubmit (not memoized), none, or only notify",
         ),
     )
 
@@ -70,7 +97,7 @@ class Rule(ValidatedModel):
         max_length=SHORT,
         pattern=RULE_NAME,
     )
-    match: Match = Field(description="Failures that the rule matches; `{}` matches every failure.")
+    match: Match = Field(description="Failures or hung runs that the rule matches; `{}` matches every failure.")
     action: Action | None = Field(None, description="Action on the run. Unset: no action, only the other responses.")
     label_pods: LabelPods | None = Field(None, description="Labels for the failed pods.")
     notify: Notify | None = Field(None, description="Notification to send.")
@@ -99,7 +126,13 @@ class Limits(ValidatedModel):
         le=50,
     )
     max_age_seconds: int = Field(
-        6 * _HOUR, description="Runs that ended more than this many seconds ago are ignored.", ge=60, le=7 * _DAY
+        6 * _HOUR,
+        description=(
+            "Runs that ended more than this many seconds ago are ignored. A hung run that was stopped is not "
+            "resubmitted if it takes longer than this to end."
+        ),
+        ge=60,
+        le=7 * _DAY,
     )
 
 

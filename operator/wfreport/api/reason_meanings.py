@@ -213,6 +213,7 @@ REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
     RemediationReason.DENIED: "`Approved`: a person denied it.",
     RemediationReason.APPROVAL_TIMED_OUT: "`Approved`: nobody approved it in time, which counts as a denial.",
     RemediationReason.EXECUTION_PENDING: "`Executed`: the action has not been performed yet.",
+    RemediationReason.RUN_STOPPING: "`Executed`: the run hung and was stopped; it is resubmitted once it has ended.",
     RemediationReason.EXECUTED: "`Executed`: the action was performed.",
     RemediationReason.ALREADY_DONE: (
         "`Executed`: there was nothing left to do, because this Remediation or a person had already done it."
@@ -227,6 +228,10 @@ REMEDIATION_REASON_MEANINGS: dict[RemediationReason, str] = {
     RemediationReason.NOT_POSSIBLE: "`Executed`: the action cannot be performed on this run; the message explains why.",
     RemediationReason.SPEC_NOT_REPRODUCED: (
         "`Executed`: policy and report do not lead to this spec, so the Remediation was refused."
+    ),
+    RemediationReason.STOP_INEFFECTIVE: (
+        "`Executed`: a run that hung was stopped and has not ended within `limits.maxAgeSeconds`. It is not "
+        "resubmitted, because both runs would do the same work."
     ),
     RemediationReason.TRACE_LOST: (
         "`Executed`: the intent is old, and nothing shows whether the action was performed. It is never repeated."
@@ -249,6 +254,7 @@ REFUSAL_MEANINGS: dict[Refusal, str] = {
     Refusal.RUN_NOT_COMPLETED: "The run has not completed; only a completed run can be resubmitted.",
     Refusal.WORKFLOW_GONE: "The Workflow no longer exists.",
     Refusal.RUN_COMPLETED: "The run has completed; only a running one can be stopped.",
+    Refusal.RUN_STOPPED: "Somebody else is stopping the run that hangs, so it is not resubmitted.",
     Refusal.RUN_NOT_FAILED: "The run did not fail; only a failed run can be resubmitted `memoized`.",
     Refusal.STEPS_NOT_REUSABLE: (
         "A `memoized` run would produce a wrong result without running some succeeded steps again; the message names "
@@ -286,13 +292,24 @@ REFUSAL_MEANINGS: dict[Refusal, str] = {
 HOLD_MEANINGS: dict[HoldReason, str] = {
     HoldReason.NO_POLICY: "No policy in the namespace selects the Workflow.",
     HoldReason.STALE_OBSERVATION: "The Workflow has changed since the report was written; the report is updated first.",
+    HoldReason.CONTROLLER_SILENT: (
+        "Argo's controller does not work on its Workflows, so every run hangs and no action has an effect. This holds "
+        "every policy, notifications included: alert on the metric instead."
+    ),
     HoldReason.RUN_SUCCEEDED: "The run succeeded.",
     HoldReason.EVIDENCE_PENDING: (
         "The run ended less than 30 seconds ago and evidence of failed pods is incomplete. Late evidence may change "
         "the class."
     ),
+    HoldReason.RUN_STOPPING: "The run hung and was stopped. It is resubmitted once it has ended.",
+    HoldReason.STOP_INEFFECTIVE: "The run was stopped and has not ended within `limits.maxAgeSeconds`.",
     HoldReason.RUN_ACTIVE: "The run has not completed, and no rule of the policy stops running Workflows.",
     HoldReason.STOP_NOT_DUE: "Neither the run nor a waiting step has exceeded the rule's time limit.",
+    HoldReason.STALL_NOT_DUE: "The run hangs, but not yet for as long as the rule's `stalled.forSeconds`.",
+    HoldReason.CANNOT_HELP: (
+        "The run hangs for a reason that the rule's action cannot do anything about; the message explains why. "
+        "`notify` is always possible."
+    ),
     HoldReason.NO_RULE_MATCHES: "No rule matches the failure.",
     HoldReason.NO_ACTION_CONFIGURED: (
         "The matching rule has no `action` (for the run) or no `notify` (for the notification)."

@@ -1,7 +1,7 @@
 """The kind ``Remediation``: one action on one run, with its lock, its record and its outcome."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -14,10 +14,18 @@ from wfreport.api.wire import DNS_SUBDOMAIN, LINE, LOG, SHORT, TEXT, UID
 
 
 class LockClass(StrEnum):
-    """The lock that a Remediation holds. A run has at most one Remediation per lock class, across all policies."""
+    """The lock that a Remediation holds. A run has at most one Remediation per lock class, across all policies.
+
+    That a run hangs is notified under a lock of its own: if it goes on and fails later, that is another message.
+    """
 
     MUTATE = "mutate"
     NOTIFY = "notify"
+    NOTIFY_STALL = "notify-stall"
+
+
+NOTIFY_LOCKS: Final = frozenset({LockClass.NOTIFY, LockClass.NOTIFY_STALL})
+"""Locks of notifications."""
 
 
 class PolicyRef(ValidatedModel):
@@ -95,7 +103,9 @@ class RemediationSpec(ValidatedModel):
         default=True, description="Whether the action counts toward maxAttempts instead of infraMaxAttempts."
     )
     reason: str = Field(
-        description="The class of the failure that the action responds to.", min_length=1, max_length=SHORT
+        description="The class of the failure, or the reason of the stall, that the action responds to.",
+        min_length=1,
+        max_length=SHORT,
     )
     fingerprint: str | None = Field(None, description="The fingerprint of this failure.", max_length=SHORT)
     message: str | None = Field(None, description="The cause of the action, in words.", max_length=TEXT)
@@ -127,6 +137,9 @@ class RemediationStatus(ValidatedModel):
     )
     approved_by: str | None = Field(
         None, description="Name of the person who approved or denied the action.", max_length=LINE
+    )
+    stopped_at: Time | None = Field(
+        None, description="Time at which a run that hung was stopped, in order to resubmit it once it has ended."
     )
     executed_at: Time | None = Field(None, description="Time at which the action was performed.")
     result_ref: ObjectRef | None = Field(None, description="The object that the action created or changed.")

@@ -8,7 +8,7 @@ from typing import Final
 
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import RemediationReason
-from wfreport.api.remediation import LockClass, Plan, Remediation, ReportRef
+from wfreport.api.remediation import NOTIFY_LOCKS, LockClass, Plan, Remediation, ReportRef
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.enforcement import EnforcementAction
@@ -17,6 +17,7 @@ from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.dropped import dropped_intent
 from wfreport.core.record.freshness import is_fresh_intent
 from wfreport.core.record.intent import Basis, intended_remediation, is_reproduced
+from wfreport.core.record.notification import is_answer
 from wfreport.core.record.progress import ExecutionResult, awaits_outcome, has_outcome, is_denied, is_executed
 from wfreport.kube.errors import (
     AlreadyExistsError,
@@ -52,7 +53,7 @@ class _PlannedAction:
 class Executor:
     """Carries out decisions, each at most once.
 
-    The process can die, and a request can remain unanswered, at any point. Three rules prevent a second action:
+    The process can die, and a request can remain unanswered, at any point. Four rules prevent a second action:
 
     * **The intent is the lock.** Nothing is changed before the Remediation exists. Its name is derived from the run
       (Workflow uid and start) and the lock class, so only one of several replicas can create it.
@@ -61,6 +62,8 @@ class Executor:
       If ``recover`` finds the trace, it records the action instead of repeating it. So call ``recover`` on an existing
       intent first, then decide again, then call ``enforce``. It resumes an intent only if the new decision reproduces
       its spec.
+    * **A run that hangs is stopped, then resubmitted**, by one Remediation. The stop leaves a trace of its own, on the
+      Workflow and in ``status.stoppedAt``. The new Workflow is created only once the old one has ended.
     * **A lost trace is Unknown.** Argo deletes completed Workflows after a while, and the trace with them. If an intent
       is older than that and has no trace, it ends as ``Executed=Unknown`` (TraceLost). The action is never repeated.
 
@@ -164,8 +167,8 @@ class Executor:
 
     def follow_up(self, notification: Remediation, action: Remediation | None) -> None:
         """Enqueue the second message of a notification, if the action on the same run has an outcome."""
-        is_due = notification.spec.lock_class is LockClass.NOTIFY and awaits_outcome(notification)
-        if is_due and action and has_outcome(action):
+        is_due = notification.spec.lock_class in NOTIFY_LOCKS and awaits_outcome(notification)
+        if is_due and action and is_answer(action, notification) and has_outcome(action):
             self._queues.notify(notification)
 
     # A decision
@@ -234,7 +237,7 @@ class Executor:
             await self._record(remediation, ExecutionResult("False", RemediationReason.DRY_RUN, message))
         elif planned.refusal:
             await self._record(remediation, _not_possible(planned.refusal))
-        elif planned.enforcement is EnforcementAction.EXECUTE and remediation.spec.lock_class is LockClass.NOTIFY:
+        elif planned.enforcement is EnforcementAction.EXECUTE and remediation.spec.lock_class in NOTIFY_LOCKS:
             self._queues.notify(remediation)
         elif planned.enforcement is EnforcementAction.EXECUTE:
             return await self._perform(remediation, planned.situation)
@@ -261,6 +264,9 @@ class Executor:
         return None
 
     async def _record(self, remediation: Remediation, execution: ExecutionResult) -> None:
+        if execution.reason is RemediationReason.RUN_STOPPING:
+            await self._writer.record_stop(remediation, execution)
+            return
         self._outcomes.enqueue_chain(await self._writer.record_execution(remediation, execution))
 
     def _is_permitted(self, policy: RemediationPolicy) -> bool:
@@ -280,7 +286,8 @@ class Executor:
 
 def _basis(situation: Situation) -> Basis:
     metadata = situation.report.metadata
-    state = situation.live.state if situation.live else None
+    # the second step for a run that hung reproduces the intent from before its end
+    state = situation.live.state if situation.live and not situation.decision.stall else None
     return Basis(ReportRef(name=metadata.name, uid=metadata.uid), state.resource_version if state else None)
 
 

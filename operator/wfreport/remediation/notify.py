@@ -1,4 +1,4 @@
-"""Notify: plans and sends messages about a failed run and its outcome.
+"""Notify: plans and sends messages about a run that failed or hangs, and about the outcome of the action on it.
 
 Messages are sent at least once, by workers of their own: an endpoint that does not answer delays no other namespace.
 """
@@ -19,8 +19,11 @@ from wfreport.core.record.notification import (
     Notification,
     Stage,
     failure_notification,
+    first_stage,
+    is_answer,
     message_id,
     outcome_notification,
+    stall_notification,
 )
 from wfreport.core.record.progress import (
     ExecutionResult,
@@ -78,7 +81,7 @@ class Notifier:
         self._clock = clock
 
     async def reconcile(self, request: Request) -> None:
-        """Send the message that is due: that the run has failed or, later, the outcome of the action on it.
+        """Send the message that is due: that the run has failed or hangs or, later, the outcome of the action on it.
 
         A sink that fails is tried again after its own backoff, not after that of the Remediation.
 
@@ -100,9 +103,11 @@ class Notifier:
         """Send the first message, and record the result."""
         rule = self._rule_of(remediation)
         sinks = _sinks_of(remediation, rule)
-        self._check_due(remediation, sinks, Stage.FAILED)
+        stage = first_stage(remediation)
+        self._check_due(remediation, sinks, stage)
         report = await self._report_of(remediation)
-        message = failure_notification(report, remediation, self._action_of(remediation)) if report else None
+        written = stall_notification if stage is Stage.STALLED else failure_notification
+        message = written(report, remediation, self._action_of(remediation)) if report else None
         execution = await self._send_to_all(remediation, sinks, message)
         follows_up = rule is not None and rule.notify is not None and rule.notify.follow_up
         await self._writer.record_execution(
@@ -162,10 +167,11 @@ class Notifier:
         return next((rule for rule in rules if rule.name == remediation.spec.rule), None)
 
     def _action_of(self, remediation: Remediation) -> Remediation | None:
-        """Return the Remediation that acts on the same run."""
+        """Return the Remediation that acts on the same run, for the same cause."""
         target = remediation.spec.target
         run = Run(remediation.metadata.namespace, target.name, target.uid, started_at=target.started_at)
-        return self._cache.remediations.of_run(run, LockClass.MUTATE)
+        action = self._cache.remediations.of_run(run, LockClass.MUTATE)
+        return action if action and is_answer(action, remediation) else None
 
     async def _report_of(self, remediation: Remediation) -> WorkflowReport | None:
         entry = self._cache.reports.get((remediation.metadata.namespace, remediation.spec.report_ref.name))

@@ -25,7 +25,7 @@ from wfreport.api.report import Failure, Held, ReportStatus, RunRemediation, Wor
 from wfreport.api.wire import is_same_time
 from wfreport.cache.remediation import RemediationCache
 from wfreport.cache.reports import ReportEntry
-from wfreport.core.decide.decision import decide
+from wfreport.core.decide.decision import decide, locks_of
 from wfreport.core.decide.enforcement import Enforcement, EnforcementAction, enforcement_of
 from wfreport.core.decide.history import latest_run, past_action_of
 from wfreport.core.decide.model import Decision, LiveState, OperatorLimits, Run
@@ -54,7 +54,9 @@ RECOUNT_SECONDS: Final = 5
 _TEMPORARY: Final = frozenset(
     {
         HoldReason.STALE_OBSERVATION,
+        HoldReason.CONTROLLER_SILENT,
         HoldReason.EVIDENCE_PENDING,
+        HoldReason.RUN_STOPPING,
         HoldReason.POLICY_SUSPENDED,
         HoldReason.POLICY_PAUSED,
         HoldReason.POLICY_CONFLICT,
@@ -140,7 +142,8 @@ class RemediationReconciler:
         state.policies = self._cache.policies.in_namespace(state.run.namespace)
         labelled = await self._label_pods(state)  # before anything slower: Argo deletes pods
         for lock_class in LockClass:
-            await self._reconcile_lock_class(state, lock_class)
+            if self._concerns(state, lock_class):
+                await self._reconcile_lock_class(state, lock_class)
         await self._update_report(state, labelled)
 
     # State
@@ -186,6 +189,10 @@ class RemediationReconciler:
         return live.state
 
     # Action
+
+    def _concerns(self, state: _RunState, lock_class: LockClass) -> bool:
+        """Whether the run needs a decision of a lock class, or has a Remediation of it."""
+        return lock_class in locks_of(state.report) or self._remediation_of(state.run, lock_class) is not None
 
     async def _reconcile_lock_class(self, state: _RunState, lock_class: LockClass) -> None:
         """Recover the run's Remediation of a lock class, then decide for each group of policies and enforce."""

@@ -28,7 +28,11 @@ STOP_SECONDS: Final = 2
 """Time that deliveries get to finish when the operator stops. The next process sends their messages again."""
 
 _SPEC_VERSION: Final = "1.0"
-_TYPES: Final = {Stage.FAILED: "dev.wfreport.run.failed.v1", Stage.ENDED: "dev.wfreport.remediation.ended.v1"}
+_TYPES: Final = {
+    Stage.FAILED: "dev.wfreport.run.failed.v1",
+    Stage.STALLED: "dev.wfreport.run.stalled.v1",
+    Stage.ENDED: "dev.wfreport.remediation.ended.v1",
+}
 _CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _FIRST_FAILURE_STATUS: Final = 300
 _MAX_REFUSALS: Final = 1000

@@ -15,6 +15,7 @@ from wfreport.core.record.progress import (
     status_denied,
     status_executed,
     status_intended,
+    status_stopping,
     status_with_outcome,
 )
 from wfreport.core.render.conditions import Status
@@ -105,6 +106,18 @@ class RemediationWriter:
             await self._events.record(
                 _report_of(recorded), execution.reason, message, discriminator=recorded.metadata.uid or ""
             )
+        return recorded
+
+    async def record_stop(self, remediation: Remediation, execution: ExecutionResult) -> Remediation:
+        """Record that a run that hung was stopped, before it is resubmitted.
+
+        Raises:
+            ConflictError: the Remediation has changed; the index now has its latest version.
+            ApiError: the request failed; it may have taken effect.
+        """
+        recorded = await self._write(remediation, status_stopping(remediation, self._clock(), execution))
+        log.info("hung run stopped", extra=_pairs(recorded, reason=execution.reason, message=execution.message))
+        await self._emit(recorded, execution.reason, execution.message, NORMAL)
         return recorded
 
     async def record_outcome(

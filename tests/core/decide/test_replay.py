@@ -20,7 +20,7 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RunHistory
-from wfreport.core.decide.decision import decide
+from wfreport.core.decide.decision import decide, locks_of
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.model import Decision, History, OperatorLimits, PastAction
 from wfreport.core.decide.replay import Replay, replay
@@ -226,7 +226,7 @@ class Live:
             self.reports[uid(report)] = report
             self.runs.put(report)
             self.record_outcome(report)
-            for lock in LockClass:
+            for lock in locks_of(report):
                 decision = self.decide(report, now, lock)
                 self.last[uid(report), lock] = decision.reason
                 serial += 1

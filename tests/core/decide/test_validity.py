@@ -173,3 +173,47 @@ def test_an_unsupported_class_is_not_read_as_unknown() -> None:
 def test_a_document_that_is_not_a_policy_lists_missing_fields() -> None:
     with pytest.raises(InvalidPolicyError, match="metadata: '': field required"):
         read_policy({"kind": "RemediationPolicy", "spec": {}})
+
+
+TEAM = {"sinks": [{"name": "team", "apprise": {"secretName": "team"}}]}
+STALLED: dict[str, Any] = {"name": "hung", "match": {"stalled": {}}, "notify": TEAM}
+
+
+@pytest.mark.parametrize(
+    ("rule", "field", "fix"),
+    [
+        ({"action": {"raiseMemory": {"max": "1Gi"}}}, "action", "can be stopped or resubmitted"),
+        ({"action": {"retry": {}}}, "action", "can be stopped or resubmitted"),
+        ({"action": {"suspendCron": {}}}, "action", "can be stopped or resubmitted"),
+        ({"action": {"resubmit": {"memoized": True}}}, "action", "not memoized"),
+        ({"action": {"stop": {"afterSeconds": 60}}}, "action.stop", "match.stalled.forSeconds is the time"),
+        ({"labelPods": {}}, "match.stalled", "leave labelPods out"),
+        ({"match": {"stalled": {}, "steps": ["a"]}}, "match.stalled", "match only labels"),
+        ({"match": {"stalled": {"reasons": ["ControllerSilent"]}}}, "match.stalled.reasons", "holds every policy"),
+        ({"match": {"stalled": {"reasons": ["Podgone"]}}}, "match.stalled.reasons", "use one of AgentGone, "),
+        (
+            {"match": {"stalled": {"reasons": ["LockLeaked", "DeletionBlocked"]}}, "action": {"stop": {}}},
+            "action",
+            "does not help a run that hangs with LockLeaked",
+        ),
+        ({"match": {}, "action": {"stop": {}}}, "action.stop", "set afterSeconds"),
+    ],
+)
+def test_a_rule_for_runs_that_hang_is_about_nothing_else(rule: dict[str, Any], field: str, fix: str) -> None:
+    (problem,) = problems(rules=[STALLED | rule])
+    assert problem.startswith(f"spec.rules[0].{field}: ")
+    assert fix in problem
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {},
+        {"action": {"stop": {}}},
+        {"action": {"resubmit": {}}},
+        {"action": {"none": {}}},
+        {"match": {"stalled": {"reasons": ["PodGone", "LockLeaked"]}, "labels": {}}, "action": {"resubmit": {}}},
+    ],
+)
+def test_a_rule_for_runs_that_hang_may_notify_stop_resubmit_or_do_nothing(rule: dict[str, Any]) -> None:
+    assert problems(rules=[STALLED | rule]) == []

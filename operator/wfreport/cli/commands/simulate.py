@@ -30,7 +30,17 @@ from wfreport.kube.resource import documents
 
 _MONTH_SECONDS: Final = 30 * 24 * 3600
 _DECISION_FIELDS: Final = (
-    *("observedWorkflow", "conditions", "failures", "failureClass", "workflowSource", "waiting", "runs", "summary"),
+    *(
+        "observedWorkflow",
+        "conditions",
+        "failures",
+        "failureClass",
+        "workflowSource",
+        "waiting",
+        "runs",
+        "summary",
+        "stalled",
+    ),
 )
 """The fields of a status that a decision reads. The others are dropped: thousands of reports are held in memory."""
 

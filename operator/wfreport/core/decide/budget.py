@@ -15,6 +15,7 @@ RECHECK_INTERVAL: Final = timedelta(seconds=60)
 IN_FLIGHT_MAX: Final[Mapping[LockClass, timedelta]] = {
     LockClass.MUTATE: timedelta(hours=6),
     LockClass.NOTIFY: timedelta(minutes=10),
+    LockClass.NOTIFY_STALL: timedelta(minutes=10),
 }
 """How long an action counts as in flight in the budgets that policies share. A run may be suspended for ever, and an
 endpoint may be dead for a day; neither may hold the actions of others for so long."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.reasons import HoldReason
-from wfreport.api.remediation import LockClass
+from wfreport.api.remediation import NOTIFY_LOCKS
 from wfreport.core.decide.inputs import Hold
 from wfreport.core.decide.model import Decision, PastAction
 
@@ -57,7 +57,7 @@ class Enforcement:
 
 def needs_approval(policy: RemediationPolicy, decision: Decision) -> bool:
     """Return whether a person has to approve the decision. Notifications never need approval."""
-    if decision.lock == LockClass.NOTIFY:
+    if decision.lock in NOTIFY_LOCKS:
         return False
     required_for = policy.spec.approval.required_for or ()
     return policy.spec.mode == Mode.APPROVE or decision.action in required_for
@@ -99,7 +99,7 @@ _PASSIVE_MODES: Final = {Mode.OBSERVE: EnforcementAction.COUNT, Mode.DRY_RUN: En
 
 def _approval_deadline(policy: RemediationPolicy, own: PastAction | None) -> datetime | None:
     """Return the time by which the Remediation must be approved; None if it awaits no approval."""
-    if own is None or own.is_final or own.is_approved or own.lock == LockClass.NOTIFY:
+    if own is None or own.is_final or own.is_approved or own.lock in NOTIFY_LOCKS:
         return None
     return own.created_at + timedelta(seconds=policy.spec.approval.timeout_seconds)
 

@@ -28,6 +28,9 @@ from wfreport.core.decide.model import CHAIN_ACTIONS, ActionTimes, PastAction, R
 from wfreport.core.decide.selection import is_for
 from wfreport.core.decide.streaks import streak_of
 
+STOP_STRATEGY: Final = "Stop"
+"""Shutdown strategy with which the operator ends runs."""
+
 _HOUR_SECONDS: Final = 3600
 
 
@@ -58,6 +61,8 @@ def cancelled(candidate: Candidate) -> Hold | None:
     """A person ended the run, and the operator respects that."""
     observed = candidate.input.status.observed_workflow
     shutdown = observed.shutdown if observed else None
+    if candidate.is_second_step and shutdown == STOP_STRATEGY:
+        return None  # the operator ended it
     if shutdown:
         return Hold(HoldReason.CANCELLED_BY_PERSON, f"the Workflow's shutdown strategy is {shutdown}")
     if candidate.input.run.is_cancelled:
@@ -259,7 +264,7 @@ def _own_actions(candidate: Candidate) -> list[PastAction]:
     return actions_of_policy(candidate.input.history.actions, metadata.namespace, metadata.name)
 
 
-BOTH: Final = frozenset(LockClass)
+ALL: Final = frozenset(LockClass)
 RUN_ONLY: Final = frozenset({LockClass.MUTATE})
 
 
@@ -275,14 +280,15 @@ class Guard:
 
     check: Callable[[Candidate], Hold | None]
     reason: HoldReason
-    locks: frozenset[LockClass] = BOTH
+    locks: frozenset[LockClass] = ALL
 
 
 GUARDS: Final = (
     Guard(policy_suspended, HoldReason.POLICY_SUSPENDED),
     Guard(policy_paused, HoldReason.POLICY_PAUSED),
     Guard(opted_out, HoldReason.OPTED_OUT),
-    Guard(cancelled, HoldReason.CANCELLED_BY_PERSON),
+    # A run that somebody has ended can hang even so.
+    Guard(cancelled, HoldReason.CANCELLED_BY_PERSON, ALL - {LockClass.NOTIFY_STALL}),
     Guard(too_old, HoldReason.RUN_TOO_OLD),
     Guard(failed_before_enforced, HoldReason.FAILED_BEFORE_ENFORCED),
     Guard(retries_remaining, HoldReason.RETRIES_REMAINING),

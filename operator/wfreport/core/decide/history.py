@@ -14,6 +14,9 @@ from wfreport.core.decide.model import ExecutionState, PastAction, Run
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.chain import link_of
 
+EXECUTION_OPEN: Final = frozenset({RemediationReason.EXECUTION_PENDING, RemediationReason.RUN_STOPPING})
+"""Reasons of ``Executed`` while the action is yet to be performed, or only its first step has been."""
+
 _OUTCOME_PENDING: Final = frozenset({RemediationReason.OUTCOME_AWAITED})
 
 
@@ -100,6 +103,9 @@ def past_action_of(remediation: Remediation) -> PastAction | None:
         has_helped=_status_as_bool(outcome),
         finished_at=_finished_at(remediation, outcome),
         has_outcome=outcome is not None and outcome.reason not in _OUTCOME_PENDING,
+        rule=spec.rule,
+        reason=spec.reason,
+        stopped_at=status.stopped_at if status else None,
     )
 
 
@@ -112,7 +118,7 @@ def _status_as_bool(condition: Condition | None) -> bool | None:
 
 
 def _execution(executed: Condition | None) -> ExecutionState:
-    if executed is None or executed.reason == RemediationReason.EXECUTION_PENDING:
+    if executed is None or executed.reason in EXECUTION_OPEN:
         return ExecutionState.PENDING
     return {"True": ExecutionState.DONE, "False": ExecutionState.NOT_DONE, "Unknown": ExecutionState.LOST}[
         executed.status

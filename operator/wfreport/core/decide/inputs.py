@@ -59,6 +59,8 @@ class Candidate:
         rule: matching rule.
         action: proposed action.
         failure: failure to respond to; None for a running Workflow.
+        stall: reason why the run hangs, if the action responds to that.
+        is_second_step: whether this very action has stopped the run before, in order to resubmit it now.
         counts_toward_limit: whether the action counts as an ordinary attempt, not as one for infrastructure failures.
         attempt: number that the action would have in its chain.
     """
@@ -71,6 +73,8 @@ class Candidate:
     failure: Failure | None
     counts_toward_limit: bool
     attempt: int
+    stall: str | None = None
+    is_second_step: bool = False
 
     @property
     def policy(self) -> RemediationPolicy:

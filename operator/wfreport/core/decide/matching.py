@@ -33,8 +33,9 @@ class MatchContext:
 
 
 def match_rule(policy: RemediationPolicy, context: MatchContext) -> Rule | None:
-    """Return the first rule that matches the failure, apart from rules that stop running Workflows."""
-    return next((rule for rule in policy.spec.rules if not is_for_running(rule) and matches(rule.match, context)), None)
+    """Return the first rule that matches the failure, apart from rules for running or hung Workflows."""
+    rules = (rule for rule in policy.spec.rules if not is_for_running(rule) and rule.match.stalled is None)
+    return next((rule for rule in rules if matches(rule.match, context)), None)
 
 
 def match_running(policy: RemediationPolicy, run: Run) -> Rule | None:
@@ -49,9 +50,20 @@ def match_running(policy: RemediationPolicy, run: Run) -> Rule | None:
     )
 
 
+def match_stalled(policy: RemediationPolicy, run: Run, reason: str) -> Rule | None:
+    """Return the first rule for runs that hang which matches this one and its reason."""
+    return next((rule for rule in policy.spec.rules if _matches_stalled(rule.match, run, reason)), None)
+
+
+def _matches_stalled(match: Match, run: Run, reason: str) -> bool:
+    if match.stalled is None or (match.stalled.reasons is not None and reason not in match.stalled.reasons):
+        return False
+    return match.labels is None or selects(match.labels, run.labels)
+
+
 def is_for_running(rule: Rule) -> bool:
-    """Return whether the rule applies to running Workflows."""
-    return rule.action is not None and rule.action.stop is not None
+    """Return whether the rule stops running Workflows after a time."""
+    return rule.action is not None and rule.action.stop is not None and rule.match.stalled is None
 
 
 def matches(match: Match, context: MatchContext) -> bool:

@@ -109,6 +109,9 @@ class PastAction:
         has_helped: whether the new run succeeded; None if that is not known yet or never will be.
         finished_at: time at which the outcome became known.
         has_outcome: whether its outcome is final, even if it will never be known.
+        rule: name of the rule of its policy.
+        reason: class of the failure, or reason of the stall, that it responds to.
+        stopped_at: time at which it stopped a run that hung, in order to resubmit it.
     """
 
     namespace: str
@@ -130,6 +133,14 @@ class PastAction:
     has_helped: bool | None = None
     finished_at: datetime | None = None
     has_outcome: bool = False
+    rule: str = ""
+    reason: str = ""
+    stopped_at: datetime | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it has stopped a run that hung and has not resubmitted it yet."""
+        return self.stopped_at is not None and not self.is_final
 
     @property
     def at(self) -> datetime:
@@ -245,6 +256,7 @@ class Decision:
         policy: policy of the decision; None if none selects the Workflow.
         rule: matching rule.
         failure: failure to respond to; None for a running Workflow.
+        stall: reason why the run hangs, if the decision is about that.
         attempt: number that the action would have in its chain, from 1.
         counts_toward_limit: whether it would count as an ordinary attempt.
         recheck_at: time at which the decision may change without an event; None if never.
@@ -258,6 +270,7 @@ class Decision:
     policy: RemediationPolicy | None = None
     rule: Rule | None = None
     failure: Failure | None = None
+    stall: str | None = None
     attempt: int = 1
     counts_toward_limit: bool = True
     recheck_at: datetime | None = None

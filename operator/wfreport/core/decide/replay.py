@@ -4,7 +4,8 @@ At each point in time, the decision is given what the operator knew then: the ru
 this replay. If history contains the run that an action creates (because the operator did act), the end of that run is
 the action's outcome. Otherwise the outcome is unknown: the action is in flight for as long as the original run took.
 
-Runs before a manual retry are history only and are not decided about, because reports hold few details of them.
+Runs before a manual retry are history only and are not decided about, because reports hold few details of them. That
+a run hung for a while is in no report once it has gone on: only runs that hang now are decided about as such.
 """
 
 import heapq
@@ -19,7 +20,7 @@ from wfreport.api.argo import Phase
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import ObservedWorkflow, WorkflowReport
-from wfreport.core.decide.decision import decide
+from wfreport.core.decide.decision import decide, locks_of
 from wfreport.core.decide.history import latest_run, runs_of
 from wfreport.core.decide.matching import is_for_running
 from wfreport.core.decide.model import (
@@ -103,8 +104,9 @@ def replay(
     """
     known = [_without_pod_labels(report) for report in reports if latest_run(report) is not None]
     state = _ReplayState(policies, limits, _outcomes(known))
-    stops = any(map(is_for_running, (rule for policy in policies for rule in policy.spec.rules)))
-    events = list(_events(known, since, includes_running=stops))
+    rules = (rule for policy in policies for rule in policy.spec.rules)
+    is_for_active = any(is_for_running(rule) or rule.match.stalled is not None for rule in rules)
+    events = list(_events(known, since, includes_running=is_for_active))
     heapq.heapify(events)
     order = itertools.count(len(events))
     while events:
@@ -151,7 +153,8 @@ def _decide_at(state: _ReplayState, report: WorkflowReport, run: Run, now: datet
     live, history = _live_state_at(report_now, run), state.history(now)
     recheck_at: set[datetime] = set()
     pods = tuple(pods_to_label(report_now, live, state.policies, history))
-    by_lock = (decide(report_now, live, state.policies, history, state.limits, now, lock=lock) for lock in LockClass)
+    locks = locks_of(report_now)
+    by_lock = (decide(report_now, live, state.policies, history, state.limits, now, lock=lock) for lock in locks)
     for decision in (one for one in by_lock if one is not None):
         state.decisions.append(ReplayedDecision(now, decision, pods if decision.lock == LockClass.MUTATE else ()))
         if decision.action is not None:
@@ -185,7 +188,7 @@ def _report_at(report: WorkflowReport, run: Run, now: datetime) -> WorkflowRepor
         return report
     in_progress = {"phase": Phase.RUNNING, "finished_at": None, "resource_version": None, "shutdown": None}
     observed = status.observed_workflow.model_copy(update=in_progress)
-    earlier = {"observed_workflow": observed, "failures": None, "failure_class": None}
+    earlier = {"observed_workflow": observed, "failures": None, "failure_class": None, "stalled": None}
     return report.model_copy(update={"status": status.changed(**earlier)})
 
 

@@ -1,18 +1,23 @@
 """Validates policies beyond what the API server checks. Each problem names the field, its value and a fix."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
+from wfreport.api.actions import ActionType
 from wfreport.api.match import LabelSelector, Match
 from wfreport.api.policy import PolicySpec, RemediationPolicy, Rule
+from wfreport.api.reasons import StallReason
+from wfreport.core.decide.answers import ANSWERABLE, ANSWERS, NO_HELP
 from wfreport.core.decide.expressions import BadExpressionError, compiled
 from wfreport.core.plan.inherited import is_argos, is_inherited
 from wfreport.core.plan.quantity import parse_bytes
 from wfreport.core.redact.bounds import is_label_key, is_label_value
+
+_STALL_REASONS: Final = ", ".join(sorted(ANSWERABLE | set(NO_HELP)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ def problems_of(spec: PolicySpec) -> Iterator[PolicyProblem]:
     for index, rule in enumerate(spec.rules):
         at = f"spec.rules[{index}]"
         yield from _of_match(f"{at}.match", rule.match)
+        yield from _of_stalled(at, rule)
         yield from _of_action(f"{at}.action", rule)
         yield from _of_pod_labels(f"{at}.labelPods.labels", rule)
     yield from _of_backoff(spec)
@@ -131,6 +137,40 @@ def _of_match(at: str, match: Match) -> Iterator[PolicyProblem]:
             yield from _of_expression(f"{at}.{name}", expression)
     if match.labels is not None:
         yield from _of_selector(f"{at}.labels", match.labels)
+
+
+def _of_stalled(at: str, rule: Rule) -> Iterator[PolicyProblem]:
+    """Check a rule about runs that hang: its reasons, and that its action can help."""
+    stalled, stop = rule.match.stalled, rule.action.stop if rule.action else None
+    has_time = stop is not None and (stop.after_seconds or stop.pending_after_seconds) is not None
+    if stop is not None and has_time == (stalled is not None):
+        fix = "leave its times out: match.stalled.forSeconds is the time" if has_time else "set afterSeconds"
+        yield PolicyProblem(f"{at}.action.stop", stop.model_dump_json(by_alias=True, exclude_none=True), fix)
+    if stalled is None:
+        return
+    others = sorted(rule.match.model_fields_set - {"stalled", "labels"})
+    if others or rule.label_pods is not None:
+        fix = "runs that hang have not failed: besides stalled, match only labels, and leave labelPods out"
+        yield PolicyProblem(f"{at}.match.stalled", ", ".join(others) or "labelPods", fix)
+    for reason in stalled.reasons or ():
+        if reason == StallReason.CONTROLLER_SILENT:
+            fix = "a silent controller holds every policy: alert on the metric instead"
+            yield PolicyProblem(f"{at}.match.stalled.reasons", reason, fix)
+        elif reason not in set(StallReason):
+            yield PolicyProblem(f"{at}.match.stalled.reasons", reason, f"use one of {_STALL_REASONS}")
+    yield from _of_answer(at, rule, stalled.reasons or ())
+
+
+def _of_answer(at: str, rule: Rule, reasons: Sequence[str]) -> Iterator[PolicyProblem]:
+    """Check the action of a rule about runs that hang."""
+    action = rule.action.type if rule.action else ActionType.NONE
+    is_memoized = rule.action is not None and rule.action.resubmit is not None and rule.action.resubmit.memoized
+    if action not in ANSWERS or is_memoized:
+        fix = "a run that hangs can be stopped or resubmitted: use stop, resubmit (not memoized), none, or only notify"
+        yield PolicyProblem(f"{at}.action", action, fix)
+    elif action != ActionType.NONE and reasons and all(reason in NO_HELP for reason in reasons):
+        fix = f"this does not help a run that hangs with {reasons[0]}: {NO_HELP[reasons[0]]}; use notify"
+        yield PolicyProblem(f"{at}.action", action, fix)
 
 
 def _of_expression(at: str, expression: str) -> Iterator[PolicyProblem]:

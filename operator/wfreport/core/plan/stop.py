@@ -1,11 +1,15 @@
 """Stop: set a running Workflow's shutdown strategy to Stop. Its exit handlers still run."""
 
+import json
+
 from wfreport.api import argo
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Change, Json, Patch, PatchTarget, is_signed, precondition, signed
 from wfreport.core.plan.refusal import RefusedError
 
 STRATEGY = "Stop"
+STOP_PATCH = json.dumps({"spec": {"shutdown": STRATEGY}})
+"""The patch of a stop without preconditions, for audit."""
 
 
 def stop_of(workflow: Json, *, remediation_uid: str = "") -> Patch | None:
@@ -28,8 +32,13 @@ def stop_of(workflow: Json, *, remediation_uid: str = "") -> Patch | None:
     target = PatchTarget(metadata["uid"], metadata["resourceVersion"])
     return Patch(
         {"metadata": precondition(target) | signed(remediation_uid), "spec": {"shutdown": STRATEGY}},
-        (Change("spec.shutdown", None, STRATEGY),),
+        stop_changes(),
     )
+
+
+def stop_changes() -> tuple[Change, ...]:
+    """Return the changes of a stop, for audit."""
+    return (Change("spec.shutdown", None, STRATEGY),)
 
 
 def is_stopped_by(workflow: Json, remediation_uid: str) -> bool:

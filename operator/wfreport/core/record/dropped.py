@@ -7,7 +7,13 @@ from wfreport.api.remediation import Remediation
 from wfreport.core.decide.model import Decision, Run
 from wfreport.core.record.progress import ExecutionResult
 
-_REASONS: Final = {HoldReason.BEING_DELETED: RemediationReason.TARGET_GONE}
+_REASONS: Final = {
+    HoldReason.BEING_DELETED: RemediationReason.TARGET_GONE,
+    HoldReason.RUN_SUCCEEDED: RemediationReason.TARGET_CHANGED,
+    HoldReason.RUN_ACTIVE: RemediationReason.TARGET_CHANGED,
+    HoldReason.STALL_NOT_DUE: RemediationReason.TARGET_CHANGED,
+    HoldReason.STOP_INEFFECTIVE: RemediationReason.STOP_INEFFECTIVE,
+}
 """Holds whose intents have a reason of their own."""
 
 

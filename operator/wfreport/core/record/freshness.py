@@ -11,7 +11,7 @@ from typing import Final
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.core.plan.plan import Json
-from wfreport.core.record.progress import condition_of
+from wfreport.core.record.progress import condition_of, is_stopping
 
 INTENT_FRESH: Final = timedelta(minutes=15)
 """Age up to which an intent is fresh. Without a ttlStrategy, a run disappears only if somebody deletes it."""
@@ -22,7 +22,17 @@ _TTLS: Final = ("secondsAfterCompletion", "secondsAfterSuccess", "secondsAfterFa
 def is_fresh_intent(remediation: Remediation, workflow: Json, now: datetime) -> bool:
     """Return whether the absence of the new run still proves that it was never created."""
     since = _executable_since(remediation)
+    if since is not None and is_stopping(remediation):
+        # the new run cannot have been created before the end of the run that was stopped
+        since = max(since, _finished_at(workflow) or now)
     return since is not None and now - since < _retention(workflow)
+
+
+def _finished_at(workflow: Json) -> datetime | None:
+    try:
+        return datetime.fromisoformat((workflow.get("status") or {})["finishedAt"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _executable_since(remediation: Remediation) -> datetime | None:

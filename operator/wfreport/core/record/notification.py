@@ -9,8 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from wfreport.api.reasons import RemediationConditionType
-from wfreport.api.remediation import Remediation
+from wfreport.api.condition import Condition
+from wfreport.api.reasons import RemediationConditionType, RemediationReason, StallReason
+from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import Failure, ReportStatus, WorkflowReport
 from wfreport.api.wire import rfc3339
 from wfreport.core.record.progress import condition_of
@@ -25,9 +26,10 @@ _LOG_BYTES: Final = 1500
 
 
 class Stage(StrEnum):
-    """The event of a notification: a run failed, or its remediation ended."""
+    """The event of a notification: a run failed or hangs, or its remediation ended."""
 
     FAILED = "failed"
+    STALLED = "stalled"
     ENDED = "ended"
 
 
@@ -86,6 +88,41 @@ def failure_notification(report: WorkflowReport, own: Remediation, action: Remed
     )
 
 
+def stall_notification(report: WorkflowReport, own: Remediation, action: Remediation | None) -> Notification:
+    """Return the notification of a run that hangs.
+
+    Args:
+        report: report of the run.
+        own: Remediation of the notification.
+        action: Remediation of the action on the run, if there is one yet.
+    """
+    status = report.status or ReportStatus()
+    stalled = status.stalled
+    subject = strip_invisible(f"{report.metadata.namespace}/{report.spec.workflow_ref.name}")
+    taken = f"Action: {action.spec.action} ({action.metadata.name})" if action else ""
+    since = f"Since: {rfc3339(stalled.since_at)}" if stalled and stalled.since_at else ""
+    told = (stalled.message or "", f"Advice: {stalled.advice}" if stalled.advice else "") if stalled else ()
+    return Notification(
+        id=message_id(own, Stage.STALLED),
+        stage=Stage.STALLED,
+        at=_created_at(own),
+        subject=subject,
+        title=cut(f"{subject} hangs: {own.spec.reason}", 200),
+        body=_body([*told, since, taken, _links(status)]),
+        facts=_facts(report, own, None, action),
+    )
+
+
+def first_stage(own: Remediation) -> Stage:
+    """Return the event of a notification's first message."""
+    return Stage.STALLED if own.spec.lock_class is LockClass.NOTIFY_STALL else Stage.FAILED
+
+
+def is_answer(action: Remediation, own: Remediation) -> bool:
+    """Return whether an action responds to the event of a notification, and not to another one of the same run."""
+    return (action.spec.reason in set(StallReason)) == (own.spec.lock_class is LockClass.NOTIFY_STALL)
+
+
 def outcome_notification(report: WorkflowReport, own: Remediation, action: Remediation) -> Notification:
     """Return the follow-up notification with the outcome of the action."""
     subject = strip_invisible(f"{report.metadata.namespace}/{report.spec.workflow_ref.name}")
@@ -99,11 +136,20 @@ def outcome_notification(report: WorkflowReport, own: Remediation, action: Remed
         stage=Stage.ENDED,
         at=(action.status.finished_at if action.status else None) or _created_at(own),
         subject=subject,
-        title=cut(f"{subject}: {action.spec.action} {'helped' if has_helped else 'did not help'}", 200),
+        title=cut(f"{subject}: {action.spec.action} {_effect(outcome, executed)}", 200),
         body=_body([latest.message if latest else "", _links(status)]),
         is_good=has_helped,
         facts={**_facts(report, own, None, action), "outcome": latest.reason if latest else None},
     )
+
+
+def _effect(outcome: Condition | None, executed: Condition | None) -> str:
+    """Return in words what an action has led to. A stop has no new run to measure its effect by."""
+    if executed is None or executed.status != "True":
+        return "was not performed"
+    if outcome is not None and outcome.reason == RemediationReason.NO_OUTCOME:
+        return "was performed"
+    return "helped" if outcome is not None and outcome.status == "True" else "did not help"
 
 
 def _body(lines: Iterable[str]) -> str:

@@ -3,7 +3,8 @@
 Conditions are written when something happens, so their transition times are the times of these events.
 
     status_intended ─► (approved by a person) ─► status_executed ─► status_with_outcome
-            └────────► status_denied
+            │                     │                    ▲
+            └─► status_denied     └─► status_stopping ─┘   (a run that hangs, before it is resubmitted)
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import ObjectRef, Remediation, RemediationStatus
 from wfreport.api.wire import TEXT
+from wfreport.core.decide.history import EXECUTION_OPEN
 from wfreport.core.decide.model import CHAIN_ACTIONS
 from wfreport.core.redact.bounds import cut
 from wfreport.core.render.conditions import Status, condition
@@ -38,7 +40,12 @@ class ExecutionResult:
 def is_executed(remediation: Remediation) -> bool:
     """Return whether the execution is over: the action was performed, refused or lost."""
     executed = condition_of(remediation.status, RemediationConditionType.EXECUTED)
-    return executed is not None and executed.reason != RemediationReason.EXECUTION_PENDING
+    return executed is not None and executed.reason not in EXECUTION_OPEN
+
+
+def is_stopping(remediation: Remediation) -> bool:
+    """Return whether the first of two steps has been recorded: the run that hung was stopped."""
+    return remediation.status is not None and remediation.status.stopped_at is not None
 
 
 def has_outcome(remediation: Remediation) -> bool:
@@ -80,6 +87,13 @@ def status_denied(remediation: Remediation, now: datetime) -> RemediationStatus:
     """Return the status after the approval timed out."""
     denied = _of("False", RemediationReason.APPROVAL_TIMED_OUT, "nobody approved it in time")
     return _changed(remediation, now, {RemediationConditionType.APPROVED: denied})
+
+
+def status_stopping(remediation: Remediation, now: datetime, execution: ExecutionResult) -> RemediationStatus:
+    """Return the status after a run that hung was stopped. It is resubmitted once it has ended."""
+    stopping = _of(execution.status, execution.reason, execution.message)
+    changed = _changed(remediation, now, {RemediationConditionType.EXECUTED: stopping})
+    return changed.model_copy(update={"stopped_at": now, "message": cut(execution.message, TEXT)})
 
 
 def status_executed(

@@ -60,6 +60,8 @@ def _actions_of_rule(rule: Rule) -> Iterable[ActionType]:
         yield ActionType.LABEL_PODS
     if rule.action is not None:
         yield rule.action.type
+    if rule.match.stalled is not None and rule.action is not None and rule.action.resubmit is not None:
+        yield ActionType.STOP  # a run that hangs is stopped before it is resubmitted
     if rule.notify is not None:
         yield ActionType.NOTIFY
 

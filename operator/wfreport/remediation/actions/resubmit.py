@@ -19,9 +19,10 @@ from wfreport.core.plan.resubmit import (
     resubmitted,
     reusable_changes,
 )
+from wfreport.core.plan.stop import STOP_PATCH, is_stopped_by, stop_changes, stop_of
 from wfreport.core.plan.templates import address_of
 from wfreport.core.record.intent import planned
-from wfreport.core.record.progress import ExecutionResult
+from wfreport.core.record.progress import ExecutionResult, is_stopping
 from wfreport.kube.errors import AlreadyExistsError, NotFoundError
 from wfreport.kube.resource import Document, Resource
 from wfreport.large_work import run_in_thread
@@ -39,6 +40,9 @@ class ResubmitHandler:
         """Plan the new Workflow: its name, the steps that it reuses and the parameters that differ."""
         options = situation.action.resubmit
         parameters = _parameters(options.parameters if options else None)
+        if situation.decision.stall:
+            changes = (*stop_changes(), *parameter_changes(situation.document, parameters))
+            return planned(changes, new_name=_new_name(situation), patch=STOP_PATCH)
         memoized = bool(options and options.memoized)
         reused = await run_in_thread(reusable_changes, situation.document) if memoized else ()
         return planned((*reused, *parameter_changes(situation.document, parameters)), new_name=_new_name(situation))
@@ -51,15 +55,42 @@ class ResubmitHandler:
         try:
             document = await self._workflows.get(remediation.metadata.namespace, name)
         except NotFoundError:
-            return None
+            return await self._trace_of_stop(remediation)
         return _already_created(document) if is_resubmission_by(document, remediation.metadata.uid or "") else None
 
+    async def _trace_of_stop(self, remediation: Remediation) -> ExecutionResult | None:
+        """Find the annotation of the first step on a run that hung, unless the step is recorded."""
+        if not remediation.spec.plan.patch or is_stopping(remediation):
+            return None
+        try:
+            document = await self._workflows.get(remediation.metadata.namespace, remediation.spec.target.name)
+        except NotFoundError:
+            return None
+        return _stopping(document) if is_stopped_by(document, remediation.metadata.uid or "") else None
+
     async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
-        """Create the new Workflow. If the name exists, accept it if it carries our Remediation UID, else refuse."""
+        """Create the new Workflow. If the name exists, accept it if it carries our Remediation UID, else refuse.
+
+        A run that hangs is only stopped, and resubmitted once it has ended.
+        """
+        if situation.decision.stall and not situation.decision.run.is_completed:
+            return await self._stop(remediation, situation)
+        if situation.decision.stall and not is_stopped_by(situation.document, remediation.metadata.uid or ""):
+            message = "the run has ended by itself, or somebody else has stopped it"
+            raise RefusedError(Refusal.RUN_COMPLETED, message)
         options = situation.action.resubmit
         parameters = _parameters(options.parameters if options else None)
         memoized_at = self._clock() if options and options.memoized else None
         return await self._create(remediation, situation, parameters, memoized_at=memoized_at)
+
+    async def _stop(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
+        patch = stop_of(situation.document, remediation_uid=remediation.metadata.uid or "")
+        if patch is None:
+            if is_stopped_by(situation.document, remediation.metadata.uid or ""):
+                return _stopping(situation.document)
+            raise RefusedError(Refusal.RUN_STOPPED, "somebody else is stopping the run")
+        name = situation.document["metadata"]["name"]
+        return _stopping(await self._workflows.patch(situation.namespace, name, patch.body))
 
     async def _create(
         self,
@@ -168,6 +199,11 @@ def _raise_parameters(situation: Situation) -> dict[str, str]:
 
 def _parameters(overrides: list[Override] | None) -> dict[str, str]:
     return {override.name: override.value for override in overrides or ()}
+
+
+def _stopping(document: dict[str, Any]) -> ExecutionResult:
+    message = f"stopped Workflow {document['metadata']['name']}; it is resubmitted once it has ended"
+    return ExecutionResult("Unknown", RemediationReason.RUN_STOPPING, message, ref_of(document))
 
 
 def _already_created(document: dict[str, Any]) -> ExecutionResult:

@@ -1,10 +1,8 @@
 """Stop: end a Workflow that takes too long. Its exit handlers still run."""
 
-import json
-
 from wfreport.api.reasons import RemediationReason
 from wfreport.api.remediation import Plan, Remediation
-from wfreport.core.plan.stop import STRATEGY, is_stopped_by, stop_of
+from wfreport.core.plan.stop import STOP_PATCH, is_stopped_by, stop_of
 from wfreport.core.record.intent import planned
 from wfreport.core.record.progress import ExecutionResult
 from wfreport.kube.errors import NotFoundError
@@ -22,7 +20,7 @@ class StopHandler:
         """Plan the patch, if the run has not ended."""
         patch = stop_of(situation.document)
         changes = patch.changes if patch else ()
-        return planned(changes, patch=json.dumps({"spec": {"shutdown": STRATEGY}}))
+        return planned(changes, patch=STOP_PATCH)
 
     async def trace(self, remediation: Remediation) -> ExecutionResult | None:
         """Find the annotation that the patch puts on the Workflow."""
