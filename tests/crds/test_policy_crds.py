@@ -107,7 +107,7 @@ def test_every_kind_of_rule_is_accepted(plane: ControlPlane, namespace: str) -> 
         ({"rules": [a_rule("when", stop={})]}, "stop needs afterSeconds, pendingAfterSeconds, or both"),
         ({"rules": [a_rule("hung", {"stalled": {}}, stop={"afterSeconds": 60})]}, "with match.stalled it has neither"),
         ({"rules": [a_rule("hung", {"stalled": {}}, retry={})]}, "a run that hangs can be stopped or resubmitted"),
-        ({"rules": [a_rule("hung", {"stalled": {}}, resubmit={"memoized": True})]}, "use stop, resubmit (not memoized)"),
+        ({"rules": [a_rule("hung", {"stalled": {}}, resubmit={"memoized": True})]}, "resubmit (not memoized)"),
         ({"rules": [a_rule("hung", {"stalled": {}, "steps": ["a"]}, stop={})]}, "match may only set labels"),
         ({"rules": [a_rule("hung", {"stalled": {"reasons": ["ControllerSilent"]}}, stop={})]}, "Unsupported value"),
         ({"rules": [a_rule("oom", raiseMemory={"max": "1Gi"})]}, "its match must set classes: [OOMKilled]"),
