@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from controlplane import Api, ApiError, ControlPlane
+from wfreport.core.record.rights import COMPONENTS, RIGHTS
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ROOT / "manifests" / "overlays"
@@ -35,6 +36,18 @@ REPORTING: set[Right] = {
     ("", "namespaces", "get"),
 }
 LOGS: set[Right] = {("", "pods/log", "get")}
+GRANTED: dict[str, set[Right]] = {
+    "label-pods": {("", "pods", "patch")},
+    "resubmit": {
+        ("argoproj.io", "workflows", "create"),
+        *(("", resource, "list") for resource in ("limitranges", "resourcequotas")),
+    },
+    "retry": {("argoproj.io", "workflows", "update"), ("", "pods", "get"), ("", "pods", "delete")},
+    "suspend-cron": {("argoproj.io", "cronworkflows", "get"), ("argoproj.io", "cronworkflows", "patch")},
+    "stop": {("argoproj.io", "workflows", "patch")},
+    "notify": {("", "secrets", "get")},
+}
+"""The rights of each component remediate-…"""
 LEASE: set[Right] = {("coordination.k8s.io", "leases", verb) for verb in ("get", "create", "patch")}
 
 
@@ -48,9 +61,16 @@ def operator(plane: ControlPlane) -> Api:
 @pytest.fixture
 def tenant(plane: ControlPlane, namespace: str, tmp_path: Path) -> Api:
     """Return such a client for the namespaced installation in `namespace`."""
+    return install_in(plane, namespace, tmp_path)
+
+
+def install_in(plane: ControlPlane, namespace: str, tmp_path: Path, *components: str) -> Api:
+    """Apply the namespaced overlay with components, as the owner of the namespace does."""
+    here = tmp_path.resolve()
     overlay = {
         "namespace": namespace,
-        "resources": [os.path.relpath(OVERLAYS / "namespaced", tmp_path.resolve())],
+        "resources": [os.path.relpath(OVERLAYS / "namespaced", here)],
+        "components": [os.path.relpath(ROOT / "manifests" / "components" / name, here) for name in components],
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
     plane.kubectl("apply", "--server-side", "-k", tmp_path)
@@ -181,6 +201,22 @@ def test_the_namespaced_install_has_the_same_rights_in_its_namespace_and_none_el
 
 
 @pytest.mark.cluster
+def test_every_component_works_in_one_namespace_and_grants_nothing_elsewhere(
+    plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    components = [f"remediate-{action}" for action in GRANTED]
+    tenant = install_in(plane, namespace, tmp_path, *components, "argo-server", "network-policy")
+    assert rights(tenant, namespace) == REPORTING | LOGS | LEASE | set().union(*GRANTED.values())
+    assert rights(tenant, "default") == set()
+
+
+def test_each_component_grants_what_its_action_asks_for() -> None:
+    for action, component in COMPONENTS.items():
+        asked = {(right.group, right.resource, right.verb) for right in RIGHTS[action]}
+        assert asked <= GRANTED[component.removeprefix("remediate-")], action
+
+
+@pytest.mark.cluster
 def test_the_namespaced_install_creates_nothing_outside_of_its_namespace(plane: ControlPlane) -> None:
     objects = list(yaml.safe_load_all(plane.kubectl("kustomize", OVERLAYS / "namespaced")))
     assert {found["metadata"].get("namespace") for found in objects} == {"argo"}
@@ -196,20 +232,7 @@ def test_the_base_cannot_read_logs(plane: ControlPlane) -> None:
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize(
-    ("component", "granted"),
-    [
-        ("label-pods", {("", "pods", "patch")}),
-        (
-            "resubmit",
-            {("argoproj.io", "workflows", "create"), ("", "limitranges", "list"), ("", "resourcequotas", "list")},
-        ),
-        ("retry", {("argoproj.io", "workflows", "update"), ("", "pods", "get"), ("", "pods", "delete")}),
-        ("suspend-cron", {("argoproj.io", "cronworkflows", "get"), ("argoproj.io", "cronworkflows", "patch")}),
-        ("stop", {("argoproj.io", "workflows", "patch")}),
-        ("notify", {("", "secrets", "get")}),
-    ],
-)
+@pytest.mark.parametrize(("component", "granted"), GRANTED.items())
 def test_each_action_has_a_component_that_grants_its_rights_only(
     plane: ControlPlane, namespace: str, tmp_path: Path, component: str, granted: set[Right]
 ) -> None:
