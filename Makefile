@@ -108,6 +108,11 @@ crds: setup ## Make crds/ from the models
 docs: setup ## Make the reference pages from the code
 	@$(RUN) python -m generate.docs
 
+.PHONY: run
+run: setup ## Run the operator from this checkout on the current kubeconfig's cluster, if your rights suffice (WFREPORT_NAMESPACES=team-a)
+	@$(RUN) wfreport check --pre
+	@exec $(RUN) wfreport run
+
 .PHONY: demo
 demo: setup ## Start a control plane, the operator and eight workflows, and show the reports (ARGO=1 builds the real Argo)
 	@$(RUN) python -m demo $(if $(filter 1,$(ARGO)),--argo) $(DEMO_ARGS)

@@ -12,6 +12,7 @@ import yaml
 
 from controlplane import Api, ApiError, ControlPlane
 from wfreport.core.record.rights import COMPONENTS, RIGHTS
+from wfreport.core.record.rights import REPORTING as BASE_RIGHTS
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERLAYS = ROOT / "manifests" / "overlays"
@@ -22,19 +23,7 @@ FORBIDDEN = 403
 
 Right = tuple[str, str, str]
 
-REPORTING: set[Right] = {
-    *(("argoproj.io", "workflows", verb) for verb in ("get", "list", "watch")),
-    *(("", "pods", verb) for verb in ("list", "watch")),
-    *(("", "events", verb) for verb in ("list", "create")),
-    *(("wfreport.dev", "workflowreports", verb) for verb in ("get", "list", "watch", "create", "delete")),
-    *(("wfreport.dev", "remediationpolicies", verb) for verb in ("get", "list", "watch")),
-    *(("wfreport.dev", "remediations", verb) for verb in ("get", "list", "watch", "create", "delete")),
-    *(
-        ("wfreport.dev", f"{kind}/status", "patch")
-        for kind in ("workflowreports", "remediationpolicies", "remediations")
-    ),
-    ("", "namespaces", "get"),
-}
+REPORTING: set[Right] = {(right.group, right.resource, right.verb) for right in BASE_RIGHTS}
 LOGS: set[Right] = {("", "pods/log", "get")}
 GRANTED: dict[str, set[Right]] = {
     "label-pods": {("", "pods", "patch")},

@@ -26,6 +26,7 @@ SECTIONS: Final[Mapping[str, Sequence[LazyCommand]]] = {
         LazyCommand("simulate", f"{_COMMANDS}.simulate.simulate", "Replay past runs through a policy."),
     ),
     "Operate": (
+        LazyCommand("check", f"{_COMMANDS}.check.check", "Check the installation: alive, its rights, its policies."),
         LazyCommand("run", f"{_COMMANDS}.run.run", "Run the operator."),
         LazyCommand("version", f"{_COMMANDS}.version.version", "Print the version."),
     ),

@@ -56,3 +56,5 @@ SELF_SUBJECT_REVIEW: Final = ResourceType("authentication.k8s.io/v1", "SelfSubje
 SELF_SUBJECT_ACCESS_REVIEW: Final = ResourceType(
     "authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"
 )
+SUBJECT_ACCESS_REVIEW: Final = ResourceType("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews")
+DEPLOYMENT: Final = ResourceType("apps/v1", "Deployment", "deployments")

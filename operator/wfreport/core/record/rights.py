@@ -6,6 +6,7 @@ from typing import Final
 
 from wfreport.api.actions import ActionType
 from wfreport.api.argo import GROUP as ARGO
+from wfreport.api.names import GROUP
 from wfreport.api.policy import Mode, PolicySpec, Rule
 
 
@@ -47,6 +48,25 @@ RIGHTS: Final[dict[ActionType, tuple[Right, ...]]] = {
     ActionType.NONE: (),
 }
 """The rights of each action. Argo Server performs Retry, with the rights of the operator's token there."""
+
+
+REPORTING: Final[tuple[Right, ...]] = (
+    *(Right(verb, ARGO, "workflows") for verb in ("get", "list", "watch")),
+    *(Right(verb, "", "pods") for verb in ("list", "watch")),
+    *(Right(verb, "", "events") for verb in ("list", "create")),
+    *(Right(verb, GROUP, "workflowreports") for verb in ("get", "list", "watch", "create", "delete")),
+    *(Right(verb, GROUP, "remediationpolicies") for verb in ("get", "list", "watch")),
+    *(Right(verb, GROUP, "remediations") for verb in ("get", "list", "watch", "create", "delete")),
+    *(
+        Right("patch", GROUP, f"{plural}/status")
+        for plural in ("workflowreports", "remediationpolicies", "remediations")
+    ),
+    *_OPT_OUT,
+)
+"""The rights without which the operator does not work: those of ``manifests/base``."""
+
+LOGS: Final = Right("get", "", "pods/log")
+"""The right of the component ``pod-logs``. Without it, reports have no log tails."""
 
 
 def actions_of(spec: PolicySpec) -> list[ActionType]:
