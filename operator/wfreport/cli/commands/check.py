@@ -12,9 +12,9 @@ from wfreport.cli.render.output import print_object
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.installation import (
+    CheckState,
     Finding,
     Installation,
-    State,
     check_installation,
     check_kinds,
     check_own_rights,
@@ -55,7 +55,7 @@ def check(target: ClusterTarget, output: str, *, pre: bool) -> int:
         else:
             findings += await _operator_findings(cluster, target.namespace)
         _print(findings, output)
-        has_problem = any(finding.state == State.PROBLEM for finding in findings)
+        has_problem = any(finding.state == CheckState.PROBLEM for finding in findings)
         return ExitCode.FAILED if has_problem else ExitCode.SUCCEEDED
 
     return run_connected(target, execute)
@@ -74,10 +74,10 @@ async def _operator_findings(cluster: Cluster, namespace: str | None) -> list[Fi
     try:
         installations = await find_installations(cluster, namespace)
     except ForbiddenError as error:
-        findings.append(Finding(State.UNKNOWN, "operator", error.message))
+        findings.append(Finding(CheckState.UNKNOWN, "operator", error.message))
     else:
         if not installations:
-            findings.append(Finding(State.PROBLEM, "operator", _NOT_INSTALLED))
+            findings.append(Finding(CheckState.PROBLEM, "operator", _NOT_INSTALLED))
     for installation in installations:
         findings += [finding async for finding in check_installation(cluster, installation, now)]
     for where, selector in _reported_parts(installations, namespace):

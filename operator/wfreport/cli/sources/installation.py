@@ -31,7 +31,7 @@ _POLICIES_MAX: Final = 500
 _NOT_PERMITTED: Final = "you are not permitted to read it"
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """The result of a check. Unknown: the user is not permitted to find out."""
 
     OK = "ok"
@@ -43,7 +43,7 @@ class State(StrEnum):
 class Finding:
     """The result of one check."""
 
-    state: State
+    state: CheckState
     subject: str
     message: str
 
@@ -98,10 +98,10 @@ async def _check_kind(cluster: Cluster, kind: ResourceType, remedy: str) -> Find
         # read nowhere else than where the user works: a right in one namespace is enough
         await documents(cluster.client, kind).list_page(cluster.namespace, limit=1)
     except NotFoundError:
-        return Finding(State.PROBLEM, subject, f"the API server does not serve it: {remedy}")
+        return Finding(CheckState.PROBLEM, subject, f"the API server does not serve it: {remedy}")
     except ForbiddenError:
-        return Finding(State.UNKNOWN, subject, _NOT_PERMITTED)
-    return Finding(State.OK, subject, kind.api_version.partition("/")[2])
+        return Finding(CheckState.UNKNOWN, subject, _NOT_PERMITTED)
+    return Finding(CheckState.OK, subject, kind.api_version.partition("/")[2])
 
 
 async def check_own_rights(cluster: Cluster, namespaces: Sequence[str]) -> AsyncIterator[Finding]:
@@ -158,7 +158,7 @@ async def check_installation(cluster: Cluster, found: Installation, now: datetim
     Raises:
         ApiError: a request failed.
     """
-    state = State.OK if found.ready_replicas >= min(1, found.replicas) and found.replicas else State.PROBLEM
+    state = CheckState.OK if found.ready_replicas >= min(1, found.replicas) and found.replicas else CheckState.PROBLEM
     ready = f"{found.ready_replicas} of {found.replicas} replicas are ready"
     yield Finding(state, f"Deployment {found.namespace}/{found.name}", f"{ready}, image {found.image}")
     yield await _check_lease(cluster, found, now)
@@ -171,16 +171,18 @@ async def _check_lease(cluster: Cluster, found: Installation, now: datetime) -> 
     try:
         lease = await Resource(cluster.client, LEASE, StoredLease).get(found.namespace, found.lease_name)
     except NotFoundError:
-        return Finding(State.PROBLEM, subject, "it does not exist: no replica has ever worked; read the pods' logs")
+        return Finding(
+            CheckState.PROBLEM, subject, "it does not exist: no replica has ever worked; read the pods' logs"
+        )
     except ForbiddenError:
-        return Finding(State.UNKNOWN, subject, _NOT_PERMITTED)
+        return Finding(CheckState.UNKNOWN, subject, _NOT_PERMITTED)
     if not lease.spec.holder_identity or not lease.spec.renew_time:
-        return Finding(State.PROBLEM, subject, "no replica holds it: nothing is reported; read the pods' logs")
+        return Finding(CheckState.PROBLEM, subject, "no replica holds it: nothing is reported; read the pods' logs")
     age = max((now - datetime.fromisoformat(lease.spec.renew_time)).total_seconds(), 0)
     renewed = f"held by {lease.spec.holder_identity}, renewed {short_duration(age)} ago"
     if age > lease.spec.lease_duration_seconds:
-        return Finding(State.PROBLEM, subject, f"{renewed}, longer than its {lease.spec.lease_duration_seconds}s")
-    return Finding(State.OK, subject, renewed)
+        return Finding(CheckState.PROBLEM, subject, f"{renewed}, longer than its {lease.spec.lease_duration_seconds}s")
+    return Finding(CheckState.OK, subject, renewed)
 
 
 async def _check_rights(cluster: Cluster, found: Installation, namespace: str) -> Finding:
@@ -196,7 +198,7 @@ async def _check_rights(cluster: Cluster, found: Installation, namespace: str) -
         ]
     except ForbiddenError:
         where = f" in {namespace}" if namespace else ""
-        return Finding(State.UNKNOWN, f"rights{where}", "you are not permitted to review the operator's rights")
+        return Finding(CheckState.UNKNOWN, f"rights{where}", "you are not permitted to review the operator's rights")
     return _rights_finding("rights", namespace, lacking)
 
 
@@ -204,10 +206,10 @@ def _rights_finding(subject: str, namespace: str, lacking: Sequence[Right]) -> F
     where = f"{subject} in {namespace}" if namespace else f"{subject} in all namespaces"
     needed = [str(right) for right in lacking if right != LOGS]
     if needed:
-        return Finding(State.PROBLEM, where, f"not permitted to {', '.join(needed)}")
+        return Finding(CheckState.PROBLEM, where, f"not permitted to {', '.join(needed)}")
     if lacking:
-        return Finding(State.OK, where, "reports, without log tails: add manifests/components/pod-logs for them")
-    return Finding(State.OK, where, "reports with log tails")
+        return Finding(CheckState.OK, where, "reports, without log tails: add manifests/components/pod-logs for them")
+    return Finding(CheckState.OK, where, "reports with log tails")
 
 
 async def check_policies(cluster: Cluster, namespace: str | None) -> AsyncIterator[Finding]:
@@ -230,8 +232,8 @@ def _policy_finding(policy: Document) -> Finding:
     conditions = (policy.get("status") or {}).get("conditions") or ()
     ready = next((each for each in conditions if each.get("type") == PolicyConditionType.READY), None)
     if ready is None or ready.get("observedGeneration") not in (None, metadata.get("generation")):
-        return Finding(State.PROBLEM, subject, "the operator has not evaluated it: does it watch this namespace?")
-    state = State.OK if ready["status"] == "True" else State.PROBLEM
+        return Finding(CheckState.PROBLEM, subject, "the operator has not evaluated it: does it watch this namespace?")
+    state = CheckState.OK if ready["status"] == "True" else CheckState.PROBLEM
     return Finding(state, subject, f"{ready['reason']}: {ready.get('message', '')}".rstrip(": "))
 
 
@@ -253,13 +255,13 @@ async def check_reports(cluster: Cluster, namespace: str | None, selector: str, 
             missing = [meta for meta in missing if meta.uid not in bound]
         oldest = await _oldest_end(workflows, missing)
     except (NotFoundError, ForbiddenError) as error:
-        return Finding(State.UNKNOWN, subject, error.message)
+        return Finding(CheckState.UNKNOWN, subject, error.message)
     age = (now - oldest).total_seconds() if oldest else _SOON_SECONDS
     if not missing or (age < _SOON_SECONDS and len(missing) <= _READ_MAX):
-        return Finding(State.OK, subject, "every completed Workflow has one")
+        return Finding(CheckState.OK, subject, "every completed Workflow has one")
     names = [f"{meta.namespace}/{meta.name}" for meta in missing]
     since = f"; of the first {min(_READ_MAX, len(missing))}, one ended {short_duration(age)} ago" if oldest else ""
-    return Finding(State.PROBLEM, subject, f"{len(missing)} completed Workflows have none: {_some(names)}{since}")
+    return Finding(CheckState.PROBLEM, subject, f"{len(missing)} completed Workflows have none: {_some(names)}{since}")
 
 
 def _bound_uid(report: Document) -> str:
