@@ -164,6 +164,11 @@ class Failure(Model):
     )
     events: list[EventSummary] | None = Field("Events of the pod, newest last.", default=None, max_length=20)
     log_tail: LogTail | None = Field("The end of the container's log.", default=None)
+    log_line: str | None = Field(
+        "The line of the log that tells most about the failure, redacted. Absent if no log is stored.",
+        default=None,
+        max_length=LINE,
+    )
     evidence_missing: list[Name] | None = Field(
         "Missing evidence of the pod, as reasons of the condition EvidenceComplete.", default=None, max_length=8
     )

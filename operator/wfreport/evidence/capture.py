@@ -49,6 +49,7 @@ class _PendingCapture:
         pod: the pod; None until it was read.
         unread: containers whose log is still to be read; None until the pod was read.
         logs: ends of logs, by container.
+        telling: the most telling line of each log, by container.
         redacted: number of secrets replaced, by container.
         with_more: containers whose log is longer than its end.
         events: the pod's Events; None until they were read.
@@ -63,6 +64,7 @@ class _PendingCapture:
     pod: Pod | None = None
     unread: list[str] | None = None
     logs: dict[str, str] = field(default_factory=dict)
+    telling: dict[str, str] = field(default_factory=dict)
     redacted: dict[str, int] = field(default_factory=dict)
     with_more: set[str] = field(default_factory=set)
     events: Sequence[Event] | None = None
@@ -78,6 +80,7 @@ class _PendingCapture:
             pod=self.pod,
             events=self.events or (),
             logs=dict(self.logs),
+            telling=dict(self.telling),
             redacted=dict(self.redacted),
             containers_with_more_log=frozenset(self.with_more),
             missing=tuple(missing),
@@ -201,6 +204,7 @@ class Capturer:
             self._log_failure("pod log read failed", capture, error)
         else:
             capture.logs[container], capture.redacted[container] = tail.text, tail.redacted
+            capture.telling[container] = tail.telling
             if tail.was_cut:
                 capture.with_more.add(container)
 

@@ -75,5 +75,5 @@ class LogReader:
             lines=lines + MARGIN_LINES,
             max_bytes=self._rules.log_tail_bytes * MARGIN_FACTOR,
         )
-        tail = shortened_log(end.text, self._sanitizer, LogLimits(lines, self._rules.log_tail_bytes))
+        tail = shortened_log(end.text, container, self._sanitizer, LogLimits(lines, self._rules.log_tail_bytes))
         return replace(tail, was_cut=tail.was_cut or end.has_more)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.builders import final_of
 from tests.recorded import recording
 
-from wfreport.core.classify.fingerprint import fingerprint, last_informative_line, normalise
+from wfreport.core.classify.fingerprint import fingerprint, normalise
+from wfreport.core.classify.telling_line import last_informative_line
 
 RANDOM_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -94,7 +95,7 @@ def test_the_last_informative_lines_of_real_logs_are_the_programs_errors() -> No
     assert last_lines["dns"] == "wget: bad address 'nope.svc'"
     assert last_lines["segv"] == "sh: invalid number '$'"
     assert last_lines["childoom"] == "Killed"
-    assert last_lines["badcmd"].startswith("failed to find name in PATH")
+    assert last_lines["badcmd"].startswith("Error: failed to find name in PATH")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.core.hostile import UNITS, cpu_seconds, repeated
 
-from wfreport.core.classify.fingerprint import last_informative_line, normalise
+from wfreport.core.classify.fingerprint import normalise
+from wfreport.core.classify.telling_line import last_informative_line
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=repr)

@@ -310,7 +310,7 @@ def test_earlier_attempts_have_their_memory_limit() -> None:
     ]
     assert report.counts is not None
     assert report.counts.retried_attempts == 1
-    assert report.summary == "wf: main exited with code 2 after 3 attempts"
+    assert report.summary == "wf: exit code 2 after 3 attempts"
 
 
 def test_the_origin_of_a_run() -> None:

@@ -52,7 +52,7 @@ def with_message(message: str, **fields: object) -> Snapshot:
     [
         (a_snapshot(a_node("wf"), phase=OK), "Succeeded in 1m00s"),
         (a_snapshot(a_node("wf"), phase=OK, end=None), "Succeeded"),
-        (with_message("main: Error (exit code 3): boom"), "wf: main exited with code 3: boom"),
+        (with_message("main: Error (exit code 3): boom"), "wf: exit code 3: boom"),
         (a_snapshot(message="invalid spec: x"), "workflow: invalid spec: x"),
         (a_snapshot(), "workflow: failed without a message"),
         (a_snapshot(a_node("wf", RUNNING, end=None), phase=RUNNING, progress="1/2"), "Running 1/2"),
@@ -87,7 +87,7 @@ def test_the_summary_of_a_running_workflow_has_failures_and_waits() -> None:
         a_node("wf.d", RUNNING, NodeType.SUSPEND, end=None),
     ]
     assert a_report(a_snapshot(*nodes, phase=RUNNING)).summary == (
-        "Running; a: main exited with code 1; 1 other failure; "
+        "Running; a: exit code 1; 1 other failure; "
         "c cannot pull its image (since 2026-11-22 03:00Z): no; 1 more waiting"
     )
 
@@ -103,7 +103,7 @@ def test_tolerated_failures_are_named() -> None:
         return a_node(f"wf.{name}.onExit", FAILED, message="main: Error (exit code 2)", hooked=True)
 
     one = a_report(a_snapshot(a_node("wf"), tolerated("a"), phase=OK)).summary
-    assert one == "Succeeded in 1m00s; 1 failure tolerated (onExit: main exited with code 2)"
+    assert one == "Succeeded in 1m00s; 1 failure tolerated (onExit: exit code 2)"
     names = [a_node(f"wf.h{n}", FAILED, message="x", hooked=True, start=n) for n in range(5)]
     many = a_report(a_snapshot(a_node("wf"), *names, phase=OK)).summary
     assert many == "Succeeded in 1m00s; 5 failures tolerated (h0, h1, 3 more)"
@@ -136,7 +136,7 @@ def test_step_groups_and_exit_handlers_are_named() -> None:
     group = a_node("wf[0]", Phase.ERROR, NodeType.STEP_GROUP, message="bad", display_name="[0]")
     assert a_report(a_snapshot(group)).summary == "step group [0]: bad"
     handler = a_node("wf.onExit", FAILED, message="main: Error (exit code 2)", display_name="wf.onExit")
-    assert a_report(a_snapshot(handler)).summary == "exit handler: main exited with code 2"
+    assert a_report(a_snapshot(handler)).summary == "exit handler: exit code 2"
 
 
 # --- phrases of failures

@@ -8,10 +8,9 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from wfreport.core.classify.telling_line import last_informative_line
+
 _DIGITS = 12
-_LINE_CHARACTERS = 1024
-_READ_CHARACTERS = 16 * 1024
-_READ_LINES = 500
 _CACHED_LINES = 1024
 
 # The alphabet of Kubernetes' random names (apimachinery, util/rand). It has no vowels, so that no words result.
@@ -45,15 +44,6 @@ The time must be linear in the length of the line, which a program writes. So a 
 what it matches, and it repeats only a limited number of times before a part that may be missing.
 """
 
-_UNINFORMATIVE_LINE: Final = re.compile(
-    r"^\W*$|"
-    r"^\{?\"?time\"?[=:].*(?:\bargo=true\b|\"argo\": ?true\b)|"  # argoexec's own lines in the log of main
-    r"^Error: exit status \d+$|^exit status \d+$|"  # the last line of argoexec, and of Go programs
-    r"^\s+at \S|^\s*\.\.\. \d+ (?:more|common frames)|"  # Java, JavaScript
-    r"^goroutine \d+ |^\s+\S+\.go:\d+"  # Go
-)
-"""Lines without information, which follow the line with the error."""
-
 
 @lru_cache(maxsize=_CACHED_LINES)
 def normalise(text: str) -> str:
@@ -61,13 +51,6 @@ def normalise(text: str) -> str:
     for pattern, placeholder in _CHANGING:
         text = pattern.sub(placeholder, text)
     return text.strip()
-
-
-def last_informative_line(text: str) -> str:
-    """Return the last line that is neither argoexec's own nor part of a stack trace; the last line if there is none."""
-    lines = text[-_READ_CHARACTERS:].rstrip().splitlines()[-_READ_LINES:] or [""]
-    informative = (line for line in reversed(lines) if not _UNINFORMATIVE_LINE.match(line[:_LINE_CHARACTERS]))
-    return next(informative, lines[-1])[:_LINE_CHARACTERS].strip()
 
 
 def fingerprint(template: str, failure_class: str, exit_code: int | None, text: str) -> str:

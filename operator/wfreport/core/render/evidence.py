@@ -3,20 +3,23 @@
 Evidence that is available now takes precedence; the stored report supplies that of pods that no longer exist.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from wfreport.api.argo import MAIN_CONTAINER
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
 from wfreport.api.evidence import ContainerEnd, ContainerSummary, EventSummary, LogTail
 from wfreport.api.gaps import EVIDENCE_GAPS
 from wfreport.api.kubernetes import ContainerState, ContainerStatus, Event, Pod, StateTerminated
 from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure
-from wfreport.api.wire import SHORT
+from wfreport.api.wire import LINE, SHORT
+from wfreport.core.classify.argoexec_lines import without_argoexec
+from wfreport.core.classify.telling_line import telling_line
 from wfreport.core.redact.bounds import tail
 from wfreport.core.redact.text import TextSanitizer, clip
+from wfreport.core.render.phrases import shorten
 from wfreport.core.snapshot.model import PodEvidence
 
 MAX_LOGS_PER_POD = 3
@@ -46,20 +49,26 @@ class ShortLog:
 
     Attributes:
         text: last lines, redacted.
+        telling: the line that tells most about a failure, redacted; it may precede the last lines. Empty if none does.
         redacted: number of replaced secrets.
         was_cut: whether the log was longer.
     """
 
     text: str
+    telling: str
     redacted: int
     was_cut: bool
 
 
-def shortened_log(raw: str, sanitizer: TextSanitizer, limits: LogLimits) -> ShortLog:
-    """Return the end of a log. It is redacted before it is cut, so that no secret is cut in half and missed."""
-    text, redacted = sanitizer.log(raw)
-    text, was_cut = tail(text, limits.lines, limits.max_bytes)
-    return ShortLog(text, redacted, was_cut)
+def shortened_log(raw: str, container: str, sanitizer: TextSanitizer, limits: LogLimits) -> ShortLog:
+    """Return the end of a container's log, without the lines that Argo's executor writes into the log of a step.
+
+    It is redacted before it is cut, so that no secret is cut in half and missed.
+    """
+    own = raw if container in EXECUTOR_CONTAINERS else without_argoexec(raw)
+    whole, redacted = sanitizer.log(own)
+    text, was_cut = tail(whole, limits.lines, limits.max_bytes)
+    return ShortLog(text, telling_line(whole), redacted, was_cut)
 
 
 def containers_to_read(pod: Pod) -> list[str]:
@@ -117,7 +126,7 @@ def evidence_fields(
         "pod_message": sanitizer.text(pod.status.message) if pod else None,
         "containers": _containers(pod, sanitizer) if pod else None,
         "events": _events(current.events, sanitizer) if current else None,
-        "log_tail": _log_tail(current, container or MAIN_CONTAINER, sanitizer, limits) if current else None,
+        **_log(current, container or MAIN_CONTAINER, sanitizer, limits),
     }
     if stored is not None and (pod is None or stored.pod_uid in (None, fields["pod_uid"])):
         fields |= {name: getattr(stored, name) for name, value in fields.items() if not value}
@@ -241,13 +250,17 @@ def _last_seen_at(event: Event) -> datetime | None:
     return event.last_timestamp or series or event.event_time or event.first_timestamp
 
 
-def _log_tail(evidence: PodEvidence, container: str, sanitizer: TextSanitizer, limits: LogLimits) -> LogTail | None:
-    """Return the log of the failed container, else the first log that was read."""
-    name = next((name for name in _by_preference(container, evidence.logs) if evidence.logs.get(name)), None)
-    if limits.lines == 0 or name is None:
-        return None
-    log = shortened_log(evidence.logs[name], sanitizer, limits)
-    return LogTail(
+def _log(
+    evidence: PodEvidence | None, container: str, sanitizer: TextSanitizer, limits: LogLimits
+) -> dict[str, LogTail | str | None]:
+    """Return the log of the failed container, else the first log that was read, and its most telling line."""
+    logs = evidence.logs if evidence else {}
+    name = next((name for name in (container, *logs) if logs.get(name)), None)
+    if evidence is None or limits.lines == 0 or name is None:
+        return {"log_tail": None, "log_line": None}
+    log = shortened_log(logs[name], name, sanitizer, limits)
+    telling = evidence.telling.get(name) or log.telling
+    found = LogTail(
         container=None if name == container else clip(name),
         text=log.text,
         lines=len(log.text.splitlines()),
@@ -256,7 +269,4 @@ def _log_tail(evidence: PodEvidence, container: str, sanitizer: TextSanitizer, l
         redacted=log.redacted + evidence.redacted.get(name, 0),
         source="Archive" if evidence.is_archived else None,
     )
-
-
-def _by_preference(container: str, logs: Iterable[str]) -> Iterable[str]:
-    return (container, *logs)
+    return {"log_tail": found, "log_line": shorten(telling, LINE) if telling and name == container else None}

@@ -15,12 +15,13 @@ from wfreport.api.evidence import LogTail
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
 from wfreport.api.wire import LINE, SHORT, is_same_time
 from wfreport.core.classify.failed_pod import failed_pod_name
-from wfreport.core.classify.fingerprint import fingerprint, last_informative_line
+from wfreport.core.classify.fingerprint import fingerprint
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
 from wfreport.core.classify.stops import stop_reason
 from wfreport.core.classify.symptom import Symptom
+from wfreport.core.classify.telling_line import last_informative_line
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.evidence import LogLimits, conclusive, evidence_fields
 from wfreport.core.snapshot.messages import exit_code, parse_exit, unwrap
@@ -119,7 +120,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         signal=verdict.signal,
         reason=clip(verdict.reason),
         message=message,
-        fingerprint=_fingerprint(node, verdict, symptom, from_pod["log_tail"], context),
+        fingerprint=_fingerprint(node, verdict, symptom, from_pod, context),
         started_at=node.started_at,
         finished_at=node.finished_at,
         resources=_pod_resources(verdict, captured)
@@ -330,10 +331,12 @@ def _containers_of(template: argo.Template) -> list[argo.Container]:
 
 
 def _fingerprint(
-    node: Node, verdict: Verdict, symptom: Symptom, log_tail: LogTail | None, context: FailureContext
+    node: Node, verdict: Verdict, symptom: Symptom, from_pod: Mapping[str, Any], context: FailureContext
 ) -> str:
+    """Return the fingerprint. The telling line is stored longer than the log, which may be cut to save space."""
     ending = parse_exit(unwrap(node.message))
+    log_tail: LogTail | None = from_pod["log_tail"]
     text = log_tail.text if log_tail else (ending.detail if ending else node.message)
     template = node.called_template_name or node.display_name.split("(", 1)[0]
-    line = context.sanitizer.log(last_informative_line(text))[0]
+    line = from_pod["log_line"] or context.sanitizer.log(last_informative_line(text))[0]
     return fingerprint(template, verdict.failure_class, symptom.exit_code, line)

@@ -11,6 +11,7 @@ from wfreport.api.evidence import EventSummary
 from wfreport.api.report import Failure, Waiting
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, STOPPED_OR_REPLACED
+from wfreport.core.classify.telling_line import message_of
 from wfreport.core.render.phrases import after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.timing.durations import seconds_between, short_duration
@@ -71,7 +72,14 @@ def _out_of_memory(failure: Failure) -> str:
 def _exit_code(failure: Failure) -> str:
     if failure.exit_code is None:
         return "daemon exited while it was still needed" if failure.reason == "DaemonExited" else _message(failure)
-    return f"{_container(failure)}exited with code {failure.exit_code}{_colon(_detail(failure))}"
+    container = "" if failure.container in (None, MAIN_CONTAINER) else _container(failure)
+    ending = f"{container}exited with code {failure.exit_code}" if container else f"exit code {failure.exit_code}"
+    return f"{ending}{_colon(_detail(failure) or _last_words(failure))}"
+
+
+def _last_words(failure: Failure) -> str:
+    """Return the message of the most telling line of the program's log; empty if no log is stored."""
+    return tidy(message_of(failure.log_line)) if failure.log_line else ""
 
 
 def _killed(failure: Failure) -> str:

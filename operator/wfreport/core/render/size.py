@@ -166,7 +166,14 @@ def _cut_to_minimum(status: ReportStatus) -> ReportStatus:
     waiting, warnings = (status.waiting or [])[:_FULL_FAILURES], (status.warnings or [])[:_FULL_FAILURES]
     lists: dict[str, object] = {
         "failures": [
-            f.model_copy(update={"previous_attempts": None, "resources": None, "message": _short(f.message)})
+            f.model_copy(
+                update={
+                    "previous_attempts": None,
+                    "resources": None,
+                    "message": _short(f.message),
+                    "log_line": _short(f.log_line),
+                }
+            )
             for f in status.failures or ()
         ],
         "waiting": [w.model_copy(update={"message": _short(w.message)}) for w in waiting],

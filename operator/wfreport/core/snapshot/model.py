@@ -88,6 +88,7 @@ class PodEvidence:
         pod: the pod; None if only its Events remain.
         events: the pod's Kubernetes Events.
         logs: the end of each container's log, by container.
+        telling: the most telling line of each container's log, redacted; it may precede the stored end.
         redacted: the number of secrets already replaced in these logs, by container.
         containers_with_more_log: the containers whose log was longer than its stored end.
         missing: the gaps in the evidence; ``CAPTURE_PENDING`` while it is still being read.
@@ -97,6 +98,7 @@ class PodEvidence:
     pod: Pod | None = None
     events: Sequence[Event] = ()
     logs: Mapping[str, str] = field(default_factory=dict)
+    telling: Mapping[str, str] = field(default_factory=dict)
     redacted: Mapping[str, int] = field(default_factory=dict)
     containers_with_more_log: frozenset[str] = frozenset()
     missing: tuple[Reason, ...] = ()

@@ -1,0 +1,214 @@
+"""Chooses the line of a log that tells most about a failure.
+
+The end of a log is read backwards. Stack frames, argoexec's lines, advice and generic endings (`exit status 1`) are
+passed over. The last exception, panic or fatal error wins. Without one it is the last line with the words of an error,
+and without that the last line that the program wrote.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from wfreport.core.classify.argoexec_lines import is_argoexec_line
+
+_READ_CHARACTERS: Final = 16 * 1024
+_READ_LINES: Final = 500
+_LINE_CHARACTERS: Final = 1024
+_CACHED_TEXTS: Final = 128
+_FAR: Final = 10
+"""A line with an error that comes so many lines after the last exception belongs to something else, which ended it."""
+
+_NOISE: Final = re.compile(
+    r"\W*$|\[ERROR\]\s*$|"
+    r"(?:Error: )?exit status \d+$|"  # the last line of argoexec, and of Go programs
+    r"\s+at \S|\s*\.\.\. \d+ (?:more|common frames)|\s+from \S+:\d+|Driver stacktrace:|"  # Java, JavaScript, Ruby
+    r"goroutine \d+ |\s+\S+\.go:\d+|created by \S+|"  # Go
+    r"Traceback \(most recent call last\):|(?:During handling of|The above exception) |\s+File \"[^\"]*\", line \d+|"
+    r"Node\.js v\d|note: |Execution halted$|stack backtrace:|"
+    r"[│|╷╵╰╭─\s]*(?:\[ERROR\] +)?(?:For more information|To see the full stack trace|Re-run |\[Help \d+\]|"
+    r"\(Background on this error|Run with --|See https?://|\* Get more help|\* Try:)",
+    re.IGNORECASE,
+)
+"""Lines without information: frames of stack traces, separators, advice."""
+
+_GENERIC: Final = re.compile(
+    r"=====|npm (?:ERR!|error)|make(?:\[\d+\])?: \*\*\*|BUILD FAILED|FAIL$|FAIL\s|FAILED \(|Tests?:? .*\d+ failed|"
+    r"Done\b|test result: |Aborted$|[\w.]*CalledProcessError: |Command exited with non-zero status|"
+    r"(?:.* )?(?:exited|exit(?:ed)?|terminated|failed|returned|completed)"
+    r" (?:with )?(?:an? )?(?:non-?zero )?(?:exit )?(?:code|status)[: ]+-?\d+\.?$",
+    re.IGNORECASE,
+)
+"""Endings that only state that something else failed."""
+
+_EXCEPTION: Final = re.compile(
+    r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: |E  +|Uncaught |Unhandled exception\. |fatal: )?(?:"
+    r"(?:[A-Za-z_$][\w$]{0,63}(?:\.|::)){0,16}[A-Z]?[\w$]{0,64}?(?:Error|Exception|Interrupt)(?:: |:?$| \[| \()|"
+    r"(?:[A-Za-z_$][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,64}(?:: |$))|"
+    r"panic: |fatal error: |thread '[^']*' panicked at '|\s*what\(\): |FAILED \S+::|--- FAIL: |● "
+)
+"""Exceptions, panics and failed tests."""
+
+_SEVERE: Final = re.compile(
+    r"(?:level|severity)\"?[=:] ?\"?(?:error|fatal|panic|critical)\b|"
+    r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b(?!=)|"
+    r"[EF]\d{4} \d\d:\d\d:\d\d"
+)
+"""Lines that a logger marks as an error."""
+
+_ROUTINE: Final = re.compile(
+    r"(?:level|severity)\"?[=:] ?\"?(?:info|debug|trace|warn|warning)\b|"
+    r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:INFO|DEBUG|TRACE|WARN|WARNING|NOTICE)\b|"
+    r"\++ |\{\"[^\"]*\":\s*\"?(?:INFO|DEBUG|TRACE|WARN)|[IW]\d{4} \d\d:\d\d:\d\d"
+)
+"""Lines that a logger marks as routine, and the commands that `set -x` prints."""
+
+_WORDS: Final = re.compile(
+    r"\b(?:errors?|failed|failure|failing|fails|fatal|cannot|can't|could not|couldn't|unable to|not found|no such|"
+    r"denied|refused|forbidden|unauthorized|invalid|illegal|bad|missing|timed? ?out|timeout|expired|unreachable|"
+    r"reset by peer|does not exist|doesn't exist|is not|no space left|killed|abort(?:ed|ing)|segmentation fault|"
+    r"core dumped|corrupt(?:ed)?|mismatch|exceeded|undefined|unexpected|unknown|unrecognized|unsupported|must be|"
+    r"violates|rejected|panicked|too many|too large|too long|out of memory|overflow|conflict)\b(?!=)",
+    re.IGNORECASE,
+)
+"""Words of errors."""
+
+_CONTINUED: Final = re.compile(r"\s|(?:DETAIL|HINT|LINE \d+|CONTEXT|STATEMENT|hint|help|DEBUG): ")
+"""Lines that go on with the previous one."""
+
+_PYTHON_FRAME: Final = re.compile(r"\s+File \"[^\"]*\", line \d+")
+_RUST_PANIC: Final = re.compile(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d+:\d+:$")
+
+
+class _Rank(IntEnum):
+    EXCEPTION = 0
+    ERROR = 1
+    PLAIN = 2
+    CONTINUED = 3
+    GENERIC = 4
+    ROUTINE = 5
+    NOISE = 6
+
+
+_MARKS: Final = (
+    (_NOISE, _Rank.NOISE),
+    (_GENERIC, _Rank.GENERIC),
+    (_EXCEPTION, _Rank.EXCEPTION),
+    (_SEVERE, _Rank.ERROR),
+    (_ROUTINE, _Rank.ROUTINE),
+    (_CONTINUED, _Rank.CONTINUED),
+)
+"""What the start of a line shows; the first match counts."""
+
+
+@dataclass(slots=True)
+class _Scan:
+    """The lines that were found while a log is read backwards: the last one of each rank, and the line after this one.
+
+    Attributes:
+        found: the last line of each rank, and the number of informative lines after it.
+        informative: number of informative lines read.
+        following: the last line read that has information and is not indented.
+    """
+
+    found: dict[_Rank, tuple[str, int]]
+    informative: int = 0
+    following: str = ""
+
+    def read(self, line: str) -> bool:
+        """Read the line before those that were read; return whether the search is over."""
+        if (_PYTHON_FRAME.match(line) or _RUST_PANIC.match(line)) and self.following:
+            self.found[_Rank.EXCEPTION] = (self.following, self.informative - 1)
+            return True
+        rank = _rank(line)
+        if rank is _Rank.NOISE:
+            return False
+        self.found.setdefault(rank, (line, self.informative))
+        self.informative += 1
+        if not line[0].isspace() and rank is not _Rank.GENERIC:
+            self.following = line
+        return rank is _Rank.EXCEPTION
+
+
+def telling_line(text: str) -> str:
+    """Return the line that tells most about a failure; empty if there are only routine lines or none."""
+    line, rank = _find(text)
+    return line if rank < _Rank.ROUTINE else ""
+
+
+def last_informative_line(text: str) -> str:
+    """Return the line that tells most about a failure; the last line if none does."""
+    line, rank = _find(text)
+    return line if rank < _Rank.NOISE else (_lines(text) or [""])[-1][:_LINE_CHARACTERS].strip()
+
+
+@lru_cache(maxsize=_CACHED_TEXTS)
+def _find(text: str) -> tuple[str, _Rank]:
+    scan = _Scan({})
+    for line in reversed(_lines(text)):
+        if scan.read(line[:_LINE_CHARACTERS]):
+            break
+    exception, error = scan.found.get(_Rank.EXCEPTION), scan.found.get(_Rank.ERROR)
+    if exception and error and exception[1] - error[1] > _FAR:
+        return error[0].strip(), _Rank.ERROR
+    rank = min(scan.found, default=_Rank.NOISE)
+    return (scan.found[rank][0].strip() if scan.found else ""), rank
+
+
+def _lines(text: str) -> list[str]:
+    return text[-_READ_CHARACTERS:].rstrip().splitlines()[-_READ_LINES:]
+
+
+def _rank(line: str) -> _Rank:
+    if is_argoexec_line(line):
+        return _Rank.NOISE
+    marked = next((rank for pattern, rank in _MARKS if pattern.match(line)), None)
+    if marked is not None:
+        return marked
+    return _Rank.ERROR if _WORDS.search(line) else _Rank.PLAIN
+
+
+_LEADS: Final = re.compile(
+    r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: (?=\S)|E {3,}|Unhandled exception\. |Error: )|"
+    r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b[\])>]?[\s:|-]*(?=\w)|"
+    r"[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]\s]{1,100}\] |"
+    r"(?:\d{4}[-/]\d\d[-/]\d\d[T ]|\[)\d\d:\d\d:\d\d\S*\s+(?=\w)"
+)
+"""What precedes a message: the time and the level of a logger, or a word that the sentence does not need."""
+
+_MESSAGE: Final = re.compile(r'\bmsg=("(?:[^"\\]|\\.)*"|\S+)')
+_CAUSE: Final = re.compile(r'\b(?:error|err)=("(?:[^"\\]|\\.)*"|\S+)')
+_MESSAGE_KEYS: Final = ("msg", "message", "event", "error", "err")
+
+
+def message_of(line: str) -> str:
+    """Return the message of a log line, without what a logger or a runtime puts around it."""
+    lead = _LEADS.match(line)
+    text = _structured(line) or (line[lead.end() :] if lead else line)
+    return text.strip() or line.strip()
+
+
+def _structured(line: str) -> str:
+    """Return message and error of a line in JSON or logfmt; empty for any other line."""
+    if line.startswith("{"):
+        return _of_json(line)
+    message, cause = _MESSAGE.search(line), _CAUSE.search(line)
+    if message is None or "level=" not in line:
+        return ""
+    return ": ".join(_unquoted(found[1]) for found in (message, cause) if found)
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1].replace('\\"', '"') if value.startswith('"') else value
+
+
+def _of_json(line: str) -> str:
+    try:
+        fields = msgspec.json.decode(line, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    texts = [str(fields[key]) for key in _MESSAGE_KEYS if isinstance(fields.get(key), str) and fields[key]]
+    return ": ".join(dict.fromkeys(texts))
