@@ -39,7 +39,7 @@ def left_out(report: ReportStatus) -> str:
 
 def big_run(failures: int, message: int) -> tuple[Snapshot, dict[str, PodEvidence]]:
     nodes = [
-        a_node(f"wf.{i}", FAILED, message=f"main: Error (exit code 1): {'m' * message}", template_name="t")
+        a_node(f"wf.{i}", FAILED, message=f"main: Error (exit code {i % 120 + 1}): {'m' * message}", template_name="t")
         for i in range(failures)
     ]
     victims = [
@@ -175,7 +175,7 @@ def test_the_report_of_a_large_workflow_fits_and_lists_what_is_left_out(
 
 def test_the_first_of_thousands_of_failures_are_listed_and_the_others_counted() -> None:
     report = a_report(decode_workflow(large.failures(15_000)))
-    assert report.summary == "work(0:0): exit code 1: boom after 2 attempts; 4,999 other failures"
+    assert report.summary == "all 5,000 items of work failed: exit code 1: boom after 2 attempts"
     assert len(report.failures or ()) == 200
     assert "4500 of 5000 failures" in left_out(report)
     assert "300 of 500 failures" in left_out(report)

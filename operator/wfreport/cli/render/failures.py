@@ -10,23 +10,29 @@ from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.style import one_line, terminal_safe
+from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.timing.durations import short_duration
 
 _TITLES: Final = {Role.ROOT_CAUSE: "ROOT CAUSE", Role.EXIT_HANDLER: "EXIT HANDLER FAILED"}
 _FULL_BLOCKS: Final = 5
 """Failures that a terminal shows in full; the others have a line each. One cause often fails many items of a loop."""
 _LOG_LINES: Final = 12
+_NAMED: Final = 10
+"""Equal failures that a terminal names."""
 
 
 def add_failures(page: TextPage, failures: list[Failure]) -> None:
     """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure."""
-    causes = [failure for failure in failures if failure.role in _TITLES]
+    causes = equal_groups([failure for failure in failures if failure.role in _TITLES])
     in_full = causes if page.style.width is None or page.style.everything else causes[:_FULL_BLOCKS]
-    for number, failure in enumerate(in_full, 1):
+    for number, (first, *equal) in enumerate(in_full, 1):
         count = f" {number} of {len(causes)}" if len(causes) > 1 else ""
-        page.heading(f"{_TITLES[failure.role]}{count}", failure.display_name or "the Workflow itself", style="bold red")
-        _add_details(page, failure)
-    _add_short(page, "MORE FAILURES", causes[len(in_full) :])
+        more = f" and {len(equal)} more, which failed alike" if equal else ""
+        subject = f"{first.display_name or 'the Workflow itself'}{more}"
+        page.heading(f"{_TITLES[first.role]}{count}", subject, style="bold red")
+        _add_details(page, first)
+        _add_equal(page, equal)
+    _add_short(page, "MORE FAILURES", [failure for group in causes[len(in_full) :] for failure in group])
     _add_short(page, "FAILED AS A CONSEQUENCE", [failure for failure in failures if failure.role == Role.VICTIM])
     _add_short(page, "FAILED, BUT TOLERATED", [failure for failure in failures if failure.role == Role.TOLERATED])
 
@@ -52,6 +58,14 @@ def _add_details(page: TextPage, failure: Failure) -> None:
     _add_events(page, failure)
     _add_log(page, failure)
     page.field("missing", joined(page.style, failure.evidence_missing or []), style="yellow")
+
+
+def _add_equal(page: TextPage, equal: list[Failure]) -> None:
+    """Name the failures that equal the one above."""
+    shown = equal if page.style.width is None or page.style.everything else equal[:_NAMED]
+    names = [one_line(failure.display_name or "the Workflow itself") for failure in shown]
+    names += [f"{len(equal) - len(shown)} more"] if len(shown) < len(equal) else []
+    page.field("also", ", ".join(names))
 
 
 def _containers(page: TextPage, failure: Failure) -> str:

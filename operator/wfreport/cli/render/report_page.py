@@ -12,7 +12,7 @@ from rich.text import Text
 
 from wfreport.api.argo import Phase
 from wfreport.api.condition import Condition
-from wfreport.api.counts import Counts
+from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.api.run import EarlierRun, NamedValue
@@ -119,7 +119,7 @@ def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus, li
     page.field("created", _created(page, status, live.now))
     page.field("duration", _duration(page, status, live.now))
     page.field("progress", workflow.progress if workflow else None)
-    page.field("nodes", _counts(status.counts))
+    page.field("steps", _counts(status.step_counts, status.counts))
     page.field("message", workflow.message if workflow else None)
     page.field("retries", retry_cost(status.timing.retries) if status.timing else None)
     page.field("from", _source(page, status))
@@ -163,16 +163,18 @@ def _resources(resources: Mapping[str, int] | None) -> str:
     return ", ".join(used)
 
 
-def _counts(counts: Counts | None) -> str:
-    if counts is None:
-        return "unknown"
+def _counts(steps: StepCounts | None, nodes: Counts | None) -> str:
+    """Return the number of steps that do work; of a report of an earlier version, nothing."""
+    if steps is None:
+        return "" if nodes else "unknown"
     named = {
-        "succeeded": counts.succeeded, "failed": counts.failed, "errored": counts.errored, "running": counts.running,
-        "pending": counts.pending, "skipped": counts.skipped, "omitted": counts.omitted,
-        "memoized": counts.memoized, "failed attempts retried": counts.retried_attempts,
+        "succeeded": steps.succeeded, "failed": steps.failed, "running": steps.running, "pending": steps.pending,
+        "skipped": steps.skipped, "omitted": steps.omitted,
+        "memoized": nodes.memoized if nodes else 0,
+        "failed attempts retried": nodes.retried_attempts if nodes else 0,
     }  # fmt: skip
     parts = ", ".join(f"{count} {name}" for name, count in named.items() if count)
-    return f"{counts.total}: {parts}" if parts else str(counts.total)
+    return f"{steps.total}: {parts}" if parts else str(steps.total)
 
 
 def _source(page: TextPage, status: ReportStatus) -> str:

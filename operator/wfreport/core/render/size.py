@@ -6,6 +6,7 @@ and Events, and the steps that did not succeed are listed. The second round is f
 are still too large; it cuts the same parts completely, and then the failures themselves:
 
     cut                          round 1 leaves                  round 2 leaves
+    evidence of equal failures   that of 3 of each kind          none
     log tails                    those of the first 5 failures   none
     steps                        100, unsuccessful ones first    none
     containers                   those of the first 5 failures   none
@@ -29,11 +30,14 @@ from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Failure, ReportStatus, Step
 from wfreport.core.redact.bounds import cut
 from wfreport.core.render.conditions import condition
+from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.phrases import plural
 from wfreport.core.render.steps import SUCCESSFUL_PHASES
 
 _FULL_FAILURES = 5
 """Number of failures that keep their evidence in the first round; the CLI shows as many in full."""
+_EQUAL_FAILURES = 3
+"""Number of equal failures that keep their evidence if a report is too large."""
 _SHORT_CHARACTERS = 200
 _CAUSES = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
 _CUT_LOG = LogTail(text="", lines=0, bytes=0, truncated=True)
@@ -96,6 +100,20 @@ def _left_out(full: ReportStatus, reduced: ReportStatus) -> list[str]:
         "the critical path and details of failures" if full.critical_path and not reduced.critical_path else "",
     ]
     return [note for note in notes if note]
+
+
+def _cut_equal(status: ReportStatus) -> ReportStatus:
+    """Cut the evidence of failures that equal at least three earlier ones: it adds nothing."""
+    seen = (failure for group in equal_groups(status.failures or ()) for failure in group[_EQUAL_FAILURES:])
+    repeated = {id(failure) for failure in seen}
+
+    def without_evidence(failure: Failure) -> Failure:
+        log = {"log_tail": _CUT_LOG} if failure.log_tail else {}
+        return failure.model_copy(update=log | {"containers": None, "events": None})
+
+    return status.changed(
+        failures=[without_evidence(f) if id(f) in repeated else f for f in status.failures or ()] or None
+    )
 
 
 def _cut_logs(after: int) -> Cut:
@@ -190,6 +208,7 @@ def _short(text: str | None) -> str | None:
 
 
 _CUTS: tuple[Cut, ...] = (
+    _cut_equal,
     _cut_logs(after=_FULL_FAILURES),
     _limit_steps(100),
     _cut_containers(after=_FULL_FAILURES),

@@ -38,6 +38,7 @@ from wfreport.core.render.columns import leading_reason, leading_step
 from wfreport.core.render.conditions import conditions_of_run, leading_class
 from wfreport.core.render.counts import count_nodes, count_steps
 from wfreport.core.render.definition import define_run
+from wfreport.core.render.equal_failures import CAUSES, LeadingGroup, leading_group
 from wfreport.core.render.failures import (
     MAX_FAILURES,
     MAX_SUPERSEDED,
@@ -153,6 +154,7 @@ class _Findings:
 
     failures: list[Failure]
     roles: list[Role]
+    leading: LeadingGroup
     superseded: list[PreviousAttempt]
     counts: Counts | None
     step_counts: StepCounts | None
@@ -167,12 +169,13 @@ def _findings(
 ) -> _Findings:
     snapshot, sanitizer, evidence, options = context.snapshot, context.sanitizer, context.evidence, context.options
     offloaded = stored_run if snapshot.nodes_state is NodesState.OFFLOADED else None
-    failures, roles = _failures(context, offloaded)
+    failures, roles, leading = _failures(context, offloaded)
     times = time_run(snapshot, sanitizer, evidence=evidence, stored=stored_run, is_first_run=is_first_run)
     steps = list_steps(snapshot, sanitizer, _steps_limit(snapshot.workflow, options), times)
     return _Findings(
         failures=failures,
         roles=roles,
+        leading=leading,
         superseded=superseded_attempts(context),
         counts=count_nodes(snapshot),
         step_counts=count_steps(snapshot),
@@ -188,9 +191,11 @@ def _summary(findings: _Findings, workflow: Workflow) -> str:
         workflow,
         failures=findings.failures,
         roles=findings.roles,
+        leading=findings.leading,
         waiting=findings.waiting,
         warnings=findings.warnings,
         counts=findings.counts,
+        steps=findings.step_counts,
         timing=findings.times.timing,
     )
 
@@ -215,15 +220,20 @@ def _failure_context(
     )
 
 
-def _failures(context: FailureContext, offloaded: ReportStatus | None) -> tuple[list[Failure], list[Role]]:
-    """Return the failures to list, and the roles of all failures.
+def _failures(
+    context: FailureContext, offloaded: ReportStatus | None
+) -> tuple[list[Failure], list[Role], LeadingGroup]:
+    """Return the failures to list, the roles of all failures, and the failures that equal the first one.
 
     ``offloaded`` is the stored status of a run whose nodes are unavailable: the only record of its failures.
     """
     if offloaded and offloaded.failures:
-        return offloaded.failures, [failure.role for failure in offloaded.failures]
+        roles = [failure.role for failure in offloaded.failures]
+        causes = sum(1 for role in roles if role in CAUSES)
+        return offloaded.failures, roles, LeadingGroup(min(1, causes), max(0, causes - 1))
     leaves = assign_roles(context.snapshot)
-    return [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]], [leaf.role for leaf in leaves]
+    failures = [describe_failure(leaf, context) for leaf in leaves[:MAX_FAILURES]]
+    return failures, [leaf.role for leaf in leaves], leading_group(failures, leaves, context.snapshot.tree)
 
 
 def _steps_limit(workflow: Workflow, options: RenderOptions) -> int:

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 from wfreport.api.argo import Phase, Workflow
 from wfreport.api.classes import FailureClass, Role
-from wfreport.api.counts import Counts
+from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.report import Failure, StepWarning, Waiting
 from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
 from wfreport.core.render.columns import step_name
+from wfreport.core.render.equal_failures import CAUSES, LeadingGroup
 from wfreport.core.render.phrases import name, plural, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
 from wfreport.core.timing.durations import short_duration
 
 _MAX_NAMED = 2
-_CAUSES = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
+_GROUP = 2
 
 
 def summarize(
@@ -23,9 +24,11 @@ def summarize(
     *,
     failures: list[Failure],
     roles: Sequence[Role],
+    leading: LeadingGroup,
     waiting: list[Waiting],
     warnings: list[StepWarning],
     counts: Counts | None,
+    steps: StepCounts | None,
     timing: Timing | None,
 ) -> str:
     """Summarize a run in one line.
@@ -34,18 +37,20 @@ def summarize(
         workflow: the run.
         failures: failures that the report lists.
         roles: roles of all failures, even those that are not listed.
+        leading: the failures that equal the first one.
         waiting: waiting steps of a run in progress.
         warnings: problems that did not fail the run.
         counts: number of nodes by phase; None if the nodes cannot be read.
+        steps: number of steps that do work; None if the nodes cannot be read.
         timing: timing of the run; None before its end.
     """
     phase = workflow.status.phase
     if phase == Phase.SUCCEEDED:
         parts = [_succeeded(timing), *_notes_on_success(failures, len(roles), warnings, counts)]
     elif workflow.status.has_failed:
-        parts = [_failed(failures[0], workflow), *_consequences(roles, counts)]
+        parts = [_failed(failures[0], leading, workflow), *_consequences(roles, leading, steps)]
     else:
-        parts = _active(workflow, failures, roles, waiting)
+        parts = _active(workflow, failures, roles, leading, waiting)
     return cut(" ".join("; ".join(parts).split()), TEXT)
 
 
@@ -79,13 +84,25 @@ def _names(failures: list[Failure]) -> str:
     return ", ".join(names[:_MAX_NAMED]) + more
 
 
-def _failed(first: Failure, workflow: Workflow) -> str:
+def _failed(first: Failure, leading: LeadingGroup, workflow: Workflow) -> str:
     phrase = failure_phrase(first)
     limit = _deadline(first, workflow) if first.failure_class == FailureClass.TIMEOUT else ""
     if limit:
         phrase = f"{phrase.partition('deadline')[0]}deadline of {limit}"
     attempts = f" after {first.attempt} attempts" if first.attempt and first.attempt > 1 else ""
-    return f"{_step(first)}: {phrase}{attempts}"
+    return f"{_who(first, leading)}: {phrase}{attempts}"
+
+
+def _who(first: Failure, leading: LeadingGroup) -> str:
+    """Return the name of the step that failed, or the number of those that failed alike."""
+    if leading.failed < _GROUP:
+        return _step(first)
+    if not leading.loop:
+        return f"{_step(first)} and {plural(leading.failed - 1, 'step')} more failed alike"
+    number = (
+        f"all {leading.failed:,}" if leading.failed == leading.items else f"{leading.failed:,} of {leading.items:,}"
+    )
+    return f"{number} items of {name(leading.loop)} failed{f' in {name(leading.step)}' if leading.step else ''}"
 
 
 def _deadline(failure: Failure, workflow: Workflow) -> str:
@@ -115,31 +132,31 @@ def _step(failure: Failure) -> str:
     return "exit handler" if step.endswith(".onExit") else f"exit handler {step}"
 
 
-def _consequences(roles: Sequence[Role], counts: Counts | None) -> list[str]:
-    others = sum(1 for role in roles[1:] if role in _CAUSES)
+def _consequences(roles: Sequence[Role], leading: LeadingGroup, steps: StepCounts | None) -> list[str]:
     victims = sum(1 for role in roles if role == Role.VICTIM)
     notes = []
-    if others:
-        notes.append(plural(others, "other failure"))
+    if leading.others:
+        notes.append(plural(leading.others, "other failure"))
     if victims:
         notes.append(f"{plural(victims, 'other step')} terminated")
-    if counts and counts.omitted:
-        notes.append(f"{plural(counts.omitted, 'step')} omitted")
-    if counts is None:
+    if steps and steps.omitted:
+        notes.append(f"{plural(steps.omitted, 'step')} omitted")
+    if steps is None:
         notes.append("its steps cannot be read")
     return notes
 
 
-def _active(workflow: Workflow, failures: list[Failure], roles: Sequence[Role], waiting: list[Waiting]) -> list[str]:
+def _active(
+    workflow: Workflow, failures: list[Failure], roles: Sequence[Role], leading: LeadingGroup, waiting: list[Waiting]
+) -> list[str]:
     status = workflow.status
     # Argo counts pods, so before the first pod the progress is 0/0.
     progress = f" {status.progress}" if status.progress not in ("", "0/0") else ""
     parts = [f"{status.phase or ('Retried by hand' if status.waits_for_retry else 'Not started')}{progress}"]
-    causes = sum(1 for role in roles if role in _CAUSES)
-    if causes:
-        parts.append(_failed(failures[0], workflow))
-    if causes > 1:
-        parts.append(plural(causes - 1, "other failure"))
+    if any(role in CAUSES for role in roles):
+        parts.append(_failed(failures[0], leading, workflow))
+    if leading.others:
+        parts.append(plural(leading.others, "other failure"))
     parts += [f"{_subject(entry.display_name)} {waiting_phrase(entry)}" for entry in waiting[:1]]
     if len(waiting) > 1:
         parts.append(f"{len(waiting) - 1:,} more waiting")

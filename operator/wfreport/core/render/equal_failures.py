@@ -1,0 +1,100 @@
+"""Groups the failures of a run that are the same failure: a bad input often fails many items of a loop alike."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.api.argo import Node
+from wfreport.api.classes import Role
+from wfreport.api.report import Failure
+from wfreport.core.classify.roles import FailedLeaf
+from wfreport.core.snapshot.tree import Tree
+
+CAUSES: Final = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
+_ITEM: Final = re.compile(r"(\.?[^(]*)\(\d+:")
+"""The name of a loop's item after that of the enclosing node: ``.day(17:x)`` of Steps, ``(17:x)`` of a DAG."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeadingGroup:
+    """The failures that equal the leading one, and itself.
+
+    Attributes:
+        failed: number of equal failures; of a loop, the number of its items that failed so.
+        loop: name of the loop whose items failed; empty if the failures have no loop in common.
+        items: number of items of the loop.
+        step: name of the failed step within the item; empty if that is the item itself.
+        others: number of causes that are other failures.
+    """
+
+    failed: int
+    others: int
+    loop: str = ""
+    items: int = 0
+    step: str = ""
+
+
+def equal_groups(failures: Sequence[Failure]) -> list[list[Failure]]:
+    """Return the failures in groups of equal ones, in the order of their first ones."""
+    groups: dict[object, list[Failure]] = {}
+    for failure in failures:
+        groups.setdefault(_key(failure), []).append(failure)
+    return list(groups.values())
+
+
+def _key(failure: Failure) -> object:
+    if failure.fingerprint is None:
+        return id(failure)
+    return failure.role, failure.failure_class, failure.exit_code, failure.fingerprint
+
+
+def leading_group(failures: Sequence[Failure], leaves: Sequence[FailedLeaf], tree: Tree) -> LeadingGroup:
+    """Return the group of the leading failure.
+
+    Args:
+        failures: failures that the report lists.
+        leaves: failed leaves of all failures, in the same order; more than the failures if not all are listed.
+        tree: the nodes of the run.
+    """
+    causes = sum(1 for leaf in leaves if leaf.role in CAUSES)
+    equal = [
+        leaf.node
+        for number, leaf in enumerate(leaves)
+        if leaf.node and leaf.role in CAUSES and _equals_first(number, leaf.node, failures, leaves)
+    ]
+    if len(equal) < 2:  # noqa: PLR2004 - a single failure is no group
+        return LeadingGroup(min(1, causes), max(0, causes - 1))
+    all_items = {node.id: loop for node in tree.nodes.values() if (loop := _loop(node, tree))}
+    within = tree.innermost(all_items)
+    items = {within.get(node.name, "") for node in equal}
+    loops = {all_items.get(item, "") for item in items}
+    if len(loops) != 1 or "" in loops:
+        return LeadingGroup(len(equal), causes - len(equal))
+    first = tree.nodes[within[equal[0].name]]
+    loop = loops.pop()
+    return LeadingGroup(
+        failed=len(items),
+        others=causes - len(equal),
+        loop=first.display_name.partition("(")[0],
+        items=sum(1 for other in all_items.values() if other == loop),
+        step="" if first in (equal[0], tree.retry_of.get(equal[0].id)) else equal[0].display_name,
+    )
+
+
+def _equals_first(number: int, node: Node, failures: Sequence[Failure], leaves: Sequence[FailedLeaf]) -> bool:
+    """Return whether a failure equals the first one. Those that are not listed have no fingerprint but a message."""
+    if number < len(failures):
+        return number == 0 or _key(failures[number]) == _key(failures[0])
+    first = leaves[0].node
+    return first is not None and (node.called_template_name, node.message) == (
+        first.called_template_name,
+        first.message,
+    )
+
+
+def _loop(node: Node, tree: Tree) -> str:
+    """Return the name of the loop that the node is an item of; empty if it is none."""
+    parent = tree.parent(node)
+    found = _ITEM.match(node.name, len(parent.name)) if parent else None
+    return f"{parent.name}{found[1]}" if parent and found else ""
