@@ -109,7 +109,7 @@ def test_equal_failures_are_a_group_in_the_order_of_the_run() -> None:
     (group,) = equal_groups(report_with_logs(3).failures or ())
     assert [failure.display_name for failure in group] == [f"day({n}:2026-11-{n})" for n in (1, 2, 3)]
     unknown = group[0].model_copy(update={"fingerprint": None})
-    assert equal_groups([unknown, unknown.model_copy()]) == [[unknown], [unknown]]
+    assert equal_groups([unknown, unknown.model_copy(update={})]) == [[unknown], [unknown]]
 
 
 def test_all_keep_their_logs_while_there_is_room() -> None:
