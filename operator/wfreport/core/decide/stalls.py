@@ -64,10 +64,15 @@ def cannot_help(action: ActionType, reason: str) -> Hold | None:
     return Hold(HoldReason.CANNOT_HELP, f"{action} does not help a run that hangs with {reason}: {why}")
 
 
+def _is_of_action(rule: Rule, own: PastAction) -> bool:
+    is_same_action = rule.action is not None and rule.action.type == own.type
+    return rule.name == own.rule and rule.match.stalled is not None and is_same_action
+
+
 def second_step(inputs: DecisionInput, selection: Selection, own: PastAction) -> Rule | Hold:
     """Return the rule of a resubmission whose run has been stopped by it and has ended, or a hold."""
     rules = selection.policy.spec.rules if selection.policy.metadata.name == own.policy_name else ()
-    rule = next((rule for rule in rules if rule.name == own.rule and rule.match.stalled is not None), None)
+    rule = next((rule for rule in rules if _is_of_action(rule, own)), None)
     if rule is None or own.stopped_at is None:
         message = f"the run was stopped, but rule {own.rule} of policy {own.policy_name} no longer resubmits it"
         return Hold(HoldReason.NO_RULE_MATCHES, message)

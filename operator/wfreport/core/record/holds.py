@@ -14,6 +14,11 @@ _TRANSIENT: Final = frozenset(
 )
 """Holds that reports omit: they end soon, or the chain's summary shows more."""
 
+_OF_HUNG_RUNS: Final = frozenset(
+    {HoldReason.STALL_NOT_DUE, HoldReason.CANNOT_HELP, HoldReason.RUN_STOPPING, HoldReason.STOP_INEFFECTIVE}
+)
+"""Holds of runs that hang. That the controller is silent is in the report already, and holds all of them."""
+
 _WITHOUT_RECHECK_TIME: Final = frozenset(
     {
         HoldReason.BUDGET_EXHAUSTED,
@@ -27,9 +32,9 @@ _WITHOUT_RECHECK_TIME: Final = frozenset(
 
 
 def hold_of(decision: Decision, enforcement: Enforcement) -> Held | None:
-    """Return the hold to show in the report; None if an action is taken or the run has not failed."""
-    policy, run = decision.policy, decision.run
-    if policy is None or not run.is_completed or run.has_succeeded:
+    """Return the hold to show in the report; None if an action is taken, or if the run neither failed nor hangs."""
+    policy = decision.policy
+    if policy is None or not _concerns(decision):
         return None
     if enforcement.action is EnforcementAction.AWAIT_APPROVAL and enforcement.hold is not None:
         return Held(
@@ -48,3 +53,10 @@ def hold_of(decision: Decision, enforcement: Enforcement) -> Held | None:
         message=cut(decision.message, TEXT),
         recheck_at=None if decision.reason in _WITHOUT_RECHECK_TIME else decision.recheck_at,
     )
+
+
+def _concerns(decision: Decision) -> bool:
+    """Return whether a hold is about a run that failed or hangs."""
+    run = decision.run
+    has_failed = run.is_completed and not run.has_succeeded
+    return has_failed or decision.stall is not None or decision.reason in _OF_HUNG_RUNS
