@@ -12,6 +12,7 @@ import pytest
 from tests.e2e_node.page import write_page
 from tests.eventually import eventually
 from tests.live.operator.harness import condition, observed
+from tests.live.remediation.harness import RBAC, rules_of
 
 from controlplane import ControlPlane
 from controlplane.component import Component
@@ -22,6 +23,12 @@ ASKED_FOR = "WFREPORT_E2E_NODE"
 PAGE = "WFREPORT_E2E_NODE_PAGE"
 NAMESPACE = "etl"
 WORKFLOWS = Path(__file__).parent / "workflows"
+REMEDIATION = Path(__file__).parent / "remediation"
+SETTINGS = {
+    "WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5",
+    "WFREPORT_LEADER_ELECTION": "true",
+    "WFREPORT_LEASE_NAMESPACE": scenes.OPERATOR_NAMESPACE,
+}
 _ENDED = {"Succeeded", "Failed", "Error"}
 _PATIENCE_SECONDS = 400
 
@@ -74,7 +81,8 @@ def real_cluster() -> Iterator[RealCluster]:
     provide()
     with ControlPlane(argo=True, real_pods=True) as plane, RealNode(plane):
         scenes.install(plane)
-        operator, url = scenes.start_operator(plane, {"WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5"})
+        may_resubmit(plane)
+        operator, url = scenes.start_operator(plane, SETTINGS)
         try:
             scenes.wait_until_ready(operator, url)
             plane.create_namespace(NAMESPACE)
@@ -86,6 +94,19 @@ def real_cluster() -> Iterator[RealCluster]:
                 cluster.write_page(Path(os.environ[PAGE]))
         finally:
             operator.stop(graceful=True)
+
+
+def may_resubmit(plane: ControlPlane) -> None:
+    """Grant the operator's ServiceAccount the rights of the component ``remediate-resubmit``."""
+    role = {"metadata": {"name": "remediation"}, "rules": rules_of("resubmit")}
+    plane.api.post(f"{RBAC}/clusterroles", role)
+    account = {"kind": "ServiceAccount", "name": scenes.SERVICE_ACCOUNT, "namespace": scenes.OPERATOR_NAMESPACE}
+    binding = {
+        "metadata": {"name": "remediation"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "remediation"},
+        "subjects": [account],
+    }
+    plane.api.post(f"{RBAC}/clusterrolebindings", binding)
 
 
 def _has_account(plane: ControlPlane) -> bool:

@@ -6,12 +6,15 @@ Everything else is tested with played pods (tests/operator); here once with what
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from tests.e2e_node.conftest import NAMESPACE, RealCluster, Report
+import yaml
+from tests.e2e_node.conftest import NAMESPACE, REMEDIATION, RealCluster, Report
 from tests.eventually import eventually
 from tests.live.operator.harness import condition
+from tests.manifests.test_samples import SAMPLES
 
 from realnode import NODE
 
@@ -97,3 +100,33 @@ def test_an_image_that_is_not_there_is_told_rather_than_the_deadline(real_cluste
     report = real_cluster.report_of("missing-image")
     assert report["status"]["failureClass"] == "ImagePull"
     assert "registry.invalid/etl:1.0" in str(only_failure(report))
+
+
+def test_a_step_that_the_kernel_killed_for_its_memory_is_healed_by_the_ready_made_policy(
+    real_cluster: RealCluster,
+) -> None:
+    policy = yaml.safe_load((SAMPLES / "oom-ladder.yaml").read_text())
+    policy["spec"] |= {"mode": "Enforce", "backoff": {"initialSeconds": 0}, "circuitBreaker": {"minRuns": 1000}}
+    plane = real_cluster.plane
+    plane.kubectl("apply", "-n", NAMESPACE, "-f", "-", stdin=json.dumps(policy))
+    policies = f"/apis/wfreport.dev/v1alpha1/namespaces/{NAMESPACE}/remediationpolicies"
+    eventually(
+        lambda: condition(plane.api.get(f"{policies}/oom-ladder"), "RemediationAllowed"),
+        lambda allowed: allowed == ("True", "Allowed"),
+        timeout_seconds=120,
+    )
+    plane.kubectl("create", "-n", NAMESPACE, "-f", REMEDIATION / "needs-more-memory.yaml")
+    assert real_cluster.report_of("needs-more-memory")["status"]["failureClass"] == "OOMKilled"
+    (remediation,) = eventually(
+        lambda: plane.api.get(f"/apis/wfreport.dev/v1alpha1/namespaces/{NAMESPACE}/remediations")["items"],
+        lambda found: bool(found) and condition(found[0], "Succeeded")[0] in {"True", "False"},
+        timeout_seconds=240,
+    )
+    assert condition(remediation, "Succeeded") == ("True", "RunSucceeded")
+    limit = "spec.templates[train].resources[main].limits.memory"
+    assert (remediation["spec"]["plan"]["before"][limit], remediation["spec"]["plan"]["after"][limit]) == (
+        "400Mi",
+        "600Mi",
+    )
+    healed = real_cluster.report_of(remediation["status"]["resultRef"]["name"])
+    assert condition(healed, "Succeeded")[0] == "True"

@@ -135,7 +135,7 @@ def test_an_intent_that_a_hold_closes_has_its_message(hold: HoldReason, reason: 
 @pytest.mark.parametrize(("cron", "end"), [("nightly", "--from cronwf/nightly"), (None, "submit it")])
 @pytest.mark.parametrize("approval", [True, False])
 def test_an_intent_whose_workflow_is_deleted_tells_how_to_go_on(cron: str | None, end: str, approval: bool) -> None:
-    source = {"workflowSource": {"cronWorkflow": cron}} if cron else {}
+    source: dict[str, Any] = {"workflowSource": {"cronWorkflow": cron}} if cron else {}
     gone = decided(a_report(**source), live={"is_deleting": True})
     result = dropped_intent(a_remediation(approvalRequired=approval), gone)
     assert result.reason == RemediationReason.TARGET_GONE
