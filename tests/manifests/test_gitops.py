@@ -32,7 +32,8 @@ from wfreport.api.report import WorkflowRef
 from wfreport.core.decide.breaker import Breaker, BreakerState
 from wfreport.core.record.policy_status import PolicyCheck, policy_counts, policy_status
 from wfreport.core.record.progress import ExecutionResult, status_denied, status_executed, status_intended
-from wfreport.core.render.gone import Unavailable, render_missing
+from wfreport.core.render.gone import render_missing
+from wfreport.core.snapshot.model import Unavailable
 
 GITOPS = Path(__file__).resolve().parents[2] / "gitops"
 CUSTOMIZATIONS = GITOPS / "argocd" / "resource_customizations" / "wfreport.dev"
