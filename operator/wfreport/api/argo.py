@@ -281,6 +281,7 @@ class Template(Struct, frozen=True):
     active_deadline_seconds: int | str | None = None
     timeout: str = ""
     daemon: bool | None = None
+    resource: dict[str, object] | None = None
     pod_spec_patch: str = ""
 
 

@@ -61,6 +61,18 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "QuotaExceeded",
     ),
     # --- locks: sync/*.go
+    # --- argoexec's own files and those of its containers: commands/emissary.go
+    RefusalMessage(
+        re.compile(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),
+        Class.CONTROLLER_ERROR,
+        "ExecutorError",
+    ),
+    RefusalMessage(
+        re.compile(r"^Unauthorized$|the client to provide credentials"),
+        Class.CONFIG_ERROR,
+        "Unauthorized",
+        Owner.PLATFORM,
+    ),
     RefusalMessage(
         re.compile(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
         Class.CONFIG_ERROR,
@@ -95,6 +107,9 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         re.compile(r"re-establish synchronization lock"), Class.LOCK_WAIT, "LockError", Owner.PLATFORM
     ),  # controller.go:544
+    RefusalMessage(
+        re.compile(r"synchronization lock\..{0,300} is forbidden: "), Class.CONFIG_ERROR, "LockError", Owner.PLATFORM
+    ),
     RefusalMessage(re.compile(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
     # --- size: packer.go, hydrator.go, etcd
     RefusalMessage(
@@ -123,7 +138,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         re.compile(
             r"failed to find name in PATH|failed to start command|exec format error|permission denied: unknown|"
-            r"executable file not found"
+            r"executable file not found|argument list too long"
         ),
         Class.CONFIG_ERROR,
         "CommandNotFound",
@@ -132,9 +147,10 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- missing references
     RefusalMessage(
         re.compile(
-            r"artifact driver \S+ not found|artifact repository|artifact storage is not configured|token volumes|"
+            r"artifact driver \S+ not found|artifact repository|artifact storage is not configured|"
+            r"need to configure artifact storage|token volumes|"
             r"memoization configmap doesn't have|cannot get resource '?[cw]|"
-            r"failed to look-up entrypoint|"
+            r"failed to look-up entrypoint|must either explicitly specify the command|"
             r"failed to find an Artifact|no plugin executed the template|[Uu]nsupported artifact driver"
         ),
         Class.CONFIG_ERROR,
@@ -203,7 +219,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
             r"depends.{0,300} invalid|retryStrategy|RetryPolicy|must not be more than|invalid duration|"
             r"invalid timeout format|withSequence|withItems\[|withParam|displayName must match|"
             r"output parameters? |outputs from scope|is not an artifact|invalid label value|"
-            r"volumeClaimTemplates\[|strconv\.|must have a valueFrom|time: unknown unit|"
+            r"volumeClaimTemplates\[|strconv\.|must have a valueFrom|time: (?:unknown unit|missing unit|invalid)|"
+            r"quantities must match|resource name may not be empty|converting YAML to JSON|yaml: line \d|"
             r"cannot be resolved to an int|as a duration|duration has to be positive|unable to cast expression|"
             r"template replacement|task result '[^']*' for task|missing location information|had no value$|"
             r"substitute configMapKeyRef|unable to retrieve inputs\.|either value or valueFrom must be|"
@@ -248,6 +265,18 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "ExecutorError",
     ),  # commands/emissary.go
     RefusalMessage(re.compile(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
+    RefusalMessage(
+        re.compile(
+            r"^(?:Get|Post|Put|Patch|Delete) \"https?://|client connection lost|rpc error: code = (?:Unavail|Internal)"
+        ),
+        Class.CONTROLLER_ERROR,
+        "APIServerError",
+    ),
+    RefusalMessage(
+        re.compile(r"in this result set$|^Error \d{4}\b.{0,40}: |^(?:upper|pq|ERROR): |\bSQLSTATE\b|^sql: "),
+        Class.CONTROLLER_ERROR,
+        "DatabaseError",
+    ),  # nodes that are offloaded to Argo's database
     RefusalMessage(NETWORK_ERRORS, Class.CONTROLLER_ERROR, "APIServerError"),
 )
 """The first match counts. The refusing party comes before the refused object, and specific messages before general."""
@@ -271,10 +300,21 @@ ARTIFACT_MESSAGE: Final = re.compile(
 )
 """Messages of argoexec about artifacts (executor.go, artifacts/*), also if they name none of its own containers."""
 
+LOST_CONNECTION: Final = re.compile(
+    r"unable to upgrade connection|exited too quickly|^(?:failed to save outputs: )?pods \"[^\"]*\" not found"
+)
+"""argoexec lost the container or its pod."""
+
+TOO_LARGE_OUTPUT: Final = re.compile(
+    r"Too long: must have at most|[Rr]equest entity too large|request is too large|too large to be saved|"
+    r"larger than maximum of"
+)
+"""An output parameter or result is larger than Kubernetes accepts."""
+
 MISSING_ARTIFACT: Final = re.compile(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
     r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
-    r"illegal file path|not found"
+    r"illegal file path|does not exist in archive|Could not find the file|not found"
 )
 """The file, object or revision does not exist: the store works, and the path is wrong."""
 
@@ -284,7 +324,8 @@ DENIED_ARTIFACT: Final = re.compile(
     r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
     r"[Pp]ermission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: |"
     r"signature (?:we calculated )?does not match|Access Key Id you provided|InvalidClientTokenId|WebIdentityErr|"
-    r"NoCredentialProviders|failed to (?:retrieve|refresh) (?:cached )?credentials|invalid_grant|"
+    r"NoCredentialProviders|Cannot connect to the Docker daemon|necessary privileges|[Aa]uthorization failed|"
+    r"failed to (?:retrieve|refresh) (?:cached )?credentials|invalid_grant|"
     r"executable file not found in \$PATH"  # argoexec's image lacks a program, such as git
 )
 """The store, its credentials or argoexec's image are configured wrongly."""

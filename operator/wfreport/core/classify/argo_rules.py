@@ -86,6 +86,10 @@ def _is_about_artifacts(symptom: Symptom) -> bool:
 
 def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
     """Return the owner and whether a retry may succeed; (None, None) for the defaults of the class."""
+    if argo_messages.LOST_CONNECTION.search(text):
+        return None, None
+    if argo_messages.TOO_LARGE_OUTPUT.search(text):
+        return Owner.USER, False
     if argo_messages.DENIED_ARTIFACT.search(text):
         return Owner.PLATFORM, False
     if argo_messages.MISSING_ARTIFACT.search(text):
@@ -96,7 +100,7 @@ def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
 def refused_or_invalid(symptom: Symptom) -> Verdict | None:
     """The API server, the controller or argoexec rejected it: quota, lock, missing reference, template, size."""
     refusal = argo_messages.find_refusal(symptom.system_text)
-    if refusal is None or (symptom.ending is not None and symptom.ending.code not in ARGOEXEC_CODES):
+    if refusal is None or not _may_be_refused(symptom):
         return None
     return verdict_of(
         symptom,
@@ -107,6 +111,12 @@ def refused_or_invalid(symptom: Symptom) -> Verdict | None:
         retryable=refusal.retryable,
         reason=refusal.reason,
     )
+
+
+def _may_be_refused(symptom: Symptom) -> bool:
+    """Whether the text is that of argoexec, if it is that of a container: before Argo 3.5 its exit code was 1."""
+    ending = symptom.ending
+    return ending is None or ending.code in ARGOEXEC_CODES or symptom.is_argoexec
 
 
 def entry_template_failed(symptom: Symptom) -> Verdict | None:

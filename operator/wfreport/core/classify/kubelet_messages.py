@@ -57,14 +57,14 @@ OWN_STORAGE_LIMIT: Final = re.compile(
 KUBELET_MESSAGES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     (
         re.compile(
-            r"^(?:Pod was rejected: )?(?:The node was low on resource|The node had condition)|"
+            r"^(?:Pod was rejected: |Pod )?(?:The node was low on resource|The node had condition)|"
             r"^Eviction API: evicting|" + OWN_STORAGE_LIMIT.pattern
         ),
         Class.EVICTED,
     ),
     (
         re.compile(
-            r"imminent node shutdown|[Nn]ode is shutting down|which was running pod \S+ is unresponsive|"
+            r"imminent node shutdown|[Nn]ode is (?:in progress of )?shutting|which was running pod \S+ is unresponsive|"
             r"^Node \S+ (?:is not ready|was lost)|node no longer exists|node is out of service|"
             r"^Unexpected pod phase for \S+: Unknown"  # assessNodeStatus, operator.go
         ),
@@ -129,7 +129,7 @@ START_FAILURES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
     (
         re.compile(
             r"\b(?:CreateContainerConfigError|CreateContainerError|RunContainerError|StartError|ContainerCannotRun|"
-            r"FailedMount|FailedAttachVolume)\b|"
+            r"FailedMount|FailedAttachVolume)\b|Multi-Attach error|"
             r"\b(?:secret|configmap|persistentvolumeclaim) \"[^\"]+\" not found|"
             r"couldn't find key \S+ in (?:ConfigMap|Secret)|runAsNonRoot"
         ),

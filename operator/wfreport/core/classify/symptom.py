@@ -21,6 +21,8 @@ START_ERROR_REASONS: Final = frozenset(
 """Reasons of a *terminated* container whose program never ran."""
 
 _READ_CHARACTERS = 4096
+_ARGOEXEC_START: Final = ("exec /var/run/argo/argoexec", "fork/exec /var/run/argo/argoexec", "Error from server (")
+"""The text of a main container if argoexec could not start in it, or ran kubectl in it."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Symptom:
         stored_waiting_text: ``<reason> <message>`` of the node's wait in the stored report. The waiting pod may have
             been deleted without ever having failed.
         may_be_daemon: whether its template is a daemon, or is unknown.
+        is_resource: whether its template manages a resource, so that argoexec runs as its main container.
     """
 
     node: Node | None
@@ -49,6 +52,7 @@ class Symptom:
     workflow_deadline_exceeded: bool = False
     stored_waiting_text: str = ""
     may_be_daemon: bool = True
+    is_resource: bool = False
 
     @cached_property
     def message(self) -> str:
@@ -61,6 +65,12 @@ class Symptom:
         return parse_exit(self.message)
 
     @cached_property
+    def is_argoexec(self) -> bool:
+        """Whether argoexec failed: in a container of its own, as a resource template, or before the program's start."""
+        detail = self.ending.detail if self.ending else ""
+        return self.container in EXECUTOR_CONTAINERS or self.is_resource or detail.startswith(_ARGOEXEC_START)
+
+    @cached_property
     def system_text(self) -> str:
         """The text of Kubernetes, the controller or argoexec; empty if it may be that of the user's program.
 
@@ -70,8 +80,7 @@ class Symptom:
         ending = self.ending
         if ending is None:
             return self.message
-        by_argoexec = self.container in EXECUTOR_CONTAINERS or ending.code in ARGOEXEC_CODES
-        if by_argoexec or ending.reason in START_ERROR_REASONS:
+        if self.is_argoexec or ending.code in ARGOEXEC_CODES or ending.reason in START_ERROR_REASONS:
             return ending.detail
         return ""
 
@@ -149,7 +158,7 @@ class Symptom:
         if candidates:
             return MAIN_CONTAINER if MAIN_CONTAINER in candidates else candidates[0]
         recorded = self.node.outputs.exit_code if self.node is not None and self.node.outputs is not None else None
-        if by_executor:
+        if by_executor and not self.is_resource:
             return "init" if recorded is None else "wait"
         return None if recorded == "0" else MAIN_CONTAINER
 

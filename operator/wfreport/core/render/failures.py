@@ -159,6 +159,7 @@ def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
 def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) -> Symptom:
     workflow = context.snapshot.workflow
     code = exit_code(node.message, node.outputs.exit_code if node.outputs else None)
+    template = context.templates.get(node.called_template_name)
     return Symptom(
         node=node,
         text=_text(node, context.snapshot),
@@ -168,13 +169,9 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         stop_reason=stop_reason(workflow),
         workflow_deadline_exceeded=code in _KILLED_CODES and _outlived_deadline(node, workflow),
         stored_waiting_text=context.stored_waits.get(node.id, ""),
-        may_be_daemon=_may_be_daemon(node, context),
+        may_be_daemon=template is None or bool(template.daemon),
+        is_resource=template is not None and template.resource is not None,
     )
-
-
-def _may_be_daemon(node: Node, context: FailureContext) -> bool:
-    template = context.templates.get(node.called_template_name)
-    return template is None or bool(template.daemon)
 
 
 def _text(node: Node, snapshot: Snapshot) -> str:
