@@ -24,14 +24,16 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """Return a folder for PATH with the plugin in it, as an installer creates it from the entry point."""
+    """Return a folder for PATH with the plugin in it, as an installer creates it from the entry points."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    module, function = project["scripts"]["kubectl-wfreport"].split(":")
-    script = tmp_path / "bin" / "kubectl-wfreport"
-    script.parent.mkdir()
-    script.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
-    script.chmod(0o755)
-    return script.parent
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, entry_point in project["scripts"].items():
+        module, function = entry_point.split(":")
+        script = folder / name
+        script.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+        script.chmod(0o755)
+    return folder
 
 
 def run_plugin(programs: Path, kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,6 +58,35 @@ def test_kubectl_lists_it_as_a_plugin(programs: Path, plane: ControlPlane) -> No
     env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "KUBECONFIG": str(plane.kubeconfig)}
     done = subprocess.run([str(kubectl()), "plugin", "list"], capture_output=True, text=True, check=False, env=env)
     assert str(programs / "kubectl-wfreport") in done.stdout
+
+
+def completed(programs: Path, workspace: Workspace, *words: str) -> list[str]:
+    """Return what kubectl offers for the last word, as its shell script asks for it."""
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "KUBECONFIG": str(workspace.plane.kubeconfig)}
+    command = [str(kubectl()), "__complete", "wfreport", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    *names, directive = done.stdout.splitlines()
+    assert directive == ":4", "the shell must not add names of files"
+    return [name.partition("\t")[0] for name in names]
+
+
+def test_kubectl_completes_commands_runs_steps_and_namespaces(programs: Path, workspace: Workspace) -> None:
+    workspace.put("oom-main", workflow=False)
+    workspace.put("dag-success", report=False)
+    here = ("-n", workspace.namespace)
+    assert completed(programs, workspace, "sho") == ["show"]
+    assert set(completed(programs, workspace, "show", *here, "")) == {"oom-main", "dag-success"}
+    assert completed(programs, workspace, "show", *here, "oo") == ["oom-main"]
+    assert completed(programs, workspace, "logs", *here, "oom-main", "b") == ["big"]
+    assert completed(programs, workspace, "list", "-n", workspace.namespace[:-1]) == [workspace.namespace]
+    assert completed(programs, workspace, "list", "--class", "oom") == ["OOMKilled"]
+
+
+def test_completion_without_a_cluster_offers_nothing(programs: Path, tmp_path: Path) -> None:
+    env = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "KUBECONFIG": str(tmp_path / "none")}
+    script = [str(programs / "kubectl_complete-wfreport"), "show", ""]
+    done = subprocess.run(script, capture_output=True, text=True, check=True, env=env)
+    assert (done.stdout, done.stderr) == (":4\n", "")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["list", "--help"], ["logs", "--help"], ["exec", "--help"]])

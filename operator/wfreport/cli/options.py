@@ -1,6 +1,7 @@
 """Options that commands share."""
 
 import functools
+import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -60,6 +61,18 @@ class Vocabulary(click.Choice[str]):
         return [CompletionItem(word) for word in self.choices if word.lower().startswith(incomplete.lower())]
 
 
+def completion(name: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return a completer that imports ``complete_<name>`` of `wfreport.cli.sources.completion` only to complete."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        del parameter
+        module = importlib.import_module("wfreport.cli.sources.completion")
+        names: list[str] = getattr(module, f"complete_{name}")(context, incomplete)
+        return names
+
+    return complete
+
+
 def cluster_options(function: FunctionT) -> Callable[..., Any]:
     """Add kubectl's ``--namespace``, ``--context`` and ``--kubeconfig``, passed as ``target``."""
 
@@ -70,7 +83,13 @@ def cluster_options(function: FunctionT) -> Callable[..., Any]:
         return function(*args, target=ClusterTarget(namespace, context, kubeconfig), **kwargs)
 
     options = (
-        click.option("-n", "--namespace", metavar="NAME", help="Namespace. Default: the context's namespace."),
+        click.option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            help="Namespace. Default: the context's namespace.",
+            shell_complete=completion("namespaces"),
+        ),
         click.option("--context", metavar="NAME", help="Context of the kubeconfig. Default: the current context."),
         click.option("--kubeconfig", metavar="FILE", help="Default: $KUBECONFIG, else ~/.kube/config."),
     )

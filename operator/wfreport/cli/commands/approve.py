@@ -9,7 +9,7 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.api.wire import LINE, TEXT
 from wfreport.cli.group import Command
-from wfreport.cli.options import ClusterTarget, cluster_options
+from wfreport.cli.options import ClusterTarget, cluster_options, completion
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster, run_connected
@@ -30,7 +30,7 @@ _reason_option = click.option("--reason", metavar="TEXT", help="Reason, recorded
 
 
 @click.command(cls=Command, exit_codes=_EXIT_CODES, examples=("%(prog)s approve etl-x7k2p-d1323ffb83",))
-@click.argument("name")
+@click.argument("name", shell_complete=completion("remediations"))
 @_reason_option
 @cluster_options
 def approve(target: ClusterTarget, name: str, reason: str | None) -> int:
@@ -47,7 +47,7 @@ def approve(target: ClusterTarget, name: str, reason: str | None) -> int:
     exit_codes=_EXIT_CODES,
     examples=('%(prog)s deny etl-x7k2p-d1323ffb83 --reason "the input is being fixed"',),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=completion("remediations"))
 @_reason_option
 @cluster_options
 def deny(target: ClusterTarget, name: str, reason: str | None) -> int:

@@ -10,7 +10,7 @@ import click
 
 from wfreport.api.argo import Phase
 from wfreport.cli.group import Command
-from wfreport.cli.options import ClusterTarget, cluster_options, container_option
+from wfreport.cli.options import ClusterTarget, cluster_options, completion, container_option
 from wfreport.cli.problems import ExitCode, UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster, run_connected
@@ -30,8 +30,8 @@ _SHELL: Final = ("sh",)
     },
     examples=("%(prog)s exec etl-x7k2p transform", "%(prog)s exec etl-x7k2p transform -- ps aux"),
 )
-@click.argument("name")
-@click.argument("step")
+@click.argument("name", shell_complete=completion("runs"))
+@click.argument("step", shell_complete=completion("steps"))
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @container_option
 @cluster_options

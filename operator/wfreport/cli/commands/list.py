@@ -16,6 +16,7 @@ from wfreport.cli.options import (
     Vocabulary,
     cluster_options,
     color_option,
+    completion,
     output_option,
 )
 from wfreport.cli.problems import ExitCode
@@ -70,7 +71,12 @@ _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
     help=f"Only failures this party must fix: {', '.join(Owner)}.",
 )
 @click.option("--since", type=Duration(), metavar="DURATION", help="Only runs started within this time: 90m, 24h, 7d.")
-@click.option("--workflow", metavar="NAME", help="Only runs of the Workflow with this name.")
+@click.option(
+    "--workflow",
+    metavar="NAME",
+    help="Only runs of the Workflow with this name.",
+    shell_complete=completion("runs"),
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
 @click.option("-l", "--selector", metavar="LABELS", help="Label selector, in kubectl's syntax.")
 @output_option(*TABLE_FORMATS)

@@ -13,7 +13,7 @@ from wfreport.api.kubernetes import Pod
 from wfreport.api.report import Failure
 from wfreport.argoserver.artifacts import RunRef
 from wfreport.cli.group import Command
-from wfreport.cli.options import ClusterTarget, cluster_options, container_option
+from wfreport.cli.options import ClusterTarget, cluster_options, completion, container_option
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.archive import fetch_archived_log
@@ -64,8 +64,8 @@ class LogSelection:
         "%(prog)s logs etl-x7k2p -f",
     ),
 )
-@click.argument("name")
-@click.argument("step", required=False)
+@click.argument("name", shell_complete=completion("runs"))
+@click.argument("step", required=False, shell_complete=completion("steps"))
 @click.option("--failed", is_flag=True, help="Only logs of failed steps.")
 @click.option("-f", "--follow", is_flag=True, help="Follow until the run has ended, including pods yet to start.")
 @container_option

@@ -7,7 +7,7 @@ import click
 
 from wfreport.api.argo import FAILED_PHASES
 from wfreport.cli.group import Command
-from wfreport.cli.options import ClusterTarget, cluster_options, color_option, output_option
+from wfreport.cli.options import ClusterTarget, cluster_options, color_option, completion, output_option
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.column import Column
 from wfreport.cli.render.output import print_object, print_table
@@ -30,7 +30,7 @@ UNKNOWN: Final = "unknown"
     },
     examples=("%(prog)s pods etl-x7k2p", "kubectl describe $(%(prog)s pods etl-x7k2p --failed -o name)"),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=completion("runs"))
 @click.option("--failed", is_flag=True, help="Only pods of failed steps.")
 @output_option("table", "json", "name")
 @color_option

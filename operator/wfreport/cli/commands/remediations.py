@@ -15,7 +15,7 @@ from wfreport.api.reasons import RemediationConditionType
 from wfreport.api.remediation import Plan, Remediation
 from wfreport.api.wire import rfc3339
 from wfreport.cli.group import Command
-from wfreport.cli.options import TABLE_FORMATS, ClusterTarget, cluster_options, color_option, output_option
+from wfreport.cli.options import TABLE_FORMATS, ClusterTarget, cluster_options, color_option, completion, output_option
 from wfreport.cli.problems import ExitCode, NotFound
 from wfreport.cli.render.column import Column
 from wfreport.cli.render.console import report_console
@@ -62,7 +62,7 @@ class ListedRemediation:
         "%(prog)s remediations etl-x7k2p -o yaml",
     ),
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion("remediations"))
 @click.option("-A", "--all-namespaces", is_flag=True, help="Remediations of all namespaces.")
 @click.option("--awaiting", is_flag=True, help="Only Remediations that wait for approval.")
 @output_option(*TABLE_FORMATS)

@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from wfreport.cli.group import Command
-from wfreport.cli.options import ClusterTarget, cluster_options, output_option, page_options
+from wfreport.cli.options import ClusterTarget, cluster_options, completion, output_option, page_options
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.next_steps import Invocation
 from wfreport.cli.render.output import print_reports
@@ -32,7 +32,7 @@ _LATEST: Final = "@latest"
         '%(prog)s show "$(%(prog)s list --cron etl-daily --limit 1 -o name)"',
     ),
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion("runs"))
 @click.option("--last", is_flag=True, help="Show the newest run of the namespace; give no NAME.")
 @output_option("tree", "json", "yaml", description="json and yaml print the WorkflowReport itself.")
 @page_options

@@ -12,7 +12,7 @@ import click
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Struct
 from wfreport.api.report import ReportStatus
 from wfreport.cli.group import Command
-from wfreport.cli.options import ClusterTarget, Duration, cluster_options
+from wfreport.cli.options import ClusterTarget, Duration, cluster_options, completion
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import REQUEST_SECONDS, Cluster, run_connected
@@ -63,7 +63,7 @@ class _WorkflowGoneError(Exception):
         '%(prog)s wait "$(argo submit -o name etl.yaml)" || exit 1',
     ),
 )
-@click.argument("workflow")
+@click.argument("workflow", shell_complete=completion("runs"))
 @cluster_options
 @click.option(
     "--timeout", type=Duration(), metavar="DURATION", help="Give up after this time: 90s, 30m, 2h. Default: never."
