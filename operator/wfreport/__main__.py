@@ -1,12 +1,16 @@
-"""Entry points: ``python -m wfreport``, the ``wfreport`` command, and ``kubectl wfreport``."""
+"""Entry points: ``python -m wfreport``, the ``wfreport`` command, ``kubectl wfreport``, and its completion.
 
+The command line is imported only after Ctrl-C has been set to end the process at once, silently and with exit code 130.
+Python's own handler would print a traceback while modules are imported, and click would exit with 1, which means that
+a Workflow failed.
+"""
+
+import signal
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import click
-from click.shell_completion import ShellComplete
-
-from wfreport.cli.main import cli
+if TYPE_CHECKING:
+    from wfreport.cli.group import LazyGroup
 
 _NO_FILE_COMPLETION: Final = 4
 """cobra's ShellCompDirectiveNoFileComp."""
@@ -14,12 +18,12 @@ _NO_FILE_COMPLETION: Final = 4
 
 def main() -> None:
     """Run the command line and exit with the code that ``--help`` documents."""
-    cli(prog_name="wfreport")
+    _command_line()(prog_name="wfreport")
 
 
 def plugin() -> None:
     """Run the command line as a plugin of kubectl."""
-    cli(prog_name="kubectl wfreport")
+    _command_line()(prog_name="kubectl wfreport")
 
 
 def complete_plugin() -> None:
@@ -28,6 +32,10 @@ def complete_plugin() -> None:
     kubectl passes the words after ``wfreport``, the last of which is incomplete. It reads one completion per line and a
     directive of cobra's on the last one (``k8s.io/kubectl/pkg/cmd/plugin_completion.go``).
     """
+    cli = _command_line()
+    import click  # noqa: PLC0415  (after Ctrl-C, see above)
+    from click.shell_completion import ShellComplete  # noqa: PLC0415
+
     *words, incomplete = sys.argv[1:] or [""]
     completions = ShellComplete(cli, {}, "kubectl wfreport", "").get_completions(words, incomplete)
     is_file = any(completion.type != "plain" for completion in completions)
@@ -36,6 +44,14 @@ def complete_plugin() -> None:
             description = f"\t{completion.help}" if completion.help else ""
             click.echo(f"{completion.value}{description}")
     click.echo(f":{0 if is_file else _NO_FILE_COMPLETION}")
+
+
+def _command_line() -> "LazyGroup":
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not if the shell has the signal ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from wfreport.cli.main import cli  # noqa: PLC0415  (see above)
+
+    return cli
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,10 +23,14 @@ from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.column import Column
 from wfreport.cli.render.output import as_list, print_object, print_table
 from wfreport.cli.sources.cluster import Cluster, run_connected
+from wfreport.cli.sources.report_feed import ReportFeed
 from wfreport.cli.sources.reports import Filters, ListedReport, ReportRow, find_reports, newest_first
 from wfreport.cli.sources.suggestions import suggest_namespace
 from wfreport.clock import now as clock_now
 from wfreport.core.timing.durations import short_duration
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _MIN_SUMMARY_COLUMNS: Final = 40
 _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
@@ -43,6 +47,7 @@ _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
         "%(prog)s list",
         "%(prog)s list -A --phase Failed --phase Error --since 24h",
         "%(prog)s list --class OOMKilled -o wide",
+        "%(prog)s list --phase Running --watch",
         "%(prog)s list --cron etl-daily -o json | jq -r '.items[].status.summary'",
     ),
 )
@@ -78,6 +83,7 @@ _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
     shell_complete=completion("runs"),
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
+@click.option("-w", "--watch", is_flag=True, help="Redraw the table on a terminal as runs change, until Ctrl-C.")
 @click.option("-l", "--selector", metavar="LABELS", help="Label selector, in kubectl's syntax.")
 @output_option(*TABLE_FORMATS)
 @color_option
@@ -88,6 +94,7 @@ def list_command(
     all_namespaces: bool,
     since: float | None,
     limit: int | None,
+    watch: bool,
     output: str,
     color: str,
     **filters: Any,
@@ -101,6 +108,9 @@ def list_command(
     async def execute(cluster: Cluster) -> int:
         namespace = None if all_namespaces else cluster.namespace
         selection, now = Filters(since_seconds=since, **filters), clock_now()
+        if watch:
+            await _watch(cluster, namespace, selection, limit=limit, output=output, color=color)
+            return ExitCode.SUCCEEDED
         listed = [report async for report in find_reports(cluster, namespace, selection)]
         reports = newest_first(report for report in listed if _matches(report.row, selection, now))
         shown = reports[:limit]
@@ -112,7 +122,41 @@ def list_command(
             click.echo(f"The newest {len(shown)} of {len(reports)} runs.", err=True)
         return ExitCode.SUCCEEDED
 
+    if watch and output not in ("table", "wide"):
+        raise click.UsageError(f"--watch redraws a table; leave out -o {output}")
     return run_connected(target, execute)
+
+
+async def _watch(
+    cluster: Cluster, namespace: str | None, selection: Filters, *, limit: int | None, output: str, color: str
+) -> None:
+    """Redraw the table until Ctrl-C."""
+    from wfreport.cli.render.live_screen import redraw, terminal_console  # noqa: PLC0415  (rich, as in output.py)
+    from wfreport.cli.render.report_page import style_of  # noqa: PLC0415
+    from wfreport.cli.render.table import table_lines  # noqa: PLC0415
+
+    console, feed, is_wide = terminal_console(color), ReportFeed(cluster, namespace, selection), output == "wide"
+
+    def lines() -> "list[Text]":
+        now = clock_now()
+        matching = newest_first(report for report in feed if _is_selected(report.row, selection, now))[:limit]
+        columns = report_columns(now, all_namespaces=namespace is None, wide=is_wide)
+        style = style_of(console, everything=False)
+        return table_lines(style, columns, [report.row for report in matching], drops_columns=not is_wide)
+
+    async def refresh() -> bool:
+        return False
+
+    await redraw(console, lines, feed=feed.follow(), changed=feed.changed, refresh=refresh)
+
+
+def _is_selected(report: ReportRow, filters: Filters, now: datetime) -> bool:
+    """Whether a report matches all filters: a watch has the API server apply only some of them."""
+    if filters.classes and report.status.failure_class not in filters.classes:
+        return False
+    if filters.phases and report.status.observed_workflow.phase not in filters.phases:
+        return False
+    return _matches(report, filters, now)
 
 
 def _matches(report: ReportRow, filters: Filters, now: datetime) -> bool:

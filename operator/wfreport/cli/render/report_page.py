@@ -77,6 +77,7 @@ def report_lines(
     status = decoded.status or ReportStatus.model_validate({})
     _add_header(page, decoded, status, live)
     add_failures(page, status.failures or [])
+    _add_stalled(page, status, live)
     _add_waiting(page, status, live)
     add_remediation(page, status, live.actions, now=live.now)
     _add_next(page, live.commands)
@@ -218,6 +219,16 @@ def _bad_conditions(status: ReportStatus) -> list[Condition]:
     return [
         condition for condition in status.conditions or [] if condition.type in types and condition.status == "False"
     ]
+
+
+def _add_stalled(page: TextPage, status: ReportStatus, live: LiveDetails) -> None:
+    stalled = status.stalled
+    if stalled is None:
+        return
+    since = f" {_since(stalled.since_at, live.now)}" if stalled.since_at else ""
+    page.heading("STALLED", f"{stalled.reason}{since}", style="bold red")
+    page.field("hangs", stalled.message)
+    page.field("advice", stalled.advice)
 
 
 def _add_waiting(page: TextPage, status: ReportStatus, live: LiveDetails) -> None:

@@ -32,6 +32,9 @@ def run_connected(target: ClusterTarget, action: Callable[[Cluster], Awaitable[i
     Raises:
         UnusableInput: the cluster cannot be reached, or it refuses the request.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        # From here on, connections and the terminal have to be left in order; asyncio replaces only this handler.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return asyncio.run(_connected(target, action))
     except KeyboardInterrupt:

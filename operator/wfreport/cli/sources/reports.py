@@ -162,15 +162,25 @@ async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters
         ApiError: a request failed.
     """
     reports = Resource(cluster.client, REPORT, msgspec.Raw)
-    labels = [f"{LABEL_CRON_WORKFLOW}={filters.cron}" if filters.cron else "", filters.selector or ""]
-    label_selector = ",".join(filter(None, labels))
+    label_selector, _ = selectors_of(filters)
     for failure_class, phase in product(filters.classes or ("",), filters.phases or ("",)):
         field_selector = _field_selector(filters.workflow, failure_class, phase)
         try:
             async for raw in reports.list(namespace, label_selector=label_selector, field_selector=field_selector):
-                yield ListedReport(_decode_row(raw), raw)
+                yield decode_listed(raw)
         except NotFoundError as error:
             raise UnusableInput("API server", NO_REPORTS_KIND) from error
+
+
+def selectors_of(filters: Filters) -> tuple[str, str]:
+    """Return the label selector and the field selector of a watch, which cannot have several classes or phases."""
+    labels = [f"{LABEL_CRON_WORKFLOW}={filters.cron}" if filters.cron else "", filters.selector or ""]
+    return ",".join(filter(None, labels)), _field_selector(filters.workflow, "", "")
+
+
+def decode_listed(raw: msgspec.Raw) -> ListedReport:
+    """Decode the fields of a list."""
+    return ListedReport(_decode_row(raw), raw)
 
 
 def _field_selector(workflow: str | None, failure_class: str, phase: str) -> str:

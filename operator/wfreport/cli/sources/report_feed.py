@@ -1,0 +1,98 @@
+"""Follows reports by a watch: the current reports, and a signal whenever they change."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from wfreport.cli.problems import UnusableInput
+from wfreport.cli.sources.cluster import Cluster
+from wfreport.cli.sources.reports import NO_REPORTS_KIND, Filters, ListedReport, decode_listed, selectors_of
+from wfreport.kube.errors import ApiError, NotFoundError
+from wfreport.kube.kinds import REPORT
+from wfreport.kube.resource import CHUNK_SIZE, Resource
+
+_WATCH_SECONDS: Final = 300
+_BACKOFF_SECONDS: Final = (0.5, 1, 2, 5, 10)
+
+
+class ReportFeed:
+    """The reports that match the filters which the API server applies to a watch: Workflow, CronWorkflow and labels.
+
+    Attributes:
+        changed: set whenever the reports may have changed; the reader clears it.
+    """
+
+    def __init__(self, cluster: Cluster, namespace: str | None, filters: Filters) -> None:
+        self.changed = asyncio.Event()
+        self._reports = Resource(cluster.client, REPORT, msgspec.Raw)
+        self._namespace = namespace
+        self._label_selector, self._field_selector = selectors_of(filters)
+        self._current: dict[tuple[str, str], ListedReport] = {}
+
+    def __iter__(self) -> Iterator[ListedReport]:
+        return iter(list(self._current.values()))
+
+    async def follow(self) -> None:
+        """Keep the reports current until cancelled; list and watch again whenever the watch ends.
+
+        Raises:
+            UnusableInput: the cluster has no WorkflowReport kind.
+            ApiError: the list was refused.
+        """
+        failures = 0
+        while True:
+            try:
+                await self._watch(await self._list())
+                failures = 0
+            except NotFoundError as error:
+                raise UnusableInput("API server", NO_REPORTS_KIND) from error
+            except OSError:
+                failures += 1
+            except ApiError as error:
+                if not (error.transient or self._current):
+                    raise
+                failures += 1
+            # A watch that ends at once must not become a busy loop.
+            await asyncio.sleep(_BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)])
+
+    async def _list(self) -> str:
+        """List all reports; return the version to watch from."""
+        found: dict[tuple[str, str], ListedReport] = {}
+        token = ""
+        while True:
+            page = await self._reports.list_page(
+                self._namespace,
+                label_selector=self._label_selector,
+                field_selector=self._field_selector,
+                limit=CHUNK_SIZE,
+                continue_token=token,
+            )
+            found |= {_key(listed): listed for listed in map(decode_listed, page.items or ())}
+            token = page.metadata.continue_token
+            if not token:
+                break
+        self._current = found
+        self.changed.set()
+        return page.metadata.resource_version
+
+    async def _watch(self, version: str) -> None:
+        events = self._reports.watch(
+            self._namespace,
+            resource_version=version,
+            timeout_seconds=_WATCH_SECONDS,
+            label_selector=self._label_selector,
+            field_selector=self._field_selector,
+        )
+        async for event in events:
+            listed = decode_listed(event.object)
+            if event.type == "DELETED":
+                self._current.pop(_key(listed), None)
+            elif event.type in ("ADDED", "MODIFIED"):
+                self._current[_key(listed)] = listed
+            self.changed.set()
+
+
+def _key(listed: ListedReport) -> tuple[str, str]:
+    return listed.row.metadata.namespace, listed.row.metadata.name
