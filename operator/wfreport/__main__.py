@@ -30,7 +30,7 @@ def complete_plugin() -> None:
     """Complete the command line of the plugin, as kubectl asks for it: the program ``kubectl_complete-wfreport``.
 
     kubectl passes the words after ``wfreport``, the last of which is incomplete. It reads one completion per line and a
-    directive of cobra's on the last one (``k8s.io/kubectl/pkg/cmd/plugin_completion.go``).
+    directive of cobra's on the last one, as kubectl's own plugin completion documents.
     """
     cli = _command_line()
     import click  # noqa: PLC0415  (after Ctrl-C, see above)
