@@ -1,14 +1,43 @@
-"""Imports of packages without parts of them that we never call.
+"""Keeps the start short: imports without parts that are never called, patterns that are compiled when they are used.
 
 Two dependencies import a large package at their own import, for functions that wfreport does not use: kopf imports the
 clients of Kubernetes whose objects it accepts, and detect-secrets imports requests, to check secrets at their issuer.
-Together they would be a third of the CPU time of the operator's start.
+Together they would be a third of the CPU time of the operator's start. The core has three hundred regular expressions,
+most of which a command never uses; to compile them takes as long as to import all of the core.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any, Final, cast
+
+_PARTS: Final = (
+    *("search", "match", "fullmatch", "finditer", "findall", "sub", "subn", "split"),
+    *("pattern", "flags", "groups", "groupindex"),
+)
+
+
+def lazy_pattern(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """Return a pattern that is compiled when it is used for the first time. Only its own methods accept it."""
+    return cast("re.Pattern[str]", _LazyPattern(pattern, flags))
+
+
+class _LazyPattern:
+    def __init__(self, pattern: str, flags: int) -> None:
+        self._arguments = (pattern, flags)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _PARTS:
+            raise AttributeError(name)
+        compiled = re.compile(*self._arguments)
+        # from now on these are found without a call of this method
+        self.__dict__.update({part: getattr(compiled, part) for part in _PARTS})
+        return self.__dict__[name]
+
+    def __repr__(self) -> str:
+        return repr(re.compile(*self._arguments))
 
 
 @contextmanager

@@ -63,13 +63,13 @@ def test_the_cached_json_is_that_of_the_changed_status() -> None:
     assert status.changed(summary="two").dump_json() == b'{"summary":"two"}'
 
 
+NAMED = {"metadata": {}, "spec": {"workflowRef": {"name": "a"}}}
+
+
 @pytest.mark.parametrize(
     ("document", "path"),
-    [
-        ({"metadata": {}, "spec": {"workflowRef": {"name": "a"}}, "status": {"steps": [{"displayName": 3}]}}, "status.steps[0].displayName"),
-        ({"metadata": {}}, ""),
-    ],
-)  # fmt: skip
+    [(NAMED | {"status": {"steps": [{"displayName": 3}]}}, "status.steps[0].displayName"), ({"metadata": {}}, "")],
+)
 def test_an_error_has_the_path_of_its_field(document: dict[str, object], path: str) -> None:
     with pytest.raises(msgspec.ValidationError) as raised:
         WorkflowReport.model_validate(document)

@@ -23,11 +23,12 @@ from aiohttp.test_utils import TestServer
 
 from controlplane.certs import Pki, create_pki
 from controlplane.ports import free_ports
+from wfreport.kube.aiohttp_transport import AiohttpTransport
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError
 from wfreport.kube.exchange import DirectTransport
-from wfreport.kube.transport import AiohttpTransport, HttpTransport
+from wfreport.kube.transport import HttpTransport
 
 Answer = Callable[[web.Request], Any]
 

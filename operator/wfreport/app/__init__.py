@@ -1,12 +1,9 @@
 """Composes the operator from its settings.
 
-The two slowest imports of the start are made here, before any module of this package makes them.
+kopf, the slowest import of the start, is imported here, before any module of this package imports it.
 """
 
 from wfreport.imports import without
 
 with without("kubernetes", "kubernetes.client", "kubernetes_asyncio", "pykube"):
     import kopf as kopf
-
-with without("requests"):
-    from wfreport.core.redact import tokens as tokens

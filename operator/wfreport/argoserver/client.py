@@ -29,8 +29,8 @@ from wfreport.argoserver.errors import (
     error_of,
 )
 from wfreport.backoff import doubling_delay
+from wfreport.kube.aiohttp_transport import open_session
 from wfreport.kube.paths import PathNameError, join_segments, request_url
-from wfreport.kube.transport import open_session
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """Maximum size of a response: that of the nodes (``node_limits``), and as much for the rest of a Workflow."""

@@ -23,7 +23,6 @@ reports: constant for each class, so that a report is not rewritten after every 
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import ClassVar, Final
 
 import msgspec
@@ -224,6 +223,8 @@ def retry_after_seconds(retry_after: str | None, now: datetime) -> float | None:
         return None
     if retry_after.strip().isdigit():
         return float(retry_after)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to import
+
     try:
         retry_at = parsedate_to_datetime(retry_after)
     except ValueError:

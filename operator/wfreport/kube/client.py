@@ -6,21 +6,26 @@ Bodies are bytes here; `wfreport.kube.resource` decodes them.
 import asyncio
 import logging
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-import aiohttp
 import msgspec
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.objects import PARTIAL_KIND, ListMeta
-from wfreport.kube.transport import USER_AGENT, AiohttpTransport, HttpTransport, Response, Transport, open_session
+from wfreport.kube.transport import USER_AGENT, HttpTransport, Response, Transport
 from wfreport.logs import kv
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from wfreport.kube.aiohttp_transport import AiohttpTransport
 
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
@@ -97,7 +102,6 @@ class Client:
     """
 
     _transport: Transport
-    _aiohttp: AiohttpTransport
 
     def __init__(
         self,
@@ -115,6 +119,7 @@ class Client:
         self._credentials = credentials or Credentials()
         self.on_large_body: Callable[[], Awaitable[None]] | None = None
         """Awaited after a response of more than ``LARGE_BODY_BYTES``, before anybody decodes it."""
+        self._aiohttp: AiohttpTransport | None = None
         self._endpoint: Endpoint | None = None
         self._login = asyncio.Lock()
         self._fresh_until = 0.0
@@ -128,7 +133,8 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._transport.close()
-        await self._aiohttp.close()
+        if self._aiohttp is not None:
+            await self._aiohttp.close()
 
     @property
     def timeout_seconds(self) -> float:
@@ -203,9 +209,8 @@ class Client:
         authorization = await self.authorization()
         for is_last in (False, True):
             headers = {"Accept": "*/*"} | ({"Authorization": authorization} if authorization else {})
-            timeout = aiohttp.ClientTimeout(total=seconds)
             with self._counted("get", resource) as counted:
-                opened = self._aiohttp.open("GET", path, params=params, headers=headers, timeout=timeout)
+                opened = self._by_aiohttp().open("GET", path, seconds=seconds, params=params, headers=headers)
                 async with opened as response:
                     if response.status < _REFUSED:
                         tail = await self._tail(response, resource, keep_bytes, max_bytes)
@@ -219,7 +224,9 @@ class Client:
             authorization = await self.renewed_authorization(authorization)
         raise error_of(status, body, retry_after)
 
-    async def _tail(self, response: aiohttp.ClientResponse, resource: str, keep_bytes: int, max_bytes: int) -> BodyTail:
+    async def _tail(
+        self, response: "aiohttp.ClientResponse", resource: str, keep_bytes: int, max_bytes: int
+    ) -> BodyTail:
         tail, total = bytearray(), 0
         async for chunk in response.content.iter_any():
             total += len(chunk)
@@ -278,8 +285,10 @@ class Client:
                     raise UnauthorizedError(str(error)) from error
         return self.endpoint.authorization
 
-    def open_session(self, middlewares: Sequence[Any]) -> aiohttp.ClientSession:
+    def open_session(self, middlewares: Sequence[Any]) -> "aiohttp.ClientSession":
         """Open a session for the caller to close: the same TLS and proxy, no limit of connections."""
+        from wfreport.kube.aiohttp_transport import open_session  # noqa: PLC0415 - slow to import
+
         endpoint = self.endpoint
         return open_session(
             tls=endpoint.tls or False,
@@ -303,7 +312,8 @@ class Client:
 
     def _note_untrusted(self, error: Exception) -> None:
         """Let the next request read the authorities again, at most every few seconds."""
-        if isinstance(error, ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError):
+        # aiohttp's own error wraps that of the ssl module
+        if isinstance(getattr(error, "certificate_error", error), ssl.SSLCertVerificationError):
             self._is_untrusted = True
             renewed_at = self._fresh_until - TOKEN_FRESH_SECONDS
             self._fresh_until = min(self._fresh_until, renewed_at + UNTRUSTED_SECONDS)
@@ -323,23 +333,36 @@ class Client:
         self._use(endpoint)
 
     def _open_transports(self, endpoint: Endpoint) -> None:
-        session = open_session(
-            tls=endpoint.tls or False,
+        self._endpoint = endpoint
+        if self._transport_name == "aiohttp" or endpoint.proxy is not None:
+            self._transport = self._by_aiohttp()
+            return
+        self._transport = DirectTransport(
+            endpoint.server,
+            tls=endpoint.tls,
+            server_name=endpoint.server_name,
+            headers={"User-Agent": USER_AGENT, **_HEADERS},
             limit=self._connections,
-            headers=_HEADERS,
-            proxy=endpoint.proxy,
-            timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
+            timeout_seconds=self._timeout_seconds,
         )
-        self._transport = self._aiohttp = AiohttpTransport(session, endpoint.server, server_name=endpoint.server_name)
-        if self._transport_name == "direct" and endpoint.proxy is None:
-            self._transport = DirectTransport(
-                endpoint.server,
-                tls=endpoint.tls,
-                server_name=endpoint.server_name,
-                headers={"User-Agent": USER_AGENT, **_HEADERS},
+
+    def _by_aiohttp(self) -> "AiohttpTransport":
+        """Return the transport of requests that only aiohttp can make; the first one opens it."""
+        if self._aiohttp is None:
+            import aiohttp  # noqa: PLC0415 - slow to import
+
+            from wfreport.kube.aiohttp_transport import AiohttpTransport, open_session  # noqa: PLC0415
+
+            endpoint = self.endpoint
+            session = open_session(
+                tls=endpoint.tls or False,
                 limit=self._connections,
-                timeout_seconds=self._timeout_seconds,
+                headers=_HEADERS,
+                proxy=endpoint.proxy,
+                timeout=aiohttp.ClientTimeout(total=self._timeout_seconds),
             )
+            self._aiohttp = AiohttpTransport(session, endpoint.server, server_name=endpoint.server_name)
+        return self._aiohttp
 
     def _use(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
@@ -366,11 +389,17 @@ class Client:
         counted = _RequestCode()
         try:
             yield counted
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except _network_errors() as error:
             self._note_untrusted(error)
             raise UnreachableError(f"{verb} {resource}: {type(error).__name__}: {error}"[:300]) from error
         finally:
             self._observer.observe_request(verb, resource, counted.code)
+
+
+def _network_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of the transports in use: aiohttp's cannot occur before it is imported."""
+    loaded = sys.modules.get("aiohttp")
+    return (TimeoutError, OSError, *([loaded.ClientError] if loaded else []))
 
 
 @dataclass(slots=True)

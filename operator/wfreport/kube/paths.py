@@ -5,10 +5,11 @@ because servers, proxies and HTTP libraries resolve dots. The API server refuses
 (`IsValidPathSegmentName` of apimachinery), so no object can have one.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-import yarl
+if TYPE_CHECKING:
+    import yarl
 
 _DOTS: Final = frozenset({"", ".", ".."})
 _NEVER: Final = frozenset("/%\\")
@@ -38,6 +39,8 @@ def join_segments(*names: str) -> str:
     return "/".join(map(path_segment, names))
 
 
-def request_url(server: str, path: str) -> yarl.URL:
+def request_url(server: str, path: str) -> "yarl.URL":
     """Return the URL of a quoted path. The path is not changed: yarl would resolve its dots otherwise."""
+    import yarl  # noqa: PLC0415 - slow to import, and only aiohttp needs it
+
     return yarl.URL(server + path, encoded=True)

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-
-import aiohttp
+from typing import TYPE_CHECKING
 
 from wfreport.kube.client import Client
 from wfreport.kube.errors import UnreachableError, error_of
 from wfreport.kube.paths import request_url
+
+if TYPE_CHECKING:
+    import aiohttp
 
 _REFUSED = 400
 
@@ -15,7 +17,7 @@ _REFUSED = 400
 @asynccontextmanager
 async def open_stream(
     client: Client, path: str, params: Mapping[str, str], *, accept: str = "*/*", idle_seconds: float | None = None
-) -> AsyncIterator[aiohttp.StreamReader]:
+) -> AsyncIterator["aiohttp.StreamReader"]:
     """Open a GET request whose body is read as it arrives.
 
     The stream has a session of its own: it must not take a place in the pool of the short requests.
@@ -30,6 +32,8 @@ async def open_stream(
     Raises:
         ApiError: the server refused the request, or the connection broke inside the block.
     """
+    import aiohttp  # noqa: PLC0415 - slow to import
+
     headers = {"Accept": accept}
     if authorization := await client.authorization():
         headers["Authorization"] = authorization
@@ -53,7 +57,7 @@ async def open_stream(
         raise UnreachableError(f"{path}: {type(error).__name__}: {error}"[:300]) from error
 
 
-async def read_lines(content: aiohttp.StreamReader, *, max_bytes: int) -> AsyncIterator[bytes]:
+async def read_lines(content: "aiohttp.StreamReader", *, max_bytes: int) -> AsyncIterator[bytes]:
     """Split a stream into lines, without their line breaks; stop at a line longer than ``max_bytes``.
 
     aiohttp's own readline has a limit that is too low for a watch event.

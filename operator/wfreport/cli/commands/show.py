@@ -14,7 +14,6 @@ from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.next_steps import Invocation
 from wfreport.cli.render.output import print_reports
 from wfreport.cli.sources.cluster import Cluster, run_connected
-from wfreport.cli.sources.computed_reports import SuppliedEvidence, compute_report
 from wfreport.cli.sources.live_details import live_details
 from wfreport.cli.sources.report_feed import ReportFeed
 from wfreport.cli.sources.reports import Filters, newest_first
@@ -135,6 +134,8 @@ async def _compute_report(cluster: Cluster, run: FoundRun) -> Mapping[str, Any]:
     """Return the report that the operator would write now."""
     if run.snapshot is None:
         raise RuntimeError("a run without report has a Workflow")
+    from wfreport.cli.sources.computed_reports import SuppliedEvidence, compute_report  # noqa: PLC0415 - slow to import
+
     pods = await list_pods(cluster, run.name) or ()
     evidence = SuppliedEvidence(pods, await list_events(cluster, pods))
     return compute_report(run.snapshot, evidence.for_workflow(run.snapshot.workflow))

@@ -1,24 +1,27 @@
 """Fetches what only Argo Server has of a run: the archive, offloaded nodes, and archived logs.
 
-Argo Server is configured by the operator's ``WFREPORT_ARGO_SERVER_…`` variables.
+Argo Server is configured by the operator's ``WFREPORT_ARGO_SERVER_…`` variables. Its client and the settings take half
+a second of CPU to import: they are imported if one of these variables is set.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from wfreport.argoserver.artifacts import MAX_READ_BYTES, ArchivedLogs, RunRef
-from wfreport.argoserver.client import ArgoServer
-from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.errors import ArgoServerError, ServerNotFoundError, ServerWithoutDatabaseError
-from wfreport.argoserver.workflows import ServerWorkflows
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.render.style import one_line
 from wfreport.clock import now
 from wfreport.core.snapshot.model import Snapshot, Source, Unavailable
-from wfreport.settings import InvalidSettingsError, Settings, load_settings
 
+if TYPE_CHECKING:
+    from wfreport.argoserver.artifacts import RunRef
+    from wfreport.argoserver.client import ArgoServer
+    from wfreport.settings import Settings
+
+_VARIABLES: Final = "WFREPORT_ARGO_SERVER_"
 NO_ARCHIVE: Final = "archive: no Argo Server configured (WFREPORT_ARGO_SERVER_URL)"
 _ABSENT: Final = (ServerNotFoundError, ServerWithoutDatabaseError)
 
@@ -52,7 +55,7 @@ class ArchivedLogText:
     missing: str = ""
 
 
-async def fetch_archived_log(run: RunRef, node_id: str, container: str, *, is_gone: bool) -> ArchivedLogText:
+async def fetch_archived_log(run: "RunRef", node_id: str, container: str, *, is_gone: bool) -> ArchivedLogText:
     """Fetch the archived log of a container.
 
     Args:
@@ -67,6 +70,8 @@ async def fetch_archived_log(run: RunRef, node_id: str, container: str, *, is_go
     artifact = f"{container}-logs"
     try:
         async with _argo_server() as server:
+            from wfreport.argoserver.artifacts import MAX_READ_BYTES, ArchivedLogs  # noqa: PLC0415 - slow to import
+
             logs = ArchivedLogs(server)
             tail = await logs.tail(run, node_id, artifact, max_bytes=MAX_READ_BYTES, from_archive=is_gone)
     except ArchiveLookupError as error:
@@ -82,6 +87,8 @@ async def fetch_archived_run(namespace: str, name: str, uid: str) -> Snapshot:
         UnusableInput: the settings of Argo Server are invalid.
     """
     async with _argo_server() as server:
+        from wfreport.argoserver.workflows import ServerWorkflows  # noqa: PLC0415 - slow to import
+
         snapshot = await ServerWorkflows(server).fetch_archived(namespace, name, uid=uid or None)
     return replace(snapshot, source=Source.ARCHIVE)
 
@@ -95,11 +102,17 @@ async def fetch_with_nodes(snapshot: Snapshot) -> Snapshot:
     """
     metadata = snapshot.workflow.metadata
     async with _argo_server() as server:
+        from wfreport.argoserver.workflows import ServerWorkflows  # noqa: PLC0415 - slow to import
+
         return await ServerWorkflows(server).fetch(metadata.namespace, metadata.name, uid=metadata.uid)
 
 
 @asynccontextmanager
-async def _argo_server() -> AsyncIterator[ArgoServer]:
+async def _argo_server() -> AsyncIterator["ArgoServer"]:
+    if not any(name.startswith(_VARIABLES) for name in os.environ):
+        raise ArchiveLookupError(NO_ARCHIVE)
+    from wfreport.argoserver.configured import configured_server  # noqa: PLC0415 - slow to import
+
     async with configured_server(_settings(), clock=now) as server:
         if server is None:
             raise ArchiveLookupError(NO_ARCHIVE)
@@ -109,7 +122,9 @@ async def _argo_server() -> AsyncIterator[ArgoServer]:
             raise ArchiveLookupError(f"archive: {one_line(error.message)}", error=error) from error
 
 
-def _settings() -> Settings:
+def _settings() -> "Settings":
+    from wfreport.settings import InvalidSettingsError, load_settings  # noqa: PLC0415 - slow to import
+
     try:
         return load_settings()
     except InvalidSettingsError as error:

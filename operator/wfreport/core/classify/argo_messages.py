@@ -11,6 +11,7 @@ from typing import Final
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
+from wfreport.imports import lazy_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +33,23 @@ class RefusalMessage:
     retryable: bool | None = None
 
 
-_LOST_RESULT: Final = re.compile(r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\.")
+_LOST_RESULT: Final = lazy_pattern(
+    r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\."
+)
 """A loop over the result of a step, whose placeholder is still there: the result never reached the controller."""
 
 REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
-    RefusalMessage(re.compile(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
+    RefusalMessage(lazy_pattern(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
     # --- admission: ResourceQuota, LimitRange. Limits of Argo's own containers are in its executor.resources.
     RefusalMessage(
-        re.compile(r"must specify (?:limits|requests)\S* for: (?:init|wait)(?:,(?:init|wait))*(?:;|$)"),
+        lazy_pattern(r"must specify (?:limits|requests)\S* for: (?:init|wait)(?:,(?:init|wait))*(?:;|$)"),
         Class.QUOTA_EXCEEDED,
         "ExecutorResources",
         retryable=False,
     ),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"(?:maximum|minimum) \S+ usage per|max limit to request ratio per|"
             r"must specify (?:limits|requests)\."
         ),
@@ -56,30 +59,30 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         retryable=False,
     ),
     RefusalMessage(
-        re.compile(r"exceeded quota|resource quota evaluation timed out|cannot be fulfilled on resourcequota"),
+        lazy_pattern(r"exceeded quota|resource quota evaluation timed out|cannot be fulfilled on resourcequota"),
         Class.QUOTA_EXCEEDED,
         "QuotaExceeded",
     ),
     # --- locks: sync/*.go
     # --- argoexec's own files and those of its containers: commands/emissary.go
     RefusalMessage(
-        re.compile(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),
+        lazy_pattern(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),
         Class.CONTROLLER_ERROR,
         "ExecutorError",
     ),
     RefusalMessage(
-        re.compile(r"^Unauthorized$|the client to provide credentials"),
+        lazy_pattern(r"^Unauthorized$|the client to provide credentials"),
         Class.CONFIG_ERROR,
         "Unauthorized",
         Owner.PLATFORM,
     ),
     RefusalMessage(
-        re.compile(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
+        lazy_pattern(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
         Class.CONFIG_ERROR,
         "LockError",
     ),  # sync/lock_name.go
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"semaphore limit for|Failed to add to queue|nil Synchronization|decode locks|current lock holders|"
             r"holder ?key|determine level for"
         ),
@@ -87,16 +90,16 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "LockError",
     ),  # sync/sync_manager.go
     RefusalMessage(
-        re.compile(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
+        lazy_pattern(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
     ),  # sync/poison.go
     RefusalMessage(
-        re.compile(r"database session is not available|Sync configuration key"),
+        lazy_pattern(r"database session is not available|Sync configuration key"),
         Class.CONFIG_ERROR,
         "LockError",
         Owner.PLATFORM,
     ),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"failed to initialize semaphore|(?:semaphore|mutex|lock).{0,300} not found|"
             r"requested configuration is invalid|"
             r"[Ii]nvalid (?:ConfigMap )?lock key|duplicate synchronization item|cannot get [Ll]ock[Nn]ame"
@@ -105,15 +108,15 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "LockError",
     ),
     RefusalMessage(
-        re.compile(r"re-establish synchronization lock"), Class.LOCK_WAIT, "LockError", Owner.PLATFORM
+        lazy_pattern(r"re-establish synchronization lock"), Class.LOCK_WAIT, "LockError", Owner.PLATFORM
     ),  # controller.go:544
     RefusalMessage(
-        re.compile(r"synchronization lock\..{0,300} is forbidden: "), Class.CONFIG_ERROR, "LockError", Owner.PLATFORM
+        lazy_pattern(r"synchronization lock\..{0,300} is forbidden: "), Class.CONFIG_ERROR, "LockError", Owner.PLATFORM
     ),
-    RefusalMessage(re.compile(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
+    RefusalMessage(lazy_pattern(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
     # --- size: packer.go, hydrator.go, etcd
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"workflow is longer than maximum allowed size|offload node status|etcdserver: request is too large|"
             r"Request entity too large|trying to send message larger than max"
         ),
@@ -123,7 +126,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     # --- the API server, or something that it calls, does not respond
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"failed calling webhook|Internal error occurred|etcdserver: |the server is currently unable|"
             r"[Cc]lient rate limiter Wait|Too many requests|the object has been modified|"
             r"must never update completed|request did not complete within|the server was unable to return a response"
@@ -132,21 +135,21 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "APIServerError",
     ),
     RefusalMessage(
-        re.compile(r"Error applying PodSpecPatch|substitute the PodSpecPatch"), Class.TEMPLATE_ERROR, "PodSpecPatch"
+        lazy_pattern(r"Error applying PodSpecPatch|substitute the PodSpecPatch"), Class.TEMPLATE_ERROR, "PodSpecPatch"
     ),
     # --- argoexec: commands/emissary.go
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"failed to find name in PATH|failed to start command|exec format error|permission denied: unknown|"
             r"executable file not found|argument list too long"
         ),
         Class.CONFIG_ERROR,
         "CommandNotFound",
     ),
-    RefusalMessage(re.compile(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
+    RefusalMessage(lazy_pattern(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
     # --- missing references
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"artifact driver \S+ not found|artifact repository|artifact storage is not configured|"
             r"need to configure artifact storage|token volumes|"
             r"memoization configmap doesn't have|cannot get resource '?[cw]|"
@@ -157,7 +160,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "MissingReference",
     ),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"template \S+ not found(?: in workflow template|$)|template reference \S+ not found|"
             r"WorkflowTemplate Informer cannot find|workflow template \S+ not found|"
             r"(?<![a-z0-9.-])(?:cluster)?workflowtemplates?(?:\.argoproj\.io)? \"[^\"]{1,300}\" not found"
@@ -166,7 +169,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "MissingTemplate",
     ),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"(?<![a-z0-9.-])[a-z]+(?:\.[a-z0-9.-]{1,253})? \"[^\"]{1,300}\" not found|"
             r"the server doesn't have a resource type|"
             r"no matches for kind|resource mapping not found|could not find the requested resource|"
@@ -178,7 +181,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     # --- rejected objects
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"admission webhook .{0,300} denied|violates PodSecurity|is forbidden|\(Forbidden\)|Unauthorized|"
             r"ValidatingAdmissionPolicy|unable to validate against any (?:pod security policy|security context)"
         ),
@@ -186,16 +189,16 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "PodRejected",
     ),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"not permitted when using workflowTemplateRef|in reference mode|may not change during execution|"
             r"pvc already exists|serviceAccountName must not be empty"
         ),
         Class.CONFIG_ERROR,
         "Restricted",
     ),
-    RefusalMessage(re.compile(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
+    RefusalMessage(lazy_pattern(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"is invalid: |\(BadRequest\)|\(Invalid\)|\(UnprocessableEntity\)|error validating|strict decoding error|"
             r"error parsing|Kind and name are both required|flags or manifest"
         ),
@@ -205,13 +208,13 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(_LOST_RESULT, Class.CONTROLLER_ERROR, "TaskResultLost"),
     # --- the spec, its templates, expressions and parameters: validate.go, steps.go, dag.go, scope.go, operator.go
     RefusalMessage(
-        re.compile(r"^invalid spec: |failed to set global parameter|cannot unmarshall spec"),
+        lazy_pattern(r"^invalid spec: |failed to set global parameter|cannot unmarshall spec"),
         Class.TEMPLATE_ERROR,
         "InvalidSpec",
     ),
-    RefusalMessage(re.compile(r"Maximum recursion depth exceeded"), Class.TEMPLATE_ERROR, "RecursionDepth"),
+    RefusalMessage(lazy_pattern(r"Maximum recursion depth exceeded"), Class.TEMPLATE_ERROR, "RecursionDepth"),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"failed to resolve|[Uu]nable to (?:resolve|evaluate|parse argo variable|compile)|could not be parsed|"
             r"failed to parse|cannot be used with the comparator|[Ff]ailed to (?:evaluate|expand|compile|parse)|"
             r"invalid syntax|[Ii]nvalid (?:'when' )?expression|Expected boolean evaluation|[Ee]xpression required|"
@@ -236,7 +239,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     # --- the controller itself
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"Workflow operation error|\bpanic\b|runtime error: |internal error|critical error; |"
             r"Ancestor task node|cache entry|config map cache|cache could not be found|"
             r"could not find (?:node|\S+ in nodes)|no (?:Retry )?Node found by the name of|expected node (?:type|for) |"
@@ -248,7 +251,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "ControllerError",
     ),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"failed (?:to patch|patching) [Tt]ask[Ss]et|failed to (?:hydrate|convert|marshal|update|get) (?:to )?"
             r"(?:workflow|patch|pod|informer|the Pod)|Tried to offload|compressed size \d|create Agent pod|"
             r"check if secret|unstructured$"
@@ -257,23 +260,23 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "APIServerError",
     ),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"failed to (?:create|read|get|open|write|copy|close) (?:ctr directory|emissary|template|retry strategy|"
             r"combined|stdout|container args|large arg)|from environment variable \S+$"
         ),
         Class.CONTROLLER_ERROR,
         "ExecutorError",
     ),  # commands/emissary.go
-    RefusalMessage(re.compile(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
+    RefusalMessage(lazy_pattern(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
     RefusalMessage(
-        re.compile(
+        lazy_pattern(
             r"^(?:Get|Post|Put|Patch|Delete) \"https?://|client connection lost|rpc error: code = (?:Unavail|Internal)"
         ),
         Class.CONTROLLER_ERROR,
         "APIServerError",
     ),
     RefusalMessage(
-        re.compile(r"in this result set$|^Error \d{4}\b.{0,40}: |^(?:upper|pq|ERROR): |\bSQLSTATE\b|^sql: "),
+        lazy_pattern(r"in this result set$|^Error \d{4}\b.{0,40}: |^(?:upper|pq|ERROR): |\bSQLSTATE\b|^sql: "),
         Class.CONTROLLER_ERROR,
         "DatabaseError",
     ),  # nodes that are offloaded to Argo's database
@@ -287,10 +290,10 @@ def find_refusal(text: str) -> RefusalMessage | None:
     return next((refusal for refusal in REFUSALS if refusal.pattern.search(text)), None)
 
 
-ENTRY_TEMPLATE_ERROR: Final = re.compile(r"^error in (?:entry|exit) template execution")
+ENTRY_TEMPLATE_ERROR: Final = lazy_pattern(r"^error in (?:entry|exit) template execution")
 """The controller could not run the entrypoint (operator.go:425). Its cause, if known, is matched by an earlier rule."""
 
-ARTIFACT_MESSAGE: Final = re.compile(
+ARTIFACT_MESSAGE: Final = lazy_pattern(
     r"artifact \S+ failed to (?:load|save)|failed to (?:load|save) (?:input )?artifact|"
     r"failed to load (?:non-plugin )?input artifacts|required artifact '[^']*' not supplied|"
     r"failed to (?:put|get) (?:file|directory)|failed to create new (?:S3|OSS) client|NoSuchBucket|NoSuchKey|"
@@ -300,25 +303,25 @@ ARTIFACT_MESSAGE: Final = re.compile(
 )
 """Messages of argoexec about artifacts (executor.go, artifacts/*), also if they name none of its own containers."""
 
-LOST_CONNECTION: Final = re.compile(
+LOST_CONNECTION: Final = lazy_pattern(
     r"unable to upgrade connection|exited too quickly|^(?:failed to save outputs: )?pods \"[^\"]*\" not found"
 )
 """argoexec lost the container or its pod."""
 
-TOO_LARGE_OUTPUT: Final = re.compile(
+TOO_LARGE_OUTPUT: Final = lazy_pattern(
     r"Too long: must have at most|[Rr]equest entity too large|request is too large|too large to be saved|"
     r"larger than maximum of"
 )
 """An output parameter or result is larger than Kubernetes accepts."""
 
-MISSING_ARTIFACT: Final = re.compile(
+MISSING_ARTIFACT: Final = lazy_pattern(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
     r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
     r"illegal file path|does not exist in archive|Could not find the file|not found"
 )
 """The file, object or revision does not exist: the store works, and the path is wrong."""
 
-DENIED_ARTIFACT: Final = re.compile(
+DENIED_ARTIFACT: Final = lazy_pattern(
     r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
     r"SignatureDoesNotMatch|ExpiredToken|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
     r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
@@ -330,33 +333,35 @@ DENIED_ARTIFACT: Final = re.compile(
 )
 """The store, its credentials or argoexec's image are configured wrongly."""
 
-AGENT_POD_FAILED: Final = re.compile(r"^(?:create )?agent pod failed with reason:")
+AGENT_POD_FAILED: Final = lazy_pattern(r"^(?:create )?agent pod failed with reason:")
 """The agent's pod, which sends the requests of HTTP and Plugin templates, failed (agent.go:54, taskset.go:108)."""
 
-NO_PLUGIN: Final = re.compile(r"no plugin executed the template")  # agent.go:389
+NO_PLUGIN: Final = lazy_pattern(r"no plugin executed the template")  # agent.go:389
 
-EXECUTOR_FORBIDDEN: Final = re.compile(r"is forbidden: User \"system:serviceaccount:")
+EXECUTOR_FORBIDDEN: Final = lazy_pattern(r"is forbidden: User \"system:serviceaccount:")
 """The pod's ServiceAccount lacks a permission, for example on workflowtaskresults."""
 
-HTTP_RESPONSE_ERROR: Final = re.compile(r"^received non-2xx response code: |^successCondition '")
+HTTP_RESPONSE_ERROR: Final = lazy_pattern(r"^received non-2xx response code: |^successCondition '")
 """A response arrived, but not a successful one (agent.go)."""
 
-HTTP_UNAVAILABLE: Final = re.compile(
+HTTP_UNAVAILABLE: Final = lazy_pattern(
     r"^received non-2xx response code: (?:408|425|429|5\d\d)$|\bcontext canceled\b|" + NETWORK_ERRORS.pattern,
     re.IGNORECASE,
 )
 """The service was unavailable or overloaded, or Argo's agent gave the request up, so a retry may succeed."""
 
-RESOURCE_NOT_SERVED: Final = re.compile(
+RESOURCE_NOT_SERVED: Final = lazy_pattern(
     r"^The resource has been deleted while its status .{0,512}could not find the requested resource"
 )
 """The API server does not know the URL: a kind or a scope is wrong, and nothing was deleted (resource.go)."""
 
 RESOURCE_OUTCOMES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"^failure condition '.*' evaluated true", re.DOTALL), "FailureCondition"),  # resource.go:288
+    (lazy_pattern(r"^failure condition '.*' evaluated true", re.DOTALL), "FailureCondition"),  # resource.go:288
     # resource.go:260. argoexec says the same of a resource that the API server does not know at all.
     (
-        re.compile(r"^The resource has been deleted while its status(?!.{0,512}could not find the requested resource)"),
+        lazy_pattern(
+            r"^The resource has been deleted while its status(?!.{0,512}could not find the requested resource)"
+        ),
         "ResourceDeleted",
     ),
 )

@@ -5,19 +5,20 @@ in Argo 3.x, slog in 4.x, as text or as JSON (cmd/argoexec/commands/root.go and 
 an exit code other than 0, cobra adds a last line, ``Error: exit status 3``.
 """
 
-import re
 from typing import Final
 
 import msgspec
 
-_FIELDS: Final = re.compile(r'(?:[^\s="]+=(?:"(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$))+')
+from wfreport.imports import lazy_pattern
+
+_FIELDS: Final = lazy_pattern(r'(?:[^\s="]+=(?:"(?:[^"\\]|\\.)*"|[^\s"]*)(?: |$))+')
 """A whole line of logfmt. A quoted value may contain blanks and escaped quotes."""
 
-_FIELD: Final = re.compile(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
-_START: Final = re.compile(r'time="?\d{4}-\d\d-\d\dT')
+_FIELD: Final = lazy_pattern(r'([^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
+_START: Final = lazy_pattern(r'time="?\d{4}-\d\d-\d\dT')
 _LONGEST_LINE: Final = 4096
 _EXITED: Final = "sub-process exited"
-_COBRAS_LINE: Final = re.compile(r"Error: (?:exit status \d+|signal: [a-z ]+)")
+_COBRAS_LINE: Final = lazy_pattern(r"Error: (?:exit status \d+|signal: [a-z ]+)")
 
 
 class _JsonLine(msgspec.Struct):

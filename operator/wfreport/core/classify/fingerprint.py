@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from wfreport.core.classify.telling_line import last_informative_line
+from wfreport.imports import lazy_pattern
 
 _DIGITS = 12
 _CACHED_LINES = 1024
@@ -17,26 +18,26 @@ _CACHED_LINES = 1024
 _RANDOM = "[bcdfghjklmnpqrstvwxz2456789]"
 
 _CHANGING: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (re.compile(r"\x1b\[[0-9;]*[A-Za-z]"), ""),
-    (re.compile(r"\b\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*"), "<time>"),
-    (re.compile(r"\b(?:[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
-    (re.compile(r"\b\d{4}[-/]\d\d[-/]\d\d\b"), "<time>"),
-    (re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s/?\"'<>]+)[^\s\"'<>]*"), r"\1<path>"),
-    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uid>"),
-    (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b"), "<ip>"),
-    (re.compile(r"\[?\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b(?:\]:\d{1,5}|\])?", re.IGNORECASE), "<ip>"),
-    (re.compile(r"(?<![\w.@+~-])[\w.@+~-]*(?:[/\\][\w.@+~=-]+){2,}[/\\]?"), "<path>"),
+    (lazy_pattern(r"\x1b\[[0-9;]*[A-Za-z]"), ""),
+    (lazy_pattern(r"\b\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d\S*"), "<time>"),
+    (lazy_pattern(r"\b(?:[A-Z][a-z]{2} [ \d]\d )?\d\d:\d\d:\d\d(?:[.,]\d+)?\b"), "<time>"),
+    (lazy_pattern(r"\b\d{4}[-/]\d\d[-/]\d\d\b"), "<time>"),
+    (lazy_pattern(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s/?\"'<>]+)[^\s\"'<>]*"), r"\1<path>"),
+    (lazy_pattern(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uid>"),
+    (lazy_pattern(r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b"), "<ip>"),
+    (lazy_pattern(r"\[?\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b(?:\]:\d{1,5}|\])?", re.IGNORECASE), "<ip>"),
+    (lazy_pattern(r"(?<![\w.@+~-])[\w.@+~-]*(?:[/\\][\w.@+~=-]+){2,}[/\\]?"), "<path>"),
     # Names of pods and nodes end with FNV hashes, those of cron children with minutes, generated names with letters.
     (
-        re.compile(rf"\b[a-z][a-z0-9]*(?:[-.][a-z0-9]+){{0,15}}-(?:\d{{6,}}|{_RANDOM}{{5}}|{_RANDOM}{{8,10}})\b"),
+        lazy_pattern(rf"\b[a-z][a-z0-9]*(?:[-.][a-z0-9]+){{0,15}}-(?:\d{{6,}}|{_RANDOM}{{5}}|{_RANDOM}{{8,10}})\b"),
         "<name>",
     ),
-    (re.compile(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\b(?<![A-Za-z0-9_]-)(?=[\w-]{0,63}\d)(?=[\w-]{0,63}[A-Za-z])[A-Za-z0-9_-]{20,}\b"), "<token>"),
-    (re.compile(r"\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d)){1,8}\b"), "<duration>"),
-    (re.compile(r"\d+(?:[.,]\d+)*"), "<n>"),
-    (re.compile(r"\s+"), " "),
+    (lazy_pattern(r"\b0x[0-9a-f]+\b", re.IGNORECASE), "<hex>"),
+    (lazy_pattern(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", re.IGNORECASE), "<hex>"),
+    (lazy_pattern(r"\b(?<![A-Za-z0-9_]-)(?=[\w-]{0,63}\d)(?=[\w-]{0,63}[A-Za-z])[A-Za-z0-9_-]{20,}\b"), "<token>"),
+    (lazy_pattern(r"\b(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d)){1,8}\b"), "<duration>"),
+    (lazy_pattern(r"\d+(?:[.,]\d+)*"), "<n>"),
+    (lazy_pattern(r"\s+"), " "),
 )
 """Applied in order: patterns that contain others (times, addresses, paths) come before those that they contain.
 

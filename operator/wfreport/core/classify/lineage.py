@@ -1,14 +1,14 @@
 """Facts about a failed node that follow from the nodes that enclose it, computed once for each of them."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from wfreport.api.argo import ContinueOn, Node, NodeType, Phase, Task, Template, Workflow
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.snapshot.tree import GROUP_TYPES
+from wfreport.imports import lazy_pattern
 
-_TASK_END = re.compile(r"[.\[(]")
+_TASK_END = lazy_pattern(r"[.\[(]")
 _CALLERS = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP})
 
 

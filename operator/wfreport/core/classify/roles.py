@@ -4,7 +4,6 @@ The rules are applied in order to every leaf that was not superseded by a later 
 role. They are tested with all recordings of the real controller.
 """
 
-import re
 from dataclasses import dataclass
 
 from wfreport.api.argo import Node, NodeType, Workflow
@@ -14,10 +13,11 @@ from wfreport.core.classify.lineage import Lineages
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.snapshot.tree import Tree
+from wfreport.imports import lazy_pattern
 
 _KILLED_CODES = (137, 143)
 _FAIL_FAST_MESSAGE = "template has failed or errored children and failFast enabled"
-_OTHER_CONTAINER_FAILED = re.compile(r": (?:container \S+ failed|dependency \S+ exited with non-zero code: \d+)$")
+_OTHER_CONTAINER_FAILED = lazy_pattern(r": (?:container \S+ failed|dependency \S+ exited with non-zero code: \d+)$")
 """The message of a container that never ran, because one of its dependencies failed (emissary.go:203)."""
 
 _POD_FAILED_FIRST = "Pod Failed whilst container running"  # operator.go:1590

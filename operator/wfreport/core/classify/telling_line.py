@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from wfreport.core.classify.argoexec_lines import is_argoexec_line
+from wfreport.imports import lazy_pattern
 
 _READ_CHARACTERS: Final = 16 * 1024
 _READ_LINES: Final = 500
@@ -22,7 +23,7 @@ _CACHED_TEXTS: Final = 128
 _FAR: Final = 10
 """A line with an error that comes so many lines after the last exception belongs to something else, which ended it."""
 
-_NOISE: Final = re.compile(
+_NOISE: Final = lazy_pattern(
     r"\W*$|\[ERROR\]\s*$|"
     r"(?:Error: )?exit status \d+$|"  # the last line of argoexec, and of Go programs
     r"\s+at \S|\s*\.\.\. \d+ (?:more|common frames)|\s+from \S+:\d+|Driver stacktrace:|"  # Java, JavaScript, Ruby
@@ -35,7 +36,7 @@ _NOISE: Final = re.compile(
 )
 """Lines without information: frames of stack traces, separators, advice."""
 
-_GENERIC: Final = re.compile(
+_GENERIC: Final = lazy_pattern(
     r"=====|npm (?:ERR!|error)|make(?:\[\d+\])?: \*\*\*|BUILD FAILED|FAIL$|FAIL\s|FAILED \(|Tests?:? .*\d+ failed|"
     r"Done\b|test result: |Aborted$|[\w.]*CalledProcessError: |Command exited with non-zero status|"
     r"(?:.* )?(?:exited|exit(?:ed)?|terminated|failed|returned|completed)"
@@ -44,7 +45,7 @@ _GENERIC: Final = re.compile(
 )
 """Endings that only state that something else failed."""
 
-_EXCEPTION: Final = re.compile(
+_EXCEPTION: Final = lazy_pattern(
     r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: |E  +|Uncaught |Unhandled exception\. |fatal: )?(?:"
     r"(?:[A-Za-z_$][\w$]{0,63}(?:\.|::)){0,16}[A-Z]?[\w$]{0,64}?(?:Error|Exception|Interrupt)(?:: |:?$| \[| \()|"
     r"(?:[A-Za-z_$][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,64}(?:: |$))|"
@@ -52,21 +53,21 @@ _EXCEPTION: Final = re.compile(
 )
 """Exceptions, panics and failed tests."""
 
-_SEVERE: Final = re.compile(
+_SEVERE: Final = lazy_pattern(
     r"(?:level|severity)\"?[=:] ?\"?(?:error|fatal|panic|critical)\b|"
     r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b(?!=)|"
     r"[EF]\d{4} \d\d:\d\d:\d\d"
 )
 """Lines that a logger marks as an error."""
 
-_ROUTINE: Final = re.compile(
+_ROUTINE: Final = lazy_pattern(
     r"(?:level|severity)\"?[=:] ?\"?(?:info|debug|trace|warn|warning)\b|"
     r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:INFO|DEBUG|TRACE|WARN|WARNING|NOTICE)\b|"
     r"\++ |\{\"[^\"]*\":\s*\"?(?:INFO|DEBUG|TRACE|WARN)|[IW]\d{4} \d\d:\d\d:\d\d"
 )
 """Lines that a logger marks as routine, and the commands that `set -x` prints."""
 
-_WORDS: Final = re.compile(
+_WORDS: Final = lazy_pattern(
     r"\b(?:errors?|failed|failure|failing|fails|fatal|cannot|can't|could not|couldn't|unable to|not found|no such|"
     r"denied|refused|forbidden|unauthorized|invalid|illegal|bad|missing|timed? ?out|timeout|expired|unreachable|"
     r"reset by peer|does not exist|doesn't exist|is not|no space left|killed|abort(?:ed|ing)|segmentation fault|"
@@ -76,11 +77,11 @@ _WORDS: Final = re.compile(
 )
 """Words of errors."""
 
-_CONTINUED: Final = re.compile(r"\s|(?:DETAIL|HINT|LINE \d+|CONTEXT|STATEMENT|hint|help|DEBUG): ")
+_CONTINUED: Final = lazy_pattern(r"\s|(?:DETAIL|HINT|LINE \d+|CONTEXT|STATEMENT|hint|help|DEBUG): ")
 """Lines that go on with the previous one."""
 
-_PYTHON_FRAME: Final = re.compile(r"\s+File \"[^\"]*\", line \d+")
-_RUST_PANIC: Final = re.compile(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d+:\d+:$")
+_PYTHON_FRAME: Final = lazy_pattern(r"\s+File \"[^\"]*\", line \d+")
+_RUST_PANIC: Final = lazy_pattern(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d+:\d+:$")
 
 
 class _Rank(IntEnum):
@@ -171,7 +172,7 @@ def _rank(line: str) -> _Rank:
     return _Rank.ERROR if _WORDS.search(line) else _Rank.PLAIN
 
 
-_LEADS: Final = re.compile(
+_LEADS: Final = lazy_pattern(
     r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: (?=\S)|E {3,}|Unhandled exception\. |Error: )|"
     r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b[\])>]?[\s:|-]*(?=\w)|"
     r"[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]\s]{1,100}\] |"
@@ -179,8 +180,8 @@ _LEADS: Final = re.compile(
 )
 """What precedes a message: the time and the level of a logger, or a word that the sentence does not need."""
 
-_MESSAGE: Final = re.compile(r'\bmsg=("(?:[^"\\]|\\.)*"|\S+)')
-_CAUSE: Final = re.compile(r'\b(?:error|err)=("(?:[^"\\]|\\.)*"|\S+)')
+_MESSAGE: Final = lazy_pattern(r'\bmsg=("(?:[^"\\]|\\.)*"|\S+)')
+_CAUSE: Final = lazy_pattern(r'\b(?:error|err)=("(?:[^"\\]|\\.)*"|\S+)')
 _MESSAGE_KEYS: Final = ("msg", "message", "event", "error", "err")
 
 

@@ -1,15 +1,16 @@
 """Cuts text to a maximum length: fields of a report, label values, and the ends of logs."""
 
-import re
 from hashlib import sha256
 from typing import Final
 
+from wfreport.imports import lazy_pattern
+
 LABEL_LENGTH: Final = 63
 _HASH_DIGITS: Final = 8
-_LABEL_VALUE: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
-_LABEL_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-_DNS_NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
-_NOT_IN_LABEL: Final = re.compile(r"[^A-Za-z0-9_.-]")
+_LABEL_VALUE: Final = lazy_pattern(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?")
+_LABEL_NAME: Final = lazy_pattern(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
+_DNS_NAME: Final = lazy_pattern(r"(?=.{1,253}\Z)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
+_NOT_IN_LABEL: Final = lazy_pattern(r"[^A-Za-z0-9_.-]")
 
 
 TEXT_START: Final = 4 * 1024

@@ -7,8 +7,9 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_random, is_reference, words
+from wfreport.imports import lazy_pattern
 
-_FLAG: Final = re.compile(
+_FLAG: Final = lazy_pattern(
     r"(?<![\w-])--?[\w-]{0,40}?"
     r"(?:password|passwd|passphrase|token|secret|(?:api|access|secret|private|auth|account|signing|encryption)[-_]?key|pass|pwd|pw"
     r"|credentials?|creds|secret-access-key|passwort)"
@@ -22,7 +23,7 @@ _FLAG_WORDS: Final = STATE_WORDS | words(
     deprecated use via by specified given use
     """
 )
-_FILE: Final = re.compile(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
+_FILE: Final = lazy_pattern(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
 _VALUE: Final = r"(?P<value>\"[^\"\n]+|'[^'\n]+|[^\s\"'`,\]|;)>-][^\s\"'`|;]*)"
 
 
@@ -124,9 +125,9 @@ PROGRAMS: Final = (
 
 
 def _detector(program: Program) -> Detector:
-    line = re.compile(rf"(?<![\w.-])(?:{program.names})(?P<rest>(?=[\s\"',])[^\n]*)")
-    secret = re.compile(program.secret)
-    subcommand = re.compile(program.subcommand)
+    line = lazy_pattern(rf"(?<![\w.-])(?:{program.names})(?P<rest>(?=[\s\"',])[^\n]*)")
+    secret = lazy_pattern(program.secret)
+    subcommand = lazy_pattern(program.subcommand)
 
     def spans(text: str) -> Iterator[Span]:
         for match in line.finditer(text):

@@ -7,6 +7,7 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_reference
+from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
     r"(?:[\w.-]{0,64}?(?:password|passwd|passphrase|secret|token|credentials?|(?<![a-z])pass|pwd|pswd"
@@ -16,27 +17,27 @@ _NAME: Final = (
 )
 """The name of a secret, as a whole: ``DB_PASSWORD``, ``api-key``, not ``token_url``."""
 
-_ELEMENT: Final = re.compile(
+_ELEMENT: Final = lazy_pattern(
     rf"<(?:[\w-]{{1,64}}:)?(?P<tag>{_NAME})(?:\s[^<>\n]{{0,200}})?>\s{{0,32}}(?:<!\[CDATA\[)?(?P<value>[^<\]\s][^<\]]{{0,4096}}?)"
     r"(?:\]\]>)?\s{0,32}</",
     re.IGNORECASE,
 )
 """``<password>…</password>``. A placeholder such as ``<password>`` has no closing tag."""
 
-_NAMED_ELEMENT: Final = re.compile(
+_NAMED_ELEMENT: Final = lazy_pattern(
     rf"<(?:name|key)>\s{{0,16}}{_NAME}\s{{0,16}}</(?:name|key)>\s{{0,64}}<(?:value|string|data)>\s{{0,16}}(?P<value>[^<\s][^<]{{0,4096}}?)\s{{0,16}}</",
     re.IGNORECASE,
 )
 """``<name>fs.s3a.secret.key</name><value>…</value>``, as Hadoop and property lists have it."""
 
-_NAMED_ATTRIBUTE: Final = re.compile(
+_NAMED_ATTRIBUTE: Final = lazy_pattern(
     rf"(?:name|key|id|type)\s{{0,4}}=\s{{0,4}}\\?[\"']{_NAME}\\?[\"'](?:\s{{1,32}}[\w:-]{{1,32}}=\\?[\"'][^\"'\n]{{0,200}}[\"']){{0,4}}"
     r"(?:\s{1,32}value\s{0,4}=\s{0,4}\\?[\"'](?P<value>[^\"'\n\\]{1,4096})|\s{0,16}>\s{0,16}(?P<content>[^<>\s][^<>]{0,4096}?)\s{0,16}</)",
     re.IGNORECASE,
 )
 """``<property name="password" value="…"/>``, ``<entry key="password">…</entry>``, ``<input type="password" …>``."""
 
-_NAMED_VALUE: Final = re.compile(
+_NAMED_VALUE: Final = lazy_pattern(
     rf"(?<![\w-])(?:name|key|parametername|variable|property|field"
     rf"|header)\\{{0,3}}[\"']?[ \t]{{0,8}}[:=][ \t]{{0,8}}\\{{0,3}}[\"']?{_NAME}(?![\w.-])\\{{0,3}}[\"']?"
     r"[,;]?(?:[ \t]{0,8}(?:\r?\n|\\n)[ \t]{0,64})?[ \t]{0,8}[,;]?[ \t]{0,8}"
@@ -47,27 +48,27 @@ _NAMED_VALUE: Final = re.compile(
 )
 """``name: DB_PASSWORD`` and ``value: …``: environment variables of a pod or a task, parameters of a Workflow."""
 
-_BLOCK: Final = re.compile(
+_BLOCK: Final = lazy_pattern(
     rf"(?<![\w-]){_NAME}[\"']?:[ \t]{{0,8}}[|>][-+0-9]{{0,2}}[ \t]{{0,8}}\r?\n"
     r"(?P<indent>[ \t]{1,64})(?P<value>\S[^\n]{0,4096}(?:\n(?P=indent)[^\n]{1,4096}){0,64})",
     re.IGNORECASE,
 )
 """A block of YAML: ``password: |`` and the lines below."""
 
-_NEXT_LINE: Final = re.compile(
+_NEXT_LINE: Final = lazy_pattern(
     rf"(?:^|\n)[ \t-]{{0,64}}[\"']?{_NAME}[\"']?:[ \t]{{0,8}}\r?\n[ \t]{{1,64}}"
     r"(?P<value>[^\s:#-][^\s:]{3,4096})[ \t]{0,8}(?:\r?\n|$)",
     re.IGNORECASE,
 )
 
-_PAIR: Final = re.compile(
+_PAIR: Final = lazy_pattern(
     rf"[\[({{][ \t]{{0,4}}b?[\"']{_NAME}[\"'][ \t]{{0,4}},[ \t]{{0,4}}"
     r"b?[\"'](?P<value>[^\"'\n]{4,4096})[\"'][ \t]{0,4}[\])}]",
     re.IGNORECASE,
 )
 """``('password', '…')``: an item of a dictionary, a header, a pair of lists."""
 
-_FORM: Final = re.compile(
+_FORM: Final = lazy_pattern(
     rf"name=\"{_NAME}\"(?:\r?\n[^\n]{{1,200}})?(?:\r?\n){{2}}(?P<value>[^\r\n-][^\r\n]{{0,4096}})", re.IGNORECASE
 )
 """A field of ``multipart/form-data``."""
@@ -86,12 +87,12 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
     return Detector(hints, spans)
 
 
-_KIND: Final = re.compile(r"(?<![\w.-])kind\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,3}[\"']?(?P<kind>[A-Za-z]{1,64})")
-_DATA: Final = re.compile(r"(?<![\w.-])(?P<plain>stringD|d)ata\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}(?P<open>\{|map\[)?")
-_ENTRY: Final = re.compile(
+_KIND: Final = lazy_pattern(r"(?<![\w.-])kind\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,3}[\"']?(?P<kind>[A-Za-z]{1,64})")
+_DATA: Final = lazy_pattern(r"(?<![\w.-])(?P<plain>stringD|d)ata\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}(?P<open>\{|map\[)?")
+_ENTRY: Final = lazy_pattern(
     r"[\w.-]{1,253}\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,3}[\"']?(?P<value>[^\s\"'\\,}\]{|>][^\s\"'\\,}\]]*)"
 )
-_BASE64: Final = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_BASE64: Final = lazy_pattern(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _DATA_LENGTH: Final = 64 * 1024
 
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_random, words
+from wfreport.imports import lazy_pattern
 
-_HEADER: Final = re.compile(
+_HEADER: Final = lazy_pattern(
     r"authorization\\{0,3}[\"']?[ \t]{0,32}[:=][ \t]{0,32}\\{0,3}[\"'\[]?\\{0,3}[\"']?"
     r"(?:(?P<scheme>bearer|basic|negotiate|ntlm|apikey|token|ssws|bot|splunk|geniekey|jwt|key)[ \t]{1,3}"
     r"(?P<value>[^\s\"'`\\,;\[]+)"
@@ -23,7 +24,7 @@ _HEADER_WORDS: Final = STATE_WORDS | words(
     are can may will argument of as if instead token auth authentication header credentials realm
     """
 )
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
+_UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
 
 
 def _authorization_headers(text: str) -> Iterator[Span]:
@@ -38,7 +39,7 @@ def _authorization_headers(text: str) -> Iterator[Span]:
             yield match.span(group)
 
 
-_BEARER: Final = re.compile(r"(?<![\w-])(?:bearer|basic)[ \t]{1,3}([\w.~+/-]{16,}={0,2})", re.IGNORECASE)
+_BEARER: Final = lazy_pattern(r"(?<![\w-])(?:bearer|basic)[ \t]{1,3}([\w.~+/-]{16,}={0,2})", re.IGNORECASE)
 
 
 def _bearer_tokens(text: str) -> Iterator[Span]:
@@ -47,7 +48,7 @@ def _bearer_tokens(text: str) -> Iterator[Span]:
             yield match.span(1)
 
 
-_HEADER_KEY: Final = re.compile(
+_HEADER_KEY: Final = lazy_pattern(
     r"(?<![\w-])(?:x-(?!cache|idempotency|request|routing|surrogate|partition|message)[a-z0-9-]{0,30}?"
     r"(?:key|token|secret|auth|password|signature|credential)"
     r"|ocp-apim-subscription-key|private-token|job-token|deploy-token|circle-token|apikey|dd-api(?:plication)?-key"
@@ -68,19 +69,19 @@ def _header_keys(text: str) -> Iterator[Span]:
             yield match.span(1)
 
 
-_COOKIES: Final = re.compile(
+_COOKIES: Final = lazy_pattern(
     r"(?<![\w-])(?:set-)?cookies?2?\\{0,3}[\"']?[ \t]{0,32}(?::|=|=>)[ \t]{0,32}\\{0,3}[\"'\[({]{0,3}\\{0,3}[\"']?"
     r"(?P<pairs>[\w.!#$%&*+^`|~-]{1,128}(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])[^\n]*)",
     re.IGNORECASE,
 )
-_COOKIE_PAIR: Final = re.compile(
+_COOKIE_PAIR: Final = lazy_pattern(
     r"(?<![^\s;,\"'{(])(?P<name>[\w.!#$%&*+^`|~-]{1,128})(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])"
     r"(?P<value>[^\s;,\"'\\{}\])]+)"
 )
 _COOKIE_ATTRIBUTES: Final = words(
     "path domain expires max-age samesite secure httponly priority version comment lang locale theme"
 )
-_SESSION_COOKIE: Final = re.compile(
+_SESSION_COOKIE: Final = lazy_pattern(
     r"(?<![\w-])(?:[A-Z]{0,10}SESSIONID|PHPSESSID|ASPSESSIONID\w{0,12}|ASP\.NET_SessionId|\.AspNetCore\.[\w.]{1,40}|connect\.sid"
     r"|(?:__host-|__secure-)[\w.-]{1,40}|[\w-]{0,20}_session|laravel_session|sessionid|session_token|session-token|csrftoken"
     r"|_csrf|_xsrf|xsrf-token|remember_(?:user_)?token|_oauth2_proxy|authservice_session|argo-?cd\.token|grafana_session"
@@ -88,12 +89,12 @@ _SESSION_COOKIE: Final = re.compile(
     r"(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])(?P<value>[^\s;,\"'\\&)\]}]{6,})",
     re.IGNORECASE,
 )
-_COOKIE_FILE: Final = re.compile(
+_COOKIE_FILE: Final = lazy_pattern(
     r"(?:^|\n)(?:#HttpOnly_)?[\w.-]{1,253}\t(?:TRUE|FALSE)\t/[^\t\n]{0,200}\t(?:TRUE|FALSE)\t\d{1,12}\t[^\t\n]{1,128}\t(?P<value>\S{4,})"
 )
 """A line of a cookie file of curl or wget: domain, subdomains, path, secure, expiry, name, value."""
 
-_DOCKER_AUTH: Final = re.compile(r"\"auth\\?\"\s{0,8}:\s{0,8}\\?\"([^\"\s\\]{8,})")
+_DOCKER_AUTH: Final = lazy_pattern(r"\"auth\\?\"\s{0,8}:\s{0,8}\\?\"([^\"\s\\]{8,})")
 
 
 def _cookies(text: str) -> Iterator[Span]:

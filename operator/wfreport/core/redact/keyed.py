@@ -23,16 +23,17 @@ from wfreport.core.redact.words import (
     is_reference,
     words,
 )
+from wfreport.imports import lazy_pattern
 
 _QUOTE: Final = r"\\{0,3}[\"'`]"
 
 _ASCII_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 """Lowercases ASCII only. ``str.lower`` can change the number of characters, and so their positions."""
 
-_CANDIDATE: Final = re.compile(r"pass|pwd|pswd|secret|token|key|cred|pw(?![a-z])")
+_CANDIDATE: Final = lazy_pattern(r"pass|pwd|pswd|secret|token|key|cred|pw(?![a-z])")
 """A cheap filter: ten times faster than trying ``_KEY`` at every position."""
 
-_KEY: Final = re.compile(
+_KEY: Final = lazy_pattern(
     r"(?P<word>password|passwd|pass[-_ ]?phrase|passcode|passkey|pass[-_ ]word"
     r"|(?<![A-Za-z])pass|(?<=[a-z])(?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!encom)pass(?![a-z])"
     r"|pwd|pswd|(?<![A-Za-z])pw(?![A-Za-z])|(?<=bind)pw|(?<=root)pw"
@@ -42,17 +43,17 @@ _KEY: Final = re.compile(
     r"(?P<separator>[ \t]{0,32}+(?:=>|:=|={1,3}|:(?![:/])|->)[ \t]{0,32}+)",
     re.IGNORECASE,
 )
-_BEFORE_KEY: Final = re.compile(
+_BEFORE_KEY: Final = lazy_pattern(
     r"(?:api|access|private|account|auth|shared|signing|encryption|decryption|encrypt|master|service|storage|ssh|client|db"
     r"|session|app|application|jwt|hmac|fernet|crypto|cipher|license|licence|webhook|vault|admin|root|consumer|subscription"
     r"|functions?|host|write|ingest|deploy|bot|sas|wallet|aes|rsa|tls|ssl|gpg|pgp|preshared|psk|hec"
     r"|integration)[_ .-]?$",
     re.IGNORECASE,
 )
-_WORD_BEFORE: Final = re.compile(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>-]))[\w.-]{0,64}+$")
-_PAIR_BEFORE: Final = re.compile(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>]))[\w.-]{0,64}+$")
-_LINE_BEFORE: Final = re.compile(r"(?:^|\n)[ \t>-]{0,32}[\w.-]{0,64}+$")
-_REST_OF_LINE: Final = re.compile(r"[ \t\r,;]*(?:\n|\\n|$)")
+_WORD_BEFORE: Final = lazy_pattern(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>-]))[\w.-]{0,64}+$")
+_PAIR_BEFORE: Final = lazy_pattern(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>]))[\w.-]{0,64}+$")
+_LINE_BEFORE: Final = lazy_pattern(r"(?:^|\n)[ \t>-]{0,32}[\w.-]{0,64}+$")
+_REST_OF_LINE: Final = lazy_pattern(r"[ \t\r,;]*(?:\n|\\n|$)")
 
 _DESCRIPTIVE_WORDS: Final = words(
     """
@@ -67,26 +68,26 @@ _DESCRIPTIVE_WORDS: Final = words(
 )
 """Last words of keys whose value describes a secret: ``secretName``, ``token_url``, ``password-file``."""
 
-_BEFORE_OTHER_TOKEN: Final = re.compile(
+_BEFORE_OTHER_TOKEN: Final = lazy_pattern(
     r"(?:next|page|continue|continuation|pagination|sync|resume|pad|eos|bos|unk|mask|sep|cls|first|last|per|max|min|stop|start|end"
     r"|special|fencing|cancel|cancellation|unexpected|image|new|output|input|prompt|completion)[_ -]?(?:page[_-]?)?$",
     re.IGNORECASE,
 )
 """Tokens of parsers, of language models and of lists in pages."""
 
-_BEFORE_SECRET_NAME: Final = re.compile(
+_BEFORE_SECRET_NAME: Final = lazy_pattern(
     r"(?:existing|pull|image|imagepull|tls|from|use|basicauth)[_-]?$", re.IGNORECASE
 )
-_NAME_OF_A_SECRET: Final = re.compile(
+_NAME_OF_A_SECRET: Final = lazy_pattern(
     r"[a-z0-9-]+-(?:secrets?|creds?|credentials?|tls|tokens?|keys?|certs?|auth|config|passwords?)"
 )
 
 _SECRET_SUFFIXES: Final = ("key", "hash", "value", "base64", "str", "data", "b64", "enc", "text", "string")
-_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-_SECRET_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{32,}", re.IGNORECASE)
+_WORDS: Final = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_SECRET_ID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{32,}", re.IGNORECASE)
 """A secret_id of Vault's AppRole. The SecretId of AWS is a name."""
 
-_VALUE: Final = re.compile(
+_VALUE: Final = lazy_pattern(
     r"(?:[A-Za-z]{1,2}(?=[\"'])|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes"
     r"|new String)\((?=[\"'`]))?"
     r"(?:(?P<open>[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
@@ -95,20 +96,20 @@ _VALUE: Final = re.compile(
 )
 """The value after the separator. An unquoted value ends before the next pair or at the closing bracket."""
 
-_PAIR: Final = re.compile(r"[A-Za-z_]{1,64}=[^=]")
+_PAIR: Final = lazy_pattern(r"[A-Za-z_]{1,64}=[^=]")
 """The next pair of a line: ``TokenBucket: tokens=12``."""
 
 _PIN_DIGITS: Final = 4
 _INSPECTED_CHARACTERS: Final = 256
 """Characters of a value that are inspected. The limit keeps the time linear for a text that consists of keys only."""
 
-_ENGLISH: Final = re.compile(
+_ENGLISH: Final = lazy_pattern(
     r"[\"'`\\]*[ \t]+(?:not|is|does|has|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b"
 )
 _FETCH_MODES: Final = frozenset({"include", "omit", "same-origin", "same-site"})
 """Values of ``credentials`` in a browser's fetch and in CORS."""
 
-_COMPLAINT: Final = re.compile(
+_COMPLAINT: Final = lazy_pattern(
     r"(?:is|are|was|has|does|must|should|may|can|cannot|can't|please|invalid|incorrect|missing|not|too|at least|field"
     r"|this field)\s",
     re.IGNORECASE,

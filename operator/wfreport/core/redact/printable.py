@@ -13,17 +13,19 @@ import unicodedata
 from html import unescape as _unescape_entity
 from typing import Final
 
-_TERMINAL_SEQUENCE: Final = re.compile(
+from wfreport.imports import lazy_pattern
+
+_TERMINAL_SEQUENCE: Final = lazy_pattern(
     r"\x1b[\]PX^_][^\x07\x1b\x9c\n]*+(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC, with their text
     r"|(?:\x1b\[|\x9b)[0-?]*+[ -/]*+[@-~]?"
     r"|\x1b(?:[ -/]{1,8}+[0-~]?|[0-Z\\\]^_c])?"
 )
-_INVISIBLE: Final = re.compile(
+_INVISIBLE: Final = lazy_pattern(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_JOINERS: Final = re.compile("[\u200c\u200d\ufe00-\ufe0f]+")
+_JOINERS: Final = lazy_pattern("[\u200c\u200d\ufe00-\ufe0f]+")
 """Joiners and variation selectors. Emoji and several scripts need them, but never after ASCII."""
 
 _CONTROL_TABLE: Final = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127))
@@ -61,7 +63,7 @@ def _folds() -> dict[int, str]:
 
 _FOLDS: Final = _folds()
 _LAST_OF_FIRST_PLANE: Final = 0xFFFF
-_FOLDED: Final = re.compile(
+_FOLDED: Final = lazy_pattern(
     f"[{''.join(chr(code) for code in _FOLDS if code <= _LAST_OF_FIRST_PLANE)}\U0001d400-\U0001d7ff]"
 )
 
@@ -71,14 +73,14 @@ def fold(text: str) -> str:
     return text if text.isascii() else _FOLDED.sub(lambda match: _FOLDS.get(ord(match[0]), match[0]), text)
 
 
-_ESCAPED: Final = re.compile(
+_ESCAPED: Final = lazy_pattern(
     r"\\+u00(?P<unicode>2[2679]|3[acdeACDE])"
     r"|%(?P<url>2[267]|3[acdeACDE]|7[bdBD])"
     r"|&(?P<entity>quot|apos|lt|gt|amp|#3[49]|#6[02]|#x2[27]|#x3[ceCE]);"
     r"|(?:\\+(?:u001b|u001B|x1b|x1B|033|e)|\^\[)\[[0-9;?]{0,16}+[A-Za-z]"
     r"|\\+u(?:200[b-fB-F]|202[a-eA-E]|206[0-9a-fA-F]|[fF][eE][fF][fF]|00[aA][dD])"
 )
-_ESCAPES: Final = re.compile(r"\\u|%[237]|&[#aglq]|\\x1|\\033|\\e\[|\^\[\[")
+_ESCAPES: Final = lazy_pattern(r"\\u|%[237]|&[#aglq]|\\x1|\\033|\\e\[|\^\[\[")
 
 
 def unescape(text: str) -> str:

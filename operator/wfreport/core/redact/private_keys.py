@@ -1,6 +1,5 @@
 """Finds private keys: whole, or the part of one that a cut log has left."""
 
-import re
 from base64 import b64decode
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -9,13 +8,14 @@ from typing import Final
 import re2
 
 from wfreport.core.redact.detectors import Detector, Span, ascii_bytes
+from wfreport.imports import lazy_pattern
 
-_KEY_BLOCK: Final = re.compile(
+_KEY_BLOCK: Final = lazy_pattern(
     r"(?P<begin>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d)"
     r"|-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|Private-MAC: [0-9a-f]+"
 )
-_KEY_BODY: Final = re.compile(r"[\s\S]{0,300}?[A-Za-z0-9+/=]{40}")
-_KEY_LINE: Final = re.compile(r"[A-Za-z0-9+/=]+")
+_KEY_BODY: Final = lazy_pattern(r"[\s\S]{0,300}?[A-Za-z0-9+/=]{40}")
+_KEY_LINE: Final = lazy_pattern(r"[A-Za-z0-9+/=]+")
 _KEY_LINE_LENGTH: Final = 40
 _KEY_LENGTH: Final = 16 * 1024
 
@@ -52,14 +52,14 @@ def _key_body_start(text: str, low: int, end: int) -> int:
 
 
 _LONG_WORD: Final = re2.compile(r"[\w+/=-]{64,}")
-_BODY_LINE: Final = re.compile(r"[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{6})?")
+_BODY_LINE: Final = lazy_pattern(r"[A-Za-z0-9+/]{64}(?:[A-Za-z0-9+/]{6})?")
 """A line of a key's base64, as OpenSSL (64) and OpenSSH (70 characters) write it."""
 
-_BETWEEN_LINES: Final = re.compile(r"[^\S\n]*(?:\r?\n|\\r\\n|\\n)[^\n]{0,120}")
-_LAST_LINE: Final = re.compile(
+_BETWEEN_LINES: Final = lazy_pattern(r"[^\S\n]*(?:\r?\n|\\r\\n|\\n)[^\n]{0,120}")
+_LAST_LINE: Final = lazy_pattern(
     r"[^\S\n]*(?:\r?\n|\\r\\n|\\n)(?:[^\n]{0,120} )?(?P<end>[A-Za-z0-9+/]{1,69}={0,2})(?=\s|\\|$)"
 )
-_PUBLIC_BLOCK: Final = re.compile(
+_PUBLIC_BLOCK: Final = lazy_pattern(
     r"-----(?P<edge>BEGIN|END) (?:[A-Z0-9 ]{0,40} )?(?:CERTIFICATE|PUBLIC KEY|MESSAGE|SIGNATURE|DATA|CMS|PKCS7"
     r"|CRL|PARAMETERS)\b"
 )

@@ -8,11 +8,12 @@ from typing import Final
 from wfreport.core.redact import encoded, private_keys
 from wfreport.core.redact.detectors import DetectorSet, Span, by_pattern
 from wfreport.core.redact.printable import fold, strip_invisible, unescape
+from wfreport.imports import lazy_pattern
 
 MASK: Final = "[redacted]"
 
 _DETECTORS: Final = (*encoded.PLAIN, *private_keys.DETECTORS, *encoded.DETECTORS)
-_MASK: Final = re.compile(re.escape(MASK))
+_MASK: Final = lazy_pattern(re.escape(MASK))
 _CACHED_LENGTH: Final = 1024
 _CACHED_TEXTS: Final = 4096
 _MAX_PASSES: Final = 10

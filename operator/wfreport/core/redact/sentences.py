@@ -6,13 +6,14 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.words import PASSWORD_WORDS, STATE_WORDS, is_placeholder, is_random, is_reference
+from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
     r"(?P<name>password|passwd|passphrase|passcode|passkey|pwd|(?:bind|root)_?pw|requirepass|masterauth"
     r"|secret[_ -]?id|(?:client[_ -]?)?secret|token|credentials?|pin|otp"
     r"|(?:api|access|secret|private|encryption|license|master|auth|signing)[ _-]?key|connection string)"
 )
-_IS: Final = re.compile(
+_IS: Final = lazy_pattern(
     rf"(?<![a-z-]){_NAME}(?:[ \t]{{1,4}}(?:for|of|to)[ \t]{{1,4}}[^\s,;]{{1,60}}(?:[ \t]{{1,4}}(?:user|account"
     rf"|database))?)?[ \t]{{1,8}}"
     r"(?:is|was|are|were|will be|has been|equals|becomes?|changed|reset|set|updated)"
@@ -20,26 +21,26 @@ _IS: Final = re.compile(
     r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`]{4,256})",
     re.IGNORECASE,
 )
-_BESIDE: Final = re.compile(
+_BESIDE: Final = lazy_pattern(
     rf"(?<![\w.-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?P<quote>[\"'`]?)"
     r"(?P<value>[^\s\"'`(<\[{$%:=][^\s\"'`(]{5,256}(?!\())",
     re.IGNORECASE,
 )
-_TABLE: Final = re.compile(
+_TABLE: Final = lazy_pattern(
     r"(?:^|\n)[ \t|]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|secret|token|secret[_ -]?id|(?:api"
     r"|access|secret|private|auth)[_ -]?key"
     r"|credentials?)[ \t]{0,8}(?:\t|[ \t]{2}|[ \t]\||│)[ \t|│]{0,64}(?P<value>[^\s|│]{4,4096})[ \t|│]{0,64}(?:\r?\n|$)",
     re.IGNORECASE,
 )
-_NETRC: Final = re.compile(
+_NETRC: Final = lazy_pattern(
     r"\b(?:login|user)[ \t\r\n]{1,8}\S{1,100}[ \t\r\n]{1,8}(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?"
     r"(?:password|passwd)[ \t\r\n]{1,8}(?P<value>\S{1,256})"
 )
-_PGPASS: Final = re.compile(
+_PGPASS: Final = lazy_pattern(
     r"(?:^|\n)[ \t]{0,16}[\w.*-]{1,253}:(?:\d{4,5}"
     r"|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>\S{3,256})[ \t]{0,8}(?:\r?\n|$)"
 )
-_SQL: Final = re.compile(
+_SQL: Final = lazy_pattern(
     r"(?:identified(?:[ \t]{1,8}with[ \t]{1,8}\S{1,64})?[ \t]{1,8}by(?:[ \t]{1,8}(?:password|values))?"
     r"|(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}"
     r"|[ \t]{1,8})(?:password[ \t]{0,4})?|password[ \t]{0,4}\("
@@ -47,27 +48,27 @@ _SQL: Final = re.compile(
     r"|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b)",
     re.IGNORECASE,
 )
-_OTHER_LANGUAGES: Final = re.compile(
+_OTHER_LANGUAGES: Final = lazy_pattern(
     r"(?:passwort|kennwort|contrase(?:ñ|n)a|clave secreta|senha|mot de passe|пароль|парола|hasło|haslo"
     r"|wachtwoord|lösenord|şifre"
     r"|密码|密碼|口令|密钥|パスワード|비밀번호|암호)[\"']?[ \t]{0,32}(?:[:=]|is|ist|est|es|是"
     r"|为)[ \t]{0,32}[\"']?(?P<value>[^\s\"',;]{4,256})",
     re.IGNORECASE,
 )
-_CONNECTION: Final = re.compile(
+_CONNECTION: Final = lazy_pattern(
     r"(?<![\w-])(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
     r"|auth[_-]?cookie|app_key|machine_?key)"
     r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
     r"|[^\s\"',;&\\)}\]]{6,4096})",
     re.IGNORECASE,
 )
-_AUTH_COMMAND: Final = re.compile(
+_AUTH_COMMAND: Final = lazy_pattern(
     r"(?<![\w.-])AUTH[ \t]{1,8}(?:(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ \t]{1,8}(?P<value>[A-Za-z0-9+/]{8,4096}={0,2})"
     r"|(?:[\w-]{1,64}[ \t]{1,8})?(?P<redis>[^\s\"'(\[{<]{6,256})[ \t]{0,8}(?:\r?\n|$))"
 )
 """AUTH of SMTP and of Redis."""
 
-_ONE_TIME_CODE: Final = re.compile(
+_ONE_TIME_CODE: Final = lazy_pattern(
     r"(?<![\w-])(?:otp|totp|(?:2fa|mfa|verification|one-time|security|login)[_ -](?:code|password))(?: is)?"
     r"[\"']?[ \t]{0,8}[:=]?[ \t]{1,8}[\"']?(?P<value>\d{6,8})(?!\w)",
     re.IGNORECASE,
@@ -106,7 +107,7 @@ def _table_cells(text: str) -> Iterator[Span]:
             yield match.span("value")
 
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
+_UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
 
 
 def _auth_commands(text: str) -> Iterator[Span]:

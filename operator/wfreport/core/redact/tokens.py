@@ -12,23 +12,25 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from detect_secrets.plugins import (
-    aws,
-    discord,
-    github_token,
-    gitlab_token,
-    mailchimp,
-    openai,
-    pypi_token,
-    sendgrid,
-    slack,
-    square_oauth,
-    stripe,
-    telegram_token,
-    twilio,
-)
-
 from wfreport.core.redact.detectors import Detector, by_pattern
+from wfreport.imports import lazy_pattern, without
+
+with without("requests"):
+    from detect_secrets.plugins import (
+        aws,
+        discord,
+        github_token,
+        gitlab_token,
+        mailchimp,
+        openai,
+        pypi_token,
+        sendgrid,
+        slack,
+        square_oauth,
+        stripe,
+        telegram_token,
+        twilio,
+    )
 
 _WORD_START: Final = r"(?:(?<![\w.-])|(?<=\\[nrt]))"
 """Matches at the start of a word, for shapes that also occur inside long names. In escaped text ``\\n`` precedes it."""
@@ -37,7 +39,7 @@ _WORD_START: Final = r"(?:(?<![\w.-])|(?<=\\[nrt]))"
 def _whole_word(pattern: re.Pattern[str], *hints: str, at_word_start: bool = False) -> Detector:
     # The rest of the word belongs to the token: providers make their tokens longer over time.
     begin = _WORD_START if at_word_start else ""
-    return by_pattern(re.compile(rf"{begin}(?:{pattern.pattern})[\w-]*", pattern.flags), *hints)
+    return by_pattern(lazy_pattern(rf"{begin}(?:{pattern.pattern})[\w-]*", pattern.flags), *hints)
 
 
 _ACCESS_KEY, _NAMED_SECRET_KEY = aws.AWSKeyDetector.denylist
@@ -202,6 +204,6 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     *(_whole_word(pattern, *hints) for patterns, hints in _PREFIXED_TOKENS for pattern in patterns),
     *(_whole_word(pattern, *hints, at_word_start=True) for patterns, hints in _WORD_TOKENS for pattern in patterns),
     by_pattern(_NAMED_SECRET_KEY, "(?i)aws", group=1),
-    *(by_pattern(re.compile(rf"{_WORD_START}(?:{prefix}){rest}"), prefix) for prefix, rest in _SHAPES),
-    *(by_pattern(re.compile(pattern), hint) for pattern, hint in _IN_THE_MIDDLE),
+    *(by_pattern(lazy_pattern(rf"{_WORD_START}(?:{prefix}){rest}"), prefix) for prefix, rest in _SHAPES),
+    *(by_pattern(lazy_pattern(pattern), hint) for pattern, hint in _IN_THE_MIDDLE),
 )

@@ -4,39 +4,40 @@ import re
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, by_pattern
+from wfreport.imports import lazy_pattern
 
-_URL_PASSWORD: Final = re.compile(r"://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@(?!sha\d{3}:)")
+_URL_PASSWORD: Final = lazy_pattern(r"://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@(?!sha\d{3}:)")
 """A password in a URL.
 
 Unlike the pattern of detect-secrets it allows special characters and an empty user name, and it excludes images with a
 tag and a digest.
 """
 
-_URL_TOKEN: Final = re.compile(r"://(?=[A-Za-z_-]{0,200}\d)([\w-]{20,200})@(?!sha\d{3}:)", re.ASCII)
+_URL_TOKEN: Final = lazy_pattern(r"://(?=[A-Za-z_-]{0,200}\d)([\w-]{20,200})@(?!sha\d{3}:)", re.ASCII)
 """A token instead of user and password, as Git hosts and Sentry accept it."""
 
-_DSN_PASSWORD: Final = re.compile(r":([^\s/:@\"']{1,256})@(?=(?:tcp|unix)\()")
+_DSN_PASSWORD: Final = lazy_pattern(r":([^\s/:@\"']{1,256})@(?=(?:tcp|unix)\()")
 """``user:password@tcp(host)``, the format of Go's MySQL driver."""
 
-_ORACLE_PASSWORD: Final = re.compile(
+_ORACLE_PASSWORD: Final = lazy_pattern(
     r"jdbc:oracle:[a-z0-9]{1,20}:[^/\s\"'@]{1,128}/(\"[^\"\n]{1,128}\"|[^@\s\"']{1,128})@", re.IGNORECASE
 )
-_ORACLE_CLIENT: Final = re.compile(
+_ORACLE_CLIENT: Final = lazy_pattern(
     r"(?:^|[\s\"'=])(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca)\s[^\n]{0,100}?(?<![\w/.])"
     r"[A-Za-z][\w$#]{0,60}/([^\s/@\"'.][^\s/@\"']{0,128})@",
     re.IGNORECASE,
 )
-_EASY_CONNECT: Final = re.compile(
+_EASY_CONNECT: Final = lazy_pattern(
     r"(?<![\w/.-])[A-Za-z][\w$#]{0,60}/([^\s/@\"']{1,128})@(?:/{0,2}[\w.-]{1,200}:152\d\b|\(description)", re.IGNORECASE
 )
 
-_SIGNATURE: Final = re.compile(
+_SIGNATURE: Final = lazy_pattern(
     r"(?<![\w-])(?:sig|signature|x-amz-signature|x-amz-security-token|x-goog-signature)=([\w%+/=~.-]{16,})",
     re.IGNORECASE,
 )
 """The signature in a shared access signature (Azure) or a presigned URL (S3, GCS). It grants access to the file."""
 
-_WEBHOOK: Final = re.compile(
+_WEBHOOK: Final = lazy_pattern(
     r"(?:discord(?:app)?\.com/api/webhooks/\d{1,24}/|webhook\.office\.com/webhookb2/|outlook\.office\.com/webhook/"
     r"|hooks\.zapier\.com/hooks/catch/\d{1,12}/|maker\.ifttt\.com/trigger/[\w-]{1,64}/with/key/"
     r"|api\.telegram\.org/bot|events\.pagerduty\.com/integration/|hooks\.slack\.com/(?:workflows|triggers)/"

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from wfreport.imports import lazy_pattern
+
 
 def words(text: str) -> frozenset[str]:
     """Return the words of a text."""
@@ -21,7 +23,7 @@ STATE_WORDS: Final = words(
 
 PASSWORD_WORDS: Final = frozenset({"password", "passwd", "passphrase", "passcode", "passkey", "pass", "pwd", "pswd"})
 
-_PLACEHOLDER: Final = re.compile(
+_PLACEHOLDER: Final = lazy_pattern(
     r"\{\{|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
     r"|[\[(<][a-z][a-z _-]*[\])>]?$|\[?(?:redacted|filtered|masked|hidden)\]?$"
     r"|(?:null|nil|none|true|false|undefined|\[|\{|\||\?)$|your[-_ ]?[a-z_-]*$"
@@ -29,7 +31,7 @@ _PLACEHOLDER: Final = re.compile(
     r"|\$env:\w+$|%[sdvq]$|%\w{1,64}%$|\{[\w.!:]{0,64}\}?$",
     re.IGNORECASE,
 )
-_REFERENCE: Final = re.compile(
+_REFERENCE: Final = lazy_pattern(
     r"(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|secret|token|key|credentials?)"
     r"|(?:[A-Z]+_)*(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)"
     r"|(?:self|this|args|config|cfg|settings|options|opts|os|env|process|request|req|ctx|context|kwargs|params|conf"
@@ -39,14 +41,14 @@ _REFERENCE: Final = re.compile(
 )
 """Code that a stack trace shows: ``token=token``, ``password=self.password``, ``key=os.environ["KEY"]``."""
 
-_PATH: Final = re.compile(
+_PATH: Final = lazy_pattern(
     r"(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}|(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
 )
-_MEASURE: Final = re.compile(r"\d+(?:\.\d+)?(?:ms|us|s|m|h|d|%|k|kb|mb)?", re.IGNORECASE)
-_NAME: Final = re.compile(r"[a-z0-9]+(?:[-./:_@][a-z0-9]+)+|[^\W\d_]+(?:[-./:_'][^\W\d_]+)*")
+_MEASURE: Final = lazy_pattern(r"\d+(?:\.\d+)?(?:ms|us|s|m|h|d|%|k|kb|mb)?", re.IGNORECASE)
+_NAME: Final = lazy_pattern(r"[a-z0-9]+(?:[-./:_@][a-z0-9]+)+|[^\W\d_]+(?:[-./:_'][^\W\d_]+)*")
 """Names of objects, hosts, uids, paths and words: the usual text after the colon of an error."""
 
-_TECHNICAL_NAME: Final = re.compile(
+_TECHNICAL_NAME: Final = lazy_pattern(
     r"(?:sha-?\d+|md5|bcrypt|scrypt|argon2\w{0,2}|base64|base32|[rhep]s\d{3}|aes-?\d*\w*|utf-?8|oauth2?\.?\d?|x\.?509|ed25519|pbkdf2\w*"
     r"|v?\d+(?:\.\d+)+(?:[-+][\w.]{1,16})?|v\d+|\d{4}-\d\d-\d\d(?:[T ].*)?|0x[0-9a-f]{1,8}|http[12.]*|ipv[46]"
     r"|k8s|i18n|e2e|s3)",

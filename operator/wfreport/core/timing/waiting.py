@@ -17,6 +17,7 @@ from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import pod_name
 from wfreport.core.timing.hung_pods import HUNG_REASONS, hung_pod
+from wfreport.imports import lazy_pattern
 
 _MAX_ENTRIES = 100
 _MAX_HOLDERS = 3
@@ -25,15 +26,15 @@ _STARTING = "Pending"
 """Reason of a pod that exists, or will soon, if the cause of its wait is unknown."""
 
 _REASONS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"^Waiting for \S+ lock"), "LockWait"),  # sync/semaphore.go:233
-    (re.compile(r"exceeded quota"), "QuotaExceeded"),  # operator.go:3621
-    (re.compile(r"failed to look-up entrypoint"), "ImageCommandLookupFailed"),
-    (re.compile(r"^Backoff for "), "Backoff"),  # operator.go:1092
-    (re.compile(r"^Pod auto-restarting due to "), "PodRestarting"),  # pod_restart.go
-    (re.compile(r"is forbidden"), "Forbidden"),
-    (re.compile(r"too many workflows are already running"), "ParallelismLimit"),  # controller.go:985
+    (lazy_pattern(r"^Waiting for \S+ lock"), "LockWait"),  # sync/semaphore.go:233
+    (lazy_pattern(r"exceeded quota"), "QuotaExceeded"),  # operator.go:3621
+    (lazy_pattern(r"failed to look-up entrypoint"), "ImageCommandLookupFailed"),
+    (lazy_pattern(r"^Backoff for "), "Backoff"),  # operator.go:1092
+    (lazy_pattern(r"^Pod auto-restarting due to "), "PodRestarting"),  # pod_restart.go
+    (lazy_pattern(r"is forbidden"), "Forbidden"),
+    (lazy_pattern(r"too many workflows are already running"), "ParallelismLimit"),  # controller.go:985
 )
-_LEADING_REASON = re.compile(r"^([A-Z][A-Za-z]+)(?:: |$)")
+_LEADING_REASON = lazy_pattern(r"^([A-Z][A-Za-z]+)(?:: |$)")
 
 
 def find_waiting(

@@ -1,0 +1,65 @@
+"""A server that has one WorkflowReport, for tests of commands as processes of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import yaml
+from tests.recorded import recording
+
+from wfreport.cli.sources.computed_reports import compute_report
+from wfreport.core.snapshot.decode import decode_workflow
+
+
+@contextmanager
+def report_server(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Serve the report of a recorded run; yield a kubeconfig and the name of the Workflow."""
+    report = compute_report(decode_workflow(recording("retry-exhausted-varied").final["workflow"]), {})
+    report["metadata"] |= {"uid": "r-1", "resourceVersion": "1", "creationTimestamp": "2026-05-01T12:00:00Z"}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(report))
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    config = folder / "kubeconfig"
+    config.write_text(yaml.safe_dump(_kubeconfig(f"http://127.0.0.1:{server.server_port}")))
+    try:
+        yield config, report["spec"]["workflowRef"]["name"]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _kubeconfig(server: str) -> dict[str, Any]:
+    return {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        "clusters": [{"name": "here", "cluster": {"server": server}}],
+        "users": [{"name": "me", "user": {"token": "t"}}],
+    }
+
+
+def _handler(report: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            found = {
+                "/workflowreports": {"metadata": {}, "items": [report]},
+                f"/{report['metadata']['name']}": report,
+            }
+            body = next((found[end] for end in found if path.endswith(end)), None)
+            content = json.dumps(body or {"kind": "Status", "code": 404, "reason": "NotFound"}).encode()
+            self.send_response(200 if body else 404)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Print nothing."""
+
+    return Handler

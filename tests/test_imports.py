@@ -1,0 +1,43 @@
+"""What keeps the start short: packages that are left out, and patterns that are compiled late."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+from wfreport.imports import lazy_pattern, without
+
+
+def test_a_pattern_is_compiled_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    real = re.compile
+
+    def counting(pattern: str, flags: int = 0) -> re.Pattern[str]:
+        compiled.append(pattern)
+        return real(pattern, flags)
+
+    monkeypatch.setattr(re, "compile", counting)
+    pattern = lazy_pattern("a(?P<rest>b+)", re.IGNORECASE)
+    assert compiled == []
+    assert [match["rest"] for match in pattern.finditer("xAB abb")] == ["B", "bb"]
+    assert (pattern.pattern, bool(pattern.flags & re.IGNORECASE), pattern.sub("-", "abab")) == (
+        "a(?P<rest>b+)", True, "--"
+    )  # fmt: skip
+    assert compiled == ["a(?P<rest>b+)"]
+
+
+def test_a_late_pattern_looks_like_the_pattern_and_has_nothing_else() -> None:
+    pattern = lazy_pattern("a+")
+    assert repr(pattern) == "re.compile('a+')"
+    with pytest.raises(AttributeError, match="scanner"):
+        pattern.scanner  # type: ignore[attr-defined] # noqa: B018
+
+
+def test_a_package_is_absent_only_inside_the_block() -> None:
+    with without("no_such_package_of_ours"):
+        assert "no_such_package_of_ours" in sys.modules
+    assert "no_such_package_of_ours" not in sys.modules
+    with without("re"):
+        assert sys.modules["re"] is re
