@@ -38,7 +38,7 @@ CLOSED = {
 
 def a_stored(namespace: str, name: str, *, state: str = "executed", minutes: int = 0) -> Remediation:
     """Return a Remediation in a namespace: intended, executed, or closed."""
-    document = a_remediation(name).model_dump(mode="json", by_alias=True, exclude_none=True)
+    document = a_remediation(name).dump()
     document["metadata"] |= {
         "namespace": namespace,
         "uid": f"{namespace}-{name}",

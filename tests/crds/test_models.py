@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from wfreport.api.classes import FailureClass
 from wfreport.api.condition import Condition
 from wfreport.api.evidence import ContainerSummary, LogTail
-from wfreport.api.remediation import RemediationStatus
+from wfreport.api.policy import PolicyStatus
 from wfreport.api.report import ReportStatus, Step, WorkflowReport
 from wfreport.api.run import EarlierRun
 from wfreport.api.validated import described
@@ -77,15 +77,15 @@ def test_an_error_has_the_path_of_its_field(document: dict[str, object], path: s
 
 
 def test_a_model_of_pydantic_reads_and_writes_a_condition() -> None:
-    status = RemediationStatus.model_validate({"conditions": [READY]})
+    status = PolicyStatus.model_validate({"conditions": [READY]})
     assert status.conditions == [Condition.model_validate(READY)]
-    assert RemediationStatus(conditions=status.conditions) == status
+    assert PolicyStatus(conditions=status.conditions) == status
     assert status.dump() == {"conditions": [READY]}
 
 
 def test_a_model_of_pydantic_refuses_a_condition_that_does_not_fit() -> None:
     with pytest.raises(ValidationError, match=r"Expected `str`, got `int` - at `\$.type`"):
-        RemediationStatus.model_validate({"conditions": [READY | {"type": 3}]})
+        PolicyStatus.model_validate({"conditions": [READY | {"type": 3}]})
 
 
 def test_bounds_and_descriptions_reach_the_schema() -> None:

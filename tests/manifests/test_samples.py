@@ -14,7 +14,7 @@ from tests.core.decide.builders import live_state_of
 from tests.recorded import recording
 
 from controlplane import ControlPlane
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.evidence import LogTail
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.remediation import LockClass

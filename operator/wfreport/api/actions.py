@@ -1,10 +1,10 @@
 """The actions of a policy's rules, and their settings."""
 
-from enum import StrEnum
 from typing import Final
 
 from pydantic import Field
 
+from wfreport.api.action_types import ActionType
 from wfreport.api.validated import Factor, LabelKey, LabelValue, Quantity, ValidatedModel, rules
 from wfreport.api.wire import DNS_SUBDOMAIN, LINE, SHORT, TEXT
 
@@ -12,19 +12,6 @@ _YEAR: Final = 365 * 24 * 3600
 
 RULE_NAME: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 """Pattern of the names of rules and sinks: a DNS label, as for names in Kubernetes."""
-
-
-class ActionType(StrEnum):
-    """The actions."""
-
-    LABEL_PODS = "LabelPods"
-    RESUBMIT = "Resubmit"
-    RAISE_MEMORY = "RaiseMemory"
-    RETRY = "Retry"
-    SUSPEND_CRON = "SuspendCron"
-    STOP = "Stop"
-    NOTIFY = "Notify"
-    NONE = "None"
 
 
 class Override(ValidatedModel):

@@ -1,4 +1,4 @@
-"""Base of the models of what users write, policies, and of Remediations: pydantic's, whose errors name the field.
+"""Base of the models of what users write, policies: pydantic's, whose errors name the field.
 
 A model of `wfreport.api.wire` is a field of these as ``Annotated[Condition, EMBEDDED]``. `described` makes a model of
 pydantic from it, for the CRDs.
@@ -108,7 +108,8 @@ def _keywords(base: type) -> dict[str, Any]:
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:
     if field.default_factory is not msgspec.NODEFAULT:
-        return field.default_factory()
+        default = field.default_factory()
+        return default.dump() if isinstance(default, wire.Model) else default
     return ... if field.default is msgspec.NODEFAULT else field.default
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.remediation import LockClass
 from wfreport.app.notifications import build_delivery, build_sinks
 from wfreport.app.shared import KubeResources, TimeSource

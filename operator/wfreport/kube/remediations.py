@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from pydantic import ValidationError
+import msgspec
 
 from wfreport.api.remediation import Remediation
+from wfreport.api.wire import field_path
 from wfreport.kube.errors import BadResponseError
 
 
@@ -16,9 +17,8 @@ def read_remediation(document: dict[str, Any]) -> Remediation:
     """
     try:
         return Remediation.model_validate(document)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        path = ".".join(map(str, problem["loc"]))
+    except msgspec.ValidationError as error:
+        path = field_path(error)
         name = document.get("metadata", {}).get("name")
-        message = f"cannot decode Remediation {name}: {path}: {problem['msg']}"
+        message = f"cannot decode Remediation {name}: {error}"
         raise BadResponseError(message[:300], field=path) from error

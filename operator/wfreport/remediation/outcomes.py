@@ -28,7 +28,7 @@ actions start no run and end at ``NoOutcome``.
 from collections.abc import Callable
 from datetime import datetime
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.names import LABEL_REMEDIATION_UID
 from wfreport.api.reasons import ConditionType, Reason, RemediationReason
 from wfreport.api.remediation import LockClass, Remediation

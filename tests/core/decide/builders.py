@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.builders import T0, at
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.builders import at
 from tests.core.decide.builders import a_run, an_action, with_outcome
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.classes import FailureClass
 from wfreport.api.policy import CircuitBreaker
 from wfreport.api.reasons import PolicyReason

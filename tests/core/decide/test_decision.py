@@ -22,7 +22,7 @@ from tests.core.decide.builders import (
     with_outcome,
 )
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.decision import decide

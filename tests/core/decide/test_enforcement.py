@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.core.decide.builders import END, LATER, RESUBMIT, SINKS, a_policy, a_report, an_action, decided
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.policy import MODE_MEANINGS, Mode
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass

@@ -27,7 +27,7 @@ from tests.core.decide.builders import (
     with_outcome,
 )
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.classes import FailureClass
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass

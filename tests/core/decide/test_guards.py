@@ -22,7 +22,7 @@ from tests.core.decide.builders import (
     an_action,
 )
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.reason_meanings import HOLD_MEANINGS
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass

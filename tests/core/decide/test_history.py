@@ -9,7 +9,7 @@ from tests.builders import at
 from tests.core.decide.builders import END, NS, TEAM, UID, a_condition, a_report, history_of
 from tests.objects import a_remediation
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.classes import FailureClass
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.core.decide.history import latest_run, past_action_of, runs_of

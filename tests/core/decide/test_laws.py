@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.builders import at
 from tests.core.decide.builders import NS, TEAM, a_failure, a_report, a_run, an_action, live_state_of
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.classes import FailureClass, Owner, Role
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.reasons import HoldReason

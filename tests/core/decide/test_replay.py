@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.builders import T0, at
 from tests.core.decide.builders import NS, SINKS, TEAM, a_failure, a_policy, a_report, an_action, live_state_of
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass

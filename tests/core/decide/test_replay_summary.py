@@ -8,7 +8,7 @@ from tests.builders import T0, at
 from tests.core.decide.builders import RESUBMIT, SINKS, a_failure, a_policy, a_report
 from tests.core.decide.test_replay import DAY, LIMITS, QUICK, resubmitted
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.core.decide.replay import replay

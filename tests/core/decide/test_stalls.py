@@ -9,7 +9,7 @@ import pytest
 from tests.builders import at
 from tests.core.decide.builders import SINKS, a_failure, a_policy, a_report, a_run, an_action, decided
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.reasons import HoldReason, StallReason
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import WorkflowReport

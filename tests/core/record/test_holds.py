@@ -8,7 +8,7 @@ import pytest
 from tests.core.decide.builders import a_policy
 from tests.core.record.builders import LATER
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.enforcement import Enforcement, EnforcementAction

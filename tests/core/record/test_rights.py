@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.core.decide.builders import a_policy
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.core.record.rights import COMPONENTS, RIGHTS, Right, actions_of, missing_rights_message, needed_rights
 
 EVERYTHING = (

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.text import Text
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.reasons import RemediationConditionType
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import Held, ReportStatus

@@ -7,7 +7,7 @@ the controller of Argo 4.0.5 (workflow/controller/exec_control.go and operator.g
 from collections.abc import Mapping
 from typing import Final
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.reasons import StallReason
 
 NO_HELP: Final[Mapping[str, str]] = {

@@ -16,7 +16,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.policy import CircuitBreaker
 from wfreport.api.reasons import PolicyReason
 from wfreport.core.decide.budget import RECHECK_INTERVAL

@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from wfreport.api.actions import ActionType, Stop
+from wfreport.api.action_types import ActionType
+from wfreport.api.actions import Stop
 from wfreport.api.classes import FailureClass, Owner
 from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.reasons import ConditionType, HoldReason

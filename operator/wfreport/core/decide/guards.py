@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.breaker import comebacks, judge_breaker

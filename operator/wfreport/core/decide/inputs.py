@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.argo import COMPLETED_PHASES, FAILED_PHASES, Phase
 from wfreport.api.classes import FailureClass
-from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import Failure
+
+if TYPE_CHECKING:  # pydantic's models, which a command that shows a run does not import
+    from wfreport.api.policy import RemediationPolicy, Rule
 
 CHAIN_ACTIONS: Final = frozenset({ActionType.RESUBMIT, ActionType.RAISE_MEMORY, ActionType.RETRY})
 """Actions that run the work again, so that its new outcome shows whether they helped."""
@@ -267,8 +269,8 @@ class Decision:
     message: str
     run: Run
     action: ActionType | None = None
-    policy: RemediationPolicy | None = None
-    rule: Rule | None = None
+    policy: "RemediationPolicy | None" = None
+    rule: "Rule | None" = None
     failure: Failure | None = None
     stall: str | None = None
     attempt: int = 1

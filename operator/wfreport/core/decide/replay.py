@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.argo import Phase
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass

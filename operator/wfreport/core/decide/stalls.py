@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.policy import Rule
 from wfreport.api.reasons import HoldReason, StallReason
 from wfreport.api.report import Stalled

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.match import LabelSelector, Match
 from wfreport.api.policy import PolicySpec, RemediationPolicy, Rule
 from wfreport.api.reasons import StallReason

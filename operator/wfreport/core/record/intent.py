@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wfreport.api import names
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.remediation import Plan, PolicyRef, Remediation, RemediationSpec, ReportRef, Target
 from wfreport.api.wire import LINE, TEXT
@@ -80,7 +80,7 @@ def _labels(spec: RemediationSpec) -> dict[str, str]:
 
 def document_of(remediation: Remediation) -> dict[str, Any]:
     """Return the JSON with which a Remediation is created: without the status, which is written later."""
-    return remediation.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"status"})
+    return remediation.model_copy(update={"status": None}).dump()
 
 
 def is_reproduced(existing: Remediation, intended: Remediation) -> bool:
@@ -89,7 +89,7 @@ def is_reproduced(existing: Remediation, intended: Remediation) -> bool:
 
 
 def _identity(remediation: Remediation) -> dict[str, Any]:
-    spec = remediation.spec.model_dump(mode="json", exclude_none=True, exclude={"message"})
+    spec = remediation.spec.model_copy(update={"message": None}).dump()
     return {"name": remediation.metadata.name, "namespace": remediation.metadata.namespace, **spec}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from wfreport.api.actions import ActionType
+from wfreport.api.action_types import ActionType
 from wfreport.api.argo import GROUP as ARGO
 from wfreport.api.names import GROUP
 from wfreport.api.policy import Mode, PolicySpec, Rule

@@ -1,11 +1,13 @@
 """Prepares free text for a report. Text is redacted before it is cut, so that no part of a secret remains."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wfreport.api.wire import LINE, TEXT
 from wfreport.core.redact.bounds import TEXT_START, ClippedText, cut
 from wfreport.core.redact.printable import strip_invisible
-from wfreport.core.redact.redactor import Redactor
+
+if TYPE_CHECKING:  # three hundred patterns
+    from wfreport.core.redact.redactor import Redactor
 
 
 def clip(identifier: str | None, limit: int = LINE) -> str | None:
@@ -30,7 +32,7 @@ _SHORT_LIMIT: Final = 256
 class TextSanitizer:
     """Redacts the texts of one report and cuts them to the length of their fields."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: "Redactor") -> None:
         self._redactor = redactor
         self._sanitized: dict[tuple[str, int, int], str] = {}
         self._unread = FULL_CHARACTERS

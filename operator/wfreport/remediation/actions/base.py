@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
-from wfreport.api.actions import Action, ActionType
+from wfreport.api.action_types import ActionType
+from wfreport.api.actions import Action
 from wfreport.api.reasons import Refusal
 from wfreport.api.remediation import ObjectRef, Plan, Remediation
 from wfreport.api.report import WorkflowReport
