@@ -11,7 +11,7 @@ from typing import Any, Final
 import aiohttp
 
 from wfreport.kube.paths import request_url
-from wfreport.kube.transport import USER_AGENT, Response
+from wfreport.kube.transport import USER_AGENT, BodyTail, Response
 
 _KEEP_ALIVE_SECONDS: Final = 60
 _READ_BUFFER_BYTES: Final = 1 << 20
@@ -72,6 +72,19 @@ class AiohttpTransport:
         if seconds is not None:
             options["timeout"] = aiohttp.ClientTimeout(total=seconds)
         return self._session.request(method, url, server_hostname=self._server_name, **options)
+
+    async def tail(self, response: aiohttp.ClientResponse, keep_bytes: int, max_bytes: int) -> BodyTail:
+        """Read a body and return its end; stop after ``max_bytes``."""
+        tail, total = bytearray(), 0
+        async for chunk in response.content.iter_any():
+            total += len(chunk)
+            tail += chunk
+            if len(tail) > 2 * keep_bytes:
+                del tail[:-keep_bytes]
+            if total > max_bytes:
+                response.close()
+                break
+        return BodyTail(bytes(tail[-keep_bytes:]), total, reached_end=total <= max_bytes)
 
     async def close(self) -> None:
         """Close the session."""

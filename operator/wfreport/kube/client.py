@@ -19,7 +19,7 @@ from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.objects import PARTIAL_KIND, ListMeta
-from wfreport.kube.transport import USER_AGENT, HttpTransport, Response, Transport
+from wfreport.kube.transport import USER_AGENT, BodyTail, HttpTransport, Response, Transport
 from wfreport.logs import kv
 
 if TYPE_CHECKING:
@@ -73,21 +73,6 @@ class Page(Protocol):
 
 PageT = TypeVar("PageT", bound=Page)
 DecodedT = TypeVar("DecodedT")
-
-
-@dataclass(frozen=True, slots=True)
-class BodyTail:
-    """The end of a response's body.
-
-    Attributes:
-        text: the last bytes that were read.
-        total_bytes: the number of bytes that were read.
-        reached_end: whether the body was read to its end, rather than up to the limit.
-    """
-
-    text: bytes
-    total_bytes: int
-    reached_end: bool
 
 
 class Client:
@@ -213,7 +198,8 @@ class Client:
                 opened = self._by_aiohttp().open("GET", path, seconds=seconds, params=params, headers=headers)
                 async with opened as response:
                     if response.status < _REFUSED:
-                        tail = await self._tail(response, resource, keep_bytes, max_bytes)
+                        tail = await self._by_aiohttp().tail(response, keep_bytes, max_bytes)
+                        self._observer.observe_bytes("get", resource, tail.total_bytes)
                         counted.code = str(response.status)
                         return tail
                     status, body = response.status, await response.content.read(_ERROR_BYTES)
@@ -223,21 +209,6 @@ class Client:
                 break
             authorization = await self.renewed_authorization(authorization)
         raise error_of(status, body, retry_after)
-
-    async def _tail(
-        self, response: "aiohttp.ClientResponse", resource: str, keep_bytes: int, max_bytes: int
-    ) -> BodyTail:
-        tail, total = bytearray(), 0
-        async for chunk in response.content.iter_any():
-            total += len(chunk)
-            tail += chunk
-            if len(tail) > 2 * keep_bytes:
-                del tail[:-keep_bytes]
-            if total > max_bytes:
-                response.close()
-                break
-        self._observer.observe_bytes("get", resource, total)
-        return BodyTail(bytes(tail[-keep_bytes:]), total, reached_end=total <= max_bytes)
 
     async def pages(
         self,

@@ -29,6 +29,21 @@ class Response:
     retry_after: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class BodyTail:
+    """The end of a response's body.
+
+    Attributes:
+        text: the last bytes that were read.
+        total_bytes: the number of bytes that were read.
+        reached_end: whether the body was read to its end, rather than up to the limit.
+    """
+
+    text: bytes
+    total_bytes: int
+    reached_end: bool
+
+
 class Transport(Protocol):
     """Sends requests to one server; any number of tasks may use it at the same time."""
 
