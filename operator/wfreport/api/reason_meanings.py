@@ -52,6 +52,11 @@ REASON_MEANINGS: dict[Reason, str] = {
         "Event only: users created more reports in the namespace than `WFREPORT_USER_REPORTS_PER_NAMESPACE_MAX`, or "
         "more than ten about one Workflow. Further ones are not followed and have no status."
     ),
+    Reason.RUN_FAILED: (
+        "Event only: the run failed. The message is the report's summary and the next command. It is recorded when the "
+        "evidence is complete, if the run ended within the last hour."
+    ),
+    Reason.REMEDIATION_HELD: "Event only: a policy matches a failed run and does not act yet; the message is why.",
     Reason.WORKFLOW_NOT_ARCHIVED: "Argo Server has no such run in this namespace, or none with the requested uid.",
     Reason.ARCHIVE_BEING_READ: "Lookup in Argo's archive is in progress.",
     Reason.ARGO_SERVER_NOT_CONFIGURED: "The report needs Argo's archive, and no Argo Server is configured.",

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     NODES_UNREADABLE = "NodesUnreadable"
     TOO_LARGE = "TooLarge"
     TOO_MANY_REPORTS = "TooManyReports"
+    RUN_FAILED = "RunFailed"
+    REMEDIATION_HELD = "RemediationHeld"
     WORKFLOW_NOT_ARCHIVED = "WorkflowNotArchived"
     ARCHIVE_BEING_READ = "ArchiveBeingRead"
     ARGO_SERVER_NOT_CONFIGURED = "ArgoServerNotConfigured"

@@ -15,12 +15,14 @@ from typing import Final
 
 from wfreport.api.argo import Workflow
 from wfreport.api.condition import Condition
+from wfreport.api.names import KIND_REPORT
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportCache, ReportEntry, StatusCache, entry_of
+from wfreport.core.record.report_events import events_of_write
 from wfreport.core.snapshot.identity import new_report
 from wfreport.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
-from wfreport.kube.events import Events
+from wfreport.kube.events import WARNING, Events, InvolvedObject
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.reports import Reports, StoredReport, head_after_write
 from wfreport.logs import kv
@@ -143,6 +145,7 @@ class ReportWriter:
             self._confirm(name, report)
         else:
             await self._warn(report, status)
+            await self._record_events(report, status)
             await self._write_status(name, report, status)
             if is_final and not _is_final(report.status):
                 self._log_final(report, status)
@@ -159,6 +162,16 @@ class ReportWriter:
         stored = {(c.reason, c.observed_generation) for c in (report.status and report.status.conditions) or ()}
         if complaint and (complaint.reason, complaint.observed_generation) not in stored:
             await self._events.warn(report.head.metadata, complaint.reason, complaint.message)
+
+    async def _record_events(self, report: StoredReport, status: ReportStatus) -> None:
+        """Record the Events of a failed run, before the status for the same reason."""
+        meta, now = report.head.metadata, self._clock()
+        involved = InvolvedObject(KIND_REPORT, meta.namespace, meta.name, meta.uid)
+        workflow = report.spec.workflow_ref.name
+        for event in events_of_write(report.status, status, namespace=meta.namespace, workflow=workflow, now=now):
+            await self._events.record(
+                involved, event.reason, event.message, event_type=WARNING, discriminator=event.discriminator
+            )
 
     def _confirm(self, name: NamespacedName, report: StoredReport) -> None:
         """Report a write as done whose response was lost: the next attempt finds its status stored."""

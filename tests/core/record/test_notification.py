@@ -41,26 +41,33 @@ FAILED = {
     "summary": "transform: main OOMKilled at 4Gi",
     "observedWorkflow": {"phase": "Failed", "finishedAt": NOW},
     "failures": [FAILURE],
+    "timing": {"durationSeconds": 1863, "duration": "31m03s"},
+    "parameters": [{"name": "day", "value": "2026-11-22"}, {"name": "none"}, {"name": "long", "value": "x " * 99}],
     "links": {"ui": "https://argo.example.com/workflows/data/etl"},
 }
 
 
-def test_a_notification_has_summary_cause_action_link_and_the_end_of_the_log() -> None:
+def test_a_notification_has_the_cause_once_with_parameters_duration_and_the_next_command() -> None:
     message = failure_notification(a_report(**FAILED), a_remediation(), a_remediation(action="RaiseMemory"))
     assert message.title == "data/etl failed: OOMKilled"
     for part in (
         "transform: main OOMKilled at 4Gi",
-        "Root cause: transform: OOMKilled, exit code 137: main: OOMKilled (exit code 137)",
+        "Parameters: day=2026-11-22, long=x x x",
+        "after 31m03s",
+        "Next: kubectl wfreport show etl -n data",
         "Action: RaiseMemory (etl-1)",
         "Run: https://argo.example.com/workflows/data/etl",
         "line 29",
     ):
         assert part in message.body
     assert "line 3\n" not in message.body
+    assert message.body.count("OOMKilled") == 1
     assert len(message.body) <= MAX_BODY
     assert (message.id, message.at, message.is_good) == ("r-1-failed", NOW, False)
     assert message.facts["action"] == "RaiseMemory"
     assert message.facts["exitCode"] == 137
+    assert message.facts["durationSeconds"] == 1863
+    assert message.facts["parameters"]["day"] == "2026-11-22"
 
 
 def test_a_report_with_few_fields_still_gives_a_notification() -> None:
@@ -69,7 +76,20 @@ def test_a_report_with_few_fields_still_gives_a_notification() -> None:
     assert message.title == "data/etl failed: OOMKilled"
     bare = {key: FAILURE[key] for key in ("role", "class", "owner", "retryable", "confidence")}
     without = failure_notification(a_report(failures=[bare]), a_remediation(), None)
-    assert "Root cause: the Workflow: OOMKilled" in without.body
+    assert without.body == "the Workflow: OOMKilled\nNext: kubectl wfreport show etl -n data"
+
+
+def test_a_notification_names_the_logs_of_the_failed_step_and_a_few_parameters() -> None:
+    parameters = [{"name": f"p{n}", "value": "v"} for n in range(9)]
+    failure = FAILURE | {"podName": "etl-transform-1", "displayName": "transform(0:a b)"}
+    steps = [{"displayName": "transform(0:a b)", "nodeId": "n", "type": "Pod", "phase": "Failed"}]
+    status = {"failures": [failure], "parameters": parameters, "observedWorkflow": {"phase": "Failed"}}
+    body = failure_notification(a_report(**status, steps=steps), a_remediation(), None).body
+    assert "transform(0:a b): OOMKilled, exit code 137" in body
+    assert "p5=v, 3 more" in body
+    assert "Next: kubectl wfreport logs etl 'transform(0:a b)' -n data" in body
+    shared = failure_notification(a_report(**status, steps=steps * 2), a_remediation(), None)
+    assert "Next: kubectl wfreport logs etl etl-transform-1 -n data" in shared.body
 
 
 @pytest.mark.parametrize(
@@ -113,4 +133,4 @@ def test_a_remediation_that_was_never_created_has_no_notification() -> None:
 
 def test_a_notification_contains_no_character_without_a_glyph() -> None:
     message = failure_notification(a_report(summary="etl\u202e\x1b[31m failed\u200b"), a_remediation(), None)
-    assert message.body == "etl failed"
+    assert message.body.startswith("etl failed\n")

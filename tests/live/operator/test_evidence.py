@@ -38,6 +38,8 @@ LOG = [
     *(f"row {n} is fine" for n in range(30)),
     "Traceback (most recent call last):",
     "ValueError: no column price",
+    'time=2026-11-25T04:31:07.771Z level=INFO msg="sub-process exited" argo=true error="exit status 3"',
+    "Error: exit status 3",
 ]
 MANIFESTS = ROOT / "manifests"
 _serial = itertools.count(1)
@@ -111,6 +113,24 @@ def test_a_pod_is_in_the_report_although_argo_deletes_it_at_its_end(installed: C
     assert by_name["main"]["message"] == "no column price"
     assert by_name["wait"]["exitCode"] == 0
     assert failure["logTail"]["text"].endswith("Traceback (most recent call last):\nValueError: no column price")
+
+
+def test_kubectl_shows_the_cause_and_the_next_command_of_a_run_that_failed(installed: Cluster) -> None:
+    installed.start_operator(**FAST)
+    submit(installed, "silent", exit_code="3")
+    report = complete_report_of(installed, "silent")
+    name, namespace = report["metadata"]["name"], installed.namespace
+    summary = "load-0: exit code 3: ValueError: no column price"
+    assert report["status"]["summary"] == summary
+    kubectl = installed.plane.kubectl
+    (row,) = kubectl("get", "wfr", name, "-n", namespace, "--no-headers").splitlines()
+    assert row.split()[:5] == [name, "Failed", "ExitCode", "load-0", "0"]
+    (wide,) = kubectl("get", "wfr", name, "-n", namespace, "--no-headers", "-o", "wide").splitlines()
+    assert wide.split(maxsplit=11)[-1].rstrip() == summary
+    eventually(lambda: installed.events_about(name), lambda found: [e["reason"] for e in found] == ["RunFailed"])
+    end = kubectl("describe", "wfr", name, "-n", namespace).rstrip().splitlines()[-1]
+    assert end.split()[:2] == ["Warning", "RunFailed"]
+    assert end.endswith(f"{summary}. Next: kubectl wfreport logs silent load-0 -n {namespace}")
 
 
 def test_no_secret_of_a_log_reaches_a_report_an_event_or_the_operators_log(installed: Cluster) -> None:

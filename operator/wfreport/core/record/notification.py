@@ -14,15 +14,19 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason, St
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import Failure, ReportStatus, WorkflowReport
 from wfreport.api.wire import rfc3339
+from wfreport.core.record.next_command import next_command
 from wfreport.core.record.progress import condition_of
 from wfreport.core.redact.bounds import cut, tail
 from wfreport.core.redact.printable import strip_invisible
+from wfreport.core.render.phrases import shorten
 
 MAX_BODY: Final = 3000
 """Maximum length in characters: the limit of a text block in Slack; Teams and PagerDuty allow more."""
 
 _LOG_LINES: Final = 15
 _LOG_BYTES: Final = 1500
+_PARAMETERS: Final = 6
+_VALUE: Final = 80
 
 
 class Stage(StrEnum):
@@ -75,7 +79,7 @@ def failure_notification(report: WorkflowReport, own: Remediation, action: Remed
     failure = status.failures[0] if status.failures else None
     subject = strip_invisible(f"{report.metadata.namespace}/{report.spec.workflow_ref.name}")
     taken = f"Action: {action.spec.action} ({action.metadata.name})" if action else ""
-    lines = [status.summary or "", _cause(failure), taken, _links(status), _log(failure)]
+    lines = [_cause(status, failure), _parameters(status), _times(status), taken, _next(report), _links(status)]
     observed = status.observed_workflow
     return Notification(
         id=message_id(own, Stage.FAILED),
@@ -83,7 +87,7 @@ def failure_notification(report: WorkflowReport, own: Remediation, action: Remed
         at=(observed.finished_at if observed else None) or _created_at(own),
         subject=subject,
         title=cut(f"{subject} failed: {own.spec.reason}", 200),
-        body=_body(lines),
+        body=_body([*lines, _log(failure)]),
         facts=_facts(report, own, failure, action),
     )
 
@@ -165,13 +169,35 @@ def _created_at(own: Remediation) -> datetime:
     return at
 
 
-def _cause(failure: Failure | None) -> str:
-    if failure is None:
-        return ""
-    step = failure.display_name or "the Workflow"
+def _cause(status: ReportStatus, failure: Failure | None) -> str:
+    """Return the summary; of a report without one, the leading failure."""
+    if status.summary or failure is None:
+        return status.summary or ""
     code = f", exit code {failure.exit_code}" if failure.exit_code is not None else ""
-    message = f": {failure.message}" if failure.message else ""
-    return f"Root cause: {step}: {failure.failure_class}{code}{message}"
+    return f"{failure.display_name or 'the Workflow'}: {failure.failure_class}{code}"
+
+
+def _parameters(status: ReportStatus) -> str:
+    parameters = [(each.name, " ".join(each.value.split())) for each in status.parameters or () if each.value]
+    shown = [f"{name}={shorten(value, _VALUE)}" for name, value in parameters[:_PARAMETERS]]
+    more = [f"{len(parameters) - _PARAMETERS} more"] if len(parameters) > _PARAMETERS else []
+    return f"Parameters: {', '.join([*shown, *more])}" if shown else ""
+
+
+def _times(status: ReportStatus) -> str:
+    ran = f"after {status.timing.duration}" if status.timing and status.timing.duration else ""
+    observed = status.observed_workflow
+    ended = f"at {rfc3339(observed.finished_at)}" if observed and observed.finished_at else ""
+    return " ".join(part for part in ("Ended", ended, ran) if part) if ended or ran else ""
+
+
+def _next(report: WorkflowReport) -> str:
+    command = next_command(
+        report.status or ReportStatus(),
+        namespace=report.metadata.namespace or "",
+        workflow=report.spec.workflow_ref.name,
+    )
+    return f"Next: {command}"
 
 
 def _links(status: ReportStatus) -> str:
@@ -197,11 +223,14 @@ def _facts(
         "report": report.metadata.name,
         "phase": observed.phase if observed else None,
         "finishedAt": rfc3339(observed.finished_at) if observed and observed.finished_at else None,
+        "durationSeconds": status.timing.duration_seconds if status.timing else None,
+        "parameters": {each.name: each.value for each in status.parameters or () if each.value} or None,
         "summary": status.summary,
         "class": own.spec.reason,
         "fingerprint": own.spec.fingerprint,
         "step": failure.display_name if failure else None,
         "exitCode": failure.exit_code if failure else None,
+        "logLine": failure.log_line if failure else None,
         "logTail": failure.log_tail.text if failure and failure.log_tail else None,
         "policy": own.spec.policy_ref.name,
         "rule": own.spec.rule,
