@@ -11,6 +11,7 @@ from tests.recorded import Recording
 
 from wfreport.api.argo import Metadata, Node, NodeFlag, NodeType, Outputs, Phase, Workflow, WorkflowSpec, WorkflowStatus
 from wfreport.api.report import ReportSpec, ReportStatus, WorkflowRef
+from wfreport.core.compare.comparison import NO_RUNS, KnownRuns
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.status import render_status
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
@@ -89,6 +90,7 @@ def a_report(
     evidence: Mapping[str, PodEvidence] | None = None,
     log_tail_lines: int | None = None,
     now: datetime = LONG_AFTER,
+    known: KnownRuns = NO_RUNS,
     **options: Any,
 ) -> ReportStatus:
     """Render the status that the operator would write."""
@@ -102,6 +104,7 @@ def a_report(
         options=RenderOptions(**options),
         redactor=REDACTOR,
         now=now,
+        known=known,
     )
 
 

@@ -98,6 +98,7 @@ class Metadata(Struct, frozen=True):
     """``metadata`` of any Kubernetes object."""
 
     name: str = ""
+    generate_name: str = ""
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""

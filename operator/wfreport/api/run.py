@@ -38,6 +38,7 @@ class WorkflowSource(Model):
     cron_workflow: str | None = Field("CronWorkflow that created it.", default=None, max_length=LINE)
     scheduled_at: Time | None = Field("Time at which the CronWorkflow scheduled it.", default=None)
     resubmitted_from: str | None = Field("Workflow that it is a resubmission of.", default=None, max_length=LINE)
+    generate_name: str | None = Field("generateName with which it was created.", default=None, max_length=LINE)
     creator: str | None = Field("User who submitted it.", default=None, max_length=SHORT)
 
 

@@ -12,6 +12,7 @@ from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.evidence.capture import Capturer
 from wfreport.evidence.collector import EvidenceCollector
+from wfreport.evidence.earlier_runs import EarlierRuns
 from wfreport.evidence.events_budget import EventsBudget
 from wfreport.evidence.log_reader import MARGIN_FACTOR, LogReader, LogRules
 from wfreport.evidence.pending_pods import PendingPods
@@ -157,6 +158,7 @@ def build_evidence_collector(shared: Shared, capturer: Capturer, fetcher: ArgoSe
         reader=EvidenceReader(pods, limits, cache=shared.evidence, capturer=capturer, metrics=metrics),
         pending=PendingPods(pods, settings.waiting_graces, metrics=metrics),
         fetcher=fetcher,
+        earlier=EarlierRuns(shared.kube.reports, shared.reports),
         log_tail_lines=settings.log_tail_lines,
         clock=shared.time.now,
     )

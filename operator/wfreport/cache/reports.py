@@ -23,14 +23,17 @@ So no event is lost between ``expect_write`` and ``write_done``: either the entr
 event, or ``write_done`` makes the writer enqueue the report.
 """
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from wfreport.api.argo import COMPLETED_PHASES
+from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
 from wfreport.cache.followed_reports import FollowedReports
+from wfreport.cache.past_runs import PastRuns, RunOutcome
+from wfreport.core.compare.origin import origin_of
 from wfreport.core.snapshot.identity import binds
 from wfreport.core.snapshot.model import Source
 from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
@@ -72,6 +75,7 @@ class ReportEntry:
         evidence: reason of the condition EvidenceComplete; empty for none.
         log_tail_lines: log lines that the spec requests; None if it does not set them.
         reporter: the installation that wrote the status; empty for none.
+        outcome: how the run ended; None if it runs, or if that is unknown.
     """
 
     namespace: str
@@ -98,6 +102,7 @@ class ReportEntry:
     evidence: str = ""
     log_tail_lines: int | None = None
     reporter: str = ""
+    outcome: RunOutcome | None = None
 
     @property
     def is_made_by_us(self) -> bool:
@@ -158,6 +163,20 @@ def entry_of(head: ReportHead) -> ReportEntry:
         evidence=next((c.reason for c in head.status.conditions if c.type == ConditionType.EVIDENCE_COMPLETE), ""),
         log_tail_lines=head.spec.log_tail_lines,
         reporter=head.status.reporter,
+        outcome=_outcome(head),
+    )
+
+
+def _outcome(head: ReportHead) -> RunOutcome | None:
+    status, observed = head.status, head.status.observed_workflow
+    if observed.finished_at is None or observed.phase not in COMPLETED_PHASES:
+        return None
+    return RunOutcome(
+        origin=sys.intern(origin_of(status.workflow_source, head.spec.workflow_ref.name)),
+        finished_at=observed.finished_at,
+        seconds=status.timing.duration_seconds,
+        has_succeeded=observed.phase == Phase.SUCCEEDED,
+        fingerprint=status.failures[0].fingerprint if status.failures and status.failure_class else "",
     )
 
 
@@ -178,6 +197,7 @@ class ReportCache:
         """Create an empty cache for at most so many reports of users in each namespace."""
         self.followed = FollowedReports(user_reports_max)
         self._entries: dict[NamespacedName, ReportEntry] = {}
+        self._past_runs = PastRuns()
         self._by_workflow: dict[NamespacedName, tuple[str, ...]] = {}
         self._expected_writes: dict[NamespacedName, int] = {}
         self.on_removed: Callable[[NamespacedName], None] = _do_nothing
@@ -234,6 +254,24 @@ class ReportCache:
             for entry in entries
         )
 
+    def earlier_runs(
+        self, namespace: str, origin: str, *, ended_before: datetime, except_uid: str
+    ) -> list[tuple[str, RunOutcome]]:
+        """Return reports of earlier runs of an origin, with how the runs ended, oldest first: one report of each run.
+
+        Args:
+            namespace: namespace of the runs.
+            origin: what they have in common.
+            ended_before: end of the run that is compared with them.
+            except_uid: uid of its Workflow.
+        """
+        found = {
+            self._entries[namespace, name].bound_uid: (name, outcome)
+            for name, outcome in self._past_runs.before(namespace, origin, ended_before)
+        }
+        found.pop(except_uid, None)
+        return list(found.values())
+
     def expect_write(self, report: NamespacedName) -> None:
         """Begin a write: until ``write_done``, events of this report are recorded instead of enqueued."""
         self._expected_writes[report] = 0
@@ -271,6 +309,7 @@ class ReportCache:
         if cached and cached.workflow_key != entry.workflow_key:
             self._remove_from_index(cached)
         self._entries[entry.key] = entry
+        self._past_runs.put(entry.key, entry.outcome)
         names = self._by_workflow.get(entry.workflow_key, ())
         if entry.name not in names:
             self._by_workflow[entry.workflow_key] = (*names, entry.name)
@@ -285,6 +324,7 @@ class ReportCache:
         entry = self._entries.pop(report, None)
         if entry:
             self._remove_from_index(entry)
+            self._past_runs.remove(report)
             self.followed.remove(report)
         self.on_removed(report)
         return entry

@@ -1,14 +1,15 @@
 """Collects the evidence about the pods of a Workflow from all its sources.
 
-================  ========================================================  =========================
-evidence          source                                                    read by
-================  ========================================================  =========================
-failed pods       captured as they failed, else listed now                  ``EvidenceReader``
-pods not started  listed now, only if one has been starting for too long    ``PendingPods``
-archived logs     Argo Server, fetched in the background                    ``ArgoServerFetcher``
-offloaded nodes   Argo Server, fetched in the background                    ``ArgoServerFetcher``
-archived runs     Argo Server, fetched in the background                    ``ArgoServerFetcher``
-================  ========================================================  =========================
+================  =========================================================  =========================
+evidence          source                                                     read by
+================  =========================================================  =========================
+failed pods       captured as they failed, else listed now                   ``EvidenceReader``
+pods not started  listed now, only if one has been starting for too long     ``PendingPods``
+archived logs     Argo Server, fetched in the background                     ``ArgoServerFetcher``
+offloaded nodes   Argo Server, fetched in the background                     ``ArgoServerFetcher``
+archived runs     Argo Server, fetched in the background                     ``ArgoServerFetcher``
+earlier runs      the cache; reports are read if the run failed or was slow  ``EarlierRuns``
+================  =========================================================  =========================
 
 Errors are not raised: the report names evidence that could not be read, with the reason.
 """
@@ -20,9 +21,11 @@ from datetime import datetime, timedelta
 from wfreport.api.report import ReportSpec
 from wfreport.cache.reports import ReportEntry
 from wfreport.cache.running import RunningWorkflow
+from wfreport.core.compare.comparison import NO_RUNS, KnownRuns
 from wfreport.core.snapshot.identity import is_labelled_completed, status_of_run
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, Unavailable
 from wfreport.evidence.argo_server import ArgoServerFetcher
+from wfreport.evidence.earlier_runs import EarlierRuns
 from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceReader
 from wfreport.kube.objects import NamespacedName
@@ -49,12 +52,14 @@ class CollectedEvidence:
         failed_pods: evidence of failed pods, by pod name; the cache holds it until every report has it.
         by_pod: all evidence, by pod name: of failed pods, of pods that do not start, and archived logs.
         requeue_after_seconds: when to try again to read what could not be read; None for never.
+        known: what is known of earlier runs, if the run has ended.
     """
 
     observed_at: datetime
     failed_pods: Mapping[str, PodEvidence] = field(default_factory=dict)
     by_pod: Mapping[str, PodEvidence] = field(default_factory=dict)
     requeue_after_seconds: float | None = None
+    known: KnownRuns = NO_RUNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class EvidenceCollector:
         reader: EvidenceReader,
         pending: PendingPods,
         fetcher: ArgoServerFetcher,
+        earlier: EarlierRuns,
         log_tail_lines: int,
         clock: Callable[[], datetime],
     ) -> None:
@@ -90,6 +96,7 @@ class EvidenceCollector:
         self._reader = reader
         self._pending = pending
         self._fetcher = fetcher
+        self._earlier = earlier
         self._log_tail_lines = log_tail_lines
         self._clock = clock
         self._started_at = clock()
@@ -127,6 +134,7 @@ class EvidenceCollector:
             failed_pods=observations.evidence,
             by_pod=self._with_archived_logs(snapshot, of_pods, reports),
             requeue_after_seconds=observations.requeue_after_seconds,
+            known=await self._earlier.known(workflow),
         )
 
     def may_know_more(self, entry: ReportEntry) -> bool:

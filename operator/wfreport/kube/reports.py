@@ -13,6 +13,7 @@ import msgspec
 
 from wfreport.api.argo import Instant, Struct
 from wfreport.api.report import ReportSpec, ReportStatus
+from wfreport.api.run import WorkflowSource
 from wfreport.api.wire import field_path
 from wfreport.kube.client import Client
 from wfreport.kube.errors import BadResponseError
@@ -57,6 +58,18 @@ class HeadCondition(Struct, frozen=True):
     reason: str = ""
 
 
+class HeadTiming(Struct, frozen=True):
+    """``status.timing``: the fields that the cache needs."""
+
+    duration_seconds: int | None = None
+
+
+class HeadFailure(Struct, frozen=True):
+    """A failure: the fields that the cache needs."""
+
+    fingerprint: str = ""
+
+
 class HeadStatus(Struct, frozen=True):
     """``status``: the fields that the cache needs."""
 
@@ -64,6 +77,10 @@ class HeadStatus(Struct, frozen=True):
     observed_workflow: HeadObserved = HeadObserved()
     conditions: tuple[HeadCondition, ...] = ()
     reporter: str = ""
+    timing: HeadTiming = HeadTiming()
+    workflow_source: WorkflowSource | None = None
+    failure_class: str = ""
+    failures: tuple[HeadFailure, ...] = ()
 
 
 class ReportHead(Struct, frozen=True):
@@ -209,6 +226,10 @@ def head_after_write(head: ReportHead, meta: ObjectMeta, status: ReportStatus) -
             ),
             conditions=tuple(HeadCondition(type=c.type, reason=c.reason) for c in status.conditions or ()),
             reporter=status.reporter or "",
+            timing=HeadTiming(duration_seconds=status.timing.duration_seconds if status.timing else None),
+            workflow_source=status.workflow_source,
+            failure_class=status.failure_class or "",
+            failures=tuple(HeadFailure(fingerprint=f.fingerprint or "") for f in (status.failures or ())[:1]),
         ),
     )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportEntry
+from wfreport.core.compare.comparison import NO_RUNS, KnownRuns
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.gone import render_deleted, render_late, render_missing
 from wfreport.core.render.progress import is_bare_progress
@@ -34,7 +35,7 @@ class StatusRenderer:
         """
         if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
             return None
-        status = self._render_run(snapshot, report, evidence.by_pod, evidence.observed_at)
+        status = self._render_run(snapshot, report, evidence.by_pod, evidence.observed_at, evidence.known)
         if is_labelled_completed(snapshot.workflow) or not self._was_just_written(report, evidence.observed_at):
             return status
         return None if report.status and is_bare_progress(report.status, status) else status
@@ -74,7 +75,12 @@ class StatusRenderer:
         return status.changed(observed_generation=generation, reporter=self._options.reporter or None)
 
     def _render_run(
-        self, snapshot: Snapshot, report: StoredReport, evidence: Mapping[str, PodEvidence], now: datetime
+        self,
+        snapshot: Snapshot,
+        report: StoredReport,
+        evidence: Mapping[str, PodEvidence],
+        now: datetime,
+        known: KnownRuns = NO_RUNS,
     ) -> ReportStatus:
         return render_status(
             snapshot,
@@ -85,6 +91,7 @@ class StatusRenderer:
             options=self._options,
             redactor=self._redactor,
             now=now,
+            known=known,
         )
 
     def _with_late_evidence(

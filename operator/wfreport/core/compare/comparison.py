@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
+from typing import Final
 
 from wfreport.api.comparison import (
     MAX_CHANGES,
@@ -58,6 +59,9 @@ class KnownRuns:
     last_success: ComparedRun | None = None
     durations: Sequence[int] = ()
     steps: Mapping[StepKey, Sequence[StepDuration]] = field(default_factory=dict)
+
+
+NO_RUNS: Final = KnownRuns()
 
 
 def compare(run: ComparedRun, known: KnownRuns) -> Comparison | None:

@@ -22,6 +22,7 @@ def find_source(workflow: Workflow) -> WorkflowSource | None:
         cron_workflow=clip(labels.get(argo.LABEL_CRON_WORKFLOW) or owner),
         scheduled_at=_scheduled_at(workflow),
         resubmitted_from=clip(labels.get(argo.LABEL_RESUBMITTED_FROM)),
+        generate_name=clip(workflow.metadata.generate_name),
         creator=clip(labels.get(argo.LABEL_CREATOR), SHORT),
     )
     return source if source.dump() else None

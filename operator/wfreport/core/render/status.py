@@ -32,9 +32,11 @@ from wfreport.api.report import (
 from wfreport.api.run import EarlierRun
 from wfreport.api.wire import LABEL_KEY, SHORT, is_same_time
 from wfreport.core.classify.roles import assign_roles
+from wfreport.core.compare.comparison import NO_RUNS, KnownRuns
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.columns import leading_reason, leading_step
+from wfreport.core.render.compared import with_comparison
 from wfreport.core.render.conditions import conditions_of_run, leading_class
 from wfreport.core.render.counts import count_nodes, count_steps
 from wfreport.core.render.definition import define_run
@@ -81,6 +83,7 @@ def render_status(
     options: RenderOptions,
     redactor: Redactor,
     now: datetime,
+    known: KnownRuns = NO_RUNS,
 ) -> ReportStatus:
     """Render the status of the report of a Workflow.
 
@@ -93,6 +96,7 @@ def render_status(
         options: options from the settings.
         redactor: redactor of secrets in free text.
         now: current time; it only decides whether a wait has exceeded its grace time.
+        known: what is known of earlier runs, if this one has ended.
     """
     sanitizer, workflow = TextSanitizer(redactor), snapshot.workflow
     stored_run = status_of_run(stored, workflow)
@@ -107,6 +111,7 @@ def render_status(
     context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
     findings = _findings(context, stored_run, now=now, is_first_run=not runs)
     status = _status_of_run(findings, context, stored, runs, generation)
+    status = with_comparison(status, workflow.metadata.name, known, stored_run)
     return fit(status, options.max_bytes, _left_out(findings, snapshot), _changed_at(workflow), generation)
 
 

@@ -1,0 +1,105 @@
+"""Reads what a run that has ended is compared with.
+
+How earlier runs ended, and how long they took, is in the cache. The report of the last success is read only if the run
+failed or was slow, so runs that succeed cost no request.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from wfreport.api.argo import Workflow
+from wfreport.api.report import ReportStatus
+from wfreport.cache.past_runs import RunOutcome
+from wfreport.cache.reports import ReportCache
+from wfreport.core.compare.changes import ComparedRun
+from wfreport.core.compare.comparison import EarlierOutcome, KnownRuns
+from wfreport.core.compare.durations import MAX_RUNS, StepDuration, StepKey, is_slow, step_durations
+from wfreport.core.compare.origin import origin_of
+from wfreport.core.render.source import find_source
+from wfreport.core.timing.durations import seconds_between
+from wfreport.kube.errors import ApiError
+from wfreport.kube.objects import NamespacedName
+from wfreport.kube.reports import Reports
+from wfreport.logs import kv
+
+log = logging.getLogger(__name__)
+
+SLOW_BASELINE_RUNS: Final = 5
+"""Reports that are read to find the usual durations of the steps of a slow run."""
+_CACHED_REPORTS: Final = 100
+
+
+class EarlierRuns:
+    """Finds the earlier runs of a run's origin, and reads the reports that a comparison needs."""
+
+    def __init__(self, reports: Reports, cache: ReportCache) -> None:
+        self._reports = reports
+        self._cache = cache
+        self._read: OrderedDict[NamespacedName, ComparedRun] = OrderedDict()
+
+    async def known(self, workflow: Workflow) -> KnownRuns:
+        """Return what is known of the earlier runs; nothing if the run goes on."""
+        metadata, finished_at = workflow.metadata, workflow.status.finished_at
+        if not workflow.status.is_completed or finished_at is None:
+            return KnownRuns()
+        origin = origin_of(find_source(workflow), metadata.name)
+        earlier = self._cache.earlier_runs(
+            metadata.namespace, origin, ended_before=finished_at, except_uid=metadata.uid
+        )
+        return await self._with_reports(workflow, earlier) if earlier else KnownRuns()
+
+    async def _with_reports(self, workflow: Workflow, earlier: Sequence[tuple[str, RunOutcome]]) -> KnownRuns:
+        successes = [(name, outcome) for name, outcome in earlier if outcome.has_succeeded][-MAX_RUNS:]
+        durations = [outcome.seconds for _, outcome in successes if outcome.seconds is not None]
+        seconds = seconds_between(workflow.status.started_at, workflow.status.finished_at)
+        was_slow = seconds is not None and is_slow(seconds, durations)
+        number = SLOW_BASELINE_RUNS if was_slow else int(workflow.status.has_failed)
+        names = [name for name, _ in successes[-number:]] if number else []
+        read = [await self._compared(workflow.metadata.namespace, name) for name in reversed(names)]
+        found = [run for run in read if run]
+        return KnownRuns(
+            outcomes=[EarlierOutcome(each.finished_at, each.has_succeeded, each.fingerprint) for _, each in earlier],
+            last_success=read[0] if read else None,
+            durations=durations,
+            steps=_steps(found),
+        )
+
+    async def _compared(self, namespace: str, name: str) -> ComparedRun | None:
+        """Return an earlier run; None if its report cannot be read. Storms of failures read the same report once."""
+        key = (namespace, name)
+        if key in self._read:
+            self._read.move_to_end(key)
+            return self._read[key]
+        try:
+            report = await self._reports.get(namespace, name)
+        except ApiError as error:
+            log.info("earlier run cannot be read", extra=kv(namespace=namespace, report=name, reason=error.message))
+            return None
+        if report.status is None:
+            return None
+        self._read[key] = run = ComparedRun(report.spec.workflow_ref.name, _compared_part(report.status))
+        if len(self._read) > _CACHED_REPORTS:
+            self._read.popitem(last=False)
+        return run
+
+
+def _compared_part(status: ReportStatus) -> ReportStatus:
+    """Return the parts of a status that are compared; the others would take memory."""
+    return ReportStatus(
+        observed_workflow=status.observed_workflow,
+        timing=status.timing,
+        parameters=status.parameters,
+        workflow_source=status.workflow_source,
+        definition=status.definition,
+        steps=[step.model_copy(update={"message": None}) for step in (status.steps or [])[:200]] or None,
+    )
+
+
+def _steps(runs: Sequence[ComparedRun]) -> dict[StepKey, list[StepDuration]]:
+    found: dict[StepKey, list[StepDuration]] = {}
+    for run in runs:
+        for key, duration in step_durations(run.status).items():
+            found.setdefault(key, []).append(duration)
+    return found

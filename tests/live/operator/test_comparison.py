@@ -1,0 +1,41 @@
+"""What changed since the last success, in the report of a run that failed, at a real API server."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.eventually import eventually
+from tests.live.operator.harness import FAST, T0, WORKFLOWS, Cluster, workflow
+
+pytestmark = pytest.mark.cluster
+
+
+def test_a_failure_names_what_changed_since_the_last_success(world: Cluster) -> None:
+    def run(number: int, image: str, **status: Any) -> dict[str, Any]:
+        """Let a run end, and return its report once that shows the end."""
+        name = f"day-{number}"
+        document = workflow(name, world.namespace)
+        document["metadata"]["generateName"] = "day-"
+        document["spec"]["templates"][1]["container"]["image"] = image
+        world.plane.api.post(WORKFLOWS.format(world.namespace), document)
+        world.update_workflow(name, started_at=T0 + timedelta(minutes=10 * number), **status)
+        eventually(lambda: world.phase_of(name), lambda phase: phase == status["phase"])
+        found: dict[str, Any] = world.report_of(name)["status"]
+        return found
+
+    operator = world.start_operator(**FAST)
+    run(1, "registry/etl:1", phase="Succeeded")
+    assert run(2, "registry/etl:1", phase="Succeeded")["summary"] == "Succeeded in 5m"
+    failure = run(3, "registry/etl:2", phase="Failed", failed=True)
+    assert failure["comparison"]["lastSuccess"]["workflowName"] == "day-2"
+    assert failure["comparison"]["failure"]["novelty"] == "New"
+    assert [each["what"] for each in failure["comparison"]["changes"]] == ["Image"]
+    assert failure["summary"].endswith("; first failure after 2 successes; image etl:1 → 2")
+
+    operator.stop()  # the next operator knows the runs from their reports alone
+    world.start_operator(**FAST)
+    again = run(4, "registry/etl:2", phase="Failed", failed=True)
+    assert again["comparison"]["lastSuccess"]["runsSince"] == 1
+    assert again["summary"].endswith("; failed the same way 2 times in a row; image etl:1 → 2")
