@@ -27,7 +27,7 @@ def test_a_failure_names_what_changed_since_the_last_success(world: Cluster) -> 
 
     operator = world.start_operator(**FAST)
     run(1, "registry/etl:1", phase="Succeeded")
-    assert run(2, "registry/etl:1", phase="Succeeded")["summary"] == "Succeeded in 5m"
+    assert run(2, "registry/etl:1", phase="Succeeded")["summary"] == "Succeeded in 5m00s"
     failure = run(3, "registry/etl:2", phase="Failed", failed=True)
     assert failure["comparison"]["lastSuccess"]["workflowName"] == "day-2"
     assert failure["comparison"]["failure"]["novelty"] == "New"
