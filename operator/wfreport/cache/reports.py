@@ -31,8 +31,8 @@ from datetime import datetime
 
 from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
+from wfreport.cache.ended_runs import EndedRuns, RunOutcome
 from wfreport.cache.followed_reports import FollowedReports
-from wfreport.cache.past_runs import PastRuns, RunOutcome
 from wfreport.core.compare.origin import origin_of
 from wfreport.core.snapshot.identity import binds
 from wfreport.core.snapshot.model import Source
@@ -197,7 +197,7 @@ class ReportCache:
         """Create an empty cache for at most so many reports of users in each namespace."""
         self.followed = FollowedReports(user_reports_max)
         self._entries: dict[NamespacedName, ReportEntry] = {}
-        self._past_runs = PastRuns()
+        self._ended_runs = EndedRuns()
         self._by_workflow: dict[NamespacedName, tuple[str, ...]] = {}
         self._expected_writes: dict[NamespacedName, int] = {}
         self.on_removed: Callable[[NamespacedName], None] = _do_nothing
@@ -267,7 +267,7 @@ class ReportCache:
         """
         found = {
             self._entries[namespace, name].bound_uid: (name, outcome)
-            for name, outcome in self._past_runs.before(namespace, origin, ended_before)
+            for name, outcome in self._ended_runs.before(namespace, origin, ended_before)
         }
         found.pop(except_uid, None)
         return list(found.values())
@@ -309,7 +309,7 @@ class ReportCache:
         if cached and cached.workflow_key != entry.workflow_key:
             self._remove_from_index(cached)
         self._entries[entry.key] = entry
-        self._past_runs.put(entry.key, entry.outcome)
+        self._ended_runs.put(entry.key, entry.outcome)
         names = self._by_workflow.get(entry.workflow_key, ())
         if entry.name not in names:
             self._by_workflow[entry.workflow_key] = (*names, entry.name)
@@ -324,7 +324,7 @@ class ReportCache:
         entry = self._entries.pop(report, None)
         if entry:
             self._remove_from_index(entry)
-            self._past_runs.remove(report)
+            self._ended_runs.remove(report)
             self.followed.remove(report)
         self.on_removed(report)
         return entry

@@ -11,7 +11,7 @@ from typing import Final
 
 from wfreport.api.argo import Workflow
 from wfreport.api.report import ReportStatus
-from wfreport.cache.past_runs import RunOutcome
+from wfreport.cache.ended_runs import RunOutcome
 from wfreport.cache.reports import ReportCache
 from wfreport.core.compare.changes import ComparedRun
 from wfreport.core.compare.comparison import EarlierOutcome, KnownRuns

@@ -33,7 +33,7 @@ class RunOutcome:
     fingerprint: str = ""
 
 
-class PastRuns:
+class EndedRuns:
     """The reports of ended runs, by namespace and origin, in the order in which the runs ended."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfreport.cache.past_runs import MAX_RUNS, PastRuns, RunOutcome
+from wfreport.cache.ended_runs import MAX_RUNS, EndedRuns, RunOutcome
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 END = T0 + timedelta(days=365)
@@ -27,7 +27,7 @@ puts = st.tuples(
 def test_it_answers_as_a_search_through_all_reports_would(
     changes: list[tuple[str, RunOutcome | None]], day: int
 ) -> None:
-    past, reports = PastRuns(), dict[str, RunOutcome | None]()
+    past, reports = EndedRuns(), dict[str, RunOutcome | None]()
     for name, each in changes:
         past.put(("ns", name), each)
         reports[name] = each
@@ -43,7 +43,7 @@ def test_it_answers_as_a_search_through_all_reports_would(
 
 
 def test_the_oldest_runs_of_an_origin_are_forgotten() -> None:
-    past = PastRuns()
+    past = EndedRuns()
     for day in range(MAX_RUNS + 10):
         past.put(("ns", f"r{day}"), outcome(day))
     found = past.before("ns", "CronWorkflow/etl", END)
