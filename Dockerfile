@@ -1,9 +1,15 @@
 # syntax=docker/dockerfile:1
-ARG PYTHON_VERSION=3.11
+# A release names both by their digests: .github/workflows/release.yaml resolves and passes them.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.9
 
-FROM python:${PYTHON_VERSION}-slim-bookworm AS build
-COPY --from=ghcr.io/astral-sh/uv:0.13.9 /uv /usr/local/bin/uv
+FROM ${UV_IMAGE} AS uv
+
+FROM ${PYTHON_IMAGE} AS build
+COPY --from=uv /uv /usr/local/bin/uv
+# Compiled files contain a hash of their source instead of its time, so that two builds are the same.
 ENV UV_COMPILE_BYTECODE=1 \
+    PYC_INVALIDATION_MODE=UNCHECKED_HASH \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /app
@@ -18,13 +24,18 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --locked --no-dev --no-editable
 
 # The same base: the virtual environment points to this interpreter by its path.
-FROM python:${PYTHON_VERSION}-slim-bookworm
+FROM ${PYTHON_IMAGE}
 ARG VERSION=unknown
 ARG REVISION=unknown
+ARG CREATED=unknown
+ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="wfreport" \
       org.opencontainers.image.description="One readable WorkflowReport per Argo Workflow run" \
       org.opencontainers.image.url="https://wfreport.dev" \
+      org.opencontainers.image.documentation="https://wfreport.dev" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /app/.venv /app/.venv

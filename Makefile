@@ -161,6 +161,11 @@ IMAGE ?= wfreport:dev
 image: ## Build the container image (needs docker, or DOCKER=podman)
 	$(or $(DOCKER),docker) build --tag $(IMAGE) .
 
+.PHONY: image-smoke
+image-smoke: setup ## As root, without docker: the Dockerfile's steps in a plain root filesystem, and the operator in it
+	@$(RUN) python -m controlplane build
+	@$(RUN) python -m image
+
 .PHONY: clean
 clean: ## Remove what make has made here (not the cache of programs in ~/.cache/wfreport)
 	@rm -rf .venv .cache dist .coverage* coverage.xml .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -6,7 +6,7 @@ that it watches (docs/explanation/kopf-behaviour.md).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, cast
 
 import kopf
 
@@ -27,6 +27,10 @@ deleted, but none while it runs."""
 POLICY_KINDS = frozenset({PLURAL_POLICIES, PLURAL_REMEDIATIONS})
 
 Login = Callable[[], Awaitable[kopf.AiohttpSession]]
+
+
+_IDENTITY: Final = "wfreport"
+"""Only kopf's peering uses it, which is off. Without it, kopf reads the user's name, and that of a container has none."""
 
 
 def framework_settings(
@@ -142,6 +146,7 @@ async def run_framework(
         standalone=True,
         clusterwide=not named,
         namespaces=named,
+        identity=cast("Any", _IDENTITY),
         stop_flag=stop,
     )
     hook_signals()

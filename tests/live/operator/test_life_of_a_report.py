@@ -32,6 +32,19 @@ def test_a_report_is_created_follows_its_workflow_and_is_final_at_its_end(world:
     assert operator.stop() == 0
 
 
+def test_the_operator_runs_as_a_user_without_a_name(world: Cluster) -> None:
+    nameless = """
+import getpass
+def nobody():
+    raise KeyError("getpwuid(): uid not found: 65532")
+getpass.getuser = nobody
+"""
+    operator = world.start_operator(nameless, **PACE)
+    world.create_workflow("etl")
+    eventually(lambda: world.report_of("etl"))
+    assert operator.stop() == 0
+
+
 def test_the_operator_never_writes_to_a_workflow(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl")

@@ -1,0 +1,1 @@
+"""Runs the image without a container engine."""
