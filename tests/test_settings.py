@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from wfreport.setting_types import setting_variables, unknown_variables
 from wfreport.settings import InvalidSettingsError, Settings, load_settings
 
 
@@ -163,3 +164,19 @@ def test_logs_are_json_in_a_cluster_unless_set_otherwise(monkeypatch: pytest.Mon
 def test_the_times_until_waits_are_listed_are_settings() -> None:
     graces = load_settings(waiting_grace_unschedulable_seconds=1, waiting_grace_starting_seconds=9).waiting_graces
     assert (graces.unschedulable_seconds, graces.image_pull_seconds, graces.starting_seconds) == (1, 60, 9)
+
+
+def test_an_unknown_variable_is_found_with_the_setting_that_was_meant() -> None:
+    known = setting_variables(Settings.model_fields)
+    environment = ["WFREPORT_NAMESPACE", "WFREPORT_NAMESPACES", "WFREPORT_COFFEE", "PATH", "_WFREPORT_COMPLETE"]
+    assert unknown_variables(environment, known) == {"WFREPORT_COFFEE": "", "WFREPORT_NAMESPACE": "WFREPORT_NAMESPACES"}
+
+
+def test_variables_that_kubernetes_sets_for_services_are_no_settings() -> None:
+    of_services = [
+        *("WFREPORT_SERVICE_HOST", "WFREPORT_SERVICE_PORT", "WFREPORT_SERVICE_PORT_HTTP", "WFREPORT_PORT"),
+        *("WFREPORT_PORT_8080_TCP", "WFREPORT_PORT_8080_TCP_ADDR"),
+        *("WFREPORT_METRICS_SERVICE_HOST", "WFREPORT_METRICS_PORT"),
+    ]
+    assert unknown_variables(of_services, setting_variables(Settings.model_fields)) == {}
+    assert unknown_variables(["WFREPORT_METRICS_PORT"], ["WFREPORT_HTTP_PORT"]) == {"WFREPORT_METRICS_PORT": ""}

@@ -12,17 +12,47 @@ from prometheus_client.process_collector import ProcessCollector
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 SERVER_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+RUN_BUCKETS: Final = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400)
 LAG_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
+
+
+class RunLabels:
+    """Labels of the metrics about runs: namespace and template, if they are switched on, for a bounded number of pairs.
+
+    Args:
+        max_templates: most pairs with labels of their own; 0: no labels.
+    """
+
+    def __init__(self, max_templates: int) -> None:
+        self._max_templates = max_templates
+        self._pairs: set[tuple[str, str]] = set()
+        self.names = ("namespace", "template") if max_templates else ()
+
+    def of(self, namespace: str, template: str) -> tuple[str, ...]:
+        """Return the values of the labels. The first pairs keep theirs, so that no counter ever loses a part."""
+        if not self._max_templates:
+            return ()
+        pair = (namespace, template)
+        if pair not in self._pairs:
+            if len(self._pairs) >= self._max_templates:
+                return ("other", "other")
+            self._pairs.add(pair)
+        return pair
 
 
 class Metrics:
     """The metrics of one operator, in a registry of its own.
 
     A gauge reads its value at each scrape, by a function that the owner of the value sets (``set_function``).
+
+    Args:
+        max_templates: most pairs of namespace and template that are labels of the metrics about runs; 0: none are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_templates: int = 0) -> None:
         self.registry = registry = CollectorRegistry()
+        self.run_labels = RunLabels(max_templates)
+        self._of_runs(registry)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._of_reconciles(registry)
@@ -68,6 +98,47 @@ class Metrics:
             "wfreport_reconciles",
             "Successful reconciles of a Workflow, by the state found: completed, running, gone, not_ours, abandoned.",
             ["outcome"],
+        )
+
+    def _of_runs(self, registry: CollectorRegistry) -> None:
+        own = self.run_labels.names
+        self.runs = Gauge(
+            "wfreport_runs",
+            "Runs with a report, by phase; a run with several reports counts once.",
+            ["phase"],
+            registry=registry,
+        )
+        self.runs_ended = Counter(
+            "wfreport_runs_ended",
+            "Runs that ended since the operator started, by phase: each once, when its report is complete. A retried "
+            "Workflow counts once per run.",
+            ["phase", *own],
+            registry=registry,
+        )
+        self.run_failures = Counter(
+            "wfreport_run_failures",
+            "The runs of wfreport_runs_ended_total that failed, by class and owner of the leading failure; empty if "
+            "the report has none.",
+            ["class", "owner", *own],
+            registry=registry,
+        )
+        self.run_seconds = Histogram(
+            "wfreport_run_seconds",
+            "Duration of the runs of wfreport_runs_ended_total, by phase.",
+            ["phase", *own],
+            buckets=RUN_BUCKETS,
+            registry=registry,
+        )
+        self.run_waits = Gauge(
+            "wfreport_run_waits",
+            "Present waits of running Workflows beyond their grace times, by the reason in the report.",
+            ["reason", *own],
+            registry=registry,
+        )
+        self.unknown_settings = Gauge(
+            "wfreport_unknown_settings",
+            "Variables of the environment that begin with WFREPORT_ and are no setting; the log names them.",
+            registry=registry,
         )
 
     def _of_evidence(self, registry: CollectorRegistry) -> None:

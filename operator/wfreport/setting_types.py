@@ -3,7 +3,8 @@
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from wfreport.core.render.retention import RetentionRule
 PREFIX: Final = "WFREPORT_"
 """The beginning of each variable's name."""
 
+_SERVICE_VARIABLE: Final = re.compile(r"(.+?)_(?:SERVICE_(?:HOST|PORT(?:_.+)?)|PORT(?:_\d+_(?:TCP|UDP|SCTP).*)?)")
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -116,3 +118,29 @@ def _trust_problem(values: Mapping[str, Any]) -> str | None:
     if values["argo_server_insecure_skip_verify"] and values["argo_server_ca_file"]:
         return f"INSECURE_SKIP_VERIFY is set together with {PREFIX}ARGO_SERVER_CA_FILE, which would not be used"
     return None
+
+
+def setting_variables(fields: Iterable[str]) -> list[str]:
+    """Return the names of the variables of these settings."""
+    return [f"{PREFIX}{name.upper()}" for name in fields]
+
+
+def unknown_variables(environment: Iterable[str], settings: Iterable[str]) -> dict[str, str]:
+    """Return the variables that begin like a setting and are none, each with the most similar setting or nothing.
+
+    Args:
+        environment: the names of all variables.
+        settings: the names of the settings' variables.
+    """
+    present, known = set(environment), sorted(settings)
+    return {
+        name: next(iter(get_close_matches(name, known, n=1, cutoff=0.8)), "")
+        for name in sorted(present)
+        if name.startswith(PREFIX) and name not in known and not _is_of_service(name, present)
+    }
+
+
+def _is_of_service(name: str, present: Collection[str]) -> bool:
+    """Return whether Kubernetes set the variable for a Service whose name begins with ``wfreport``."""
+    match = _SERVICE_VARIABLE.fullmatch(name)
+    return match is not None and f"{match[1]}_SERVICE_HOST" in present

@@ -1,4 +1,4 @@
-"""The settings of the operator, read from ``WFREPORT_…`` variables: only here and in ``notification_settings``.
+"""The settings of the operator, read from ``WFREPORT_…`` variables: only here and in ``…_settings``.
 
 The descriptions are also the reference page of the settings. No setting is called ``port`` or ``service_…``, because
 Kubernetes sets variables of these names in every pod beside a Service named ``wfreport``.
@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 
 from wfreport.core.render.retention import RetentionRule
 from wfreport.core.snapshot.model import WaitingGraces
+from wfreport.metric_settings import MetricSettings
 from wfreport.notification_settings import NotificationSettings
 from wfreport.setting_types import PREFIX, Command, Names, Patterns, Retention, Scope, UrlTemplate, argo_server_problem
 
@@ -26,7 +27,7 @@ SECRET_FIELDS = frozenset({"argo_server_url", "argo_server_token_command"})
 """Settings whose values may contain a secret by mistake. No error message shows them."""
 
 
-class Settings(NotificationSettings):
+class Settings(NotificationSettings, MetricSettings):
     """The settings. Each field is read from the variable ``WFREPORT_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)

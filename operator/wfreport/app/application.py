@@ -26,6 +26,7 @@ from wfreport.app.factories import (
     expose_caches,
     expose_queues,
     expose_tasks,
+    metrics_of,
 )
 from wfreport.app.quarantine import are_empty, build_quarantine, build_watchdog, queues_by_controller
 from wfreport.app.remediation import Dependencies, RemediationController, create_remediation_queues
@@ -83,7 +84,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, metric
     stop = stop or asyncio.Event()
     stop_on_signals(stop)
     try:
-        async with connected_operator(settings, metrics or Metrics()) as operator:
+        async with connected_operator(settings, metrics or metrics_of(settings)) as operator:
             await operator.run(stop)
     except (NoCredentialsError, UnauthorizedError) as error:
         log.critical("cannot connect to the Kubernetes API", extra=kv(reason=str(error)))

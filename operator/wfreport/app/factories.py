@@ -1,12 +1,15 @@
 """Builds the parts of the report controller, each from the shared objects and the parts that it depends on."""
 
 import asyncio
+import logging
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from wfreport.app.shared import Shared
 from wfreport.argoserver.artifacts import ArchivedLogs
 from wfreport.argoserver.workflows import ServerWorkflows
+from wfreport.cache.reports import ReportCache
 from wfreport.core.snapshot.model import RenderOptions
 from wfreport.evidence.archived_logs import ArchivedLogFetcher
 from wfreport.evidence.argo_server import ArgoServerFetcher
@@ -18,6 +21,7 @@ from wfreport.evidence.log_reader import MARGIN_FACTOR, LogReader, LogRules
 from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
 from wfreport.kube.reports import StoredReport
+from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.abandonment import AbandonmentGuard
 from wfreport.reconcile.chunked_reads import ChunkedReader
@@ -28,14 +32,18 @@ from wfreport.reconcile.renderer import StatusRenderer
 from wfreport.reconcile.report_writer import ReportWriter, WriteHooks
 from wfreport.reconcile.resync import Resync
 from wfreport.reconcile.retention import Retention
+from wfreport.reconcile.run_counts import RUN_PHASES, runs_by_phase
 from wfreport.reconcile.workflow_lists import WorkflowLists
 from wfreport.runtime.workqueue import Priority, WorkQueue
+from wfreport.setting_types import setting_variables, unknown_variables
 from wfreport.settings import Settings
 from wfreport.watch.enqueue import EventHandlers, EventRules, ReportReader
 from wfreport.watch.first_list import FirstList
 from wfreport.watch.monitor import StreamMonitor
 from wfreport.watch.streams import WATCHED_KINDS, Stream
 from wfreport.watch.user_reports import UserReportLimit
+
+log = logging.getLogger(__name__)
 
 
 def build_monitor(shared: Shared, first_list: FirstList | None) -> StreamMonitor:
@@ -222,9 +230,30 @@ def expose_caches(shared: Shared) -> None:
     metrics.poll_interval.set_function(shared.running.longest_interval_seconds)
     metrics.captured_pods.set_function(evidence.__len__)
     metrics.captured_bytes.set_function(lambda: evidence.size_bytes)
+    expose_runs(shared.reports, metrics)
     metrics.reports_known.set_function(shared.reports.__len__)
     metrics.reports_ignored.set_function(lambda: shared.reports.followed.ignored_reports)
     metrics.namespaces_with_ignored_reports.set_function(lambda: shared.reports.followed.ignored_namespaces)
+
+
+def metrics_of(settings: Settings) -> Metrics:
+    """Return the metrics, and warn of variables that look like settings but are none."""
+    metrics = Metrics(max_templates=settings.metrics_max_templates if settings.metrics_by_template else 0)
+    unknown = unknown_variables(os.environ, setting_variables(Settings.model_fields))
+    for variable, similar in unknown.items():
+        log.warning("unknown setting, ignored", extra=kv(variable=variable, similar=similar or None))
+    metrics.unknown_settings.set(len(unknown))
+    return metrics
+
+
+def expose_runs(reports: ReportCache, metrics: Metrics) -> None:
+    """Let the gauge count the known runs by phase."""
+    for phase in RUN_PHASES:
+        metrics.runs.labels(phase).set_function(partial(_count_of_phase, reports, phase))
+
+
+def _count_of_phase(reports: ReportCache, phase: str) -> int:
+    return runs_by_phase(reports)[phase]
 
 
 def expose_tasks(metrics: Metrics) -> None:

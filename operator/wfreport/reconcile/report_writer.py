@@ -28,6 +28,7 @@ from wfreport.kube.reports import Reports, StoredReport, head_after_write
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.reconcile.ownership import ReportOwnership
+from wfreport.reconcile.run_counts import RunCounts
 
 log = logging.getLogger(__name__)
 
@@ -78,13 +79,14 @@ class ReportWriter:
         self._events = events
         self._cache = cache
         self._statuses = StatusCache(CACHED_STATUS_BYTES)
-        cache.on_removed = self._statuses.drop
+        cache.on_removed = self._drop
         self._unconfirmed: set[NamespacedName] = set()
         self._metrics = metrics
         self._clock = clock
         self.ownership = ownership
         self._hooks = hooks
         self._started_at = clock()
+        self._runs = RunCounts(metrics, self._started_at)
 
     async def create(self, workflow: Workflow) -> ReportEntry:
         """Create the automatic report of a Workflow, or return the existing one.
@@ -140,6 +142,8 @@ class ReportWriter:
         name = (meta.namespace, meta.name)
         if await self.ownership.is_left_to_other(meta, report.status, status, is_final=is_final):
             return
+        # a write without a response may have been the one that ended the run
+        before = None if name in self._unconfirmed else report.status
         if status.dump_json() == report.status_json:
             self._metrics.reports_skipped.inc()
             self._confirm(name, report)
@@ -149,9 +153,14 @@ class ReportWriter:
             await self._write_status(name, report, status)
             if is_final and not _is_final(report.status):
                 self._log_final(report, status)
+        self._runs.observe(name, before, status, is_final=is_final)
         entry = self._cache.get(name)
         if is_final and not (entry and entry.evidence_pending):
             self._statuses.drop(name)
+
+    def _drop(self, name: NamespacedName) -> None:
+        self._statuses.drop(name)
+        self._runs.forget(name)
 
     async def _warn(self, report: StoredReport, status: ReportStatus) -> None:
         """Write an Event when a report starts to complain about its input.

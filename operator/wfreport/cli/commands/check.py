@@ -1,5 +1,6 @@
 """``wfreport check``: is the operator installed, alive and permitted to do its work?"""
 
+import os
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,7 +25,8 @@ from wfreport.cli.sources.installation import (
 )
 from wfreport.clock import now as clock_now
 from wfreport.kube.errors import ForbiddenError
-from wfreport.settings import InvalidSettingsError, load_settings
+from wfreport.setting_types import setting_variables, unknown_variables
+from wfreport.settings import InvalidSettingsError, Settings, load_settings
 
 _NOT_INSTALLED: Final = "none found: see docs/howto/install.md, or run it from a checkout by `make run`"
 
@@ -52,6 +54,7 @@ def check(target: ClusterTarget, output: str, *, pre: bool) -> int:
         findings = [finding async for finding in check_kinds(cluster)]
         if pre:
             findings += [finding async for finding in check_own_rights(cluster, _watched_namespaces())]
+            findings += _unknown_settings()
         else:
             findings += await _operator_findings(cluster, target.namespace)
         _print(findings, output)
@@ -59,6 +62,16 @@ def check(target: ClusterTarget, output: str, *, pre: bool) -> int:
         return ExitCode.FAILED if has_problem else ExitCode.SUCCEEDED
 
     return run_connected(target, execute)
+
+
+def _unknown_settings() -> list[Finding]:
+    unknown = unknown_variables(os.environ, setting_variables(Settings.model_fields))
+    return [
+        Finding(
+            CheckState.PROBLEM, variable, f"no such setting; did you mean {similar}?" if similar else "no such setting"
+        )
+        for variable, similar in unknown.items()
+    ]
 
 
 def _watched_namespaces() -> list[str]:
