@@ -140,3 +140,15 @@ def test_only_pods_that_have_been_starting_for_long_are_slow() -> None:
     pods = slow_starting_pods(a_snapshot(*nodes, phase=RUNNING), now=at(350), graces=graces)
     assert list(pods.values()) == ["wf.slow", "wf.placed"]
     assert slow_starting_pods(a_snapshot(*nodes, phase=OK), now=at(350), graces=graces) == {}
+
+
+def test_problems_come_before_waits_that_are_intended() -> None:
+    nodes = [
+        a_node("wf.approve", Phase.RUNNING, NodeType.SUSPEND, end=None),
+        a_node("wf.retry", Phase.RUNNING, NodeType.RETRY, message="Backoff for 1m", end=None, start=1),
+        a_node("wf.late", Phase.PENDING, message="Unschedulable: no", end=None, start=3),
+        a_node("wf.pull", Phase.PENDING, message="ImagePullBackOff: no", end=None, start=2),
+    ]
+    report = a_report(a_snapshot(*nodes, phase=Phase.RUNNING))
+    assert [wait.display_name for wait in report.waiting or ()] == ["pull", "late", "approve", "retry"]
+    assert (report.reason, report.step) == ("ImagePullBackOff", "pull")

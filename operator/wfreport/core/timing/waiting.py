@@ -21,6 +21,8 @@ from wfreport.imports import lazy_pattern
 
 _MAX_ENTRIES = 100
 _MAX_HOLDERS = 3
+_INTENDED = frozenset({"Suspended", "WorkflowSuspended", "Backoff", "LockWait", "ParallelismLimit"})
+"""Reasons of waits that a person or the Workflow intends."""
 
 _STARTING = "Pending"
 """Reason of a pod that exists, or will soon, if the cause of its wait is unknown."""
@@ -45,7 +47,10 @@ def find_waiting(
     now: datetime,
     graces: WaitingGraces,
 ) -> list[Waiting]:
-    """Return the waits of a running Workflow that have exceeded the grace time of their reason, earliest first."""
+    """Return the waits of a running Workflow that have exceeded the grace time of their reason.
+
+    Problems come first, then waits that are as intended, such as a backoff; each earliest first.
+    """
     if snapshot.workflow.status.is_completed:
         return []
     waits = [*_workflow_waits(snapshot), *_node_waits(snapshot, evidence)]
@@ -65,8 +70,10 @@ class _Wait:
     pod_name: str | None = None
 
 
-def _order(wait: _Wait) -> tuple[float, str]:
-    return wait.since_at.timestamp() if wait.since_at else 0.0, wait.node.display_name if wait.node else ""
+def _order(wait: _Wait) -> tuple[bool, float, str]:
+    """Problems come before waits that are as intended: the first wait is the one that tables and summaries show."""
+    since = wait.since_at.timestamp() if wait.since_at else 0.0
+    return wait.reason in _INTENDED, since, wait.node.display_name if wait.node else ""
 
 
 def _entry(wait: _Wait, snapshot: Snapshot, sanitizer: TextSanitizer) -> Waiting:
