@@ -124,8 +124,13 @@ def test_the_waits_of_a_run_are_the_recorded_ones(case: Recording) -> None:
 
 @pytest.mark.parametrize("case", RECORDINGS)
 def test_evidence_of_deleted_pods_is_taken_from_the_stored_report(case: Recording) -> None:
-    stored = report_of(case)
-    assert a_report(final_of(case)[0], stored=stored).dump() == stored.dump()
+    snapshot, stored = final_of(case)[0], report_of(case)
+    # Only a pod that exists shows why a step does not end.
+    passing = set() if snapshot.workflow.status.is_completed else {"waiting", "summary", "reason", "conditions"}
+    rendered, before = a_report(snapshot, stored=stored).dump(), stored.dump()
+    assert {key: rendered.get(key) for key in before.keys() - passing} == {
+        key: before[key] for key in before.keys() - passing
+    }
 
 
 @pytest.mark.parametrize("case", RECORDINGS)

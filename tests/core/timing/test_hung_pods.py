@@ -73,6 +73,11 @@ def waits_of(pod: Pod | None, *events: Event, phase: str = RUNNING, now: float =
             "PodFailed",
             "its pod failed, and Argo has not recorded it: Evicted: The node was low on resource",
         ),
+        (
+            a_pod(ended("main", 0), ended("wait", 0), phase="Succeeded"),
+            "PodSucceeded",
+            "its pod succeeded, and Argo has not recorded it",
+        ),
         (a_pod(phase="Failed"), "PodFailed", "its pod failed, and Argo has not recorded it"),
         (
             a_pod(runs("main"), runs("wait"), deleted=at(60), host="gpu-12"),
@@ -95,11 +100,10 @@ def test_a_pod_that_has_ended_explains_a_step_that_has_not(pod: Pod, reason: str
         a_pod(ended("a", 0), runs("b"), runs("wait")),
         a_pod(ended("main", 0), ended("wait", 0)),
         a_pod(),
-        a_pod(phase="Succeeded"),
         a_pod(ended("main", 1), runs("wait"), created=-60),
         None,
     ],
-    ids=["runs", "one container of two", "all ended", "no status", "succeeded", "of an earlier run", "no pod"],
+    ids=["runs", "one container of two", "all ended", "no status", "of an earlier run", "no pod"],
 )
 def test_a_pod_that_is_well_or_ends_now_is_no_wait(pod: Pod | None) -> None:
     assert waits_of(pod) == []

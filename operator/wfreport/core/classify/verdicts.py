@@ -1,8 +1,10 @@
 """Builds verdicts: the class's defaults, unless a rule has more specific values."""
 
+import re
 from typing import Final
 
 from wfreport.api.classes import Confidence, FailureClass, Owner
+from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.snapshot.model import Verdict
 
@@ -30,6 +32,26 @@ CLASS_DEFAULTS: Final[dict[FailureClass, tuple[Owner, bool]]] = {
     FailureClass.UNKNOWN: (Owner.USER, False),
 }
 """The party that can fix a failure of the class, and whether another attempt may succeed without a change."""
+
+
+_LOST_CONNECTION: Final = re.compile(
+    NETWORK_ERRORS.pattern
+    + r"|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ConnectTimeout|ConnectionTimeout|ReadTimeout|"
+    r"ConnectionRefusedError|ConnectionResetError|Max retries exceeded|could not connect to server|lost connection to|"
+    r"closed the connection|"
+    r"(?:connect|socket|host|server|network|database|http|request|port)[^\n]{0,200}(?:timed out|timeout expired)",
+    re.IGNORECASE,
+)
+
+
+def worth_retrying(failure_class: FailureClass, log_line: str | None, *, retryable: bool) -> bool:
+    """Return whether running the step again may succeed, given the most telling line of its log.
+
+    An exit code alone makes it unlikely, but the other end of a connection may be there the next time.
+    """
+    if retryable or failure_class != FailureClass.EXIT_CODE or not log_line:
+        return retryable
+    return _LOST_CONNECTION.search(log_line) is not None
 
 
 def verdict_of(

@@ -17,6 +17,7 @@ from wfreport.api.report import Failure
 from wfreport.api.wire import LINE, SHORT
 from wfreport.core.classify.argoexec_lines import without_argoexec
 from wfreport.core.classify.telling_line import telling_line
+from wfreport.core.classify.verdicts import worth_retrying
 from wfreport.core.redact.bounds import tail
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.phrases import shorten
@@ -141,7 +142,9 @@ def with_late_evidence(
     if Reason.CAPTURE_PENDING not in (failure.evidence_missing or ()):
         return failure
     current = evidence.get(failure.pod_name or "", PodEvidence(None))
-    return failure.model_copy(update=evidence_fields(current, failure, failure.container, sanitizer, limits))
+    fields = evidence_fields(current, failure, failure.container, sanitizer, limits)
+    retryable = worth_retrying(failure.failure_class, fields["log_line"], retryable=failure.retryable)
+    return failure.model_copy(update=fields | {"retryable": retryable})
 
 
 def _missing(current: PodEvidence | None, stored: Failure | None, limits: LogLimits) -> list[str] | None:

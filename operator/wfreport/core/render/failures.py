@@ -22,6 +22,7 @@ from wfreport.core.classify.rules import classify_failure
 from wfreport.core.classify.stops import stop_reason
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.classify.telling_line import last_informative_line
+from wfreport.core.classify.verdicts import worth_retrying
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.evidence import LogLimits, conclusive, evidence_fields
 from wfreport.core.snapshot.messages import exit_code, parse_exit, unwrap
@@ -113,7 +114,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         role=leaf.role,
         failure_class=verdict.failure_class,
         owner=verdict.owner,
-        retryable=verdict.retryable,
+        retryable=worth_retrying(verdict.failure_class, from_pod["log_line"], retryable=verdict.retryable),
         confidence=verdict.confidence,
         evidence=verdict.evidence,
         exit_code=symptom.exit_code,

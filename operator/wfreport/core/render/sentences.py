@@ -233,6 +233,7 @@ _WAITS: Final = {
     "FailedAttachVolume": "cannot attach a volume",
     "FailedCreatePodSandBox": "cannot start",
     "PodFailed": "does not end",
+    "PodSucceeded": "does not end",
     "PodTerminating": "does not end",
     "MainNotStarted": "does not end",
     "MainEnded": "does not end",

@@ -12,10 +12,11 @@ from wfreport.core.classify.symptom import START_ERROR_REASONS
 from wfreport.core.snapshot.model import PodEvidence
 
 POD_FAILED: Final = "PodFailed"
+POD_SUCCEEDED: Final = "PodSucceeded"
 POD_TERMINATING: Final = "PodTerminating"
 MAIN_NOT_STARTED: Final = "MainNotStarted"
 MAIN_ENDED: Final = "MainEnded"
-HUNG_REASONS: Final = frozenset({POD_FAILED, POD_TERMINATING, MAIN_NOT_STARTED, MAIN_ENDED})
+HUNG_REASONS: Final = frozenset({POD_FAILED, POD_SUCCEEDED, POD_TERMINATING, MAIN_NOT_STARTED, MAIN_ENDED})
 """Reasons of waits of a step whose pod has ended, or is about to, without the step."""
 
 _CLOCK_SKEW: Final = timedelta(seconds=5)
@@ -45,6 +46,9 @@ def hung_pod(node: Node, evidence: PodEvidence | None) -> HungPod | None:
         return _terminating(pod, pod.metadata.deletion_timestamp, evidence.events)
     if pod.status.phase == "Failed":
         return _failed(pod)
+    if pod.status.phase == "Succeeded":
+        ends = [end for _, end in _ends(pod.status.container_statuses)]
+        return HungPod(POD_SUCCEEDED, "its pod succeeded, and Argo has not recorded it", _latest(ends))
     return _main_ended(pod) if pod.status.phase == "Running" else None
 
 
@@ -71,7 +75,7 @@ def _failed(pod: Pod) -> HungPod:
     own = [(status.name, end) for status, end in _ends(pod.status.container_statuses)]
     failed = [(name, end) for name, end in (*init, *own) if end.exit_code]
     parts = [f"{name} {_how_it_ended(end)}" for name, end in failed[:1]] or [pod.status.reason, pod.status.message]
-    since_at = max((end.finished_at for _, end in (*init, *own) if end.finished_at), default=None)
+    since_at = _latest([end for _, end in (*init, *own)])
     cause = ": ".join(part for part in parts if part)
     return HungPod(POD_FAILED, f"its pod failed, and Argo has not recorded it{f': {cause}' if cause else ''}", since_at)
 
@@ -89,7 +93,7 @@ def _main_ended(pod: Pod) -> HungPod | None:
     if (end.exit_code and end.started_at is None) or end.reason in START_ERROR_REASONS:
         cause = f"{end.reason} (exit code {end.exit_code})"
         return HungPod(MAIN_NOT_STARTED, f"{status.name} could not start: {cause}; {keeps}", end.finished_at)
-    since_at = max((end.finished_at for _, end in ends if end.finished_at), default=None)
+    since_at = _latest([end for _, end in ends])
     return HungPod(MAIN_ENDED, f"{status.name} {_how_it_ended(end)}, but {keeps}", since_at)
 
 
@@ -102,6 +106,10 @@ def _user_containers(pod: Pod) -> list[ContainerStatus]:
 
 def _ends(statuses: Sequence[ContainerStatus]) -> list[tuple[ContainerStatus, StateTerminated]]:
     return [(status, status.state.terminated) for status in statuses if status.state and status.state.terminated]
+
+
+def _latest(ends: Sequence[StateTerminated]) -> datetime | None:
+    return max((end.finished_at for end in ends if end.finished_at), default=None)
 
 
 def _how_it_ended(end: StateTerminated) -> str:

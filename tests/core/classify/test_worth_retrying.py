@@ -1,0 +1,54 @@
+"""A step whose log ends with a lost connection is worth a retry; any other exit code makes one unlikely to help."""
+
+from __future__ import annotations
+
+import pytest
+from tests.builders import a_node, a_report, a_snapshot
+from tests.core.pods import a_pod, ended
+
+from wfreport.api.argo import Phase
+from wfreport.api.report import Failure
+from wfreport.core.snapshot.model import PodEvidence
+
+LOST = (
+    'psycopg2.OperationalError: connection to server at "db" (10.0.0.7), port 5432 failed: timeout expired',
+    "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='api', port=443): Max retries exceeded with url: /",
+    "dial tcp 10.0.0.7:5432: connect: connection refused",
+    "Error: connect ECONNREFUSED 10.0.0.7:6379",
+    "curl: (28) Connection timed out after 30001 milliseconds",
+    "java.net.SocketTimeoutException: connect timed out",
+)
+OTHERS = (
+    "ValueError: could not convert string to float: 'x'",
+    "AssertionError: the network has 3 layers, 4 expected",
+    'FATAL: password authentication failed for user "etl"',
+    "Error: the report times out of range",
+)
+
+
+def failure_of(log: str, message: str = "main: Error (exit code 1)", lines: int | None = None) -> Failure:
+    run = a_snapshot(a_node("wf", Phase.FAILED, message=message))
+    pod = a_pod(ended("main", 1)) if message.startswith("main") else a_pod()
+    evidence = {"wf": PodEvidence(pod, logs={"main": f"starting\n{log}\n"})}
+    (failure,) = a_report(run, evidence=evidence, log_tail_lines=lines).failures or []
+    return failure
+
+
+@pytest.mark.parametrize("line", LOST)
+def test_a_lost_connection_is_worth_a_retry(line: str) -> None:
+    failure = failure_of(line)
+    assert (failure.failure_class, failure.owner, failure.retryable) == ("ExitCode", "User", True)
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_another_error_is_not(line: str) -> None:
+    assert failure_of(line).retryable is False
+
+
+def test_a_line_says_nothing_about_a_failure_of_another_class() -> None:
+    failure = failure_of(LOST[0], message="invalid spec: nothing")
+    assert (failure.failure_class, failure.retryable) == ("TemplateError", False)
+
+
+def test_without_logs_the_exit_code_decides() -> None:
+    assert failure_of(LOST[0], lines=0).retryable is False
