@@ -108,6 +108,7 @@ class Metadata(Struct, frozen=True):
     annotations: dict[str, str] = {}
     owner_references: list[OwnerReference] = []
     managed_fields: list[ManagedFields] = []
+    finalizers: list[str] = []
 
 
 class Parameter(Struct, frozen=True):
@@ -202,6 +203,7 @@ class Node(Struct, frozen=True):
     resources_duration: dict[str, int] = {}
     failed_pod_restarts: int = 0
     restarting_pod_uid: str = msgspec.field(default="", name="restartingPodUID")
+    task_result_synced: bool | None = None
 
     @property
     def called_template_name(self) -> str:
@@ -302,13 +304,15 @@ class WorkflowSpec(Struct, frozen=True):
     workflow_template_ref: TemplateSource | None = None
     shutdown: str = ""
     suspend: bool | None = None
+    on_exit: str = ""
+    hooks: dict[str, object] = {}
     active_deadline_seconds: int | None = None
     pod_spec_patch: str = ""
     template_defaults: Template | None = None
 
 
 class LockWait(Struct, frozen=True):
-    """An entry of ``waiting`` of a mutex or semaphore: the lock, and who holds it (``workflow_types.go``).
+    """An entry of ``waiting`` or ``holding`` of a mutex or semaphore: the lock, and who holds it (``workflow_types.go``).
 
     A mutex has one holder, a semaphore several. A holder is ``<namespace>/<workflow>[/<node>]``.
     """
@@ -322,6 +326,7 @@ class LockWait(Struct, frozen=True):
 class LockStatus(Struct, frozen=True):
     """``status.synchronization.mutex`` or ``.semaphore``."""
 
+    holding: list[LockWait] = []
     waiting: list[LockWait] = []
 
 
@@ -355,6 +360,7 @@ class StatusWithoutNodes(Struct, frozen=True):
     outputs: Outputs | None = None
     conditions: list[WorkflowCondition] = []
     synchronization: WorkflowLocks | None = None
+    task_results_completion_status: dict[str, bool] = {}
     resources_duration: dict[str, int] = {}
 
     @property

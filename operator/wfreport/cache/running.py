@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from wfreport.cache.stalls import StallMemory
 from wfreport.kube.objects import NamespacedName
 
 AGE_PER_SECOND = 5
@@ -54,6 +55,7 @@ class RunningWorkflow:
         due_at: the order of polls within a namespace.
         interval_seconds: time between the last two reconciles.
         queried_nodes: node ids whose pods have been queried. A pod that was deleted is not queried again.
+        stall: what is remembered to tell whether the run hangs.
     """
 
     uid: str
@@ -63,6 +65,7 @@ class RunningWorkflow:
     due_at: float = 0
     interval_seconds: float = 0
     queried_nodes: set[str] = field(default_factory=set)
+    stall: StallMemory = field(default_factory=StallMemory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,10 @@ class RunningWorkflows:
     def get(self, key: NamespacedName) -> RunningWorkflow | None:
         """Return the state of a running Workflow, or None."""
         return self._running.get(key)
+
+    def locks_held(self) -> frozenset[str]:
+        """Return the locks that the running Workflows hold, as far as they have been reconciled."""
+        return frozenset().union(*(running.stall.locks_held for running in self._running.values()))
 
     def has(self, key: NamespacedName, uid: str) -> bool:
         """Return whether the Workflow with this uid is known to run."""

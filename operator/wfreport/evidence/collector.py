@@ -1,16 +1,6 @@
 """Collects the evidence about the pods of a Workflow from all its sources.
 
-================  =========================================================  =========================
-evidence          source                                                     read by
-================  =========================================================  =========================
-failed pods       captured as they failed, else listed now                   ``EvidenceReader``
-pods not started  listed now, only if one has been starting for too long     ``PendingPods``
-archived logs     Argo Server, fetched in the background                     ``ArgoServerFetcher``
-offloaded nodes   Argo Server, fetched in the background                     ``ArgoServerFetcher``
-archived runs     Argo Server, fetched in the background                     ``ArgoServerFetcher``
-earlier runs      the cache; reports are read if the run failed or was slow  ``EarlierRuns``
-================  =========================================================  =========================
-
+================  =========================================================  ==================
 Errors are not raised: the report names evidence that could not be read, with the reason.
 """
 
@@ -24,10 +14,12 @@ from wfreport.cache.running import RunningWorkflow
 from wfreport.core.compare.comparison import NO_RUNS, KnownRuns
 from wfreport.core.snapshot.identity import is_labelled_completed, status_of_run
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, Unavailable
+from wfreport.core.stall.model import UNKNOWN_VERDICT, StallVerdict
 from wfreport.evidence.argo_server import ArgoServerFetcher
 from wfreport.evidence.earlier_runs import EarlierRuns
 from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceReader
+from wfreport.evidence.stalls import StallInspector
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.reports import StoredReport
 
@@ -53,6 +45,7 @@ class CollectedEvidence:
         by_pod: all evidence, by pod name: of failed pods, of pods that do not start, and archived logs.
         requeue_after_seconds: when to try again to read what could not be read; None for never.
         known: what is known of earlier runs, if the run has ended.
+        stall: whether the run hangs.
     """
 
     observed_at: datetime
@@ -60,6 +53,7 @@ class CollectedEvidence:
     by_pod: Mapping[str, PodEvidence] = field(default_factory=dict)
     requeue_after_seconds: float | None = None
     known: KnownRuns = NO_RUNS
+    stall: StallVerdict = UNKNOWN_VERDICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +81,7 @@ class EvidenceCollector:
         *,
         reader: EvidenceReader,
         pending: PendingPods,
+        stalls: StallInspector,
         fetcher: ArgoServerFetcher,
         earlier: EarlierRuns,
         log_tail_lines: int,
@@ -95,6 +90,7 @@ class EvidenceCollector:
         """Create a collector; ``log_tail_lines`` applies to reports whose spec does not set its own."""
         self._reader = reader
         self._pending = pending
+        self._stalls = stalls
         self._fetcher = fetcher
         self._earlier = earlier
         self._log_tail_lines = log_tail_lines
@@ -129,12 +125,15 @@ class EvidenceCollector:
             retry_allowed=finished_at is None or now - finished_at < EVIDENCE_RETRY_WINDOW,
         )
         of_pods = {**await self._pending.read(snapshot, now=now), **observations.evidence}
+        stall = await self._stalls.inspect(snapshot, of_run, running, of_pods, now=now)
+        delays = (observations.requeue_after_seconds, stall.requeue_after_seconds)
         return CollectedEvidence(
             observed_at=now,
             failed_pods=observations.evidence,
             by_pod=self._with_archived_logs(snapshot, of_pods, reports),
-            requeue_after_seconds=observations.requeue_after_seconds,
+            requeue_after_seconds=min((delay for delay in delays if delay is not None), default=None),
             known=await self._earlier.known(workflow),
+            stall=stall.verdict,
         )
 
     def may_know_more(self, entry: ReportEntry) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from wfreport.api.argo import LABEL_WORKFLOW
+from wfreport.api.argo import LABEL_COMPLETED, LABEL_WORKFLOW
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.texts import clip_event, clip_pod
 from wfreport.kube.client import Client
@@ -138,6 +138,16 @@ class Pods:
             limit=limit,
         )
         return [clip_pod(pod) for pod in page.items or ()]
+
+    async def list_unfinished(self, namespace: str, workflow: str, *, limit: int) -> tuple[Sequence[Pod], bool]:
+        """List the pods of a Workflow that Argo has not labelled as completed, ``limit`` at most, and whether that is all.
+
+        Raises:
+            ApiError: the request failed.
+        """
+        selector = f"{LABEL_WORKFLOW}={workflow},{LABEL_COMPLETED}!=true"
+        page = await self._pods.list_page(namespace, label_selector=selector, limit=limit)
+        return [clip_pod(pod) for pod in page.items or ()], not page.metadata.continue_token
 
     async def list_all(self, namespace: str, workflow: str) -> Sequence[Pod]:
         """List all pods of a Workflow, page by page.

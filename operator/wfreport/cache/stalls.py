@@ -1,0 +1,89 @@
+"""What is remembered between two reconciles to tell whether runs hang. Further reconciles can recover all of it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from wfreport.core.stall.model import HolderState, Owed, PodsSeen, Suspicion
+from wfreport.kube.objects import NamespacedName
+
+SEVERAL: Final = 2
+"""This many runs for which something may be owed show that Argo's controller is silent."""
+
+
+@dataclass(slots=True)
+class StallMemory:
+    """State of a running Workflow.
+
+    Attributes:
+        first_seen: when each suspicion was seen first, by its key.
+        pods: the pods that were read last; None if none were needed yet.
+        read_at: when they were read, on the monotonic clock.
+        interval_seconds: time until they are read again.
+        holders: states of Workflows that hold locks, as read last, by ``<namespace>/<name>``.
+        locks_held: the locks that the Workflow holds.
+    """
+
+    first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    pods: PodsSeen | None = None
+    read_at: float | None = None
+    interval_seconds: float = 0
+    holders: Mapping[str, HolderState] = field(default_factory=dict)
+    locks_held: frozenset[str] = frozenset()
+
+    def see(self, suspicions: Iterable[Suspicion], now: datetime) -> None:
+        """Remember when suspicions were seen first, and forget those that have passed."""
+        self.first_seen = {one.key: self.first_seen.get(one.key, now) for one in suspicions}
+
+
+class ControllerActivity:
+    """Tells whether Argo's controller does anything.
+
+    A controller that is down stalls every run at once. That is one finding: it should have done something for runs, and
+    has written no Workflow since. One run alone does not prove it, unless its pod has ended.
+    """
+
+    def __init__(self, *, grace_seconds: float, is_running: Callable[[NamespacedName], bool]) -> None:
+        """Create it; ``is_running`` returns whether a Workflow is known to run."""
+        self._grace_seconds = grace_seconds
+        self._is_running = is_running
+        self._moved_at: datetime | None = None
+        self._owed: dict[NamespacedName, tuple[datetime, Owed]] = {}
+        self._was_announced = False
+
+    def record_moved(self, at: datetime) -> None:
+        """Record that the controller has written a Workflow."""
+        if self._moved_at is None or at > self._moved_at:
+            self._moved_at = at
+
+    def record_owed(self, workflow: NamespacedName, suspicions: Iterable[tuple[Suspicion, datetime]]) -> None:
+        """Record what the controller owes to a run, and since when."""
+        owed = [(since, one.owed) for one, since in suspicions if one.owed is not Owed.NO]
+        if owed:
+            self._owed[workflow] = min(owed, key=lambda pair: (pair[1] is not Owed.CERTAINLY, pair[0]))
+        else:
+            self._owed.pop(workflow, None)
+
+    def silent_since_at(self, now: datetime) -> datetime | None:
+        """Return since when the controller does nothing, although there is something to do; None if it works."""
+        if self._moved_at is not None and (now - self._moved_at).total_seconds() < self._grace_seconds:
+            overdue = []
+        else:
+            overdue = [pair for name, pair in tuple(self._owed.items()) if self._is_overdue(name, pair[0])]
+        is_proof = len(overdue) >= SEVERAL or any(owed is Owed.CERTAINLY for _, owed in overdue)
+        since_at = min(since for since, _ in overdue) if is_proof else None
+        self._was_announced = self._was_announced and since_at is not None
+        return since_at
+
+    def announce(self) -> bool:
+        """Return whether the present silence is yet to be announced, once."""
+        first, self._was_announced = not self._was_announced, True
+        return first
+
+    def _is_overdue(self, workflow: NamespacedName, since: datetime) -> bool:
+        """Return whether the controller has done nothing since, apart from what it was doing just then."""
+        if not self._is_running(workflow):
+            del self._owed[workflow]
+            return False
+        return self._moved_at is None or (self._moved_at - since).total_seconds() <= self._grace_seconds / 2

@@ -1,0 +1,152 @@
+"""The values from which it is decided whether a run hangs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from wfreport.api.kubernetes import Pod
+from wfreport.api.reasons import StallReason
+
+SHUTDOWN_SECONDS: Final = 60
+"""Grace time of a Workflow that is suspended and shut down: nothing has to happen meanwhile."""
+
+LARGE_NODES: Final = 200
+"""Number of nodes from which on all grace times grow."""
+
+NODES_PER_GRACE: Final = 40
+"""This many further nodes add a whole grace time. A pass of Argo's controller over thousands of nodes takes minutes,
+and their pods end long before their nodes do."""
+
+
+@dataclass(frozen=True, slots=True)
+class StallGraces:
+    """Grace times: a shorter stall is not reported.
+
+    Attributes:
+        seconds: for all that has none of its own.
+        outputs_seconds: for Argo's ``wait`` after the main container: it may store large artifacts.
+        task_result_seconds: for the result of a step; Argo gives up waiting after 10 minutes itself
+            (``TASK_RESULT_TIMEOUT_DURATION``, since 3.6), if it knows of the result at all.
+        deletion_seconds: for the garbage collection of artifacts of a deleted Workflow.
+    """
+
+    seconds: float = 300
+    outputs_seconds: float = 1800
+    task_result_seconds: float = 900
+    deletion_seconds: float = 900
+
+    def scaled(self, nodes: int) -> float:
+        """Return the factor of all grace times for a Workflow of so many nodes."""
+        return 1 + max(0, nodes - LARGE_NODES) / NODES_PER_GRACE
+
+
+class HolderState(StrEnum):
+    """State of the Workflow that holds a lock."""
+
+    RUNNING = "Running"
+    ENDED = "Ended"
+    GONE = "Gone"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PodsSeen:
+    """The pods of a Workflow that were read for its unfinished steps.
+
+    Attributes:
+        by_node: pods by node id.
+        agent: Argo's agent, if it was among them.
+        is_complete: whether these are all of its pods that are not labelled as completed: then others are gone.
+        seen_at: when they were read; None for now.
+    """
+
+    by_node: Mapping[str, Pod] = field(default_factory=dict)
+    agent: Pod | None = None
+    is_complete: bool = False
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StallFacts:
+    """What is known besides the Workflow.
+
+    Attributes:
+        pods: its pods; None if they were not read.
+        holders: states of the Workflows that hold locks, by ``<namespace>/<name>``.
+        locks_held: the locks that running Workflows are known to hold.
+        controller_silent_since_at: time since which Argo's controller does nothing; None if it works.
+    """
+
+    pods: PodsSeen | None = None
+    holders: Mapping[str, HolderState] = field(default_factory=dict)
+    locks_held: frozenset[str] = frozenset()
+    controller_silent_since_at: datetime | None = None
+
+
+class Owed(StrEnum):
+    """How certain it is that Argo's controller should have done something for a run."""
+
+    NO = "No"
+    PERHAPS = "Perhaps"
+    CERTAINLY = "Certainly"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A state in which a run hangs, if it lasts.
+
+    Attributes:
+        reason: the reason of the stall.
+        message: the state in words, unredacted.
+        grace_seconds: how long it must last.
+        since_at: when it began, according to the objects; None if they have no time of it.
+        node_id: id of the step; empty for the Workflow itself.
+        display_name: name of the step; empty for the Workflow itself.
+        advice: what to do, if that is more specific than the reason's advice.
+        owed: whether Argo's controller should have ended this state.
+    """
+
+    reason: StallReason
+    message: str
+    grace_seconds: float
+    since_at: datetime | None = None
+    node_id: str = ""
+    display_name: str = ""
+    advice: str | None = None
+    owed: Owed = Owed.NO
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Identity of the suspicion between two reconciles."""
+        return (self.reason, self.node_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StallFinding:
+    """A run hangs: a suspicion whose grace time is over.
+
+    Attributes:
+        suspicion: the suspicion.
+        since_at: when it began, or when it was seen first.
+    """
+
+    suspicion: Suspicion
+    since_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StallVerdict:
+    """Whether a run hangs.
+
+    Attributes:
+        finding: why it hangs; None if it does not.
+        is_known: whether that is known. If not, the finding in the stored report is kept.
+    """
+
+    finding: StallFinding | None = None
+    is_known: bool = True
+
+
+UNKNOWN_VERDICT: Final = StallVerdict(is_known=False)

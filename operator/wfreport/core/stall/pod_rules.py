@@ -1,0 +1,203 @@
+"""Suspicions from the pods of steps that have not ended for Argo."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from wfreport.api.argo import ANNOTATION_NODE_ID, EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
+from wfreport.api.kubernetes import ContainerStatus, Pod, StateTerminated
+from wfreport.api.reasons import StallReason
+from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.stall.model import Owed, PodsSeen, StallGraces, Suspicion
+
+_ENDED: Final = frozenset({"Succeeded", "Failed"})
+_NOT_STARTED: Final = frozenset({"StartError", "ContainerCannotRun", "ContainerCannotRunError"})
+"""Reasons of a container that ended because its program could not be started (containerd, docker)."""
+
+_WAITING_TYPES: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
+_LABEL_COMPONENT: Final = "workflows.argoproj.io/component"
+_AGENT_SUFFIX: Final = "-agent"
+_UNFINISHED: Final = frozenset({Phase.PENDING, Phase.RUNNING})
+
+
+def pod_suspicions(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
+    """Yield the suspicions that the pods of unfinished steps raise."""
+    for node in snapshot.nodes.values():
+        if node.type == NodeType.POD and node.phase in _UNFINISHED:
+            pod = pods.by_node.get(node.id)
+            found = _of_pod(snapshot, node, pod, graces) if pod else _gone(snapshot, node, pods, graces)
+            if found:
+                yield found
+    yield from _agent(snapshot, pods, graces)
+
+
+def needs_pods(snapshot: Snapshot, *, now: datetime, after_seconds: float) -> bool:
+    """Return whether a step has run, or waited for Argo's agent, for longer than this."""
+    if snapshot.workflow.status.is_completed:
+        return False
+    return any(
+        node.phase in _UNFINISHED
+        and (node.phase == Phase.RUNNING if node.type == NodeType.POD else node.type in _WAITING_TYPES)
+        and node.started_at is not None
+        and (now - node.started_at).total_seconds() >= after_seconds
+        for node in snapshot.nodes.values()
+    )
+
+
+def pods_seen(
+    snapshot: Snapshot, pods: Iterable[Pod], *, is_complete: bool, seen_at: datetime | None = None
+) -> PodsSeen:
+    """Return the pods by their nodes. A pod that names no node is found by its name, the agent by its label or name."""
+    by_node, agent, by_name = {}, None, {}
+    for pod in pods:
+        if pod.metadata.labels.get(_LABEL_COMPONENT) == "agent" or pod.metadata.name.endswith(_AGENT_SUFFIX):
+            agent = pod
+        elif node_id := pod.metadata.annotations.get(ANNOTATION_NODE_ID):
+            by_node[node_id] = pod
+        else:
+            by_name[pod.metadata.name] = pod
+    if by_name:
+        nodes = (node for node in snapshot.nodes.values() if node.type == NodeType.POD)
+        named = ((node.id, by_name.get(pod_name(snapshot.workflow, node) or "")) for node in nodes)
+        by_node = {node_id: pod for node_id, pod in named if pod} | by_node
+    return PodsSeen(by_node, agent, is_complete, seen_at)
+
+
+def _of_pod(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Suspicion | None:
+    if pod.status.phase in _ENDED:
+        return _ended(snapshot, node, pod, graces)
+    if pod.metadata.deletion_timestamp:
+        return _terminating(node, pod, graces)
+    return _main_ended(snapshot, node, pod, graces) if pod.status.phase == "Running" else None
+
+
+def _gone(snapshot: Snapshot, node: Node, pods: PodsSeen, graces: StallGraces) -> Suspicion | None:
+    """Return that the pod of a running step does not exist. A pending step may not have one yet."""
+    is_older = pods.seen_at is None or (node.started_at is not None and node.started_at < pods.seen_at)
+    if not pods.is_complete or node.phase != Phase.RUNNING or not is_older:
+        return None
+    name = pod_name(snapshot.workflow, node) or node.id
+    message = f"{node.display_name} is Running for Argo, and its pod {name} does not exist"
+    return _suspicion(StallReason.POD_GONE, message, graces.seconds, None, node, owed=Owed.PERHAPS)
+
+
+def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
+    at, has_succeeded = _last_end(pod), pod.status.phase == "Succeeded"
+    if has_succeeded and snapshot.workflow.status.task_results_completion_status.get(node.id) is False:
+        message = (
+            f"the pod of {node.display_name} has succeeded, and its executor never reported its result as complete"
+        )
+        return _suspicion(
+            StallReason.TASK_RESULT_MISSING, message, graces.task_result_seconds, at, node, owed=Owed.PERHAPS
+        )
+    failed_init = next((one for one in pod.status.init_container_statuses if _exit_code(one)), None)
+    why = _failure_of(pod, failed_init)
+    message = (
+        f"the pod of {node.display_name} has {pod.status.phase.lower()}{why}, and Argo reports the step as running"
+    )
+    owed = Owed.PERHAPS if failed_init else Owed.CERTAINLY
+    return _suspicion(StallReason.POD_GONE, message, graces.seconds, at, node, owed=owed)
+
+
+def _failure_of(pod: Pod, failed_init: ContainerStatus | None) -> str:
+    """Return why a pod failed, in brackets; empty if that is unknown."""
+    if failed_init:
+        return f" (init container {failed_init.name} exited with code {_exit_code(failed_init)})"
+    failed = next((one for one in pod.status.container_statuses if _exit_code(one)), None)
+    if failed:
+        return f" ({failed.name} exited with code {_exit_code(failed)})"
+    return f" ({pod.status.reason})" if pod.status.reason else ""
+
+
+def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
+    """Return that a pod is being deleted. Its deletionTimestamp is the end of its own grace period."""
+    machine = f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
+    holder = f"; its finalizer {', '.join(pod.metadata.finalizers)} holds it" if pod.metadata.finalizers else ""
+    unready = any(one.type == "Ready" and one.status != "True" for one in pod.status.conditions)
+    lost = "; the machine may be lost" if unready and not holder and machine else ""
+    message = f"the pod of {node.display_name} hangs in Terminating{machine}{holder}{lost}"
+    return _suspicion(StallReason.POD_TERMINATING, message, graces.seconds, pod.metadata.deletion_timestamp, node)
+
+
+def _main_ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Suspicion | None:
+    """Return that only other containers than the main ones keep a pod alive."""
+    names = _main_names(snapshot, node, pod)
+    statuses = pod.status.container_statuses
+    mains = [state for one in statuses if one.name in names and (state := _terminated(one))]
+    alive = [one.name for one in statuses if one.name not in names and one.state and one.state.running]
+    if not names or len(mains) < len(names) or not alive:
+        return None
+    worst = max(mains, key=lambda state: state.exit_code)
+    at = max((state.finished_at for state in mains if state.finished_at), default=None)
+    keeps = (
+        f"and {', '.join(alive)} keeps the pod alive" if len(alive) == 1 else f"and {', '.join(alive)} keep it alive"
+    )
+    if worst.reason in _NOT_STARTED:
+        message = f"{node.display_name} could not start its main container ({worst.reason}, exit code "
+        message += f"{worst.exit_code}), {keeps}"
+        return _suspicion(StallReason.MAIN_NOT_STARTED, message, graces.seconds, at, node)
+    is_saving = not worst.exit_code and any(name in EXECUTOR_CONTAINERS for name in alive)
+    grace_seconds = graces.outputs_seconds if is_saving else graces.seconds
+    message = f"the main container of {node.display_name} exited with code {worst.exit_code}, {keeps}"
+    return _suspicion(StallReason.MAIN_ENDED, message, grace_seconds, at, node)
+
+
+def _main_names(snapshot: Snapshot, node: Node, pod: Pod) -> frozenset[str]:
+    """Return the names of the containers that do the work: ``main``, or those of a containerSet."""
+    of_set = (child for child in snapshot.nodes.values() if child.boundary_id == node.id)
+    names = {child.name.removeprefix(f"{node.name}.") for child in of_set if child.type == NodeType.CONTAINER}
+    existing = {one.name for one in pod.status.container_statuses}
+    return frozenset((names or {MAIN_CONTAINER}) & existing)
+
+
+def _agent(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
+    """Yield that steps wait for an agent that has ended, or that does not exist.
+
+    A step that the agent has taken up is Running, and an agent may serve several Workflows: so if no agent is among the
+    Workflow's pods, only pending steps wait for one.
+    """
+    waiting = [node for node in snapshot.nodes.values() if node.type in _WAITING_TYPES and node.phase in _UNFINISHED]
+    agent = pods.agent
+    if agent is None:
+        waiting = [node for node in waiting if node.phase == Phase.PENDING] if pods.is_complete else []
+        state, at = "does not exist", None
+    elif agent.status.phase in _ENDED or _all_ended(agent.status.container_statuses):
+        state, at = f"has {(agent.status.phase if agent.status.phase in _ENDED else 'ended').lower()}", _last_end(agent)
+    else:
+        return
+    if waiting:
+        names = ", ".join(node.display_name for node in waiting[:3])
+        message = f"{names} wait for Argo's agent, whose pod {state}"
+        yield _suspicion(StallReason.AGENT_GONE, message, graces.seconds, at, waiting[0], owed=Owed.PERHAPS)
+
+
+def _suspicion(
+    reason: StallReason,
+    message: str,
+    grace_seconds: float,
+    since_at: datetime | None,
+    node: Node,
+    *,
+    owed: Owed = Owed.NO,
+) -> Suspicion:
+    return Suspicion(reason, message, grace_seconds, since_at, node.id, node.display_name, owed=owed)
+
+
+def _terminated(status: ContainerStatus) -> StateTerminated | None:
+    return status.state.terminated if status.state else None
+
+
+def _exit_code(status: ContainerStatus) -> int:
+    state = _terminated(status)
+    return state.exit_code if state else 0
+
+
+def _all_ended(statuses: Sequence[ContainerStatus]) -> bool:
+    return bool(statuses) and all(_terminated(one) for one in statuses)
+
+
+def _last_end(pod: Pod) -> datetime | None:
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    ends = (state.finished_at for one in statuses if (state := _terminated(one)) and state.finished_at)
+    return max(ends, default=None)

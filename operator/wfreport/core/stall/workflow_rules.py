@@ -1,0 +1,163 @@
+"""Suspicions from the Workflow alone.
+
+Argo's controller is driven by events. If it misses one, or waits for something that never comes, nothing writes the
+Workflow again; the newest time of its nodes is then the time since which it hangs.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from wfreport.api.argo import Node, NodeType, Phase, WorkflowSpec
+from wfreport.api.reasons import StallReason
+from wfreport.core.snapshot.model import NodesState, Snapshot
+from wfreport.core.stall.model import SHUTDOWN_SECONDS, Owed, StallGraces, Suspicion
+
+FINALIZER_ARTIFACT_GC: Final = "workflows.argoproj.io/artifact-gc"  # common.go:219
+CONDITION_ARTIFACT_GC_ERROR: Final = "ArtifactGCError"
+
+_KNOWN: Final = frozenset({NodesState.READ, NodesState.NONE_YET})
+_UNFINISHED: Final = frozenset({Phase.PENDING, Phase.RUNNING})
+_LEAVES: Final = frozenset({NodeType.POD, NodeType.CONTAINER, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
+_BACKOFF: Final = re.compile(r"^Backoff for (.*)$")  # operator.go:1092, humanize.RelativeDuration
+_PART: Final = re.compile(r"(\d{1,9}) (day|hour|minute|second)s?\b")
+_UNIT_SECONDS: Final = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
+
+
+def workflow_suspicions(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
+    """Yield the suspicions that the Workflow alone raises."""
+    yield from _deletion(snapshot, graces)
+    if snapshot.workflow.status.is_completed:
+        yield from _artifact_gc(snapshot)
+    elif snapshot.workflow.spec.suspend:
+        yield from _suspended(snapshot)
+    elif snapshot.workflow.status.phase == Phase.RUNNING and snapshot.nodes_state in _KNOWN:
+        yield from _running(snapshot, graces)
+    elif not snapshot.workflow.status.phase:
+        yield _not_started(snapshot, graces)
+
+
+def unfinished_leaves(snapshot: Snapshot) -> Iterator[Node]:
+    """Yield the steps that run or wait, and Retry nodes between two attempts. A daemon only serves other steps."""
+    for node in snapshot.nodes.values():
+        if (
+            node.phase in _UNFINISHED
+            and not node.daemoned
+            and (node.type in _LEAVES or node.synchronization_status or _backoff(node))
+        ):
+            yield node
+
+
+def newest_time(snapshot: Snapshot) -> datetime | None:
+    """Return the newest time that Argo's controller wrote into the Workflow."""
+    status = snapshot.workflow.status
+    times = [status.started_at, status.finished_at]
+    for node in snapshot.nodes.values():
+        times += (node.started_at, node.finished_at)
+    return max((time for time in times if time is not None), default=None)
+
+
+def _deletion(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
+    meta = snapshot.workflow.metadata
+    if meta.deletion_timestamp and FINALIZER_ARTIFACT_GC in meta.finalizers:
+        message = f"the Workflow is being deleted, and its finalizer {FINALIZER_ARTIFACT_GC} holds it"
+        yield Suspicion(
+            StallReason.DELETION_BLOCKED,
+            f"{message}{_colon(_artifact_gc_error(snapshot))}",
+            graces.deletion_seconds,
+            meta.deletion_timestamp,
+        )
+
+
+def _artifact_gc(snapshot: Snapshot) -> Iterator[Suspicion]:
+    error = _artifact_gc_error(snapshot)
+    if error:
+        yield Suspicion(StallReason.ARTIFACT_GC_FAILED, error, 0, snapshot.workflow.status.finished_at)
+
+
+def _artifact_gc_error(snapshot: Snapshot) -> str:
+    conditions = snapshot.workflow.status.conditions
+    named = (one for one in conditions if one.type == CONDITION_ARTIFACT_GC_ERROR and one.status == "True")
+    condition = next(named, None)
+    return (condition.message or "Argo could not delete the artifacts") if condition else ""
+
+
+def _colon(text: str) -> str:
+    return f": {text}" if text else ""
+
+
+def _suspended(snapshot: Snapshot) -> Iterator[Suspicion]:
+    shutdown = snapshot.workflow.spec.shutdown
+    if shutdown:
+        message = f"spec.suspend and spec.shutdown: {shutdown} are set, and Argo does not shut down what is suspended"
+        yield Suspicion(StallReason.SUSPENDED_AND_TERMINATED, message, SHUTDOWN_SECONDS)
+
+
+def _not_started(snapshot: Snapshot, graces: StallGraces) -> Suspicion:
+    """Return that Argo has not taken the Workflow up. It is a finding only together with other signs of silence."""
+    return Suspicion(
+        StallReason.CONTROLLER_SILENT,
+        "no Argo controller has taken the Workflow up",
+        graces.seconds,
+        snapshot.workflow.metadata.creation_timestamp if not snapshot.workflow.status.started_at else None,
+        owed=Owed.PERHAPS,
+    )
+
+
+def _running(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
+    leaves = list(unfinished_leaves(snapshot))
+    late = [leaf for leaf in leaves if leaf.type == NodeType.RETRY and len(leaves) == 1]
+    if leaves and not late:
+        return
+    since_at = _backoff_end(snapshot, late[0]) if late else newest_time(snapshot)
+    yield _missing_result(snapshot, graces, since_at) or _nothing_scheduled(snapshot, graces, since_at)
+
+
+def _missing_result(snapshot: Snapshot, graces: StallGraces, since_at: datetime | None) -> Suspicion | None:
+    """Return that Argo waits for the result of a step that has ended (``taskResultReconciliation``)."""
+    completion = snapshot.workflow.status.task_results_completion_status
+    for node in snapshot.nodes.values():
+        is_missing = node.task_result_synced is False or completion.get(node.id) is False
+        if is_missing and node.type == NodeType.POD and node.phase not in _UNFINISHED:
+            message = f"{node.display_name} has ended, and its executor never reported its result as complete"
+            return Suspicion(
+                StallReason.TASK_RESULT_MISSING,
+                message,
+                graces.task_result_seconds,
+                since_at,
+                node.id,
+                node.display_name,
+            )
+    return None
+
+
+def _nothing_scheduled(snapshot: Snapshot, graces: StallGraces, since_at: datetime | None) -> Suspicion:
+    root = snapshot.nodes.get(snapshot.workflow.metadata.name)
+    has_ended = root is not None and root.phase not in _UNFINISHED
+    reason, message = StallReason.NOTHING_SCHEDULED, "no step runs or waits, and Argo has not created the next one"
+    if has_ended and not _owes_exit_handler(snapshot):
+        message = "all steps have ended, and Argo has not completed the Workflow"
+    elif has_ended:
+        reason, message = StallReason.EXIT_HANDLER_NOT_STARTED, "all steps have ended, and the exit handler has not run"
+    return Suspicion(reason, message, graces.seconds, since_at, owed=Owed.PERHAPS)
+
+
+def _owes_exit_handler(snapshot: Snapshot) -> bool:
+    workflow, name = snapshot.workflow, snapshot.tree.exit_handler_name
+    specs = [workflow.spec, workflow.status.stored_workflow_template_spec or WorkflowSpec()]
+    has_handler = any(spec.on_exit or "exit" in spec.hooks for spec in specs)
+    return has_handler and all(node.name != name for node in snapshot.nodes.values())
+
+
+def _backoff(node: Node) -> str:
+    """Return the length of a Retry node's backoff, as Argo words it; empty if it is in none."""
+    match = _BACKOFF.match(node.message) if node.type == NodeType.RETRY else None
+    return match[1] if match else ""
+
+
+def _backoff_end(snapshot: Snapshot, retry: Node) -> datetime | None:
+    """Return when the next attempt of a Retry node was due, counted from the end of the last one."""
+    ends = [child.finished_at for child in snapshot.tree.children(retry) if child.finished_at]
+    seconds = sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(_backoff(retry)))
+    return max(ends) + timedelta(seconds=seconds) if ends else None

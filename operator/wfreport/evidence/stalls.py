@@ -1,0 +1,201 @@
+"""Finds out whether a run hangs, with a bounded look at its pods and at the holders of its locks.
+
+Nothing is read for a run whose steps are young. If a step has run for half a grace time, the pods of the Workflow are
+listed, and again after intervals that double. If something is suspicious, they are listed at each poll until the grace
+time is over, so that a finding is as early as the polls allow.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from wfreport.api.report import ReportStatus, Stalled
+from wfreport.cache.running import RunningWorkflow, RunningWorkflows
+from wfreport.cache.stalls import ControllerActivity, StallMemory
+from wfreport.core.snapshot.identity import is_labelled_completed
+from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.core.stall.findings import SEEN_SHARE, choose_finding, find_suspicions
+from wfreport.core.stall.locks import awaited_locks, held_locks, holder_workflow
+from wfreport.core.stall.model import (
+    UNKNOWN_VERDICT,
+    HolderState,
+    PodsSeen,
+    StallFacts,
+    StallGraces,
+    StallVerdict,
+    Suspicion,
+)
+from wfreport.core.stall.pod_rules import needs_pods, pods_seen
+from wfreport.core.stall.workflow_rules import newest_time
+from wfreport.kube.errors import ApiError, NotFoundError
+from wfreport.kube.objects import version_of
+from wfreport.kube.pods import Pods
+from wfreport.kube.workflows import Workflows
+from wfreport.large_work import is_large, run_by_size
+from wfreport.logs import kv, throttled
+from wfreport.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+PODS_LIMIT: Final = 500
+"""Pods of one look. If a Workflow has more that are not completed, none of them counts as gone."""
+
+HOLDERS_LIMIT: Final = 5
+"""Holders of locks that one look reads."""
+
+INTERVAL_MAX_SECONDS: Final = 900
+"""The longest interval between two looks at a run that is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class StallInspection:
+    """What is known about whether a run hangs.
+
+    Attributes:
+        verdict: whether it hangs.
+        requeue_after_seconds: when to try again, if nothing else will; None for never.
+    """
+
+    verdict: StallVerdict = UNKNOWN_VERDICT
+    requeue_after_seconds: float | None = None
+
+
+class StallInspector:
+    """Inspects the runs of Workflows. An error means less knowledge and is not raised."""
+
+    def __init__(
+        self,
+        *,
+        pods: Pods,
+        workflows: Workflows,
+        running: RunningWorkflows,
+        activity: ControllerActivity,
+        graces: StallGraces,
+        metrics: Metrics,
+    ) -> None:
+        self._pods = pods
+        self._workflows = workflows
+        self._running = running
+        self._activity = activity
+        self._graces = graces
+        self._metrics = metrics
+
+    async def inspect(
+        self,
+        snapshot: Snapshot,
+        stored: Sequence[ReportStatus],
+        running: RunningWorkflow | None,
+        evidence: Mapping[str, PodEvidence],
+        *,
+        now: datetime,
+    ) -> StallInspection:
+        """Return whether a run hangs.
+
+        Args:
+            snapshot: the Workflow.
+            stored: the statuses of its reports, of the present run.
+            running: its entry among the running Workflows; what was seen is remembered in it.
+            evidence: evidence of its pods, by pod name.
+            now: the present time.
+        """
+        self._record_movement(snapshot, running, now)
+        stalled = next((status.stalled for status in stored if status.stalled), None)
+        if is_labelled_completed(snapshot.workflow):
+            return _inspect_completed(snapshot, stalled, self._graces, now)
+        if running is None:  # the first reconcile, or the first one after a restart
+            return StallInspection()
+        memory = running.stall
+        memory.locks_held = held_locks(snapshot)
+        if not await self._read_pods(snapshot, memory, stalled, now):
+            return StallInspection()
+        await self._read_holders(snapshot, memory)
+        facts = self._facts(snapshot, memory, evidence)
+        suspicions = await run_by_size(is_large(snapshot), find_suspicions, snapshot, facts, self._graces)
+        memory.see(suspicions, now)
+        facts = replace(facts, controller_silent_since_at=self._silent_since_at(snapshot, memory, suspicions, now))
+        finding = choose_finding(suspicions, facts, first_seen=memory.first_seen, stored=stalled, now=now)
+        return StallInspection(StallVerdict(finding))
+
+    def _record_movement(self, snapshot: Snapshot, running: RunningWorkflow | None, now: datetime) -> None:
+        meta = snapshot.workflow.metadata
+        newest = newest_time(snapshot)
+        if running is None or version_of(meta.resource_version) > running.version:
+            self._activity.record_moved(min(newest, now) if newest else now)
+
+    def _silent_since_at(
+        self, snapshot: Snapshot, memory: StallMemory, suspicions: Sequence[Suspicion], now: datetime
+    ) -> datetime | None:
+        due = [one for one in suspicions if is_due(one, first_seen=memory.first_seen, now=now)]
+        meta = snapshot.workflow.metadata
+        since = [(one, one.since_at or memory.first_seen[one.key]) for one in due]
+        self._activity.record_owed((meta.namespace, meta.name), since)
+        return self._activity.silent_since_at(now) if due else None
+
+    def _facts(self, snapshot: Snapshot, memory: StallMemory, evidence: Mapping[str, PodEvidence]) -> StallFacts:
+        captured = [one.pod for one in evidence.values() if one.pod is not None]
+        pods = memory.pods
+        if captured:
+            known = pods_seen(snapshot, captured, is_complete=False).by_node
+            pods = replace(pods, by_node={**known, **pods.by_node}) if pods else PodsSeen(known)
+        held = self._running.locks_held() if awaited_locks(snapshot) else frozenset[str]()
+        return StallFacts(pods, memory.holders, held)
+
+    async def _read_pods(self, snapshot: Snapshot, memory: StallMemory, stalled: Stalled | None, now: datetime) -> bool:
+        """List the pods, if a step has run for so long that it is worth a request, and if the last look is old.
+
+        Return False if that failed.
+        """
+        first_seconds = self._graces.seconds * SEEN_SHARE
+        if not needs_pods(snapshot, now=now, after_seconds=first_seconds):
+            memory.pods, memory.interval_seconds = None, 0
+            return True
+        is_new = stalled is None and bool(memory.first_seen)
+        if memory.read_at is not None and not is_new and self._running.now() < memory.read_at + memory.interval_seconds:
+            return True
+        meta = snapshot.workflow.metadata
+        try:
+            pods, is_complete = await self._pods.list_unfinished(meta.namespace, meta.name, limit=PODS_LIMIT)
+        except ApiError as error:
+            self._log_failure("pod list failed", meta.namespace, error)
+            return False
+        own = [pod for pod in pods if any(owner.uid == meta.uid for owner in pod.metadata.owner_references)]
+        memory.pods = pods_seen(snapshot, own, is_complete=is_complete, seen_at=now)
+        memory.read_at = self._running.now()
+        memory.interval_seconds = min(INTERVAL_MAX_SECONDS, max(first_seconds, 2 * memory.interval_seconds))
+        return True
+
+    async def _read_holders(self, snapshot: Snapshot, memory: StallMemory) -> None:
+        """Read the holders of awaited locks, in the Workflow's own namespace only."""
+        namespace = snapshot.workflow.metadata.namespace
+        names = {holder_workflow(holder) for lock in awaited_locks(snapshot) for holder in lock.holders}
+        own = sorted(name for name in names if name.startswith(f"{namespace}/"))[:HOLDERS_LIMIT]
+        memory.holders = {name: await self._state_of(namespace, name.partition("/")[2]) for name in own}
+
+    async def _state_of(self, namespace: str, name: str) -> HolderState:
+        if self._running.get((namespace, name)):
+            return HolderState.RUNNING
+        try:
+            head = await self._workflows.get_head(namespace, name)
+        except NotFoundError:
+            return HolderState.GONE
+        except ApiError as error:
+            self._log_failure("lock holder read failed", namespace, error)
+            return HolderState.UNKNOWN
+        return HolderState.ENDED if is_labelled_completed(head) else HolderState.RUNNING
+
+    def _log_failure(self, message: str, namespace: str, error: ApiError) -> None:
+        self._metrics.evidence_failed.labels(type(error).__name__).inc()
+        pairs = kv(namespace=namespace, error=type(error).__name__, reason=error.message)
+        log.warning(message, extra=pairs | throttled(message, namespace))
+
+
+def _inspect_completed(
+    snapshot: Snapshot, stalled: Stalled | None, graces: StallGraces, now: datetime
+) -> StallInspection:
+    """Return whether the garbage collection of a completed run hangs. Such a run is not polled."""
+    suspicions, facts = find_suspicions(snapshot, StallFacts(), graces), StallFacts()
+    finding = choose_finding(suspicions, facts, first_seen=None, stored=stalled, now=now)
+    remaining = (one.grace_seconds - (now - one.since_at).total_seconds() for one in suspicions if one.since_at)
+    return StallInspection(StallVerdict(finding), min((seconds for seconds in remaining if seconds > 0), default=None))
