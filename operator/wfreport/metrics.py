@@ -162,6 +162,12 @@ class Metrics:
     def _of_reports(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
         self.reports_known = Gauge("wfreport_reports_known", "Reports in the watched namespaces.", registry=registry)
+        self.stalled_runs = Gauge(
+            "wfreport_stalled_runs",
+            "Runs that hang, by reason (docs/howto/hung-runs.md).",
+            ["reason"],
+            registry=registry,
+        )
         self.reports_ignored = Gauge(
             "wfreport_reports_ignored",
             "Reports that users created beyond the maximum of their namespace, and that are not followed, at the last "

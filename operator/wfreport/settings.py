@@ -15,6 +15,7 @@ from wfreport.core.snapshot.model import WaitingGraces
 from wfreport.metric_settings import MetricSettings
 from wfreport.notification_settings import NotificationSettings
 from wfreport.setting_types import PREFIX, Command, Names, Patterns, Retention, Scope, UrlTemplate, argo_server_problem
+from wfreport.stall_settings import StallSettings
 
 DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
 
@@ -27,7 +28,7 @@ SECRET_FIELDS = frozenset({"argo_server_url", "argo_server_token_command"})
 """Settings whose values may contain a secret by mistake. No error message shows them."""
 
 
-class Settings(NotificationSettings, MetricSettings):
+class Settings(StallSettings, NotificationSettings, MetricSettings):
     """The settings. Each field is read from the variable ``WFREPORT_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)

@@ -312,10 +312,7 @@ class WorkflowSpec(Struct, frozen=True):
 
 
 class LockWait(Struct, frozen=True):
-    """An entry of ``waiting`` or ``holding`` of a mutex or semaphore: the lock, and who holds it (``workflow_types.go``).
-
-    A mutex has one holder, a semaphore several. A holder is ``<namespace>/<workflow>[/<node>]``.
-    """
+    """A lock that is awaited or held: a mutex has one holder, ``<namespace>/<workflow>[/<node>]``, a semaphore more."""
 
     mutex: str = ""
     semaphore: str = ""

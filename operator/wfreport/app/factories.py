@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from wfreport.api.reasons import StallReason
 from wfreport.app.shared import Shared
 from wfreport.argoserver.artifacts import ArchivedLogs
 from wfreport.argoserver.workflows import ServerWorkflows
@@ -20,6 +21,7 @@ from wfreport.evidence.events_budget import EventsBudget
 from wfreport.evidence.log_reader import MARGIN_FACTOR, LogReader, LogRules
 from wfreport.evidence.pending_pods import PendingPods
 from wfreport.evidence.reader import EvidenceLimits, EvidenceReader
+from wfreport.evidence.stalls import StallInspector
 from wfreport.kube.reports import StoredReport
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
@@ -126,7 +128,11 @@ def build_report_writer(shared: Shared, on_written: Callable[[StoredReport], Non
         ownership=ReportOwnership(shared.settings.installation, events=kube.events, metrics=metrics, clock=clock),
         metrics=metrics,
         clock=clock,
-        hooks=WriteHooks(on_overtaken=shared.requests.enqueue_report, on_written=on_written),
+        hooks=WriteHooks(
+            on_overtaken=shared.requests.enqueue_report,
+            on_written=on_written,
+            announce_silence=shared.activity.announce,
+        ),
     )
 
 
@@ -165,6 +171,14 @@ def build_evidence_collector(shared: Shared, capturer: Capturer, fetcher: ArgoSe
     return EvidenceCollector(
         reader=EvidenceReader(pods, limits, cache=shared.evidence, capturer=capturer, metrics=metrics),
         pending=PendingPods(pods, settings.waiting_graces, metrics=metrics),
+        stalls=StallInspector(
+            pods=pods,
+            workflows=shared.kube.workflows,
+            running=shared.running,
+            activity=shared.activity,
+            graces=settings.stall_graces,
+            metrics=metrics,
+        ),
         fetcher=fetcher,
         earlier=EarlierRuns(shared.kube.reports, shared.reports),
         log_tail_lines=settings.log_tail_lines,
@@ -232,6 +246,8 @@ def expose_caches(shared: Shared) -> None:
     metrics.captured_bytes.set_function(lambda: evidence.size_bytes)
     expose_runs(shared.reports, metrics)
     metrics.reports_known.set_function(shared.reports.__len__)
+    for reason in StallReason:
+        metrics.stalled_runs.labels(reason).set_function(partial(shared.reports.count_stalled, reason))
     metrics.reports_ignored.set_function(lambda: shared.reports.followed.ignored_reports)
     metrics.namespaces_with_ignored_reports.set_function(lambda: shared.reports.followed.ignored_namespaces)
 

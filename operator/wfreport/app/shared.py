@@ -11,6 +11,7 @@ from typing import Final
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.reports import ReportCache
 from wfreport.cache.running import PollPolicy, RunningWorkflows
+from wfreport.cache.stalls import ControllerActivity
 from wfreport.clock import now
 from wfreport.core.redact.redactor import Redactor
 from wfreport.kube.client import Client
@@ -81,6 +82,7 @@ class Shared:
         reports: the cache of reports.
         running: the Workflows that run.
         evidence: the evidence that waits for its reports.
+        activity: whether Argo's controller does anything.
         queues: the queues of the report controller.
         requests: requests reconciles for reasons other than a watch event.
         in_flight: what the workers are reconciling.
@@ -94,6 +96,7 @@ class Shared:
     reports: ReportCache
     running: RunningWorkflows
     evidence: EvidenceCache
+    activity: ControllerActivity
     queues: Queues
     requests: ReconcileRequests
     in_flight: InFlight
@@ -114,6 +117,9 @@ def create_shared(settings: Settings, client: Client, metrics: Metrics) -> Share
         reports=reports,
         running=running,
         evidence=EvidenceCache(),
+        activity=ControllerActivity(
+            grace_seconds=settings.stalled_grace_seconds, is_running=lambda name: running.get(name) is not None
+        ),
         queues=queues,
         requests=ReconcileRequests(queues, running=running, reports=reports),
         in_flight=InFlight(),

@@ -24,7 +24,7 @@ event, or ``write_done`` makes the writer enqueue the report.
 """
 
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,6 +76,7 @@ class ReportEntry:
         log_tail_lines: log lines that the spec requests; None if it does not set them.
         reporter: the installation that wrote the status; empty for none.
         outcome: how the run ended; None if it runs, or if that is unknown.
+        stalled: why the run hangs; empty if it does not.
     """
 
     namespace: str
@@ -103,6 +104,7 @@ class ReportEntry:
     log_tail_lines: int | None = None
     reporter: str = ""
     outcome: RunOutcome | None = None
+    stalled: str = ""
 
     @property
     def is_made_by_us(self) -> bool:
@@ -164,6 +166,7 @@ def entry_of(head: ReportHead) -> ReportEntry:
         log_tail_lines=head.spec.log_tail_lines,
         reporter=head.status.reporter,
         outcome=_outcome(head),
+        stalled=head.status.stalled.reason,
     )
 
 
@@ -199,6 +202,7 @@ class ReportCache:
         self._entries: dict[NamespacedName, ReportEntry] = {}
         self._ended_runs = EndedRuns()
         self._by_workflow: dict[NamespacedName, tuple[str, ...]] = {}
+        self._stalled = Counter[str]()
         self._expected_writes: dict[NamespacedName, int] = {}
         self.on_removed: Callable[[NamespacedName], None] = _do_nothing
 
@@ -209,6 +213,10 @@ class ReportCache:
     def __iter__(self) -> Iterator[ReportEntry]:
         """Iterate over a copy of the entries."""
         return iter(tuple(self._entries.values()))
+
+    def count_stalled(self, reason: str) -> int:
+        """Return the number of reports of runs that hang for this reason."""
+        return self._stalled[reason]
 
     def get(self, report: NamespacedName) -> ReportEntry | None:
         """Return the entry of a report, or None."""
@@ -308,6 +316,7 @@ class ReportCache:
             return False
         if cached and cached.workflow_key != entry.workflow_key:
             self._remove_from_index(cached)
+        self._count_stalled(cached, entry)
         self._entries[entry.key] = entry
         self._ended_runs.put(entry.key, entry.outcome)
         names = self._by_workflow.get(entry.workflow_key, ())
@@ -323,11 +332,17 @@ class ReportCache:
         """Forget a report, and return its entry."""
         entry = self._entries.pop(report, None)
         if entry:
+            self._count_stalled(entry, None)
             self._remove_from_index(entry)
             self._ended_runs.remove(report)
             self.followed.remove(report)
         self.on_removed(report)
         return entry
+
+    def _count_stalled(self, before: ReportEntry | None, after: ReportEntry | None) -> None:
+        for entry, change in ((before, -1), (after, 1)):
+            if entry and entry.stalled:
+                self._stalled[entry.stalled] += change
 
     def _admit(self, entry: ReportEntry) -> bool:
         """Return whether a new report is to be followed, and make room for it if it is a user's."""

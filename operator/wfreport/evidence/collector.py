@@ -1,6 +1,17 @@
 """Collects the evidence about the pods of a Workflow from all its sources.
 
-================  =========================================================  ==================
+================  =========================================================  =========================
+evidence          source                                                     read by
+================  =========================================================  =========================
+failed pods       captured as they failed, else listed now                   ``EvidenceReader``
+pods not started  listed now, only if one has been starting for too long     ``PendingPods``
+stalls            pods of long steps and holders of locks, read rarely       ``StallInspector``
+archived logs     Argo Server, fetched in the background                     ``ArgoServerFetcher``
+offloaded nodes   Argo Server, fetched in the background                     ``ArgoServerFetcher``
+archived runs     Argo Server, fetched in the background                     ``ArgoServerFetcher``
+earlier runs      the cache; reports are read if the run failed or was slow  ``EarlierRuns``
+================  =========================================================  =========================
+
 Errors are not raised: the report names evidence that could not be read, with the reason.
 """
 

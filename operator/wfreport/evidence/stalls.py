@@ -16,7 +16,7 @@ from wfreport.cache.running import RunningWorkflow, RunningWorkflows
 from wfreport.cache.stalls import ControllerActivity, StallMemory
 from wfreport.core.snapshot.identity import is_labelled_completed
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
-from wfreport.core.stall.findings import SEEN_SHARE, choose_finding, find_suspicions
+from wfreport.core.stall.findings import SEEN_SHARE, choose_finding, find_suspicions, is_due
 from wfreport.core.stall.locks import awaited_locks, held_locks, holder_workflow
 from wfreport.core.stall.model import (
     UNKNOWN_VERDICT,

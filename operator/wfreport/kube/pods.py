@@ -140,7 +140,7 @@ class Pods:
         return [clip_pod(pod) for pod in page.items or ()]
 
     async def list_unfinished(self, namespace: str, workflow: str, *, limit: int) -> tuple[Sequence[Pod], bool]:
-        """List the pods of a Workflow that Argo has not labelled as completed, ``limit`` at most, and whether that is all.
+        """List pods of a Workflow that Argo has not labelled as completed, ``limit`` at most, and whether that is all.
 
         Raises:
             ApiError: the request failed.

@@ -70,12 +70,19 @@ class HeadFailure(Struct, frozen=True):
     fingerprint: str = ""
 
 
+class HeadStalled(Struct, frozen=True):
+    """``status.stalled``: the fields that the cache needs."""
+
+    reason: str = ""
+
+
 class HeadStatus(Struct, frozen=True):
     """``status``: the fields that the cache needs."""
 
     observed_generation: int = 0
     observed_workflow: HeadObserved = HeadObserved()
     conditions: tuple[HeadCondition, ...] = ()
+    stalled: HeadStalled = HeadStalled()
     reporter: str = ""
     timing: HeadTiming = HeadTiming()
     workflow_source: WorkflowSource | None = None
@@ -225,6 +232,7 @@ def head_after_write(head: ReportHead, meta: ObjectMeta, status: ReportStatus) -
                 finished_at=observed.finished_at if observed else None,
             ),
             conditions=tuple(HeadCondition(type=c.type, reason=c.reason) for c in status.conditions or ()),
+            stalled=HeadStalled(reason=status.stalled.reason if status.stalled else ""),
             reporter=status.reporter or "",
             timing=HeadTiming(duration_seconds=status.timing.duration_seconds if status.timing else None),
             workflow_source=status.workflow_source,

@@ -12,6 +12,7 @@ from wfreport.core.render.progress import is_bare_progress
 from wfreport.core.render.status import has_nodes_of_run, render_status
 from wfreport.core.snapshot.identity import is_labelled_completed
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
+from wfreport.core.stall.model import UNKNOWN_VERDICT, StallVerdict
 from wfreport.evidence.argo_server import BEING_FETCHED
 from wfreport.evidence.collector import CollectedEvidence, RemainingEvidence
 from wfreport.kube.reports import StoredReport
@@ -35,7 +36,9 @@ class StatusRenderer:
         """
         if snapshot.unavailable is BEING_FETCHED and has_nodes_of_run(report.status, snapshot.workflow):
             return None
-        status = self._render_run(snapshot, report, evidence.by_pod, evidence.observed_at, evidence.known)
+        status = self._render_run(
+            snapshot, report, evidence.by_pod, evidence.observed_at, evidence.known, evidence.stall
+        )
         if is_labelled_completed(snapshot.workflow) or not self._was_just_written(report, evidence.observed_at):
             return status
         return None if report.status and is_bare_progress(report.status, status) else status
@@ -81,6 +84,7 @@ class StatusRenderer:
         evidence: Mapping[str, PodEvidence],
         now: datetime,
         known: KnownRuns = NO_RUNS,
+        stall: StallVerdict = UNKNOWN_VERDICT,
     ) -> ReportStatus:
         return render_status(
             snapshot,
@@ -92,6 +96,7 @@ class StatusRenderer:
             redactor=self._redactor,
             now=now,
             known=known,
+            stall=stall,
         )
 
     def _with_late_evidence(

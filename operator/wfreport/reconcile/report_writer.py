@@ -16,7 +16,7 @@ from typing import Final
 from wfreport.api.argo import Workflow
 from wfreport.api.condition import Condition
 from wfreport.api.names import KIND_REPORT
-from wfreport.api.reasons import ConditionType, Reason
+from wfreport.api.reasons import ConditionType, Reason, StallReason
 from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportCache, ReportEntry, StatusCache, entry_of
 from wfreport.core.record.report_events import events_of_write
@@ -37,6 +37,10 @@ CACHED_STATUS_BYTES: Final = 4 << 20
 are read at each reconcile."""
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class WriteHooks:
     """Functions to call after writes.
@@ -44,10 +48,12 @@ class WriteHooks:
     Attributes:
         on_overtaken: called with a report that another client changed during our write.
         on_written: called with each report whose status was written.
+        announce_silence: returns whether the silence of Argo's controller is yet to be announced.
     """
 
     on_overtaken: Callable[[NamespacedName], None]
     on_written: Callable[[StoredReport], None]
+    announce_silence: Callable[[], bool] = _always
 
 
 class ReportWriter:
@@ -150,6 +156,7 @@ class ReportWriter:
         else:
             await self._warn(report, status)
             await self._record_events(report, status)
+            await self._warn_of_stall(report, status)
             await self._write_status(name, report, status)
             if is_final and not _is_final(report.status):
                 self._log_final(report, status)
@@ -181,6 +188,18 @@ class ReportWriter:
             await self._events.record(
                 involved, event.reason, event.message, event_type=WARNING, discriminator=event.discriminator
             )
+
+    async def _warn_of_stall(self, report: StoredReport, status: ReportStatus) -> None:
+        """Write an Event when a run begins to hang. A silent controller is announced once, not by each run."""
+        stalled, stored = status.stalled, report.status.stalled if report.status else None
+        if stalled is None or (stored and stored.reason == stalled.reason):
+            return
+        if stalled.reason == StallReason.CONTROLLER_SILENT and not self._hooks.announce_silence():
+            return
+        meta, since = report.head.metadata, stalled.since_at.isoformat() if stalled.since_at else ""
+        involved = InvolvedObject(KIND_REPORT, meta.namespace, meta.name, meta.uid)
+        message = f"{stalled.message or stalled.reason}. {stalled.advice or ''}".strip()
+        await self._events.record(involved, stalled.reason, message, event_type=WARNING, discriminator=since)
 
     def _confirm(self, name: NamespacedName, report: StoredReport) -> None:
         """Report a write as done whose response was lost: the next attempt finds its status stored."""

@@ -1,6 +1,7 @@
 """Computes the report of a run on this machine, with the operator's own core."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from wfreport.api.argo import LABEL_WORKFLOW, Workflow
@@ -11,6 +12,9 @@ from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.status import render_status
 from wfreport.core.snapshot.identity import new_report
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
+from wfreport.core.stall.findings import choose_finding, find_suspicions
+from wfreport.core.stall.model import StallFacts, StallFinding, StallGraces, StallVerdict
+from wfreport.core.stall.pod_rules import pods_seen
 
 Report = dict[str, Any]
 
@@ -23,6 +27,7 @@ def compute_report(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> R
     if not snapshot.workflow.metadata.uid:
         # A manifest that was never submitted has no uid to bind to.
         del report["spec"]["workflowRef"]["uid"]
+    read_at = now()
     status = render_status(
         snapshot,
         stored=None,
@@ -31,9 +36,18 @@ def compute_report(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> R
         evidence=evidence,
         options=RenderOptions(),
         redactor=Redactor(),
-        now=now(),
+        now=read_at,
+        stall=StallVerdict(_finding(snapshot, evidence, read_at)),
     )
     return {**report, "status": status.dump()}
+
+
+def _finding(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], read_at: datetime) -> StallFinding | None:
+    """Return why the run hangs, according to the objects' times. A pod that was not supplied may exist."""
+    pods = [one.pod for one in evidence.values() if one.pod]
+    facts = StallFacts(pods_seen(snapshot, pods, is_complete=False))
+    suspicions = find_suspicions(snapshot, facts, StallGraces())
+    return choose_finding(suspicions, facts, first_seen=None, stored=None, now=read_at)
 
 
 class SuppliedEvidence:

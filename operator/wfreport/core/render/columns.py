@@ -1,18 +1,22 @@
 """Chooses what `kubectl get` shows of a run in one word each: the reason why it failed or waits, and the step."""
 
-from wfreport.api.report import Failure, Waiting
+from wfreport.api.report import Failure, Stalled, Waiting
 from wfreport.core.render.conditions import leading_class
 
 
-def leading_reason(failures: list[Failure], waiting: list[Waiting]) -> str | None:
-    """Return the class of the leading failure, else the reason of the leading wait; None if the run is well."""
-    return leading_class(failures) or (waiting[0].reason if waiting else None)
+def leading_reason(failures: list[Failure], waiting: list[Waiting], stalled: Stalled | None = None) -> str | None:
+    """Return the class of the leading failure, else the reason why the run hangs or waits; None if it is well."""
+    return leading_class(failures) or (stalled.reason if stalled else waiting[0].reason if waiting else None)
 
 
-def leading_step(failures: list[Failure], waiting: list[Waiting]) -> str | None:
+def leading_step(
+    failures: list[Failure], waiting: list[Waiting], stalled: Stalled | None = None, stalled_step: str | None = None
+) -> str | None:
     """Return the name of the step that ``leading_reason`` is about; None if that is the Workflow itself."""
     if leading_class(failures):
         return step_name(failures[0])
+    if stalled:
+        return stalled_step
     return waiting[0].display_name if waiting else None
 
 

@@ -79,7 +79,9 @@ def render_deleted(
         ),
     }
     conditions = [
-        changed[ConditionType(c.type)] if c.type in changed else _final(c, generation) for c in stored.conditions or ()
+        changed[ConditionType(c.type)] if c.type in changed else _final(c, generation)
+        for c in stored.conditions or ()
+        if c.type != ConditionType.RUN_STALLED
     ]
     last_known = f"; last known: {stored.summary}" if stored.summary and observed.phase else ""
     state = "ended" if observed.phase else "started"
@@ -91,6 +93,7 @@ def render_deleted(
         "reason": Reason.WORKFLOW_DELETED.value,
         "step": leading_step(stored.failures or [], []),
         "waiting": None,
+        "stalled": None,
     }
     return stored.changed(**update)
 

@@ -10,7 +10,7 @@ current time, except the choice of the waits of a running Workflow that are repo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from wfreport.api import names
@@ -25,6 +25,7 @@ from wfreport.api.report import (
     ReportSpec,
     ReportStatus,
     RunRemediation,
+    Stalled,
     Step,
     StepWarning,
     Waiting,
@@ -51,12 +52,14 @@ from wfreport.core.render.failures import (
 )
 from wfreport.core.render.size import fit
 from wfreport.core.render.source import find_links, find_source
+from wfreport.core.render.stall import render_stalled, stalled_condition, stalled_step
 from wfreport.core.render.steps import list_outputs, list_parameters, list_steps, resources_used
 from wfreport.core.render.summary import summarize
 from wfreport.core.render.warnings import find_warnings
 from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source
 from wfreport.core.snapshot.pod_names import with_observed_pod_names
+from wfreport.core.stall.model import UNKNOWN_VERDICT, StallVerdict
 from wfreport.core.timing.timing import RunTimes, time_run
 from wfreport.core.timing.waiting import find_waiting, stored_waiting_texts
 
@@ -84,6 +87,7 @@ def render_status(
     redactor: Redactor,
     now: datetime,
     known: KnownRuns = NO_RUNS,
+    stall: StallVerdict = UNKNOWN_VERDICT,
 ) -> ReportStatus:
     """Render the status of the report of a Workflow.
 
@@ -97,6 +101,7 @@ def render_status(
         redactor: redactor of secrets in free text.
         now: current time; it only decides whether a wait has exceeded its grace time.
         known: what is known of earlier runs, if this one has ended.
+        stall: whether the run hangs.
     """
     sanitizer, workflow = TextSanitizer(redactor), snapshot.workflow
     stored_run = status_of_run(stored, workflow)
@@ -109,7 +114,11 @@ def render_status(
         )
     runs = _earlier_runs(stored, is_same_run=stored_run is not None)
     context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
-    findings = _findings(context, stored_run, now=now, is_first_run=not runs)
+    findings = replace(
+        _findings(context, stored_run, now=now, is_first_run=not runs),
+        stalled=render_stalled(stall, stored_run, sanitizer),
+        stalled_step=stalled_step(stall, stored_run, sanitizer),
+    )
     status = _status_of_run(findings, context, stored, runs, generation)
     status = with_comparison(status, workflow.metadata.name, known, stored_run)
     return fit(status, options.max_bytes, _left_out(findings, snapshot), _changed_at(workflow), generation)
@@ -127,17 +136,21 @@ def _status_of_run(
     return ReportStatus(
         observed_generation=generation,
         observed_workflow=_observed(snapshot, sanitizer),
-        conditions=conditions_of_run(snapshot, findings.failures, summary, generation),
+        conditions=[
+            *conditions_of_run(snapshot, findings.failures, summary, generation),
+            *stalled_condition(findings.stalled, _changed_at(workflow), generation),
+        ],
         summary=summary,
         failure_class=_failure_class(findings.failures),
-        reason=leading_reason(findings.failures, findings.waiting),
-        step=leading_step(findings.failures, findings.waiting),
+        reason=leading_reason(findings.failures, findings.waiting, findings.stalled),
+        step=leading_step(findings.failures, findings.waiting, findings.stalled, findings.stalled_step),
         counts=findings.counts,
         step_counts=findings.step_counts,
         timing=findings.times.timing,
         critical_path=list(findings.times.path) or None,
         failures=findings.failures or None,
         waiting=findings.waiting or None,
+        stalled=findings.stalled,
         warnings=findings.warnings or None,
         superseded_attempts=findings.superseded[-MAX_SUPERSEDED:] or None,
         steps=findings.steps or None,
@@ -167,6 +180,8 @@ class _Findings:
     waiting: list[Waiting]
     warnings: list[StepWarning]
     steps: list[Step]
+    stalled: Stalled | None = None
+    stalled_step: str | None = None
 
 
 def _findings(
@@ -192,12 +207,14 @@ def _findings(
 
 
 def _summary(findings: _Findings, workflow: Workflow) -> str:
+    hangs = findings.stalled is not None
     return summarize(
         workflow,
         failures=findings.failures,
         roles=findings.roles,
         leading=findings.leading,
-        waiting=findings.waiting,
+        stalled=findings.stalled,
+        waiting=[wait for wait in findings.waiting if not hangs or wait.display_name != findings.stalled_step],
         warnings=findings.warnings,
         counts=findings.counts,
         steps=findings.step_counts,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from wfreport.api.argo import Phase, Workflow
 from wfreport.api.classes import FailureClass, Role
 from wfreport.api.counts import Counts, StepCounts
-from wfreport.api.report import Failure, StepWarning, Waiting
+from wfreport.api.report import Failure, Stalled, StepWarning, Waiting
 from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
@@ -13,6 +13,7 @@ from wfreport.core.render.columns import step_name
 from wfreport.core.render.equal_failures import CAUSES, LeadingGroup
 from wfreport.core.render.phrases import name, plural, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
+from wfreport.core.render.stall import stalled_clause
 from wfreport.core.timing.durations import short_duration
 
 _MAX_NAMED = 2
@@ -25,6 +26,7 @@ def summarize(
     failures: list[Failure],
     roles: Sequence[Role],
     leading: LeadingGroup,
+    stalled: Stalled | None,
     waiting: list[Waiting],
     warnings: list[StepWarning],
     counts: Counts | None,
@@ -38,6 +40,7 @@ def summarize(
         failures: failures that the report lists.
         roles: roles of all failures, even those that are not listed.
         leading: the failures that equal the first one.
+        stalled: why the run hangs; None if it does not.
         waiting: waiting steps of a run in progress.
         warnings: problems that did not fail the run.
         counts: number of nodes by phase; None if the nodes cannot be read.
@@ -45,12 +48,14 @@ def summarize(
         timing: timing of the run; None before its end.
     """
     phase = workflow.status.phase
+    is_warned = stalled is not None and any(warning.message == stalled.message for warning in warnings)
+    hang = [stalled_clause(stalled)] if stalled and not is_warned else []
     if phase == Phase.SUCCEEDED:
-        parts = [_succeeded(timing), *_notes_on_success(failures, len(roles), warnings, counts)]
+        parts = [_succeeded(timing), *_notes_on_success(failures, len(roles), warnings, counts), *hang]
     elif workflow.status.has_failed:
-        parts = [_failed(failures[0], leading, workflow), *_consequences(roles, leading, steps)]
+        parts = [_failed(failures[0], leading, workflow), *_consequences(roles, leading, steps), *hang]
     else:
-        parts = _active(workflow, failures, roles, leading, waiting)
+        parts = _active(workflow, failures, roles, leading, hang, waiting)
     return cut(" ".join("; ".join(parts).split()), TEXT)
 
 
@@ -147,7 +152,12 @@ def _consequences(roles: Sequence[Role], leading: LeadingGroup, steps: StepCount
 
 
 def _active(
-    workflow: Workflow, failures: list[Failure], roles: Sequence[Role], leading: LeadingGroup, waiting: list[Waiting]
+    workflow: Workflow,
+    failures: list[Failure],
+    roles: Sequence[Role],
+    leading: LeadingGroup,
+    hang: list[str],
+    waiting: list[Waiting],
 ) -> list[str]:
     status = workflow.status
     # Argo counts pods, so before the first pod the progress is 0/0.
@@ -157,6 +167,7 @@ def _active(
         parts.append(_failed(failures[0], leading, workflow))
     if leading.others:
         parts.append(plural(leading.others, "other failure"))
+    parts += hang
     parts += [f"{_subject(entry.display_name)} {waiting_phrase(entry)}" for entry in waiting[:1]]
     if len(waiting) > 1:
         parts.append(f"{len(waiting) - 1:,} more waiting")

@@ -104,7 +104,6 @@ class Suspicion:
         since_at: when it began, according to the objects; None if they have no time of it.
         node_id: id of the step; empty for the Workflow itself.
         display_name: name of the step; empty for the Workflow itself.
-        advice: what to do, if that is more specific than the reason's advice.
         owed: whether Argo's controller should have ended this state.
     """
 
@@ -114,7 +113,6 @@ class Suspicion:
     since_at: datetime | None = None
     node_id: str = ""
     display_name: str = ""
-    advice: str | None = None
     owed: Owed = Owed.NO
 
     @property

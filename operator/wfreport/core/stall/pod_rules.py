@@ -1,7 +1,7 @@
 """Suspicions from the pods of steps that have not ended for Argo."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from wfreport.api.argo import ANNOTATION_NODE_ID, EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
@@ -15,6 +15,7 @@ _ENDED: Final = frozenset({"Succeeded", "Failed"})
 _NOT_STARTED: Final = frozenset({"StartError", "ContainerCannotRun", "ContainerCannotRunError"})
 """Reasons of a container that ended because its program could not be started (containerd, docker)."""
 
+_CLOCK_SKEW: Final = timedelta(seconds=5)
 _WAITING_TYPES: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
 _LABEL_COMPONENT: Final = "workflows.argoproj.io/component"
 _AGENT_SUFFIX: Final = "-agent"
@@ -26,6 +27,8 @@ def pod_suspicions(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> I
     for node in snapshot.nodes.values():
         if node.type == NodeType.POD and node.phase in _UNFINISHED:
             pod = pods.by_node.get(node.id)
+            if pod and _is_of_an_earlier_run(pod, node):
+                continue
             found = _of_pod(snapshot, node, pod, graces) if pod else _gone(snapshot, node, pods, graces)
             if found:
                 yield found
@@ -70,6 +73,12 @@ def _of_pod(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Su
     if pod.metadata.deletion_timestamp:
         return _terminating(node, pod, graces)
     return _main_ended(snapshot, node, pod, graces) if pod.status.phase == "Running" else None
+
+
+def _is_of_an_earlier_run(pod: Pod, node: Node) -> bool:
+    """Return whether the pod has the node's id, but is from before a manual retry."""
+    created_at = pod.metadata.creation_timestamp
+    return created_at is not None and node.started_at is not None and created_at < node.started_at - _CLOCK_SKEW
 
 
 def _gone(snapshot: Snapshot, node: Node, pods: PodsSeen, graces: StallGraces) -> Suspicion | None:
