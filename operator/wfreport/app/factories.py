@@ -247,7 +247,7 @@ def expose_caches(shared: Shared) -> None:
     expose_runs(shared.reports, metrics)
     metrics.reports_known.set_function(shared.reports.__len__)
     for reason in StallReason:
-        metrics.stalled_runs.labels(reason).set_function(partial(shared.reports.count_stalled, reason))
+        metrics.stalled_runs.labels(reason).set_function(partial(shared.reports.stalled.count, reason))
     metrics.reports_ignored.set_function(lambda: shared.reports.followed.ignored_reports)
     metrics.namespaces_with_ignored_reports.set_function(lambda: shared.reports.followed.ignored_namespaces)
 

@@ -24,7 +24,7 @@ event, or ``write_done`` makes the writer enqueue the report.
 """
 
 import sys
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +33,7 @@ from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
 from wfreport.cache.ended_runs import EndedRuns, RunOutcome
 from wfreport.cache.followed_reports import FollowedReports
+from wfreport.cache.stalls import StalledReports
 from wfreport.core.compare.origin import origin_of
 from wfreport.core.snapshot.identity import binds
 from wfreport.core.snapshot.model import Source
@@ -202,7 +203,7 @@ class ReportCache:
         self._entries: dict[NamespacedName, ReportEntry] = {}
         self._ended_runs = EndedRuns()
         self._by_workflow: dict[NamespacedName, tuple[str, ...]] = {}
-        self._stalled = Counter[str]()
+        self.stalled = StalledReports()
         self._expected_writes: dict[NamespacedName, int] = {}
         self.on_removed: Callable[[NamespacedName], None] = _do_nothing
 
@@ -213,10 +214,6 @@ class ReportCache:
     def __iter__(self) -> Iterator[ReportEntry]:
         """Iterate over a copy of the entries."""
         return iter(tuple(self._entries.values()))
-
-    def count_stalled(self, reason: str) -> int:
-        """Return the number of reports of runs that hang for this reason."""
-        return self._stalled[reason]
 
     def get(self, report: NamespacedName) -> ReportEntry | None:
         """Return the entry of a report, or None."""
@@ -316,7 +313,7 @@ class ReportCache:
             return False
         if cached and cached.workflow_key != entry.workflow_key:
             self._remove_from_index(cached)
-        self._count_stalled(cached, entry)
+        self.stalled.replace(cached.stalled if cached else "", entry.stalled)
         self._entries[entry.key] = entry
         self._ended_runs.put(entry.key, entry.outcome)
         names = self._by_workflow.get(entry.workflow_key, ())
@@ -332,17 +329,12 @@ class ReportCache:
         """Forget a report, and return its entry."""
         entry = self._entries.pop(report, None)
         if entry:
-            self._count_stalled(entry, None)
+            self.stalled.replace(entry.stalled, "")
             self._remove_from_index(entry)
             self._ended_runs.remove(report)
             self.followed.remove(report)
         self.on_removed(report)
         return entry
-
-    def _count_stalled(self, before: ReportEntry | None, after: ReportEntry | None) -> None:
-        for entry, change in ((before, -1), (after, 1)):
-            if entry and entry.stalled:
-                self._stalled[entry.stalled] += change
 
     def _admit(self, entry: ReportEntry) -> bool:
         """Return whether a new report is to be followed, and make room for it if it is a user's."""

@@ -1,5 +1,6 @@
 """What is remembered between two reconciles to tell whether runs hang. Further reconciles can recover all of it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -87,3 +88,20 @@ class ControllerActivity:
             del self._owed[workflow]
             return False
         return self._moved_at is None or (self._moved_at - since).total_seconds() <= self._grace_seconds / 2
+
+
+class StalledReports:
+    """Number of reports of runs that hang, by reason."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[str]()
+
+    def count(self, reason: str) -> int:
+        """Return the number of reports with this reason."""
+        return self._counts[reason]
+
+    def replace(self, before: str, after: str) -> None:
+        """Count the change of a report's reason; empty for none."""
+        for reason, change in ((before, -1), (after, 1)):
+            if reason:
+                self._counts[reason] += change
