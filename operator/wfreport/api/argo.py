@@ -362,7 +362,7 @@ class StatusWithoutNodes(Struct, frozen=True):
 
     @property
     def waits_for_retry(self) -> bool:
-        """Whether a person just retried the run: until it is taken up, it has a start, but no phase (Argo 4, util.go)."""
+        """Whether a person just retried the run: until it is taken up, it has a start, but no phase (Argo 4)."""
         return not self.phase and self.started_at is not None
 
     @property
