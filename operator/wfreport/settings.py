@@ -1,7 +1,7 @@
 """The settings of the operator, read from ``WFREPORT_…`` variables: only here and in ``…_settings``.
 
-The descriptions are also the reference page of the settings. No setting is called ``port`` or ``service_…``, because
-Kubernetes sets variables of these names in every pod beside a Service named ``wfreport``.
+The descriptions are also the reference page. No setting is called ``port`` or ``service_…``, because Kubernetes sets
+variables of these names in every pod beside a Service named ``wfreport``.
 """
 
 import os
@@ -155,9 +155,7 @@ class Settings(StallSettings, NotificationSettings, MetricSettings):
         30,
         ge=0,
         le=86400,
-        description=(
-            "Time until a container that cannot be created (Secret, ConfigMap, command) is listed as waiting."
-        ),
+        description="Time until a container that cannot be created (Secret, ConfigMap, command) is listed as waiting.",
     )
     waiting_grace_starting_seconds: float = Field(
         300,

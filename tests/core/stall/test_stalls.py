@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.evidence.stall_objects import NAMESPACE, START, container, node, pod, stamp, workflow
-from tests.evidence.stall_world import StallWorld
+from tests.core.stall.stall_objects import NAMESPACE, START, container, node, pod, stamp, workflow
+from tests.core.stall.stall_world import StallWorld
 
 from wfreport.api.reasons import StallReason
 from wfreport.core.stall.model import StallFinding

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.evidence.stall_world import StallWorld, stretch
+from tests.core.stall.stall_world import StallWorld, stretch
 from tests.examples import is_fast, steps
 from tests.recorded import FOLDER
 
