@@ -95,7 +95,13 @@ def kstatus(entry: Object) -> str:
 
 
 def condition(kind: str, status: str, reason: str) -> Object:
-    return {"type": kind, "status": status, "reason": reason, "message": "why", "lastTransitionTime": "2026-11-25"}
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": "why",
+        "lastTransitionTime": "2026-11-25T03:00:00Z",
+    }
 
 
 # Reports

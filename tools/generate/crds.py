@@ -16,6 +16,8 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel
 
+from generate.json_schemas import FOLDER as SCHEMAS
+from generate.json_schemas import json_schema
 from generate.kinds import KINDS, ROOT, AnyModel, Column, Kind
 from wfreport.api import names
 from wfreport.api.validated import described
@@ -295,7 +297,8 @@ def main() -> int:
     files = {kind.path: crd_text(kind) for kind in KINDS}
     # a chart contains no file from outside of its folder
     copies = {CHART_CRDS / path.name: text for path, text in files.items()}
-    return write_or_check(files | copies, check=arguments.check, command="make crds")
+    schemas = {SCHEMAS / name: text for name, text in map(json_schema, files.values())}
+    return write_or_check(files | copies | schemas, check=arguments.check, command="make crds")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ Login = Callable[[], Awaitable[kopf.AiohttpSession]]
 
 
 _IDENTITY: Final = "wfreport"
-"""Only kopf's peering uses it, which is off. Without it, kopf reads the user's name, and that of a container has none."""
+"""Only kopf's peering uses it, which is off. Without it, kopf looks up the user's name, and a container's has none."""
 
 
 def framework_settings(
