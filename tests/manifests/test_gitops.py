@@ -28,6 +28,7 @@ from wfreport.api.reasons import (
     RemediationReason,
     StallReason,
 )
+from wfreport.api.remediation import Remediation
 from wfreport.api.report import WorkflowRef
 from wfreport.core.decide.breaker import Breaker, BreakerState
 from wfreport.core.record.policy_status import PolicyCheck, policy_counts, policy_status
@@ -241,8 +242,8 @@ def remediations() -> Iterator[tuple[str, Object]]:
         yield "Healthy", document(with_status(intended, ended))
 
 
-def document(remediation: Any) -> Object:
-    shown: Object = json.loads(remediation.model_dump_json(by_alias=True, exclude_none=True))
+def document(remediation: Remediation) -> Object:
+    shown: Object = json.loads(msgspec.json.encode(remediation.dump()))
     return shown | {"kind": "Remediation"}
 
 
