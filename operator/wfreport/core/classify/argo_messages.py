@@ -317,7 +317,7 @@ TOO_LARGE_OUTPUT: Final = lazy_pattern(
 MISSING_ARTIFACT: Final = lazy_pattern(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
     r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
-    r"illegal file path|does not exist in archive|Could not find the file|not found"
+    r"illegal file path|does not exist in archive|file does not exist|Could not find the file|not found"
 )
 """The file, object or revision does not exist: the store works, and the path is wrong."""
 
@@ -328,6 +328,7 @@ DENIED_ARTIFACT: Final = lazy_pattern(
     r"[Pp]ermission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: |"
     r"signature (?:we calculated )?does not match|Access Key Id you provided|InvalidClientTokenId|WebIdentityErr|"
     r"NoCredentialProviders|Cannot connect to the Docker daemon|necessary privileges|[Aa]uthorization failed|"
+    r"HTTP response to HTTPS client|"
     r"failed to (?:retrieve|refresh) (?:cached )?credentials|invalid_grant|"
     r"executable file not found in \$PATH"  # argoexec's image lacks a program, such as git
 )

@@ -24,6 +24,9 @@ _READ_CHARACTERS = 4096
 _ARGOEXEC_START: Final = ("exec /var/run/argo/argoexec", "fork/exec /var/run/argo/argoexec", "Error from server (")
 """The text of a main container if argoexec could not start in it, or ran kubectl in it."""
 
+_RESOURCE_MANIFEST: Final = '"/tmp/manifest.yaml"'
+"""The file that argoexec gives to kubectl."""
+
 
 @dataclass(frozen=True)
 class Symptom:
@@ -68,7 +71,8 @@ class Symptom:
     def is_argoexec(self) -> bool:
         """Whether argoexec failed: in a container of its own, as a resource template, or before the program's start."""
         detail = self.ending.detail if self.ending else ""
-        return self.container in EXECUTOR_CONTAINERS or self.is_resource or detail.startswith(_ARGOEXEC_START)
+        of_argoexec = detail.startswith(_ARGOEXEC_START) or _RESOURCE_MANIFEST in detail
+        return self.container in EXECUTOR_CONTAINERS or self.is_resource or of_argoexec
 
     @cached_property
     def system_text(self) -> str:
