@@ -161,8 +161,8 @@ STALL_ADVICE: dict[StallReason, str] = {
         "else delete the pod with --force --grace-period=0."
     ),
     StallReason.TASK_RESULT_MISSING: (
-        "Stop the run and resubmit it. To let it end, label its WorkflowTaskResult "
-        "workflows.argoproj.io/report-outputs-completed=true."
+        "Label its WorkflowTaskResult workflows.argoproj.io/report-outputs-completed=true, so that the step ends; or "
+        "delete its pod, so that it fails. Argo applies no stop to it before."
     ),
     StallReason.AGENT_GONE: "Stop the run and resubmit it; the agent's pod and its Events tell why it ended.",
     StallReason.NOTHING_SCHEDULED: "Restart Argo's controller; if that does not help, stop the run and resubmit it.",

@@ -93,7 +93,8 @@ def _gone(snapshot: Snapshot, node: Node, pods: PodsSeen, graces: StallGraces) -
 
 def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
     at, has_succeeded = _last_end(pod), pod.status.phase == "Succeeded"
-    if has_succeeded and snapshot.workflow.status.task_results_completion_status.get(node.id) is False:
+    completion = snapshot.workflow.status.task_results_completion_status
+    if has_succeeded and (node.task_result_synced is False or completion.get(node.id) is False):
         message = (
             f"the pod of {node.display_name} has succeeded, and its executor never reported its result as complete"
         )
