@@ -80,15 +80,19 @@ def test_chart_and_kustomization_are_the_same_objects(variant: Variant) -> None:
         assert templated[key] == entry, key
 
 
+TRIAL = "chart-trial"
+"""Another namespace than that of the kustomizations: the selector of a Deployment that exists cannot be changed."""
+
+
 def by_chart(variant: Variant) -> list[Object]:
-    return by_helm(variant.values, namespace=variant.namespace)
+    return by_helm(variant.values, namespace=TRIAL)
 
 
 @pytest.fixture(scope="module")
 def ready(plane: ControlPlane) -> ControlPlane:
     """Both namespaces exist, and the kinds of the Prometheus Operator."""
     plane.install_crds(foreign_crds(PROMETHEUS_OPERATOR))
-    for name in (SYSTEM, ARGO):
+    for name in (SYSTEM, ARGO, TRIAL):
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         plane.api.apply(f"/api/v1/namespaces/{name}", body, manager="test")
     return plane
