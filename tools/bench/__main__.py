@@ -1,4 +1,4 @@
-"""Implements the command line: `python -m bench [--quick] [--rounds N] [--only wfreport]`, `… flood` and `… bounds`."""
+"""Implements the command line: `python -m bench [--quick] [--rounds N] [--only wfreport]`, `flood`, `bounds`, `cli`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench import bounds, flood
+from bench import bounds, cli, flood
 from bench.controller import RefusedError
 from bench.measure import measure
 from bench.operators import NAIVE, PROGRAMS, WFREPORT, OperatorEndedError
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["bounds"]:
         return bounds.main(given[1:])
+    if given[:1] == ["cli"]:
+        return cli.main(given[1:])
     if given[:1] == ["flood"]:
         return flood.main(given[1:])
     options = _parser().parse_args(given)

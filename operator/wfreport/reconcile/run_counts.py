@@ -49,7 +49,7 @@ class RunCounts:
         """
         labels = self._metrics.run_labels.of(report[0], _template(status))
         self._set_waits(report, () if is_final else _reasons(status), labels)
-        if is_final and _is_settled(status) and not _is_settled(before):
+        if is_final and _is_complete(status) and not _is_complete(before):
             self._count_end(status, labels)
 
     def forget(self, report: NamespacedName) -> None:
@@ -102,7 +102,7 @@ def _template(status: ReportStatus) -> str:
     return source.workflow_template or source.cluster_workflow_template or source.cron_workflow or ""
 
 
-def _is_settled(status: ReportStatus | None) -> bool:
+def _is_complete(status: ReportStatus | None) -> bool:
     """Return whether the run has ended and no pod of it is being captured, which may still change the class."""
     if status is None or status.observed_workflow is None or not status.observed_workflow.resource_version:
         return False

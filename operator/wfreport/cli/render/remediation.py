@@ -1,6 +1,5 @@
 """Renders the remediation of a run: what holds it, how memory was raised, and what came of each action."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
@@ -15,9 +14,10 @@ from wfreport.cli.render.page import TextPage, ago, instant, joined
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.remediation_state import is_awaiting, state_of
 from wfreport.cli.render.style import one_line
+from wfreport.imports import lazy_pattern
 
 _MEMORY_LIMIT: Final = ".limits.memory"
-_BRACKETED: Final = re.compile(r"\[([^\]]+)\]")
+_BRACKETED: Final = lazy_pattern(r"\[([^\]]+)\]")
 _STATE_COLUMNS: Final = 9
 _DONE: Final = frozenset({"Executed", "Helped", "NotHelped"})
 

@@ -1,12 +1,13 @@
 """The state of a Remediation in one word."""
 
 from wfreport.api.remediation import Remediation
-from wfreport.core.decide.history import past_action_of
-from wfreport.core.decide.model import ExecutionState
 
 
 def is_awaiting(remediation: Remediation) -> bool:
     """Whether the Remediation waits for approval."""
+    from wfreport.core.decide.history import past_action_of  # noqa: PLC0415 - few runs have a Remediation
+    from wfreport.core.decide.model import ExecutionState  # noqa: PLC0415
+
     action = past_action_of(remediation)
     if action is None or action.execution != ExecutionState.PENDING:
         return False
@@ -15,6 +16,9 @@ def is_awaiting(remediation: Remediation) -> bool:
 
 def state_of(remediation: Remediation) -> tuple[str, str]:
     """Return the state in one word, and its style."""
+    from wfreport.core.decide.history import past_action_of  # noqa: PLC0415 - few runs have a Remediation
+    from wfreport.core.decide.model import ExecutionState  # noqa: PLC0415
+
     action = past_action_of(remediation)
     if action is None:
         return "DryRun", "dim"

@@ -1,13 +1,13 @@
 """The style of terminal output: glyphs, colors, width; and the escaping of untrusted text."""
 
-import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
 from wfreport.api.argo import Phase
+from wfreport.imports import lazy_pattern
 
-_ANSI_SEQUENCE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_ANSI_SEQUENCE: Final = lazy_pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _TERMINAL_CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS: Final = frozenset("\u200c\u200d")
 

@@ -1,6 +1,5 @@
 """The steps of a run and their pods, of every attempt and loop item, even if the pods were deleted."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,9 +18,10 @@ from wfreport.core.render.steps import list_steps
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
 from wfreport.core.timing.timing import RunTimes
+from wfreport.imports import lazy_pattern
 
 _MAX_NAMED_STEPS: Final = 30
-_ATTEMPT: Final = re.compile(r"\((\d+)\)$")
+_ATTEMPT: Final = lazy_pattern(r"\((\d+)\)$")
 _DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 
 

@@ -1,6 +1,5 @@
 """Finds a run by the name of its report or of its Workflow, in the cluster or in Argo's archive."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,12 +20,13 @@ from wfreport.cli.sources.suggestions import suggest_namespace, suggest_run
 from wfreport.cli.sources.workflows import fetch_workflow
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.snapshot.model import NodesState, Snapshot, Source
+from wfreport.imports import lazy_pattern
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError
 from wfreport.kube.kinds import REPORT, WORKFLOW
 from wfreport.kube.pods import Pods
 from wfreport.kube.resource import CHUNK_SIZE, documents
 
-_NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
+_NAME: Final = lazy_pattern(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 _MAX_PODS_WITH_EVENTS: Final = 20
 _MAX_NAMED_REPORTS: Final = 3
 _DELETED: Final = "was deleted"

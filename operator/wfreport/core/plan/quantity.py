@@ -1,8 +1,9 @@
 """Quantities of memory: parsed exactly, as in apimachinery's quantity.go, and formatted in binary units."""
 
-import re
 from decimal import Decimal
 from typing import Final
+
+from wfreport.imports import lazy_pattern
 
 MEBIBYTE: Final = 1 << 20
 _GIBIBYTE: Final = 1 << 30
@@ -14,7 +15,7 @@ _UNITS: Final = {
     **{unit: Decimal(1000) ** (power + 1) for power, unit in enumerate("kMGTPE")},
     **{f"{unit}i": Decimal(1024) ** (power + 1) for power, unit in enumerate("KMGTPE")},
 }
-_QUANTITY: Final = re.compile(
+_QUANTITY: Final = lazy_pattern(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:(?P<unit>[KMGTPE]i|[numkMGTPE])|[eE](?P<exp>[+-]?[0-9]{1,2}))?"
 )
 

@@ -1,6 +1,5 @@
 """Groups the failures of a run that are the same failure: a bad input often fails many items of a loop alike."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,9 +9,10 @@ from wfreport.api.classes import Role
 from wfreport.api.report import Failure
 from wfreport.core.classify.roles import FailedLeaf
 from wfreport.core.snapshot.tree import Tree
+from wfreport.imports import lazy_pattern
 
 CAUSES: Final = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
-_ITEM: Final = re.compile(r"(\.?[^(]*)\(\d+:")
+_ITEM: Final = lazy_pattern(r"(\.?[^(]*)\(\d+:")
 """The name of a loop's item after that of the enclosing node: ``.day(17:x)`` of Steps, ``(17:x)`` of a DAG."""
 
 

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from wfreport.core.snapshot.messages import unwrap
+from wfreport.imports import lazy_pattern
 
 DETAIL_CHARACTERS: Final = 160
 _READ_CHARACTERS: Final = 4096
@@ -14,29 +15,34 @@ _LONGEST_WORD: Final = 60
 _LONG_WORD_ENDS: Final = 24
 
 _REWRITTEN: Final = (
-    (re.compile(r"rpc error: code = \w+ desc = "), ""),
-    (re.compile(r'^(?:pods?|Pod) "[^"]*" is (?:invalid|forbidden): '), ""),
-    (re.compile(r"^(?:ImagePullBackOff|ErrImagePull|InvalidImageName|CreateContainer(?:Config)?Error): "), ""),
-    (re.compile(r'^Back-off pulling image "[^"]*": ErrImagePull: '), ""),
-    (re.compile(r'(?<=: )failed to (?:pull and unpack image|resolve reference) "[^"]*": '), ""),
-    (re.compile(r'\bfailed to do request: (?:Head|Get) "[^"]*": '), ""),
-    (re.compile(r"failed to resolve references: unable to resolve references: Unable to resolve: "), "cannot resolve "),
-    (re.compile(r"failed to resolve references: Failed to "), "failed to "),
-    (re.compile(r"strconv\.\w+: parsing (\"[^\"]*\"): invalid syntax"), r"\1 is not a number"),
-    (re.compile(r"\*?\b(?:errors|exec|fs|json|net|os|url|v1alpha1)\.[A-Z]\w*(?:Error|Err)\b:? ?"), ""),
-    (re.compile(r"\bchild '?[^\s']+'? (failed|errored)"), r"a step of it \1"),
-    (re.compile(r"workflow is longer than maximum allowed size\. compressed size (\d+) > maxSize (\d+).*", re.DOTALL),
+    (lazy_pattern(r"rpc error: code = \w+ desc = "), ""),
+    (lazy_pattern(r'^(?:pods?|Pod) "[^"]*" is (?:invalid|forbidden): '), ""),
+    (lazy_pattern(r"^(?:ImagePullBackOff|ErrImagePull|InvalidImageName|CreateContainer(?:Config)?Error): "), ""),
+    (lazy_pattern(r'^Back-off pulling image "[^"]*": ErrImagePull: '), ""),
+    (lazy_pattern(r'(?<=: )failed to (?:pull and unpack image|resolve reference) "[^"]*": '), ""),
+    (lazy_pattern(r'\bfailed to do request: (?:Head|Get) "[^"]*": '), ""),
+    (
+        lazy_pattern(r"failed to resolve references: unable to resolve references: Unable to resolve: "),
+        "cannot resolve ",
+    ),
+    (lazy_pattern(r"failed to resolve references: Failed to "), "failed to "),
+    (lazy_pattern(r"strconv\.\w+: parsing (\"[^\"]*\"): invalid syntax"), r"\1 is not a number"),
+    (lazy_pattern(r"\*?\b(?:errors|exec|fs|json|net|os|url|v1alpha1)\.[A-Z]\w*(?:Error|Err)\b:? ?"), ""),
+    (lazy_pattern(r"\bchild '?[^\s']+'? (failed|errored)"), r"a step of it \1"),
+    (lazy_pattern(r"workflow is longer than maximum allowed size\. compressed size (\d+) > maxSize (\d+).*", re.DOTALL),
      r"too large for etcd: its nodes take \1 bytes compressed, the limit is \2"),
-    (re.compile(r"Waiting for (?:[^\s/]+/)?(\S+) lock\. Lock status: (\d+)/(\d+)"), r"lock \1, \2 of \3 free"),
-    (re.compile(r"\b(mutex|semaphore) [^\s/]+/(\S+/)"), r"\1 \2"),
-    (re.compile(r"\. (?:no new claims to deallocate, )?preemption: .*", re.DOTALL), ""),
-    (re.compile(r"\bexpresion\b"), "expression"),
+    (lazy_pattern(r"Waiting for (?:[^\s/]+/)?(\S+) lock\. Lock status: (\d+)/(\d+)"), r"lock \1, \2 of \3 free"),
+    (lazy_pattern(r"\b(mutex|semaphore) [^\s/]+/(\S+/)"), r"\1 \2"),
+    (lazy_pattern(r"\. (?:no new claims to deallocate, )?preemption: .*", re.DOTALL), ""),
+    (lazy_pattern(r"\bexpresion\b"), "expression"),
 )  # fmt: skip
 """Patterns in messages of Argo, the scheduler, containerd and Go, and their replacements."""
-_FIELD_OF_JSON: Final = re.compile(r'"(?:message|error_description|error|detail|msg|reason)"\s*:\s*"((?:[^"\\]|\\.)+)"')
-_JSON_INSIDE: Final = re.compile(r"(?<![:\s])[:\s]*(?:\{\s*\"|\[\s*[{\"]).*", re.DOTALL)
+_FIELD_OF_JSON: Final = lazy_pattern(
+    r'"(?:message|error_description|error|detail|msg|reason)"\s*:\s*"((?:[^"\\]|\\.)+)"'
+)
+_JSON_INSIDE: Final = lazy_pattern(r"(?<![:\s])[:\s]*(?:\{\s*\"|\[\s*[{\"]).*", re.DOTALL)
 _TRACEBACK: Final = "Traceback (most recent call last):"
-_PANIC: Final = re.compile(r"^panic: .*$", re.MULTILINE)
+_PANIC: Final = lazy_pattern(r"^panic: .*$", re.MULTILINE)
 
 
 def tidy(text: str, limit: int = DETAIL_CHARACTERS) -> str:

@@ -15,14 +15,15 @@ from wfreport.core.classify.telling_line import message_of
 from wfreport.core.render.phrases import after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.timing.durations import seconds_between, short_duration
+from wfreport.imports import lazy_pattern
 
 _START_FAILURES: Final = ("FailedMount", "FailedScheduling", "Failed", "BackOff")
 """Reasons of Events that explain why a container could not start, the most specific first."""
-_VAGUE_EVENT: Final = re.compile(r"^(?:Error: (?:ErrImagePull|ImagePullBackOff)|Back-off )")
-_LOW_ON: Final = re.compile(r"The node was low on resource: ([\w-]+)\.")
-_USAGE: Final = re.compile(r"Container (\S+) was using (\S+), request is (\S+?),")
-_LOOK_UP: Final = re.compile(r'^failed to look-up entrypoint/cmd for image ("[^"]*")')
-_QUOTA: Final = re.compile(r"exceeded quota: ([^,]+), (.*)", re.DOTALL)
+_VAGUE_EVENT: Final = lazy_pattern(r"^(?:Error: (?:ErrImagePull|ImagePullBackOff)|Back-off )")
+_LOW_ON: Final = lazy_pattern(r"The node was low on resource: ([\w-]+)\.")
+_USAGE: Final = lazy_pattern(r"Container (\S+) was using (\S+), request is (\S+?),")
+_LOOK_UP: Final = lazy_pattern(r'^failed to look-up entrypoint/cmd for image ("[^"]*")')
+_QUOTA: Final = lazy_pattern(r"exceeded quota: ([^,]+), (.*)", re.DOTALL)
 
 
 def failure_phrase(failure: Failure) -> str:

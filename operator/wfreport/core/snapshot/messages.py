@@ -7,15 +7,17 @@ docs/explanation/argo-behaviour.md, "How failures appear".
 import re
 from dataclasses import dataclass
 
-_EXIT = re.compile(
+from wfreport.imports import lazy_pattern
+
+_EXIT = lazy_pattern(
     r"^(?:(?P<container>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?): )?"  # since Argo 3.7
     r"(?P<reason>[A-Za-z][A-Za-z0-9]*|) ?\(exit code (?P<code>-?\d{1,10})\)(?:: (?P<detail>.*))?$",
     re.DOTALL,
 )
-_OLD_EXIT = re.compile(r"^failed with exit code (?P<code>\d{1,10})$")  # before Argo 3
-_NUMBER = re.compile(r"^-?[0-9]{1,10}$")
-_EXIT_CODE = re.compile(r"\(exit code (-?\d{1,10})\)|^failed with exit code (\d{1,10})$")
-_WRAPPER = re.compile(
+_OLD_EXIT = lazy_pattern(r"^failed with exit code (?P<code>\d{1,10})$")  # before Argo 3
+_NUMBER = lazy_pattern(r"^-?[0-9]{1,10}$")
+_EXIT_CODE = lazy_pattern(r"\(exit code (-?\d{1,10})\)|^failed with exit code (\d{1,10})$")
+_WRAPPER = lazy_pattern(
     r"task '.*?' errored: |"  # dag.go:680
     r"step group deemed errored due to child .*? error: |"  # steps.go:310
     r"error in (?:entry|exit) template execution ?: ",  # operator.go:425, 511
@@ -24,7 +26,7 @@ _WRAPPER = re.compile(
 _MAX_WRAPPERS = 10
 """Nested prefixes that are removed. Nested templates add one each, and a message can consist of nothing else."""
 
-_AGENT_WRAPPER = re.compile(
+_AGENT_WRAPPER = lazy_pattern(
     r"^(?:create )?agent pod failed with reason:\"(?P<reason>.*)\"$", re.DOTALL
 )  # agent.go:54, taskset.go:108
 

@@ -5,7 +5,6 @@ node by an annotation, so its real name is known. That matters for pods of inlin
 named with a double dash (``wf--123``), and for runs that continue after a change of ``POD_NAMES``.
 """
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -15,6 +14,7 @@ import msgspec
 from wfreport.api.argo import ANNOTATION_NODE_ID, ANNOTATION_POD_NAME_FORMAT, Artifact, Node, NodeType, Workflow
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.imports import lazy_pattern
 
 _FNV_OFFSET: Final = 0x811C9DC5
 _FNV_PRIME: Final = 0x01000193
@@ -39,7 +39,7 @@ _state_after = lru_cache(maxsize=256)(fnv1a32)
 
 
 _LONG_NAME: Final = 128
-_HASH_IN_ID: Final = re.compile(r"-(\d{1,10})")
+_HASH_IN_ID: Final = lazy_pattern(r"-(\d{1,10})")
 
 
 def _hash_of(workflow_name: str, node: Node) -> int:

@@ -9,17 +9,17 @@ make the graph cyclic, so it is always traversed with a visited set and without 
 The time of each relation is linear in the number of nodes, links and characters, whatever the names and links are.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import inf
 
 from wfreport.api.argo import Node, NodeType, Phase
+from wfreport.imports import lazy_pattern
 
 GROUP_TYPES = frozenset({NodeType.STEPS, NodeType.STEP_GROUP, NodeType.DAG, NodeType.TASK_GROUP, NodeType.RETRY})
 
-_ATTEMPT_SUFFIX = re.compile(r"\((\d{1,9})\)$")
+_ATTEMPT_SUFFIX = lazy_pattern(r"\((\d{1,9})\)$")
 _SUFFIX_LENGTH = 11
 _SEPARATORS = ".[("
 _BEFORE_ALL_TIMES = -1e18

@@ -4,8 +4,10 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
+from wfreport.imports import lazy_pattern
+
 _UNIT_SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_SHAPE: Final = re.compile(r"(?:\d+[dhms])+")
+_SHAPE: Final = lazy_pattern(r"(?:\d+[dhms])+")
 
 
 def parse_duration(text: str) -> timedelta:
