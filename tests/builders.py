@@ -16,6 +16,7 @@ from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.status import render_status
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import NodesState, PodEvidence, RenderOptions, Snapshot
+from wfreport.core.stall.model import UNKNOWN_VERDICT, StallVerdict
 
 REDACTOR = Redactor()
 T0 = datetime(2026, 11, 22, 3, 0, 0, tzinfo=UTC)
@@ -91,6 +92,7 @@ def a_report(
     log_tail_lines: int | None = None,
     now: datetime = LONG_AFTER,
     known: KnownRuns = NO_RUNS,
+    stall: StallVerdict = UNKNOWN_VERDICT,
     **options: Any,
 ) -> ReportStatus:
     """Render the status that the operator would write."""
@@ -105,6 +107,7 @@ def a_report(
         redactor=REDACTOR,
         now=now,
         known=known,
+        stall=stall,
     )
 
 

@@ -34,7 +34,7 @@ def stalled_step(verdict: StallVerdict, stored_run: ReportStatus | None, sanitiz
     """Return the name of the step that hangs; None if it is the Workflow itself."""
     if not verdict.is_known:
         return stored_run.step if stored_run and stored_run.stalled else None
-    return sanitizer.line(verdict.finding.suspicion.display_name) if verdict.finding else None
+    return (sanitizer.line(verdict.finding.suspicion.display_name) or None) if verdict.finding else None
 
 
 def stalled_condition(stalled: Stalled | None, began_at: datetime | None, generation: int | None) -> list[Condition]:

@@ -1,0 +1,65 @@
+"""The report of a run that hangs."""
+
+from __future__ import annotations
+
+from tests.builders import a_node, a_report, a_snapshot, at
+
+from wfreport.api.argo import NodeType, Phase
+from wfreport.api.reasons import StallReason
+from wfreport.api.report import ReportStatus
+from wfreport.core.render.gone import render_deleted
+from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.stall.model import StallFinding, StallVerdict, Suspicion
+from wfreport.core.stall.pod_rules import needs_pods
+
+
+def running() -> Snapshot:
+    nodes = [a_node("wf", Phase.RUNNING, NodeType.DAG, end=None), a_node("wf.train", Phase.RUNNING, end=None)]
+    return a_snapshot(*nodes, phase=Phase.RUNNING)
+
+
+def verdict(reason: StallReason = StallReason.MAIN_ENDED, *, step: str = "train") -> StallVerdict:
+    message = "istio-proxy keeps the pod alive; password=hunter2hunter2"
+    return StallVerdict(StallFinding(Suspicion(reason, message, 300, at(18), "wf.train", step), at(18)))
+
+
+def conditions(status: ReportStatus) -> dict[str, tuple[str, str]]:
+    return {one.type: (one.status, one.reason) for one in status.conditions or ()}
+
+
+def test_a_run_that_hangs_has_the_reason_wherever_one_looks() -> None:
+    status = a_report(running(), stall=verdict())
+    assert status.stalled is not None
+    assert (status.stalled.reason, status.stalled.since_at) == ("MainEnded", at(18))
+    assert "istio-proxy" in (status.stalled.message or "")
+    assert "sidecar" in (status.stalled.advice or "")
+    assert conditions(status)["RunStalled"] == ("True", "MainEnded")
+    assert conditions(status)["Ready"] == ("True", "ReportCurrent")
+    assert (status.reason, status.step) == ("MainEnded", "train")
+    assert "hangs since 2026-11-22 03:00Z: istio-proxy keeps the pod alive" in (status.summary or "")
+    assert "hunter2" not in status.dump_json().decode()
+
+
+def test_the_finding_stays_until_it_is_known_that_the_run_goes_on() -> None:
+    hung = a_report(running(), stall=verdict())
+    assert a_report(running(), stored=hung).dump_json() == hung.dump_json()
+    went_on = a_report(running(), stored=hung, stall=StallVerdict())
+    assert (went_on.stalled, went_on.reason, "RunStalled" in conditions(went_on)) == (None, None, False)
+
+
+def test_a_run_that_was_deleted_does_not_hang() -> None:
+    deleted = render_deleted(a_report(running(), stall=verdict()), 1)
+    assert (deleted.stalled, "RunStalled" in conditions(deleted)) == (None, False)
+
+
+def test_a_run_that_ended_shows_what_hangs_after_it() -> None:
+    ended = a_snapshot(a_node("wf", Phase.SUCCEEDED), phase=Phase.SUCCEEDED)
+    status = a_report(ended, stall=verdict(StallReason.DELETION_BLOCKED, step=""))
+    assert "; istio-proxy keeps the pod alive" in (status.summary or "")
+    assert "hangs" not in (status.summary or "")
+    assert (status.reason, status.step) == ("DeletionBlocked", None)
+
+
+def test_no_pods_are_needed_of_a_run_that_has_ended() -> None:
+    ended = a_snapshot(a_node("wf.train", Phase.RUNNING, end=None))
+    assert not needs_pods(ended, now=at(9999), after_seconds=1)
