@@ -179,6 +179,8 @@ class Cluster:
         now = self.plane.api.get(path)
         changed = state(name, **status)
         now["metadata"]["labels"] = now["metadata"].get("labels", {}) | changed["metadata"]["labels"]
+        pod_names = {"workflows.argoproj.io/pod-name-format": "v2"}
+        now["metadata"]["annotations"] = now["metadata"].get("annotations", {}) | pod_names
         stored: dict[str, Any] = self.plane.api.put(path, now | {"status": changed["status"]})
         return stored
 
