@@ -126,7 +126,7 @@ def test_kubectl_shows_the_cause_and_the_next_command_of_a_run_that_failed(insta
     (row,) = kubectl("get", "wfr", name, "-n", namespace, "--no-headers").splitlines()
     assert row.split()[:5] == [name, "Failed", "ExitCode", "load-0", "0"]
     (wide,) = kubectl("get", "wfr", name, "-n", namespace, "--no-headers", "-o", "wide").splitlines()
-    assert wide.split(maxsplit=11)[-1].rstrip() == summary
+    assert wide.rstrip().endswith(summary)
     eventually(lambda: installed.events_about(name), lambda found: [e["reason"] for e in found] == ["RunFailed"])
     end = kubectl("describe", "wfr", name, "-n", namespace).rstrip().splitlines()[-1]
     assert end.split()[:2] == ["Warning", "RunFailed"]
