@@ -173,8 +173,8 @@ def test_an_agent_that_does_not_exist_is_only_missed_by_steps_that_it_has_not_ta
 
 
 def test_containers_of_a_set_are_its_main_containers() -> None:
-    nodes = [ROOT, STEP, node("train.a", "Succeeded", "Container", boundaryID="wf.train")]
-    nodes.append(node("train.b", "Running", "Container", boundaryID="wf.train"))
+    nodes = [ROOT, STEP, node("a", "Succeeded", "Container", boundaryID="wf.train")]
+    nodes.append(node("b", "Running", "Container", boundaryID="wf.train"))
     assert reason_of(workflow(*nodes), pod("wf.train", container("a", 0), container("b"), container("wait"))) is None
     ended = pod("wf.train", container("a", 0), container("b", 1), container("wait"))
     assert reason_of(workflow(*nodes), ended) == "MainEnded"

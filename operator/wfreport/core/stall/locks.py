@@ -4,7 +4,7 @@ The holders in a Workflow's status are those at its last attempt to get the lock
 since, so a lock counts as leaked only if nobody is known to hold it now.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,11 +50,12 @@ def lock_suspicions(snapshot: Snapshot, facts: StallFacts, graces: StallGraces) 
     """Yield that the Workflow waits for locks that nobody will release."""
     if snapshot.workflow.status.is_completed:
         return
+    waiting = _waiting_nodes(snapshot)
     for lock in awaited_locks(snapshot):
         states = {holder: _state(snapshot, holder, facts) for holder in lock.holders}
         if not states or lock.name in facts.locks_held or not all(state in _DONE for state in states.values()):
             continue
-        node = _waiting_node(snapshot, lock.name)
+        node = waiting.get(lock.name)
         shown = ", ".join(f"{holder} ({state.lower()})" for holder, state in list(states.items())[:_MAX_HOLDERS])
         subject = node.display_name if node else "the Workflow"
         yield Suspicion(
@@ -76,16 +77,10 @@ def _state(snapshot: Snapshot, holder: str, facts: StallFacts) -> HolderState:
     return facts.holders.get(holder_workflow(holder), HolderState.UNKNOWN)
 
 
-def _waiting_node(snapshot: Snapshot, lock_name: str) -> Node | None:
-    nodes = snapshot.nodes.values()
-    waits = (
-        node
-        for node in nodes
-        if node.synchronization_status
-        and node.synchronization_status.waiting == lock_name
-        and node.phase == Phase.PENDING
-    )
-    return next(waits, None)
+def _waiting_nodes(snapshot: Snapshot) -> Mapping[str, Node]:
+    """Return a step that waits for each lock, by the lock's name."""
+    pending = (node for node in snapshot.nodes.values() if node.phase == Phase.PENDING)
+    return {node.synchronization_status.waiting: node for node in pending if node.synchronization_status}
 
 
 def _entries(snapshot: Snapshot, field: str) -> Iterator[LockWait]:

@@ -1,6 +1,7 @@
 """Suspicions from the pods of steps that have not ended for Argo."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,12 +25,13 @@ _UNFINISHED: Final = frozenset({Phase.PENDING, Phase.RUNNING})
 
 def pod_suspicions(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
     """Yield the suspicions that the pods of unfinished steps raise."""
+    sets = _container_names(snapshot)
     for node in snapshot.nodes.values():
         if node.type == NodeType.POD and node.phase in _UNFINISHED:
             pod = pods.by_node.get(node.id)
             if pod and _is_of_an_earlier_run(pod, node):
                 continue
-            found = _of_pod(snapshot, node, pod, graces) if pod else _gone(snapshot, node, pods, graces)
+            found = _of_pod(snapshot, node, pod, graces, sets) if pod else _gone(snapshot, node, pods, graces)
             if found:
                 yield found
     yield from _agent(snapshot, pods, graces)
@@ -67,12 +69,14 @@ def pods_seen(
     return PodsSeen(by_node, agent, is_complete, seen_at)
 
 
-def _of_pod(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Suspicion | None:
+def _of_pod(
+    snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces, sets: Mapping[str, set[str]]
+) -> Suspicion | None:
     if pod.status.phase in _ENDED:
         return _ended(snapshot, node, pod, graces)
     if pod.metadata.deletion_timestamp:
         return _terminating(node, pod, graces)
-    return _main_ended(snapshot, node, pod, graces) if pod.status.phase == "Running" else None
+    return _main_ended(node, pod, graces, sets) if pod.status.phase == "Running" else None
 
 
 def _is_of_an_earlier_run(pod: Pod, node: Node) -> bool:
@@ -130,9 +134,9 @@ def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
     return _suspicion(StallReason.POD_TERMINATING, message, graces.seconds, pod.metadata.deletion_timestamp, node)
 
 
-def _main_ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Suspicion | None:
+def _main_ended(node: Node, pod: Pod, graces: StallGraces, sets: Mapping[str, set[str]]) -> Suspicion | None:
     """Return that only other containers than the main ones keep a pod alive."""
-    names = _main_names(snapshot, node, pod)
+    names = sets.get(node.id, {MAIN_CONTAINER}) & {one.name for one in pod.status.container_statuses}
     statuses = pod.status.container_statuses
     mains = [state for one in statuses if one.name in names and (state := _terminated(one))]
     alive = [one.name for one in statuses if one.name not in names and one.state and one.state.running]
@@ -153,12 +157,13 @@ def _main_ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -
     return _suspicion(StallReason.MAIN_ENDED, message, grace_seconds, at, node)
 
 
-def _main_names(snapshot: Snapshot, node: Node, pod: Pod) -> frozenset[str]:
-    """Return the names of the containers that do the work: ``main``, or those of a containerSet."""
-    of_set = (child for child in snapshot.nodes.values() if child.boundary_id == node.id)
-    names = {child.name.removeprefix(f"{node.name}.") for child in of_set if child.type == NodeType.CONTAINER}
-    existing = {one.name for one in pod.status.container_statuses}
-    return frozenset((names or {MAIN_CONTAINER}) & existing)
+def _container_names(snapshot: Snapshot) -> Mapping[str, set[str]]:
+    """Return the names of the containers of each containerSet by node id: they do the work, like ``main``."""
+    names = defaultdict[str, set[str]](set)
+    for node in snapshot.nodes.values():
+        if node.type == NodeType.CONTAINER:
+            names[node.boundary_id].add(node.display_name)
+    return names
 
 
 def _agent(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
