@@ -1,0 +1,185 @@
+"""Runs of the real Argo controller hang, are told to, and are answered by a policy as far as that helps.
+
+What the kubelet and an executor do to a pod is played; that Argo hangs by it is real. Meanwhile another run keeps the
+controller busy: it is not silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.eventually import eventually
+from tests.live.operator.harness import WORKFLOWS, rfc3339
+from tests.live.remediation.harness import (
+    ARGO,
+    HELPED,
+    LONG_SECONDS,
+    PODS,
+    RemediationCluster,
+    argo_marks,
+    pods_of,
+)
+from tests.live.remediation.webhook import webhook
+
+pytestmark = argo_marks(600)
+
+IMPATIENT = {
+    "stalled_grace_seconds": 4,
+    "stalled_grace_outputs_seconds": 4,
+    "stalled_grace_task_result_seconds": 4,
+}
+NODE_ID = "workflows.argoproj.io/node-id"
+REPORTED = "workflows.argoproj.io/report-outputs-completed"
+ENDED = {"exitCode": 0, "reason": "Completed"}
+
+
+def work(**template: Any) -> dict[str, Any]:
+    """Return a template whose pod runs until it is played on, unless the parameter hold is something else."""
+    hold = "{{workflow.parameters.hold}}"
+    annotations = {"sim.wfreport.dev/hold": hold, "sim.wfreport.dev/keep": hold}
+    container = {"image": "busybox", "command": ["true"]}
+    return {"name": "work", "metadata": {"annotations": annotations}, "container": container} | template
+
+
+def submit(cluster: RemediationCluster, name: str, template: dict[str, Any] | None = None, **spec: Any) -> None:
+    main = {"name": "main", "dag": {"tasks": [{"name": "work", "template": "work"}]}}
+    body = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name, "labels": {"team": "data"}},
+        "spec": {
+            "entrypoint": "main",
+            "arguments": {"parameters": [{"name": "hold", "value": "true"}]},
+            "templates": [main, template or work()],
+            **spec,
+        },
+    }
+    cluster.plane.api.post(WORKFLOWS.format(cluster.namespace), body)
+
+
+@contextmanager
+def busy_controller(cluster: RemediationCluster) -> Iterator[None]:
+    """Keep Argo's controller busy with a run of short steps, one after the other."""
+    again = {
+        "name": "again",
+        "steps": [[{"name": "step", "template": "work"}], [{"name": "again", "template": "again"}]],
+    }
+    short = {"name": "work", "container": {"image": "busybox", "command": ["true"]}}
+    spec = {"entrypoint": "again", "templates": [again, short]}
+    body = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "busy"}, "spec": spec}
+    cluster.plane.api.post(WORKFLOWS.format(cluster.namespace), body)
+    try:
+        yield
+    finally:
+        cluster.plane.api.patch(f"{WORKFLOWS.format(cluster.namespace)}/busy", {"spec": {"shutdown": "Terminate"}})
+
+
+def running_pod(cluster: RemediationCluster, workflow: str) -> dict[str, Any]:
+    """Wait until the only pod of a Workflow runs, and its step does for Argo."""
+
+    def found() -> dict[str, Any] | None:
+        pods = [pod for pod in pods_of(cluster, workflow) if pod.get("status", {}).get("phase") == "Running"]
+        return pods[0] if pods else None
+
+    pod: dict[str, Any] = eventually(found, timeout_seconds=LONG_SECONDS)
+    return pod
+
+
+def play(cluster: RemediationCluster, pod: dict[str, Any], *ended: str, phase: str = "Running") -> None:
+    """Write the status of a pod as its kubelet does; the named containers, or all, have succeeded."""
+    path = f"{PODS.format(cluster.namespace)}/{pod['metadata']['name']}"
+    current = cluster.plane.api.get(path)
+    now = rfc3339(datetime.now(UTC))
+    for status in current["status"]["containerStatuses"]:
+        if not ended or status["name"] in ended:
+            status |= {"ready": False, "state": {"terminated": {**ENDED, "startedAt": now, "finishedAt": now}}}
+    current["status"]["phase"] = phase
+    cluster.plane.api.put(f"{path}/status", current)
+
+
+def lose_result(cluster: RemediationCluster, workflow: str) -> None:
+    """Let a pod succeed whose executor has begun to report its result, and never reports that it is complete."""
+    pod = running_pod(cluster, workflow)
+    node_id = pod["metadata"]["annotations"][NODE_ID]
+    labels = {"workflows.argoproj.io/workflow": workflow, REPORTED: "false"}
+    head = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTaskResult"}
+    result = {**head, "metadata": {"name": node_id, "labels": labels}, "progress": "1/2"}
+    cluster.plane.api.post(ARGO.format(cluster.namespace, "workflowtaskresults"), result)
+    path = f"{WORKFLOWS.format(cluster.namespace)}/{workflow}"
+    eventually(
+        lambda: cluster.plane.api.get(path)["status"]["nodes"][node_id],
+        lambda node: node.get("progress") == "1/2" and node.get("taskResultSynced") is False,
+        timeout_seconds=LONG_SECONDS,
+    )
+    play(cluster, pod, phase="Succeeded")
+
+
+def stall_of(cluster: RemediationCluster, workflow: str) -> str | None:
+    stalled = cluster.report_of(workflow)["status"].get("stalled") or {}
+    reason: str | None = stalled.get("reason")
+    return reason
+
+
+def wait_until_stalled(cluster: RemediationCluster, workflow: str, reason: str) -> None:
+    eventually(lambda: stall_of(cluster, workflow), lambda current: current == reason, timeout_seconds=LONG_SECONDS)
+
+
+def held(cluster: RemediationCluster, workflow: str) -> str | None:
+    remediation = cluster.report_of(workflow)["status"].get("remediation", {})
+    reason: str | None = remediation.get("held", {}).get("reason")
+    return reason
+
+
+def a_rule(name: str, *reasons: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "match": {"stalled": {"reasons": list(reasons), "forSeconds": 0}}, **fields}
+
+
+def test_runs_that_hang_are_told_and_answered_as_far_as_that_helps(cluster: RemediationCluster) -> None:
+    with webhook([]) as (url, received):
+        notify = {"sinks": [{"name": "hook", "cloudEvents": {"url": url}}]}
+        again = {"resubmit": {"parameters": [{"name": "hold", "value": "false"}]}}
+        cluster.apply_policy(
+            a_rule("again", "MainEnded", "PodTerminating", action=again, notify=notify),
+            a_rule("stop", "AgentGone", "TaskResultMissing", action={"stop": {}}, notify=notify),
+            circuitBreaker={"minRuns": 1000},
+        )
+        cluster.start(**IMPATIENT)
+        cluster.enforced()
+        with busy_controller(cluster):
+            submit(cluster, "sidecar", work(sidecars=[{"name": "db", "image": "busybox", "command": ["sleep"]}]))
+            submit(cluster, "dead-machine")
+            submit(cluster, "lost-result")
+            submit(cluster, "dead-agent", {"name": "work", "http": {"url": "http://127.0.0.1:9"}})
+            play(cluster, running_pod(cluster, "sidecar"), "main")
+            terminating = running_pod(cluster, "dead-machine")["metadata"]["name"]
+            cluster.plane.api.delete(f"{PODS.format(cluster.namespace)}/{terminating}")
+            lose_result(cluster, "lost-result")
+            # nothing holds the pod of Argo's agent, so it ends at once
+            for workflow, reason in (("sidecar", "MainEnded"), ("dead-machine", "PodTerminating")):
+                done = cluster.wait_for_remediation(
+                    workflow, "Succeeded", HELPED, action="Resubmit", timeout_seconds=LONG_SECONDS
+                )
+                assert done["spec"]["reason"] == reason
+                assert done["status"]["stoppedAt"] <= done["status"]["executedAt"]
+                stopped = cluster.plane.api.get(f"{WORKFLOWS.format(cluster.namespace)}/{workflow}")
+                assert (stopped["spec"]["shutdown"], stopped["status"]["phase"]) == ("Stop", "Failed")
+            stop = cluster.wait_until_executed("dead-agent", "Stop")
+            assert stop["spec"]["reason"] == "AgentGone"
+            eventually(
+                lambda: cluster.report_of("dead-agent")["status"]["observedWorkflow"]["phase"],
+                lambda phase: phase == "Failed",
+                timeout_seconds=LONG_SECONDS,
+            )
+            wait_until_stalled(cluster, "lost-result", "TaskResultMissing")
+            eventually(lambda: held(cluster, "lost-result"), lambda reason: reason == "CannotHelp")
+        told = {"sidecar", "dead-machine", "lost-result", "dead-agent"}
+        eventually(
+            lambda: {event["subject"].partition("/")[2] for event in received if "stalled" in event["type"]},
+            lambda subjects: subjects == told,
+            timeout_seconds=LONG_SECONDS,
+        )
+    acted_on = [each["spec"]["target"]["name"] for each in cluster.remediations() if each["spec"]["action"] != "Notify"]
+    assert sorted(acted_on) == ["dead-agent", "dead-machine", "sidecar"]
