@@ -80,12 +80,10 @@ def busy_controller(cluster: RemediationCluster) -> Iterator[None]:
 def running_pod(cluster: RemediationCluster, workflow: str) -> dict[str, Any]:
     """Wait until the only pod of a Workflow runs, and its step does for Argo."""
 
-    def found() -> dict[str, Any] | None:
-        pods = [pod for pod in pods_of(cluster, workflow) if pod.get("status", {}).get("phase") == "Running"]
-        return pods[0] if pods else None
+    def running() -> list[dict[str, Any]]:
+        return [pod for pod in pods_of(cluster, workflow) if pod.get("status", {}).get("phase") == "Running"]
 
-    pod: dict[str, Any] = eventually(found, timeout_seconds=LONG_SECONDS)
-    return pod
+    return eventually(running, timeout_seconds=LONG_SECONDS)[0]
 
 
 def play(cluster: RemediationCluster, pod: dict[str, Any], *ended: str, phase: str = "Running") -> None:
