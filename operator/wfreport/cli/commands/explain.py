@@ -1,11 +1,10 @@
 """``wfreport explain``: computes the reports of Workflows from a file."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from wfreport.api.argo import GROUP
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.cli.group import Command
 from wfreport.cli.options import output_option, page_options
@@ -14,18 +13,10 @@ from wfreport.cli.render.output import print_reports
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.computed_reports import Report, SuppliedEvidence, compute_report
 from wfreport.cli.sources.documents import STDIN, Document, read_documents
-from wfreport.core.snapshot.decode import NotAnObject, NotAWorkflow, decode_event, decode_pod, decode_workflow
-from wfreport.core.snapshot.model import Snapshot
+from wfreport.cli.sources.workflow_documents import object_of, snapshot_of
+from wfreport.core.snapshot.decode import NotAnObject, decode_event, decode_pod
 
 _ObjectT = TypeVar("_ObjectT")
-
-_HINTS: Final = {
-    "Pod": "give pods with --pods, and the Workflow as FILE",
-    "Event": "give events with --events, and the Workflow as FILE",
-    "CronWorkflow": "explain one of its runs: kubectl get wf -l workflows.argoproj.io/cron-workflow=NAME",
-    "WorkflowTemplate": "explain one of its runs: kubectl get wf -l workflows.argoproj.io/workflow-template=NAME",
-    "WorkflowReport": "it is already a report; give the Workflow that it describes",
-}
 
 
 @click.command(
@@ -72,64 +63,11 @@ def _compute_reports(
     reports, problems = [], []
     for document in documents:
         try:
-            snapshot = _snapshot(document)
+            snapshot = snapshot_of(document)
             reports.append(compute_report(snapshot, evidence.for_workflow(snapshot.workflow)))
         except UnusableInput as problem:
             problems.append(problem)
     return reports, problems
-
-
-def _snapshot(document: Document) -> Snapshot:
-    value = _object(document, "Workflow")
-    if not str(value.get("apiVersion", f"{GROUP}/")).startswith(f"{GROUP}/"):
-        raise UnusableInput(
-            document.origin, f"it is a Workflow of {one_line(str(value['apiVersion']))}, not of {GROUP}"
-        )
-    try:
-        snapshot = decode_workflow(value)
-    except NotAWorkflow as error:
-        raise UnusableInput(document.origin, one_line(str(error))) from error
-    if not snapshot.workflow.metadata.name:
-        raise UnusableInput(
-            document.origin,
-            "metadata.name is missing; give a Workflow that was submitted: kubectl get wf -o yaml",
-        )
-    return snapshot
-
-
-def _object(document: Document, expected_kind: str) -> Mapping[str, Any]:
-    """Return the document as an object of the expected kind.
-
-    Raises:
-        UnusableInput: it is something else; the message suggests what to give instead.
-    """
-    value, kind = document.value, one_line(document.kind)
-    if not isinstance(value, Mapping):
-        raise UnusableInput(document.origin, f"expected a {expected_kind}, not {_type_name(value)}")
-    if isinstance(value.get("workflow"), Mapping) and "pods" in value:
-        raise UnusableInput(
-            document.origin,
-            "this is a recording; split it: .workflow into FILE, .pods for --pods, .events for --events "
-            "(jq .workflow, jq .pods, jq .events)",
-        )
-    if "object" in value and "type" in value and isinstance(value["object"], Mapping):
-        raise UnusableInput(document.origin, "this is a watch event, not an object; give its .object")
-    if not kind:
-        raise UnusableInput(document.origin, f"it has no kind; expected a {expected_kind} as printed by kubectl")
-    if kind != expected_kind:
-        raise UnusableInput(document.origin, f"it is a {kind}, not a {expected_kind}; {_hint(kind, expected_kind)}")
-    return value
-
-
-def _hint(kind: str, expected_kind: str) -> str:
-    if expected_kind == "Workflow":
-        return _HINTS.get(kind, f"give a {expected_kind}")
-    return f"give a {expected_kind} or a list of them"
-
-
-def _type_name(value: Any) -> str:
-    names = {type(None): "null", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return names.get(type(value), "an unknown type")
 
 
 def _read_pods(path: str | None) -> list[Pod]:
@@ -146,6 +84,6 @@ def _decode(document: Document, kind: str, decode: Callable[[Mapping[str, Any]],
         # Items of a plain array often lack their kind; the option implies it.
         document = Document(document.origin, value, kind)
     try:
-        return decode(_object(document, kind))
+        return decode(object_of(document, kind))
     except NotAnObject as error:
         raise UnusableInput(document.origin, one_line(str(error))) from error

@@ -82,11 +82,12 @@ def compare(run: ComparedRun, known: KnownRuns) -> Comparison | None:
         changes=changes[:MAX_CHANGES] or None,
         more_changes=max(0, len(changes) - MAX_CHANGES) or None,
         steps=slower_steps(excess, step_durations(run.status), known.steps) or None,
-        unknown=_unknown(run, last),
+        unknown=unknown_parts(run, last),
     )
 
 
-def _unknown(run: ComparedRun, last: ComparedRun | None) -> str | None:
+def unknown_parts(run: ComparedRun, last: ComparedRun | None) -> str | None:
+    """Return what could not be compared, and why, as a clause; None if everything could."""
     if last is None:
         return "no earlier run that succeeded is known"
     for which, each in (("last success", last), ("run", run)):
