@@ -70,6 +70,7 @@ async def replay(
     until: int | None = None,
     now_seconds: float | None = None,
     after_event: Callable[[RecordedEvent], Awaitable[None]] | None = None,
+    adopts_workflow: bool = False,
 ) -> Replayed:
     """Replay `events`. Several calls may share one `api` concurrently.
 
@@ -84,6 +85,7 @@ async def replay(
         until: the number of (changed) events to replay.
         now_seconds: the wall clock, in seconds since 1970. Times are shifted so that the recording starts now. At a
             higher speed it starts earlier, so that no time lies in the future.
+        adopts_workflow: the Workflow exists already: its recorded changes are applied to it.
         after_event: awaited after each event is written, so that a test can intervene at that moment.
     """
     changed = list(change(list(events)) if change else events)[:until]
@@ -91,7 +93,7 @@ async def replay(
         return Replayed(0)
     shift = shift_of(events, speed, now_seconds if now_seconds is not None else _clock())
     replayed = Replayed(shift.seconds, namespaces=_namespaces(events, namespace))
-    player = _Player(api, shift, replayed)
+    player = _Player(api, shift, replayed, adopts_workflow=adopts_workflow)
     await player.create_namespaces()
     began = time.monotonic()
     for batch in _together(changed) if speed == 0 else ([event] for event in changed):
@@ -132,7 +134,8 @@ class _Live:
 
 
 class _Player:
-    def __init__(self, api: AsyncApi, shift: TimeShift, replayed: Replayed) -> None:
+    def __init__(self, api: AsyncApi, shift: TimeShift, replayed: Replayed, *, adopts_workflow: bool = False) -> None:
+        self._adopts_workflow = adopts_workflow
         self._api = api
         self._shift = shift
         self._replayed = replayed
@@ -179,7 +182,11 @@ class _Player:
         """Create an object. Delete one of the same name first (a pod that Argo recreated, an earlier replay)."""
         if key in self._live:
             await self._delete(key)
-        kind, namespace, _ = key
+        kind, namespace, name = key
+        if kind == "Workflow" and self._adopts_workflow:
+            existing = await self._api.get(f"{_COLLECTIONS[kind].format(namespace)}/{name}")
+            await self._record(key, event, existing, _for_the_server(event.object) | {"status": {}})
+            return
         wanted = _for_the_server(event.object)
         # The server ignores the status of a new pod, so it follows as an update.
         born = wanted | {"status": {}} if kind == "Pod" else wanted
@@ -191,6 +198,9 @@ class _Player:
                 raise
             await self._delete(key)
             answer = await self._api.post(_COLLECTIONS[kind].format(namespace), body)
+        await self._record(key, event, answer, born)
+
+    async def _record(self, key: Key, event: RecordedEvent, answer: Json, born: Json) -> None:
         uid = event.object["metadata"]["uid"]
         self._replayed.uids[uid] = answer["metadata"]["uid"]
         self._live[key] = live = _Live(uid, event.at, born, deleting=False)

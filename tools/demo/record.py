@@ -13,12 +13,17 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, Final
+
+import yaml
 
 from controlplane import ControlPlane
 from controlplane.binaries import kubectl
 from controlplane.waiting import wait_until
-from demo.scenes import HERE, NAMESPACE, WAITS_FOR_EVER, workflow_names
+from demo.healed import HEALED, MEMORY, recorded_name
+from demo.running import HERE, NAMESPACE
+from demo.scenes import WAIT_FOR_EVER, workflow_names
 
 _KINDS: Final = {"workflows": "Workflow", "pods": "Pod", "events": "Event"}
 _LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
@@ -27,11 +32,12 @@ _SETTLE_SECONDS: Final = 3
 Line = dict[str, Any]
 
 
-def main() -> int:
-    """Record all Workflows, one file each."""
+def main(names: Sequence[str] = ()) -> int:
+    """Record the Workflows of these names, or all of them, one file each."""
+    documents = {name: body for name, body in _workflows().items() if not names or name in names}
     with ControlPlane(argo=True) as plane:
         plane.create_namespace(NAMESPACE)
-        lines = _record(plane)
+        lines = _record(plane, documents)
     for name, mine in _by_workflow(lines).items():
         path = HERE / "recordings" / f"{name}.jsonl.gz"
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in mine)
@@ -41,12 +47,28 @@ def main() -> int:
     return 0
 
 
-def _record(plane: ControlPlane) -> list[Line]:
+def _workflows() -> dict[str, Any]:
+    """Return all Workflows by name, with those that a policy makes of the one that it heals."""
+    documents = {name: yaml.safe_load((HERE / "workflows" / f"{name}.yaml").read_text()) for name in workflow_names()}
+    for attempt, memory in enumerate(MEMORY):
+        text = json.dumps(documents[HEALED]).replace(f'"memory": "{MEMORY[0]}"', f'"memory": "{memory}"')
+        document = json.loads(text)
+        document["metadata"]["name"] = recorded_name(attempt)
+        documents[recorded_name(attempt)] = document
+    return documents
+
+
+def _record(plane: ControlPlane, documents: Mapping[str, Any]) -> list[Line]:
     lines: list[Line] = []
     watches = [_watch(plane, plural, lines) for plural in _KINDS]
-    plane.kubectl("create", "-n", NAMESPACE, "-f", HERE / "workflows")
+    plane.kubectl("create", "-n", NAMESPACE, "-f", "-", stdin=yaml.safe_dump_all(documents.values()))
     try:
-        wait_until(lambda: _all_ended(plane), what="the Workflows to end", timeout_seconds=300, interval_seconds=1)
+        wait_until(
+            lambda: _all_ended(plane, len(documents)),
+            what="the Workflows to end",
+            timeout_seconds=300,
+            interval_seconds=1,
+        )
         threading.Event().wait(_SETTLE_SECONDS)  # The last Events arrive after the end.
     finally:
         for watch in watches:
@@ -80,24 +102,26 @@ def _clock() -> float:
     return time.time()  # noqa: TID251  (a recording has the machine's own time, as its servers see it)
 
 
-def _all_ended(plane: ControlPlane) -> bool:
+def _all_ended(plane: ControlPlane, number: int) -> bool:
     items = plane.api.get(f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows")["items"]
-    return len(items) == len(workflow_names()) and all(_has_ended(item) for item in items)
+    return len(items) == number and all(_has_ended(item) for item in items)
 
 
 def _has_ended(workflow: dict[str, Any]) -> bool:
     status = workflow.get("status", {})
-    if workflow["metadata"]["name"] == WAITS_FOR_EVER:
-        return any(node["type"] == "Suspend" for node in status.get("nodes", {}).values())
+    if workflow["metadata"]["name"] in WAIT_FOR_EVER:
+        waits = (node for node in status.get("nodes", {}).values() if node["phase"] in ("Running", "Pending"))
+        return any(node["type"] == "Suspend" or "ImagePullBackOff" in node.get("message", "") for node in waits)
     return bool(status.get("finishedAt"))
 
 
 def _by_workflow(lines: list[Line]) -> dict[str, list[Line]]:
     found: dict[str, list[Line]] = defaultdict(list)
     owner: dict[str, str] = {}
+    known = _workflows()
     for line in lines:
         name = _workflow_name(line, owner)
-        if name in workflow_names():
+        if name in known:
             found[name].append(line)
     return found
 
@@ -113,4 +137,4 @@ def _workflow_name(line: Line, owner: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

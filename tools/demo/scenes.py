@@ -1,4 +1,4 @@
-"""Runs the demo: a control plane on this machine, the operator under its own ServiceAccount, eight Workflows at once.
+"""Runs the demo: a control plane on this machine, the operator under its own ServiceAccount, ten Workflows.
 
 The real Argo controller runs the Workflows if it is in the cache; ``--argo`` builds it. Otherwise the demo replays what
 that controller wrote (``demo/recordings``, made by ``demo/record.py``). Ctrl-C ends everything; ``--once`` exits after
@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -28,54 +27,35 @@ from controlplane import ControlPlane, ControlPlaneError
 from controlplane.argo import argo_cached, argo_release
 from controlplane.binaries import kubectl
 from controlplane.component import Component
-from controlplane.errors import DeadlineError
 from controlplane.paths import REPO_ROOT
 from controlplane.ports import free_ports
 from controlplane.recording import load_recording
 from controlplane.replay import replay
 from controlplane.waiting import wait_until
+from demo import healing
+from demo.healed import HEALED
+from demo.running import HERE, NAMESPACE, REPLAY_SPEED, Demo, reports, wait_for_reports
 
-HERE: Final = Path(__file__).resolve().parent
 INSTALLED: Final = REPO_ROOT / "manifests" / "overlays" / "default"
-NAMESPACE: Final = "demo"
 OPERATOR_NAMESPACE: Final = "wfreport-system"
 SERVICE_ACCOUNT: Final = "wfreport"
 SHOWN_FAILURE: Final = "oom-retries"
-WAITS_FOR_EVER: Final = "needs-approval"
-REPORTS_PATH: Final = f"/apis/wfreport.dev/v1alpha1/namespaces/{NAMESPACE}/workflowreports"
-STEPS: Final = 6
-DEADLINE_SECONDS: Final = 240
-REPLAY_SPEED: Final = 2
+HUNG: Final = "image-missing"
+WAIT_FOR_EVER: Final = frozenset({"needs-approval", HUNG})
+STEPS: Final = 8
 # Faster than in a cluster, since a person is waiting.
 OPERATOR_SETTINGS: Final = {
     "WFREPORT_POLL_INTERVAL_MIN_SECONDS": "2",
     "WFREPORT_PROGRESS_INTERVAL_SECONDS": "2",
+    "WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "3",
     "WFREPORT_HTTP_HOST": "127.0.0.1",
     "WFREPORT_LOG_FORMAT": "text",
 }
+RESUBMIT: Final = "remediate-resubmit"
 _HINT: Final = "\n        (`make demo ARGO=1` builds the real Argo controller, in about 7 minutes, and uses it)"
 _NOT_OURS_TO_APPLY: Final = frozenset({"CustomResourceDefinition", "Deployment", "Service"})
 _COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 _USAGE_ERROR: Final = 2
-
-Report = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Demo:
-    """A running demo.
-
-    Attributes:
-        plane: the control plane.
-        replayed: whether recordings are replayed instead of running the real Argo controller.
-        operator: the operator's process.
-        url: its metrics and health.
-    """
-
-    plane: ControlPlane
-    replayed: bool
-    operator: Component
-    url: str
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,6 +97,8 @@ def run(*, replayed: bool, once: bool) -> None:
         demo = start(stack, replayed=replayed)
         submit_and_watch(demo)
         show_failure(demo)
+        heal(demo)
+        show_hung(demo)
         show_around(demo)
         if not once:
             stay(demo)
@@ -131,8 +113,8 @@ def start(stack: ExitStack, *, replayed: bool) -> Demo:
     )
     step(1, f"a control plane on this machine: etcd and kube-apiserver, {how}")
     plane = stack.enter_context(ControlPlane(argo=not replayed))
-    step(2, "wfreport installed: CRD, ServiceAccount and report-only rights, from manifests/overlays/default")
-    install(plane)
+    step(2, f"wfreport installed: manifests/overlays/default, and the right to resubmit: components/{RESUBMIT}")
+    install(plane, components=[RESUBMIT])
     step(3, "the operator, as that ServiceAccount")
     operator, url = start_operator(plane)
     stack.callback(operator.stop, graceful=True)
@@ -141,11 +123,25 @@ def start(stack: ExitStack, *, replayed: bool) -> Demo:
     return Demo(plane, replayed, operator, url)
 
 
-def install(plane: ControlPlane) -> None:
+def install(plane: ControlPlane, *, components: Sequence[str] = ()) -> None:
     """Apply the manifests as a user would, without the Deployment: the operator runs here, not in a pod."""
-    rendered = yaml.safe_load_all(plane.kubectl("kustomize", INSTALLED))
+    overlay = INSTALLED if not components else _overlay(plane.folder, components)
+    rendered = yaml.safe_load_all(plane.kubectl("kustomize", overlay))
     wanted = [item for item in rendered if item["kind"] not in _NOT_OURS_TO_APPLY]
     plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(wanted))
+
+
+def _overlay(folder: Path, components: Sequence[str]) -> Path:
+    """Write a user's own overlay: the default one with components."""
+    made = folder / "overlay"
+    made.mkdir()
+    paths = [REPO_ROOT / "manifests" / "components" / component for component in components]
+    kustomization = {
+        "resources": [os.path.relpath(INSTALLED, made)],
+        "components": [os.path.relpath(path, made) for path in paths],
+    }
+    (made / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return made
 
 
 def start_operator(plane: ControlPlane, settings: Mapping[str, str] | None = None) -> tuple[Component, str]:
@@ -172,12 +168,12 @@ def _is_ready(operator: Component, url: str) -> bool:
 
 
 def submit_and_watch(demo: Demo) -> None:
-    """Submit all Workflows at once and show the reports as they fill."""
-    names = workflow_names()
-    step(4, f"{len(names)} Workflows at once, and what `kubectl get workflowreports -w` says:")
+    """Submit the Workflows at once and show the reports as they fill."""
+    names = [name for name in workflow_names() if name != HEALED]
+    step(4, f"{len(names)} Workflows at once, and the output of `kubectl get workflowreports -w`:")
     with _watching(demo.plane):
-        submit(demo)
-        _wait_for_reports(demo, names)
+        submit(demo, names)
+        wait_for_reports(demo, lambda current: all(name in current and is_final(current[name]) for name in names))
     echo("")
     echo(demo.plane.kubectl("get", "workflowreports", "-n", NAMESPACE).rstrip())
 
@@ -187,16 +183,17 @@ def workflow_names() -> list[str]:
     return sorted(path.stem for path in (HERE / "workflows").glob("*.yaml"))
 
 
-def submit(demo: Demo) -> None:
+def submit(demo: Demo, names: Sequence[str]) -> None:
     """Create the Workflows, or replay their recordings."""
     if demo.replayed:
-        asyncio.run(_replay_all(demo.plane))
-    else:
-        demo.plane.kubectl("create", "-n", NAMESPACE, "-f", HERE / "workflows")
+        asyncio.run(_replay_all(demo.plane, names))
+        return
+    for name in names:
+        demo.plane.kubectl("create", "-n", NAMESPACE, "-f", HERE / "workflows" / f"{name}.yaml")
 
 
-async def _replay_all(plane: ControlPlane) -> None:
-    recordings = [load_recording(HERE / "recordings" / f"{name}.jsonl.gz") for name in workflow_names()]
+async def _replay_all(plane: ControlPlane, names: Sequence[str]) -> None:
+    recordings = [load_recording(HERE / "recordings" / f"{name}.jsonl.gz") for name in names]
     async with plane.api.session() as api:
         await asyncio.gather(*(replay(api, events, speed=REPLAY_SPEED, namespace=NAMESPACE) for events in recordings))
 
@@ -212,76 +209,78 @@ def _watching(plane: ControlPlane) -> Iterator[None]:
             watch.terminate()
 
 
-def _wait_for_reports(demo: Demo, names: Sequence[str]) -> None:
-    def all_final() -> bool:
-        demo.operator.ensure_running()
-        demo.plane.ensure_running()
-        current = reports(demo.plane)
-        return all(name in current and is_final(current[name]) for name in names)
-
-    try:
-        wait_until(all_final, what="the reports", timeout_seconds=DEADLINE_SECONDS, interval_seconds=0.5)
-    except DeadlineError as error:
-        raise ControlPlaneError(f"{error}; the operator's log ends:\n{demo.operator.log_tail()}") from error
-
-
-def reports(plane: ControlPlane) -> dict[str, Report]:
-    """Return the existing reports by Workflow."""
-    return {item["spec"]["workflowRef"]["name"]: item for item in plane.api.get(REPORTS_PATH)["items"]}
-
-
 def is_final(report: Mapping[str, Any]) -> bool:
     """Whether the report is final: the run has ended, or waits for a person."""
     status = report.get("status") or {}
-    if report["spec"]["workflowRef"]["name"] == WAITS_FOR_EVER:
+    if report["spec"]["workflowRef"]["name"] in WAIT_FOR_EVER:
         return bool(status.get("waiting"))
     return (status.get("observedWorkflow") or {}).get("phase") in _COMPLETED
 
 
 def show_failure(demo: Demo) -> None:
-    """Print the report of one failure as a tree."""
+    """Print the report of one failure."""
     step(5, f"why {SHOWN_FAILURE} failed, from its report alone:")
-    # Imported late: an early failure does not need rich.
-    from wfreport.cli.render.console import report_console  # noqa: PLC0415
-    from wfreport.cli.render.report_page import print_report  # noqa: PLC0415
+    run_cli(demo, "show", SHOWN_FAILURE)
 
-    print_report(reports(demo.plane)[SHOWN_FAILURE], report_console("auto", sys.stdout))
+
+def heal(demo: Demo) -> None:
+    """Apply a policy, and show how it heals a run that needs more memory."""
+    step(6, f"a policy heals {HEALED} by itself: oom-ladder.yaml raises the memory until it fits")
+    demo.plane.kubectl("apply", "-n", NAMESPACE, "-f", HERE / "oom-ladder.yaml")
+    healing.run(demo, lambda: submit(demo, [HEALED]))
+    run_cli(demo, "remediations", HEALED)
+    run_cli(demo, "show", healing.healed_run(demo))
+
+
+def show_hung(demo: Demo) -> None:
+    """Show the runs that hang, and what one of them waits for."""
+    step(7, "runs that Argo calls Running, though they wait for a person:")
+    run_cli(demo, "list", "--phase", "Running")
+    run_cli(demo, "show", HUNG)
+
+
+def run_cli(demo: Demo, *arguments: str) -> None:
+    """Run a command as a user does, under the line that a user types."""
+    echo(f"\n    $ kubectl wfreport {shlex.join(arguments)} -n {NAMESPACE}")
+    env = {**os.environ, "KUBECONFIG": str(demo.plane.kubeconfig)}
+    command = [str(Path(sys.prefix) / "bin" / "kubectl-wfreport"), *arguments, "-n", NAMESPACE]
+    done = subprocess.run(command, env=env, check=False)
+    if done.returncode:
+        raise ControlPlaneError(f"{shlex.join(command)} exited with code {done.returncode}")
 
 
 def show_around(demo: Demo) -> None:
-    """Print commands for exploring the reports."""
-    step(6, "look around:")
+    """Print commands for exploring the reports, as a shell accepts them."""
+    step(8, "look around, in another terminal:")
+    for command in commands(demo):
+        echo(f"    {command}")
+
+
+def commands(demo: Demo) -> list[str]:
+    """Return the command lines: first the exports that the others need."""
     name = reports(demo.plane)[SHOWN_FAILURE]["metadata"]["name"]
-    commands = [
+    folders = dict.fromkeys(str(folder) for folder in (Path(sys.prefix) / "bin", kubectl().parent))
+    missing = [folder for folder in folders if folder not in os.get_exec_path()]
+    path = [f'export PATH="{":".join(map(shlex.quote, missing))}:$PATH"'] if missing else []
+    return [
+        *path,
         f"export KUBECONFIG={shlex.quote(str(demo.plane.kubeconfig))}",
-        f"{_shown(kubectl())} get workflowreports -n {NAMESPACE} -o wide",
-        f"{_shown(kubectl())} get wfr -n {NAMESPACE} --field-selector status.failureClass=OOMKilled",
-        f"{_shown(kubectl())} get wfr -n {NAMESPACE} {name} -o yaml",
-        f"{_shown(kubectl())} get wf -n {NAMESPACE} loop-item-fails -o yaml | {_shown_wfreport()} explain -",
-        f"{_shown_wfreport()} wait parallel-step-fails -n {NAMESPACE}; echo $?",
+        f"kubectl get workflowreports -n {NAMESPACE} -o wide",
+        f"kubectl get wfr -n {NAMESPACE} --field-selector status.failureClass=OOMKilled",
+        f"kubectl get wfr -n {NAMESPACE} {name} -o yaml",
+        f"kubectl wfreport list -n {NAMESPACE}",
+        f"kubectl wfreport show needs-approval -n {NAMESPACE}",
+        f"kubectl get wf -n {NAMESPACE} loop-item-fails -o yaml | wfreport explain -",
+        f"wfreport wait parallel-step-fails -n {NAMESPACE} || echo $?",
         *_argo_commands(demo),
         f"curl -s {demo.url}/metrics",
         f"tail -f {shlex.quote(str(demo.operator.log_path))}",
     ]
-    for command in commands:
-        echo(f"    {command}")
 
 
 def _argo_commands(demo: Demo) -> list[str]:
     release = None if demo.replayed else argo_release()
-    return [f"{release.cli} resume {WAITS_FOR_EVER} -n {NAMESPACE}      # and see its report end"] if release else []
-
-
-def _shown(program: Path) -> str:
-    """Return the program as the user's shell finds it: by name if PATH has it."""
-    on_path = any((Path(folder) / program.name) == program for folder in os.get_exec_path())
-    if on_path:
-        return program.name
-    return str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
-
-
-def _shown_wfreport() -> str:
-    return _shown(Path(sys.prefix) / "bin" / "wfreport")
+    return [f"{release.cli} resume needs-approval -n {NAMESPACE}      # and see its report end"] if release else []
 
 
 def stay(demo: Demo) -> None:
