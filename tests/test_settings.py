@@ -60,7 +60,7 @@ def test_lists_are_separated_by_commas_and_patterns_by_lines(monkeypatch: pytest
         (
             "RETENTION",
             '[{"keep": "7d"}, {"keep": "a week"}]',
-            ("WFREPORT_RETENTION[1].keep='a week': 'a week' is not a duration; write 90s, 30m, 2h or 1h30m"),
+            ("WFREPORT_RETENTION[1].keep='a week': 'a week' is not a duration; write 90s, 30m, 1h30m, 7d or 1w"),
         ),
         (
             "RETENTION",

@@ -314,3 +314,12 @@ def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPa
     path = tmp_path / "input"
     path.write_bytes(gzip.compress(b" " * (8 << 20), mtime=0))
     assert "larger than 1 MiB when unpacked" in complaint(explain(str(path)))
+
+
+def test_without_pods_the_page_names_the_missing_option(tmp_path: Path) -> None:
+    files = split("oom-main", tmp_path)
+    bare = subprocess.run([*COMMAND, "explain", str(files.workflow)], capture_output=True, text=True, check=True).stdout
+    assert "no pods were given; add --pods" in bare
+    assert "deleted before evidence" not in bare
+    given = subprocess.run([*COMMAND, "explain", *files.arguments], capture_output=True, text=True, check=True).stdout
+    assert "add --pods" not in given

@@ -149,7 +149,7 @@ def test_an_empty_list_is_reported_on_stderr(workspace: Workspace) -> None:
         (["--class", "oom"], "'oom' is not one of OOMKilled, NodeLost, "),
         (["--phase", "Done"], "'Done' is not one of Pending, Running, Succeeded, Failed, Error"),
         (["--owner", "me"], "'me' is not one of User, Infrastructure, Platform"),
-        (["--since", "yesterday"], "'yesterday' is not a duration; write 90s, 30m, 2h or 1h30m"),
+        (["--since", "yesterday"], "'yesterday' is not a duration; write 90s, 30m, 1h30m, 7d or 1w"),
         (["-o", "xml"], "'xml' is not one of 'table', 'wide', 'json', 'yaml', 'name'"),
         (["-l", "a=b=c"], "API server: "),
         (["--context", "elsewhere"], "elsewhere"),

@@ -53,6 +53,8 @@ OPERATOR_SETTINGS: Final = {
 }
 RESUBMIT: Final = "remediate-resubmit"
 _HINT: Final = "\n        (`make demo ARGO=1` builds the real Argo controller, in about 7 minutes, and uses it)"
+# To act, an operator must hold a Lease: no other may act at the same time.
+ACTING: Final = {"WFREPORT_LEADER_ELECTION": "true", "WFREPORT_LEASE_NAMESPACE": OPERATOR_NAMESPACE}
 _NOT_OURS_TO_APPLY: Final = frozenset({"CustomResourceDefinition", "Deployment", "Service"})
 _COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 _USAGE_ERROR: Final = 2
@@ -116,7 +118,7 @@ def start(stack: ExitStack, *, replayed: bool) -> Demo:
     step(2, f"wfreport installed: manifests/overlays/default, and the right to resubmit: components/{RESUBMIT}")
     install(plane, components=[RESUBMIT])
     step(3, "the operator, as that ServiceAccount")
-    operator, url = start_operator(plane)
+    operator, url = start_operator(plane, ACTING)
     stack.callback(operator.stop, graceful=True)
     wait_until_ready(operator, url)
     plane.create_namespace(NAMESPACE)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from wfreport.api.kubernetes import Event, Pod
+from wfreport.api.reasons import Reason
 from wfreport.cli.group import Command
 from wfreport.cli.options import output_option, page_options
 from wfreport.cli.problems import ExitCode, UnusableInput
@@ -46,15 +47,25 @@ def explain(
     """
     if [file, pods_path, events_path].count(STDIN) > 1:
         raise UnusableInput("stdin", "it can be read only once; put the other input into a file")
+    evidence = SuppliedEvidence(_read_pods(pods_path), _read_events(events_path))
     documents = read_documents(file)
     if not documents:
         raise UnusableInput("stdin" if file == STDIN else file, "it is an empty list; there is no Workflow to explain")
-    evidence = SuppliedEvidence(_read_pods(pods_path), _read_events(events_path))
     reports, problems = _compute_reports(documents, evidence)
+    if pods_path is None and output == "tree":
+        for report in reports:
+            _name_missing_option(report)
     print_reports(reports, is_list=len(documents) > 1, output=output, color=color, everything=everything)
     for problem in problems:
         problem.show()
     return ExitCode.UNUSABLE if problems else ExitCode.SUCCEEDED
+
+
+def _name_missing_option(report: Report) -> None:
+    """Replace the operator's message that pods were deleted too early: here, nobody gave them."""
+    for condition in report["status"].get("conditions", ()):
+        if condition["reason"] == Reason.POD_NOT_CAPTURED:
+            condition["message"] = "no pods were given; add --pods"
 
 
 def _compute_reports(

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from wfreport.api.classes import FailureClass
 from wfreport.api.names import KIND_POLICY, KIND_REPORT
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import WorkflowReport
@@ -128,10 +129,27 @@ def read_policies(path: str) -> list[RemediationPolicy]:
 
 
 def _read_policy(document: Document) -> RemediationPolicy:
+    _check_classes(document)
     try:
         return read_policy(document.value)
     except InvalidPolicyError as error:
         raise UnusableInput(document.origin, "; ".join(one_line(str(problem)) for problem in error.problems)) from error
+
+
+def _check_classes(document: Document) -> None:
+    """Refuse a class that the CRD refuses; the model reads it as Unknown, for policies of a newer version."""
+    known = {failure_class.value for failure_class in FailureClass}
+    spec = document.value.get("spec") if isinstance(document.value, Mapping) else None
+    rules = spec.get("rules") if isinstance(spec, Mapping) else None
+    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+        match = rule.get("match") if isinstance(rule, Mapping) else None
+        classes = match.get("classes") if isinstance(match, Mapping) else None
+        for name in classes if isinstance(classes, list) else ():
+            if isinstance(name, str) and name not in known:
+                raise UnusableInput(
+                    document.origin,
+                    f"spec.rules[{number}].match.classes: {one_line(name)!r} is not one of {', '.join(FailureClass)}",
+                )
 
 
 def _reports_of_file(path: str) -> list[WorkflowReport]:

@@ -17,6 +17,7 @@ from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import REQUEST_SECONDS, Cluster, run_connected
 from wfreport.cli.sources.computed_reports import compute_report
+from wfreport.cli.sources.runs import run_name
 from wfreport.cli.sources.workflows import fetch_workflow
 from wfreport.core.snapshot.identity import report_name
 from wfreport.core.timing.durations import short_duration
@@ -73,6 +74,7 @@ def wait(target: ClusterTarget, workflow: str, timeout: float | None) -> int:
 
     This needs permission to get, list and watch Workflows. The operator does not have to be installed.
     """
+    workflow = run_name(workflow)
 
     async def execute(cluster: Cluster) -> ExitCode:
         return await _Follower(cluster, workflow).follow(timeout)

@@ -49,6 +49,10 @@ def print_simulation(simulation: Simulation, *, output: str, color: str) -> None
         return
     console = report_console(color, sys.stdout)
     _print_head(simulation, console)
+    if simulation.summary.runs and not simulation.summary.selected:
+        _print_line(console)
+        _print_line(console, "No run has the labels of the selector.")
+        return
     _print_actions(simulation.summary, console)
     _print_holds(simulation.summary, console)
     _print_breaker(simulation.summary, console)

@@ -62,7 +62,7 @@ def _content(name: str, path: str) -> bytes:
         raw = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
         content = _unpacked_gzip(raw) if raw.startswith(_GZIP_MAGIC) else raw
     except FileNotFoundError as error:
-        raise UnusableInput(name, "no such file; give a Workflow in JSON or YAML, or - for stdin") from error
+        raise UnusableInput(name, "no such file; give JSON or YAML, or - for stdin") from error
     except IsADirectoryError as error:
         raise UnusableInput(name, "it is a directory; give one file, or - for stdin") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -103,6 +103,20 @@ def decode_report(report: Mapping[str, Any]) -> WorkflowReport:
         ) from error
 
 
+def run_name(given: str) -> str:
+    """Return a name without its kind, which ``kubectl -o name`` prints.
+
+    Raises:
+        UnusableInput: no Workflow or report can have this name.
+    """
+    name = given.rpartition("/")[2]
+    if not _NAME.fullmatch(name):
+        raise UnusableInput(
+            repr(name), "it is not a valid name of a Workflow or a report; give one as kubectl lists it"
+        )
+    return name
+
+
 async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> FoundRun:
     """Find the newest run of this name; stderr mentions the others.
 
@@ -118,11 +132,7 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Found
         UnusableInput: the run cannot be decoded, or only Argo Server may have it and failed.
         ApiError: a request failed.
     """
-    name = name.rpartition("/")[2]
-    if not _NAME.fullmatch(name):
-        raise UnusableInput(
-            repr(name), "it is not a valid name of a Workflow or a report; give one as kubectl lists it"
-        )
+    name = run_name(name)
     report, no_report = await _find_report(cluster, name)
     workflow_name = report["spec"]["workflowRef"]["name"] if report else name
     snapshot, no_workflow = None, _DELETED

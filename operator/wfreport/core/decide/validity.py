@@ -35,7 +35,7 @@ class PolicyProblem:
     fix: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.value!r}: {self.fix}"
+        return f"{self.field}: {self.value!r}: {self.fix}" if self.value else f"{self.field}: {self.fix}"
 
 
 class InvalidPolicyError(ValueError):

@@ -6,12 +6,12 @@ from typing import Final
 
 from wfreport.imports import lazy_pattern
 
-_UNIT_SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_SHAPE: Final = lazy_pattern(r"(?:\d+[dhms])+")
+_UNIT_SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_SHAPE: Final = lazy_pattern(r"(?:\d+[wdhms])+")
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse ``90s``, ``30m``, ``2h`` or ``1h30m``. A number without a unit means seconds.
+    """Parse ``90s``, ``30m``, ``1h30m``, ``7d`` or ``1w``. A number without a unit means seconds.
 
     Raises:
         ValueError: the text is no such duration, or too long; the message has one line.
@@ -22,11 +22,11 @@ def parse_duration(text: str) -> timedelta:
             return timedelta(seconds=int(written))
         if written.isascii() and _SHAPE.fullmatch(written):
             return timedelta(
-                seconds=sum(int(n) * _UNIT_SECONDS[unit] for n, unit in re.findall(r"(\d+)([dhms])", written))
+                seconds=sum(int(n) * _UNIT_SECONDS[unit] for n, unit in re.findall(r"(\d+)([wdhms])", written))
             )
     except (OverflowError, ValueError) as error:
         raise ValueError(f"{text!r} is too long a duration") from error
-    raise ValueError(f"{text!r} is not a duration; write 90s, 30m, 2h or 1h30m")
+    raise ValueError(f"{text!r} is not a duration; write 90s, 30m, 1h30m, 7d or 1w")
 
 
 def short_duration(seconds: float) -> str:
