@@ -12,6 +12,8 @@ import pytest
 import yaml
 from tests.eventually import eventually
 
+from demo.healed import HEALED, MEMORY, recorded_name
+
 pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,28 +25,54 @@ EXPECTED = {
     "evicted-recovers": ("Succeeded",),
     "exit-handler": ("Failed", "ExitCode", "notify"),
     "fan-out-300": ("Succeeded",),
+    "image-missing": ("Running", "ImagePullBackOff", "score"),
     "loop-item-fails": ("Failed", "ExitCode", "import(2:code:1,region:apac)"),
     "needs-approval": ("Running",),
-    "oom-retries": ("Failed", "OOMKilled", "transform(2)"),
+    "oom-retries": ("Failed", "OOMKilled", "transform"),
     "parallel-step-fails": ("Failed", "ExitCode", "integration-tests"),
 }
 
 
 def table(output: str) -> dict[str, list[str]]:
-    """Return the last table: the cells after each Workflow's name."""
-    last = output.rpartition("\nNAME ")[2].partition("\n\n")[0]
-    return {cells[1]: cells[2:] for cells in map(str.split, last.splitlines()[1:])}
+    """Return the table of step 4 at its end: the cells after each report's name, by Workflow."""
+    last = output.partition("[5/")[0].rpartition("\nNAME ")[2].partition("\n\n")[0]
+    return {cells[0].rpartition("-")[0]: cells[1:] for cells in map(str.split, last.splitlines()[1:])}
 
 
-def test_the_demo_shows_eight_reports_and_exits() -> None:
-    command = [*COMMAND, "--once", "--replay"]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=400, check=False)
-    assert done.returncode == 0, done.stderr
-    shown = table(done.stdout)
-    assert {name: tuple(shown[name][: len(cells)]) for name, cells in EXPECTED.items()} == EXPECTED
-    assert "transform: main OOMKilled at 256Mi (exit 137) after 3 attempts; 2 steps omitted" in done.stdout
-    assert [number for number in range(1, 7) if f"[{number}/6]" not in done.stdout] == []
-    assert "export KUBECONFIG=" in done.stdout
+def hints(output: str) -> list[str]:
+    """Return the printed command lines that end by themselves."""
+    lines = output.rpartition("look around")[2].partition("Ctrl-C")[0].splitlines()[1:]
+    return [line.strip() for line in lines if line.strip() and "tail -f" not in line]
+
+
+def test_the_demo_tells_its_story_and_its_hints_work_as_printed(tmp_path: Path) -> None:
+    shown = tmp_path / "out"
+    with (
+        shown.open("w") as out,
+        subprocess.Popen([*COMMAND, "--replay"], env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT) as demo,
+    ):
+        try:
+            eventually(lambda: "Ctrl-C ends it." in shown.read_text() or demo.poll(), timeout_seconds=600)
+            output = shown.read_text()
+            assert demo.poll() is None, output
+            check_story(output)
+            bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+            script = "set -e\n" + "\n".join(hints(output))
+            done = subprocess.run(["/bin/bash", "-c", script], env=bare, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), f"{script}\n{done.stdout[-2000:]}"
+        finally:
+            demo.send_signal(signal.SIGINT)
+    assert demo.returncode == 0
+
+
+def check_story(output: str) -> None:
+    """Check what each step shows."""
+    reports = table(output)
+    assert {name: tuple(reports[name][: len(cells)]) for name, cells in EXPECTED.items()} == EXPECTED
+    assert [number for number in range(1, 9) if f"[{number}/8]" not in output] == []
+    assert "transform: main OOMKilled at 256Mi (exit 137) after 3 attempts; 2 steps omitted" in output
+    assert "4Gi → 6Gi → 9Gi (train/main)" in output
+    assert "→ kubectl describe pod image-missing-score-" in output
 
 
 def test_ctrl_c_ends_everything_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -63,5 +91,10 @@ def test_ctrl_c_ends_everything_and_leaves_nothing_behind(tmp_path: Path) -> Non
 def test_each_workflow_has_its_recording() -> None:
     folder = ROOT / "tools" / "demo"
     workflows = {path.stem: yaml.safe_load(path.read_text()) for path in (folder / "workflows").glob("*.yaml")}
-    assert {name: body["metadata"]["name"] for name, body in workflows.items()} == {name: name for name in EXPECTED}
-    assert {path.name.removesuffix(".jsonl.gz") for path in (folder / "recordings").iterdir()} == set(EXPECTED)
+    assert {name: body["metadata"]["name"] for name, body in workflows.items()} == {
+        name: name for name in {*EXPECTED, HEALED}
+    }
+    assert {path.name.removesuffix(".jsonl.gz") for path in (folder / "recordings").iterdir()} == {
+        *EXPECTED,
+        *map(recorded_name, range(len(MEMORY))),
+    }
