@@ -50,7 +50,7 @@ def comparable(report: ReportStatus) -> dict[str, Any]:
 def without_causes(report: ReportStatus) -> ReportStatus:
     """Return a report without the causes of failures."""
     conditions = [condition for condition in report.conditions or () if condition.type != "Succeeded"]
-    return report.changed(failures=None, failure_class=None, summary=None, conditions=conditions)
+    return report.changed(failures=None, failure_class=None, reason=None, summary=None, conditions=conditions)
 
 
 @pytest.mark.parametrize("with_evidence", [True, False], ids=["pods captured", "pods gone"])

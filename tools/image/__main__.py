@@ -40,7 +40,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="wfreport-image-") as made:
             root = Path(made)
             root.chmod(0o755)
-            _say(f"building in {root}, by the Dockerfile's steps")
+            _log(f"building in {root}, by the Dockerfile's steps")
             build(root)
             _check_confinement(root)
             with ControlPlane() as plane:
@@ -127,7 +127,7 @@ def _check_confinement(root: Path) -> None:
     )
     if done.stdout.split() != ["65532", "65532", "0000000000000000"] or _READ_ONLY not in done.stderr:
         raise ImageError(f"not confined as a pod is: {done.stdout}{done.stderr}")
-    _say("uid 65532, no capabilities, read-only root")
+    _log("uid 65532, no capabilities, read-only root")
 
 
 def _check_operator(root: Path, plane: ControlPlane) -> None:
@@ -138,15 +138,15 @@ def _check_operator(root: Path, plane: ControlPlane) -> None:
     environment = environment_in(KUBECONFIG="/kubeconfig", WFREPORT_HTTP_PORT=str(port), WFREPORT_HTTP_HOST="127.0.0.1")
     with _running(command_in(root, "wfreport", "run"), environment) as operator:
         wait_until(lambda: _answers(operator, port), what="/readyz", timeout_seconds=120)
-        _say("ready")
+        _log("ready")
         plane.api.post(_WORKFLOWS, _workflow())
         wait_until(lambda: _is_reported(plane), what="the report of a Workflow", timeout_seconds=60)
-        _say("a Workflow is reported")
+        _log("a Workflow is reported")
         operator.send_signal(signal.SIGTERM)
         code = operator.wait(timeout=30)
     if code:
         raise ImageError(f"it exited with {code} after SIGTERM")
-    _say("stopped by SIGTERM with exit code 0")
+    _log("stopped by SIGTERM with exit code 0")
 
 
 @contextmanager
@@ -195,7 +195,7 @@ def _run(command: Sequence[str], *, cwd: Path, env: Mapping[str, str]) -> None:
         raise ImageError(f"{' '.join(command)}: {done.stderr.strip()[-800:]}")
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     sys.stderr.write(f"image: {line}\n")
 
 
