@@ -84,7 +84,7 @@ def test_programs_get_the_same_as_json_and_yaml(tmp_path: Path) -> None:
 def test_a_policy_without_actions_reports_it(tmp_path: Path) -> None:
     file = reports(tmp_path / "r.json", "evicted")
     done = simulate("-f", str(SAMPLES / "oom-ladder.yaml"), "--reports", file, *CENTURY)
-    assert "No run has the labels of the selector." in done.stdout
+    assert "No action would have been taken." in done.stdout
     labels = simulate("-f", str(SAMPLES / "label-only.yaml"), "--reports", file, *CENTURY)
     assert "1 failed pod would have been labelled." in labels.stdout
 
@@ -178,6 +178,14 @@ def test_the_reports_of_the_cluster_are_simulated(workspace: Workspace, tmp_path
     simulated = json.loads(workspace.run("simulate", "-f", policy, *CENTURY, "-o", "json").stdout)
     assert (simulated["runs"], simulated["selected"], simulated["succeeded"]) == (2, 2, 1)
     assert [entry["action"] for entry in simulated["actions"]] == ["RaiseMemory"]
+
+
+def test_a_selector_that_matches_nothing_is_named_as_the_reason(tmp_path: Path) -> None:
+    policy = a_policy("all")
+    policy["spec"]["selector"] = {"matchLabels": {"team": "nobody"}}
+    file = reports(tmp_path / "r.json", "oom-main")
+    done = simulate("-f", write(tmp_path / "p.yaml", policy), "--reports", file, *CENTURY)
+    assert "No run has the labels of the selector." in done.stdout
 
 
 def test_a_class_that_does_not_exist_is_refused(tmp_path: Path) -> None:
