@@ -12,10 +12,22 @@ from controlplane.recording import RecordedEvent, load_recording
 from controlplane.replay import replay
 from controlplane.waiting import wait_until
 from demo.healed import ATTEMPTS, HEALED, recorded_name
-from demo.running import DEADLINE_SECONDS, HERE, NAMESPACE, REPLAY_SPEED, Demo, reports, wait_for_reports
+from demo.running import DEADLINE_SECONDS, HERE, NAMESPACE, Demo, reports, wait_for_reports
 
 _LABEL_ATTEMPT: Final = "wfreport.dev/attempt"
 _WORKFLOWS: Final = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
+
+
+def wait_until_allowed(demo: Demo) -> None:
+    """Wait until the operator has checked the policy and its own rights."""
+    path = f"/apis/wfreport.dev/v1alpha1/namespaces/{NAMESPACE}/remediationpolicies/oom-ladder"
+
+    def is_allowed() -> bool:
+        demo.operator.ensure_running()
+        conditions = (demo.plane.api.get(path).get("status") or {}).get("conditions", [])
+        return any((one["type"], one["status"]) == ("RemediationAllowed", "True") for one in conditions)
+
+    wait_until(is_allowed, what="the policy to be allowed to act", timeout_seconds=DEADLINE_SECONDS)
 
 
 def run(demo: Demo, submit: Callable[[], None]) -> None:
@@ -72,7 +84,7 @@ def _play_resubmission(demo: Demo, attempt: int) -> None:
 
 async def _replay(demo: Demo, events: Sequence[RecordedEvent]) -> None:
     async with demo.plane.api.session() as api:
-        await replay(api, events, speed=REPLAY_SPEED, namespace=NAMESPACE, adopts_workflow=True)
+        await replay(api, events, speed=1, namespace=NAMESPACE, adopts_workflow=True)
 
 
 def renamed(events: Sequence[RecordedEvent], old: str, new: str) -> list[RecordedEvent]:

@@ -185,19 +185,19 @@ def workflow_names() -> list[str]:
     return sorted(path.stem for path in (HERE / "workflows").glob("*.yaml"))
 
 
-def submit(demo: Demo, names: Sequence[str]) -> None:
+def submit(demo: Demo, names: Sequence[str], *, speed: int = REPLAY_SPEED) -> None:
     """Create the Workflows, or replay their recordings."""
     if demo.replayed:
-        asyncio.run(_replay_all(demo.plane, names))
+        asyncio.run(_replay_all(demo.plane, names, speed))
         return
     for name in names:
         demo.plane.kubectl("create", "-n", NAMESPACE, "-f", HERE / "workflows" / f"{name}.yaml")
 
 
-async def _replay_all(plane: ControlPlane, names: Sequence[str]) -> None:
+async def _replay_all(plane: ControlPlane, names: Sequence[str], speed: int) -> None:
     recordings = [load_recording(HERE / "recordings" / f"{name}.jsonl.gz") for name in names]
     async with plane.api.session() as api:
-        await asyncio.gather(*(replay(api, events, speed=REPLAY_SPEED, namespace=NAMESPACE) for events in recordings))
+        await asyncio.gather(*(replay(api, events, speed=speed, namespace=NAMESPACE) for events in recordings))
 
 
 @contextmanager
@@ -229,7 +229,9 @@ def heal(demo: Demo) -> None:
     """Apply a policy, and show how it heals a run that needs more memory."""
     step(6, f"a policy heals {HEALED} by itself: oom-ladder.yaml raises the memory until it fits")
     demo.plane.kubectl("apply", "-n", NAMESPACE, "-f", HERE / "oom-ladder.yaml")
-    healing.run(demo, lambda: submit(demo, [HEALED]))
+    healing.wait_until_allowed(demo)
+    # A faster replay starts in the past, and a run that ended before its policy was enforced is left alone.
+    healing.run(demo, lambda: submit(demo, [HEALED], speed=1))
     run_cli(demo, "remediations", HEALED)
     run_cli(demo, "show", healing.healed_run(demo))
 
@@ -261,11 +263,10 @@ def show_around(demo: Demo) -> None:
 def commands(demo: Demo) -> list[str]:
     """Return the command lines: first the exports that the others need."""
     name = reports(demo.plane)[SHOWN_FAILURE]["metadata"]["name"]
+    # `uv run` has these folders on its PATH, but the user's other terminal does not.
     folders = dict.fromkeys(str(folder) for folder in (Path(sys.prefix) / "bin", kubectl().parent))
-    missing = [folder for folder in folders if folder not in os.get_exec_path()]
-    path = [f'export PATH="{":".join(map(shlex.quote, missing))}:$PATH"'] if missing else []
     return [
-        *path,
+        f"export PATH={':'.join(map(shlex.quote, folders))}:$PATH",
         f"export KUBECONFIG={shlex.quote(str(demo.plane.kubeconfig))}",
         f"kubectl get workflowreports -n {NAMESPACE} -o wide",
         f"kubectl get wfr -n {NAMESPACE} --field-selector status.failureClass=OOMKilled",
