@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.examples import steps
 
 FOLDER = Path(__file__).parent / "recordings"
 
@@ -56,6 +58,11 @@ def recordings() -> tuple[Recording, ...]:
     """Return all recordings with final objects, ordered by name."""
     names = sorted(path.name.removesuffix(".final.json.gz") for path in FOLDER.glob("*.final.json.gz"))
     return tuple(Recording(name) for name in names)
+
+
+def chosen_recordings() -> Sequence[Recording]:
+    """Return all recordings; in the developer's loop a third of them, evenly spread."""
+    return steps(recordings(), thinned_to=70)
 
 
 def recording(name: str) -> Recording:

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import a_report, final_of
 from tests.examples import examples
-from tests.recorded import Recording, recordings
+from tests.recorded import Recording, chosen_recordings
 
 from wfreport.api.report import ReportStatus
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import Snapshot
 
-SMALL = [case for case in recordings() if not case.name.startswith(("large-", "real-node-mixed"))]
+SMALL = [case for case in chosen_recordings() if not case.name.startswith(("large-", "real-node-mixed"))]
 
 
 @functools.cache

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 from tests.builders import a_report, final_of
-from tests.recorded import Recording, recordings
+from tests.recorded import Recording, chosen_recordings, recordings
 
 from wfreport.api.classes import FailureClass, Role
 from wfreport.api.report import Failure, ReportStatus
 
-RECORDINGS = [pytest.param(case, id=case.name) for case in recordings()]
-KNOWN = [pytest.param(case, id=case.name) for case in recordings() if not case.derived]
+RECORDINGS = [pytest.param(case, id=case.name) for case in chosen_recordings()]
+KNOWN = [pytest.param(case, id=case.name) for case in chosen_recordings() if not case.derived]
 
 CLASSES_BY_REASON = {
     "OOMKilled": {"OOMKilled"},

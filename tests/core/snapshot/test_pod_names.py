@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from tests.recorded import Recording, recordings
+from tests.recorded import Recording, chosen_recordings
 
 from wfreport.api.argo import (
     ANNOTATION_NODE_ID,
@@ -27,7 +27,7 @@ from wfreport.core.snapshot.pod_names import (
     with_observed_pod_names,
 )
 
-RECORDINGS = [pytest.param(case, id=case.name) for case in recordings()]
+RECORDINGS = [pytest.param(case, id=case.name) for case in chosen_recordings()]
 
 
 def a_workflow(name: str, pod_name_format: str | None = None) -> Workflow:
