@@ -8,9 +8,10 @@ import asyncio
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from wfreport.core.snapshot.model import PodEvidence, Snapshot
+if TYPE_CHECKING:
+    from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
 LARGE_BYTES: Final = 64 * 1024
 """JSON of a Workflow above which it counts as large: about 100 nodes."""
@@ -31,7 +32,7 @@ def is_large_json(raw: bytes) -> bool:
     return len(raw) > LARGE_BYTES or _COMPRESSED in raw
 
 
-def is_large(snapshot: Snapshot, *evidence: PodEvidence) -> bool:
+def is_large(snapshot: "Snapshot", *evidence: "PodEvidence") -> bool:
     """Whether a Workflow, together with the evidence of its pods, is large."""
     return snapshot.json_bytes > LARGE_BYTES or len(evidence) > LARGE_EVIDENCE
 

@@ -83,6 +83,41 @@ def messages(unit: str) -> Callable[[int], Nodes]:
     return shape
 
 
+def long_names(size: int) -> Nodes:
+    """Return failed pods with long names, whose ids do not end with the hash of the name."""
+    inner = "wf." + "a" * 250
+    return {f"n{i}": node(f"n{i}", f"{inner}.{i}", hostNodeName="h") for i in range(min(size, 26_000))}
+
+
+def one_text(field: str) -> Callable[[int], Nodes]:
+    """Return a step of which one field has megabytes, beside some that are ordinary."""
+
+    def shape(size: int) -> Nodes:
+        nodes = fan_out(size // 100, hostNodeName="h")
+        nodes["n0"][field] = "a" * (300 * size)
+        return nodes
+
+    return shape
+
+
+def artifacts(size: int) -> Nodes:
+    """Return steps with very many artifacts."""
+    some = [{"name": f"a{i}-logs", "s3": {"key": "k"}} for i in range(300)]
+    return fan_out(size // 100, "Succeeded", outputs={"artifacts": some, "exitCode": "0"})
+
+
+def hooks(size: int) -> Nodes:
+    """Return retries whose attempts and hooks are followed by others."""
+    nodes: Nodes = {}
+    for i in range(size // 5):
+        tries = [f"a{i}-{n}" for n in range(2)]
+        nodes[f"r{i}"] = node(f"r{i}", f"wf.r{i}", kind="Retry", children=[*tries, f"h{i}"])
+        nodes |= {key: node(key, f"wf.r{i}({n})", children=[f"h{i}"]) for n, key in enumerate(tries)}
+        nodes[f"h{i}"] = node(f"h{i}", f"wf.r{i}.hooks.failed", nodeFlag={"hooked": True})
+        nodes[f"c{i}"] = node(f"c{i}", f"wf.r{i}(1).c", kind="Container", boundaryID=f"a{i}-1", children=[f"r{i}"])
+    return nodes
+
+
 SHAPES: Final[Mapping[str, Callable[[int], Nodes]]] = {
     "steps that succeeded": lambda size: fan_out(size, "Succeeded"),
     "steps that failed": lambda size: fan_out(size, message="main: Error (exit code 1)"),
@@ -92,6 +127,12 @@ SHAPES: Final[Mapping[str, Callable[[int], Nodes]]] = {
     "failures in nested groups": deep_and_wide,
     "omitted tasks": omitted,
     "links between tasks": links,
+    "attempts with hooks and containers": hooks,
+    "long names": long_names,
+    "artifacts": artifacts,
+    "one long name": one_text("name"),
+    "one long display name": one_text("displayName"),
+    "one long message": one_text("message"),
     "messages of words": messages("word "),
     "messages of class paths": messages("/opt/lib/a.jar:"),
     "messages of keys": messages("token: "),

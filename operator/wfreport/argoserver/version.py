@@ -12,7 +12,7 @@ from wfreport.argoserver.errors import ArgoServerError, ServerBadResponseError, 
 KNOWN_MAJOR: Final = 4
 """The newest major version whose API is known here; 3 and 4 are the same in all that we use."""
 
-_MAJOR: Final = re.compile(r"v?(\d+)\.")
+_MAJOR: Final = re.compile(r"v?(\d{1,9})\.")
 
 
 class _Version(Struct, frozen=True):

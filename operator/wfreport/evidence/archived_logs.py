@@ -32,6 +32,7 @@ from wfreport.cache.fair_cache import FairCache
 from wfreport.core.render.archived_logs import ArchivedText, LogRef, missing_logs
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, Source
 from wfreport.kube.objects import NamespacedName
+from wfreport.large_work import is_large, run_by_size
 from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.runtime.in_flight import InFlight
@@ -97,7 +98,7 @@ class ArchivedLogFetcher:
         """Return whether logs of this Workflow are about to be fetched."""
         return workflow in self._queue
 
-    def missing(
+    async def missing(
         self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], reported: Collection[str | None]
     ) -> list[LogRef]:
         """Return the archived logs that may be read and that neither the evidence nor a report has.
@@ -109,7 +110,7 @@ class ArchivedLogFetcher:
         """
         if self._server is None or not self._reads_logs(snapshot.workflow.metadata.namespace):
             return []
-        return missing_logs(snapshot, evidence, reported)
+        return await run_by_size(is_large(snapshot), missing_logs, snapshot, evidence, reported)
 
     def fetched(self, snapshot: Snapshot, refs: Iterable[LogRef]) -> dict[LogRef, ArchivedText | None]:
         """Return these logs without the unavailable ones; one that is not here yet is None, and is requested."""

@@ -239,12 +239,12 @@ class ArgoServerFetcher:
         self._request(_FetchRequest(name, uid, is_archived, may_appear=entry.source == Source.ARCHIVE))
         return ARCHIVE_BEING_READ
 
-    def with_logs(
+    async def with_logs(
         self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], stored: Sequence[ReportStatus]
     ) -> Mapping[str, PodEvidence]:
         """Return the evidence with the archived logs that the stored statuses lack; those not here are requested."""
         reported = {f.node_id for status in stored for f in status.failures or () if f.log_tail}
-        refs = self._logs.missing(snapshot, evidence, reported)
+        refs = await self._logs.missing(snapshot, evidence, reported)
         return with_archived_logs(evidence, self._logs.fetched(snapshot, refs)) if refs else evidence
 
     def may_know_more(self, entry: ReportEntry) -> bool:

@@ -141,26 +141,22 @@ class EvidenceCollector:
         return CollectedEvidence(
             observed_at=now,
             failed_pods=observations.evidence,
-            by_pod=self._with_archived_logs(snapshot, of_pods, reports),
-            requeue_after_seconds=min((delay for delay in delays if delay is not None), default=None),
-            known=await self._earlier.known(workflow),
-            stall=stall.verdict,
         )
 
     def may_know_more(self, entry: ReportEntry) -> bool:
         """Return whether Argo Server may have something that a report without a Workflow lacks."""
         return self._fetcher.may_know_more(entry)
 
-    def collect_remaining(self, entry: ReportEntry, report: StoredReport) -> RemainingEvidence:
+    async def collect_remaining(self, entry: ReportEntry, report: StoredReport) -> RemainingEvidence:
         """Collect what is known of a run whose Workflow is not in the cluster. No request is made."""
         archived = self._fetcher.archived(entry)
-        logs = self._with_archived_logs(archived, {}, [report]) if isinstance(archived, Snapshot) else {}
+        logs = await self._with_archived_logs(archived, {}, [report]) if isinstance(archived, Snapshot) else {}
         late = self._reader.cached(entry.workflow_key, entry.bound_uid)
         return RemainingEvidence(self._clock(), archived, logs, late)
 
-    def release(self, snapshot: Snapshot, evidence: CollectedEvidence) -> None:
+    async def release(self, snapshot: Snapshot, evidence: CollectedEvidence) -> None:
         """Forget evidence that every report of the Workflow now has."""
-        self._reader.release(snapshot, evidence.failed_pods, is_final=is_labelled_completed(snapshot.workflow))
+        await self._reader.release(snapshot, evidence.failed_pods, is_final=is_labelled_completed(snapshot.workflow))
 
     def release_archived(self, entries: Iterable[ReportEntry]) -> None:
         """Forget archived runs that their reports now have."""
@@ -171,14 +167,14 @@ class EvidenceCollector:
         """Forget evidence of a Workflow that has no report."""
         self._reader.discard(name)
 
-    def _with_archived_logs(
+    async def _with_archived_logs(
         self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], reports: Sequence[StoredReport]
     ) -> Mapping[str, PodEvidence]:
         with_logs = [report for report in reports if self._log_lines(report.spec)]
         if not with_logs:
             return evidence
         of_run = [status for report in with_logs if (status := status_of_run(report.status, snapshot.workflow))]
-        return self._fetcher.with_logs(snapshot, evidence, of_run)
+        return await self._fetcher.with_logs(snapshot, evidence, of_run)
 
     def _log_lines(self, spec: ReportSpec) -> int:
         return self._log_tail_lines if spec.log_tail_lines is None else spec.log_tail_lines

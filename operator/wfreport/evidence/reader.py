@@ -110,6 +110,12 @@ def _with_own_pod(snapshot: Snapshot) -> Iterator[Node]:
     return (node for node in snapshot.nodes.values() if node.has_failed and node.type in _POD_TYPES)
 
 
+def _failed_pods(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> set[str]:
+    """Return the names of the pods of failed nodes."""
+    named = with_observed_pod_names(snapshot, evidence)
+    return {name for node in _with_own_pod(named) if (name := failed_pod_name(named, node))}
+
+
 def _is_pending(failure: Failure) -> bool:
     return Reason.CAPTURE_PENDING in (failure.evidence_missing or ())
 
@@ -181,16 +187,18 @@ class EvidenceReader:
             }
         return Observations(evidence, listed.requeue_after_seconds)
 
-    def release(self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], *, is_final: bool) -> None:
+    async def release(self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], *, is_final: bool) -> None:
         """Forget evidence that the reports have.
 
         Before the end of a run (``is_final``) they only have evidence of nodes that Argo knows to have failed.
         """
-        workflow = snapshot.workflow
-        named = with_observed_pod_names(snapshot, evidence)
-        names = evidence.keys() if is_final else {failed_pod_name(named, node) for node in _with_own_pod(named)}
+        if not evidence:
+            return
+        metadata, names = snapshot.workflow.metadata, set(evidence)
+        if not is_final:
+            names = await run_by_size(is_large(snapshot), _failed_pods, snapshot, evidence)
         reported = {name: of_pod for name, of_pod in evidence.items() if name in names}
-        self._cache.release((workflow.metadata.namespace, workflow.metadata.name), reported)
+        self._cache.release((metadata.namespace, metadata.name), reported)
 
     def cached(self, workflow: NamespacedName, workflow_uid: str) -> Mapping[str, PodEvidence]:
         """Return the cached evidence of a Workflow, by pod name, without a request."""

@@ -20,6 +20,7 @@ from wfreport.kube.errors import BadResponseError, UnauthorizedError, Unreachabl
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.objects import PARTIAL_KIND, ListMeta
 from wfreport.kube.transport import USER_AGENT, BodyTail, HttpTransport, Response, Transport
+from wfreport.large_work import run_by_size
 from wfreport.logs import kv
 
 if TYPE_CHECKING:
@@ -228,7 +229,9 @@ class Client:
         """
         query = {**(params or {}), "limit": str(limit)}
         while True:
-            page = decoded(decode, await self.request("list", resource, path, params=query, accept=accept))
+            page = await decoded_by_size(
+                decode, await self.request("list", resource, path, params=query, accept=accept)
+            )
             yield page
             if not page.metadata.continue_token:
                 return
@@ -376,6 +379,15 @@ def _network_errors() -> tuple[type[Exception], ...]:
 @dataclass(slots=True)
 class _RequestCode:
     code: str = "unreachable"
+
+
+async def decoded_by_size(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
+    """Decode a body: a large one in the thread for large work. A page can have many objects of a megabyte each.
+
+    Raises:
+        BadResponseError: it cannot be decoded.
+    """
+    return await run_by_size(len(body) > LARGE_BODY_BYTES, decoded, decode, body)
 
 
 def decoded(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:

@@ -20,6 +20,7 @@ from wfreport.kube.client import (
     MERGE_PATCH,
     Client,
     decoded,
+    decoded_by_size,
 )
 from wfreport.kube.errors import ConflictError, InvalidError, error_of
 from wfreport.kube.kinds import ResourceType
@@ -142,7 +143,7 @@ class Resource(Generic[ObjectT]):
             NotFoundError: the object does not exist.
             ApiError: the request failed.
         """
-        return decoded(self._decode, await self.get_json(namespace, name))
+        return await decoded_by_size(self._decode, await self.get_json(namespace, name))
 
     async def get_json(self, namespace: str | None, name: str, *, min_resource_version: int = 0) -> bytes:
         """GET one object as its JSON.
@@ -217,7 +218,7 @@ class Resource(Generic[ObjectT]):
         body = await self._client.request(
             "list", self._plural, self._type.path(namespace), params=params, accept=self._accept_list
         )
-        return decoded(self._decode_page, body)
+        return await decoded_by_size(self._decode_page, body)
 
     async def list_metadata(
         self, namespace: str | None = None, *, label_selector: str = ""

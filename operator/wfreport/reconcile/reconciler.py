@@ -123,7 +123,7 @@ class Reconciler:
         errors.raise_first()
         if evidence is None:
             return self._ignore(name)
-        self._evidence.release(snapshot, evidence)
+        await self._evidence.release(snapshot, evidence)
         return self._record(name, workflow, evidence)
 
     def _ignore(self, name: NamespacedName) -> Result:
@@ -163,7 +163,7 @@ class Reconciler:
         if is_closed and entry.is_spec_observed and not self._evidence.may_know_more(entry):
             return
         report = await self._writer.stored(entry)
-        remaining = self._evidence.collect_remaining(entry, report)
+        remaining = await self._evidence.collect_remaining(entry, report)
         large = isinstance(remaining.archived, Snapshot) and is_large(remaining.archived)
         status = await run_by_size(large, self._renderer.render_without_workflow, entry, report, remaining)
         if status:

@@ -237,3 +237,9 @@ def test_the_pod_names_of_3000_nodes_are_computed_quickly() -> None:
     started = time.process_time()
     assert len({pod_name(workflow, node) for node in nodes}) == 3000
     assert time.process_time() - started < 0.5
+
+
+def test_a_name_of_more_characters_than_argo_gives_is_not_hashed_without_the_id_of_argo() -> None:
+    name = "wf." + "a" * 1_100
+    assert pod_name(a_workflow("wf"), a_pod_node(name, "work", "odd")) is None
+    assert pod_name(a_workflow("wf"), a_pod_node(name, "work", "wf-123")) == "wf-work-123"

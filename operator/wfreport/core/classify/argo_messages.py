@@ -11,7 +11,7 @@ from typing import Final
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
-from wfreport.imports import lazy_pattern
+from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +26,30 @@ class RefusalMessage:
         retryable: whether a retry may succeed, if it differs from the class's default.
     """
 
-    pattern: re.Pattern[str]
+    pattern: MessagePattern
     failure_class: Class
     reason: str
     owner: Owner | None = None
     retryable: bool | None = None
 
 
-_LOST_RESULT: Final = lazy_pattern(
+_LOST_RESULT: Final = message_pattern(
     r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\."
 )
 """A loop over the result of a step, whose placeholder is still there: the result never reached the controller."""
 
 REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
-    RefusalMessage(lazy_pattern(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
+    RefusalMessage(message_pattern(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
     # --- admission: ResourceQuota, LimitRange. Limits of Argo's own containers are in its executor.resources.
     RefusalMessage(
-        lazy_pattern(r"must specify (?:limits|requests)\S* for: (?:init|wait)(?:,(?:init|wait))*(?:;|$)"),
+        message_pattern(r"must specify (?:limits|requests)\S* for: (?:init|wait)(?:,(?:init|wait))*(?:;|$)"),
         Class.QUOTA_EXCEEDED,
         "ExecutorResources",
         retryable=False,
     ),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"(?:maximum|minimum) \S+ usage per|max limit to request ratio per|"
             r"must specify (?:limits|requests)\."
         ),
@@ -59,30 +59,30 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         retryable=False,
     ),
     RefusalMessage(
-        lazy_pattern(r"exceeded quota|resource quota evaluation timed out|cannot be fulfilled on resourcequota"),
+        message_pattern(r"exceeded quota|resource quota evaluation timed out|cannot be fulfilled on resourcequota"),
         Class.QUOTA_EXCEEDED,
         "QuotaExceeded",
     ),
     # --- locks: sync/*.go
     # --- argoexec's own files and those of its containers: commands/emissary.go
     RefusalMessage(
-        lazy_pattern(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),
+        message_pattern(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),
         Class.CONTROLLER_ERROR,
         "ExecutorError",
     ),
     RefusalMessage(
-        lazy_pattern(r"^Unauthorized$|the client to provide credentials"),
+        message_pattern(r"^Unauthorized$|the client to provide credentials"),
         Class.CONFIG_ERROR,
         "Unauthorized",
         Owner.PLATFORM,
     ),
     RefusalMessage(
-        lazy_pattern(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
+        message_pattern(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
         Class.CONFIG_ERROR,
         "LockError",
     ),  # sync/lock_name.go
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"semaphore limit for|Failed to add to queue|nil Synchronization|decode locks|current lock holders|"
             r"holder ?key|determine level for"
         ),
@@ -90,16 +90,16 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "LockError",
     ),  # sync/sync_manager.go
     RefusalMessage(
-        lazy_pattern(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
+        message_pattern(r"poisoned state"), Class.LOCK_WAIT, "LockPoisoned", Owner.PLATFORM, retryable=False
     ),  # sync/poison.go
     RefusalMessage(
-        lazy_pattern(r"database session is not available|Sync configuration key"),
+        message_pattern(r"database session is not available|Sync configuration key"),
         Class.CONFIG_ERROR,
         "LockError",
         Owner.PLATFORM,
     ),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"failed to initialize semaphore|(?:semaphore|mutex|lock).{0,300} not found|"
             r"requested configuration is invalid|"
             r"[Ii]nvalid (?:ConfigMap )?lock key|duplicate synchronization item|cannot get [Ll]ock[Nn]ame"
@@ -108,15 +108,18 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "LockError",
     ),
     RefusalMessage(
-        lazy_pattern(r"re-establish synchronization lock"), Class.LOCK_WAIT, "LockError", Owner.PLATFORM
+        message_pattern(r"re-establish synchronization lock"), Class.LOCK_WAIT, "LockError", Owner.PLATFORM
     ),  # controller.go:544
     RefusalMessage(
-        lazy_pattern(r"synchronization lock\..{0,300} is forbidden: "), Class.CONFIG_ERROR, "LockError", Owner.PLATFORM
+        message_pattern(r"synchronization lock\..{0,300} is forbidden: "),
+        Class.CONFIG_ERROR,
+        "LockError",
+        Owner.PLATFORM,
     ),
-    RefusalMessage(lazy_pattern(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
+    RefusalMessage(message_pattern(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
     # --- size: packer.go, hydrator.go, etcd
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"workflow is longer than maximum allowed size|offload node status|etcdserver: request is too large|"
             r"Request entity too large|trying to send message larger than max"
         ),
@@ -126,7 +129,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     # --- the API server, or something that it calls, does not respond
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"failed calling webhook|Internal error occurred|etcdserver: |the server is currently unable|"
             r"[Cc]lient rate limiter Wait|Too many requests|the object has been modified|"
             r"must never update completed|request did not complete within|the server was unable to return a response"
@@ -135,21 +138,23 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "APIServerError",
     ),
     RefusalMessage(
-        lazy_pattern(r"Error applying PodSpecPatch|substitute the PodSpecPatch"), Class.TEMPLATE_ERROR, "PodSpecPatch"
+        message_pattern(r"Error applying PodSpecPatch|substitute the PodSpecPatch"),
+        Class.TEMPLATE_ERROR,
+        "PodSpecPatch",
     ),
     # --- argoexec: commands/emissary.go
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"failed to find name in PATH|failed to start command|exec format error|permission denied: unknown|"
             r"executable file not found|argument list too long"
         ),
         Class.CONFIG_ERROR,
         "CommandNotFound",
     ),
-    RefusalMessage(lazy_pattern(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
+    RefusalMessage(message_pattern(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
     # --- missing references
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"artifact driver \S+ not found|artifact repository|artifact storage is not configured|"
             r"need to configure artifact storage|token volumes|"
             r"memoization configmap doesn't have|cannot get resource '?[cw]|"
@@ -160,7 +165,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "MissingReference",
     ),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"template \S+ not found(?: in workflow template|$)|template reference \S+ not found|"
             r"WorkflowTemplate Informer cannot find|workflow template \S+ not found|"
             r"(?<![a-z0-9.-])(?:cluster)?workflowtemplates?(?:\.argoproj\.io)? \"[^\"]{1,300}\" not found"
@@ -169,7 +174,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "MissingTemplate",
     ),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"(?<![a-z0-9.-])[a-z]+(?:\.[a-z0-9.-]{1,253})? \"[^\"]{1,300}\" not found|"
             r"the server doesn't have a resource type|"
             r"no matches for kind|resource mapping not found|could not find the requested resource|"
@@ -181,7 +186,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     # --- rejected objects
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"admission webhook .{0,300} denied|violates PodSecurity|is forbidden|\(Forbidden\)|Unauthorized|"
             r"ValidatingAdmissionPolicy|unable to validate against any (?:pod security policy|security context)"
         ),
@@ -189,16 +194,16 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "PodRejected",
     ),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"not permitted when using workflowTemplateRef|in reference mode|may not change during execution|"
             r"pvc already exists|serviceAccountName must not be empty"
         ),
         Class.CONFIG_ERROR,
         "Restricted",
     ),
-    RefusalMessage(lazy_pattern(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
+    RefusalMessage(message_pattern(r"\(AlreadyExists\)|\" already exists$"), Class.CONFIG_ERROR, "AlreadyExists"),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"is invalid: |\(BadRequest\)|\(Invalid\)|\(UnprocessableEntity\)|error validating|strict decoding error|"
             r"error parsing|Kind and name are both required|flags or manifest"
         ),
@@ -208,13 +213,13 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(_LOST_RESULT, Class.CONTROLLER_ERROR, "TaskResultLost"),
     # --- the spec, its templates, expressions and parameters: validate.go, steps.go, dag.go, scope.go, operator.go
     RefusalMessage(
-        lazy_pattern(r"^invalid spec: |failed to set global parameter|cannot unmarshall spec"),
+        message_pattern(r"^invalid spec: |failed to set global parameter|cannot unmarshall spec"),
         Class.TEMPLATE_ERROR,
         "InvalidSpec",
     ),
-    RefusalMessage(lazy_pattern(r"Maximum recursion depth exceeded"), Class.TEMPLATE_ERROR, "RecursionDepth"),
+    RefusalMessage(message_pattern(r"Maximum recursion depth exceeded"), Class.TEMPLATE_ERROR, "RecursionDepth"),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"failed to resolve|[Uu]nable to (?:resolve|evaluate|parse argo variable|compile)|could not be parsed|"
             r"failed to parse|cannot be used with the comparator|[Ff]ailed to (?:evaluate|expand|compile|parse)|"
             r"invalid syntax|[Ii]nvalid (?:'when' )?expression|Expected boolean evaluation|[Ee]xpression required|"
@@ -239,7 +244,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     # --- the controller itself
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"Workflow operation error|\bpanic\b|runtime error: |internal error|critical error; |"
             r"Ancestor task node|cache entry|config map cache|cache could not be found|"
             r"could not find (?:node|\S+ in nodes)|no (?:Retry )?Node found by the name of|expected node (?:type|for) |"
@@ -251,7 +256,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "ControllerError",
     ),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"failed (?:to patch|patching) [Tt]ask[Ss]et|failed to (?:hydrate|convert|marshal|update|get) (?:to )?"
             r"(?:workflow|patch|pod|informer|the Pod)|Tried to offload|compressed size \d|create Agent pod|"
             r"check if secret|unstructured$"
@@ -260,23 +265,23 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "APIServerError",
     ),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"failed to (?:create|read|get|open|write|copy|close) (?:ctr directory|emissary|template|retry strategy|"
             r"combined|stdout|container args|large arg)|from environment variable \S+$"
         ),
         Class.CONTROLLER_ERROR,
         "ExecutorError",
     ),  # commands/emissary.go
-    RefusalMessage(lazy_pattern(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
+    RefusalMessage(message_pattern(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
     RefusalMessage(
-        lazy_pattern(
+        message_pattern(
             r"^(?:Get|Post|Put|Patch|Delete) \"https?://|client connection lost|rpc error: code = (?:Unavail|Internal)"
         ),
         Class.CONTROLLER_ERROR,
         "APIServerError",
     ),
     RefusalMessage(
-        lazy_pattern(r"in this result set$|^Error \d{4}\b.{0,40}: |^(?:upper|pq|ERROR): |\bSQLSTATE\b|^sql: "),
+        message_pattern(r"in this result set$|^Error \d{4}\b.{0,40}: |^(?:upper|pq|ERROR): |\bSQLSTATE\b|^sql: "),
         Class.CONTROLLER_ERROR,
         "DatabaseError",
     ),  # nodes that are offloaded to Argo's database
@@ -290,10 +295,10 @@ def find_refusal(text: str) -> RefusalMessage | None:
     return next((refusal for refusal in REFUSALS if refusal.pattern.search(text)), None)
 
 
-ENTRY_TEMPLATE_ERROR: Final = lazy_pattern(r"^error in (?:entry|exit) template execution")
+ENTRY_TEMPLATE_ERROR: Final = message_pattern(r"^error in (?:entry|exit) template execution")
 """The controller could not run the entrypoint (operator.go:425). Its cause, if known, is matched by an earlier rule."""
 
-ARTIFACT_MESSAGE: Final = lazy_pattern(
+ARTIFACT_MESSAGE: Final = message_pattern(
     r"artifact \S+ failed to (?:load|save)|failed to (?:load|save) (?:input )?artifact|"
     r"failed to load (?:non-plugin )?input artifacts|required artifact '[^']*' not supplied|"
     r"failed to (?:put|get) (?:file|directory)|failed to create new (?:S3|OSS) client|NoSuchBucket|NoSuchKey|"
@@ -303,25 +308,25 @@ ARTIFACT_MESSAGE: Final = lazy_pattern(
 )
 """Messages of argoexec about artifacts (executor.go, artifacts/*), also if they name none of its own containers."""
 
-LOST_CONNECTION: Final = lazy_pattern(
+LOST_CONNECTION: Final = message_pattern(
     r"unable to upgrade connection|exited too quickly|^(?:failed to save outputs: )?pods \"[^\"]*\" not found"
 )
 """argoexec lost the container or its pod."""
 
-TOO_LARGE_OUTPUT: Final = lazy_pattern(
+TOO_LARGE_OUTPUT: Final = message_pattern(
     r"Too long: must have at most|[Rr]equest entity too large|request is too large|too large to be saved|"
     r"larger than maximum of"
 )
 """An output parameter or result is larger than Kubernetes accepts."""
 
-MISSING_ARTIFACT: Final = lazy_pattern(
+MISSING_ARTIFACT: Final = message_pattern(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
     r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
     r"illegal file path|does not exist in archive|file does not exist|Could not find the file|not found"
 )
 """The file, object or revision does not exist: the store works, and the path is wrong."""
 
-DENIED_ARTIFACT: Final = lazy_pattern(
+DENIED_ARTIFACT: Final = message_pattern(
     r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
     r"SignatureDoesNotMatch|ExpiredToken|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
     r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
@@ -334,33 +339,33 @@ DENIED_ARTIFACT: Final = lazy_pattern(
 )
 """The store, its credentials or argoexec's image are configured wrongly."""
 
-AGENT_POD_FAILED: Final = lazy_pattern(r"^(?:create )?agent pod failed with reason:")
+AGENT_POD_FAILED: Final = message_pattern(r"^(?:create )?agent pod failed with reason:")
 """The agent's pod, which sends the requests of HTTP and Plugin templates, failed (agent.go:54, taskset.go:108)."""
 
-NO_PLUGIN: Final = lazy_pattern(r"no plugin executed the template")  # agent.go:389
+NO_PLUGIN: Final = message_pattern(r"no plugin executed the template")  # agent.go:389
 
-EXECUTOR_FORBIDDEN: Final = lazy_pattern(r"is forbidden: User \"system:serviceaccount:")
+EXECUTOR_FORBIDDEN: Final = message_pattern(r"is forbidden: User \"system:serviceaccount:")
 """The pod's ServiceAccount lacks a permission, for example on workflowtaskresults."""
 
-HTTP_RESPONSE_ERROR: Final = lazy_pattern(r"^received non-2xx response code: |^successCondition '")
+HTTP_RESPONSE_ERROR: Final = message_pattern(r"^received non-2xx response code: |^successCondition '")
 """A response arrived, but not a successful one (agent.go)."""
 
-HTTP_UNAVAILABLE: Final = lazy_pattern(
+HTTP_UNAVAILABLE: Final = message_pattern(
     r"^received non-2xx response code: (?:408|425|429|5\d\d)$|\bcontext canceled\b|" + NETWORK_ERRORS.pattern,
     re.IGNORECASE,
 )
 """The service was unavailable or overloaded, or Argo's agent gave the request up, so a retry may succeed."""
 
-RESOURCE_NOT_SERVED: Final = lazy_pattern(
+RESOURCE_NOT_SERVED: Final = message_pattern(
     r"^The resource has been deleted while its status .{0,512}could not find the requested resource"
 )
 """The API server does not know the URL: a kind or a scope is wrong, and nothing was deleted (resource.go)."""
 
-RESOURCE_OUTCOMES: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
-    (lazy_pattern(r"^failure condition '.*' evaluated true", re.DOTALL), "FailureCondition"),  # resource.go:288
+RESOURCE_OUTCOMES: Final[tuple[tuple[MessagePattern, str], ...]] = (
+    (message_pattern(r"^failure condition '.*' evaluated true", re.DOTALL), "FailureCondition"),  # resource.go:288
     # resource.go:260. argoexec says the same of a resource that the API server does not know at all.
     (
-        lazy_pattern(
+        message_pattern(
             r"^The resource has been deleted while its status(?!.{0,512}could not find the requested resource)"
         ),
         "ResourceDeleted",

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from wfreport.api.classes import FailureClass as Class
-from wfreport.imports import lazy_pattern
+from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
 
 POD_REASONS: Final[dict[str, Class]] = {
     "Evicted": Class.EVICTED,
@@ -50,21 +50,21 @@ DISRUPTION_REASONS: Final[dict[str, Class]] = {
 }
 """Classes by the reason of the pod condition DisruptionTarget. TerminationByKubelet always comes with a pod reason."""
 
-OWN_STORAGE_LIMIT: Final = lazy_pattern(
+OWN_STORAGE_LIMIT: Final = message_pattern(
     r"Usage of EmptyDir volume|ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit"
 )
 """Evictions because of a limit in the pod's own spec."""
 
-KUBELET_MESSAGES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
+KUBELET_MESSAGES: Final[tuple[tuple[MessagePattern, Class], ...]] = (
     (
-        lazy_pattern(
+        message_pattern(
             r"^(?:Pod was rejected: |Pod )?(?:The node was low on resource|The node had condition)|"
             r"^Eviction API: evicting|" + OWN_STORAGE_LIMIT.pattern
         ),
         Class.EVICTED,
     ),
     (
-        lazy_pattern(
+        message_pattern(
             r"imminent node shutdown|[Nn]ode is (?:in progress of )?shutting|which was running pod \S+ is unresponsive|"
             r"^Node \S+ (?:is not ready|was lost)|node no longer exists|node is out of service|"
             r"^Unexpected pod phase for \S+: Unknown"  # assessNodeStatus, operator.go
@@ -72,12 +72,12 @@ KUBELET_MESSAGES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
         Class.NODE_LOST,
     ),
     (
-        lazy_pattern(r"^Preempted (?:in order to admit|by )|^\S+: preempting to accommodate a higher priority pod"),
+        message_pattern(r"^Preempted (?:in order to admit|by )|^\S+: preempting to accommodate a higher priority pod"),
         Class.PREEMPTED,
     ),
-    (lazy_pattern(r"^(?:Pod was rejected: )?(?:forbidden sysctl|Cannot enforce AppArmor)"), Class.CONFIG_ERROR),
+    (message_pattern(r"^(?:Pod was rejected: )?(?:forbidden sysctl|Cannot enforce AppArmor)"), Class.CONFIG_ERROR),
     (
-        lazy_pattern(
+        message_pattern(
             r"^Pod was rejected: |^Pod (?:Node didn't have enough|Predicate|Allocate failed)|"
             r"^Node didn't have enough (?:resource|capacity)|^Predicate \S+ failed|^Allocate failed due to|"
             r"^Resources cannot be allocated with Topology locality"
@@ -87,48 +87,50 @@ KUBELET_MESSAGES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
 )
 """Classes by ``status.message`` of a pod. Argo copies the message to the node, but not the reason."""
 
-DISRUPTION_EVENTS: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
-    (lazy_pattern(r"^(?:Preempted|Preempting) "), Class.PREEMPTED),
+DISRUPTION_EVENTS: Final[tuple[tuple[MessagePattern, Class], ...]] = (
+    (message_pattern(r"^(?:Preempted|Preempting) "), Class.PREEMPTED),
     (
-        lazy_pattern(r"^(?:NodeNotReady|NodeLost|NodeShutdown|DeletingNode) |^TaintManagerEviction Marking"),
+        message_pattern(r"^(?:NodeNotReady|NodeLost|NodeShutdown|DeletingNode) |^TaintManagerEviction Marking"),
         Class.NODE_LOST,
     ),
-    (lazy_pattern(r"^(?:Evicted|Descheduled|ScaleDown) "), Class.EVICTED),
+    (message_pattern(r"^(?:Evicted|Descheduled|ScaleDown) "), Class.EVICTED),
 )
 """Classes by the Events of a removed pod, as ``<reason> <message>``: of the scheduler, node controllers, or a drain."""
 
-STOPPED_MESSAGE: Final = lazy_pattern(r"^(?:workflow shutdown with strategy|Stopped with strategy|terminated$)")
+STOPPED_MESSAGE: Final = message_pattern(r"^(?:workflow shutdown with strategy|Stopped with strategy|terminated$)")
 """Messages of nodes and runs that a stop ended (exec_control.go:50, operator.go:598, 1400; the last one before Argo 3).
 
 See docs/explanation/argo-behaviour.md.
 """
 
-DEADLINE_MESSAGES: Final[tuple[re.Pattern[str], ...]] = (
-    lazy_pattern(r"^Pod was active on the node longer than the specified deadline"),
-    lazy_pattern(r"^Step exceeded its deadline"),  # exec_control.go:65
-    lazy_pattern(r"^timeout$"),  # operator.go:139, template timeout and pendingTimeout
-    lazy_pattern(r"^(?:retry|step|pod) exceeded workflow deadline"),  # operator.go:1071
-    lazy_pattern(r"^(?:Max duration limit exceeded|Backoff would exceed max duration limit)"),  # operator.go:1092-1201
-    lazy_pattern(r"^\S.{0,512} exceeded its deadline$"),  # workflowpod.go:955
+DEADLINE_MESSAGES: Final[tuple[MessagePattern, ...]] = (
+    message_pattern(r"^Pod was active on the node longer than the specified deadline"),
+    message_pattern(r"^Step exceeded its deadline"),  # exec_control.go:65
+    message_pattern(r"^timeout$"),  # operator.go:139, template timeout and pendingTimeout
+    message_pattern(r"^(?:retry|step|pod) exceeded workflow deadline"),  # operator.go:1071
+    message_pattern(
+        r"^(?:Max duration limit exceeded|Backoff would exceed max duration limit)"
+    ),  # operator.go:1092-1201
+    message_pattern(r"^\S.{0,512} exceeded its deadline$"),  # workflowpod.go:955
 )
 
-WAITING_REASON: Final = lazy_pattern(
+WAITING_REASON: Final = message_pattern(
     r"\b(?:ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|ImageInspectError|RegistryUnavailable|"
     r"SignatureValidationFailed|CreateContainerConfigError|CreateContainerError|RunContainerError|StartError|"
     r"ContainerCannotRun|CreatePodSandboxError|FailedCreatePodSandBox|FailedAttachVolume|FailedMount|"
     r"Unschedulable|FailedScheduling)\b"
 )
 
-START_FAILURES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
+START_FAILURES: Final[tuple[tuple[MessagePattern, Class], ...]] = (
     (
-        lazy_pattern(
+        message_pattern(
             r"\b(?:ErrImagePull|ImagePullBackOff|ErrImageNeverPull|InvalidImageName|ImageInspectError|"
             r"RegistryUnavailable|SignatureValidationFailed)\b|Failed to pull image|Back-off pulling image"
         ),
         Class.IMAGE_PULL,
     ),
     (
-        lazy_pattern(
+        message_pattern(
             r"\b(?:CreateContainerConfigError|CreateContainerError|RunContainerError|StartError|ContainerCannotRun|"
             r"FailedMount|FailedAttachVolume)\b|Multi-Attach error|"
             r"\b(?:secret|configmap|persistentvolumeclaim) \"[^\"]+\" not found|"
@@ -137,7 +139,7 @@ START_FAILURES: Final[tuple[tuple[re.Pattern[str], Class], ...]] = (
         Class.CONFIG_ERROR,
     ),
     (
-        lazy_pattern(
+        message_pattern(
             r"\b(?:Unschedulable|FailedScheduling|FailedCreatePodSandBox|CreatePodSandboxError)\b|"
             r"\b\d{1,9}/\d{1,9} nodes are available"
         ),
@@ -153,7 +155,7 @@ DEFAULT_WAITING_REASONS: Final[dict[Class, str]] = {
 }
 """The kubelet's usual reason for the class, used if the text contains none."""
 
-NETWORK_ERRORS: Final = lazy_pattern(
+NETWORK_ERRORS: Final = message_pattern(
     r"i/o timeout|connection refused|connection reset|connection timed out|no route to host|no such host|"
     r"server misbehaving|TLS handshake timeout|unexpected EOF|: EOF\b|context deadline exceeded|Client\.Timeout|"
     r"broken pipe|GOAWAY|network is unreachable|temporary failure in name resolution",
@@ -161,14 +163,14 @@ NETWORK_ERRORS: Final = lazy_pattern(
 )
 """Temporary failures of a connection."""
 
-REGISTRY_ERRORS: Final = lazy_pattern(
+REGISTRY_ERRORS: Final = message_pattern(
     NETWORK_ERRORS.pattern + r"|429 Too Many Requests|toomanyrequests|pull QPS exceeded|\b50[0-9] [A-Z]|"
     r"status(?: code)?:? 50[0-9]\b|no space left on device",
     re.IGNORECASE,
 )
 """Temporary failures to pull an image that may exist."""
 
-VOLUME_ERRORS: Final = lazy_pattern(
+VOLUME_ERRORS: Final = message_pattern(
     r"timed out waiting for the condition|context deadline exceeded|Multi-Attach error|FailedAttachVolume|"
     r"failed to reserve (?:container|sandbox) name|DeadlineExceeded"
 )
@@ -181,7 +183,7 @@ The first is the kubelet's (kubelet_pods.go: "could not be located when the pod 
 containerd's after a restart of the machine or of containerd (``unknownExitReason`` of internal/cri).
 """
 
-FAILED_BEFORE_START: Final = lazy_pattern(
+FAILED_BEFORE_START: Final = message_pattern(
     r"^Pod failed before \S+ container starts due to (\w*)|"  # operator.go:1848
     r"^pod failed: (?:neither )?(?:main|wait)|"  # operator.go:1893-1905
     r"^can't find failed message for pod|"  # operator.go:1832

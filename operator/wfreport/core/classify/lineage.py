@@ -48,6 +48,7 @@ class Lineages:
         self._tree = snapshot.tree
         self._continue_on = _continue_on_of_calls(snapshot.workflow)
         self._known: dict[str, Lineage] = {}
+        self._inner: dict[str, Lineage] = {}
 
     def of(self, node: Node) -> Lineage:
         """Return the lineage of a node."""
@@ -62,25 +63,34 @@ class Lineages:
         """Derive the lineage of a node from that of its parent."""
         lineage = self._within(node, parent) if parent else _OUTSIDE
         tolerated = self._tree.is_hook(node) or self._is_running_attempt(node) or self._is_handled_task(node, lineage)
+        is_template = node.type in (NodeType.DAG, NodeType.STEPS)
+        if not (tolerated or is_template or node.name == self._tree.exit_handler_name):
+            return lineage
         return replace(
             lineage,
             is_in_exit_handler=lineage.is_in_exit_handler or node.name == self._tree.exit_handler_name,
             always_tolerated=lineage.always_tolerated or tolerated,
-            template_node=node if node.type in (NodeType.DAG, NodeType.STEPS) else lineage.template_node,
+            template_node=node if is_template else lineage.template_node,
         )
 
     def _within(self, node: Node, parent: Node) -> Lineage:
         """Return what holds for a node because of those that enclose it."""
+        inner = self._inner.get(parent.id)
+        if inner is None:
+            inner = self._inner[parent.id] = self._inside(parent)
+        if not self._continue_on or parent.type not in (NodeType.DAG, NodeType.STEP_GROUP):
+            return inner
+        return self._with_continue_on(inner, node, parent)
+
+    def _inside(self, parent: Node) -> Lineage:
+        """Return what holds for all nodes directly within a node."""
         outer = self._known[parent.id]
         has_succeeded = parent.phase == Phase.SUCCEEDED and parent.type in GROUP_TYPES
-        inner = replace(
+        return replace(
             outer,
             always_tolerated=outer.always_tolerated or has_succeeded,
             caller_type=parent.type if parent.type in _CALLERS else outer.caller_type,
         )
-        if not self._continue_on or parent.type not in (NodeType.DAG, NodeType.STEP_GROUP):
-            return inner
-        return self._with_continue_on(inner, node, parent)
 
     def _with_continue_on(self, inner: Lineage, node: Node, parent: Node) -> Lineage:
         """Add the ``continueOn`` of the task or step that the node is, or is within.

@@ -118,6 +118,9 @@ PROGRAMS: Final = (
         r"\s+(?:-n\s+)?[\"']?(?:[\w.-]{1,64}:)?(?P<value>[^\s\"'|:][^\s\"'|]*)[\"']?\s*\|",
         subcommand=r"--password-stdin|--pass(?:phrase)?-(?:stdin|fd)|sudo\s+-\w*S|--stdin|--with-token|chpasswd|cryptsetup",
     ),
+    Program(
+        r"restic|borg|rclone|kopia", rf"{_FLAG_START}--pass(?:word)?-command{_GAP}[\"']?(?:echo|printf)\s+{_VALUE}"
+    ),
     Program(r"net(?:\.exe)?", rf"\s(?:user\s+\w{{1,64}}|use\s+\\\\\S{{1,200}})\s+(?!/){_VALUE}"),
     Program(r"ConvertTo-SecureString", rf"\s+(?:-String\s+)?{_VALUE}"),
     Program(r"useradd|usermod", rf"{_FLAG_START}-p{_GAP}{_VALUE}"),

@@ -21,6 +21,7 @@ from wfreport.core.redact.words import (
     is_placeholder,
     is_random,
     is_reference,
+    sorted_words,
     words,
 )
 from wfreport.imports import lazy_pattern
@@ -43,16 +44,18 @@ _KEY: Final = lazy_pattern(
     r"(?P<separator>[ \t]{0,32}+(?:=>|:=|={1,3}|:(?![:/])|->)[ \t]{0,32}+)",
     re.IGNORECASE,
 )
-_BEFORE_KEY: Final = lazy_pattern(
-    r"(?:api|access|private|account|auth|shared|signing|encryption|decryption|encrypt|master|service|storage|ssh|client|db"
-    r"|session|app|application|jwt|hmac|fernet|crypto|cipher|license|licence|webhook|vault|admin|root|consumer|subscription"
-    r"|functions?|host|write|ingest|deploy|bot|sas|wallet|aes|rsa|tls|ssl|gpg|pgp|preshared|psk|hec"
-    r"|integration)[_ .-]?$",
-    re.IGNORECASE,
+_BEFORE_KEY: Final = sorted_words(
+    """
+    api access private account auth shared signing encryption decryption encrypt master service storage ssh client db
+    session app application jwt hmac fernet crypto cipher license licence webhook vault admin root consumer
+    subscription function functions host write ingest deploy bot sas wallet aes rsa tls ssl gpg pgp preshared psk hec
+    integration
+    """
 )
-_WORD_BEFORE: Final = lazy_pattern(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>-]))[\w.-]{0,64}+$")
-_PAIR_BEFORE: Final = lazy_pattern(r"(?:^|(?<=[\s{\[(,;?&\"'`\\>]))[\w.-]{0,64}+$")
-_LINE_BEFORE: Final = lazy_pattern(r"(?:^|\n)[ \t>-]{0,32}[\w.-]{0,64}+$")
+_WORD_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
+_LINE_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}[ \t>-]{0,32}(?:\n|\Z)")
+_BEFORE_CHARACTERS: Final = 100
+_PAIR_STARTS: Final = frozenset(" \t\n\r\f\v{[(,;?&\"'`\\>")
 _REST_OF_LINE: Final = lazy_pattern(r"[ \t\r,;]*(?:\n|\\n|$)")
 
 _DESCRIPTIVE_WORDS: Final = words(
@@ -61,6 +64,7 @@ _DESCRIPTIVE_WORDS: Final = words(
     expiration ttl length len count size arn provider mode policy manager store class kind error errors limit
     limits usage endpoint namespace field hint required enabled present set status rotation selector mount
     volume service server source template accessor duration renewable policies meta algorithm alg format
+    encryption hashing hasher encoder
     created updated age strength prompt regex pattern min max is not env var variable helper cache location
     bucket review request limiter
     txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
@@ -68,23 +72,22 @@ _DESCRIPTIVE_WORDS: Final = words(
 )
 """Last words of keys whose value describes a secret: ``secretName``, ``token_url``, ``password-file``."""
 
-_BEFORE_OTHER_TOKEN: Final = lazy_pattern(
-    r"(?:next|page|continue|continuation|pagination|sync|resume|pad|eos|bos|unk|mask|sep|cls|first|last|per|max|min|stop|start|end"
-    r"|special|fencing|cancel|cancellation|unexpected|image|new|output|input|prompt|completion)[_ -]?(?:page[_-]?)?$",
-    re.IGNORECASE,
+_BEFORE_OTHER_TOKEN: Final = sorted_words(
+    """
+    next page continue continuation pagination sync resume pad eos bos unk mask sep cls first last per max min stop
+    start end special fencing cancel cancellation unexpected image new output input prompt completion
+    """
 )
 """Tokens of parsers, of language models and of lists in pages."""
 
-_BEFORE_SECRET_NAME: Final = lazy_pattern(
-    r"(?:existing|pull|image|imagepull|tls|from|use|basicauth)[_-]?$", re.IGNORECASE
-)
+_BEFORE_SECRET_NAME: Final = ("existing", "pull", "image", "from", "use", "basicauth", "tls")
 _NAME_OF_A_SECRET: Final = lazy_pattern(
     r"[a-z0-9-]+-(?:secrets?|creds?|credentials?|tls|tokens?|keys?|certs?|auth|config|passwords?)"
 )
 
 _SECRET_SUFFIXES: Final = ("key", "hash", "value", "base64", "str", "data", "b64", "enc", "text", "string")
 _WORDS: Final = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-_SECRET_ID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{32,}", re.IGNORECASE)
+_SECRET_ID: Final = lazy_pattern(r"[0-9a-f][0-9a-f-]{30,}[0-9a-f]", re.IGNORECASE)
 """A secret_id of Vault's AppRole. The SecretId of AWS is a name."""
 
 _VALUE: Final = lazy_pattern(
@@ -137,18 +140,26 @@ def _value_span(text: str, start: int) -> Span:
 def _names_secret(text: str, key: re.Match[str]) -> bool:
     """Whether the key names a secret, and neither describes one (``secretName``) nor is a common word (``tokens``)."""
     word, suffix = key["word"].lower(), key["suffix"]
-    before = text[max(0, key.start() - 16) : key.start()]
-    if word == "key" and not _BEFORE_KEY.search(before):
+    before = text[max(0, key.start() - 24) : key.start()].lower()
+    if word == "key" and not _ends_with(before, _BEFORE_KEY, "_ .-"):
         return False
-    if word == "token" and _BEFORE_OTHER_TOKEN.search(before):
+    if word == "token" and (
+        _ends_with(before, _BEFORE_OTHER_TOKEN, "_ -")
+        or _ends_with(before.rstrip("_-").removesuffix("page"), _BEFORE_OTHER_TOKEN, "_ -")
+    ):
         return False
-    if word == "secret" and not suffix and _BEFORE_SECRET_NAME.search(before):
+    if word == "secret" and not suffix and _ends_with(before, _BEFORE_SECRET_NAME, "_-"):
         return False
     glued = suffix[:1].isalpha() and suffix[:1].islower() == key["word"][-1:].islower()
     if glued and not suffix.lower().startswith(_SECRET_SUFFIXES):
         return False
     parts = _WORDS.findall(suffix)
     return not parts or parts[-1].lower() not in _DESCRIPTIVE_WORDS
+
+
+def _ends_with(before: str, words_before: tuple[str, ...], separators: str) -> bool:
+    """Whether a text ends with one of the words, or with a separator after it. A search for ``…$`` takes far longer."""
+    return before.endswith(words_before) or (before[-1:] in separators and before[:-1].endswith(words_before))
 
 
 def _is_secret_id(text: str, key: re.Match[str]) -> bool:
@@ -189,19 +200,32 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
     """Whether an unquoted value after a colon is a secret, and not the rest of a sentence."""
     if _PAIR.match(value):
         return False
-    before = text[max(0, key.start() - 100) : key.start()]
     password = key["word"].lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
     if key["close"]:
         return value.isdigit() and len(value) >= _PIN_DIGITS and not key["separator"].startswith(" ")
     if not key["separator"].endswith((" ", "\t")):
-        if not (password and _WORD_BEFORE.search(before)):
-            return _PAIR_BEFORE.search(before) is not None and is_random(value, 8)
+        if not (password and _starts_pair(text, key.start(), after_dash=True)):
+            return is_random(value, 8) and _starts_pair(text, key.start())
     elif is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value):
         return False
-    if (password or _LINE_BEFORE.search(before)) and _REST_OF_LINE.match(text, end):
+    if _REST_OF_LINE.match(text, end) and (password or _LINE_REVERSED.match(_reversed_before(text, key.start()))):
         return value.lower().rstrip(".!") not in STATE_WORDS
-    compound = before[-1:].isalnum() or before[-1:] == "_"
+    before = text[max(0, key.start() - 1) : key.start()]
+    compound = before.isalnum() or before == "_"
     return is_random(value, 6 if password or compound else 8)
+
+
+def _reversed_before(text: str, position: int) -> str:
+    """Return the text before a position backwards. A search for ``…$`` would begin at each of its characters."""
+    return text[max(0, position - _BEFORE_CHARACTERS) : position][::-1]
+
+
+def _starts_pair(text: str, position: int, *, after_dash: bool = False) -> bool:
+    """Whether the word that goes on at a position begins after a space, a bracket or a separator, or within it."""
+    before = _reversed_before(text, position)
+    word = _WORD_REVERSED.match(before)
+    length = word.end() if word else 0
+    return length == len(before) or before[length] in _PAIR_STARTS or (after_dash and "-" in before[: length + 1])
 
 
 DETECTORS: Final[tuple[Detector, ...]] = (

@@ -18,13 +18,13 @@ def clip(identifier: str | None, limit: int = LINE) -> str | None:
     return strip_invisible(identifier[:limit]) or None if identifier else None
 
 
-FULL_CHARACTERS: Final = 256 * 1024
-"""Characters of the texts of one report that are searched for secrets in full: as many as a report can hold.
+FULL_CHARACTERS: Final = 128 * 1024
+"""Characters of the texts of one report that are searched for secrets in full: half of what a report can hold.
 
 Later texts are shortened first. So thousands of long messages cost no more time than the report that shows them.
 """
 
-_SHORT_START: Final = 1024
+_SHORT_START: Final = 512
 _SHORT_LIMIT: Final = 256
 """Characters of a later text that are searched for secrets, and that are shown at most."""
 

@@ -11,6 +11,11 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def sorted_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text in order, as ``str.endswith`` takes them."""
+    return tuple(sorted(words(text)))
+
+
 STATE_WORDS: Final = words(
     """
     expired invalid missing required denied forbidden unauthorized failed failure error ok valid revoked

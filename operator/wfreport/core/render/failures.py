@@ -258,8 +258,9 @@ def _as_attempt(failure: Failure) -> PreviousAttempt:
 
 def superseded_attempts(context: FailureContext) -> list[PreviousAttempt]:
     """Return the superseded failed attempts whose pods were observed; they are recorded nowhere else."""
-    attempts = []
-    for node_id in context.snapshot.tree.superseded_attempts:
+    attempts: list[tuple[float, PreviousAttempt]] = []
+    observed = bool(context.evidence or context.stored_attempts)
+    for node_id in context.snapshot.tree.superseded_attempts if observed else ():
         node = context.snapshot.nodes[node_id]
         name = pod_name(context.snapshot.workflow, node)
         evidence = context.evidence.get(name) if name else None

@@ -66,10 +66,10 @@ def _breadth_first(tree: Tree) -> dict[str, int]:
     while level:
         following = []
         for node in level:
-            for child in tree.children(node):
-                if child.id not in order:
-                    order[child.id] = len(order)
-                    following.append(child)
+            for child in node.children:
+                if child not in order and child in tree.nodes:
+                    order[child] = len(order)
+                    following.append(tree.nodes[child])
         level = following
     return order
 

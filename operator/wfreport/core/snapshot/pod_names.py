@@ -39,15 +39,20 @@ _state_after = lru_cache(maxsize=256)(fnv1a32)
 
 
 _LONG_NAME: Final = 128
+_MAX_HASHED: Final = 1024
+"""Longest name that is hashed. Argo's own ids contain the hash, so only a crafted node needs it."""
+
 _HASH_IN_ID: Final = lazy_pattern(r"-(\d{1,10})")
 
 
-def _hash_of(workflow_name: str, node: Node) -> int:
+def _hash_of(workflow_name: str, node: Node) -> int | None:
     """Return the hash of a node's long name from its id, which ends with it; an odd id does not."""
     if node.id.startswith(workflow_name):
         in_id = _HASH_IN_ID.fullmatch(node.id, len(workflow_name))
         if in_id is not None:
             return int(in_id[1])
+    if len(node.name) > _MAX_HASHED:
+        return None
     return _name_hash(workflow_name, node.name)
 
 
@@ -65,7 +70,7 @@ def node_id(workflow_name: str, node_name: str) -> str:
 
 
 def pod_name(workflow: Workflow, node: Node) -> str | None:
-    """Return the name of the node's pod; None if the node's type has no pod of its own.
+    """Return the name of the node's pod; None if the node's type has no pod of its own, or its name is not Argo's.
 
     A Container node shares the pod of its boundary node. HTTP and Plugin nodes run in the agent's pod
     (``agent_pod_name``).
@@ -84,7 +89,8 @@ def _v2_pod_name(name: str, node: Node) -> str:
         return name
     template = node.called_template_name
     if len(node.name) > _LONG_NAME:
-        return f"{_prefix(name, template)}-{_hash_of(name, node)}"
+        hashed = _hash_of(name, node)
+        return None if hashed is None else f"{_prefix(name, template)}-{hashed}"
     return _pod_name(name, node.name, template)
 
 

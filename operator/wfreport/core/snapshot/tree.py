@@ -38,12 +38,9 @@ class Tree:
         """Name of the Workflow's own exit handler. It is no child of the root and has no boundary (operator.go:503)."""
         return f"{self.workflow_name}.onExit"
 
-    def children(self, node: Node) -> Iterator[Node]:
-        """Yield the node's children that exist."""
-        for child_id in node.children:
-            child = self.nodes.get(child_id)
-            if child is not None:
-                yield child
+    def children(self, node: Node) -> Sequence[Node]:
+        """Return the node's children that exist."""
+        return [self.nodes[child] for child in node.children if child in self.nodes] if node.children else ()
 
     @cached_property
     def _sorted_names(self) -> Sequence[str]:
@@ -196,9 +193,10 @@ class Tree:
 
         A task that had started before the failure, such as the client of a daemon, is not a response to it.
         """
-        ends = [end for end in node.outbound_nodes if end in self.nodes] or [node.id]  # of a group (dag.go:373)
         since = node.finished_at.timestamp() if node.finished_at else _BEFORE_ALL_TIMES
-        return all(self._earliest_next_starts.get(end, -inf) >= since for end in ends)
+        starts = self._earliest_next_starts
+        ends = [end for end in node.outbound_nodes if end in starts]  # of a group (dag.go:373)
+        return all(starts[end] >= since for end in ends) if ends else starts[node.id] >= since
 
     @cached_property
     def _earliest_next_starts(self) -> Mapping[str, float]:
@@ -207,14 +205,14 @@ class Tree:
         Omitted and Skipped nodes and containers are passed through. Times propagate backwards, the earliest first, so
         that each node is visited once.
         """
+        own = {node.id: _start_after_failure(node) for node in self.nodes.values() if node.id not in self._hooks}
+        passed = {node_id for node_id in own if _is_passed_through(self.nodes[node_id])}
         starts: dict[str, float] = {}
         passed_from: defaultdict[str, list[str]] = defaultdict(list)
         for node in self.nodes.values():
-            children = [child for child in self.children(node) if child.id not in self._hooks]
-            starts[node.id] = min(map(_start_after_failure, children), default=-inf)
-            for child in children:
-                if _is_passed_through(child):
-                    passed_from[child.id].append(node.id)
+            starts[node.id] = min((own[child] for child in node.children if child in own), default=-inf)
+            for child in passed.intersection(node.children) if passed else ():
+                passed_from[child].append(node.id)
         earliest: dict[str, float] = {}
         for source in sorted(starts, key=starts.__getitem__):
             pending = [source]

@@ -59,10 +59,11 @@ class RunOrder:
         self._tree = snapshot.tree
         self._run_started_at = snapshot.workflow.status.started_at
         self.executed = {node.id: node for node in snapshot.nodes.values() if self._was_executed(node)}
-        self._parents: dict[str, list[Node]] = {}
+        self._parents: dict[str, list[str]] = {}
         for node in snapshot.nodes.values():
-            for child in self._tree.children(node):
-                self._parents.setdefault(child.id, []).append(node)
+            for child in node.children:
+                if child in snapshot.nodes:
+                    self._parents.setdefault(child, []).append(node.id)
         self._latest: dict[str, Node | None] = {}
         self._searches_left = _MAX_SEARCHED
         self._order_attempts()
@@ -76,32 +77,32 @@ class RunOrder:
     def _order_attempts(self) -> None:
         """Make each attempt follow the previous one. In Argo's graph all attempts are children of their Retry node.
 
-        An attempt stands for all steps within it by a node of its own, which follows them.
+        All steps within an attempt are followed by its end, which has an id of its own and no node.
         """
         rows = [attempts for attempts in self._tree.attempts_by_retry.values() if len(attempts) > 1]
         if not rows:
             return
-        ends = {attempt.id: Node(id=f"end of {attempt.id}") for row in rows for attempt in row}
+        ends = {attempt.id: f"end of {attempt.id}" for row in rows for attempt in row}
         self._parents |= self._steps_within(ends)
         for earlier, later in ((earlier, later) for row in rows for earlier, later in pairwise(row)):
-            if self._latest_before(ends[earlier.id].id) is not None:
+            if self._latest_before(ends[earlier.id]) is not None:
                 self._parents[later.id] = [ends[earlier.id]]
         self._latest.clear()
 
-    def _steps_within(self, ends: Mapping[str, Node]) -> dict[str, list[Node]]:
+    def _steps_within(self, ends: Mapping[str, str]) -> dict[str, list[str]]:
         """Return, by the id of each attempt's end, the steps within the attempt and the ends of those nested in it.
 
         ``ends`` has the ends by the attempts' ids.
         """
         within = self._tree.innermost(ends)
-        inside: dict[str, list[Node]] = {end.id: [] for end in ends.values()}
+        inside: dict[str, list[str]] = {end: [] for end in ends.values()}
         for node in self.executed.values():
             if node.name in within:
-                inside[ends[within[node.name]].id].append(node)
+                inside[ends[within[node.name]]].append(node.id)
         for attempt_id, end in ends.items():
             outer = self._tree.parent(self._tree.nodes[attempt_id])
             if outer is not None and outer.name in within:
-                inside[ends[within[outer.name]].id].append(end)
+                inside[ends[within[outer.name]]].append(end)
         return inside
 
     def chain(self) -> list[PathSegment]:
@@ -150,8 +151,7 @@ class RunOrder:
         while pending:
             current = pending[-1]
             parents = self._parents.get(current, ())
-            open_parents = [p.id for p in parents if p.id not in self.executed and p.id not in self._latest]
-            open_parents = [parent_id for parent_id in open_parents if parent_id not in entered]
+            open_parents = [p for p in parents if p not in self.executed and p not in self._latest and p not in entered]
             entered.add(current)
             if open_parents and current not in self._latest:
                 entered.update(open_parents)
@@ -159,7 +159,7 @@ class RunOrder:
                 continue
             pending.pop()
             if current not in self._latest:
-                steps = (p if p.id in self.executed else self._latest.get(p.id) for p in parents)
+                steps = (self.executed.get(p) or self._latest.get(p) for p in parents)
                 self._latest[current] = max((step for step in steps if step is not None), key=_by_end, default=None)
         return self._latest[node_id]
 
@@ -170,13 +170,13 @@ class RunOrder:
             parents = self._parents.get(pending.pop(), ())
             self._searches_left -= 1 + len(parents)
             for parent in parents:
-                if parent.id in visited:
+                if parent in visited:
                     continue
-                visited.add(parent.id)
-                if parent.id in self.executed:
-                    yield parent
+                visited.add(parent)
+                if parent in self.executed:
+                    yield self.executed[parent]
                 else:
-                    pending.append(parent.id)
+                    pending.append(parent)
 
     def _predecessor_of_hook(self, node: Node) -> Node | None:
         """Return the step that ended last before a hook started, because an exit handler has no parent."""

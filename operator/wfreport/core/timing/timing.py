@@ -111,14 +111,15 @@ def _gap_seconds(snapshot: Snapshot, chain: list[PathSegment]) -> int | None:
 
 
 def _slowest_step(order: RunOrder, sanitizer: TextSanitizer) -> StepTime | None:
-    steps = [
-        (n, seconds_between(n.started_at, n.finished_at) or 0)
+    steps = (
+        (seconds_between(n.started_at, n.finished_at) or 0, n.id)
         for n in order.executed.values()
         if n.type != NodeType.SUSPEND
-    ]
-    node, seconds = max(steps, key=lambda pair: (pair[1], pair[0].id), default=(None, 0))
-    if node is None or not seconds:
+    )
+    seconds, node_id = max(steps, default=(0, ""))
+    if not seconds:
         return None
+    node = order.executed[node_id]
     return StepTime(display_name=sanitizer.line(node.display_name), node_id=node.id[:LINE], seconds=seconds)
 
 

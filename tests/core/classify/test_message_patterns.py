@@ -1,0 +1,66 @@
+"""A widened pattern is only a cheap test before the pattern itself: it never hides a match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.core.hostile import UNITS, repeated
+from tests.examples import examples, steps
+
+from wfreport.core.classify import argo_messages, kubelet_messages
+from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
+from wfreport.core.redact.detectors import ascii_bytes
+
+
+def _patterns_in(value: Any) -> Iterator[MessagePattern]:
+    if isinstance(value, MessagePattern):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _patterns_in(part)
+    elif isinstance(value, argo_messages.RefusalMessage):
+        yield value.pattern
+
+
+PATTERNS = [
+    pattern
+    for module in (argo_messages, kubelet_messages)
+    for value in vars(module).values()
+    for pattern in _patterns_in(value)
+]
+
+
+def test_the_patterns_of_both_modules_are_found() -> None:
+    assert len(PATTERNS) > 50
+
+
+@settings(max_examples=examples(500), deadline=None)
+@given(data=st.data(), pattern=st.sampled_from(PATTERNS), after=st.sampled_from(["", "\n", *UNITS]))
+def test_a_widened_pattern_matches_every_text_that_the_exact_one_matches(
+    data: st.DataObject, pattern: MessagePattern, after: str
+) -> None:
+    text = data.draw(st.from_regex(pattern.exact)) + after * 100
+    if pattern.exact.search(text):
+        assert pattern.widened.search(ascii_bytes(text)) is not None
+
+
+@pytest.mark.parametrize(
+    "end", ["", "\n", " not found", "\n\nError from server (NotFound): x", "é5/5 nodes are available"]
+)
+def test_a_long_text_has_the_same_match_as_a_short_one(end: str) -> None:
+    for unit in steps(UNITS, thinned_to=4):
+        text = repeated(unit, 1_000) + end
+        for pattern in PATTERNS:
+            found, exact = pattern.search(text), pattern.exact.search(text)
+            assert (found and found.span()) == (exact and exact.span())
+
+
+def test_what_re2_lacks_is_dropped_before_a_long_text_is_searched() -> None:
+    pattern = message_pattern(r"(?<![a-z])lock\b.{0,3} (?!is )(?:gone)$")
+    assert pattern.search("x" * 300 + " lock a gone\n") is not None
+    assert pattern.search("x" * 300 + "lock abcdef gone") is None
+    assert pattern.search("x" * 300) is None
