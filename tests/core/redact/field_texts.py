@@ -110,8 +110,7 @@ HARMLESS: list[str] = [
     "/etc/ssl/private/server.key: Permission denied",
     "s3://etl-prod/tokens/year=2026/month=11/part-00000-" + UUID + ".snappy.parquet",
     "/home/app/.cache/pip/wheels/3f/9c/1b/" + hexadecimal(56),
-    'Traceback (most recent call last):\n  File "/app/auth/token.py", line 41, in refresh_token\n'
-    '    raise TokenError(f"no token for {user}")\nauth.TokenError: no token for etl',
+    'File "/app/auth/token.py", line 41, in refresh_token\n  raise TokenError(f"no token for {user}")',
     (
         "at com.acme.security.PasswordEncoder.encode(PasswordEncoder.java:88)\n"
         "at com.acme.auth.TokenService.lambda$refresh$3(TokenService.java:142)"

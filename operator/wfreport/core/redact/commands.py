@@ -115,7 +115,7 @@ PROGRAMS: Final = (
     Program(r"mysqladmin", rf"\spassword\s+{_VALUE}"),
     Program(
         r"echo|printf",
-        r"\s+(?:-n\s+)?[\"']?(?:[\w.-]{1,64}:)?(?P<value>[^\s\"'|:][^\s\"'|]*)[\"']?\s*\|",
+        r"\s{1,8}(?:-n\s{1,8})?[\"']?(?:[\w.-]{1,64}:)?(?P<value>[^\s\"'|:][^\s\"'|]*)[\"']?\s{0,8}\|",
         subcommand=r"--password-stdin|--pass(?:phrase)?-(?:stdin|fd)|sudo\s+-\w*S|--stdin|--with-token|chpasswd|cryptsetup",
     ),
     Program(

@@ -84,7 +84,7 @@ def pod_name(workflow: Workflow, node: Node) -> str | None:
     return _v2_pod_name(workflow.metadata.name, node)
 
 
-def _v2_pod_name(name: str, node: Node) -> str:
+def _v2_pod_name(name: str, node: Node) -> str | None:
     if node.name == name:
         return name
     template = node.called_template_name
