@@ -125,12 +125,12 @@ def test_a_valid_policy_is_read() -> None:
             {"rules": [a_rule("a", none={}, resubmit={})]},
             "spec.rules[0].action: 'none, resubmit': set exactly one action",
         ),
-        ({"rules": [a_rule("a")]}, "spec.rules[0].action: '': set exactly one action"),
+        ({"rules": [a_rule("a")]}, "spec.rules[0].action: set exactly one action"),
         (
             {"mode": "Dryrun"},
             "spec.mode: 'Dryrun': input should be 'Observe', 'DryRun', 'Approve' or 'Enforce'",
         ),
-        ({"rules": [{"name": "a"}]}, "spec.rules[0].match: '': field required"),
+        ({"rules": [{"name": "a"}]}, "spec.rules[0].match: field required"),
         ({"limits": {"maxAttempts": 21}}, "spec.limits.maxAttempts: '21': input should be less than or equal to 20"),
     ],
     ids=lambda value: str(value)[:50],
@@ -171,7 +171,7 @@ def test_an_unsupported_class_is_not_read_as_unknown() -> None:
 
 
 def test_a_document_that_is_not_a_policy_lists_missing_fields() -> None:
-    with pytest.raises(InvalidPolicyError, match="metadata: '': field required"):
+    with pytest.raises(InvalidPolicyError, match="metadata: field required"):
         read_policy({"kind": "RemediationPolicy", "spec": {}})
 
 
