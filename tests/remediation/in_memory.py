@@ -145,8 +145,9 @@ class InMemoryOperator:
             now=self.clock.now,
         )
         reason = workflow.metadata.annotations.get(HANGS)
-        if reason and not workflow.status.is_completed:
-            status = status.changed(stalled=Stalled(reason=reason, since_at=workflow.status.started_at))
+        hangs = reason and not workflow.status.is_completed
+        stalled = Stalled(reason=reason, since_at=workflow.status.started_at) if hangs else None
+        status = status.changed(stalled=stalled)  # nobody inspects pods here, and rendering keeps what is stored
         await self.writer.apply(stored, status, is_final=workflow.status.is_completed)
 
     def deliver_events(self) -> None:

@@ -229,9 +229,8 @@ class Client:
         """
         query = {**(params or {}), "limit": str(limit)}
         while True:
-            page = await decoded_by_size(
-                decode, await self.request("list", resource, path, params=query, accept=accept)
-            )
+            body = await self.request("list", resource, path, params=query, accept=accept)
+            page = await decoded_by_size(decode, body)
             yield page
             if not page.metadata.continue_token:
                 return
@@ -382,11 +381,7 @@ class _RequestCode:
 
 
 async def decoded_by_size(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
-    """Decode a body: a large one in the thread for large work. A page can have many objects of a megabyte each.
-
-    Raises:
-        BadResponseError: it cannot be decoded.
-    """
+    """Do the same as ``decoded``, for a large body in the thread for large work: a page can have many megabytes."""
     return await run_by_size(len(body) > LARGE_BODY_BYTES, decoded, decode, body)
 
 

@@ -8,9 +8,7 @@ pattern first: one that matches at least the same texts. Only if that matches do
 import re
 from typing import Any, Final
 
-import re2
-
-from wfreport.core.redact.detectors import ascii_bytes
+from wfreport.core.redact.bounds import ascii_bytes
 from wfreport.imports import lazy_pattern
 
 _LONG_CHARACTERS: Final = 200
@@ -51,6 +49,8 @@ class MessagePattern:
     def widened(self) -> Any:
         """An expression of RE2 that matches in every text in which the exact one matches."""
         if self._widened is None:
+            import re2  # noqa: PLC0415 - commands that read reports do without it
+
             options = re2.Options()
             options.case_sensitive = not self._flags & re.IGNORECASE
             options.dot_nl = bool(self._flags & re.DOTALL)

@@ -117,3 +117,8 @@ def _whole_lines(encoded: bytes, max_bytes: int) -> str:
     if encoded[-max_bytes - 1 : -max_bytes] != b"\n" and b"\n" in end:
         end = end.partition(b"\n")[2]
     return end.decode("utf-8", "ignore")
+
+
+def ascii_bytes(text: str) -> bytes:
+    """Encode a text for RE2, one byte for each character, so that positions are equal."""
+    return text.encode("ascii", "replace")

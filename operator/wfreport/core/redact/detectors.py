@@ -62,8 +62,3 @@ class DetectorSet:
     def _hinted(self, text: str) -> Iterable[Detector]:
         found = self._hints.Match(ascii_bytes(text)) or ()
         return dict.fromkeys(self._by_hint[index] for index in sorted(found))
-
-
-def ascii_bytes(text: str) -> bytes:
-    """Encode a text for RE2, one byte for each character, so that positions are equal."""
-    return text.encode("ascii", "replace")

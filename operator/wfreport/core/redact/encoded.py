@@ -8,7 +8,8 @@ from typing import Final
 import re2
 
 from wfreport.core.redact import commands, documents, headers, keyed, sentences, tokens, urls
-from wfreport.core.redact.detectors import Detector, DetectorSet, Span, ascii_bytes
+from wfreport.core.redact.bounds import ascii_bytes
+from wfreport.core.redact.detectors import Detector, DetectorSet, Span
 
 _WORD: Final = re2.compile(r"[\w+/-]{24,}={0,2}")
 _STANDARD: Final = str.maketrans("-_", "+/")

@@ -7,7 +7,8 @@ from typing import Final
 
 import re2
 
-from wfreport.core.redact.detectors import Detector, Span, ascii_bytes
+from wfreport.core.redact.bounds import ascii_bytes
+from wfreport.core.redact.detectors import Detector, Span
 from wfreport.imports import lazy_pattern
 
 _KEY_BLOCK: Final = lazy_pattern(
