@@ -145,8 +145,8 @@ class InMemoryOperator:
             now=self.clock.now,
         )
         reason = workflow.metadata.annotations.get(HANGS)
-        hangs = reason and not workflow.status.is_completed
-        stalled = Stalled(reason=reason, since_at=workflow.status.started_at) if hangs else None
+        is_over, since_at = workflow.status.is_completed, workflow.status.started_at
+        stalled = Stalled(reason=reason, since_at=since_at) if reason and not is_over else None
         status = status.changed(stalled=stalled)  # nobody inspects pods here, and rendering keeps what is stored
         await self.writer.apply(stored, status, is_final=workflow.status.is_completed)
 

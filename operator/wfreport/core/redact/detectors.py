@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import re2
 
+from wfreport.core.redact.bounds import ascii_bytes
+
 Span = tuple[int, int]
 
 
