@@ -34,7 +34,7 @@ MATCHED_AT_ONE_POSITION = {
 """Patterns that are not searched for."""
 
 SEARCHED_IN_LINES = ("core.classify.telling_line.", "core.classify.argoexec_lines.")
-LINE_LENGTH = 512
+LINE_LENGTH = 1024
 """Characters of a line that these read."""
 
 

@@ -109,13 +109,13 @@ HARMLESS: list[str] = [
     "open /var/run/secrets/kubernetes.io/serviceaccount/token: no such file or directory",
     "/etc/ssl/private/server.key: Permission denied",
     "s3://etl-prod/tokens/year=2026/month=11/part-00000-" + UUID + ".snappy.parquet",
-    "/app/.cache/pip/wheels/3f/9c/1b/" + hexadecimal(56),
+    "/srv/app/.cache/pip/wheels/3f/9c/1b/" + hexadecimal(56),
     'File "/app/auth/token.py", line 41, in refresh_token\n  raise TokenError(f"no token for {user}")',
     (
         "at com.acme.security.PasswordEncoder.encode(PasswordEncoder.java:88)\n"
         "at com.acme.auth.TokenService.lambda$refresh$3(TokenService.java:142)"
     ),
-    "goroutine 31 [select]:\nmain.(*keyStore).watch(0xc000124000, {0x1c2a3e0, 0xc00011c0})\n\t/src/keys:77 +0x1d5",
+    "goroutine 31 [select]:\nmain.(*keyStore).watch(0xc000124000, {0x1c2a3e0, 0xc00011c000})\n\t/src/keys:77 +0x1d5",
     "Caused by: javax.crypto.BadPaddingException: Given final block not properly padded",
     "NextContinuationToken is set; reading page 4 of 9",
     "next_page_token: " + encoded("offset=2000"),

@@ -18,7 +18,7 @@ from wfreport.imports import lazy_pattern
 
 _READ_CHARACTERS: Final = 16 * 1024
 _READ_LINES: Final = 500
-_LINE_CHARACTERS: Final = 512
+_LINE_CHARACTERS: Final = 1024
 _CACHED_TEXTS: Final = 128
 _FAR: Final = 10
 """A line with an error that comes so many lines after the last exception belongs to something else, which ended it."""
