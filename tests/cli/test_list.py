@@ -63,6 +63,17 @@ def test_filters_select(workspace_with_runs: Workspace, filters: list[str], expe
     assert set(workflows(workspace_with_runs, *filters)) == expected
 
 
+def test_stuck_runs_hang_or_wait_for_what_does_not_come_by_itself(workspace: Workspace) -> None:
+    def waits(reason: str) -> dict[str, Any]:
+        return {"observedWorkflow": {"phase": "Running"}, "waiting": [{"reason": reason}]}
+
+    workspace.put("dag-success", name="well", observedWorkflow={"phase": "Running"})
+    workspace.put("dag-success", name="paused", **waits("Suspended"))
+    workspace.put("dag-success", name="pulls", **waits("ImagePullBackOff"))
+    workspace.put("dag-success", name="hangs", observedWorkflow={"phase": "Running"}, stalled={"reason": "PodGone"})
+    assert set(workflows(workspace, "--stuck")) == {"pulls", "hangs"}
+
+
 def test_since_leaves_out_what_started_earlier(workspace: Workspace) -> None:
     workspace.put("oom-main")
     workspace.put("dag-success", observedWorkflow={"phase": "Succeeded", "startedAt": "2999-01-01T00:00:00Z"})

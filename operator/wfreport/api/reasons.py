@@ -4,6 +4,7 @@ Reasons are API: tools match on them. Messages are for people and may change.
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class ConditionType(StrEnum):
@@ -250,3 +251,7 @@ class HoldReason(StrEnum):
     REMEDIATION_INEFFECTIVE = "RemediationIneffective"
     APPROVAL_MISSING = "ApprovalMissing"
     APPROVAL_DENIED = "ApprovalDenied"
+
+
+ORDINARY_WAITS: Final = frozenset({"Suspended", "WorkflowSuspended", "Backoff", "LockWait", "ParallelismLimit"})
+"""Reasons of waits that a person or the Workflow intends, or that end by themselves."""

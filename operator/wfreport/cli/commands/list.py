@@ -47,6 +47,7 @@ _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
         "%(prog)s list",
         "%(prog)s list -A --phase Failed --phase Error --since 24h",
         "%(prog)s list --class OOMKilled -o wide",
+        "%(prog)s list -A --stuck",
         "%(prog)s list --phase Running --watch",
         "%(prog)s list --cron etl-daily -o json | jq -r '.items[].status.summary'",
     ),
@@ -82,6 +83,7 @@ _PHASES: Final = ("Pending", "Running", "Succeeded", "Failed", "Error")
     help="Only runs of the Workflow with this name.",
     shell_complete=completion("runs"),
 )
+@click.option("--stuck", is_flag=True, help="Only runs that hang, or wait for something that does not come by itself.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N runs.")
 @click.option("-w", "--watch", is_flag=True, help="Redraw the table on a terminal as runs change, until Ctrl-C.")
 @click.option("-l", "--selector", metavar="LABELS", help="Label selector, in kubectl's syntax.")
@@ -101,8 +103,9 @@ def list_command(
 ) -> int:
     """List the runs of a namespace by their WorkflowReports, newest first.
 
-    The API server filters by class, phase, CronWorkflow, name and labels; this command applies --owner and --since
-    itself. A terminal that is too narrow for all columns drops some, but never cuts a name; -o wide shows all of them.
+    The API server filters by class, phase, CronWorkflow, name and labels; this command applies --owner, --since and
+    --stuck itself. A terminal that is too narrow for all columns drops some, but never cuts a name; -o wide shows all
+    of them.
     """
 
     async def execute(cluster: Cluster) -> int:
@@ -161,6 +164,8 @@ def _is_selected(report: ReportRow, filters: Filters, now: datetime) -> bool:
 
 def _matches(report: ReportRow, filters: Filters, now: datetime) -> bool:
     if filters.owner and report.leading_failure.owner != filters.owner:
+        return False
+    if filters.stuck and not report.is_stuck:
         return False
     if filters.since_seconds is None:
         return True

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from wfreport.api.argo import LABEL_CRON_WORKFLOW, Instant, Struct
+from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.sources.cluster import Cluster
 from wfreport.kube.errors import NotFoundError
@@ -44,6 +45,10 @@ class _RowWait(Struct, frozen=True):
     reason: str = ""
 
 
+class _RowStalled(Struct, frozen=True):
+    reason: str = ""
+
+
 class _RowCounts(Struct, frozen=True):
     total: int | None = None
     failed: int = 0
@@ -63,6 +68,7 @@ class _RowStatus(Struct, frozen=True):
     step: str = ""
     failures: tuple[_RowFailure, ...] = ()
     waiting: tuple[_RowWait, ...] = ()
+    stalled: _RowStalled | None = None
     counts: _RowCounts = _RowCounts()
     step_counts: _RowCounts = _RowCounts()
     remediation: _RowRemediation = _RowRemediation()
@@ -102,6 +108,12 @@ class ReportRow(Struct, frozen=True):
         return self.status.step or self.leading_failure.display_name or self._leading_wait.display_name
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether the run hangs, or waits for something that does not come by itself."""
+        waits = [wait.reason for wait in self.status.waiting]
+        return self.status.stalled is not None or any(reason not in ORDINARY_WAITS for reason in waits)
+
+    @property
     def _leading_wait(self) -> _RowWait:
         return self.status.waiting[0] if self.status.waiting else _RowWait()
 
@@ -121,6 +133,7 @@ class Filters:
         workflow: name of the Workflow.
         owner: party that must fix the leading failure.
         since_seconds: how long ago the run may have started.
+        stuck: whether only runs that hang or wait in vain match.
     """
 
     classes: Sequence[str] = ()
@@ -130,6 +143,7 @@ class Filters:
     workflow: str | None = None
     owner: str | None = None
     since_seconds: float | None = None
+    stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +167,9 @@ def readable_object(raw: bytes | msgspec.Raw) -> dict[str, Any]:
 
 
 async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters) -> AsyncIterator[ListedReport]:
-    """Yield the reports that match all filters except ``owner`` and ``since_seconds``; the API server selects them.
+    """Yield the reports that match all filters except ``owner``, ``since_seconds`` and ``stuck``.
+
+    The API server selects them.
 
     A field selector has no "or": each pair of class and phase is a list of its own, and no report is in two of them.
 

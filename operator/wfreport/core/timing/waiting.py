@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wfreport.api.argo import Node, NodeType, Phase
+from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
 from wfreport.core.classify.pending import STARTING_REASONS, STARTUP_FAILURE_EVENTS, autoscaler_answer, pending_reason
@@ -21,8 +22,6 @@ from wfreport.imports import lazy_pattern
 
 _MAX_ENTRIES = 100
 _MAX_HOLDERS = 3
-_INTENDED = frozenset({"Suspended", "WorkflowSuspended", "Backoff", "LockWait", "ParallelismLimit"})
-"""Reasons of waits that a person or the Workflow intends."""
 
 _STARTING = "Pending"
 """Reason of a pod that exists, or will soon, if the cause of its wait is unknown."""
@@ -73,7 +72,7 @@ class _Wait:
 def _order(wait: _Wait) -> tuple[bool, float, str]:
     """Problems come before waits that are as intended: the first wait is the one that tables and summaries show."""
     since = wait.since_at.timestamp() if wait.since_at else 0.0
-    return wait.reason in _INTENDED, since, wait.node.display_name if wait.node else ""
+    return wait.reason in ORDINARY_WAITS, since, wait.node.display_name if wait.node else ""
 
 
 def _entry(wait: _Wait, snapshot: Snapshot, sanitizer: TextSanitizer) -> Waiting:
