@@ -1,8 +1,8 @@
 """Base of the models of reports: limits of texts, types of fields, and the format on the wire.
 
 The models are msgspec Structs, which a report has many of: they are written about eight times as fast as pydantic's,
-and a command that reads a report need not import pydantic. They check what they decode, and nothing when they are constructed. The
-models of what users write are pydantic's (`wfreport.api.validated`).
+and a command that reads a report need not import pydantic. They check what they decode, and nothing when they are
+constructed. The models of what users write are pydantic's (`wfreport.api.validated`).
 """
 
 import functools
