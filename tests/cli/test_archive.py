@@ -102,5 +102,5 @@ def test_an_archived_log_comes_out_of_the_store(workspace: Workspace, tmp_path: 
         create_run(workspace.plane, workspace.namespace, urlsplit(url).netloc)
         done = run(workspace, tmp_path, workspace.plane.token("admin"), "logs", "etl", "--failed", "--tail", "2")
     assert (done.returncode, done.stdout) == (0, "line 19998\nline 19999\n")
-    assert done.stderr.startswith("step-2: pod etl-work-")
+    assert done.stderr.startswith("step-2: pod etl-")
     assert done.stderr.endswith("; archived log of container main\n")

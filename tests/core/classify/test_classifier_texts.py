@@ -191,7 +191,8 @@ def test_exit_codes_of_signals_follow_the_shells_convention(code: int, signal: i
     assert classified(f"main: Error (exit code {code})").signal == signal
 
 
-SYSTEM_TEXTS = st.sampled_from([case.text for case in ALL])
+SYSTEM_TEXTS = st.sampled_from([case.text for case in ALL if "manifest.yaml" not in case.text])
+"""Texts that a program could write, too. The path of the manifest is argoexec's, and is trusted with exit code 1."""
 
 
 @given(

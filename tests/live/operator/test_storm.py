@@ -155,6 +155,7 @@ def test_one_failing_pod_costs_a_handful_of_requests(world: Cluster, storm: Stor
     assert counts.pop("list pods") <= 3, "the failed pods, and all pods of a run that has just ended"
     assert counts.pop("get workflows") <= 4
     assert counts.pop("patch workflowreports/status") <= 4
+    assert counts.pop("create events", 0) <= 1, "why the run failed"
     assert counts == {}
 
 
@@ -174,7 +175,7 @@ def test_a_log_that_arrives_after_the_end_costs_one_more_reconcile(world: Cluste
     assert counts.pop("get workflows") == 1
     assert counts.pop("patch workflowreports/status") == 1
     # no pods are listed: no step succeeded, so there is nothing to warn of
-    assert counts.keys() <= {"get pods/log", "list events"}
+    assert counts.keys() <= {"get pods/log", "list events", "create events"}
 
 
 def test_five_hundred_pods_of_one_workflow(world: Cluster, storm: Storm) -> None:

@@ -196,7 +196,7 @@ SCENARIOS: dict[str, Callable[[RemediationCluster, str, Messages], None]] = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "hung-runs"])  # see test_hung_runs_live.py
 def test_a_ready_made_policy_does_what_it_says(cluster: RemediationCluster, name: str) -> None:
     """A policy without a scenario fails this test."""
     with webhook([]) as (url, received):

@@ -70,8 +70,8 @@ class Symptom:
     @cached_property
     def is_argoexec(self) -> bool:
         """Whether argoexec failed: in a container of its own, as a resource template, or before the program's start."""
-        detail = self.ending.detail if self.ending else ""
-        of_argoexec = detail.startswith(_ARGOEXEC_START) or _RESOURCE_MANIFEST in detail
+        detail, code = (self.ending.detail, self.ending.code) if self.ending else ("", 0)
+        of_argoexec = detail.startswith(_ARGOEXEC_START) or (code == 1 and _RESOURCE_MANIFEST in detail)
         return self.container in EXECUTOR_CONTAINERS or self.is_resource or of_argoexec
 
     @cached_property
