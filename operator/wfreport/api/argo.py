@@ -76,6 +76,7 @@ _HOOK_NAME: Final = re.compile(r"\.onExit$|^[^(]+\.hooks\.[^.(]+$")
 
 FAILED_PHASES: Final = frozenset({Phase.FAILED, Phase.ERROR})
 COMPLETED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR})
+UNFINISHED_PHASES: Final = frozenset({Phase.PENDING, Phase.RUNNING})
 
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]

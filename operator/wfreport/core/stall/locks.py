@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wfreport.api.argo import LockWait, Node, Phase
+from wfreport.api.argo import UNFINISHED_PHASES, LockWait, Node, Phase
 from wfreport.api.reasons import StallReason
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.stall.model import HolderState, Owed, StallFacts, StallGraces, Suspicion
@@ -73,7 +73,7 @@ def _state(snapshot: Snapshot, holder: str, facts: StallFacts) -> HolderState:
     """Return the state of a holder: of a step, if it is one of the same Workflow."""
     own = snapshot.nodes.get(holder.rpartition("/")[2])
     if own is not None:
-        return HolderState.RUNNING if own.phase in {Phase.PENDING, Phase.RUNNING} else HolderState.ENDED
+        return HolderState.RUNNING if own.phase in UNFINISHED_PHASES else HolderState.ENDED
     return facts.holders.get(holder_workflow(holder), HolderState.UNKNOWN)
 
 

@@ -2,34 +2,41 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from wfreport.api.argo import ANNOTATION_NODE_ID, EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
-from wfreport.api.kubernetes import ContainerStatus, Pod, StateTerminated
+from wfreport.api.argo import (
+    ANNOTATION_NODE_ID,
+    EXECUTOR_CONTAINERS,
+    MAIN_CONTAINER,
+    UNFINISHED_PHASES,
+    Node,
+    NodeType,
+    Phase,
+)
+from wfreport.api.kubernetes import ContainerStatus, Pod
 from wfreport.api.reasons import StallReason
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.pod_states import is_of_an_earlier_run, latest_end, terminated
 from wfreport.core.stall.model import Owed, PodsSeen, StallGraces, Suspicion
 
 _ENDED: Final = frozenset({"Succeeded", "Failed"})
 _NOT_STARTED: Final = frozenset({"StartError", "ContainerCannotRun", "ContainerCannotRunError"})
 """Reasons of a container that ended because its program could not be started (containerd, docker)."""
 
-_CLOCK_SKEW: Final = timedelta(seconds=5)
 _WAITING_TYPES: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
 _LABEL_COMPONENT: Final = "workflows.argoproj.io/component"
 _AGENT_SUFFIX: Final = "-agent"
-_UNFINISHED: Final = frozenset({Phase.PENDING, Phase.RUNNING})
 
 
 def pod_suspicions(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
     """Yield the suspicions that the pods of unfinished steps raise."""
     sets = _container_names(snapshot)
     for node in snapshot.nodes.values():
-        if node.type == NodeType.POD and node.phase in _UNFINISHED:
+        if node.type == NodeType.POD and node.phase in UNFINISHED_PHASES:
             pod = pods.by_node.get(node.id)
-            if pod and _is_of_an_earlier_run(pod, node):
+            if pod and is_of_an_earlier_run(pod, node):
                 continue
             found = _of_pod(snapshot, node, pod, graces, sets) if pod else _gone(snapshot, node, pods, graces)
             if found:
@@ -42,7 +49,7 @@ def needs_pods(snapshot: Snapshot, *, now: datetime, after_seconds: float) -> bo
     if snapshot.workflow.status.is_completed:
         return False
     return any(
-        node.phase in _UNFINISHED
+        node.phase in UNFINISHED_PHASES
         and (node.phase == Phase.RUNNING if node.type == NodeType.POD else node.type in _WAITING_TYPES)
         and node.started_at is not None
         and (now - node.started_at).total_seconds() >= after_seconds
@@ -77,12 +84,6 @@ def _of_pod(
     if pod.metadata.deletion_timestamp:
         return _terminating(node, pod, graces)
     return _main_ended(node, pod, graces, sets) if pod.status.phase == "Running" else None
-
-
-def _is_of_an_earlier_run(pod: Pod, node: Node) -> bool:
-    """Return whether the pod has the node's id, but is from before a manual retry."""
-    created_at = pod.metadata.creation_timestamp
-    return created_at is not None and node.started_at is not None and created_at < node.started_at - _CLOCK_SKEW
 
 
 def _gone(snapshot: Snapshot, node: Node, pods: PodsSeen, graces: StallGraces) -> Suspicion | None:
@@ -138,7 +139,7 @@ def _main_ended(node: Node, pod: Pod, graces: StallGraces, sets: Mapping[str, se
     """Return that only other containers than the main ones keep a pod alive."""
     names = sets.get(node.id, {MAIN_CONTAINER}) & {one.name for one in pod.status.container_statuses}
     statuses = pod.status.container_statuses
-    mains = [state for one in statuses if one.name in names and (state := _terminated(one))]
+    mains = [state for one in statuses if one.name in names and (state := terminated(one))]
     alive = [one.name for one in statuses if one.name not in names and one.state and one.state.running]
     if not names or len(mains) < len(names) or not alive:
         return None
@@ -172,7 +173,9 @@ def _agent(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[
     A step that the agent has taken up is Running, and an agent may serve several Workflows: so if no agent is among the
     Workflow's pods, only pending steps wait for one.
     """
-    waiting = [node for node in snapshot.nodes.values() if node.type in _WAITING_TYPES and node.phase in _UNFINISHED]
+    waiting = [
+        node for node in snapshot.nodes.values() if node.type in _WAITING_TYPES and node.phase in UNFINISHED_PHASES
+    ]
     agent = pods.agent
     if agent is None:
         waiting = [node for node in waiting if node.phase == Phase.PENDING] if pods.is_complete else []
@@ -199,20 +202,14 @@ def _suspicion(
     return Suspicion(reason, message, grace_seconds, since_at, node.id, node.display_name, owed=owed)
 
 
-def _terminated(status: ContainerStatus) -> StateTerminated | None:
-    return status.state.terminated if status.state else None
-
-
 def _exit_code(status: ContainerStatus) -> int:
-    state = _terminated(status)
+    state = terminated(status)
     return state.exit_code if state else 0
 
 
 def _all_ended(statuses: Sequence[ContainerStatus]) -> bool:
-    return bool(statuses) and all(_terminated(one) for one in statuses)
+    return bool(statuses) and all(terminated(one) for one in statuses)
 
 
 def _last_end(pod: Pod) -> datetime | None:
-    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
-    ends = (state.finished_at for one in statuses if (state := _terminated(one)) and state.finished_at)
-    return max(ends, default=None)
+    return latest_end((*pod.status.init_container_statuses, *pod.status.container_statuses))

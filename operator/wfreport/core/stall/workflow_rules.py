@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from wfreport.api.argo import Node, NodeType, Phase, WorkflowSpec
+from wfreport.api.argo import UNFINISHED_PHASES, Node, NodeType, Phase, WorkflowSpec
 from wfreport.api.reasons import StallReason
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.stall.model import SHUTDOWN_SECONDS, Owed, StallGraces, Suspicion
@@ -18,7 +18,6 @@ FINALIZER_ARTIFACT_GC: Final = "workflows.argoproj.io/artifact-gc"  # common.go:
 CONDITION_ARTIFACT_GC_ERROR: Final = "ArtifactGCError"
 
 _KNOWN: Final = frozenset({NodesState.READ, NodesState.NONE_YET})
-_UNFINISHED: Final = frozenset({Phase.PENDING, Phase.RUNNING})
 _LEAVES: Final = frozenset({NodeType.POD, NodeType.CONTAINER, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
 _BACKOFF: Final = re.compile(r"^Backoff for (.*)$")  # operator.go:1092, humanize.RelativeDuration
 _PART: Final = re.compile(r"(\d{1,9}) (day|hour|minute|second)s?\b")
@@ -42,7 +41,7 @@ def unfinished_leaves(snapshot: Snapshot) -> Iterator[Node]:
     """Yield the steps that run or wait, and Retry nodes between two attempts. A daemon only serves other steps."""
     for node in snapshot.nodes.values():
         if (
-            node.phase in _UNFINISHED
+            node.phase in UNFINISHED_PHASES
             and not node.daemoned
             and (node.type in _LEAVES or node.synchronization_status or _backoff(node))
         ):
@@ -119,7 +118,7 @@ def _missing_result(snapshot: Snapshot, graces: StallGraces, since_at: datetime 
     completion = snapshot.workflow.status.task_results_completion_status
     for node in snapshot.nodes.values():
         is_missing = node.task_result_synced is False or completion.get(node.id) is False
-        if is_missing and node.type == NodeType.POD and node.phase not in _UNFINISHED:
+        if is_missing and node.type == NodeType.POD and node.phase not in UNFINISHED_PHASES:
             message = f"{node.display_name} has ended, and its executor never reported its result as complete"
             return Suspicion(
                 StallReason.TASK_RESULT_MISSING,
@@ -134,7 +133,7 @@ def _missing_result(snapshot: Snapshot, graces: StallGraces, since_at: datetime 
 
 def _nothing_scheduled(snapshot: Snapshot, graces: StallGraces, since_at: datetime | None) -> Suspicion:
     root = snapshot.nodes.get(snapshot.workflow.metadata.name)
-    has_ended = root is not None and root.phase not in _UNFINISHED
+    has_ended = root is not None and root.phase not in UNFINISHED_PHASES
     reason, message = StallReason.NOTHING_SCHEDULED, "no step runs or waits, and Argo has not created the next one"
     if has_ended and not _owes_exit_handler(snapshot):
         message = "all steps have ended, and Argo has not completed the Workflow"

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node
+from wfreport.api.argo import Node
 from wfreport.api.kubernetes import ContainerStatus, Event, Pod, StateTerminated
 from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.symptom import START_ERROR_REASONS
 from wfreport.core.snapshot.model import PodEvidence
+from wfreport.core.snapshot.pod_states import is_of_an_earlier_run, latest_end, main_statuses, terminated
 
 POD_FAILED: Final = "PodFailed"
 POD_SUCCEEDED: Final = "PodSucceeded"
@@ -18,8 +19,6 @@ MAIN_NOT_STARTED: Final = "MainNotStarted"
 MAIN_ENDED: Final = "MainEnded"
 HUNG_REASONS: Final = frozenset({POD_FAILED, POD_SUCCEEDED, POD_TERMINATING, MAIN_NOT_STARTED, MAIN_ENDED})
 """Reasons of waits of a step whose pod has ended, or is about to, without the step."""
-
-_CLOCK_SKEW: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +39,16 @@ class HungPod:
 def hung_pod(node: Node, evidence: PodEvidence | None) -> HungPod | None:
     """Return what keeps a step with an existing pod from ending; None if its pod is well or unknown."""
     pod = evidence.pod if evidence else None
-    if evidence is None or pod is None or _is_of_an_earlier_run(pod, node):
+    if evidence is None or pod is None or is_of_an_earlier_run(pod, node):
         return None
     if pod.metadata.deletion_timestamp is not None:
         return _terminating(pod, pod.metadata.deletion_timestamp, evidence.events)
     if pod.status.phase == "Failed":
         return _failed(pod)
     if pod.status.phase == "Succeeded":
-        ends = [end for _, end in _ends(pod.status.container_statuses)]
-        return HungPod(POD_SUCCEEDED, "its pod succeeded, and Argo has not recorded it", _latest(ends))
+        since_at = latest_end(pod.status.container_statuses)
+        return HungPod(POD_SUCCEEDED, "its pod succeeded, and Argo has not recorded it", since_at)
     return _main_ended(pod) if pod.status.phase == "Running" else None
-
-
-def _is_of_an_earlier_run(pod: Pod, node: Node) -> bool:
-    """Whether the pod has the name of the node's pod, but is from before a manual retry."""
-    created_at = pod.metadata.creation_timestamp
-    return created_at is not None and node.started_at is not None and created_at < node.started_at - _CLOCK_SKEW
 
 
 def _terminating(pod: Pod, since_at: datetime, events: Sequence[Event]) -> HungPod:
@@ -75,7 +68,7 @@ def _failed(pod: Pod) -> HungPod:
     own = [(status.name, end) for status, end in _ends(pod.status.container_statuses)]
     failed = [(name, end) for name, end in (*init, *own) if end.exit_code]
     parts = [f"{name} {_how_it_ended(end)}" for name, end in failed[:1]] or [pod.status.reason, pod.status.message]
-    since_at = _latest([end for _, end in (*init, *own)])
+    since_at = latest_end((*pod.status.init_container_statuses, *pod.status.container_statuses))
     cause = ": ".join(part for part in parts if part)
     return HungPod(POD_FAILED, f"its pod failed, and Argo has not recorded it{f': {cause}' if cause else ''}", since_at)
 
@@ -83,7 +76,7 @@ def _failed(pod: Pod) -> HungPod:
 def _main_ended(pod: Pod) -> HungPod | None:
     """Return that the user's containers ended while others run; None while one of the user's containers runs."""
     statuses = pod.status.container_statuses
-    own = _user_containers(pod)
+    own = main_statuses(pod)
     ends = _ends(own)
     running = [status.name for status in statuses if status not in own and status.state and status.state.running]
     if not ends or len(ends) < len(own) or not running:
@@ -93,23 +86,12 @@ def _main_ended(pod: Pod) -> HungPod | None:
     if (end.exit_code and end.started_at is None) or end.reason in START_ERROR_REASONS:
         cause = f"{end.reason} (exit code {end.exit_code})"
         return HungPod(MAIN_NOT_STARTED, f"{status.name} could not start: {cause}; {keeps}", end.finished_at)
-    since_at = _latest([end for _, end in ends])
+    since_at = latest_end(own)
     return HungPod(MAIN_ENDED, f"{status.name} {_how_it_ended(end)}, but {keeps}", since_at)
 
 
-def _user_containers(pod: Pod) -> list[ContainerStatus]:
-    """Return the statuses of the main container, or of all containers of a containerSet."""
-    statuses = [status for status in pod.status.container_statuses if status.name not in EXECUTOR_CONTAINERS]
-    main = [status for status in statuses if status.name == MAIN_CONTAINER]
-    return main or statuses
-
-
 def _ends(statuses: Sequence[ContainerStatus]) -> list[tuple[ContainerStatus, StateTerminated]]:
-    return [(status, status.state.terminated) for status in statuses if status.state and status.state.terminated]
-
-
-def _latest(ends: Sequence[StateTerminated]) -> datetime | None:
-    return max((end.finished_at for end in ends if end.finished_at), default=None)
+    return [(status, end) for status in statuses if (end := terminated(status))]
 
 
 def _how_it_ended(end: StateTerminated) -> str:

@@ -6,20 +6,18 @@ container. If no pod was seen, the times are unknown and not 0.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType
+from wfreport.api.argo import Node, NodeType
 from wfreport.api.kubernetes import ContainerStatus, Pod
 from wfreport.api.reasons import DelayReason
 from wfreport.api.report import ReportStatus
 from wfreport.api.wire import is_same_time
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.pod_states import CLOCK_SKEW, main_statuses
 from wfreport.core.timing.durations import seconds_between
-
-_CLOCK_SKEW = timedelta(seconds=5)
-"""Tolerated difference between the clocks of Argo's controller, the API server and the kubelet."""
 
 _RESOLUTION_SECONDS = 1
 """Kubernetes writes whole seconds, so a queued time of one second has no known cause."""
@@ -90,7 +88,7 @@ def _time_pod(node: Node, pod: Pod | None) -> PodTimes | None:
     if pod is None or node.started_at is None or node.finished_at is None:
         return None
     created_at = pod.metadata.creation_timestamp
-    if created_at is None or not node.started_at - _CLOCK_SKEW <= created_at <= node.finished_at + _CLOCK_SKEW:
+    if created_at is None or not node.started_at - CLOCK_SKEW <= created_at <= node.finished_at + CLOCK_SKEW:
         return None  # a pod of the same name from before a manual retry
     main_started_at = _main_started_at(pod)
     if main_started_at is None and not _is_waiting_to_start(pod):
@@ -102,14 +100,8 @@ def _time_pod(node: Node, pod: Pod | None) -> PodTimes | None:
     return PodTimes(queued, running, _queued_reason(node, pod, ran_from) if queued > _RESOLUTION_SECONDS else None)
 
 
-def _main_statuses(pod: Pod) -> list[ContainerStatus]:
-    """Return the status of the main container, or those of a containerSet, which has no main container."""
-    own = [status for status in pod.status.container_statuses if status.name not in EXECUTOR_CONTAINERS]
-    return [status for status in own if status.name == MAIN_CONTAINER] or own
-
-
 def _main_started_at(pod: Pod) -> datetime | None:
-    return min((at for status in _main_statuses(pod) for at in _starts(status)), default=None)
+    return min((at for status in main_statuses(pod) for at in _starts(status)), default=None)
 
 
 def _starts(status: ContainerStatus) -> Iterator[datetime]:
@@ -121,7 +113,7 @@ def _starts(status: ContainerStatus) -> Iterator[datetime]:
 
 def _is_waiting_to_start(pod: Pod) -> bool:
     """Whether the main container is known to wait for its start. The statuses of an evicted pod do not show it."""
-    return any(status.state is not None and status.state.waiting is not None for status in _main_statuses(pod))
+    return any(status.state is not None and status.state.waiting is not None for status in main_statuses(pod))
 
 
 def _queued_reason(node: Node, pod: Pod, ran_from: datetime) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from wfreport.api.argo import Node, NodeType, Phase
+from wfreport.api.argo import UNFINISHED_PHASES, Node, NodeType, Phase
 from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
@@ -175,7 +175,7 @@ def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iter
 
 def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -> _Wait | None:
     """Return the wait of a step whose pod has ended, or is about to, while Argo's node goes on."""
-    if node.type != NodeType.POD or node.phase not in (Phase.RUNNING, Phase.PENDING):
+    if node.type != NodeType.POD or node.phase not in UNFINISHED_PHASES:
         return None
     name = pod_name(snapshot.workflow, node)
     found = hung_pod(node, evidence.get(name or ""))
