@@ -4,6 +4,7 @@ They are published API. They may grow, so readers must treat an unknown class as
 """
 
 from enum import StrEnum
+from typing import Final
 
 
 class FailureClass(StrEnum):
@@ -49,6 +50,10 @@ class Role(StrEnum):
     EXIT_HANDLER = "ExitHandler"
     VICTIM = "Victim"
     TOLERATED = "Tolerated"
+
+
+CAUSES: Final = frozenset({Role.ROOT_CAUSE, Role.EXIT_HANDLER})
+"""Roles of failures that decide the outcome of a run."""
 
 
 class Confidence(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wfreport.api.argo import Phase
-from wfreport.api.classes import FailureClass, Role
+from wfreport.api.classes import CAUSES, FailureClass
 from wfreport.api.reasons import DelayReason
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import Failure, ReportStatus, Waiting, WorkflowReport
@@ -118,7 +118,7 @@ def _waiting_pods(waits: Sequence[Waiting]) -> list[str]:
 
 
 def _about_failures(name: str, status: ReportStatus, invocation: Invocation) -> Iterator[NextCommand]:
-    causes = [failure for failure in status.failures or [] if failure.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER)]
+    causes = [failure for failure in status.failures or [] if failure.role in CAUSES]
     for failure in causes[:1]:
         if not failure.pod_name:
             continue

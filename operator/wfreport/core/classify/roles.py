@@ -7,7 +7,7 @@ role. They are tested with all recordings of the real controller.
 from dataclasses import dataclass
 
 from wfreport.api.argo import Node, NodeType, Workflow
-from wfreport.api.classes import Role
+from wfreport.api.classes import CAUSES, Role
 from wfreport.core.classify.kubelet_messages import STOPPED_MESSAGE
 from wfreport.core.classify.lineage import Lineages
 from wfreport.core.snapshot.messages import parse_exit
@@ -42,9 +42,7 @@ def assign_roles(snapshot: Snapshot) -> list[FailedLeaf]:
     lineages = Lineages(snapshot)
     failed = [FailedLeaf(leaf, _role(leaf, snapshot.tree, lineages)) for leaf in snapshot.tree.failed_leaves]
     failed = _with_stopped_as_victims(failed, snapshot.workflow)
-    if snapshot.workflow.status.has_failed and not any(
-        leaf.role in (Role.ROOT_CAUSE, Role.EXIT_HANDLER) for leaf in failed
-    ):
+    if snapshot.workflow.status.has_failed and not any(leaf.role in CAUSES for leaf in failed):
         failed.append(FailedLeaf(None, Role.ROOT_CAUSE))
     return sorted(failed, key=_order)
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from wfreport.api.action_types import ActionType
+from wfreport.api.classes import CAUSES
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.breaker import comebacks, judge_breaker
@@ -23,7 +24,6 @@ from wfreport.core.decide.budget import (
 )
 from wfreport.core.decide.chain_limits import actions_on_chain, due_at, used_attempts
 from wfreport.core.decide.inputs import Candidate, Hold
-from wfreport.core.decide.matching import DECISIVE_ROLES
 from wfreport.core.decide.model import CHAIN_ACTIONS, ActionTimes, PastAction, Run
 from wfreport.core.decide.selection import is_for
 from wfreport.core.decide.streaks import streak_of
@@ -95,7 +95,7 @@ def failed_before_enforced(candidate: Candidate) -> Hold | None:
 def retries_remaining(candidate: Candidate) -> Hold | None:
     """Argo's own retryStrategy has attempts left."""
     failure = candidate.failure
-    if failure is not None and failure.role not in DECISIVE_ROLES:
+    if failure is not None and failure.role not in CAUSES:
         return Hold(HoldReason.RETRIES_REMAINING, f"the failure of {failure.display_name or 'a step'} is not final")
     return None
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from wfreport.api.classes import Role
 from wfreport.api.match import Match
 from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.report import Failure
@@ -12,9 +11,6 @@ from wfreport.core.decide.expressions import is_found
 from wfreport.core.decide.model import Run
 from wfreport.core.decide.selection import selects
 from wfreport.core.decide.streaks import streak_of
-
-DECISIVE_ROLES: Final = frozenset({Role.ROOT_CAUSE, Role.EXIT_HANDLER})
-"""Roles of failures that cause a run to fail."""
 
 
 @dataclass(frozen=True, slots=True)

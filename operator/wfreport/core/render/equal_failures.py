@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from wfreport.api.argo import Node
-from wfreport.api.classes import Role
+from wfreport.api.classes import CAUSES
 from wfreport.api.report import Failure
 from wfreport.core.classify.roles import FailedLeaf
 from wfreport.core.snapshot.tree import Tree
 from wfreport.imports import lazy_pattern
 
-CAUSES: Final = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
 _ITEM: Final = lazy_pattern(r"(\.?[^(]*)\(\d+:")
 """The name of a loop's item after that of the enclosing node: ``.day(17:x)`` of Steps, ``(17:x)`` of a DAG."""
 

@@ -24,7 +24,7 @@ docs/decisions/0016-two-rounds-of-cutting.md has the reasons.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from wfreport.api.classes import Role
+from wfreport.api.classes import CAUSES
 from wfreport.api.evidence import LogTail
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Failure, ReportStatus, Step
@@ -39,7 +39,6 @@ _FULL_FAILURES = 5
 _EQUAL_FAILURES = 3
 """Number of equal failures that keep their evidence if a report is too large."""
 _SHORT_CHARACTERS = 200
-_CAUSES = (Role.ROOT_CAUSE, Role.EXIT_HANDLER)
 _CUT_LOG = LogTail(text="", lines=0, bytes=0, truncated=True)
 """Placeholder for a log that was cut, so that later renderings know that it existed."""
 
@@ -84,7 +83,7 @@ def _left_out(full: ReportStatus, reduced: ReportStatus) -> list[str]:
     steps, listed = len(full.steps or ()), len(reduced.steps or ())
     events = sum(1 for f in before if f.events) - sum(1 for f in after if f.events)
     containers = sum(1 for f in before if f.containers) - sum(1 for f in after if f.containers)
-    causes, listed_causes = (sum(1 for f in failures if f.role in _CAUSES) for failures in (before, after))
+    causes, listed_causes = (sum(1 for f in failures if f.role in CAUSES) for failures in (before, after))
     others = len(before) - causes - (len(after) - listed_causes)
     had_values, has_values = (s.outputs is not None or s.parameters is not None for s in (full, reduced))
     notes = [
@@ -155,7 +154,7 @@ def _most_relevant(steps: Sequence[Step], number: int) -> list[Step]:
 
 
 def _cut_victims(status: ReportStatus) -> ReportStatus:
-    return status.changed(failures=[f for f in status.failures or () if f.role in _CAUSES] or None)
+    return status.changed(failures=[f for f in status.failures or () if f.role in CAUSES] or None)
 
 
 def _cut_values(status: ReportStatus) -> ReportStatus:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from wfreport.api import names
 from wfreport.api.argo import Parameter, Phase, Workflow
-from wfreport.api.classes import FailureClass, Role
+from wfreport.api.classes import CAUSES, FailureClass, Role
 from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import (
@@ -41,7 +41,7 @@ from wfreport.core.render.compared import with_comparison
 from wfreport.core.render.conditions import conditions_of_run, leading_class
 from wfreport.core.render.counts import count_nodes, count_steps
 from wfreport.core.render.definition import define_run
-from wfreport.core.render.equal_failures import CAUSES, LeadingGroup, leading_group
+from wfreport.core.render.equal_failures import LeadingGroup, leading_group
 from wfreport.core.render.failures import (
     MAX_FAILURES,
     MAX_SUPERSEDED,

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from wfreport.api.argo import Phase, Workflow
-from wfreport.api.classes import FailureClass, Role
+from wfreport.api.classes import CAUSES, FailureClass, Role
 from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.report import Failure, Stalled, StepWarning, Waiting
 from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
 from wfreport.core.render.columns import step_name
-from wfreport.core.render.equal_failures import CAUSES, LeadingGroup
+from wfreport.core.render.equal_failures import LeadingGroup
 from wfreport.core.render.phrases import name, plural, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
 from wfreport.core.render.stall import stalled_clause
