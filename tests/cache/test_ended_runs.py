@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wfreport.cache.ended_runs import MAX_RUNS, EndedRuns, RunOutcome
+from wfreport.cache.ended_runs import MAX_RUNS, EndedRuns
+from wfreport.core.compare.origin import RunOutcome
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 END = T0 + timedelta(days=365)

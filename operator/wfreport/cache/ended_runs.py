@@ -4,33 +4,14 @@ It holds names only. Everything else about a run is in its entry of the ``Report
 """
 
 from bisect import bisect_left, insort
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from wfreport.core.compare.origin import RunOutcome
 from wfreport.kube.objects import NamespacedName
 
 MAX_RUNS: Final = 50
 """Runs of an origin that are remembered: the newest."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """How a run ended.
-
-    Attributes:
-        origin: what it has in common with comparable runs, such as ``CronWorkflow/etl``.
-        finished_at: its end.
-        seconds: its duration; None if unknown.
-        has_succeeded: whether it succeeded.
-        fingerprint: fingerprint of the failure that made it fail; empty for none.
-    """
-
-    origin: str
-    finished_at: datetime
-    seconds: int | None
-    has_succeeded: bool
-    fingerprint: str = ""
 
 
 class EndedRuns:

@@ -31,10 +31,10 @@ from datetime import datetime
 
 from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
-from wfreport.cache.ended_runs import EndedRuns, RunOutcome
+from wfreport.cache.ended_runs import EndedRuns
 from wfreport.cache.followed_reports import FollowedReports
 from wfreport.cache.stalls import StalledReports
-from wfreport.core.compare.origin import origin_of
+from wfreport.core.compare.origin import RunOutcome, origin_of
 from wfreport.core.snapshot.identity import binds
 from wfreport.core.snapshot.model import Source
 from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of

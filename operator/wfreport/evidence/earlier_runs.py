@@ -7,16 +7,16 @@ failed or was slow, so runs that succeed cost no request.
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from wfreport.api.argo import Workflow
 from wfreport.api.report import ReportStatus
-from wfreport.cache.ended_runs import RunOutcome
 from wfreport.cache.reports import ReportCache
 from wfreport.core.compare.changes import ComparedRun
-from wfreport.core.compare.comparison import EarlierOutcome, KnownRuns
-from wfreport.core.compare.durations import MAX_RUNS, StepDuration, StepKey, is_slow, step_durations
-from wfreport.core.compare.origin import origin_of
+from wfreport.core.compare.comparison import KnownRuns
+from wfreport.core.compare.durations import durations_by_step, is_slow
+from wfreport.core.compare.origin import RunOutcome, origin_of
 from wfreport.core.render.source import find_source
 from wfreport.core.timing.durations import seconds_between
 from wfreport.kube.errors import ApiError
@@ -51,20 +51,15 @@ class EarlierRuns:
         return await self._with_reports(workflow, earlier) if earlier else KnownRuns()
 
     async def _with_reports(self, workflow: Workflow, earlier: Sequence[tuple[str, RunOutcome]]) -> KnownRuns:
-        successes = [(name, outcome) for name, outcome in earlier if outcome.has_succeeded][-MAX_RUNS:]
-        durations = [outcome.seconds for _, outcome in successes if outcome.seconds is not None]
+        known = KnownRuns([outcome for _, outcome in earlier])
         seconds = seconds_between(workflow.status.started_at, workflow.status.finished_at)
-        was_slow = seconds is not None and is_slow(seconds, durations)
+        was_slow = seconds is not None and is_slow(seconds, known.durations)
         number = SLOW_BASELINE_RUNS if was_slow else int(workflow.status.has_failed)
-        names = [name for name, _ in successes[-number:]] if number else []
+        successes = [name for name, outcome in earlier if outcome.has_succeeded]
+        names = successes[-number:] if number else []
         read = [await self._compared(workflow.metadata.namespace, name) for name in reversed(names)]
-        found = [run for run in read if run]
-        return KnownRuns(
-            outcomes=[EarlierOutcome(each.finished_at, each.has_succeeded, each.fingerprint) for _, each in earlier],
-            last_success=read[0] if read else None,
-            durations=durations,
-            steps=_steps(found),
-        )
+        steps = durations_by_step(run.status for run in read if run)
+        return replace(known, last_success=read[0] if read else None, steps=steps)
 
     async def _compared(self, namespace: str, name: str) -> ComparedRun | None:
         """Return an earlier run; None if its report cannot be read. Storms of failures read the same report once."""
@@ -95,11 +90,3 @@ def _compared_part(status: ReportStatus) -> ReportStatus:
         definition=status.definition,
         steps=[step.model_copy(update={"message": None}) for step in (status.steps or [])[:200]] or None,
     )
-
-
-def _steps(runs: Sequence[ComparedRun]) -> dict[StepKey, list[StepDuration]]:
-    found: dict[StepKey, list[StepDuration]] = {}
-    for run in runs:
-        for key, duration in step_durations(run.status).items():
-            found.setdefault(key, []).append(duration)
-    return found

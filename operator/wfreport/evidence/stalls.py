@@ -119,9 +119,9 @@ class StallInspector:
         return StallInspection(StallVerdict(finding))
 
     def _record_movement(self, snapshot: Snapshot, running: RunningWorkflow | None, now: datetime) -> None:
-        meta = snapshot.workflow.metadata
-        newest = newest_time(snapshot)
-        if running is None or version_of(meta.resource_version) > running.version:
+        version = version_of(snapshot.workflow.metadata.resource_version)
+        if running is None or version > running.version:
+            newest = newest_time(snapshot)
             self._activity.record_moved(min(newest, now) if newest else now)
 
     def _silent_since_at(
@@ -195,7 +195,8 @@ def _inspect_completed(
     snapshot: Snapshot, stalled: Stalled | None, graces: StallGraces, now: datetime
 ) -> StallInspection:
     """Return whether the garbage collection of a completed run hangs. Such a run is not polled."""
-    suspicions, facts = find_suspicions(snapshot, StallFacts(), graces), StallFacts()
+    facts = StallFacts()
+    suspicions = find_suspicions(snapshot, facts, graces)
     finding = choose_finding(suspicions, facts, first_seen=None, stored=stalled, now=now)
     remaining = (one.grace_seconds - (now - one.since_at).total_seconds() for one in suspicions if one.since_at)
     return StallInspection(StallVerdict(finding), min((seconds for seconds in remaining if seconds > 0), default=None))

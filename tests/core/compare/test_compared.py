@@ -11,12 +11,13 @@ from tests.core.compare.runs import a_template, a_workflow, run_of
 
 from wfreport.api.report import ReportStatus
 from wfreport.api.run import WorkflowSource
-from wfreport.core.compare.comparison import EarlierOutcome, KnownRuns
-from wfreport.core.compare.origin import origin_of
+from wfreport.core.compare.comparison import KnownRuns
+from wfreport.core.compare.origin import RunOutcome, origin_of
 from wfreport.core.snapshot.decode import decode_workflow
 
 KNOWN = KnownRuns(
-    [EarlierOutcome(datetime(2025, 12, 1, tzinfo=UTC), has_succeeded=True)], run_of(a_workflow(name="good"))
+    [RunOutcome("Workflow/bad", datetime(2025, 12, 1, tzinfo=UTC), None, has_succeeded=True)],
+    run_of(a_workflow(name="good")),
 )
 FAILED = a_workflow(a_template(image="etl:1.9"), name="bad", phase="Failed")
 FAILED["status"]["nodes"]["bad-work"] |= {"phase": "Failed", "message": "Error (exit code 3)"}

@@ -10,8 +10,9 @@ from tests.core.compare.runs import a_template, a_workflow, run_of
 
 from wfreport.api.comparison import Comparison, FailureNovelty
 from wfreport.core.compare.changes import ComparedRun
-from wfreport.core.compare.comparison import EarlierOutcome, KnownRuns, clause_of, compare
+from wfreport.core.compare.comparison import KnownRuns, clause_of, compare
 from wfreport.core.compare.durations import step_durations
+from wfreport.core.compare.origin import RunOutcome
 
 T0 = datetime(2025, 12, 1, tzinfo=UTC)
 SUCCESS = run_of(a_workflow(name="good"))
@@ -26,17 +27,19 @@ def failed(**container: Any) -> ComparedRun:
 FINGERPRINT = (failed().status.failures or [])[0].fingerprint
 
 
-def outcomes(text: str) -> list[EarlierOutcome]:
+def outcomes(text: str, seconds: int | None = None) -> list[RunOutcome]:
     """Return earlier runs: `s` succeeded, `f` failed as the run does, `o` failed otherwise."""
     return [
-        EarlierOutcome(T0 + timedelta(days=n), kind == "s", {"f": FINGERPRINT, "o": "other"}.get(kind))
+        RunOutcome(
+            "x", T0 + timedelta(days=n), seconds, kind == "s", {"f": FINGERPRINT or "", "o": "other"}.get(kind, "")
+        )
         for n, kind in enumerate(text)
     ]
 
 
-def comparison(run: ComparedRun, earlier: str, **known: Any) -> Comparison:
+def comparison(run: ComparedRun, earlier: str, *, seconds: int | None = None, **known: Any) -> Comparison:
     last = SUCCESS if "s" in earlier else None
-    found = compare(run, KnownRuns(outcomes(earlier), **({"last_success": last} | known)))
+    found = compare(run, KnownRuns(outcomes(earlier, seconds), **({"last_success": last} | known)))
     assert found is not None
     return found
 
@@ -98,7 +101,7 @@ def test_a_slow_run_names_the_steps_that_made_it_so() -> None:
     usual = run_of(a_workflow(name="good", seconds={"a": 60, "b": 30}))
     run = run_of(a_workflow(name="next", seconds={"a": 300, "b": 30}))
     steps = {key: [each] * 6 for key, each in step_durations(usual.status).items()}
-    found = comparison(run, "ssssss", durations=[90] * 6, steps=steps)
+    found = comparison(run, "ssssss", seconds=90, steps=steps)
     assert found.slow
     assert found.baseline is not None
     assert (found.baseline.runs, found.baseline.p50_seconds) == (6, 90)
@@ -106,7 +109,7 @@ def test_a_slow_run_names_the_steps_that_made_it_so() -> None:
 
 
 def test_nothing_is_said_of_equal_runs() -> None:
-    found = comparison(run_of(a_workflow(name="next")), "s", durations=[10])
+    found = comparison(run_of(a_workflow(name="next")), "s", seconds=10)
     assert (found.slow, found.failure, found.changes, found.steps, found.unknown) == (None,) * 5
     assert clause_of(found) == ""
 

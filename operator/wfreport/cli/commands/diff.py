@@ -21,7 +21,7 @@ from wfreport.cli.sources.runs import decode_report, find_run
 from wfreport.cli.sources.workflow_documents import snapshot_of
 from wfreport.core.compare.changes import ComparedRun, find_changes
 from wfreport.core.compare.comparison import unknown_parts
-from wfreport.core.compare.durations import slower_steps, step_durations
+from wfreport.core.compare.durations import durations_by_step, run_seconds, slower_steps, step_durations
 from wfreport.core.timing.durations import short_duration
 
 _FILES: Final = (".json", ".yaml", ".yml", ".gz")
@@ -131,10 +131,9 @@ def _print(before: ComparedRun, after: ComparedRun, *, output: str, color: str) 
 
 
 def _slower(before: ComparedRun, after: ComparedRun) -> Sequence[SlowerStep]:
-    lasted, usual = (run.status.timing.duration_seconds if run.status.timing else None for run in (after, before))
+    lasted, usual = run_seconds(after.status), run_seconds(before.status)
     excess = lasted - usual if lasted is not None and usual is not None else 0
-    earlier = {key: [duration] for key, duration in step_durations(before.status).items()}
-    return slower_steps(excess, step_durations(after.status), earlier)
+    return slower_steps(excess, step_durations(after.status), durations_by_step([before.status]))
 
 
 def _change_line(change: Difference) -> _Line:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import takewhile
 from typing import Final
 
@@ -18,30 +17,18 @@ from wfreport.api.comparison import (
 from wfreport.api.report import ReportStatus
 from wfreport.core.compare.changes import ComparedRun, find_changes
 from wfreport.core.compare.durations import (
+    MAX_RUNS,
     StepDuration,
     StepKey,
     describe_baseline,
     is_slow,
+    run_seconds,
     slower_steps,
     step_durations,
 )
+from wfreport.core.compare.origin import RunOutcome
 
 _UNKNOWN_DEFINITION = "its definition is not recorded, so that changes of templates, images and resources are unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierOutcome:
-    """How an earlier run of the origin ended.
-
-    Attributes:
-        finished_at: its end.
-        has_succeeded: whether it succeeded.
-        fingerprint: fingerprint of its leading failure; None if it had none.
-    """
-
-    finished_at: datetime | None
-    has_succeeded: bool
-    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +38,18 @@ class KnownRuns:
     Attributes:
         outcomes: how they ended, oldest first.
         last_success: the last one that succeeded, with its report; None if there is none, or its report is gone.
-        durations: durations of the latest successful runs, in seconds.
         steps: durations of the steps in these runs.
     """
 
-    outcomes: Sequence[EarlierOutcome] = ()
+    outcomes: Sequence[RunOutcome] = ()
     last_success: ComparedRun | None = None
-    durations: Sequence[int] = ()
     steps: Mapping[StepKey, Sequence[StepDuration]] = field(default_factory=dict)
+
+    @property
+    def durations(self) -> list[int]:
+        """Durations of the latest successful runs, in seconds."""
+        successes = [each.seconds for each in self.outcomes if each.has_succeeded][-MAX_RUNS:]
+        return [seconds for seconds in successes if seconds is not None]
 
 
 NO_RUNS: Final = KnownRuns()
@@ -71,12 +62,12 @@ def compare(run: ComparedRun, known: KnownRuns) -> Comparison | None:
         return None
     last = known.last_success
     changes = find_changes(last, run) if last else []
-    seconds = run.status.timing.duration_seconds if run.status.timing else None
-    baseline = describe_baseline(known.durations)
+    seconds, durations = run_seconds(run.status), known.durations
+    baseline = describe_baseline(durations)
     excess = seconds - baseline.p50_seconds if baseline and seconds is not None else 0
     return Comparison(
         baseline=baseline,
-        slow=(seconds is not None and is_slow(seconds, known.durations)) or None,
+        slow=(seconds is not None and is_slow(seconds, durations)) or None,
         last_success=_last_success(last, known.outcomes) if last else None,
         failure=_failure_history(run.status, known.outcomes),
         changes=changes[:MAX_CHANGES] or None,
@@ -98,7 +89,7 @@ def unknown_parts(run: ComparedRun, last: ComparedRun | None) -> str | None:
     return None
 
 
-def _last_success(last: ComparedRun, outcomes: Sequence[EarlierOutcome]) -> LastSuccess:
+def _last_success(last: ComparedRun, outcomes: Sequence[RunOutcome]) -> LastSuccess:
     since = list(takewhile(lambda each: not each.has_succeeded, reversed(outcomes)))
     before = outcomes[: len(outcomes) - len(since)]
     successes = list(takewhile(lambda each: each.has_succeeded, reversed(before)))
@@ -111,7 +102,7 @@ def _last_success(last: ComparedRun, outcomes: Sequence[EarlierOutcome]) -> Last
     )
 
 
-def _failure_history(status: ReportStatus, outcomes: Sequence[EarlierOutcome]) -> FailureHistory | None:
+def _failure_history(status: ReportStatus, outcomes: Sequence[RunOutcome]) -> FailureHistory | None:
     fingerprint = status.failures[0].fingerprint if status.failures and status.failure_class else None
     observed = status.observed_workflow
     if not fingerprint or observed is None:

@@ -9,7 +9,7 @@ import math
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,6 +87,20 @@ def step_durations(status: ReportStatus) -> dict[StepKey, StepDuration]:
         if step.started_at and step.finished_at:
             by_key[_key(step)].append(_duration(step, steps))
     return {key: _median(durations) for key, durations in by_key.items()}
+
+
+def durations_by_step(statuses: Iterable[ReportStatus]) -> dict[StepKey, list[StepDuration]]:
+    """Return the durations of each step in several runs."""
+    found: defaultdict[StepKey, list[StepDuration]] = defaultdict(list)
+    for status in statuses:
+        for key, duration in step_durations(status).items():
+            found[key].append(duration)
+    return dict(found)
+
+
+def run_seconds(status: ReportStatus) -> int | None:
+    """Return the duration of a run; None if it is unknown."""
+    return status.timing.duration_seconds if status.timing else None
 
 
 def _key(step: Step) -> StepKey:

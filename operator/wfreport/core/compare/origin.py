@@ -1,6 +1,28 @@
 """Finds out which runs are comparable: those of the same cron, template, generateName or name, in this order."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from wfreport.api.run import WorkflowSource
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        origin: what it has in common with comparable runs, such as ``CronWorkflow/etl``.
+        finished_at: its end.
+        seconds: its duration; None if unknown.
+        has_succeeded: whether it succeeded.
+        fingerprint: fingerprint of the failure that made it fail; empty for none.
+    """
+
+    origin: str
+    finished_at: datetime
+    seconds: int | None
+    has_succeeded: bool
+    fingerprint: str = ""
 
 
 def origin_of(source: WorkflowSource | None, workflow_name: str) -> str:

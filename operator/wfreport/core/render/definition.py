@@ -5,12 +5,11 @@ from typing import Final
 
 import msgspec
 
-from wfreport.api.argo import Parameter
 from wfreport.api.comparison import MAX_TEMPLATES, RunDefinition, TemplateDefinition
+from wfreport.api.run import NamedValue
 from wfreport.api.wire import LINE, SHORT
 from wfreport.core.compare.parameters import stable_value
 from wfreport.core.redact.text import TextSanitizer
-from wfreport.core.render.steps import list_parameters
 from wfreport.core.snapshot.definition import TemplateDigest, digest
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
@@ -25,20 +24,25 @@ _EXECUTORS: Final = ("wait", "init")
 def define_run(
     snapshot: Snapshot,
     evidence: Mapping[str, PodEvidence],
+    parameters: Iterable[NamedValue],
     sanitizer: TextSanitizer,
     stored: RunDefinition | None = None,
 ) -> RunDefinition | None:
     """Return the definition of a run that has ended; None if it is unknown, or the run goes on.
 
-    ``stored`` is the one in the report: the version of Argo is only known while a pod is.
+    Args:
+        snapshot: the run.
+        evidence: evidence of its pods, by pod name.
+        parameters: its arguments, as the report lists them.
+        sanitizer: redacts and cuts names.
+        stored: the definition in the report: the version of Argo is only known while a pod is.
     """
-    definition, workflow = snapshot.definition, snapshot.workflow
-    if definition is None or not workflow.status.is_completed:
+    definition = snapshot.definition
+    if definition is None or not snapshot.workflow.status.is_completed:
         return None
-    arguments = workflow.spec.arguments.parameters if workflow.spec.arguments else []
     whole = RunDefinition(
         digest=definition.digest,
-        parameters_digest=_parameters_digest(arguments, snapshot, sanitizer),
+        parameters_digest=_parameters_digest(parameters, snapshot),
         spec=_cut(definition.spec, _MAX_PARTS),
         templates=[_template(each, sanitizer) for each in definition.templates[:MAX_TEMPLATES]] or None,
         machines=_machines(snapshot, sanitizer) or None,
@@ -79,15 +83,10 @@ def _cut(values: Mapping[str, str], limit: int) -> dict[str, str] | None:
     return {key[:LINE]: value for key, value in list(values.items())[:limit]} or None
 
 
-def _parameters_digest(arguments: Iterable[Parameter], snapshot: Snapshot, sanitizer: TextSanitizer) -> str:
-    """Return the digest of redacted values: that of a secret could be used to guess it."""
+def _parameters_digest(parameters: Iterable[NamedValue], snapshot: Snapshot) -> str:
+    """Return the digest of the redacted values: from the digest of a secret, the secret could be guessed."""
     metadata = snapshot.workflow.metadata
-    return digest(
-        [
-            (each.name, stable_value(each.value or "", (metadata.name, metadata.uid)))
-            for each in list_parameters(arguments, sanitizer)
-        ]
-    )
+    return digest([(each.name, stable_value(each.value or "", (metadata.name, metadata.uid))) for each in parameters])
 
 
 def _machines(snapshot: Snapshot, sanitizer: TextSanitizer) -> list[str]:

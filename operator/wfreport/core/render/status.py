@@ -133,6 +133,7 @@ def _status_of_run(
 ) -> ReportStatus:
     snapshot, sanitizer, workflow = context.snapshot, context.sanitizer, context.snapshot.workflow
     summary = _summary(findings, workflow)
+    parameters = list_parameters(_arguments(workflow), sanitizer)
     return ReportStatus(
         observed_generation=generation,
         observed_workflow=_observed(snapshot, sanitizer),
@@ -154,11 +155,11 @@ def _status_of_run(
         warnings=findings.warnings or None,
         superseded_attempts=findings.superseded[-MAX_SUPERSEDED:] or None,
         steps=findings.steps or None,
-        parameters=list_parameters(_arguments(workflow), sanitizer) or None,
+        parameters=parameters or None,
         outputs=list_outputs(snapshot, sanitizer),
         workflow_source=find_source(workflow),
         resources=resources_used(workflow) or None,
-        definition=define_run(snapshot, context.evidence, sanitizer, stored.definition if stored else None),
+        definition=define_run(snapshot, context.evidence, parameters, sanitizer, stored.definition if stored else None),
         remediation=(stored.remediation if stored else None) or RunRemediation(),
         runs=runs or None,
         links=find_links(workflow, sanitizer, context.options.ui_url_template),
