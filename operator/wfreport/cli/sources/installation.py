@@ -1,9 +1,10 @@
 """Finds the installed operator, and what is missing for it to work."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from wfreport.api.argo import LABEL_COMPLETED
@@ -112,11 +113,7 @@ async def check_own_rights(cluster: Cluster, namespaces: Sequence[str]) -> Async
     """
     access = Access(cluster.client)
     for namespace in namespaces:
-        lacking = [
-            right
-            for right in (*REPORTING, LOGS)
-            if not await access.is_allowed(namespace, verb=right.verb, group=right.group, resource=right.resource)
-        ]
+        lacking = await _lacking(partial(access.is_allowed, namespace))
         yield _rights_finding("your rights", namespace, lacking)
 
 
@@ -189,17 +186,20 @@ async def _check_rights(cluster: Cluster, found: Installation, namespace: str) -
     access = Access(cluster.client)
     account = (found.namespace, found.service_account)
     try:
-        lacking = [
-            right
-            for right in (*REPORTING, LOGS)
-            if not await access.is_account_allowed(
-                account, namespace, verb=right.verb, group=right.group, resource=right.resource
-            )
-        ]
+        lacking = await _lacking(partial(access.is_account_allowed, account, namespace))
     except ForbiddenError:
         where = f" in {namespace}" if namespace else ""
         return Finding(CheckState.UNKNOWN, f"rights{where}", "you are not permitted to review the operator's rights")
     return _rights_finding("rights", namespace, lacking)
+
+
+async def _lacking(is_allowed: Callable[..., Awaitable[bool]]) -> list[Right]:
+    """Return the rights to report, with logs, that are not given."""
+    return [
+        right
+        for right in (*REPORTING, LOGS)
+        if not await is_allowed(verb=right.verb, group=right.group, resource=right.resource)
+    ]
 
 
 def _rights_finding(subject: str, namespace: str, lacking: Sequence[Right]) -> Finding:

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from wfreport.backoff import doubling_delay
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.sources.cluster import Cluster
 from wfreport.cli.sources.reports import NO_REPORTS_KIND, Filters, ListedReport, decode_listed, selectors_of
@@ -14,7 +15,8 @@ from wfreport.kube.kinds import REPORT
 from wfreport.kube.resource import CHUNK_SIZE, Resource
 
 _WATCH_SECONDS: Final = 300
-_BACKOFF_SECONDS: Final = (0.5, 1, 2, 5, 10)
+_BACKOFF_FIRST_SECONDS: Final = 0.5
+_BACKOFF_MAX_SECONDS: Final = 10
 
 
 class ReportFeed:
@@ -55,7 +57,10 @@ class ReportFeed:
                     raise
                 failures += 1
             # A watch that ends at once must not become a busy loop.
-            await asyncio.sleep(_BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)])
+            delay_seconds = doubling_delay(
+                failures + 1, first_seconds=_BACKOFF_FIRST_SECONDS, max_seconds=_BACKOFF_MAX_SECONDS
+            )
+            await asyncio.sleep(delay_seconds)
 
     async def _list(self) -> str:
         """List all reports; return the version to watch from."""
