@@ -54,11 +54,11 @@ def test_the_same_as_json(files: tuple[str, str]) -> None:
     assert [step["displayName"] for step in shown["steps"]] == ["extract"]
 
 
-def test_nothing_is_said_of_equal_runs(files: tuple[str, str]) -> None:
+def test_equal_runs_have_no_difference(files: tuple[str, str]) -> None:
     assert diff(files[1], files[1]).stdout.splitlines()[1:] == ["Nothing differs."]
 
 
-def test_what_is_not_compared_is_said_on_stderr(files: tuple[str, str], tmp_path: Path) -> None:
+def test_stderr_names_what_is_not_compared(files: tuple[str, str], tmp_path: Path) -> None:
     running = json.loads(json.dumps(GOOD))
     running["status"] |= {"phase": "Running", "finishedAt": None}
     (tmp_path / "running.json").write_text(json.dumps(running))

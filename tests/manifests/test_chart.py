@@ -151,7 +151,7 @@ def test_the_charts_own_unit_tests_pass() -> None:
 
 
 @pytest.mark.cluster
-def test_uninstalling_keeps_the_crds_unless_told_otherwise(tmp_path: Path) -> None:
+def test_uninstalling_keeps_the_crds_by_default(tmp_path: Path) -> None:
     (tmp_path / "values.yaml").write_text("crds: {keep: false}")
     policies = [
         {

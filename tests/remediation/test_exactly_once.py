@@ -272,7 +272,7 @@ def assert_stopped_and_resubmitted_once(scenario: Scenario, where: str) -> None:
     assert "shutdown" not in scenario.api.objects["workflows", NS, scenario.new_runs()[0]]["spec"], where
 
 
-def test_a_run_that_hangs_is_stopped_and_resubmitted_once_and_told() -> None:
+def test_a_run_that_hangs_is_stopped_resubmitted_once_and_notified() -> None:
     scenario = StallScenario()
     asyncio.run(scenario.run())
     assert_stopped_and_resubmitted_once(scenario, "no fault")

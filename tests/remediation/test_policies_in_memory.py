@@ -303,7 +303,7 @@ async def test_nothing_reads_or_acts_on_a_workflow_whose_reconcile_was_abandoned
 
 
 @run_async
-async def test_a_cron_run_that_is_deleted_before_its_approval_says_so_and_how_to_go_on() -> None:
+async def test_a_cron_run_that_is_deleted_before_its_approval_has_its_reason_and_the_next_step() -> None:
     cluster = InMemoryCluster(policy(RESUBMIT, mode="Approve"))
     await cluster.start()
     for name, cron in (("nightly-1", "nightly"), ("by-hand", None)):

@@ -50,7 +50,7 @@ async def hung(*rules: Json, reason: str = "PodGone", **spec: Any) -> InMemoryCl
 
 
 @run_async
-async def test_a_run_that_hangs_is_stopped_and_told() -> None:
+async def test_a_run_that_hangs_is_stopped_and_notified() -> None:
     cluster = await hung(STOP)
     assert etl(cluster)["spec"]["shutdown"] == "Stop"
     assert executed(cluster, "Stop")[:2] == ("True", "Executed")
@@ -61,7 +61,7 @@ async def test_a_run_that_hangs_is_stopped_and_told() -> None:
 
 
 @pytest.mark.parametrize("reason", ["TaskResultMissing", "LockLeaked", "DeletionBlocked", "SuspendedAndTerminated"])
-def test_a_run_that_no_action_helps_is_told_only(reason: str) -> None:
+def test_a_run_that_no_action_helps_is_only_notified(reason: str) -> None:
     @run_async
     async def test() -> None:
         cluster = await hung(STOP, reason=reason)

@@ -30,7 +30,7 @@ def report(known: KnownRuns = KNOWN, stored: ReportStatus | None = None, message
     return a_report(decode_workflow(json.dumps(workflow).encode()), known=known, stored=stored)
 
 
-def test_the_summary_says_what_changed() -> None:
+def test_the_summary_names_what_changed() -> None:
     assert (report().summary or "").endswith("; first failure after 1 success; image etl:1.8 → 1.9")
 
 

@@ -108,13 +108,13 @@ def test_a_slow_run_names_the_steps_that_made_it_so() -> None:
     assert [(each.display_name, each.baseline_seconds, each.runs) for each in found.steps or ()] == [("a", 60, 6)]
 
 
-def test_nothing_is_said_of_equal_runs() -> None:
+def test_equal_runs_have_no_difference() -> None:
     found = comparison(run_of(a_workflow(name="next")), "s", seconds=10)
     assert (found.slow, found.failure, found.changes, found.steps, found.unknown) == (None,) * 5
     assert clause_of(found) == ""
 
 
-def test_what_is_unknown_is_said() -> None:
+def test_what_is_unknown_is_named() -> None:
     assert comparison(failed(), "o").unknown == "no earlier run that succeeded is known"
     bare = ComparedRun("good", SUCCESS.status.changed(definition=None))
     assert "of the last success, its definition" in (comparison(failed(), "s", last_success=bare).unknown or "")

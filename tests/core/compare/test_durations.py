@@ -106,7 +106,7 @@ def test_attempts_belong_to_their_step_and_explain_it() -> None:
     assert slower_steps(50, step_durations(twice), before)[0].why is SlowReason.RETRIED
 
 
-def test_a_step_that_was_queued_for_longer_says_so() -> None:
+def test_a_step_that_was_queued_for_longer_has_that_as_the_reason() -> None:
     before = {("a", ""): [StepDuration(10)]}
     assert slower_steps(90, {("a", ""): StepDuration(100, 80)}, before)[0].why is SlowReason.QUEUED
     assert slower_steps(90, {("a", ""): StepDuration(100, 20)}, before)[0].why is SlowReason.RAN

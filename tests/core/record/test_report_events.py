@@ -77,7 +77,7 @@ def test_each_run_of_a_workflow_has_its_own() -> None:
     assert len(discriminators(FAILED, 7)) == 1
 
 
-def test_a_hold_is_told_when_it_begins() -> None:
+def test_a_hold_is_an_event_when_it_begins() -> None:
     told = ("RemediationHeld", "policy oom does not act: BreakerOpen: 9 of 10 runs failed")
     assert events(FAILED, held(FAILED, HELD)) == [told]
     assert events(held(FAILED, HELD), held(FAILED, HELD.model_copy(update={"message": "10 of 10"}))) == []

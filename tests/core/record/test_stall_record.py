@@ -81,7 +81,7 @@ def report(**stalled: Any) -> WorkflowReport:
     )
 
 
-def test_a_run_that_hangs_is_told_with_its_reason_advice_and_action() -> None:
+def test_a_run_that_hangs_is_notified_with_its_reason_advice_and_action() -> None:
     message = stall_notification(report(**STALLED), TOLD, ANSWER)
     assert (message.title, message.stage, message.at) == ("data/etl hangs: PodGone", Stage.STALLED, NOW)
     assert message.body.splitlines() == [

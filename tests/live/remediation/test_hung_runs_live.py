@@ -135,7 +135,7 @@ def a_rule(name: str, *reasons: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "match": {"stalled": {"reasons": list(reasons), "forSeconds": 0}}, **fields}
 
 
-def test_runs_that_hang_are_told_and_answered_as_far_as_that_helps(cluster: RemediationCluster) -> None:
+def test_runs_that_hang_are_reported_and_answered_as_far_as_that_helps(cluster: RemediationCluster) -> None:
     with webhook([]) as (url, received):
         notify = {"sinks": [{"name": "hook", "cloudEvents": {"url": url}}]}
         again = {"resubmit": {"parameters": [{"name": "hold", "value": "false"}]}}
