@@ -93,7 +93,7 @@ def one_text(field: str) -> Callable[[int], Nodes]:
     """Return a step of which one field has megabytes, beside some that are ordinary."""
 
     def shape(size: int) -> Nodes:
-        nodes = fan_out(size // 100, hostNodeName="h")
+        nodes = fan_out(max(size // 100, 2), hostNodeName="h")
         nodes["n0"][field] = "a" * (300 * size)
         return nodes
 
@@ -103,7 +103,7 @@ def one_text(field: str) -> Callable[[int], Nodes]:
 def artifacts(size: int) -> Nodes:
     """Return steps with very many artifacts."""
     some = [{"name": f"a{i}-logs", "s3": {"key": "k"}} for i in range(300)]
-    return fan_out(size // 100, "Succeeded", outputs={"artifacts": some, "exitCode": "0"})
+    return fan_out(max(size // 100, 1), "Succeeded", outputs={"artifacts": some, "exitCode": "0"})
 
 
 def hooks(size: int) -> Nodes:
