@@ -1,7 +1,8 @@
 """Finds or builds the programs of the control plane.
 
-`$KUBEBUILDER_ASSETS` (the folder of setup-envtest) takes precedence. Otherwise programs come from a cache, which
-`go build` fills from the pinned modules under `modules/`. Only requested programs are built, each once.
+`$KUBEBUILDER_ASSETS` (the folder of setup-envtest) takes precedence. Otherwise programs come from a cache. A released
+envtest archive fills it with etcd and kube-apiserver, if it can be reached; `go build` fills it with all others from
+the pinned modules under `modules/`. Only requested programs are built, each once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from controlplane import argo_module
+from controlplane import argo_module, envtest
 from controlplane.errors import BinaryUnavailableError
 from controlplane.gobuild import run_build
 from controlplane.golang import find_go
@@ -88,6 +89,9 @@ def binary(name: str) -> Path:
         return provided
     cached = cached_path(name)
     if not cached.exists():
+        released = _from_archive(name)
+        if released:
+            return released
         with exclusive(cache_dir() / "locks" / cached.parent.name, what=name):
             if not cached.exists():
                 _build(name, cached)
@@ -142,6 +146,17 @@ def _from_assets(name: str) -> Path | None:
     is_argos = name in SOURCES and SOURCES[name].module == _ARGO
     candidate = Path(assets) / name if assets and not is_argos else None
     return candidate if candidate and candidate.exists() else None
+
+
+def _from_archive(name: str) -> Path | None:
+    """Return the program of a released archive, which is downloaded once; None if there is none."""
+    if name not in envtest.PROGRAMS:
+        return None
+    version = module_version("kube-apiserver")
+    folder = cache_dir() / "bin" / f"envtest-{version}-{sys.platform}-{platform.machine()}"
+    with exclusive(cache_dir() / "locks" / folder.name, what="the envtest archive"):
+        is_there = folder.exists() or envtest.install(version, folder)
+    return folder / name if is_there else None
 
 
 def _build(name: str, target: Path) -> None:

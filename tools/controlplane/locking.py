@@ -18,6 +18,6 @@ def exclusive(lock_path: Path, *, what: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            echo(f"waiting for another process that is building {what}")
+            echo(f"waiting for another process that is getting {what}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
