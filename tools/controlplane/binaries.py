@@ -30,6 +30,7 @@ _ARGO = "argo"
 _HELM = "helm.sh/helm/v3"
 _UNITTEST = "github.com/helm-unittest/helm-unittest"
 _KUBECONFORM = "github.com/yannh/kubeconform"
+_KREW = "sigs.k8s.io/krew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,11 @@ SOURCES = {
     "helm": Source("charts", _HELM, f"{_HELM}/cmd/helm", 4),
     "helm-unittest": Source("charts", _UNITTEST, f"{_UNITTEST}/cmd/helm-unittest", 0.5),
     "kubeconform": Source("charts", _KUBECONFORM, f"{_KUBECONFORM}/cmd/kubeconform", 0.3),
+    "validate-krew-manifest": Source("krew", _KREW, f"{_KREW}/cmd/validate-krew-manifest", 0.5),
 }
 STORE = ("etcd", "kube-apiserver")
 # Programs of the tests of chart and manifests.
-CHART_TOOLS = ("helm", "helm-unittest", "kubeconform")
+CHART_TOOLS = ("helm", "helm-unittest", "kubeconform", "validate-krew-manifest")
 # What a plane with Argo runs besides the store; Argo's own programs are in `argo.PROGRAMS`.
 CONTROLLERS = ("kube-controller-manager", "kwok")
 

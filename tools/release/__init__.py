@@ -1,0 +1,1 @@
+"""What a release makes besides the image, the chart and the Python package."""
