@@ -110,6 +110,10 @@ crds: setup ## Make crds/ from the models
 docs: setup ## Make the reference pages from the code
 	@$(RUN) python -m generate.docs
 
+.PHONY: site
+site: setup ## Build the documentation as a site in .cache/site/site; fails after any warning
+	@$(RUN) python -m docsite
+
 .PHONY: run
 run: setup ## Run the operator from this checkout on the current kubeconfig's cluster, if your rights suffice (WFREPORT_NAMESPACES=team-a)
 	@$(RUN) wfreport check --pre
