@@ -64,11 +64,13 @@ def test_pinned_reports_and_those_of_users_stay_unless_they_have_a_ttl(world: Cl
 
 
 def test_the_oldest_reports_beyond_the_maximum_are_deleted_first(world: Cluster) -> None:
-    operator = start(world, reports_per_namespace_max=3)
+    first = start(world)
     for age in range(5):
         run_of(world, f"run-{age}", days_ago=age)
+    first.stop()
     for age in range(4):  # the oldest one's Workflow is still there
         world.delete_workflow(f"run-{age}")
+    operator = start(world, reports_per_namespace_max=3)
     eventually(lambda: len(names(world)), lambda value: value == 3)
     wait_for_two_resyncs(operator)
     assert sorted(names(world)) == ["run-0", "run-1", "run-4"]
