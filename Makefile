@@ -114,10 +114,20 @@ docs: setup ## Make the reference pages from the code
 site: setup ## Build the documentation as a site in .cache/site/site; fails after any warning
 	@$(RUN) python -m docsite
 
+.PHONY: cluster
+cluster: setup ## Start an empty cluster with the real Argo for trying things, without Docker or root, until Ctrl-C
+	@$(RUN) python -m controlplane build --argo >/dev/null
+	@exec $(RUN) python -m tutorial
+
+.PHONY: tutorial
+tutorial: setup ## Run each command of docs/tutorial.md, and compare its output with the page's
+	@$(RUN) python -m controlplane build --argo
+	@$(RUN) pytest -q tests/tutorial $(PYTEST_ARGS)
+
 .PHONY: run
 run: setup ## Run the operator from this checkout on the current kubeconfig's cluster, if your rights suffice (WFREPORT_NAMESPACES=team-a)
 	@$(RUN) wfreport check --pre
-	@exec $(RUN) wfreport run
+	@WFREPORT_HTTP_HOST=$${WFREPORT_HTTP_HOST:-127.0.0.1} exec $(RUN) wfreport run
 
 .PHONY: demo
 demo: setup ## Start a control plane, the operator and eight workflows, and show the reports (ARGO=1 builds the real Argo)

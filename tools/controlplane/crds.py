@@ -47,9 +47,9 @@ def _documents(path: Path) -> list[Json]:
     return list(yaml.load_all(path.read_text(), YAML_LOADER))
 
 
-def default_crds(flavour: Flavour) -> list[Json]:
-    """Return the Workflow CRDs of this flavour and wfreport's own, if they have been generated."""
-    folders = [workflow_crds_dir(flavour), WFREPORT_CRDS_DIR]
+def default_crds(flavour: Flavour, *, own_kinds: bool = True) -> list[Json]:
+    """Return the Workflow CRDs of this flavour and, with `own_kinds`, wfreport's own, if they have been generated."""
+    folders = [workflow_crds_dir(flavour), WFREPORT_CRDS_DIR if own_kinds else None]
     return [crd for folder in folders if folder and folder.is_dir() for crd in load_crds(folder)]
 
 

@@ -51,6 +51,7 @@ class ControlPlane:
         real_pods: a real node (tools/realnode) runs the pods instead of kwok. Pods get their service account's
             token, and the node is not tainted.
         workflow_crds: the CRDs of Argo's kinds.
+        own_kinds: install wfreport's CRDs as well.
         users: further users of the token file, each with its groups; see `kubeconfig_for`.
         audit_policy: an audit.k8s.io/v1 Policy. `audit_events()` returns the selected requests.
         apiserver_flags: further flags of kube-apiserver.
@@ -68,6 +69,7 @@ class ControlPlane:
     argo_config: Mapping[str, str] = field(default_factory=dict)
     real_pods: bool = False
     workflow_crds: Flavour = "auto"
+    own_kinds: bool = True
     users: Mapping[str, Sequence[str]] = field(default_factory=dict)
     audit_policy: Json = None
     apiserver_flags: Sequence[str] = ()
@@ -107,7 +109,7 @@ class ControlPlane:
         try:
             self._write_files()
             self._start_api(programs)
-            self.install_crds(default_crds(self.workflow_crds))
+            self.install_crds(default_crds(self.workflow_crds, own_kinds=self.own_kinds))
             self._start_extras(programs)
         except BaseException:
             self.stop()

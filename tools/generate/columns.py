@@ -68,7 +68,7 @@ COLUMN_CHANGES: Final[Mapping[str, Mapping[str, Change]]] = {
             "`Unknown`, or empty",
             "`True`; `False` if it was not possible any more; `Unknown` if an old intent left no trace",
         ),
-        "Helped": ("empty", "`True` or `False`, once the new run has ended"),
+        "Helped": ("empty", "`Unknown`, then `True` or `False` once the new run has ended"),
         "Age": _SAME,
         "Rule": _SAME,
         "Reason": _SAME,
@@ -112,7 +112,10 @@ _CONDITION_CHANGES: Final[Mapping[Kind, Mapping[StrEnum, Change]]] = {
             "`Unknown`",
             "`True`, or `False` with the reason why it was not possible",
         ),
-        RemediationConditionType.SUCCEEDED: ("absent", "`True` if the new run succeeded, else `False`"),
+        RemediationConditionType.SUCCEEDED: (
+            "absent; `Unknown` from the action to the new run's end",
+            "`True` if the new run succeeded, else `False`",
+        ),
     },
 }
 

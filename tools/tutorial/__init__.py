@@ -1,0 +1,1 @@
+"""The tutorial: its cluster, and the commands and outputs on its page."""
