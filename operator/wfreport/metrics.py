@@ -341,6 +341,11 @@ class Metrics:
             "Notifications by kind of sink and result: sent, failed, refused.",
             ["sink", "result"],
         )
+        self.traces = counter(
+            "wfreport_traces",
+            "Traces of finished runs by result: exported, retried, rejected. Zero without a collector.",
+            ["result"],
+        )
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:
         """Count a request to the API server; ``code`` is the HTTP status, or the name of an error without one."""

@@ -16,6 +16,7 @@ from wfreport.metric_settings import MetricSettings
 from wfreport.notification_settings import NotificationSettings
 from wfreport.setting_types import PREFIX, Command, Names, Patterns, Retention, Scope, UrlTemplate, argo_server_problem
 from wfreport.stall_settings import StallSettings
+from wfreport.tracing_settings import TracingSettings
 
 DEFAULT_RETENTION = '[{"phases": ["Succeeded"], "keep": "7d"}, {"keep": "30d"}]'
 
@@ -24,11 +25,11 @@ class InvalidSettingsError(ValueError):
     """A setting is invalid. The message is one line with the variable, its value, and the expected value."""
 
 
-SECRET_FIELDS = frozenset({"argo_server_url", "argo_server_token_command"})
+SECRET_FIELDS = frozenset({"argo_server_url", "argo_server_token_command", "otlp_headers"})
 """Settings whose values may contain a secret by mistake. No error message shows them."""
 
 
-class Settings(StallSettings, NotificationSettings, MetricSettings):
+class Settings(StallSettings, NotificationSettings, MetricSettings, TracingSettings):
     """The settings. Each field is read from the variable ``WFREPORT_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)

@@ -17,11 +17,11 @@ from tests.recorded import Recording, chosen_recordings, recording, recordings
 
 from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.render.report_page import report_lines
-from wfreport.cli.render.step_outline import OutlineEntry, outline_steps
 from wfreport.cli.render.style import ASCII, UNICODE, Style, glyphs_for, terminal_safe
 from wfreport.cli.sources.computed_reports import compute_report
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
+from wfreport.core.step_outline import OutlineEntry, outline_steps
 
 pytestmark = pytest.mark.long
 

@@ -31,6 +31,7 @@ from wfreport.app.factories import (
 from wfreport.app.quarantine import are_empty, build_quarantine, build_watchdog, queues_by_controller
 from wfreport.app.remediation import Dependencies, RemediationController, create_remediation_queues
 from wfreport.app.shared import REPORT_READERS, create_shared
+from wfreport.app.tracing import Tracing
 from wfreport.argoserver.artifacts import ArchivedLogs
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
@@ -51,6 +52,7 @@ from wfreport.runtime.signals import stop_on_signals
 from wfreport.runtime.tasks import Task, cancel_all, completes_before
 from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
+from wfreport.tracing.collector import Collector, connected_collector
 from wfreport.watch.first_list import FirstList
 from wfreport.watch.framework import event_dispatcher, framework_registry, framework_settings, run_framework
 from wfreport.watch.streams import StreamTap
@@ -106,8 +108,12 @@ async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIter
         connections=connections,
         transport=settings.http_transport,
     )
-    async with client, configured_server(settings, observer=metrics, clock=now) as argo_server:
-        operator = Operator(settings, client, argo_server, metrics)
+    async with (
+        client,
+        configured_server(settings, observer=metrics, clock=now) as argo_server,
+        connected_collector(settings.otlp_endpoint, dict(settings.otlp_headers)) as collector,
+    ):
+        operator = Operator(settings, client, argo_server, collector, metrics)
         http = health_server(
             host=settings.http_host, port=settings.http_port, metrics=metrics.exposition, missing=operator.missing
         )
@@ -118,7 +124,14 @@ async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIter
 class Operator:
     """The report controller and the remediation controller of one replica."""
 
-    def __init__(self, settings: Settings, client: Client, argo_server: ArgoServer | None, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: Client,
+        argo_server: ArgoServer | None,
+        collector: Collector | None,
+        metrics: Metrics,
+    ) -> None:
         """Create all parts. Each takes the parts that it depends on as arguments, so none can be used too early."""
         self._shared = shared = create_shared(settings, client, metrics)
         self._record = record = ReconcileRecord(shared.in_flight)
@@ -135,7 +148,8 @@ class Operator:
         self._fetcher = fetcher = build_argo_server_fetcher(
             shared, server, ArchivedLogs(argo_server) if argo_server else None
         )
-        writer = build_report_writer(shared, remediation_handlers.report_written)
+        self._tracing = tracing = Tracing(shared, collector)
+        writer = build_report_writer(shared, remediation_handlers.report_written, tracing.report_written)
         reconciler = build_reconciler(shared, writer, capturer, fetcher)
         self._guard = build_abandonment_guard(shared, reconciler, writer)
         self._reader = build_report_reader(shared)
@@ -150,7 +164,7 @@ class Operator:
         )
         expose_caches(shared)
         expose_tasks(metrics)
-        expose_queues(shared.queues.named() | remediation_queues.named(), metrics)
+        expose_queues(shared.queues.named() | remediation_queues.named() | {"traces": tracing.queue}, metrics)
         self._watchdog = build_watchdog(shared, record, lease)
         self._quarantine = lease and build_quarantine(shared, record, lease, self._guard, remediation_queues)
         self._all_queues = queues_by_controller(shared, remediation_queues)
@@ -194,7 +208,7 @@ class Operator:
             self._quarantine.begin()
             background.add(asyncio.create_task(self._quarantine.run(is_loaded=self._is_initial_load_done)))
         remediation_workers, remediation_resync = self._remediation.start()
-        workers = self._start_workers() | remediation_workers
+        workers = self._start_workers() | remediation_workers | self._tracing.start()
         background |= remediation_resync | self._start_background()
         framework = asyncio.create_task(self._run_framework(stop), name="framework")
         server = self._shared.kube.client.endpoint.server
@@ -296,7 +310,7 @@ class Operator:
         """Shut down the queues, let the workers finish, and cancel everything else."""
         self._remediation.close()
         queues = self._shared.queues
-        for queue in (queues.workflows, queues.captures, queues.reports, queues.server):
+        for queue in (queues.workflows, queues.captures, queues.reports, queues.server, self._tracing.queue):
             queue.shut_down()
         await asyncio.wait({framework, *workers}, timeout=DRAIN_SECONDS)
         await cancel_all({framework, *workers, *background})

@@ -118,8 +118,13 @@ def build_argo_server_fetcher(
     )
 
 
-def build_report_writer(shared: Shared, on_written: Callable[[StoredReport], None]) -> ReportWriter:
-    """Build the only writer of reports; ``on_written`` is called with each report whose status was written."""
+def build_report_writer(shared: Shared, *on_written: Callable[[StoredReport], None]) -> ReportWriter:
+    """Build the only writer of reports; each of ``on_written`` is called with each report whose status was written."""
+
+    def notify(report: StoredReport) -> None:
+        for hook in on_written:
+            hook(report)
+
     kube, metrics, clock = shared.kube, shared.metrics, shared.time.now
     return ReportWriter(
         reports=kube.reports,
@@ -130,7 +135,7 @@ def build_report_writer(shared: Shared, on_written: Callable[[StoredReport], Non
         clock=clock,
         hooks=WriteHooks(
             on_overtaken=shared.requests.enqueue_report,
-            on_written=on_written,
+            on_written=notify,
             announce_silence=shared.activity.announce,
         ),
     )

@@ -19,6 +19,7 @@ from wfreport.api.names import KIND_REPORT
 from wfreport.api.reasons import ConditionType, Reason, StallReason
 from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportCache, ReportEntry, StatusCache, entry_of
+from wfreport.core.record.completeness import is_final as was_final
 from wfreport.core.record.report_events import events_of_write
 from wfreport.core.snapshot.identity import new_report
 from wfreport.kube.errors import AlreadyExistsError, ConflictError, NotFoundError
@@ -158,7 +159,7 @@ class ReportWriter:
             await self._record_events(report, status)
             await self._warn_of_stall(report, status)
             await self._write_status(name, report, status)
-            if is_final and not _is_final(report.status):
+            if is_final and not was_final(report.status):
                 self._log_final(report, status)
         self._runs.observe(name, before, status, is_final=is_final)
         entry = self._cache.get(name)
@@ -287,7 +288,3 @@ def _is_complaint(condition: Condition) -> bool:
     if condition.reason == Reason.ARCHIVE_BEING_READ:
         return False  # the outcome follows in a moment
     return condition.status == "False" or condition.reason == Reason.WORKFLOW_MALFORMED
-
-
-def _is_final(status: ReportStatus | None) -> bool:
-    return bool(status and status.observed_workflow and status.observed_workflow.resource_version)

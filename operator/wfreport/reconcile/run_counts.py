@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from wfreport.api.argo import COMPLETED_PHASES, Phase
-from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportEntry
+from wfreport.core.record.completeness import is_complete
 from wfreport.kube.objects import NamespacedName
 from wfreport.metrics import Metrics
 
@@ -49,7 +49,7 @@ class RunCounts:
         """
         labels = self._metrics.run_labels.of(report[0], _template(status))
         self._set_waits(report, () if is_final else _reasons(status), labels)
-        if is_final and _is_complete(status) and not _is_complete(before):
+        if is_final and is_complete(status) and not is_complete(before):
             self._count_end(status, labels)
 
     def forget(self, report: NamespacedName) -> None:
@@ -100,16 +100,6 @@ def _template(status: ReportStatus) -> str:
     if source is None:
         return ""
     return source.workflow_template or source.cluster_workflow_template or source.cron_workflow or ""
-
-
-def _is_complete(status: ReportStatus | None) -> bool:
-    """Return whether the run has ended and no pod of it is being captured, which may still change the class."""
-    if status is None or status.observed_workflow is None or not status.observed_workflow.resource_version:
-        return False
-    return not any(
-        condition.type == ConditionType.EVIDENCE_COMPLETE and condition.reason == Reason.CAPTURE_PENDING
-        for condition in status.conditions or ()
-    )
 
 
 def runs_by_phase(entries: Iterable[ReportEntry]) -> Counter[str]:

@@ -21,7 +21,7 @@ from typing import Final
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass, Remediation
-from wfreport.api.report import Failure, Held, ReportStatus, RunRemediation, WorkflowReport
+from wfreport.api.report import Failure, Held, RunRemediation, WorkflowReport
 from wfreport.api.wire import is_same_time
 from wfreport.cache.remediation import RemediationCache
 from wfreport.cache.reports import ReportEntry
@@ -31,6 +31,7 @@ from wfreport.core.decide.history import latest_run, past_action_of
 from wfreport.core.decide.model import Decision, LiveState, OperatorLimits, Run
 from wfreport.core.decide.selection import ACTING_MODES, policy_groups
 from wfreport.core.record.chain_summary import chain_summary
+from wfreport.core.record.completeness import is_final
 from wfreport.core.record.holds import hold_of
 from wfreport.core.record.policy_status import PolicyVerdict, policy_verdict_of
 from wfreport.core.record.progress import is_denied, is_executed
@@ -296,8 +297,4 @@ class RemediationReconciler:
         if summary != (before.remediation or RunRemediation()):
             status = status.changed(remediation=summary)
         if status is not before:
-            await self._writer.apply(state.stored, status, is_final=_is_final(status))
-
-
-def _is_final(status: ReportStatus) -> bool:
-    return bool(status.observed_workflow and status.observed_workflow.resource_version)
+            await self._writer.apply(state.stored, status, is_final=is_final(status))

@@ -10,8 +10,8 @@ from rich.text import Text
 from wfreport.api.argo import FAILED_PHASES, NodeType, Phase
 from wfreport.api.report import Step
 from wfreport.cli.render.page import TextPage, phase_mark, phase_style
-from wfreport.cli.render.step_outline import OutlineEntry
 from wfreport.cli.render.style import one_line
+from wfreport.core.step_outline import OutlineEntry
 from wfreport.core.timing.durations import short_duration
 
 _QUIET_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})

@@ -9,7 +9,6 @@ from wfreport.api.argo import MAIN_CONTAINER, NodeType
 from wfreport.api.kubernetes import Pod
 from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.problems import NotFound, UnusableInput
-from wfreport.cli.render.step_outline import OutlineEntry, outline_steps
 from wfreport.cli.sources.runs import FoundRun
 from wfreport.core.classify.failed_pod import AGENT_TYPES
 from wfreport.core.redact.redactor import Redactor
@@ -17,6 +16,7 @@ from wfreport.core.redact.text import TextSanitizer
 from wfreport.core.render.steps import list_steps
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name, pod_name_of_id
+from wfreport.core.step_outline import OutlineEntry, outline_steps
 from wfreport.core.timing.timing import RunTimes
 from wfreport.imports import lazy_pattern
 

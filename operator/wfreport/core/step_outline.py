@@ -19,6 +19,10 @@ _GROUP_TYPES: Final = frozenset(
     {NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP, NodeType.TASK_GROUP, NodeType.RETRY}
 )
 
+_TRIES_PER_STEP: Final = 8
+"""Groups that are tried as a step's parent, on average: nearly always the first or second one matches. It bounds the
+work for a hostile report whose steps form one long chain of groups, none of whose ids match."""
+
 
 @dataclass(slots=True)
 class OutlineEntry:
@@ -66,6 +70,7 @@ class _Arrangement:
         self._workflow_name = workflow_name
         self._entries: dict[int, OutlineEntry] = {}
         self._parent: dict[int, int | None] = {}
+        self._tries_left = _TRIES_PER_STEP * len(steps)
 
     def outline(self) -> Outline:
         for start in self._starts():
@@ -120,8 +125,10 @@ class _Arrangement:
         return self._parent[predecessor]
 
     def _outwards(self, index: int) -> Iterator[int]:
+        """Yield a step and the groups around it, the innermost first."""
         current: int | None = index
-        while current is not None:
+        while current is not None and self._tries_left:
+            self._tries_left -= 1
             yield current
             current = self._parent[current]
 

@@ -1,0 +1,1 @@
+"""Sends finished runs to an OpenTelemetry collector, if one is configured."""
