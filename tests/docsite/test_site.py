@@ -25,7 +25,7 @@ def test_the_site_of_this_repository_builds_without_warnings(tmp_path: Path, cap
     site = tmp_path / "all" / "site"
     for page in ("index.html", "howto/install.html", "reference/settings.html", "source/CHANGELOG.html"):
         assert (site / page).is_file(), page
-    assert 'href="../source/gitops/argocd/argocd-cm.yaml.html"' in (site / "howto" / "gitops.html").read_text()
+    assert 'href="../source/gitops/argocd/argocd-cm.yaml.html"' in (site / "howto" / "argo-cd.html").read_text()
 
 
 def test_a_broken_link_and_a_missing_anchor_fail_the_build(tmp_path: Path) -> None:

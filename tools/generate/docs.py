@@ -26,6 +26,7 @@ from generate.markdown import Row, UndocumentedError
 from generate.markdown import code as _code
 from generate.markdown import page as _page
 from generate.markdown import table as _table
+from generate.picture import PICTURE, picture
 from generate.rights import rights_page
 from wfreport.api.classes import CLASS_ADVICE, CLASS_MEANINGS, Confidence, FailureClass, Owner, Role
 from wfreport.api.policy import MODE_MEANINGS
@@ -369,7 +370,7 @@ def pages() -> dict[Path, str]:
         "cli.md": lambda: _page("Command line", *cli_parts()),
     }
     generated = {REFERENCE / name: make() for name, make in makers.items()}
-    return generated | dict(map(_kind_page, KINDS)) | values_files()
+    return generated | dict(map(_kind_page, KINDS)) | values_files() | {PICTURE: picture()}
 
 
 def _kind_page(kind: Kind) -> tuple[Path, str]:

@@ -1,0 +1,111 @@
+"""What pages tell a reader to type exists: commands with their options, targets of make, files, settings, policies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from wfreport.cli.main import cli
+from wfreport.core.decide.validity import read_policy
+from wfreport.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# The examples are printed by commands, and decisions speak of the past.
+OWN_PAGES = [page for page in PAGES if page.parent.name not in {"examples", "decisions"} and page.name != "cli.md"]
+FENCE = re.compile(r"^[ ]*```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+VARIABLES = {f"WFREPORT_{name}".upper() for name in Settings.model_fields}
+
+
+def blocks(page: Path, *languages: str) -> Iterator[str]:
+    for block in FENCE.finditer(page.read_text()):
+        if block["language"] in languages:
+            yield block["text"]
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    for page in OWN_PAGES:
+        for text in blocks(page, "sh", "console"):
+            is_console = "\n$ " in f"\n{text}"
+            for line in re.sub(r"\\\n\s*", " ", text).splitlines():
+                if not is_console or line.startswith("$ "):
+                    yield str(page.relative_to(ROOT)), line.removeprefix("$ ").partition(" #")[0]
+
+
+LINES = list(command_lines())
+OF_WFREPORT = dict.fromkeys(
+    (page, arguments.strip())
+    for page, line in LINES
+    for arguments in re.findall(r"(?:^|[|(] ?|kubectl |venv/bin/)wfreport ([a-z][^|)&]*)", line)
+)
+
+
+def test_there_are_commands() -> None:
+    assert len(OF_WFREPORT) > 25
+
+
+@pytest.mark.parametrize(("page", "arguments"), OF_WFREPORT)
+def test_each_command_of_wfreport_exists_with_its_options(page: str, arguments: str) -> None:
+    name, *words = arguments.split(" -- ", maxsplit=1)[0].split()
+    with click.Context(cli) as context:
+        command = cli.get_command(context, name)
+    assert command is not None, (page, name)
+    options = {name for parameter in command.params for name in (*parameter.opts, "--help")}
+    used = {word.partition("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)}
+    assert used <= options, page
+
+
+def test_each_target_of_make_exists() -> None:
+    used = {
+        (str(page.relative_to(ROOT)), target)
+        for page in OWN_PAGES
+        for target in re.findall(r"(?:`|^|\$ )make ([a-z][a-z0-9-]*)", page.read_text(), re.MULTILINE)
+    }
+    assert {(page, target) for page, target in used if target not in TARGETS} == set()
+
+
+def test_each_file_that_a_command_names_exists() -> None:
+    named = {
+        (page, path)
+        for page, line in LINES
+        for path in re.findall(r"(?<![\w/.:-])(?:charts|crds|manifests|docs|gitops)(?:/[\w.-]+)*(?![\w/])", line)
+    }
+    assert {(page, path) for page, path in named if not (ROOT / path).exists()} == set()
+
+
+def test_each_setting_that_a_page_names_exists() -> None:
+    others = {
+        "WFREPORT_ARGO_DIR",
+        "WFREPORT_CACHE_DIR",
+        "WFREPORT_COMPLETE",
+        "WFREPORT_E2E_NODE",
+        "WFREPORT_ENVTEST_INDEX",
+    }
+    named = {
+        (str(page.relative_to(ROOT)), name)
+        for page in OWN_PAGES
+        for name in re.findall(r"\bWFREPORT_[A-Z0-9_]*[A-Z0-9]\b(?!_?[…/*{])", page.read_text())
+    }
+    unknown = {one for one in named if one[1] not in VARIABLES | others and not one[1].startswith("WFREPORT_FAULTS")}
+    assert unknown == set()
+
+
+def policies() -> Iterator[Any]:
+    for page in OWN_PAGES:
+        for text in blocks(page, "yaml"):
+            for number, document in enumerate(yaml.safe_load_all(text) if "RemediationPolicy" in text else ()):
+                if document.get("kind") == "RemediationPolicy" and "rules" in document.get("spec", {}):
+                    yield pytest.param(document, id=f"{page.name}-{number}")
+
+
+@pytest.mark.parametrize("document", list(policies()))
+def test_each_policy_on_a_page_is_valid(document: dict[str, Any]) -> None:
+    document["metadata"].setdefault("namespace", "data")
+    read_policy(document)
