@@ -55,7 +55,7 @@ test: setup ## Run all tests, on a real API server (PYTEST_ARGS="-k name" for so
 
 .PHONY: unit
 unit: setup ## Run the tests that need no cluster, with few examples: two minutes
-	@PYTHONDONTWRITEBYTECODE= HYPOTHESIS_PROFILE=fast $(RUN) $(PYTEST) -q -m "not cluster and not node" $(PYTEST_ARGS)
+	@PYTHONDONTWRITEBYTECODE= HYPOTHESIS_PROFILE=fast $(RUN) $(PYTEST) -q -m "not cluster and not node and not site" $(PYTEST_ARGS)
 
 .PHONY: charts
 charts: setup ## Check the Helm chart and the kustomizations, on a real API server

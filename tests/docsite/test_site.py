@@ -17,6 +17,7 @@ from docsite.staging import ROOT, Site, collect, expand, rewrite_links, write
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
+@pytest.mark.site
 def test_the_site_of_this_repository_builds_without_warnings(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     exit_code = build(tmp_path / "all")
     shown = COLOURS.sub("", "".join(capfd.readouterr()))
@@ -28,6 +29,7 @@ def test_the_site_of_this_repository_builds_without_warnings(tmp_path: Path, cap
     assert 'href="../source/gitops/argocd/argocd-cm.yaml.html"' in (site / "howto" / "argo-cd.html").read_text()
 
 
+@pytest.mark.site
 def test_a_broken_link_and_a_missing_anchor_fail_the_build(tmp_path: Path) -> None:
     pages = {
         "README.md": "# Home\n\n[page](page.md) [nowhere](nowhere.md) [anchor](page.md#nowhere)\n",

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -58,9 +58,15 @@ class Reader:
 
     def stop(self) -> None:
         for server in reversed(self.servers):
-            if server.poll() is None:
-                os.killpg(server.pid, signal.SIGINT)
-            server.wait(timeout=60)
+            for number in (
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGKILL,
+            ):  # a process may inherit that SIGINT is ignored
+                if server.poll() is None:
+                    os.killpg(server.pid, number)
+                with suppress(subprocess.TimeoutExpired):
+                    server.wait(timeout=20)
 
     def _script(self, step: Step) -> str:
         return "\n".join(["set -o pipefail", *self.exports.get(step.terminal, ()), step.command])
