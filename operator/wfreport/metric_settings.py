@@ -20,7 +20,7 @@ class MetricSettings(BaseSettings):
         ge=1,
         le=10_000,
         description=(
-            "Most pairs of namespace and template that have labels of their own. The first ones keep theirs until the "
-            "operator restarts; all others have `other` for both."
+            "Maximum number of pairs of namespace and template with labels of their own. The first ones keep theirs "
+            "until the operator restarts; all others have `other` for both."
         ),
     )

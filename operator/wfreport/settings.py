@@ -53,10 +53,10 @@ class Settings(StallSettings, NotificationSettings, MetricSettings, TracingSetti
         gt=0,
         le=1000,
         description=(
-            "Most running Workflows that are read a second: thirty are read every ten seconds, three hundred every "
-            "hundred seconds. Namespaces have equal shares. The gauge `wfreport_poll_interval_seconds` shows the "
-            "longest interval that results, by which grace times may be exceeded. The end of a run and a failed pod do "
-            "not wait for a poll."
+            "Maximum number of running Workflows that are read per second: with 3, thirty are read every ten "
+            "seconds, three hundred every hundred seconds. Namespaces have equal shares. The gauge "
+            "`wfreport_poll_interval_seconds` shows the longest interval that results, by which grace times may be "
+            "exceeded. The end of a run and a failed pod do not wait for a poll."
         ),
     )
     poll_interval_min_seconds: float = Field(

@@ -66,6 +66,13 @@ def test_a_new_page_of_a_folder_comes_into_its_section() -> None:
     ]
 
 
+def test_the_first_pattern_that_matches_a_page_decides() -> None:
+    assert expand([{"Operate": ["howto/alert*"]}, {"More": ["howto/*"]}], ["howto/alerts.md", "howto/x.md"]) == [
+        {"Operate": ["howto/alerts.md"]},
+        {"More": ["howto/x.md"]},
+    ]
+
+
 @pytest.mark.parametrize(
     ("link", "expected"),
     [

@@ -83,20 +83,31 @@ def rewrite_links(markdown: str, uri: str) -> str:
 
 
 def expand(nav: Iterable[NavItem], uris: list[str]) -> list[NavItem]:
-    """Return the navigation with each pattern replaced by the pages that match it and are not named themselves."""
+    """Return the navigation with each pattern replaced by the pages that match it and have no place yet.
+
+    A page that is named has that place; otherwise the first pattern that matches it decides.
+    """
     entries = list(nav)
     named = {entry for entry in _leaves(entries) if "*" not in entry}
-    return [one for entry in entries for one in _items(entry, [uri for uri in uris if uri not in named])]
+    unplaced = [uri for uri in uris if uri not in named]
+    return [one for entry in entries for one in _items(entry, unplaced)]
 
 
-def _items(entry: NavItem, unnamed: list[str]) -> Iterator[NavItem]:
+def _items(entry: NavItem, unplaced: list[str]) -> Iterator[NavItem]:
     if isinstance(entry, str):
-        yield from fnmatch.filter(unnamed, entry) if "*" in entry else [_nav_uri(entry)]
+        yield from _matching(entry, unplaced) if "*" in entry else [_nav_uri(entry)]
         return
     ((title, value),) = entry.items()
-    below = _nav_uri(value) if isinstance(value, str) else [one for part in value for one in _items(part, unnamed)]
+    below = _nav_uri(value) if isinstance(value, str) else [one for part in value for one in _items(part, unplaced)]
     if below:
         yield {title: below}
+
+
+def _matching(pattern: str, unplaced: list[str]) -> list[str]:
+    """Take the pages that match out of those without a place."""
+    found = fnmatch.filter(unplaced, pattern)
+    unplaced[:] = [uri for uri in unplaced if uri not in found]
+    return found
 
 
 def _nav_uri(entry: str) -> str:

@@ -13,8 +13,8 @@ from wfreport.cli.render.report_page import print_report
 _WIDTH: Final = 120
 _MADE_BY = "<!-- Made by `make examples` from what the operator wrote: change tools/examples, then make it anew. -->"
 _INTRODUCTION = (
-    "Ten runs, driven by the real Argo controller, with Argo Server and PostgreSQL behind it, on a control plane of "
-    "this machine whose kubelet is played. The operator wrote all reports."
+    "Ten runs by the real Argo controller, with Argo Server and PostgreSQL, on a local control plane with a simulated "
+    "kubelet. The operator wrote all reports."
 )
 
 

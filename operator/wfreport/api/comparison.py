@@ -92,7 +92,7 @@ class SlowerStep(Model):
     display_name: str = Field("The step; all items of a loop and all attempts are one.", max_length=LINE)
     seconds: int = Field("Its duration; the median of a loop's items.", ge=0)
     baseline_seconds: int = Field("Its median duration before.", ge=0)
-    runs: int = Field("Number of runs of which that is the median.", ge=1)
+    runs: int = Field("Number of runs behind that median.", ge=1)
     why: SlowReason = Field("The part that grew most: Ran, Queued or Retried.")
 
 
