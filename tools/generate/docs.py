@@ -150,11 +150,12 @@ def decisions_page() -> str:
     )
     return _page(
         "Decisions",
-        "The operator makes two decisions about each run: which action to take on the run itself, and whether to send "
-        "a notification. If a run hangs, it makes a third one: whether to send a notification about that. All are "
-        "derived from the run's report, the policies, and earlier runs and Remediations; no state is held in memory. "
-        "The checks below are evaluated in order, and the first one that applies holds the decision. If none applies, the "
-        "rule's action or notification is due. If a hold ends at a known time, the run is checked again at that time.",
+        "The operator makes two decisions about each run: which action to take on the run itself, and whether to "
+        "send a notification. If a run hangs, it makes a third one: whether to send a notification about that. "
+        "All are derived from the run's report, the policies, and earlier runs and Remediations; no state is held "
+        "in memory. The checks below are evaluated in order, and the first one that applies holds the decision. "
+        "If none applies, the rule's action or notification is due. If a hold ends at a known time, the run is "
+        "checked again at that time.",
         table,
         "## Enforcement",
         "The policy's mode determines how a decision is enforced. It has no influence on the decision itself.",
