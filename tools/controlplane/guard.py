@@ -29,16 +29,12 @@ def main(arguments: list[str]) -> int:
     folder, log_path, *command = arguments
     owner = os.getppid()
     news = _wake_up_pipe()
-    with open(log_path, "ab", buffering=0) as log:  # noqa: PTH123  (pathlib would double the start-up time)
-        os.dup2(log.fileno(), sys.stderr.fileno())
-        program = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            preexec_fn=_die_with_guard,  # noqa: PLW1509  (safe: this process has one thread)
-        )
+    try:
+        program = _start(command, folder, log_path)
+    except FileNotFoundError:
+        if os.path.isdir(folder):  # noqa: PTH112
+            raise
+        return 0  # Ctrl-C during the start: the owner has removed its folder already, and there is nothing to guard
     sys.stdout.write(f"{program.pid}\n")
     sys.stdout.flush()
     orphaned = _watch(program, owner, news)
@@ -48,6 +44,19 @@ def main(arguments: list[str]) -> int:
     if orphaned:
         shutil.rmtree(folder, ignore_errors=True)
     return program.returncode
+
+
+def _start(command: list[str], folder: str, log_path: str) -> subprocess.Popen[bytes]:
+    with open(log_path, "ab", buffering=0) as log:  # noqa: PTH123  (pathlib would double the start-up time)
+        os.dup2(log.fileno(), sys.stderr.fileno())
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            preexec_fn=_die_with_guard,  # noqa: PLW1509  (safe: this process has one thread)
+        )
 
 
 def _watch(program: subprocess.Popen[bytes], owner: int, news: int) -> bool:
