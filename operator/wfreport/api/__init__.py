@@ -1,1 +1,1 @@
-"""The words of the domain: what Argo says, what we publish. The lowest layer; it imports nothing of ours."""
+"""The words of the domain: Argo's, and those of our own API. The lowest layer; it imports nothing of ours."""

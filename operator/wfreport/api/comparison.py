@@ -1,4 +1,4 @@
-"""What a report stores of a run's definition, and how the run differs from the last one that succeeded."""
+"""The definition of a run as its report stores it, and the differences from the last run that succeeded."""
 
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ _DIGEST = 16
 
 
 class ChangedThing(StrEnum):
-    """What differs between two runs. The set may grow."""
+    """Kinds of differences between two runs. The set may grow."""
 
     IMAGE = "Image"
     RESOURCES = "Resources"
@@ -40,7 +40,7 @@ class SlowReason(StrEnum):
 
 
 class TemplateDefinition(Model):
-    """What a later run's template is compared with."""
+    """A template's digests, for the comparison with a later run."""
 
     name: str = Field("Name of the template; with its scope if it is a referenced one.", max_length=LINE)
     digest: str = Field("Digest of the whole template.", max_length=_DIGEST)
@@ -57,7 +57,7 @@ class TemplateDefinition(Model):
 
 
 class RunDefinition(Model):
-    """What was run. At most 4 KiB: parts are left out first, then steps, then templates."""
+    """The definition that was run. At most 4 KiB: parts are left out first, then steps, then templates."""
 
     digest: str = Field(
         "Digest of all templates and the spec, without arguments. Equal digests are the same definition.",
@@ -80,7 +80,7 @@ class RunDefinition(Model):
 class Difference(Model):
     """A difference from the run that is compared with."""
 
-    what: ChangedThing = Field("What differs.")
+    what: ChangedThing = Field("The kind of part that differs.")
     name: str | None = Field("Name of the parameter, template, step or field.", default=None, max_length=LINE)
     before: str | None = Field("Value in the earlier run; absent if it had none.", default=None, max_length=LINE)
     after: str | None = Field("Value in this run; absent if it has none.", default=None, max_length=LINE)
@@ -140,4 +140,4 @@ class Comparison(Model):
     steps: list[SlowerStep] | None = Field(
         "Steps that explain at least 10 % of the longer duration, slowest first.", default=None, max_length=10
     )
-    unknown: str | None = Field("What could not be compared, and why, in words.", default=None, max_length=TEXT)
+    unknown: str | None = Field("Parts that could not be compared, and why.", default=None, max_length=TEXT)

@@ -184,7 +184,7 @@ class CircuitBreaker(ValidatedModel):
 
 
 class Approval(ValidatedModel):
-    """Which actions need approval by a person. An action that is not approved in time is denied."""
+    """Actions that need approval by a person. An action that is not approved in time is denied."""
 
     timeout_seconds: int = Field(
         _DAY, description="Seconds to wait for approval before the action is denied.", ge=60, le=7 * _DAY
@@ -228,7 +228,7 @@ class PolicySpec(ValidatedModel):
     circuit_breaker: CircuitBreaker = Field(
         CircuitBreaker(), description="Suspends actions while too many runs fail, or if actions do not help."
     )
-    approval: Approval = Field(Approval(), description="Which actions need approval by a person.")
+    approval: Approval = Field(Approval(), description="Actions that need approval by a person.")
 
 
 class PolicyCounts(ValidatedModel):

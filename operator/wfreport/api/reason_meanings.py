@@ -185,7 +185,7 @@ STALL_ADVICE: dict[StallReason, str] = {
         "instance ID, or its namespaces."
     ),
 }
-"""Next steps of a person, by the reason of the stall. A finding that knows more has its own."""
+"""Next steps of a person, by the reason of the stall. A finding with more details has its own."""
 
 POLICY_REASON_MEANINGS: dict[PolicyReason, str] = {
     PolicyReason.POLICY_VALID: "The policy is valid.",

@@ -197,8 +197,8 @@ class Stalled(Model):
     since_at: Time | None = Field(
         "Time since which the run hangs. It is reported only after the grace time of its reason.", default=None
     )
-    message: str | None = Field("What hangs and what it waits for, redacted.", default=None, max_length=TEXT)
-    advice: str | None = Field("What a person can do.", default=None, max_length=TEXT)
+    message: str | None = Field("The part that hangs, and what it waits for, redacted.", default=None, max_length=TEXT)
+    advice: str | None = Field("Next step of a person.", default=None, max_length=TEXT)
 
 
 class StepWarning(Model):
@@ -306,7 +306,7 @@ class ReportStatus(Model, dict=True):
         "Steps that are waiting while the Workflow runs.", default=None, max_length=100
     )
     stalled: Stalled | None = Field(
-        "Why the run hangs; absent if it does not, or if nobody knows. Cleared when it goes on.", default=None
+        "Why the run hangs; absent if it does not, or if that is unknown. Cleared when it goes on.", default=None
     )
     warnings: list[StepWarning] | None = Field("Problems that did not fail the run.", default=None, max_length=100)
     superseded_attempts: list[PreviousAttempt] | None = Field(
@@ -326,7 +326,7 @@ class ReportStatus(Model, dict=True):
         default=None,
         max_length=32,
     )
-    definition: RunDefinition | None = Field("What was run. Written when the run has ended.", default=None)
+    definition: RunDefinition | None = Field("The run's definition. Written when the run has ended.", default=None)
     comparison: Comparison | None = Field(
         "How the run differs from earlier runs. Written once, when it has ended.", default=None
     )

@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 def build_monitor(shared: Shared, first_list: FirstList | None) -> StreamMonitor:
-    """Build the monitor of all watch streams, which tells when the first list is complete."""
+    """Build the monitor of all watch streams, which observes when the first list is complete."""
     namespaces = shared.kube.namespaces
     streams = [Stream(plural, namespace) for _, _, plural in WATCHED_KINDS for namespace in namespaces]
     return StreamMonitor(
@@ -61,7 +61,7 @@ def build_monitor(shared: Shared, first_list: FirstList | None) -> StreamMonitor
 
 
 def build_capturer(shared: Shared) -> Capturer:
-    """Build what captures failed pods."""
+    """Build the capturer of failed pods."""
     log_lines = partial(shared.reports.log_tail_lines, default=shared.settings.log_tail_lines)
     return Capturer(
         pods=shared.kube.pods,

@@ -354,7 +354,7 @@ def _count_since(
 def _unless(
     is_abandoned: Callable[[NamespacedName], bool], reconcile: Callable[[Request], Awaitable[None]]
 ) -> Callable[[Request], Awaitable[None]]:
-    """Reconcile all but abandoned Workflows: reading one of these is what killed the operator."""
+    """Reconcile all but abandoned Workflows: reading one of these killed the operator."""
 
     async def guarded(request: Request) -> None:
         if not is_abandoned(request.name):

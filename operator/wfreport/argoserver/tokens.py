@@ -39,7 +39,7 @@ class TokenSource(Protocol):
         """Return the current token without its scheme; None for a server that needs none.
 
         Raises:
-            ServerUnauthorizedError: no token could be loaded; the message says why.
+            ServerUnauthorizedError: no token could be loaded; the message gives the reason.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""A bounded cache that namespaces share: whoever fills it loses its own values, not those of others."""
+"""A bounded cache that namespaces share: the namespace that fills it loses its own values, not those of others."""
 
 from collections import OrderedDict
 from collections.abc import Callable

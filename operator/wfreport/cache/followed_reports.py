@@ -1,4 +1,4 @@
-"""Which reports of users are followed: a namespace has a maximum, whatever its users create.
+"""Selects the reports of users that are followed: a namespace has a maximum, whatever its users create.
 
 Automatic reports are as many as there are runs. Reports that users create have no such bound, and each that is followed
 costs memory, and a reconcile whenever something may have changed. Beyond the maximum a report is not followed: it is

@@ -184,7 +184,7 @@ class RunningWorkflows:
         self._running.pop(key, None)
 
     def _allowed(self) -> int:
-        """Return the number of polls that the rate allows now. What was not used by the last batch is lost."""
+        """Return the number of polls that the rate allows now. Polls that the last batch did not use are lost."""
         now, rate = self._clock(), self.policy.per_second
         most = max(1.0, rate * self.policy.batch_seconds)
         self._allowance = min(most, self._allowance + rate * (now - self._allowed_at))

@@ -1,4 +1,4 @@
-"""What is remembered between two reconciles to tell whether runs hang. Further reconciles can recover all of it."""
+"""Remembers between two reconciles how to recognise runs that hang. Further reconciles can recover all of it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping

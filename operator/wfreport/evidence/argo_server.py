@@ -4,7 +4,7 @@ A reconcile never waits for the server. It takes what has been fetched, or reque
 fetch in the background and then have the Workflow reconciled again, so a server that hangs delays only what needs it.
 Nothing here has to survive a restart: the resync finds the reports that still lack something.
 
-A *subject* is what is fetched: the nodes of a Workflow in the cluster, or a run in the archive. Its state follows from
+A *subject* is a thing to fetch: the nodes of a Workflow in the cluster, or a run in the archive. Its state follows from
 whether it is requested, and from its last result:
 
 ===========  =========  ======  ====================================================================================

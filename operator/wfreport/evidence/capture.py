@@ -1,8 +1,8 @@
 """Captures failed pods as soon as they fail: container states, the ends of their logs, and their Events.
 
 Captures have a queue of their own, so a reconcile never waits for a pod, however many fail. The evidence stays in the
-``EvidenceCache`` until a reconcile has put it into the reports. What disappears first is read first: the pod and its
-logs go with podGC, its Events stay for an hour.
+``EvidenceCache`` until a reconcile has put it into the reports. Evidence that disappears first is read first: the pod
+and its logs are deleted by podGC, its Events stay for an hour.
 """
 
 import logging

@@ -48,7 +48,7 @@ EVIDENCE_RETRY_WINDOW = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class CollectedEvidence:
-    """What is known of the pods of a Workflow in the cluster.
+    """Knowledge about the pods of a Workflow in the cluster.
 
     Attributes:
         observed_at: when it was collected; the length of a wait is measured up to this time.
@@ -69,7 +69,7 @@ class CollectedEvidence:
 
 @dataclass(frozen=True, slots=True)
 class RemainingEvidence:
-    """What is known of a run whose Workflow is not in the cluster.
+    """Knowledge about a run whose Workflow is not in the cluster.
 
     Attributes:
         observed_at: when it was collected.

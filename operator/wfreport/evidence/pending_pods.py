@@ -26,7 +26,7 @@ _LIST_LIMIT: Final = 50
 
 
 class PendingPods:
-    """Reads what only the pod knows, e.g. that a volume cannot be mounted or a sandbox cannot be created."""
+    """Reads facts that only the pod has, e.g. that a volume cannot be mounted or a sandbox cannot be created."""
 
     def __init__(self, pods: Pods, graces: WaitingGraces, *, metrics: Metrics) -> None:
         self._pods = pods

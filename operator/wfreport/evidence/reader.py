@@ -64,7 +64,7 @@ class PodQuery:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """What a reconcile has read of the failed pods.
+    """Evidence of the failed pods that a reconcile has read.
 
     Attributes:
         evidence: by pod name.
@@ -190,7 +190,7 @@ class EvidenceReader:
     async def release(self, snapshot: Snapshot, evidence: Mapping[str, PodEvidence], *, is_final: bool) -> None:
         """Forget evidence that the reports have.
 
-        Before the end of a run (``is_final``) they only have evidence of nodes that Argo knows to have failed.
+        Before the end of a run (``is_final``) they only have evidence of nodes that have failed according to Argo.
         """
         if not evidence:
             return

@@ -51,7 +51,7 @@ INTERVAL_MAX_SECONDS: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class StallInspection:
-    """What is known about whether a run hangs.
+    """Result of an inspection: whether the run hangs, and when to inspect it again.
 
     Attributes:
         verdict: whether it hangs.

@@ -71,7 +71,7 @@ class Access:
         return review.status.allowed
 
     async def username(self) -> str:
-        """Return the name that the API server knows us by.
+        """Return our user name, as the API server has authenticated it.
 
         Raises:
             ApiError: the request failed.

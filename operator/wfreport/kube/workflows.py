@@ -1,6 +1,6 @@
 """Argo Workflows at the API server.
 
-Who may write a Workflow: the action handlers in `wfreport.remediation.actions`, and nobody else. Resubmit and
+Only the action handlers in `wfreport.remediation.actions` may write a Workflow. Resubmit and
 RaiseMemory create one, Stop patches ``spec.shutdown`` and an annotation; `workflow_documents` gives them that right.
 Everything else gets `Workflows` or a `ResourceReader`, which have no method that writes. Retry writes through Argo
 Server (`wfreport.argoserver.workflows`).

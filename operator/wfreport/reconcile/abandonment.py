@@ -112,7 +112,7 @@ class AbandonmentGuard:
 
 
 def _has_changed(head: Workflow, entries: list[ReportEntry]) -> bool:
-    """Return whether to try again. A running Workflow changes all the time, so its completion is what counts."""
+    """Return whether to try again. A running Workflow changes all the time, so only its completion counts."""
     if not all(entry.is_spec_observed for entry in entries):
         return True
     version = head.metadata.resource_version

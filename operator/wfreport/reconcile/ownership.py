@@ -1,4 +1,4 @@
-"""Which installation writes a report, if the selections of two installations overlap (docs/decisions/0026).
+"""Decides which installation writes a report, if the selections of two installations overlap (docs/decisions/0026).
 
 An installation is all replicas that share a Lease. The one that writes a report's status first puts its name there, as
 ``status.reporter``. Others leave the report to it: if each wrote what its own settings make of the Workflow, the event

@@ -44,7 +44,7 @@ class Poller:
 
         Args:
             running: the running Workflows.
-            requests: tells which of them are reconciled anyway, and requests the others.
+            requests: has those that are reconciled anyway, and takes the requests for the others.
             reader: reads several at once.
             is_cluster_wide: whether one list may read all namespaces.
             sleep: replaced by tests.

@@ -24,7 +24,7 @@ class WorkflowLists:
     def __init__(
         self, workflows: Workflows, reader: ChunkedReader, requests: ReconcileRequests, first_list: FirstList | None
     ) -> None:
-        """Create lists; ``first_list`` is what the streams have listed at the start, None if nobody collects that."""
+        """Create lists; ``first_list``: the Workflows that the streams listed at the start, if they are collected."""
         self._workflows = workflows
         self._reader = reader
         self._requests = requests

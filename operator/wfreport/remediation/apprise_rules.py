@@ -1,4 +1,4 @@
-"""Which Apprise URLs are allowed: their schemas (a setting), and the arguments behind the question mark.
+"""Decides which Apprise URLs are allowed, by their schema (a setting) and the arguments behind the question mark.
 
 Apprise does much more than post a message. Some arguments read files of the operator or fetch a URL and send the
 content out (``template``), set the timeouts (``rto``), or send headers and methods of choice to any address

@@ -26,7 +26,7 @@ _MAX_SENT: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What became of a message.
+    """Outcome of the delivery of a message.
 
     Attributes:
         problems: why sinks will never get it.

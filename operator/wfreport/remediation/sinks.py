@@ -61,7 +61,7 @@ class Sender(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SinkRules:
-    """What policies may use as sinks.
+    """The sinks that policies may use.
 
     Attributes:
         apprise_schemas: allowed schemas of Apprise URLs.

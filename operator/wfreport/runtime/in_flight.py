@@ -1,4 +1,4 @@
-"""What each worker is reconciling at the moment, for the watchdog's thread and for the record on the Lease.
+"""The reconciles in flight, by worker, for the watchdog's thread and for the record on the Lease.
 
 Every worker has one slot. Per reconcile it costs two assignments.
 """

@@ -64,7 +64,7 @@ OTHER: Final = "other"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What the thread observes at one tick.
+    """Observations of the thread at one tick.
 
     Attributes:
         at_seconds: a monotonic time.

@@ -33,7 +33,7 @@ class Collector:
         """Post an encoded trace and return the answer.
 
         Raises:
-            ApiError: the collector did not accept it; ``transient`` says whether it may later.
+            ApiError: the collector did not accept it; ``transient`` is true if it may do so later.
         """
         headers = {"Content-Type": CONTENT_TYPE, "Content-Encoding": "gzip"}
         try:

@@ -1,4 +1,4 @@
-"""What a page shows besides the report."""
+"""Content of a page besides the report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from wfreport.cli.render.next_steps import NextCommand
 
 @dataclass(frozen=True, slots=True)
 class LiveDetails:
-    """What a page shows besides the report.
+    """Content of a page besides the report.
 
     Attributes:
         now: the present, for relative times; None: only absolute times.

@@ -96,7 +96,7 @@ def _add_action(page: TextPage, action: Remediation, now: datetime | None) -> No
 
 
 def _message(action: Remediation) -> str:
-    """Return why an action waits, was not done, or did not help; empty if its state says all."""
+    """Return why an action waits, was not done, or did not help; empty if its state is the whole answer."""
     if is_awaiting(action):
         return "waits for approval"
     conditions = {one.type: one for one in (action.status.conditions if action.status else None) or ()}

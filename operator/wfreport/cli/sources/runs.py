@@ -34,7 +34,7 @@ _DELETED: Final = "was deleted"
 
 @dataclass(frozen=True, slots=True)
 class FoundRun:
-    """What still exists of a run: its report, its Workflow, or both.
+    """The remains of a run: its report, its Workflow, or both.
 
     Attributes:
         namespace: namespace of the run.

@@ -1,4 +1,4 @@
-"""Reads Workflows, pods and Events out of documents from files, and says what to give instead of anything else."""
+"""Reads Workflows, pods and Events out of documents from files. An error names the input to give instead."""
 
 from collections.abc import Mapping
 from typing import Any, Final

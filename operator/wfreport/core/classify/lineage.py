@@ -14,7 +14,7 @@ _CALLERS = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP})
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What holds for a node because of itself or of a node that encloses it.
+    """Properties of a node that come from itself or from a node that encloses it.
 
     Attributes:
         is_in_exit_handler: whether it is within the Workflow's exit handler.

@@ -102,7 +102,7 @@ _MARKS: Final = (
     (_ROUTINE, _Rank.ROUTINE),
     (_CONTINUED, _Rank.CONTINUED),
 )
-"""What the start of a line shows; the first match counts."""
+"""Starts of lines and their meaning; the first match counts."""
 
 
 @dataclass(slots=True)
@@ -178,7 +178,7 @@ _LEADS: Final = lazy_pattern(
     r"[EF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [^\]\s]{1,100}\] |"
     r"(?:\d{4}[-/]\d\d[-/]\d\d[T ]|\[)\d\d:\d\d:\d\d\S*\s+(?=\w)"
 )
-"""What precedes a message: the time and the level of a logger, or a word that the sentence does not need."""
+"""The part before a message: the time and the level of a logger, or a word that the sentence does not need."""
 
 _MESSAGE: Final = lazy_pattern(r'\bmsg=("(?:[^"\\]|\\.)*"|\S+)')
 _CAUSE: Final = lazy_pattern(r'\b(?:error|err)=("(?:[^"\\]|\\.)*"|\S+)')

@@ -1,6 +1,6 @@
 """Finds what differs between two runs, from their reports alone.
 
-What a report does not have is unknown, and never counts as changed.
+A part that a report does not have is unknown, and never counts as changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

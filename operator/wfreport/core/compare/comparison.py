@@ -33,7 +33,7 @@ _UNKNOWN_DEFINITION = "its definition is not recorded, so that changes of templa
 
 @dataclass(frozen=True, slots=True)
 class KnownRuns:
-    """What is known of the earlier runs of an origin.
+    """Knowledge about the earlier runs of an origin.
 
     Attributes:
         outcomes: how they ended, oldest first.
@@ -119,7 +119,7 @@ def _failure_history(status: ReportStatus, outcomes: Sequence[RunOutcome]) -> Fa
 
 
 def clause_of(comparison: Comparison) -> str:
-    """Return the comparison as a clause of the summary; empty if it says nothing new."""
+    """Return the comparison as a clause of the summary; empty if it adds nothing new."""
     parts = [part for part in (_streak(comparison), *_leading_changes(comparison)) if part]
     return "; ".join(parts)
 

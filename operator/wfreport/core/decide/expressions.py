@@ -9,7 +9,7 @@ _MAX_MEMORY_BYTES: Final = 1 << 20
 
 
 class BadExpressionError(ValueError):
-    """RE2 rejected the expression; the message says why."""
+    """RE2 rejected the expression; the message gives the reason."""
 
 
 @functools.lru_cache(maxsize=512)

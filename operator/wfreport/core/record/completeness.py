@@ -1,4 +1,4 @@
-"""Whether a report says all that it will say about a run."""
+"""Decides whether a report is complete: nothing about the run can be added later."""
 
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import ReportStatus

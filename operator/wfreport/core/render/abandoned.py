@@ -1,6 +1,6 @@
 """Renders the status of a report whose Workflow is not reconciled any more, because that killed the operator twice.
 
-Nothing of the Workflow but its metadata is read for it: the rest is what killed the operator.
+It reads only the Workflow's metadata: the rest killed the operator.
 """
 
 from collections.abc import Mapping

@@ -55,7 +55,7 @@ class TemplateDigest:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionDigest:
-    """What was run.
+    """The definition of a run.
 
     Attributes:
         digest: digest of everything below.

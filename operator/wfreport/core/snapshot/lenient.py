@@ -16,7 +16,7 @@ MAX_PROBLEMS: Final = 20
 """Maximum number of problems that are listed."""
 
 MAX_REPAIRS: Final = 20_000
-"""Maximum number of parts that are left out: one of each node of a large run. What follows then is left out, too."""
+"""Maximum number of parts that are left out: one of each node of a large run. All further parts are left out, too."""
 
 _MAX_DESCRIBED: Final = 1000
 

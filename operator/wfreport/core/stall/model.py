@@ -70,7 +70,7 @@ class PodsSeen:
 
 @dataclass(frozen=True, slots=True)
 class StallFacts:
-    """What is known besides the Workflow.
+    """Facts besides the Workflow.
 
     Attributes:
         pods: its pods; None if they were not read.

@@ -87,7 +87,7 @@ def _of_pod(
 
 
 def _gone(snapshot: Snapshot, node: Node, pods: PodsSeen, graces: StallGraces) -> Suspicion | None:
-    """Return that the pod of a running step does not exist. A pending step may not have one yet."""
+    """Return the suspicion that the pod of a running step does not exist. A pending step may not have one yet."""
     is_older = pods.seen_at is None or (node.started_at is not None and node.started_at < pods.seen_at)
     if not pods.is_complete or node.phase != Phase.RUNNING or not is_older:
         return None
@@ -126,7 +126,7 @@ def _failure_of(pod: Pod, failed_init: ContainerStatus | None) -> str:
 
 
 def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
-    """Return that a pod is being deleted. Its deletionTimestamp is the end of its own grace period."""
+    """Return the suspicion that a pod cannot be deleted. Its deletionTimestamp is the end of its own grace period."""
     machine = f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
     holder = f"; its finalizer {', '.join(pod.metadata.finalizers)} holds it" if pod.metadata.finalizers else ""
     unready = any(one.type == "Ready" and one.status != "True" for one in pod.status.conditions)
@@ -136,7 +136,7 @@ def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
 
 
 def _main_ended(node: Node, pod: Pod, graces: StallGraces, sets: Mapping[str, set[str]]) -> Suspicion | None:
-    """Return that only other containers than the main ones keep a pod alive."""
+    """Return the suspicion that only other containers than the main ones keep a pod alive."""
     names = sets.get(node.id, {MAIN_CONTAINER}) & {one.name for one in pod.status.container_statuses}
     statuses = pod.status.container_statuses
     mains = [state for one in statuses if one.name in names and (state := terminated(one))]

@@ -94,7 +94,7 @@ def _suspended(snapshot: Snapshot) -> Iterator[Suspicion]:
 
 
 def _not_started(snapshot: Snapshot, graces: StallGraces) -> Suspicion:
-    """Return that Argo has not taken the Workflow up. It is a finding only together with other signs of silence."""
+    """Return the suspicion that Argo has not taken the Workflow up. It needs other signs of silence as well."""
     return Suspicion(
         StallReason.CONTROLLER_SILENT,
         "no Argo controller has taken the Workflow up",
@@ -114,7 +114,7 @@ def _running(snapshot: Snapshot, graces: StallGraces) -> Iterator[Suspicion]:
 
 
 def _missing_result(snapshot: Snapshot, graces: StallGraces, since_at: datetime | None) -> Suspicion | None:
-    """Return that Argo waits for the result of a step that has ended (``taskResultReconciliation``)."""
+    """Return the suspicion that Argo waits for the result of a step that has ended (``taskResultReconciliation``)."""
     completion = snapshot.workflow.status.task_results_completion_status
     for node in snapshot.nodes.values():
         is_missing = node.task_result_synced is False or completion.get(node.id) is False

@@ -1,4 +1,4 @@
-"""Finds out from its pod why a step neither ends nor starts, although Argo's node only says that it runs or waits."""
+"""Finds out from a step's pod why it neither ends nor starts, while Argo's node only has Running or Pending."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ HUNG_REASONS: Final = frozenset({POD_FAILED, POD_SUCCEEDED, POD_TERMINATING, MAI
 
 @dataclass(frozen=True, slots=True)
 class HungPod:
-    """What keeps a step from ending.
+    """Obstacles that keep a step from ending.
 
     Attributes:
         reason: stable reason, one of ``HUNG_REASONS``.
@@ -74,7 +74,7 @@ def _failed(pod: Pod) -> HungPod:
 
 
 def _main_ended(pod: Pod) -> HungPod | None:
-    """Return that the user's containers ended while others run; None while one of the user's containers runs."""
+    """Find a pod in which only sidecars still run; None while one of the user's containers runs."""
     statuses = pod.status.container_statuses
     own = main_statuses(pod)
     ends = _ends(own)
