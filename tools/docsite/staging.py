@@ -156,16 +156,20 @@ def _added(pages: dict[str, str], paths: Iterable[str]) -> list[str]:
         uri, source = _site_uri(path), ROOT / path
         if uri not in pages:
             pages[uri] = _page(source, path)
-            below = sorted(source.rglob("*")) if source.is_dir() else []
-            new += [uri, *_added(pages, [file.relative_to(ROOT).as_posix() for file in below if file.is_file()])]
+            new += [uri, *_added(pages, [file.relative_to(ROOT).as_posix() for file in _files(source)])]
     return new
 
 
 def _page(source: Path, path: str) -> str:
     if source.is_dir():
-        names = [file.relative_to(source).as_posix() for file in sorted(source.rglob("*")) if file.is_file()]
+        names = [file.relative_to(source).as_posix() for file in _files(source)]
         return "\n".join([f"# {path}", "", *(f"* [{name}]({name})" for name in names)])
-    text = source.read_text()
+    text = source.read_text(errors="replace")
     if source.suffix in _AS_THEY_ARE:
         return text
     return f"# {path}\n\n````{_LANGUAGES.get(source.suffix, 'text')}\n{text}\n````\n"
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files below a folder; none of a file."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
