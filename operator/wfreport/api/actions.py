@@ -1,5 +1,6 @@
 """The actions of a policy's rules, and their settings."""
 
+from enum import StrEnum
 from typing import Final
 
 from pydantic import Field
@@ -150,11 +151,25 @@ class Apprise(ValidatedModel):
     )
 
 
+class EventFormat(StrEnum):
+    """The data of an event."""
+
+    CLOUD_EVENTS = "CloudEvents"
+    CD_EVENTS = "CDEvents"
+
+
 class CloudEvents(ValidatedModel):
     """A CloudEvents 1.0 endpoint over HTTP."""
 
     url: str = Field(
         description="URL to which events are posted.", min_length=1, max_length=TEXT, pattern=r"^https?://[^\s]+$"
+    )
+    format: EventFormat = Field(
+        EventFormat.CLOUD_EVENTS,
+        description=(
+            "Data of the events. CloudEvents: the facts of the notification. CDEvents: an event of CDEvents 0.5, "
+            "`dev.cdevents.pipelinerun.finished` for a run that failed, with the facts as customData."
+        ),
     )
 
 

@@ -41,6 +41,12 @@ class WorkflowSource(Model):
     generate_name: str | None = Field("generateName with which it was created.", default=None, max_length=LINE)
     creator: str | None = Field("User who submitted it.", default=None, max_length=SHORT)
 
+    @property
+    def pipeline(self) -> str | None:
+        """What its runs have in common: the CronWorkflow, the template, or the generateName."""
+        name = self.cron_workflow or self.workflow_template or self.cluster_workflow_template
+        return name or (self.generate_name or "").rstrip("-.") or None
+
 
 class EarlierRun(Model):
     """A run of the same Workflow before a manual retry."""

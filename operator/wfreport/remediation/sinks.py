@@ -15,9 +15,9 @@ import aiohttp
 from wfreport.api.actions import Apprise, Sink
 from wfreport.api.names import LABEL_NOTIFY
 from wfreport.api.reasons import Refusal
-from wfreport.api.wire import rfc3339
 from wfreport.core.plan.refusal import RefusedError
-from wfreport.core.record.notification import Notification, Stage
+from wfreport.core.record.cloud_events import CONTENT_TYPE, cloud_event
+from wfreport.core.record.notification import Notification
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.resource import Document, ResourceReader
 from wfreport.remediation.apprise_client import AppriseClient
@@ -27,13 +27,6 @@ from wfreport.remediation.destinations import DestinationRules, RefusedAddressEr
 STOP_SECONDS: Final = 2
 """Time that deliveries get to finish when the operator stops. The next process sends their messages again."""
 
-_SPEC_VERSION: Final = "1.0"
-_TYPES: Final = {
-    Stage.FAILED: "dev.wfreport.run.failed.v1",
-    Stage.STALLED: "dev.wfreport.run.stalled.v1",
-    Stage.ENDED: "dev.wfreport.remediation.ended.v1",
-}
-_CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 _FIRST_FAILURE_STATUS: Final = 300
 _MAX_REFUSALS: Final = 1000
 
@@ -98,7 +91,8 @@ class Sinks:
         """
         if sink.cloud_events:
             async with self._delivery(sink):
-                await _post(sink.name, sink.cloud_events.url, cloud_event(notification), self._rules)
+                event = cloud_event(notification, sink.cloud_events.format)
+                await _post(sink.name, sink.cloud_events.url, event, self._rules)
         elif sink.apprise:
             secret = await self._secret(namespace, sink.apprise)
             urls = urls_in(secret, sink.apprise.key)
@@ -199,20 +193,6 @@ def urls_in(secret: Mapping[str, Any], key: str) -> list[str]:
     return urls
 
 
-def cloud_event(notification: Notification) -> dict[str, Any]:
-    """Return a notification as a CloudEvents 1.0 event in structured mode (json-format.md of cloudevents/spec)."""
-    return {
-        "specversion": _SPEC_VERSION,
-        "id": notification.id,
-        "source": "https://wfreport.dev/operator",
-        "type": _TYPES[notification.stage],
-        "subject": notification.subject,
-        "time": rfc3339(notification.at),
-        "datacontenttype": "application/json",
-        "data": {"title": notification.title, "text": notification.body, **notification.facts},
-    }
-
-
 async def _post(name: str, url: str, event: dict[str, Any], rules: SinkRules) -> None:
     guard = _SocketGuard(await rules.destinations())
     connector = aiohttp.TCPConnector(socket_factory=guard.open)
@@ -220,7 +200,7 @@ async def _post(name: str, url: str, event: dict[str, Any], rules: SinkRules) ->
         async with (
             aiohttp.ClientSession(connector=connector) as session,
             session.post(
-                url, data=json.dumps(event), headers={"Content-Type": _CONTENT_TYPE}, allow_redirects=False
+                url, data=json.dumps(event), headers={"Content-Type": CONTENT_TYPE}, allow_redirects=False
             ) as response,
         ):
             if response.status >= _FIRST_FAILURE_STATUS:

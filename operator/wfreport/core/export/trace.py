@@ -110,7 +110,8 @@ class _Tracer:
     def _run(self, started_at: datetime) -> Span:
         leading = next(iter(self.status.failures or ()), None) if self.status.failure_class else None
         result = result_of(self.phase, leading)
-        pipeline = _pipeline(self.status) or self.workflow_name
+        source = self.status.workflow_source
+        pipeline = (source and source.pipeline) or self.workflow_name
         attributes = {
             "cicd.pipeline.name": pipeline,
             "cicd.pipeline.action.name": "RUN",
@@ -170,15 +171,6 @@ class _Tracer:
 
     def _id(self, *parts: str) -> str:
         return _hash(self.trace_id, *parts)[:16]
-
-
-def _pipeline(status: ReportStatus) -> str | None:
-    """Return what the runs of a pipeline share: a template, a CronWorkflow or a generateName."""
-    source = status.workflow_source
-    if source is None:
-        return None
-    name = source.cron_workflow or source.workflow_template or source.cluster_workflow_template
-    return name or (source.generate_name or "").rstrip("-.") or None
 
 
 def _url(status: ReportStatus) -> str | None:
