@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import ssl
+import subprocess
 import sys
 
 import pytest
 
-from wfreport.imports import lazy_pattern, without
+from wfreport.imports import lazy_pattern, without, without_authorities
 
 
 def test_a_pattern_is_compiled_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,3 +43,30 @@ def test_a_package_is_absent_only_inside_the_block() -> None:
     assert "no_such_package_of_ours" not in sys.modules
     with without("re"):
         assert sys.modules["re"] is re
+
+
+def test_a_context_made_in_the_block_trusts_nobody() -> None:
+    with without_authorities():
+        inside = ssl.create_default_context()
+    assert inside.verify_mode is ssl.CERT_REQUIRED
+    assert inside.cert_store_stats()["x509"] == 0
+    assert ssl.create_default_context().cert_store_stats() == _system_authorities()
+
+
+def test_the_operator_reads_no_certificate_authorities_when_it_is_imported() -> None:
+    code = """
+import ssl
+real = ssl.SSLContext.load_default_certs
+ssl.SSLContext.load_default_certs = lambda self, *given: (real(self, *given), made.append(self))
+made = []
+import wfreport.app
+print([context.cert_store_stats()["x509"] for context in made])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[0]"
+
+
+def _system_authorities() -> dict[str, int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    return context.cert_store_stats()

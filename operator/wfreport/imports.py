@@ -2,8 +2,9 @@
 
 Two dependencies import a large package at their own import, for functions that wfreport does not use: kopf imports the
 clients of Kubernetes whose objects it accepts, and detect-secrets imports requests, to check secrets at their issuer.
-Together they would be a third of the CPU time of the operator's start. The core has three hundred regular expressions,
-most of which a command never uses; to compile them takes as long as to import all of the core.
+Together they would be a third of the CPU time of the operator's start. aiohttp reads the system's certificate
+authorities twice at its import, for connections without a context of their own. The core has three hundred regular
+expressions, most of which a command never uses; to compile them takes as long as to import all of the core.
 """
 
 import re
@@ -53,3 +54,19 @@ def without(*packages: str) -> Iterator[None]:
     finally:
         for name in absent:
             del sys.modules[name]
+
+
+@contextmanager
+def without_authorities() -> Iterator[None]:
+    """Leave out the system's certificate authorities while the block imports what reads them.
+
+    A context for TLS that is made in the block trusts nobody: a connection that uses it fails.
+    """
+    import ssl  # noqa: PLC0415  (half of the commands do not need it)
+
+    name = "set_default_verify_paths"  # inherited from the class in C, so that the name is free here
+    setattr(ssl.SSLContext, name, lambda _: None)
+    try:
+        yield
+    finally:
+        delattr(ssl.SSLContext, name)

@@ -50,10 +50,12 @@ def test_a_table_has_ratios_and_the_verdict_names_what_is_missed() -> None:
     dear = {"operator": "theirs", "phases": dict.fromkeys(COLUMNS, figures | {"cpu_seconds": 4.0})}
 
     shown = tables([cheap, dear], against="theirs")
-    judged = verdict([cheap, dear], operator="mine", against="theirs")
+    judged = verdict([cheap, dear | {"operator": "naive-kopf"}], operator="mine", against="naive-kopf")
+    beside_go = verdict([cheap, dear], operator="mine", against="theirs")
 
     assert "| mine | 1.00 (0.25x) |" in shown
-    assert "MISSED  CPU on the load 0.250 of theirs" in judged
+    assert "MISSED  CPU on the load 0.250 of naive-kopf" in judged
+    assert "met     CPU on the load 0.250 of theirs" in beside_go
     assert "met     0 missing or wrong reports" in judged
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Collection
@@ -14,9 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import psutil  # type: ignore[import-untyped]
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from tests.eventually import eventually, eventually_async
 from tests.live.remediation.webhook import (
     connections_to,
@@ -26,9 +29,11 @@ from tests.live.remediation.webhook import (
     webhook,
 )
 
+from controlplane.certs import create_pki
 from wfreport.api.actions import Apprise, CloudEvents, Sink
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.notification import Notification, Stage
+from wfreport.kube.aiohttp_transport import system_authorities
 from wfreport.kube.errors import NotFoundError
 from wfreport.remediation.apprise_client import AppriseClient
 from wfreport.remediation.sinks import SinkError, SinkRules, Sinks
@@ -228,6 +233,38 @@ async def test_metadata_service_and_api_server_are_refused_with_the_reason(appri
             with pytest.raises(RefusedError, match=f"sink hook: .* is .*{reason}"):
                 await made.as_event(f"http://{target}/")
         assert received == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_endpoint_with_a_certificate_of_a_trusted_authority_is_reached_and_no_other(
+    apprise: AppriseClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pki = create_pki(tmp_path / "pki")
+    made, received = Deliveries(apprise), list[str]()
+
+    async def receive(request: web.Request) -> web.Response:
+        received.append((await request.json())["id"])
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/", receive)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(pki.server_certificate, pki.server_key)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        url = f"https://127.0.0.1:{runner.addresses[0][1]}/"
+        system_authorities.cache_clear()
+        with pytest.raises(SinkError, match=aiohttp.ClientConnectorCertificateError.__name__):
+            await made.as_event(url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(pki.ca))
+        system_authorities.cache_clear()
+        await made.as_event(url)
+    finally:
+        system_authorities.cache_clear()
+        await runner.cleanup()
+    assert received == [MESSAGE.id]
 
 
 @pytest.mark.asyncio(loop_scope="module")

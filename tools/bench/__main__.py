@@ -17,7 +17,7 @@ from bench import bounds, cli, flood
 from bench.controller import RefusedError
 from bench.measure import measure
 from bench.operators import NAIVE, PROGRAMS, WFREPORT, OperatorEndedError
-from bench.plan import FULL, QUICK, Plan
+from bench.plan import FULL, PLANS, QUICK, Plan
 from bench.results import tables, verdict
 from controlplane.errors import ControlPlaneError
 from controlplane.paths import REPO_ROOT
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _FAILED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    sys.stdout.write(tables(records, against=NAIVE.name) + "\n")
-    sys.stdout.write(verdict(records, operator=WFREPORT.name, against=NAIVE.name))
+    sys.stdout.write(tables(records, against=options.against) + "\n")
+    sys.stdout.write(verdict(records, operator=WFREPORT.name, against=options.against))
     return 0
 
 
@@ -77,7 +77,7 @@ def _append(path: Path, record: dict[str, Any]) -> None:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    plan = QUICK if options.quick else FULL
+    plan = QUICK if options.quick else PLANS[options.plan]
     paced = (replace(group, writes_per_second=group.writes_per_second * options.pace) for group in plan.load)
     return replace(plan, load=tuple(paced))
 
@@ -86,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="100 Workflows instead of 2,000, and a twelfth of the load"
+    )
+    parser.add_argument(
+        "--plan", choices=sorted(PLANS), default=FULL.name, help="what is measured, default %(default)s"
+    )
+    parser.add_argument(
+        "--against", choices=_NAMES, default=NAIVE.name, help="the operator of the ratios, default %(default)s"
     )
     parser.add_argument("--rounds", type=int, default=1, help="rounds of measurements, the operators in turn")
     parser.add_argument("--only", action="append", choices=_NAMES, help="only this operator; may be repeated")

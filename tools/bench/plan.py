@@ -73,6 +73,31 @@ FULL = Plan(
         Group("large", 5, 300, updates=60, writes_per_second=2.4, active=5),
     ),
 )
+# For the comparison with the Go operators: many small Workflows, few large ones, and thirty that run for two minutes.
+MANY_SMALL = Plan(
+    name="many-small",
+    present=(Group("old", 2000, 20),),
+    load=(Group("small", 300, 20, updates=15, writes_per_second=100, active=100),),
+    idle_seconds=10,
+)
+FEW_LARGE = Plan(
+    name="few-large",
+    present=(Group("old", 5, 20),),
+    load=(Group("large", 20, 300, updates=60, writes_per_second=15, active=15),),
+    idle_seconds=5,
+)
+FIVE_LARGE = Plan(
+    name="five-large",
+    present=(Group("old", 5, 20),),
+    load=(Group("large", 5, 300, updates=60, writes_per_second=3, active=5),),
+    idle_seconds=5,
+)
+THIRTY = Plan(
+    name="thirty-running",
+    present=(Group("old", 5, 20),),
+    load=(Group("running", 30, 62, updates=60, writes_per_second=15, active=30),),
+    idle_seconds=5,
+)
 QUICK = Plan(
     name="quick",
     present=(Group("old", 95, 25), Group("old-large", 5, 1000)),
@@ -82,3 +107,4 @@ QUICK = Plan(
     ),
     idle_seconds=5,
 )
+PLANS = {plan.name: plan for plan in (FULL, QUICK, MANY_SMALL, FEW_LARGE, FIVE_LARGE, THIRTY)}

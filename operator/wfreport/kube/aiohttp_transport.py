@@ -6,6 +6,7 @@ An import of aiohttp takes a third of a second of CPU, so this module is importe
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import cache
 from typing import Any, Final
 
 import aiohttp
@@ -15,6 +16,12 @@ from wfreport.kube.transport import USER_AGENT, BodyTail, Response
 
 _KEEP_ALIVE_SECONDS: Final = 60
 _READ_BUFFER_BYTES: Final = 1 << 20
+
+
+@cache
+def system_authorities() -> ssl.SSLContext:
+    """Trust the system's authorities. aiohttp's own context does not: it was imported without them (`imports.py`)."""
+    return ssl.create_default_context()
 
 
 def open_session(
@@ -29,7 +36,9 @@ def open_session(
         options: further arguments of `aiohttp.ClientSession`.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=tls, limit=limit, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+        connector=aiohttp.TCPConnector(
+            ssl=system_authorities() if tls is True else tls, limit=limit, keepalive_timeout=_KEEP_ALIVE_SECONDS
+        ),
         headers={"User-Agent": USER_AGENT, **headers},
         read_bufsize=_READ_BUFFER_BYTES,
         **options,

@@ -18,6 +18,7 @@ from wfreport.api.reasons import Refusal
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.record.cloud_events import CONTENT_TYPE, cloud_event
 from wfreport.core.record.notification import Notification
+from wfreport.kube.aiohttp_transport import system_authorities
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.resource import Document, ResourceReader
 from wfreport.remediation.apprise_client import AppriseClient
@@ -195,7 +196,8 @@ def urls_in(secret: Mapping[str, Any], key: str) -> list[str]:
 
 async def _post(name: str, url: str, event: dict[str, Any], rules: SinkRules) -> None:
     guard = _SocketGuard(await rules.destinations())
-    connector = aiohttp.TCPConnector(socket_factory=guard.open)
+    tls = await asyncio.to_thread(system_authorities) if url.lower().startswith("https:") else True
+    connector = aiohttp.TCPConnector(socket_factory=guard.open, ssl=tls)
     try:
         async with (
             aiohttp.ClientSession(connector=connector) as session,
