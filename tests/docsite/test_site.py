@@ -66,6 +66,14 @@ def test_a_new_page_of_a_folder_comes_into_its_section() -> None:
     ]
 
 
+def test_a_page_of_a_new_folder_has_a_place_too() -> None:
+    assert expand(["README.md", {"More": ["*"]}], ["README.md", "new/a.md", "source/CHANGELOG.md"]) == [
+        "README.md",
+        {"More": ["new/a.md"]},
+    ]
+    assert expand(["README.md", {"More": ["*"]}], ["README.md"]) == ["README.md"]
+
+
 def test_the_first_pattern_that_matches_a_page_decides() -> None:
     assert expand([{"Operate": ["howto/alert*"]}, {"More": ["howto/*"]}], ["howto/alerts.md", "howto/x.md"]) == [
         {"Operate": ["howto/alerts.md"]},

@@ -89,7 +89,7 @@ def expand(nav: Iterable[NavItem], uris: list[str]) -> list[NavItem]:
     """
     entries = list(nav)
     named = {entry for entry in _leaves(entries) if "*" not in entry}
-    unplaced = [uri for uri in uris if uri not in named]
+    unplaced = [uri for uri in uris if uri not in named and not uri.startswith(f"{SOURCE}/")]
     return [one for entry in entries for one in _items(entry, unplaced)]
 
 
