@@ -9,35 +9,22 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from wfreport.api.action_types import ActionType
+from wfreport.api.argo import COMPLETED_PHASES
+from wfreport.metric_labels import (
+    CONTROLLERS,
+    FAILED_EXECUTIONS,
+    REPAIR_KINDS,
+    RUN_OUTCOMES,
+    RunLabels,
+    start_at_zero,
+)
+
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 SERVER_BUCKETS: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 RUN_BUCKETS: Final = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 28800, 86400)
 LAG_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900)
-
-
-class RunLabels:
-    """Labels of the metrics about runs: namespace and template, if they are switched on, for a bounded number of pairs.
-
-    Args:
-        max_templates: most pairs with labels of their own; 0: no labels.
-    """
-
-    def __init__(self, max_templates: int) -> None:
-        self._max_templates = max_templates
-        self._pairs: set[tuple[str, str]] = set()
-        self.names = ("namespace", "template") if max_templates else ()
-
-    def of(self, namespace: str, template: str) -> tuple[str, ...]:
-        """Return the values of the labels. The first pairs keep theirs, so that no counter ever loses a part."""
-        if not self._max_templates:
-            return ()
-        pair = (namespace, template)
-        if pair not in self._pairs:
-            if len(self._pairs) >= self._max_templates:
-                return ("other", "other")
-            self._pairs.add(pair)
-        return pair
 
 
 class Metrics:
@@ -72,11 +59,11 @@ class Metrics:
         )
         self.event_loop_blocked = counter(
             "wfreport_event_loop_blocked",
-            "Reconciles that blocked the event loop for more than 5 seconds, by controller (report, capture, "
-            "report_reader, argo_server, archived_logs, remediation, early_pod_labels, policies, remediations, "
-            "notifier; other for anything that is not a reconcile). The log names the object.",
+            f"Reconciles that blocked the event loop for more than 5 seconds, by controller ({', '.join(CONTROLLERS)}; "
+            "other is anything that is not a reconcile). The log names the object.",
             ["controller"],
         )
+        start_at_zero(self.event_loop_blocked, CONTROLLERS)
         self.poll_interval = Gauge(
             "wfreport_poll_interval_seconds",
             "Longest present time between two polls of a running Workflow; it grows if WFREPORT_POLLS_PER_SECOND does "
@@ -94,6 +81,7 @@ class Metrics:
             "controller as in wfreport_event_loop_blocked_total.",
             ["controller"],
         )
+        start_at_zero(self.reconciles_abandoned, CONTROLLERS)
         self.reconciles = counter(
             "wfreport_reconciles",
             "Successful reconciles of a Workflow, by the state found: completed, running, gone, not_ours, abandoned.",
@@ -115,6 +103,7 @@ class Metrics:
             ["phase", *own],
             registry=registry,
         )
+        self.run_labels.start_each_at_zero(self._start_ended)
         self.run_failures = Counter(
             "wfreport_run_failures",
             "The runs of wfreport_runs_ended_total that failed, by class and owner of the leading failure; empty if "
@@ -140,6 +129,10 @@ class Metrics:
             "Variables of the environment that begin with WFREPORT_ and are no setting; the log names them.",
             registry=registry,
         )
+
+    def _start_ended(self, labels: tuple[str, ...]) -> None:
+        for phase in sorted(COMPLETED_PHASES):
+            self.runs_ended.labels(phase, *labels)
 
     def _of_evidence(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
@@ -224,6 +217,7 @@ class Metrics:
             "deleted Workflow), report (a changed or deleted report).",
             ["kind"],
         )
+        start_at_zero(self.resync_repairs, REPAIR_KINDS)
 
     def _of_streams(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
@@ -311,10 +305,17 @@ class Metrics:
             "Remediations, by action and state: intended, or the reason of the condition Executed.",
             ["action", "reason"],
         )
+        start_at_zero(self.remediations, ActionType, FAILED_EXECUTIONS)
         self.remediation_outcomes = counter(
             "wfreport_remediation_outcomes",
             "Remediations with an outcome, by action and the reason of the condition Succeeded.",
             ["action", "reason"],
+        )
+        start_at_zero(self.remediation_outcomes, ActionType, RUN_OUTCOMES)
+        self.breakers_open = Gauge(
+            "wfreport_breakers_open",
+            "Policies whose circuit breaker is open or half open; their status names the reason.",
+            registry=registry,
         )
         self.actions_in_flight = Gauge(
             "wfreport_actions_in_flight",
@@ -330,7 +331,7 @@ class Metrics:
         )
         self.leading = Gauge(
             "wfreport_leading",
-            "1 if this replica holds the Lease and it does not expire soon, else 0.",
+            "1 if this replica holds the Lease and it does not expire soon, or if it needs none; else 0.",
             registry=registry,
         )
         self.pods_labelled = counter(

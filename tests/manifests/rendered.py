@@ -24,7 +24,7 @@ ARGO = "argo"
 ACTIONS = ("label-pods", "notify", "resubmit", "retry", "stop", "suspend-cron")
 FOR_A_NAMESPACE = (
     *(f"remediate-{action}" for action in ACTIONS),
-    *("argo-server", "network-policy", "prometheus"),
+    *("argo-server", "network-policy", "prometheus", "alerts", "grafana"),
 )
 
 Object = dict[str, Any]
@@ -62,7 +62,8 @@ VARIANTS = (
     *(
         Variant(component, components=(component,))
         for component in (
-            *("admission-policy", "argo-server", "network-policy", "pod-monitor", "policies-for-edit", "prometheus"),
+            *("admission-policy", "alerts", "argo-server", "grafana", "network-policy", "pod-monitor"),
+            *("policies-for-edit", "prometheus"),
         )
     ),
     Variant("everything", components=(*FOR_A_NAMESPACE, "admission-policy", "policies-for-edit")),

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from generate.alerts import HOME
+
 Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Interval = Annotated[str, Field(pattern=r"^([0-9]+(ms|s|m|h))+$")]
@@ -116,6 +118,28 @@ class Monitor(Part):
     labels: dict[str, str] = Field({}, description="Labels by which your Prometheus selects it.")
 
 
+class Alerts(Part):
+    """A PrometheusRule of the Prometheus Operator, whose CRDs must be installed."""
+
+    enabled: bool = Field(default=False, description="Create it.")
+    labels: dict[str, str] = Field({}, description="Labels by which your Prometheus selects it.")
+    home: str = Field(
+        HOME,
+        pattern=r"^https?://",
+        description="Where you keep this repository: `docs/runbooks/<alert>.md` is added for the link of an alert.",
+    )
+
+
+class Dashboard(Part):
+    """A ConfigMap with the Grafana dashboard."""
+
+    enabled: bool = Field(default=False, description="Create it.")
+    labels: dict[str, str] = Field(
+        {"grafana_dashboard": "1"}, description="Labels by which the sidecar of Grafana finds it."
+    )
+    annotations: dict[str, str] = Field({}, description="Annotations, for example of the folder in Grafana.")
+
+
 class Values(Part):
     """The values of the chart. The defaults only report, for all namespaces, with the logs of failed pods."""
 
@@ -155,6 +179,8 @@ class Values(Part):
         Monitor(), description="A ServiceMonitor of the Prometheus Operator, whose CRDs must be installed."
     )
     podMonitor: Monitor = Field(Monitor(), description="A PodMonitor, instead of the ServiceMonitor.")
+    alerts: Alerts = Field(Alerts(), description="Alerts for the Prometheus Operator, whose CRDs must be installed.")
+    grafanaDashboard: Dashboard = Field(Dashboard(), description="A ConfigMap with the Grafana dashboard.")
     podAnnotations: dict[str, str] = Field({}, description="Annotations of the pods.")
     podLabels: dict[str, str] = Field({}, description="Labels of the pods.")
     priorityClassName: str = Field("", description="PriorityClass of the pods.")

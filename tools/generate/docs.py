@@ -16,11 +16,13 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic_settings import BaseSettings
 
+from generate.alerts import alert_files
 from generate.chart import value_rows, values_files
 from generate.chart_values import Values
 from generate.cli import cli_parts
 from generate.columns import columns_page
 from generate.crds import Schema, flatten, kind_schema, write_or_check
+from generate.dashboard import dashboard_files
 from generate.kinds import KINDS, ROOT, Kind
 from generate.markdown import Row, UndocumentedError
 from generate.markdown import code as _code
@@ -371,7 +373,8 @@ def pages() -> dict[Path, str]:
         "cli.md": lambda: _page("Command line", *cli_parts()),
     }
     generated = {REFERENCE / name: make() for name, make in makers.items()}
-    return generated | dict(map(_kind_page, KINDS)) | values_files() | {PICTURE: picture()}
+    monitoring = dict(alert_files()) | dict(dashboard_files())
+    return generated | dict(map(_kind_page, KINDS)) | values_files() | monitoring | {PICTURE: picture()}
 
 
 def _kind_page(kind: Kind) -> tuple[Path, str]:

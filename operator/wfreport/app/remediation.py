@@ -139,6 +139,9 @@ class RemediationController:
         if deps.lease:
             lease = deps.lease
             deps.metrics.leading.set_function(lambda: float(lease.held_seconds > 0))
+        else:
+            deps.metrics.leading.set(1)
+        deps.metrics.breakers_open.set_function(cache.policies.open_breakers)
 
     def _expose_budget(self) -> None:
         """Let gauges read how much of the budget that policies share is in use."""

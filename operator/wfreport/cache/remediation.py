@@ -15,6 +15,7 @@ from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.cache.reports import ReportCache
+from wfreport.core.decide.breaker import BreakerState
 from wfreport.core.decide.history import past_action_of, runs_of
 from wfreport.core.decide.model import ActionTimes, History, PastAction, Run
 from wfreport.core.decide.selection import ACTING_MODES
@@ -100,6 +101,12 @@ class PolicyCache:
     def has_any(self, namespace: str) -> bool:
         """Return whether a namespace has a policy."""
         return namespace in self._policies
+
+    def open_breakers(self) -> int:
+        """Return how many policies have a circuit breaker that is not closed, by their status."""
+        valid = [policy for namespace in self._policies for policy in self.in_namespace(namespace)]
+        states = [policy.status.breaker for policy in valid if policy.status]
+        return sum(state not in {None, BreakerState.CLOSED} for state in states)
 
     def namespaces(self) -> set[str]:
         """Return the namespaces that have a policy."""
