@@ -21,7 +21,7 @@ def selectors(expr: promql.Expr) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each metric with its matchers."""
     for node in nodes(expr):
         if isinstance(node, promql.VectorSelector):
-            yield node.name, {matcher.name: matcher.value for matcher in node.matchers.matchers}
+            yield node.name or "", {matcher.name: matcher.value for matcher in node.matchers.matchers}
 
 
 def grouped_by(expr: promql.Expr) -> Iterator[tuple[set[str], set[str]]]:

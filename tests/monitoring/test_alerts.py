@@ -42,15 +42,14 @@ SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 TARGETS = {"namespace", "pod", "instance", "job"}
 """Labels of every scraped series, whose namespace is the operator's unless the metric has its own."""
 
-BY_PROMETHEUS = {"up": set(), "process_start_time_seconds": set()}
-
 
 def exposed() -> dict[str, set[str]]:
     """Return the name of each series with its own labels, with the labels of templates switched on."""
     names: dict[str, set[str]] = {
         "process_resident_memory_bytes": set(),
         "process_cpu_seconds_total": set(),
-        **BY_PROMETHEUS,
+        "process_start_time_seconds": set(),
+        "up": set(),
     }
     for metric in vars(Metrics(max_templates=10)).values():
         if isinstance(metric, MetricWrapperBase):
@@ -63,7 +62,7 @@ def exposed() -> dict[str, set[str]]:
 
 
 EXPOSED = exposed()
-VALUES = {
+VALUES: dict[str, set[str]] = {
     "controller": set(CONTROLLERS),
     "kind": set(REPAIR_KINDS),
     "action": set(ActionType),
