@@ -63,6 +63,21 @@ def test_filters_select(workspace_with_runs: Workspace, filters: list[str], expe
     assert set(workflows(workspace_with_runs, *filters)) == expected
 
 
+def test_a_class_selects_runs_that_wait_for_what_would_fail_them_with_it(workspace: Workspace) -> None:
+    def waits(reason: str, phase: str = "Running") -> dict[str, Any]:
+        return {"observedWorkflow": {"phase": phase}, "waiting": [{"reason": reason}]}
+
+    workspace.put("dag-success", name="pulls", **waits("ImagePullBackOff"))
+    workspace.put("dag-success", name="queued", **waits("LockWait", "Pending"))
+    workspace.put("dag-success", name="failed", failureClass="ImagePull", **waits("ImagePullBackOff"))
+    workspace.put("dag-success", name="well", observedWorkflow={"phase": "Running"})
+    assert sorted(workflows(workspace, "--class", "ImagePull")) == ["failed", "pulls"]
+    assert sorted(workflows(workspace, "--class", "ImagePull", "--class", "LockWait")) == ["failed", "pulls", "queued"]
+    assert workflows(workspace, "--class", "LockWait", "--phase", "Running") == []
+    assert workflows(workspace, "--class", "ImagePull", "--phase", "Failed") == []
+    assert workflows(workspace, "--class", "OOMKilled") == []
+
+
 def test_stuck_runs_hang_or_wait_for_what_does_not_come_by_itself(workspace: Workspace) -> None:
     def waits(reason: str) -> dict[str, Any]:
         return {"observedWorkflow": {"phase": "Running"}, "waiting": [{"reason": reason}]}

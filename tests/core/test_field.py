@@ -125,7 +125,7 @@ def test_a_run_that_was_just_retried_by_hand_waits_for_the_controller() -> None:
 def test_a_wait_for_a_lock_names_its_holder() -> None:
     status = object_report("lock-holder-in-object.yaml")
     assert {(wait.reason, (wait.message or "").rpartition("; ")[2]) for wait in status.waiting or ()} == {
-        ("LockWait", "held by synchronization-acquire-lock(0:1)")
+        ("LockWait", "held by synchronization-acquire-lock(0:1) since 2024-09-17 00:11Z")
     }
 
 

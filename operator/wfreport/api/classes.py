@@ -135,3 +135,36 @@ CLASS_ADVICE: dict[FailureClass, str] = {
     ),
 }
 """Advice for the reader of a report, in one or two sentences."""
+
+CLASS_OF_WAIT: dict[str, FailureClass] = {
+    **dict.fromkeys(
+        (
+            "ErrImagePull",
+            "ImagePullBackOff",
+            "ErrImageNeverPull",
+            "InvalidImageName",
+            "ImageInspectError",
+            "RegistryUnavailable",
+            "SignatureValidationFailed",
+            "ImageCommandLookupFailed",
+        ),
+        FailureClass.IMAGE_PULL,
+    ),
+    **dict.fromkeys(
+        (
+            "CreateContainerConfigError",
+            "CreateContainerError",
+            "RunContainerError",
+            "FailedMount",
+            "FailedAttachVolume",
+            "Forbidden",
+        ),
+        FailureClass.CONFIG_ERROR,
+    ),
+    **dict.fromkeys(
+        ("Unschedulable", "SchedulingGated", "FailedCreatePodSandBox", "NetworkNotReady"), FailureClass.UNSCHEDULABLE
+    ),
+    "LockWait": FailureClass.LOCK_WAIT,
+    "QuotaExceeded": FailureClass.QUOTA_EXCEEDED,
+}
+"""The class with which a run fails if what it waits for never comes, by the reason of the wait."""

@@ -58,13 +58,16 @@ DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?
 """Pattern of the names of objects: a DNS subdomain (RFC 1123). Such a name cannot leave its place in a URL's path."""
 
 UID = r"^[A-Za-z0-9-]*$"
-"""Pattern of uids."""
+"""Pattern of uids in objects that the operator writes."""
+
+UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+"""Pattern of the uids that the API server gives."""
 
 RefName = Annotated[str, msgspec.Meta(max_length=LINE, extra_json_schema={"pattern": DNS_SUBDOMAIN})]
 """A name that the API server checks and the operator does not: an object stored before the check is read as well."""
 
-Uid = Annotated[str, msgspec.Meta(max_length=SHORT, extra_json_schema={"pattern": UID})]
-"""A uid that the API server checks and the operator does not."""
+Uid = Annotated[str, msgspec.Meta(max_length=SHORT, extra_json_schema={"pattern": UUID})]
+"""A uid that the API server checks and the operator does not. A report of anything else would wait for ever."""
 
 
 def schema_of_rules(*pairs: tuple[str, str], **beside: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class StallMemory:
         interval_seconds: time until they are read again.
         holders: states of Workflows that hold locks, as read last, by ``<namespace>/<name>``.
         locks_held: the locks that the Workflow holds.
+        lock_holds: since when it and its steps have held them, by holder.
     """
 
     first_seen: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class StallMemory:
     interval_seconds: float = 0
     holders: Mapping[str, HolderState] = field(default_factory=dict)
     locks_held: frozenset[str] = frozenset()
+    lock_holds: Mapping[str, datetime] = field(default_factory=dict)
 
     def see(self, suspicions: Iterable[Suspicion], now: datetime) -> None:
         """Remember when suspicions were seen first, and forget those that have passed."""
@@ -52,6 +54,8 @@ class ControllerActivity:
         self._moved_at: datetime | None = None
         self._owed: dict[NamespacedName, tuple[datetime, Owed]] = {}
         self._was_announced = False
+        self._is_silent = False
+        self.resumed_at: datetime | None = None
 
     def record_moved(self, at: datetime) -> None:
         """Record that the controller has written a Workflow."""
@@ -74,6 +78,9 @@ class ControllerActivity:
             overdue = [pair for name, pair in tuple(self._owed.items()) if self._is_overdue(name, pair[0])]
         is_proof = len(overdue) >= SEVERAL or any(owed is Owed.CERTAINLY for _, owed in overdue)
         since_at = min(since for since, _ in overdue) if is_proof else None
+        if self._is_silent and since_at is None:
+            self.resumed_at = now
+        self._is_silent = since_at is not None
         self._was_announced = self._was_announced and since_at is not None
         return since_at
 

@@ -17,7 +17,7 @@ from wfreport.cache.stalls import ControllerActivity, StallMemory
 from wfreport.core.snapshot.identity import is_labelled_completed
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.stall.findings import SEEN_SHARE, choose_finding, find_suspicions, is_due
-from wfreport.core.stall.locks import awaited_locks, held_locks, holder_workflow
+from wfreport.core.stall.locks import awaited_locks, held_locks, holder_workflow, lock_holds
 from wfreport.core.stall.model import (
     UNKNOWN_VERDICT,
     HolderState,
@@ -107,16 +107,18 @@ class StallInspector:
         if running is None:  # the first reconcile, or the first one after a restart
             return StallInspection()
         memory = running.stall
-        memory.locks_held = held_locks(snapshot)
+        memory.locks_held, memory.lock_holds = held_locks(snapshot), lock_holds(snapshot)
         if not await self._read_pods(snapshot, memory, stalled, now):
-            return StallInspection()
+            return StallInspection(replace(UNKNOWN_VERDICT, lock_holds=self._lock_holds(snapshot)))
         await self._read_holders(snapshot, memory)
         facts = self._facts(snapshot, memory, evidence)
         suspicions = await run_by_size(is_large(snapshot), find_suspicions, snapshot, facts, self._graces)
         memory.see(suspicions, now)
-        facts = replace(facts, controller_silent_since_at=self._silent_since_at(snapshot, memory, suspicions, now))
+        silent_since_at = self._silent_since_at(snapshot, memory, suspicions, now)
+        resumed_at = self._activity.resumed_at
+        facts = replace(facts, controller_silent_since_at=silent_since_at, controller_resumed_at=resumed_at)
         finding = choose_finding(suspicions, facts, first_seen=memory.first_seen, stored=stalled, now=now)
-        return StallInspection(StallVerdict(finding))
+        return StallInspection(StallVerdict(finding, lock_holds=self._lock_holds(snapshot)))
 
     def _record_movement(self, snapshot: Snapshot, running: RunningWorkflow | None, now: datetime) -> None:
         version = version_of(snapshot.workflow.metadata.resource_version)
@@ -172,6 +174,16 @@ class StallInspector:
         names = {holder_workflow(holder) for lock in awaited_locks(snapshot) for holder in lock.holders}
         own = sorted(name for name in names if name.startswith(f"{namespace}/"))[:HOLDERS_LIMIT]
         memory.holders = {name: await self._state_of(namespace, name.partition("/")[2]) for name in own}
+
+    def _lock_holds(self, snapshot: Snapshot) -> dict[str, datetime]:
+        """Return since when runs of the Workflow's own namespace have held the locks that it waits for."""
+        namespace, since = snapshot.workflow.metadata.namespace, {}
+        for holder in {holder for lock in awaited_locks(snapshot) for holder in lock.holders}:
+            of_namespace, _, name = holder_workflow(holder).partition("/")
+            running = self._running.get((namespace, name)) if of_namespace == namespace else None
+            if running and holder in running.stall.lock_holds:
+                since[holder] = running.stall.lock_holds[holder]
+        return since
 
     async def _state_of(self, namespace: str, name: str) -> HolderState:
         if self._running.get((namespace, name)):

@@ -6,7 +6,7 @@ import pytest
 from tests.builders import a_node
 
 from wfreport.api.argo import Metadata, NodeType, Phase
-from wfreport.api.classes import Confidence, FailureClass, Owner
+from wfreport.api.classes import CLASS_OF_WAIT, Confidence, FailureClass, Owner
 from wfreport.api.kubernetes import (
     ContainerState,
     ContainerStatus,
@@ -18,6 +18,7 @@ from wfreport.api.kubernetes import (
     StateTerminated,
     StateWaiting,
 )
+from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.rules import RULES, classify_failure
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.snapshot.messages import exit_code
@@ -309,3 +310,9 @@ def test_every_class_is_returned_by_a_rule_and_every_rule_is_documented() -> Non
 
 def test_a_class_of_a_newer_operator_is_unknown() -> None:
     assert FailureClass("Melted") is FailureClass.UNKNOWN
+
+
+@pytest.mark.parametrize(("reason", "expected"), CLASS_OF_WAIT.items())
+def test_a_run_that_waits_would_fail_with_the_class_of_its_wait(reason: str, expected: FailureClass) -> None:
+    by_text = [found for pattern, found in kubelet_messages.START_FAILURES if pattern.search(reason)]
+    assert by_text in ([expected], [])

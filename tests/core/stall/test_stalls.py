@@ -326,6 +326,25 @@ def test_a_lock_that_another_run_got_meanwhile_is_not_leaked() -> None:
     assert finding is None
 
 
+def test_since_when_another_run_of_the_namespace_holds_a_lock_is_known() -> None:
+    holding = [{"mutex": LOCK, "holder": "team/second"}, {"mutex": "team/Mutex/b", "holder": "team/second/wf.work"}]
+    held = {"synchronization": {"mutex": {"holding": [*holding, {"mutex": "team/Mutex/c"}]}}}
+    second = workflow(node("", kind="DAG"), node("work", start=40), name="second", status=held)
+    third = workflow(name="third", status={"synchronization": {"mutex": {"holding": holding}}, "startedAt": None})
+    world = StallWorld(START + timedelta(seconds=90))
+    for document in (second, second, third):
+        asyncio.run(world.inspect(world.put(document)))
+    waiter = waits_for("team/second", "team/second/wf.work", "other/second", "team/gone", kind="semaphore")
+    snapshot = world.put(waiter)
+    asyncio.run(world.inspect(snapshot))
+    expected = {"team/second": START, "team/second/wf.work": START + timedelta(seconds=40)}
+    assert asyncio.run(world.inspect(snapshot)).verdict.lock_holds == expected
+    world.error = ServerError("no", status=500)
+    world.now += timedelta(seconds=1000)
+    inspection = asyncio.run(world.inspect(snapshot))
+    assert inspection.verdict.lock_holds == expected
+
+
 def test_a_semaphore_with_a_running_holder_is_not_leaked() -> None:
     document = waits_for("team/gone", "team/first", kind="semaphore")
     first = workflow(node("", kind="DAG"), node("work"), name="first")
@@ -355,6 +374,27 @@ def test_the_finding_ends_when_the_controller_goes_on() -> None:
     assert asyncio.run(world.poll(world.put(went_on))) is None
     assert world.activity.silent_since_at(world.now) is None
     assert world.stored == {}
+
+
+def test_a_controller_that_goes_on_has_a_grace_time_to_catch_up() -> None:
+    world = StallWorld(START)
+    documents = [workflow(ROOT, STEP), workflow(ROOT, STEP, name="second")]
+    for document in documents:
+        world.put_pod(pod("wf.train", *DONE, phase="Succeeded", owner=document["metadata"]["name"]))
+        document["metadata"] |= {"uid": "uid-" + document["metadata"]["name"]}
+    world.pods["second"] = world.pods["pod-wf.train"]
+    world.put_pod(pod("wf.train", *DONE, phase="Succeeded"))
+    first, second = (world.put(document) for document in documents)
+    assert asyncio.run(world.poll_for(HOUR, first, second)) is not None
+    asyncio.run(world.poll_for(HOUR, second))
+    assert {one.reason for one in world.stored.values()} == {"ControllerSilent"}
+    seconds = (world.now - START).total_seconds()
+    went_on = world.put(workflow(ROOT, node("train", "Succeeded", end=18), node("b", start=seconds), version="101"))
+    world.put_pod(pod("wf.b", *WORKING, created=seconds))
+    assert asyncio.run(world.poll_for(299, went_on, second)) is None
+    assert world.stored == {}
+    asyncio.run(world.poll_for(HOUR, second, went_on))
+    assert world.stored[NAMESPACE, "second"].reason == "PodGone"
 
 
 def test_a_run_that_was_deleted_proves_nothing() -> None:

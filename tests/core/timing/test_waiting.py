@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
 import pytest
 from tests.builders import a_node, a_report, a_snapshot, at
+from tests.core.stall.stall_objects import START, node, workflow
 
 from wfreport.api import argo
 from wfreport.api.argo import NodeType, Phase, SynchronizationStatus
@@ -16,7 +21,10 @@ from wfreport.api.kubernetes import (
     PodStatus,
     StateWaiting,
 )
+from wfreport.api.report import ReportStatus
+from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import PodEvidence, WaitingGraces
+from wfreport.core.stall.model import StallVerdict
 from wfreport.core.timing.waiting import slow_starting_pods
 
 OK, RUNNING = Phase.SUCCEEDED, Phase.RUNNING
@@ -152,3 +160,70 @@ def test_problems_come_before_waits_that_are_intended() -> None:
     report = a_report(a_snapshot(*nodes, phase=Phase.RUNNING))
     assert [wait.display_name for wait in report.waiting or ()] == ["pull", "late", "approve", "retry"]
     assert (report.reason, report.step) == ("ImagePullBackOff", "pull")
+
+
+# --- who holds a lock
+
+LOCK = "team/Mutex/ledger"
+WAITS = f"Waiting for {LOCK} lock. Lock status: 0/1"
+
+
+def a_lock_wait(*holders: str, of_step: bool = True) -> dict[str, Any]:
+    entry = {"semaphore": LOCK, "holders": list(holders)}
+    step = node("train", "Pending", message=WAITS, synchronizationStatus={"waiting": LOCK})
+    nodes = (node("", kind="DAG"), node("first", start=60), step) if of_step else ()
+    status = {"message": WAITS, "synchronization": {"semaphore": {"waiting": [entry]}}}
+    return workflow(*nodes, phase="Running" if of_step else "Pending", status=status)
+
+
+def lock_message(
+    document: dict[str, Any], since: Mapping[str, datetime] | None = None, stored: ReportStatus | None = None
+) -> str:
+    verdict = StallVerdict(lock_holds=since or {})
+    status = a_report(decode_workflow(document), stored=stored, stall=verdict, now=START + timedelta(hours=1))
+    (wait,) = status.waiting or []
+    return wait.message or ""
+
+
+@pytest.mark.parametrize(
+    ("holders", "since", "clause"),
+    [
+        ((), {}, ""),
+        (("team/other/other-1",), {}, "; held by team/other"),
+        (("team/other/other-1",), {"team/other/other-1": START}, "; held by team/other since 2026-11-20 08:00Z"),
+        (("team/other", "team/wf/wf.first"), {}, "; held by team/other, first since 2026-11-20 08:01Z"),
+        (("a/1", "a/2", "a/3", "a/4"), {}, "; held by a/1, a/2, a/3"),
+    ],
+)
+def test_a_wait_for_a_lock_names_its_holders_and_since_when(
+    holders: tuple[str, ...], since: dict[str, datetime], clause: str
+) -> None:
+    assert lock_message(a_lock_wait(*holders), since) == WAITS + clause
+
+
+@pytest.mark.parametrize("message", [WAITS, "Waiting for team/Mutex/another lock. Lock status: 0/1"])
+def test_a_workflow_that_waits_for_its_own_lock_names_the_holder_of_that_lock(message: str) -> None:
+    document = a_lock_wait("team/other", of_step=False)
+    document["status"]["message"] = message
+    known = lock_message(document, {"team/other": START})
+    assert known == (f"{WAITS}; held by team/other since 2026-11-20 08:00Z" if message == WAITS else message)
+
+
+def test_the_time_of_a_holder_outlives_a_restart_and_not_the_holder() -> None:
+    document = a_lock_wait("team/other")
+    before = a_report(
+        decode_workflow(document),
+        stall=StallVerdict(lock_holds={"team/other": START}),
+        now=START + timedelta(hours=1),
+    )
+    assert lock_message(document, stored=before).endswith("; held by team/other since 2026-11-20 08:00Z")
+    assert lock_message(a_lock_wait("team/third"), stored=before).endswith("; held by team/third")
+
+
+def test_the_summary_says_since_when_a_lock_is_awaited_and_held() -> None:
+    verdict = StallVerdict(lock_holds={"team/other": START + timedelta(minutes=-5)})
+    status = a_report(decode_workflow(a_lock_wait("team/other")), stall=verdict, now=START + timedelta(hours=1))
+    assert (status.summary or "").endswith(
+        "train is waiting for lock Mutex/ledger, 0 of 1 free (since 2026-11-20 08:00Z): "
+        "held by team/other since 2026-11-20 07:55Z"
+    )

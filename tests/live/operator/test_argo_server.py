@@ -22,6 +22,7 @@ from controlplane.errors import ApiError
 pytestmark = pytest.mark.cluster
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.the-token-of-the-operator.c2lnbmF0dXJl"
 NOT_FOUND = Reply.of({"code": 5, "message": "not found"}, 404)
+ARCHIVED_UID = "1b1e5c0a-4e0b-4a6e-9d5b-0c7f3a2d8e11"
 PACE = FAST | {"resync_interval_seconds": 600, "argo_server_timeout_seconds": 1}
 
 
@@ -220,14 +221,14 @@ def test_a_complete_report_keeps_its_nodes_when_argo_writes_a_label_and_the_oper
 def test_a_report_about_a_run_that_is_only_in_the_archive_is_filled_from_it(
     world: Cluster, argo: FakeArgo, settings: dict[str, Any]
 ) -> None:
-    argo.archive["u-1"] = archived("old", world.namespace, "u-1")
+    argo.archive[ARCHIVED_UID] = archived("old", world.namespace, ARCHIVED_UID)
     world.start_operator(**settings)
     world.apply_report("by-name", "old", source="Archive")
     report = eventually(lambda: world.report_of("old"), lambda report: observed(report).get("phase") == "Failed")
-    assert (observed(report)["uid"], observed(report)["source"]) == ("u-1", "Archive")
+    assert (observed(report)["uid"], observed(report)["source"]) == (ARCHIVED_UID, "Archive")
     assert condition(report, "Ready") == ("True", "ReportCurrent")
     assert (counts(report) or {})["total"] == 4
-    world.apply_report("by-uid", "old", uid="u-1")  # source: Auto
+    world.apply_report("by-uid", "old", uid=ARCHIVED_UID)  # source: Auto
     eventually(
         lambda: [observed(report).get("source") for report in world.reports_of("old")],
         lambda value: value == ["Archive", "Archive"],
@@ -245,9 +246,9 @@ def test_a_report_about_a_run_that_is_only_in_the_archive_is_filled_from_it(
 def test_a_run_of_another_namespace_is_not_found(
     world: Cluster, argo: FakeArgo, settings: dict[str, Any], source: str, expected: tuple[str, str]
 ) -> None:
-    argo.archive["u-1"] = archived("old", "payroll", "u-1")
+    argo.archive[ARCHIVED_UID] = archived("old", "payroll", ARCHIVED_UID)
     world.start_operator(**settings)
-    world.apply_report("mine", "old", uid="u-1", source=source)
+    world.apply_report("mine", "old", uid=ARCHIVED_UID, source=source)
     report = eventually(lambda: world.report_of("old"), lambda report: condition(report, "Ready") == expected)
     assert "payroll" not in json.dumps(report)
     assert bool(argo.requests) is (source != "Cluster")
@@ -267,7 +268,7 @@ def test_an_archive_report_without_a_server_names_the_settings(world: Cluster) -
 def test_a_failing_archive_is_reported_and_the_report_is_filled_later(
     world: Cluster, argo: FakeArgo, settings: dict[str, Any]
 ) -> None:
-    argo.archive["u-1"] = archived("old", world.namespace, "u-1")
+    argo.archive[ARCHIVED_UID] = archived("old", world.namespace, ARCHIVED_UID)
     argo.fault = Reply(503)
     world.start_operator(**settings)
     world.apply_report("mine", "old", source="Archive")
@@ -392,10 +393,10 @@ def test_an_archived_log_that_is_not_in_the_store_is_given_up(
 
 
 def test_a_run_from_the_archive_has_its_archived_log(world: Cluster, argo: FakeArgo, settings: dict[str, Any]) -> None:
-    run = archived("old", world.namespace, "u-1")
+    run = archived("old", world.namespace, ARCHIVED_UID)
     run["status"]["nodes"]["old-2"] |= {"outputs": {"artifacts": [{"name": "main-logs"}]}, "hostNodeName": "host-1"}
-    argo.archive["u-1"] = run
-    argo.logs["/artifacts-by-uid/u-1/old-2/main-logs"] = LOGS
+    argo.archive[ARCHIVED_UID] = run
+    argo.logs[f"/artifacts-by-uid/{ARCHIVED_UID}/old-2/main-logs"] = LOGS
     world.start_operator(**settings)
     world.apply_report("mine", "old", source="Archive")
     eventually(lambda: world.report_of("old"), lambda report: "logTail" in first_failure(report))

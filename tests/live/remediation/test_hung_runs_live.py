@@ -6,9 +6,11 @@ controller busy: it is not silent.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from tests.eventually import eventually
@@ -17,6 +19,7 @@ from tests.live.remediation.harness import (
     ARGO,
     HELPED,
     LONG_SECONDS,
+    OWN,
     PODS,
     RemediationCluster,
     argo_marks,
@@ -31,9 +34,11 @@ IMPATIENT = {
     "stalled_grace_outputs_seconds": 4,
     "stalled_grace_task_result_seconds": 4,
 }
+COMPLETED = "workflows.argoproj.io/completed"
 NODE_ID = "workflows.argoproj.io/node-id"
 REPORTED = "workflows.argoproj.io/report-outputs-completed"
 ENDED = {"exitCode": 0, "reason": "Completed"}
+MUTEX = {"synchronization": {"mutexes": [{"name": "ledger"}]}}
 
 
 def work(**template: Any) -> dict[str, Any]:
@@ -78,12 +83,24 @@ def busy_controller(cluster: RemediationCluster) -> Iterator[None]:
 
 
 def running_pod(cluster: RemediationCluster, workflow: str) -> dict[str, Any]:
-    """Wait until the only pod of a Workflow runs, and its step does for Argo."""
+    """Wait until the only pod of a Workflow runs."""
 
     def running() -> list[dict[str, Any]]:
         return [pod for pod in pods_of(cluster, workflow) if pod.get("status", {}).get("phase") == "Running"]
 
     return eventually(running, timeout_seconds=LONG_SECONDS)[0]
+
+
+def running_step(cluster: RemediationCluster, workflow: str) -> dict[str, Any]:
+    """Wait until the only pod of a Workflow runs, and its step does for Argo. Return the pod."""
+    pod = running_pod(cluster, workflow)
+    path, node_id = f"{WORKFLOWS.format(cluster.namespace)}/{workflow}", pod["metadata"]["annotations"][NODE_ID]
+    eventually(
+        lambda: cluster.plane.api.get(path)["status"]["nodes"][node_id]["phase"],
+        lambda phase: phase == "Running",
+        timeout_seconds=LONG_SECONDS,
+    )
+    return pod
 
 
 def play(cluster: RemediationCluster, pod: dict[str, Any], *ended: str, phase: str = "Running") -> None:
@@ -181,3 +198,50 @@ def test_runs_that_hang_are_reported_and_answered_as_far_as_that_helps(cluster: 
         )
     acted_on = [each["spec"]["target"]["name"] for each in cluster.remediations() if each["spec"]["action"] != "Notify"]
     assert sorted(acted_on) == ["dead-agent", "dead-machine", "sidecar"]
+
+
+def test_a_controller_that_is_down_holds_every_policy_and_a_lock_that_it_leaks_is_reported(
+    cluster: RemediationCluster,
+) -> None:
+    controller = cluster.plane.components["workflow-controller"]
+    rule = {"name": "stop", "match": {"stalled": {"forSeconds": 0}}, "action": {"stop": {}}}
+    cluster.apply_policy(rule)
+    cluster.start(**IMPATIENT)
+    cluster.enforced()
+    submit(cluster, "holder", **MUTEX)
+    holder = running_step(cluster, "holder")
+    submit(cluster, "waiter", **MUTEX)
+    path = f"{WORKFLOWS.format(cluster.namespace)}/{{}}"
+    eventually(
+        lambda: cluster.plane.api.get(path.format("waiter")).get("status", {}).get("synchronization"),
+        timeout_seconds=LONG_SECONDS,
+    )
+    unattended = ("unattended-1", "unattended-2")
+    for name in unattended:
+        submit(cluster, name)
+    pods = [running_step(cluster, name) for name in unattended]
+    controller.stop()
+    try:
+        for pod in pods:
+            play(cluster, pod, phase="Succeeded")
+        for name in unattended:
+            wait_until_stalled(cluster, name, "ControllerSilent")
+        assert cluster.remediations() == []
+        # As after a crash between the write of a run's end and the release of its lock.
+        cluster.plane.api.delete(f"{OWN.format(cluster.namespace, 'remediationpolicies')}/p")
+        play(cluster, holder, phase="Succeeded")
+        end = {"phase": "Failed", "finishedAt": rfc3339(datetime.now(UTC))}
+        cluster.plane.api.patch(path.format("holder"), {"metadata": {"labels": {COMPLETED: "true"}}, "status": end})
+    finally:
+        controller.start()
+    with busy_controller(cluster):
+        for name in unattended:
+            eventually(partial(stall_of, cluster, name), lambda reason: reason is None, timeout_seconds=LONG_SECONDS)
+        wait_until_stalled(cluster, "waiter", "LockLeaked")
+        cluster.apply_policy(rule)
+        eventually(
+            lambda: held(cluster, "waiter"), lambda reason: reason == "CannotHelp", timeout_seconds=LONG_SECONDS
+        )
+    message = cluster.report_of("waiter")["status"]["stalled"]["message"]
+    assert f"{cluster.namespace}/holder" in message, json.dumps(message)
+    assert cluster.remediations() == []

@@ -103,6 +103,7 @@ def list_command(
 ) -> int:
     """List the runs of a namespace by their WorkflowReports, newest first.
 
+    --class also finds runs that wait for what would fail them with that class.
     The API server filters by class, phase, CronWorkflow, name and labels; this command applies --owner, --since and
     --stuck itself. A terminal that is too narrow for all columns drops some, but never cuts a name; -o wide shows all
     of them.
@@ -155,7 +156,7 @@ async def _watch(
 
 def _is_selected(report: ReportRow, filters: Filters, now: datetime) -> bool:
     """Whether a report matches all filters: a watch has the API server apply only some of them."""
-    if filters.classes and report.status.failure_class not in filters.classes:
+    if filters.classes and not report.is_of_class(filters.classes):
         return False
     if filters.phases and report.status.observed_workflow.phase not in filters.phases:
         return False

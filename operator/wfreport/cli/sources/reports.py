@@ -1,14 +1,15 @@
 """Lists the reports of one namespace or of all namespaces."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 from typing import Any, Final
 
 import msgspec
 
-from wfreport.api.argo import LABEL_CRON_WORKFLOW, Instant, Struct
+from wfreport.api.argo import LABEL_CRON_WORKFLOW, UNFINISHED_PHASES, Instant, Struct
+from wfreport.api.classes import CLASS_OF_WAIT
 from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.sources.cluster import Cluster
@@ -16,6 +17,7 @@ from wfreport.kube.errors import NotFoundError
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.resource import Resource
 
+_WAITED_FOR: Final = frozenset(CLASS_OF_WAIT.values())
 NO_REPORTS_KIND: Final = "the cluster has no WorkflowReport kind; install the operator and its CRD first"
 
 
@@ -107,6 +109,12 @@ class ReportRow(Struct, frozen=True):
         """Display name of the step that the reason is about."""
         return self.status.step or self.leading_failure.display_name or self._leading_wait.display_name
 
+    def is_of_class(self, classes: Sequence[str]) -> bool:
+        """Whether the run failed with one of the classes, or waits for what would fail it with one."""
+        if self.status.failure_class:
+            return self.status.failure_class in classes
+        return any(CLASS_OF_WAIT.get(wait.reason) in classes for wait in self.status.waiting)
+
     @property
     def is_stuck(self) -> bool:
         """Whether the run hangs, or waits for something that does not come by itself."""
@@ -172,6 +180,7 @@ async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters
     The API server selects them.
 
     A field selector has no "or": each pair of class and phase is a list of its own, and no report is in two of them.
+    A run that waits has no class yet, so those that go on are listed as well if a class is wanted.
 
     Raises:
         UnusableInput: the cluster has no WorkflowReport kind.
@@ -186,6 +195,11 @@ async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters
                 yield decode_listed(raw)
         except NotFoundError as error:
             raise UnusableInput("API server", NO_REPORTS_KIND) from error
+    if not _WAITED_FOR.isdisjoint(filters.classes):
+        phases = [phase for phase in UNFINISHED_PHASES if not filters.phases or phase in filters.phases]
+        async for listed in find_reports(cluster, namespace, replace(filters, classes=(), phases=phases)):
+            if phases and not listed.row.status.failure_class and listed.row.is_of_class(filters.classes):
+                yield listed
 
 
 def selectors_of(filters: Filters) -> tuple[str, str]:

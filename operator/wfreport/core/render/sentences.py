@@ -15,6 +15,7 @@ from wfreport.core.classify.telling_line import message_of
 from wfreport.core.render.phrases import after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.timing.durations import seconds_between, short_duration
+from wfreport.core.timing.lock_waits import HELD_BY
 from wfreport.imports import lazy_pattern
 
 _START_FAILURES: Final = ("FailedMount", "FailedScheduling", "Failed", "BackOff")
@@ -192,7 +193,8 @@ def _minute(at: datetime) -> str:
 def _wait_with_detail(reason: str, text: str) -> tuple[str, str]:
     quota, image = _QUOTA.search(text), _LOOK_UP.match(text)
     if reason == "LockWait" and text.startswith("lock "):
-        return f"is waiting for {text}", ""
+        lock, _, holders = text.partition(HELD_BY)
+        return f"is waiting for {lock}", f"held by {holders}" if holders else ""
     if reason == "Backoff" and text.startswith("for "):
         return f"is in backoff {text}", ""
     if reason == "QuotaExceeded" and quota:

@@ -60,6 +60,7 @@ from wfreport.core.snapshot.identity import status_of_run
 from wfreport.core.snapshot.model import NodesState, PodEvidence, RenderOptions, Snapshot, Source
 from wfreport.core.snapshot.pod_names import with_observed_pod_names
 from wfreport.core.stall.model import UNKNOWN_VERDICT, StallVerdict
+from wfreport.core.timing.lock_waits import LockHolds
 from wfreport.core.timing.timing import RunTimes, time_run
 from wfreport.core.timing.waiting import find_waiting, stored_waiting_texts
 
@@ -115,7 +116,7 @@ def render_status(
     runs = _earlier_runs(stored, is_same_run=stored_run is not None)
     context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
     findings = replace(
-        _findings(context, stored_run, now=now, is_first_run=not runs),
+        _findings(context, stored_run, stall, now=now, is_first_run=not runs),
         stalled=render_stalled(stall, stored_run, sanitizer),
         stalled_step=stalled_step(stall, stored_run, sanitizer),
     )
@@ -186,7 +187,7 @@ class _Findings:
 
 
 def _findings(
-    context: FailureContext, stored_run: ReportStatus | None, *, now: datetime, is_first_run: bool
+    context: FailureContext, stored_run: ReportStatus | None, stall: StallVerdict, *, now: datetime, is_first_run: bool
 ) -> _Findings:
     snapshot, sanitizer, evidence, options = context.snapshot, context.sanitizer, context.evidence, context.options
     offloaded = stored_run if snapshot.nodes_state is NodesState.OFFLOADED else None
@@ -201,7 +202,14 @@ def _findings(
         counts=count_nodes(snapshot),
         step_counts=count_steps(snapshot),
         times=times,
-        waiting=find_waiting(snapshot, sanitizer, evidence=evidence, now=now, graces=options.graces),
+        waiting=find_waiting(
+            snapshot,
+            sanitizer,
+            evidence=evidence,
+            lock_holds=LockHolds(stall.lock_holds, (stored_run.waiting if stored_run else None) or ()),
+            now=now,
+            graces=options.graces,
+        ),
         warnings=find_warnings(snapshot, evidence, sanitizer, (stored_run.warnings if stored_run else None) or ()),
         steps=steps or (offloaded.steps if offloaded else None) or [],
     )

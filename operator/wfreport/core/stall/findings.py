@@ -4,7 +4,8 @@
 
 Both clocks count. The times of objects can come from machines whose clocks differ, and from a controller that is late;
 a suspicion must therefore also have been seen for half of its grace time. A finding that the stored report already has
-is not tried again, so that a restart does not clear it.
+is not tried again, so that a restart does not clear it. After a silence Argo's controller has a whole grace time to
+catch up with what it owes; else each run that it has not reached yet would be a finding of its own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -76,7 +77,8 @@ def choose_finding(
         is_silence = shown.reason == StallReason.CONTROLLER_SILENT
         if is_silence and facts.controller_silent_since_at is None:
             continue
-        if (stored and stored.reason == shown.reason) or is_due(one, first_seen=first_seen, now=now):
+        is_stored = stored is not None and stored.reason == shown.reason
+        if is_stored or (not _is_being_caught_up_with(one, facts, now) and is_due(one, first_seen=first_seen, now=now)):
             due.append((shown, _began_at(one, shown, first_seen, stored)))
     if not due:
         return None
@@ -93,6 +95,12 @@ def is_due(suspicion: Suspicion, *, first_seen: FirstSeen | None, now: datetime)
         return True
     seen_seconds = (now - first_seen.get(suspicion.key, now)).total_seconds()
     return seen_seconds >= (grace if since is None else grace * SEEN_SHARE)
+
+
+def _is_being_caught_up_with(suspicion: Suspicion, facts: StallFacts, now: datetime) -> bool:
+    resumed_at = facts.controller_resumed_at
+    is_recent = resumed_at is not None and (now - resumed_at).total_seconds() < suspicion.grace_seconds
+    return is_recent and suspicion.owed is not Owed.NO
 
 
 def _of_silence(suspicion: Suspicion, facts: StallFacts) -> Suspicion:

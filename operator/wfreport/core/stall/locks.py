@@ -6,6 +6,7 @@ since, so a lock counts as leaked only if nobody is known to hold it now.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from wfreport.api.argo import UNFINISHED_PHASES, LockWait, Node, Phase
@@ -38,6 +39,22 @@ def awaited_locks(snapshot: Snapshot) -> list[AwaitedLock]:
 def held_locks(snapshot: Snapshot) -> frozenset[str]:
     """Return the names of the locks that the Workflow holds."""
     return frozenset(_lock_name(entry) for entry in _entries(snapshot, "holding"))
+
+
+def lock_holds(snapshot: Snapshot) -> dict[str, datetime]:
+    """Return since when the Workflow and its steps have held their locks, by holder.
+
+    Argo writes no time for it. A Workflow that waits for a lock of its own has not started, so it has held it since its
+    start. A step may have waited; it has held its lock for as long as it exists at most.
+    """
+    holders = [holder for entry in _entries(snapshot, "holding") for holder in _holders(entry)]
+    times = ((holder, _holds_since(snapshot, holder)) for holder in holders)
+    return {holder: since_at for holder, since_at in times if since_at is not None}
+
+
+def _holds_since(snapshot: Snapshot, holder: str) -> datetime | None:
+    node = snapshot.nodes.get(holder.rpartition("/")[2])
+    return node.started_at if node else snapshot.workflow.status.started_at
 
 
 def holder_workflow(holder: str) -> str:

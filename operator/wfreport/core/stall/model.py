@@ -77,12 +77,14 @@ class StallFacts:
         holders: states of the Workflows that hold locks, by ``<namespace>/<name>``.
         locks_held: the locks that running Workflows are known to hold.
         controller_silent_since_at: time since which Argo's controller does nothing; None if it works.
+        controller_resumed_at: time at which it went on after a silence; None if there was none.
     """
 
     pods: PodsSeen | None = None
     holders: Mapping[str, HolderState] = field(default_factory=dict)
     locks_held: frozenset[str] = frozenset()
     controller_silent_since_at: datetime | None = None
+    controller_resumed_at: datetime | None = None
 
 
 class Owed(StrEnum):
@@ -141,10 +143,12 @@ class StallVerdict:
     Attributes:
         finding: why it hangs; None if it does not.
         is_known: whether that is known. If not, the finding in the stored report is kept.
+        lock_holds: since when other runs have held the locks that it waits for, by holder, as far as that is known.
     """
 
     finding: StallFinding | None = None
     is_known: bool = True
+    lock_holds: Mapping[str, datetime] = field(default_factory=dict)
 
 
 UNKNOWN_VERDICT: Final = StallVerdict(is_known=False)

@@ -18,10 +18,10 @@ from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import pod_name
 from wfreport.core.timing.hung_pods import HUNG_REASONS, hung_pod
+from wfreport.core.timing.lock_waits import NO_HOLDS, LockHolds, holders_clause
 from wfreport.imports import lazy_pattern
 
 _MAX_ENTRIES = 100
-_MAX_HOLDERS = 3
 
 _STARTING = "Pending"
 """Reason of a pod that exists, or will soon, if the cause of its wait is unknown."""
@@ -45,6 +45,7 @@ def find_waiting(
     evidence: Mapping[str, PodEvidence],
     now: datetime,
     graces: WaitingGraces,
+    lock_holds: LockHolds = NO_HOLDS,
 ) -> list[Waiting]:
     """Return the waits of a running Workflow that have exceeded the grace time of their reason.
 
@@ -55,7 +56,7 @@ def find_waiting(
     waits = [*_workflow_waits(snapshot), *_node_waits(snapshot, evidence)]
     listed = [wait for wait in waits if _is_past_grace(wait, now, graces)]
     listed.sort(key=_order)
-    return [_entry(wait, snapshot, sanitizer) for wait in listed[:_MAX_ENTRIES]]
+    return [_entry(wait, snapshot, sanitizer, lock_holds) for wait in listed[:_MAX_ENTRIES]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,19 @@ def _order(wait: _Wait) -> tuple[bool, float, str]:
     return wait.reason in ORDINARY_WAITS, since, wait.node.display_name if wait.node else ""
 
 
-def _entry(wait: _Wait, snapshot: Snapshot, sanitizer: TextSanitizer) -> Waiting:
-    node = wait.node
-    holders = _holders(snapshot, node) if node and wait.reason == "LockWait" else ""
+def _entry(wait: _Wait, snapshot: Snapshot, sanitizer: TextSanitizer, lock_holds: LockHolds) -> Waiting:
+    node, message = wait.node, wait.message
+    if wait.reason == "LockWait":
+        message += holders_clause(snapshot, node, message, lock_holds)
+    text = sanitizer.text(message)
     return Waiting(
         display_name=sanitizer.line(node.display_name) if node else None,
         node_id=clip(node.id) if node else None,
         pod_name=clip(wait.pod_name),
         reason=wait.reason[:LINE],
-        message=sanitizer.text(wait.message + holders if holders else wait.message),
+        message=lock_holds.with_stored_times(text, node.id if node else "")
+        if text and wait.reason == "LockWait"
+        else text,
         since_at=wait.since_at,
     )
 
@@ -189,23 +194,6 @@ def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[st
     if reason == "Unschedulable" and pod and (answer := autoscaler_answer(evidence.get(pod))):
         message = f"{message.rstrip('.')}; {answer}"
     return _Wait(reason, message, node.started_at, node, pod)
-
-
-def _holders(snapshot: Snapshot, node: Node) -> str:
-    """Return who holds the lock that a node waits for, as a clause; empty if that is unknown."""
-    locks, waits_for = snapshot.workflow.status.synchronization, node.synchronization_status
-    if locks is None or waits_for is None:
-        return ""
-    waits = [wait for lock in (locks.mutex, locks.semaphore) if lock for wait in lock.waiting]
-    wait = next((wait for wait in waits if waits_for.waiting in (wait.mutex, wait.semaphore)), None)
-    holders = ([wait.holder] if wait.holder else wait.holders) if wait else []
-    return f"; held by {', '.join(_holder(each, snapshot) for each in holders[:_MAX_HOLDERS])}" if holders else ""
-
-
-def _holder(holder: str, snapshot: Snapshot) -> str:
-    """Return the step of this run that holds a lock, or the other run, as ``<namespace>/<workflow>``."""
-    own = snapshot.nodes.get(holder.rpartition("/")[2])
-    return own.display_name if own else "/".join(holder.split("/")[:2])
 
 
 def _waiting_reason(node: Node) -> str | None:
