@@ -239,9 +239,7 @@ def test_a_controller_that_is_down_holds_every_policy_and_a_lock_that_it_leaks_i
             eventually(partial(stall_of, cluster, name), lambda reason: reason is None, timeout_seconds=LONG_SECONDS)
         wait_until_stalled(cluster, "waiter", "LockLeaked")
         cluster.apply_policy(rule)
-        eventually(
-            lambda: held(cluster, "waiter"), lambda reason: reason == "CannotHelp", timeout_seconds=LONG_SECONDS
-        )
+        eventually(lambda: held(cluster, "waiter"), lambda reason: reason == "CannotHelp", timeout_seconds=LONG_SECONDS)
     message = cluster.report_of("waiter")["status"]["stalled"]["message"]
     assert f"{cluster.namespace}/holder" in message, json.dumps(message)
     assert cluster.remediations() == []
