@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
-LARGE_BYTES: Final = 64 * 1024
-"""JSON of a Workflow above which it counts as large: about 100 nodes."""
+LARGE_BYTES: Final = 32 * 1024
+"""JSON of a Workflow above which it counts as large: about 50 nodes."""
 
-LARGE_EVIDENCE: Final = 20
-"""Pods with evidence above which a Workflow counts as large."""
+LARGE_FAILURES: Final = 8 * 1024
+"""Cost of a Workflow's failures above which it counts as large: the characters of all messages, and of each failure."""
+
+_FAILURE_CHARACTERS: Final = 100
+"""Classifying a failure without a message takes as long as searching a message of this length for secrets."""
+
+LARGE_EVIDENCE: Final = 5
+"""Pods with evidence above which a Workflow counts as large: each can have a log tail."""
 
 _COMPRESSED: Final = b'"compressedNodes"'
 
@@ -34,7 +40,14 @@ def is_large_json(raw: bytes) -> bool:
 
 def is_large(snapshot: "Snapshot", *evidence: "PodEvidence") -> bool:
     """Whether a Workflow, together with the evidence of its pods, is large."""
-    return snapshot.json_bytes > LARGE_BYTES or len(evidence) > LARGE_EVIDENCE
+    if snapshot.json_bytes > LARGE_BYTES or len(evidence) > LARGE_EVIDENCE:
+        return True
+    return snapshot.json_bytes > LARGE_FAILURES and _failure_characters(snapshot) > LARGE_FAILURES
+
+
+def _failure_characters(snapshot: "Snapshot") -> int:
+    nodes = snapshot.nodes.values()
+    return sum(len(node.message) + (_FAILURE_CHARACTERS if node.has_failed else 0) for node in nodes)
 
 
 async def run_in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

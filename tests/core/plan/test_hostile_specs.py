@@ -140,3 +140,28 @@ def test_any_spec_and_status_lead_to_a_plan_or_a_refusal(spec: Any, status: Any,
     ):
         with suppress(RefusedError):
             plan()
+
+
+def with_loops(number: int) -> dict[str, Any]:
+    """Return a run of many loops, with a long text that refers to the outputs of something else."""
+    tasks = [
+        {"name": f"t{i}", "template": "work", "withParam": "{{tasks.other.outputs.result}}"} for i in range(number)
+    ]
+    node = {"id": "etl-x7k2p", "name": "etl-x7k2p", "type": "Pod", "phase": "Succeeded"}
+    failed = node | {"id": "f", "name": "etl-x7k2p.f", "phase": "Failed"}
+    run = a_run({"name": "main", "dag": {"tasks": tasks}}, nodes={node["id"]: node, "f": failed})
+    assert reusable_changes(run), "the new run is planned"
+    return run
+
+
+def test_four_times_the_loops_take_no_more_than_linear_time() -> None:
+    small, large = with_loops(250), with_loops(1_000)
+    of_small, of_large = (cpu_seconds(lambda run=run: reusable_changes(run)) for run in (small, large))  # type: ignore[misc]
+    assert of_large <= 10 * max(of_small, 0.005)
+
+
+@pytest.mark.parametrize("unit", [*UNITS, "tasks.", "tasks['", "tasks.a,", "steps[", "tasks.a.outputs "])
+def test_references_are_found_in_linear_time(unit: str) -> None:
+    run = with_loops(1)
+    run["spec"]["templates"][0]["dag"]["tasks"][0]["when"] = repeated(unit, 200_000, "outputs")
+    assert cpu_seconds(lambda: reusable_changes(run), tries=1) < 1

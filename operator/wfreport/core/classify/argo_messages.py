@@ -6,6 +6,7 @@ plugins, and the messages of artifact stores. Messages are no API; an unknown on
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from wfreport.api.classes import FailureClass as Class
@@ -290,6 +291,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
 """The first match counts. The refusing party comes before the refused object, and specific messages before general."""
 
 
+@lru_cache(maxsize=64)
 def find_refusal(text: str) -> RefusalMessage | None:
     """Return the first refusal whose pattern matches the text."""
     return next((refusal for refusal in REFUSALS if refusal.pattern.search(text)), None)

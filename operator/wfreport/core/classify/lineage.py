@@ -9,6 +9,7 @@ from wfreport.core.snapshot.tree import GROUP_TYPES
 from wfreport.imports import lazy_pattern
 
 _TASK_END = lazy_pattern(r"[.\[(]")
+_TEMPLATE_TYPES = frozenset({NodeType.DAG, NodeType.STEPS})
 _CALLERS = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP})
 
 
@@ -46,6 +47,7 @@ class Lineages:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._tree = snapshot.tree
+        self._exit_handler_name = snapshot.tree.exit_handler_name
         self._continue_on = _continue_on_of_calls(snapshot.workflow)
         self._known: dict[str, Lineage] = {}
         self._inner: dict[str, Lineage] = {}
@@ -62,13 +64,15 @@ class Lineages:
     def _derive(self, node: Node, parent: Node | None) -> Lineage:
         """Derive the lineage of a node from that of its parent."""
         lineage = self._within(node, parent) if parent else _OUTSIDE
-        tolerated = self._tree.is_hook(node) or self._is_running_attempt(node) or self._is_handled_task(node, lineage)
-        is_template = node.type in (NodeType.DAG, NodeType.STEPS)
-        if not (tolerated or is_template or node.name == self._tree.exit_handler_name):
+        tree = self._tree
+        tolerated = tree.is_hook(node) or self._is_running_attempt(node) or self._is_handled_task(node, lineage)
+        is_template = node.type in _TEMPLATE_TYPES
+        is_exit_handler = node.name == self._exit_handler_name
+        if not (is_template or is_exit_handler) and (lineage.always_tolerated or not tolerated):
             return lineage
         return replace(
             lineage,
-            is_in_exit_handler=lineage.is_in_exit_handler or node.name == self._tree.exit_handler_name,
+            is_in_exit_handler=lineage.is_in_exit_handler or is_exit_handler,
             always_tolerated=lineage.always_tolerated or tolerated,
             template_node=node if is_template else lineage.template_node,
         )

@@ -24,6 +24,11 @@ _REFERENCE: Final = re.compile(
 )
 """A reference to the status or the pod of an earlier step, which would be Skipped or missing."""
 
+_OUTPUTS: Final = re.compile(
+    r"""\b(?:steps|tasks)(?:\.(?P<dotted>[^\s.'"\[\]{}]+)|\[\s*['"](?P<quoted>[^'"]+)['"]\s*\])(?:\.|\[\s*['"])outputs\b"""
+)
+"""A reference to the outputs of a step or task."""
+
 _LOOPS: Final = ("withItems", "withParam", "withSequence")
 _EXPLICIT: Final = re.compile(r"\.(?:Succeeded|AnySucceeded|Skipped)\b")
 
@@ -108,17 +113,23 @@ def _explicit_depends(workflow: Json, _: EndedRun) -> str | None:
 
 
 def _aggregates(workflow: Json, _: EndedRun) -> str | None:
-    """Check for aggregated outputs of a loop: they only contain items that succeed in the same run."""
+    """Check for aggregated outputs of a loop: they only contain items that succeed in the same run.
+
+    The names whose outputs a template refers to are collected in one pass, because it can have thousands of loops.
+    """
     for template in _templates(workflow):
-        for loop in (call for call in _calls(template) if any(call.get(field) is not None for field in _LOOPS)):
-            outputs = _outputs_of(str(loop.get("name")))
-            if any(outputs.search(text) for text in _texts(template)):
-                return f"template {template.get('name')} refers to the outputs of all items of {loop.get('name')}"
+        loops = [str(call.get("name")) for call in _calls(template) if any(call.get(f) is not None for f in _LOOPS)]
+        referred = {name for text in _texts(template) for name in _names_with_outputs(text)} if loops else ()
+        loop = next((name for name in loops if name in referred), None)
+        if loop is not None:
+            return f"template {template.get('name')} refers to the outputs of all items of {loop}"
     return None
 
 
-def _outputs_of(name: str) -> re.Pattern[str]:
-    return re.compile(rf"""\b(?:steps|tasks)(?:\.|\[\s*['"]){re.escape(name)}(?:['"]\s*\])?(?:\.|\[\s*['"])outputs\b""")
+def _names_with_outputs(text: str) -> Iterator[str]:
+    """Yield the names of the steps and tasks of whose outputs a text has references."""
+    if "outputs" in text:
+        yield from (match["dotted"] or match["quoted"] for match in _OUTPUTS.finditer(text))
 
 
 _CHECKS: Final[tuple[Callable[[Json, EndedRun], str | None], ...]] = (

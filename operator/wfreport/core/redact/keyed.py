@@ -203,11 +203,16 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
     password = key["word"].lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
     if key["close"]:
         return value.isdigit() and len(value) >= _PIN_DIGITS and not key["separator"].startswith(" ")
-    if not key["separator"].endswith((" ", "\t")):
-        if not (password and _starts_pair(text, key.start(), after_dash=True)):
-            return is_random(value, 8) and _starts_pair(text, key.start())
-    elif is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value):
+    separated = key["separator"].endswith((" ", "\t"))
+    if not separated and not (password and _starts_pair(text, key.start(), after_dash=True)):
+        return is_random(value, 8) and _starts_pair(text, key.start())
+    if not _is_likely_secret(text, key, value, end, password=password):
         return False
+    return not (separated and (is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value)))
+
+
+def _is_likely_secret(text: str, key: re.Match[str], value: str, end: int, *, password: bool) -> bool:
+    """Whether a value is all that follows its key on the line, or looks random."""
     if _REST_OF_LINE.match(text, end) and (password or _LINE_REVERSED.match(_reversed_before(text, key.start()))):
         return value.lower().rstrip(".!") not in STATE_WORDS
     before = text[max(0, key.start() - 1) : key.start()]

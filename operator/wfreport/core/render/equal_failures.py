@@ -57,11 +57,7 @@ def leading_group(failures: Sequence[Failure], leaves: Sequence[FailedLeaf], tre
         tree: the nodes of the run.
     """
     causes = sum(1 for leaf in leaves if leaf.role in CAUSES)
-    equal = [
-        leaf.node
-        for number, leaf in enumerate(leaves)
-        if leaf.node and leaf.role in CAUSES and _equals_first(number, leaf.node, failures, leaves)
-    ]
+    equal = [*_equal_listed(failures, leaves), *_equal_unlisted(leaves, len(failures))]
     if len(equal) < 2:  # noqa: PLR2004 - a single failure is no group
         return LeadingGroup(min(1, causes), max(0, causes - 1))
     all_items = {node.id: loop for node in tree.nodes.values() if (loop := _loop(node, tree))}
@@ -81,15 +77,27 @@ def leading_group(failures: Sequence[Failure], leaves: Sequence[FailedLeaf], tre
     )
 
 
-def _equals_first(number: int, node: Node, failures: Sequence[Failure], leaves: Sequence[FailedLeaf]) -> bool:
-    """Return whether a failure equals the first one. Those that are not listed have no fingerprint but a message."""
-    if number < len(failures):
-        return number == 0 or _key(failures[number]) == _key(failures[0])
-    first = leaves[0].node
-    return first is not None and (node.called_template_name, node.message) == (
-        first.called_template_name,
-        first.message,
-    )
+def _equal_listed(failures: Sequence[Failure], leaves: Sequence[FailedLeaf]) -> list[Node]:
+    """Return the nodes of the listed causes that equal the first one, and its own."""
+    first = _key(failures[0]) if failures else None
+    listed = zip(failures, leaves, strict=False)
+    return [leaf.node for failure, leaf in listed if leaf.node and leaf.role in CAUSES and _key(failure) == first]
+
+
+def _equal_unlisted(leaves: Sequence[FailedLeaf], listed: int) -> list[Node]:
+    """Return the nodes of the other causes that equal the first one. They have no fingerprint, but a message."""
+    first = leaves[0].node if leaves else None
+    if first is None:
+        return []
+    template, message = first.called_template_name, first.message
+    return [
+        leaf.node
+        for leaf in leaves[listed:]
+        if leaf.node
+        and leaf.node.message == message
+        and leaf.role in CAUSES
+        and leaf.node.called_template_name == template
+    ]
 
 
 def _loop(node: Node, tree: Tree) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import inf
 
-from wfreport.api.argo import Node, NodeType, Phase
+from wfreport.api.argo import FAILED_PHASES, Node, NodeType, Phase
 from wfreport.imports import lazy_pattern
 
 GROUP_TYPES = frozenset({NodeType.STEPS, NodeType.STEP_GROUP, NodeType.DAG, NodeType.TASK_GROUP, NodeType.RETRY})
@@ -156,26 +156,37 @@ class Tree:
     def nodes_enclosing_failures(self) -> frozenset[str]:
         """Ids of the nodes that enclose a failed node. A failure in a hook does not count for the hooked node."""
         enclosing: set[str] = set()
-        for node in self.nodes.values():
-            inner: Node | None = node if node.has_failed else None
+        parents, hooks, retry_of = self._parents, self._hooks, self.retry_of
+        for node in self._failed_nodes:
+            inner = node
             # An attempt of a hook is enclosed by the hook.
-            while inner is not None and (inner.id not in self._hooks or inner.id in self.retry_of):
-                inner = self.parent(inner)
-                if inner is None or inner.id in enclosing:
+            while inner.id not in hooks or inner.id in retry_of:
+                outer = parents.get(inner.name)
+                if outer is None or outer.id in enclosing:
                     break
-                enclosing.add(inner.id)
+                enclosing.add(outer.id)
+                inner = outer
         return frozenset(enclosing)
 
-    def is_failed_leaf(self, node: Node) -> bool:
-        """Whether the node failed by itself: it encloses no failed node, and it is not the root's group."""
-        if not node.has_failed or node.id in self.nodes_enclosing_failures:
-            return False
-        return node.type not in GROUP_TYPES or node.name != self.workflow_name
+    @cached_property
+    def _failed_nodes(self) -> Sequence[Node]:
+        return [node for node in self.nodes.values() if node.phase in FAILED_PHASES]
 
     @cached_property
     def failed_leaves(self) -> Sequence[Node]:
-        """The nodes that failed by themselves and were not superseded by a later attempt, in Argo's order."""
-        return [node for node in self.nodes.values() if self.is_failed_leaf(node) and not self.is_superseded(node)]
+        """The nodes that failed by themselves and were not superseded by a later attempt, in Argo's order.
+
+        Such a node encloses no failed node, and it is not the root's group.
+        """
+        enclosing, superseded, within = self.nodes_enclosing_failures, self.superseded_attempts, self._within_superseded
+        return [
+            node
+            for node in self._failed_nodes
+            if node.id not in enclosing
+            and (node.name != self.workflow_name or node.type not in GROUP_TYPES)
+            and node.id not in superseded
+            and node.name not in within
+        ]
 
     def pod_node(self, node: Node) -> Node | None:
         """Return the Pod node that ran a node: itself, or for a Container the node of its containerSet."""
@@ -193,8 +204,10 @@ class Tree:
 
         A task that had started before the failure, such as the client of a daemon, is not a response to it.
         """
-        since = node.finished_at.timestamp() if node.finished_at else _BEFORE_ALL_TIMES
         starts = self._earliest_next_starts
+        if not node.outbound_nodes and starts[node.id] == -inf:
+            return False
+        since = node.finished_at.timestamp() if node.finished_at else _BEFORE_ALL_TIMES
         ends = [end for end in node.outbound_nodes if end in starts]  # of a group (dag.go:373)
         return all(starts[end] >= since for end in ends) if ends else starts[node.id] >= since
 
@@ -205,14 +218,19 @@ class Tree:
         Omitted and Skipped nodes and containers are passed through. Times propagate backwards, the earliest first, so
         that each node is visited once.
         """
-        own = {node.id: _start_after_failure(node) for node in self.nodes.values() if node.id not in self._hooks}
-        passed = {node_id for node_id in own if _is_passed_through(self.nodes[node_id])}
+        linked = {child for node in self.nodes.values() for child in node.children}
+        followers = [self.nodes[child] for child in linked - self._hooks if child in self.nodes]
+        own = {node.id: _start_after_failure(node) for node in followers}
+        passed = {node.id for node in followers if _is_passed_through(node)}
         starts: dict[str, float] = {}
         passed_from: defaultdict[str, list[str]] = defaultdict(list)
         for node in self.nodes.values():
-            starts[node.id] = min((own[child] for child in node.children if child in own), default=-inf)
-            for child in passed.intersection(node.children) if passed else ():
+            children = [child for child in node.children if child in own] if node.children else ()
+            starts[node.id] = min(map(own.__getitem__, children)) if children else -inf
+            for child in passed.intersection(children) if passed else ():
                 passed_from[child].append(node.id)
+        if not passed:
+            return starts
         earliest: dict[str, float] = {}
         for source in sorted(starts, key=starts.__getitem__):
             pending = [source]

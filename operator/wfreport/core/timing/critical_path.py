@@ -147,6 +147,8 @@ class RunOrder:
 
     def _latest_before(self, node_id: str) -> Node | None:
         """Return the step before a node that ended last. Cached, because a run can have 10,000 nodes with joins."""
+        if node_id in self._latest:  # before its parents are read: there can be as many as nodes
+            return self._latest[node_id]
         pending, entered = [node_id], set[str]()
         while pending:
             current = pending[-1]

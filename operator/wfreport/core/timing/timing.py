@@ -128,7 +128,7 @@ def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
     if not tree.superseded_attempts:
         return None
     nodes = snapshot.nodes
-    pods = (n for n in nodes.values() if ran_in_pod(n) and tree.is_superseded(n))
+    pods = (n for n in nodes.values() if tree.is_superseded(n) and ran_in_pod(n))
     rows = tree.attempts_by_retry.values()
     return RetryCost(
         attempts=len(tree.superseded_attempts),
