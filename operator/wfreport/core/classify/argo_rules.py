@@ -99,8 +99,9 @@ def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
 
 def refused_or_invalid(symptom: Symptom) -> Verdict | None:
     """The API server, the controller or argoexec rejected it: quota, lock, missing reference, template, size."""
-    refusal = argo_messages.find_refusal(symptom.system_text)
-    if refusal is None or not _may_be_refused(symptom):
+    # the cheap question first: a search for a refusal compiles and tries dozens of patterns
+    refusal = argo_messages.find_refusal(symptom.system_text) if _may_be_refused(symptom) else None
+    if refusal is None:
         return None
     return verdict_of(
         symptom,

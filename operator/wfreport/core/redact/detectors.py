@@ -42,19 +42,19 @@ def by_pattern(pattern: re.Pattern[str], *hints: str, group: int | str = 0) -> D
 class DetectorSet:
     """Finds what any of its detectors finds."""
 
-    __slots__ = ("_always", "_by_hint", "_hints")
+    __slots__ = ("_always", "_by_hint", "_compiled", "_hints")
 
     def __init__(self, detectors: Iterable[Detector]) -> None:
         self._always: list[Detector] = []
         self._by_hint: list[Detector] = []
-        self._hints = re2.Set.SearchSet()
+        self._hints: list[str] = []
+        self._compiled: re2.Set | None = None
         for detector in detectors:
             if not detector.hints:
                 self._always.append(detector)
             for hint in detector.hints:
-                self._hints.Add(hint)
+                self._hints.append(hint)
                 self._by_hint.append(detector)
-        self._hints.Compile()
 
     def spans(self, text: str) -> Iterator[Span]:
         """Yield the start and the end of each secret, in no order; they may overlap."""
@@ -62,5 +62,15 @@ class DetectorSet:
             yield from detector.spans(text)
 
     def _hinted(self, text: str) -> Iterable[Detector]:
-        found = self._hints.Match(ascii_bytes(text)) or ()
+        if self._compiled is None:  # not before: not every command redacts, and few texts need every set
+            self._compiled = _compile(self._hints)
+        found = self._compiled.Match(ascii_bytes(text)) or ()
         return dict.fromkeys(self._by_hint[index] for index in sorted(found))
+
+
+def _compile(hints: Iterable[str]) -> re2.Set:
+    compiled = re2.Set.SearchSet()
+    for hint in hints:
+        compiled.Add(hint)
+    compiled.Compile()
+    return compiled

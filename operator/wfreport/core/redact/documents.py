@@ -75,9 +75,9 @@ _FORM: Final = lazy_pattern(
 
 
 def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
-    groups = [group for group in ("value", "content", "quoted", "bare") if group in pattern.groupindex]
-
     def spans(text: str) -> Iterator[Span]:
+        # not outside: that would compile the pattern at the import
+        groups = [group for group in ("value", "content", "quoted", "bare") if group in pattern.groupindex]
         for match in pattern.finditer(text):
             group = next(name for name in groups if match[name] is not None)
             value = match[group].strip()
