@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.core.hostile_workflows import HOSTILE
 from tests.eventually import eventually
 from tests.live.operator.harness import FAST, WORKFLOWS, Cluster, condition, workflow
 
@@ -46,3 +47,24 @@ def test_a_hostile_workflow_is_reported_and_its_neighbour_too(world: Cluster, ki
     report = eventually(lambda: world.report_of("hostile"), lambda found: bool(found.get("status")))
     expected = ("False", "TooLarge") if kind == "too-many-nodes" else ("True", "NodesRead")
     assert condition(report, "NodesAvailable") == expected
+
+
+def test_hostile_objects_of_all_kinds_are_reported_and_their_neighbour_too(world: Cluster) -> None:
+    operator = world.start_operator(**FAST)
+    names = {f"hostile-{number}": kind for number, kind in enumerate(HOSTILE)}
+    for name, kind in names.items():
+        hostile, made = workflow(name, world.namespace), HOSTILE[kind][0]()
+        labels = {"workflows.argoproj.io/completed": "true", **made["metadata"].pop("labels", {})}
+        hostile["metadata"] |= made["metadata"] | {"labels": labels}
+        world.plane.api.post(
+            WORKFLOWS.format(world.namespace), hostile | {"spec": made["spec"], "status": made["status"]}
+        )
+    world.create_workflow("neighbour", phase="Succeeded")
+    eventually(lambda: world.phase_of("neighbour"), lambda phase: phase == "Succeeded")
+    assert operator.answer("/healthz") == "ok\n"
+    for name, kind in names.items():
+        report = eventually(lambda name=name: world.report_of(name), lambda found: bool(found.get("status")))  # type: ignore[misc]
+        _, nodes, ready = HOSTILE[kind]
+        assert nodes in ("", condition(report, "NodesAvailable")[1]), kind
+        assert ready in ("", condition(report, "Ready")[1]), kind
+    assert operator.answer("/healthz") == "ok\n"

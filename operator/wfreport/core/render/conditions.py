@@ -14,6 +14,7 @@ from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
+from wfreport.core.redact.printable import strip_invisible
 from wfreport.core.render.evidence import gaps
 from wfreport.core.snapshot.model import NodesState, Snapshot, Source
 
@@ -93,7 +94,7 @@ def _succeeded(
     if phase == Phase.SUCCEEDED:
         return condition(ConditionType.SUCCEEDED, "True", Reason.WORKFLOW_SUCCEEDED, summary, at, generation)
     if not workflow.status.is_completed:
-        message = f"the Workflow is {phase or 'not started'}"
+        message = f"the Workflow is {strip_invisible(phase) or 'not started'}"
         return condition(ConditionType.SUCCEEDED, "Unknown", Reason.WORKFLOW_ACTIVE, message, at, generation)
     fallback = Reason.WORKFLOW_FAILED if phase == Phase.FAILED else Reason.WORKFLOW_ERRORED
     reason = leading_class(failures) or fallback
@@ -120,7 +121,7 @@ _NODES: dict[NodesState, tuple[Status, Reason, str]] = {
     NodesState.UNREADABLE: (
         "False",
         Reason.NODES_UNREADABLE,
-        "status.compressedNodes could not be decoded; counts and steps are unknown",
+        "the nodes could not be decoded; counts and steps are unknown",
     ),
     NodesState.TOO_LARGE: ("False", Reason.TOO_LARGE, "the nodes are too large; counts and steps are unknown"),
 }

@@ -7,9 +7,9 @@ import msgspec
 
 from wfreport.api.comparison import MAX_TEMPLATES, RunDefinition, TemplateDefinition
 from wfreport.api.run import NamedValue
-from wfreport.api.wire import LINE, SHORT
+from wfreport.api.wire import SHORT
 from wfreport.core.compare.parameters import stable_value
-from wfreport.core.redact.text import TextSanitizer
+from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.definition import TemplateDigest, digest
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
@@ -74,13 +74,13 @@ def _template(template: TemplateDigest, sanitizer: TextSanitizer) -> TemplateDef
         parts=_cut(template.parts, _MAX_PARTS) or {},
         steps=_cut(template.steps, _MAX_STEPS),
         images=_cut(images, _MAX_CONTAINERS),
-        resources=_cut({name: value[:SHORT] for name, value in template.resources.items()}, _MAX_PARTS),
+        resources=_cut({name: clip(value, SHORT) or "" for name, value in template.resources.items()}, _MAX_PARTS),
     )
 
 
 def _cut(values: Mapping[str, str], limit: int) -> dict[str, str] | None:
     """Return the first values; None if there are none."""
-    return {key[:LINE]: value for key, value in list(values.items())[:limit]} or None
+    return {clip(key) or "": value for key, value in list(values.items())[:limit]} or None
 
 
 def _parameters_digest(parameters: Iterable[NamedValue], snapshot: Snapshot) -> str:

@@ -13,7 +13,7 @@ from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
 from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.evidence import LogTail
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
-from wfreport.api.wire import LINE, SHORT, is_same_time
+from wfreport.api.wire import SHORT, is_same_time
 from wfreport.core.classify.failed_pod import failed_pod_name
 from wfreport.core.classify.fingerprint import fingerprint
 from wfreport.core.classify.pod_rules import STORED_WAITING
@@ -315,7 +315,7 @@ def _resources_of(verdict: Verdict, containers: list[argo.Container]) -> Resourc
 
 
 def _quantities(raw: Mapping[str, str | int | float]) -> dict[str, str]:
-    return {key[:LINE]: str(value)[:SHORT] for key, value in list(raw.items())[:_MAX_RESOURCES]}
+    return {clip(key) or "": clip(str(value), SHORT) or "" for key, value in list(raw.items())[:_MAX_RESOURCES]}
 
 
 def _pod_containers(evidence: PodEvidence | None) -> list[argo.Container]:

@@ -8,7 +8,7 @@ from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
 from wfreport.api.report import Step
 from wfreport.api.run import ArtifactRef, NamedValue, RunOutputs
-from wfreport.api.wire import LINE, SHORT
+from wfreport.api.wire import SHORT
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.messages import exit_code
 from wfreport.core.snapshot.model import Snapshot
@@ -18,6 +18,9 @@ from wfreport.core.timing.timing import RunTimes
 
 _MAX_VALUES = 64
 _VALUE_LENGTH = 256
+_MAX_INTEGER = 2**63 - 1
+"""The largest number that an API server accepts as an integer."""
+
 SUCCESSFUL_PHASES = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 """Phases of a node that ended without a failure."""
 
@@ -78,10 +81,10 @@ def _step(node: Node, snapshot: Snapshot, sanitizer: TextSanitizer, index: dict[
     pod_times = times.pods.get(node.id)
     return Step(
         display_name=sanitizer.line(node.display_name or node.name or node.id),
-        node_id=node.id[:LINE],
-        type=node.type[:SHORT],
+        node_id=clip(node.id) or "",
+        type=clip(node.type, SHORT) or "",
         template_name=clip(node.called_template_name),
-        phase=node.phase[:SHORT],
+        phase=clip(node.phase, SHORT) or "",
         pod_name=clip(pod_name(snapshot.workflow, node)) if ran_in_pod(node) else None,
         started_at=node.started_at,
         finished_at=node.finished_at,
@@ -147,5 +150,5 @@ def resources_used(workflow: argo.Workflow) -> dict[str, int]:
     used = {}
     for name, amount in sorted(workflow.status.resources_duration.items())[:16]:
         key, factor = units.get(name, (f"{name}Seconds", 1))
-        used[key[:LINE]] = amount * factor
+        used[clip(key) or ""] = max(0, min(amount * factor, _MAX_INTEGER))
     return used

@@ -9,6 +9,7 @@ from wfreport.api.report import Failure, Stalled, StepWarning, Waiting
 from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
 from wfreport.core.redact.bounds import cut
+from wfreport.core.redact.printable import strip_invisible
 from wfreport.core.render.columns import step_name
 from wfreport.core.render.equal_failures import LeadingGroup
 from wfreport.core.render.phrases import name, plural, tidy
@@ -162,7 +163,8 @@ def _active(
     status = workflow.status
     # Argo counts pods, so before the first pod the progress is 0/0.
     progress = f" {status.progress}" if status.progress not in ("", "0/0") else ""
-    parts = [f"{status.phase or ('Retried by hand' if status.waits_for_retry else 'Not started')}{progress}"]
+    phase = status.phase or ("Retried by hand" if status.waits_for_retry else "Not started")
+    parts = [strip_invisible(f"{phase}{progress}")]
     if any(role in CAUSES for role in roles):
         parts.append(_failed(failures[0], leading, workflow))
     if leading.others:

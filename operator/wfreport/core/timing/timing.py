@@ -7,8 +7,7 @@ from itertools import pairwise
 from wfreport.api.argo import NodeType
 from wfreport.api.report import ReportStatus
 from wfreport.api.timing import CriticalStep, RetryCost, StepTime, Timing
-from wfreport.api.wire import LINE
-from wfreport.core.redact.text import TextSanitizer
+from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import ran_in_pod
 from wfreport.core.timing.critical_path import PathSegment, RunOrder
@@ -120,7 +119,7 @@ def _slowest_step(order: RunOrder, sanitizer: TextSanitizer) -> StepTime | None:
     if not seconds:
         return None
     node = order.executed[node_id]
-    return StepTime(display_name=sanitizer.line(node.display_name), node_id=node.id[:LINE], seconds=seconds)
+    return StepTime(display_name=sanitizer.line(node.display_name), node_id=clip(node.id) or "", seconds=seconds)
 
 
 def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
@@ -147,7 +146,7 @@ def _critical_step(
 ) -> CriticalStep:
     return CriticalStep(
         display_name=sanitizer.line(segment.node.display_name),
-        node_id=segment.node.id[:LINE],
+        node_id=clip(segment.node.id) or "",
         seconds=segment.seconds,
         wait_seconds=segment.wait_seconds,
         unlisted_seconds=unlisted_seconds or None,
