@@ -6,10 +6,14 @@ import re
 import ssl
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from wfreport.imports import lazy_pattern, without, without_authorities
+import wfreport
+from wfreport.imports import lazy_pattern, submodules_of, without, without_authorities
+
+OPERATOR = Path(wfreport.__file__).parents[1]
 
 
 def test_a_pattern_is_compiled_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,3 +74,25 @@ def _system_authorities() -> dict[str, int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_default_certs()
     return context.cert_store_stats()
+
+
+def test_submodules_are_imported_without_their_package() -> None:
+    script = """
+import sys
+from pathlib import Path
+from wfreport.imports import submodules_of
+with submodules_of("email"):
+    import email.charset
+    assert not hasattr(sys.modules["email"], "message_from_string")
+assert "email" not in sys.modules and "email.charset" in sys.modules
+import email
+assert email.message_from_string
+with submodules_of("email"):
+    assert sys.modules["email"] is email
+"""
+    subprocess.run([sys.executable, "-S", "-c", script], check=True, env={"PYTHONPATH": str(OPERATOR)})
+
+
+def test_submodules_of_a_package_that_does_not_exist_are_refused() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no package wfreport_nowhere"), submodules_of("wfreport_nowhere"):
+        pass

@@ -1,7 +1,8 @@
 """Keeps the start short: imports without parts that are never called, patterns that are compiled when they are used.
 
 Two dependencies import a large package at their own import, for functions that wfreport does not use: kopf imports the
-clients of Kubernetes whose objects it accepts, and detect-secrets imports requests, to check secrets at their issuer.
+clients of Kubernetes whose objects it accepts, and detect-secrets imports requests, to check secrets at their issuer,
+and its scanner, although its patterns alone are used.
 Together they would be a third of the CPU time of the operator's start. aiohttp reads the system's certificate
 authorities twice at its import, for connections without a context of their own. The core has three hundred regular
 expressions, most of which a command never uses; to compile them takes as long as to import all of the core.
@@ -11,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final, cast
 
@@ -70,3 +72,24 @@ def without_authorities() -> Iterator[None]:
         yield
     finally:
         delattr(ssl.SSLContext, name)
+
+
+@contextmanager
+def submodules_of(package: str) -> Iterator[None]:
+    """Let the block import submodules of a package without what the package itself imports.
+
+    Afterwards the package can be imported as a whole.
+    """
+    if package in sys.modules:
+        yield
+        return
+    spec = find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        raise ModuleNotFoundError(f"no package {package}", name=package)
+    module = ModuleType(package)
+    module.__path__ = list(spec.submodule_search_locations)
+    sys.modules[package] = module
+    try:
+        yield
+    finally:
+        del sys.modules[package]

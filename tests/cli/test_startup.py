@@ -67,7 +67,7 @@ MAX_MODULES = 470
         ("list -n argo", SLOW | {"re2"}),
         ("show NAME -n argo -o json", SLOW | {"rich", "re2"}),
         ("show NAME -n argo", SLOW | {"re2"}),
-        ("explain FILE", SLOW - {"detect_secrets"} | CONNECTION),
+        ("explain FILE", SLOW - {"detect_secrets"} | CONNECTION | {"multiprocessing", "yaml"}),
         ("version", set(HEAVY)),
     ],
 )

@@ -20,6 +20,7 @@ from tests.eventually import eventually
 from tests.live.operator.harness import WORKFLOWS
 from tests.live.remediation.harness import (
     LONG_SECONDS,
+    PODS,
     RemediationCluster,
     argo_marks,
     memory_limit_of,
@@ -28,6 +29,7 @@ from tests.live.remediation.harness import (
     run,
     wait_for_ends,
 )
+from tests.live.remediation.test_hung_runs_live import IMPATIENT, busy_controller, play, running_step, submit, work
 from tests.live.remediation.webhook import webhook
 from tests.manifests.test_samples import NAMES, SAMPLES
 
@@ -37,13 +39,13 @@ SHORT = {"backoff": {"initialSeconds": 0, "maxSeconds": 0}}
 Messages = list[dict[str, Any]]
 
 
-def enforce(cluster: RemediationCluster, name: str, changes: dict[str, Any] | None = None) -> None:
+def enforce(cluster: RemediationCluster, name: str, changes: dict[str, Any] | None = None, /, **settings: Any) -> None:
     """Apply a sample in mode Enforce, without backoff, and wait until it acts."""
     policy = yaml.safe_load((SAMPLES / f"{name}.yaml").read_text())
     policy["metadata"]["namespace"] = cluster.namespace
     policy["spec"] |= {"mode": "Enforce", **SHORT, **(changes or {})}
     cluster.apply(policy)
-    cluster.start()
+    cluster.start(**settings)
     cluster.enforced(name)
 
 
@@ -181,11 +183,33 @@ def stuck_workflows(cluster: RemediationCluster, _url: str, _received: Messages)
     reported(cluster, "stuck")
 
 
+def hung_runs(cluster: RemediationCluster, url: str, received: Messages) -> None:
+    rules = rules_of("hung-runs")
+    for rule in rules:
+        rule["match"]["stalled"]["forSeconds"] = 0
+    create_sinks(cluster, url, "urls")
+    enforce(cluster, "hung-runs", {"rules": rules}, **IMPATIENT)
+    with busy_controller(cluster):
+        submit(cluster, "dead-machine")
+        submit(cluster, "sidecar", work(sidecars=[{"name": "db", "image": "busybox", "command": ["sleep"]}]))
+        play(cluster, running_step(cluster, "sidecar"), "main")
+        terminating = running_step(cluster, "dead-machine")["metadata"]["name"]
+        cluster.plane.api.delete(f"{PODS.format(cluster.namespace)}/{terminating}")
+        again = cluster.wait_until_executed("dead-machine", "Resubmit")
+        assert (again["spec"]["reason"], again["spec"]["rule"]) == ("PodTerminating", "pod-hangs")
+        assert again["status"]["resultRef"]["name"] in cluster.workflows()
+        told = cluster.wait_until_executed("sidecar", "Notify")
+        assert (told["spec"]["reason"], told["spec"]["rule"]) == ("MainEnded", "other")
+    eventually(lambda: [each for each in received if "sidecar" in json.dumps(each)], timeout_seconds=LONG_SECONDS)
+    assert "shutdown" not in cluster.plane.api.get(f"{WORKFLOWS.format(cluster.namespace)}/sidecar")["spec"]
+
+
 SCENARIOS: dict[str, Callable[[RemediationCluster, str, Messages], None]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
         cron_storm,
         flaky_exit_codes,
+        hung_runs,
         infrastructure_failures,
         label_only,
         notify_only,
@@ -196,7 +220,7 @@ SCENARIOS: dict[str, Callable[[RemediationCluster, str, Messages], None]] = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "hung-runs"])  # see test_hung_runs_live.py
+@pytest.mark.parametrize("name", NAMES)
 def test_a_ready_made_policy_does_what_it_says(cluster: RemediationCluster, name: str) -> None:
     """A policy without a scenario fails this test."""
     with webhook([]) as (url, received):

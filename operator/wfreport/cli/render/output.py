@@ -9,8 +9,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from wfreport.cli.render.column import Column, ItemT
 from wfreport.cli.render.style import is_terminal_safe
 
@@ -75,23 +73,10 @@ def print_table(
     print_items(columns, items, color=color, drops_columns=drops_columns)
 
 
-class _Dumper(yaml.SafeDumper):
-    """YAML for people: multi-line text in blocks, no anchors."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  (PyYAML's signature)
-        return True
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent_text)
-
-
 def _as_yaml(value: Any, *, is_ascii: bool) -> str:
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=not is_ascii, width=10_000)
-    return text
+    from wfreport.cli.render.yaml_text import as_yaml  # noqa: PLC0415  (yaml is a twentieth of the start)
+
+    return as_yaml(value, is_ascii=is_ascii)
 
 
 def _as_json(value: Any, *, is_ascii: bool) -> str:

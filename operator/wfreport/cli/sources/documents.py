@@ -9,12 +9,12 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import yaml
+from typing import TYPE_CHECKING, Any, Final
 
 from wfreport.cli.problems import UnusableInput
-from wfreport.core.snapshot.plain_yaml import load_documents
+
+if TYPE_CHECKING:
+    from yaml import MarkedYAMLError
 
 STDIN: Final = "-"
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -95,11 +95,9 @@ def _text(name: str, content: bytes) -> str:
 def _values(name: str, text: str) -> list[Any]:
     looks_like_json = text.lstrip()[0] in "{["
     try:
-        return list(_json_values(text)) if looks_like_json else list(_yaml_values(name, text))
+        return list(_json_values(text)) if looks_like_json else _yaml_values(name, text)
     except json.JSONDecodeError as error:
         return _flow_yaml_values(name, text, error)
-    except yaml.YAMLError as error:
-        raise UnusableInput(name, f"it is neither JSON nor YAML: {_yaml_problem(error)}") from error
     except RecursionError as error:
         raise UnusableInput(name, "it is nested too deeply to be a Kubernetes object") from error
     except ValueError as error:
@@ -109,8 +107,8 @@ def _values(name: str, text: str) -> list[Any]:
 def _flow_yaml_values(name: str, text: str, error: json.JSONDecodeError) -> list[Any]:
     """Parse text that looks like JSON as YAML, which may also start with a brace; otherwise report the JSON error."""
     try:
-        return list(_yaml_values(name, text))
-    except (yaml.YAMLError, RecursionError, ValueError):
+        return _yaml_values(name, text)
+    except (RecursionError, ValueError):
         position = f"line {error.lineno} column {error.colno}"
         raise UnusableInput(name, f"it is not valid JSON: {error.msg} at {position}; is the file complete?") from error
 
@@ -124,15 +122,30 @@ def _json_values(text: str) -> Iterator[Any]:
         yield value
 
 
-def _yaml_values(name: str, text: str) -> Iterator[Any]:
+def _yaml_values(name: str, text: str) -> list[Any]:
+    """Parse YAML.
+
+    Raises:
+        UnusableInput: it is too large.
+        ValueError: it is not YAML.
+    """
     if len(text) > MAX_YAML_CHARACTERS:
         size = f"{MAX_YAML_CHARACTERS // 1024**2} MiB"
         raise UnusableInput(name, f"it is larger than {size} of YAML; use JSON, as printed by `kubectl get … -o json`")
-    return (value for value in load_documents(text) if value is not None)
+    import yaml  # noqa: PLC0415  (a twentieth of the start, and what kubectl prints is mostly JSON)
+
+    from wfreport.core.snapshot.plain_yaml import load_documents  # noqa: PLC0415  (as above)
+
+    try:
+        return [value for value in load_documents(text) if value is not None]
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(_yaml_problem(error)) from error
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
 
 
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+def _yaml_problem(error: "MarkedYAMLError") -> str:
+    if error.problem_mark is not None:
         mark = error.problem_mark
         return f"{error.problem} at line {mark.line + 1} column {mark.column + 1}"
     return " ".join(str(error).split())

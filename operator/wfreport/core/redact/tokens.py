@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, by_pattern
-from wfreport.imports import lazy_pattern, without
+from wfreport.imports import lazy_pattern, submodules_of, without
 
-with without("requests"):
+with without("requests"), submodules_of("detect_secrets"):
     from detect_secrets.plugins import (
         aws,
         discord,
