@@ -182,6 +182,7 @@ async def _measured(options: argparse.Namespace) -> list[tuple[str, int, dict[st
             await _probes(neighbour, "warm-up", 1)
             echo("without a flood")
             found = [("none", 0, await _probes(neighbour, "none", options.probes))]
+            echo(table(found).rpartition("\n")[2])
             for number, flood in enumerate(each for each in FLOODS if each.name in (options.only or _NAMES)):
                 echo(f"flood of {flood.name}")
                 pour = _Pour(flood, stage, max(1, int(flood.size * options.scale)), options.rate)
@@ -189,6 +190,7 @@ async def _measured(options: argparse.Namespace) -> list[tuple[str, int, dict[st
                 await asyncio.sleep(_WARM_UP_SECONDS)
                 taken = await _probes(neighbour, f"flood-{number}", options.probes)
                 found.append((flood.name, pour.poured, taken))
+                echo(table(found[-1:]).rpartition("\n")[2])
                 pouring.cancel()
                 await asyncio.gather(pouring, return_exceptions=True)
                 await _clean(api)
