@@ -12,7 +12,9 @@ from tests.core.stall.stall_objects import NAMESPACE, START, container, node, po
 from tests.core.stall.stall_world import StallWorld
 
 from wfreport.api.reasons import StallReason
-from wfreport.core.stall.model import StallFinding
+from wfreport.core.snapshot.decode import decode_pod, decode_workflow
+from wfreport.core.stall.model import PodsSeen, StallFinding, StallGraces
+from wfreport.core.stall.pod_rules import pod_suspicions
 from wfreport.kube.errors import ServerError
 
 HOUR = 3600.0
@@ -271,6 +273,21 @@ def test_artifacts_that_cannot_be_deleted_are_found_at_once(message: str, words:
     assert words in finding.suspicion.message
     condition["status"] = "False"
     assert reason_of(document) is None
+
+
+@pytest.mark.parametrize("phase", ["Running", "Pending"])
+def test_a_pod_that_works_is_not_stalled_although_its_result_is_not_complete_yet(phase: str) -> None:
+    unsynced = node("train", phase, taskResultSynced=False)
+    document = workflow(ROOT, unsynced, status={"taskResultsCompletionStatus": {"wf.train": False}})
+    finding, _ = found(document, pod("wf.train", *WORKING), seconds=8 * HOUR)
+    assert finding is None
+
+
+def test_a_step_that_is_pending_for_argo_is_named_so() -> None:
+    pods = PodsSeen({"wf.train": decode_pod(pod("wf.train", phase="Failed"))})
+    snapshot = decode_workflow(workflow(ROOT, node("train", "Pending")))
+    (suspicion,) = pod_suspicions(snapshot, pods, StallGraces())
+    assert suspicion.message.endswith("and Argo reports the step as pending")
 
 
 # --- locks

@@ -109,7 +109,8 @@ def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Sus
     failed_init = next((one for one in pod.status.init_container_statuses if _exit_code(one)), None)
     why = _failure_of(pod, failed_init)
     message = (
-        f"the pod of {node.display_name} has {pod.status.phase.lower()}{why}, and Argo reports the step as running"
+        f"the pod of {node.display_name} has {pod.status.phase.lower()}{why}, "
+        f"and Argo reports the step as {node.phase.lower()}"
     )
     owed = Owed.PERHAPS if failed_init else Owed.CERTAINLY
     return _suspicion(StallReason.POD_GONE, message, graces.seconds, at, node, owed=owed)
