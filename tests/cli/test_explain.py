@@ -323,3 +323,18 @@ def test_without_pods_the_page_names_the_missing_option(tmp_path: Path) -> None:
     assert "deleted before evidence" not in bare
     given = subprocess.run([*COMMAND, "explain", *files.arguments], capture_output=True, text=True, check=True).stdout
     assert "add --pods" not in given
+
+
+@pytest.mark.parametrize(("output", "begins"), [("html", "<!doctype html>"), ("markdown", "## oom")])
+def test_a_page_to_share_is_the_same_each_time_and_has_every_step(output: str, begins: str) -> None:
+    shown = explain("-", "-o", output, stdin=WORKFLOW)
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith(begins)
+    assert "OOMKilled" in shown.stdout
+    assert explain("-", "-o", output, stdin=WORKFLOW).stdout == shown.stdout
+
+
+def test_html_is_a_page_of_one_run_and_markdown_may_be_of_several() -> None:
+    several = json.dumps({"kind": "List", "items": [workflow_of("oom-main"), workflow_of("oom-main")]})
+    assert complaint(explain("-", "-o", "html", stdin=several)).startswith("-o html: it makes a page of one run")
+    assert explain("-", "-o", "markdown", stdin=several).stdout.count("\n---\n") == 1

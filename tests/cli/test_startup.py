@@ -66,8 +66,10 @@ MAX_MODULES = 470
         ("list -n argo -o json", SLOW | {"rich", "re2"}),
         ("list -n argo", SLOW | {"re2"}),
         ("show NAME -n argo -o json", SLOW | {"rich", "re2"}),
-        ("show NAME -n argo", SLOW | {"re2"}),
-        ("explain FILE", SLOW - {"detect_secrets"} | CONNECTION | {"multiprocessing", "yaml"}),
+        ("show NAME -n argo", SLOW | {"re2", "jinja2"}),
+        ("explain FILE", SLOW - {"detect_secrets"} | CONNECTION | {"multiprocessing", "yaml", "jinja2"}),
+        ("explain FILE -o html", SLOW - {"detect_secrets"} | CONNECTION | {"rich"}),
+        ("explain FILE -o markdown", SLOW - {"detect_secrets"} | CONNECTION | {"rich", "jinja2"}),
         ("version", set(HEAVY)),
     ],
 )

@@ -10,12 +10,13 @@ from wfreport.api.reasons import Reason
 from wfreport.cli.group import Command
 from wfreport.cli.options import output_option, page_options
 from wfreport.cli.problems import ExitCode, UnusableInput
-from wfreport.cli.render.output import print_reports
+from wfreport.cli.render.output import PAGE_FORMATS, print_reports
 from wfreport.cli.render.style import one_line
-from wfreport.cli.sources.computed_reports import Report, SuppliedEvidence, compute_report
+from wfreport.cli.sources.computed_reports import EVERY_STEP, ORDINARY, Report, SuppliedEvidence, compute_report
 from wfreport.cli.sources.documents import STDIN, Document, read_documents
 from wfreport.cli.sources.workflow_documents import object_of, snapshot_of
 from wfreport.core.snapshot.decode import NotAnObject, decode_event, decode_pod
+from wfreport.core.snapshot.model import RenderOptions
 
 _ObjectT = TypeVar("_ObjectT")
 
@@ -29,13 +30,20 @@ _ObjectT = TypeVar("_ObjectT")
     examples=(
         "kubectl get wf etl-x7k2p -o yaml | %(prog)s explain -",
         "%(prog)s explain failed.json.gz --pods pods.json --events events.json",
+        "%(prog)s explain failed.json -o html > failed.html",
         "kubectl get wf -A -o json | %(prog)s explain - -o json | jq '.items[].status.summary'",
     ),
 )
 @click.argument("file")
 @click.option("--pods", "pods_path", metavar="FILE", help="Pods of the run; they hold details that Argo leaves out.")
 @click.option("--events", "events_path", metavar="FILE", help="Kubernetes Events about these pods.")
-@output_option("tree", "json", "yaml", description="json and yaml print the WorkflowReport the operator would write.")
+@output_option(
+    "tree",
+    "json",
+    "yaml",
+    *PAGE_FORMATS,
+    description="json and yaml: the WorkflowReport that the operator would write; html: one page, markdown: a ticket.",
+)
 @page_options
 def explain(
     file: str, pods_path: str | None, events_path: str | None, output: str, color: str, *, everything: bool
@@ -51,8 +59,8 @@ def explain(
     documents = read_documents(file)
     if not documents:
         raise UnusableInput("stdin" if file == STDIN else file, "it is an empty list; there is no Workflow to explain")
-    reports, problems = _compute_reports(documents, evidence)
-    if pods_path is None and output == "tree":
+    reports, problems = _compute_reports(documents, evidence, EVERY_STEP if output in PAGE_FORMATS else ORDINARY)
+    if pods_path is None and output in ("tree", *PAGE_FORMATS):
         for report in reports:
             _name_missing_option(report)
     print_reports(reports, is_list=len(documents) > 1, output=output, color=color, everything=everything)
@@ -69,13 +77,13 @@ def _name_missing_option(report: Report) -> None:
 
 
 def _compute_reports(
-    documents: Iterable[Document], evidence: SuppliedEvidence
+    documents: Iterable[Document], evidence: SuppliedEvidence, options: RenderOptions
 ) -> tuple[list[Report], list[UnusableInput]]:
     reports, problems = [], []
     for document in documents:
         try:
             snapshot = snapshot_of(document)
-            reports.append(compute_report(snapshot, evidence.for_workflow(snapshot.workflow)))
+            reports.append(compute_report(snapshot, evidence.for_workflow(snapshot.workflow), options))
         except UnusableInput as problem:
             problems.append(problem)
     return reports, problems

@@ -12,12 +12,20 @@ from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, cluster_options, completion, output_option, page_options
 from wfreport.cli.problems import ExitCode
 from wfreport.cli.render.next_steps import Invocation
-from wfreport.cli.render.output import print_reports
+from wfreport.cli.render.output import PAGE_FORMATS, print_reports
 from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.live_details import live_details
 from wfreport.cli.sources.report_feed import ReportFeed
 from wfreport.cli.sources.reports import Filters, newest_first
-from wfreport.cli.sources.runs import FoundRun, find_latest_name, find_run, list_events, list_pods, refresh_run
+from wfreport.cli.sources.runs import (
+    FoundRun,
+    decode_report,
+    find_latest_name,
+    find_run,
+    list_events,
+    list_pods,
+    refresh_run,
+)
 from wfreport.clock import now as clock_now
 
 if TYPE_CHECKING:
@@ -38,6 +46,7 @@ _LATEST: Final = "@latest"
         "%(prog)s show etl-x7k2p",
         "%(prog)s show etl-x7k2p -n team-a --all",
         "%(prog)s show --last",
+        "%(prog)s show etl-x7k2p -o html > etl-x7k2p.html",
         "%(prog)s show etl-x7k2p --watch",
         '%(prog)s show "$(%(prog)s list --cron etl-daily --limit 1 -o name)"',
     ),
@@ -45,7 +54,13 @@ _LATEST: Final = "@latest"
 @click.argument("name", required=False, shell_complete=completion("runs"))
 @click.option("--last", is_flag=True, help="Show the newest run of the namespace; give no NAME.")
 @click.option("-w", "--watch", is_flag=True, help="Redraw the page on a terminal until the run has ended.")
-@output_option("tree", "json", "yaml", description="json and yaml print the WorkflowReport itself.")
+@output_option(
+    "tree",
+    "json",
+    "yaml",
+    *PAGE_FORMATS,
+    description="json and yaml: the WorkflowReport itself; html: one page to share, markdown: a ticket.",
+)
 @page_options
 @cluster_options
 @click.pass_context
@@ -77,7 +92,8 @@ def show(
 
     async def execute(cluster: Cluster) -> int:
         given = await find_latest_name(cluster) if name is None or name == _LATEST else name
-        run = await find_run(cluster, given, with_workflow=False)
+        is_shared = output in PAGE_FORMATS
+        run = await find_run(cluster, given, with_workflow=is_shared)
         if not run.report:
             source = "its archived Workflow" if run.is_gone else "its Workflow"
             click.echo(f"No report of {run.name}{run.no_report}; this one is computed from {source}.", err=True)
@@ -85,8 +101,9 @@ def show(
         if watch:
             await _watch(cluster, run, invocation, color=color, everything=everything)
             return ExitCode.SUCCEEDED
-        report = run.report or await _compute_report(cluster, run)
-        live = await live_details(cluster, run, report, invocation) if output == "tree" else None
+        report = _with_every_step(run) if is_shared else run.report
+        report = report or await _compute_report(cluster, run, is_shared=is_shared)
+        live = await live_details(cluster, run, report, invocation) if output == "tree" or is_shared else None
         print_reports([report], is_list=False, output=output, color=color, everything=everything, live=live)
         return ExitCode.SUCCEEDED
 
@@ -130,12 +147,28 @@ async def _poll(changed: asyncio.Event) -> None:
         changed.set()
 
 
-async def _compute_report(cluster: Cluster, run: FoundRun) -> Mapping[str, Any]:
+def _with_every_step(run: FoundRun) -> Mapping[str, Any] | None:
+    """Return the report with all steps, if the Workflow still exists and the report lists only some."""
+    if run.report is None or run.snapshot is None or run.lists_every_step:
+        return run.report
+    from wfreport.cli.sources.computed_reports import with_every_step  # noqa: PLC0415 - slow to import
+
+    status = with_every_step(decode_report(run.report), run.snapshot)
+    return {**run.report, "status": status.dump()}
+
+
+async def _compute_report(cluster: Cluster, run: FoundRun, *, is_shared: bool = False) -> Mapping[str, Any]:
     """Return the report that the operator would write now."""
     if run.snapshot is None:
         raise RuntimeError("a run without report has a Workflow")
-    from wfreport.cli.sources.computed_reports import SuppliedEvidence, compute_report  # noqa: PLC0415 - slow to import
+    from wfreport.cli.sources.computed_reports import (  # noqa: PLC0415 - slow to import
+        EVERY_STEP,
+        ORDINARY,
+        SuppliedEvidence,
+        compute_report,
+    )
 
     pods = await list_pods(cluster, run.name) or ()
     evidence = SuppliedEvidence(pods, await list_events(cluster, pods))
-    return compute_report(run.snapshot, evidence.for_workflow(run.snapshot.workflow))
+    options = EVERY_STEP if is_shared else ORDINARY
+    return compute_report(run.snapshot, evidence.for_workflow(run.snapshot.workflow), options)

@@ -7,12 +7,11 @@ from typing import Final
 from rich.text import Text
 
 from wfreport.api.action_types import ActionType
-from wfreport.api.reasons import RemediationConditionType
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import Held, ReportStatus
 from wfreport.cli.render.page import TextPage, ago, instant, joined
 from wfreport.cli.render.quantities import human_memory
-from wfreport.cli.render.remediation_state import is_awaiting, state_of
+from wfreport.cli.render.remediation_state import message_of, state_of
 from wfreport.cli.render.style import one_line
 from wfreport.imports import lazy_pattern
 
@@ -86,21 +85,10 @@ def _container(path: str) -> str:
 
 def _add_action(page: TextPage, action: Remediation, now: datetime | None) -> None:
     state, style = state_of(action)
-    at, message = action.metadata.creation_timestamp, _message(action)
+    at, message = action.metadata.creation_timestamp, message_of(action)
     line = Text(f"{state:<{_STATE_COLUMNS}}", style=style)
     line.append(f"  {action.spec.action} {action.spec.attempt}", style="bold")
     line.append(f"  {ago(at, now) if now else instant(at)}" if at else "", style="dim")
     line.append(f"  {message}" if message else "", style="")
     line.append(f"  {one_line(action.metadata.name)}", style="cyan")
     page.hanging(Text("  "), line, following=Text("    "), max_lines=4)
-
-
-def _message(action: Remediation) -> str:
-    """Return why an action waits, was not done, or did not help; empty if its state is the whole answer."""
-    if is_awaiting(action):
-        return "waits for approval"
-    conditions = {one.type: one for one in (action.status.conditions if action.status else None) or ()}
-    executed = conditions.get(RemediationConditionType.EXECUTED)
-    outcome = conditions.get(RemediationConditionType.SUCCEEDED)
-    latest = outcome if outcome and executed and executed.status == "True" else executed
-    return one_line(latest.message) if latest and latest.message else ""

@@ -1,6 +1,8 @@
 """The state of a Remediation in one word."""
 
+from wfreport.api.reasons import RemediationConditionType
 from wfreport.api.remediation import Remediation
+from wfreport.cli.render.style import one_line
 
 
 def is_awaiting(remediation: Remediation) -> bool:
@@ -31,3 +33,14 @@ def state_of(remediation: Remediation) -> tuple[str, str]:
     if action.has_helped is None:
         return "Executed", "cyan"
     return ("Helped", "green") if action.has_helped else ("NotHelped", "red")
+
+
+def message_of(action: Remediation) -> str:
+    """Return why an action waits, was not done, or did not help; empty if its state is the whole answer."""
+    if is_awaiting(action):
+        return "waits for approval"
+    conditions = {one.type: one for one in (action.status.conditions if action.status else None) or ()}
+    executed = conditions.get(RemediationConditionType.EXECUTED)
+    outcome = conditions.get(RemediationConditionType.SUCCEEDED)
+    latest = outcome if outcome and executed and executed.status == "True" else executed
+    return one_line(latest.message) if latest and latest.message else ""

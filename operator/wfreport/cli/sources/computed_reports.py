@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from wfreport.api.argo import LABEL_WORKFLOW, Workflow
 from wfreport.api.kubernetes import Event, Pod
-from wfreport.api.report import ReportSpec
+from wfreport.api.report import ReportSpec, ReportStatus, WorkflowReport
 from wfreport.clock import now
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.status import render_status
@@ -18,11 +18,25 @@ from wfreport.core.stall.pod_rules import pods_seen
 
 Report = dict[str, Any]
 
+ORDINARY: Final = RenderOptions()
+"""Limits of the operator, with its default settings."""
+
+EVERY_STEP: Final = RenderOptions(max_bytes=64 * 1024 * 1024, steps=20_000, running_steps=20_000)
+"""Limits of a report that is shown and never stored."""
+
 _FIRST_GENERATION: Final = 1
 
 
-def compute_report(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Report:
-    """Return the report that the operator would write for a Workflow without one."""
+def compute_report(
+    snapshot: Snapshot, evidence: Mapping[str, PodEvidence], options: RenderOptions = ORDINARY
+) -> Report:
+    """Return the report that the operator would write for a Workflow without one.
+
+    Args:
+        snapshot: the Workflow.
+        evidence: its pods by name.
+        options: limits of the report; those of a page are `EVERY_STEP`.
+    """
     report = new_report(snapshot.workflow)
     if not snapshot.workflow.metadata.uid:
         # A manifest that was never submitted has no uid to bind to.
@@ -34,12 +48,28 @@ def compute_report(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> R
         spec=ReportSpec.model_validate(report["spec"]),
         generation=_FIRST_GENERATION,
         evidence=evidence,
-        options=RenderOptions(),
+        options=options,
         redactor=Redactor(),
         now=read_at,
         stall=StallVerdict(_finding(snapshot, evidence, read_at)),
     )
     return {**report, "status": status.dump()}
+
+
+def with_every_step(report: WorkflowReport, snapshot: Snapshot) -> ReportStatus:
+    """Return the status of a stored report with all steps of its Workflow; what else was stored of the run stays."""
+    stored = report.status or ReportStatus()
+    computed = render_status(
+        snapshot,
+        stored=stored,
+        spec=report.spec,
+        generation=stored.observed_generation,
+        evidence={},
+        options=EVERY_STEP,
+        redactor=Redactor(),
+        now=now(),
+    )
+    return stored.changed(steps=computed.steps, critical_path=computed.critical_path)
 
 
 def _finding(snapshot: Snapshot, evidence: Mapping[str, PodEvidence], read_at: datetime) -> StallFinding | None:

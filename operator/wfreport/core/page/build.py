@@ -1,0 +1,271 @@
+"""Builds the page of a run from its report."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from wfreport.api.classes import Role
+from wfreport.api.comparison import Comparison, Difference, FailureHistory, FailureNovelty
+from wfreport.api.reasons import ConditionType
+from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, WorkflowReport
+from wfreport.api.run import NamedValue, WorkflowSource
+from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCard, RunPage
+from wfreport.core.page.steps import place_steps
+from wfreport.core.page.texts import block, counted, duration, instant, line
+from wfreport.core.page.timeline import draw_timeline, tone_of
+from wfreport.core.render.sentences import failure_phrase
+
+MAX_FAILURES: Final = 25
+_MAX_LOG_CHARACTERS: Final = 8_000
+_MAX_FACTS: Final = 100
+_ROLES: Final = {
+    Role.ROOT_CAUSE: "a root cause", Role.EXIT_HANDLER: "in an exit handler",
+    Role.VICTIM: "stopped because of another failure", Role.TOLERATED: "tolerated by the run",
+}  # fmt: skip
+_INCOMPLETE: Final = (ConditionType.READY, ConditionType.NODES_AVAILABLE, ConditionType.EVIDENCE_COMPLETE)
+
+
+def build_page(report: WorkflowReport, actions: Sequence[Fact] = ()) -> RunPage:
+    """Return the page of a report.
+
+    Args:
+        report: the report.
+        actions: what became of each Remediation of the run's chain; empty if none is known.
+    """
+    status = report.status or ReportStatus()
+    observed = status.observed_workflow
+    phase = (observed.phase if observed else None) or "Pending"
+    placed = place_steps(status, report.spec.workflow_ref.name)
+    anchors = {one.step.node_id: one.row.anchor for one in placed}
+    failures = status.failures or []
+    return RunPage(
+        name=line(report.spec.workflow_ref.name),
+        namespace=line(report.metadata.namespace),
+        outcome=line(f"{phase} ({status.failure_class})" if status.failure_class else phase),
+        tone=tone_of(phase),
+        summary=line(status.summary, 1000),
+        facts=_present(_facts(status)),
+        notes=list(_notes(status)),
+        failures=[_failure(failure, anchors) for failure in failures[:MAX_FAILURES]],
+        more_failures=max(0, len(failures) - MAX_FAILURES),
+        stalled=_present(_stalled(status)),
+        waiting=list(islice(_waiting(status), _MAX_FACTS)),
+        warnings=list(islice(_warnings(status), _MAX_FACTS)),
+        comparison=_comparison(status.comparison) if status.comparison else None,
+        remediation=[*_present(_remediation(status, has_actions=bool(actions))), *actions],
+        timeline=draw_timeline(status, placed),
+        steps=[one.row for one in placed],
+        steps_note=_steps_note(status, len(placed)),
+        earlier=list(_earlier(status)),
+        links=_links(status),
+    )
+
+
+def _present(facts: Iterable[Fact]) -> list[Fact]:
+    return [fact for fact in facts if fact.value]
+
+
+def _facts(status: ReportStatus) -> Iterator[Fact]:
+    observed, timing = status.observed_workflow, status.timing
+    if observed:
+        yield Fact("Started", instant(observed.started_at))
+        yield Fact("Ended", instant(observed.finished_at))
+    yield Fact("Took", duration(timing.duration_seconds) if timing else "")
+    yield Fact("Progress", line(observed.progress) if observed else "")
+    counts = status.step_counts
+    if counts:
+        parts = {"succeeded": counts.succeeded, "failed": counts.failed, "running": counts.running,
+                 "pending": counts.pending, "skipped": counts.skipped, "omitted": counts.omitted}  # fmt: skip
+        told = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
+        yield Fact("Steps", f"{counts.total}: {told}" if told else str(counts.total))
+    yield Fact("Message", line(observed.message, 1000) if observed else "")
+    yield Fact("From", _origin(status.workflow_source))
+    yield Fact("Parameters", _values(status.parameters))
+    yield Fact("Outputs", _values(status.outputs.parameters) if status.outputs else "")
+
+
+def _origin(source: WorkflowSource | None) -> str:
+    if source is None:
+        return ""
+    parts = (
+        ("CronWorkflow", source.cron_workflow), ("WorkflowTemplate", source.workflow_template),
+        ("ClusterWorkflowTemplate", source.cluster_workflow_template), ("resubmitted from", source.resubmitted_from),
+        ("by", source.creator),
+    )  # fmt: skip
+    return ", ".join(f"{label} {line(value)}" for label, value in parts if value)
+
+
+def _values(values: Sequence[NamedValue] | None) -> str:
+    return ", ".join(f"{line(one.name)}={'?' if one.value is None else line(one.value)}" for one in values or ())
+
+
+def _notes(status: ReportStatus) -> Iterator[str]:
+    for condition in status.conditions or ():
+        if condition.type in _INCOMPLETE and condition.status == "False":
+            yield line(f"{condition.reason}: {condition.message}", 1000)
+        elif condition.type == ConditionType.TRUNCATED and condition.status == "True":
+            yield line(f"Truncated: {condition.message}", 1000)
+
+
+def _failure(failure: Failure, anchors: dict[str, str]) -> FailureCard:
+    tail = failure.log_tail
+    return FailureCard(
+        title=line(failure.display_name) or "The Workflow itself",
+        phrase=line(failure_phrase(failure), 1000),
+        badge=line(failure.failure_class),
+        meaning=f"{_ROLES.get(failure.role, line(failure.role))}; {_fixer(failure)}",
+        facts=_present(_failure_facts(failure)),
+        log=block(tail.text, _MAX_LOG_CHARACTERS) if tail else "",
+        log_title=f"Log of {line(tail.container or failure.container) or 'the container'}" if tail else "",
+        telling_line=line(failure.log_line),
+        events=[_event(one.reason, one.message, one.count, one.last_seen_at) for one in failure.events or ()],
+        attempts=[_attempt(attempt) for attempt in failure.previous_attempts or ()],
+        anchor=anchors.get(failure.node_id or "", ""),
+    )
+
+
+def _fixer(failure: Failure) -> str:
+    again = "another attempt may succeed" if failure.retryable else "another attempt will not help"
+    owners = {"User": "to be fixed in the workflow", "Infrastructure": "caused by the infrastructure",
+              "Platform": "caused by the platform"}  # fmt: skip
+    return f"{owners.get(failure.owner, line(failure.owner))}; {again}"
+
+
+def _failure_facts(failure: Failure) -> Iterator[Fact]:
+    yield Fact("Message", line(failure.message, 2000))
+    yield Fact("Pod", line(failure.pod_name))
+    yield Fact("Container", line(failure.container))
+    yield Fact("Machine", line(failure.host_node_name))
+    yield Fact("Exit code", "" if failure.exit_code is None else str(failure.exit_code))
+    yield Fact("Template", line(failure.template_name))
+    yield Fact("Ended", instant(failure.finished_at))
+    resources = failure.resources
+    yield Fact("Requests", _amounts(resources.requests) if resources else "")
+    yield Fact("Limits", _amounts(resources.limits) if resources else "")
+    yield Fact("Pod status", line(f"{failure.pod_reason or ''} {failure.pod_message or ''}"))
+    yield Fact("Missing evidence", ", ".join(map(line, failure.evidence_missing or ())))
+
+
+def _amounts(amounts: dict[str, str] | None) -> str:
+    return ", ".join(f"{line(name)} {line(amount)}" for name, amount in sorted((amounts or {}).items()))
+
+
+def _event(reason: str, message: str, count: int, at: datetime | None) -> Fact:
+    times = f" ({count} times)" if count > 1 else ""
+    return Fact(line(reason), f"{line(message, 1000)}{times} {instant(at)}".strip())
+
+
+def _attempt(attempt: PreviousAttempt) -> str:
+    code = "" if attempt.exit_code is None else f", exit {attempt.exit_code}"
+    memory = f", memory limit {line(attempt.memory_limit)}" if attempt.memory_limit else ""
+    return f"{line(attempt.failure_class) or 'failed'}{code}{memory}"
+
+
+def _stalled(status: ReportStatus) -> Iterator[Fact]:
+    if status.stalled:
+        yield Fact("Reason", line(status.stalled.reason))
+        yield Fact("Since", instant(status.stalled.since_at))
+        yield Fact("What hangs", line(status.stalled.message, 1000))
+        yield Fact("What to do", line(status.stalled.advice, 1000))
+
+
+def _waiting(status: ReportStatus) -> Iterator[Fact]:
+    for wait in status.waiting or ():
+        since = f" since {instant(wait.since_at)}" if wait.since_at else ""
+        message = f": {line(wait.message, 1000)}" if wait.message else ""
+        yield Fact(line(wait.display_name) or "The Workflow itself", f"{line(wait.reason)}{since}{message}")
+
+
+def _warnings(status: ReportStatus) -> Iterator[Fact]:
+    for warning in status.warnings or ():
+        message = f": {line(warning.message, 1000)}" if warning.message else ""
+        yield Fact(line(warning.display_name) or "The Workflow", f"{line(warning.reason)}{message}")
+
+
+def _comparison(comparison: Comparison) -> ComparisonCard:
+    return ComparisonCard(
+        sentences=list(_compared(comparison)),
+        changes=[_change(one) for one in comparison.changes or ()],
+        more=comparison.more_changes or 0,
+        slower=[
+            f"{line(step.display_name)}: {duration(step.seconds)}, usually {duration(step.baseline_seconds)} "
+            f"(median of {counted(step.runs, 'run')}; {step.why.lower()} longer)"
+            for step in comparison.steps or ()
+        ],
+    )
+
+
+def _compared(comparison: Comparison) -> Iterator[str]:
+    last, baseline = comparison.last_success, comparison.baseline
+    if last:
+        at = f" at {instant(last.finished_at)}" if last.finished_at else ""
+        since = f"{counted(last.runs_since, 'run')} in between" if last.runs_since else "the run before this one"
+        successes = f"after {counted(last.successes, 'success')} in a row"
+        yield f"Last success: {line(last.workflow_name)}{at}, {since}, {successes}."
+    if comparison.failure:
+        yield _history(comparison.failure)
+    if baseline:
+        slow = "This run was slow. " if comparison.slow else ""
+        yield (
+            f"{slow}Successful runs usually take {duration(baseline.p50_seconds)}, 95 % of them at most "
+            f"{duration(baseline.p95_seconds)} ({counted(baseline.runs, 'run')})."
+        )
+    if comparison.last_success and not comparison.changes:
+        yield "Nothing that the reports know of differs from that success."
+    if comparison.unknown:
+        yield line(comparison.unknown, 1000)
+
+
+def _history(failure: FailureHistory) -> str:
+    if failure.novelty == FailureNovelty.NEW:
+        return "This failure is new: no known run failed this way before."
+    first = f", first at {instant(failure.first_seen_at)}" if failure.first_seen_at else ""
+    row = f", {failure.consecutive} in a row" if failure.consecutive > 1 else ""
+    return f"This failure was seen before: in {counted(failure.occurrences, 'run')}{row}{first}."
+
+
+def _change(one: Difference) -> ChangeRow:
+    return ChangeRow(line(one.what), line(one.name), line(one.before) or "none", line(one.after) or "none")
+
+
+def _remediation(status: ReportStatus, *, has_actions: bool) -> Iterator[Fact]:
+    summary = status.remediation
+    if summary is None:
+        return
+    held = summary.held
+    if held:
+        rule = f", rule {line(held.rule)}" if held.rule else ""
+        again = f"; checked again at {instant(held.recheck_at)}" if held.recheck_at else ""
+        why = f": {line(held.message, 1000)}" if held.message else ""
+        yield Fact("Held", f"{line(held.reason)}{why} (policy {line(held.policy_name)}{rule}){again}")
+    if summary.last and not has_actions:
+        yield Fact("Last action", " ".join(line(summary.last.get(key)) for key in ("action", "outcome")).strip())
+    yield Fact("Resubmissions", str(summary.attempts) if summary.attempts else "")
+    yield Fact("Runs", " → ".join(map(line, summary.chain or ())) if len(summary.chain or ()) > 1 else "")
+
+
+def _steps_note(status: ReportStatus, shown: int) -> str:
+    total = status.counts.total if status.counts else shown
+    if total > shown:
+        return (
+            f"{shown:,} of {total:,} steps are known here: a report keeps those that failed, ran last or started first."
+        )
+    return counted(shown, "step")
+
+
+def _earlier(status: ReportStatus) -> Iterator[Fact]:
+    for run in status.runs or ():
+        outcome = f"{line(run.phase) or 'unknown'}{f' ({run.failure_class})' if run.failure_class else ''}"
+        yield Fact(outcome, f"{instant(run.started_at)} {line(run.summary or run.first_failure)}".strip())
+
+
+def _links(status: ReportStatus) -> list[Fact]:
+    links = status.links
+    return _present([Fact("Argo", _web(links.ui)), Fact("Trace", _web(links.trace))]) if links else []
+
+
+def _web(url: str | None) -> str:
+    """Return a URL that a browser may open; nothing for other schemes, which could be a script."""
+    plain = line(url, 2000)
+    return plain if plain.lower().startswith(("https://", "http://")) else ""

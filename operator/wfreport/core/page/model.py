@@ -1,0 +1,189 @@
+"""The view model of a page. Every text in it is plain: whoever renders it escapes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A label and its value."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureCard:
+    """One failure.
+
+    Attributes:
+        title: the step.
+        phrase: what happened, in words.
+        badge: its class.
+        meaning: who can fix it, and its role.
+        facts: further details.
+        log: the end of the log; empty if none is stored.
+        log_title: which log it is.
+        telling_line: the line of the log that tells most.
+        events: events of the pod, newest last.
+        attempts: earlier attempts of the step.
+        anchor: the step in the table of steps; empty if it is not there.
+    """
+
+    title: str
+    phrase: str
+    badge: str
+    meaning: str
+    facts: Sequence[Fact]
+    log: str
+    log_title: str
+    telling_line: str
+    events: Sequence[Fact]
+    attempts: Sequence[str]
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """A difference from the last success."""
+
+    what: str
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonCard:
+    """What differs from earlier runs.
+
+    Attributes:
+        sentences: last success, novelty of the failure, duration against the baseline.
+        changes: differences from the last success.
+        more: number of differences that are not listed.
+        slower: steps that took longer.
+    """
+
+    sentences: Sequence[str]
+    changes: Sequence[ChangeRow]
+    more: int
+    slower: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A part of a row of the timeline, on an axis from 0 to `timeline.WIDTH`; ``kind`` is wait or work."""
+
+    x: float
+    width: float
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """A row of the timeline."""
+
+    name: str
+    anchor: str
+    tone: str
+    is_critical: bool
+    bars: Sequence[Bar]
+    took: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The timeline of a run.
+
+    Attributes:
+        rows: a row per shown step, by start.
+        idle: stretches in which nothing ran and that are drawn shorter than they were.
+        notes: what the timeline shows and leaves out, in words.
+    """
+
+    rows: Sequence[TimelineRow]
+    idle: Sequence[Bar]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A row of the table of steps.
+
+    Attributes:
+        depth: number of steps around it.
+        name: its display name.
+        phase: Argo's phase.
+        kind: Argo's node type.
+        template: name of its template.
+        anchor: fragment of a link to it.
+        offset: seconds from the start of the run to its own; None if it did not start.
+        seconds: its duration; None if it has not ended.
+        waited: seconds of its waits, before and after its creation.
+        exit_code: exit code; None if there is none.
+        message: its message.
+        pod: its pod; empty if there is none.
+        is_critical: whether it is on the critical path.
+    """
+
+    depth: int
+    name: str
+    phase: str
+    kind: str
+    template: str
+    anchor: str
+    offset: int | None
+    seconds: int | None
+    waited: int
+    exit_code: int | None
+    message: str
+    pod: str
+    is_critical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """The page of one run.
+
+    Attributes:
+        name: name of the Workflow.
+        namespace: its namespace.
+        outcome: the phase, with the class of the failure.
+        tone: good, bad, busy or idle.
+        summary: the run in one line.
+        facts: times, origin, parameters and so on.
+        notes: what the report lacks.
+        failures: the failures, the leading one first.
+        more_failures: number of failures that are not shown.
+        stalled: why the run hangs.
+        waiting: what it waits for.
+        warnings: problems that did not fail it.
+        comparison: what differs from earlier runs; None if nothing is known.
+        remediation: what policies did, or why they did not.
+        timeline: None if no step has started.
+        steps: all steps, in the order of the tree.
+        steps_note: how many steps there are, and how many of them are known here.
+        earlier: earlier runs of the same Workflow.
+        links: links to other views, as label and URL.
+    """
+
+    name: str
+    namespace: str
+    outcome: str
+    tone: str
+    summary: str
+    facts: Sequence[Fact]
+    notes: Sequence[str]
+    failures: Sequence[FailureCard]
+    more_failures: int
+    stalled: Sequence[Fact]
+    waiting: Sequence[Fact]
+    warnings: Sequence[Fact]
+    comparison: ComparisonCard | None
+    remediation: Sequence[Fact]
+    timeline: Timeline | None
+    steps: Sequence[StepRow]
+    steps_note: str
+    earlier: Sequence[Fact]
+    links: Sequence[Fact]
