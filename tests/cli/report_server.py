@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,12 +22,25 @@ def report_server(folder: Path) -> Iterator[tuple[Path, str]]:
     """Serve the report of a recorded run; yield a kubeconfig and the name of the Workflow."""
     report = compute_report(decode_workflow(recording("retry-exhausted-varied").final["workflow"]), {})
     report["metadata"] |= {"uid": "r-1", "resourceVersion": "1", "creationTimestamp": "2026-05-01T12:00:00Z"}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(report))
+    with _serving(folder, [report]) as config:
+        yield config, report["spec"]["workflowRef"]["name"]
+
+
+@contextmanager
+def reports_server(folder: Path, reports: Sequence[bytes]) -> Iterator[Path]:
+    """Serve these reports; yield a kubeconfig."""
+    with _serving(folder, [json.loads(report) for report in reports]) as config:
+        yield config
+
+
+@contextmanager
+def _serving(folder: Path, reports: Sequence[dict[str, Any]]) -> Iterator[Path]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(reports))
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     config = folder / "kubeconfig"
     config.write_text(yaml.safe_dump(_kubeconfig(f"http://127.0.0.1:{server.server_port}")))
     try:
-        yield config, report["spec"]["workflowRef"]["name"]
+        yield config
     finally:
         server.shutdown()
         server.server_close()
@@ -42,15 +55,15 @@ def _kubeconfig(server: str) -> dict[str, Any]:
     }
 
 
-def _handler(report: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
+def _handler(reports: Sequence[dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
             found = {
-                "/workflowreports": {"metadata": {}, "items": [report]},
-                f"/{report['metadata']['name']}": report,
+                "/workflowreports": {"metadata": {}, "items": reports},
+                **{f"/{report['metadata']['name']}": report for report in reports},
             }
             body = next((found[end] for end in found if path.endswith(end)), None)
             content = json.dumps(body or {"kind": "Status", "code": 404, "reason": "NotFound"}).encode()

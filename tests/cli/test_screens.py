@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from rich.text import Text
 from tests.cli.test_tree import report
+from tests.core.trends.runs import a_run, history
 from tests.recorded import recording
 
 from wfreport.api.remediation import Remediation
@@ -24,7 +25,10 @@ from wfreport.cli.render.next_steps import Invocation, next_commands
 from wfreport.cli.render.report_page import report_lines
 from wfreport.cli.render.style import Style
 from wfreport.cli.render.table import table_lines
+from wfreport.cli.render.trends import trend_lines
 from wfreport.cli.sources.reports import ReportRow
+from wfreport.core.trends.facts import RunFacts
+from wfreport.core.trends.trends import compute_trends
 
 GOLDEN = Path(__file__).parent / "golden" / "screens"
 WIDTHS = (60, 80, 120, 160)
@@ -104,6 +108,17 @@ def ladder_report() -> WorkflowReport:
     return WorkflowReport.model_validate(made)
 
 
+def trend_runs() -> list[RunFacts]:
+    """Return a month of runs: one of which the later half is slower, one that is flaky, one that fails."""
+    path = [{"queuedSeconds": 40}]
+    nightly = [a_run(number, seconds=700 + number * 20, criticalPath=path) for number in range(24)]
+    retried = {"retries": {"seconds": 95}, "durationSeconds": 80}
+    flaky = history("ssfssfissfss", cron="integration-tests-of-everything", timing=retried)
+    last = {"remediationRef": "r-1", "action": "RaiseMemory", "outcome": "RunSucceeded"}
+    broken = [a_run(30, cron="ml", failed="OOMKilled", fingerprint="f2", remediation={"last": last})]
+    return [*nightly, *flaky, *broken]
+
+
 def page_lines(shown: WorkflowReport, width: int, actions: Sequence[Remediation] = ()) -> list[Text]:
     commands = next_commands(shown, actions, INVOCATION, has_workflow=True)
     return report_lines(shown, Style(width=width), LiveDetails(NOW, actions, commands))
@@ -117,6 +132,8 @@ def screen_lines(screen: str, width: int) -> list[Text]:
     if screen == "remediations":
         columns = remediation_columns(NOW, all_namespaces=False, wide=False)
         return table_lines(style, columns, [ListedRemediation({}, each) for each in reversed(LADDER)])
+    if screen == "trends":
+        return trend_lines(style, compute_trends(trend_runs()), all_namespaces=False, limit=20)
     if screen == "show-ladder":
         return page_lines(ladder_report(), width, LADDER)
     return page_lines(report(recording(screen.removeprefix("show-"))), width)
@@ -125,6 +142,7 @@ def screen_lines(screen: str, width: int) -> list[Text]:
 SCREENS = [
     "list",
     "remediations",
+    "trends",
     "show-ladder",
     "show-suspend-left-b",
     "show-image-pull-backoff",

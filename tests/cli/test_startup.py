@@ -65,6 +65,7 @@ MAX_MODULES = 470
     [
         ("list -n argo -o json", SLOW | {"rich", "re2"}),
         ("list -n argo", SLOW | {"re2"}),
+        ("trends -n argo -o json", SLOW | {"rich", "re2"}),
         ("show NAME -n argo -o json", SLOW | {"rich", "re2"}),
         ("show NAME -n argo", SLOW | {"re2", "jinja2"}),
         ("explain FILE", SLOW - {"detect_secrets"} | CONNECTION | {"multiprocessing", "yaml", "jinja2"}),

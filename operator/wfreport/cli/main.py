@@ -17,6 +17,7 @@ SECTIONS: Final[Mapping[str, Sequence[LazyCommand]]] = {
         LazyCommand("logs", f"{_COMMANDS}.logs.logs", "Print the logs of a run, from live pods or as stored."),
         LazyCommand("exec", f"{_COMMANDS}.exec.exec_command", "Run a command in the pod of a running step."),
         LazyCommand("diff", f"{_COMMANDS}.diff.diff", "Show what differs between two runs."),
+        LazyCommand("trends", f"{_COMMANDS}.trends.trends", "Show success, durations, recovery and flaky templates."),
         LazyCommand("explain", f"{_COMMANDS}.explain.explain", "Explain a Workflow from a file, without a cluster."),
         LazyCommand("wait", f"{_COMMANDS}.wait.wait", "Wait until a Workflow ends; its outcome is the exit code."),
     ),

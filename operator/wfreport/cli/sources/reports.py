@@ -186,20 +186,37 @@ async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters
         UnusableInput: the cluster has no WorkflowReport kind.
         ApiError: a request failed.
     """
-    reports = Resource(cluster.client, REPORT, msgspec.Raw)
     label_selector, _ = selectors_of(filters)
     for failure_class, phase in product(filters.classes or ("",), filters.phases or ("",)):
         field_selector = _field_selector(filters.workflow, failure_class, phase)
-        try:
-            async for raw in reports.list(namespace, label_selector=label_selector, field_selector=field_selector):
-                yield decode_listed(raw)
-        except NotFoundError as error:
-            raise UnusableInput("API server", NO_REPORTS_KIND) from error
+        async for raw in raw_reports(cluster, namespace, label_selector=label_selector, field_selector=field_selector):
+            yield decode_listed(raw)
     if not _WAITED_FOR.isdisjoint(filters.classes):
         phases = [phase for phase in UNFINISHED_PHASES if not filters.phases or phase in filters.phases]
         async for listed in find_reports(cluster, namespace, replace(filters, classes=(), phases=phases)):
             if phases and not listed.row.status.failure_class and listed.row.is_of_class(filters.classes):
                 yield listed
+
+
+async def raw_reports(
+    cluster: Cluster,
+    namespace: str | None,
+    *,
+    label_selector: str = "",
+    field_selector: str = "",
+) -> AsyncIterator[msgspec.Raw]:
+    """Yield reports as the server sent them, page by page.
+
+    Raises:
+        UnusableInput: the cluster has no WorkflowReport kind.
+        ApiError: a request failed.
+    """
+    reports = Resource(cluster.client, REPORT, msgspec.Raw)
+    try:
+        async for raw in reports.list(namespace, label_selector=label_selector, field_selector=field_selector):
+            yield raw
+    except NotFoundError as error:
+        raise UnusableInput("API server", NO_REPORTS_KIND) from error
 
 
 def selectors_of(filters: Filters) -> tuple[str, str]:

@@ -1,0 +1,1 @@
+"""Computes trends over many runs from their reports: success, durations, recovery, waste, flakiness."""
