@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tests.core.compare.runs import a_workflow, at, run_of
 
-from wfreport.api.report import ReportStatus
+from wfreport.api.report import ReportStatus, StepWarning
 from wfreport.cache.reports import ReportCache, entry_of
 from wfreport.core.compare.comparison import KnownRuns
 from wfreport.core.snapshot.decode import decode_workflow
@@ -47,11 +48,14 @@ class StoredReports:
             raise NotFoundError("gone", status=404)
         return stored_report(self.bodies[name])
 
-    async def known(self, *, phase: str = "Failed", seconds: int = 10, name: str = "now") -> KnownRuns:
+    async def known(
+        self, *, phase: str = "Failed", seconds: int = 10, name: str = "now", stored: Sequence[ReportStatus] = ()
+    ) -> KnownRuns:
         workflow = a_workflow(name=name, phase=phase)
         workflow["metadata"]["generateName"] = "wf-"
         workflow["status"] |= {"startedAt": at(5000), "finishedAt": at(5000 + seconds) if phase != "Running" else None}
-        return await self.earlier.known(decode_workflow(json.dumps(workflow).encode()).workflow)
+        now = datetime.fromisoformat(at(5000 + seconds))
+        return await self.earlier.known(decode_workflow(json.dumps(workflow).encode()).workflow, stored, now)
 
 
 async def test_a_run_that_succeeds_costs_no_request() -> None:
@@ -85,11 +89,22 @@ async def test_a_slow_run_reads_a_few_more_for_the_durations_of_its_steps() -> N
     assert [[each.seconds for each in durations] for durations in known.steps.values()] == [[10] * 5]
 
 
-async def test_a_running_workflow_and_the_first_of_its_kind_have_nothing_to_compare() -> None:
+async def test_the_first_of_its_kind_has_nothing_to_compare() -> None:
     reports = StoredReports()
     assert await reports.known() == KnownRuns()
-    reports.add("good")
     assert await reports.known(phase="Running") == KnownRuns()
+
+
+async def test_a_run_that_goes_on_reads_reports_once_it_is_slow_and_not_again_once_that_is_told() -> None:
+    reports = StoredReports()
+    for day in range(8):
+        reports.add(f"r{day}", begin=day * 100)
+    assert (await reports.known(phase="Running", seconds=39)).durations == [10] * 8
+    assert reports.reads == []
+    assert (await reports.known(phase="Running", seconds=40)).steps
+    assert reports.reads == ["r7", "r6", "r5", "r4", "r3"]
+    told = ReportStatus(warnings=[StepWarning(reason="Slow")])
+    assert await reports.known(phase="Running", seconds=400, stored=[told]) == KnownRuns()
 
 
 async def test_a_report_that_is_gone_or_unreadable_leaves_the_last_success_unknown() -> None:

@@ -57,6 +57,11 @@ REASON_MEANINGS: dict[Reason, str] = {
         "evidence is complete, if the run ended within the last hour."
     ),
     Reason.REMEDIATION_HELD: "Event only: a policy matches a failed run and does not act yet; the message is why.",
+    Reason.RUN_SLOW: (
+        "Event only: the run goes on, and takes longer than the 95th percentile of the last successful runs, than "
+        "their median and three median absolute deviations, and 30 seconds longer than the median. It is recorded once "
+        "a run, if at least five runs are known; `status.warnings` has it with the reason `Slow`."
+    ),
     Reason.WORKFLOW_NOT_ARCHIVED: "Argo Server has no such run in this namespace, or none with the requested uid.",
     Reason.ARCHIVE_BEING_READ: "Lookup in Argo's archive is in progress.",
     Reason.ARGO_SERVER_NOT_CONFIGURED: "The report needs Argo's archive, and no Argo Server is configured.",

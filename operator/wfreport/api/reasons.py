@@ -41,6 +41,7 @@ class Reason(StrEnum):
     TOO_MANY_REPORTS = "TooManyReports"
     RUN_FAILED = "RunFailed"
     REMEDIATION_HELD = "RemediationHeld"
+    RUN_SLOW = "RunSlow"
     WORKFLOW_NOT_ARCHIVED = "WorkflowNotArchived"
     ARCHIVE_BEING_READ = "ArchiveBeingRead"
     ARGO_SERVER_NOT_CONFIGURED = "ArgoServerNotConfigured"

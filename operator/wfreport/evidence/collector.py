@@ -143,7 +143,7 @@ class EvidenceCollector:
             failed_pods=observations.evidence,
             by_pod=await self._with_archived_logs(snapshot, of_pods, reports),
             requeue_after_seconds=min((delay for delay in delays if delay is not None), default=None),
-            known=await self._earlier.known(workflow),
+            known=await self._earlier.known(workflow, of_run, now),
             stall=stall.verdict,
         )
 

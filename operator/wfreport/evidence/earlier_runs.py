@@ -1,13 +1,14 @@
 """Reads what a run that has ended is compared with.
 
-How earlier runs ended, and how long they took, is in the cache. The report of the last success is read only if the run
-failed or was slow, so runs that succeed cost no request.
+How earlier runs ended, and how long they took, is in the cache. Reports are read only if the run failed or is slow, so
+runs that succeed in time cost no request.
 """
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from wfreport.api.argo import Workflow
@@ -17,6 +18,7 @@ from wfreport.core.compare.changes import ComparedRun
 from wfreport.core.compare.comparison import KnownRuns
 from wfreport.core.compare.durations import durations_by_step, is_slow
 from wfreport.core.compare.origin import RunOutcome, origin_of
+from wfreport.core.render.compared import slow_warnings
 from wfreport.core.render.source import find_source
 from wfreport.core.timing.durations import seconds_between
 from wfreport.kube.errors import ApiError
@@ -39,20 +41,28 @@ class EarlierRuns:
         self._cache = cache
         self._read: OrderedDict[NamespacedName, ComparedRun] = OrderedDict()
 
-    async def known(self, workflow: Workflow) -> KnownRuns:
-        """Return what is known of the earlier runs; nothing if the run goes on."""
-        metadata, finished_at = workflow.metadata, workflow.status.finished_at
-        if not workflow.status.is_completed or finished_at is None:
+    async def known(self, workflow: Workflow, stored: Iterable[ReportStatus], now: datetime) -> KnownRuns:
+        """Return what is known of the earlier runs.
+
+        Args:
+            workflow: the run.
+            stored: stored statuses of the same run. If one says that the run is slow, nothing is read again for that.
+            now: current time, up to which a run that goes on is compared.
+        """
+        metadata, status = workflow.metadata, workflow.status
+        ended_at = status.finished_at if status.is_completed else now
+        is_told = not status.is_completed and any(slow_warnings(each) for each in stored)
+        if ended_at is None or is_told:
             return KnownRuns()
         origin = origin_of(find_source(workflow), metadata.name)
-        earlier = self._cache.earlier_runs(
-            metadata.namespace, origin, ended_before=finished_at, except_uid=metadata.uid
-        )
-        return await self._with_reports(workflow, earlier) if earlier else KnownRuns()
+        earlier = self._cache.earlier_runs(metadata.namespace, origin, ended_before=ended_at, except_uid=metadata.uid)
+        return await self._with_reports(workflow, earlier, ended_at) if earlier else KnownRuns()
 
-    async def _with_reports(self, workflow: Workflow, earlier: Sequence[tuple[str, RunOutcome]]) -> KnownRuns:
+    async def _with_reports(
+        self, workflow: Workflow, earlier: Sequence[tuple[str, RunOutcome]], ended_at: datetime
+    ) -> KnownRuns:
         known = KnownRuns([outcome for _, outcome in earlier])
-        seconds = seconds_between(workflow.status.started_at, workflow.status.finished_at)
+        seconds = seconds_between(workflow.status.started_at, ended_at)
         was_slow = seconds is not None and is_slow(seconds, known.durations)
         number = SLOW_BASELINE_RUNS if was_slow else int(workflow.status.has_failed)
         successes = [name for name, outcome in earlier if outcome.has_succeeded]

@@ -22,7 +22,7 @@ from wfreport.core.trends.trends import compute_trends
 
 
 @dataclass(slots=True)
-class _Found:
+class _FoundRuns:
     """The runs that match, and what was left out."""
 
     runs: list[RunFacts]
@@ -100,9 +100,9 @@ def trends(
     return run_connected(target, execute)
 
 
-async def _find(cluster: Cluster, namespace: str | None, template: str | None, since: datetime | None) -> _Found:
+async def _find(cluster: Cluster, namespace: str | None, template: str | None, since: datetime | None) -> _FoundRuns:
     """Read all reports once. Of each, only what trends need stays in memory."""
-    found = _Found([], set())
+    found = _FoundRuns([], set())
     async for report in raw_reports(cluster, namespace):
         found.reports += 1
         try:

@@ -82,10 +82,10 @@ def step_durations(status: ReportStatus) -> dict[StepKey, StepDuration]:
     attempts = {child for step in steps if step.type == NodeType.RETRY for child in step.children or ()}
     by_key: defaultdict[StepKey, list[StepDuration]] = defaultdict(list)
     for index, step in enumerate(steps):
-        if index in attempts or not (step.type in _WORK or step.type == NodeType.RETRY):
+        if index in attempts or not is_work(step):
             continue
         if step.started_at and step.finished_at:
-            by_key[_key(step)].append(_duration(step, steps))
+            by_key[step_key(step)].append(_duration(step, steps))
     return {key: _median(durations) for key, durations in by_key.items()}
 
 
@@ -103,7 +103,13 @@ def run_seconds(status: ReportStatus) -> int | None:
     return status.timing.duration_seconds if status.timing else None
 
 
-def _key(step: Step) -> StepKey:
+def is_work(step: Step) -> bool:
+    """Return whether a step did work itself, or is the parent of attempts that did."""
+    return step.type in _WORK or step.type == NodeType.RETRY
+
+
+def step_key(step: Step) -> StepKey:
+    """Return what a step has in common with the same step of another run."""
     return _ITEM_OR_ATTEMPT.sub("", step.display_name), step.template_name or ""
 
 

@@ -15,6 +15,7 @@ from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import ReportStatus
 from wfreport.api.wire import rfc3339
 from wfreport.core.record.next_command import next_command
+from wfreport.core.render.compared import slow_warnings
 
 MAX_AGE: Final = timedelta(hours=1)
 _FAILED: Final = (Phase.FAILED, Phase.ERROR)
@@ -49,7 +50,7 @@ def events_of_write(
     """
     run = _concluded_run(status, now)
     if run is None:
-        return []
+        return list(_lateness(stored, status))
     return [*_failure(stored, status, run, next_command(status, namespace=namespace, workflow=workflow), now),
             *_hold(stored, status, run)]  # fmt: skip
 
@@ -59,6 +60,15 @@ def _failure(
 ) -> Iterator[ReportEvent]:
     if stored is None or _concluded_run(stored, now) != run:
         yield ReportEvent(Reason.RUN_FAILED, f"{status.summary or 'the run failed'}. Next: {command}", run)
+
+
+def _lateness(stored: ReportStatus | None, status: ReportStatus) -> Iterator[ReportEvent]:
+    late = slow_warnings(status)
+    if late and not (stored and slow_warnings(stored)):
+        started_at = status.observed_workflow and status.observed_workflow.started_at
+        steps = ", ".join(warning.display_name or "" for warning in late[1:])
+        message = f"the run {late[0].message}{f'. Slow steps: {steps}' if steps else ''}"
+        yield ReportEvent(Reason.RUN_SLOW, message, f"{started_at}/{Reason.RUN_SLOW}")
 
 
 def _hold(stored: ReportStatus | None, status: ReportStatus, run: str) -> Iterator[ReportEvent]:

@@ -37,7 +37,7 @@ from wfreport.core.compare.comparison import NO_RUNS, KnownRuns
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.columns import leading_reason, leading_step
-from wfreport.core.render.compared import with_comparison
+from wfreport.core.render.compared import with_comparison, with_lateness
 from wfreport.core.render.conditions import conditions_of_run, leading_class
 from wfreport.core.render.counts import count_nodes, count_steps
 from wfreport.core.render.definition import define_run
@@ -100,8 +100,8 @@ def render_status(
         evidence: evidence of the Workflow's pods, by pod name.
         options: options from the settings.
         redactor: redactor of secrets in free text.
-        now: current time; it only decides whether a wait has exceeded its grace time.
-        known: what is known of earlier runs, if this one has ended.
+        now: current time; it only decides whether a wait has exceeded its grace time, and a run its usual duration.
+        known: what is known of earlier runs.
         stall: whether the run hangs.
     """
     sanitizer, workflow = TextSanitizer(redactor), snapshot.workflow
@@ -122,6 +122,7 @@ def render_status(
     )
     status = _status_of_run(findings, context, stored, runs, generation)
     status = with_comparison(status, workflow.metadata.name, known, stored_run)
+    status = with_lateness(status, known, stored_run, now)
     return fit(status, options.max_bytes, _left_out(findings, snapshot), _changed_at(workflow), generation)
 
 

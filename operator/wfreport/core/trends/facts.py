@@ -17,48 +17,48 @@ MAX_STEPS: Final = 1000
 _WORK: Final = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN})
 
 
-class _Ref(Struct, frozen=True):
+class _TrendRef(Struct, frozen=True):
     name: str = ""
 
 
-class _Spec(Struct, frozen=True):
-    workflow_ref: _Ref = _Ref()
+class _TrendSpec(Struct, frozen=True):
+    workflow_ref: _TrendRef = _TrendRef()
 
 
-class _Metadata(Struct, frozen=True):
+class _TrendMetadata(Struct, frozen=True):
     name: str = ""
     namespace: str = ""
 
 
-class _Observed(Struct, frozen=True):
+class _TrendObserved(Struct, frozen=True):
     uid: str = ""
     phase: str = ""
     started_at: Instant | None = None
     finished_at: Instant | None = None
 
 
-class _Retries(Struct, frozen=True):
+class _TrendRetries(Struct, frozen=True):
     seconds: int = 0
 
 
-class _Timing(Struct, frozen=True):
+class _TrendTiming(Struct, frozen=True):
     duration_seconds: int | None = None
     queued_seconds: int | None = None
-    retries: _Retries | None = None
+    retries: _TrendRetries | None = None
 
 
-class _CriticalStep(Struct, frozen=True):
+class _TrendCriticalStep(Struct, frozen=True):
     queued_seconds: int | None = None
 
 
-class _Failure(Struct, frozen=True):
+class _TrendFailure(Struct, frozen=True):
     display_name: str = ""
     template_name: str = ""
     owner: str = ""
     fingerprint: str = ""
 
 
-class _Step(Struct, frozen=True):
+class _TrendStep(Struct, frozen=True):
     display_name: str = ""
     template_name: str = ""
     type: str = ""
@@ -67,36 +67,36 @@ class _Step(Struct, frozen=True):
     finished_at: Instant | None = None
 
 
-class _Definition(Struct, frozen=True):
+class _TrendDefinition(Struct, frozen=True):
     digest: str = ""
     parameters_digest: str = ""
 
 
-class _Remediation(Struct, frozen=True):
+class _TrendRemediation(Struct, frozen=True):
     last: dict[str, str] | None = None
 
 
-class _Status(Struct, frozen=True):
-    observed_workflow: _Observed | None = None
+class _TrendStatus(Struct, frozen=True):
+    observed_workflow: _TrendObserved | None = None
     summary: str = ""
     failure_class: str = ""
-    failures: tuple[_Failure, ...] = ()
-    timing: _Timing | None = None
-    critical_path: tuple[_CriticalStep, ...] = ()
+    failures: tuple[_TrendFailure, ...] = ()
+    timing: _TrendTiming | None = None
+    critical_path: tuple[_TrendCriticalStep, ...] = ()
     steps: msgspec.Raw = msgspec.Raw()
     workflow_source: WorkflowSource | None = None
-    definition: _Definition | None = None
-    remediation: _Remediation | None = None
+    definition: _TrendDefinition | None = None
+    remediation: _TrendRemediation | None = None
 
 
-class _Report(Struct, frozen=True):
-    metadata: _Metadata = _Metadata()
-    spec: _Spec = _Spec()
-    status: _Status | None = None
+class _TrendReport(Struct, frozen=True):
+    metadata: _TrendMetadata = _TrendMetadata()
+    spec: _TrendSpec = _TrendSpec()
+    status: _TrendStatus | None = None
 
 
-_decode_report = msgspec.json.Decoder(_Report).decode
-_decode_steps = msgspec.json.Decoder(tuple[_Step, ...]).decode
+_decode_report = msgspec.json.Decoder(_TrendReport).decode
+_decode_steps = msgspec.json.Decoder(tuple[_TrendStep, ...]).decode
 
 StepKey = tuple[str, str]
 """Display name and template."""
@@ -193,7 +193,7 @@ def decode_facts(report: bytes | msgspec.Raw) -> RunFacts | None:
     succeeded = ended is not None and observed.phase == Phase.SUCCEEDED
     repeats = (source.resubmitted_from if source else None) or ""
     needs_steps = ended is not None and (bool(repeats) or not succeeded)
-    timing, definition = status.timing or _Timing(), status.definition
+    timing, definition = status.timing or _TrendTiming(), status.definition
     return RunFacts(
         namespace=decoded.metadata.namespace,
         workflow=name,
@@ -213,21 +213,21 @@ def decode_facts(report: bytes | msgspec.Raw) -> RunFacts | None:
     )
 
 
-def _queued_seconds(status: _Status) -> int | None:
+def _queued_seconds(status: _TrendStatus) -> int | None:
     """Return the queued time as far as it is known: a run whose pods nobody saw has only the time before its start."""
     known = [step.queued_seconds for step in status.critical_path if step.queued_seconds is not None]
     before = status.timing.queued_seconds if status.timing else None
     return None if before is None and not known else (before or 0) + sum(known)
 
 
-def _retried_seconds(status: _Status) -> int | None:
+def _retried_seconds(status: _TrendStatus) -> int | None:
     if status.timing is None:
         return None
     return status.timing.retries.seconds if status.timing.retries else 0
 
 
-def _failed(status: _Status) -> Failed:
-    first = status.failures[0] if status.failures and status.failure_class else _Failure()
+def _failed(status: _TrendStatus) -> Failed:
+    first = status.failures[0] if status.failures and status.failure_class else _TrendFailure()
     return Failed(
         status.failure_class or "Unknown",
         owner=first.owner,
@@ -238,7 +238,7 @@ def _failed(status: _Status) -> Failed:
     )
 
 
-def _remediation(status: _Status) -> RemediationFact | None:
+def _remediation(status: _TrendStatus) -> RemediationFact | None:
     last = status.remediation.last if status.remediation else None
     if not last or not last.get("action"):
         return None

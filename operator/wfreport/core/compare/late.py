@@ -1,0 +1,52 @@
+"""Finds out whether a run that goes on, and its running steps, already take longer than earlier ones did."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from wfreport.api.argo import NodeType
+from wfreport.api.report import Step, StepWarning
+from wfreport.core.compare.durations import (
+    StepDuration,
+    StepKey,
+    is_slow,
+    is_work,
+    percentile_95,
+    step_key,
+)
+from wfreport.core.timing.durations import seconds_between, short_duration
+
+SLOW: Final = "Slow"
+"""Reason of the warning."""
+MAX_LATE_STEPS: Final = 10
+
+
+def late_run(started_at: datetime, durations: Sequence[int], now: datetime) -> StepWarning | None:
+    """Return a warning if a run is slow beside earlier ones. Its text does not depend on the present time."""
+    seconds = seconds_between(started_at, now) or 0
+    return StepWarning(reason=SLOW, message=_usual(durations, "runs")) if is_slow(seconds, durations) else None
+
+
+def late_steps(
+    steps: Sequence[Step], earlier: Mapping[StepKey, Sequence[StepDuration]], now: datetime
+) -> list[StepWarning]:
+    """Return warnings for steps that run and are slow beside the same steps of earlier runs."""
+    attempts = {child for step in steps if step.type == NodeType.RETRY for child in step.children or ()}
+    found: list[StepWarning] = []
+    for index, step in enumerate(steps):
+        if step.finished_at or index in attempts or not is_work(step):
+            continue
+        durations = [each.seconds for each in earlier.get(step_key(step), ())]
+        if is_slow(seconds_between(step.started_at, now) or 0, durations):
+            found.append(
+                StepWarning(display_name=step.display_name, reason=SLOW, message=_usual(durations, "runs of the step"))
+            )
+    return found[:MAX_LATE_STEPS]
+
+
+def _usual(durations: Sequence[int], what: str) -> str:
+    half, most = short_duration(statistics.median(durations)), short_duration(percentile_95(durations))
+    return (
+        f"takes longer than usual: {half} is the median of the last {len(durations)} {what}, {most} the 95th percentile"
+    )
