@@ -9,6 +9,8 @@ import pytest
 from tests.eventually import eventually
 from tests.live.operator.harness import FAST, T0, WORKFLOWS, Cluster, workflow
 
+from wfreport.clock import now as clock_now
+
 pytestmark = pytest.mark.cluster
 
 
@@ -39,3 +41,35 @@ def test_a_failure_names_what_changed_since_the_last_success(world: Cluster) -> 
     again = run(4, "registry/etl:2", phase="Failed", failed=True)
     assert again["comparison"]["lastSuccess"]["runsSince"] == 1
     assert again["summary"].endswith("; failed the same way 2 times in a row; image etl:1 → 2")
+
+
+def test_a_run_that_takes_longer_than_earlier_ones_is_told_once_while_it_runs(world: Cluster) -> None:
+    def start(name: str) -> None:
+        document = workflow(name, world.namespace)
+        document["metadata"]["generateName"] = "night-"
+        world.plane.api.post(WORKFLOWS.format(world.namespace), document)
+
+    def warnings() -> list[dict[str, Any]]:
+        found = [report["status"].get("warnings", []) for report in world.reports_of("night-9") if "status" in report]
+        return [warning for warning in (found[0] if found else []) if warning["reason"] == "Slow"]
+
+    def events() -> list[dict[str, Any]]:
+        listed = world.plane.api.get(f"/api/v1/namespaces/{world.namespace}/events")["items"]
+        return [event for event in listed if event["reason"] == "RunSlow"]
+
+    now = clock_now().replace(microsecond=0)
+    world.start_operator(**FAST)
+    for number in range(5):
+        start(f"night-{number}")
+        world.update_workflow(f"night-{number}", started_at=now - timedelta(days=2 + number), phase="Succeeded")
+    for number in range(5):
+        eventually(lambda name=f"night-{number}": world.phase_of(name), lambda phase: phase == "Succeeded")
+    start("night-9")
+    world.update_workflow("night-9", started_at=now - timedelta(days=1), phase="Running")
+    first = eventually(warnings, bool)
+    assert first[0]["message"].startswith("takes longer than usual: 5m00s is the median of the last 5 runs")
+    eventually(events, bool)
+    world.update_workflow("night-9", started_at=now - timedelta(days=1), phase="Succeeded")
+    eventually(lambda: world.phase_of("night-9"), lambda phase: phase == "Succeeded")
+    assert len(events()) == 1
+    assert warnings() == []
