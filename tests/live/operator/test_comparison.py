@@ -62,8 +62,8 @@ def test_a_run_that_takes_longer_than_earlier_ones_is_told_once_while_it_runs(wo
     for number in range(5):
         start(f"night-{number}")
         world.update_workflow(f"night-{number}", started_at=now - timedelta(days=2 + number), phase="Succeeded")
-    for number in range(5):
-        eventually(lambda name=f"night-{number}": world.phase_of(name), lambda phase: phase == "Succeeded")
+    nights = [f"night-{number}" for number in range(5)]
+    eventually(lambda: all(world.phase_of(night) == "Succeeded" for night in nights))
     start("night-9")
     world.update_workflow("night-9", started_at=now - timedelta(days=1), phase="Running")
     first = eventually(warnings, bool)
