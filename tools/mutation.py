@@ -8,9 +8,11 @@ the root. Property tests run on a few fixed examples, so that the result does no
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,7 +29,7 @@ class Part:
         code: patterns of its modules, relative to the package's parent.
         tests: files and folders with the tests that must detect mutants.
         left_out: tests that are too slow to run thousands of times.
-        needed: other files and folders that the tests read.
+        needed: data that the tests read. The modules of ``tests`` that they import are found by themselves.
     """
 
     code: tuple[str, ...]
@@ -47,7 +49,6 @@ PARTS: Final = {
         code=("wfreport/core/decide/*",),
         tests=("tests/core/decide",),
         left_out=("tests/core/decide/test_laws.py",),
-        needed=("tests/builders.py", "tests/recorded.py", "tests/objects.py"),
     ),
     "rules": Part(
         code=tuple(f"wfreport/core/{name}.py" for name in RULES),
@@ -59,12 +60,11 @@ PARTS: Final = {
             "tests/core/classify/test_fingerprint.py",
             "tests/core/test_recordings.py",
         ),
-        needed=(
-            *("tests/builders.py", "tests/recorded.py", "tests/recordings"),
-            *("tests/core/pods.py", "tests/core/classify/failure_texts.yaml"),
-        ),
+        needed=("tests/recordings", "tests/core/classify/failure_texts.yaml"),
     ),
 }
+
+_IMPORT: Final = re.compile(r"^from (tests[\w.]*) import \(?([\w, ]*)", re.MULTILINE)
 
 SETTINGS: Final = """\
 [project]
@@ -103,6 +103,7 @@ def prepare(name: str, part: Part) -> Path:
         _copy(path, folder)
     for path in part.left_out:
         (folder / path).unlink()
+    _copy_imported_modules(folder)
     (folder / "tests" / "conftest.py").write_text(FEW_EXAMPLES)
     settings = SETTINGS.format(code=list(part.code), tests=[*part.tests, "-q", "-x"])
     (folder / "pyproject.toml").write_text(settings)
@@ -115,6 +116,24 @@ def _copy(path: str, folder: Path) -> None:
         shutil.copytree(ROOT / path, folder / path)
     else:
         shutil.copy(ROOT / path, folder / path)
+
+
+def _copy_imported_modules(folder: Path) -> None:
+    """Copy the modules of ``tests`` that the copied ones import, until none is missing."""
+    pending = list((folder / "tests").rglob("*.py"))
+    while pending:
+        for path in _imported_modules(pending.pop()):
+            if not (folder / path).exists():
+                _copy(path, folder)
+                pending.append(folder / path)
+
+
+def _imported_modules(file: Path) -> Iterator[str]:
+    for module, names in _IMPORT.findall(file.read_text()):
+        for name in (module, *(f"{module}.{name.strip()}" for name in names.split(","))):
+            path = f"{name.replace('.', '/')}.py"
+            if (ROOT / path).is_file():
+                yield path
 
 
 def main() -> int:
