@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import pytest
 from hypothesis import settings
 
 FAST_EXAMPLES = 20
 """Examples of each law in the profile `fast`, which `make unit` uses."""
+
+BATCH = 50
+"""Cases of a table that one test tries in the profile `fast`. pytest itself needs longer than most of them."""
 
 T = TypeVar("T")
 
@@ -26,3 +30,10 @@ def examples(number: int) -> int:
 def steps(every: Sequence[T], *, thinned_to: int) -> Sequence[T]:
     """Return all steps of an exhaustive loop; in the developer's loop, about this number of them, evenly spread."""
     return every[:: max(1, len(every) // thinned_to)] if is_fast() else every
+
+
+def batches(cases: Sequence[T], *, name: Callable[[T], str]) -> list[object]:
+    """Return all cases of a table as a test's parameters: one by one; in the developer's loop, many at once."""
+    size = BATCH if is_fast() else 1
+    parts = [cases[start : start + size] for start in range(0, len(cases), size)]
+    return [pytest.param(part, id=name(part[0]) + (f"+{len(part) - 1}" if len(part) > 1 else "")) for part in parts]

@@ -13,6 +13,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from tests.cli.cases import COMMAND, on_terminal, split, workflow_of
+from tests.examples import is_fast
+from tests.recorded import LARGEST
 
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.main import cli
@@ -237,7 +239,7 @@ def test_a_workflow_that_was_never_submitted_is_pending() -> None:
 
 
 def test_in_a_pipe_nothing_is_cut_and_nothing_is_coloured(tmp_path: Path) -> None:
-    files = split("large-3000", tmp_path)
+    files = split("ex-loops-sequence" if is_fast() else LARGEST, tmp_path)
     shown = explain(*files.arguments).stdout
     steps = as_json(explain(*files.arguments, "-o", "json"))["status"]["steps"]
     assert "\x1b" not in shown

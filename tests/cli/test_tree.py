@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.examples import steps
-from tests.recorded import Recording, chosen_recordings, recording, recordings
+from tests.examples import is_fast, steps
+from tests.recorded import LARGEST, Recording, chosen_recordings, recording, recordings
 
 from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.render.report_page import report_lines
@@ -29,7 +29,7 @@ GOLDEN = Path(__file__).parent / "golden"
 SHAPES = [
     "dag-success", "retry-exhausted-varied", "loop-items-one-fails", "steps-parallel-fail", "onexit-handler-fails",
     "suspend-left-b", "image-pull-backoff", "nested-3-deep-b", "invalid-template-ref", "stop-after-failure",
-    "large-3000", "depends-a-failed-then-fails-b", "evicted",
+    "depends-a-failed-then-fails-b", "evicted", *([] if is_fast() else [LARGEST]),
 ]  # fmt: skip
 TERMINAL = Style(width=80)
 LABEL_COLUMNS = 13

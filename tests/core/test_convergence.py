@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders import a_report, final_of
 from tests.examples import examples
-from tests.recorded import Recording, chosen_recordings
+from tests.recorded import Recording, chosen_recordings, recording
 
 from wfreport.api.report import ReportStatus
 from wfreport.core.classify.pod_rules import STORED_WAITING
@@ -80,7 +80,7 @@ def test_any_sequence_of_reconciles_gives_the_same_report(data: st.DataObject) -
 
 
 def test_a_run_before_a_manual_retry_is_in_the_history() -> None:
-    case = next(case for case in SMALL if case.name == "retried-by-hand-ok")
+    case = recording("retried-by-hand-ok")
     report = report_after(case, states(case), with_evidence=True)
     assert report.observed_workflow is not None
     assert report.observed_workflow.phase == "Succeeded"

@@ -161,7 +161,7 @@ def test_the_steps_of_the_scenario_are_many() -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_step_it_is_resubmitted_once_and_recorded(when: str) -> None:
-    for step in steps(range(1, STEPS + 1), thinned_to=10):
+    for step in steps(range(1, STEPS + 1), thinned_to=5):
         scenario = Scenario()
         scenario.api.fault = fault_at(step, when, KilledError)
         asyncio.run(scenario.run())
@@ -175,7 +175,7 @@ def _each(faults: list[Callable[[str, str, str], None]], *at: str) -> None:
 
 @pytest.mark.parametrize("first", steps(range(1, STEPS + 1, 7), thinned_to=3))
 def test_killed_twice_it_is_resubmitted_once_and_recorded(first: int) -> None:
-    for second in steps(range(1, 12), thinned_to=4):
+    for second in steps(range(1, 12), thinned_to=2):
         scenario = Scenario()
         kills = [fault_at(first, "after", KilledError), fault_at(first + second, "after", KilledError)]
         scenario.api.fault = partial(_each, kills)
@@ -197,7 +197,7 @@ def test_killed_twice_it_is_resubmitted_once_and_recorded(first: int) -> None:
 def test_answered_by_an_error_at_every_other_step_it_is_resubmitted_once_and_recorded(
     when: str, error: Callable[[], ApiError]
 ) -> None:
-    for step in steps(range(1, STEPS + 1, 2), thinned_to=5):
+    for step in steps(range(1, STEPS + 1, 2), thinned_to=3):
         scenario = Scenario()
         scenario.api.fault = fault_at(step, when, error)
         asyncio.run(scenario.run())
@@ -247,7 +247,7 @@ def test_two_replicas_that_both_believe_they_lead_resubmit_once() -> None:
 
 
 def test_notifications_are_sent_at_least_once_with_the_same_id_wherever_it_is_killed() -> None:
-    for step in steps(range(1, steps_of(NOTIFY) + 1, 2), thinned_to=6):
+    for step in steps(range(1, steps_of(NOTIFY) + 1, 2), thinned_to=3):
         scenario = Scenario(NOTIFY)
         scenario.api.fault = fault_at(step, "after", KilledError)
         asyncio.run(scenario.run())
@@ -283,7 +283,7 @@ def test_a_run_that_hangs_is_stopped_resubmitted_once_and_notified() -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_step_a_run_that_hangs_is_stopped_and_resubmitted_once(when: str) -> None:
-    for step in steps(range(1, STALL_STEPS + 1), thinned_to=20):
+    for step in steps(range(1, STALL_STEPS + 1), thinned_to=8):
         scenario = StallScenario()
         scenario.api.fault = fault_at(step, when, KilledError)
         asyncio.run(scenario.run())
@@ -299,7 +299,7 @@ def test_killed_at_any_step_a_run_that_hangs_is_stopped_and_resubmitted_once(whe
 def test_answered_by_an_error_a_run_that_hangs_is_stopped_and_resubmitted_once(
     when: str, error: Callable[[], ApiError]
 ) -> None:
-    for step in steps(range(1, STALL_STEPS + 1, 2), thinned_to=8):
+    for step in steps(range(1, STALL_STEPS + 1, 2), thinned_to=4):
         scenario = StallScenario()
         scenario.api.fault = fault_at(step, when, error)
         asyncio.run(scenario.run())

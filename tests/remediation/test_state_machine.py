@@ -222,7 +222,7 @@ def _reason(remediation: dict[str, Any], kind: str) -> str:
 
 
 ClusterMachine.TestCase.settings = settings(
-    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "8" if is_fast() else "40")),
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "4" if is_fast() else "40")),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
