@@ -4,17 +4,17 @@ from typing import Final
 
 from rich.text import Text
 
-from wfreport.api.classes import CLASS_MEANINGS, FailureClass, Role
+from wfreport.api.classes import CLASS_MEANINGS, Role
 from wfreport.api.evidence import ContainerEnd, ContainerSummary
 from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.style import one_line, terminal_safe
 from wfreport.core.render.equal_failures import equal_groups
+from wfreport.core.render.sentences import retry_prospect
 from wfreport.core.timing.durations import short_duration
 
 _TITLES: Final = {Role.ROOT_CAUSE: "ROOT CAUSE", Role.EXIT_HANDLER: "EXIT HANDLER FAILED"}
-_UNCHANGED_BY_RETRY: Final = frozenset({FailureClass.TEMPLATE_ERROR, FailureClass.CONFIG_ERROR})
 _FULL_BLOCKS: Final = 5
 """Failures that a terminal shows in full; the others have a line each. One cause often fails many items of a loop."""
 _LOG_LINES: Final = 12
@@ -41,7 +41,7 @@ def add_failures(page: TextPage, failures: list[Failure]) -> None:
 def _add_details(page: TextPage, failure: Failure) -> None:
     failure_class = Text(f"{failure.failure_class}", style="bold")
     page.field("class", failure_class.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
-    retry = _retry(failure)
+    retry = retry_prospect(failure)
     confidence = f"confidence {failure.confidence}" + (f", from {failure.evidence}" if failure.evidence else "")
     page.field("owner", joined(page.style, [failure.owner, retry, confidence]))
     page.verbatim("template", failure.template_name)
@@ -67,13 +67,6 @@ def _add_equal(page: TextPage, equal: list[Failure]) -> None:
     names = [one_line(failure.display_name or "the Workflow itself") for failure in shown]
     names += [f"{len(equal) - len(shown)} more"] if len(shown) < len(equal) else []
     page.field("also", ", ".join(names))
-
-
-def _retry(failure: Failure) -> str:
-    """Return what to expect of a retry; that it fails again is certain only if nothing would be different."""
-    if failure.retryable:
-        return "retry may help"
-    return "a retry will not help" if failure.failure_class in _UNCHANGED_BY_RETRY else "retry unlikely to help"
 
 
 def _containers(page: TextPage, failure: Failure) -> str:

@@ -14,7 +14,7 @@ from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCar
 from wfreport.core.page.steps import place_steps
 from wfreport.core.page.texts import block, counted, duration, instant, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
-from wfreport.core.render.sentences import failure_phrase
+from wfreport.core.render.sentences import failure_phrase, retry_prospect
 
 MAX_FAILURES: Final = 25
 _MAX_LOG_CHARACTERS: Final = 8_000
@@ -126,10 +126,9 @@ def _failure(failure: Failure, anchors: dict[str, str]) -> FailureCard:
 
 
 def _fixer(failure: Failure) -> str:
-    again = "another attempt may succeed" if failure.retryable else "another attempt will not help"
     owners = {"User": "to be fixed in the workflow", "Infrastructure": "caused by the infrastructure",
               "Platform": "caused by the platform"}  # fmt: skip
-    return f"{owners.get(failure.owner, line(failure.owner))}; {again}"
+    return f"{owners.get(failure.owner, line(failure.owner))}; {retry_prospect(failure)}"
 
 
 def _failure_facts(failure: Failure) -> Iterator[Fact]:

@@ -18,6 +18,7 @@ from wfreport.core.timing.durations import seconds_between, short_duration
 from wfreport.core.timing.lock_waits import HELD_BY
 from wfreport.imports import lazy_pattern
 
+_UNCHANGED_BY_RETRY: Final = frozenset({FailureClass.TEMPLATE_ERROR, FailureClass.CONFIG_ERROR})
 _START_FAILURES: Final = ("FailedMount", "FailedScheduling", "Failed", "BackOff")
 """Reasons of Events that explain why a container could not start, the most specific first."""
 _VAGUE_EVENT: Final = lazy_pattern(r"^(?:Error: (?:ErrImagePull|ImagePullBackOff)|Back-off )")
@@ -242,3 +243,10 @@ _WAITS: Final = {
     "MainEnded": "does not end",
 }
 """Phrases for reasons that are followed by Argo's or the kubelet's message."""
+
+
+def retry_prospect(failure: Failure) -> str:
+    """Return what to expect of a retry; that it fails again is certain only if nothing would be different."""
+    if failure.retryable:
+        return "retry may help"
+    return "a retry will not help" if failure.failure_class in _UNCHANGED_BY_RETRY else "retry unlikely to help"
