@@ -90,14 +90,15 @@ def _different(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]
 def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[Difference], list[Difference]]:
     """Return the parameters that differ, and those that differ in nothing but times and ids."""
     old, new = _parameters(before), _parameters(after)
+    old_names, new_names = before.own_names, after.own_names
     changed: list[Difference] = []
     volatile: list[Difference] = []
     for name in dict.fromkeys((*new, *old)):
         was, now = old.get(name), new.get(name)
-        if without_names(was or "", before.own_names) == without_names(now or "", after.own_names):
+        if without_names(was or "", old_names) == without_names(now or "", new_names):
             continue
         change = Difference(what=ChangedThing.PARAMETER, name=name, before=_line(was), after=_line(now))
-        same = stable_value(was or "", before.own_names) == stable_value(now or "", after.own_names)
+        same = stable_value(was or "", old_names) == stable_value(now or "", new_names)
         (volatile if same else changed).append(change)
     return changed, volatile
 

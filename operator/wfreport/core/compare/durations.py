@@ -10,8 +10,7 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from wfreport.api.argo import NodeType
 from wfreport.api.comparison import Baseline, SlowerStep, SlowReason
@@ -28,14 +27,13 @@ _SHARE: Final = 0.1
 _MIN_STEP_SECONDS: Final = 5
 _MIN_STEP_FACTOR: Final = 1.25
 _ITEM_OR_ATTEMPT: Final = re.compile(r"\(\d+(?::[^()]*)?\)$")
-_WORK: Final = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
+_WORK: Final = frozenset({NodeType.POD, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND, NodeType.RETRY})
 
 StepKey = tuple[str, str]
 """Display name without the number of an item or attempt, and the template's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepDuration:
+class StepDuration(NamedTuple):
     """The duration of a step of one run.
 
     Attributes:
@@ -105,24 +103,28 @@ def run_seconds(status: ReportStatus) -> int | None:
 
 def is_work(step: Step) -> bool:
     """Return whether a step did work itself, or is the parent of attempts that did."""
-    return step.type in _WORK or step.type == NodeType.RETRY
+    return step.type in _WORK
 
 
 def step_key(step: Step) -> StepKey:
     """Return what a step has in common with the same step of another run."""
-    return _ITEM_OR_ATTEMPT.sub("", step.display_name), step.template_name or ""
+    name = step.display_name
+    # most names have no number: a pattern costs more than a look at their last character
+    return (_ITEM_OR_ATTEMPT.sub("", name) if name.endswith(")") else name), step.template_name or ""
 
 
 def _duration(step: Step, steps: Sequence[Step]) -> StepDuration:
     ended, began = step.finished_at, step.started_at
     seconds = max(0, round((ended - began).total_seconds())) if ended and began else 0
-    children = [steps[child] for child in step.children or () if child < len(steps)]
     if step.type != NodeType.RETRY:
         return StepDuration(seconds, step.queued_seconds or 0)
+    children = [steps[child] for child in step.children or () if child < len(steps)]
     return StepDuration(seconds, sum(child.queued_seconds or 0 for child in children), max(1, len(children)))
 
 
 def _median(durations: Sequence[StepDuration]) -> StepDuration:
+    if len(durations) == 1:
+        return durations[0]
     return StepDuration(
         round(statistics.median(each.seconds for each in durations)),
         round(statistics.median(each.queued_seconds for each in durations)),
@@ -142,15 +144,15 @@ def slower_steps(
     """
     least = max(_MIN_STEP_SECONDS, _SHARE * run_excess_seconds)
     found: list[tuple[int, SlowerStep]] = []
-    for key, now in steps.items():
+    for key, now in steps.items() if run_excess_seconds > 0 else ():
         before = earlier.get(key)
-        if not before:
+        if not before or now.seconds < least:
             continue
-        usual = round(statistics.median(each.seconds for each in before))
+        usual = before[0].seconds if len(before) == 1 else round(statistics.median(each.seconds for each in before))
         if now.seconds - usual >= least and now.seconds >= usual * _MIN_STEP_FACTOR:
             found.append((now.seconds - usual, _slower(key[0], now, before, usual)))
     found.sort(key=lambda pair: (-pair[0], pair[1].display_name))
-    return [step for _, step in found[:MAX_STEPS]] if run_excess_seconds > 0 else []
+    return [step for _, step in found[:MAX_STEPS]]
 
 
 def _slower(name: str, now: StepDuration, before: Sequence[StepDuration], usual: int) -> SlowerStep:
