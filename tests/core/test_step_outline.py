@@ -1,0 +1,43 @@
+"""The outline of a run: which step lies in which, also if no id matches a name."""
+
+from __future__ import annotations
+
+from wfreport.api.report import Step
+from wfreport.core.snapshot.pod_names import node_id
+from wfreport.core.step_outline import outline_steps
+
+
+def a_step(name: str, type_: str, *children: int, full_name: str = "unknown") -> Step:
+    return Step(
+        display_name=name, node_id=node_id("etl", full_name), type=type_, phase="Failed", children=list(children)
+    )
+
+
+def test_a_step_lies_in_the_group_whose_name_its_id_contains() -> None:
+    steps = [
+        Step(display_name="etl", node_id="etl", type="DAG", phase="Failed", children=[1]),
+        a_step("load", "Pod", 2, full_name="etl.load"),
+        a_step("report", "Pod", full_name="etl.report"),
+    ]
+    (top,) = outline_steps(steps, "etl").main
+    assert [entry.full_name for entry in top.walk()] == ["etl", "etl.load", "etl.report"]
+    assert [entry.step.display_name for entry in top.inside] == ["load", "report"]
+
+
+def test_a_step_whose_id_matches_no_name_lies_beside_its_predecessor_or_in_it_if_that_is_a_group() -> None:
+    steps = [
+        Step(display_name="etl", node_id="etl", type="DAG", phase="Failed", children=[1]),
+        a_step("load", "Pod", 2),
+        a_step("report", "Pod", 3),
+        a_step("notify", "Steps", 4),
+        a_step("send", "Pod"),
+    ]
+    (top,) = outline_steps(steps, "etl").main
+    assert [entry.step.display_name for entry in top.walk()] == ["etl", "load", "report", "notify", "send"]
+    assert [entry.step.display_name for entry in top.inside] == ["load", "report", "notify"]
+    assert [entry.step.display_name for entry in top.inside[2].inside] == ["send"]
+
+
+def test_a_step_after_one_that_lies_nowhere_lies_in_it() -> None:
+    (top,) = outline_steps([a_step("load", "Pod", 1), a_step("report", "Pod")], "etl").main
+    assert [entry.step.display_name for entry in top.inside] == ["report"]
