@@ -55,14 +55,14 @@ def on_terminal(arguments: Sequence[str], *, columns: int, env: Mapping[str, str
     with subprocess.Popen(arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         shown = _read_all(ours)
-        process.wait(timeout=60)
+        process.wait(timeout=180)
     os.close(ours)
     return shown.decode().replace("\r\n", "\n")
 
 
 def _read_all(terminal: int) -> bytes:
     shown = b""
-    while select.select([terminal], [], [], 60)[0]:
+    while select.select([terminal], [], [], 180)[0]:
         try:
             part = os.read(terminal, 65536)
         except OSError:  # Linux raises EIO at the end of a terminal

