@@ -20,8 +20,8 @@ MAX_RATIO = 10
 """Four times the size costs at most ten times the time; anything quadratic costs sixteen times as much."""
 
 
-def seconds(raw: bytes) -> float:
-    return cpu_seconds(lambda: report_on(decode_workflow(raw)))
+def seconds(raw: bytes, *, tries: int = 3) -> float:
+    return cpu_seconds(lambda: report_on(decode_workflow(raw)), tries=tries)
 
 
 @pytest.mark.parametrize("name", steps(list(SHAPES), thinned_to=2))
@@ -52,4 +52,6 @@ def test_any_mixture_of_shapes_and_texts_takes_little_time(
         for key in list(made)[:links]:
             made[key] |= {"phase": phase, "children": list(made)[-links:], "message": unit * links}
         nodes |= made
-    assert cpu_seconds(lambda: report_on(decode_workflow(workflow_of(nodes))), tries=1) < 2
+    raw = workflow_of(nodes)
+    # Neighbours on the processor and patterns that are compiled for the first time cost something once.
+    assert seconds(raw, tries=1) < 2 or seconds(raw) < 2
