@@ -42,10 +42,20 @@ class WorkflowSource(Model):
     creator: str | None = Field("User who submitted it.", default=None, max_length=SHORT)
 
     @property
+    def origin(self) -> tuple[str, str] | None:
+        """Kind and name of what comparable runs have in common: cron, template or generateName, in this order."""
+        kinds = (
+            ("CronWorkflow", self.cron_workflow),
+            ("WorkflowTemplate", self.workflow_template),
+            ("ClusterWorkflowTemplate", self.cluster_workflow_template),
+            ("generateName", self.generate_name),
+        )
+        return next(((kind, name) for kind, name in kinds if name), None)
+
+    @property
     def pipeline(self) -> str | None:
-        """What its runs have in common: the CronWorkflow, the template, or the generateName."""
-        name = self.cron_workflow or self.workflow_template or self.cluster_workflow_template
-        return name or (self.generate_name or "").rstrip("-.") or None
+        """Name of the origin, without the end of a generateName; None if there is none."""
+        return self.origin[1].rstrip("-.") or None if self.origin else None
 
 
 class EarlierRun(Model):
