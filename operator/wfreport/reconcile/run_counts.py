@@ -1,19 +1,17 @@
 """Counts runs for the metrics: how they ended, and what the running ones wait for."""
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.report import ReportStatus
+from wfreport.cache.handled_runs import HandledRuns
 from wfreport.cache.reports import ReportEntry
 from wfreport.core.record.completeness import is_complete
 from wfreport.kube.objects import NamespacedName
 from wfreport.metrics import Metrics
-
-MAX_REMEMBERED_RUNS: Final = 10_000
-"""Runs that are remembered as counted. A run is final in its reports within seconds of each other."""
 
 RUN_PHASES: Final = (Phase.PENDING, Phase.RUNNING, *sorted(COMPLETED_PHASES))
 
@@ -33,7 +31,7 @@ class RunCounts:
     def __init__(self, metrics: Metrics, started_at: datetime) -> None:
         self._metrics = metrics
         self._started_at = started_at
-        self._counted: OrderedDict[tuple[str, datetime | None], None] = OrderedDict()
+        self._counted = HandledRuns()
         self._waits: dict[NamespacedName, Counter[_Labels]] = {}
 
     def observe(
@@ -58,8 +56,9 @@ class RunCounts:
 
     def _count_end(self, status: ReportStatus, labels: _Labels) -> None:
         run = status.observed_workflow
-        if run is None or run.finished_at is None or run.finished_at < self._started_at or not self._is_new(status):
+        if run is None or run.finished_at is None or run.finished_at < self._started_at or status in self._counted:
             return
+        self._counted.add(status)
         phase = run.phase or ""
         self._metrics.runs_ended.labels(phase, *labels).inc()
         if run.started_at:
@@ -69,17 +68,6 @@ class RunCounts:
             leading = status.failures[0] if status.failure_class and status.failures else None
             owner = leading.owner if leading else ""
             self._metrics.run_failures.labels(status.failure_class or "", owner, *labels).inc()
-
-    def _is_new(self, status: ReportStatus) -> bool:
-        """Return whether the run was not counted yet, and remember it: users may have reports of it, too."""
-        run = status.observed_workflow
-        key = (run.uid or "", run.started_at) if run else ("", None)
-        if key in self._counted:
-            return False
-        self._counted[key] = None
-        if len(self._counted) > MAX_REMEMBERED_RUNS:
-            self._counted.popitem(last=False)
-        return True
 
     def _set_waits(self, report: NamespacedName, reasons: Iterable[str], labels: _Labels) -> None:
         now = Counter((reason, *labels) for reason in reasons)

@@ -5,12 +5,12 @@ hashes of the run. A collector that is down delays traces and nothing else.
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from wfreport.api.report import ReportStatus
+from wfreport.cache.handled_runs import HandledRuns
 from wfreport.core.export.trace import trace_of
 from wfreport.core.record.completeness import is_complete
 from wfreport.kube.errors import ApiError, NotFoundError
@@ -31,11 +31,7 @@ MAX_AGE: Final = timedelta(hours=1)
 GIVE_UP_AFTER: Final = timedelta(days=1)
 """Time since the end of a run after which a failing collector is not tried again."""
 
-_MAX_REMEMBERED: Final = 10_000
-
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-_Run = tuple[str, datetime | None]
 
 
 class TraceExporter:
@@ -63,14 +59,12 @@ class TraceExporter:
         self._queue = queue
         self._metrics = metrics
         self._clock = clock
-        self._exported: OrderedDict[_Run, None] = OrderedDict()
+        self._exported = HandledRuns()
 
     def report_written(self, report: StoredReport) -> None:
         """Enqueue a report if its run has ended and was not exported yet."""
-        status = report.status
-        if status is None or not is_complete(status) or _run_of(status) in self._exported:
-            return
-        if self._clock() - _finished_at(status) <= MAX_AGE:
+        status = self._status_to_export(report)
+        if status and self._clock() - _finished_at(status) <= MAX_AGE:
             meta = report.head.metadata
             self._queue.add((meta.namespace, meta.name), Priority.URGENT)
 
@@ -84,13 +78,13 @@ class TraceExporter:
             report = await self._reports.get(*request.name)
         except NotFoundError:
             return
-        status = report.status
-        if status is None or not is_complete(status) or _run_of(status) in self._exported:
+        status = self._status_to_export(report)
+        if status is None:
             return
         is_large = len(status.dump_json()) > LARGE_BYTES
         body = await run_by_size(is_large, _encoded, request.name, report.spec.workflow_ref.name, status)
         if body and await self._send(request.name, body, _finished_at(status)):
-            self._remember(_run_of(status))
+            self._exported.add(status)
 
     async def _send(self, name: NamespacedName, body: bytes, finished_at: datetime) -> bool:
         """Send a trace. Return whether it is done with: accepted, or refused for good."""
@@ -107,20 +101,15 @@ class TraceExporter:
             log.warning("trace rejected", extra=pairs | kv(reason=rejected) | throttled("trace", name[0]))
         return True
 
-    def _remember(self, run: _Run) -> None:
-        self._exported[run] = None
-        if len(self._exported) > _MAX_REMEMBERED:
-            self._exported.popitem(last=False)
+    def _status_to_export(self, report: StoredReport) -> ReportStatus | None:
+        """Return the status of a report whose run has ended and was not exported yet; None for any other report."""
+        status = report.status
+        return status if status and is_complete(status) and status not in self._exported else None
 
 
 def _encoded(name: NamespacedName, workflow_name: str, status: ReportStatus) -> bytes | None:
     trace = trace_of(name[0], workflow_name, status)
     return encode_trace(trace) if trace else None
-
-
-def _run_of(status: ReportStatus) -> _Run:
-    run = status.observed_workflow
-    return (run.uid or "", run.started_at) if run else ("", None)
 
 
 def _finished_at(status: ReportStatus) -> datetime:
