@@ -9,7 +9,7 @@ import math
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from wfreport.api.argo import NodeType
@@ -77,11 +77,8 @@ def is_slow(seconds: float, durations: Sequence[int]) -> bool:
 def step_durations(status: ReportStatus) -> dict[StepKey, StepDuration]:
     """Return the durations of the listed steps that did work and have ended. Attempts belong to their step."""
     steps = status.steps or []
-    attempts = {child for step in steps if step.type == NodeType.RETRY for child in step.children or ()}
     by_key: defaultdict[StepKey, list[StepDuration]] = defaultdict(list)
-    for index, step in enumerate(steps):
-        if index in attempts or not is_work(step):
-            continue
+    for step in working_steps(steps):
         if step.started_at and step.finished_at:
             by_key[step_key(step)].append(_duration(step, steps))
     return {key: _median(durations) for key, durations in by_key.items()}
@@ -101,9 +98,10 @@ def run_seconds(status: ReportStatus) -> int | None:
     return status.timing.duration_seconds if status.timing else None
 
 
-def is_work(step: Step) -> bool:
-    """Return whether a step did work itself, or is the parent of attempts that did."""
-    return step.type in _WORK
+def working_steps(steps: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps that do work themselves. Attempts are left out: their parent stands for them."""
+    attempts = {child for step in steps if step.type == NodeType.RETRY for child in step.children or ()}
+    return (step for index, step in enumerate(steps) if index not in attempts and step.type in _WORK)
 
 
 def step_key(step: Step) -> StepKey:

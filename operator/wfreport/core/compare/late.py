@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from wfreport.api.argo import NodeType
 from wfreport.api.report import Step, StepWarning
 from wfreport.core.compare.durations import (
     StepDuration,
     StepKey,
     is_slow,
-    is_work,
     percentile_95,
     step_key,
+    working_steps,
 )
 from wfreport.core.timing.durations import seconds_between, short_duration
 
@@ -32,10 +31,9 @@ def late_steps(
     steps: Sequence[Step], earlier: Mapping[StepKey, Sequence[StepDuration]], now: datetime
 ) -> list[StepWarning]:
     """Return warnings for steps that run and are slow beside the same steps of earlier runs."""
-    attempts = {child for step in steps if step.type == NodeType.RETRY for child in step.children or ()}
     found: list[StepWarning] = []
-    for index, step in enumerate(steps):
-        if step.finished_at or index in attempts or not is_work(step):
+    for step in working_steps(steps):
+        if step.finished_at:
             continue
         durations = [each.seconds for each in earlier.get(step_key(step), ())]
         if is_slow(seconds_between(step.started_at, now) or 0, durations):
