@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from controlplane.api import AsyncApi
 from controlplane.argo import argo_cached, argo_release
@@ -21,6 +20,7 @@ from controlplane.plane import ControlPlane
 from controlplane.progress import echo
 from controlplane.recording import load_recording
 from controlplane.replay import replay
+from controlplane.termination import end_in_order_on_sigterm
 
 _USAGE_ERROR = 2
 _RECORDINGS_DIR = REPO_ROOT / "tests" / "recordings"
@@ -29,7 +29,7 @@ _RECORDINGS_DIR = REPO_ROOT / "tests" / "recordings"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0, or 2 with one line on stderr."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
+    end_in_order_on_sigterm()
     try:
         options.run(options)
     except ControlPlaneError as error:
@@ -38,11 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return 0
-
-
-def _leave(number: int, _frame: object) -> NoReturn:
-    """Exit with an exception, so that components are stopped in order."""
-    raise SystemExit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import urllib3
 import yaml
@@ -31,6 +31,7 @@ from controlplane.paths import REPO_ROOT
 from controlplane.ports import free_ports
 from controlplane.recording import load_recording
 from controlplane.replay import replay
+from controlplane.termination import end_in_order_on_sigterm
 from controlplane.waiting import wait_until
 from demo import healing
 from demo.healed import HEALED
@@ -63,7 +64,7 @@ _USAGE_ERROR: Final = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo. Return 0; 2 with one line on stderr if this machine cannot run it; 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
+    end_in_order_on_sigterm()
     try:
         run(replayed=options.replay or not (options.argo or argo_cached()), once=options.once)
     except ControlPlaneError as error:
@@ -73,11 +74,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         echo("\nstopped; nothing is left behind")
         return 0 if not options.once else 128 + signal.SIGINT
     return 0
-
-
-def _leave(number: int, _frame: object) -> NoReturn:
-    """Exit by an exception, so that all components are stopped in order."""
-    raise SystemExit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

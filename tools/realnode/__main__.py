@@ -6,11 +6,12 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from controlplane import ControlPlane, ControlPlaneError
 from controlplane.argo import argo_executor, argo_release
 from controlplane.binaries import binary
+from controlplane.termination import end_in_order_on_sigterm
 from realnode.cleanup import clean
 from realnode.node import RealNode
 from realnode.only_one import only_one
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         _add(commands.add_parser(name, help=told), run)
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
+    end_in_order_on_sigterm()
     try:
         options.run()
     except ControlPlaneError as error:
@@ -45,11 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add(command: argparse.ArgumentParser, run: Callable[[], None]) -> None:
     command.set_defaults(run=run)
-
-
-def _leave(number: int, _frame: object) -> NoReturn:
-    """Exit by an exception, so that all components are stopped in order."""
-    raise SystemExit(128 + number)
 
 
 def _provide() -> None:

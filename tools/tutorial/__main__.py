@@ -11,12 +11,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from controlplane import ControlPlane, ControlPlaneError
 from controlplane.argo import argo_release
 from controlplane.binaries import kubectl
 from controlplane.paths import REPO_ROOT
+from controlplane.termination import end_in_order_on_sigterm
 
 _DEFAULT: Final = REPO_ROOT / ".cache" / "cluster"
 _PROGRAMS: Final = ("wfreport", "kubectl-wfreport", "kubectl_complete-wfreport")
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make cluster", description=__doc__)
     parser.add_argument("--folder", type=Path, default=_DEFAULT, help="made anew, and removed at the end")
     folder = parser.parse_args(arguments).folder.resolve()
-    signal.signal(signal.SIGTERM, _leave)
+    end_in_order_on_sigterm()
     try:
         run(folder)
     except ControlPlaneError as error:
@@ -39,11 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
-
-
-def _leave(number: int, _frame: object) -> NoReturn:
-    """Exit with an exception, so that components are stopped in order."""
-    raise SystemExit(128 + number)
 
 
 def run(folder: Path) -> None:
