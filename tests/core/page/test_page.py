@@ -22,8 +22,9 @@ from wfreport.core.page.build import MAX_FAILURES, build_page
 from wfreport.core.page.markdown import MAX_CHARACTERS, escaped, fenced, markdown_of
 from wfreport.core.page.model import Fact, RunPage
 from wfreport.core.page.payload import pack_steps
-from wfreport.core.page.texts import block, counted, line
+from wfreport.core.page.texts import block, line
 from wfreport.core.page.timeline import WIDTH
+from wfreport.core.render.phrases import plural
 from wfreport.core.snapshot.decode import decode_workflow
 
 START = "2026-05-01T12:00:00Z"
@@ -362,7 +363,7 @@ def test_texts_are_bounded(text: str, limit: int) -> None:
 def test_a_long_log_keeps_its_end_from_the_start_of_a_line() -> None:
     assert block("first\nsecond\nthird", 9) == "…\nthird"
     assert block("x" * 30, 9) == f"…\n{'x' * 9}"
-    assert counted(1, "run") == "1 run"
+    assert plural(1, "run") == "1 run"
 
 
 @pytest.mark.parametrize("recording", recordings()[::25], ids=lambda recording: recording.name)

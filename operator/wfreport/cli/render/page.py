@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from wfreport.cli.render.style import PHASE_STYLES, Style, one_line, terminal_safe
-from wfreport.core.timing.durations import short_duration
+from wfreport.core.timing.durations import instant, short_duration
 
 _LABEL_COLUMNS: Final = 13
 _MIN_BODY_COLUMNS: Final = 16
@@ -94,11 +94,6 @@ def phase_mark(style: Style, phase: str | None) -> Text:
 def phase_style(phase: str | None) -> str:
     """Return the rich style of a phase."""
     return PHASE_STYLES.get(phase or "", "yellow")
-
-
-def instant(at: datetime | None) -> str:
-    """Format a time in UTC, to the second."""
-    return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 
 
 def ago(at: datetime, now: datetime) -> str:

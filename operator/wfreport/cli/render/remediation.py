@@ -9,10 +9,11 @@ from rich.text import Text
 from wfreport.api.action_types import ActionType
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import Held, ReportStatus
-from wfreport.cli.render.page import TextPage, ago, instant, joined
+from wfreport.cli.render.page import TextPage, ago, joined
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.remediation_state import message_of, state_of
 from wfreport.cli.render.style import one_line
+from wfreport.core.timing.durations import instant
 from wfreport.imports import lazy_pattern
 
 _MEMORY_LIMIT: Final = ".limits.memory"

@@ -20,13 +20,13 @@ from wfreport.cli.render.console import report_console
 from wfreport.cli.render.failures import add_failures
 from wfreport.cli.render.live_details import NOTHING_LIVE, LiveDetails
 from wfreport.cli.render.next_steps import NextCommand
-from wfreport.cli.render.page import TextPage, ago, instant, joined, phase_mark, phase_style, span
+from wfreport.cli.render.page import TextPage, ago, joined, phase_mark, phase_style, span
 from wfreport.cli.render.remediation import add_remediation
 from wfreport.cli.render.step_tree import add_rows
 from wfreport.cli.render.style import Style, glyphs_for, one_line
 from wfreport.cli.render.time_chart import add_times, retry_cost
 from wfreport.core.step_outline import outline_steps
-from wfreport.core.timing.durations import short_duration
+from wfreport.core.timing.durations import instant, short_duration
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,7 +11,7 @@ from wfreport.cli.render.remediation_state import message_of, state_of
 from wfreport.cli.render.style import one_line
 from wfreport.core.page.build import build_page
 from wfreport.core.page.model import Fact, RunPage
-from wfreport.core.page.texts import instant
+from wfreport.core.timing.durations import instant
 
 _BETWEEN: Final = "\n---\n\n"
 

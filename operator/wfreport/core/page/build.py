@@ -12,9 +12,11 @@ from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Workflow
 from wfreport.api.run import NamedValue, WorkflowSource
 from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCard, RunPage
 from wfreport.core.page.steps import place_steps
-from wfreport.core.page.texts import block, counted, duration, instant, line
+from wfreport.core.page.texts import block, duration, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
+from wfreport.core.render.phrases import plural
 from wfreport.core.render.sentences import failure_phrase, retry_prospect
+from wfreport.core.timing.durations import instant
 
 MAX_FAILURES: Final = 25
 _MAX_LOG_CHARACTERS: Final = 8_000
@@ -189,7 +191,7 @@ def _comparison(comparison: Comparison) -> ComparisonCard:
         more=comparison.more_changes or 0,
         slower=[
             f"{line(step.display_name)}: {duration(step.seconds)}, usually {duration(step.baseline_seconds)} "
-            f"(median of {counted(step.runs, 'run')}; {step.why.lower()} longer)"
+            f"(median of {plural(step.runs, 'run')}; {step.why.lower()} longer)"
             for step in comparison.steps or ()
         ],
     )
@@ -199,8 +201,8 @@ def _compared(comparison: Comparison) -> Iterator[str]:
     last, baseline = comparison.last_success, comparison.baseline
     if last:
         at = f" at {instant(last.finished_at)}" if last.finished_at else ""
-        since = f"{counted(last.runs_since, 'run')} in between" if last.runs_since else "the run before this one"
-        successes = f"after {counted(last.successes, 'success')} in a row"
+        since = f"{plural(last.runs_since, 'run')} in between" if last.runs_since else "the run before this one"
+        successes = f"after {plural(last.successes, 'success')} in a row"
         yield f"Last success: {line(last.workflow_name)}{at}, {since}, {successes}."
     if comparison.failure:
         yield _history(comparison.failure)
@@ -208,7 +210,7 @@ def _compared(comparison: Comparison) -> Iterator[str]:
         slow = "This run was slow. " if comparison.slow else ""
         yield (
             f"{slow}Successful runs usually take {duration(baseline.p50_seconds)}, 95 % of them at most "
-            f"{duration(baseline.p95_seconds)} ({counted(baseline.runs, 'run')})."
+            f"{duration(baseline.p95_seconds)} ({plural(baseline.runs, 'run')})."
         )
     if comparison.last_success and not comparison.changes:
         yield "Nothing that the reports know of differs from that success."
@@ -221,7 +223,7 @@ def _history(failure: FailureHistory) -> str:
         return "This failure is new: no known run failed this way before."
     first = f", first at {instant(failure.first_seen_at)}" if failure.first_seen_at else ""
     row = f", {failure.consecutive} in a row" if failure.consecutive > 1 else ""
-    return f"This failure was seen before: in {counted(failure.occurrences, 'run')}{row}{first}."
+    return f"This failure was seen before: in {plural(failure.occurrences, 'run')}{row}{first}."
 
 
 def _change(one: Difference) -> ChangeRow:
@@ -250,7 +252,7 @@ def _steps_note(status: ReportStatus, shown: int) -> str:
         return (
             f"{shown:,} of {total:,} steps are known here: a report keeps those that failed, ran last or started first."
         )
-    return counted(shown, "step")
+    return plural(shown, "step")
 
 
 def _earlier(status: ReportStatus) -> Iterator[Fact]:

@@ -1,6 +1,5 @@
-"""Texts of a page: visible characters only, clipped, and times and durations as people read them."""
+"""Texts of a page: visible characters only, clipped, and durations as people read them."""
 
-from datetime import datetime
 from typing import Final
 
 from wfreport.core.redact.printable import strip_invisible
@@ -25,17 +24,6 @@ def block(text: str | None, limit: int = TEXT_CHARACTERS) -> str:
     return f"…\n{cut.partition(chr(10))[2] or cut}"
 
 
-def instant(at: datetime | None) -> str:
-    """Format a time in UTC, to the second; nothing if it is unknown."""
-    return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
-
-
 def duration(seconds: float | None) -> str:
     """Format a duration; nothing if it is unknown."""
     return "" if seconds is None else short_duration(seconds)
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number and its noun: ``1 run``, ``2 runs``, ``2 successes``."""
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else plural}"

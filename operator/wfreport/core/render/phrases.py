@@ -98,8 +98,9 @@ def name(display_name: str) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """Return number and noun, such as ``1 step`` or ``2 steps``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """Return number and noun, such as ``1 step``, ``2 steps`` or ``2 successes``."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def after_lead(lead: str, text: str) -> str:

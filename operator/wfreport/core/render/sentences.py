@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
@@ -14,7 +13,7 @@ from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, ST
 from wfreport.core.classify.telling_line import message_of
 from wfreport.core.render.phrases import after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
-from wfreport.core.timing.durations import seconds_between, short_duration
+from wfreport.core.timing.durations import minute, seconds_between, short_duration
 from wfreport.core.timing.lock_waits import HELD_BY
 from wfreport.imports import lazy_pattern
 
@@ -179,16 +178,12 @@ _PHRASES: dict[FailureClass, Callable[[Failure], str]] = {
 
 def waiting_phrase(entry: Waiting) -> str:
     """Describe what a step or the Workflow is waiting for, and since when."""
-    since = f" (since {_minute(entry.since_at)})" if entry.since_at else ""
+    since = f" (since {minute(entry.since_at)})" if entry.since_at else ""
     text = tidy((entry.message or "").removeprefix(entry.reason).lstrip(": "))
     if entry.reason in _PLAIN_WAITS:
         return f"{_PLAIN_WAITS[entry.reason]}{since}"
     lead, detail = _wait_with_detail(entry.reason, text)
     return f"{lead}{since}{_colon(detail)}"
-
-
-def _minute(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
 
 
 def _wait_with_detail(reason: str, text: str) -> tuple[str, str]:

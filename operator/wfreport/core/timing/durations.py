@@ -1,7 +1,7 @@
-"""Computes durations between two times, and parses and formats them for people."""
+"""Computes durations between two times, parses them, and formats durations and times for people."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from wfreport.imports import lazy_pattern
@@ -45,3 +45,13 @@ def short_duration(seconds: float) -> str:
 def seconds_between(start: datetime | None, end: datetime | None) -> int | None:
     """Return the whole seconds between two times, never negative; None if one of them is unknown."""
     return max(0, int((end - start).total_seconds())) if start and end else None
+
+
+def instant(at: datetime | None) -> str:
+    """Format a time in UTC, to the second; nothing if it is unknown."""
+    return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
+
+
+def minute(at: datetime) -> str:
+    """Format a time in UTC, to the minute."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from wfreport.api.argo import LockWait, Node
 from wfreport.api.report import Waiting
 from wfreport.core.snapshot.model import Snapshot
+from wfreport.core.timing.durations import minute
 from wfreport.imports import lazy_pattern
 
 HELD_BY: Final = "; held by "
@@ -66,5 +67,5 @@ def _holder(holder: str, snapshot: Snapshot, holds: LockHolds) -> str:
     own = snapshot.nodes.get(holder.rpartition("/")[2])
     name = own.display_name if own else "/".join(holder.split("/")[:2])
     since_at = own.started_at if own else holds.since.get(holder)
-    since = f" since {since_at.astimezone(UTC):%Y-%m-%d %H:%MZ}" if since_at else ""
+    since = f" since {minute(since_at)}" if since_at else ""
     return f"{name}{since}"
