@@ -66,6 +66,18 @@ def _increase(metric: str, *by: str) -> str:
     return f"sum by ({', '.join(by)}) (increase({metric}[$__rate_interval]))"
 
 
+def _own_increase(metric: str, *by: str, where: str = "") -> Query:
+    """Return the query of what the selected installations counted, without labels for which they counted nothing."""
+    selector = f"{{{_OWN}{where}}}"
+    return Query(_increase(f"{metric}{selector}", *by) + " > 0", " ".join(f"{{{{{label}}}}}" for label in by))
+
+
+def _percentiles(buckets: str) -> tuple[Query, ...]:
+    """Return the queries of the median and the 95th percentile of a histogram."""
+    rate = f"sum by (le) (rate({buckets}[$__rate_interval]))"
+    return tuple(Query(f"histogram_quantile({share}, {rate})", f"p{share * 100:g}") for share in (0.5, 0.95))
+
+
 RUNS: Final = (
     Panel(
         "Runs by phase",
@@ -100,14 +112,7 @@ RUNS: Final = (
     Panel(
         "Duration of succeeded runs",
         "Median and 95th percentile.",
-        tuple(
-            Query(
-                f"histogram_quantile({quantile}, sum by (le) "
-                '(rate(wfreport_run_seconds_bucket{phase="Succeeded"}[$__rate_interval])))',
-                f"p{quantile * 100:g}",
-            )
-            for quantile in (0.5, 0.95)
-        ),
+        _percentiles('wfreport_run_seconds_bucket{phase="Succeeded"}'),
         unit="s",
     ),
     Panel(
@@ -139,23 +144,13 @@ REMEDIATION: Final = (
     Panel(
         "Actions",
         "Remediations by action and result.",
-        (
-            Query(
-                _increase(f"wfreport_remediations_total{{{_OWN}}}", "action", "reason") + " > 0",
-                "{{action}} {{reason}}",
-            ),
-        ),
+        (_own_increase("wfreport_remediations_total", "action", "reason"),),
         bars=True,
     ),
     Panel(
         "Did they help?",
         "Outcomes of actions: RunSucceeded is the one that is wanted.",
-        (
-            Query(
-                _increase(f"wfreport_remediation_outcomes_total{{{_OWN}}}", "action", "reason") + " > 0",
-                "{{action}} {{reason}}",
-            ),
-        ),
+        (_own_increase("wfreport_remediation_outcomes_total", "action", "reason"),),
         bars=True,
     ),
     Panel(
@@ -183,7 +178,7 @@ REMEDIATION: Final = (
     Panel(
         "Decisions",
         "Why policies acted or did not act, by reason.",
-        (Query(_increase(f"wfreport_decisions_total{{{_OWN}}}", "reason") + " > 0", "{{reason}}"),),
+        (_own_increase("wfreport_decisions_total", "reason"),),
         bars=True,
     ),
 )
@@ -206,14 +201,7 @@ OPERATOR: Final = (
     Panel(
         "Delay of final reports",
         "From the end of a run to its final report: median and 95th percentile.",
-        tuple(
-            Query(
-                f"histogram_quantile({quantile}, sum by (le) "
-                f"(rate(wfreport_report_lag_seconds_bucket{{{_OWN}}}[$__rate_interval])))",
-                f"p{quantile * 100:g}",
-            )
-            for quantile in (0.5, 0.95)
-        ),
+        _percentiles(f"wfreport_report_lag_seconds_bucket{{{_OWN}}}"),
         unit="s",
     ),
     Panel(
@@ -236,35 +224,25 @@ OPERATOR: Final = (
     Panel(
         "Failed reconciles",
         "By controller and error; all are repeated.",
-        (
-            Query(
-                _increase(f"wfreport_reconcile_errors_total{{{_OWN}}}", "controller", "error") + " > 0",
-                "{{controller}} {{error}}",
-            ),
-        ),
+        (_own_increase("wfreport_reconcile_errors_total", "controller", "error"),),
         bars=True,
     ),
     Panel(
         "Requests to the API server that failed",
         "By verb, resource and status. 409 is a conflict, and is repeated.",
-        (
-            Query(
-                _increase(f'wfreport_api_requests_total{{{_OWN},code!~"2.."}}', "verb", "resource", "code") + " > 0",
-                "{{verb}} {{resource}} {{code}}",
-            ),
-        ),
+        (_own_increase("wfreport_api_requests_total", "verb", "resource", "code", where=',code!~"2.."'),),
         bars=True,
     ),
     Panel(
         "Repairs by the resync",
         "Changes that no event had told, by kind. Some after a restart of the API server are normal.",
-        (Query(_increase(f"wfreport_resync_repairs_total{{{_OWN}}}", "kind") + " > 0", "{{kind}}"),),
+        (_own_increase("wfreport_resync_repairs_total", "kind"),),
         bars=True,
     ),
     Panel(
         "Blocks of the event loop",
         "Reconciles that blocked the operator for more than five seconds, by controller. Should be 0.",
-        (Query(_increase(f"wfreport_event_loop_blocked_total{{{_OWN}}}", "controller") + " > 0", "{{controller}}"),),
+        (_own_increase("wfreport_event_loop_blocked_total", "controller"),),
         bars=True,
     ),
     Panel(
