@@ -80,24 +80,16 @@ MANY_SMALL = Plan(
     load=(Group("small", 300, 20, updates=15, writes_per_second=100, active=100),),
     idle_seconds=10,
 )
-FEW_LARGE = Plan(
-    name="few-large",
-    present=(Group("old", 5, 20),),
-    load=(Group("large", 20, 300, updates=60, writes_per_second=15, active=15),),
-    idle_seconds=5,
-)
-FIVE_LARGE = Plan(
-    name="five-large",
-    present=(Group("old", 5, 20),),
-    load=(Group("large", 5, 300, updates=60, writes_per_second=3, active=5),),
-    idle_seconds=5,
-)
-THIRTY = Plan(
-    name="thirty-running",
-    present=(Group("old", 5, 20),),
-    load=(Group("running", 30, 62, updates=60, writes_per_second=15, active=30),),
-    idle_seconds=5,
-)
+
+
+def _beside_few(name: str, load: Group) -> Plan:
+    """Return a plan of one load, with hardly anything there before."""
+    return Plan(name=name, present=(Group("old", 5, 20),), load=(load,), idle_seconds=5)
+
+
+FEW_LARGE = _beside_few("few-large", Group("large", 20, 300, updates=60, writes_per_second=15, active=15))
+FIVE_LARGE = _beside_few("five-large", Group("large", 5, 300, updates=60, writes_per_second=3, active=5))
+THIRTY = _beside_few("thirty-running", Group("running", 30, 62, updates=60, writes_per_second=15, active=30))
 QUICK = Plan(
     name="quick",
     present=(Group("old", 95, 25), Group("old-large", 5, 1000)),
