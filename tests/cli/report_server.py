@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import yaml
 from tests.recorded import recording
+from tests.served import served
 
 from wfreport.cli.sources.computed_reports import compute_report
 from wfreport.core.snapshot.decode import decode_workflow
@@ -35,15 +35,10 @@ def reports_server(folder: Path, reports: Sequence[bytes]) -> Iterator[Path]:
 
 @contextmanager
 def _serving(folder: Path, reports: Sequence[dict[str, Any]]) -> Iterator[Path]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(reports))
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    config = folder / "kubeconfig"
-    config.write_text(yaml.safe_dump(_kubeconfig(f"http://127.0.0.1:{server.server_port}")))
-    try:
+    with served(_handler(reports)) as url:
+        config = folder / "kubeconfig"
+        config.write_text(yaml.safe_dump(_kubeconfig(url)))
         yield config
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _kubeconfig(server: str) -> dict[str, Any]:

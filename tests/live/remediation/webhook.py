@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
+from tests.served import served
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def webhook(statuses: list[int]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
         def log_message(self, *_: object) -> None: ...
 
-    with _served(Handler) as url:
+    with served(Handler) as url:
         yield url, received
 
 
@@ -57,7 +57,7 @@ def redirecting_endpoint(location: str) -> Iterator[str]:
 
         def log_message(self, *_: object) -> None: ...
 
-    with _served(Handler) as url:
+    with served(Handler) as url:
         yield url
 
 
@@ -76,17 +76,5 @@ def endless_endpoint() -> Iterator[str]:
 
         def log_message(self, *_: object) -> None: ...
 
-    with _served(Handler) as url:
+    with served(Handler) as url:
         yield url
-
-
-@contextmanager
-def _served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
