@@ -35,6 +35,13 @@ STALLED = {"reason": "PodGone", "sinceAt": "2026-11-20T08:00:18Z", "message": "i
 
 
 @pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """A cluster of its own: some commands look at all namespaces, where other tests leave odd objects."""
+    with ControlPlane() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
 def installed(plane: ControlPlane) -> ControlPlane:
     """The operator's objects, without a pod."""
     plane.install_crds(foreign_crds(PROMETHEUS_OPERATOR))
