@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from wfreport.kube.objects import ObjectMeta
+from wfreport.watch.listings import Listing
 from wfreport.watch.streams import Stream, StreamTap, accept_header, watched_stream
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/workflows"
@@ -66,6 +67,7 @@ class World:
     def __init__(self) -> None:
         self.observer, self.client = Observer(), LoggedIn()
         self.events: list[tuple[str, str, str]] = []
+        self.lists: list[Listing] = []
         self.chunks: list[bytes] = []
         self.status = 200
         self.requests: list[web.Request] = []
@@ -93,7 +95,12 @@ async def opened() -> AsyncIterator[Callable[[World], Any]]:
         app.router.add_get("/{path:.*}", world.answer)
         server = TestServer(app)
         await server.start_server()
-        tap = StreamTap(client=world.client, observer=world.observer, on_event=world.on_event)  # type: ignore[arg-type]
+        tap = StreamTap(
+            client=world.client,  # type: ignore[arg-type]
+            observer=world.observer,
+            on_event=world.on_event,
+            on_listed=world.lists.append,
+        )
         session = aiohttp.ClientSession(base_url=server.make_url("/"), middlewares=(tap,))
         closing.extend([session.close, server.close])
         return session
@@ -155,6 +162,40 @@ async def test_an_empty_list_is_a_list(opened: Any) -> None:
     async with (await opened(world)).get(WORKFLOWS) as response:
         page = await response.json()
     assert page == {"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "9"}, "items": []}
+
+
+async def listed(session: aiohttp.ClientSession, world: World, version: str, *names: str, token: str = "") -> None:
+    """Have kopf read a page that ends with this continue token; the page after another has one in its query."""
+    page = {"metadata": {"resourceVersion": version, "continue": token}, "items": [an_object(name) for name in names]}
+    world.chunks = [json.dumps(page).encode()]
+    async with session.get(f"{WORKFLOWS}?{'continue=page' if version == '10' else ''}") as response:
+        await response.json()
+
+
+async def test_a_list_is_complete_after_its_last_page_and_has_the_version_of_its_first(opened: Any) -> None:
+    world = World()
+    session = await opened(world)
+    await listed(session, world, "9", "a", token="more")
+    assert world.lists == []
+    await listed(session, world, "10", "b")
+    await listed(session, world, "10", "c")  # no first page
+    assert world.lists == [Listing("workflows", None, 9, {("n", "a"), ("n", "b")})]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "version", "is_lacking"),
+    [
+        (None, "b", "9", True),
+        ("n", "b", "8", True),
+        (None, "a", "8", False),  # is listed
+        (None, "b", "10", False),  # was created after the list
+        ("m", "b", "8", False),  # of a namespace that was not listed
+    ],
+)
+def test_what_is_cached_and_older_than_a_list_and_not_in_it_was_deleted(
+    namespace: str | None, name: str, version: str, is_lacking: bool
+) -> None:
+    assert Listing("workflowreports", namespace, 9, {("n", "a")}).lacks(("n", name), version) is is_lacking
 
 
 async def test_an_event_is_handled_and_kopf_does_not_get_it(opened: Any) -> None:

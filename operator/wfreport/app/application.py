@@ -54,7 +54,13 @@ from wfreport.runtime.worker import Worker
 from wfreport.settings import Settings
 from wfreport.tracing.collector import Collector, connected_collector
 from wfreport.watch.first_list import FirstList
-from wfreport.watch.framework import event_dispatcher, framework_registry, framework_settings, run_framework
+from wfreport.watch.framework import (
+    event_dispatcher,
+    framework_registry,
+    framework_settings,
+    listing_dispatcher,
+    run_framework,
+)
 from wfreport.watch.streams import StreamTap
 
 log = logging.getLogger(__name__)
@@ -154,7 +160,9 @@ class Operator:
         self._guard = build_abandonment_guard(shared, reconciler, writer)
         self._reader = build_report_reader(shared)
         self._resync = build_resync(shared, fetcher, first_list)
-        self._on_event = event_dispatcher(build_event_handlers(shared, capturer), remediation_handlers, first_list)
+        report_handlers = build_event_handlers(shared, capturer)
+        self._on_event = event_dispatcher(report_handlers, remediation_handlers, first_list)
+        self._on_listed = listing_dispatcher(report_handlers, remediation_handlers)
         self._remediation = RemediationController(
             Dependencies(
                 settings, shared.kube, writer, lease, server, shared.redactor, metrics, shared.time, shared.in_flight
@@ -303,7 +311,7 @@ class Operator:
     async def _log_in(self) -> kopf.AiohttpSession:
         """Return a session for kopf. The tap on it adds the current credentials to each request."""
         client = self._shared.kube.client
-        tap = StreamTap(client=client, observer=self._monitor, on_event=self._on_event)
+        tap = StreamTap(client=client, observer=self._monitor, on_event=self._on_event, on_listed=self._on_listed)
         return kopf.AiohttpSession(server=client.endpoint.server, aiohttp_session=client.open_session([tap]))
 
     async def _drain(self, workers: set[Task], framework: Task, background: set[Task]) -> None:

@@ -15,6 +15,7 @@ from wfreport.remediation.gatherer import report_of
 from wfreport.remediation.queues import RemediationQueues
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
 from wfreport.watch.enqueue import DELETED, OWN_WRITE_SECONDS
+from wfreport.watch.listings import Listing
 
 
 class RemediationEventHandlers:
@@ -43,6 +44,21 @@ class RemediationEventHandlers:
             self._queues.remediations.add(key, Priority.PROGRESS)
         elif not self._cache.remediations.has_version(meta):
             self._queues.remediations.add_after(key, OWN_WRITE_SECONDS, Priority.PROGRESS)
+
+    def policies_listed(self, listing: Listing) -> None:
+        """Enqueue each cached policy that was deleted without an event: it must not act any more."""
+        for key in self._cache.policies:
+            cached = self._cache.policies.get(key)
+            if cached and listing.lacks(key, cached.resource_version):
+                self._queues.policies.add(key, Priority.URGENT)
+
+    def remediations_listed(self, listing: Listing) -> None:
+        """Enqueue each cached Remediation that was deleted without an event."""
+        for remediation in self._cache.remediations:
+            meta = remediation.metadata
+            key = (meta.namespace, meta.name)
+            if listing.lacks(key, meta.resource_version or ""):
+                self._queues.remediations.add(key, Priority.PROGRESS)
 
     def pod_failed(self, meta: ObjectMeta) -> None:
         """Enqueue the Workflow of a failed pod, which may need a label before Argo deletes it."""

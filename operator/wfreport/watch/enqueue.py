@@ -17,6 +17,7 @@ from wfreport.kube.workflows import WORKFLOWS
 from wfreport.metrics import Metrics
 from wfreport.runtime.requests import Queues, ReconcileRequests
 from wfreport.runtime.workqueue import Priority, Request
+from wfreport.watch.listings import Listing
 from wfreport.watch.streams import LISTED
 from wfreport.watch.user_reports import UserReportLimit
 
@@ -113,6 +114,14 @@ class EventHandlers:
         elif not self._reports.has_version(meta) and self._is_followed(meta):
             seconds = OWN_WRITE_SECONDS if entry or meta.labels.workflow_uid else 0
             self._queues.reports.add_after(name, seconds, Priority.PROGRESS, min_resource_version=meta.version)
+
+    def reports_listed(self, listing: Listing) -> None:
+        """Enqueue the read of each cached report that was deleted without an event."""
+        if self._rules.ignore_events:
+            return
+        for entry in self._reports:
+            if listing.lacks(entry.key, entry.resource_version):
+                self._requests.enqueue_report(entry.key)
 
     def _is_followed(self, meta: ObjectMeta) -> bool:
         """Return whether a report is followed, or may be: there is room for it, which is then reserved."""

@@ -18,6 +18,7 @@ from wfreport.kube.pods import PODS
 from wfreport.kube.workflows import WORKFLOWS
 from wfreport.watch.enqueue import EventHandlers
 from wfreport.watch.first_list import FirstList
+from wfreport.watch.listings import Listing, OnListed
 from wfreport.watch.streams import LISTED, WATCHED_KINDS, OnEvent
 
 NOT_RUNNING = f"{LABEL_COMPLETED} notin (false)"
@@ -94,6 +95,14 @@ class RemediationEvents(Protocol):
         """Handle an event of a failed pod."""
         ...
 
+    def policies_listed(self, listing: Listing) -> None:
+        """Handle a complete list of policies."""
+        ...
+
+    def remediations_listed(self, listing: Listing) -> None:
+        """Handle a complete list of Remediations."""
+        ...
+
 
 def event_dispatcher(
     reports: EventHandlers, remediation: RemediationEvents, first_list: FirstList | None = None
@@ -123,6 +132,21 @@ def event_dispatcher(
             handlers[plural](None if event_type == LISTED else event_type, meta)
 
     return on_event
+
+
+def listing_dispatcher(reports: EventHandlers, remediation: RemediationEvents) -> OnListed:
+    """Return a function that passes a complete list to the handler of its kind, if that is cached."""
+    handlers: Mapping[str, OnListed] = {
+        PLURAL_REPORTS: reports.reports_listed,
+        PLURAL_POLICIES: remediation.policies_listed,
+        PLURAL_REMEDIATIONS: remediation.remediations_listed,
+    }
+
+    def on_listed(listing: Listing) -> None:
+        if listing.plural in handlers:
+            handlers[listing.plural](listing)
+
+    return on_listed
 
 
 async def run_framework(

@@ -8,7 +8,7 @@ the tap leaves of them:
     list:   GET ----------------> Accept: PartialObjectMetadataList ------> GET
             response.json()
               content.read() <--- the page without its items <------------- a page of objects
-                                    each item -> on_event(LISTED)
+                                    each item -> on_event(LISTED), the last page -> on_listed
 
     watch:  GET ----------------> Accept: PartialObjectMetadata ----------> GET
             content
@@ -29,7 +29,7 @@ version reads a response differently.
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,9 +38,10 @@ import msgspec
 
 from wfreport.api import argo, names
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
-from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, ObjectMeta, RawList, WatchEvent
+from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, NamespacedName, ObjectMeta, RawList, WatchEvent
 from wfreport.kube.pods import PODS
 from wfreport.logs import kv
+from wfreport.watch.listings import ListingCollector, OnListed
 
 log = logging.getLogger(__name__)
 
@@ -111,10 +112,11 @@ def accept_header(*, watching: bool) -> str:
 class StreamTap:
     """The client middleware of kopf's session."""
 
-    def __init__(self, *, client: Client, observer: StreamObserver, on_event: OnEvent) -> None:
+    def __init__(self, *, client: Client, observer: StreamObserver, on_event: OnEvent, on_listed: OnListed) -> None:
         self._client = client
         self._observer = observer
         self._on_event = on_event
+        self._listings = ListingCollector(on_listed)
 
     async def __call__(self, request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
         """Send a request with current credentials, and tap the response if it is a list or watch of a watched kind."""
@@ -132,11 +134,11 @@ class StreamTap:
         if response.status == _UNAUTHORIZED:
             await self._client.renewed_authorization(authorization)  # kopf then logs in again and repeats the request
         elif stream and response.status == _OK:
-            await self._tap(response, stream, watching=watching)
+            await self._tap(response, stream, request.url.query)
         return response
 
-    async def _tap(self, response: aiohttp.ClientResponse, stream: Stream, *, watching: bool) -> None:
-        if watching:
+    async def _tap(self, response: aiohttp.ClientResponse, stream: Stream, query: Mapping[str, str]) -> None:
+        if query.get("watch") == "true":
             self._observer.stream_connected(stream)
             response.content = _FilteredLines(  # type: ignore[assignment]
                 response.content, lambda line: self._filter_line(stream, line)
@@ -144,20 +146,26 @@ class StreamTap:
             return
         body = await response.content.read()
         self._observer.observe_bytes("list", stream.plural, len(body))
-        response.content = _ReplacedBody(response.content, self._empty_page(stream, body))  # type: ignore[assignment]
+        page = self._empty_page(stream, body, is_first="continue" not in query)
+        response.content = _ReplacedBody(response.content, page)  # type: ignore[assignment]
 
-    def _empty_page(self, stream: Stream, body: bytes) -> bytes:
+    def _empty_page(self, stream: Stream, body: bytes, *, is_first: bool) -> bytes:
         """Handle the items of a page, and return the page without them. kopf gets an invalid page as it is."""
         try:
             page = _decode_list(body)
         except msgspec.MsgspecError as error:
             _log_undecodable(stream, error)
             return body
+        names: set[NamespacedName] = set()
         for text in page.items or ():
             try:
-                self._handle(stream, LISTED, _decode_item(text))
+                item = _decode_item(text)
             except msgspec.MsgspecError as error:
                 _log_undecodable(stream, error)
+                continue
+            names.add((item.metadata.namespace, item.metadata.name))
+            self._handle(stream, LISTED, item)
+        self._listings.page(stream.plural, stream.namespace, page.metadata, names, is_first=is_first)
         return _encode(ItemList(kind=f"{PARTIAL_KIND}List", metadata=page.metadata, items=[]))
 
     def _filter_line(self, stream: Stream, line: bytes) -> bytes:

@@ -144,6 +144,36 @@ def test_a_deleted_report_is_created_again_while_its_workflow_exists(world: Clus
     )
 
 
+STREAMS_WAIT_FOR = """
+import asyncio, pathlib
+from wfreport.app import application
+
+async def held(run=application.run_framework, **given):
+    while not pathlib.Path({path!r}).exists():
+        await asyncio.sleep(0.02)
+    await run(**given)
+
+application.run_framework = held
+"""
+
+
+def test_a_report_deleted_between_the_initial_load_and_the_first_list_is_created_again(world: Cluster) -> None:
+    world.create_workflow("etl", phase="Succeeded")
+    loader = world.start_operator(**PACE)
+    eventually(lambda: condition(world.report_of("etl"), "Ready")[0], lambda status: status == "True")
+    loader.stop()
+    released = world.folder / "released"
+    operator = world.start_operator(STREAMS_WAIT_FOR.format(path=str(released)), wait=False, **PACE)
+    eventually(lambda: "operator started" in operator.log.read_text())
+    first = world.report_of("etl")["metadata"]
+    world.plane.kubectl("delete", "wfr", "-n", world.namespace, first["name"])
+    released.touch()
+    eventually(
+        lambda: [report["metadata"]["uid"] for report in world.reports_of("etl")],
+        lambda uids: uids not in ([], [first["uid"]]),
+    )
+
+
 def test_a_status_written_by_another_client_is_corrected(world: Cluster) -> None:
     world.start_operator(**PACE)
     world.create_workflow("etl", phase="Running", done=1)
