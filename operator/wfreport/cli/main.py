@@ -18,6 +18,7 @@ SECTIONS: Final[Mapping[str, Sequence[LazyCommand]]] = {
         LazyCommand("exec", f"{_COMMANDS}.exec.exec_command", "Run a command in the pod of a running step."),
         LazyCommand("diff", f"{_COMMANDS}.diff.diff", "Show what differs between two runs."),
         LazyCommand("trends", f"{_COMMANDS}.trends.trends", "Show success, durations, recovery and flaky templates."),
+        LazyCommand("ui", f"{_COMMANDS}.ui.ui", "Show runs, trends and remediations live in the browser."),
         LazyCommand("explain", f"{_COMMANDS}.explain.explain", "Explain a Workflow from a file, without a cluster."),
         LazyCommand("wait", f"{_COMMANDS}.wait.wait", "Wait until a Workflow ends; its outcome is the exit code."),
     ),

@@ -115,6 +115,46 @@ class Credentials:
         return value
 
 
+class BearerCredentials(Credentials):
+    """A bearer token that somebody else has sent, for an API server that is known. It is never renewed.
+
+    Args:
+        server: URL of the API server.
+        tls: how to verify it; None for plain http.
+        token: the token.
+    """
+
+    def __init__(self, server: str, tls: ssl.SSLContext | None, token: str) -> None:
+        super().__init__()
+        self._endpoint = Endpoint(
+            server=server.rstrip("/"), tls=tls, server_name=None, proxy=None, authorization=f"Bearer {token}"
+        )
+
+    def load(self) -> Endpoint:
+        """Return the endpoint; there is nothing to read."""
+        return self._endpoint
+
+    def authorization(self) -> str | None:
+        """Return the Authorization header's value."""
+        return self._endpoint.authorization
+
+
+def pod_endpoint(authority: Path) -> tuple[str, ssl.SSLContext]:
+    """Return the API server's URL and TLS of a pod that has no ServiceAccount token of its own.
+
+    Args:
+        authority: file of the cluster's certificate authority.
+
+    Raises:
+        NoCredentialsError: this is no pod, or the file cannot be used.
+    """
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    if not (host and port):
+        raise NoCredentialsError("not running in a pod: KUBERNETES_SERVICE_HOST and _PORT are not set")
+    login = Login(f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}", lambda: None, authority)
+    return login.server, _tls(login, None)
+
+
 class _NoContext(Exception):  # noqa: N818 - an answer
     """There is no kubeconfig, or it has no such context."""
 

@@ -41,11 +41,11 @@ def html_of(page: RunPage) -> str:
     return text
 
 
-def policy(style: str, script: str) -> str:
-    """Return the Content-Security-Policy that allows this style and this script."""
+def policy(style: str, script: str, *, others: str = "form-action 'none'") -> str:
+    """Return the Content-Security-Policy that allows this style and this script; ``others`` are further directives."""
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"base-uri 'none'; {others}"
     )
 
 

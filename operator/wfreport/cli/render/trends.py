@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from rich.text import Text
 
@@ -36,14 +37,36 @@ def print_trends(trends: Trends, *, color: str, all_namespaces: bool, limit: int
 
 def trend_lines(style: Style, trends: Trends, *, all_namespaces: bool, limit: int) -> list[Text]:
     """Return the lines of the tables. This function is pure."""
-    lines = [Text(_headline(trends))]
-    flaky = f"FLAKY  passed and failed unchanged; {CLEARING_PASSES} passes clear it"
-    origins, flakies = _origins(style, namespaces=all_namespaces), _flaky(namespaces=all_namespaces)
-    lines += _section(style, "TRENDS", origins, trends.origins, limit)
-    lines += _section(style, "FAILURES", _failures(), trends.fingerprints, limit)
-    lines += _section(style, flaky, flakies, trends.flaky, limit)
-    lines += _section(style, "REMEDIATIONS", _remediations(), trends.remediations, limit)
+    lines = [Text(headline(trends))]
+    for table in trend_tables(style, trends, all_namespaces=all_namespaces):
+        lines += _section(style, table.heading, table.columns, table.items, limit)
     return lines
+
+
+@dataclass(frozen=True, slots=True)
+class TrendTable:
+    """A table of trends: its columns and its items; ``title`` is a word, ``note`` explains it."""
+
+    title: str
+    columns: Sequence[Column[Any]]
+    items: Sequence[Any]
+    note: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Return title and note as a terminal shows them."""
+        return f"{self.title.upper()}  {self.note}".rstrip()
+
+
+def trend_tables(style: Style, trends: Trends, *, all_namespaces: bool) -> Sequence[TrendTable]:
+    """Return all tables, also empty ones."""
+    cleared = f"passed and failed unchanged; {CLEARING_PASSES} passes clear it"
+    return (
+        TrendTable("Trends", _origins(style, namespaces=all_namespaces), trends.origins),
+        TrendTable("Failures", _failures(), trends.fingerprints),
+        TrendTable("Flaky", _flaky(namespaces=all_namespaces), trends.flaky, cleared),
+        TrendTable("Remediations", _remediations(), trends.remediations),
+    )
 
 
 def _section(
@@ -57,7 +80,8 @@ def _section(
         yield Text(f"The first {limit} of {len(items)}; --limit shows more.", style="dim")
 
 
-def _headline(trends: Trends) -> str:
+def headline(trends: Trends) -> str:
+    """Return how many runs ended, and when."""
     running = f", {trends.running} still running" if trends.running else ""
     if not trends.runs:
         return f"no run has ended{running}"

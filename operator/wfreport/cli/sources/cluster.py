@@ -48,11 +48,15 @@ def run_connected(target: ClusterTarget, action: Callable[[Cluster], Awaitable[i
 
 async def _connected(target: ClusterTarget, action: Callable[[Cluster], Awaitable[int]]) -> int:
     credentials = Credentials(kubeconfig=target.kubeconfig, context=target.context)
-    client = Client(
+    async with open_client(credentials) as client:
+        return await action(Cluster(client, target.namespace or credentials.namespace()))
+
+
+def open_client(credentials: Credentials) -> Client:
+    """Return a client with the time limits of commands; enter it to connect."""
+    return Client(
         observer=_NoMetrics(), timeout_seconds=REQUEST_SECONDS, connections=_CONNECTIONS, credentials=credentials
     )
-    async with client:
-        return await action(Cluster(client, target.namespace or credentials.namespace()))
 
 
 @dataclass(frozen=True, slots=True)

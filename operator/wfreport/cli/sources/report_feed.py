@@ -1,7 +1,7 @@
 """Follows reports by a watch: the current reports, and a signal whenever they change."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -10,7 +10,7 @@ from wfreport.backoff import doubling_delay
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.sources.cluster import Cluster
 from wfreport.cli.sources.reports import NO_REPORTS_KIND, Filters, ListedReport, decode_listed, selectors_of
-from wfreport.kube.errors import ApiError, NotFoundError
+from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, UnauthorizedError
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.resource import CHUNK_SIZE, Resource
 
@@ -19,17 +19,29 @@ _BACKOFF_FIRST_SECONDS: Final = 0.5
 _BACKOFF_MAX_SECONDS: Final = 10
 
 
+DecodeReport = Callable[[msgspec.Raw], ListedReport]
+
+
 class ReportFeed:
     """The reports that match the filters which the API server applies to a watch: Workflow, CronWorkflow and labels.
+
+    Args:
+        cluster: the connection.
+        namespace: None for all namespaces.
+        filters: which reports to follow.
+        decode: returns the part of a report that is held in memory.
 
     Attributes:
         changed: set whenever the reports may have changed; the reader clears it.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str | None, filters: Filters) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str | None, filters: Filters, *, decode: DecodeReport = decode_listed
+    ) -> None:
         self.changed = asyncio.Event()
         self._reports = Resource(cluster.client, REPORT, msgspec.Raw)
         self._namespace = namespace
+        self._decode = decode
         self._label_selector, self._field_selector = selectors_of(filters)
         self._current: dict[tuple[str, str], ListedReport] = {}
 
@@ -41,7 +53,7 @@ class ReportFeed:
 
         Raises:
             UnusableInput: the cluster has no WorkflowReport kind.
-            ApiError: the list was refused.
+            ApiError: the list was refused, or the right to it was lost.
         """
         failures = 0
         while True:
@@ -53,7 +65,8 @@ class ReportFeed:
             except OSError:
                 failures += 1
             except ApiError as error:
-                if not (error.transient or self._current):
+                # reports that may not be read any more must not stay visible
+                if isinstance(error, ForbiddenError | UnauthorizedError) or not (error.transient or self._current):
                     raise
                 failures += 1
             # A watch that ends at once must not become a busy loop.
@@ -74,7 +87,7 @@ class ReportFeed:
                 limit=CHUNK_SIZE,
                 continue_token=token,
             )
-            found |= {_key(listed): listed for listed in map(decode_listed, page.items or ())}
+            found |= {_key(listed): listed for listed in map(self._decode, page.items or ())}
             token = page.metadata.continue_token
             if not token:
                 break
@@ -91,7 +104,7 @@ class ReportFeed:
             field_selector=self._field_selector,
         )
         async for event in events:
-            listed = decode_listed(event.object)
+            listed = self._decode(event.object)
             if event.type == "DELETED":
                 self._current.pop(_key(listed), None)
             elif event.type in ("ADDED", "MODIFIED"):

@@ -11,8 +11,10 @@ import msgspec
 from wfreport.api.argo import LABEL_CRON_WORKFLOW, UNFINISHED_PHASES, Instant, Struct
 from wfreport.api.classes import CLASS_OF_WAIT
 from wfreport.api.reasons import ORDINARY_WAITS
+from wfreport.api.run import WorkflowSource
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.sources.cluster import Cluster
+from wfreport.core.compare.origin import origin_of
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.resource import Resource
@@ -58,8 +60,19 @@ class _RowCounts(Struct, frozen=True):
     retried_attempts: int = 0
 
 
+class HeldRow(Struct, frozen=True):
+    """Why a policy does not act on a run."""
+
+    policy_name: str = ""
+    rule: str | None = None
+    reason: str = ""
+    message: str | None = None
+    recheck_at: Instant | None = None
+
+
 class _RowRemediation(Struct, frozen=True):
     root_uid: str = ""
+    held: HeldRow | None = None
 
 
 class _RowStatus(Struct, frozen=True):
@@ -73,12 +86,14 @@ class _RowStatus(Struct, frozen=True):
     stalled: _RowStalled | None = None
     counts: _RowCounts = _RowCounts()
     step_counts: _RowCounts = _RowCounts()
+    workflow_source: WorkflowSource | None = None
     remediation: _RowRemediation = _RowRemediation()
 
 
 class _RowMetadata(Struct, frozen=True):
     name: str = ""
     namespace: str = ""
+    resource_version: str = ""
     creation_timestamp: Instant | None = None
 
 
@@ -108,6 +123,11 @@ class ReportRow(Struct, frozen=True):
     def step(self) -> str:
         """Display name of the step that the reason is about."""
         return self.status.step or self.leading_failure.display_name or self._leading_wait.display_name
+
+    @property
+    def origin(self) -> str:
+        """What the run has in common with comparable ones, such as ``CronWorkflow/etl``."""
+        return origin_of(self.status.workflow_source, self.spec.workflow_ref.name)
 
     def is_of_class(self, classes: Sequence[str]) -> bool:
         """Whether the run failed with one of the classes, or waits for what would fail it with one."""

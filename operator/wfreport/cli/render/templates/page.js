@@ -1,12 +1,20 @@
 "use strict";
-(async () => {
+(() => {
   const PAGE = 300;
   const MARKS = {Succeeded: ["✔", "good"], Failed: ["✖", "bad"], Error: ["⚠", "bad"], Running: ["●", "busy"], Pending: ["◷", "busy"]};
   const $ = (id) => document.getElementById(id);
+  const foldedAnchors = new Set();
+  let running = null, left = 0, width = 1000, shownBefore = PAGE;
+
+  // Runs again if the live page (ui.js) has replaced the content: what the reader chose stays.
+  async function start() {
+  const isFirst = running === null;
+  running?.abort();
+  running = new AbortController();
+  const {signal} = running;
   const data = $("data"), body = $("rows"), query = $("query"), phase = $("phase"), found = $("found"), more = $("more");
 
   document.querySelectorAll("#zoom button").forEach((button) => button.addEventListener("click", () => zoom(button.value)));
-  let left = 0, width = 1000;
   function zoom(how) {
     const middle = left + width / 2;
     if (how === "in") width = Math.max(width / 2, 4);
@@ -16,12 +24,13 @@
     left = Math.min(Math.max(left, 0), 1000 - width);
     document.querySelectorAll("#times svg").forEach((svg) => svg.setAttribute("viewBox", `${left} 0 ${width} 16`));
   }
-  if ($("zoom")) $("zoom").hidden = false;
+  if ($("zoom")) { $("zoom").hidden = false; zoom(""); }
   if (!data) return;
 
   const packed = Uint8Array.from(atob(data.textContent), (char) => char.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
   const {words, rows} = await new Response(stream).json();
+  if (signal.aborted) return;
   const workflow = data.dataset.workflow;
   const steps = rows.map((row) => {
     const [depth, name, phase, kind, template, anchor, offset, seconds, waited, exit, message, pod, critical] = row;
@@ -32,6 +41,7 @@
   steps.forEach((step, index) => { step.group = index + 1 < steps.length && steps[index + 1].depth > step.depth; });
   const hay = steps.map((step) => `${step.name}\n${step.template}\n${step.message}\n${step.pod}\n${step.phase}`.toLowerCase());
   const folded = new Set();
+  steps.forEach((step, index) => { if (foldedAnchors.has(step.anchor)) folded.add(index); });
   let matches = [], shown = 0;
 
   function element(tag, className, text) {
@@ -98,6 +108,9 @@
     const part = document.createDocumentFragment(), end = Math.min(shown + count, matches.length);
     for (; shown < end; shown++) part.append(render(matches[shown]));
     body.append(part);
+    shownBefore = Math.max(shown, PAGE);
+    foldedAnchors.clear();
+    folded.forEach((index) => foldedAnchors.add(steps[index].anchor));
     more.hidden = shown >= matches.length;
     found.textContent = filtered() ? `${matches.length} of ${steps.length} steps match` : `${steps.length} steps`;
   }
@@ -107,7 +120,7 @@
     if (phase.value) state.set("phase", phase.value);
     history.replaceState(null, "", `#${state}`);
   }
-  function follow() {
+  function follow(event) {
     const fragment = decodeURIComponent(location.hash.slice(1));
     document.querySelectorAll(".there").forEach((row) => row.classList.remove("there"));
     if (fragment.startsWith("step-")) {
@@ -121,13 +134,13 @@
       show(Math.max(PAGE, select().indexOf(index) + 50));
       const row = $(fragment);
       row.classList.add("there");
-      row.scrollIntoView({block: "center"});
+      if (isFirst || event) row.scrollIntoView({block: "center"});
       return;
     }
     const state = new URLSearchParams(fragment);
     query.value = state.get("q") || "";
     phase.value = [...phase.options].some((option) => option.value === state.get("phase")) ? state.get("phase") : "";
-    show(PAGE);
+    show(isFirst || event ? PAGE : shownBefore);
   }
   [...new Set(steps.map((step) => step.phase))].sort().forEach((name) => { const option = element("option", "", name); option.value = name; phase.append(option); });
   const typed = () => { show(PAGE); remember(); };
@@ -135,9 +148,12 @@
   phase.addEventListener("change", typed);
   more.addEventListener("click", () => extend(PAGE));
   $("fold-all").addEventListener("click", () => { query.value = phase.value = ""; const open = folded.size > 0; folded.clear(); if (!open) steps.forEach((step, index) => { if (step.group) folded.add(index); }); typed(); });
-  addEventListener("hashchange", follow);
-  addEventListener("keydown", (event) => { if (event.key === "/" && !/^(INPUT|SELECT)$/.test(document.activeElement.tagName)) { event.preventDefault(); query.focus(); } });
+  addEventListener("hashchange", follow, {signal});
+  addEventListener("keydown", (event) => { if (event.key === "/" && !/^(INPUT|SELECT)$/.test(document.activeElement.tagName)) { event.preventDefault(); query.focus(); } }, {signal});
   $("tools").hidden = false;
   follow();
   document.documentElement.dataset.ready = "true";
+  }
+  start();
+  document.addEventListener("wfreport-view", start);
 })();
