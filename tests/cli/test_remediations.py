@@ -215,3 +215,17 @@ def test_an_unknown_remediation_cannot_be_approved(workspace: Workspace) -> None
     done = workspace.run("approve", "nothing")
     assert done.returncode == 5
     assert done.stderr == f"Error: no Remediation nothing in namespace {workspace.namespace}\n"
+
+
+def test_a_remediation_of_a_newer_version_is_named_and_left_out(workspace: Workspace) -> None:
+    put(workspace, "known", DONE)
+    put(workspace, "newer", DONE, action="Teleport")
+    done = workspace.run("remediations", "-o", "json")
+    assert (done.returncode, len(done.stderr.splitlines())) == (0, 1), done.stderr
+    assert [item["metadata"]["name"] for item in json.loads(done.stdout)["items"]] == ["known"]
+    assert done.stderr.startswith("left out: Remediation newer: ")
+    assert "spec.action" in done.stderr
+    assert "kubectl get rmd newer -o yaml" in done.stderr
+    alone = workspace.run("remediations", "newer")
+    assert alone.returncode == 2
+    assert "spec.action" in alone.stderr

@@ -23,7 +23,13 @@ from wfreport.cli.render.output import as_list, print_object, print_table
 from wfreport.cli.render.remediation_state import is_awaiting, state_of
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster, run_connected
-from wfreport.cli.sources.remediations import decode_remediation, fetch_remediation, list_chain, list_remediations
+from wfreport.cli.sources.remediations import (
+    decode_remediation,
+    fetch_remediation,
+    list_chain,
+    list_remediations,
+    readable,
+)
 from wfreport.clock import now as clock_now
 from wfreport.core.render.conditions import EPOCH
 from wfreport.core.timing.durations import short_duration
@@ -99,22 +105,23 @@ async def _list(cluster: Cluster, namespace: str | None, workflow: str | None) -
         documents = await list_chain(cluster, workflow)
     else:
         documents = [document async for document in list_remediations(cluster, namespace, workflow=None)]
-    return sorted(map(_decode, documents), key=_sort_key)
+    return sorted((_listed(*each) for each in readable(documents)), key=_sort_key)
 
 
 async def _fetch(cluster: Cluster, name: str) -> ListedRemediation:
     try:
-        return _decode(await fetch_remediation(cluster, name))
+        document = await fetch_remediation(cluster, name)
+        return _listed(document, decode_remediation(document))
     except NotFound as error:
         suggestion = error.message.partition(";")[2]
         message = f"no Remediation {one_line(name)}, and none of a Workflow of that name, in namespace"
         raise NotFound(f"{message} {cluster.namespace}{f';{suggestion}' if suggestion else ''}") from error
 
 
-def _decode(document: dict[str, Any]) -> ListedRemediation:
+def _listed(document: dict[str, Any], remediation: Remediation) -> ListedRemediation:
     # As kubectl does, leave out what only the API server needs.
     metadata = {key: value for key, value in document["metadata"].items() if key != "managedFields"}
-    return ListedRemediation(document | {"metadata": metadata}, decode_remediation(document))
+    return ListedRemediation(document | {"metadata": metadata}, remediation)
 
 
 def _sort_key(listed: ListedRemediation) -> tuple[bool, float, str]:

@@ -11,6 +11,7 @@ from wfreport.cli.render.column import Column, ItemT
 from wfreport.cli.render.console import report_console
 from wfreport.cli.render.style import Style, glyphs_for
 from wfreport.cli.render.table import table_lines
+from wfreport.core.render.phrases import plural
 from wfreport.core.timing.durations import instant, short_duration
 from wfreport.core.trends.failures import CLEARING_PASSES
 from wfreport.core.trends.model import (
@@ -85,7 +86,7 @@ def headline(trends: Trends) -> str:
     running = f", {trends.running} still running" if trends.running else ""
     if not trends.runs:
         return f"no run has ended{running}"
-    runs = f"{trends.runs} run{'s' if trends.runs > 1 else ''}"
+    runs = plural(trends.runs, "run")
     return f"{runs} ended from {instant(trends.first_ended_at)} to {instant(trends.last_ended_at)}{running}"
 
 
@@ -145,7 +146,7 @@ def _waste(trend: OriginTrend, part: str) -> str:
 
 def _failures() -> list[Column[FingerprintTrend]]:
     return [
-        Column("FAILED", lambda each: f"{each.runs} run{'s' if each.runs > 1 else ''}"),
+        Column("FAILED", lambda each: plural(each.runs, "run")),
         Column("CLASS", lambda each: each.failure_class, "yellow"),
         Column("OWNER", lambda each: each.owner, drop_order=4),
         Column("LAST", lambda each: instant(each.last_seen_at), drop_order=3),

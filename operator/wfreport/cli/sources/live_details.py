@@ -7,12 +7,11 @@ import click
 
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import WorkflowReport
-from wfreport.cli.problems import UnusableInput
 from wfreport.cli.render.live_details import LiveDetails
 from wfreport.cli.render.next_steps import Invocation, next_commands
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster
-from wfreport.cli.sources.remediations import decode_remediation, list_of_root
+from wfreport.cli.sources.remediations import list_of_root, readable
 from wfreport.cli.sources.runs import FoundRun, decode_report, workflow_exists
 from wfreport.clock import now
 from wfreport.kube.errors import ApiError, NotFoundError
@@ -49,8 +48,4 @@ async def _actions(cluster: Cluster, report: WorkflowReport) -> list[Remediation
     except ApiError as error:
         click.echo(f"cannot list Remediations: {one_line(error.message)}", err=True)
         return []
-    try:
-        return [decode_remediation(document) for document in documents]
-    except UnusableInput as error:
-        click.echo(one_line(error.message), err=True)
-        return []
+    return [remediation for _, remediation in readable(documents)]

@@ -1,7 +1,9 @@
 """Reads and approves Remediations for the commands."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, Final
+
+import click
 
 from wfreport.api.names import LABEL_ROOT_UID
 from wfreport.api.remediation import Remediation
@@ -122,6 +124,14 @@ def decode_remediation(document: Document) -> Remediation:
         return read_remediation(document)
     except BadResponseError as error:
         name = one_line(str(document.get("metadata", {}).get("name")))
-        raise UnusableInput(
-            name, f"this version of wfreport cannot read {error.field}; update wfreport, or print it with -o yaml"
-        ) from error
+        problem = f"this version of wfreport cannot read {error.field}"
+        raise UnusableInput(name, f"{problem}; update wfreport, or use kubectl get rmd {name} -o yaml") from error
+
+
+def readable(documents: Iterable[Document]) -> Iterator[tuple[Document, Remediation]]:
+    """Yield each Remediation that this version can decode; name the others on stderr."""
+    for document in documents:
+        try:
+            yield document, decode_remediation(document)
+        except UnusableInput as error:
+            click.echo(f"left out: Remediation {one_line(error.message)}", err=True)
