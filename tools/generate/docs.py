@@ -31,6 +31,7 @@ from generate.markdown import table as _table
 from generate.picture import PICTURE, picture
 from generate.rights import rights_page
 from wfreport.api.classes import CLASS_ADVICE, CLASS_MEANINGS, Confidence, FailureClass, Owner, Role
+from wfreport.api.failure_reasons import FAILURE_REASON_MEANINGS
 from wfreport.api.policy import MODE_MEANINGS
 from wfreport.api.reason_meanings import (
     DELAY_MEANINGS,
@@ -126,6 +127,9 @@ def reasons_page() -> str:
             ("Reason", "What hangs", "What to do"),
             [(_code(reason), meaning, STALL_ADVICE[reason]) for reason, meaning in STALL_MEANINGS.items()],
         ),
+        "Reasons of `failures[].reason` that wfreport's classifier gives; others are Kubernetes' own, such as "
+        "`Evicted` or `ImagePullBackOff`:",
+        _table(("Reason", "Meaning"), _coded(FAILURE_REASON_MEANINGS)),
         *_reasons_part("RemediationPolicy", PolicyConditionType, POLICY_REASON_MEANINGS),
         *_reasons_part("Remediation", RemediationConditionType, REMEDIATION_REASON_MEANINGS),
         "If a policy does not act on a run, or not yet, `status.remediation.held` of its report has the reason: see "

@@ -43,6 +43,7 @@ class ObjectMeta(Struct, frozen=True):
     creation_timestamp: str = ""
     labels: Labels = Labels()
     annotations: Annotations = Annotations()
+    deletion_timestamp: str = ""
 
     @property
     def version(self) -> int:

@@ -4,8 +4,9 @@ from typing import Final
 
 from rich.text import Text
 
-from wfreport.api.classes import CLASS_MEANINGS, Role
+from wfreport.api.classes import CLASS_MEANINGS, Confidence, FailureClass, Role
 from wfreport.api.evidence import ContainerEnd, ContainerSummary
+from wfreport.api.failure_reasons import FAILURE_REASON_MEANINGS
 from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.quantities import human_memory
@@ -15,8 +16,15 @@ from wfreport.core.render.sentences import retry_prospect
 from wfreport.core.timing.durations import short_duration
 
 _TITLES: Final = {Role.ROOT_CAUSE: "ROOT CAUSE", Role.EXIT_HANDLER: "EXIT HANDLER FAILED"}
+_BEFORE_START: Final = frozenset(
+    {FailureClass.IMAGE_PULL, FailureClass.UNSCHEDULABLE, FailureClass.QUOTA_EXCEEDED, FailureClass.LOCK_WAIT}
+)
+"""Classes of failures before the step's program starts."""
+_WITHOUT_POD: Final = frozenset({FailureClass.CONFIG_ERROR, FailureClass.TEMPLATE_ERROR, FailureClass.CONTROLLER_ERROR})
+"""Classes of failures that prevent a pod, or befall a running one."""
 _FULL_BLOCKS: Final = 5
 """Failures that a terminal shows in full; the others have a line each. One cause often fails many items of a loop."""
+_MEANINGS: Final = {reason.value: meaning.replace("`", "") for reason, meaning in FAILURE_REASON_MEANINGS.items()}
 _LOG_LINES: Final = 12
 _NAMED: Final = 10
 """Equal failures that a terminal names."""
@@ -42,14 +50,13 @@ def _add_details(page: TextPage, failure: Failure) -> None:
     failure_class = Text(f"{failure.failure_class}", style="bold")
     page.field("class", failure_class.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
     retry = retry_prospect(failure)
-    confidence = f"confidence {failure.confidence}" + (f", from {failure.evidence}" if failure.evidence else "")
-    page.field("owner", joined(page.style, [failure.owner, retry, confidence]))
+    page.field("owner", joined(page.style, [failure.owner, retry, _doubt(failure)]))
     page.verbatim("template", failure.template_name)
     page.verbatim("pod", failure.pod_name, style="cyan")
     page.field("container", failure.container)
     page.verbatim("host", failure.host_node_name)
     page.field("exit code", _exit(failure))
-    page.field("reason", failure.reason)
+    page.field("reason", _reason(failure))
     page.field("pod status", joined(page.style, [failure.pod_reason, failure.pod_message]))
     page.field("containers", _containers(page, failure))
     page.field("limits", _resources(page, failure))
@@ -59,6 +66,20 @@ def _add_details(page: TextPage, failure: Failure) -> None:
     _add_events(page, failure)
     _add_log(page, failure)
     page.field("missing", joined(page.style, failure.evidence_missing or []), style="yellow")
+
+
+def _doubt(failure: Failure) -> str:
+    """Return what the class rests on, if that is so little that a reader should check it first."""
+    if failure.confidence != Confidence.LOW:
+        return ""
+    return "confidence Low" + (f", from {failure.evidence} alone" if failure.evidence else "")
+
+
+def _reason(failure: Failure) -> Text:
+    """Return the reason; if it is one of the classifier's own, with its meaning."""
+    reason = failure.reason or ""
+    meaning = _MEANINGS.get(reason, "") if reason != failure.failure_class else ""
+    return Text(one_line(reason)).append(meaning and f": {meaning}", style="dim")
 
 
 def _add_equal(page: TextPage, equal: list[Failure]) -> None:
@@ -105,8 +126,16 @@ def _resources(page: TextPage, failure: Failure) -> str:
 
 def _time(page: TextPage, failure: Failure) -> str:
     start, end = failure.started_at, failure.finished_at
-    ran = f"ran {short_duration((end - start).total_seconds())}" if start and end else None
-    return joined(page.style, [ran, span(page.style, start, end)])
+    took = short_duration((end - start).total_seconds()) if start and end else None
+    ran = f"failed after {took}, never ran" if _never_ran(failure) else f"ran {took}"
+    return joined(page.style, [ran if took else None, span(page.style, start, end)])
+
+
+def _never_ran(failure: Failure) -> bool:
+    """Whether the step's own program never ran."""
+    if failure.failure_class in _BEFORE_START:
+        return failure.exit_code is None
+    return failure.failure_class in _WITHOUT_POD and failure.pod_name is None
 
 
 def _add_attempts(page: TextPage, failure: Failure) -> None:

@@ -1,32 +1,26 @@
-"""Suggests the next commands for a run: complete command lines, to be copied."""
+"""Suggests what to do next about a run: sentences, and complete command lines to be copied."""
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
 
-from wfreport.api.argo import Phase
-from wfreport.api.classes import CAUSES, FailureClass
-from wfreport.api.reasons import DelayReason
 from wfreport.api.remediation import Remediation
-from wfreport.api.report import Failure, ReportStatus, Waiting, WorkflowReport
+from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.remediation_state import is_awaiting
-
-_MAX_COMMANDS: Final = 5
-_MAX_DESCRIBED_PODS: Final = 2
-_MAX_NAMED_CHANGES: Final = 2
-_NEVER_RAN: Final = frozenset(
-    {FailureClass.IMAGE_PULL, FailureClass.UNSCHEDULABLE, FailureClass.CONFIG_ERROR, FailureClass.QUOTA_EXCEEDED}
-)
-"""Classes of failures without a log: the container never started."""
-_RUNNING: Final = frozenset({Phase.RUNNING, Phase.PENDING, ""})
+from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.next_steps.steps import next_steps
 
 
 @dataclass(frozen=True, slots=True)
 class NextCommand:
-    """A command line and the reason to run it."""
+    """A command line and the reason to run it, or what to do without one.
+
+    Attributes:
+        line: the command line; empty if there is none.
+        reason: what it is for; without a command line, what to do.
+    """
 
     line: str
     reason: str
@@ -48,35 +42,51 @@ class Invocation:
         """Return a command line of this program."""
         return f"{self.program} {shlex.join([*arguments, *self.cluster_arguments])}"
 
-    def other(self, *arguments: str) -> str:
-        """Return a command line of another program that takes kubectl's options."""
-        return shlex.join([*arguments, *self.cluster_arguments])
+    def line_of(self, step: NextStep) -> str:
+        """Return the command line of a next step; empty if it has no command."""
+        if not step.command:
+            return ""
+        program, *arguments = step.command
+        name = self.program if program == "wfreport" else program
+        return f"{name} {shlex.join(self._with_cluster(arguments, step.namespace))}"
+
+    def _with_cluster(self, arguments: Sequence[str], namespace: str | None) -> list[str]:
+        """Insert the options of the cluster before ``--``, after which another program's arguments begin."""
+        options = list(self.cluster_arguments)
+        if namespace is not None:
+            at = options.index("-n") if "-n" in options else len(options)
+            options[at : at + 2] = ["-n", namespace] if namespace else []
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        return [*arguments[:end], *options, *arguments[end:]]
 
 
 def next_commands(
-    report: WorkflowReport, actions: Sequence[Remediation], invocation: Invocation, *, has_workflow: bool
+    report: WorkflowReport,
+    actions: Sequence[Remediation],
+    invocation: Invocation,
+    *,
+    has_workflow: bool,
+    existing_pods: AbstractSet[str] | None = None,
 ) -> list[NextCommand]:
-    """Return the commands that fit the state of a run, the most useful first.
+    """Return what fits the state of a run, the most useful first.
 
     Args:
         report: report of the run.
         actions: Remediations of its chain.
         invocation: how the user called this program.
         has_workflow: whether the Workflow still exists, so that Argo can continue it.
+        existing_pods: which of its pods exist; None if nobody has read that.
     """
-    status, name = report.status or ReportStatus(), report.spec.workflow_ref.name
-    commands = [
-        *_decisions(actions, invocation),
-        *(_while_running(name, status, invocation) if _is_running(status) else ()),
-        *_about_failures(name, status, invocation),
-        *_of_argo(name, status, actions, invocation, has_workflow=has_workflow),
-        *_around(status, invocation),
-    ]
-    return commands[:_MAX_COMMANDS]
-
-
-def _is_running(status: ReportStatus) -> bool:
-    return status.observed_workflow is not None and (status.observed_workflow.phase or "") in _RUNNING
+    run = RunView(
+        report.spec.workflow_ref.name,
+        report.metadata.namespace,
+        report.status or ReportStatus(),
+        has_workflow=has_workflow,
+        existing_pods=existing_pods,
+        has_policy_action=bool(actions),
+    )
+    steps = [NextCommand(invocation.line_of(step), step.text) for step in next_steps(run)]
+    return [*_decisions(actions, invocation), *steps]
 
 
 def _decisions(actions: Sequence[Remediation], invocation: Invocation) -> Iterator[NextCommand]:
@@ -98,58 +108,3 @@ def _changes(action: Remediation) -> str:
 
 def _value(text: str | None) -> str:
     return "unset" if text is None else human_memory(text)
-
-
-def _while_running(name: str, status: ReportStatus, invocation: Invocation) -> Iterator[NextCommand]:
-    waits = status.waiting or []
-    suspended = [wait for wait in waits if wait.reason == DelayReason.SUSPENDED]
-    for wait in suspended[:1]:
-        only = ["--node-field-selector", f"displayName={wait.display_name}"] if len(suspended) > 1 else []
-        yield NextCommand(invocation.other("argo", "resume", name, *only), f"{wait.display_name or name} is suspended")
-    for pod_name in _waiting_pods(waits)[:_MAX_DESCRIBED_PODS]:
-        yield NextCommand(invocation.other("kubectl", "describe", "pod", pod_name), "why the pod does not start")
-    if not waits:
-        yield NextCommand(invocation.own("show", name, "--watch"), "follow the run")
-        yield NextCommand(invocation.own("logs", name, "-f"), "follow its logs")
-
-
-def _waiting_pods(waits: Sequence[Waiting]) -> list[str]:
-    return list(dict.fromkeys(wait.pod_name for wait in waits if wait.pod_name))
-
-
-def _about_failures(name: str, status: ReportStatus, invocation: Invocation) -> Iterator[NextCommand]:
-    causes = [failure for failure in status.failures or [] if failure.role in CAUSES]
-    for failure in causes[:1]:
-        if not failure.pod_name:
-            continue
-        if failure.failure_class in _NEVER_RAN:
-            yield NextCommand(invocation.own("pods", name, "--failed"), "its pods, and whether they still exist")
-        else:
-            yield NextCommand(invocation.own("logs", name, _step_argument(failure, status)), "the whole log")
-    if len(causes) > 1:
-        yield NextCommand(invocation.own("logs", name, "--failed", "--tail", "5"), f"all {len(causes)} failures")
-
-
-def _step_argument(failure: Failure, status: ReportStatus) -> str:
-    """Return the display name of the failed step, or its pod if steps share the name."""
-    names = Counter(step.display_name for step in status.steps or [])
-    display_name = failure.display_name or ""
-    is_unique = names[display_name] == 1 and not display_name.startswith("-")
-    return display_name if is_unique else failure.pod_name or display_name
-
-
-def _of_argo(
-    name: str, status: ReportStatus, actions: Sequence[Remediation], invocation: Invocation, *, has_workflow: bool
-) -> Iterator[NextCommand]:
-    """Suggest Argo's retry if it may help and no policy acts on the run."""
-    leading = status.failures[0] if status.failures else None
-    if _is_running(status) or leading is None or not leading.retryable or actions:
-        return
-    if has_workflow:
-        yield NextCommand(invocation.other("argo", "retry", name), "run the failed steps again")
-
-
-def _around(status: ReportStatus, invocation: Invocation) -> Iterator[NextCommand]:
-    source = status.workflow_source
-    if source and source.cron_workflow and status.failure_class:
-        yield NextCommand(invocation.own("list", "--cron", source.cron_workflow), "other runs of this CronWorkflow")

@@ -25,6 +25,7 @@ from wfreport.cli.render.remediation import add_remediation
 from wfreport.cli.render.step_tree import add_rows
 from wfreport.cli.render.style import Style, glyphs_for, one_line
 from wfreport.cli.render.time_chart import add_times, retry_cost
+from wfreport.core.next_steps.prospects import leading_prospect
 from wfreport.core.step_outline import outline_steps
 from wfreport.core.timing.durations import instant, short_duration
 
@@ -91,15 +92,22 @@ def report_lines(
 
 
 def _add_next(page: TextPage, commands: Sequence[NextCommand]) -> None:
-    """Add the next commands, never wrapped, so that they can be copied; a reason that does not fit is left out."""
+    """Add what to do next. Commands are never wrapped, so that they can be copied; a long reason stands below."""
     if not commands:
         return
     page.heading("NEXT")
     for command in commands:
-        line = Text(f"{page.style.glyphs.arrow} ", style="dim") + Text(one_line(command.line), style="cyan")
-        reason = Text(f"  # {one_line(command.reason)}", style="dim")
-        fits = page.style.width is None or line.cell_len + reason.cell_len <= page.style.width
-        page.lines.append(line + reason if fits else line)
+        mark = Text(f"{page.style.glyphs.arrow} ", style="dim")
+        if not command.line:
+            page.hanging(mark, Text(one_line(command.reason)))
+            continue
+        line = mark + Text(one_line(command.line), style="cyan")
+        reason = Text(f"# {one_line(command.reason)}", style="dim")
+        if page.style.width is None or line.cell_len + reason.cell_len + 2 <= page.style.width:
+            page.lines.append(line + Text("  ") + reason)
+            continue
+        page.lines.append(line)
+        page.hanging(Text("    "), reason)
 
 
 def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus, live: LiveDetails) -> None:
@@ -228,7 +236,9 @@ def _add_stalled(page: TextPage, status: ReportStatus, live: LiveDetails) -> Non
     since = f" {_since(stalled.since_at, live.now)}" if stalled.since_at else ""
     page.heading("STALLED", f"{stalled.reason}{since}", style="bold red")
     page.field("hangs", stalled.message)
-    page.field("advice", stalled.advice)
+    page.field("owner", _prospect(page, status))
+    if not live.commands:
+        page.field("advice", stalled.advice)
 
 
 def _add_waiting(page: TextPage, status: ReportStatus, live: LiveDetails) -> None:
@@ -243,6 +253,14 @@ def _add_waiting(page: TextPage, status: ReportStatus, live: LiveDetails) -> Non
         message = (waiting.message or "").removeprefix(f"{waiting.reason}: ")
         line.append(f"  {one_line(message)}" if message else "", style="")
         page.hanging(Text("  ") + phase_mark(page.style, Phase.PENDING) + Text(" "), line, max_lines=4)
+    if status.stalled is None:
+        page.field("owner", _prospect(page, status))
+
+
+def _prospect(page: TextPage, status: ReportStatus) -> str:
+    """Return who can end the stall or the leading wait, and what to expect of it."""
+    prospect = leading_prospect(status)
+    return joined(page.style, [prospect.owner, prospect.outlook]) if prospect else ""
 
 
 def _since(at: datetime, now: datetime | None) -> str:

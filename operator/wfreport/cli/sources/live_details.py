@@ -15,6 +15,8 @@ from wfreport.cli.sources.remediations import list_of_root, readable
 from wfreport.cli.sources.runs import FoundRun, decode_report, workflow_exists
 from wfreport.clock import now
 from wfreport.kube.errors import ApiError, NotFoundError
+from wfreport.kube.kinds import POD
+from wfreport.kube.resource import documents
 
 
 async def live_details(
@@ -27,14 +29,26 @@ async def live_details(
     """
     decoded = decode_report(report)
     actions = await _actions(cluster, decoded)
-    has_workflow = _may_be_retried(decoded) and await workflow_exists(cluster, run)
-    commands = next_commands(decoded, actions, invocation, has_workflow=has_workflow)
+    has_failed = bool(decoded.status and decoded.status.failures)
+    has_workflow = not has_failed or await workflow_exists(cluster, run)
+    pods = await _existing_pods(cluster, decoded) if has_failed and has_workflow else frozenset[str]()
+    commands = next_commands(decoded, actions, invocation, has_workflow=has_workflow, existing_pods=pods)
     return LiveDetails(now(), actions, commands)
 
 
-def _may_be_retried(report: WorkflowReport) -> bool:
+async def _existing_pods(cluster: Cluster, report: WorkflowReport) -> frozenset[str] | None:
+    """Return the pod of the leading failure if it exists; None if that cannot be read."""
     failures = (report.status and report.status.failures) or []
-    return bool(failures) and failures[0].retryable
+    name = failures[0].pod_name if failures else None
+    if name is None:
+        return frozenset()
+    try:
+        await documents(cluster.client, POD).metadata_only().get(cluster.namespace, name)
+    except NotFoundError:
+        return frozenset()
+    except ApiError:
+        return None
+    return frozenset({name})
 
 
 async def _actions(cluster: Cluster, report: WorkflowReport) -> list[Remediation]:

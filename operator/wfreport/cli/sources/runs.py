@@ -175,12 +175,12 @@ async def find_latest_name(cluster: Cluster, *, cron: str | None = None) -> str:
 
 
 async def workflow_exists(cluster: Cluster, run: FoundRun) -> bool:
-    """Whether the cluster still has the run's Workflow; False if that cannot be read."""
+    """Whether the run's Workflow still exists and is not being deleted; False if that cannot be read."""
     try:
         found = await documents(cluster.client, WORKFLOW).metadata_only().get(cluster.namespace, run.name)
     except ApiError:
         return False
-    return run.uid in ("", found.metadata.uid)
+    return run.uid in ("", found.metadata.uid) and not found.metadata.deletion_timestamp
 
 
 async def refresh_run(cluster: Cluster, run: FoundRun) -> FoundRun | None:

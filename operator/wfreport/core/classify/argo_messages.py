@@ -50,12 +50,16 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         retryable=False,
     ),
     RefusalMessage(
-        message_pattern(
-            r"(?:maximum|minimum) \S+ usage per|max limit to request ratio per|"
-            r"must specify (?:limits|requests)\."
-        ),
+        message_pattern(r"(?:maximum|minimum) \S+ usage per|max limit to request ratio per"),
         Class.QUOTA_EXCEEDED,
         "LimitRange",
+        Owner.USER,
+        retryable=False,
+    ),
+    RefusalMessage(
+        message_pattern(r"must specify (?:limits|requests)\."),
+        Class.QUOTA_EXCEEDED,
+        "ResourcesNotSet",
         Owner.USER,
         retryable=False,
     ),
@@ -144,13 +148,13 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "PodSpecPatch",
     ),
     # --- argoexec: commands/emissary.go
+    RefusalMessage(message_pattern(r"exec format error"), Class.CONFIG_ERROR, "ExecFormatError"),
+    RefusalMessage(message_pattern(r"argument list too long"), Class.CONFIG_ERROR, "ArgumentsTooLong"),
     RefusalMessage(
-        message_pattern(
-            r"failed to find name in PATH|failed to start command|exec format error|permission denied: unknown|"
-            r"executable file not found|argument list too long"
-        ),
-        Class.CONFIG_ERROR,
-        "CommandNotFound",
+        message_pattern(r"failed to find name in PATH|executable file not found"), Class.CONFIG_ERROR, "CommandNotFound"
+    ),
+    RefusalMessage(
+        message_pattern(r"failed to start command|permission denied: unknown"), Class.CONFIG_ERROR, "CommandNotStarted"
     ),
     RefusalMessage(message_pattern(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
     # --- missing references
@@ -188,12 +192,18 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- rejected objects
     RefusalMessage(
         message_pattern(
-            r"admission webhook .{0,300} denied|violates PodSecurity|is forbidden|\(Forbidden\)|Unauthorized|"
+            r"admission webhook .{0,300} denied|violates PodSecurity|"
             r"ValidatingAdmissionPolicy|unable to validate against any (?:pod security policy|security context)"
         ),
         Class.CONFIG_ERROR,
         "PodRejected",
     ),
+    RefusalMessage(
+        message_pattern(r"User \"[^\"]{1,300}\" cannot [a-z]{1,40} resource|Error from server \(Forbidden\)"),
+        Class.CONFIG_ERROR,
+        "Forbidden",
+    ),
+    RefusalMessage(message_pattern(r"is forbidden|\(Forbidden\)|Unauthorized"), Class.CONFIG_ERROR, "PodRejected"),
     RefusalMessage(
         message_pattern(
             r"not permitted when using workflowTemplateRef|in reference mode|may not change during execution|"

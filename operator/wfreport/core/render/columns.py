@@ -5,8 +5,14 @@ from wfreport.core.render.conditions import leading_class
 
 
 def leading_reason(failures: list[Failure], waiting: list[Waiting], stalled: Stalled | None = None) -> str | None:
-    """Return the class of the leading failure, else the reason why the run hangs or waits; None if it is well."""
-    return leading_class(failures) or (stalled.reason if stalled else waiting[0].reason if waiting else None)
+    """Return the class of the leading failure, else the reason why the run hangs or waits; None if it is well.
+
+    A run that failed and hangs, such as in its deletion, has both, separated by a comma.
+    """
+    failure_class = leading_class(failures)
+    if failure_class and stalled:
+        return f"{failure_class},{stalled.reason}"
+    return failure_class or (stalled.reason if stalled else waiting[0].reason if waiting else None)
 
 
 def leading_step(

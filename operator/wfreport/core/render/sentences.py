@@ -7,7 +7,10 @@ from typing import Final
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
 from wfreport.api.classes import FailureClass
 from wfreport.api.evidence import EventSummary
+from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure, Waiting
+from wfreport.core.classify.argo_messages import AGENT_POD_FAILED
+from wfreport.core.classify.named_objects import find_denied, find_quota, find_unspecified
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, STOPPED_OR_REPLACED
 from wfreport.core.classify.telling_line import message_of
@@ -96,6 +99,8 @@ def _explanation(failure: Failure) -> str:
 
 def _evicted(failure: Failure) -> str:
     low = _LOW_ON.search(failure.message or "")
+    if low and AGENT_POD_FAILED.match(failure.message or ""):
+        return f"the pod of Argo's agent was evicted, its machine was low on {low[1]}"
     if low is None:
         return after_lead("evicted", _explanation(failure))
     usage = _USAGE.search(failure.message or "")
@@ -152,6 +157,41 @@ def _cause_from_events(events: list[EventSummary]) -> str:
     return tidy(causes[0].message.removeprefix("Error: ")) if causes else ""
 
 
+_START_FAILURE: Final = _never_started("could not start")
+_REJECTED: Final = _never_started("its pod was rejected")
+
+
+def _not_configured(failure: Failure) -> str:
+    """Describe a failed start, or a request that the API server refused."""
+    right = find_denied(failure.message or "")
+    if failure.reason == FailureReason.FORBIDDEN and right:
+        account = right.service_account
+        subject = f"ServiceAccount {account[1]}" if account else right.user
+        where = f" in namespace {right.namespace}" if right.namespace else ""
+        return f"{subject} may not {right.verb} {right.resource}{where}"
+    if failure.reason in _WITHOUT_LEAD:
+        return _message(failure)
+    return _REJECTED(failure) if failure.reason == FailureReason.POD_REJECTED else _START_FAILURE(failure)
+
+
+_WITHOUT_LEAD: Final = frozenset(
+    {FailureReason.FORBIDDEN, FailureReason.RESOURCE_NOT_SERVED, FailureReason.ALREADY_EXISTS}
+)
+"""Reasons of failures that are not about the start of a pod."""
+
+
+def _over_quota(failure: Failure) -> str:
+    text = failure.message or ""
+    unspecified = find_unspecified(text)
+    if unspecified is None:
+        return _message(failure)
+    containers = unspecified.containers
+    of_argo = "Argo's containers " if set(containers) <= EXECUTOR_CONTAINERS else ""
+    subject = f" of {of_argo}{','.join(containers)}" if containers else ""
+    name = find_quota(text)
+    return f"quota{f' {name}' if name else ''} demands {', '.join(unspecified.resources)}{subject}, which are not set"
+
+
 def _unknown(failure: Failure) -> str:
     text = failure.message or ""
     if text.startswith("Pod failed before main container starts"):
@@ -168,7 +208,8 @@ _PHRASES: dict[FailureClass, Callable[[Failure], str]] = {
     FailureClass.NODE_LOST: _lost_host,
     FailureClass.POD_DELETED: lambda _: "pod deleted while running, cause unknown",
     FailureClass.IMAGE_PULL: _never_started("image could not be pulled"),
-    FailureClass.CONFIG_ERROR: _never_started("could not start"),
+    FailureClass.CONFIG_ERROR: _not_configured,
+    FailureClass.QUOTA_EXCEEDED: _over_quota,
     FailureClass.UNSCHEDULABLE: _never_started("could not be scheduled"),
     FailureClass.TIMEOUT: _timed_out,
     FailureClass.CANCELLED: _stopped,

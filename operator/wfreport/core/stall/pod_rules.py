@@ -151,7 +151,7 @@ def _main_ended(node: Node, pod: Pod, graces: StallGraces, sets: Mapping[str, se
     )
     if worst.reason in _NOT_STARTED:
         message = f"{node.display_name} could not start its main container ({worst.reason}, exit code "
-        message += f"{worst.exit_code}), {keeps}"
+        message += f"{worst.exit_code}), {keeps}{f': {worst.message}' if worst.message else ''}"
         return _suspicion(StallReason.MAIN_NOT_STARTED, message, graces.seconds, at, node)
     is_saving = not worst.exit_code and any(name in EXECUTOR_CONTAINERS for name in alive)
     grace_seconds = graces.outputs_seconds if is_saving else graces.seconds

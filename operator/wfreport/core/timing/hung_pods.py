@@ -84,7 +84,7 @@ def _main_ended(pod: Pod) -> HungPod | None:
     status, end = max(ends, key=lambda ended: bool(ended[1].exit_code))
     keeps = f"{', '.join(running)} still {'runs' if len(running) == 1 else 'run'}"
     if (end.exit_code and end.started_at is None) or end.reason in START_ERROR_REASONS:
-        cause = f"{end.reason} (exit code {end.exit_code})"
+        cause = f"{end.reason} (exit code {end.exit_code}{f', {end.message}' if end.message else ''})"
         return HungPod(MAIN_NOT_STARTED, f"{status.name} could not start: {cause}; {keeps}", end.finished_at)
     since_at = latest_end(own)
     return HungPod(MAIN_ENDED, f"{status.name} {_how_it_ended(end)}, but {keeps}", since_at)

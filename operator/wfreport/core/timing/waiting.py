@@ -157,7 +157,8 @@ def _workflow_waits(snapshot: Snapshot) -> Iterator[_Wait]:
     workflow = snapshot.workflow
     since_at = workflow.status.started_at or workflow.metadata.creation_timestamp
     if workflow.spec.suspend:
-        yield _Wait("WorkflowSuspended", "spec.suspend is true: argo resume continues it", since_at)
+        then = "Argo carries out its shutdown after that" if workflow.spec.shutdown else "it then continues"
+        yield _Wait("WorkflowSuspended", f"spec.suspend is true until argo resume; {then}", since_at)
     elif workflow.status.waits_for_retry:
         message = "it was retried by hand, and no Argo controller has taken it up again"
         yield _Wait("RetryNotStarted", message, since_at)

@@ -1,0 +1,177 @@
+"""Finds the objects that messages of Kubernetes and Argo name: what is missing, denied, or exhausted."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.imports import lazy_pattern
+
+_READ_CHARACTERS: Final = 4096
+_NAME: Final = r"[\w.:@/-]{1,253}"
+
+_KINDS: Final = {
+    "secret": "Secret",
+    "configmap": "ConfigMap",
+    "serviceaccount": "ServiceAccount",
+    "persistentvolumeclaim": "PersistentVolumeClaim",
+    "workflowtemplate": "WorkflowTemplate",
+    "clusterworkflowtemplate": "ClusterWorkflowTemplate",
+    "priorityclass": "PriorityClass",
+    "namespace": "Namespace",
+    "persistentvolume": "PersistentVolume",
+    "runtimeclass": "RuntimeClass",
+    "storageclass": "StorageClass",
+}
+CLUSTER_KINDS: Final = frozenset(
+    {"ClusterWorkflowTemplate", "PriorityClass", "Namespace", "PersistentVolume", "RuntimeClass", "StorageClass"}
+)
+"""Kinds without a namespace."""
+
+_KIND: Final = rf"(?P<kind>{'|'.join(_KINDS)}|storageclass(?:e)|priorityclass(?:e)|runtimeclass(?:e))"
+_MISSING: Final = (
+    # the API server and the kubelet: secret "a" not found, secrets "a" not found, storageclass.storage.k8s.io "a" ...
+    lazy_pattern(rf"(?i)(?<![\w.-]){_KIND}s?(?:\.[a-z0-9.-]{{1,100}})? \"(?P<name>{_NAME})\" not found"),
+    # kubelet: couldn't find key k in ConfigMap ns/name, in Secret ns/name
+    lazy_pattern(
+        rf"(?i)couldn't find key (?P<key>{_NAME}) in {_KIND} (?:[a-z0-9-]{{1,63}}/)?(?P<name>[a-z0-9.-]{{1,253}})"
+    ),
+    # Argo: secret 'a' does not have the key 'k', ConfigMap 'a' does not have the key 'k'
+    lazy_pattern(rf"(?i){_KIND} '(?P<name>{_NAME})' does not have (?:the )?key '(?P<key>{_NAME})'"),
+    lazy_pattern(rf"(?i)no (?P<kind>priorityclass) with name (?P<name>{_NAME}) was found"),
+)
+_MISSING_KEY: Final = lazy_pattern(rf"references non-existent (?P<kind>secret|config) key: (?P<key>{_NAME})")
+
+_DENIED: Final = lazy_pattern(
+    rf"User \"(?P<user>{_NAME})\" cannot (?P<verb>[a-z]{{1,40}}) resource \"(?P<resource>[a-z0-9/.-]{{1,100}})\" "
+    rf"in API group \"(?P<group>[a-z0-9.-]{{0,253}})\""
+    rf"(?: in the namespace \"(?P<namespace>{_NAME})\"| at the cluster scope)?"
+)
+_SERVICE_ACCOUNT: Final = lazy_pattern(
+    r"system:serviceaccount:(?P<namespace>[a-z0-9-]{1,63}):(?P<name>[a-z0-9.-]{1,253})"
+)
+_QUOTA: Final = lazy_pattern(r"(?:exceeded|failed) quota: (?P<name>[a-z0-9.-]{1,253})")
+_UNSPECIFIED: Final = lazy_pattern(r"must specify ([^\n]{1,2048})")
+_RESOURCE: Final = lazy_pattern(r"^((?:limits|requests)\.[\w./-]{1,80})(?: for: ([\w.,-]{1,400}))?$")
+_IMAGE: Final = (
+    lazy_pattern(rf"(?:pull and unpack|Failed to pull|look-up entrypoint/cmd for) image \"(?P<name>{_NAME})\""),
+    lazy_pattern(rf"image \"(?P<name>{_NAME})\""),
+    lazy_pattern(rf"pull access denied for (?P<name>{_NAME})"),
+)
+_WEBHOOK: Final = lazy_pattern(rf"admission webhook \"(?P<name>{_NAME})\" denied")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedObject:
+    """An object that a pod needs and does not have.
+
+    Attributes:
+        kind: its kind, as in a manifest.
+        name: its name.
+        key: the key that it lacks; empty if the object itself is missing.
+    """
+
+    kind: str
+    name: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"the key {self.key} of the {self.kind} {self.name}" if self.key else f"the {self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeniedRight:
+    """A right that RBAC denied.
+
+    Attributes:
+        user: the user, such as ``system:serviceaccount:team:default``.
+        verb: the verb.
+        resource: the resource with its group, such as ``pods`` or ``deployments.apps``.
+        subresource: the subresource; empty for the resource itself.
+        namespace: the namespace; empty for the whole cluster.
+    """
+
+    user: str
+    verb: str
+    resource: str
+    subresource: str
+    namespace: str
+
+    @property
+    def service_account(self) -> tuple[str, str] | None:
+        """Namespace and name of the ServiceAccount; None for another user."""
+        match = _SERVICE_ACCOUNT.fullmatch(self.user)
+        return (match["namespace"], match["name"]) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unspecified:
+    """Resources that a quota demands, and the containers that have none.
+
+    Attributes:
+        resources: the resources, such as ``limits.cpu``.
+        containers: the containers; empty if the message names none.
+    """
+
+    resources: Sequence[str]
+    containers: Sequence[str]
+
+
+def find_missing(text: str) -> NamedObject | None:
+    """Return the first object that a message says is missing; None if it names none."""
+    shown = text[:_READ_CHARACTERS]
+    for pattern in _MISSING:
+        match = pattern.search(shown)
+        if match:
+            key = match.groupdict().get("key") or ""
+            return NamedObject(_kind(match["kind"]), match["name"], key)
+    return None
+
+
+def find_missing_key(text: str) -> str | None:
+    """Return the key that a mounted Secret or ConfigMap lacks, if the message does not name the object."""
+    match = _MISSING_KEY.search(text[:_READ_CHARACTERS])
+    return match["key"] if match else None
+
+
+def _kind(written: str) -> str:
+    return _KINDS.get(written.lower()) or _KINDS[written.lower().removesuffix("e")]
+
+
+def find_denied(text: str) -> DeniedRight | None:
+    """Return the right that RBAC denied; None if the message names none."""
+    match = _DENIED.search(text[:_READ_CHARACTERS])
+    if match is None:
+        return None
+    resource, _, subresource = match["resource"].partition("/")
+    group = f".{match['group']}" if match["group"] else ""
+    return DeniedRight(match["user"], match["verb"], f"{resource}{group}", subresource, match["namespace"] or "")
+
+
+def find_quota(text: str) -> str | None:
+    """Return the name of the ResourceQuota in a message."""
+    match = _QUOTA.search(text[:_READ_CHARACTERS])
+    return match["name"] if match else None
+
+
+def find_unspecified(text: str) -> Unspecified | None:
+    """Return what a quota demands that a pod specifies; None if the message demands nothing."""
+    demand = _UNSPECIFIED.search(text[:_READ_CHARACTERS])
+    parts = re.split("[;,] ?(?=limits|requests)", demand[1]) if demand else []
+    found = [match for part in parts if (match := _RESOURCE.match(part.strip().rstrip(".")))]
+    if not found:
+        return None
+    containers = dict.fromkeys(name for match in found for name in (match[2] or "").split(",") if name)
+    return Unspecified(list(dict.fromkeys(match[1] for match in found)), list(containers))
+
+
+def find_image(text: str) -> str | None:
+    """Return the image that a message is about; None if it names none."""
+    matches = (pattern.search(text[:_READ_CHARACTERS]) for pattern in _IMAGE)
+    return next((match["name"] for match in matches if match), None)
+
+
+def find_webhook(text: str) -> str | None:
+    """Return the admission webhook that denied a request; None if the message names none."""
+    match = _WEBHOOK.search(text[:_READ_CHARACTERS])
+    return match["name"] if match else None

@@ -1,0 +1,84 @@
+"""Command lines that several next steps share."""
+
+from collections.abc import Iterator
+
+from wfreport.api.report import Failure
+from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, RunView
+
+
+def kubectl(text: str, *arguments: str, namespace: str | None = None) -> NextStep:
+    """Return a command of kubectl."""
+    return NextStep(text, ("kubectl", *arguments), namespace)
+
+
+def argo(text: str, *arguments: str) -> NextStep:
+    """Return a command of Argo's command line."""
+    return NextStep(text, ("argo", *arguments))
+
+
+def wfreport(text: str, *arguments: str) -> NextStep:
+    """Return a command of this program."""
+    return NextStep(text, ("wfreport", *arguments))
+
+
+def describe_pod(pod_name: str, text: str) -> NextStep:
+    """Return the command that shows a pod with its Events."""
+    return kubectl(text, "describe", "pod", pod_name)
+
+
+def log_of(failure: Failure, run: RunView) -> Iterator[NextStep]:
+    """Yield the command that prints the log of a failed step, if there may be one."""
+    if run.may_have_log(failure):
+        yield wfreport("the whole log", "logs", run.workflow, run.step_argument(failure))
+
+
+def run_again(run: RunView, text: str = "") -> NextStep:
+    """Return how to run what failed again, with the same spec."""
+    if run.has_policy_action:
+        return wfreport("a RemediationPolicy acts on this run", "remediations", run.workflow)
+    if not run.has_workflow or run.is_being_deleted:
+        return submit_again(run, text)
+    if run.is_retriable:
+        return argo(text or "run the failed steps again", "retry", run.workflow)
+    return argo(text or "run all of it again, as a new Workflow", "resubmit", run.workflow)
+
+
+def submit_again(run: RunView, text: str = "") -> NextStep:
+    """Return how to submit the run anew, from the object that it came from if that is known."""
+    source = run.status.workflow_source
+    if source and source.cron_workflow:
+        return argo(text or "run it again", "submit", "--from", f"cronwf/{source.cron_workflow}")
+    if source and source.workflow_template:
+        return argo(text or "run it again", "submit", "--from", f"workflowtemplate/{source.workflow_template}")
+    if source and source.cluster_workflow_template:
+        name = f"clusterworkflowtemplate/{source.cluster_workflow_template}"
+        return argo(text or "run it again", "submit", "--from", name)
+    return NextStep(f"Submit the Workflow again{f' {text}' if text else ''}.")
+
+
+def after_the_spec_is_corrected(run: RunView) -> NextStep:
+    """Return how to run a corrected spec: a retry would run the stored one."""
+    step = submit_again(run, "when the spec is corrected")
+    if step.command:
+        return step
+    return NextStep("Then submit the corrected Workflow; argo retry and argo resubmit would run the old spec.")
+
+
+def end_and_resubmit(run: RunView) -> Iterator[NextStep]:
+    """Yield the commands that end a run that hangs, and start it anew."""
+    yield argo("end this run", "terminate", run.workflow)
+    yield argo("then run it anew", "resubmit", run.workflow)
+
+
+def controller_log(run: RunView) -> NextStep:
+    """Return the command that prints what Argo's controller logged about the run."""
+    started_at = run.status.observed_workflow.started_at if run.status.observed_workflow else None
+    since = [f"--since-time={started_at:%Y-%m-%dT%H:%M:%SZ}"] if started_at else ["--tail=1000"]
+    text = f"what Argo's controller logged (its namespace may be another); search for {run.workflow}"
+    return kubectl(text, "logs", CONTROLLER, *since, namespace=CONTROLLER_NAMESPACE)
+
+
+def restart_controller() -> NextStep:
+    """Return the command that restarts Argo's controller."""
+    text = "restart Argo's controller, which reads its Workflows anew"
+    return kubectl(text, "rollout", "restart", CONTROLLER, namespace=CONTROLLER_NAMESPACE)

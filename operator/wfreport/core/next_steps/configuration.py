@@ -1,0 +1,233 @@
+"""Next steps about what a pod needs from the cluster, by what the message names.
+
+Failed and waiting steps share them.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from wfreport.api.argo import EXECUTOR_CONTAINERS
+from wfreport.core.classify.named_objects import (
+    CLUSTER_KINDS,
+    DeniedRight,
+    NamedObject,
+    Unspecified,
+    find_denied,
+    find_image,
+    find_missing,
+    find_missing_key,
+    find_quota,
+    find_unspecified,
+    find_webhook,
+)
+from wfreport.core.next_steps.commands import kubectl
+from wfreport.core.next_steps.model import CONTROLLER_NAMESPACE, NextStep, RunView
+from wfreport.imports import lazy_pattern
+
+_READ_CHARACTERS: Final = 4096
+
+_ARCHITECTURE: Final = lazy_pattern(r"exec format error")
+_NOT_EXECUTABLE: Final = lazy_pattern(r"(?i)permission denied")
+_NO_COMMAND: Final = lazy_pattern(r"executable file not found|failed to find name in PATH|no such file or directory")
+_NON_ROOT: Final = lazy_pattern(r"runAsNonRoot|non-root|non-numeric user")
+_POD_SECURITY: Final = lazy_pattern(r"violates PodSecurity")
+_PULL_DENIED: Final = lazy_pattern(r"(?i)unauthorized|denied|authentication required|\b40[13]\b|no basic auth")
+_PULL_MISSING: Final = lazy_pattern(
+    r"(?i)not found|manifest unknown|does not exist|InvalidImageName|couldn't parse image"
+)
+_CLAIM: Final = lazy_pattern(r"(?i)unbound (?:immediate )?persistentvolumeclaims?|persistentvolumeclaim")
+_SHORT_OF: Final = lazy_pattern(r"Insufficient ([\w./-]{1,100})")
+_PLACEMENT: Final = lazy_pattern(r"(?i)taint|node selector|node affinity|affinity/selector|topology")
+
+
+def object_steps(text: str, run: RunView) -> list[NextStep]:
+    """Return what to do about the object, right or command that a message names; empty if it names none."""
+    return next((steps for resolve in _RESOLVERS if (steps := resolve(text[:_READ_CHARACTERS], run))), [])
+
+
+def _denied(text: str, _: RunView) -> list[NextStep]:
+    right = find_denied(text)
+    return list(_about_right(right)) if right else []
+
+
+def _about_right(right: DeniedRight) -> Iterator[NextStep]:
+    where = f"in namespace {right.namespace}" if right.namespace else "in the whole cluster"
+    subresource = f"/{right.subresource}" if right.subresource else ""
+    account = right.service_account
+    subject = f"ServiceAccount {account[1]} of namespace {account[0]}" if account else f"user {right.user}"
+    yield NextStep(
+        f"Grant {subject} the right to {right.verb} {right.resource}{subresource} {where}, or run the step as a "
+        "ServiceAccount that has it."
+    )
+    options = [f"--subresource={right.subresource}"] if right.subresource else []
+    check = ("auth", "can-i", right.verb, right.resource, *options, "--as", right.user)
+    yield kubectl("no: the right is missing", *check, namespace=right.namespace)
+    if account:
+        yield from _grant(right, account, subresource)
+
+
+def _grant(right: DeniedRight, account: tuple[str, str], subresource: str) -> Iterator[NextStep]:
+    kind = "role" if right.namespace else "clusterrole"
+    name = f"{account[1]}-{right.verb}-{right.resource.partition('.')[0]}"
+    rule = (f"--verb={right.verb}", f"--resource={right.resource}{subresource}")
+    yield kubectl("create the right", "create", kind, name, *rule, namespace=right.namespace)
+    bound = (f"--{kind}={name}", f"--serviceaccount={account[0]}:{account[1]}")
+    yield kubectl("and grant it", "create", f"{kind}binding", name, *bound, namespace=right.namespace)
+
+
+def _missing(text: str, run: RunView) -> list[NextStep]:
+    missing = find_missing(text)
+    if missing:
+        return list(_about_object(missing, run))
+    key = find_missing_key(text)
+    if key is None:
+        return []
+    return [
+        NextStep(
+            f"Add the key {key} to the Secret or ConfigMap that the pod mounts, or correct the key in the template."
+        ),
+        kubectl("the keys that they have", "describe", "secrets,configmaps"),
+    ]
+
+
+def _about_object(missing: NamedObject, run: RunView) -> Iterator[NextStep]:
+    resource, namespace = missing.kind.lower(), "" if missing.kind in CLUSTER_KINDS else None
+    where = "" if namespace == "" else f" in namespace {run.namespace}"
+    if missing.key:
+        yield NextStep(f"Add {missing}{where}, or correct the key in the template.")
+        yield kubectl("the keys that it has", "describe", resource, missing.name, namespace=namespace)
+        return
+    yield NextStep(f"Create {missing}{where}, or correct the name in the template.")
+    yield kubectl("is it there?", "get", resource, missing.name, namespace=namespace)
+    if missing.kind == "Secret":
+        yield kubectl(
+            "put in its keys and values", "create", "secret", "generic", missing.name, "--from-literal=KEY=VALUE"
+        )
+    if missing.kind == "ConfigMap":
+        yield kubectl("put in its keys and values", "create", "configmap", missing.name, "--from-literal=KEY=VALUE")
+
+
+def _architecture(text: str, _: RunView) -> list[NextStep]:
+    if not _ARCHITECTURE.search(text):
+        return []
+    return [
+        NextStep(
+            "The image is for another CPU architecture than the machine, or the command is no program (a script "
+            "without #!). Use an image for the machine's architecture, or select machines of the image's with "
+            "nodeSelector: kubernetes.io/arch."
+        ),
+        kubectl("the architecture of each machine", "get", "nodes", "-L", "kubernetes.io/arch", namespace=""),
+    ]
+
+
+def _command(text: str, _: RunView) -> list[NextStep]:
+    if _NO_COMMAND.search(text):
+        return [NextStep("Correct the command or args in the template: the image has no such program.")]
+    return []
+
+
+def _rejected(text: str, run: RunView) -> list[NextStep]:
+    webhook = find_webhook(text)
+    if webhook:
+        webhooks = "validatingwebhookconfigurations,mutatingwebhookconfigurations"
+        return [
+            NextStep(f"Change the template so that the policy of {webhook} accepts its pod: the message has the rule."),
+            kubectl("which policies there are", "get", webhooks, namespace=""),
+        ]
+    if _POD_SECURITY.search(text):
+        labels = ("get", "namespace", run.namespace, "--show-labels")
+        return [
+            NextStep("Set the securityContext that the message demands in the template."),
+            kubectl("the level that the namespace enforces", *labels, namespace=""),
+        ]
+    if _NON_ROOT.search(text):
+        return [
+            NextStep("Set securityContext.runAsUser in the template, or use an image whose user is a number over 0.")
+        ]
+    if _NOT_EXECUTABLE.search(text):
+        return [
+            NextStep("Make the program executable in the image (chmod +x), or correct the command in the template.")
+        ]
+    return []
+
+
+def image_steps(text: str, _: RunView) -> list[NextStep]:
+    """Return what to do about an image that cannot be pulled."""
+    image = find_image(text)
+    named = f"the image {image}" if image else "the image"
+    if _PULL_DENIED.search(text):
+        return [
+            NextStep(
+                f"Give the pod the right to pull {named}: imagePullSecrets of the Workflow or of its ServiceAccount; "
+                "or correct the name."
+            ),
+            kubectl("pull secrets of each ServiceAccount", "get", "serviceaccounts", "-o",
+                    "custom-columns=NAME:.metadata.name,PULL:.imagePullSecrets[*].name"),
+        ]  # fmt: skip
+    if _PULL_MISSING.search(text):
+        return [
+            NextStep(f"Correct name and tag of {named} in the template, or push it: the registry does not have it.")
+        ]
+    return [NextStep(f"Check that the machines can reach the registry of {named}, and that its name and tag exist.")]
+
+
+def scheduling_steps(text: str, _: RunView) -> list[NextStep]:
+    """Return what to do about a pod that no machine takes."""
+    claim = find_missing(text)
+    if claim is None and _CLAIM.search(text):
+        return [
+            NextStep("Bind the pod's PersistentVolumeClaim: its storage class must exist and have a provisioner."),
+            kubectl("which claim is Pending, and its class", "get", "pvc"),
+            kubectl("why: the Events of each claim", "describe", "pvc"),
+            kubectl("the classes that there are", "get", "storageclass", namespace=""),
+        ]
+    scarce = list(dict.fromkeys(_SHORT_OF.findall(text)))
+    if scarce:
+        return [
+            NextStep(f"Lower the pod's requests of {', '.join(scarce)}, add machines, or wait until other pods end."),
+            kubectl("what each machine has, and what is requested", "describe", "nodes", namespace=""),
+        ]
+    if _PLACEMENT.search(text):
+        return [
+            NextStep("Correct nodeSelector, affinity or tolerations in the template: they exclude the machines."),
+            kubectl("labels of the machines", "get", "nodes", "--show-labels", namespace=""),
+            kubectl("their taints", "get", "nodes", "-o", "custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
+                    namespace=""),
+        ]  # fmt: skip
+    return [kubectl("which machines are ready", "get", "nodes", namespace="")]
+
+
+def quota_steps(text: str, _: RunView) -> list[NextStep]:
+    """Return what to do about a pod that a ResourceQuota or LimitRange rejected."""
+    name, unspecified = find_quota(text), find_unspecified(text)
+    quota = f"The quota {name}" if name else "A quota"
+    show = kubectl("what it demands, and what is used", "describe", "quota", *([name] if name else []))
+    if unspecified:
+        return [*_demanded(quota, unspecified), show]
+    if name or "quota" in text:
+        return [NextStep(f"{quota} is used up: wait until other pods end, delete what is unused, or raise it."), show]
+    return [
+        NextStep("Change the requests and limits in the template to fit the namespace's LimitRange."),
+        kubectl("its minimum, maximum and defaults", "describe", "limitrange"),
+    ]
+
+
+def _demanded(quota: str, unspecified: Unspecified) -> Iterator[NextStep]:
+    """Yield where to set what a quota demands: in Argo's configuration for Argo's containers, else in the template."""
+    resources = ", ".join(unspecified.resources)
+    of_argo = [name for name in unspecified.containers if name in EXECUTOR_CONTAINERS]
+    others = [name for name in unspecified.containers if name not in EXECUTOR_CONTAINERS]
+    if of_argo:
+        yield NextStep(
+            f"{quota} demands {resources} of every container, and Argo's containers {', '.join(of_argo)} have none: "
+            "set executor.resources in the ConfigMap workflow-controller-configmap."
+        )
+        command = ("edit", "configmap", "workflow-controller-configmap")
+        text = "Argo's configuration (the namespace of its controller may be another)"
+        yield kubectl(text, *command, namespace=CONTROLLER_NAMESPACE)
+    if others or not of_argo:
+        containers = f" of container {', '.join(others)}" if others else ""
+        yield NextStep(f"{quota} demands {resources}: set them{containers} in the template.")
+
+
+_RESOLVERS: Final = (_denied, _missing, _architecture, _rejected, _command)

@@ -1,0 +1,312 @@
+"""Next steps about a failed step, by its class."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
+from wfreport.api.classes import CLASS_ADVICE, FailureClass, Owner
+from wfreport.api.report import Failure
+from wfreport.core.classify.named_objects import find_denied, find_missing
+from wfreport.core.classify.stops import REPLACED_BY_CRON
+from wfreport.core.next_steps.commands import (
+    after_the_spec_is_corrected,
+    argo,
+    controller_log,
+    describe_pod,
+    kubectl,
+    log_of,
+    run_again,
+    wfreport,
+)
+from wfreport.core.next_steps.configuration import image_steps, object_steps, quota_steps, scheduling_steps
+from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.plan.quantity import format_bytes, parse_bytes
+from wfreport.imports import lazy_pattern
+
+Steps = Iterator[NextStep]
+_MEBIBYTE: Final = 2**20
+_SUGGESTED_FACTOR: Final = 1.5
+"""The factor that RaiseMemory has by default."""
+_LOW_ON: Final = lazy_pattern(r"low on resource: ([\w-]+)")
+_STATUS: Final = lazy_pattern(r"response code: (\d{3})")
+
+
+def failure_steps(failure: Failure, run: RunView) -> Steps:
+    """Yield what to do about a failed step, the most useful first."""
+    yield from _BY_CLASS.get(failure.failure_class, _unknown)(failure, run)
+
+
+def texts_of(failure: Failure) -> str:
+    """Return all texts about a failure, the most specific last."""
+    events = (f"{event.reason} {event.message}" for event in failure.events or ())
+    waiting = (one.message for one in failure.containers or () if one.message)
+    return "\n".join(text for text in (failure.message, failure.pod_message, *events, *waiting) if text)
+
+
+def _template(failure: Failure) -> str:
+    return f"template {failure.template_name}" if failure.template_name else "the template"
+
+
+def _container(failure: Failure) -> str:
+    return failure.container or MAIN_CONTAINER
+
+
+def _pod(failure: Failure, run: RunView, text: str) -> Steps:
+    """Yield the command that shows the pod, if it still exists."""
+    if failure.pod_name and run.has_pod(failure.pod_name):
+        yield describe_pod(failure.pod_name, text)
+
+
+def _host(failure: Failure, text: str) -> Steps:
+    if failure.host_node_name:
+        yield kubectl(text, "describe", "node", failure.host_node_name, namespace="")
+
+
+def _advice(failure: Failure) -> NextStep:
+    return NextStep(CLASS_ADVICE[failure.failure_class].replace("`", ""))
+
+
+def _out_of_memory(failure: Failure, run: RunView) -> Steps:
+    if failure.owner == Owner.PLATFORM or _container(failure) in EXECUTOR_CONTAINERS:
+        yield NextStep(
+            f"Raise the memory of Argo's own container {_container(failure)}: executor.resources in the ConfigMap "
+            "workflow-controller-configmap."
+        )
+        yield run_again(run, "when that is done")
+        return
+    limit = (failure.resources.limits or {}).get("memory") if failure.resources else None
+    suggested = f": it is {limit}, try {_more_than(limit)}" if limit and parse_bytes(limit) else ""
+    yield NextStep(f"Raise the memory limit of container {_container(failure)} in {_template(failure)}{suggested}.")
+    yield after_the_spec_is_corrected(run)
+    yield from log_of(failure, run)
+
+
+def _more_than(limit: str) -> str:
+    raised = int((parse_bytes(limit) or 0) * _SUGGESTED_FACTOR)
+    return format_bytes(-(-raised // _MEBIBYTE) * _MEBIBYTE)
+
+
+def _lost(failure: Failure, run: RunView) -> Steps:
+    yield run_again(run)
+    yield from _host(failure, "the state of its machine")
+    if not failure.host_node_name:
+        yield kubectl("which machines are ready", "get", "nodes", namespace="")
+
+
+def _evicted(failure: Failure, run: RunView) -> Steps:
+    if failure.owner == Owner.USER:
+        yield NextStep(f"Raise limits.ephemeral-storage in {_template(failure)}, or write less to disk.")
+        yield after_the_spec_is_corrected(run)
+        return
+    low = _LOW_ON.search(texts_of(failure))
+    resource = low[1] if low else "memory or ephemeral-storage"
+    yield run_again(run)
+    yield NextStep(
+        f"If it happens again, set requests of {resource} that are near the usage, and free it on the machines."
+    )
+    yield from _host(failure, "what its machine is short of")
+    if not failure.host_node_name:
+        yield kubectl("machines with DiskPressure or MemoryPressure", "describe", "nodes", namespace="")
+
+
+def _preempted(failure: Failure, run: RunView) -> Steps:  # noqa: ARG001 - all functions of the table are alike
+    yield run_again(run)
+    yield NextStep("If it happens again, give the pod a higher priorityClassName, or add machines.")
+    yield kubectl("the priority classes", "get", "priorityclass", namespace="")
+
+
+def _deleted(failure: Failure, run: RunView) -> Steps:
+    yield run_again(run)
+    if failure.pod_name:
+        selected = f"involvedObject.name={failure.pod_name}"
+        yield kubectl("who deleted it, for as long as Events are stored", "get", "events", "--field-selector", selected)
+    yield from _host(failure, "was its machine drained?")
+
+
+def _image(failure: Failure, run: RunView) -> Steps:
+    steps = image_steps(texts_of(failure), run)
+    if failure.retryable:
+        yield run_again(run, "when the registry responds again")
+    yield from steps
+    yield from _pod(failure, run, "the Events of its pod")
+    if not failure.retryable:
+        yield after_the_spec_is_corrected(run)
+
+
+def _configuration(failure: Failure, run: RunView) -> Steps:
+    text = texts_of(failure)
+    if failure.retryable:
+        yield run_again(run)
+    yield from object_steps(text, run) or [_advice(failure)]
+    yield from _pod(failure, run, "the Events of its pod")
+    if failure.retryable:
+        return
+    if find_denied(text) or find_missing(text):
+        yield run_again(run, "when that is done in the cluster; a changed template must be submitted anew")
+    else:
+        yield after_the_spec_is_corrected(run)
+
+
+def _unschedulable(failure: Failure, run: RunView) -> Steps:
+    text = texts_of(failure)
+    yield from (object_steps(text, run) if find_missing(text) else []) or scheduling_steps(text, run)
+    yield from _pod(failure, run, "what the scheduler reports")
+    yield run_again(run, "when a machine can take the pod")
+
+
+def _timeout(failure: Failure, run: RunView) -> Steps:
+    of = "the Workflow" if failure.reason == "WorkflowDeadlineExceeded" else _template(failure)
+    yield from log_of(failure, run)
+    yield NextStep(f"Find the slow part, then speed it up, or raise activeDeadlineSeconds or timeout of {of}.")
+    yield run_again(run, "with the same deadline, if it was slow by chance")
+
+
+def _exit_code(failure: Failure, run: RunView) -> Steps:
+    if failure.retryable:
+        yield run_again(run)
+    yield from log_of(failure, run)
+    yield NextStep(_what_failed(failure, run))
+    if not failure.retryable:
+        yield run_again(run, "when the cause is outside of the spec, and mended")
+
+
+def _what_failed(failure: Failure, run: RunView) -> str:
+    where = _template(failure)
+    if failure.reason == "HTTPError":
+        status = _STATUS.search(failure.message or "")
+        answer = f"its service responded with {status[1]}" if status else "the message has the response"
+        return f"Check the URL, the headers and the service of {where}: {answer}."
+    if failure.reason == "PluginError":
+        return f"Read the message of the plugin, and correct {where} or what the plugin calls."
+    if failure.reason in ("FailureCondition", "ResourceDeleted"):
+        return f"Look at the object that {where} created or watched: its status or its deletion made the step fail."
+    if failure.reason == "DaemonExited":
+        return f"Keep the daemon of {where} running until the steps that use it have ended."
+    if run.may_have_log(failure):
+        return f"Correct the program or the input of {where}."
+    return f"Correct the program or the input of {where}; its pod and its log are gone, so the message is all there is."
+
+
+def _killed(failure: Failure, run: RunView) -> Steps:
+    yield from log_of(failure, run)
+    yield from _pod(failure, run, "its Events: a kill, a drain, a failed probe")
+    yield from _host(failure, "memory pressure, a drain, kernel kills")
+    yield run_again(run, "if it was killed from outside")
+    yield NextStep(
+        f"If it happens again, raise the memory limit of {_template(failure)}: a child process may be killed."
+    )
+
+
+def _artifact(failure: Failure, run: RunView) -> Steps:
+    if failure.retryable:
+        yield run_again(run)
+    if failure.owner == Owner.USER:
+        yield NextStep(
+            f"Correct the path or key of the artifact in {_template(failure)}, or let the program write that file."
+        )
+    else:
+        yield NextStep(
+            "Check the artifact store: its endpoint, bucket and credentials, as the artifact repository has them."
+        )
+        yield kubectl(
+            "the repository, if the namespace has its own", "get", "configmap", "artifact-repositories", "-o", "yaml"
+        )
+    if failure.container in EXECUTOR_CONTAINERS and run.may_have_log(failure):
+        command = ("logs", run.workflow, run.step_argument(failure), "-c", _container(failure))
+        yield wfreport(f"the log of Argo's {_container(failure)} container", *command)
+    else:
+        yield from log_of(failure, run)
+    if not failure.retryable:
+        yield run_again(run, "when that is done")
+
+
+def _lock(failure: Failure, run: RunView) -> Steps:  # noqa: ARG001
+    yield argo("which Workflow holds it", "list", "--running")
+    yield NextStep(
+        "Wait until the holder of the lock named in the message ends, or end it; or raise the semaphore's limit."
+    )
+    yield run_again(run, "when the lock is free")
+
+
+def _invalid(failure: Failure, run: RunView) -> Steps:
+    missing = find_missing(failure.message or "")
+    if missing:
+        yield from object_steps(failure.message or "", run)
+    yield NextStep(f"Correct {_template(failure)}: the message names the expression, parameter or field that is wrong.")
+    source = run.status.workflow_source
+    if source and source.workflow_template:
+        yield kubectl("correct it here", "edit", "workflowtemplate", source.workflow_template)
+    elif run.has_workflow and not missing:
+        yield kubectl("the spec that was run", "get", "workflow", run.workflow, "-o", "yaml")
+    yield after_the_spec_is_corrected(run)
+
+
+def _quota(failure: Failure, run: RunView) -> Steps:
+    yield from quota_steps(texts_of(failure), run)
+    yield run_again(run, "when that is done")
+
+
+def _controller(failure: Failure, run: RunView) -> Steps:
+    if failure.retryable:
+        yield run_again(run)
+    yield NextStep(
+        _CONTROLLER_ADVICE.get(failure.reason or "", "If it fails again, the platform reads the controller's log.")
+    )
+    yield controller_log(run)
+    if not failure.retryable:
+        yield run_again(run, "when that is done")
+
+
+_CONTROLLER_ADVICE: Final = {
+    "TaskResultLost": (
+        "If it fails again, the platform checks that the pods' ServiceAccount may create and patch workflowtaskresults."
+    ),
+    "APIServerError": "If it fails again, the platform checks the API server and its admission webhooks.",
+    "WorkflowTooLarge": (
+        "Make the Workflow smaller (fewer items per loop, shorter parameters, a Workflow of Workflows), or let the "
+        "platform configure nodeStatusOffLoad."
+    ),
+    "ExecutorError": "If it fails again, the platform checks argoexec's image and its rights in the namespace.",
+    "DatabaseError": "The platform checks the database of Argo's controller (persistence).",
+    "LockError": "The platform checks the ConfigMap or the database that holds the limits of the locks.",
+}
+
+
+def _cancelled(failure: Failure, run: RunView) -> Steps:
+    if failure.reason == REPLACED_BY_CRON:
+        yield NextStep("Nothing failed: the next run of the CronWorkflow replaced it (concurrencyPolicy: Replace).")
+    else:
+        yield NextStep("Nothing failed: it was stopped. Ask who stopped it before you run it again.")
+    yield run_again(run, "only if it is still needed")
+
+
+def _unknown(failure: Failure, run: RunView) -> Steps:
+    if failure.retryable:
+        yield run_again(run)
+    yield from log_of(failure, run)
+    yield from _pod(failure, run, "its state and Events")
+    yield from _host(failure, "the state of its machine")
+    yield controller_log(run)
+    if not failure.retryable:
+        yield run_again(run, "when the cause is mended")
+
+
+_BY_CLASS: Final[dict[FailureClass, Callable[[Failure, RunView], Steps]]] = {
+    FailureClass.OOM_KILLED: _out_of_memory,
+    FailureClass.NODE_LOST: _lost,
+    FailureClass.EVICTED: _evicted,
+    FailureClass.PREEMPTED: _preempted,
+    FailureClass.POD_DELETED: _deleted,
+    FailureClass.IMAGE_PULL: _image,
+    FailureClass.CONFIG_ERROR: _configuration,
+    FailureClass.UNSCHEDULABLE: _unschedulable,
+    FailureClass.TIMEOUT: _timeout,
+    FailureClass.EXIT_CODE: _exit_code,
+    FailureClass.KILLED: _killed,
+    FailureClass.ARTIFACT_IO: _artifact,
+    FailureClass.LOCK_WAIT: _lock,
+    FailureClass.TEMPLATE_ERROR: _invalid,
+    FailureClass.QUOTA_EXCEEDED: _quota,
+    FailureClass.CONTROLLER_ERROR: _controller,
+    FailureClass.CANCELLED: _cancelled,
+}

@@ -1,0 +1,98 @@
+"""A next step, and what it is chosen from."""
+
+from collections import Counter
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from wfreport.api.argo import UNFINISHED_PHASES
+from wfreport.api.reasons import Reason, StallReason
+from wfreport.api.report import Failure, ReportStatus, Step
+
+CONTROLLER: Final = "deployment/workflow-controller"
+CONTROLLER_NAMESPACE: Final = "argo"
+"""The namespace of Argo's controller in Argo's own manifests."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What a person does next.
+
+    Attributes:
+        text: what to do; with a command, what the command is for.
+        command: program and arguments, without the cluster's; empty if no single command does it.
+        namespace: namespace of the command; None for that of the run, empty if it takes none.
+    """
+
+    text: str
+    command: tuple[str, ...] = ()
+    namespace: str | None = None
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run as its report shows it, and what of it still exists.
+
+    Attributes:
+        workflow: name of the Workflow.
+        namespace: its namespace.
+        status: status of its report.
+        has_workflow: whether the Workflow still exists, so that Argo can retry it.
+        existing_pods: which of its pods exist; None if nobody has read that.
+        has_policy_action: whether a RemediationPolicy acts on the run, so that a person does not repeat it.
+    """
+
+    workflow: str
+    namespace: str
+    status: ReportStatus
+    has_workflow: bool = True
+    existing_pods: AbstractSet[str] | None = None
+    has_policy_action: bool = False
+
+    @property
+    def phase(self) -> str:
+        """Phase of the run; empty if Argo has not taken it up."""
+        return (self.status.observed_workflow.phase if self.status.observed_workflow else None) or ""
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The listed steps."""
+        return tuple(self.status.steps or ())
+
+    @cached_property
+    def display_names(self) -> Counter[str]:
+        """Number of steps by display name."""
+        return Counter(step.display_name for step in self.steps)
+
+    @property
+    def is_being_deleted(self) -> bool:
+        """Whether the Workflow still exists only because a finalizer holds it: nothing can run it again."""
+        return self.status.stalled is not None and self.status.stalled.reason == StallReason.DELETION_BLOCKED
+
+    @property
+    def is_retriable(self) -> bool:
+        """Whether ``argo retry`` can continue the run: it needs a failed step, and refuses one that never ended."""
+        leading = next(iter(self.status.failures or ()), None)
+        has_failed_step = leading is not None and leading.node_id is not None
+        return has_failed_step and not any(step.phase in UNFINISHED_PHASES for step in self.steps)
+
+    def has_pod(self, pod_name: str | None) -> bool:
+        """Whether a pod exists for certain."""
+        return pod_name is not None and self.existing_pods is not None and pod_name in self.existing_pods
+
+    def may_have_log(self, failure: Failure) -> bool:
+        """Whether ``wfreport logs`` has a source: the pod, the stored end of the log, or Argo's archive."""
+        if failure.pod_name is None:
+            return False
+        missing = failure.evidence_missing or ()
+        is_unknown = self.existing_pods is None and not missing
+        return (
+            bool(failure.log_tail) or self.has_pod(failure.pod_name) or Reason.LOG_IN_ARCHIVE in missing or is_unknown
+        )
+
+    def step_argument(self, failure: Failure) -> str:
+        """Return the display name of the failed step, or its pod if steps share the name."""
+        name = failure.display_name or ""
+        is_unique = self.display_names[name] == 1 and not name.startswith("-")
+        return name if is_unique else failure.pod_name or name

@@ -1,0 +1,105 @@
+"""Who can end a wait or a stall, and whether another run would help: what a failure has as its owner and retry."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from wfreport.api.argo import EXECUTOR_CONTAINERS
+from wfreport.api.classes import CLASS_OF_WAIT, FailureClass, Owner
+from wfreport.api.reasons import ORDINARY_WAITS, StallReason
+from wfreport.api.report import ReportStatus, Stalled, Waiting
+from wfreport.core.classify import kubelet_messages
+from wfreport.core.classify.verdicts import CLASS_DEFAULTS
+
+NEW_RUN_MAY_HELP: Final = "a new run may help"
+NEW_RUN_HANGS_TOO: Final = "a new run would hang as well until that is corrected"
+ENDS_BY_ITSELF: Final = "it goes on by itself"
+WAITS_FOR_A_PERSON: Final = "it waits for a person"
+STARTS_WHEN_CORRECTED: Final = "it starts by itself once that is corrected; a new run would wait as well"
+WILL_NOT_END: Final = "it does not end by itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What to expect of a run that waits or hangs.
+
+    Attributes:
+        owner: the party that can end it.
+        outlook: whether it ends by itself, and whether another run would help.
+    """
+
+    owner: Owner
+    outlook: str
+
+
+_STALLS: Final[dict[str, Prospect]] = {
+    StallReason.POD_GONE: Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
+    StallReason.MAIN_ENDED: Prospect(Owner.USER, NEW_RUN_HANGS_TOO),
+    StallReason.MAIN_NOT_STARTED: Prospect(Owner.USER, NEW_RUN_HANGS_TOO),
+    StallReason.POD_TERMINATING: Prospect(Owner.INFRASTRUCTURE, NEW_RUN_MAY_HELP),
+    StallReason.TASK_RESULT_MISSING: Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
+    StallReason.AGENT_GONE: Prospect(Owner.INFRASTRUCTURE, NEW_RUN_MAY_HELP),
+    StallReason.NOTHING_SCHEDULED: Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
+    StallReason.EXIT_HANDLER_NOT_STARTED: Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
+    StallReason.SUSPENDED_AND_TERMINATED: Prospect(
+        Owner.USER, "it ends once it is resumed; no new run is needed for that"
+    ),
+    StallReason.DELETION_BLOCKED: Prospect(Owner.PLATFORM, WILL_NOT_END),
+    StallReason.ARTIFACT_GC_FAILED: Prospect(Owner.PLATFORM, WILL_NOT_END),
+    StallReason.LOCK_LEAKED: Prospect(Owner.PLATFORM, NEW_RUN_HANGS_TOO),
+    StallReason.CONTROLLER_SILENT: Prospect(Owner.PLATFORM, NEW_RUN_HANGS_TOO),
+}
+
+_WAITS: Final[dict[str, Prospect]] = {
+    "NotStarted": Prospect(Owner.PLATFORM, STARTS_WHEN_CORRECTED),
+    "RetryNotStarted": Prospect(Owner.PLATFORM, STARTS_WHEN_CORRECTED),
+    "HTTPPending": Prospect(Owner.PLATFORM, STARTS_WHEN_CORRECTED),
+    "PluginPending": Prospect(Owner.PLATFORM, STARTS_WHEN_CORRECTED),
+    "Suspended": Prospect(Owner.USER, WAITS_FOR_A_PERSON),
+    "WorkflowSuspended": Prospect(Owner.USER, WAITS_FOR_A_PERSON),
+    "PodFailed": Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
+    "PodSucceeded": Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
+    "PodTerminating": _STALLS[StallReason.POD_TERMINATING],
+    "MainNotStarted": _STALLS[StallReason.MAIN_NOT_STARTED],
+    "MainEnded": _STALLS[StallReason.MAIN_ENDED],
+}
+"""Waits without a failure class."""
+
+
+def prospect_of_stall(stalled: Stalled) -> Prospect | None:
+    """Return what to expect of a run that hangs; None for a reason of a newer version."""
+    prospect = _STALLS.get(stalled.reason)
+    by_argo = any(f"and {name} keep" in (stalled.message or "") for name in EXECUTOR_CONTAINERS)
+    if stalled.reason == StallReason.MAIN_ENDED and by_argo:
+        return Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP)
+    return prospect
+
+
+def prospect_of_wait(wait: Waiting) -> Prospect | None:
+    """Return what to expect of a wait; None if nothing is known of its reason."""
+    if wait.reason in _WAITS:
+        return _WAITS[wait.reason]
+    if wait.reason in ORDINARY_WAITS:
+        return Prospect(Owner.USER, ENDS_BY_ITSELF)
+    failure_class = CLASS_OF_WAIT.get(wait.reason)
+    if failure_class is None:
+        return None
+    owner = (
+        Owner.INFRASTRUCTURE if _is_temporary(failure_class, wait.message or "") else CLASS_DEFAULTS[failure_class][0]
+    )
+    return Prospect(owner, STARTS_WHEN_CORRECTED)
+
+
+def leading_prospect(status: ReportStatus) -> Prospect | None:
+    """Return what to expect of the run, by its stall or else by its leading wait."""
+    if status.stalled:
+        return prospect_of_stall(status.stalled)
+    return prospect_of_wait(status.waiting[0]) if status.waiting else None
+
+
+def _is_temporary(failure_class: FailureClass, message: str) -> bool:
+    """Whether the registry or the storage fails, not a name in the spec."""
+    errors = {
+        FailureClass.IMAGE_PULL: kubelet_messages.REGISTRY_ERRORS,
+        FailureClass.CONFIG_ERROR: kubelet_messages.VOLUME_ERRORS,
+    }.get(failure_class)
+    return errors is not None and errors.search(message) is not None

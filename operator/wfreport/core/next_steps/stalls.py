@@ -1,0 +1,186 @@
+"""Next steps about a run that hangs, by the reason of the stall."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from wfreport.api.argo import EXECUTOR_CONTAINERS
+from wfreport.api.reasons import StallReason
+from wfreport.api.report import Stalled
+from wfreport.core.next_steps.commands import (
+    after_the_spec_is_corrected,
+    argo,
+    controller_log,
+    describe_pod,
+    end_and_resubmit,
+    kubectl,
+    restart_controller,
+)
+from wfreport.core.next_steps.configuration import object_steps
+from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, RunView
+from wfreport.imports import lazy_pattern
+
+Steps = Iterator[NextStep]
+_LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
+_LABEL_COMPLETE: Final = "workflows.argoproj.io/report-outputs-completed=true"
+_ALIVE: Final = lazy_pattern(r", and ([\w.-]{1,253}(?:, [\w.-]{1,253}){0,20}) keeps? (?:the pod|it) alive")
+_MACHINE: Final = lazy_pattern(r"on machine ([\w.-]{1,253})")
+
+
+def stall_steps(stalled: Stalled, run: RunView) -> Steps:
+    """Yield what to do about a run that hangs, the most useful first."""
+    by_reason = _BY_REASON.get(stalled.reason)
+    if by_reason is not None:
+        yield from by_reason(stalled, run)
+        return
+    if stalled.advice:
+        yield NextStep(stalled.advice)
+    yield from end_and_resubmit(run)
+
+
+def _pod_name(run: RunView) -> str | None:
+    """Return the pod of the step that hangs."""
+    waits = (one.pod_name for one in run.status.waiting or () if one.display_name == run.status.step and one.pod_name)
+    steps = (one.pod_name for one in run.steps if one.display_name == run.status.step and one.pod_name)
+    return next(waits, None) or next(steps, None)
+
+
+def _node_id(run: RunView) -> str | None:
+    return next((one.node_id for one in run.steps if one.display_name == run.status.step), None)
+
+
+def _pods(run: RunView, text: str) -> NextStep:
+    return kubectl(text, "get", "pods", "-l", f"{_LABEL_WORKFLOW}={run.workflow}")
+
+
+def _pod_gone(_: Stalled, run: RunView) -> Steps:
+    yield restart_controller()
+    yield _pods(run, "the pods that are left")
+    yield argo("if that does not help, end this run", "terminate", run.workflow)
+    yield argo("then run it anew", "resubmit", run.workflow)
+
+
+def _main_ended(stalled: Stalled, run: RunView) -> Steps:
+    alive, pod = _ALIVE.search(stalled.message or ""), _pod_name(run)
+    names = alive[1].split(", ") if alive else []
+    sidecars = [name for name in names if name not in EXECUTOR_CONTAINERS]
+    if pod and sidecars:
+        yield kubectl(f"end {sidecars[0]}; the step then ends as its main container did", "exec", pod, "-c",
+                      sidecars[0], "--", "kill", "1")  # fmt: skip
+    if sidecars:
+        yield NextStep(
+            f"Let {sidecars[0]} end with the main container from now on: the annotation "
+            f"workflows.argoproj.io/kill-cmd-{sidecars[0]} on the template's pods, or a native sidecar."
+        )
+    elif pod and names:
+        yield kubectl(f"why Argo's {names[0]} container does not end", "logs", pod, "-c", names[0])
+    if pod:
+        yield kubectl("else delete the pod; the step then fails", "delete", "pod", pod)
+    yield argo("or end the run", "terminate", run.workflow)
+
+
+def _main_not_started(stalled: Stalled, run: RunView) -> Steps:
+    pod = _pod_name(run)
+    yield from object_steps(stalled.message or "", run) or [
+        NextStep(
+            "The container runtime could not start main's program: the command is not in the image or not executable, "
+            "or a mounted volume hides it. Correct the template; the pod's state has the runtime's message."
+        )
+    ]
+    if pod:
+        yield describe_pod(pod, "State and Message of main: what the container runtime reports")
+    yield argo("end this run", "terminate", run.workflow)
+    yield after_the_spec_is_corrected(run)
+
+
+def _terminating(stalled: Stalled, run: RunView) -> Steps:
+    machine, pod = _MACHINE.search(stalled.message or ""), _pod_name(run)
+    if machine:
+        yield kubectl("is the machine alive? Bring it back, or delete it", "get", "node", machine[1], namespace="")
+    if pod and "finalizer" in (stalled.message or ""):
+        yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
+    elif pod:
+        yield kubectl("only if the machine is gone for good", "delete", "pod", pod, "--force", "--grace-period=0")
+    yield _pods(run, "the state of its pods")
+
+
+def _result_missing(_: Stalled, run: RunView) -> Steps:
+    node_id = _node_id(run)
+    if node_id:
+        yield kubectl("report the step as complete, without further outputs", "label", "workflowtaskresult", node_id,
+                      _LABEL_COMPLETE, "--overwrite")  # fmt: skip
+    else:
+        yield kubectl("which one lacks report-outputs-completed=true", "get", "workflowtaskresults", "-l",
+                      f"{_LABEL_WORKFLOW}={run.workflow}", "--show-labels")  # fmt: skip
+    pod = _pod_name(run)
+    if pod:
+        yield kubectl("or delete its pod, so that the step fails", "delete", "pod", pod)
+    yield controller_log(run)
+
+
+def _agent_gone(_: Stalled, run: RunView) -> Steps:
+    yield _pods(run, "the agent's pod ends in -agent")
+    yield from end_and_resubmit(run)
+
+
+def _nothing_scheduled(_: Stalled, run: RunView) -> Steps:
+    yield controller_log(run)
+    yield restart_controller()
+    yield argo("if that does not help, end this run", "terminate", run.workflow)
+    yield argo("then run it anew", "resubmit", run.workflow)
+
+
+def _exit_handler(_: Stalled, run: RunView) -> Steps:
+    yield restart_controller()
+    yield controller_log(run)
+    yield argo("if that does not help; then do the exit handler's work by hand", "terminate", run.workflow)
+
+
+def _suspended_and_terminated(_: Stalled, run: RunView) -> Steps:
+    yield argo("Argo then carries out the shutdown that was requested, and the run ends", "resume", run.workflow)
+    yield kubectl("only to let it go on instead: do this before", "patch", "workflow", run.workflow, "--type=merge",
+                  "-p", '{"spec":{"shutdown":null}}')  # fmt: skip
+
+
+def _deletion_blocked(_: Stalled, run: RunView) -> Steps:
+    yield kubectl("the pods of the garbage collection, and why they fail", "describe", "pods", "-l",
+                  f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc")  # fmt: skip
+    yield kubectl("remove the finalizer if the collection fails; artifacts stay", "patch", "workflow", run.workflow,
+                  "--type=merge", "-p", '{"spec":{"artifactGC":{"forceFinalizerRemoval":true}}}')  # fmt: skip
+    yield argo("or delete it at once; artifacts stay", "delete", "--force", run.workflow)
+
+
+def _artifact_gc_failed(_: Stalled, run: RunView) -> Steps:
+    selector = f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc"
+    yield kubectl("why the garbage collection failed", "logs", "-l", selector, "--tail=50")
+    yield NextStep(
+        "Mend its access to the artifact store (credentials, ServiceAccount), and delete the artifacts by hand."
+    )
+
+
+def _lock_leaked(_: Stalled, run: RunView) -> Steps:
+    yield kubectl("build the locks anew from the running Workflows", "rollout", "restart", CONTROLLER,
+                  namespace=CONTROLLER_NAMESPACE)  # fmt: skip
+    yield argo("or end this run", "terminate", run.workflow)
+
+
+def _controller_silent(_: Stalled, run: RunView) -> Steps:
+    yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
+    yield controller_log(run)
+    yield restart_controller()
+
+
+_BY_REASON: Final[dict[str, Callable[[Stalled, RunView], Steps]]] = {
+    StallReason.POD_GONE: _pod_gone,
+    StallReason.MAIN_ENDED: _main_ended,
+    StallReason.MAIN_NOT_STARTED: _main_not_started,
+    StallReason.POD_TERMINATING: _terminating,
+    StallReason.TASK_RESULT_MISSING: _result_missing,
+    StallReason.AGENT_GONE: _agent_gone,
+    StallReason.NOTHING_SCHEDULED: _nothing_scheduled,
+    StallReason.EXIT_HANDLER_NOT_STARTED: _exit_handler,
+    StallReason.SUSPENDED_AND_TERMINATED: _suspended_and_terminated,
+    StallReason.DELETION_BLOCKED: _deletion_blocked,
+    StallReason.ARTIFACT_GC_FAILED: _artifact_gc_failed,
+    StallReason.LOCK_LEAKED: _lock_leaked,
+    StallReason.CONTROLLER_SILENT: _controller_silent,
+}

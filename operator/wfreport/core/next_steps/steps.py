@@ -1,0 +1,90 @@
+"""Chooses what a person does next about a run: a pure function of its report and of what still exists.
+
+Every run that failed, hangs or waits has at least one step.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final
+
+from wfreport.api.argo import COMPLETED_PHASES, Phase
+from wfreport.api.classes import CAUSES
+from wfreport.api.report import Failure, Waiting
+from wfreport.core.next_steps.commands import after_the_spec_is_corrected, controller_log, wfreport
+from wfreport.core.next_steps.failures import failure_steps
+from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.next_steps.stalls import stall_steps
+from wfreport.core.next_steps.waits import follow, wait_steps
+
+_MAX_OF_FAILURE, _MAX_OF_STALL, _MAX_OF_WAITS = 5, 4, 5
+_MAX_STEPS: Final = 7
+_MAX_WAITS: Final = 2
+
+
+def next_steps(run: RunView) -> list[NextStep]:
+    """Return what a person does next, the most useful first; empty for a run that succeeded without a remark."""
+    found = [*_of_failures(run), *_of_stall(run), *_of_waits(run), *_of_the_others(run), *_around(run)]
+    steps = _without_repetitions(found)[:_MAX_STEPS]
+    return steps or list(_fallback(run))
+
+
+def _without_repetitions(steps: Iterable[NextStep]) -> list[NextStep]:
+    unique: dict[object, NextStep] = {}
+    for step in steps:
+        unique.setdefault((step.command, step.namespace) if step.command else step.text, step)
+    return list(unique.values())
+
+
+def _of_failures(run: RunView) -> Iterator[NextStep]:
+    causes = _causes(run)
+    if not causes:
+        return
+    yield from islice(failure_steps(causes[0], run), _MAX_OF_FAILURE)
+    if len(causes) > 1:
+        yield wfreport(f"all {len(causes)} failures", "logs", run.workflow, "--failed", "--tail", "5")
+
+
+def _causes(run: RunView) -> list[Failure]:
+    return [failure for failure in run.status.failures or () if failure.role in CAUSES]
+
+
+def _of_stall(run: RunView) -> Iterator[NextStep]:
+    if run.status.stalled:
+        yield from islice(stall_steps(run.status.stalled, run), _MAX_OF_STALL)
+
+
+def _of_waits(run: RunView) -> Iterator[NextStep]:
+    """Yield steps about the leading waits. If the run hangs, they repeat or contradict what mends that."""
+    if run.status.stalled or run.phase in COMPLETED_PHASES:
+        return
+    for wait in _distinct(run.status.waiting or ()):
+        yield from islice(wait_steps(wait, run), _MAX_OF_WAITS)
+
+
+def _distinct(waits: Iterable[Waiting]) -> list[Waiting]:
+    """Return the first wait of each of the first reasons, so that steps that wait alike have one advice."""
+    unique: dict[str, Waiting] = {}
+    for wait in waits:
+        unique.setdefault(wait.reason, wait)
+    return list(unique.values())[:_MAX_WAITS]
+
+
+def _of_the_others(run: RunView) -> Iterator[NextStep]:
+    is_well = not run.status.stalled and not run.status.waiting and not _causes(run)
+    if run.phase in COMPLETED_PHASES or not is_well:
+        return
+    yield follow(run)
+    yield wfreport("follow its logs", "logs", run.workflow, "-f")
+
+
+def _around(run: RunView) -> Iterator[NextStep]:
+    source = run.status.workflow_source
+    if source and source.cron_workflow and run.status.failure_class:
+        yield wfreport("other runs of this CronWorkflow", "list", "--cron", source.cron_workflow)
+
+
+def _fallback(run: RunView) -> Iterator[NextStep]:
+    """Yield steps about a run that failed without a known cause."""
+    if run.phase in (Phase.FAILED, Phase.ERROR):
+        yield controller_log(run)
+        yield after_the_spec_is_corrected(run)

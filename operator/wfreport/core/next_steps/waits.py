@@ -1,0 +1,112 @@
+"""Next steps about a step, or a Workflow, that waits."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from wfreport.api.classes import CLASS_OF_WAIT, FailureClass
+from wfreport.api.report import Waiting
+from wfreport.core.next_steps.commands import argo, controller_log, describe_pod, kubectl, wfreport
+from wfreport.core.next_steps.configuration import image_steps, object_steps, quota_steps, scheduling_steps
+from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, RunView
+from wfreport.imports import lazy_pattern
+
+Steps = Iterator[NextStep]
+_HOLDER: Final = lazy_pattern(r"held by ([a-z0-9][a-z0-9.-]{0,252})")
+
+
+def wait_steps(wait: Waiting, run: RunView) -> Steps:
+    """Yield what to do about a wait, the most useful first."""
+    by_reason = _BY_REASON.get(wait.reason)
+    if by_reason is not None:
+        yield from by_reason(wait, run)
+        return
+    by_class = _BY_CLASS.get(CLASS_OF_WAIT.get(wait.reason, FailureClass.UNKNOWN))
+    text = wait.message or ""
+    found = object_steps(text, run)
+    yield from found or (by_class(text, run) if by_class else [])
+    if wait.pod_name:
+        yield describe_pod(wait.pod_name, "its Events: what the kubelet and the scheduler report")
+    elif not found and by_class is None:
+        yield follow(run)
+
+
+def follow(run: RunView) -> NextStep:
+    """Return the command that follows a run."""
+    return wfreport("follow the run", "show", run.workflow, "--watch")
+
+
+def _suspended(wait: Waiting, run: RunView) -> Steps:
+    suspended = [one for one in run.status.waiting or () if one.reason == wait.reason]
+    only = ["--node-field-selector", f"displayName={wait.display_name}"] if len(suspended) > 1 else []
+    subject = wait.display_name or run.workflow
+    yield argo(f"{subject} is suspended", "resume", run.workflow, *only)
+
+
+def _workflow_suspended(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001 - all functions of the table are alike
+    yield argo(f"{run.workflow} is suspended (spec.suspend)", "resume", run.workflow)
+
+
+def _lock(wait: Waiting, run: RunView) -> Steps:
+    holder = _HOLDER.search(wait.message or "")
+    if holder:
+        yield argo("what its holder does", "get", holder[1])
+    else:
+        yield argo("which Workflow holds it", "list", "--running")
+    yield follow(run)
+
+
+def _by_itself(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001
+    yield follow(run)
+
+
+def _parallelism(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001
+    yield argo("the Workflows that run", "list", "--running")
+    yield NextStep("Wait until others end, or raise parallelism in the ConfigMap workflow-controller-configmap.")
+
+
+def _not_taken_up(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001
+    yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
+    yield controller_log(run)
+    yield NextStep("Check that the controller selects this namespace and the Workflow's instance ID.")
+
+
+def _agent(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001
+    selector = f"workflows.argoproj.io/workflow={run.workflow}"
+    yield kubectl("Argo's agent, whose name ends in -agent", "get", "pods", "-l", selector)
+    yield follow(run)
+
+
+def _entrypoint(wait: Waiting, run: RunView) -> Steps:
+    yield NextStep("Set the command in the template, so that Argo need not look it up in the image's registry.")
+    yield from image_steps(wait.message or "", run)
+
+
+def _ended(wait: Waiting, run: RunView) -> Steps:
+    if wait.pod_name:
+        yield describe_pod(wait.pod_name, "the state of each container")
+    yield follow(run)
+
+
+_BY_REASON: Final[dict[str, Callable[[Waiting, RunView], Steps]]] = {
+    "Suspended": _suspended,
+    "WorkflowSuspended": _workflow_suspended,
+    "LockWait": _lock,
+    "Backoff": _by_itself,
+    "ParallelismLimit": _parallelism,
+    "NotStarted": _not_taken_up,
+    "RetryNotStarted": _not_taken_up,
+    "HTTPPending": _agent,
+    "PluginPending": _agent,
+    "ImageCommandLookupFailed": _entrypoint,
+    "PodFailed": _ended,
+    "PodSucceeded": _ended,
+    "PodTerminating": _ended,
+    "MainNotStarted": _ended,
+    "MainEnded": _ended,
+}
+
+_BY_CLASS: Final = {
+    FailureClass.IMAGE_PULL: image_steps,
+    FailureClass.UNSCHEDULABLE: scheduling_steps,
+    FailureClass.QUOTA_EXCEEDED: quota_steps,
+}

@@ -1,0 +1,416 @@
+"""What a person does next: every state of a run has a step, and each step is one that can be done."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import pytest
+from tests.core.next_steps.runs import (
+    WAIT_REASONS,
+    a_failed,
+    a_failure,
+    a_stalled,
+    a_step,
+    a_waiting,
+    lines,
+    sentences,
+)
+from tests.core.test_field import EXPECTED, report_of
+
+from wfreport.api.classes import FailureClass, Owner, Role
+from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
+from wfreport.api.failure_reasons import FailureReason
+from wfreport.api.reasons import StallReason
+from wfreport.api.report import (
+    ObservedWorkflow,
+    ReportStatus,
+    Resources,
+    RunRemediation,
+    Stalled,
+    Waiting,
+    WorkflowReport,
+)
+from wfreport.api.run import WorkflowSource
+from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.next_steps.steps import next_steps
+
+FORBIDDEN = (
+    'Error from server (Forbidden): namespaces "x" is forbidden: User "system:serviceaccount:team:default" cannot get '
+    'resource "namespaces" in API group "" in the namespace "x"'
+)
+
+
+def check(steps: list[NextStep]) -> None:
+    """Check the laws of all steps."""
+    assert steps
+    assert len(steps) <= 7
+    for step in steps:
+        assert step.text
+        assert step.command or step.text.endswith("."), "a sentence"
+        assert not step.command or step.command[0] in ("kubectl", "argo", "wfreport")
+        assert all(step.command)
+    assert len({(step.command or step.text, step.namespace) for step in steps}) == len(steps)
+
+
+@pytest.mark.parametrize("failure_class", FailureClass)
+def test_every_failure_has_next_steps_and_none_about_a_pod_that_is_gone(failure_class: FailureClass) -> None:
+    ordinary: dict[str, Any] = {"owner": Owner.USER, "retryable": False, "pod_name": "p", "host_node_name": None}
+    varied: list[dict[str, Any]] = [
+        {"owner": owner, "retryable": retryable, "pod_name": pod, "host_node_name": host}
+        for owner, retryable, pod, host in itertools.product(Owner, (True, False), (None, "p"), (None, "m"))
+    ]
+    for fields in [*varied, *({**ordinary, "reason": reason} for reason in FailureReason)]:
+        failure = a_failure(failure_class, **fields)
+        for has_workflow in (True, False):
+            run = a_failed(failure, has_workflow=has_workflow, existing_pods=frozenset())
+            steps = next_steps(run)
+            check(steps)
+            shown = lines(steps)
+            assert not [line for line in shown if re.match(r"kubectl (describe pod|logs|exec|delete pod) p\b", line)]
+            assert has_workflow or not [line for line in shown if line.startswith(("argo retry", "argo resubmit"))]
+
+
+@pytest.mark.parametrize("reason", [*StallReason, "OfANewerVersion"])
+@pytest.mark.parametrize("with_pod", [True, False])
+def test_every_run_that_hangs_has_next_steps(reason: str, with_pod: bool) -> None:
+    for message in (
+        "",
+        "main of e2e exited with code 0, and istio-proxy keeps the pod alive",
+        "main of e2e exited with code 0, and wait keeps the pod alive",
+        "the pod of e2e hangs in Terminating on machine gpu-12",
+        "the pod of e2e hangs in Terminating; its finalizer a/b holds it",
+    ):
+        run = a_stalled(reason, message, with_pod=with_pod, advice="Mend it.")
+        check(next_steps(run))
+        assert with_pod or "pod-1" not in " ".join(lines(next_steps(run)))
+
+
+@pytest.mark.parametrize("reason", WAIT_REASONS)
+def test_every_run_that_waits_has_next_steps(reason: str) -> None:
+    for pod_name in (None, "pod-1"):
+        wait = Waiting(reason=reason, display_name="e2e", pod_name=pod_name)
+        check(next_steps(a_waiting(wait)))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_run_that_people_reported_has_next_steps_if_it_failed_or_waits(name: str) -> None:
+    report = report_of(name)
+    status = report.status or ReportStatus()
+    steps = next_steps(RunView(report.spec.workflow_ref.name, "data", status, existing_pods=frozenset()))
+    if status.reason or status.stalled:
+        check(steps)
+
+
+def test_a_run_that_succeeded_needs_nothing() -> None:
+    assert next_steps(RunView("wf", "data", ReportStatus(observed_workflow=ObservedWorkflow(phase="Succeeded")))) == []
+
+
+def test_a_run_that_failed_without_a_known_cause_has_the_log_of_the_controller() -> None:
+    shown = next_steps(a_failed())
+    assert lines(shown)[0].startswith("kubectl logs deployment/workflow-controller")
+
+
+def test_a_run_that_is_well_can_be_followed() -> None:
+    assert lines(next_steps(a_waiting())) == ["wfreport show wf --watch", "wfreport logs wf -f"]
+
+
+def of_failure(failure_class: FailureClass, message: str = "", **fields: Any) -> list[NextStep]:
+    return next_steps(a_failed(a_failure(failure_class, message, **fields), existing_pods=frozenset()))
+
+
+C = FailureClass
+LOG = LogTail(text="x", lines=1, bytes=1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, FORBIDDEN),
+            "kubectl auth can-i get namespaces --as system:serviceaccount:team:default", id="denied right",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, FORBIDDEN),
+            "kubectl create rolebinding default-get-namespaces --role=default-get-namespaces "
+            "--serviceaccount=team:default",
+            id="grant it",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, 'User "bob" cannot list resource "pods/log" in API group "" at the cluster'),
+            "kubectl auth can-i list pods --subresource=log --as bob", id="denied subresource of a user",
+        ),
+        pytest.param(of_failure(C.CONFIG_ERROR, 'secret "s1" not found'), "kubectl get secret s1", id="missing Secret"),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, 'configmap "c1" not found'),
+            "kubectl create configmap c1 --from-literal=KEY=VALUE", id="missing ConfigMap",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, "couldn't find key k1 in Secret data/s1"), "kubectl describe secret s1",
+            id="missing key",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, "references non-existent secret key: k1"),
+            "kubectl describe secrets,configmaps", id="missing key of a mount",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, "fork/exec /bin/sh: exec format error"),
+            "kubectl get nodes -L kubernetes.io/arch", id="architecture",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, 'admission webhook "v.example" denied the request'),
+            "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations", id="webhook",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, 'violates PodSecurity "restricted:latest"'),
+            "kubectl get namespace data --show-labels", id="pod security",
+        ),
+        pytest.param(
+            of_failure(C.QUOTA_EXCEEDED, "exceeded quota: q, requested: pods=1"), "kubectl describe quota q", id="quota"
+        ),
+        pytest.param(
+            of_failure(C.QUOTA_EXCEEDED, "maximum memory usage per Container is 1Gi"), "kubectl describe limitrange",
+            id="limit range",
+        ),
+        pytest.param(
+            of_failure(C.QUOTA_EXCEEDED, "failed quota: q: must specify limits.cpu for: init,wait"),
+            "kubectl edit configmap workflow-controller-configmap", id="containers of Argo",
+        ),
+        pytest.param(
+            of_failure(C.UNSCHEDULABLE, "pod has unbound immediate PersistentVolumeClaims"),
+            "kubectl get storageclass", id="unbound claim",
+        ),
+        pytest.param(
+            of_failure(C.UNSCHEDULABLE, 'persistentvolumeclaim "p1" not found'),
+            "kubectl get persistentvolumeclaim p1", id="missing claim",
+        ),
+        pytest.param(
+            of_failure(C.UNSCHEDULABLE, "0/3 nodes are available: 3 Insufficient cpu"), "kubectl describe nodes",
+            id="no room",
+        ),
+        pytest.param(
+            of_failure(C.UNSCHEDULABLE, "3 node(s) had untolerated taint {a: b}"), "kubectl get nodes --show-labels",
+            id="taint",
+        ),
+        pytest.param(of_failure(C.UNSCHEDULABLE), "kubectl get nodes", id="no machine"),
+        pytest.param(
+            of_failure(C.IMAGE_PULL, "pull access denied for acme/x, repository does not exist"),
+            "kubectl get serviceaccounts -o custom-columns=NAME:.metadata.name,PULL:.imagePullSecrets[*].name",
+            id="no right to pull",
+        ),
+        pytest.param(
+            of_failure(C.EVICTED, owner=Owner.INFRASTRUCTURE, retryable=True), "argo retry wf", id="evicted"
+        ),
+        pytest.param(
+            of_failure(C.EVICTED, owner=Owner.INFRASTRUCTURE, retryable=True, node_id=None), "argo resubmit wf",
+            id="the Workflow itself was evicted",
+        ),
+        pytest.param(
+            of_failure(C.ARTIFACT_IO, container="wait", log_tail=LOG, pod_name="p"),
+            "wfreport logs wf e2e -c wait", id="log of wait",
+        ),
+        pytest.param(
+            of_failure(C.POD_DELETED, pod_name="p"),
+            "kubectl get events --field-selector involvedObject.name=p", id="deleted pod",
+        ),
+    ],
+)  # fmt: skip
+def test_the_command_names_what_the_message_names(steps: list[NextStep], expected: str) -> None:
+    assert expected in lines(steps)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (of_failure(C.CONFIG_ERROR, 'secrets "s1" not found'), "Create the Secret s1 in namespace data"),
+        (of_failure(C.CONFIG_ERROR, "secret 's1' does not have the key 'k1'"), "Add the key k1 of the Secret s1"),
+        (of_failure(C.CONFIG_ERROR, 'priorityclass "high" not found'), "Create the PriorityClass high, or"),
+        (of_failure(C.CONFIG_ERROR, 'storageclass.storage.k8s.io "fast" not found'), "Create the StorageClass fast"),
+        (of_failure(C.CONFIG_ERROR, 'exec: "foo": executable file not found in $PATH'), "no such program"),
+        (of_failure(C.CONFIG_ERROR, "fork/exec /app: permission denied: unknown"), "chmod +x"),
+        (of_failure(C.CONFIG_ERROR, "container has runAsNonRoot and image will run as root"), "runAsUser"),
+        (of_failure(C.IMAGE_PULL, 'Failed to pull image "acme/x:2": manifest unknown'), "the image acme/x:2"),
+        (of_failure(C.IMAGE_PULL, "i/o timeout", retryable=True), "the machines can reach the registry"),
+        (
+            of_failure(C.QUOTA_EXCEEDED, "failed quota: q: must specify limits.cpu for: init,a; limits.memory for: a"),
+            "limits.cpu, limits.memory of every container, and Argo's containers init have none",
+        ),
+        (
+            of_failure(C.QUOTA_EXCEEDED, "failed quota: q: must specify limits.cpu,limits.memory"),
+            "demands limits.cpu, limits.memory: set them in the template",
+        ),
+        (of_failure(C.OOM_KILLED, resources=Resources(limits={"memory": "4Gi"})), "it is 4Gi, try 6Gi"),
+        (of_failure(C.OOM_KILLED, resources=Resources(limits={"memory": "{{x}}"})), "container main in template test."),
+        (of_failure(C.OOM_KILLED, container="wait"), "Argo's own container wait"),
+        (of_failure(C.EVICTED, owner=Owner.USER), "limits.ephemeral-storage"),
+        (of_failure(C.EXIT_CODE, "received non-2xx response code: 404", reason="HTTPError"), "responded with 404"),
+        (of_failure(C.EXIT_CODE, "no route", reason="HTTPError"), "the message has the response"),
+        (of_failure(C.EXIT_CODE, pod_name="p"), "its pod and its log are gone"),
+        (of_failure(C.EXIT_CODE, pod_name="p", log_tail=LOG), "Correct the program or the input"),
+        (of_failure(C.TIMEOUT, reason="WorkflowDeadlineExceeded"), "of the Workflow"),
+        (of_failure(C.CANCELLED, reason="ReplacedByCron"), "concurrencyPolicy: Replace"),
+        (of_failure(C.CONTROLLER_ERROR, reason="TaskResultLost", retryable=True), "workflowtaskresults"),
+    ],
+)  # fmt: skip
+def test_the_advice_names_what_the_message_names(steps: list[NextStep], expected: str) -> None:
+    assert expected in sentences(steps)
+
+
+def test_the_events_and_the_containers_of_a_pod_name_the_cause_as_well() -> None:
+    event = EventSummary(reason="FailedMount", message='secret "by-event" not found', count=1)
+    assert "by-event" in sentences(of_failure(C.CONFIG_ERROR, events=[event]))
+    container = ContainerSummary(name="main", state="Waiting", message='configmap "by-state" not found', restarts=0)
+    assert "by-state" in sentences(of_failure(C.CONFIG_ERROR, containers=[container]))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ({"cron_workflow": "nightly"}, "argo submit --from cronwf/nightly"),
+        ({"workflow_template": "etl"}, "argo submit --from workflowtemplate/etl"),
+        ({"cluster_workflow_template": "etl"}, "argo submit --from clusterworkflowtemplate/etl"),
+    ],
+)
+def test_a_workflow_that_is_gone_is_submitted_from_where_it_came(source: dict[str, Any], expected: str) -> None:
+    failure = a_failure(C.NODE_LOST, retryable=True)
+    run = a_failed(failure, has_workflow=False, status={"workflow_source": WorkflowSource(**source)})
+    assert expected in lines(next_steps(run))
+
+
+def test_an_invalid_workflow_template_is_corrected_where_it_is() -> None:
+    source = WorkflowSource(workflow_template="etl")
+    run = a_failed(a_failure(C.TEMPLATE_ERROR, "failed to resolve {{x}}"), status={"workflow_source": source})
+    assert lines(next_steps(run)) == ["kubectl edit workflowtemplate etl", "argo submit --from workflowtemplate/etl"]
+
+
+def test_other_runs_of_a_cron_workflow_can_be_compared() -> None:
+    source = WorkflowSource(cron_workflow="nightly")
+    run = a_failed(a_failure(C.EXIT_CODE), status={"workflow_source": source})
+    assert "wfreport list --cron nightly" in lines(next_steps(run))
+
+
+def test_what_a_policy_does_is_not_to_be_repeated_by_hand() -> None:
+    run = a_failed(a_failure(C.NODE_LOST, retryable=True), has_policy_action=True)
+    assert lines(next_steps(run))[0] == "wfreport remediations wf"
+
+
+def test_a_run_whose_step_never_ended_cannot_be_retried() -> None:
+    run = a_failed(a_failure(C.NODE_LOST, retryable=True))
+    (run.status.steps or []).append(a_step(node_id="wf-2", phase="Pending"))
+    assert lines(next_steps(run))[0] == "argo resubmit wf"
+
+
+def test_a_workflow_that_is_being_deleted_is_submitted_anew() -> None:
+    stalled = Stalled(reason=StallReason.DELETION_BLOCKED)
+    run = a_failed(a_failure(C.NODE_LOST, retryable=True), status={"stalled": stalled})
+    shown = next_steps(run)
+    assert "Submit the Workflow again." in sentences(shown)
+    assert "argo delete --force wf" in lines(shown)
+
+
+def test_a_pod_that_exists_is_described() -> None:
+    run = a_failed(a_failure(C.KILLED, pod_name="p"), existing_pods={"p"})
+    assert "kubectl describe pod p" in lines(next_steps(run))
+
+
+def test_the_log_may_be_there_if_nobody_has_read_the_pods() -> None:
+    run = a_failed(a_failure(C.EXIT_CODE, pod_name="p"))
+    assert lines(next_steps(run))[0] == "wfreport logs wf e2e"
+    missing = a_failed(a_failure(C.EXIT_CODE, pod_name="p", evidence_missing=["LogGone"]))
+    assert "wfreport logs wf e2e" not in lines(next_steps(missing))
+    archived = a_failed(a_failure(C.EXIT_CODE, pod_name="p", evidence_missing=["LogInArchive"]), existing_pods=set())
+    assert lines(next_steps(archived))[0] == "wfreport logs wf e2e"
+
+
+def test_a_step_that_shares_its_name_is_named_by_its_pod() -> None:
+    run = a_failed(a_failure(C.EXIT_CODE, pod_name="p"))
+    (run.status.steps or []).append(a_step(node_id="wf-2", phase="Succeeded"))
+    assert lines(next_steps(run))[0] == "wfreport logs wf p"
+
+
+def test_several_failures_have_one_command_for_all_their_logs() -> None:
+    failures = [a_failure(C.EXIT_CODE, pod_name="p"), a_failure(C.EXIT_CODE, pod_name="q")]
+    victim = a_failure(C.CANCELLED, role=Role.VICTIM)
+    assert "wfreport logs wf --failed --tail 5" in lines(next_steps(a_failed(*failures, victim)))
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (
+            a_stalled(StallReason.MAIN_ENDED, "main exited with code 0, and istio-proxy keeps the pod alive"),
+            "kubectl exec pod-1 -c istio-proxy -- kill 1",
+        ),
+        (
+            a_stalled(StallReason.MAIN_ENDED, "main exited with code 1, and wait, side keep it alive"),
+            "kubectl exec pod-1 -c side -- kill 1",
+        ),
+        (
+            a_stalled(StallReason.MAIN_ENDED, "main exited with code 1, and wait keeps the pod alive"),
+            "kubectl logs pod-1 -c wait",
+        ),
+        (a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating on machine gpu-12"), "kubectl get node gpu-12"),
+        (
+            a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating; its finalizer a/b holds it"),
+            "kubectl get pod pod-1 -o jsonpath={.metadata.finalizers}",
+        ),
+        (
+            a_stalled(StallReason.TASK_RESULT_MISSING),
+            "kubectl label workflowtaskresult wf-1 workflows.argoproj.io/report-outputs-completed=true --overwrite",
+        ),
+        (a_stalled(StallReason.SUSPENDED_AND_TERMINATED), "argo resume wf"),
+        (
+            a_stalled(StallReason.MAIN_NOT_STARTED, "e2e could not start main: exec format error"),
+            "kubectl get nodes -L kubernetes.io/arch",
+        ),
+    ],
+)
+def test_the_command_names_what_hangs(run: RunView, expected: str) -> None:
+    assert expected in lines(next_steps(run))
+
+
+def test_a_lost_result_of_an_unknown_step_is_looked_up() -> None:
+    status = ReportStatus(
+        observed_workflow=ObservedWorkflow(phase="Running"), stalled=Stalled(reason=StallReason.TASK_RESULT_MISSING)
+    )
+    assert lines(next_steps(RunView("wf", "data", status)))[0].startswith("kubectl get workflowtaskresults -l")
+
+
+def a_wait(reason: str, message: str = "", name: str = "e2e", pod_name: str | None = None) -> Waiting:
+    return Waiting(reason=reason, message=message, display_name=name, pod_name=pod_name)
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (a_waiting(a_wait("Suspended")), "argo resume wf"),
+        (
+            a_waiting(a_wait("Suspended"), a_wait("Suspended", name="b")),
+            "argo resume wf --node-field-selector displayName=e2e",
+        ),
+        (a_waiting(a_wait("LockWait", "lock m; held by other-run since 2026-11-20 08:00Z")), "argo get other-run"),
+        (a_waiting(a_wait("LockWait", "lock m")), "argo list --running"),
+        (a_waiting(a_wait("FailedMount", 'secrets "s1" not found', pod_name="p")), "kubectl get secret s1"),
+        (a_waiting(a_wait("FailedMount", 'secrets "s1" not found', pod_name="p")), "kubectl describe pod p"),
+        (a_waiting(a_wait("QuotaExceeded", "exceeded quota: q, requested")), "kubectl describe quota q"),
+        (a_waiting(a_wait("Backoff")), "wfreport show wf --watch"),
+    ],
+)
+def test_the_command_fits_the_wait(run: RunView, expected: str) -> None:
+    assert expected in lines(next_steps(run))
+
+
+def test_the_start_of_the_run_bounds_the_log_of_the_controller() -> None:
+    report = WorkflowReport.model_validate(
+        {
+            "metadata": {"name": "r"},
+            "spec": {"workflowRef": {"name": "wf"}},
+            "status": {
+                "observedWorkflow": {"phase": "Error", "startedAt": "2026-11-20T08:00:00Z"},
+                "remediation": RunRemediation().dump(),
+            },
+        }
+    )
+    run = RunView("wf", "data", report.status or ReportStatus())
+    assert "--since-time=2026-11-20T08:00:00Z" in lines(next_steps(run))[0]

@@ -1,0 +1,68 @@
+"""Who can end a wait or a stall, and whether another run would help."""
+
+from __future__ import annotations
+
+import pytest
+from tests.core.next_steps.runs import WAIT_REASONS
+
+from wfreport.api.classes import Owner
+from wfreport.api.reasons import StallReason
+from wfreport.api.report import ReportStatus, Stalled, Waiting
+from wfreport.core.next_steps.prospects import (
+    ENDS_BY_ITSELF,
+    NEW_RUN_MAY_HELP,
+    leading_prospect,
+    prospect_of_stall,
+    prospect_of_wait,
+)
+
+STARTING = {"Pending", "ContainerCreating", "PodInitializing", "PodRestarting", "CrashLoopBackOff", "OfANewerVersion"}
+
+
+@pytest.mark.parametrize("reason", StallReason)
+def test_every_stall_has_an_owner_and_an_outlook(reason: StallReason) -> None:
+    prospect = prospect_of_stall(Stalled(reason=reason))
+    assert prospect
+    assert prospect.outlook
+
+
+@pytest.mark.parametrize("reason", WAIT_REASONS)
+def test_every_wait_of_a_known_cause_has_an_owner(reason: str) -> None:
+    assert (prospect_of_wait(Waiting(reason=reason)) is None) == (reason in STARTING)
+
+
+@pytest.mark.parametrize(
+    ("wait", "owner"),
+    [
+        (Waiting(reason="ImagePullBackOff", message="not found"), Owner.USER),
+        (Waiting(reason="ImagePullBackOff", message="dial tcp: i/o timeout"), Owner.INFRASTRUCTURE),
+        (Waiting(reason="FailedMount", message="timed out waiting for the condition"), Owner.INFRASTRUCTURE),
+        (Waiting(reason="QuotaExceeded"), Owner.PLATFORM),
+    ],
+)
+def test_the_owner_follows_from_the_message(wait: Waiting, owner: Owner) -> None:
+    prospect = prospect_of_wait(wait)
+    assert prospect
+    assert prospect.owner == owner
+
+
+def test_a_backoff_ends_by_itself() -> None:
+    prospect = prospect_of_wait(Waiting(reason="Backoff"))
+    assert prospect
+    assert prospect.outlook == ENDS_BY_ITSELF
+
+
+def test_a_pod_that_argos_own_container_keeps_alive_is_the_platforms() -> None:
+    stalled = Stalled(reason=StallReason.MAIN_ENDED, message="main exited with code 0, and wait keeps the pod alive")
+    prospect = prospect_of_stall(stalled)
+    assert prospect
+    assert (prospect.owner, prospect.outlook) == (Owner.PLATFORM, NEW_RUN_MAY_HELP)
+
+
+def test_a_stall_comes_before_a_wait() -> None:
+    wait = Waiting(reason="Backoff")
+    both = ReportStatus(stalled=Stalled(reason=StallReason.POD_TERMINATING), waiting=[wait])
+    assert leading_prospect(both) == prospect_of_stall(Stalled(reason=StallReason.POD_TERMINATING))
+    assert leading_prospect(ReportStatus(waiting=[wait])) == prospect_of_wait(wait)
+    assert leading_prospect(ReportStatus()) is None
+    assert prospect_of_stall(Stalled(reason="OfANewerVersion")) is None
