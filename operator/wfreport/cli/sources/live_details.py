@@ -38,17 +38,17 @@ async def live_details(
 
 async def _existing_pods(cluster: Cluster, report: WorkflowReport) -> frozenset[str] | None:
     """Return the pod of the leading failure if it exists; None if that cannot be read."""
-    failures = (report.status and report.status.failures) or []
-    name = failures[0].pod_name if failures else None
-    if name is None:
+    leading = next(iter((report.status and report.status.failures) or ()), None)
+    if leading is None or leading.pod_name is None:
         return frozenset()
     try:
-        await documents(cluster.client, POD).metadata_only().get(cluster.namespace, name)
+        found = await documents(cluster.client, POD).metadata_only().get(cluster.namespace, leading.pod_name)
     except NotFoundError:
         return frozenset()
     except ApiError:
         return None
-    return frozenset({name})
+    is_the_same = leading.pod_uid in (None, found.metadata.uid)
+    return frozenset({leading.pod_name} if is_the_same else ())
 
 
 async def _actions(cluster: Cluster, report: WorkflowReport) -> list[Remediation]:
