@@ -65,7 +65,7 @@ class Settings(StallSettings, NotificationSettings, MetricSettings, TracingSetti
         le=3600,
         description=(
             "Interval between polls of a running Workflow while `WFREPORT_POLLS_PER_SECOND` suffices for all. Polls "
-            "are made in batches, so an interval may be up to eight seconds shorter and two longer."
+            "are made in batches, so an interval may be up to nine seconds shorter and one longer."
         ),
     )
     poll_interval_max_seconds: float = Field(
@@ -82,8 +82,8 @@ class Settings(StallSettings, NotificationSettings, MetricSettings, TracingSetti
         ge=0,
         le=3600,
         description=(
-            "Minimum time between two writes of a running Workflow's report if only its progress has changed. A "
-            "changed phase, failure, wait or condition is written at once."
+            "Time between two writes of a running Workflow's report if only its progress has changed; a tenth less "
+            "if a poll comes early. A changed phase, failure, wait or condition is written at once."
         ),
     )
     coalesce_seconds: float = Field(

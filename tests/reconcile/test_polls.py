@@ -47,3 +47,28 @@ async def test_running_workflows_are_requested_after_an_interval_unless_they_are
         ("polled", Priority.PROGRESS, 7),
     ]
     assert [queues.workflows.depth(priority) for priority in Priority] == [0, 0]
+
+
+async def test_the_time_that_a_batch_takes_is_part_of_the_time_until_the_next_one() -> None:
+    time, slept = Time(), list[float]()
+    queues = Queues(*(WorkQueue(QueueLimits(), clock=time, jitter=lambda: 1.0) for _ in range(5)))
+    running = RunningWorkflows(PollPolicy(), clock=time)
+    durations = iter((4, 30, 0))
+
+    class Reader:
+        async def read(self, *_: object, **__: object) -> None:
+            time.now += next(durations)
+
+    async def sleep(seconds: float) -> None:
+        if len(slept) == 4:
+            raise asyncio.CancelledError
+        slept.append(seconds)
+        time.now += seconds
+
+    for number in range(10):
+        running.record_poll(("ns", str(number)), uid="u", version=7)
+    requests = ReconcileRequests(queues, running=running, reports=ReportCache())
+    reader: Any = Reader()
+    with pytest.raises(asyncio.CancelledError):
+        await Poller(running=running, requests=requests, reader=reader, is_cluster_wide=True, sleep=sleep).run()
+    assert slept == [10, 6, 2, 10], "after a batch that took longer than the interval, there is a short pause"

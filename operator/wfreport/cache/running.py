@@ -26,11 +26,12 @@ BATCH_SECONDS = 10
 """The longest time between two batches of polls. Polls in a row cost a sixth less CPU than separate ones, because the
 processor's caches stay warm (docs/reference/benchmark.md), and one list can serve them all."""
 
-COOLDOWN_FACTOR = 10
-"""After a reconcile that took N seconds, the next one is at least 10 N later, so that a slow API server gets less
-load."""
+COOLDOWN_FACTOR = 2
+"""After a reconcile that took N seconds, the next one is at least 2 N later, so that a slow API server gets less load.
+The rate of polls and the number of workers bound the load as well. With 10, a reconcile of three seconds made a report
+half a minute old."""
 
-_EARLY_SHARE = 0.8
+_EARLY_SHARE = 0.9
 """The share of the time between two batches by which a poll may be early. A Workflow whose first reconcile was between
 two batches would otherwise wait for nearly twice the interval."""
 

@@ -27,6 +27,9 @@ _SLOW_LIST_SECONDS: Final = 5
 
 _SLOW_LIST_PAUSE_SECONDS: Final = 600
 
+_PAUSE_SHARE: Final = 0.2
+"""The share of the time between two batches for which no batch is read, however long the last one took."""
+
 
 class Poller:
     """Requests the reconciles of running Workflows."""
@@ -57,9 +60,12 @@ class Poller:
         self._no_lists_until = 0.0
 
     async def run(self) -> None:
-        """Poll for ever."""
+        """Poll for ever. The time that a batch takes to be read is part of the time until the next one."""
+        next_at = self._running.now()
         while True:
-            await self._sleep(self._running.policy.batch_seconds)
+            now, interval = self._running.now(), self._running.policy.batch_seconds
+            next_at = max(next_at + interval, now + interval * _PAUSE_SHARE)
+            await self._sleep(next_at - now)
             await self.poll()
 
     async def poll(self) -> None:

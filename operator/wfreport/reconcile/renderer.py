@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportEntry
@@ -17,15 +18,19 @@ from wfreport.evidence.argo_server import BEING_FETCHED
 from wfreport.evidence.collector import CollectedEvidence, RemainingEvidence
 from wfreport.kube.reports import StoredReport
 
+_EARLY_SHARE: Final = 0.1
+"""The share of the time between two writes of bare progress by which a write may be early. Polls come every ten
+seconds, some a moment early: without it, most writes would wait for one poll more."""
+
 
 class StatusRenderer:
     """Renders statuses from stored reports and collected evidence, with the operator's settings."""
 
     def __init__(self, options: RenderOptions, redactor: Redactor, *, progress_seconds: float = 0) -> None:
-        """Create a renderer; ``progress_seconds`` is the minimum time between two writes of bare progress."""
+        """Create a renderer; ``progress_seconds`` is the time between two writes of bare progress."""
         self._options = options
         self._redactor = redactor
-        self._progress_seconds = progress_seconds
+        self._progress_seconds = progress_seconds * (1 - _EARLY_SHARE)
 
     def render(self, snapshot: Snapshot, report: StoredReport, evidence: CollectedEvidence) -> ReportStatus | None:
         """Render the status of a report whose Workflow is in the cluster.

@@ -11,7 +11,6 @@ from urllib.parse import quote
 import msgspec
 
 from wfreport.api.remediation import Remediation
-from wfreport.api.wire import field_path
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.render.live_page import FilterForm, FormField, fragment_html, missing_run_html, run_html
 from wfreport.cli.render.remediation_state import message_of, state_of
@@ -204,11 +203,7 @@ class RunView:
             return missing_run_html(self.title(request.address), "There is no such report: it may have been deleted.")
         report = msgspec.json.decode(raw)
         actions, problem = await _actions(cluster, report)
-        try:
-            return await asyncio.to_thread(_run_html, report, actions, problem)
-        except msgspec.ValidationError as error:
-            unreadable = f"This version of wfreport cannot read {field_path(error)} of the report; update wfreport."
-            return missing_run_html(self.title(request.address), line(unreadable))
+        return await asyncio.to_thread(_run_html, report, actions, problem)
 
 
 async def _actions(cluster: Cluster, report: Mapping[str, Any]) -> tuple[list[Remediation], str]:
