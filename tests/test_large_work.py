@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -12,7 +13,7 @@ from tests.core.hostile import packed_workflow
 from wfreport.api.argo import Phase
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import PodEvidence
-from wfreport.large_work import LARGE_EVIDENCE, is_large, is_large_json, run_by_size
+from wfreport.large_work import LARGE_EVIDENCE, is_large, is_large_json, run_by_size, run_in_thread
 
 
 @pytest.mark.parametrize(("large", "name"), [(True, "large-work"), (False, "MainThread")])
@@ -30,3 +31,12 @@ def test_a_workflow_is_large_by_its_unpacked_nodes_or_by_its_evidence() -> None:
     small = a_snapshot(a_node("wf", Phase.FAILED))
     assert not is_large(small)
     assert is_large(small, *[PodEvidence()] * (LARGE_EVIDENCE + 1))
+
+
+def test_the_garbage_collector_waits_for_large_work_and_no_longer() -> None:
+    assert gc.isenabled()
+    assert not asyncio.run(run_in_thread(gc.isenabled))
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(run_in_thread(lambda: 1 // 0))
+    assert gc.isenabled()

@@ -1,7 +1,8 @@
 """Facts about a failed node that follow from the nodes that enclose it, computed once for each of them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from wfreport.api.argo import ContinueOn, Node, NodeType, Phase, Task, Template, Workflow
 from wfreport.core.snapshot.model import Snapshot
@@ -13,8 +14,7 @@ _TEMPLATE_TYPES = frozenset({NodeType.DAG, NodeType.STEPS})
 _CALLERS = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.STEP_GROUP})
 
 
-@dataclass(frozen=True, slots=True)
-class Lineage:
+class Lineage(msgspec.Struct, frozen=True, gc=False):
     """Properties of a node that come from itself or from a node that encloses it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Lineages:
         is_exit_handler = node.name == self._exit_handler_name
         if not (is_template or is_exit_handler) and (lineage.always_tolerated or not tolerated):
             return lineage
-        return replace(
+        return msgspec.structs.replace(
             lineage,
             is_in_exit_handler=lineage.is_in_exit_handler or is_exit_handler,
             always_tolerated=lineage.always_tolerated or tolerated,
@@ -90,7 +90,7 @@ class Lineages:
         """Return what holds for all nodes directly within a node."""
         outer = self._known[parent.id]
         has_succeeded = parent.phase == Phase.SUCCEEDED and parent.type in GROUP_TYPES
-        return replace(
+        return msgspec.structs.replace(
             outer,
             always_tolerated=outer.always_tolerated or has_succeeded,
             caller_type=parent.type if parent.type in _CALLERS else outer.caller_type,
@@ -109,8 +109,8 @@ class Lineages:
             return inner
         if node.name == f"{parent.name}.{task}":
             tolerated = continue_on.failed if node.phase == Phase.FAILED else continue_on.error
-            return replace(inner, always_tolerated=inner.always_tolerated or tolerated)
-        return replace(
+            return msgspec.structs.replace(inner, always_tolerated=inner.always_tolerated or tolerated)
+        return msgspec.structs.replace(
             inner,
             failure_tolerated=inner.failure_tolerated or continue_on.failed,
             error_tolerated=inner.error_tolerated or continue_on.error,

@@ -81,13 +81,21 @@ class Tree:
         Nodes that are not within any of them are left out.
         """
         within: dict[str, str] = {}
-        for name in self._sorted_names:
-            node = self._by_name[name]
-            if node.id in ids:
-                within[name] = node.id
-            elif (parent := self._parents.get(name)) is not None and parent.name in within:
-                within[name] = within[parent.name]
+        for name, node_id, parent_name in self._outer_first:
+            if node_id in ids:
+                within[name] = node_id
+            elif parent_name in within:
+                within[name] = within[parent_name]
         return within
+
+    @cached_property
+    def _outer_first(self) -> Sequence[tuple[str, str, str | None]]:
+        """Name, id and the parent's name of each node, enclosing nodes first."""
+        parents = self._parents
+        return [
+            (name, self._by_name[name].id, parents[name].name if name in parents else None)
+            for name in self._sorted_names
+        ]
 
     def attempts(self, retry: Node) -> list[Node]:
         """Return the attempts of a Retry node, oldest first. Its hooks are no attempts (operator.go:2092)."""
