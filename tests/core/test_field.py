@@ -14,6 +14,8 @@ import yaml
 from wfreport.api.classes import FailureClass, Role
 from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.cli.sources.computed_reports import compute_report
+from wfreport.core.next_steps.model import RunView
+from wfreport.core.next_steps.steps import next_steps
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence
 
@@ -66,6 +68,14 @@ def test_the_report_has_the_words_that_a_person_needs(name: str) -> None:
     texts = [status.summary or "", *(text for entry in listed for text in entry.dump().values())]
     shown = "\n".join(str(text) for text in texts)
     assert [words for words in EXPECTED[name]["words"] if not re.search(words, shown)] == []
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_to_do_next_is_suggested_unless_the_run_is_well(name: str) -> None:
+    status = report_of(name).status
+    assert status is not None
+    if status.reason:
+        assert next_steps(RunView("wf", "team", status, existing_pods=frozenset()))
 
 
 def object_report(name: str) -> ReportStatus:

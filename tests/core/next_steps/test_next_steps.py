@@ -17,7 +17,6 @@ from tests.core.next_steps.runs import (
     lines,
     sentences,
 )
-from tests.core.test_field import EXPECTED, report_of
 
 from wfreport.api.classes import FailureClass, Owner, Role
 from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
@@ -92,15 +91,6 @@ def test_every_run_that_waits_has_next_steps(reason: str) -> None:
     for pod_name in (None, "pod-1"):
         wait = Waiting(reason=reason, display_name="e2e", pod_name=pod_name)
         check(next_steps(a_waiting(wait)))
-
-
-@pytest.mark.parametrize("name", EXPECTED)
-def test_every_run_that_people_reported_has_next_steps_if_it_failed_or_waits(name: str) -> None:
-    report = report_of(name)
-    status = report.status or ReportStatus()
-    steps = next_steps(RunView(report.spec.workflow_ref.name, "data", status, existing_pods=frozenset()))
-    if status.reason or status.stalled:
-        check(steps)
 
 
 def test_a_run_that_succeeded_needs_nothing() -> None:
@@ -207,6 +197,10 @@ LOG = LogTail(text="x", lines=1, bytes=1)
             id="the Workflow itself was evicted",
         ),
         pytest.param(
+            of_failure(C.CONTROLLER_ERROR, reason="TaskResultLost", retryable=True), "argo resubmit wf",
+            id="a lost result",
+        ),
+        pytest.param(
             of_failure(C.ARTIFACT_IO, container="wait", log_tail=LOG, pod_name="p"),
             "wfreport logs wf e2e -c wait", id="log of wait",
         ),
@@ -284,6 +278,20 @@ def test_an_invalid_workflow_template_is_corrected_where_it_is() -> None:
     assert lines(next_steps(run)) == ["kubectl edit workflowtemplate etl", "argo submit --from workflowtemplate/etl"]
 
 
+def test_a_template_that_is_missing_is_created_or_its_name_corrected() -> None:
+    shown = of_failure(C.TEMPLATE_ERROR, 'workflowtemplates.argoproj.io "etl" not found')
+    assert lines(shown) == ["kubectl get workflowtemplate etl"]
+
+
+def test_a_stall_of_a_newer_version_without_advice_can_be_ended() -> None:
+    assert lines(next_steps(a_stalled("OfANewerVersion"))) == ["argo terminate wf", "argo resubmit wf"]
+
+
+def test_a_lost_result_of_a_workflow_that_is_gone_is_submitted_anew() -> None:
+    failure = a_failure(C.CONTROLLER_ERROR, reason="TaskResultLost", retryable=True)
+    assert "Submit the Workflow again" in sentences(next_steps(a_failed(failure, has_workflow=False)))
+
+
 def test_other_runs_of_a_cron_workflow_can_be_compared() -> None:
     source = WorkflowSource(cron_workflow="nightly")
     run = a_failed(a_failure(C.EXIT_CODE), status={"workflow_source": source})
@@ -340,7 +348,7 @@ def test_several_failures_have_one_command_for_all_their_logs() -> None:
     [
         (
             a_stalled(StallReason.MAIN_ENDED, "main exited with code 0, and istio-proxy keeps the pod alive"),
-            "kubectl exec pod-1 -c istio-proxy -- kill 1",
+            "kubectl exec pod-1 -c istio-proxy -- pilot-agent request POST quitquitquit",
         ),
         (
             a_stalled(StallReason.MAIN_ENDED, "main exited with code 1, and wait, side keep it alive"),

@@ -40,6 +40,13 @@ def run_again(run: RunView, text: str = "") -> NextStep:
         return submit_again(run, text)
     if run.is_retriable:
         return argo(text or "run the failed steps again", "retry", run.workflow)
+    return run_all_again(run, text)
+
+
+def run_all_again(run: RunView, text: str = "") -> NextStep:
+    """Return how to run every step again with the same spec, also those that succeeded."""
+    if run.has_policy_action or not run.has_workflow or run.is_being_deleted:
+        return run_again(run, text)
     return argo(text or "run all of it again, as a new Workflow", "resubmit", run.workflow)
 
 

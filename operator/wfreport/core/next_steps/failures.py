@@ -5,6 +5,7 @@ from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
 from wfreport.api.classes import CLASS_ADVICE, FailureClass, Owner
+from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure
 from wfreport.core.classify.named_objects import find_denied, find_missing
 from wfreport.core.classify.stops import REPLACED_BY_CRON
@@ -16,6 +17,7 @@ from wfreport.core.next_steps.commands import (
     kubectl,
     log_of,
     run_again,
+    run_all_again,
     wfreport,
 )
 from wfreport.core.next_steps.configuration import image_steps, object_steps, quota_steps, scheduling_steps
@@ -247,7 +249,9 @@ def _quota(failure: Failure, run: RunView) -> Steps:
 
 
 def _controller(failure: Failure, run: RunView) -> Steps:
-    if failure.retryable:
+    if failure.reason == FailureReason.TASK_RESULT_LOST:
+        yield run_all_again(run, "run all of it again; a retry would not run the step whose result is lost")
+    elif failure.retryable:
         yield run_again(run)
     yield NextStep(
         _CONTROLLER_ADVICE.get(failure.reason or "", "If it fails again, the platform reads the controller's log.")

@@ -25,6 +25,12 @@ _LABEL_COMPLETE: Final = "workflows.argoproj.io/report-outputs-completed=true"
 _ALIVE: Final = lazy_pattern(r", and ([\w.-]{1,253}(?:, [\w.-]{1,253}){0,20}) keeps? (?:the pod|it) alive")
 _MACHINE: Final = lazy_pattern(r"on machine ([\w.-]{1,253})")
 
+_QUIT: Final = {
+    "istio-proxy": ("pilot-agent", "request", "POST", "quitquitquit"),
+    "linkerd-proxy": ("/usr/lib/linkerd/linkerd-await", "sleep", "1", "--shutdown"),
+}
+"""Commands that end injected sidecars whose images have no shell (Argo's docs/sidecar-injection.md)."""
+
 
 def stall_steps(stalled: Stalled, run: RunView) -> Steps:
     """Yield what to do about a run that hangs, the most useful first."""
@@ -65,11 +71,11 @@ def _main_ended(stalled: Stalled, run: RunView) -> Steps:
     sidecars = [name for name in names if name not in EXECUTOR_CONTAINERS]
     if pod and sidecars:
         yield kubectl(f"end {sidecars[0]}; the step then ends as its main container did", "exec", pod, "-c",
-                      sidecars[0], "--", "kill", "1")  # fmt: skip
+                      sidecars[0], "--", *_QUIT.get(sidecars[0], ("kill", "1")))  # fmt: skip
     if sidecars:
         yield NextStep(
             f"Let {sidecars[0]} end with the main container from now on: the annotation "
-            f"workflows.argoproj.io/kill-cmd-{sidecars[0]} on the template's pods, or a native sidecar."
+            f"workflows.argoproj.io/kill-cmd-{sidecars[0]} in the template's metadata, or a native sidecar."
         )
     elif pod and names:
         yield kubectl(f"why Argo's {names[0]} container does not end", "logs", pod, "-c", names[0])

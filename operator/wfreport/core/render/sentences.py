@@ -27,6 +27,7 @@ _VAGUE_EVENT: Final = lazy_pattern(r"^(?:Error: (?:ErrImagePull|ImagePullBackOff
 _LOW_ON: Final = lazy_pattern(r"The node was low on resource: ([\w-]+)\.")
 _USAGE: Final = lazy_pattern(r"Container (\S+) was using (\S+), request is (\S+?),")
 _LOOK_UP: Final = lazy_pattern(r'^failed to look-up entrypoint/cmd for image ("[^"]*")')
+_LOST_RESULT: Final = lazy_pattern(r"\{\{(?:steps|tasks)\.([^{}\s]{1,512}?)\.outputs\.")
 _QUOTA: Final = lazy_pattern(r"exceeded quota: ([^,]+), (.*)", re.DOTALL)
 
 
@@ -192,6 +193,13 @@ def _over_quota(failure: Failure) -> str:
     return f"quota{f' {name}' if name else ''} demands {', '.join(unspecified.resources)}{subject}, which are not set"
 
 
+def _of_controller(failure: Failure) -> str:
+    lost = _LOST_RESULT.search(failure.message or "")
+    if failure.reason == FailureReason.TASK_RESULT_LOST and lost:
+        return f"the result of {lost[1]} never reached Argo's controller: {_message(failure)}"
+    return _message(failure)
+
+
 def _unknown(failure: Failure) -> str:
     text = failure.message or ""
     if text.startswith("Pod failed before main container starts"):
@@ -212,6 +220,7 @@ _PHRASES: dict[FailureClass, Callable[[Failure], str]] = {
     FailureClass.QUOTA_EXCEEDED: _over_quota,
     FailureClass.UNSCHEDULABLE: _never_started("could not be scheduled"),
     FailureClass.TIMEOUT: _timed_out,
+    FailureClass.CONTROLLER_ERROR: _of_controller,
     FailureClass.CANCELLED: _stopped,
     FailureClass.UNKNOWN: _unknown,
 }
