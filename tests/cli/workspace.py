@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,11 +93,10 @@ class Workspace:
             self.plane.api.post(path, {key: value for key, value in report.items() if key != "status"})
         self.plane.api.patch(f"{path}/{report['metadata']['name']}/status", {"status": report["status"]})
 
-    def kubeconfig_of(self, name: str, readable: dict[str, list[str]]) -> Path:
+    def kubeconfig_of(self, name: str, readable: dict[str, list[str]], verbs: Sequence[str] = ("get", "list")) -> Path:
         """Return the kubeconfig of a ServiceAccount that can read only these resources, by API group."""
         rules = [
-            {"apiGroups": [group], "resources": plurals, "verbs": ["get", "list"]}
-            for group, plurals in readable.items()
+            {"apiGroups": [group], "resources": plurals, "verbs": list(verbs)} for group, plurals in readable.items()
         ]
         rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self.namespace}"
         metadata = {"metadata": {"name": name}}

@@ -63,10 +63,10 @@ VARIANTS = (
         Variant(component, components=(component,))
         for component in (
             *("admission-policy", "alerts", "argo-server", "grafana", "network-policy", "pod-monitor"),
-            *("policies-for-edit", "prometheus"),
+            *("policies-for-edit", "prometheus", "ui"),
         )
     ),
-    Variant("everything", components=(*FOR_A_NAMESPACE, "admission-policy", "policies-for-edit")),
+    Variant("everything", components=(*FOR_A_NAMESPACE, "admission-policy", "policies-for-edit", "ui")),
     Variant("namespaced-everything", NAMESPACED, FOR_A_NAMESPACE, ARGO),
 )
 

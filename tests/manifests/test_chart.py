@@ -66,7 +66,7 @@ def _sorted(entry: Object) -> Object:
         return entry | {"rules": sorted(entry["rules"], key=repr)}
     if entry["kind"] == "Deployment":
         for container in entry["spec"]["template"]["spec"]["containers"]:
-            container["env"].sort(key=lambda variable: variable["name"])
+            container.get("env", []).sort(key=lambda variable: variable["name"])
     return entry
 
 
@@ -240,8 +240,9 @@ def test_a_stopping_pod_gets_more_time_than_the_operator_needs() -> None:
     assert grace >= DRAIN_SECONDS + 10
 
 
-def test_no_egress_leads_to_link_local_addresses() -> None:
-    policy = yaml.safe_load((MANIFESTS / "components" / "network-policy" / "network-policy.yaml").read_text())
+@pytest.mark.parametrize("component", ["network-policy", "ui"])
+def test_no_egress_leads_to_link_local_addresses(component: str) -> None:
+    policy = yaml.safe_load((MANIFESTS / "components" / component / "network-policy.yaml").read_text())
     blocks = [
         peer["ipBlock"] for rule in policy["spec"]["egress"] for peer in rule.get("to", [{}]) if "ipBlock" in peer
     ]

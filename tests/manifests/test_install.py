@@ -266,6 +266,25 @@ def test_the_pod_is_admitted_under_the_restricted_standard(plane: ControlPlane) 
 
 
 @pytest.mark.cluster
+def test_the_live_page_has_no_rights_no_token_and_a_restricted_pod(
+    plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    install_in(plane, namespace, tmp_path, "ui")
+    page = plane.api.as_user(plane.service_account_token(namespace, "wfreport-ui"))
+    assert rights(page, namespace) == set()
+    assert not is_allowed(page, "list", "workflowreports", namespace=namespace, group="wfreport.dev")
+    deployment = plane.api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/wfreport-ui")
+    spec = deployment["spec"]["template"]["spec"]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert spec["containers"][0]["image"] == f"wfreport:{version}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    plane.api.patch(f"/api/v1/namespaces/{namespace}", {"metadata": {"labels": labels}})
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trial"}, "spec": spec}
+    admitted = plane.api.post(f"/api/v1/namespaces/{namespace}/pods", pod, dryRun="All")
+    assert [volume["name"] for volume in admitted["spec"]["volumes"]] == ["kubernetes-ca"]
+
+
+@pytest.mark.cluster
 def test_the_image_has_this_version(plane: ControlPlane) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"image: wfreport:{version}\n" in plane.kubectl("kustomize", OVERLAYS / "default")

@@ -14,6 +14,7 @@ from tests.web.reports import a_report
 
 from wfreport.cli.sources.cluster import Cluster, open_client
 from wfreport.cli.web.guard import LOOPBACK_HOSTS, AccessRules
+from wfreport.cli.web.server import server_options
 from wfreport.cli.web.site import Site
 from wfreport.cli.web.viewers import LocalViewers, TokenViewers, Viewers
 from wfreport.kube.credentials import BearerCredentials
@@ -39,7 +40,7 @@ class Live:
     site: Site
     base: str
 
-    async def text(self, path: str, status: int = 200, **headers: str) -> str:
+    async def text(self, path: str, *, status: int = 200, headers: dict[str, str] | None = None) -> str:
         """Return the body of a page."""
         async with self.browser.get(self.base + path, headers=headers) as response:
             body = await response.text()
@@ -53,11 +54,18 @@ class Worlds:
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
 
-    async def local(self, *, rights: set[str | None], namespace: str | None = "team-a", streams_max: int = 9) -> Live:
+    async def local(
+        self,
+        *,
+        rights: set[str | None],
+        namespace: str | None = "team-a",
+        streams_max: int = 9,
+        idle_seconds: float = 30,
+    ) -> Live:
         """Start a page on loopback with one user's rights."""
         api, url = await self._api({"me": rights})
         client = await self._stack.enter_async_context(open_client(BearerCredentials(url, None, "me")))
-        viewers = LocalViewers(Cluster(client, namespace or "team-a"), namespace)
+        viewers = LocalViewers(Cluster(client, namespace or "team-a"), namespace, idle_seconds=idle_seconds)
         return await self._live(api, viewers, AccessRules(SECRET, LOOPBACK_HOSTS), streams_max)
 
     async def in_cluster(self, rights: dict[str, set[str | None]], *, tokens_max: int = 9) -> Live:
@@ -78,7 +86,7 @@ class Worlds:
     async def _live(self, api: FakeApi, viewers: Viewers, rules: AccessRules, streams_max: int) -> Live:
         site = Site(viewers, rules, streams_max=streams_max)
         server = TestServer(site.application())
-        await server.start_server(shutdown_timeout=0.1)
+        await server.start_server(**server_options() | {"shutdown_timeout": 0.1})
         browser = TestClient(server)
         self._stack.push_async_callback(browser.close)
         return Live(api, browser, site, rules.base)

@@ -25,3 +25,18 @@ def a_report(namespace: str = "team-a", name: str = "run", *, phase: str = "Fail
         "spec": {"workflowRef": {"name": name}},
         "status": {"observedWorkflow": observed, "summary": f"summary of {name}", **cause, **status},
     }
+
+
+def a_remediation(namespace: str, name: str, *, target: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "wfreport.dev/v1alpha1",
+        "kind": "Remediation",
+        "metadata": {"name": name, "namespace": namespace, "creationTimestamp": "2026-05-01T12:20:00Z", "uid": name},
+        "spec": {
+            "policyRef": {"name": "retry-oom", "uid": "p-1", "generation": 1},
+            "reportRef": {"name": target},
+            "target": {"name": target, "uid": f"u-{target}", "startedAt": "2026-05-01T12:00:00Z"},
+            "rootName": target, "rootUid": "root", "rule": "more", "action": "Resubmit", "lockClass": "mutate",
+            "attempt": 1, "reason": "OOMKilled",
+        },
+    }  # fmt: skip

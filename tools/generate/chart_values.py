@@ -140,6 +140,22 @@ class Dashboard(Part):
     annotations: dict[str, str] = Field({}, description="Annotations, for example of the folder in Grafana.")
 
 
+class Ui(Part):
+    """The live page, for people without a kubeconfig. A proxy that authenticates them has to be in front of it."""
+
+    enabled: bool = Field(default=False, description="Create Deployment, Service, ServiceAccount and NetworkPolicy.")
+    replicas: int = Field(1, ge=1, le=10, description="Replicas. Each has watches of its own.")
+    allowedHosts: list[Annotated[str, Field(pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]] = Field(
+        [], description="Hosts that requests may be for. Empty: any."
+    )
+    proxyNamespace: Namespace = Field("ingress-nginx", description="Namespace of the proxy, which alone may connect.")
+    apiServerPorts: list[Port] = Field([443, 6443], description="Ports of the API server.")
+    resources: dict[str, Any] = Field(
+        {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+        description="Requests and limits.",
+    )
+
+
 class Values(Part):
     """The values of the chart. The defaults only report, for all namespaces, with the logs of failed pods."""
 
@@ -181,6 +197,7 @@ class Values(Part):
     podMonitor: Monitor = Field(Monitor(), description="A PodMonitor, instead of the ServiceMonitor.")
     alerts: Alerts = Field(Alerts(), description="Alerts for the Prometheus Operator, whose CRDs must be installed.")
     grafanaDashboard: Dashboard = Field(Dashboard(), description="A ConfigMap with the Grafana dashboard.")
+    ui: Ui = Field(Ui(), description="The live page of `wfreport ui`, which has no rights of its own.")
     podAnnotations: dict[str, str] = Field({}, description="Annotations of the pods.")
     podLabels: dict[str, str] = Field({}, description="Labels of the pods.")
     priorityClassName: str = Field("", description="PriorityClass of the pods.")

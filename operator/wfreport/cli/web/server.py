@@ -1,6 +1,8 @@
 """Serves the live page until Ctrl-C or SIGTERM."""
 
 import asyncio
+import logging
+import os
 import signal
 import socket
 import tempfile
@@ -9,9 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.web.guard import AccessRules
@@ -19,6 +22,12 @@ from wfreport.cli.web.site import Site
 from wfreport.cli.web.viewers import Viewers
 
 LOOPBACK: Final = "127.0.0.1"
+ANY_ADDRESS: Final = ""
+"""All addresses of the pod, of both families."""
+
+HEADER_MAX_BYTES: Final = 32 * 1024
+"""Tokens of an identity provider with many groups are long."""
+
 _SHUTDOWN_SECONDS: Final = 2.0
 
 
@@ -29,14 +38,8 @@ async def serving(viewers: Viewers, rules: AccessRules, *, address: str, port: i
     Raises:
         UnusableInput: the port cannot be used.
     """
-    # no access log: its lines would have the secret
-    runner = web.AppRunner(
-        Site(viewers, rules).application(),
-        access_log=None,
-        shutdown_timeout=_SHUTDOWN_SECONDS,
-        handler_cancellation=True,
-        handle_signals=False,
-    )
+    application = Site(viewers, rules).application()
+    runner = web.AppRunner(application, handle_signals=False, handler_cancellation=True, **server_options())
     await runner.setup()
     try:
         listener = _listener(address, port)
@@ -46,12 +49,33 @@ async def serving(viewers: Viewers, rules: AccessRules, *, address: str, port: i
         await runner.cleanup()
 
 
+def server_options() -> dict[str, Any]:
+    """Return the options of the HTTP server.
+
+    Nothing of a request is logged: its path has the secret, and a header may have a token.
+    """
+    logger = logging.getLogger(__name__)
+    logger.addFilter(_has_no_request)
+    return {
+        "access_log": None,
+        "logger": logger,
+        "max_field_size": HEADER_MAX_BYTES,
+        "shutdown_timeout": _SHUTDOWN_SECONDS,
+    }
+
+
+def _has_no_request(record: logging.LogRecord) -> bool:
+    """Whether a record is about our code: an error in HTTP itself quotes the bytes that it could not read."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 def _listener(address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    is_dual = address == ANY_ADDRESS and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if is_dual else socket.AF_INET
     try:
-        return socket.create_server((address, port), family=family)
+        return socket.create_server((address, port), family=family, dualstack_ipv6=is_dual)
     except OSError as error:
-        raise UnusableInput(f"--port {port}", f"{error.strerror or error}; 0 takes any free port") from error
+        raise UnusableInput(f"--port {port}", f"{os.strerror(error.errno or 0)}; 0 takes any free port") from error
 
 
 async def serve_until_signal(ready: Callable[[], Awaitable[None]]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from wfreport.cli.sources.cluster import Cluster, open_client
-from wfreport.cli.web.feeds import Feeds
+from wfreport.cli.web.feeds import IDLE_SECONDS, Feeds
 from wfreport.kube.credentials import BearerCredentials
 
 LOCAL_FEEDS_MAX: Final = 16
@@ -61,10 +61,17 @@ class Viewers(Protocol):
 
 
 class LocalViewers:
-    """All requests use the rights of the user who started the command."""
+    """All requests use the rights of the user who started the command.
 
-    def __init__(self, cluster: Cluster, namespace: str | None) -> None:
-        self._viewer = Viewer(cluster, Feeds(cluster, feeds_max=LOCAL_FEEDS_MAX), namespace)
+    Args:
+        cluster: the connection with these rights.
+        namespace: the namespace that pages show if the URL has none; None for all.
+        idle_seconds: how long a watch goes on without a viewer.
+    """
+
+    def __init__(self, cluster: Cluster, namespace: str | None, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        feeds = Feeds(cluster, feeds_max=LOCAL_FEEDS_MAX, idle_seconds=idle_seconds)
+        self._viewer = Viewer(cluster, feeds, namespace)
 
     @asynccontextmanager
     async def of(self, headers: Mapping[str, str]) -> AsyncIterator[Viewer]:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from wfreport.api.remediation import Remediation
+from wfreport.api.wire import field_path
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.render.live_page import FilterForm, FormField, fragment_html, missing_run_html, run_html
 from wfreport.cli.render.remediation_state import message_of, state_of
@@ -101,7 +102,7 @@ class LiveView(NavigablePage, Protocol):
         ...
 
 
-class RunsView:
+class RunList:
     """The list of runs."""
 
     id = "runs"
@@ -171,7 +172,7 @@ def _took(started: datetime | None, ended: datetime | None) -> str:
     return short_duration((ended - started).total_seconds()) if started and ended else ""
 
 
-class RunView:
+class SingleRun:
     """The page of one run."""
 
     id = "run"
@@ -203,7 +204,11 @@ class RunView:
             return missing_run_html(self.title(request.address), "There is no such report: it may have been deleted.")
         report = msgspec.json.decode(raw)
         actions, problem = await _actions(cluster, report)
-        return await asyncio.to_thread(_run_html, report, actions, problem)
+        try:
+            return await asyncio.to_thread(_run_html, report, actions, problem)
+        except msgspec.ValidationError as error:
+            unreadable = f"This version of wfreport cannot read {field_path(error)} of the report; update wfreport."
+            return missing_run_html(self.title(request.address), line(unreadable))
 
 
 async def _actions(cluster: Cluster, report: Mapping[str, Any]) -> tuple[list[Remediation], str]:
@@ -219,7 +224,7 @@ def _run_html(report: Mapping[str, Any], actions: Sequence[Remediation], problem
     return run_html(replace(page, notes=[*page.notes, problem]) if problem else page)
 
 
-class RemediationsView:
+class RemediationList:
     """What policies did, and why they did not act."""
 
     id = "remediations"
@@ -315,7 +320,7 @@ def namespace_field(address: PageAddress) -> FormField:
 
 
 LIVE_VIEWS: Final[Sequence[tuple[str, LiveView]]] = (
-    ("/", RunsView()),
-    ("/runs/{namespace}/{name}", RunView()),
-    ("/remediations", RemediationsView()),
+    ("/", RunList()),
+    ("/runs/{namespace}/{name}", SingleRun()),
+    ("/remediations", RemediationList()),
 )
