@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from rich.text import Text
 from tests.cli.test_tree import report
+from tests.core.test_field import report_of
 from tests.core.trends.runs import a_run, history
 from tests.recorded import recording
 
@@ -136,6 +137,8 @@ def screen_lines(screen: str, width: int) -> list[Text]:
         return trend_lines(style, compute_trends(trend_runs()), all_namespaces=False, limit=20)
     if screen == "show-ladder":
         return page_lines(ladder_report(), width, LADDER)
+    if screen.startswith("show-reported-"):
+        return page_lines(report_of(screen.removeprefix("show-reported-")), width)
     return page_lines(report(recording(screen.removeprefix("show-"))), width)
 
 
@@ -147,6 +150,11 @@ SCREENS = [
     "show-suspend-left-b",
     "show-image-pull-backoff",
     "show-cron-child-fails",
+    "show-reported-13-failedmount-secret",
+    "show-reported-41-artifact-gc-delete-stuck",
+    "show-reported-57-quota-init-wait",
+    "show-reported-65-sidecar-alive-35",
+    "show-reported-72-resource-rbac",
 ]
 
 

@@ -60,6 +60,12 @@ def test_a_run_that_ended_shows_what_hangs_after_it() -> None:
     assert (status.reason, status.step) == ("DeletionBlocked", None)
 
 
+def test_a_run_that_failed_and_hangs_has_both_reasons() -> None:
+    ended = a_snapshot(a_node("wf", Phase.FAILED, message="Error (exit code 1)", exit_code="1"))
+    status = a_report(ended, stall=verdict(StallReason.DELETION_BLOCKED, step=""))
+    assert (status.reason, status.failure_class) == ("ExitCode,DeletionBlocked", "ExitCode")
+
+
 def test_no_pods_are_needed_of_a_run_that_has_ended() -> None:
     ended = a_snapshot(a_node("wf.train", Phase.RUNNING, end=None))
     assert not needs_pods(ended, now=at(9999), after_seconds=1)

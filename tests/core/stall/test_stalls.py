@@ -24,6 +24,8 @@ SAVING = [container("main", 0), container("wait")]
 DONE = [container("main", 0), container("wait", 0)]
 WORKING = [container("main"), container("wait")]
 LOCK = "team/Mutex/m"
+NOT_STARTED = {"exitCode": 128, "reason": "StartError", "message": "exec: no such file", "finishedAt": stamp(18)}
+NO_SUCH_FILE = [{"name": "main", "state": {"terminated": NOT_STARTED}}, container("wait")]
 
 
 def found(
@@ -61,6 +63,11 @@ STUCK = {
         StallReason.MAIN_NOT_STARTED,
         "StartError",
         pod("wf.train", container("main", 128, reason="StartError"), container("wait")),
+    ),
+    "main could not start, and the runtime tells why": (
+        StallReason.MAIN_NOT_STARTED,
+        "wait keeps the pod alive: exec: no such file",
+        pod("wf.train", *NO_SUCH_FILE),
     ),
     "a dead machine": (
         StallReason.POD_TERMINATING,

@@ -9,11 +9,21 @@ from tests.builders import a_node, a_report, a_snapshot, at
 from tests.core.pods import an_event, ended, waits
 
 from wfreport.api.argo import Metadata, NodeType, Phase
-from wfreport.api.kubernetes import ContainerState, ContainerStatus, Event, Pod, PodSpec, PodStatus, StateRunning
+from wfreport.api.kubernetes import (
+    ContainerState,
+    ContainerStatus,
+    Event,
+    Pod,
+    PodSpec,
+    PodStatus,
+    StateRunning,
+    StateTerminated,
+)
 from wfreport.api.report import Waiting
 from wfreport.core.snapshot.model import PodEvidence
 
 RUNNING = Phase.RUNNING
+NOT_STARTED = StateTerminated(exit_code=128, reason="StartError", message="exec: no such file", finished_at=at(2))
 
 
 def runs(name: str) -> ContainerStatus:
@@ -57,6 +67,11 @@ def waits_of(pod: Pod | None, *events: Event, phase: str = RUNNING, now: float =
             a_pod(ended("main", 128, "StartError"), runs("wait")),
             "MainNotStarted",
             "main could not start: StartError (exit code 128); wait still runs",
+        ),
+        (
+            a_pod(ContainerStatus(name="main", state=ContainerState(terminated=NOT_STARTED)), runs("wait")),
+            "MainNotStarted",
+            "main could not start: StartError (exit code 128, exec: no such file); wait still runs",
         ),
         (
             a_pod(ended("main", 127, "Odd", ran=False), runs("wait")),

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from wfreport.api.classes import CLASS_MEANINGS, Confidence, FailureClass, Role
 from wfreport.api.evidence import ContainerEnd, ContainerSummary
-from wfreport.api.failure_reasons import FAILURE_REASON_MEANINGS
+from wfreport.api.failure_reasons import FAILURE_REASON_MEANINGS, FailureReason
 from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.quantities import human_memory
@@ -20,6 +20,15 @@ _BEFORE_START: Final = frozenset(
     {FailureClass.IMAGE_PULL, FailureClass.UNSCHEDULABLE, FailureClass.QUOTA_EXCEEDED, FailureClass.LOCK_WAIT}
 )
 """Classes of failures before the step's program starts."""
+_NOT_STARTED: Final = frozenset(
+    {
+        FailureReason.ARGUMENTS_TOO_LONG,
+        FailureReason.COMMAND_NOT_FOUND,
+        FailureReason.COMMAND_NOT_STARTED,
+        FailureReason.EXEC_FORMAT_ERROR,
+    }
+)
+"""Reasons of failures of argoexec, which could not start the step's program."""
 _WITHOUT_POD: Final = frozenset({FailureClass.CONFIG_ERROR, FailureClass.TEMPLATE_ERROR, FailureClass.CONTROLLER_ERROR})
 """Classes of failures that prevent a pod, or befall a running one."""
 _FULL_BLOCKS: Final = 5
@@ -133,6 +142,8 @@ def _time(page: TextPage, failure: Failure) -> str:
 
 def _never_ran(failure: Failure) -> bool:
     """Whether the step's own program never ran."""
+    if failure.reason in _NOT_STARTED:
+        return True
     if failure.failure_class in _BEFORE_START:
         return failure.exit_code is None
     return failure.failure_class in _WITHOUT_POD and failure.pod_name is None
