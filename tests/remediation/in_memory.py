@@ -92,7 +92,11 @@ class InMemoryOperator:
             ownership=ReportOwnership(installation, events=events, metrics=metrics, clock=clock),
             metrics=metrics,
             clock=clock,
-            hooks=WriteHooks(lambda _: None, RemediationEventHandlers(cache, queues).report_written),
+            hooks=WriteHooks(
+                lambda _: None,
+                RemediationEventHandlers(cache, queues).report_written,
+                is_remediated=cache.is_relevant,
+            ),
         )
         lease: Any = HeldLease()
         dependencies = Dependencies(

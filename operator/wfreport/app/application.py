@@ -67,6 +67,10 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS: Final = 10
 """Maximum time that running reconciles get to finish when the operator stops."""
+OTHER_CONNECTIONS: Final = 24
+"""Connections beside those of reconciles and captures, for all other workers at once. A wait for a connection is first
+come, first served: it would let one namespace delay the requests of another."""
+
 LOAD_RETRY_SECONDS: Final = (1, 2, 5, 10, 15, 30)
 RESYNC_RETRY_SECONDS: Final = 10
 EXIT_OK, EXIT_LOST, EXIT_UNUSABLE = 0, 1, 2
@@ -107,7 +111,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None, metric
 @asynccontextmanager
 async def connected_operator(settings: Settings, metrics: Metrics) -> "AsyncIterator[Operator]":
     """Connect an operator to the API server and serve its metrics. It does nothing else before ``run``."""
-    connections = settings.workers + settings.capture_workers + 4
+    connections = settings.workers + settings.capture_workers + OTHER_CONNECTIONS
     client = Client(
         observer=metrics,
         timeout_seconds=settings.request_timeout_seconds,
@@ -155,7 +159,12 @@ class Operator:
             shared, server, ArchivedLogs(argo_server) if argo_server else None
         )
         self._tracing = tracing = Tracing(shared, collector)
-        writer = build_report_writer(shared, remediation_handlers.report_written, tracing.report_written)
+        writer = build_report_writer(
+            shared,
+            remediation_handlers.report_written,
+            tracing.report_written,
+            is_remediated=remediations.is_relevant,
+        )
         reconciler = build_reconciler(shared, writer, capturer, fetcher)
         self._guard = build_abandonment_guard(shared, reconciler, writer)
         self._reader = build_report_reader(shared)

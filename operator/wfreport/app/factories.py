@@ -118,7 +118,9 @@ def build_argo_server_fetcher(
     )
 
 
-def build_report_writer(shared: Shared, *on_written: Callable[[StoredReport], None]) -> ReportWriter:
+def build_report_writer(
+    shared: Shared, *on_written: Callable[[StoredReport], None], is_remediated: Callable[[str], bool]
+) -> ReportWriter:
     """Build the only writer of reports; each of ``on_written`` is called with each report whose status was written."""
 
     def notify(report: StoredReport) -> None:
@@ -137,6 +139,7 @@ def build_report_writer(shared: Shared, *on_written: Callable[[StoredReport], No
             on_overtaken=shared.requests.enqueue_report,
             on_written=notify,
             announce_silence=shared.activity.announce,
+            is_remediated=is_remediated,
         ),
     )
 

@@ -85,6 +85,10 @@ class ResourceReader(Protocol[ReadT_co]):
         """GET one object."""
         ...
 
+    async def get_json(self, namespace: str | None, name: str) -> bytes:
+        """GET one object as its JSON."""
+        ...
+
 
 class Resource(Generic[ObjectT]):
     """The objects of one kind.

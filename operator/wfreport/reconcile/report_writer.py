@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from wfreport.api.argo import Workflow
+from wfreport.api.argo import FAILED_PHASES, Workflow
 from wfreport.api.condition import Condition
 from wfreport.api.names import KIND_REPORT
 from wfreport.api.reasons import ConditionType, Reason, StallReason
@@ -42,6 +42,10 @@ def _always() -> bool:
     return True
 
 
+def _never(_: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class WriteHooks:
     """Functions to call after writes.
@@ -50,11 +54,13 @@ class WriteHooks:
         on_overtaken: called with a report that another client changed during our write.
         on_written: called with each report whose status was written.
         announce_silence: returns whether the silence of Argo's controller is yet to be announced.
+        is_remediated: returns whether remediation reads the reports of a namespace.
     """
 
     on_overtaken: Callable[[NamespacedName], None]
     on_written: Callable[[StoredReport], None]
     announce_silence: Callable[[], bool] = _always
+    is_remediated: Callable[[str], bool] = _never
 
 
 class ReportWriter:
@@ -162,9 +168,14 @@ class ReportWriter:
             if is_final and not was_final(report.status):
                 self._log_final(report, status)
         self._runs.observe(name, before, status, is_final=is_final)
-        entry = self._cache.get(name)
-        if is_final and not (entry and entry.evidence_pending):
+        if is_final and not self._is_read_again(name, status):
             self._statuses.drop(name)
+
+    def _is_read_again(self, name: NamespacedName, status: ReportStatus) -> bool:
+        """Return whether a final report is needed again in a moment: for late evidence, or for a remediation."""
+        entry, observed = self._cache.get(name), status.observed_workflow
+        has_failed = observed is not None and observed.phase in FAILED_PHASES
+        return bool(entry and entry.evidence_pending) or (has_failed and self._hooks.is_remediated(name[0]))
 
     def _drop(self, name: NamespacedName) -> None:
         self._statuses.drop(name)

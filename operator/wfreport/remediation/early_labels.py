@@ -16,14 +16,14 @@ from wfreport.api.report import ReportSpec, ReportStatus, WorkflowRef, WorkflowR
 from wfreport.cache.remediation import RemediationCache
 from wfreport.core.redact.redactor import Redactor
 from wfreport.core.render.status import render_status
-from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.identity import report_name
 from wfreport.core.snapshot.model import PodEvidence, RenderOptions, Snapshot
 from wfreport.core.snapshot.predicted import with_predicted_failures
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.pods import Pods
 from wfreport.kube.resource import Document, ResourceReader
-from wfreport.large_work import is_large, run_by_size, run_in_thread
+from wfreport.large_work import is_large, run_by_size
+from wfreport.remediation.gatherer import read_workflow
 from wfreport.remediation.pod_labels import PodLabeller
 from wfreport.runtime.workqueue import Request
 
@@ -66,10 +66,9 @@ class EarlyPodLabeller:
         if not unlabelled:
             return
         try:
-            document = await self._workflows.get(namespace, name)
+            _, snapshot = await read_workflow(self._workflows, namespace, name)
         except NotFoundError:
             return
-        snapshot = await run_in_thread(decode_workflow, document)
         owned = [pod for pod in unlabelled if _is_owned_by(snapshot, pod)]
         predicted = with_predicted_failures(snapshot, owned, self._clock())
         report = await run_by_size(is_large(snapshot), self._report, predicted, owned)

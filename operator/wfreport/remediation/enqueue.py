@@ -6,7 +6,7 @@ from wfreport.cache.remediation import RemediationCache
 from wfreport.core.record.progress import is_executed
 from wfreport.core.snapshot.names import remediation_name
 from wfreport.kube.errors import NotFoundError
-from wfreport.kube.objects import ObjectMeta
+from wfreport.kube.objects import ObjectMeta, version_of
 from wfreport.kube.remediations import read_remediation
 from wfreport.kube.reports import StoredReport
 from wfreport.kube.resource import Document, ResourceReader
@@ -43,7 +43,9 @@ class RemediationEventHandlers:
         if event_type == DELETED:
             self._queues.remediations.add(key, Priority.PROGRESS)
         elif not self._cache.remediations.has_version(meta):
-            self._queues.remediations.add_after(key, OWN_WRITE_SECONDS, Priority.PROGRESS)
+            self._queues.remediations.add_after(
+                key, OWN_WRITE_SECONDS, Priority.PROGRESS, min_resource_version=meta.version
+            )
 
     def policies_listed(self, listing: Listing) -> None:
         """Enqueue each cached policy that was deleted without an event: it must not act any more."""
@@ -91,11 +93,15 @@ class RemediationReader:
     async def reconcile(self, request: Request) -> None:
         """Read a Remediation and enqueue the reports of its target. Refuse it if it cannot be the operator's own.
 
+        A version that the cache has meanwhile is not read: it is of the operator's own write.
+
         Raises:
             ApiError: the Remediation could not be read, or the refusal not be written.
         """
         namespace, name = request.name
         before = self._cache.remediations.get(request.name)
+        if before and version_of(before.metadata.resource_version or "") >= request.min_resource_version > 0:
+            return
         try:
             remediation = read_remediation(await self._remediations.get(namespace, name))
         except NotFoundError:

@@ -13,10 +13,13 @@ from wfreport.api.report import WorkflowReport
 from wfreport.core.decide.model import LiveState
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import Snapshot
+from wfreport.kube.client import decoded
 from wfreport.kube.errors import ForbiddenError, NotFoundError
 from wfreport.kube.reports import StoredReport
 from wfreport.kube.resource import Document, ResourceReader
-from wfreport.large_work import run_in_thread
+from wfreport.large_work import is_large_json, run_by_size
+
+_decode_document = msgspec.json.Decoder(Document).decode
 
 OPT_OUT_SECONDS: Final = 30
 """How long the opt-out annotation of a Namespace is cached."""
@@ -82,10 +85,9 @@ class Gatherer:
             NotAWorkflow: the object cannot be decoded.
         """
         try:
-            document = await self._workflows.get(namespace, name)
+            document, snapshot = await read_workflow(self._workflows, namespace, name)
         except NotFoundError:
             return None
-        snapshot = await run_in_thread(decode_workflow, document)
         workflow = snapshot.workflow
         metadata, is_completed = workflow.metadata, workflow.status.is_completed
         state = LiveState(
@@ -110,6 +112,23 @@ class Gatherer:
         annotations = msgspec.convert(document["metadata"].get("annotations") or {}, dict[str, str])
         self._opted_out[namespace] = (self._clock(), _opts_out(annotations))
         return _opts_out(annotations)
+
+
+async def read_workflow(
+    workflows: ResourceReader[Document], namespace: str, name: str
+) -> tuple[dict[str, Any], Snapshot]:
+    """Return a Workflow as the API server has it, and decoded. A small one never waits for another one that is large.
+
+    Raises:
+        ApiError: the request failed.
+        NotAWorkflow: the object cannot be decoded.
+    """
+    body = await workflows.get_json(namespace, name)
+    return await run_by_size(is_large_json(body), _decoded, body)
+
+
+def _decoded(body: bytes) -> tuple[dict[str, Any], Snapshot]:
+    return decoded(_decode_document, body), decode_workflow(body)
 
 
 def _opts_out(annotations: dict[str, str]) -> bool:

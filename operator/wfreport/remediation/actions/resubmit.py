@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from wfreport.api.actions import Override
 from wfreport.api.argo import MAIN_CONTAINER
@@ -25,8 +25,11 @@ from wfreport.core.record.intent import planned
 from wfreport.core.record.progress import ExecutionResult, is_stopping
 from wfreport.kube.errors import AlreadyExistsError, NotFoundError
 from wfreport.kube.resource import Document, Resource
-from wfreport.large_work import run_in_thread
+from wfreport.large_work import is_large, run_by_size
 from wfreport.remediation.actions.base import Situation, ref_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ResubmitHandler:
@@ -44,7 +47,7 @@ class ResubmitHandler:
             changes = (*stop_changes(), *parameter_changes(situation.document, parameters))
             return planned(changes, new_name=_new_name(situation), patch=STOP_PATCH)
         memoized = bool(options and options.memoized)
-        reused = await run_in_thread(reusable_changes, situation.document) if memoized else ()
+        reused = await _run(situation, reusable_changes, situation.document) if memoized else ()
         return planned((*reused, *parameter_changes(situation.document, parameters)), new_name=_new_name(situation))
 
     async def trace(self, remediation: Remediation) -> ExecutionResult | None:
@@ -110,8 +113,8 @@ class ResubmitHandler:
             policy=remediation.spec.policy_ref.name,
             remediation=remediation.metadata.name,
         )
-        document = await run_in_thread(
-            resubmitted, situation.document, resubmission, spec=spec, memoized_at=memoized_at
+        document = await _run(
+            situation, resubmitted, situation.document, resubmission, spec=spec, memoized_at=memoized_at
         )
         try:
             created = await self._workflows.create(situation.namespace, document)
@@ -147,7 +150,7 @@ class RaiseMemoryHandler(ResubmitHandler):
 
     async def plan(self, situation: Situation) -> Plan:
         """Plan the new Workflow and its memory limit, if the namespace admits that much memory."""
-        raised = await run_in_thread(self._raised, situation)
+        raised = await _run(situation, self._raised, situation)
         namespace = situation.namespace
         check_capacity(
             raised.limit_bytes,
@@ -165,7 +168,7 @@ class RaiseMemoryHandler(ResubmitHandler):
     async def perform(self, remediation: Remediation, situation: Situation) -> ExecutionResult:
         """Create the new Workflow. If the name exists, accept it if it carries our Remediation UID, else refuse."""
         parameters = _raise_parameters(situation)
-        raised = await run_in_thread(self._raised, situation)
+        raised = await _run(situation, self._raised, situation)
         return await self._create(remediation, situation, parameters, spec=raised.spec)
 
     def _raised(self, situation: Situation) -> RaisedMemory:
@@ -174,6 +177,11 @@ class RaiseMemoryHandler(ResubmitHandler):
             raise ValueError("the rule has no raiseMemory")
         increase = MemoryRaise(options.factor, options.max, options.min_increase, references_only=self._references_only)
         return raised_memory(situation.document, _out_of_memory(situation), increase)
+
+
+async def _run(situation: Situation, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a pure function of a Workflow: in the thread for large ones only if it is large."""
+    return await run_by_size(is_large(situation.snapshot), work, *args, **kwargs)
 
 
 def _out_of_memory(situation: Situation) -> OutOfMemory:
