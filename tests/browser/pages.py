@@ -1,0 +1,76 @@
+"""Pages of runs of every size and kind, as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from wfreport.cli.render.html_page import html_of
+from wfreport.cli.render.shared_page import page_of
+from wfreport.cli.sources.computed_reports import EVERY_STEP, compute_report
+from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.pod_names import node_id
+
+PAGES: Final = ("1", "25", "1000", "10000", "failed", "running", "hostile")
+_HOSTILE: Final = '"><img src=http://192.0.2.1/x onerror=alert(1)></script><script>alert(1)</script>{{7*7}}'
+_NAME: Final = "load-x7k2p"
+_SIZES: Final = {"failed": 12, "running": 12, "hostile": 12}
+
+
+def write_page(name: str, folder: Path) -> Path:
+    """Write the page of this name into the folder."""
+    report = compute_report(decode_workflow(_workflow(name)), {}, EVERY_STEP)
+    if name in ("failed", "hostile"):
+        report["status"] |= _extra(_HOSTILE if name == "hostile" else "a plain text")
+    path = folder / f"{name}.html"
+    path.write_text(html_of(page_of(report)))
+    return path
+
+
+def _workflow(name: str) -> dict[str, Any]:
+    count = int(_SIZES.get(name, 0) or name)
+    text = _HOSTILE if name == "hostile" else "item"
+    running = name == "running"
+    phase = "Running" if running else "Failed"
+    nodes = {_NAME: _node(_NAME, _NAME, "DAG", phase, 0, None if running else 7000)}
+    for number in range(1, count):
+        short = f"{text}-{number}"
+        failed = not running and number == 3
+        open_end = running and number > count - 3
+        end = None if open_end else number % 600 * 10 + 60
+        node = _node(f"{_NAME}.{short}", short, "Pod", "Failed" if failed else "Running" if open_end else "Succeeded",
+                     number % 600 * 10, end)  # fmt: skip
+        nodes[node["id"]] = node | ({"message": f"Error (exit code 1): {text}"} if failed else {})
+    nodes[_NAME]["children"] = [key for key in nodes if key != _NAME]
+    status = {"phase": phase, "startedAt": _at(0), "nodes": nodes} | ({} if running else {"finishedAt": _at(7000)})
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": _NAME, "namespace": "team-a", "uid": "u-1", "creationTimestamp": _at(0)},
+        "spec": {},
+        "status": status,
+    }
+
+
+def _node(name: str, short: str, kind: str, phase: str, start: int, end: int | None) -> dict[str, Any]:
+    return {
+        "id": name if name == _NAME else node_id(_NAME, name), "name": name, "displayName": short, "type": kind,
+        "phase": phase, "startedAt": _at(start), "templateName": "load", "children": [],
+    } | ({"finishedAt": _at(end)} if end is not None else {})  # fmt: skip
+
+
+def _at(seconds: int) -> str:
+    return f"2026-05-01T{12 + seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z"
+
+
+def _extra(text: str) -> dict[str, Any]:
+    return {
+        "comparison": {
+            "lastSuccess": {"workflowName": text, "finishedAt": _at(0), "runsSince": 0, "successes": 41},
+            "changes": [{"what": "Image", "name": text, "before": "etl:1.8", "after": text}],
+        },
+        "remediation": {"attempts": 1, "held": {"policyName": text, "reason": "BudgetSpent", "message": text}},
+        "stalled": {"reason": "PodGone", "message": text, "advice": text},
+        "links": {"ui": f"https://argo.example/{text}"},
+        "parameters": [{"name": text, "value": text}],
+    }
