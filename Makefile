@@ -55,7 +55,13 @@ test: setup ## Run all tests, on a real API server (PYTEST_ARGS="-k name" for so
 
 .PHONY: unit
 unit: setup ## Run the tests that need no cluster, with few examples: two minutes
-	@PYTHONDONTWRITEBYTECODE= HYPOTHESIS_PROFILE=fast $(RUN) $(PYTEST) -q -m "not cluster and not node and not site" $(PYTEST_ARGS)
+	@PYTHONDONTWRITEBYTECODE= HYPOTHESIS_PROFILE=fast $(RUN) $(PYTEST) -q -m "not cluster and not node and not site and not browser" $(PYTEST_ARGS)
+
+.PHONY: browser
+browser: setup ## Open pages of every size and kind in Chromium, and print what they take (SCREENSHOTS=docs/images takes pictures)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { echo "chromium is missing: install it (Debian: apt install chromium)" >&2; exit 2; }
+	@WFREPORT_BROWSER=1 WFREPORT_SCREENSHOTS=$(SCREENSHOTS) $(RUN) pytest -v -s tests/browser $(PYTEST_ARGS)
 
 .PHONY: charts
 charts: setup ## Check the Helm chart and the kustomizations, on a real API server

@@ -21,7 +21,7 @@ def write_page(name: str, folder: Path) -> Path:
     """Write the page of this name into the folder."""
     report = compute_report(decode_workflow(_workflow(name)), {}, EVERY_STEP)
     if name in ("failed", "hostile"):
-        report["status"] |= _extra(_HOSTILE if name == "hostile" else "a plain text")
+        report["status"] |= _history(_HOSTILE if name == "hostile" else None)
     path = folder / f"{name}.html"
     path.write_text(html_of(page_of(report)))
     return path
@@ -30,6 +30,7 @@ def write_page(name: str, folder: Path) -> Path:
 def _workflow(name: str) -> dict[str, Any]:
     count = int(_SIZES.get(name, 0) or name)
     text = _HOSTILE if name == "hostile" else "item"
+    message = _HOSTILE if name == "hostile" else "KeyError: 'day'"
     running = name == "running"
     phase = "Running" if running else "Failed"
     nodes = {_NAME: _node(_NAME, _NAME, "DAG", phase, 0, None if running else 7000)}
@@ -40,7 +41,7 @@ def _workflow(name: str) -> dict[str, Any]:
         end = None if open_end else number % 600 * 10 + 60
         node = _node(f"{_NAME}.{short}", short, "Pod", "Failed" if failed else "Running" if open_end else "Succeeded",
                      number % 600 * 10, end)  # fmt: skip
-        nodes[node["id"]] = node | ({"message": f"Error (exit code 1): {text}"} if failed else {})
+        nodes[node["id"]] = node | ({"message": f"Error (exit code 1): {message}"} if failed else {})
     nodes[_NAME]["children"] = [key for key in nodes if key != _NAME]
     status = {"phase": phase, "startedAt": _at(0), "nodes": nodes} | ({} if running else {"finishedAt": _at(7000)})
     return {
@@ -63,14 +64,29 @@ def _at(seconds: int) -> str:
     return f"2026-05-01T{12 + seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z"
 
 
-def _extra(text: str) -> dict[str, Any]:
-    return {
+def _history(hostile: str | None) -> dict[str, Any]:
+    """Return what a report knows of earlier runs and remediations; with this text everywhere, if there is one."""
+
+    def text(usual: str) -> str:
+        return hostile or usual
+
+    status: dict[str, Any] = {
         "comparison": {
-            "lastSuccess": {"workflowName": text, "finishedAt": _at(0), "runsSince": 0, "successes": 41},
-            "changes": [{"what": "Image", "name": text, "before": "etl:1.8", "after": text}],
+            "lastSuccess": {"workflowName": text("load-w2m9c"), "finishedAt": "2026-04-30T13:00:00Z",
+                            "runsSince": 0, "successes": 41},
+            "baseline": {"runs": 20, "p50Seconds": 3600, "p95Seconds": 5400},
+            "failure": {"novelty": "New", "occurrences": 1, "consecutive": 1},
+            "changes": [{"what": "Image", "name": text("load"), "before": "etl:1.8", "after": text("etl:1.9")}],
         },
-        "remediation": {"attempts": 1, "held": {"policyName": text, "reason": "BudgetSpent", "message": text}},
-        "stalled": {"reason": "PodGone", "message": text, "advice": text},
-        "links": {"ui": f"https://argo.example/{text}"},
-        "parameters": [{"name": text, "value": text}],
-    }
+        "remediation": {
+            "attempts": 1,
+            "held": {
+                "policyName": text("retry-infrastructure"), "reason": "BudgetExhausted",
+                "message": text("3 of 3 actions were taken today"),
+            },
+        },
+        "links": {"ui": f"https://argo.example/{text('workflows/team-a/load-x7k2p')}"},
+        "parameters": [{"name": text("day"), "value": text("2026-05-01")}],
+    }  # fmt: skip
+    stalled = {"reason": "PodGone", "message": text(""), "advice": text("")}
+    return status | ({"stalled": stalled} if hostile else {})

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ARGO_PAGE = ROOT / "docs" / "explanation" / "argo-behaviour.md"
 
-NO_TEXT = (".gz", ".lock", ".sum")
+NO_TEXT = (".gz", ".lock", ".png", ".sum")
 THIS_FILE = "tests/contract/test_references.py"
 
 OUTSIDE_DOCUMENTS = r"design|house|on-call-findings|(?<!examples/)real-node|argo-workflows"
