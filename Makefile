@@ -136,7 +136,7 @@ run: setup ## Run the operator from this checkout on the current kubeconfig's cl
 	@WFREPORT_HTTP_HOST=$${WFREPORT_HTTP_HOST:-127.0.0.1} exec $(RUN) wfreport run
 
 .PHONY: demo
-demo: setup ## Start a control plane, the operator and eight workflows, and show the reports (ARGO=1 builds the real Argo)
+demo: setup ## Start a control plane, the operator and eleven workflows, and show the reports (ARGO=1 builds the real Argo)
 	@$(RUN) python -m demo $(if $(filter 1,$(ARGO)),--argo) $(DEMO_ARGS)
 
 .PHONY: examples

@@ -118,7 +118,7 @@ def test_what_is_broken_is_named(workspace: Workspace) -> None:
     assert problems[f"Deployment {workspace.namespace}/wfreport"].startswith("0 of 2 replicas")
     assert "longer than its 3600s" in problems[f"Lease {workspace.namespace}/wfreport"]
     assert "not permitted to get workflows.argoproj.io" in problems[f"rights in {workspace.namespace}"]
-    assert "1 completed Workflows have none" in problems[f"reports in {workspace.namespace}"]
+    assert "1 completed Workflow without one" in problems[f"reports in {workspace.namespace}"]
 
 
 def test_a_report_of_a_user_counts_as_a_report(workspace: Workspace) -> None:

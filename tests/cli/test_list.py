@@ -89,6 +89,17 @@ def test_stuck_runs_hang_or_wait_for_what_does_not_come_by_itself(workspace: Wor
     assert set(workflows(workspace, "--stuck")) == {"pulls", "hangs"}
 
 
+def test_a_report_that_cannot_be_decoded_is_named_and_left_out(workspace: Workspace) -> None:
+    workspace.put("dag-success", name="known")
+    # The API server accepts the year 0, and Python has none.
+    workspace.put("dag-success", name="odd", observedWorkflow={"phase": "Running", "startedAt": "0000-01-01T00:00:00Z"})
+    done = workspace.run("list")
+    assert (done.returncode, [row.split()[0] for row in done.stdout.splitlines()[1:]]) == (0, ["known"]), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("left out: report odd-")
+    assert "cannot read status.observedWorkflow.startedAt" in done.stderr
+
+
 def test_since_leaves_out_what_started_earlier(workspace: Workspace) -> None:
     workspace.put("oom-main")
     workspace.put("dag-success", observedWorkflow={"phase": "Succeeded", "startedAt": "2999-01-01T00:00:00Z"})

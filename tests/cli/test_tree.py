@@ -219,7 +219,7 @@ def test_steps_that_the_report_lacks_count_and_are_counted() -> None:
     cut["status"]["criticalPath"][1]["unlistedSeconds"] = 480
     shown = text(cut, Style())
     assert "WHERE THE TIME WENT  critical path: 402 steps, 8m20s of 10m00s\n" in shown
-    assert "  400 shorter steps are not in the report\n" in shown
+    assert "  not in the report: 400 shorter steps\n" in shown
 
 
 def test_a_run_of_one_step_or_of_no_time_has_no_chart() -> None:

@@ -30,6 +30,7 @@ EXPECTED = {
     "needs-approval": ("Running",),
     "oom-retries": ("Failed", "OOMKilled", "transform"),
     "parallel-step-fails": ("Failed", "ExitCode", "integration-tests"),
+    "sidecar-hangs": ("Running", "MainEnded", "reconcile"),
 }
 
 
@@ -72,7 +73,9 @@ def check_story(output: str) -> None:
     assert [number for number in range(1, 9) if f"[{number}/8]" not in output] == []
     assert "transform: main OOMKilled at 256Mi (exit 137) after 3 attempts; 2 steps omitted" in output
     assert "4Gi → 6Gi → 9Gi (train/main)" in output
-    assert "→ kubectl describe pod image-missing-score-" in output
+    stuck = output.partition("list --stuck -n demo\n")[2].partition("\n\n")[0]
+    assert {line.split()[0] for line in stuck.splitlines()[1:]} == {"image-missing", "sidecar-hangs"}
+    assert "the main container of reconcile exited with code 0, and sql-proxy keeps the pod alive" in output
 
 
 def test_ctrl_c_ends_everything_and_leaves_nothing_behind(tmp_path: Path) -> None:

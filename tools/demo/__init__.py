@@ -1,1 +1,1 @@
-"""Shows the main job on this machine: a control plane, the operator, eight Workflows and their reports."""
+"""Shows the main job on this machine: a control plane, the operator, Workflows and their reports."""

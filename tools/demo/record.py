@@ -23,7 +23,7 @@ from controlplane.binaries import kubectl
 from controlplane.waiting import wait_until
 from demo.healed import HEALED, MEMORY, recorded_name
 from demo.running import HERE, NAMESPACE
-from demo.scenes import WAIT_FOR_EVER, workflow_names
+from demo.scenes import HUNG, WAIT_FOR_EVER, workflow_names
 
 _KINDS: Final = {"workflows": "Workflow", "pods": "Pod", "events": "Event"}
 _LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
@@ -104,12 +104,23 @@ def _clock() -> float:
 
 def _all_ended(plane: ControlPlane, number: int) -> bool:
     items = plane.api.get(f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/workflows")["items"]
-    return len(items) == number and all(_has_ended(item) for item in items)
+    return len(items) == number and all(_hangs(plane) if _name(item) == HUNG else _has_ended(item) for item in items)
+
+
+def _name(document: dict[str, Any]) -> str:
+    return str(document["metadata"]["name"])
+
+
+def _hangs(plane: ControlPlane) -> bool:
+    """Return whether the program of a step has ended while a sidecar keeps its pod alive."""
+    pods = plane.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods?labelSelector={_LABEL_WORKFLOW}%3D{HUNG}")["items"]
+    running = [pod["status"] for pod in pods if pod.get("status", {}).get("phase") == "Running"]
+    return any("terminated" in one["state"] for status in running for one in status["containerStatuses"])
 
 
 def _has_ended(workflow: dict[str, Any]) -> bool:
     status = workflow.get("status", {})
-    if workflow["metadata"]["name"] in WAIT_FOR_EVER:
+    if _name(workflow) in WAIT_FOR_EVER:
         waits = (node for node in status.get("nodes", {}).values() if node["phase"] in ("Running", "Pending"))
         return any(node["type"] == "Suspend" or "ImagePullBackOff" in node.get("message", "") for node in waits)
     return bool(status.get("finishedAt"))

@@ -1,4 +1,4 @@
-"""Runs the demo: a control plane on this machine, the operator under its own ServiceAccount, ten Workflows.
+"""Runs the demo: a control plane on this machine, the operator under its own ServiceAccount, its Workflows.
 
 The real Argo controller runs the Workflows if it is in the cache; ``--argo`` builds it. Otherwise the demo replays what
 that controller wrote (``demo/recordings``, made by ``demo/record.py``). Ctrl-C ends everything; ``--once`` exits after
@@ -41,14 +41,15 @@ INSTALLED: Final = REPO_ROOT / "manifests" / "overlays" / "default"
 OPERATOR_NAMESPACE: Final = "wfreport-system"
 SERVICE_ACCOUNT: Final = "wfreport"
 SHOWN_FAILURE: Final = "oom-retries"
-HUNG: Final = "image-missing"
-WAIT_FOR_EVER: Final = frozenset({"needs-approval", HUNG})
+HUNG: Final = "sidecar-hangs"
+WAIT_FOR_EVER: Final = frozenset({"needs-approval", "image-missing"})
 STEPS: Final = 8
 # Faster than in a cluster, since a person is waiting.
 OPERATOR_SETTINGS: Final = {
     "WFREPORT_POLL_INTERVAL_MIN_SECONDS": "2",
     "WFREPORT_PROGRESS_INTERVAL_SECONDS": "2",
     "WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "3",
+    "WFREPORT_STALLED_GRACE_SECONDS": "10",
     "WFREPORT_HTTP_HOST": "127.0.0.1",
     "WFREPORT_LOG_FORMAT": "text",
 }
@@ -208,9 +209,12 @@ def _watching(plane: ControlPlane) -> Iterator[None]:
 
 
 def is_final(report: Mapping[str, Any]) -> bool:
-    """Whether the report is final: the run has ended, or waits for a person."""
+    """Whether the report is final: the run has ended, hangs, or waits for a person."""
     status = report.get("status") or {}
-    if report["spec"]["workflowRef"]["name"] in WAIT_FOR_EVER:
+    name = report["spec"]["workflowRef"]["name"]
+    if name == HUNG:
+        return bool(status.get("stalled"))
+    if name in WAIT_FOR_EVER:
         return bool(status.get("waiting"))
     return (status.get("observedWorkflow") or {}).get("phase") in _COMPLETED
 
@@ -233,9 +237,9 @@ def heal(demo: Demo) -> None:
 
 
 def show_hung(demo: Demo) -> None:
-    """Show the runs that hang, and what one of them waits for."""
-    step(7, "runs that Argo calls Running, though they wait for a person:")
-    run_cli(demo, "list", "--phase", "Running")
+    """Show the runs that need a person, and what keeps one of them from ending."""
+    step(7, "runs that Argo calls Running, though they will not go on by themselves:")
+    run_cli(demo, "list", "--stuck")
     run_cli(demo, "show", HUNG)
 
 

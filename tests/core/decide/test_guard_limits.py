@@ -116,7 +116,7 @@ def test_the_budget_limits_actions_in_flight() -> None:
     hold = guards.policy_budget_exhausted(a_candidate(policy, actions=flying))
     assert hold is not None
     assert hold.reason == HoldReason.BUDGET_EXHAUSTED
-    assert hold.message == "2 actions are in flight, the maximum is 2"
+    assert hold.message == "2 actions in flight, the maximum is 2"
     assert hold.recheck_at == LATER + timedelta(seconds=60)
     assert guards.policy_budget_exhausted(a_candidate(policy, actions=flying[:1])) is None
 
@@ -137,7 +137,7 @@ def test_actions_of_other_policies_count_toward_the_operators_budget_only() -> N
     hold = guards.operator_budget_exhausted(a_candidate(policy, actions=other, limits=OperatorLimits(max_concurrent=2)))
     assert hold is not None
     assert hold.reason == HoldReason.OPERATOR_BUDGET_EXHAUSTED
-    assert hold.message == "of all policies of all namespaces, 2 actions are in flight, the maximum is 2"
+    assert hold.message == "of all policies of all namespaces, 2 actions in flight, the maximum is 2"
 
 
 def test_a_namespace_has_a_share_of_the_operators_budget() -> None:
@@ -147,7 +147,7 @@ def test_a_namespace_has_a_share_of_the_operators_budget() -> None:
     hold = guards.namespace_budget_exhausted(a_candidate(actions=flying, limits=limits))
     assert hold is not None
     assert hold.reason == HoldReason.NAMESPACE_BUDGET_EXHAUSTED
-    assert hold.message == f"of all policies of namespace {NS}, 2 actions are in flight, the maximum is 2"
+    assert hold.message == f"of all policies of namespace {NS}, 2 actions in flight, the maximum is 2"
     assert hold.recheck_at == LATER + timedelta(seconds=60)
     foreign = tuple(an_action(name, namespace="elsewhere") for name in "abc")
     assert guards.namespace_budget_exhausted(a_candidate(actions=(*foreign, flying[0]), limits=limits)) is None

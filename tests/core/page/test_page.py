@@ -24,7 +24,7 @@ from wfreport.core.page.model import Fact, RunPage
 from wfreport.core.page.payload import pack_steps
 from wfreport.core.page.texts import block, line
 from wfreport.core.page.timeline import WIDTH
-from wfreport.core.render.phrases import plural
+from wfreport.core.plurals import plural
 from wfreport.core.snapshot.decode import decode_workflow
 
 START = "2026-05-01T12:00:00Z"

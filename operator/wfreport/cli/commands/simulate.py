@@ -12,6 +12,7 @@ from wfreport.api.classes import FailureClass
 from wfreport.api.names import KIND_POLICY, KIND_REPORT
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import WorkflowReport
+from wfreport.api.wire import field_path
 from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, Duration, cluster_options, color_option, output_option
 from wfreport.cli.problems import ExitCode, UnusableInput
@@ -25,6 +26,7 @@ from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.decide.replay import replay
 from wfreport.core.decide.replay_summary import summarize_replay
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
+from wfreport.core.plurals import plural
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.resource import documents
@@ -176,16 +178,13 @@ def _pruned(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decode_reports(documents: Iterable[Any]) -> Iterator[WorkflowReport]:
-    """Decode the reports; print to stderr how many this version cannot decode."""
-    undecodable = 0
+    """Decode the reports; name on stderr those that this version cannot decode."""
     for document in documents:
         try:
             yield WorkflowReport.model_validate(document)
-        except msgspec.ValidationError:
-            undecodable += 1
-    if undecodable:
-        reports = "1 report is" if undecodable == 1 else f"{undecodable} reports are"
-        click.echo(f"{reports} skipped: this version of wfreport cannot read such reports", err=True)
+        except msgspec.ValidationError as error:
+            name = one_line(str(document.get("metadata", {}).get("name")))
+            click.echo(f"left out: report {name}: this version of wfreport cannot read {field_path(error)}", err=True)
 
 
 def _simulate(
@@ -209,7 +208,7 @@ def _warn_of_missing_labels(reports: Sequence[WorkflowReport]) -> None:
     """Warn of reports by an older operator, which did not store a Workflow's labels: no selector matches them."""
     unlabelled = sum(_has_no_labels(report) for report in reports)
     if unlabelled:
-        click.echo(f"{unlabelled} of {len(reports)} runs have no labels, so no selector can match them", err=True)
+        click.echo(f"no label, so that no selector can match: {unlabelled} of {plural(len(reports), 'run')}", err=True)
 
 
 def _has_no_labels(report: WorkflowReport) -> bool:

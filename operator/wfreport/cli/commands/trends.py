@@ -17,6 +17,7 @@ from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.reports import raw_reports
 from wfreport.cli.sources.suggestions import suggest_namespace
 from wfreport.clock import now as clock_now
+from wfreport.core.plurals import plural
 from wfreport.core.trends.facts import RunFacts, decode_facts
 from wfreport.core.trends.trends import compute_trends
 
@@ -85,7 +86,7 @@ def trends(
             raise NotFound(_unknown_template(template, found.origins))
         computed = compute_trends(found.runs)
         if found.unreadable:
-            click.echo(f"{found.unreadable} of {found.reports} reports cannot be read and are left out.", err=True)
+            click.echo(f"left out: {plural(found.unreadable, 'report')} that this version cannot read", err=True)
         if output != "table":
             print_object(msgspec.to_builtins(computed), output)
         elif not found.runs:

@@ -11,6 +11,7 @@ from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.style import one_line, terminal_safe
+from wfreport.core.plurals import plural
 from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.sentences import retry_prospect
 from wfreport.core.timing.durations import short_duration
@@ -182,10 +183,8 @@ def _add_log(page: TextPage, failure: Failure) -> None:
     lines = terminal_safe(tail.text).rstrip("\n").split("\n")
     shown = lines if page.style.width is None or page.style.everything else lines[-_LOG_LINES:]
     is_partial = tail.truncated or len(shown) < len(lines)
-    redacted = f", {tail.redacted} secrets redacted" if tail.redacted else ""
-    page.field(
-        "log", f"last {len(shown)} lines{redacted}" if is_partial else f"{len(shown)} lines{redacted}", style="dim"
-    )
+    redacted = f", {plural(tail.redacted, 'secret')} redacted" if tail.redacted else ""
+    page.field("log", f"{'last ' if is_partial else ''}{plural(len(shown), 'line')}{redacted}", style="dim")
     edge = Text(f"    {page.style.glyphs.bar} ", style="dim")
     for line in shown:
         page.hanging(edge, Text(line), following=edge)

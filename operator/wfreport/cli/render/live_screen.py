@@ -12,6 +12,7 @@ from rich.text import Text
 
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.render.console import report_console
+from wfreport.core.plurals import plural
 
 _REDRAW_SECONDS: Final = 1
 
@@ -87,7 +88,10 @@ def _cropped(lines: Sequence[Text], height: int) -> list[Text]:
     shown = [line.copy() for line in lines]
     if len(shown) > height:
         hidden = len(shown) - height + 1
-        shown = [*shown[: height - 1], Text(f"{hidden} more lines: enlarge the terminal, or see `show`", style="dim")]
+        shown = [
+            *shown[: height - 1],
+            Text(f"{plural(hidden, 'more line')}: enlarge the terminal, or see `show`", style="dim"),
+        ]
     for line in shown:
         line.no_wrap, line.overflow = True, "crop"
     return shown

@@ -19,6 +19,7 @@ from wfreport.cli.render.style import one_line
 from wfreport.cli.render.table import print_table
 from wfreport.core.decide.replay import ReplayedDecision
 from wfreport.core.decide.replay_summary import ActionCount, BreakerOpenInterval, ReplaySummary, describe
+from wfreport.core.plurals import plural
 from wfreport.core.timing.durations import short_duration
 
 if TYPE_CHECKING:
@@ -115,18 +116,18 @@ def _print_head(simulation: Simulation, console: "Console") -> None:
     names = ", ".join(one_line(policy.metadata.name) for policy in simulation.policies)
     matches = "selector matches" if len(simulation.policies) == 1 else "selectors match"
     outcome = f"{summary.succeeded} succeeded, {summary.selected - summary.succeeded} failed"
-    matched = f"{matches} {summary.selected} of {summary.runs} finished runs ({period})"
+    matched = f"{matches} {summary.selected} of {plural(summary.runs, 'finished run')} ({period})"
     _print_line(console, Text.assemble((names, "bold"), f": {matched}: {outcome}"))
 
 
 def _print_actions(summary: ReplaySummary, console: "Console") -> None:
-    labelled = f"{summary.pods} failed pod{'' if summary.pods == 1 else 's'} would have been labelled."
+    labelled = f"{plural(summary.pods, 'failed pod')} would have been labelled."
     if not summary.actions:
         _print_line(console)
         _print_line(console, labelled if summary.pods else "No action would have been taken.")
         return
     total = sum(action_count.count for action_count in summary.actions)
-    _print_title(console, f"{total} action{'' if total == 1 else 's'} would have been taken:")
+    _print_title(console, f"{plural(total, 'action')} would have been taken:")
     columns: list[Column[ActionCount]] = [
         Column("RULE", lambda action_count: action_count.rule),
         Column("ACTION", lambda action_count: action_count.action),

@@ -11,6 +11,7 @@ from wfreport.api.argo import FAILED_PHASES, NodeType, Phase
 from wfreport.api.report import Step
 from wfreport.cli.render.page import TextPage, phase_mark, phase_style
 from wfreport.cli.render.style import one_line
+from wfreport.core.plurals import plural
 from wfreport.core.step_outline import OutlineEntry
 from wfreport.core.timing.durations import short_duration
 
@@ -143,9 +144,8 @@ def _name_columns(page: TextPage, rows: Sequence[_TreeRow], *, complete: bool) -
 def _name(entry: OutlineEntry, *, complete: bool) -> str:
     name, step_type = one_line(entry.step.display_name), entry.step.type
     if step_type in _COUNTED_TYPES:
-        count = f"{len(entry.inside)}" if complete else f"at least {len(entry.inside)}"
-        noun = _COUNTED_TYPES[NodeType(step_type)]
-        return f"{name} ({count} {noun}{'' if len(entry.inside) == 1 else 's'})"
+        counted = plural(len(entry.inside), _COUNTED_TYPES[NodeType(step_type)])
+        return f"{name} ({'' if complete else 'at least '}{counted})"
     return name if step_type in _PLAIN_TYPES else f"{name} ({one_line(step_type)})"
 
 

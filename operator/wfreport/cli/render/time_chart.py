@@ -11,6 +11,7 @@ from wfreport.api.report import ReportStatus
 from wfreport.api.timing import CriticalStep, RetryCost, Timing
 from wfreport.cli.render.page import TextPage, joined
 from wfreport.cli.render.style import one_line
+from wfreport.core.plurals import plural
 from wfreport.core.timing.durations import short_duration
 
 _BAR_COLUMNS: Final = 24
@@ -60,24 +61,23 @@ def add_times(page: TextPage, status: ReportStatus) -> None:
 def _add_unlisted(page: TextPage, folded: int, unlisted: int) -> None:
     """Add the numbers of steps that are not shown: those that an option lists, and those that the report lacks."""
     if folded:
-        page.hanging(Text("  "), Text(f"{folded} shorter steps (--all lists them)", style="dim"))
+        page.hanging(Text("  "), Text(f"{plural(folded, 'shorter step')} (--all lists them)", style="dim"))
     if unlisted:
-        page.hanging(Text("  "), Text(f"{unlisted} shorter steps are not in the report", style="dim"))
+        page.hanging(Text("  "), Text(f"not in the report: {plural(unlisted, 'shorter step')}", style="dim"))
 
 
 def retry_cost(cost: RetryCost | None) -> str:
     """Describe the cost of retries; empty if there were none."""
     if cost is None:
         return ""
-    retries = f"{cost.attempts} {'retry' if cost.attempts == 1 else 'retries'}"
-    pods = f"{cost.pods} failed pod{'' if cost.pods == 1 else 's'}"
+    retries, pods = plural(cost.attempts, "retry"), plural(cost.pods, "failed pod")
     backoff = f", {short_duration(cost.backoff_seconds)} backoff" if cost.backoff_seconds else ""
     return f"{retries}: {short_duration(cost.seconds)} in {pods}{backoff}"
 
 
 def _summary(path: Sequence[CriticalStep], timing: Timing) -> str:
     number = timing.critical_path_steps or len(path)
-    steps, seconds = f"{number} step{'' if number == 1 else 's'}", _seconds(path, timing)
+    steps, seconds = plural(number, "step"), _seconds(path, timing)
     total = seconds + (timing.gap_seconds or 0)
     return f"critical path: {steps}, {short_duration(seconds)} of {short_duration(total)}"
 

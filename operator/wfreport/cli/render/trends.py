@@ -11,7 +11,7 @@ from wfreport.cli.render.column import Column, ItemT
 from wfreport.cli.render.console import report_console
 from wfreport.cli.render.style import Style, glyphs_for
 from wfreport.cli.render.table import table_lines
-from wfreport.core.render.phrases import plural
+from wfreport.core.plurals import plural
 from wfreport.core.timing.durations import instant, short_duration
 from wfreport.core.trends.failures import CLEARING_PASSES
 from wfreport.core.trends.model import (

@@ -11,6 +11,7 @@ from wfreport.api.argo import LABEL_COMPLETED
 from wfreport.api.names import LABEL_WORKFLOW_UID
 from wfreport.api.reasons import PolicyConditionType
 from wfreport.cli.sources.cluster import Cluster
+from wfreport.core.plurals import plural
 from wfreport.core.record.rights import LOGS, REPORTING, Right
 from wfreport.core.timing.durations import short_duration
 from wfreport.kube.access import Access
@@ -261,7 +262,9 @@ async def check_reports(cluster: Cluster, namespace: str | None, selector: str, 
         return Finding(CheckState.OK, subject, "every completed Workflow has one")
     names = [f"{meta.namespace}/{meta.name}" for meta in missing]
     since = f"; of the first {min(_READ_MAX, len(missing))}, one ended {short_duration(age)} ago" if oldest else ""
-    return Finding(CheckState.PROBLEM, subject, f"{len(missing)} completed Workflows have none: {_some(names)}{since}")
+    return Finding(
+        CheckState.PROBLEM, subject, f"{plural(len(missing), 'completed Workflow')} without one: {_some(names)}{since}"
+    )
 
 
 def _bound_uid(report: Document) -> str:

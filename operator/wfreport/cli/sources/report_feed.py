@@ -9,7 +9,7 @@ import msgspec
 from wfreport.backoff import doubling_delay
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.sources.cluster import Cluster
-from wfreport.cli.sources.reports import NO_REPORTS_KIND, Filters, ListedReport, decode_listed, selectors_of
+from wfreport.cli.sources.reports import NO_REPORTS_KIND, Filters, ListedReport, decode_listed, name_of, selectors_of
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, UnauthorizedError
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.resource import CHUNK_SIZE, Resource
@@ -24,6 +24,8 @@ DecodeReport = Callable[[msgspec.Raw], ListedReport]
 
 class ReportFeed:
     """The reports that match the filters which the API server applies to a watch: Workflow, CronWorkflow and labels.
+
+    A report that this version cannot decode is left out.
 
     Args:
         cluster: the connection.
@@ -87,7 +89,8 @@ class ReportFeed:
                 limit=CHUNK_SIZE,
                 continue_token=token,
             )
-            found |= {_key(listed): listed for listed in map(self._decode, page.items or ())}
+            decoded = (self._decoded(raw) for raw in page.items or ())
+            found |= {_key(listed): listed for listed in decoded if listed}
             token = page.metadata.continue_token
             if not token:
                 break
@@ -104,12 +107,18 @@ class ReportFeed:
             field_selector=self._field_selector,
         )
         async for event in events:
-            listed = self._decode(event.object)
-            if event.type == "DELETED":
-                self._current.pop(_key(listed), None)
+            listed = self._decoded(event.object)
+            if listed is None or event.type == "DELETED":
+                self._current.pop(name_of(event.object), None)
             elif event.type in ("ADDED", "MODIFIED"):
                 self._current[_key(listed)] = listed
             self.changed.set()
+
+    def _decoded(self, raw: msgspec.Raw) -> ListedReport | None:
+        try:
+            return self._decode(raw)
+        except msgspec.ValidationError:
+            return None
 
 
 def _key(listed: ListedReport) -> tuple[str, str]:

@@ -6,13 +6,16 @@ from datetime import datetime
 from itertools import product
 from typing import Any, Final
 
+import click
 import msgspec
 
 from wfreport.api.argo import LABEL_CRON_WORKFLOW, UNFINISHED_PHASES, Instant, Struct
 from wfreport.api.classes import CLASS_OF_WAIT
 from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.run import WorkflowSource
+from wfreport.api.wire import field_path
 from wfreport.cli.problems import UnusableInput
+from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster
 from wfreport.core.compare.origin import origin_of
 from wfreport.kube.errors import NotFoundError
@@ -146,7 +149,12 @@ class ReportRow(Struct, frozen=True):
         return self.status.waiting[0] if self.status.waiting else _RowWait()
 
 
+class _NamedObject(Struct, frozen=True):
+    metadata: _RowMetadata = _RowMetadata()
+
+
 _decode_row = msgspec.json.Decoder(ReportRow).decode
+_decode_name = msgspec.json.Decoder(_NamedObject).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +208,8 @@ async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters
     The API server selects them.
 
     A field selector has no "or": each pair of class and phase is a list of its own, and no report is in two of them.
-    A run that waits has no class yet, so those that go on are listed as well if a class is wanted.
+    A run that waits has no class yet, so those that go on are listed as well if a class is wanted. A report that this
+    version cannot decode is named on stderr and left out.
 
     Raises:
         UnusableInput: the cluster has no WorkflowReport kind.
@@ -210,7 +219,9 @@ async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters
     for failure_class, phase in product(filters.classes or ("",), filters.phases or ("",)):
         field_selector = _field_selector(filters.workflow, failure_class, phase)
         async for raw in raw_reports(cluster, namespace, label_selector=label_selector, field_selector=field_selector):
-            yield decode_listed(raw)
+            listed = decode_or_name(raw)
+            if listed:
+                yield listed
     if not _WAITED_FOR.isdisjoint(filters.classes):
         phases = [phase for phase in UNFINISHED_PHASES if not filters.phases or phase in filters.phases]
         async for listed in find_reports(cluster, namespace, replace(filters, classes=(), phases=phases)):
@@ -248,6 +259,23 @@ def selectors_of(filters: Filters) -> tuple[str, str]:
 def decode_listed(raw: msgspec.Raw) -> ListedReport:
     """Decode the fields of a list."""
     return ListedReport(_decode_row(raw), raw)
+
+
+def decode_or_name(raw: msgspec.Raw) -> ListedReport | None:
+    """Decode the fields of a list; None, and a line on stderr, for a report that this version cannot decode."""
+    try:
+        return decode_listed(raw)
+    except msgspec.ValidationError as error:
+        name = one_line(name_of(raw)[1])
+        problem = f"this version of wfreport cannot read {field_path(error)}"
+        click.echo(f"left out: report {name}: {problem}; update wfreport, or use kubectl get wfr {name}", err=True)
+        return None
+
+
+def name_of(raw: msgspec.Raw) -> tuple[str, str]:
+    """Return namespace and name of an object of which only these can be decoded."""
+    metadata = _decode_name(raw).metadata
+    return metadata.namespace, metadata.name
 
 
 def _field_selector(workflow: str | None, failure_class: str, phase: str) -> str:

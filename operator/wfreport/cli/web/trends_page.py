@@ -15,7 +15,7 @@ from wfreport.cli.web.query import value_of
 from wfreport.cli.web.views import PageAddress, PageRequest, namespace_field
 from wfreport.clock import now
 from wfreport.core.page.texts import duration, line
-from wfreport.core.render.phrases import plural
+from wfreport.core.plurals import plural
 from wfreport.core.timing.durations import instant, parse_duration
 from wfreport.core.trends.facts import RunFacts, decode_facts
 from wfreport.core.trends.model import OriginTrend
@@ -85,7 +85,7 @@ def _trends_html(runs: Sequence[RunFacts], unreadable: int) -> str:
     values = {
         "problem": "",
         "headline": headline(trends),
-        "unreadable": unreadable,
+        "unreadable": plural(unreadable, "report") if unreadable else "",
         "days": plot_days(runs),
         "plots": [plot for origin in trends.origins[:PLOTS_MAX] if (plot := _plot(runs, origin))],
         "tables": [_table(table) for table in trend_tables(_STYLE, trends, all_namespaces=True)],

@@ -25,7 +25,7 @@ from wfreport.cli.web.rights import missing_right
 from wfreport.cli.web.viewers import Viewer
 from wfreport.core.page.texts import line
 from wfreport.core.page.timeline import tone_of
-from wfreport.core.render.phrases import plural
+from wfreport.core.plurals import plural
 from wfreport.core.timing.durations import instant, short_duration
 from wfreport.kube.errors import ForbiddenError, NotFoundError
 from wfreport.kube.kinds import REMEDIATION, REPORT
@@ -254,7 +254,7 @@ class RemediationList:
             "held": [_held(request.address, row) for row in held[:HELD_MAX]],
             "more_held": max(0, len(held) - HELD_MAX),
             "actions": [_action(one) for one in actions],
-            "more_actions": more,
+            "more_actions": plural(more, "more Remediation") if more else "",
             "actions_problem": problem,
         }
         return await asyncio.to_thread(partial(fragment_html, "ui_remediations.html.j2", values))

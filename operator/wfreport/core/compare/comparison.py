@@ -27,6 +27,7 @@ from wfreport.core.compare.durations import (
     step_durations,
 )
 from wfreport.core.compare.origin import RunOutcome
+from wfreport.core.plurals import plural
 
 _UNKNOWN_DEFINITION = "its definition is not recorded, so that changes of templates, images and resources are unknown"
 
@@ -129,7 +130,7 @@ def _streak(comparison: Comparison) -> str:
     if failure and failure.consecutive > 1:
         return f"failed the same way {failure.consecutive} times in a row"
     if failure and last and not last.runs_since:
-        return f"first failure after {last.successes} success{'es' if last.successes > 1 else ''}"
+        return f"first failure after {plural(last.successes, 'success')}"
     return ""
 
 
@@ -139,7 +140,7 @@ def _leading_changes(comparison: Comparison) -> list[str]:
     if not changes or not comparison.failure:
         return []
     more = len(changes) - 1 + (comparison.more_changes or 0)
-    return [in_words(changes[0]) + (f" and {more} other change{'s' if more > 1 else ''}" if more else "")]
+    return [in_words(changes[0]) + (f" and {plural(more, 'other change')}" if more else "")]
 
 
 def in_words(change: Difference) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.model import ActionTimes, PastAction
+from wfreport.core.plurals import plural
 
 RECHECK_INTERVAL: Final = timedelta(seconds=60)
 """Interval of rechecks while an action is in flight. Normally the event at the end of its run comes first."""
@@ -79,13 +80,14 @@ def exhausted_budget(times: ActionTimes, budget: ActionBudget, now: datetime) ->
     """Return the exhausted budget, or None if it allows an action after those at the given times."""
     flying = times.in_flight if budget.in_flight_for is None else _after(times.in_flight, now - budget.in_flight_for)
     if len(flying) >= budget.max_concurrent:
-        message = f"{len(flying)} actions are in flight, the maximum is {budget.max_concurrent}"
+        message = f"{plural(len(flying), 'action')} in flight, the maximum is {budget.max_concurrent}"
         return ExhaustedBudget(message, now + RECHECK_INTERVAL)
     window = timedelta(seconds=budget.window_seconds)
     recent = _after(times.counted, now - window)
     if len(recent) >= budget.max_per_window:
         message = (
-            f"{len(recent)} actions in the last {budget.window_seconds} seconds, the maximum is {budget.max_per_window}"
+            f"{plural(len(recent), 'action')} in the last {plural(budget.window_seconds, 'second')}, "
+            f"the maximum is {budget.max_per_window}"
         )
         return ExhaustedBudget(message, recent[len(recent) - budget.max_per_window] + window)
     return None

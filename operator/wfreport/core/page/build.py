@@ -14,7 +14,7 @@ from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCar
 from wfreport.core.page.steps import place_steps
 from wfreport.core.page.texts import block, duration, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
-from wfreport.core.render.phrases import plural
+from wfreport.core.plurals import plural
 from wfreport.core.render.sentences import failure_phrase, retry_prospect
 from wfreport.core.timing.durations import instant
 

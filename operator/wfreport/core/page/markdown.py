@@ -10,6 +10,7 @@ from typing import Final
 from wfreport.api.argo import FAILED_PHASES
 from wfreport.core.page.model import Fact, FailureCard, RunPage, StepRow
 from wfreport.core.page.texts import block, duration
+from wfreport.core.plurals import plural
 
 MAX_CHARACTERS: Final = 30_000
 """Jira takes 32,767 characters, GitHub 65,536."""
@@ -56,7 +57,7 @@ def _parts(page: RunPage) -> Iterator[str]:
         yield from _failure(failure, has_log=number == 0)
     hidden = len(page.failures) - _MAX_FAILURES + page.more_failures
     if hidden > 0:
-        yield f"{hidden} more failures are in the report."
+        yield f"The report has {plural(hidden, 'more failure')}."
     yield from _facts("It hangs", page.stalled)
     yield from _facts("What it waits for", page.waiting)
     yield from _comparison(page)

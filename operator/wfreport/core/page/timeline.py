@@ -10,7 +10,7 @@ from wfreport.api.report import ReportStatus, Step
 from wfreport.core.page.model import Bar, StepRow, Timeline, TimelineRow
 from wfreport.core.page.steps import PlacedStep
 from wfreport.core.page.texts import duration
-from wfreport.core.render.phrases import plural
+from wfreport.core.plurals import plural
 from wfreport.core.timing.durations import seconds_between
 
 WIDTH: Final = 1000
@@ -149,7 +149,7 @@ def _notes(spans: Sequence[_StepTimes], shown: Sequence[_StepTimes], axis: _Axis
     if len(shown) < len(spans):
         yield f"{len(shown)} of {plural(len(spans), 'step')}: the critical path, failures, then the longest."
     if axis.idle:
-        stretches = "one stretch" if len(axis.idle) == 1 else f"{len(axis.idle)} stretches"
+        stretches = "one stretch" if len(axis.idle) == 1 else plural(len(axis.idle), "stretch")
         yield f"{stretches.capitalize()} without work, {duration(axis.idle_seconds)} in all, drawn short."
 
 

@@ -22,6 +22,7 @@ from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Change, Json
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.unfinished import Reusable, reusable
+from wfreport.core.plurals import plural
 from wfreport.core.snapshot.compressed_nodes import UnreadableNodes, pack_nodes, unpack_nodes
 from wfreport.core.snapshot.pod_names import node_id
 
@@ -87,7 +88,7 @@ def ended_run(workflow: Json) -> EndedRun:
 def reuse_changes(run: EndedRun) -> tuple[Change, ...]:
     """Return the number of reused steps, for audit."""
     count = sum(1 for _ in run.reused_steps)
-    return (Change("status.nodes", None, f"{count} succeeded step{'' if count == 1 else 's'} not run again"),)
+    return (Change("status.nodes", None, f"{plural(count, 'succeeded step')} not run again"),)
 
 
 def memoized_status(workflow: Json, run: EndedRun, new_name: str, now: datetime) -> dict[str, Any]:

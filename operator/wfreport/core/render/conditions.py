@@ -13,6 +13,7 @@ from wfreport.api.gaps import EVIDENCE_GAPS
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import TEXT
+from wfreport.core.plurals import plural
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.printable import strip_invisible
 from wfreport.core.render.evidence import gaps
@@ -162,8 +163,9 @@ def evidence_complete(failures: list[Failure], at: datetime | None, generation: 
         return condition(ConditionType.EVIDENCE_COMPLETE, "True", reason, message, at, generation)
     worst = min(missing, key=EVIDENCE_GAPS.index)
     status: Status = "Unknown" if worst == Reason.CAPTURE_PENDING else "False"
+    pods = plural(len(with_pods), "failed pod")
     message = "; ".join(
-        f"{_GAPS[reason].format(f'{len(missing[reason])} of {len(with_pods)} failed pods')}: {_named(missing[reason])}"
+        f"{_GAPS[reason].format(f'{len(missing[reason])} of {pods}')}: {_named(missing[reason])}"
         for reason in EVIDENCE_GAPS
         if reason in missing
     )
@@ -193,5 +195,8 @@ def _named(pods: list[str]) -> str:
 
 def _all_captured(with_pods: list[Failure]) -> str:
     disabled = sum(1 for failure in with_pods if Reason.LOG_DISABLED in (failure.evidence_missing or ()))
-    unread = f"; {disabled} logs were not read, because settings or the report's spec disable it" if disabled else ""
-    return f"all {len(with_pods)} failed pods were captured{unread}"
+    unread = (
+        f"; {plural(disabled, 'log')} not read, because settings or the report's spec disable it" if disabled else ""
+    )
+    pods = "the failed pod was" if len(with_pods) == 1 else f"all {plural(len(with_pods), 'failed pod')} were"
+    return f"{pods} captured{unread}"

@@ -97,12 +97,6 @@ def name(display_name: str) -> str:
     return f"step group {short}" if short.startswith("[") else short
 
 
-def plural(number: int, noun: str) -> str:
-    """Return number and noun, such as ``1 step``, ``2 steps`` or ``2 successes``."""
-    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return f"{number:,} {noun}{ending}"
-
-
 def after_lead(lead: str, text: str) -> str:
     """Return ``lead: text``, or the text alone if it starts with the lead."""
     if not text:

@@ -28,10 +28,10 @@ from wfreport.api.classes import CAUSES
 from wfreport.api.evidence import LogTail
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import Failure, ReportStatus, Step
+from wfreport.core.plurals import plural
 from wfreport.core.redact.bounds import cut
 from wfreport.core.render.conditions import condition
 from wfreport.core.render.equal_failures import equal_groups
-from wfreport.core.render.phrases import plural
 from wfreport.core.render.steps import SUCCESSFUL_PHASES
 
 _FULL_FAILURES = 5

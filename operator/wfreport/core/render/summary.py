@@ -8,11 +8,12 @@ from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.report import Failure, Stalled, StepWarning, Waiting
 from wfreport.api.timing import Timing
 from wfreport.api.wire import TEXT
+from wfreport.core.plurals import plural
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.printable import strip_invisible
 from wfreport.core.render.columns import step_name
 from wfreport.core.render.equal_failures import LeadingGroup
-from wfreport.core.render.phrases import name, plural, tidy
+from wfreport.core.render.phrases import name, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
 from wfreport.core.render.stall import stalled_clause
 from wfreport.core.timing.durations import short_duration
