@@ -17,6 +17,7 @@ from wfreport.cli.web.guard import LOOPBACK_HOSTS, AccessRules
 from wfreport.cli.web.server import server_options
 from wfreport.cli.web.site import Site
 from wfreport.cli.web.viewers import LocalViewers, TokenViewers, Viewers
+from wfreport.cli.web.views import LIVE_VIEWS
 from wfreport.kube.credentials import BearerCredentials
 
 SECRET = "s" * 43
@@ -90,6 +91,13 @@ class Worlds:
         browser = TestClient(server)
         self._stack.push_async_callback(browser.close)
         return Live(api, browser, site, rules.base)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let changes follow each other closely: no test waits for the time between two renderings."""
+    for _, view in LIVE_VIEWS:
+        monkeypatch.setattr(type(view), "interval_seconds", 0.02)
 
 
 @pytest.fixture

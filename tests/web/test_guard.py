@@ -7,8 +7,10 @@ import json
 import re
 import socket
 from base64 import b64encode
+from contextlib import ExitStack
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from tests.web.reports import a_remediation, a_report
 from yarl import URL
 
 from wfreport.cli.web.guard import host_name
+from wfreport.cli.web.server import open_in_browser
 
 PATHS = ("/", "/trends", "/remediations", "/runs/team-a/team-a-run")
 HOSTILE = (
@@ -291,3 +294,21 @@ async def test_a_report_of_another_version_is_explained(worlds: Worlds) -> None:
         "/runs/team-a/newer"
     )
     assert "summary of newer" in await live.text("/")
+
+
+def test_the_browser_gets_the_url_by_a_file_that_only_the_user_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def note(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", note)
+    with ExitStack() as resources:
+        assert open_in_browser("http://127.0.0.1:1/secret/", resources)
+        assert "secret" not in opened[0]
+        file = Path(opened[0].removeprefix("file://"))
+        assert "url=http://127.0.0.1:1/secret/" in file.read_text()
+        assert file.stat().st_mode & 0o077 == 0
+        assert file.parent.stat().st_mode & 0o077 == 0
+    assert not file.exists()

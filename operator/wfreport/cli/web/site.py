@@ -114,7 +114,8 @@ class Site:
         return web.Response(status=status, body=body, content_type="text/html", charset="utf-8", headers=headers)
 
     async def _stream(self, view: LiveView, request: web.Request) -> web.StreamResponse:
-        address, stream = self._address(request), LiveStream(request, request.query.get("have", ""))
+        address = self._address(request)
+        stream = LiveStream(request, request.query.get("have", ""), interval_seconds=view.interval_seconds)
         try:
             async with (
                 self._counted_stream(),

@@ -18,7 +18,6 @@ HEARTBEAT_SECONDS: Final = 15.0
 STREAM_SECONDS: Final = 300.0
 """Life of a stream. The browser then opens it again, and the API server checks the rights again."""
 
-MIN_INTERVAL_SECONDS: Final = 0.5
 _WRITE_SECONDS: Final = 20.0
 _RETRY_MILLISECONDS: Final = 1000
 
@@ -26,7 +25,8 @@ _RETRY_MILLISECONDS: Final = 1000
 class LiveStream:
     """The stream of one viewer."""
 
-    def __init__(self, request: web.Request, digest: str) -> None:
+    def __init__(self, request: web.Request, digest: str, *, interval_seconds: float) -> None:
+        self._interval_seconds = interval_seconds
         self._request = request
         self._digest = request.headers.get("Last-Event-ID") or digest
         self.response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
@@ -63,7 +63,7 @@ class LiveStream:
             if current != rendered:
                 rendered = current
                 await self._send(await fragment())
-                await asyncio.sleep(MIN_INTERVAL_SECONDS)
+                await asyncio.sleep(self._interval_seconds)
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     version = await feed.wait_for_change(version)

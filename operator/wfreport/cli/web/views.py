@@ -87,7 +87,13 @@ class NavigablePage(Protocol):
 
 
 class LiveView(NavigablePage, Protocol):
-    """A page that follows the reports."""
+    """A page that follows the reports.
+
+    Attributes:
+        interval_seconds: the least time between two renderings for one viewer.
+    """
+
+    interval_seconds: float
 
     def state(self, address: PageAddress, feed: SharedFeed) -> object:
         """Return a value that differs if the page has to be rendered again."""
@@ -106,6 +112,7 @@ class RunList:
     """The list of runs."""
 
     id = "runs"
+    interval_seconds = 1.0
 
     def title(self, address: PageAddress) -> str:
         """Return its title."""
@@ -176,6 +183,7 @@ class SingleRun:
     """The page of one run."""
 
     id = "run"
+    interval_seconds = 1.0
 
     def title(self, address: PageAddress) -> str:
         """Return the name of the report."""
@@ -228,6 +236,7 @@ class RemediationList:
     """What policies did, and why they did not act."""
 
     id = "remediations"
+    interval_seconds = 5.0  # each rendering lists the Remediations
 
     def title(self, address: PageAddress) -> str:
         """Return its title."""
