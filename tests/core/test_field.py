@@ -14,7 +14,7 @@ import yaml
 from wfreport.api.classes import FailureClass, Role
 from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.cli.sources.computed_reports import compute_report
-from wfreport.core.next_steps.model import RunView
+from wfreport.core.next_steps.model import ReportedRun
 from wfreport.core.next_steps.steps import next_steps
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence
@@ -75,7 +75,7 @@ def test_what_to_do_next_is_suggested_unless_the_run_is_well(name: str) -> None:
     status = report_of(name).status
     assert status is not None
     if status.reason:
-        assert next_steps(RunView("wf", "team", status, existing_pods=frozenset()))
+        assert next_steps(ReportedRun("wf", "team", status, existing_pods=frozenset()))
 
 
 def object_report(name: str) -> ReportStatus:

@@ -7,7 +7,7 @@ from typing import Any
 from wfreport.api.classes import CLASS_OF_WAIT, Confidence, FailureClass, Owner, Role
 from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.report import Failure, ObservedWorkflow, ReportStatus, Stalled, Step, Waiting
-from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.timing.hung_pods import HUNG_REASONS
 
 WAIT_REASONS = sorted(
@@ -32,29 +32,29 @@ def a_step(**fields: Any) -> Step:
     return Step(**{"display_name": "e2e", "node_id": "wf-1", "type": "Pod", "phase": "Failed", **fields})
 
 
-def a_failed(*failures: Failure, **view: Any) -> RunView:
+def a_failed(*failures: Failure, **view: Any) -> ReportedRun:
     """Return the view of a run that failed."""
     status = ReportStatus(
         observed_workflow=ObservedWorkflow(phase="Failed"), failures=list(failures) or None, steps=[a_step()],
         failure_class=failures[0].failure_class if failures else None, **view.pop("status", {}),
     )  # fmt: skip
-    return RunView("wf", "data", status, **view)
+    return ReportedRun("wf", "data", status, **view)
 
 
-def a_waiting(*waits: Waiting, **status: Any) -> RunView:
+def a_waiting(*waits: Waiting, **status: Any) -> ReportedRun:
     """Return the view of a run that waits."""
     observed = ObservedWorkflow(phase="Running")
-    return RunView("wf", "data", ReportStatus(observed_workflow=observed, waiting=list(waits) or None, **status))
+    return ReportedRun("wf", "data", ReportStatus(observed_workflow=observed, waiting=list(waits) or None, **status))
 
 
-def a_stalled(reason: str, message: str = "", *, with_pod: bool = True, **stalled: Any) -> RunView:
+def a_stalled(reason: str, message: str = "", *, with_pod: bool = True, **stalled: Any) -> ReportedRun:
     """Return the view of a run that hangs."""
     step = a_step(phase="Running", pod_name="pod-1" if with_pod else None)
     status = ReportStatus(
         observed_workflow=ObservedWorkflow(phase="Running"), step="e2e", steps=[step],
         stalled=Stalled(reason=reason, message=message, **stalled),
     )  # fmt: skip
-    return RunView("wf", "data", status)
+    return ReportedRun("wf", "data", status)
 
 
 def lines(steps: list[NextStep]) -> list[str]:

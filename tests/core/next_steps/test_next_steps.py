@@ -32,7 +32,7 @@ from wfreport.api.report import (
     WorkflowReport,
 )
 from wfreport.api.run import WorkflowSource
-from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.steps import next_steps
 
 FORBIDDEN = (
@@ -94,7 +94,9 @@ def test_every_run_that_waits_has_next_steps(reason: str) -> None:
 
 
 def test_a_run_that_succeeded_needs_nothing() -> None:
-    assert next_steps(RunView("wf", "data", ReportStatus(observed_workflow=ObservedWorkflow(phase="Succeeded")))) == []
+    assert (
+        next_steps(ReportedRun("wf", "data", ReportStatus(observed_workflow=ObservedWorkflow(phase="Succeeded")))) == []
+    )
 
 
 def test_a_run_that_failed_without_a_known_cause_has_the_log_of_the_controller() -> None:
@@ -374,7 +376,7 @@ def test_several_failures_have_one_command_for_all_their_logs() -> None:
         ),
     ],
 )
-def test_the_command_names_what_hangs(run: RunView, expected: str) -> None:
+def test_the_command_names_what_hangs(run: ReportedRun, expected: str) -> None:
     assert expected in lines(next_steps(run))
 
 
@@ -382,7 +384,7 @@ def test_a_lost_result_of_an_unknown_step_is_looked_up() -> None:
     status = ReportStatus(
         observed_workflow=ObservedWorkflow(phase="Running"), stalled=Stalled(reason=StallReason.TASK_RESULT_MISSING)
     )
-    assert lines(next_steps(RunView("wf", "data", status)))[0].startswith("kubectl get workflowtaskresults -l")
+    assert lines(next_steps(ReportedRun("wf", "data", status)))[0].startswith("kubectl get workflowtaskresults -l")
 
 
 def a_wait(reason: str, message: str = "", name: str = "e2e", pod_name: str | None = None) -> Waiting:
@@ -405,7 +407,7 @@ def a_wait(reason: str, message: str = "", name: str = "e2e", pod_name: str | No
         (a_waiting(a_wait("Backoff")), "wfreport show wf --watch"),
     ],
 )
-def test_the_command_fits_the_wait(run: RunView, expected: str) -> None:
+def test_the_command_fits_the_wait(run: ReportedRun, expected: str) -> None:
     assert expected in lines(next_steps(run))
 
 
@@ -420,5 +422,5 @@ def test_the_start_of_the_run_bounds_the_log_of_the_controller() -> None:
             },
         }
     )
-    run = RunView("wf", "data", report.status or ReportStatus())
+    run = ReportedRun("wf", "data", report.status or ReportStatus())
     assert "--since-time=2026-11-20T08:00:00Z" in lines(next_steps(run))[0]

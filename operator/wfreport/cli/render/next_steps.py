@@ -9,7 +9,7 @@ from wfreport.api.remediation import Remediation
 from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.remediation_state import is_awaiting
-from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.steps import next_steps
 
 
@@ -77,7 +77,7 @@ def next_commands(
         has_workflow: whether the Workflow still exists, so that Argo can continue it.
         existing_pods: which of its pods exist; None if nobody has read that.
     """
-    run = RunView(
+    run = ReportedRun(
         report.spec.workflow_ref.name,
         report.metadata.namespace,
         report.status or ReportStatus(),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from wfreport.api.report import Failure
-from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, RunView
+from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
 
 
 def kubectl(text: str, *arguments: str, namespace: str | None = None) -> NextStep:
@@ -26,13 +26,13 @@ def describe_pod(pod_name: str, text: str) -> NextStep:
     return kubectl(text, "describe", "pod", pod_name)
 
 
-def log_of(failure: Failure, run: RunView) -> Iterator[NextStep]:
+def log_of(failure: Failure, run: ReportedRun) -> Iterator[NextStep]:
     """Yield the command that prints the log of a failed step, if there may be one."""
     if run.may_have_log(failure):
         yield wfreport("the whole log", "logs", run.workflow, run.step_argument(failure))
 
 
-def run_again(run: RunView, text: str = "") -> NextStep:
+def run_again(run: ReportedRun, text: str = "") -> NextStep:
     """Return how to run what failed again, with the same spec."""
     if run.has_policy_action:
         return wfreport("a RemediationPolicy acts on this run", "remediations", run.workflow)
@@ -43,14 +43,14 @@ def run_again(run: RunView, text: str = "") -> NextStep:
     return run_all_again(run, text)
 
 
-def run_all_again(run: RunView, text: str = "") -> NextStep:
+def run_all_again(run: ReportedRun, text: str = "") -> NextStep:
     """Return how to run every step again with the same spec, also those that succeeded."""
     if run.has_policy_action or not run.has_workflow or run.is_being_deleted:
         return run_again(run, text)
     return argo(text or "run all of it again, as a new Workflow", "resubmit", run.workflow)
 
 
-def submit_again(run: RunView, text: str = "") -> NextStep:
+def submit_again(run: ReportedRun, text: str = "") -> NextStep:
     """Return how to submit the run anew, from the object that it came from if that is known."""
     source = run.status.workflow_source
     if source and source.cron_workflow:
@@ -63,7 +63,7 @@ def submit_again(run: RunView, text: str = "") -> NextStep:
     return NextStep(f"Submit the Workflow again{f' {text}' if text else ''}.")
 
 
-def after_the_spec_is_corrected(run: RunView) -> NextStep:
+def after_the_spec_is_corrected(run: ReportedRun) -> NextStep:
     """Return how to run a corrected spec: a retry would run the stored one."""
     step = submit_again(run, "when the spec is corrected")
     if step.command:
@@ -71,13 +71,13 @@ def after_the_spec_is_corrected(run: RunView) -> NextStep:
     return NextStep("Then submit the corrected Workflow; argo retry and argo resubmit would run the old spec.")
 
 
-def end_and_resubmit(run: RunView) -> Iterator[NextStep]:
+def end_and_resubmit(run: ReportedRun) -> Iterator[NextStep]:
     """Yield the commands that end a run that hangs, and start it anew."""
     yield argo("end this run", "terminate", run.workflow)
     yield argo("then run it anew", "resubmit", run.workflow)
 
 
-def controller_log(run: RunView) -> NextStep:
+def controller_log(run: ReportedRun) -> NextStep:
     """Return the command that prints what Argo's controller logged about the run."""
     started_at = run.status.observed_workflow.started_at if run.status.observed_workflow else None
     since = [f"--since-time={started_at:%Y-%m-%dT%H:%M:%SZ}"] if started_at else ["--tail=1000"]

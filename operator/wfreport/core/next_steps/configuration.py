@@ -21,7 +21,7 @@ from wfreport.core.classify.named_objects import (
     find_webhook,
 )
 from wfreport.core.next_steps.commands import kubectl
-from wfreport.core.next_steps.model import CONTROLLER_NAMESPACE, NextStep, RunView
+from wfreport.core.next_steps.model import CONTROLLER_NAMESPACE, NextStep, ReportedRun
 from wfreport.imports import lazy_pattern
 
 _READ_CHARACTERS: Final = 4096
@@ -40,12 +40,12 @@ _SHORT_OF: Final = lazy_pattern(r"Insufficient ([\w./-]{1,100})")
 _PLACEMENT: Final = lazy_pattern(r"(?i)taint|node selector|node affinity|affinity/selector|topology")
 
 
-def object_steps(text: str, run: RunView) -> list[NextStep]:
+def object_steps(text: str, run: ReportedRun) -> list[NextStep]:
     """Return what to do about the object, right or command that a message names; empty if it names none."""
     return next((steps for resolve in _RESOLVERS if (steps := resolve(text[:_READ_CHARACTERS], run))), [])
 
 
-def _denied(text: str, _: RunView) -> list[NextStep]:
+def _denied(text: str, _: ReportedRun) -> list[NextStep]:
     right = find_denied(text)
     return list(_about_right(right)) if right else []
 
@@ -75,7 +75,7 @@ def _grant(right: DeniedRight, account: tuple[str, str], subresource: str) -> It
     yield kubectl("and grant it", "create", f"{kind}binding", name, *bound, namespace=right.namespace)
 
 
-def _missing(text: str, run: RunView) -> list[NextStep]:
+def _missing(text: str, run: ReportedRun) -> list[NextStep]:
     missing = find_missing(text)
     if missing:
         return list(_about_object(missing, run))
@@ -90,7 +90,7 @@ def _missing(text: str, run: RunView) -> list[NextStep]:
     ]
 
 
-def _about_object(missing: NamedObject, run: RunView) -> Iterator[NextStep]:
+def _about_object(missing: NamedObject, run: ReportedRun) -> Iterator[NextStep]:
     resource, namespace = missing.kind.lower(), "" if missing.kind in CLUSTER_KINDS else None
     where = "" if namespace == "" else f" in namespace {run.namespace}"
     if missing.key:
@@ -107,7 +107,7 @@ def _about_object(missing: NamedObject, run: RunView) -> Iterator[NextStep]:
         yield kubectl("put in its keys and values", "create", "configmap", missing.name, "--from-literal=KEY=VALUE")
 
 
-def _architecture(text: str, _: RunView) -> list[NextStep]:
+def _architecture(text: str, _: ReportedRun) -> list[NextStep]:
     if not _ARCHITECTURE.search(text):
         return []
     return [
@@ -120,13 +120,13 @@ def _architecture(text: str, _: RunView) -> list[NextStep]:
     ]
 
 
-def _command(text: str, _: RunView) -> list[NextStep]:
+def _command(text: str, _: ReportedRun) -> list[NextStep]:
     if _NO_COMMAND.search(text):
         return [NextStep("Correct the command or args in the template: the image has no such program.")]
     return []
 
 
-def _rejected(text: str, run: RunView) -> list[NextStep]:
+def _rejected(text: str, run: ReportedRun) -> list[NextStep]:
     webhook = find_webhook(text)
     if webhook:
         webhooks = "validatingwebhookconfigurations,mutatingwebhookconfigurations"
@@ -151,7 +151,7 @@ def _rejected(text: str, run: RunView) -> list[NextStep]:
     return []
 
 
-def image_steps(text: str, _: RunView) -> list[NextStep]:
+def image_steps(text: str, _: ReportedRun) -> list[NextStep]:
     """Return what to do about an image that cannot be pulled."""
     image = find_image(text)
     named = f"the image {image}" if image else "the image"
@@ -171,7 +171,7 @@ def image_steps(text: str, _: RunView) -> list[NextStep]:
     return [NextStep(f"Check that the machines can reach the registry of {named}, and that its name and tag exist.")]
 
 
-def scheduling_steps(text: str, _: RunView) -> list[NextStep]:
+def scheduling_steps(text: str, _: ReportedRun) -> list[NextStep]:
     """Return what to do about a pod that no machine takes."""
     claim = find_missing(text)
     if claim is None and _CLAIM.search(text):
@@ -197,7 +197,7 @@ def scheduling_steps(text: str, _: RunView) -> list[NextStep]:
     return [kubectl("which machines are ready", "get", "nodes", namespace="")]
 
 
-def quota_steps(text: str, _: RunView) -> list[NextStep]:
+def quota_steps(text: str, _: ReportedRun) -> list[NextStep]:
     """Return what to do about a pod that a ResourceQuota or LimitRange rejected."""
     name, unspecified = find_quota(text), find_unspecified(text)
     quota = f"The quota {name}" if name else "A quota"

@@ -21,7 +21,7 @@ from wfreport.core.next_steps.commands import (
     wfreport,
 )
 from wfreport.core.next_steps.configuration import image_steps, object_steps, quota_steps, scheduling_steps
-from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.plan.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern
 
@@ -33,7 +33,7 @@ _LOW_ON: Final = lazy_pattern(r"low on resource: ([\w-]+)")
 _STATUS: Final = lazy_pattern(r"response code: (\d{3})")
 
 
-def failure_steps(failure: Failure, run: RunView) -> Steps:
+def failure_steps(failure: Failure, run: ReportedRun) -> Steps:
     """Yield what to do about a failed step, the most useful first."""
     yield from _BY_CLASS.get(failure.failure_class, _unknown)(failure, run)
 
@@ -53,7 +53,7 @@ def _container(failure: Failure) -> str:
     return failure.container or MAIN_CONTAINER
 
 
-def _pod(failure: Failure, run: RunView, text: str) -> Steps:
+def _pod(failure: Failure, run: ReportedRun, text: str) -> Steps:
     """Yield the command that shows the pod, if it still exists."""
     if failure.pod_name and run.has_pod(failure.pod_name):
         yield describe_pod(failure.pod_name, text)
@@ -68,7 +68,7 @@ def _advice(failure: Failure) -> NextStep:
     return NextStep(CLASS_ADVICE[failure.failure_class].replace("`", ""))
 
 
-def _out_of_memory(failure: Failure, run: RunView) -> Steps:
+def _out_of_memory(failure: Failure, run: ReportedRun) -> Steps:
     if failure.owner == Owner.PLATFORM or _container(failure) in EXECUTOR_CONTAINERS:
         yield NextStep(
             f"Raise the memory of Argo's own container {_container(failure)}: executor.resources in the ConfigMap "
@@ -88,14 +88,14 @@ def _more_than(limit: str) -> str:
     return format_bytes(-(-raised // _MEBIBYTE) * _MEBIBYTE)
 
 
-def _lost(failure: Failure, run: RunView) -> Steps:
+def _lost(failure: Failure, run: ReportedRun) -> Steps:
     yield run_again(run)
     yield from _host(failure, "the state of its machine")
     if not failure.host_node_name:
         yield kubectl("which machines are ready", "get", "nodes", namespace="")
 
 
-def _evicted(failure: Failure, run: RunView) -> Steps:
+def _evicted(failure: Failure, run: ReportedRun) -> Steps:
     if failure.owner == Owner.USER:
         yield NextStep(f"Raise limits.ephemeral-storage in {_template(failure)}, or write less to disk.")
         yield after_the_spec_is_corrected(run)
@@ -111,13 +111,13 @@ def _evicted(failure: Failure, run: RunView) -> Steps:
         yield kubectl("machines with DiskPressure or MemoryPressure", "describe", "nodes", namespace="")
 
 
-def _preempted(failure: Failure, run: RunView) -> Steps:  # noqa: ARG001 - all functions of the table are alike
+def _preempted(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001 - all functions of the table are alike
     yield run_again(run)
     yield NextStep("If it happens again, give the pod a higher priorityClassName, or add machines.")
     yield kubectl("the priority classes", "get", "priorityclass", namespace="")
 
 
-def _deleted(failure: Failure, run: RunView) -> Steps:
+def _deleted(failure: Failure, run: ReportedRun) -> Steps:
     yield run_again(run)
     if failure.pod_name:
         selected = f"involvedObject.name={failure.pod_name}"
@@ -125,7 +125,7 @@ def _deleted(failure: Failure, run: RunView) -> Steps:
     yield from _host(failure, "was its machine drained?")
 
 
-def _image(failure: Failure, run: RunView) -> Steps:
+def _image(failure: Failure, run: ReportedRun) -> Steps:
     steps = image_steps(texts_of(failure), run)
     if failure.retryable:
         yield run_again(run, "when the registry responds again")
@@ -135,7 +135,7 @@ def _image(failure: Failure, run: RunView) -> Steps:
         yield after_the_spec_is_corrected(run)
 
 
-def _configuration(failure: Failure, run: RunView) -> Steps:
+def _configuration(failure: Failure, run: ReportedRun) -> Steps:
     text = texts_of(failure)
     if failure.retryable:
         yield run_again(run)
@@ -149,21 +149,21 @@ def _configuration(failure: Failure, run: RunView) -> Steps:
         yield after_the_spec_is_corrected(run)
 
 
-def _unschedulable(failure: Failure, run: RunView) -> Steps:
+def _unschedulable(failure: Failure, run: ReportedRun) -> Steps:
     text = texts_of(failure)
     yield from (object_steps(text, run) if find_missing(text) else []) or scheduling_steps(text, run)
     yield from _pod(failure, run, "what the scheduler reports")
     yield run_again(run, "when a machine can take the pod")
 
 
-def _timeout(failure: Failure, run: RunView) -> Steps:
+def _timeout(failure: Failure, run: ReportedRun) -> Steps:
     of = "the Workflow" if failure.reason == "WorkflowDeadlineExceeded" else _template(failure)
     yield from log_of(failure, run)
     yield NextStep(f"Find the slow part, then speed it up, or raise activeDeadlineSeconds or timeout of {of}.")
     yield run_again(run, "with the same deadline, if it was slow by chance")
 
 
-def _exit_code(failure: Failure, run: RunView) -> Steps:
+def _exit_code(failure: Failure, run: ReportedRun) -> Steps:
     if failure.retryable:
         yield run_again(run)
     yield from log_of(failure, run)
@@ -172,7 +172,7 @@ def _exit_code(failure: Failure, run: RunView) -> Steps:
         yield run_again(run, "when the cause is outside of the spec, and mended")
 
 
-def _what_failed(failure: Failure, run: RunView) -> str:
+def _what_failed(failure: Failure, run: ReportedRun) -> str:
     where = _template(failure)
     if failure.reason == "HTTPError":
         status = _STATUS.search(failure.message or "")
@@ -189,7 +189,7 @@ def _what_failed(failure: Failure, run: RunView) -> str:
     return f"Correct the program or the input of {where}; its pod and its log are gone, so the message is all there is."
 
 
-def _killed(failure: Failure, run: RunView) -> Steps:
+def _killed(failure: Failure, run: ReportedRun) -> Steps:
     yield from log_of(failure, run)
     yield from _pod(failure, run, "its Events: a kill, a drain, a failed probe")
     yield from _host(failure, "memory pressure, a drain, kernel kills")
@@ -199,7 +199,7 @@ def _killed(failure: Failure, run: RunView) -> Steps:
     )
 
 
-def _artifact(failure: Failure, run: RunView) -> Steps:
+def _artifact(failure: Failure, run: ReportedRun) -> Steps:
     if failure.retryable:
         yield run_again(run)
     if failure.owner == Owner.USER:
@@ -222,7 +222,7 @@ def _artifact(failure: Failure, run: RunView) -> Steps:
         yield run_again(run, "when that is done")
 
 
-def _lock(failure: Failure, run: RunView) -> Steps:  # noqa: ARG001
+def _lock(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001
     yield argo("which Workflow holds it", "list", "--running")
     yield NextStep(
         "Wait until the holder of the lock named in the message ends, or end it; or raise the semaphore's limit."
@@ -230,7 +230,7 @@ def _lock(failure: Failure, run: RunView) -> Steps:  # noqa: ARG001
     yield run_again(run, "when the lock is free")
 
 
-def _invalid(failure: Failure, run: RunView) -> Steps:
+def _invalid(failure: Failure, run: ReportedRun) -> Steps:
     missing = find_missing(failure.message or "")
     if missing:
         yield from object_steps(failure.message or "", run)
@@ -243,12 +243,12 @@ def _invalid(failure: Failure, run: RunView) -> Steps:
     yield after_the_spec_is_corrected(run)
 
 
-def _quota(failure: Failure, run: RunView) -> Steps:
+def _quota(failure: Failure, run: ReportedRun) -> Steps:
     yield from quota_steps(texts_of(failure), run)
     yield run_again(run, "when that is done")
 
 
-def _controller(failure: Failure, run: RunView) -> Steps:
+def _controller(failure: Failure, run: ReportedRun) -> Steps:
     if failure.reason == FailureReason.TASK_RESULT_LOST:
         yield run_all_again(run, "run all of it again; a retry would not run the step whose result is lost")
     elif failure.retryable:
@@ -276,7 +276,7 @@ _CONTROLLER_ADVICE: Final = {
 }
 
 
-def _cancelled(failure: Failure, run: RunView) -> Steps:
+def _cancelled(failure: Failure, run: ReportedRun) -> Steps:
     if failure.reason == REPLACED_BY_CRON:
         yield NextStep("Nothing failed: the next run of the CronWorkflow replaced it (concurrencyPolicy: Replace).")
     else:
@@ -284,7 +284,7 @@ def _cancelled(failure: Failure, run: RunView) -> Steps:
     yield run_again(run, "only if it is still needed")
 
 
-def _unknown(failure: Failure, run: RunView) -> Steps:
+def _unknown(failure: Failure, run: ReportedRun) -> Steps:
     if failure.retryable:
         yield run_again(run)
     yield from log_of(failure, run)
@@ -295,7 +295,7 @@ def _unknown(failure: Failure, run: RunView) -> Steps:
         yield run_again(run, "when the cause is mended")
 
 
-_BY_CLASS: Final[dict[FailureClass, Callable[[Failure, RunView], Steps]]] = {
+_BY_CLASS: Final[dict[FailureClass, Callable[[Failure, ReportedRun], Steps]]] = {
     FailureClass.OOM_KILLED: _out_of_memory,
     FailureClass.NODE_LOST: _lost,
     FailureClass.EVICTED: _evicted,

@@ -31,7 +31,7 @@ class NextStep:
 
 
 @dataclass(frozen=True)
-class RunView:
+class ReportedRun:
     """A run as its report shows it, and what of it still exists.
 
     Attributes:

@@ -16,7 +16,7 @@ from wfreport.core.next_steps.commands import (
     restart_controller,
 )
 from wfreport.core.next_steps.configuration import object_steps
-from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, RunView
+from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
@@ -32,7 +32,7 @@ _QUIT: Final = {
 """Commands that end injected sidecars whose images have no shell (Argo's docs/sidecar-injection.md)."""
 
 
-def stall_steps(stalled: Stalled, run: RunView) -> Steps:
+def stall_steps(stalled: Stalled, run: ReportedRun) -> Steps:
     """Yield what to do about a run that hangs, the most useful first."""
     by_reason = _BY_REASON.get(stalled.reason)
     if by_reason is not None:
@@ -43,29 +43,29 @@ def stall_steps(stalled: Stalled, run: RunView) -> Steps:
     yield from end_and_resubmit(run)
 
 
-def _pod_name(run: RunView) -> str | None:
+def _pod_name(run: ReportedRun) -> str | None:
     """Return the pod of the step that hangs."""
     waits = (one.pod_name for one in run.status.waiting or () if one.display_name == run.status.step and one.pod_name)
     steps = (one.pod_name for one in run.steps if one.display_name == run.status.step and one.pod_name)
     return next(waits, None) or next(steps, None)
 
 
-def _node_id(run: RunView) -> str | None:
+def _node_id(run: ReportedRun) -> str | None:
     return next((one.node_id for one in run.steps if one.display_name == run.status.step), None)
 
 
-def _pods(run: RunView, text: str) -> NextStep:
+def _pods(run: ReportedRun, text: str) -> NextStep:
     return kubectl(text, "get", "pods", "-l", f"{_LABEL_WORKFLOW}={run.workflow}")
 
 
-def _pod_gone(_: Stalled, run: RunView) -> Steps:
+def _pod_gone(_: Stalled, run: ReportedRun) -> Steps:
     yield restart_controller()
     yield _pods(run, "the pods that are left")
     yield argo("if that does not help, end this run", "terminate", run.workflow)
     yield argo("then run it anew", "resubmit", run.workflow)
 
 
-def _main_ended(stalled: Stalled, run: RunView) -> Steps:
+def _main_ended(stalled: Stalled, run: ReportedRun) -> Steps:
     alive, pod = _ALIVE.search(stalled.message or ""), _pod_name(run)
     names = alive[1].split(", ") if alive else []
     sidecars = [name for name in names if name not in EXECUTOR_CONTAINERS]
@@ -84,7 +84,7 @@ def _main_ended(stalled: Stalled, run: RunView) -> Steps:
     yield argo("or end the run", "terminate", run.workflow)
 
 
-def _main_not_started(stalled: Stalled, run: RunView) -> Steps:
+def _main_not_started(stalled: Stalled, run: ReportedRun) -> Steps:
     pod = _pod_name(run)
     yield from object_steps(stalled.message or "", run) or [
         NextStep(
@@ -98,7 +98,7 @@ def _main_not_started(stalled: Stalled, run: RunView) -> Steps:
     yield after_the_spec_is_corrected(run)
 
 
-def _terminating(stalled: Stalled, run: RunView) -> Steps:
+def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
     machine, pod = _MACHINE.search(stalled.message or ""), _pod_name(run)
     if machine:
         yield kubectl("is the machine alive? Bring it back, or delete it", "get", "node", machine[1], namespace="")
@@ -109,7 +109,7 @@ def _terminating(stalled: Stalled, run: RunView) -> Steps:
     yield _pods(run, "the state of its pods")
 
 
-def _result_missing(_: Stalled, run: RunView) -> Steps:
+def _result_missing(_: Stalled, run: ReportedRun) -> Steps:
     node_id = _node_id(run)
     if node_id:
         yield kubectl("report the step as complete, without further outputs", "label", "workflowtaskresult", node_id,
@@ -123,31 +123,31 @@ def _result_missing(_: Stalled, run: RunView) -> Steps:
     yield controller_log(run)
 
 
-def _agent_gone(_: Stalled, run: RunView) -> Steps:
+def _agent_gone(_: Stalled, run: ReportedRun) -> Steps:
     yield _pods(run, "the agent's pod ends in -agent")
     yield from end_and_resubmit(run)
 
 
-def _nothing_scheduled(_: Stalled, run: RunView) -> Steps:
+def _nothing_scheduled(_: Stalled, run: ReportedRun) -> Steps:
     yield controller_log(run)
     yield restart_controller()
     yield argo("if that does not help, end this run", "terminate", run.workflow)
     yield argo("then run it anew", "resubmit", run.workflow)
 
 
-def _exit_handler(_: Stalled, run: RunView) -> Steps:
+def _exit_handler(_: Stalled, run: ReportedRun) -> Steps:
     yield restart_controller()
     yield controller_log(run)
     yield argo("if that does not help; then do the exit handler's work by hand", "terminate", run.workflow)
 
 
-def _suspended_and_terminated(_: Stalled, run: RunView) -> Steps:
+def _suspended_and_terminated(_: Stalled, run: ReportedRun) -> Steps:
     yield argo("Argo then carries out the shutdown that was requested, and the run ends", "resume", run.workflow)
     yield kubectl("only to let it go on instead: do this before", "patch", "workflow", run.workflow, "--type=merge",
                   "-p", '{"spec":{"shutdown":null}}')  # fmt: skip
 
 
-def _deletion_blocked(_: Stalled, run: RunView) -> Steps:
+def _deletion_blocked(_: Stalled, run: ReportedRun) -> Steps:
     yield kubectl("the pods of the garbage collection, and why they fail", "describe", "pods", "-l",
                   f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc")  # fmt: skip
     yield kubectl("remove the finalizer if the collection fails; artifacts stay", "patch", "workflow", run.workflow,
@@ -155,7 +155,7 @@ def _deletion_blocked(_: Stalled, run: RunView) -> Steps:
     yield argo("or delete it at once; artifacts stay", "delete", "--force", run.workflow)
 
 
-def _artifact_gc_failed(_: Stalled, run: RunView) -> Steps:
+def _artifact_gc_failed(_: Stalled, run: ReportedRun) -> Steps:
     selector = f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc"
     yield kubectl("why the garbage collection failed", "logs", "-l", selector, "--tail=50")
     yield NextStep(
@@ -163,19 +163,19 @@ def _artifact_gc_failed(_: Stalled, run: RunView) -> Steps:
     )
 
 
-def _lock_leaked(_: Stalled, run: RunView) -> Steps:
+def _lock_leaked(_: Stalled, run: ReportedRun) -> Steps:
     yield kubectl("build the locks anew from the running Workflows", "rollout", "restart", CONTROLLER,
                   namespace=CONTROLLER_NAMESPACE)  # fmt: skip
     yield argo("or end this run", "terminate", run.workflow)
 
 
-def _controller_silent(_: Stalled, run: RunView) -> Steps:
+def _controller_silent(_: Stalled, run: ReportedRun) -> Steps:
     yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
     yield controller_log(run)
     yield restart_controller()
 
 
-_BY_REASON: Final[dict[str, Callable[[Stalled, RunView], Steps]]] = {
+_BY_REASON: Final[dict[str, Callable[[Stalled, ReportedRun], Steps]]] = {
     StallReason.POD_GONE: _pod_gone,
     StallReason.MAIN_ENDED: _main_ended,
     StallReason.MAIN_NOT_STARTED: _main_not_started,

@@ -12,7 +12,7 @@ from wfreport.api.classes import CAUSES
 from wfreport.api.report import Failure, Waiting
 from wfreport.core.next_steps.commands import after_the_spec_is_corrected, controller_log, wfreport
 from wfreport.core.next_steps.failures import failure_steps
-from wfreport.core.next_steps.model import NextStep, RunView
+from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.stalls import stall_steps
 from wfreport.core.next_steps.waits import follow, wait_steps
 
@@ -21,7 +21,7 @@ _MAX_STEPS: Final = 7
 _MAX_WAITS: Final = 2
 
 
-def next_steps(run: RunView) -> list[NextStep]:
+def next_steps(run: ReportedRun) -> list[NextStep]:
     """Return what a person does next, the most useful first; empty for a run that succeeded without a remark."""
     found = [*_of_failures(run), *_of_stall(run), *_of_waits(run), *_of_the_others(run), *_around(run)]
     steps = _without_repetitions(found)[:_MAX_STEPS]
@@ -35,7 +35,7 @@ def _without_repetitions(steps: Iterable[NextStep]) -> list[NextStep]:
     return list(unique.values())
 
 
-def _of_failures(run: RunView) -> Iterator[NextStep]:
+def _of_failures(run: ReportedRun) -> Iterator[NextStep]:
     causes = _causes(run)
     if not causes:
         return
@@ -44,16 +44,16 @@ def _of_failures(run: RunView) -> Iterator[NextStep]:
         yield wfreport(f"all {len(causes)} failures", "logs", run.workflow, "--failed", "--tail", "5")
 
 
-def _causes(run: RunView) -> list[Failure]:
+def _causes(run: ReportedRun) -> list[Failure]:
     return [failure for failure in run.status.failures or () if failure.role in CAUSES]
 
 
-def _of_stall(run: RunView) -> Iterator[NextStep]:
+def _of_stall(run: ReportedRun) -> Iterator[NextStep]:
     if run.status.stalled:
         yield from islice(stall_steps(run.status.stalled, run), _MAX_OF_STALL)
 
 
-def _of_waits(run: RunView) -> Iterator[NextStep]:
+def _of_waits(run: ReportedRun) -> Iterator[NextStep]:
     """Yield steps about the leading waits. If the run hangs, they repeat or contradict what mends that."""
     if run.status.stalled or run.phase in COMPLETED_PHASES:
         return
@@ -69,7 +69,7 @@ def _distinct(waits: Iterable[Waiting]) -> list[Waiting]:
     return list(unique.values())[:_MAX_WAITS]
 
 
-def _of_the_others(run: RunView) -> Iterator[NextStep]:
+def _of_the_others(run: ReportedRun) -> Iterator[NextStep]:
     is_well = not run.status.stalled and not run.status.waiting and not _causes(run)
     if run.phase in COMPLETED_PHASES or not is_well:
         return
@@ -77,13 +77,13 @@ def _of_the_others(run: RunView) -> Iterator[NextStep]:
     yield wfreport("follow its logs", "logs", run.workflow, "-f")
 
 
-def _around(run: RunView) -> Iterator[NextStep]:
+def _around(run: ReportedRun) -> Iterator[NextStep]:
     source = run.status.workflow_source
     if source and source.cron_workflow and run.status.failure_class:
         yield wfreport("other runs of this CronWorkflow", "list", "--cron", source.cron_workflow)
 
 
-def _fallback(run: RunView) -> Iterator[NextStep]:
+def _fallback(run: ReportedRun) -> Iterator[NextStep]:
     """Yield steps about a run that failed without a known cause."""
     if run.phase in (Phase.FAILED, Phase.ERROR):
         yield controller_log(run)

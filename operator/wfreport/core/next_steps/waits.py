@@ -7,14 +7,14 @@ from wfreport.api.classes import CLASS_OF_WAIT, FailureClass
 from wfreport.api.report import Waiting
 from wfreport.core.next_steps.commands import argo, controller_log, describe_pod, kubectl, wfreport
 from wfreport.core.next_steps.configuration import image_steps, object_steps, quota_steps, scheduling_steps
-from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, RunView
+from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
 _HOLDER: Final = lazy_pattern(r"held by ([a-z0-9][a-z0-9.-]{0,252})")
 
 
-def wait_steps(wait: Waiting, run: RunView) -> Steps:
+def wait_steps(wait: Waiting, run: ReportedRun) -> Steps:
     """Yield what to do about a wait, the most useful first."""
     by_reason = _BY_REASON.get(wait.reason)
     if by_reason is not None:
@@ -30,23 +30,23 @@ def wait_steps(wait: Waiting, run: RunView) -> Steps:
         yield follow(run)
 
 
-def follow(run: RunView) -> NextStep:
+def follow(run: ReportedRun) -> NextStep:
     """Return the command that follows a run."""
     return wfreport("follow the run", "show", run.workflow, "--watch")
 
 
-def _suspended(wait: Waiting, run: RunView) -> Steps:
+def _suspended(wait: Waiting, run: ReportedRun) -> Steps:
     suspended = [one for one in run.status.waiting or () if one.reason == wait.reason]
     only = ["--node-field-selector", f"displayName={wait.display_name}"] if len(suspended) > 1 else []
     subject = wait.display_name or run.workflow
     yield argo(f"{subject} is suspended", "resume", run.workflow, *only)
 
 
-def _workflow_suspended(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001 - all functions of the table are alike
+def _workflow_suspended(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001 - all functions of the table are alike
     yield argo(f"{run.workflow} is suspended (spec.suspend)", "resume", run.workflow)
 
 
-def _lock(wait: Waiting, run: RunView) -> Steps:
+def _lock(wait: Waiting, run: ReportedRun) -> Steps:
     holder = _HOLDER.search(wait.message or "")
     if holder:
         yield argo("what its holder does", "get", holder[1])
@@ -55,39 +55,39 @@ def _lock(wait: Waiting, run: RunView) -> Steps:
     yield follow(run)
 
 
-def _by_itself(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001
+def _by_itself(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
     yield follow(run)
 
 
-def _parallelism(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001
+def _parallelism(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
     yield argo("the Workflows that run", "list", "--running")
     yield NextStep("Wait until others end, or raise parallelism in the ConfigMap workflow-controller-configmap.")
 
 
-def _not_taken_up(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001
+def _not_taken_up(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
     yield kubectl("does Argo's controller run?", "get", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
     yield controller_log(run)
     yield NextStep("Check that the controller selects this namespace and the Workflow's instance ID.")
 
 
-def _agent(wait: Waiting, run: RunView) -> Steps:  # noqa: ARG001
+def _agent(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG001
     selector = f"workflows.argoproj.io/workflow={run.workflow}"
     yield kubectl("Argo's agent, whose name ends in -agent", "get", "pods", "-l", selector)
     yield follow(run)
 
 
-def _entrypoint(wait: Waiting, run: RunView) -> Steps:
+def _entrypoint(wait: Waiting, run: ReportedRun) -> Steps:
     yield NextStep("Set the command in the template, so that Argo need not look it up in the image's registry.")
     yield from image_steps(wait.message or "", run)
 
 
-def _ended(wait: Waiting, run: RunView) -> Steps:
+def _ended(wait: Waiting, run: ReportedRun) -> Steps:
     if wait.pod_name:
         yield describe_pod(wait.pod_name, "the state of each container")
     yield follow(run)
 
 
-_BY_REASON: Final[dict[str, Callable[[Waiting, RunView], Steps]]] = {
+_BY_REASON: Final[dict[str, Callable[[Waiting, ReportedRun], Steps]]] = {
     "Suspended": _suspended,
     "WorkflowSuspended": _workflow_suspended,
     "LockWait": _lock,
