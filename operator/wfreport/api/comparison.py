@@ -60,7 +60,7 @@ class RunDefinition(Model):
     """The definition that was run. At most 4 KiB: parts are left out first, then steps, then templates."""
 
     digest: str = Field(
-        "Digest of all templates and the spec, without arguments. Equal digests are the same definition.",
+        "Digest of all templates and the spec, without parameters. Equal digests are the same definition.",
         max_length=_DIGEST,
     )
     parameters_digest: str = Field(

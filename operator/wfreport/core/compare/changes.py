@@ -3,7 +3,7 @@
 A part that a report does not have is unknown, and never counts as changed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from wfreport.api.comparison import ChangedThing, Difference, RunDefinition, TemplateDefinition
@@ -36,6 +36,7 @@ def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
     return [*changes, *_changed_circumstances(before, after), *volatile]
 
 
+_CONTAINER_LISTS = {"initContainers", "sidecars", "containerSet"}
 _ORDER = {what: position for position, what in enumerate(ChangedThing)}
 
 
@@ -50,18 +51,28 @@ def _changed_definitions(before: RunDefinition, after: RunDefinition) -> Iterato
 
 
 def _changed_template(before: TemplateDefinition, after: TemplateDefinition) -> Iterator[Difference]:
+    others = (before.images or {}).keys() ^ (after.images or {}).keys()
+    steps = list(_changed_steps(before.steps, after.steps))
     found = [
         *_changed_values(ChangedThing.IMAGE, after.name, before.images, after.images),
-        *_changed_values(ChangedThing.RESOURCES, after.name, before.resources, after.resources),
-        *_changed_steps(before.steps, after.steps),
+        *_changed_values(
+            ChangedThing.RESOURCES, after.name, _without(before.resources, others), _without(after.resources, others)
+        ),
+        *steps,
     ]
-    has_other_steps = any(change.before is None or change.after is None for change in found)
+    explained = {"order"} if any(change.before is None or change.after is None for change in steps) else set[str]()
+    explained |= _CONTAINER_LISTS if others - {"main"} else set()
     is_known = before.parts is not None and after.parts is not None
     parts = _different(before.parts or {}, after.parts or {}) if is_known else []
-    fields = [field for field in parts if field != "order" or not has_other_steps]
+    fields = [field for field in parts if field not in explained]
     if fields or not found:
         found.append(Difference(what=ChangedThing.TEMPLATE, name=after.name, after=_line(", ".join(fields)) or None))
     yield from found
+
+
+def _without(resources: Mapping[str, str] | None, containers: Set[str]) -> dict[str, str]:
+    """Return the resources of the other containers: those of a container that came or went came or went with it."""
+    return {key: value for key, value in (resources or {}).items() if key.partition(".")[0] not in containers}
 
 
 def _changed_values(

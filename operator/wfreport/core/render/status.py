@@ -9,7 +9,7 @@ earlier runs are recorded nowhere else (docs/decisions/0002-the-stored-report-is
 current time, except the choice of the waits of a running Workflow that are reported.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -272,8 +272,12 @@ def _steps_limit(workflow: Workflow, options: RenderOptions) -> int:
     return options.steps if workflow.status.is_completed else min(options.steps, options.running_steps)
 
 
-def _arguments(workflow: Workflow) -> list[Parameter]:
-    return workflow.spec.arguments.parameters if workflow.spec.arguments else []
+def _arguments(workflow: Workflow) -> Collection[Parameter]:
+    """Return the arguments of the run. Those of a WorkflowTemplate have its defaults, which only its copy has."""
+    copied = workflow.status.stored_workflow_template_spec
+    specs = (copied, workflow.spec) if copied else (workflow.spec,)
+    found = [each for spec in specs if spec.arguments for each in spec.arguments.parameters]
+    return {each.name: each for each in found}.values()
 
 
 def _left_out(findings: _Findings, snapshot: Snapshot) -> list[str]:

@@ -59,7 +59,7 @@ class DefinitionDigest:
 
     Attributes:
         digest: digest of everything below.
-        spec: digests of the spec's fields, apart from templates and arguments.
+        spec: digests of the spec's fields, apart from templates and parameters.
         templates: the templates.
     """
 
@@ -95,6 +95,8 @@ def _digest_document(document: _DefinitionDocument) -> DefinitionDigest:
     templates = [_digest_json("", template) for template in _TEMPLATES.decode(spec.get("templates", b"[]"))]
     templates += [_digest_json(key, raw) for key, raw in sorted(document.status.stored_templates.items())]
     others = {key: msgspec.json.decode(raw) for key, raw in sorted(spec.items()) if key not in _NOT_IN_SPEC}
+    artifacts = _dict(msgspec.json.decode(spec.get("arguments", b"{}"))).get("artifacts")
+    others |= {"arguments.artifacts": artifacts} if artifacts else {}
     parts = {key: digest(value, _PART_DIGITS) for key, value in others.items() if value}
     return DefinitionDigest(digest([parts, [(each.name, each.digest) for each in templates]]), parts, tuple(templates))
 
