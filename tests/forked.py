@@ -40,7 +40,11 @@ class ForkedProcess:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self.pid = int.from_bytes(_received(control, _NUMBER_BYTES))
+        try:
+            self.pid = int.from_bytes(_received(control, _NUMBER_BYTES))
+        except BaseException:
+            control.close()
+            raise
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -71,9 +75,15 @@ class ForkedProcess:
         """Kill it, as an out-of-memory kill does."""
         self.send_signal(signal.SIGKILL)
 
-    def _note_end(self) -> None:
-        self.returncode = int.from_bytes(_received(self._control, _NUMBER_BYTES), signed=True)
+    def close(self) -> None:
+        """Let its supervisor kill it if it still runs, and wait for nothing."""
         self._control.close()
+
+    def _note_end(self) -> None:
+        try:
+            self.returncode = int.from_bytes(_received(self._control, _NUMBER_BYTES), signed=True)
+        finally:
+            self._control.close()
 
 
 def run_command(arguments: Sequence[str], env: Mapping[str, str], out: IO[bytes], err: IO[bytes]) -> int:
@@ -91,8 +101,13 @@ def _start(program: dict[str, Any], env: Mapping[str, str], out: IO[bytes], err:
     ours, theirs = socket.socketpair()
     with theirs:
         server = _server()
-        socket.send_fds(server, [len(request).to_bytes(_NUMBER_BYTES)], [out.fileno(), err.fileno(), theirs.fileno()])
-        server.sendall(request)
+        size, descriptors = len(request).to_bytes(_NUMBER_BYTES), [out.fileno(), err.fileno(), theirs.fileno()]
+        try:
+            socket.send_fds(server, [size], descriptors)
+            server.sendall(request)
+        except BaseException:
+            ours.close()
+            raise
     return ForkedProcess(ours)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -161,10 +161,12 @@ class Cluster:
         return operator
 
     def stop_all(self) -> None:
-        """End whatever still runs."""
-        for operator in self.started:
-            if operator.process.poll() is None:
-                operator.kill()
+        """End whatever still runs, each one even if another does not end in time."""
+        with ExitStack() as stack:
+            for operator in self.started:
+                stack.callback(operator.process.close)
+                if operator.process.poll() is None:
+                    stack.callback(operator.kill)
 
     # Workflows
 
