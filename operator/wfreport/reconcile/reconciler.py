@@ -93,9 +93,11 @@ class Reconciler:
     async def _fetch(self, request: Request) -> Snapshot | None:
         running = self._running.get(request.name)
         min_version = max(request.min_resource_version, running.version if running else 0)
+        # a poll asks what nobody has told yet, and the API server's cache may be half a minute old
+        is_poll = running is not None and request.priority is Priority.PROGRESS and running.version == min_version
         try:
             body = self._read_ahead(request, min_version) or await self._workflows.get_json(
-                *request.name, min_resource_version=min_version
+                *request.name, min_resource_version=0 if is_poll else min_version
             )
         except NotFoundError:
             return None
