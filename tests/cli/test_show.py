@@ -6,6 +6,8 @@ import json
 import re
 import shlex
 import subprocess
+import zlib
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,35 @@ def test_json_and_yaml_are_the_report(workspace: Workspace, output: str) -> None
     assert "failureClass" in shown
     if output == "json":
         assert json.loads(shown)["status"]["failureClass"] == "OOMKilled"
+
+
+def steps_in(page: str) -> list[str]:
+    """Return the names of the steps that the script of a page gets."""
+    packed = re.search(r'id="data"[^>]*>([^<]*)<', page)
+    assert packed
+    return [row[1] for row in json.loads(zlib.decompress(b64decode(packed[1])))["rows"]]
+
+
+def test_a_page_to_share_has_every_step_while_the_workflow_exists(workspace: Workspace) -> None:
+    report = workspace.put("loop-items-one-fails")
+    every = len(report["status"]["steps"])
+    report["status"]["steps"] = report["status"]["steps"][:2]
+    workspace.put_report(report, is_new=False)
+    done = workspace.run("show", "loop-items-one-fails", "-o", "html")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("<!doctype html>")
+    assert len(steps_in(done.stdout)) >= every > 2
+    assert "Why it failed" in done.stdout
+
+
+def test_a_page_of_a_report_alone_has_its_steps_and_counts_the_others(workspace: Workspace) -> None:
+    report = workspace.put("loop-items-one-fails", workflow=False)
+    total = report["status"]["counts"]["total"]
+    report["status"]["steps"] = report["status"]["steps"][:2]
+    workspace.put_report(report, is_new=False)
+    page = workspace.run("show", "loop-items-one-fails", "-o", "html").stdout
+    assert len(steps_in(page)) == 2
+    assert f"2 of {total} steps are known here" in page
 
 
 def test_without_a_report_the_workflow_is_explained_with_its_pods(workspace: Workspace) -> None:

@@ -29,7 +29,7 @@ _QUIT: Final = {
     "istio-proxy": ("pilot-agent", "request", "POST", "quitquitquit"),
     "linkerd-proxy": ("/usr/lib/linkerd/linkerd-await", "sleep", "1", "--shutdown"),
 }
-"""Commands that end injected sidecars whose images have no shell (Argo's docs/sidecar-injection.md)."""
+"""Commands that end injected sidecars whose images have no shell (sidecar-injection.md of Argo's documentation)."""
 
 
 def stall_steps(stalled: Stalled, run: ReportedRun) -> Steps:
