@@ -103,11 +103,12 @@ def known(*conditions: dict[str, Any], spec: dict[str, Any] | None = None, **sta
 
 def test_the_action_of_a_remediation() -> None:
     spec = {"fingerprint": "f", "countsTowardLimit": False, "attempt": 3, "approvalRequired": True}
-    action = known(spec=spec, executedAt=at(80))
+    action = known(spec=spec, executedAt=at(80), stoppedAt=at(75))
     assert (action.namespace, action.name, action.policy_name) == (NS, "etl-1", "batch")
     assert (action.workflow_uid, action.root_uid, action.attempt) == ("3f9c1b8e", "3f9c1b8e", 3)
     assert (action.lock, action.type, action.fingerprint) == (LockClass.MUTATE, ActionType.RAISE_MEMORY, "f")
     assert (action.created_at, action.executed_at, action.at) == (at(70), at(80), at(80))
+    assert (action.rule, action.reason, action.stopped_at) == ("oom", "OOMKilled", at(75))
     assert action.counts_toward_limit is False
     assert action.is_approval_required
     assert action.started_at is not None

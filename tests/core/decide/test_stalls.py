@@ -61,6 +61,7 @@ LIMIT = {"name": "limit", "match": {}, "action": {"stop": {"afterSeconds": 3600}
 def test_a_run_that_hangs_for_long_enough_is_answered(rule: Any, lock: LockClass, action: ActionType) -> None:
     early = decided(hung(), a_policy(rule), now=DUE - timedelta(seconds=1), lock=lock)
     assert (early.reason, early.recheck_at) == (HoldReason.STALL_NOT_DUE, DUE)
+    assert early.message == "rule hung does not answer PodGone yet"
     due = decided(hung(), a_policy(rule), now=DUE, lock=lock)
     assert (due.action, due.reason, due.stall, due.attempt) == (action, "PodGone", "PodGone", 1)
     assert due.message == f"rule hung: {action} after the run hangs (PodGone)"
@@ -80,9 +81,9 @@ def test_another_run_is_left_alone(report: WorkflowReport, rule: Any) -> None:
 
 
 def test_a_run_that_hangs_otherwise_is_not_notified() -> None:
-    assert (
-        decided(hung("AgentGone"), a_policy(a_stall_rule("x", "PodGone")), lock=STALL).reason == HoldReason.RUN_ACTIVE
-    )
+    held = decided(hung("AgentGone"), a_policy(a_stall_rule("x", "PodGone")), lock=STALL)
+    assert held.reason == HoldReason.RUN_ACTIVE
+    assert held.message == "no rule is about a run that hangs like this one, if it does"
 
 
 def test_a_run_is_not_answered_if_nobody_knows_since_when_it_hangs() -> None:
@@ -108,12 +109,14 @@ def test_an_action_is_taken_only_where_it_can_help_and_a_notification_is_sent_al
         assert decision.action is not None
     else:
         assert decision.reason == HoldReason.CANNOT_HELP
-        assert NO_HELP[reason] in decision.message
+        named = {"stop": "Stop", "resubmit": "Resubmit"}[action]
+        assert decision.message == f"{named} does not help a run that hangs with {reason}: {NO_HELP[reason]}"
 
 
 def test_no_action_is_taken_for_a_reason_of_a_newer_operator() -> None:
     held = decided(hung("SomethingNew"), a_policy(STOPS), now=DUE)
-    assert (held.reason, "no action is known" in held.message) == (HoldReason.CANNOT_HELP, True)
+    assert held.reason == HoldReason.CANNOT_HELP
+    assert held.message == "Stop does not help a run that hangs with SomethingNew: no action is known that does"
 
 
 def test_a_silent_controller_holds_every_policy() -> None:
@@ -211,6 +214,7 @@ def test_a_run_that_was_stopped_is_resubmitted_once_it_has_ended() -> None:
     running = hung(observed=STOPPED)
     waits = decided(running, policy, now=DUE, actions=(own,))
     assert (waits.reason, waits.recheck_at) == (HoldReason.RUN_STOPPING, DUE + timedelta(hours=6))
+    assert waits.message == "the run has been stopped; it is resubmitted once it has ended"
     done = decided(ENDED, policy, now=DUE + timedelta(seconds=5), actions=(own,))
     assert (done.action, done.reason, done.stall, done.attempt) == (ActionType.RESUBMIT, "PodGone", "PodGone", 1)
 
@@ -258,7 +262,8 @@ def test_guards_hold_the_second_step_as_they_hold_the_first() -> None:
     assert gone.reason == HoldReason.BEING_DELETED
     again = a_run("etl-again", resubmitted_from="etl", started_at=DUE)
     assert decided(ENDED, policy, now=DUE, actions=(own,), runs=(again,)).reason == HoldReason.NEWER_RESUBMISSION
-    assert decided(hung(), a_policy(a_stall_rule(), limits={"maxAttempts": 0}), now=DUE).reason == "AttemptsExhausted"
+    exhausted = decided(hung(), a_policy(a_stall_rule(), limits={"maxAttempts": 0}), now=DUE)
+    assert (exhausted.reason, exhausted.stall) == ("AttemptsExhausted", "PodGone")
 
 
 def test_a_finished_action_is_not_repeated() -> None:

@@ -167,10 +167,10 @@ def _of_answer(at: str, rule: Rule, reasons: Sequence[str]) -> Iterator[PolicyPr
     is_memoized = rule.action is not None and rule.action.resubmit is not None and rule.action.resubmit.memoized
     if action not in ANSWERS or is_memoized:
         fix = "a run that hangs can be stopped or resubmitted: use stop, resubmit (not memoized), none, or only notify"
-        yield PolicyProblem(f"{at}.action", action, fix)
+        yield PolicyProblem(f"{at}.action", action.value, fix)
     elif action != ActionType.NONE and reasons and all(reason in NO_HELP for reason in reasons):
         fix = f"this does not help a run that hangs with {reasons[0]}: {NO_HELP[reasons[0]]}; use notify"
-        yield PolicyProblem(f"{at}.action", action, fix)
+        yield PolicyProblem(f"{at}.action", action.value, fix)
 
 
 def _of_expression(at: str, expression: str) -> Iterator[PolicyProblem]:
