@@ -20,8 +20,11 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv sync --locked --no-dev --no-install-project
 COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY operator operator
+# uv notes the time of pyproject.toml beside the installed project: removed, so that two builds are the same.
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --no-editable
+    uv sync --locked --no-dev --no-editable \
+    && find .venv -name uv_cache.json -delete \
+    && sed -i '/uv_cache\.json/d' .venv/lib/python*/site-packages/wfreport-*.dist-info/RECORD
 
 # The same base: the virtual environment points to this interpreter by its path.
 FROM ${PYTHON_IMAGE}

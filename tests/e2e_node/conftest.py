@@ -16,7 +16,7 @@ from tests.live.remediation.harness import RBAC, rules_of
 
 from controlplane import ControlPlane
 from controlplane.component import Component
-from demo import scenes
+from demo import installation
 from realnode import RealNode, provide
 
 ASKED_FOR = "WFREPORT_E2E_NODE"
@@ -24,11 +24,7 @@ PAGE = "WFREPORT_E2E_NODE_PAGE"
 NAMESPACE = "etl"
 WORKFLOWS = Path(__file__).parent / "workflows"
 REMEDIATION = Path(__file__).parent / "remediation"
-SETTINGS = {
-    "WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5",
-    "WFREPORT_LEADER_ELECTION": "true",
-    "WFREPORT_LEASE_NAMESPACE": scenes.OPERATOR_NAMESPACE,
-}
+SETTINGS = {"WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5"}
 _ENDED = {"Succeeded", "Failed", "Error"}
 _PATIENCE_SECONDS = 400
 
@@ -80,11 +76,11 @@ def real_cluster() -> Iterator[RealCluster]:
         pytest.skip("a real node is brought up by `make e2e-node` only: it changes the machine that it runs on")
     provide()
     with ControlPlane(argo=True, real_pods=True) as plane, RealNode(plane):
-        scenes.install(plane)
+        installation.install(plane)
         may_resubmit(plane)
-        operator, url = scenes.start_operator(plane, SETTINGS)
+        operator, url = installation.start_operator(plane, SETTINGS)
         try:
-            scenes.wait_until_ready(operator, url)
+            installation.wait_until_ready(operator, url)
             plane.create_namespace(NAMESPACE)
             eventually(lambda: _has_account(plane))
             plane.kubectl("create", "-n", NAMESPACE, "-f", WORKFLOWS)
@@ -100,7 +96,7 @@ def may_resubmit(plane: ControlPlane) -> None:
     """Grant the operator's ServiceAccount the rights of the component ``remediate-resubmit``."""
     role = {"metadata": {"name": "remediation"}, "rules": rules_of("resubmit")}
     plane.api.post(f"{RBAC}/clusterroles", role)
-    account = {"kind": "ServiceAccount", "name": scenes.SERVICE_ACCOUNT, "namespace": scenes.OPERATOR_NAMESPACE}
+    account = {"kind": "ServiceAccount", "name": installation.NAME, "namespace": installation.OPERATOR_NAMESPACE}
     binding = {
         "metadata": {"name": "remediation"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "remediation"},

@@ -37,6 +37,7 @@ from wfreport.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 OBJECTS = ROOT / "manifests" / "kube-state-metrics" / "custom-resource-state.yaml"
+OBJECT_RIGHTS = OBJECTS.with_name("cluster-role.yaml")
 SERIES = Path(__file__).with_name("series.yaml")
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
 TARGETS = {"namespace", "pod", "instance", "job"}
@@ -199,6 +200,15 @@ def _field(schema: dict[str, Any], path: list[str]) -> dict[str, Any]:
         schema = schema["properties"][name]
     found: dict[str, Any] = schema.get("items", schema)
     return found
+
+
+def test_kube_state_metrics_may_list_the_kinds_and_find_them_among_all_crds() -> None:
+    rules = yaml.safe_load(OBJECT_RIGHTS.read_text())["rules"]
+    assert {resource for rule in rules for resource in rule["resources"]} == {
+        "customresourcedefinitions",
+        *(yaml.safe_load(kind.path.read_text())["spec"]["names"]["plural"] for kind in KINDS),
+    }
+    assert all(rule["verbs"] == ["list", "watch"] for rule in rules)
 
 
 def test_the_page_names_the_metrics_of_objects() -> None:

@@ -87,12 +87,15 @@ class Component:
         """Send a signal to the program, for example SIGSTOP to make it hang."""
         os.kill(self.pid, number)
 
-    def stop(self, *, graceful: bool = False) -> None:
-        """Stop the program: with SIGKILL, because its data is discarded, or with SIGTERM if `graceful`."""
+    def stop(self, *, graceful: bool = False) -> int | None:
+        """Stop the program: with SIGKILL, because its data is discarded, or with SIGTERM if `graceful`.
+
+        Return its exit code, or the negative number of the signal that ended it; None if it was stopped before.
+        """
         if graceful and self.running:
             os.kill(self._pid, signal.SIGTERM)
             self._wait_for_end()
-        self._close()
+        return self._close()
 
     def _wait_for_end(self) -> None:
         try:
@@ -100,16 +103,17 @@ class Component:
         except DeadlineError:
             return  # killed by _close
 
-    def _close(self) -> None:
+    def _close(self) -> int | None:
         guard, self._guard = self._guard, None
         if guard is None:
-            return
+            return None
         if guard.stdin:
             try:
                 guard.stdin.write("q")  # a byte requests a stop; end of file alone would mean that this process died
                 guard.stdin.close()
             except BrokenPipeError:
                 pass
-        guard.wait()
+        code = guard.wait()
         if guard.stdout:
             guard.stdout.close()
+        return code

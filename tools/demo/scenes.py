@@ -20,44 +20,23 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import urllib3
-import yaml
-
 from controlplane import ControlPlane, ControlPlaneError
 from controlplane.argo import argo_cached, argo_release
 from controlplane.binaries import kubectl
-from controlplane.component import Component
-from controlplane.paths import REPO_ROOT
-from controlplane.ports import free_ports
 from controlplane.recording import load_recording
 from controlplane.replay import replay
 from controlplane.termination import end_in_order_on_sigterm
-from controlplane.waiting import wait_until
 from demo import healing
 from demo.healed import HEALED
+from demo.installation import install, start_operator, wait_until_ready
 from demo.running import HERE, NAMESPACE, REPLAY_SPEED, Demo, reports, wait_for_reports
 
-INSTALLED: Final = REPO_ROOT / "manifests" / "overlays" / "default"
-OPERATOR_NAMESPACE: Final = "wfreport-system"
-SERVICE_ACCOUNT: Final = "wfreport"
 SHOWN_FAILURE: Final = "oom-retries"
 HUNG: Final = "sidecar-hangs"
 WAIT_FOR_EVER: Final = frozenset({"needs-approval", "image-missing"})
 STEPS: Final = 8
-# Faster than in a cluster, since a person is waiting.
-OPERATOR_SETTINGS: Final = {
-    "WFREPORT_POLL_INTERVAL_MIN_SECONDS": "2",
-    "WFREPORT_PROGRESS_INTERVAL_SECONDS": "2",
-    "WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "3",
-    "WFREPORT_STALLED_GRACE_SECONDS": "10",
-    "WFREPORT_HTTP_HOST": "127.0.0.1",
-    "WFREPORT_LOG_FORMAT": "text",
-}
 RESUBMIT: Final = "remediate-resubmit"
 _HINT: Final = "\n        (`make demo ARGO=1` builds the real Argo controller, in about 7 minutes, and uses it)"
-# To act, an operator must hold a Lease: no other may act at the same time.
-ACTING: Final = {"WFREPORT_LEADER_ELECTION": "true", "WFREPORT_LEASE_NAMESPACE": OPERATOR_NAMESPACE}
-_NOT_OURS_TO_APPLY: Final = frozenset({"CustomResourceDefinition", "Deployment", "Service"})
 _COMPLETED: Final = frozenset({"Succeeded", "Failed", "Error"})
 _USAGE_ERROR: Final = 2
 
@@ -114,56 +93,12 @@ def start(stack: ExitStack, *, replayed: bool) -> Demo:
     plane = stack.enter_context(ControlPlane(argo=not replayed))
     step(2, f"wfreport installed: manifests/overlays/default, and the right to resubmit: components/{RESUBMIT}")
     install(plane, components=[RESUBMIT])
-    step(3, "the operator, as that ServiceAccount")
-    operator, url = start_operator(plane, ACTING)
+    step(3, "the operator, as a pod of that Deployment runs it: its settings, and the rights of its ServiceAccount")
+    operator, url = start_operator(plane)
     stack.callback(operator.stop, graceful=True)
     wait_until_ready(operator, url)
     plane.create_namespace(NAMESPACE)
     return Demo(plane, replayed, operator, url)
-
-
-def install(plane: ControlPlane, *, components: Sequence[str] = ()) -> None:
-    """Apply the manifests as a user would, without the Deployment: the operator runs here, not in a pod."""
-    overlay = INSTALLED if not components else _overlay(plane.folder, components)
-    rendered = yaml.safe_load_all(plane.kubectl("kustomize", overlay))
-    wanted = [item for item in rendered if item["kind"] not in _NOT_OURS_TO_APPLY]
-    plane.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(wanted))
-
-
-def _overlay(folder: Path, components: Sequence[str]) -> Path:
-    """Write a user's own overlay: the default one with components."""
-    made = folder / "overlay"
-    made.mkdir()
-    paths = [REPO_ROOT / "manifests" / "components" / component for component in components]
-    kustomization = {
-        "resources": [os.path.relpath(INSTALLED, made)],
-        "components": [os.path.relpath(path, made) for path in paths],
-    }
-    (made / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    return made
-
-
-def start_operator(plane: ControlPlane, settings: Mapping[str, str] | None = None) -> tuple[Component, str]:
-    """Start `wfreport run` as a process with additional ``settings``; return it and the URL of its metrics."""
-    (port,) = free_ports(1)
-    kubeconfig = plane.kubeconfig_for(service_account=SERVICE_ACCOUNT, namespace=OPERATOR_NAMESPACE)
-    env = {"KUBECONFIG": str(kubeconfig), "WFREPORT_HTTP_PORT": str(port), **OPERATOR_SETTINGS, **(settings or {})}
-    operator = Component("wfreport", [sys.executable, "-m", "wfreport", "run"], folder=plane.folder, env=env)
-    operator.start()
-    return operator, f"http://127.0.0.1:{port}"
-
-
-def wait_until_ready(operator: Component, url: str) -> None:
-    """Wait until the operator's streams are listed."""
-    wait_until(lambda: _is_ready(operator, url), what="the operator to be ready", timeout_seconds=60)
-
-
-def _is_ready(operator: Component, url: str) -> bool:
-    operator.ensure_running()
-    try:
-        return urllib3.request("GET", f"{url}/readyz", retries=False, timeout=2).status == 200  # noqa: PLR2004  (OK)
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 def submit_and_watch(demo: Demo) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from controlplane import ControlPlane, ControlPlaneError
 from controlplane.paths import REPO_ROOT
 from controlplane.waiting import wait_until
-from demo import scenes
+from demo import installation
 from examples.pages import index_page, scenario_page, shown
 from examples.scenarios import NAMESPACE, SCENARIOS, Scenario, is_final, report
 
@@ -35,11 +35,11 @@ def main() -> int:
 def _run(stack: ExitStack, files: Sequence[str]) -> int:
     _echo("etcd, kube-apiserver, Argo's controller and server, PostgreSQL")
     plane = stack.enter_context(ControlPlane(argo_server=True, argo_auth_modes=["server"], argo_database=True))
-    scenes.install(plane)
+    installation.install(plane)
     settings = {"WFREPORT_ARGO_SERVER_URL": plane.argo_server_url, "WFREPORT_WAITING_GRACE_IMAGE_PULL_SECONDS": "5"}
-    operator, url = scenes.start_operator(plane, settings)
+    operator, url = installation.start_operator(plane, settings)
     stack.callback(operator.stop, graceful=True)
-    scenes.wait_until_ready(operator, url)
+    installation.wait_until_ready(operator, url)
     plane.create_namespace(NAMESPACE)
     chosen = [scenario for scenario in SCENARIOS if scenario.file in files] or SCENARIOS
     for scenario in chosen:
