@@ -11,7 +11,7 @@ from tests.manifests.rendered import CHART, run
 from controlplane import ControlPlane
 from controlplane.binaries import binary
 from demo import story
-from demo.installation import NAME, OPERATOR_NAMESPACE, install, start_operator, wait_until_ready
+from demo.installation import NAME, OPERATOR_NAMESPACE, WITHOUT_LOGS, install, start_operator, wait_until_ready
 from demo.running import NAMESPACE, Demo
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -37,7 +37,7 @@ def by_helm(plane: ControlPlane) -> str:
 @contextlib.contextmanager
 def installed(plane: ControlPlane, way: Callable[[ControlPlane], str]) -> Iterator[Demo]:
     plane.create_namespace(NAMESPACE)
-    operator, url = start_operator(plane, namespace=way(plane))
+    operator, url = start_operator(plane, WITHOUT_LOGS, namespace=way(plane))
     try:
         wait_until_ready(operator, url)
         yield Demo(plane, replayed=True, operator=operator, url=url)

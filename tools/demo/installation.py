@@ -17,6 +17,7 @@ from controlplane.deployment import PodProcess, read_pod_process
 from controlplane.paths import REPO_ROOT
 from controlplane.ports import free_ports
 from controlplane.waiting import wait_until
+from demo.running import NAMESPACE
 
 OVERLAYS: Final = REPO_ROOT / "manifests" / "overlays"
 NAME: Final = "wfreport"
@@ -30,6 +31,8 @@ OPERATOR_SETTINGS: Final = {
     "WFREPORT_HTTP_HOST": "127.0.0.1",
     "WFREPORT_LOG_FORMAT": "text",
 }
+WITHOUT_LOGS: Final = {"WFREPORT_NO_LOGS_NAMESPACES": NAMESPACE}
+"""Replayed pods have no logs. Before an action, the operator would wait half a minute for each."""
 _OK: Final = 200
 
 

@@ -28,7 +28,7 @@ from controlplane.replay import replay
 from controlplane.termination import end_in_order_on_sigterm
 from demo import healing
 from demo.healed import HEALED
-from demo.installation import install, start_operator, wait_until_ready
+from demo.installation import WITHOUT_LOGS, install, start_operator, wait_until_ready
 from demo.running import HERE, NAMESPACE, REPLAY_SPEED, Demo, reports, wait_for_reports
 
 SHOWN_FAILURE: Final = "oom-retries"
@@ -94,7 +94,7 @@ def start(stack: ExitStack, *, replayed: bool) -> Demo:
     step(2, f"wfreport installed: manifests/overlays/default, and the right to resubmit: components/{RESUBMIT}")
     install(plane, components=[RESUBMIT])
     step(3, "the operator, as a pod of that Deployment runs it: its settings, and the rights of its ServiceAccount")
-    operator, url = start_operator(plane)
+    operator, url = start_operator(plane, WITHOUT_LOGS if replayed else None)
     stack.callback(operator.stop, graceful=True)
     wait_until_ready(operator, url)
     plane.create_namespace(NAMESPACE)

@@ -12,7 +12,7 @@ from controlplane import ControlPlane
 from controlplane.component import Component
 from controlplane.deployment import PodProcess, read_pod_process
 from demo import story
-from demo.installation import NAME, OPERATOR_NAMESPACE, environment_of, install, wait_until_ready
+from demo.installation import NAME, OPERATOR_NAMESPACE, WITHOUT_LOGS, environment_of, install, wait_until_ready
 from demo.running import NAMESPACE, Demo
 from image.errors import ImageError
 from image.rootfs import command_in, environment_in
@@ -59,7 +59,7 @@ def _play(root: Path, plane: ControlPlane, log: Log) -> None:
     _mount_account(root, plane, pod)
     server = urlsplit(plane.server)
     in_cluster = {"KUBERNETES_SERVICE_HOST": str(server.hostname), "KUBERNETES_SERVICE_PORT": str(server.port)}
-    settings, url = environment_of(pod, in_cluster)
+    settings, url = environment_of(pod, in_cluster | WITHOUT_LOGS)
     # Only what a pod has: nothing of this machine's environment.
     variables = [f"{name}={value}" for name, value in environment_in(settings).items()]
     command = ["env", "-i", *variables, *command_in(root, "wfreport", *pod.arguments)]
