@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -409,6 +409,22 @@ def test_without_credentials_the_error_lists_the_places(tmp_path: Path, monkeypa
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(NoCredentialsError, match=r"no kubeconfig found and not running in a pod: .* \(tried .*none\)"):
         Credentials().load()
+
+
+def test_a_pod_whose_user_has_no_home_uses_its_service_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_such_user(_user: int) -> NoReturn:
+        raise KeyError
+
+    for name in ("HOME", "KUBECONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", no_such_user)
+    monkeypatch.setattr("wfreport.kube.login.SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setattr("wfreport.kube.credentials._tls", lambda *_: None)
+    (tmp_path / "token").write_text("t")
+    (tmp_path / "ca.crt").write_text("-")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    assert Credentials().load().authorization == "bearer t"
 
 
 def test_a_service_accounts_token_is_read_again_when_it_rotates(

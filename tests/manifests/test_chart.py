@@ -150,6 +150,16 @@ def test_the_charts_own_unit_tests_pass() -> None:
     assert re.search(r"Tests: +[1-9]\d* passed, \d+ total", printed), printed
 
 
+def test_each_template_has_a_unit_test() -> None:
+    named = {
+        Path(name).name
+        for path in (CHART / "tests").glob("*_test.yaml")
+        for name in re.findall(r"templates/[\w.-]+", path.read_text())
+    }
+    # the notes are not an object: a test of a release reads them
+    assert {path.name for path in (CHART / "templates").glob("*.yaml")} == named
+
+
 @pytest.mark.cluster
 def test_uninstalling_keeps_the_crds_by_default(tmp_path: Path) -> None:
     (tmp_path / "values.yaml").write_text("crds: {keep: false}")

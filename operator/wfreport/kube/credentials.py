@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wfreport.kube.errors import UnauthorizedError
-from wfreport.kube.login import SERVICE_ACCOUNT, Login, kubeconfig_paths, plain_login
+from wfreport.kube.login import SERVICE_ACCOUNT, Login, expanded, kubeconfig_paths, plain_login
 from wfreport.kube.proxies import UnusableProxyError, proxy_for
 
 log = logging.getLogger(__name__)
@@ -179,7 +179,7 @@ def _read_by_package(kubeconfig: str | None, context: str | None) -> Login:
     config: Any = untyped
     configuration = Configuration()
     configuration.proxy = None  # the package reads it from the environment, but not NO_PROXY
-    paths = [Path(path).expanduser() for path in kubeconfig_paths(kubeconfig).split(os.pathsep) if path]
+    paths = [expanded(path) for path in kubeconfig_paths(kubeconfig).split(os.pathsep) if path]
     tried = f" (tried {', '.join(map(str, paths))})" if paths else ""
     problem = "the kubeconfig cannot be used"
     try:

@@ -83,9 +83,17 @@ def kubeconfig_paths(kubeconfig: str | None) -> str:
     return kubeconfig or os.environ.get("KUBECONFIG") or _DEFAULT_KUBECONFIG
 
 
+def expanded(path: str) -> Path:
+    """Return the path with the home for its ``~``; unchanged if the user has none, as in a pod of any user ID."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def plain_login(kubeconfig: str | None, context: str | None) -> Login | None:
     """Return the login of a kubeconfig, or of the pod's ServiceAccount if there is none; None if that is not plain."""
-    paths = [Path(path).expanduser() for path in kubeconfig_paths(kubeconfig).split(os.pathsep) if path]
+    paths = [expanded(path) for path in kubeconfig_paths(kubeconfig).split(os.pathsep) if path]
     try:
         if any(path.exists() for path in paths):
             return _of_kubeconfig(paths[0], context) if len(paths) == 1 else None
