@@ -189,7 +189,7 @@ image: ## Build the container image (needs docker, or DOCKER=podman)
 	$(or $(DOCKER),docker) build --tag $(IMAGE) .
 
 .PHONY: image-smoke
-image-smoke: setup ## As root, without docker: the Dockerfile's steps in a plain root filesystem, and the operator in it
+image-smoke: setup ## As root, without docker: build the image twice, compare the layers, and heal a run by the operator in it
 	@$(RUN) python -m controlplane build
 	@$(RUN) python -m image
 
