@@ -30,4 +30,4 @@ def play(demo: Demo, log: Callable[[str], None]) -> None:
 
 def _is_explained(current: Mapping[str, Mapping[str, Any]]) -> bool:
     report = current.get(SHOWN_FAILURE)
-    return bool(report) and is_final(report) and _CAUSE in report["status"].get("summary", "")
+    return report is not None and is_final(report) and _CAUSE in report["status"].get("summary", "")

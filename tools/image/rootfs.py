@@ -123,4 +123,4 @@ def environment_in(further: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of the image's last stage, without that of this machine."""
     variables = variables_of(stage(RESULT))
     variables["PATH"] = variables["PATH"].replace("${PATH}", "/usr/bin:/bin")
-    return variables | further
+    return {**variables, **further}
