@@ -153,6 +153,7 @@
   $("tools").hidden = false;
   follow();
   document.documentElement.dataset.ready = "true";
+  document.dispatchEvent(new Event("wfreport-ready"));
   }
   start();
   document.addEventListener("wfreport-view", start);

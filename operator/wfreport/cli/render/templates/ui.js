@@ -18,11 +18,15 @@
     [...view.querySelectorAll("details")].forEach((part, index) => { if (index < open.length) part.open = open[index]; });
     document.dispatchEvent(new Event("wfreport-view"));
     [...view.querySelectorAll(".scroll, pre")].forEach((part, index) => { if (scrolled[index]) [part.scrollLeft, part.scrollTop] = scrolled[index]; });
-    const focused = id && document.getElementById(id);
-    if (focused) {
+    const focus = () => {
+      const focused = id && document.getElementById(id);
+      if (!focused || document.activeElement === focused) return;
       focused.focus({preventScroll: true});
       try { if (range) focused.setSelectionRange(...range); } catch { /* a select has no selection */ }
-    }
+    };
+    focus();
+    // the filter of steps is shown only when they are unpacked
+    document.addEventListener("wfreport-ready", focus, {once: true});
     scrollTo({top: at, behavior: "instant"});
   }
   function open() {
