@@ -150,6 +150,14 @@ def test_the_charts_own_unit_tests_pass() -> None:
     assert re.search(r"Tests: +[1-9]\d* passed, \d+ total", printed), printed
 
 
+@pytest.mark.cluster
+def test_the_values_on_the_page_are_accepted_and_create_what_it_names(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "howto" / "helm.md").read_text()
+    (tmp_path / "values.yaml").write_text(page.partition("```yaml\n# values.yaml\n")[2].partition("```")[0])
+    kinds = {entry["kind"] for entry in by_helm(tmp_path / "values.yaml")}
+    assert kinds >= {"Deployment", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "ConfigMap"}
+
+
 def test_each_template_has_a_unit_test() -> None:
     named = {
         Path(name).name

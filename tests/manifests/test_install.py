@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.objects import a_remediation
 
 from controlplane import Api, ApiError, ControlPlane
 from wfreport.core.record.rights import COMPONENTS, RIGHTS
@@ -19,6 +20,7 @@ OVERLAYS = ROOT / "manifests" / "overlays"
 SYSTEM = "wfreport-system"
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/{}/workflows"
 REPORTS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/workflowreports"
+REMEDIATIONS = "/apis/wfreport.dev/v1alpha1/namespaces/{}/remediations"
 FORBIDDEN = 403
 
 Right = tuple[str, str, str]
@@ -149,6 +151,17 @@ def test_the_operator_creates_a_report_and_writes_its_status(operator: Api, name
     body = {key: value for key, value in a_report("etl").items() if key != "spec"} | {"status": {"summary": "ok"}}
     written = operator.apply(f"{REPORTS.format(namespace)}/etl/status", body, manager="wfreport", force=False)
     assert written["status"] == {"summary": "ok"}
+
+
+@pytest.mark.cluster
+def test_the_operator_deletes_records_past_their_retention(operator: Api, namespace: str) -> None:
+    for path, body in (
+        (REPORTS.format(namespace), a_report("etl")),
+        (REMEDIATIONS.format(namespace), a_remediation("etl-resubmit")),
+    ):
+        operator.post(path, body)
+        operator.delete(f"{path}/{body['metadata']['name']}")
+        assert operator.get(path)["items"] == []
 
 
 @pytest.mark.cluster
