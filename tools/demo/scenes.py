@@ -144,14 +144,12 @@ def _watching(plane: ControlPlane) -> Iterator[None]:
 
 
 def is_final(report: Mapping[str, Any]) -> bool:
-    """Whether the report is final: the run has ended, hangs, or waits for a person."""
+    """Whether the report is final: the run has ended, or runs for ever."""
     status = report.get("status") or {}
-    name = report["spec"]["workflowRef"]["name"]
-    if name == HUNG:
-        return bool(status.get("stalled"))
+    name, phase = report["spec"]["workflowRef"]["name"], (status.get("observedWorkflow") or {}).get("phase")
     if name in WAIT_FOR_EVER:
         return bool(status.get("waiting"))
-    return (status.get("observedWorkflow") or {}).get("phase") in _COMPLETED
+    return phase == "Running" if name == HUNG else phase in _COMPLETED
 
 
 def show_failure(demo: Demo) -> None:
@@ -172,8 +170,12 @@ def heal(demo: Demo) -> None:
 
 
 def show_hung(demo: Demo) -> None:
-    """Show the runs that need a person, and what keeps one of them from ending."""
+    """Show the runs that need a person, and what keeps one of them from ending.
+
+    It hangs since step 4, and is reported after its grace time.
+    """
     step(7, "runs that Argo calls Running, though they will not go on by themselves:")
+    wait_for_reports(demo, lambda current: bool((current[HUNG].get("status") or {}).get("stalled")))
     run_cli(demo, "list", "--stuck")
     run_cli(demo, "show", HUNG)
 
