@@ -177,7 +177,7 @@ def test_all_namespaces_are_told_apart(workspace_with_runs: Workspace) -> None:
 def test_an_empty_list_is_reported_on_stderr(workspace: Workspace) -> None:
     done = workspace.run("list")
     assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr == f"No reports found in namespace {workspace.namespace}.\n"
+    assert done.stderr == f"No reports found in namespace {workspace.namespace}\n"
 
 
 @pytest.mark.parametrize(

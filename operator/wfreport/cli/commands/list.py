@@ -121,7 +121,7 @@ def list_command(
         _print(shown, output=output, color=color, all_namespaces=all_namespaces, now=now)
         if not reports and output in ("table", "wide"):
             where = "" if all_namespaces else f" in namespace {cluster.namespace}{await suggest_namespace(cluster)}"
-            click.echo(f"No reports found{where}.", err=True)
+            click.echo(f"No reports found{where}", err=True)
         elif len(shown) < len(reports):
             click.echo(f"The newest {len(shown)} of {len(reports)} runs.", err=True)
         return ExitCode.SUCCEEDED

@@ -91,7 +91,7 @@ def trends(
             print_object(msgspec.to_builtins(computed), output)
         elif not found.runs:
             where = "" if all_namespaces else f" in namespace {cluster.namespace}{await suggest_namespace(cluster)}"
-            click.echo(f"No runs found{where}.", err=True)
+            click.echo(f"No runs found{where}", err=True)
         else:
             from wfreport.cli.render.trends import print_trends  # noqa: PLC0415  (rich, as in output.py)
 

@@ -26,6 +26,7 @@ from wfreport.cli.render.step_tree import add_rows
 from wfreport.cli.render.style import Style, glyphs_for, one_line
 from wfreport.cli.render.time_chart import add_times, retry_cost
 from wfreport.core.next_steps.prospects import leading_prospect
+from wfreport.core.plurals import plural
 from wfreport.core.step_outline import outline_steps
 from wfreport.core.timing.durations import instant, short_duration
 
@@ -180,10 +181,11 @@ def _counts(steps: StepCounts | None, nodes: Counts | None) -> str:
         "succeeded": steps.succeeded, "failed": steps.failed, "running": steps.running, "pending": steps.pending,
         "skipped": steps.skipped, "omitted": steps.omitted,
         "memoized": nodes.memoized if nodes else 0,
-        "failed attempts retried": nodes.retried_attempts if nodes else 0,
     }  # fmt: skip
-    parts = ", ".join(f"{count} {name}" for name, count in named.items() if count)
-    return f"{steps.total}: {parts}" if parts else str(steps.total)
+    parts = [f"{count} {name}" for name, count in named.items() if count]
+    if nodes and nodes.retried_attempts:
+        parts.append(f"{plural(nodes.retried_attempts, 'failed attempt')} retried")
+    return f"{steps.total}: {', '.join(parts)}" if parts else str(steps.total)
 
 
 def _source(page: TextPage, status: ReportStatus) -> str:
