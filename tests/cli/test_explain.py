@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -340,3 +341,16 @@ def test_html_is_a_page_of_one_run_and_markdown_may_be_of_several() -> None:
     several = json.dumps({"kind": "List", "items": [workflow_of("oom-main"), workflow_of("oom-main")]})
     assert complaint(explain("-", "-o", "html", stdin=several)).startswith("-o html: it makes a page of one run")
     assert explain("-", "-o", "markdown", stdin=several).stdout.count("\n---\n") == 1
+
+
+@pytest.mark.parametrize("case", ["running-with-failed-branch", "loop-items-one-fails"])
+def test_the_page_of_the_same_input_has_the_same_bytes_in_every_process(case: str, tmp_path: Path) -> None:
+    files = split(case, tmp_path)
+    pages = [
+        subprocess.run(
+            [*COMMAND, "explain", *files.arguments, "-o", "html"],
+            capture_output=True, check=True, env=os.environ | {"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert pages[0] == pages[1] != b""
