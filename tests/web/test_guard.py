@@ -174,13 +174,13 @@ async def test_hostile_names_and_logs_stay_text_on_every_page(worlds: Worlds) ->
             assert "alert(1)" in page, path
 
 
-@pytest.mark.parametrize("query", ["text", "namespace", "phase", "class", "owner", "template", "since", "have"])
 @pytest.mark.parametrize("path", ["/", "/trends", "/remediations"])
-async def test_hostile_filters_stay_text(worlds: Worlds, path: str, query: str) -> None:
+async def test_hostile_filters_stay_text(worlds: Worlds, path: str) -> None:
     live = await worlds.local(rights={"team-a"})
-    async with live.browser.get(f"{live.base}{path}", params={query: HOSTILE.replace("\0", "")}) as response:
-        harmless(await response.text(), scripts=1)
-        assert response.status in (200, 403, 404)
+    for query in ("text", "namespace", "phase", "class", "owner", "template", "since", "have"):
+        async with live.browser.get(f"{live.base}{path}", params={query: HOSTILE.replace("\0", "")}) as response:
+            harmless(await response.text(), scripts=1)
+            assert response.status in (200, 403, 404)
 
 
 @pytest.mark.parametrize(
