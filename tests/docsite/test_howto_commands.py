@@ -19,16 +19,25 @@ from controlplane import ControlPlane
 from controlplane.binaries import kubectl
 from controlplane.recording import load_recording
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("installed")]
 
 RECORDING: Final = ROOT / "tools" / "demo" / "recordings" / "oom-retries.jsonl.gz"
 RUN: Final = "etl-daily-x7k2p"
 REPORT: Final = "etl-x7k2p-3f9c1b8e02"
 REMEDIATION: Final = "etl-x7k2p-d1323ffb83"
 PATH: Final = "/apis/wfreport.dev/v1alpha1/namespaces/{}/{}"
-PAGES: Final = ("write-a-policy", "enforce", "evidence", "many-teams", "retention", "remediate", "notify", "explain")
-# Those that need an operator in the cluster, and the cluster's own installation.
-LEFT_OUT: Final = re.compile(r"wfreport check|wfreport-system|^(helm|docker) ")
+PAGES: Final = (
+    *("write-a-policy", "enforce", "evidence", "many-teams", "retention", "remediate", "notify", "explain", "share"),
+    *("install", "remove"),
+)
+# Those that need an operator that runs, or an image.
+LEFT_OUT: Final = re.compile(r"wfreport check|^(helm|docker|make) ")
+
+
+@pytest.fixture(scope="module")
+def installed(plane: ControlPlane) -> None:
+    """Apply what the page about kustomize applies; no operator runs."""
+    plane.kubectl("apply", "--server-side", "-k", ROOT / "manifests" / "overlays" / "default")
 
 
 def commands(page: str) -> Iterator[str]:
@@ -72,7 +81,12 @@ class Desk:
 
     def furnish(self) -> None:
         workflow = _workflow()
-        (self.folder / "workflow.json").write_text(json.dumps(workflow))
+        for name in ("workflow", "failed"):
+            (self.folder / f"{name}.json").write_text(json.dumps(workflow))
+        for name in ("pods", "events"):
+            (self.folder / f"{name}.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": []}))
+        for name in ("crds", "manifests"):
+            (self.folder / name).symlink_to(ROOT / name)
         self.run("kubectl create -f workflow.json")
         report = json.loads(self.run("wfreport explain workflow.json -o json"))
         report["metadata"] = {"name": REPORT, "namespace": self.namespace}
