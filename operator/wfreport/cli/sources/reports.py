@@ -149,12 +149,12 @@ class ReportRow(Struct, frozen=True):
         return self.status.waiting[0] if self.status.waiting else _RowWait()
 
 
-class _NamedObject(Struct, frozen=True):
+class _RowName(Struct, frozen=True):
     metadata: _RowMetadata = _RowMetadata()
 
 
 _decode_row = msgspec.json.Decoder(ReportRow).decode
-_decode_name = msgspec.json.Decoder(_NamedObject).decode
+_decode_name = msgspec.json.Decoder(_RowName).decode
 
 
 @dataclass(frozen=True, slots=True)
