@@ -155,6 +155,11 @@ faults: setup ## Put the operator through every fault on a real control plane; a
 	@$(RUN) python -m controlplane build
 	@WFREPORT_FAULTS=1 $(RUN) pytest -v tests/faults $(PYTEST_ARGS)
 
+FUZZ_MINUTES ?= 10
+.PHONY: fuzz
+fuzz: setup ## Change recorded Workflows at random for FUZZ_MINUTES=10; what fails is kept in tests/core/corpus
+	@FUZZ_MINUTES=$(FUZZ_MINUTES) $(RUN) pytest -s tests/core/test_mutated_workflows.py $(PYTEST_ARGS)
+
 SOAK_MINUTES ?= 10
 .PHONY: soak
 soak: setup ## Run the operator with everything on, under load: memory and queues must stay flat (SOAK_MINUTES=10)
