@@ -50,7 +50,9 @@ class PendingPods:
         except ApiError as error:
             self._metrics.evidence_failed.labels(type(error).__name__).inc()
             pairs = kv(namespace=meta.namespace, workflow=meta.name, reason=error.message)
-            log.warning("pending pod list failed", extra=pairs | throttled("pending pod list failed", meta.namespace))
+            log.warning(
+                "listing pending pods failed", extra=pairs | throttled("listing pending pods failed", meta.namespace)
+            )
             return {}
 
     async def _read_pod(self, pod: Pod, *, is_first: bool) -> PodEvidence:

@@ -145,7 +145,7 @@ class StallInspector:
         return StallFacts(pods, memory.holders, held)
 
     async def _read_pods(self, snapshot: Snapshot, memory: StallMemory, stalled: Stalled | None, now: datetime) -> bool:
-        """List the pods, if a step has run for so long that it is worth a request, and if the last look is old.
+        """If a step has run for long and the last list of pods is old, list them again.
 
         Return False if that failed.
         """

@@ -276,7 +276,7 @@ def _status(head: ReportHead, raw: bytes) -> ReportStatus | None:
         return ReportStatus.model_validate_json(raw)
     except msgspec.MsgspecError as error:
         log.warning(
-            "stored status cannot be decoded, rendering it again",
+            "stored status cannot be decoded, building it anew from the Workflow",
             extra=kv(namespace=head.metadata.namespace, report=head.metadata.name, field=field_path(error)),
         )
         return None

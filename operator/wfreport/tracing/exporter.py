@@ -62,7 +62,7 @@ class TraceExporter:
         self._exported = HandledRuns()
 
     def report_written(self, report: StoredReport) -> None:
-        """Enqueue a report if its run has ended and was not exported yet."""
+        """Enqueue the export of a report as a trace, if its run has ended and has not been exported yet."""
         status = self._status_to_export(report)
         if status and self._clock() - _finished_at(status) <= MAX_AGE:
             meta = report.head.metadata

@@ -51,7 +51,7 @@ def _span(trace: Trace, span: Span) -> "SpanMessage":
     from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage  # noqa: PLC0415
     from opentelemetry.proto.trace.v1.trace_pb2 import Status  # noqa: PLC0415
 
-    # Argo does not say which of its spans is the run's: the link names its trace as a whole.
+    # Argo does not say which of its spans stands for the run, so the link refers to its whole trace.
     has_link = span.is_run and trace.argo_trace_id
     links = [SpanMessage.Link(trace_id=bytes.fromhex(trace.argo_trace_id), span_id=_NO_SPAN)] if has_link else []
     return SpanMessage(

@@ -83,8 +83,8 @@ def logs(
 ) -> int:
     """Print the logs of a run's steps, each from the first source that has it.
 
-    The sources are the pod if it still exists, the end of the log that the report stores for a failed step, and Argo's
-    archive. The source is printed to stderr. If several pods are printed, each line starts with its step.
+    The sources, in this order, are the pod if it still exists, the last lines that the report stores for a failed step,
+    and Argo's archive. The source is printed to stderr. If several pods are printed, each line starts with its step.
 
     NAME is the name of a Workflow or of a report. STEP is the name of a step as `show` and the UI display it; a group
     selects all steps in it. If several steps share a name, give the full name or the pod.
@@ -221,7 +221,7 @@ class _LogPrinter:
                 yield line
 
     def _print_stored(self, pod: StepPod, run: FoundRun, why_not_live: str) -> bool:
-        """Print the end of the log that the report stores; return whether it stores one."""
+        """Print the last lines that the report stores; return whether it stores any."""
         failure = self._failure(pod, run)
         if failure is None or failure.log_tail is None:
             return False

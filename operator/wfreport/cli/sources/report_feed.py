@@ -1,4 +1,4 @@
-"""Follows reports by a watch: the current reports, and a signal whenever they change."""
+"""Keeps reports current by a watch, and signals each change of them."""
 
 import asyncio
 from collections.abc import Callable, Iterator

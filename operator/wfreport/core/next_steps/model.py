@@ -92,7 +92,7 @@ class ReportedRun:
         )
 
     def step_argument(self, failure: Failure) -> str:
-        """Return the display name of the failed step, or its pod if steps share the name."""
+        """Return the name of the failed step for a command: its display name, or its pod's if steps share one."""
         name = failure.display_name or ""
         is_unique = self.display_names[name] == 1 and not name.startswith("-")
         return name if is_unique else failure.pod_name or name

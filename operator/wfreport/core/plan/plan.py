@@ -63,6 +63,6 @@ def signed(remediation_uid: str) -> dict[str, dict[str, str]]:
 
 
 def is_signed(document: Json, remediation_uid: str) -> bool:
-    """Return whether the object records a change by this Remediation."""
+    """Return whether the object has this Remediation's uid in the annotation that marks a change."""
     annotations = document["metadata"].get("annotations") or {}
     return bool(remediation_uid) and annotations.get(ANNOTATION_REMEDIATION_UID) == remediation_uid

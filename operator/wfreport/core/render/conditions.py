@@ -144,7 +144,7 @@ def _evidence_of_run(
     if snapshot.nodes_state in {NodesState.OFFLOADED, NodesState.UNREADABLE, NodesState.TOO_LARGE}:
         _, reason, _ = _NODES[snapshot.nodes_state]
         message = "the failed pods are unknown because the nodes are unavailable (see NodesAvailable)"
-        # after the run's end the nodes may never become available, and a client may be waiting for the condition
+        # Clients may wait for this condition, and the nodes of a run that has ended may never be readable.
         status: Status = "False" if snapshot.workflow.status.is_completed else "Unknown"
         return condition(ConditionType.EVIDENCE_COMPLETE, status, reason, message, at, generation)
     return evidence_complete(failures, at, generation)

@@ -25,7 +25,7 @@ class ChainLink:
     attempt: int = 0
 
     def name_of(self, attempt: int) -> str:
-        """Return the name of the run that the given resubmission of this chain creates; the root's for 0."""
+        """Return the name of the run that resubmission number ``attempt`` creates; for 0, of the chain's first run."""
         return resubmission_name(self.root_name, self.root_uid, attempt) if attempt else self.root_name
 
     @property

@@ -221,7 +221,7 @@ class Tree:
 
     @cached_property
     def _earliest_next_starts(self) -> Mapping[str, float]:
-        """The earliest start of a task that follows each node, by id: -inf if a path ends without a task.
+        """By node id, the start of the earliest task on any path below the node; -inf if a path ends without one.
 
         Omitted and Skipped nodes and containers are passed through. Times propagate backwards, the earliest first, so
         that each node is visited once.
