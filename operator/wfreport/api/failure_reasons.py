@@ -98,7 +98,7 @@ FAILURE_REASON_MEANINGS: dict[FailureReason, str] = {
     FailureReason.EXECUTOR_ERROR: "Argo's own program in the pod (argoexec) failed.",
     FailureReason.TASK_RESULT_LOST: (
         "An earlier step succeeded, but its result never reached Argo's controller, so that what uses it could not "
-        "run. The template is not wrong."
+        "run. The template is probably right."
     ),
     FailureReason.WORKFLOW_TOO_LARGE: "The Workflow's status is larger than etcd or the API server accepts.",
     FailureReason.DAEMON_EXITED: "A daemon ended while it was still needed.",

@@ -125,9 +125,20 @@ LOG = LogTail(text="x", lines=1, bytes=1)
         ),
         pytest.param(
             of_failure(C.CONFIG_ERROR, FORBIDDEN),
-            "kubectl create rolebinding default-get-namespaces --role=default-get-namespaces "
+            "kubectl create clusterrolebinding default-get-namespaces --clusterrole=default-get-namespaces "
             "--serviceaccount=team:default",
             id="grant it",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, f"error when retrieving current configuration of: {FORBIDDEN}"),
+            "kubectl create clusterrole default-get-create-patch-namespaces --verb=get,create,patch "
+            "--resource=namespaces",
+            id="grant what an apply needs",
+        ),
+        pytest.param(
+            of_failure(C.CONFIG_ERROR, FORBIDDEN.replace("namespaces", "pods")),
+            "kubectl create role default-get-pods --verb=get --resource=pods",
+            id="grant it in a namespace",
         ),
         pytest.param(
             of_failure(C.CONFIG_ERROR, 'User "bob" cannot list resource "pods/log" in API group "" at the cluster'),
@@ -136,7 +147,7 @@ LOG = LogTail(text="x", lines=1, bytes=1)
         pytest.param(of_failure(C.CONFIG_ERROR, 'secret "s1" not found'), "kubectl get secret s1", id="missing Secret"),
         pytest.param(
             of_failure(C.CONFIG_ERROR, 'configmap "c1" not found'),
-            "kubectl create configmap c1 --from-literal=KEY=VALUE", id="missing ConfigMap",
+            "kubectl create configmap c1 --from-env-file=FILE", id="missing ConfigMap",
         ),
         pytest.param(
             of_failure(C.CONFIG_ERROR, "couldn't find key k1 in Secret data/s1"), "kubectl describe secret s1",
@@ -221,7 +232,7 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
     [
         (of_failure(C.CONFIG_ERROR, 'secrets "s1" not found'), "Create the Secret s1 in namespace data"),
         (of_failure(C.CONFIG_ERROR, "secret 's1' does not have the key 'k1'"), "Add the key k1 of the Secret s1"),
-        (of_failure(C.CONFIG_ERROR, 'priorityclass "high" not found'), "Create the PriorityClass high, or"),
+        (of_failure(C.CONFIG_ERROR, 'priorityclass "high" not found'), "Create the PriorityClass high; or"),
         (of_failure(C.CONFIG_ERROR, 'storageclass.storage.k8s.io "fast" not found'), "Create the StorageClass fast"),
         (of_failure(C.CONFIG_ERROR, 'exec: "foo": executable file not found in $PATH'), "no such program"),
         (of_failure(C.CONFIG_ERROR, "fork/exec /app: permission denied: unknown"), "chmod +x"),

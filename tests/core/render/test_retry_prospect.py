@@ -28,3 +28,15 @@ def test_an_exit_code_makes_a_retry_unlikely_to_help_and_no_more(
         confidence=Confidence.LOW,
     )
     assert retry_prospect(failure) == expected
+
+
+def test_a_retry_does_not_run_the_step_whose_result_is_lost() -> None:
+    failure = Failure(
+        role=Role.ROOT_CAUSE,
+        failure_class=FailureClass.CONTROLLER_ERROR,
+        reason="TaskResultLost",
+        owner=Owner.PLATFORM,
+        retryable=True,
+        confidence=Confidence.HIGH,
+    )
+    assert retry_prospect(failure) == "a new run may help; a retry would not run the step whose result is lost"

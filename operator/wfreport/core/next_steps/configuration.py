@@ -29,6 +29,18 @@ _READ_CHARACTERS: Final = 4096
 _ARCHITECTURE: Final = lazy_pattern(r"exec format error")
 _NOT_EXECUTABLE: Final = lazy_pattern(r"(?i)permission denied")
 _NO_COMMAND: Final = lazy_pattern(r"executable file not found|failed to find name in PATH|no such file or directory")
+_APPLIED: Final = lazy_pattern(r"error when (?:retrieving current configuration of|applying patch|creating)")
+_CLUSTER_RESOURCES: Final = frozenset(
+    {
+        "namespaces",
+        "nodes",
+        "persistentvolumes",
+        "storageclasses.storage.k8s.io",
+        "customresourcedefinitions.apiextensions.k8s.io",
+        "clusterroles.rbac.authorization.k8s.io",
+        "clusterrolebindings.rbac.authorization.k8s.io",
+    }
+)
 _NON_ROOT: Final = lazy_pattern(r"runAsNonRoot|non-root|non-numeric user")
 _POD_SECURITY: Final = lazy_pattern(r"violates PodSecurity")
 _PULL_DENIED: Final = lazy_pattern(r"(?i)unauthorized|denied|authentication required|\b40[13]\b|no basic auth")
@@ -45,34 +57,44 @@ def object_steps(text: str, run: ReportedRun) -> list[NextStep]:
     return next((steps for resolve in _RESOLVERS if (steps := resolve(text[:_READ_CHARACTERS], run))), [])
 
 
-def _denied(text: str, _: ReportedRun) -> list[NextStep]:
+def _denied(text: str, run: ReportedRun) -> list[NextStep]:
     right = find_denied(text)
-    return list(_about_right(right)) if right else []
+    if right is None:
+        return []
+    # An apply reads the object, then creates or patches it: the right that was denied first is not enough.
+    verbs = "get,create,patch" if _APPLIED.search(text) else right.verb
+    # RBAC takes a Namespace as an object within itself; whoever creates it needs the right in the whole cluster.
+    namespace = "" if right.resource in _CLUSTER_RESOURCES else right.namespace
+    return list(_about_right(right, run, verbs, namespace))
 
 
-def _about_right(right: DeniedRight) -> Iterator[NextStep]:
-    where = f"in namespace {right.namespace}" if right.namespace else "in the whole cluster"
-    subresource = f"/{right.subresource}" if right.subresource else ""
+def _about_right(right: DeniedRight, run: ReportedRun, verbs: str, namespace: str) -> Iterator[NextStep]:
+    where = f"in namespace {namespace}" if namespace else "in the whole cluster"
+    resource = f"{right.resource}/{right.subresource}" if right.subresource else right.resource
     account = right.service_account
     subject = f"ServiceAccount {account[1]} of namespace {account[0]}" if account else f"user {right.user}"
     yield NextStep(
-        f"Grant {subject} the right to {right.verb} {right.resource}{subresource} {where}, or run the step as a "
-        "ServiceAccount that has it."
+        f"Grant {subject} the right to {verbs.replace(',', ', ')} {resource} {where}, or better run the step as a "
+        "ServiceAccount of its own that has it."
     )
+    if account and account[0] != run.namespace:
+        yield NextStep(
+            f"The run is in namespace {run.namespace}: the step uses other credentials than its pod's. Check whose."
+        )
     options = [f"--subresource={right.subresource}"] if right.subresource else []
     check = ("auth", "can-i", right.verb, right.resource, *options, "--as", right.user)
-    yield kubectl("no: the right is missing", *check, namespace=right.namespace)
+    yield kubectl("prints no as long as the right is missing", *check, namespace=right.namespace)
     if account:
-        yield from _grant(right, account, subresource)
+        yield from _grant(resource, account, verbs, namespace)
 
 
-def _grant(right: DeniedRight, account: tuple[str, str], subresource: str) -> Iterator[NextStep]:
-    kind = "role" if right.namespace else "clusterrole"
-    name = f"{account[1]}-{right.verb}-{right.resource.partition('.')[0]}"
-    rule = (f"--verb={right.verb}", f"--resource={right.resource}{subresource}")
-    yield kubectl("create the right", "create", kind, name, *rule, namespace=right.namespace)
+def _grant(resource: str, account: tuple[str, str], verbs: str, namespace: str) -> Iterator[NextStep]:
+    kind = "role" if namespace else "clusterrole"
+    name = f"{account[1]}-{verbs.replace(',', '-')}-{resource.partition('.')[0].partition('/')[0]}"
+    rule = (f"--verb={verbs}", f"--resource={resource}")
+    yield kubectl("create the right", "create", kind, name, *rule, namespace=namespace)
     bound = (f"--{kind}={name}", f"--serviceaccount={account[0]}:{account[1]}")
-    yield kubectl("and grant it", "create", f"{kind}binding", name, *bound, namespace=right.namespace)
+    yield kubectl("and grant it", "create", f"{kind}binding", name, *bound, namespace=namespace)
 
 
 def _missing(text: str, run: ReportedRun) -> list[NextStep]:
@@ -97,14 +119,27 @@ def _about_object(missing: NamedObject, run: ReportedRun) -> Iterator[NextStep]:
         yield NextStep(f"Add {missing}{where}, or correct the key in the template.")
         yield kubectl("the keys that it has", "describe", resource, missing.name, namespace=namespace)
         return
-    yield NextStep(f"Create {missing}{where}, or correct the name in the template.")
+    yield NextStep(
+        f"Create {missing}{where}; or, if the template has a wrong name, correct it and submit the Workflow anew."
+    )
     yield kubectl("is it there?", "get", resource, missing.name, namespace=namespace)
     if missing.kind == "Secret":
         yield kubectl(
-            "put in its keys and values", "create", "secret", "generic", missing.name, "--from-literal=KEY=VALUE"
+            "FILE has its keys and values, one KEY=VALUE a line",
+            "create",
+            "secret",
+            "generic",
+            missing.name,
+            "--from-env-file=FILE",
         )
     if missing.kind == "ConfigMap":
-        yield kubectl("put in its keys and values", "create", "configmap", missing.name, "--from-literal=KEY=VALUE")
+        yield kubectl(
+            "FILE has its keys and values, one KEY=VALUE a line",
+            "create",
+            "configmap",
+            missing.name,
+            "--from-env-file=FILE",
+        )
 
 
 def _architecture(text: str, _: ReportedRun) -> list[NextStep]:
@@ -220,7 +255,8 @@ def _demanded(quota: str, unspecified: Unspecified) -> Iterator[NextStep]:
     if of_argo:
         yield NextStep(
             f"{quota} demands {resources} of every container, and Argo's containers {', '.join(of_argo)} have none: "
-            "set executor.resources in the ConfigMap workflow-controller-configmap."
+            "set executor.resources in the ConfigMap workflow-controller-configmap, for all Workflows; or give the "
+            "namespace a LimitRange with defaults."
         )
         command = ("edit", "configmap", "workflow-controller-configmap")
         text = "Argo's configuration (the namespace of its controller may be another)"

@@ -250,7 +250,7 @@ def _quota(failure: Failure, run: ReportedRun) -> Steps:
 
 def _controller(failure: Failure, run: ReportedRun) -> Steps:
     if failure.reason == FailureReason.TASK_RESULT_LOST:
-        yield run_all_again(run, "run all of it again; a retry would not run the step whose result is lost")
+        yield run_all_again(run, "run all of it again, as a new Workflow")
     elif failure.retryable:
         yield run_again(run)
     yield NextStep(

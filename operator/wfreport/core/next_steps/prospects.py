@@ -40,9 +40,7 @@ _STALLS: Final[dict[str, Prospect]] = {
     StallReason.AGENT_GONE: Prospect(Owner.INFRASTRUCTURE, NEW_RUN_MAY_HELP),
     StallReason.NOTHING_SCHEDULED: Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
     StallReason.EXIT_HANDLER_NOT_STARTED: Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
-    StallReason.SUSPENDED_AND_TERMINATED: Prospect(
-        Owner.USER, "it ends once it is resumed; no new run is needed for that"
-    ),
+    StallReason.SUSPENDED_AND_TERMINATED: Prospect(Owner.USER, "it ends once it is resumed"),
     StallReason.DELETION_BLOCKED: Prospect(Owner.PLATFORM, WILL_NOT_END),
     StallReason.ARTIFACT_GC_FAILED: Prospect(Owner.PLATFORM, WILL_NOT_END),
     StallReason.LOCK_LEAKED: Prospect(Owner.PLATFORM, NEW_RUN_HANGS_TOO),

@@ -1,5 +1,6 @@
 """Next steps about a run that hangs, by the reason of the stall."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -30,6 +31,12 @@ _QUIT: Final = {
     "linkerd-proxy": ("/usr/lib/linkerd/linkerd-await", "sleep", "1", "--shutdown"),
 }
 """Commands that end injected sidecars whose images have no shell (sidecar-injection.md of Argo's documentation)."""
+
+_NOT_INJECTED: Final = {
+    "istio-proxy": 'or sidecar.istio.io/inject: "false"',
+    "linkerd-proxy": "or linkerd.io/inject: disabled",
+}
+"""Annotations that leave an injected sidecar out of a pod."""
 
 
 def stall_steps(stalled: Stalled, run: ReportedRun) -> Steps:
@@ -73,10 +80,7 @@ def _main_ended(stalled: Stalled, run: ReportedRun) -> Steps:
         yield kubectl(f"end {sidecars[0]}; the step then ends as its main container did", "exec", pod, "-c",
                       sidecars[0], "--", *_QUIT.get(sidecars[0], ("kill", "1")))  # fmt: skip
     if sidecars:
-        yield NextStep(
-            f"Let {sidecars[0]} end with the main container from now on: the annotation "
-            f"workflows.argoproj.io/kill-cmd-{sidecars[0]} in the template's metadata, or a native sidecar."
-        )
+        yield NextStep(_ending_with_main(sidecars[0]))
     elif pod and names:
         yield kubectl(f"why Argo's {names[0]} container does not end", "logs", pod, "-c", names[0])
     if pod:
@@ -84,16 +88,27 @@ def _main_ended(stalled: Stalled, run: ReportedRun) -> Steps:
     yield argo("or end the run", "terminate", run.workflow)
 
 
+def _ending_with_main(sidecar: str) -> str:
+    """Return how to let a sidecar end with the main container, or leave an injected one out."""
+    command = json.dumps(_QUIT.get(sidecar, ("kill", "1")))
+    without = f", {_NOT_INJECTED[sidecar]} if the step does without it" if sidecar in _NOT_INJECTED else ""
+    return (
+        f"So that {sidecar} ends with the main container from now on, set in the template's metadata.annotations: "
+        f"workflows.argoproj.io/kill-cmd-{sidecar}: '{command}'{without}; or make it a native sidecar."
+    )
+
+
 def _main_not_started(stalled: Stalled, run: ReportedRun) -> Steps:
     pod = _pod_name(run)
-    yield from object_steps(stalled.message or "", run) or [
+    named = object_steps(stalled.message or "", run)
+    if pod and not named:
+        yield describe_pod(pod, "first of all: Message in the State of main is why the runtime could not start it")
+    yield from named or [
         NextStep(
-            "The container runtime could not start main's program: the command is not in the image or not executable, "
-            "or a mounted volume hides it. Correct the template; the pod's state has the runtime's message."
+            "It names what is wrong: a command that is not in the image or not executable, a volume mounted over it, a "
+            "memory limit that is too small, or a runtime or device of the machine."
         )
     ]
-    if pod:
-        yield describe_pod(pod, "State and Message of main: what the container runtime reports")
     yield argo("end this run", "terminate", run.workflow)
     yield after_the_spec_is_corrected(run)
 
@@ -142,17 +157,18 @@ def _exit_handler(_: Stalled, run: ReportedRun) -> Steps:
 
 
 def _suspended_and_terminated(_: Stalled, run: ReportedRun) -> Steps:
-    yield argo("Argo then carries out the shutdown that was requested, and the run ends", "resume", run.workflow)
-    yield kubectl("only to let it go on instead: do this before", "patch", "workflow", run.workflow, "--type=merge",
-                  "-p", '{"spec":{"shutdown":null}}')  # fmt: skip
+    yield argo("to end it: Argo then carries out the shutdown that was requested", "resume", run.workflow)
+    unset = '{"spec":{"shutdown":null}}'
+    text = "to keep it: run this first, and only then argo resume"
+    yield kubectl(text, "patch", "workflow", run.workflow, "--type=merge", "-p", unset)
 
 
 def _deletion_blocked(_: Stalled, run: ReportedRun) -> Steps:
     yield kubectl("the pods of the garbage collection, and why they fail", "describe", "pods", "-l",
                   f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc")  # fmt: skip
-    yield kubectl("remove the finalizer if the collection fails; artifacts stay", "patch", "workflow", run.workflow,
+    yield kubectl("give the collection up: its artifacts stay in the store", "patch", "workflow", run.workflow,
                   "--type=merge", "-p", '{"spec":{"artifactGC":{"forceFinalizerRemoval":true}}}')  # fmt: skip
-    yield argo("or delete it at once; artifacts stay", "delete", "--force", run.workflow)
+    yield argo("or delete it at once, with the same effect", "delete", "--force", run.workflow)
 
 
 def _artifact_gc_failed(_: Stalled, run: ReportedRun) -> Steps:

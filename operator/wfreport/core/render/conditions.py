@@ -163,9 +163,8 @@ def evidence_complete(failures: list[Failure], at: datetime | None, generation: 
         return condition(ConditionType.EVIDENCE_COMPLETE, "True", reason, message, at, generation)
     worst = min(missing, key=EVIDENCE_GAPS.index)
     status: Status = "Unknown" if worst == Reason.CAPTURE_PENDING else "False"
-    pods = plural(len(with_pods), "failed pod")
     message = "; ".join(
-        f"{_GAPS[reason].format(f'{len(missing[reason])} of {pods}')}: {_named(missing[reason])}"
+        f"{_GAPS[reason].format(f'{len(missing[reason])} of {len(with_pods)} failed pods')}: {_named(missing[reason])}"
         for reason in EVIDENCE_GAPS
         if reason in missing
     )

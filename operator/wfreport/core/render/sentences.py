@@ -292,6 +292,8 @@ _WAITS: Final = {
 
 def retry_prospect(failure: Failure) -> str:
     """Return what to expect of a retry; that it fails again is certain only if nothing would be different."""
+    if failure.reason == FailureReason.TASK_RESULT_LOST:
+        return "a new run may help; a retry would not run the step whose result is lost"
     if failure.retryable:
         return "retry may help"
     return "a retry will not help" if failure.failure_class in _UNCHANGED_BY_RETRY else "retry unlikely to help"
