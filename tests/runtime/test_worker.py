@@ -109,7 +109,7 @@ async def test_a_key_that_always_fails_is_retried_less_and_less_and_delays_no_ot
 
 async def test_a_slow_reconcile_is_followed_by_a_cooldown() -> None:
     async def reconcile(_: Request) -> Result | None:
-        world.time.now += 3
+        world.time.now += 15
         return Result(ReconcileOutcome.RUNNING, requeue_after_seconds=10)
 
     world = World(reconcile)

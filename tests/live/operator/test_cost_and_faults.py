@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs, urlparse
 
 import pytest
 from tests.eventually import eventually
@@ -36,8 +35,10 @@ def test_a_whole_run_costs_a_handful_of_events_and_one_get_per_interval(world: C
     assert begun_at
     assert events <= 5
     assert len(gets) <= 4 + duration_seconds / (interval_seconds * 0.9)
-    # from the watch cache, never from etcd
-    assert all(int(parse_qs(urlparse(event["requestURI"]).query)["resourceVersion"][0]) for event in gets)
+    # After an event the watch cache is new enough. Polls read etcd: the cache can be behind.
+    of_events = [event for event in gets if "resourceVersion=" in event["requestURI"]]
+    assert of_events
+    assert len(of_events) <= events
     assert operator.metric("wfreport_projection_misses_total") == 0
 
 
