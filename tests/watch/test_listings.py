@@ -7,6 +7,7 @@ from tests.objects import a_policy, a_remediation
 
 from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
 from wfreport.cache.reports import ReportCache
+from wfreport.kube.objects import ObjectMeta
 from wfreport.kube.remediations import read_remediation
 from wfreport.remediation.enqueue import RemediationEventHandlers
 from wfreport.remediation.policies import cached_policy
@@ -54,3 +55,13 @@ async def test_what_a_list_lacks_is_read_again(listing: Listing, expected: set[s
     assert policies.enqueued() == {(namespace, "p") for namespace in expected}
     remediations.handlers.remediations_listed(listing)
     assert remediations.enqueued() == {(namespace, "r") for namespace in expected}
+
+
+async def test_a_deletion_asks_for_a_newer_version_than_the_event_of_an_own_write_before_it() -> None:
+    world = World()
+    for event_type, version in (("MODIFIED", "8"), ("DELETED", "9")):
+        meta = ObjectMeta(namespace="ns", name="r", resource_version=version)
+        world.handlers.remediation_changed(event_type, meta)
+    request = world.queue._rules.get(0)
+    assert request is not None
+    assert request.min_resource_version == 9

@@ -41,7 +41,8 @@ class RemediationEventHandlers:
         """Enqueue a Remediation that was created, approved, changed or deleted."""
         key = (meta.namespace, meta.name)
         if event_type == DELETED:
-            self._queues.remediations.add(key, Priority.PROGRESS)
+            # newer than any cached version, so that no queued event of an own write makes the read superfluous
+            self._queues.remediations.add(key, Priority.PROGRESS, min_resource_version=meta.version)
         elif not self._cache.remediations.has_version(meta):
             self._queues.remediations.add_after(
                 key, OWN_WRITE_SECONDS, Priority.PROGRESS, min_resource_version=meta.version
@@ -60,7 +61,7 @@ class RemediationEventHandlers:
             meta = remediation.metadata
             key = (meta.namespace, meta.name)
             if listing.lacks(key, meta.resource_version or ""):
-                self._queues.remediations.add(key, Priority.PROGRESS)
+                self._queues.remediations.add(key, Priority.PROGRESS, min_resource_version=listing.version + 1)
 
     def pod_failed(self, meta: ObjectMeta) -> None:
         """Enqueue the Workflow of a failed pod, which may need a label before Argo deletes it."""
