@@ -99,7 +99,7 @@ async def opened() -> AsyncIterator[Callable[[World], Any]]:
             client=world.client,  # type: ignore[arg-type]
             observer=world.observer,
             on_event=world.on_event,
-            on_listed=world.lists.append,
+            on_listed={"workflows": world.lists.append},
         )
         session = aiohttp.ClientSession(base_url=server.make_url("/"), middlewares=(tap,))
         closing.extend([session.close, server.close])

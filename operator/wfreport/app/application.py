@@ -58,7 +58,7 @@ from wfreport.watch.framework import (
     event_dispatcher,
     framework_registry,
     framework_settings,
-    listing_dispatcher,
+    listing_handlers,
     run_framework,
 )
 from wfreport.watch.streams import StreamTap
@@ -171,7 +171,7 @@ class Operator:
         self._resync = build_resync(shared, fetcher, first_list)
         report_handlers = build_event_handlers(shared, capturer)
         self._on_event = event_dispatcher(report_handlers, remediation_handlers, first_list)
-        self._on_listed = listing_dispatcher(report_handlers, remediation_handlers)
+        self._on_listed = listing_handlers(report_handlers, remediation_handlers)
         self._remediation = RemediationController(
             Dependencies(
                 settings, shared.kube, writer, lease, server, shared.redactor, metrics, shared.time, shared.in_flight

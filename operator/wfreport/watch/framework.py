@@ -134,19 +134,13 @@ def event_dispatcher(
     return on_event
 
 
-def listing_dispatcher(reports: EventHandlers, remediation: RemediationEvents) -> OnListed:
-    """Return a function that passes a complete list to the handler of its kind, if that is cached."""
-    handlers: Mapping[str, OnListed] = {
+def listing_handlers(reports: EventHandlers, remediation: RemediationEvents) -> OnListed:
+    """Return the handlers of complete lists: of the kinds that are cached."""
+    return {
         PLURAL_REPORTS: reports.reports_listed,
         PLURAL_POLICIES: remediation.policies_listed,
         PLURAL_REMEDIATIONS: remediation.remediations_listed,
     }
-
-    def on_listed(listing: Listing) -> None:
-        if listing.plural in handlers:
-            handlers[listing.plural](listing)
-
-    return on_listed
 
 
 async def run_framework(

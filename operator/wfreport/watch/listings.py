@@ -4,7 +4,7 @@ A watch announces no deletion that happened before it began: between the initial
 watch that broke and the list after it. client-go compares its store with each list for the same reason (DeltaFIFO).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from wfreport.kube.objects import ListMeta, NamespacedName, version_of
@@ -35,16 +35,20 @@ class Listing:
         )
 
 
-OnListed = Callable[[Listing], None]
-"""Handles a complete list."""
+OnListed = Mapping[str, Callable[[Listing], None]]
+"""Handles a complete list, by the kind's plural name. The lists of other kinds are not collected."""
 
 
 class ListingCollector:
-    """Collects the pages of each list."""
+    """Collects the pages of each list that has a handler."""
 
     def __init__(self, on_listed: OnListed) -> None:
         self._on_listed = on_listed
         self._unfinished: dict[tuple[str, str | None], Listing] = {}
+
+    def collects(self, plural: str) -> bool:
+        """Return whether the lists of a kind are collected."""
+        return plural in self._on_listed
 
     def page(
         self, plural: str, namespace: str | None, meta: ListMeta, names: set[NamespacedName], *, is_first: bool
@@ -60,4 +64,4 @@ class ListingCollector:
         if meta.continue_token:
             self._unfinished[key] = listing
         else:
-            self._on_listed(listing)
+            self._on_listed[plural](listing)

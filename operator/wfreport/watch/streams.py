@@ -157,15 +157,18 @@ class StreamTap:
             _log_undecodable(stream, error)
             return body
         names: set[NamespacedName] = set()
+        collects = self._listings.collects(stream.plural)
         for text in page.items or ():
             try:
                 item = _decode_item(text)
             except msgspec.MsgspecError as error:
                 _log_undecodable(stream, error)
                 continue
-            names.add((item.metadata.namespace, item.metadata.name))
+            if collects:
+                names.add((item.metadata.namespace, item.metadata.name))
             self._handle(stream, LISTED, item)
-        self._listings.page(stream.plural, stream.namespace, page.metadata, names, is_first=is_first)
+        if collects:
+            self._listings.page(stream.plural, stream.namespace, page.metadata, names, is_first=is_first)
         return _encode(ItemList(kind=f"{PARTIAL_KIND}List", metadata=page.metadata, items=[]))
 
     def _filter_line(self, stream: Stream, line: bytes) -> bytes:

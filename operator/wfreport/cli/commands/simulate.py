@@ -12,7 +12,6 @@ from wfreport.api.classes import FailureClass
 from wfreport.api.names import KIND_POLICY, KIND_REPORT
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import WorkflowReport
-from wfreport.api.wire import field_path
 from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, Duration, cluster_options, color_option, output_option
 from wfreport.cli.problems import ExitCode, UnusableInput
@@ -20,7 +19,7 @@ from wfreport.cli.render.simulation import Simulation, print_simulation
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.documents import Document, read_documents
-from wfreport.cli.sources.reports import NO_REPORTS_KIND
+from wfreport.cli.sources.reports import NO_REPORTS_KIND, left_out
 from wfreport.clock import now as clock_now
 from wfreport.core.decide.model import OperatorLimits
 from wfreport.core.decide.replay import replay
@@ -183,8 +182,7 @@ def _decode_reports(documents: Iterable[Any]) -> Iterator[WorkflowReport]:
         try:
             yield WorkflowReport.model_validate(document)
         except msgspec.ValidationError as error:
-            name = one_line(str(document.get("metadata", {}).get("name")))
-            click.echo(f"left out: report {name}: this version of wfreport cannot read {field_path(error)}", err=True)
+            click.echo(left_out(str(document.get("metadata", {}).get("name")), error), err=True)
 
 
 def _simulate(

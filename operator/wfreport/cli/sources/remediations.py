@@ -1,6 +1,6 @@
 """Reads and approves Remediations for the commands."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any, Final
 
 import click
@@ -128,10 +128,16 @@ def decode_remediation(document: Document) -> Remediation:
         raise UnusableInput(name, f"{problem}; update wfreport, or use kubectl get rmd {name} -o yaml") from error
 
 
-def readable(documents: Iterable[Document]) -> Iterator[tuple[Document, Remediation]]:
-    """Yield each Remediation that this version can decode; name the others on stderr."""
+def _name_on_stderr(error: UnusableInput) -> None:
+    click.echo(f"left out: Remediation {one_line(error.message)}", err=True)
+
+
+def readable(
+    documents: Iterable[Document], left_out: Callable[[UnusableInput], None] = _name_on_stderr
+) -> Iterator[tuple[Document, Remediation]]:
+    """Yield each Remediation that this version can decode; call ``left_out`` for each of the others."""
     for document in documents:
         try:
             yield document, decode_remediation(document)
         except UnusableInput as error:
-            click.echo(f"left out: Remediation {one_line(error.message)}", err=True)
+            left_out(error)

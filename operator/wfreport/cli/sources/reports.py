@@ -267,9 +267,13 @@ def decode_or_name(raw: msgspec.Raw) -> ListedReport | None:
         return decode_listed(raw)
     except msgspec.ValidationError as error:
         name = one_line(name_of(raw)[1])
-        problem = f"this version of wfreport cannot read {field_path(error)}"
-        click.echo(f"left out: report {name}: {problem}; update wfreport, or use kubectl get wfr {name}", err=True)
+        click.echo(f"{left_out(name, error)}; update wfreport, or use kubectl get wfr {name}", err=True)
         return None
+
+
+def left_out(name: str, error: msgspec.ValidationError) -> str:
+    """Return the line about a report that this version cannot decode."""
+    return f"left out: report {one_line(name)}: this version of wfreport cannot read {field_path(error)}"
 
 
 def name_of(raw: msgspec.Raw) -> tuple[str, str]:

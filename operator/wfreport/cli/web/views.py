@@ -17,7 +17,7 @@ from wfreport.cli.render.live_page import FilterForm, FormField, fragment_html, 
 from wfreport.cli.render.remediation_state import message_of, state_of
 from wfreport.cli.render.shared_page import page_of
 from wfreport.cli.sources.cluster import Cluster
-from wfreport.cli.sources.remediations import decode_remediation, list_of_root, list_remediations
+from wfreport.cli.sources.remediations import list_of_root, list_remediations, readable
 from wfreport.cli.sources.reports import HeldRow, ReportRow
 from wfreport.cli.web.feeds import SharedFeed
 from wfreport.cli.web.query import ROWS, ROWS_MAX, RunQuery, phase_of, run_query, value_of
@@ -277,20 +277,15 @@ async def _remediations(
     listing: Awaitable[Sequence[Document]], namespace: str | None
 ) -> tuple[list[Remediation], str, int]:
     """Return Remediations, newest first, why they cannot be shown, and the number of those that are left out."""
-    found: list[Remediation] = []
-    unreadable = 0
+    unreadable: list[UnusableInput] = []
     try:
-        for document in await listing:
-            try:
-                found.append(decode_remediation(document))
-            except UnusableInput:
-                unreadable += 1
+        found = [remediation for _, remediation in readable(await listing, unreadable.append)]
     except ForbiddenError as error:
         return [], missing_right(error, namespace, REMEDIATION), 0
     except UnusableInput as error:
         return [], line(error.message, 1000), 0
     newest = sorted(found, key=_created, reverse=True)
-    return newest[:ACTIONS_MAX], "", unreadable + max(0, len(newest) - ACTIONS_MAX)
+    return newest[:ACTIONS_MAX], "", len(unreadable) + max(0, len(newest) - ACTIONS_MAX)
 
 
 def _created(action: Remediation) -> tuple[float, str, str]:

@@ -71,9 +71,9 @@ def after_the_spec_is_corrected(run: ReportedRun) -> NextStep:
     return NextStep("Then submit the corrected Workflow; argo retry and argo resubmit would run the old spec.")
 
 
-def end_and_resubmit(run: ReportedRun) -> Iterator[NextStep]:
+def end_and_resubmit(run: ReportedRun, text: str = "end this run") -> Iterator[NextStep]:
     """Yield the commands that end a run that hangs, and start it anew."""
-    yield argo("end this run", "terminate", run.workflow)
+    yield argo(text, "terminate", run.workflow)
     yield argo("then run it anew", "resubmit", run.workflow)
 
 
@@ -85,7 +85,6 @@ def controller_log(run: ReportedRun) -> NextStep:
     return kubectl(text, "logs", CONTROLLER, *since, namespace=CONTROLLER_NAMESPACE)
 
 
-def restart_controller() -> NextStep:
+def restart_controller(text: str = "restart Argo's controller, which reads its Workflows anew") -> NextStep:
     """Return the command that restarts Argo's controller."""
-    text = "restart Argo's controller, which reads its Workflows anew"
     return kubectl(text, "rollout", "restart", CONTROLLER, namespace=CONTROLLER_NAMESPACE)

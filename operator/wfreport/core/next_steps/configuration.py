@@ -41,6 +41,9 @@ _CLUSTER_RESOURCES: Final = frozenset(
         "clusterrolebindings.rbac.authorization.k8s.io",
     }
 )
+_CREATED_FROM_FILE: Final = {"Secret": ("secret", "generic"), "ConfigMap": ("configmap",)}
+"""What ``kubectl create`` makes of a file, by kind."""
+
 _NON_ROOT: Final = lazy_pattern(r"runAsNonRoot|non-root|non-numeric user")
 _POD_SECURITY: Final = lazy_pattern(r"violates PodSecurity")
 _PULL_DENIED: Final = lazy_pattern(r"(?i)unauthorized|denied|authentication required|\b40[13]\b|no basic auth")
@@ -123,23 +126,10 @@ def _about_object(missing: NamedObject, run: ReportedRun) -> Iterator[NextStep]:
         f"Create {missing}{where}; or, if the template has a wrong name, correct it and submit the Workflow anew."
     )
     yield kubectl("is it there?", "get", resource, missing.name, namespace=namespace)
-    if missing.kind == "Secret":
-        yield kubectl(
-            "FILE has its keys and values, one KEY=VALUE a line",
-            "create",
-            "secret",
-            "generic",
-            missing.name,
-            "--from-env-file=FILE",
-        )
-    if missing.kind == "ConfigMap":
-        yield kubectl(
-            "FILE has its keys and values, one KEY=VALUE a line",
-            "create",
-            "configmap",
-            missing.name,
-            "--from-env-file=FILE",
-        )
+    how = _CREATED_FROM_FILE.get(missing.kind)
+    if how:
+        text = "FILE has its keys and values, one KEY=VALUE a line"
+        yield kubectl(text, "create", *how, missing.name, "--from-env-file=FILE")
 
 
 def _architecture(text: str, _: ReportedRun) -> list[NextStep]:

@@ -68,8 +68,7 @@ def _pods(run: ReportedRun, text: str) -> NextStep:
 def _pod_gone(_: Stalled, run: ReportedRun) -> Steps:
     yield restart_controller()
     yield _pods(run, "the pods that are left")
-    yield argo("if that does not help, end this run", "terminate", run.workflow)
-    yield argo("then run it anew", "resubmit", run.workflow)
+    yield from end_and_resubmit(run, "if that does not help, end this run")
 
 
 def _main_ended(stalled: Stalled, run: ReportedRun) -> Steps:
@@ -146,8 +145,7 @@ def _agent_gone(_: Stalled, run: ReportedRun) -> Steps:
 def _nothing_scheduled(_: Stalled, run: ReportedRun) -> Steps:
     yield controller_log(run)
     yield restart_controller()
-    yield argo("if that does not help, end this run", "terminate", run.workflow)
-    yield argo("then run it anew", "resubmit", run.workflow)
+    yield from end_and_resubmit(run, "if that does not help, end this run")
 
 
 def _exit_handler(_: Stalled, run: ReportedRun) -> Steps:
@@ -163,25 +161,27 @@ def _suspended_and_terminated(_: Stalled, run: ReportedRun) -> Steps:
     yield kubectl(text, "patch", "workflow", run.workflow, "--type=merge", "-p", unset)
 
 
+def _artifact_gc_pods(run: ReportedRun) -> str:
+    return f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc"
+
+
 def _deletion_blocked(_: Stalled, run: ReportedRun) -> Steps:
-    yield kubectl("the pods of the garbage collection, and why they fail", "describe", "pods", "-l",
-                  f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc")  # fmt: skip
+    text = "the pods of the garbage collection, and why they fail"
+    yield kubectl(text, "describe", "pods", "-l", _artifact_gc_pods(run))
     yield kubectl("give the collection up: its artifacts stay in the store", "patch", "workflow", run.workflow,
                   "--type=merge", "-p", '{"spec":{"artifactGC":{"forceFinalizerRemoval":true}}}')  # fmt: skip
     yield argo("or delete it at once, with the same effect", "delete", "--force", run.workflow)
 
 
 def _artifact_gc_failed(_: Stalled, run: ReportedRun) -> Steps:
-    selector = f"{_LABEL_WORKFLOW}={run.workflow},workflows.argoproj.io/component=artifact-gc"
-    yield kubectl("why the garbage collection failed", "logs", "-l", selector, "--tail=50")
+    yield kubectl("why the garbage collection failed", "logs", "-l", _artifact_gc_pods(run), "--tail=50")
     yield NextStep(
         "Mend its access to the artifact store (credentials, ServiceAccount), and delete the artifacts by hand."
     )
 
 
 def _lock_leaked(_: Stalled, run: ReportedRun) -> Steps:
-    yield kubectl("build the locks anew from the running Workflows", "rollout", "restart", CONTROLLER,
-                  namespace=CONTROLLER_NAMESPACE)  # fmt: skip
+    yield restart_controller("build the locks anew from the running Workflows")
     yield argo("or end this run", "terminate", run.workflow)
 
 
