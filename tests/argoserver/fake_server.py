@@ -79,13 +79,25 @@ async def serving(answer: Answers, *, port: int = 0) -> AsyncIterator[str]:
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
-        server.close()
-        await asyncio.sleep(0.01)  # a socket that was just accepted becomes a connection some turns of the loop later
+        await _stop_accepting(server)
         for writer, task in connections.items():
             task.cancel()
             writer.transport.abort()
         await asyncio.gather(*connections.values(), return_exceptions=True)
         await asyncio.gather(*(writer.wait_closed() for writer in connections), return_exceptions=True)
+
+
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """Close a server once each socket that it has accepted is a connection.
+
+    asyncio makes the connection some turns of its loop later. If the server is closed by then, that fails and leaves
+    the socket open (``Server._attach``).
+    """
+    for listening in server.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    accepting = [task for task in asyncio.all_tasks() if "_accept_connection2" in repr(task.get_coro())]
+    await asyncio.gather(*accepting, return_exceptions=True)
+    server.close()
 
 
 @contextmanager
