@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 import re
+import signal
 from collections.abc import Generator, Iterator
 from datetime import timedelta
 
@@ -27,6 +28,10 @@ settings.register_profile(
     "fast", deadline=None, max_examples=FAST_EXAMPLES, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+# A shell starts a background job with SIGINT ignored, and everything that a test starts inherits that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _serial = itertools.count(1)
 

@@ -58,11 +58,7 @@ class Reader:
 
     def stop(self) -> None:
         for server in reversed(self.servers):
-            for number in (
-                signal.SIGINT,
-                signal.SIGTERM,
-                signal.SIGKILL,
-            ):  # a process may inherit that SIGINT is ignored
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
                 if server.poll() is None:
                     os.killpg(server.pid, number)
                 with suppress(subprocess.TimeoutExpired):
