@@ -4,7 +4,10 @@ The rules are applied in order to every leaf that was not superseded by a later 
 role. They are tested with all recordings of the real controller.
 """
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
 
 from wfreport.api.argo import Node, NodeType, Workflow
 from wfreport.api.classes import CAUSES, Role
@@ -24,8 +27,7 @@ _POD_FAILED_FIRST = "Pod Failed whilst container running"  # operator.go:1590
 _END_CHARACTERS = 512
 
 
-@dataclass(frozen=True, slots=True)
-class FailedLeaf:
+class FailedLeaf(msgspec.Struct, frozen=True, gc=False):
     """A failed leaf and its role.
 
     Attributes:
@@ -56,8 +58,7 @@ def is_stopped(node: Node, workflow: Workflow) -> bool:
     if STOPPED_MESSAGE.match(node.message):
         return True
     shutdown = workflow.spec.shutdown
-    in_exit_handler = node.name.startswith(f"{workflow.metadata.name}.onExit")
-    if not shutdown or (shutdown == "Stop" and in_exit_handler):
+    if not shutdown or (shutdown == "Stop" and node.name.startswith(f"{workflow.metadata.name}.onExit")):
         return False
     return _is_killed(node)
 
@@ -104,14 +105,10 @@ def _with_stopped_as_victims(failed: list[FailedLeaf], workflow: Workflow) -> li
     ]
 
 
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _ROLE_ORDER = {Role.ROOT_CAUSE: 0, Role.EXIT_HANDLER: 1, Role.VICTIM: 2, Role.TOLERATED: 3}
 
 
-def _order(leaf: FailedLeaf) -> tuple[int, bool, float, str]:
+def _order(leaf: FailedLeaf) -> tuple[int, datetime, str]:
     ended_at = leaf.node.finished_at or leaf.node.started_at if leaf.node else None
-    return (
-        _ROLE_ORDER[leaf.role],
-        ended_at is None,
-        ended_at.timestamp() if ended_at else 0.0,
-        leaf.node.name if leaf.node else "",
-    )
+    return _ROLE_ORDER[leaf.role], ended_at or _LATEST, leaf.node.name if leaf.node else ""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import islice
 
 from wfreport.api import argo
@@ -18,6 +19,7 @@ from wfreport.core.timing.timing import RunTimes
 
 _MAX_VALUES = 64
 _VALUE_LENGTH = 256
+_LATEST = datetime.max.replace(tzinfo=UTC)
 _MAX_INTEGER = 2**63 - 1
 """The largest number that an API server accepts as an integer."""
 
@@ -53,12 +55,7 @@ def _in_execution_order(tree: Tree) -> list[Node]:
     depth = _breadth_first(tree)
     return sorted(
         tree.nodes.values(),
-        key=lambda node: (
-            node.started_at is None,
-            node.started_at.timestamp() if node.started_at else 0.0,
-            depth.get(node.id, len(depth)),
-            node.name,
-        ),
+        key=lambda node: (node.started_at or _LATEST, depth.get(node.id, len(depth)), node.name),
     )
 
 

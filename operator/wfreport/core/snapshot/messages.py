@@ -5,7 +5,8 @@ docs/explanation/argo-behaviour.md, "How failures appear".
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from wfreport.imports import lazy_pattern
 
@@ -16,7 +17,7 @@ _EXIT = lazy_pattern(
 )
 _OLD_EXIT = lazy_pattern(r"^failed with exit code (?P<code>\d{1,10})$")  # before Argo 3
 _NUMBER = lazy_pattern(r"^-?[0-9]{1,10}$")
-_EXIT_CODE = lazy_pattern(r"\(exit code (-?\d{1,10})\)|^failed with exit code (\d{1,10})$")
+_EXIT_CODE = lazy_pattern(r"\(exit code (?P<code>-?\d{1,10})\)")
 _WRAPPER = lazy_pattern(
     r"task '.*?' errored: |"  # dag.go:680
     r"step group deemed errored due to child .*? error: |"  # steps.go:310
@@ -31,8 +32,7 @@ _AGENT_WRAPPER = lazy_pattern(
 )  # agent.go:54, taskset.go:108
 
 
-@dataclass(frozen=True, slots=True)
-class ExitMessage:
+class ExitMessage(msgspec.Struct, frozen=True, gc=False):
     """The message ``[<container>: ]<reason> (exit code <code>)[: <termination message>]``; the reason may be empty."""
 
     container: str | None
@@ -68,8 +68,8 @@ def exit_code(message: str, recorded: str | None) -> int | None:
 
     A recorded 0 is ignored. It means that another container failed, and its code is unknown.
     """
-    match = _EXIT_CODE.search(message)
-    code = int(match.group(1) or match.group(2)) if match else _number(recorded)
+    match = _EXIT_CODE.search(message) or _OLD_EXIT.match(message)
+    code = int(match["code"]) if match else _number(recorded)
     return code or None
 
 

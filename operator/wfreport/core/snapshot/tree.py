@@ -212,6 +212,8 @@ class Tree:
 
         A task that had started before the failure, such as the client of a daemon, is not a response to it.
         """
+        if not node.children and not node.outbound_nodes:
+            return False
         starts = self._earliest_next_starts
         if not node.outbound_nodes and starts[node.id] == -inf:
             return False
@@ -226,16 +228,15 @@ class Tree:
         Omitted and Skipped nodes and containers are passed through. Times propagate backwards, the earliest first, so
         that each node is visited once.
         """
-        linked = {child for node in self.nodes.values() for child in node.children}
-        followers = [self.nodes[child] for child in linked - self._hooks if child in self.nodes]
+        followers = [node for node in self.nodes.values() if node.id not in self._hooks]
         own = {node.id: _start_after_failure(node) for node in followers}
         passed = {node.id for node in followers if _is_passed_through(node)}
         starts: dict[str, float] = {}
         passed_from: defaultdict[str, list[str]] = defaultdict(list)
         for node in self.nodes.values():
-            children = [child for child in node.children if child in own] if node.children else ()
-            starts[node.id] = min(map(own.__getitem__, children)) if children else -inf
-            for child in passed.intersection(children) if passed else ():
+            known = [start for start in map(own.get, node.children) if start is not None] if node.children else ()
+            starts[node.id] = min(known) if known else -inf
+            for child in passed.intersection(node.children) if passed else ():
                 passed_from[child].append(node.id)
         if not passed:
             return starts

@@ -5,12 +5,14 @@ input can make cyclic, so it is traversed with a visited set and without recursi
 """
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import Final
+
+import msgspec
 
 from wfreport.api.argo import Node, NodeType
 from wfreport.api.reasons import DelayReason
@@ -28,8 +30,7 @@ Each such search may visit all nodes. Beyond this number, a step may count as wa
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PathSegment:
+class PathSegment(msgspec.Struct, frozen=True, gc=False):
     """A step of the critical path.
 
     Attributes:
@@ -59,11 +60,7 @@ class RunOrder:
         self._tree = snapshot.tree
         self._run_started_at = snapshot.workflow.status.started_at
         self.executed = {node.id: node for node in snapshot.nodes.values() if self._was_executed(node)}
-        self._parents: dict[str, list[str]] = {}
-        for node in snapshot.nodes.values():
-            for child in node.children:
-                if child in snapshot.nodes:
-                    self._parents.setdefault(child, []).append(node.id)
+        self._parents = _parents(snapshot.nodes)
         self._latest: dict[str, Node | None] = {}
         self._searches_left = _MAX_SEARCHED
         self._order_attempts()
@@ -191,6 +188,15 @@ class RunOrder:
     def _steps_by_end(self) -> list[Node]:
         """The executed steps outside of hooks, in the order in which they ended."""
         return sorted((node for node in self.executed.values() if not self._tree.is_in_hook(node)), key=_by_end)
+
+
+def _parents(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
+    """Return the ids of the nodes that have a node among their children, by its id."""
+    parents: defaultdict[str, list[str]] = defaultdict(list)
+    for node_id, node in nodes.items():
+        for child in node.children:
+            parents[child].append(node_id)
+    return parents
 
 
 def _by_end(node: Node) -> tuple[datetime, str]:
