@@ -249,12 +249,11 @@ def test_in_a_pipe_nothing_is_cut_and_nothing_is_coloured(tmp_path: Path) -> Non
 
 
 def test_a_terminal_gets_colours_and_its_own_width(tmp_path: Path) -> None:
-    shown = on_terminal([*COMMAND, "explain", *split("large-3000", tmp_path).arguments], columns=72)
+    command = [*COMMAND, "explain", str(split("large-3000", tmp_path).workflow)]
+    shown = on_terminal(command, columns=72)
     assert "\x1b[1;31m" in shown
     assert "more succeeded" in shown
-    plain = on_terminal(
-        [*COMMAND, "explain", str(tmp_path / "large-3000.workflow.json"), "--color", "never"], columns=72
-    )
+    plain = on_terminal([*command, "--color", "never"], columns=72)
     assert "\x1b" not in plain
     assert max(map(len, plain.splitlines())) <= 72
 

@@ -1,5 +1,6 @@
 """The repository explains itself: its texts refer to nothing outside of it, and its citations of Argo resolve."""
 
+import functools
 import re
 import subprocess
 from collections.abc import Iterator
@@ -29,13 +30,12 @@ ALLOWED = {
 }
 
 
-def texts() -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of each tracked text file."""
+@functools.cache
+def texts() -> list[tuple[str, str]]:
+    """Return the path and the text of each tracked text file."""
     listed = subprocess.run(("git", "ls-files", "-z"), cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.rstrip("\0").split("\0"):
-        path = ROOT / name
-        if path.is_file() and path.suffix not in NO_TEXT and name != THIS_FILE:
-            yield name, path.read_text()
+    paths = [(name, ROOT / name) for name in listed.rstrip("\0").split("\0") if name != THIS_FILE]
+    return [(name, path.read_text()) for name, path in paths if path.is_file() and path.suffix not in NO_TEXT]
 
 
 def is_allowed(name: str, line: str) -> bool:

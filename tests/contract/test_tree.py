@@ -1,7 +1,6 @@
 """What must stay true of the tree itself."""
 
 import ast
-import functools
 import itertools
 import statistics
 import subprocess
@@ -11,9 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from tests.contract.source import OPERATOR, ROOT, definitions_in
 from tests.recorded import recordings
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -59,20 +57,10 @@ def test_there_are_recordings_to_hold_the_core_to() -> None:
     assert len(recordings()) >= 200
 
 
-@functools.cache
-def _definitions_in_the_operator() -> list[tuple[Path, ast.AST]]:
-    return [
-        (path.relative_to(ROOT), node)
-        for path in sorted((ROOT / "operator").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    ]
-
-
 def test_functions_are_short() -> None:
     lines = {
-        f"{path}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
-        for path, node in _definitions_in_the_operator()
+        f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path, node in definitions_in(OPERATOR)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert not {name: count for name, count in lines.items() if count > 60}
@@ -86,7 +74,7 @@ def test_constructors_take_few_collaborators() -> None:
             argument.annotation is not None and ast.unparse(argument.annotation) not in {"int", "float", "bool"}
             for argument in (*part.args.args, *part.args.kwonlyargs)
         )
-        for _, node in _definitions_in_the_operator()
+        for _, node in definitions_in(OPERATOR)
         if isinstance(node, ast.ClassDef)
         for part in node.body
         if isinstance(part, ast.FunctionDef) and part.name == "__init__"

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import pytest
 from click import Group
+from tests.contract.source import OPERATOR, ROOT, definitions_in
 
 from wfreport.api import reasons
 from wfreport.cli.main import cli
 from wfreport.metrics import Metrics
 from wfreport.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
-OPERATOR = ROOT / "operator" / "wfreport"
 CODE = (OPERATOR, ROOT / "tools")
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 
@@ -70,9 +69,8 @@ def defined_names(folder: Path) -> Iterator[tuple[Path, str]]:
     """Every file, class and function of a folder."""
     for path in sorted(folder.rglob("*.py")):
         yield path, path.stem
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                yield path, node.name
+    for path, node in definitions_in(folder):
+        yield path, node.name
 
 
 @pytest.mark.parametrize("folder", CODE, ids=lambda folder: folder.name)
@@ -124,10 +122,9 @@ def test_commands_and_their_options_use_the_fields_words() -> None:
 
 def test_no_class_name_means_two_things() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for path in sorted(OPERATOR.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef):
-                places[node.name.lstrip("_")].append(str(path.relative_to(OPERATOR)))
+    for path, node in definitions_in(OPERATOR):
+        if isinstance(node, ast.ClassDef):
+            places[node.name.lstrip("_")].append(str(path.relative_to(OPERATOR)))
     assert not {name: found for name, found in places.items() if len(found) > 1}
 
 

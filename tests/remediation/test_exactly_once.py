@@ -283,7 +283,7 @@ def test_a_run_that_hangs_is_stopped_resubmitted_once_and_notified() -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_step_a_run_that_hangs_is_stopped_and_resubmitted_once(when: str) -> None:
-    for step in steps(range(1, STALL_STEPS + 1), thinned_to=8):
+    for step in steps(range(1, STALL_STEPS + 1), thinned_to=4):
         scenario = StallScenario()
         scenario.api.fault = fault_at(step, when, KilledError)
         asyncio.run(scenario.run())
@@ -299,7 +299,7 @@ def test_killed_at_any_step_a_run_that_hangs_is_stopped_and_resubmitted_once(whe
 def test_answered_by_an_error_a_run_that_hangs_is_stopped_and_resubmitted_once(
     when: str, error: Callable[[], ApiError]
 ) -> None:
-    for step in steps(range(1, STALL_STEPS + 1, 2), thinned_to=4):
+    for step in steps(range(1, STALL_STEPS + 1, 2), thinned_to=3):
         scenario = StallScenario()
         scenario.api.fault = fault_at(step, when, error)
         asyncio.run(scenario.run())
