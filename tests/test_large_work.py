@@ -13,7 +13,15 @@ from tests.core.hostile import packed_workflow
 from wfreport.api.argo import Phase
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import PodEvidence
-from wfreport.large_work import LARGE_EVIDENCE, is_large, is_large_json, run_by_size, run_in_thread
+from wfreport.large_work import (
+    LARGE_EVIDENCE,
+    MANY_STEPS,
+    is_large,
+    is_large_json,
+    run_by_size,
+    run_by_steps,
+    run_in_thread,
+)
 
 
 @pytest.mark.parametrize(("large", "name"), [(True, "large-work"), (False, "MainThread")])
@@ -40,3 +48,9 @@ def test_the_garbage_collector_waits_for_large_work_and_no_longer() -> None:
     with pytest.raises(ZeroDivisionError):
         asyncio.run(run_in_thread(lambda: 1 // 0))
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(("steps", "name"), [(MANY_STEPS, "MainThread"), (MANY_STEPS + 1, "searches")])
+def test_many_steps_of_expressions_run_in_their_own_thread(steps: int, name: str) -> None:
+    where = asyncio.run(run_by_steps(steps, lambda: threading.current_thread().name))
+    assert where.startswith(name)

@@ -28,7 +28,12 @@ LARGE_EVIDENCE: Final = 5
 
 _COMPRESSED: Final = b'"compressedNodes"'
 
+MANY_STEPS: Final = 2_000_000
+"""Steps of the expressions of policies above which they are searched for in a thread: at worst 35 ms."""
+
 _THREAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-work")
+_SEARCHES: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="searches")
+"""A thread of its own, because RE2 releases the interpreter's lock: other large work goes on beside it."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,6 +72,14 @@ def without_collections(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
         return work(*args, **kwargs)
     finally:
         gc.enable()
+
+
+async def run_by_steps(steps: int, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a pure function that searches with the expressions of policies: in a thread if that may take many steps."""
+    if steps <= MANY_STEPS:
+        return work(*args, **kwargs)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_SEARCHES, functools.partial(work, *args, **kwargs))
 
 
 async def run_by_size(is_large: bool, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:  # noqa: FBT001

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
+from tests.kube.test_client import FixedCredentials, client, serving
 
 from wfreport.kube import errors
 from wfreport.kube.errors import ApiError, ThrottledError, error_of
 from wfreport.kube.kinds import ResourceType
 from wfreport.kube.objects import ObjectMeta, WatchEvent
-from wfreport.kube.reports import stored_report
+from wfreport.kube.reports import Reports, stored_report
 from wfreport.kube.workflows import workflow_selector
 
 
@@ -30,7 +32,7 @@ def status(reason: str = "", message: str = "", **details: object) -> bytes:
         (401, status("Unauthorized"), errors.UnauthorizedError, False),
         (422, status("Invalid"), errors.InvalidError, False),
         (400, status("BadRequest"), errors.InvalidError, False),
-        (410, status("Expired"), errors.GoneError, False),
+        (410, status("Expired"), errors.GoneError, True),
         (413, b"", errors.TooLargeError, False),
         (500, status("", "etcdserver: request is too large"), errors.TooLargeError, False),
         (429, status("TooManyRequests", retryAfterSeconds=7), errors.ThrottledError, True),
@@ -142,3 +144,22 @@ def test_a_stored_status_that_cannot_be_decoded_counts_as_absent() -> None:
 def test_a_report_without_a_spec_is_a_bad_response() -> None:
     with pytest.raises(errors.BadResponseError):
         stored_report(b'{"metadata": {}}')
+
+
+YEAR_0 = {"observedWorkflow": {"uid": "w", "finishedAt": "0000-01-01T00:00:00Z"}}
+"""The API server accepts this time, and Go can read it."""
+
+
+async def test_a_report_whose_status_does_not_fit_is_listed_without_it_and_hides_no_other() -> None:
+    bad_spec = json.dumps(json.loads(report()) | {"spec": []}).encode()
+    bodies = [report(**YEAR_0), report(summary="ok", observedWorkflow={"uid": "w"}), bad_spec]
+    page = b'{"items": [' + b",".join(bodies) + b"]}"
+    async with serving(lambda _: web.Response(body=page)) as at, client(FixedCredentials(at, tokens=["x"])) as api:
+        reports = Reports(api, namespaces=[None], chunk_size=10)
+        heads = [head async for head in reports.list_heads()]
+        stored = [one async for one in reports.list_stored("n")]
+    assert [(head.spec.workflow_ref.name, head.status.observed_workflow.uid) for head in heads] == [
+        ("w", ""),
+        ("w", "w"),
+    ]
+    assert [one.status is None for one in stored] == [True, False]

@@ -68,6 +68,34 @@ async def test_a_list_covers_the_scope_page_by_page() -> None:
     ]
 
 
+def expired(token: str = "") -> web.Response:
+    """Return the response to a continue token whose snapshot is gone; an API server offers another token."""
+    body = {"kind": "Status", "reason": "Expired", "code": 410, "metadata": {"continue": token}}
+    return web.json_response(body, status=410)
+
+
+async def listed_in_pages(*answers: Any) -> tuple[list[str], list[str]]:
+    """List pods; return their names and the continue tokens of the requests."""
+    requests, answer = recorded(*answers)
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
+        names = [pod.metadata.name async for pod in Resource(api, kinds.POD, Named, chunk_size=1).list()]
+    return names, [request.query.get("continue", "") for request in requests]
+
+
+async def test_an_expired_list_is_continued_as_the_server_offers() -> None:
+    pages = [{"metadata": {"continue": token}, "items": named(name)} for name, token in (("a", "1"), ("b", "2"))]
+    answers = [pages[0], expired("anew"), pages[1], expired("again"), {"items": named("c")}]
+    assert await listed_in_pages(*answers) == (["a", "b", "c"], ["", "1", "anew", "2", "again"])
+
+
+@pytest.mark.parametrize("answers", [[expired()], [expired("anew"), expired("anew")]])
+async def test_an_expired_list_that_the_server_does_not_continue_is_an_error(answers: list[web.Response]) -> None:
+    first = {"metadata": {"continue": "1"}, "items": named("a")}
+    with pytest.raises(GoneError) as raised:
+        await listed_in_pages(first, *answers)
+    assert raised.value.transient, "a list that begins anew may succeed"
+
+
 async def test_a_list_of_one_namespace_leaves_the_scope() -> None:
     requests, answer = recorded({"items": []})
     async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
@@ -151,6 +179,20 @@ async def test_an_event_that_is_an_error_ends_the_watch(line: bytes, error: type
 async def test_a_watch_may_be_refused() -> None:
     with pytest.raises(GoneError):
         await watched(b"{}", status=410)
+
+
+async def test_an_object_that_does_not_fit_hides_no_other_one_of_its_page() -> None:
+    body = {"metadata": {"continue": ""}, "items": [{"metadata": {"name": 7}}, *named("even"), {"metadata": []}]}
+
+    def decode_odd(raw: bytes) -> Named | None:
+        meta = json.loads(raw)["metadata"]
+        return Named(metadata=ObjectMeta(name=str(meta["name"]))) if meta else None
+
+    async with serving(lambda _: body) as server, client(FixedCredentials(server, tokens=["x"])) as api:
+        lenient = Resource(api, kinds.POD, Named, decode_odd=decode_odd)
+        assert [pod.metadata.name async for pod in lenient.list()] == ["7", "even"]
+        with pytest.raises(BadResponseError):
+            await Resource(api, kinds.POD, Named).list_page(None)
 
 
 # Writes

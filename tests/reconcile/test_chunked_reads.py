@@ -159,20 +159,31 @@ async def test_a_list_that_fails_in_between_leaves_the_rest_to_gets() -> None:
     assert (len(served), sum(served.values())) == (30, 5)
 
 
-async def test_a_slow_list_is_not_made_again_for_ten_minutes() -> None:
+async def pages_of_polls(list_seconds: dict[float, float]) -> list[int]:
+    """Return the pages that each poll lists; the arguments: when each poll begins, and how long each page takes."""
     world = World()
     world.run("a", *map(str, range(10)))
-    poller = world.poller()
-    world.workflows.seconds = 5
-    pages = []
-    for seconds in (10, 10, 580, 30):
-        world.time.now += seconds
+    poller, pages = world.poller(), []
+    for at, seconds in list_seconds.items():
+        world.time.now, world.workflows.seconds = at, seconds
         before = len(world.workflows.lists)
         await poller.poll()
         for name in await world.served():
             world.running.record_poll(name, uid="u", version=7)
         pages.append(len(world.workflows.lists) - before)
-    assert pages == [2, 0, 0, 2]
+    return pages
+
+
+async def test_two_slow_lists_in_a_row_are_followed_by_none_for_ten_minutes() -> None:
+    assert await pages_of_polls({10: 5, 30: 5, 50: 0, 300: 0, 630: 0, 650: 0}) == [2, 2, 0, 0, 0, 2]
+
+
+async def test_a_single_slow_list_stops_no_list() -> None:
+    assert await pages_of_polls({10: 5, 30: 0, 50: 5, 70: 0, 90: 5, 110: 5, 130: 0}) == [2, 2, 2, 2, 2, 2, 0]
+
+
+async def test_a_slow_list_after_the_ten_minutes_is_enough_to_make_none_for_as_long() -> None:
+    assert await pages_of_polls({10: 5, 30: 5, 50: 0, 650: 5, 670: 0, 1_300: 0}) == [2, 2, 0, 2, 0, 2]
 
 
 async def test_ended_runs_are_read_by_lists_in_which_namespaces_take_turns() -> None:

@@ -16,7 +16,8 @@ INTERVAL = 300.0
 class Resyncs:
     """A resync that fails the first times, and the pauses around it."""
 
-    def __init__(self, *, failures: int) -> None:
+    def __init__(self, *, failures: int, error: Exception | None = None) -> None:
+        self.error = error or ServerError("down", status=500)
         self.failures = failures
         self.slept: list[float] = []
         self.metrics = Metrics()
@@ -24,7 +25,7 @@ class Resyncs:
     async def resync(self) -> None:
         if self.failures:
             self.failures -= 1
-            raise ServerError("down", status=500)
+            raise self.error
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -57,3 +58,11 @@ async def test_a_resync_that_failed_is_made_again(retry_seconds: float, pause_se
     await resyncs.run(initial_delay_seconds=7, retry_seconds=retry_seconds)
     assert resyncs.slept == [7, pause_seconds, pause_seconds, INTERVAL]
     assert (resyncs.counted("failed"), resyncs.counted("ok")) == (2, 1)
+
+
+async def test_an_unexpected_exception_ends_no_resync(caplog: pytest.LogCaptureFixture) -> None:
+    resyncs = Resyncs(failures=1, error=OverflowError("date value out of range"))
+    await resyncs.run(initial_delay_seconds=7, retry_seconds=10)
+    assert resyncs.slept == [7, INTERVAL, INTERVAL, INTERVAL], "it is not repeated soon: it would fail again"
+    assert (resyncs.counted("failed"), resyncs.counted("ok")) == (1, 2)
+    assert [record.message for record in caplog.records] == ["resync failed: unexpected exception"]

@@ -39,6 +39,7 @@ PAGES = {
     "": {"items": [], "metadata": {"resourceVersion": "7", "continue": "page-2"}},
     "page-2": {"items": [], "metadata": {"resourceVersion": "7"}},
 }
+EXPIRED = aiohttp.ClientPayloadError("the list has expired")
 BOOKMARK = {"type": "BOOKMARK", "object": {"kind": "Workflow", "metadata": {"resourceVersion": "8"}}}
 
 
@@ -65,6 +66,7 @@ class RecordedKopf:
     def __init__(self) -> None:
         self.reads: dict[str, set[str]] = {"list": set(), "watch": set()}
         self.continued: list[str] = []
+        self.has_expired = True
         self.watched_from: list[str] = []
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
@@ -81,6 +83,9 @@ class RecordedKopf:
         return response  # ends the watch, so that kopf continues it from the bookmark
 
     async def record(self, request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
+        if "continue" in request.url.query and not self.has_expired:
+            self.has_expired = True
+            raise EXPIRED
         response: aiohttp.ClientResponse = await handler(request)
         if watched_stream(request.url.path):
             kind = "watch" if request.url.query.get("watch") == "true" else "list"
@@ -138,3 +143,11 @@ async def test_kopf_follows_the_pages_and_bookmarks_that_the_tap_leaves(recorded
     )
     assert recorded.continued[:2] == ["", "page-2"], reason
     assert recorded.watched_from[:2] == ["7", "8"], reason
+
+
+async def test_kopf_begins_a_list_anew_after_the_error_that_the_tap_raises_if_it_expires() -> None:
+    kopf_ = RecordedKopf()
+    kopf_.has_expired = False
+    await kopf_.run()
+    assert kopf_.continued[:3] == ["", "", "page-2"], f"kopf {version('kopf')} handles {EXPIRED!r} in another way"
+    assert kopf_.watched_from[:1] == ["7"]

@@ -182,6 +182,41 @@ async def test_a_list_is_complete_after_its_last_page_and_has_the_version_of_its
     assert world.lists == [Listing("workflows", None, 9, {("n", "a"), ("n", "b")})]
 
 
+async def answered_as_expired(session: aiohttp.ClientSession, world: World, token: str) -> dict[str, Any]:
+    """Have kopf read a page whose continue token has expired."""
+    status = {"kind": "Status", "code": 410, "reason": "Expired", "metadata": {"continue": token}}
+    world.status, world.chunks = 410, [json.dumps(status).encode()]
+    try:
+        async with session.get(f"{WORKFLOWS}?continue=old") as response:
+            response.raise_for_status()
+            page: dict[str, Any] = await response.json()
+    finally:
+        world.status = 200
+    return page
+
+
+async def test_a_list_that_expires_is_continued_without_kopf_knowing(opened: Any) -> None:
+    world = World()
+    session = await opened(world)
+    await listed(session, world, "9", "a", token="more")
+    page = await answered_as_expired(session, world, "anew")
+    assert (page["metadata"]["continue"], page["items"]) == ("anew", [])
+    await listed(session, world, "10", "b")
+    assert world.lists == [Listing("workflows", None, 9, {("n", "a"), ("n", "b")})]
+    assert [name for _, _, name in world.events] == ["a", "b"]
+
+
+async def test_kopf_begins_a_list_anew_that_the_server_does_not_continue(opened: Any) -> None:
+    world = World()
+    session = await opened(world)
+    with pytest.raises(aiohttp.ClientPayloadError):  # after any other error, kopf ends or repeats the request
+        await answered_as_expired(session, world, "")
+    assert await answered_as_expired(session, world, "anew")
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await answered_as_expired(session, world, "anew")
+    assert await answered_as_expired(session, world, "anew")
+
+
 @pytest.mark.parametrize(
     ("namespace", "name", "version", "is_lacking"),
     [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 import msgspec
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
-from wfreport.kube.errors import BadResponseError, UnauthorizedError, UnreachableError, error_of
+from wfreport.kube.errors import BadResponseError, GoneError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.objects import PARTIAL_KIND, ListMeta
 from wfreport.kube.transport import USER_AGENT, BodyTail, HttpTransport, Response, Transport
@@ -223,14 +223,25 @@ class Client:
     ) -> AsyncIterator[PageT]:
         """List a collection in pages of ``limit`` objects.
 
+        If the list takes so long that its snapshot expires, the rest is listed as it is by then, as the API server
+        offers: each object that exists all the time is listed once.
+
         Raises:
-            GoneError: the list took so long that its snapshot expired; start over.
+            GoneError: the snapshot expired, and the server does not continue the list; start over.
             ApiError: a page failed.
         """
         query = {**(params or {}), "limit": str(limit)}
+        is_expired = False
         while True:
-            body = await self.request("list", resource, path, params=query, accept=accept)
+            try:
+                body = await self.request("list", resource, path, params=query, accept=accept)
+            except GoneError as error:
+                if is_expired or not error.continue_token:
+                    raise
+                is_expired, query["continue"] = True, error.continue_token
+                continue
             page = await decoded_by_size(decode, body)
+            is_expired = False
             yield page
             if not page.metadata.continue_token:
                 return

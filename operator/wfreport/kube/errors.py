@@ -9,6 +9,7 @@ Errors of the HTTP library do not leave this package: a caller that depends on a
         · AheadError           504      the server's cache has not reached the requested resourceVersion yet
         · ServerError          5xx      the server failed
         · UnreachableError     -        no response: network, TLS or timeout
+        · GoneError            410      the resourceVersion or continue token has expired: list again
       x permanent
         · NotFoundError        404      the object, or its kind, does not exist
         · AlreadyExistsError   409      an object of that name exists
@@ -16,7 +17,6 @@ Errors of the HTTP library do not leave this package: a caller that depends on a
         · UnauthorizedError    401      the credentials are refused, even after a new login
         · InvalidError         400/422  the object violates its schema: the same write fails again
         · TooLargeError        413      the object exceeds the server's or etcd's limit
-        · GoneError            410      the resourceVersion or continue token has expired: list again
         · BadResponseError       -        the response cannot be understood
 """
 
@@ -78,7 +78,14 @@ class TooLargeError(ApiError):
 
 
 class GoneError(ApiError):
-    """410, also as an error within a watch."""
+    """410, also as an error within a watch. A list that begins anew may succeed.
+
+    Attributes:
+        continue_token: continues an expired list with the objects as they are now; empty if the server offers none.
+    """
+
+    transient = True
+    continue_token = ""
 
 
 class ThrottledError(ApiError):
@@ -123,7 +130,12 @@ class _Details(Struct, frozen=True):
     retry_after_seconds: float = 0
 
 
+class _Meta(Struct, frozen=True):
+    continue_token: str = msgspec.field(default="", name="continue")
+
+
 class _StatusBody(Struct, frozen=True):
+    metadata: _Meta | None = None
     reason: str = ""
     message: str = ""
     details: _Details | None = None
@@ -168,8 +180,10 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> ApiErr
     if status >= _SERVER:
         too_large = "request is too large" in message
         return TooLargeError(message, status=status) if too_large else ServerError(message, status=status)
-    error_type = _BY_STATUS.get(status, BadResponseError)
-    return error_type(message, status=status, field=causes[0].field if causes else "")
+    error = _BY_STATUS.get(status, BadResponseError)(message, status=status, field=causes[0].field if causes else "")
+    if isinstance(error, GoneError) and content.metadata:
+        error.continue_token = content.metadata.continue_token
+    return error
 
 
 def _seconds(retry_after: str | None) -> float:

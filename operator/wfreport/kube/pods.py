@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_WORKFLOW
 from wfreport.api.kubernetes import Event, Pod
+from wfreport.core.snapshot.decode import decode_event, decode_pod
 from wfreport.core.snapshot.texts import clip_event, clip_pod
 from wfreport.kube.client import Client
 from wfreport.kube.kinds import EVENT, POD
@@ -49,8 +50,8 @@ class Pods:
 
     def __init__(self, client: Client, *, chunk_size: int) -> None:
         self._client = client
-        self._pods = Resource(client, POD, Pod, chunk_size=chunk_size)
-        self._events = Resource(client, EVENT, Event)
+        self._pods = Resource(client, POD, Pod, chunk_size=chunk_size, decode_odd=decode_pod)
+        self._events = Resource(client, EVENT, Event, decode_odd=decode_event)
 
     async def get(self, namespace: str, name: str, *, min_resource_version: int) -> Pod | None:
         """Return a pod of at least this version from the API server's cache; None if it does not exist.

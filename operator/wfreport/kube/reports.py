@@ -132,7 +132,13 @@ class StoredReport:
     written_at: datetime | None = None
 
 
+class _HeadWithoutStatus(Struct, frozen=True):
+    metadata: ObjectMeta = ObjectMeta()
+    spec: HeadSpec = HeadSpec()
+
+
 _decode_head = msgspec.json.Decoder(ReportHead).decode
+_decode_head_without_status = msgspec.json.Decoder(_HeadWithoutStatus).decode
 _decode_parts = msgspec.json.Decoder(_Parts).decode
 _decode_stored_meta = msgspec.json.Decoder(_StoredMeta).decode
 
@@ -143,7 +149,7 @@ class Reports:
     def __init__(self, client: Client, *, namespaces: Sequence[str | None], chunk_size: int) -> None:
         scope: dict[str, Any] = {"namespaces": namespaces, "chunk_size": chunk_size}
         self._resource = Resource(client, REPORT, msgspec.Raw, **scope)
-        self._heads = Resource(client, REPORT, ReportHead, **scope)
+        self._heads = Resource(client, REPORT, ReportHead, decode_odd=_odd_head, **scope)
         self._metadata = Resource(client, REPORT, Item, metadata_only=True, **scope)
 
     async def list_heads(self) -> AsyncIterator[ReportHead]:
@@ -251,7 +257,7 @@ def stored_report(body: bytes) -> StoredReport:
         BadResponseError: metadata or spec cannot be decoded.
     """
     try:
-        head, parts = _decode_head(body), _decode_parts(body)
+        head, parts = _head(body), _decode_parts(body)
         stored_meta = _decode_stored_meta(parts.metadata)
         spec = ReportSpec.model_validate_json(bytes(parts.spec))
     except msgspec.MsgspecError as error:
@@ -267,6 +273,28 @@ def stored_report(body: bytes) -> StoredReport:
         created_at=stored_meta.creation_timestamp,
         labels=stored_meta.labels,
     )
+
+
+def _head(body: bytes) -> ReportHead:
+    """Decode a report's head; without its status, if that does not fit.
+
+    Raises:
+        MsgspecError: metadata or spec do not fit.
+    """
+    try:
+        return _decode_head(body)
+    except msgspec.ValidationError:
+        odd = _decode_head_without_status(body)
+        return ReportHead(metadata=odd.metadata, spec=odd.spec)
+
+
+def _odd_head(body: bytes) -> ReportHead | None:
+    """Decode the head of a report in a page with one that does not fit; None for one that has to be left out."""
+    try:
+        return _head(body)
+    except msgspec.MsgspecError as error:
+        log.warning("report cannot be decoded", extra=kv(reason=str(error)[:200]))
+        return None
 
 
 def _status(head: ReportHead, raw: bytes) -> ReportStatus | None:

@@ -6,6 +6,7 @@ over `Resource`; no code outside of `wfreport.kube` builds a path.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -102,6 +103,8 @@ class Resource(Generic[ObjectT]):
         chunk_size: objects per page of a list.
         metadata_only: request the objects as PartialObjectMetadata.
         field_manager: the name that writes are recorded under in ``metadata.managedFields``.
+        decode_odd: decodes an object of a page of which one does not fit ``object_type``, so that it does not hide the
+            others; None leaves it out.
     """
 
     def __init__(
@@ -114,12 +117,13 @@ class Resource(Generic[ObjectT]):
         chunk_size: int = CHUNK_SIZE,
         metadata_only: bool = False,
         field_manager: str = FIELD_MANAGER,
+        decode_odd: Callable[[bytes], ObjectT | None] | None = None,
     ) -> None:
         self._client = client
         self._type = resource_type
         self._plural = resource_type.plural
         self._decode = msgspec.json.Decoder(object_type).decode
-        self._decode_page = _page_decoder(object_type)
+        self._decode_page = _page_decoder(object_type, decode_odd)
         self._namespaces = namespaces
         self._chunk_size = chunk_size
         self._accept = ACCEPT_PARTIAL if metadata_only else ACCEPT_JSON
@@ -173,7 +177,7 @@ class Resource(Generic[ObjectT]):
         """List the objects of a namespace, or of the resource's whole scope, page by page.
 
         Raises:
-            GoneError: the list took so long that its snapshot expired; start over.
+            GoneError: the list's snapshot expired, and the server does not continue it; start over.
             ApiError: a page failed.
         """
         params = _selectors(label_selector, field_selector)
@@ -388,5 +392,21 @@ def _selectors(label_selector: str, field_selector: str) -> dict[str, str]:
     return {name: selector for name, selector in selectors.items() if selector}
 
 
-def _page_decoder(object_type: Any) -> Callable[[bytes], ObjectPage[Any]]:
-    return msgspec.json.Decoder(ObjectPage[object_type]).decode
+def _page_decoder(object_type: Any, decode_odd: Callable[[bytes], Any] | None) -> Callable[[bytes], ObjectPage[Any]]:
+    decode = msgspec.json.Decoder(ObjectPage[object_type]).decode
+    return partial(_decode_leniently, decode, decode_odd) if decode_odd else decode
+
+
+_decode_raw_page = msgspec.json.Decoder(ObjectPage[msgspec.Raw]).decode
+
+
+def _decode_leniently(
+    decode: Callable[[bytes], ObjectPage[Any]], decode_odd: Callable[[bytes], Any], body: bytes
+) -> ObjectPage[Any]:
+    """Decode a page; object by object, if one of them does not fit."""
+    try:
+        return decode(body)
+    except msgspec.ValidationError:
+        page = _decode_raw_page(body)
+    items = [item for raw in page.items or () if (item := decode_odd(bytes(raw))) is not None]
+    return ObjectPage(metadata=page.metadata, items=items)

@@ -25,6 +25,9 @@ Kubernetes 1.34, it reads all Workflows from etcd to find the running ones."""
 _SLOW_LIST_SECONDS: Final = 5
 """No faster list is slow, however few it returned: the machine may be busy."""
 
+_SLOW_LISTS: Final = 2
+"""No lists are made after this number of slow ones in a row: a single one may have met a busy moment."""
+
 _SLOW_LIST_PAUSE_SECONDS: Final = 600
 
 _PAUSE_SHARE: Final = 0.2
@@ -58,6 +61,7 @@ class Poller:
         self._is_cluster_wide = is_cluster_wide
         self._sleep = sleep
         self._no_lists_until = 0.0
+        self._slow_lists = 0
 
     async def run(self) -> None:
         """Poll for ever. The time that a batch takes to be read is part of the time until the next one."""
@@ -80,7 +84,13 @@ class Poller:
             return
         began_at = self._running.now()
         await self._reader.read(lists, label_selector=NOT_COMPLETED, is_usable=self._is_usable)
-        if self._running.now() - began_at > max(_SLOW_LIST_SECONDS, SLOW_SECONDS * len(listed)):
+        self._observe_list(self._running.now() - began_at, wanted=len(listed))
+
+    def _observe_list(self, seconds: float, *, wanted: int) -> None:
+        """Make no lists for a while after slow ones in a row. The first one after that is one more of the row."""
+        is_slow = seconds > max(_SLOW_LIST_SECONDS, SLOW_SECONDS * wanted)
+        self._slow_lists = self._slow_lists + 1 if is_slow else 0
+        if self._slow_lists >= _SLOW_LISTS:
             self._no_lists_until = self._running.now() + _SLOW_LIST_PAUSE_SECONDS
 
     def _lists(self, batch: Sequence[NamespacedName]) -> dict[str | None, set[NamespacedName]]:

@@ -7,11 +7,13 @@ from typing import Final
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.report import Failure, WorkflowReport
 from wfreport.cache.remediation import RemediationCache
+from wfreport.core.decide.matching import search_steps
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
 from wfreport.core.plan.pod_labels import failure_labels, label_patch
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.resource import Document, Resource
+from wfreport.large_work import run_by_steps
 from wfreport.logs import kv
 from wfreport.metrics import Metrics
 from wfreport.remediation.gatherer import live_state_as_reported
@@ -48,7 +50,9 @@ class PodLabeller:
         if state is None or report.status is None:
             return None
         labels: dict[str, list[str]] = {}
-        for target in pods_to_label(report, state, policies, self._cache.history(report.metadata.namespace)):
+        history = self._cache.history(report.metadata.namespace)
+        steps = search_steps(policies, report.status.failures or ())
+        for target in await run_by_steps(steps, pods_to_label, report, state, policies, history):
             if target.pod_uid not in self._gone and self._may_label(target.policy):
                 keys = await self._label_pod(report, target)
                 labels |= {target.pod_uid: keys} if keys else {}

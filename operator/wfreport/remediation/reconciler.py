@@ -28,6 +28,7 @@ from wfreport.cache.reports import ReportEntry
 from wfreport.core.decide.decision import decide, locks_of
 from wfreport.core.decide.enforcement import Enforcement, EnforcementAction, enforcement_of
 from wfreport.core.decide.history import latest_run, past_action_of
+from wfreport.core.decide.matching import search_steps
 from wfreport.core.decide.model import Decision, LiveState, OperatorLimits, Run
 from wfreport.core.decide.selection import ACTING_MODES, policy_groups
 from wfreport.core.record.chain_summary import chain_summary
@@ -36,6 +37,7 @@ from wfreport.core.record.holds import hold_of
 from wfreport.core.record.policy_status import PolicyVerdict, policy_verdict_of
 from wfreport.core.record.progress import is_denied, is_executed
 from wfreport.kube.reports import StoredReport
+from wfreport.large_work import MANY_STEPS, run_by_steps
 from wfreport.metrics import Metrics
 from wfreport.reconcile.report_writer import ReportWriter
 from wfreport.remediation.actions.base import Situation
@@ -217,9 +219,10 @@ class RemediationReconciler:
     ) -> PolicyVerdict | None:
         """Decide on the reported state and, if an action is due, again on the live state; then enforce or hold."""
         reported = live_state_as_reported(state.report)
-        decided = self._decide(state, group, lock_class, reported) if reported else None
+        decided = await self._decide(state, group, lock_class, reported) if reported else None
         if reported and decided and decided[1].action in _ENFORCED:
-            decided = self._decide(state, group, lock_class, await self._live_state(state, reported))
+            live = await self._live_state(state, reported)
+            decided = await self._decide(state, group, lock_class, live)
         if decided is None:
             return None
         decision, enforcement = decided
@@ -234,12 +237,18 @@ class RemediationReconciler:
             state.held = hold_of(decision, enforcement)
         return policy_verdict_of(decision, enforcement)
 
-    def _decide(
+    async def _decide(
         self, state: _RunState, group: Sequence[RemediationPolicy], lock_class: LockClass, live: LiveState
     ) -> tuple[Decision, Enforcement] | None:
         now = self._clock()
         history = self._cache.history(state.run.namespace)
-        decision = decide(state.report, live, group, history, self._limits, now, lock=lock_class)
+        failures = (state.report.status.failures if state.report.status else None) or ()
+        steps = search_steps(group, failures[:1])
+        if steps > MANY_STEPS:
+            history = history.fixed()
+        decision = await run_by_steps(
+            steps, decide, state.report, live, group, history, self._limits, now, lock=lock_class
+        )
         if decision is None:
             return None
         remediation = self._remediation_of(state.run, lock_class)

@@ -24,6 +24,8 @@ async def run_periodically(
 ) -> None:
     """Resync for ever, and count each result under the label ``controller``.
 
+    An unexpected exception stops no other resync: it is logged with its traceback, and counts as a failure.
+
     Args:
         resync: compares everything once; raises ApiError if a request failed.
         controller: report or remediation.
@@ -42,6 +44,11 @@ async def run_periodically(
             pairs = kv(controller=controller, error=type(error).__name__, reason=error.message)
             log.warning("resync failed, retrying", extra=pairs)
             await sleep(min(retry_seconds, interval_seconds()))
+        except Exception:
+            metrics.resyncs.labels(controller, "failed").inc()
+            metrics.reconcile_errors.labels(controller, "Bug").inc()
+            log.exception("resync failed: unexpected exception", extra=kv(controller=controller))
+            await sleep(interval_seconds())
         else:
             metrics.resyncs.labels(controller, "ok").inc()
             await sleep(interval_seconds())

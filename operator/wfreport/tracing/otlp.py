@@ -20,6 +20,8 @@ SCOPE: Final = "wfreport"
 CONTENT_TYPE: Final = "application/x-protobuf"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_SPAN: Final = bytes(8)
+_MAX_NANOSECONDS: Final = 2**64 - 1
+"""The field has 64 bits, which end in the year 2554."""
 
 
 def encode_trace(trace: Trace) -> bytes:
@@ -69,7 +71,7 @@ def _span(trace: Trace, span: Span) -> "SpanMessage":
 
 
 def _nanoseconds(at: datetime) -> int:
-    return max(0, (at - _EPOCH) // timedelta(microseconds=1) * 1000)
+    return min(max(0, (at - _EPOCH) // timedelta(microseconds=1) * 1000), _MAX_NANOSECONDS)
 
 
 def _attributes(attributes: Mapping[str, AttributeValue]) -> list["KeyValue"]:

@@ -153,8 +153,8 @@ async def run_framework(
 ) -> None:
     """Run the streams until ``stop`` is set. Raise kopf's error if it gives up.
 
-    kopf gives up on a list whose continue token has expired (410), and on 5xx errors that outlast its retries. This
-    function does the work of ``kopf.operator()``, except that ``hook_signals`` replaces kopf's signal handlers.
+    kopf gives up on 5xx errors that outlast its retries. This function does the work of ``kopf.operator()``, except
+    that ``hook_signals`` replaces kopf's signal handlers.
     """
     ours = asyncio.all_tasks()  # kopf would cancel them at its end
     named = [namespace for namespace in namespaces if namespace]

@@ -9,6 +9,7 @@ the tap leaves of them:
             response.json()
               content.read() <--- the page without its items <------------- a page of objects
                                     each item -> on_event(LISTED), the last page -> on_listed
+                           <------- an empty page with the token to go on <-- 410, the list has expired
 
     watch:  GET ----------------> Accept: PartialObjectMetadata ----------> GET
             content
@@ -22,6 +23,9 @@ which is harmless.
 
 The Accept header differs because the API server silently sends whole objects if a watch asks for a list kind. kopf has
 no hook for the header, but it accepts a session of ours, and aiohttp's client middlewares may change requests.
+
+kopf ends if a list expires, so it does not see that. The rest of the list is newer than its beginning: what changed
+between is found by the resync.
 
 kopf documents neither ``content.read`` nor ``content.iter_chunked``: tests/watch/test_kopf_reads.py fails if a new
 version reads a response differently.
@@ -38,7 +42,17 @@ import msgspec
 
 from wfreport.api import argo, names
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
-from wfreport.kube.objects import PARTIAL_KIND, Item, ItemList, NamespacedName, ObjectMeta, RawList, WatchEvent
+from wfreport.kube.errors import GoneError, error_of
+from wfreport.kube.objects import (
+    PARTIAL_KIND,
+    Item,
+    ItemList,
+    ListMeta,
+    NamespacedName,
+    ObjectMeta,
+    RawList,
+    WatchEvent,
+)
 from wfreport.kube.pods import PODS
 from wfreport.logs import kv
 from wfreport.watch.listings import ListingCollector, OnListed
@@ -59,7 +73,7 @@ WATCHED_KINDS = (
 )
 """Group, version and plural of the watched kinds."""
 _WATCHED = {(group, plural) for group, _, plural in WATCHED_KINDS}
-_OK, _UNAUTHORIZED = 200, 401
+_OK, _UNAUTHORIZED, _GONE = 200, 401, 410
 
 _decode_list = msgspec.json.Decoder(RawList).decode
 _decode_item = msgspec.json.Decoder(Item).decode
@@ -117,6 +131,7 @@ class StreamTap:
         self._observer = observer
         self._on_event = on_event
         self._listings = ListingCollector(on_listed)
+        self._expired: set[Stream] = set()
 
     async def __call__(self, request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
         """Send a request with current credentials, and tap the response if it is a list or watch of a watched kind."""
@@ -135,6 +150,8 @@ class StreamTap:
             await self._client.renewed_authorization(authorization)  # kopf then logs in again and repeats the request
         elif stream and response.status == _OK:
             await self._tap(response, stream, request.url.query)
+        elif stream and response.status == _GONE and not watching:
+            await self._continue_list(response, stream)
         return response
 
     async def _tap(self, response: aiohttp.ClientResponse, stream: Stream, query: Mapping[str, str]) -> None:
@@ -145,9 +162,27 @@ class StreamTap:
             )
             return
         body = await response.content.read()
+        self._expired.discard(stream)
         self._observer.observe_bytes("list", stream.plural, len(body))
         page = self._empty_page(stream, body, is_first="continue" not in query)
         response.content = _ReplacedBody(response.content, page)  # type: ignore[assignment]
+
+    async def _continue_list(self, response: aiohttp.ClientResponse, stream: Stream) -> None:
+        """Let kopf go on with a list that has expired: by the token that the server offers, else from the beginning.
+
+        Raises:
+            ClientPayloadError: for kopf, which begins the list anew.
+        """
+        error = error_of(response.status, await response.content.read())
+        token = error.continue_token if isinstance(error, GoneError) else ""
+        log.info("list has expired", extra=kv(stream=stream.plural, continued=bool(token)))
+        if not token or stream in self._expired:
+            self._expired.discard(stream)
+            raise aiohttp.ClientPayloadError(error.message)
+        self._expired.add(stream)
+        response.status = _OK
+        page = ItemList(kind=f"{PARTIAL_KIND}List", metadata=ListMeta(continue_token=token), items=[])
+        response.content = _ReplacedBody(response.content, _encode(page))  # type: ignore[assignment]
 
     def _empty_page(self, stream: Stream, body: bytes, *, is_first: bool) -> bytes:
         """Handle the items of a page, and return the page without them. kopf gets an invalid page as it is."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.core.decide.builders import END, UID, a_failure, a_policy, a_report, live_state_of
 
+from wfreport.core.decide.expressions import instructions_of
 from wfreport.core.decide.model import History
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
 
@@ -102,3 +103,15 @@ def test_a_run_without_failures_has_no_pods_to_label() -> None:
     assert labelled(a_report(phase="Running")) == []
     empty = a_report().model_copy(update={"status": None})
     assert pods_to_label(empty, live_state_of(a_report()), (a_policy(QUARANTINE),), History()) == []
+
+
+def test_pods_are_labelled_as_far_as_the_expressions_can_be_searched_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wfreport.core.decide.pod_labels.MAX_STEPS", 3_000_000)
+    expression = r"\b(a|b)*a(a|b){600}\b!"
+    slow = {"name": "slow", "match": {"logRegex": expression}, "action": {"none": {}}}
+    tail = {"text": "ab" * 250, "lines": 1, "bytes": 500}
+    failures = [a_failure(podName=f"p-{n}", podUid=f"{n}", logTail=tail) for n in range(9)]
+    expected = 3_000_000 // (instructions_of(expression) * 500)
+    assert 0 < expected < len(failures)
+    assert len(labelled(a_report("etl", UID, *failures), a_policy(slow, QUARANTINE))) == expected
+    assert len(labelled(a_report("etl", UID, *failures))) == len(failures)

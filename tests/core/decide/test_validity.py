@@ -238,3 +238,11 @@ def test_a_rule_for_runs_that_hang_is_about_nothing_else(rule: dict[str, Any], p
 )
 def test_a_rule_for_runs_that_hang_may_notify_stop_resubmit_or_do_nothing(rule: dict[str, Any]) -> None:
     assert problems(rules=[STALLED | rule]) == []
+
+
+def test_all_expressions_together_have_a_size() -> None:
+    large = [a_rule(f"r{n}", {"logRegex": f"(x{n}.?){{90}}"}, none={}) for n in range(32)]
+    assert problems(rules=large[:2]) == []
+    (problem,) = problems(rules=large)
+    assert problem.startswith("spec.rules: the expressions of all rules compile to ")
+    assert "at most 6000" in problem

@@ -5,12 +5,13 @@ It needs only the report, so it can also render one whose Workflow was deleted.
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
 from wfreport.api.argo import Phase
+from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.condition import Condition
 from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.reasons import ConditionType
@@ -146,7 +147,7 @@ def _created(page: TextPage, status: ReportStatus, now: datetime | None) -> str:
     started_at = status.observed_workflow.started_at if status.observed_workflow else None
     if started_at is None:
         return ""
-    created_at = started_at - timedelta(seconds=(status.timing and status.timing.queued_seconds) or 0)
+    created_at = shifted(started_at, -duration_of((status.timing and status.timing.queued_seconds) or 0))
     return joined(page.style, [instant(created_at), ago(created_at, now) if now else None])
 
 

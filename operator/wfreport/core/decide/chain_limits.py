@@ -7,6 +7,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Final
 
+from wfreport.api.calendar import shifted
 from wfreport.api.policy import Backoff
 from wfreport.api.wire import rfc3339
 from wfreport.core.decide.model import CHAIN_ACTIONS, PastAction, Run
@@ -50,7 +51,7 @@ def due_at(run: Run, backoff: Backoff | None, attempt: int, delay_seconds: int) 
     if run.finished_at is None:
         return None
     seconds = max(delay_seconds, _backoff_seconds(run, backoff, attempt) if backoff else 0)
-    return run.finished_at + timedelta(seconds=seconds)
+    return shifted(run.finished_at, timedelta(seconds=seconds))
 
 
 def _backoff_seconds(run: Run, backoff: Backoff, attempt: int) -> int:

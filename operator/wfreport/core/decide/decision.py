@@ -11,6 +11,7 @@ from typing import Final
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.actions import Stop
+from wfreport.api.calendar import shifted
 from wfreport.api.classes import FailureClass, Owner
 from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.reasons import ConditionType, HoldReason
@@ -130,9 +131,10 @@ def _evidence_pending(inputs: DecisionInput) -> Hold | None:
     required = {ConditionType.EVIDENCE_COMPLETE, ConditionType.NODES_AVAILABLE}
     missing = [one for one in inputs.status.conditions or () if one.type in required and one.status != "True"]
     ended = inputs.run.finished_at
-    if missing and ended is not None and inputs.now < ended + EVIDENCE_WAIT:
+    until = shifted(ended, EVIDENCE_WAIT) if ended is not None else None
+    if missing and until is not None and inputs.now < until:
         message = f"{missing[0].type}: {missing[0].message or missing[0].reason}"
-        return Hold(HoldReason.EVIDENCE_PENDING, message, ended + EVIDENCE_WAIT)
+        return Hold(HoldReason.EVIDENCE_PENDING, message, until)
     return None
 
 
@@ -212,11 +214,11 @@ def stop_due_at(stop: Stop, run: Run, status: ReportStatus) -> datetime | None:
     """Return when to stop a running Workflow, or None if no such time is known."""
     moments = []
     if stop.after_seconds is not None and run.started_at is not None:
-        moments.append(run.started_at + timedelta(seconds=stop.after_seconds))
+        moments.append(shifted(run.started_at, timedelta(seconds=stop.after_seconds)))
     if stop.pending_after_seconds is not None:
         wait = timedelta(seconds=stop.pending_after_seconds)
         stuck = (waiting for waiting in status.waiting or () if waiting.reason not in _NOT_PENDING)
-        moments += [waiting.since_at + wait for waiting in stuck if waiting.since_at is not None]
+        moments += [shifted(waiting.since_at, wait) for waiting in stuck if waiting.since_at is not None]
     return min(moments, default=None)
 
 

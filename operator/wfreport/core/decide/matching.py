@@ -1,13 +1,13 @@
 """Selects a policy's rule: the first one whose criteria all match."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from wfreport.api.match import Match
 from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.report import Failure
-from wfreport.core.decide.expressions import is_found
+from wfreport.core.decide.expressions import instructions_of, is_found
 from wfreport.core.decide.model import Run
 from wfreport.core.decide.selection import selects
 from wfreport.core.decide.streaks import streak_of
@@ -117,6 +117,19 @@ def _labels(match: Match, context: MatchContext) -> bool:
 def _consecutive(match: Match, context: MatchContext) -> bool:
     expected = match.consecutive_failures
     return expected is None or streak_of(context.run, context.runs, expected.of).length >= expected.at_least
+
+
+def search_steps(policies: Iterable[RemediationPolicy], failures: Iterable[Failure]) -> int:
+    """Return the most steps that the expressions of policies take on failures: instructions times characters."""
+    criteria = [rule.match for policy in policies for rule in policy.spec.rules]
+    of_messages = sum(instructions_of(match.message_regex) for match in criteria)
+    of_logs = sum(instructions_of(match.log_regex) for match in criteria)
+    if not (of_messages or of_logs):
+        return 0
+    return sum(
+        of_messages * len(failure.message or "") + of_logs * len(failure.log_tail.text if failure.log_tail else "")
+        for failure in failures
+    )
 
 
 CRITERIA: Final[tuple[Callable[[Match, MatchContext], bool], ...]] = (

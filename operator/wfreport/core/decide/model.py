@@ -201,6 +201,13 @@ class History:
     everywhere: Mapping[LockClass, ActionTimes] | None = None
     excluded: PastAction | None = None
 
+    def fixed(self) -> "History":
+        """Return the history as it is now; ``everywhere`` may go on changing otherwise."""
+        times = {
+            lock: ActionTimes(tuple(of.in_flight), tuple(of.counted)) for lock, of in (self.everywhere or {}).items()
+        }
+        return replace(self, everywhere=None if self.everywhere is None else times)
+
     def without(self, action: PastAction | None) -> "History":
         """Return the history without one of its actions."""
         if action is None:

@@ -3,7 +3,7 @@
 Labelling is idempotent, so it needs no lock, no Remediation and no budget.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,9 +12,12 @@ from wfreport.api.classes import FailureClass, Role
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import Failure, WorkflowReport
 from wfreport.core.decide.history import latest_run
-from wfreport.core.decide.matching import MatchContext, match_rule
+from wfreport.core.decide.matching import MatchContext, match_rule, search_steps
 from wfreport.core.decide.model import History, LiveState, Run
 from wfreport.core.decide.selection import select_policy
+
+MAX_STEPS: Final = 100_000_000
+"""Steps of the policy's expressions on the failures of a report: two seconds at worst. No further pods are labelled."""
 
 _PASSIVE_ROLES: Final = frozenset({Role.VICTIM})
 
@@ -50,8 +53,19 @@ def pods_to_label(
         return []
     if selection.rivals or live.is_opted_out or _is_halted(selection.policy):
         return []
-    labels_of_failures = (_labels_of(one, run, selection.policy, history) for one in report.status.failures or ())
+    failures = _searchable(selection.policy, report.status.failures or ())
+    labels_of_failures = (_labels_of(one, run, selection.policy, history) for one in failures)
     return [labels for labels in labels_of_failures if labels is not None]
+
+
+def _searchable(policy: RemediationPolicy, failures: Sequence[Failure]) -> Iterator[Failure]:
+    """Yield the failures to which the policy's expressions can be applied within ``MAX_STEPS``."""
+    steps = 0
+    for failure in failures:
+        steps += search_steps([policy], [failure])
+        if steps > MAX_STEPS:
+            return
+        yield failure
 
 
 def _is_halted(policy: RemediationPolicy) -> bool:

@@ -17,6 +17,7 @@ from typing import Final
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.argo import Phase
+from wfreport.api.calendar import shifted
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass
 from wfreport.api.report import ObservedWorkflow, WorkflowReport
@@ -243,7 +244,7 @@ def _with_outcome(state: _ReplayState, action: PastAction, run: Run) -> PastActi
         return replace(action, has_helped=helped, finished_at=resulting.finished_at, has_outcome=resulting.is_completed)
     measured = run.finished_at - run.started_at if run.finished_at and run.started_at else _MIN_DURATION
     duration = max(measured, _MIN_DURATION)
-    return replace(action, finished_at=action.at + duration, has_outcome=True)
+    return replace(action, finished_at=shifted(action.at, duration), has_outcome=True)
 
 
 def _as_of(action: PastAction, now: datetime) -> PastAction:

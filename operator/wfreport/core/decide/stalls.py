@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wfreport.api.action_types import ActionType
+from wfreport.api.calendar import shifted
 from wfreport.api.policy import Rule
 from wfreport.api.reasons import HoldReason, StallReason
 from wfreport.api.report import Stalled
@@ -45,7 +46,7 @@ def stall_answer(inputs: DecisionInput, selection: Selection) -> StallAnswer | N
     if stalled is None or rule is None or rule.match.stalled is None:
         return None
     wait = timedelta(seconds=rule.match.stalled.for_seconds)
-    return StallAnswer(rule, stalled, stalled.since_at + wait if stalled.since_at else None)
+    return StallAnswer(rule, stalled, shifted(stalled.since_at, wait) if stalled.since_at else None)
 
 
 def controller_silent(inputs: DecisionInput) -> Hold | None:
@@ -79,7 +80,7 @@ def second_step(inputs: DecisionInput, selection: Selection, own: PastAction) ->
     if inputs.run.is_completed:
         return rule
     limit = selection.policy.spec.limits.max_age_seconds
-    deadline = own.stopped_at + timedelta(seconds=limit)
+    deadline = shifted(own.stopped_at, timedelta(seconds=limit))
     if inputs.now < deadline:
         message = "the run has been stopped; it is resubmitted once it has ended"
         return Hold(HoldReason.RUN_STOPPING, message, deadline)

@@ -12,10 +12,14 @@ from wfreport.api.match import LabelSelector, Match
 from wfreport.api.policy import PolicySpec, RemediationPolicy, Rule
 from wfreport.api.reasons import StallReason
 from wfreport.core.decide.answers import ANSWERABLE, ANSWERS, NO_HELP
-from wfreport.core.decide.expressions import BadExpressionError, compiled
+from wfreport.core.decide.expressions import BadExpressionError, compiled, instructions_of
 from wfreport.core.plan.inherited import is_argos, is_inherited
 from wfreport.core.plan.quantity import parse_bytes
 from wfreport.core.redact.bounds import is_label_key, is_label_value
+
+MAX_INSTRUCTIONS: Final = 6_000
+"""Size of all expressions of a policy together. Searching with them takes a message and a log tail at most two seconds
+of CPU."""
 
 _STALL_REASONS: Final = ", ".join(sorted(ANSWERABLE | set(NO_HELP)))
 
@@ -83,7 +87,20 @@ def problems_of(spec: PolicySpec) -> Iterator[PolicyProblem]:
         yield from _of_stalled(at, rule)
         yield from _of_action(f"{at}.action", rule)
         yield from _of_pod_labels(f"{at}.labelPods.labels", rule)
+    yield from _of_sizes(spec.rules)
     yield from _of_backoff(spec)
+
+
+def _of_sizes(rules: Sequence[Rule]) -> Iterator[PolicyProblem]:
+    """Check the size of all expressions together."""
+    expressions = (one for rule in rules for one in (rule.match.message_regex, rule.match.log_regex))
+    size = sum(map(instructions_of, expressions))
+    if size > MAX_INSTRUCTIONS:
+        fix = (
+            f"the expressions of all rules compile to {size} instructions of RE2, at most {MAX_INSTRUCTIONS} are "
+            "allowed: shorten those that repeat much, such as x{1,100}"
+        )
+        yield PolicyProblem("spec.rules", "", fix)
 
 
 def _of_server_rules(spec: PolicySpec) -> Iterator[PolicyProblem]:

@@ -17,9 +17,10 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.report import Failure, ReportStatus, Step
 from wfreport.core.export.results import UNSUCCESSFUL, PipelineResult, result_of
 from wfreport.core.step_outline import outline_steps
@@ -93,11 +94,11 @@ class _Tracer:
     def spans(self) -> Iterator[Span]:
         """Yield the span of the run, and then those of its steps and waits."""
         self._failures = {failure.node_id: failure for failure in self.status.failures or () if failure.node_id}
-        queued = timedelta(seconds=(self.status.timing and self.status.timing.queued_seconds) or 0)
-        run = self._run(self.started_at - queued)
+        queued = duration_of((self.status.timing and self.status.timing.queued_seconds) or 0)
+        run = self._run(shifted(self.started_at, -queued))
         yield run
         if queued:
-            yield self._wait(run, "queued", self.started_at - queued, self.started_at)
+            yield self._wait(run, "queued", shifted(self.started_at, -queued), self.started_at)
         outline = outline_steps(self.status.steps or (), self.workflow_name)
         pending = [(entry, run) for entry in (*outline.exit_handlers, *outline.main)[::-1]]
         while pending:
@@ -160,10 +161,10 @@ class _Tracer:
     def _waits(self, step: Step, span: Span, parent: Span) -> Iterator[Span]:
         """Yield what a step waited for: to be created, within its group, and to start, within itself."""
         if step.wait_seconds and step.started_at:
-            since = step.started_at - timedelta(seconds=step.wait_seconds)
+            since = shifted(step.started_at, -duration_of(step.wait_seconds))
             yield self._wait(parent, f"waiting for {step.display_name}", since, step.started_at, step.node_id)
         if step.queued_seconds and step.started_at:
-            until = step.started_at + timedelta(seconds=step.queued_seconds)
+            until = shifted(step.started_at, duration_of(step.queued_seconds))
             yield self._wait(span, "queued", step.started_at, min(until, span.ended_at))
 
     def _wait(self, parent: Span, name: str, since: datetime, until: datetime, node_id: str = "") -> Span:

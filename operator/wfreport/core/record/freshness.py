@@ -5,9 +5,10 @@ Normally the new run has its own report. Only if the operator was down for longe
 existence is unknown.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from wfreport.api.calendar import duration_of
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
 from wfreport.core.plan.plan import Json
@@ -30,9 +31,10 @@ def is_fresh_intent(remediation: Remediation, workflow: Json, now: datetime) -> 
 
 def _finished_at(workflow: Json) -> datetime | None:
     try:
-        return datetime.fromisoformat((workflow.get("status") or {})["finishedAt"])
+        at = datetime.fromisoformat((workflow.get("status") or {})["finishedAt"])
     except (KeyError, TypeError, ValueError):
         return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _executable_since(remediation: Remediation) -> datetime | None:
@@ -51,4 +53,4 @@ def _retention(workflow: Json) -> timedelta:
     spec = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec") or workflow["spec"]
     strategy = spec.get("ttlStrategy") or {}
     ttls = [strategy[key] for key in _TTLS if isinstance(strategy.get(key), int)]
-    return min([INTENT_FRESH, *(timedelta(seconds=seconds) for seconds in ttls)])
+    return min([INTENT_FRESH, *(duration_of(seconds) for seconds in ttls)])

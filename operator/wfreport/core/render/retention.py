@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from wfreport.api.calendar import duration_of, shifted
 from wfreport.core.timing.durations import parse_duration
 
 FOREVER = "forever"
@@ -95,13 +96,7 @@ def _expiry(report: FinishedReport, keep: timedelta | None) -> datetime | None:
     if report.pinned:
         return None
     if report.ttl_seconds is not None:
-        keep = timedelta(seconds=report.ttl_seconds)
+        keep = duration_of(report.ttl_seconds)
     elif not report.automatic:
         return None
-    if keep is None or keep > _LONGEST:
-        return None
-    return report.ended_at + keep
-
-
-_LONGEST = timedelta(days=365 * 1000)
-"""Longest retention that cannot exceed the range of ``datetime``."""
+    return None if keep is None else shifted(report.ended_at, keep)

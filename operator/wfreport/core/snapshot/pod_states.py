@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node
+from wfreport.api.calendar import shifted
 from wfreport.api.kubernetes import ContainerStatus, Pod, StateTerminated
 
 CLOCK_SKEW: Final = timedelta(seconds=5)
@@ -14,7 +15,7 @@ CLOCK_SKEW: Final = timedelta(seconds=5)
 def is_of_an_earlier_run(pod: Pod, node: Node) -> bool:
     """Return whether the pod has the name or the id of the node's pod, but is from before a manual retry."""
     created_at = pod.metadata.creation_timestamp
-    return created_at is not None and node.started_at is not None and created_at < node.started_at - CLOCK_SKEW
+    return created_at is not None and node.started_at is not None and created_at < shifted(node.started_at, -CLOCK_SKEW)
 
 
 def main_statuses(pod: Pod) -> list[ContainerStatus]:

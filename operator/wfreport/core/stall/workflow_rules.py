@@ -6,10 +6,11 @@ Workflow again; the newest time of its nodes is then the time since which it han
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from wfreport.api.argo import UNFINISHED_PHASES, Node, NodeType, Phase, WorkflowSpec
+from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.reasons import StallReason
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.stall.model import SHUTDOWN_SECONDS, Owed, StallGraces, Suspicion
@@ -159,4 +160,4 @@ def _backoff_end(snapshot: Snapshot, retry: Node) -> datetime | None:
     """Return when the next attempt of a Retry node was due, counted from the end of the last one."""
     ends = [child.finished_at for child in snapshot.tree.children(retry) if child.finished_at]
     seconds = sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(_backoff(retry)))
-    return max(ends) + timedelta(seconds=seconds) if ends else None
+    return shifted(max(ends), duration_of(seconds)) if ends else None

@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from wfreport.api.argo import Node, NodeType
+from wfreport.api.calendar import shifted
 from wfreport.api.kubernetes import ContainerStatus, Pod
 from wfreport.api.reasons import DelayReason
 from wfreport.api.report import ReportStatus
@@ -88,7 +89,8 @@ def _time_pod(node: Node, pod: Pod | None) -> PodTimes | None:
     if pod is None or node.started_at is None or node.finished_at is None:
         return None
     created_at = pod.metadata.creation_timestamp
-    if created_at is None or not node.started_at - CLOCK_SKEW <= created_at <= node.finished_at + CLOCK_SKEW:
+    since, until = shifted(node.started_at, -CLOCK_SKEW), shifted(node.finished_at, CLOCK_SKEW)
+    if created_at is None or not since <= created_at <= until:
         return None  # a pod of the same name from before a manual retry
     main_started_at = _main_started_at(pod)
     if main_started_at is None and not _is_waiting_to_start(pod):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Final
 
 from wfreport.core.trends.facts import RunFacts
@@ -77,8 +77,8 @@ def plot_days(runs: Iterable[RunFacts]) -> Sequence[DayBar]:
     if not counts:
         return ()
     last = max(day for day, _ in counts)
-    first = max(min(day for day, _ in counts), last - timedelta(days=MAX_DAYS - 1))
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    first = max(min(day for day, _ in counts).toordinal(), last.toordinal() - MAX_DAYS + 1)
+    days = [date.fromordinal(number) for number in range(first, last.toordinal() + 1)]
     highest = max(counts[day, True] + counts[day, False] for day in days)
     slot = WIDTH / len(days)
     return [_bar(day, number * slot, slot, counts, highest) for number, day in enumerate(days)]
