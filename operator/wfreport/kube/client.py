@@ -18,7 +18,8 @@ import msgspec
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, GoneError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.exchange import DirectTransport
-from wfreport.kube.objects import PARTIAL_KIND, ListMeta
+from wfreport.kube.objects import PARTIAL_KIND
+from wfreport.kube.pages import Page
 from wfreport.kube.transport import USER_AGENT, BodyTail, HttpTransport, Response, Transport
 from wfreport.large_work import run_by_size
 from wfreport.logs import kv
@@ -60,15 +61,6 @@ class RequestObserver(Protocol):
 
     def observe_bytes(self, verb: str, resource: str, count: int) -> None:
         """Count the bytes of a response's body."""
-        ...
-
-
-class Page(Protocol):
-    """A page of a list."""
-
-    @property
-    def metadata(self) -> ListMeta:
-        """The list's metadata, with the continue token."""
         ...
 
 
@@ -223,25 +215,22 @@ class Client:
     ) -> AsyncIterator[PageT]:
         """List a collection in pages of ``limit`` objects.
 
-        If the list takes so long that its snapshot expires, the rest is listed as it is by then, as the API server
-        offers: each object that exists all the time is listed once.
+        If its snapshot expires, the rest is listed as it is by then: what exists all the time is listed once.
 
         Raises:
             GoneError: the snapshot expired, and the server does not continue the list; start over.
             ApiError: a page failed.
         """
         query = {**(params or {}), "limit": str(limit)}
-        is_expired = False
         while True:
             try:
                 body = await self.request("list", resource, path, params=query, accept=accept)
             except GoneError as error:
-                if is_expired or not error.continue_token:
+                if not error.continue_token:
                     raise
-                is_expired, query["continue"] = True, error.continue_token
-                continue
+                query["continue"] = error.continue_token
+                body = await self.request("list", resource, path, params=query, accept=accept)
             page = await decoded_by_size(decode, body)
-            is_expired = False
             yield page
             if not page.metadata.continue_token:
                 return

@@ -6,7 +6,6 @@ over `Resource`; no code outside of `wfreport.kube` builds a path.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -25,7 +24,8 @@ from wfreport.kube.client import (
 )
 from wfreport.kube.errors import ConflictError, InvalidError, error_of
 from wfreport.kube.kinds import ResourceType
-from wfreport.kube.objects import Item, ListMeta, ObjectIdentity, ObjectMeta
+from wfreport.kube.objects import Item, ObjectIdentity, ObjectMeta
+from wfreport.kube.pages import ObjectPage, page_decoder
 from wfreport.kube.streaming import open_stream, read_lines
 
 Document = dict[str, Any]
@@ -44,13 +44,6 @@ _encode = msgspec.json.Encoder().encode
 
 ObjectT = TypeVar("ObjectT")
 ReadT_co = TypeVar("ReadT_co", covariant=True)
-
-
-class ObjectPage(Struct, Generic[ObjectT], frozen=True):
-    """A page of a list; a real server sends ``items: null`` for an empty PartialObjectMetadataList."""
-
-    metadata: ListMeta = ListMeta()
-    items: list[ObjectT] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +116,7 @@ class Resource(Generic[ObjectT]):
         self._type = resource_type
         self._plural = resource_type.plural
         self._decode = msgspec.json.Decoder(object_type).decode
-        self._decode_page = _page_decoder(object_type, decode_odd)
+        self._decode_page = page_decoder(object_type, decode_odd)
         self._namespaces = namespaces
         self._chunk_size = chunk_size
         self._accept = ACCEPT_PARTIAL if metadata_only else ACCEPT_JSON
@@ -390,23 +383,3 @@ def documents(
 def _selectors(label_selector: str, field_selector: str) -> dict[str, str]:
     selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
     return {name: selector for name, selector in selectors.items() if selector}
-
-
-def _page_decoder(object_type: Any, decode_odd: Callable[[bytes], Any] | None) -> Callable[[bytes], ObjectPage[Any]]:
-    decode = msgspec.json.Decoder(ObjectPage[object_type]).decode
-    return partial(_decode_leniently, decode, decode_odd) if decode_odd else decode
-
-
-_decode_raw_page = msgspec.json.Decoder(ObjectPage[msgspec.Raw]).decode
-
-
-def _decode_leniently(
-    decode: Callable[[bytes], ObjectPage[Any]], decode_odd: Callable[[bytes], Any], body: bytes
-) -> ObjectPage[Any]:
-    """Decode a page; object by object, if one of them does not fit."""
-    try:
-        return decode(body)
-    except msgspec.ValidationError:
-        page = _decode_raw_page(body)
-    items = [item for raw in page.items or () if (item := decode_odd(bytes(raw))) is not None]
-    return ObjectPage(metadata=page.metadata, items=items)

@@ -99,4 +99,8 @@ def _expiry(report: FinishedReport, keep: timedelta | None) -> datetime | None:
         keep = duration_of(report.ttl_seconds)
     elif not report.automatic:
         return None
-    return None if keep is None else shifted(report.ended_at, keep)
+    return None if keep is None or keep > _LONGEST else shifted(report.ended_at, keep)
+
+
+_LONGEST = timedelta(days=365 * 1000)
+"""Longer than this is for ever."""
