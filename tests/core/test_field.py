@@ -70,6 +70,14 @@ def test_the_report_has_the_words_that_a_person_needs(name: str) -> None:
     assert [words for words in EXPECTED[name]["words"] if not re.search(words, shown)] == []
 
 
+@pytest.mark.parametrize("name", [name for name, expected in EXPECTED.items() if "stalled" in expected])
+def test_a_run_that_hangs_is_named(name: str) -> None:
+    status = report_of(name).status
+    assert status is not None
+    assert status.stalled is not None
+    assert status.stalled.reason in EXPECTED[name]["stalled"]
+
+
 @pytest.mark.parametrize("name", EXPECTED)
 def test_what_to_do_next_is_suggested_unless_the_run_is_well(name: str) -> None:
     status = report_of(name).status

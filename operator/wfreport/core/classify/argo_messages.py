@@ -11,7 +11,7 @@ from typing import Final
 
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
-from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
+from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS, REGISTRY_ERRORS
 from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
 
 
@@ -89,7 +89,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         message_pattern(
             r"semaphore limit for|Failed to add to queue|nil Synchronization|decode locks|current lock holders|"
-            r"holder ?key|determine level for"
+            r"holder ?key|determine level for|verify hold on|^hold on \S{1,300} for|initialize lock at startup"
         ),
         Class.CONTROLLER_ERROR,
         "LockError",
@@ -107,14 +107,17 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         message_pattern(
             r"failed to initialize semaphore|(?:semaphore|mutex|lock).{0,300} not found|"
             r"requested configuration is invalid|"
-            r"[Ii]nvalid (?:ConfigMap )?lock key|duplicate synchronization item|cannot get [Ll]ock[Nn]ame"
+            r"[Ii]nvalid (?:ConfigMap )?lock key|[Dd]uplicate synchronization item|cannot get ?[Ll]ock[Nn]ame"
         ),
         Class.CONFIG_ERROR,
         "LockError",
     ),
     RefusalMessage(
-        message_pattern(r"re-establish synchronization lock"), Class.LOCK_WAIT, "LockError", Owner.PLATFORM
-    ),  # controller.go:544
+        message_pattern(r"re-establish (?:synchronization lock|recorded holder|\S{1,40} \")"),
+        Class.LOCK_WAIT,
+        "LockError",
+        Owner.PLATFORM,
+    ),  # controller.go:544, sync_manager.go
     RefusalMessage(
         message_pattern(r"synchronization lock\..{0,300} is forbidden: "),
         Class.CONFIG_ERROR,
@@ -124,8 +127,13 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(message_pattern(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
     # --- size: packer.go, hydrator.go, etcd
     RefusalMessage(
+        message_pattern(r"Tried to offload but encountered error: (?!offload node status is not supported)"),
+        Class.CONTROLLER_ERROR,
+        "DatabaseError",
+    ),
+    RefusalMessage(
         message_pattern(
-            r"workflow is longer than maximum allowed size|offload node status|etcdserver: request is too large|"
+            r"[Ww]orkflow is longer than maximum allowed size|offload node status|etcdserver: request is too large|"
             r"Request entity too large|trying to send message larger than max"
         ),
         Class.CONTROLLER_ERROR,
@@ -136,14 +144,19 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         message_pattern(
             r"failed calling webhook|Internal error occurred|etcdserver: |the server is currently unable|"
-            r"[Cc]lient rate limiter Wait|Too many requests|the object has been modified|"
-            r"must never update completed|request did not complete within|the server was unable to return a response"
+            r"[Cc]lient rate limiter Wait|[Tt]oo many requests|the object has been modified|"
+            r"must never update completed|request did not complete within|the server was unable to return a response|"
+            r"could not be completed at this time|prevented the request from succeeding|Too large resource version|"
+            r"conversion webhook for .{1,200} failed|server rejected our request|server responded with the status code"
         ),
         Class.CONTROLLER_ERROR,
         "APIServerError",
     ),
     RefusalMessage(
-        message_pattern(r"Error applying PodSpecPatch|substitute the PodSpecPatch"),
+        message_pattern(
+            r"Error applying PodSpecPatch|substitute the PodSpecPatch|[Ii]nvalid [Pp]odSpecPatch|"
+            r"merge the workflow PodSpecPatch|strategic merge patch|Unmarshalling after merge the patch"
+        ),
         Class.TEMPLATE_ERROR,
         "PodSpecPatch",
     ),
@@ -159,12 +172,29 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(message_pattern(r"refusing to stage input artifact"), Class.TEMPLATE_ERROR, "ArtifactPath"),
     # --- missing references
     RefusalMessage(
+        message_pattern(r"^failed to look-up entrypoint.{0,800} is forbidden: User \""),
+        Class.CONFIG_ERROR,
+        "Forbidden",
+        Owner.PLATFORM,
+    ),
+    RefusalMessage(
+        message_pattern(
+            r"^failed to look-up entrypoint.{0,800}(?:" + REGISTRY_ERRORS.pattern + ")", re.DOTALL | re.IGNORECASE
+        ),
+        Class.CONFIG_ERROR,
+        "MissingReference",
+        Owner.INFRASTRUCTURE,
+        retryable=True,
+    ),
+    RefusalMessage(
         message_pattern(
             r"artifact driver \S+ not found|artifact repository|artifact storage is not configured|"
             r"need to configure artifact storage|token volumes|"
             r"memoization configmap doesn't have|cannot get resource '?[cw]|"
             r"failed to look-up entrypoint|must either explicitly specify the command|"
-            r"failed to find an Artifact|no plugin executed the template|[Uu]nsupported artifact driver"
+            r"failed to find an Artifact|no plugin executed the template|[Uu]nsupported artifact driver|"
+            r"default archive location|artifactory ref|[Ss]ervice account \S{1,300} does not have any|"
+            r"ConfigMap does not have executorImage"
         ),
         Class.CONFIG_ERROR,
         "MissingReference",
@@ -207,7 +237,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         message_pattern(
             r"not permitted when using workflowTemplateRef|in reference mode|may not change during execution|"
-            r"pvc already exists|serviceAccountName must not be empty"
+            r"pvc (?:has )?already exists|serviceAccountName must not be empty|executor plugins are disabled|"
+            r"must use the emissary executor rather"
         ),
         Class.CONFIG_ERROR,
         "Restricted",
@@ -228,11 +259,16 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         Class.TEMPLATE_ERROR,
         "InvalidSpec",
     ),
-    RefusalMessage(message_pattern(r"Maximum recursion depth exceeded"), Class.TEMPLATE_ERROR, "RecursionDepth"),
+    RefusalMessage(
+        message_pattern(r"Maximum recursion depth exceeded|template reference exceeded max depth"),
+        Class.TEMPLATE_ERROR,
+        "RecursionDepth",
+    ),
     RefusalMessage(
         message_pattern(
-            r"failed to resolve|[Uu]nable to (?:resolve|evaluate|parse argo variable|compile)|could not be parsed|"
-            r"failed to parse|cannot be used with the comparator|[Ff]ailed to (?:evaluate|expand|compile|parse)|"
+            r"[Ff]ailed to resolve|[Uu]nable to (?:resolve|evaluate|parse argo var|compile|substitute )|"
+            r"could not be parsed|failed to parse|cannot be used with the comparator|"
+            r"[Ff]ailed to (?:evaluate|expand|compile|parse)|"
             r"invalid syntax|[Ii]nvalid (?:'when' )?expression|Expected boolean evaluation|[Ee]xpression required|"
             r"template name '[^']*' undefined|missing specification|was not supplied|unmarshal|invalid character|"
             r"depends.{0,300} invalid|retryStrategy|RetryPolicy|must not be more than|invalid duration|"
@@ -248,7 +284,10 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
             r"artifact subpath|invalid maxAge|invalid cache key|failed to get a template$|"
             r"no (?:valid source is used for )?data template|unable to process data|error processing data step|"
             r"data in transformation|are not supported for delete action|"
-            r"error in inputs\.artifacts|malformed (?:cluster ?)?workflow ?template|references an absent optional"
+            r"error in inputs\.artifacts|malformed (?:cluster ?)?workflow ?template|references an absent optional|"
+            r"is not a (?:string|concrete template)$|template '[^']*' undefined|has unknown node type|"
+            r"did not specify a path|No artifact location found|does not support SubPath|global param substitution|"
+            r"did not evaluate to a boolean|is an ancestor of volume mount|plugin metadata name is mandatory"
         ),
         Class.TEMPLATE_ERROR,
         "TemplateError",
@@ -257,9 +296,13 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(
         message_pattern(
             r"Workflow operation error|\bpanic\b|runtime error: |internal error|critical error; |"
-            r"Ancestor task node|cache entry|config map cache|cache could not be found|"
-            r"could not find (?:node|\S+ in nodes)|no (?:Retry )?Node found by the name of|expected node (?:type|for) |"
-            r"node \S+ already initialized|child index '|out noden name|obtain (?:nodePhase|childNode) for|"
+            r"Ancestor task node|cache entry|config map cache|cache could not be found|hit timestamp on cache|"
+            r"could not find (?:node|\S+ in nodes)|no (?:Retry )?Node found by the name of|"
+            r"[Ee]xpected node (?:type|for) |"
+            r"node \S+ (?:already|not) initialized|child index '|out noden name|obtain (?:nodePhase|childNode) for|"
+            r"node \S+ uninitialized|Failed to find (?:first child of |last child of )?node |unable to find \S+$|"
+            r"expected < 2 pods|impossible Item|^Deadline exceeded$|^Max parallelism reached$|has been recreated|"
+            r"^resource creation rate-limit reached$|"
             r"initialize a cached node|expected (?:no more than )?1 (?:pod|workflow), got|expected \W{0,3}apiv1\.|"
             r"^Unexpected pod phase for|pvc create error|evaluated (?:expression|marshaled)|container args for"
         ),
@@ -270,7 +313,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         message_pattern(
             r"failed (?:to patch|patching) [Tt]ask[Ss]et|failed to (?:hydrate|convert|marshal|update|get) (?:to )?"
             r"(?:workflow|patch|pod|informer|the Pod)|Tried to offload|compressed size \d|create Agent pod|"
-            r"check if secret|unstructured$"
+            r"check if secret|unstructured$|[Ff]ail(?:ed)? to marshal the Pod|create a template context|"
+            r"create PDB resource|workflow decompression failed"
         ),
         Class.CONTROLLER_ERROR,
         "APIServerError",
@@ -286,7 +330,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(message_pattern(r"not found$"), Class.CONFIG_ERROR, "MissingReference"),
     RefusalMessage(
         message_pattern(
-            r"^(?:Get|Post|Put|Patch|Delete) \"https?://|client connection lost|rpc error: code = (?:Unavail|Internal)"
+            r"^(?:Get|Post|Put|Patch|Delete) \"?https?://|client connection lost|rpc error: code = (?:Unavail|Internal)"
         ),
         Class.CONTROLLER_ERROR,
         "APIServerError",
@@ -307,51 +351,10 @@ def find_refusal(text: str) -> RefusalMessage | None:
     return next((refusal for refusal in REFUSALS if refusal.pattern.search(text)), None)
 
 
-ENTRY_TEMPLATE_ERROR: Final = message_pattern(r"^error in (?:entry|exit) template execution")
+ENTRY_TEMPLATE_ERROR: Final = message_pattern(r"^(?:\S{1,253} )?error in (?:entry|exit) template execution")
 """The controller could not run the entrypoint (operator.go:425). Its cause, if known, is matched by an earlier rule."""
 
-ARTIFACT_MESSAGE: Final = message_pattern(
-    r"artifact \S+ failed to (?:load|save)|failed to (?:load|save) (?:input )?artifact|"
-    r"failed to load (?:non-plugin )?input artifacts|required artifact '[^']*' not supplied|"
-    r"failed to (?:put|get) (?:file|directory)|failed to create new (?:S3|OSS) client|NoSuchBucket|NoSuchKey|"
-    r"failed to tarball the output|failed to stat input artifact|plugin \S+ (?:load|save|stream)|"
-    r"^failed to save outputs: |"  # Argo 2.x, whose wait container annotated the pod
-    r"supervisor (?:presumed dead|reported pre-main failure)"
-)
-"""Messages of argoexec about artifacts (executor.go, artifacts/*), also if they name none of its own containers."""
-
-LOST_CONNECTION: Final = message_pattern(
-    r"unable to upgrade connection|exited too quickly|^(?:failed to save outputs: )?pods \"[^\"]*\" not found"
-)
-"""argoexec lost the container or its pod."""
-
-TOO_LARGE_OUTPUT: Final = message_pattern(
-    r"Too long: must have at most|[Rr]equest entity too large|request is too large|too large to be saved|"
-    r"larger than maximum of"
-)
-"""An output parameter or result is larger than Kubernetes accepts."""
-
-MISSING_ARTIFACT: Final = message_pattern(
-    r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
-    r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
-    r"illegal file path|does not exist in archive|file does not exist|Could not find the file|not found"
-)
-"""The file, object or revision does not exist: the store works, and the path is wrong."""
-
-DENIED_ARTIFACT: Final = message_pattern(
-    r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
-    r"SignatureDoesNotMatch|ExpiredToken|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
-    r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
-    r"[Pp]ermission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: |"
-    r"signature (?:we calculated )?does not match|Access Key Id you provided|InvalidClientTokenId|WebIdentityErr|"
-    r"NoCredentialProviders|Cannot connect to the Docker daemon|necessary privileges|[Aa]uthorization failed|"
-    r"HTTP response to HTTPS client|"
-    r"failed to (?:retrieve|refresh) (?:cached )?credentials|invalid_grant|"
-    r"executable file not found in \$PATH"  # argoexec's image lacks a program, such as git
-)
-"""The store, its credentials or argoexec's image are configured wrongly."""
-
-AGENT_POD_FAILED: Final = message_pattern(r"^(?:create )?agent pod failed with reason:")
+AGENT_POD_FAILED: Final = message_pattern(r"^(?:create )?agent pod failed with reason[: ]")
 """The agent's pod, which sends the requests of HTTP and Plugin templates, failed (agent.go:54, taskset.go:108)."""
 
 NO_PLUGIN: Final = message_pattern(r"no plugin executed the template")  # agent.go:389

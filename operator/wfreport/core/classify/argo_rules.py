@@ -5,7 +5,7 @@ The docstring of each rule is its entry in docs/reference/classifier.md.
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
-from wfreport.core.classify import argo_messages, kubelet_messages
+from wfreport.core.classify import argo_messages, artifact_messages, kubelet_messages
 from wfreport.core.classify.pod_rules import KILLED_CODES
 from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import verdict_of
@@ -74,25 +74,26 @@ def artifact_failed(symptom: Symptom) -> Verdict | None:
 
 
 def _is_about_artifacts(symptom: Symptom) -> bool:
-    if argo_messages.ARTIFACT_MESSAGE.search(symptom.system_text):
+    if artifact_messages.ARTIFACT_MESSAGE.search(symptom.system_text):
         return True
     by_executor = symptom.ending is not None and symptom.container in EXECUTOR_CONTAINERS
     return (
         by_executor
         and symptom.exit_code not in KILLED_CODES
         and not argo_messages.EXECUTOR_FORBIDDEN.search(symptom.system_text)
+        and not artifact_messages.NOT_STARTED.search(symptom.system_text)
     )
 
 
 def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
     """Return the owner and whether a retry may succeed; (None, None) for the defaults of the class."""
-    if argo_messages.LOST_CONNECTION.search(text):
+    if artifact_messages.LOST_CONNECTION.search(text):
         return None, None
-    if argo_messages.TOO_LARGE_OUTPUT.search(text):
+    if artifact_messages.TOO_LARGE_OUTPUT.search(text) or artifact_messages.UNSUPPORTED_ARTIFACT.search(text):
         return Owner.USER, False
-    if argo_messages.DENIED_ARTIFACT.search(text):
+    if artifact_messages.DENIED_ARTIFACT.search(text):
         return Owner.PLATFORM, False
-    if argo_messages.MISSING_ARTIFACT.search(text):
+    if artifact_messages.MISSING_ARTIFACT.search(text):
         return Owner.USER, False
     return None, None
 

@@ -79,7 +79,8 @@ KUBELET_MESSAGES: Final[tuple[tuple[MessagePattern, Class], ...]] = (
     (
         message_pattern(
             r"^Pod was rejected: |^Pod (?:Node didn't have enough|Predicate|Allocate failed)|"
-            r"^Node didn't have enough (?:resource|capacity)|^Predicate \S+ failed|^Allocate failed due to|"
+            r"^Node didn't have enough (?:resource|capacity)|"
+            r"^(?:Pod )?Unexpected error while attempting to recover|^Predicate \S+ failed|^Allocate failed due to|"
             r"^Resources cannot be allocated with Topology locality"
         ),
         Class.UNSCHEDULABLE,
@@ -158,7 +159,8 @@ DEFAULT_WAITING_REASONS: Final[dict[Class, str]] = {
 NETWORK_ERRORS: Final = message_pattern(
     r"i/o timeout|connection refused|connection reset|connection timed out|no route to host|no such host|"
     r"server misbehaving|TLS handshake timeout|unexpected EOF|: EOF\b|context deadline exceeded|Client\.Timeout|"
-    r"broken pipe|GOAWAY|network is unreachable|temporary failure in name resolution",
+    r"broken pipe|GOAWAY|network is unreachable|temporary failure in name resolution|stream error: stream ID|"
+    r"net/http: request canceled|use of closed network connection|connection closed before server preface",
     re.IGNORECASE,
 )
 """Temporary failures of a connection."""
@@ -170,11 +172,18 @@ REGISTRY_ERRORS: Final = message_pattern(
 )
 """Temporary failures to pull an image that may exist."""
 
-VOLUME_ERRORS: Final = message_pattern(
+STARTUP_ERRORS: Final = message_pattern(
     r"timed out waiting for the condition|context deadline exceeded|Multi-Attach error|FailedAttachVolume|"
-    r"failed to reserve (?:container|sandbox) name|DeadlineExceeded"
+    r"failed to reserve (?:container|sandbox) name|DeadlineExceeded|"
+    r"container process is already dead|getting the final child's pid|cannot allocate memory|no space left on device|"
+    r"[Rr]esource temporarily unavailable|device or resource busy|input/output error|too many open files|"
+    r"ttrpc: closed|transport is closing|containerd\.sock|shim disconnected|"
+    r"nvidia-container-cli: (?:initialization|detection|device|mount|driver) error|nvml: |GPU is lost"
 )
-"""Volumes and containers that were not ready in time because of the machine or the storage, not of a wrong name."""
+"""Volumes and containers that could not start because of the machine or the storage, not of a wrong name."""
+
+EXECUTOR_MISSING: Final = message_pattern(r"exec: \W{0,8}(?:/[\w/]{1,60}/)?argoexec\W{1,8}: ")
+"""The image of Argo's executor lacks argoexec: the controller and that image are of different versions."""
 
 LOST_CONTAINERS: Final[frozenset[tuple[str, int]]] = frozenset({("ContainerStatusUnknown", 137), ("Unknown", 255)})
 """Reason and exit code of a container that its runtime lost.
@@ -187,7 +196,9 @@ FAILED_BEFORE_START: Final = message_pattern(
     r"^Pod failed before \S+ container starts due to (\w*)|"  # operator.go:1848
     r"^pod failed: (?:neither )?(?:main|wait)|"  # operator.go:1893-1905
     r"^can't find failed message for pod|"  # operator.go:1832
-    r"^agent pod failed with reason:|^create agent pod failed|"  # agent.go:54
+    # before Argo 3:
+    r"^pod failed for unknown reason$|^Pod failed before \S+ container starts$|^Unexpected node phase |"
+    r"^agent pod failed with reason[: ]|^create agent pod failed|"  # agent.go:54
     r"^Pod Failed whilst container running$"  # operator.go:1590
 )
 """Messages of a pod that failed without a container that explains it."""

@@ -48,6 +48,7 @@ class Lineages:
     def __init__(self, snapshot: Snapshot) -> None:
         self._tree = snapshot.tree
         self._exit_handler_name = snapshot.tree.exit_handler_name
+        self._has_failed = snapshot.workflow.status.has_failed
         self._continue_on = _continue_on_of_calls(snapshot.workflow)
         self._known: dict[str, Lineage] = {}
         self._inner: dict[str, Lineage] = {}
@@ -117,8 +118,9 @@ class Lineages:
         )
 
     def _is_running_attempt(self, node: Node) -> bool:
+        """Whether another attempt may follow. Argo leaves some Retry nodes Running in Workflows that have failed."""
         retry = self._tree.retry_of.get(node.id)
-        return retry is not None and retry.phase == Phase.RUNNING
+        return retry is not None and retry.phase == Phase.RUNNING and not self._has_failed
 
     def _is_handled_task(self, node: Node, lineage: Lineage) -> bool:
         """Whether a node is a failed task to which another one responds. Only in a DAG can it do so (``depends``)."""

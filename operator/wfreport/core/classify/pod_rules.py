@@ -190,7 +190,7 @@ def _start_failure(symptom: Symptom, texts: tuple[str, ...], confidence: Confide
         text = next((text for text in texts if pattern.search(text)), None)
         if text is not None:
             is_temporary = failure_class != FailureClass.UNSCHEDULABLE and _is_temporary(texts, failure_class)
-            owner, retryable = (Owner.INFRASTRUCTURE, True) if is_temporary else (None, None)
+            owner, retryable = (Owner.INFRASTRUCTURE, True) if is_temporary else (_start_owner(texts), None)
             reason = _waiting_reason(text, failure_class)
             return verdict_of(
                 symptom, failure_class, confidence, evidence, owner=owner, retryable=retryable, reason=reason
@@ -200,8 +200,14 @@ def _start_failure(symptom: Symptom, texts: tuple[str, ...], confidence: Confide
 
 def _is_temporary(texts: tuple[str, ...], failure_class: FailureClass) -> bool:
     by_registry = failure_class == FailureClass.IMAGE_PULL
-    errors = kubelet_messages.REGISTRY_ERRORS if by_registry else kubelet_messages.VOLUME_ERRORS
+    errors = kubelet_messages.REGISTRY_ERRORS if by_registry else kubelet_messages.STARTUP_ERRORS
     return any(errors.search(text) for text in texts)
+
+
+def _start_owner(texts: tuple[str, ...]) -> Owner | None:
+    """Return the platform if the image of Argo's executor is wrong; None for the default of the class."""
+    is_executor = any(kubelet_messages.EXECUTOR_MISSING.search(text) for text in texts)
+    return Owner.PLATFORM if is_executor else None
 
 
 def _waiting_reason(text: str, failure_class: FailureClass) -> str:

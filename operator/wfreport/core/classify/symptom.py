@@ -8,6 +8,7 @@ from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
 from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
+from wfreport.core.classify import artifact_messages
 from wfreport.core.classify.stops import STOPPED
 from wfreport.core.snapshot.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence
@@ -157,13 +158,15 @@ class Symptom:
         that ended with 0 did not fail.
         """
         by_executor = self.node is not None and self.node.phase == Phase.ERROR
+        if artifact_messages.OF_EMISSARY.match(ending.detail):
+            return MAIN_CONTAINER
         alike = [name for name, t in self.terminations() if (t.reason, t.exit_code) == (ending.reason, ending.code)]
         candidates = [name for name in alike if not by_executor or name in EXECUTOR_CONTAINERS]
         if candidates:
             return MAIN_CONTAINER if MAIN_CONTAINER in candidates else candidates[0]
         recorded = self.node.outputs.exit_code if self.node is not None and self.node.outputs is not None else None
         if by_executor and not self.is_resource:
-            return "init" if recorded is None else "wait"
+            return "wait" if recorded is not None or _is_of_wait(ending.detail) else "init"
         return None if recorded == "0" else MAIN_CONTAINER
 
     def terminations(self) -> Iterator[tuple[str, StateTerminated]]:
@@ -179,6 +182,11 @@ class Symptom:
             return []
         status = self.evidence.pod.status
         return [*status.init_container_statuses, *status.container_statuses]
+
+
+def _is_of_wait(text: str) -> bool:
+    """Whether an error of argoexec is about what it does while the program runs, or after it."""
+    return bool(artifact_messages.OF_WAIT.search(text)) and not artifact_messages.OF_INIT.search(text)
 
 
 def _has_never_run(status: ContainerStatus) -> bool:

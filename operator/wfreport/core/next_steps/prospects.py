@@ -98,6 +98,6 @@ def _is_temporary(failure_class: FailureClass, message: str) -> bool:
     """Whether the registry or the storage fails, not a name in the spec."""
     errors = {
         FailureClass.IMAGE_PULL: kubelet_messages.REGISTRY_ERRORS,
-        FailureClass.CONFIG_ERROR: kubelet_messages.VOLUME_ERRORS,
+        FailureClass.CONFIG_ERROR: kubelet_messages.STARTUP_ERRORS,
     }.get(failure_class)
     return errors is not None and errors.search(message) is not None

@@ -55,6 +55,8 @@ _BEFORE_KEY: Final = sorted_words(
 _WORD_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
 _LINE_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}[ \t>-]{0,32}(?:\n|\Z)")
 _BEFORE_CHARACTERS: Final = 100
+_FIELD_STARTS: Final = frozenset(" {,")
+_NEXT_FIELD: Final = lazy_pattern(r"(?:, ?[A-Za-z_]\w{0,64}: ?| [A-Z]\w{0,64}:)[^\s:]|\}")
 _PAIR_STARTS: Final = frozenset(" \t\n\r\f\v{[(,;?&\"'`\\>")
 _REST_OF_LINE: Final = lazy_pattern(r"[ \t\r,;]*(?:\n|\\n|$)")
 
@@ -66,13 +68,14 @@ _DESCRIPTIVE_WORDS: Final = words(
     volume service server source template accessor duration renewable policies meta algorithm alg format
     encryption hashing hasher encoder
     created updated age strength prompt regex pattern min max is not env var variable helper cache location
-    bucket review request limiter
+    bucket review request limiter at on change changes time date timestamp attempts retries score since until hits
+    misses validity lifetime days hours minutes seconds
     txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
     """
 )
 """Last words of keys whose value describes a secret: ``secretName``, ``token_url``, ``password-file``."""
 
-_BEFORE_OTHER_TOKEN: Final = sorted_words(
+_BEFORE_OTHER_TOKEN: Final = words(
     """
     next page continue continuation pagination sync resume pad eos bos unk mask sep cls first last per max min stop
     start end special fencing cancel cancellation unexpected image new output input prompt completion
@@ -80,7 +83,7 @@ _BEFORE_OTHER_TOKEN: Final = sorted_words(
 )
 """Tokens of parsers, of language models and of lists in pages."""
 
-_BEFORE_SECRET_NAME: Final = ("existing", "pull", "image", "from", "use", "basicauth", "tls")
+_BEFORE_SECRET_NAME: Final = words("existing pull image from use basicauth tls")
 _NAME_OF_A_SECRET: Final = lazy_pattern(
     r"[a-z0-9-]+-(?:secrets?|creds?|credentials?|tls|tokens?|keys?|certs?|auth|config|passwords?)"
 )
@@ -99,10 +102,15 @@ _VALUE: Final = lazy_pattern(
 )
 """The value after the separator. An unquoted value ends before the next pair or at the closing bracket."""
 
-_PAIR: Final = lazy_pattern(r"[A-Za-z_]{1,64}=[^=]")
+_PAIR: Final = lazy_pattern(
+    r"(?:[a-z]{1,32}(?:[A-Z][a-z]{1,32}){0,4}|[A-Z][a-z]{1,32}|[A-Z]{1,32})(?:_[A-Za-z]{1,32}){0,8}=[^=]"
+)
 """The next pair of a line: ``TokenBucket: tokens=12``."""
 
 _PIN_DIGITS: Final = 4
+_LONG_NUMBER_DIGITS: Final = 12
+"""A count, a duration or an id of a row has fewer digits."""
+
 _INSPECTED_CHARACTERS: Final = 256
 """Characters of a value that are inspected. The limit keeps the time linear for a text that consists of keys only."""
 
@@ -143,12 +151,9 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
     before = text[max(0, key.start() - 24) : key.start()].lower()
     if word == "key" and not _ends_with(before, _BEFORE_KEY, "_ .-"):
         return False
-    if word == "token" and (
-        _ends_with(before, _BEFORE_OTHER_TOKEN, "_ -")
-        or _ends_with(before.rstrip("_-").removesuffix("page"), _BEFORE_OTHER_TOKEN, "_ -")
-    ):
+    if word == "token" and _last_word(text, key.start()) in _BEFORE_OTHER_TOKEN:
         return False
-    if word == "secret" and not suffix and _ends_with(before, _BEFORE_SECRET_NAME, "_-"):
+    if word == "secret" and not suffix and _last_word(text, key.start()) in _BEFORE_SECRET_NAME:
         return False
     glued = suffix[:1].isalpha() and suffix[:1].islower() == key["word"][-1:].islower()
     if glued and not suffix.lower().startswith(_SECRET_SUFFIXES):
@@ -160,6 +165,12 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
 def _ends_with(before: str, words_before: tuple[str, ...], separators: str) -> bool:
     """Whether a text ends with one of the words, or with a separator after it. A search for ``…$`` takes far longer."""
     return before.endswith(words_before) or (before[-1:] in separators and before[:-1].endswith(words_before))
+
+
+def _last_word(text: str, position: int) -> str:
+    """Return the word before a position, in lower case: ``page`` of ``nextPageToken`` and of ``next_page_token``."""
+    found = _WORDS.findall(text[max(0, position - _BEFORE_CHARACTERS) : position].rstrip("_ -"))
+    return found[-1].lower() if found else ""
 
 
 def _is_secret_id(text: str, key: re.Match[str]) -> bool:
@@ -189,9 +200,11 @@ def _is_secret(text: str, key: re.Match[str]) -> bool:
 def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
     if word == "pass" and (value.isdigit() or value.lower() in STATE_WORDS):
         return False
-    if word in {"token", "key"} and is_measure(value):
+    if word in {"token", "key"} and is_measure(value) and len(value) < _LONG_NUMBER_DIGITS:
         return False
     if word == "pwd" and value.startswith("/"):
+        return False
+    if word == "secret" and is_bare and _NAME_OF_A_SECRET.fullmatch(value):
         return False
     return not (is_bare and is_reference(value))
 
@@ -204,11 +217,19 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
     if key["close"]:
         return value.isdigit() and len(value) >= _PIN_DIGITS and not key["separator"].startswith(" ")
     separated = key["separator"].endswith((" ", "\t"))
+    if password and _is_field(text, key, end) and not is_reference(value) and not _NAME_OF_A_SECRET.fullmatch(value):
+        return value.lower() not in STATE_WORDS
     if not separated and not (password and _starts_pair(text, key.start(), after_dash=True)):
         return is_random(value, 8) and _starts_pair(text, key.start())
     if not _is_likely_secret(text, key, value, end, password=password):
         return False
     return not (separated and (is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value)))
+
+
+def _is_field(text: str, key: re.Match[str], end: int) -> bool:
+    """Whether a pair is a field among others: ``{Host:db Password:…}``, ``{user: a, pass: …, port: 1}``."""
+    before = text[max(0, key.start() - 1) : key.start()]
+    return before in _FIELD_STARTS and _NEXT_FIELD.match(text, end) is not None
 
 
 def _is_likely_secret(text: str, key: re.Match[str], value: str, end: int, *, password: bool) -> bool:

@@ -204,6 +204,9 @@ def _unknown(failure: Failure) -> str:
     text = failure.message or ""
     if text.startswith("Pod failed before main container starts"):
         return f"its pod failed before its main container started{f' ({failure.reason})' if failure.reason else ''}"
+    failed = next((one for one in failure.containers or () if one.exit_code), None)
+    if AGENT_POD_FAILED.match(text) and failed:
+        return f"the pod of Argo's agent failed, exit code {failed.exit_code}{_colon(tidy(failed.message or ''))}"
     return _message(failure)
 
 
@@ -256,15 +259,15 @@ _PLAIN_WAITS: Final = {
     "NotStarted": "has not been picked up by an Argo controller",
     "RetryNotStarted": "has not been picked up again by an Argo controller",
     "ParallelismLimit": "is waiting for other Workflows to end",
-    "HTTPPending": "is waiting for Argo's agent",
-    "PluginPending": "is waiting for Argo's agent",
     "ContainerCreating": "is starting (ContainerCreating)",
     "PodInitializing": "is starting (PodInitializing)",
-    "Pending": "is pending",
 }
 """Phrases for reasons that need no further detail."""
 
 _WAITS: Final = {
+    "Pending": "is pending",
+    "HTTPPending": "is waiting for Argo's agent",
+    "PluginPending": "is waiting for Argo's agent",
     "LockWait": "is waiting for a lock",
     "QuotaExceeded": "exceeds a quota",
     "ErrImagePull": "cannot pull its image",

@@ -15,13 +15,15 @@ _EXIT = lazy_pattern(
     r"(?P<reason>[A-Za-z][A-Za-z0-9]*|) ?\(exit code (?P<code>-?\d{1,10})\)(?:: (?P<detail>.*))?$",
     re.DOTALL,
 )
-_OLD_EXIT = lazy_pattern(r"^failed with exit code (?P<code>\d{1,10})$")  # before Argo 3
+_OLD_EXIT = lazy_pattern(
+    r"^(?:sidecar '(?P<container>[^']{1,253})' )?failed with exit code (?P<code>\d{1,10})$"
+)  # before Argo 3
 _NUMBER = lazy_pattern(r"^-?[0-9]{1,10}$")
 _EXIT_CODE = lazy_pattern(r"\(exit code (?P<code>-?\d{1,10})\)")
 _WRAPPER = lazy_pattern(
     r"task '.*?' errored: |"  # dag.go:680
     r"step group deemed errored due to child .*? error: |"  # steps.go:310
-    r"error in (?:entry|exit) template execution ?: ",  # operator.go:425, 511
+    r"(?:\S{1,253} )?error in (?:entry|exit) template execution ?: ",  # operator.go:425, 511; with its name before 3.0
     re.DOTALL,
 )
 _MAX_WRAPPERS = 10
@@ -60,7 +62,7 @@ def parse_exit(message: str) -> ExitMessage | None:
     if match:
         return ExitMessage(match["container"], match["reason"], int(match["code"]), match["detail"] or "")
     old = _OLD_EXIT.match(message)
-    return ExitMessage(None, "Error", int(old["code"]), "") if old else None
+    return ExitMessage(old["container"], "Error", int(old["code"]), "") if old else None
 
 
 def exit_code(message: str, recorded: str | None) -> int | None:

@@ -119,11 +119,17 @@ def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Sus
 def _failure_of(pod: Pod, failed_init: ContainerStatus | None) -> str:
     """Return why a pod failed, in brackets; empty if that is unknown."""
     if failed_init:
-        return f" (init container {failed_init.name} exited with code {_exit_code(failed_init)})"
+        return f" (init container {_how_it_failed(failed_init)})"
     failed = next((one for one in pod.status.container_statuses if _exit_code(one)), None)
     if failed:
-        return f" ({failed.name} exited with code {_exit_code(failed)})"
+        return f" ({_how_it_failed(failed)})"
     return f" ({pod.status.reason})" if pod.status.reason else ""
+
+
+def _how_it_failed(status: ContainerStatus) -> str:
+    state = terminated(status)
+    message = f": {state.message.strip()}" if state and state.message.strip() else ""
+    return f"{status.name} exited with code {_exit_code(status)}{message}"
 
 
 def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:

@@ -44,9 +44,16 @@ def unfinished_leaves(snapshot: Snapshot) -> Iterator[Node]:
         if (
             node.phase in UNFINISHED_PHASES
             and not node.daemoned
+            and not _has_lost_its_pod(snapshot, node)
             and (node.type in _LEAVES or node.synchronization_status or _backoff(node))
         ):
             yield node
+
+
+def _has_lost_its_pod(snapshot: Snapshot, node: Node) -> bool:
+    """Whether a Container is unfinished for Argo, although the step whose pod it belongs to has ended."""
+    pod_node = snapshot.tree.pod_node(node) if node.type == NodeType.CONTAINER else None
+    return pod_node is not None and pod_node.phase not in UNFINISHED_PHASES
 
 
 def newest_time(snapshot: Snapshot) -> datetime | None:

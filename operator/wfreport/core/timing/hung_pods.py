@@ -96,4 +96,5 @@ def _ends(statuses: Sequence[ContainerStatus]) -> list[tuple[ContainerStatus, St
 
 def _how_it_ended(end: StateTerminated) -> str:
     reason = f" ({end.reason})" if end.reason not in ("", "Error", "Completed") else ""
-    return f"exited with code {end.exit_code}{reason}"
+    message = f": {end.message.strip()}" if end.exit_code and end.message.strip() else ""
+    return f"exited with code {end.exit_code}{reason}{message}"

@@ -13,10 +13,11 @@ from wfreport.api.argo import UNFINISHED_PHASES, Node, NodeType, Phase
 from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
+from wfreport.core.classify.failed_pod import AGENT_TYPES
 from wfreport.core.classify.pending import STARTING_REASONS, STARTUP_FAILURE_EVENTS, autoscaler_answer, pending_reason
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
-from wfreport.core.snapshot.pod_names import pod_name
+from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name
 from wfreport.core.timing.hung_pods import HUNG_REASONS, hung_pod
 from wfreport.core.timing.lock_waits import NO_HOLDS, LockHolds, holders_clause
 from wfreport.imports import lazy_pattern
@@ -124,11 +125,23 @@ def slow_starting_pods(snapshot: Snapshot, *, now: datetime, graces: WaitingGrac
     slow = (
         node
         for node in snapshot.nodes.values()
-        if ((reason := _waiting_reason(node)) in STARTING_REASONS or reason == "Unschedulable")
+        if ((reason := _waiting_reason(node)) in STARTING_REASONS or reason in _SHOWN_BY_PODS)
         and node.started_at is not None
         and (now - node.started_at).total_seconds() >= graces.starting_seconds
     )
-    return {name: node.id for node in slow if (name := pod_name(snapshot.workflow, node))}
+    return {name: node.id for node in slow if (name := _starting_pod_name(snapshot, node))}
+
+
+_AGENT_WAITS = frozenset({"HTTPPending", "PluginPending"})
+_SHOWN_BY_PODS = frozenset({"Unschedulable", *_AGENT_WAITS})
+"""Reasons of waits about which the pod knows more."""
+
+
+def _starting_pod_name(snapshot: Snapshot, node: Node) -> str | None:
+    """Return the name of the pod that a node waits for, which is the agent's for HTTP and Plugin nodes."""
+    if node.type in AGENT_TYPES:
+        return agent_pod_name(snapshot.workflow.metadata.name)
+    return pod_name(snapshot.workflow, node)
 
 
 def _is_past_grace(wait: _Wait, now: datetime, graces: WaitingGraces) -> bool:
@@ -194,6 +207,8 @@ def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[st
         reason, message = pending_reason(evidence.get(pod)) or (reason, message)
     if reason == "Unschedulable" and pod and (answer := autoscaler_answer(evidence.get(pod))):
         message = f"{message.rstrip('.')}; {answer}"
+    if reason in _AGENT_WAITS and (found := pending_reason(evidence.get(_starting_pod_name(snapshot, node) or ""))):
+        message = f"its pod does not start: {': '.join(part for part in found if part)}"
     return _Wait(reason, message, node.started_at, node, pod)
 
 

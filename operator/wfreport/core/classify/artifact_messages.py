@@ -1,0 +1,76 @@
+"""Patterns of messages of argoexec and of artifact stores about artifacts and outputs.
+
+Sources: Argo's executor and artifact drivers (executor.go, artifacts/*), and the stores' own errors.
+"""
+
+from typing import Final
+
+from wfreport.core.classify.message_patterns import message_pattern
+
+ARTIFACT_MESSAGE: Final = message_pattern(
+    r"artifact \S+ failed to (?:load|save)|failed to (?:load|save) (?:input )?artifact|"
+    r"failed to load (?:non-plugin )?input artifacts|required artifact \S{1,300} not supplied|"
+    r"failed to (?:put|get) (?:file|directory)|failed to create new (?:S3|OSS) client|NoSuchBucket|NoSuchKey|"
+    r"failed to tarball the output|failed to stat input artifact|plugin \S+ (?:load|save|stream)|"
+    r"^failed to save outputs: |"  # Argo 2.x, whose wait container annotated the pod
+    r"^verify serviceaccount \S+ has necessary privileges|"  # the same without its start
+    r"supervisor (?:presumed dead|reported pre-main failure)"
+)
+"""Messages of argoexec about artifacts (executor.go, artifacts/*), also if they name none of its own containers."""
+
+LOST_CONNECTION: Final = message_pattern(
+    r"unable to upgrade connection|exited too quickly|No such container: |Main container ID cannot be found|"
+    r"(?:container(?:ID)?|pod) \S{1,300} is not found in the pod|"
+    r"^(?:failed to save outputs: )?pods \"[^\"]*\" not found"
+)
+"""argoexec lost the container or its pod."""
+
+TOO_LARGE_OUTPUT: Final = message_pattern(
+    r"Too long: must have at most|[Rr]equest entity too large|request is too large|too large to be saved|"
+    r"larger than maximum of"
+)
+"""An output parameter or result is larger than Kubernetes accepts."""
+
+UNSUPPORTED_ARTIFACT: Final = message_pattern(
+    r"not implemented in the \S{1,40} executor|artifacts unsupported|currently unimplemented|did not specify a path|"
+    r"No archive location|Archive location provided no|does not have the key|Unsupported artifact driver"
+)
+"""The template asks for something that its executor or its store cannot do, or names a key that is not there."""
+
+MISSING_ARTIFACT: Final = message_pattern(
+    r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
+    r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
+    r"illegal file path|does not exist in archive|file does not exist|Could not find the file|not found"
+)
+"""The file, object or revision does not exist: the store works, and the path is wrong."""
+
+DENIED_ARTIFACT: Final = message_pattern(
+    r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
+    r"SignatureDoesNotMatch|ExpiredToken|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
+    r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
+    r"[Pp]ermission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: |"
+    r"signature (?:we calculated )?does not match|Access Key Id you provided|InvalidClientTokenId|WebIdentityErr|"
+    r"NoCredentialProviders|Cannot connect to the Docker daemon|necessary privileges|[Aa]uthorization failed|"
+    r"HTTP response to HTTPS client|"
+    r"failed to (?:retrieve|refresh) (?:cached )?credentials|invalid_grant|operation not permitted|"
+    r"no configuration has been provided|process namespace sharing is not enabled|"
+    r"executable file not found in \$PATH"  # argoexec's image lacks a program, such as git
+)
+"""The store, its credentials or argoexec's image are configured wrongly."""
+
+NOT_STARTED: Final = message_pattern(r"argument list too long|exec format error")
+"""argoexec itself could not be started, by the machine or because of what it was given. No artifact is to blame."""
+
+OF_WAIT: Final = message_pattern(
+    r"\b(?:save|saving|put|upload|outputs?|wait for|main container|chroot|archive/tar|tarball|workflowtaskresults)\b|"
+    r"container named \"main|/(?:docker\.sock|outputs)\b|No such container|/pods\b"
+)
+"""What only the wait container does: it waits for main, and stores its outputs."""
+
+OF_INIT: Final = message_pattern(r"failed to load")
+"""What only the init container does: it loads inputs."""
+
+OF_EMISSARY: Final = message_pattern(
+    r"^(?:failed to find name in PATH|failed to start command|failed to read exit-code of dependency)"
+)
+"""argoexec's errors in a container of the user, whose program it starts (commands/emissary.go)."""
