@@ -89,8 +89,8 @@ check: setup ## Everything that must hold: format, lint, types, layers, drift, c
 CORE_TESTS := tests/core tests/manifests/test_samples.py \
   tests/remediation/test_policies_in_memory.py tests/remediation/test_samples_in_memory.py
 .PHONY: coverage
-coverage: setup ## Run the core's tests: do they take every branch of it? Minutes
-	@$(RUN) coverage run --data-file=.cache/coverage -m pytest -q -m "not cluster" $(CORE_TESTS)
+coverage: setup ## Run the core's tests with few examples: do they take every branch of it? Minutes
+	@HYPOTHESIS_PROFILE=fast $(RUN) coverage run --data-file=.cache/coverage -m pytest -q -m "not cluster" $(CORE_TESTS)
 	@$(RUN) coverage report --data-file=.cache/coverage --include='*/wfreport/core/*' --fail-under=100
 
 .PHONY: fmt

@@ -126,6 +126,17 @@ def test_a_cycle_of_steps_ends_the_path() -> None:
     assert [step.display_name for step in path or ()] == ["a", "b"]
 
 
+def test_a_child_that_is_named_twice_follows_once() -> None:
+    nodes = [
+        a_node("wf", OK, NodeType.DAG, children=["wf.a"], start=0, end=9),
+        a_node("wf.a", OK, children=["wf.g"], start=0, end=4),
+        a_node("wf.g", OK, NodeType.TASK_GROUP, children=["wf.b", "wf.b"], start=4, end=9),
+        a_node("wf.b", OK, start=5, end=9),
+    ]
+    path = a_report(a_snapshot(*nodes, phase=OK, end=9)).critical_path
+    assert [step.display_name for step in path or ()] == ["a", "b"]
+
+
 def test_a_daemon_above_a_join_is_skipped_on_every_branch() -> None:
     nodes = [
         a_node("wf", OK, NodeType.DAG, children=["wf.d"], start=0, end=20),
