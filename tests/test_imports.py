@@ -96,3 +96,29 @@ with submodules_of("email"):
 def test_submodules_of_a_package_that_does_not_exist_are_refused() -> None:
     with pytest.raises(ModuleNotFoundError, match="no package wfreport_nowhere"), submodules_of("wfreport_nowhere"):
         pass
+
+
+def test_a_package_is_unavailable_only_inside_the_block() -> None:
+    script = """
+import sys
+from wfreport.imports import unavailable
+with unavailable("typing_extensions", "re"):
+    import re
+    try:
+        import typing_extensions
+    except ImportError:
+        print("unavailable")
+import typing_extensions
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(OPERATOR)}
+    )
+    assert done.stdout == "unavailable\n"
+
+
+def test_commands_import_msgspec_without_typing_extensions() -> None:
+    script = "import sys; import wfreport.cli.commands.show; print('typing_extensions' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(OPERATOR)}
+    )
+    assert done.stdout == "False\n"

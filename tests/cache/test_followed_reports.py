@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import replace
 from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from wfreport.cache.followed_reports import MAX_PER_WORKFLOW
 from wfreport.cache.reports import ReportCache, ReportEntry

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wfreport.cache.reports import REPORT_OVERHEAD_BYTES, ReportCache, ReportEntry, StatusCache, entry_of
 from wfreport.kube.reports import StoredReport, stored_report

@@ -83,6 +83,16 @@ def test_constructors_take_few_collaborators() -> None:
     assert not {name: count for name, count in taken.items() if count > limits.get(name, 7)}
 
 
+def test_values_are_structs_since_a_dataclass_takes_a_millisecond_of_each_start() -> None:
+    dataclasses = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path, node in definitions_in(OPERATOR)
+        if isinstance(node, ast.ClassDef)
+        and any("dataclass" in ast.unparse(each).partition("(")[0].split(".") for each in node.decorator_list)
+    ]
+    assert not dataclasses, "derive from msgspec.Struct (docs/decisions/0048)"
+
+
 def test_no_source_file_is_too_long_to_read() -> None:
     long = {
         str(path.relative_to(ROOT)): lines

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from tests.core.hostile import UNITS, cpu_seconds, repeated
 from tests.examples import batches, steps
@@ -40,7 +41,7 @@ LINE_LENGTH = 1024
 
 
 def _inside(value: Any, depth: int = 0) -> Iterator[re.Pattern[str]]:
-    """Yield the patterns in a value: itself, or within containers, dataclasses and functions' closures."""
+    """Yield the patterns in a value: itself, or within containers, Structs and functions' closures."""
     if isinstance(value, MessagePattern):
         yield value.exact
     elif isinstance(value, re.Pattern | type(lazy_pattern(""))) and isinstance(value.pattern, str):
@@ -55,8 +56,8 @@ def _parts(value: Any) -> list[Any]:
         return list(value.values())
     if isinstance(value, list | tuple | set | frozenset):
         return list(value)
-    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        return [getattr(value, name) for name in value.__dataclass_fields__]
+    if isinstance(value, msgspec.Struct):
+        return [getattr(value, name) for name in value.__struct_fields__]
     return [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 from tests.builders import REDACTOR, T0, a_node, a_report, a_snapshot, at
 
 from wfreport.api.argo import LABEL_COMPLETED, NodeType, Phase

@@ -4,7 +4,6 @@ Names and meanings are Argo's (``workflow_types.go``). Phases and types are plai
 values, and an unknown value must not be an error.
 """
 
-import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -12,6 +11,7 @@ from typing import Annotated, Final
 import msgspec
 
 from wfreport.api.managed_fields import ManagedFields
+from wfreport.imports import lazy_pattern
 
 GROUP: Final = "argoproj.io"
 VERSION: Final = "v1alpha1"
@@ -71,7 +71,7 @@ class NodeType(StrEnum):
     PLUGIN = "Plugin"
 
 
-_HOOK_NAME: Final = re.compile(r"\.onExit$|^[^(]+\.hooks\.[^.(]+$")
+_HOOK_NAME: Final = lazy_pattern(r"\.onExit$|^[^(]+\.hooks\.[^.(]+$")
 """Display names of hooks (hooks.go:23, exit_handler.go:44). Names of tasks and steps have no dots; loop values may."""
 
 FAILED_PHASES: Final = frozenset({Phase.FAILED, Phase.ERROR})

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.remediation import LockClass
@@ -70,8 +71,7 @@ NOTIFIERS: Final = 8
 """Workers that send notifications. A namespace occupies at most one of them, even if its endpoint does not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dependencies:
+class Dependencies(Struct, frozen=True):
     """The parts of the operator that remediation depends on.
 
     Attributes:

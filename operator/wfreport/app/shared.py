@@ -3,11 +3,13 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final
 
+from msgspec import Struct
+
+import wfreport.core.redact.provider_patterns  # noqa: F401 - else a redaction waits for its import
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.reports import ReportCache
 from wfreport.cache.running import PollPolicy, RunningWorkflows
@@ -33,8 +35,7 @@ CAPTURE_BACKOFF_MAX_SECONDS: Final = 64
 """Pods are deleted soon after they fail, so captures are retried sooner than reconciles."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSource:
+class TimeSource(Struct, frozen=True):
     """Clocks, injected so that tests can control them.
 
     Attributes:
@@ -48,8 +49,7 @@ class TimeSource:
     jitter: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class KubeResources:
+class KubeResources(Struct, frozen=True):
     """The API server and its resources.
 
     Attributes:
@@ -69,8 +69,7 @@ class KubeResources:
     events: Events
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Struct, frozen=True):
     """The shared objects.
 
     Attributes:

@@ -1,6 +1,5 @@
 """Archived logs: the end of a node's artifact ``<container>-logs``."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -31,8 +30,7 @@ class _RunBody(Struct, frozen=True):
 _decode_run: Final = msgspec.json.Decoder(_RunBody).decode
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedLog:
+class ArchivedLog(msgspec.Struct, frozen=True):
     """The end of a log.
 
     Attributes:

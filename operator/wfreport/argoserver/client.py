@@ -7,7 +7,6 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import TracebackType
@@ -15,6 +14,7 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 import aiohttp
 import tenacity
+from msgspec import Struct
 
 from wfreport.argoserver.connection import ServerConnection, TlsContextCache
 from wfreport.argoserver.errors import (
@@ -63,8 +63,7 @@ class ServerObserver(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """Time limits, and the number of attempts.
 
     Attributes:
@@ -78,8 +77,7 @@ class RetryPolicy:
     total_seconds: float = 60
 
 
-@dataclass(frozen=True, slots=True)
-class _ServerRequest(Generic[T]):
+class _ServerRequest(Struct, Generic[T], frozen=True):
     """A request.
 
     Attributes:
@@ -99,6 +97,9 @@ class _ServerRequest(Generic[T]):
     body: bytes | None = None
 
 
+_RETRY_POLICY: Final = RetryPolicy()
+
+
 class ArgoServer:
     """The client. Enter it as an async context manager; any number of tasks may then make requests."""
 
@@ -107,7 +108,7 @@ class ArgoServer:
         connection: ServerConnection,
         *,
         clock: Callable[[], datetime],
-        retry_policy: RetryPolicy = RetryPolicy(),
+        retry_policy: RetryPolicy = _RETRY_POLICY,
         connections: int = 4,
         observer: ServerObserver | None = None,
         jitter: Callable[[], float] = random.random,

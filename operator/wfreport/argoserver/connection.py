@@ -2,17 +2,17 @@
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from wfreport.argoserver.errors import ServerUnreachableError
 from wfreport.argoserver.tokens import NoToken, TokenCommand, TokenFile, TokenSource
 from wfreport.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class TlsConfig:
+class TlsConfig(Struct, frozen=True):
     """The files and options of TLS.
 
     Attributes:
@@ -79,8 +79,7 @@ def _modified_at_ns(path: Path) -> int:
         return 0  # loading the file reports the error
 
 
-@dataclass(frozen=True, slots=True)
-class ServerConnection:
+class ServerConnection(Struct, frozen=True):
     """How to reach Argo Server.
 
     Attributes:

@@ -20,7 +20,6 @@ An error has two texts. ``message`` is for logs: the server's message, truncated
 reports: constant for each class, so that a report is not rewritten after every attempt.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final
@@ -29,6 +28,7 @@ import msgspec
 
 from wfreport.api.argo import Struct
 from wfreport.api.reasons import Reason
+from wfreport.imports import lazy_pattern
 
 MESSAGE_MAX: Final = 500
 PERMANENT_RETRY_SECONDS: Final = 30
@@ -177,7 +177,7 @@ _BY_STATUS: Final[Mapping[int, type[ArgoServerError]]] = {
 }
 _THROTTLED, _UNAVAILABLE, _SERVER, _REFUSED = 429, 503, 500, 400
 # persist/sqldb: null_workflow_archive.go and explosive_offload_node_status_repo.go
-_NO_DATABASE: Final = re.compile(
+_NO_DATABASE: Final = lazy_pattern(
     r"archived workflows? (?:\w{1,40} ){0,8}not supported|offload node status is not supported"
 )
 _WRONG_SCHEME: Final = "HTTP request to an HTTPS server"

@@ -4,8 +4,9 @@ The cache is bounded. If it is full, the namespace that has most loses its oldes
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from operator import itemgetter
+
+from msgspec import Struct
 
 from wfreport.cache.fair_cache import FairCache
 from wfreport.core.snapshot.model import PodEvidence
@@ -15,8 +16,7 @@ POD_BYTES = 4096
 """Estimated memory of a pod and its Events, without logs."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceCacheLimits:
+class EvidenceCacheLimits(Struct, frozen=True):
     """Bounds of the cache.
 
     Attributes:
@@ -28,8 +28,7 @@ class EvidenceCacheLimits:
     max_bytes: int = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _CachedEvidence:
+class _CachedEvidence(Struct, frozen=True):
     workflow: NamespacedName
     workflow_uid: str
     evidence: PodEvidence

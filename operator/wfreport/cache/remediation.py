@@ -6,10 +6,11 @@ A write of the operator updates the caches at once, another client's write does 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
+
+from msgspec import Struct, structs
 
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass, Remediation
@@ -26,8 +27,7 @@ from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class CachedPolicy:
+class CachedPolicy(Struct, frozen=True):
     """A policy, and whether the operator may perform its actions.
 
     Attributes:
@@ -315,7 +315,7 @@ def _merged(verdicts: list[PolicyVerdict]) -> Iterator[PolicyVerdict]:
     """Merge the verdicts of each policy. The first one, on the action, takes precedence over the one on notifying."""
     for policy in dict.fromkeys(verdict.policy for verdict in verdicts):
         of_policy = [verdict for verdict in verdicts if verdict.policy == policy]
-        yield replace(
+        yield structs.replace(
             of_policy[0],
             has_matched=any(verdict.has_matched for verdict in of_policy),
             is_blocked=any(verdict.is_blocked for verdict in of_policy),
@@ -323,8 +323,7 @@ def _merged(verdicts: list[PolicyVerdict]) -> Iterator[PolicyVerdict]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RemediationCache:
+class RemediationCache(Struct, frozen=True):
     """The cached objects that decisions depend on.
 
     Attributes:

@@ -26,8 +26,9 @@ event, or ``write_done`` makes the writer enqueue the report.
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.reasons import AWAITING_SERVER, ConditionType, Reason
@@ -47,8 +48,7 @@ _ENDED_REASONS = frozenset({Reason.WORKFLOW_DELETED})
 _MISSING_REASONS = AWAITING_SERVER | {Reason.WORKFLOW_NOT_FOUND, Reason.WORKFLOW_NOT_ARCHIVED}
 
 
-@dataclass(frozen=True, slots=True)
-class ReportEntry:
+class ReportEntry(Struct, frozen=True):
     """A report, without the content of its status.
 
     Attributes:

@@ -11,9 +11,10 @@ batches, and a batch is shared out as follows:
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from wfreport.cache.stalls import StallMemory
 from wfreport.kube.objects import NamespacedName
@@ -44,8 +45,7 @@ class WorkflowNames(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class RunningWorkflow:
+class RunningWorkflow(Struct):
     """State of a running Workflow between two reconciles. Another reconcile can recover all of it.
 
     Attributes:
@@ -69,8 +69,7 @@ class RunningWorkflow:
     stall: StallMemory = field(default_factory=StallMemory)
 
 
-@dataclass(frozen=True, slots=True)
-class PollPolicy:
+class PollPolicy(Struct, frozen=True):
     """How often running Workflows are reconciled.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.core.stall.model import HolderState, Owed, PodsSeen, Suspicion
 from wfreport.kube.objects import NamespacedName
@@ -13,8 +14,7 @@ SEVERAL: Final = 2
 """This many runs for which something may be owed show that Argo's controller is silent."""
 
 
-@dataclass(slots=True)
-class StallMemory:
+class StallMemory(Struct):
     """State of a running Workflow.
 
     Attributes:

@@ -3,8 +3,7 @@
 import gc
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
@@ -44,8 +43,7 @@ class Command(click.Command):
         ctx.exit(super().invoke(ctx) or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class LazyCommand:
+class LazyCommand(NamedTuple):
     """An entry of the table of commands.
 
     Attributes:

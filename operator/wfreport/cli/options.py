@@ -3,11 +3,11 @@
 import functools
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+from msgspec import Struct
 
 from wfreport.core.timing.durations import parse_duration
 
@@ -17,8 +17,7 @@ TABLE_FORMATS: Final = ("table", "wide", "json", "yaml", "name")
 """Output formats of a command that lists objects."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterTarget:
+class ClusterTarget(Struct, frozen=True):
     """The cluster and namespace that the user selected; None selects kubectl's default."""
 
     namespace: str | None = None

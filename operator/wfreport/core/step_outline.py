@@ -8,8 +8,9 @@ names were cut or redacted, a step is placed where its predecessor is.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.api.argo import NodeType
 from wfreport.api.report import Step
@@ -24,8 +25,7 @@ _TRIES_PER_STEP: Final = 8
 work for a hostile report whose steps form one long chain of groups, none of whose ids match."""
 
 
-@dataclass(slots=True)
-class OutlineEntry:
+class OutlineEntry(Struct):
     """A step and the steps inside it, in execution order."""
 
     step: Step
@@ -46,8 +46,7 @@ class OutlineEntry:
             pending.extend(reversed(entry.inside))
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """The steps of a run.
 
     Attributes:

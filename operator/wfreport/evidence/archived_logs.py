@@ -17,8 +17,9 @@ If the cache is full, the namespace that has most loses its oldest results; a re
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.argoserver.artifacts import ArchivedLogs, RunRef
 from wfreport.argoserver.errors import (
@@ -50,8 +51,7 @@ _Log = tuple[NamespacedName, str, LogRef]
 """Name and uid of a Workflow, and one of its logs."""
 
 
-@dataclass(frozen=True, slots=True)
-class _LogResult:
+class _LogResult(Struct, frozen=True):
     """The result of a request: a text, or None if the server does not have the log or refuses it."""
 
     text: ArchivedText | None

@@ -39,9 +39,10 @@ error changes.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
+
+from msgspec import Struct, structs
 
 from wfreport.api.reasons import Reason
 from wfreport.api.report import ReportStatus
@@ -99,8 +100,7 @@ _WITH_RUN: Final = frozenset({FetchState.FETCHED, FetchState.OUTDATED})
 _FAILED: Final = frozenset({FetchState.RETRYING, FetchState.UNAVAILABLE})
 
 
-@dataclass(frozen=True, slots=True)
-class _FetchRequest:
+class _FetchRequest(Struct, frozen=True):
     """A request for a subject.
 
     Attributes:
@@ -124,8 +124,7 @@ class _FetchRequest:
         return (self.workflow, self.uid, self.is_archived)
 
 
-@dataclass(frozen=True, slots=True)
-class _FetchResult:
+class _FetchResult(Struct, frozen=True):
     """The result of a request: a run, or why there is none."""
 
     request: _FetchRequest
@@ -150,7 +149,7 @@ class _FetchResult:
         if self.run is None:
             return snapshot
         problems = (*snapshot.problems, *self.run.problems)
-        return replace(
+        return structs.replace(
             snapshot,
             nodes=self.run.nodes,
             nodes_state=self.run.nodes_state,
@@ -221,7 +220,7 @@ class ArgoServerFetcher:
         self._request(request)
         if result and result.run and not status.is_completed:
             return result.add_nodes(snapshot)
-        return replace(snapshot, unavailable=(result and result.unavailable) or BEING_FETCHED)
+        return structs.replace(snapshot, unavailable=(result and result.unavailable) or BEING_FETCHED)
 
     def archived(self, entry: ReportEntry) -> Snapshot | Unavailable | None:
         """Return the archived run of a report whose Workflow is not in the cluster, or why it is unavailable.
@@ -337,7 +336,7 @@ class ArgoServerFetcher:
             raise RuntimeError("nothing is requested without a server")
         (namespace, name), uid = request.workflow, request.uid or None
         if request.is_archived:
-            return replace(await self._server.fetch_archived(namespace, name, uid=uid), source=Source.ARCHIVE)
+            return structs.replace(await self._server.fetch_archived(namespace, name, uid=uid), source=Source.ARCHIVE)
         return await self._server.fetch(namespace, name, uid=uid)
 
     def _fail(

@@ -7,8 +7,9 @@ and its logs are deleted by podGC, its Events stay for an hour.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
@@ -36,8 +37,7 @@ KUBELET_TRIES: Final = 3
 _KUBELET_STATUS: Final = frozenset({500, 502, 504})
 
 
-@dataclass(slots=True)
-class _PendingCapture:
+class _PendingCapture(Struct):
     """A pod that is being captured, and the progress so far.
 
     Attributes:

@@ -16,8 +16,9 @@ Errors are not raised: the report names evidence that could not be read, with th
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from wfreport.api.report import ReportSpec
 from wfreport.cache.reports import ReportEntry
@@ -46,8 +47,7 @@ EVIDENCE_RETRY_WINDOW = timedelta(minutes=2)
 """Pods that cannot be read are tried again until this long after the run's end; then they count as missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class CollectedEvidence:
+class CollectedEvidence(Struct, frozen=True):
     """Knowledge about the pods of a Workflow in the cluster.
 
     Attributes:
@@ -67,8 +67,7 @@ class CollectedEvidence:
     stall: StallVerdict = UNKNOWN_VERDICT
 
 
-@dataclass(frozen=True, slots=True)
-class RemainingEvidence:
+class RemainingEvidence(Struct, frozen=True):
     """Knowledge about a run whose Workflow is not in the cluster.
 
     Attributes:

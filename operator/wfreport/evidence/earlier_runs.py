@@ -7,9 +7,10 @@ runs that succeed in time cost no request.
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
+
+from msgspec import structs
 
 from wfreport.api.argo import Workflow
 from wfreport.api.report import ReportStatus
@@ -69,7 +70,7 @@ class EarlierRuns:
         names = successes[-number:] if number else []
         read = [await self._compared(workflow.metadata.namespace, name) for name in reversed(names)]
         steps = durations_by_step(run.status for run in read if run)
-        return replace(known, last_success=read[0] if read else None, steps=steps)
+        return structs.replace(known, last_success=read[0] if read else None, steps=steps)
 
     async def _compared(self, namespace: str, name: str) -> ComparedRun | None:
         """Return an earlier run; None if its report cannot be read. Storms of failures read the same report once."""

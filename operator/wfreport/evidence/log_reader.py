@@ -1,9 +1,10 @@
 """Reads the end of a container's log, redacts it, and cuts it to what a report stores."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final
+
+from msgspec import Struct, structs
 
 from wfreport.api.reasons import Reason
 from wfreport.core.redact.redactor import Redactor
@@ -19,8 +20,7 @@ MARGIN_FACTOR: Final = 4
 """Bytes read per byte that is stored, for the same reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogRules:
+class LogRules(Struct, frozen=True):
     """Settings of reading logs.
 
     Attributes:
@@ -76,4 +76,4 @@ class LogReader:
             max_bytes=self._rules.log_tail_bytes * MARGIN_FACTOR,
         )
         tail = shortened_log(end.text, container, self._sanitizer, LogLimits(lines, self._rules.log_tail_bytes))
-        return replace(tail, was_cut=tail.was_cut or end.has_more)
+        return structs.replace(tail, was_cut=tail.was_cut or end.has_more)

@@ -6,8 +6,9 @@ failed nodes that nothing is known about, once, and has their logs and Events ca
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.api.argo import ANNOTATION_NODE_ID, Node, NodeType, Phase
 from wfreport.api.kubernetes import Pod
@@ -36,8 +37,7 @@ _CAPTURE_PENDING: Final = PodEvidence(missing=(Reason.CAPTURE_PENDING,))
 _NOT_CAPTURED: Final = PodEvidence(missing=(Reason.POD_NOT_CAPTURED,))
 
 
-@dataclass(frozen=True, slots=True)
-class EvidenceLimits:
+class EvidenceLimits(Struct, frozen=True):
     """Bounds of what one reconcile reads.
 
     Attributes:
@@ -49,8 +49,7 @@ class EvidenceLimits:
     completion_nodes: int = 500
 
 
-@dataclass(frozen=True, slots=True)
-class PodQuery:
+class PodQuery(Struct, frozen=True):
     """The pods that a reconcile needs.
 
     Attributes:
@@ -62,8 +61,7 @@ class PodQuery:
     everything: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Observations:
+class Observations(Struct, frozen=True):
     """Evidence of the failed pods that a reconcile has read.
 
     Attributes:

@@ -7,9 +7,10 @@ time is over, so that a finding is as early as the polls allow.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct, structs
 
 from wfreport.api.report import ReportStatus, Stalled
 from wfreport.cache.running import RunningWorkflow, RunningWorkflows
@@ -49,8 +50,7 @@ INTERVAL_MAX_SECONDS: Final = 900
 """The longest interval between two looks at a run that is well."""
 
 
-@dataclass(frozen=True, slots=True)
-class StallInspection:
+class StallInspection(Struct, frozen=True):
     """Result of an inspection: whether the run hangs, and when to inspect it again.
 
     Attributes:
@@ -109,14 +109,14 @@ class StallInspector:
         memory = running.stall
         memory.locks_held, memory.lock_holds = held_locks(snapshot), lock_holds(snapshot)
         if not await self._read_pods(snapshot, memory, stalled, now):
-            return StallInspection(replace(UNKNOWN_VERDICT, lock_holds=self._lock_holds(snapshot)))
+            return StallInspection(structs.replace(UNKNOWN_VERDICT, lock_holds=self._lock_holds(snapshot)))
         await self._read_holders(snapshot, memory)
         facts = self._facts(snapshot, memory, evidence)
         suspicions = await run_by_size(is_large(snapshot), find_suspicions, snapshot, facts, self._graces)
         memory.see(suspicions, now)
         silent_since_at = self._silent_since_at(snapshot, memory, suspicions, now)
         resumed_at = self._activity.resumed_at
-        facts = replace(facts, controller_silent_since_at=silent_since_at, controller_resumed_at=resumed_at)
+        facts = structs.replace(facts, controller_silent_since_at=silent_since_at, controller_resumed_at=resumed_at)
         finding = choose_finding(suspicions, facts, first_seen=memory.first_seen, stored=stalled, now=now)
         return StallInspection(StallVerdict(finding, lock_holds=self._lock_holds(snapshot)))
 
@@ -140,7 +140,7 @@ class StallInspector:
         pods = memory.pods
         if captured:
             known = pods_seen(snapshot, captured, is_complete=False).by_node
-            pods = replace(pods, by_node={**known, **pods.by_node}) if pods else PodsSeen(known)
+            pods = structs.replace(pods, by_node={**known, **pods.by_node}) if pods else PodsSeen(known)
         held = self._running.locks_held() if awaited_locks(snapshot) else frozenset[str]()
         return StallFacts(pods, memory.holders, held)
 

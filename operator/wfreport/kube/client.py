@@ -9,11 +9,11 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import msgspec
+from msgspec import Struct, structs
 
 from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, GoneError, UnauthorizedError, UnreachableError, error_of
@@ -281,7 +281,7 @@ class Client:
                 log.warning("login failed, using the previous credentials", extra=kv(reason=str(error)))
             else:
                 return
-        self._use(replace(self.endpoint, authorization=await self._reloaded_authorization()))
+        self._use(structs.replace(self.endpoint, authorization=await self._reloaded_authorization()))
 
     def _note_untrusted(self, error: Exception) -> None:
         """Let the next request read the authorities again, at most every few seconds."""
@@ -375,8 +375,7 @@ def _network_errors() -> tuple[type[Exception], ...]:
     return (TimeoutError, OSError, *([loaded.ClientError] if loaded else []))
 
 
-@dataclass(slots=True)
-class _RequestCode:
+class _RequestCode(Struct):
     code: str = "unreachable"
 
 

@@ -9,10 +9,11 @@ import contextlib
 import logging
 import os
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from wfreport.kube.errors import UnauthorizedError
 from wfreport.kube.login import SERVICE_ACCOUNT, Login, expanded, kubeconfig_paths, plain_login
@@ -25,8 +26,7 @@ class NoCredentialsError(Exception):
     """There is neither a usable kubeconfig nor a ServiceAccount; the message lists the places that were tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """How to reach the API server.
 
     Attributes:

@@ -20,12 +20,12 @@ Errors of the HTTP library do not leave this package: a caller that depends on a
         · BadResponseError       -        the response cannot be understood
 """
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 
 from wfreport.api.argo import Struct
+from wfreport.imports import lazy_pattern
 
 
 class ApiError(Exception):
@@ -154,7 +154,7 @@ _BY_STATUS: Mapping[int, type[ApiError]] = {
     422: InvalidError,
 }
 # If the installed CRD is older than this operator and lacks a field, the API server responds to an apply with 500.
-_UNDECLARED = re.compile(r"failed to create typed patch object .*?: \.(?P<field>\S+): field not declared in schema")
+_UNDECLARED = lazy_pattern(r"failed to create typed patch object .*?: \.(?P<field>\S+): field not declared in schema")
 _THROTTLED, _UNAVAILABLE, _SERVER = 429, 503, 500
 
 

@@ -3,11 +3,11 @@
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from wfreport.api.names import API_VERSION, FIELD_MANAGER, KIND_REPORT
 from wfreport.core.redact.printable import strip_invisible
@@ -28,8 +28,7 @@ _NAME_MAX = 200
 NORMAL, WARNING = "Normal", "Warning"
 
 
-@dataclass(frozen=True, slots=True)
-class InvolvedObject:
+class InvolvedObject(Struct, frozen=True):
     """The object that an Event is about.
 
     Attributes:

@@ -1,15 +1,15 @@
 """The kinds that wfreport reads or writes, and where the API server serves them."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api import argo, names
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.paths import PathNameError, path_segment
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceType:
+class ResourceType(Struct, frozen=True):
     """A kind and its address: apimachinery's GroupVersionKind and GroupVersionResource in one.
 
     Attributes:

@@ -9,13 +9,12 @@ not valid.
 import base64
 import os
 import ssl
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from msgspec import Struct
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -24,8 +23,7 @@ _CERTIFICATES: Final = ("client-certificate", "client-certificate-data", "client
 _PLAIN_KEYS: Final = frozenset({"token", "tokenFile", "username", "password", *_CERTIFICATES})
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """A cluster and how to identify to it.
 
     Attributes:
@@ -73,6 +71,8 @@ class Login:
         return context
 
     def _load_certificate(self, context: ssl.SSLContext, certificate: Path | bytes) -> None:
+        import tempfile  # noqa: PLC0415  (kubeconfigs with a token do without it)
+
         with tempfile.TemporaryDirectory(prefix="wfreport-") as folder:  # the ssl module reads nothing but files
             paths = [_path(content, Path(folder, name)) for name, content in (("crt", certificate), ("key", self.key))]
             context.load_cert_chain(str(paths[0]), paths[1] and str(paths[1]))

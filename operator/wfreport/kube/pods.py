@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_WORKFLOW
 from wfreport.api.kubernetes import Event, Pod
@@ -28,8 +29,7 @@ _LOG_GONE = "unable to retrieve container logs for "
 """The body of the kubelet's 200 if the container no longer exists (kubernetes pkg/kubelet/kuberuntime)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogEnd:
+class LogEnd(Struct, frozen=True):
     """The end of a container's log: whole lines, not yet redacted.
 
     Attributes:

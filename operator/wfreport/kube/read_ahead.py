@@ -6,8 +6,9 @@ So a list changes what a reconcile costs, and never what it sees.
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 
@@ -23,8 +24,7 @@ _MOST_ITEMS: Final = 200
 _GROWTH: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowBody:
+class WorkflowBody(Struct, frozen=True):
     """A Workflow as a list returned it.
 
     Attributes:

@@ -5,7 +5,6 @@ We write a report's spec only when we create it; users may create reports of the
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -109,8 +108,7 @@ class _Parts(Struct, frozen=True):
     status: msgspec.Raw = msgspec.Raw()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReport:
+class StoredReport(msgspec.Struct, frozen=True):
     """A report as it was read.
 
     Attributes:
@@ -128,7 +126,7 @@ class StoredReport:
     status: ReportStatus | None
     status_json: bytes | None
     created_at: datetime
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
     written_at: datetime | None = None
 
 

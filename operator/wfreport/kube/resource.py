@@ -5,7 +5,6 @@ over `Resource`; no code outside of `wfreport.kube` builds a path.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -46,8 +45,7 @@ ObjectT = TypeVar("ObjectT")
 ReadT_co = TypeVar("ReadT_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceEvent(Generic[ObjectT]):
+class ResourceEvent(msgspec.Struct, Generic[ObjectT], frozen=True):
     """An event of a watch.
 
     Attributes:

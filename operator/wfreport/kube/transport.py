@@ -5,8 +5,9 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, Protocol
+
+from msgspec import Struct
 
 HttpTransport = Literal["direct", "aiohttp"]
 """The values of ``WFREPORT_HTTP_TRANSPORT``; an import from the settings would load pydantic-settings into the CLI."""
@@ -14,8 +15,7 @@ HttpTransport = Literal["direct", "aiohttp"]
 USER_AGENT: Final = "wfreport"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """A complete response.
 
     Attributes:
@@ -29,8 +29,7 @@ class Response:
     retry_after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BodyTail:
+class BodyTail(Struct, frozen=True):
     """The end of a response's body.
 
     Attributes:

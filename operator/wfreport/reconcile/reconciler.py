@@ -6,8 +6,9 @@ Workflow is identified by its uid: one that was deleted and created again under 
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Final
+
+from msgspec import structs
 
 from wfreport.api.argo import Workflow
 from wfreport.cache.reports import ReportCache, ReportEntry
@@ -222,7 +223,7 @@ class Reconciler:
             if entry.bound_uid != meta.uid or self._writer.has_other_reporter(entry):
                 continue
             if entry.observed_version != meta.resource_version:
-                self._reports.put(replace(entry, observed_version=meta.resource_version))
+                self._reports.put(structs.replace(entry, observed_version=meta.resource_version))
 
 
 class _DeferredErrors:

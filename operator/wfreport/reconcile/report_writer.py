@@ -9,9 +9,10 @@ an expectation; the table in ``cache/reports.py`` shows how events are handled u
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct, structs
 
 from wfreport.api.argo import FAILED_PHASES, Workflow
 from wfreport.api.condition import Condition
@@ -46,8 +47,7 @@ def _never(_: str) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class WriteHooks:
+class WriteHooks(Struct, frozen=True):
     """Functions to call after writes.
 
     Attributes:
@@ -225,7 +225,7 @@ class ReportWriter:
             with self._expect_write(name):
                 meta = await self._reports.apply_status(report.head, status.dump_json())
                 head = head_after_write(report.head, meta, status)
-                written = replace(
+                written = structs.replace(
                     report, head=head, status=status, status_json=status.dump_json(), written_at=self._clock()
                 )
                 self._remember(written)

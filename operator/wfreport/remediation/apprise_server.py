@@ -19,8 +19,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, NoReturn
+
+from msgspec import Struct
 
 from wfreport.remediation.apprise_rules import argument_problem, schema_problem
 from wfreport.remediation.apprise_sandbox import Sandbox
@@ -44,8 +45,7 @@ class _UnusableUrlError(Exception):
     """A URL is not allowed, or Apprise cannot use it. The message names neither the URL nor a part of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _DeliveryProcess:
+class _DeliveryProcess(Struct, frozen=True):
     pid: int
     kill_at: float
 

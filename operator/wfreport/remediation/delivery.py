@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from wfreport.api.actions import Sink
 from wfreport.core.plan.refusal import RefusedError
@@ -24,8 +25,7 @@ GIVE_UP_AFTER: Final = timedelta(days=1)
 _MAX_SENT: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryResult:
+class DeliveryResult(Struct, frozen=True):
     """Outcome of the delivery of a message.
 
     Attributes:

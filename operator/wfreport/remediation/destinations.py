@@ -6,8 +6,9 @@ the cloud's metadata service, to the API server, and to whatever listens beside 
 
 import ipaddress
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -27,8 +28,7 @@ class RefusedAddressError(PermissionError):
     """A connection to this address is refused. The message names the address and the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationRules:
+class DestinationRules(Struct, frozen=True):
     """The rules for addresses.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import RemediationReason
@@ -35,8 +36,7 @@ from wfreport.runtime.lease import Lease, NotLeadingError
 SOON: Final = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _PlannedAction:
+class _PlannedAction(Struct, frozen=True):
     """An action whose intent is to be created or resumed.
 
     Attributes:

@@ -1,10 +1,10 @@
 """Gathers the live state that a decision is checked against before it is carried out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from wfreport.api.argo import LABEL_COMPLETED
 from wfreport.api.metadata import ObjectMetadata
@@ -25,8 +25,7 @@ OPT_OUT_SECONDS: Final = 30
 """How long the opt-out annotation of a Namespace is cached."""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveWorkflow:
+class LiveWorkflow(Struct, frozen=True):
     """A Workflow as just read from the API server.
 
     Attributes:

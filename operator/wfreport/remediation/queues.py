@@ -1,13 +1,12 @@
 """The work queues of remediation."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from wfreport.api.remediation import Remediation
 from wfreport.runtime.workqueue import Priority, WorkQueue
 
 
-@dataclass(frozen=True, slots=True)
-class RemediationQueues:
+class RemediationQueues(Struct, frozen=True):
     """One queue for each reconciler of remediation.
 
     Attributes:

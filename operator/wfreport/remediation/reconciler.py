@@ -14,9 +14,10 @@ other workers: it is a fuse, not a promise.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct, structs
 
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reasons import HoldReason
@@ -80,8 +81,7 @@ _ENFORCED: Final = frozenset(
 """Enforcement actions that write something, and so are decided again on the live Workflow."""
 
 
-@dataclass(slots=True)
-class _RunState:
+class _RunState(Struct):
     """The state of one reconcile.
 
     Attributes:
@@ -186,9 +186,11 @@ class RemediationReconciler:
             state.is_read = True
         live = state.live
         if live is None:
-            return replace(reported, is_deleting=True)
+            return structs.replace(reported, is_deleting=True)
         if not live.is_consistent:
-            return replace(live.state, resource_version="inconsistent")  # no report has that: the decision is to wait
+            return structs.replace(
+                live.state, resource_version="inconsistent"
+            )  # no report has that: the decision is to wait
         return live.state
 
     # Action

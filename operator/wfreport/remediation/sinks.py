@@ -7,10 +7,10 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import aiohttp
+from msgspec import Struct
 
 from wfreport.api.actions import Apprise, Sink
 from wfreport.api.names import LABEL_NOTIFY
@@ -53,8 +53,7 @@ class Sender(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SinkRules:
+class SinkRules(Struct, frozen=True):
     """The sinks that policies may use.
 
     Attributes:

@@ -23,9 +23,10 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.backoff import doubling_delay
 from wfreport.kube.objects import NamespacedName
@@ -42,8 +43,7 @@ class Priority(IntEnum):
     PROGRESS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A key that a worker has to process.
 
     Attributes:
@@ -57,8 +57,7 @@ class Request:
     min_resource_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLimits:
+class QueueLimits(Struct, frozen=True):
     """Bounds of a queue.
 
     Attributes:
@@ -80,8 +79,7 @@ class QueueLimits:
     backoff_max_seconds: float = 300
 
 
-@dataclass(slots=True)
-class _QueuedItem:
+class _QueuedItem(Struct):
     priority: Priority
     enqueued_at: float
     min_resource_version: int

@@ -12,9 +12,10 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from wfreport.clock import now
 from wfreport.kube.client import Client
@@ -50,8 +51,7 @@ class LeaseLostError(Exception):
     """The Lease was lost. Another replica may work now, so this one must not."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseTerms:
+class LeaseTerms(Struct, frozen=True):
     """The identity of a candidate, and the duration of its Lease."""
 
     identity: str

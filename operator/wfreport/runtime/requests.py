@@ -1,6 +1,6 @@
 """The queues of the report controller, and requests for reconciles that do not come from a watch event."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from wfreport.cache.reports import ReportCache
 from wfreport.cache.running import RunningWorkflows
@@ -8,8 +8,7 @@ from wfreport.kube.objects import NamespacedName
 from wfreport.runtime.workqueue import Priority, WorkQueue
 
 
-@dataclass(frozen=True, slots=True)
-class Queues:
+class Queues(Struct, frozen=True):
     """The queues of the report controller.
 
     Attributes:

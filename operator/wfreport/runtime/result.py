@@ -1,7 +1,8 @@
 """The result of a reconcile."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class ReconcileOutcome(StrEnum):
@@ -14,8 +15,7 @@ class ReconcileOutcome(StrEnum):
     ABANDONED = "abandoned"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """The result of a reconcile that succeeded.
 
     Attributes:

@@ -22,10 +22,11 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Final, TextIO
+
+from msgspec import Struct
 
 from wfreport.logs import kv
 from wfreport.runtime.in_flight import InFlight, Slot
@@ -62,8 +63,7 @@ OTHER: Final = "other"
 """The label of a block by something else than a reconcile: a watch stream, a list, a metrics scrape."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """Observations of the thread at one tick.
 
     Attributes:
@@ -152,8 +152,7 @@ class LoadMeter:
         return MarkReason.BLOCKED_EVENT_LOOP if is_blocking or load.cpu_seconds > HEAVY_SECONDS else None
 
 
-@dataclass(slots=True)
-class _Load:
+class _Load(Struct):
     request: Request | None
     cpu_seconds: float = 0
     grown_bytes: int = 0

@@ -4,7 +4,8 @@ Events may be dropped, duplicated or reordered: the resync finds every change th
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wfreport.api.gaps import PODS_MISSING
 from wfreport.cache.reports import ReportCache, entry_of
@@ -27,8 +28,7 @@ OWN_WRITE_SECONDS = 1
 this time the cache has the response, and the read is skipped."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventRules:
+class EventRules(Struct, frozen=True):
     """Settings of the event handlers.
 
     Attributes:

@@ -5,13 +5,13 @@ watch that broke and the list after it. client-go compares its store with each l
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from wfreport.kube.objects import ListMeta, NamespacedName, version_of
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The objects of a collection at one version.
 
     Attributes:

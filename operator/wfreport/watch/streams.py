@@ -34,11 +34,11 @@ version reads a response differently.
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
 import msgspec
+from msgspec import Struct
 
 from wfreport.api import argo, names
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
@@ -81,8 +81,7 @@ _decode_event = msgspec.json.Decoder(WatchEvent).decode
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """A watched collection.
 
     Attributes:

@@ -16,12 +16,18 @@ from wfreport.core.compare.durations import (
     StepDuration,
     describe_baseline,
     is_slow,
+    median,
     percentile_95,
     slower_steps,
     step_durations,
 )
 
 durations = st.lists(st.integers(0, 10_000), min_size=MIN_RUNS, max_size=20)
+
+
+@given(st.lists(st.integers(0, 20_000), min_size=1))
+def test_the_median_is_that_of_the_standard_library(numbers: list[int]) -> None:
+    assert median(numbers) == statistics.median(numbers)
 
 
 @given(durations, st.integers(0, 20_000))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.core.decide.builders import END, LATER, RESUBMIT, SINKS, a_policy, a_report, an_action, decided
 
 from wfreport.api.action_types import ActionType

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.builders import a_node, a_snapshot
 
 from wfreport.api.argo import Artifact, Metadata, Node, NodeType, Outputs, Phase

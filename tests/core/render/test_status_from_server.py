@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.builders import T0, a_node, a_report, a_snapshot, at
 
 from wfreport.api.argo import Phase

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.builders import a_node, a_report, a_snapshot, at
 
 from wfreport.api.argo import NodeType, Phase

@@ -1,10 +1,10 @@
 """``wfreport diff``: what differs between two runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import click
+from msgspec import Struct
 
 from wfreport.api.comparison import Difference, SlowerStep
 from wfreport.api.report import ReportStatus, WorkflowReport
@@ -27,8 +27,7 @@ from wfreport.core.timing.durations import short_duration
 _FILES: Final = (".json", ".yaml", ".yml", ".gz")
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     what: str
     name: str
     before: str

@@ -3,10 +3,10 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import click
+from msgspec import Struct
 
 from wfreport.api.argo import FAILED_PHASES, MAIN_CONTAINER
 from wfreport.api.kubernetes import Pod
@@ -30,8 +30,7 @@ _POLL_SECONDS: Final = 3
 _LineT = TypeVar("_LineT", str, bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class LogSelection:
+class LogSelection(Struct, frozen=True):
     """The logs to print.
 
     Attributes:
@@ -145,8 +144,7 @@ def _selected_pods(run: FoundRun, selection: LogSelection) -> list[StepPod]:
     return list({(pod.pod_name, pod.container): pod for pod in pods}.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _LogSources:
+class _LogSources(Struct, frozen=True):
     """The sources of logs at one moment: a run with its report, and its live pods by name."""
 
     run: FoundRun
@@ -179,8 +177,7 @@ def _last(lines: list[_LineT], count: int | None) -> list[_LineT]:
     return lines if count is None else lines[max(len(lines) - count, 0) :]
 
 
-@dataclass(frozen=True, slots=True)
-class _LogPrinter:
+class _LogPrinter(Struct, frozen=True):
     """Prints logs on stdout, and the source of each on stderr."""
 
     cluster: Cluster

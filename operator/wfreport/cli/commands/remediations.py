@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import click
+from msgspec import Struct
 from rich.text import Text
 
 from wfreport.api.condition import Condition
@@ -42,8 +42,7 @@ _CONDITION_LABELS: Final[Mapping[str, str]] = {
 _LABEL_COLUMNS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class ListedRemediation:
+class ListedRemediation(Struct, frozen=True):
     """A Remediation as the API server sent it, and decoded."""
 
     document: dict[str, Any]

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec import structs
 
 from wfreport.api.argo import COMPLETED_PHASES
 from wfreport.cli.group import Command
@@ -121,7 +121,7 @@ async def _watch(cluster: Cluster, run: FoundRun, invocation: Invocation, *, col
     live = await live_details(cluster, run, report, invocation)
 
     def lines() -> "list[Text]":
-        return report_lines(report, style_of(console, everything=everything), replace(live, now=clock_now()))
+        return report_lines(report, style_of(console, everything=everything), structs.replace(live, now=clock_now()))
 
     async def refresh() -> bool:
         nonlocal report, live

@@ -1,12 +1,12 @@
 """``wfreport simulate``: replays past runs through a policy."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 import click
 import msgspec
+from msgspec import Struct
 
 from wfreport.api.classes import FailureClass
 from wfreport.api.names import KIND_POLICY, KIND_REPORT
@@ -47,8 +47,7 @@ _DECISION_FIELDS: Final = (
 """The fields of a status that a decision reads. The others are dropped: thousands of reports are held in memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class PastRuns:
+class PastRuns(Struct, frozen=True):
     """The runs to replay.
 
     Attributes:

@@ -1,12 +1,12 @@
 """``wfreport trends``: success, durations, recovery, waste and flakiness over the reports that the cluster has."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 import click
 import msgspec
+from msgspec import Struct
 
 from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, Duration, cluster_options, color_option, output_option
@@ -22,8 +22,7 @@ from wfreport.core.trends.facts import RunFacts, decode_facts
 from wfreport.core.trends.trends import compute_trends
 
 
-@dataclass(slots=True)
-class _FoundRuns:
+class _FoundRuns(Struct):
     """The runs that match, and what was left out."""
 
     runs: list[RunFacts]

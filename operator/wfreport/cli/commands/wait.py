@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import click
+import msgspec
 
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_PHASE, Metadata, Phase, Struct
 from wfreport.api.report import ReportStatus
@@ -36,8 +36,7 @@ class _WatchedWorkflow(Struct, frozen=True):
     metadata: Metadata = Metadata()
 
 
-@dataclass(slots=True)
-class _LastState:
+class _LastState(msgspec.Struct):
     """The last known state of the Workflow."""
 
     uid: str = ""
@@ -82,13 +81,12 @@ def wait(target: ClusterTarget, workflow: str, timeout: float | None) -> int:
     return run_connected(target, execute)
 
 
-@dataclass(slots=True)
-class _Follower:
+class _Follower(msgspec.Struct):
     """Follows one Workflow to its end."""
 
     cluster: Cluster
     name: str
-    last: _LastState = field(default_factory=_LastState)
+    last: _LastState = msgspec.field(default_factory=_LastState)
 
     @property
     def _workflows(self) -> Resource[_WatchedWorkflow]:

@@ -1,14 +1,14 @@
 """The columns of a table, declared without rich."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 ItemT = TypeVar("ItemT")
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[ItemT]):
+class Column(Struct, Generic[ItemT], frozen=True):
     """A column of a table.
 
     Attributes:

@@ -1,16 +1,16 @@
 """Content of a page besides the report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.remediation import Remediation
 from wfreport.cli.render.next_steps import NextCommand
 
 
-@dataclass(frozen=True, slots=True)
-class LiveDetails:
+class LiveDetails(Struct, frozen=True):
     """Content of a page besides the report.
 
     Attributes:

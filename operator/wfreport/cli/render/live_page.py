@@ -4,12 +4,12 @@ A page is a shell and a fragment. The live stream sends the fragment again whene
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
 from markupsafe import Markup
+from msgspec import Struct
 
 from wfreport.cli.render.html_page import STATIC_STEPS, asset, environment, policy
 from wfreport.core.page.model import RunPage
@@ -19,8 +19,7 @@ _DIRECTIVES: Final = "connect-src 'self'; form-action 'self'; frame-ancestors 'n
 _DIGEST_CHARACTERS: Final = 24
 
 
-@dataclass(frozen=True, slots=True)
-class PageLink:
+class PageLink(Struct, frozen=True):
     """An entry of the navigation; ``id`` is stable."""
 
     id: str
@@ -28,8 +27,7 @@ class PageLink:
     href: str
 
 
-@dataclass(frozen=True, slots=True)
-class FormField:
+class FormField(Struct, frozen=True):
     """A filter of a form; ``kind`` is text, search, choice or check."""
 
     name: str
@@ -39,16 +37,14 @@ class FormField:
     options: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FilterForm:
+class FilterForm(Struct, frozen=True):
     """The filters of a page, and the address that applies them."""
 
     action: str
     fields: Sequence[FormField]
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
+class Shell(Struct, frozen=True):
     """Everything of a page that the live stream does not replace.
 
     Attributes:
@@ -76,7 +72,7 @@ def page_html(shell: Shell, fragment: str) -> str:
         environment()
         .get_template("ui_page.html.j2")
         .render(
-            **{name: getattr(shell, name) for name in Shell.__slots__},
+            **{name: getattr(shell, name) for name in Shell.__struct_fields__},
             fragment=Markup(fragment),  # noqa: S704 - made by a template
             digest=digest_of(fragment),
             style=Markup(_style()),  # noqa: S704 - ours

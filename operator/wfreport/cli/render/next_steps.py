@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import ReportStatus, WorkflowReport
@@ -13,8 +14,7 @@ from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.steps import next_steps
 
 
-@dataclass(frozen=True, slots=True)
-class NextCommand:
+class NextCommand(Struct, frozen=True):
     """A command line and the reason to run it, or what to do without one.
 
     Attributes:
@@ -26,8 +26,7 @@ class NextCommand:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Struct, frozen=True):
     """How the user called this program, so that suggested commands reach the same cluster.
 
     Attributes:

@@ -1,9 +1,9 @@
 """Renders the steps of a report as a tree, one row per step."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -24,8 +24,7 @@ _STATE_COLUMNS: Final = 8
 _MIN_QUEUED_SECONDS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _TreeRow:
+class _TreeRow(Struct, frozen=True):
     """A row of the tree: a step, or a note that replaces several collapsed steps.
 
     Attributes:
@@ -43,8 +42,7 @@ class _TreeRow:
     note_phase: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Folded:
+class _Folded(Struct, frozen=True):
     """Consecutive steps that ended well, which a terminal shows as one note."""
 
     entries: Sequence[OutlineEntry]

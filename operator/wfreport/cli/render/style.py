@@ -1,8 +1,9 @@
 """The style of terminal output: glyphs, colors, width; and the escaping of untrusted text."""
 
 import unicodedata
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import Phase
 from wfreport.imports import lazy_pattern
@@ -12,8 +13,7 @@ _TERMINAL_CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS: Final = frozenset("\u200c\u200d")
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(Struct, frozen=True):
     """The symbols of one character set."""
 
     phases: dict[str, str]
@@ -53,8 +53,7 @@ PHASE_STYLES: Final[dict[str, str]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """The style of one output.
 
     Attributes:

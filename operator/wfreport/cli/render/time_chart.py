@@ -1,9 +1,9 @@
 """Renders the critical path of a run, a row per step, with bars on a terminal."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -21,8 +21,7 @@ _MAX_ROWS: Final = 12
 _MIN_GAP_SECONDS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class _ChartRow:
+class _ChartRow(Struct, frozen=True):
     """A step of the critical path.
 
     Attributes:

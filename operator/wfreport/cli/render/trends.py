@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from rich.text import Text
 
 from wfreport.cli.render.column import Column, ItemT
@@ -44,8 +44,7 @@ def trend_lines(style: Style, trends: Trends, *, all_namespaces: bool, limit: in
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class TrendTable:
+class TrendTable(Struct, frozen=True):
     """A table of trends: its columns and its items; ``title`` is a word, ``note`` explains it."""
 
     title: str

@@ -7,8 +7,9 @@ a second of CPU to import: they are imported if one of these variables is set.
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, structs
 
 from wfreport.argoserver.errors import ArgoServerError, ServerNotFoundError, ServerWithoutDatabaseError
 from wfreport.cli.problems import UnusableInput
@@ -40,8 +41,7 @@ class ArchiveLookupError(Exception):
         self.unavailable = Unavailable(error.reason, error.advice) if error else None
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedLogText:
+class ArchivedLogText(Struct, frozen=True):
     """A log from the archive.
 
     Attributes:
@@ -90,7 +90,7 @@ async def fetch_archived_run(namespace: str, name: str, uid: str) -> Snapshot:
         from wfreport.argoserver.workflows import ServerWorkflows  # noqa: PLC0415 - slow to import
 
         snapshot = await ServerWorkflows(server).fetch_archived(namespace, name, uid=uid or None)
-    return replace(snapshot, source=Source.ARCHIVE)
+    return structs.replace(snapshot, source=Source.ARCHIVE)
 
 
 async def fetch_with_nodes(snapshot: Snapshot) -> Snapshot:

@@ -3,8 +3,9 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.cli.options import ClusterTarget
 from wfreport.cli.problems import UnusableInput
@@ -18,8 +19,7 @@ _CONNECTIONS: Final = 8
 _INTERRUPTED: Final = 128 + signal.SIGINT
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(Struct, frozen=True):
     """A connection to the API server, and the namespace that names refer to."""
 
     client: Client
@@ -59,8 +59,7 @@ def open_client(credentials: Credentials) -> Client:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _NoMetrics:
+class _NoMetrics(Struct, frozen=True):
     """Discards request metrics: a command does not export any."""
 
     def observe_request(self, verb: str, resource: str, code: str) -> None:

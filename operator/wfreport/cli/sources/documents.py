@@ -7,9 +7,9 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from wfreport.cli.problems import UnusableInput
 
@@ -28,8 +28,7 @@ MAX_YAML_CHARACTERS: Final = 16 * 1024 * 1024
 """Maximum length of YAML, which takes a hundred times as much memory as JSON; several times that of any Workflow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One object of a file.
 
     Attributes:
@@ -59,7 +58,7 @@ def read_documents(path: str) -> list[Document]:
 
 def _content(name: str, path: str) -> bytes:
     try:
-        raw = sys.stdin.buffer.read() if path == STDIN else Path(path).read_bytes()
+        raw = sys.stdin.buffer.read() if path == STDIN else _file_bytes(path)
         content = _unpacked_gzip(raw) if raw.startswith(_GZIP_MAGIC) else raw
     except FileNotFoundError as error:
         raise UnusableInput(name, "no such file; give JSON or YAML, or - for stdin") from error
@@ -74,6 +73,11 @@ def _content(name: str, path: str) -> bytes:
         size = f"{MAX_UNPACKED_BYTES // 1024**2} MiB"
         raise UnusableInput(name, f"it is larger than {size} when unpacked; select fewer objects")
     return content
+
+
+def _file_bytes(path: str) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib imports the parser of URLs
+        return file.read()
 
 
 def _unpacked_gzip(raw: bytes) -> bytes:

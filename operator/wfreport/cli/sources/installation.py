@@ -1,11 +1,12 @@
 """Finds the installed operator, and what is missing for it to work."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from wfreport.api.argo import LABEL_COMPLETED
 from wfreport.api.names import LABEL_WORKFLOW_UID
@@ -41,8 +42,7 @@ class CheckState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """The result of one check."""
 
     state: CheckState
@@ -50,8 +50,7 @@ class Finding:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Installation:
+class Installation(Struct, frozen=True):
     """An installed operator, as its Deployment describes it."""
 
     namespace: str

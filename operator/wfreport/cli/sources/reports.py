@@ -1,13 +1,13 @@
 """Lists the reports of one namespace or of all namespaces."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import product
 from typing import Any, Final
 
 import click
 import msgspec
+from msgspec import structs
 
 from wfreport.api.argo import LABEL_CRON_WORKFLOW, UNFINISHED_PHASES, Instant, Struct
 from wfreport.api.classes import CLASS_OF_WAIT
@@ -157,8 +157,7 @@ _decode_row = msgspec.json.Decoder(ReportRow).decode
 _decode_name = msgspec.json.Decoder(_RowName).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(msgspec.Struct, frozen=True):
     """Filters of a list of reports; an empty one matches all.
 
     Attributes:
@@ -182,8 +181,7 @@ class Filters:
     stuck: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ListedReport:
+class ListedReport(msgspec.Struct, frozen=True):
     """A report of a list: the fields of its row, and the object as the server sent it."""
 
     row: ReportRow
@@ -224,7 +222,7 @@ async def find_reports(cluster: Cluster, namespace: str | None, filters: Filters
                 yield listed
     if not _WAITED_FOR.isdisjoint(filters.classes):
         phases = [phase for phase in UNFINISHED_PHASES if not filters.phases or phase in filters.phases]
-        async for listed in find_reports(cluster, namespace, replace(filters, classes=(), phases=phases)):
+        async for listed in find_reports(cluster, namespace, structs.replace(filters, classes=(), phases=phases)):
             if phases and not listed.row.status.failure_class and listed.row.is_of_class(filters.classes):
                 yield listed
 

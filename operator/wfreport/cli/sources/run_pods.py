@@ -1,9 +1,10 @@
 """The steps of a run and their pods, of every attempt and loop item, even if the pods were deleted."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import MAIN_CONTAINER, NodeType
 from wfreport.api.kubernetes import Pod
@@ -30,8 +31,7 @@ def default_container(pod: Pod) -> str:
     return pod.metadata.annotations.get(_DEFAULT_CONTAINER, MAIN_CONTAINER)
 
 
-@dataclass(frozen=True, slots=True)
-class StepPod:
+class StepPod(Struct, frozen=True):
     """A step that runs in a pod.
 
     Attributes:
@@ -57,8 +57,7 @@ class StepPod:
         return bool(self.host or self.step.pod_name) or ended_in_agent
 
 
-@dataclass(frozen=True, slots=True)
-class RunSteps:
+class RunSteps(Struct, frozen=True):
     """The steps of a run and what is known of their pods.
 
     Attributes:

@@ -1,11 +1,11 @@
 """Finds a run by the name of its report or of its Workflow, in the cluster or in Argo's archive."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import click
 import msgspec
+from msgspec import Struct, structs
 
 from wfreport.api.argo import LABEL_CRON_WORKFLOW
 from wfreport.api.kubernetes import Event, Pod
@@ -32,8 +32,7 @@ _MAX_NAMED_REPORTS: Final = 3
 _DELETED: Final = "was deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRun:
+class FoundRun(Struct, frozen=True):
     """The remains of a run: its report, its Workflow, or both.
 
     Attributes:
@@ -146,9 +145,9 @@ async def find_run(cluster: Cluster, name: str, *, with_workflow: bool) -> Found
             no_workflow = "cannot be read"
     run = FoundRun(cluster.namespace, workflow_name, report, snapshot, no_report, no_workflow)
     if snapshot:
-        return replace(run, snapshot=await _with_nodes(run, snapshot))
+        return structs.replace(run, snapshot=await _with_nodes(run, snapshot))
     if report is None:
-        return replace(run, snapshot=await _fetch_only_archived(cluster, run))
+        return structs.replace(run, snapshot=await _fetch_only_archived(cluster, run))
     return run if not with_workflow or run.lists_every_step else await _with_archived_steps(run)
 
 
@@ -197,8 +196,8 @@ async def refresh_run(cluster: Cluster, run: FoundRun) -> FoundRun | None:
         try:
             snapshot = await fetch_with_nodes(snapshot)
         except ArchiveLookupError:
-            snapshot = replace(snapshot, nodes=previous.nodes, nodes_state=previous.nodes_state)
-    return replace(run, snapshot=snapshot)
+            snapshot = structs.replace(snapshot, nodes=previous.nodes, nodes_state=previous.nodes_state)
+    return structs.replace(run, snapshot=snapshot)
 
 
 async def _with_nodes(run: FoundRun, snapshot: Snapshot) -> Snapshot:
@@ -208,7 +207,7 @@ async def _with_nodes(run: FoundRun, snapshot: Snapshot) -> Snapshot:
         with_nodes = await fetch_with_nodes(snapshot)
     except ArchiveLookupError as error:
         click.echo(f"The nodes of {run.name} are offloaded and cannot be fetched; {error}", err=True)
-        return replace(snapshot, unavailable=error.unavailable)
+        return structs.replace(snapshot, unavailable=error.unavailable)
     click.echo(f"The nodes of {run.name} are offloaded; they are fetched from Argo Server.", err=True)
     return with_nodes
 
@@ -237,7 +236,7 @@ async def _with_archived_steps(run: FoundRun) -> FoundRun:
         click.echo(f"{problem}; {error}", err=True)
         return run
     click.echo(f"{problem}; they are read from Argo's archive.", err=True)
-    return replace(run, snapshot=snapshot)
+    return structs.replace(run, snapshot=snapshot)
 
 
 async def _find_report(cluster: Cluster, name: str) -> tuple[dict[str, Any] | None, str]:

@@ -1,7 +1,6 @@
 """Suggests names for one that was not found: similar runs, similar namespaces, or the same run in another namespace."""
 
 from collections.abc import AsyncIterator
-from difflib import get_close_matches
 from itertools import chain
 from typing import Any, Final
 
@@ -97,6 +96,8 @@ async def _namespaces_with(cluster: Cluster, workflow: str) -> list[str]:
 
 
 def _similar(name: str, names: list[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  (most names are found)
+
     starting = [each for each in names if each.startswith(name)]
     similar = dict.fromkeys(chain(get_close_matches(name, names, cutoff=_SIMILARITY), starting))
     shown = list(similar)[:_MAX_SUGGESTIONS]

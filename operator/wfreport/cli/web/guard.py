@@ -11,11 +11,11 @@ whether a run exists:
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from msgspec import Struct
 
 from wfreport.cli.render.live_page import page_policy
 
@@ -24,8 +24,7 @@ HEALTH_PATH: Final = "/healthz"
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
-@dataclass(frozen=True, slots=True)
-class AccessRules:
+class AccessRules(Struct, frozen=True):
     """Which requests are answered.
 
     Attributes:

@@ -1,9 +1,10 @@
 """The filters in the URL of a page. They work without script, and a link keeps them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Final
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from wfreport.api.classes import FailureClass, Owner
 from wfreport.cli.render.live_page import FormField
@@ -17,8 +18,7 @@ _VALUE_CHARACTERS: Final = 253
 _SEARCHED_CHARACTERS: Final = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class RunQuery:
+class RunQuery(Struct, frozen=True):
     """Filters of the list of runs; an empty one matches all.
 
     Attributes:
@@ -75,7 +75,7 @@ class RunQuery:
 
     def url(self, path: str, *, limit: int) -> str:
         """Return the address of the page with these filters and another number of rows."""
-        named = {_PARAMETERS.get(field.name, field.name): getattr(self, field.name) for field in fields(self)}
+        named = {_PARAMETERS.get(name, name): getattr(self, name) for name in self.__struct_fields__}
         query = {name: value for name, value in named.items() if value and name not in {"stuck", "limit"}}
         if self.stuck:
             query["stuck"] = "true"

@@ -7,8 +7,9 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+from msgspec import Struct, field
 
 from wfreport.cli.sources.cluster import Cluster, open_client
 from wfreport.cli.web.feeds import IDLE_SECONDS, Feeds
@@ -31,8 +32,7 @@ class TooManyViewersError(Exception):
     """All connections are in use."""
 
 
-@dataclass(slots=True)
-class Viewer:
+class Viewer(Struct):
     """A reader: a connection with its rights, and its watches.
 
     Attributes:
@@ -84,8 +84,7 @@ class LocalViewers:
         await self._viewer.feeds.close()
 
 
-@dataclass(slots=True)
-class _TokenViewer:
+class _TokenViewer(Struct):
     viewer: Viewer
     resources: AsyncExitStack
     idle: asyncio.TimerHandle | None = field(default=None)

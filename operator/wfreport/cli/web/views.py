@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct, structs
 
 from wfreport.api.remediation import Remediation
 from wfreport.api.wire import field_path
@@ -35,8 +35,7 @@ HELD_MAX: Final = 500
 ACTIONS_MAX: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class PageAddress:
+class PageAddress(Struct, frozen=True):
     """The address of a page.
 
     Attributes:
@@ -59,8 +58,7 @@ class PageAddress:
         return f"{self.base}/runs/{quote(row.metadata.namespace, safe='')}/{quote(row.metadata.name, safe='')}"
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(Struct, frozen=True):
     """A request for a page: its address, and whose rights it uses."""
 
     address: PageAddress
@@ -229,7 +227,7 @@ async def _actions(cluster: Cluster, report: Mapping[str, Any]) -> tuple[list[Re
 
 def _run_html(report: Mapping[str, Any], actions: Sequence[Remediation], problem: str) -> str:
     page = page_of(report, actions)
-    return run_html(replace(page, notes=[*page.notes, problem]) if problem else page)
+    return run_html(structs.replace(page, notes=[*page.notes, problem]) if problem else page)
 
 
 class RemediationList:

@@ -5,9 +5,10 @@ plugins, and the messages of artifact stores. Messages are no API; an unknown on
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
@@ -15,8 +16,7 @@ from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS, REGISTRY_ERR
 from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
 
 
-@dataclass(frozen=True, slots=True)
-class RefusalMessage:
+class RefusalMessage(Struct, frozen=True):
     """A pattern of a refusal and its classification.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.imports import lazy_pattern
 
@@ -61,8 +62,7 @@ _IMAGE: Final = (
 _WEBHOOK: Final = lazy_pattern(rf"admission webhook \"(?P<name>{_NAME})\" denied")
 
 
-@dataclass(frozen=True, slots=True)
-class NamedObject:
+class NamedObject(Struct, frozen=True):
     """An object that a pod needs and does not have.
 
     Attributes:
@@ -79,8 +79,7 @@ class NamedObject:
         return f"the key {self.key} of the {self.kind} {self.name}" if self.key else f"the {self.kind} {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class DeniedRight:
+class DeniedRight(Struct, frozen=True):
     """A right that RBAC denied.
 
     Attributes:
@@ -104,8 +103,7 @@ class DeniedRight:
         return (match["namespace"], match["name"]) if match else None
 
 
-@dataclass(frozen=True, slots=True)
-class Unspecified:
+class Unspecified(Struct, frozen=True):
     """Resources that a quota demands, and the containers that have none.
 
     Attributes:

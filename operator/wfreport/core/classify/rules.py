@@ -7,8 +7,9 @@ To add a rule, write a function in ``pod_rules`` or ``argo_rules`` and add it to
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.classes import Confidence
 from wfreport.api.classes import FailureClass as Class
@@ -18,8 +19,7 @@ from wfreport.core.classify.verdicts import verdict_of
 from wfreport.core.snapshot.model import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class ClassifierRule:
+class ClassifierRule(Struct, frozen=True):
     """A rule of the classifier.
 
     Attributes:

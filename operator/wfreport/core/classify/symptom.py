@@ -1,10 +1,11 @@
 """The input of the classifier's rules: a failed node, its message, and the evidence of its pod."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
 from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
@@ -29,8 +30,7 @@ _RESOURCE_MANIFEST: Final = '"/tmp/manifest.yaml"'
 """The file that argoexec gives to kubectl."""
 
 
-@dataclass(frozen=True)
-class Symptom:
+class Symptom(Struct, frozen=True, dict=True):
     """Everything that a rule of the classifier can evaluate.
 
     Attributes:

@@ -6,12 +6,12 @@ and without that the last line that the program wrote.
 """
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from wfreport.core.classify.argoexec_lines import is_argoexec_line
 from wfreport.imports import lazy_pattern
@@ -105,8 +105,7 @@ _MARKS: Final = (
 """Starts of lines and their meaning; the first match counts."""
 
 
-@dataclass(slots=True)
-class _Scan:
+class _Scan(Struct):
     """The lines that were found while a log is read backwards: the last one of each rank, and the line after this one.
 
     Attributes:

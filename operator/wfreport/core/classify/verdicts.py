@@ -7,6 +7,7 @@ from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.snapshot.model import Verdict
+from wfreport.imports import lazy_pattern
 
 SIGNAL_BASE: Final = 128
 _SIGNALS: Final = 64
@@ -34,7 +35,7 @@ CLASS_DEFAULTS: Final[dict[FailureClass, tuple[Owner, bool]]] = {
 """The party that can fix a failure of the class, and whether another attempt may succeed without a change."""
 
 
-_LOST_CONNECTION: Final = re.compile(
+_LOST_CONNECTION: Final = lazy_pattern(
     NETWORK_ERRORS.pattern
     + r"|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ConnectTimeout|ConnectionTimeout|ReadTimeout|"
     r"ConnectionRefusedError|ConnectionResetError|Max retries exceeded|could not connect to server|lost connection to|"

@@ -4,7 +4,8 @@ A part that a report does not have is unknown, and never counts as changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wfreport.api.comparison import ChangedThing, Difference, RunDefinition, TemplateDefinition
 from wfreport.api.report import ReportStatus
@@ -13,8 +14,7 @@ from wfreport.core.compare.parameters import stable_value, without_names
 from wfreport.core.redact.bounds import cut
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedRun:
+class ComparedRun(Struct, frozen=True):
     """A run that is compared: the name of its Workflow, and its report's status."""
 
     name: str

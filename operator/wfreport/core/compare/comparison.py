@@ -1,9 +1,10 @@
 """Compares a run that has ended with the earlier runs of its origin: the same cron, template or generateName."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.api.comparison import (
     MAX_CHANGES,
@@ -32,8 +33,7 @@ from wfreport.core.plurals import plural
 _UNKNOWN_DEFINITION = "its definition is not recorded, so that changes of templates, images and resources are unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRuns:
+class KnownRuns(Struct, frozen=True):
     """Knowledge about the earlier runs of an origin.
 
     Attributes:

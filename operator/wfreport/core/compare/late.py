@@ -1,6 +1,5 @@
 """Finds out whether a run that goes on, and its running steps, already take longer than earlier ones did."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -10,6 +9,7 @@ from wfreport.core.compare.durations import (
     StepDuration,
     StepKey,
     is_slow,
+    median,
     percentile_95,
     step_key,
     working_steps,
@@ -44,7 +44,7 @@ def late_steps(
 
 
 def _usual(durations: Sequence[int], what: str) -> str:
-    half, most = short_duration(statistics.median(durations)), short_duration(percentile_95(durations))
+    half, most = short_duration(median(durations)), short_duration(percentile_95(durations))
     return (
         f"takes longer than usual: {half} is the median of the last {len(durations)} {what}, {most} the 95th percentile"
     )

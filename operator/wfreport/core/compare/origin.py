@@ -1,13 +1,13 @@
 """Finds out which runs are comparable: those of the same cron, template, generateName or name, in this order."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from wfreport.api.run import WorkflowSource
 
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
+class RunOutcome(Struct, frozen=True):
     """How a run ended.
 
     Attributes:

@@ -1,14 +1,15 @@
 """Compares parameters whose values differ in every run: times, ids, and the run's own name."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
-_UUID: Final = re.compile(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b")
-_TIME: Final = re.compile(
+from wfreport.imports import lazy_pattern
+
+_UUID: Final = lazy_pattern(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b")
+_TIME: Final = lazy_pattern(
     r"\b\d{4}-?[01]\d-?[0-3]\d(?:[T_ -]?[0-2]\d(?::?[0-5]\d){1,2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?(?![\w])"
 )
-_EPOCH: Final = re.compile(r"\b1\d{9}(?:\d{3}(?:\d{3}(?:\d{3})?)?)?\b")
+_EPOCH: Final = lazy_pattern(r"\b1\d{9}(?:\d{3}(?:\d{3}(?:\d{3})?)?)?\b")
 
 
 def stable_value(value: str, own_names: Sequence[str]) -> str:

@@ -10,11 +10,12 @@ step function of time, and the end of its last excess starts the cooldown (as in
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.policy import CircuitBreaker
@@ -34,8 +35,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "HalfOpen"
 
 
-@dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Struct, frozen=True):
     """A circuit breaker at a point in time.
 
     Attributes:
@@ -55,8 +55,7 @@ class Breaker:
     recheck_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _HighFailureRate:
+class _HighFailureRate(Struct, frozen=True):
     """A period in which the failure rate exceeded the limit: from ``began`` until just before ``ended``."""
 
     began: datetime

@@ -2,9 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.model import ActionTimes, PastAction
@@ -22,8 +23,7 @@ IN_FLIGHT_MAX: Final[Mapping[LockClass, timedelta]] = {
 endpoint may be dead for a day; neither may hold the actions of others for so long."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionBudget:
+class ActionBudget(Struct, frozen=True):
     """A limit on the number of actions of one lock class.
 
     Attributes:
@@ -39,8 +39,7 @@ class ActionBudget:
     in_flight_for: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ExhaustedBudget:
+class ExhaustedBudget(Struct, frozen=True):
     """A budget that allows no further action.
 
     Attributes:

@@ -5,9 +5,10 @@ The policy's mode has no influence on a decision: the same objects lead to the s
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import structs
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.actions import Stop
@@ -189,7 +190,9 @@ def _find_running_candidate(inputs: DecisionInput, selection: Selection, lock: L
         return proposed if is_first and applies else limit
     if isinstance(proposed, Candidate):
         return proposed
-    return replace(proposed, recheck_at=min(filter(None, (proposed.recheck_at, limit.recheck_at)), default=None))
+    return structs.replace(
+        proposed, recheck_at=min(filter(None, (proposed.recheck_at, limit.recheck_at)), default=None)
+    )
 
 
 def _answer_to_stall(inputs: DecisionInput, selection: Selection, answer: StallAnswer) -> Candidate | Hold:

@@ -1,9 +1,10 @@
 """Enforces decisions: how a decision is acted on depends on the policy's mode, and on nothing else."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.reasons import HoldReason
@@ -40,8 +41,7 @@ ENFORCEMENT_MEANINGS: Final[dict[EnforcementAction, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Enforcement:
+class Enforcement(Struct, frozen=True):
     """The next step for a run, and when to reconsider it.
 
     Attributes:

@@ -5,9 +5,10 @@ place in the order; the table in docs/reference/decisions.md is generated from t
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.classes import CAUSES
@@ -268,8 +269,7 @@ ALL: Final = frozenset(LockClass)
 RUN_ONLY: Final = frozenset({LockClass.MUTATE})
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """A row in the table of guards.
 
     Attributes:

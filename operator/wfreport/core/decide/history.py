@@ -1,9 +1,10 @@
 """Derives earlier runs and actions from reports and Remediations. Nothing of it is stored elsewhere."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
+
+from msgspec import structs
 
 from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
@@ -65,7 +66,7 @@ def _template(source: WorkflowSource) -> str | None:
 
 def _earlier_run(latest: Run, earlier: EarlierRun) -> Run:
     """Return a run of the same Workflow before a manual retry."""
-    return replace(
+    return structs.replace(
         latest,
         started_at=earlier.started_at,
         finished_at=earlier.finished_at,

@@ -1,7 +1,8 @@
 """The inputs of a decision, and the candidate that guards check."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.policy import RemediationPolicy, Rule
@@ -12,8 +13,7 @@ from wfreport.core.decide.model import History, LiveState, OperatorLimits, Run
 from wfreport.core.decide.selection import Selection
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """A reason to take no action, or not yet.
 
     Attributes:
@@ -27,8 +27,7 @@ class Hold:
     recheck_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionInput:
+class DecisionInput(Struct, frozen=True):
     """Everything that a decision about a run depends on.
 
     Attributes:
@@ -48,8 +47,7 @@ class DecisionInput:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """An action that the matching rule proposes for a run. The guards may still hold it.
 
     Attributes:

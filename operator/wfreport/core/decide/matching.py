@@ -1,8 +1,9 @@
 """Selects a policy's rule: the first one whose criteria all match."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.match import Match
 from wfreport.api.policy import RemediationPolicy, Rule
@@ -13,8 +14,7 @@ from wfreport.core.decide.selection import selects
 from wfreport.core.decide.streaks import streak_of
 
 
-@dataclass(frozen=True, slots=True)
-class MatchContext:
+class MatchContext(Struct, frozen=True):
     """Everything that criteria may depend on.
 
     Attributes:

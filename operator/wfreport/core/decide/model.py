@@ -1,10 +1,11 @@
 """Immutable values that decisions are made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field, structs
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.argo import COMPLETED_PHASES, FAILED_PHASES, Phase
@@ -19,8 +20,7 @@ CHAIN_ACTIONS: Final = frozenset({ActionType.RESUBMIT, ActionType.RAISE_MEMORY, 
 """Actions that run the work again, so that its new outcome shows whether they helped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One run of a Workflow, as reported.
 
     Attributes:
@@ -87,8 +87,7 @@ class ExecutionState(StrEnum):
     LOST = "Lost"
 
 
-@dataclass(frozen=True, slots=True)
-class PastAction:
+class PastAction(Struct, frozen=True):
     """An action of an existing Remediation, dry runs excluded, with everything later decisions depend on.
 
     Attributes:
@@ -172,8 +171,7 @@ class PastAction:
         return awaits_outcome or self.is_under_way
 
 
-@dataclass(frozen=True, slots=True)
-class ActionTimes:
+class ActionTimes(Struct, frozen=True):
     """When actions of one lock class were performed, in ascending order.
 
     Attributes:
@@ -185,8 +183,7 @@ class ActionTimes:
     counted: Sequence[datetime] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Struct, frozen=True):
     """Known runs and actions of a namespace, and what limits for all namespaces depend on.
 
     Attributes:
@@ -206,18 +203,17 @@ class History:
         times = {
             lock: ActionTimes(tuple(of.in_flight), tuple(of.counted)) for lock, of in (self.everywhere or {}).items()
         }
-        return replace(self, everywhere=None if self.everywhere is None else times)
+        return structs.replace(self, everywhere=None if self.everywhere is None else times)
 
     def without(self, action: PastAction | None) -> "History":
         """Return the history without one of its actions."""
         if action is None:
             return self
         others = tuple(other for other in self.actions if other is not action)
-        return replace(self, actions=others, excluded=action)
+        return structs.replace(self, actions=others, excluded=action)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveState:
+class LiveState(Struct, frozen=True):
     """Current state of a Workflow and its Namespace, which a stored report may not reflect yet.
 
     Attributes:
@@ -235,8 +231,7 @@ class LiveState:
     is_opted_out: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorLimits:
+class OperatorLimits(Struct, frozen=True):
     """Limits on the actions of all policies together, and on those of one namespace. Lock classes count separately.
 
     Attributes:
@@ -252,8 +247,7 @@ class OperatorLimits:
     max_per_hour_per_namespace: int = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """A decision about a run: an action to take, or a hold.
 
     Attributes:

@@ -4,8 +4,9 @@ Labelling is idempotent, so it needs no lock, no Remediation and no budget.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.api.actions import LabelPods
 from wfreport.api.classes import FailureClass, Role
@@ -22,8 +23,7 @@ MAX_STEPS: Final = 100_000_000
 _PASSIVE_ROLES: Final = frozenset({Role.VICTIM})
 
 
-@dataclass(frozen=True, slots=True)
-class PodLabels:
+class PodLabels(Struct, frozen=True):
     """Labels for a failed pod.
 
     Attributes:

@@ -11,9 +11,10 @@ a run hung for a while is in no report once it has gone on: only runs that hang 
 import heapq
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct, field, structs
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.argo import Phase
@@ -42,8 +43,7 @@ _ENDED, _DECIDE, _BEGAN = range(3)
 """Kinds of events, in their order at equal times: a run that an action creates starts after the decision."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayedDecision:
+class ReplayedDecision(Struct, frozen=True):
     """A decision of a replay.
 
     Attributes:
@@ -57,8 +57,7 @@ class ReplayedDecision:
     pods: tuple[PodLabels, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """The result of a replay.
 
     Attributes:
@@ -70,8 +69,7 @@ class Replay:
     actions: tuple[PastAction, ...]
 
 
-@dataclass(slots=True)
-class _ReplayState:
+class _ReplayState(Struct):
     """The state of a replay at a point in time."""
 
     policies: Sequence[RemediationPolicy]
@@ -202,7 +200,7 @@ def _live_state_at(report: WorkflowReport, run: Run) -> LiveState:
 
 
 def _running(run: Run) -> Run:
-    return replace(run, phase=Phase.RUNNING, finished_at=None, failure_class=None, fingerprint=None)
+    return structs.replace(run, phase=Phase.RUNNING, finished_at=None, failure_class=None, fingerprint=None)
 
 
 def _outcomes(reports: Sequence[WorkflowReport]) -> dict[tuple[str, int], Run]:
@@ -241,14 +239,16 @@ def _with_outcome(state: _ReplayState, action: PastAction, run: Run) -> PastActi
     resulting = state.ends.get((action.root_uid, action.attempt))
     if resulting is not None:
         helped = resulting.has_succeeded if resulting.is_completed else None
-        return replace(action, has_helped=helped, finished_at=resulting.finished_at, has_outcome=resulting.is_completed)
+        return structs.replace(
+            action, has_helped=helped, finished_at=resulting.finished_at, has_outcome=resulting.is_completed
+        )
     measured = run.finished_at - run.started_at if run.finished_at and run.started_at else _MIN_DURATION
     duration = max(measured, _MIN_DURATION)
-    return replace(action, finished_at=shifted(action.at, duration), has_outcome=True)
+    return structs.replace(action, finished_at=shifted(action.at, duration), has_outcome=True)
 
 
 def _as_of(action: PastAction, now: datetime) -> PastAction:
     """Return the action as it was known at this time, without an outcome that was still to come."""
     if action.finished_at is None or action.finished_at <= now:
         return action
-    return replace(action, has_helped=None, finished_at=None, has_outcome=False)
+    return structs.replace(action, has_helped=None, finished_at=None, has_outcome=False)

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.reasons import HoldReason
@@ -16,8 +17,7 @@ IRRELEVANT_HOLDS: Final = frozenset({HoldReason.NO_POLICY, HoldReason.RUN_SUCCEE
 """Holds of runs that no rule was applied to."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionCount:
+class ActionCount(Struct, frozen=True):
     """Number of actions by rule and type.
 
     Attributes:
@@ -35,8 +35,7 @@ class ActionCount:
     not_helped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerOpenInterval:
+class BreakerOpenInterval(Struct, frozen=True):
     """A period in which the circuit breaker was open.
 
     Attributes:
@@ -50,8 +49,7 @@ class BreakerOpenInterval:
     runs: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaySummary:
+class ReplaySummary(Struct, frozen=True):
     """The summary of a replay.
 
     Attributes:

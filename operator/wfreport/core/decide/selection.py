@@ -1,8 +1,9 @@
 """Selects the policy for a run, by labels and then by priority."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.match import LabelRequirement, LabelSelector
 from wfreport.api.policy import Mode, RemediationPolicy
@@ -12,8 +13,7 @@ ACTING_MODES: Final = frozenset({Mode.APPROVE, Mode.ENFORCE})
 """Modes in which a policy performs actions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The policy selected for a run.
 
     Attributes:

@@ -1,7 +1,8 @@
 """Answers to runs that hang: which rule answers one, and when; and the second step of a resubmission."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.calendar import shifted
@@ -15,8 +16,7 @@ from wfreport.core.decide.model import PastAction
 from wfreport.core.decide.selection import Selection
 
 
-@dataclass(frozen=True, slots=True)
-class StallAnswer:
+class StallAnswer(Struct, frozen=True):
     """A rule that matches a run that hangs.
 
     Attributes:

@@ -5,16 +5,16 @@ person ended neither counts nor interrupts a streak.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from wfreport.core.decide.model import Run
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Streak:
+class Streak(Struct, frozen=True):
     """Consecutive failures up to a given run.
 
     Attributes:

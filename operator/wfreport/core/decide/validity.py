@@ -1,10 +1,10 @@
 """Validates policies beyond what the API server checks. Each problem names the field, its value and a fix."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from wfreport.api.action_types import ActionType
@@ -24,8 +24,7 @@ of CPU."""
 _STALL_REASONS: Final = ", ".join(sorted(ANSWERABLE | set(NO_HELP)))
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyProblem:
+class PolicyProblem(Struct, frozen=True):
     """An invalid field.
 
     Attributes:

@@ -16,9 +16,10 @@ Source: https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.report import Failure, ReportStatus, Step
@@ -29,8 +30,7 @@ AttributeValue = str | int
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A span. Its ids are hexadecimal; ``parent_id`` is empty for the run.
 
     Attributes:
@@ -48,8 +48,7 @@ class Span:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """The spans of a run, the run first.
 
     Attributes:
@@ -81,8 +80,7 @@ def trace_of(namespace: str, workflow_name: str, status: ReportStatus) -> Trace 
     return Trace(trace_id, resource, tuple(tracer.spans()), argo if _TRACE_ID.fullmatch(argo) else "")
 
 
-@dataclass(slots=True)
-class _Tracer:
+class _Tracer(Struct):
     trace_id: str
     workflow_name: str
     status: ReportStatus

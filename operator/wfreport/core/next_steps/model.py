@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import UNFINISHED_PHASES
 from wfreport.api.reasons import Reason, StallReason
@@ -15,8 +16,7 @@ CONTROLLER_NAMESPACE: Final = "argo"
 """The namespace of Argo's controller in Argo's own manifests."""
 
 
-@dataclass(frozen=True, slots=True)
-class NextStep:
+class NextStep(Struct, frozen=True):
     """What a person does next.
 
     Attributes:
@@ -30,8 +30,7 @@ class NextStep:
     namespace: str | None = None
 
 
-@dataclass(frozen=True)
-class ReportedRun:
+class ReportedRun(Struct, frozen=True, dict=True):
     """A run as its report shows it, and what of it still exists.
 
     Attributes:

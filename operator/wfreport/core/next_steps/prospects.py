@@ -1,7 +1,8 @@
 """Who can end a wait or a stall, and whether another run would help: what a failure has as its owner and retry."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.api.classes import CLASS_OF_WAIT, FailureClass, Owner
@@ -18,8 +19,7 @@ STARTS_WHEN_CORRECTED: Final = "it starts by itself once that is corrected; a ne
 WILL_NOT_END: Final = "it does not end by itself"
 
 
-@dataclass(frozen=True, slots=True)
-class Prospect:
+class Prospect(Struct, frozen=True):
     """What to expect of a run that waits or hangs.
 
     Attributes:

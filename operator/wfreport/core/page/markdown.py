@@ -3,7 +3,6 @@
 No text of a run can add markup: it is escaped, and logs are in fences longer than any run of backticks in them.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -11,17 +10,18 @@ from wfreport.api.argo import FAILED_PHASES
 from wfreport.core.page.model import Fact, FailureCard, RunPage, StepRow
 from wfreport.core.page.texts import block, duration
 from wfreport.core.plurals import plural
+from wfreport.imports import lazy_pattern
 
 MAX_CHARACTERS: Final = 30_000
 """Jira takes 32,767 characters, GitHub 65,536."""
 
 _MAX_FAILURES, _MAX_STEPS = 5, 30
 _LOG_CHARACTERS: Final = 3_000
-_BACKTICKS: Final = re.compile("`+")
+_BACKTICKS: Final = lazy_pattern("`+")
 _ESCAPES: Final = {char: f"\\{char}" for char in "\\`*_{}[]#|~$"} | {
     "&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&commat;"}  # fmt: skip
 """`@` would tell somebody on GitHub."""
-_BLOCK_START: Final = re.compile(r"^(?:\d{1,9}(?=[.)])|(?=[-+=]))")
+_BLOCK_START: Final = lazy_pattern(r"^(?:\d{1,9}(?=[.)])|(?=[-+=]))")
 """A list or an underlined heading, at the start of a line."""
 
 

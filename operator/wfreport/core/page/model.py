@@ -1,19 +1,18 @@
 """The view model of a page. Every text in it is plain: whoever renders it escapes it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """A label and its value."""
 
     label: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class FailureCard:
+class FailureCard(Struct, frozen=True):
     """One failure.
 
     Attributes:
@@ -43,8 +42,7 @@ class FailureCard:
     anchor: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
+class ChangeRow(Struct, frozen=True):
     """A difference from the last success."""
 
     what: str
@@ -53,8 +51,7 @@ class ChangeRow:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class ComparisonCard:
+class ComparisonCard(Struct, frozen=True):
     """What differs from earlier runs.
 
     Attributes:
@@ -70,8 +67,7 @@ class ComparisonCard:
     slower: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A part of a row of the timeline, on an axis from 0 to `timeline.WIDTH`; ``kind`` is wait or work."""
 
     x: float
@@ -79,8 +75,7 @@ class Bar:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class TimelineRow:
+class TimelineRow(Struct, frozen=True):
     """A row of the timeline."""
 
     name: str
@@ -92,8 +87,7 @@ class TimelineRow:
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """The timeline of a run.
 
     Attributes:
@@ -107,8 +101,7 @@ class Timeline:
     notes: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class StepRow:
+class StepRow(Struct, frozen=True):
     """A row of the table of steps.
 
     Attributes:
@@ -142,8 +135,7 @@ class StepRow:
     is_critical: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RunPage:
+class RunPage(Struct, frozen=True):
     """The page of one run.
 
     Attributes:

@@ -1,10 +1,11 @@
 """The table of steps of a page: the tree, row by row, within a budget of characters."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.report import ReportStatus, Step
 from wfreport.core.page.model import StepRow
@@ -23,8 +24,7 @@ _SHORTEST_NAME, _SHORTEST_MESSAGE, _LONGEST_TEXT = 24, 16, 300
 _ANCHOR: Final = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9-]{0,30}")
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedStep:
+class PlacedStep(Struct, frozen=True):
     """A step and its row."""
 
     step: Step

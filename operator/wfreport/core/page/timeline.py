@@ -2,8 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import FAILED_PHASES, NodeType
 from wfreport.api.report import ReportStatus, Step
@@ -24,8 +25,7 @@ _MIN_BAR: Final = 2.0
 _WORK_TYPES: Final = frozenset({NodeType.POD, NodeType.CONTAINER, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
 
 
-@dataclass(frozen=True, slots=True)
-class _StepTimes:
+class _StepTimes(Struct, frozen=True):
     """A step in seconds since the start of the first one: from ``created`` it waited, from ``begun`` it worked."""
 
     row: StepRow

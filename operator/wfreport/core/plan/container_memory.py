@@ -1,7 +1,8 @@
 """A container's memory in a spec: the fields that may set it, which of them applies, and where to raise it."""
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.reasons import Refusal
@@ -12,8 +13,7 @@ from wfreport.core.plan.refusal import RefusedError
 _CONTAINER_SET: Final = "containerSet"
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerMemory:
+class ContainerMemory(Struct, frozen=True):
     """A container of a template, in a spec that may be modified.
 
     Attributes:

@@ -5,7 +5,6 @@ the step or task, the loop item and the attempt: ``wf[0].load(1:b)(0)``. Mirrors
 dag.go; docs/explanation/argo-behaviour.md explains what to do when a new Argo version changes it.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -13,8 +12,9 @@ from wfreport.api.argo import Node, NodeType
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Json
 from wfreport.core.plan.refusal import RefusedError
+from wfreport.imports import lazy_pattern
 
-_CALL: Final = re.compile(r"(?:\[\d+\])?\.(?P<name>[^.(]+)(?:\(|$)")
+_CALL: Final = lazy_pattern(r"(?:\[\d+\])?\.(?P<name>[^.(]+)(?:\(|$)")
 
 
 def named_caller(node: Node, nodes: Mapping[str, Node]) -> tuple[Node, tuple[str, ...]]:

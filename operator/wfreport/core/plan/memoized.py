@@ -13,9 +13,10 @@ import copy
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import FAILED_PHASES, NodeType, Phase
 from wfreport.api.reasons import Refusal
@@ -37,8 +38,7 @@ _REUSED_PREFIX: Final = "original pod: "
 """Start of the message of a node that was reused (util.go:848)."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndedRun:
+class EndedRun(Struct, frozen=True):
     """The nodes of a failed run.
 
     Attributes:

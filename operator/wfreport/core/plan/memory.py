@@ -6,9 +6,10 @@ its predecessor, so a raised limit survives a preemption (argoproj/argo-workflow
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+
+from msgspec import Struct
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.api.reasons import Refusal
@@ -20,8 +21,7 @@ from wfreport.core.plan.refusal import RefusedError, refuses_malformed
 from wfreport.core.plan.templates import LOCAL, Address, inlined, own_spec
 
 
-@dataclass(frozen=True, slots=True)
-class OutOfMemory:
+class OutOfMemory(Struct, frozen=True):
     """The container that was OOM-killed.
 
     Attributes:
@@ -37,8 +37,7 @@ class OutOfMemory:
     calls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryRaise:
+class MemoryRaise(Struct, frozen=True):
     """Settings of the increase.
 
     Attributes:
@@ -54,8 +53,7 @@ class MemoryRaise:
     references_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RaisedMemory:
+class RaisedMemory(Struct, frozen=True):
     """The result of raising a container's memory.
 
     Attributes:

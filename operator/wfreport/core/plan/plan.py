@@ -1,8 +1,9 @@
 """Changes and patches of an action, computed before it is performed: for audit, dry runs and approval."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from wfreport.api.names import ANNOTATION_REMEDIATION_UID
 
@@ -10,8 +11,7 @@ Json = Mapping[str, Any]
 """JSON of an object of the API server, or of a part of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A changed field.
 
     Attributes:
@@ -25,8 +25,7 @@ class Change:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PatchTarget:
+class PatchTarget(Struct, frozen=True):
     """The object to patch, as it was at the time of the decision.
 
     Attributes:
@@ -38,8 +37,7 @@ class PatchTarget:
     resource_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """A JSON merge patch and its changes.
 
     Attributes:

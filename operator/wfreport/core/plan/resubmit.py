@@ -7,9 +7,10 @@ Argo version changes the function, run that test with the new CLI, and add each 
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from wfreport.api import argo, names
 from wfreport.api.reasons import Refusal
@@ -29,8 +30,7 @@ _CREATORS: Final = {
 """Annotations of a resubmission, by Argo's label of the first run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resubmission:
+class Resubmission(Struct, frozen=True):
     """A new run of a chain.
 
     Attributes:

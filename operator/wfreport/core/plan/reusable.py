@@ -8,7 +8,6 @@ This depends on how Argo evaluates references (scope.go), ``depends`` (``evaluat
 ``_CHECKS`` and a shape to tests/live/remediation/test_memoized_live.py.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -18,19 +17,20 @@ from wfreport.core.plan.memoized import EndedRun, ended_run
 from wfreport.core.plan.plan import Json
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.unfinished import is_hook
+from wfreport.imports import lazy_pattern
 
-_REFERENCE: Final = re.compile(
+_REFERENCE: Final = lazy_pattern(
     r"""\b(?:steps|tasks)(?:\.[\w-]+|\[\s*['"][^'"]+['"]\s*\])(?:\.|\[\s*['"])(?P<field>status|id|ip)\b"""
 )
 """A reference to the status or the pod of an earlier step, which would be Skipped or missing."""
 
-_OUTPUTS: Final = re.compile(
+_OUTPUTS: Final = lazy_pattern(
     r"""\b(?:steps|tasks)(?:\.(?P<dotted>[^\s.'"\[\]{}]+)|\[\s*['"](?P<quoted>[^'"]+)['"]\s*\])(?:\.|\[\s*['"])outputs\b"""
 )
 """A reference to the outputs of a step or task."""
 
 _LOOPS: Final = ("withItems", "withParam", "withSequence")
-_EXPLICIT: Final = re.compile(r"\.(?:Succeeded|AnySucceeded|Skipped)\b")
+_EXPLICIT: Final = lazy_pattern(r"\.(?:Succeeded|AnySucceeded|Skipped)\b")
 
 
 def reusable_run(workflow: Json) -> EndedRun:

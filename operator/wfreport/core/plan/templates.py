@@ -13,8 +13,9 @@ import copy
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import Node
 from wfreport.api.reasons import Refusal
@@ -26,8 +27,7 @@ _NAME_LENGTH: Final = 128
 _HASH_DIGITS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """The scope and name of a template.
 
     Attributes:

@@ -18,8 +18,9 @@ of a run there must end. With the fix, the rule may be relaxed to Argo's own.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import FAILED_PHASES, NodeType, Phase
 from wfreport.core.plan.plan import Json
@@ -32,8 +33,7 @@ _MAX_DEPTH: Final = 500
 _DONE: Final = frozenset({Phase.SUCCEEDED, Phase.SKIPPED, Phase.OMITTED})
 
 
-@dataclass(frozen=True, slots=True)
-class Reusable:
+class Reusable(Struct, frozen=True):
     """The nodes that a new run starts with, by id.
 
     Attributes:

@@ -5,8 +5,9 @@ therefore continued only if deciding again reproduces it; one that a person made
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from wfreport.api import names
 from wfreport.api.action_types import ActionType
@@ -22,8 +23,7 @@ from wfreport.core.snapshot.names import remediation_name
 MAX_CHANGES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(Struct, frozen=True):
     """The objects that a decision is based on, in addition to its policy.
 
     Attributes:

@@ -4,10 +4,11 @@ Their ids are stable, so that a receiver can detect a duplicate that was sent be
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationConditionType, RemediationReason, StallReason
@@ -37,8 +38,7 @@ class Stage(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(Struct, frozen=True):
     """A message about a run.
 
     Attributes:

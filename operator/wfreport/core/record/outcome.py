@@ -1,7 +1,8 @@
 """Derives the outcome of an action from the end of the run that it created or retried."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.reasons import RemediationReason
 from wfreport.core.decide.model import Run
@@ -11,8 +12,7 @@ _REFERENCE_MODE: Final = "when the controller is in reference mode"
 """Argo's ``workflowRestrictions.templateReferencing`` (setExecWorkflow, workflow/controller/operator.go)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The condition ``Succeeded`` of a Remediation.
 
     Attributes:

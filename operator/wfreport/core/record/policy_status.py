@@ -1,9 +1,10 @@
 """The status of a RemediationPolicy: whether it is valid, whether it may act, and its results."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.condition import Condition
 from wfreport.api.policy import Mode, PolicyCounts, PolicyStatus, RemediationPolicy
@@ -15,8 +16,7 @@ from wfreport.core.decide.selection import ACTING_MODES
 from wfreport.core.render.conditions import Status, condition
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyCheck:
+class PolicyCheck(Struct, frozen=True):
     """The results of checking a policy.
 
     Attributes:
@@ -32,8 +32,7 @@ class PolicyCheck:
     is_conflicted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyVerdict:
+class PolicyVerdict(Struct, frozen=True):
     """A policy's latest decision about a run, as its status counts it.
 
     Attributes:
@@ -123,8 +122,7 @@ def _enforced_since(
     return before.enforced_since or now
 
 
-@dataclass(frozen=True, slots=True)
-class _ConditionDraft:
+class _ConditionDraft(Struct, frozen=True):
     kind: PolicyConditionType
     status: Status
     reason: str

@@ -7,8 +7,9 @@ Conditions are written when something happens, so their transition times are the
             └─► status_denied     └─► status_stopping ─┘   (a run that hangs, before it is resubmitted)
 """
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from wfreport.api.condition import Condition
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
@@ -20,8 +21,7 @@ from wfreport.core.redact.bounds import cut
 from wfreport.core.render.conditions import Status, condition
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionResult:
+class ExecutionResult(Struct, frozen=True):
     """The result of performing an action.
 
     Attributes:
@@ -126,8 +126,7 @@ def status_with_outcome(
     return changed.model_copy(update={"finished_at": at, "message": cut(message, TEXT)})
 
 
-@dataclass(frozen=True, slots=True)
-class _ConditionState:
+class _ConditionState(Struct, frozen=True):
     status: Status
     reason: RemediationReason
     message: str

@@ -6,9 +6,10 @@ after an hour, so runs that ended earlier get none: a new installation does not 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import Phase
 from wfreport.api.reasons import ConditionType, Reason
@@ -21,8 +22,7 @@ MAX_AGE: Final = timedelta(hours=1)
 _FAILED: Final = (Phase.FAILED, Phase.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class ReportEvent:
+class ReportEvent(Struct, frozen=True):
     """An Event about a report.
 
     Attributes:

@@ -1,8 +1,9 @@
 """Permissions that a policy's actions need. They are checked in advance, not when an action fails at 3 a.m."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.argo import GROUP as ARGO
@@ -10,8 +11,7 @@ from wfreport.api.names import GROUP
 from wfreport.api.policy import Mode, PolicySpec, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
+class Right(Struct, frozen=True):
     """A verb on a resource, in the policy's namespace."""
 
     verb: str

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_random, is_reference, words
@@ -40,8 +41,7 @@ def _secret_value(match: re.Match[str]) -> Iterator[Span]:
         yield match.end("value") - len(value), match.end("value")
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """Programs, and how their command lines contain secrets.
 
     Attributes:

@@ -6,17 +6,20 @@ each hint, so a new detector costs nothing on a text without its hint.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import Final
 
 import re2
+from msgspec import Struct
 
 from wfreport.core.redact.bounds import ascii_bytes
 
 Span = tuple[int, int]
 
+WORD_START: Final = r"(?:(?<![\w.-])|(?<=\\[nrt]))"
+"""Matches at the start of a word, for shapes that also occur inside long names. In escaped text ``\\n`` precedes it."""
 
-@dataclass(frozen=True, slots=True)
-class Detector:
+
+class Detector(Struct, frozen=True):
     """Finds one kind of secret.
 
     Attributes:

@@ -10,7 +10,6 @@ Three views of a text are used:
 
 import re
 import unicodedata
-from html import unescape as _unescape_entity
 from typing import Final
 
 from wfreport.imports import lazy_pattern
@@ -92,4 +91,10 @@ def _plain_character(match: re.Match[str]) -> str:
     digits = match["unicode"] or match["url"]
     if digits:
         return chr(int(digits, 16))
-    return _unescape_entity(f"&{match['entity']};") if match["entity"] else ""
+    return _entity(match["entity"]) if match["entity"] else ""
+
+
+def _entity(name: str) -> str:
+    from html import unescape as unescape_html  # noqa: PLC0415 - its table of entities is rarely needed
+
+    return unescape_html(f"&{name};")

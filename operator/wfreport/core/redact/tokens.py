@@ -1,69 +1,31 @@
 """Finds tokens by their own shape, which each provider defines.
 
-Many shapes come from detect-secrets, which keeps them up to date. Only its regular expressions are used, because its
-detectors depend on global settings and work on single lines. The shapes that it lacks, or matches only in part, are a
-table here.
-
-Some of its detectors are left out: Cloudant, IBM, SoftLayer and npm take quadratic time on a text of spaces or slashes,
-and Artifactory's ``AP…`` matches ordinary words in capitals. ``keyed`` finds those secrets by their keys.
+Many shapes come from detect-secrets (``provider_patterns``). Those that it lacks, or matches only in part, are a table
+here.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from wfreport.core.redact.detectors import Detector, by_pattern
-from wfreport.imports import lazy_pattern, submodules_of, without
+from wfreport.core.redact.detectors import WORD_START, Detector, Span, by_pattern
+from wfreport.imports import lazy_pattern
 
-with without("requests"), submodules_of("detect_secrets"):
-    from detect_secrets.plugins import (
-        aws,
-        discord,
-        github_token,
-        gitlab_token,
-        mailchimp,
-        openai,
-        pypi_token,
-        sendgrid,
-        slack,
-        square_oauth,
-        stripe,
-        telegram_token,
-        twilio,
-    )
-
-_WORD_START: Final = r"(?:(?<![\w.-])|(?<=\\[nrt]))"
-"""Matches at the start of a word, for shapes that also occur inside long names. In escaped text ``\\n`` precedes it."""
-
-
-def _whole_word(pattern: re.Pattern[str], *hints: str, at_word_start: bool = False) -> Detector:
-    # The rest of the word belongs to the token: providers make their tokens longer over time.
-    begin = _WORD_START if at_word_start else ""
-    return by_pattern(lazy_pattern(rf"{begin}(?:{pattern.pattern})[\w-]*", pattern.flags), *hints)
-
-
-_ACCESS_KEY, _NAMED_SECRET_KEY = aws.AWSKeyDetector.denylist
-
-_PREFIXED_TOKENS: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
-    ([_ACCESS_KEY], ("(?:AKIA|ASIA|ABIA|ACCA|A3T)[A-Z0-9]{12}",)),
-    (github_token.GitHubTokenDetector.denylist, ("gh[pousr]_",)),
-    (gitlab_token.GitLabTokenDetector.denylist, ("gl[a-z]{1,8}-", "GR1348941")),
-    (slack.SlackDetector.denylist, ("xox", r"hooks\.slack\.com")),
-    (stripe.StripeDetector.denylist, ("k_live_",)),
-    (twilio.TwilioKeyDetector.denylist, ("(?:AC|SK)[a-z0-9]{32}",)),
-    (sendgrid.SendGridDetector.denylist, (r"SG\.",)),
-    (pypi_token.PypiTokenDetector.denylist, ("pypi-",)),
-    (square_oauth.SquareOAuthDetector.denylist, ("sq0csp-",)),
-)
-"""Tokens with a distinctive prefix."""
-
-_WORD_TOKENS: Final[tuple[tuple[Iterable[re.Pattern[str]], tuple[str, ...]], ...]] = (
-    (openai.OpenAIDetector.denylist, ("T3BlbkFJ",)),
-    (discord.DiscordBotTokenDetector.denylist, (r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27}",)),
-    (telegram_token.TelegramBotTokenDetector.denylist, (r"[0-9]{8}:[\w-]{35}",)),
-    (mailchimp.MailchimpDetector.denylist, ("-us[0-9]",)),
-)
-"""Tokens whose shape also occurs at the end of longer names, so they must begin a word."""
+_PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "aws": ("(?:AKIA|ASIA|ABIA|ACCA|A3T)[A-Z0-9]{12}",),
+    "discord": (r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27}",),
+    "github": ("gh[pousr]_",),
+    "gitlab": ("gl[a-z]{1,8}-", "GR1348941"),
+    "mailchimp": ("-us[0-9]",),
+    "openai": ("T3BlbkFJ",),
+    "pypi": ("pypi-",),
+    "sendgrid": (r"SG\.",),
+    "slack": ("xox", r"hooks\.slack\.com"),
+    "square": ("sq0csp-",),
+    "stripe": ("k_live_",),
+    "telegram": (r"[0-9]{8}:[\w-]{35}",),
+    "twilio": ("(?:AC|SK)[a-z0-9]{32}",),
+}
+"""The hints of each provider whose tokens detect-secrets finds."""
 
 _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     # source code and packages
@@ -185,9 +147,9 @@ _IN_THE_MIDDLE: Final = (
         r"\bs\.[A-Za-z0-9]{24}",
     ),  # Vault < 1.10
     # detect-secrets' pattern for a JWT misses the signature, and takes quadratic time on eyJeyJ…
-    (_WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", r"eyJ[\w-]{8,}={0,2}\."),
+    (WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", r"eyJ[\w-]{8,}={0,2}\."),
     (
-        _WORD_START + r"eyJ[\w-]{8,}={0,2}\.\.[\w-]{4,}(?:\.[\w-]*)*",
+        WORD_START + r"eyJ[\w-]{8,}={0,2}\.\.[\w-]{4,}(?:\.[\w-]*)*",
         r"eyJ[\w-]{8,}={0,2}\.\.",
     ),  # encrypted with a direct key
     # the hash of a password, as crypt(3) and htpasswd write it
@@ -200,10 +162,21 @@ _IN_THE_MIDDLE: Final = (
 )
 """Tokens whose prefix is not at their beginning, and other shapes, with a hint for each."""
 
+
+def _provided(provider: str, hints: tuple[str, ...], group: int = 0) -> Detector:
+    def spans(text: str) -> Iterator[Span]:
+        from wfreport.core.redact.provider_patterns import PATTERNS  # noqa: PLC0415 - rarely needed, see there
+
+        for pattern in PATTERNS[provider]:
+            for match in pattern.finditer(text):
+                yield match.span(group)
+
+    return Detector(hints, spans)
+
+
 DETECTORS: Final[tuple[Detector, ...]] = (
-    *(_whole_word(pattern, *hints) for patterns, hints in _PREFIXED_TOKENS for pattern in patterns),
-    *(_whole_word(pattern, *hints, at_word_start=True) for patterns, hints in _WORD_TOKENS for pattern in patterns),
-    by_pattern(_NAMED_SECRET_KEY, "(?i)aws", group=1),
-    *(by_pattern(lazy_pattern(rf"{_WORD_START}(?:{prefix}){rest}"), prefix) for prefix, rest in _SHAPES),
+    *(_provided(provider, hints) for provider, hints in _PROVIDERS.items()),
+    _provided("aws-secret-key", ("(?i)aws",), group=1),
+    *(by_pattern(lazy_pattern(rf"{WORD_START}(?:{prefix}){rest}"), prefix) for prefix, rest in _SHAPES),
     *(by_pattern(lazy_pattern(pattern), hint) for pattern, hint in _IN_THE_MIDDLE),
 )

@@ -5,8 +5,9 @@ node (``SaveLogs``, executor.go). It outlives the pod.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct, structs
 
 from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
 from wfreport.api.reasons import Reason
@@ -22,8 +23,7 @@ MAX_LOGS_PER_RUN: Final = 20
 _SUFFIX: Final = "-logs"
 
 
-@dataclass(frozen=True, slots=True)
-class LogRef:
+class LogRef(Struct, frozen=True):
     """A reference to an archived log.
 
     Attributes:
@@ -42,8 +42,7 @@ class LogRef:
         return f"{self.container}{_SUFFIX}"
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedText:
+class ArchivedText(Struct, frozen=True):
     """The fetched part of an archived log.
 
     Attributes:
@@ -109,8 +108,8 @@ def _with_log(evidence: PodEvidence | None, ref: LogRef, log: ArchivedText | Non
     evidence = evidence or PodEvidence(missing=(Reason.POD_NOT_CAPTURED,))
     missing = tuple(reason for reason in evidence.missing if reason not in LOG_GAPS)
     if log is None:
-        return replace(evidence, missing=(*missing, Reason.LOG_IN_ARCHIVE))
+        return structs.replace(evidence, missing=(*missing, Reason.LOG_IN_ARCHIVE))
     more = frozenset({ref.container}) if log.has_more else frozenset()
-    return replace(
+    return structs.replace(
         evidence, logs={ref.container: log.text}, containers_with_more_log=more, missing=missing, is_archived=True
     )

@@ -1,8 +1,9 @@
 """Groups the failures of a run that are the same failure: a bad input often fails many items of a loop alike."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import Node
 from wfreport.api.classes import CAUSES
@@ -15,8 +16,7 @@ _ITEM: Final = lazy_pattern(r"(\.?[^(]*)\(\d+:")
 """The name of a loop's item after that of the enclosing node: ``.day(17:x)`` of Steps, ``(17:x)`` of a DAG."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeadingGroup:
+class LeadingGroup(Struct, frozen=True):
     """The failures that equal the leading one, and itself.
 
     Attributes:

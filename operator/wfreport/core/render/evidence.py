@@ -4,9 +4,10 @@ Evidence that is available now takes precedence; the stored report supplies that
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
 from wfreport.api.evidence import ContainerEnd, ContainerSummary, EventSummary, LogTail
@@ -31,8 +32,7 @@ _ROUTINE_EVENTS = frozenset({"Scheduled", "Pulled", "Created", "Started"})
 _KILLED_CODES = frozenset({137, 143})
 
 
-@dataclass(frozen=True, slots=True)
-class LogLimits:
+class LogLimits(Struct, frozen=True):
     """Limits of a log in a report.
 
     Attributes:
@@ -44,8 +44,7 @@ class LogLimits:
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ShortLog:
+class ShortLog(Struct, frozen=True):
     """The end of a log, ready for a report.
 
     Attributes:

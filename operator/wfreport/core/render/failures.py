@@ -4,9 +4,10 @@ Evidence that is available now takes precedence; the stored report supplies that
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from wfreport.api import argo
 from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
@@ -35,8 +36,7 @@ _MAX_ATTEMPTS, _MAX_RESOURCES = 32, 32
 _KILLED_CODES = (137, 143)
 
 
-@dataclass(frozen=True)
-class FailureContext:
+class FailureContext(Struct, frozen=True, dict=True):
     """The common inputs of all failures of a rendering.
 
     Attributes:

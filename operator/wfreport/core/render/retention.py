@@ -6,11 +6,11 @@ checked that the report's Workflow no longer exists.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
+from msgspec import Struct, field
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from wfreport.api.calendar import duration_of, shifted
@@ -52,8 +52,7 @@ class RetentionRule(BaseModel):
         return self.may_match(namespace, phase) and self.labels.items() <= labels.items()
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedReport:
+class FinishedReport(Struct, frozen=True):
     """The properties of a report that determine its retention.
 
     Attributes:

@@ -10,8 +10,9 @@ current time, except the choice of the waits of a running Workflow that are repo
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct, structs
 
 from wfreport.api import names
 from wfreport.api.argo import Parameter, Phase, Workflow
@@ -115,7 +116,7 @@ def render_status(
         )
     runs = _earlier_runs(stored, is_same_run=stored_run is not None)
     context = _failure_context(snapshot, sanitizer, stored_run, spec, evidence, options)
-    findings = replace(
+    findings = structs.replace(
         _findings(context, stored_run, stall, now=now, is_first_run=not runs),
         stalled=render_stalled(stall, stored_run, sanitizer),
         stalled_step=stalled_step(stall, stored_run, sanitizer),
@@ -169,8 +170,7 @@ def _status_of_run(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Findings:
+class _Findings(Struct, frozen=True):
     """Findings from nodes, evidence and the stored status. ``roles`` has all failures, even those not listed."""
 
     failures: list[Failure]

@@ -4,14 +4,14 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from wfreport.api.names import LABEL_ATTEMPT, LABEL_REMEDIATION_UID, LABEL_ROOT, LABEL_ROOT_UID
 from wfreport.core.snapshot.names import resubmission_name
 
 
-@dataclass(frozen=True, slots=True)
-class ChainLink:
+class ChainLink(Struct, frozen=True):
     """The position of a run in its chain.
 
     Attributes:

@@ -6,14 +6,10 @@ to the limit of ``node_limits``.
 """
 
 import binascii
-import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Final
-
-import brotli  # type: ignore[import-untyped]
-import zstandard
 
 from wfreport.core.snapshot.node_limits import MAX_BYTES, TooLargeNodes
 
@@ -47,23 +43,30 @@ def unpack_nodes(text: str) -> bytes:
 
 def pack_nodes(raw: bytes) -> str:
     """Pack the JSON of nodes with gzip, which every version of Argo reads. The result depends on the JSON only."""
+    import gzip  # noqa: PLC0415 - few Workflows are compressed
+
     return binascii.b2a_base64(gzip.compress(raw, mtime=0), newline=False).decode()
 
 
 def _unpack(packed: bytes) -> Iterator[bytes]:
-    codec, parts = _codec(packed)
+    codec, parts, damage = _codec(packed)
     try:
         yield from parts(packed)
-    except (zlib.error, zstandard.ZstdError, brotli.error) as error:
+    except damage as error:
         raise UnreadableNodes(f"damaged {codec}: {error}") from error
 
 
-def _codec(packed: bytes) -> tuple[str, Callable[[bytes], Iterator[bytes]]]:
+def _codec(packed: bytes) -> tuple[str, Callable[[bytes], Iterator[bytes]], type[Exception]]:
+    """Return the name of the codec, its function, and its error. Each is imported only for data that needs it."""
     if packed.startswith(_ZSTD_MAGIC):
-        return "zstd", _unzstd
+        import zstandard  # noqa: PLC0415
+
+        return "zstd", _unzstd, zstandard.ZstdError
     if packed.startswith(_GZIP_MAGIC):
-        return "gzip", _gunzip
-    return "brotli", _unbrotli  # it has no magic bytes
+        return "gzip", _gunzip, zlib.error
+    import brotli  # type: ignore[import-untyped] # noqa: PLC0415
+
+    return "brotli", _unbrotli, brotli.error  # it has no magic bytes
 
 
 def _gunzip(packed: bytes) -> Iterator[bytes]:
@@ -78,12 +81,16 @@ def _gunzip(packed: bytes) -> Iterator[bytes]:
 
 
 def _unzstd(packed: bytes) -> Iterator[bytes]:
+    import zstandard  # noqa: PLC0415
+
     with zstandard.ZstdDecompressor(max_window_size=MAX_BYTES).stream_reader(io.BytesIO(packed)) as stream:
         while part := stream.read(_STEP_BYTES):
             yield part
 
 
 def _unbrotli(packed: bytes) -> Iterator[bytes]:
+    import brotli  # noqa: PLC0415
+
     stream = brotli.Decompressor()
     rest = packed
     while not stream.is_finished():

@@ -8,7 +8,6 @@ long before a later one fails. Digests do not depend on the order of keys.
 import functools
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -32,8 +31,7 @@ _NOT_IN_SPEC: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateDigest:
+class TemplateDigest(msgspec.Struct, frozen=True):
     """A template, as far as it is compared.
 
     Attributes:
@@ -47,14 +45,13 @@ class TemplateDigest:
 
     name: str
     digest: str
-    parts: Mapping[str, str] = field(default_factory=dict)
-    steps: Mapping[str, str] = field(default_factory=dict)
-    images: Mapping[str, str] = field(default_factory=dict)
-    resources: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = msgspec.field(default_factory=dict)
+    steps: Mapping[str, str] = msgspec.field(default_factory=dict)
+    images: Mapping[str, str] = msgspec.field(default_factory=dict)
+    resources: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DefinitionDigest:
+class DefinitionDigest(msgspec.Struct, frozen=True):
     """The definition of a run.
 
     Attributes:

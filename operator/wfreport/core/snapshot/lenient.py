@@ -6,11 +6,11 @@ only the path to a bad field is handled in Python.
 
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
 import msgspec
+from msgspec import Struct, field
 
 MAX_PROBLEMS: Final = 20
 """Maximum number of problems that are listed."""
@@ -27,8 +27,7 @@ MAX_KEY_LENGTH: Final = 120
 _MISFIT: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeProblem:
+class DecodeProblem(Struct, frozen=True):
     """A part of an object that was omitted: its path, and the cause."""
 
     path: str
@@ -41,8 +40,7 @@ class DecodeProblem:
 _UNDESCRIBED: Final = DecodeProblem("", "one of many problems")
 
 
-@dataclass(frozen=True, slots=True)
-class LenientConverter:
+class LenientConverter(Struct, frozen=True):
     """Converts plain values to msgspec types and collects the problems, in the order of the object's fields."""
 
     problems: list[DecodeProblem] = field(default_factory=list)

@@ -1,9 +1,10 @@
 """The frozen values that pass through the stages of the core."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+
+from msgspec import Struct, field, structs
 
 from wfreport.api.argo import Node, Workflow
 from wfreport.api.classes import Confidence, FailureClass, Owner
@@ -30,8 +31,7 @@ class Source(StrEnum):
     ARCHIVE = "Archive"
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
+class Unavailable(Struct, frozen=True):
     """The reason why nodes, or data from Argo Server, are missing.
 
     Attributes:
@@ -44,9 +44,8 @@ class Unavailable:
     message: str
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A Workflow as it was read once, with unpacked nodes. It has no slots, because it caches its tree.
+class Snapshot(Struct, frozen=True, dict=True):
+    """A Workflow as it was read once, with unpacked nodes. It has a ``__dict__``, because it caches its tree.
 
     Attributes:
         workflow: the object. Use ``nodes`` instead of its ``status.nodes``.
@@ -65,8 +64,17 @@ class Snapshot:
     problems: tuple[str, ...] = ()
     source: Source = Source.CLUSTER
     unavailable: Unavailable | None = None
-    definition: DefinitionDigest | None = field(default=None, compare=False)
-    json_bytes: int = field(default=0, compare=False)
+    definition: DefinitionDigest | None = None
+    json_bytes: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all is equal but the digests of what was run and the size, which depend on how it was read."""
+        return isinstance(other, Snapshot) and self._compared() == other._compared()
+
+    __hash__ = None  # type: ignore[assignment]  # its nodes have no hash
+
+    def _compared(self) -> tuple[object, ...]:
+        return (self.workflow, self.nodes, self.nodes_state, self.problems, self.source, self.unavailable)
 
     @cached_property
     def tree(self) -> Tree:
@@ -75,13 +83,12 @@ class Snapshot:
 
     def with_workflow(self, workflow: Workflow) -> "Snapshot":
         """Return this snapshot with another form of the same Workflow. The tree depends on its nodes only."""
-        changed = replace(self, workflow=workflow)
+        changed = structs.replace(self, workflow=workflow)
         changed.__dict__["tree"] = self.tree
         return changed
 
 
-@dataclass(frozen=True, slots=True)
-class PodEvidence:
+class PodEvidence(Struct, frozen=True):
     """The evidence that was captured of one pod before its deletion.
 
     Attributes:
@@ -110,8 +117,7 @@ class PodEvidence:
         return Reason.CAPTURE_PENDING in self.missing
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The classification of a failed leaf by a rule of the classifier.
 
     Attributes:
@@ -135,8 +141,7 @@ class Verdict:
     signal: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingGraces:
+class WaitingGraces(Struct, frozen=True):
     """Grace times of waits, by their reason: a shorter wait is not listed in the report. Flyte's plugins have the same.
 
     Locks, suspensions, backoffs and images with an invalid name have no grace time.
@@ -154,8 +159,7 @@ class WaitingGraces:
     starting_seconds: float = 300
 
 
-@dataclass(frozen=True, slots=True)
-class RenderOptions:
+class RenderOptions(Struct, frozen=True):
     """Settings that limit and complete the content of a report.
 
     Attributes:

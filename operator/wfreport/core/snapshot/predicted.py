@@ -5,10 +5,10 @@ that excludes a pod from deletion must be set before that.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 import msgspec
+from msgspec import structs
 
 from wfreport.api.argo import ANNOTATION_NODE_ID, MAIN_CONTAINER, Node, Phase
 from wfreport.api.kubernetes import ContainerStatus, Pod, StateTerminated
@@ -22,7 +22,7 @@ def with_predicted_failures(snapshot: Snapshot, failed: Iterable[Pod], now: date
         node = nodes.get(pod.metadata.annotations.get(ANNOTATION_NODE_ID, ""))
         if node is not None and node.phase in {"", Phase.PENDING, Phase.RUNNING}:
             nodes[node.id] = _failed(node, pod, now)
-    return replace(snapshot, nodes=nodes)
+    return structs.replace(snapshot, nodes=nodes)
 
 
 def _failed(node: Node, pod: Pod, now: datetime) -> Node:

@@ -9,9 +9,10 @@ catch up with what it owes; else each run that it has not reached yet would be a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
+
+from msgspec import structs
 
 from wfreport.api.reasons import StallReason
 from wfreport.api.report import Stalled
@@ -51,7 +52,7 @@ def find_suspicions(snapshot: Snapshot, facts: StallFacts, graces: StallGraces) 
     suspicions = [*workflow_suspicions(snapshot, graces), *lock_suspicions(snapshot, facts, graces)]
     if facts.pods is not None and not snapshot.workflow.status.is_completed:
         suspicions += pod_suspicions(snapshot, facts.pods, graces)
-    return [replace(one, grace_seconds=one.grace_seconds * factor) for one in suspicions]
+    return [structs.replace(one, grace_seconds=one.grace_seconds * factor) for one in suspicions]
 
 
 def choose_finding(
@@ -109,7 +110,7 @@ def _of_silence(suspicion: Suspicion, facts: StallFacts) -> Suspicion:
     if since_at is None or suspicion.owed is Owed.NO:
         return suspicion
     message = f"Argo's controller has done nothing since {since_at:%Y-%m-%d %H:%MZ}: {suspicion.message}"
-    return replace(suspicion, reason=StallReason.CONTROLLER_SILENT, message=message, since_at=since_at)
+    return structs.replace(suspicion, reason=StallReason.CONTROLLER_SILENT, message=message, since_at=since_at)
 
 
 def _began_at(

@@ -5,9 +5,10 @@ since, so a lock counts as leaked only if nobody is known to hold it now.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import UNFINISHED_PHASES, LockWait, Node, Phase
 from wfreport.api.reasons import StallReason
@@ -18,8 +19,7 @@ _DONE: Final = frozenset({HolderState.ENDED, HolderState.GONE})
 _MAX_HOLDERS: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitedLock:
+class AwaitedLock(Struct, frozen=True):
     """A lock that a Workflow waits for.
 
     Attributes:

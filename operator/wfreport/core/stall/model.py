@@ -1,10 +1,11 @@
 """The values from which it is decided whether a run hangs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.api.kubernetes import Pod
 from wfreport.api.reasons import StallReason
@@ -20,8 +21,7 @@ NODES_PER_GRACE: Final = 40
 and their pods end long before their nodes do."""
 
 
-@dataclass(frozen=True, slots=True)
-class StallGraces:
+class StallGraces(Struct, frozen=True):
     """Grace times: a shorter stall is not reported.
 
     Attributes:
@@ -51,8 +51,7 @@ class HolderState(StrEnum):
     UNKNOWN = "Unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class PodsSeen:
+class PodsSeen(Struct, frozen=True):
     """The pods of a Workflow that were read for its unfinished steps.
 
     Attributes:
@@ -68,8 +67,7 @@ class PodsSeen:
     seen_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StallFacts:
+class StallFacts(Struct, frozen=True):
     """Facts besides the Workflow.
 
     Attributes:
@@ -95,8 +93,7 @@ class Owed(StrEnum):
     CERTAINLY = "Certainly"
 
 
-@dataclass(frozen=True, slots=True)
-class Suspicion:
+class Suspicion(Struct, frozen=True):
     """A state in which a run hangs, if it lasts.
 
     Attributes:
@@ -123,8 +120,7 @@ class Suspicion:
         return (self.reason, self.node_id)
 
 
-@dataclass(frozen=True, slots=True)
-class StallFinding:
+class StallFinding(Struct, frozen=True):
     """A run hangs: a suspicion whose grace time is over.
 
     Attributes:
@@ -136,8 +132,7 @@ class StallFinding:
     since_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class StallVerdict:
+class StallVerdict(Struct, frozen=True):
     """Whether a run hangs.
 
     Attributes:

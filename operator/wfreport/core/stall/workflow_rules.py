@@ -4,7 +4,6 @@ Argo's controller is driven by events. If it misses one, or waits for something 
 Workflow again; the newest time of its nodes is then the time since which it hangs.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -14,14 +13,15 @@ from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.reasons import StallReason
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.stall.model import SHUTDOWN_SECONDS, Owed, StallGraces, Suspicion
+from wfreport.imports import lazy_pattern
 
 FINALIZER_ARTIFACT_GC: Final = "workflows.argoproj.io/artifact-gc"  # common.go:219
 CONDITION_ARTIFACT_GC_ERROR: Final = "ArtifactGCError"
 
 _KNOWN: Final = frozenset({NodesState.READ, NodesState.NONE_YET})
 _LEAVES: Final = frozenset({NodeType.POD, NodeType.CONTAINER, NodeType.HTTP, NodeType.PLUGIN, NodeType.SUSPEND})
-_BACKOFF: Final = re.compile(r"^Backoff for (.*)$")  # operator.go:1092, humanize.RelativeDuration
-_PART: Final = re.compile(r"(\d{1,9}) (day|hour|minute|second)s?\b")
+_BACKOFF: Final = lazy_pattern(r"^Backoff for (.*)$")  # operator.go:1092, humanize.RelativeDuration
+_PART: Final = lazy_pattern(r"(\d{1,9}) (day|hour|minute|second)s?\b")
 _UNIT_SECONDS: Final = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 
 

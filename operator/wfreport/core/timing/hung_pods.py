@@ -1,9 +1,10 @@
 """Finds out from a step's pod why it neither ends nor starts, while Argo's node only has Running or Pending."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import Node
 from wfreport.api.kubernetes import ContainerStatus, Event, Pod, StateTerminated
@@ -21,8 +22,7 @@ HUNG_REASONS: Final = frozenset({POD_FAILED, POD_SUCCEEDED, POD_TERMINATING, MAI
 """Reasons of waits of a step whose pod has ended, or is about to, without the step."""
 
 
-@dataclass(frozen=True, slots=True)
-class HungPod:
+class HungPod(Struct, frozen=True):
     """Obstacles that keep a step from ending.
 
     Attributes:

@@ -1,9 +1,10 @@
 """Names who holds a lock that a run waits for, and since when."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct, field
 
 from wfreport.api.argo import LockWait, Node
 from wfreport.api.report import Waiting
@@ -16,8 +17,7 @@ _MAX_HOLDERS: Final = 3
 _SINCE: Final = lazy_pattern(r" since \d{4}-\d\d-\d\d \d\d:\d\dZ")
 
 
-@dataclass(frozen=True, slots=True)
-class LockHolds:
+class LockHolds(Struct, frozen=True):
     """What is known of other runs that hold locks.
 
     Attributes:

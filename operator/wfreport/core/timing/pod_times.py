@@ -5,9 +5,10 @@ container. If no pod was seen, the times are unknown and not 0.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+
+from msgspec import Struct
 
 from wfreport.api.argo import Node, NodeType
 from wfreport.api.calendar import shifted
@@ -24,8 +25,7 @@ _RESOLUTION_SECONDS = 1
 """Kubernetes writes whole seconds, so a queued time of one second has no known cause."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodTimes:
+class PodTimes(Struct, frozen=True):
     """Queued and running time of a step.
 
     Attributes:

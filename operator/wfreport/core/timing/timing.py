@@ -1,8 +1,9 @@
 """Computes the timing of a run. It is written when the run has ended; before that it would depend on the time."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
+
+from msgspec import Struct
 
 from wfreport.api.argo import NodeType
 from wfreport.api.report import ReportStatus
@@ -17,8 +18,7 @@ from wfreport.core.timing.pod_times import PodTimes, step_times
 PATH_LENGTH = 200
 
 
-@dataclass(frozen=True, slots=True)
-class RunTimes:
+class RunTimes(Struct, frozen=True):
     """Everything that is known about the timing of a run.
 
     Attributes:

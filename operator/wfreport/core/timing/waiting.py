@@ -6,8 +6,9 @@ time of its reason. Nothing else in a report depends on the present time. A run 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from wfreport.api.argo import UNFINISHED_PHASES, Node, NodeType, Phase
 from wfreport.api.reasons import ORDINARY_WAITS
@@ -60,8 +61,7 @@ def find_waiting(
     return [_entry(wait, snapshot, sanitizer, lock_holds) for wait in listed[:_MAX_ENTRIES]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Wait:
+class _Wait(Struct, frozen=True):
     """A wait whose texts are not sanitized yet, because most of the waits of a large run are not listed."""
 
     reason: str

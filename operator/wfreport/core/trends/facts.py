@@ -1,7 +1,6 @@
 """Decodes the few fields of a report that trends need. What the reports of many runs need in memory is bounded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -102,8 +101,7 @@ StepKey = tuple[str, str]
 """Display name and template."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """Why a run failed: its leading failure.
 
     Attributes:
@@ -123,8 +121,7 @@ class Failed:
     summary: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RemediationFact:
+class RemediationFact(msgspec.Struct, frozen=True):
     """The last remediation of a run.
 
     Attributes:
@@ -138,8 +135,7 @@ class RemediationFact:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+class RunFacts(msgspec.Struct, frozen=True):
     """A run, as far as trends need it.
 
     Attributes:
@@ -174,7 +170,7 @@ class RunFacts:
     failed: Failed | None = None
     remediation: RemediationFact | None = None
     resubmitted_from: str = ""
-    steps: Mapping[StepKey, int] = field(default_factory=dict)
+    steps: Mapping[StepKey, int] = msgspec.field(default_factory=dict)
 
 
 def decode_facts(report: bytes | msgspec.Raw) -> RunFacts | None:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.core.trends.facts import RunFacts
 
@@ -14,8 +15,7 @@ MAX_DAYS: Final = 60
 MAX_POINTS: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class DayBar:
+class DayBar(Struct, frozen=True):
     """The runs that ended on one day: a bar of two parts, with its place on the plot.
 
     Attributes:
@@ -37,8 +37,7 @@ class DayBar:
     failed_height: float
 
 
-@dataclass(frozen=True, slots=True)
-class DurationPoint:
+class DurationPoint(Struct, frozen=True):
     """A run on a plot of durations."""
 
     x: float
@@ -48,8 +47,7 @@ class DurationPoint:
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class DurationPlot:
+class DurationPlot(Struct, frozen=True):
     """The durations of the latest runs of one origin, by their end.
 
     Attributes:

@@ -1,12 +1,11 @@
 """Computes trends from the facts of runs. Pure and deterministic: the order of the runs does not matter."""
 
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
-from wfreport.core.compare.durations import percentile_95
+from wfreport.core.compare.durations import median, percentile_95
 from wfreport.core.trends.facts import RunFacts
 from wfreport.core.trends.failures import fingerprints, flaky_runs, flaky_templates, remediation_trends
 from wfreport.core.trends.model import DurationChange, Durations, OriginTrend, Recovery, Share, Trends, Waste
@@ -74,14 +73,14 @@ def describe_durations(seconds: Sequence[int]) -> Durations:
     """Return percentiles of durations in the order of their runs, and the change from their earlier to later half."""
     if not seconds:
         return Durations(0)
-    return Durations(len(seconds), round(statistics.median(seconds)), percentile_95(seconds), _change(seconds))
+    return Durations(len(seconds), round(median(seconds)), percentile_95(seconds), _change(seconds))
 
 
 def _change(seconds: Sequence[int]) -> DurationChange | None:
     middle = len(seconds) // 2
     if middle < MIN_CHANGE_RUNS:
         return None
-    before, after = round(statistics.median(seconds[:middle])), round(statistics.median(seconds[middle:]))
+    before, after = round(median(seconds[:middle])), round(median(seconds[middle:]))
     ratio = round(after / before, 3) if before else None
     return DurationChange(middle, before, len(seconds) - middle, after, after - before, ratio)
 
@@ -100,7 +99,7 @@ def describe_recovery(ended: Iterable[RunFacts]) -> Recovery:
             since = None
     return Recovery(
         len(times),
-        round(statistics.median(times)) if times else None,
+        round(median(times)) if times else None,
         max(times, default=None),
         since,
     )

@@ -1,9 +1,10 @@
 """The interface of actions, and what they are given."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 from wfreport.api.action_types import ActionType
 from wfreport.api.actions import Action
@@ -21,8 +22,7 @@ RETRY_AFTER: Final = timedelta(seconds=60)
 """Delay before an action that is not possible for now is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """A decision and the live state that it was made from.
 
     Attributes:
@@ -115,8 +115,7 @@ class ActionHandler(Planner, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Actions:
+class Actions(Struct, frozen=True):
     """All actions.
 
     Attributes:
