@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bench.operators import compile_bytecode
 from bench.workflows import Run, completed
 from controlplane.argo import argo_release
 from controlplane.plane import ControlPlane
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench cli", description=__doc__)
     parser.add_argument("--rounds", type=int, default=15, help="rounds, of which the least counts; default %(default)s")
     rounds = parser.parse_args(arguments).rounds
+    compile_bytecode()
     with ControlPlane() as plane, tempfile.TemporaryDirectory(prefix="wfreport-bench-") as folder:
         commands = _commands(plane, Path(folder))
         env = {**os.environ, "KUBECONFIG": str(plane.kubeconfig)}

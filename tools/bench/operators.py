@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import compileall
 import os
 import signal
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
+import wfreport
 from bench.go_peers import peer
 from bench.processes import Tree
 
@@ -40,7 +43,16 @@ class Program:
 
     def built(self) -> Program:
         """Return the program with its command, built if necessary."""
-        return replace(self, command=(peer(), *self.flags), is_go=False) if self.is_go else self
+        if self.is_go:
+            return replace(self, command=(peer(), *self.flags), is_go=False)
+        compile_bytecode()
+        return self
+
+
+def compile_bytecode() -> None:
+    """Compile what Python operators import, as the image does. Else each start would compile what was edited since."""
+    for folder in (Path(wfreport.__file__).parent, Path(sysconfig.get_path("purelib"))):
+        compileall.compile_dir(folder, quiet=2)
 
 
 WFREPORT = Program("wfreport", (sys.executable, "-m", "wfreport", "run"), {"WFREPORT_HTTP_PORT": "0"})
