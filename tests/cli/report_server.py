@@ -36,9 +36,14 @@ def reports_server(folder: Path, reports: Sequence[bytes]) -> Iterator[Path]:
 @contextmanager
 def _serving(folder: Path, reports: Sequence[dict[str, Any]]) -> Iterator[Path]:
     with served(_handler(reports)) as url:
-        config = folder / "kubeconfig"
-        config.write_text(yaml.safe_dump(_kubeconfig(url)))
-        yield config
+        yield kubeconfig_of(url, folder)
+
+
+def kubeconfig_of(server: str, folder: Path) -> Path:
+    """Write a kubeconfig of this server into the folder; return its path."""
+    config = folder / "kubeconfig"
+    config.write_text(yaml.safe_dump(_kubeconfig(server)))
+    return config
 
 
 def _kubeconfig(server: str) -> dict[str, Any]:

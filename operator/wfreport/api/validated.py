@@ -50,7 +50,9 @@ class ValidatedModel(BaseModel):
     Unknown fields are ignored, so that an older operator can read the objects of a newer one.
     """
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore", defer_build=True
+    )
 
 
 class _Embedded:

@@ -62,6 +62,7 @@ class LazyCommand(NamedTuple):
         gc.disable()
         try:
             command: click.Command = getattr(importlib.import_module(module), attribute)
+            gc.freeze()
         finally:
             gc.enable()
         return command
