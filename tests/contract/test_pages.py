@@ -109,3 +109,18 @@ def policies() -> Iterator[Any]:
 def test_each_policy_on_a_page_is_valid(document: dict[str, Any]) -> None:
     document["metadata"].setdefault("namespace", "data")
     read_policy(document)
+
+
+def test_each_package_is_in_the_map_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+    shown = re.findall(r"`([\w/]+)`", page.partition("## Map of the packages")[2].partition("| To change |")[0])
+    code = ROOT / "operator" / "wfreport"
+    parts = [*(path for path in code.iterdir() if path.stem != "core"), *(code / "core").iterdir()]
+    names = {path.relative_to(code).with_suffix("").as_posix() for path in parts if not path.stem.startswith("__")}
+    assert sorted(name for name in names if name not in shown) == []
+
+
+def test_each_how_to_is_on_the_first_page_of_the_documentation() -> None:
+    first = (ROOT / "docs" / "README.md").read_text()
+    names = [f"howto/{page.name}" for page in (ROOT / "docs" / "howto").glob("*.md")]
+    assert sorted(name for name in names if f"({name})" not in first) == []

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.docsite.who_runs import UPGRADE, commands_of
 from tests.eventually import eventually
 from tests.live.operator import harness
 
 from controlplane import ControlPlane
+from controlplane.binaries import kubectl
 from controlplane.crds import load_crds, wait_until_served
 from controlplane.paths import WFREPORT_CRDS_DIR
 
@@ -128,13 +132,30 @@ def test_a_next_version_of_the_api_is_introduced_without_a_webhook(plane: Contro
     for found in objects():
         old_way, new_way = plane.api.get(path_of(found)), plane.api.get(path_of(found, "v1beta1"))
         assert (old_way["spec"], old_way.get("status")) == (new_way["spec"], new_way.get("status"))
-        plane.api.put(path_of(found, "v1beta1"), new_way)  # rewrites it in the new version
+    assert stored_versions(plane) == [["v1alpha1", "v1beta1"]] * len(PLURALS)
+    (loop,) = (command.text for command in commands_of(UPGRADE))
+    enter(plane, loop)
+    assert stored_versions(plane) == [["v1beta1"]] * len(PLURALS)
     for crd in kinds:
-        path = f"{CRDS}/{crd['metadata']['name']}"
-        assert sorted(plane.api.get(path)["status"]["storedVersions"]) == ["v1alpha1", "v1beta1"]
-        plane.api.patch(f"{path}/status", {"status": {"storedVersions": ["v1beta1"]}})
-        plane.api.patch(path, {"spec": {"versions": crd["spec"]["versions"]}})
+        plane.api.patch(f"{CRDS}/{crd['metadata']['name']}", {"spec": {"versions": crd["spec"]["versions"]}})
     eventually(lambda: [plane.api.get(path_of(found, "v1beta1"))["spec"] for found in objects()] == before)
+
+
+def enter(plane: ControlPlane, text: str) -> None:
+    """Enter a command of the page as it is printed."""
+    environment = {
+        **os.environ,
+        "KUBECONFIG": str(plane.kubeconfig),
+        "PATH": f"{kubectl().parent}:{os.environ['PATH']}",
+    }
+    script = ["/bin/bash", "-e", "-o", "pipefail", "-c", text]
+    done = subprocess.run(script, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def stored_versions(plane: ControlPlane) -> list[list[str]]:
+    names = [crd["metadata"]["name"] for crd in load_crds(WFREPORT_CRDS_DIR)]
+    return [sorted(plane.api.get(f"{CRDS}/{name}")["status"]["storedVersions"]) for name in names]
 
 
 Schema = dict[str, Any]

@@ -39,6 +39,11 @@ class Module:
     folder: str
     crds: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """The name of its repository."""
+        return self.path.split("/")[2]
+
 
 PROMETHEUS_OPERATOR = Module(
     "github.com/prometheus-operator/prometheus-operator",
@@ -49,13 +54,47 @@ PROMETHEUS_OPERATOR = Module(
 )
 
 
+ARGO_CD = Module(
+    "github.com/argoproj/argo-cd/v3",
+    "v3.2.0",
+    "h1:m2eGAV+nXQGgzZbH5SyJD5laaPW27mzWXBrgisUHY/0=",
+    "manifests/crds",
+    ("application-crd.yaml",),
+)
+_FLUX_BASES = "config/crd/bases"
+# The controllers of Flux 2.7.
+FLUX = (
+    Module(
+        "github.com/fluxcd/source-controller",
+        "v1.7.0",
+        "h1:/fBgS4CSmT5Jj/fjQDF92y+pC3gst1GJjgNSzY8Ff9I=",
+        _FLUX_BASES,
+        ("source.toolkit.fluxcd.io_ocirepositories.yaml",),
+    ),
+    Module(
+        "github.com/fluxcd/helm-controller",
+        "v1.4.0",
+        "h1:rkm8rmB6Na7eNc4pJOnvtXEaJ19iKluRtayHKjBxcUM=",
+        _FLUX_BASES,
+        ("helm.toolkit.fluxcd.io_helmreleases.yaml",),
+    ),
+    Module(
+        "github.com/fluxcd/kustomize-controller",
+        "v1.7.3",
+        "h1:SzNnGn/4ObAPEHHleM5U7y/AKxKXph3Vj6ZhteeXw8M=",
+        _FLUX_BASES,
+        ("kustomize.toolkit.fluxcd.io_kustomizations.yaml",),
+    ),
+)
+
+
 def foreign_crds(module: Module) -> list[Json]:
     """Return the CRDs of a module, downloading it into the cache if necessary.
 
     Raises:
         BinaryUnavailableError: the module cannot be downloaded, or its digest differs.
     """
-    folder = cache_dir() / "crds" / f"{module.path.rsplit('/', 1)[-1]}-{module.version}"
+    folder = cache_dir() / "crds" / f"{module.name}-{module.version}"
     if not folder.exists():
         with exclusive(cache_dir() / "locks" / folder.name, what=module.path):
             if not folder.exists():
