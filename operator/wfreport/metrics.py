@@ -150,7 +150,9 @@ class Metrics:
         self.captured_pods = Gauge(
             "wfreport_captured_pods", "Cached pods whose evidence is not in a report yet.", registry=registry
         )
-        self.captured_bytes = Gauge("wfreport_captured_bytes", "Estimated memory of this evidence.", registry=registry)
+        self.captured_bytes = Gauge(
+            "wfreport_captured_bytes", "Estimated memory of evidence that is not in a report yet.", registry=registry
+        )
 
     def _of_reports(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
@@ -168,7 +170,9 @@ class Metrics:
             registry=registry,
         )
         self.namespaces_with_ignored_reports = Gauge(
-            "wfreport_namespaces_with_ignored_reports", "Namespaces of these reports.", registry=registry
+            "wfreport_namespaces_with_ignored_reports",
+            "Namespaces with reports of users that are not followed.",
+            registry=registry,
         )
         self.reports_created = counter("wfreport_reports_created", "Reports created.")
         self.reports_written = counter("wfreport_reports_written", "Writes of the status of a report.")

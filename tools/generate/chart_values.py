@@ -113,7 +113,7 @@ class NetworkPolicy(Part):
 class Monitor(Part):
     """A ServiceMonitor or PodMonitor of the Prometheus Operator, whose CRDs must be installed."""
 
-    enabled: bool = Field(default=False, description="Create it.")
+    enabled: bool = Field(default=False, description="Create the monitor.")
     interval: Interval = Field("30s", description="Interval of scrapes.")
     labels: dict[str, str] = Field({}, description="Labels by which your Prometheus selects it.")
 
@@ -121,7 +121,7 @@ class Monitor(Part):
 class Alerts(Part):
     """A PrometheusRule of the Prometheus Operator, whose CRDs must be installed."""
 
-    enabled: bool = Field(default=False, description="Create it.")
+    enabled: bool = Field(default=False, description="Create the PrometheusRule.")
     labels: dict[str, str] = Field({}, description="Labels by which your Prometheus selects it.")
     home: str = Field(
         HOME,
@@ -133,7 +133,7 @@ class Alerts(Part):
 class Dashboard(Part):
     """A ConfigMap with the Grafana dashboard."""
 
-    enabled: bool = Field(default=False, description="Create it.")
+    enabled: bool = Field(default=False, description="Create the ConfigMap.")
     labels: dict[str, str] = Field(
         {"grafana_dashboard": "1"}, description="Labels by which the sidecar of Grafana finds it."
     )

@@ -324,6 +324,8 @@ def _type(schema: Schema, defs: Mapping[str, Schema]) -> str:
             text = ", ".join(_code(value) for value in values)
         case {"format": "date-time"}:
             text = "time"
+        case {"type": "array", "prefixItems": _}:
+            text = "pair"
         case {"type": "array", "items": items}:
             text = f"list of {_type(flatten(items, defs), defs)}{_at_most(schema, 'maxItems')}"
         case {"type": "object", "additionalProperties": dict(values)}:

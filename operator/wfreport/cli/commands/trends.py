@@ -74,8 +74,8 @@ def trends(
 
     For each CronWorkflow, template or generateName: how many runs succeeded, how long they took and whether that
     changed, how long it took until a run succeeded again, and the time that was wasted. Then the most frequent
-    failures, flaky definitions, and which remediations helped. A number after each figure tells how many runs it rests
-    on. -o json and -o yaml have all lines, and every figure in seconds.
+    failures, flaky definitions, and which remediations helped. The number after each figure is the number of runs that
+    it rests on. -o json and -o yaml have all lines, and every figure in seconds.
     """
 
     async def execute(cluster: Cluster) -> int:

@@ -75,7 +75,7 @@ def ui(
     """Serve a live, read-only page of runs, trends and remediations on 127.0.0.1, until Ctrl-C.
 
     It reads with the rights of your kubeconfig, and changes nothing. The URL on stdout contains a secret that is new at
-    each start: whoever has the URL, on this machine, sees what you may see.
+    each start: anyone with the URL, on this machine, sees what you may see.
 
     With --in-cluster it has no rights of its own. Each request must carry a bearer token in its Authorization header,
     as a proxy in front of it adds it, and reads with the rights of that token.
