@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import urllib3
 import yaml
+from tests.cli import warm
 from tests.pages import FENCE, ROOT
 
 from controlplane import ControlPlane
@@ -34,9 +35,13 @@ RUNS: Final = {
     **dict.fromkeys((RUN, "etl-daily-x7k2p", "my-run", FAILED), FAILED),
     "etl-p4m1z": SUCCEEDED,
     "release-42": SUCCEEDED,
-    "train-1736672400-0000000000": FAILED,
+    "train-1736672400": FAILED,
 }
 """Runs that pages name, and the recording that each one repeats."""
+LAST_SUCCESS: Final = "etl-p4m1z"
+REPORTS: Final = {"release-42": "release-42", "train-1736672400": "train-1736672400-0000000000"}
+"""Names of reports, if not that of the run with these digits."""
+DIGITS: Final = "3f9c1b8e02"
 HANGS: Final = {
     "observedWorkflow": {"phase": "Running", "finishedAt": None},
     "stalled": {"reason": "PodGone", "sinceAt": "2026-11-20T08:00:18Z", "message": "gone", "advice": "Stop the run."},
@@ -48,16 +53,16 @@ PODS: Final = "/api/v1/namespaces/{}/pods"
 # What a command may end with besides success: `check` and `wait` report by their exit code what they found.
 _ALSO_ALLOWED: Final = {r"(kubectl )?wfreport (check|wait) ?": 1, r".*wfreport logs .* -c wait": 1}
 _SERVING: Final = r"(kubectl )?wfreport ui\b"
-_FOLLOWING: Final = r"wfreport list .*--watch"
 # Namespaces and names of the pages; each page has a namespace of its own here.
 _NAMESPACE: Final = re.compile(r"(-n|--namespace|namespace:?) (data|demo|etl|team-a)(?![\w-])")
 _PLACEHOLDERS: Final = (
     (re.compile(r"(?<=rmp )NAME\b"), POLICY),
     (re.compile(r"(?<=approve )NAME\b|(?<=deny )NAME\b"), REMEDIATION),
-    (re.compile(r"\bNAME\b"), RUN),
+    (re.compile(r"(?<= )NAME(?= |$)"), RUN),
     (re.compile(r" \[STEP\]"), ""),
     (re.compile(r"\brmp batch\b"), f"rmp {POLICY}"),
 )
+_FOR_A_SHELL: Final = re.compile(r"[|<>$&;`]")
 _SECONDS: Final = 120
 _OK: Final = 200
 
@@ -89,9 +94,20 @@ class Desk:
             command = command.partition(" | jq ")[0]
         if re.match(_SERVING, command):
             return self._open(re.sub(r"--port \d+", lambda _: f"--port {free_ports(1)[0]}", command))
-        if re.match(_FOLLOWING, command):
-            return self._interrupt(command, lambda line: line)
-        return self.run(command, {0, *(code for form, code in _ALSO_ALLOWED.items() if re.match(form, command))})
+        return self._entered(command, {0, *(code for form, code in _ALSO_ALLOWED.items() if re.match(form, command))})
+
+    def _entered(self, command: str, allowed: set[int]) -> str:
+        """Run a command: in a fork, which imports nothing anew, if it is one of ours that needs no shell."""
+        words = [] if _FOR_A_SHELL.search(command) else shlex.split(command)
+        if words[:1] == ["kubectl"] and words[1:2] == ["wfreport"]:
+            del words[0]
+        if words[:1] != ["wfreport"]:
+            return self.run(command, allowed)
+        in_folder = [str(self.folder / word) if (self.folder / word).is_file() else word for word in words[1:]]
+        done = warm.run(in_folder, self.environment)
+        assert done.returncode in allowed, f"$ {command}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr, f"$ {command}\n{done.stderr}"
+        return done.stdout
 
     def run(self, command: str, allowed: frozenset[int] | set[int] = frozenset({0})) -> str:
         """Run a command that ends by itself."""
@@ -110,31 +126,22 @@ class Desk:
         return ["/bin/bash", "-c", f"set -o pipefail\n{command}"]
 
     def _open(self, command: str) -> str:
-        """Run a command that serves until Ctrl-C, and open the URL that it prints."""
-
-        def opened(line: str) -> str:
-            response = urllib3.request("GET", line.strip(), timeout=_SECONDS, retries=False)
-            assert response.status == _OK, (command, response.data)
-            return str(response.data.decode())
-
-        return self._interrupt(command, opened)
-
-    def _interrupt(self, command: str, use: Callable[[str], str]) -> str:
-        """Run a command, use the first line that it prints, and end it by Ctrl-C."""
+        """Run a command that serves until Ctrl-C, open the URL that it prints, and end it."""
         script = self._script(f"exec {command}")
         with subprocess.Popen(script, **self._there, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
             assert one.stdout is not None
             assert one.stderr is not None
             try:
-                line = one.stdout.readline()
-                used = use(line) if line else ""
+                url = one.stdout.readline().strip()
+                opened = urllib3.request("GET", url, timeout=_SECONDS, retries=False) if url else None
             finally:
                 one.send_signal(signal.SIGINT)
                 one.wait(timeout=_SECONDS)
             errors = one.stderr.read()
-            assert line, f"$ {command}\n{errors}"
-            assert one.returncode in {0, 128 + signal.SIGINT}, f"$ {command}\n{errors}"
-            return used
+        assert (one.returncode, "Traceback" in errors) == (0, False), f"$ {command}\n{errors}"
+        assert opened is not None
+        assert opened.status == _OK, command
+        return str(opened.data.decode())
 
     # What pages take for granted
 
@@ -142,7 +149,7 @@ class Desk:
         """Create the objects and files that a page names."""
         text = (ROOT / page).read_text()
         for name, recording in RUNS.items():
-            if name == RUN or re.search(rf"(?<![\w-]){name}(?!\w)", text):
+            if name in {RUN, LAST_SUCCESS} or re.search(rf"(?<![\w-]){name}(?!\w)", text):
                 self.put_run(name, recording)
         self._write_files()
         self.plane.api.post(OWN.format(self.namespace, "remediationpolicies"), policy(POLICY))
@@ -153,9 +160,12 @@ class Desk:
         api = self.plane.api
         uid = api.post(WORKFLOWS.format(self.namespace), workflow)["metadata"]["uid"]
         report = compute_report(decode_workflow(workflow), {})
-        report["metadata"]["name"] = "release-42" if name == "release-42" else f"{name}-3f9c1b8e02"
+        report["metadata"]["name"] = REPORTS.get(name, f"{name}-{DIGITS}")
         report["spec"]["workflowRef"]["uid"] = report["status"]["observedWorkflow"]["uid"] = uid
         for failure in report["status"].get("failures", []):
+            report["status"]["comparison"] = {
+                "lastSuccess": {"workflowName": LAST_SUCCESS, "runsSince": 0, "successes": 1}
+            }
             failure["logTail"] = {"text": "out of memory\n", "lines": 1, "bytes": 14, "truncated": False}
         self.put_report(report)
         if name.startswith("train-"):
@@ -189,6 +199,7 @@ class Desk:
         self.run(f"kubectl delete rmd {REMEDIATION} --ignore-not-found")
         example["metadata"] = {"name": REMEDIATION, "namespace": self.namespace}
         example["spec"]["approvalRequired"] = True
+        example["spec"]["target"]["name"] = RUN
         approved, executed = example["status"]["conditions"][:2]
         example["status"] = {
             "conditions": [
@@ -199,9 +210,11 @@ class Desk:
         self.put_report(example)
 
     def put_pods(self, name: str) -> None:
-        """Store the pods of a run that failed."""
-        for pod in recorded_pods(FAILED, name):
-            self.plane.api.post(PODS.format(self.namespace), pod)
+        """Create the pods of a run."""
+        containers = [{"name": "main", "image": "busybox"}]
+        for pod in self.run(f"wfreport pods {name} -o name").split():
+            metadata = {"name": pod.removeprefix("pod/")}
+            self.plane.api.post(PODS.format(self.namespace), {"metadata": metadata, "spec": {"containers": containers}})
 
     def delete_pods(self) -> None:
         """Delete all pods at once, as no kubelet would."""
@@ -209,30 +222,23 @@ class Desk:
 
 
 @cache
-def _recording(name: str) -> tuple[str, str]:
-    """Return the last state of a recorded Workflow and of its pods, as JSON."""
+def _recording(name: str) -> str:
+    """Return the last state of a recorded Workflow, as JSON."""
     events = load_recording(RECORDINGS / f"{name}.jsonl.gz")
-    (workflow,) = [event.object for event in events if event.kind == "Workflow"][-1:]
-    pods = {event.object["metadata"]["name"]: event.object for event in events if event.kind == "Pod"}
-    return json.dumps(workflow), json.dumps([*pods.values()])
+    return json.dumps([event.object for event in events if event.kind == "Workflow"][-1])
 
 
 def recorded(recording: str, name: str) -> dict[str, Any]:
     """Return a recorded Workflow under another name, as one of the CronWorkflow `etl-daily`."""
-    workflow: dict[str, Any] = json.loads(_recording(recording)[0].replace(f'"{recording}', f'"{name}'))
+    workflow: dict[str, Any] = json.loads(_recording(recording).replace(f'"{recording}', f'"{name}'))
     labels = {"team": "data", "workflows.argoproj.io/cron-workflow": "etl-daily"}
     metadata = workflow["metadata"]
-    workflow["metadata"] = {"name": name, "uid": metadata["uid"], "labels": {**metadata["labels"], **labels}}
+    workflow["metadata"] = {
+        **{key: metadata[key] for key in ("uid", "annotations")},
+        "name": name,
+        "labels": {**metadata["labels"], **labels},
+    }
     return workflow
-
-
-def recorded_pods(recording: str, name: str) -> list[dict[str, Any]]:
-    """Return the pods of a recorded Workflow under another name, as one creates them."""
-    pods: list[dict[str, Any]] = json.loads(_recording(recording)[1].replace(f'"{recording}', f'"{name}'))
-    return [
-        pod | {"metadata": {key: pod["metadata"][key] for key in ("name", "labels", "annotations")}, "status": {}}
-        for pod in pods
-    ]
 
 
 def documents(page: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 from tests.docsite.desk import Desk
-from tests.docsite.who_runs import INSTALL, commands_of, pages_of
+from tests.docsite.who_runs import INSTALL, first_shown_on, pages_of
 from tests.pages import ROOT, yaml_blocks
 
 from controlplane import ApiError, ControlPlane
@@ -95,9 +95,11 @@ class Cluster:
         """Remove and install until a command can be entered."""
         if self.state in states:
             return
-        desk.run(f"helm uninstall wfreport -n {SYSTEM} --ignore-not-found")
-        with self.ending_namespaces():
-            desk.run(f"kubectl delete --ignore-not-found -k {OVERLAY}")
+        if self.state in {State.BY_HELM, State.REMAINS}:
+            desk.run(f"helm uninstall wfreport -n {SYSTEM} --ignore-not-found")
+        if self.state is not State.NOTHING:
+            with self.ending_namespaces():
+                desk.run(f"kubectl delete --ignore-not-found -k {OVERLAY}")
         if states[0] is State.KINDS:
             desk.run("kubectl apply --server-side -k crds")
         if states[0] is State.BY_KUSTOMIZE:
@@ -147,18 +149,8 @@ def enter(desk: Desk, cluster: Cluster, text: str) -> None:
 
 @pytest.mark.parametrize("page", pages_of(*INSTALL))
 def test_each_command_of_the_page_succeeds(desk: Desk, cluster: Cluster, page: str) -> None:
-    for command in commands_of(*INSTALL, page=page):
-        enter(desk, cluster, command.text)
-
-
-def test_removed_as_the_page_tells_nothing_is_left(desk: Desk, cluster: Cluster) -> None:
-    for state in (State.BY_KUSTOMIZE, State.BY_HELM):
-        cluster.bring_into((state,), desk)
-        way = "kubectl delete -k manifests" if state is State.BY_KUSTOMIZE else "helm uninstall"
-        removing = [each.text for each in commands_of(*INSTALL, page="docs/howto/remove.md")]
-        (first,) = [text for text in removing if text.startswith(way)]
-        for text in (first, "kubectl delete -k crds"):
-            assert text in removing
-            enter(desk, cluster, text)
-        names = desk.run("kubectl get crd,clusterrole,clusterrolebinding -o name").split()
+    for text in first_shown_on(page, *INSTALL):
+        enter(desk, cluster, text)
+    if page == "docs/howto/remove.md":
+        names = desk.run("kubectl get crd,clusterrole,clusterrolebinding,namespace -o name").split()
         assert [name for name in names if "wfreport" in name] == []

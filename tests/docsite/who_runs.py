@@ -77,6 +77,7 @@ NOT_RUN: Final = (
     NotRun("a quiet machine for minutes", "", "tools/bench", page=r"docs/reference/benchmark\.md"),
     NotRun("a kubelet with a container", r"wfreport exec |kubectl wfreport exec ", "tests/cli/test_exec.py"),
     NotRun("a kubelet, for a connection to a pod", r"kubectl .*port-forward|curl -H", "tests/cli/test_ui.py"),
+    NotRun("a terminal that is redrawn", r"wfreport (list|show) .*--watch", "tests/cli/test_watch.py"),
     NotRun("the token of a pod", "wfreport ui --in-cluster", "tests/cli/test_ui.py"),
     NotRun("a cluster of its own", r"(WFREPORT_\w+=\S+ )*wfreport run$", "tests/live/operator"),
     NotRun("Argo's archive", r"kubectl wfreport show etl$", "tests/cli/test_archive.py"),
@@ -97,6 +98,14 @@ def commands_of(*answers: RunBy | NotRun, page: str = "") -> Iterator[Command]:
             yield command
 
 
+def first_shown_on(page: str, *answers: RunBy) -> Iterator[str]:
+    """Yield the commands of a page that no page before it shows: many pages have one in common."""
+    first = {command.text: command.page for command in reversed([*commands_of(*answers)])}
+    texts = [command.text for command in commands_of(*answers, page=page)]
+    return (text for text in texts if first[text] == page)
+
+
 def pages_of(*answers: RunBy) -> list[str]:
-    """Return the pages with commands of these answers, in order."""
-    return list(dict.fromkeys(command.page for command in commands_of(*answers)))
+    """Return the pages that are the first to show a command of these answers, in order."""
+    pages = dict.fromkeys(command.page for command in commands_of(*answers))
+    return [page for page in pages if any(first_shown_on(page, *answers))]
