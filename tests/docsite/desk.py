@@ -63,7 +63,7 @@ _PLACEHOLDERS: Final = (
     (re.compile(r"\brmp batch\b"), f"rmp {POLICY}"),
 )
 _FOR_A_SHELL: Final = re.compile(r"[|<>$&;`]")
-_SECONDS: Final = 120
+_SECONDS: Final = 300
 _OK: Final = 200
 
 
