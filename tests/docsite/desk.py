@@ -116,7 +116,7 @@ class Desk:
         )
         assert done.returncode in allowed, f"$ {command}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, f"$ {command}\n{done.stderr}"
-        return done.stdout
+        return str(done.stdout)
 
     @property
     def _there(self) -> dict[str, Any]:
