@@ -336,6 +336,22 @@ def test_a_page_to_share_is_the_same_each_time_and_has_every_step(output: str, b
     assert explain("-", "-o", output, stdin=WORKFLOW).stdout == shown.stdout
 
 
+@pytest.mark.parametrize("output", ["tree", "html", "markdown"])
+def test_what_to_do_next_is_on_every_page_with_commands_for_the_namespace(output: str) -> None:
+    shown = explain("-", "-o", output, stdin=WORKFLOW).stdout
+    assert "Raise the memory limit of container main" in shown
+    assert "NEXT" in shown or "What to do next" in shown
+    assert "logs oom-main big -n c-oom-main" in shown
+
+
+def test_each_of_several_runs_has_its_own_next_steps() -> None:
+    items = [workflow_of("oom-main"), workflow_of("image-pull-backoff")]
+    shown = explain("-", stdin=json.dumps({"kind": "List", "items": items})).stdout
+    first, second = shown.split("NEXT")[1:]
+    assert "Raise the memory limit" in first
+    assert "Correct name and tag of the image" in second
+
+
 def test_html_is_a_page_of_one_run_and_markdown_may_be_of_several() -> None:
     several = json.dumps({"kind": "List", "items": [workflow_of("oom-main"), workflow_of("oom-main")]})
     assert complaint(explain("-", "-o", "html", stdin=several)).startswith("-o html: it makes a page of one run")

@@ -9,9 +9,10 @@ from wfreport.api.classes import FailureClass
 from wfreport.api.reasons import StallReason
 from wfreport.api.report import ObservedWorkflow, ReportStatus, WorkflowReport
 from wfreport.cli.render.live_details import LiveDetails
-from wfreport.cli.render.next_steps import Invocation, next_commands
+from wfreport.cli.render.next_steps import next_commands
 from wfreport.cli.render.report_page import report_lines
 from wfreport.cli.render.style import Style
+from wfreport.core.next_steps.lines import Invocation
 from wfreport.core.next_steps.model import NextStep
 
 HERE = Invocation("kubectl wfreport", ["-n", "data", "--context", "prod"])

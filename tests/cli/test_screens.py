@@ -22,12 +22,13 @@ from wfreport.api.report import WorkflowReport
 from wfreport.cli.commands.list import report_columns
 from wfreport.cli.commands.remediations import ListedRemediation, remediation_columns
 from wfreport.cli.render.live_details import LiveDetails
-from wfreport.cli.render.next_steps import Invocation, next_commands
+from wfreport.cli.render.next_steps import next_commands
 from wfreport.cli.render.report_page import report_lines
 from wfreport.cli.render.style import Style
 from wfreport.cli.render.table import table_lines
 from wfreport.cli.render.trends import trend_lines
 from wfreport.cli.sources.reports import ReportRow
+from wfreport.core.next_steps.lines import Invocation
 from wfreport.core.trends.facts import RunFacts
 from wfreport.core.trends.trends import compute_trends
 

@@ -41,3 +41,18 @@ def test_a_step_whose_id_matches_no_name_lies_beside_its_predecessor_or_in_it_if
 def test_a_step_after_one_that_lies_nowhere_lies_in_it() -> None:
     (top,) = outline_steps([a_step("load", "Pod", 1), a_step("report", "Pod")], "etl").main
     assert [entry.step.display_name for entry in top.inside] == ["report"]
+
+
+def test_a_step_group_whose_id_matches_no_name_lies_in_the_steps_around_its_predecessor() -> None:
+    steps = [
+        a_step("etl-renamed", "Steps", 1),
+        a_step("[0]", "StepGroup", 2),
+        a_step("list", "Pod", 3),
+        a_step("[1]", "StepGroup", 4),
+        a_step("each", "Skipped"),
+    ]
+    (top,) = outline_steps(steps, "etl").main
+    inside = [(group.step.display_name, [one.step.display_name for one in group.inside]) for group in top.inside]
+    assert inside == [("[0]", ["list"]), ("[1]", ["each"])]
+    (group,) = outline_steps([a_step("[0]", "StepGroup", 1), a_step("[1]", "StepGroup")], "etl").main
+    assert [entry.step.display_name for entry in group.walk()] == ["[0]", "[1]"]

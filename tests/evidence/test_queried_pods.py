@@ -52,3 +52,10 @@ def test_the_agents_pod_is_queried_if_a_request_failed_with_it() -> None:
     )
     query = pod_query(run, [], queried_nodes=set(), has_just_ended=False, limits=EvidenceLimits())
     assert query.nodes == {agent_pod_name("wf"): "wf.a"}
+
+
+def test_the_agents_pod_is_queried_if_the_workflow_failed_with_it() -> None:
+    nodes = [a_node("wf.a", Phase.PENDING, NodeType.PLUGIN, end=None), a_node("wf.b")]
+    run = a_snapshot(*nodes, message='agent pod failed with reason:"x"')
+    query = pod_query(run, [], queried_nodes=set(), has_just_ended=False, limits=EvidenceLimits())
+    assert query.nodes == {agent_pod_name("wf"): "wf.a"}

@@ -186,3 +186,11 @@ async def test_a_run_shows_the_remediations_of_its_chain(worlds: Worlds) -> None
     page = await live.text("/runs/team-a/again")
     assert "act-1" not in page
     assert "remediations.wfreport.dev" in page
+
+
+async def test_a_run_has_its_next_steps_by_what_still_exists(worlds: Worlds) -> None:
+    live = await worlds.local(rights={"team-a"})
+    page = await live.text("/runs/team-a/team-a-run")
+    assert "What to do next" in page
+    assert "Raise the memory limit of container main" in page
+    assert "argo retry" not in page, "the Workflow is gone"

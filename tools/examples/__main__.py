@@ -13,7 +13,7 @@ from controlplane.paths import REPO_ROOT
 from controlplane.waiting import wait_until
 from demo import installation
 from examples.pages import index_page, scenario_page, shown
-from examples.scenarios import NAMESPACE, SCENARIOS, Scenario, is_final, report
+from examples.scenarios import NAMESPACE, SCENARIOS, Scenario, is_final, report, workflow
 
 PAGES: Final = REPO_ROOT / "docs" / "examples"
 _PATIENCE_SECONDS: Final = 240
@@ -58,7 +58,10 @@ def _played(plane: ControlPlane, scenario: Scenario) -> bool:
     scenario.act(plane, name)
     wait_until(lambda: is_final(report(plane, name)), what=f"the report of {name}", timeout_seconds=_PATIENCE_SECONDS)
     found = report(plane, name) or {}
-    _write(scenario_page(scenario, shown(found)), PAGES / f"{scenario.file}.md")
+    _write(
+        scenario_page(scenario, shown(found, has_workflow=workflow(plane, name) is not None)),
+        PAGES / f"{scenario.file}.md",
+    )
     failure_class: str | None = found["status"].get("failureClass")
     return failure_class == scenario.expected_class
 

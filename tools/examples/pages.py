@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from examples.scenarios import SCENARIOS, Scenario
+from wfreport.api.report import WorkflowReport
 from wfreport.cli.render.console import report_console
+from wfreport.cli.render.next_steps import details_without_cluster
 from wfreport.cli.render.report_page import print_report
+from wfreport.core.next_steps.lines import PLUGIN
 
 _WIDTH: Final = 120
 _MADE_BY = "<!-- Made by `make examples` from what the operator wrote: change tools/examples, then make it anew. -->"
@@ -67,10 +70,12 @@ def index_page(table: str) -> str:
     )
 
 
-def shown(report: Mapping[str, Any]) -> str:
+def shown(report: Mapping[str, Any], *, has_workflow: bool = True) -> str:
     """Return the output of ``wfreport show``."""
     out = io.StringIO()
     console = report_console("never", out)
     console.width = _WIDTH
-    print_report(report, console, everything=True)
+    decoded = WorkflowReport.model_validate(report)
+    details = details_without_cluster(decoded, PLUGIN, has_workflow=has_workflow)
+    print_report(decoded, console, everything=True, live=details)
     return out.getvalue()

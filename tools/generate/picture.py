@@ -14,7 +14,9 @@ from rich.terminal_theme import TerminalTheme
 
 from controlplane.recording import load_recording
 from generate.kinds import ROOT
+from wfreport.api.report import WorkflowReport
 from wfreport.cli.main import cli
+from wfreport.cli.render.next_steps import details_without_cluster
 from wfreport.cli.render.report_page import report_lines
 from wfreport.cli.render.style import Style, glyphs_for
 
@@ -68,7 +70,8 @@ def picture() -> str:
     """
     console = Console(record=True, width=_WIDTH, file=StringIO(), force_terminal=True, legacy_windows=False)
     style = Style(glyphs=glyphs_for("utf-8"), width=_WIDTH, everything=False)
-    for line in report_lines(_report(), style):
+    report = WorkflowReport.model_validate(_report())
+    for line in report_lines(report, style, details_without_cluster(report, "wfreport")):
         console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
     svg = console.export_svg(title=_COMMAND, theme=_THEME, code_format=_SVG, unique_id="explain")
     return "\n".join(line.strip() for line in svg.splitlines() if line.strip()) + "\n"

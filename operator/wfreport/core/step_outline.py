@@ -116,9 +116,13 @@ class _Arrangement:
             for name in _names_within(self._entries[parent], step):
                 if step.node_id == node_id(self._workflow_name, name):
                     return parent, name
-        return self._guessed_parent(predecessor), step.display_name
+        return self._guessed_parent(predecessor, step), step.display_name
 
-    def _guessed_parent(self, predecessor: int) -> int | None:
+    def _guessed_parent(self, predecessor: int, step: Step) -> int | None:
+        if step.type == NodeType.STEP_GROUP:
+            outer = (index for index in self._outwards(predecessor) if self._steps[index].type == NodeType.STEPS)
+            if (steps := next(outer, None)) is not None:
+                return steps
         if self._entries[predecessor].is_group or self._parent[predecessor] is None:
             return predecessor
         return self._parent[predecessor]

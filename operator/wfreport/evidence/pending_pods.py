@@ -62,7 +62,7 @@ class PendingPods:
         """
         evidence = PodEvidence(pod)
         found = pending_reason(evidence)
-        if found is not None and not (is_first and found[0] == "Unschedulable"):
+        if found is not None and not (is_first and found.reason == "Unschedulable"):
             return evidence
         return PodEvidence(pod, tuple(await self._pods.list_events(pod.metadata.namespace, pod.metadata.uid)))
 

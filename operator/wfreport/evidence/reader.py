@@ -16,7 +16,7 @@ from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure, ReportStatus
 from wfreport.cache.evidence import EvidenceCache
 from wfreport.cache.running import RunningWorkflow
-from wfreport.core.classify.failed_pod import AGENT_TYPES, failed_pod_name
+from wfreport.core.classify.failed_pod import AGENT_TYPES, failed_agent_name, failed_pod_name
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.core.snapshot.pod_names import with_observed_pod_names
 from wfreport.evidence.capture import Capturer
@@ -104,8 +104,16 @@ def pod_query(
 
 
 def _with_own_pod(snapshot: Snapshot) -> Iterator[Node]:
-    """Yield the failed nodes that ran in a pod of their own, or in the agent's."""
-    return (node for node in snapshot.nodes.values() if node.has_failed and node.type in _POD_TYPES)
+    """Yield the failed nodes that ran in a pod of their own, or in the agent's.
+
+    If the run failed with the agent, none of the agent's nodes ever ends.
+    """
+    with_agent = AGENT_TYPES if failed_agent_name(snapshot.workflow) else frozenset[NodeType]()
+    return (
+        node
+        for node in snapshot.nodes.values()
+        if (node.has_failed and node.type in _POD_TYPES) or node.type in with_agent
+    )
 
 
 def _failed_pods(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> set[str]:

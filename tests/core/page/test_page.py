@@ -18,6 +18,7 @@ from tests.recorded import Recording, recordings
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.render.html_page import html_of
 from wfreport.cli.sources.computed_reports import EVERY_STEP, compute_report
+from wfreport.core.next_steps.lines import NextCommand
 from wfreport.core.page.build import MAX_FAILURES, build_page
 from wfreport.core.page.markdown import MAX_CHARACTERS, escaped, fenced, markdown_of
 from wfreport.core.page.model import Fact, RunPage
@@ -135,8 +136,9 @@ def test_everything_that_the_report_knows_is_on_the_page_and_in_the_ticket() -> 
     page = a_page(FULL)
     for text in (markdown_of(page), html_of(page)):
         for told in (
-            "load: exit 1", "KeyError", "BackOff", "node\\-1|node-1", "OOMKilled, exit 137", "PodGone", "stop it",
-            "Unschedulable", "killed", "etl:1.9", "41 successes", "2 in a row", "BudgetSpent", "Truncated", "monday",
+            "load: exit 1", "KeyError", "BackOff", "node\\-1|node-1", "OOMKilled, exit 137", "PodGone",
+            "argo retry run -n team-a", "Unschedulable", "killed", "etl:1.9", "41 successes", "2 in a row",
+            "BudgetSpent", "Truncated", "monday",
         ):  # fmt: skip
             assert re.search(told, text), told
     assert page.tone == "bad"
@@ -375,3 +377,21 @@ def test_each_recorded_run_has_a_page_that_is_the_same_each_time(recording: Reco
     assert html_of(page) == html_of(build_page(report))
     assert page.summary in str(report.status and report.status.summary)
     assert len({row.anchor for row in page.steps}) == len(page.steps)
+
+
+def test_what_to_do_next_stands_directly_after_the_cause() -> None:
+    several = [*FULL["failures"][:1], a_failure(displayName="other", nodeId="run-2", logLine="died")]
+    page = a_page({**FULL, "failures": several})
+    for text, more in ((markdown_of(page), "### other"), (html_of(page), ">other</a>")):
+        order = [text.index(part) for part in ("KeyError", "It hangs", "What to do next", "argo retry run", more)]
+        assert order == sorted(order)
+
+
+def test_a_page_has_the_commands_that_it_is_given_and_none_for_a_run_that_is_well() -> None:
+    report = WorkflowReport.model_validate(
+        {"metadata": {"name": "r", "namespace": "team"}, "spec": {"workflowRef": {"name": "wf"}}}
+    )
+    page = build_page(report, (), [NextCommand("argo get wf `x`", ""), NextCommand("", "Ask ana.")])
+    assert "1. Run:\n\n```text\nargo get wf `x`\n```\n\n2. Ask ana." in markdown_of(page)
+    assert "<li><code>argo get wf `x`</code></li>" in html_of(page)
+    assert "What to do next" not in everything(a_page({"observedWorkflow": {"phase": "Succeeded"}}))

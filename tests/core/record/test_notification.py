@@ -12,7 +12,7 @@ from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import RemediationStatus
 from wfreport.api.report import WorkflowReport
-from wfreport.core.record.notification import MAX_BODY, failure_notification, outcome_notification
+from wfreport.core.record.notification import MAX_BODY, failure_notification, outcome_notification, stall_notification
 from wfreport.core.record.progress import ExecutionResult, status_executed, status_with_outcome
 
 
@@ -47,14 +47,14 @@ FAILED = {
 }
 
 
-def test_a_notification_has_the_cause_once_with_parameters_duration_and_the_next_command() -> None:
+def test_a_notification_has_the_cause_once_with_parameters_duration_and_the_next_step() -> None:
     message = failure_notification(a_report(**FAILED), a_remediation(), a_remediation(action="RaiseMemory"))
     assert message.title == "data/etl failed: OOMKilled"
     for part in (
         "transform: main OOMKilled at 4Gi",
         "Parameters: day=2026-11-22, long=x x x",
         "after 31m03s",
-        "Next: kubectl wfreport show etl -n data",
+        "Next: kubectl wfreport remediations etl -n data",
         "Action: RaiseMemory (etl-1)",
         "Run: https://argo.example.com/workflows/data/etl",
         "line 29",
@@ -76,20 +76,31 @@ def test_a_report_with_few_fields_still_gives_a_notification() -> None:
     assert message.title == "data/etl failed: OOMKilled"
     bare = {key: FAILURE[key] for key in ("role", "class", "owner", "retryable", "confidence")}
     without = failure_notification(a_report(failures=[bare]), a_remediation(), None)
-    assert without.body == "the Workflow: OOMKilled\nNext: kubectl wfreport show etl -n data"
+    assert without.body == (
+        "the Workflow: OOMKilled\nNext: Raise the memory limit of container main in the template.\n"
+        "Then: kubectl wfreport show etl -n data"
+    )
 
 
 def test_a_notification_names_the_logs_of_the_failed_step_and_a_few_parameters() -> None:
     parameters = [{"name": f"p{n}", "value": "v"} for n in range(9)]
-    failure = FAILURE | {"podName": "etl-transform-1", "displayName": "transform(0:a b)"}
+    failure = FAILURE | {"podName": "etl-transform-1", "displayName": "transform(0:a b)", "class": "ExitCode"}
+    failure |= {"retryable": False}
     steps = [{"displayName": "transform(0:a b)", "nodeId": "n", "type": "Pod", "phase": "Failed"}]
     status = {"failures": [failure], "parameters": parameters, "observedWorkflow": {"phase": "Failed"}}
     body = failure_notification(a_report(**status, steps=steps), a_remediation(), None).body
-    assert "transform(0:a b): OOMKilled, exit code 137" in body
+    assert "transform(0:a b): ExitCode, exit code 137" in body
     assert "p5=v, 3 more" in body
     assert "Next: kubectl wfreport logs etl 'transform(0:a b)' -n data" in body
     shared = failure_notification(a_report(**status, steps=steps * 2), a_remediation(), None)
     assert "Next: kubectl wfreport logs etl etl-transform-1 -n data" in shared.body
+
+
+def test_a_notification_of_a_run_that_hangs_has_what_to_do_about_it() -> None:
+    stalled = {"reason": "PodTerminating", "message": "the pod of load hangs in Terminating on machine host-1"}
+    hung = a_report(observedWorkflow={"phase": "Running"}, stalled=stalled | {"advice": "Look after the machine."})
+    body = stall_notification(hung, a_remediation(), None).body
+    assert body.splitlines() == [stalled["message"], "Next: kubectl get node host-1"]
 
 
 @pytest.mark.parametrize(

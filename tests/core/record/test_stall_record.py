@@ -81,17 +81,18 @@ def report(**stalled: Any) -> WorkflowReport:
     )
 
 
-def test_a_run_that_hangs_is_notified_with_its_reason_advice_and_action() -> None:
+def test_a_run_that_hangs_is_notified_with_its_reason_action_and_next_step() -> None:
     message = stall_notification(report(**STALLED), TOLD, ANSWER)
     assert (message.title, message.stage, message.at) == ("data/etl hangs: PodGone", Stage.STALLED, NOW)
     assert message.body.splitlines() == [
         "the pod of step a is gone",
-        "Advice: stop the run",
         "Since: 2026-11-25T03:00:00Z",
         "Action: Resubmit (etl-1)",
+        "Next: kubectl wfreport remediations etl -n data",
     ]
     assert message.facts["class"] == "PodGone"
-    assert stall_notification(report(reason="PodGone"), TOLD, None).body == ""
+    controller = "Next: kubectl rollout restart deployment/workflow-controller -n argo"
+    assert stall_notification(report(reason="PodGone"), TOLD, None).body == controller
     assert stall_notification(report(), TOLD, None).title == "data/etl hangs: PodGone"
 
 

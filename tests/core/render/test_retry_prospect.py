@@ -13,8 +13,8 @@ from wfreport.core.render.sentences import retry_prospect
     ("failure_class", "retryable", "expected"),
     [
         (FailureClass.NODE_LOST, True, "retry may help"),
-        (FailureClass.EXIT_CODE, False, "retry unlikely to help"),
-        (FailureClass.TEMPLATE_ERROR, False, "a retry will not help"),
+        (FailureClass.EXIT_CODE, False, "a retry alone is unlikely to help"),
+        (FailureClass.TEMPLATE_ERROR, False, "a retry alone will not help"),
     ],
 )
 def test_an_exit_code_makes_a_retry_unlikely_to_help_and_no_more(

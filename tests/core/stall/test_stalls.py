@@ -176,6 +176,14 @@ def test_steps_that_wait_for_a_dead_agent_are_found(agent: dict[str, Any], reaso
     assert reason_of(workflow(ROOT, node("call", "Running", "HTTP")), agent) == reason
 
 
+def test_the_machine_of_a_dead_agent_is_named() -> None:
+    status = {"reason": "Evicted"}
+    dead = pod("agent", phase="Failed", metadata={"name": "wf-1-agent"}, spec={"nodeName": "host-7"}, status=status)
+    finding, _ = found(workflow(ROOT, node("call", "Running", "HTTP")), dead)
+    assert finding is not None
+    assert finding.suspicion.message.endswith("whose pod wf-1-agent has failed on machine host-7 (Evicted)")
+
+
 def test_an_agent_that_does_not_exist_is_only_missed_by_steps_that_it_has_not_taken_up() -> None:
     assert reason_of(workflow(ROOT, node("call", "Pending", "HTTP"))) == "AgentGone"
     assert reason_of(workflow(ROOT, node("call", "Running", "Plugin"))) is None
@@ -194,6 +202,15 @@ def test_a_pod_without_the_annotation_is_found_by_its_name() -> None:
     own["metadata"]["name"] = "wf"
     root = node("")
     assert reason_of(workflow(root), own) == "MainEnded"
+
+
+def test_a_container_set_whose_containers_are_no_steps_yet_ends_with_all_but_argos_containers() -> None:
+    ended = pod("wf.train", container("a", 0), container("b", 3), container("wait"))
+    finding, _ = found(workflow(ROOT, STEP), ended)
+    assert finding is not None
+    assert "exited with code 3, and wait keeps the pod alive" in finding.suspicion.message
+    runs = pod("wf.train", container("a", 0), container("b"), container("wait"))
+    assert reason_of(workflow(ROOT, STEP), runs) is None
 
 
 # --- from the Workflow alone

@@ -152,3 +152,11 @@ def test_the_autoscalers_last_answer_is_part_of_an_unschedulable_wait() -> None:
     assert wait.message == "Unschedulable: 0/1 nodes are available; NotTriggerScaleUp: max size reached"
     (wait,) = a_report(run, evidence={"wf": PodEvidence(None, (an_event("FailedScheduling no"),))}).waiting or []
     assert wait.message == message
+
+
+def test_a_sidecar_of_a_container_set_does_not_count_as_one_of_its_containers() -> None:
+    nodes = [a_node("wf", RUNNING, end=None)]
+    nodes += [a_node(f"wf.{name}", Phase.SUCCEEDED, NodeType.CONTAINER, boundary_id="wf") for name in ("a", "b")]
+    pod = a_pod(ended("a", 0), ended("b", 0), runs("wait"), runs("istio-proxy"))
+    waits = a_report(a_snapshot(*nodes, phase=RUNNING), evidence={"wf": PodEvidence(pod)}, now=at(9999)).waiting or []
+    assert [wait.message for wait in waits] == ["a exited with code 0, but wait, istio-proxy still run"]

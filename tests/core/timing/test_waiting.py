@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from tests.builders import a_node, a_report, a_snapshot, at
 from tests.core.stall.stall_objects import START, node, workflow
@@ -227,3 +228,56 @@ def test_the_summary_says_since_when_a_lock_is_awaited_and_held() -> None:
         "train is waiting for lock Mutex/ledger, 0 of 1 free (since 2026-11-20 08:00Z): "
         "held by team/other since 2026-11-20 07:55Z"
     )
+
+
+# --- since when
+
+FIRST = at(40)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "since"),
+    [
+        (PodEvidence(a_pod(None, PodCondition(type="PodScheduled", status="False", reason="Unschedulable"))), 10),
+        (PodEvidence(a_pod(None, msgspec.structs.replace(NOT_PLACED, last_transition_time=FIRST))), 40),
+        (PodEvidence(a_pod(None, msgspec.structs.replace(NOT_PLACED, last_transition_time=at(-60)))), 10),
+        (PodEvidence(None, (msgspec.structs.replace(MOUNT, first_timestamp=FIRST),)), 40),
+        (PodEvidence(None, (msgspec.structs.replace(OLDER, event_time=at(55)),)), 55),
+        (PodEvidence(a_pod(StateWaiting(reason="ErrImagePull"))), 10),
+    ],
+    ids=["no time", "scheduler", "before the step", "Event", "Event of the new kind", "no time of a container"],
+)
+def test_a_wait_begins_with_its_cause_and_not_before_its_step(evidence: PodEvidence, since: float) -> None:
+    run = a_snapshot(a_node("wf", Phase.PENDING, end=None, start=10), phase=RUNNING)
+    (entry,) = a_report(run, evidence={"wf": evidence}).waiting or []
+    assert entry.since_at == at(since)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "since"),
+    [
+        (PodEvidence(a_pod(None, msgspec.structs.replace(NOT_PLACED, last_transition_time=FIRST))), 40),
+        (PodEvidence(a_pod(None, NOT_PLACED), (Event(reason="FailedScheduling", first_timestamp=at(30)),)), 30),
+        (PodEvidence(None, (Event(reason="FailedScheduling"), Event(reason="Pulled", first_timestamp=at(30)))), 10),
+    ],
+)
+def test_a_step_that_argo_calls_unschedulable_is_so_since_the_scheduler_refused_it(
+    evidence: PodEvidence, since: float
+) -> None:
+    run = a_snapshot(a_node("wf", Phase.PENDING, end=None, start=10, message="Unschedulable: no"), phase=RUNNING)
+    (entry,) = a_report(run, evidence={"wf": evidence}).waiting or []
+    assert entry.since_at == at(since)
+
+
+def test_a_backoff_begins_at_the_end_of_the_last_attempt() -> None:
+    retry = a_node("wf", RUNNING, NodeType.RETRY, end=None, message="Backoff for 1m", children=["wf(0)", "wf(1)"])
+    attempts = [a_node("wf(0)", Phase.FAILED, end=20), a_node("wf(1)", Phase.FAILED, start=30, end=50)]
+    (entry,) = a_report(a_snapshot(retry, *attempts, phase=RUNNING)).waiting or []
+    assert entry.since_at == at(50)
+
+
+@pytest.mark.parametrize("has_run", [True, False])
+def test_nothing_tells_when_a_workflow_that_has_run_steps_was_suspended(*, has_run: bool) -> None:
+    document = workflow(*([node("first", "Succeeded")] if has_run else []), spec={"suspend": True})
+    (entry,) = a_report(decode_workflow(document), now=START + timedelta(hours=1)).waiting or []
+    assert (entry.reason, entry.since_at) == ("WorkflowSuspended", None if has_run else START)

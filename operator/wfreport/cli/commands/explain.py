@@ -1,12 +1,13 @@
 """``wfreport explain``: computes the reports of Workflows from a file."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.reasons import Reason
+from wfreport.api.report import WorkflowReport
 from wfreport.cli.group import Command
 from wfreport.cli.options import output_option, page_options
 from wfreport.cli.problems import ExitCode, UnusableInput
@@ -17,6 +18,9 @@ from wfreport.cli.sources.documents import STDIN, Document, read_documents
 from wfreport.cli.sources.workflow_documents import object_of, snapshot_of
 from wfreport.core.snapshot.decode import NotAnObject, decode_event, decode_pod
 from wfreport.core.snapshot.model import RenderOptions
+
+if TYPE_CHECKING:
+    from wfreport.cli.render.live_details import LiveDetails
 
 _ObjectT = TypeVar("_ObjectT")
 
@@ -45,8 +49,16 @@ _ObjectT = TypeVar("_ObjectT")
     description="json and yaml: the WorkflowReport that the operator would write; html: one page, markdown: a ticket.",
 )
 @page_options
+@click.pass_context
 def explain(
-    file: str, pods_path: str | None, events_path: str | None, output: str, color: str, *, everything: bool
+    context: click.Context,
+    file: str,
+    pods_path: str | None,
+    events_path: str | None,
+    output: str,
+    color: str,
+    *,
+    everything: bool,
 ) -> int:
     """Print what happened to the Workflows in FILE, and why.
 
@@ -63,10 +75,21 @@ def explain(
     if pods_path is None and output in ("tree", *PAGE_FORMATS):
         for report in reports:
             _name_missing_option(report)
-    print_reports(reports, is_list=len(documents) > 1, output=output, color=color, everything=everything)
+    is_page = output in ("tree", *PAGE_FORMATS)
+    details = _details(reports, context.find_root().command_path) if is_page else ()
+    print_reports(
+        reports, is_list=len(documents) > 1, output=output, color=color, everything=everything, details=details
+    )
     for problem in problems:
         problem.show()
     return ExitCode.UNUSABLE if problems else ExitCode.SUCCEEDED
+
+
+def _details(reports: Iterable[Report], program: str) -> list["LiveDetails"]:
+    """Suggest the next commands for each run. The cluster is that of the reader's current context."""
+    from wfreport.cli.render.next_steps import details_without_cluster  # noqa: PLC0415 - only for pages
+
+    return [details_without_cluster(report, program) for report in map(WorkflowReport.model_validate, reports)]
 
 
 def _name_missing_option(report: Report) -> None:

@@ -11,7 +11,6 @@ from wfreport.api.argo import COMPLETED_PHASES
 from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, cluster_options, completion, output_option, page_options
 from wfreport.cli.problems import ExitCode
-from wfreport.cli.render.next_steps import Invocation
 from wfreport.cli.render.output import PAGE_FORMATS, print_reports
 from wfreport.cli.sources.cluster import Cluster, run_connected
 from wfreport.cli.sources.live_details import live_details
@@ -27,6 +26,7 @@ from wfreport.cli.sources.runs import (
     refresh_run,
 )
 from wfreport.clock import now as clock_now
+from wfreport.core.next_steps.lines import Invocation
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -103,8 +103,8 @@ def show(
             return ExitCode.SUCCEEDED
         report = _with_every_step(run) if is_shared else run.report
         report = report or await _compute_report(cluster, run, is_shared=is_shared)
-        live = await live_details(cluster, run, report, invocation) if output == "tree" or is_shared else None
-        print_reports([report], is_list=False, output=output, color=color, everything=everything, live=live)
+        details = [await live_details(cluster, report, invocation)] if output == "tree" or is_shared else []
+        print_reports([report], is_list=False, output=output, color=color, everything=everything, details=details)
         return ExitCode.SUCCEEDED
 
     return run_connected(target, execute)
@@ -118,7 +118,7 @@ async def _watch(cluster: Cluster, run: FoundRun, invocation: Invocation, *, col
     console = terminal_console(color)
     feed = ReportFeed(cluster, cluster.namespace, Filters(workflow=run.name))
     report = run.report or await _compute_report(cluster, run)
-    live = await live_details(cluster, run, report, invocation)
+    live = await live_details(cluster, report, invocation)
 
     def lines() -> "list[Text]":
         return report_lines(report, style_of(console, everything=everything), structs.replace(live, now=clock_now()))
@@ -130,7 +130,7 @@ async def _watch(cluster: Cluster, run: FoundRun, invocation: Invocation, *, col
             report = newest[0].object
         elif current := await refresh_run(cluster, run):
             report = await _compute_report(cluster, current)
-        live = await live_details(cluster, run, report, invocation)
+        live = await live_details(cluster, report, invocation)
         return report.get("status", {}).get("observedWorkflow", {}).get("phase") in COMPLETED_PHASES
 
     async def follow() -> None:

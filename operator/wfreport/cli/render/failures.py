@@ -68,10 +68,12 @@ def _add_details(page: TextPage, failure: Failure) -> None:
     page.field("exit code", _exit(failure))
     page.field("reason", _reason(failure))
     page.field("pod status", joined(page.style, [failure.pod_reason, failure.pod_message]))
+    if failure.pod_message:
+        page.record_shown(failure.pod_message)
     page.field("containers", _containers(page, failure))
     page.field("limits", _resources(page, failure))
     page.field("time", _time(page, failure))
-    page.field("message", failure.message, style="red")
+    page.message("message", failure.message, style="red")
     _add_attempts(page, failure)
     _add_events(page, failure)
     _add_log(page, failure)
@@ -137,12 +139,12 @@ def _resources(page: TextPage, failure: Failure) -> str:
 def _time(page: TextPage, failure: Failure) -> str:
     start, end = failure.started_at, failure.finished_at
     took = short_duration((end - start).total_seconds()) if start and end else None
-    ran = f"failed after {took}, never ran" if _never_ran(failure) else f"ran {took}"
+    ran = f"failed after {took}, never ran" if never_ran(failure) else f"ran {took}"
     return joined(page.style, [ran if took else None, span(page.style, start, end)])
 
 
-def _never_ran(failure: Failure) -> bool:
-    """Whether the step's own program never ran."""
+def never_ran(failure: Failure) -> bool:
+    """Return whether the step's own program never ran."""
     if failure.reason in _NOT_STARTED:
         return True
     if failure.failure_class in _BEFORE_START:
@@ -171,7 +173,7 @@ def _add_events(page: TextPage, failure: Failure) -> None:
     for number, event in enumerate(failure.events or []):
         times = f" {page.style.glyphs.times}{event.count}" if event.count > 1 else ""
         body = Text(f"{one_line(event.reason)}{times}", style="yellow")
-        if event.message:
+        if event.message and not page.shown.has(event.message):
             body.append(f"  {one_line(event.message)}", style="")
         page.field("" if number else "events", body)
 
@@ -202,6 +204,6 @@ def _add_short(page: TextPage, title: str, failures: list[Failure]) -> None:
             line.append(f" (exit {failure.exit_code})", style="")
         if failure.pod_name:
             line.append(f"  {one_line(failure.pod_name)}", style="cyan")
-        if failure.message:
+        if failure.message and not page.shown.has(failure.message):
             line.append(f"  {one_line(failure.message)}", style="dim")
         page.hanging(Text("  "), line, following=Text("    "), max_lines=2 + name_lines)

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from wfreport.api.remediation import Remediation
-from wfreport.cli.render.next_steps import NextCommand
+from wfreport.core.next_steps.lines import NextCommand
 
 
 class LiveDetails(Struct, frozen=True):

@@ -1,62 +1,15 @@
 """Suggests what to do next about a run: sentences, and complete command lines to be copied."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-from msgspec import Struct
-
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import ReportStatus, WorkflowReport
+from wfreport.cli.render.live_details import LiveDetails
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.remediation_state import is_awaiting
-from wfreport.core.next_steps.model import NextStep, ReportedRun
-from wfreport.core.next_steps.steps import next_steps
-
-
-class NextCommand(Struct, frozen=True):
-    """A command line and the reason to run it, or what to do without one.
-
-    Attributes:
-        line: the command line; empty if there is none.
-        reason: what it is for; without a command line, what to do.
-    """
-
-    line: str
-    reason: str
-
-
-class Invocation(Struct, frozen=True):
-    """How the user called this program, so that suggested commands reach the same cluster.
-
-    Attributes:
-        program: the program, such as ``kubectl wfreport``.
-        cluster_arguments: ``--namespace``, ``--context`` and ``--kubeconfig`` with their values.
-    """
-
-    program: str
-    cluster_arguments: Sequence[str]
-
-    def own(self, *arguments: str) -> str:
-        """Return a command line of this program."""
-        return f"{self.program} {shlex.join([*arguments, *self.cluster_arguments])}"
-
-    def line_of(self, step: NextStep) -> str:
-        """Return the command line of a next step; empty if it has no command."""
-        if not step.command:
-            return ""
-        program, *arguments = step.command
-        name = self.program if program == "wfreport" else program
-        return f"{name} {shlex.join(self._with_cluster(arguments, step.namespace))}"
-
-    def _with_cluster(self, arguments: Sequence[str], namespace: str | None) -> list[str]:
-        """Insert the options of the cluster before ``--``, after which another program's arguments begin."""
-        options = list(self.cluster_arguments)
-        if namespace is not None:
-            at = options.index("-n") if "-n" in options else len(options)
-            options[at : at + 2] = ["-n", namespace] if namespace else []
-        end = arguments.index("--") if "--" in arguments else len(arguments)
-        return [*arguments[:end], *options, *arguments[end:]]
+from wfreport.core.next_steps.lines import Invocation, NextCommand, command_lines
+from wfreport.core.next_steps.model import ReportedRun
 
 
 def next_commands(
@@ -84,8 +37,20 @@ def next_commands(
         existing_pods=existing_pods,
         has_policy_action=bool(actions),
     )
-    steps = [NextCommand(invocation.line_of(step), step.text) for step in next_steps(run)]
-    return [*_decisions(actions, invocation), *steps]
+    return [*_decisions(actions, invocation), *command_lines(run, invocation)]
+
+
+def details_without_cluster(report: WorkflowReport, program: str, *, has_workflow: bool = True) -> LiveDetails:
+    """Return what a page shows besides a report if nobody reads the cluster, or nothing of it has changed.
+
+    Args:
+        report: report of the run.
+        program: how the user calls this program.
+        has_workflow: whether the Workflow still exists.
+    """
+    namespace = report.metadata.namespace
+    invocation = Invocation(program, ["-n", namespace] if namespace else [])
+    return LiveDetails(commands=next_commands(report, (), invocation, has_workflow=has_workflow))
 
 
 def _decisions(actions: Sequence[Remediation], invocation: Invocation) -> Iterator[NextCommand]:

@@ -45,7 +45,7 @@ def print_reports(
     output: str,
     color: str,
     everything: bool,
-    live: "LiveDetails | None" = None,
+    details: "Sequence[LiveDetails]" = (),
 ) -> None:
     """Print reports as ``json``, ``yaml``, ``tree``, ``html`` or ``markdown``.
 
@@ -55,21 +55,20 @@ def print_reports(
         output: the format: also ``html``, a page of one report, or ``markdown``.
         color: ``auto``, ``always`` or ``never``.
         everything: whether a tree lists every step and log line on a terminal too.
-        live: what a tree shows besides the report.
+        details: what trees and pages show besides each report; not needed for json and yaml.
     """
     if output in PAGE_FORMATS:
         from wfreport.cli.render.shared_page import print_shared  # noqa: PLC0415  (Jinja2, as rich)
 
-        print_shared(reports, output, live.actions if live else ())
+        print_shared(reports, output, details)
         return
     if output != "tree":
         if reports:
             print_object(as_list(reports) if is_list else reports[0], output)
         return
-    from wfreport.cli.render.live_details import NOTHING_LIVE  # noqa: PLC0415  (see above)
     from wfreport.cli.render.report_page import print_pages  # noqa: PLC0415  (see above)
 
-    print_pages(reports, color=color, everything=everything, live=live or NOTHING_LIVE)
+    print_pages(reports, details, color=color, everything=everything)
 
 
 def print_table(

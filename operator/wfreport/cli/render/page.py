@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from wfreport.cli.render.shown_texts import ShownTexts
 from wfreport.cli.render.style import PHASE_STYLES, Style, one_line, terminal_safe
 from wfreport.core.timing.durations import instant, short_duration
 
@@ -22,11 +23,13 @@ class TextPage:
     Attributes:
         style: style of the output.
         lines: lines added so far.
+        shown: messages that are shown in full.
     """
 
     def __init__(self, style: Style) -> None:
         self.style = style
         self.lines: list[Text] = []
+        self.shown = ShownTexts()
         # rich needs a console to wrap text; nothing is ever printed on this one.
         self._ruler = Console(file=io.StringIO(), width=style.width or 80, color_system=None)
 
@@ -46,6 +49,17 @@ class TextPage:
         if value:
             body = value if isinstance(value, Text) else Text(terminal_safe(value).strip(), style=style)
             self.hanging(Text(f"  {label:<{_LABEL_COLUMNS - 2}}", style="dim"), body, max_lines=_MAX_FIELD_LINES)
+
+    def message(self, label: str, value: str | None, style: str = "") -> None:
+        """Add a message, unless the page has said it."""
+        if value and not self.shown.has(value):
+            self.field(label, value, style)
+            self.record_shown(value)
+
+    def record_shown(self, text: str) -> None:
+        """Remember a message that the last lines have, unless the terminal cut it."""
+        if self.style.width is None or not self.lines[-1].plain.endswith(self.style.glyphs.ellipsis):
+            self.shown.add(text)
 
     def verbatim(self, label: str, value: str | None, style: str = "") -> None:
         """Add ``label  value`` on one line of any length: a name or URL that people copy is neither cut nor wrapped."""

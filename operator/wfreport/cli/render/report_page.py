@@ -15,21 +15,23 @@ from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.condition import Condition
 from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.reasons import ConditionType
-from wfreport.api.report import ReportStatus, WorkflowReport
+from wfreport.api.report import ReportStatus, Waiting, WorkflowReport
 from wfreport.api.run import EarlierRun, NamedValue
 from wfreport.cli.render.console import report_console
-from wfreport.cli.render.failures import add_failures
+from wfreport.cli.render.failures import add_failures, never_ran
 from wfreport.cli.render.live_details import NOTHING_LIVE, LiveDetails
-from wfreport.cli.render.next_steps import NextCommand
 from wfreport.cli.render.page import TextPage, ago, joined, phase_mark, phase_style, span
 from wfreport.cli.render.remediation import add_remediation
+from wfreport.cli.render.shown_texts import ShownTexts, is_about_a_child
 from wfreport.cli.render.step_tree import add_rows
 from wfreport.cli.render.style import Style, glyphs_for, one_line
 from wfreport.cli.render.time_chart import add_times, retry_cost
+from wfreport.core.next_steps.lines import NextCommand
 from wfreport.core.next_steps.prospects import leading_prospect
 from wfreport.core.plurals import plural
 from wfreport.core.step_outline import outline_steps
 from wfreport.core.timing.durations import instant, short_duration
+from wfreport.core.timing.hung_pods import HUNG_REASONS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,14 +41,14 @@ _MIN_COLUMNS: Final = 40
 
 def print_pages(
     reports: Sequence[WorkflowReport | Mapping[str, Any]],
+    details: Sequence[LiveDetails],
     *,
     color: str,
     everything: bool,
-    live: LiveDetails = NOTHING_LIVE,
 ) -> None:
     """Print reports on stdout, with empty lines between them."""
     console = report_console(color, sys.stdout)
-    for number, report in enumerate(reports):
+    for number, (report, live) in enumerate(zip(reports, details, strict=True)):
         if number:
             console.print("\n")
         print_report(report, console, everything=everything, live=live)
@@ -126,12 +128,13 @@ def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus, li
     page.hanging(phase_mark(page.style, phase or Phase.PENDING) + Text(" "), title)
     if status.summary:
         page.hanging(Text("  "), Text(one_line(status.summary), style="bold"), max_lines=4)
+        page.record_shown(status.summary)
     page.blank()
     page.field("created", _created(page, status, live.now))
     page.field("duration", _duration(page, status, live.now))
     page.field("progress", workflow.progress if workflow else None)
     page.field("steps", _counts(status.step_counts, status.counts))
-    page.field("message", workflow.message if workflow else None)
+    page.field("message", _message(page, status))
     page.field("retries", retry_cost(status.timing.retries) if status.timing else None)
     page.field("from", _source(page, status))
     page.field("parameters", _values(page, status.parameters))
@@ -140,6 +143,17 @@ def _add_header(page: TextPage, report: WorkflowReport, status: ReportStatus, li
     page.verbatim("trace", status.links.trace if status.links else None)
     for condition in _bad_conditions(status):
         page.field("note", f"{condition.reason}: {condition.message}", style="yellow")
+
+
+def _message(page: TextPage, status: ReportStatus) -> str:
+    """Return the Workflow's message, unless the summary or a failure has it."""
+    message = (status.observed_workflow.message if status.observed_workflow else None) or ""
+    failures = [failure.message for failure in status.failures or () if failure.message]
+    of_failures = ShownTexts()
+    for text in failures[:1]:
+        of_failures.add(text)
+    is_known = page.shown.has(message) or of_failures.has(message) or (bool(failures) and is_about_a_child(message))
+    return "" if is_known else message
 
 
 def _created(page: TextPage, status: ReportStatus, now: datetime | None) -> str:
@@ -238,26 +252,33 @@ def _add_stalled(page: TextPage, status: ReportStatus, live: LiveDetails) -> Non
         return
     since = f" {_since(stalled.since_at, live.now)}" if stalled.since_at else ""
     page.heading("STALLED", f"{stalled.reason}{since}", style="bold red")
-    page.field("hangs", stalled.message)
+    page.message("hangs", stalled.message)
+    page.verbatim("pod", next((wait.pod_name for wait in status.waiting or () if _is_the_stall(wait, status)), None))
     page.field("owner", _prospect(page, status))
-    if not live.commands:
-        page.field("advice", stalled.advice)
 
 
 def _add_waiting(page: TextPage, status: ReportStatus, live: LiveDetails) -> None:
-    if not status.waiting:
+    waits = [wait for wait in status.waiting or () if not _is_the_stall(wait, status)]
+    if not waits:
         return
     page.heading("WAITING", style="bold yellow")
-    for waiting in status.waiting:
+    for waiting in waits:
         line = Text(one_line(waiting.display_name or "the Workflow itself"), style="bold")
         line.append(f"  {one_line(waiting.reason)}", style="yellow")
         line.append(f"  {_since(waiting.since_at, live.now)}" if waiting.since_at else "", style="dim")
         line.append(f"  {one_line(waiting.pod_name)}" if waiting.pod_name else "", style="cyan")
         message = (waiting.message or "").removeprefix(f"{waiting.reason}: ")
-        line.append(f"  {one_line(message)}" if message else "", style="")
+        is_new = bool(message) and not page.shown.has(message)
+        line.append(f"  {one_line(message)}" if is_new else "", style="")
         page.hanging(Text("  ") + phase_mark(page.style, Phase.PENDING) + Text(" "), line, max_lines=4)
+        page.record_shown(message)
     if status.stalled is None:
         page.field("owner", _prospect(page, status))
+
+
+def _is_the_stall(wait: Waiting, status: ReportStatus) -> bool:
+    """Return whether a wait is what the run hangs by, seen from its pod."""
+    return status.stalled is not None and wait.reason in HUNG_REASONS and wait.display_name == status.step
 
 
 def _prospect(page: TextPage, status: ReportStatus) -> str:
@@ -267,7 +288,8 @@ def _prospect(page: TextPage, status: ReportStatus) -> str:
 
 
 def _since(at: datetime, now: datetime | None) -> str:
-    return f"for {short_duration((now - at).total_seconds())}" if now else f"since {instant(at)}"
+    lasts = f"for {short_duration((now - at).total_seconds())}, " if now else ""
+    return f"{lasts}since {instant(at)}"
 
 
 def _add_warnings(page: TextPage, status: ReportStatus) -> None:
@@ -287,10 +309,11 @@ def _add_steps(page: TextPage, report: WorkflowReport, status: ReportStatus) -> 
     outline = outline_steps(status.steps, report.spec.workflow_ref.name)
     page.heading("STEPS")
     complete = status.counts is not None and status.counts.total <= len(status.steps)
-    add_rows(page, outline.main, complete=complete)
+    unstarted = frozenset(failure.node_id or "" for failure in status.failures or () if never_ran(failure))
+    add_rows(page, outline.main, complete=complete, never_ran=unstarted)
     if outline.exit_handlers:
         page.heading("EXIT HANDLERS AND HOOKS")
-        add_rows(page, outline.exit_handlers, complete=complete)
+        add_rows(page, outline.exit_handlers, complete=complete, never_ran=unstarted)
 
 
 def _add_earlier_runs(page: TextPage, runs: list[EarlierRun]) -> None:

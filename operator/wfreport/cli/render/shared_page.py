@@ -7,6 +7,7 @@ from typing import Any, Final
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.problems import UnusableInput
+from wfreport.cli.render.live_details import LiveDetails
 from wfreport.cli.render.remediation_state import message_of, state_of
 from wfreport.cli.render.style import one_line
 from wfreport.core.page.build import build_page
@@ -16,28 +17,31 @@ from wfreport.core.timing.durations import instant
 _BETWEEN: Final = "\n---\n\n"
 
 
-def print_shared(reports: Sequence[Mapping[str, Any]], output: str, actions: Sequence[Remediation] = ()) -> None:
+def print_shared(reports: Sequence[Mapping[str, Any]], output: str, details: Sequence[LiveDetails]) -> None:
     """Print ``html`` or ``markdown``.
 
     Args:
         reports: the reports; HTML is a page of exactly one.
         output: the format.
-        actions: Remediations of the run's chain.
+        details: what each page shows besides its report.
 
     Raises:
         UnusableInput: HTML is asked for, and there is more than one report.
     """
     if output == "html" and len(reports) > 1:
         raise UnusableInput("-o html", f"it makes a page of one run, and these are {len(reports)}; give one Workflow")
-    pages = [page_of(report, actions) for report in reports]
+    pages = [page_of(report, live) for report, live in zip(reports, details, strict=True)]
     sys.stdout.buffer.write(_text(pages, output).encode("utf-8", "replace"))
     sys.stdout.buffer.flush()
 
 
-def page_of(report: Mapping[str, Any], actions: Sequence[Remediation] = ()) -> RunPage:
-    """Return the page of a report."""
-    in_order = sorted(actions, key=lambda action: (action.spec.attempt, action.metadata.name))
-    return build_page(WorkflowReport.model_validate(report), [_action(action) for action in in_order])
+def page_of(report: Mapping[str, Any], live: LiveDetails | None = None) -> RunPage:
+    """Return the page of a report, with next steps from the report alone if nothing else is known."""
+    decoded = WorkflowReport.model_validate(report)
+    if live is None:
+        return build_page(decoded)
+    in_order = sorted(live.actions, key=lambda action: (action.spec.attempt, action.metadata.name))
+    return build_page(decoded, [_action(action) for action in in_order], live.commands)
 
 
 def _text(pages: Sequence[RunPage], output: str) -> str:

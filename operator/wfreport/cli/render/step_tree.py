@@ -1,6 +1,7 @@
 """Renders the steps of a report as a tree, one row per step."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from rich.text import Text
 from wfreport.api.argo import FAILED_PHASES, NodeType, Phase
 from wfreport.api.report import Step
 from wfreport.cli.render.page import TextPage, phase_mark, phase_style
+from wfreport.cli.render.shown_texts import is_about_a_child
 from wfreport.cli.render.style import one_line
 from wfreport.core.plurals import plural
 from wfreport.core.step_outline import OutlineEntry
@@ -42,27 +44,40 @@ class _TreeRow(Struct, frozen=True):
     note_phase: str = ""
 
 
+class _Columns(Struct, frozen=True):
+    """Widths of the columns of a tree."""
+
+    name: int
+    state: int
+
+
 class _Folded(Struct, frozen=True):
     """Consecutive steps that ended well, which a terminal shows as one note."""
 
     entries: Sequence[OutlineEntry]
 
 
-def add_rows(page: TextPage, tops: Sequence[OutlineEntry], *, complete: bool) -> None:
+def add_rows(
+    page: TextPage, tops: Sequence[OutlineEntry], *, complete: bool, never_ran: AbstractSet[str] = frozenset()
+) -> None:
     """Add the tree, a row per step in execution order.
 
     Args:
         page: page to add to.
         tops: outermost steps.
         complete: whether no step is missing, so that the numbers of attempts and items are exact.
+        never_ran: ids of the failed steps that never ran.
     """
     rows = list(_rows(page, tops))
-    columns = _name_columns(page, rows, complete=complete)
+    columns = _Columns(
+        _name_columns(page, rows, complete=complete),
+        max((len(_state(row.entry.step, never_ran)) for row in rows if row.entry), default=0),
+    )
     for row in rows:
         if row.entry is None:
             page.hanging(Text(row.guides, style="dim"), _note(page, row), max_lines=1)
         else:
-            _add_row(page, row, row.entry, columns, complete=complete)
+            _add_row(page, row, row.entry, columns, name=_name(row.entry, complete=complete), never_ran=never_ran)
 
 
 def _rows(page: TextPage, tops: Sequence[OutlineEntry]) -> Iterator[_TreeRow]:
@@ -85,11 +100,14 @@ def _rows(page: TextPage, tops: Sequence[OutlineEntry]) -> Iterator[_TreeRow]:
 
 
 def _without_lone_groups(entries: Sequence[OutlineEntry]) -> list[OutlineEntry]:
-    """Replace each step group of one step by the step: the group adds nothing."""
-    return [
-        entry.inside[0] if entry.step.type == NodeType.STEP_GROUP and len(entry.inside) == 1 else entry
-        for entry in entries
-    ]
+    """Replace the step groups by their steps if each has only one: the groups then add nothing.
+
+    If any has more, all are shown, so that no number is missing between them.
+    """
+    groups = [entry for entry in entries if entry.step.type == NodeType.STEP_GROUP]
+    if any(len(group.inside) != 1 for group in groups):
+        return list(entries)
+    return [entry.inside[0] if entry.step.type == NodeType.STEP_GROUP else entry for entry in entries]
 
 
 def _folded(page: TextPage, entries: list[OutlineEntry]) -> list[OutlineEntry | _Folded]:
@@ -147,12 +165,20 @@ def _name(entry: OutlineEntry, *, complete: bool) -> str:
     return name if step_type in _PLAIN_TYPES else f"{name} ({one_line(step_type)})"
 
 
-def _add_row(page: TextPage, row: _TreeRow, entry: OutlineEntry, columns: int, *, complete: bool) -> None:
+def _add_row(
+    page: TextPage,
+    row: _TreeRow,
+    entry: OutlineEntry,
+    columns: _Columns,
+    *,
+    name: str,
+    never_ran: AbstractSet[str],
+) -> None:
     step = entry.step
     guides = Text(row.guides, style="dim") + phase_mark(page.style, step.phase) + Text(" ")
-    name = Text(_name(entry, complete=complete), style=phase_style(step.phase) if step.phase != Phase.SUCCEEDED else "")
-    name.append(" " * max(columns - guides.cell_len - name.cell_len, 0))
-    line = name + Text(f"  {_state(step):<{_STATE_COLUMNS}}", style="dim")
+    line = Text(name, style=phase_style(step.phase) if step.phase != Phase.SUCCEEDED else "")
+    line.append(" " * max(columns.name - guides.cell_len - line.cell_len, 0))
+    line += Text(f"  {_state(step, never_ran):<{max(_STATE_COLUMNS, columns.state)}}", style="dim")
     beside, under = _details(page, entry, cell_len(row.guides) + 2 + line.cell_len)
     for detail in beside:
         line += Text("  ") + detail
@@ -163,8 +189,10 @@ def _add_row(page: TextPage, row: _TreeRow, entry: OutlineEntry, columns: int, *
         page.hanging(indent, detail, following=indent, max_lines=1 if " " in detail.plain else None)
 
 
-def _state(step: Step) -> str:
-    """Return the duration of a step, or its phase if it has none."""
+def _state(step: Step, never_ran: AbstractSet[str]) -> str:
+    """Return the duration of a step, or its phase if it has none. What never ran has no duration."""
+    if step.node_id in never_ran or (step.type == NodeType.SKIPPED and step.phase in FAILED_PHASES):
+        return "never ran"
     if step.phase in (Phase.SKIPPED, Phase.OMITTED, Phase.PENDING):
         return step.phase.lower()
     if step.started_at and step.finished_at:
@@ -199,7 +227,8 @@ def _facts(entry: OutlineEntry) -> list[Text]:
 
 def _message(page: TextPage, entry: OutlineEntry) -> list[Text]:
     message = one_line(entry.step.message or "")
-    shown_inside = page.style.width is not None and any(inner.step.phase in FAILED_PHASES for inner in entry.inside)
-    if not message or shown_inside:
+    failed_inside = any(inner.step.phase in FAILED_PHASES for inner in entry.inside)
+    shown_inside = failed_inside and (page.style.width is not None or is_about_a_child(message))
+    if not message or shown_inside or page.shown.has(message):
         return []
     return [Text(message, style="red" if entry.step.phase in FAILED_PHASES else "dim")]

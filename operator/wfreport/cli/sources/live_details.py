@@ -1,6 +1,6 @@
 """Reads what a page shows besides the report: the Remediations of the run's chain, and what to do next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -8,20 +8,19 @@ import click
 from wfreport.api.remediation import Remediation
 from wfreport.api.report import WorkflowReport
 from wfreport.cli.render.live_details import LiveDetails
-from wfreport.cli.render.next_steps import Invocation, next_commands
+from wfreport.cli.render.next_steps import next_commands
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster
 from wfreport.cli.sources.remediations import list_of_root, readable
-from wfreport.cli.sources.runs import FoundRun, decode_report, workflow_exists
+from wfreport.cli.sources.runs import decode_report, workflow_exists
 from wfreport.clock import now
+from wfreport.core.next_steps.lines import Invocation, NextCommand
 from wfreport.kube.errors import ApiError, NotFoundError
 from wfreport.kube.kinds import POD
 from wfreport.kube.resource import documents
 
 
-async def live_details(
-    cluster: Cluster, run: FoundRun, report: Mapping[str, Any], invocation: Invocation
-) -> LiveDetails:
+async def live_details(cluster: Cluster, report: Mapping[str, Any], invocation: Invocation) -> LiveDetails:
     """Read the Remediations of the run's chain if its report has one, and suggest the next commands.
 
     Raises:
@@ -29,11 +28,17 @@ async def live_details(
     """
     decoded = decode_report(report)
     actions = await _actions(cluster, decoded)
-    has_failed = bool(decoded.status and decoded.status.failures)
-    has_workflow = not has_failed or await workflow_exists(cluster, run)
-    pods = await _existing_pods(cluster, decoded) if has_failed and has_workflow else frozenset[str]()
-    commands = next_commands(decoded, actions, invocation, has_workflow=has_workflow, existing_pods=pods)
-    return LiveDetails(now(), actions, commands)
+    return LiveDetails(now(), actions, await read_next(cluster, decoded, actions, invocation))
+
+
+async def read_next(
+    cluster: Cluster, report: WorkflowReport, actions: Sequence[Remediation], invocation: Invocation
+) -> list[NextCommand]:
+    """Suggest the next commands, by what still exists of a run that failed."""
+    has_failed = bool(report.status and report.status.failures)
+    has_workflow = not has_failed or await workflow_exists(cluster, report)
+    pods = await _existing_pods(cluster, report) if has_failed and has_workflow else frozenset[str]()
+    return next_commands(report, actions, invocation, has_workflow=has_workflow, existing_pods=pods)
 
 
 async def _existing_pods(cluster: Cluster, report: WorkflowReport) -> frozenset[str] | None:

@@ -173,13 +173,19 @@ async def find_latest_name(cluster: Cluster, *, cron: str | None = None) -> str:
     return max(items, key=lambda metadata: (metadata.creation_timestamp or EPOCH, metadata.name)).name
 
 
-async def workflow_exists(cluster: Cluster, run: FoundRun) -> bool:
-    """Whether the run's Workflow still exists and is not being deleted; False if that cannot be read."""
+async def workflow_exists(cluster: Cluster, report: WorkflowReport) -> bool:
+    """Return whether a report's Workflow still exists and is not being deleted; False if that cannot be read."""
+    observed = report.status.observed_workflow if report.status else None
+    uid = (observed and observed.uid) or report.spec.workflow_ref.uid
     try:
-        found = await documents(cluster.client, WORKFLOW).metadata_only().get(cluster.namespace, run.name)
+        found = (
+            await documents(cluster.client, WORKFLOW)
+            .metadata_only()
+            .get(cluster.namespace, report.spec.workflow_ref.name)
+        )
     except ApiError:
         return False
-    return run.uid in ("", found.metadata.uid) and not found.metadata.deletion_timestamp
+    return uid in (None, "", found.metadata.uid) and not found.metadata.deletion_timestamp
 
 
 async def refresh_run(cluster: Cluster, run: FoundRun) -> FoundRun | None:

@@ -11,18 +11,22 @@ import msgspec
 from msgspec import Struct, structs
 
 from wfreport.api.remediation import Remediation
+from wfreport.api.report import WorkflowReport
 from wfreport.api.wire import field_path
 from wfreport.cli.problems import UnusableInput
+from wfreport.cli.render.live_details import LiveDetails
 from wfreport.cli.render.live_page import FilterForm, FormField, fragment_html, missing_run_html, run_html
 from wfreport.cli.render.remediation_state import message_of, state_of
 from wfreport.cli.render.shared_page import page_of
 from wfreport.cli.sources.cluster import Cluster
+from wfreport.cli.sources.live_details import read_next
 from wfreport.cli.sources.remediations import list_of_root, list_remediations, readable
 from wfreport.cli.sources.reports import HeldRow, ReportRow
 from wfreport.cli.web.feeds import SharedFeed
 from wfreport.cli.web.query import ROWS, ROWS_MAX, RunQuery, phase_of, run_query, value_of
 from wfreport.cli.web.rights import missing_right
 from wfreport.cli.web.viewers import Viewer
+from wfreport.core.next_steps.lines import invocation_anywhere
 from wfreport.core.page.texts import line
 from wfreport.core.page.timeline import tone_of
 from wfreport.core.plurals import plural
@@ -211,7 +215,10 @@ class SingleRun:
         report = msgspec.json.decode(raw)
         actions, problem = await _actions(cluster, report)
         try:
-            return await asyncio.to_thread(_run_html, report, actions, problem)
+            decoded = WorkflowReport.model_validate(report)
+            commands = await read_next(cluster, decoded, actions, invocation_anywhere(cluster.namespace))
+            live = LiveDetails(None, actions, commands)
+            return await asyncio.to_thread(_run_html, report, live, problem)
         except msgspec.ValidationError as error:
             unreadable = f"This version of wfreport cannot read {field_path(error)} of the report; update wfreport."
             return missing_run_html(self.title(request.address), line(unreadable))
@@ -225,8 +232,8 @@ async def _actions(cluster: Cluster, report: Mapping[str, Any]) -> tuple[list[Re
     return found, problem
 
 
-def _run_html(report: Mapping[str, Any], actions: Sequence[Remediation], problem: str) -> str:
-    page = page_of(report, actions)
+def _run_html(report: Mapping[str, Any], live: LiveDetails, problem: str) -> str:
+    page = page_of(report, live)
     return run_html(structs.replace(page, notes=[*page.notes, problem]) if problem else page)
 
 

@@ -5,10 +5,14 @@ scheduled yet, is visible in the pod's conditions and Events only.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.kubernetes import Event, Pod
 from wfreport.core.snapshot.model import PodEvidence
+from wfreport.core.snapshot.pod_states import all_statuses, unscheduled, waiting_states
 
 STARTING_REASONS: Final = frozenset({"Pending", "ContainerCreating", "PodInitializing"})
 """Reasons of every starting pod. They are no problem unless they last long."""
@@ -19,8 +23,22 @@ STARTUP_FAILURE_EVENTS: Final = frozenset(
 """Reasons of Events that explain why a scheduled pod does not start."""
 
 
-def pending_reason(evidence: PodEvidence | None) -> tuple[str, str] | None:
-    """Return the reason and the message of an existing pod that does not start; None if they are unknown."""
+class PendingReason(Struct, frozen=True):
+    """Why a pod does not start.
+
+    Attributes:
+        reason: reason of a waiting container, of the scheduler or of an Event.
+        message: its message.
+        since_at: when it began; None if that is unknown.
+    """
+
+    reason: str
+    message: str
+    since_at: datetime | None = None
+
+
+def pending_reason(evidence: PodEvidence | None) -> PendingReason | None:
+    """Return why an existing pod does not start; None if that is unknown."""
     if evidence is None:
         return None
     pod = evidence.pod
@@ -38,25 +56,34 @@ def autoscaler_answer(evidence: PodEvidence | None) -> str | None:
     return f"{newest.reason}: {newest.message}" if newest else None
 
 
-def _waiting_container_reason(pod: Pod) -> tuple[str, str] | None:
-    for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
-        waiting = status.state.waiting if status.state else None
-        if waiting is not None and waiting.reason and waiting.reason not in STARTING_REASONS:
-            return waiting.reason, waiting.message
-    return None
+def unscheduled_since(evidence: PodEvidence) -> datetime | None:
+    """Return since when the scheduler has no machine for a pod; None if nothing shows it."""
+    condition = unscheduled(evidence.pod) if evidence.pod else None
+    if condition and condition.last_transition_time:
+        return condition.last_transition_time
+    refusals = (_began_at(event) for event in evidence.events if event.reason == "FailedScheduling")
+    return min((at for at in refusals if at), default=None)
 
 
-def _scheduling_reason(pod: Pod) -> tuple[str, str] | None:
-    for condition in pod.status.conditions:
-        if condition.type == "PodScheduled" and condition.status == "False" and condition.reason:
-            return condition.reason, condition.message
-    return None
+def _waiting_container_reason(pod: Pod) -> PendingReason | None:
+    waiting = (state for state in waiting_states(all_statuses(pod)) if state.reason not in ("", *STARTING_REASONS))
+    state = next(waiting, None)
+    return PendingReason(state.reason, state.message) if state else None
 
 
-def _event_reason(events: Sequence[Event]) -> tuple[str, str] | None:
+def _scheduling_reason(pod: Pod) -> PendingReason | None:
+    condition = unscheduled(pod)
+    return PendingReason(condition.reason, condition.message, condition.last_transition_time) if condition else None
+
+
+def _event_reason(events: Sequence[Event]) -> PendingReason | None:
     failures = [event for event in events if event.reason in STARTUP_FAILURE_EVENTS]
     newest = max(failures, key=_last_observed_at, default=None)
-    return (newest.reason, newest.message) if newest else None
+    return PendingReason(newest.reason, newest.message, _began_at(newest)) if newest else None
+
+
+def _began_at(event: Event) -> datetime | None:
+    return event.first_timestamp or event.event_time
 
 
 def _last_observed_at(event: Event) -> float:

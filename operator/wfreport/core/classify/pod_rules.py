@@ -9,9 +9,10 @@ from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.failed_pod import AGENT_TYPES
-from wfreport.core.classify.symptom import ARGOEXEC_CODES, START_ERROR_REASONS, Symptom
+from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import SIGNAL_BASE, verdict_of
 from wfreport.core.snapshot.model import Verdict
+from wfreport.core.snapshot.pod_states import START_ERROR_REASONS, has_start_error
 
 KILLED_CODES = frozenset({SIGNAL_BASE + 9, SIGNAL_BASE + 15})
 """Exit codes of SIGKILL and SIGTERM."""
@@ -177,7 +178,7 @@ def container_start_failed(symptom: Symptom) -> Verdict | None:
             return None
         text = f"{ending.reason} {ending.detail}"
         return _start_failure(symptom, (text,), Confidence.MEDIUM, "node.message")
-    start_errors = (f"{t.reason} {t.message}" for _, t in symptom.terminations() if t.reason in START_ERROR_REASONS)
+    start_errors = (f"{t.reason} {t.message}" for _, t in symptom.terminations() if has_start_error(t))
     by_state = (*symptom.waiting_texts, *start_errors)
     return _start_failure(symptom, by_state, Confidence.HIGH, "pod.containerStatuses") or _start_failure(
         symptom, (symptom.message,), Confidence.MEDIUM, "node.message"

@@ -13,14 +13,10 @@ from wfreport.core.classify import artifact_messages
 from wfreport.core.classify.stops import STOPPED
 from wfreport.core.snapshot.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence
+from wfreport.core.snapshot.pod_states import START_ERROR_REASONS, all_statuses, disruption, waiting_states
 
 ARGOEXEC_CODES: Final = frozenset({64, 65})
 """Exit codes of argoexec: 64 for its own errors (main.go), 65 if the supervisor failed before main (common.go:276)."""
-
-START_ERROR_REASONS: Final = frozenset(
-    {"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}
-)
-"""Reasons of a *terminated* container whose program never ran."""
 
 _READ_CHARACTERS = 4096
 _ARGOEXEC_START: Final = ("exec /var/run/argo/argoexec", "fork/exec /var/run/argo/argoexec", "Error from server (")
@@ -102,8 +98,8 @@ class Symptom(Struct, frozen=True, dict=True):
     @property
     def disruption_reason(self) -> str:
         """Reason of the pod's condition DisruptionTarget (KEP-3329)."""
-        conditions = self.evidence.pod.status.conditions if self.evidence and self.evidence.pod else []
-        return next((c.reason for c in conditions if c.type == "DisruptionTarget" and c.status == "True"), "")
+        condition = disruption(self.evidence.pod) if self.evidence and self.evidence.pod else None
+        return condition.reason if condition else ""
 
     @cached_property
     def event_texts(self) -> tuple[str, ...]:
@@ -127,8 +123,7 @@ class Symptom(Struct, frozen=True, dict=True):
     @cached_property
     def waiting_texts(self) -> tuple[str, ...]:
         """``<reason> <message>`` of each waiting container."""
-        waiting = (status.state.waiting for status in self.container_statuses() if status.state is not None)
-        return tuple(f"{state.reason} {state.message}" for state in waiting if state is not None)
+        return tuple(f"{state.reason} {state.message}" for state in waiting_states(self.container_statuses()))
 
     @cached_property
     def has_started(self) -> bool:
@@ -178,10 +173,7 @@ class Symptom(Struct, frozen=True, dict=True):
 
     def container_statuses(self) -> list[ContainerStatus]:
         """Return the statuses of the pod's containers, init containers first."""
-        if not (self.evidence and self.evidence.pod):
-            return []
-        status = self.evidence.pod.status
-        return [*status.init_container_statuses, *status.container_statuses]
+        return list(all_statuses(self.evidence.pod)) if self.evidence and self.evidence.pod else []
 
 
 def _is_of_wait(text: str) -> bool:

@@ -68,7 +68,8 @@ def after_the_spec_is_corrected(run: ReportedRun) -> NextStep:
     step = submit_again(run, "when the spec is corrected")
     if step.command:
         return step
-    return NextStep("Then submit the corrected Workflow; argo retry and argo resubmit would run the old spec.")
+    old = "; argo retry and argo resubmit would run the old spec" if run.has_workflow else ""
+    return NextStep(f"Then submit the corrected Workflow{old}.")
 
 
 def end_and_resubmit(run: ReportedRun, text: str = "end this run") -> Iterator[NextStep]:

@@ -108,6 +108,7 @@ def _evicted(failure: Failure, run: ReportedRun) -> Steps:
     )
     yield from _host(failure, "what its machine is short of")
     if not failure.host_node_name:
+        yield from _pod(failure, run, "which machine it was on, and its Events")
         yield kubectl("machines with DiskPressure or MemoryPressure", "describe", "nodes", namespace="")
 
 

@@ -15,6 +15,9 @@ CONTROLLER: Final = "deployment/workflow-controller"
 CONTROLLER_NAMESPACE: Final = "argo"
 """The namespace of Argo's controller in Argo's own manifests."""
 
+_WITHOUT_LOG: Final = frozenset({Reason.POD_NOT_CAPTURED, Reason.LOG_GONE})
+"""Missing evidence of a failure whose pod was deleted."""
+
 
 class NextStep(Struct, frozen=True):
     """What a person does next.
@@ -85,7 +88,7 @@ class ReportedRun(Struct, frozen=True, dict=True):
         if failure.pod_name is None:
             return False
         missing = failure.evidence_missing or ()
-        is_unknown = self.existing_pods is None and not missing
+        is_unknown = self.existing_pods is None and _WITHOUT_LOG.isdisjoint(missing)
         return (
             bool(failure.log_tail) or self.has_pod(failure.pod_name) or Reason.LOG_IN_ARCHIVE in missing or is_unknown
         )

@@ -137,7 +137,10 @@ def _result_missing(_: Stalled, run: ReportedRun) -> Steps:
     yield controller_log(run)
 
 
-def _agent_gone(_: Stalled, run: ReportedRun) -> Steps:
+def _agent_gone(stalled: Stalled, run: ReportedRun) -> Steps:
+    machine = _MACHINE.search(stalled.message or "")
+    if machine:
+        yield kubectl("the state of its machine", "describe", "node", machine[1], namespace="")
     yield _pods(run, "the agent's pod ends in -agent")
     yield from end_and_resubmit(run)
 

@@ -4,7 +4,7 @@ Every run that failed, hangs or waits has at least one step.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from wfreport.api.argo import COMPLETED_PHASES, Phase
@@ -16,15 +16,15 @@ from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.stalls import stall_steps
 from wfreport.core.next_steps.waits import follow, wait_steps
 
-_MAX_OF_FAILURE, _MAX_OF_STALL, _MAX_OF_WAITS = 5, 4, 5
-_MAX_STEPS: Final = 7
+_MAX_OF_FAILURE, _MAX_OF_STALL, _MAX_OF_WAITS = 6, 4, 5
+_MAX_STEPS: Final = 8
 _MAX_WAITS: Final = 2
 
 
 def next_steps(run: ReportedRun) -> list[NextStep]:
     """Return what a person does next, the most useful first; empty for a run that succeeded without a remark."""
-    found = [*_of_failures(run), *_of_stall(run), *_of_waits(run), *_of_the_others(run), *_around(run)]
-    steps = _without_repetitions(found)[:_MAX_STEPS]
+    of_causes = chain(_of_policy(run), _of_failures(run), _of_stall(run), _of_waits(run))
+    steps = _without_repetitions(chain(of_causes, _of_the_others(run), _around(run)))[:_MAX_STEPS]
     return steps or list(_fallback(run))
 
 
@@ -35,11 +35,19 @@ def _without_repetitions(steps: Iterable[NextStep]) -> list[NextStep]:
     return list(unique.values())
 
 
+def _of_policy(run: ReportedRun) -> Iterator[NextStep]:
+    """Yield what a policy does about the run: a person looks at that first."""
+    if run.has_policy_action and (run.status.stalled or _causes(run)):
+        yield wfreport("a RemediationPolicy acts on this run", "remediations", run.workflow)
+
+
 def _of_failures(run: ReportedRun) -> Iterator[NextStep]:
     causes = _causes(run)
     if not causes:
         return
-    yield from islice(failure_steps(causes[0], run), _MAX_OF_FAILURE)
+    steps = list(failure_steps(causes[0], run))
+    # The last step runs it again, which is what all others are for.
+    yield from steps if len(steps) <= _MAX_OF_FAILURE else [*steps[: _MAX_OF_FAILURE - 1], steps[-1]]
     if len(causes) > 1:
         yield wfreport(f"all {len(causes)} failures", "logs", run.workflow, "--failed", "--tail", "5")
 

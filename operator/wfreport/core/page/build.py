@@ -10,7 +10,9 @@ from wfreport.api.comparison import Comparison, Difference, FailureHistory, Fail
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, WorkflowReport
 from wfreport.api.run import NamedValue, WorkflowSource
-from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCard, RunPage
+from wfreport.core.next_steps.lines import NextCommand, command_lines, invocation_anywhere
+from wfreport.core.next_steps.model import ReportedRun
+from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCard, NextLine, RunPage
 from wfreport.core.page.steps import place_steps
 from wfreport.core.page.texts import block, duration, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
@@ -21,6 +23,7 @@ from wfreport.core.timing.durations import instant
 MAX_FAILURES: Final = 25
 _MAX_LOG_CHARACTERS: Final = 8_000
 _MAX_FACTS: Final = 100
+_MAX_COMMAND_CHARACTERS: Final = 4_000
 _ROLES: Final = {
     Role.ROOT_CAUSE: "a root cause", Role.EXIT_HANDLER: "in an exit handler",
     Role.VICTIM: "stopped because of another failure", Role.TOLERATED: "tolerated by the run",
@@ -28,12 +31,15 @@ _ROLES: Final = {
 _INCOMPLETE: Final = (ConditionType.READY, ConditionType.NODES_AVAILABLE, ConditionType.EVIDENCE_COMPLETE)
 
 
-def build_page(report: WorkflowReport, actions: Sequence[Fact] = ()) -> RunPage:
+def build_page(
+    report: WorkflowReport, actions: Sequence[Fact] = (), commands: Sequence[NextCommand] | None = None
+) -> RunPage:
     """Return the page of a report.
 
     Args:
         report: the report.
         actions: what became of each Remediation of the run's chain; empty if none is known.
+        commands: what a person does next; None if nothing is known but the report.
     """
     status = report.status or ReportStatus()
     observed = status.observed_workflow
@@ -53,6 +59,7 @@ def build_page(report: WorkflowReport, actions: Sequence[Fact] = ()) -> RunPage:
         more_failures=max(0, len(failures) - MAX_FAILURES),
         stalled=_present(_stalled(status)),
         waiting=list(islice(_waiting(status), _MAX_FACTS)),
+        next_steps=list(_next_steps(report, status) if commands is None else map(_next_line, commands)),
         warnings=list(islice(_warnings(status), _MAX_FACTS)),
         comparison=_comparison(status.comparison) if status.comparison else None,
         remediation=[*_present(_remediation(status, has_actions=bool(actions))), *actions],
@@ -168,7 +175,6 @@ def _stalled(status: ReportStatus) -> Iterator[Fact]:
         yield Fact("Reason", line(status.stalled.reason))
         yield Fact("Since", instant(status.stalled.since_at))
         yield Fact("What hangs", line(status.stalled.message, 1000))
-        yield Fact("What to do", line(status.stalled.advice, 1000))
 
 
 def _waiting(status: ReportStatus) -> Iterator[Fact]:
@@ -176,6 +182,16 @@ def _waiting(status: ReportStatus) -> Iterator[Fact]:
         since = f" since {instant(wait.since_at)}" if wait.since_at else ""
         message = f": {line(wait.message, 1000)}" if wait.message else ""
         yield Fact(line(wait.display_name) or "The Workflow itself", f"{line(wait.reason)}{since}{message}")
+
+
+def _next_steps(report: WorkflowReport, status: ReportStatus) -> Iterator[NextLine]:
+    namespace = report.metadata.namespace or ""
+    run = ReportedRun(report.spec.workflow_ref.name, namespace, status)
+    return map(_next_line, command_lines(run, invocation_anywhere(namespace)))
+
+
+def _next_line(command: NextCommand) -> NextLine:
+    return NextLine(line(command.line, _MAX_COMMAND_CHARACTERS), line(command.reason, 1000))
 
 
 def _warnings(status: ReportStatus) -> Iterator[Fact]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from wfreport.api.argo import FAILED_PHASES
-from wfreport.core.page.model import Fact, FailureCard, RunPage, StepRow
+from wfreport.core.page.model import Fact, FailureCard, NextLine, RunPage, StepRow
 from wfreport.core.page.texts import block, duration
 from wfreport.core.plurals import plural
 from wfreport.imports import lazy_pattern
@@ -53,13 +53,16 @@ def _parts(page: RunPage) -> Iterator[str]:
     yield f"## {escaped(page.name)}: {escaped(page.outcome)}"
     if page.summary:
         yield f"**{escaped(page.summary)}**"
-    for number, failure in enumerate(page.failures[:_MAX_FAILURES]):
-        yield from _failure(failure, has_log=number == 0)
+    for failure in page.failures[:1]:
+        yield from _failure(failure, has_log=True)
+    yield from _facts("It hangs", page.stalled)
+    yield from _facts("What it waits for", page.waiting)
+    yield from _next_steps(page.next_steps)
+    for failure in page.failures[1:_MAX_FAILURES]:
+        yield from _failure(failure, has_log=False)
     hidden = len(page.failures) - _MAX_FAILURES + page.more_failures
     if hidden > 0:
         yield f"The report has {plural(hidden, 'more failure')}."
-    yield from _facts("It hangs", page.stalled)
-    yield from _facts("What it waits for", page.waiting)
     yield from _comparison(page)
     yield from _facts("Remediation", page.remediation)
     yield from _facts("Warnings", page.warnings)
@@ -83,6 +86,15 @@ def _failure(failure: FailureCard, *, has_log: bool) -> Iterator[str]:
         yield _list(failure.events)
     if failure.attempts:
         yield f"Earlier attempts: {escaped('; '.join(failure.attempts))}"
+
+
+def _next_steps(steps: Sequence[NextLine]) -> Iterator[str]:
+    if steps:
+        yield "### What to do next"
+    for number, step in enumerate(steps, 1):
+        yield f"{number}. {escaped(step.text or 'Run')}{':' if step.command else ''}"
+        if step.command:
+            yield fenced(step.command)
 
 
 def _facts(title: str, facts: Sequence[Fact]) -> Iterator[str]:

@@ -12,6 +12,13 @@ class Fact(Struct, frozen=True):
     value: str
 
 
+class NextLine(Struct, frozen=True):
+    """A next step: a command line and what it is for, or a sentence alone; then ``command`` is empty."""
+
+    command: str
+    text: str
+
+
 class FailureCard(Struct, frozen=True):
     """One failure.
 
@@ -150,6 +157,7 @@ class RunPage(Struct, frozen=True):
         more_failures: number of failures that are not shown.
         stalled: why the run hangs.
         waiting: what it waits for.
+        next_steps: what a person does next, the most useful first.
         warnings: problems that did not fail it.
         comparison: what differs from earlier runs; None if nothing is known.
         remediation: what policies did, or why they did not.
@@ -171,6 +179,7 @@ class RunPage(Struct, frozen=True):
     more_failures: int
     stalled: Sequence[Fact]
     waiting: Sequence[Fact]
+    next_steps: Sequence[NextLine]
     warnings: Sequence[Fact]
     comparison: ComparisonCard | None
     remediation: Sequence[Fact]

@@ -15,7 +15,8 @@ from wfreport.api.reasons import RemediationConditionType, RemediationReason, St
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import Failure, ReportStatus, WorkflowReport
 from wfreport.api.wire import rfc3339
-from wfreport.core.record.next_command import next_command
+from wfreport.core.next_steps.lines import first_lines
+from wfreport.core.next_steps.model import ReportedRun
 from wfreport.core.record.progress import condition_of
 from wfreport.core.redact.bounds import cut, tail
 from wfreport.core.redact.printable import strip_invisible
@@ -79,7 +80,8 @@ def failure_notification(report: WorkflowReport, own: Remediation, action: Remed
     failure = status.failures[0] if status.failures else None
     subject = strip_invisible(f"{report.metadata.namespace}/{report.spec.workflow_ref.name}")
     taken = f"Action: {action.spec.action} ({action.metadata.name})" if action else ""
-    lines = [_cause(status, failure), _parameters(status), _times(status), taken, _next(report), _links(status)]
+    about_the_run = (_cause(status, failure), _parameters(status), _times(status), taken)
+    lines = [*about_the_run, *_next(report, action), _links(status)]
     observed = status.observed_workflow
     return Notification(
         id=message_id(own, Stage.FAILED),
@@ -105,14 +107,14 @@ def stall_notification(report: WorkflowReport, own: Remediation, action: Remedia
     subject = strip_invisible(f"{report.metadata.namespace}/{report.spec.workflow_ref.name}")
     taken = f"Action: {action.spec.action} ({action.metadata.name})" if action else ""
     since = f"Since: {rfc3339(stalled.since_at)}" if stalled and stalled.since_at else ""
-    told = (stalled.message or "", f"Advice: {stalled.advice}" if stalled.advice else "") if stalled else ()
+    message = (stalled.message or "") if stalled else ""
     return Notification(
         id=message_id(own, Stage.STALLED),
         stage=Stage.STALLED,
         at=_created_at(own),
         subject=subject,
         title=cut(f"{subject} hangs: {own.spec.reason}", 200),
-        body=_body([*told, since, taken, _links(status)]),
+        body=_body([message, since, taken, *_next(report, action), _links(status)]),
         facts=_facts(report, own, None, action),
     )
 
@@ -191,13 +193,15 @@ def _times(status: ReportStatus) -> str:
     return " ".join(part for part in ("Ended", ended, ran) if part) if ended or ran else ""
 
 
-def _next(report: WorkflowReport) -> str:
-    command = next_command(
+def _next(report: WorkflowReport, action: Remediation | None) -> list[str]:
+    """Return the first next step, and a command if that is none."""
+    run = ReportedRun(
+        report.spec.workflow_ref.name,
+        report.metadata.namespace or "",
         report.status or ReportStatus(),
-        namespace=report.metadata.namespace or "",
-        workflow=report.spec.workflow_ref.name,
+        has_policy_action=action is not None,
     )
-    return f"Next: {command}"
+    return [f"{label}: {text}" for label, text in zip(("Next", "Then"), first_lines(run), strict=False)]
 
 
 def _links(status: ReportStatus) -> str:

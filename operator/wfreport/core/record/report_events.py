@@ -1,6 +1,6 @@
 """Chooses the Events of a report: what `kubectl describe` ends with. A run that succeeded has none.
 
-A failed run has one with its cause and the next command, once its evidence is complete, and one if a policy would act
+A failed run has one with its cause and the next step, once its evidence is complete, and one if a policy would act
 but is held. What a policy has done is an Event of its own (``remediation/writer.py``). Events of the API server expire
 after an hour, so runs that ended earlier get none: a new installation does not create thousands.
 """
@@ -15,7 +15,8 @@ from wfreport.api.argo import Phase
 from wfreport.api.reasons import ConditionType, Reason
 from wfreport.api.report import ReportStatus
 from wfreport.api.wire import rfc3339
-from wfreport.core.record.next_command import next_command
+from wfreport.core.next_steps.lines import first_lines
+from wfreport.core.next_steps.model import ReportedRun
 from wfreport.core.render.compared import slow_warnings
 
 MAX_AGE: Final = timedelta(hours=1)
@@ -51,15 +52,15 @@ def events_of_write(
     run = _concluded_run(status, now)
     if run is None:
         return list(_lateness(stored, status))
-    return [*_failure(stored, status, run, next_command(status, namespace=namespace, workflow=workflow), now),
-            *_hold(stored, status, run)]  # fmt: skip
+    steps = " ".join(first_lines(ReportedRun(workflow, namespace, status)))
+    return [*_failure(stored, status, run, steps, now), *_hold(stored, status, run)]
 
 
 def _failure(
-    stored: ReportStatus | None, status: ReportStatus, run: str, command: str, now: datetime
+    stored: ReportStatus | None, status: ReportStatus, run: str, steps: str, now: datetime
 ) -> Iterator[ReportEvent]:
     if stored is None or _concluded_run(stored, now) != run:
-        yield ReportEvent(Reason.RUN_FAILED, f"{status.summary or 'the run failed'}. Next: {command}", run)
+        yield ReportEvent(Reason.RUN_FAILED, f"{status.summary or 'the run failed'}. Next: {steps}", run)
 
 
 def _lateness(stored: ReportStatus | None, status: ReportStatus) -> Iterator[ReportEvent]:

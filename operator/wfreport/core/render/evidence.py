@@ -5,6 +5,7 @@ Evidence that is available now takes precedence; the stored report supplies that
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ from wfreport.core.redact.bounds import tail
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.phrases import shorten
 from wfreport.core.snapshot.model import PodEvidence
+from wfreport.core.snapshot.pod_states import all_statuses, disruption, terminated
 
 MAX_LOGS_PER_POD = 3
 """Maximum number of containers of a pod whose logs are read."""
@@ -73,7 +75,7 @@ def shortened_log(raw: str, container: str, sanitizer: TextSanitizer, limits: Lo
 
 def containers_to_read(pod: Pod) -> list[str]:
     """Return the containers whose logs to read: those that ended badly, ``main`` first, Argo's own last."""
-    ended = ((s.name, s.state.terminated) for s in statuses_of(pod) if s.state is not None)
+    ended = ((status.name, terminated(status)) for status in all_statuses(pod))
     bad = [name for name, end in ended if end is not None and _ended_badly(end)]
     init = [c.name for c in pod.spec.init_containers]
     by_relevance = sorted(bad, key=lambda name: (name != MAIN_CONTAINER, name in ("wait", "supervisor"), name in init))
@@ -84,16 +86,11 @@ def _ended_badly(end: StateTerminated) -> bool:
     return end.exit_code != 0 or end.reason == "OOMKilled"
 
 
-def statuses_of(pod: Pod) -> list[ContainerStatus]:
-    """Return the statuses of a pod's containers, init containers first."""
-    return [*pod.status.init_container_statuses, *pod.status.container_statuses]
-
-
 def needs_events(pod: Pod) -> bool:
     """Return whether Events may explain the failure better than the pod: not if a container simply exited nonzero."""
-    if pod.status.reason or any(c.type == "DisruptionTarget" and c.status == "True" for c in pod.status.conditions):
+    if pod.status.reason or disruption(pod):
         return True
-    ends = [s.state.terminated if s.state else None for s in statuses_of(pod)]
+    ends = [terminated(status) for status in all_statuses(pod)]
     killed = any(end and end.exit_code in _KILLED_CODES and end.reason != "OOMKilled" for end in ends)
     return killed or not ends or None in ends
 
@@ -196,7 +193,7 @@ def gaps(failure: Failure) -> list[Reason]:
 
 
 def _containers(pod: Pod, sanitizer: TextSanitizer) -> list[ContainerSummary] | None:
-    statuses = statuses_of(pod)[:_MAX_CONTAINERS]
+    statuses = list(islice(all_statuses(pod), _MAX_CONTAINERS))
     return [_container(status, sanitizer) for status in statuses] or None
 
 

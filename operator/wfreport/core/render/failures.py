@@ -15,7 +15,7 @@ from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.evidence import LogTail
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
 from wfreport.api.wire import SHORT, is_same_time
-from wfreport.core.classify.failed_pod import failed_pod_name
+from wfreport.core.classify.failed_pod import failed_agent_name, failed_pod_name
 from wfreport.core.classify.fingerprint import fingerprint
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
@@ -42,7 +42,7 @@ class FailureContext(Struct, frozen=True, dict=True):
     Attributes:
         snapshot: the Workflow.
         evidence: evidence of the Workflow's pods, by pod name.
-        stored: stored failures of this run, by node id.
+        stored: stored failures of this run, by node id; that of the Workflow itself by an empty one.
         stored_attempts: stored attempts whose pods were observed, by pod name.
         stored_waits: stored reasons of waiting, by node id.
         sanitizer: sanitizer of free text.
@@ -141,9 +141,20 @@ def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
     text = status.message or spec_error or (root.message if root else "")
     workflow = context.snapshot.workflow
     was_stopped = bool(workflow.spec.shutdown) and not text
-    symptom = Symptom(None, text, was_stopped=was_stopped, stop_reason=stop_reason(workflow))
-    verdict = classify_failure(symptom)
+    agent_pod = failed_agent_name(workflow)
+    evidence = context.evidence.get(agent_pod) if agent_pod else None
+    stored = context.stored.get("") if agent_pod else None
+    symptom = Symptom(
+        None, text, evidence=conclusive(evidence), was_stopped=was_stopped, stop_reason=stop_reason(workflow)
+    )
+    verdict = _verdict(symptom, stored)
+    limits = LogLimits(context.log_tail_lines, context.options.log_tail_bytes)
+    captured = evidence.pod if evidence else None
+    host = captured.spec.node_name if captured else stored.host_node_name if stored else None
+    from_pod = evidence_fields(evidence, stored, verdict.container, context.sanitizer, limits) if agent_pod else {}
     return Failure(
+        pod_name=agent_pod,
+        host_node_name=clip(host) if agent_pod else None,
         role=leaf.role,
         failure_class=verdict.failure_class,
         owner=verdict.owner,
@@ -154,6 +165,7 @@ def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
         message=context.sanitizer.text(text),
         fingerprint=fingerprint(context.snapshot.workflow.spec.entrypoint, verdict.failure_class, None, text),
         finished_at=status.finished_at,
+        **from_pod,
     )
 
 

@@ -299,4 +299,6 @@ def retry_prospect(failure: Failure) -> str:
         return "a new run may help; a retry would not run the step whose result is lost"
     if failure.retryable:
         return "retry may help"
-    return "a retry will not help" if failure.failure_class in _UNCHANGED_BY_RETRY else "retry unlikely to help"
+    if failure.failure_class in _UNCHANGED_BY_RETRY:
+        return "a retry alone will not help"
+    return "a retry alone is unlikely to help"

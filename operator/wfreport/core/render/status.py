@@ -295,7 +295,7 @@ def _left_out(findings: _Findings, snapshot: Snapshot) -> list[str]:
 
 
 def _by_node(stored: ReportStatus) -> dict[str, Failure]:
-    return {failure.node_id: failure for failure in stored.failures or () if failure.node_id}
+    return {failure.node_id or "": failure for failure in stored.failures or ()}
 
 
 def _failure_class(failures: list[Failure]) -> FailureClass | None:

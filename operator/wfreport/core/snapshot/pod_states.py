@@ -1,15 +1,45 @@
-"""Reads the containers' states out of a pod, and whether it is the pod of a node's present run."""
+"""Predicates on the state of a pod, which the rules about failed, waiting and hung steps share.
 
-from collections.abc import Iterable
+Each reads one fact out of a pod. What a fact means differs: a start error fails a step, and hangs it if another
+container keeps the pod alive.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from msgspec import Struct
+
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node
 from wfreport.api.calendar import shifted
-from wfreport.api.kubernetes import ContainerStatus, Pod, StateTerminated
+from wfreport.api.kubernetes import ContainerStatus, Pod, PodCondition, StateTerminated, StateWaiting
 
 CLOCK_SKEW: Final = timedelta(seconds=5)
 """Tolerated difference between the clocks of Argo's controller, the API server and the kubelet."""
+
+ENDED_PHASES: Final = frozenset({"Succeeded", "Failed"})
+"""Phases of a pod that has ended."""
+
+START_ERROR_REASONS: Final = frozenset(
+    {"StartError", "ContainerCannotRun", "ContainerCannotRunError", "CreateContainerError", "RunContainerError"}
+)
+"""Reasons of a *terminated* container whose program never ran (containerd, docker)."""
+
+
+class MainEnd(Struct, frozen=True):
+    """The end of a pod's main containers while others keep the pod alive.
+
+    Attributes:
+        container: name of the main container with the highest exit code.
+        state: how it ended.
+        alive: names of the containers that still run.
+        at: when the last main container ended; None if that is unknown.
+    """
+
+    container: str
+    state: StateTerminated
+    alive: tuple[str, ...]
+    at: datetime | None
 
 
 def is_of_an_earlier_run(pod: Pod, node: Node) -> bool:
@@ -18,10 +48,69 @@ def is_of_an_earlier_run(pod: Pod, node: Node) -> bool:
     return created_at is not None and node.started_at is not None and created_at < shifted(node.started_at, -CLOCK_SKEW)
 
 
-def main_statuses(pod: Pod) -> list[ContainerStatus]:
-    """Return the status of the main container, or those of a containerSet, which has no main container."""
+def all_statuses(pod: Pod) -> Iterator[ContainerStatus]:
+    """Yield the statuses of all containers, init containers first."""
+    yield from pod.status.init_container_statuses
+    yield from pod.status.container_statuses
+
+
+def main_statuses(pod: Pod, names: Collection[str] = ()) -> list[ContainerStatus]:
+    """Return the status of the main container, or those of a containerSet, which has no main container.
+
+    Args:
+        pod: the pod.
+        names: names of the containers of a containerSet; without them, all that are not Argo's count.
+    """
     own = [status for status in pod.status.container_statuses if status.name not in EXECUTOR_CONTAINERS]
-    return [status for status in own if status.name == MAIN_CONTAINER] or own
+    of_set = [status for status in own if status.name in names]
+    return of_set or [status for status in own if status.name == MAIN_CONTAINER] or own
+
+
+def main_end(pod: Pod, names: Collection[str] = ()) -> MainEnd | None:
+    """Return the end of a running pod's main containers if only others still run; None otherwise."""
+    own = main_statuses(pod, names)
+    ends = [(status.name, end) for status in own if (end := terminated(status))]
+    mains, statuses = {status.name for status in own}, pod.status.container_statuses
+    alive = tuple(one.name for one in statuses if one.name not in mains and one.state and one.state.running)
+    if not ends or len(ends) < len(own) or not alive:
+        return None
+    container, state = max(ends, key=lambda ended: ended[1].exit_code)
+    return MainEnd(container, state, alive, latest_end(own))
+
+
+def has_start_error(state: StateTerminated) -> bool:
+    """Return whether a container ended because its program could not be started."""
+    return state.reason in START_ERROR_REASONS
+
+
+def failed_container(pod: Pod) -> tuple[str, StateTerminated] | None:
+    """Return what to call the first container that failed, and how it ended; init containers come first."""
+    init = ((f"init container {one.name}", terminated(one)) for one in pod.status.init_container_statuses)
+    own = ((one.name, terminated(one)) for one in pod.status.container_statuses)
+    return next(((name, end) for part in (init, own) for name, end in part if end and end.exit_code), None)
+
+
+def waiting_states(statuses: Iterable[ContainerStatus]) -> Iterator[StateWaiting]:
+    """Yield why each waiting container waits."""
+    return (status.state.waiting for status in statuses if status.state and status.state.waiting)
+
+
+def unscheduled(pod: Pod) -> PodCondition | None:
+    """Return the condition that the pod is not scheduled, if it has a reason."""
+    return next(
+        (one for one in pod.status.conditions if one.type == "PodScheduled" and one.status == "False" and one.reason),
+        None,
+    )
+
+
+def disruption(pod: Pod) -> PodCondition | None:
+    """Return the condition that the pod is evicted, preempted or deleted (KEP-3329)."""
+    return next((one for one in pod.status.conditions if one.type == "DisruptionTarget" and one.status == "True"), None)
+
+
+def is_unready(pod: Pod) -> bool:
+    """Return whether the pod has the condition that it is not ready, as on a machine that is lost."""
+    return any(one.type == "Ready" and one.status != "True" for one in pod.status.conditions)
 
 
 def terminated(status: ContainerStatus) -> StateTerminated | None:

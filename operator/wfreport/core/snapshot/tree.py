@@ -38,6 +38,15 @@ class Tree:
         """Name of the Workflow's own exit handler. It is no child of the root and has no boundary (operator.go:503)."""
         return f"{self.workflow_name}.onExit"
 
+    @cached_property
+    def containers_of_sets(self) -> Mapping[str, set[str]]:
+        """Names of the containers of each containerSet, by the id of its Pod node: they do the work, like ``main``."""
+        names = defaultdict[str, set[str]](set)
+        for node in self.nodes.values():
+            if node.type == NodeType.CONTAINER:
+                names[node.boundary_id].add(node.display_name)
+        return names
+
     def children(self, node: Node) -> Sequence[Node]:
         """Return the node's children that exist."""
         return [self.nodes[child] for child in node.children if child in self.nodes] if node.children else ()

@@ -1,14 +1,12 @@
 """Suspicions from the pods of steps that have not ended for Argo."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from wfreport.api.argo import (
     ANNOTATION_NODE_ID,
     EXECUTOR_CONTAINERS,
-    MAIN_CONTAINER,
     UNFINISHED_PHASES,
     Node,
     NodeType,
@@ -18,12 +16,18 @@ from wfreport.api.kubernetes import ContainerStatus, Pod
 from wfreport.api.reasons import StallReason
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.snapshot.pod_names import pod_name
-from wfreport.core.snapshot.pod_states import is_of_an_earlier_run, latest_end, terminated
+from wfreport.core.snapshot.pod_states import (
+    ENDED_PHASES,
+    all_statuses,
+    failed_container,
+    has_start_error,
+    is_of_an_earlier_run,
+    is_unready,
+    latest_end,
+    main_end,
+    terminated,
+)
 from wfreport.core.stall.model import Owed, PodsSeen, StallGraces, Suspicion
-
-_ENDED: Final = frozenset({"Succeeded", "Failed"})
-_NOT_STARTED: Final = frozenset({"StartError", "ContainerCannotRun", "ContainerCannotRunError"})
-"""Reasons of a container that ended because its program could not be started (containerd, docker)."""
 
 _WAITING_TYPES: Final = frozenset({NodeType.HTTP, NodeType.PLUGIN})
 _LABEL_COMPONENT: Final = "workflows.argoproj.io/component"
@@ -32,7 +36,7 @@ _AGENT_SUFFIX: Final = "-agent"
 
 def pod_suspicions(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
     """Yield the suspicions that the pods of unfinished steps raise."""
-    sets = _container_names(snapshot)
+    sets = snapshot.tree.containers_of_sets
     for node in snapshot.nodes.values():
         if node.type == NodeType.POD and node.phase in UNFINISHED_PHASES:
             pod = pods.by_node.get(node.id)
@@ -77,13 +81,13 @@ def pods_seen(
 
 
 def _of_pod(
-    snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces, sets: Mapping[str, set[str]]
+    snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces, sets: Mapping[str, Collection[str]]
 ) -> Suspicion | None:
-    if pod.status.phase in _ENDED:
+    if pod.status.phase in ENDED_PHASES:
         return _ended(snapshot, node, pod, graces)
     if pod.metadata.deletion_timestamp:
         return _terminating(node, pod, graces)
-    return _main_ended(node, pod, graces, sets) if pod.status.phase == "Running" else None
+    return _main_ended(node, pod, graces, sets.get(node.id, ())) if pod.status.phase == "Running" else None
 
 
 def _gone(snapshot: Snapshot, node: Node, pods: PodsSeen, graces: StallGraces) -> Suspicion | None:
@@ -106,72 +110,49 @@ def _ended(snapshot: Snapshot, node: Node, pod: Pod, graces: StallGraces) -> Sus
         return _suspicion(
             StallReason.TASK_RESULT_MISSING, message, graces.task_result_seconds, at, node, owed=Owed.PERHAPS
         )
-    failed_init = next((one for one in pod.status.init_container_statuses if _exit_code(one)), None)
-    why = _failure_of(pod, failed_init)
     message = (
-        f"the pod of {node.display_name} has {pod.status.phase.lower()}{why}, "
+        f"the pod of {node.display_name} has {pod.status.phase.lower()}{_failure_of(pod)}, "
         f"and Argo reports the step as {node.phase.lower()}"
     )
-    owed = Owed.PERHAPS if failed_init else Owed.CERTAINLY
+    has_failed_init = any((end := terminated(one)) and end.exit_code for one in pod.status.init_container_statuses)
+    owed = Owed.PERHAPS if has_failed_init else Owed.CERTAINLY
     return _suspicion(StallReason.POD_GONE, message, graces.seconds, at, node, owed=owed)
 
 
-def _failure_of(pod: Pod, failed_init: ContainerStatus | None) -> str:
+def _failure_of(pod: Pod) -> str:
     """Return why a pod failed, in brackets; empty if that is unknown."""
-    if failed_init:
-        return f" (init container {_how_it_failed(failed_init)})"
-    failed = next((one for one in pod.status.container_statuses if _exit_code(one)), None)
+    failed = failed_container(pod)
     if failed:
-        return f" ({_how_it_failed(failed)})"
+        name, state = failed
+        message = f": {state.message.strip()}" if state.message.strip() else ""
+        return f" ({name} exited with code {state.exit_code}{message})"
     return f" ({pod.status.reason})" if pod.status.reason else ""
-
-
-def _how_it_failed(status: ContainerStatus) -> str:
-    state = terminated(status)
-    message = f": {state.message.strip()}" if state and state.message.strip() else ""
-    return f"{status.name} exited with code {_exit_code(status)}{message}"
 
 
 def _terminating(node: Node, pod: Pod, graces: StallGraces) -> Suspicion:
     """Return the suspicion that a pod cannot be deleted. Its deletionTimestamp is the end of its own grace period."""
     machine = f" on machine {pod.spec.node_name}" if pod.spec.node_name else ""
     holder = f"; its finalizer {', '.join(pod.metadata.finalizers)} holds it" if pod.metadata.finalizers else ""
-    unready = any(one.type == "Ready" and one.status != "True" for one in pod.status.conditions)
-    lost = "; the machine may be lost" if unready and not holder and machine else ""
+    lost = "; the machine may be lost" if is_unready(pod) and not holder and machine else ""
     message = f"the pod of {node.display_name} hangs in Terminating{machine}{holder}{lost}"
     return _suspicion(StallReason.POD_TERMINATING, message, graces.seconds, pod.metadata.deletion_timestamp, node)
 
 
-def _main_ended(node: Node, pod: Pod, graces: StallGraces, sets: Mapping[str, set[str]]) -> Suspicion | None:
+def _main_ended(node: Node, pod: Pod, graces: StallGraces, set_names: Collection[str]) -> Suspicion | None:
     """Return the suspicion that only other containers than the main ones keep a pod alive."""
-    names = sets.get(node.id, {MAIN_CONTAINER}) & {one.name for one in pod.status.container_statuses}
-    statuses = pod.status.container_statuses
-    mains = [state for one in statuses if one.name in names and (state := terminated(one))]
-    alive = [one.name for one in statuses if one.name not in names and one.state and one.state.running]
-    if not names or len(mains) < len(names) or not alive:
+    ended = main_end(pod, set_names)
+    if ended is None:
         return None
-    worst = max(mains, key=lambda state: state.exit_code)
-    at = max((state.finished_at for state in mains if state.finished_at), default=None)
-    keeps = (
-        f"and {', '.join(alive)} keeps the pod alive" if len(alive) == 1 else f"and {', '.join(alive)} keep it alive"
-    )
-    if worst.reason in _NOT_STARTED:
-        message = f"{node.display_name} could not start its main container ({worst.reason}, exit code "
-        message += f"{worst.exit_code}), {keeps}{f': {worst.message}' if worst.message else ''}"
-        return _suspicion(StallReason.MAIN_NOT_STARTED, message, graces.seconds, at, node)
-    is_saving = not worst.exit_code and any(name in EXECUTOR_CONTAINERS for name in alive)
+    state, alive = ended.state, ", ".join(ended.alive)
+    keeps = f"and {alive} keeps the pod alive" if len(ended.alive) == 1 else f"and {alive} keep it alive"
+    if has_start_error(state):
+        message = f"{node.display_name} could not start its main container ({state.reason}, exit code "
+        message += f"{state.exit_code}), {keeps}{f': {state.message}' if state.message else ''}"
+        return _suspicion(StallReason.MAIN_NOT_STARTED, message, graces.seconds, ended.at, node)
+    is_saving = not state.exit_code and any(name in EXECUTOR_CONTAINERS for name in ended.alive)
     grace_seconds = graces.outputs_seconds if is_saving else graces.seconds
-    message = f"the main container of {node.display_name} exited with code {worst.exit_code}, {keeps}"
-    return _suspicion(StallReason.MAIN_ENDED, message, grace_seconds, at, node)
-
-
-def _container_names(snapshot: Snapshot) -> Mapping[str, set[str]]:
-    """Return the names of the containers of each containerSet by node id: they do the work, like ``main``."""
-    names = defaultdict[str, set[str]](set)
-    for node in snapshot.nodes.values():
-        if node.type == NodeType.CONTAINER:
-            names[node.boundary_id].add(node.display_name)
-    return names
+    message = f"the main container of {node.display_name} exited with code {state.exit_code}, {keeps}"
+    return _suspicion(StallReason.MAIN_ENDED, message, grace_seconds, ended.at, node)
 
 
 def _agent(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[Suspicion]:
@@ -187,14 +168,20 @@ def _agent(snapshot: Snapshot, pods: PodsSeen, graces: StallGraces) -> Iterator[
     if agent is None:
         waiting = [node for node in waiting if node.phase == Phase.PENDING] if pods.is_complete else []
         state, at = "does not exist", None
-    elif agent.status.phase in _ENDED or _all_ended(agent.status.container_statuses):
-        state, at = f"has {(agent.status.phase if agent.status.phase in _ENDED else 'ended').lower()}", _last_end(agent)
+    elif agent.status.phase in ENDED_PHASES or _all_ended(agent.status.container_statuses):
+        state, at = _how_the_agent_ended(agent), _last_end(agent)
     else:
         return
     if waiting:
         names = ", ".join(node.display_name for node in waiting[:3])
         message = f"{names} wait for Argo's agent, whose pod {state}"
         yield _suspicion(StallReason.AGENT_GONE, message, graces.seconds, at, waiting[0], owed=Owed.PERHAPS)
+
+
+def _how_the_agent_ended(agent: Pod) -> str:
+    phase = agent.status.phase if agent.status.phase in ENDED_PHASES else "ended"
+    machine = f" on machine {agent.spec.node_name}" if agent.spec.node_name else ""
+    return f"{agent.metadata.name} has {phase.lower()}{machine}{_failure_of(agent)}"
 
 
 def _suspicion(
@@ -209,14 +196,9 @@ def _suspicion(
     return Suspicion(reason, message, grace_seconds, since_at, node.id, node.display_name, owed=owed)
 
 
-def _exit_code(status: ContainerStatus) -> int:
-    state = terminated(status)
-    return state.exit_code if state else 0
-
-
 def _all_ended(statuses: Sequence[ContainerStatus]) -> bool:
     return bool(statuses) and all(terminated(one) for one in statuses)
 
 
 def _last_end(pod: Pod) -> datetime | None:
-    return latest_end((*pod.status.init_container_statuses, *pod.status.container_statuses))
+    return latest_end(all_statuses(pod))

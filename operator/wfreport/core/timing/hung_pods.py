@@ -1,17 +1,24 @@
 """Finds out from a step's pod why it neither ends nor starts, while Argo's node only has Running or Pending."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
 from wfreport.api.argo import Node
-from wfreport.api.kubernetes import ContainerStatus, Event, Pod, StateTerminated
+from wfreport.api.kubernetes import Event, Pod, StateTerminated
 from wfreport.core.classify import kubelet_messages
-from wfreport.core.classify.symptom import START_ERROR_REASONS
 from wfreport.core.snapshot.model import PodEvidence
-from wfreport.core.snapshot.pod_states import is_of_an_earlier_run, latest_end, main_statuses, terminated
+from wfreport.core.snapshot.pod_states import (
+    MainEnd,
+    all_statuses,
+    failed_container,
+    has_start_error,
+    is_of_an_earlier_run,
+    latest_end,
+    main_end,
+)
 
 POD_FAILED: Final = "PodFailed"
 POD_SUCCEEDED: Final = "PodSucceeded"
@@ -36,8 +43,14 @@ class HungPod(Struct, frozen=True):
     since_at: datetime | None
 
 
-def hung_pod(node: Node, evidence: PodEvidence | None) -> HungPod | None:
-    """Return what keeps a step with an existing pod from ending; None if its pod is well or unknown."""
+def hung_pod(node: Node, evidence: PodEvidence | None, set_names: Collection[str] = ()) -> HungPod | None:
+    """Return what keeps a step with an existing pod from ending; None if its pod is well or unknown.
+
+    Args:
+        node: the step.
+        evidence: its pod with its Events.
+        set_names: names of its containers, if it is a containerSet.
+    """
     pod = evidence.pod if evidence else None
     if evidence is None or pod is None or is_of_an_earlier_run(pod, node):
         return None
@@ -48,7 +61,8 @@ def hung_pod(node: Node, evidence: PodEvidence | None) -> HungPod | None:
     if pod.status.phase == "Succeeded":
         since_at = latest_end(pod.status.container_statuses)
         return HungPod(POD_SUCCEEDED, "its pod succeeded, and Argo has not recorded it", since_at)
-    return _main_ended(pod) if pod.status.phase == "Running" else None
+    ended = main_end(pod, set_names) if pod.status.phase == "Running" else None
+    return _main_ended(ended) if ended else None
 
 
 def _terminating(pod: Pod, since_at: datetime, events: Sequence[Event]) -> HungPod:
@@ -64,34 +78,21 @@ def _is_about_the_machine(text: str) -> bool:
 
 
 def _failed(pod: Pod) -> HungPod:
-    init = [(f"init container {status.name}", end) for status, end in _ends(pod.status.init_container_statuses)]
-    own = [(status.name, end) for status, end in _ends(pod.status.container_statuses)]
-    failed = [(name, end) for name, end in (*init, *own) if end.exit_code]
-    parts = [f"{name} {_how_it_ended(end)}" for name, end in failed[:1]] or [pod.status.reason, pod.status.message]
-    since_at = latest_end((*pod.status.init_container_statuses, *pod.status.container_statuses))
+    failed = failed_container(pod)
+    parts = [f"{failed[0]} {_how_it_ended(failed[1])}"] if failed else [pod.status.reason, pod.status.message]
     cause = ": ".join(part for part in parts if part)
-    return HungPod(POD_FAILED, f"its pod failed, and Argo has not recorded it{f': {cause}' if cause else ''}", since_at)
+    message = f"its pod failed, and Argo has not recorded it{f': {cause}' if cause else ''}"
+    return HungPod(POD_FAILED, message, latest_end(all_statuses(pod)))
 
 
-def _main_ended(pod: Pod) -> HungPod | None:
-    """Find a pod in which only sidecars still run; None while one of the user's containers runs."""
-    statuses = pod.status.container_statuses
-    own = main_statuses(pod)
-    ends = _ends(own)
-    running = [status.name for status in statuses if status not in own and status.state and status.state.running]
-    if not ends or len(ends) < len(own) or not running:
-        return None
-    status, end = max(ends, key=lambda ended: bool(ended[1].exit_code))
-    keeps = f"{', '.join(running)} still {'runs' if len(running) == 1 else 'run'}"
-    if (end.exit_code and end.started_at is None) or end.reason in START_ERROR_REASONS:
-        cause = f"{end.reason} (exit code {end.exit_code}{f', {end.message}' if end.message else ''})"
-        return HungPod(MAIN_NOT_STARTED, f"{status.name} could not start: {cause}; {keeps}", end.finished_at)
-    since_at = latest_end(own)
-    return HungPod(MAIN_ENDED, f"{status.name} {_how_it_ended(end)}, but {keeps}", since_at)
-
-
-def _ends(statuses: Sequence[ContainerStatus]) -> list[tuple[ContainerStatus, StateTerminated]]:
-    return [(status, end) for status in statuses if (end := terminated(status))]
+def _main_ended(ended: MainEnd) -> HungPod:
+    """Describe a pod in which only other containers than the main ones still run."""
+    state = ended.state
+    keeps = f"{', '.join(ended.alive)} still {'runs' if len(ended.alive) == 1 else 'run'}"
+    if has_start_error(state) or (state.exit_code and state.started_at is None):
+        cause = f"{state.reason} (exit code {state.exit_code}{f', {state.message}' if state.message else ''})"
+        return HungPod(MAIN_NOT_STARTED, f"{ended.container} could not start: {cause}; {keeps}", ended.at)
+    return HungPod(MAIN_ENDED, f"{ended.container} {_how_it_ended(state)}, but {keeps}", ended.at)
 
 
 def _how_it_ended(end: StateTerminated) -> str:

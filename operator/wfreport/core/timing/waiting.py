@@ -15,7 +15,13 @@ from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.report import ReportStatus, Waiting
 from wfreport.api.wire import LINE
 from wfreport.core.classify.failed_pod import AGENT_TYPES
-from wfreport.core.classify.pending import STARTING_REASONS, STARTUP_FAILURE_EVENTS, autoscaler_answer, pending_reason
+from wfreport.core.classify.pending import (
+    STARTING_REASONS,
+    STARTUP_FAILURE_EVENTS,
+    autoscaler_answer,
+    pending_reason,
+    unscheduled_since,
+)
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name
@@ -171,7 +177,9 @@ def _workflow_waits(snapshot: Snapshot) -> Iterator[_Wait]:
     since_at = workflow.status.started_at or workflow.metadata.creation_timestamp
     if workflow.spec.suspend:
         then = "Argo carries out its shutdown after that" if workflow.spec.shutdown else "it then continues"
-        yield _Wait("WorkflowSuspended", f"spec.suspend is true until argo resume; {then}", since_at)
+        # Nothing tells when a Workflow was suspended that has run steps.
+        suspended_at = None if snapshot.nodes else since_at
+        yield _Wait("WorkflowSuspended", f"spec.suspend is true until argo resume; {then}", suspended_at)
     elif workflow.status.waits_for_retry:
         message = "it was retried by hand, and no Argo controller has taken it up again"
         yield _Wait("RetryNotStarted", message, since_at)
@@ -197,19 +205,32 @@ def _hung(snapshot: Snapshot, node: Node, evidence: Mapping[str, PodEvidence]) -
     if node.type != NodeType.POD or node.phase not in UNFINISHED_PHASES:
         return None
     name = pod_name(snapshot.workflow, node)
-    found = hung_pod(node, evidence.get(name or ""))
+    found = hung_pod(node, evidence.get(name or ""), snapshot.tree.containers_of_sets.get(node.id, ()))
     return _Wait(found.reason, found.message, found.since_at or node.started_at, node, name) if found else None
 
 
 def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[str, PodEvidence]) -> _Wait:
-    pod, message = _existing_pod(snapshot, node, reason), node.message
-    if reason in STARTING_REASONS and pod:
-        reason, message = pending_reason(evidence.get(pod)) or (reason, message)
-    if reason == "Unschedulable" and pod and (answer := autoscaler_answer(evidence.get(pod))):
-        message = f"{message.rstrip('.')}; {answer}"
-    if reason in _AGENT_WAITS and (found := pending_reason(evidence.get(_starting_pod_name(snapshot, node) or ""))):
-        message = f"its pod does not start: {': '.join(part for part in found if part)}"
-    return _Wait(reason, message, node.started_at, node, pod)
+    if reason == "Backoff":
+        ends = (child.finished_at for child in snapshot.tree.children(node))
+        return _Wait(reason, node.message, _latest(node.started_at, *ends), node)
+    name, message = _existing_pod(snapshot, node, reason), node.message
+    own = evidence.get((_starting_pod_name(snapshot, node) if reason in _AGENT_WAITS else name) or "")
+    found = pending_reason(own) if reason in STARTING_REASONS or reason in _AGENT_WAITS else None
+    since_at = found.since_at if found else None
+    if found and reason in _AGENT_WAITS:
+        message = f"its pod does not start: {': '.join(part for part in (found.reason, found.message) if part)}"
+    elif found:
+        reason, message = found.reason, found.message
+    if reason == "Unschedulable" and own:
+        since_at = unscheduled_since(own)
+        answer = autoscaler_answer(own)
+        message = f"{message.rstrip('.')}; {answer}" if answer else message
+    return _Wait(reason, message, _latest(node.started_at, since_at), node, name)
+
+
+def _latest(*times: datetime | None) -> datetime | None:
+    """Return the latest time: a wait begins neither before its step nor before its own cause."""
+    return max((at for at in times if at), default=None)
 
 
 def _waiting_reason(node: Node) -> str | None:
