@@ -86,7 +86,7 @@ async def test_a_slow_run_reads_a_few_more_for_the_durations_of_its_steps() -> N
         reports.add(f"r{day}", begin=day * 100)
     known = await reports.known(phase="Succeeded", seconds=500)
     assert reports.reads == ["r7", "r6", "r5", "r4", "r3"]
-    assert [[each.seconds for each in durations] for durations in known.steps.values()] == [[10] * 5]
+    assert [[each.seconds for each in durations] for durations in known.steps.steps.values()] == [[10] * 5]
 
 
 async def test_the_first_of_its_kind_has_nothing_to_compare() -> None:
@@ -101,7 +101,7 @@ async def test_a_run_that_goes_on_reads_reports_once_it_is_slow_and_not_again_on
         reports.add(f"r{day}", begin=day * 100)
     assert (await reports.known(phase="Running", seconds=39)).durations == [10] * 8
     assert reports.reads == []
-    assert (await reports.known(phase="Running", seconds=40)).steps
+    assert (await reports.known(phase="Running", seconds=40)).steps.steps
     assert reports.reads == ["r7", "r6", "r5", "r4", "r3"]
     told = ReportStatus(warnings=[StepWarning(reason="Slow")])
     assert await reports.known(phase="Running", seconds=400, stored=[told]) == KnownRuns()

@@ -6,6 +6,11 @@ from wfreport.api.wire import LINE, SHORT, TEXT, Field, Model, Name, Time
 
 MAX_TEMPLATES = 64
 MAX_CHANGES = 20
+MAX_PARTS = 64
+MAX_STEPS = 512
+MAX_CONTAINERS = 16
+DEFINITION_FORMAT = 2
+"""Digests of different formats cannot be compared."""
 _DIGEST = 16
 
 
@@ -21,6 +26,14 @@ class ChangedThing(StrEnum):
     CREATOR = "Creator"
     ARGO_VERSION = "ArgoVersion"
     MACHINE = "Machine"
+
+
+class ChangeKind(StrEnum):
+    """What became of a part of a definition that has not just another value."""
+
+    ADDED = "Added"
+    REMOVED = "Removed"
+    RENAMED = "Renamed"
 
 
 class FailureNovelty(StrEnum):
@@ -45,20 +58,25 @@ class TemplateDefinition(Model):
     name: str = Field("Name of the template; with its scope if it is a referenced one.", max_length=LINE)
     digest: str = Field("Digest of the whole template.", max_length=_DIGEST)
     parts: dict[str, str] | None = Field(
-        "Digests of its parts, such as args and env, by field.", default=None, max_length=32
+        "Its parts, such as args and env, by field: a digest, or `=` and a short value.",
+        default=None,
+        max_length=MAX_PARTS,
     )
     steps: dict[str, str] | None = Field(
-        "Digests of the steps or tasks that it calls, by name.", default=None, max_length=128
+        "Digests of the steps or tasks that it calls, by name: of what is called, arguments, `when`, loop, and the rest.",
+        default=None,
+        max_length=MAX_STEPS,
     )
-    images: dict[str, str] | None = Field("Images by container.", default=None, max_length=16)
+    images: dict[str, str] | None = Field("Images by container.", default=None, max_length=MAX_CONTAINERS)
     resources: dict[str, str] | None = Field(
-        "Requests and limits, such as `main.limits.memory`.", default=None, max_length=32
+        "Requests and limits, such as `main.limits.memory`.", default=None, max_length=MAX_PARTS
     )
 
 
 class RunDefinition(Model):
     """The definition that was run. At most 4 KiB: parts are left out first, then steps, then templates."""
 
+    format: int | None = Field("Version of the digests. Those of another version are not compared.", default=None)
     digest: str = Field(
         "Digest of all templates and the spec, without parameters. Equal digests are the same definition.",
         max_length=_DIGEST,
@@ -66,7 +84,13 @@ class RunDefinition(Model):
     parameters_digest: str = Field(
         "Digest of the arguments, without times, ids and the run's own name.", max_length=_DIGEST
     )
-    spec: dict[str, str] | None = Field("Digests of the spec's other fields, by field.", default=None, max_length=32)
+    parameters: dict[str, str] | None = Field(
+        "Digests of arguments that the report does not list whole, by name.", default=None, max_length=MAX_PARTS
+    )
+    spec: dict[str, str] | None = Field(
+        "The spec's other fields, by field: a digest, or `=` and a short value.", default=None, max_length=MAX_PARTS
+    )
+    templates_total: int | None = Field("Number of templates, if not all are listed.", default=None, ge=1)
     templates: list[TemplateDefinition] | None = Field("The templates.", default=None, max_length=MAX_TEMPLATES)
     machines: list[Name] | None = Field(
         "Machines (Kubernetes Nodes) that ran steps, at most 10.", default=None, max_length=10
@@ -82,16 +106,28 @@ class Difference(Model):
 
     what: ChangedThing = Field("The kind of part that differs.")
     name: str | None = Field("Name of the parameter, template, step or field.", default=None, max_length=LINE)
-    before: str | None = Field("Value in the earlier run; absent if it had none.", default=None, max_length=LINE)
-    after: str | None = Field("Value in this run; absent if it has none.", default=None, max_length=LINE)
+    change: ChangeKind | None = Field(
+        "Added, Removed or Renamed; absent if it is there under the same name in both runs.", default=None
+    )
+    fields: list[str] | None = Field(
+        "Fields of the template or step that differ, with short values.", default=None, max_length=MAX_PARTS
+    )
+    before: str | None = Field(
+        "Value in the earlier run; absent if it had none, or if values are not recorded.", default=None, max_length=LINE
+    )
+    after: str | None = Field(
+        "Value in this run; absent if it has none, or if values are not recorded.", default=None, max_length=LINE
+    )
 
 
 class SlowerStep(Model):
     """A step that took longer than in the runs that it is compared with."""
 
-    display_name: str = Field("The step; all items of a loop and all attempts are one.", max_length=LINE)
+    display_name: str = Field("The step, or the item of a loop. All attempts are one.", max_length=LINE)
     seconds: int = Field("Its duration; the median of a loop's items.", ge=0)
-    baseline_seconds: int = Field("Its median duration before.", ge=0)
+    baseline_seconds: int = Field(
+        "Its median duration before; if the item was not there before, that of the loop's items.", ge=0
+    )
     runs: int = Field("Number of runs behind that median.", ge=1)
     why: SlowReason = Field("The part that grew most: Ran, Queued or Retried.")
 

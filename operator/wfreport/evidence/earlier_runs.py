@@ -17,7 +17,7 @@ from wfreport.api.report import ReportStatus
 from wfreport.cache.reports import ReportCache
 from wfreport.core.compare.changes import ComparedRun
 from wfreport.core.compare.comparison import KnownRuns
-from wfreport.core.compare.durations import durations_by_step, is_slow
+from wfreport.core.compare.durations import durations_by_step, is_slow, step_durations
 from wfreport.core.compare.origin import RunOutcome, origin_of
 from wfreport.core.render.compared import slow_warnings
 from wfreport.core.render.source import find_source
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 SLOW_BASELINE_RUNS: Final = 5
 """Reports that are read to find the usual durations of the steps of a slow run."""
 _CACHED_REPORTS: Final = 100
+_COMPARED_STEPS: Final = 300
 
 
 class EarlierRuns:
@@ -69,8 +70,8 @@ class EarlierRuns:
         successes = [name for name, outcome in earlier if outcome.has_succeeded]
         names = successes[-number:] if number else []
         read = [await self._compared(workflow.metadata.namespace, name) for name in reversed(names)]
-        steps = durations_by_step(run.status for run in read if run)
-        return structs.replace(known, last_success=read[0] if read else None, steps=steps)
+        steps = durations_by_step(step_durations(run.status, run.name) for run in read if run)
+        return replace(known, last_success=read[0] if read else None, steps=steps)
 
     async def _compared(self, namespace: str, name: str) -> ComparedRun | None:
         """Return an earlier run; None if its report cannot be read. Storms of failures read the same report once."""
@@ -99,5 +100,9 @@ def _compared_part(status: ReportStatus) -> ReportStatus:
         parameters=status.parameters,
         workflow_source=status.workflow_source,
         definition=status.definition,
-        steps=[step.model_copy(update={"message": None}) for step in (status.steps or [])[:200]] or None,
+        steps=[
+            step.model_copy(update={"message": None, "node_id": "", "pod_name": None})
+            for step in (status.steps or [])[:_COMPARED_STEPS]
+        ]
+        or None,
     )

@@ -15,7 +15,8 @@ from tests.recorded import Recording, recordings
 from wfreport.api.comparison import ChangedThing, Difference, RunDefinition
 from wfreport.api.run import WorkflowSource
 from wfreport.core.compare.changes import ComparedRun, find_changes
-from wfreport.core.compare.comparison import in_words
+from wfreport.core.compare.comparison import unknown_parts
+from wfreport.core.compare.words import in_words
 from wfreport.core.snapshot.decode import decode_workflow
 
 MEMORY = {"limits": {"memory": "4Gi"}, "requests": {"cpu": "1"}}
@@ -68,15 +69,15 @@ A, B = BASE["spec"]["templates"][0]["dag"]["tasks"]
         (changed(resources={"limits": {"memory": "4Gi"}}), "resources of work: requests.cpu 1 → (none)"),
         (changed(args=["run", "--fast"]), "template work changed (args)"),
         (changed(env=[]), "template work changed (env)"),
-        (changed(retryStrategy={"limit": 2}), "template work changed (retryStrategy)"),
+        (changed(retryStrategy={"limit": 2}), "template work changed (retryStrategy.limit (none) → 2)"),
         (changed(sidecars=[{"name": "db", "image": "pg:1"}]), "image (none) → pg:1"),
-        (changed(serviceAccountName="etl"), "spec field serviceAccountName changed"),
+        (changed(serviceAccountName="etl"), "spec field serviceAccountName (none) → etl"),
         (with_parameters(rows="1000"), "parameter rows 10 → 1000"),
         (with_parameters(day=None), "parameter day 2026-01-01 → (none)"),
         (with_parameters(day="2026-01-02"), "parameter day 2026-01-01 → 2026-01-02"),
         (with_tasks(A, B, {"name": "c", "template": "work", "dependencies": ["b"]}), "step c is new"),
         (with_tasks({**B, "dependencies": []}), "step a is gone"),
-        (with_tasks(A, {**B, "when": "true"}), "step b changed"),
+        (with_tasks(A, {**B, "when": "true"}), "step b changed (when)"),
         (with_tasks(A, {**B, "dependencies": []}), "template main changed (order)"),
         (
             a_workflow(*BASE["spec"]["templates"], machine="node-b", parameters={"rows": "10", "day": "2026-01-01"}),
@@ -137,6 +138,141 @@ def test_what_a_report_does_not_have_never_counts_as_changed() -> None:
     partly = before.status.definition.model_copy(update={"templates": cut, "machines": None})
     found = find_changes(ComparedRun("wf-1", before.status.changed(definition=partly)), after)
     assert [(each.what, each.name) for each in found] == [(ChangedThing.IMAGE, "work")]
+
+
+def test_a_renamed_step_is_one_change() -> None:
+    assert [in_words(each) for each in differences(with_tasks(A, {**B, "name": "c"}))] == ["step b is now called c"]
+    twins = with_tasks(A, {**B, "name": "c"}, {**B, "name": "d"})
+    assert [in_words(each) for each in differences(twins)] == ["step c is new", "step d is new", "step b is gone"]
+
+
+def test_a_renamed_template_is_one_change_wherever_it_is_called() -> None:
+    renamed = changed()
+    renamed["spec"]["templates"] = [
+        a_dag(*({**task, "template": "job"} for task in (A, B)), name="start"),
+        {**BASE["spec"]["templates"][1], "name": "job"},
+    ]
+    before = copy.deepcopy(BASE)
+    before["spec"]["onExit"], renamed["spec"]["onExit"], renamed["spec"]["entrypoint"] = "work", "job", "main"
+    renamed["spec"]["templates"][0]["name"] = "main"
+    assert [in_words(each) for each in differences(renamed, before)] == ["template work is now called job"]
+    renamed["spec"]["templates"][0]["dag"]["tasks"][0]["when"] = "true"
+    assert [in_words(each) for each in differences(renamed, before)] == [
+        "template work is now called job",
+        "step a changed (template, when)",
+    ]
+
+
+def test_a_template_that_nothing_calls_is_named_if_it_came_or_went() -> None:
+    more = changed()
+    more["spec"]["templates"].append(a_template("unused", image="x:1"))
+    assert [in_words(each) for each in differences(more)] == ["template unused is new"]
+    assert [in_words(each) for each in differences(BASE, more)] == ["template unused is gone"]
+
+
+def test_templates_of_a_definition_that_is_not_recorded_whole_do_not_come_and_go() -> None:
+    before, after = run_of(BASE), run_of(changed())
+    assert before.status.definition is not None
+    update = {"templates": (before.status.definition.templates or [])[:1], "templates_total": 2}
+    cut = ComparedRun("wf-1", before.status.changed(definition=before.status.definition.model_copy(update=update)))
+    assert find_changes(cut, after) == find_changes(after, cut) == []
+
+
+def test_the_image_of_a_template_within_a_step_is_compared() -> None:
+    def inline(image: str, **fields: Any) -> dict[str, Any]:
+        inner = {"container": {"image": image}, "sidecars": [{"name": "db", "image": "pg:1"}], **fields}
+        return with_tasks({"name": "a", "inline": inner}, B)
+
+    (found,) = differences(inline("etl:2"), inline("etl:1"))
+    assert (found.what, found.name, in_words(found)) == (ChangedThing.IMAGE, "main: a", "image etl:1 → 2")
+    assert [in_words(each) for each in differences(inline("x", daemon=True), inline("x"))] == [
+        "step a changed (template)"
+    ]
+
+
+def test_what_failed_leads_the_changes() -> None:
+    before = a_workflow(a_dag(A), a_template(), a_template("other", image="o:1"), parameters={"rows": "1"})
+    after = a_workflow(
+        a_dag(A), a_template(args=["x"]), a_template("other", image="o:2"),
+        phase="Failed", name="wf-2", parameters={"rows": "2"},
+    )  # fmt: skip
+    after["status"]["nodes"]["wf-2-work"] |= {"phase": "Failed", "message": "Error (exit code 3)"}
+    assert [in_words(each) for each in differences(after, before)] == [
+        "template work changed (args)",
+        "image o:1 → 2",
+        "parameter rows 1 → 2",
+    ]
+
+
+def test_an_image_that_many_templates_have_is_one_change() -> None:
+    def workflow(name: str, image: str, memory: str) -> dict[str, Any]:
+        limits = {"limits": {"memory": memory}}
+        return a_workflow(*(a_template(f"t{n}", image=image, resources=limits) for n in range(3)), name=name)
+
+    image, memory = differences(workflow("wf-2", "base:2", "2Gi"), workflow("wf-1", "base:1", "1Gi"))
+    assert (image.name, memory.name) == ("t0, t1, t2", "t0, t1, t2: limits.memory")
+
+
+def test_times_uuids_and_generated_names_in_templates_are_listed_last_or_not_at_all() -> None:
+    def workflow(name: str, args: list[str], when: str, image: str = "etl:1.8") -> dict[str, Any]:
+        task = {**A, "arguments": {"parameters": [{"name": "at", "value": when}]}}
+        found = a_workflow(a_dag(task), a_template(args=args, image=image), name=name)
+        found["metadata"] |= {"generateName": "etl-", "uid": f"0b7c2d8e-1111-4222-8333-9e4f5a6b7c{name[-2:]}"}
+        return found
+
+    before = workflow("etl-aa11", ["--run", "etl-aa11", "--at", "2026-01-01"], "2026-01-01T00:00:00Z")
+    named = workflow("etl-bb22", ["--run", "etl-bb22", "--at", "2026-01-01"], "2026-01-01T00:00:00Z")
+    assert differences(named, before) == []
+    later = workflow("etl-bb22", ["--run", "etl-bb22", "--at", "2026-02-01"], "2026-02-01T00:00:00Z", "etl:2")
+    assert [in_words(each) for each in differences(later, before)] == [
+        "image etl:1.8 → 2",
+        "template main changed (steps)",
+    ]
+    later["spec"]["templates"][1]["container"]["image"] = "etl:1.8"
+    later["spec"]["podMetadata"] = {"annotations": {"at": "2026-02-01"}}
+    before["spec"]["podMetadata"] = {"annotations": {"at": "2026-01-01"}}
+    assert [in_words(each) for each in differences(later, before)] == [
+        "template main changed (steps)",
+        "template work changed (args)",
+        "spec field podMetadata.annotations.at 2026-01-01 → 2026-02-01",
+    ]
+
+
+def test_a_fixed_name_is_no_name_of_a_run() -> None:
+    before = a_workflow(parameters={"image": "daily-etl:1"}, name="daily-etl")
+    after = a_workflow(parameters={"image": "daily-etl:1"}, name="daily-etl-again")
+    assert differences(after, before) == []
+
+
+def test_parameters_that_reports_do_not_show_whole_are_compared() -> None:
+    many = {f"p{n}": "1" for n in range(64)}
+    long = "x" * 300
+    before = a_workflow(parameters={**many, "q": "1"})
+    assert [in_words(each) for each in differences(a_workflow(parameters={**many, "q": "2"}), before)] == [
+        "parameter q changed"
+    ]
+    text = a_workflow(parameters={"p": long})
+    assert [in_words(each) for each in differences(a_workflow(parameters={"p": f"{long[:-1]}y"}), text)] == [
+        "parameter p changed"
+    ]
+    assert [each.name for each in differences(a_workflow(parameters={"p": "short"}), text)] == ["p"]
+    day = [a_workflow(parameters={"p": f"{long} 2026-01-0{day}", "rows": str(day)}) for day in (1, 2)]
+    assert [each.name for each in differences(day[1], day[0])] == ["rows", "p"]
+
+
+def test_an_empty_parameter_is_not_an_absent_one() -> None:
+    assert [in_words(each) for each in differences(a_workflow(parameters={"p": ""}), a_workflow())] == [
+        "parameter p is new"
+    ]
+
+
+def test_definitions_of_another_format_are_unknown() -> None:
+    before, after = run_of(BASE), run_of(changed(image="etl:1.9"))
+    assert before.status.definition is not None
+    old = before.status.definition.model_copy(update={"format": None})
+    earlier = ComparedRun("wf-1", before.status.changed(definition=old))
+    assert find_changes(earlier, after) == []
+    assert "another version of wfreport" in (unknown_parts(after, earlier) or "")
 
 
 def test_who_ran_it_and_by_which_argo_are_compared_if_both_are_known() -> None:

@@ -103,7 +103,7 @@ def test_many_changes_are_counted() -> None:
 def test_a_slow_run_names_the_steps_that_made_it_so() -> None:
     usual = run_of(a_workflow(name="good", seconds={"a": 60, "b": 30}))
     run = run_of(a_workflow(name="next", seconds={"a": 300, "b": 30}))
-    steps = {key: [each] * 6 for key, each in step_durations(usual.status).items()}
+    steps = durations_by_step([step_durations(usual.status)] * 6)
     found = comparison(run, "ssssss", seconds=90, steps=steps)
     assert found.slow
     assert found.baseline is not None
@@ -144,7 +144,7 @@ def test_a_comparison_of_three_hundred_steps_takes_about_a_millisecond(capsys: p
     before = run_of(a_workflow(*templates, name="good", seconds=seconds))
     after = run_of(a_workflow(*templates, name="bad", phase="Failed", seconds=dict.fromkeys(seconds, 15)))
     outcome = RunOutcome("Workflow/wf", datetime(2025, 12, 1, tzinfo=UTC), 3000, has_succeeded=True)
-    known = KnownRuns([outcome] * 20, before, durations_by_step([before.status]))
+    known = KnownRuns([outcome] * 20, before, durations_by_step([step_durations(before.status)]))
     body = after.status.dump_json()
 
     def cpu_seconds(call: Callable[[], object]) -> float:

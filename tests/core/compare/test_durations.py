@@ -13,14 +13,18 @@ from wfreport.api.comparison import SlowReason
 from wfreport.api.report import ReportStatus, Step
 from wfreport.core.compare.durations import (
     MIN_RUNS,
+    EarlierDurations,
     StepDuration,
+    StepDurations,
     describe_baseline,
+    durations_by_step,
     is_slow,
     median,
     percentile_95,
     slower_steps,
     step_durations,
 )
+from wfreport.core.compare.loops import item_of, without_item
 
 durations = st.lists(st.integers(0, 10_000), min_size=MIN_RUNS, max_size=20)
 
@@ -69,12 +73,12 @@ def test_a_baseline_has_its_number_of_runs() -> None:
     assert (baseline.runs, baseline.p50_seconds, baseline.p95_seconds) == (3, 20, 40)
 
 
-def seconds_of(**steps: int) -> dict[tuple[str, str], StepDuration]:
+def seconds_of(**steps: int) -> StepDurations:
     return step_durations(run_of(a_workflow(seconds=steps)).status)
 
 
 def test_only_steps_that_explain_a_tenth_of_the_difference_are_listed_most_first() -> None:
-    before = {key: [each] for key, each in seconds_of(a=100, b=100, c=100, d=100).items()}
+    before = durations_by_step([seconds_of(a=100, b=100, c=100, d=100)])
     now = seconds_of(a=200, b=400, c=109, d=90, new=500)
     found = slower_steps(400, now, before)
     assert [(each.display_name, each.seconds, each.baseline_seconds, each.runs) for each in found] == [
@@ -85,13 +89,13 @@ def test_only_steps_that_explain_a_tenth_of_the_difference_are_listed_most_first
 
 
 def test_a_step_that_varies_by_seconds_is_not_slower() -> None:
-    before = {key: [each] for key, each in seconds_of(a=2, b=100).items()}
-    assert slower_steps(10, seconds_of(a=6, b=112), before) == []
+    before = durations_by_step([seconds_of(a=2, b=100)])
+    assert slower_steps(10, seconds_of(a=6, b=108), before) == []
 
 
 def test_items_of_a_loop_are_one_step_with_the_median_of_their_durations() -> None:
     found = seconds_of(**{"day(0:mon)": 10, "day(1:tue)": 30, "day(2:wed)": 20, "other(x)": 5})
-    assert {name: each.seconds for (name, _), each in found.items()} == {"day": 20, "other(x)": 5}
+    assert {name: each.seconds for (name, _), each in found.steps.items()} == {"day": 20, "other(x)": 5}
 
 
 def step(name: str, kind: str, begin: int, end: int | None, **fields: object) -> Step:
@@ -107,17 +111,106 @@ def test_attempts_belong_to_their_step_and_explain_it() -> None:
     twice = ReportStatus(
         steps=[step("a", "Retry", 0, 60, children=[1, 2, 9]), step("a(0)", "Pod", 0, 10), step("a(1)", "Pod", 50, 60)]
     )
-    before = {key: [each] for key, each in step_durations(once).items()}
-    assert before == {("a", ""): [StepDuration(10, 2, 1)]}
+    before = durations_by_step([step_durations(once)])
+    assert before.steps == {("a", ""): [StepDuration(10, 2, 1)]}
     assert slower_steps(50, step_durations(twice), before)[0].why is SlowReason.RETRIED
 
 
 def test_a_step_that_was_queued_for_longer_has_that_as_the_reason() -> None:
-    before = {("a", ""): [StepDuration(10)]}
-    assert slower_steps(90, {("a", ""): StepDuration(100, 80)}, before)[0].why is SlowReason.QUEUED
-    assert slower_steps(90, {("a", ""): StepDuration(100, 20)}, before)[0].why is SlowReason.RAN
+    before = EarlierDurations({("a", ""): [StepDuration(10)]})
+    assert slower_steps(90, StepDurations({("a", ""): StepDuration(100, 80)}), before)[0].why is SlowReason.QUEUED
+    assert slower_steps(90, StepDurations({("a", ""): StepDuration(100, 20)}), before)[0].why is SlowReason.RAN
 
 
 def test_steps_that_have_not_ended_and_groups_have_no_duration() -> None:
-    assert step_durations(ReportStatus(steps=[step("a", "Pod", 0, None), step("g", "DAG", 0, 9)])) == {}
-    assert step_durations(ReportStatus()) == {}
+    assert step_durations(ReportStatus(steps=[step("a", "Pod", 0, None), step("g", "DAG", 0, 9)])).steps == {}
+    assert step_durations(ReportStatus()).steps == {}
+
+
+def loop(count: int = 20, name: str = "day", first: int = 0, **slow: int) -> dict[str, int]:
+    """Return the durations of the items of a loop: 60 s, but for those that are given by their value."""
+    values = [f"v{first + number}" for number in range(count)]
+    return {f"{name}({position}:{value})": slow.get(value, 60) for position, value in enumerate(values)}
+
+
+def slower(now: dict[str, int], before: dict[str, int], excess: int = 600) -> list[tuple[str, int]]:
+    earlier = durations_by_step([seconds_of(**before)])
+    return [(each.display_name, each.baseline_seconds) for each in slower_steps(excess, seconds_of(**now), earlier)]
+
+
+def test_one_slow_item_of_a_loop_is_named_with_the_same_items_baseline() -> None:
+    assert slower(loop(v3=600), loop(v3=100)) == [("day(3:v3)", 100)]
+    assert slower(loop(v3=600), loop(v3=595)) == []
+    assert slower(loop(v3=600, v4=500), loop()) == [("day(3:v3)", 60), ("day(4:v4)", 60)]
+
+
+def test_items_that_moved_are_found_by_their_value() -> None:
+    assert slower(loop(first=5, v8=600), loop(v8=590)) == []
+    assert slower(loop(first=5, v8=600), loop(v8=100)) == [("day(3:v8)", 100)]
+
+
+def test_items_whose_values_differ_in_every_run_are_found_by_their_position() -> None:
+    assert slower(loop(first=100, v103=600), loop(v3=590)) == []
+    assert slower(loop(first=100, v103=600), loop(v3=200)) == [("day(3:v103)", 200)]
+
+
+def test_a_new_item_has_the_baseline_of_the_loop() -> None:
+    assert slower(loop(21, v20=600), loop()) == [("day(20:v20)", 60)]
+
+
+def test_a_loop_whose_items_all_grew_is_named_once_but_for_an_item_that_grew_more() -> None:
+    longer = dict.fromkeys(loop(), 200)
+    assert slower(longer, loop()) == [("day", 60)]
+    assert slower({**longer, "day(3:v3)": 900}, loop()) == [("day(3:v3)", 60), ("day", 60)]
+
+
+@pytest.mark.parametrize("value", ["f(x)", "a:b", "{k:1}", "", "x)(y", "(", "ü (1)"])
+def test_values_of_items_may_have_brackets(value: str) -> None:
+    name = f"day(1:{value})"
+    before, now = {"day(0:a)": 60, name: 60}, {"day(0:a)": 60, name: 700}
+    assert slower(now, before)[0] == (name, 60)
+
+
+def test_a_step_within_a_loop_over_groups_is_named_with_its_item() -> None:
+    def run(seconds: int) -> StepDurations:
+        steps = [step("main", "DAG", 0, 2000, children=[1, 2])]
+        for position, value in enumerate("ab"):
+            length = seconds if value == "b" else 60
+            steps.append(step(f"sub({position}:{value})", "DAG", 0, length, children=[3 + position]))
+        steps += [step("work", "Pod", 0, 60, children=[5]), step("work", "Pod", 0, seconds, children=[5])]
+        steps += [step("load", "Pod", seconds, seconds + 60)]
+        return step_durations(ReportStatus(steps=steps))
+
+    earlier = durations_by_step([run(60)])
+    found = slower_steps(600, run(700), earlier)
+    assert [(each.display_name, each.baseline_seconds) for each in found] == [("work of sub(1:b)", 60)]
+    assert [(key[0], item.enclosing, item.value) for key, item, _ in run(60).items] == [
+        ("work", "sub", "a"),
+        ("work", "sub", "b"),
+    ]
+
+
+def test_the_only_step_of_a_run_and_its_exit_handler_are_found_in_runs_of_other_names() -> None:
+    def run(name: str, seconds: int) -> StepDurations:
+        steps = [step(name, "Pod", 0, seconds), step(f"{name}.onExit", "Pod", seconds, 2 * seconds)]
+        return step_durations(ReportStatus(steps=steps), name)
+
+    found = slower_steps(600, run("etl-bbbbb", 700), durations_by_step([run("etl-aaaaa", 60)]))
+    assert [each.display_name for each in found] == ["the exit handler", "the only step"]
+
+
+def test_attempts_of_an_item_belong_to_it() -> None:
+    names = [item_of(name) for name in ("work(0)", "work(3:c)(1)", "work", "work(x)", "work(3:c)")]
+    assert [(name.position, name.value) if name else None for name in names] == [
+        None,
+        ("3", "c"),
+        None,
+        None,
+        ("3", "c"),
+    ]
+    assert [without_item(name) for name in ("work(0)", "work(3:c)(1)", "work", "work(x)")] == [
+        "work",
+        "work",
+        "work",
+        "work(x)",
+    ]

@@ -15,7 +15,7 @@ from tests.core.compare.runs import a_workflow
 
 from wfreport.api.report import ReportStatus, StepWarning
 from wfreport.core.compare.comparison import KnownRuns
-from wfreport.core.compare.durations import StepDuration, percentile_95
+from wfreport.core.compare.durations import EarlierDurations, StepDuration, percentile_95
 from wfreport.core.compare.late import late_run
 from wfreport.core.compare.origin import RunOutcome
 from wfreport.core.record.report_events import events_of_write
@@ -27,7 +27,7 @@ LONG_AGO = datetime(2025, 12, 1, tzinfo=UTC)
 
 def known_runs(*seconds: int, step: tuple[int, ...] = ()) -> KnownRuns:
     outcomes = [RunOutcome("Workflow/wf", LONG_AGO, each, has_succeeded=True) for each in seconds]
-    return KnownRuns(outcomes, steps={("extract", "work"): [StepDuration(each) for each in step]})
+    return KnownRuns(outcomes, steps=EarlierDurations({("extract", "work"): [StepDuration(each) for each in step]}))
 
 
 KNOWN = known_runs(100, 100, 110, 120, 130, step=(60, 60, 60, 60, 60))

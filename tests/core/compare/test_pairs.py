@@ -294,7 +294,8 @@ def slower(before: Run, after: Run) -> list[tuple[str, str]]:
     old, new = run_of(before).status, run_of(after).status
     excess = (run_seconds(new) or 0) - (run_seconds(old) or 0)
     return [
-        (each.display_name, each.why) for each in slower_steps(excess, step_durations(new), durations_by_step([old]))
+        (each.display_name, each.why)
+        for each in slower_steps(excess, step_durations(new), durations_by_step([step_durations(old)]))
     ]
 
 

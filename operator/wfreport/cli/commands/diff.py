@@ -21,7 +21,8 @@ from wfreport.cli.sources.runs import decode_report, find_run
 from wfreport.cli.sources.workflow_documents import snapshot_of
 from wfreport.core.compare.changes import ComparedRun, find_changes
 from wfreport.core.compare.comparison import unknown_parts
-from wfreport.core.compare.durations import durations_by_step, run_seconds, slower_steps, step_durations
+from wfreport.core.compare.durations import StepDurations, durations_by_step, run_seconds, slower_steps, step_durations
+from wfreport.core.compare.words import then_and_now
 from wfreport.core.timing.durations import short_duration
 
 _FILES: Final = (".json", ".yaml", ".yml", ".gz")
@@ -132,11 +133,15 @@ def _print(before: ComparedRun, after: ComparedRun, *, output: str, color: str) 
 def _slower(before: ComparedRun, after: ComparedRun) -> Sequence[SlowerStep]:
     lasted, usual = run_seconds(after.status), run_seconds(before.status)
     excess = lasted - usual if lasted is not None and usual is not None else 0
-    return slower_steps(excess, step_durations(after.status), durations_by_step([before.status]))
+    return slower_steps(excess, _durations(after), durations_by_step([_durations(before)]))
+
+
+def _durations(run: ComparedRun) -> StepDurations:
+    return step_durations(run.status, run.name)
 
 
 def _change_line(change: Difference) -> _Line:
-    return _Line(change.what, change.name or "", change.before or "", change.after or "")
+    return _Line(change.what, change.name or "", *then_and_now(change))
 
 
 def _step_line(step: SlowerStep) -> _Line:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from wfreport.core.plan.quantity import parse_bytes
+from wfreport.core.snapshot.quantity import parse_bytes
 
 _GIBIBYTE: Final = 1 << 30
 _EXACT_PARTS: Final = 100

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from msgspec import Struct
 
-from wfreport.api.comparison import ChangedThing, Difference, RunDefinition, TemplateDefinition
+from wfreport.api.comparison import ChangedThing, ChangeKind, Difference, RunDefinition
 from wfreport.api.report import ReportStatus
 from wfreport.api.wire import LINE
 from wfreport.core.compare.parameters import stable_value, without_names
+from wfreport.core.compare.templates import changed_spec, changed_templates
 from wfreport.core.redact.bounds import cut
+from wfreport.core.snapshot.digests import without_volatile
 
 
 class ComparedRun(Struct, frozen=True):
@@ -28,94 +30,110 @@ class ComparedRun(Struct, frozen=True):
 
 
 def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
-    """Return all differences between two runs, most telling first. The order does not depend on anything else."""
-    old, new = before.status.definition, after.status.definition
+    """Return all differences between two runs, most telling first. The order does not depend on anything else.
+
+    Changes of the step that failed come first, then images, resources, parameters, templates, steps, and the rest.
+    """
+    old, new = comparable_definitions(before, after)
     parameters, volatile = _changed_parameters(before, after)
-    changes = [*(_changed_definitions(old, new) if old and new else ()), *parameters]
-    changes.sort(key=lambda change: _ORDER[change.what])  # stable: within a kind, in the order of the definition
+    changes = parameters
+    if old and new:
+        found, unsteady = changed_templates(old, new)
+        fields, unsteady_fields = changed_spec(old, new, [change for change in found if change.change])
+        changes = [*_joined(found), *parameters, *fields]
+        volatile = [*volatile, *unsteady, *unsteady_fields]
+    failing = _failing(after.status)
+    # stable: within a kind, in the order of the definition
+    changes.sort(key=lambda change: (not _concerns(change, failing), _ORDER[change.what]))
     return [*changes, *_changed_circumstances(before, after), *volatile]
 
 
-_CONTAINER_LISTS = {"initContainers", "sidecars", "containerSet"}
 _ORDER = {what: position for position, what in enumerate(ChangedThing)}
+_JOINED = {ChangedThing.IMAGE, ChangedThing.RESOURCES}
 
 
-def _changed_definitions(before: RunDefinition, after: RunDefinition) -> Iterator[Difference]:
-    old = {template.name: template for template in before.templates or ()}
-    for template in after.templates or ():
-        earlier = old.get(template.name)
-        if earlier and earlier.digest != template.digest:
-            yield from _changed_template(earlier, template)
-    for field in _different(before.spec or {}, after.spec or {}):
-        yield Difference(what=ChangedThing.SPEC, name=_line(field))
+def comparable_definitions(
+    before: ComparedRun, after: ComparedRun
+) -> tuple[RunDefinition, RunDefinition] | tuple[None, None]:
+    """Return the definitions of two runs; None if one is unknown, or was recorded by another version."""
+    old, new = before.status.definition, after.status.definition
+    return (old, new) if old and new and old.format == new.format else (None, None)
 
 
-def _changed_template(before: TemplateDefinition, after: TemplateDefinition) -> Iterator[Difference]:
-    others = (before.images or {}).keys() ^ (after.images or {}).keys()
-    steps = list(_changed_steps(before.steps, after.steps))
-    found = [
-        *_changed_values(ChangedThing.IMAGE, after.name, before.images, after.images),
-        *_changed_values(
-            ChangedThing.RESOURCES, after.name, _without(before.resources, others), _without(after.resources, others)
-        ),
-        *steps,
-    ]
-    explained = {"order"} if any(change.before is None or change.after is None for change in steps) else set[str]()
-    explained |= _CONTAINER_LISTS if others - {"main"} else set()
-    is_known = before.parts is not None and after.parts is not None
-    parts = _different(before.parts or {}, after.parts or {}) if is_known else []
-    fields = [field for field in parts if field not in explained]
-    if fields or not found:
-        found.append(Difference(what=ChangedThing.TEMPLATE, name=after.name, after=_line(", ".join(fields)) or None))
-    yield from found
+def _failing(status: ReportStatus) -> frozenset[str]:
+    """Return the template and the step of the leading failure."""
+    failure = status.failures[0] if status.failures else None
+    names = (failure.template_name, (failure.display_name or "").partition("(")[0]) if failure else ()
+    return frozenset(name for name in names if name)
 
 
-def _without(resources: Mapping[str, str] | None, containers: Set[str]) -> dict[str, str]:
-    """Return the resources of the other containers: those of a container that came or went came or went with it."""
-    return {key: value for key, value in (resources or {}).items() if key.partition(".")[0] not in containers}
+def _concerns(change: Difference, names: Set[str]) -> bool:
+    if change.what in {ChangedThing.PARAMETER, ChangedThing.SPEC} or not names:
+        return False
+    return any(name in names for name in (change.name or "").partition(":")[0].split(", "))
 
 
-def _changed_values(
-    what: ChangedThing, template: str, before: Mapping[str, str] | None, after: Mapping[str, str] | None
-) -> Iterator[Difference]:
-    """Yield the images or resources that differ; that of ``main`` has the template's name alone."""
-    old, new = before or {}, after or {}
-    for key in _different(old, new):
-        name = template if key == "main" else f"{template}: {key.removeprefix('main.')}"
-        yield Difference(what=what, name=_line(name), before=_line(old.get(key)), after=_line(new.get(key)))
-
-
-def _changed_steps(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> Iterator[Difference]:
-    if before is None or after is None:
-        return
-    for name in _different(before, after):
-        yield Difference(what=ChangedThing.STEP, name=_line(name), before=before.get(name), after=after.get(name))
-
-
-def _different(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Return the keys whose values differ, those of ``after`` first."""
-    keys = dict.fromkeys((*after, *before))
-    return [key for key in keys if before.get(key) != after.get(key)]
+def _joined(changes: Iterable[Difference]) -> list[Difference]:
+    """Join equal changes of the images and resources of several templates into one."""
+    found: dict[object, Difference] = {}
+    for change in changes:
+        template, sign, part = (change.name or "").partition(": ")
+        key = (change.what, part, change.before, change.after) if change.what in _JOINED else len(found)
+        earlier = found.get(key)
+        if earlier:
+            names = f"{(earlier.name or '').partition(': ')[0]}, {template}"
+            found[key] = change.model_copy(update={"name": _line(f"{names}{sign}{part}")})
+        else:
+            found[key] = change
+    return list(found.values())
 
 
 def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[Difference], list[Difference]]:
     """Return the parameters that differ, and those that differ in nothing but times and ids."""
     old, new = _parameters(before), _parameters(after)
-    old_names, new_names = before.own_names, after.own_names
+    old_long, new_long = (_long_parameters(each) for each in comparable_definitions(before, after))
     changed: list[Difference] = []
     volatile: list[Difference] = []
-    for name in dict.fromkeys((*new, *old)):
-        was, now = old.get(name), new.get(name)
-        if without_names(was or "", old_names) == without_names(now or "", new_names):
-            continue
-        change = Difference(what=ChangedThing.PARAMETER, name=name, before=_line(was), after=_line(now))
-        same = stable_value(was or "", old_names) == stable_value(now or "", new_names)
-        (volatile if same else changed).append(change)
+    for name in dict.fromkeys((*new, *new_long, *old, *old_long)):
+        if name in old_long and name in new_long:
+            differs, is_stable = _compared(old_long[name], new_long[name])
+        else:
+            differs, is_stable = _compared_values(old.get(name), new.get(name), before, after)
+        if differs:
+            (volatile if is_stable else changed).append(_parameter(name, old.get(name), new.get(name)))
     return changed, volatile
+
+
+def _parameter(name: str, before: str | None, after: str | None) -> Difference:
+    if before == after:  # they differ after the part that reports show
+        return Difference(what=ChangedThing.PARAMETER, name=name)
+    kind = ChangeKind.ADDED if before is None else ChangeKind.REMOVED if after is None else None
+    return Difference(what=ChangedThing.PARAMETER, name=name, change=kind, before=_line(before), after=_line(after))
+
+
+def _compared(before: str, after: str) -> tuple[bool, bool]:
+    """Return whether two digests differ, and whether they do in times and ids alone."""
+    return before != after, without_volatile(before) == without_volatile(after)
+
+
+def _compared_values(
+    before: str | None, after: str | None, earlier: ComparedRun, later: ComparedRun
+) -> tuple[bool, bool]:
+    if before == after:
+        return False, True
+    if before is None or after is None:
+        return True, False
+    if without_names(before, earlier.own_names) == without_names(after, later.own_names):
+        return False, True
+    return True, stable_value(before, earlier.own_names) == stable_value(after, later.own_names)
 
 
 def _parameters(run: ComparedRun) -> dict[str, str]:
     return {each.name: each.value or "" for each in run.status.parameters or ()}
+
+
+def _long_parameters(definition: RunDefinition | None) -> Mapping[str, str]:
+    return (definition.parameters if definition else None) or {}
 
 
 def _changed_circumstances(before: ComparedRun, after: ComparedRun) -> Iterator[Difference]:

@@ -1,6 +1,7 @@
 """Compares a run that has ended with the earlier runs of its origin: the same cron, template or generateName."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
@@ -8,19 +9,17 @@ from msgspec import Struct, field
 
 from wfreport.api.comparison import (
     MAX_CHANGES,
-    ChangedThing,
     Comparison,
-    Difference,
     FailureHistory,
     FailureNovelty,
     LastSuccess,
 )
 from wfreport.api.report import ReportStatus
-from wfreport.core.compare.changes import ComparedRun, find_changes
+from wfreport.core.compare.changes import ComparedRun, comparable_definitions, find_changes
 from wfreport.core.compare.durations import (
     MAX_RUNS,
-    StepDuration,
-    StepKey,
+    NO_DURATIONS,
+    EarlierDurations,
     describe_baseline,
     is_slow,
     run_seconds,
@@ -28,6 +27,7 @@ from wfreport.core.compare.durations import (
     step_durations,
 )
 from wfreport.core.compare.origin import RunOutcome
+from wfreport.core.compare.words import in_words
 from wfreport.core.plurals import plural
 
 _UNKNOWN_DEFINITION = "its definition is not recorded, so that changes of templates, images and resources are unknown"
@@ -44,7 +44,7 @@ class KnownRuns(Struct, frozen=True):
 
     outcomes: Sequence[RunOutcome] = ()
     last_success: ComparedRun | None = None
-    steps: Mapping[StepKey, Sequence[StepDuration]] = field(default_factory=dict)
+    steps: EarlierDurations = NO_DURATIONS
 
     @property
     def durations(self) -> list[int]:
@@ -73,7 +73,7 @@ def compare(run: ComparedRun, known: KnownRuns) -> Comparison | None:
         failure=_failure_history(run.status, known.outcomes),
         changes=changes[:MAX_CHANGES] or None,
         more_changes=max(0, len(changes) - MAX_CHANGES) or None,
-        steps=slower_steps(excess, step_durations(run.status), known.steps) or None,
+        steps=(slower_steps(excess, step_durations(run.status, run.name), known.steps) or None) if excess > 0 else None,
         unknown=unknown_parts(run, last),
     )
 
@@ -82,6 +82,8 @@ def unknown_parts(run: ComparedRun, last: ComparedRun | None) -> str | None:
     """Return what could not be compared, and why, as a clause; None if everything could."""
     if last is None:
         return "no earlier run that succeeded is known"
+    if all(each.status.definition for each in (last, run)) and None in comparable_definitions(last, run):
+        return "the definition of one run was recorded by another version of wfreport, and is not compared"
     for which, each in (("last success", last), ("run", run)):
         if each.status.definition is None:
             return f"of the {which}, {_UNKNOWN_DEFINITION}"
@@ -141,50 +143,3 @@ def _leading_changes(comparison: Comparison) -> list[str]:
         return []
     more = len(changes) - 1 + (comparison.more_changes or 0)
     return [in_words(changes[0]) + (f" and {plural(more, 'other change')}" if more else "")]
-
-
-def in_words(change: Difference) -> str:
-    """Return a change in a few words, such as ``image etl:1.8 → 1.9``."""
-    subject = {
-        ChangedThing.IMAGE: "image",
-        ChangedThing.RESOURCES: "resources of",
-        ChangedThing.PARAMETER: "parameter",
-        ChangedThing.TEMPLATE: "template",
-        ChangedThing.STEP: "step",
-        ChangedThing.SPEC: "spec field",
-        ChangedThing.CREATOR: "creator",
-        ChangedThing.ARGO_VERSION: "Argo",
-        ChangedThing.MACHINE: "machine",
-    }[change.what]
-    named = f"{subject} {change.name}" if change.name and change.what is not ChangedThing.IMAGE else subject
-    return f"{named} {_values(change)}"
-
-
-def _values(change: Difference) -> str:
-    before, after = change.before, change.after
-    if change.what is ChangedThing.TEMPLATE:
-        return f"changed ({after})" if after else "changed"
-    if change.what is ChangedThing.STEP:
-        return "changed" if before and after else ("is new" if after else "is gone")
-    if change.what is ChangedThing.SPEC:
-        return "changed"
-    if change.what is ChangedThing.IMAGE and before and after:
-        return _images(before, after)
-    return f"{before or '(none)'} → {after or '(none)'}"
-
-
-def _images(before: str, after: str) -> str:
-    """Return two images; if they are in the same repository, its last part and the two tags or digests."""
-    (old, old_sign, old_tag), (new, new_sign, new_tag) = _split_image(before), _split_image(after)
-    if old == new and old_sign and new_sign:
-        return f"{old.rpartition('/')[2]}{old_sign}{old_tag[:19]} → {new_tag[:19]}"
-    return f"{before} → {after}"
-
-
-def _split_image(image: str) -> tuple[str, str, str]:
-    """Return repository, sign and tag or digest; a port of the registry is no tag."""
-    if "@" in image:
-        return image.partition("@")
-    path, slash, last = image.rpartition("/")
-    name, sign, tag = last.partition(":")
-    return f"{path}{slash}{name}", sign, tag

@@ -1,17 +1,16 @@
 """Finds out whether a run that goes on, and its running steps, already take longer than earlier ones did."""
 
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from wfreport.api.report import Step, StepWarning
 from wfreport.core.compare.durations import (
-    StepDuration,
-    StepKey,
+    EarlierDurations,
     is_slow,
     median,
     percentile_95,
-    step_key,
     working_steps,
 )
 from wfreport.core.timing.durations import seconds_between, short_duration
@@ -28,14 +27,14 @@ def late_run(started_at: datetime, durations: Sequence[int], now: datetime) -> S
 
 
 def late_steps(
-    steps: Sequence[Step], earlier: Mapping[StepKey, Sequence[StepDuration]], now: datetime
+    steps: Sequence[Step], earlier: EarlierDurations, now: datetime, workflow_name: str
 ) -> list[StepWarning]:
     """Return warnings for steps that run and are slow beside the same steps of earlier runs."""
     found: list[StepWarning] = []
     for step in working_steps(steps):
         if step.finished_at:
             continue
-        durations = [each.seconds for each in earlier.get(step_key(step), ())]
+        durations = [each.seconds for each in earlier.of(step, workflow_name)]
         if is_slow(seconds_between(step.started_at, now) or 0, durations):
             found.append(
                 StepWarning(display_name=step.display_name, reason=SLOW, message=_usual(durations, "runs of the step"))

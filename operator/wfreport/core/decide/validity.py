@@ -14,8 +14,8 @@ from wfreport.api.reasons import StallReason
 from wfreport.core.decide.answers import ANSWERABLE, ANSWERS, NO_HELP
 from wfreport.core.decide.expressions import BadExpressionError, compiled, instructions_of
 from wfreport.core.plan.inherited import is_argos, is_inherited
-from wfreport.core.plan.quantity import parse_bytes
 from wfreport.core.redact.bounds import is_label_key, is_label_value
+from wfreport.core.snapshot.quantity import parse_bytes
 
 MAX_INSTRUCTIONS: Final = 6_000
 """Size of all expressions of a policy together. Searching with them takes a message and a log tail at most two seconds

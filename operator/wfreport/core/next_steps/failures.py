@@ -22,7 +22,7 @@ from wfreport.core.next_steps.commands import (
 )
 from wfreport.core.next_steps.configuration import image_steps, object_steps, quota_steps, scheduling_steps
 from wfreport.core.next_steps.model import NextStep, ReportedRun
-from wfreport.core.plan.quantity import format_bytes, parse_bytes
+from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]

@@ -10,6 +10,7 @@ from wfreport.api.comparison import Comparison, Difference, FailureHistory, Fail
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, WorkflowReport
 from wfreport.api.run import NamedValue, WorkflowSource
+from wfreport.core.compare.words import then_and_now
 from wfreport.core.next_steps.lines import NextCommand, command_lines, invocation_anywhere
 from wfreport.core.next_steps.model import ReportedRun
 from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCard, NextLine, RunPage
@@ -243,7 +244,8 @@ def _history(failure: FailureHistory) -> str:
 
 
 def _change(one: Difference) -> ChangeRow:
-    return ChangeRow(line(one.what), line(one.name), line(one.before) or "none", line(one.after) or "none")
+    before, after = then_and_now(one)
+    return ChangeRow(line(one.what), line(one.name), line(before), line(after, 1000))
 
 
 def _remediation(status: ReportStatus, *, has_actions: bool) -> Iterator[Fact]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.plan import Json
-from wfreport.core.plan.quantity import format_bytes, parse_bytes
 from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 
 _SCOPED = ("scopes", "scopeSelector")
 _LIMITS = "limits.memory"

@@ -16,9 +16,9 @@ from wfreport.api.reasons import Refusal
 from wfreport.core.plan.container_memory import ContainerMemory, container_memory
 from wfreport.core.plan.inline import inline_template
 from wfreport.core.plan.plan import Change, Json
-from wfreport.core.plan.quantity import MEBIBYTE, format_bytes, parse_bytes
 from wfreport.core.plan.refusal import RefusedError, refuses_malformed
 from wfreport.core.plan.templates import LOCAL, Address, inlined, own_spec
+from wfreport.core.snapshot.quantity import MEBIBYTE, format_bytes, parse_bytes
 
 
 class OutOfMemory(Struct, frozen=True):

@@ -37,7 +37,7 @@ def with_comparison(
 
 
 def with_lateness(
-    status: ReportStatus, known: KnownRuns, stored_run: ReportStatus | None, now: datetime
+    status: ReportStatus, workflow_name: str, known: KnownRuns, stored_run: ReportStatus | None, now: datetime
 ) -> ReportStatus:
     """Return the status of a running run with warnings that it and its steps are slow.
 
@@ -49,7 +49,7 @@ def with_lateness(
     late = slow_warnings(stored_run) if stored_run else []
     run = None if late else late_run(observed.started_at, known.durations, now)
     if run:
-        late = [run, *late_steps(status.steps or (), known.steps, now)]
+        late = [run, *late_steps(status.steps or (), known.steps, now, workflow_name)]
     if not late:
         return status
     summary = cut(f"{status.summary}; {late[0].message}", TEXT)

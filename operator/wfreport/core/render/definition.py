@@ -1,30 +1,39 @@
 """Writes down what was run, in at most 4 KiB, so that later runs can be compared with it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
-from wfreport.api.comparison import MAX_TEMPLATES, RunDefinition, TemplateDefinition
+from wfreport.api.argo import Parameter
+from wfreport.api.comparison import (
+    DEFINITION_FORMAT,
+    MAX_CONTAINERS,
+    MAX_PARTS,
+    MAX_STEPS,
+    MAX_TEMPLATES,
+    RunDefinition,
+    TemplateDefinition,
+)
 from wfreport.api.run import NamedValue
 from wfreport.api.wire import SHORT
-from wfreport.core.compare.parameters import stable_value
+from wfreport.core.compare.parameters import stable_value, without_names
 from wfreport.core.redact.text import TextSanitizer, clip
-from wfreport.core.snapshot.definition import TemplateDigest, digest
+from wfreport.core.render.steps import MAX_VALUE_LENGTH
+from wfreport.core.snapshot.definition import TemplateDigest
+from wfreport.core.snapshot.digests import VALUE, digest, digest_part
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
 MAX_BYTES: Final = 4096
 _MAX_MACHINES: Final = 10
-_MAX_PARTS: Final = 32
-_MAX_STEPS: Final = 128
-_MAX_CONTAINERS: Final = 16
 _EXECUTORS: Final = ("wait", "init")
 
 
 def define_run(
     snapshot: Snapshot,
     evidence: Mapping[str, PodEvidence],
-    parameters: Iterable[NamedValue],
+    arguments: Collection[Parameter],
+    parameters: Collection[NamedValue],
     sanitizer: TextSanitizer,
     stored: RunDefinition | None = None,
 ) -> RunDefinition | None:
@@ -33,7 +42,8 @@ def define_run(
     Args:
         snapshot: the run.
         evidence: evidence of its pods, by pod name.
-        parameters: its arguments, as the report lists them.
+        arguments: its arguments.
+        parameters: the same, as the report lists them.
         sanitizer: redacts and cuts names.
         stored: the definition in the report: the version of Argo is only known while a pod is.
     """
@@ -41,9 +51,12 @@ def define_run(
     if definition is None or not snapshot.workflow.status.is_completed:
         return None
     whole = RunDefinition(
+        format=DEFINITION_FORMAT,
         digest=definition.digest,
         parameters_digest=_parameters_digest(parameters, snapshot),
-        spec=_cut(definition.spec, _MAX_PARTS),
+        parameters=_unlisted_parameters(arguments, parameters, snapshot) or None,
+        spec=_cut(_sanitized(definition.spec, sanitizer), MAX_PARTS),
+        templates_total=_total(len(definition.templates), MAX_TEMPLATES),
         templates=[_template(each, sanitizer) for each in definition.templates[:MAX_TEMPLATES]] or None,
         machines=_machines(snapshot, sanitizer) or None,
         argo_version=_argo_version(evidence.values()) or (stored.argo_version if stored else None),
@@ -59,23 +72,44 @@ def _shorter(whole: RunDefinition) -> Iterator[RunDefinition]:
     without_parts = [each.model_copy(update={"parts": None}) for each in templates]
     yield whole.model_copy(update={"templates": without_parts, "truncated": True})
     without_steps = [each.model_copy(update={"steps": None}) for each in without_parts]
+    total = whole.templates_total or len(templates)
     count = len(without_steps)
     while count:
-        yield whole.model_copy(update={"templates": without_steps[:count], "truncated": True})
+        update = {"templates": without_steps[:count], "templates_total": _total(total, count), "truncated": True}
+        yield whole.model_copy(update=update)
         count //= 2
-    yield RunDefinition(digest=whole.digest, parameters_digest=whole.parameters_digest, truncated=True)
+    yield RunDefinition(
+        format=whole.format, digest=whole.digest, parameters_digest=whole.parameters_digest, truncated=True,
+        templates_total=total or None,
+    )  # fmt: skip
+
+
+def _total(count: int, listed: int) -> int | None:
+    return count if count > listed else None
 
 
 def _template(template: TemplateDigest, sanitizer: TextSanitizer) -> TemplateDefinition:
-    images = {name: sanitizer.line(image) for name, image in list(template.images.items())[:_MAX_CONTAINERS]}
+    images = {name: sanitizer.line(image) for name, image in list(template.images.items())[:MAX_CONTAINERS]}
     return TemplateDefinition(
         name=sanitizer.line(template.name),
         digest=template.digest,
-        parts=_cut(template.parts, _MAX_PARTS) or {},
-        steps=_cut(template.steps, _MAX_STEPS),
-        images=_cut(images, _MAX_CONTAINERS),
-        resources=_cut({name: clip(value, SHORT) or "" for name, value in template.resources.items()}, _MAX_PARTS),
+        parts=_cut(_sanitized(template.parts, sanitizer), MAX_PARTS) or {},
+        steps=_cut(template.steps, MAX_STEPS) if len(template.steps) <= MAX_STEPS else None,
+        images=_cut(images, MAX_CONTAINERS),
+        resources=_cut({name: clip(value, SHORT) or "" for name, value in template.resources.items()}, MAX_PARTS),
     )
+
+
+def _sanitized(parts: Mapping[str, str], sanitizer: TextSanitizer) -> dict[str, str]:
+    """Return parts of a definition; a short value that is redacted in all texts has its digest."""
+    return {key: _sanitized_part(key, part, sanitizer) for key, part in parts.items()}
+
+
+def _sanitized_part(key: str, part: str, sanitizer: TextSanitizer) -> str:
+    value = part.removeprefix(VALUE)
+    if value == part or value.isdecimal():
+        return part
+    return part if sanitizer.value(key, value, SHORT) == value else digest_part(value)
 
 
 def _cut(values: Mapping[str, str], limit: int) -> dict[str, str] | None:
@@ -87,6 +121,25 @@ def _parameters_digest(parameters: Iterable[NamedValue], snapshot: Snapshot) -> 
     """Return the digest of the redacted values: from the digest of a secret, the secret could be guessed."""
     metadata = snapshot.workflow.metadata
     return digest([(each.name, stable_value(each.value or "", (metadata.name, metadata.uid))) for each in parameters])
+
+
+def _unlisted_parameters(
+    arguments: Collection[Parameter], listed: Collection[NamedValue], snapshot: Snapshot
+) -> dict[str, str]:
+    """Return digests of the arguments that the report leaves out or cuts."""
+    metadata = snapshot.workflow.metadata
+    names = (metadata.name, metadata.uid)
+    found: dict[str, str] = {}
+    for position, argument in enumerate(arguments):
+        is_listed = position < len(listed) and not _is_long(argument.value)
+        if not is_listed and len(found) < MAX_PARTS:
+            text = argument.value if isinstance(argument.value, str) else msgspec.json.encode(argument.value).decode()
+            found[clip(argument.name) or ""] = digest_part(without_names(text, names))
+    return found
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, str) and len(value) > MAX_VALUE_LENGTH
 
 
 def _machines(snapshot: Snapshot, sanitizer: TextSanitizer) -> list[str]:

@@ -123,7 +123,7 @@ def render_status(
     )
     status = _status_of_run(findings, context, stored, runs, generation)
     status = with_comparison(status, workflow.metadata.name, known, stored_run)
-    status = with_lateness(status, known, stored_run, now)
+    status = with_lateness(status, workflow.metadata.name, known, stored_run, now)
     return fit(status, options.max_bytes, _left_out(findings, snapshot), _changed_at(workflow), generation)
 
 
@@ -136,7 +136,8 @@ def _status_of_run(
 ) -> ReportStatus:
     snapshot, sanitizer, workflow = context.snapshot, context.sanitizer, context.snapshot.workflow
     summary = _summary(findings, workflow)
-    parameters = list_parameters(_arguments(workflow), sanitizer)
+    arguments = _arguments(workflow)
+    parameters = list_parameters(arguments, sanitizer)
     return ReportStatus(
         observed_generation=generation,
         observed_workflow=_observed(snapshot, sanitizer),
@@ -162,7 +163,9 @@ def _status_of_run(
         outputs=list_outputs(snapshot, sanitizer),
         workflow_source=find_source(workflow),
         resources=resources_used(workflow) or None,
-        definition=define_run(snapshot, context.evidence, parameters, sanitizer, stored.definition if stored else None),
+        definition=define_run(
+            snapshot, context.evidence, arguments, parameters, sanitizer, stored.definition if stored else None
+        ),
         remediation=(stored.remediation if stored else None) or RunRemediation(),
         runs=runs or None,
         links=find_links(workflow, sanitizer, context.options.ui_url_template),

@@ -18,7 +18,8 @@ from wfreport.core.snapshot.tree import Tree
 from wfreport.core.timing.timing import RunTimes
 
 _MAX_VALUES = 64
-_VALUE_LENGTH = 256
+MAX_VALUE_LENGTH = 256
+"""Characters of a parameter's value that a report shows."""
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _MAX_INTEGER = 2**63 - 1
 """The largest number that an API server accepts as an integer."""
@@ -111,7 +112,7 @@ def _value(parameter: Parameter, sanitizer: TextSanitizer) -> str | None:
     if parameter.value is None:
         return None
     value = parameter.value if isinstance(parameter.value, str) else json.dumps(parameter.value)
-    return sanitizer.value(parameter.name, value, _VALUE_LENGTH)
+    return sanitizer.value(parameter.name, value, MAX_VALUE_LENGTH)
 
 
 def list_outputs(snapshot: Snapshot, sanitizer: TextSanitizer) -> RunOutputs | None:

@@ -99,7 +99,7 @@ def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
         nodes,
         state,
         problem_lines(converter.problems),
-        definition=digest_definition(text) if workflow.status.is_completed else None,
+        definition=digest_definition(text, workflow.metadata) if workflow.status.is_completed else None,
         json_bytes=len(text) + len(unpacked or b""),
     )
 

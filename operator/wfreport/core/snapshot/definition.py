@@ -1,34 +1,43 @@
 """Digests a run's templates when it is decoded, so that a later run can be compared with it.
 
 The templates of a run are those of its spec, or of ``status.storedWorkflowTemplateSpec``, and the referenced ones in
-``status.storedTemplates``. Only digests, images and resources are kept: the Workflow of a successful run is deleted
-long before a later one fails. Digests do not depend on the order of keys.
+``status.storedTemplates``. Only digests, short values, images and resources are kept: the Workflow of a successful run
+is deleted long before a later one fails. Digests do not depend on the spelling (``normalized``), nor on names and
+times that differ in every run.
 """
 
 import functools
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
-from wfreport.api.argo import Struct
+from wfreport.api.argo import LABEL_CRON_WORKFLOW, Metadata, Struct
+from wfreport.core.snapshot.digests import digest, digest_part, digest_parts, digest_whole, exact_part, without_volatile
+from wfreport.core.snapshot.normalized import normalized
 
-_DIGITS: Final = 12
-_PART_DIGITS: Final = 6
 _CONTAINERS: Final = ("container", "script")
 _CONTAINER_LISTS: Final = ("initContainers", "sidecars")
-_WITHOUT_MEANING: Final = frozenset({"name", "metadata"})
-_APART: Final = frozenset({"image", "resources", "name"})
-"""Fields of a container that are compared by themselves."""
-_ORDER: Final = ("dependencies", "depends")
+_ORDER: Final = frozenset({"dependencies", "depends"})
 """Fields of a task that change when another task comes or goes."""
+_GROUPS: Final = {
+    **dict.fromkeys(("template", "templateRef", "inline"), 0), "arguments": 1, "when": 2,
+    **dict.fromkeys(("withItems", "withParam", "withSequence"), 3),
+}  # fmt: skip
+_OTHER_FIELDS: Final = 4
+_ABSENT: Final = "-"
+_GROUP_DIGITS: Final = 4
 _REMEMBERED: Final = 1024
 _REMEMBERED_BYTES: Final = 16 * 1024
 """Digests of so many short templates are remembered, in at most 16 MiB."""
-_NOT_IN_SPEC: Final = frozenset(
-    {"templates", "arguments", "shutdown", "suspend", "workflowTemplateRef", "ttlStrategy", "priority"}
+_SET_BY_COMMANDS: Final = frozenset({"shutdown", "suspend"})
+"""Fields of the spec that ``argo stop``, ``suspend`` and ``resume`` change while the run goes on."""
+_NOT_IN_SPEC: Final = (
+    frozenset({"templates", "templateDefaults", "arguments", "workflowTemplateRef"}) | _SET_BY_COMMANDS
 )
+TEMPLATE_REF: Final = "workflowTemplateRef"
+_OWN_NAME_LENGTH: Final = 6
 
 
 class TemplateDigest(msgspec.Struct, frozen=True):
@@ -37,7 +46,7 @@ class TemplateDigest(msgspec.Struct, frozen=True):
     Attributes:
         name: its name; with its scope if it is a referenced one.
         digest: digest of the whole template.
-        parts: digests of its fields, apart from steps, images and resources.
+        parts: digests or short values of its fields, apart from steps, images and resources.
         steps: digests of the steps or tasks that it calls, by name.
         images: images by container.
         resources: requests and limits, such as ``main.limits.memory``.
@@ -55,8 +64,8 @@ class DefinitionDigest(msgspec.Struct, frozen=True):
     """The definition of a run.
 
     Attributes:
-        digest: digest of everything below.
-        spec: digests of the spec's fields, apart from templates and parameters.
+        digest: digest of everything below, apart from the reference to a WorkflowTemplate, whose content counts.
+        spec: digests or short values of the spec's fields, apart from templates and parameters.
         templates: the templates.
     """
 
@@ -79,28 +88,79 @@ _DOCUMENT: Final = msgspec.json.Decoder(_DefinitionDocument)
 _TEMPLATES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def digest_definition(raw: bytes) -> DefinitionDigest | None:
-    """Return the digests of a Workflow's definition; None if it cannot be read."""
+def digest_definition(raw: bytes, metadata: Metadata | None = None) -> DefinitionDigest | None:
+    """Return the digests of a Workflow's definition; None if it cannot be read.
+
+    Args:
+        raw: the Workflow.
+        metadata: its metadata; names of its own do not count.
+    """
     try:
-        return _digest_document(_DOCUMENT.decode(raw))
+        return _digest_document(_DOCUMENT.decode(raw), _own_names(metadata) if metadata else ())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _digest_document(document: _DefinitionDocument) -> DefinitionDigest:
+def _own_names(metadata: Metadata) -> tuple[bytes, ...]:
+    """Return the names that no other run has: the uid, and the name if it was generated."""
+    generated = metadata.generate_name or LABEL_CRON_WORKFLOW in metadata.labels
+    names = (metadata.uid, metadata.name if generated else "")
+    return tuple(name.encode() for name in names if len(name) >= _OWN_NAME_LENGTH)
+
+
+def _digest_document(document: _DefinitionDocument, own_names: Sequence[bytes]) -> DefinitionDigest:
     spec = document.status.stored_workflow_template_spec or document.spec
-    templates = [_digest_json("", template) for template in _TEMPLATES.decode(spec.get("templates", b"[]"))]
-    templates += [_digest_json(key, raw) for key, raw in sorted(document.status.stored_templates.items())]
-    others = {key: msgspec.json.decode(raw) for key, raw in sorted(spec.items()) if key not in _NOT_IN_SPEC}
-    artifacts = _dict(msgspec.json.decode(spec.get("arguments", b"{}"))).get("artifacts")
-    others |= {"arguments.artifacts": artifacts} if artifacts else {}
-    parts = {key: digest(value, _PART_DIGITS) for key, value in others.items() if value}
-    return DefinitionDigest(digest([parts, [(each.name, each.digest) for each in templates]]), parts, tuple(templates))
+    texts = [("", text) for text in _TEMPLATES.decode(spec.get("templates", b"[]"))]
+    texts += [("templateDefaults", spec["templateDefaults"])] if "templateDefaults" in spec else []
+    own = [_digest_json(key, _nameless(text, own_names)) for key, text in texts]
+    referenced = [
+        _digest_json(key, _nameless(text, own_names)) for key, text in sorted(document.status.stored_templates.items())
+    ]
+    # Argo stores the templates of a workflowTemplateRef twice
+    known = {(each.name, each.digest) for each in own}
+    templates = (*own, *(_once(each, known) for each in referenced))
+    others = {key: _decoded(raw, own_names) for key, raw in sorted(spec.items()) if key not in _NOT_IN_SPEC}
+    arguments = _dict(_decoded(spec.get("arguments", b"{}"), own_names))
+    others |= {"arguments.artifacts": arguments.get("artifacts") or None, "arguments.parameters": _extras(arguments)}
+    parts = digest_parts(_dict(normalized(others)))
+    stable = {key: without_volatile(part) for key, part in parts.items()}
+    whole = digest([stable, [(each.name, each.digest) for each in templates]])
+    reference = _dict(_decoded(document.spec.get(TEMPLATE_REF, b"{}"), ()))
+    return DefinitionDigest(whole, {**parts, **_reference(reference)}, templates)
 
 
-def _digest_json(key: str, raw: msgspec.Raw) -> TemplateDigest:
+def _once(template: TemplateDigest, known: Collection[tuple[str, str]]) -> TemplateDigest:
+    """Return a referenced template; its digest alone if a known one has the same name and content."""
+    is_known = (template.name.rpartition("/")[2], template.digest) in known
+    return TemplateDigest(template.name, template.digest) if is_known else template
+
+
+def _nameless(text: bytes | msgspec.Raw, own_names: Sequence[bytes]) -> bytes:
+    plain = bytes(text)
+    for name in own_names:
+        plain = plain.replace(name, b"{workflow}")
+    return plain
+
+
+def _decoded(text: bytes | msgspec.Raw, own_names: Sequence[bytes]) -> Any:
+    return msgspec.json.decode(_nameless(text, own_names))
+
+
+def _extras(arguments: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the parameters without their values, which are compared by themselves."""
+    parameters = (_without(each, {"value"}) for each in _dicts(arguments.get("parameters")))
+    return [each for each in parameters if each.keys() - {"name"}] or None
+
+
+def _reference(reference: Mapping[str, Any]) -> dict[str, str]:
+    if not reference.get("name"):
+        return {}
+    kind = "ClusterWorkflowTemplate" if reference.get("clusterScope") else "WorkflowTemplate"
+    return digest_parts({TEMPLATE_REF: f"{kind}/{reference['name']}"})
+
+
+def _digest_json(key: str, text: bytes) -> TemplateDigest:
     """Digest a template of the spec, or the referenced one that is stored under ``key``."""
-    text = bytes(raw)
     return _digest_known(key, text) if len(text) <= _REMEMBERED_BYTES else _digest_template(key, text)
 
 
@@ -110,31 +170,78 @@ def _digest_known(key: str, text: bytes) -> TemplateDigest:
     return _digest_template(key, text)
 
 
-def digest(value: object, digits: int = _DIGITS) -> str:
-    """Return the digest of a JSON value."""
-    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()[:digits]
-
-
 def _digest_template(key: str, text: bytes) -> TemplateDigest:
-    template = _dict(msgspec.json.decode(text))
-    containers = dict(_containers(template))
-    calls = list(_calls(template))
-    parts = {key: value for key, value in template.items() if key not in {*_WITHOUT_MEANING, "dag", "steps"}}
-    for kind in _CONTAINERS:
-        parts |= {key: value for key, value in _dict(parts.pop(kind, None)).items() if key not in _APART}
-    for kind in (*_CONTAINER_LISTS, "containerSet"):
-        parts |= {kind: _without_compared(parts.pop(kind))} if kind in parts else {}
-    parts |= {"dag": _without(_dict(template.get("dag")), {"tasks"})} if _dict(template.get("dag")) else {}
-    order = [[str(call.get("name", "")), *(call.get(key) for key in _ORDER)] for call in calls]
-    parts |= {"order": order} if calls else {}
+    written = _dict(msgspec.json.decode(text))
+    template = _dict(normalized(written))
+    containers = dict(_containers(written))
+    calls = [_dict(normalized(call)) for call in _calls(written)]
     return TemplateDigest(
         name=key or str(template.get("name", "")),
-        digest=digest(_without(template, _WITHOUT_MEANING)),
-        parts={field: digest(value, _PART_DIGITS) for field, value in sorted(parts.items()) if value},
-        steps={str(call.get("name", "")): digest(_without(call, set(_ORDER)), _PART_DIGITS) for call in calls},
+        digest=digest_whole(_without(template, {"name"})),
+        parts=_parts(template, calls),
+        steps={str(call.get("name", "")): _digest_call(call) for call in calls},
         images={container: str(each["image"]) for container, each in containers.items() if each.get("image")},
         resources=dict(_resources(containers)),
     )
+
+
+def _parts(template: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return digests and short values of the fields of a template that are compared as parts of it."""
+    fields = _without(template, {"name", "dag", "steps", *_CONTAINERS})
+    for kind in _CONTAINERS:
+        for key, value in _without_compared(_dict(template.get(kind))).items():
+            fields[f"{kind}.{key}" if key in fields else key] = value
+    for kind in (*_CONTAINER_LISTS, "containerSet"):
+        fields |= {kind: _without_listed(fields[kind])} if kind in fields else {}
+    fields |= {f"dag.{key}": value for key, value in _dict(template.get("dag")).items() if key != "tasks"}
+    fields |= {"order": _order(template, calls)} if calls else {}
+    # digests of steps are without times and uuids
+    exact = exact_part([_without(call, _ORDER) for call in calls])
+    return digest_parts(fields) | ({"steps": exact} if exact else {})
+
+
+def _order(template: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> list[Any]:
+    if _dict(template.get("dag")):
+        return sorted([str(call.get("name", "")), *(str(call.get(key)) for key in sorted(_ORDER))] for call in calls)
+    groups = [_dicts(group) for group in _list(template.get("steps"))]
+    return [sorted(str(step.get("name", "")) for step in group) for group in groups]
+
+
+def _digest_call(call: Mapping[str, Any]) -> str:
+    """Return the digests of a step: what it calls, its arguments, its condition, its loop, and everything else."""
+    groups: list[dict[str, Any]] = [{} for _ in range(_OTHER_FIELDS + 1)]
+    for key, value in _without(call, _ORDER | {"name"}).items():
+        groups[_GROUPS.get(key, _OTHER_FIELDS)][key] = _inline(value) if key == "inline" else value
+    return "".join(digest_part(group)[:_GROUP_DIGITS] if group else _ABSENT for group in groups)
+
+
+def digest_call_of(template: str) -> str:
+    """Return the first group of the digest of a step that calls a template by its name, and nothing else."""
+    return _digest_call({"template": template})[:_GROUP_DIGITS]
+
+
+def fields_of_call(before: str, after: str) -> list[str]:
+    """Return which groups of fields differ between two digests of a step."""
+    names = ("template", "arguments", "when", "loop", "other fields")
+    return [name for name, *pair in zip(names, _groups(before), _groups(after), strict=False) if pair[0] != pair[1]]
+
+
+def _groups(call: str) -> Iterator[str]:
+    position = 0
+    while position < len(call):
+        length = 1 if call[position] == _ABSENT else _GROUP_DIGITS
+        yield call[position : position + length]
+        position += length
+
+
+def _inline(template: Any) -> dict[str, Any]:
+    """Return a template within a step, without what is compared by itself."""
+    fields = _dict(template)
+    for kind in (*_CONTAINERS, *_CONTAINER_LISTS, "containerSet"):
+        if kind in fields:
+            reduce = _without_compared if kind in _CONTAINERS else _without_listed
+            fields = {**fields, kind: reduce(fields[kind])}
+    return fields
 
 
 def _calls(template: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -144,7 +251,18 @@ def _calls(template: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _containers(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each container of a template with its name; the user's program runs in ``main``."""
+    """Yield each container of a template with its name; the user's program runs in ``main``.
+
+    Those of a template within a step have the name of the step.
+    """
+    yield from _own_containers(template)
+    for call in _calls(template):
+        for name, container in _own_containers(_dict(call.get("inline"))):
+            step = str(call.get("name", ""))
+            yield (step if name == "main" else f"{step}/{name}"), container
+
+
+def _own_containers(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for kind in _CONTAINERS:
         if _dict(template.get(kind)):
             yield "main", template[kind]
@@ -162,11 +280,18 @@ def _resources(containers: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, 
                 yield f"{name}.{kind}.{resource}", str(quantity)
 
 
-def _without_compared(containers: Any) -> Any:
+def _without_listed(containers: Any) -> Any:
     """Return a list of containers, or a containerSet, without what is compared by itself."""
     if isinstance(containers, dict):
-        return {**containers, "containers": _without_compared(containers.get("containers"))}
-    return [_without(container, {"image", "resources"}) for container in _dicts(containers)]
+        return {**containers, "containers": _without_listed(containers.get("containers"))}
+    return [{"name": each.get("name"), **_without_compared(each)} for each in _dicts(containers)]
+
+
+def _without_compared(container: Any) -> dict[str, Any]:
+    """Return a container without its name, its image, and the requests and limits of its resources."""
+    container = _dict(container)
+    others = _without(_dict(container.get("resources")), {"requests", "limits"})
+    return _without(container, {"name", "image", "resources"}) | ({"resources": others} if others else {})
 
 
 def _without(value: Mapping[str, Any], keys: set[str] | frozenset[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Quantities of memory: parsed exactly, as in apimachinery's quantity.go, and formatted in binary units."""
+"""Quantities: parsed exactly, as in apimachinery's quantity.go, and formatted in binary units."""
 
 from decimal import Decimal
 from typing import Final
@@ -7,6 +7,7 @@ from wfreport.imports import lazy_pattern
 
 MEBIBYTE: Final = 1 << 20
 _GIBIBYTE: Final = 1 << 30
+_MAX_LENGTH: Final = 32
 _UNITS: Final = {
     "": Decimal(1),
     "n": Decimal("1e-9"),
@@ -20,16 +21,30 @@ _QUANTITY: Final = lazy_pattern(
 )
 
 
-def parse_bytes(quantity: object) -> int | None:
-    """Return the bytes of a quantity, rounded up as in Kubernetes; None for anything else, such as an expression."""
+def parse_quantity(quantity: object) -> Decimal | None:
+    """Return the amount that a quantity stands for; None for anything else, such as an expression."""
     if isinstance(quantity, bool) or not isinstance(quantity, str | int | float):
         return None
     match = _QUANTITY.fullmatch(str(quantity).strip())
     if match is None:
         return None
     exponent = Decimal(10) ** int(match["exp"] or 0)
-    value = Decimal(match["number"]) * _UNITS[match["unit"] or ""] * exponent
-    return int(value.to_integral_value(rounding="ROUND_CEILING"))
+    return Decimal(match["number"]) * _UNITS[match["unit"] or ""] * exponent
+
+
+def parse_bytes(quantity: object) -> int | None:
+    """Return the bytes of a quantity, rounded up as in Kubernetes; None for anything else, such as an expression."""
+    value = parse_quantity(quantity)
+    return None if value is None else int(value.to_integral_value(rounding="ROUND_CEILING"))
+
+
+def plain_quantity(quantity: object) -> str:
+    """Return a quantity without a unit, so that equal amounts are equal texts. Other values are returned as text."""
+    text = str(quantity)
+    if len(text) > _MAX_LENGTH:
+        return text
+    value = parse_quantity(quantity)
+    return text if value is None else f"{value.normalize():f}"
 
 
 def format_bytes(amount: int) -> str:

@@ -1,0 +1,211 @@
+"""Finds what differs between the definitions of two runs: templates, the steps that they call, and the spec."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import Final
+
+from wfreport.api.comparison import ChangedThing, ChangeKind, Difference, RunDefinition, TemplateDefinition
+from wfreport.api.wire import LINE
+from wfreport.core.redact.bounds import cut
+from wfreport.core.snapshot.definition import TEMPLATE_REF, digest_call_of, fields_of_call
+from wfreport.core.snapshot.digests import VALUE, without_volatile
+from wfreport.core.snapshot.normalized import normalized_image
+from wfreport.core.snapshot.quantity import plain_quantity
+
+_CONTAINER_LISTS: Final = frozenset({"initContainers", "sidecars", "containerSet"})
+_NAMES_A_TEMPLATE: Final = frozenset({"entrypoint", "onExit"})
+_SCOPE: Final = "/"
+"""Part of the name of a referenced template, which is known only if the run got to it."""
+
+Changes = tuple[list[Difference], list[Difference]]
+"""Differences, and those that are of times and ids alone."""
+
+
+def changed_templates(before: RunDefinition, after: RunDefinition) -> Changes:
+    """Return the differences between the templates of two runs, in the order of the later definition."""
+    old, new = _by_name(before), _by_name(after)
+    came_and_went = list(_came_and_went(before, after, old, new))
+    renamed = {each.before or "": each.after or "" for each in came_and_went if each.change is ChangeKind.RENAMED}
+    found: list[Difference] = []
+    volatile: list[Difference] = []
+    for name, template in new.items():
+        earlier = old.get(name)
+        own = name.rpartition(_SCOPE)[2] if _SCOPE in name else ""
+        if own in old and own in new and (old[own], new[own]) == (_named(earlier, own), _named(template, own)):
+            continue  # Argo stores templates of a workflowTemplateRef twice
+        if earlier and earlier.digest != template.digest:
+            found += _changed_template(earlier, template, renamed)
+        elif earlier and earlier.parts and template.parts and earlier.parts != template.parts:
+            fields = _changed_parts(earlier.parts, template.parts, lambda part: part)
+            volatile.append(Difference(what=ChangedThing.TEMPLATE, name=name, fields=fields))
+    return [*found, *came_and_went], volatile
+
+
+def _by_name(definition: RunDefinition) -> dict[str, TemplateDefinition]:
+    """Return the templates; the content of those that Argo stores twice is recorded once."""
+    templates = {template.name: template for template in definition.templates or ()}
+    for name, template in templates.items():
+        own = templates.get(name.rpartition(_SCOPE)[2]) if _SCOPE in name else None
+        if own and own.digest == template.digest:
+            templates[name] = own.model_copy(update={"name": name})
+    return templates
+
+
+def _named(template: TemplateDefinition | None, name: str) -> TemplateDefinition | None:
+    return template.model_copy(update={"name": name}) if template else None
+
+
+def changed_spec(before: RunDefinition, after: RunDefinition, came_and_went: Iterable[Difference]) -> Changes:
+    """Return the differences between the other fields of two specs.
+
+    Args:
+        before: the earlier definition.
+        after: the later one.
+        came_and_went: the templates that did. The entrypoint may have another name only for that.
+    """
+    renamed = {(each.before, each.after) for each in came_and_went if each.change is ChangeKind.RENAMED}
+    old, new = before.spec or {}, after.spec or {}
+    found: list[Difference] = []
+    volatile: list[Difference] = []
+    for field in _different(old, new):
+        change = Difference(
+            what=ChangedThing.SPEC, name=_line(field), before=_value(old.get(field)), after=_value(new.get(field))
+        )
+        is_known = field != TEMPLATE_REF or (field in old and field in new)  # else their content is compared
+        if is_known and not (field in _NAMES_A_TEMPLATE and (change.before, change.after) in renamed):
+            same = without_volatile(old.get(field)) == without_volatile(new.get(field))
+            (volatile if same else found).append(change)
+    return found, volatile
+
+
+def _came_and_went(
+    before: RunDefinition,
+    after: RunDefinition,
+    old: Mapping[str, TemplateDefinition],
+    new: Mapping[str, TemplateDefinition],
+) -> Iterator[Difference]:
+    if before.templates_total or after.templates_total:
+        return
+    gone = {name: each.digest for name, each in old.items() if name not in new and _SCOPE not in name}
+    came = {name: each.digest for name, each in new.items() if name not in old and _SCOPE not in name}
+    yield from _named_changes(ChangedThing.TEMPLATE, gone, came)
+
+
+def _named_changes(what: ChangedThing, gone: Mapping[str, str], came: Mapping[str, str]) -> Iterator[Difference]:
+    """Yield what came, went, or has another name: the only one that went, and the only one that came, with a digest."""
+    old_names, new_names = _only_names(gone), _only_names(came)
+    renamed = {old_names[each]: new_names[each] for each in old_names if each in new_names}
+    for name in came:
+        if name not in renamed.values():
+            yield Difference(what=what, name=_line(name), change=ChangeKind.ADDED)
+    for name in gone:
+        if name in renamed:
+            yield Difference(
+                what=what, name=_line(renamed[name]), change=ChangeKind.RENAMED,
+                before=_line(name), after=_line(renamed[name]),
+            )  # fmt: skip
+        else:
+            yield Difference(what=what, name=_line(name), change=ChangeKind.REMOVED)
+
+
+def _only_names(digests: Mapping[str, str]) -> dict[str, str]:
+    """Return names by their digest, without digests that several have."""
+    counts = Counter(digests.values())
+    return {each: name for name, each in digests.items() if counts[each] == 1}
+
+
+def _changed_template(
+    before: TemplateDefinition, after: TemplateDefinition, renamed: Mapping[str, str]
+) -> list[Difference]:
+    others = (before.images or {}).keys() ^ (after.images or {}).keys()
+    steps = list(_changed_steps(before.steps, after.steps, renamed))
+    explained = {"order"} if any(step.change for step in steps) else set[str]()
+    explained |= _CONTAINER_LISTS if others - {"main"} else set()
+    old, new = _without(before.resources, others), _without(after.resources, others)
+    found = [
+        *_changed_values(ChangedThing.IMAGE, after.name, before.images or {}, after.images or {}, normalized_image),
+        *_changed_values(ChangedThing.RESOURCES, after.name, old, new, plain_quantity),
+        *steps,
+    ]
+    is_known = before.parts is not None and after.parts is not None
+    parts = _changed_parts(before.parts or {}, after.parts or {}, without_volatile) if is_known else []
+    fields = [field for field in parts if field not in explained]
+    calls_renamed = bool(renamed) and is_known and before.steps is not None
+    if fields or not (found or calls_renamed):
+        found.append(Difference(what=ChangedThing.TEMPLATE, name=after.name, fields=fields or None))
+    return found
+
+
+def _changed_parts(
+    before: Mapping[str, str], after: Mapping[str, str], known: Callable[[str | None], str | None]
+) -> list[str]:
+    """Return the fields that differ; short values with what they were and are."""
+    fields = [key for key in _different(before, after) if known(before.get(key)) != known(after.get(key))]
+    return [_field(key, before.get(key), after.get(key)) for key in fields if not _ancestors(key) & set(fields)]
+
+
+def _ancestors(field: str) -> Set[str]:
+    parts = field.split(".")
+    return {".".join(parts[:length]) for length in range(1, len(parts))}
+
+
+def _field(key: str, before: str | None, after: str | None) -> str:
+    old, new = _value(before), _value(after)
+    is_digest = (before is not None and old is None) or (after is not None and new is None)
+    return cut(key if is_digest else f"{key} {old or '(none)'} → {new or '(none)'}", LINE)
+
+
+def _without(resources: Mapping[str, str] | None, containers: Set[str]) -> dict[str, str]:
+    """Return the resources of the other containers: those of a container that came or went came or went with it."""
+    return {key: value for key, value in (resources or {}).items() if key.partition(".")[0] not in containers}
+
+
+def _changed_values(
+    what: ChangedThing,
+    template: str,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    normal: Callable[[str], str],
+) -> Iterator[Difference]:
+    """Yield the images or resources that differ; that of ``main`` has the template's name alone."""
+    for key in _different(before, after):
+        was, now = before.get(key), after.get(key)
+        if was is not None and now is not None and normal(was) == normal(now):
+            continue
+        name = template if key == "main" else f"{template}: {key.removeprefix('main.')}"
+        kind = ChangeKind.ADDED if was is None else ChangeKind.REMOVED if now is None else None
+        yield Difference(what=what, name=_line(name), change=kind, before=_line(was), after=_line(now))
+
+
+def _changed_steps(
+    before: Mapping[str, str] | None, after: Mapping[str, str] | None, renamed: Mapping[str, str]
+) -> Iterator[Difference]:
+    if before is None or after is None:
+        return
+    gone = {name: each for name, each in before.items() if name not in after}
+    came = {name: each for name, each in after.items() if name not in before}
+    calls = {digest_call_of(old): digest_call_of(new) for old, new in renamed.items()}
+    for name in after:
+        was, now = before.get(name, after[name]), after[name]
+        fields = fields_of_call(was, now) if was != now else []
+        if fields and not (fields == ["template"] and _is_renamed(was, now, calls)):
+            yield Difference(what=ChangedThing.STEP, name=_line(name), fields=fields)
+    yield from _named_changes(ChangedThing.STEP, gone, came)
+
+
+def _is_renamed(before: str, after: str, calls: Mapping[str, str]) -> bool:
+    return any(before.startswith(old) and after.startswith(new) for old, new in calls.items())
+
+
+def _different(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return the keys whose values differ, those of ``after`` first."""
+    keys: Sequence[str] = list(dict.fromkeys((*after, *before)))
+    return [key for key in keys if before.get(key) != after.get(key)]
+
+
+def _value(part: str | None) -> str | None:
+    return _line(part.removeprefix(VALUE)) if part and part.startswith(VALUE) else None
+
+
+def _line(text: str | None) -> str | None:
+    return cut(text, LINE) if text is not None else None

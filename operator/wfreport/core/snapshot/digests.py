@@ -1,0 +1,109 @@
+"""Digests JSON values, apart from what differs in every run: times and uuids.
+
+A part of a definition is one of
+
+* ``=600``: a short value itself;
+* ``0f1e2d``: a digest;
+* ``0f1e2d.4c5b``: a digest without times and uuids, and a digest with them.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from wfreport.imports import lazy_pattern
+
+_DIGITS: Final = 12
+_PART_DIGITS: Final = 6
+_EXACT_DIGITS: Final = 4
+VALUE: Final = "="
+_EXACT: Final = "."
+_MAX_LEAVES: Final = 6
+_SHORT: Final = lazy_pattern(r"[\w./:@+%*-]{1,40}", re.ASCII)
+_UUID: Final = lazy_pattern(r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b")
+_TIME: Final = lazy_pattern(
+    r"\b\d{4}-?[01]\d-?[0-3]\d(?:[T_ -]?[0-2]\d(?::?[0-5]\d){1,2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?(?![\w])"
+)
+_EPOCH: Final = lazy_pattern(r"\b1[4-9]\d{8}(?:\d{3}(?:\d{3}(?:\d{3})?)?)?\b")
+_DIGITS_OF_A_TIME: Final = lazy_pattern(r"\d{8}|\d{4}-\d\d|-[0-9a-fA-F]{12}")
+
+
+def stable_text(text: str) -> str:
+    """Return a text with marks instead of times, seconds since 1970, and uuids."""
+    if _DIGITS_OF_A_TIME.search(text):
+        for pattern, mark in ((_UUID, "{uuid}"), (_TIME, "{time}"), (_EPOCH, "{time}")):
+            text = pattern.sub(mark, text)
+    return text
+
+
+def digest(value: object, digits: int = _DIGITS) -> str:
+    """Return the digest of a JSON value."""
+    return _hashed(msgspec.json.encode(value, order="sorted"), digits)
+
+
+def digest_whole(value: object) -> str:
+    """Return the digest of a JSON value without times and uuids."""
+    return _hashed(stable_text(_encoded(value)).encode(), _DIGITS)
+
+
+def digest_part(value: object) -> str:
+    """Return the digest of a part of a definition."""
+    encoded = _encoded(value)
+    stable = stable_text(encoded)
+    found = _hashed(stable.encode(), _PART_DIGITS)
+    return found if stable == encoded else f"{found}{_EXACT}{_hashed(encoded.encode(), _EXACT_DIGITS)}"
+
+
+def digest_parts(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return short values as they are, those of small objects by their path, and digests of all others."""
+    return {key: text for name in sorted(fields) for key, text in _parts(name, fields[name])}
+
+
+def exact_part(value: object) -> str | None:
+    """Return the part of a digest that differs if only times and uuids differ; None if there are none."""
+    _, sign, exact = digest_part(value).partition(_EXACT)
+    return f"{sign}{exact}" if sign else None
+
+
+def without_volatile(part: str | None) -> str | None:
+    """Return a part of a definition without times and uuids."""
+    if part is None:
+        return None
+    return stable_text(part) if part.startswith(VALUE) else part.partition(_EXACT)[0]
+
+
+def _parts(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if value is None:
+        return
+    leaves = list(_leaves(name, value))
+    if leaves and len(leaves) <= _MAX_LEAVES and all(_is_short(leaf) for _, leaf in leaves):
+        yield from ((path, f"{VALUE}{_text(leaf)}") for path, leaf in leaves)
+    else:
+        yield name, digest_part(value)
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, part in sorted(value.items()):
+            yield from _leaves(f"{path}.{key}", part)
+    else:
+        yield path, value
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, str | int | float) and bool(_SHORT.fullmatch(str(value))))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _encoded(value: object) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def _hashed(encoded: bytes, digits: int) -> str:
+    return hashlib.sha256(encoded).hexdigest()[:digits]
