@@ -71,7 +71,7 @@ class EarlierRuns:
         names = successes[-number:] if number else []
         read = [await self._compared(workflow.metadata.namespace, name) for name in reversed(names)]
         steps = durations_by_step(step_durations(run.status, run.name) for run in read if run)
-        return replace(known, last_success=read[0] if read else None, steps=steps)
+        return structs.replace(known, last_success=read[0] if read else None, steps=steps)
 
     async def _compared(self, namespace: str, name: str) -> ComparedRun | None:
         """Return an earlier run; None if its report cannot be read. Storms of failures read the same report once."""

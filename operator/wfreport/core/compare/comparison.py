@@ -1,11 +1,10 @@
 """Compares a run that has ended with the earlier runs of its origin: the same cron, template or generateName."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from wfreport.api.comparison import (
     MAX_CHANGES,

@@ -6,11 +6,11 @@ short steps, which vary by seconds, out of the report.
 """
 
 import math
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from wfreport.api.argo import NodeType
 from wfreport.api.comparison import Baseline, SlowerStep, SlowReason
@@ -58,8 +58,7 @@ class ItemDuration(NamedTuple):
     duration: StepDuration
 
 
-@dataclass(frozen=True, slots=True)
-class StepDurations:
+class StepDurations(Struct, frozen=True):
     """Durations of the steps of one run.
 
     Attributes:
@@ -71,8 +70,7 @@ class StepDurations:
     items: Sequence[ItemDuration] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EarlierDurations:
+class EarlierDurations(Struct, frozen=True):
     """Durations of the same steps in earlier runs, by step, and by the value and the position of an item."""
 
     steps: Mapping[StepKey, Sequence[StepDuration]] = field(default_factory=dict)
@@ -191,10 +189,15 @@ def _duration(step: Step, steps: Sequence[Step], seconds: float) -> StepDuration
 
 def _median(durations: Sequence[StepDuration]) -> StepDuration:
     return StepDuration(
-        statistics.median_low([each.seconds for each in durations]),
-        statistics.median_low([each.queued_seconds for each in durations]),
+        _median_low([each.seconds for each in durations]),
+        _median_low([each.queued_seconds for each in durations]),
         max(each.attempts for each in durations),
     )
+
+
+def _median_low(numbers: Sequence[int]) -> int:
+    """Return the lower one of two medians, so that one slow item of two is not the loop."""
+    return sorted(numbers)[(len(numbers) - 1) // 2]
 
 
 def slower_steps(run_excess_seconds: int, now: StepDurations, earlier: EarlierDurations) -> list[SlowerStep]:
@@ -241,12 +244,12 @@ def _growth(now: StepDuration, before: Sequence[StepDuration]) -> float:
 
 
 def _usual(before: Sequence[StepDuration]) -> int:
-    return before[0].seconds if len(before) == 1 else round(statistics.median(each.seconds for each in before))
+    return before[0].seconds if len(before) == 1 else round(median(each.seconds for each in before))
 
 
 def _slower(name: str, now: StepDuration, before: Sequence[StepDuration]) -> SlowerStep:
     usual = _usual(before)
-    queued = now.queued_seconds - statistics.median(each.queued_seconds for each in before)
+    queued = now.queued_seconds - median(each.queued_seconds for each in before)
     if now.attempts > max(each.attempts for each in before):
         why = SlowReason.RETRIED
     else:

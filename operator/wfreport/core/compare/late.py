@@ -1,6 +1,5 @@
 """Finds out whether a run that goes on, and its running steps, already take longer than earlier ones did."""
 
-import statistics
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final

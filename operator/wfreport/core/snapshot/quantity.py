@@ -1,35 +1,45 @@
 """Quantities: parsed exactly, as in apimachinery's quantity.go, and formatted in binary units."""
 
-from decimal import Decimal
-from typing import Final
+import functools
+from typing import TYPE_CHECKING, Final
 
 from wfreport.imports import lazy_pattern
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 MEBIBYTE: Final = 1 << 20
 _GIBIBYTE: Final = 1 << 30
 _MAX_LENGTH: Final = 32
-_UNITS: Final = {
-    "": Decimal(1),
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    **{unit: Decimal(1000) ** (power + 1) for power, unit in enumerate("kMGTPE")},
-    **{f"{unit}i": Decimal(1024) ** (power + 1) for power, unit in enumerate("KMGTPE")},
-}
 _QUANTITY: Final = lazy_pattern(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:(?P<unit>[KMGTPE]i|[numkMGTPE])|[eE](?P<exp>[+-]?[0-9]{1,2}))?"
 )
 
 
-def parse_quantity(quantity: object) -> Decimal | None:
+@functools.cache
+def _units() -> "dict[str, Decimal]":
+    from decimal import Decimal  # noqa: PLC0415  (few runs have quantities that are compared)
+
+    return {
+        "": Decimal(1),
+        "n": Decimal("1e-9"),
+        "u": Decimal("1e-6"),
+        "m": Decimal("1e-3"),
+        **{unit: Decimal(1000) ** (power + 1) for power, unit in enumerate("kMGTPE")},
+        **{f"{unit}i": Decimal(1024) ** (power + 1) for power, unit in enumerate("KMGTPE")},
+    }
+
+
+def parse_quantity(quantity: object) -> "Decimal | None":
     """Return the amount that a quantity stands for; None for anything else, such as an expression."""
     if isinstance(quantity, bool) or not isinstance(quantity, str | int | float):
         return None
     match = _QUANTITY.fullmatch(str(quantity).strip())
     if match is None:
         return None
-    exponent = Decimal(10) ** int(match["exp"] or 0)
-    return Decimal(match["number"]) * _UNITS[match["unit"] or ""] * exponent
+    unit = _units()[match["unit"] or ""]
+    number = type(unit)(match["number"])
+    return number.scaleb(int(match["exp"] or 0)) * unit
 
 
 def parse_bytes(quantity: object) -> int | None:
