@@ -20,11 +20,11 @@ from wfreport.api.argo import Node, TemplateRef
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.capacity import check_capacity
 from wfreport.core.plan.memory import MemoryRaise, OutOfMemory, RaisedMemory, raised_memory
-from wfreport.core.snapshot.quantity import MEBIBYTE, format_bytes, parse_bytes
 from wfreport.core.plan.refusal import RefusedError
 from wfreport.core.plan.resubmit import Resubmission, resubmitted
 from wfreport.core.plan.templates import Address, address_of, inlined
 from wfreport.core.snapshot.chain import link_of
+from wfreport.core.snapshot.quantity import MEBIBYTE, format_bytes, parse_bytes
 
 GI = 1 << 30
 HALF_MORE = MemoryRaise("1.5", "16Gi")
