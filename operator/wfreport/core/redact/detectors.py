@@ -6,6 +6,7 @@ each hint, so a new detector costs nothing on a text without its hint.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 import re2
@@ -14,6 +15,9 @@ from msgspec import Struct
 from wfreport.core.redact.bounds import ascii_bytes
 
 Span = tuple[int, int]
+
+_CACHED_SELECTIONS: Final = 256
+"""Most texts have one of a few sets of hints: none, or only one of a long word."""
 
 WORD_START: Final = r"(?:(?<![\w.-])|(?<=\\[nrt]))"
 """Matches at the start of a word, for shapes that also occur inside long names. In escaped text ``\\n`` precedes it."""
@@ -45,13 +49,14 @@ def by_pattern(pattern: re.Pattern[str], *hints: str, group: int | str = 0) -> D
 class DetectorSet:
     """Finds what any of its detectors finds."""
 
-    __slots__ = ("_always", "_by_hint", "_compiled", "_hints")
+    __slots__ = ("_always", "_by_hint", "_compiled", "_detectors_of", "_hints")
 
     def __init__(self, detectors: Iterable[Detector]) -> None:
         self._always: list[Detector] = []
         self._by_hint: list[Detector] = []
         self._hints: list[str] = []
         self._compiled: re2.Set | None = None
+        self._detectors_of = lru_cache(maxsize=_CACHED_SELECTIONS)(self._select)
         for detector in detectors:
             if not detector.hints:
                 self._always.append(detector)
@@ -59,16 +64,16 @@ class DetectorSet:
                 self._hints.append(hint)
                 self._by_hint.append(detector)
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """Yield the start and the end of each secret, in no order; they may overlap."""
-        for detector in (*self._always, *self._hinted(text)):
-            yield from detector.spans(text)
-
-    def _hinted(self, text: str) -> Iterable[Detector]:
+    def spans(self, text: str) -> list[Span]:
+        """Return the start and the end of each secret, in no order; they may overlap."""
         if self._compiled is None:  # not before: not every command redacts, and few texts need every set
             self._compiled = _compile(self._hints)
         found = self._compiled.Match(ascii_bytes(text)) or ()
-        return dict.fromkeys(self._by_hint[index] for index in sorted(found))
+        return [span for detector in self._detectors_of(tuple(found)) for span in detector.spans(text)]
+
+    def _select(self, found: tuple[int, ...]) -> tuple[Detector, ...]:
+        """Return the detectors that have one of these hints, or none at all."""
+        return (*self._always, *dict.fromkeys(self._by_hint[index] for index in sorted(found)))
 
 
 def _compile(hints: Iterable[str]) -> re2.Set:
