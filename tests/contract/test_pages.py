@@ -124,3 +124,18 @@ def test_each_how_to_is_on_the_first_page_of_the_documentation() -> None:
     first = (ROOT / "docs" / "README.md").read_text()
     names = [f"howto/{page.name}" for page in (ROOT / "docs" / "howto").glob("*.md")]
     assert sorted(name for name in names if f"({name})" not in first) == []
+
+
+DEFAULT = re.compile(r"`(WFREPORT_[A-Z_]+)`(?: \| | \()([\d,]+)(?: (s|minutes?|hours?))?(?=[ ;:).|])")
+SECONDS = {"": 1, "s": 1, "minute": 60, "minutes": 60, "hour": 3600, "hours": 3600}
+
+
+def test_each_default_that_a_page_names_is_that_of_the_setting() -> None:
+    defaults = {f"WFREPORT_{name}".upper(): field.default for name, field in Settings.model_fields.items()}
+    named = [
+        (page.name, name, int(number.replace(",", "")) * SECONDS[unit])
+        for page in OWN_PAGES
+        for name, number, unit in DEFAULT.findall(page.read_text())
+    ]
+    assert len(named) > 8
+    assert [one for one in named if defaults[one[1]] != one[2]] == []
