@@ -1,17 +1,31 @@
-"""The time of a report is linear in the size of its Workflow, whatever its nodes are (`make bench-bounds` measures)."""
+"""The time of a report is linear in the size of its Workflow, whatever its nodes are (`make bench-bounds` measures).
+
+The time of policies and stored reports is bounded as well.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.core.hostile import UNITS, cpu_seconds
+from tests.core.decide.builders import END, LATER, SINKS, a_failure, a_report, live_state_of
+from tests.core.hostile import UNITS, cpu_seconds, repeated
 from tests.examples import is_fast, steps
 
 from bench.bounds import SHAPES, fan_out, messages, node, report_on, workflow_of
+from wfreport.api.policy import RemediationPolicy
+from wfreport.api.remediation import LockClass
+from wfreport.core.decide.decision import decide
+from wfreport.core.decide.history import runs_of
+from wfreport.core.decide.model import History, OperatorLimits
+from wfreport.core.decide.validity import InvalidPolicyError, read_policy
 from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.kube.reports import stored_report
+from wfreport.remediation.gatherer import report_of
 
 pytestmark = pytest.mark.long
 
@@ -55,3 +69,95 @@ def test_any_mixture_of_shapes_and_texts_takes_little_time(
     raw = workflow_of(nodes)
     # Neighbours on the processor and patterns that are compiled for the first time cost something once.
     assert seconds(raw, tries=1) < 2 or seconds(raw) < 2
+
+
+EXPRESSIONS = (
+    *(r"\b(a|b)*a(a|b){%d}\b!", r"(?:.?){%d}y", r"(?i)(?:[a-z0-9_]{0,9}){%d}!", r"(.*)(a.{%d}b)(.*)c!", r"(a|b|%d)+$"),
+    *(r"(?:\pL*\d?){%d}!", r"(\w+\s?){%d}:", r".{%d}x", r"[^%d]*(a*b*){9}!", r"((((x{%d}){9}){9}){9})"),
+)
+"""Shapes of expressions that take long, each with a number."""
+
+
+def policy_of(shapes: list[tuple[str, int]], unit: str) -> dict[str, Any]:
+    """Return a policy as large as the CRD allows, with these expressions in its rules."""
+    expressions = [(shape % number)[:253] for shape, number in shapes]
+    keys = [f"{n:02}.{repeated('k', 240)}/{repeated('k', 60)}" for n in range(32)]
+    labels = [{"key": key, "operator": "NotIn", "values": [repeated("v", 63)] * 4} for key in keys]
+    names = [f"{n}{repeated(unit, 250)}" for n in range(16)]
+    rules = [
+        {
+            "name": f"r{n}",
+            "match": {
+                "logRegex": expressions[n % len(expressions)],
+                "messageRegex": expressions[-n % len(expressions)],
+                "labels": {"matchExpressions": labels},
+                "steps": ["transform", *names[1:]],
+            },
+            "action": {"resubmit": {"parameters": [{"name": name, "value": repeated(unit, 512)} for name in names]}},
+            "notify": SINKS,
+        }
+        for n in range(32)
+    ]
+    spec = {"mode": "DryRun", "selector": {"matchLabels": {"team": "data"}, "matchExpressions": labels}, "rules": rules}
+    return {"metadata": {"name": "p", "namespace": "data", "uid": "p", "generation": 1}, "spec": spec}
+
+
+def valid_policy(document: dict[str, Any]) -> list[RemediationPolicy]:
+    """Read a policy; return none if it is not valid."""
+    try:
+        return [read_policy(document)]
+    except InvalidPolicyError:
+        return []
+
+
+@settings(
+    max_examples=int(os.environ.get("BOUNDS_EXAMPLES", "3" if is_fast() else "25")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    shapes=st.lists(st.tuples(st.sampled_from(EXPRESSIONS), st.integers(1, 999)), min_size=1, max_size=32),
+    unit=st.sampled_from(UNITS),
+    text=st.sampled_from(["a", "ab", "x", "aab", *UNITS]),
+)
+def test_any_policy_is_read_and_decides_in_little_time(shapes: list[tuple[str, int]], unit: str, text: str) -> None:
+    document = policy_of(shapes, unit)
+    assert cpu_seconds(lambda: valid_policy(document), tries=1) < 2
+    tail = {"text": repeated(text, 16_384), "lines": 1, "bytes": 16_384}
+    report = a_report("etl", "u", a_failure(message=repeated(text, 1024), logTail=tail))
+    policies, state = valid_policy(document), live_state_of(report)
+
+    def decide_once() -> None:
+        decide(report, state, policies, History(), OperatorLimits(), LATER, lock=LockClass.NOTIFY)
+
+    # Neighbours on the processor may double it.
+    assert cpu_seconds(decide_once, tries=1) < 2 or cpu_seconds(decide_once) < 2
+
+
+def stored(unit: str, entries: int) -> bytes:
+    """Return a report whose status somebody has filled with this text."""
+    tail = {"text": repeated(unit, 16_384), "lines": 1, "bytes": 16_384}
+    failure = a_failure(message=repeated(unit, 1024), finishedAt=END.isoformat(), logTail=tail)
+    run = {"startedAt": "0001-01-01T00:00:00Z", "finishedAt": "9999-12-31T23:59:59Z", "summary": repeated(unit, 1024)}
+    step = {"displayName": repeated(unit, 253), "nodeId": "n", "type": "Pod", "phase": "Failed"}
+    status = {
+        "observedWorkflow": {"uid": "u", "phase": "Failed", "labels": {f"l{n}": "v" for n in range(entries)}},
+        "failures": [failure] * (entries // 10),
+        "runs": [run] * 10,
+        "steps": [step] * entries,
+        "waiting": [{"displayName": repeated(unit, 253), "reason": "R", "message": repeated(unit, 1024)}] * entries,
+    }
+    metadata = {"name": "r", "namespace": "n", "uid": "r", "resourceVersion": "1"}
+    metadata["creationTimestamp"] = "2026-11-01T00:00:00Z"
+    return json.dumps({"metadata": metadata, "spec": {"workflowRef": {"name": "w"}}, "status": status}).encode()
+
+
+@pytest.mark.parametrize("unit", steps(["x", "\u202e", "\x00", '"', "\\", "é", "password="], thinned_to=2))
+def test_a_stored_report_is_read_in_linear_time(unit: str) -> None:
+    small, large = stored(unit, 250), stored(unit, 1_000)
+    assert stored_report(large).status is not None
+
+    def read_seconds(raw: bytes) -> float:
+        return cpu_seconds(lambda: list(runs_of(report_of(stored_report(raw)))))
+
+    assert read_seconds(large) <= max(MAX_RATIO * read_seconds(small), 0.25)

@@ -250,3 +250,34 @@ def test_only_kube_builds_paths() -> None:
         if path.relative_to(package).parts[0] not in {"kube", "argoserver"} and raw.search(path.read_text())
     ]
     assert elsewhere == []
+
+
+async def test_conditions_of_others_that_leave_no_room_are_removed() -> None:
+    requests: list[tuple[str, Any]] = []
+    causes = [{"reason": "FieldValueTooMany", "field": "status.conditions"}]
+
+    async def handle(request: web.Request) -> web.Response:
+        requests.append((request.headers["Content-Type"], await request.json()))
+        if len(requests) == 1:
+            return web.json_response({"reason": "Invalid", "details": {"causes": causes}}, status=422)
+        return web.json_response({"metadata": {"name": "r", "resourceVersion": str(len(requests) + 2)}})
+
+    async with serving(handle) as server, client(FixedCredentials(server, tokens=["x"])) as api:
+        read = ObjectMeta(name="r", namespace="ns", uid="u", resource_version="3")
+        written = await Resource(api, kinds.REPORT, Named).apply_status(read, {"message": "m"})
+    assert written.metadata.resource_version == "5"
+    (_, first), (kind, cleared), (_, second) = requests
+    assert (kind, cleared) == (
+        "application/merge-patch+json",
+        {"metadata": {"uid": "u", "resourceVersion": "3"}, "status": {"conditions": None}},
+    )
+    assert (first["metadata"]["resourceVersion"], second["metadata"]["resourceVersion"]) == ("3", "4")
+    assert first["status"] == second["status"] == {"message": "m"}
+
+
+async def test_any_other_invalid_status_is_an_error() -> None:
+    requests, answer = recorded(web.json_response({"reason": "Invalid"}, status=422))
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
+        with pytest.raises(InvalidError):
+            await Resource(api, kinds.REPORT, Named).apply_status(ObjectMeta(name="r", namespace="ns"), {})
+    assert len(requests) == 1

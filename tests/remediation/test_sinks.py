@@ -192,6 +192,19 @@ async def test_urls_of_common_services_are_allowed(apprise: AppriseClient, url: 
 
 
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("urls", "problem"),
+    [
+        (["json://localhost:9"] * 51, "51 URLs, at most 50 are allowed"),
+        (["#" + "x" * 1023] * 1024, "bytes of base64, at most 65536 are allowed"),
+    ],
+    ids=["many", "large"],
+)
+async def test_a_secret_of_very_many_urls_is_refused(apprise: AppriseClient, urls: list[str], problem: str) -> None:
+    with pytest.raises(RefusedError, match=problem):
+        await Deliveries(apprise).by_apprise(*urls)
+
+
 async def test_a_secret_that_was_refused_is_tried_again_once_it_has_changed() -> None:
     async with deliveries() as made:
         with webhook([]) as (address, received):

@@ -38,7 +38,7 @@ EVENT_MAX_BYTES = 16 * 1024 * 1024
 
 _CLUSTER: Sequence[str | None] = (None,)
 _EXPIRED = 410
-_UID = "metadata.uid"
+_UID, _CONDITIONS = "metadata.uid", "status.conditions"
 _encode = msgspec.json.Encoder().encode
 
 ObjectT = TypeVar("ObjectT")
@@ -67,6 +67,7 @@ class _ErrorStatus(Struct, frozen=True):
 
 
 _decode_event = msgspec.json.Decoder(_EventLine).decode
+_decode_item = msgspec.json.Decoder(Item).decode
 _decode_error_status = msgspec.json.Decoder(_ErrorStatus).decode
 
 
@@ -303,8 +304,11 @@ class Resource(Generic[ObjectT]):
             NotFoundError: the object does not exist.
             ApiError: the request failed; it may have taken effect.
         """
+        return decoded(self._decode, await self._patch(namespace, name, subresource, patch))
+
+    async def _patch(self, namespace: str, name: str, subresource: str, patch: Mapping[str, Any]) -> bytes:
         try:
-            body = await self._client.request(
+            return await self._client.request(
                 "patch",
                 self._plural,
                 self._type.path(namespace, name, subresource),
@@ -317,7 +321,6 @@ class Resource(Generic[ObjectT]):
             if error.field == _UID:  # the API server takes another uid for an attempt to change it
                 raise ConflictError("another object has that name", status=error.status) from error
             raise
-        return decoded(self._decode, body)
 
     async def apply_status(self, identity: ObjectIdentity, status: Mapping[str, Any] | msgspec.Raw) -> ObjectT:
         """Write the whole status by server-side apply.
@@ -328,23 +331,34 @@ class Resource(Generic[ObjectT]):
             InvalidError: the status breaks the schema.
             ApiError: the request failed; it may have taken effect.
         """
-        document = {
-            "apiVersion": self._type.api_version,
-            "kind": self._type.kind,
-            "metadata": {
-                "name": identity.name,
-                "namespace": identity.namespace,
-                "uid": identity.uid,
-                "resourceVersion": identity.resource_version,
-            },
-            "status": status,
-        }
+        version = identity.resource_version
+        try:
+            return await self._apply_status(identity, version, status)
+        except InvalidError as error:
+            if error.field != _CONDITIONS:
+                raise
+        # conditions of other writers, which an apply leaves as they are, may take all the room that there is
+        cleared = {"metadata": {"uid": identity.uid, "resourceVersion": version}, "status": {"conditions": None}}
+        body = await self._patch(identity.namespace, identity.name, "status", cleared)
+        return await self._apply_status(identity, decoded(_decode_item, body).metadata.resource_version, status)
+
+    async def _apply_status(
+        self, identity: ObjectIdentity, version: str | None, status: Mapping[str, Any] | msgspec.Raw
+    ) -> ObjectT:
+        metadata = {"name": identity.name, "namespace": identity.namespace, "uid": identity.uid}
         body = await self._client.request(
             "apply",
             self._plural,
             self._type.path(identity.namespace, identity.name, "status"),
             params={"fieldManager": self._field_manager, "force": "true"},
-            body=_encode(document),
+            body=_encode(
+                {
+                    "apiVersion": self._type.api_version,
+                    "kind": self._type.kind,
+                    "metadata": metadata | {"resourceVersion": version},
+                    "status": status,
+                }
+            ),
             accept=self._accept,
             content_type=APPLY_PATCH,
         )

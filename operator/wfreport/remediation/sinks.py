@@ -30,6 +30,9 @@ STOP_SECONDS: Final = 2
 
 _FIRST_FAILURE_STATUS: Final = 300
 _MAX_REFUSALS: Final = 1000
+_MAX_URLS: Final = 50
+_MAX_URLS_BYTES: Final = 64 * 1024
+"""Each delivery hands all URLs to another process, which tries one after the other."""
 
 
 class SinkError(Exception):
@@ -182,14 +185,22 @@ def urls_in(secret: Mapping[str, Any], key: str) -> list[str]:
 
     Raises:
         SinkError: the key is missing, undecodable or has no URL.
+        RefusedError: the key is larger than a list of URLs can be.
     """
+    name, encoded = secret["metadata"]["name"], (secret.get("data") or {}).get(key, "")
+    if len(encoded) > _MAX_URLS_BYTES:
+        message = f"Secret {name}, key {key}: {len(encoded)} bytes of base64, at most {_MAX_URLS_BYTES} are allowed"
+        raise RefusedError(Refusal.SINK_UNUSABLE, message)
     try:
-        text = base64.b64decode((secret.get("data") or {}).get(key, "")).decode()
+        text = base64.b64decode(encoded).decode()
     except (binascii.Error, UnicodeDecodeError):
         text = ""
     urls = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not urls:
-        raise SinkError(f"Secret {secret['metadata']['name']} has no URL in key {key}")
+        raise SinkError(f"Secret {name} has no URL in key {key}")
+    if len(urls) > _MAX_URLS:
+        message = f"Secret {name}, key {key}: {len(urls)} URLs, at most {_MAX_URLS} are allowed"
+        raise RefusedError(Refusal.SINK_UNUSABLE, message)
     return urls
 
 

@@ -109,6 +109,10 @@ class RemediationCluster(Cluster):
 
         eventually(is_enforced)
 
+    def wait_for_policy(self, name: str, expected: tuple[str, str]) -> None:
+        """Wait until the condition Ready of a policy has this status and reason."""
+        eventually(lambda: condition(self.policy(name), "Ready"), lambda found: found == expected)
+
     def policy(self, name: str = "p") -> dict[str, Any]:
         """Return a policy."""
         policy: dict[str, Any] = self.plane.api.get(f"{OWN.format(self.namespace, 'remediationpolicies')}/{name}")

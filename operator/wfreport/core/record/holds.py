@@ -8,6 +8,7 @@ from wfreport.api.wire import TEXT
 from wfreport.core.decide.enforcement import Enforcement, EnforcementAction
 from wfreport.core.decide.model import Decision
 from wfreport.core.redact.bounds import cut
+from wfreport.core.redact.printable import strip_invisible
 
 _TRANSIENT: Final = frozenset(
     {HoldReason.STALE_OBSERVATION, HoldReason.EVIDENCE_PENDING, HoldReason.ALREADY_REMEDIATED}
@@ -50,7 +51,7 @@ def hold_of(decision: Decision, enforcement: Enforcement) -> Held | None:
         policy_name=policy.metadata.name,
         rule=decision.rule.name if decision.rule else None,
         reason=decision.reason,
-        message=cut(decision.message, TEXT),
+        message=cut(strip_invisible(decision.message), TEXT),
         recheck_at=None if decision.reason in _WITHOUT_RECHECK_TIME else decision.recheck_at,
     )
 

@@ -36,12 +36,12 @@ def condition(
     at: datetime | None,
     generation: int | None,
 ) -> Condition:
-    """Return a condition whose message fits its limit."""
+    """Return a condition whose message is printable and fits its limit; policies, too, have texts of users."""
     return Condition(
         type=kind,
         status=status,
         reason=reason,
-        message=cut(message, TEXT),
+        message=cut(strip_invisible(message), TEXT),
         last_transition_time=at or EPOCH,
         observed_generation=generation,
     )

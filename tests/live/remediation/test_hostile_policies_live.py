@@ -1,0 +1,146 @@
+"""Policies, Secrets and Remediations that nobody should write: each is explained, and no neighbour waits for it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from tests.eventually import eventually
+from tests.live.operator.harness import RunningOperator
+from tests.live.remediation.harness import LONG_SECONDS, OWN, RemediationCluster, message_of, remediation_cluster
+from tests.remediation.documents import RESUBMIT, policy_document
+
+from controlplane import ControlPlane
+
+pytestmark = pytest.mark.cluster
+
+Json = dict[str, Any]
+SLOW: Final = r"\b(a|b)*a(a|b){100}\b!"
+"""An expression that takes long for its size on a text of only one letter."""
+
+YEAR_0, YEAR_9999 = "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+ODD: Final = "\u202egnp\u200b\x00\x1b[31m" * 10
+IN_A_VAIN_HOPE: Json = {"name": "no", "match": {"classes": ["Evicted"]}, "action": {"none": {}}}
+
+
+def rules(number: int, **match: Any) -> list[Json]:
+    return [{"name": f"r{n}", "match": match, "action": {"none": {}}} for n in range(number)]
+
+
+def large_selector() -> Json:
+    keys = [f"{'p' * 240}.io/{n:02}-{'k' * 60}" for n in range(32)]
+    values = [f"v{n:02}{'x' * 60}" for n in range(64)]
+    expressions = [{"key": key, "operator": "NotIn", "values": values} for key in keys]
+    return {"matchLabels": {"team": "data"}, "matchExpressions": expressions}
+
+
+INVALID: Final[Mapping[str, Callable[[], Json]]] = {
+    "one expression that is too large": lambda: {"rules": rules(1, logRegex="(.?){500}(.?){400}y")},
+    "expressions that are too large together": lambda: {"rules": rules(32, logRegex=SLOW, messageRegex=SLOW)},
+    "no expressions at all": lambda: {"rules": rules(32, logRegex=r"(" * 253, messageRegex="\x00" + "[" * 252)},
+    "classes of letters": lambda: {"rules": rules(32, logRegex=r"(\pL\pN\pP\pS){60}")},
+    "texts that are no labels": lambda: {"selector": {"matchLabels": {f"{ODD}{n}": ODD for n in range(2)}}},
+}
+"""Specs that the API server accepts and the operator does not."""
+
+VALID: Final[Mapping[str, Callable[[], Json]]] = {
+    "the largest selector": lambda: {"selector": large_selector(), "rules": rules(32, labels=large_selector())},
+    "expressions at the limit": lambda: {"rules": rules(9, logRegex=SLOW, messageRegex=SLOW)},
+    "numbers at their limits": lambda: {
+        "priority": -1_000_000,
+        "backoff": {"initialSeconds": 86_400, "maxSeconds": 604_800, "factor": "9999.999", "jitter": "1"},
+        "limits": {"maxAttempts": 20, "infraMaxAttempts": 50, "maxAgeSeconds": 604_800},
+        "rules": [IN_A_VAIN_HOPE],
+    },
+    "odd texts": lambda: {"pauseRequests": [ODD] * 16, "rules": [IN_A_VAIN_HOPE]},
+}
+"""Specs at the limits of what is valid."""
+
+
+@pytest.fixture
+def neighbour(plane: ControlPlane, tmp_path: Path) -> Iterator[RemediationCluster]:
+    """Another namespace that the same operator watches."""
+    with remediation_cluster(plane, plane.create_namespace("neighbour"), tmp_path) as made:
+        made.apply_policy(RESUBMIT)
+        yield made
+
+
+def start(cluster: RemediationCluster, neighbour: RemediationCluster) -> RunningOperator:
+    operator = cluster.start(namespaces=f"{cluster.namespace},{neighbour.namespace}")
+    neighbour.enforced()
+    return operator
+
+
+def assert_alive(operator: RunningOperator, neighbour: RemediationCluster, run: str) -> None:
+    """Assert that a run of the neighbour is reported and resubmitted, and that there was no unexpected exception."""
+    neighbour.fail(run)
+    neighbour.wait_for_remediation(run, "Executed", ("True",), timeout_seconds=LONG_SECONDS)
+    assert operator.answer("/healthz") == "ok\n"
+    assert operator.metric("wfreport_reconcile_errors_total", error="Bug") == 0
+    assert operator.metric("wfreport_event_loop_blocked_total") == 0
+
+
+def test_hostile_policies_are_explained_and_the_neighbours_run_is_resubmitted(
+    cluster: RemediationCluster, neighbour: RemediationCluster
+) -> None:
+    policies = {f"p{n}": make() for n, make in enumerate([*INVALID.values(), *VALID.values()])}
+    invalid = list(policies)[: len(INVALID)]
+    for name, spec in policies.items():
+        cluster.plane.api.post(
+            OWN.format(cluster.namespace, "remediationpolicies"),
+            policy_document(
+                *spec.pop("rules", [RESUBMIT]), namespace=cluster.namespace, name=name, mode="DryRun", **spec
+            ),
+        )
+    operator = start(cluster, neighbour)
+    cluster.fail("bad", message="ab" * 500)
+    for name in policies:
+        cluster.wait_for_policy(name, ("False", "PolicyInvalid") if name in invalid else ("True", "PolicyValid"))
+    for name in invalid:
+        assert message_of(cluster.policy(name), "Ready").startswith("spec.")
+        (event,) = eventually(lambda name=name: cluster.events_about(name))  # type: ignore[misc]
+        assert (event["type"], event["reason"]) == ("Warning", "PolicyInvalid")
+        assert event["message"].startswith("spec.")
+    assert_alive(operator, neighbour, "run")
+    shown = str([cluster.policy(name)["status"] for name in policies])
+    assert not any(character in shown for character in "\u202e\u200b\x00\x1b")
+
+
+def test_forged_statuses_of_policies_are_written_anew(
+    cluster: RemediationCluster, neighbour: RemediationCluster
+) -> None:
+    one = {"status": "True", "reason": "R", "message": ODD, "lastTransitionTime": YEAR_0}
+    forged: list[Json] = [
+        {"enforcedSince": YEAR_0, "observedGeneration": 2**63 - 1},
+        {"enforcedSince": YEAR_9999, "counts": {"matched": 2**63 - 1}, "breaker": "Melted"},
+        {"conditions": [one | {"type": f"C{n}"} for n in range(16)]},
+    ]
+    path = OWN.format(cluster.namespace, "remediationpolicies")
+    for number, status in enumerate(forged):
+        cluster.apply_policy(IN_A_VAIN_HOPE, name=f"p{number}", priority=number)
+        policy = f"{path}/p{number}"
+        cluster.plane.api.put(f"{policy}/status", cluster.plane.api.get(policy) | {"status": status})
+    operator = start(cluster, neighbour)
+    for number in range(len(forged)):
+        cluster.wait_for_policy(f"p{number}", ("True", "PolicyValid"))
+    assert_alive(operator, neighbour, "run")
+
+
+def test_a_secret_that_is_as_large_as_can_be_is_refused_with_its_reason(
+    cluster: RemediationCluster, neighbour: RemediationCluster
+) -> None:
+    secret = {
+        "metadata": {"name": "urls", "labels": {"wfreport.dev/notify": "true"}},
+        "data": {"urls": base64.b64encode(b"json://localhost:9\n" * 36_000).decode(), "bytes": "/////w=="},
+    }
+    cluster.plane.api.post(f"/api/v1/namespaces/{cluster.namespace}/secrets", secret)
+    sinks = [{"name": key, "apprise": {"secretName": "urls", "key": key}} for key in ("urls", "bytes", "..")]
+    cluster.apply_policy({"name": "tell", "match": {}, "notify": {"sinks": sinks}})
+    operator = start(cluster, neighbour)
+    cluster.enforced()
+    cluster.fail("bad")
+    assert_alive(operator, neighbour, "run")
+    assert operator.metric("wfreport_notifications_total", result="refused") >= 1
