@@ -8,7 +8,8 @@ import pytest
 
 from wfreport.kube import read_ahead
 from wfreport.kube.objects import ObjectMeta
-from wfreport.kube.read_ahead import MAX_BYTES, PageSize, ReadAhead, WorkflowBody
+from wfreport.kube.pages import PageSize
+from wfreport.kube.read_ahead import MAX_BYTES, ReadAhead, WorkflowBody
 
 NAME = ("ns", "a")
 
@@ -59,7 +60,7 @@ async def test_bodies_that_nobody_takes_are_dropped(monkeypatch: pytest.MonkeyPa
 
 
 def test_pages_grow_to_a_megabyte_and_shrink_after_a_huge_one() -> None:
-    size, sizes = PageSize(), []
+    size, sizes = PageSize(first=5, most=200, page_bytes=1 << 20), []
     for item_bytes in (10_000, 10_000, 10_000, 1_500_000, 1_500_000, 100):
         sizes.append(size.items)
         size.observe(size.items, size.items * item_bytes)

@@ -14,9 +14,11 @@ from tests.kube.test_client import Answer, FixedCredentials, client, serving
 
 import wfreport
 from wfreport.api.argo import Struct
+from wfreport.core.redact.bounds import clip_text
 from wfreport.kube import kinds
 from wfreport.kube.errors import BadResponseError, ConflictError, ForbiddenError, GoneError, InvalidError
 from wfreport.kube.objects import ListMeta, ObjectMeta
+from wfreport.kube.pods import Pods
 from wfreport.kube.resource import Resource, ResourceEvent, documents
 
 
@@ -94,6 +96,15 @@ async def test_an_expired_list_that_the_server_does_not_continue_is_an_error(ans
     with pytest.raises(GoneError) as raised:
         await listed_in_pages(first, *answers)
     assert raised.value.transient, "a list that begins anew may succeed"
+
+
+async def test_pages_grow_unless_their_objects_are_large() -> None:
+    large = [{"metadata": {"name": "l"}, "padding": "x" * (4 << 20)}] * 5
+    pages = [{"metadata": {"continue": "more"}, "items": items} for items in (named("a"), named("b"), large)]
+    requests, answer = recorded(*pages, {"items": named("c")})
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
+        assert len([pod async for pod in Resource(api, kinds.POD, Named, chunk_size=200).list()]) == 8
+    assert [request.query["limit"] for request in requests] == ["25", "100", "200", "3"]
 
 
 async def test_a_list_of_one_namespace_leaves_the_scope() -> None:
@@ -193,6 +204,18 @@ async def test_an_object_that_does_not_fit_hides_no_other_one_of_its_page() -> N
         assert [pod.metadata.name async for pod in lenient.list()] == ["7", "even"]
         with pytest.raises(BadResponseError):
             await Resource(api, kinds.POD, Named).list_page(None)
+
+
+@pytest.mark.parametrize(("characters", "further"), [(100, ["80"]), (100_000, ["1"]), (2_000_000, ["1"])])
+async def test_events_of_a_pod_are_read_as_far_as_they_fit(characters: int, further: list[str]) -> None:
+    event = {"reason": "R", "message": "x" * characters, "lastTimestamp": "0000-01-01T00:00:00Z"}
+    requests, answer = recorded({"metadata": {"continue": "more"}, "items": [event] * 20}, {"items": [event]})
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
+        events = await Pods(api, chunk_size=10).list_events("ns", "u")
+    assert [request.query["limit"] for request in requests] == ["20", *further]
+    assert len(events) == 20 + len(further)
+    assert {len(event.message) for event in events} == {min(characters, len(clip_text("x" * characters)))}
+    assert events[0].last_timestamp is None, "only what does not fit is left out"
 
 
 # Writes

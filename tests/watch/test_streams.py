@@ -182,6 +182,18 @@ async def test_a_list_is_complete_after_its_last_page_and_has_the_version_of_its
     assert world.lists == [Listing("workflows", None, 9, {("n", "a"), ("n", "b")})]
 
 
+async def test_kopfs_pages_grow_unless_their_objects_are_large(opened: Any) -> None:
+    world = World()
+    session = await opened(world)
+    large = an_object("large") | {"padding": "x" * (4 << 20)}
+    for token, items in (("", [an_object("a")]), ("2", [large] * 5), ("3", []), ("", [])):
+        world.chunks = [json.dumps({"metadata": {"resourceVersion": "9", "continue": "more"}, "items": items}).encode()]
+        async with session.get(f"{WORKFLOWS}?limit=500{f'&continue={token}' if token else ''}") as response:
+            await response.json()
+    assert [request.query["limit"] for request in world.requests] == ["25", "100", "3", "25"]
+    assert world.requests[1].query["continue"] == "2"
+
+
 async def answered_as_expired(session: aiohttp.ClientSession, world: World, token: str) -> dict[str, Any]:
     """Have kopf read a page whose continue token has expired."""
     status = {"kind": "Status", "code": 410, "reason": "Expired", "metadata": {"continue": token}}

@@ -19,7 +19,7 @@ from wfreport.kube.credentials import Credentials, Endpoint, NoCredentialsError
 from wfreport.kube.errors import BadResponseError, GoneError, UnauthorizedError, UnreachableError, error_of
 from wfreport.kube.exchange import DirectTransport
 from wfreport.kube.objects import PARTIAL_KIND
-from wfreport.kube.pages import Page
+from wfreport.kube.pages import Page, list_page_size
 from wfreport.kube.transport import USER_AGENT, BodyTail, HttpTransport, Response, Transport
 from wfreport.large_work import run_by_size
 from wfreport.logs import kv
@@ -213,7 +213,7 @@ class Client:
         params: Mapping[str, str] | None = None,
         accept: str = ACCEPT_JSON,
     ) -> AsyncIterator[PageT]:
-        """List a collection in pages of ``limit`` objects.
+        """List a collection in pages of ``limit`` objects at most, fewer if they are large.
 
         If its snapshot expires, the rest is listed as it is by then: what exists all the time is listed once.
 
@@ -221,8 +221,9 @@ class Client:
             GoneError: the snapshot expired, and the server does not continue the list; start over.
             ApiError: a page failed.
         """
-        query = {**(params or {}), "limit": str(limit)}
+        query, size = dict(params or {}), list_page_size(limit)
         while True:
+            query["limit"] = str(size.items)
             try:
                 body = await self.request("list", resource, path, params=query, accept=accept)
             except GoneError as error:
@@ -231,6 +232,7 @@ class Client:
                 query["continue"] = error.continue_token
                 body = await self.request("list", resource, path, params=query, accept=accept)
             page = await decoded_by_size(decode, body)
+            size.observe(len(page.items or ()), len(body))
             yield page
             if not page.metadata.continue_token:
                 return

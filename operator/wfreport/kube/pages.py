@@ -2,14 +2,39 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
 from wfreport.api.argo import Struct
 from wfreport.kube.objects import ListMeta
 
+_GROWTH: Final = 4
+
 ObjectT = TypeVar("ObjectT")
+
+
+class PageSize:
+    """The number of objects to request in a page: few at first, then as many as make a page of so many bytes.
+
+    An object may have a hundred bytes or more than a megabyte, so a fixed number is either wasteful or dangerous.
+    """
+
+    def __init__(self, *, first: int, most: int, page_bytes: int) -> None:
+        self.items = min(first, most)
+        self._most = most
+        self._page_bytes = page_bytes
+
+    def observe(self, items: int, size_bytes: int) -> None:
+        """Adapt to a page."""
+        if items:
+            fitting = self._page_bytes * items // max(1, size_bytes)
+            self.items = max(1, min(fitting, self.items * _GROWTH, self._most))
+
+
+def list_page_size(most: int) -> PageSize:
+    """Return the size of the pages of a list that is decoded page by page, ``most`` objects at most."""
+    return PageSize(first=25, most=most, page_bytes=16 << 20)
 
 
 class Page(Protocol):
@@ -18,6 +43,11 @@ class Page(Protocol):
     @property
     def metadata(self) -> ListMeta:
         """The list's metadata, with the continue token."""
+        ...
+
+    @property
+    def items(self) -> list[Any] | None:
+        """The objects."""
         ...
 
 

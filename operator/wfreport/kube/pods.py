@@ -25,6 +25,11 @@ LINE_MAX_BYTES = 16 * 1024 * 1024
 FEW_LINES = 5
 """The number of lines to request if the requested ones exceed `LOG_READ_MAX_BYTES`."""
 
+FEW_EVENTS = 20
+LONG_EVENT = 16 * 1024
+EVENTS_BYTES = 1 << 20
+"""Texts of the Events that are read: a pod has few, of some hundred bytes each."""
+
 _LOG_GONE = "unable to retrieve container logs for "
 """The body of the kubelet's 200 if the container no longer exists (kubernetes pkg/kubelet/kuberuntime)."""
 
@@ -170,13 +175,27 @@ class Pods:
         return page.items or ()
 
     async def list_events(self, namespace: str, pod_uid: str, *, limit: int = 100) -> Sequence[Event]:
-        """List the Events about a pod.
+        """List the Events about a pod: few at first, because each may have more than a megabyte.
 
         Raises:
-            ApiError: the request failed.
+            ApiError: a request failed.
         """
-        page = await self._events.list_page(namespace, field_selector=f"involvedObject.uid={pod_uid}", limit=limit)
-        return [clip_event(event) for event in page.items or ()]
+        selector = f"involvedObject.uid={pod_uid}"
+        page = await self._events.list_page(namespace, field_selector=selector, limit=min(FEW_EVENTS, limit))
+        events = [clip_event(event) for event in page.items or ()]
+        size = sum(map(_event_bytes, events))
+        token, fitting = page.metadata.continue_token, EVENTS_BYTES * len(events) // max(1, size)
+        more = min(limit - len(events), fitting)
+        if token and more > 0:
+            page = await self._events.list_page(namespace, field_selector=selector, limit=more, continue_token=token)
+            events += [clip_event(event) for event in page.items or ()]
+        return events
+
+
+def _event_bytes(event: Event) -> int:
+    """Return about how large an Event is. Texts were clipped, so that a long one may have had any length."""
+    size = len(event.message) + len(event.reason)
+    return size if size < LONG_EVENT else EVENTS_BYTES
 
 
 def _whole_lines(tail: bytes, *, is_cut: bool) -> str:

@@ -18,11 +18,6 @@ MAX_BYTES: Final = 2 << 20
 PATIENCE_SECONDS: Final = 30
 """After this time without room, the bodies are dropped: their reconciles are late, and make a GET then."""
 
-PAGE_BYTES: Final = 1 << 20
-FIRST_PAGE: Final = 5
-_MOST_ITEMS: Final = 200
-_GROWTH: Final = 4
-
 
 class WorkflowBody(Struct, frozen=True):
     """A Workflow as a list returned it.
@@ -39,22 +34,6 @@ class WorkflowBody(Struct, frozen=True):
     def name(self) -> NamespacedName:
         """Namespace and name."""
         return (self.meta.namespace, self.meta.name)
-
-
-class PageSize:
-    """The number of Workflows to request in a page: few at first, then as many as make a page of `PAGE_BYTES`.
-
-    A Workflow may have a hundred bytes or more than a megabyte, so a fixed number is either wasteful or dangerous.
-    """
-
-    def __init__(self) -> None:
-        self.items = FIRST_PAGE
-
-    def observe(self, items: int, size_bytes: int) -> None:
-        """Adapt to a page."""
-        if items:
-            fitting = PAGE_BYTES * items // max(1, size_bytes)
-            self.items = max(1, min(fitting, self.items * _GROWTH, _MOST_ITEMS))
 
 
 class ReadAhead:

@@ -3,16 +3,22 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Set
+from typing import Final
 
 from wfreport.kube.errors import ApiError
 from wfreport.kube.objects import NamespacedName
-from wfreport.kube.read_ahead import PageSize, WorkflowBody
+from wfreport.kube.pages import PageSize
+from wfreport.kube.read_ahead import WorkflowBody
 from wfreport.kube.workflows import Workflows
 from wfreport.logs import kv, throttled
 from wfreport.runtime.requests import ReconcileRequests
 from wfreport.runtime.workqueue import Priority
 
 log = logging.getLogger(__name__)
+
+PAGE_BYTES: Final = 1 << 20
+FIRST_PAGE: Final = 5
+_MOST_ITEMS: Final = 200
 
 
 class ChunkedReader:
@@ -71,7 +77,7 @@ class _ChunkedList:
     def __init__(self, namespace: str | None, unread: set[NamespacedName]) -> None:
         self.unread = unread
         self._namespace = namespace
-        self._size = PageSize()
+        self._size = PageSize(first=FIRST_PAGE, most=_MOST_ITEMS, page_bytes=PAGE_BYTES)
         self._continue_token = ""
 
     async def next_page(self, workflows: Workflows, label_selector: str) -> tuple[list[WorkflowBody], bool]:

@@ -38,6 +38,7 @@ from typing import Any, Protocol
 
 import aiohttp
 import msgspec
+import yarl
 from msgspec import Struct
 
 from wfreport.api import argo, names
@@ -53,6 +54,7 @@ from wfreport.kube.objects import (
     RawList,
     WatchEvent,
 )
+from wfreport.kube.pages import PageSize, list_page_size
 from wfreport.kube.pods import PODS
 from wfreport.logs import kv
 from wfreport.watch.listings import ListingCollector, OnListed
@@ -131,6 +133,7 @@ class StreamTap:
         self._on_event = on_event
         self._listings = ListingCollector(on_listed)
         self._expired: set[Stream] = set()
+        self._page_sizes: dict[Stream, PageSize] = {}
 
     async def __call__(self, request: aiohttp.ClientRequest, handler: Any) -> aiohttp.ClientResponse:
         """Send a request with current credentials, and tap the response if it is a list or watch of a watched kind."""
@@ -142,6 +145,8 @@ class StreamTap:
         watching = request.url.query.get("watch") == "true"
         if stream:
             request.headers["Accept"] = accept_header(watching=watching)
+        if stream and not watching:
+            request.url = self._sized(request.url, stream)
         verb, resource = ("watch" if watching else "list", stream.plural) if stream else ("get", "discovery")
         response: aiohttp.ClientResponse = await handler(request)
         self._observer.observe_request(verb, resource, str(response.status))
@@ -152,6 +157,14 @@ class StreamTap:
         elif stream and response.status == _GONE and not watching:
             await self._continue_list(response, stream)
         return response
+
+    def _sized(self, url: yarl.URL, stream: Stream) -> yarl.URL:
+        """Return the URL of a list with the number of objects that fit into its next page."""
+        if "limit" not in url.query:
+            return url
+        if "continue" not in url.query or stream not in self._page_sizes:
+            self._page_sizes[stream] = list_page_size(int(url.query["limit"]))
+        return url.update_query(limit=str(self._page_sizes[stream].items))
 
     async def _tap(self, response: aiohttp.ClientResponse, stream: Stream, query: Mapping[str, str]) -> None:
         if query.get("watch") == "true":
@@ -190,6 +203,8 @@ class StreamTap:
         except msgspec.MsgspecError as error:
             _log_undecodable(stream, error)
             return body
+        if stream in self._page_sizes:
+            self._page_sizes[stream].observe(len(page.items or ()), len(body))
         names: set[NamespacedName] = set()
         collects = self._listings.collects(stream.plural)
         for text in page.items or ():

@@ -246,3 +246,10 @@ def test_all_expressions_together_have_a_size() -> None:
     (problem,) = problems(rules=large)
     assert problem.startswith("spec.rules: the expressions of all rules compile to ")
     assert "at most 6000" in problem
+
+
+@pytest.mark.parametrize("status", [{"enforcedSince": "0000-01-01T00:00:00Z"}, {"counts": {"matched": "many"}}, []])
+def test_a_status_that_does_not_fit_makes_no_policy_invalid(status: object) -> None:
+    assert read_policy(a_policy("forged") | {"status": status}).status is None
+    with pytest.raises(InvalidPolicyError, match=r"^spec\.priority: 'x'"):
+        read_policy(a_policy("forged", priority="x") | {"status": status})

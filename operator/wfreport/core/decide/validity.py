@@ -54,7 +54,7 @@ class InvalidPolicyError(ValueError):
 
 
 def read_policy(document: Mapping[str, Any]) -> RemediationPolicy:
-    """Decode and validate a policy from the API server or a file.
+    """Decode and validate a policy from the API server or a file. A status that does not fit counts as absent.
 
     Raises:
         InvalidPolicyError: the policy is invalid. For a file, this includes the bounds of the CRD.
@@ -62,7 +62,10 @@ def read_policy(document: Mapping[str, Any]) -> RemediationPolicy:
     try:
         policy = RemediationPolicy.model_validate(document)
     except ValidationError as error:
-        raise InvalidPolicyError([_of_field(details) for details in error.errors()]) from error
+        own = [_of_field(details) for details in error.errors() if details["loc"][:1] != ("status",)]
+        if own:
+            raise InvalidPolicyError(own) from error
+        policy = RemediationPolicy.model_validate({**document, "status": None})
     problems = list(problems_of(policy.spec))
     if problems:
         raise InvalidPolicyError(problems)
