@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.examples import is_fast, steps
 from tests.recorded import LARGEST, Recording, chosen_recordings, recording, recordings
 
+from wfreport.api.gaps import EVIDENCE_GAPS
+from wfreport.api.reasons import Reason
 from wfreport.api.report import Step, WorkflowReport
 from wfreport.cli.render.report_page import report_lines
 from wfreport.cli.render.style import ASCII, UNICODE, Style, glyphs_for, terminal_safe
@@ -51,6 +54,24 @@ def report(case: Recording) -> WorkflowReport:
 
 def text(shown: WorkflowReport | dict[str, Any], style: Style) -> str:
     return "".join(f"{line.plain}\n" for line in report_lines(shown, style))
+
+
+def test_missing_evidence_is_named_in_words() -> None:
+    shown = report(recording("retry-exhausted-varied"))
+    assert shown.status is not None
+    assert shown.status.failures
+    failure = shown.status.failures[0]
+
+    def missing(*reasons: str) -> str:
+        lacking = replace(failure, evidence_missing=list(reasons))
+        page = text(replace(shown, status=replace(shown.status, failures=[lacking])), Style())
+        return (
+            next(line for line in page.splitlines() if line.startswith("  missing")).removeprefix("  missing").strip()
+        )
+
+    assert missing("LogGone") == "log (pod was already gone)"
+    assert missing("OfANewerVersion") == "OfANewerVersion"
+    assert not [reason for reason in (*EVIDENCE_GAPS, Reason.LOG_DISABLED) if reason in missing(reason)]
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -7,6 +7,7 @@ from rich.text import Text
 from wfreport.api.classes import CLASS_MEANINGS, Confidence, FailureClass, Role
 from wfreport.api.evidence import ContainerEnd, ContainerSummary
 from wfreport.api.failure_reasons import FAILURE_REASON_MEANINGS, FailureReason
+from wfreport.api.gaps import gap_phrase
 from wfreport.api.report import Failure, PreviousAttempt
 from wfreport.cli.render.page import TextPage, joined, span
 from wfreport.cli.render.quantities import human_memory
@@ -77,7 +78,7 @@ def _add_details(page: TextPage, failure: Failure) -> None:
     _add_attempts(page, failure)
     _add_events(page, failure)
     _add_log(page, failure)
-    page.field("missing", joined(page.style, failure.evidence_missing or []), style="yellow")
+    page.field("missing", joined(page.style, [*map(gap_phrase, failure.evidence_missing or ())]), style="yellow")
 
 
 def _doubt(failure: Failure) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from wfreport.api.classes import Role
 from wfreport.api.comparison import Comparison, Difference, FailureHistory, FailureNovelty
+from wfreport.api.gaps import gap_phrase
 from wfreport.api.reasons import ConditionType
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, WorkflowReport
 from wfreport.api.run import NamedValue, WorkflowSource
@@ -153,7 +154,7 @@ def _failure_facts(failure: Failure) -> Iterator[Fact]:
     yield Fact("Requests", _amounts(resources.requests) if resources else "")
     yield Fact("Limits", _amounts(resources.limits) if resources else "")
     yield Fact("Pod status", line(f"{failure.pod_reason or ''} {failure.pod_message or ''}"))
-    yield Fact("Missing evidence", ", ".join(map(line, failure.evidence_missing or ())))
+    yield Fact("Missing evidence", ", ".join(line(gap_phrase(reason)) for reason in failure.evidence_missing or ()))
 
 
 def _amounts(amounts: dict[str, str] | None) -> str:
