@@ -28,8 +28,8 @@ setup: $(STAMP) ## Make the environment in .venv
 # A uv from PATH must never be made anew, hence the order-only dependency and no time stamp.
 $(STAMP): pyproject.toml uv.lock | tools-present $(UV)
 	$(call say,[setup] environment in .venv (the first time only))
-	@$(UV) sync --locked --inexact --no-default-groups --compile-bytecode
-	@$(UV) sync --locked --all-groups
+	@$(UV) sync --quiet --locked --inexact --no-default-groups --compile-bytecode
+	@$(UV) sync --quiet --locked --all-groups
 	@env -u PYTHONDONTWRITEBYTECODE $(RUN) python -m compileall -q operator
 	@touch $@
 

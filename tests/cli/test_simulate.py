@@ -180,12 +180,31 @@ def test_the_reports_of_the_cluster_are_simulated(workspace: Workspace, tmp_path
     assert [entry["action"] for entry in simulated["actions"]] == ["RaiseMemory"]
 
 
-def test_a_selector_that_matches_nothing_is_named_as_the_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ({"matchLabels": {"team": "nobody"}}, "No run has the label team=nobody."),
+        ({"matchLabels": {"team": "x", "tier": "y"}}, "No run has the labels team=x,tier=y."),
+        (
+            {
+                "matchLabels": {"team": "x"},
+                "matchExpressions": [
+                    {"key": "tier", "operator": "In", "values": ["a", "b"]},
+                    {"key": "zone", "operator": "NotIn", "values": ["c"]},
+                    {"key": "canary", "operator": "DoesNotExist"},
+                    {"key": "owner", "operator": "Exists"},
+                ],
+            },
+            "No run matches the selector team=x,tier in (a,b),zone notin (c),!canary,owner.",
+        ),
+    ],
+)
+def test_a_selector_that_matches_nothing_is_shown(tmp_path: Path, selector: dict[str, Any], expected: str) -> None:
     policy = a_policy("all")
-    policy["spec"]["selector"] = {"matchLabels": {"team": "nobody"}}
+    policy["spec"]["selector"] = selector
     file = reports(tmp_path / "r.json", "oom-main")
     done = simulate("-f", write(tmp_path / "p.yaml", policy), "--reports", file, *CENTURY)
-    assert "No run has the labels of the selector." in done.stdout
+    assert expected in done.stdout
 
 
 def test_a_class_that_does_not_exist_is_refused(tmp_path: Path) -> None:

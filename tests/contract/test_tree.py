@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 import statistics
 import subprocess
 import sys
@@ -51,6 +52,12 @@ def test_every_dependency_is_justified() -> None:
     listed = lines[start + 1 : lines.index("]", start)]
     for above, line in itertools.pairwise(listed):
         assert line.lstrip().startswith("#") or above.lstrip().startswith("#"), f"{line.strip()} needs one line of why"
+
+
+def test_setup_does_not_list_a_hundred_packages() -> None:
+    syncs = re.findall(r"\$\(UV\) sync .*", (ROOT / "Makefile").read_text())
+    assert syncs
+    assert all(" --quiet " in command for command in syncs)
 
 
 def test_there_are_recordings_to_hold_the_core_to() -> None:

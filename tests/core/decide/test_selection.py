@@ -8,7 +8,7 @@ import pytest
 from tests.core.decide.builders import a_policy, a_run
 
 from wfreport.api.match import LabelSelector
-from wfreport.core.decide.selection import policy_groups, select_policy, selects
+from wfreport.core.decide.selection import policy_groups, select_policy, selector_text, selects
 
 LABELS = {"team": "data", "tier": "1"}
 
@@ -67,3 +67,19 @@ def test_passive_policies_are_groups_of_their_own() -> None:
     assert policy_groups([enforce, dry, approve, observe]) == [[enforce, approve], [dry], [observe]]
     assert policy_groups([dry]) == [[dry]]
     assert policy_groups([]) == []
+
+
+def test_a_selector_is_written_as_kubectl_takes_it() -> None:
+    selector = LabelSelector.model_validate(
+        {
+            "matchLabels": {"team": "data"},
+            "matchExpressions": [
+                {"key": "tier", "operator": "In", "values": ["a", "b"]},
+                {"key": "zone", "operator": "NotIn", "values": ["c"]},
+                {"key": "owner", "operator": "Exists"},
+                {"key": "canary", "operator": "DoesNotExist"},
+            ],
+        }
+    )
+    assert selector_text(selector) == "team=data,tier in (a,b),zone notin (c),owner,!canary"
+    assert selector_text(LabelSelector()) == ""

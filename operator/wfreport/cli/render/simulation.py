@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from rich.text import Text
 
+from wfreport.api.match import LabelSelector
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.reason_meanings import HOLD_MEANINGS
 from wfreport.api.reasons import HoldReason
@@ -19,6 +20,7 @@ from wfreport.cli.render.style import one_line
 from wfreport.cli.render.table import print_table
 from wfreport.core.decide.replay import ReplayedDecision
 from wfreport.core.decide.replay_summary import ActionCount, BreakerOpenInterval, ReplaySummary, describe
+from wfreport.core.decide.selection import selector_text
 from wfreport.core.plurals import plural
 from wfreport.core.timing.durations import short_duration
 
@@ -42,6 +44,13 @@ class Simulation(Struct, frozen=True):
     summary: ReplaySummary
 
 
+def _matches_nothing(selector: LabelSelector) -> str:
+    if selector.match_expressions:
+        return f"No run matches the selector {one_line(selector_text(selector))}."
+    labels = selector.match_labels or {}
+    return f"No run has the {'label' if len(labels) == 1 else 'labels'} {one_line(selector_text(selector))}."
+
+
 def print_simulation(simulation: Simulation, *, output: str, color: str) -> None:
     """Print a simulation as ``table``, ``wide`` (with every run), ``json`` or ``yaml``."""
     if output in ("json", "yaml"):
@@ -51,7 +60,8 @@ def print_simulation(simulation: Simulation, *, output: str, color: str) -> None
     _print_head(simulation, console)
     if simulation.summary.runs and not simulation.summary.selected:
         _print_line(console)
-        _print_line(console, "No run has the labels of the selector.")
+        for policy in simulation.policies:
+            _print_line(console, _matches_nothing(policy.spec.selector))
         return
     _print_actions(simulation.summary, console)
     _print_holds(simulation.summary, console)

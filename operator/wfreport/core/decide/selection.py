@@ -33,6 +33,25 @@ def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
     )
 
 
+def selector_text(selector: LabelSelector) -> str:
+    """Return the selector as ``kubectl get --selector`` takes it: ``team=data,tier in (a,b),!canary``."""
+    exact = [f"{key}={value}" for key, value in (selector.match_labels or {}).items()]
+    return ",".join((*exact, *map(_requirement_text, selector.match_expressions or ())))
+
+
+def _requirement_text(requirement: LabelRequirement) -> str:
+    values = ",".join(requirement.values or ())
+    match requirement.operator:
+        case "In":
+            return f"{requirement.key} in ({values})"
+        case "NotIn":
+            return f"{requirement.key} notin ({values})"
+        case "Exists":
+            return requirement.key
+        case _:
+            return f"!{requirement.key}"
+
+
 def _meets(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
     value, values = labels.get(requirement.key), requirement.values or ()
     match requirement.operator:
