@@ -58,13 +58,14 @@ def text(shown: WorkflowReport | dict[str, Any], style: Style) -> str:
 
 def test_missing_evidence_is_named_in_words() -> None:
     shown = report(recording("retry-exhausted-varied"))
-    assert shown.status is not None
-    assert shown.status.failures
-    failure = shown.status.failures[0]
+    status = shown.status
+    assert status is not None
+    assert status.failures
+    failure = status.failures[0]
 
     def missing(*reasons: str) -> str:
         lacking = replace(failure, evidence_missing=list(reasons))
-        page = text(replace(shown, status=replace(shown.status, failures=[lacking])), Style())
+        page = text(replace(shown, status=replace(status, failures=[lacking])), Style())
         return (
             next(line for line in page.splitlines() if line.startswith("  missing")).removeprefix("  missing").strip()
         )
