@@ -93,7 +93,7 @@ async def test_a_run_is_followed_to_its_end(worlds: Worlds) -> None:
         await live.api.put(a_report(name="new", phase="Failed"))
         assert "It is a root cause" in await stream.shows("Failed (OOMKilled)")
         await live.api.delete("team-a", "new")
-        await stream.shows("There is no such report")
+        await stream.shows("There is no report")
 
 
 async def test_other_runs_do_not_disturb_the_page_of_a_run(worlds: Worlds) -> None:
@@ -143,6 +143,25 @@ async def test_a_watch_that_ends_is_opened_again(worlds: Worlds) -> None:
         await live.api.end_watches()
         await live.api.put(a_report(name="missed"))
         await stream.shows("summary of missed")
+
+
+async def test_a_run_without_a_report_has_no_page_but_an_advice(worlds: Worlds) -> None:
+    live = await worlds.local(rights={"team-a"})
+    text = await live.text("/runs/team-a/gone", status=404)
+    assert "There is no report gone in namespace team-a" in text
+    assert "kubectl wfreport show gone -n team-a" in text
+    async with following(live, "/runs/team-a/team-a-run") as stream:
+        await stream.shows("summary of team-a-run")
+        await live.api.delete("team-a", "team-a-run")
+        await stream.shows("There is no report team-a-run in namespace team-a")
+
+
+async def test_trends_say_when_they_were_read(worlds: Worlds) -> None:
+    live = await worlds.local(rights={"team-a"})
+    page = await live.text("/trends?template=team-a-run&since=")
+    assert re.search(r"Read from all reports at \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", page)
+    assert 'href="' in page
+    assert '/trends?template=team-a-run">Read them again' in page
 
 
 async def test_trends_have_plots_and_figures(worlds: Worlds) -> None:

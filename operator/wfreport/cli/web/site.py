@@ -12,13 +12,13 @@ from aiohttp import web
 
 from wfreport.cli.problems import UnusableInput
 from wfreport.cli.render.live_page import PageLink, Shell, message_html, missing_run_html, page_html
-from wfreport.cli.web.feeds import TooManyFeedsError
+from wfreport.cli.web.feeds import SharedFeed, TooManyFeedsError
 from wfreport.cli.web.guard import HEALTH_PATH, AccessRules, add_security_headers, guard
 from wfreport.cli.web.rights import missing_right
 from wfreport.cli.web.stream import LiveStream
 from wfreport.cli.web.trends_page import TrendsPage
 from wfreport.cli.web.viewers import MissingTokenError, TooManyViewersError, Viewers
-from wfreport.cli.web.views import LIVE_VIEWS, LiveView, NavigablePage, PageAddress, PageRequest
+from wfreport.cli.web.views import LIVE_VIEWS, LiveView, NavigablePage, PageAddress, PageRequest, RunNotFoundError
 from wfreport.core.page.texts import line
 from wfreport.kube.errors import ApiError, ForbiddenError, NotFoundError, UnauthorizedError
 from wfreport.kube.kinds import REPORT
@@ -42,7 +42,7 @@ class TooManyStreamsError(Exception):
 
 
 _EXPECTED: Final = (
-    ApiError, UnusableInput, MissingTokenError, TooManyFeedsError, TooManyViewersError, TooManyStreamsError
+    ApiError, UnusableInput, RunNotFoundError, MissingTokenError, TooManyFeedsError, TooManyViewersError, TooManyStreamsError
 )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ class Site:
                 reader.viewer.feeds.open(reader.namespace) as feed,
             ):
                 await stream.open()
-                await stream.follow(feed, partial(view.state, address, feed), partial(view.fragment, reader, feed))
+                await stream.follow(feed, partial(view.state, address, feed), partial(_followed, view, reader, feed))
         except _EXPECTED as error:
             status, problem = problem_of(error, address.namespace)
             if not stream.is_open:
@@ -172,6 +172,14 @@ class Site:
         await self._viewers.close()
 
 
+async def _followed(view: LiveView, reader: PageRequest, feed: SharedFeed) -> str:
+    """Render the fragment of a stream; a report that was deleted may come back."""
+    try:
+        return await view.fragment(reader, feed)
+    except RunNotFoundError as error:
+        return missing_run_html(view.title(reader.address), str(error))
+
+
 def problem_of(error: Exception, namespace: str | None) -> tuple[HTTPStatus, str]:
     """Return the status and the message for an error that is no fault of the program."""
     unanswered = f"The API server does not answer: {line(str(error), 1000)}"
@@ -180,6 +188,7 @@ def problem_of(error: Exception, namespace: str | None) -> tuple[HTTPStatus, str
         (UnauthorizedError, HTTPStatus.UNAUTHORIZED, missing_right(error, namespace, REPORT)),
         (ForbiddenError, HTTPStatus.FORBIDDEN, missing_right(error, namespace, REPORT)),
         (NotFoundError, HTTPStatus.NOT_FOUND, _NOT_THERE),
+        (RunNotFoundError, HTTPStatus.NOT_FOUND, str(error)),
         (UnusableInput, HTTPStatus.BAD_GATEWAY, line(str(error), 1000)),
         (ApiError, HTTPStatus.BAD_GATEWAY, unanswered),
     )

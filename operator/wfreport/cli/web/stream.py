@@ -15,7 +15,7 @@ from wfreport.cli.render.live_page import digest_of
 from wfreport.cli.web.feeds import SharedFeed
 
 HEARTBEAT_SECONDS: Final = 15.0
-STREAM_SECONDS: Final = 300.0
+STREAM_SECONDS: Final = 60.0
 """Life of a stream. The browser then opens it again, and the API server checks the rights again."""
 
 _WRITE_SECONDS: Final = 20.0

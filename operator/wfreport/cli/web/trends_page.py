@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -68,7 +69,9 @@ class TrendsPage:
                 continue
             if run and _is_selected(run, template, since):
                 runs.append(run)
-        return await asyncio.to_thread(_trends_html, runs, unreadable)
+        again = f"{request.address.base}/trends"
+        query = urlencode({name: value for name, value in parameters.items() if value})
+        return await asyncio.to_thread(_trends_html, runs, unreadable, present, f"{again}?{query}" if query else again)
 
 
 def _since(text: str, present: datetime) -> datetime | None:
@@ -80,10 +83,12 @@ def _is_selected(run: RunFacts, template: str, since: datetime | None) -> bool:
     return is_recent and (not template or template in (run.origin, run.origin.partition("/")[2]))
 
 
-def _trends_html(runs: Sequence[RunFacts], unreadable: int) -> str:
+def _trends_html(runs: Sequence[RunFacts], unreadable: int, present: datetime, again: str) -> str:
     trends = compute_trends(runs)
     values = {
         "problem": "",
+        "read_at": instant(present),
+        "again": again,
         "headline": headline(trends),
         "unreadable": plural(unreadable, "report") if unreadable else "",
         "days": plot_days(runs),

@@ -39,6 +39,17 @@ HELD_MAX: Final = 500
 ACTIONS_MAX: Final = 500
 
 
+class RunNotFoundError(Exception):
+    """There is no report of the run that a page is about."""
+
+    def __init__(self, namespace: str, name: str) -> None:
+        super().__init__(
+            f"There is no report {line(name)} in namespace {line(namespace)}: it may have been deleted. "
+            f"'kubectl wfreport list -n {line(namespace)}' lists those that there are; 'kubectl wfreport show {line(name)}"
+            f" -n {line(namespace)}', with the name of the Workflow, reads a run without a report from its Workflow or the archive."
+        )
+
+
 class PageAddress(Struct, frozen=True):
     """The address of a page.
 
@@ -210,8 +221,8 @@ class SingleRun:
         reports = Resource(cluster.client, REPORT, msgspec.Raw)
         try:
             raw = await reports.get_json(cluster.namespace, match["name"])
-        except NotFoundError:
-            return missing_run_html(self.title(request.address), "There is no such report: it may have been deleted.")
+        except NotFoundError as error:
+            raise RunNotFoundError(match["namespace"], match["name"]) from error
         report = msgspec.json.decode(raw)
         actions, problem = await _actions(cluster, report)
         try:
