@@ -28,7 +28,7 @@ class Part:
     Attributes:
         code: patterns of its modules, relative to the package's parent.
         tests: files and folders with the tests that must detect mutants.
-        left_out: tests that are too slow to run thousands of times.
+        left_out: tests that are too slow to run thousands of times, or that other code concerns.
         needed: data that the tests read. The modules of ``tests`` that they import are found by themselves.
     """
 
@@ -52,15 +52,13 @@ PARTS: Final = {
     ),
     "rules": Part(
         code=tuple(f"wfreport/core/{name}.py" for name in RULES),
-        tests=(
-            "tests/core/classify/test_classify.py",
-            "tests/core/classify/test_classify_evidence.py",
-            "tests/core/classify/test_classifier_texts.py",
-            "tests/core/classify/test_roles.py",
-            "tests/core/classify/test_fingerprint.py",
-            "tests/core/test_recordings.py",
+        tests=("tests/core/classify", "tests/core/test_recordings.py"),
+        left_out=(
+            *("tests/core/classify/test_argo_literals.py", "tests/core/classify/test_fingerprint_time.py"),
+            *("tests/core/classify/test_message_patterns.py", "tests/core/classify/test_telling_line.py"),
+            "tests/core/classify/test_failure_reasons.py",  # reads the source, which has all mutants
         ),
-        needed=("tests/recordings", "tests/core/classify/failure_texts.yaml"),
+        needed=("tests/recordings",),
     ),
 }
 
