@@ -230,10 +230,10 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        (of_failure(C.CONFIG_ERROR, 'secrets "s1" not found'), "Create the Secret s1 in namespace data"),
+        (of_failure(C.CONFIG_ERROR, 'secrets "s1" not found'), "create the Secret s1 in namespace data"),
         (of_failure(C.CONFIG_ERROR, "secret 's1' does not have the key 'k1'"), "Add the key k1 of the Secret s1"),
-        (of_failure(C.CONFIG_ERROR, 'priorityclass "high" not found'), "Create the PriorityClass high; or"),
-        (of_failure(C.CONFIG_ERROR, 'storageclass.storage.k8s.io "fast" not found'), "Create the StorageClass fast"),
+        (of_failure(C.CONFIG_ERROR, 'priorityclass "high" not found'), "create the PriorityClass high; or"),
+        (of_failure(C.CONFIG_ERROR, 'storageclass.storage.k8s.io "fast" not found'), "create the StorageClass fast"),
         (of_failure(C.CONFIG_ERROR, 'exec: "foo": executable file not found in $PATH'), "no such program"),
         (of_failure(C.CONFIG_ERROR, "fork/exec /app: permission denied: unknown"), "chmod +x"),
         (of_failure(C.CONFIG_ERROR, "container has runAsNonRoot and image will run as root"), "runAsUser"),

@@ -6,7 +6,7 @@ Failed and waiting steps share them.
 from collections.abc import Iterator
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS
+from wfreport.api.argo import COMPLETED_PHASES, EXECUTOR_CONTAINERS
 from wfreport.core.classify.named_objects import (
     CLUSTER_KINDS,
     DeniedRight,
@@ -76,17 +76,19 @@ def _about_right(right: DeniedRight, run: ReportedRun, verbs: str, namespace: st
     resource = f"{right.resource}/{right.subresource}" if right.subresource else right.resource
     account = right.service_account
     subject = f"ServiceAccount {account[1]} of namespace {account[0]}" if account else f"user {right.user}"
-    yield NextStep(
-        f"Grant {subject} the right to {verbs.replace(',', ', ')} {resource} {where}, or better run the step as a "
-        "ServiceAccount of its own that has it."
-    )
     if account and account[0] != run.namespace:
         yield NextStep(
-            f"The run is in namespace {run.namespace}: the step uses other credentials than its pod's. Check whose."
+            f"The request was made as a ServiceAccount of namespace {account[0]}, and the run is in namespace "
+            f"{run.namespace}: the step does not use its pod's credentials. Find out whose before you grant anything."
         )
     options = [f"--subresource={right.subresource}"] if right.subresource else []
     check = ("auth", "can-i", right.verb, right.resource, *options, "--as", right.user)
     yield kubectl("prints no as long as the right is missing", *check, namespace=right.namespace)
+    applied = ", which kubectl apply needs" if "," in verbs else ""
+    yield NextStep(
+        f"Run the step as a ServiceAccount of its own that may {verbs.replace(',', ', ')} {resource} {where}{applied}; "
+        f"or grant that to {subject}."
+    )
     if account:
         yield from _grant(resource, account, verbs, namespace)
 
@@ -122,10 +124,12 @@ def _about_object(missing: NamedObject, run: ReportedRun) -> Iterator[NextStep]:
         yield NextStep(f"Add {missing}{where}, or correct the key in the template.")
         yield kubectl("the keys that it has", "describe", resource, missing.name, namespace=namespace)
         return
-    yield NextStep(
-        f"Create {missing}{where}; or, if the template has a wrong name, correct it and submit the Workflow anew."
-    )
     yield kubectl("is it there?", "get", resource, missing.name, namespace=namespace)
+    ending = f", end this run (argo terminate {run.workflow})" if run.phase not in COMPLETED_PHASES else ""
+    yield NextStep(
+        f"If not, create {missing}{where}; or, if the template has a wrong name, correct it{ending} and submit the "
+        "Workflow anew."
+    )
     how = _CREATED_FROM_FILE.get(missing.kind)
     if how:
         text = "FILE has its keys and values, one KEY=VALUE a line"
@@ -201,10 +205,13 @@ def scheduling_steps(text: str, _: ReportedRun) -> list[NextStep]:
     claim = find_missing(text)
     if claim is None and _CLAIM.search(text):
         return [
-            NextStep("Bind the pod's PersistentVolumeClaim: its storage class must exist and have a provisioner."),
             kubectl("which claim is Pending, and its class", "get", "pvc"),
             kubectl("why: the Events of each claim", "describe", "pvc"),
             kubectl("the classes that there are", "get", "storageclass", namespace=""),
+            NextStep(
+                "The claim needs a volume that fits, or a storage class whose provisioner makes one. A claim's class "
+                "cannot be changed: if the template names a wrong one, correct it and submit the Workflow anew."
+            ),
         ]
     scarce = list(dict.fromkeys(_SHORT_OF.findall(text)))
     if scarce:

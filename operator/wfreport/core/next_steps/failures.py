@@ -251,8 +251,12 @@ def _quota(failure: Failure, run: ReportedRun) -> Steps:
 
 def _controller(failure: Failure, run: ReportedRun) -> Steps:
     if failure.reason == FailureReason.TASK_RESULT_LOST:
+        yield NextStep(_CONTROLLER_ADVICE[failure.reason])
+        yield kubectl("which ServiceAccounts have which roles", "get", "rolebindings", "-o", "wide")
+        yield controller_log(run)
         yield run_all_again(run, "run all of it again, as a new Workflow")
-    elif failure.retryable:
+        return
+    if failure.retryable:
         yield run_again(run)
     yield NextStep(
         _CONTROLLER_ADVICE.get(failure.reason or "", "If it fails again, the platform reads the controller's log.")
@@ -264,7 +268,8 @@ def _controller(failure: Failure, run: ReportedRun) -> Steps:
 
 _CONTROLLER_ADVICE: Final = {
     "TaskResultLost": (
-        "If it fails again, the platform checks that the pods' ServiceAccount may create and patch workflowtaskresults."
+        "The ServiceAccount of the pods must have the right to create and patch workflowtaskresults; else it happens "
+        "in each run."
     ),
     "APIServerError": "If it fails again, the platform checks the API server and its admission webhooks.",
     "WorkflowTooLarge": (

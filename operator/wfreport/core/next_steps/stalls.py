@@ -104,8 +104,8 @@ def _main_not_started(stalled: Stalled, run: ReportedRun) -> Steps:
         yield describe_pod(pod, "first of all: Message in the State of main is why the runtime could not start it")
     yield from named or [
         NextStep(
-            "It names what is wrong: a command that is not in the image or not executable, a volume mounted over it, a "
-            "memory limit that is too small, or a runtime or device of the machine."
+            "Most often it is a command that is not in the image or not executable, a volume mounted over it, or a "
+            "memory limit that is too small; else a runtime or device of the machine, and a new run may start."
         )
     ]
     yield argo("end this run", "terminate", run.workflow)
@@ -169,9 +169,9 @@ def _artifact_gc_pods(run: ReportedRun) -> str:
 
 
 def _deletion_blocked(_: Stalled, run: ReportedRun) -> Steps:
-    text = "the pods of the garbage collection, and why they fail"
+    text = "the deletion: are there pods of the garbage collection, and why do they fail?"
     yield kubectl(text, "describe", "pods", "-l", _artifact_gc_pods(run))
-    yield kubectl("give the collection up: its artifacts stay in the store", "patch", "workflow", run.workflow,
+    yield kubectl("or give the collection up: its artifacts stay in the store", "patch", "workflow", run.workflow,
                   "--type=merge", "-p", '{"spec":{"artifactGC":{"forceFinalizerRemoval":true}}}')  # fmt: skip
     yield argo("or delete it at once, with the same effect", "delete", "--force", run.workflow)
 

@@ -167,7 +167,7 @@ def _not_configured(failure: Failure) -> str:
     right = find_denied(failure.message or "")
     if failure.reason == FailureReason.FORBIDDEN and right:
         account = right.service_account
-        subject = f"ServiceAccount {account[1]}" if account else right.user
+        subject = f"ServiceAccount {account[0]}/{account[1]}" if account else right.user
         where = f" in namespace {right.namespace}" if right.namespace else ""
         return f"{subject} may not {right.verb} {right.resource}{where}"
     if failure.reason in _WITHOUT_LEAD:
