@@ -21,7 +21,7 @@ _FLAG_WORDS: Final = STATE_WORDS | words(
     """
     is must not or and was flag option required to for cannot with in requires should needs has needed missing
     are can may will argument of as if instead but the a an also only when from flags string value arg int bool file
-    deprecated use via by specified given use
+    deprecated use via by specified given use test tests testing support parsing handling auth authentication
     """
 )
 _FILE: Final = lazy_pattern(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
@@ -36,7 +36,8 @@ def _flag_values(text: str) -> Iterator[Span]:
 def _secret_value(match: re.Match[str]) -> Iterator[Span]:
     value = match["value"].lstrip("\"'")
     word = value.lower().rstrip(".,;:")
-    harmless = is_placeholder(value) or is_reference(value.rstrip("])")) or _FILE.fullmatch(value)
+    described = value.isalpha() and match.string[match.start("value") - 2 : match.start("value")].isspace()
+    harmless = described or is_placeholder(value) or is_reference(value.rstrip("])")) or _FILE.fullmatch(value)
     if value and word not in _FLAG_WORDS and not harmless:
         yield match.end("value") - len(value), match.end("value")
 
@@ -88,7 +89,7 @@ PROGRAMS: Final = (
         rf"{_FLAG_START}-(?:pass(?:in|out)?{_GAP}[\"']?pass:|[kK][ \t]+)(?P<value>[^\s\"'-][^\s\"']*)",
     ),
     Program(r"keytool|jarsigner|apksigner", rf"{_FLAG_START}-(?:src|dest)?(?:store|key)pass{_GAP}(?:pass:)?{_VALUE}"),
-    Program(r"curl|wget", rf"{_FLAG_START}(?:-[a-zA-Z#0-9]{{0,12}}[uU]|--(?:proxy-)?user){_GAP}?{_USER_COLON}"),
+    Program(r"curl|wget|etcdctl", rf"{_FLAG_START}(?:-[a-zA-Z#0-9]{{0,12}}[uU]|--(?:proxy-)?user){_GAP}?{_USER_COLON}"),
     Program(r"https?|xhs?|ab|hey|wrk|siege|vegeta|lynx", rf"{_FLAG_START}(?:-[aA]|--?auth){_GAP}?{_USER_COLON}"),
     Program(
         r"skopeo|buildah|podman|crane|oras|crictl",
@@ -113,6 +114,7 @@ PROGRAMS: Final = (
         r"kubectl|oc", rf"{_FLAG_START}--from-literal[= ][\"']?[\w.-]{{1,128}}={_VALUE}", subcommand=r"create\s+secret"
     ),
     Program(r"mysqladmin", rf"\spassword\s+{_VALUE}"),
+    Program(r"sudo", rf"<<<\s{{0,4}}{_VALUE}", subcommand=r"\s-\w*S"),
     Program(
         r"echo|printf",
         r"\s{1,8}(?:-n\s{1,8})?[\"']?(?:[\w.-]{1,64}:)?(?P<value>[^\s\"'|:][^\s\"'|]*)[\"']?\s{0,8}\|",

@@ -68,6 +68,24 @@ _PAIR: Final = lazy_pattern(
 )
 """``('password', '…')``: an item of a dictionary, a header, a pair of lists."""
 
+_LIST: Final = lazy_pattern(
+    rf"[\"']{_NAME}[\"']\s{{0,8}}:\s{{0,8}}\[\s{{0,64}}[\"'](?P<value>[^\"'\n]{{4,4096}})[\"']\s{{0,64}}[\],]",
+    re.IGNORECASE,
+)
+"""``"password": ["…"]``: the first item of a list."""
+
+_LOGIN: Final = lazy_pattern(
+    r"(?:(?<![\w-])auth\s{0,4}=\s{0,4}|(?:Basic|Digest)Auth(?:entication)?)\(\s{0,4}[\"'][^\"'\n]{0,100}[\"']\s{0,4},\s{0,4}"
+    r"[\"'](?P<value>[^\"'\n]{3,256})[\"']",
+)
+"""``auth=("user", "…")`` and ``HTTPBasicAuth("user", "…")``."""
+
+_VARIABLE: Final = lazy_pattern(
+    rf"variable\s{{1,4}}\"{_NAME}\"\s{{0,4}}\{{[^}}]{{0,400}}?default\s{{0,8}}=\s{{0,8}}\"(?P<value>[^\"\n]{{3,256}})\"",
+    re.IGNORECASE,
+)
+"""A variable of Terraform with its default."""
+
 _FORM: Final = lazy_pattern(
     rf"name=\"{_NAME}\"(?:\r?\n[^\n]{{1,200}})?(?:\r?\n){{2}}(?P<value>[^\r\n-][^\r\n]{{0,4096}})", re.IGNORECASE
 )
@@ -151,6 +169,9 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_BLOCK, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?:[ \t]*[|>]"),
     _values(_NEXT_LINE, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?:[ \t]*\r?\n"),
     _values(_PAIR, r"(?i)[\[({][ \t]*b?[\"'][\w.-]*" + _NAME_HINT),
+    _values(_LIST, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']\s*:\s*\["),
+    _values(_LOGIN, r"(?:auth\s*=\s*|Auth(?:entication)?)\("),
+    _values(_VARIABLE, r"(?i)variable\s+\"[\w.-]*" + _NAME_HINT),
     _values(_FORM, r"(?i)name=\"[\w.-]*" + _NAME_HINT),
     Detector((r"kind[\\\"']*[ \t]*:[ \t]*[\\\"']*Secret\b",), _secret_data),
 )

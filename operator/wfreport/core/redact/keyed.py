@@ -49,7 +49,7 @@ _BEFORE_KEY: Final = sorted_words(
     api access private account auth shared signing encryption decryption encrypt master service storage ssh client db
     session app application jwt hmac fernet crypto cipher license licence webhook vault admin root consumer
     subscription function functions host write ingest deploy bot sas wallet aes rsa tls ssl gpg pgp preshared psk hec
-    integration
+    integration recovery unlock backup pepper
     """
 )
 _WORD_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
@@ -94,7 +94,8 @@ _SECRET_ID: Final = lazy_pattern(r"[0-9a-f][0-9a-f-]{30,}[0-9a-f]", re.IGNORECAS
 """A secret_id of Vault's AppRole. The SecretId of AWS is a name."""
 
 _VALUE: Final = lazy_pattern(
-    r"(?:[A-Za-z]{1,2}(?=[\"'])|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes"
+    r"(?:!{1,2}(?:str|string|binary)[ \t]{1,4})?(?:[A-Za-z]{1,2}(?=[\"'])"
+    r"|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes"
     r"|new String)\((?=[\"'`]))?"
     r"(?:(?P<open>[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
     r"|\\{1,3}[\"'](?P<escaped>[^\"'\\\n]*+(?:\\+[^\"'\\\n]+)*+)"
@@ -102,6 +103,13 @@ _VALUE: Final = lazy_pattern(
 )
 """The value after the separator. An unquoted value ends before the next pair or at the closing bracket."""
 
+_SOME_KEY: Final = lazy_pattern(
+    r"_KEY[\"']?=[\"']?(?=[A-Za-z]{0,64}\d)(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])"
+    r"[A-Za-z0-9]{20,}(?:$|[\s\"',;])"
+)
+"""``KAGGLE_KEY=…``: a variable of any name whose value is a generated one."""
+
+_LONG_PAIR: Final = 24
 _PAIR: Final = lazy_pattern(
     r"(?:[a-z]{1,32}(?:[A-Z][a-z]{1,32}){0,4}|[A-Z][a-z]{1,32}|[A-Z]{1,32})(?:_[A-Za-z]{1,32}){0,8}=[^=]"
 )
@@ -117,6 +125,7 @@ _INSPECTED_CHARACTERS: Final = 256
 _ENGLISH: Final = lazy_pattern(
     r"[\"'`\\]*[ \t]+(?:not|is|does|has|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b"
 )
+_SCHEME: Final = lazy_pattern(r"^(?:bearer|basic|token) {1,3}", re.IGNORECASE)
 _FETCH_MODES: Final = frozenset({"include", "omit", "same-origin", "same-site"})
 """Values of ``credentials`` in a browser's fetch and in CORS."""
 
@@ -150,7 +159,7 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
     word, suffix = key["word"].lower(), key["suffix"]
     before = text[max(0, key.start() - 24) : key.start()].lower()
     if word == "key" and not _ends_with(before, _BEFORE_KEY, "_ .-"):
-        return False
+        return _SOME_KEY.match(text, max(0, key.start() - 1)) is not None
     if word == "token" and _last_word(text, key.start()) in _BEFORE_OTHER_TOKEN:
         return False
     if word == "secret" and not suffix and _last_word(text, key.start()) in _BEFORE_SECRET_NAME:
@@ -183,7 +192,7 @@ def _is_secret_id(text: str, key: re.Match[str]) -> bool:
 def _is_secret(text: str, key: re.Match[str]) -> bool:
     match = _VALUE.match(text, key.end(), key.end() + _INSPECTED_CHARACTERS)
     value = "" if match is None else match[match.lastgroup or 0]
-    if match is None or not value or is_placeholder(value):
+    if match is None or not value or is_placeholder(_SCHEME.sub("", value, count=1)):
         return False
     word = key["word"].lower()
     if word.startswith("cred") and value.lower() in _FETCH_MODES:
@@ -211,7 +220,7 @@ def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
 
 def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool:
     """Whether an unquoted value after a colon is a secret, and not the rest of a sentence."""
-    if _PAIR.match(value):
+    if _PAIR.match(value) and len(value) < _LONG_PAIR:
         return False
     password = key["word"].lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
     if key["close"]:
@@ -221,9 +230,17 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
         return value.lower() not in STATE_WORDS
     if not separated and not (password and _starts_pair(text, key.start(), after_dash=True)):
         return is_random(value, 8) and _starts_pair(text, key.start())
-    if not _is_likely_secret(text, key, value, end, password=password):
+    if not _is_likely_secret(text, key, value, end, password=password) or (
+        _is_compound(key["suffix"]) and not password and not is_random(value, 6)
+    ):
         return False
     return not (separated and (is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value)))
+
+
+def _is_compound(suffix: str) -> bool:
+    """Whether more than ``_key`` or a number follows the word, so that a word as the value is no secret."""
+    rest = suffix.lower().strip("_-.0123456789")
+    return bool(rest) and not rest.endswith(_SECRET_SUFFIXES)
 
 
 def _is_field(text: str, key: re.Match[str], end: int) -> bool:

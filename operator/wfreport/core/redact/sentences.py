@@ -22,7 +22,7 @@ _IS: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _BESIDE: Final = lazy_pattern(
-    rf"(?<![\w.-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?P<quote>[\"'`]?)"
+    rf"(?<![\w-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?P<quote>[\"'`]?)"
     r"(?P<value>[^\s\"'`(<\[{$%:=][^\s\"'`(]{5,256}(?!\())",
     re.IGNORECASE,
 )
@@ -33,7 +33,8 @@ _TABLE: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _NETRC: Final = lazy_pattern(
-    r"\b(?:login|user)[ \t\r\n]{1,8}\S{1,100}[ \t\r\n]{1,8}(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?"
+    r"\b(?:login|user)[ \t\r\n]{1,8}(?!(?:and|or|with|has|the|is|a)\b)\S{1,100}[ \t\r\n]{1,8}"
+    r"(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?"
     r"(?:password|passwd)[ \t\r\n]{1,8}(?P<value>\S{1,256})"
 )
 _PGPASS: Final = lazy_pattern(
@@ -44,7 +45,8 @@ _SQL: Final = lazy_pattern(
     r"(?:identified(?:[ \t]{1,8}with[ \t]{1,8}\S{1,64})?[ \t]{1,8}by(?:[ \t]{1,8}(?:password|values))?"
     r"|(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}"
     r"|[ \t]{1,8})(?:password[ \t]{0,4})?|password[ \t]{0,4}\("
-    r"|masterpassword|credentials)[ \t(=]{0,8}[\"'](?P<value>[^\"'\n]{3,4096})[\"'](?![ \t]+(?:not|is|does|has"
+    r"|masterpassword|credentials)[ \t(=]{0,8}[\"'](?P<value>[^\"'\n.,;:) ][^\"'\n]{2,4096})[\"']"
+    r"(?![ \t]+(?:not|is|does|has"
     r"|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b)",
     re.IGNORECASE,
 )
@@ -68,6 +70,21 @@ _AUTH_COMMAND: Final = lazy_pattern(
 )
 """AUTH of SMTP and of Redis."""
 
+_FROM_A_TOOL: Final = lazy_pattern(
+    r"password is generated for \S{1,200}: (?P<mysql>\S{6,256})"  # mysqld --initialize
+    r"|log(?:ged)?[ -]?in (?:with|using) (?:the |api |an )?(?:api )?(?:key|token) (?P<key>[\w.-]{20,256})"
+    r"|BUNDLE_[A-Z_]{3,64}[\"']?[:=][ \t]{0,4}[\"']?(?P<bundler>[0-9a-f]{8}:[0-9a-f]{8})(?![\w-])",
+    re.IGNORECASE,
+)
+"""What tools write: ``A temporary password is generated for root@localhost: …``."""
+
+_CREDENTIAL: Final = lazy_pattern(
+    r"(?<![\w-])(?:bearer|jwt|id_jwt|client_assertion|code_verifier|auth(?:orization)?_code|saml_?response)"
+    r"\\{0,3}[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\{0,3}[\"']?(?P<value>[\w+/=.~%-]{20,4096})",
+    re.IGNORECASE,
+)
+"""Names of OAuth and SAML for what proves an identity."""
+
 _ONE_TIME_CODE: Final = lazy_pattern(
     r"(?<![\w-])(?:otp|totp|(?:2fa|mfa|verification|one-time|security|login)[_ -](?:code|password))(?: is)?"
     r"[\"']?[ \t]{0,8}[:=]?[ \t]{1,8}[\"']?(?P<value>\d{6,8})(?!\w)",
@@ -82,7 +99,7 @@ def _is_secrets(text: str) -> Iterator[Span]:
         is_quoted = (
             bool(match["quote"]) and is_password and value.lower() not in STATE_WORDS and not is_placeholder(value)
         )
-        if is_quoted or is_random(value, 5 if is_password else 8):
+        if is_quoted or is_random(value, 5 if is_password else 8) or (is_password and _is_generated(value)):
             yield match.start("value"), match.start("value") + len(value)
 
 
@@ -97,6 +114,14 @@ def _beside_secrets(text: str) -> Iterator[Span]:
 def _is_mixed(value: str) -> bool:
     """Whether the value has letters and digits, as generated passwords have and words do not."""
     return any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
+
+
+def _is_generated(value: str) -> bool:
+    """Whether a password resembles a name, such as ``correct-horse-42``. A name of an algorithm begins with it."""
+    return len(value) >= 8 and value[-1:].isdigit() and _is_mixed(value) and not _ALGORITHM.match(value)  # noqa: PLR2004
+
+
+_ALGORITHM: Final = lazy_pattern(r"sha|md\d|argon|bcrypt|scrypt|pbkdf|base|aes|utf|v?\d", re.IGNORECASE)
 
 
 def _table_cells(text: str) -> Iterator[Span]:
@@ -114,6 +139,13 @@ def _auth_commands(text: str) -> Iterator[Span]:
     for match in _AUTH_COMMAND.finditer(text):
         group = "value" if match["value"] is not None else "redis"
         if is_random(match[group], 6) and _is_mixed(match[group]):
+            yield match.span(group)
+
+
+def _from_tools(text: str) -> Iterator[Span]:
+    for match in _FROM_A_TOOL.finditer(text):
+        group = match.lastgroup or 0
+        if group != "key" or is_random(match["key"], 20):
             yield match.span(group)
 
 
@@ -157,8 +189,17 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         r"\?{3}[!-~]{4}",
     ),
     Detector((r"\bAUTH[ \t]",), _auth_commands),
+    Detector(
+        (
+            "(?i)password is generated for ",
+            r"(?i)log(?:ged)?[ -]?in (?:with|using) [a-z ]*(?:key|token) ",
+            "(?i)BUNDLE_[A-Z_]+",
+        ),
+        _from_tools,
+    ),
     by_pattern(
         _ONE_TIME_CODE, r"(?i)(?:otp|2fa|mfa|verification|one-time|security|login)[_ :=-][^\n]*[0-9]{6}", group="value"
     ),
+    _values(_CREDENTIAL, 20, r"(?i)(?:bearer|jwt|assertion|verifier|_code|response)[\\\"']*[ \t]*[:=]"),
     _values(_CONNECTION, 6, r"(?i)(?:sess|mnemonic|phrase|_auth|cookie|app_key|machine_?key)[\w-]*[\\\"']*[ \t]*[:=]"),
 )

@@ -35,21 +35,33 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("ATCTT3", r"[\w=-]{20,}"),
     ("ATBB", r"[A-Za-z0-9]{24,}"),  # Bitbucket
     ("npm_", r"[A-Za-z0-9]{36,}"),
-    ("rubygems_", r"[0-9a-f]{32,}"),
+    ("rubygems_", r"[0-9a-z]{32,}"),
     ("cio", r"[A-Za-z0-9]{32}(?![A-Za-z0-9])"),  # crates.io
     ("oy2", r"[a-z0-9]{43}(?![a-z0-9])"),  # NuGet
     ("CLOJARS_", r"[0-9a-z]{40,}"),
     ("packagist_[ou][ru]t_", r"[0-9a-f]{40,}"),
     ("dckr_[po]at_", r"[\w-]{20,}"),
     ("AKC", r"[A-Za-z0-9]{10,}"),  # Artifactory
-    ("cmVmdGtu", r"[A-Za-z0-9]{40,}"),
-    ("sgp_", r"(?:[0-9a-fA-F]{16}_)?[0-9a-f]{40}"),  # Sourcegraph
+    ("dG9rO", r"[A-Za-z0-9+/=]{50,}"),  # Intercom
+    ("cmVmd", r"[A-Za-z0-9]{59}(?![A-Za-z0-9])"),
+    ("BBDC-", r"[A-Za-z0-9+/@_-]{40,}"),  # Bitbucket Data Center
+    ("pypi-AgE", r"[\w-]{50,}"),
+    ("sqco_", r"[A-Za-z0-9]{50,}"),  # SonarQube Cloud
+    ("slk_", r"[0-9a-f]{64}"),  # Sourcegraph Cody
+    ("spu-", r"(?=[a-z]*\d)[a-z0-9]{32}(?![\w-])"),  # Spectral
+    ("API-", r"(?=[A-Z]*\d)[A-Z0-9]{26,36}(?![\w-])"),  # Octopus Deploy
+    ("ovsxat_", r"[\w-]{30,}"),  # Open VSX
+    ("endr\\+", r"[A-Za-z0-9-]{16}"),  # Endor Labs
+    ("thog-(?:key|secret)-", r"[0-9a-f]{16,}"),
+    ("crsr_", r"[\w-]{40,}"),  # Cursor
+    ("sgp_", r"(?:(?:[0-9a-fA-F]{16}|local)_)?[0-9a-fA-F]{40}"),  # Sourcegraph
+    ("sgp_", r"[\w-]{60,}"),  # Segment
     ("sq[pau]_", r"[0-9a-f]{40}"),  # SonarQube
     ("CCIP(?:AT|RJ)_", r"[\w-]{20,}"),  # CircleCI
     ("bk(?:ua|pat|at)_", r"[0-9a-zA-Z]{30,}"),  # Buildkite
     ("rdme_", r"[a-z0-9]{40,}"),
-    ("PMAK-", r"[0-9a-f]{20,}(?:-[0-9a-f]{20,})?"),  # Postman
-    ("figd_", r"[\w-]{20,}"),
+    ("PMAK-", r"[0-9a-zA-Z-]{20,}"),  # Postman
+    ("fig[a-z]{1,2}_", r"[\w=-]{20,}"),  # Figma
     ("lin_(?:api|oauth)_", r"[A-Za-z0-9]{20,}"),  # Linear
     ("ntn_", r"[A-Za-z0-9]{40,}"),  # Notion
     ("secret_", r"[A-Za-z0-9]{43}(?![A-Za-z0-9])"),
@@ -58,12 +70,17 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("pat[A-Za-z0-9]{14}\\.", r"[0-9a-f]{40,}"),  # Airtable
     # machine learning
     ("sk-(?:ant|proj|svcacct|admin|or-v1|lf)-", r"[\w-]{32,}"),
-    ("sk-", r"(?=[a-z]*\d)[0-9a-z]{32,}(?![\w-])"),
+    ("sk-", r"(?=[A-Za-z]{0,64}\d)[0-9A-Za-z]{32,}(?![\w-])"),
+    ("tgp_v1_", r"[\w-]{30,}"),  # Together
+    ("csk-", r"[a-z0-9]{40,}"),  # Cerebras
+    ("sk_car_", r"[A-Za-z0-9]{20,}"),  # Cartesia
+    ("ls__", r"[0-9a-f]{32}"),  # LangSmith, formerly
+    ("[ps]k-lf-", r"[0-9a-f-]{36}"),  # Langfuse
     ("hf_", r"[A-Za-z0-9]{30,}"),
     ("api_org_", r"[A-Za-z0-9]{30,}"),
     ("gsk_", r"[A-Za-z0-9]{40,}"),  # Groq
     ("nvapi-", r"[\w-]{40,}"),
-    ("r8_", r"[A-Za-z0-9]{37,}"),  # Replicate
+    ("r8_", r"[\w-]{37,}"),  # Replicate
     ("xai-", r"[A-Za-z0-9]{60,}"),
     ("pplx-", r"[A-Za-z0-9]{40,}"),
     ("lsv2_(?:pt|sk)_", r"[0-9a-f]{32}_[0-9a-f]{10}"),  # LangSmith
@@ -80,7 +97,11 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("1//0", r"[\w-]{40,}"),  # a refresh token of Google
     ("GOOG1?", r"(?=[A-Z]*\d)[A-Z0-9]{20,}(?![A-Za-z0-9])"),
     ("ABSK", r"[A-Za-z0-9+/]{40,}={0,2}"),  # Bedrock
-    ("bedrock-api-key-", r"[A-Za-z0-9+/=]{40,}"),
+    ("bedrock-api-key-", r"[A-Za-z0-9+/=]{24,}"),
+    ("da2-", r"[a-z0-9]{26}(?![\w-])"),  # AppSync
+    ("amzn1\\.oa2-cs\\.v1\\.", r"[0-9a-f]{64}"),
+    ("AKLT", r"[A-Za-z0-9+/=]{40,}"),  # Volcengine
+    ("AQVN", r"[\w-]{35,}"),  # Yandex Cloud
     ("(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)", r"[A-Za-z0-9+/]{40,}={0,2}"),  # a session token of AWS
     ("LTAI", r"[A-Za-z0-9]{12,26}(?![A-Za-z0-9])"),  # Alibaba
     ("AKID", r"[A-Za-z0-9]{28,}"),  # Tencent
@@ -92,25 +113,71 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("eyJrIjoi", r"[A-Za-z0-9+/_-]{20,}={0,2}"),
     ("ops_eyJ", r"[A-Za-z0-9+/_-]{40,}={0,2}"),  # 1Password
     ("A3-[A-Z0-9]{6}-", r"[A-Z0-9-]{20,}"),
-    ("pul-", r"[0-9a-f]{40}"),  # Pulumi
-    ("hv[sbr]\\.", r"[\w-]{24,}"),  # HashiCorp Vault
+    ("pul-", r"[0-9a-z]{40}"),  # Pulumi
+    ("hv[sbr]\\.", r"[\w.-]{24,}"),  # HashiCorp Vault
     ("fo1_", r"[\w-]{40,}"),  # Fly.io
     ("fm[12][ar]?_", r"[A-Za-z0-9+/]{60,}={0,3}"),
     ("dp\\.(?:pt|st|ct|sa|scim|audit)\\.", r"[\w.-]{36,}"),  # Doppler
     ("HRKU-", r"[\w-]{30,}"),
     ("nfp_", r"[A-Za-z0-9]{30,}"),
-    ("sbp_", r"[0-9a-f]{40}"),
+    ("sbp_", r"[0-9a-z]{40}"),
     ("sb_secret_", r"[\w-]{20,}"),
     ("pscale_(?:tkn|pw|oauth)_", r"[\w=.-]{30,}"),
     ("napi_", r"[a-z0-9]{40,}"),
     ("AVNS_", r"[\w-]{15,}"),  # Aiven
-    ("dd[po]_", r"[A-Za-z0-9]{36}"),
+    ("dd[pow]_", r"[A-Za-z0-9]{36}"),
     ("tskey-[a-z]{2,12}-", r"[\w-]{16,}"),
     ("sha256~", r"[\w-]{40,}"),  # OpenShift
     ("K10[0-9a-f]{40,}::", r"[\w:.-]{8,}"),  # k3s
     ("v1\\.0-[0-9a-f]{24}-", r"[0-9a-f]{60,}"),  # Cloudflare's origin CA
-    ("dt0[a-z]\\d\\d\\.", r"[A-Z0-9]{24}\.[A-Z0-9]{60,}"),  # Dynatrace
-    ("NR(?:AK|JS|II|AA|BR|RA)-", r"[A-Za-z0-9-]{20,}"),  # New Relic
+    ("v1\\.0-", r"(?=[A-Za-z-]{0,64}\d)[A-Za-z0-9-]{160,}"),
+    ("cf(?:k|[ua]t)_", r"[A-Za-z0-9]{40,}"),  # Cloudflare
+    ("dt0[a-z]\\d\\d\\.", r"[A-Za-z0-9]{24}\.[A-Za-z0-9]{60,}"),  # Dynatrace
+    ("NR(?:AK|JS|II|IQ|AA|BR|RA)-", r"[\w-]{19,}"),  # New Relic
+    ("lm[va]1_", r"[\w=+/-]{30,}"),  # LogicMonitor
+    ("phx_", r"[A-Za-z0-9_]{40,}"),  # PostHog
+    ("pgar_", r"[A-Za-z0-9]{27,}"),  # pganalyze
+    ("rootly_", r"[0-9a-f]{64}"),
+    ("ico-", r"[A-Za-z0-9]{32}(?![\w-])"),  # Infracost
+    ("dnkey-", r"[\w=-]{26,}"),  # Defined Networking
+    ("[ps]at\\.", r"[\w-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}"),  # Harness
+    ("tk-us-", r"[\w-]{48}"),  # Scalingo
+    ("sm_[aps]at_", r"[A-Za-z0-9]{16,}"),  # SettleMint
+    ("salad_cloud_", r"[0-9A-Za-z]{1,16}_[0-9A-Za-z]{7,}"),
+    ("CCDB1_", r"[\w-]{20,}"),  # CockroachDB
+    ("mdb_sa_sk_", r"[\w-]{30,}"),  # MongoDB Atlas
+    ("vtwn_", r"[\w-]{20,}"),
+    ("unkey_", r"[\w-]{20,}"),
+    ("zpka_", r"[0-9a-z_]{30,}"),  # Zuplo
+    ("vc[apkirt]{1,2}_", r"[A-Za-z0-9]{40,}"),  # Vercel
+    ("dvc_(?:server|mobile|client)_", r"[\w-]{20,}"),  # DevCycle
+    ("sdk-", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\w-])"),  # LaunchDarkly
+    ("pat-(?:eu|na)\\d-", r"[0-9A-Za-z-]{36}"),  # HubSpot
+    ("p8e-", r"[a-z0-9]{32}(?![\w-])"),  # Adobe
+    ("aio_", r"[A-Za-z0-9]{28}(?![\w-])"),  # Adafruit
+    ("(?:sc|ext|scauth|authress)_", r"[a-z0-9]{5,30}\.[a-z0-9]{4,6}\.acc[_-][a-z0-9-]{10,32}\.[\w+/=-]{30,}"),
+    ("4b1d", r"[A-Za-z0-9]{38}(?![A-Za-z0-9])"),  # ClickHouse Cloud
+    ("fio-u-", r"[\w-]{40,}"),  # Frame.io
+    ("bb_(?:pr|ma)_", r"[0-9a-f]{30}"),  # Bannerbear
+    ("NF-", r"(?=[A-Za-z]{0,32}\d)[A-Za-z0-9]{32}(?![\w-])"),  # Nightfall
+    ("os_v2_(?:app|org)_", r"[a-z0-9]{40,}"),  # OneSignal
+    ("KEY0", r"[0-9A-F]{28,}_[A-Za-z0-9]{16,}"),  # Telnyx
+    ("samsara_api_", r"[A-Za-z0-9]{20,}"),
+    ("pina_", r"[A-Za-z0-9]{32,}"),  # Pinterest
+    ("[su]-s4t2(?:ud|af)-", r"[0-9a-f]{64}"),  # Intra 42
+    ("tfp_", r"[A-Za-z0-9_]{40,}"),  # Typeform
+    ("BBFF-", r"[A-Za-z0-9]{30}"),  # Ubidots
+    ("VF\\.(?:(?:DM|WS)\\.)?", r"[0-9a-fA-F]{24}\.[A-Za-z0-9]{16}"),  # Voiceflow
+    ("na1\\.", r"[A-Za-z0-9+/]{100}"),  # FullStory
+    ("3MVG9|5AEP861", r"[A-Za-z0-9._+/=]{80,}"),  # Salesforce
+    ("00[A-Za-z0-9]{13}!", r"[A-Za-z0-9_.]{80,}"),
+    ("rh-api-", r"[0-9a-fA-F-]{36}"),
+    ("ramp_(?:id|sec)_", r"[A-Za-z0-9]{40,}"),
+    ("flb_live_", r"[0-9a-zA-Z]{20}"),
+    ("shltm_", r"[\w-]{40}"),
+    ("(?:pub|sec|sub)-c-", r"[0-9A-Za-z-]{36,}"),  # PubNub
+    ("[sp]k\\.eyJ", r"[\w-]{20,}\.[\w-]{16,}"),  # Mapbox
+    ("pk\\.", r"[0-9a-f]{32}(?![\w-])"),  # LocationIQ
     ("sntry[su]_", r"[\w=+/-]{40,}"),
     ("hc[abx]ik_", r"[a-z0-9]{30,}"),  # Honeycomb
     ("EAACEdEose0cBA|EAA[A-Z]", r"(?=[A-Za-z]*\d)[A-Za-z0-9]{80,}"),  # Meta
@@ -119,17 +186,24 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("sl\\.[uB]", r"[\w-]{80,}"),  # Dropbox
     ("ntfy_?tk_|tk_", r"[a-z0-9]{29}(?![A-Za-z0-9])"),
     # payments and messages
-    ("[sr]k_(?:test|live)_", r"[0-9a-zA-Z]{24,}"),
+    ("[sra]k_(?:test|live|prod|sbox)_", r"[0-9a-zA-Z-]{16,}"),
+    ("pi_[A-Za-z0-9]{24}_secret_", r"[A-Za-z0-9]{20,}"),
+    ("pk_", r"(?:[0-9a-f]{34}|[A-Za-z0-9]{6}_[0-9a-f]{34})(?![\w-])"),  # Klaviyo
+    ("pdl_(?:live|sdbx)_apikey_", r"[\w-]{20,}"),  # Paddle
+    ("Mid-server-", r"[\w-]{20,}"),  # Midtrans
     ("sk_", r"[0-9a-f]{48}(?![A-Za-z0-9])"),
     ("whsec_", r"[A-Za-z0-9+/=]{24,}"),
-    ("sq0atp-", r"[\w-]{20,}"),
-    ("EAAA", r"[\w-]{60}(?![\w-])"),
+    ("(?:sandbox-)?sq0[a-z]{3}-", r"[\w-]{20,}"),
+    ("EAAA", r"(?=[A-Za-z_-]{0,60}\d)[\w-]{22,60}(?![\w-])"),
     ("rzp_(?:live|test)_", r"[A-Za-z0-9]{14,}"),
-    ("FLWSECK(?:_TEST)?-", r"[A-Za-z0-9-]{12,}"),
+    ("FLW(?:SECK|PUBK)(?:_TEST)?-", r"[A-Za-z0-9-]{12,}"),
     ("(?:shippo|duffel|easypost)_(?:live|test)_", r"[\w-]{30,}"),
     ("EZ[AT]K", r"[A-Za-z0-9]{54,}"),
-    ("key-", r"[0-9a-f]{32}(?![A-Za-z0-9])"),  # Mailgun
-    ("xkeysib-", r"[0-9a-f]{60,}(?:-[A-Za-z0-9]{12,})?"),
+    ("key-", r"(?=[a-z]{0,32}\d)[0-9a-z]{32}(?![A-Za-z0-9])"),  # Mailgun
+    ("SG\\.", r"[\w-]{16,32}\.[\w-]{16,64}"),
+    ("SG\\.", r"(?=[a-z=_.-]{0,66}\d)[\w=.-]{66}(?![\w=.-])"),
+    ("xox[ar]-", r"(?:\d-)?[0-9a-zA-Z]{8,}"),
+    ("xkeysib-", r"[\w-]{60,}"),
     ("xsmtpsib-", r"[0-9a-f]{60,}(?:-[A-Za-z0-9]{12,})?"),
     ("xapp-\\d-", r"[\w-]{20,}"),
     ("xoxe[.-]", r"[\w.-]{20,}"),
@@ -138,8 +212,58 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
 )
 """Prefix and rest of tokens that detect-secrets does not support, or matches only in part."""
 
+_AZURE_MARK: Final = r"(?:A(?:zFu|zSe|IoT|PIM|CDb|EhC|EhT)|\+A(?:St|SbT|RmT|Eh))"
+"""Marks of the service in the keys of Azure."""
+
 _IN_THE_MIDDLE: Final = (
-    (r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w-]{40,}", r"\.atlasv1\."),  # HCP Terraform
+    (r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}", r"\.atlasv1\."),  # HCP Terraform
+    (r"(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![\w-])", "_mmk"),  # MaxMind
+    (
+        r"(?<![A-Za-z0-9])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])",
+        r"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",
+    ),  # Mailgun
+    (r"(?<![A-Za-z0-9])(?:[0-9a-f]{32}|eu01xx[0-9a-f]{26})FFFFNRAL", "FFFFNRAL"),  # New Relic
+    (r"(?<![A-Za-z0-9])(?:AA[0-9a-f]{40}|eu01xx[0-9a-f]{36})-NRMA", "-NRMA"),
+    (r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{42}\+ACR[A-Za-z0-9]{6}(?![A-Za-z0-9])", r"\+ACR"),  # Azure's registry
+    (
+        r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{33,76}" + _AZURE_MARK + r"[A-Za-z0-9+/]{5,12}={0,2}(?![A-Za-z0-9+/=])",
+        r"[A-Za-z0-9+/]{33}" + _AZURE_MARK,
+    ),
+    (r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26}(?![A-Za-z0-9])", "JQQJ99"),
+    (r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32}(?![A-Za-z0-9])", "==:[A-Za-z0-9]{32}"),  # Tableau
+    (
+        r"(?<![A-Za-z0-9])[A-Za-z0-9]{64}_[A-Za-z0-9]{4}_[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z-]{22}",
+        r"[A-Za-z0-9]{64}_[A-Za-z0-9]{4}_",
+    ),  # Webex
+    (
+        r"(?<![\w.-])00(?=[\w-]{0,40}[A-Z])(?=[\w-]{0,40}[a-z])(?=[\w-]{1,40}\d)[\w-]{40}(?![\w-])",
+        r"\b00[\w-]{40}",
+    ),  # Okta
+    (r"(?<![\w.-])SK(?=[A-Fa-f]{0,32}\d)(?=\d{0,32}[A-Fa-f])[0-9a-fA-F]{32}(?![\w-])", "SK[0-9a-fA-F]{32}"),  # Twilio
+    (
+        r"(?<![\w.-])re_(?=\w{0,32}\d)[A-Za-z0-9]{6,12}_[A-Za-z0-9]{20,}(?![\w-])",
+        r"\bre_[A-Za-z0-9]+_[A-Za-z0-9]{20}",
+    ),  # Resend
+    (r"(?<![\w.-])fw_(?=[A-Za-z]{0,24}\d)[A-Za-z0-9]{22,}(?![\w-])", r"\bfw_[A-Za-z0-9]{22}"),  # Fireworks
+    (r"(?<![\w.-])(?:live|test)_(?=[a-f]{0,35}\d)[0-9a-f]{35}(?![\w-])", "(?:live|test)_[0-9a-f]{35}"),  # Lob
+    (
+        r"(?<![\w.-])live_(?=[a-z0-9_-]{0,40}[A-Z])(?=[A-Za-z_-]{0,40}\d)[\w-]{40}(?![\w-])",
+        r"\blive_[\w-]{40}",
+    ),  # GoCardless
+    (r"(?<![\w.-])y[0-3]_[\w-]{50,}", r"\by[0-3]_[\w-]{50}"),  # Yandex
+    (r"(?<![\w.-])t1\.[\w-]{2,400}\.[\w-]{86}", r"\bt1\.[\w-]+\.[\w-]{86}"),
+    (r"(?<![\w.-])[01]\.A[\w-]{50,2000}\.Ag[\w-]{100,}", r"\b[01]\.A[\w-]{50}"),  # a refresh token of Microsoft Entra
+    (r"(?<![\w.-])1000\.[0-9a-f]{32}\.[0-9a-f]{32}", r"\b1000\.[0-9a-f]{32}\."),  # Zoho
+    (r"(?<![\w/.])[12]/\d{10,20}(?:/\d{10,20})?:[0-9a-f]{32}(?![\w-])", "[0-9]:[0-9a-f]{32}"),  # Asana
+    (r"(?<![\w-])[\w-]{8,32}:APA91b[\w-]{100,}", "APA91b"),  # Firebase
+    (
+        r"(?<![\w.-])api_(?=[A-Za-z]{0,22}\d)[A-Za-z0-9]{18,24}\.[A-Za-z0-9]{18,24}(?![\w.])",
+        r"\bapi_[A-Za-z0-9]{18}",
+    ),  # Close
+    (r"v\^1\.1#i\^1#[\w#^+/=.]{40,}", r"v\^1\.1#i\^1#"),  # eBay
+    (r"(?<![\w.-])OC\|\d{10,20}\|[\w-]{20,}", r"OC\|[0-9]{10}"),  # Oculus
+    (r"(?<![\w-])API_KEY(?=[A-Z]{0,32}\d)[0-9A-Z]{32}(?!\w)", "API_KEY[0-9A-Z]{32}"),  # Finage
+    (r"(?<![\w.-])\d{15,17}[|%][\w-]{27,40}(?![\w-])", r"[0-9]{15}[|%][\w-]{27}"),  # Meta's app token
     (r"(?<![\w~.-])[A-Za-z0-9_~.-]{3}\dQ~[\w~.-]{31,34}", r"[0-9]Q~[a-zA-Z0-9_~.-]{31}"),  # Microsoft Entra
     (r"(?<![A-Za-z0-9])[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}(?![A-Za-z0-9])", "AZDO"),  # Azure DevOps
     (
@@ -148,6 +272,7 @@ _IN_THE_MIDDLE: Final = (
     ),  # Vault < 1.10
     # detect-secrets' pattern for a JWT misses the signature, and takes quadratic time on eyJeyJ…
     (WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", r"eyJ[\w-]{8,}={0,2}\."),
+    (WORD_START + r"e[wy][\w-]{16,}={0,2}\.e[wy][\w/-]{16,}={0,2}\.[\w/-]{10,}", r"e[wy][\w-]{16,}={0,2}\.e[wy]"),
     (
         WORD_START + r"eyJ[\w-]{8,}={0,2}\.\.[\w-]{4,}(?:\.[\w-]*)*",
         r"eyJ[\w-]{8,}={0,2}\.\.",

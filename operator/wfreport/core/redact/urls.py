@@ -41,7 +41,7 @@ _WEBHOOK: Final = lazy_pattern(
     r"(?:discord(?:app)?\.com/api/webhooks/\d{1,24}/|webhook\.office\.com/webhookb2/|outlook\.office\.com/webhook/"
     r"|hooks\.zapier\.com/hooks/catch/\d{1,12}/|maker\.ifttt\.com/trigger/[\w-]{1,64}/with/key/"
     r"|api\.telegram\.org/bot|events\.pagerduty\.com/integration/|hooks\.slack\.com/(?:workflows|triggers)/"
-    r"|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/)([\w@:.-][\w@:./-]{7,400})",
+    r"|[\w-]{1,64}\.tines\.com/webhook/|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/)([\w@:.-][\w@:./-]{7,400})",
     re.IGNORECASE,
 )
 """The secret part of an address that accepts messages from anyone who has it."""

@@ -31,7 +31,8 @@ PASSWORD_WORDS: Final = frozenset({"password", "passwd", "passphrase", "passcode
 _PLACEHOLDER: Final = lazy_pattern(
     r"\{\{|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
     r"|[\[(<][a-z][a-z _-]*[\])>]?$|\[?(?:redacted|filtered|masked|hidden)\]?$"
-    r"|(?:null|nil|none|true|false|undefined|\[|\{|\||\?)$|your[-_ ]?[a-z_-]*$"
+    r"|!{1,2}[a-z]{1,32}$|ENC[\[(]|(?-i:ANY$)"
+    r"|(?:null|nil|none|true|false|undefined|await|async|new|lambda|\[|\{|\||\?)$|your[-_ ]?[a-z_-]*$"
     r"|(?-i:\$[A-Z_][A-Z0-9_]*$|\$[a-z_]{2,64}$|\$\d{1,3}$|[:@][a-z_]{3,64}$)"
     r"|\$env:\w+$|%[sdvq]$|%\w{1,64}%$|\{[\w.!:]{0,64}\}?$",
     re.IGNORECASE,
@@ -45,6 +46,16 @@ _REFERENCE: Final = lazy_pattern(
     r"|&?[A-Za-z_]{2,64}(?:\(\)?|\[)"
 )
 """Code that a stack trace shows: ``token=token``, ``password=self.password``, ``key=os.environ["KEY"]``."""
+
+_IN_A_STORE: Final = lazy_pattern(
+    r"(?:ref\+)?(?:vault|op|aws-?ssm|awssm|ssm|gcpsm|gsm|azkv|akv|sops|secretsmanager|keyvault|bws|doppler|env|file|k8s)s?:"
+    r"[/\w]|arn:aws[\w-]{0,10}:|projects/[\w-]{1,64}/secrets/",
+    re.IGNORECASE,
+)
+"""The address of a secret in a store: ``vault:secret/data/db#password``, ``op://…``."""
+
+_CALLS: Final = lazy_pattern(r"&?[A-Za-z_]\w{0,64}(?:\.\w{1,64}|\([\w.,]{0,64}\)){1,8}\(?")
+"""A chain of calls: ``f.read().strip()``."""
 
 _PATH: Final = lazy_pattern(
     r"(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}|(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
@@ -68,7 +79,12 @@ def is_placeholder(value: str) -> bool:
 
 def is_reference(value: str) -> bool:
     """Whether the value is code that yields the secret, or the path of a file that contains it."""
-    return _REFERENCE.fullmatch(value) is not None or _PATH.fullmatch(value) is not None
+    return (
+        _REFERENCE.fullmatch(value) is not None
+        or _PATH.fullmatch(value) is not None
+        or _IN_A_STORE.match(value) is not None
+        or ("(" in value and _CALLS.fullmatch(value) is not None)
+    )
 
 
 def is_measure(value: str) -> bool:
