@@ -11,7 +11,7 @@ from wfreport.core.redact.detectors import WORD_START, Detector, Span, by_patter
 from wfreport.imports import lazy_pattern
 
 _PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "aws": ("(?:AKIA|ASIA|ABIA|ACCA|A3T)[A-Z0-9]{12}",),
+    "aws": ("(?:AKIA|ASIA|ABIA|ACCA|A3T)[A-Z0-9]",),
     "discord": (r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27}",),
     "github": ("gh[pousr]_",),
     "gitlab": ("gl[a-z]{1,8}-", "GR1348941"),
@@ -22,8 +22,8 @@ _PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "slack": ("xox", r"hooks\.slack\.com"),
     "square": ("sq0csp-",),
     "stripe": ("k_live_",),
-    "telegram": (r"[0-9]{8}:[\w-]{35}",),
-    "twilio": ("(?:AC|SK)[a-z0-9]{32}",),
+    "telegram": ("[0-9]{8}:[A-Za-z0-9_-]{8}",),
+    "twilio": ("(?:AC|SK)[a-z0-9]{8}",),
 }
 """The hints of each provider whose tokens detect-secrets finds."""
 
@@ -128,8 +128,8 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("dd[pow]_", r"[A-Za-z0-9]{36}"),
     ("tskey-[a-z]{2,12}-", r"[\w-]{16,}"),
     ("sha256~", r"[\w-]{40,}"),  # OpenShift
-    ("K10[0-9a-f]{40,}::", r"[\w:.-]{8,}"),  # k3s
-    ("v1\\.0-[0-9a-f]{24}-", r"[0-9a-f]{60,}"),  # Cloudflare's origin CA
+    ("K10[0-9a-f]", r"[0-9a-f]{39,}::[\w:.-]{8,}"),  # k3s
+    ("v1\\.0-", r"[0-9a-f]{24}-[0-9a-f]{60,}"),  # Cloudflare's origin CA
     ("v1\\.0-", r"(?=[A-Za-z-]{0,64}\d)[A-Za-z0-9-]{160,}"),
     ("cf(?:k|[ua]t)_", r"[A-Za-z0-9]{40,}"),  # Cloudflare
     ("dt0[a-z]\\d\\d\\.", r"[A-Za-z0-9]{24}\.[A-Za-z0-9]{60,}"),  # Dynatrace
@@ -170,7 +170,6 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("VF\\.(?:(?:DM|WS)\\.)?", r"[0-9a-fA-F]{24}\.[A-Za-z0-9]{16}"),  # Voiceflow
     ("na1\\.", r"[A-Za-z0-9+/]{100}"),  # FullStory
     ("3MVG9|5AEP861", r"[A-Za-z0-9._+/=]{80,}"),  # Salesforce
-    ("00[A-Za-z0-9]{13}!", r"[A-Za-z0-9_.]{80,}"),
     ("rh-api-", r"[0-9a-fA-F-]{36}"),
     ("ramp_(?:id|sec)_", r"[A-Za-z0-9]{40,}"),
     ("flb_live_", r"[0-9a-zA-Z]{20}"),
@@ -187,7 +186,6 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("ntfy_?tk_|tk_", r"[a-z0-9]{29}(?![A-Za-z0-9])"),
     # payments and messages
     ("[sra]k_(?:test|live|prod|sbox)_", r"[0-9a-zA-Z-]{16,}"),
-    ("pi_[A-Za-z0-9]{24}_secret_", r"[A-Za-z0-9]{20,}"),
     ("pk_", r"(?:[0-9a-f]{34}|[A-Za-z0-9]{6}_[0-9a-f]{34})(?![\w-])"),  # Klaviyo
     ("pdl_(?:live|sdbx)_apikey_", r"[\w-]{20,}"),  # Paddle
     ("Mid-server-", r"[\w-]{20,}"),  # Midtrans
@@ -216,74 +214,76 @@ _AZURE_MARK: Final = r"(?:A(?:zFu|zSe|IoT|PIM|CDb|EhC|EhT)|\+A(?:St|SbT|RmT|Eh))
 """Marks of the service in the keys of Azure."""
 
 _IN_THE_MIDDLE: Final = (
+    (WORD_START + r"00[A-Za-z0-9]{13}![A-Za-z0-9_.]{80,}", "[A-Za-z0-9]![A-Za-z0-9_.]{8}"),  # Salesforce
+    (WORD_START + r"pi_[A-Za-z0-9]{24}_secret_[A-Za-z0-9]{20,}", r"\bpi_[A-Za-z0-9]+_secret_"),  # Stripe
     (r"(?<![A-Za-z0-9])[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}", r"\.atlasv1\."),  # HCP Terraform
     (r"(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk(?![\w-])", "_mmk"),  # MaxMind
     (
         r"(?<![A-Za-z0-9])[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![\w-])",
-        r"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",
+        "[0-9a-f]-[0-9a-f]{8}-[0-9a-f]{8}",
     ),  # Mailgun
     (r"(?<![A-Za-z0-9])(?:[0-9a-f]{32}|eu01xx[0-9a-f]{26})FFFFNRAL", "FFFFNRAL"),  # New Relic
     (r"(?<![A-Za-z0-9])(?:AA[0-9a-f]{40}|eu01xx[0-9a-f]{36})-NRMA", "-NRMA"),
     (r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{42}\+ACR[A-Za-z0-9]{6}(?![A-Za-z0-9])", r"\+ACR"),  # Azure's registry
     (
         r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{33,76}" + _AZURE_MARK + r"[A-Za-z0-9+/]{5,12}={0,2}(?![A-Za-z0-9+/=])",
-        r"[A-Za-z0-9+/]{33}" + _AZURE_MARK,
+        _AZURE_MARK + "[A-Za-z0-9+/]{5}",
     ),
     (r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26}(?![A-Za-z0-9])", "JQQJ99"),
-    (r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32}(?![A-Za-z0-9])", "==:[A-Za-z0-9]{32}"),  # Tableau
+    (r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{22}==:[A-Za-z0-9]{32}(?![A-Za-z0-9])", "==:[A-Za-z0-9]"),  # Tableau
     (
         r"(?<![A-Za-z0-9])[A-Za-z0-9]{64}_[A-Za-z0-9]{4}_[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z-]{22}",
-        r"[A-Za-z0-9]{64}_[A-Za-z0-9]{4}_",
+        "_[A-Za-z0-9]{4}_[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-",
     ),  # Webex
     (
         r"(?<![\w.-])00(?=[\w-]{0,40}[A-Z])(?=[\w-]{0,40}[a-z])(?=[\w-]{1,40}\d)[\w-]{40}(?![\w-])",
-        r"\b00[\w-]{40}",
+        r"\b00[\w-]{12}",
     ),  # Okta
-    (r"(?<![\w.-])SK(?=[A-Fa-f]{0,32}\d)(?=\d{0,32}[A-Fa-f])[0-9a-fA-F]{32}(?![\w-])", "SK[0-9a-fA-F]{32}"),  # Twilio
+    (r"(?<![\w.-])SK(?=[A-Fa-f]{0,32}\d)(?=\d{0,32}[A-Fa-f])[0-9a-fA-F]{32}(?![\w-])", "SK[0-9a-fA-F]{8}"),  # Twilio
     (
         r"(?<![\w.-])re_(?=\w{0,32}\d)[A-Za-z0-9]{6,12}_[A-Za-z0-9]{20,}(?![\w-])",
-        r"\bre_[A-Za-z0-9]+_[A-Za-z0-9]{20}",
+        r"\bre_[A-Za-z0-9]+_[A-Za-z0-9]{8}",
     ),  # Resend
-    (r"(?<![\w.-])fw_(?=[A-Za-z]{0,24}\d)[A-Za-z0-9]{22,}(?![\w-])", r"\bfw_[A-Za-z0-9]{22}"),  # Fireworks
-    (r"(?<![\w.-])(?:live|test)_(?=[a-f]{0,35}\d)[0-9a-f]{35}(?![\w-])", "(?:live|test)_[0-9a-f]{35}"),  # Lob
+    (r"(?<![\w.-])fw_(?=[A-Za-z]{0,24}\d)[A-Za-z0-9]{22,}(?![\w-])", r"\bfw_[A-Za-z0-9]{8}"),  # Fireworks
+    (r"(?<![\w.-])(?:live|test)_(?=[a-f]{0,35}\d)[0-9a-f]{35}(?![\w-])", "(?:live|test)_[0-9a-f]{8}"),  # Lob
     (
         r"(?<![\w.-])live_(?=[a-z0-9_-]{0,40}[A-Z])(?=[A-Za-z_-]{0,40}\d)[\w-]{40}(?![\w-])",
-        r"\blive_[\w-]{40}",
+        r"\blive_[\w-]{8}",
     ),  # GoCardless
-    (r"(?<![\w.-])y[0-3]_[\w-]{50,}", r"\by[0-3]_[\w-]{50}"),  # Yandex
-    (r"(?<![\w.-])t1\.[\w-]{2,400}\.[\w-]{86}", r"\bt1\.[\w-]+\.[\w-]{86}"),
-    (r"(?<![\w.-])[01]\.A[\w-]{50,2000}\.Ag[\w-]{100,}", r"\b[01]\.A[\w-]{50}"),  # a refresh token of Microsoft Entra
-    (r"(?<![\w.-])1000\.[0-9a-f]{32}\.[0-9a-f]{32}", r"\b1000\.[0-9a-f]{32}\."),  # Zoho
-    (r"(?<![\w/.])[12]/\d{10,20}(?:/\d{10,20})?:[0-9a-f]{32}(?![\w-])", "[0-9]:[0-9a-f]{32}"),  # Asana
+    (r"(?<![\w.-])y[0-3]_[\w-]{50,}", r"\by[0-3]_"),  # Yandex
+    (r"(?<![\w.-])t1\.[\w-]{2,400}\.[\w-]{86}", r"\bt1\.[\w-]+\.[\w-]{8}"),
+    (r"(?<![\w.-])[01]\.A[\w-]{50,2000}\.Ag[\w-]{100,}", r"\b[01]\.A[\w-]{8}"),  # a refresh token of Microsoft Entra
+    (r"(?<![\w.-])1000\.[0-9a-f]{32}\.[0-9a-f]{32}", r"\b1000\.[0-9a-f]{8}"),  # Zoho
+    (r"(?<![\w/.])[12]/\d{10,20}(?:/\d{10,20})?:[0-9a-f]{32}(?![\w-])", "/[0-9]+:[0-9a-f]{8}"),  # Asana
     (r"(?<![\w-])[\w-]{8,32}:APA91b[\w-]{100,}", "APA91b"),  # Firebase
     (
         r"(?<![\w.-])api_(?=[A-Za-z]{0,22}\d)[A-Za-z0-9]{18,24}\.[A-Za-z0-9]{18,24}(?![\w.])",
-        r"\bapi_[A-Za-z0-9]{18}",
+        r"\bapi_[A-Za-z0-9]+\.",
     ),  # Close
     (r"v\^1\.1#i\^1#[\w#^+/=.]{40,}", r"v\^1\.1#i\^1#"),  # eBay
-    (r"(?<![\w.-])OC\|\d{10,20}\|[\w-]{20,}", r"OC\|[0-9]{10}"),  # Oculus
-    (r"(?<![\w-])API_KEY(?=[A-Z]{0,32}\d)[0-9A-Z]{32}(?!\w)", "API_KEY[0-9A-Z]{32}"),  # Finage
-    (r"(?<![\w.-])\d{15,17}[|%][\w-]{27,40}(?![\w-])", r"[0-9]{15}[|%][\w-]{27}"),  # Meta's app token
-    (r"(?<![\w~.-])[A-Za-z0-9_~.-]{3}\dQ~[\w~.-]{31,34}", r"[0-9]Q~[a-zA-Z0-9_~.-]{31}"),  # Microsoft Entra
+    (r"(?<![\w.-])OC\|\d{10,20}\|[\w-]{20,}", r"OC\|[0-9]"),  # Oculus
+    (r"(?<![\w-])API_KEY(?=[A-Z]{0,32}\d)[0-9A-Z]{32}(?!\w)", "API_KEY[0-9A-Z]"),  # Finage
+    (r"(?<![\w.-])\d{15,17}[|%][\w-]{27,40}(?![\w-])", r"[0-9]{3}[|%][\w-]{8}"),  # Meta's app token
+    (r"(?<![\w~.-])[A-Za-z0-9_~.-]{3}\dQ~[\w~.-]{31,34}", "[0-9]Q~"),  # Microsoft Entra
     (r"(?<![A-Za-z0-9])[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}(?![A-Za-z0-9])", "AZDO"),  # Azure DevOps
     (
         r"(?<![\w.-])s\.(?=[A-Za-z]*\d)(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{24}(?![\w.-])",
-        r"\bs\.[A-Za-z0-9]{24}",
+        r"\bs\.[A-Za-z0-9]{8}",
     ),  # Vault < 1.10
     # detect-secrets' pattern for a JWT misses the signature, and takes quadratic time on eyJeyJ…
-    (WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", r"eyJ[\w-]{8,}={0,2}\."),
-    (WORD_START + r"e[wy][\w-]{16,}={0,2}\.e[wy][\w/-]{16,}={0,2}\.[\w/-]{10,}", r"e[wy][\w-]{16,}={0,2}\.e[wy]"),
+    (WORD_START + r"eyJ[\w-]{8,}={0,2}\.[\w-]{4,}={0,2}(?:\.[\w-]*)*", r"eyJ[\w-]+=*\."),
+    (WORD_START + r"e[wy][\w-]{16,}={0,2}\.e[wy][\w/-]{16,}={0,2}\.[\w/-]{10,}", r"\.e[wy][\w/-]"),
     (
         WORD_START + r"eyJ[\w-]{8,}={0,2}\.\.[\w-]{4,}(?:\.[\w-]*)*",
-        r"eyJ[\w-]{8,}={0,2}\.\.",
+        r"eyJ[\w-]+=*\.\.",
     ),  # encrypted with a direct key
     # the hash of a password, as crypt(3) and htpasswd write it
     (
         r"(?<![\w$])\$(?:2[abxy]?|5|6|1|y|7|apr1|argon2(?:id?|d)|scrypt|pbkdf2-\w{3,8})\$[\w./+,=$-]{20,}",
-        r"\$[0-9a-z-]{1,16}\$[\w./]",
+        r"\$[0-9a-z-]+\$[\w./]",
     ),
-    (r"\{(?:SSHA|SHA|SMD5|CRYPT|SSHA\d{3})\}[\w./+=$]{16,}", r"\{[A-Z]{3,5}[0-9]{0,3}\}"),
-    (r"(?<![\w*])\*(?=[A-F]*\d)[0-9A-F]{40}(?![0-9A-F])", r"\*[0-9A-F]{40}"),  # MySQL's hash
+    (r"\{(?:SSHA|SHA|SMD5|CRYPT|SSHA\d{3})\}[\w./+=$]{16,}", r"\{[A-Z]+[0-9]*\}"),
+    (r"(?<![\w*])\*(?=[A-F]*\d)[0-9A-F]{40}(?![0-9A-F])", r"\*[0-9A-F]{8}"),  # MySQL's hash
 )
 """Tokens whose prefix is not at their beginning, and other shapes, with a hint for each."""
 

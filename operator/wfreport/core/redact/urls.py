@@ -48,7 +48,7 @@ _WEBHOOK: Final = lazy_pattern(
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     by_pattern(_URL_PASSWORD, "://", group=1),
-    by_pattern(_URL_TOKEN, r"://[\w-]{20,}@", group=1),
+    by_pattern(_URL_TOKEN, r"://[\w-]+@", group=1),
     by_pattern(_DSN_PASSWORD, r"@tcp\(", r"@unix\(", group=1),
     by_pattern(_ORACLE_PASSWORD, "(?i)jdbc:oracle:", group=1),
     by_pattern(
