@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from tests.builders import a_node, a_report, a_snapshot
 from tests.core.pods import a_pod, ended, restarted
 
 from wfreport.api.argo import NodeType, Phase, WorkflowSpec
 from wfreport.api.classes import FailureClass
-from wfreport.api.kubernetes import Pod
+from wfreport.api.kubernetes import Event, Pod
 from wfreport.api.report import Failure, ReportStatus, StepWarning
 from wfreport.core.snapshot.model import PodEvidence
 
@@ -93,3 +94,13 @@ def test_a_pod_that_is_being_recreated_is_not_a_failure() -> None:
     report = a_report(a_snapshot(node, phase=Phase.RUNNING))
     assert not report.failures
     assert [warning.reason for warning in report.warnings or []] == ["PodRestarted"]
+
+
+def test_counts_below_zero_are_none_because_the_api_server_would_refuse_the_report() -> None:
+    killed = msgspec.structs.replace(ended("main", 137), restart_count=-3)
+    pod = a_pod(killed)
+    events = (Event(reason="Killing", message="m", count=-(2**31)), Event(reason="Evicted", message="m"))
+    snapshot = a_snapshot(a_node("wf", Phase.FAILED), phase=Phase.FAILED)
+    (failure,) = a_report(snapshot, evidence={"wf": PodEvidence(pod, events)}).failures or []
+    assert sorted((event.reason, event.count) for event in failure.events or ()) == [("Evicted", 1), ("Killing", 0)]
+    assert [container.restarts for container in failure.containers or ()] == [None]

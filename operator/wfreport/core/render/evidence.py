@@ -205,7 +205,7 @@ def _container(status: ContainerStatus, sanitizer: TextSanitizer) -> ContainerSu
     return ContainerSummary(
         name=sanitizer.line(status.name),
         state=name,
-        restarts=status.restart_count or None,
+        restarts=max(0, status.restart_count) or None,
         last=ContainerEnd(**_end(before, sanitizer)) if before else None,
         **_state_fields(state, sanitizer),
     )
@@ -237,7 +237,7 @@ def _events(events: Sequence[Event], sanitizer: TextSanitizer) -> list[EventSumm
         EventSummary(
             reason=sanitizer.line(event.reason)[:126],
             message=sanitizer.text(event.message) or "",
-            count=event.count or (event.series.count if event.series else 0) or 1,
+            count=max(0, event.count or (event.series.count if event.series else 0) or 1),
             last_seen_at=_last_seen_at(event),
         )
         for event in relevant[-_MAX_EVENTS:]
