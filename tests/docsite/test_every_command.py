@@ -49,7 +49,7 @@ def test_each_command_can_be_split_into_words() -> None:
 
 
 def texts(page: str) -> list[str]:
-    return [command.text for command in commands("docs/howto/page.md", page)]
+    return [command.text for command in commands("docs/howto/install.md", page)]
 
 
 def test_commands_of_blocks_are_found_with_all_their_lines() -> None:
