@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ import yaml
 from tests.eventually import eventually
 
 from demo.healed import HEALED, MEMORY, recorded_name
-from tutorial.page import normal
+from demo.running import NAMESPACE
+from tutorial.page import Step, differences, normal
+from tutorial.page import steps as page_steps
 
 pytestmark = pytest.mark.cluster
 
@@ -59,10 +62,10 @@ def test_the_demo_tells_its_story_and_its_hints_work_as_printed(tmp_path: Path) 
             assert demo.poll() is None, output
             check_story(output)
             bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-            script = "set -e\n" + "\n".join(hints(output))
-            done = subprocess.run(["/bin/bash", "-c", script], env=bare, capture_output=True, text=True, check=False)
-            assert (done.returncode, done.stderr) == (0, ""), f"{script}\n{done.stdout[-2000:]}"
-            check_pages(output + done.stdout)
+            done = run_in_a_shell(hints(output), bare)
+            assert (done.returncode, done.stderr) == (0, ""), done.stdout[-2000:]
+            exports = [line for line in hints(output) if line.startswith("export ")]
+            assert check_pages(exports, bare) >= {"kubectl get wfr", "kubectl wfreport list", "kubectl wfreport show"}
         finally:
             demo.send_signal(signal.SIGINT)
     assert demo.returncode == 0
@@ -80,14 +83,40 @@ def check_story(output: str) -> None:
     assert "the main container of reconcile exited with code 0, and sql-proxy keeps the pod alive" in output
 
 
-def check_pages(output: str) -> None:
-    """Check that the tables of the how-tos are what the demo prints."""
-    printed = set(map(cells_of, output.splitlines()))
-    for page, command in (("kubectl-plugin", "list -n demo"), ("hung-runs", "list --stuck -n demo")):
-        text = (ROOT / "docs" / "howto" / f"{page}.md").read_text()
-        rows = text.partition(f"$ kubectl wfreport {command}\n")[2].partition("\n```")[0].partition("\n\n")[0]
-        assert rows.startswith("WORKFLOW")
-        assert [row for row in rows.splitlines() if cells_of(row) not in printed] == []
+def run_in_a_shell(lines: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    script = "set -e\n" + "\n".join(lines)
+    return subprocess.run(["/bin/bash", "-c", script], env=env, capture_output=True, text=True, check=False)
+
+
+def pages_about_the_demo() -> list[Step]:
+    """Return the commands on the how-to pages that read the demo's namespace, with the output that the pages show."""
+    pages = [path.read_text() for path in sorted((ROOT / "docs" / "howto").glob("*.md"))]
+    found = [step for page in pages for step in page_steps(page.replace("```console\n", '```console title="demo"\n'))]
+    return [step for step in found if step.command.endswith(f" -n {NAMESPACE}")]
+
+
+def check_pages(exports: list[str], env: dict[str, str]) -> set[str]:
+    """Check that what the how-to pages print is what the demo's cluster answers; return the commands without options.
+
+    A table on a page may leave out rows, and a screen its end.
+    """
+    for step in pages_about_the_demo():
+        probe = partial(difference_from, step, exports, env)
+        eventually(probe, lambda difference: not difference, timeout_seconds=60)
+    return {" ".join(step.command.split()[:3]) for step in pages_about_the_demo()}
+
+
+def difference_from(step: Step, exports: list[str], env: dict[str, str]) -> str:
+    """Return how an output differs from what a page shows; empty if it does not."""
+    done = run_in_a_shell([*exports, step.command], env)
+    if done.returncode or done.stderr:
+        return f"$ {step.command}\n{done.stderr}"
+    if " show " in step.command:
+        different = differences(step.output, done.stdout)
+    else:
+        printed, rows = set(map(cells_of, done.stdout.splitlines())), [row for row in step.output if row]
+        different = "\n".join(row for row in rows if cells_of(row) not in printed) if rows else "the page shows nothing"
+    return different and f"$ {step.command}\n{different}"
 
 
 def cells_of(row: str) -> str:

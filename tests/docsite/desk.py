@@ -36,6 +36,8 @@ RUNS: Final = {
     "etl-p4m1z": SUCCEEDED,
     "release-42": SUCCEEDED,
     "train-1736672400": FAILED,
+    "sidecar-hangs": "sidecar-hangs",
+    "loop-item-fails": "loop-item-fails",
 }
 """Runs that pages name, and the recording that each one repeats."""
 LAST_SUCCESS: Final = "etl-p4m1z"

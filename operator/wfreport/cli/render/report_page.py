@@ -14,7 +14,7 @@ from wfreport.api.argo import Phase
 from wfreport.api.calendar import duration_of, shifted
 from wfreport.api.condition import Condition
 from wfreport.api.counts import Counts, StepCounts
-from wfreport.api.reasons import ConditionType
+from wfreport.api.reasons import ConditionType, StallReason
 from wfreport.api.report import ReportStatus, Waiting, WorkflowReport
 from wfreport.api.run import EarlierRun, NamedValue
 from wfreport.cli.render.console import report_console
@@ -28,6 +28,7 @@ from wfreport.cli.render.style import Style, glyphs_for, one_line
 from wfreport.cli.render.time_chart import add_times, retry_cost
 from wfreport.core.next_steps.lines import NextCommand
 from wfreport.core.next_steps.prospects import leading_prospect
+from wfreport.core.next_steps.stalls import pod_of_stall
 from wfreport.core.plurals import plural
 from wfreport.core.step_outline import outline_steps
 from wfreport.core.timing.durations import instant, short_duration
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MIN_COLUMNS: Final = 40
+_OF_PODS: Final = (StallReason.MAIN_ENDED, StallReason.MAIN_NOT_STARTED, StallReason.POD_TERMINATING)
+"""Stalls by a pod that exists."""
 
 
 def print_pages(
@@ -253,7 +256,7 @@ def _add_stalled(page: TextPage, status: ReportStatus, live: LiveDetails) -> Non
     since = f" {_since(stalled.since_at, live.now)}" if stalled.since_at else ""
     page.heading("STALLED", f"{stalled.reason}{since}", style="bold red")
     page.message("hangs", stalled.message)
-    page.verbatim("pod", next((wait.pod_name for wait in status.waiting or () if _is_the_stall(wait, status)), None))
+    page.verbatim("pod", pod_of_stall(status) if stalled.reason in _OF_PODS else None)
     page.field("owner", _prospect(page, status))
 
 

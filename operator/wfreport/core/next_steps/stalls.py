@@ -6,7 +6,7 @@ from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.api.reasons import StallReason
-from wfreport.api.report import Stalled
+from wfreport.api.report import ReportStatus, Stalled
 from wfreport.core.next_steps.commands import (
     after_the_spec_is_corrected,
     argo,
@@ -51,10 +51,15 @@ def stall_steps(stalled: Stalled, run: ReportedRun) -> Steps:
 
 
 def _pod_name(run: ReportedRun) -> str | None:
-    """Return the pod of the step that hangs."""
-    waits = (one.pod_name for one in run.status.waiting or () if one.display_name == run.status.step and one.pod_name)
-    steps = (one.pod_name for one in run.steps if one.display_name == run.status.step and one.pod_name)
-    return next(waits, None) or next(steps, None)
+    return pod_of_stall(run.status)
+
+
+def pod_of_stall(status: ReportStatus) -> str | None:
+    """Return the pod of the step that hangs; None if that is unknown."""
+    named = (
+        one.pod_name for one in (*(status.waiting or ()), *(status.steps or ())) if one.display_name == status.step
+    )
+    return next(filter(None, named), None)
 
 
 def _node_id(run: ReportedRun) -> str | None:
