@@ -41,8 +41,11 @@ class FailedLeaf(msgspec.Struct, frozen=True, gc=False):
 
 def assign_roles(snapshot: Snapshot) -> list[FailedLeaf]:
     """Return the failed leaves with their roles: RootCause, ExitHandler, Victim, Tolerated; each ordered by time."""
+    leaves = snapshot.tree.failed_leaves
+    if not leaves and not snapshot.workflow.status.has_failed:
+        return []
     lineages = Lineages(snapshot)
-    failed = [FailedLeaf(leaf, _role(leaf, snapshot.tree, lineages)) for leaf in snapshot.tree.failed_leaves]
+    failed = [FailedLeaf(leaf, _role(leaf, snapshot.tree, lineages)) for leaf in leaves]
     failed = _with_stopped_as_victims(failed, snapshot.workflow)
     if snapshot.workflow.status.has_failed and not any(leaf.role in CAUSES for leaf in failed):
         failed.append(FailedLeaf(None, Role.ROOT_CAUSE))

@@ -172,6 +172,8 @@ class Tree:
     @cached_property
     def nodes_enclosing_failures(self) -> frozenset[str]:
         """Ids of the nodes that enclose a failed node. A failure in a hook does not count for the hooked node."""
+        if not self._failed_nodes:
+            return frozenset()
         enclosing: set[str] = set()
         parents, hooks, retry_of = self._parents, self._hooks, self.retry_of
         for node in self._failed_nodes:
