@@ -25,6 +25,7 @@ from wfreport.api.kubernetes import (
 from wfreport.api.report import ReportStatus
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.core.snapshot.model import PodEvidence, WaitingGraces
+from wfreport.core.snapshot.pod_names import agent_pod_name
 from wfreport.core.stall.model import StallVerdict
 from wfreport.core.timing.waiting import slow_starting_pods
 
@@ -281,3 +282,13 @@ def test_nothing_tells_when_a_workflow_that_has_run_steps_was_suspended(*, has_r
     document = workflow(*([node("first", "Succeeded")] if has_run else []), spec={"suspend": True})
     (entry,) = a_report(decode_workflow(document), now=START + timedelta(hours=1)).waiting or []
     assert (entry.reason, entry.since_at) == ("WorkflowSuspended", None if has_run else START)
+
+
+def test_a_wait_for_the_agent_begins_with_what_keeps_its_pod_from_starting() -> None:
+    call = a_node("wf", Phase.PENDING, NodeType.HTTP, end=None, start=10)
+    pod = a_pod(None, msgspec.structs.replace(NOT_PLACED, last_transition_time=FIRST))
+    (entry,) = (
+        a_report(a_snapshot(call, phase=RUNNING), evidence={agent_pod_name("wf"): PodEvidence(pod)}).waiting or []
+    )
+    assert (entry.reason, entry.since_at, entry.pod_name) == ("HTTPPending", FIRST, None)
+    assert entry.message == "its pod does not start: Unschedulable: 0/3 nodes"
