@@ -141,6 +141,7 @@ def slower(now: dict[str, int], before: dict[str, int], excess: int = 600) -> li
 def test_one_slow_item_of_a_loop_is_named_with_the_same_items_baseline() -> None:
     assert slower(loop(v3=600), loop(v3=100)) == [("day(3:v3)", 100)]
     assert slower(loop(v3=600), loop(v3=595)) == []
+    assert slower(loop(v3=700), loop(), excess=6000) == [("day(3:v3)", 60)]
     assert slower(loop(v3=600, v4=500), loop()) == [("day(3:v3)", 60), ("day(4:v4)", 60)]
 
 

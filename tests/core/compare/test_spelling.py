@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from tests.core.compare.runs import a_dag, a_template, a_workflow, run_of
 
+from wfreport.api.comparison import ChangedThing, ChangeKind, Difference
 from wfreport.core.compare.changes import find_changes
-from wfreport.core.compare.words import in_words
+from wfreport.core.compare.words import in_words, then_and_now
 from wfreport.core.snapshot.normalized import normalized_image
 from wfreport.core.snapshot.quantity import plain_quantity
 
@@ -145,6 +146,28 @@ DIFFERENT = {
         "spec field workflowTemplateRef WorkflowTemplate/etl → ClusterWorkflowTemplate/etl",
     ),
 }
+
+
+def test_another_spelling_beside_a_change_is_not_named() -> None:
+    before = container(image="busybox", args=["a"], resources={"limits": {"cpu": "1"}})
+    after = container(image="docker.io/busybox", args=["b"], resources={"limits": {"cpu": "1000m"}})
+    assert words(before, after) == ["template work changed (args)"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (Difference(what=ChangedThing.IMAGE, before="a", after="b"), ("a", "b")),
+        (Difference(what=ChangedThing.PARAMETER, after="b"), ("(none)", "b")),
+        (Difference(what=ChangedThing.STEP, change=ChangeKind.ADDED), ("(none)", "new")),
+        (Difference(what=ChangedThing.STEP, change=ChangeKind.REMOVED), ("was there", "gone")),
+        (Difference(what=ChangedThing.STEP, change=ChangeKind.RENAMED, before="a", after="b"), ("a", "b")),
+        (Difference(what=ChangedThing.TEMPLATE, fields=["args", "env"]), ("", "changed (args, env)")),
+        (Difference(what=ChangedThing.SPEC), ("", "changed")),
+    ],
+)
+def test_a_change_has_two_columns(change: Difference, expected: tuple[str, str]) -> None:
+    assert then_and_now(change) == expected
 
 
 @pytest.mark.parametrize(("before", "after"), EQUAL.values(), ids=EQUAL)

@@ -222,7 +222,8 @@ def digest_call_of(template: str) -> str:
 def fields_of_call(before: str, after: str) -> list[str]:
     """Return which groups of fields differ between two digests of a step."""
     names = ("template", "arguments", "when", "loop", "other fields")
-    return [name for name, *pair in zip(names, _groups(before), _groups(after), strict=False) if pair[0] != pair[1]]
+    groups = zip(_groups(before), _groups(after), names, strict=False)
+    return [name for old, new, name in groups if old != new]
 
 
 def _groups(call: str) -> Iterator[str]:

@@ -76,8 +76,6 @@ def without_volatile(part: str | None) -> str | None:
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if value is None:
-        return
     leaves = list(_leaves(name, value))
     if leaves and len(leaves) <= _MAX_LEAVES and all(_is_short(leaf) for _, leaf in leaves):
         yield from ((path, f"{VALUE}{_text(leaf)}") for path, leaf in leaves)
