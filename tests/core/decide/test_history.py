@@ -13,7 +13,7 @@ from wfreport.api.action_types import ActionType
 from wfreport.api.classes import FailureClass
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.core.decide.history import latest_run, past_action_of, runs_of
-from wfreport.core.decide.model import ExecutionState, PastAction
+from wfreport.core.decide.model import ActionTimes, ExecutionState, History, PastAction
 from wfreport.core.render.conditions import EPOCH
 
 
@@ -185,3 +185,11 @@ def test_the_outcome_is_how_the_new_run_ended(
 @pytest.mark.parametrize("action", ["SuspendCron", "Stop", "Notify"])
 def test_an_action_without_a_new_run_is_not_in_flight_once_done(action: str) -> None:
     assert not known(DONE, spec={"action": action}).is_in_flight
+
+
+def test_a_fixed_history_does_not_change_with_the_times_that_it_was_made_from() -> None:
+    times = [END]
+    fixed = History(everywhere={LockClass.MUTATE: ActionTimes(times, times)}).fixed()
+    times.append(END)
+    assert fixed.everywhere == {LockClass.MUTATE: ActionTimes((END,), (END,))}
+    assert History().fixed() == History()
