@@ -292,6 +292,11 @@ def test_a_daemon_that_ended_with_0_is_a_failure() -> None:
     assert classify_failure(Symptom(node, "")).reason == "DaemonExited"
 
 
+def test_an_error_of_the_runtime_that_reads_like_a_refusal_is_a_failed_start() -> None:
+    refusal = 'pods "x" is forbidden: User "system:serviceaccount:a:b" cannot create resource "pods"'
+    assert verdict_on(f"main: StartError (exit code 128): {refusal}").reason == "StartError"
+
+
 def test_a_container_node_names_its_container() -> None:
     node = a_node("wf.a.b", Phase.FAILED, NodeType.CONTAINER, message=NEW)
     assert classify_failure(Symptom(node, NEW, 1)).container == "b"

@@ -240,8 +240,21 @@ def test_a_deadline_recorded_by_the_pod_alone_is_recognised() -> None:
     assert (verdict.failure_class, verdict.reason) == (C.TIMEOUT, "DeadlineExceeded")
 
 
+@pytest.mark.parametrize(
+    ("error", "container"),
+    [
+        ("failed to save outputs: bucket is full", "wait"),
+        ("failed to load artifact /outputs/a", "init"),
+        ("no space left on device", "init"),
+    ],
+)
+def test_an_error_of_argoexec_is_of_the_container_that_does_such_a_thing(error: str, container: str) -> None:
+    assert verdict_on(f"Error (exit code 64): {error}", phase=Phase.ERROR).container == container
+
+
 def test_only_pod_nodes_are_daemons() -> None:
-    assert verdict_on("", recorded="0").reason == "DaemonExited"
+    daemon = verdict_on("", recorded="0")
+    assert (daemon.reason, daemon.confidence, daemon.evidence) == ("DaemonExited", "Medium", "node.outputs.exitCode")
     assert verdict_on("", node_type=NodeType.RETRY, recorded="0").failure_class == C.UNKNOWN
     assert verdict_on("odd", recorded="0").failure_class == C.UNKNOWN
 

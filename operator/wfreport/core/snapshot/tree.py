@@ -226,8 +226,6 @@ class Tree:
         if not node.children and not node.outbound_nodes:
             return False
         starts = self._earliest_next_starts
-        if not node.outbound_nodes and starts[node.id] == -inf:
-            return False
         since = node.finished_at.timestamp() if node.finished_at else _BEFORE_ALL_TIMES
         ends = [end for end in node.outbound_nodes if end in starts]  # of a group (dag.go:373)
         return all(starts[end] >= since for end in ends) if ends else starts[node.id] >= since

@@ -1,0 +1,46 @@
+"""What follows from the names, the children and the attempts of nodes."""
+
+from __future__ import annotations
+
+import pytest
+from tests.builders import a_node
+
+from wfreport.api.argo import Node, NodeType, Phase
+from wfreport.core.snapshot.tree import Tree
+
+FAILED = Phase.FAILED
+
+
+def tree_of(*nodes: Node) -> Tree:
+    return Tree("wf", {node.id: node for node in nodes})
+
+
+def test_a_step_within_a_superseded_attempt_is_superseded_too() -> None:
+    retry = a_node("wf.r", FAILED, NodeType.RETRY, children=["wf.r(0)", "wf.r(1)"])
+    first, second = (a_node(f"wf.r({n})", FAILED, NodeType.STEPS) for n in range(2))
+    inner, last = a_node("wf.r(0).a", FAILED), a_node("wf.r(1).a", FAILED)
+    tree = tree_of(retry, first, second, inner, last)
+    assert [node.name for node in tree.nodes.values() if tree.is_superseded(node)] == ["wf.r(0)", "wf.r(0).a"]
+
+
+def test_a_node_is_within_the_innermost_of_those_that_enclose_it() -> None:
+    names = ("wf", "wf.g", "wf.g.a", "wf.g.a.b", "wf.h")
+    tree = tree_of(*(a_node(name, node_type=NodeType.DAG) for name in names))
+    assert tree.innermost({"wf.g"}) == dict.fromkeys(names[1:4], "wf.g")
+
+
+@pytest.mark.parametrize(("started_after_seconds", "is_handled"), [(-1, False), (0, True), (1, True)])
+def test_a_task_that_starts_in_the_second_of_the_failure_responds_to_it(
+    started_after_seconds: int, is_handled: bool
+) -> None:
+    task = a_node("wf.a", FAILED, children=["wf.b"], end=5)
+    group = a_node("wf.g", FAILED, NodeType.DAG, outbound_nodes=["wf.a"], end=5)
+    response = a_node("wf.b", start=5 + started_after_seconds, end=9)
+    tree = tree_of(task, group, response)
+    assert [tree.failure_is_handled(node) for node in (task, group)] == [is_handled, is_handled]
+
+
+def test_nothing_responds_to_a_task_that_no_other_follows() -> None:
+    alone, last = a_node("wf.a", FAILED), a_node("wf.c", FAILED, children=["wf.gone"])
+    tree = tree_of(alone, last, a_node("wf.b", start=5))
+    assert [tree.failure_is_handled(node) for node in (alone, last)] == [False, False]
