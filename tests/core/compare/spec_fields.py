@@ -1,8 +1,8 @@
 """The fields of ``WorkflowSpec`` in Argo v4.0.5, and values for each of them.
 
-``workflow_spec.json`` has the types that can be reached from ``WorkflowSpec`` in ``api/openapi-spec/swagger.json``, each
-with the type of its fields; ``[]`` and ``{}`` mark lists and maps. Written by ``python -m tests.core.compare.spec_fields
-SWAGGER``.
+``workflow_spec.json`` has the types that can be reached from ``WorkflowSpec`` in Argo's
+``api/openapi-spec/swagger.json``, each with the type of its fields; ``[]`` and ``{}`` mark lists and maps. Written by
+``python -m tests.core.compare.spec_fields SWAGGER``.
 """
 
 from __future__ import annotations

@@ -42,8 +42,14 @@ class TooManyStreamsError(Exception):
 
 
 _EXPECTED: Final = (
-    ApiError, UnusableInput, RunNotFoundError, MissingTokenError, TooManyFeedsError, TooManyViewersError, TooManyStreamsError
-)  # fmt: skip
+    ApiError,
+    UnusableInput,
+    RunNotFoundError,
+    MissingTokenError,
+    TooManyFeedsError,
+    TooManyViewersError,
+    TooManyStreamsError,
+)
 
 
 class Site:

@@ -45,8 +45,9 @@ class RunNotFoundError(Exception):
     def __init__(self, namespace: str, name: str) -> None:
         super().__init__(
             f"There is no report {line(name)} in namespace {line(namespace)}: it may have been deleted. "
-            f"'kubectl wfreport list -n {line(namespace)}' lists those that there are; 'kubectl wfreport show {line(name)}"
-            f" -n {line(namespace)}', with the name of the Workflow, reads a run without a report from its Workflow or the archive."
+            f"'kubectl wfreport list -n {line(namespace)}' lists those that there are; "
+            f"'kubectl wfreport show {line(name)} -n {line(namespace)}', with the name of the Workflow, reads a run "
+            "without a report from its Workflow or the archive."
         )
 
 
