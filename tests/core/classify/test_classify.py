@@ -292,6 +292,12 @@ def test_a_daemon_that_ended_with_0_is_a_failure() -> None:
     assert classify_failure(Symptom(node, "")).reason == "DaemonExited"
 
 
+def test_before_argo_3_an_out_of_memory_is_the_whole_message() -> None:
+    verdict = verdict_on("OOMKilled")
+    assert (verdict.failure_class, verdict.evidence) == (C.OOM_KILLED, "node.message")
+    assert verdict_on("oomkilled").failure_class == C.UNKNOWN
+
+
 def test_an_error_of_the_runtime_that_reads_like_a_refusal_is_a_failed_start() -> None:
     refusal = 'pods "x" is forbidden: User "system:serviceaccount:a:b" cannot create resource "pods"'
     assert verdict_on(f"main: StartError (exit code 128): {refusal}").reason == "StartError"

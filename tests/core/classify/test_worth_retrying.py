@@ -17,12 +17,21 @@ LOST = (
     "Error: connect ECONNREFUSED 10.0.0.7:6379",
     "curl: (28) Connection timed out after 30001 milliseconds",
     "java.net.SocketTimeoutException: connect timed out",
+    "requests.exceptions.HTTPError: 429 Client Error: Too Many Requests for url: https://api.example.com/pages",
+    "curl: (22) The requested URL returned error: 503",
+    "toomanyrequests: You have reached your unauthenticated pull rate limit.",
+    "error: unexpected status code: 502",
+    "googleapi: Error 429: Rate Limit Exceeded, rateLimitExceeded",
+    "grpc: the service is currently unavailable: HTTP/1.1 503 Service Unavailable",
 )
 OTHERS = (
     "ValueError: could not convert string to float: 'x'",
     "AssertionError: the network has 3 layers, 4 expected",
     'FATAL: password authentication failed for user "etl"',
     "Error: the report times out of range",
+    "KeyError: 'rate limit of page 503'",
+    "error: 1429 rows rejected",
+    "HTTP 404: page 502 does not exist",
 )
 
 
@@ -35,7 +44,7 @@ def failure_of(log: str, message: str = "main: Error (exit code 1)", lines: int 
 
 
 @pytest.mark.parametrize("line", LOST)
-def test_a_lost_connection_is_worth_a_retry(line: str) -> None:
+def test_a_lost_connection_or_an_overloaded_service_is_worth_a_retry(line: str) -> None:
     failure = failure_of(line)
     assert (failure.failure_class, failure.owner, failure.retryable) == ("ExitCode", "User", True)
 

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.core.next_steps.runs import (
     WAIT_REASONS,
     a_failed,
@@ -19,6 +20,7 @@ from tests.core.next_steps.runs import (
 )
 
 from wfreport.api.classes import FailureClass, Owner, Role
+from wfreport.api.comparison import ChangedThing, Comparison, Difference
 from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.reasons import StallReason
@@ -110,6 +112,18 @@ def test_a_run_that_is_well_can_be_followed() -> None:
 
 def of_failure(failure_class: FailureClass, message: str = "", **fields: Any) -> list[NextStep]:
     return next_steps(a_failed(a_failure(failure_class, message, **fields), existing_pods=frozenset()))
+
+
+def of_oom_after(changed: str, before: str, **fields: Any) -> list[NextStep]:
+    """Return the next steps after an OOM of template ``test`` at 4Gi, if some limit was another one before."""
+    failure = a_failure(FailureClass.OOM_KILLED, resources=Resources(limits={"memory": "4Gi"}), **fields)
+    run = a_failed(failure, existing_pods=frozenset())
+    changes = [
+        Difference(what=ChangedThing.IMAGE, name="test", before="a:1", after="a:2"),
+        Difference(what=ChangedThing.RESOURCES, name=changed, before=before, after="4Gi"),
+    ]
+    status = run.status.model_copy(update={"comparison": Comparison(changes=changes)})
+    return next_steps(replace(run, status=status))
 
 
 C = FailureClass
@@ -249,6 +263,10 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         ),
         (of_failure(C.OOM_KILLED, resources=Resources(limits={"memory": "4Gi"})), "it is 4Gi, try 6Gi"),
         (of_failure(C.OOM_KILLED, resources=Resources(limits={"memory": "{{x}}"})), "container main in template test."),
+        (of_oom_after("load, test: limits.memory", "8Gi"), "it is 4Gi, and was 8Gi when the run last succeeded"),
+        (of_oom_after("test: limits.memory", "2Gi"), "it is 4Gi, try 6Gi"),
+        (of_oom_after("load: limits.memory", "8Gi"), "it is 4Gi, try 6Gi"),
+        (of_oom_after("test: limits.memory", "8Gi", container="side"), "it is 4Gi, try 6Gi"),
         (of_failure(C.OOM_KILLED, container="wait"), "Argo's own container wait"),
         (of_failure(C.EVICTED, owner=Owner.USER), "limits.ephemeral-storage"),
         (of_failure(C.EXIT_CODE, "received non-2xx response code: 404", reason="HTTPError"), "responded with 404"),

@@ -35,12 +35,15 @@ CLASS_DEFAULTS: Final[dict[FailureClass, tuple[Owner, bool]]] = {
 """The party that can fix a failure of the class, and whether another attempt may succeed without a change."""
 
 
-_LOST_CONNECTION: Final = lazy_pattern(
+_TEMPORARY: Final = lazy_pattern(
     NETWORK_ERRORS.pattern
     + r"|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ConnectTimeout|ConnectionTimeout|ReadTimeout|"
     r"ConnectionRefusedError|ConnectionResetError|Max retries exceeded|could not connect to server|lost connection to|"
     r"closed the connection|"
-    r"(?:connect|socket|host|server|network|database|http|request|port)[^\n]{0,200}(?:timed out|timeout expired)",
+    r"(?:connect|socket|host|server|network|database|http|request|port)[^\n]{0,200}(?:timed out|timeout expired)|"
+    r"too ?many ?requests|rate limit(?:ed| exceeded)|"
+    r"(?:HTTP(?:/[12](?:\.[01])?)?|status|code|error)[ :=\"]{1,4}(?:429|50[234])\b|"
+    r"bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|try again later",
     re.IGNORECASE,
 )
 
@@ -48,11 +51,12 @@ _LOST_CONNECTION: Final = lazy_pattern(
 def worth_retrying(failure_class: FailureClass, log_line: str | None, *, retryable: bool) -> bool:
     """Return whether running the step again may succeed, given the most telling line of its log.
 
-    An exit code alone makes it unlikely, but the other end of a connection may be there the next time.
+    An exit code alone makes it unlikely, but the other end of a connection may be there the next time, and a service
+    that is overloaded may answer.
     """
     if retryable or failure_class != FailureClass.EXIT_CODE or not log_line:
         return retryable
-    return _LOST_CONNECTION.search(log_line) is not None
+    return _TEMPORARY.search(log_line) is not None
 
 
 def verdict_of(

@@ -29,6 +29,7 @@ Steps = Iterator[NextStep]
 _MEBIBYTE: Final = 2**20
 _SUGGESTED_FACTOR: Final = 1.5
 """The factor that RaiseMemory has by default."""
+_MEMORY_LIMIT: Final = "limits.memory"
 _LOW_ON: Final = lazy_pattern(r"low on resource: ([\w-]+)")
 _STATUS: Final = lazy_pattern(r"response code: (\d{3})")
 
@@ -77,10 +78,26 @@ def _out_of_memory(failure: Failure, run: ReportedRun) -> Steps:
         yield run_again(run, "when that is done")
         return
     limit = (failure.resources.limits or {}).get("memory") if failure.resources else None
-    suggested = f": it is {limit}, try {_more_than(limit)}" if limit and parse_bytes(limit) else ""
+    suggested = _suggested(limit, failure, run) if limit and parse_bytes(limit) else ""
     yield NextStep(f"Raise the memory limit of container {_container(failure)} in {_template(failure)}{suggested}.")
     yield after_the_spec_is_corrected(run)
     yield from log_of(failure, run)
+
+
+def _suggested(limit: str, failure: Failure, run: ReportedRun) -> str:
+    earlier = _earlier_limit(failure, run) if _container(failure) == MAIN_CONTAINER else None
+    if earlier and (parse_bytes(earlier) or 0) > (parse_bytes(limit) or 0):
+        return f": it is {limit}, and was {earlier} when the run last succeeded"
+    return f": it is {limit}, try {_more_than(limit)}"
+
+
+def _earlier_limit(failure: Failure, run: ReportedRun) -> str | None:
+    """Return the memory limit of the template's main container in the last success, if it was another one."""
+    for change in (run.status.comparison.changes if run.status.comparison else None) or ():
+        templates, _, field = (change.name or "").partition(": ")
+        if field == _MEMORY_LIMIT and failure.template_name in templates.split(", "):
+            return change.before
+    return None
 
 
 def _more_than(limit: str) -> str:

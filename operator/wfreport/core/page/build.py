@@ -24,6 +24,7 @@ from wfreport.core.timing.durations import instant
 
 MAX_FAILURES: Final = 25
 _MAX_LOG_CHARACTERS: Final = 8_000
+_NOTHING_TO_COMPARE: Final = "Not known: there is no earlier run of the same origin to compare with."
 _MAX_FACTS: Final = 100
 _MAX_COMMAND_CHARACTERS: Final = 4_000
 _ROLES: Final = {
@@ -63,7 +64,7 @@ def build_page(
         waiting=list(islice(_waiting(status), _MAX_FACTS)),
         next_steps=list(_next_steps(report, status) if commands is None else map(_next_line, commands)),
         warnings=list(islice(_warnings(status), _MAX_FACTS)),
-        comparison=_comparison(status.comparison) if status.comparison else None,
+        comparison=_comparison(status),
         remediation=[*_present(_remediation(status, has_actions=bool(actions))), *actions],
         timeline=draw_timeline(status, placed),
         steps=[one.row for one in placed],
@@ -202,7 +203,11 @@ def _warnings(status: ReportStatus) -> Iterator[Fact]:
         yield Fact(line(warning.display_name) or "The Workflow", f"{line(warning.reason)}{message}")
 
 
-def _comparison(comparison: Comparison) -> ComparisonCard:
+def _comparison(status: ReportStatus) -> ComparisonCard | None:
+    comparison = status.comparison
+    if comparison is None:
+        went_wrong = bool(status.failures or status.stalled)
+        return ComparisonCard([_NOTHING_TO_COMPARE], changes=[], more=0, slower=[]) if went_wrong else None
     return ComparisonCard(
         sentences=list(_compared(comparison)),
         changes=[_change(one) for one in comparison.changes or ()],
