@@ -52,7 +52,10 @@ PARTS: Final = {
     ),
     "rules": Part(
         code=tuple(f"wfreport/core/{name}.py" for name in RULES),
-        tests=("tests/core/classify", "tests/core/snapshot/test_tree.py", "tests/core/test_recordings.py"),
+        tests=(
+            *("tests/core/classify", "tests/core/snapshot/test_messages.py", "tests/core/snapshot/test_tree.py"),
+            "tests/core/test_recordings.py",
+        ),
         left_out=(
             *("tests/core/classify/test_argo_literals.py", "tests/core/classify/test_fingerprint_time.py"),
             *("tests/core/classify/test_message_patterns.py", "tests/core/classify/test_telling_line.py"),

@@ -34,6 +34,7 @@ from wfreport.api.report import (
     WorkflowReport,
 )
 from wfreport.api.run import WorkflowSource
+from wfreport.core.next_steps.lines import first_lines
 from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.steps import next_steps
 
@@ -93,6 +94,25 @@ def test_every_run_that_waits_has_next_steps(reason: str) -> None:
     for pod_name in (None, "pod-1"):
         wait = Waiting(reason=reason, display_name="e2e", pod_name=pod_name)
         check(next_steps(a_waiting(wait)))
+
+
+@pytest.mark.parametrize("failure_class", FailureClass)
+def test_a_notification_of_a_failure_suggests_no_command_that_changes_something(failure_class: FailureClass) -> None:
+    for retryable in (True, False):
+        run = a_failed(a_failure(failure_class, "m", retryable=retryable), existing_pods=frozenset())
+        assert_changes_nothing(first_lines(run))
+
+
+@pytest.mark.parametrize("reason", [*StallReason, "OfANewerVersion"])
+def test_a_notification_of_a_stall_suggests_no_command_that_changes_something(reason: str) -> None:
+    assert_changes_nothing(first_lines(a_stalled(reason, "the pod of e2e hangs in Terminating", with_pod=True)))
+
+
+def assert_changes_nothing(suggested: list[str]) -> None:
+    """A reader sees neither the condition under which a change helps, nor what has happened since."""
+    *_, command = suggested
+    assert re.match(r"kubectl (wfreport|get|describe|logs|auth) |argo (get|list|logs) ", command), suggested
+    assert len(suggested) <= 2
 
 
 def test_a_run_that_succeeded_needs_nothing() -> None:

@@ -91,8 +91,8 @@ def test_a_run_that_hangs_is_notified_with_its_reason_action_and_next_step() -> 
         "Next: kubectl wfreport remediations etl -n data",
     ]
     assert message.facts["class"] == "PodGone"
-    controller = "Next: kubectl rollout restart deployment/workflow-controller -n argo"
-    assert stall_notification(report(reason="PodGone"), TOLD, None).body == controller
+    pods = "Next: kubectl get pods -l workflows.argoproj.io/workflow=etl -n data"
+    assert stall_notification(report(reason="PodGone"), TOLD, None).body == pods
     assert stall_notification(report(), TOLD, None).title == "data/etl hangs: PodGone"
 
 

@@ -9,7 +9,7 @@ from tests.core.hostile import cpu_seconds
 from wfreport.api.argo import Phase
 from wfreport.core.redact.bounds import TEXT_END, TEXT_START, ClippedText, clip_text
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
-from wfreport.core.snapshot.messages import unwrap
+from wfreport.core.snapshot.messages import parse_exit, unwrap
 
 PREFIX = "task '' errored: "
 
@@ -85,3 +85,12 @@ def test_no_part_of_a_secret_beside_a_clip_is_shown(lead: int) -> None:
     message = "x" * lead + f" {secret} " + "y" * 100_000 + f" {secret}"
     report = a_report(a_snapshot(a_node("wf", Phase.FAILED, message=clip_text(message))))
     assert secret[:12] not in report.dump_json().decode()
+
+
+def test_an_old_message_names_its_container_or_none() -> None:
+    named, unnamed = parse_exit("sidecar 'proxy' failed with exit code 3"), parse_exit("failed with exit code 3")
+    assert named is not None
+    assert unnamed is not None
+    assert [(one.container, one.reason, one.code) for one in (named, unnamed)] == [
+        ("proxy", "Error", 3), (None, "Error", 3)
+    ]  # fmt: skip

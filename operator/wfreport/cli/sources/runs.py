@@ -174,7 +174,7 @@ async def find_latest_name(cluster: Cluster, *, cron: str | None = None) -> str:
 
 
 async def workflow_exists(cluster: Cluster, report: WorkflowReport) -> bool:
-    """Return whether a report's Workflow still exists and is not being deleted; False if that cannot be read."""
+    """Return whether a report's Workflow still exists and is not being deleted; True if that cannot be read."""
     observed = report.status.observed_workflow if report.status else None
     uid = (observed and observed.uid) or report.spec.workflow_ref.uid
     try:
@@ -183,8 +183,10 @@ async def workflow_exists(cluster: Cluster, report: WorkflowReport) -> bool:
             .metadata_only()
             .get(cluster.namespace, report.spec.workflow_ref.name)
         )
-    except ApiError:
+    except NotFoundError:
         return False
+    except ApiError:
+        return True
     return uid in (None, "", found.metadata.uid) and not found.metadata.deletion_timestamp
 
 

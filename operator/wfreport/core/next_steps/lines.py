@@ -69,11 +69,12 @@ def command_lines(run: ReportedRun, invocation: Invocation) -> list[NextCommand]
 
 
 def first_lines(run: ReportedRun) -> list[str]:
-    """Return the first next step; if that is no command, also the first command.
+    """Return the first next step if it is a sentence, and the first command that changes nothing.
 
-    Without any command it is the one that shows the run.
+    Whoever reads it sees neither the other steps nor what has happened since. Without such a command it is the one that
+    shows the run.
     """
     invocation = invocation_anywhere(run.namespace)
-    steps = command_lines(run, invocation)
-    command = next((step.line for step in steps if step.line), "") or invocation.own("show", run.workflow)
-    return [step.reason for step in steps[:1] if not step.line] + [command]
+    steps = next_steps(run)
+    command = next((invocation.line_of(step) for step in steps if step.only_reads), "")
+    return [step.text for step in steps[:1] if not step.command] + [command or invocation.own("show", run.workflow)]

@@ -19,6 +19,14 @@ _WITHOUT_LOG: Final = frozenset({Reason.POD_NOT_CAPTURED, Reason.LOG_GONE})
 """Missing evidence of a failure whose pod was deleted."""
 
 
+_READING: Final = frozenset(
+    {
+        *(("kubectl", verb) for verb in ("get", "describe", "logs", "auth")),
+        *(("argo", verb) for verb in ("get", "list", "logs")),
+    }
+)
+
+
 class NextStep(Struct, frozen=True):
     """What a person does next.
 
@@ -31,6 +39,11 @@ class NextStep(Struct, frozen=True):
     text: str
     command: tuple[str, ...] = ()
     namespace: str | None = None
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether its command changes nothing, whatever the state is in which somebody enters it."""
+        return self.command[:1] == ("wfreport",) or self.command[:2] in _READING
 
 
 class ReportedRun(Struct, frozen=True, dict=True):
