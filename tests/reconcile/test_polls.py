@@ -53,7 +53,7 @@ async def test_the_time_that_a_batch_takes_is_part_of_the_time_until_the_next_on
     time, slept = Time(), list[float]()
     queues = Queues(*(WorkQueue(QueueLimits(), clock=time, jitter=lambda: 1.0) for _ in range(5)))
     running = RunningWorkflows(PollPolicy(), clock=time)
-    durations = iter((4, 30, 0))
+    durations = iter((4, 30, 0, 0))
 
     class Reader:
         async def read(self, *_: object, **__: object) -> None:
