@@ -5,15 +5,18 @@ The time of policies and stored reports is bounded as well.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.core.decide.builders import END, LATER, SINKS, a_failure, a_report, live_state_of
-from tests.core.hostile import UNITS, cpu_seconds, repeated
+from tests.core.hostile import UNITS, cpu_seconds, packed_workflow, repeated
 from tests.examples import is_fast, steps
 
 from bench.bounds import SHAPES, fan_out, messages, node, report_on, workflow_of
@@ -24,6 +27,7 @@ from wfreport.core.decide.history import runs_of
 from wfreport.core.decide.model import History, OperatorLimits
 from wfreport.core.decide.validity import InvalidPolicyError, read_policy
 from wfreport.core.snapshot.decode import decode_workflow
+from wfreport.core.snapshot.definition import digest_definition
 from wfreport.kube.reports import stored_report
 from wfreport.remediation.gatherer import report_of
 
@@ -69,6 +73,75 @@ def test_any_mixture_of_shapes_and_texts_takes_little_time(
     raw = workflow_of(nodes)
     # Neighbours on the processor and patterns that are compiled for the first time cost something once.
     assert seconds(raw, tries=1) < 2 or seconds(raw) < 2
+
+
+def many(size: int) -> dict[str, Any]:
+    return {f"k{n}": "1" for n in range(size)}
+
+
+def nested(size: int) -> dict[str, Any]:
+    """Return objects within each other, whose keys are long."""
+    value: dict[str, Any] = {"end": "1"}
+    for _ in range(150):
+        value = {repeated("k", size // 10): value}
+    return value
+
+
+def amounts(size: int) -> list[dict[str, Any]]:
+    return [{"name": repeated("c", size * 8), "image": "i", "resources": {"limits": many(size)}}]
+
+
+DEFINITIONS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "a long key of many": lambda size: {"plugin": {repeated("k", size * 8): many(size)}},
+    "long keys within each other": lambda size: {"plugin": nested(size)},
+    "many fields": many,
+    "many amounts of a container with a long name": lambda size: {"sidecars": amounts(size)},
+    "many containers of a step with a long name": lambda size: {
+        "steps": [[{
+            "name": repeated("s", size * 8),
+            "inline": {"sidecars": [{"name": f"c{n}", "image": "i"} for n in range(size)]},
+        }]],
+    },
+}  # fmt: skip
+"""Templates of which one text is repeated for each of many."""
+
+
+def definition_of(template: dict[str, Any], **spec: Any) -> bytes:
+    spec = {"entrypoint": "t", "templates": [{"name": "t", **template}], **spec}
+    return json.dumps({"metadata": {"name": "wf", "namespace": "ns", "uid": "u"}, "spec": spec}).encode()
+
+
+def peak_bytes(function: Callable[[], object]) -> int:
+    """Return the most memory that the function needs at a time."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_a_definition_is_digested_in_linear_memory_and_time(name: str) -> None:
+    small, large = (definition_of(DEFINITIONS[name](size)) for size in (SMALL, LARGE))
+    assert digest_definition(large) is not None
+    assert peak_bytes(lambda: digest_definition(large)) <= 40 * len(large) + (1 << 20)
+
+    def digest_seconds(raw: bytes) -> float:
+        return cpu_seconds(lambda: digest_definition(raw))
+
+    assert digest_seconds(large) <= MAX_RATIO * max(digest_seconds(small), 0.01)
+
+
+@pytest.mark.parametrize("unit", steps(["x", "password=", "token: ", "--token ", "a1b2"], thinned_to=2))
+def test_long_parameters_are_digested_in_linear_time(unit: str) -> None:
+    def workflow(size: int) -> bytes:
+        parameters = [{"name": f"p{n}", "value": repeated(unit, 40 * size)} for n in range(8)]
+        return packed_workflow(fan_out(10), spec={"arguments": {"parameters": parameters}})
+
+    small, large = workflow(SMALL // 2), workflow(LARGE // 2)
+    assert seconds(large, tries=1) <= MAX_RATIO * max(seconds(small, tries=1), 0.05)
 
 
 EXPRESSIONS = (

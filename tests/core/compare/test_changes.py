@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.builders import a_report
 from tests.core.compare.runs import a_dag, a_template, a_workflow, run_of
 from tests.recorded import Recording, recordings
 
-from wfreport.api.comparison import ChangedThing, Difference, RunDefinition
+from wfreport.api.comparison import ChangedThing, ChangeKind, Difference, RunDefinition
 from wfreport.api.run import WorkflowSource
 from wfreport.core.compare.changes import ComparedRun, find_changes
 from wfreport.core.compare.comparison import unknown_parts
@@ -188,6 +189,46 @@ def test_the_image_of_a_template_within_a_step_is_compared() -> None:
     assert [in_words(each) for each in differences(inline("x", daemon=True), inline("x"))] == [
         "step a changed (template)"
     ]
+
+
+def tasks_with_images(count: int, first: str = "") -> dict[str, Any]:
+    names = [*([first] if first else []), *(f"t{n:02}" for n in range(count))]
+    limits = {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}
+    return with_tasks(
+        *({"name": name, "inline": {"container": {"image": f"{name}:1", "resources": limits}}} for name in names)
+    )
+
+
+def with_fields(count: int, first: str = "") -> dict[str, Any]:
+    names = [*([first] if first else []), *(f"field{n:03}" for n in range(count))]
+    return changed(**dict.fromkeys(names, "x"))
+
+
+def with_spec(count: int, first: str = "") -> dict[str, Any]:
+    workflow = changed()
+    workflow["spec"] |= dict.fromkeys([*([first] if first else []), *(f"field{n:03}" for n in range(count))], "x")
+    return workflow
+
+
+@pytest.mark.parametrize("workflow", [tasks_with_images, with_fields, with_spec])
+@pytest.mark.parametrize("count", [16, 17, 64, 80])
+def test_what_was_left_out_of_a_long_list_is_not_gone(workflow: Callable[..., dict[str, Any]], count: int) -> None:
+    for before, after, untrue in (
+        (workflow(count), workflow(count, "a"), ChangeKind.REMOVED),
+        (workflow(count, "a"), workflow(count), ChangeKind.ADDED),
+    ):
+        found = differences(after, before)
+        texts = [text for each in found for text in (in_words(each), *(each.fields or ()))]
+        assert not any(each.change is untrue for each in found), texts
+        sign = "→ (none)" if untrue is ChangeKind.REMOVED else "(none) →"
+        assert not any(sign in text for text in texts), texts
+        assert found or workflow is with_spec
+
+
+def test_what_comes_to_a_long_list_and_goes_from_it_is_named_if_the_other_is_recorded_whole() -> None:
+    found = differences(tasks_with_images(3), tasks_with_images(20))
+    assert "image t15:1 → (none)" in [in_words(each) for each in found]
+    assert differences(with_fields(3), with_fields(70))[0].fields
 
 
 def test_what_failed_leads_the_changes() -> None:

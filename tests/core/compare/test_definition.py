@@ -120,6 +120,33 @@ def test_of_a_definition_that_never_fits_only_the_digests_remain() -> None:
     assert len(msgspec.json.encode(found)) <= MAX_BYTES
 
 
+SECRETS = ("12345678", "1234", "hunter2hunter2", "0")
+
+
+@pytest.mark.parametrize("key", ["db-password", "password", "client-secret"])
+def test_a_short_secret_is_neither_recorded_nor_can_it_be_guessed(key: str) -> None:
+    def definition(secret: str) -> RunDefinition:
+        many = [{"name": f"p{n}", "value": "1"} for n in range(64)]
+        workflow = a_workflow({**a_template(), "metadata": {"annotations": {key: secret}}})
+        workflow["spec"] |= {"podMetadata": {"annotations": {key: secret}}}
+        workflow["spec"]["arguments"]["parameters"] = [*many, {"name": key, "value": secret}]
+        return definition_of(workflow)
+
+    found = [definition(secret) for secret in SECRETS]
+    for secret, each in zip(SECRETS, found, strict=True):
+        assert f"={secret}" not in msgspec.json.encode(each).decode()
+    parts = [(each.spec, each.parameters, [template.parts for template in each.templates or ()]) for each in found]
+    assert all(each == parts[0] for each in parts)  # whoever has a report cannot tell which secret it was
+
+
+def test_numbers_that_are_no_secrets_are_recorded() -> None:
+    template = {**a_template(), "activeDeadlineSeconds": 600, "metadata": {"annotations": {"tokens": "4096"}}}
+    parts = (definition_of(a_workflow(template)).templates or [])[0].parts or {}
+    assert parts == {
+        "activeDeadlineSeconds": "=600", "metadata.annotations.tokens": "=4096", "args": parts["args"],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("image", "version"),
     [

@@ -138,7 +138,27 @@ DIFFERENT = {
     "a secret": (
         template(nodeSelector={"password": "hunter2hunter2"}),
         template(nodeSelector={"password": "hunter3hunter3"}),
-        "template work changed (nodeSelector.password)",
+        "template work changed",
+    ),
+    "a tag that looks like a day": (
+        container(image="etl:20261128"),
+        container(image="etl:20261129"),
+        "image etl:20261128 → 20261129",
+    ),
+    "an amount that looks like a time": (
+        container(resources={"limits": {"memory": "1900000000"}}),
+        container(resources={"limits": {"memory": "1500000000"}}),
+        "resources of work: limits.memory 1900000000 → 1500000000",
+    ),
+    "a tag that looks like a time, of a sidecar": (
+        template(sidecars=[{"name": "db", "image": "pg:2026-11-28T01-02-03"}]),
+        template(sidecars=[{"name": "db", "image": "pg:2026-11-29T01-02-03"}]),
+        "image pg:2026-11-28T01-02-03 → 2026-11-29T01-02-03",
+    ),
+    "a tag that looks like a day, of a template within a step": (
+        dag({"name": "a", "inline": {"container": {"image": "etl:20261128"}}}),
+        dag({"name": "a", "inline": {"container": {"image": "etl:20261129"}}}),
+        "image etl:20261128 → 20261129",
     ),
     "the WorkflowTemplate": (
         spec(workflowTemplateRef={"name": "etl"}),
@@ -179,6 +199,9 @@ def test_another_spelling_is_no_change(before: dict[str, Any], after: dict[str, 
 def test_another_meaning_is_one_change(before: dict[str, Any], after: dict[str, Any], expected: str) -> None:
     (found,) = words(before, after)
     assert expected in found
+    definitions = [run_of(each).status.definition for each in (before, after)]
+    digests = {each.digest for each in definitions if each}
+    assert len(digests) == (1 if "workflowTemplateRef" in found else 2)
 
 
 @pytest.mark.parametrize(

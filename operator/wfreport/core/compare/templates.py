@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
-from wfreport.api.comparison import ChangedThing, ChangeKind, Difference, RunDefinition, TemplateDefinition
+from wfreport.api.comparison import (
+    MAX_CONTAINERS,
+    MAX_PARTS,
+    ChangedThing,
+    ChangeKind,
+    Difference,
+    RunDefinition,
+    TemplateDefinition,
+)
 from wfreport.api.wire import LINE
 from wfreport.core.redact.bounds import cut
 from wfreport.core.snapshot.definition import TEMPLATE_REF, digest_call_of, fields_of_call
@@ -67,7 +75,7 @@ def changed_spec(before: RunDefinition, after: RunDefinition, came_and_went: Ite
     old, new = before.spec or {}, after.spec or {}
     found: list[Difference] = []
     volatile: list[Difference] = []
-    for field in _different(old, new):
+    for field in _different(old, new, MAX_PARTS):
         change = Difference(
             what=ChangedThing.SPEC, name=_line(field), before=_value(old.get(field)), after=_value(new.get(field))
         )
@@ -117,14 +125,17 @@ def _only_names(digests: Mapping[str, str]) -> dict[str, str]:
 def _changed_template(
     before: TemplateDefinition, after: TemplateDefinition, renamed: Mapping[str, str]
 ) -> list[Difference]:
-    others = (before.images or {}).keys() ^ (after.images or {}).keys()
+    images = before.images or {}, after.images or {}
+    others = {each for each in _different(*images, MAX_CONTAINERS) if (each in images[0]) != (each in images[1])}
     steps = list(_changed_steps(before.steps, after.steps, renamed))
     explained = {"order"} if any(step.change for step in steps) else set[str]()
     explained |= _CONTAINER_LISTS if others - {"main"} else set()
-    old, new = _without(before.resources, others), _without(after.resources, others)
+    resources = before.resources or {}, after.resources or {}
+    # those of a container that came or went came or went with it
+    amounts = [each for each in _different(*resources, MAX_PARTS) if each.partition(".")[0] not in others]
     found = [
-        *_changed_values(ChangedThing.IMAGE, after.name, before.images or {}, after.images or {}, normalized_image),
-        *_changed_values(ChangedThing.RESOURCES, after.name, old, new, plain_quantity),
+        *_changed_values(ChangedThing.IMAGE, after.name, _different(*images, MAX_CONTAINERS), images, normalized_image),
+        *_changed_values(ChangedThing.RESOURCES, after.name, amounts, resources, plain_quantity),
         *steps,
     ]
     is_known = before.parts is not None and after.parts is not None
@@ -140,7 +151,7 @@ def _changed_parts(
     before: Mapping[str, str], after: Mapping[str, str], known: Callable[[str | None], str | None]
 ) -> list[str]:
     """Return the fields that differ; short values with what they were and are."""
-    fields = [key for key in _different(before, after) if known(before.get(key)) != known(after.get(key))]
+    fields = [key for key in _different(before, after, MAX_PARTS) if known(before.get(key)) != known(after.get(key))]
     return [_field(key, before.get(key), after.get(key)) for key in fields if not _ancestors(key) & set(fields)]
 
 
@@ -155,21 +166,16 @@ def _field(key: str, before: str | None, after: str | None) -> str:
     return cut(key if is_digest else f"{key} {old or '(none)'} → {new or '(none)'}", LINE)
 
 
-def _without(resources: Mapping[str, str] | None, containers: Set[str]) -> dict[str, str]:
-    """Return the resources of the other containers: those of a container that came or went came or went with it."""
-    return {key: value for key, value in (resources or {}).items() if key.partition(".")[0] not in containers}
-
-
 def _changed_values(
     what: ChangedThing,
     template: str,
-    before: Mapping[str, str],
-    after: Mapping[str, str],
+    keys: Iterable[str],
+    values: tuple[Mapping[str, str], Mapping[str, str]],
     normal: Callable[[str], str],
 ) -> Iterator[Difference]:
-    """Yield the images or resources that differ; that of ``main`` has the template's name alone."""
-    for key in _different(before, after):
-        was, now = before.get(key), after.get(key)
+    """Yield the images or resources of these keys that differ; that of ``main`` has the template's name alone."""
+    for key in keys:
+        was, now = (each.get(key) for each in values)
         if was is not None and now is not None and normal(was) == normal(now):
             continue
         name = template if key == "main" else f"{template}: {key.removeprefix('main.')}"
@@ -197,10 +203,14 @@ def _is_renamed(before: str, after: str, calls: Mapping[str, str]) -> bool:
     return any(before.startswith(old) and after.startswith(new) for old, new in calls.items())
 
 
-def _different(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """Return the keys whose values differ, those of ``after`` first."""
+def _different(before: Mapping[str, str], after: Mapping[str, str], limit: int) -> list[str]:
+    """Return the keys whose values differ, those of ``after`` first.
+
+    A key that is missing beside ``limit`` others may have been left out: whether it came or went is unknown.
+    """
     keys: Sequence[str] = list(dict.fromkeys((*after, *before)))
-    return [key for key in keys if before.get(key) != after.get(key)]
+    full = [each for each in (before, after) if len(each) >= limit]
+    return [key for key in keys if before.get(key) != after.get(key) and all(key in each for each in full)]
 
 
 def _value(part: str | None) -> str | None:

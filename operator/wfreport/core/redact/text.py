@@ -24,6 +24,9 @@ FULL_CHARACTERS: Final = 128 * 1024
 Later texts are shortened first. So thousands of long messages cost no more time than the report that shows them.
 """
 
+_FULL_VALUE_CHARACTERS: Final = 64 * 1024
+"""Characters of the parameters that a report digests that are searched for secrets in full."""
+
 _SHORT_START: Final = 512
 _SHORT_LIMIT: Final = 256
 """Characters of a later text that are searched for secrets, and that are shown at most."""
@@ -36,6 +39,7 @@ class TextSanitizer:
         self._redactor = redactor
         self._sanitized: dict[tuple[str, int, int], str] = {}
         self._unread = FULL_CHARACTERS
+        self._unread_of_values = _FULL_VALUE_CHARACTERS
 
     def text(self, raw: str | None, limit: int = TEXT) -> str | None:
         """Sanitize a message; None if it is empty or blank."""
@@ -47,15 +51,25 @@ class TextSanitizer:
 
     def value(self, name: str, raw: str, limit: int) -> str | None:
         """Sanitize the value of a parameter; None if it is blank. Often only its name reveals that it is a secret."""
-        prefix = f"{name[-LINE:]}="  # the end of a long name, because a key must precede the value
         start, omitted = _start_of(raw)
-        redacted = self._redactor.redact(prefix + start)[0]
-        value = redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted
+        value = self._redact_value(name, start)
         return cut(value, limit, omitted=omitted) if value.strip() else None
+
+    def value_to_digest(self, name: str, raw: str) -> str:
+        """Redact a whole value, which is digested. What is not searched for secrets counts only by its length."""
+        start = raw[: max(self._unread_of_values, _SHORT_START)]
+        self._unread_of_values -= len(start)
+        value = self._redact_value(name, start)
+        return value if len(start) == len(raw) else f"{value}… (+{len(raw) - len(start):,} characters)"
 
     def log(self, raw: str) -> tuple[str, int]:
         """Redact a log. Return it with the number of secrets that were replaced."""
         return self._redactor.redact(raw)
+
+    def _redact_value(self, name: str, start: str) -> str:
+        prefix = f"{name[-LINE:]}="  # the end of a long name, because a key must precede the value
+        redacted = self._redactor.redact(prefix + start)[0]
+        return redacted.removeprefix(prefix) if redacted.startswith(prefix) else redacted
 
     def _sanitize(self, raw: str, limit: int) -> str:
         key = (raw, limit, raw.omitted if isinstance(raw, ClippedText) else 0)

@@ -1,6 +1,8 @@
 """Writes down what was run, in at most 4 KiB, so that later runs can be compared with it."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -54,7 +56,7 @@ def define_run(
         format=DEFINITION_FORMAT,
         digest=definition.digest,
         parameters_digest=_parameters_digest(parameters, snapshot),
-        parameters=_unlisted_parameters(arguments, parameters, snapshot) or None,
+        parameters=_unlisted_parameters(arguments, parameters, snapshot, sanitizer) or None,
         spec=_cut(_sanitized(definition.spec, sanitizer), MAX_PARTS),
         templates_total=_total(len(definition.templates), MAX_TEMPLATES),
         templates=[_template(each, sanitizer) for each in definition.templates[:MAX_TEMPLATES]] or None,
@@ -101,15 +103,17 @@ def _template(template: TemplateDigest, sanitizer: TextSanitizer) -> TemplateDef
 
 
 def _sanitized(parts: Mapping[str, str], sanitizer: TextSanitizer) -> dict[str, str]:
-    """Return parts of a definition; a short value that is redacted in all texts has its digest."""
-    return {key: _sanitized_part(key, part, sanitizer) for key, part in parts.items()}
+    """Return the first parts of a definition; a short value that is redacted in all texts has no value."""
+    return {key: _sanitized_part(key, part, sanitizer) for key, part in islice(parts.items(), MAX_PARTS)}
 
 
 def _sanitized_part(key: str, part: str, sanitizer: TextSanitizer) -> str:
     value = part.removeprefix(VALUE)
-    if value == part or value.isdecimal():
+    if value == part:
         return part
-    return part if sanitizer.value(key, value, SHORT) == value else digest_part(value)
+    redacted = sanitizer.value(key, value, SHORT)
+    # from the digest of a short secret, the secret could be guessed
+    return part if redacted == value else digest_part(redacted)
 
 
 def _cut(values: Mapping[str, str], limit: int) -> dict[str, str] | None:
@@ -124,17 +128,18 @@ def _parameters_digest(parameters: Iterable[NamedValue], snapshot: Snapshot) -> 
 
 
 def _unlisted_parameters(
-    arguments: Collection[Parameter], listed: Collection[NamedValue], snapshot: Snapshot
+    arguments: Collection[Parameter], listed: Collection[NamedValue], snapshot: Snapshot, sanitizer: TextSanitizer
 ) -> dict[str, str]:
-    """Return digests of the arguments that the report leaves out or cuts."""
+    """Return digests of the redacted arguments that the report leaves out or cuts."""
     metadata = snapshot.workflow.metadata
     names = (metadata.name, metadata.uid)
     found: dict[str, str] = {}
     for position, argument in enumerate(arguments):
         is_listed = position < len(listed) and not _is_long(argument.value)
         if not is_listed and len(found) < MAX_PARTS:
-            text = argument.value if isinstance(argument.value, str) else msgspec.json.encode(argument.value).decode()
-            found[clip(argument.name) or ""] = digest_part(without_names(text, names))
+            text = argument.value if isinstance(argument.value, str) else json.dumps(argument.value)
+            redacted = sanitizer.value_to_digest(argument.name, without_names(text, names))
+            found[clip(argument.name) or ""] = digest_part(redacted)
     return found
 
 

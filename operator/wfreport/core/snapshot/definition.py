@@ -13,8 +13,10 @@ from typing import Any, Final
 import msgspec
 
 from wfreport.api.argo import LABEL_CRON_WORKFLOW, Metadata, Struct
+from wfreport.api.wire import LINE
 from wfreport.core.snapshot.digests import digest, digest_part, digest_parts, digest_whole, exact_part, without_volatile
-from wfreport.core.snapshot.normalized import normalized
+from wfreport.core.snapshot.normalized import normalized, normalized_image
+from wfreport.core.snapshot.quantity import plain_quantity
 
 _CONTAINERS: Final = ("container", "script")
 _CONTAINER_LISTS: Final = ("initContainers", "sidecars")
@@ -174,14 +176,23 @@ def _digest_template(key: str, text: bytes) -> TemplateDigest:
     template = _dict(normalized(written))
     containers = dict(_containers(written))
     calls = [_dict(normalized(call)) for call in _calls(written)]
+    images = {container: str(each["image"]) for container, each in containers.items() if each.get("image")}
+    resources = dict(_resources(containers))
     return TemplateDigest(
         name=key or str(template.get("name", "")),
-        digest=digest_whole(_without(template, {"name"})),
+        digest=_digest_whole(_without(template, {"name"}), images, resources),
         parts=_parts(template, calls),
         steps={str(call.get("name", "")): _digest_call(call) for call in calls},
-        images={container: str(each["image"]) for container, each in containers.items() if each.get("image")},
-        resources=dict(_resources(containers)),
+        images=images,
+        resources=resources,
     )
+
+
+def _digest_whole(template: Mapping[str, Any], images: Mapping[str, str], resources: Mapping[str, str]) -> str:
+    """Return the digest of a template. Tags and amounts that look like times count, other times do not."""
+    exact_images = {container: normalized_image(image) for container, image in images.items()}
+    exact_amounts = {name: plain_quantity(amount) for name, amount in resources.items()}
+    return digest([digest_whole(template), exact_images, exact_amounts])
 
 
 def _parts(template: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -257,8 +268,8 @@ def _containers(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, An
     """
     yield from _own_containers(template)
     for call in _calls(template):
+        step = _name(call)
         for name, container in _own_containers(_dict(call.get("inline"))):
-            step = str(call.get("name", ""))
             yield (step if name == "main" else f"{step}/{name}"), container
 
 
@@ -267,10 +278,15 @@ def _own_containers(template: Mapping[str, Any]) -> Iterator[tuple[str, dict[str
         if _dict(template.get(kind)):
             yield "main", template[kind]
     for container in _dicts(_dict(template.get("containerSet")).get("containers")):
-        yield str(container.get("name", "")), container
+        yield _name(container), container
     for kind in _CONTAINER_LISTS:
         for container in _dicts(template.get(kind)):
-            yield str(container.get("name", "")), container
+            yield _name(container), container
+
+
+def _name(named: Mapping[str, Any]) -> str:
+    """Return the name of a step or container, clipped: it is repeated for each container and amount within."""
+    return str(named.get("name", ""))[:LINE]
 
 
 def _resources(containers: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -10,10 +10,12 @@ A part of a definition is one of
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
+from wfreport.api.wire import LINE
 from wfreport.imports import lazy_pattern
 
 _DIGITS: Final = 12
@@ -76,15 +78,16 @@ def without_volatile(part: str | None) -> str | None:
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    leaves = list(_leaves(name, value))
-    if leaves and len(leaves) <= _MAX_LEAVES and all(_is_short(leaf) for _, leaf in leaves):
+    leaves = list(islice(_leaves(name, value), _MAX_LEAVES + 1))
+    if len(leaves) <= _MAX_LEAVES and all(len(path) <= LINE and _is_short(leaf) for path, leaf in leaves):
         yield from ((path, f"{VALUE}{_text(leaf)}") for path, leaf in leaves)
     else:
         yield name, digest_part(value)
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
+    """Yield the values in an object with their paths; an object whose path is too long to be stored as a whole."""
+    if isinstance(value, dict) and value and len(path) <= LINE:
         for key, part in sorted(value.items()):
             yield from _leaves(f"{path}.{key}", part)
     else:
