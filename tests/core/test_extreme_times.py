@@ -23,8 +23,8 @@ from wfreport.cli.render.report_page import report_lines
 from wfreport.cli.render.style import Style
 from wfreport.core.decide.breaker import judge_breaker
 from wfreport.core.decide.decision import decide
-from wfreport.core.decide.enforcement import enforcement_of
-from wfreport.core.decide.model import History, OperatorLimits
+from wfreport.core.decide.enforcement import EnforcementAction, enforcement_of
+from wfreport.core.decide.model import ExecutionState, History, OperatorLimits
 from wfreport.core.export.trace import trace_of
 from wfreport.core.record.freshness import is_fresh_intent
 from wfreport.core.render.retention import FinishedReport, RetentionRule, expires_at, may_expire_at
@@ -104,6 +104,15 @@ def test_such_runs_and_actions_lead_to_decisions(
         assert decision is not None
         for own in (None, *actions):
             assert enforcement_of(decision, own, LATER) is not None
+
+
+def test_an_intent_from_the_end_of_time_awaits_its_approval() -> None:
+    policy, report = a_policy(mode="Approve"), a_report()
+    decision = decide(report, live_state_of(report), [policy], History(), OperatorLimits(), LATER)
+    own = an_action(created_at=LATEST, executed_at=None, is_approved=None, execution=ExecutionState.PENDING)
+    assert decision is not None
+    enforcement = enforcement_of(decision, own, LATER)
+    assert (enforcement.action, enforcement.recheck_at) == (EnforcementAction.AWAIT_APPROVAL, LATEST)
 
 
 def test_a_backoff_that_ends_after_the_calendar_is_not_over() -> None:

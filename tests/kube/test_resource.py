@@ -275,19 +275,24 @@ def test_only_kube_builds_paths() -> None:
     assert elsewhere == []
 
 
+NO_ROOM = {
+    "reason": "Invalid",
+    "details": {"causes": [{"reason": "FieldValueTooMany", "field": "status.conditions"}]},
+}
+
+
 async def test_conditions_of_others_that_leave_no_room_are_removed() -> None:
     requests: list[tuple[str, Any]] = []
-    causes = [{"reason": "FieldValueTooMany", "field": "status.conditions"}]
 
     async def handle(request: web.Request) -> web.Response:
         requests.append((request.headers["Content-Type"], await request.json()))
         if len(requests) == 1:
-            return web.json_response({"reason": "Invalid", "details": {"causes": causes}}, status=422)
+            return web.json_response(NO_ROOM, status=422)
         return web.json_response({"metadata": {"name": "r", "resourceVersion": str(len(requests) + 2)}})
 
     async with serving(handle) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         read = ObjectMeta(name="r", namespace="ns", uid="u", resource_version="3")
-        written = await Resource(api, kinds.REPORT, Named).apply_status(read, {"message": "m"})
+        written = await Resource(api, kinds.REPORT, Named).apply_status(read, {"message": "m"}, make_room=True)
     assert written.metadata.resource_version == "5"
     (_, first), (kind, cleared), (_, second) = requests
     assert (kind, cleared) == (
@@ -302,5 +307,15 @@ async def test_any_other_invalid_status_is_an_error() -> None:
     requests, answer = recorded(web.json_response({"reason": "Invalid"}, status=422))
     async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
         with pytest.raises(InvalidError):
-            await Resource(api, kinds.REPORT, Named).apply_status(ObjectMeta(name="r", namespace="ns"), {})
+            await Resource(api, kinds.REPORT, Named).apply_status(
+                ObjectMeta(name="r", namespace="ns"), {}, make_room=True
+            )
+    assert len(requests) == 1
+
+
+async def test_a_kind_whose_conditions_are_its_state_keeps_them() -> None:
+    requests, answer = recorded(web.json_response(NO_ROOM, status=422))
+    async with serving(answer) as server, client(FixedCredentials(server, tokens=["x"])) as api:
+        with pytest.raises(InvalidError):
+            await Resource(api, kinds.REMEDIATION, Named).apply_status(ObjectMeta(name="r", namespace="ns"), {})
     assert len(requests) == 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
+import re2
 from tests.remediation.documents import RESUBMIT, Json
 from tests.remediation.in_memory import (
     HOOK,
@@ -21,6 +23,8 @@ from tests.remediation.in_memory import (
 from wfreport.core.render.abandoned import render_abandoned
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.runtime.workqueue import Priority
+
+NONE: Json = {"none": {}}
 
 
 @run_async
@@ -332,3 +336,35 @@ async def test_a_cron_run_that_is_deleted_before_its_approval_has_its_reason_and
     assert "failedJobsHistoryLimit" in closed["nightly-1"][2]
     assert closed["nightly-1"][2].endswith("argo submit -n data --from cronwf/nightly")
     assert "ttlStrategy" in closed["by-hand"][2]
+
+
+@run_async
+async def test_a_run_compiles_the_expressions_of_no_other_policy_and_many_of_its_own_beside_the_loop() -> None:
+    def searches(team: str) -> Json:
+        rules = [
+            {"name": f"r{n}", "match": {"messageRegex": f"{team} {n}", "logRegex": f"{team} log {n}"}, "action": NONE}
+            for n in range(30)
+        ]
+        return policy(*rules, name=team, selector={"matchLabels": {"team": team}})
+
+    cluster = InMemoryCluster(searches("data"), *(searches(f"team-{n}") for n in range(5)))
+    await cluster.start()
+    compiled: list[tuple[bool, str]] = []
+
+    def recorded(expression: str, *options: object) -> object:
+        compiled.append((threading.current_thread() is threading.main_thread(), expression))
+        return original(expression, *options)
+
+    original = re2.compile
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(re2, "compile", recorded)
+        cluster.api.create("workflows", NS, workflow("ok", clock=cluster.clock))
+        end(cluster.api, "ok", "Succeeded", cluster.clock)
+        await cluster.operator.reconcile_workflows()
+        await cluster.operator.work()
+        assert compiled == [], "a run without failures needs no expression"
+        fail(cluster.api, "bad", cluster.clock)
+        await cluster.operator.reconcile_workflows()
+        await cluster.operator.work()
+    assert {expression for _, expression in compiled} >= {f"data {n}" for n in range(30)}
+    assert not [expression for on_loop, expression in compiled if on_loop or not expression.startswith("data ")]

@@ -38,7 +38,8 @@ class PolicyCluster:
         self.ownership = ReportOwnership(installation, events=resource, metrics=Metrics(), clock=lambda: self.now)
         self.writer = PolicyWriter(resource, events=resource, ownership=self.ownership, clock=lambda: self.now)
 
-    async def apply_status(self, _: Any, status: dict[str, Any]) -> dict[str, Any]:
+    async def apply_status(self, _: Any, status: dict[str, Any], *, make_room: bool) -> dict[str, Any]:
+        assert make_room, "all conditions of a policy can be derived again"
         self.written.append(status)
         self.document["status"] = status
         return self.document

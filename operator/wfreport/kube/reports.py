@@ -208,7 +208,7 @@ class Reports:
             InvalidError: the status breaks the schema.
             ApiError: the request failed; it may have taken effect.
         """
-        return (await self._metadata.apply_status(head.metadata, msgspec.Raw(status))).metadata
+        return (await self._metadata.apply_status(head.metadata, msgspec.Raw(status), make_room=True)).metadata
 
     async def delete(self, meta: ObjectMeta) -> None:
         """DELETE the report that was read as ``meta``.

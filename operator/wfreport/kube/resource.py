@@ -322,8 +322,12 @@ class Resource(Generic[ObjectT]):
                 raise ConflictError("another object has that name", status=error.status) from error
             raise
 
-    async def apply_status(self, identity: ObjectIdentity, status: Mapping[str, Any] | msgspec.Raw) -> ObjectT:
+    async def apply_status(
+        self, identity: ObjectIdentity, status: Mapping[str, Any] | msgspec.Raw, *, make_room: bool = False
+    ) -> ObjectT:
         """Write the whole status by server-side apply.
+
+        ``make_room`` removes all conditions first if others' take all the room; the process may end in between.
 
         Raises:
             ConflictError: the object was changed since, or replaced by another one of its name.
@@ -335,9 +339,8 @@ class Resource(Generic[ObjectT]):
         try:
             return await self._apply_status(identity, version, status)
         except InvalidError as error:
-            if error.field != _CONDITIONS:
+            if not make_room or error.field != _CONDITIONS:
                 raise
-        # conditions of other writers, which an apply leaves as they are, may take all the room that there is
         cleared = {"metadata": {"uid": identity.uid, "resourceVersion": version}, "status": {"conditions": None}}
         body = await self._patch(identity.namespace, identity.name, "status", cleared)
         return await self._apply_status(identity, decoded(_decode_item, body).metadata.resource_version, status)

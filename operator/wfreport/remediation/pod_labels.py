@@ -7,7 +7,8 @@ from typing import Final
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.report import Failure, WorkflowReport
 from wfreport.cache.remediation import RemediationCache
-from wfreport.core.decide.matching import search_steps
+from wfreport.core.decide.history import latest_run
+from wfreport.core.decide.matching import estimated_steps
 from wfreport.core.decide.pod_labels import PodLabels, pods_to_label
 from wfreport.core.plan.pod_labels import failure_labels, label_patch
 from wfreport.core.plan.refusal import RefusedError
@@ -51,7 +52,7 @@ class PodLabeller:
             return None
         labels: dict[str, list[str]] = {}
         history = self._cache.history(report.metadata.namespace)
-        steps = search_steps(policies, report.status.failures or ())
+        steps = estimated_steps(policies, latest_run(report), report.status.failures or ())
         for target in await run_by_steps(steps, pods_to_label, report, state, policies, history):
             if target.pod_uid not in self._gone and self._may_label(target.policy):
                 keys = await self._label_pod(report, target)

@@ -74,7 +74,7 @@ class PolicyWriter:
         status = status.model_copy(update={"reporter": self._ownership.installation or None})
         if policy.status is not None and status.dump() == policy.status.dump():
             return None
-        document = await self._policies.apply_status(policy.metadata, status.dump())
+        document = await self._policies.apply_status(policy.metadata, status.dump(), make_room=True)
         await self._warn(policy, status)
         return document
 

@@ -29,7 +29,7 @@ from wfreport.cache.reports import ReportEntry
 from wfreport.core.decide.decision import decide, locks_of
 from wfreport.core.decide.enforcement import Enforcement, EnforcementAction, enforcement_of
 from wfreport.core.decide.history import latest_run, past_action_of
-from wfreport.core.decide.matching import search_steps
+from wfreport.core.decide.matching import estimated_steps
 from wfreport.core.decide.model import Decision, LiveState, OperatorLimits, Run
 from wfreport.core.decide.selection import ACTING_MODES, policy_groups
 from wfreport.core.record.chain_summary import chain_summary
@@ -245,7 +245,7 @@ class RemediationReconciler:
         now = self._clock()
         history = self._cache.history(state.run.namespace)
         failures = (state.report.status.failures if state.report.status else None) or ()
-        steps = search_steps(group, failures[:1])
+        steps = estimated_steps(group, state.run, failures[:1])
         if steps > MANY_STEPS:
             history = history.fixed()
         decision = await run_by_steps(

@@ -13,6 +13,7 @@ from tests.builders import at
 from tests.core.decide.builders import a_run, an_action, with_outcome
 
 from wfreport.api.action_types import ActionType
+from wfreport.api.calendar import LATEST
 from wfreport.api.classes import FailureClass
 from wfreport.api.policy import CircuitBreaker
 from wfreport.api.reasons import PolicyReason
@@ -142,6 +143,12 @@ def test_a_trial_that_does_not_help_starts_another_cooldown() -> None:
     assert not judge(ended(20, 20), 1299, [failed, early]).allows
     second = with_outcome("second", helped=True, executed_at=at(1300), finished_at=at(1400))
     assert judge(ended(20, 20), 1401, [second, failed]).state == BreakerState.CLOSED
+
+
+def test_the_cooldown_after_a_trial_that_ended_outside_of_time_never_ends() -> None:
+    failed = with_outcome("trial", helped=False, executed_at=at(900), finished_at=LATEST)
+    again = judge(ended(20, 20), 1299, [failed])
+    assert (again.state, again.since, again.recheck_at) == (BreakerState.OPEN, LATEST, LATEST)
 
 
 def test_a_failed_trial_with_an_unknown_end_counts_from_its_start() -> None:

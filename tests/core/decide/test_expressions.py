@@ -7,7 +7,7 @@ import random
 import pytest
 from tests.core.hostile import cpu_seconds
 
-from wfreport.core.decide.expressions import BadExpressionError, compiled, instructions_of, is_found
+from wfreport.core.decide.expressions import BadExpressionError, compiled, instructions_of, is_compiled, is_found
 
 
 def test_an_expression_with_catastrophic_backtracking_is_fast() -> None:
@@ -64,3 +64,13 @@ def test_the_largest_expression_searches_four_thousand_characters_in_less_than_a
 
 def test_no_expression_has_no_instructions() -> None:
     assert instructions_of(None) == 0
+
+
+def test_the_expressions_used_last_stay_compiled() -> None:
+    assert not is_compiled("used")
+    for number in range(300):
+        assert is_found("used", "used")
+        compiled(f"used once {number}")
+    assert is_compiled("used")
+    assert is_compiled("used once 299")
+    assert not is_compiled("used once 0")

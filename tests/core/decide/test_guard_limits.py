@@ -28,6 +28,7 @@ from tests.core.decide.builders import (
 )
 
 from wfreport.api.action_types import ActionType
+from wfreport.api.calendar import LATEST
 from wfreport.api.classes import FailureClass
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
@@ -128,6 +129,14 @@ def test_the_budget_limits_actions_in_its_window() -> None:
     assert hold is not None
     assert (hold.message, hold.recheck_at) == ("2 actions in the last 600 seconds, the maximum is 2", at(700))
     assert guards.policy_budget_exhausted(a_candidate(policy, actions=done, now=at(700))) is None
+
+
+def test_an_action_outside_of_time_exhausts_the_budget_for_ever() -> None:
+    policy = a_policy(budget={"maxPerWindow": 1, "windowSeconds": 600})
+    done = (with_outcome("a", helped=True, executed_at=LATEST),)
+    hold = guards.policy_budget_exhausted(a_candidate(policy, actions=done))
+    assert hold is not None
+    assert (hold.reason, hold.recheck_at) == (HoldReason.BUDGET_EXHAUSTED, LATEST)
 
 
 def test_actions_of_other_policies_count_toward_the_operators_budget_only() -> None:

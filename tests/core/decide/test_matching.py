@@ -8,9 +8,21 @@ import pytest
 from tests.builders import at
 from tests.core.decide.builders import RESUBMIT, a_failure, a_policy, a_report, a_rule, a_run
 
+from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import Failure
+from wfreport.core.decide.expressions import is_compiled
 from wfreport.core.decide.history import latest_run
-from wfreport.core.decide.matching import MatchContext, match_rule, match_running, matches
+from wfreport.core.decide.matching import (
+    COMPILING_STEPS,
+    MAX_COMPILED,
+    MatchContext,
+    estimated_steps,
+    match_rule,
+    match_running,
+    matches,
+    search_steps,
+)
+from wfreport.large_work import MANY_STEPS
 
 
 def context_of(failure: dict[str, Any] | None = None, runs: Any = (), **run: Any) -> MatchContext:
@@ -101,3 +113,30 @@ def test_rules_for_running_workflows_are_separate() -> None:
     assert running is not None
     assert running.name == "stuck"
     assert match_running(a_policy(), run) is None
+
+
+def searching(name: str, expressions: int) -> RemediationPolicy:
+    """Return a policy with so many expressions, none of which was compiled before."""
+    rules = [{"name": f"r{n}", "match": {"messageRegex": f"{name} {n}"}} for n in range(expressions)]
+    return a_policy(*(rule | {"action": {"none": {}}} for rule in rules), name=name)
+
+
+@pytest.mark.parametrize("expressions", [MAX_COMPILED, MAX_COMPILED + 1])
+def test_few_new_expressions_are_compiled_for_an_estimate_and_many_count_as_many_steps(expressions: int) -> None:
+    policy, failures = searching(f"new-{expressions}", expressions), [Failure.model_validate(a_failure())]
+    steps = estimated_steps([policy], a_run("etl"), failures)
+    are_compiled = [is_compiled(rule.match.message_regex or "") for rule in policy.spec.rules]
+    assert set(are_compiled) == {expressions == MAX_COMPILED}
+    assert (steps > MANY_STEPS) == (expressions > MAX_COMPILED)
+    exact = search_steps([policy], failures)
+    assert steps == (exact if expressions == MAX_COMPILED else expressions * COMPILING_STEPS)
+    assert estimated_steps([policy], a_run("etl"), failures) == exact > 0
+
+
+def test_an_estimate_leaves_out_runs_without_failures_and_policies_that_do_not_select_the_run() -> None:
+    policy, failures = searching("unused", 2), [Failure.model_validate(a_failure())]
+    assert estimated_steps([policy], a_run("etl"), ()) == 0
+    assert estimated_steps([policy], None, failures) == 0
+    assert estimated_steps([policy], a_run("etl", labels={"team": "web"}), failures) == 0
+    assert estimated_steps([policy, a_policy(name="first", priority=1)], a_run("etl"), failures) == 0
+    assert not any(is_compiled(rule.match.message_regex or "") for rule in policy.spec.rules)

@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import Struct
 
 from wfreport.api.action_types import ActionType
+from wfreport.api.calendar import shifted
 from wfreport.api.policy import CircuitBreaker
 from wfreport.api.reasons import PolicyReason
 from wfreport.core.decide.budget import RECHECK_INTERVAL
@@ -121,7 +122,7 @@ def _after_high_rate(
             return CLOSED
         if trial.has_helped is False:
             since = trial.finished_at or trial.at
-            trials_from = since + cooldown
+            trials_from = shifted(since, cooldown)
     if now < trials_from:
         message = f"the cooldown of {int(cooldown.total_seconds())} seconds has not elapsed"
         return _open(PolicyReason.COOLING_DOWN, message, since, trials_from)

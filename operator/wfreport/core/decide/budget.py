@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from wfreport.api.calendar import shifted
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide.model import ActionTimes, PastAction
 from wfreport.core.plurals import plural
@@ -88,7 +89,7 @@ def exhausted_budget(times: ActionTimes, budget: ActionBudget, now: datetime) ->
             f"{plural(len(recent), 'action')} in the last {plural(budget.window_seconds, 'second')}, "
             f"the maximum is {budget.max_per_window}"
         )
-        return ExhaustedBudget(message, recent[len(recent) - budget.max_per_window] + window)
+        return ExhaustedBudget(message, shifted(recent[len(recent) - budget.max_per_window], window))
     return None
 
 

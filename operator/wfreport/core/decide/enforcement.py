@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from wfreport.api.calendar import shifted
 from wfreport.api.policy import Mode, RemediationPolicy
 from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import NOTIFY_LOCKS
@@ -101,7 +102,7 @@ def _approval_deadline(policy: RemediationPolicy, own: PastAction | None) -> dat
     """Return the time by which the Remediation must be approved; None if it awaits no approval."""
     if own is None or own.is_final or own.is_approved or own.lock in NOTIFY_LOCKS:
         return None
-    return own.created_at + timedelta(seconds=policy.spec.approval.timeout_seconds)
+    return shifted(own.created_at, timedelta(seconds=policy.spec.approval.timeout_seconds))
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:

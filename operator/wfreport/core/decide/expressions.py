@@ -4,7 +4,8 @@ Linear is not short: one step for each instruction of the expression and each ch
 states that it has met. So an expression has a maximal size.
 """
 
-import functools
+import threading
+from collections import OrderedDict
 from typing import Any, Final
 
 import re2
@@ -15,6 +16,10 @@ _MAX_COMPILED_BYTES: Final = 1 << 16
 
 _CACHED: Final = 256
 """Expressions that stay compiled. Each may come to take ``_MAX_MEMORY_BYTES``, so that all take 64 MiB at most."""
+
+_cache: Final[OrderedDict[str, Any]] = OrderedDict()
+_lock: Final = threading.Lock()
+"""Guards the cache, which the event loop and the thread for searches share. Nothing is compiled under it."""
 
 _TOO_LARGE: Final = "pattern too large"
 
@@ -35,9 +40,26 @@ def compiled(expression: str) -> Any:
     return found
 
 
-@functools.lru_cache(maxsize=_CACHED)
+def is_compiled(expression: str) -> bool:
+    """Return whether the expression is compiled already, so that its use takes no time for that."""
+    return expression in _cache
+
+
 def _compiled(expression: str) -> Any:
-    """Return the compiled expression, or why there is none."""
+    """Return the compiled expression, or why there is none; the ones used last stay compiled."""
+    with _lock:
+        if expression in _cache:
+            _cache.move_to_end(expression)
+            return _cache[expression]
+    found = _compile(expression)
+    with _lock:
+        _cache[expression] = found
+        if len(_cache) > _CACHED:
+            _cache.popitem(last=False)
+    return found
+
+
+def _compile(expression: str) -> Any:
     try:
         re2.compile(expression, _options(_MAX_COMPILED_BYTES))
         return re2.compile(expression, _options(_MAX_MEMORY_BYTES))

@@ -1,6 +1,6 @@
 """Selects a policy's rule: the first one whose criteria all match."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -8,10 +8,16 @@ from msgspec import Struct
 from wfreport.api.match import Match
 from wfreport.api.policy import RemediationPolicy, Rule
 from wfreport.api.report import Failure
-from wfreport.core.decide.expressions import instructions_of, is_found
+from wfreport.core.decide.expressions import instructions_of, is_compiled, is_found
 from wfreport.core.decide.model import Run
-from wfreport.core.decide.selection import selects
+from wfreport.core.decide.selection import select_policy, selects
 from wfreport.core.decide.streaks import streak_of
+
+MAX_COMPILED: Final = 3
+"""Expressions that an estimate of steps may compile: the largest take 10 ms each."""
+
+COMPILING_STEPS: Final = 600_000
+"""Steps that compiling an expression counts as: the largest takes as long as so many steps of a search."""
 
 
 class MatchContext(Struct, frozen=True):
@@ -117,6 +123,23 @@ def _labels(match: Match, context: MatchContext) -> bool:
 def _consecutive(match: Match, context: MatchContext) -> bool:
     expected = match.consecutive_failures
     return expected is None or streak_of(context.run, context.runs, expected.of).length >= expected.at_least
+
+
+def estimated_steps(policies: Iterable[RemediationPolicy], run: Run | None, failures: Sequence[Failure]) -> int:
+    """Return about how many steps the expressions of the run's policy take on failures.
+
+    If many of them are not compiled yet, the steps are those of compiling them, which is left to the search itself.
+    """
+    selection = select_policy(policies, run) if failures and run is not None else None
+    if selection is None:
+        return 0
+    new = {expression for expression in _expressions_of(selection.policy) if not is_compiled(expression)}
+    return len(new) * COMPILING_STEPS if len(new) > MAX_COMPILED else search_steps([selection.policy], failures)
+
+
+def _expressions_of(policy: RemediationPolicy) -> Iterator[str]:
+    for rule in policy.spec.rules:
+        yield from (one for one in (rule.match.message_regex, rule.match.log_regex) if one is not None)
 
 
 def search_steps(policies: Iterable[RemediationPolicy], failures: Iterable[Failure]) -> int:
