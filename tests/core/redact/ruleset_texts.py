@@ -12,9 +12,13 @@ from tests.core.redact.secret_texts import UUID, capitals, hexadecimal, letters
 _WORD = "correct" + "horse-42"
 _OTHER = "Winter" + "2026!x"
 
+_WORDS = "hunter" + "pass"
+_MIXED = "hunter2" + "pass"
+
 _TOKENS: tuple[str, ...] = (
     "p8e-" + hexadecimal(32),
     "cmVmd" + letters(59),
+    "cmVmdGtu" + letters(48),
     "sc_" + "abc12.defg." + "acc_" + hexadecimal(20) + "." + letters(40),
     "bedrock-api-" + "key-" + letters(30),
     "4b1d" + letters(38),
@@ -128,9 +132,77 @@ _FORMS: tuple[tuple[str, str], ...] = (
 )
 """Texts with ``§`` in place of the secret."""
 
+_NEARLY_HARMLESS: tuple[tuple[str, str], ...] = (
+    # no address of a store
+    ("API_CREDENTIALS=§", "ops:" + _MIXED),
+    ("credentials: §", "ops:" + _MIXED),
+    ("credentials: §", "files:" + _MIXED),
+    ("password=§", "env:prod-S3cr3t99"),
+    ("password=§", "env:hunter/2pass"),
+    ("AUTH_TOKEN=§", "k8s:aB3dE5fG7hI9jK1lMn"),
+    ("password=§", "k8s:Hunter2/aB3dE5fG7"),
+    ("password=§", "file:" + _MIXED),
+    ("password=§", "file:hunter/2pass"),
+    ("password=§", "op:hunter2"),
+    ("password=§", "vault:Hunter2Pass"),
+    ("password=§", "vault:aB3/dE5fG7"),
+    ("password=§", "arn:aws:Hunter2pass"),
+    ("password=§", "arn:aws:iam::Hunter:pass"),
+    ("password='§'", "vault:secret/x hunter2"),
+    # no tag of YAML, and nothing that a tool encrypted
+    ("password=§", "!letmein"),
+    ("DB_PASSWORD=§", "!changeme"),
+    ('password: "§"', "!admin"),
+    ("password: §", "!!hunter"),
+    ("redis-cli -a §", "!letmein"),
+    ("curl -u bob:§ https://x", "!letmein"),
+    ('the password is "§"', "!letmein"),
+    ("password=§", "ENC(hunter2"),
+    ("DB_PASSWORD=§", "ENC[S3cr3t99"),
+    ('password="§"', "ENC[AES256_GCM,x] hunter2"),
+    # no description of a flag, and no sentence about it
+    ("mysql --password  §", _WORDS),
+    ("mysql --password  § sales customers", _WORDS),
+    ("  --password  § -h db", _WORDS),
+    ("  --password  § for login", _MIXED),
+    ("tool --token  §", "abcdefg" + "hijkl"),
+    ("sshpass -p  § ssh x", "letmein"),
+    ("docker login -u bob -p  §", _WORDS),
+    ("mysqladmin -uroot password  §", _WORDS),
+    ("mysql --password §", "testing"),
+    ("tool --token §", "parsing"),
+    # no time, number, duration or boolean
+    *((f"{key}=§", "hunter2") for key in ("PASSWORD_ON", "password_time", "token_at", "secret_hits", "SECRET_SINCE")),
+    ("password_days: §", "S3cr3tXy"),
+    ("password_date=§", "Sunshine"),
+    ("password_time=§", "12hunter"),
+    ("password_on=§", "5up3r"),
+    ("TOKEN_AT=§", "12ab34cd"),
+    # no code
+    ("password=§", "await"),
+    ('password="§"', "async"),
+    ("password=§", "new-horse"),
+    ("DB_PASSWORD=§", "Summer(2024).x"),
+    ("password=§", "f.read(hunter2).x"),
+    ('token="§"', "Bearer ${TOKEN}realsecret12"),
+    ('token="§"', "Basic !hunter"),
+    # no name of an object
+    ("JWT_SECRET=§", "very-long-secret"),
+    ("CLIENT_SECRET=§", "abc123-auth"),
+    ("SECRET=§", "top-secret-key"),
+    ("client_secret_prod: §", "hunter"),
+    ("api_key_payments: §", "correct" + "horse"),
+    # a password that begins with punctuation, and a login that begins with a word of a sentence
+    ("CREATE USER x IDENTIFIED BY '§'", ".hunter2"),
+    ("identified by '§'", ":hunter2"),
+    ("password('§')", ";hunter2"),
+    ("login a-bot password §", _WORDS),
+)
+"""Texts that resemble a harmless one: a reference, a placeholder, code or a help text."""
+
 SECRETS: list[tuple[str, str]] = [
     *((f"2026-11-22 INFO using {token} now", token) for token in _TOKENS),
-    *((text.replace("§", secret), secret) for text, secret in _FORMS),
+    *((text.replace("§", secret), secret) for text, secret in (*_FORMS, *_NEARLY_HARMLESS)),
 ]
 HARMLESS: list[str] = [
     line.replace("\\n", "\n").replace("\\t", "\t")

@@ -21,23 +21,58 @@ _FLAG_WORDS: Final = STATE_WORDS | words(
     """
     is must not or and was flag option required to for cannot with in requires should needs has needed missing
     are can may will argument of as if instead but the a an also only when from flags string value arg int bool file
-    deprecated use via by specified given use test tests testing support parsing handling auth authentication
+    deprecated use via by specified given use
     """
 )
+_SUBJECTS: Final = words("test tests testing support parsing handling auth authentication")
+_BEFORE_SUBJECT: Final = lazy_pattern(
+    r"(?:^|[\s`(])(?:[a-z]{2,20}ing|add|remove|fix|the|a|an|for|of|with|to|on|by|from|new|missing)[ \t]+`?$",
+    re.IGNORECASE,
+)
+"""The word before a flag that a sentence is about: ``skip running --token testing``."""
+
+_HELP_START: Final = lazy_pattern(r"(?:-\w,?[ \t]{1,4})?")
+_DESCRIPTION: Final = lazy_pattern(
+    r"(?:[A-Za-z][a-z]{0,20}|[A-Z]{1,8})(?:[ ]['(<]?[A-Za-z][A-Za-z'/-]{0,20}[)>',:;.]{0,2}){2}(?![^\s])"
+)
+_BEFORE_CHARACTERS: Final = 48
 _FILE: Final = lazy_pattern(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
 _VALUE: Final = r"(?P<value>\"[^\"\n]+|'[^'\n]+|[^\s\"'`,\]|;)>-][^\s\"'`|;]*)"
 
 
 def _flag_values(text: str) -> Iterator[Span]:
     for match in _FLAG.finditer(text):
-        yield from _secret_value(match)
+        if not _is_described(match) and not _is_subject(match):
+            yield from _secret_value(match)
+
+
+def _is_described(flag: re.Match[str]) -> bool:
+    """Whether a help text lists the flag: it begins the line, and two blanks and a sentence follow."""
+    start = flag.start("value")
+    return (
+        flag.string[start - 2 : start].isspace()
+        and _HELP_START.fullmatch(_line_before(flag).lstrip()) is not None
+        and _DESCRIPTION.match(flag.string, start) is not None
+    )
+
+
+def _is_subject(flag: re.Match[str]) -> bool:
+    """Whether a sentence is about the flag, and not a command that has it."""
+    return (
+        flag["value"].lower().rstrip(".,;:)`") in _SUBJECTS and _BEFORE_SUBJECT.search(_line_before(flag)) is not None
+    )
+
+
+def _line_before(flag: re.Match[str]) -> str:
+    """Return what precedes a flag on its line, or the last characters of it."""
+    start = flag.start()
+    return flag.string[max(0, start - _BEFORE_CHARACTERS) : start].rpartition("\n")[2]
 
 
 def _secret_value(match: re.Match[str]) -> Iterator[Span]:
     value = match["value"].lstrip("\"'")
     word = value.lower().rstrip(".,;:")
-    described = value.isalpha() and match.string[match.start("value") - 2 : match.start("value")].isspace()
-    harmless = described or is_placeholder(value) or is_reference(value.rstrip("])")) or _FILE.fullmatch(value)
+    harmless = is_placeholder(value) or is_reference(value.rstrip("])")) or _FILE.fullmatch(value)
     if value and word not in _FLAG_WORDS and not harmless:
         yield match.end("value") - len(value), match.end("value")
 

@@ -68,12 +68,31 @@ _DESCRIPTIVE_WORDS: Final = words(
     volume service server source template accessor duration renewable policies meta algorithm alg format
     encryption hashing hasher encoder
     created updated age strength prompt regex pattern min max is not env var variable helper cache location
-    bucket review request limiter at on change changes time date timestamp attempts retries score since until hits
-    misses validity lifetime days hours minutes seconds
+    bucket review request limiter
     txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
     """
 )
 """Last words of keys whose value describes a secret: ``secretName``, ``token_url``, ``password-file``."""
+
+_MEASURING_WORDS: Final = words(
+    """
+    at on change changes time date timestamp attempts retries score since until hits misses validity lifetime days
+    hours minutes seconds
+    """
+)
+_MOMENT: Final = lazy_pattern(
+    r"[+-]?\d[\d.,:_]{0,32}"
+    r"|(?:\d{1,12}(?:\.\d{1,12})?(?:[nmuµ]s|[smhdwy%]|min|sec)){1,6}"
+    r"|\d{1,12} (?:days?|hours?|minutes?|min|seconds?|sec|weeks?|months?|years?)(?: ago)?"
+    r"|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[T ]\d\d:[\d:.,]{1,24}(?: ?[A-Z]{1,5}| ?[+-]\d\d:?\d\d)?)?"
+    r"|P(?:T?\d{1,8}[YMWDHS]){1,8}"
+    r"|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?(?:,? [\w:+ -]{0,40})?"
+    r"|(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|(?:nov|dec)(?:ember)?)(?: \d[\w:+, -]{0,40})?"
+    r"|true|false|yes|no|on|off|never|always|now|null|nil|none|n/a|unknown|-",
+    re.IGNORECASE,
+)
+"""The value of a key such as ``password_changed_at``: a time, a number, a duration or a boolean."""
 
 _BEFORE_OTHER_TOKEN: Final = words(
     """
@@ -109,6 +128,12 @@ _SOME_KEY: Final = lazy_pattern(
 )
 """``KAGGLE_KEY=…``: a variable of any name whose value is a generated one."""
 
+_STAGES: Final = words(
+    """
+    prod production dev development stage staging test qa live main old new current previous primary secondary default
+    """
+)
+_LONG_WORD: Final = 8
 _LONG_PAIR: Final = 24
 _PAIR: Final = lazy_pattern(
     r"(?:[a-z]{1,32}(?:[A-Z][a-z]{1,32}){0,4}|[A-Z][a-z]{1,32}|[A-Z]{1,32})(?:_[A-Za-z]{1,32}){0,8}=[^=]"
@@ -125,7 +150,16 @@ _INSPECTED_CHARACTERS: Final = 256
 _ENGLISH: Final = lazy_pattern(
     r"[\"'`\\]*[ \t]+(?:not|is|does|has|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b"
 )
-_SCHEME: Final = lazy_pattern(r"^(?:bearer|basic|token) {1,3}", re.IGNORECASE)
+_FILLED_IN_LATER: Final = lazy_pattern(
+    r"(?:bearer|basic|token) {1,3}(?:\$\(|\{\{|\$\{[^}]{0,128}\}?$|\$[A-Za-z_]\w{0,64}$|<[^>]{1,128}>$|[*•x.…]{3,64}$"
+    r"|%[sv]$|\{[\w.]{0,64}\}$|\[?(?:redacted|masked|hidden)\]?$)",
+    re.IGNORECASE,
+)
+"""A scheme with a placeholder: ``Bearer ${TOKEN}``."""
+
+_CODE: Final = lazy_pattern(r"(?:await|async|new|lambda)[ \t]{1,4}[A-Za-z_(*]|lambda:[ \t]|ANY[),\]}]")
+"""Code after the separator: ``token = await f()``, ``token=ANY)``."""
+
 _FETCH_MODES: Final = frozenset({"include", "omit", "same-origin", "same-site"})
 """Values of ``credentials`` in a browser's fetch and in CORS."""
 
@@ -192,18 +226,35 @@ def _is_secret_id(text: str, key: re.Match[str]) -> bool:
 def _is_secret(text: str, key: re.Match[str]) -> bool:
     match = _VALUE.match(text, key.end(), key.end() + _INSPECTED_CHARACTERS)
     value = "" if match is None else match[match.lastgroup or 0]
-    if match is None or not value or is_placeholder(_SCHEME.sub("", value, count=1)):
+    if match is None or not value or _is_filled_in_later(match, value) or _measures(key, value):
         return False
     word = key["word"].lower()
     if word.startswith("cred") and value.lower() in _FETCH_MODES:
         return False
     if "=" in key["separator"]:
-        return _is_assigned_secret(word, value, is_bare=match.lastgroup == "bare")
+        names_object = key["word"] == "secret" and text.endswith(" --", 0, key.start())
+        return not (names_object and _NAME_OF_A_SECRET.fullmatch(value)) and _is_assigned_secret(
+            word, value, is_bare=match.lastgroup == "bare"
+        )
     if match.lastgroup == "bare":
         return _is_secret_id(text, key) or _is_bare_secret(text, key, value, match.end())
     if value.lower() in STATE_WORDS or _COMPLAINT.match(value) or not value.strip(string.punctuation + " "):
         return False
     return bool(key["close"]) or _ENGLISH.match(text, match.end()) is None
+
+
+def _is_filled_in_later(match: re.Match[str], value: str) -> bool:
+    return (
+        is_placeholder(value)
+        or _FILLED_IN_LATER.match(value) is not None
+        or (match.lastgroup == "bare" and _CODE.match(match.string, match.start("bare")) is not None)
+    )
+
+
+def _measures(key: re.Match[str], value: str) -> bool:
+    """Whether the value is a moment or a count, as its key says: ``password_changed_at: 2026-11-22``."""
+    parts = _WORDS.findall(key["suffix"])
+    return bool(parts) and parts[-1].lower() in _MEASURING_WORDS and _MOMENT.fullmatch(value) is not None
 
 
 def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
@@ -212,8 +263,6 @@ def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
     if word in {"token", "key"} and is_measure(value) and len(value) < _LONG_NUMBER_DIGITS:
         return False
     if word == "pwd" and value.startswith("/"):
-        return False
-    if word == "secret" and is_bare and _NAME_OF_A_SECRET.fullmatch(value):
         return False
     return not (is_bare and is_reference(value))
 
@@ -231,16 +280,16 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
     if not separated and not (password and _starts_pair(text, key.start(), after_dash=True)):
         return is_random(value, 8) and _starts_pair(text, key.start())
     if not _is_likely_secret(text, key, value, end, password=password) or (
-        _is_compound(key["suffix"]) and not password and not is_random(value, 6)
+        not password and len(value) < _LONG_WORD and _is_compound(key["suffix"]) and not is_random(value, 6)
     ):
         return False
     return not (separated and (is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value)))
 
 
 def _is_compound(suffix: str) -> bool:
-    """Whether more than ``_key`` or a number follows the word, so that a word as the value is no secret."""
+    """Whether more than ``_key``, ``_prod`` or a number follows the word, so that a short word is no secret."""
     rest = suffix.lower().strip("_-.0123456789")
-    return bool(rest) and not rest.endswith(_SECRET_SUFFIXES)
+    return bool(rest) and not rest.endswith(_SECRET_SUFFIXES) and rest not in _STAGES
 
 
 def _is_field(text: str, key: re.Match[str], end: int) -> bool:

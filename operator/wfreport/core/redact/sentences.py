@@ -33,7 +33,7 @@ _TABLE: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _NETRC: Final = lazy_pattern(
-    r"\b(?:login|user)[ \t\r\n]{1,8}(?!(?:and|or|with|has|the|is|a)\b)\S{1,100}[ \t\r\n]{1,8}"
+    r"\b(?:login|user)[ \t\r\n]{1,8}(?!(?:and|or|with|has|the|is|a)[ \t\r\n])\S{1,100}[ \t\r\n]{1,8}"
     r"(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?"
     r"(?:password|passwd)[ \t\r\n]{1,8}(?P<value>\S{1,256})"
 )
@@ -42,12 +42,17 @@ _PGPASS: Final = lazy_pattern(
     r"|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>\S{3,256})[ \t]{0,8}(?:\r?\n|$)"
 )
 _SQL: Final = lazy_pattern(
-    r"(?:identified(?:[ \t]{1,8}with[ \t]{1,8}\S{1,64})?[ \t]{1,8}by(?:[ \t]{1,8}(?:password|values))?"
-    r"|(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}"
+    r"(?:(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}"
     r"|[ \t]{1,8})(?:password[ \t]{0,4})?|password[ \t]{0,4}\("
-    r"|masterpassword|credentials)[ \t(=]{0,8}[\"'](?P<value>[^\"'\n.,;:) ][^\"'\n]{2,4096})[\"']"
+    r"|masterpassword|credentials)[ \t(=]{0,8}[\"']"
+    r"(?P<value>[^\"'\n.,;:) ][^\"'\n]{2,4096}|[.,;)][^\W_][^\"'\n]{1,4096}(?<=[\w!@#$*]))[\"']"
     r"(?![ \t]+(?:not|is|does|has"
     r"|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b)",
+    re.IGNORECASE,
+)
+_IDENTIFIED: Final = lazy_pattern(
+    r"identified(?:[ \t]{1,8}with[ \t]{1,8}\S{1,64})?[ \t]{1,8}by(?:[ \t]{1,8}(?:password|values))?"
+    r"[ \t(=]{0,8}[\"'](?P<value>[^\"'\n]{3,4096})[\"']",
     re.IGNORECASE,
 )
 _OTHER_LANGUAGES: Final = lazy_pattern(
@@ -180,7 +185,8 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((_HINT + r"[ \t]*(?:\t|[ \t]{2}|\|)", "│"), _table_cells),
     _values(_NETRC, 0, r"(?:login|user)\s+\S+\s+(?:account\s+\S+\s+)?passw"),
     _values(_PGPASS, 6, r"(?:^|\n)[ \t]*[\w.*-]+:(?:[0-9]{4,5}|\*):[\w.*-]+:[\w.*-]+:\S"),
-    _values(_SQL, 0, r"(?i)(?:identified[^\n]* by|password|credentials)[ \t(=]*[^\n]{0,100}[\"']"),
+    _values(_SQL, 0, r"(?i)(?:password|credentials)[ \t(=]*[^\n]{0,100}[\"']"),
+    _values(_IDENTIFIED, 0, r"(?i)identified[^\n]* by[^\n]*[\"']"),
     _values(
         _OTHER_LANGUAGES,
         5,

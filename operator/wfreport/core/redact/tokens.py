@@ -44,6 +44,7 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("AKC", r"[A-Za-z0-9]{10,}"),  # Artifactory
     ("dG9rO", r"[A-Za-z0-9+/=]{50,}"),  # Intercom
     ("cmVmd", r"[A-Za-z0-9]{59}(?![A-Za-z0-9])"),
+    ("cmVmdGtu", r"[A-Za-z0-9]{40,}"),
     ("BBDC-", r"[A-Za-z0-9+/@_-]{40,}"),  # Bitbucket Data Center
     ("pypi-AgE", r"[\w-]{50,}"),
     ("sqco_", r"[A-Za-z0-9]{50,}"),  # SonarQube Cloud

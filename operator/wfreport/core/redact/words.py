@@ -31,8 +31,9 @@ PASSWORD_WORDS: Final = frozenset({"password", "passwd", "passphrase", "passcode
 _PLACEHOLDER: Final = lazy_pattern(
     r"\{\{|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
     r"|[\[(<][a-z][a-z _-]*[\])>]?$|\[?(?:redacted|filtered|masked|hidden)\]?$"
-    r"|!{1,2}[a-z]{1,32}$|ENC[\[(]|(?-i:ANY$)"
-    r"|(?:null|nil|none|true|false|undefined|await|async|new|lambda|\[|\{|\||\?)$|your[-_ ]?[a-z_-]*$"
+    r"|!{1,2}(?:vault|reference|secrets?|encrypted(?:/[\w-]{1,32})?|include|env|env_var|sub|ref|getatt|importvalue|join|null)$"
+    r"|(?-i:ENC\[(?:AES256_GCM|PKCS7|GPG|KMS),[\w+/=:,.-]+\]?$|ENC\([A-Za-z0-9+/]{22,}={0,2}\)?$)"
+    r"|(?:null|nil|none|true|false|undefined|\[|\{|\||\?)$|your[-_ ]?[a-z_-]*$"
     r"|(?-i:\$[A-Z_][A-Z0-9_]*$|\$[a-z_]{2,64}$|\$\d{1,3}$|[:@][a-z_]{3,64}$)"
     r"|\$env:\w+$|%[sdvq]$|%\w{1,64}%$|\{[\w.!:]{0,64}\}?$",
     re.IGNORECASE,
@@ -47,15 +48,25 @@ _REFERENCE: Final = lazy_pattern(
 )
 """Code that a stack trace shows: ``token=token``, ``password=self.password``, ``key=os.environ["KEY"]``."""
 
-_IN_A_STORE: Final = lazy_pattern(
-    r"(?:ref\+)?(?:vault|op|aws-?ssm|awssm|ssm|gcpsm|gsm|azkv|akv|sops|secretsmanager|keyvault|bws|doppler|env|file|k8s)s?:"
-    r"[/\w]|arn:aws[\w-]{0,10}:|projects/[\w-]{1,64}/secrets/",
-    re.IGNORECASE,
+_STORES: Final = (
+    r"vault|aws-?ssm|aws-?secrets|ssm|gcpsm|gcpsecrets?|gsm|azkv|akv|azurekeyvaults?|sops|secretsmanager|keyvault"
 )
-"""The address of a secret in a store: ``vault:secret/data/db#password``, ``op://…``."""
+_SEGMENT: Final = r"[A-Za-z_][a-z0-9_.-]{0,64}"
+_IN_A_STORE: Final = lazy_pattern(
+    rf"(?:ref\+)?(?:{_STORES}|op|1password|bws|doppler|k8s)://[\w.-]{{1,128}}(?:/[\w.+-]{{0,128}}){{1,8}}(?:[#?][\w./=&#+-]{{1,128}})?"
+    rf"|(?:ref\+)?(?:{_STORES}):/?{_SEGMENT}(?:/{_SEGMENT}){{1,8}}(?:-[A-Za-z0-9]{{6}})?(?:[#?:][\w.=&-]{{1,128}})?"
+    rf"|(?:ref\+)?file:(?://)?[.~]{{0,2}}(?:/{_SEGMENT}){{1,8}}(?:#[\w./-]{{1,128}})?"
+    r"|env:[A-Z]{1,32}(?:_[A-Z]{1,32}){1,4}"
+    r"|arn:aws(?:-[a-z-]{1,16})?:[a-z0-9-]{1,32}:[a-z0-9-]{0,32}:(?:\d{12})?:[\w+=,.@/:*-]{1,512}"
+    r"|projects/[a-z0-9-]{1,64}/secrets/[\w-]{1,255}(?:/versions/\w{1,16})?"
+)
+"""The whole address of a secret in a store: ``vault:secret/data/db#password``, ``op://…``. It always has a path."""
 
-_CALLS: Final = lazy_pattern(r"&?[A-Za-z_]\w{0,64}(?:\.\w{1,64}|\([\w.,]{0,64}\)){1,8}\(?")
-"""A chain of calls: ``f.read().strip()``."""
+_CALLS: Final = lazy_pattern(
+    r"&?[A-Za-z_](?:[A-Za-z_]|64|256|512){0,64}"
+    r"(?:\.[A-Za-z_](?:[A-Za-z_]|64|256|512){0,64}|\([A-Za-z_.,]{0,64}\)){1,8}\(?"
+)
+"""A chain of calls: ``f.read().strip()``. Its names have no digits, except those of encodings and digests."""
 
 _PATH: Final = lazy_pattern(
     r"(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}|(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
@@ -82,7 +93,7 @@ def is_reference(value: str) -> bool:
     return (
         _REFERENCE.fullmatch(value) is not None
         or _PATH.fullmatch(value) is not None
-        or _IN_A_STORE.match(value) is not None
+        or _IN_A_STORE.fullmatch(value) is not None
         or ("(" in value and _CALLS.fullmatch(value) is not None)
     )
 
