@@ -72,3 +72,36 @@ async def test_the_time_that_a_batch_takes_is_part_of_the_time_until_the_next_on
     with pytest.raises(asyncio.CancelledError):
         await Poller(running=running, requests=requests, reader=reader, is_cluster_wide=True, sleep=sleep).run()
     assert slept == [10, 6, 2, 10], "after a batch that took longer than the interval, there is a short pause"
+
+
+async def test_a_batch_that_fails_unexpectedly_is_counted_and_the_next_one_is_read() -> None:
+    time, slept, bugs = Time(), list[float](), list[int]()
+    queues = Queues(*(WorkQueue(QueueLimits(), clock=time, jitter=lambda: 1.0) for _ in range(5)))
+    running = RunningWorkflows(PollPolicy(), clock=time)
+
+    class Reader:
+        async def read(self, *_: object, **__: object) -> None:
+            raise RecursionError("maximum recursion depth exceeded")
+
+    async def sleep(seconds: float) -> None:
+        if len(slept) == 3:
+            raise asyncio.CancelledError
+        slept.append(seconds)
+        time.now += seconds
+
+    for number in range(10):
+        running.record_poll(("ns", str(number)), uid="u", version=7)
+    requests = ReconcileRequests(queues, running=running, reports=ReportCache())
+    reader: Any = Reader()
+    poller = Poller(
+        running=running,
+        requests=requests,
+        reader=reader,
+        is_cluster_wide=True,
+        count_bug=lambda: bugs.append(1),
+        sleep=sleep,
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await poller.run()
+    assert slept == [10, 10, 10]
+    assert bugs

@@ -299,6 +299,21 @@ async def test_an_object_that_cannot_be_decoded_does_not_end_the_stream(
     assert [record.message for record in caplog.records] == ["watched object cannot be decoded"] * 2
 
 
+@pytest.mark.parametrize("levels", [1_500, 9_990])
+async def test_a_deeply_nested_object_is_handled_like_any_other(opened: Any, levels: int) -> None:
+    fields = '{"f:a":' * levels + "{}" + "}" * levels
+    world = World()
+    deep = json.dumps(an_object("deep") | {"x": "DEEP"}).replace('"DEEP"', fields)
+    after = json.dumps(an_object("after"))
+    world.chunks = [f'{{"type":"ADDED","object":{each}}}\n'.encode() for each in (deep, after)]
+    assert await watched(await opened(world)) == []
+    world.chunks = [f'{{"metadata":{{}},"items":[{deep},{after}]}}'.encode()]
+    async with (await opened(world)).get(WORKFLOWS) as response:
+        assert (await response.json())["items"] == []
+    names = [("ADDED", "deep"), ("ADDED", "after"), ("LISTED", "deep"), ("LISTED", "after")]
+    assert world.events == [("workflows", kind, name) for kind, name in names]
+
+
 async def test_a_bug_in_an_event_handler_does_not_end_the_stream(opened: Any, caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.chunks = [line("ADDED", an_object("bug")), line("ADDED", an_object("even"))]

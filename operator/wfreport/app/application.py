@@ -223,7 +223,9 @@ class Operator:
             return await cancel_all(background)
         if self._quarantine:
             self._quarantine.begin()
-            background.add(asyncio.create_task(self._quarantine.run(is_loaded=self._is_initial_load_done)))
+            bugs = self._shared.metrics.reconcile_errors.labels("report", "Bug")
+            trials = self._quarantine.run(is_loaded=self._is_initial_load_done, count_bug=bugs.inc)
+            background.add(asyncio.create_task(trials))
         remediation_workers, remediation_resync = self._remediation.start()
         workers = self._start_workers() | remediation_workers | self._tracing.start()
         background |= remediation_resync | self._start_background()

@@ -201,6 +201,7 @@ def build_poller(shared: Shared) -> Poller:
         requests=shared.requests,
         reader=ChunkedReader(shared.kube.workflows, shared.requests),
         is_cluster_wide=None in shared.kube.namespaces,
+        count_bug=shared.metrics.reconcile_errors.labels("report", "Bug").inc,
     )
 
 

@@ -6,6 +6,7 @@ import aiohttp
 import msgspec
 
 from wfreport.api.argo import Struct
+from wfreport.api.nesting import json_decoder
 from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body, server_path
 from wfreport.argoserver.errors import ServerBadResponseError, ServerNotFoundError
 
@@ -27,7 +28,7 @@ class _RunBody(Struct, frozen=True):
     metadata: RunRef = RunRef()
 
 
-_decode_run: Final = msgspec.json.Decoder(_RunBody).decode
+_decode_run: Final = json_decoder(_RunBody)
 
 
 class ArchivedLog(msgspec.Struct, frozen=True):

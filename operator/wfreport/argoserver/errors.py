@@ -27,6 +27,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from wfreport.api.argo import Struct
+from wfreport.api.nesting import json_decoder
 from wfreport.api.reasons import Reason
 from wfreport.imports import lazy_pattern
 
@@ -167,7 +168,7 @@ class _ErrorBody(Struct, frozen=True):
     message: str = ""
 
 
-_decode_error: Final = msgspec.json.Decoder(_ErrorBody).decode
+_decode_error: Final = json_decoder(_ErrorBody)
 _BY_STATUS: Final[Mapping[int, type[ArgoServerError]]] = {
     401: ServerUnauthorizedError,
     403: ServerForbiddenError,

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from wfreport.api.argo import Struct
+from wfreport.api.nesting import json_decoder
 from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body
 from wfreport.argoserver.errors import ArgoServerError, ServerBadResponseError, ServerTooNewError
 
@@ -19,7 +20,7 @@ class _Version(Struct, frozen=True):
     version: str = ""
 
 
-_decode_version: Final = msgspec.json.Decoder(_Version).decode
+_decode_version: Final = json_decoder(_Version)
 
 
 async def fetch_version(server: ArgoServer) -> str:

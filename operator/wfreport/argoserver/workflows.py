@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from wfreport.api.argo import Struct
+from wfreport.api.nesting import json_decoder
 from wfreport.argoserver.client import ArgoServer, ServerEndpoint, read_body, server_path
 from wfreport.argoserver.errors import (
     ServerBadResponseError,
@@ -37,7 +38,7 @@ class _Items(Struct, frozen=True):
     items: list[_ListedWorkflow] | None = None
 
 
-_decode_items: Final = msgspec.json.Decoder(_Items).decode
+_decode_items: Final = json_decoder(_Items)
 
 
 class StaleWorkflowError(ServerRefusedError):

@@ -396,3 +396,5 @@ def decoded(decode: Callable[[bytes], DecodedT], body: bytes) -> DecodedT:
         return decode(body)
     except msgspec.MsgspecError as error:
         raise BadResponseError(f"cannot decode the API server's response: {error}"[:300]) from error
+    except RecursionError as error:
+        raise BadResponseError("cannot decode the API server's response: it is nested too deeply") from error

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 import msgspec
 
 from wfreport.api.argo import Struct
+from wfreport.api.nesting import json_decoder
 from wfreport.imports import lazy_pattern
 
 
@@ -141,7 +142,7 @@ class _StatusBody(Struct, frozen=True):
     details: _Details | None = None
 
 
-_decode_status = msgspec.json.Decoder(_StatusBody).decode
+_decode_status = json_decoder(_StatusBody)
 _MESSAGE_MAX = 500
 _BY_STATUS: Mapping[int, type[ApiError]] = {
     400: InvalidError,

@@ -16,6 +16,7 @@ import msgspec
 
 from wfreport.api.argo import Struct
 from wfreport.api.names import ANNOTATION_RECONCILE_RECORD
+from wfreport.api.nesting import json_decoder
 from wfreport.kube.client import MERGE_PATCH, Client
 from wfreport.kube.credentials import Endpoint
 from wfreport.kube.kinds import LEASE
@@ -183,7 +184,7 @@ def micro_time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-_decode_lease = msgspec.json.Decoder(StoredLease).decode
+_decode_lease = json_decoder(StoredLease)
 
 
 def _annotations(record: str) -> dict[str, str | None]:

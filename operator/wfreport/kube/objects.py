@@ -84,14 +84,6 @@ class ItemList(Struct, frozen=True):
     items: list[Item] | None = None
 
 
-class RawList(Struct, frozen=True):
-    """A page of a list whose objects are decoded one by one, so that an invalid one does not spoil the others."""
-
-    kind: str = ""
-    metadata: ListMeta = ListMeta()
-    items: list[msgspec.Raw] | None = None
-
-
 class WatchEvent(Struct, frozen=True):
     """A line of a watch."""
 

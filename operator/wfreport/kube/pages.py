@@ -1,13 +1,18 @@
 """The pages of lists, and how they are decoded."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, get_origin
 
 import msgspec
 
 from wfreport.api.argo import Struct
+from wfreport.api.nesting import json_decoder, split_list
 from wfreport.kube.objects import ListMeta
+from wfreport.logs import kv
+
+log = logging.getLogger(__name__)
 
 _GROWTH: Final = 4
 
@@ -58,8 +63,23 @@ class ObjectPage(Struct, Generic[ObjectT], frozen=True):
     items: list[ObjectT] | None = None
 
 
+def object_decoder(object_type: Any) -> Callable[[bytes], Any]:
+    """Return a decoder of objects of this type.
+
+    A struct is decoded whatever the nesting of its object. A document that is nested too deeply raises RecursionError,
+    because parts that were left out could be written back.
+    """
+    if object_type is msgspec.Raw:
+        return msgspec.Raw
+    is_document = get_origin(object_type) is dict
+    return msgspec.json.Decoder(object_type).decode if is_document else json_decoder(object_type)
+
+
 def page_decoder(object_type: Any, decode_odd: Callable[[bytes], Any] | None) -> Callable[[bytes], ObjectPage[Any]]:
     """Return a decoder of pages of this type.
+
+    If one of the objects is nested too deeply for the page to be decoded, they are decoded one by one, and those that
+    cannot be decoded are logged and left out.
 
     Args:
         object_type: the type that an object is decoded to.
@@ -67,19 +87,46 @@ def page_decoder(object_type: Any, decode_odd: Callable[[bytes], Any] | None) ->
             None leaves it out.
     """
     decode = msgspec.json.Decoder(ObjectPage[object_type]).decode
-    return partial(_decode_leniently, decode, decode_odd) if decode_odd else decode
+    return partial(_decode_leniently, decode, object_decoder(object_type), decode_odd)
 
 
 _decode_raw_page = msgspec.json.Decoder(ObjectPage[msgspec.Raw]).decode
+_decode_numbered_page = msgspec.json.Decoder(ObjectPage[int]).decode
+
+
+def decode_raw_page(body: bytes) -> ObjectPage[msgspec.Raw]:
+    """Decode a page to the JSON of its objects, however deeply they are nested."""
+    try:
+        return _decode_raw_page(body)
+    except RecursionError:
+        numbered, items = split_list(body)
+        page = _decode_numbered_page(numbered)
+        return ObjectPage(metadata=page.metadata, items=[msgspec.Raw(items[number]) for number in page.items or ()])
 
 
 def _decode_leniently(
-    decode: Callable[[bytes], ObjectPage[Any]], decode_odd: Callable[[bytes], Any], body: bytes
+    decode: Callable[[bytes], ObjectPage[Any]],
+    decode_object: Callable[[bytes], Any],
+    decode_odd: Callable[[bytes], Any] | None,
+    body: bytes,
 ) -> ObjectPage[Any]:
-    """Decode a page; object by object, if one of them does not fit."""
+    """Decode a page; object by object, if one of them does not fit or is nested too deeply."""
     try:
         return decode(body)
     except msgspec.ValidationError:
-        page = _decode_raw_page(body)
-    items = [item for raw in page.items or () if (item := decode_odd(bytes(raw))) is not None]
+        if decode_odd is None:
+            raise
+        decode_one = decode_odd
+    except RecursionError:
+        decode_one = decode_odd or partial(_decode_or_leave_out, decode_object)
+    page = decode_raw_page(body)
+    items = [item for raw in page.items or () if (item := decode_one(bytes(raw))) is not None]
     return ObjectPage(metadata=page.metadata, items=items)
+
+
+def _decode_or_leave_out(decode: Callable[[bytes], Any], body: bytes) -> Any:
+    try:
+        return decode(body)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        log.warning("listed object cannot be decoded", extra=kv(reason=str(error)[:200]))
+        return None

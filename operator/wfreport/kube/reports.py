@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from wfreport.api.argo import Instant, Struct
+from wfreport.api.nesting import json_decoder
 from wfreport.api.report import ReportSpec, ReportStatus
 from wfreport.api.run import WorkflowSource
 from wfreport.api.wire import field_path
@@ -135,10 +136,10 @@ class _HeadWithoutStatus(Struct, frozen=True):
     spec: HeadSpec = HeadSpec()
 
 
-_decode_head = msgspec.json.Decoder(ReportHead).decode
-_decode_head_without_status = msgspec.json.Decoder(_HeadWithoutStatus).decode
-_decode_parts = msgspec.json.Decoder(_Parts).decode
-_decode_stored_meta = msgspec.json.Decoder(_StoredMeta).decode
+_decode_head = json_decoder(ReportHead)
+_decode_head_without_status = json_decoder(_HeadWithoutStatus)
+_decode_parts = json_decoder(_Parts)
+_decode_stored_meta = json_decoder(_StoredMeta)
 
 
 class Reports:

@@ -11,6 +11,7 @@ import msgspec
 
 from wfreport.api.argo import Struct
 from wfreport.api.names import FIELD_MANAGER
+from wfreport.api.nesting import json_decoder
 from wfreport.kube.client import (
     ACCEPT_JSON,
     ACCEPT_PARTIAL,
@@ -24,7 +25,7 @@ from wfreport.kube.client import (
 from wfreport.kube.errors import ConflictError, InvalidError, error_of
 from wfreport.kube.kinds import ResourceType
 from wfreport.kube.objects import Item, ObjectIdentity, ObjectMeta
-from wfreport.kube.pages import ObjectPage, page_decoder
+from wfreport.kube.pages import ObjectPage, object_decoder, page_decoder
 from wfreport.kube.streaming import open_stream, read_lines
 
 Document = dict[str, Any]
@@ -66,9 +67,9 @@ class _ErrorStatus(Struct, frozen=True):
     code: int = _EXPIRED
 
 
-_decode_event = msgspec.json.Decoder(_EventLine).decode
-_decode_item = msgspec.json.Decoder(Item).decode
-_decode_error_status = msgspec.json.Decoder(_ErrorStatus).decode
+_decode_event = json_decoder(_EventLine)
+_decode_item = json_decoder(Item)
+_decode_error_status = json_decoder(_ErrorStatus)
 
 
 class ResourceReader(Protocol[ReadT_co]):
@@ -114,7 +115,7 @@ class Resource(Generic[ObjectT]):
         self._client = client
         self._type = resource_type
         self._plural = resource_type.plural
-        self._decode = msgspec.json.Decoder(object_type).decode
+        self._decode: Callable[[bytes], ObjectT] = object_decoder(object_type)
         self._decode_page = page_decoder(object_type, decode_odd)
         self._namespaces = namespaces
         self._chunk_size = chunk_size

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from wfreport.api.argo import LABEL_COMPLETED, LABEL_CONTROLLER_INSTANCE_ID, Workflow
+from wfreport.api.nesting import json_decoder
 from wfreport.kube.client import Client
 from wfreport.kube.errors import AheadError, NotFoundError
 from wfreport.kube.kinds import WORKFLOW
@@ -25,7 +26,7 @@ NOT_COMPLETED: Final = f"{LABEL_COMPLETED}!=true"
 RUNNING: Final = f"{LABEL_COMPLETED}=false"
 """The label selectors of Workflows that have ended, that have not, and that Argo's controller runs."""
 
-_decode_item = msgspec.json.Decoder(Item).decode
+_decode_item = json_decoder(Item)
 
 
 def workflow_selector(*, instance_id: str, label_selector: str) -> str:

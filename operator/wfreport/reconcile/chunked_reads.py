@@ -54,6 +54,9 @@ class ChunkedReader:
                 pairs = kv(error=type(error).__name__, reason=error.message)
                 log.warning("list of Workflows failed, reading them one by one", extra=pairs | throttled(type(error)))
                 page, is_last = [], True
+            except Exception:
+                log.exception("list of Workflows failed: unexpected exception, reading them one by one")
+                page, is_last = [], True
             for listed in page:
                 if listed.name in current.unread and is_usable(listed):
                     current.unread.discard(listed.name)

@@ -10,6 +10,7 @@ from wfreport.kube.objects import NamespacedName
 from wfreport.kube.read_ahead import WorkflowBody
 from wfreport.kube.workflows import NOT_COMPLETED
 from wfreport.reconcile.chunked_reads import ChunkedReader
+from wfreport.runtime.periodic import run_guarded
 from wfreport.runtime.requests import ReconcileRequests
 
 FEW: Final = 4
@@ -44,6 +45,7 @@ class Poller:
         requests: ReconcileRequests,
         reader: ChunkedReader,
         is_cluster_wide: bool,
+        count_bug: Callable[[], None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Create a poller.
@@ -53,24 +55,29 @@ class Poller:
             requests: has those that are reconciled anyway, and takes the requests for the others.
             reader: reads several at once.
             is_cluster_wide: whether one list may read all namespaces.
+            count_bug: counts a batch that failed by an unexpected exception.
             sleep: replaced by tests.
         """
         self._running = running
         self._requests = requests
         self._reader = reader
         self._is_cluster_wide = is_cluster_wide
+        self._count_bug = count_bug
         self._sleep = sleep
         self._no_lists_until = 0.0
         self._slow_lists = 0
 
     async def run(self) -> None:
-        """Poll for ever. The time that a batch takes to be read is part of the time until the next one."""
+        """Poll for ever. The time that a batch takes to be read is part of the time until the next one.
+
+        An unexpected exception ends the batch, not the polls.
+        """
         next_at = self._running.now()
         while True:
             now, interval = self._running.now(), self._running.policy.batch_seconds
             next_at = max(next_at + interval, now + interval * _PAUSE_SHARE)
             await self._sleep(next_at - now)
-            await self.poll()
+            await run_guarded(self.poll, task="polls", count_bug=self._count_bug)
 
     async def poll(self) -> None:
         """Request one batch of reconciles."""

@@ -12,6 +12,21 @@ from wfreport.metrics import Metrics
 log = logging.getLogger(__name__)
 
 
+async def run_guarded(step: Callable[[], Awaitable[None]], *, task: str, count_bug: Callable[[], None]) -> None:
+    """Run one step of a background task. An unexpected exception is logged and counted: it does not end the task.
+
+    Args:
+        step: the step.
+        task: the name of the task, for the log.
+        count_bug: counts an unexpected exception.
+    """
+    try:
+        await step()
+    except Exception:
+        count_bug()
+        log.exception("background task failed: unexpected exception", extra=kv(task=task))
+
+
 async def run_periodically(
     resync: Callable[[], Awaitable[None]],
     *,

@@ -20,6 +20,7 @@ from wfreport.logs import kv, throttled
 from wfreport.metrics import Metrics
 from wfreport.runtime.in_flight import InFlight, Slot
 from wfreport.runtime.lease import Lease
+from wfreport.runtime.periodic import run_guarded
 from wfreport.runtime.suspects import (
     DEATHS_TO_ABANDON,
     DEATHS_TO_MARK_ALL,
@@ -231,25 +232,32 @@ class Quarantine:
 
     # The trials
 
-    async def run(self, *, is_loaded: Callable[[], bool]) -> None:
-        """Abandon and try the suspects, for ever.
+    async def run(self, *, is_loaded: Callable[[], bool], count_bug: Callable[[], None] = lambda: None) -> None:
+        """Abandon and try the suspects, for ever. An unexpected exception ends the trials of this turn alone.
 
         Args:
             is_loaded: returns whether all other keys of the initial load have been reconciled.
+            count_bug: counts an unexpected exception.
         """
         asyncio.get_running_loop().call_later(CALM_SECONDS, self._forget_deaths)
-        for mark in [mark for mark in self._record.suspects if mark.deaths >= DEATHS_TO_ABANDON]:
-            await self._abandon(mark)
+        await run_guarded(self._abandon_deadly, task="quarantine", count_bug=count_bug)
         if self._record.suspects:
             await _until(is_loaded, INITIAL_LOAD_SECONDS)
         while True:
-            for mark in self._record.suspects:
-                await self._try_alone(mark)
+            await run_guarded(self._try_suspects, task="quarantine", count_bug=count_bug)
             if self._record.suspects:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             self._suspected.clear()
             await self._suspected.wait()
+
+    async def _abandon_deadly(self) -> None:
+        for mark in [mark for mark in self._record.suspects if mark.deaths >= DEATHS_TO_ABANDON]:
+            await self._abandon(mark)
+
+    async def _try_suspects(self) -> None:
+        for mark in self._record.suspects:
+            await self._try_alone(mark)
 
     async def _try_alone(self, mark: Mark) -> None:
         queue = self._queues.get(mark.controller)

@@ -42,6 +42,7 @@ import yarl
 from msgspec import Struct
 
 from wfreport.api import argo, names
+from wfreport.api.nesting import json_decoder
 from wfreport.kube.client import ACCEPT_PARTIAL, ACCEPT_PARTIAL_LIST, Client, RequestObserver
 from wfreport.kube.errors import GoneError, error_of
 from wfreport.kube.objects import (
@@ -51,10 +52,9 @@ from wfreport.kube.objects import (
     ListMeta,
     NamespacedName,
     ObjectMeta,
-    RawList,
     WatchEvent,
 )
-from wfreport.kube.pages import PageSize, list_page_size
+from wfreport.kube.pages import PageSize, decode_raw_page, list_page_size
 from wfreport.kube.pods import PODS
 from wfreport.logs import kv
 from wfreport.watch.listings import ListingCollector, OnListed
@@ -77,9 +77,8 @@ WATCHED_KINDS = (
 _WATCHED = {(group, plural) for group, _, plural in WATCHED_KINDS}
 _OK, _UNAUTHORIZED, _GONE = 200, 401, 410
 
-_decode_list = msgspec.json.Decoder(RawList).decode
-_decode_item = msgspec.json.Decoder(Item).decode
-_decode_event = msgspec.json.Decoder(WatchEvent).decode
+_decode_item = json_decoder(Item)
+_decode_event = json_decoder(WatchEvent)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -199,7 +198,7 @@ class StreamTap:
     def _empty_page(self, stream: Stream, body: bytes, *, is_first: bool) -> bytes:
         """Handle the items of a page, and return the page without them. kopf gets an invalid page as it is."""
         try:
-            page = _decode_list(body)
+            page = decode_raw_page(body)
         except msgspec.MsgspecError as error:
             _log_undecodable(stream, error)
             return body
@@ -209,7 +208,7 @@ class StreamTap:
         collects = self._listings.collects(stream.plural)
         for text in page.items or ():
             try:
-                item = _decode_item(text)
+                item = _decode_item(bytes(text))
             except msgspec.MsgspecError as error:
                 _log_undecodable(stream, error)
                 continue

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
+from wfreport.api.nesting import without_deep_values
 from wfreport.cli.problems import UnusableInput
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _text(name: str, content: bytes) -> str:
 def _values(name: str, text: str) -> list[Any]:
     looks_like_json = text.lstrip()[0] in "{["
     try:
-        return list(_json_values(text)) if looks_like_json else _yaml_values(name, text)
+        return _read_json(text) if looks_like_json else _yaml_values(name, text)
     except json.JSONDecodeError as error:
         return _flow_yaml_values(name, text, error)
     except RecursionError as error:
@@ -115,6 +116,22 @@ def _flow_yaml_values(name: str, text: str, error: json.JSONDecodeError) -> list
     except (RecursionError, ValueError):
         position = f"line {error.lineno} column {error.colno}"
         raise UnusableInput(name, f"it is not valid JSON: {error.msg} at {position}; is the file complete?") from error
+
+
+def _read_json(text: str) -> list[Any]:
+    """Return the JSON values; without their deep parts if they are nested too deeply, since a report needs none.
+
+    Raises:
+        RecursionError: it is nested too deeply, and not valid JSON either.
+    """
+    try:
+        return list(_json_values(text))
+    except RecursionError as error:
+        shallow = without_deep_values(text.encode("utf-8", "replace")).decode()
+        try:
+            return list(_json_values(shallow))
+        except json.JSONDecodeError:
+            raise error from None
 
 
 def _json_values(text: str) -> Iterator[Any]:

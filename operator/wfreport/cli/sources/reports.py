@@ -11,6 +11,7 @@ from msgspec import structs
 
 from wfreport.api.argo import LABEL_CRON_WORKFLOW, UNFINISHED_PHASES, Instant, Struct
 from wfreport.api.classes import CLASS_OF_WAIT
+from wfreport.api.nesting import json_decoder
 from wfreport.api.reasons import ORDINARY_WAITS
 from wfreport.api.run import WorkflowSource
 from wfreport.api.wire import field_path
@@ -153,8 +154,8 @@ class _RowName(Struct, frozen=True):
     metadata: _RowMetadata = _RowMetadata()
 
 
-_decode_row = msgspec.json.Decoder(ReportRow).decode
-_decode_name = msgspec.json.Decoder(_RowName).decode
+_decode_row = json_decoder(ReportRow)
+_decode_name = json_decoder(_RowName)
 
 
 class Filters(msgspec.Struct, frozen=True):

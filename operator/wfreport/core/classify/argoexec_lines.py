@@ -74,7 +74,7 @@ def _json_message(line: str) -> str | None:
         return None
     try:
         fields = msgspec.json.decode(line, type=_JsonLine)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return fields.msg if fields.argo and fields.level else None
 

@@ -7,13 +7,14 @@ becomes a problem of the snapshot.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from wfreport.api.argo import Metadata, Node, StatusWithoutNodes, Struct, Workflow, WorkflowSpec, WorkflowStatus
 from wfreport.api.kubernetes import Event, Pod
+from wfreport.api.nesting import MAX_LEVELS, without_deep_values
 from wfreport.api.reasons import Reason
 from wfreport.core.redact.bounds import clip_text
 from wfreport.core.snapshot.compressed_nodes import UnreadableNodes, unpack_nodes
@@ -25,11 +26,13 @@ from wfreport.core.snapshot.pod_names import uses_v1_names
 from wfreport.core.snapshot.texts import clip_event, clip_pod, clip_status
 
 _KIND: Final = "Workflow"
+_TOO_DEEP: Final = f"nested too deeply to be read whole; values below {MAX_LEVELS} levels are left out"
 _MAX_INTEGER_DIGITS: Final = 300
 _MAX_QUOTED_CHARACTERS: Final = 60
 _NODE_FIELDS: Final = ("status.nodes", "status.compressedNodes", "status.offloadNodeStatusVersion")
 
 T = TypeVar("T", bound=msgspec.Struct)
+R = TypeVar("R")
 
 
 class NotAnObject(ValueError):  # noqa: N818 - named after the state of the input
@@ -76,12 +79,14 @@ def decode_workflow(raw: bytes | Mapping[str, object]) -> Snapshot:
     Raises:
         NotAWorkflow: the input is not JSON, not an object, or of another kind.
     """
-    converter = LenientConverter()
     try:
-        text = raw if isinstance(raw, bytes) else _encode(raw)
-        document, plain_nodes = _decode_document(text, converter)
+        return _shallowly(_decode_workflow, raw)
     except NotAnObject as error:
         raise NotAWorkflow(str(error)) from error
+
+
+def _decode_workflow(text: bytes, converter: LenientConverter) -> Snapshot:
+    document, plain_nodes = _decode_document(text, converter)
     if document.kind not in {None, _KIND} or any(problem.path == "kind" for problem in converter.problems):
         raise NotAWorkflow(f"kind is {_quote(document.kind)}, not {_KIND}")
     workflow = Workflow(metadata=document.metadata, spec=document.spec, status=clip_status(document.status))
@@ -110,7 +115,7 @@ def _decode_document(text: bytes, converter: LenientConverter) -> tuple[_Workflo
         return _decode(text, _WORKFLOW, _WorkflowDocument, converter), msgspec.Raw()
     try:
         large = _LARGE.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         if count_values(text, at_most=MAX_VALUES) > MAX_VALUES:
             raise NotAWorkflow(f"some fields do not fit, and it has more than {MAX_VALUES:,} JSON values") from None
         return _decode(text, _WORKFLOW, _WorkflowDocument, converter), msgspec.Raw()
@@ -127,7 +132,7 @@ def decode_pod(raw: bytes | Mapping[str, object]) -> Pod:
     Raises:
         NotAnObject: the input is not a JSON object.
     """
-    return clip_pod(_decode(raw, _POD, Pod, LenientConverter()))
+    return clip_pod(_shallowly(lambda text, converter: _decode(text, _POD, Pod, converter), raw))
 
 
 def decode_event(raw: bytes | Mapping[str, object]) -> Event:
@@ -136,16 +141,22 @@ def decode_event(raw: bytes | Mapping[str, object]) -> Event:
     Raises:
         NotAnObject: the input is not a JSON object.
     """
-    return clip_event(_decode(raw, _EVENT, Event, LenientConverter()))
+    return clip_event(_shallowly(lambda text, converter: _decode(text, _EVENT, Event, converter), raw))
 
 
-def _decode(
-    raw: bytes | Mapping[str, object], decoder: msgspec.json.Decoder[T], target: type[T], converter: LenientConverter
-) -> T:
+def _shallowly(decode: Callable[[bytes, LenientConverter], R], raw: bytes | Mapping[str, object]) -> R:
+    """Decode an object; without its deep values, if it is nested too deeply."""
     text = raw if isinstance(raw, bytes) else _encode(raw)
     try:
+        return decode(text, LenientConverter())
+    except RecursionError:
+        return decode(without_deep_values(text), LenientConverter([DecodeProblem("", _TOO_DEEP)]))
+
+
+def _decode(text: bytes, decoder: msgspec.json.Decoder[T], target: type[T], converter: LenientConverter) -> T:
+    try:
         return decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         converted: T = converter.convert(_parse(text, converter), target)
         return converted
 
@@ -169,7 +180,7 @@ def _parse(raw: bytes, converter: LenientConverter) -> dict[str, Any]:
     """Parse the object into plain values. Input that is not strict JSON is accepted and adds a problem."""
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         value = _parse_permissively(raw)
         converter.problems.append(
             DecodeProblem("", "not strict JSON: invalid text was replaced, numbers out of range left out")
@@ -183,8 +194,6 @@ def _parse_permissively(raw: bytes) -> object:
     text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
     try:
         return _without_unencodable(json.loads(text, parse_int=_parse_integer, parse_constant=lambda _: None))
-    except RecursionError as error:
-        raise NotAnObject("not JSON that can be read: it is nested too deeply") from error
     except ValueError as error:
         raise NotAnObject(f"not JSON: {error}") from error
 
@@ -257,8 +266,16 @@ def _nodes(
 def _decode_nodes(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
     check_limits(raw)
     try:
+        return _read_nodes(raw, converter)
+    except RecursionError:
+        converter.problems.append(DecodeProblem("status.nodes", _TOO_DEEP))
+        return _read_nodes(without_deep_values(raw), converter)
+
+
+def _read_nodes(raw: bytes, converter: LenientConverter) -> dict[str, Node]:
+    try:
         return _NODES.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError):
         converted: dict[str, Node] = converter.convert(_parse(raw, converter), dict[str, Node], "status.nodes")
         return converted
 

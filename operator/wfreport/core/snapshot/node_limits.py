@@ -54,7 +54,7 @@ def check_number(nodes: int) -> None:
 def _count_nodes(raw: bytes) -> int:
     try:
         return len(_BY_KEY.decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0  # it is counted when it has been repaired
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from wfreport.api.argo import COMPLETED_PHASES, Instant, NodeType, Phase, Struct
+from wfreport.api.nesting import json_decoder
 from wfreport.api.run import WorkflowSource
 from wfreport.core.compare.origin import origin_of
 
@@ -94,8 +95,8 @@ class _TrendReport(Struct, frozen=True):
     status: _TrendStatus | None = None
 
 
-_decode_report = msgspec.json.Decoder(_TrendReport).decode
-_decode_steps = msgspec.json.Decoder(tuple[_TrendStep, ...]).decode
+_decode_report = json_decoder(_TrendReport)
+_decode_steps = json_decoder(tuple[_TrendStep, ...])
 
 StepKey = tuple[str, str]
 """Display name and template."""
