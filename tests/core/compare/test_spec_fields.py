@@ -24,6 +24,8 @@ SET_BY_COMMANDS = ("shutdown", "suspend")
 REFERENCE = "workflowTemplateRef"
 """Whether a run has one does not matter, because the content of the template is compared."""
 WITHOUT_MEANING = {("templateDefaults", "name")}
+REDACTED = {("securityContext", "windowsOptions", "gmsaCredentialSpec")}
+"""Named like a secret. A change of a redacted value is not seen, so that nobody can try passwords on its digest."""
 CONTAINERS = ("container", "script", "sidecars", "initContainers", "containers")
 
 LEAVES = [(path, kind) for path, kind in leaves() if path[0] not in SET_BY_COMMANDS and path not in WITHOUT_MEANING]
@@ -100,6 +102,9 @@ def test_a_difference_in_one_field_is_one_change_of_its_kind(cases: list[tuple[F
         found = differences(before, after)
         if path == ("arguments", "parameters", "[]", "name"):
             assert [each.change for each in found] == [ChangeKind.ADDED, ChangeKind.REMOVED]
+            continue
+        if path in REDACTED:
+            assert found == []
             continue
         assert [each.what for each in found] == [expected_kind(path)], (written(path), found)
         if found[0].what is ChangedThing.SPEC:
