@@ -16,7 +16,7 @@ from wfreport.api.counts import Counts, StepCounts
 from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
 from wfreport.api.metadata import ObjectMetadata
 from wfreport.api.names import API_VERSION, KIND_REPORT
-from wfreport.api.run import EarlierRun, Links, NamedValue, RunOutputs, WorkflowSource
+from wfreport.api.run import MAX_VALUES, EarlierRun, Links, NamedValue, RunOutputs, WorkflowSource
 from wfreport.api.timing import CriticalStep, Timing
 from wfreport.api.wire import (
     LINE,
@@ -318,7 +318,7 @@ class ReportStatus(Model, dict=True):
         max_length=100,
     )
     steps: list[Step] | None = Field("The nodes in execution order.", default=None, max_length=5000)
-    parameters: list[NamedValue] | None = Field("The Workflow's arguments.", default=None, max_length=64)
+    parameters: list[NamedValue] | None = Field("The Workflow's arguments.", default=None, max_length=MAX_VALUES)
     outputs: RunOutputs | None = Field("Outputs of the run.", default=None)
     workflow_source: WorkflowSource | None = Field("Origin of the Workflow.", default=None)
     resources: dict[str, int] | None = Field(

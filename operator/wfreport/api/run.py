@@ -3,6 +3,9 @@
 from wfreport.api.classes import FailureClass
 from wfreport.api.wire import LINE, SHORT, TEXT, Field, Model, Time
 
+MAX_VALUES = 64
+"""Maximum number of parameters, outputs or artifacts that a report lists."""
+
 
 class NamedValue(Model):
     """A parameter."""
@@ -22,9 +25,9 @@ class ArtifactRef(Model):
 class RunOutputs(Model):
     """Outputs of the run."""
 
-    parameters: list[NamedValue] | None = Field("Global output parameters.", default=None, max_length=64)
+    parameters: list[NamedValue] | None = Field("Global output parameters.", default=None, max_length=MAX_VALUES)
     artifacts: list[ArtifactRef] | None = Field(
-        "Output artifacts of the run and its steps.", default=None, max_length=64
+        "Output artifacts of the run and its steps.", default=None, max_length=MAX_VALUES
     )
 
 

@@ -349,20 +349,19 @@ class Resource(Generic[ObjectT]):
     async def _apply_status(
         self, identity: ObjectIdentity, version: str | None, status: Mapping[str, Any] | msgspec.Raw
     ) -> ObjectT:
-        metadata = {"name": identity.name, "namespace": identity.namespace, "uid": identity.uid}
+        named = {
+            "name": identity.name,
+            "namespace": identity.namespace,
+            "uid": identity.uid,
+            "resourceVersion": version,
+        }
+        kind = {"apiVersion": self._type.api_version, "kind": self._type.kind}
         body = await self._client.request(
             "apply",
             self._plural,
             self._type.path(identity.namespace, identity.name, "status"),
             params={"fieldManager": self._field_manager, "force": "true"},
-            body=_encode(
-                {
-                    "apiVersion": self._type.api_version,
-                    "kind": self._type.kind,
-                    "metadata": metadata | {"resourceVersion": version},
-                    "status": status,
-                }
-            ),
+            body=_encode({**kind, "metadata": named, "status": status}),
             accept=self._accept,
             content_type=APPLY_PATCH,
         )

@@ -292,6 +292,8 @@ def test_parameters_that_reports_do_not_show_whole_are_compared() -> None:
     assert [in_words(each) for each in differences(a_workflow(parameters={**many, "q": "2"}), before)] == [
         "parameter q changed"
     ]
+    added = differences(a_workflow(parameters={"a": "1", **many}), a_workflow(parameters=many))
+    assert added == [], "which one came or went is unknown"
     text = a_workflow(parameters={"p": long})
     assert [in_words(each) for each in differences(a_workflow(parameters={"p": f"{long[:-1]}y"}), text)] == [
         "parameter p changed"

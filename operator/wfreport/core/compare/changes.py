@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from wfreport.api.comparison import ChangedThing, ChangeKind, Difference, RunDefinition
 from wfreport.api.report import ReportStatus
+from wfreport.api.run import MAX_VALUES
 from wfreport.api.wire import LINE
 from wfreport.core.compare.parameters import stable_value, without_names
 from wfreport.core.compare.templates import changed_spec, changed_templates
@@ -97,11 +98,18 @@ def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[D
     for name in dict.fromkeys((*new, *new_long, *old, *old_long)):
         if name in old_long and name in new_long:
             differs, is_stable = _compared(old_long[name], new_long[name])
+        elif _may_be_unlisted(name, old) or _may_be_unlisted(name, new):
+            continue
         else:
             differs, is_stable = _compared_values(old.get(name), new.get(name), before, after)
         if differs:
             (volatile if is_stable else changed).append(_parameter(name, old.get(name), new.get(name)))
     return changed, volatile
+
+
+def _may_be_unlisted(name: str, listed: Mapping[str, str]) -> bool:
+    """Whether a run may have a parameter that its report does not list: whether it came or went is unknown."""
+    return name not in listed and len(listed) >= MAX_VALUES
 
 
 def _parameter(name: str, before: str | None, after: str | None) -> Difference:

@@ -8,7 +8,7 @@ from itertools import islice
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
 from wfreport.api.report import Step
-from wfreport.api.run import ArtifactRef, NamedValue, RunOutputs
+from wfreport.api.run import MAX_VALUES, ArtifactRef, NamedValue, RunOutputs
 from wfreport.api.wire import SHORT
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.messages import exit_code
@@ -17,7 +17,6 @@ from wfreport.core.snapshot.pod_names import artifact_key, is_log, pod_name, ran
 from wfreport.core.snapshot.tree import Tree
 from wfreport.core.timing.timing import RunTimes
 
-_MAX_VALUES = 64
 MAX_VALUE_LENGTH = 256
 """Characters of a parameter's value that a report shows."""
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -105,7 +104,7 @@ def _exit_code(node: Node) -> int | None:
 
 def list_parameters(parameters: Iterable[Parameter], sanitizer: TextSanitizer) -> list[NamedValue]:
     """List parameters. Values are redacted as ``name=value``, because often only the name reveals a secret."""
-    return [NamedValue(name=sanitizer.line(p.name), value=_value(p, sanitizer)) for p in list(parameters)[:_MAX_VALUES]]
+    return [NamedValue(name=sanitizer.line(p.name), value=_value(p, sanitizer)) for p in list(parameters)[:MAX_VALUES]]
 
 
 def _value(parameter: Parameter, sanitizer: TextSanitizer) -> str | None:
@@ -125,7 +124,7 @@ def list_outputs(snapshot: Snapshot, sanitizer: TextSanitizer) -> RunOutputs | N
     if snapshot.workflow.status.is_completed:  # while the run is in progress, the list would change constantly
         artifacts += [(n.id, output) for n in snapshot.nodes.values() if n.outputs for output in n.outputs.artifacts]
     artifacts.sort(key=lambda pair: is_log(pair[1]))
-    listed = [_artifact(node_id, artifact, sanitizer) for node_id, artifact in artifacts[:_MAX_VALUES]]
+    listed = [_artifact(node_id, artifact, sanitizer) for node_id, artifact in artifacts[:MAX_VALUES]]
     return RunOutputs(parameters=parameters or None, artifacts=listed or None) if parameters or listed else None
 
 
