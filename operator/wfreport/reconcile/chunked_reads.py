@@ -48,15 +48,15 @@ class ChunkedReader:
         turns = deque(_ChunkedList(scope, set(names)) for scope, names in wanted.items())
         while turns:
             current = turns.popleft()
+            page: list[WorkflowBody] = []
+            is_last = True  # if the list fails
             try:
                 page, is_last = await current.next_page(self._workflows, label_selector)
             except ApiError as error:
                 pairs = kv(error=type(error).__name__, reason=error.message)
                 log.warning("list of Workflows failed, reading them one by one", extra=pairs | throttled(type(error)))
-                page, is_last = [], True
             except Exception:
                 log.exception("list of Workflows failed: unexpected exception, reading them one by one")
-                page, is_last = [], True
             for listed in page:
                 if listed.name in current.unread and is_usable(listed):
                     current.unread.discard(listed.name)

@@ -3,9 +3,10 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
+from wfreport.api.calendar import EARLIEST
 from wfreport.cache.reports import ReportCache, ReportEntry
 from wfreport.core.render.retention import DELETED, FinishedReport, RetentionRule, expires_at, may_expire_at
 from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
@@ -19,8 +20,6 @@ log = logging.getLogger(__name__)
 
 MAX_DELETIONS: Final = 500
 """Reports deleted after one resync, so that years of old reports do not delay the next resync for long."""
-
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Retention:
@@ -73,7 +72,7 @@ class Retention:
         if not self._namespace_max:
             return
         counts = Counter(entry.namespace for entry in self._cache)
-        for entry in sorted(over, key=lambda entry: (entry.finished_at or _LONG_AGO, entry.name)):
+        for entry in sorted(over, key=lambda entry: (entry.finished_at or EARLIEST, entry.name)):
             is_surplus = counts[entry.namespace] > self._namespace_max and entry.automatic and not entry.pinned
             if left and is_surplus and await self._delete(entry, "over_cap"):
                 left -= 1
@@ -121,7 +120,7 @@ def _finished(entry: ReportEntry, stored: StoredReport | None = None) -> Finishe
     return FinishedReport(
         namespace=entry.namespace,
         phase=entry.phase if entry.finished_at else DELETED,
-        ended_at=entry.finished_at or (stored.created_at if stored else _LONG_AGO),
+        ended_at=entry.finished_at or (stored.created_at if stored else EARLIEST),
         automatic=entry.automatic,
         pinned=stored.spec.pinned if stored else entry.pinned,
         ttl_seconds=stored.spec.ttl_seconds_after_finished if stored else entry.ttl_seconds,

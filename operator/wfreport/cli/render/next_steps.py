@@ -8,7 +8,7 @@ from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.cli.render.live_details import LiveDetails
 from wfreport.cli.render.quantities import human_memory
 from wfreport.cli.render.remediation_state import is_awaiting
-from wfreport.core.next_steps.lines import Invocation, NextCommand, command_lines
+from wfreport.core.next_steps.lines import Invocation, NextCommand, command_lines, invocation_anywhere
 from wfreport.core.next_steps.model import ReportedRun
 
 
@@ -48,8 +48,7 @@ def details_without_cluster(report: WorkflowReport, program: str, *, has_workflo
         program: how the user calls this program.
         has_workflow: whether the Workflow still exists.
     """
-    namespace = report.metadata.namespace
-    invocation = Invocation(program, ["-n", namespace] if namespace else [])
+    invocation = invocation_anywhere(report.metadata.namespace or "", program)
     return LiveDetails(commands=next_commands(report, (), invocation, has_workflow=has_workflow))
 
 

@@ -4,12 +4,12 @@ The rules are applied in order to every leaf that was not superseded by a later 
 role. They are tested with all recordings of the real controller.
 """
 
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
 import msgspec
 
 from wfreport.api.argo import Node, NodeType, Workflow
+from wfreport.api.calendar import LATEST
 from wfreport.api.classes import CAUSES, Role
 from wfreport.core.classify.kubelet_messages import STOPPED_MESSAGE
 from wfreport.core.classify.lineage import Lineages
@@ -108,10 +108,9 @@ def _with_stopped_as_victims(failed: list[FailedLeaf], workflow: Workflow) -> li
     ]
 
 
-_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _ROLE_ORDER = {Role.ROOT_CAUSE: 0, Role.EXIT_HANDLER: 1, Role.VICTIM: 2, Role.TOLERATED: 3}
 
 
 def _order(leaf: FailedLeaf) -> tuple[int, datetime, str]:
     ended_at = leaf.node.finished_at or leaf.node.started_at if leaf.node else None
-    return _ROLE_ORDER[leaf.role], ended_at or _LATEST, leaf.node.name if leaf.node else ""
+    return _ROLE_ORDER[leaf.role], ended_at or LATEST, leaf.node.name if leaf.node else ""

@@ -5,13 +5,12 @@ person ended neither counts nor interrupts a streak.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from msgspec import Struct
 
+from wfreport.api.calendar import EARLIEST
 from wfreport.core.decide.model import Run
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Streak(Struct, frozen=True):
@@ -57,7 +56,7 @@ def _streak(chains: list[list[Run]], root_uid: str) -> Streak:
 
 
 def _began(chain: list[Run]) -> tuple[datetime, str]:
-    return min(run.started_at or _LONG_AGO for run in chain), chain[0].root_uid
+    return min(run.started_at or EARLIEST for run in chain), chain[0].root_uid
 
 
 def _succeeded(chain: list[Run]) -> bool:

@@ -58,9 +58,9 @@ class Invocation(Struct, frozen=True):
         return [*arguments[:end], *options, *arguments[end:]]
 
 
-def invocation_anywhere(namespace: str) -> Invocation:
-    """Return the invocation for a reader whose command line is unknown."""
-    return Invocation(PLUGIN, ["-n", namespace] if namespace else [])
+def invocation_anywhere(namespace: str, program: str = PLUGIN) -> Invocation:
+    """Return the invocation for a reader whose cluster is that of their current context."""
+    return Invocation(program, ["-n", namespace] if namespace else [])
 
 
 def command_lines(run: ReportedRun, invocation: Invocation) -> list[NextCommand]:

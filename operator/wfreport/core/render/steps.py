@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from itertools import islice
 
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
+from wfreport.api.calendar import LATEST
 from wfreport.api.report import Step
 from wfreport.api.run import MAX_VALUES, ArtifactRef, NamedValue, RunOutputs
 from wfreport.api.wire import SHORT
@@ -19,7 +19,6 @@ from wfreport.core.timing.timing import RunTimes
 
 MAX_VALUE_LENGTH = 256
 """Characters of a parameter's value that a report shows."""
-_LATEST = datetime.max.replace(tzinfo=UTC)
 _MAX_INTEGER = 2**63 - 1
 """The largest number that an API server accepts as an integer."""
 
@@ -55,7 +54,7 @@ def _in_execution_order(tree: Tree) -> list[Node]:
     depth = _breadth_first(tree)
     return sorted(
         tree.nodes.values(),
-        key=lambda node: (node.started_at or _LATEST, depth.get(node.id, len(depth)), node.name),
+        key=lambda node: (node.started_at or LATEST, depth.get(node.id, len(depth)), node.name),
     )
 
 
