@@ -244,6 +244,7 @@ def test_the_breaker_opens_when_half_of_forty_runs_fail_at_once_and_only_notifie
         notify = {"sinks": [{"name": "hook", "cloudEvents": {"url": url}}]}
         cluster.apply_policy({**RESUBMIT, "delaySeconds": 40, "notify": notify}, circuitBreaker=breaker)
         cluster.start()
+        cluster.enforced()
         for number in range(40):
             run(cluster, f"run-{number}", code=str(number % 2))
         wait_for_ends(cluster, 40)
