@@ -137,7 +137,7 @@ def test_a_run_without_earlier_ones_or_without_an_end_is_not_compared() -> None:
     assert compare(nothing, KnownRuns(outcomes("s"), SUCCESS)) is None
 
 
-def test_a_comparison_of_three_hundred_steps_takes_about_a_millisecond(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_comparison_of_three_hundred_steps_takes_a_part_of_a_millisecond(capsys: pytest.CaptureFixture[str]) -> None:
     """Measured beside the decoding of the same report, so that a slow machine does not fail it."""
     seconds = {f"step-{number}": 10 for number in range(300)}
     templates = [a_template(f"t{number}") for number in range(30)]
@@ -162,4 +162,4 @@ def test_a_comparison_of_three_hundred_steps_takes_about_a_millisecond(capsys: p
     with capsys.disabled():
         print(f"\ncomparison of 300 steps: {took * 1000:.2f} CPU ms, {took / usual:.1f} of decoding the report")
     assert compare(after, known) is not None
-    assert took < 20 * usual
+    assert took < 4 * usual

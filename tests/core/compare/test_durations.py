@@ -19,12 +19,13 @@ from wfreport.core.compare.durations import (
     describe_baseline,
     durations_by_step,
     is_slow,
+    least_growth_seconds,
     median,
     percentile_95,
     slower_steps,
     step_durations,
 )
-from wfreport.core.compare.loops import item_of, without_item
+from wfreport.core.compare.loops import item_of, split_item
 
 durations = st.lists(st.integers(0, 10_000), min_size=MIN_RUNS, max_size=20)
 
@@ -185,7 +186,7 @@ def test_a_step_within_a_loop_over_groups_is_named_with_its_item() -> None:
     earlier = durations_by_step([run(60)])
     found = slower_steps(600, run(700), earlier)
     assert [(each.display_name, each.baseline_seconds) for each in found] == [("work of sub(1:b)", 60)]
-    assert [(key[0], item.enclosing, item.value) for key, item, _ in run(60).items] == [
+    assert [(each.key[0], each.item.enclosing, each.item.value) for each in run(60).items] == [
         ("work", "sub", "a"),
         ("work", "sub", "b"),
     ]
@@ -209,9 +210,25 @@ def test_attempts_of_an_item_belong_to_it() -> None:
         None,
         ("3", "c"),
     ]
-    assert [without_item(name) for name in ("work(0)", "work(3:c)(1)", "work", "work(x)")] == [
+    assert [split_item(name)[0] for name in ("work(0)", "work(3:c)(1)", "work", "work(x)")] == [
         "work",
         "work",
         "work",
         "work(x)",
     ]
+
+
+@given(st.data())
+def test_steps_that_are_shorter_than_the_least_growth_can_be_left_out(data: st.DataObject) -> None:
+    names = st.sampled_from(["a", "b", "c(0:x)", "c(1:y)", "c(2:z)", "c(3:x)", "c(1)", "bad", "bad.onExit"])
+    drawn = st.lists(st.tuples(names, st.sampled_from(["Pod", "Retry"]), st.integers(0, 400)), max_size=12)
+
+    def drawn_run() -> ReportStatus:
+        return ReportStatus(
+            steps=[step(name, kind, 0, max(1, end), templateName=name[0]) for name, kind, end in data.draw(drawn)]
+        )
+
+    earlier = durations_by_step([step_durations(drawn_run(), "bad") for _ in range(data.draw(st.integers(1, 3)))])
+    status, excess = drawn_run(), data.draw(st.integers(1, 3000))
+    long_ones = step_durations(status, "bad", at_least_seconds=least_growth_seconds(excess))
+    assert slower_steps(excess, long_ones, earlier) == slower_steps(excess, step_durations(status, "bad"), earlier)

@@ -11,10 +11,10 @@ from wfreport.api.comparison import ChangedThing, ChangeKind, Difference, RunDef
 from wfreport.api.report import ReportStatus
 from wfreport.api.run import MAX_VALUES
 from wfreport.api.wire import LINE
-from wfreport.core.compare.parameters import stable_value, without_names
+from wfreport.core.compare.parameters import without_names
 from wfreport.core.compare.templates import changed_spec, changed_templates
 from wfreport.core.redact.bounds import cut
-from wfreport.core.snapshot.digests import without_volatile
+from wfreport.core.snapshot.digests import stable_text, without_volatile
 
 
 class ComparedRun(Struct, frozen=True):
@@ -95,13 +95,14 @@ def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[D
     old_long, new_long = (_long_parameters(each) for each in comparable_definitions(before, after))
     changed: list[Difference] = []
     volatile: list[Difference] = []
+    old_names, new_names = before.own_names, after.own_names
     for name in dict.fromkeys((*new, *new_long, *old, *old_long)):
         if name in old_long and name in new_long:
             differs, is_stable = _compared(old_long[name], new_long[name])
         elif _may_be_unlisted(name, old) or _may_be_unlisted(name, new):
             continue
         else:
-            differs, is_stable = _compared_values(old.get(name), new.get(name), before, after)
+            differs, is_stable = _compared_values(old.get(name), new.get(name), old_names, new_names)
         if differs:
             (volatile if is_stable else changed).append(_parameter(name, old.get(name), new.get(name)))
     return changed, volatile
@@ -125,15 +126,16 @@ def _compared(before: str, after: str) -> tuple[bool, bool]:
 
 
 def _compared_values(
-    before: str | None, after: str | None, earlier: ComparedRun, later: ComparedRun
+    before: str | None, after: str | None, old_names: Sequence[str], new_names: Sequence[str]
 ) -> tuple[bool, bool]:
     if before == after:
         return False, True
     if before is None or after is None:
         return True, False
-    if without_names(before, earlier.own_names) == without_names(after, later.own_names):
+    before, after = without_names(before, old_names), without_names(after, new_names)
+    if before == after:
         return False, True
-    return True, stable_value(before, earlier.own_names) == stable_value(after, later.own_names)
+    return True, stable_text(before) == stable_text(after)
 
 
 def _parameters(run: ComparedRun) -> dict[str, str]:

@@ -12,6 +12,7 @@ from wfreport.api.comparison import (
     FailureHistory,
     FailureNovelty,
     LastSuccess,
+    SlowerStep,
 )
 from wfreport.api.report import ReportStatus
 from wfreport.core.compare.changes import ComparedRun, comparable_definitions, find_changes
@@ -21,6 +22,7 @@ from wfreport.core.compare.durations import (
     EarlierDurations,
     describe_baseline,
     is_slow,
+    least_growth_seconds,
     run_seconds,
     slower_steps,
     step_durations,
@@ -72,9 +74,15 @@ def compare(run: ComparedRun, known: KnownRuns) -> Comparison | None:
         failure=_failure_history(run.status, known.outcomes),
         changes=changes[:MAX_CHANGES] or None,
         more_changes=max(0, len(changes) - MAX_CHANGES) or None,
-        steps=(slower_steps(excess, step_durations(run.status, run.name), known.steps) or None) if excess > 0 else None,
+        steps=_slower_steps(run, excess, known) or None,
         unknown=unknown_parts(run, last),
     )
+
+
+def _slower_steps(run: ComparedRun, excess_seconds: int, known: KnownRuns) -> list[SlowerStep]:
+    # a shorter step cannot have grown by so much
+    least = least_growth_seconds(excess_seconds)
+    return slower_steps(excess_seconds, step_durations(run.status, run.name, at_least_seconds=least), known.steps)
 
 
 def unknown_parts(run: ComparedRun, last: ComparedRun | None) -> str | None:

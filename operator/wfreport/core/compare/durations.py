@@ -5,17 +5,18 @@ deviations (MAD), and their median by 30 seconds. The first two hold for a distr
 short steps, which vary by seconds, out of the report.
 """
 
+import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import Final
 
 from msgspec import Struct, field
 
 from wfreport.api.argo import NodeType
 from wfreport.api.comparison import Baseline, SlowerStep, SlowReason
 from wfreport.api.report import ReportStatus, Step
-from wfreport.core.compare.loops import LoopItem, enclosing_items, item_of, without_item
+from wfreport.core.compare.loops import LoopItem, enclosing_items, item_of, split_item
 
 MIN_RUNS: Final = 5
 """With fewer runs, no duration is called slow."""
@@ -36,7 +37,7 @@ StepKey = tuple[str, str]
 """Display name without the number of an item or attempt, and the template's name."""
 
 
-class StepDuration(NamedTuple):
+class StepDuration(Struct, frozen=True, order=True, gc=False):
     """The duration of a step of one run.
 
     Attributes:
@@ -50,7 +51,7 @@ class StepDuration(NamedTuple):
     attempts: int = 1
 
 
-class ItemDuration(NamedTuple):
+class ItemDuration(Struct, frozen=True):
     """The duration of a step for an item of a loop."""
 
     key: StepKey
@@ -118,29 +119,43 @@ def is_slow(seconds: float, durations: Sequence[int]) -> bool:
     )
 
 
-def step_durations(status: ReportStatus, workflow_name: str = "") -> StepDurations:
+def step_durations(status: ReportStatus, workflow_name: str = "", *, at_least_seconds: float = 0) -> StepDurations:
     """Return the durations of the listed steps that did work and have ended. Attempts belong to their step.
 
     Args:
         status: the run.
         workflow_name: name of its Workflow, which is the name of its outermost step.
+        at_least_seconds: leave out the steps of which not even one item took so long.
     """
     steps = status.steps or []
-    loops = enclosing_items(steps)
-    by_key: dict[StepKey, list[StepDuration]] = {}
+    ended = _ended_steps(steps)
+    long = {step.template_name for _, step, seconds in ended if seconds >= at_least_seconds}
+    loops = enclosing_items(steps) if long else {}
+    first: dict[StepKey, StepDuration] = {}
+    repeated: dict[StepKey, list[StepDuration]] = {}
     items: list[ItemDuration] = []
-    for index, step in _working_steps(steps):
-        began, ended = step.started_at, step.finished_at
-        if began is None or ended is None:
+    for index, step, exact_seconds in ended:
+        if step.template_name not in long:
             continue
-        key, duration = step_key(step, workflow_name), _duration(step, steps, (ended - began).total_seconds())
-        by_key.setdefault(key, []).append(duration)
-        # most names have no item: a call costs more than a look at their last character
-        item = (item_of(step.display_name) if step.display_name.endswith(")") else None) or loops.get(index)
+        seconds = round(exact_seconds) if exact_seconds > 0 else 0
+        name, own_item = step.display_name, None
+        # few steps need these calls, which cost more than all the rest
+        if name.endswith(")"):
+            name, own_item = split_item(name)
+        if name.startswith(workflow_name):
+            name = _without_workflow(name, workflow_name)
+        key = (name, step.template_name or "")
+        if step.type == _RETRY:
+            duration = _with_attempts(step, steps, seconds)
+        else:
+            duration = StepDuration(seconds, step.queued_seconds or 0)
+        known = first.setdefault(key, duration)
+        if known is not duration:
+            repeated.setdefault(key, [known]).append(duration)
+        item = own_item or loops.get(index)
         if item:
             items.append(ItemDuration(key, item, duration))
-    medians = {key: each[0] if len(each) == 1 else _median(each) for key, each in by_key.items()}
-    return StepDurations(medians, items)
+    return StepDurations(first | {key: _median(each) for key, each in repeated.items()}, items)
 
 
 def durations_by_step(runs: Iterable[StepDurations]) -> EarlierDurations:
@@ -150,9 +165,9 @@ def durations_by_step(runs: Iterable[StepDurations]) -> EarlierDurations:
     for run in runs:
         for key, duration in run.steps.items():
             steps[key].append(duration)
-        for key, item, duration in run.items:
-            items[key, item.by_value].append(duration)
-            items[key, item.by_position].append(duration)
+        for each in run.items:
+            items[each.key, each.item.by_value].append(each.duration)
+            items[each.key, each.item.by_position].append(each.duration)
     return EarlierDurations(dict(steps), dict(items))
 
 
@@ -163,28 +178,37 @@ def run_seconds(status: ReportStatus) -> int | None:
 
 def working_steps(steps: Sequence[Step]) -> Iterator[Step]:
     """Yield the steps that do work themselves. Attempts are left out: their parent stands for them."""
-    return (step for _, step in _working_steps(steps))
+    attempts = _attempts(steps)
+    return (step for index, step in enumerate(steps) if step.type in _WORK and index not in attempts)
 
 
-def _working_steps(steps: Sequence[Step]) -> Iterator[tuple[int, Step]]:
-    attempts = {child for step in steps if step.type == _RETRY for child in step.children or ()}
-    return ((index, step) for index, step in enumerate(steps) if index not in attempts and step.type in _WORK)
+def _attempts(steps: Sequence[Step]) -> Set[int]:
+    return {child for step in steps if step.type == _RETRY for child in step.children or ()}
+
+
+def _ended_steps(steps: Sequence[Step]) -> list[tuple[int, Step, float]]:
+    """Return the working steps that have ended, with their positions and their seconds."""
+    attempts = _attempts(steps)
+    return [
+        (index, step, (step.finished_at - step.started_at).total_seconds())
+        for index, step in enumerate(steps)
+        if step.finished_at and step.started_at and step.type in _WORK and index not in attempts
+    ]
 
 
 def step_key(step: Step, workflow_name: str = "") -> StepKey:
     """Return what a step has in common with the same step of another run."""
-    name = step.display_name
-    if workflow_name and name.startswith(workflow_name) and name[len(workflow_name) :] in _LABELS:
-        name = name[len(workflow_name) :]
-    return without_item(name) if name.endswith(")") else name, step.template_name or ""
+    return _without_workflow(split_item(step.display_name)[0], workflow_name), step.template_name or ""
 
 
-def _duration(step: Step, steps: Sequence[Step], seconds: float) -> StepDuration:
-    whole = round(seconds) if seconds > 0 else 0
-    if step.type != _RETRY:
-        return StepDuration(whole, step.queued_seconds or 0)
-    children = [steps[child] for child in step.children or () if child < len(steps)]
-    return StepDuration(whole, sum(child.queued_seconds or 0 for child in children), max(1, len(children)))
+def _without_workflow(step_name: str, workflow_name: str) -> str:
+    is_outermost = workflow_name and step_name.startswith(workflow_name) and step_name[len(workflow_name) :] in _LABELS
+    return step_name[len(workflow_name) :] if is_outermost else step_name
+
+
+def _with_attempts(step: Step, steps: Sequence[Step], seconds: int) -> StepDuration:
+    attempts = [steps[child] for child in step.children or () if child < len(steps)]
+    return StepDuration(seconds, sum(each.queued_seconds or 0 for each in attempts), max(1, len(attempts)))
 
 
 def _median(durations: Sequence[StepDuration]) -> StepDuration:
@@ -200,6 +224,11 @@ def _median_low(numbers: Sequence[int]) -> int:
     return sorted(numbers)[(len(numbers) - 1) // 2]
 
 
+def least_growth_seconds(run_excess_seconds: int) -> float:
+    """Return how many seconds longer a step has to take to explain 10 % of a run's longer duration."""
+    return max(_MIN_STEP_SECONDS, _SHARE * run_excess_seconds)
+
+
 def slower_steps(run_excess_seconds: int, now: StepDurations, earlier: EarlierDurations) -> list[SlowerStep]:
     """Return the steps that explain at least 10 % of a run's longer duration, those that grew most first.
 
@@ -207,44 +236,61 @@ def slower_steps(run_excess_seconds: int, now: StepDurations, earlier: EarlierDu
 
     Args:
         run_excess_seconds: how much longer the run took.
-        now: durations of its steps.
+        now: durations of its steps; at least of those that are as long as the least growth.
         earlier: durations of the same steps in earlier runs.
     """
     if run_excess_seconds <= 0:
         return []
-    least = max(_MIN_STEP_SECONDS, _SHARE * run_excess_seconds)
-    found: list[tuple[float, SlowerStep]] = []
+    least = least_growth_seconds(run_excess_seconds)
+    found = [*_grown_steps(now, earlier, least), *_grown_items(now, earlier, least)]
+    return [_slower(name, duration, before) for _, name, duration, before in heapq.nsmallest(MAX_STEPS, found)]
+
+
+_Grown = tuple[float, str, StepDuration, Sequence[StepDuration]]
+"""A step that takes longer: by how many seconds, negated, its name, its duration, and those before."""
+
+
+def _grown_steps(now: StepDurations, earlier: EarlierDurations, least: float) -> Iterator[_Grown]:
     for key, duration in now.steps.items():
         before = earlier.steps.get(key) if duration.seconds >= least else None
-        growth = _growth(duration, before) if before else 0
-        if before and growth >= least:
-            found.append((growth, _slower(_LABELS.get(key[0], key[0]), duration, before)))
-    found += _slower_items(now, earlier, least)
-    found.sort(key=lambda pair: (-pair[0], pair[1].display_name))
-    return [step for _, step in found[:MAX_STEPS]]
+        if before and (growth := _growth(duration, before)) >= least:
+            yield -growth, _LABELS.get(key[0], key[0]), duration, before
 
 
-def _slower_items(now: StepDurations, earlier: EarlierDurations, least: float) -> Iterator[tuple[float, SlowerStep]]:
-    known = {each.key for each in now.items if (each.key, each.item.by_value) in earlier.items}
-    for key, item, duration in now.items:
-        if duration.seconds < least or key not in earlier.steps:
-            continue
-        of_loop = earlier.steps[key]
+def _grown_items(now: StepDurations, earlier: EarlierDurations, least: float) -> Iterator[_Grown]:
+    bounds = {
+        key: max(least, _OUTLIER * _growth(now.steps[key], of_loop))
+        for key in dict.fromkeys(each.key for each in now.items)
+        if (of_loop := earlier.steps.get(key))
+    }
+    candidates = [each for each in now.items if each.duration.seconds >= bounds.get(each.key, math.inf)]
+    known = _known_by_value(now.items, {each.key for each in candidates}, earlier) if candidates else ()
+    for each in candidates:
         # if values differ in every run, such as dates, items are compared by their position
-        before = earlier.items.get((key, item.by_value if key in known else item.by_position)) or of_loop
-        growth = _growth(duration, before)
-        if growth >= max(least, _OUTLIER * _growth(now.steps[key], of_loop)):
-            yield growth, _slower(item.label(key[0]), duration, before)
+        position = each.item.by_value if each.key in known else each.item.by_position
+        before = earlier.items.get((each.key, position)) or earlier.steps[each.key]
+        growth = _growth(each.duration, before)
+        if growth >= bounds[each.key]:
+            yield -growth, each.item.label(each.key[0]), each.duration, before
+
+
+def _known_by_value(items: Iterable[ItemDuration], keys: Set[StepKey], earlier: EarlierDurations) -> Set[StepKey]:
+    """Return those of the loops that had at least one of their values before."""
+    found: set[StepKey] = set()
+    for each in items:
+        if each.key in keys and each.key not in found and (each.key, each.item.by_value) in earlier.items:
+            found.add(each.key)
+    return found
 
 
 def _growth(now: StepDuration, before: Sequence[StepDuration]) -> float:
     """Return how many seconds longer a step took; 0 if it is within the usual variation."""
-    usual = _usual(before)
+    usual = before[0].seconds if len(before) == 1 else _usual(before)
     return now.seconds - usual if now.seconds >= usual * _MIN_STEP_FACTOR else 0
 
 
 def _usual(before: Sequence[StepDuration]) -> int:
-    return before[0].seconds if len(before) == 1 else round(median(each.seconds for each in before))
+    return round(median(each.seconds for each in before))
 
 
 def _slower(name: str, now: StepDuration, before: Sequence[StepDuration]) -> SlowerStep:

@@ -5,7 +5,9 @@ Argo names the step of an item ``name(index:value)``, and an attempt ``name(inde
 """
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from wfreport.api.argo import NodeType
 from wfreport.api.report import Step
@@ -13,9 +15,10 @@ from wfreport.api.report import Step
 _GROUPS: Final = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.RETRY})
 _BEGIN: Final = "("
 _END: Final = ")"
+_END_AND_BEGIN: Final = f"{_END}{_BEGIN}"
 
 
-class LoopItem(NamedTuple):
+class LoopItem(Struct, frozen=True, gc=False):
     """An item of a loop.
 
     Attributes:
@@ -45,16 +48,23 @@ class LoopItem(NamedTuple):
         return f"{step} of {self.name}" if self.enclosing else self.name
 
 
-def without_item(name: str) -> str:
-    """Return the name of a step without its item or attempt."""
-    parts = _split(name)
-    return parts[0] if parts else name
+def split_item(name: str, *, of_group: bool = False) -> tuple[str, LoopItem | None]:
+    """Return the name of a step without its item or attempt, and the item; None for an attempt, or if it has none."""
+    if not name.endswith(_END):
+        return name, None
+    step, _, rest = name[:-1].partition(_BEGIN)
+    if _END_AND_BEGIN in rest:
+        of_item, _, attempt = rest.rpartition(_END_AND_BEGIN)
+        rest = of_item if attempt.isdecimal() else rest
+    index, colon, value = rest.partition(":")
+    if not index.isdecimal():
+        return name, None
+    return step, LoopItem(index, value, step if of_group else "", name) if colon else None
 
 
 def item_of(name: str, *, of_group: bool = False) -> LoopItem | None:
     """Return the item that a name has; None for an attempt, or if it has none."""
-    step, index, value = _split(name) or ("", "", None)
-    return LoopItem(index, value, step if of_group else "", name) if value is not None else None
+    return split_item(name, of_group=of_group)[1]
 
 
 def enclosing_items(steps: Sequence[Step]) -> dict[int, LoopItem]:
@@ -71,13 +81,3 @@ def enclosing_items(steps: Sequence[Step]) -> dict[int, LoopItem]:
         for child in step.children:
             found[child] = own if found.get(child, own) == own else None
     return {index: item for index, item in found.items() if item}
-
-
-def _split(name: str) -> tuple[str, str, str | None] | None:
-    """Return the name of a step, the index, and the value of its item, None for an attempt."""
-    if not name.endswith(_END):
-        return None
-    step, _, rest = name.removesuffix(_END).partition(_BEGIN)
-    of_item, brackets, attempt = rest.rpartition(f"{_END}{_BEGIN}")
-    index, colon, value = (of_item if brackets and attempt.isdecimal() else rest).partition(":")
-    return (step, index, value if colon else None) if index.isdecimal() else None

@@ -1,7 +1,7 @@
 """Finds what differs between the definitions of two runs: templates, the steps that they call, and the spec."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Final
 
 from wfreport.api.comparison import (
@@ -15,7 +15,7 @@ from wfreport.api.comparison import (
 )
 from wfreport.api.wire import LINE
 from wfreport.core.redact.bounds import cut
-from wfreport.core.snapshot.definition import TEMPLATE_REF, digest_call_of, fields_of_call
+from wfreport.core.snapshot.definition import TEMPLATE_REF, called_in, digest_call_of, fields_of_call
 from wfreport.core.snapshot.digests import VALUE, without_volatile
 from wfreport.core.snapshot.normalized import normalized_image
 from wfreport.core.snapshot.quantity import plain_quantity
@@ -33,7 +33,11 @@ def changed_templates(before: RunDefinition, after: RunDefinition) -> Changes:
     """Return the differences between the templates of two runs, in the order of the later definition."""
     old, new = _by_name(before), _by_name(after)
     came_and_went = list(_came_and_went(before, after, old, new))
-    renamed = {each.before or "": each.after or "" for each in came_and_went if each.change is ChangeKind.RENAMED}
+    renamed = {
+        digest_call_of(each.before or ""): digest_call_of(each.after or "")
+        for each in came_and_went
+        if each.change is ChangeKind.RENAMED
+    }
     found: list[Difference] = []
     volatile: list[Difference] = []
     for name, template in new.items():
@@ -103,8 +107,9 @@ def _named_changes(what: ChangedThing, gone: Mapping[str, str], came: Mapping[st
     """Yield what came, went, or has another name: the only one that went, and the only one that came, with a digest."""
     old_names, new_names = _only_names(gone), _only_names(came)
     renamed = {old_names[each]: new_names[each] for each in old_names if each in new_names}
+    new = set(renamed.values())
     for name in came:
-        if name not in renamed.values():
+        if name not in new:
             yield Difference(what=what, name=_line(name), change=ChangeKind.ADDED)
     for name in gone:
         if name in renamed:
@@ -126,7 +131,8 @@ def _changed_template(
     before: TemplateDefinition, after: TemplateDefinition, renamed: Mapping[str, str]
 ) -> list[Difference]:
     images = before.images or {}, after.images or {}
-    others = {each for each in _different(*images, MAX_CONTAINERS) if (each in images[0]) != (each in images[1])}
+    containers = _different(*images, MAX_CONTAINERS)
+    others = {each for each in containers if (each in images[0]) != (each in images[1])}
     steps = list(_changed_steps(before.steps, after.steps, renamed))
     explained = {"order"} if any(step.change for step in steps) else set[str]()
     explained |= _CONTAINER_LISTS if others - {"main"} else set()
@@ -134,7 +140,7 @@ def _changed_template(
     # those of a container that came or went came or went with it
     amounts = [each for each in _different(*resources, MAX_PARTS) if each.partition(".")[0] not in others]
     found = [
-        *_changed_values(ChangedThing.IMAGE, after.name, _different(*images, MAX_CONTAINERS), images, normalized_image),
+        *_changed_values(ChangedThing.IMAGE, after.name, containers, images, normalized_image),
         *_changed_values(ChangedThing.RESOURCES, after.name, amounts, resources, plain_quantity),
         *steps,
     ]
@@ -190,17 +196,12 @@ def _changed_steps(
         return
     gone = {name: each for name, each in before.items() if name not in after}
     came = {name: each for name, each in after.items() if name not in before}
-    calls = {digest_call_of(old): digest_call_of(new) for old, new in renamed.items()}
     for name in after:
         was, now = before.get(name, after[name]), after[name]
         fields = fields_of_call(was, now) if was != now else []
-        if fields and not (fields == ["template"] and _is_renamed(was, now, calls)):
+        if fields and not (fields == ["template"] and renamed.get(called_in(was)) == called_in(now)):
             yield Difference(what=ChangedThing.STEP, name=_line(name), fields=fields)
     yield from _named_changes(ChangedThing.STEP, gone, came)
-
-
-def _is_renamed(before: str, after: str, calls: Mapping[str, str]) -> bool:
-    return any(before.startswith(old) and after.startswith(new) for old, new in calls.items())
 
 
 def _different(before: Mapping[str, str], after: Mapping[str, str], limit: int) -> list[str]:
@@ -208,9 +209,12 @@ def _different(before: Mapping[str, str], after: Mapping[str, str], limit: int) 
 
     A key that is missing beside ``limit`` others may have been left out: whether it came or went is unknown.
     """
-    keys: Sequence[str] = list(dict.fromkeys((*after, *before)))
+    if before == after:
+        return []
+    keys = [key for key, value in after.items() if before.get(key) != value]
+    keys += [key for key in before if key not in after]
     full = [each for each in (before, after) if len(each) >= limit]
-    return [key for key in keys if before.get(key) != after.get(key) and all(key in each for each in full)]
+    return [key for key in keys if all(key in each for each in full)] if full else keys
 
 
 def _value(part: str | None) -> str | None:

@@ -61,7 +61,10 @@ def cut(text: str, max_length: int, *, omitted: int = 0) -> str:
         return text
     room = max_length
     for _ in range(3):  # a longer note leaves less room, and that can add a digit to the note's number
-        room = max(0, max_length - len(_cut_note(length - room)))
+        note = _cut_note(length - room)
+        if room + len(note) == max_length and 0 < room <= len(text):
+            return text[:room] + note
+        room = max(0, max_length - len(note))
     if room == 0:
         return (text[: max(0, max_length - 1)] + "…")[:max_length]
     room = min(room, len(text))

@@ -230,6 +230,11 @@ def digest_call_of(template: str) -> str:
     return _digest_call({"template": template})[:_GROUP_DIGITS]
 
 
+def called_in(call: str) -> str:
+    """Return the first group of the digest of a step: the template that it calls."""
+    return call[:_GROUP_DIGITS]
+
+
 def fields_of_call(before: str, after: str) -> list[str]:
     """Return which groups of fields differ between two digests of a step."""
     names = ("template", "arguments", "when", "loop", "other fields")

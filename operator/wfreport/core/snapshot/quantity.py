@@ -51,9 +51,13 @@ def parse_bytes(quantity: object) -> int | None:
 def plain_quantity(quantity: object) -> str:
     """Return a quantity without a unit, so that equal amounts are equal texts. Other values are returned as text."""
     text = str(quantity)
-    if len(text) > _MAX_LENGTH:
-        return text
-    value = parse_quantity(quantity)
+    return text if len(text) > _MAX_LENGTH else _plain(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def _plain(text: str) -> str:
+    """Do the same for a short text, once: most containers have one of few amounts."""
+    value = parse_quantity(text)
     return text if value is None else f"{value.normalize():f}"
 
 
