@@ -61,3 +61,18 @@ def test_a_line_says_nothing_about_a_failure_of_another_class() -> None:
 
 def test_without_logs_the_exit_code_decides() -> None:
     assert failure_of(LOST[0], lines=0).retryable is False
+
+
+@pytest.mark.parametrize(
+    ("detail", "log", "retryable"),
+    [
+        ("failed to execute component: rpc error: code = Unavailable desc = read: connection reset by peer", "", True),
+        ("connection reset by peer", "ValueError: odd", False),
+        ("ValueError: odd", "", False),
+    ],
+)
+def test_the_last_words_of_a_program_count_if_its_log_has_none(detail: str, log: str, retryable: bool) -> None:
+    run = a_snapshot(a_node("wf", Phase.FAILED, message=f"main: Error (exit code 1): {detail}"))
+    evidence = {"wf": PodEvidence(a_pod(ended("main", 1)), logs={"main": log})} if log else {}
+    (failure,) = a_report(run, evidence=evidence).failures or []
+    assert (failure.failure_class, failure.retryable) == ("ExitCode", retryable)

@@ -269,6 +269,10 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         (of_failure(C.CONFIG_ERROR, 'priorityclass "high" not found'), "create the PriorityClass high; or"),
         (of_failure(C.CONFIG_ERROR, 'storageclass.storage.k8s.io "fast" not found'), "create the StorageClass fast"),
         (of_failure(C.CONFIG_ERROR, 'exec: "foo": executable file not found in $PATH'), "no such program"),
+        (of_failure(C.CONFIG_ERROR, 'exec: "/x": stat /x: no such file or directory'), "no such program"),
+        (of_failure(C.CONFIG_ERROR, "mount src=/x: no such file or directory"), "Create the object named in message"),
+        (of_failure(C.CONFIG_ERROR, "controller is not configured with a default archive location"), "artifact repo"),
+        (of_failure(C.CONFIG_ERROR, "wait: Error (exit code 64): Unauthorized", retryable=True), "mounts its token"),
         (of_failure(C.CONFIG_ERROR, "fork/exec /app: permission denied: unknown"), "chmod +x"),
         (of_failure(C.CONFIG_ERROR, "container has runAsNonRoot and image will run as root"), "runAsUser"),
         (of_failure(C.IMAGE_PULL, 'Failed to pull image "acme/x:2": manifest unknown'), "the image acme/x:2"),
@@ -449,6 +453,8 @@ def a_wait(reason: str, message: str = "", name: str = "e2e", pod_name: str | No
             "argo resume wf --node-field-selector displayName=e2e",
         ),
         (a_waiting(a_wait("LockWait", "lock m; held by other-run since 2026-11-20 08:00Z")), "argo get other-run"),
+        (a_waiting(a_wait("LockWait", "lock m; held by ops/run-7, team/run-8")), "argo get run-7 (ops)"),
+        (a_waiting(a_wait("LockWait", "lock m; held by each(0:1)")), "argo list --running"),
         (a_waiting(a_wait("LockWait", "lock m")), "argo list --running"),
         (a_waiting(a_wait("FailedMount", 'secrets "s1" not found', pod_name="p")), "kubectl get secret s1"),
         (a_waiting(a_wait("FailedMount", 'secrets "s1" not found', pod_name="p")), "kubectl describe pod p"),
@@ -457,7 +463,9 @@ def a_wait(reason: str, message: str = "", name: str = "e2e", pod_name: str | No
     ],
 )
 def test_the_command_fits_the_wait(run: ReportedRun, expected: str) -> None:
-    assert expected in lines(next_steps(run))
+    steps = next_steps(run)
+    elsewhere = [f"{' '.join(step.command)} ({step.namespace})" for step in steps if step.namespace]
+    assert expected in [*lines(steps), *elsewhere]
 
 
 def test_the_start_of_the_run_bounds_the_log_of_the_controller() -> None:

@@ -282,6 +282,27 @@ def test_a_wait_is_described_in_plain_words(reason: str, message: str, phrase: s
             'Failed to pull image "r/x": dial tcp: lookup r: no such host',
         ),
         ('failed to resolve reference "r/x:1": r/x:1: not found',) * 2,
+        (
+            (
+                "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create "
+                "failed: unable to start container process: error during container init: mkdir /s: not a directory: "
+                "unknown"
+            ),
+            "error during container init: mkdir /s: not a directory",
+        ),
+        ('Pod "a-1" is invalid: spec.x: Required value', "its pod is invalid: spec.x: Required value"),
+        (
+            'no more retries Error from server (NotFound): jobs "x" not found',
+            'Error from server (NotFound): jobs "x" not found',
+        ),
+        ("read tcp 10.0.0.1:5->10.0.0.2:8080: read: connection reset by peer", "read: connection reset by peer"),
+        (
+            (
+                "workflow is longer than maximum allowed size. compressed size 2 > maxSize 1Tried to offload but "
+                "encountered error: Error 1062: Duplicate entry"
+            ),
+            "its nodes could not be stored in Argo's database: Error 1062: Duplicate entry",
+        ),
     ],
 )
 def test_a_message_is_adapted_to_a_sentence(text: str, tidied: str) -> None:
@@ -291,6 +312,15 @@ def test_a_message_is_adapted_to_a_sentence(text: str, tidied: str) -> None:
 def test_a_long_text_is_cut_after_a_word() -> None:
     assert shorten("one two three four", 12) == "one two…"
     assert shorten("x" * 20, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_kept"), [("refused", False), ("too late", True), ("x" * 13, True), ("x" * 14, False)]
+)
+def test_a_short_cause_at_the_end_is_kept_if_a_text_is_cut(cause: str, is_kept: bool) -> None:
+    tidied = tidy(f"failed to put the file of the step: {cause}", 40)
+    assert tidied.endswith(f"… {cause}") is is_kept
+    assert tidied.startswith("failed to put")
 
 
 @given(st.text(max_size=2000), st.integers(10, 200))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.builders import a_node
 
@@ -44,3 +46,25 @@ def test_nothing_responds_to_a_task_that_no_other_follows() -> None:
     alone, last = a_node("wf.a", FAILED), a_node("wf.c", FAILED, children=["wf.gone"])
     tree = tree_of(alone, last, a_node("wf.b", start=5))
     assert [tree.failure_is_handled(node) for node in (alone, last)] == [False, False]
+
+
+KILLED = "failed with exit code 137"
+
+
+@pytest.mark.parametrize(
+    ("named", "child", "leaf"),
+    [
+        ("child 'wf[0].a' failed", {"message": KILLED}, "wf[0].a"),
+        ("child 'wf[0].b' failed", {"message": KILLED}, "wf[0]"),
+        ("odd", {"message": KILLED}, "wf[0]"),
+        ("child 'wf[0].a' failed", {}, "wf[0]"),
+        ("child 'wf[0].a' failed", {"message": KILLED, "phase": Phase.RUNNING}, "wf[0]"),
+        ("child 'wf[0].a' failed", {"message": KILLED, "node_type": NodeType.STEPS}, "wf[0]"),
+    ],
+)
+def test_a_child_that_a_failed_group_names_is_its_failure_if_an_old_argo_calls_it_succeeded(
+    named: str, child: dict[str, Any], leaf: str
+) -> None:
+    group = a_node("wf[0]", FAILED, NodeType.STEP_GROUP, message=named)
+    tree = tree_of(a_node("wf", FAILED, NodeType.STEPS), group, a_node("wf[0].a", **child))
+    assert [node.name for node in tree.failed_leaves] == [leaf]

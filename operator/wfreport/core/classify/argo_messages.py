@@ -76,10 +76,11 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "ExecutorError",
     ),
     RefusalMessage(
-        message_pattern(r"^Unauthorized$|the client to provide credentials"),
+        message_pattern(r"^(?:failed to save outputs: )?Unauthorized$|the client to provide credentials"),
         Class.CONFIG_ERROR,
         "Unauthorized",
         Owner.PLATFORM,
+        retryable=True,  # another pod gets another token
     ),
     RefusalMessage(
         message_pattern(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
@@ -127,7 +128,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     RefusalMessage(message_pattern(r"synchronization lock|^Waiting for \S+ lock"), Class.LOCK_WAIT, "LockError"),
     # --- size: packer.go, hydrator.go, etcd
     RefusalMessage(
-        message_pattern(r"Tried to offload but encountered error: (?!offload node status is not supported)"),
+        message_pattern(r"Tried to offload but encountered (?:an )?error: (?!offload node status is not supported)"),
         Class.CONTROLLER_ERROR,
         "DatabaseError",
     ),
@@ -188,13 +189,20 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     ),
     RefusalMessage(
         message_pattern(
-            r"artifact driver \S+ not found|artifact repository|artifact storage is not configured|"
-            r"need to configure artifact storage|token volumes|"
+            r"artifact storage is not configured|need to configure artifact storage|default archive location|"
+            r"ConfigMap does not have executorImage"
+        ),
+        Class.CONFIG_ERROR,
+        "MissingReference",
+        Owner.PLATFORM,
+    ),
+    RefusalMessage(
+        message_pattern(
+            r"artifact driver \S+ not found|artifact repository|artifactory ref|token volumes|"
             r"memoization configmap doesn't have|cannot get resource '?[cw]|"
             r"failed to look-up entrypoint|must either explicitly specify the command|"
             r"failed to find an Artifact|no plugin executed the template|[Uu]nsupported artifact driver|"
-            r"default archive location|artifactory ref|[Ss]ervice account \S{1,300} does not have any|"
-            r"ConfigMap does not have executorImage"
+            r"[Ss]ervice account \S{1,300} does not have any"
         ),
         Class.CONFIG_ERROR,
         "MissingReference",

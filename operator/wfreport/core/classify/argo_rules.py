@@ -74,6 +74,8 @@ def artifact_failed(symptom: Symptom) -> Verdict | None:
 
 
 def _is_about_artifacts(symptom: Symptom) -> bool:
+    if artifact_messages.OF_API_SERVER.search(symptom.system_text):
+        return False
     if artifact_messages.ARTIFACT_MESSAGE.search(symptom.system_text):
         return True
     by_executor = symptom.ending is not None and symptom.container in EXECUTOR_CONTAINERS
@@ -91,7 +93,7 @@ def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
         return None, None
     if artifact_messages.TOO_LARGE_OUTPUT.search(text) or artifact_messages.UNSUPPORTED_ARTIFACT.search(text):
         return Owner.USER, False
-    if artifact_messages.DENIED_ARTIFACT.search(text):
+    if artifact_messages.DENIED_ARTIFACT.search(text) or artifact_messages.MISCONFIGURED_STORE.search(text):
         return Owner.PLATFORM, False
     if artifact_messages.MISSING_ARTIFACT.search(text):
         return Owner.USER, False

@@ -40,7 +40,8 @@ UNSUPPORTED_ARTIFACT: Final = message_pattern(
 MISSING_ARTIFACT: Final = message_pattern(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
     r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
-    r"illegal file path|does not exist in archive|file does not exist|Could not find the file|not found"
+    r"illegal file path|does not exist in archive|file does not exist|Could not find the file|not found|"
+    r"[Aa]rtifact does not exist|NoSuchVersion|[Ff]ile name too long"
 )
 """The file, object or revision does not exist: the store works, and the path is wrong."""
 
@@ -54,9 +55,33 @@ DENIED_ARTIFACT: Final = message_pattern(
     r"HTTP response to HTTPS client|"
     r"failed to (?:retrieve|refresh) (?:cached )?credentials|invalid_grant|operation not permitted|"
     r"no configuration has been provided|process namespace sharing is not enabled|"
-    r"executable file not found in \$PATH"  # argoexec's image lacks a program, such as git
+    r"executable file not found in \$PATH|"  # argoexec's image lacks a program, such as git
+    r"(?:open|read|stat|lstat) /argo/secret|no key found$|unable to authenticate|"  # the Secret of the repository
+    r"Permission '[^']*' denied|does not have \S{1,100} access|[Aa]ccount (?:is )?[Dd]isabled|"
+    r"(?:Invalid|Expired)(?:Security)?Token|SecurityToken(?:Expired|Invalid)|InvalidAuthenticationInfo|"
+    r"(?:token|credentials?) (?:\S{1,20} ){0,3}(?:has expired|is expired|expired|malformed|is invalid)|AADSTS\d|"
+    r"AuthorizationPermissionMismatch|NotPermitted\b|[Ff]ailed to acquire a token|GCE metadata \"|"
+    r"Unable to generate access token|could not read (?:Username|Password)|Host key verification failed|"
+    r"no credentials|KDC_ERR|KRB_AP_ERR|AccessControlException"
 )
 """The store, its credentials or argoexec's image are configured wrongly."""
+
+MISCONFIGURED_STORE: Final = message_pattern(
+    r"does not follow ip address or domain|Endpoint url|Missing Region|[Ii]nvalid [Rr]egion|"
+    r"the region '[^']*' is wrong|PermanentRedirect|must be addressed using the specified endpoint|"
+    r"unsupported protocol scheme|missing protocol scheme|"
+    r"Bucket name (?:cannot|contains)|invalid (?:port|URL|URI|character in host name)|too many colons in address|"
+    r"missing port in address|first path segment in URL|AuthorizationHeaderMalformed|IllegalLocationConstraint"
+)
+"""The configuration of the artifact repository names no store that can be reached."""
+
+OF_API_SERVER: Final = message_pattern(
+    r"^(?:failed to save outputs: )?(?:etcdserver: |Unauthorized$|"
+    r"the server (?:was unable|is currently unable|has asked)|Timeout: request did not complete|"
+    r"Operation cannot be fulfilled on|Internal error occurred: |"
+    r"(?:Get|Post|Put|Patch) \"?https?://[^\s/]{1,253}/api(?:s/argoproj\.io)?/v1)"
+)
+"""A request of argoexec to the API server failed: for its pod, or for the result of the step."""
 
 NOT_STARTED: Final = message_pattern(r"argument list too long|exec format error")
 """argoexec itself could not be started, by the machine or because of what it was given. No artifact is to blame."""

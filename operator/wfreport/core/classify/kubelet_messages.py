@@ -177,13 +177,21 @@ STARTUP_ERRORS: Final = message_pattern(
     r"failed to reserve (?:container|sandbox) name|DeadlineExceeded|"
     r"container process is already dead|getting the final child's pid|cannot allocate memory|no space left on device|"
     r"[Rr]esource temporarily unavailable|device or resource busy|input/output error|too many open files|"
-    r"ttrpc: closed|transport is closing|containerd\.sock|shim disconnected|"
+    r"ttrpc: closed|transport is closing|containerd\.sock|shim disconnected|failed to start shim|"
+    r"cgroup config(?:uration)?\b|\bdbus: |read init-p|sync pipe|container init exited prematurely|"
+    r"(?:parent snapshot|snapshot) \S{1,300} does not exist|no running task found|layer not known|"
+    r"requests that are timing out in CRI-O|\(probably exited\) json message|structure needs cleaning|"
+    r"/volume-subpaths/.{1,600}no such file or directory|failed to prepare subPath|"
+    r"failed to sync (?:secret|configmap) cache|"
     r"nvidia-container-cli: (?:initialization|detection|device|mount|driver) error|nvml: |GPU is lost"
 )
 """Volumes and containers that could not start because of the machine or the storage, not of a wrong name."""
 
 EXECUTOR_MISSING: Final = message_pattern(r"exec: \W{0,8}(?:/[\w/]{1,60}/)?argoexec\W{1,8}: ")
 """The image of Argo's executor lacks argoexec: the controller and that image are of different versions."""
+
+INIT_OUT_OF_MEMORY: Final = message_pattern(r"container init was OOM-killed")
+"""runc's message of a container whose memory limit is too small even for its start."""
 
 LOST_CONTAINERS: Final[frozenset[tuple[str, int]]] = frozenset({("ContainerStatusUnknown", 137), ("Unknown", 255)})
 """Reason and exit code of a container that its runtime lost.

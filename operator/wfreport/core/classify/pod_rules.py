@@ -11,6 +11,7 @@ from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.failed_pod import AGENT_TYPES
 from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import SIGNAL_BASE, verdict_of
+from wfreport.core.snapshot.messages import ExitMessage
 from wfreport.core.snapshot.model import Verdict
 from wfreport.core.snapshot.pod_states import START_ERROR_REASONS, has_start_error
 
@@ -95,7 +96,7 @@ def out_of_memory(symptom: Symptom) -> Verdict | None:
     """A container was killed for exceeding its memory limit. The platform is responsible for argoexec's containers."""
     killed = [name for name, terminated in symptom.terminations() if terminated.reason == "OOMKilled"]
     is_bare = symptom.message == "OOMKilled"  # the whole message before Argo 3
-    by_message = is_bare or (symptom.ending is not None and symptom.ending.reason == "OOMKilled")
+    by_message = is_bare or (symptom.ending is not None and _is_out_of_memory(symptom.ending))
     container = symptom.container or MAIN_CONTAINER if by_message else _oom_killed_container(killed, symptom)
     if container is None:
         return None
@@ -110,6 +111,14 @@ def out_of_memory(symptom: Symptom) -> Verdict | None:
         owner=owner,
         reason="OOMKilled",
         container=container,
+    )
+
+
+def _is_out_of_memory(ending: ExitMessage) -> bool:
+    """Whether the kernel killed the container, or already the process that starts it."""
+    is_at_start = ending.reason in START_ERROR_REASONS
+    return ending.reason == "OOMKilled" or (
+        is_at_start and kubelet_messages.INIT_OUT_OF_MEMORY.search(ending.detail) is not None
     )
 
 

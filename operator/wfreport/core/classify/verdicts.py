@@ -6,6 +6,8 @@ from typing import Final
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
 from wfreport.core.classify.symptom import Symptom
+from wfreport.core.classify.telling_line import telling_line
+from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import Verdict
 from wfreport.imports import lazy_pattern
 
@@ -48,15 +50,17 @@ _TEMPORARY: Final = lazy_pattern(
 )
 
 
-def worth_retrying(failure_class: FailureClass, log_line: str | None, *, retryable: bool) -> bool:
-    """Return whether running the step again may succeed, given the most telling line of its log.
+def worth_retrying(failure_class: FailureClass, message: str | None, log_line: str | None, *, retryable: bool) -> bool:
+    """Return whether running the step again may succeed, given the most telling line of its log or of its message.
 
     An exit code alone makes it unlikely, but the other end of a connection may be there the next time, and a service
     that is overloaded may answer.
     """
-    if retryable or failure_class != FailureClass.EXIT_CODE or not log_line:
+    if retryable or failure_class != FailureClass.EXIT_CODE:
         return retryable
-    return _TEMPORARY.search(log_line) is not None
+    ending = parse_exit(message or "")
+    line = log_line or (telling_line(ending.detail) if ending else "")
+    return _TEMPORARY.search(line) is not None
 
 
 def verdict_of(

@@ -11,9 +11,9 @@ def kubectl(text: str, *arguments: str, namespace: str | None = None) -> NextSte
     return NextStep(text, ("kubectl", *arguments), namespace)
 
 
-def argo(text: str, *arguments: str) -> NextStep:
+def argo(text: str, *arguments: str, namespace: str | None = None) -> NextStep:
     """Return a command of Argo's command line."""
-    return NextStep(text, ("argo", *arguments))
+    return NextStep(text, ("argo", *arguments), namespace)
 
 
 def wfreport(text: str, *arguments: str) -> NextStep:

@@ -3,6 +3,7 @@
 Failed and waiting steps share them.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -28,8 +29,14 @@ _READ_CHARACTERS: Final = 4096
 
 _ARCHITECTURE: Final = lazy_pattern(r"exec format error")
 _NOT_EXECUTABLE: Final = lazy_pattern(r"(?i)permission denied")
-_NO_COMMAND: Final = lazy_pattern(r"executable file not found|failed to find name in PATH|no such file or directory")
+_NO_COMMAND: Final = lazy_pattern(
+    r"executable file not found|failed to find name in PATH|exec[^\n]{0,300}no such file or directory"
+)
 _APPLIED: Final = lazy_pattern(r"error when (?:retrieving current configuration of|applying patch|creating)")
+_NO_REPOSITORY: Final = lazy_pattern(
+    r"default archive location|artifact storage is not configured|need to configure artifact storage"
+)
+_NOT_AUTHENTICATED: Final = lazy_pattern(r"(?:^|: )Unauthorized$|the client to provide credentials", re.MULTILINE)
 _CLUSTER_RESOURCES: Final = frozenset(
     {
         "namespaces",
@@ -155,6 +162,30 @@ def _command(text: str, _: ReportedRun) -> list[NextStep]:
     return []
 
 
+def _repository(text: str, _: ReportedRun) -> list[NextStep]:
+    if not _NO_REPOSITORY.search(text):
+        return []
+    return [
+        NextStep(
+            "Configure an artifact repository: for all Workflows in the ConfigMap workflow-controller-configmap, or "
+            "for the namespace in a ConfigMap artifact-repositories."
+        ),
+        kubectl("the namespace's own, if it has one", "get", "configmap", "artifact-repositories", "-o", "yaml"),
+    ]
+
+
+def _credentials(text: str, _: ReportedRun) -> list[NextStep]:
+    if not _NOT_AUTHENTICATED.search(text):
+        return []
+    return [
+        NextStep(
+            "If it fails again, look at the pod's ServiceAccount: whether it exists, was made anew while the pod ran, "
+            "and mounts its token (automountServiceAccountToken)."
+        ),
+        kubectl("the ServiceAccounts, with their age", "get", "serviceaccounts"),
+    ]
+
+
 def _rejected(text: str, run: ReportedRun) -> list[NextStep]:
     webhook = find_webhook(text)
     if webhook:
@@ -263,4 +294,4 @@ def _demanded(quota: str, unspecified: Unspecified) -> Iterator[NextStep]:
         yield NextStep(f"{quota} demands {resources}: set them{containers} in the template.")
 
 
-_RESOLVERS: Final = (_denied, _missing, _architecture, _rejected, _command)
+_RESOLVERS: Final = (_denied, _missing, _architecture, _repository, _credentials, _rejected, _command)

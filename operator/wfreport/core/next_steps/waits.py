@@ -11,7 +11,7 @@ from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, Nex
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
-_HOLDER: Final = lazy_pattern(r"held by ([a-z0-9][a-z0-9.-]{0,252})")
+_HOLDER: Final = lazy_pattern(r"held by (?:([a-z0-9-]{1,63})/)?([a-z0-9][a-z0-9.-]{0,252})(?=,| since |$)")
 
 
 def wait_steps(wait: Waiting, run: ReportedRun) -> Steps:
@@ -49,7 +49,7 @@ def _workflow_suspended(wait: Waiting, run: ReportedRun) -> Steps:  # noqa: ARG0
 def _lock(wait: Waiting, run: ReportedRun) -> Steps:
     holder = _HOLDER.search(wait.message or "")
     if holder:
-        yield argo("what its holder does", "get", holder[1])
+        yield argo("what its holder does", "get", holder[2], namespace=holder[1])
     else:
         yield argo("which Workflow holds it", "list", "--running")
     yield follow(run)

@@ -139,7 +139,7 @@ def with_late_evidence(
         return failure
     current = evidence.get(failure.pod_name or "", PodEvidence(None))
     fields = evidence_fields(current, failure, failure.container, sanitizer, limits)
-    retryable = worth_retrying(failure.failure_class, fields["log_line"], retryable=failure.retryable)
+    retryable = worth_retrying(failure.failure_class, failure.message, fields["log_line"], retryable=failure.retryable)
     return failure.model_copy(update=fields | {"retryable": retryable})
 
 

@@ -114,7 +114,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         role=leaf.role,
         failure_class=verdict.failure_class,
         owner=verdict.owner,
-        retryable=worth_retrying(verdict.failure_class, from_pod["log_line"], retryable=verdict.retryable),
+        retryable=worth_retrying(verdict.failure_class, message, from_pod["log_line"], retryable=verdict.retryable),
         confidence=verdict.confidence,
         evidence=verdict.evidence,
         exit_code=symptom.exit_code,

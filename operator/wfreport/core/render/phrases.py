@@ -13,10 +13,21 @@ DETAIL_CHARACTERS: Final = 160
 _READ_CHARACTERS: Final = 4096
 _LONGEST_WORD: Final = 60
 _LONG_WORD_ENDS: Final = 24
+_SHORTEST_CAUSE: Final = 8
 
 _REWRITTEN: Final = (
     (lazy_pattern(r"rpc error: code = \w+ desc = "), ""),
-    (lazy_pattern(r'^(?:pods?|Pod) "[^"]*" is (?:invalid|forbidden): '), ""),
+    (lazy_pattern(r'^pods? "[^"]*" is forbidden: '), ""),
+    (lazy_pattern(r'^Pod "[^"]*" is invalid: '), "its pod is invalid: "),
+    (
+        lazy_pattern(
+            r"\b(?:failed to (?:create|start) (?:containerd task|shim(?: task)?|task for container)|"
+            r"OCI runtime (?:create|start) failed|runc (?:create|run) failed|unable to start container process): "
+        ),
+        "",
+    ),
+    (lazy_pattern(r": unknown$"), ""),
+    (lazy_pattern(r"^no more retries "), ""),
     (lazy_pattern(r"^(?:ImagePullBackOff|ErrImagePull|InvalidImageName|CreateContainer(?:Config)?Error): "), ""),
     (lazy_pattern(r'^Back-off pulling image "[^"]*": ErrImagePull: '), ""),
     (lazy_pattern(r'(?<=: )failed to (?:pull and unpack image|resolve reference) "[^"]*": '), ""),
@@ -29,6 +40,14 @@ _REWRITTEN: Final = (
     (lazy_pattern(r"strconv\.\w+: parsing (\"[^\"]*\"): invalid syntax"), r"\1 is not a number"),
     (lazy_pattern(r"\*?\b(?:errors|exec|fs|json|net|os|url|v1alpha1)\.[A-Z]\w*(?:Error|Err)\b:? ?"), ""),
     (lazy_pattern(r"\bchild '?[^\s']+'? (failed|errored)"), r"a step of it \1"),
+    (
+        lazy_pattern(
+            r"workflow is longer than maximum allowed size\. compressed size \d+ > maxSize \d+\.? ?"
+            r"Tried to offload but encountered (?:an )?error: (?!offload node status is not supported)"
+        ),
+        "its nodes could not be stored in Argo's database: ",
+    ),
+    (lazy_pattern(r"\b(?:read|write) tcp \S+->\S+: "), ""),
     (lazy_pattern(r"workflow is longer than maximum allowed size\. compressed size (\d+) > maxSize (\d+).*", re.DOTALL),
      r"too large for etcd: its nodes take \1 bytes compressed, the limit is \2"),
     (lazy_pattern(r"Waiting for (?:[^\s/]+/)?(\S+) lock\. Lock status: (\d+)/(\d+)"), r"lock \1, \2 of \3 free"),
@@ -51,7 +70,15 @@ def tidy(text: str, limit: int = DETAIL_CHARACTERS) -> str:
     for pattern, replacement in _REWRITTEN:
         line = pattern.sub(replacement, line)
     line = " ".join(_shortened(word) for word in _without_repetitions(line.split()))
-    return shorten(line.rstrip(" .:,"), limit)
+    return _cut_before_the_cause(line.rstrip(" .:,"), limit)
+
+
+def _cut_before_the_cause(line: str, limit: int) -> str:
+    """Shorten a message. Go puts the cause last, so a short cause is kept, and the text before it is cut."""
+    cause = line.rpartition(": ")[2]
+    if len(line) <= limit or not _SHORTEST_CAUSE <= len(cause) <= limit // 3:
+        return shorten(line, limit)
+    return f"{shorten(line[: -len(cause)], limit - len(cause) - 1)} {cause}"
 
 
 def _essential_line(text: str) -> str:

@@ -170,13 +170,21 @@ def _not_configured(failure: Failure) -> str:
         subject = f"ServiceAccount {account[0]}/{account[1]}" if account else right.user
         where = f" in namespace {right.namespace}" if right.namespace else ""
         return f"{subject} may not {right.verb} {right.resource}{where}"
-    if failure.reason in _WITHOUT_LEAD:
+    if failure.reason in _WITHOUT_LEAD or _OF_KUBECTL.search(failure.message or ""):
         return _message(failure)
     return _REJECTED(failure) if failure.reason == FailureReason.POD_REJECTED else _START_FAILURE(failure)
 
 
+_OF_KUBECTL: Final = lazy_pattern(r"\bno more retries\b|Error from server \(")
+"""Argo's and kubectl's words about an object that a resource template manages."""
+
 _WITHOUT_LEAD: Final = frozenset(
-    {FailureReason.FORBIDDEN, FailureReason.RESOURCE_NOT_SERVED, FailureReason.ALREADY_EXISTS}
+    {
+        FailureReason.FORBIDDEN,
+        FailureReason.RESOURCE_NOT_SERVED,
+        FailureReason.ALREADY_EXISTS,
+        FailureReason.UNAUTHORIZED,
+    }
 )
 """Reasons of failures that are not about the start of a pod."""
 

@@ -15,12 +15,14 @@ from functools import cached_property
 from math import inf
 
 from wfreport.api.argo import FAILED_PHASES, Node, NodeType, Phase
+from wfreport.core.snapshot.messages import exit_code
 from wfreport.imports import lazy_pattern
 
 GROUP_TYPES = frozenset({NodeType.STEPS, NodeType.STEP_GROUP, NodeType.DAG, NodeType.TASK_GROUP, NodeType.RETRY})
 
 _ATTEMPT_SUFFIX = lazy_pattern(r"\((\d{1,9})\)$")
 _SUFFIX_LENGTH = 11
+_FAILED_CHILD = lazy_pattern(r"^child '([^']{1,512})' failed$")  # steps.go
 _SEPARATORS = ".[("
 _BEFORE_ALL_TIMES = -1e18
 
@@ -199,13 +201,24 @@ class Tree:
         """
         enclosing, superseded, within = self.nodes_enclosing_failures, self.superseded_attempts, self._within_superseded
         return [
-            node
+            self._succeeded_culprit(node) or node
             for node in self._failed_nodes
             if node.id not in enclosing
             and (node.name != self.workflow_name or node.type not in GROUP_TYPES)
             and node.id not in superseded
             and node.name not in within
         ]
+
+    def _succeeded_culprit(self, group: Node) -> Node | None:
+        """Return the child that a failed group names as its failure, if Argo calls it Succeeded all the same.
+
+        Argo before 2.9 did so if the machine of a pod was lost: its message has the exit code of the kill.
+        """
+        named = _FAILED_CHILD.match(group.message) if group.type in GROUP_TYPES else None
+        child = self.nodes.get(named[1]) if named else None
+        if child is None or child.type != NodeType.POD or child.phase != Phase.SUCCEEDED:
+            return None
+        return child if exit_code(child.message, None) else None
 
     def pod_node(self, node: Node) -> Node | None:
         """Return the Pod node that ran a node: itself, or for a Container the node of its containerSet."""
