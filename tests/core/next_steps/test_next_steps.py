@@ -300,6 +300,8 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         (of_failure(C.TIMEOUT, reason="WorkflowDeadlineExceeded"), "of the Workflow"),
         (of_failure(C.CANCELLED, reason="ReplacedByCron"), "concurrencyPolicy: Replace"),
         (of_failure(C.CONTROLLER_ERROR, reason="TaskResultLost", retryable=True), "workflowtaskresults"),
+        (of_failure(C.ARTIFACT_IO, "Error: No such container: ab", owner=Owner.PLATFORM), "argoexec lost the step's"),
+        (of_failure(C.ARTIFACT_IO, "Access Denied", owner=Owner.PLATFORM), "endpoint, bucket and credentials"),
     ],
 )  # fmt: skip
 def test_the_advice_names_what_the_message_names(steps: list[NextStep], expected: str) -> None:
@@ -361,6 +363,14 @@ def test_what_a_policy_does_is_not_to_be_repeated_by_hand() -> None:
 def test_a_run_whose_step_never_ended_cannot_be_retried() -> None:
     run = a_failed(a_failure(C.NODE_LOST, retryable=True))
     (run.status.steps or []).append(a_step(node_id="wf-2", phase="Pending"))
+    assert lines(next_steps(run))[0] == "argo resubmit wf"
+
+
+def test_a_run_that_goes_on_cannot_be_retried_although_all_of_its_steps_have_ended() -> None:
+    run = a_failed(a_failure(C.NODE_LOST, retryable=True))
+    assert lines(next_steps(run))[0] == "argo retry wf"
+    assert run.status.observed_workflow
+    run.status.observed_workflow.phase = "Running"
     assert lines(next_steps(run))[0] == "argo resubmit wf"
 
 
@@ -459,6 +469,10 @@ def a_wait(reason: str, message: str = "", name: str = "e2e", pod_name: str | No
         (a_waiting(a_wait("FailedMount", 'secrets "s1" not found', pod_name="p")), "kubectl get secret s1"),
         (a_waiting(a_wait("FailedMount", 'secrets "s1" not found', pod_name="p")), "kubectl describe pod p"),
         (a_waiting(a_wait("QuotaExceeded", "exceeded quota: q, requested")), "kubectl describe quota q"),
+        (
+            a_waiting(a_wait("QuotaExceeded", 'admission webhook "q" denied the request: exceeded quota: q1, used')),
+            "kubectl describe quota q1",
+        ),
         (a_waiting(a_wait("Backoff")), "wfreport show wf --watch"),
     ],
 )

@@ -94,6 +94,44 @@ def test_failures_beyond_those_that_are_listed_are_counted_by_their_message() ->
     )
 
 
+def in_task(*names: str, attempt: str = "") -> list[Node]:
+    """Return the nodes of tasks that each have a step ``executor``; the first one failed."""
+    phases = [FAILED, *[OK] * len(names)]
+    tasks = [a_node(f"wf.{name}{attempt}", phase, NodeType.DAG) for name, phase in zip(names, phases, strict=False)]
+    steps = [
+        a_node(f"{task.name}.executor", task.phase, message=EXIT * (task.phase == FAILED), template_name="run")
+        for task in tasks
+    ]
+    return [*tasks, *steps]
+
+
+def test_a_step_that_shares_its_name_or_is_alone_is_named_with_its_task() -> None:
+    assert summary(*in_task("load", "train")) == "load.executor: exit code 3"
+    assert summary(*in_task("load")) == "load.executor: exit code 3"
+    beside = a_node("wf.load.driver")
+    assert summary(*in_task("load"), beside) == "executor: exit code 3"
+    assert summary(*in_task("load", "train"), beside) == "load.executor: exit code 3"
+    retry = a_node("wf.load", FAILED, NodeType.RETRY, children=["wf.load(0)"])
+    assert summary(retry, *in_task("load", attempt="(0)")) == "load.executor: exit code 3"
+
+
+def test_a_step_directly_in_the_workflow_and_a_step_group_have_no_task() -> None:
+    root = a_node("wf", FAILED, NodeType.RETRY, children=["wf(0)"])
+    step = a_node("wf(0).a", FAILED, message=EXIT)
+    assert (
+        a_report(a_snapshot(root, a_node("wf(0)", FAILED, NodeType.DAG), step, phase=FAILED)).summary
+        == "a: exit code 3"
+    )
+    group = a_node("wf.b[0]", FAILED, NodeType.STEP_GROUP, message="odd", display_name="[0]")
+    assert summary(a_node("wf.b", FAILED, NodeType.STEPS), group) == "step group [0]: odd"
+
+
+def test_an_exit_handler_is_not_named_with_a_task() -> None:
+    handler = a_node("wf.onExit", FAILED, NodeType.DAG, hooked=True)
+    inner = a_node("wf.onExit.send", FAILED, message=EXIT)
+    assert summary(handler, inner) == "exit handler send: exit code 3"
+
+
 # --- in the report
 
 

@@ -295,6 +295,16 @@ def test_a_wait_is_described_in_plain_words(reason: str, message: str, phrase: s
             'no more retries Error from server (NotFound): jobs "x" not found',
             'Error from server (NotFound): jobs "x" not found',
         ),
+        (
+            'admission webhook "x" denied the request: pods "a" is forbidden: exceeded quota: q, used: pods=5',
+            "exceeded quota: q, used: pods=5",
+        ),
+        ('admission webhook "x" denied the request: no',) * 2,
+        ("AccessDenied: Access Denied\n\tstatus code: 403, request id: X, host id: Y", "AccessDenied: Access Denied"),
+        (
+            "kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name x not found",
+            "driver name x not found",
+        ),
         ("read tcp 10.0.0.1:5->10.0.0.2:8080: read: connection reset by peer", "read: connection reset by peer"),
         (
             (

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
+from wfreport.core.classify.artifact_messages import OTHER_VERSION
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS, REGISTRY_ERRORS
 from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
 
@@ -75,6 +76,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         Class.CONTROLLER_ERROR,
         "ExecutorError",
     ),
+    RefusalMessage(OTHER_VERSION, Class.CONTROLLER_ERROR, "ExecutorError", retryable=False),
     RefusalMessage(
         message_pattern(r"^(?:failed to save outputs: )?Unauthorized$|the client to provide credentials"),
         Class.CONFIG_ERROR,

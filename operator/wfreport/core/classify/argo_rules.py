@@ -3,9 +3,10 @@
 The docstring of each rule is its entry in docs/reference/classifier.md.
 """
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, NodeType
+from wfreport.api.argo import NodeType, is_argos_container
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import argo_messages, artifact_messages, kubelet_messages
+from wfreport.core.classify.named_objects import OF_KUBECTL, find_denied
 from wfreport.core.classify.pod_rules import KILLED_CODES
 from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import verdict_of
@@ -78,7 +79,7 @@ def _is_about_artifacts(symptom: Symptom) -> bool:
         return False
     if artifact_messages.ARTIFACT_MESSAGE.search(symptom.system_text):
         return True
-    by_executor = symptom.ending is not None and symptom.container in EXECUTOR_CONTAINERS
+    by_executor = symptom.ending is not None and is_argos_container(symptom.container)
     return (
         by_executor
         and symptom.exit_code not in KILLED_CODES
@@ -111,10 +112,18 @@ def refused_or_invalid(symptom: Symptom) -> Verdict | None:
         refusal.failure_class,
         Confidence.MEDIUM,
         "node.message",
-        owner=refusal.owner,
+        owner=refusal.owner or (Owner.PLATFORM if _was_asked_from_elsewhere(symptom) else None),
         retryable=refusal.retryable,
         reason=refusal.reason,
     )
+
+
+def _was_asked_from_elsewhere(symptom: Symptom) -> bool:
+    """Whether the controller lacks a right: no container made the request, and its account is of another namespace."""
+    right = find_denied(symptom.message) if symptom.ending is None else None
+    account = right.service_account if right else None
+    is_of_kubectl = OF_KUBECTL.search(symptom.message) is not None
+    return right is not None and account is not None and account[0] != right.namespace and not is_of_kubectl
 
 
 def _may_be_refused(symptom: Symptom) -> bool:

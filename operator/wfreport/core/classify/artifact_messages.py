@@ -20,7 +20,7 @@ ARTIFACT_MESSAGE: Final = message_pattern(
 
 LOST_CONNECTION: Final = message_pattern(
     r"unable to upgrade connection|exited too quickly|No such container: |Main container ID cannot be found|"
-    r"(?:container(?:ID)?|pod) \S{1,300} is not found in the pod|"
+    r"container does not exist|(?:container(?:ID)?|pod) \S{1,300} is not found in the pod|"
     r"^(?:failed to save outputs: )?pods \"[^\"]*\" not found"
 )
 """argoexec lost the container or its pod."""
@@ -76,14 +76,19 @@ MISCONFIGURED_STORE: Final = message_pattern(
 """The configuration of the artifact repository names no store that can be reached."""
 
 OF_API_SERVER: Final = message_pattern(
-    r"^(?:failed to save outputs: )?(?:etcdserver: |Unauthorized$|"
+    r"^(?:failed to save outputs: )?(?:Failed to establish pod watch: )?(?:etcdserver: |Unauthorized$|"
     r"the server (?:was unable|is currently unable|has asked)|Timeout: request did not complete|"
     r"Operation cannot be fulfilled on|Internal error occurred: |"
     r"(?:Get|Post|Put|Patch) \"?https?://[^\s/]{1,253}/api(?:s/argoproj\.io)?/v1)"
 )
 """A request of argoexec to the API server failed: for its pod, or for the result of the step."""
 
-NOT_STARTED: Final = message_pattern(r"argument list too long|exec format error")
+OTHER_VERSION: Final = message_pattern(
+    r"/argo/podmetadata/|unknown command \"[^\"]{1,100}\" for \"argoexec\"|unknown (?:shorthand )?flag: "
+)
+"""argoexec is of another version than the controller that started it."""
+
+NOT_STARTED: Final = message_pattern(r"argument list too long|exec format error|" + OTHER_VERSION.pattern)
 """argoexec itself could not be started, by the machine or because of what it was given. No artifact is to blame."""
 
 OF_WAIT: Final = message_pattern(

@@ -59,6 +59,9 @@ _IMAGE: Final = (
     lazy_pattern(rf"image \"(?P<name>{_NAME})\""),
     lazy_pattern(rf"pull access denied for (?P<name>{_NAME})"),
 )
+OF_KUBECTL: Final = lazy_pattern(r"\bno more retries\b|Error from server \(")
+"""Argo's and kubectl's words about an object that a resource template manages."""
+
 _WEBHOOK: Final = lazy_pattern(rf"admission webhook \"(?P<name>{_NAME})\" denied")
 
 

@@ -5,7 +5,7 @@ The docstring of each rule is its entry in docs/reference/classifier.md.
 
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, NodeType
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, NodeType, is_argos_container
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.failed_pod import AGENT_TYPES
@@ -101,7 +101,7 @@ def out_of_memory(symptom: Symptom) -> Verdict | None:
     if container is None:
         return None
     is_in_agent = symptom.node is not None and symptom.node.type in AGENT_TYPES
-    owner = Owner.PLATFORM if is_in_agent or container in EXECUTOR_CONTAINERS else Owner.USER
+    owner = Owner.PLATFORM if is_in_agent or is_argos_container(container) else Owner.USER
     by_status = container in killed
     return verdict_of(
         symptom,

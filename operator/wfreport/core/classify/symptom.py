@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase, is_argos_container
 from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
 from wfreport.core.classify import artifact_messages
 from wfreport.core.classify.stops import STOPPED
@@ -69,7 +69,7 @@ class Symptom(Struct, frozen=True, dict=True):
         """Whether argoexec failed: in a container of its own, as a resource template, or before the program's start."""
         detail, code = (self.ending.detail, self.ending.code) if self.ending else ("", 0)
         of_argoexec = detail.startswith(_ARGOEXEC_START) or (code == 1 and _RESOURCE_MANIFEST in detail)
-        return self.container in EXECUTOR_CONTAINERS or self.is_resource or of_argoexec
+        return is_argos_container(self.container) or self.is_resource or of_argoexec
 
     @cached_property
     def system_text(self) -> str:

@@ -188,7 +188,7 @@ def _credentials(text: str, _: ReportedRun) -> list[NextStep]:
 
 def _rejected(text: str, run: ReportedRun) -> list[NextStep]:
     webhook = find_webhook(text)
-    if webhook:
+    if webhook and not find_quota(text):
         webhooks = "validatingwebhookconfigurations,mutatingwebhookconfigurations"
         return [
             NextStep(f"Change the template so that the policy of {webhook} accepts its pod: the message has the rule."),

@@ -7,6 +7,7 @@ from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
 from wfreport.api.classes import CLASS_ADVICE, FailureClass, Owner
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure
+from wfreport.core.classify.artifact_messages import LOST_CONNECTION
 from wfreport.core.classify.named_objects import find_denied, find_missing
 from wfreport.core.classify.stops import REPLACED_BY_CRON
 from wfreport.core.next_steps.commands import (
@@ -220,7 +221,10 @@ def _killed(failure: Failure, run: ReportedRun) -> Steps:
 def _artifact(failure: Failure, run: ReportedRun) -> Steps:
     if failure.retryable:
         yield run_again(run)
-    if failure.owner == Owner.USER:
+    if LOST_CONNECTION.search(failure.message or ""):
+        yield NextStep("If it fails again, look at the machine: argoexec lost the step's container, or its pod.")
+        yield from _host(failure, "the state of its machine")
+    elif failure.owner == Owner.USER:
         yield NextStep(
             f"Correct the path or key of the artifact in {_template(failure)}, or let the program write that file."
         )

@@ -90,7 +90,8 @@ class ReportedRun(Struct, frozen=True, dict=True):
         """Whether ``argo retry`` can continue the run: it needs a failed step, and refuses one that never ended."""
         leading = next(iter(self.status.failures or ()), None)
         has_failed_step = leading is not None and leading.node_id is not None
-        return has_failed_step and not any(step.phase in UNFINISHED_PHASES for step in self.steps)
+        has_ended = self.phase not in UNFINISHED_PHASES
+        return has_failed_step and has_ended and not any(step.phase in UNFINISHED_PHASES for step in self.steps)
 
     def has_pod(self, pod_name: str | None) -> bool:
         """Whether a pod exists for certain."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.argo import Node
+from wfreport.api.argo import Node, NodeType
 from wfreport.api.classes import CAUSES
 from wfreport.api.report import Failure
 from wfreport.core.classify.roles import FailedLeaf
@@ -25,6 +25,7 @@ class LeadingGroup(Struct, frozen=True):
         items: number of items of the loop.
         step: name of the failed step within the item; empty if that is the item itself.
         others: number of causes that are other failures.
+        task: name of the task that the failed step is within, if the step's own name tells too little.
     """
 
     failed: int
@@ -32,6 +33,7 @@ class LeadingGroup(Struct, frozen=True):
     loop: str = ""
     items: int = 0
     step: str = ""
+    task: str = ""
 
 
 def equal_groups(failures: Sequence[Failure]) -> list[list[Failure]]:
@@ -59,7 +61,9 @@ def leading_group(failures: Sequence[Failure], leaves: Sequence[FailedLeaf], tre
     causes = sum(1 for leaf in leaves if leaf.role in CAUSES)
     equal = [*_equal_listed(failures, leaves), *_equal_unlisted(leaves, len(failures))]
     if len(equal) < 2:  # noqa: PLR2004 - a single failure is no group
-        return LeadingGroup(min(1, causes), max(0, causes - 1))
+        first_node = leaves[0].node if leaves else None
+        task = _task_around(first_node, tree) if first_node else ""
+        return LeadingGroup(min(1, causes), max(0, causes - 1), task=task)
     all_items = {node.id: loop for node in tree.nodes.values() if (loop := _loop(node, tree))}
     within = tree.innermost(all_items)
     items = {within.get(node.name, "") for node in equal}
@@ -98,6 +102,22 @@ def _equal_unlisted(leaves: Sequence[FailedLeaf], listed: int) -> list[Node]:
         and leaf.role in CAUSES
         and leaf.node.called_template_name == template
     ]
+
+
+def _task_around(node: Node, tree: Tree) -> str:
+    """Return the name of the innermost template around a step, if other steps share its name, or if it is alone there.
+
+    In Kubeflow Pipelines, for example, each task has a step ``executor`` of its own.
+    """
+    templates = (outer for outer in tree.enclosing(node) if outer.type in (NodeType.DAG, NodeType.STEPS))
+    outer = next(templates, None)
+    if outer is None or node.type == NodeType.STEP_GROUP:
+        return ""
+    task = tree.retry_of.get(outer.id, outer)
+    namesakes = sum(1 for other in tree.nodes.values() if other.display_name == node.display_name)
+    within = sum(1 for other in tree.nodes.values() if tree.parent(other) is outer)
+    tells_too_little = namesakes > 1 or within == 1
+    return task.display_name if tells_too_little and task.name != tree.workflow_name else ""
 
 
 def _loop(node: Node, tree: Tree) -> str:

@@ -17,6 +17,10 @@ _SHORTEST_CAUSE: Final = 8
 
 _REWRITTEN: Final = (
     (lazy_pattern(r"rpc error: code = \w+ desc = "), ""),
+    (
+        lazy_pattern(r'^admission webhook "[^"]*" denied the request: (?=pods? "[^"]*" is forbidden: exceeded quota)'),
+        "",
+    ),
     (lazy_pattern(r'^pods? "[^"]*" is forbidden: '), ""),
     (lazy_pattern(r'^Pod "[^"]*" is invalid: '), "its pod is invalid: "),
     (
@@ -28,6 +32,8 @@ _REWRITTEN: Final = (
     ),
     (lazy_pattern(r": unknown$"), ""),
     (lazy_pattern(r"^no more retries "), ""),
+    (lazy_pattern(r",?\s+status code: \d+, request id: \S*(?:, host id: \S*)?$"), ""),
+    (lazy_pattern(r"\bkubernetes\.io/csi: (?:attacher\.\w+ failed to create newCsiDriverClient: )?"), ""),
     (lazy_pattern(r"^(?:ImagePullBackOff|ErrImagePull|InvalidImageName|CreateContainer(?:Config)?Error): "), ""),
     (lazy_pattern(r'^Back-off pulling image "[^"]*": ErrImagePull: '), ""),
     (lazy_pattern(r'(?<=: )failed to (?:pull and unpack image|resolve reference) "[^"]*": '), ""),

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, is_argos_container
 from wfreport.api.classes import FailureClass
 from wfreport.api.evidence import EventSummary
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure, Waiting
 from wfreport.core.classify.argo_messages import AGENT_POD_FAILED
-from wfreport.core.classify.named_objects import find_denied, find_quota, find_unspecified
+from wfreport.core.classify.named_objects import OF_KUBECTL, find_denied, find_quota, find_unspecified
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, STOPPED_OR_REPLACED
 from wfreport.core.classify.telling_line import message_of
@@ -41,7 +41,7 @@ def _container(failure: Failure) -> str:
     container = failure.container or MAIN_CONTAINER
     if container == failure.display_name:
         return ""
-    return f"Argo's {container} container " if container in EXECUTOR_CONTAINERS else f"{container} "
+    return f"Argo's {container} container " if is_argos_container(container) else f"{container} "
 
 
 def _exit(failure: Failure) -> str:
@@ -170,13 +170,10 @@ def _not_configured(failure: Failure) -> str:
         subject = f"ServiceAccount {account[0]}/{account[1]}" if account else right.user
         where = f" in namespace {right.namespace}" if right.namespace else ""
         return f"{subject} may not {right.verb} {right.resource}{where}"
-    if failure.reason in _WITHOUT_LEAD or _OF_KUBECTL.search(failure.message or ""):
+    if failure.reason in _WITHOUT_LEAD or OF_KUBECTL.search(failure.message or ""):
         return _message(failure)
     return _REJECTED(failure) if failure.reason == FailureReason.POD_REJECTED else _START_FAILURE(failure)
 
-
-_OF_KUBECTL: Final = lazy_pattern(r"\bno more retries\b|Error from server \(")
-"""Argo's and kubectl's words about an object that a resource template manages."""
 
 _WITHOUT_LEAD: Final = frozenset(
     {

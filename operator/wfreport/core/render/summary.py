@@ -103,7 +103,8 @@ def _failed(first: Failure, leading: LeadingGroup, workflow: Workflow) -> str:
 def _who(first: Failure, leading: LeadingGroup) -> str:
     """Return the name of the step that failed, or the number of those that failed alike."""
     if leading.failed < _GROUP:
-        return _step(first)
+        task = f"{name(leading.task)}." if leading.task and first.role == Role.ROOT_CAUSE else ""
+        return f"{task}{_step(first)}"
     if not leading.loop:
         return f"{_step(first)} and {plural(leading.failed - 1, 'step')} more failed alike"
     number = (
