@@ -42,14 +42,6 @@ MAIN_CONTAINER: Final = "main"
 EXECUTOR_CONTAINERS: Final = frozenset({"init", "wait", "supervisor"})
 """argoexec's own containers (common.go:14). The platform is responsible for their memory and their errors."""
 
-_PLUGIN_CONTAINERS: Final = ("artifact-plugin-", "init-artifact-")
-"""Starts of the names of the containers that Argo adds for artifact plugins (common.go:16)."""
-
-
-def is_argos_container(name: str | None) -> bool:
-    """Whether Argo added the container to the pod: argoexec, or an artifact plugin."""
-    return name is not None and (name in EXECUTOR_CONTAINERS or name.startswith(_PLUGIN_CONTAINERS))
-
 
 class Phase(StrEnum):
     """Phases of Workflows and nodes. Only nodes can be Skipped or Omitted."""

@@ -367,11 +367,10 @@ def test_a_run_whose_step_never_ended_cannot_be_retried() -> None:
 
 
 def test_a_run_that_goes_on_cannot_be_retried_although_all_of_its_steps_have_ended() -> None:
-    run = a_failed(a_failure(C.NODE_LOST, retryable=True))
-    assert lines(next_steps(run))[0] == "argo retry wf"
-    assert run.status.observed_workflow
-    run.status.observed_workflow.phase = "Running"
-    assert lines(next_steps(run))[0] == "argo resubmit wf"
+    ended = a_failed(a_failure(C.NODE_LOST, retryable=True))
+    assert lines(next_steps(ended))[0] == "argo retry wf"
+    status = ended.status.model_copy(update={"observed_workflow": ObservedWorkflow(phase="Running")})
+    assert lines(next_steps(replace(ended, status=status)))[0] == "argo resubmit wf"
 
 
 def test_a_workflow_that_is_being_deleted_is_submitted_anew() -> None:

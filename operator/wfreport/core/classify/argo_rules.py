@@ -3,7 +3,7 @@
 The docstring of each rule is its entry in docs/reference/classifier.md.
 """
 
-from wfreport.api.argo import NodeType, is_argos_container
+from wfreport.api.argo import NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import argo_messages, artifact_messages, kubelet_messages
 from wfreport.core.classify.named_objects import OF_KUBECTL, find_denied
@@ -11,6 +11,7 @@ from wfreport.core.classify.pod_rules import KILLED_CODES
 from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import verdict_of
 from wfreport.core.snapshot.model import Verdict
+from wfreport.core.snapshot.pod_states import is_argos_container
 
 
 def cancelled(symptom: Symptom) -> Verdict | None:
@@ -112,13 +113,13 @@ def refused_or_invalid(symptom: Symptom) -> Verdict | None:
         refusal.failure_class,
         Confidence.MEDIUM,
         "node.message",
-        owner=refusal.owner or (Owner.PLATFORM if _was_asked_from_elsewhere(symptom) else None),
+        owner=refusal.owner or (Owner.PLATFORM if _is_of_the_controller(symptom) else None),
         retryable=refusal.retryable,
         reason=refusal.reason,
     )
 
 
-def _was_asked_from_elsewhere(symptom: Symptom) -> bool:
+def _is_of_the_controller(symptom: Symptom) -> bool:
     """Whether the controller lacks a right: no container made the request, and its account is of another namespace."""
     right = find_denied(symptom.message) if symptom.ending is None else None
     account = right.service_account if right else None

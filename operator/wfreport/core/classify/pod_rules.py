@@ -5,7 +5,7 @@ The docstring of each rule is its entry in docs/reference/classifier.md.
 
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, NodeType, is_argos_container
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.failed_pod import AGENT_TYPES
@@ -13,7 +13,7 @@ from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import SIGNAL_BASE, verdict_of
 from wfreport.core.snapshot.messages import ExitMessage
 from wfreport.core.snapshot.model import Verdict
-from wfreport.core.snapshot.pod_states import START_ERROR_REASONS, has_start_error
+from wfreport.core.snapshot.pod_states import START_ERROR_REASONS, has_start_error, is_argos_container
 
 KILLED_CODES = frozenset({SIGNAL_BASE + 9, SIGNAL_BASE + 15})
 """Exit codes of SIGKILL and SIGTERM."""

@@ -7,13 +7,19 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase, is_argos_container
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
 from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
 from wfreport.core.classify import artifact_messages
 from wfreport.core.classify.stops import STOPPED
 from wfreport.core.snapshot.messages import ExitMessage, parse_exit, unwrap
 from wfreport.core.snapshot.model import PodEvidence
-from wfreport.core.snapshot.pod_states import START_ERROR_REASONS, all_statuses, disruption, waiting_states
+from wfreport.core.snapshot.pod_states import (
+    START_ERROR_REASONS,
+    all_statuses,
+    disruption,
+    is_argos_container,
+    waiting_states,
+)
 
 ARGOEXEC_CODES: Final = frozenset({64, 65})
 """Exit codes of argoexec: 64 for its own errors (main.go), 65 if the supervisor failed before main (common.go:276)."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, is_argos_container
+from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
 from wfreport.api.classes import FailureClass
 from wfreport.api.evidence import EventSummary
 from wfreport.api.failure_reasons import FailureReason
@@ -16,6 +16,7 @@ from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, ST
 from wfreport.core.classify.telling_line import message_of
 from wfreport.core.render.phrases import after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
+from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.core.timing.durations import minute, seconds_between, short_duration
 from wfreport.core.timing.lock_waits import HELD_BY
 from wfreport.imports import lazy_pattern

@@ -26,6 +26,15 @@ START_ERROR_REASONS: Final = frozenset(
 """Reasons of a *terminated* container whose program never ran (containerd, docker)."""
 
 
+_PLUGIN_CONTAINERS: Final = ("artifact-plugin-", "init-artifact-")
+"""Starts of the names of the containers that Argo adds for artifact plugins (common.go:16)."""
+
+
+def is_argos_container(name: str | None) -> bool:
+    """Return whether Argo added the container to the pod: argoexec, or an artifact plugin."""
+    return name is not None and (name in EXECUTOR_CONTAINERS or name.startswith(_PLUGIN_CONTAINERS))
+
+
 class MainEnd(Struct, frozen=True):
     """The end of a pod's main containers while others keep the pod alive.
 
