@@ -9,7 +9,7 @@ MAX_CHANGES = 20
 MAX_PARTS = 64
 MAX_STEPS = 512
 MAX_CONTAINERS = 16
-DEFINITION_FORMAT = 3
+DEFINITION_FORMAT = 4
 """Digests of different formats cannot be compared."""
 _DIGEST = 16
 

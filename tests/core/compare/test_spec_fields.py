@@ -23,7 +23,12 @@ SET_BY_COMMANDS = ("shutdown", "suspend")
 """`argo stop`, `suspend` and `resume` change these while the run goes on. A stopped run says so itself."""
 REFERENCE = "workflowTemplateRef"
 """Whether a run has one does not matter, because the content of the template is compared."""
-WITHOUT_MEANING = {("templateDefaults", "name")}
+WITHOUT_MEANING = {("templateDefaults", "name")} | {
+    (*template, kind, "name")
+    for template in (("templates", "[]"), ("templateDefaults",))
+    for kind in ("container", "script")
+}
+"""Argo calls the container of a template main, whatever its name is."""
 REDACTED = {("securityContext", "windowsOptions", "gmsaCredentialSpec")}
 """Named like a secret. A change of a redacted value is not seen, so that nobody can try passwords on its digest."""
 CONTAINERS = ("container", "script", "sidecars", "initContainers", "containers")

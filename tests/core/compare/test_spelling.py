@@ -44,6 +44,11 @@ def steps(*groups: list[str]) -> dict[str, Any]:
     return a_workflow({"name": "main", "steps": groups_of_steps}, a_template())
 
 
+def container_set(*images: str) -> dict[str, Any]:
+    containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
+    return {"name": "main", "containerSet": {"containers": containers}}
+
+
 A, B = {"name": "a", "template": "work"}, {"name": "b", "template": "work", "dependencies": ["x", "y"]}
 DISK = {"metadata": {"name": "disk"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
 SIDECARS = [{"name": "db", "image": "pg:1"}, {"name": "cache", "image": "redis:1"}]
@@ -75,6 +80,31 @@ EQUAL = {
     ),
     "null": (template(affinity=None, timeout="5m"), template(timeout="5m")),
     "empty structs": (template(inputs={}, outputs={}, metadata={}), template()),
+    "empty lists, texts and objects": (
+        template(tolerations=[], affinity={"podAffinity": {}}, sidecars=[], nodeSelector={}, securityContext={}),
+        template(),
+    ),
+    "empty fields of a container": (
+        container(env=[], command=[], workingDir="", imagePullPolicy="", tty=False),
+        container(),
+    ),
+    "name of the container of a template": (
+        template(container={"name": "main", "image": "etl:1.8"}),
+        template(container={"name": "", "image": "etl:1.8"}),
+    ),
+    "empty fields of a spec": (
+        spec(volumes=[], podGC={}, hooks={}, serviceAccountName="", onExit="", ttlStrategy={}, hostNetwork=False),
+        spec(),
+    ),
+    "empty fields of a task": (dag({**A, "when": "", "dependencies": [], "withParam": ""}, B), dag(A, B)),
+    "spaces in depends": (
+        dag(A, {**A, "name": "b", "depends": " a&&a.Failed"}),
+        dag(A, {**A, "name": "b", "depends": "a && a.Failed"}),
+    ),
+    "resources of pods": (
+        spec(podResources={"limits": {"memory": "1Gi", "cpu": "500m"}}),
+        spec(podResources={"limits": {"memory": "1024Mi", "cpu": 0.5}}),
+    ),
     "order of variables": (container(env=VARIABLES), container(env=VARIABLES[::-1])),
     "order of sidecars": (template(sidecars=SIDECARS), template(sidecars=SIDECARS[::-1])),
     "order of templates": (
@@ -104,6 +134,22 @@ DIFFERENT = {
     ),
     "order of items": (dag({**A, "withItems": [1, 2]}), dag({**A, "withItems": [2, 1]}), "step a changed (loop)"),
     "groups of steps": (steps(["a"], ["b"]), steps(["a", "b"]), "template main changed (order)"),
+    "an empty value is a value": (
+        dag({**A, "arguments": {"parameters": [{"name": "p", "value": ""}]}}),
+        dag({**A, "arguments": {"parameters": [{"name": "p"}]}}),
+        "step a changed (arguments)",
+    ),
+    "no items are a loop": (dag({**A, "withItems": []}), dag(A), "step a changed (loop)"),
+    "an empty object that has a meaning": (
+        template(retryStrategy={}),
+        template(),
+        "template work changed (retryStrategy)",
+    ),
+    "the image of one of several containers": (
+        a_workflow(container_set("a:1", "b:1")),
+        a_workflow(container_set("z:2", "b:1")),
+        "image a:1 → z:2",
+    ),
     "false is not absent": (spec(archiveLogs=False), spec(), "spec field archiveLogs false → (none)"),
     "zero is not absent": (
         spec(ttlStrategy={"secondsAfterFailure": 0}),

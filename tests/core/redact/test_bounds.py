@@ -18,6 +18,7 @@ def test_a_cut_text_ends_with_the_number_of_missing_characters() -> None:
     assert cut("x" * 2000, 1024) == "x" * 1005 + "… (+995 characters)"
     assert cut("x" * 2019, 1024) == "x" * 1003 + "… (+1,016 characters)"
     assert cut("x" * 5000, 100) == "x" * 79 + "… (+4,921 characters)"
+    assert cut("abc", 40, omitted=100) == "abc… (+100 characters)"
 
 
 def test_without_room_for_the_note_a_cut_text_ends_with_an_ellipsis() -> None:

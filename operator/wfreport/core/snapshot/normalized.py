@@ -13,10 +13,25 @@ from wfreport.core.snapshot.quantity import plain_quantity
 
 _AS_WRITTEN: Final = frozenset({"withItems", "plugin", "labels", "annotations", "matchLabels", "nodeSelector"})
 """Fields whose keys are chosen by users."""
-_EMPTY_IF_ABSENT: Final = frozenset({"arguments", "inputs", "outputs", "metadata", "resources", "status"})
+_EMPTY_IF_ABSENT: Final = frozenset(
+    {
+        *("affinity", "annotations", "archiveLocation", "arguments", "artifactGC", "continueOn", "dnsConfig"),
+        *("executor", "hooks", "inputs", "labels", "lifecycle", "metadata", "metrics", "nodeSelector", "outputs"),
+        *("podAffinity", "podAntiAffinity", "podGC", "podMetadata", "resources", "securityContext", "status"),
+        *("synchronization", "ttlStrategy", "volumeClaimGC", "workflowMetadata"),
+    }
+)
+"""Objects that mean the same if they are empty. Others do not, such as `emptyDir`, `retryStrategy` and `suspend`."""
+_FALSE_IF_ABSENT: Final = frozenset(
+    {"clusterScope", "daemon", "hostNetwork", "optional", "readOnly", "stdin", "stdinOnce", "tty"}
+)
+"""Booleans whose default is false."""
+_EMPTY_HAS_MEANING: Final = frozenset({"value", "default", "storageClassName", "withItems", "values"})
+"""Texts and lists that are not absent if they are empty."""
 _ANY_STRING: Final = frozenset({"value", "default"})
 """Fields in which Argo makes a text of a number or a boolean."""
 _DOCKER_HUB: Final = frozenset({"", "docker.io", "index.docker.io"})
+_AMOUNTS: Final = frozenset({"resources", "podResources"})
 _QUANTITIES: Final = frozenset({"sizeLimit", "divisor"})
 _UNORDERED: Final = frozenset(
     {
@@ -29,6 +44,7 @@ _UNORDERED: Final = frozenset(
     }
 )
 """Lists whose order has no meaning to Argo or Kubernetes."""
+_MAIN: Final = frozenset({"container", "script"})
 _REFERENCE: Final = "$("
 """A variable may refer to those before it."""
 
@@ -46,11 +62,15 @@ def normalized(value: Any, field: str = "") -> Any:
         return _normalized_list(value, field)
     if field in _QUANTITIES:
         return plain_quantity(value)
-    if field == "image" and isinstance(value, str):
-        return normalized_image(value)
+    if isinstance(value, str):
+        return _TEXTS[field](value) if field in _TEXTS else value
     if isinstance(value, bool):
         return str(value).lower() if field in _ANY_STRING else value
     return str(value) if isinstance(value, int | float) else value
+
+
+def _without_spaces(text: str) -> str:
+    return "".join(text.split())
 
 
 def normalized_image(image: str) -> str:
@@ -68,13 +88,26 @@ def normalized_image(image: str) -> str:
     return f"{path}/{name}" if ":" in name else f"{path}/{name}:latest"
 
 
+_TEXTS: Final = {"image": normalized_image, "depends": _without_spaces}
+"""Fields whose texts have several spellings."""
+
+
 def _normalized_object(value: dict[str, Any], field: str) -> dict[str, Any]:
     if field in _AS_WRITTEN:
         return value
-    if field == "resources":
+    if field in _AMOUNTS:
         return {key: _amounts(part) for key, part in value.items() if part}
     parts = {key: normalized(part, key) for key, part in value.items() if part is not None}
-    return {key: part for key, part in parts.items() if part != {} or key not in _EMPTY_IF_ABSENT}
+    return {key: part for key, part in parts.items() if not _has_no_meaning(field, key, part)}
+
+
+def _has_no_meaning(field: str, key: str, part: Any) -> bool:
+    # Argo calls the container of a template main, whatever its name is
+    if key == "name" and field in _MAIN:
+        return True
+    if part == {}:
+        return key in _EMPTY_IF_ABSENT
+    return (part in ("", []) and key not in _EMPTY_HAS_MEANING) or (part is False and key in _FALSE_IF_ABSENT)
 
 
 def _amounts(part: Any) -> Any:
@@ -101,4 +134,9 @@ def _is_unordered(variables: Sequence[Any]) -> bool:
 
 
 def _sorted(parts: list[Any]) -> list[Any]:
-    return sorted(parts, key=lambda part: msgspec.json.encode(part, order="sorted"))
+    """Return the parts by their names, so that another value does not change the order, then by all they have."""
+    return sorted(parts, key=lambda part: (_name(part), msgspec.json.encode(part, order="sorted")))
+
+
+def _name(part: Any) -> str:
+    return str(part.get("name", "")) if isinstance(part, dict) else ""
