@@ -292,7 +292,16 @@ def test_parameters_that_reports_do_not_show_whole_are_compared() -> None:
     assert [in_words(each) for each in differences(a_workflow(parameters={**many, "q": "2"}), before)] == [
         "parameter q changed"
     ]
-    added = differences(a_workflow(parameters={"a": "1", **many}), a_workflow(parameters=many))
+    one_more = a_workflow(parameters={"a": "1", **many})
+    assert [in_words(each) for each in differences(one_more, a_workflow(parameters=many))] == ["parameter a (none) → 1"]
+    assert [in_words(each) for each in differences(a_workflow(parameters=many), one_more)] == ["parameter a 1 → (none)"]
+    other_last = a_workflow(parameters={"a": "1", **many, "p63": "2"})
+    assert [in_words(each) for each in differences(other_last, a_workflow(parameters=many))] == [
+        "parameter a (none) → 1",
+        "parameter p63 changed",
+    ]
+    too_many = {f"p{n}": "1" for n in range(128)}
+    added = differences(a_workflow(parameters={"a": "1", **too_many}), a_workflow(parameters=too_many))
     assert added == [], "which one came or went is unknown"
     text = a_workflow(parameters={"p": long})
     assert [in_words(each) for each in differences(a_workflow(parameters={"p": f"{long[:-1]}y"}), text)] == [
@@ -301,6 +310,21 @@ def test_parameters_that_reports_do_not_show_whole_are_compared() -> None:
     assert [each.name for each in differences(a_workflow(parameters={"p": "short"}), text)] == ["p"]
     day = [a_workflow(parameters={"p": f"{long} 2026-01-0{day}", "rows": str(day)}) for day in (1, 2)]
     assert [each.name for each in differences(day[1], day[0])] == ["rows", "p"]
+
+
+def test_a_secret_that_another_parameter_pushed_out_of_the_list_is_no_change() -> None:
+    many = {f"p{n}": "1" for n in range(63)} | {"password": "tr0ub4dor-and-3-more"}
+    names = [each.name for each in differences(a_workflow(parameters={"a": "1", **many}), a_workflow(parameters=many))]
+    assert names == ["a"]
+
+
+def test_no_parameter_is_gone_from_a_report_that_was_too_large_to_list_any() -> None:
+    before, after = run_of(a_workflow(parameters={"p": "1"})), run_of(a_workflow(parameters={"p": "1"}))
+    cut = ComparedRun(after.name, after.status.changed(parameters=None))
+    assert find_changes(before, cut) == find_changes(cut, before) == []
+    assert "only the first are recorded" in (unknown_parts(cut, before) or "")
+    bare = ComparedRun(after.name, cut.status.changed(definition=None))
+    assert find_changes(before, bare) == []
 
 
 def test_an_empty_parameter_is_not_an_absent_one() -> None:

@@ -4,17 +4,19 @@ A part that a report does not have is unknown, and never counts as changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.comparison import ChangedThing, ChangeKind, Difference, RunDefinition
+from wfreport.api.comparison import MAX_PARTS, ChangedThing, ChangeKind, Difference, RunDefinition
 from wfreport.api.report import ReportStatus
 from wfreport.api.run import MAX_VALUES
 from wfreport.api.wire import LINE
 from wfreport.core.compare.parameters import without_names
 from wfreport.core.compare.templates import changed_spec, changed_templates
 from wfreport.core.redact.bounds import cut
-from wfreport.core.snapshot.digests import stable_text, without_volatile
+from wfreport.core.redact.redactor import MASK
+from wfreport.core.snapshot.digests import digest, digest_part, stable_text, without_volatile
 
 
 class ComparedRun(Struct, frozen=True):
@@ -50,6 +52,7 @@ def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
 
 
 _ORDER = {what: position for position, what in enumerate(ChangedThing)}
+_NO_PARAMETERS: Final = digest([])
 _JOINED = {ChangedThing.IMAGE, ChangedThing.RESOURCES}
 
 
@@ -92,31 +95,51 @@ def _joined(changes: Iterable[Difference]) -> list[Difference]:
 def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[Difference], list[Difference]]:
     """Return the parameters that differ, and those that differ in nothing but times and ids."""
     old, new = _parameters(before), _parameters(after)
-    old_long, new_long = (_long_parameters(each) for each in comparable_definitions(before, after))
+    old_definition, new_definition = comparable_definitions(before, after)
+    old_long, new_long = _long_parameters(old_definition), _long_parameters(new_definition)
     changed: list[Difference] = []
     volatile: list[Difference] = []
     old_names, new_names = before.own_names, after.own_names
+    has_all_old = has_all_parameters(before.status, old_definition)
+    has_all_new = has_all_parameters(after.status, new_definition)
     for name in dict.fromkeys((*new, *new_long, *old, *old_long)):
+        was, now = old.get(name), new.get(name)
+        kind = None
         if name in old_long and name in new_long:
             differs, is_stable = _compared(old_long[name], new_long[name])
-        elif _may_be_unlisted(name, old) or _may_be_unlisted(name, new):
-            continue
+        elif was is not None and now is not None:
+            differs, is_stable = _compared_values(was, now, old_names, new_names)
+        elif was is None and name not in old_long:
+            differs, is_stable, kind = has_all_old, False, ChangeKind.ADDED
+        elif now is None and name not in new_long:
+            differs, is_stable, kind = has_all_new, False, ChangeKind.REMOVED
+        elif now is None:
+            differs, is_stable = _compared_to_digest(was, new_long[name], old_names)
         else:
-            differs, is_stable = _compared_values(old.get(name), new.get(name), old_names, new_names)
+            differs, is_stable = _compared_to_digest(now, old_long[name], new_names)
         if differs:
-            (volatile if is_stable else changed).append(_parameter(name, old.get(name), new.get(name)))
+            (volatile if is_stable else changed).append(_parameter(name, was, now, kind))
     return changed, volatile
 
 
-def _may_be_unlisted(name: str, listed: Mapping[str, str]) -> bool:
-    """Whether a run may have a parameter that its report does not list: whether it came or went is unknown."""
-    return name not in listed and len(listed) >= MAX_VALUES
+def has_all_parameters(status: ReportStatus, definition: RunDefinition | None) -> bool:
+    """Return whether a report has each parameter of its run, at least as a digest.
+
+    Args:
+        status: the report's status. One that would be too large lists no parameters.
+        definition: its definition, if its digests can be compared.
+    """
+    if not status.parameters:
+        return status.definition is not None and status.definition.parameters_digest == _NO_PARAMETERS
+    if len(status.parameters) < MAX_VALUES:
+        return True
+    is_whole = definition is not None and (definition.templates is not None or not definition.truncated)
+    return is_whole and len(_long_parameters(definition)) < MAX_PARTS
 
 
-def _parameter(name: str, before: str | None, after: str | None) -> Difference:
-    if before == after:  # they differ after the part that reports show
+def _parameter(name: str, before: str | None, after: str | None, kind: ChangeKind | None) -> Difference:
+    if kind is None and (before == after or before is None or after is None):  # reports do not show what differs
         return Difference(what=ChangedThing.PARAMETER, name=name)
-    kind = ChangeKind.ADDED if before is None else ChangeKind.REMOVED if after is None else None
     return Difference(what=ChangedThing.PARAMETER, name=name, change=kind, before=_line(before), after=_line(after))
 
 
@@ -125,13 +148,16 @@ def _compared(before: str, after: str) -> tuple[bool, bool]:
     return before != after, without_volatile(before) == without_volatile(after)
 
 
-def _compared_values(
-    before: str | None, after: str | None, old_names: Sequence[str], new_names: Sequence[str]
-) -> tuple[bool, bool]:
+def _compared_to_digest(value: str | None, other: str, own_names: Sequence[str]) -> tuple[bool, bool]:
+    """Compare a value that one report lists with one of which the other has the digest. A redacted one is unknown."""
+    if not value or MASK in value:
+        return False, True
+    return _compared(digest_part(without_names(value, own_names)), other)
+
+
+def _compared_values(before: str, after: str, old_names: Sequence[str], new_names: Sequence[str]) -> tuple[bool, bool]:
     if before == after:
         return False, True
-    if before is None or after is None:
-        return True, False
     before, after = without_names(before, old_names), without_names(after, new_names)
     if before == after:
         return False, True

@@ -15,7 +15,7 @@ from wfreport.api.comparison import (
     SlowerStep,
 )
 from wfreport.api.report import ReportStatus
-from wfreport.core.compare.changes import ComparedRun, comparable_definitions, find_changes
+from wfreport.core.compare.changes import ComparedRun, comparable_definitions, find_changes, has_all_parameters
 from wfreport.core.compare.durations import (
     MAX_RUNS,
     NO_DURATIONS,
@@ -94,6 +94,8 @@ def unknown_parts(run: ComparedRun, last: ComparedRun | None) -> str | None:
     for which, each in (("last success", last), ("run", run)):
         if each.status.definition is None:
             return f"of the {which}, {_UNKNOWN_DEFINITION}"
+        if not has_all_parameters(each.status, each.status.definition):
+            return f"of the parameters of the {which}, only the first are recorded"
         if each.status.definition.truncated:
             return f"the definition of the {which} is too large to be recorded as a whole"
     return None
