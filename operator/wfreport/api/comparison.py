@@ -67,6 +67,11 @@ class TemplateDefinition(Model):
         default=None,
         max_length=MAX_STEPS,
     )
+    step_names: str | None = Field(
+        "Digests of the names of its steps, if `steps` would take too much room: base64 of three bytes each, sorted.",
+        default=None,
+        max_length=MAX_STEPS * 4,
+    )
     images: dict[str, str] | None = Field("Images by container.", default=None, max_length=MAX_CONTAINERS)
     resources: dict[str, str] | None = Field(
         "Requests and limits, such as `main.limits.memory`.", default=None, max_length=MAX_PARTS
@@ -74,7 +79,7 @@ class TemplateDefinition(Model):
 
 
 class RunDefinition(Model):
-    """The definition that was run. At most 4 KiB: parts are left out first, then steps, then templates."""
+    """The definition that was run. At most 4 KiB: if needed, parts are left out, then steps, images, and templates."""
 
     format: int | None = Field("Version of the digests. Those of another version are not compared.", default=None)
     digest: str = Field(

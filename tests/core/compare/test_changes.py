@@ -327,6 +327,64 @@ def test_no_parameter_is_gone_from_a_report_that_was_too_large_to_list_any() -> 
     assert find_changes(before, bare) == []
 
 
+def test_parameters_that_are_named_after_their_values_are_the_same_ones() -> None:
+    def compiled(digest: str, image: str) -> dict[str, Any]:
+        """Return a Workflow as Kubeflow Pipelines compiles it."""
+        component = {"name": "component", "value": f"{{{{workflow.parameters.components-{digest}}}}}"}
+        parameters = {f"components-{digest}": "{}", f"implementations-{digest}": image, "components-" + "c" * 64: "{}"}
+        task = {"name": "train", "template": "work", "arguments": {"parameters": [component]}}
+        return a_workflow(a_dag(task), a_template(), parameters=parameters)
+
+    found = differences(compiled("b" * 64, "train:2"), compiled("a" * 64, "train:1"))
+    assert [in_words(each) for each in found] == [f"parameter implementations-{'b' * 64} train:1 → train:2"]
+
+
+LARGE = [{"name": f"task-{number:03}", "template": "work"} for number in range(300)]
+
+
+def large_dag(*tasks: dict[str, Any], image: str = "etl:1.8") -> dict[str, Any]:
+    ran = {task["name"]: 10 for task in tasks}
+    return a_workflow(a_dag(*tasks), a_template(image=image), seconds=ran)
+
+
+def test_steps_that_came_or_went_are_named_in_a_definition_that_is_too_large_for_their_digests() -> None:
+    new, changed_one = {"name": "lint", "template": "work"}, {**LARGE[7], "when": "1 == 1"}
+    for after, expected in (
+        (large_dag(new, *LARGE), ["step lint is new"]),
+        (large_dag(*LARGE[:-1]), ["step task-299 is gone"]),
+        (large_dag(new, *LARGE[1:]), ["step lint is new", "step task-000 is gone"]),
+        (large_dag(*LARGE[:7], changed_one, *LARGE[8:]), ["template main changed"]),
+        (large_dag(*LARGE, image="etl:1.9"), ["image etl:1.8 → 1.9"]),
+        (large_dag(*LARGE), []),
+        (large_dag(*LARGE[:10]), [f"step task-{number:03} is gone" for number in range(10, 300)]),
+    ):
+        assert [in_words(each) for each in differences(after, large_dag(*LARGE))] == expected
+    never_ran = a_workflow(a_dag(new, *LARGE), a_template())
+    assert [in_words(each) for each in differences(never_ran, large_dag(*LARGE))] == ["template main changed (order)"]
+
+
+def many_templates(count: int, **others: str) -> dict[str, Any]:
+    return a_workflow(*(a_template(f"t{n}", image=others.get(f"t{n}", f"reg.corp/etl-{n}:1")) for n in range(count)))
+
+
+def test_a_template_of_many_is_found_by_its_digest() -> None:
+    assert [in_words(each) for each in differences(many_templates(64, t0="a:2"), many_templates(64))] == [
+        "image reg.corp/etl-0:1 → a:2"
+    ]
+    assert [in_words(each) for each in differences(many_templates(64, t63="a:2"), many_templates(64))] == [
+        "template t63 changed"
+    ]
+    assert [in_words(each) for each in differences(many_templates(80, t79="a:2"), many_templates(80))] == [
+        "template changed"
+    ]
+    assert [in_words(each) for each in differences(many_templates(65), many_templates(64))] == []
+    assert [in_words(each) for each in differences(many_templates(63), many_templates(64))] == ["template t63 is gone"]
+    assert differences(many_templates(80), many_templates(80)) == []
+    before, after = many_templates(64), many_templates(65)
+    after["spec"]["templates"].insert(0, a_template("new"))
+    assert [in_words(each) for each in differences(after, before)] == ["template new is new"]
+
+
 def test_an_empty_parameter_is_not_an_absent_one() -> None:
     assert [in_words(each) for each in differences(a_workflow(parameters={"p": ""}), a_workflow())] == [
         "parameter p is new"

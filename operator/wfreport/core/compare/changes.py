@@ -3,6 +3,7 @@
 A part that a report does not have is unknown, and never counts as changed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
@@ -17,6 +18,7 @@ from wfreport.core.compare.templates import changed_spec, changed_templates
 from wfreport.core.redact.bounds import cut
 from wfreport.core.redact.redactor import MASK
 from wfreport.core.snapshot.digests import digest, digest_part, stable_text, without_volatile
+from wfreport.imports import lazy_pattern
 
 
 class ComparedRun(Struct, frozen=True):
@@ -41,7 +43,7 @@ def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
     parameters, volatile = _changed_parameters(before, after)
     changes = parameters
     if old and new:
-        found, unsteady = changed_templates(old, new)
+        found, unsteady = changed_templates(old, new, (before.status.steps or (), after.status.steps or ()))
         fields, unsteady_fields = changed_spec(old, new, [change for change in found if change.change])
         changes = [*_joined(found), *parameters, *fields]
         volatile = [*volatile, *unsteady, *unsteady_fields]
@@ -52,6 +54,9 @@ def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
 
 
 _ORDER = {what: position for position, what in enumerate(ChangedThing)}
+_DIGEST_LENGTH: Final = 64
+_DIGEST: Final = lazy_pattern(r"-[0-9a-f]{64}\Z")
+"""The end of a parameter's name in Kubeflow Pipelines."""
 _NO_PARAMETERS: Final = digest([])
 _JOINED = {ChangedThing.IMAGE, ChangedThing.RESOURCES}
 
@@ -99,6 +104,8 @@ def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[D
     old_long, new_long = _long_parameters(old_definition), _long_parameters(new_definition)
     changed: list[Difference] = []
     volatile: list[Difference] = []
+    renamed = _named_by_value((*old, *old_long), (*new, *new_long))
+    old, old_long = ({renamed.get(name, name): value for name, value in each.items()} for each in (old, old_long))
     old_names, new_names = before.own_names, after.own_names
     has_all_old = has_all_parameters(before.status, old_definition)
     has_all_new = has_all_parameters(after.status, new_definition)
@@ -120,6 +127,20 @@ def _changed_parameters(before: ComparedRun, after: ComparedRun) -> tuple[list[D
         if differs:
             (volatile if is_stable else changed).append(_parameter(name, was, now, kind))
     return changed, volatile
+
+
+def _named_by_value(before: Iterable[str], after: Iterable[str]) -> Mapping[str, str]:
+    """Return the later names of parameters that are named after a digest of their value, by the earlier ones."""
+    old_names, new_names = set(before), set(after)
+    old, new = _undigested(old_names - new_names), _undigested(new_names - old_names)
+    return {old[stem]: new[stem] for stem in old.keys() & new.keys()}
+
+
+def _undigested(names: Iterable[str]) -> dict[str, str]:
+    """Return names that end in a digest by the rest of them, without a rest that several have."""
+    digested = [name for name in names if len(name) > _DIGEST_LENGTH and _DIGEST.search(name)]
+    stems = Counter(name[:-_DIGEST_LENGTH] for name in digested)
+    return {name[:-_DIGEST_LENGTH]: name for name in digested if stems[name[:-_DIGEST_LENGTH]] == 1}
 
 
 def has_all_parameters(status: ReportStatus, definition: RunDefinition | None) -> bool:

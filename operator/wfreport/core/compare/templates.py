@@ -1,7 +1,7 @@
 """Finds what differs between the definitions of two runs: templates, the steps that they call, and the spec."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
 from wfreport.api.comparison import (
@@ -13,10 +13,12 @@ from wfreport.api.comparison import (
     RunDefinition,
     TemplateDefinition,
 )
+from wfreport.api.report import Step
 from wfreport.api.wire import LINE
+from wfreport.core.compare.loops import split_item
 from wfreport.core.redact.bounds import cut
 from wfreport.core.snapshot.definition import TEMPLATE_REF, called_in, digest_call_of, fields_of_call
-from wfreport.core.snapshot.digests import VALUE, without_volatile
+from wfreport.core.snapshot.digests import VALUE, digest_name, digested_names, without_volatile
 from wfreport.core.snapshot.normalized import normalized_image
 from wfreport.core.snapshot.quantity import plain_quantity
 
@@ -29,8 +31,18 @@ Changes = tuple[list[Difference], list[Difference]]
 """Differences, and those that are of times and ids alone."""
 
 
-def changed_templates(before: RunDefinition, after: RunDefinition) -> Changes:
-    """Return the differences between the templates of two runs, in the order of the later definition."""
+ListedSteps = tuple[Sequence[Step], Sequence[Step]]
+"""The steps that the earlier and the later run list."""
+
+
+def changed_templates(before: RunDefinition, after: RunDefinition, listed: ListedSteps = ((), ())) -> Changes:
+    """Return the differences between the templates of two runs, in the order of the later definition.
+
+    Args:
+        before: the earlier definition.
+        after: the later one.
+        listed: the steps that the runs list; they have the names of which a large definition has digests.
+    """
     old, new = _by_name(before), _by_name(after)
     came_and_went = list(_came_and_went(before, after, old, new))
     renamed = {
@@ -46,11 +58,21 @@ def changed_templates(before: RunDefinition, after: RunDefinition) -> Changes:
         if own in old and own in new and (old[own], new[own]) == (_named(earlier, own), _named(template, own)):
             continue  # Argo stores templates of a workflowTemplateRef twice
         if earlier and earlier.digest != template.digest:
-            found += _changed_template(earlier, template, renamed)
+            found += _changed_template(earlier, template, renamed, listed)
         elif earlier and earlier.parts and template.parts and earlier.parts != template.parts:
             fields = _changed_parts(earlier.parts, template.parts, lambda part: part)
             volatile.append(Difference(what=ChangedThing.TEMPLATE, name=name, fields=fields))
+    if not (found or came_and_went or volatile) and _differ_in_unlisted_templates(before, after):
+        found.append(Difference(what=ChangedThing.TEMPLATE))
     return [*found, *came_and_went], volatile
+
+
+def _differ_in_unlisted_templates(before: RunDefinition, after: RunDefinition) -> bool:
+    """Return whether two definitions differ only in what was left out of equally many templates."""
+    spec = before.spec or {}
+    has_all_else = spec == (after.spec or {}) and len(spec) < MAX_PARTS and bool(before.templates)
+    is_as_long = before.templates_total is not None and before.templates_total == after.templates_total
+    return has_all_else and is_as_long and before.digest != after.digest
 
 
 def _by_name(definition: RunDefinition) -> dict[str, TemplateDefinition]:
@@ -96,11 +118,14 @@ def _came_and_went(
     old: Mapping[str, TemplateDefinition],
     new: Mapping[str, TemplateDefinition],
 ) -> Iterator[Difference]:
-    if before.templates_total or after.templates_total:
-        return
-    gone = {name: each.digest for name, each in old.items() if name not in new and _SCOPE not in name}
-    came = {name: each.digest for name, each in new.items() if name not in old and _SCOPE not in name}
+    # one that is not listed was perhaps left out
+    gone = {} if after.templates_total else _not_in(new, old)
+    came = {} if before.templates_total else _not_in(old, new)
     yield from _named_changes(ChangedThing.TEMPLATE, gone, came)
+
+
+def _not_in(others: Mapping[str, TemplateDefinition], templates: Mapping[str, TemplateDefinition]) -> dict[str, str]:
+    return {name: each.digest for name, each in templates.items() if name not in others and _SCOPE not in name}
 
 
 def _named_changes(what: ChangedThing, gone: Mapping[str, str], came: Mapping[str, str]) -> Iterator[Difference]:
@@ -128,15 +153,16 @@ def _only_names(digests: Mapping[str, str]) -> dict[str, str]:
 
 
 def _changed_template(
-    before: TemplateDefinition, after: TemplateDefinition, renamed: Mapping[str, str]
+    before: TemplateDefinition, after: TemplateDefinition, renamed: Mapping[str, str], listed: ListedSteps
 ) -> list[Difference]:
-    images = before.images or {}, after.images or {}
+    has_amounts = not (_is_digest_alone(before) or _is_digest_alone(after))
+    images = (before.images or {}, after.images or {}) if has_amounts else ({}, {})
     containers = _different(*images, MAX_CONTAINERS)
     others = {each for each in containers if (each in images[0]) != (each in images[1])}
-    steps = list(_changed_steps(before.steps, after.steps, renamed))
+    steps = list(_changed_steps(before.steps, after.steps, renamed)) or list(_changed_names(before, after, listed))
     explained = {"order"} if any(step.change for step in steps) else set[str]()
     explained |= _CONTAINER_LISTS if others - {"main"} else set()
-    resources = before.resources or {}, after.resources or {}
+    resources = (before.resources or {}, after.resources or {}) if has_amounts else ({}, {})
     # those of a container that came or went came or went with it
     amounts = [each for each in _different(*resources, MAX_PARTS) if each.partition(".")[0] not in others]
     found = [
@@ -151,6 +177,35 @@ def _changed_template(
     if fields or not (found or calls_renamed):
         found.append(Difference(what=ChangedThing.TEMPLATE, name=after.name, fields=fields or None))
     return found
+
+
+def _is_digest_alone(template: TemplateDefinition) -> bool:
+    """Return whether the rest of a template was left out, or may have been."""
+    return template.parts is None and template.images is None and template.resources is None
+
+
+def _changed_names(before: TemplateDefinition, after: TemplateDefinition, listed: ListedSteps) -> Iterator[Difference]:
+    """Yield the steps that came or went, if a definition has the digests of their names alone.
+
+    Steps of these names are among those that the runs list, unless they never ran.
+    """
+    if not (before.step_names or after.step_names):
+        return
+    old, new = _digested_steps(before), _digested_steps(after)
+    for kind, steps, digests in (
+        (ChangeKind.ADDED, listed[1], new - old if old else ()),
+        (ChangeKind.REMOVED, listed[0], old - new if new else ()),
+    ):
+        names = dict.fromkeys(split_item(step.display_name)[0] for step in steps) if digests else ()
+        for name in names:
+            if digest_name(name) in digests:
+                yield Difference(what=ChangedThing.STEP, name=_line(name), change=kind)
+
+
+def _digested_steps(template: TemplateDefinition) -> Set[bytes]:
+    if template.step_names:
+        return digested_names(template.step_names)
+    return {digest_name(name) for name in template.steps or ()}
 
 
 def _changed_parts(

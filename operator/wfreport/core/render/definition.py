@@ -23,7 +23,7 @@ from wfreport.core.compare.parameters import stable_value, without_names
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.steps import MAX_VALUE_LENGTH
 from wfreport.core.snapshot.definition import TemplateDigest
-from wfreport.core.snapshot.digests import VALUE, digest, digest_part
+from wfreport.core.snapshot.digests import VALUE, digest, digest_names, digest_part
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 
 MAX_BYTES: Final = 4096
@@ -73,17 +73,36 @@ def _shorter(whole: RunDefinition) -> Iterator[RunDefinition]:
     templates = whole.templates or []
     without_parts = [each.model_copy(update={"parts": None}) for each in templates]
     yield whole.model_copy(update={"templates": without_parts, "truncated": True})
+    with_names = [_with_step_names(each) for each in templates]
+    yield whole.model_copy(update={"templates": with_names, "truncated": True})
+    names_without_parts = [each.model_copy(update={"parts": None}) for each in with_names]
+    yield whole.model_copy(update={"templates": names_without_parts, "truncated": True})
     without_steps = [each.model_copy(update={"steps": None}) for each in without_parts]
-    total = whole.templates_total or len(templates)
-    count = len(without_steps)
-    while count:
-        update = {"templates": without_steps[:count], "templates_total": _total(total, count), "truncated": True}
+    digests = [TemplateDefinition(name=each.name, digest=each.digest) for each in templates]
+    for count in _halves(len(templates)):
+        update = {"templates": [*without_steps[:count], *digests[count:]], "truncated": True}
         yield whole.model_copy(update=update)
-        count //= 2
+    total = whole.templates_total or len(templates)
+    for count in _halves(len(templates)):
+        update = {"templates": digests[:count], "templates_total": _total(total, count), "truncated": True}
+        yield whole.model_copy(update=update)
     yield RunDefinition(
         format=whole.format, digest=whole.digest, parameters_digest=whole.parameters_digest, truncated=True,
         templates_total=total or None,
     )  # fmt: skip
+
+
+def _halves(count: int) -> Iterator[int]:
+    while count:
+        yield count
+        count //= 2
+
+
+def _with_step_names(template: TemplateDefinition) -> TemplateDefinition:
+    """Return a template with the digests of the names of its steps instead of those of the steps."""
+    if not template.steps:
+        return template
+    return template.model_copy(update={"steps": None, "step_names": digest_names(template.steps)})
 
 
 def _total(count: int, listed: int) -> int | None:

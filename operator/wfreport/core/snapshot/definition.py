@@ -7,6 +7,7 @@ times that differ in every run.
 """
 
 import functools
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ _SET_BY_COMMANDS: Final = frozenset({"shutdown", "suspend"})
 _NOT_IN_SPEC: Final = (
     frozenset({"templates", "templateDefaults", "arguments", "workflowTemplateRef"}) | _SET_BY_COMMANDS
 )
+_REFERENCE: Final = b"{{workflow.parameters."
 TEMPLATE_REF: Final = "workflowTemplateRef"
 _OWN_NAME_LENGTH: Final = 6
 
@@ -140,7 +142,13 @@ def _nameless(text: bytes | msgspec.Raw, own_names: Sequence[bytes]) -> bytes:
     plain = bytes(text)
     for name in own_names:
         plain = plain.replace(name, b"{workflow}")
-    return plain
+    return _digest_in_reference().sub(rb"\1", plain) if _REFERENCE in plain else plain
+
+
+@functools.cache
+def _digest_in_reference() -> re.Pattern[bytes]:
+    """Kubeflow Pipelines names parameters after digests of their values, which are compared by themselves."""
+    return re.compile(rb"(\{\{workflow\.parameters\.[\w-]{1,63}-)[0-9a-f]{64}(?=\}\})")
 
 
 def _decoded(text: bytes | msgspec.Raw, own_names: Sequence[bytes]) -> Any:

@@ -7,9 +7,10 @@ A part of a definition is one of
 * ``0f1e2d.4c5b``: a digest without times and uuids, and a digest with them.
 """
 
+import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from wfreport.imports import lazy_pattern
 _DIGITS: Final = 12
 _PART_DIGITS: Final = 6
 _EXACT_DIGITS: Final = 4
+NAME_BYTES: Final = 3
 VALUE: Final = "="
 _EXACT: Final = "."
 _MAX_LEAVES: Final = 6
@@ -62,6 +64,22 @@ def digest_part(value: object) -> str:
 def digest_parts(fields: Mapping[str, Any]) -> dict[str, str]:
     """Return short values as they are, those of small objects by their path, and digests of all others."""
     return {key: text for name in sorted(fields) for key, text in _parts(name, fields[name])}
+
+
+def digest_names(names: Iterable[str]) -> str:
+    """Return the short digests of names as one text, in an order that does not depend on theirs."""
+    return base64.b64encode(b"".join(sorted({digest_name(name) for name in names}))).decode()
+
+
+def digest_name(name: str) -> bytes:
+    """Return the digest of a name. Two of 500 names have the same one in less than one of 100 definitions."""
+    return hashlib.sha256(name.encode()).digest()[:NAME_BYTES]
+
+
+def digested_names(text: str) -> set[bytes]:
+    """Return the digests of names from their text."""
+    whole = base64.b64decode(text)
+    return {whole[start : start + NAME_BYTES] for start in range(0, len(whole), NAME_BYTES)}
 
 
 def exact_part(value: object) -> str | None:
