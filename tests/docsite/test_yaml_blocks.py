@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from tests.manifests.test_chart import refusal
 from tests.pages import ROOT, Block, yaml_blocks
 
 from controlplane import ControlPlane
+from controlplane.argo import argo_release
 from controlplane.binaries import kubectl
 from controlplane.foreign_crds import ARGO_CD, FLUX, PROMETHEUS_OPERATOR, foreign_crds
 
@@ -29,6 +31,7 @@ KUSTOMIZATION: Final = {
 }
 VALUES: Final = frozenset(yaml.safe_load((CHART / "values.yaml").read_text()))
 GITOPS: Final = ROOT / "gitops"
+LINTED: Final = frozenset({"Workflow", "CronWorkflow"})
 NAMESPACES: Final = ("argocd", "flux-system", SYSTEM, ARGO)
 
 
@@ -155,6 +158,15 @@ def refusals(plane: ControlPlane, entries: list[Object]) -> list[str]:
     return [problem for entry in entries if (problem := refusal(plane, entry, plurals))]
 
 
+def lint(entry: Object, folder: Path) -> str:
+    """Return what Argo's own linter says of an object of Argo's; nothing if it has no complaint."""
+    path = folder / "linted.yaml"
+    path.write_text(yaml.safe_dump(entry))
+    command = [str(argo_release().cli), "lint", "--offline", "--no-color", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.page.removeprefix('docs/')}-{block.number}")
 def test_each_block_is_accepted(ready: ControlPlane, tmp_path: Path, block: Block) -> None:
     for document in yaml.safe_load_all(block.text):
@@ -168,6 +180,8 @@ def test_each_block_is_accepted(ready: ControlPlane, tmp_path: Path, block: Bloc
             (entry,) = whole(document)
             entry["metadata"].setdefault("namespace", ARGO)
             assert refusals(ready, [entry]) == []
+            if entry["kind"] in LINTED:
+                assert lint(entry, tmp_path) == ""
 
 
 def test_the_examples_for_gitops_are_accepted(ready: ControlPlane) -> None:
@@ -186,3 +200,7 @@ def test_a_field_that_a_kind_lacks_is_refused(ready: ControlPlane) -> None:
     problems = refusals(ready, wrong)
     assert len(problems) == len(wrong)
     assert all(re.search("unknown field|not declared in schema", problem) for problem in problems), problems
+
+
+def test_argos_linter_refuses_a_workflow_whose_entrypoint_no_template_has(tmp_path: Path) -> None:
+    assert "template name 'absent' undefined" in lint(merged(WORKFLOW, {"spec": {"entrypoint": "absent"}}), tmp_path)
