@@ -277,6 +277,7 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         (of_failure(C.CONFIG_ERROR, "container has runAsNonRoot and image will run as root"), "runAsUser"),
         (of_failure(C.IMAGE_PULL, 'Failed to pull image "acme/x:2": manifest unknown'), "the image acme/x:2"),
         (of_failure(C.IMAGE_PULL, "i/o timeout", retryable=True), "the machines can reach the registry"),
+        (of_failure(C.IMAGE_PULL, "toomanyrequests: unauthenticated pull rate limit"), "limits the rate of pulls"),
         (
             of_failure(C.QUOTA_EXCEEDED, "failed quota: q: must specify limits.cpu for: init,a; limits.memory for: a"),
             "limits.cpu, limits.memory of every container, and Argo's containers init have none",
@@ -301,6 +302,7 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         (of_failure(C.CANCELLED, reason="ReplacedByCron"), "concurrencyPolicy: Replace"),
         (of_failure(C.CONTROLLER_ERROR, reason="TaskResultLost", retryable=True), "workflowtaskresults"),
         (of_failure(C.ARTIFACT_IO, "Error: No such container: ab", owner=Owner.PLATFORM), "argoexec lost the step's"),
+        (of_failure(C.ARTIFACT_IO, "mkdir /argo/outputs: permission denied", owner=Owner.PLATFORM), "emissary"),
         (of_failure(C.ARTIFACT_IO, "Access Denied", owner=Owner.PLATFORM), "endpoint, bucket and credentials"),
     ],
 )  # fmt: skip

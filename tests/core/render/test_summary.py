@@ -19,6 +19,7 @@ from wfreport.api.evidence import EventSummary
 from wfreport.api.report import Failure, ReportStatus, Resources, Waiting
 from wfreport.core.render.phrases import shorten, tidy
 from wfreport.core.render.sentences import failure_phrase, waiting_phrase
+from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import NodesState, Snapshot
 from wfreport.core.timing.durations import short_duration
 
@@ -233,6 +234,21 @@ def test_every_class_has_a_phrase_whatever_is_known(failure_class: FailureClass,
     assert phrase == " ".join(phrase.split()).strip(" :;")
 
 
+@pytest.mark.parametrize(
+    ("message", "phrase"),
+    [
+        ("main: Error (exit code 139)", "exit code 139 (128 + SIGSEGV)"),
+        ("main: Error (exit code 127)", "exit code 127 (in a shell: command not found)"),
+        ("main: Error (exit code 127): sh: foo: not found", "exit code 127: sh: foo: not found"),
+        ("main: Error (exit code 3)", "exit code 3"),
+    ],
+)
+def test_an_exit_code_has_its_conventional_meaning_unless_the_program_gave_words(message: str, phrase: str) -> None:
+    ending = parse_exit(message)
+    assert ending
+    assert failure_phrase(a_failure(FailureClass.EXIT_CODE, message=message, exit_code=ending.code)) == phrase
+
+
 # --- phrases of waits
 
 
@@ -305,6 +321,17 @@ def test_a_wait_is_described_in_plain_words(reason: str, message: str, phrase: s
             "kubernetes.io/csi: attacher.MountDevice failed to create newCsiDriverClient: driver name x not found",
             "driver name x not found",
         ),
+        (
+            f'OCI runtime create failed: container_linux.{"go"}:380: starting container process caused: exec: "x": no',
+            'exec: "x": no',
+        ),
+        (
+            (
+                "failed to copy: httpReadSeeker: failed open: unexpected status code https://r.io/v2/x: 429 Too Many "
+                "Requests: your pull rate limit. https://www.docker.com/increase-rate-limit"
+            ),
+            "429 Too Many Requests: your pull rate limit",
+        ),
         ("read tcp 10.0.0.1:5->10.0.0.2:8080: read: connection reset by peer", "read: connection reset by peer"),
         (
             (
@@ -325,7 +352,7 @@ def test_a_long_text_is_cut_after_a_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "is_kept"), [("refused", False), ("too late", True), ("x" * 13, True), ("x" * 14, False)]
+    ("cause", "is_kept"), [("refused", False), ("too late", True), ("x" * 20, True), ("x" * 21, False)]
 )
 def test_a_short_cause_at_the_end_is_kept_if_a_text_is_cut(cause: str, is_kept: bool) -> None:
     tidied = tidy(f"failed to put the file of the step: {cause}", 40)

@@ -39,7 +39,6 @@ _LOST_RESULT: Final = message_pattern(
     r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\."
 )
 """A loop over the result of a step, whose placeholder is still there: the result never reached the controller."""
-
 REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
     RefusalMessage(message_pattern(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
@@ -69,7 +68,6 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         Class.QUOTA_EXCEEDED,
         "QuotaExceeded",
     ),
-    # --- locks: sync/*.go
     # --- argoexec's own files and those of its containers: commands/emissary.go
     RefusalMessage(
         message_pattern(r"exit-code of dependency|\bopen /var/run/argo/|Post \"https://\S{1,512} x509: "),
@@ -84,6 +82,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         Owner.PLATFORM,
         retryable=True,  # another pod gets another token
     ),
+    # --- locks: sync/*.go
     RefusalMessage(
         message_pattern(r"semaphore with both|invalid lock kind|unknown Synchronization Type"),
         Class.CONFIG_ERROR,
@@ -239,7 +238,9 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "PodRejected",
     ),
     RefusalMessage(
-        message_pattern(r"User \"[^\"]{1,300}\" cannot [a-z]{1,40} resource|Error from server \(Forbidden\)"),
+        message_pattern(
+            r"User \"[^\"]{1,300}\" cannot [a-z]{1,40} (?:resource|\S{1,100} in the n)|Error from server \(Forbidden\)"
+        ),
         Class.CONFIG_ERROR,
         "Forbidden",
     ),

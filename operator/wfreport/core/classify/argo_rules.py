@@ -76,7 +76,10 @@ def artifact_failed(symptom: Symptom) -> Verdict | None:
 
 
 def _is_about_artifacts(symptom: Symptom) -> bool:
-    if artifact_messages.OF_API_SERVER.search(symptom.system_text):
+    if artifact_messages.OF_API_SERVER.search(symptom.system_text) or (
+        artifact_messages.EXECUTOR_PREFIX.match(symptom.system_text)
+        and argo_messages.EXECUTOR_FORBIDDEN.search(symptom.system_text)
+    ):
         return False
     if artifact_messages.ARTIFACT_MESSAGE.search(symptom.system_text):
         return True
@@ -120,11 +123,18 @@ def refused_or_invalid(symptom: Symptom) -> Verdict | None:
 
 
 def _is_of_the_controller(symptom: Symptom) -> bool:
-    """Whether the controller lacks a right: no container made the request, and its account is of another namespace."""
-    right = find_denied(symptom.message) if symptom.ending is None else None
+    """Whether the controller's own request was refused.
+
+    No container made it, and it is for a resource that the API server does not serve, or by an account of another
+    namespace.
+    """
+    text = symptom.message
+    if symptom.ending is not None or OF_KUBECTL.search(text) or artifact_messages.EXECUTOR_PREFIX.match(text):
+        return False
+    right = find_denied(text)
     account = right.service_account if right else None
-    is_of_kubectl = OF_KUBECTL.search(symptom.message) is not None
-    return right is not None and account is not None and account[0] != right.namespace and not is_of_kubectl
+    is_foreign = right is not None and account is not None and account[0] != right.namespace
+    return is_foreign or text.endswith("the server could not find the requested resource")
 
 
 def _may_be_refused(symptom: Symptom) -> bool:

@@ -75,6 +75,9 @@ MISCONFIGURED_STORE: Final = message_pattern(
 )
 """The configuration of the artifact repository names no store that can be reached."""
 
+EXECUTOR_PREFIX: Final = message_pattern(r"failed to (?:save outputs|load artifacts): ")
+"""Argo 2.x put it before each error of its executor, whether it was about artifacts or not."""
+
 OF_API_SERVER: Final = message_pattern(
     r"^(?:failed to save outputs: )?(?:Failed to establish pod watch: )?(?:etcdserver: |Unauthorized$|"
     r"the server (?:was unable|is currently unable|has asked)|Timeout: request did not complete|"
@@ -93,7 +96,7 @@ NOT_STARTED: Final = message_pattern(r"argument list too long|exec format error|
 
 OF_WAIT: Final = message_pattern(
     r"\b(?:save|saving|put|upload|outputs?|wait for|main container|chroot|archive/tar|tarball|workflowtaskresults)\b|"
-    r"container named \"main|/(?:docker\.sock|outputs)\b|No such container|/pods\b"
+    r"container named \"main|/(?:docker\.sock|outputs)\b|No such container|/pods\b|\bopen /mainctrfs/"
 )
 """What only the wait container does: it waits for main, and stores its outputs."""
 

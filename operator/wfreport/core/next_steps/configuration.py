@@ -54,6 +54,7 @@ _CREATED_FROM_FILE: Final = {"Secret": ("secret", "generic"), "ConfigMap": ("con
 _NON_ROOT: Final = lazy_pattern(r"runAsNonRoot|non-root|non-numeric user")
 _POD_SECURITY: Final = lazy_pattern(r"violates PodSecurity")
 _PULL_DENIED: Final = lazy_pattern(r"(?i)unauthorized|denied|authentication required|\b40[13]\b|no basic auth")
+_PULL_LIMITED: Final = lazy_pattern(r"(?i)toomanyrequests|429 Too Many Requests")
 _PULL_MISSING: Final = lazy_pattern(
     r"(?i)not found|manifest unknown|does not exist|InvalidImageName|couldn't parse image"
 )
@@ -215,6 +216,13 @@ def image_steps(text: str, _: ReportedRun) -> list[NextStep]:
     """Return what to do about an image that cannot be pulled."""
     image = find_image(text)
     named = f"the image {image}" if image else "the image"
+    if _PULL_LIMITED.search(text):
+        return [
+            NextStep(
+                "Wait, as the registry limits the rate of pulls; or give the pod an imagePullSecret of an account with "
+                f"a higher limit, or mirror {named}."
+            )
+        ]
     if _PULL_DENIED.search(text):
         return [
             NextStep(

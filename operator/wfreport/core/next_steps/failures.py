@@ -32,6 +32,7 @@ _SUGGESTED_FACTOR: Final = 1.5
 """The factor that RaiseMemory has by default."""
 _MEMORY_LIMIT: Final = "limits.memory"
 _LOW_ON: Final = lazy_pattern(r"low on resource: ([\w-]+)")
+_OLD_EXECUTOR: Final = lazy_pattern(r"Docker daemon|docker\.sock|process namespace sharing|mkdir /argo/outputs")
 _STATUS: Final = lazy_pattern(r"response code: (\d{3})")
 
 
@@ -221,7 +222,12 @@ def _killed(failure: Failure, run: ReportedRun) -> Steps:
 def _artifact(failure: Failure, run: ReportedRun) -> Steps:
     if failure.retryable:
         yield run_again(run)
-    if LOST_CONNECTION.search(failure.message or ""):
+    if _OLD_EXECUTOR.search(failure.message or ""):
+        yield NextStep(
+            "Set containerRuntimeExecutor: emissary in the ConfigMap workflow-controller-configmap: this executor of "
+            "an old Argo cannot work on the machine, or not as this user."
+        )
+    elif LOST_CONNECTION.search(failure.message or ""):
         yield NextStep("If it fails again, look at the machine: argoexec lost the step's container, or its pod.")
         yield from _host(failure, "the state of its machine")
     elif failure.owner == Owner.USER:

@@ -31,6 +31,9 @@ _REWRITTEN: Final = (
         "",
     ),
     (lazy_pattern(r": unknown$"), ""),
+    (lazy_pattern(r"\bcontainer_linux\.go:\d+: starting container process caused:? "), ""),
+    (lazy_pattern(r"\bfailed to copy: httpReadSeeker: failed open: (?:unexpected status code \S+: )?"), ""),
+    (lazy_pattern(r"\. https://www\.docker\.com/increase-rate-limit$"), ""),
     (lazy_pattern(r"^no more retries "), ""),
     (lazy_pattern(r",?\s+status code: \d+, request id: \S*(?:, host id: \S*)?$"), ""),
     (lazy_pattern(r"\bkubernetes\.io/csi: (?:attacher\.\w+ failed to create newCsiDriverClient: )?"), ""),
@@ -82,7 +85,7 @@ def tidy(text: str, limit: int = DETAIL_CHARACTERS) -> str:
 def _cut_before_the_cause(line: str, limit: int) -> str:
     """Shorten a message. Go puts the cause last, so a short cause is kept, and the text before it is cut."""
     cause = line.rpartition(": ")[2]
-    if len(line) <= limit or not _SHORTEST_CAUSE <= len(cause) <= limit // 3:
+    if len(line) <= limit or not _SHORTEST_CAUSE <= len(cause) <= limit // 2:
         return shorten(line, limit)
     return f"{shorten(line[: -len(cause)], limit - len(cause) - 1)} {cause}"
 

@@ -81,7 +81,25 @@ def _exit_code(failure: Failure) -> str:
         return "daemon exited while it was still needed" if failure.reason == "DaemonExited" else _message(failure)
     container = "" if failure.container in (None, MAIN_CONTAINER) else _container(failure)
     ending = f"{container}exited with code {failure.exit_code}" if container else f"exit code {failure.exit_code}"
-    return f"{ending}{_colon(_detail(failure) or _last_words(failure))}"
+    words = _detail(failure) or _last_words(failure)
+    return f"{ending}{_colon(words) or _convention(failure.exit_code)}"
+
+
+def _convention(exit_code: int) -> str:
+    """Return what the exit code means by the convention of shells and runtimes, in brackets; empty without one."""
+    meaning = _EXIT_CODES.get(exit_code)
+    return f" ({meaning})" if meaning else ""
+
+
+_EXIT_CODES: Final = {
+    126: "in a shell: not executable",
+    127: "in a shell: command not found",
+    132: "128 + SIGILL",
+    134: "128 + SIGABRT",
+    135: "128 + SIGBUS",
+    136: "128 + SIGFPE",
+    139: "128 + SIGSEGV",
+}
 
 
 def _last_words(failure: Failure) -> str:
