@@ -47,7 +47,7 @@ MISSING_ARTIFACT: Final = message_pattern(
 
 DENIED_ARTIFACT: Final = message_pattern(
     r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
-    r"SignatureDoesNotMatch|ExpiredToken|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
+    r"SignatureDoesNotMatch|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
     r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
     r"[Pp]ermission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: |"
     r"signature (?:we calculated )?does not match|Access Key Id you provided|InvalidClientTokenId|WebIdentityErr|"
@@ -62,7 +62,7 @@ DENIED_ARTIFACT: Final = message_pattern(
     r"(?:token|credentials?) (?:\S{1,20} ){0,3}(?:has expired|is expired|expired|malformed|is invalid)|AADSTS\d|"
     r"AuthorizationPermissionMismatch|NotPermitted\b|[Ff]ailed to acquire a token|GCE metadata \"|"
     r"Unable to generate access token|could not read (?:Username|Password)|Host key verification failed|"
-    r"no credentials|KDC_ERR|KRB_AP_ERR|AccessControlException"
+    r"KDC_ERR|KRB_AP_ERR|AccessControlException"
 )
 """The store, its credentials or argoexec's image are configured wrongly."""
 
