@@ -19,7 +19,7 @@ from wfreport.api.report import WorkflowReport
 from wfreport.cli.render.html_page import html_of
 from wfreport.cli.sources.computed_reports import EVERY_STEP, compute_report
 from wfreport.core.next_steps.lines import NextCommand
-from wfreport.core.page.build import MAX_FAILURES, build_page
+from wfreport.core.page.build import MAX_FAILURES, MAX_OTHERS, build_page
 from wfreport.core.page.markdown import MAX_CHARACTERS, escaped, fenced, markdown_of
 from wfreport.core.page.model import Fact, RunPage
 from wfreport.core.page.payload import pack_steps
@@ -185,9 +185,47 @@ def test_a_failure_is_new_or_known(history: dict[str, Any], told: str) -> None:
     assert card
     sentences = " ".join(card.sentences)
     assert told in sentences
-    assert "the run before this one, after 1 success in a row" in sentences
+    assert "Last success: w, no known run in between." in sentences
     assert "Nothing that the reports know of differs" in sentences
     assert "95 % of them at most 1s (1 run)" in sentences
+
+
+def test_equal_failures_are_one_card_that_names_the_others() -> None:
+    def failure(number: int, **fields: Any) -> dict[str, Any]:
+        return a_failure(displayName=f"load({number}:x)", nodeId=f"run-{number}", fingerprint="f1", **fields)
+
+    steps = [a_step(number, phase="Failed") for number in range(3)]
+    equal = [failure(0), failure(1), failure(2), failure(99)]
+    page = a_page(observed() | {"steps": steps, "failures": [*equal, failure(5, logLine="another one")]})
+    assert [card.title for card in page.failures] == ["load(0:x)", "load(5:x)"]
+    (first, _) = page.failures
+    assert [(other.name, bool(other.anchor)) for other in first.others] == [
+        ("load(1:x)", True), ("load(2:x)", True), ("load(99:x)", False)
+    ]  # fmt: skip
+    assert "Failed the same way: load(1:x), load(2:x), load(99:x)" in markdown_of(page)
+    html = html_of(page)
+    assert html.count('<article class="card') == 2
+    assert f'<a href="#{first.others[0].anchor}">load(1:x)</a>' in html
+    many = a_page({"failures": [failure(number) for number in range(MAX_OTHERS + 4)]})
+    assert (len(many.failures), many.more_failures, many.failures[0].more_others) == (1, 0, 3)
+    assert all(" and 3 more" in text for text in (html_of(many), markdown_of(many)))
+
+
+def test_the_page_has_the_time_of_the_last_recorded_change() -> None:
+    running = {"observedWorkflow": {"phase": "Running", "startedAt": START}, "steps": [a_step(1, 60, None)]}
+    told = "2026-05-01 12:01:00Z"
+    for text in (html_of(a_page(running)), markdown_of(a_page(running)).replace("\\", "")):
+        assert f"of {told}, its last recorded change" in text
+    assert a_page(running | {"waiting": [{"reason": "LockWait", "sinceAt": at(120)}]}).as_of.endswith("12:02:00Z")
+    assert a_page().as_of == ""
+
+
+def test_the_page_explains_what_it_counts() -> None:
+    page = a_page(FULL)
+    assert values(page.facts)["Steps"] == "1: 1 failed (without groups of steps and superseded attempts)"
+    whole = a_page(observed() | {"steps": [a_step(1)]})
+    assert whole.steps_note == "1 row: the steps, the groups around them, and each attempt."
+    assert values(a_page({"stepCounts": FULL["stepCounts"] | {"failed": 0, "total": 0}}).facts)["Steps"] == "0"
 
 
 def test_failures_beyond_the_limit_are_counted() -> None:

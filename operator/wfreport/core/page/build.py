@@ -1,6 +1,6 @@
 """Builds the page of a run from its report."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -14,7 +14,7 @@ from wfreport.api.run import NamedValue, WorkflowSource
 from wfreport.core.compare.words import then_and_now
 from wfreport.core.next_steps.lines import NextCommand, command_lines, invocation_anywhere
 from wfreport.core.next_steps.model import ReportedRun
-from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCard, NextLine, RunPage
+from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCard, NextLine, RunPage, StepLink
 from wfreport.core.page.steps import place_steps
 from wfreport.core.page.texts import block, duration, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
@@ -23,6 +23,7 @@ from wfreport.core.render.sentences import failure_phrase, retry_prospect
 from wfreport.core.timing.durations import instant
 
 MAX_FAILURES: Final = 25
+MAX_OTHERS: Final = 20
 _MAX_LOG_CHARACTERS: Final = 8_000
 _NOTHING_TO_COMPARE: Final = "Not known: there is no earlier run of the same origin to compare with."
 _MAX_FACTS: Final = 100
@@ -49,17 +50,18 @@ def build_page(
     phase = (observed.phase if observed else None) or "Pending"
     placed = place_steps(status, report.spec.workflow_ref.name)
     anchors = {one.step.node_id: one.row.anchor for one in placed}
-    failures = status.failures or []
+    failures = _failure_cards(status.failures or [], anchors)
     return RunPage(
         name=line(report.spec.workflow_ref.name),
         namespace=line(report.metadata.namespace),
+        as_of=instant(max(_times(status), default=None)),
         outcome=line(f"{phase} ({status.failure_class})" if status.failure_class else phase),
         tone=tone_of(phase),
         summary=line(status.summary, 1000),
         facts=_present(_facts(status)),
         notes=list(_notes(status)),
-        failures=[_failure(failure, anchors) for failure in failures[:MAX_FAILURES]],
-        more_failures=max(0, len(failures) - MAX_FAILURES),
+        failures=failures[:MAX_FAILURES],
+        more_failures=sum(1 + len(card.others) + card.more_others for card in failures[MAX_FAILURES:]),
         stalled=_present(_stalled(status)),
         waiting=list(islice(_waiting(status), _MAX_FACTS)),
         next_steps=list(_next_steps(report, status) if commands is None else map(_next_line, commands)),
@@ -72,6 +74,17 @@ def build_page(
         earlier=list(_earlier(status)),
         links=_links(status),
     )
+
+
+def _times(status: ReportStatus) -> Iterator[datetime]:
+    """Yield the times in a report that are of the run. The newest is that of its last known change."""
+    observed = status.observed_workflow
+    known = [observed.started_at, observed.finished_at] if observed else []
+    known += [time for step in status.steps or () for time in (step.started_at, step.finished_at)]
+    known += [failure.finished_at for failure in status.failures or ()]
+    known += [wait.since_at for wait in status.waiting or ()]
+    known += [status.stalled.since_at] if status.stalled else []
+    return (time for time in known if time)
 
 
 def _present(facts: Iterable[Fact]) -> list[Fact]:
@@ -90,7 +103,9 @@ def _facts(status: ReportStatus) -> Iterator[Fact]:
         parts = {"succeeded": counts.succeeded, "failed": counts.failed, "running": counts.running,
                  "pending": counts.pending, "skipped": counts.skipped, "omitted": counts.omitted}  # fmt: skip
         told = ", ".join(f"{count} {name}" for name, count in parts.items() if count)
-        yield Fact("Steps", f"{counts.total}: {told}" if told else str(counts.total))
+        yield Fact(
+            "Steps", f"{counts.total}: {told} (without groups of steps and superseded attempts)" if told else "0"
+        )
     yield Fact("Message", line(observed.message, 1000) if observed else "")
     yield Fact("From", _origin(status.workflow_source))
     yield Fact("Parameters", _values(status.parameters))
@@ -120,7 +135,16 @@ def _notes(status: ReportStatus) -> Iterator[str]:
             yield line(f"Truncated: {condition.message}", 1000)
 
 
-def _failure(failure: Failure, anchors: dict[str, str]) -> FailureCard:
+def _failure_cards(failures: Sequence[Failure], anchors: Mapping[str, str]) -> list[FailureCard]:
+    """Return a card for each kind of failure, in the order of their first ones."""
+    kinds: dict[object, list[Failure]] = {}
+    for position, failure in enumerate(failures):
+        same = (failure.fingerprint, failure.role, failure.log_line) if failure.fingerprint else position
+        kinds.setdefault(same, []).append(failure)
+    return [_failure(equal[0], equal[1:], anchors) for equal in kinds.values()]
+
+
+def _failure(failure: Failure, others: Sequence[Failure], anchors: Mapping[str, str]) -> FailureCard:
     tail = failure.log_tail
     return FailureCard(
         title=line(failure.display_name) or "The Workflow itself",
@@ -134,6 +158,11 @@ def _failure(failure: Failure, anchors: dict[str, str]) -> FailureCard:
         events=[_event(one.reason, one.message, one.count, one.last_seen_at) for one in failure.events or ()],
         attempts=[_attempt(attempt) for attempt in failure.previous_attempts or ()],
         anchor=anchors.get(failure.node_id or "", ""),
+        others=[
+            StepLink(line(other.display_name) or "The Workflow itself", anchors.get(other.node_id or "", ""))
+            for other in others[:MAX_OTHERS]
+        ],
+        more_others=max(0, len(others) - MAX_OTHERS),
     )
 
 
@@ -224,9 +253,9 @@ def _compared(comparison: Comparison) -> Iterator[str]:
     last, baseline = comparison.last_success, comparison.baseline
     if last:
         at = f" at {instant(last.finished_at)}" if last.finished_at else ""
-        since = f"{plural(last.runs_since, 'run')} in between" if last.runs_since else "the run before this one"
-        successes = f"after {plural(last.successes, 'success')} in a row"
-        yield f"Last success: {line(last.workflow_name)}{at}, {since}, {successes}."
+        since = f"{plural(last.runs_since, 'run')} in between" if last.runs_since else "no known run in between"
+        row = f", the last of {plural(last.successes, 'success')} in a row" if last.successes > 1 else ""
+        yield f"Last success: {line(last.workflow_name)}{at}{row}, {since}."
     if comparison.failure:
         yield _history(comparison.failure)
     if baseline:
@@ -274,9 +303,10 @@ def _steps_note(status: ReportStatus, shown: int) -> str:
     total = status.counts.total if status.counts else shown
     if total > shown:
         return (
-            f"{shown:,} of {total:,} steps are known here: a report keeps those that failed, ran last or started first."
+            f"{shown:,} of {total:,} steps are known here, with groups and attempts: a report keeps those that failed, "
+            "ran last or started first."
         )
-    return plural(shown, "step")
+    return f"{plural(shown, 'row')}: the steps, the groups around them, and each attempt."
 
 
 def _earlier(status: ReportStatus) -> Iterator[Fact]:

@@ -53,6 +53,8 @@ def _parts(page: RunPage) -> Iterator[str]:
     yield f"## {escaped(page.name)}: {escaped(page.outcome)}"
     if page.summary:
         yield f"**{escaped(page.summary)}**"
+    if page.as_of:
+        yield f"As of {escaped(page.as_of)}, its last recorded change."
     for failure in page.failures[:1]:
         yield from _failure(failure, has_log=True)
     yield from _facts("It hangs", page.stalled)
@@ -84,6 +86,9 @@ def _failure(failure: FailureCard, *, has_log: bool) -> Iterator[str]:
     if failure.events and has_log:
         yield "Events of the pod:"
         yield _list(failure.events)
+    if failure.others:
+        names = ", ".join(escaped(other.name) for other in failure.others)
+        yield f"Failed the same way: {names}{f' and {failure.more_others} more' if failure.more_others else ''}"
     if failure.attempts:
         yield f"Earlier attempts: {escaped('; '.join(failure.attempts))}"
 

@@ -19,8 +19,15 @@ class NextLine(Struct, frozen=True):
     text: str
 
 
+class StepLink(Struct, frozen=True):
+    """The name of a step, and its anchor in the table of steps; empty if it is not there."""
+
+    name: str
+    anchor: str
+
+
 class FailureCard(Struct, frozen=True):
-    """One failure.
+    """One failure, or several equal ones.
 
     Attributes:
         title: the step.
@@ -34,6 +41,8 @@ class FailureCard(Struct, frozen=True):
         events: events of the pod, newest last.
         attempts: earlier attempts of the step.
         anchor: the step in the table of steps; empty if it is not there.
+        others: other steps that failed the same way, without those that are only counted.
+        more_others: number of those that are only counted.
     """
 
     title: str
@@ -47,6 +56,8 @@ class FailureCard(Struct, frozen=True):
     events: Sequence[Fact]
     attempts: Sequence[str]
     anchor: str
+    others: Sequence[StepLink]
+    more_others: int
 
 
 class ChangeRow(Struct, frozen=True):
@@ -148,12 +159,13 @@ class RunPage(Struct, frozen=True):
     Attributes:
         name: name of the Workflow.
         namespace: its namespace.
+        as_of: time of the last change of the run that the report records; empty if it has no time.
         outcome: the phase, with the class of the failure.
         tone: good, bad, busy or idle.
         summary: the run in one line.
         facts: times, origin, parameters and so on.
         notes: what the report lacks.
-        failures: the failures, the leading one first.
+        failures: the failures, the leading one first. Equal ones are one.
         more_failures: number of failures that are not shown.
         stalled: why the run hangs.
         waiting: what it waits for.
@@ -170,6 +182,7 @@ class RunPage(Struct, frozen=True):
 
     name: str
     namespace: str
+    as_of: str
     outcome: str
     tone: str
     summary: str
