@@ -14,6 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from tests.cli.cases import COMMAND, on_terminal, split, workflow_of
+from tests.core.compare.runs import a_template, a_workflow
 from tests.examples import is_fast
 from tests.recorded import LARGEST
 
@@ -41,6 +42,52 @@ def complaint(result: Result) -> str:
     assert len(lines) == 1, lines
     assert lines[0].startswith("Error: ")
     return lines[0].removeprefix("Error: ")
+
+
+def compared_files(folder: Path, **status: Any) -> tuple[str, str]:
+    """Write a run that failed, and an earlier one with another image that succeeded; return the paths."""
+    seconds = {"extract": 60, "load": 10}
+    good = a_workflow(a_template(), name="etl-1", seconds=seconds)
+    bad = a_workflow(a_template(image="etl:1.9"), name="etl-2", phase="Failed", seconds=seconds | {"extract": 300})
+    node = bad["status"]["nodes"]["etl-2-load"]
+    node |= {"phase": "Failed", "message": "Error (exit code 3)"}
+    bad["status"] |= status
+    for name, workflow in (("bad", bad), ("good", good)):
+        (folder / f"{name}.json").write_text(json.dumps(workflow))
+    return str(folder / "bad.json"), str(folder / "good.json")
+
+
+def test_a_run_is_compared_with_an_earlier_one_from_a_file(tmp_path: Path) -> None:
+    bad, good = compared_files(tmp_path)
+    status = as_json(explain(bad, "--before", good, "-o", "json"))["status"]
+    assert status["summary"].endswith("; image etl:1.8 → 1.9")
+    comparison = status["comparison"]
+    assert [change["what"] for change in comparison["changes"]] == ["Image"]
+    assert [step["displayName"] for step in comparison["steps"]] == ["extract"]
+    assert comparison["lastSuccess"]["workflowName"] == "etl-1"
+    for output in ("html", "markdown", "tree"):
+        shown = explain(bad, "--before", good, "-o", output)
+        assert shown.exit_code == 0, shown.output
+        assert ("1.8 → 1.9" if output == "tree" else "etl:1.9") in shown.stdout.replace("\\", "")
+        assert shown.stdout == explain(bad, "--before", good, "-o", output).stdout
+    assert "comparison" not in as_json(explain(bad, "-o", "json"))["status"]
+
+
+def test_an_earlier_run_that_cannot_be_compared_is_named(tmp_path: Path) -> None:
+    bad, good = compared_files(tmp_path)
+    assert "etl-2 has not succeeded; to compare any two runs, use the command diff" in complaint(
+        explain(good, "--before", bad)
+    )
+    assert "read only once" in complaint(explain("-", "--before", "-", stdin=WORKFLOW))
+    assert "no such file" in complaint(explain(bad, "--before", str(tmp_path / "none.json")))
+    both = tmp_path / "both.json"
+    both.write_text(f"[{Path(bad).read_text()},{Path(good).read_text()}]")
+    assert "these are 2; give one" in complaint(explain(str(both), "--before", good))
+    assert "it has 2 objects" in complaint(explain(bad, "--before", str(both)))
+    running, _ = compared_files(tmp_path, phase="Running", finishedAt=None)
+    shown = explain(running, "--before", good)
+    assert (shown.exit_code, "etl-2 has not ended; only then is it compared" in shown.stderr) == (2, True)
+    assert "etl-2" in shown.stdout
 
 
 def without_kind(item: dict[str, Any]) -> dict[str, Any]:

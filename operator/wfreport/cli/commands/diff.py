@@ -1,13 +1,12 @@
 """``wfreport diff``: what differs between two runs."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import click
 from msgspec import Struct
 
 from wfreport.api.comparison import Difference, SlowerStep
-from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.cli.group import Command
 from wfreport.cli.options import ClusterTarget, cluster_options, color_option, completion, output_option
 from wfreport.cli.problems import ExitCode, NotFound, UnusableInput
@@ -15,10 +14,10 @@ from wfreport.cli.render.column import Column
 from wfreport.cli.render.output import print_object, print_table
 from wfreport.cli.render.style import one_line
 from wfreport.cli.sources.cluster import Cluster, run_connected
+from wfreport.cli.sources.compared_runs import compared_run, read_run
 from wfreport.cli.sources.computed_reports import compute_report
-from wfreport.cli.sources.documents import STDIN, read_documents
-from wfreport.cli.sources.runs import decode_report, find_run
-from wfreport.cli.sources.workflow_documents import snapshot_of
+from wfreport.cli.sources.documents import STDIN
+from wfreport.cli.sources.runs import find_run
 from wfreport.core.compare.changes import ComparedRun, find_changes
 from wfreport.core.compare.comparison import unknown_parts
 from wfreport.core.compare.durations import StepDurations, durations_by_step, run_seconds, slower_steps, step_durations
@@ -65,7 +64,7 @@ def diff(target: ClusterTarget, run: str, other: str | None, *, output: str, col
             raise UnusableInput(one_line(run), "give the file of an earlier run, too")
         if run == other == STDIN:
             raise UnusableInput("stdin", "it can be read only once; put the other Workflow into a file")
-        _print(_read(other), _read(run), output=output, color=color)
+        _print(read_run(other), read_run(run), output=output, color=color)
         return ExitCode.SUCCEEDED
 
     async def execute(cluster: Cluster) -> int:
@@ -81,23 +80,11 @@ def _is_file(name: str) -> bool:
     return name == STDIN or name.endswith(_FILES)
 
 
-def _read(path: str) -> ComparedRun:
-    documents = read_documents(path)
-    if len(documents) != 1:
-        raise UnusableInput(one_line(path), f"it has {len(documents)} objects; give one Workflow in each file")
-    return _compared(compute_report(snapshot_of(documents[0]), {}))
-
-
 async def _find(cluster: Cluster, name: str) -> ComparedRun:
     found = await find_run(cluster, name, with_workflow=False)
     if found.report is None and found.snapshot:
-        return _compared(compute_report(found.snapshot, {}))
-    return _compared(found.report or {})
-
-
-def _compared(report: Mapping[str, Any]) -> ComparedRun:
-    decoded: WorkflowReport = decode_report(report)
-    return ComparedRun(decoded.spec.workflow_ref.name, decoded.status or ReportStatus())
+        return compared_run(compute_report(found.snapshot, {}))
+    return compared_run(found.report or {})
 
 
 def _last_success(run: ComparedRun) -> str:

@@ -35,12 +35,19 @@ _ObjectT = TypeVar("_ObjectT")
         "kubectl get wf etl-x7k2p -o yaml | %(prog)s explain -",
         "%(prog)s explain failed.json.gz --pods pods.json --events events.json",
         "%(prog)s explain failed.json -o html > failed.html",
+        "%(prog)s explain failed.json --before succeeded.json -o markdown",
         "kubectl get wf -A -o json | %(prog)s explain - -o json | jq '.items[].status.summary'",
     ),
 )
 @click.argument("file")
 @click.option("--pods", "pods_path", metavar="FILE", help="Pods of the run; they hold details that Argo leaves out.")
 @click.option("--events", "events_path", metavar="FILE", help="Kubernetes Events about these pods.")
+@click.option(
+    "--before",
+    "before_path",
+    metavar="FILE",
+    help="An earlier run that succeeded: a Workflow. What differs from it is shown as what changed.",
+)
 @output_option(
     "tree",
     "json",
@@ -55,6 +62,7 @@ def explain(
     file: str,
     pods_path: str | None,
     events_path: str | None,
+    before_path: str | None,
     output: str,
     color: str,
     *,
@@ -65,13 +73,16 @@ def explain(
     FILE is JSON or YAML, plain or compressed with gzip; - is stdin. It holds a Workflow, several documents, or a list
     as printed by kubectl. On a terminal the report is fitted to the width; in a pipe nothing is cut.
     """
-    if [file, pods_path, events_path].count(STDIN) > 1:
+    if [file, pods_path, events_path, before_path].count(STDIN) > 1:
         raise UnusableInput("stdin", "it can be read only once; put the other input into a file")
     evidence = SuppliedEvidence(_read_pods(pods_path), _read_events(events_path))
     documents = read_documents(file)
     if not documents:
         raise UnusableInput("stdin" if file == STDIN else file, "it is an empty list; there is no Workflow to explain")
-    reports, problems = _compute_reports(documents, evidence, EVERY_STEP if output in PAGE_FORMATS else ORDINARY)
+    options = EVERY_STEP if output in PAGE_FORMATS else ORDINARY
+    reports, problems = _compute_reports(documents, evidence, options)
+    if before_path is not None:
+        reports = _with_earlier_run(reports, before_path, options, problems)
     if pods_path is None and output in ("tree", *PAGE_FORMATS):
         for report in reports:
             _name_missing_option(report)
@@ -110,6 +121,28 @@ def _compute_reports(
         except UnusableInput as problem:
             problems.append(problem)
     return reports, problems
+
+
+def _with_earlier_run(
+    reports: list[Report], path: str, options: RenderOptions, problems: list[UnusableInput]
+) -> list[Report]:
+    from wfreport.cli.sources.compared_runs import (  # noqa: PLC0415 - only for this option
+        read_successful_run,
+        with_earlier_run,
+    )
+
+    if len(reports) > 1:
+        raise UnusableInput("--before", f"it is compared with one Workflow, and these are {len(reports)}; give one")
+    earlier = read_successful_run(path, options)
+    compared = [(report, with_earlier_run(report, earlier)) for report in reports]
+    problems += [
+        UnusableInput(
+            "--before", f"{one_line(report['spec']['workflowRef']['name'])} has not ended; only then is it compared"
+        )
+        for report, with_comparison in compared
+        if with_comparison is None
+    ]
+    return [with_comparison or report for report, with_comparison in compared]
 
 
 def _read_pods(path: str | None) -> list[Pod]:
