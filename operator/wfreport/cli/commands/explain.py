@@ -35,7 +35,7 @@ _ObjectT = TypeVar("_ObjectT")
         "kubectl get wf etl-x7k2p -o yaml | %(prog)s explain -",
         "%(prog)s explain failed.json.gz --pods pods.json --events events.json",
         "%(prog)s explain failed.json -o html > failed.html",
-        "%(prog)s explain failed.json --before succeeded.json -o markdown",
+        "%(prog)s explain failed.json --before good.json -o markdown",
         "kubectl get wf -A -o json | %(prog)s explain - -o json | jq '.items[].status.summary'",
     ),
 )
