@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.core.hostile import UNITS, repeated
 from tests.examples import examples, steps
 
-from wfreport.core.classify import argo_messages, kubelet_messages
+from wfreport.core.classify import agent_messages, argo_messages, artifact_messages, kubelet_messages
 from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
 from wfreport.core.redact.bounds import ascii_bytes
 
@@ -29,13 +29,13 @@ def _patterns_in(value: Any) -> Iterator[MessagePattern]:
 
 PATTERNS = [
     pattern
-    for module in (argo_messages, kubelet_messages)
+    for module in (agent_messages, argo_messages, artifact_messages, kubelet_messages)
     for value in vars(module).values()
     for pattern in _patterns_in(value)
 ]
 
 
-def test_the_patterns_of_both_modules_are_found() -> None:
+def test_the_patterns_of_all_modules_are_found() -> None:
     assert len(PATTERNS) > 50
 
 

@@ -365,22 +365,8 @@ def find_refusal(text: str) -> RefusalMessage | None:
 ENTRY_TEMPLATE_ERROR: Final = message_pattern(r"^(?:\S{1,253} )?error in (?:entry|exit) template execution")
 """The controller could not run the entrypoint (operator.go:425). Its cause, if known, is matched by an earlier rule."""
 
-AGENT_POD_FAILED: Final = message_pattern(r"^(?:create )?agent pod failed with reason[: ]")
-"""The agent's pod, which sends the requests of HTTP and Plugin templates, failed (agent.go:54, taskset.go:108)."""
-
-NO_PLUGIN: Final = message_pattern(r"no plugin executed the template")  # agent.go:389
-
 EXECUTOR_FORBIDDEN: Final = message_pattern(r"is forbidden: User \"system:serviceaccount:")
 """The pod's ServiceAccount lacks a permission, for example on workflowtaskresults."""
-
-HTTP_RESPONSE_ERROR: Final = message_pattern(r"^received non-2xx response code: |^successCondition '")
-"""A response arrived, but not a successful one (agent.go)."""
-
-HTTP_UNAVAILABLE: Final = message_pattern(
-    r"^received non-2xx response code: (?:408|425|429|5\d\d)$|\bcontext canceled\b|" + NETWORK_ERRORS.pattern,
-    re.IGNORECASE,
-)
-"""The service was unavailable or overloaded, or Argo's agent gave the request up, so a retry may succeed."""
 
 RESOURCE_NOT_SERVED: Final = message_pattern(
     r"^The resource has been deleted while its status .{0,512}could not find the requested resource"

@@ -5,7 +5,7 @@ The docstring of each rule is its entry in docs/reference/classifier.md.
 
 from wfreport.api.argo import NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
-from wfreport.core.classify import argo_messages, artifact_messages, kubelet_messages
+from wfreport.core.classify import agent_messages, argo_messages, artifact_messages, kubelet_messages
 from wfreport.core.classify.named_objects import OF_KUBECTL, find_denied
 from wfreport.core.classify.pod_rules import KILLED_CODES
 from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
@@ -26,9 +26,9 @@ def cancelled(symptom: Symptom) -> Verdict | None:
 def request_failed(symptom: Symptom) -> Verdict | None:
     """The request of an HTTP or Plugin template got an error response, or none. There is no exit code."""
     node_type = symptom.node.type if symptom.node else None
-    if node_type not in (NodeType.HTTP, NodeType.PLUGIN) or argo_messages.AGENT_POD_FAILED.match(symptom.text):
+    if node_type not in (NodeType.HTTP, NodeType.PLUGIN) or agent_messages.AGENT_POD_FAILED.match(symptom.text):
         return None
-    unavailable = argo_messages.HTTP_UNAVAILABLE.search(symptom.message) is not None
+    unavailable = agent_messages.HTTP_UNAVAILABLE.search(symptom.message) is not None
     if not unavailable and _was_never_sent(symptom, node_type):
         return None
     owner, retryable = (Owner.INFRASTRUCTURE, True) if unavailable else (None, None)
@@ -46,9 +46,9 @@ def request_failed(symptom: Symptom) -> Verdict | None:
 def _was_never_sent(symptom: Symptom, node_type: str | None) -> bool:
     """Whether the agent never sent the request. The text of a plugin can contain anything and is not evaluated."""
     if node_type == NodeType.PLUGIN:
-        return argo_messages.NO_PLUGIN.search(symptom.message) is not None
+        return agent_messages.NO_PLUGIN.search(symptom.message) is not None
     return (
-        not argo_messages.HTTP_RESPONSE_ERROR.search(symptom.message)
+        not agent_messages.HTTP_RESPONSE_ERROR.search(symptom.message)
         and argo_messages.find_refusal(symptom.message) is not None
     )
 

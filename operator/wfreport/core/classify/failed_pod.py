@@ -3,7 +3,7 @@
 from typing import Final
 
 from wfreport.api.argo import Node, NodeType, Workflow
-from wfreport.core.classify.argo_messages import AGENT_POD_FAILED
+from wfreport.core.classify.agent_messages import AGENT_POD_FAILED
 from wfreport.core.snapshot.model import Snapshot
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name
 

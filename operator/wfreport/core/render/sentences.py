@@ -9,7 +9,7 @@ from wfreport.api.classes import FailureClass
 from wfreport.api.evidence import EventSummary
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure, Waiting
-from wfreport.core.classify.argo_messages import AGENT_POD_FAILED
+from wfreport.core.classify.agent_messages import AGENT_POD_FAILED
 from wfreport.core.classify.named_objects import OF_KUBECTL, find_denied, find_quota, find_unspecified
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, STOPPED_OR_REPLACED
