@@ -321,6 +321,11 @@ class Metrics:
             "Policies whose circuit breaker is open or half open; their status names the reason.",
             registry=registry,
         )
+        self.policies_ignored = Gauge(
+            "wfreport_policies_ignored",
+            "Policies beyond the maximum of their namespace, which have no effect.",
+            registry=registry,
+        )
         self.actions_in_flight = Gauge(
             "wfreport_actions_in_flight",
             "Actions that count as in flight in the operator's budget, of all namespaces, by lock class.",

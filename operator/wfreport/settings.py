@@ -14,6 +14,7 @@ from wfreport.core.render.retention import RetentionRule
 from wfreport.core.snapshot.model import WaitingGraces
 from wfreport.metric_settings import MetricSettings
 from wfreport.notification_settings import NotificationSettings
+from wfreport.remediation_settings import RemediationSettings
 from wfreport.setting_types import PREFIX, Command, Names, Patterns, Retention, Scope, UrlTemplate, argo_server_problem
 from wfreport.stall_settings import StallSettings
 from wfreport.tracing_settings import TracingSettings
@@ -29,7 +30,7 @@ SECRET_FIELDS = frozenset({"argo_server_url", "argo_server_token_command", "otlp
 """Settings whose values may contain a secret by mistake. No error message shows them."""
 
 
-class Settings(StallSettings, NotificationSettings, MetricSettings, TracingSettings):
+class Settings(StallSettings, NotificationSettings, RemediationSettings, MetricSettings, TracingSettings):
     """The settings. Each field is read from the variable ``WFREPORT_<FIELD>``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
@@ -275,39 +276,6 @@ class Settings(StallSettings, NotificationSettings, MetricSettings, TracingSetti
             "Work only while holding a Lease, so that several replicas can run; the others stand by. Without leader "
             "election, the operator reports, but performs no remediation."
         ),
-    )
-    remediation_max_concurrent: int = Field(
-        50,
-        ge=1,
-        le=10_000,
-        description=(
-            "Maximum number of actions of all policies together whose outcome is pending; a fuse for the whole "
-            "operator. An action counts for at most six hours. Notifications count separately, for at most ten minutes."
-        ),
-    )
-    remediation_max_concurrent_per_namespace: int = Field(
-        10,
-        ge=1,
-        le=10_000,
-        description="Maximum number of actions of one namespace whose outcome is pending, counted in the same way.",
-    )
-    remediation_max_per_hour: int = Field(
-        300,
-        ge=1,
-        le=100_000,
-        description="Maximum number of actions of all policies together per hour. Notifications count separately.",
-    )
-    remediation_max_per_hour_per_namespace: int = Field(
-        60,
-        ge=1,
-        le=100_000,
-        description="Maximum number of actions of one namespace per hour, counted in the same way.",
-    )
-    remediation_keep_days: int = Field(
-        90,
-        ge=1,
-        le=3650,
-        description="Days until a Remediation that is final is deleted. It is the record of an action.",
     )
     argo_references_only: bool = Field(
         default=False,

@@ -12,7 +12,8 @@ from tests.core.decide.builders import LATER, NS, a_policy, a_report, live_state
 from tests.core.record.builders import NOW, a_remediation
 
 from wfreport.api.remediation import LockClass, Remediation
-from wfreport.cache.remediation import CachedPolicy, PolicyCache, RemediationCache, RemediationIndex, RunHistory
+from wfreport.cache.policies import CachedPolicy, PolicyCache
+from wfreport.cache.remediation import RemediationCache, RemediationIndex, RunHistory
 from wfreport.cache.reports import ReportCache
 from wfreport.core.decide.budget import action_times
 from wfreport.core.decide.decision import decide
@@ -92,6 +93,55 @@ def test_the_policies_of_a_namespace_are_ordered_and_go_with_the_last_one() -> N
     cache.remove((NS, "b"))
     assert not cache.has_any(NS)
     assert list(cache) == [("elsewhere", "c")]
+
+
+POLICY_CHANGES = st.tuples(st.sampled_from("xy"), st.sampled_from("abcdef"), st.integers(0, 4))
+
+
+@given(changes=st.lists(POLICY_CHANGES, max_size=40), maximum=st.integers(1, 4))
+def test_the_oldest_policies_of_a_namespace_are_in_force(changes: list[tuple[str, str, int]], maximum: int) -> None:
+    """After any changes, in any order; a policy that is created at time 0 is deleted instead."""
+    cache, created = PolicyCache(maximum), dict[tuple[str, str], str]()
+    for namespace, name, second in changes:
+        key, at = (namespace, name), f"2026-11-22T10:00:0{second}Z"
+        if second == 0:
+            cache.remove(key)
+            created.pop(key, None)
+            continue
+        before = {key for key in created if cache.is_in_force(key)}
+        displaced = cache.place(key, at)
+        created[key] = at
+        assert {other for other in before - {key} if not cache.is_in_force(other)} <= {displaced}
+        is_ignored = not cache.is_in_force(key)
+        policy = None if is_ignored else a_policy(name=name)
+        document = {"metadata": {"creationTimestamp": at}}
+        cache.put(key, CachedPolicy(document, policy, is_ignored=is_ignored))
+    for namespace in "xy":
+        oldest = sorted((at, name) for (where, name), at in created.items() if where == namespace)
+        expected = {(namespace, name) for _, name in oldest[:maximum]}
+        assert {key for key in created if key[0] == namespace and cache.is_in_force(key)} == expected
+        cached = {key for key in expected if (found := cache.get(key)) and found.policy is not None}
+        assert [one.metadata.name for one in cache.in_namespace(namespace)] == sorted(name for _, name in cached)
+        assert set(cache.admitted(namespace)) == expected - cached
+    totals = [sum(where == namespace for where, _ in created) for namespace in "xy"]
+    assert cache.count_ignored() == sum(max(0, total - maximum) for total in totals)
+    for key in created:
+        cache.remove(key)
+    assert vars(cache) == vars(PolicyCache(maximum))
+
+
+def test_thousands_of_policies_in_a_namespace_cost_no_more_than_the_maximum() -> None:
+    cache = PolicyCache()
+    for number in range(5_000):
+        key, at = (NS, f"p-{number:04}"), f"2026-11-22T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z"
+        cache.place(key, at)
+        is_ignored = not cache.is_in_force(key)
+        policy = None if is_ignored else a_policy(name=key[1])
+        cache.put(key, CachedPolicy({"metadata": {"creationTimestamp": at}}, policy, is_ignored=is_ignored))
+    assert [policy.metadata.name for policy in cache.in_namespace(NS)] == [f"p-{number:04}" for number in range(50)]
+    assert cache.count_ignored() == 4_950
+    cache.remove((NS, "p-0007"))
+    assert cache.admitted(NS) == [(NS, "p-0050")]
 
 
 def a_cache(*, foreign: int) -> RemediationCache:

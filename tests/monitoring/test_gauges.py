@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from wfreport.cache.remediation import PolicyCache
+from wfreport.cache.policies import PolicyCache
 from wfreport.metrics import Metrics
-from wfreport.remediation.policies import cached_policy
+from wfreport.remediation.policies import read_cached_policy
 
 
 @pytest.mark.parametrize(
@@ -52,5 +54,5 @@ def test_breakers_that_are_not_closed_are_counted() -> None:
             "spec": {"selector": {"matchLabels": {"team": "data"}}, "rules": [rule]},
             "status": {"breaker": state} if state else {},
         }
-        policies.put(("data", name), cached_policy(document))
+        policies.put(("data", name), asyncio.run(read_cached_policy(document)))
     assert policies.open_breakers() == 2

@@ -18,7 +18,8 @@ from wfreport.api.actions import Sink
 from wfreport.api.report import Stalled
 from wfreport.app.remediation import Dependencies, RemediationController, create_remediation_queues
 from wfreport.app.shared import KubeResources, TimeSource
-from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
+from wfreport.cache.policies import PolicyCache
+from wfreport.cache.remediation import RemediationCache, RemediationIndex, RunHistory
 from wfreport.cache.reports import ReportCache, entry_of
 from wfreport.core.record.notification import Notification
 from wfreport.core.redact.redactor import Redactor

@@ -20,6 +20,7 @@ from tests.remediation.in_memory import (
     workflow,
 )
 
+from wfreport.core.decide import expressions
 from wfreport.core.render.abandoned import render_abandoned
 from wfreport.core.snapshot.decode import decode_workflow
 from wfreport.runtime.workqueue import Priority
@@ -368,3 +369,64 @@ async def test_a_run_compiles_the_expressions_of_no_other_policy_and_many_of_its
         await cluster.operator.work()
     assert {expression for _, expression in compiled} >= {f"data {n}" for n in range(30)}
     assert not [expression for on_loop, expression in compiled if on_loop or not expression.startswith("data ")]
+
+
+@run_async
+async def test_only_the_oldest_policies_of_a_namespace_act_and_others_take_the_place_of_deleted_ones() -> None:
+    def of_team(name: str) -> Json:
+        return policy(RESUBMIT, name=name, selector={"matchLabels": {"team": name}})
+
+    cluster = InMemoryCluster()
+    cluster.operator.remediation._cache.policies.per_namespace = 2
+    for name in ("z-first", "second", "b-third", "a-fourth"):
+        cluster.api.create("remediationpolicies", NS, of_team(name))
+        cluster.clock.advance(1)
+    await cluster.start()
+    states = {name: cluster.condition("Ready", name) for name in ("z-first", "second", "b-third", "a-fourth")}
+    assert states == {
+        "z-first": ("True", "PolicyValid"),
+        "second": ("True", "PolicyValid"),
+        "b-third": ("False", "TooManyPolicies"),
+        "a-fourth": ("False", "TooManyPolicies"),
+    }
+    assert cluster.condition("RemediationAllowed", "b-third") == ("False", "TooManyPolicies")
+    warned = [event for event in cluster.api.events if event["reason"] == "TooManyPolicies"]
+    assert len(warned) == 1, "one Event for the namespace"
+    assert "WFREPORT_POLICIES_PER_NAMESPACE_MAX" in str(warned[0])
+    assert cluster.operator.metrics.registry.get_sample_value("wfreport_policies_ignored") == 2
+    del cluster.api.objects["remediationpolicies", NS, "second"]
+    cluster.operator.remediation.queues.policies.add((NS, "second"), Priority.URGENT)
+    await cluster.reconcile()
+    cluster.clock.advance(60)
+    assert cluster.condition("Ready", "b-third") == ("True", "PolicyValid")
+    assert cluster.condition("Ready", "a-fourth") == ("False", "TooManyPolicies")
+    for team in ("z-first", "b-third", "a-fourth"):
+        made = workflow(f"of-{team}", clock=cluster.clock)
+        made["metadata"]["labels"]["team"] = team
+        cluster.api.create("workflows", NS, made)
+        end(cluster.api, f"of-{team}", "Failed", cluster.clock)
+    await cluster.reconcile()
+    assert sorted(each["spec"]["target"]["name"] for each in cluster.remediations()) == ["of-b-third", "of-z-first"]
+
+
+@run_async
+async def test_a_policy_is_validated_once_and_many_expressions_beside_the_loop() -> None:
+    rules = [{"name": f"r{n}", "match": {"messageRegex": f"never {n} x{{1,9}}"}, "action": NONE} for n in range(30)]
+    cluster = InMemoryCluster(policy(*rules))
+    compiled: list[bool] = []
+
+    def recorded(expression: str, *options: object) -> object:
+        compiled.append(threading.current_thread() is threading.main_thread())
+        return original(expression, *options)
+
+    original = re2.compile
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(re2, "compile", recorded)
+        await cluster.start()
+        assert compiled
+        assert not any(compiled), "compiled on the loop"
+        expressions._cache.clear()
+        compiled.clear()
+        await cluster.reconcile()
+        assert compiled == [], "the spec has not changed"
+    assert cluster.condition("Ready") == ("True", "PolicyValid")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.objects import a_policy, a_remediation
 
-from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
+from wfreport.cache.policies import CachedPolicy, PolicyCache
+from wfreport.cache.remediation import RemediationCache, RemediationIndex, RunHistory
 from wfreport.cache.reports import ReportCache
+from wfreport.core.decide.validity import decode_policy
 from wfreport.kube.objects import ObjectMeta
 from wfreport.kube.remediations import read_remediation
 from wfreport.remediation.enqueue import RemediationEventHandlers
-from wfreport.remediation.policies import cached_policy
 from wfreport.remediation.queues import RemediationQueues
 from wfreport.runtime.workqueue import QueueLimits, WorkQueue
 from wfreport.watch.listings import Listing
@@ -26,7 +27,7 @@ class World:
             policy, remediation = a_policy("p"), a_remediation("r")
             policy["metadata"] |= where
             remediation["metadata"] |= where | {"uid": namespace}
-            policies.put((namespace, "p"), cached_policy(policy))
+            policies.put((namespace, "p"), CachedPolicy(policy, decode_policy(policy)))
             remediations.put(read_remediation(remediation))
         queue = WorkQueue(QueueLimits(), clock=lambda: 0.0, jitter=lambda: 1.0)
         self.queue = queue

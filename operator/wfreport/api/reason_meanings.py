@@ -197,6 +197,10 @@ POLICY_REASON_MEANINGS: dict[PolicyReason, str] = {
     PolicyReason.POLICY_INVALID: (
         "The policy has no effect; the message names the invalid field, its value and the fix."
     ),
+    PolicyReason.TOO_MANY_POLICIES: (
+        "The policy has no effect: its namespace has more than `WFREPORT_POLICIES_PER_NAMESPACE_MAX`, and others are "
+        "older. It takes effect once enough of these are deleted."
+    ),
     PolicyReason.ALLOWED: "The policy may perform actions.",
     PolicyReason.NOT_ENFORCED: "The policy's mode is Observe or DryRun: it changes nothing.",
     PolicyReason.RIGHTS_MISSING: (

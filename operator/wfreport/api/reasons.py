@@ -135,6 +135,7 @@ class PolicyReason(StrEnum):
 
     POLICY_VALID = "PolicyValid"
     POLICY_INVALID = "PolicyInvalid"
+    TOO_MANY_POLICIES = "TooManyPolicies"
     ALLOWED = "Allowed"
     NOT_ENFORCED = "NotEnforced"
     RIGHTS_MISSING = "RightsMissing"

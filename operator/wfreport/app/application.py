@@ -36,7 +36,8 @@ from wfreport.argoserver.artifacts import ArchivedLogs
 from wfreport.argoserver.client import ArgoServer
 from wfreport.argoserver.configured import configured_server
 from wfreport.argoserver.workflows import ServerWorkflows
-from wfreport.cache.remediation import PolicyCache, RemediationCache, RemediationIndex, RunHistory
+from wfreport.cache.policies import PolicyCache
+from wfreport.cache.remediation import RemediationCache, RemediationIndex, RunHistory
 from wfreport.clock import now
 from wfreport.kube.client import Client
 from wfreport.kube.credentials import NoCredentialsError
@@ -150,7 +151,9 @@ class Operator:
         self._monitor = build_monitor(shared, first_list)
 
         server = ServerWorkflows(argo_server) if argo_server else None
-        remediations = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory(), shared.reports)
+        remediations = RemediationCache(
+            PolicyCache(settings.policies_per_namespace_max), RemediationIndex(), RunHistory(), shared.reports
+        )
         remediation_queues = create_remediation_queues(shared.time)
         remediation_handlers = RemediationEventHandlers(remediations, remediation_queues)
 

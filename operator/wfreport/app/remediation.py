@@ -14,6 +14,7 @@ from wfreport.api.remediation import LockClass
 from wfreport.app.notifications import build_delivery, build_sinks
 from wfreport.app.shared import KubeResources, TimeSource
 from wfreport.argoserver.workflows import ServerWorkflows
+from wfreport.cache.policies import created_at_of
 from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.budget import IN_FLIGHT_MAX
 from wfreport.core.decide.history import latest_run
@@ -42,7 +43,7 @@ from wfreport.remediation.gatherer import Gatherer, report_of
 from wfreport.remediation.notify import Notifier, NotifyPlanner
 from wfreport.remediation.outcomes import OutcomeRecorder
 from wfreport.remediation.pod_labels import PodLabeller
-from wfreport.remediation.policies import PolicyReconciler, cached_policy
+from wfreport.remediation.policies import PolicyReconciler, read_cached_policy
 from wfreport.remediation.policy_writer import PolicyWriter
 from wfreport.remediation.queues import RemediationQueues
 from wfreport.remediation.reconciler import RemediationReconciler
@@ -66,6 +67,9 @@ CONTROLLER: Final = "remediation"
 WORKERS: Final = 4
 """Workers that decide about runs, and that label pods: a namespace has one of them at a time, so that the requests of
 one do not delay the others."""
+
+POLICY_CHUNK_SIZE: Final = 50
+"""Policies per page when all are read: one can have several 100 kB."""
 
 NOTIFIERS: Final = 8
 """Workers that send notifications. A namespace occupies at most one of them, even if its endpoint does not answer."""
@@ -117,6 +121,7 @@ class RemediationController:
         self.queues = queues
         own = partial(documents, kube.client, namespaces=kube.namespaces, chunk_size=deps.settings.chunk_size)
         self._policies = own(POLICY)
+        self._policy_pages = own(POLICY, chunk_size=min(deps.settings.chunk_size, POLICY_CHUNK_SIZE))
         self._remediations = own(REMEDIATION)
         self._workflows = workflow_documents(kube.client)
         self._labeller = PodLabeller(documents(kube.client, POD), self._cache, lease=deps.lease, metrics=deps.metrics)
@@ -142,6 +147,7 @@ class RemediationController:
         else:
             deps.metrics.leading.set(1)
         deps.metrics.breakers_open.set_function(cache.policies.open_breakers)
+        deps.metrics.policies_ignored.set_function(cache.policies.count_ignored)
 
     def _expose_budget(self) -> None:
         """Let gauges read how much of the budget that policies share is in use."""
@@ -159,17 +165,30 @@ class RemediationController:
         Raises:
             ApiError: a page could not be read.
         """
-        async for document in self._policies.list():
-            metadata = document["metadata"]
-            key = (metadata["namespace"], metadata["name"])
-            self._cache.policies.put(key, cached_policy(document))
-            self.queues.policies.add(key, Priority.URGENT)
+        await self._load_policies()
         async for document in self._remediations.list():
             self._load_remediation(document)
         for namespace in self._cache.policies.namespaces():
             await self._load_runs(namespace)
         for remediation in self._cache.remediations:
             self.queues.remediations.add((remediation.metadata.namespace, remediation.metadata.name), Priority.PROGRESS)
+
+    async def _load_policies(self) -> None:
+        """Read the policies. Those beyond the maximum of their namespace are validated no more than later on."""
+        policies, unread = self._cache.policies, set[NamespacedName]()
+        async for meta in self._policies.list_metadata():
+            unread.add((meta.namespace, meta.name))
+            policies.place((meta.namespace, meta.name), meta.creation_timestamp)
+        async for document in self._policy_pages.list():
+            metadata = document["metadata"]
+            key = (metadata["namespace"], metadata["name"])
+            unread.discard(key)
+            policies.place(key, created_at_of(document))
+            if policies.is_in_force(key):
+                policies.put(key, await read_cached_policy(document))
+            self.queues.policies.add(key, Priority.URGENT)
+        for deleted in unread:
+            policies.remove(deleted)
 
     def _load_remediation(self, document: dict[str, Any]) -> None:
         """Cache a Remediation; skip one that this version cannot decode, for example a newer operator's.

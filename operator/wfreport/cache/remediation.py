@@ -1,116 +1,27 @@
-"""Cached policies, Remediations and runs. Everything is derived from objects in the cluster; no state is only here.
+"""Cached Remediations and runs. Everything is derived from objects in the cluster; no state is only here.
 
 A write of the operator updates the caches at once, another client's write does so after its event.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct, structs
 
-from wfreport.api.policy import RemediationPolicy
 from wfreport.api.remediation import LockClass, Remediation
 from wfreport.api.report import WorkflowReport
+from wfreport.cache.policies import PolicyCache
 from wfreport.cache.reports import ReportCache
-from wfreport.core.decide.breaker import BreakerState
 from wfreport.core.decide.history import past_action_of, runs_of
 from wfreport.core.decide.model import ActionTimes, History, PastAction, Run
-from wfreport.core.decide.selection import ACTING_MODES
 from wfreport.core.record.policy_status import PolicyVerdict
 from wfreport.core.snapshot.names import remediation_name
 from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
 
 T = TypeVar("T")
-
-
-class CachedPolicy(Struct, frozen=True):
-    """A policy, and whether the operator may perform its actions.
-
-    Attributes:
-        document: the policy as the API server sent it.
-        policy: the decoded policy; None if it is invalid.
-        problem: why it is invalid; None if it is valid.
-        missing: permissions that the operator lacks for its actions; None if none are missing, once ``checked``.
-        checked: whether the permissions were checked for this generation.
-    """
-
-    document: Mapping[str, Any]
-    policy: RemediationPolicy | None
-    problem: str | None = None
-    missing: str | None = None
-    checked: bool = False
-
-    @property
-    def resource_version(self) -> str:
-        """Return the resourceVersion, or an empty string."""
-        return str(self.document["metadata"].get("resourceVersion", ""))
-
-    @property
-    def may_enforce(self) -> bool:
-        """Return whether the policy is enforced by its mode and status, and no permission is missing."""
-        policy = self.policy
-        if policy is None or not self.checked or self.missing or policy.spec.mode not in ACTING_MODES:
-            return False
-        status = policy.status
-        return bool(status and status.enforced_since and status.observed_generation == policy.metadata.generation)
-
-
-class PolicyCache:
-    """All RemediationPolicies, by namespace: a question about a namespace costs what that namespace has."""
-
-    def __init__(self) -> None:
-        self._policies: dict[str, dict[NamespacedName, CachedPolicy]] = {}
-        self._valid: dict[str, tuple[RemediationPolicy, ...]] = {}
-
-    def __iter__(self) -> Iterator[NamespacedName]:
-        """Iterate over a copy of the policies' names."""
-        return iter([key for policies in self._policies.values() for key in policies])
-
-    def get(self, key: NamespacedName) -> CachedPolicy | None:
-        """Return a policy, or None."""
-        return self._policies.get(key[0], {}).get(key)
-
-    def put(self, key: NamespacedName, policy: CachedPolicy) -> None:
-        """Add or replace a policy."""
-        self._policies.setdefault(key[0], {})[key] = policy
-        self._valid.pop(key[0], None)
-
-    def remove(self, key: NamespacedName) -> CachedPolicy | None:
-        """Forget a policy, and return it."""
-        self._valid.pop(key[0], None)
-        return _removed(self._policies, key)
-
-    def has_version(self, meta: ObjectMeta) -> bool:
-        """Return whether the cached policy is at least as new as this metadata."""
-        cached = self.get((meta.namespace, meta.name))
-        return cached is not None and version_of(cached.resource_version) >= meta.version > 0
-
-    def in_namespace(self, namespace: str) -> tuple[RemediationPolicy, ...]:
-        """Return the valid policies of a namespace, ordered by name."""
-        if namespace not in self._policies:
-            return ()
-        if namespace not in self._valid:
-            cached = (policy for _, policy in sorted(self._policies[namespace].items(), key=itemgetter(0)))
-            self._valid[namespace] = tuple(one.policy for one in cached if one.policy is not None)
-        return self._valid[namespace]
-
-    def has_any(self, namespace: str) -> bool:
-        """Return whether a namespace has a policy."""
-        return namespace in self._policies
-
-    def open_breakers(self) -> int:
-        """Return how many policies have a circuit breaker that is not closed, by their status."""
-        valid = [policy for namespace in self._policies for policy in self.in_namespace(namespace)]
-        states = [policy.status.breaker for policy in valid if policy.status]
-        return sum(state not in {None, BreakerState.CLOSED} for state in states)
-
-    def namespaces(self) -> set[str]:
-        """Return the namespaces that have a policy."""
-        return set(self._policies)
 
 
 class RemediationIndex:
@@ -296,10 +207,12 @@ class RunHistory:
         by_lock[lock] = verdicts
         return True
 
-    def verdicts(self, namespace: str) -> Iterator[PolicyVerdict]:
-        """Return the verdicts on the runs of a namespace: one per run and policy, for all lock classes together."""
+    def verdicts(self, namespace: str, policy: str) -> Iterator[PolicyVerdict]:
+        """Return a policy's verdicts on the runs of a namespace: one per run, for all lock classes together."""
         for by_lock in self._verdicts.get(namespace, {}).values():
-            yield from _merged([verdict for verdicts in by_lock.values() for verdict in verdicts])
+            of_run = [verdict for verdicts in by_lock.values() for verdict in verdicts if verdict.policy == policy]
+            if of_run:
+                yield _merged(of_run)
 
 
 def _removed(by_namespace: dict[str, dict[NamespacedName, T]], key: NamespacedName) -> T | None:
@@ -311,16 +224,14 @@ def _removed(by_namespace: dict[str, dict[NamespacedName, T]], key: NamespacedNa
     return removed
 
 
-def _merged(verdicts: list[PolicyVerdict]) -> Iterator[PolicyVerdict]:
-    """Merge the verdicts of each policy. The first one, on the action, takes precedence over the one on notifying."""
-    for policy in dict.fromkeys(verdict.policy for verdict in verdicts):
-        of_policy = [verdict for verdict in verdicts if verdict.policy == policy]
-        yield structs.replace(
-            of_policy[0],
-            has_matched=any(verdict.has_matched for verdict in of_policy),
-            is_blocked=any(verdict.is_blocked for verdict in of_policy),
-            is_proposed=any(verdict.is_proposed for verdict in of_policy),
-        )
+def _merged(verdicts: Sequence[PolicyVerdict]) -> PolicyVerdict:
+    """Merge the verdicts of one policy. The first one, on the action, takes precedence over the one on notifying."""
+    return structs.replace(
+        verdicts[0],
+        has_matched=any(verdict.has_matched for verdict in verdicts),
+        is_blocked=any(verdict.is_blocked for verdict in verdicts),
+        is_proposed=any(verdict.is_proposed for verdict in verdicts),
+    )
 
 
 class RemediationCache(Struct, frozen=True):

@@ -4,18 +4,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
 from pydantic import ValidationError
 
 from wfreport.api.policy import RemediationPolicy
-from wfreport.cache.remediation import CachedPolicy, RemediationCache
+from wfreport.api.reasons import PolicyReason
+from wfreport.cache.policies import CachedPolicy, created_at_of
+from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.breaker import CLOSED, Breaker, judge_breaker
 from wfreport.core.decide.budget import actions_of_policy
+from wfreport.core.decide.matching import compiling_steps
 from wfreport.core.decide.selection import is_for
-from wfreport.core.decide.validity import InvalidPolicyError, read_policy
+from wfreport.core.decide.validity import InvalidPolicyError, check_policy, decode_policy
 from wfreport.core.record.policy_status import PolicyCheck, policy_counts, policy_status
 from wfreport.kube.errors import NotFoundError
 from wfreport.kube.objects import NamespacedName
 from wfreport.kube.resource import Document, Resource
+from wfreport.large_work import run_by_steps
 from wfreport.remediation.policy_writer import PolicyWriter
 from wfreport.remediation.rights import RightsChecker, recheck_seconds
 from wfreport.runtime.workqueue import Priority, Request, WorkQueue
@@ -56,24 +61,44 @@ class PolicyReconciler:
             document = await self._policies.get(namespace, name)
         except NotFoundError:
             self._writer.forget(request.name)
-            if self._cache.policies.remove(request.name):
+            removed = self._cache.policies.remove(request.name)
+            self._enqueue_admitted(namespace)
+            if removed:
                 await self._on_change(namespace)
             return
-        cached = cached_policy(document)
+        if self._is_beyond_maximum(request.name, document):
+            cached = await self._report_ignored(document)
+        else:
+            cached = await read_cached_policy(document, before)
         if cached.policy:
             missing = await self._rights.missing(cached.policy, before, now=request.priority is Priority.URGENT)
             cached = await self._with_status(cached, cached.policy, missing)
             self._requeue(request.name, cached)
-        else:
-            await self._report_invalid(cached)
+        elif not cached.is_ignored:
+            await self._report_problem(cached, PolicyReason.POLICY_INVALID)
         self._cache.policies.put(request.name, cached)
+        if cached.is_ignored:
+            self._enqueue_admitted(namespace)  # others may have been deleted meanwhile
         if _differs(before, cached):
             await self._on_change(namespace)
+
+    def _is_beyond_maximum(self, key: NamespacedName, document: Mapping[str, Any]) -> bool:
+        """Return whether a policy is not in force; enqueue the one that it displaces, if it is."""
+        policies = self._cache.policies
+        displaced = policies.place(key, created_at_of(document))
+        if displaced:
+            self._queue.add(displaced, Priority.URGENT)
+        return not policies.is_in_force(key)
+
+    def _enqueue_admitted(self, namespace: str) -> None:
+        """Enqueue the policies that are in force since others were deleted."""
+        for key in self._cache.policies.admitted(namespace):
+            self._queue.add(key, Priority.URGENT)
 
     async def _with_status(self, cached: CachedPolicy, policy: RemediationPolicy, missing: str | None) -> CachedPolicy:
         """Write the status of a valid policy if it has changed, and return the new version."""
         namespace, name = policy.metadata.namespace, policy.metadata.name
-        verdicts = [verdict for verdict in self._cache.runs.verdicts(namespace) if verdict.policy == name]
+        verdicts = list(self._cache.runs.verdicts(namespace, name))
         actions = actions_of_policy(self._cache.remediations.actions_in(namespace), namespace, name)
         check = PolicyCheck(
             missing_rights=missing,
@@ -81,17 +106,29 @@ class PolicyReconciler:
             is_conflicted=any(verdict.is_conflict for verdict in verdicts),
         )
         status = policy_status(policy, check, policy_counts(name, verdicts, actions), self._clock())
-        document = await self._writer.apply(policy, status) or cached.document
+        document = await self._writer.apply(policy, status)
         await self._writer.warn_of_budget(policy, verdicts)
-        return CachedPolicy(document, cached_policy(document).policy, missing=missing, checked=True)
+        written = await read_cached_policy(document, cached) if document else cached
+        return structs.replace(written, missing=missing, checked=True)
 
-    async def _report_invalid(self, cached: CachedPolicy) -> None:
-        """Write the status of a policy that is not valid, whose spec may not even be decodable."""
+    async def _report_ignored(self, document: Mapping[str, Any]) -> CachedPolicy:
+        """Write the status of a policy that is not in force, and return what is kept of it."""
+        problem = (
+            f"the namespace has more than {self._cache.policies.per_namespace} policies, and only the oldest are in "
+            "force (WFREPORT_POLICIES_PER_NAMESPACE_MAX): delete policies that nobody needs"
+        )
+        ignored = CachedPolicy(document, None, problem=problem, checked=True, is_ignored=True)
+        written = await self._report_problem(ignored, PolicyReason.TOO_MANY_POLICIES)
+        metadata = (written or document)["metadata"]
+        kept = {key: metadata[key] for key in ("resourceVersion", "creationTimestamp") if key in metadata}
+        return structs.replace(ignored, document={"metadata": kept})
+
+    async def _report_problem(self, cached: CachedPolicy, reason: PolicyReason) -> Mapping[str, Any] | None:
+        """Write the status of a policy without effect, whose spec may not even be decodable."""
         policy = _without_spec(cached.document)
         counts = policy_counts(policy.metadata.name, (), ())
-        await self._writer.apply(
-            policy, policy_status(policy, PolicyCheck(problem=cached.problem), counts, self._clock())
-        )
+        check = PolicyCheck(problem=cached.problem, problem_reason=reason)
+        return await self._writer.apply(policy, policy_status(policy, check, counts, self._clock()))
 
     def _breaker(self, policy: RemediationPolicy) -> Breaker:
         runs = [run for run in self._cache.runs.in_namespace(policy.metadata.namespace) if is_for(policy, run)]
@@ -110,12 +147,22 @@ class PolicyReconciler:
         self._queue.add_after(key, seconds, Priority.PROGRESS)
 
 
-def cached_policy(document: Mapping[str, Any]) -> CachedPolicy:
-    """Decode a policy. If it is not valid, ``problem`` names the bad fields and how to correct them."""
+async def read_cached_policy(document: Mapping[str, Any], before: CachedPolicy | None = None) -> CachedPolicy:
+    """Decode a policy. If it is not valid, ``problem`` names the bad fields and how to correct them.
+
+    Each generation is validated once. Many expressions are compiled in a thread.
+    """
     try:
-        return CachedPolicy(document, read_policy(document))
+        policy = decode_policy(document)
+        if not _is_validated(policy, before):
+            await run_by_steps(compiling_steps(policy), check_policy, policy)
     except InvalidPolicyError as error:
         return CachedPolicy(document, None, problem=str(error), checked=True)
+    return CachedPolicy(document, policy)
+
+
+def _is_validated(policy: RemediationPolicy, before: CachedPolicy | None) -> bool:
+    return before is not None and before.policy is not None and before.policy.spec == policy.spec
 
 
 def _without_spec(document: Mapping[str, Any]) -> RemediationPolicy:
@@ -130,5 +177,5 @@ def _without_spec(document: Mapping[str, Any]) -> RemediationPolicy:
 
 def _differs(before: CachedPolicy | None, now: CachedPolicy) -> bool:
     if before is None or before.policy is None or now.policy is None:
-        return before is None or before.policy is not now.policy
+        return (before.policy if before else None) is not now.policy
     return before.may_enforce != now.may_enforce or before.policy.spec != now.policy.spec

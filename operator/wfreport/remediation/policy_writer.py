@@ -15,7 +15,7 @@ from typing import Any, Final
 from wfreport.api.condition import Condition
 from wfreport.api.names import KIND_POLICY
 from wfreport.api.policy import PolicyStatus, RemediationPolicy
-from wfreport.api.reasons import HoldReason, PolicyConditionType
+from wfreport.api.reasons import HoldReason, PolicyConditionType, PolicyReason
 from wfreport.api.wire import rfc3339
 from wfreport.core.decide.selection import ACTING_MODES
 from wfreport.core.record.policy_status import PolicyVerdict
@@ -60,6 +60,7 @@ class PolicyWriter:
         self._clock = clock
         self._unobserved: dict[NamespacedName, tuple[int | None, datetime]] = {}
         self._warned_of_budget: dict[NamespacedName, str] = {}
+        self._warned_of_ignored: dict[str, str] = {}
 
     async def apply(self, policy: RemediationPolicy, status: PolicyStatus) -> Mapping[str, Any] | None:
         """Write a status and its warnings; return the new document.
@@ -109,12 +110,23 @@ class PolicyWriter:
         for condition in status.conditions or ():
             if condition.status != _WARNS_AT.get(condition.type) or _is_known(condition, stored.get(condition.type)):
                 continue
+            if condition.reason == PolicyReason.TOO_MANY_POLICIES and not self._is_first_ignored(metadata.namespace):
+                continue
             pairs = {"reason": condition.reason, "message": condition.message}
             log.warning("policy does not act", extra=kv(namespace=metadata.namespace, policy=metadata.name, **pairs))
             since = rfc3339(condition.last_transition_time)
             await self._events.record(
                 involved, condition.reason, condition.message, event_type=WARNING, discriminator=since
             )
+
+    def _is_first_ignored(self, namespace: str) -> bool:
+        """Return whether no other policy of the namespace was beyond its maximum in this hour."""
+        hour = f"{self._clock():%Y-%m-%dT%H}"
+        if self._warned_of_ignored.get(namespace) == hour:
+            return False
+        self._warned_of_ignored = {key: at for key, at in self._warned_of_ignored.items() if at == hour}
+        self._warned_of_ignored[namespace] = hour
+        return True
 
     async def warn_of_budget(self, policy: RemediationPolicy, verdicts: Sequence[PolicyVerdict]) -> None:
         """Log, and emit an Event, once an hour if a budget that policies share holds actions of this one.

@@ -13,6 +13,7 @@ the other is about to begin. For the same reason, the operator's budget can be e
 other workers: it is a fuse, not a promise.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -206,9 +207,13 @@ class RemediationReconciler:
             await self._executor.recover(remediation)
             self._executor.follow_up(remediation, self._remediation_of(state.run, LockClass.MUTATE))
         # policies that act are first in the list, and last in turn: their hold is the one that the report shows
-        groups = reversed(policy_groups(state.policies))
-        verdicts = [await self._reconcile_group(state, group, lock_class) for group in groups]
-        self._count(state, lock_class, tuple(verdict for verdict in verdicts if verdict))
+        verdicts: list[PolicyVerdict] = []
+        for number, group in enumerate(reversed(policy_groups(state.policies))):
+            if number:
+                await asyncio.sleep(0)  # the decisions of many policies together take long
+            verdict = await self._reconcile_group(state, group, lock_class)
+            verdicts += [verdict] if verdict else []
+        self._count(state, lock_class, tuple(verdicts))
         remediation = self._remediation_of(state.run, lock_class)
         has_acting_policy = any(policy.spec.mode in ACTING_MODES for policy in state.policies)
         if remediation and not is_executed(remediation) and not has_acting_policy:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wfreport.api.policy import RemediationPolicy
-from wfreport.cache.remediation import CachedPolicy
+from wfreport.cache.policies import CachedPolicy
 from wfreport.core.record.rights import Right, missing_rights_message, needed_rights
 from wfreport.kube.access import Access
 from wfreport.kube.objects import NamespacedName

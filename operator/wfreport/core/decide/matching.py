@@ -133,8 +133,17 @@ def estimated_steps(policies: Iterable[RemediationPolicy], run: Run | None, fail
     selection = select_policy(policies, run) if failures and run is not None else None
     if selection is None:
         return 0
-    new = {expression for expression in _expressions_of(selection.policy) if not is_compiled(expression)}
-    return len(new) * COMPILING_STEPS if len(new) > MAX_COMPILED else search_steps([selection.policy], failures)
+    new = _new_expressions(selection.policy)
+    return new * COMPILING_STEPS if new > MAX_COMPILED else search_steps([selection.policy], failures)
+
+
+def compiling_steps(policy: RemediationPolicy) -> int:
+    """Return about how many steps of a search compiling the policy's expressions takes as long as."""
+    return _new_expressions(policy) * COMPILING_STEPS
+
+
+def _new_expressions(policy: RemediationPolicy) -> int:
+    return sum(not is_compiled(expression) for expression in set(_expressions_of(policy)))
 
 
 def _expressions_of(policy: RemediationPolicy) -> Iterator[str]:

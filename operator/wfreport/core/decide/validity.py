@@ -59,17 +59,35 @@ def read_policy(document: Mapping[str, Any]) -> RemediationPolicy:
     Raises:
         InvalidPolicyError: the policy is invalid. For a file, this includes the bounds of the CRD.
     """
+    policy = decode_policy(document)
+    check_policy(policy)
+    return policy
+
+
+def decode_policy(document: Mapping[str, Any]) -> RemediationPolicy:
+    """Decode a policy without checking what depends on several of its fields, or takes long.
+
+    Raises:
+        InvalidPolicyError: a field is missing or invalid.
+    """
     try:
-        policy = RemediationPolicy.model_validate(document)
+        return RemediationPolicy.model_validate(document)
     except ValidationError as error:
         own = [_of_field(details) for details in error.errors() if details["loc"][:1] != ("status",)]
         if own:
             raise InvalidPolicyError(own) from error
-        policy = RemediationPolicy.model_validate({**document, "status": None})
+        return RemediationPolicy.model_validate({**document, "status": None})
+
+
+def check_policy(policy: RemediationPolicy) -> None:
+    """Validate a decoded policy. This compiles its expressions (``matching.compiling_steps``).
+
+    Raises:
+        InvalidPolicyError: the policy is invalid.
+    """
     problems = list(problems_of(policy.spec))
     if problems:
         raise InvalidPolicyError(problems)
-    return policy
 
 
 def _of_field(error: Mapping[str, Any]) -> PolicyProblem:

@@ -20,13 +20,15 @@ class PolicyCheck(Struct, frozen=True):
     """The results of checking a policy.
 
     Attributes:
-        problem: why the policy is invalid; None if it is valid.
+        problem: why the policy has no effect; None if it is valid and in force.
+        problem_reason: the reason of the problem.
         missing_rights: the rights that the operator lacks, in words; None if it lacks none.
         breaker: circuit breaker of the policy.
         is_conflicted: whether another policy of the same priority selects one of its runs.
     """
 
     problem: str | None = None
+    problem_reason: PolicyReason = PolicyReason.POLICY_INVALID
     missing_rights: str | None = None
     breaker: Breaker = CLOSED
     is_conflicted: bool = False
@@ -136,7 +138,7 @@ class _ConditionDraft(Struct, frozen=True):
 
 def _ready(check: PolicyCheck) -> _ConditionDraft:
     if check.problem:
-        return _ConditionDraft(PolicyConditionType.READY, "False", PolicyReason.POLICY_INVALID, check.problem)
+        return _ConditionDraft(PolicyConditionType.READY, "False", check.problem_reason, check.problem)
     if check.missing_rights:
         return _ConditionDraft(PolicyConditionType.READY, "False", PolicyReason.RIGHTS_MISSING, check.missing_rights)
     return _ConditionDraft(PolicyConditionType.READY, "True", PolicyReason.POLICY_VALID, "the policy is valid")
@@ -145,7 +147,7 @@ def _ready(check: PolicyCheck) -> _ConditionDraft:
 def _allowed(policy: RemediationPolicy, check: PolicyCheck) -> _ConditionDraft:
     kind, spec, breaker = PolicyConditionType.REMEDIATION_ALLOWED, policy.spec, check.breaker
     if check.problem:
-        return _ConditionDraft(kind, "False", PolicyReason.POLICY_INVALID, "the policy is not valid")
+        return _ConditionDraft(kind, "False", check.problem_reason, "the policy has no effect")
     if spec.mode in {Mode.OBSERVE, Mode.DRY_RUN}:
         return _ConditionDraft(kind, "False", PolicyReason.NOT_ENFORCED, f"the mode {spec.mode} changes nothing")
     if check.missing_rights:
