@@ -1,7 +1,8 @@
 """Finds what differs between the definitions of two runs: templates, the steps that they call, and the spec."""
 
+import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
 from wfreport.api.comparison import (
@@ -34,6 +35,9 @@ Changes = tuple[list[Difference], list[Difference]]
 ListedSteps = tuple[Sequence[Step], Sequence[Step]]
 """The steps that the earlier and the later run list."""
 
+_StepNames = Callable[[], tuple[Mapping[bytes, str], Mapping[bytes, str]]]
+"""Returns the names of these steps by their digests. Few definitions need them."""
+
 
 def changed_templates(before: RunDefinition, after: RunDefinition, listed: ListedSteps = ((), ())) -> Changes:
     """Return the differences between the templates of two runs, in the order of the later definition.
@@ -44,6 +48,7 @@ def changed_templates(before: RunDefinition, after: RunDefinition, listed: Liste
         listed: the steps that the runs list; they have the names of which a large definition has digests.
     """
     old, new = _by_name(before), _by_name(after)
+    names: _StepNames = functools.cache(lambda: (_names_by_digest(listed[0]), _names_by_digest(listed[1])))
     came_and_went = list(_came_and_went(before, after, old, new))
     renamed = {
         digest_call_of(each.before or ""): digest_call_of(each.after or "")
@@ -58,7 +63,7 @@ def changed_templates(before: RunDefinition, after: RunDefinition, listed: Liste
         if own in old and own in new and (old[own], new[own]) == (_named(earlier, own), _named(template, own)):
             continue  # Argo stores templates of a workflowTemplateRef twice
         if earlier and earlier.digest != template.digest:
-            found += _changed_template(earlier, template, renamed, listed)
+            found += _changed_template(earlier, template, renamed, names)
         elif earlier and earlier.parts and template.parts and earlier.parts != template.parts:
             fields = _changed_parts(earlier.parts, template.parts, lambda part: part)
             volatile.append(Difference(what=ChangedThing.TEMPLATE, name=name, fields=fields))
@@ -153,13 +158,13 @@ def _only_names(digests: Mapping[str, str]) -> dict[str, str]:
 
 
 def _changed_template(
-    before: TemplateDefinition, after: TemplateDefinition, renamed: Mapping[str, str], listed: ListedSteps
+    before: TemplateDefinition, after: TemplateDefinition, renamed: Mapping[str, str], names: _StepNames
 ) -> list[Difference]:
     has_amounts = not (_is_digest_alone(before) or _is_digest_alone(after))
     images = (before.images or {}, after.images or {}) if has_amounts else ({}, {})
     containers = _different(*images, MAX_CONTAINERS)
     others = {each for each in containers if (each in images[0]) != (each in images[1])}
-    steps = list(_changed_steps(before.steps, after.steps, renamed)) or list(_changed_names(before, after, listed))
+    steps = list(_changed_steps(before.steps, after.steps, renamed)) or list(_changed_names(before, after, names))
     explained = {"order"} if any(step.change for step in steps) else set[str]()
     explained |= _CONTAINER_LISTS if others - {"main"} else set()
     resources = (before.resources or {}, after.resources or {}) if has_amounts else ({}, {})
@@ -184,7 +189,7 @@ def _is_digest_alone(template: TemplateDefinition) -> bool:
     return template.parts is None and template.images is None and template.resources is None
 
 
-def _changed_names(before: TemplateDefinition, after: TemplateDefinition, listed: ListedSteps) -> Iterator[Difference]:
+def _changed_names(before: TemplateDefinition, after: TemplateDefinition, names: _StepNames) -> Iterator[Difference]:
     """Yield the steps that came or went, if a definition has the digests of their names alone.
 
     Steps of these names are among those that the runs list, unless they never ran.
@@ -192,14 +197,22 @@ def _changed_names(before: TemplateDefinition, after: TemplateDefinition, listed
     if not (before.step_names or after.step_names):
         return
     old, new = _digested_steps(before), _digested_steps(after)
-    for kind, steps, digests in (
-        (ChangeKind.ADDED, listed[1], new - old if old else ()),
-        (ChangeKind.REMOVED, listed[0], old - new if new else ()),
-    ):
-        names = dict.fromkeys(split_item(step.display_name)[0] for step in steps) if digests else ()
-        for name in names:
-            if digest_name(name) in digests:
-                yield Difference(what=ChangedThing.STEP, name=_line(name), change=kind)
+    came, went = (new - old, old - new) if old and new else ((), ())
+    if came or went:
+        old_names, new_names = names()
+        yield from _named_steps(ChangeKind.ADDED, came, new_names)
+        yield from _named_steps(ChangeKind.REMOVED, went, old_names)
+
+
+def _named_steps(kind: ChangeKind, digests: Container[bytes], names: Mapping[bytes, str]) -> Iterator[Difference]:
+    for digest, name in names.items():
+        if digest in digests:
+            yield Difference(what=ChangedThing.STEP, name=_line(name), change=kind)
+
+
+def _names_by_digest(steps: Iterable[Step]) -> dict[bytes, str]:
+    names = dict.fromkeys(split_item(step.display_name)[0] for step in steps)
+    return {digest_name(name): name for name in names}
 
 
 def _digested_steps(template: TemplateDefinition) -> Set[bytes]:

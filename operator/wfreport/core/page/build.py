@@ -258,7 +258,9 @@ def _compared(comparison: Comparison) -> Iterator[str]:
         yield f"Last success: {line(last.workflow_name)}{at}{row}, {since}."
     if comparison.failure:
         yield _history(comparison.failure)
-    if baseline:
+    if baseline and baseline.runs == 1 and not comparison.slow:
+        yield f"The one known success took {duration(baseline.p50_seconds)}."
+    elif baseline:
         slow = "This run was slow. " if comparison.slow else ""
         yield (
             f"{slow}Successful runs usually take {duration(baseline.p50_seconds)}, 95 % of them at most "
