@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.redact import field_texts, further_texts, ruleset_texts
+from tests.core.redact import field_texts, further_texts, line_texts, ruleset_texts
 from tests.core.redact.secret_texts import HARMLESS, SECRETS
 from tests.examples import batches
 
@@ -15,6 +15,7 @@ SECRET_TEXTS = [(kind, text, secret) for kind, texts in SECRETS.items() for text
 SECRET_TEXTS += [("further", text, secret) for text, secret in further_texts.SECRETS]
 SECRET_TEXTS += [("field", text, secret) for text, secret in field_texts.SECRETS]
 SECRET_TEXTS += [("ruleset", text, secret) for text, secret in ruleset_texts.SECRETS]
+SECRET_TEXTS += [("line", text, secret) for text, secret in line_texts.SECRETS]
 HARMLESS_TEXTS = [(kind, text) for kind, texts in HARMLESS.items() for text in texts]
 HARMLESS_TEXTS += [("further", text) for text in further_texts.HARMLESS]
 HARMLESS_TEXTS += [("field", text) for text in field_texts.HARMLESS]

@@ -12,7 +12,8 @@ from wfreport.imports import lazy_pattern
 
 _FLAG: Final = lazy_pattern(
     r"(?<![\w-])--?[\w-]{0,40}?"
-    r"(?:password|passwd|passphrase|token|secret|(?:api|access|secret|private|auth|account|signing|encryption)[-_]?key|pass|pwd|pw"
+    r"(?:password|passwd|passphrase|token|secret|(?:api|access|secret|private|auth|account|signing"
+    r"|encryption)[-_]?key|pass|pwd|pw"
     r"|credentials?|creds|secret-access-key|passwort)"
     r"(?:[ \t]{1,8}|[\"'][ \t]{0,3},[ \t]{0,3}(?=[\"']))(?P<value>\"[^\"\n]*|'[^'\n]*|[^\s\"'-][^\s\"']*)",
     re.IGNORECASE,
@@ -148,6 +149,28 @@ PROGRAMS: Final = (
     Program(
         r"kubectl|oc", rf"{_FLAG_START}--from-literal[= ][\"']?[\w.-]{{1,128}}={_VALUE}", subcommand=r"create\s+secret"
     ),
+    Program(
+        r"wandb|cargo|railway|netlify|vercel|surge|fly|flyctl|huggingface-cli|hf|clearml|comet|expo|eas|pulumi"
+        r"|tailscale|snyk|ngrok|heroku",
+        rf"\s(?:login|auth|authtoken|add-authtoken|auth:token)\s+(?:--relogin\s+)?{_VALUE}",
+        min_random=20,
+    ),
+    Program(
+        r"poetry", rf"\s(?:pypi-token\.\S{{1,64}}|http-basic\.\S{{1,64}}\s+\S{{1,100}})\s+{_VALUE}", subcommand="config"
+    ),
+    Program(
+        r"composer",
+        rf"\s(?:http-basic\.\S{{1,128}}\s+\S{{1,100}}|[\w-]{{1,32}}-(?:oauth|token)\.\S{{1,128}})\s+{_VALUE}",
+        subcommand="config",
+    ),
+    Program(r"(?:dotnet\s+)?nuget|choco|gem|codecov|infracost", rf"{_FLAG_START}-[kt]{_GAP}{_VALUE}", min_random=16),
+    Program(r"pulumi", rf"\s--secret\s+\S{{1,128}}\s+{_VALUE}", subcommand="config"),
+    Program(
+        r"curl", rf"{_FLAG_START}(?:-[a-zA-Z#]{{0,12}}b|--cookie){_GAP}?[\"']?[\w.-]{{1,64}}={_VALUE}", min_random=8
+    ),
+    Program(r"[wx]freerdp|rdesktop|mstsc", rf"\s/p:{_VALUE}"),
+    Program(r"security", rf"{_FLAG_START}-w{_GAP}{_VALUE}", subcommand="add-(?:generic|internet)-password"),
+    Program(r"nmcli", rf"\spassword\s+{_VALUE}"),
     Program(r"mysqladmin", rf"\spassword\s+{_VALUE}"),
     Program(r"sudo", rf"<<<\s{{0,4}}{_VALUE}", subcommand=r"\s-\w*S"),
     Program(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_reference
+from wfreport.core.redact.words import STATE_WORDS, is_complaint, is_placeholder, is_random, is_reference
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
@@ -18,21 +18,25 @@ _NAME: Final = (
 """The name of a secret, as a whole: ``DB_PASSWORD``, ``api-key``, not ``token_url``."""
 
 _ELEMENT: Final = lazy_pattern(
-    rf"<(?:[\w-]{{1,64}}:)?(?P<tag>{_NAME})(?:\s[^<>\n]{{0,200}})?>\s{{0,32}}(?:<!\[CDATA\[)?(?P<value>[^<\]\s][^<\]]{{0,4096}}?)"
+    rf"<(?:[\w-]{{1,64}}:)?(?P<tag>{_NAME})(?:\s[^<>\n]{{0,200}})?>\s{{0,32}}(?:<!\[CDATA\[)?"
+    rf"(?P<value>[^<\]\s][^<\]]{{0,4096}}?)"
     r"(?:\]\]>)?\s{0,32}</",
     re.IGNORECASE,
 )
 """``<password>…</password>``. A placeholder such as ``<password>`` has no closing tag."""
 
 _NAMED_ELEMENT: Final = lazy_pattern(
-    rf"<(?:name|key)>\s{{0,16}}{_NAME}\s{{0,16}}</(?:name|key)>\s{{0,64}}<(?:value|string|data)>\s{{0,16}}(?P<value>[^<\s][^<]{{0,4096}}?)\s{{0,16}}</",
+    rf"<(?:name|key)>\s{{0,16}}{_NAME}\s{{0,16}}</(?:name|key)>\s{{0,64}}<(?:value|string|data)>\s{{0,16}}"
+    rf"(?P<value>[^<\s][^<]{{0,4096}}?)\s{{0,16}}</",
     re.IGNORECASE,
 )
 """``<name>fs.s3a.secret.key</name><value>…</value>``, as Hadoop and property lists have it."""
 
 _NAMED_ATTRIBUTE: Final = lazy_pattern(
-    rf"(?:name|key|id|type)\s{{0,4}}=\s{{0,4}}\\?[\"']{_NAME}\\?[\"'](?:\s{{1,32}}[\w:-]{{1,32}}=\\?[\"'][^\"'\n]{{0,200}}[\"']){{0,4}}"
-    r"(?:\s{1,32}value\s{0,4}=\s{0,4}\\?[\"'](?P<value>[^\"'\n\\]{1,4096})|\s{0,16}>\s{0,16}(?P<content>[^<>\s][^<>]{0,4096}?)\s{0,16}</)",
+    rf"(?:name|key|id|type)\s{{0,4}}=\s{{0,4}}\\?[\"']{_NAME}\\?[\"']"
+    rf"(?:\s{{1,32}}[\w:-]{{1,32}}=\\?[\"'][^\"'\n]{{0,200}}[\"']){{0,4}}"
+    r"(?:\s{1,32}value\s{0,4}=\s{0,4}\\?[\"'](?P<value>[^\"'\n\\]{1,4096})"
+    r"|\s{0,16}>\s{0,16}(?:<value>\s{0,16})?(?P<content>[^<>\s][^<>]{0,4096}?)\s{0,16}</)",
     re.IGNORECASE,
 )
 """``<property name="password" value="…"/>``, ``<entry key="password">…</entry>``, ``<input type="password" …>``."""
@@ -80,8 +84,44 @@ _LOGIN: Final = lazy_pattern(
 )
 """``auth=("user", "…")`` and ``HTTPBasicAuth("user", "…")``."""
 
+_LOGIN_CALL: Final = lazy_pattern(
+    r"(?<!\w)(?:\w{0,32}(?:[lL]ogin|[aA]uthenticate|[bB]asic_?[aA]uth|[cC]redentials?|PasswordAuthentication"
+    r"(?:Token)?)\("
+    r"|(?:auth|credentials?|creds)[\"']?\s{0,4}[:=]\s{0,4}\()"
+    r"\s{0,4}b?[\"'][^\"'\n]{0,100}[\"']\s{0,4},\s{0,4}b?[\"'](?P<value>[^\"'\n]{3,256})[\"']",
+)
+"""``client.login("user", "…")``: a function whose second argument is often a password, but can also be a word."""
+
+_CONNECT_CALL: Final = lazy_pattern(
+    r"(?<![A-Za-z])(?:connect|logon|(?:get|create|open)_?[cC]onnection)\(\s{0,4}[\"'][^\"'\n]{0,200}[\"']"
+    r"(?P<arguments>(?:\s{0,4},\s{0,4}[\"'][^\"'\n]{0,200}[\"']){1,4})"
+)
+_ARGUMENT: Final = lazy_pattern(r"[\"'](?P<value>[^\"'\n]{0,200})[\"']")
+_ADDRESS: Final = lazy_pattern(r"[:/\\.]")
+_RANDOM_ARGUMENT: Final = 7
+
+_NESTED_VALUE: Final = lazy_pattern(
+    rf"(?<![\w-]){_NAME}(?![\w.-])[\"']?\s{{0,4}}[:=]\s{{0,4}}(?:\{{\s{{0,32}}|\r?\n[ \t]{{1,32}})"
+    r"[\"']?(?:value|plain_?text|raw|current)[\"']?\s{0,4}[:=]\s{0,4}(?:[\"'](?P<quoted>[^\"'\n]{3,4096})[\"']"
+    r"|(?P<bare>[^\s\"'{}\[\],]{3,4096}))",
+    re.IGNORECASE,
+)
+"""``"password": {"value": "…"}``."""
+
+_SECRET_TYPE: Final = lazy_pattern(
+    r"(?<!\w)Secret(?:Str|String|Value|Bytes|Text)\(b?[\"'](?P<value>[^\"'\n]{3,4096})[\"']\)"
+)
+"""``SecretStr('…')``: the representation of a type for secrets that does not hide them."""
+
+_DUMPED: Final = lazy_pattern(
+    rf"[\[\"']{_NAME}[\"']?\]?(?::\w{{1,64}})?(?::private|:protected)?\s{{0,4}}=>\s{{0,16}}string\(\d{{1,6}}\)\s\"(?P<value>[^\"\n]{{1,4096}})\"",
+    re.IGNORECASE,
+)
+"""``["password"]=> string(7) "…"``, as PHP's ``var_dump`` writes it."""
+
 _VARIABLE: Final = lazy_pattern(
-    rf"variable\s{{1,4}}\"{_NAME}\"\s{{0,4}}\{{[^}}]{{0,400}}?default\s{{0,8}}=\s{{0,8}}\"(?P<value>[^\"\n]{{3,256}})\"",
+    rf"variable\s{{1,4}}\"{_NAME}\"\s{{0,4}}\{{[^}}]{{0,400}}?default\s{{0,8}}=\s{{0,8}}\""
+    rf"(?P<value>[^\"\n]{{3,256}})\"",
     re.IGNORECASE,
 )
 """A variable of Terraform with its default."""
@@ -99,10 +139,26 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
         for match in pattern.finditer(text):
             group = next(name for name in groups if match[name] is not None)
             value = match[group].strip()
-            if not is_placeholder(value) and not is_reference(value) and value.lower() not in STATE_WORDS:
+            harmless = is_placeholder(value) or is_reference(value) or is_complaint(value)
+            if not harmless and value.lower() not in STATE_WORDS:
                 yield match.span(group)
 
     return Detector(hints, spans)
+
+
+def _login_calls(text: str) -> Iterator[Span]:
+    for match in _LOGIN_CALL.finditer(text):
+        if is_random(match["value"], 5) and not is_reference(match["value"]):
+            yield match.span("value")
+
+
+def _connect_calls(text: str) -> Iterator[Span]:
+    """Yield the arguments after the first that are neither words nor names nor addresses."""
+    for match in _CONNECT_CALL.finditer(text):
+        for argument in _ARGUMENT.finditer(text, *match.span("arguments")):
+            value = argument["value"]
+            if is_random(value, _RANDOM_ARGUMENT) and not _ADDRESS.search(value):
+                yield argument.span("value")
 
 
 _KIND: Final = lazy_pattern(r"(?<![\w.-])kind\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,3}[\"']?(?P<kind>[A-Za-z]{1,64})")
@@ -171,6 +227,11 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_PAIR, r"(?i)[\[({][ \t]*b?[\"'][\w.-]*" + _NAME_HINT),
     _values(_LIST, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']\s*:\s*\["),
     _values(_LOGIN, r"(?:auth\s*=\s*|Auth(?:entication)?)\("),
+    Detector((r"(?:ogin|uthenticate|[aA]uth|redentials?|reds|ation(?:Token)?)[\"']?\s*(?:[:=]\s*)?\(",), _login_calls),
+    Detector((r"(?:[cC]onnect(?:ion)?|logon)\(\s*[\"'][^\"'\n]*[\"']\s*,",), _connect_calls),
+    _values(_NESTED_VALUE, "(?i)[\"' \t{](?:value|plain_?text|raw|current)[\"']?\\s*[:=]"),
+    _values(_SECRET_TYPE, r"Secret(?:Str|String|Value|Bytes|Text)\("),
+    _values(_DUMPED, r"=>\s*string\("),
     _values(_VARIABLE, r"(?i)variable\s+\"[\w.-]*" + _NAME_HINT),
     _values(_FORM, r"(?i)name=\"[\w.-]*" + _NAME_HINT),
     Detector((r"kind[\\\"']*[ \t]*:[ \t]*[\\\"']*Secret\b",), _secret_data),

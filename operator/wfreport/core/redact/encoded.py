@@ -4,7 +4,7 @@ from binascii import Error, a2b_base64
 from collections.abc import Iterator
 from typing import Final
 
-from wfreport.core.redact import commands, documents, headers, keyed, sentences, tokens, urls
+from wfreport.core.redact import commands, dialogs, documents, headers, keyed, sentences, tokens, urls
 from wfreport.core.redact.detectors import Detector, DetectorSet, Span
 from wfreport.imports import lazy_pattern
 
@@ -12,7 +12,7 @@ from wfreport.imports import lazy_pattern
 _WORD: Final = lazy_pattern(r"[A-Za-z0-9_+/-]{24,}+={0,2}+")
 PLAIN: Final = (
     *tokens.DETECTORS, *urls.DETECTORS, *keyed.DETECTORS, *headers.DETECTORS, *commands.DETECTORS, *sentences.DETECTORS,
-    *documents.DETECTORS,
+    *dialogs.DETECTORS, *documents.DETECTORS,
 )  # fmt: skip
 _PLAIN: Final = DetectorSet(PLAIN)
 
@@ -20,7 +20,7 @@ _PLAIN: Final = DetectorSet(PLAIN)
 def _encoded_secrets(text: str) -> Iterator[Span]:
     for match in _WORD.finditer(text):
         start, end = match.span()
-        plain = "" if text[start - 1 : start] == "=" else _decode_text(text[start:end])
+        plain = _decode_text(text[start:end])
         if plain and any(low < high for low, high in _PLAIN.spans(plain)):
             yield start, end
 

@@ -82,15 +82,19 @@ _COOKIE_ATTRIBUTES: Final = words(
     "path domain expires max-age samesite secure httponly priority version comment lang locale theme"
 )
 _SESSION_COOKIE: Final = lazy_pattern(
-    r"(?<![\w-])(?:[A-Z]{0,10}SESSIONID|PHPSESSID|ASPSESSIONID\w{0,12}|ASP\.NET_SessionId|\.AspNetCore\.[\w.]{1,40}|connect\.sid"
-    r"|(?:__host-|__secure-)[\w.-]{1,40}|[\w-]{0,20}_session|laravel_session|sessionid|session_token|session-token|csrftoken"
-    r"|_csrf|_xsrf|xsrf-token|remember_(?:user_)?token|_oauth2_proxy|authservice_session|argo-?cd\.token|grafana_session"
+    r"(?<![\w-])(?:[A-Z]{0,10}SESSIONID|PHPSESSID|ASPSESSIONID\w{0,12}|ASP\.NET_SessionId"
+    r"|\.AspNetCore\.[\w.]{1,40}|connect\.sid"
+    r"|(?:__host-|__secure-)[\w.-]{1,40}|[\w-]{0,20}_session|laravel_session|sessionid|session_token"
+    r"|session-token|csrftoken"
+    r"|_csrf|_xsrf|xsrf-token|remember_(?:user_)?token|_oauth2_proxy|authservice_session|argo-?cd\.token"
+    r"|grafana_session"
     r"|cf_clearance|d_cookie|sid|auth_cookie|li_at|datr)"
     r"(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])(?P<value>[^\s;,\"'\\&)\]}]{6,})",
     re.IGNORECASE,
 )
 _COOKIE_FILE: Final = lazy_pattern(
-    r"(?:^|\n)(?:#HttpOnly_)?[\w.-]{1,253}\t(?:TRUE|FALSE)\t/[^\t\n]{0,200}\t(?:TRUE|FALSE)\t\d{1,12}\t[^\t\n]{1,128}\t(?P<value>\S{4,})"
+    r"(?:^|\n)(?:#HttpOnly_)?[\w.-]{1,253}\t(?:TRUE|FALSE)\t/[^\t\n]{0,200}\t(?:TRUE"
+    r"|FALSE)\t\d{1,12}\t[^\t\n]{1,128}\t(?P<value>\S{4,})"
 )
 """A line of a cookie file of curl or wget: domain, subdomains, path, secure, expiry, name, value."""
 

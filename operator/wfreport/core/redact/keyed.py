@@ -17,6 +17,7 @@ from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.words import (
     PASSWORD_WORDS,
     STATE_WORDS,
+    is_complaint,
     is_measure,
     is_placeholder,
     is_random,
@@ -49,7 +50,8 @@ _BEFORE_KEY: Final = sorted_words(
     api access private account auth shared signing encryption decryption encrypt master service storage ssh client db
     session app application jwt hmac fernet crypto cipher license licence webhook vault admin root consumer
     subscription function functions host write ingest deploy bot sas wallet aes rsa tls ssl gpg pgp preshared psk hec
-    integration recovery unlock backup pepper
+    integration recovery unlock backup pepper kaggle cosmos cosmosdb openai anthropic cohere sendgrid mailgun stripe
+    algolia datadog newrelic opsgenie pagerduty bugsnag amplitude wandb iothub eventhub servicebus
     """
 )
 _WORD_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
@@ -115,7 +117,7 @@ _SECRET_ID: Final = lazy_pattern(r"[0-9a-f][0-9a-f-]{30,}[0-9a-f]", re.IGNORECAS
 _VALUE: Final = lazy_pattern(
     r"(?:!{1,2}(?:str|string|binary)[ \t]{1,4})?(?:[A-Za-z]{1,2}(?=[\"'])"
     r"|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes"
-    r"|new String)\((?=[\"'`]))?"
+    r"|new String|\[\](?:uint8|byte))\((?=[\"'`]))?"
     r"(?:(?P<open>[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
     r"|\\{1,3}[\"'](?P<escaped>[^\"'\\\n]*+(?:\\+[^\"'\\\n]+)*+)"
     r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|[,;&.)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++))"
@@ -162,13 +164,6 @@ _CODE: Final = lazy_pattern(r"(?:await|async|new|lambda)[ \t]{1,4}[A-Za-z_(*]|la
 
 _FETCH_MODES: Final = frozenset({"include", "omit", "same-origin", "same-site"})
 """Values of ``credentials`` in a browser's fetch and in CORS."""
-
-_COMPLAINT: Final = lazy_pattern(
-    r"(?:is|are|was|has|does|must|should|may|can|cannot|can't|please|invalid|incorrect|missing|not|too|at least|field"
-    r"|this field)\s",
-    re.IGNORECASE,
-)
-"""The beginning of a message about a field, as APIs return it: ``{"password": "must have 8 characters"}``."""
 
 
 def _named_secrets(text: str) -> Iterator[Span]:
@@ -229,7 +224,7 @@ def _is_secret(text: str, key: re.Match[str]) -> bool:
     if match is None or not value or _is_filled_in_later(match, value) or _measures(key, value):
         return False
     word = key["word"].lower()
-    if word.startswith("cred") and value.lower() in _FETCH_MODES:
+    if (word.startswith("cred") and value.lower() in _FETCH_MODES) or (word == "pwd" and value.startswith("/")):
         return False
     if "=" in key["separator"]:
         names_object = key["word"] == "secret" and text.endswith(" --", 0, key.start())
@@ -238,7 +233,7 @@ def _is_secret(text: str, key: re.Match[str]) -> bool:
         )
     if match.lastgroup == "bare":
         return _is_secret_id(text, key) or _is_bare_secret(text, key, value, match.end())
-    if value.lower() in STATE_WORDS or _COMPLAINT.match(value) or not value.strip(string.punctuation + " "):
+    if value.lower() in STATE_WORDS or is_complaint(value) or not value.strip(string.punctuation + " "):
         return False
     return bool(key["close"]) or _ENGLISH.match(text, match.end()) is None
 
@@ -261,8 +256,6 @@ def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
     if word == "pass" and (value.isdigit() or value.lower() in STATE_WORDS):
         return False
     if word in {"token", "key"} and is_measure(value) and len(value) < _LONG_NUMBER_DIGITS:
-        return False
-    if word == "pwd" and value.startswith("/"):
         return False
     return not (is_bare and is_reference(value))
 

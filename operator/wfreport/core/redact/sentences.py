@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
-from wfreport.core.redact.words import PASSWORD_WORDS, STATE_WORDS, is_placeholder, is_random, is_reference
+from wfreport.core.redact.words import PASSWORD_WORDS, STATE_WORDS, is_mixed, is_placeholder, is_random, is_reference
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
     r"(?P<name>password|passwd|passphrase|passcode|passkey|pwd|(?:bind|root)_?pw|requirepass|masterauth"
     r"|secret[_ -]?id|(?:client[_ -]?)?secret|token|credentials?|pin|otp"
-    r"|(?:api|access|secret|private|encryption|license|master|auth|signing)[ _-]?key|connection string)"
+    r"|secret[ ._-]access[ ._-]key|(?:api|access|secret|private|encryption|license|master|auth|signing)[ ._-]?key"
+    r"|connection string)"
 )
 _IS: Final = lazy_pattern(
-    rf"(?<![a-z-]){_NAME}(?:[ \t]{{1,4}}(?:for|of|to)[ \t]{{1,4}}[^\s,;]{{1,60}}(?:[ \t]{{1,4}}(?:user|account"
-    rf"|database))?)?[ \t]{{1,8}}"
+    rf"(?<![a-z-]){_NAME}(?:[ \t]{{1,4}}(?:for|of|to)(?:[ \t]{{1,4}}[^\s,;]{{1,60}}){{1,6}}?)?[ \t]{{1,8}}"
     r"(?:is|was|are|were|will be|has been|equals|becomes?|changed|reset|set|updated)"
     r"(?:[ \t]{1,4}(?:now|set|reset|changed|updated|to|as|equal|literally|still)){0,3}[ \t]{0,4}:?[ \t]{1,4}"
     r"(?P<quote>[\"'`]?)(?P<value>[^\s\"'`]{4,256})",
@@ -29,7 +29,8 @@ _BESIDE: Final = lazy_pattern(
 _TABLE: Final = lazy_pattern(
     r"(?:^|\n)[ \t|]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|secret|token|secret[_ -]?id|(?:api"
     r"|access|secret|private|auth)[_ -]?key"
-    r"|credentials?)[ \t]{0,8}(?:\t|[ \t]{2}|[ \t]\||│)[ \t|│]{0,64}(?P<value>[^\s|│]{4,4096})[ \t|│]{0,64}(?:\r?\n|$)",
+    r"|credentials?)[ \t]{0,8}(?:\t|[ \t]{2}|[ \t]\||│)[ \t|│]{0,64}(?P<value>[^\s|│]{4,4096})[ \t|│]{0,64}"
+    r"(?:\r?\n|$)",
     re.IGNORECASE,
 )
 _NETRC: Final = lazy_pattern(
@@ -58,13 +59,15 @@ _IDENTIFIED: Final = lazy_pattern(
 _OTHER_LANGUAGES: Final = lazy_pattern(
     r"(?:passwort|kennwort|contrase(?:ñ|n)a|clave secreta|senha|mot de passe|пароль|парола|hasło|haslo"
     r"|wachtwoord|lösenord|şifre"
-    r"|密码|密碼|口令|密钥|パスワード|비밀번호|암호)[\"']?[ \t]{0,32}(?:[:=]|is|ist|est|es|是"
+    r"|密码|密碼|口令|密钥|パスワード|비밀번호|암호)[\"']?"
+    r"(?:[ \t]{1,4}(?:für|fuer|von|pour|para|per|de|di|do|для|voor|för)"
+    r"[ \t]{1,4}[^\s:=]{1,60})?[ \t]{0,32}(?:[:=]|is|ist|lautet|war|est|es|é|è|是"
     r"|为)[ \t]{0,32}[\"']?(?P<value>[^\s\"',;]{4,256})",
     re.IGNORECASE,
 )
 _CONNECTION: Final = lazy_pattern(
     r"(?<![\w-])(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
-    r"|auth[_-]?cookie|app_key|machine_?key)"
+    r"|auth[_-]?cookie|app_key|machine_?key|(?:wpa_|tls_)?psk)"
     r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
     r"|[^\s\"',;&\\)}\]]{6,4096})",
     re.IGNORECASE,
@@ -91,10 +94,20 @@ _CREDENTIAL: Final = lazy_pattern(
 """Names of OAuth and SAML for what proves an identity."""
 
 _ONE_TIME_CODE: Final = lazy_pattern(
-    r"(?<![\w-])(?:otp|totp|(?:2fa|mfa|verification|one-time|security|login)[_ -](?:code|password))(?: is)?"
-    r"[\"']?[ \t]{0,8}[:=]?[ \t]{1,8}[\"']?(?P<value>\d{6,8})(?!\w)",
+    r"(?<![\w-])(?:otp|totp|pin|pin[_ -]?code|(?:2fa|mfa|verification|one-time|security|login)[_ -](?:code"
+    r"|password))(?: is)?"
+    r"[\"']?[ \t]{0,8}(?:[:=][ \t]{0,8}|[ \t]{1,8})[\"']?(?P<value>\d{6,8})(?![\w.])",
     re.IGNORECASE,
 )
+
+
+_SETTING: Final = lazy_pattern(
+    r"(?:^|\n)[ \t]{0,16}(?:--conf[ \t]{1,4})?(?:[\w-]{1,64}\.){1,12}(?:[\w-]{0,64}[_-])?"
+    r"(?P<name>password|passwd|passphrase|secret|token|(?:api|access|secret|private|account)[._-]?key)"
+    r"[ \t]{1,32}(?P<value>[^\s=:]\S{3,4096})[ \t]{0,8}(?:\r?\n|$)",
+    re.IGNORECASE,
+)
+"""``spark.jdbc.password …``: a line of a file of properties with blanks instead of ``=``."""
 
 
 def _is_secrets(text: str) -> Iterator[Span]:
@@ -112,18 +125,13 @@ def _beside_secrets(text: str) -> Iterator[Span]:
     for match in _BESIDE.finditer(text):
         value = match["value"].rstrip(".,;!?)")
         is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
-        if is_random(value, 6 if is_password else 16) and _is_mixed(value) and not is_reference(value):
+        if is_random(value, 6 if is_password else 16) and is_mixed(value) and not is_reference(value):
             yield match.start("value"), match.start("value") + len(value)
-
-
-def _is_mixed(value: str) -> bool:
-    """Whether the value has letters and digits, as generated passwords have and words do not."""
-    return any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
 
 
 def _is_generated(value: str) -> bool:
     """Whether a password resembles a name, such as ``correct-horse-42``. A name of an algorithm begins with it."""
-    return len(value) >= 8 and value[-1:].isdigit() and _is_mixed(value) and not _ALGORITHM.match(value)  # noqa: PLR2004
+    return len(value) >= 8 and value[-1:].isdigit() and is_mixed(value) and not _ALGORITHM.match(value)  # noqa: PLR2004
 
 
 _ALGORITHM: Final = lazy_pattern(r"sha|md\d|argon|bcrypt|scrypt|pbkdf|base|aes|utf|v?\d", re.IGNORECASE)
@@ -143,7 +151,7 @@ _UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNOREC
 def _auth_commands(text: str) -> Iterator[Span]:
     for match in _AUTH_COMMAND.finditer(text):
         group = "value" if match["value"] is not None else "redis"
-        if is_random(match[group], 6) and _is_mixed(match[group]):
+        if is_random(match[group], 6) and is_mixed(match[group]):
             yield match.span(group)
 
 
@@ -195,6 +203,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         r"\?{3}[!-~]{4}",
     ),
     Detector((r"\bAUTH[ \t]",), _auth_commands),
+    _values(_SETTING, 5, r"(?i)\.[\w.-]*(?:pass|secret|token|key)\w*[ \t]+[^\s=:]"),
     Detector(
         (
             "(?i)password is generated for ",
@@ -204,8 +213,12 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         _from_tools,
     ),
     by_pattern(
-        _ONE_TIME_CODE, r"(?i)(?:otp|2fa|mfa|verification|one-time|security|login)[_ :=-][^\n]*[0-9]{6}", group="value"
+        _ONE_TIME_CODE,
+        r"(?i)(?:otp|pin|2fa|mfa|verification|one-time|security|login)[_ :=-][^\n]*[0-9]{6}",
+        group="value",
     ),
     _values(_CREDENTIAL, 20, r"(?i)(?:bearer|jwt|assertion|verifier|_code|response)[\\\"']*[ \t]*[:=]"),
-    _values(_CONNECTION, 6, r"(?i)(?:sess|mnemonic|phrase|_auth|cookie|app_key|machine_?key)[\w-]*[\\\"']*[ \t]*[:=]"),
+    _values(
+        _CONNECTION, 6, r"(?i)(?:sess|mnemonic|phrase|_auth|cookie|app_key|machine_?key|psk)[\w-]*[\\\"']*[ \t]*[:=]"
+    ),
 )

@@ -1,9 +1,11 @@
 """Finds passwords and signatures in URLs and in the addresses of databases."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-from wfreport.core.redact.detectors import Detector, by_pattern
+from wfreport.core.redact.detectors import Detector, Span, by_pattern
+from wfreport.core.redact.words import is_random
 from wfreport.imports import lazy_pattern
 
 _URL_PASSWORD: Final = lazy_pattern(r"://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@(?!sha\d{3}:)")
@@ -28,7 +30,9 @@ _ORACLE_CLIENT: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _EASY_CONNECT: Final = lazy_pattern(
-    r"(?<![\w/.-])[A-Za-z][\w$#]{0,60}/([^\s/@\"']{1,128})@(?:/{0,2}[\w.-]{1,200}:152\d\b|\(description)", re.IGNORECASE
+    r"(?<![\w/.-])[A-Za-z][\w$#]{0,60}/([^\s/@\"']{1,128})@(?:/{0,2}[\w.-]{1,200}:152\d\b"
+    r"|\(description)",
+    re.IGNORECASE,
 )
 
 _SIGNATURE: Final = lazy_pattern(
@@ -37,16 +41,41 @@ _SIGNATURE: Final = lazy_pattern(
 )
 """The signature in a shared access signature (Azure) or a presigned URL (S3, GCS). It grants access to the file."""
 
+_CODE: Final = lazy_pattern(
+    r"[?&](?:code|key|ticket|auth|jwt|sid|session|reset|invite|magic|confirm(?:ation)?|verify|otp)="
+    r"([\w.~%+/-]{16,4096})",
+    re.IGNORECASE,
+)
+"""A value in a query that proves an identity, and that can also be a word or a name."""
+
+
+def _codes(text: str) -> Iterator[Span]:
+    for match in _CODE.finditer(text):
+        if is_random(match[1], 16) and any(char.isdigit() for char in match[1]):
+            yield match.span(1)
+
+
+_ROUTING_KEY: Final = lazy_pattern(
+    r"routing_?key\\{0,3}[\"']?\s{0,4}[:=]\s{0,4}\\{0,3}[\"']?((?=[a-z]{0,32}\d)[0-9a-z]{32})"
+    r"(?![\w.-])",
+    re.IGNORECASE,
+)
+"""The key of an integration of PagerDuty. Those of message queues are names."""
+
 _WEBHOOK: Final = lazy_pattern(
     r"(?:discord(?:app)?\.com/api/webhooks/\d{1,24}/|webhook\.office\.com/webhookb2/|outlook\.office\.com/webhook/"
     r"|hooks\.zapier\.com/hooks/catch/\d{1,12}/|maker\.ifttt\.com/trigger/[\w-]{1,64}/with/key/"
     r"|api\.telegram\.org/bot|events\.pagerduty\.com/integration/|hooks\.slack\.com/(?:workflows|triggers)/"
-    r"|[\w-]{1,64}\.tines\.com/webhook/|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/)([\w@:.-][\w@:./-]{7,400})",
+    r"|[\w-]{1,64}\.tines\.com/webhook/|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/)"
+    r"([\w@:.-][\w@:./-]{7,400})",
     re.IGNORECASE,
 )
 """The secret part of an address that accepts messages from anyone who has it."""
 
 DETECTORS: Final[tuple[Detector, ...]] = (
+    Detector(
+        (r"(?i)[?&](?:code|key|ticket|auth|jwt|sid|session|reset|invite|magic|confirm|verify|otp)[a-z]*=",), _codes
+    ),
     by_pattern(_URL_PASSWORD, "://", group=1),
     by_pattern(_URL_TOKEN, r"://[\w-]+@", group=1),
     by_pattern(_DSN_PASSWORD, r"@tcp\(", r"@unix\(", group=1),
@@ -55,6 +84,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         _ORACLE_CLIENT, r"(?i)(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca)\s[^\n]*/[^\n]+@", group=1
     ),
     by_pattern(_EASY_CONNECT, r"/[^\s/@]+@/{0,2}[\w.-]+:152", r"(?i)/[^\s/@]+@\(description", group=1),
+    by_pattern(_ROUTING_KEY, "(?i)routing_?key", group=1),
     by_pattern(_SIGNATURE, "(?i)sig", "(?i)x-amz-security-token", group=1),
     by_pattern(
         _WEBHOOK,

@@ -31,7 +31,8 @@ PASSWORD_WORDS: Final = frozenset({"password", "passwd", "passphrase", "passcode
 _PLACEHOLDER: Final = lazy_pattern(
     r"\{\{|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
     r"|[\[(<][a-z][a-z _-]*[\])>]?$|\[?(?:redacted|filtered|masked|hidden)\]?$"
-    r"|!{1,2}(?:vault|reference|secrets?|encrypted(?:/[\w-]{1,32})?|include|env|env_var|sub|ref|getatt|importvalue|join|null)$"
+    r"|!{1,2}(?:vault|reference|secrets?|encrypted(?:/[\w-]{1,32})?|include|env|env_var|sub|ref|getatt"
+    r"|importvalue|join|null)$"
     r"|(?-i:ENC\[(?:AES256_GCM|PKCS7|GPG|KMS),[\w+/=:,.-]+\]?$|ENC\([A-Za-z0-9+/]{22,}={0,2}\)?$)"
     r"|(?:null|nil|none|true|false|undefined|\[|\{|\||\?)$|your[-_ ]?[a-z_-]*$"
     r"|(?-i:\$[A-Z_][A-Z0-9_]*$|\$[a-z_]{2,64}$|\$\d{1,3}$|[:@][a-z_]{3,64}$)"
@@ -43,7 +44,8 @@ _REFERENCE: Final = lazy_pattern(
     r"|(?:[A-Z]+_)*(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)"
     r"|(?:self|this|args|config|cfg|settings|options|opts|os|env|process|request|req|ctx|context|kwargs|params|conf"
     r"|app|event|user|client|session|secrets|values|steps|inputs|vars|local|var|module|data)\.[A-Za-z_][\w.]*"
-    r"|&?[A-Za-z_]\w{0,64}\.[\w.]{1,64}[(\[][\w.,]{0,64}[)\]]{0,2}|&?[A-Za-z]{1,64}_[a-z_]{1,64}[(\[][\w.,]{0,64}[)\]]{0,2}"
+    r"|&?[A-Za-z_]\w{0,64}\.[\w.]{1,64}[(\[][\w.,]{0,64}[)\]]{0,2}|&?[A-Za-z]{1,64}_[a-z_]{1,64}["
+    r"(\[][\w.,]{0,64}[)\]]{0,2}"
     r"|&?[A-Za-z_]{2,64}(?:\(\)?|\[)"
 )
 """Code that a stack trace shows: ``token=token``, ``password=self.password``, ``key=os.environ["KEY"]``."""
@@ -53,7 +55,8 @@ _STORES: Final = (
 )
 _SEGMENT: Final = r"[A-Za-z_][a-z0-9_.-]{0,64}"
 _IN_A_STORE: Final = lazy_pattern(
-    rf"(?:ref\+)?(?:{_STORES}|op|1password|bws|doppler|k8s)://[\w.-]{{1,128}}(?:/[\w.+-]{{0,128}}){{1,8}}(?:[#?][\w./=&#+-]{{1,128}})?"
+    rf"(?:ref\+)?(?:{_STORES}|op|1password|bws|doppler|k8s)://[\w.-]{{1,128}}(?:/[\w.+-]{{0,128}}){{1,8}}"
+    rf"(?:[#?][\w./=&#+-]{{1,128}})?"
     rf"|(?:ref\+)?(?:{_STORES}):/?{_SEGMENT}(?:/{_SEGMENT}){{1,8}}(?:-[A-Za-z0-9]{{6}})?(?:[#?:][\w.=&-]{{1,128}})?"
     rf"|(?:ref\+)?file:(?://)?[.~]{{0,2}}(?:/{_SEGMENT}){{1,8}}(?:#[\w./-]{{1,128}})?"
     r"|env:[A-Z]{1,32}(?:_[A-Z]{1,32}){1,4}"
@@ -69,14 +72,16 @@ _CALLS: Final = lazy_pattern(
 """A chain of calls: ``f.read().strip()``. Its names have no digits, except those of encodings and digests."""
 
 _PATH: Final = lazy_pattern(
-    r"(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}|(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
+    r"(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}"
+    r"|(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
 )
 _MEASURE: Final = lazy_pattern(r"\d+(?:\.\d+)?(?:ms|us|s|m|h|d|%|k|kb|mb)?", re.IGNORECASE)
 _NAME: Final = lazy_pattern(r"[a-z0-9]+(?:[-./:_@][a-z0-9]+)+|[^\W\d_]+(?:[-./:_'][^\W\d_]+)*")
 """Names of objects, hosts, uids, paths and words: the usual text after the colon of an error."""
 
 _TECHNICAL_NAME: Final = lazy_pattern(
-    r"(?:sha-?\d+|md5|bcrypt|scrypt|argon2\w{0,2}|base64|base32|[rhep]s\d{3}|aes-?\d*\w*|utf-?8|oauth2?\.?\d?|x\.?509|ed25519|pbkdf2\w*"
+    r"(?:sha-?\d+|md5|bcrypt|scrypt|argon2\w{0,2}|base64|base32|[rhep]s\d{3}|aes-?\d*\w*|utf-?8|oauth2?\.?\d?"
+    r"|x\.?509|ed25519|pbkdf2\w*"
     r"|v?\d+(?:\.\d+)+(?:[-+][\w.]{1,16})?|v\d+|\d{4}-\d\d-\d\d(?:[T ].*)?|0x[0-9a-f]{1,8}|http[12.]*|ipv[46]"
     r"|k8s|i18n|e2e|s3)",
     re.IGNORECASE,
@@ -101,6 +106,23 @@ def is_reference(value: str) -> bool:
 def is_measure(value: str) -> bool:
     """Whether the value is a count or a duration."""
     return _MEASURE.fullmatch(value) is not None
+
+
+def is_mixed(value: str) -> bool:
+    """Whether the value has letters and digits, as generated passwords have and words do not."""
+    return any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
+
+
+_COMPLAINT: Final = lazy_pattern(
+    r"(?:is|are|was|has|does|must|should|may|can|cannot|can't|please|invalid|incorrect|missing|not|too|at least|field"
+    r"|this field|ensure|enter)\s",
+    re.IGNORECASE,
+)
+
+
+def is_complaint(value: str) -> bool:
+    """Whether the value is a message about a field, as APIs return it: ``{"password": "must have 8 characters"}``."""
+    return _COMPLAINT.match(value) is not None
 
 
 def is_random(value: str, at_least: int) -> bool:

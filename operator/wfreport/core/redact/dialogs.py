@@ -1,0 +1,129 @@
+"""Finds secrets in dialogs: prompts with their answers, logins, and what a server prints when it is set up."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.words import STATE_WORDS, is_mixed, is_placeholder, is_random
+from wfreport.imports import lazy_pattern
+
+_PROMPT: Final = lazy_pattern(
+    r"(?<![\w-])(?:password|passwd|passphrase|passcode|pwd)[ \t]{1,4}(?:for|of)[ \t]{1,4}"
+    r"(?:(?:the[ \t]{1,4})?(?:user|account|role|key|host|database|login)[ \t]{1,4})?[^\s,;]{1,200}?[ \t]{0,4}"
+    r"(?::[ \t]{1,4}|=[ \t]{0,4})"
+    r"[\"'`]?(?P<value>[^\s\"'`]{4,256})[\"'`]?(?P<rest>[ \t.]{0,8}(?:\r?\n|$))?",
+    re.IGNORECASE,
+)
+"""``[sudo] password for bob: …``"""
+
+_LOGGED_IN: Final = lazy_pattern(
+    r"(?<![\w-])(?:log(?:ged|ging)?[ -]?(?:in|on)|login|sign(?:ed|ing)?[ -]?in|authenticat(?:ed|ing|e)|connect"
+    r"(?:ed|ing)?)[ \t]{1,4}"
+    r"(?:to[ \t]{1,4}\S{1,100}[ \t]{1,4})?(?:as|with|using)[ \t]{1,4}(?:user[ \t]{1,4}"
+    r"|credentials?[ \t]{1,4})?[\"'`(]?"
+    r"(?:[\w.@+-]{1,64}:|[\w.-]{0,32}(?:admin|administrator|root|sa|postgres|system|sys|scott)/)"
+    r"(?P<value>[^\s\"'`)]{5,128})",
+    re.IGNORECASE,
+)
+"""``Logging in as root:…``. A slash can also separate a domain from its user."""
+
+
+def _prompted_secrets(text: str) -> Iterator[Span]:
+    for match in _PROMPT.finditer(text):
+        value = match["value"].rstrip(".,;!?)")
+        is_whole = match["rest"] is not None and value.lower() not in STATE_WORDS and not is_placeholder(value)
+        if is_whole or is_random(value, 5):
+            yield match.start("value"), match.start("value") + len(value)
+
+
+def _login_secrets(text: str) -> Iterator[Span]:
+    for match in _LOGGED_IN.finditer(text):
+        value = match["value"].rstrip(".,;!?")
+        if is_random(value, 6) and is_mixed(value):
+            yield match.start("value"), match.start("value") + len(value)
+
+
+_BELOW: Final = lazy_pattern(
+    r"(?<![\w-])(?:password|passphrase|token|secret|(?:api|access|secret|private|unseal|license)[ _-]key)"
+    r"(?:[ \t][^\n:=]{1,60})?"
+    r"(?:[ \t]{1,4}\([^\n()]{1,120}\))?[ \t]{0,4}:[ \t]{0,8}(?:\r?\n[ \t]{0,8}){1,2}"
+    r"(?P<value>[^\s:=]{12,4096})[ \t]{0,8}(?:\r?\n|$)",
+    re.IGNORECASE,
+)
+"""``Password for the user elastic:`` with the password below, as installers print it."""
+
+_BEFORE_NAME: Final = lazy_pattern(
+    r"(?<!\S)[\"'`]?(?P<value>[^\s\"'`]{6,256})[\"'`]?[ \t]{1,4}(?:is|as)[ \t]{1,4}(?:the|your|a|an|its|his|her"
+    r"|my|our)[ \t]{1,4}"
+    r"(?:(?:new|temporary|initial|generated|default|current|admin|root|secret|one-time|api)[ \t]{1,4}){0,3}"
+    r"(?:password|passphrase|passcode|passwd|token|key)(?![\w-])",
+    re.IGNORECASE,
+)
+"""``… is the temporary password``"""
+
+_OF_ACCOUNT: Final = lazy_pattern(
+    r"(?<![\w-])(?:password|passwd|passphrase)[ \t]{1,4}(?!(?:id|uid|uuid|hash|digest|version|rule|file|path"
+    r"|policy|reset|request|salt)[ \t:=])"
+    r"[\w.@-]{2,64}[ \t]{0,4}[:=][ \t]{1,4}[\"'`]?(?P<value>[^\s\"'`]{6,256})",
+    re.IGNORECASE,
+)
+"""``PASSWORD elastic = …``: the name of the account is between."""
+
+_NAMED_PAIR: Final = lazy_pattern(
+    r"(?<![\w-])(?:credentials?|creds|login|user(?:name)?[ \t]{0,2}/[ \t]{0,2}pass(?:word)?|user:pass"
+    r"(?:word)?)[ \t]{0,4}(?::|=|is|are)[ \t]{1,4}"
+    r"[\"'`(]?[\w.@+-]{1,64}[ \t]{0,2}[:/][ \t]{0,2}(?P<value>[^\s\"'`)/]{5,128})(?![^\s\"'`).,;!?])",
+    re.IGNORECASE,
+)
+"""``default credentials are admin / …``"""
+
+_PROTOCOL: Final = lazy_pattern(
+    r"(?:(?:^|\n|[>:-])[ \t]{0,8}PASS|USER[ \t]{1,4}\S{1,100}\s{1,4}PASS|(?:^"
+    r"|\s)[A-Za-z]{0,4}\d{1,6}[ \t]LOGIN[ \t]{1,4}\S{1,100}"
+    r"|LOGIN[ \t]{1,4}[\"']?[\w.+-]{1,64}@\S{1,100})[ \t]{1,4}[\"']?(?P<value>[^\s\"']{5,256})[\"']?[ \t]{0,8}"
+    r"(?:\r?\n|$)"
+)
+"""PASS of FTP and POP3, LOGIN of IMAP."""
+
+_CHALLENGE: Final = lazy_pattern(
+    r"334[ \t]UGFzc3dvcmQ6[^\n]{0,16}\r?\n(?:[<>CS:\t -]{0,8})(?P<value>[A-Za-z0-9+/]{4,4096}={0,2})"
+)
+"""The answer to the question for the password in AUTH LOGIN of SMTP."""
+
+_UNSEAL_KEY: Final = lazy_pattern(
+    r"(?<![\w-])(?:unseal|recovery|primary|secondary)[ _]?key(?:[ _]?\d{1,2})?[ \t]{0,8}[:=][ \t]{0,8}[\"']?"
+    r"(?P<value>[A-Za-z0-9+/]{43}=|[A-Za-z0-9+/]{44,86}={0,2}|[0-9a-f]{64,66})(?![\w+/=])",
+    re.IGNORECASE,
+)
+"""The keys of Vault, and of services of Azure."""
+
+
+def _values(pattern: re.Pattern[str], at_least: int, *hints: str) -> Detector:
+    def spans(text: str) -> Iterator[Span]:
+        for match in pattern.finditer(text):
+            value = match["value"].rstrip(".,;!?")
+            if is_random(value, at_least) and is_mixed(value):
+                yield match.start("value"), match.start("value") + len(value)
+
+    return Detector(hints, spans)
+
+
+_NAME_HINT: Final = "(?i)(?:pass(?:word|wd|phrase|code)|pwd)"
+_ANY_HINT: Final = "(?i)(?:pass(?:word|wd|phrase|code)|secret|token|key)"
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    Detector((_NAME_HINT + r"[ \t]+(?:for|of)[ \t][^\n]*[:=]",), _prompted_secrets),
+    Detector(
+        (r"(?i)(?:in|on|ed|ing|login|connect|authenticate)[ \t][^\n]*(?:as|with|using)[ \t][^\n]*[:/]",), _login_secrets
+    ),
+    _values(_BELOW, 12, _ANY_HINT + r"(?:[ \t][^\n]*)?:[ \t]*\r?\n"),
+    _values(
+        _BEFORE_NAME, 6, r"(?i)[ \t](?:is|as)[ \t]+(?:the|your|an?|its|his|her|my|our)[ \t][a-z \t-]*(?:pass|token|key)"
+    ),
+    _values(_OF_ACCOUNT, 6, _NAME_HINT + r"[ \t]+[\w.@-]+[ \t]*[:=][ \t]"),
+    _values(_NAMED_PAIR, 5, r"(?i)(?:credentials?|creds|login|pass(?:word)?)[ \t]*(?:[:=]|is|are)[ \t]+[^\n]*[:/]"),
+    _values(_PROTOCOL, 5, r"PASS[ \t]+\S", r"LOGIN[ \t]+\S+[ \t]+\S"),
+    Detector(("UGFzc3dvcmQ6",), lambda text: (match.span("value") for match in _CHALLENGE.finditer(text))),
+    _values(_UNSEAL_KEY, 32, r"(?i)(?:unseal|recovery|primary|secondary)[ _]?key"),
+)
