@@ -1,7 +1,7 @@
 """Lines of logs with secrets, from ``secret_lines.txt``.
 
-Brackets ``⟦…⟧`` mark a secret. It consists of parts, so that scanners of this repository do not report it: ``L20`` is 20
-letters and digits, ``H32`` hexadecimal digits, ``C16`` capitals, ``U`` a UUID, ``K0`` a line of a private key and
+Brackets ``⟦…⟧`` mark a secret. It consists of parts, so that scanners of this repository do not report it: ``L20`` is
+20 letters and digits, ``H32`` hexadecimal digits, ``C16`` capitals, ``U`` a UUID, ``K0`` a line of a private key and
 ``E:…`` a text in base64. Other parts stand for themselves.
 """
 
