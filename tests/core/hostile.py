@@ -79,8 +79,8 @@ UNITS: Final = (
 
 def repeated(unit: str, length: int, end: str = "") -> str:
     """Return a text of this length that consists of the unit, and ends differently."""
-    body = length - len(end)
-    return (unit * (body // len(unit) + 1))[:body] + end
+    whole, rest = divmod(length - len(end), len(unit))
+    return unit * whole + (unit[:rest] + end)  # one copy: some texts have millions of characters
 
 
 def cpu_seconds(function: Callable[[], object], *, tries: int = 3) -> float:

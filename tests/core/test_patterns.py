@@ -69,6 +69,8 @@ def all_patterns() -> dict[str, re.Pattern[str]]:
         if info.name.endswith("__main__"):
             continue
         for name, value in vars(importlib.import_module(info.name)).items():
+            if name == "__builtins__":  # of Python, and the same in each module
+                continue
             for number, pattern in enumerate(_inside(value)):
                 if (pattern.pattern, pattern.flags) not in found:
                     found[pattern.pattern, pattern.flags] = pattern

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from tests.pages import Command, all_commands
@@ -86,6 +87,7 @@ NOT_RUN: Final = (
 ANSWERS: Final = (TUTORIAL, *NOT_RUN, RUNBOOKS, UPGRADE, *INSTALL, HOWTO)
 
 
+@cache
 def answer_for(command: Command) -> RunBy | NotRun:
     """Return who runs a command, or why nobody does."""
     return next(answer for answer in ANSWERS if answer.takes(command))
@@ -94,18 +96,24 @@ def answer_for(command: Command) -> RunBy | NotRun:
 def commands_of(*answers: RunBy | NotRun, page: str = "") -> Iterator[Command]:
     """Yield the commands of these answers, of one page or of all."""
     for command in all_commands():
-        if answer_for(command) in answers and page in {"", command.page}:
+        if page in {"", command.page} and answer_for(command) in answers:
             yield command
 
 
 def first_shown_on(page: str, *answers: RunBy) -> Iterator[str]:
     """Yield the commands of a page that no page before it shows: many pages have one in common."""
-    first = {command.text: command.page for command in reversed([*commands_of(*answers)])}
+    first = _first_pages(*answers)
     texts = [command.text for command in commands_of(*answers, page=page)]
     return (text for text in texts if first[text] == page)
 
 
 def pages_of(*answers: RunBy) -> list[str]:
     """Return the pages that are the first to show a command of these answers, in order."""
+    first = set(_first_pages(*answers).values())
     pages = dict.fromkeys(command.page for command in commands_of(*answers))
-    return [page for page in pages if any(first_shown_on(page, *answers))]
+    return [page for page in pages if page in first]
+
+
+def _first_pages(*answers: RunBy) -> dict[str, str]:
+    """Return the first page that shows each command of these answers."""
+    return {command.text: command.page for command in reversed([*commands_of(*answers)])}

@@ -16,7 +16,7 @@ from tests.recorded import recording
 from wfreport.core.classify.argoexec_lines import without_argoexec
 from wfreport.core.classify.telling_line import last_informative_line, message_of, telling_line
 
-CASES = yaml.safe_load((Path(__file__).parent / "log_tails.yaml").read_text())
+CASES = yaml.load((Path(__file__).parent / "log_tails.yaml").read_bytes(), yaml.CSafeLoader)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
