@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
+import msgspec
 import pytest
 from tests.core.compare.runs import run_of
 from tests.recorded import recording
@@ -25,7 +24,7 @@ Expected = tuple[str, str | None]
 
 def ended(case: str) -> Run:
     """Return a recorded run; one that was recorded while it ran is taken as ended."""
-    run: Run = deepcopy(recording(case).final["workflow"])
+    run: Run = recording(case).final["workflow"]
     run["status"]["phase"] = "Succeeded" if run["status"].get("phase") == "Succeeded" else "Failed"
     run["status"].setdefault("startedAt", "2026-01-01T00:00:00Z")
     run["status"]["finishedAt"] = run["status"].get("finishedAt") or "2026-01-02T00:00:00Z"
@@ -35,8 +34,13 @@ def ended(case: str) -> Run:
 def another_time(run: Run) -> Run:
     """Return the run as another one: with other names, ids, versions and times."""
     name, uid = run["metadata"]["name"], run["metadata"].get("uid") or "no-uid"
-    text = json.dumps(run).replace(uid, "0b7c2d8e-1111-4222-8333-9e4f5a6b7c8d").replace(f'"{name}', f'"{name[:-1]}q')
-    again: Run = json.loads(text.replace("2026-", "2027-"))
+    text = (
+        msgspec.json.encode(run)
+        .decode()
+        .replace(uid, "0b7c2d8e-1111-4222-8333-9e4f5a6b7c8d")
+        .replace(f'"{name}', f'"{name[:-1]}q')
+    )
+    again: Run = msgspec.json.decode(text.replace("2026-", "2027-"))
     again["metadata"] |= {"resourceVersion": "987654321", "generation": 77}
     return again
 

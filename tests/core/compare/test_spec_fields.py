@@ -121,5 +121,8 @@ def test_a_field_that_is_new_is_a_change_and_one_that_stays_is_none(cases: list[
     for path, kind in cases:
         after = whole(path, values_of(kind)[0])
         before = without(path, after)
-        assert bool(differences(before, after)) is (path != (REFERENCE, "name")), written(path)
-        assert differences(after, json.loads(json.dumps(after))) == [], written(path)
+        run = run_of_spec("etl-bbbbb", after)
+        found = find_changes(run_of_spec("etl-aaaaa", before), run)
+        assert bool(found) is (path != (REFERENCE, "name")), written(path)
+        again = run_of_spec("etl-ccccc", json.loads(json.dumps(after)))
+        assert find_changes(run, again) == [], written(path)
