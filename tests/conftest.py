@@ -14,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.examples import FAST_EXAMPLES
 from tests.live.operator.harness import USER
+from tests.scheduling import FileScheduling
+from xdist.remote import Producer
 
 from controlplane import ControlPlane
 from controlplane.postgres import postgres_bin
@@ -48,8 +50,17 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow files first, so that workers running side by side end at about the same time."""
+    """Put the slow files first, so that workers running side by side end at about the same time (scheduling.py)."""
     items.sort(key=lambda item: [not item.get_closest_marker(name) for name in ("argo", "cluster", "long")])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling | None:
+    """Keep the order above: xdist's own starts the files with few tests last, and those are the slowest."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

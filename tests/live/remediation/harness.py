@@ -50,6 +50,7 @@ def argo_marks(timeout_seconds: int) -> list[pytest.MarkDecorator]:
     return [
         pytest.mark.cluster,
         pytest.mark.argo,
+        pytest.mark.long,
         pytest.mark.timeout(timeout_seconds),
         pytest.mark.usefixtures("argo_plane"),
     ]
