@@ -192,6 +192,20 @@ def test_a_step_within_a_loop_over_groups_is_named_with_its_item() -> None:
     ]
 
 
+def test_a_slow_step_is_found_among_steps_of_the_same_name_in_other_groups() -> None:
+    def run(**seconds: int) -> StepDurations:
+        steps = [step("main", "DAG", 0, 2000, children=[1, 2, 3])]
+        steps += [step(name, "DAG", 0, 2000, children=[4 + place]) for place, name in enumerate("abc")]
+        steps += [step("load", "Pod", 0, seconds.get(name, 60), children=[7]) for name in "abc"]
+        steps += [step("load", "Pod", 0, 60)]  # follows the groups
+        return step_durations(ReportStatus(steps=steps))
+
+    earlier = durations_by_step([run(c=300)])
+    found = slower_steps(600, run(b=700, c=300), earlier)
+    assert [(each.display_name, each.seconds, each.baseline_seconds) for each in found] == [("load", 700, 60)]
+    assert slower_steps(600, run(c=300), earlier) == []
+
+
 def test_the_only_step_of_a_run_and_its_exit_handler_are_found_in_runs_of_other_names() -> None:
     def run(name: str, seconds: int) -> StepDurations:
         steps = [step(name, "Pod", 0, seconds), step(f"{name}.onExit", "Pod", seconds, 2 * seconds)]

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from wfreport.api.argo import NodeType
 from wfreport.api.comparison import Baseline, SlowerStep, SlowReason
 from wfreport.api.report import ReportStatus, Step
-from wfreport.core.compare.loops import LoopItem, enclosing_items, item_of, split_item
+from wfreport.core.compare.loops import LoopItem, enclosing_groups, enclosing_items, item_of, split_item
 
 MIN_RUNS: Final = 5
 """With fewer runs, no duration is called slow."""
@@ -52,7 +52,7 @@ class StepDuration(Struct, frozen=True, order=True, gc=False):
 
 
 class ItemDuration(Struct, frozen=True):
-    """The duration of a step for an item of a loop."""
+    """The duration of a step for an item of a loop, or in one of several groups that have a step of its name."""
 
     key: StepKey
     item: LoopItem
@@ -134,6 +134,7 @@ def step_durations(status: ReportStatus, workflow_name: str = "", *, at_least_se
     first: dict[StepKey, StepDuration] = {}
     repeated: dict[StepKey, list[StepDuration]] = {}
     items: list[ItemDuration] = []
+    others: list[tuple[int, StepKey, StepDuration]] = []
     for index, step, exact_seconds in ended:
         if step.template_name not in long:
             continue
@@ -155,7 +156,17 @@ def step_durations(status: ReportStatus, workflow_name: str = "", *, at_least_se
         item = own_item or loops.get(index)
         if item:
             items.append(ItemDuration(key, item, duration))
+        else:
+            others.append((index, key, duration))
+    items += _same_named(steps, [each for each in others if each[1] in repeated] if repeated else [])
     return StepDurations(first | {key: _median(each) for key, each in repeated.items()}, items)
+
+
+def _same_named(steps: Sequence[Step], alike: Sequence[tuple[int, StepKey, StepDuration]]) -> Iterator[ItemDuration]:
+    """Yield the durations of steps that have the same name in several groups, by the group."""
+    groups = enclosing_groups(steps) if alike else {}
+    for index, key, duration in alike:
+        yield ItemDuration(key, LoopItem("", groups.get(index, ""), "", key[0]), duration)
 
 
 def durations_by_step(runs: Iterable[StepDurations]) -> EarlierDurations:

@@ -13,6 +13,7 @@ from wfreport.api.argo import NodeType
 from wfreport.api.report import Step
 
 _GROUPS: Final = frozenset({NodeType.DAG, NodeType.STEPS, NodeType.RETRY})
+_MAX_PATH: Final = 253
 _BEGIN: Final = "("
 _END: Final = ")"
 _END_AND_BEGIN: Final = f"{_END}{_BEGIN}"
@@ -81,3 +82,20 @@ def enclosing_items(steps: Sequence[Step]) -> dict[int, LoopItem]:
         for child in step.children:
             found[child] = own if found.get(child, own) == own else None
     return {index: item for index, item in found.items() if item}
+
+
+def enclosing_groups(steps: Sequence[Step]) -> dict[int, str]:
+    """Return the names of the groups around steps, outermost first, by the index of the step.
+
+    A step that follows the steps of a group may be taken for one of them, in each run alike.
+    """
+    found: dict[int, str] = {}
+    for index, step in enumerate(steps):
+        if not step.children:
+            continue
+        own = found.get(index, "")
+        if step.type in _GROUPS:
+            own = f"{own}/{step.display_name}"[-_MAX_PATH:]
+        for child in step.children:
+            found[child] = min(found.get(child, own), own, key=len)
+    return found
