@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -201,3 +203,31 @@ async def test_reading_of_an_endless_log_stops_and_the_result_shows_it() -> None
         log = await ArchivedLogs(server, max_read_bytes=1000).tail(RUN, "n", "main-logs", max_bytes=10)
     assert log.is_cut
     assert len(log.text) <= 10
+
+
+@pytest.mark.parametrize("levels", [1_500, 9_000])
+@pytest.mark.parametrize("place", ["spec", "nodes", "compressedNodes"])
+async def test_a_run_of_the_server_and_its_archive_is_read_however_deep(place: str, levels: int) -> None:
+    deep = '{"a":' * levels + "[]" + "}" * levels
+    answer = workflow()
+    node = answer["status"]["nodes"]["etl"] | {"message": "boom", "x": "DEEP"}
+    if place == "compressedNodes":
+        nodes = json.dumps({"etl": node}).replace('"DEEP"', deep)
+        packed = base64.b64encode(gzip.compress(nodes.encode(), mtime=0)).decode()
+        answer["status"] = {"phase": "Failed", "compressedNodes": packed}
+    elif place == "nodes":
+        answer["status"]["nodes"]["etl"] = node
+    else:
+        answer["spec"]["plugin"] = "DEEP"
+    body = json.dumps(answer).replace('"DEEP"', deep).encode()
+    listed = (
+        b'{"metadata":' + deep.encode() + b',"items":[{"metadata":' + json.dumps(answer["metadata"]).encode() + b"}]}"
+    )
+    replies, _ = sequence(Reply(body=body), Reply(body=listed), Reply(body=body))
+    async with serving(replies) as url, argo_server(url) as server:
+        from_cluster = await ServerWorkflows(server).fetch("team", "etl")
+        from_archive = await ServerWorkflows(server).fetch_archived("team", "etl")
+    for snapshot in (from_cluster, from_archive):
+        assert list(snapshot.nodes) == ["etl"]
+        assert snapshot.nodes["etl"].message == ("boom" if place != "spec" else "")
+        assert any("nested too deeply" in problem for problem in snapshot.problems)
