@@ -363,6 +363,17 @@ def test_steps_that_came_or_went_are_named_in_a_definition_that_is_too_large_for
     assert [in_words(each) for each in differences(never_ran, large_dag(*LARGE))] == ["template main changed (order)"]
 
 
+def test_names_of_steps_in_a_report_that_somebody_edited_are_unknown() -> None:
+    before, after = run_of(large_dag(*LARGE)), run_of(large_dag(*LARGE[:-1]))
+    definition = before.status.definition
+    assert definition is not None
+    main, *others = definition.templates or []
+    assert main.step_names
+    edited = definition.model_copy(update={"templates": [main.model_copy(update={"step_names": "abc"}), *others]})
+    before = ComparedRun(before.name, before.status.model_copy(update={"definition": edited}))
+    assert "step task-299 is gone" not in [in_words(each) for each in find_changes(before, after)]
+
+
 def many_templates(count: int, **others: str) -> dict[str, Any]:
     return a_workflow(*(a_template(f"t{n}", image=others.get(f"t{n}", f"reg.corp/etl-{n}:1")) for n in range(count)))
 

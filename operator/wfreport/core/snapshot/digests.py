@@ -77,8 +77,11 @@ def digest_name(name: str) -> bytes:
 
 
 def digested_names(text: str) -> set[bytes]:
-    """Return the digests of names from their text."""
-    whole = base64.b64decode(text)
+    """Return the digests of names from their text; none if somebody edited it so that it cannot be decoded."""
+    try:
+        whole = base64.b64decode(text)
+    except ValueError:
+        return set()
     return {whole[start : start + NAME_BYTES] for start in range(0, len(whole), NAME_BYTES)}
 
 
