@@ -206,6 +206,14 @@ def test_a_slow_step_is_found_among_steps_of_the_same_name_in_other_groups() -> 
     assert slower_steps(600, run(c=300), earlier) == []
 
 
+def test_equal_items_of_one_run_count_as_one_run() -> None:
+    before = {f"day({position}:same)": 60 for position in range(5)}
+    found = slower_steps(
+        600, seconds_of(**before | {"day(3:same)": 700}), durations_by_step([seconds_of(**before)] * 2)
+    )
+    assert [(each.display_name, each.baseline_seconds, each.runs) for each in found] == [("day(3:same)", 60, 2)]
+
+
 def test_the_only_step_of_a_run_and_its_exit_handler_are_found_in_runs_of_other_names() -> None:
     def run(name: str, seconds: int) -> StepDurations:
         steps = [step(name, "Pod", 0, seconds), step(f"{name}.onExit", "Pod", seconds, 2 * seconds)]

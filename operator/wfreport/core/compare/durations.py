@@ -176,9 +176,13 @@ def durations_by_step(runs: Iterable[StepDurations]) -> EarlierDurations:
     for run in runs:
         for key, duration in run.steps.items():
             steps[key].append(duration)
+        # a run counts once: else the time would grow with the square of the number of equal items
+        equal: defaultdict[tuple[StepKey, str], list[StepDuration]] = defaultdict(list)
         for each in run.items:
-            items[each.key, each.item.by_value].append(each.duration)
-            items[each.key, each.item.by_position].append(each.duration)
+            equal[each.key, each.item.by_value].append(each.duration)
+            equal[each.key, each.item.by_position].append(each.duration)
+        for place, alike in equal.items():
+            items[place].append(alike[0] if len(alike) == 1 else _median(alike))
     return EarlierDurations(dict(steps), dict(items))
 
 
