@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.compare.runs import a_workflow, run_of
+from tests.core.hostile import cpu_seconds
 
 from wfreport.api.comparison import SlowReason
 from wfreport.api.report import ReportStatus, Step
@@ -212,6 +214,28 @@ def test_equal_items_of_one_run_count_as_one_run() -> None:
         600, seconds_of(**before | {"day(3:same)": 700}), durations_by_step([seconds_of(**before)] * 2)
     )
     assert [(each.display_name, each.baseline_seconds, each.runs) for each in found] == [("day(3:same)", 60, 2)]
+
+
+def equal_items(count: int, seconds: int) -> list[Step]:
+    return [step(f"day({n}:same)", "Pod", 0, seconds if n % 2 else 60) for n in range(count)]
+
+
+def nested_groups(count: int, seconds: int) -> list[Step]:
+    groups = [step("g" * 100, "DAG", 0, 60, children=[n + 1, count + n]) for n in range(count)]
+    return [*groups, *(step("work", "Pod", 0, seconds) for _ in range(count))]
+
+
+@pytest.mark.parametrize("shape", [equal_items, nested_groups])
+def test_four_times_the_steps_are_compared_in_linear_time(shape: Callable[[int, int], list[Step]]) -> None:
+    def seconds(count: int) -> float:
+        before, after = ReportStatus(steps=shape(count, 60)), ReportStatus(steps=shape(count, 900))
+
+        def compare_steps() -> None:
+            slower_steps(100, step_durations(after), durations_by_step([step_durations(before)]))
+
+        return cpu_seconds(compare_steps, tries=3)
+
+    assert seconds(4_000) <= 10 * max(seconds(1_000), 0.01)
 
 
 def test_the_only_step_of_a_run_and_its_exit_handler_are_found_in_runs_of_other_names() -> None:
