@@ -50,6 +50,28 @@ def test_a_widened_pattern_matches_every_text_that_the_exact_one_matches(
 
 
 @pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"exec: /[\w/]{1,9}/argoexec", "exec: /var/run/argoexec"),
+        (r"a[^\d]b", "a\nb"),
+        (r"a[^\w\]]b", "a\nb"),
+        (r"a[\].\d]b", "a]b"),
+        (r"a\[\d\]b", "a[7]b"),
+        (r"[a-z]\db[c]", "x7bc"),
+    ],
+)
+def test_a_set_with_letters_or_digits_is_found_in_a_long_text(pattern: str, text: str) -> None:
+    found = message_pattern(pattern).search(text + " " * 300)
+    assert found is not None
+    assert found.group() == text
+
+
+def test_only_the_set_itself_is_widened() -> None:
+    widened = message_pattern(r"a[\d]b[c]\[e").widened
+    assert [text for text in (b"aXbc[e", b"aXbX[e", b"aXXc[e", b"aXbcXe") if widened.search(text)] == [b"aXbc[e"]
+
+
+@pytest.mark.parametrize(
     "end", ["", "\n", " not found", "\n\nError from server (NotFound): x", "é5/5 nodes are available"]
 )
 def test_a_long_text_has_the_same_match_as_a_short_one(end: str) -> None:

@@ -3,6 +3,8 @@
 The docstring of each rule is its entry in docs/reference/classifier.md.
 """
 
+from typing import Final
+
 from wfreport.api.argo import NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import agent_messages, argo_messages, artifact_messages, kubelet_messages
@@ -12,6 +14,13 @@ from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import verdict_of
 from wfreport.core.snapshot.model import Verdict
 from wfreport.core.snapshot.pod_states import is_argos_container
+
+_CREATED_BY_CONTROLLER: Final = frozenset({"pods", "persistentvolumeclaims"})
+"""Resources that no container of Argo's creates; kubectl's messages are told apart."""
+_USED_BY_CONTROLLER: Final = frozenset(
+    f"{kind}.argoproj.io" for kind in ("clusterworkflowtemplates", "workflowtasksets", "workflowartifactgctasks")
+)
+"""Resources that are the controller's alone, but for the pod of an agent, whose messages no node has."""
 
 
 def cancelled(symptom: Symptom) -> Verdict | None:
@@ -125,16 +134,19 @@ def refused_or_invalid(symptom: Symptom) -> Verdict | None:
 def _is_of_the_controller(symptom: Symptom) -> bool:
     """Whether the controller's own request was refused.
 
-    No container made it, and it is for a resource that the API server does not serve, or by an account of another
-    namespace.
+    No container made it, and it is for a resource that the API server does not serve, by an account of another
+    namespace, or what only the controller asks for.
     """
     text = symptom.message
     if symptom.ending is not None or OF_KUBECTL.search(text) or artifact_messages.EXECUTOR_PREFIX.match(text):
         return False
     right = find_denied(text)
     account = right.service_account if right else None
-    is_foreign = right is not None and account is not None and account[0] != right.namespace
-    return is_foreign or text.endswith("the server could not find the requested resource")
+    if right is None or account is None:
+        return text.endswith("the server could not find the requested resource")
+    if account[0] != right.namespace or right.resource in _USED_BY_CONTROLLER:
+        return True
+    return right.verb == "create" and right.resource in _CREATED_BY_CONTROLLER
 
 
 def _may_be_refused(symptom: Symptom) -> bool:

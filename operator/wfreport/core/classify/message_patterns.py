@@ -17,6 +17,7 @@ _LONG_CHARACTERS: Final = 200
 _LOOKAROUND: Final = lazy_pattern(r"\(\?<?[!=](?:[^()\\]|\\.){0,200}\)")
 _BOUNDED_REPEAT: Final = lazy_pattern(r"(?<!\\)\{\d{1,4}(?:,\d{1,4})?\}")
 _WORD_BOUNDARY: Final = lazy_pattern(r"\\b")
+_SET_WITH_LETTERS: Final = lazy_pattern(r"(?<!\\)\[(?:[^\[\]\\]|\\.){0,60}?\\[dw](?:[^\[\]\\]|\\.){0,60}\]")
 _DIGIT_OR_LETTER: Final = lazy_pattern(r"\\[dw]")
 _END: Final = lazy_pattern(r"(?<!\\)\$")
 
@@ -24,6 +25,7 @@ _WIDER: Final = (
     (_LOOKAROUND, ""),
     (_BOUNDED_REPEAT, "*"),
     (_WORD_BOUNDARY, ""),
+    (_SET_WITH_LETTERS, "(?s:.)"),
     (_DIGIT_OR_LETTER, "."),
     (_END, r"\\n?$"),
 )
