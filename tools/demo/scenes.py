@@ -122,8 +122,8 @@ def submit(demo: Demo, names: Sequence[str], *, speed: int = REPLAY_SPEED) -> No
     if demo.replayed:
         asyncio.run(_replay_all(demo.plane, names, speed))
         return
-    for name in names:
-        demo.plane.kubectl("create", "-n", NAMESPACE, "-f", HERE / "workflows" / f"{name}.yaml")
+    files = [part for name in names for part in ("-f", HERE / "workflows" / f"{name}.yaml")]
+    demo.plane.kubectl("create", "-n", NAMESPACE, *files)
 
 
 async def _replay_all(plane: ControlPlane, names: Sequence[str], speed: int) -> None:

@@ -273,6 +273,12 @@ class ContainerSet(Struct, frozen=True):
     containers: list[Container] = []
 
 
+class Executor(Struct, frozen=True):
+    """``ExecutorConfig``."""
+
+    service_account_name: str = ""
+
+
 class Template(Struct, frozen=True):
     """``Template``: the definition that a node runs."""
 
@@ -287,6 +293,8 @@ class Template(Struct, frozen=True):
     daemon: bool | None = None
     resource: dict[str, object] | None = None
     pod_spec_patch: str = ""
+    service_account_name: str = ""
+    executor: Executor | None = None
 
 
 class TemplateSource(Struct, frozen=True):
@@ -309,6 +317,8 @@ class WorkflowSpec(Struct, frozen=True):
     hooks: dict[str, object] = {}
     active_deadline_seconds: int | None = None
     pod_spec_patch: str = ""
+    service_account_name: str = ""
+    executor: Executor | None = None
     template_defaults: Template | None = None
 
 

@@ -54,10 +54,50 @@ class PodCondition(Struct, frozen=True):
     last_transition_time: Instant | None = None
 
 
+class KeyToPath(Struct, frozen=True):
+    """``KeyToPath``: a key of a Secret or ConfigMap that a volume asks for."""
+
+    key: str = ""
+
+
+class VolumeSource(Struct, frozen=True):
+    """The source of a volume: a claim, a Secret or a ConfigMap, of which each kind has its own field for the name."""
+
+    name: str = ""
+    secret_name: str = ""
+    claim_name: str = ""
+    items: list[KeyToPath] = []
+
+
+class ProjectedSource(Struct, frozen=True):
+    """``VolumeProjection``."""
+
+    secret: VolumeSource | None = None
+    config_map: VolumeSource | None = None
+
+
+class ProjectedVolume(Struct, frozen=True):
+    """``ProjectedVolumeSource``: several sources in one volume."""
+
+    sources: list[ProjectedSource] = []
+
+
+class Volume(Struct, frozen=True):
+    """``Volume`` of a pod, with the sources that are objects of their own."""
+
+    name: str = ""
+    persistent_volume_claim: VolumeSource | None = None
+    ephemeral: dict[str, object] | None = None
+    secret: VolumeSource | None = None
+    config_map: VolumeSource | None = None
+    projected: ProjectedVolume | None = None
+
+
 class PodSpec(Struct, frozen=True):
     """``PodSpec``."""
 
     node_name: str = ""
+    volumes: list[Volume] = []
     containers: list[Container] = []
     init_containers: list[Container] = []
 

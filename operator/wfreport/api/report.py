@@ -169,6 +169,12 @@ class Failure(Model):
         default=None,
         max_length=LINE,
     )
+    service_account_name: str | None = Field(
+        "ServiceAccount with which the pod of the step whose result was lost reports results; absent for other "
+        "failures, and if the spec that was run is unknown.",
+        default=None,
+        max_length=LINE,
+    )
     evidence_missing: list[Name] | None = Field(
         "Missing evidence of the pod, as reasons of the condition EvidenceComplete.", default=None, max_length=8
     )

@@ -189,7 +189,7 @@ LOG = LogTail(text="x", lines=1, bytes=1)
         ),
         pytest.param(
             of_failure(C.CONFIG_ERROR, "references non-existent secret key: k1"),
-            "kubectl describe secrets,configmaps", id="missing key of a mount",
+            "kubectl describe secrets", id="missing key of a mount",
         ),
         pytest.param(
             of_failure(C.CONFIG_ERROR, "fork/exec /bin/sh: exec format error"),
@@ -265,7 +265,7 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
     ("steps", "expected"),
     [
         (of_failure(C.CONFIG_ERROR, 'secrets "s1" not found'), "create the Secret s1 in namespace data"),
-        (of_failure(C.CONFIG_ERROR, "secret 's1' does not have the key 'k1'"), "Add the key k1 of the Secret s1"),
+        (of_failure(C.CONFIG_ERROR, "secret 's1' does not have the key 'k1'"), "add the key k1 of the Secret s1"),
         (of_failure(C.CONFIG_ERROR, 'priorityclass "high" not found'), "create the PriorityClass high; or"),
         (of_failure(C.CONFIG_ERROR, 'storageclass.storage.k8s.io "fast" not found'), "create the StorageClass fast"),
         (of_failure(C.CONFIG_ERROR, 'exec: "foo": executable file not found in $PATH'), "no such program"),
@@ -365,14 +365,62 @@ def test_what_a_policy_does_is_not_to_be_repeated_by_hand() -> None:
 def test_a_run_whose_step_never_ended_cannot_be_retried() -> None:
     run = a_failed(a_failure(C.NODE_LOST, retryable=True))
     (run.status.steps or []).append(a_step(node_id="wf-2", phase="Pending"))
-    assert lines(next_steps(run))[0] == "argo resubmit wf"
+    assert lines(next_steps(run)) == ["kubectl get nodes", "argo resubmit wf"]
 
 
-def test_a_run_that_goes_on_cannot_be_retried_although_all_of_its_steps_have_ended() -> None:
+def test_a_run_that_goes_on_is_retried_once_it_has_ended() -> None:
     ended = a_failed(a_failure(C.NODE_LOST, retryable=True))
-    assert lines(next_steps(ended))[0] == "argo retry wf"
+    assert lines(next_steps(ended)) == ["kubectl get nodes", "argo retry wf"]
     status = ended.status.model_copy(update={"observed_workflow": ObservedWorkflow(phase="Running")})
-    assert lines(next_steps(replace(ended, status=status)))[0] == "argo resubmit wf"
+    shown = next_steps(replace(ended, status=status))
+    assert lines(shown) == ["kubectl get nodes", "argo retry wf"]
+    assert shown[-1].text == "once the run has ended: run the failed steps again"
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+@pytest.mark.parametrize("reason", StallReason)
+def test_a_run_that_failed_and_hangs_is_ended_first_and_run_again_last(reason: StallReason, retryable: bool) -> None:
+    failures = [a_failure(C.EXIT_CODE, retryable=retryable, pod_name="p"), a_failure(C.TEMPLATE_ERROR, node_id="wf-2")]
+    run = a_failed(*failures, status={"stalled": Stalled(reason=reason, message="x")})
+    status = run.status.model_copy(update={"observed_workflow": ObservedWorkflow(phase="Running")})
+    steps = next_steps(replace(run, status=status))
+    topics = [step.topic for step in steps]
+    assert topics == sorted(topics, key=[f"For {reason}", "For ExitCode"].index)
+    assert set(topics) == {f"For {reason}", "For ExitCode"}
+    again = [
+        number for number, step in enumerate(steps) if step.command[:2] in {("argo", "retry"), ("argo", "resubmit")}
+    ]
+    assert all(topics[number] == "For ExitCode" for number in again)
+    assert len(again) <= 1
+
+
+def test_the_claims_of_a_waiting_pod_are_named_or_found_by_a_command() -> None:
+    unbound = "pod has unbound immediate PersistentVolumeClaims"
+    wait = Waiting(reason="Unschedulable", display_name="e2e", pod_name="pod-1", message=unbound)
+    first = lines(next_steps(a_waiting(wait)))[0]
+    assert first == "kubectl get pod pod-1 -o jsonpath={.spec.volumes[*].persistentVolumeClaim.claimName}"
+    named = wait.model_copy(update={"message": f"{unbound}; PersistentVolumeClaims of the pod: a, b-1.c"})
+    assert lines(next_steps(a_waiting(named)))[:2] == ["kubectl get pvc a b-1.c", "kubectl describe pvc a b-1.c"]
+    one = wait.model_copy(update={"message": f"{unbound}; PersistentVolumeClaim of the pod: a"})
+    assert "PersistentVolumeClaim a needs a volume" in sentences(next_steps(a_waiting(one)))
+
+
+def test_the_key_and_the_object_that_a_volume_asks_for_are_named() -> None:
+    message = "references non-existent config key: k1; volume cfg asks for keys k1, k2 of ConfigMap app"
+    wait = Waiting(reason="FailedMount", display_name="e2e", pod_name="pod-1", message=message)
+    steps = next_steps(a_waiting(wait))
+    assert lines(steps)[0] == "kubectl describe configmap app"
+    assert "add the key k1 of the ConfigMap app" in sentences(steps)
+
+
+def test_the_service_account_of_a_lost_result_is_checked_before_it_gets_the_right() -> None:
+    run = a_failed(a_failure(C.CONTROLLER_ERROR, reason="TaskResultLost", retryable=True, service_account_name="etl"))
+    assert [line for line in lines(next_steps(run)) if "logs" not in line] == [
+        "kubectl auth can-i create workflowtaskresults.argoproj.io --as=system:serviceaccount:data:etl",
+        "kubectl create role etl-reports-results --verb=create,patch --resource=workflowtaskresults.argoproj.io",
+        "kubectl create rolebinding etl-reports-results --role=etl-reports-results --serviceaccount=data:etl",
+        "argo resubmit wf",
+    ]
 
 
 def test_a_workflow_that_is_being_deleted_is_submitted_anew() -> None:

@@ -10,15 +10,17 @@ from wfreport.core.render.sentences import retry_prospect
 
 
 @pytest.mark.parametrize(
-    ("failure_class", "retryable", "expected"),
+    ("failure_class", "retryable", "can_retry", "expected"),
     [
-        (FailureClass.NODE_LOST, True, "retry may help"),
-        (FailureClass.EXIT_CODE, False, "a retry alone is unlikely to help"),
-        (FailureClass.TEMPLATE_ERROR, False, "a retry alone will not help"),
+        (FailureClass.NODE_LOST, True, True, "retry may help"),
+        (FailureClass.NODE_LOST, True, False, "a new run may help"),
+        (FailureClass.EXIT_CODE, False, True, "a retry alone is unlikely to help"),
+        (FailureClass.TEMPLATE_ERROR, False, True, "a retry alone will not help"),
+        (FailureClass.TEMPLATE_ERROR, False, False, "a new run alone will not help"),
     ],
 )
 def test_an_exit_code_makes_a_retry_unlikely_to_help_and_no_more(
-    failure_class: FailureClass, retryable: bool, expected: str
+    failure_class: FailureClass, retryable: bool, can_retry: bool, expected: str
 ) -> None:
     failure = Failure(
         role=Role.ROOT_CAUSE,
@@ -27,7 +29,7 @@ def test_an_exit_code_makes_a_retry_unlikely_to_help_and_no_more(
         retryable=retryable,
         confidence=Confidence.LOW,
     )
-    assert retry_prospect(failure) == expected
+    assert retry_prospect(failure, can_retry=can_retry) == expected
 
 
 def test_a_retry_does_not_run_the_step_whose_result_is_lost() -> None:
@@ -39,4 +41,7 @@ def test_a_retry_does_not_run_the_step_whose_result_is_lost() -> None:
         retryable=True,
         confidence=Confidence.HIGH,
     )
-    assert retry_prospect(failure) == "a new run may help; a retry would not run the step whose result is lost"
+    assert (
+        retry_prospect(failure, can_retry=True)
+        == "a new run may help; a retry would not run the step whose result is lost"
+    )

@@ -41,7 +41,7 @@ _NAMED: Final = 10
 """Equal failures that a terminal names."""
 
 
-def add_failures(page: TextPage, failures: list[Failure]) -> None:
+def add_failures(page: TextPage, failures: list[Failure], *, can_retry: bool) -> None:
     """Add a block per root cause and failed exit handler, then a line per victim and tolerated failure."""
     causes = equal_groups([failure for failure in failures if failure.role in _TITLES])
     in_full = causes if page.style.width is None or page.style.everything else causes[:_FULL_BLOCKS]
@@ -50,17 +50,17 @@ def add_failures(page: TextPage, failures: list[Failure]) -> None:
         more = f" and {len(equal)} more, which failed alike" if equal else ""
         subject = f"{first.display_name or 'the Workflow itself'}{more}"
         page.heading(f"{_TITLES[first.role]}{count}", subject, style="bold red")
-        _add_details(page, first)
+        _add_details(page, first, can_retry=can_retry)
         _add_equal(page, equal)
     _add_short(page, "MORE FAILURES", [failure for group in causes[len(in_full) :] for failure in group])
     _add_short(page, "FAILED AS A CONSEQUENCE", [failure for failure in failures if failure.role == Role.VICTIM])
     _add_short(page, "FAILED, BUT TOLERATED", [failure for failure in failures if failure.role == Role.TOLERATED])
 
 
-def _add_details(page: TextPage, failure: Failure) -> None:
+def _add_details(page: TextPage, failure: Failure, *, can_retry: bool) -> None:
     failure_class = Text(f"{failure.failure_class}", style="bold")
     page.field("class", failure_class.append(f": {CLASS_MEANINGS[failure.failure_class]}", style="dim"))
-    retry = retry_prospect(failure)
+    retry = retry_prospect(failure, can_retry=can_retry)
     page.field("owner", joined(page.style, [failure.owner, retry, _doubt(failure)]))
     page.verbatim("template", failure.template_name)
     page.verbatim("pod", failure.pod_name, style="cyan")

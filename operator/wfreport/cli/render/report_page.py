@@ -27,6 +27,7 @@ from wfreport.cli.render.step_tree import add_rows
 from wfreport.cli.render.style import Style, glyphs_for, one_line
 from wfreport.cli.render.time_chart import add_times, retry_cost
 from wfreport.core.next_steps.lines import NextCommand
+from wfreport.core.next_steps.model import can_retry
 from wfreport.core.next_steps.prospects import leading_prospect
 from wfreport.core.next_steps.stalls import pod_of_stall
 from wfreport.core.plurals import plural
@@ -84,7 +85,7 @@ def report_lines(
     page = TextPage(style)
     status = decoded.status or ReportStatus.model_validate({})
     _add_header(page, decoded, status, live)
-    add_failures(page, status.failures or [])
+    add_failures(page, status.failures or [], can_retry=can_retry(status))
     _add_stalled(page, status, live)
     _add_waiting(page, status, live)
     add_remediation(page, status, live.actions, now=live.now)
@@ -103,7 +104,11 @@ def _add_next(page: TextPage, commands: Sequence[NextCommand]) -> None:
     if not commands:
         return
     page.heading("NEXT")
+    topic = ""
     for command in commands:
+        if command.topic != topic:
+            topic = command.topic
+            page.lines.append(Text(f"{one_line(topic)}:" if topic else "Else:", style="bold"))
         mark = Text(f"{page.style.glyphs.arrow} ", style="dim")
         if not command.line:
             page.hanging(mark, Text(one_line(command.reason)))

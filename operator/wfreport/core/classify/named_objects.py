@@ -41,7 +41,12 @@ _MISSING: Final = (
     lazy_pattern(rf"(?i){_KIND} '(?P<name>{_NAME})' does not have (?:the )?key '(?P<key>{_NAME})'"),
     lazy_pattern(rf"(?i)no (?P<kind>priorityclass) with name (?P<name>{_NAME}) was found"),
 )
-_MISSING_KEY: Final = lazy_pattern(rf"references non-existent (?P<kind>secret|config) key: (?P<key>{_NAME})")
+_MISSING_KEY: Final = lazy_pattern(r"references non-existent (?P<kind>secret|config) key: (?P<key>[\w.-]{1,253})")
+_KEY_HOLDER: Final = lazy_pattern(r" of (?P<kind>Secret|ConfigMap) (?P<name>[a-z0-9.-]{1,253})(?=\s|$)")
+CLAIM: Final = "PersistentVolumeClaim"
+_CLAIMS: Final = lazy_pattern(
+    rf"; {CLAIM}s? of the pod: ([a-z0-9.-]{{1,253}}(?:, [a-z0-9.-]{{1,253}}){{0,4}})(?=;|\s|$)"
+)
 
 _DENIED: Final = lazy_pattern(
     rf"User \"(?P<user>{_NAME})\" cannot (?P<verb>[a-z]{{1,40}}) resource \"(?P<resource>[a-z0-9/.-]{{1,100}})\" "
@@ -126,13 +131,24 @@ def find_missing(text: str) -> NamedObject | None:
         if match:
             key = match.groupdict().get("key") or ""
             return NamedObject(_kind(match["kind"]), match["name"], key)
-    return None
+    lacking = _MISSING_KEY.search(shown)
+    holder = _KEY_HOLDER.search(shown, lacking.end()) if lacking else None
+    return NamedObject(holder["kind"], holder["name"], lacking["key"]) if lacking and holder else None
 
 
-def find_missing_key(text: str) -> str | None:
-    """Return the key that a mounted Secret or ConfigMap lacks, if the message does not name the object."""
+def find_missing_key(text: str) -> tuple[str, str] | None:
+    """Return kind and key of a mounted Secret or ConfigMap that lacks the key: the kubelet does not name the object."""
     match = _MISSING_KEY.search(text[:_READ_CHARACTERS])
-    return match["key"] if match else None
+    return ("Secret" if match["kind"] == "secret" else "ConfigMap", match["key"]) if match else None
+
+
+def find_claims(text: str) -> list[str]:
+    """Return the claims of the pod that a message about its volumes names."""
+    missing = find_missing(text)
+    if missing and missing.kind == CLAIM:
+        return [missing.name]
+    match = _CLAIMS.search(text[:_READ_CHARACTERS])
+    return match[1].split(", ") if match else []
 
 
 def _kind(written: str) -> str:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from wfreport.api.argo import COMPLETED_PHASES, EXECUTOR_CONTAINERS
+from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.core.classify.named_objects import (
     CLUSTER_KINDS,
     DeniedRight,
     NamedObject,
     Unspecified,
+    find_claims,
     find_denied,
     find_image,
     find_missing,
@@ -58,7 +59,8 @@ _PULL_LIMITED: Final = lazy_pattern(r"(?i)toomanyrequests|429 Too Many Requests"
 _PULL_MISSING: Final = lazy_pattern(
     r"(?i)not found|manifest unknown|does not exist|InvalidImageName|couldn't parse image"
 )
-_CLAIM: Final = lazy_pattern(r"(?i)unbound (?:immediate )?persistentvolumeclaims?|persistentvolumeclaim")
+_CLAIM: Final = lazy_pattern(r"(?i)persistentvolumeclaim|volume node affinity conflict")
+_TASK_RESULTS: Final = "workflowtaskresults.argoproj.io"
 _SHORT_OF: Final = lazy_pattern(r"Insufficient ([\w./-]{1,100})")
 _PLACEMENT: Final = lazy_pattern(r"(?i)taint|node selector|node affinity|affinity/selector|topology")
 
@@ -118,10 +120,8 @@ def _missing(text: str, run: ReportedRun) -> list[NextStep]:
     if key is None:
         return []
     return [
-        NextStep(
-            f"Add the key {key} to the Secret or ConfigMap that the pod mounts, or correct the key in the template."
-        ),
-        kubectl("the keys that they have", "describe", "secrets,configmaps"),
+        NextStep(f"Add the key {key[1]} to the {key[0]} that the pod mounts, or correct the key in the template."),
+        kubectl("the keys that they have", "describe", f"{key[0].lower()}s"),
     ]
 
 
@@ -129,14 +129,14 @@ def _about_object(missing: NamedObject, run: ReportedRun) -> Iterator[NextStep]:
     resource, namespace = missing.kind.lower(), "" if missing.kind in CLUSTER_KINDS else None
     where = "" if namespace == "" else f" in namespace {run.namespace}"
     if missing.key:
-        yield NextStep(f"Add {missing}{where}, or correct the key in the template.")
-        yield kubectl("the keys that it has", "describe", resource, missing.name, namespace=namespace)
+        text = f"the keys that it has, without values: is {missing.key} among them?"
+        yield kubectl(text, "describe", resource, missing.name, namespace=namespace)
+        yield NextStep(f"If not, add {missing}{where}, or correct the key in the template.")
         return
     yield kubectl("is it there?", "get", resource, missing.name, namespace=namespace)
-    ending = f", end this run (argo terminate {run.workflow})" if run.phase not in COMPLETED_PHASES else ""
     yield NextStep(
-        f"If not, create {missing}{where}; or, if the template has a wrong name, correct it{ending} and submit the "
-        "Workflow anew."
+        f"If not, create {missing}{where}; or, if the template has a wrong name, correct it{_ending(run)} and submit "
+        "the Workflow anew."
     )
     how = _CREATED_FROM_FILE.get(missing.kind)
     if how:
@@ -239,19 +239,51 @@ def image_steps(text: str, _: ReportedRun) -> list[NextStep]:
     return [NextStep(f"Check that the machines can reach the registry of {named}, and that its name and tag exist.")]
 
 
+def is_about_a_claim(text: str) -> bool:
+    """Return whether a pod waits for a claim of a volume."""
+    return _CLAIM.search(text) is not None
+
+
+def claim_steps(text: str, pod_name: str | None, run: ReportedRun) -> list[NextStep]:
+    """Return what to do about the claims that a pod waits for; empty if it waits for none."""
+    if not is_about_a_claim(text) or find_missing(text):
+        return []
+    claims = find_claims(text)
+    subject = f"PersistentVolumeClaim {claims[0]}" if len(claims) == 1 else "The claim"
+    steps = [
+        kubectl("is it Pending, and what is its class?", "get", "pvc", *claims),
+        kubectl("why: its Events", "describe", "pvc", *claims),
+        kubectl("the classes that there are, and which one is the default", "get", "storageclass", namespace=""),
+        NextStep(
+            f"{subject} needs a volume that fits, or a storage class whose provisioner makes one. A claim's class "
+            f"cannot be changed: if the template names a wrong one, correct it{_ending(run)} and submit the Workflow "
+            "anew."
+        ),
+    ]
+    if not claims and pod_name:
+        path = "jsonpath={.spec.volumes[*].persistentVolumeClaim.claimName}"
+        return [kubectl("which claims the pod has", "get", "pod", pod_name, "-o", path), *steps]
+    return steps
+
+
+def _ending(run: ReportedRun) -> str:
+    return f", end this run (argo terminate {run.workflow} -n {run.namespace})" if run.goes_on else ""
+
+
+def report_right_steps(account: str, run: ReportedRun) -> Iterator[NextStep]:
+    """Yield how to check, and grant, the right that Argo's containers need to report a step's result."""
+    user = f"system:serviceaccount:{run.namespace}:{account}"
+    check = ("auth", "can-i", "create", _TASK_RESULTS, f"--as={user}")
+    yield kubectl("no: the right is missing. You need the right to impersonate", *check)
+    name = f"{account}-reports-results"
+    rule = ("--verb=create,patch", f"--resource={_TASK_RESULTS}")
+    yield kubectl("if it is no: create the right", "create", "role", name, *rule)
+    bound = (f"--role={name}", f"--serviceaccount={run.namespace}:{account}")
+    yield kubectl("and grant it; else it happens in each run", "create", "rolebinding", name, *bound)
+
+
 def scheduling_steps(text: str, _: ReportedRun) -> list[NextStep]:
     """Return what to do about a pod that no machine takes."""
-    claim = find_missing(text)
-    if claim is None and _CLAIM.search(text):
-        return [
-            kubectl("which claim is Pending, and its class", "get", "pvc"),
-            kubectl("why: the Events of each claim", "describe", "pvc"),
-            kubectl("the classes that there are", "get", "storageclass", namespace=""),
-            NextStep(
-                "The claim needs a volume that fits, or a storage class whose provisioner makes one. A claim's class "
-                "cannot be changed: if the template names a wrong one, correct it and submit the Workflow anew."
-            ),
-        ]
     scarce = list(dict.fromkeys(_SHORT_OF.findall(text)))
     if scarce:
         return [

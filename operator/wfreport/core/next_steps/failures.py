@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
 from wfreport.api.classes import CLASS_ADVICE, FailureClass, Owner
 from wfreport.api.failure_reasons import FailureReason
@@ -21,7 +23,15 @@ from wfreport.core.next_steps.commands import (
     run_all_again,
     wfreport,
 )
-from wfreport.core.next_steps.configuration import image_steps, object_steps, quota_steps, scheduling_steps
+from wfreport.core.next_steps.configuration import (
+    claim_steps,
+    image_steps,
+    is_about_a_claim,
+    object_steps,
+    quota_steps,
+    report_right_steps,
+    scheduling_steps,
+)
 from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern
@@ -71,6 +81,14 @@ def _advice(failure: Failure) -> NextStep:
     return NextStep(CLASS_ADVICE[failure.failure_class].replace("`", ""))
 
 
+def _if_again(step: NextStep) -> NextStep:
+    """Return a step that is due only if another attempt failed, too."""
+    if step.text.startswith("If "):
+        return step
+    text = step.text if step.command else f"{step.text[:1].lower()}{step.text[1:]}"
+    return replace(step, text=f"if it fails again: {text}" if step.command else f"If it fails again, {text}")
+
+
 def _out_of_memory(failure: Failure, run: ReportedRun) -> Steps:
     if failure.owner == Owner.PLATFORM or _container(failure) in EXECUTOR_CONTAINERS:
         yield NextStep(
@@ -108,10 +126,10 @@ def _more_than(limit: str) -> str:
 
 
 def _lost(failure: Failure, run: ReportedRun) -> Steps:
-    yield run_again(run)
     yield from _host(failure, "the state of its machine")
     if not failure.host_node_name:
         yield kubectl("which machines are ready", "get", "nodes", namespace="")
+    yield run_again(run)
 
 
 def _evicted(failure: Failure, run: ReportedRun) -> Steps:
@@ -121,14 +139,14 @@ def _evicted(failure: Failure, run: ReportedRun) -> Steps:
         return
     low = _LOW_ON.search(texts_of(failure))
     resource = low[1] if low else "memory or ephemeral-storage"
-    yield run_again(run)
-    yield NextStep(
-        f"If it happens again, set requests of {resource} that are near the usage, and free it on the machines."
-    )
     yield from _host(failure, "what its machine is short of")
     if not failure.host_node_name:
         yield from _pod(failure, run, "which machine it was on, and its Events")
         yield kubectl("machines with DiskPressure or MemoryPressure", "describe", "nodes", namespace="")
+    yield run_again(run)
+    yield NextStep(
+        f"If it happens again, set requests of {resource} that are near the usage, and free it on the machines."
+    )
 
 
 def _preempted(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001 - all functions of the table are alike
@@ -138,31 +156,32 @@ def _preempted(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001 - a
 
 
 def _deleted(failure: Failure, run: ReportedRun) -> Steps:
-    yield run_again(run)
     if failure.pod_name:
         selected = f"involvedObject.name={failure.pod_name}"
         yield kubectl("who deleted it, for as long as Events are stored", "get", "events", "--field-selector", selected)
     yield from _host(failure, "was its machine drained?")
+    yield run_again(run)
 
 
 def _image(failure: Failure, run: ReportedRun) -> Steps:
     steps = image_steps(texts_of(failure), run)
+    yield from _pod(failure, run, "the Events of its pod")
+    yield from steps
     if failure.retryable:
         yield run_again(run, "when the registry responds again")
-    yield from steps
-    yield from _pod(failure, run, "the Events of its pod")
-    if not failure.retryable:
+    else:
         yield after_the_spec_is_corrected(run)
 
 
 def _configuration(failure: Failure, run: ReportedRun) -> Steps:
     text = texts_of(failure)
-    if failure.retryable:
-        yield run_again(run)
-    yield from object_steps(text, run) or [_advice(failure)]
     yield from _pod(failure, run, "the Events of its pod")
     if failure.retryable:
+        yield from _host(failure, "the state of its machine")
+        yield run_again(run)
+        yield from map(_if_again, object_steps(text, run) or [_advice(failure)])
         return
+    yield from object_steps(text, run) or [_advice(failure)]
     if find_denied(text) or find_missing(text):
         yield run_again(run, "when that is done in the cluster; a changed template must be submitted anew")
     else:
@@ -171,7 +190,10 @@ def _configuration(failure: Failure, run: ReportedRun) -> Steps:
 
 def _unschedulable(failure: Failure, run: ReportedRun) -> Steps:
     text = texts_of(failure)
-    yield from (object_steps(text, run) if find_missing(text) else []) or scheduling_steps(text, run)
+    named = object_steps(text, run) if find_missing(text) else []
+    yield from named or claim_steps(text, failure.pod_name if run.has_pod(failure.pod_name) else None, run)
+    if not named and not is_about_a_claim(text):
+        yield from scheduling_steps(text, run)
     yield from _pod(failure, run, "what the scheduler reports")
     yield run_again(run, "when a machine can take the pod")
 
@@ -184,11 +206,13 @@ def _timeout(failure: Failure, run: ReportedRun) -> Steps:
 
 
 def _exit_code(failure: Failure, run: ReportedRun) -> Steps:
+    yield from log_of(failure, run)
+    correction = NextStep(_what_failed(failure, run))
     if failure.retryable:
         yield run_again(run)
-    yield from log_of(failure, run)
-    yield NextStep(_what_failed(failure, run))
-    if not failure.retryable:
+        yield _if_again(correction)
+    else:
+        yield correction
         yield run_again(run, "when the cause is outside of the spec, and mended")
 
 
@@ -220,8 +244,21 @@ def _killed(failure: Failure, run: ReportedRun) -> Steps:
 
 
 def _artifact(failure: Failure, run: ReportedRun) -> Steps:
+    if failure.container in EXECUTOR_CONTAINERS and run.may_have_log(failure):
+        command = ("logs", run.workflow, run.step_argument(failure), "-c", _container(failure))
+        yield wfreport(f"the log of Argo's {_container(failure)} container", *command)
+    else:
+        yield from log_of(failure, run)
+    corrections = list(_artifact_corrections(failure))
     if failure.retryable:
         yield run_again(run)
+        yield from map(_if_again, corrections)
+    else:
+        yield from corrections
+        yield run_again(run, "when that is done")
+
+
+def _artifact_corrections(failure: Failure) -> Steps:
     if _OLD_EXECUTOR.search(failure.message or ""):
         yield NextStep(
             "Set containerRuntimeExecutor: emissary in the ConfigMap workflow-controller-configmap: this executor of "
@@ -241,13 +278,6 @@ def _artifact(failure: Failure, run: ReportedRun) -> Steps:
         yield kubectl(
             "the repository, if the namespace has its own", "get", "configmap", "artifact-repositories", "-o", "yaml"
         )
-    if failure.container in EXECUTOR_CONTAINERS and run.may_have_log(failure):
-        command = ("logs", run.workflow, run.step_argument(failure), "-c", _container(failure))
-        yield wfreport(f"the log of Argo's {_container(failure)} container", *command)
-    else:
-        yield from log_of(failure, run)
-    if not failure.retryable:
-        yield run_again(run, "when that is done")
 
 
 def _lock(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001
@@ -278,26 +308,35 @@ def _quota(failure: Failure, run: ReportedRun) -> Steps:
 
 def _controller(failure: Failure, run: ReportedRun) -> Steps:
     if failure.reason == FailureReason.TASK_RESULT_LOST:
-        yield NextStep(_CONTROLLER_ADVICE[failure.reason])
-        yield kubectl("which ServiceAccounts have which roles", "get", "rolebindings", "-o", "wide")
-        yield controller_log(run)
-        yield run_all_again(run, "run all of it again, as a new Workflow")
+        yield from _lost_result(failure, run)
         return
-    if failure.retryable:
-        yield run_again(run)
-    yield NextStep(
+    advice = NextStep(
         _CONTROLLER_ADVICE.get(failure.reason or "", "If it fails again, the platform reads the controller's log.")
     )
     yield controller_log(run)
-    if not failure.retryable:
+    if failure.retryable:
+        yield run_again(run)
+        yield _if_again(advice)
+    else:
+        yield advice
         yield run_again(run, "when that is done")
 
 
+def _lost_result(failure: Failure, run: ReportedRun) -> Steps:
+    account = failure.service_account_name
+    if account:
+        yield from report_right_steps(account, run)
+    else:
+        yield NextStep(
+            "The ServiceAccount of the pods must have the right to create and patch workflowtaskresults; else it "
+            "happens in each run."
+        )
+        yield kubectl("which ServiceAccounts have which roles", "get", "rolebindings", "-o", "wide")
+    yield controller_log(run)
+    yield run_all_again(run, "run all of it again, as a new Workflow")
+
+
 _CONTROLLER_ADVICE: Final = {
-    "TaskResultLost": (
-        "The ServiceAccount of the pods must have the right to create and patch workflowtaskresults; else it happens "
-        "in each run."
-    ),
     "APIServerError": "If it fails again, the platform checks the API server and its admission webhooks.",
     "WorkflowTooLarge": (
         "Make the Workflow smaller (fewer items per loop, shorter parameters, a Workflow of Workflows), or let the "
@@ -318,14 +357,11 @@ def _cancelled(failure: Failure, run: ReportedRun) -> Steps:
 
 
 def _unknown(failure: Failure, run: ReportedRun) -> Steps:
-    if failure.retryable:
-        yield run_again(run)
     yield from log_of(failure, run)
     yield from _pod(failure, run, "its state and Events")
     yield from _host(failure, "the state of its machine")
     yield controller_log(run)
-    if not failure.retryable:
-        yield run_again(run, "when the cause is mended")
+    yield run_again(run, "" if failure.retryable else "when the cause is mended")
 
 
 _BY_CLASS: Final[dict[FailureClass, Callable[[Failure, ReportedRun], Steps]]] = {

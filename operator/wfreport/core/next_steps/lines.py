@@ -19,10 +19,12 @@ class NextCommand(Struct, frozen=True):
     Attributes:
         line: the command line; empty if there is none.
         reason: what it is for; without a command line, what to do.
+        topic: what of the run it is about, if the run has several things to mend; else empty.
     """
 
     line: str
     reason: str
+    topic: str = ""
 
 
 class Invocation(Struct, frozen=True):
@@ -65,7 +67,7 @@ def invocation_anywhere(namespace: str, program: str = PLUGIN) -> Invocation:
 
 def command_lines(run: ReportedRun, invocation: Invocation) -> list[NextCommand]:
     """Return the next steps of a run as lines, the most useful first."""
-    return [NextCommand(invocation.line_of(step), step.text) for step in next_steps(run)]
+    return [NextCommand(invocation.line_of(step), step.text, step.topic) for step in next_steps(run)]
 
 
 def first_lines(run: ReportedRun) -> list[str]:

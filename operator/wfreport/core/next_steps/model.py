@@ -34,16 +34,33 @@ class NextStep(Struct, frozen=True):
         text: what to do; with a command, what the command is for.
         command: program and arguments, without the cluster's; empty if no single command does it.
         namespace: namespace of the command; None for that of the run, empty if it takes none.
+        topic: what of the run it is about, if the run has several things to mend; else empty.
     """
 
     text: str
     command: tuple[str, ...] = ()
     namespace: str | None = None
+    topic: str = ""
 
     @property
     def only_reads(self) -> bool:
         """Whether its command changes nothing, whatever the state is in which somebody enters it."""
         return self.command[:1] == ("wfreport",) or self.command[:2] in _READING
+
+
+def can_retry(status: ReportStatus) -> bool:
+    """Return whether ``argo retry`` can continue a run, once it has ended.
+
+    Argo needs a failed step, and refuses a run with a step that never ended. A run that hangs does not end by itself.
+    """
+    leading = next(iter(status.failures or ()), None)
+    if leading is None or leading.node_id is None:
+        return False
+    phase = (status.observed_workflow.phase if status.observed_workflow else None) or ""
+    if phase in UNFINISHED_PHASES:
+        return status.stalled is None
+    is_being_deleted = status.stalled is not None and status.stalled.reason == StallReason.DELETION_BLOCKED
+    return not is_being_deleted and all(step.phase not in UNFINISHED_PHASES for step in status.steps or ())
 
 
 class ReportedRun(Struct, frozen=True, dict=True):
@@ -87,11 +104,13 @@ class ReportedRun(Struct, frozen=True, dict=True):
 
     @property
     def is_retriable(self) -> bool:
-        """Whether ``argo retry`` can continue the run: it needs a failed step, and refuses one that never ended."""
-        leading = next(iter(self.status.failures or ()), None)
-        has_failed_step = leading is not None and leading.node_id is not None
-        has_ended = self.phase not in UNFINISHED_PHASES
-        return has_failed_step and has_ended and not any(step.phase in UNFINISHED_PHASES for step in self.steps)
+        """Whether ``argo retry`` can continue the run: now, or once a run that goes on has ended."""
+        return can_retry(self.status)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run has not ended, and does not hang."""
+        return self.phase in UNFINISHED_PHASES and self.status.stalled is None
 
     def has_pod(self, pod_name: str | None) -> bool:
         """Whether a pod exists for certain."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Final
 
+from msgspec.structs import replace
+
 from wfreport.api.argo import COMPLETED_PHASES, Phase
 from wfreport.api.classes import CAUSES
 from wfreport.api.report import Failure, Waiting
@@ -19,13 +21,27 @@ from wfreport.core.next_steps.waits import follow, wait_steps
 _MAX_OF_FAILURE, _MAX_OF_STALL, _MAX_OF_WAITS = 6, 4, 5
 _MAX_STEPS: Final = 8
 _MAX_WAITS: Final = 2
+_RUNNING_AGAIN: Final = frozenset({("argo", "resubmit"), ("argo", "retry"), ("argo", "submit")})
 
 
 def next_steps(run: ReportedRun) -> list[NextStep]:
     """Return what a person does next, the most useful first; empty for a run that succeeded without a remark."""
-    of_causes = chain(_of_policy(run), _of_failures(run), _of_stall(run), _of_waits(run))
+    of_causes = chain(_of_policy(run), _of_incidents(run), _of_waits(run))
     steps = _without_repetitions(chain(of_causes, _of_the_others(run), _around(run)))[:_MAX_STEPS]
     return steps or list(_fallback(run))
+
+
+def _of_incidents(run: ReportedRun) -> Iterator[NextStep]:
+    """Yield steps about the stall, then about the failures: a run that hangs has to end before it is run again."""
+    stalled, causes = run.status.stalled, _causes(run)
+    if stalled is None or not causes:
+        yield from chain(_of_stall(run), _of_failures(run))
+        return
+    # How it is run again depends on the failure.
+    of_stall = [step for step in _of_stall(run) if step.command[:2] not in _RUNNING_AGAIN][: _MAX_OF_STALL - 1]
+    yield from (replace(step, topic=f"For {stalled.reason}") for step in of_stall)
+    of_failures = islice(_of_failures(run, at_most=_MAX_STEPS - len(of_stall) - 1), _MAX_STEPS - len(of_stall))
+    yield from (replace(step, topic=f"For {causes[0].failure_class}") for step in of_failures)
 
 
 def _without_repetitions(steps: Iterable[NextStep]) -> list[NextStep]:
@@ -41,13 +57,13 @@ def _of_policy(run: ReportedRun) -> Iterator[NextStep]:
         yield wfreport("a RemediationPolicy acts on this run", "remediations", run.workflow)
 
 
-def _of_failures(run: ReportedRun) -> Iterator[NextStep]:
+def _of_failures(run: ReportedRun, *, at_most: int = _MAX_OF_FAILURE) -> Iterator[NextStep]:
     causes = _causes(run)
     if not causes:
         return
     steps = list(failure_steps(causes[0], run))
     # The last step runs it again, which is what all others are for.
-    yield from steps if len(steps) <= _MAX_OF_FAILURE else [*steps[: _MAX_OF_FAILURE - 1], steps[-1]]
+    yield from steps if len(steps) <= at_most else [*steps[: at_most - 1], steps[-1]]
     if len(causes) > 1:
         yield wfreport(f"all {len(causes)} failures", "logs", run.workflow, "--failed", "--tail", "5")
 

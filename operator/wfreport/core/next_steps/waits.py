@@ -6,7 +6,7 @@ from typing import Final
 from wfreport.api.classes import CLASS_OF_WAIT, FailureClass
 from wfreport.api.report import Waiting
 from wfreport.core.next_steps.commands import argo, controller_log, describe_pod, kubectl, wfreport
-from wfreport.core.next_steps.configuration import image_steps, object_steps, quota_steps, scheduling_steps
+from wfreport.core.next_steps.configuration import claim_steps, image_steps, object_steps, quota_steps, scheduling_steps
 from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
 from wfreport.imports import lazy_pattern
 
@@ -22,7 +22,7 @@ def wait_steps(wait: Waiting, run: ReportedRun) -> Steps:
         return
     by_class = _BY_CLASS.get(CLASS_OF_WAIT.get(wait.reason, FailureClass.UNKNOWN))
     text = wait.message or ""
-    found = object_steps(text, run)
+    found = object_steps(text, run) or claim_steps(text, wait.pod_name, run)
     yield from found or (by_class(text, run) if by_class else [])
     if wait.pod_name:
         yield describe_pod(wait.pod_name, "its Events: what the kubelet and the scheduler report")

@@ -13,7 +13,7 @@ from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Workflow
 from wfreport.api.run import NamedValue, WorkflowSource
 from wfreport.core.compare.words import then_and_now
 from wfreport.core.next_steps.lines import NextCommand, command_lines, invocation_anywhere
-from wfreport.core.next_steps.model import ReportedRun
+from wfreport.core.next_steps.model import ReportedRun, can_retry
 from wfreport.core.page.model import ChangeRow, ComparisonCard, Fact, FailureCard, NextLine, RunPage, StepLink
 from wfreport.core.page.steps import place_steps
 from wfreport.core.page.texts import block, duration, line
@@ -50,7 +50,7 @@ def build_page(
     phase = (observed.phase if observed else None) or "Pending"
     placed = place_steps(status, report.spec.workflow_ref.name)
     anchors = {one.step.node_id: one.row.anchor for one in placed}
-    failures = _failure_cards(status.failures or [], anchors)
+    failures = _failure_cards(status.failures or [], anchors, can_retry=can_retry(status))
     return RunPage(
         name=line(report.spec.workflow_ref.name),
         namespace=line(report.metadata.namespace),
@@ -135,22 +135,24 @@ def _notes(status: ReportStatus) -> Iterator[str]:
             yield line(f"Truncated: {condition.message}", 1000)
 
 
-def _failure_cards(failures: Sequence[Failure], anchors: Mapping[str, str]) -> list[FailureCard]:
+def _failure_cards(failures: Sequence[Failure], anchors: Mapping[str, str], *, can_retry: bool) -> list[FailureCard]:
     """Return a card for each kind of failure, in the order of their first ones."""
     kinds: dict[object, list[Failure]] = {}
     for position, failure in enumerate(failures):
         same = (failure.fingerprint, failure.role, failure.log_line) if failure.fingerprint else position
         kinds.setdefault(same, []).append(failure)
-    return [_failure(equal[0], equal[1:], anchors) for equal in kinds.values()]
+    return [_failure(equal[0], equal[1:], anchors, can_retry=can_retry) for equal in kinds.values()]
 
 
-def _failure(failure: Failure, others: Sequence[Failure], anchors: Mapping[str, str]) -> FailureCard:
+def _failure(
+    failure: Failure, others: Sequence[Failure], anchors: Mapping[str, str], *, can_retry: bool
+) -> FailureCard:
     tail = failure.log_tail
     return FailureCard(
         title=line(failure.display_name) or "The Workflow itself",
         phrase=line(failure_phrase(failure), 1000),
         badge=line(failure.failure_class),
-        meaning=f"{_ROLES.get(failure.role, line(failure.role))}; {_fixer(failure)}",
+        meaning=f"{_ROLES.get(failure.role, line(failure.role))}; {_fixer(failure, can_retry=can_retry)}",
         facts=_present(_failure_facts(failure)),
         log=block(tail.text, _MAX_LOG_CHARACTERS) if tail else "",
         log_title=f"Log of {line(tail.container or failure.container) or 'the container'}" if tail else "",
@@ -166,10 +168,10 @@ def _failure(failure: Failure, others: Sequence[Failure], anchors: Mapping[str, 
     )
 
 
-def _fixer(failure: Failure) -> str:
+def _fixer(failure: Failure, *, can_retry: bool) -> str:
     owners = {"User": "to be fixed in the workflow", "Infrastructure": "caused by the infrastructure",
               "Platform": "caused by the platform"}  # fmt: skip
-    return f"{owners.get(failure.owner, line(failure.owner))}; {retry_prospect(failure)}"
+    return f"{owners.get(failure.owner, line(failure.owner))}; {retry_prospect(failure, can_retry=can_retry)}"
 
 
 def _failure_facts(failure: Failure) -> Iterator[Fact]:
@@ -223,7 +225,8 @@ def _next_steps(report: WorkflowReport, status: ReportStatus) -> Iterator[NextLi
 
 
 def _next_line(command: NextCommand) -> NextLine:
-    return NextLine(line(command.line, _MAX_COMMAND_CHARACTERS), line(command.reason, 1000))
+    topic = f"{command.topic}: " if command.topic else ""
+    return NextLine(line(command.line, _MAX_COMMAND_CHARACTERS), line(f"{topic}{command.reason}", 1000))
 
 
 def _warnings(status: ReportStatus) -> Iterator[Fact]:

@@ -3,7 +3,7 @@
 Evidence that is available now takes precedence; the stored report supplies that of pods that no longer exist.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -18,6 +18,7 @@ from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import LINE, SHORT
 from wfreport.core.classify.argoexec_lines import without_argoexec
+from wfreport.core.classify.pod_volumes import volume_clause
 from wfreport.core.classify.telling_line import telling_line
 from wfreport.core.classify.verdicts import worth_retrying
 from wfreport.core.redact.bounds import tail
@@ -122,7 +123,7 @@ def evidence_fields(
         "pod_reason": clip(pod.status.reason) if pod else None,
         "pod_message": sanitizer.text(pod.status.message) if pod else None,
         "containers": _containers(pod, sanitizer) if pod else None,
-        "events": _events(current.events, sanitizer) if current else None,
+        "events": _events(current, sanitizer) if current else None,
         **_log(current, container or MAIN_CONTAINER, sanitizer, limits),
     }
     if stored is not None and (pod is None or stored.pod_uid in (None, fields["pod_uid"])):
@@ -229,14 +230,14 @@ def _end(ended: StateTerminated, sanitizer: TextSanitizer) -> dict[str, Any]:
     }
 
 
-def _events(events: Sequence[Event], sanitizer: TextSanitizer) -> list[EventSummary] | None:
+def _events(evidence: PodEvidence, sanitizer: TextSanitizer) -> list[EventSummary] | None:
     """Return the pod's Events, apart from routine ones, newest last."""
-    relevant = [event for event in events if event.reason not in _ROUTINE_EVENTS]
+    relevant = [event for event in evidence.events if event.reason not in _ROUTINE_EVENTS]
     relevant.sort(key=lambda event: (at.timestamp() if (at := _last_seen_at(event)) else 0.0, event.reason))
     return [
         EventSummary(
             reason=sanitizer.line(event.reason)[:126],
-            message=sanitizer.text(event.message) or "",
+            message=sanitizer.text(event.message + volume_clause(event.message, evidence.pod)) or "",
             count=max(0, event.count or (event.series.count if event.series else 0) or 1),
             last_seen_at=_last_seen_at(event),
         )

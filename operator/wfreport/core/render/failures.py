@@ -13,6 +13,7 @@ from wfreport.api import argo
 from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
 from wfreport.api.classes import Confidence, FailureClass
 from wfreport.api.evidence import LogTail
+from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resources
 from wfreport.api.wire import SHORT, is_same_time
 from wfreport.core.classify.failed_pod import failed_agent_name, failed_pod_name
@@ -20,6 +21,7 @@ from wfreport.core.classify.fingerprint import fingerprint
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
+from wfreport.core.classify.service_accounts import reporting_account, step_of_lost_result
 from wfreport.core.classify.stops import stop_reason
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.classify.telling_line import last_informative_line
@@ -66,6 +68,11 @@ class FailureContext(Struct, frozen=True, dict=True):
         specs, stored = self._specs, self.snapshot.workflow.status.stored_templates
         templates = [*(template for spec in specs for template in spec.templates), *stored.values()]
         return {template.name: template for template in reversed(templates) if template.name}
+
+    @cached_property
+    def called_templates(self) -> Mapping[str, str]:
+        """The name of the template that a step calls, by the step's display name."""
+        return {node.display_name: node.called_template_name for node in self.snapshot.nodes.values()}
 
     @cached_property
     def is_patched(self) -> bool:
@@ -128,9 +135,18 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         or (stored.resources if stored else None)
         or _template_resources(verdict, node, context),
         labelled=stored.labelled if stored else None,
+        service_account_name=_reporting_account(verdict, message or "", context),
         **from_pod,
         **_attempts(node, context),
     )
+
+
+def _reporting_account(verdict: Verdict, message: str, context: FailureContext) -> str | None:
+    """Return the ServiceAccount whose rights are in question, if a result was lost."""
+    if verdict.reason != FailureReason.TASK_RESULT_LOST:
+        return None
+    template = context.templates.get(context.called_templates.get(step_of_lost_result(message) or "", ""))
+    return clip(reporting_account(context.snapshot.workflow, template))
 
 
 def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:

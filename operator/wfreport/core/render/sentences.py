@@ -12,6 +12,7 @@ from wfreport.api.report import Failure, Waiting
 from wfreport.core.classify.agent_messages import AGENT_POD_FAILED
 from wfreport.core.classify.named_objects import OF_KUBECTL, find_denied, find_quota, find_unspecified
 from wfreport.core.classify.pod_rules import STORED_WAITING
+from wfreport.core.classify.service_accounts import step_of_lost_result
 from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, STOPPED_OR_REPLACED
 from wfreport.core.classify.telling_line import message_of
 from wfreport.core.render.phrases import after_lead, tidy
@@ -28,7 +29,6 @@ _VAGUE_EVENT: Final = lazy_pattern(r"^(?:Error: (?:ErrImagePull|ImagePullBackOff
 _LOW_ON: Final = lazy_pattern(r"The node was low on resource: ([\w-]+)\.")
 _USAGE: Final = lazy_pattern(r"Container (\S+) was using (\S+), request is (\S+?),")
 _LOOK_UP: Final = lazy_pattern(r'^failed to look-up entrypoint/cmd for image ("[^"]*")')
-_LOST_RESULT: Final = lazy_pattern(r"\{\{(?:steps|tasks)\.([^{}\s]{1,512}?)\.outputs\.")
 _QUOTA: Final = lazy_pattern(r"exceeded quota: ([^,]+), (.*)", re.DOTALL)
 
 
@@ -218,9 +218,11 @@ def _over_quota(failure: Failure) -> str:
 
 
 def _of_controller(failure: Failure) -> str:
-    lost = _LOST_RESULT.search(failure.message or "")
+    lost = step_of_lost_result(failure.message or "")
     if failure.reason == FailureReason.TASK_RESULT_LOST and lost:
-        return f"the result of {lost[1]} never reached Argo's controller: {_message(failure)}"
+        account = failure.service_account_name
+        subject = f" (reported as ServiceAccount {account})" if account else ""
+        return f"the result of {lost} never reached Argo's controller{subject}: {_message(failure)}"
     return _message(failure)
 
 
@@ -317,12 +319,17 @@ _WAITS: Final = {
 """Phrases for reasons that are followed by Argo's or the kubelet's message."""
 
 
-def retry_prospect(failure: Failure) -> str:
-    """Return what to expect of a retry; that it fails again is certain only if nothing would be different."""
+def retry_prospect(failure: Failure, *, can_retry: bool) -> str:
+    """Return what to expect of another attempt; that it fails again is certain only if nothing would be different.
+
+    Args:
+        failure: the failure.
+        can_retry: whether ``argo retry`` can continue the run as it is; else only a new run is another attempt.
+    """
     if failure.reason == FailureReason.TASK_RESULT_LOST:
         return "a new run may help; a retry would not run the step whose result is lost"
     if failure.retryable:
-        return "retry may help"
-    if failure.failure_class in _UNCHANGED_BY_RETRY:
-        return "a retry alone will not help"
-    return "a retry alone is unlikely to help"
+        return "retry may help" if can_retry else "a new run may help"
+    attempt = "a retry" if can_retry else "a new run"
+    certainty = "will not help" if failure.failure_class in _UNCHANGED_BY_RETRY else "is unlikely to help"
+    return f"{attempt} alone {certainty}"

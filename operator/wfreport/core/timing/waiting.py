@@ -22,6 +22,7 @@ from wfreport.core.classify.pending import (
     pending_reason,
     unscheduled_since,
 )
+from wfreport.core.classify.pod_volumes import volume_clause
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.snapshot.model import PodEvidence, Snapshot, WaitingGraces
 from wfreport.core.snapshot.pod_names import agent_pod_name, pod_name
@@ -225,6 +226,8 @@ def _node_wait(snapshot: Snapshot, node: Node, reason: str, evidence: Mapping[st
         since_at = unscheduled_since(own)
         answer = autoscaler_answer(own)
         message = f"{message.rstrip('.')}; {answer}" if answer else message
+    clause = volume_clause(message, own.pod) if own else ""
+    message = f"{message.rstrip('.')}{clause}" if clause else message
     return _Wait(reason, message, _latest(node.started_at, since_at), node, name)
 
 
