@@ -16,7 +16,6 @@ from wfreport.imports import lazy_pattern
 GROUP: Final = "argoproj.io"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
-
 # common.go
 LABEL_COMPLETED: Final = "workflows.argoproj.io/completed"
 LABEL_PHASE: Final = "workflows.argoproj.io/phase"
@@ -31,7 +30,6 @@ LABEL_CREATOR: Final = "workflows.argoproj.io/creator"
 LABEL_CREATOR_EMAIL: Final = "workflows.argoproj.io/creator-email"
 LABEL_CREATOR_USERNAME: Final = "workflows.argoproj.io/creator-preferred-username"
 ANNOTATION_NODE_ID: Final = "workflows.argoproj.io/node-id"
-ANNOTATION_NODE_NAME: Final = "workflows.argoproj.io/node-name"
 ANNOTATION_POD_NAME_FORMAT: Final = "workflows.argoproj.io/pod-name-format"
 ANNOTATION_SCHEDULED_TIME: Final = "workflows.argoproj.io/scheduled-time"
 ANNOTATION_TRACE_ID: Final = "workflows.argoproj.io/trace-id"
@@ -77,7 +75,6 @@ _HOOK_NAME: Final = lazy_pattern(r"\.onExit$|^[^(]+\.hooks\.[^.(]+$")
 FAILED_PHASES: Final = frozenset({Phase.FAILED, Phase.ERROR})
 COMPLETED_PHASES: Final = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR})
 UNFINISHED_PHASES: Final = frozenset({Phase.PENDING, Phase.RUNNING})
-
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """A time with a zone. Kubernetes writes no other, and times with and without a zone cannot be compared."""
@@ -273,12 +270,6 @@ class ContainerSet(Struct, frozen=True):
     containers: list[Container] = []
 
 
-class Executor(Struct, frozen=True):
-    """``ExecutorConfig``."""
-
-    service_account_name: str = ""
-
-
 class Template(Struct, frozen=True):
     """``Template``: the definition that a node runs."""
 
@@ -294,7 +285,7 @@ class Template(Struct, frozen=True):
     resource: dict[str, object] | None = None
     pod_spec_patch: str = ""
     service_account_name: str = ""
-    executor: Executor | None = None
+    executor: dict[str, object] | None = None
 
 
 class TemplateSource(Struct, frozen=True):
@@ -318,7 +309,7 @@ class WorkflowSpec(Struct, frozen=True):
     active_deadline_seconds: int | None = None
     pod_spec_patch: str = ""
     service_account_name: str = ""
-    executor: Executor | None = None
+    executor: dict[str, object] | None = None
     template_defaults: Template | None = None
 
 

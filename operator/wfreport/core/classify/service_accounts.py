@@ -25,6 +25,6 @@ def reporting_account(workflow: Workflow, template: Template | None) -> str | No
         return None
     spec = spec or workflow.spec
     executors = (template.executor if template else None, spec.executor)
-    named = [executor.service_account_name for executor in executors if executor]
+    named = [name for one in executors if one and isinstance(name := one.get("serviceAccountName"), str)]
     own = template.service_account_name if template else ""
     return next(filter(None, (*named, own, spec.service_account_name)), _DEFAULT)

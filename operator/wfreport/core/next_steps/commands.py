@@ -39,8 +39,7 @@ def run_again(run: ReportedRun, text: str = "") -> NextStep:
     if not run.has_workflow or run.is_being_deleted:
         return submit_again(run, text)
     if run.is_retriable:
-        when = "once the run has ended: " if run.goes_on else ""
-        return argo(f"{when}{text or 'run the failed steps again'}", "retry", run.workflow)
+        return argo(text or "run the failed steps again", "retry", run.workflow)
     return run_all_again(run, text)
 
 

@@ -49,18 +49,17 @@ class NextStep(Struct, frozen=True):
 
 
 def can_retry(status: ReportStatus) -> bool:
-    """Return whether ``argo retry`` can continue a run, once it has ended.
+    """Return whether ``argo retry`` can continue a run.
 
-    Argo needs a failed step, and refuses a run with a step that never ended. A run that hangs does not end by itself.
+    Argo needs a failed step, and refuses a run that goes on, is being deleted, or has a step that never ended.
     """
     leading = next(iter(status.failures or ()), None)
     if leading is None or leading.node_id is None:
         return False
     phase = (status.observed_workflow.phase if status.observed_workflow else None) or ""
-    if phase in UNFINISHED_PHASES:
-        return status.stalled is None
     is_being_deleted = status.stalled is not None and status.stalled.reason == StallReason.DELETION_BLOCKED
-    return not is_being_deleted and all(step.phase not in UNFINISHED_PHASES for step in status.steps or ())
+    has_ended = phase not in UNFINISHED_PHASES and not is_being_deleted
+    return has_ended and not any(step.phase in UNFINISHED_PHASES for step in status.steps or ())
 
 
 class ReportedRun(Struct, frozen=True, dict=True):
@@ -104,13 +103,13 @@ class ReportedRun(Struct, frozen=True, dict=True):
 
     @property
     def is_retriable(self) -> bool:
-        """Whether ``argo retry`` can continue the run: now, or once a run that goes on has ended."""
+        """Whether ``argo retry`` can continue the run."""
         return can_retry(self.status)
 
     @property
     def goes_on(self) -> bool:
-        """Whether the run has not ended, and does not hang."""
-        return self.phase in UNFINISHED_PHASES and self.status.stalled is None
+        """Whether the run has not ended."""
+        return self.phase in UNFINISHED_PHASES
 
     def has_pod(self, pod_name: str | None) -> bool:
         """Whether a pod exists for certain."""
