@@ -41,9 +41,13 @@ _FILE: Final = lazy_pattern(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
 _VALUE: Final = r"(?P<value>\"[^\"\n]+|'[^'\n]+|[^\s\"'`,\]|;)>-][^\s\"'`|;]*)"
 
 
+_BUILD_SECRET: Final = lazy_pattern(r"--secret[ \t]{1,8}[\"']?(?:id|type|source|src)=")
+"""``docker build --secret id=npm,src=…`` names the secret."""
+
+
 def _flag_values(text: str) -> Iterator[Span]:
     for match in _FLAG.finditer(text):
-        if not _is_described(match) and not _is_subject(match):
+        if not _is_described(match) and not _is_subject(match) and not _BUILD_SECRET.match(match[0]):
             yield from _secret_value(match)
 
 
@@ -171,12 +175,23 @@ PROGRAMS: Final = (
     Program(r"[wx]freerdp|rdesktop|mstsc", rf"\s/p:{_VALUE}"),
     Program(r"security", rf"{_FLAG_START}-w{_GAP}{_VALUE}", subcommand="add-(?:generic|internet)-password"),
     Program(r"nmcli", rf"\spassword\s+{_VALUE}"),
+    Program(
+        r"gh|glab", rf"{_FLAG_START}(?:-[bv]|--body|--value){_GAP}{_VALUE}", subcommand=r"(?:secret|variable)\s+set"
+    ),
+    Program(r"cryptsetup|gpg2?|docker|podman|helm|passwd|ssh-add|kinit|su", rf"<<<\s{{0,4}}{_VALUE}"),
+    Program(
+        r"sed",
+        r"(?<![\w])s(?P<by>[/|#,])[^/|#,\s]{0,64}(?:PASSWORD|PASS|SECRET|TOKEN|KEY|password|secret|token)[^/"
+        r"|#,\s]{0,32}(?P=by)"
+        r"(?P<value>[^/|#,\n]{3,256})(?P=by)",
+        min_random=6,
+    ),
     Program(r"mysqladmin", rf"\spassword\s+{_VALUE}"),
     Program(r"sudo", rf"<<<\s{{0,4}}{_VALUE}", subcommand=r"\s-\w*S"),
     Program(
         r"echo|printf",
         r"\s{1,8}(?:-n\s{1,8})?[\"']?(?:[\w.-]{1,64}:)?(?P<value>[^\s\"'|:][^\s\"'|]*)[\"']?\s{0,8}\|",
-        subcommand=r"--password-stdin|--pass(?:phrase)?-(?:stdin|fd)|sudo\s+-\w*S|--stdin|--with-token|chpasswd|cryptsetup",
+        subcommand=r"--password-stdin|--pass(?:phrase)?-(?:stdin|fd)|sudo\s+-\w*S|--stdin|--with-token|chpasswd|cryptsetup|\|\s*(?:kinit|passwd|ssh-add|gpg)\b",
     ),
     Program(
         r"restic|borg|rclone|kopia", rf"{_FLAG_START}--pass(?:word)?-command{_GAP}[\"']?(?:echo|printf)\s+{_VALUE}"

@@ -65,7 +65,8 @@ _BEFORE_NAME: Final = lazy_pattern(
 _OF_ACCOUNT: Final = lazy_pattern(
     r"(?<![\w-])(?:password|passwd|passphrase)[ \t]{1,4}(?!(?:id|uid|uuid|hash|digest|version|rule|file|path"
     r"|policy|reset|request|salt)[ \t:=])"
-    r"[\w.@-]{2,64}[ \t]{0,4}[:=][ \t]{1,4}[\"'`]?(?P<value>[^\s\"'`]{6,256})",
+    r"(?:[\w.@-]{2,64}|\([^()\n]{1,60}\)|\[[^\[\]\n]{1,60}\])[ \t]{0,4}[:=][ \t]{1,4}[\"'`]?"
+    r"(?P<value>[^\s\"'`]{6,256})",
     re.IGNORECASE,
 )
 """``PASSWORD elastic = …``: the name of the account is between."""
@@ -77,6 +78,42 @@ _NAMED_PAIR: Final = lazy_pattern(
     re.IGNORECASE,
 )
 """``default credentials are admin / …``"""
+
+_AS_PASSWORD: Final = lazy_pattern(
+    r"(?<!\S)[\"'`]?(?P<value>[^\s\"'`]{6,256})[\"'`]?[ \t]{1,4}as[ \t]{1,4}(?:password|passphrase|passwd)"
+    r"(?![\w-])",
+    re.IGNORECASE,
+)
+_COMPARED: Final = lazy_pattern(
+    r"(?<![\w-])(?:password|passphrase|passwd)(?![\w-])[^\n]{0,80}?[ \t](?:got|received)[ \t:]{1,4}[\"'`]?"
+    r"(?P<value>[^\s\"'`]{6,256})",
+    re.IGNORECASE,
+)
+_ROTATED: Final = lazy_pattern(
+    r"(?<![\w-])(?:password|passphrase|passwd|secret|token|key)[ \t]{1,4}(?:(?:was[ \t]{1,4})?(?:changed"
+    r"|rotated)[ \t]{1,4})?from[ \t]{1,4}[\"'`]?"
+    r"(?P<value>[^\s\"'`]{7,256})[\"'`]?[ \t]{1,4}to[ \t]{1,4}[\"'`]?(?P<other>[^\s\"'`]{7,256})",
+    re.IGNORECASE,
+)
+"""``rotated secret from … to …``"""
+
+_SENT: Final = lazy_pattern(r"(?<!\w)send(?:[ \t]{1,4}--)?[ \t]{1,4}\\{0,3}\"(?P<value>[^\s\"\\]{5,256})\\{1,3}[rn]")
+"""What a script of expect types."""
+
+_WITH_KEY: Final = lazy_pattern(
+    r"(?<![\w-])(?:using|with|new|created|generated|got|received|invalid|wrong|my)[ \t]{1,4}(?:the[ \t]{1,4}"
+    r"|a[ \t]{1,4})?key[ \t]{1,4}[\"'`]?"
+    r"(?P<value>(?=[a-z0-9_-]{0,256}[A-Z])(?=[A-Z0-9_-]{0,256}[a-z])[\w-]{24,256})(?![\w./:-])"
+)
+_LONG: Final = 16
+
+
+def _rotated_secrets(text: str) -> Iterator[Span]:
+    for match in _ROTATED.finditer(text):
+        at_least = 7 if match[0][:4].lower() == "pass" else _LONG
+        if all(is_random(match[group], at_least) and is_mixed(match[group]) for group in ("value", "other")):
+            yield from (match.span("value"), match.span("other"))
+
 
 _PROTOCOL: Final = lazy_pattern(
     r"(?:(?:^|\n|[>:-])[ \t]{0,8}PASS|USER[ \t]{1,4}\S{1,100}\s{1,4}PASS|(?:^"
@@ -121,8 +158,17 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(
         _BEFORE_NAME, 6, r"(?i)[ \t](?:is|as)[ \t]+(?:the|your|an?|its|his|her|my|our)[ \t][a-z \t-]*(?:pass|token|key)"
     ),
-    _values(_OF_ACCOUNT, 6, _NAME_HINT + r"[ \t]+[\w.@-]+[ \t]*[:=][ \t]"),
+    _values(_OF_ACCOUNT, 6, _NAME_HINT + r"[ \t]+[\w.@()\[\] -]+[ \t]*[:=][ \t]"),
     _values(_NAMED_PAIR, 5, r"(?i)(?:credentials?|creds|login|pass(?:word)?)[ \t]*(?:[:=]|is|are)[ \t]+[^\n]*[:/]"),
+    _values(_AS_PASSWORD, 6, r"(?i)[ \t]as[ \t]+pass(?:word|phrase|wd)"),
+    _values(_COMPARED, 6, r"(?i)pass(?:word|phrase|wd)[^\n]*[ \t](?:got|received)[ \t:]"),
+    Detector((_ANY_HINT + r"[ \t]+[a-z \t]*from[ \t]+[^\n]* to ",), _rotated_secrets),
+    _values(_SENT, 5, r"send[ \t-]+[\\\"]"),
+    _values(
+        _WITH_KEY,
+        24,
+        r"(?:using|with|new|created|generated|got|received|invalid|wrong|my)[ \t][a-z \t]*key[ \t]+[\"'`]?[\w-]{8}",
+    ),
     _values(_PROTOCOL, 5, r"PASS[ \t]+\S", r"LOGIN[ \t]+\S+[ \t]+\S"),
     Detector(("UGFzc3dvcmQ6",), lambda text: (match.span("value") for match in _CHALLENGE.finditer(text))),
     _values(_UNSEAL_KEY, 32, r"(?i)(?:unseal|recovery|primary|secondary)[ _]?key"),

@@ -60,8 +60,8 @@ _BLOCK: Final = lazy_pattern(
 """A block of YAML: ``password: |`` and the lines below."""
 
 _NEXT_LINE: Final = lazy_pattern(
-    rf"(?:^|\n)[ \t-]{{0,64}}[\"']?{_NAME}[\"']?:[ \t]{{0,8}}\r?\n[ \t]{{1,64}}"
-    r"(?P<value>[^\s:#-][^\s:]{3,4096})[ \t]{0,8}(?:\r?\n|$)",
+    rf"(?:^|\n)[ \t-]{{0,64}}[\"']?{_NAME}[\"']?[ \t]{{0,4}}:[ \t]{{0,8}}\r?\n[ \t]{{1,64}}"
+    r"[\"']?(?P<value>[^\s:#\"'-][^\s:\"']{3,4096})[\"']?,?[ \t]{0,8}(?:\r?\n|$)",
     re.IGNORECASE,
 )
 
@@ -112,6 +112,29 @@ _SECRET_TYPE: Final = lazy_pattern(
     r"(?<!\w)Secret(?:Str|String|Value|Bytes|Text)\(b?[\"'](?P<value>[^\"'\n]{3,4096})[\"']\)"
 )
 """``SecretStr('…')``: the representation of a type for secrets that does not hide them."""
+
+_TYPED: Final = lazy_pattern(
+    rf"(?<![\w-]){_NAME}[ \t]{{0,4}}:[ \t]{{0,4}}(?:Optional\[)?(?:str|string|String|bytes|Any|SecretStr)\]?"
+    rf"(?:[ \t]{{0,2}}\|[ \t]{{0,2}}None)?"
+    r"[ \t]{0,4}=[ \t]{0,4}[bf]?[\"'`](?P<value>[^\"'`\n]{3,4096})[\"'`]",
+    re.IGNORECASE,
+)
+"""``password: str = '…'``"""
+
+_USER_AND_PASSWORD: Final = lazy_pattern(
+    r"(?<![A-Za-z])(?:user[._-]?(?:info|pwd|pass)|(?:basic|http|proxy)[._-]?auth)\\{0,3}[\"']?[ \t]{0,4}(?:[:=]"
+    r"|=>)[ \t]{0,4}\\{0,3}[\"']?"
+    r"[\w.@+-]{1,64}:(?P<value>[^\s\"'\\,;]{5,256})",
+    re.IGNORECASE,
+)
+"""``basic.auth.user.info=user:…``"""
+
+
+def _users_and_passwords(text: str) -> Iterator[Span]:
+    for match in _USER_AND_PASSWORD.finditer(text):
+        if is_random(match["value"], 5):
+            yield match.span("value")
+
 
 _DUMPED: Final = lazy_pattern(
     rf"[\[\"']{_NAME}[\"']?\]?(?::\w{{1,64}})?(?::private|:protected)?\s{{0,4}}=>\s{{0,16}}string\(\d{{1,6}}\)\s\"(?P<value>[^\"\n]{{1,4096}})\"",
@@ -223,7 +246,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_NAMED_ATTRIBUTE, r"(?i)(?:name|key|id|type)\s?=\s?\\?[\"'][\w.-]*" + _NAME_HINT),
     _values(_NAMED_VALUE, r"(?i)(?:value|val|values)[\\\"']*[ \t]*[:=]"),
     _values(_BLOCK, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?:[ \t]*[|>]"),
-    _values(_NEXT_LINE, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?:[ \t]*\r?\n"),
+    _values(_NEXT_LINE, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?[ \t]*:[ \t]*\r?\n"),
     _values(_PAIR, r"(?i)[\[({][ \t]*b?[\"'][\w.-]*" + _NAME_HINT),
     _values(_LIST, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']\s*:\s*\["),
     _values(_LOGIN, r"(?:auth\s*=\s*|Auth(?:entication)?)\("),
@@ -231,6 +254,10 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((r"(?:[cC]onnect(?:ion)?|logon)\(\s*[\"'][^\"'\n]*[\"']\s*,",), _connect_calls),
     _values(_NESTED_VALUE, "(?i)[\"' \t{](?:value|plain_?text|raw|current)[\"']?\\s*[:=]"),
     _values(_SECRET_TYPE, r"Secret(?:Str|String|Value|Bytes|Text)\("),
+    _values(_TYPED, r"(?::[ \t]*|\[)(?:str|string|String|bytes|Any|SecretStr)[^\n=]*=[ \t]*[bf]?[\"'`]"),
+    Detector(
+        (r"(?i)(?:info|pwd|pass|auth)[\\\"']*[ \t]*(?:[:=]|=>)[ \t\\\"']*[\w.@+-]+:[^\s\"'\\]",), _users_and_passwords
+    ),
     _values(_DUMPED, r"=>\s*string\("),
     _values(_VARIABLE, r"(?i)variable\s+\"[\w.-]*" + _NAME_HINT),
     _values(_FORM, r"(?i)name=\"[\w.-]*" + _NAME_HINT),

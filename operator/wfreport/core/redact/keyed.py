@@ -71,6 +71,7 @@ _DESCRIPTIVE_WORDS: Final = words(
     encryption hashing hasher encoder
     created updated age strength prompt regex pattern min max is not env var variable helper cache location
     bucket review request limiter
+    header headers prefix suffix issuer audience scope scopes owner label title description
     txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
     """
 )
@@ -79,7 +80,7 @@ _DESCRIPTIVE_WORDS: Final = words(
 _MEASURING_WORDS: Final = words(
     """
     at on change changes time date timestamp attempts retries score since until hits misses validity lifetime days
-    hours minutes seconds
+    hours minutes seconds rate ratio percent total number num
     """
 )
 _MOMENT: Final = lazy_pattern(
@@ -115,7 +116,8 @@ _SECRET_ID: Final = lazy_pattern(r"[0-9a-f][0-9a-f-]{30,}[0-9a-f]", re.IGNORECAS
 """A secret_id of Vault's AppRole. The SecretId of AWS is a name."""
 
 _VALUE: Final = lazy_pattern(
-    r"(?:!{1,2}(?:str|string|binary)[ \t]{1,4})?(?:[A-Za-z]{1,2}(?=[\"'])"
+    r"(?:!{1,2}(?:str|string|binary)[ \t]{1,4}|\((?:string|\[\]uint8)\) (?:\(len=\d{1,6}\) )?(?=[\"'`]))?"
+    r"(?:[A-Za-z]{1,2}(?=[\"'])"
     r"|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes"
     r"|new String|\[\](?:uint8|byte))\((?=[\"'`]))?"
     r"(?:(?P<open>[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"

@@ -73,13 +73,13 @@ def fold(text: str) -> str:
 
 
 _ESCAPED: Final = lazy_pattern(
-    r"(?<!\\)\\++u00(?P<unicode>2[2679]|3[acdeACDE])"
-    r"|%(?:25){0,3}+(?P<url>2[267fF]|3[acdeACDE]|40|7[bdBD])"
+    r"(?<!\\)\\++u00(?P<unicode>2[0-9a-fA-F]|[3-6][0-9a-fA-F]|7[0-9a-eA-E])"
+    r"|%(?:25){0,3}+(?P<url>2[0-9a-fA-F]|[3-6][0-9a-fA-F]|7[0-9a-eA-E])"
     r"|&(?P<entity>quot|apos|lt|gt|amp|#3[49]|#6[02]|#x2[27]|#x3[ceCE]);"
     r"|(?:(?<!\\)\\++(?:u001b|u001B|x1b|x1B|033|e)|\^\[)\[[0-9;?]{0,16}+[A-Za-z]"
     r"|(?<!\\)\\++u(?:200[b-fB-F]|202[a-eA-E]|206[0-9a-fA-F]|[fF][eE][fF][fF]|00[aA][dD])"
 )
-_ESCAPES: Final = lazy_pattern(r"\\u|%[2347]|&[#aglq]|\\x1|\\033|\\e\[|\^\[\[")
+_ESCAPES: Final = lazy_pattern(r"\\u|%[2-7]|&[#aglq]|\\x1|\\033|\\e\[|\^\[\[")
 
 
 def unescape(text: str) -> str:

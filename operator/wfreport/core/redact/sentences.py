@@ -22,7 +22,7 @@ _IS: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _BESIDE: Final = lazy_pattern(
-    rf"(?<![\w-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?P<quote>[\"'`]?)"
+    rf"(?<![\w-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?:b(?=[\"']))?(?P<quote>[\"'`]?)"
     r"(?P<value>[^\s\"'`(<\[{$%:=][^\s\"'`(]{5,256}(?!\())",
     re.IGNORECASE,
 )
@@ -45,7 +45,7 @@ _PGPASS: Final = lazy_pattern(
 _SQL: Final = lazy_pattern(
     r"(?:(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}"
     r"|[ \t]{1,8})(?:password[ \t]{0,4})?|password[ \t]{0,4}\("
-    r"|masterpassword|credentials)[ \t(=]{0,8}[\"']"
+    r"|masterpassword|credentials(?=[ \t(=]{0,8}[\"'][^\"'\n]{0,400}=))[ \t(=]{0,8}[\"']"
     r"(?P<value>[^\"'\n.,;:) ][^\"'\n]{2,4096}|[.,;)][^\W_][^\"'\n]{1,4096}(?<=[\w!@#$*]))[\"']"
     r"(?![ \t]+(?:not|is|does|has"
     r"|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b)",
@@ -62,12 +62,12 @@ _OTHER_LANGUAGES: Final = lazy_pattern(
     r"|密码|密碼|口令|密钥|パスワード|비밀번호|암호)[\"']?"
     r"(?:[ \t]{1,4}(?:für|fuer|von|pour|para|per|de|di|do|для|voor|för)"
     r"[ \t]{1,4}[^\s:=]{1,60})?[ \t]{0,32}(?:[:=]|is|ist|lautet|war|est|es|é|è|是"
-    r"|为)[ \t]{0,32}[\"']?(?P<value>[^\s\"',;]{4,256})",
+    r"|为)[ \t]{0,4}:?[ \t]{0,32}[\"']?(?P<value>[^\s\"',;]{4,256})",
     re.IGNORECASE,
 )
 _CONNECTION: Final = lazy_pattern(
     r"(?<![\w-])(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
-    r"|auth[_-]?cookie|app_key|machine_?key|(?:wpa_|tls_)?psk)"
+    r"|auth[_-]?cookie|app_key|sonar[._]login|machine_?key|(?:wpa_|tls_)?psk)"
     r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
     r"|[^\s\"',;&\\)}\]]{6,4096})",
     re.IGNORECASE,
@@ -94,7 +94,7 @@ _CREDENTIAL: Final = lazy_pattern(
 """Names of OAuth and SAML for what proves an identity."""
 
 _ONE_TIME_CODE: Final = lazy_pattern(
-    r"(?<![\w-])(?:otp|totp|pin|pin[_ -]?code|(?:2fa|mfa|verification|one-time|security|login)[_ -](?:code"
+    r"(?<![\w-])(?:otp|totp|pin|pin[_ -]?code|(?:otp|2fa|mfa|verification|one-time|security|login)[_ -](?:code"
     r"|password))(?: is)?"
     r"[\"']?[ \t]{0,8}(?:[:=][ \t]{0,8}|[ \t]{1,8})[\"']?(?P<value>\d{6,8})(?![\w.])",
     re.IGNORECASE,
@@ -102,7 +102,8 @@ _ONE_TIME_CODE: Final = lazy_pattern(
 
 
 _SETTING: Final = lazy_pattern(
-    r"(?:^|\n)[ \t]{0,16}(?:--conf[ \t]{1,4})?(?:[\w-]{1,64}\.){1,12}(?:[\w-]{0,64}[_-])?"
+    r"(?:^|\n)[ \t]{0,16}(?:--conf[ \t]{1,4})?(?:(?:[\w-]{1,64}\.){1,12}(?:[\w-]{0,64}[_-])?"
+    r"|(?:(?:ENV|ARG|SET|export)[ \t]{1,4})?(?-i:[A-Z][A-Z0-9]{0,32}_(?:[A-Z0-9]{1,32}_){0,8}))"
     r"(?P<name>password|passwd|passphrase|secret|token|(?:api|access|secret|private|account)[._-]?key)"
     r"[ \t]{1,32}(?P<value>[^\s=:]\S{3,4096})[ \t]{0,8}(?:\r?\n|$)",
     re.IGNORECASE,
@@ -124,6 +125,8 @@ def _is_secrets(text: str) -> Iterator[Span]:
 def _beside_secrets(text: str) -> Iterator[Span]:
     for match in _BESIDE.finditer(text):
         value = match["value"].rstrip(".,;!?)")
+        if value.endswith(":"):  # a key
+            continue
         is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
         if is_random(value, 6 if is_password else 16) and is_mixed(value) and not is_reference(value):
             yield match.start("value"), match.start("value") + len(value)
@@ -203,7 +206,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         r"\?{3}[!-~]{4}",
     ),
     Detector((r"\bAUTH[ \t]",), _auth_commands),
-    _values(_SETTING, 5, r"(?i)\.[\w.-]*(?:pass|secret|token|key)\w*[ \t]+[^\s=:]"),
+    _values(_SETTING, 5, r"(?i)[._][\w.-]*(?:pass|secret|token|key)\w*[ \t]+[^\s=:]"),
     Detector(
         (
             "(?i)password is generated for ",
@@ -219,6 +222,8 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     ),
     _values(_CREDENTIAL, 20, r"(?i)(?:bearer|jwt|assertion|verifier|_code|response)[\\\"']*[ \t]*[:=]"),
     _values(
-        _CONNECTION, 6, r"(?i)(?:sess|mnemonic|phrase|_auth|cookie|app_key|machine_?key|psk)[\w-]*[\\\"']*[ \t]*[:=]"
+        _CONNECTION,
+        6,
+        r"(?i)(?:sess|mnemonic|phrase|_auth|cookie|app_key|sonar[._]login|machine_?key|psk)[\w-]*[\\\"']*[ \t]*[:=]",
     ),
 )
