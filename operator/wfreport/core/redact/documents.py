@@ -85,7 +85,7 @@ _LOGIN: Final = lazy_pattern(
 """``auth=("user", "…")`` and ``HTTPBasicAuth("user", "…")``."""
 
 _LOGIN_CALL: Final = lazy_pattern(
-    r"(?<!\w)(?:\w{0,32}(?:[lL]ogin|[aA]uthenticate|[bB]asic_?[aA]uth|[cC]redentials?|PasswordAuthentication"
+    r"(?:(?:[lL]ogin|[aA]uthenticate|[bB]asic_?[aA]uth|[cC]redentials?|PasswordAuthentication"
     r"(?:Token)?)\("
     r"|(?:auth|credentials?|creds)[\"']?\s{0,4}[:=]\s{0,4}\()"
     r"\s{0,4}b?[\"'][^\"'\n]{0,100}[\"']\s{0,4},\s{0,4}b?[\"'](?P<value>[^\"'\n]{3,256})[\"']",
