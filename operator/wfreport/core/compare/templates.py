@@ -211,7 +211,7 @@ def _named_steps(kind: ChangeKind, digests: Container[bytes], names: Mapping[byt
 
 
 def _names_by_digest(steps: Iterable[Step]) -> dict[bytes, str]:
-    names = dict.fromkeys(split_item(step.display_name)[0] for step in steps)
+    names = {name if name[-1:] != ")" else split_item(name)[0]: None for name in (step.display_name for step in steps)}
     return {digest_name(name): name for name in names}
 
 

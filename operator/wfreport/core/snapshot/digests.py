@@ -10,6 +10,7 @@ A part of a definition is one of
 import base64
 import hashlib
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
@@ -72,8 +73,8 @@ def digest_names(names: Iterable[str]) -> str:
 
 
 def digest_name(name: str) -> bytes:
-    """Return the digest of a name. Two of 500 names have the same one in less than one of 100 definitions."""
-    return hashlib.sha256(name.encode()).digest()[:NAME_BYTES]
+    """Return the checksum of a name. Two of 500 names have the same one in less than one of 100 definitions."""
+    return (zlib.crc32(name.encode("utf-8", "surrogatepass")) & 0xFFFFFF).to_bytes(NAME_BYTES, "big")
 
 
 def digested_names(text: str) -> set[bytes]:
