@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.examples import is_fast, steps
+from tests.examples import batches, is_fast, steps
 from tests.recorded import LARGEST, chosen_recordings
 
 from wfreport.core.redact.printable import strip_invisible
@@ -317,28 +317,31 @@ def redactor() -> Redactor:
     return Redactor()
 
 
-@pytest.mark.parametrize(("text", "secret"), SECRETS)
-def test_a_secret_is_removed_and_the_text_around_it_stays(redactor: Redactor, text: str, secret: str) -> None:
-    redacted, count = redactor.redact(f"before\n{text}\nafter")
-    assert secret not in redacted
-    assert count == redacted.count(MASK) == 1
-    assert redacted.startswith("before\n")
-    # The text after a key without an end may belong to the key.
-    assert redacted.endswith("after") or ("KEY" in text and "END" not in text)
+@pytest.mark.parametrize("cases", batches(SECRETS, name=repr))
+def test_a_secret_is_removed_and_the_text_around_it_stays(redactor: Redactor, cases: list[tuple[str, str]]) -> None:
+    for text, secret in cases:
+        redacted, count = redactor.redact(f"before\n{text}\nafter")
+        assert secret not in redacted
+        assert count == redacted.count(MASK) == 1, text
+        assert redacted.startswith("before\n"), text
+        # The text after a key without an end may belong to the key.
+        assert redacted.endswith("after") or ("KEY" in text and "END" not in text)
 
 
-@pytest.mark.parametrize(("text", "secret"), SECRETS)
-def test_a_text_that_consists_of_a_secret_is_redacted_once(redactor: Redactor, text: str, secret: str) -> None:
-    redacted, count = redactor.redact(text)
-    assert secret not in redacted
-    assert count == 1
-    assert redactor.redact(redacted) == (redacted, 0)
+@pytest.mark.parametrize("cases", batches(SECRETS, name=repr))
+def test_a_text_that_consists_of_a_secret_is_redacted_once(redactor: Redactor, cases: list[tuple[str, str]]) -> None:
+    for text, secret in cases:
+        redacted, count = redactor.redact(text)
+        assert secret not in redacted
+        assert count == 1, text
+        assert redactor.redact(redacted) == (redacted, 0)
 
 
-@pytest.mark.parametrize("text", PLAIN)
-def test_text_without_secrets_is_unchanged(redactor: Redactor, text: str) -> None:
-    assert redactor.redact(text) == (text, 0)
-    assert redactor.redact(f"first\n{text}\nlast") == (f"first\n{text}\nlast", 0)
+@pytest.mark.parametrize("texts", batches(PLAIN, name=repr))
+def test_text_without_secrets_is_unchanged(redactor: Redactor, texts: list[str]) -> None:
+    for text in texts:
+        assert redactor.redact(text) == (text, 0)
+        assert redactor.redact(f"first\n{text}\nlast") == (f"first\n{text}\nlast", 0)
 
 
 def test_no_text_of_any_recording_is_changed(redactor: Redactor) -> None:
