@@ -97,6 +97,24 @@ _ROTATED: Final = lazy_pattern(
 )
 """``rotated secret from … to …``"""
 
+_SET_TO: Final = lazy_pattern(
+    r"(?<!\w)(?:set(?:ting)?|chang(?:e|ed|ing)|reset(?:ting)?|updat(?:e|ed|ing))[ \t]{1,4}(?:the[ \t]{1,4})?"
+    r"(?:[\w@.'-]{1,64}[ \t]{1,4})?"
+    r"(?:password|passwd|passphrase)[ \t]{1,4}(?:(?:for|of)[ \t]{1,4}[^\s,;]{1,100}[ \t]{1,4})?to[ \t]{1,4}"
+    r"(?:[\"'`](?P<quoted>[^\"'`\n]{4,256})[\"'`]|(?P<value>[^\s\"'`]{5,256}))",
+    re.IGNORECASE,
+)
+
+
+def _new_passwords(text: str) -> Iterator[Span]:
+    for match in _SET_TO.finditer(text):
+        group = match.lastgroup or 0
+        value = match[group]
+        is_new = group == "quoted" and value.lower() not in STATE_WORDS and not is_placeholder(value)
+        if is_new or is_random(value, 5):
+            yield match.span(group)
+
+
 _SENT: Final = lazy_pattern(r"(?<!\w)send(?:[ \t]{1,4}--)?[ \t]{1,4}\\{0,3}\"(?P<value>[^\s\"\\]{5,256})\\{1,3}[rn]")
 """What a script of expect types."""
 
@@ -163,6 +181,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_AS_PASSWORD, 6, r"(?i)[ \t]as[ \t]+pass(?:word|phrase|wd)"),
     _values(_COMPARED, 6, r"(?i)pass(?:word|phrase|wd)[^\n]*[ \t](?:got|received)[ \t:]"),
     Detector((_ANY_HINT + r"[ \t]+[a-z \t]*from[ \t]+[^\n]* to ",), _rotated_secrets),
+    Detector((_NAME_HINT + r"[ \t][^\n]*to[ \t]",), _new_passwords),
     _values(_SENT, 5, r"send[ \t-]+[\\\"]"),
     _values(
         _WITH_KEY,

@@ -93,7 +93,8 @@ _LOGIN_CALL: Final = lazy_pattern(
 """``client.login("user", "…")``: a function whose second argument is often a password, but can also be a word."""
 
 _CONNECT_CALL: Final = lazy_pattern(
-    r"(?<![A-Za-z])(?:connect|logon|(?:get|create|open)_?[cC]onnection)\(\s{0,4}[\"'][^\"'\n]{0,200}[\"']"
+    r"(?<![A-Za-z])(?:connect|logon|Cluster|Connection|Database|(?:get|create"
+    r"|open)_?[cC]onnection)\(\s{0,4}[\"'][^\"'\n]{0,200}[\"']"
     r"(?P<arguments>(?:\s{0,4},\s{0,4}[\"'][^\"'\n]{0,200}[\"']){1,4})"
 )
 _ARGUMENT: Final = lazy_pattern(r"[\"'](?P<value>[^\"'\n]{0,200})[\"']")
@@ -251,7 +252,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_LIST, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']\s*:\s*\["),
     _values(_LOGIN, r"(?:auth\s*=\s*|Auth(?:entication)?)\("),
     Detector((r"(?:ogin|uthenticate|[aA]uth|redentials?|reds|ation(?:Token)?)[\"']?\s*(?:[:=]\s*)?\(",), _login_calls),
-    Detector((r"(?:[cC]onnect(?:ion)?|logon)\(\s*[\"'][^\"'\n]*[\"']\s*,",), _connect_calls),
+    Detector((r"(?:[cC]onnect(?:ion)?|logon|Cluster|Database)\(\s*[\"'][^\"'\n]*[\"']\s*,",), _connect_calls),
     _values(_NESTED_VALUE, "(?i)[\"' \t{](?:value|plain_?text|raw|current)[\"']?\\s*[:=]"),
     _values(_SECRET_TYPE, r"Secret(?:Str|String|Value|Bytes|Text)\("),
     _values(_TYPED, r"(?::[ \t]*|\[)(?:str|string|String|bytes|Any|SecretStr)[^\n=]*=[ \t]*[bf]?[\"'`]"),

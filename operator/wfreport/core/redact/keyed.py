@@ -17,6 +17,7 @@ from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.words import (
     PASSWORD_WORDS,
     STATE_WORDS,
+    TYPES,
     is_complaint,
     is_measure,
     is_placeholder,
@@ -120,7 +121,7 @@ _VALUE: Final = lazy_pattern(
     r"(?:[A-Za-z]{1,2}(?=[\"'])"
     r"|(?:Some|Ok|Just|Secret|SecretStr|SecretString|SecretValue|String|str|bytes"
     r"|new String|\[\](?:uint8|byte))\((?=[\"'`]))?"
-    r"(?:(?P<open>[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
+    r"(?:(?P<open>\"{3}|'{3}|[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
     r"|\\{1,3}[\"'](?P<escaped>[^\"'\\\n]*+(?:\\+[^\"'\\\n]+)*+)"
     r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|[,;&.)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++))"
 )
@@ -163,6 +164,9 @@ _FILLED_IN_LATER: Final = lazy_pattern(
 
 _CODE: Final = lazy_pattern(r"(?:await|async|new|lambda)[ \t]{1,4}[A-Za-z_(*]|lambda:[ \t]|ANY[),\]}]")
 """Code after the separator: ``token = await f()``, ``token=ANY)``."""
+
+_CALL: Final = lazy_pattern(r"[A-Za-z_][A-Za-z_.]{0,64}\([A-Za-z_.,=* \[\]]{0,128}\)[ \t]{0,8}(?:\r?\n|$)")
+"""A call without literals to the end of the line, as a stack trace shows it: ``token = next(tokens)``."""
 
 _FETCH_MODES: Final = frozenset({"include", "omit", "same-origin", "same-site"})
 """Values of ``credentials`` in a browser's fetch and in CORS."""
@@ -245,6 +249,7 @@ def _is_filled_in_later(match: re.Match[str], value: str) -> bool:
         is_placeholder(value)
         or _FILLED_IN_LATER.match(value) is not None
         or (match.lastgroup == "bare" and _CODE.match(match.string, match.start("bare")) is not None)
+        or (match.string.endswith("= ", 0, match.start()) and _CALL.match(match.string, match.start()) is not None)
     )
 
 
@@ -255,16 +260,18 @@ def _measures(key: re.Match[str], value: str) -> bool:
 
 
 def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
-    if word == "pass" and (value.isdigit() or value.lower() in STATE_WORDS):
+    if word == "pass" and (not value.strip("0123456789/.,%") or value.lower() in STATE_WORDS):
         return False
-    if word in {"token", "key"} and is_measure(value) and len(value) < _LONG_NUMBER_DIGITS:
+    if word in {"token", "key"} and (
+        not value.strip(string.punctuation) or (is_measure(value) and len(value) < _LONG_NUMBER_DIGITS)
+    ):
         return False
     return not (is_bare and is_reference(value))
 
 
 def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool:
     """Whether an unquoted value after a colon is a secret, and not the rest of a sentence."""
-    if _PAIR.match(value) and len(value) < _LONG_PAIR:
+    if value.lower() in TYPES or (_PAIR.match(value) and len(value) < _LONG_PAIR):
         return False
     password = key["word"].lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
     if key["close"]:
@@ -290,6 +297,8 @@ def _is_compound(suffix: str) -> bool:
 def _is_field(text: str, key: re.Match[str], end: int) -> bool:
     """Whether a pair is a field among others: ``{Host:db Password:…}``, ``{user: a, pass: …, port: 1}``."""
     before = text[max(0, key.start() - 1) : key.start()]
+    if before == "(":
+        return text.startswith(")", end)
     return before in _FIELD_STARTS and _NEXT_FIELD.match(text, end) is not None
 
 

@@ -10,7 +10,8 @@ from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
     r"(?P<name>password|passwd|passphrase|passcode|passkey|pwd|(?:bind|root)_?pw|requirepass|masterauth"
-    r"|secret[_ -]?id|(?:client[_ -]?)?secret|token|credentials?|pin|otp"
+    r"|secret[_ -]?id|(?:client[_ -]?)?secret|(?:(?:api|auth|access|session|refresh|bot)[_-])?token"
+    r"|credentials?|pin|otp"
     r"|secret[ ._-]access[ ._-]key|(?:api|access|secret|private|encryption|license|master|auth|signing)[ ._-]?key"
     r"|connection string)"
 )
@@ -61,7 +62,7 @@ _OTHER_LANGUAGES: Final = lazy_pattern(
     r"|wachtwoord|lösenord|şifre"
     r"|密码|密碼|口令|密钥|パスワード|비밀번호|암호)[\"']?"
     r"(?:[ \t]{1,4}(?:für|fuer|von|pour|para|per|de|di|do|для|voor|för)"
-    r"[ \t]{1,4}[^\s:=]{1,60})?[ \t]{0,32}(?:[:=]|is|ist|lautet|war|est|es|é|è|是"
+    r"[ \t]{1,4}[^\s:=]{1,60})?[ \t]{0,32}(?P<by>[:=]|is|ist|lautet|war|est|es|é|è|是"
     r"|为)[ \t]{0,4}:?[ \t]{0,32}[\"']?(?P<value>[^\s\"',;]{4,256})",
     re.IGNORECASE,
 )
@@ -94,7 +95,7 @@ _CREDENTIAL: Final = lazy_pattern(
 """Names of OAuth and SAML for what proves an identity."""
 
 _ONE_TIME_CODE: Final = lazy_pattern(
-    r"(?<![\w-])(?:otp|totp|pin|pin[_ -]?code|(?:otp|2fa|mfa|verification|one-time|security|login)[_ -](?:code"
+    r"(?<!\w)(?<!\w-)(?:otp|totp|pin|pin[_ -]?code|(?:otp|2fa|mfa|verification|one-time|security|login)[_ -](?:code"
     r"|password))(?: is)?"
     r"[\"']?[ \t]{0,8}(?:[:=][ \t]{0,8}|[ \t]{1,8})[\"']?(?P<value>\d{6,8})(?![\w.])",
     re.IGNORECASE,
@@ -103,12 +104,20 @@ _ONE_TIME_CODE: Final = lazy_pattern(
 
 _SETTING: Final = lazy_pattern(
     r"(?:^|\n)[ \t]{0,16}(?:--conf[ \t]{1,4})?(?:(?:[\w-]{1,64}\.){1,12}(?:[\w-]{0,64}[_-])?"
-    r"|(?:(?:ENV|ARG|SET|export)[ \t]{1,4})?(?-i:[A-Z][A-Z0-9]{0,32}_(?:[A-Z0-9]{1,32}_){0,8}))"
+    r"|(?:(?:ENV|ARG|SET|export|setenv)[ \t]{1,4})?(?-i:[A-Z][A-Z0-9]{0,32}_(?:[A-Z0-9]{1,32}_){0,8}))"
     r"(?P<name>password|passwd|passphrase|secret|token|(?:api|access|secret|private|account)[._-]?key)"
     r"[ \t]{1,32}(?P<value>[^\s=:]\S{3,4096})[ \t]{0,8}(?:\r?\n|$)",
     re.IGNORECASE,
 )
 """``spark.jdbc.password …``: a line of a file of properties with blanks instead of ``=``."""
+
+
+def _in_other_languages(text: str) -> Iterator[Span]:
+    for match in _OTHER_LANGUAGES.finditer(text):
+        value = match["value"]
+        assigned = match["by"] == "=" and value.lower() not in STATE_WORDS and not is_placeholder(value)
+        if not is_reference(value) and (assigned or is_random(value, 5)):
+            yield match.span("value")
 
 
 def _is_secrets(text: str) -> Iterator[Span]:
@@ -198,12 +207,13 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_PGPASS, 6, r"(?:^|\n)[ \t]*[\w.*-]+:(?:[0-9]{4,5}|\*):[\w.*-]+:[\w.*-]+:\S"),
     _values(_SQL, 0, r"(?i)(?:password|credentials)[ \t(=]*[^\n]{0,100}[\"']"),
     _values(_IDENTIFIED, 0, r"(?i)identified[^\n]* by[^\n]*[\"']"),
-    _values(
-        _OTHER_LANGUAGES,
-        5,
-        r"(?i)(?:passwort|kennwort|contrase..?a|clave secreta|senha|mot de passe|has.?o|wachtwoord|l.senord)",
-        r"\?[\"' \t]*[:=]",
-        r"\?{3}[!-~]{4}",
+    Detector(
+        (
+            r"(?i)(?:passwort|kennwort|contrase..?a|clave secreta|senha|mot de passe|has.?o|wachtwoord|l.senord)",
+            r"\?[\"' \t]*[:=]",
+            r"\?{3}[!-~]{4}",
+        ),
+        _in_other_languages,
     ),
     Detector((r"\bAUTH[ \t]",), _auth_commands),
     _values(_SETTING, 5, r"(?i)[._][\w.-]*(?:pass|secret|token|key)\w*[ \t]+[^\s=:]"),

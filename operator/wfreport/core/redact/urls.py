@@ -18,6 +18,11 @@ tag and a digest.
 _URL_TOKEN: Final = lazy_pattern(r"://(?=[A-Za-z_-]{0,200}\d)([\w-]{20,200})@(?!sha\d{3}:)", re.ASCII)
 """A token instead of user and password, as Git hosts and Sentry accept it."""
 
+_TOKEN_AS_USER: Final = lazy_pattern(
+    r"://(?=[A-Za-z_.-]{0,200}\d)([\w.-]{16,256}):(?:x-oauth-basic|x-token-auth|api_token|x)?@"
+)
+"""A token as the name of the user, with an empty or a fixed password."""
+
 _DSN_PASSWORD: Final = lazy_pattern(r":([^\s/:@\"']{1,256})@(?=(?:tcp|unix)\()")
 """``user:password@tcp(host)``, the format of Go's MySQL driver."""
 
@@ -77,6 +82,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         (r"(?i)[?&](?:code|key|ticket|auth|jwt|sid|session|reset|invite|magic|confirm|verify|otp)[a-z]*=",), _codes
     ),
     by_pattern(_URL_PASSWORD, "://", group=1),
+    by_pattern(_TOKEN_AS_USER, r"://[\w.-]+:(?:x-oauth-basic|x-token-auth|api_token|x)?@", group=1),
     by_pattern(_URL_TOKEN, r"://[\w-]+@", group=1),
     by_pattern(_DSN_PASSWORD, r"@tcp\(", r"@unix\(", group=1),
     by_pattern(_ORACLE_PASSWORD, "(?i)jdbc:oracle:", group=1),

@@ -26,6 +26,9 @@ STATE_WORDS: Final = words(
 )
 """Words after a colon that describe a secret's state."""
 
+TYPES: Final = words("str string bytes int integer bool boolean float text object array secretstr varchar")
+"""Names of types after a colon: ``password: string``."""
+
 PASSWORD_WORDS: Final = frozenset({"password", "passwd", "passphrase", "passcode", "passkey", "pass", "pwd", "pswd"})
 
 _PLACEHOLDER: Final = lazy_pattern(
@@ -40,13 +43,13 @@ _PLACEHOLDER: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _REFERENCE: Final = lazy_pattern(
-    r"(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|secret|token|key|credentials?)"
+    r"(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|secret|token|key|credentials?)|(?:access|secret|api)-?key"
     r"|(?:[A-Z]+_)*(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)"
     r"|(?:self|this|args|config|cfg|settings|options|opts|os|env|process|request|req|ctx|context|kwargs|params|conf"
     r"|app|event|user|client|session|secrets|values|steps|inputs|vars|local|var|module|data)\.[A-Za-z_][\w.]*"
     r"|&?[A-Za-z_]\w{0,64}\.[\w.]{1,64}[(\[][\w.,]{0,64}[)\]]{0,2}|&?[A-Za-z]{1,64}_[a-z_]{1,64}["
     r"(\[][\w.,]{0,64}[)\]]{0,2}"
-    r"|&?[A-Za-z_]{2,64}(?:\(\)?|\[)"
+    r"|&?[A-Za-z_]{2,64}(?:\(\)?|\[)|(?:Optional|Annotated|Union|Literal)\[[\w., \[\]]{0,64}"
 )
 """Code that a stack trace shows: ``token=token``, ``password=self.password``, ``key=os.environ["KEY"]``."""
 
