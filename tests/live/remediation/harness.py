@@ -355,5 +355,6 @@ def wait_for_ends(cluster: RemediationCluster, count: int) -> None:
     eventually(
         lambda: phases(cluster),
         lambda reported: len(reported) == count and set(reported) <= ended,
-        timeout_seconds=LONG_SECONDS,
+        timeout_seconds=2 * LONG_SECONDS,
+        interval_seconds=0.5,
     )

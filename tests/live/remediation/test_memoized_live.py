@@ -15,7 +15,7 @@ from tests.live.remediation.harness import ARGO, LONG_SECONDS, RemediationCluste
 
 from controlplane import ControlPlane
 
-pytestmark = [pytest.mark.cluster, pytest.mark.argo, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.argo, pytest.mark.long, pytest.mark.timeout(600)]
 HEAD = {"apiVersion": "argoproj.io/v1alpha1"}
 MEMOIZED = {"name": "go-on", "match": {}, "action": {"resubmit": {"memoized": True}}}
 UNLIMITED: dict[str, Any] = {
