@@ -35,7 +35,7 @@ _TABLE: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _NETRC: Final = lazy_pattern(
-    r"\b(?:login|user)[ \t\r\n]{1,8}(?!(?:and|or|with|has|the|is|a)[ \t\r\n])\S{1,100}[ \t\r\n]{1,8}"
+    r"\b(?:login|user)[ \t\r\n]{1,8}(?!(?:and|or|with|has|the|is|a|as|to|for|by)[ \t\r\n])\S{1,100}[ \t\r\n]{1,8}"
     r"(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?"
     r"(?:password|passwd)[ \t\r\n]{1,8}(?P<value>\S{1,256})"
 )
@@ -44,7 +44,9 @@ _PGPASS: Final = lazy_pattern(
     r"|\*):[\w.*-]{1,64}:[\w.*-]{1,64}:(?P<value>\S{3,256})[ \t]{0,8}(?:\r?\n|$)"
 )
 _SQL: Final = lazy_pattern(
-    r"(?:(?:encrypted[ \t]{1,8})?password(?:[ \t]{1,8}for[ \t]{1,8}\S{1,100})?(?:[ \t]{0,8}=[ \t]{0,8}"
+    r"(?:(?:encrypted[ \t]{1,8})?password"
+    r"(?:[ \t]{1,8}for[ \t]{1,8}(?!(?:user|role|account|database|login|host|connection|the|this)[ \t])\S{1,100})?"
+    r"(?:[ \t]{0,8}=[ \t]{0,8}"
     r"|[ \t]{1,8})(?:password[ \t]{0,4})?|password[ \t]{0,4}\("
     r"|masterpassword|credentials(?=[ \t(=]{0,8}[\"'][^\"'\n]{0,400}=))[ \t(=]{0,8}[\"']"
     r"(?P<value>[^\"'\n.,;:) ][^\"'\n]{2,4096}|[.,;)][^\W_][^\"'\n]{1,4096}(?<=[\w!@#$*]))[\"']"
