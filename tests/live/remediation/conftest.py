@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.live.remediation.harness import RemediationCluster, argo_plane_with, remediation_cluster
+from tests.remediation.documents import RESUBMIT
 
 from controlplane import ControlPlane
 
@@ -24,4 +25,12 @@ def cluster(request: pytest.FixtureRequest, namespace: str, tmp_path: Path) -> I
     has_pods = "argo_plane" in request.fixturenames
     plane: ControlPlane = request.getfixturevalue("argo_plane" if has_pods else "plane")
     with remediation_cluster(plane, namespace, tmp_path, has_pods=has_pods) as made:
+        yield made
+
+
+@pytest.fixture
+def neighbour(plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[RemediationCluster]:
+    """Another namespace that the same operator watches, with a policy that resubmits."""
+    with remediation_cluster(plane, plane.create_namespace(f"{namespace}-b"), tmp_path) as made:
+        made.apply_policy(RESUBMIT)
         yield made

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pytest
 from tests.eventually import eventually
-from tests.live.operator.harness import RunningOperator
-from tests.live.remediation.harness import LONG_SECONDS, OWN, RemediationCluster, message_of, remediation_cluster
+from tests.live.remediation.harness import OWN, RemediationCluster, message_of
+from tests.live.remediation.neighbours import assert_alive, start
 from tests.remediation.documents import RESUBMIT, policy_document
-
-from controlplane import ControlPlane
 
 pytestmark = pytest.mark.cluster
 
@@ -58,29 +55,6 @@ VALID: Final[Mapping[str, Callable[[], Json]]] = {
     "odd texts": lambda: {"pauseRequests": [ODD] * 16, "rules": [IN_A_VAIN_HOPE]},
 }
 """Specs at the limits of what is valid."""
-
-
-@pytest.fixture
-def neighbour(plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[RemediationCluster]:
-    """Another namespace that the same operator watches."""
-    with remediation_cluster(plane, plane.create_namespace(f"{namespace}-b"), tmp_path) as made:
-        made.apply_policy(RESUBMIT)
-        yield made
-
-
-def start(cluster: RemediationCluster, neighbour: RemediationCluster) -> RunningOperator:
-    operator = cluster.start(namespaces=f"{cluster.namespace},{neighbour.namespace}")
-    neighbour.enforced()
-    return operator
-
-
-def assert_alive(operator: RunningOperator, neighbour: RemediationCluster, run: str) -> None:
-    """Assert that a run of the neighbour is reported and resubmitted, and that there was no unexpected exception."""
-    neighbour.fail(run)
-    neighbour.wait_for_remediation(run, "Executed", ("True",), timeout_seconds=LONG_SECONDS)
-    assert operator.answer("/healthz") == "ok\n"
-    assert operator.metric("wfreport_reconcile_errors_total", error="Bug") == 0
-    assert operator.metric("wfreport_event_loop_blocked_total") == 0
 
 
 def test_hostile_policies_are_explained_and_the_neighbours_run_is_resubmitted(
