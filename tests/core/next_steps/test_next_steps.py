@@ -19,7 +19,7 @@ from tests.core.next_steps.runs import (
     sentences,
 )
 
-from wfreport.api.classes import FailureClass, Owner, Role
+from wfreport.api.classes import CLASS_OF_WAIT, FailureClass, Owner, Role
 from wfreport.api.comparison import ChangedThing, Comparison, Difference
 from wfreport.api.evidence import ContainerSummary, EventSummary, LogTail
 from wfreport.api.failure_reasons import FailureReason
@@ -401,6 +401,46 @@ def test_the_claims_of_a_waiting_pod_are_named_or_found_by_a_command() -> None:
     assert lines(next_steps(a_waiting(named)))[:2] == ["kubectl get pvc a b-1.c", "kubectl describe pvc a b-1.c"]
     one = wait.model_copy(update={"message": f"{unbound}; PersistentVolumeClaim of the pod: a"})
     assert "PersistentVolumeClaim a needs a volume" in sentences(next_steps(a_waiting(one)))
+
+
+def test_a_claim_over_a_quota_is_about_the_quota() -> None:
+    message = (
+        'Waiting for a PVC to be created. persistentvolumeclaims "wf-work" is forbidden: exceeded quota: q, requested: '
+        "persistentvolumeclaims=1, used: persistentvolumeclaims=5, limited: persistentvolumeclaims=5"
+    )
+    (reason,) = (one for one, failure_class in CLASS_OF_WAIT.items() if failure_class == C.QUOTA_EXCEEDED)
+    steps = next_steps(a_waiting(Waiting(reason=reason, message=message)))
+    assert "The quota q is used up" in sentences(steps)
+    assert lines(steps) == ["kubectl describe quota q"]
+
+
+ZONE = "the machines that are free: free or add a machine there"
+CONFLICT = "0/6 nodes are available: 2 node(s) had volume node affinity conflict"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (CONFLICT, [ZONE]),
+        (f"{CONFLICT}, 4 Insufficient cpu.", ["requests of cpu", ZONE]),
+        (f"{CONFLICT}, 4 node(s) had untolerated taint {{a: b}}.", [ZONE, "tolerations"]),
+        ("pod has unbound immediate PersistentVolumeClaims, 4 Insufficient cpu.", ["requests of cpu"]),
+    ],
+)
+def test_each_cause_of_the_scheduler_has_its_step(message: str, expected: list[str]) -> None:
+    wait = Waiting(reason="Unschedulable", display_name="e2e", pod_name="pod-1", message=message)
+    for steps in (next_steps(a_waiting(wait)), of_failure(C.UNSCHEDULABLE, message)):
+        said = sentences(steps)
+        assert sorted(expected, key=said.index) == expected
+        assert ("kubectl get nodes -L topology.kubernetes.io/zone" in lines(steps)) == (ZONE in expected)
+        assert ("kubectl get pvc" in lines(steps)) == (ZONE not in expected)
+
+
+def test_the_claim_of_a_volume_that_cannot_be_mounted_is_described() -> None:
+    message = 'AttachVolume.Attach failed for volume "pvc-1" : timed out; PersistentVolumeClaim of the pod: a'
+    steps = next_steps(a_waiting(Waiting(reason="FailedMount", pod_name="pod-1", message=message)))
+    assert lines(steps) == ["kubectl describe pvc a", "kubectl describe pod pod-1"]
+    assert sentences(steps) == ""
 
 
 def test_the_key_and_the_object_that_a_volume_asks_for_are_named() -> None:

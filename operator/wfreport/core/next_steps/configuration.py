@@ -59,7 +59,8 @@ _PULL_LIMITED: Final = lazy_pattern(r"(?i)toomanyrequests|429 Too Many Requests"
 _PULL_MISSING: Final = lazy_pattern(
     r"(?i)not found|manifest unknown|does not exist|InvalidImageName|couldn't parse image"
 )
-_CLAIM: Final = lazy_pattern(r"(?i)persistentvolumeclaim|volume node affinity conflict")
+_UNBOUND: Final = lazy_pattern(r"(?i)unbound (?:immediate )?persistentvolumeclaim|persistentvolumeclaim \"")
+_IN_ANOTHER_ZONE: Final = lazy_pattern(r"(?i)volume node affinity conflict")
 _TASK_RESULTS: Final = "workflowtaskresults.argoproj.io"
 _SHORT_OF: Final = lazy_pattern(r"Insufficient ([\w./-]{1,100})")
 _PLACEMENT: Final = lazy_pattern(r"(?i)taint|node selector|node affinity|affinity/selector|topology")
@@ -239,31 +240,49 @@ def image_steps(text: str, _: ReportedRun) -> list[NextStep]:
     return [NextStep(f"Check that the machines can reach the registry of {named}, and that its name and tag exist.")]
 
 
-def is_about_a_claim(text: str) -> bool:
-    """Return whether a pod waits for a claim of a volume."""
-    return _CLAIM.search(text) is not None
-
-
 def claim_steps(text: str, pod_name: str | None, run: ReportedRun) -> list[NextStep]:
     """Return what to do about the claims that a pod waits for; empty if it waits for none."""
-    if not is_about_a_claim(text) or find_missing(text):
+    if find_quota(text) or find_missing(text):
         return []
+    if _IN_ANOTHER_ZONE.search(text):
+        return _about_another_zone(text, run)
     claims = find_claims(text)
-    subject = f"PersistentVolumeClaim {claims[0]}" if len(claims) == 1 else "The claim"
-    steps = [
-        kubectl("is it Pending, and what is its class?", "get", "pvc", *claims),
-        kubectl("why: its Events", "describe", "pvc", *claims),
-        kubectl("the classes that there are, and which one is the default", "get", "storageclass", namespace=""),
-        NextStep(
-            f"{subject} needs a volume that fits, or a storage class whose provisioner makes one. A claim's class "
-            f"cannot be changed: if the template names a wrong one, correct it{_ending(run)} and submit the Workflow "
-            "anew."
-        ),
-    ]
-    if not claims and pod_name:
+    if not _UNBOUND.search(text):
+        return [kubectl("the claims of its volumes, with their Events", "describe", "pvc", *claims)] if claims else []
+    steps = list(_about_unbound(claims, None if claims else pod_name, run))
+    return [*scheduling_steps(text, run), *steps] if _SHORT_OF.search(text) else steps
+
+
+def _about_unbound(claims: list[str], pod_name: str | None, run: ReportedRun) -> Iterator[NextStep]:
+    if pod_name:
         path = "jsonpath={.spec.volumes[*].persistentVolumeClaim.claimName}"
-        return [kubectl("which claims the pod has", "get", "pod", pod_name, "-o", path), *steps]
-    return steps
+        yield kubectl("which claims the pod has", "get", "pod", pod_name, "-o", path)
+    subject = f"PersistentVolumeClaim {claims[0]}" if len(claims) == 1 else "The claim"
+    yield kubectl("is it Pending, and what is its class?", "get", "pvc", *claims)
+    yield kubectl("why: its Events", "describe", "pvc", *claims)
+    yield kubectl("the classes that there are, and which one is the default", "get", "storageclass", namespace="")
+    yield NextStep(
+        f"{subject} needs a volume that fits, or a storage class whose provisioner makes one. A claim's class "
+        f"cannot be changed: if the template names a wrong one, correct it{_ending(run)} and submit the Workflow "
+        "anew."
+    )
+
+
+def _about_another_zone(text: str, run: ReportedRun) -> list[NextStep]:
+    """Return what to do about a volume that the free machines cannot reach, and about what excludes the others."""
+    columns = "NAME:.metadata.name,CLAIM:.spec.claimRef.name,WHERE:.spec.nodeAffinity.required.nodeSelectorTerms[*]"
+    steps = [
+        NextStep(
+            "The pod's claim is bound to a volume in another zone, or on another machine, than the machines that are "
+            "free: free or add a machine there."
+        ),
+        kubectl("where each volume can be used", "get", "pv", "-o", f"custom-columns={columns}", namespace=""),
+        kubectl("the zone of each machine", "get", "nodes", "-L", "topology.kubernetes.io/zone", namespace=""),
+    ]
+    others = _IN_ANOTHER_ZONE.sub("", text[:_READ_CHARACTERS])
+    if _SHORT_OF.search(others):
+        return [*scheduling_steps(others, run), *steps]
+    return [*steps, *scheduling_steps(others, run)] if _PLACEMENT.search(others) else steps
 
 
 def _ending(run: ReportedRun) -> str:

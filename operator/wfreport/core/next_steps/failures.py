@@ -26,7 +26,6 @@ from wfreport.core.next_steps.commands import (
 from wfreport.core.next_steps.configuration import (
     claim_steps,
     image_steps,
-    is_about_a_claim,
     object_steps,
     quota_steps,
     report_right_steps,
@@ -191,9 +190,8 @@ def _configuration(failure: Failure, run: ReportedRun) -> Steps:
 def _unschedulable(failure: Failure, run: ReportedRun) -> Steps:
     text = texts_of(failure)
     named = object_steps(text, run) if find_missing(text) else []
-    yield from named or claim_steps(text, failure.pod_name if run.has_pod(failure.pod_name) else None, run)
-    if not named and not is_about_a_claim(text):
-        yield from scheduling_steps(text, run)
+    pod_name = failure.pod_name if run.has_pod(failure.pod_name) else None
+    yield from named or claim_steps(text, pod_name, run) or scheduling_steps(text, run)
     yield from _pod(failure, run, "what the scheduler reports")
     yield run_again(run, "when a machine can take the pod")
 
