@@ -57,9 +57,12 @@ def can_retry(status: ReportStatus) -> bool:
     if leading is None or leading.node_id is None:
         return False
     phase = (status.observed_workflow.phase if status.observed_workflow else None) or ""
-    is_being_deleted = status.stalled is not None and status.stalled.reason == StallReason.DELETION_BLOCKED
-    has_ended = phase not in UNFINISHED_PHASES and not is_being_deleted
+    has_ended = phase not in UNFINISHED_PHASES and not _is_being_deleted(status)
     return has_ended and not any(step.phase in UNFINISHED_PHASES for step in status.steps or ())
+
+
+def _is_being_deleted(status: ReportStatus) -> bool:
+    return status.stalled is not None and status.stalled.reason == StallReason.DELETION_BLOCKED
 
 
 class ReportedRun(Struct, frozen=True, dict=True):
@@ -99,7 +102,7 @@ class ReportedRun(Struct, frozen=True, dict=True):
     @property
     def is_being_deleted(self) -> bool:
         """Whether the Workflow still exists only because a finalizer holds it: nothing can run it again."""
-        return self.status.stalled is not None and self.status.stalled.reason == StallReason.DELETION_BLOCKED
+        return _is_being_deleted(self.status)
 
     @property
     def is_retriable(self) -> bool:
