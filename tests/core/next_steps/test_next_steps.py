@@ -443,6 +443,35 @@ def test_the_claim_of_a_volume_that_cannot_be_mounted_is_described() -> None:
     assert sentences(steps) == ""
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "pod has unbound immediate PersistentVolumeClaims; PersistentVolumeClaims of the pod: --all, a",
+        "pod has unbound immediate PersistentVolumeClaims; PersistentVolumeClaims of the pod: a, --all",
+        'persistentvolumeclaim "--all" not found',
+        "couldn't find key k in Secret ns/--all",
+        "couldn't find key k in Secret --all/a",
+        "secret '--all' does not have the key 'k'",
+        "no PriorityClass with name --all was found",
+        "references non-existent config key: k; volume cfg asks for key k of ConfigMap --all",
+        "exceeded quota: --all, requested: pods=1",
+        "held by --all/a",
+        "held by --all",
+        FORBIDDEN.replace("system:serviceaccount:team:default", "--all"),
+        FORBIDDEN.replace("team:default", "--all:default"),
+        FORBIDDEN.replace("team:default", "team:--all"),
+        FORBIDDEN.replace('"namespaces"', '"--all"'),
+        FORBIDDEN.replace('namespace "x"', 'namespace "--all"'),
+    ],
+)
+def test_no_name_of_a_message_becomes_an_option_of_a_command(message: str) -> None:
+    waits = [Waiting(reason=reason, pod_name="pod-1", message=message) for reason in WAIT_REASONS]
+    runs = [*map(a_waiting, waits), *(a_failed(a_failure(one, message)) for one in FailureClass)]
+    for run in runs:
+        for step in next_steps(run):
+            assert not any(part.startswith("--all") for part in (*step.command, step.namespace or ""))
+
+
 def test_the_key_and_the_object_that_a_volume_asks_for_are_named() -> None:
     message = "references non-existent config key: k1; volume cfg asks for keys k1, k2 of ConfigMap app"
     wait = Waiting(reason="FailedMount", display_name="e2e", pod_name="pod-1", message=message)

@@ -9,7 +9,12 @@ from msgspec import Struct
 from wfreport.imports import lazy_pattern
 
 _READ_CHARACTERS: Final = 4096
-_NAME: Final = r"[\w.:@/-]{1,253}"
+_NAME: Final = r"\w[\w.:@/-]{0,252}"
+"""No name begins with a dash: as an argument of a command it would be an option."""
+
+_OBJECT: Final = r"[a-z0-9][a-z0-9.-]{0,252}"
+_NAMESPACE: Final = r"[a-z0-9][a-z0-9-]{0,62}"
+_KEY: Final = r"[\w.-]{1,253}"
 
 _KINDS: Final = {
     "secret": "Secret",
@@ -34,29 +39,23 @@ _MISSING: Final = (
     # the API server and the kubelet: secret "a" not found, secrets "a" not found, storageclass.storage.k8s.io "a" ...
     lazy_pattern(rf"(?i)(?<![\w.-]){_KIND}s?(?:\.[a-z0-9.-]{{1,100}})? \"(?P<name>{_NAME})\" not found"),
     # kubelet: couldn't find key k in ConfigMap ns/name, in Secret ns/name
-    lazy_pattern(
-        rf"(?i)couldn't find key (?P<key>{_NAME}) in {_KIND} (?:[a-z0-9-]{{1,63}}/)?(?P<name>[a-z0-9.-]{{1,253}})"
-    ),
+    lazy_pattern(rf"(?i)couldn't find key (?P<key>{_KEY}) in {_KIND} (?:{_NAMESPACE}/)?(?P<name>{_OBJECT})(?![\w./-])"),
     # Argo: secret 'a' does not have the key 'k', ConfigMap 'a' does not have the key 'k'
-    lazy_pattern(rf"(?i){_KIND} '(?P<name>{_NAME})' does not have (?:the )?key '(?P<key>{_NAME})'"),
+    lazy_pattern(rf"(?i){_KIND} '(?P<name>{_NAME})' does not have (?:the )?key '(?P<key>{_KEY})'"),
     lazy_pattern(rf"(?i)no (?P<kind>priorityclass) with name (?P<name>{_NAME}) was found"),
 )
-_MISSING_KEY: Final = lazy_pattern(r"references non-existent (?P<kind>secret|config) key: (?P<key>[\w.-]{1,253})")
-_KEY_HOLDER: Final = lazy_pattern(r" of (?P<kind>Secret|ConfigMap) (?P<name>[a-z0-9.-]{1,253})(?=\s|$)")
+_MISSING_KEY: Final = lazy_pattern(rf"references non-existent (?P<kind>secret|config) key: (?P<key>{_KEY})")
+_KEY_HOLDER: Final = lazy_pattern(rf" of (?P<kind>Secret|ConfigMap) (?P<name>{_OBJECT})(?=\s|$)")
 CLAIM: Final = "PersistentVolumeClaim"
-_CLAIMS: Final = lazy_pattern(
-    rf"; {CLAIM}s? of the pod: ([a-z0-9.-]{{1,253}}(?:, [a-z0-9.-]{{1,253}}){{0,4}})(?=;|\s|$)"
-)
+_CLAIMS: Final = lazy_pattern(rf"; {CLAIM}s? of the pod: ({_OBJECT}(?:, {_OBJECT}){{0,4}})(?=;|\s|$)")
 
 _DENIED: Final = lazy_pattern(
-    rf"User \"(?P<user>{_NAME})\" cannot (?P<verb>[a-z]{{1,40}}) resource \"(?P<resource>[a-z0-9/.-]{{1,100}})\" "
-    rf"in API group \"(?P<group>[a-z0-9.-]{{0,253}})\""
-    rf"(?: in the namespace \"(?P<namespace>{_NAME})\"| at the cluster scope)?"
+    rf"User \"(?P<user>{_NAME})\" cannot (?P<verb>[a-z]{{1,40}}) "
+    rf"resource \"(?P<resource>[a-z0-9][a-z0-9/.-]{{0,99}})\" in API group \"(?P<group>[a-z0-9.-]{{0,253}})\""
+    rf"(?: in the namespace \"(?P<namespace>{_NAME})\"| at the cluster scope)?(?! in the namespace)"
 )
-_SERVICE_ACCOUNT: Final = lazy_pattern(
-    r"system:serviceaccount:(?P<namespace>[a-z0-9-]{1,63}):(?P<name>[a-z0-9.-]{1,253})"
-)
-_QUOTA: Final = lazy_pattern(r"(?:exceeded|failed) quota: (?P<name>[a-z0-9.-]{1,253})")
+_SERVICE_ACCOUNT: Final = lazy_pattern(rf"system:serviceaccount:(?P<namespace>{_NAMESPACE}):(?P<name>{_OBJECT})")
+_QUOTA: Final = lazy_pattern(rf"(?:exceeded|failed) quota: (?P<name>{_OBJECT})")
 _UNSPECIFIED: Final = lazy_pattern(r"must specify ([^\n]{1,2048})")
 _RESOURCE: Final = lazy_pattern(r"^((?:limits|requests)\.[\w./-]{1,80})(?: for: ([\w.,-]{1,400}))?$")
 _IMAGE: Final = (

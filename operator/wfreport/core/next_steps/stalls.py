@@ -23,8 +23,8 @@ from wfreport.imports import lazy_pattern
 Steps = Iterator[NextStep]
 _LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
 _LABEL_COMPLETE: Final = "workflows.argoproj.io/report-outputs-completed=true"
-_ALIVE: Final = lazy_pattern(r", and ([\w.-]{1,253}(?:, [\w.-]{1,253}){0,20}) keeps? (?:the pod|it) alive")
-_MACHINE: Final = lazy_pattern(r"on machine ([\w.-]{1,253})")
+_ALIVE: Final = lazy_pattern(r", and (\w[\w.-]{0,252}(?:, \w[\w.-]{0,252}){0,20}) keeps? (?:the pod|it) alive")
+_MACHINE: Final = lazy_pattern(r"on machine (\w[\w.-]{0,252})")
 
 _QUIT: Final = {
     "istio-proxy": ("pilot-agent", "request", "POST", "quitquitquit"),

@@ -11,7 +11,7 @@ from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, Nex
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
-_HOLDER: Final = lazy_pattern(r"held by (?:([a-z0-9-]{1,63})/)?([a-z0-9][a-z0-9.-]{0,252})(?=,| since |$)")
+_HOLDER: Final = lazy_pattern(r"held by (?:([a-z0-9][a-z0-9-]{0,62})/)?([a-z0-9][a-z0-9.-]{0,252})(?=,| since |$)")
 
 
 def wait_steps(wait: Waiting, run: ReportedRun) -> Steps:
