@@ -3,6 +3,7 @@
 Evidence that is available now takes precedence; the stored report supplies that of pods that no longer exist.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -65,14 +66,23 @@ class FailureContext(Struct, frozen=True, dict=True):
     @cached_property
     def templates(self) -> Mapping[str, argo.Template]:
         """The templates by name; the run's own ones take precedence."""
-        specs, stored = self._specs, self.snapshot.workflow.status.stored_templates
-        templates = [*(template for spec in specs for template in spec.templates), *stored.values()]
-        return {template.name: template for template in reversed(templates) if template.name}
+        return {name: templates[0] for name, templates in self.templates_by_name.items()}
 
     @cached_property
-    def called_templates(self) -> Mapping[str, str]:
-        """The name of the template that a step calls, by the step's display name."""
-        return {node.display_name: node.called_template_name for node in self.snapshot.nodes.values()}
+    def templates_by_name(self) -> Mapping[str, list[argo.Template]]:
+        """All templates of each name: a WorkflowTemplate may have one with the name of the run's own."""
+        found = defaultdict[str, list[argo.Template]](list)
+        own = (template for spec in self._specs for template in spec.templates)
+        for template in (*own, *self.snapshot.workflow.status.stored_templates.values()):
+            if template.name:
+                found[template.name].append(template)
+        return dict(found)
+
+    @cached_property
+    def called_templates(self) -> Mapping[tuple[str, str], str]:
+        """The name of the template that a step calls, by the step's boundary and display name."""
+        nodes = self.snapshot.nodes.values()
+        return {(node.boundary_id, node.display_name): node.called_template_name for node in nodes}
 
     @cached_property
     def is_patched(self) -> bool:
@@ -135,18 +145,19 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         or (stored.resources if stored else None)
         or _template_resources(verdict, node, context),
         labelled=stored.labelled if stored else None,
-        service_account_name=_reporting_account(verdict, message or "", context),
+        service_account_name=_reporting_account(verdict, node, context),
         **from_pod,
         **_attempts(node, context),
     )
 
 
-def _reporting_account(verdict: Verdict, message: str, context: FailureContext) -> str | None:
+def _reporting_account(verdict: Verdict, node: Node, context: FailureContext) -> str | None:
     """Return the ServiceAccount whose rights are in question, if a result was lost."""
     if verdict.reason != FailureReason.TASK_RESULT_LOST:
         return None
-    template = context.templates.get(context.called_templates.get(step_of_lost_result(message) or "", ""))
-    return clip(reporting_account(context.snapshot.workflow, template))
+    # An expression names steps of its own boundary.
+    called = context.called_templates.get((node.boundary_id, step_of_lost_result(node.message) or ""), "")
+    return clip(reporting_account(context.snapshot.workflow, context.templates_by_name.get(called, ())))
 
 
 def _of_the_workflow(leaf: FailedLeaf, context: FailureContext) -> Failure:
