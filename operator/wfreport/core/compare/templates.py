@@ -106,7 +106,7 @@ def changed_spec(before: RunDefinition, after: RunDefinition, came_and_went: Ite
     old, new = before.spec or {}, after.spec or {}
     found: list[Difference] = []
     volatile: list[Difference] = []
-    for field in _different(old, new, MAX_PARTS):
+    for field in _without_inner(_different(old, new, MAX_PARTS)):
         change = Difference(
             what=ChangedThing.SPEC, name=_line(field), before=_value(old.get(field)), after=_value(new.get(field))
         )
@@ -115,6 +115,12 @@ def changed_spec(before: RunDefinition, after: RunDefinition, came_and_went: Ite
             same = without_volatile(old.get(field)) == without_volatile(new.get(field))
             (volatile if same else found).append(change)
     return found, volatile
+
+
+def _without_inner(fields: Sequence[str]) -> list[str]:
+    """Return the fields without those within another one: one run has its digest, the other one its inner fields."""
+    known = set(fields)
+    return [each for each in fields if not any(each[:dot] in known for dot, sign in enumerate(each) if sign == ".")]
 
 
 def _came_and_went(

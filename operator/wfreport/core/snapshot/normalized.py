@@ -15,13 +15,16 @@ _AS_WRITTEN: Final = frozenset({"withItems", "plugin", "labels", "annotations", 
 """Fields whose keys are chosen by users."""
 _EMPTY_IF_ABSENT: Final = frozenset(
     {
-        *("affinity", "annotations", "archiveLocation", "arguments", "artifactGC", "continueOn", "dnsConfig"),
-        *("executor", "hooks", "inputs", "labels", "lifecycle", "metadata", "metrics", "nodeSelector", "outputs"),
-        *("podAffinity", "podAntiAffinity", "podGC", "podMetadata", "resources", "securityContext", "status"),
-        *("synchronization", "ttlStrategy", "volumeClaimGC", "workflowMetadata"),
+        *("annotations", "arguments", "artifactGC", "continueOn", "dnsConfig", "executor", "hooks", "inputs"),
+        *("labels", "lifecycle", "metadata", "metrics", "nodeSelector", "outputs", "podAffinity", "podAntiAffinity"),
+        *("podGC", "podMetadata", "resources", "status", "synchronization", "ttlStrategy", "volumeClaimGC"),
+        "workflowMetadata",
     }
 )
-"""Objects that mean the same if they are empty. Others do not, such as `emptyDir`, `retryStrategy` and `suspend`."""
+"""Objects that mean the same if they are empty. Others do not, such as `emptyDir`, `retryStrategy` and `suspend`.
+
+An empty `securityContext`, `affinity` or `archiveLocation` of a template replaces that of the spec (workflowpod.go).
+"""
 _FALSE_IF_ABSENT: Final = frozenset(
     {"clusterScope", "daemon", "hostNetwork", "optional", "readOnly", "stdin", "stdinOnce", "tty"}
 )
