@@ -16,7 +16,7 @@ PYTEST_ARGS ?=
 # one worker more than cores; a worker with its control planes takes up to 3 GB of memory.
 CORES := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores < 4 ? cores : 4)))
 MEMORY := $(shell awk '/^MemTotal:/ {print int($$2 / 3000000)}' /proc/meminfo 2>/dev/null || echo 1)
-JOBS ?= $(shell echo $$(($(MEMORY) > $(CORES) ? $(CORES) + 1 : $(CORES))))
+JOBS ?= $(if $(filter unit,$(MAKECMDGOALS)),$(CORES),$(shell echo $$(($(MEMORY) > $(CORES) ? $(CORES) + 1 : $(CORES)))))
 PYTEST = pytest -n $(JOBS) --dist loadfile
 
 say = @printf '\033[1m%s\033[0m\n' "$(1)" >&2
@@ -57,7 +57,6 @@ test: setup ## Run all tests, on a real API server (PYTEST_ARGS="-k name" for so
 	@$(RUN) $(PYTEST) $(PYTEST_ARGS)
 
 .PHONY: unit
-unit: JOBS := $(CORES)
 unit: setup ## Run the tests that need no cluster, with few examples: two minutes
 	@PYTHONDONTWRITEBYTECODE= HYPOTHESIS_PROFILE=fast $(RUN) $(PYTEST) -q -m "not cluster and not node and not site and not browser" $(PYTEST_ARGS)
 

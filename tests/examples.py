@@ -36,4 +36,8 @@ def batches(cases: Sequence[T], *, name: Callable[[T], str]) -> list[object]:
     """Return all cases of a table as a test's parameters: one by one; in the developer's loop, many at once."""
     size = BATCH if is_fast() else 1
     parts = [cases[start : start + size] for start in range(0, len(cases), size)]
-    return [pytest.param(part, id=name(part[0]) + (f"+{len(part) - 1}" if len(part) > 1 else "")) for part in parts]
+    names = [name(part[0]) + (f"+{len(part) - 1}" if len(part) > 1 else "") for part in parts]
+    # cut names of different cases can be equal
+    first = {each: number for number, each in reversed([*enumerate(names)])}
+    ids = [each if first[each] == number else f"{each} #{number}" for number, each in enumerate(names)]
+    return [pytest.param(part, id=identifier) for part, identifier in zip(parts, ids, strict=True)]

@@ -22,6 +22,7 @@ _NORMAL: Final = (
     (re.compile(r"\b[\d,]+ MiB-seconds"), "AMOUNT"),
     (re.compile(r"[░█]+"), ""),
     (re.compile(r" (waited|queued) DURATION( \(\w+\))?"), ""),
+    (re.compile(r" · started DURATION later"), ""),
     (re.compile(r"\s+"), " "),
 )
 """Names, times, durations and the width of columns differ from run to run."""
