@@ -144,6 +144,16 @@ def test_thousands_of_policies_in_a_namespace_cost_no_more_than_the_maximum() ->
     assert cache.admitted(NS) == [(NS, "p-0050")]
 
 
+def test_a_policy_that_was_made_anew_takes_its_place_at_once() -> None:
+    cache = PolicyCache(2)
+    for name, at in (("a", "2026-11-22T01:00:00Z"), ("b", "2026-11-22T02:00:00Z"), ("c", "2026-11-22T03:00:00Z")):
+        cache.put((NS, name), CachedPolicy({"metadata": {"creationTimestamp": at}}, a_policy(name=name)))
+    assert [policy.metadata.name for policy in cache.in_namespace(NS)] == ["a", "b"]
+    cache.place((NS, "a"), "2026-11-22T04:00:00Z")
+    assert not cache.is_in_force((NS, "a"))
+    assert [policy.metadata.name for policy in cache.in_namespace(NS)] == ["b", "c"]
+
+
 def a_cache(*, foreign: int) -> RemediationCache:
     """Return a cache with ten runs, actions and policies of one namespace, and many of others."""
     cache = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory(), ReportCache())

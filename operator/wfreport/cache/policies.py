@@ -84,12 +84,12 @@ class PolicyCache:
         if self._created_at.get(key) == created_at:
             return None
         self._displace(key)
+        self._valid.pop(key[0], None)
         self._created_at[key] = created_at
         oldest = self._oldest.setdefault(key[0], [])
         insort(oldest, (created_at, key[1]))
         if len(oldest) <= self.per_namespace or not self.is_in_force(key):
             return None
-        self._valid.pop(key[0], None)
         return key[0], oldest[self.per_namespace][1]
 
     def is_in_force(self, key: NamespacedName) -> bool:

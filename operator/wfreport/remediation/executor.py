@@ -270,8 +270,9 @@ class Executor:
         self._outcomes.enqueue_chain(await self._writer.record_execution(remediation, execution))
 
     def _is_permitted(self, policy: RemediationPolicy) -> bool:
-        cached = self._cache.policies.get((policy.metadata.namespace, policy.metadata.name))
-        return cached is not None and cached.may_enforce
+        key = (policy.metadata.namespace, policy.metadata.name)
+        cached = self._cache.policies.get(key)
+        return cached is not None and cached.may_enforce and self._cache.policies.is_in_force(key)
 
     def _is_fresh(self, remediation: Remediation, situation: Situation) -> bool:
         return situation.live is not None and is_fresh_intent(remediation, situation.document, self._clock())

@@ -25,8 +25,8 @@ ARGOEXEC_CODES: Final = frozenset({64, 65})
 """Exit codes of argoexec: 64 for its own errors (main.go), 65 if the supervisor failed before main (common.go:276)."""
 
 _READ_CHARACTERS = 4096
-_ARGOEXEC_START: Final = ("exec /var/run/argo/argoexec", "fork/exec /var/run/argo/argoexec", "Error from server (")
-"""The text of a main container if argoexec could not start in it, or ran kubectl in it."""
+_ARGOEXEC_START: Final = ("exec /var/run/argo/argoexec", "fork/exec /var/run/argo/argoexec")
+"""The text of a main container if argoexec could not start in it."""
 
 _RESOURCE_MANIFEST: Final = '"/tmp/manifest.yaml"'
 """The file that argoexec gives to kubectl."""
