@@ -85,7 +85,7 @@ def artifact_failed(symptom: Symptom) -> Verdict | None:
 
 
 def _is_about_artifacts(symptom: Symptom) -> bool:
-    if artifact_messages.OF_API_SERVER.search(symptom.system_text) or (
+    if _is_of_api_server(symptom.system_text) or (
         artifact_messages.EXECUTOR_PREFIX.match(symptom.system_text)
         and argo_messages.EXECUTOR_FORBIDDEN.search(symptom.system_text)
     ):
@@ -101,9 +101,22 @@ def _is_about_artifacts(symptom: Symptom) -> bool:
     )
 
 
+def _is_of_api_server(text: str) -> bool:
+    """Whether a request of argoexec to the API server failed, and another one may not."""
+    return artifact_messages.OF_API_SERVER.search(text) is not None and not (
+        artifact_messages.UNTRUSTED_API_SERVER.search(text)
+    )
+
+
+def _may_get_token(text: str) -> bool:
+    """Whether the service that issues credentials did not answer."""
+    has_no_token = artifact_messages.NO_TOKEN.search(text) is not None
+    return has_no_token and kubelet_messages.REGISTRY_ERRORS.search(text) is not None
+
+
 def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
     """Return the owner and whether a retry may succeed; (None, None) for the defaults of the class."""
-    if artifact_messages.LOST_CONNECTION.search(text):
+    if artifact_messages.LOST_CONNECTION.search(text) or _may_get_token(text):
         return None, None
     if artifact_messages.TOO_LARGE_OUTPUT.search(text) or artifact_messages.UNSUPPORTED_ARTIFACT.search(text):
         return Owner.USER, False

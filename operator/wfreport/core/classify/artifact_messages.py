@@ -20,7 +20,7 @@ ARTIFACT_MESSAGE: Final = message_pattern(
 
 LOST_CONNECTION: Final = message_pattern(
     r"unable to upgrade connection|exited too quickly|No such container: |Main container ID cannot be found|"
-    r"container does not exist|(?:container(?:ID)?|pod) \S{1,300} is not found in the pod|"
+    r"(?:^|[^d] )container does not exist|(?:container(?:ID)?|pod) \S{1,300} is not found in the pod|"
     r"^(?:failed to save outputs: )?pods \"[^\"]*\" not found"
 )
 """argoexec lost the container or its pod."""
@@ -66,6 +66,12 @@ DENIED_ARTIFACT: Final = message_pattern(
 )
 """The store, its credentials or argoexec's image are configured wrongly."""
 
+NO_TOKEN: Final = message_pattern(
+    r"[Ff]ailed to acquire a token|GCE metadata \"|Unable to generate access token|"
+    r"failed to (?:retrieve|refresh) (?:cached )?credentials|cannot fetch token"
+)
+"""No credentials could be had. If the service that issues them did not answer, they may be had the next time."""
+
 MISCONFIGURED_STORE: Final = message_pattern(
     r"does not follow ip address or domain|Endpoint url|Missing Region|[Ii]nvalid [Rr]egion|"
     r"the region '[^']*' is wrong|PermanentRedirect|must be addressed using the specified endpoint|"
@@ -86,9 +92,10 @@ OF_API_SERVER: Final = message_pattern(
 )
 """A request of argoexec to the API server failed: for its pod, or for the result of the step."""
 
-OTHER_VERSION: Final = message_pattern(
-    r"/argo/podmetadata/|unknown command \"[^\"]{1,100}\" for \"argoexec\"|unknown (?:shorthand )?flag: "
-)
+UNTRUSTED_API_SERVER: Final = message_pattern(r"x509: |HTTP response to HTTPS client|: Forbidden$")
+"""argoexec cannot talk to what answers at the address of the API server: another pod cannot, either."""
+
+OTHER_VERSION: Final = message_pattern(r"/argo/podmetadata/|unknown command \"[^\"]{1,100}\" for \"argoexec\"")
 """argoexec is of another version than the controller that started it."""
 
 NOT_STARTED: Final = message_pattern(r"argument list too long|exec format error|" + OTHER_VERSION.pattern)

@@ -178,7 +178,7 @@ STARTUP_ERRORS: Final = message_pattern(
     r"container process is already dead|getting the final child's pid|cannot allocate memory|no space left on device|"
     r"[Rr]esource temporarily unavailable|device or resource busy|input/output error|too many open files|"
     r"ttrpc: closed|transport is closing|containerd\.sock|shim disconnected|failed to start shim|"
-    r"cgroup config(?:uration)?\b|\bdbus: |read init-p|sync pipe|container init exited prematurely|"
+    r"cgroup config(?:uration)?: unable to start unit|\bdbus: |sync pipe|container init exited prematurely|"
     r"(?:parent snapshot|snapshot) \S{1,300} does not exist|no running task found|layer not known|"
     r"requests that are timing out in CRI-O|\(probably exited\) json message|structure needs cleaning|"
     r"/volume-subpaths/.{1,600}no such file or directory|failed to prepare subPath|"
