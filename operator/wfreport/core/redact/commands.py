@@ -37,17 +37,26 @@ _DESCRIPTION: Final = lazy_pattern(
     r"(?:[A-Za-z][a-z]{0,20}|[A-Z]{1,8})(?:[ ]['(<]?[A-Za-z][A-Za-z'/-]{0,20}[)>',:;.]{0,2}){2}(?![^\s])"
 )
 _BEFORE_CHARACTERS: Final = 48
+_LINE_CHARACTERS: Final = 256
 _FILE: Final = lazy_pattern(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
 _VALUE: Final = r"(?P<value>\"[^\"\n]+|'[^'\n]+|[^\s\"'`,\]|;)>-][^\s\"'`|;]*)"
 
 
-_BUILD_SECRET: Final = lazy_pattern(r"--secret[ \t]{1,8}[\"']?(?:id|type|source|src)=")
+_BUILD_SECRET: Final = lazy_pattern(
+    r"--secret[ \t]{1,8}[\"']?(?:type=|source=|src=|id=(?P<more>[\w.-]{1,64},(?:src|source|env|target|type)=)?)"
+)
 """``docker build --secret id=npm,src=…`` names the secret."""
+
+
+def _is_build_secret(flag: re.Match[str]) -> bool:
+    match = _BUILD_SECRET.match(flag.string, flag.start() + len(flag[0]) - len(flag[0].lstrip()))
+    before = flag.string[max(0, flag.start() - _LINE_CHARACTERS) : flag.start()].rpartition("\n")[2]
+    return match is not None and (match["more"] is not None or "build" in before)
 
 
 def _flag_values(text: str) -> Iterator[Span]:
     for match in _FLAG.finditer(text):
-        if not _is_described(match) and not _is_subject(match) and not _BUILD_SECRET.match(match[0]):
+        if not _is_described(match) and not _is_subject(match) and not _is_build_secret(match):
             yield from _secret_value(match)
 
 
@@ -167,7 +176,7 @@ PROGRAMS: Final = (
         rf"\s(?:http-basic\.\S{{1,128}}\s+\S{{1,100}}|[\w-]{{1,32}}-(?:oauth|token)\.\S{{1,128}})\s+{_VALUE}",
         subcommand="config",
     ),
-    Program(r"(?:dotnet\s+)?nuget|choco|gem|codecov|infracost", rf"{_FLAG_START}-[kt]{_GAP}{_VALUE}", min_random=16),
+    Program(r"(?:dotnet\s+)?nuget|choco|codecov|infracost", rf"{_FLAG_START}-[kt]{_GAP}{_VALUE}", min_random=16),
     Program(r"pulumi", rf"\s--secret\s+\S{{1,128}}\s+{_VALUE}", subcommand="config"),
     Program(
         r"curl", rf"{_FLAG_START}(?:-[a-zA-Z#]{{0,12}}b|--cookie){_GAP}?[\"']?[\w.-]{{1,64}}={_VALUE}", min_random=8
@@ -175,9 +184,7 @@ PROGRAMS: Final = (
     Program(r"[wx]freerdp|rdesktop|mstsc", rf"\s/p:{_VALUE}"),
     Program(r"security", rf"{_FLAG_START}-w{_GAP}{_VALUE}", subcommand="add-(?:generic|internet)-password"),
     Program(r"nmcli", rf"\spassword\s+{_VALUE}"),
-    Program(
-        r"gh|glab", rf"{_FLAG_START}(?:-[bv]|--body|--value){_GAP}{_VALUE}", subcommand=r"(?:secret|variable)\s+set"
-    ),
+    Program(r"gh|glab", rf"{_FLAG_START}(?:-[bv]|--body|--value){_GAP}{_VALUE}", subcommand=r"secret\s+set"),
     Program(r"cryptsetup|gpg2?|docker|podman|helm|passwd|ssh-add|kinit|su", rf"<<<\s{{0,4}}{_VALUE}"),
     Program(
         r"sed",

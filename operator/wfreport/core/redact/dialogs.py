@@ -22,6 +22,7 @@ _LOGGED_IN: Final = lazy_pattern(
     r"(?:ed|ing)?)[ \t]{1,4}"
     r"(?:to[ \t]{1,4}\S{1,100}[ \t]{1,4})?(?:as|with|using)[ \t]{1,4}(?:user[ \t]{1,4}"
     r"|credentials?[ \t]{1,4})?[\"'`(]?"
+    r"(?!(?:arn|jdbc|system|sasl|tls|ssl|https?|grpc|tcp|amqps?|rediss?|mongodb)[\w.+]{0,8}:)"
     r"(?:[\w.@+-]{1,64}:|[\w.-]{0,32}(?:admin|administrator|root|sa|postgres|system|sys|scott)/)"
     r"(?P<value>[^\s\"'`)]{5,128})",
     re.IGNORECASE,
@@ -46,7 +47,7 @@ def _login_secrets(text: str) -> Iterator[Span]:
 
 _BELOW: Final = lazy_pattern(
     r"(?<![\w-])(?:password|passphrase|token|secret|(?:api|access|secret|private|unseal|license)[ _-]key)"
-    r"(?:[ \t][^\n:=]{1,60})?"
+    r"(?![^\n:=]{0,60}(?:fail|not found|unexpected|position|error|invalid|exception))(?:[ \t][^\n:=]{1,60})?"
     r"(?:[ \t]{1,4}\([^\n()]{1,120}\))?[ \t]{0,4}:[ \t]{0,8}(?:\r?\n[ \t]{0,8}){1,2}"
     r"(?P<value>[^\s:=]{12,4096})[ \t]{0,8}(?:\r?\n|$)",
     re.IGNORECASE,
@@ -86,7 +87,7 @@ _AS_PASSWORD: Final = lazy_pattern(
 )
 _COMPARED: Final = lazy_pattern(
     r"(?<![\w-])(?:password|passphrase|passwd)(?![\w-])[^\n]{0,80}?[ \t](?:got|received)[ \t:]{1,4}[\"'`]?"
-    r"(?P<value>[^\s\"'`]{6,256})",
+    r"(?!HTTP/|[A-Z]{2,8}-\d)(?P<value>[^\s\"'`]{6,256})",
     re.IGNORECASE,
 )
 _ROTATED: Final = lazy_pattern(
@@ -123,18 +124,28 @@ _WITH_KEY: Final = lazy_pattern(
     r"|a[ \t]{1,4})?key[ \t]{1,4}[\"'`]?"
     r"(?P<value>(?=[a-z0-9_-]{0,256}[A-Z])(?=[A-Z0-9_-]{0,256}[a-z])[\w-]{24,256})(?![\w./:-])"
 )
+_NUMBER: Final = lazy_pattern(r"\d+")
 _LONG: Final = 16
+
+
+def _keys_in_sentences(text: str) -> Iterator[Span]:
+    for match in _WITH_KEY.finditer(text):
+        # a name has one number at most: MaxWorkers2
+        if len(_NUMBER.findall(match["value"])) > 1 and is_random(match["value"], _LONG):
+            yield match.span("value")
 
 
 def _rotated_secrets(text: str) -> Iterator[Span]:
     for match in _ROTATED.finditer(text):
         at_least = 7 if match[0][:4].lower() == "pass" else _LONG
-        if all(is_random(match[group], at_least) and is_mixed(match[group]) for group in ("value", "other")):
+        values = (match["value"], match["other"])
+        is_path = at_least == _LONG and all("/" in value for value in values)
+        if not is_path and all(is_random(value, at_least) and is_mixed(value) for value in values):
             yield from (match.span("value"), match.span("other"))
 
 
 _PROTOCOL: Final = lazy_pattern(
-    r"(?:(?:^|\n|[>:-])[ \t]{0,8}PASS|USER[ \t]{1,4}\S{1,100}\s{1,4}PASS|(?:^"
+    r"(?:[>:][ \t]{0,8}PASS|USER[ \t]{1,4}\S{1,100}\s{1,4}PASS|(?:^"
     r"|\s)[A-Za-z]{0,4}\d{1,6}[ \t]LOGIN[ \t]{1,4}\S{1,100}"
     r"|LOGIN[ \t]{1,4}[\"']?[\w.+-]{1,64}@\S{1,100})[ \t]{1,4}[\"']?(?P<value>[^\s\"']{5,256})[\"']?[ \t]{0,8}"
     r"(?:\r?\n|$)"
@@ -183,10 +194,9 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((_ANY_HINT + r"[ \t]+[a-z \t]*from[ \t]+[^\n]* to ",), _rotated_secrets),
     Detector((_NAME_HINT + r"[ \t][^\n]*to[ \t]",), _new_passwords),
     _values(_SENT, 5, r"send[ \t-]+[\\\"]"),
-    _values(
-        _WITH_KEY,
-        24,
-        r"(?:using|with|new|created|generated|got|received|invalid|wrong|my)[ \t][a-z \t]*key[ \t]+[\"'`]?[\w-]{8}",
+    Detector(
+        (r"(?:using|with|new|created|generated|got|received|invalid|wrong|my)[ \t][a-z \t]*key[ \t]+[\"'`]?[\w-]{8}",),
+        _keys_in_sentences,
     ),
     _values(_PROTOCOL, 5, r"PASS[ \t]+\S", r"LOGIN[ \t]+\S+[ \t]+\S"),
     Detector(("UGFzc3dvcmQ6",), lambda text: (match.span("value") for match in _CHALLENGE.finditer(text))),

@@ -95,7 +95,7 @@ _LOGIN_CALL: Final = lazy_pattern(
 _CONNECT_CALL: Final = lazy_pattern(
     r"(?<![A-Za-z])(?:connect|logon|Cluster|Connection|Database|(?:get|create"
     r"|open)_?[cC]onnection)\(\s{0,4}[\"'][^\"'\n]{0,200}[\"']"
-    r"(?P<arguments>(?:\s{0,4},\s{0,4}[\"'][^\"'\n]{0,200}[\"']){1,4})"
+    r"(?P<arguments>(?:\s{0,4},\s{0,4}[\"'][^\"'\n]{0,200}[\"']){2,4})"
 )
 _ARGUMENT: Final = lazy_pattern(r"[\"'](?P<value>[^\"'\n]{0,200})[\"']")
 _ADDRESS: Final = lazy_pattern(r"[:/\\.]")
@@ -163,7 +163,9 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
         for match in pattern.finditer(text):
             group = next(name for name in groups if match[name] is not None)
             value = match[group].strip()
-            harmless = is_placeholder(value) or is_reference(value) or is_complaint(value)
+            # without its full stop, a sentence may be a passphrase
+            is_message = is_complaint(value) and value.endswith(".")
+            harmless = is_placeholder(value) or is_reference(value) or is_message
             if not harmless and value.lower() not in STATE_WORDS:
                 yield match.span(group)
 

@@ -20,6 +20,7 @@ from wfreport.core.redact.words import (
     TYPES,
     is_complaint,
     is_measure,
+    is_mixed,
     is_placeholder,
     is_random,
     is_reference,
@@ -78,10 +79,13 @@ _DESCRIPTIVE_WORDS: Final = words(
 )
 """Last words of keys whose value describes a secret: ``secretName``, ``token_url``, ``password-file``."""
 
+_NAMING_WORDS: Final = words("header headers prefix suffix owner label")
+"""Descriptive words after which the secret itself can be."""
+
 _MEASURING_WORDS: Final = words(
     """
     at on change changes time date timestamp attempts retries score since until hits misses validity lifetime days
-    hours minutes seconds rate ratio percent total number num
+    hours minutes seconds rate ratio percent total
     """
 )
 _MOMENT: Final = lazy_pattern(
@@ -168,6 +172,8 @@ _CODE: Final = lazy_pattern(r"(?:await|async|new|lambda)[ \t]{1,4}[A-Za-z_(*]|la
 _CALL: Final = lazy_pattern(r"[A-Za-z_][A-Za-z_.]{0,64}\([A-Za-z_.,=* \[\]]{0,128}\)[ \t]{0,8}(?:\r?\n|$)")
 """A call without literals to the end of the line, as a stack trace shows it: ``token = next(tokens)``."""
 
+_FOLDER: Final = lazy_pattern(r"(?:/[a-z_.][a-z0-9_.-]{0,64}){1,16}/?")
+
 _FETCH_MODES: Final = frozenset({"include", "omit", "same-origin", "same-site"})
 """Values of ``credentials`` in a browser's fetch and in CORS."""
 
@@ -202,8 +208,15 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
     glued = suffix[:1].isalpha() and suffix[:1].islower() == key["word"][-1:].islower()
     if glued and not suffix.lower().startswith(_SECRET_SUFFIXES):
         return False
-    parts = _WORDS.findall(suffix)
-    return not parts or parts[-1].lower() not in _DESCRIPTIVE_WORDS
+    last = (_WORDS.findall(suffix) or [""])[-1].lower()
+    return last not in _DESCRIPTIVE_WORDS or (last in _NAMING_WORDS and _has_random_value(text, key))
+
+
+def _has_random_value(text: str, key: re.Match[str]) -> bool:
+    """Whether the value resembles no name, whatever the key says of it: ``AUTH_TOKEN_HEADER=…``."""
+    match = _VALUE.match(text, key.end(), key.end() + _INSPECTED_CHARACTERS)
+    value = "" if match is None else match[match.lastgroup or 0]
+    return is_random(value, 9) and is_mixed(value)
 
 
 def _ends_with(before: str, words_before: tuple[str, ...], separators: str) -> bool:
@@ -230,7 +243,7 @@ def _is_secret(text: str, key: re.Match[str]) -> bool:
     if match is None or not value or _is_filled_in_later(match, value) or _measures(key, value):
         return False
     word = key["word"].lower()
-    if (word.startswith("cred") and value.lower() in _FETCH_MODES) or (word == "pwd" and value.startswith("/")):
+    if (word.startswith("cred") and value.lower() in _FETCH_MODES) or (word == "pwd" and _is_folder(key, value)):
         return False
     if "=" in key["separator"]:
         names_object = key["word"] == "secret" and text.endswith(" --", 0, key.start())
@@ -242,6 +255,11 @@ def _is_secret(text: str, key: re.Match[str]) -> bool:
     if value.lower() in STATE_WORDS or is_complaint(value) or not value.strip(string.punctuation + " "):
         return False
     return bool(key["close"]) or _ENGLISH.match(text, match.end()) is None
+
+
+def _is_folder(key: re.Match[str], value: str) -> bool:
+    """Whether a value of ``pwd`` is the working directory."""
+    return value.startswith("/") and ("=" in key["separator"] or _FOLDER.fullmatch(value) is not None)
 
 
 def _is_filled_in_later(match: re.Match[str], value: str) -> bool:

@@ -97,9 +97,9 @@ _CREDENTIAL: Final = lazy_pattern(
 """Names of OAuth and SAML for what proves an identity."""
 
 _ONE_TIME_CODE: Final = lazy_pattern(
-    r"(?<!\w)(?<!\w-)(?:otp|totp|pin|pin[_ -]?code|(?:otp|2fa|mfa|verification|one-time|security|login)[_ -](?:code"
-    r"|password))(?: is)?"
-    r"[\"']?[ \t]{0,8}(?:[:=][ \t]{0,8}|[ \t]{1,8})[\"']?(?P<value>\d{6,8})(?![\w.])",
+    r"(?<!\w)(?<!\w-)(?:otp|totp|pin(?=[\"']?[ \t]{0,8}(?:[:=]|is[ \t]))|pin[_ -]?code"
+    r"|(?:otp|2fa|mfa|verification|one-time|security|login)[_ -](?:code|password))(?: is)?"
+    r"[\"']?[ \t]{0,8}(?:[:=][ \t]{0,8}|[ \t]{1,8})[\"']?(?P<value>\d{6,8})(?!\w|\.\d)",
     re.IGNORECASE,
 )
 
@@ -136,8 +136,10 @@ def _is_secrets(text: str) -> Iterator[Span]:
 def _beside_secrets(text: str) -> Iterator[Span]:
     for match in _BESIDE.finditer(text):
         value = match["value"].rstrip(".,;!?)")
-        if value.endswith(":"):  # a key
-            continue
+        if value.endswith(":"):
+            value = value.rstrip(":")
+            if not (is_random(value, 10) and is_mixed(value) and value != value.lower()):  # a key
+                continue
         is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
         if is_random(value, 6 if is_password else 16) and is_mixed(value) and not is_reference(value):
             yield match.start("value"), match.start("value") + len(value)

@@ -47,17 +47,22 @@ _SIGNATURE: Final = lazy_pattern(
 """The signature in a shared access signature (Azure) or a presigned URL (S3, GCS). It grants access to the file."""
 
 _CODE: Final = lazy_pattern(
-    r"[?&](?:code|key|ticket|auth|jwt|sid|session|reset|invite|magic|confirm(?:ation)?|verify|otp)="
-    r"([\w.~%+/-]{16,4096})",
+    r"[?&](?:(?P<word>code|key)|ticket|auth|jwt|sid|session|reset|invite|magic|confirm(?:ation)?|verify|otp)="
+    r"(?P<value>[\w.~%+/-]{16,4096})",
     re.IGNORECASE,
+)
+_NAME_OF_A_FILE: Final = lazy_pattern(
+    r"(?:[\w.-]{1,128}/){1,32}[\w.-]{1,128}\.[A-Za-z]{2,8}|[A-Za-z]{2,64}[-_](?:[A-Za-z]{1,64}\d{0,3}[-_]){1,32}\S{0,64}"
 )
 """A value in a query that proves an identity, and that can also be a word or a name."""
 
 
 def _codes(text: str) -> Iterator[Span]:
     for match in _CODE.finditer(text):
-        if is_random(match[1], 16) and any(char.isdigit() for char in match[1]):
-            yield match.span(1)
+        value = match["value"]
+        is_name = match["word"] is not None and _NAME_OF_A_FILE.fullmatch(value) is not None
+        if not is_name and is_random(value, 16) and any(char.isdigit() for char in value):
+            yield match.span("value")
 
 
 _ROUTING_KEY: Final = lazy_pattern(

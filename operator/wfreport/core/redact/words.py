@@ -118,14 +118,14 @@ def is_mixed(value: str) -> bool:
 
 _COMPLAINT: Final = lazy_pattern(
     r"(?:is|are|was|has|does|must|should|may|can|cannot|can't|please|invalid|incorrect|missing|not|too|at least|field"
-    r"|this field|ensure|enter)\s",
+    r"|this field|ensure (?:this|that|the|it|your)|enter (?:a|an|your|the))\s",
     re.IGNORECASE,
 )
 
 
 def is_complaint(value: str) -> bool:
     """Whether the value is a message about a field, as APIs return it: ``{"password": "must have 8 characters"}``."""
-    return _COMPLAINT.match(value) is not None
+    return _COMPLAINT.match(value) is not None and not any(is_mixed(word) for word in value.split())
 
 
 def is_random(value: str, at_least: int) -> bool:
