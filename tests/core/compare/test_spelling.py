@@ -81,7 +81,7 @@ EQUAL = {
     "null": (template(affinity=None, timeout="5m"), template(timeout="5m")),
     "empty structs": (template(inputs={}, outputs={}, metadata={}), template()),
     "empty lists, texts and objects": (
-        template(tolerations=[], affinity={"podAffinity": {}}, sidecars=[], nodeSelector={}, securityContext={}),
+        template(tolerations=[], sidecars=[], nodeSelector={}),
         template(),
     ),
     "empty fields of a container": (
@@ -287,3 +287,8 @@ def test_a_spec_within_the_workflow_and_one_of_a_template_are_compared_by_their_
                  changed["status"]["storedTemplates"]["namespaced/etl/work"]):  # fmt: skip
         each["container"]["args"] = ["other"]
     assert words(referring, changed) == ["template work changed (args)"]
+
+
+def test_an_empty_security_context_of_a_template_replaces_that_of_the_spec() -> None:
+    assert words(template(), template(securityContext={})) == ["template work changed (securityContext)"]
+    assert words(template(), template(affinity={})) == ["template work changed (affinity)"]

@@ -95,7 +95,8 @@ def unknown_parts(run: ComparedRun, last: ComparedRun | None) -> str | None:
         if each.status.definition is None:
             return f"of the {which}, {_UNKNOWN_DEFINITION}"
         if not has_all_parameters(each.status, each.status.definition):
-            return f"of the parameters of the {which}, only the first are recorded"
+            recorded = "only the first are recorded" if each.status.parameters else "none are recorded"
+            return f"of the parameters of the {which}, {recorded}"
         if each.status.definition.truncated:
             return f"the definition of the {which} is too large to be recorded as a whole"
     return None

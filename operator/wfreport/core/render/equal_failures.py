@@ -25,7 +25,7 @@ class LeadingGroup(Struct, frozen=True):
         items: number of items of the loop.
         step: name of the failed step within the item; empty if that is the item itself.
         others: number of causes that are other failures.
-        task: name of the task that the failed step is within, if the step's own name tells too little.
+        task: name of the task that the failed step is within, if the step's own name is not enough to find it.
     """
 
     failed: int

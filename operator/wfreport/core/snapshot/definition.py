@@ -142,7 +142,20 @@ def _nameless(text: bytes | msgspec.Raw, own_names: Sequence[bytes]) -> bytes:
     plain = bytes(text)
     for name in own_names:
         plain = plain.replace(name, b"{workflow}")
-    return _digest_in_reference().sub(rb"\1", plain) if _REFERENCE in plain else plain
+    return plain if _REFERENCE not in plain else _without_digests(plain)
+
+
+def _without_digests(text: bytes) -> bytes:
+    """Return a text with numbers for the digests that end the names of parameters in references.
+
+    Two steps that refer to the same parameter still do so, and those that refer to different ones do not.
+    """
+    numbers: dict[bytes, bytes] = {}
+
+    def numbered(match: re.Match[bytes]) -> bytes:
+        return match[1] + numbers.setdefault(match[0], b"%d" % len(numbers))
+
+    return _digest_in_reference().sub(numbered, text)
 
 
 @functools.cache
