@@ -73,9 +73,9 @@ class FailureContext(Struct, frozen=True, dict=True):
         """All templates of each name: a WorkflowTemplate may have one with the name of the run's own."""
         found = defaultdict[str, list[argo.Template]](list)
         own = (template for spec in self._specs for template in spec.templates)
-        for template in (*own, *self.snapshot.workflow.status.stored_templates.values()):
-            if template.name:
-                found[template.name].append(template)
+        stored = self.snapshot.workflow.status.stored_templates.values()
+        for name, template in ((each.name, each) for each in (*own, *stored) if each.name):
+            found[name].append(template)
         return dict(found)
 
     @cached_property
