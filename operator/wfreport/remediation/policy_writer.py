@@ -24,6 +24,7 @@ from wfreport.kube.objects import NamespacedName
 from wfreport.kube.resource import Document, Resource
 from wfreport.logs import kv, throttled
 from wfreport.reconcile.ownership import TAKEOVER_AFTER, ReportOwnership
+from wfreport.runtime.hourly import OnceAnHour
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,8 @@ class PolicyWriter:
         self._ownership = ownership
         self._clock = clock
         self._unobserved: dict[NamespacedName, tuple[int | None, datetime]] = {}
-        self._warned_of_budget: dict[NamespacedName, str] = {}
-        self._warned_of_ignored: dict[str, str] = {}
+        self._budget_hourly = OnceAnHour(clock)
+        self._ignored_hourly = OnceAnHour(clock)
 
     async def apply(self, policy: RemediationPolicy, status: PolicyStatus) -> Mapping[str, Any] | None:
         """Write a status and its warnings; return the new document.
@@ -82,7 +83,7 @@ class PolicyWriter:
     def forget(self, key: NamespacedName) -> None:
         """Forget a deleted policy."""
         self._unobserved.pop(key, None)
-        self._warned_of_budget.pop(key, None)
+        self._budget_hourly.forget(key)
 
     def _is_left_to_other(self, policy: RemediationPolicy) -> bool:
         """Return whether another installation, which is alive as far as is known, writes this policy."""
@@ -110,7 +111,8 @@ class PolicyWriter:
         for condition in status.conditions or ():
             if condition.status != _WARNS_AT.get(condition.type) or _is_known(condition, stored.get(condition.type)):
                 continue
-            if condition.reason == PolicyReason.TOO_MANY_POLICIES and not self._is_first_ignored(metadata.namespace):
+            is_ignored = condition.reason == PolicyReason.TOO_MANY_POLICIES
+            if is_ignored and self._ignored_hourly.begin(metadata.namespace) is None:
                 continue
             pairs = {"reason": condition.reason, "message": condition.message}
             log.warning("policy does not act", extra=kv(namespace=metadata.namespace, policy=metadata.name, **pairs))
@@ -119,15 +121,6 @@ class PolicyWriter:
                 involved, condition.reason, condition.message, event_type=WARNING, discriminator=since
             )
 
-    def _is_first_ignored(self, namespace: str) -> bool:
-        """Return whether no other policy of the namespace was beyond its maximum in this hour."""
-        hour = f"{self._clock():%Y-%m-%dT%H}"
-        if self._warned_of_ignored.get(namespace) == hour:
-            return False
-        self._warned_of_ignored = {key: at for key, at in self._warned_of_ignored.items() if at == hour}
-        self._warned_of_ignored[namespace] = hour
-        return True
-
     async def warn_of_budget(self, policy: RemediationPolicy, verdicts: Sequence[PolicyVerdict]) -> None:
         """Log, and emit an Event, once an hour if a budget that policies share holds actions of this one.
 
@@ -135,10 +128,12 @@ class PolicyWriter:
             ApiError: the Event could not be written.
         """
         held = Counter(verdict.reason for verdict in verdicts if verdict.reason in _SHARED_BUDGETS)
-        key, hour = (policy.metadata.namespace, policy.metadata.name), f"{self._clock():%Y-%m-%dT%H}"
-        if not held or policy.spec.mode not in ACTING_MODES or self._warned_of_budget.get(key) == hour:
+        if not held or policy.spec.mode not in ACTING_MODES:
             return
-        self._warned_of_budget[key] = hour
+        key = (policy.metadata.namespace, policy.metadata.name)
+        hour = self._budget_hourly.begin(key)
+        if hour is None:
+            return
         for reason, runs in sorted(held.items()):
             log.warning("policy is held by a shared budget", extra=kv(namespace=key[0], policy=key[1], reason=reason))
             message = f"{runs} {'run is' if runs == 1 else 'runs are'} held: {_SHARED_BUDGETS[HoldReason(reason)]}"

@@ -9,6 +9,7 @@ from wfreport.api.reasons import Reason
 from wfreport.kube.events import WARNING, Events, InvolvedObject
 from wfreport.kube.objects import ObjectMeta
 from wfreport.logs import kv
+from wfreport.runtime.hourly import OnceAnHour
 
 log = logging.getLogger(__name__)
 
@@ -23,16 +24,13 @@ class UserReportLimit:
 
     def __init__(self, events: Events, *, clock: Callable[[], datetime]) -> None:
         self._events = events
-        self._clock = clock
-        self._warned: dict[str, str] = {}
+        self._hourly = OnceAnHour(clock)
 
     async def warn(self, report: ObjectMeta) -> None:
         """Log, and emit an Event about a report that is not followed, unless its namespace had one in this hour."""
-        hour = f"{self._clock():%Y-%m-%dT%H}"
-        if self._warned.get(report.namespace) == hour:
+        hour = self._hourly.begin(report.namespace)
+        if hour is None:
             return
-        self._warned = {namespace: at for namespace, at in self._warned.items() if at == hour}
-        self._warned[report.namespace] = hour
         log.warning("reports are not followed: too many in the namespace", extra=kv(namespace=report.namespace))
         involved = InvolvedObject(KIND_REPORT, report.namespace, report.name, report.uid)
         await self._events.record(involved, Reason.TOO_MANY_REPORTS, _MESSAGE, event_type=WARNING, discriminator=hour)
