@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -91,6 +93,17 @@ def cpu_seconds(function: Callable[[], object], *, tries: int = 3) -> float:
         function()
         spent.append(time.thread_time() - began)
     return min(spent)
+
+
+def peak_bytes(function: Callable[[], object]) -> int:
+    """Return the most memory that the function needs at a time."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def packed_workflow(nodes: Mapping[str, Any], *, phase: str = "Failed", **parts: Any) -> bytes:

@@ -5,10 +5,8 @@ The time of policies and stored reports is bounded as well.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.core.decide.builders import END, LATER, SINKS, a_failure, a_report, live_state_of
-from tests.core.hostile import UNITS, cpu_seconds, packed_workflow, repeated
+from tests.core.hostile import UNITS, cpu_seconds, packed_workflow, peak_bytes, repeated
 from tests.examples import is_fast, steps
 
 from bench.bounds import SHAPES, fan_out, messages, node, report_on, workflow_of
@@ -109,17 +107,6 @@ DEFINITIONS: dict[str, Callable[[int], dict[str, Any]]] = {
 def definition_of(template: dict[str, Any], **spec: Any) -> bytes:
     spec = {"entrypoint": "t", "templates": [{"name": "t", **template}], **spec}
     return json.dumps({"metadata": {"name": "wf", "namespace": "ns", "uid": "u"}, "spec": spec}).encode()
-
-
-def peak_bytes(function: Callable[[], object]) -> int:
-    """Return the most memory that the function needs at a time."""
-    gc.collect()
-    tracemalloc.start()
-    try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)

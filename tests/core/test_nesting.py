@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.hostile import UNITS, cpu_seconds
+from tests.core.hostile import UNITS, cpu_seconds, peak_bytes
 from tests.examples import steps
 
 from wfreport.api.nesting import MAX_LEVELS, decode_shallowly, split_list, without_deep_values
@@ -106,16 +104,6 @@ SHAPES: dict[str, Callable[[int], bytes]] = {
     "many deep values": lambda size: b"[" + (b"[" * 1_500 + b"]" * 1_500 + b",") * (size // 3_000) + b"1]",
     "values at the maximum": lambda size: b"[" * MAX_LEVELS + b"[]," * (size // 3) + b"1" + b"]" * MAX_LEVELS,
 } | {f"a text of {unit!r}": partial(of_unit, unit) for unit in UNITS}
-
-
-def peak_bytes(function: Callable[[], object]) -> int:
-    gc.collect()
-    tracemalloc.start()
-    try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.long

@@ -165,5 +165,5 @@ class PolicyCache:
 
 
 def created_at_of(document: Mapping[str, Any]) -> str:
-    """Return the creation time of an object as the API server wrote it; empty if there is none."""
+    """Return the ``creationTimestamp`` of an object as text; an empty one if it has none."""
     return str(document["metadata"].get("creationTimestamp") or "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -80,7 +81,7 @@ def test_no_field_of_a_reports_status_can_be_forged_to_end_the_operator(
     names = [f"run-{number}" for number in range(6)]
     for name in names:
         cluster.fail(name)
-    real = {name: eventually(lambda name=name: finished_report(cluster, name)) for name in names}  # type: ignore[misc]
+    real = {name: eventually(partial(finished_report, cluster, name)) for name in names}
     status, api = real[names[0]]["status"], cluster.plane.api
     stored = 0
     for name, forged in zip(itertools.cycle(names), mutations(status), strict=False):

@@ -45,6 +45,10 @@ MISSING_ARTIFACT: Final = message_pattern(
 )
 """The file, object or revision does not exist: the store works, and the path is wrong."""
 
+_NOT_ISSUED: Final = (
+    r"[Ff]ailed to acquire a token|GCE metadata \"|Unable to generate access token|"
+    r"failed to (?:retrieve|refresh) (?:cached )?credentials"
+)
 DENIED_ARTIFACT: Final = message_pattern(
     r"[Aa]ccess ?[Dd]enied|NoSuchBucket|bucket does ?n[o']t exist|ContainerNotFound|InvalidAccessKeyId|"
     r"SignatureDoesNotMatch|AuthorizationFailure|AuthenticationFailed|\b40[13]\b|Forbidden|"
@@ -53,23 +57,20 @@ DENIED_ARTIFACT: Final = message_pattern(
     r"signature (?:we calculated )?does not match|Access Key Id you provided|InvalidClientTokenId|WebIdentityErr|"
     r"NoCredentialProviders|Cannot connect to the Docker daemon|necessary privileges|[Aa]uthorization failed|"
     r"HTTP response to HTTPS client|"
-    r"failed to (?:retrieve|refresh) (?:cached )?credentials|invalid_grant|operation not permitted|"
+    r"invalid_grant|operation not permitted|"
     r"no configuration has been provided|process namespace sharing is not enabled|"
     r"executable file not found in \$PATH|"  # argoexec's image lacks a program, such as git
     r"(?:open|read|stat|lstat) /argo/secret|no key found$|unable to authenticate|"  # the Secret of the repository
     r"Permission '[^']*' denied|does not have \S{1,100} access|[Aa]ccount (?:is )?[Dd]isabled|"
     r"(?:Invalid|Expired)(?:Security)?Token|SecurityToken(?:Expired|Invalid)|InvalidAuthenticationInfo|"
     r"(?:token|credentials?) (?:\S{1,20} ){0,3}(?:has expired|is expired|expired|malformed|is invalid)|AADSTS\d|"
-    r"AuthorizationPermissionMismatch|NotPermitted\b|[Ff]ailed to acquire a token|GCE metadata \"|"
-    r"Unable to generate access token|could not read (?:Username|Password)|Host key verification failed|"
-    r"KDC_ERR|KRB_AP_ERR|AccessControlException"
+    r"AuthorizationPermissionMismatch|NotPermitted\b|"
+    r"could not read (?:Username|Password)|Host key verification failed|"
+    r"KDC_ERR|KRB_AP_ERR|AccessControlException|" + _NOT_ISSUED
 )
 """The store, its credentials or argoexec's image are configured wrongly."""
 
-NO_TOKEN: Final = message_pattern(
-    r"[Ff]ailed to acquire a token|GCE metadata \"|Unable to generate access token|"
-    r"failed to (?:retrieve|refresh) (?:cached )?credentials|cannot fetch token"
-)
+NO_TOKEN: Final = message_pattern(_NOT_ISSUED + "|cannot fetch token")
 """No credentials could be had. If the service that issues them did not answer, they may be had the next time."""
 
 MISCONFIGURED_STORE: Final = message_pattern(

@@ -19,6 +19,7 @@ from wfreport.core.page.steps import place_steps
 from wfreport.core.page.texts import block, duration, line
 from wfreport.core.page.timeline import draw_timeline, tone_of
 from wfreport.core.plurals import plural
+from wfreport.core.render.equal_failures import equal_groups
 from wfreport.core.render.sentences import failure_phrase, retry_prospect
 from wfreport.core.timing.durations import instant
 
@@ -50,7 +51,11 @@ def build_page(
     phase = (observed.phase if observed else None) or "Pending"
     placed = place_steps(status, report.spec.workflow_ref.name)
     anchors = {one.step.node_id: one.row.anchor for one in placed}
-    failures = _failure_cards(status.failures or [], anchors, can_retry=can_retry(status))
+    may_retry = can_retry(status)
+    failures = [
+        _failure(first, others, anchors, can_retry=may_retry)
+        for first, *others in equal_groups(status.failures or [], by_log_line=True)
+    ]
     return RunPage(
         name=line(report.spec.workflow_ref.name),
         namespace=line(report.metadata.namespace),
@@ -133,15 +138,6 @@ def _notes(status: ReportStatus) -> Iterator[str]:
             yield line(f"{condition.reason}: {condition.message}", 1000)
         elif condition.type == ConditionType.TRUNCATED and condition.status == "True":
             yield line(f"Truncated: {condition.message}", 1000)
-
-
-def _failure_cards(failures: Sequence[Failure], anchors: Mapping[str, str], *, can_retry: bool) -> list[FailureCard]:
-    """Return a card for each kind of failure, in the order of their first ones."""
-    kinds: dict[object, list[Failure]] = {}
-    for position, failure in enumerate(failures):
-        same = (failure.fingerprint, failure.role, failure.log_line) if failure.fingerprint else position
-        kinds.setdefault(same, []).append(failure)
-    return [_failure(equal[0], equal[1:], anchors, can_retry=can_retry) for equal in kinds.values()]
 
 
 def _failure(

@@ -38,13 +38,6 @@ def _prompted_secrets(text: str) -> Iterator[Span]:
             yield match.start("value"), match.start("value") + len(value)
 
 
-def _login_secrets(text: str) -> Iterator[Span]:
-    for match in _LOGGED_IN.finditer(text):
-        value = match["value"].rstrip(".,;!?")
-        if is_random(value, 6) and is_mixed(value):
-            yield match.start("value"), match.start("value") + len(value)
-
-
 _BELOW: Final = lazy_pattern(
     r"(?<![\w-])(?:password|passphrase|token|secret|(?:api|access|secret|private|unseal|license)[ _-]key)"
     r"(?![^\n:=]{0,60}(?:fail|not found|unexpected|position|error|invalid|exception))(?:[ \t][^\n:=]{1,60})?"
@@ -180,8 +173,8 @@ _ANY_HINT: Final = "(?i)(?:pass(?:word|wd|phrase|code)|secret|token|key)"
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((_NAME_HINT + r"[ \t]+(?:for|of)[ \t][^\n]*[:=]",), _prompted_secrets),
-    Detector(
-        (r"(?i)(?:in|on|ed|ing|login|connect|authenticate)[ \t][^\n]*(?:as|with|using)[ \t][^\n]*[:/]",), _login_secrets
+    _values(
+        _LOGGED_IN, 6, r"(?i)(?:in|on|ed|ing|login|connect|authenticate)[ \t][^\n]*(?:as|with|using)[ \t][^\n]*[:/]"
     ),
     _values(_BELOW, 12, _ANY_HINT + r"(?:[ \t][^\n]*)?:[ \t]*\r?\n"),
     _values(

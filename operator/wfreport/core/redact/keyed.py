@@ -214,9 +214,16 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
 
 def _has_random_value(text: str, key: re.Match[str]) -> bool:
     """Whether the value resembles no name, whatever the key says of it: ``AUTH_TOKEN_HEADER=…``."""
-    match = _VALUE.match(text, key.end(), key.end() + _INSPECTED_CHARACTERS)
-    value = "" if match is None else match[match.lastgroup or 0]
+    value = _value(_value_match(text, key))
     return is_random(value, 9) and is_mixed(value)
+
+
+def _value_match(text: str, key: re.Match[str]) -> re.Match[str] | None:
+    return _VALUE.match(text, key.end(), key.end() + _INSPECTED_CHARACTERS)
+
+
+def _value(match: re.Match[str] | None) -> str:
+    return "" if match is None else match[match.lastgroup or 0]
 
 
 def _ends_with(before: str, words_before: tuple[str, ...], separators: str) -> bool:
@@ -238,8 +245,8 @@ def _is_secret_id(text: str, key: re.Match[str]) -> bool:
 
 
 def _is_secret(text: str, key: re.Match[str]) -> bool:
-    match = _VALUE.match(text, key.end(), key.end() + _INSPECTED_CHARACTERS)
-    value = "" if match is None else match[match.lastgroup or 0]
+    match = _value_match(text, key)
+    value = _value(match)
     if match is None or not value or _is_filled_in_later(match, value) or _measures(key, value):
         return False
     word = key["word"].lower()

@@ -51,16 +51,18 @@ _CODE: Final = lazy_pattern(
     r"(?P<value>[\w.~%+/-]{16,4096})",
     re.IGNORECASE,
 )
-_NAME_OF_A_FILE: Final = lazy_pattern(
+"""A value in a query that proves an identity, and that can also be a word or a name."""
+
+_PATH_OR_WORDS: Final = lazy_pattern(
     r"(?:[\w.-]{1,128}/){1,32}[\w.-]{1,128}\.[A-Za-z]{2,8}|[A-Za-z]{2,64}[-_](?:[A-Za-z]{1,64}\d{0,3}[-_]){1,32}\S{0,64}"
 )
-"""A value in a query that proves an identity, and that can also be a word or a name."""
+"""The path of a file, or words that are joined: a ``key`` or ``code`` that is a name."""
 
 
 def _codes(text: str) -> Iterator[Span]:
     for match in _CODE.finditer(text):
         value = match["value"]
-        is_name = match["word"] is not None and _NAME_OF_A_FILE.fullmatch(value) is not None
+        is_name = match["word"] is not None and _PATH_OR_WORDS.fullmatch(value) is not None
         if not is_name and is_random(value, 16) and any(char.isdigit() for char in value):
             yield match.span("value")
 

@@ -36,11 +36,16 @@ class LeadingGroup(Struct, frozen=True):
     task: str = ""
 
 
-def equal_groups(failures: Sequence[Failure]) -> list[list[Failure]]:
-    """Return the failures in groups of equal ones, in the order of their first ones."""
+def equal_groups(failures: Sequence[Failure], *, by_log_line: bool = False) -> list[list[Failure]]:
+    """Return the failures in groups of equal ones, in the order of their first ones.
+
+    Args:
+        failures: the failures.
+        by_log_line: whether equal ones also have the same telling line, exactly as it is shown.
+    """
     groups: dict[object, list[Failure]] = {}
     for failure in failures:
-        groups.setdefault(_key(failure), []).append(failure)
+        groups.setdefault((_key(failure), failure.log_line if by_log_line else None), []).append(failure)
     return list(groups.values())
 
 
@@ -116,8 +121,8 @@ def _task_around(node: Node, tree: Tree) -> str:
     task = tree.retry_of.get(outer.id, outer)
     namesakes = sum(1 for other in tree.nodes.values() if other.display_name == node.display_name)
     within = sum(1 for other in tree.nodes.values() if tree.parent(other) is outer)
-    tells_too_little = namesakes > 1 or within == 1
-    return task.display_name if tells_too_little and task.name != tree.workflow_name else ""
+    is_ambiguous = namesakes > 1 or within == 1
+    return task.display_name if is_ambiguous and task.name != tree.workflow_name else ""
 
 
 def _loop(node: Node, tree: Tree) -> str:
