@@ -81,7 +81,7 @@ def test_the_times_of_all_actions_are_those_of_the_actions(changes: list[tuple[s
 
 
 def test_the_policies_of_a_namespace_are_ordered_and_go_with_the_last_one() -> None:
-    cache = PolicyCache()
+    cache = PolicyCache(50)
     for name in ("b", "a"):
         cache.put((NS, name), CachedPolicy({"metadata": {}}, a_policy(name=name)))
     cache.put(("elsewhere", "c"), CachedPolicy({"metadata": {}}, None, problem="invalid"))
@@ -131,7 +131,7 @@ def test_the_oldest_policies_of_a_namespace_are_in_force(changes: list[tuple[str
 
 
 def test_thousands_of_policies_in_a_namespace_cost_no_more_than_the_maximum() -> None:
-    cache = PolicyCache()
+    cache = PolicyCache(50)
     for number in range(5_000):
         key, at = (NS, f"p-{number:04}"), f"2026-11-22T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z"
         cache.place(key, at)
@@ -156,7 +156,7 @@ def test_a_policy_that_was_made_anew_takes_its_place_at_once() -> None:
 
 def a_cache(*, foreign: int) -> RemediationCache:
     """Return a cache with ten runs, actions and policies of one namespace, and many of others."""
-    cache = RemediationCache(PolicyCache(), RemediationIndex(), RunHistory(), ReportCache())
+    cache = RemediationCache(PolicyCache(50), RemediationIndex(), RunHistory(), ReportCache())
     action, run, policy = a_stored(NS, "template"), a_report("other", "uid-of-other"), a_policy()
     for number in range(foreign + 10):
         namespace = NS if number < 10 else f"foreign-{number % 100}"

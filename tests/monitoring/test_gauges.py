@@ -46,7 +46,7 @@ def test_a_new_template_starts_at_0_and_the_pairs_stay_bounded() -> None:
 
 
 def test_breakers_that_are_not_closed_are_counted() -> None:
-    policies = PolicyCache()
+    policies = PolicyCache(50)
     for name, state in {"a": "Open", "b": "HalfOpen", "c": "Closed", "d": None}.items():
         rule = {"name": "lost", "match": {"classes": ["NodeLost"]}, "action": {"resubmit": {}}}
         document = {

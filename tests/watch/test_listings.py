@@ -21,7 +21,7 @@ class World:
     """A cache with a policy and a Remediation, each in two namespaces and of version 7."""
 
     def __init__(self) -> None:
-        policies, remediations = PolicyCache(), RemediationIndex()
+        policies, remediations = PolicyCache(50), RemediationIndex()
         for namespace in ("ns", "other"):
             where = {"namespace": namespace, "resourceVersion": "7"}
             policy, remediation = a_policy("p"), a_remediation("r")

@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
@@ -16,8 +16,6 @@ from wfreport.api.policy import RemediationPolicy
 from wfreport.core.decide.breaker import BreakerState
 from wfreport.core.decide.selection import ACTING_MODES
 from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
-
-DEFAULT_MAX: Final = 50
 
 
 class CachedPolicy(Struct, frozen=True):
@@ -61,7 +59,7 @@ class PolicyCache:
         per_namespace: most policies of a namespace that are in force.
     """
 
-    def __init__(self, per_namespace: int = DEFAULT_MAX) -> None:
+    def __init__(self, per_namespace: int) -> None:
         self.per_namespace = per_namespace
         self._policies: dict[str, dict[NamespacedName, CachedPolicy]] = {}
         self._valid: dict[str, tuple[RemediationPolicy, ...]] = {}
