@@ -1,7 +1,7 @@
 """The read-model of ``argoproj.io/v1alpha1``: only the fields in use, decoded by msgspec.
 
-Names and meanings are Argo's (``workflow_types.go``). Phases and types are plain strings, because newer versions add
-values, and an unknown value must not be an error.
+Names and meanings are Argo's (``workflow_types.go``, ``common.go``). Phases and types are plain strings, because newer
+versions add values, and an unknown value must not be an error.
 """
 
 from datetime import datetime
@@ -16,7 +16,6 @@ from wfreport.imports import lazy_pattern
 GROUP: Final = "argoproj.io"
 VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
-# common.go
 LABEL_COMPLETED: Final = "workflows.argoproj.io/completed"
 LABEL_PHASE: Final = "workflows.argoproj.io/phase"
 LABEL_WORKFLOW: Final = "workflows.argoproj.io/workflow"
@@ -360,6 +359,7 @@ class StatusWithoutNodes(Struct, frozen=True):
     conditions: list[WorkflowCondition] = []
     synchronization: WorkflowLocks | None = None
     task_results_completion_status: dict[str, bool] = {}
+    artifact_gc_status: dict[str, object] | None = msgspec.field(default=None, name="artifactGCStatus")
     resources_duration: dict[str, int] = {}
 
     @property

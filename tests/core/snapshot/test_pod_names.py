@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from tests.recorded import Recording, chosen_recordings
+from tests.recorded import Recording, chosen_recordings, recording
 
 from wfreport.api.argo import (
     ANNOTATION_NODE_ID,
@@ -208,6 +208,16 @@ def test_every_recorded_pod_has_the_name_computed_from_its_node(case: Recording)
     assert computed == {pod: pod for pod in node_ids}
     others = {pod.name for pod in own} - set(node_ids)
     assert others <= {agent_pod_name(name)}
+
+
+def test_a_run_that_argo_postponed_has_no_annotation_and_v2_names() -> None:
+    final = recording("oom-main").final
+    del final["workflow"]["metadata"]["annotations"][ANNOTATION_POD_NAME_FORMAT]
+    for node in final["workflow"]["status"]["nodes"].values():
+        node.pop("outputs", None)  # no archived log has the pod's name either
+    snapshot = decode_workflow(final["workflow"])
+    pods = {pod.annotations[ANNOTATION_NODE_ID]: pod.name for pod in (decode_pod(p).metadata for p in final["pods"])}
+    assert {node: pod_name(snapshot.workflow, snapshot.nodes[node]) for node in pods} == pods
 
 
 @pytest.mark.parametrize("case", RECORDINGS)

@@ -122,10 +122,14 @@ def agent_pod_name(workflow_name: str) -> str:
 def uses_v1_names(workflow: Workflow, nodes: Mapping[str, Node]) -> bool:
     """Return whether the pods of a Workflow without the annotation of their format are named as their nodes' ids.
 
-    Since Argo 3.2 every Workflow with nodes has the annotation. Older versions know v1 only. The key of an archived log
-    contains the pod's name, so it proves the format if a tool has removed the annotation.
+    Since Argo 3.2 the controller writes the annotation, but not if it postponed the Workflow because too many others
+    were running (``operator.go``: only if the phase is still unknown). The default is v2 since Argo 3.4, whose statuses
+    have fields of their own. It was v1 before, unless the key of an archived log, which contains the pod's name, says
+    otherwise.
     """
     if not nodes or ANNOTATION_POD_NAME_FORMAT in workflow.metadata.annotations:
+        return False
+    if workflow.status.artifact_gc_status is not None or workflow.status.task_results_completion_status:
         return False
     return not any(_has_v2_log_key(workflow.metadata.name, node) for node in nodes.values())
 
