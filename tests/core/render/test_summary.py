@@ -210,6 +210,22 @@ def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
             ),
             "Argo's init container exited with code 64: no",
         ),
+        (
+            a_failure(
+                FailureClass.EXIT_CODE,
+                exit_code=1,
+                message="main: Error (exit code 1): "
+                + "row read\n" * 20
+                + "ERROR: no column price\nclosing the connection",
+            ),
+            "exit code 1: no column price",
+        ),
+        (
+            a_failure(
+                FailureClass.EXIT_CODE, exit_code=1, message="main: Error (exit code 1): " + "row\n" * 60 + "done"
+            ),
+            "exit code 1: done",
+        ),
         (a_failure(FailureClass.UNKNOWN), "failed without a message"),
         (a_failure(FailureClass.UNKNOWN, reason="Odd"), "Odd"),
         (
@@ -280,6 +296,10 @@ def test_a_wait_is_described_in_plain_words(reason: str, message: str, phrase: s
     ("text", "tidied"),
     [
         ("Traceback (most recent call last):\n  File x\nKeyError: 'a'", "KeyError: 'a'"),
+        (
+            "Traceback (most recent call last):\n  File x\npsycopg2.errors.UndefinedColumn: no column a\nLINE 1: SELECT a",
+            "psycopg2.errors.UndefinedColumn: no column a",
+        ),
         ("Traceback (most recent call last):", "Traceback (most recent call last)"),
         ("goroutine\npanic: nil map\n\tmain.go:3", "panic: nil map"),
         ('code: 500 {"error": "no \\"x\\"", "a": 1}', 'code: 500: no "x"'),

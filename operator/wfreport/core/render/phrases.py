@@ -6,6 +6,7 @@ Ids, names of Go types, repeated words and raw JSON are removed, and texts are o
 import re
 from typing import Final
 
+from wfreport.core.classify.telling_line import telling_line
 from wfreport.core.snapshot.messages import unwrap
 from wfreport.imports import lazy_pattern
 
@@ -96,8 +97,8 @@ def _essential_line(text: str) -> str:
     if panic:
         return panic.group()
     if _TRACEBACK in text:
-        lines = text.partition(_TRACEBACK)[2].strip().splitlines()
-        return lines[-1] if lines else text
+        last = text.partition(_TRACEBACK)[2].strip()
+        return telling_line(last) or last or text
     inside = _JSON_INSIDE.search(text)
     if inside is None:
         return text

@@ -14,8 +14,8 @@ from wfreport.core.classify.named_objects import OF_KUBECTL, find_denied, find_q
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.service_accounts import step_of_lost_result
 from wfreport.core.classify.stops import REPLACED_BY_CRON, STOPPED_BY_POLICY, STOPPED_OR_REPLACED
-from wfreport.core.classify.telling_line import message_of
-from wfreport.core.render.phrases import after_lead, tidy
+from wfreport.core.classify.telling_line import message_of, telling_line
+from wfreport.core.render.phrases import DETAIL_CHARACTERS, after_lead, tidy
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.core.timing.durations import minute, seconds_between, short_duration
@@ -50,9 +50,11 @@ def _exit(failure: Failure) -> str:
 
 
 def _detail(failure: Failure) -> str:
-    """Return the program's own last words, if Argo's message contains them."""
+    """Return the program's own last words, if Argo's message contains them: of many lines, the telling one."""
     ending = parse_exit(failure.message or "")
-    return tidy(ending.detail) if ending else ""
+    text = ending.detail.strip() if ending else ""
+    line = telling_line(text) if "\n" in text and len(text) > DETAIL_CHARACTERS else ""
+    return tidy(message_of(line) if line else text)
 
 
 def _colon(text: str) -> str:
