@@ -222,9 +222,9 @@ def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
         ),
         (
             a_failure(
-                FailureClass.EXIT_CODE, exit_code=1, message="main: Error (exit code 1): " + "row\n" * 60 + "done"
+                FailureClass.EXIT_CODE, exit_code=1, message="main: Error (exit code 1): " + "row\n" * 60 + "last row"
             ),
-            "exit code 1: done",
+            "exit code 1: last row",
         ),
         (a_failure(FailureClass.UNKNOWN), "failed without a message"),
         (a_failure(FailureClass.UNKNOWN, reason="Odd"), "Odd"),
