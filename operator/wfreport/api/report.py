@@ -171,7 +171,7 @@ class Failure(Model):
     )
     service_account_name: str | None = Field(
         "ServiceAccount with which the pod of the step whose result was lost reports results; absent for other "
-        "failures, and if the spec that was run is unknown.",
+        "failures, and if it is not certain.",
         default=None,
         max_length=LINE,
     )

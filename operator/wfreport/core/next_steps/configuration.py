@@ -62,6 +62,7 @@ _PULL_MISSING: Final = lazy_pattern(
 _UNBOUND: Final = lazy_pattern(r"(?i)unbound (?:immediate )?persistentvolumeclaim|persistentvolumeclaim \"")
 _IN_ANOTHER_ZONE: Final = lazy_pattern(r"(?i)volume node affinity conflict")
 _TASK_RESULTS: Final = "workflowtaskresults.argoproj.io"
+_CHECKS_RIGHT: Final = "no: the right is missing. You need the right to impersonate"
 _SHORT_OF: Final = lazy_pattern(r"Insufficient ([\w./-]{1,100})")
 _PLACEMENT: Final = lazy_pattern(r"(?i)taint|node selector|node affinity|affinity/selector|topology")
 
@@ -94,7 +95,7 @@ def _about_right(right: DeniedRight, run: ReportedRun, verbs: str, namespace: st
         )
     options = [f"--subresource={right.subresource}"] if right.subresource else []
     check = ("auth", "can-i", right.verb, right.resource, *options, "--as", right.user)
-    yield kubectl("prints no as long as the right is missing", *check, namespace=right.namespace)
+    yield kubectl(_CHECKS_RIGHT, *check, namespace=right.namespace)
     applied = ", which kubectl apply needs" if "," in verbs else ""
     yield NextStep(
         f"Run the step as a ServiceAccount of its own that may {verbs.replace(',', ', ')} {resource} {where}{applied}; "
@@ -293,7 +294,7 @@ def report_right_steps(account: str, run: ReportedRun) -> Iterator[NextStep]:
     """Yield how to check, and grant, the right that Argo's containers need to report a step's result."""
     user = f"system:serviceaccount:{run.namespace}:{account}"
     check = ("auth", "can-i", "create", _TASK_RESULTS, f"--as={user}")
-    yield kubectl("no: the right is missing. You need the right to impersonate", *check)
+    yield kubectl(_CHECKS_RIGHT, *check)
     name = f"{account}-reports-results"
     rule = ("--verb=create,patch", f"--resource={_TASK_RESULTS}")
     yield kubectl("if it is no: create the right", "create", "role", name, *rule)
