@@ -292,7 +292,7 @@ def test_the_command_names_what_the_message_names(steps: list[NextStep], expecte
         (of_oom_after("test: limits.memory", "2Gi"), "it is 4Gi, try 6Gi"),
         (of_oom_after("load: limits.memory", "8Gi"), "it is 4Gi, try 6Gi"),
         (of_oom_after("test: limits.memory", "8Gi", container="side"), "it is 4Gi, try 6Gi"),
-        (of_failure(C.OOM_KILLED, container="wait"), "Argo's own container wait"),
+        (of_failure(C.OOM_KILLED, container="wait", owner=Owner.PLATFORM), "Argo's own container wait"),
         (of_failure(C.EVICTED, owner=Owner.USER), "limits.ephemeral-storage"),
         (of_failure(C.EXIT_CODE, "received non-2xx response code: 404", reason="HTTPError"), "responded with 404"),
         (of_failure(C.EXIT_CODE, "no route", reason="HTTPError"), "the message has the response"),
@@ -538,6 +538,10 @@ def test_several_failures_have_one_command_for_all_their_logs() -> None:
         (
             a_stalled(StallReason.MAIN_ENDED, "main exited with code 1, and wait keeps the pod alive"),
             "kubectl logs pod-1 -c wait",
+        ),
+        (
+            a_stalled(StallReason.MAIN_ENDED, "main exited with code 1, and artifact-plugin-gcs keeps the pod alive"),
+            "kubectl logs pod-1 -c artifact-plugin-gcs",
         ),
         (a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating on machine gpu-12"), "kubectl get node gpu-12"),
         (

@@ -162,7 +162,7 @@ def a_failure(failure_class: FailureClass, **fields: object) -> Failure:
             ),
             "main OOMKilled at 4Gi (exit 137)",
         ),
-        (a_failure(FailureClass.OOM_KILLED, container="wait"), "Argo's wait container OOMKilled"),
+        (a_failure(FailureClass.OOM_KILLED, container="wait", owner=Owner.PLATFORM), "Argo's wait container OOMKilled"),
         (a_failure(FailureClass.OOM_KILLED, container="s"), "OOMKilled"),
         (a_failure(FailureClass.EXIT_CODE, reason="DaemonExited"), "daemon exited while it was still needed"),
         (a_failure(FailureClass.EVICTED, message="Evicted by hand"), "evicted by hand"),

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
-from wfreport.core.classify.artifact_messages import OTHER_VERSION
+from wfreport.core.classify.artifact_messages import OF_API_SERVER, OTHER_VERSION, UNKNOWN_FLAG
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS, REGISTRY_ERRORS
 from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
 
@@ -39,6 +39,7 @@ _LOST_RESULT: Final = message_pattern(
     r"could not be parsed as a JSON list: \{\{(?:steps|tasks)\.[^{}\s]{1,512}\.outputs\."
 )
 """A loop over the result of a step, whose placeholder is still there: the result never reached the controller."""
+_OF_OTHER_VERSION: Final = RefusalMessage(OTHER_VERSION, Class.CONTROLLER_ERROR, "ExecutorError", retryable=False)
 REFUSALS: Final[tuple[RefusalMessage, ...]] = (
     # --- Argo's prefix for states that should be impossible (sync_manager.go:614)
     RefusalMessage(message_pattern(r"^bug: "), Class.CONTROLLER_ERROR, "ControllerError"),
@@ -74,7 +75,7 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         Class.CONTROLLER_ERROR,
         "ExecutorError",
     ),
-    RefusalMessage(OTHER_VERSION, Class.CONTROLLER_ERROR, "ExecutorError", retryable=False),
+    _OF_OTHER_VERSION,
     RefusalMessage(
         message_pattern(r"^(?:failed to save outputs: )?Unauthorized$|the client to provide credentials"),
         Class.CONFIG_ERROR,
@@ -352,6 +353,8 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
         "DatabaseError",
     ),  # nodes that are offloaded to Argo's database
     RefusalMessage(NETWORK_ERRORS, Class.CONTROLLER_ERROR, "APIServerError"),
+    # whatever ended it, and whatever Argo 2.x put before it
+    RefusalMessage(OF_API_SERVER, Class.CONTROLLER_ERROR, "APIServerError"),
 )
 """The first match counts. The refusing party comes before the refused object, and specific messages before general."""
 
@@ -360,6 +363,11 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
 def find_refusal(text: str) -> RefusalMessage | None:
     """Return the first refusal whose pattern matches the text."""
     return next((refusal for refusal in REFUSALS if refusal.pattern.search(text)), None)
+
+
+def find_executor_refusal(text: str) -> RefusalMessage | None:
+    """Return the same for one of argoexec's own containers, whose flags are the controller's choice."""
+    return _OF_OTHER_VERSION if UNKNOWN_FLAG.match(text) else find_refusal(text)
 
 
 ENTRY_TEMPLATE_ERROR: Final = message_pattern(r"^(?:\S{1,253} )?error in (?:entry|exit) template execution")

@@ -13,7 +13,6 @@ from wfreport.core.classify.pod_rules import KILLED_CODES
 from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import verdict_of
 from wfreport.core.snapshot.model import Verdict
-from wfreport.core.snapshot.pod_states import is_argos_container
 
 _CREATED_BY_CONTROLLER: Final = frozenset({"pods", "persistentvolumeclaims"})
 """Resources that no container of Argo's creates; kubectl's messages are told apart."""
@@ -92,7 +91,7 @@ def _is_about_artifacts(symptom: Symptom) -> bool:
         return False
     if artifact_messages.ARTIFACT_MESSAGE.search(symptom.system_text):
         return True
-    by_executor = symptom.ending is not None and is_argos_container(symptom.container)
+    by_executor = symptom.ending is not None and symptom.is_argos(symptom.container)
     return (
         by_executor
         and symptom.exit_code not in KILLED_CODES
@@ -130,7 +129,8 @@ def _artifact_owner(text: str) -> tuple[Owner | None, bool | None]:
 def refused_or_invalid(symptom: Symptom) -> Verdict | None:
     """The API server, the controller or argoexec rejected it: quota, lock, missing reference, template, size."""
     # the cheap question first: a search for a refusal compiles and tries dozens of patterns
-    refusal = argo_messages.find_refusal(symptom.system_text) if _may_be_refused(symptom) else None
+    find = argo_messages.find_executor_refusal if symptom.is_argos(symptom.container) else argo_messages.find_refusal
+    refusal = find(symptom.system_text) if _may_be_refused(symptom) else None
     if refusal is None:
         return None
     return verdict_of(

@@ -63,12 +63,16 @@ DENIED_ARTIFACT: Final = message_pattern(
     r"(?:open|read|stat|lstat) /argo/secret|no key found$|unable to authenticate|"  # the Secret of the repository
     r"Permission '[^']*' denied|does not have \S{1,100} access|[Aa]ccount (?:is )?[Dd]isabled|"
     r"(?:Invalid|Expired)(?:Security)?Token|SecurityToken(?:Expired|Invalid)|InvalidAuthenticationInfo|"
-    r"(?:token|credentials?) (?:\S{1,20} ){0,3}(?:has expired|is expired|expired|malformed|is invalid)|AADSTS\d|"
+    r"(?:token|credentials?) (?:\S{1,20} ){0,3}(?:has expired|is expired|expired|malformed|is invalid)|"
+    r"AADSTS(?!90006\b|90012\b|90024\b|90033\b|90055\b)\d|"
     r"AuthorizationPermissionMismatch|NotPermitted\b|"
     r"could not read (?:Username|Password)|Host key verification failed|"
-    r"KDC_ERR|KRB_AP_ERR|AccessControlException|" + _NOT_ISSUED
+    r"KDC_ERR(?!_SVC_UNAVAILABLE)|KRB_AP_ERR|AccessControlException|" + _NOT_ISSUED
 )
-"""The store, its credentials or argoexec's image are configured wrongly."""
+"""The store, its credentials or argoexec's image are configured wrongly.
+
+A KDC or a directory that is unavailable, or that throttles, refuses nobody: the same credentials may do the next time.
+"""
 
 NO_TOKEN: Final = message_pattern(_NOT_ISSUED + "|cannot fetch token")
 """No credentials could be had. If the service that issues them did not answer, they may be had the next time."""
@@ -86,7 +90,8 @@ EXECUTOR_PREFIX: Final = message_pattern(r"failed to (?:save outputs|load artifa
 """Argo 2.x put it before each error of its executor, whether it was about artifacts or not."""
 
 OF_API_SERVER: Final = message_pattern(
-    r"^(?:failed to save outputs: )?(?:Failed to establish pod watch: )?(?:etcdserver: |Unauthorized$|"
+    r"^(?:failed to (?:save outputs|load artifacts): )?(?:Failed to establish pod watch: )?"
+    r"(?:etcdserver: |Unauthorized$|"
     r"the server (?:was unable|is currently unable|has asked)|Timeout: request did not complete|"
     r"Operation cannot be fulfilled on|Internal error occurred: |"
     r"(?:Get|Post|Put|Patch) \"?https?://[^\s/]{1,253}/api(?:s/argoproj\.io)?/v1)"
@@ -99,7 +104,12 @@ UNTRUSTED_API_SERVER: Final = message_pattern(r"x509: |HTTP response to HTTPS cl
 OTHER_VERSION: Final = message_pattern(r"/argo/podmetadata/|unknown command \"[^\"]{1,100}\" for \"argoexec\"")
 """argoexec is of another version than the controller that started it."""
 
-NOT_STARTED: Final = message_pattern(r"argument list too long|exec format error|" + OTHER_VERSION.pattern)
+UNKNOWN_FLAG: Final = message_pattern(r"^(?:Error: )?unknown (?:shorthand )?flag: ")
+"""The same, if one of argoexec's own containers has it: the controller alone chooses their flags."""
+
+NOT_STARTED: Final = message_pattern(
+    r"argument list too long|exec format error|" + OTHER_VERSION.pattern + "|" + UNKNOWN_FLAG.pattern
+)
 """argoexec itself could not be started, by the machine or because of what it was given. No artifact is to blame."""
 
 OF_WAIT: Final = message_pattern(

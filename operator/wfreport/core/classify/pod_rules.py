@@ -5,7 +5,7 @@ The docstring of each rule is its entry in docs/reference/classifier.md.
 
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, NodeType
+from wfreport.api.argo import MAIN_CONTAINER, NodeType
 from wfreport.api.classes import Confidence, FailureClass, Owner
 from wfreport.core.classify import kubelet_messages
 from wfreport.core.classify.failed_pod import AGENT_TYPES
@@ -13,7 +13,7 @@ from wfreport.core.classify.symptom import ARGOEXEC_CODES, Symptom
 from wfreport.core.classify.verdicts import SIGNAL_BASE, verdict_of
 from wfreport.core.snapshot.messages import ExitMessage
 from wfreport.core.snapshot.model import Verdict
-from wfreport.core.snapshot.pod_states import START_ERROR_REASONS, has_start_error, is_argos_container
+from wfreport.core.snapshot.pod_states import START_ERROR_REASONS, has_start_error
 
 KILLED_CODES = frozenset({SIGNAL_BASE + 9, SIGNAL_BASE + 15})
 """Exit codes of SIGKILL and SIGTERM."""
@@ -101,7 +101,7 @@ def out_of_memory(symptom: Symptom) -> Verdict | None:
     if container is None:
         return None
     is_in_agent = symptom.node is not None and symptom.node.type in AGENT_TYPES
-    owner = Owner.PLATFORM if is_in_agent or is_argos_container(container) else Owner.USER
+    owner = Owner.PLATFORM if is_in_agent or symptom.is_argos(container) else Owner.USER
     by_status = container in killed
     return verdict_of(
         symptom,
@@ -135,7 +135,7 @@ def _oom_killed_container(killed: list[str], symptom: Symptom) -> str | None:
     if symptom.node is not None and symptom.node.type == NodeType.CONTAINER:
         return None
     if symptom.exit_code in ARGOEXEC_CODES:
-        killed = [name for name in killed if name in EXECUTOR_CONTAINERS]
+        killed = [name for name in killed if symptom.is_argos(name)]
     elif named is not None and symptom.exit_code != _SIGKILL_CODE:
         return None
     return next(iter(killed), None)

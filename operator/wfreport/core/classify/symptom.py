@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER, Node, NodeType, Phase
+from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType, Phase
 from wfreport.api.kubernetes import ContainerStatus, Event, StateTerminated
 from wfreport.core.classify import artifact_messages
 from wfreport.core.classify.stops import STOPPED
@@ -47,6 +47,7 @@ class Symptom(Struct, frozen=True, dict=True):
             been deleted without ever having failed.
         may_be_daemon: whether its template is a daemon, or is unknown.
         is_resource: whether its template manages a resource, so that argoexec runs as its main container.
+        own_containers: names of the init containers and sidecars that its template has.
     """
 
     node: Node | None
@@ -59,6 +60,7 @@ class Symptom(Struct, frozen=True, dict=True):
     stored_waiting_text: str = ""
     may_be_daemon: bool = True
     is_resource: bool = False
+    own_containers: frozenset[str] = frozenset()
 
     @cached_property
     def message(self) -> str:
@@ -70,12 +72,16 @@ class Symptom(Struct, frozen=True, dict=True):
         """The parsed message, if it is that of a container that ended."""
         return parse_exit(self.message)
 
+    def is_argos(self, container: str | None) -> bool:
+        """Return whether Argo added the container. What the template has is the user's, whatever its name."""
+        return container not in self.own_containers and is_argos_container(container)
+
     @cached_property
     def is_argoexec(self) -> bool:
         """Whether argoexec failed: in a container of its own, as a resource template, or before the program's start."""
         detail, code = (self.ending.detail, self.ending.code) if self.ending else ("", 0)
         of_argoexec = detail.startswith(_ARGOEXEC_START) or (code == 1 and _RESOURCE_MANIFEST in detail)
-        return is_argos_container(self.container) or self.is_resource or of_argoexec
+        return self.is_argos(self.container) or self.is_resource or of_argoexec
 
     @cached_property
     def system_text(self) -> str:
@@ -136,7 +142,7 @@ class Symptom(Struct, frozen=True, dict=True):
         """Whether the pod shows that all of the user's containers have run."""
         if not (self.evidence and self.evidence.pod):
             return False
-        own = [s for s in self.evidence.pod.status.container_statuses if s.name not in EXECUTOR_CONTAINERS]
+        own = [s for s in self.evidence.pod.status.container_statuses if not self.is_argos(s.name)]
         return bool(own) and not any(map(_has_never_run, own))
 
     def _events(self) -> tuple[Event, ...]:
@@ -162,7 +168,7 @@ class Symptom(Struct, frozen=True, dict=True):
         if artifact_messages.OF_EMISSARY.match(ending.detail):
             return MAIN_CONTAINER
         alike = [name for name, t in self.terminations() if (t.reason, t.exit_code) == (ending.reason, ending.code)]
-        candidates = [name for name in alike if not by_executor or name in EXECUTOR_CONTAINERS]
+        candidates = [name for name in alike if not by_executor or self.is_argos(name)]
         if candidates:
             return MAIN_CONTAINER if MAIN_CONTAINER in candidates else candidates[0]
         recorded = self.node.outputs.exit_code if self.node is not None and self.node.outputs is not None else None

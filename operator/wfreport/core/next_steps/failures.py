@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
+from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.classes import CLASS_ADVICE, FailureClass, Owner
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure
@@ -32,6 +32,7 @@ from wfreport.core.next_steps.configuration import (
     scheduling_steps,
 )
 from wfreport.core.next_steps.model import NextStep, ReportedRun
+from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern
 
@@ -89,7 +90,7 @@ def _if_again(step: NextStep) -> NextStep:
 
 
 def _out_of_memory(failure: Failure, run: ReportedRun) -> Steps:
-    if failure.owner == Owner.PLATFORM or _container(failure) in EXECUTOR_CONTAINERS:
+    if failure.owner == Owner.PLATFORM:
         yield NextStep(
             f"Raise the memory of Argo's own container {_container(failure)}: executor.resources in the ConfigMap "
             "workflow-controller-configmap."
@@ -242,7 +243,7 @@ def _killed(failure: Failure, run: ReportedRun) -> Steps:
 
 
 def _artifact(failure: Failure, run: ReportedRun) -> Steps:
-    if failure.container in EXECUTOR_CONTAINERS and run.may_have_log(failure):
+    if is_argos_container(failure.container) and run.may_have_log(failure):
         command = ("logs", run.workflow, run.step_argument(failure), "-c", _container(failure))
         yield wfreport(f"the log of Argo's {_container(failure)} container", *command)
     else:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from wfreport.api.argo import EXECUTOR_CONTAINERS
 from wfreport.api.reasons import StallReason
 from wfreport.api.report import ReportStatus, Stalled
 from wfreport.core.next_steps.commands import (
@@ -18,6 +17,7 @@ from wfreport.core.next_steps.commands import (
 )
 from wfreport.core.next_steps.configuration import object_steps
 from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
+from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.imports import lazy_pattern
 
 Steps = Iterator[NextStep]
@@ -79,7 +79,7 @@ def _pod_gone(_: Stalled, run: ReportedRun) -> Steps:
 def _main_ended(stalled: Stalled, run: ReportedRun) -> Steps:
     alive, pod = _ALIVE.search(stalled.message or ""), _pod_name(run)
     names = alive[1].split(", ") if alive else []
-    sidecars = [name for name in names if name not in EXECUTOR_CONTAINERS]
+    sidecars = [name for name in names if not is_argos_container(name)]
     if pod and sidecars:
         yield kubectl(f"end {sidecars[0]}; the step then ends as its main container did", "exec", pod, "-c",
                       sidecars[0], "--", *_QUIT.get(sidecars[0], ("kill", "1")))  # fmt: skip

@@ -90,6 +90,16 @@ class FailureContext(Struct, frozen=True, dict=True):
         defaults = (spec.template_defaults for spec in self._specs)
         return any(spec.pod_spec_patch for spec in self._specs) or any(d and d.pod_spec_patch for d in defaults)
 
+    def own_containers(self, template: argo.Template | None) -> frozenset[str]:
+        """Return the names of the init containers and sidecars that a template has, also by the run's defaults."""
+        defaults = (spec.template_defaults for spec in self._specs)
+        return frozenset(
+            container.name
+            for each in (template, *defaults)
+            if each is not None
+            for container in (*each.init_containers, *each.sidecars)
+        )
+
     @property
     def _specs(self) -> list[argo.WorkflowSpec]:
         workflow = self.snapshot.workflow
@@ -211,6 +221,7 @@ def _symptom(node: Node, evidence: PodEvidence | None, context: FailureContext) 
         stored_waiting_text=context.stored_waits.get(node.id, ""),
         may_be_daemon=template is None or bool(template.daemon),
         is_resource=template is not None and template.resource is not None,
+        own_containers=context.own_containers(template),
     )
 
 

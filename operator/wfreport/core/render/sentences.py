@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from wfreport.api.argo import EXECUTOR_CONTAINERS, MAIN_CONTAINER
-from wfreport.api.classes import FailureClass
+from wfreport.api.classes import FailureClass, Owner
 from wfreport.api.evidence import EventSummary
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure, Waiting
@@ -42,7 +42,15 @@ def _container(failure: Failure) -> str:
     container = failure.container or MAIN_CONTAINER
     if container == failure.display_name:
         return ""
-    return f"Argo's {container} container " if is_argos_container(container) else f"{container} "
+    return f"Argo's {container} container " if _is_argos(failure) else f"{container} "
+
+
+def _is_argos(failure: Failure) -> bool:
+    """Return whether Argo added the container. A template may have one with the name of an artifact plugin's."""
+    if not is_argos_container(failure.container) or failure.failure_class == FailureClass.EXIT_CODE:
+        return False
+    may_be_argos = failure.failure_class != FailureClass.OOM_KILLED and failure.container in EXECUTOR_CONTAINERS
+    return failure.owner == Owner.PLATFORM or may_be_argos
 
 
 def _exit(failure: Failure) -> str:
