@@ -48,6 +48,7 @@ class FailureReason(StrEnum):
     DAEMON_EXITED = "DaemonExited"
     FAILURE_CONDITION = "FailureCondition"
     HTTP_ERROR = "HTTPError"
+    KUBEFLOW_ERROR = "KubeflowError"
     PLUGIN_ERROR = "PluginError"
     RESOURCE_DELETED = "ResourceDeleted"
     # the pod
@@ -104,6 +105,10 @@ FAILURE_REASON_MEANINGS: dict[FailureReason, str] = {
     FailureReason.DAEMON_EXITED: "A daemon ended while it was still needed.",
     FailureReason.FAILURE_CONDITION: "The object of a resource template met its failureCondition.",
     FailureReason.HTTP_ERROR: "The request of an HTTP template got an error response, or none.",
+    FailureReason.KUBEFLOW_ERROR: (
+        "The driver or launcher of Kubeflow Pipelines failed because of a service of the platform: ML Metadata, its "
+        "API server, the artifact store. The step's own program is not to blame."
+    ),
     FailureReason.PLUGIN_ERROR: "The plugin of a template reported an error.",
     FailureReason.RESOURCE_DELETED: "The object of a resource template was deleted while Argo watched it.",
     FailureReason.NEVER_STARTED: "The pod failed before its main container started, and nothing shows why.",

@@ -49,9 +49,10 @@ _EXCEPTION: Final = lazy_pattern(
     r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: |E  +|Uncaught |Unhandled exception\. |fatal: )?(?:"
     r"(?:[A-Za-z_$][\w$]{0,63}(?:\.|::)){0,16}[A-Z]?[\w$]{0,64}?(?:Error|Exception|Interrupt)(?:: |:?$| \[| \()|"
     r"(?:[A-Za-z_$][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,64}(?:: |$))|"
+    r"F\d{4} \d\d:\d\d:\d\d\S* +\d+ \S{1,100}\] |"
     r"panic: |fatal error: |thread '[^']*' panicked at '|\s*what\(\): |FAILED \S+::|--- FAIL: |● "
 )
-"""Exceptions, panics and failed tests."""
+"""Exceptions, panics, fatal lines of glog and klog, and failed tests."""
 
 _SEVERE: Final = lazy_pattern(
     r"(?:level|severity)\"?[=:] ?\"?(?:error|fatal|panic|critical)\b|"

@@ -1,15 +1,10 @@
 """Builds verdicts: the class's defaults, unless a rule has more specific values."""
 
-import re
 from typing import Final
 
 from wfreport.api.classes import Confidence, FailureClass, Owner
-from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
 from wfreport.core.classify.symptom import Symptom
-from wfreport.core.classify.telling_line import telling_line
-from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.model import Verdict
-from wfreport.imports import lazy_pattern
 
 SIGNAL_BASE: Final = 128
 _SIGNALS: Final = 64
@@ -35,32 +30,6 @@ CLASS_DEFAULTS: Final[dict[FailureClass, tuple[Owner, bool]]] = {
     FailureClass.UNKNOWN: (Owner.USER, False),
 }
 """The party that can fix a failure of the class, and whether another attempt may succeed without a change."""
-
-
-_TEMPORARY: Final = lazy_pattern(
-    NETWORK_ERRORS.pattern
-    + r"|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ConnectTimeout|ConnectionTimeout|ReadTimeout|"
-    r"ConnectionRefusedError|ConnectionResetError|Max retries exceeded|could not connect to server|lost connection to|"
-    r"closed the connection|"
-    r"(?:connect|socket|host|server|network|database|http|request|port)[^\n]{0,200}(?:timed out|timeout expired)|"
-    r"too ?many ?requests|rate limit(?:ed| exceeded)|"
-    r"(?:HTTP(?:/[12](?:\.[01])?)?|status|code|error)[ :=\"]{1,4}(?:429|50[234])\b|"
-    r"bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|try again later",
-    re.IGNORECASE,
-)
-
-
-def worth_retrying(failure_class: FailureClass, message: str | None, log_line: str | None, *, retryable: bool) -> bool:
-    """Return whether running the step again may succeed, given the most telling line of its log or of its message.
-
-    An exit code alone makes it unlikely, but the other end of a connection may be there the next time, and a service
-    that is overloaded may answer.
-    """
-    if retryable or failure_class != FailureClass.EXIT_CODE:
-        return retryable
-    ending = parse_exit(message or "")
-    line = log_line or (telling_line(ending.detail) if ending else "")
-    return _TEMPORARY.search(line) is not None
 
 
 def verdict_of(

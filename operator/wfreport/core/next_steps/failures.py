@@ -221,15 +221,26 @@ def _what_failed(failure: Failure, run: ReportedRun) -> str:
         status = _STATUS.search(failure.message or "")
         answer = f"its service responded with {status[1]}" if status else "the message has the response"
         return f"Check the URL, the headers and the service of {where}: {answer}."
-    if failure.reason == "PluginError":
-        return f"Read the message of the plugin, and correct {where} or what the plugin calls."
-    if failure.reason in ("FailureCondition", "ResourceDeleted"):
-        return f"Look at the object that {where} created or watched: its status or its deletion made the step fail."
-    if failure.reason == "DaemonExited":
-        return f"Keep the daemon of {where} running until the steps that use it have ended."
+    known = _WHAT_TO_CORRECT.get(failure.reason or "")
+    if known:
+        return known.format(template=where)
     if run.may_have_log(failure):
         return f"Correct the program or the input of {where}."
     return f"Correct the program or the input of {where}; its pod and its log are gone, so the message is all there is."
+
+
+_WHAT_TO_CORRECT: Final = {
+    "DaemonExited": "Keep the daemon of {template} running until the steps that use it have ended.",
+    "KubeflowError": (
+        "Let the platform check what the message names: ML Metadata, the API server of Kubeflow Pipelines, the "
+        "artifact store and its credentials."
+    ),
+    "PluginError": "Read the message of the plugin, and correct {template} or what the plugin calls.",
+    **dict.fromkeys(
+        ("FailureCondition", "ResourceDeleted"),
+        "Look at the object that {template} created or watched: its status or its deletion made the step fail.",
+    ),
+}
 
 
 def _killed(failure: Failure, run: ReportedRun) -> Steps:

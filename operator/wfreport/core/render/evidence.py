@@ -18,12 +18,13 @@ from wfreport.api.reasons import Reason
 from wfreport.api.report import Failure
 from wfreport.api.wire import LINE, SHORT
 from wfreport.core.classify.argoexec_lines import without_argoexec
+from wfreport.core.classify.kubeflow_programs import is_of_kubeflow
+from wfreport.core.classify.last_words import changes_by_last_words
 from wfreport.core.classify.pod_volumes import volume_clause
 from wfreport.core.classify.telling_line import telling_line
-from wfreport.core.classify.verdicts import worth_retrying
 from wfreport.core.redact.bounds import tail
 from wfreport.core.redact.text import TextSanitizer, clip
-from wfreport.core.render.phrases import shorten
+from wfreport.core.render.phrases import stored_line
 from wfreport.core.snapshot.model import PodEvidence
 from wfreport.core.snapshot.pod_states import all_statuses, disruption, terminated
 
@@ -140,8 +141,13 @@ def with_late_evidence(
         return failure
     current = evidence.get(failure.pod_name or "", PodEvidence(None))
     fields = evidence_fields(current, failure, failure.container, sanitizer, limits)
-    retryable = worth_retrying(failure.failure_class, failure.message, fields["log_line"], retryable=failure.retryable)
-    return failure.model_copy(update=fields | {"retryable": retryable})
+    by_words = changes_by_last_words(
+        failure.failure_class,
+        failure.message,
+        fields["log_line"],
+        is_of_kubeflow=is_of_kubeflow(failure.template_name or "", None, current.pod),
+    )
+    return failure.model_copy(update=fields | by_words)
 
 
 def _missing(current: PodEvidence | None, stored: Failure | None, limits: LogLimits) -> list[str] | None:
@@ -269,4 +275,4 @@ def _log(
         redacted=log.redacted + evidence.redacted.get(name, 0),
         source="Archive" if evidence.is_archived else None,
     )
-    return {"log_tail": found, "log_line": shorten(telling, LINE) if telling and name == container else None}
+    return {"log_tail": found, "log_line": stored_line(telling, LINE) if telling and name == container else None}

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wfreport.api import argo
 from wfreport.api.argo import MAIN_CONTAINER, Node, NodeType
@@ -19,6 +20,8 @@ from wfreport.api.report import Failure, PreviousAttempt, ReportStatus, Resource
 from wfreport.api.wire import SHORT, is_same_time
 from wfreport.core.classify.failed_pod import failed_agent_name, failed_pod_name
 from wfreport.core.classify.fingerprint import fingerprint
+from wfreport.core.classify.kubeflow_programs import is_of_kubeflow
+from wfreport.core.classify.last_words import changes_by_last_words
 from wfreport.core.classify.pod_rules import STORED_WAITING
 from wfreport.core.classify.roles import FailedLeaf, is_stopped
 from wfreport.core.classify.rules import classify_failure
@@ -26,7 +29,6 @@ from wfreport.core.classify.service_accounts import reporting_account, step_of_l
 from wfreport.core.classify.stops import stop_reason
 from wfreport.core.classify.symptom import Symptom
 from wfreport.core.classify.telling_line import last_informative_line
-from wfreport.core.classify.verdicts import worth_retrying
 from wfreport.core.redact.text import TextSanitizer, clip
 from wfreport.core.render.evidence import LogLimits, conclusive, evidence_fields
 from wfreport.core.snapshot.messages import exit_code, parse_exit, unwrap
@@ -127,6 +129,11 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
     message = context.sanitizer.text(node.message)
     limits = LogLimits(context.log_tail_lines, context.options.log_tail_bytes)
     from_pod = evidence_fields(evidence, stored, verdict.container, context.sanitizer, limits)
+    is_kubeflows = is_of_kubeflow(
+        node.called_template_name, context.templates.get(node.called_template_name), captured.pod if captured else None
+    )
+    words = changes_by_last_words(verdict.failure_class, message, from_pod["log_line"], is_of_kubeflow=is_kubeflows)
+    verdict = replace(verdict, **words)
     if verdict.evidence == STORED_WAITING:
         from_pod["pod_message"] = from_pod["pod_message"] or context.sanitizer.text(symptom.stored_waiting_text)
     host = node.host_node_name or (pod_node.host_node_name if pod_node else "")
@@ -141,7 +148,7 @@ def describe_failure(leaf: FailedLeaf, context: FailureContext) -> Failure:
         role=leaf.role,
         failure_class=verdict.failure_class,
         owner=verdict.owner,
-        retryable=worth_retrying(verdict.failure_class, message, from_pod["log_line"], retryable=verdict.retryable),
+        retryable=verdict.retryable,
         confidence=verdict.confidence,
         evidence=verdict.evidence,
         exit_code=symptom.exit_code,

@@ -69,6 +69,9 @@ _REWRITTEN: Final = (
 _FIELD_OF_JSON: Final = lazy_pattern(
     r'"(?:message|error_description|error|detail|msg|reason)"\s*:\s*"((?:[^"\\]|\\.)+)"'
 )
+_CALL_OF_DRIVER: Final = lazy_pattern(r"(?<=KFP driver: )driver\.\w{1,20}\([^\n]{0,2000}?\) failed: ")
+"""Kubeflow's driver puts all its arguments before a cause."""
+
 _JSON_INSIDE: Final = lazy_pattern(r"(?<![:\s])[:\s]*(?:\{\s*\"|\[\s*[{\"]).*", re.DOTALL)
 _TRACEBACK: Final = "Traceback (most recent call last):"
 _PANIC: Final = lazy_pattern(r"^panic: .*$", re.MULTILINE)
@@ -126,6 +129,16 @@ def shorten(text: str, limit: int) -> str:
     fitting = text[: limit - 1]
     whole_words = fitting[: fitting.rfind(" ")] if " " in fitting[limit // 2 :] else fitting
     return f"{whole_words.rstrip(' .:;,(')}…"
+
+
+def stored_line(line: str, limit: int) -> str:
+    """Shorten the most telling line of a log: its beginning tells what failed, and its end why."""
+    text = _CALL_OF_DRIVER.sub("", line)
+    if len(text) <= limit:
+        return text
+    end = text[-(limit * 3 // 5) :]
+    end = end[end.find(" ", 0, len(end) // 2) + 1 :]
+    return f"{shorten(text[: -len(end)], limit - len(end) - 1)} {end}"
 
 
 def name(display_name: str) -> str:
