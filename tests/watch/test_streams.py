@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -10,12 +11,14 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from tests.eventually import eventually_async
 
 from wfreport.kube.objects import ObjectMeta
 from wfreport.watch.listings import Listing
 from wfreport.watch.streams import Stream, StreamTap, accept_header, watched_stream
 
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/workflows"
+REPORTS = "/apis/wfreport.dev/v1alpha1/workflowreports"
 ALL = Stream("workflows", None)
 
 
@@ -71,6 +74,12 @@ class World:
         self.chunks: list[bytes] = []
         self.status = 200
         self.requests: list[web.Request] = []
+        self.may_end: asyncio.Event | None = None
+        self.is_reading: Callable[[], bool] = lambda: True
+        self.was_reading: list[bool] = []
+
+    async def sleep(self, _: float) -> None:
+        self.was_reading.append(self.is_reading())
 
     def on_event(self, plural: str, event_type: str, meta: ObjectMeta) -> None:
         if meta.name == "bug":
@@ -83,6 +92,8 @@ class World:
         await response.prepare(request)
         for chunk in self.chunks:
             await response.write(chunk)
+        if self.may_end:
+            await self.may_end.wait()
         return response
 
 
@@ -100,6 +111,7 @@ async def opened() -> AsyncIterator[Callable[[World], Any]]:
             observer=world.observer,
             on_event=world.on_event,
             on_listed={"workflows": world.lists.append},
+            sleep=world.sleep,
         )
         session = aiohttp.ClientSession(base_url=server.make_url("/"), middlewares=(tap,))
         closing.extend([session.close, server.close])
@@ -370,3 +382,22 @@ def test_only_the_watched_collections_are_projected(path: str, stream: Stream | 
 def test_a_watch_requests_objects_and_a_list_a_list() -> None:
     assert accept_header(watching=True) == "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
     assert accept_header(watching=False) == "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+
+
+@pytest.mark.parametrize(("path", "pauses"), [(REPORTS, [False]), (WORKFLOWS, [])])
+async def test_nothing_is_read_for_a_moment_of_a_stream_that_is_mostly_echoes_of_our_own_writes(
+    opened: Any, path: str, pauses: list[bool]
+) -> None:
+    world = World()
+    world.may_end = asyncio.Event()
+    world.chunks = [line("ADDED", an_object("a"))]
+    session = await opened(world)
+
+    async with session.get(f"{path}?watch=true&resourceVersion=1") as response:
+        world.is_reading = response.connection.transport.is_reading
+        reading = asyncio.create_task(anext(response.content.iter_chunked(1024), None))
+        await eventually_async(lambda: world.events)
+        world.may_end.set()
+        await reading
+
+    assert world.was_reading == pauses

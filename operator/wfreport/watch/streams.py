@@ -27,14 +27,18 @@ no hook for the header, but it accepts a session of ours, and aiohttp's client m
 kopf ends if a list expires, so it does not see that. The rest of the list is newer than its beginning: what changed
 between is found by the resync.
 
+Most events of reports are echoes of our own writes. Each alone would wake the process, which costs more than to read
+it: after each part of that stream, the tap reads nothing for a moment, and then everything that has gathered meanwhile.
+
 kopf documents neither ``content.read`` nor ``content.iter_chunked``: tests/watch/test_kopf_reads.py fails if a new
 version reads a response differently.
 """
 
+import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
 
 import aiohttp
 import msgspec
@@ -76,6 +80,13 @@ WATCHED_KINDS = (
 """Group, version and plural of the watched kinds."""
 _WATCHED = {(group, plural) for group, _, plural in WATCHED_KINDS}
 _OK, _UNAUTHORIZED, _GONE = 200, 401, 410
+
+PAUSE_SECONDS: Final = {names.PLURAL_REPORTS: 0.2}
+"""How long nothing is read of a watch after a part of it was read, by plural; 0 for the others.
+
+A change of a report by another client is read a second later anyway (``OWN_WRITE_SECONDS``), a new report of a user at
+once unless others have just been written.
+"""
 
 _decode_item = json_decoder(Item)
 _decode_event = json_decoder(WatchEvent)
@@ -126,8 +137,17 @@ def accept_header(*, watching: bool) -> str:
 class StreamTap:
     """The client middleware of kopf's session."""
 
-    def __init__(self, *, client: Client, observer: StreamObserver, on_event: OnEvent, on_listed: OnListed) -> None:
+    def __init__(
+        self,
+        *,
+        client: Client,
+        observer: StreamObserver,
+        on_event: OnEvent,
+        on_listed: OnListed,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._client = client
+        self._sleep = sleep
         self._observer = observer
         self._on_event = on_event
         self._listings = ListingCollector(on_listed)
@@ -169,7 +189,7 @@ class StreamTap:
         if query.get("watch") == "true":
             self._observer.stream_connected(stream)
             response.content = _FilteredLines(  # type: ignore[assignment]
-                response.content, lambda line: self._filter_line(stream, line)
+                response.content, lambda line: self._filter_line(stream, line), lambda: self._pause(response, stream)
             )
             return
         body = await response.content.read()
@@ -177,6 +197,18 @@ class StreamTap:
         self._observer.observe_bytes("list", stream.plural, len(body))
         page = self._empty_page(stream, body, is_first="continue" not in query)
         response.content = _ReplacedBody(response.content, page)  # type: ignore[assignment]
+
+    async def _pause(self, response: aiohttp.ClientResponse, stream: Stream) -> None:
+        """Read nothing for a moment. Meanwhile, the events gather in the buffer of the socket."""
+        seconds = PAUSE_SECONDS.get(stream.plural)
+        transport = response.connection.transport if response.connection else None
+        if not seconds or transport is None:
+            return
+        transport.pause_reading()
+        try:
+            await self._sleep(seconds)
+        finally:
+            transport.resume_reading()
 
     async def _continue_list(self, response: aiohttp.ClientResponse, stream: Stream) -> None:
         """Let kopf go on with a list that has expired: by the token that the server offers, else from the beginning.
@@ -269,11 +301,17 @@ class _ReplacedBody(_Content):
 
 
 class _FilteredLines(_Content):
-    """A body whose lines are filtered as they arrive."""
+    """A body whose lines are filtered as they arrive; ``pause`` is awaited after each part."""
 
-    def __init__(self, content: aiohttp.StreamReader, filter_line: Callable[[bytes], bytes]) -> None:
+    def __init__(
+        self,
+        content: aiohttp.StreamReader,
+        filter_line: Callable[[bytes], bytes],
+        pause: Callable[[], Awaitable[None]],
+    ) -> None:
         super().__init__(content)
         self._filter_line = filter_line
+        self._pause = pause
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
         rest = b""
@@ -282,3 +320,4 @@ class _FilteredLines(_Content):
             passed = [filtered for line in lines if line and (filtered := self._filter_line(line))]
             if passed:
                 yield b"\n".join((*passed, b""))
+            await self._pause()
