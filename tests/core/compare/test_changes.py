@@ -339,18 +339,71 @@ def test_parameters_that_are_named_after_their_values_are_the_same_ones() -> Non
     assert [in_words(each) for each in found] == [f"parameter implementations-{'b' * 64} train:1 → train:2"]
 
 
-def test_a_step_that_refers_to_the_parameter_of_another_one_is_a_change() -> None:
-    def compiled(*digests: str) -> dict[str, Any]:
-        references = [f"{{{{workflow.parameters.components-{each * 64}}}}}" for each in digests]
-        tasks = [
-            {"name": f"t{n}", "template": "work", "arguments": {"parameters": [{"name": "component", "value": each}]}}
-            for n, each in enumerate(references)
-        ]
-        return a_workflow(a_dag(*tasks), a_template(), parameters={f"components-{each * 64}": "{}" for each in "ab"})
-
-    assert [in_words(each) for each in differences(compiled("a", "a"), compiled("a", "b"))] == [
-        "step t1 changed (arguments)"
+def referring(parameters: str = "ab", **components: str) -> dict[str, Any]:
+    """Return a Workflow with a task for each component, named after the digest of the parameter that it refers to."""
+    tasks = [
+        {
+            "name": name,
+            "template": "work",
+            "arguments": {
+                "parameters": [
+                    {"name": key, "value": f"{{{{workflow.parameters.{key}-{letter * 64}}}}}"}
+                    for key, letter in zip(("components", "implementations"), component, strict=False)
+                ]
+            },
+        }
+        for name, component in components.items()
     ]
+    return a_workflow(a_dag(*tasks), a_template(), parameters={f"components-{each * 64}": each for each in parameters})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (referring(t0="a", t1="a"), referring(t0="a", t1="b"), ["step t1 changed (arguments)"]),
+        (
+            referring(t0="a", t1="b"),
+            referring(t0="b", t1="a"),
+            ["step t0 changed (arguments)", "step t1 changed (arguments)"],
+        ),
+        (referring(t0="ae", t1="be"), referring(t0="af", t1="bf"), []),
+        (referring(t0="ae", t1="be"), referring(t0="ae", t1="bf"), ["step t1 changed (arguments)"]),
+        (referring(t0="ae", t1="af"), referring(t0="ae", t1="ae"), ["step t1 changed (arguments)"]),
+        (referring(t0="a", t1="b", t2="a"), referring(t2="a", t1="b", t0="a"), []),
+        (referring(t1="a", t2="b"), referring(t0="b", t1="a", t2="b"), ["step t0 is new"]),
+        (referring(t0="b", t1="a", t2="b"), referring(t1="a", t2="b"), ["step t0 is gone"]),
+        (referring(t1="a", t2="b"), referring(t0="a", t2="b"), ["step t1 is now called t0"]),
+    ],
+)
+def test_a_step_that_refers_to_the_parameter_of_another_one_is_a_change(
+    before: dict[str, Any], after: dict[str, Any], expected: list[str]
+) -> None:
+    assert [in_words(each) for each in differences(after, before)] == expected
+
+
+def test_a_step_that_refers_to_another_version_of_its_parameter_has_not_changed() -> None:
+    assert [in_words(each) for each in differences(referring("ac", t0="a", t1="c"), referring(t0="a", t1="b"))] == [
+        f"parameter components-{'c' * 64} b → c"
+    ]
+    inside = [a_workflow(a_template(args=[f"{{{{workflow.parameters.p-{each * 64}}}}}"])) for each in "ab"]
+    assert differences(inside[1], inside[0]) == []
+
+
+def test_which_steps_refer_to_the_same_parameter_counts_for_the_digest_of_a_definition() -> None:
+    def digest(**components: str) -> str:
+        definition = run_of(referring(**components)).status.definition
+        assert definition
+        return definition.digest
+
+    assert digest(t0="a", t1="a") != digest(t0="a", t1="b") == digest(t1="b", t0="a")
+
+
+def test_a_new_step_with_a_time_or_another_order_of_steps_with_times_changes_nothing_else() -> None:
+    timed = [{"name": name, "template": "work", "when": f"'2026-01-01' == '{name}'"} for name in "ab"]
+    assert differences(a_workflow(a_dag(*timed)), a_workflow(a_dag(*timed[::-1]))) == []
+    less, more = a_workflow(a_dag(A)), a_workflow(a_dag(A, timed[1]))
+    assert [in_words(each) for each in differences(more, less)] == ["step b is new"]
+    assert [in_words(each) for each in differences(less, more)] == ["step b is gone"]
 
 
 LARGE = [{"name": f"task-{number:03}", "template": "work"} for number in range(300)]

@@ -3,7 +3,7 @@
 import functools
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
-from typing import Final
+from typing import Final, NamedTuple
 
 from wfreport.api.comparison import (
     MAX_CONTAINERS,
@@ -18,7 +18,13 @@ from wfreport.api.report import Step
 from wfreport.api.wire import LINE
 from wfreport.core.compare.loops import split_item
 from wfreport.core.redact.bounds import cut
-from wfreport.core.snapshot.definition import TEMPLATE_REF, called_in, digest_call_of, fields_of_call
+from wfreport.core.snapshot.definition import (
+    TEMPLATE_REF,
+    called_in,
+    digest_call_of,
+    fields_of_call,
+    references_of_call,
+)
 from wfreport.core.snapshot.digests import VALUE, digest_name, digested_names, without_volatile
 from wfreport.core.snapshot.normalized import normalized_image
 from wfreport.core.snapshot.quantity import plain_quantity
@@ -39,6 +45,20 @@ _StepNames = Callable[[], tuple[Mapping[bytes, str], Mapping[bytes, str]]]
 """Returns the names of these steps by their digests. Few definitions need them."""
 
 
+class _Context(NamedTuple):
+    """What the comparison of one template needs of the others.
+
+    Attributes:
+        renamed: first groups of the digests of steps that call renamed templates, the later ones by the earlier ones.
+        names: returns the names of the listed steps.
+        references: returns the digests of the parameters that all steps of the earlier and the later run refer to.
+    """
+
+    renamed: Mapping[str, str]
+    names: _StepNames
+    references: Callable[[], tuple[Set[str], Set[str]]]
+
+
 def changed_templates(before: RunDefinition, after: RunDefinition, listed: ListedSteps = ((), ())) -> Changes:
     """Return the differences between the templates of two runs, in the order of the later definition.
 
@@ -48,13 +68,16 @@ def changed_templates(before: RunDefinition, after: RunDefinition, listed: Liste
         listed: the steps that the runs list; they have the names of which a large definition has digests.
     """
     old, new = _by_name(before), _by_name(after)
-    names: _StepNames = functools.cache(lambda: (_names_by_digest(listed[0]), _names_by_digest(listed[1])))
     came_and_went = list(_came_and_went(before, after, old, new))
-    renamed = {
-        digest_call_of(each.before or ""): digest_call_of(each.after or "")
-        for each in came_and_went
-        if each.change is ChangeKind.RENAMED
-    }
+    context = _Context(
+        {
+            digest_call_of(each.before or ""): digest_call_of(each.after or "")
+            for each in came_and_went
+            if each.change is ChangeKind.RENAMED
+        },
+        functools.cache(lambda: (_names_by_digest(listed[0]), _names_by_digest(listed[1]))),
+        functools.cache(lambda: (_references(old.values()), _references(new.values()))),
+    )
     found: list[Difference] = []
     volatile: list[Difference] = []
     for name, template in new.items():
@@ -63,7 +86,9 @@ def changed_templates(before: RunDefinition, after: RunDefinition, listed: Liste
         if own in old and own in new and (old[own], new[own]) == (_named(earlier, own), _named(template, own)):
             continue  # Argo stores templates of a workflowTemplateRef twice
         if earlier and earlier.digest != template.digest:
-            found += _changed_template(earlier, template, renamed, names)
+            found += _changed_template(earlier, template, context)
+        elif earlier and earlier.steps != template.steps:
+            found += _changed_steps(earlier.steps, template.steps, context)
         elif earlier and earlier.parts and template.parts and earlier.parts != template.parts:
             fields = _changed_parts(earlier.parts, template.parts, lambda part: part)
             volatile.append(Difference(what=ChangedThing.TEMPLATE, name=name, fields=fields))
@@ -163,14 +188,13 @@ def _only_names(digests: Mapping[str, str]) -> dict[str, str]:
     return {each: name for name, each in digests.items() if counts[each] == 1}
 
 
-def _changed_template(
-    before: TemplateDefinition, after: TemplateDefinition, renamed: Mapping[str, str], names: _StepNames
-) -> list[Difference]:
+def _changed_template(before: TemplateDefinition, after: TemplateDefinition, context: _Context) -> list[Difference]:
     has_amounts = not (_is_digest_alone(before) or _is_digest_alone(after))
     images = (before.images or {}, after.images or {}) if has_amounts else ({}, {})
     containers = _different(*images, MAX_CONTAINERS)
     others = {each for each in containers if (each in images[0]) != (each in images[1])}
-    steps = list(_changed_steps(before.steps, after.steps, renamed)) or list(_changed_names(before, after, names))
+    steps = list(_changed_steps(before.steps, after.steps, context))
+    steps = steps or list(_changed_names(before, after, context.names))
     explained = {"order"} if any(step.change for step in steps) else set[str]()
     explained |= _CONTAINER_LISTS if others - {"main"} else set()
     resources = (before.resources or {}, after.resources or {}) if has_amounts else ({}, {})
@@ -182,9 +206,9 @@ def _changed_template(
         *steps,
     ]
     is_known = before.parts is not None and after.parts is not None
-    parts = _changed_parts(before.parts or {}, after.parts or {}, without_volatile) if is_known else []
+    parts = _changed_parts(before.parts or {}, after.parts or {}, _stable) if is_known else []
     fields = [field for field in parts if field not in explained]
-    calls_renamed = bool(renamed) and is_known and before.steps is not None
+    calls_renamed = bool(context.renamed) and is_known and before.steps is not None
     if fields or not (found or calls_renamed):
         found.append(Difference(what=ChangedThing.TEMPLATE, name=after.name, fields=fields or None))
     return found
@@ -235,6 +259,11 @@ def _changed_parts(
     return [_field(key, before.get(key), after.get(key)) for key in fields if not _ancestors(key) & set(fields)]
 
 
+def _stable(part: str | None) -> str | None:
+    """Return a part without times and uuids; None if it is of nothing else."""
+    return without_volatile(part) or None
+
+
 def _ancestors(field: str) -> Set[str]:
     parts = field.split(".")
     return {".".join(parts[:length]) for length in range(1, len(parts))}
@@ -264,7 +293,7 @@ def _changed_values(
 
 
 def _changed_steps(
-    before: Mapping[str, str] | None, after: Mapping[str, str] | None, renamed: Mapping[str, str]
+    before: Mapping[str, str] | None, after: Mapping[str, str] | None, context: _Context
 ) -> Iterator[Difference]:
     if before is None or after is None:
         return
@@ -272,10 +301,37 @@ def _changed_steps(
     came = {name: each for name, each in after.items() if name not in before}
     for name in after:
         was, now = before.get(name, after[name]), after[name]
-        fields = fields_of_call(was, now) if was != now else []
-        if fields and not (fields == ["template"] and renamed.get(called_in(was)) == called_in(now)):
+        fields = _changed_fields(was, now, context) if was != now else []
+        if fields:
             yield Difference(what=ChangedThing.STEP, name=_line(name), fields=fields)
     yield from _named_changes(ChangedThing.STEP, gone, came)
+
+
+def _changed_fields(before: str, after: str, context: _Context) -> list[str]:
+    """Return which fields of a step differ. A template that has another name is none of them."""
+    fields = fields_of_call(before, after)
+    if fields == ["template"] and context.renamed.get(called_in(before)) == called_in(after):
+        return []
+    return fields or (["arguments"] if _refers_to_another(before, after, context) else [])
+
+
+def _refers_to_another(before: str, after: str, context: _Context) -> bool:
+    """Return whether a step refers to the parameter of another step.
+
+    The name of a parameter that is named after its value changes with it. Then no step refers to its earlier name any
+    more, and none did to its later one.
+    """
+    pairs = zip(references_of_call(before), references_of_call(after), strict=False)
+    differing = [(was, now) for was, now in pairs if was != now]
+    if not differing:
+        return False
+    old, new = context.references()
+    return any(was in new or now in old for was, now in differing)
+
+
+def _references(templates: Iterable[TemplateDefinition]) -> Set[str]:
+    calls = (call for template in templates for call in (template.steps or {}).values())
+    return {reference for call in calls for reference in references_of_call(call)}
 
 
 def _different(before: Mapping[str, str], after: Mapping[str, str], limit: int) -> list[str]:

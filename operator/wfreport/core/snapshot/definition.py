@@ -7,7 +7,6 @@ times that differ in every run.
 """
 
 import functools
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +14,15 @@ import msgspec
 
 from wfreport.api.argo import LABEL_CRON_WORKFLOW, Metadata, Struct
 from wfreport.api.wire import LINE
-from wfreport.core.snapshot.digests import digest, digest_part, digest_parts, digest_whole, exact_part, without_volatile
+from wfreport.core.snapshot.digests import (
+    digest,
+    digest_part,
+    digest_parts,
+    digest_references,
+    digest_whole,
+    exact_part,
+    without_volatile,
+)
 from wfreport.core.snapshot.normalized import normalized, normalized_image
 from wfreport.core.snapshot.quantity import plain_quantity
 
@@ -30,6 +37,9 @@ _GROUPS: Final = {
 _OTHER_FIELDS: Final = 4
 _ABSENT: Final = "-"
 _GROUP_DIGITS: Final = 4
+_REFERS_TO: Final = "@"
+_BETWEEN: Final = "."
+_MAX_REFERENCES: Final = 8
 _REMEMBERED: Final = 1024
 _REMEMBERED_BYTES: Final = 16 * 1024
 """Digests of so many short templates are remembered, in at most 16 MiB."""
@@ -38,7 +48,6 @@ _SET_BY_COMMANDS: Final = frozenset({"shutdown", "suspend"})
 _NOT_IN_SPEC: Final = (
     frozenset({"templates", "templateDefaults", "arguments", "workflowTemplateRef"}) | _SET_BY_COMMANDS
 )
-_REFERENCE: Final = b"{{workflow.parameters."
 TEMPLATE_REF: Final = "workflowTemplateRef"
 _OWN_NAME_LENGTH: Final = 6
 
@@ -142,26 +151,7 @@ def _nameless(text: bytes | msgspec.Raw, own_names: Sequence[bytes]) -> bytes:
     plain = bytes(text)
     for name in own_names:
         plain = plain.replace(name, b"{workflow}")
-    return plain if _REFERENCE not in plain else _without_digests(plain)
-
-
-def _without_digests(text: bytes) -> bytes:
-    """Return a text with numbers for the digests that end the names of parameters in references.
-
-    Two steps that refer to the same parameter still do so, and those that refer to different ones do not.
-    """
-    numbers: dict[bytes, bytes] = {}
-
-    def numbered(match: re.Match[bytes]) -> bytes:
-        return match[1] + numbers.setdefault(match[0], b"%d" % len(numbers))
-
-    return _digest_in_reference().sub(numbered, text)
-
-
-@functools.cache
-def _digest_in_reference() -> re.Pattern[bytes]:
-    """Kubeflow Pipelines names parameters after digests of their values, which are compared by themselves."""
-    return re.compile(rb"(\{\{workflow\.parameters\.[\w-]{1,63}-)[0-9a-f]{64}(?=\}\})")
+    return plain
 
 
 def _decoded(text: bytes | msgspec.Raw, own_names: Sequence[bytes]) -> Any:
@@ -227,7 +217,7 @@ def _parts(template: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> d
     fields |= {f"dag.{key}": value for key, value in _dict(template.get("dag")).items() if key != "tasks"}
     fields |= {"order": _order(template, calls)} if calls else {}
     # digests of steps are without times and uuids
-    exact = exact_part([_without(call, _ORDER) for call in calls])
+    exact = exact_part([_without(call, _ORDER) for call in sorted(calls, key=_name)])
     return digest_parts(fields) | ({"steps": exact} if exact else {})
 
 
@@ -239,11 +229,16 @@ def _order(template: Mapping[str, Any], calls: Sequence[Mapping[str, Any]]) -> l
 
 
 def _digest_call(call: Mapping[str, Any]) -> str:
-    """Return the digests of a step: what it calls, its arguments, its condition, its loop, and everything else."""
+    """Return the digests of a step: what it calls, its arguments, its condition, its loop, and everything else.
+
+    Those of the parameters that it refers to follow, if they are named after digests of their values.
+    """
     groups: list[dict[str, Any]] = [{} for _ in range(_OTHER_FIELDS + 1)]
     for key, value in _without(call, _ORDER | {"name"}).items():
         groups[_GROUPS.get(key, _OTHER_FIELDS)][key] = _inline(value) if key == "inline" else value
-    return "".join(digest_part(group)[:_GROUP_DIGITS] if group else _ABSENT for group in groups)
+    digests = "".join(digest_part(group)[:_GROUP_DIGITS] if group else _ABSENT for group in groups)
+    references = digest_references(groups)[:_MAX_REFERENCES]
+    return f"{digests}{_REFERS_TO}{_BETWEEN.join(references)}" if references else digests
 
 
 def digest_call_of(template: str) -> str:
@@ -263,8 +258,14 @@ def fields_of_call(before: str, after: str) -> list[str]:
     return [name for old, new, name in groups if old != new]
 
 
+def references_of_call(call: str) -> list[str]:
+    """Return the digests of the parameters that a step refers to, by the digest of the step."""
+    references = call.partition(_REFERS_TO)[2]
+    return references.split(_BETWEEN) if references else []
+
+
 def _groups(call: str) -> Iterator[str]:
-    position = 0
+    position, call = 0, call.partition(_REFERS_TO)[0]
     while position < len(call):
         length = 1 if call[position] == _ABSENT else _GROUP_DIGITS
         yield call[position : position + length]

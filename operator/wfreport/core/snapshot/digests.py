@@ -33,6 +33,9 @@ _TIME: Final = lazy_pattern(
     r"\b\d{4}-?[01]\d-?[0-3]\d(?:[T_ -]?[0-2]\d(?::?[0-5]\d){1,2}(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?(?![\w])"
 )
 _EPOCH: Final = lazy_pattern(r"\b1[4-9]\d{8}(?:\d{3}(?:\d{3}(?:\d{3})?)?)?\b")
+_REFERENCE: Final = "{{workflow.parameters."
+_DIGEST_IN_REFERENCE: Final = lazy_pattern(r"(\{\{workflow\.parameters\.[\w-]{1,63}-)[0-9a-f]{64}(?=\}\})", re.ASCII)
+_REFERENCE_DIGITS: Final = 5
 _DIGITS_OF_A_TIME: Final = lazy_pattern(r"\d{8}|\d{4}-\d\d|-[0-9a-fA-F]{12}")
 
 
@@ -124,7 +127,28 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def digest_references(value: object) -> list[str]:
+    """Return the short digests of the parameters that a JSON value refers to by the digests that end their names."""
+    encoded = _sorted(value)
+    if _REFERENCE not in encoded:
+        return []
+    names = dict.fromkeys(match[0] for match in _DIGEST_IN_REFERENCE.finditer(encoded))
+    return [_hashed(name.encode(), _REFERENCE_DIGITS) for name in names]
+
+
 def _encoded(value: object) -> str:
+    """Return a JSON value with numbers for the digests that end the names of parameters in references.
+
+    Kubeflow Pipelines names parameters after digests of their values, which are compared by themselves.
+    """
+    encoded = _sorted(value)
+    if _REFERENCE not in encoded:
+        return encoded
+    numbers: dict[str, int] = {}
+    return _DIGEST_IN_REFERENCE.sub(lambda match: f"{match[1]}{numbers.setdefault(match[0], len(numbers))}", encoded)
+
+
+def _sorted(value: object) -> str:
     return msgspec.json.encode(value, order="sorted").decode()
 
 
