@@ -63,7 +63,8 @@ class TemplateDefinition(Model):
         max_length=MAX_PARTS,
     )
     steps: dict[str, str] | None = Field(
-        "Digests of the steps or tasks that it calls, by name: what is called, arguments, `when`, loop, and the rest.",
+        "Digests of the steps or tasks that it calls, by name: what is called, arguments, `when`, loop, the rest, and, "
+        "after `@`, the parameters that it refers to and that are named after their values.",
         default=None,
         max_length=MAX_STEPS,
     )

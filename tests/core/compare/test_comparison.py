@@ -129,6 +129,31 @@ def test_what_is_unknown_is_named() -> None:
     assert found.unknown == "the definition of the last success is too large to be recorded as a whole"
 
 
+def test_all_that_is_unknown_is_named() -> None:
+    def run(name: str, **definition: Any) -> ComparedRun:
+        status = run_of(a_workflow(name=name, parameters={f"p{n}": "1" for n in range(200)})).status
+        assert status.definition is not None
+        return ComparedRun(name, status.changed(definition=status.definition.model_copy(update=definition)))
+
+    cut = run("good", truncated=True)
+    assert comparison(run("next"), "s", last_success=cut).unknown == (
+        "of the parameters of the last success, only the first are recorded; "
+        "the definition of the last success is too large to be recorded as a whole; "
+        "of the parameters of the run, only the first are recorded"
+    )
+    other = run("next", format=1)
+    assert (comparison(other, "s", last_success=cut).unknown or "").split("; ") == [
+        "the definition of one run was recorded by another version of wfreport, and is not compared",
+        "of the parameters of the last success, only the first are recorded",
+        "of the parameters of the run, only the first are recorded",
+    ]
+    bare = ComparedRun("next", other.status.changed(definition=None))
+    assert (comparison(bare, "s", last_success=cut).unknown or "").split("; ")[1:] == [
+        "of the run, its definition is not recorded, so that changes of templates, images and resources are unknown",
+        "of the parameters of the run, only the first are recorded",
+    ]
+
+
 def test_a_run_without_earlier_ones_or_without_an_end_is_not_compared() -> None:
     assert compare(failed(), KnownRuns()) is None
     running = run_of(a_workflow(phase="Running"))

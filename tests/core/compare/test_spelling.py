@@ -292,3 +292,34 @@ def test_a_spec_within_the_workflow_and_one_of_a_template_are_compared_by_their_
 def test_an_empty_security_context_of_a_template_replaces_that_of_the_spec() -> None:
     assert words(template(), template(securityContext={})) == ["template work changed (securityContext)"]
     assert words(template(), template(affinity={})) == ["template work changed (affinity)"]
+
+
+def referring(own: dict[str, Any], **stored: Any) -> dict[str, Any]:
+    """Return a Workflow with a reference to a WorkflowTemplate, fields of its own, and fields that Argo merged."""
+    workflow = spec(**stored)
+    workflow["status"]["storedWorkflowTemplateSpec"] = workflow["spec"]
+    workflow["spec"] = {"workflowTemplateRef": {"name": "etl"}, **own}
+    return workflow
+
+
+TTL = {"ttlStrategy": {"secondsAfterFailure": 60}}
+
+
+def test_a_time_to_live_of_the_workflow_replaces_that_of_its_template_even_if_it_is_empty() -> None:
+    """``GetTTLStrategy`` of workflow_types.go reads it before the merged spec."""
+    gone = ["spec field ttlStrategy.secondsAfterFailure 60 → (none)"]
+    assert words(referring({}, **TTL), referring({"ttlStrategy": {}}, **TTL)) == gone
+    merged = {"ttlStrategy": {"secondsAfterFailure": 60, "secondsAfterSuccess": 5}}
+    assert words(referring(TTL, **merged), referring({"ttlStrategy": {"secondsAfterSuccess": 5}}, **merged)) == [
+        "spec field ttlStrategy.secondsAfterSuccess (none) → 5",
+        *gone,
+    ]
+    assert words(referring({"ttlStrategy": None}, **TTL), referring({}, **TTL)) == []
+
+
+def test_a_false_that_replaces_a_default_of_all_templates_is_not_absent() -> None:
+    no_daemon = [template(daemon=False), template()]
+    assert words(*no_daemon) == []
+    for each in no_daemon:
+        each["spec"]["templateDefaults"] = {"daemon": True}
+    assert words(*no_daemon) == ["template work changed (daemon false → (none))"]

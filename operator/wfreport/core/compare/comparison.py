@@ -1,6 +1,6 @@
 """Compares a run that has ended with the earlier runs of its origin: the same cron, template or generateName."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import Final
 
@@ -12,6 +12,7 @@ from wfreport.api.comparison import (
     FailureHistory,
     FailureNovelty,
     LastSuccess,
+    RunDefinition,
     SlowerStep,
 )
 from wfreport.api.report import ReportStatus
@@ -32,6 +33,7 @@ from wfreport.core.compare.words import in_words
 from wfreport.core.plurals import plural
 
 _UNKNOWN_DEFINITION = "its definition is not recorded, so that changes of templates, images and resources are unknown"
+_OTHER_FORMAT: Final = "the definition of one run was recorded by another version of wfreport, and is not compared"
 
 
 class KnownRuns(Struct, frozen=True):
@@ -86,20 +88,26 @@ def _slower_steps(run: ComparedRun, excess_seconds: int, known: KnownRuns) -> li
 
 
 def unknown_parts(run: ComparedRun, last: ComparedRun | None) -> str | None:
-    """Return what could not be compared, and why, as a clause; None if everything could."""
+    """Return what could not be compared, and why, as clauses; None if everything could."""
     if last is None:
         return "no earlier run that succeeded is known"
-    if all(each.status.definition for each in (last, run)) and None in comparable_definitions(last, run):
-        return "the definition of one run was recorded by another version of wfreport, and is not compared"
-    for which, each in (("last success", last), ("run", run)):
-        if each.status.definition is None:
-            return f"of the {which}, {_UNKNOWN_DEFINITION}"
-        if not has_all_parameters(each.status, each.status.definition):
-            recorded = "only the first are recorded" if each.status.parameters else "none are recorded"
-            return f"of the parameters of the {which}, {recorded}"
-        if each.status.definition.truncated:
-            return f"the definition of the {which} is too large to be recorded as a whole"
-    return None
+    definitions = comparable_definitions(last, run)
+    of_runs = zip(("last success", "run"), (last, run), definitions, strict=True)
+    clauses = [clause for which, each, definition in of_runs for clause in _unknown_of(which, each.status, definition)]
+    if None in definitions and all(each.status.definition for each in (last, run)):
+        clauses.insert(0, _OTHER_FORMAT)
+    return "; ".join(clauses) or None
+
+
+def _unknown_of(which: str, status: ReportStatus, comparable: RunDefinition | None) -> Iterator[str]:
+    """Yield what is unknown of one run, whose definition can be compared or not."""
+    if status.definition is None:
+        yield f"of the {which}, {_UNKNOWN_DEFINITION}"
+    if not has_all_parameters(status, comparable) and (status.parameters or status.definition):
+        recorded = "only the first are recorded" if status.parameters else "none are recorded"
+        yield f"of the parameters of the {which}, {recorded}"
+    if comparable and comparable.truncated:
+        yield f"the definition of the {which} is too large to be recorded as a whole"
 
 
 def _last_success(last: ComparedRun, outcomes: Sequence[RunOutcome]) -> LastSuccess:

@@ -45,9 +45,11 @@ _REMEMBERED_BYTES: Final = 16 * 1024
 """Digests of so many short templates are remembered, in at most 16 MiB."""
 _SET_BY_COMMANDS: Final = frozenset({"shutdown", "suspend"})
 """Fields of the spec that ``argo stop``, ``suspend`` and ``resume`` change while the run goes on."""
-_NOT_IN_SPEC: Final = (
-    frozenset({"templates", "templateDefaults", "arguments", "workflowTemplateRef"}) | _SET_BY_COMMANDS
-)
+_DEFAULTS: Final = "templateDefaults"
+_NOT_IN_SPEC: Final = frozenset({"templates", _DEFAULTS, "arguments", "workflowTemplateRef"}) | _SET_BY_COMMANDS
+_DAEMON: Final = "daemon"
+_TTL: Final = "ttlStrategy"
+_NULL: Final = b"null"
 TEMPLATE_REF: Final = "workflowTemplateRef"
 _OWN_NAME_LENGTH: Final = 6
 
@@ -121,13 +123,14 @@ def _own_names(metadata: Metadata) -> tuple[bytes, ...]:
 
 
 def _digest_document(document: _DefinitionDocument, own_names: Sequence[bytes]) -> DefinitionDigest:
-    spec = document.status.stored_workflow_template_spec or document.spec
+    spec = _executed_spec(document)
+    has_defaults = _DEFAULTS in spec
     texts = [("", text) for text in _TEMPLATES.decode(spec.get("templates", b"[]"))]
-    texts += [("templateDefaults", spec["templateDefaults"])] if "templateDefaults" in spec else []
-    own = [_digest_json(key, _nameless(text, own_names)) for key, text in texts]
-    referenced = [
-        _digest_json(key, _nameless(text, own_names)) for key, text in sorted(document.status.stored_templates.items())
-    ]
+    texts += [(_DEFAULTS, spec[_DEFAULTS])] if has_defaults else []
+    own, referenced = (
+        [_digest_json(key, _nameless(text, own_names), has_defaults=has_defaults) for key, text in each]
+        for each in (texts, sorted(document.status.stored_templates.items()))
+    )
     # Argo stores the templates of a workflowTemplateRef twice
     known = {(each.name, each.digest) for each in own}
     templates = (*own, *(_once(each, known) for each in referenced))
@@ -139,6 +142,17 @@ def _digest_document(document: _DefinitionDocument, own_names: Sequence[bytes]) 
     whole = digest([stable, [(each.name, each.digest) for each in templates]])
     reference = _dict(_decoded(document.spec.get(TEMPLATE_REF, b"{}"), ()))
     return DefinitionDigest(whole, {**parts, **_reference(reference)}, templates)
+
+
+def _executed_spec(document: _DefinitionDocument) -> Mapping[str, msgspec.Raw]:
+    """Return the spec that Argo executes: the stored one, in which it merged the Workflow's own with its template's.
+
+    It reads the time to live from the Workflow first (``GetTTLStrategy`` of workflow_types.go), even if that is empty.
+    """
+    stored, own = document.status.stored_workflow_template_spec, document.spec
+    if not stored or bytes(own.get(_TTL, _NULL)) == _NULL:
+        return stored or own
+    return {**stored, _TTL: own[_TTL]}
 
 
 def _once(template: TemplateDigest, known: Collection[tuple[str, str]]) -> TemplateDigest:
@@ -171,19 +185,22 @@ def _reference(reference: Mapping[str, Any]) -> dict[str, str]:
     return digest_parts({TEMPLATE_REF: f"{kind}/{reference['name']}"})
 
 
-def _digest_json(key: str, text: bytes) -> TemplateDigest:
+def _digest_json(key: str, text: bytes, *, has_defaults: bool) -> TemplateDigest:
     """Digest a template of the spec, or the referenced one that is stored under ``key``."""
-    return _digest_known(key, text) if len(text) <= _REMEMBERED_BYTES else _digest_template(key, text)
+    digest_text = _digest_known if len(text) <= _REMEMBERED_BYTES else _digest_template
+    return digest_text(key, text, has_defaults=has_defaults)
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _digest_known(key: str, text: bytes) -> TemplateDigest:
+def _digest_known(key: str, text: bytes, *, has_defaults: bool) -> TemplateDigest:
     """Do the same for a short template, once: the runs of a cron have equal ones."""
-    return _digest_template(key, text)
+    return _digest_template(key, text, has_defaults=has_defaults)
 
 
-def _digest_template(key: str, text: bytes) -> TemplateDigest:
+def _digest_template(key: str, text: bytes, *, has_defaults: bool) -> TemplateDigest:
     written = _dict(msgspec.json.decode(text))
+    if has_defaults and written.get(_DAEMON) is False:
+        written[_DAEMON] = "false"  # replaces a default
     template = _dict(normalized(written))
     containers = dict(_containers(written))
     calls = [_dict(normalized(call)) for call in _calls(written)]
