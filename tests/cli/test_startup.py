@@ -69,8 +69,8 @@ RARE = {"brotli", "fractions", "html", "statistics", "zstandard"}
         ("show NAME -n argo -o json", 345, SLOW | RARE | {"dataclasses", "rich", "re2"}),
         ("show NAME -n argo", 425, SLOW | RARE | {"re2", "jinja2"}),
         ("explain FILE", 355, SLOW | RARE | CONNECTION | {"multiprocessing", "urllib", "yaml", "jinja2"}),
-        ("explain FILE -o html", 350, SLOW | CONNECTION | {"rich"}),
-        ("explain FILE -o markdown", 295, SLOW | RARE | CONNECTION | {"rich", "jinja2"}),
+        ("explain FILE -o html", 355, SLOW | CONNECTION | {"rich"}),
+        ("explain FILE -o markdown", 300, SLOW | RARE | CONNECTION | {"rich", "jinja2"}),
         ("version", 190, set(HEAVY) - {"msgspec"}),
     ],
 )

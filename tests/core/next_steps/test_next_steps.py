@@ -39,7 +39,7 @@ from wfreport.core.next_steps.model import NextStep, ReportedRun
 from wfreport.core.next_steps.steps import next_steps
 
 FORBIDDEN = (
-    'Error from server (Forbidden): namespaces "x" is forbidden: User "system:serviceaccount:team:default" cannot get '
+    'Error from server (Forbidden): namespaces "x" is forbidden: User "system:serviceaccount:data:default" cannot get '
     'resource "namespaces" in API group "" in the namespace "x"'
 )
 
@@ -155,12 +155,12 @@ LOG = LogTail(text="x", lines=1, bytes=1)
     [
         pytest.param(
             of_failure(C.CONFIG_ERROR, FORBIDDEN),
-            "kubectl auth can-i get namespaces --as system:serviceaccount:team:default", id="denied right",
+            "kubectl auth can-i get namespaces --as system:serviceaccount:data:default", id="denied right",
         ),
         pytest.param(
             of_failure(C.CONFIG_ERROR, FORBIDDEN),
             "kubectl create clusterrolebinding default-get-namespaces --clusterrole=default-get-namespaces "
-            "--serviceaccount=team:default",
+            "--serviceaccount=data:default",
             id="grant it",
         ),
         pytest.param(
@@ -457,9 +457,9 @@ def test_the_claim_of_a_volume_that_cannot_be_mounted_is_described() -> None:
         "exceeded quota: --all, requested: pods=1",
         "held by --all/a",
         "held by --all",
-        FORBIDDEN.replace("system:serviceaccount:team:default", "--all"),
-        FORBIDDEN.replace("team:default", "--all:default"),
-        FORBIDDEN.replace("team:default", "team:--all"),
+        FORBIDDEN.replace("system:serviceaccount:data:default", "--all"),
+        FORBIDDEN.replace("data:default", "--all:default"),
+        FORBIDDEN.replace("data:default", "data:--all"),
         FORBIDDEN.replace('"namespaces"', '"--all"'),
         FORBIDDEN.replace('namespace "x"', 'namespace "--all"'),
     ],
@@ -615,3 +615,55 @@ def test_the_start_of_the_run_bounds_the_log_of_the_controller() -> None:
     )
     run = ReportedRun("wf", "data", report.status or ReportStatus())
     assert "--since-time=2026-11-20T08:00:00Z" in lines(next_steps(run))[0]
+
+
+def test_nothing_is_granted_to_an_account_of_another_namespace() -> None:
+    steps = next_steps(a_failed(a_failure(FailureClass.CONFIG_ERROR, FORBIDDEN.replace("data:", "team:"))))
+    assert "Find out whose before you grant anything." in sentences(steps)
+    assert lines(steps)[0] == "kubectl get workflow wf -o yaml"
+    assert not [line for line in lines(steps) if " create " in line]
+
+
+def test_without_the_workflow_there_is_no_spec_to_look_at() -> None:
+    failure = a_failure(FailureClass.CONFIG_ERROR, FORBIDDEN.replace("data:", "team:"))
+    assert lines(next_steps(a_failed(failure, has_workflow=False)))[0].startswith("kubectl auth can-i")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"message": "write /tmp/argo/outputs/artifacts/a.tgz: no space left on device"}, "Give the step more room"),
+        ({"message": "failed to load artifacts: OCI runtime start failed"}, "Look at the machine"),
+        ({"container": "artifact-plugin-gcs"}, "Check the artifact plugin of container artifact-plugin-gcs"),
+        ({"container": "wait"}, "Check the artifact store"),
+    ],
+)
+def test_what_to_check_is_where_the_artifact_was_lost(fields: dict[str, Any], expected: str) -> None:
+    failure = a_failure(FailureClass.ARTIFACT_IO, owner=Owner.PLATFORM, **fields)
+    assert expected in sentences(next_steps(a_failed(failure)))
+
+
+def test_a_step_of_kubeflow_pipelines_gets_its_memory_from_the_code_of_the_pipeline() -> None:
+    failure = a_failure(FailureClass.OOM_KILLED, template_name="system-container-impl")
+    assert "in the pipeline's code (set_memory_limit of the task)" in sentences(next_steps(a_failed(failure)))
+
+
+def test_an_evicted_agent_has_no_template_that_sets_requests() -> None:
+    failure = a_failure(FailureClass.EVICTED, owner=Owner.INFRASTRUCTURE, template_name=None)
+    assert "If it happens again, free memory or ephemeral-storage on the machines." in sentences(
+        next_steps(a_failed(failure))
+    )
+
+
+def test_the_pods_are_looked_at_before_one_is_deleted() -> None:
+    commands = lines(next_steps(a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating on machine gpu-12")))
+    assert [line.split()[1] for line in commands] == ["get", "get", "delete"]
+
+
+def test_a_run_that_hangs_has_to_end_before_it_is_run_anew() -> None:
+    run = a_stalled(StallReason.TASK_RESULT_MISSING)
+    failure = a_failure(FailureClass.ARTIFACT_IO, owner=Owner.PLATFORM, retryable=True)
+    texts = {
+        step.command: step.text for step in next_steps(replace(run, status=replace(run.status, failures=[failure])))
+    }
+    assert texts["argo", "resubmit", "wf"].startswith("once this run has ended (argo terminate wf -n data): ")

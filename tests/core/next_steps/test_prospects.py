@@ -10,6 +10,7 @@ from wfreport.api.reasons import StallReason
 from wfreport.api.report import ReportStatus, Stalled, Waiting
 from wfreport.core.next_steps.prospects import (
     ENDS_BY_ITSELF,
+    ENDS_WITH_OTHERS,
     NEW_RUN_MAY_HELP,
     leading_prospect,
     prospect_of_stall,
@@ -50,6 +51,13 @@ def test_a_backoff_ends_by_itself() -> None:
     prospect = prospect_of_wait(Waiting(reason="Backoff"))
     assert prospect
     assert prospect.outlook == ENDS_BY_ITSELF
+
+
+@pytest.mark.parametrize("reason", ["LockWait", "ParallelismLimit"])
+def test_a_wait_for_others_ends_with_them(reason: str) -> None:
+    prospect = prospect_of_wait(Waiting(reason=reason))
+    assert prospect
+    assert prospect.outlook == ENDS_WITH_OTHERS
 
 
 def test_a_pod_that_argos_own_container_keeps_alive_is_the_platforms() -> None:

@@ -297,8 +297,8 @@ def test_a_wait_is_described_in_plain_words(reason: str, message: str, phrase: s
     [
         ("Traceback (most recent call last):\n  File x\nKeyError: 'a'", "KeyError: 'a'"),
         (
-            "Traceback (most recent call last):\n  File x\npsycopg2.errors.UndefinedColumn: no column a\nLINE 1: SELECT a",
-            "psycopg2.errors.UndefinedColumn: no column a",
+            "Traceback (most recent call last):\n  File x\npg.errors.UndefinedColumn: no column a\nLINE 1: SELECT a",
+            "pg.errors.UndefinedColumn: no column a",
         ),
         ("Traceback (most recent call last):", "Traceback (most recent call last)"),
         ("goroutine\npanic: nil map\n\tmain.go:3", "panic: nil map"),

@@ -25,19 +25,21 @@ def _a_run_that_holds_the_mutex(name: str) -> dict[str, Any]:
     return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": name}, "spec": spec}
 
 
+def _ended(plane: ControlPlane, path: str) -> dict[str, Any]:
+    run: dict[str, Any] = eventually(
+        lambda: plane.api.get(path),
+        until=lambda run: bool(run.get("status", {}).get("finishedAt")),
+        timeout_seconds=120,
+    )
+    return run
+
+
 def test_the_pods_of_a_run_that_argo_postponed_are_named(argo_plane: ControlPlane, namespace: str) -> None:
     path = WORKFLOWS.format(namespace)
     runs = ["first", "second"]
     for name in runs:
         argo_plane.api.post(path, _a_run_that_holds_the_mutex(name))
-    ended = [
-        eventually(
-            lambda name=name: argo_plane.api.get(f"{path}/{name}"),
-            until=lambda run: bool(run.get("status", {}).get("finishedAt")),
-            timeout_seconds=120,
-        )
-        for name in runs
-    ]
+    ended = [_ended(argo_plane, f"{path}/{name}") for name in runs]
     assert any(ANNOTATION_POD_NAME_FORMAT not in run["metadata"].get("annotations", {}) for run in ended)
     snapshots = map(decode_workflow, ended)
     computed = {

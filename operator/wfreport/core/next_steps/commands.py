@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
+from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.report import Failure
 from wfreport.core.next_steps.model import CONTROLLER, CONTROLLER_NAMESPACE, NextStep, ReportedRun
 
@@ -26,6 +29,12 @@ def describe_pod(pod_name: str, text: str) -> NextStep:
     return kubectl(text, "describe", "pod", pod_name)
 
 
+def describe_host(failure: Failure, text: str) -> Iterator[NextStep]:
+    """Yield the command that shows the machine of the failed step, if that is known."""
+    if failure.host_node_name:
+        yield kubectl(text, "describe", "node", failure.host_node_name, namespace="")
+
+
 def log_of(failure: Failure, run: ReportedRun) -> Iterator[NextStep]:
     """Yield the command that prints the log of a failed step, if there may be one."""
     if run.may_have_log(failure):
@@ -47,7 +56,8 @@ def run_all_again(run: ReportedRun, text: str = "") -> NextStep:
     """Return how to run every step again with the same spec, also those that succeeded."""
     if run.has_policy_action or not run.has_workflow or run.is_being_deleted:
         return run_again(run, text)
-    return argo(text or "run all of it again, as a new Workflow", "resubmit", run.workflow)
+    ended = f"once this run has ended (argo terminate {run.workflow} -n {run.namespace}): " if run.goes_on else ""
+    return argo(text or f"{ended}run all of it again, as a new Workflow", "resubmit", run.workflow)
 
 
 def submit_again(run: ReportedRun, text: str = "") -> NextStep:
@@ -89,3 +99,21 @@ def controller_log(run: ReportedRun) -> NextStep:
 def restart_controller(text: str = "restart Argo's controller, which reads its Workflows anew") -> NextStep:
     """Return the command that restarts Argo's controller."""
     return kubectl(text, "rollout", "restart", CONTROLLER, namespace=CONTROLLER_NAMESPACE)
+
+
+def template_of(failure: Failure) -> str:
+    """Return the template of the failed step, for a sentence."""
+    return f"template {failure.template_name}" if failure.template_name else "the template"
+
+
+def container_of(failure: Failure) -> str:
+    """Return the container that failed; the main one if no other is known."""
+    return failure.container or MAIN_CONTAINER
+
+
+def if_again(step: NextStep) -> NextStep:
+    """Return a step that is due only if another attempt failed, too."""
+    if step.text.startswith("If "):
+        return step
+    text = step.text if step.command else f"{step.text[:1].lower()}{step.text[1:]}"
+    return replace(step, text=f"if it fails again: {text}" if step.command else f"If it fails again, {text}")

@@ -88,11 +88,15 @@ def _about_right(right: DeniedRight, run: ReportedRun, verbs: str, namespace: st
     resource = f"{right.resource}/{right.subresource}" if right.subresource else right.resource
     account = right.service_account
     subject = f"ServiceAccount {account[1]} of namespace {account[0]}" if account else f"user {right.user}"
-    if account and account[0] != run.namespace:
+    is_foreign = account is not None and account[0] != run.namespace
+    if account and is_foreign:
         yield NextStep(
             f"The request was made as a ServiceAccount of namespace {account[0]}, and the run is in namespace "
             f"{run.namespace}: the step does not use its pod's credentials. Find out whose before you grant anything."
         )
+        if run.has_workflow:
+            text = "what gives it other credentials: a mounted Secret, a kubeconfig, a token"
+            yield kubectl(text, "get", "workflow", run.workflow, "-o", "yaml")
     options = [f"--subresource={right.subresource}"] if right.subresource else []
     check = ("auth", "can-i", right.verb, right.resource, *options, "--as", right.user)
     yield kubectl(_CHECKS_RIGHT, *check, namespace=right.namespace)
@@ -101,7 +105,7 @@ def _about_right(right: DeniedRight, run: ReportedRun, verbs: str, namespace: st
         f"Run the step as a ServiceAccount of its own that may {verbs.replace(',', ', ')} {resource} {where}{applied}; "
         f"or grant that to {subject}."
     )
-    if account:
+    if account and not is_foreign:
         yield from _grant(resource, account, verbs, namespace)
 
 

@@ -3,25 +3,26 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from msgspec.structs import replace
-
 from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.classes import CLASS_ADVICE, FailureClass, Owner
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure
-from wfreport.core.classify.artifact_messages import LOST_CONNECTION
 from wfreport.core.classify.named_objects import find_denied, find_missing
 from wfreport.core.classify.stops import REPLACED_BY_CRON
+from wfreport.core.next_steps.artifacts import artifact_steps
 from wfreport.core.next_steps.commands import (
     after_the_spec_is_corrected,
     argo,
+    container_of,
     controller_log,
+    describe_host,
     describe_pod,
+    if_again,
     kubectl,
     log_of,
     run_again,
     run_all_again,
-    wfreport,
+    template_of,
 )
 from wfreport.core.next_steps.configuration import (
     claim_steps,
@@ -32,7 +33,6 @@ from wfreport.core.next_steps.configuration import (
     scheduling_steps,
 )
 from wfreport.core.next_steps.model import NextStep, ReportedRun
-from wfreport.core.snapshot.pod_states import is_argos_container
 from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern
 
@@ -41,8 +41,10 @@ _MEBIBYTE: Final = 2**20
 _SUGGESTED_FACTOR: Final = 1.5
 """The factor that RaiseMemory has by default."""
 _MEMORY_LIMIT: Final = "limits.memory"
+_KFP_TEMPLATE: Final = "system-container-impl"
+"""The template of all tasks of Kubeflow Pipelines 2, whose resources come from the pipeline."""
+_KFP_TASK: Final = "the pipeline's code (set_memory_limit of the task)"
 _LOW_ON: Final = lazy_pattern(r"low on resource: ([\w-]+)")
-_OLD_EXECUTOR: Final = lazy_pattern(r"Docker daemon|docker\.sock|process namespace sharing|mkdir /argo/outputs")
 _STATUS: Final = lazy_pattern(r"response code: (\d{3})")
 
 
@@ -58,54 +60,34 @@ def texts_of(failure: Failure) -> str:
     return "\n".join(text for text in (failure.message, failure.pod_message, *events, *waiting) if text)
 
 
-def _template(failure: Failure) -> str:
-    return f"template {failure.template_name}" if failure.template_name else "the template"
-
-
-def _container(failure: Failure) -> str:
-    return failure.container or MAIN_CONTAINER
-
-
 def _pod(failure: Failure, run: ReportedRun, text: str) -> Steps:
     """Yield the command that shows the pod, if it still exists."""
     if failure.pod_name and run.has_pod(failure.pod_name):
         yield describe_pod(failure.pod_name, text)
 
 
-def _host(failure: Failure, text: str) -> Steps:
-    if failure.host_node_name:
-        yield kubectl(text, "describe", "node", failure.host_node_name, namespace="")
-
-
 def _advice(failure: Failure) -> NextStep:
     return NextStep(CLASS_ADVICE[failure.failure_class].replace("`", ""))
-
-
-def _if_again(step: NextStep) -> NextStep:
-    """Return a step that is due only if another attempt failed, too."""
-    if step.text.startswith("If "):
-        return step
-    text = step.text if step.command else f"{step.text[:1].lower()}{step.text[1:]}"
-    return replace(step, text=f"if it fails again: {text}" if step.command else f"If it fails again, {text}")
 
 
 def _out_of_memory(failure: Failure, run: ReportedRun) -> Steps:
     if failure.owner == Owner.PLATFORM:
         yield NextStep(
-            f"Raise the memory of Argo's own container {_container(failure)}: executor.resources in the ConfigMap "
+            f"Raise the memory of Argo's own container {container_of(failure)}: executor.resources in the ConfigMap "
             "workflow-controller-configmap."
         )
         yield run_again(run, "when that is done")
         return
     limit = (failure.resources.limits or {}).get("memory") if failure.resources else None
     suggested = _suggested(limit, failure, run) if limit and parse_bytes(limit) else ""
-    yield NextStep(f"Raise the memory limit of container {_container(failure)} in {_template(failure)}{suggested}.")
+    where = _KFP_TASK if failure.template_name == _KFP_TEMPLATE else template_of(failure)
+    yield NextStep(f"Raise the memory limit of container {container_of(failure)} in {where}{suggested}.")
     yield after_the_spec_is_corrected(run)
     yield from log_of(failure, run)
 
 
 def _suggested(limit: str, failure: Failure, run: ReportedRun) -> str:
-    earlier = _earlier_limit(failure, run) if _container(failure) == MAIN_CONTAINER else None
+    earlier = _earlier_limit(failure, run) if container_of(failure) == MAIN_CONTAINER else None
     if earlier and (parse_bytes(earlier) or 0) > (parse_bytes(limit) or 0):
         return f": it is {limit}, and was {earlier} when the run last succeeded"
     return f": it is {limit}, try {_more_than(limit)}"
@@ -126,7 +108,7 @@ def _more_than(limit: str) -> str:
 
 
 def _lost(failure: Failure, run: ReportedRun) -> Steps:
-    yield from _host(failure, "the state of its machine")
+    yield from describe_host(failure, "the state of its machine")
     if not failure.host_node_name:
         yield kubectl("which machines are ready", "get", "nodes", namespace="")
     yield run_again(run)
@@ -134,19 +116,23 @@ def _lost(failure: Failure, run: ReportedRun) -> Steps:
 
 def _evicted(failure: Failure, run: ReportedRun) -> Steps:
     if failure.owner == Owner.USER:
-        yield NextStep(f"Raise limits.ephemeral-storage in {_template(failure)}, or write less to disk.")
+        yield NextStep(f"Raise limits.ephemeral-storage in {template_of(failure)}, or write less to disk.")
         yield after_the_spec_is_corrected(run)
         return
     low = _LOW_ON.search(texts_of(failure))
     resource = low[1] if low else "memory or ephemeral-storage"
-    yield from _host(failure, "what its machine is short of")
+    yield from describe_host(failure, "what its machine is short of")
     if not failure.host_node_name:
         yield from _pod(failure, run, "which machine it was on, and its Events")
         yield kubectl("machines with DiskPressure or MemoryPressure", "describe", "nodes", namespace="")
     yield run_again(run)
-    yield NextStep(
-        f"If it happens again, set requests of {resource} that are near the usage, and free it on the machines."
+    # The pod of Argo's agent has no template that could set requests.
+    requests = (
+        f"set requests of {resource} that are near the usage, and free it"
+        if failure.template_name
+        else (f"free {resource}")
     )
+    yield NextStep(f"If it happens again, {requests} on the machines.")
 
 
 def _preempted(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001 - all functions of the table are alike
@@ -159,7 +145,7 @@ def _deleted(failure: Failure, run: ReportedRun) -> Steps:
     if failure.pod_name:
         selected = f"involvedObject.name={failure.pod_name}"
         yield kubectl("who deleted it, for as long as Events are stored", "get", "events", "--field-selector", selected)
-    yield from _host(failure, "was its machine drained?")
+    yield from describe_host(failure, "was its machine drained?")
     yield run_again(run)
 
 
@@ -177,9 +163,9 @@ def _configuration(failure: Failure, run: ReportedRun) -> Steps:
     text = texts_of(failure)
     yield from _pod(failure, run, "the Events of its pod")
     if failure.retryable:
-        yield from _host(failure, "the state of its machine")
+        yield from describe_host(failure, "the state of its machine")
         yield run_again(run)
-        yield from map(_if_again, object_steps(text, run) or [_advice(failure)])
+        yield from map(if_again, object_steps(text, run) or [_advice(failure)])
         return
     yield from object_steps(text, run) or [_advice(failure)]
     if find_denied(text) or find_missing(text):
@@ -198,7 +184,7 @@ def _unschedulable(failure: Failure, run: ReportedRun) -> Steps:
 
 
 def _timeout(failure: Failure, run: ReportedRun) -> Steps:
-    of = "the Workflow" if failure.reason == "WorkflowDeadlineExceeded" else _template(failure)
+    of = "the Workflow" if failure.reason == "WorkflowDeadlineExceeded" else template_of(failure)
     yield from log_of(failure, run)
     yield NextStep(f"Find the slow part, then speed it up, or raise activeDeadlineSeconds or timeout of {of}.")
     yield run_again(run, "with the same deadline, if it was slow by chance")
@@ -209,14 +195,15 @@ def _exit_code(failure: Failure, run: ReportedRun) -> Steps:
     correction = NextStep(_what_failed(failure, run))
     if failure.retryable:
         yield run_again(run)
-        yield _if_again(correction)
+        yield if_again(correction)
     else:
         yield correction
-        yield run_again(run, "when the cause is outside of the spec, and mended")
+        yield after_the_spec_is_corrected(run)
+        yield run_again(run, "only if you corrected something outside of the Workflow, such as its data or a service")
 
 
 def _what_failed(failure: Failure, run: ReportedRun) -> str:
-    where = _template(failure)
+    where = template_of(failure)
     if failure.reason == "HTTPError":
         status = _STATUS.search(failure.message or "")
         answer = f"its service responded with {status[1]}" if status else "the message has the response"
@@ -246,48 +233,11 @@ _WHAT_TO_CORRECT: Final = {
 def _killed(failure: Failure, run: ReportedRun) -> Steps:
     yield from log_of(failure, run)
     yield from _pod(failure, run, "its Events: a kill, a drain, a failed probe")
-    yield from _host(failure, "memory pressure, a drain, kernel kills")
+    yield from describe_host(failure, "memory pressure, a drain, kernel kills")
     yield run_again(run, "if it was killed from outside")
     yield NextStep(
-        f"If it happens again, raise the memory limit of {_template(failure)}: a child process may be killed."
+        f"If it happens again, raise the memory limit of {template_of(failure)}: a child process may be killed."
     )
-
-
-def _artifact(failure: Failure, run: ReportedRun) -> Steps:
-    if is_argos_container(failure.container) and run.may_have_log(failure):
-        command = ("logs", run.workflow, run.step_argument(failure), "-c", _container(failure))
-        yield wfreport(f"the log of Argo's {_container(failure)} container", *command)
-    else:
-        yield from log_of(failure, run)
-    corrections = list(_artifact_corrections(failure))
-    if failure.retryable:
-        yield run_again(run)
-        yield from map(_if_again, corrections)
-    else:
-        yield from corrections
-        yield run_again(run, "when that is done")
-
-
-def _artifact_corrections(failure: Failure) -> Steps:
-    if _OLD_EXECUTOR.search(failure.message or ""):
-        yield NextStep(
-            "Set containerRuntimeExecutor: emissary in the ConfigMap workflow-controller-configmap: this executor of "
-            "an old Argo cannot work on the machine, or not as this user."
-        )
-    elif LOST_CONNECTION.search(failure.message or ""):
-        yield NextStep("If it fails again, look at the machine: argoexec lost the step's container, or its pod.")
-        yield from _host(failure, "the state of its machine")
-    elif failure.owner == Owner.USER:
-        yield NextStep(
-            f"Correct the path or key of the artifact in {_template(failure)}, or let the program write that file."
-        )
-    else:
-        yield NextStep(
-            "Check the artifact store: its endpoint, bucket and credentials, as the artifact repository has them."
-        )
-        yield kubectl(
-            "the repository, if the namespace has its own", "get", "configmap", "artifact-repositories", "-o", "yaml"
-        )
 
 
 def _lock(failure: Failure, run: ReportedRun) -> Steps:  # noqa: ARG001
@@ -302,7 +252,9 @@ def _invalid(failure: Failure, run: ReportedRun) -> Steps:
     missing = find_missing(failure.message or "")
     if missing:
         yield from object_steps(failure.message or "", run)
-    yield NextStep(f"Correct {_template(failure)}: the message names the expression, parameter or field that is wrong.")
+    yield NextStep(
+        f"Correct {template_of(failure)}: the message names the expression, parameter or field that is wrong."
+    )
     source = run.status.workflow_source
     if source and source.workflow_template:
         yield kubectl("correct it here", "edit", "workflowtemplate", source.workflow_template)
@@ -326,7 +278,7 @@ def _controller(failure: Failure, run: ReportedRun) -> Steps:
     yield controller_log(run)
     if failure.retryable:
         yield run_again(run)
-        yield _if_again(advice)
+        yield if_again(advice)
     else:
         yield advice
         yield run_again(run, "when that is done")
@@ -369,7 +321,7 @@ def _cancelled(failure: Failure, run: ReportedRun) -> Steps:
 def _unknown(failure: Failure, run: ReportedRun) -> Steps:
     yield from log_of(failure, run)
     yield from _pod(failure, run, "its state and Events")
-    yield from _host(failure, "the state of its machine")
+    yield from describe_host(failure, "the state of its machine")
     yield controller_log(run)
     yield run_again(run, "" if failure.retryable else "when the cause is mended")
 
@@ -386,7 +338,7 @@ _BY_CLASS: Final[dict[FailureClass, Callable[[Failure, ReportedRun], Steps]]] = 
     FailureClass.TIMEOUT: _timeout,
     FailureClass.EXIT_CODE: _exit_code,
     FailureClass.KILLED: _killed,
-    FailureClass.ARTIFACT_IO: _artifact,
+    FailureClass.ARTIFACT_IO: artifact_steps,
     FailureClass.LOCK_WAIT: _lock,
     FailureClass.TEMPLATE_ERROR: _invalid,
     FailureClass.QUOTA_EXCEEDED: _quota,

@@ -14,6 +14,7 @@ from wfreport.core.classify.verdicts import CLASS_DEFAULTS
 NEW_RUN_MAY_HELP: Final = "a new run may help"
 NEW_RUN_HANGS_TOO: Final = "a new run would hang as well until that is corrected"
 ENDS_BY_ITSELF: Final = "it goes on by itself"
+ENDS_WITH_OTHERS: Final = "it goes on as soon as others have ended"
 WAITS_FOR_A_PERSON: Final = "it waits for a person"
 STARTS_WHEN_CORRECTED: Final = "it starts by itself once that is corrected; a new run would wait as well"
 WILL_NOT_END: Final = "it does not end by itself"
@@ -54,6 +55,8 @@ _WAITS: Final[dict[str, Prospect]] = {
     "PluginPending": Prospect(Owner.PLATFORM, STARTS_WHEN_CORRECTED),
     "Suspended": Prospect(Owner.USER, WAITS_FOR_A_PERSON),
     "WorkflowSuspended": Prospect(Owner.USER, WAITS_FOR_A_PERSON),
+    "LockWait": Prospect(Owner.USER, ENDS_WITH_OTHERS),
+    "ParallelismLimit": Prospect(Owner.USER, ENDS_WITH_OTHERS),
     "PodFailed": Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
     "PodSucceeded": Prospect(Owner.PLATFORM, NEW_RUN_MAY_HELP),
     "PodTerminating": _STALLS[StallReason.POD_TERMINATING],

@@ -121,18 +121,18 @@ def _terminating(stalled: Stalled, run: ReportedRun) -> Steps:
     machine, pod = _MACHINE.search(stalled.message or ""), _pod_name(run)
     if machine:
         yield kubectl("is the machine alive? Bring it back, or delete it", "get", "node", machine[1], namespace="")
+    yield _pods(run, "the state of its pods")
     if pod and "finalizer" in (stalled.message or ""):
         yield kubectl("its finalizers: end what holds it", "get", "pod", pod, "-o", "jsonpath={.metadata.finalizers}")
     elif pod:
         yield kubectl("only if the machine is gone for good", "delete", "pod", pod, "--force", "--grace-period=0")
-    yield _pods(run, "the state of its pods")
 
 
 def _result_missing(_: Stalled, run: ReportedRun) -> Steps:
     node_id = _node_id(run)
     if node_id:
-        yield kubectl("report the step as complete, without further outputs", "label", "workflowtaskresult", node_id,
-                      _LABEL_COMPLETE, "--overwrite")  # fmt: skip
+        text = "let the step end without further outputs, in the phase that it has"
+        yield kubectl(text, "label", "workflowtaskresult", node_id, _LABEL_COMPLETE, "--overwrite")
     else:
         yield kubectl("which one lacks report-outputs-completed=true", "get", "workflowtaskresults", "-l",
                       f"{_LABEL_WORKFLOW}={run.workflow}", "--show-labels")  # fmt: skip

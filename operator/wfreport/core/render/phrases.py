@@ -36,6 +36,7 @@ _REWRITTEN: Final = (
     (lazy_pattern(r"\bfailed to copy: httpReadSeeker: failed open: (?:unexpected status code \S+: )?"), ""),
     (lazy_pattern(r"\. https://www\.docker\.com/increase-rate-limit$"), ""),
     (lazy_pattern(r"^no more retries "), ""),
+    (lazy_pattern(r" \(repeated \d+ times\)"), ""),
     (lazy_pattern(r",?\s{1,9}status code: \d+, request id: \S*(?:, host id: \S*)?$"), ""),
     (lazy_pattern(r"\bkubernetes\.io/csi: (?:attacher\.\w+ failed to create newCsiDriverClient: )?"), ""),
     (lazy_pattern(r"^(?:ImagePullBackOff|ErrImagePull|InvalidImageName|CreateContainer(?:Config)?Error): "), ""),
