@@ -67,7 +67,7 @@ async def test_ten_thousand_steps_can_be_filtered_folded_zoomed_and_linked(brows
         await shown.until_ready()
         assert await page.locator("#rows tr").count() == STATIC_STEPS
         await page.fill("#query", "item-9876")
-        assert await page.locator("#found").inner_text() == "1 of 10000 steps match"
+        assert await page.locator("#found").inner_text() == "1 of 10000 rows match"
         await page.locator("#rows .steplink").click()
         assert "#step-" in page.url
         await page.locator("tr.there", has_text="item-9876").wait_for()

@@ -244,7 +244,7 @@ def test_long_idle_stretches_are_drawn_short_and_waits_apart_from_work() -> None
     assert first.is_critical
     assert not second.is_critical
     assert second.bars[0].width > WIDTH / 2
-    assert "One stretch without work, 49m00s in all" in page.timeline.notes[0]
+    assert "One stretch of 49m00s is without work and drawn short." in page.timeline.notes[0]
 
 
 def test_running_pending_and_instant_steps_have_their_place() -> None:
@@ -269,7 +269,7 @@ def test_an_idle_end_is_drawn_short_and_several_stretches_are_counted() -> None:
     page = a_page(observed() | {"steps": [*steps[:2], {**steps[2], "finishedAt": at(3000)}]})
     assert page.timeline
     assert len(page.timeline.idle) == 2
-    assert page.timeline.notes[0].startswith("2 stretches without work")
+    assert page.timeline.notes[0].startswith("2 stretches, ")
 
 
 def test_the_timeline_prefers_the_critical_path_failures_and_the_longest() -> None:
@@ -417,11 +417,19 @@ def test_each_recorded_run_has_a_page_that_is_the_same_each_time(recording: Reco
     assert len({row.anchor for row in page.steps}) == len(page.steps)
 
 
-def test_what_to_do_next_stands_directly_after_the_cause() -> None:
+def test_the_message_of_a_failure_keeps_its_lines() -> None:
+    page = a_page({"failures": [a_failure(message="Traceback\n  File x\nKeyError: 'a'")]})
+    assert values(page.failures[0].facts)["Message"] == "Traceback\n  File x\nKeyError: 'a'"
+
+
+def test_what_to_do_next_stands_after_the_cause_and_what_changed() -> None:
     several = [*FULL["failures"][:1], a_failure(displayName="other", nodeId="run-2", logLine="died")]
     page = a_page({**FULL, "failures": several})
     for text, more in ((markdown_of(page), "### other"), (html_of(page), ">other</a>")):
-        order = [text.index(part) for part in ("KeyError", "It hangs", "What to do next", "argo retry run", more)]
+        order = [
+            text.index(part)
+            for part in ("KeyError", "It hangs", "What changed", "What to do next", "argo retry run", more)
+        ]
         assert order == sorted(order)
 
 

@@ -165,13 +165,13 @@ def _failure(
 
 
 def _fixer(failure: Failure, *, can_retry: bool) -> str:
-    owners = {"User": "to be fixed in the workflow", "Infrastructure": "caused by the infrastructure",
+    owners = {"User": "to be corrected by the workflow's owner", "Infrastructure": "caused by the infrastructure",
               "Platform": "caused by the platform"}  # fmt: skip
     return f"{owners.get(failure.owner, line(failure.owner))}; {retry_prospect(failure, can_retry=can_retry)}"
 
 
 def _failure_facts(failure: Failure) -> Iterator[Fact]:
-    yield Fact("Message", line(failure.message, 2000))
+    yield Fact("Message", block(failure.message, 2000))
     yield Fact("Pod", line(failure.pod_name))
     yield Fact("Container", line(failure.container))
     yield Fact("Machine", line(failure.host_node_name))

@@ -59,13 +59,13 @@ def _parts(page: RunPage) -> Iterator[str]:
         yield from _failure(failure, has_log=True)
     yield from _facts("It hangs", page.stalled)
     yield from _facts("What it waits for", page.waiting)
+    yield from _comparison(page)
     yield from _next_steps(page.next_steps)
     for failure in page.failures[1:_MAX_FAILURES]:
         yield from _failure(failure, has_log=False)
     hidden = len(page.failures) - _MAX_FAILURES + page.more_failures
     if hidden > 0:
         yield f"The report has {plural(hidden, 'more failure')}."
-    yield from _comparison(page)
     yield from _facts("Remediation", page.remediation)
     yield from _facts("Warnings", page.warnings)
     yield from _facts("The run", [*page.facts, *(Fact("Note", note) for note in page.notes)])

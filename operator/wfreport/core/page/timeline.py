@@ -149,8 +149,9 @@ def _notes(spans: Sequence[_StepTimes], shown: Sequence[_StepTimes], axis: _Axis
     if len(shown) < len(spans):
         yield f"{len(shown)} of {plural(len(spans), 'step')}: the critical path, failures, then the longest."
     if axis.idle:
-        stretches = "one stretch" if len(axis.idle) == 1 else plural(len(axis.idle), "stretch")
-        yield f"{stretches.capitalize()} without work, {duration(axis.idle_seconds)} in all, drawn short."
+        idle = duration(axis.idle_seconds)
+        many = f"{plural(len(axis.idle), 'stretch')}, {idle} in all, are"
+        yield f"{f'One stretch of {idle} is' if len(axis.idle) == 1 else many} without work and drawn short."
 
 
 def tone_of(phase: str) -> str:

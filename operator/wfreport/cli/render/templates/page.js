@@ -112,7 +112,7 @@
     foldedAnchors.clear();
     folded.forEach((index) => foldedAnchors.add(steps[index].anchor));
     more.hidden = shown >= matches.length;
-    found.textContent = filtered() ? `${matches.length} of ${steps.length} steps match` : `${steps.length} steps`;
+    found.textContent = filtered() ? `${matches.length} of ${steps.length} rows match` : `${steps.length} rows`;
   }
   function remember() {
     const state = new URLSearchParams();
