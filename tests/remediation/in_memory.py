@@ -73,7 +73,15 @@ class Inbox:
 class InMemoryOperator:
     """One operator process. A second one on the same API server is a restart or a replica."""
 
-    def __init__(self, api: FakeApi, clock: Clock, *, inbox: Inbox | None = None, installation: str = "") -> None:
+    def __init__(
+        self,
+        api: FakeApi,
+        clock: Clock,
+        *,
+        inbox: Inbox | None = None,
+        installation: str = "",
+        settings: Settings = SETTINGS,
+    ) -> None:
         self.api = api
         self._installation = installation
         self.clock = clock
@@ -101,7 +109,7 @@ class InMemoryOperator:
         )
         lease: Any = HeldLease()
         dependencies = Dependencies(
-            settings=SETTINGS,
+            settings=settings,
             kube=KubeResources(client, [NS], workflows, self.reports, Pods(client, chunk_size=500), events),
             report_writer=self.writer,
             lease=lease,

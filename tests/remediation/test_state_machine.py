@@ -20,12 +20,20 @@ from tests.remediation.fake_api import Clock, FakeApi, KilledError
 from tests.remediation.in_memory import NS, InMemoryOperator, end, fail, policy
 
 from wfreport.kube.errors import ApiError, ConflictError, ServerError, ThrottledError, UnreachableError
+from wfreport.settings import Settings
 
 pytestmark = pytest.mark.long
 
 ERRORS: list[type[BaseException]] = [KilledError, ConflictError, ThrottledError, ServerError, UnreachableError]
 MAX_ATTEMPTS = 2
 REPLICAS = 2
+NO_SHARE = Settings(
+    remediation_max_concurrent=1000,
+    remediation_max_concurrent_per_namespace=1000,
+    remediation_max_per_hour=10_000,
+    remediation_max_per_hour_per_namespace=10_000,
+)
+"""No budget holds an action: however many Workflows fail, each has its action at the end."""
 FROM_UID = "wfreport.dev/remediation-uid"
 
 
@@ -42,7 +50,7 @@ class ClusterMachine(RuleBasedStateMachine):
         self.stopped: set[str] = set()
         self.created: set[tuple[str, str]] = set()
         self.api.create("remediationpolicies", NS, self._policy())
-        self.replicas = [InMemoryOperator(self.api, self.clock) for _ in range(REPLICAS)]
+        self.replicas = [InMemoryOperator(self.api, self.clock, settings=NO_SHARE) for _ in range(REPLICAS)]
         for number in range(REPLICAS):
             self._restart(number)
             self._work(number)
@@ -71,7 +79,7 @@ class ClusterMachine(RuleBasedStateMachine):
     # what the operator does
 
     def _restart(self, number: int) -> None:
-        self.replicas[number] = InMemoryOperator(self.api, self.clock)
+        self.replicas[number] = InMemoryOperator(self.api, self.clock, settings=NO_SHARE)
         self._run(number, self.replicas[number].start())
 
     def _run(self, number: int, work: Any) -> None:
@@ -191,6 +199,12 @@ class ClusterMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Assert that, without faults, every action that was begun is closed and each failed run has its action."""
         self.faults.clear()
+        try:
+            self._end_well()
+        finally:
+            self.loop.close()
+
+    def _end_well(self) -> None:
         each = self.api.objects["remediationpolicies", NS, "p"]
         each["metadata"]["generation"] += 1
         self.api.put("remediationpolicies", NS, "p", spec={**each["spec"], "suspended": False})
@@ -201,7 +215,6 @@ class ClusterMachine(RuleBasedStateMachine):
                 self.clock.advance(30)
         self._check_nothing_is_forgotten()
         self.no_remediation_made_two_runs()
-        self.loop.close()
 
     def _check_nothing_is_forgotten(self) -> None:
         since = self.api.objects["remediationpolicies", NS, "p"]["status"]["enforcedSince"]
@@ -228,3 +241,14 @@ ClusterMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestClusterMachine = ClusterMachine.TestCase
+
+
+def test_each_of_many_failures_has_its_action_once_a_suspended_policy_goes_on() -> None:
+    machine = ClusterMachine()
+    machine.begin()
+    machine.the_policy_is_suspended_or_not(suspended=True)
+    machine.time_passes(seconds=1)
+    for _ in range(15):
+        machine.a_workflow_fails()
+    machine.teardown()
+    assert len(machine.api.all("remediations")) == 15

@@ -96,8 +96,8 @@ def running_step(cluster: RemediationCluster, workflow: str) -> dict[str, Any]:
     pod = running_pod(cluster, workflow)
     path, node_id = f"{WORKFLOWS.format(cluster.namespace)}/{workflow}", pod["metadata"]["annotations"][NODE_ID]
     eventually(
-        lambda: cluster.plane.api.get(path)["status"]["nodes"][node_id]["phase"],
-        lambda phase: phase == "Running",
+        lambda: cluster.plane.api.get(path).get("status", {}).get("nodes", {}).get(node_id, {}),
+        lambda node: node.get("phase") == "Running",
         timeout_seconds=LONG_SECONDS,
     )
     return pod
