@@ -125,7 +125,9 @@ site: setup ## Build the documentation as a site in .cache/site/site; fails afte
 
 .PHONY: cluster
 cluster: setup ## Start an empty cluster with the real Argo for trying things, without Docker or root, until Ctrl-C
+	$(call say,[1/2] control plane and Argo: built once into the cache)
 	@$(RUN) python -m controlplane build --argo >/dev/null
+	$(call say,[2/2] the cluster)
 	@exec $(RUN) python -m tutorial
 
 .PHONY: tutorial
