@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from wfreport.api.argo import MAIN_CONTAINER, NodeType
 from wfreport.api.classes import FailureClass, Role
 from wfreport.api.report import ReportStatus, WorkflowReport
 from wfreport.cli.sources.computed_reports import compute_report
@@ -18,9 +19,11 @@ from wfreport.core.next_steps.model import ReportedRun
 from wfreport.core.next_steps.steps import next_steps
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
 from wfreport.core.snapshot.model import PodEvidence
+from wfreport.core.snapshot.pod_names import pod_name
 
 FOLDER = Path(__file__).parents[1] / "field"
 EXPECTED: dict[str, dict[str, Any]] = json.loads((FOLDER / "expected.json").read_text())
+LOGS: dict[str, str] = yaml.load((FOLDER / "logs.yaml").read_bytes(), yaml.CSafeLoader)
 
 
 def _items(name: str) -> list[dict[str, Any]]:
@@ -31,13 +34,15 @@ def _items(name: str) -> list[dict[str, Any]]:
 
 @functools.cache
 def report_of(name: str) -> WorkflowReport:
-    """Return the report of a run, with the pods and Events that the person had."""
+    """Return the report of a run, with the pods, Events and logs that the person had."""
     events = [decode_event(event) for event in _items(f"{name}-events.json")]
     evidence = {}
     for pod in map(decode_pod, _items(f"{name}-pods.json")):
         own = tuple(event for event in events if event.involved_object.name == pod.metadata.name)
         evidence[pod.metadata.name] = PodEvidence(pod, own)
     snapshot = decode_workflow(yaml.load((FOLDER / f"{name}.yaml").read_bytes(), yaml.CSafeLoader))
+    for node in (node for node in snapshot.nodes.values() if name in LOGS and node.type == NodeType.POD):
+        evidence[pod_name(snapshot.workflow, node)] = PodEvidence(logs={MAIN_CONTAINER: LOGS[name]}, is_archived=True)
     return WorkflowReport.model_validate(compute_report(snapshot, evidence))
 
 

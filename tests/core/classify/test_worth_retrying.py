@@ -23,6 +23,20 @@ LOST = (
     "error: unexpected status code: 502",
     "googleapi: Error 429: Rate Limit Exceeded, rateLimitExceeded",
     "grpc: the service is currently unavailable: HTTP/1.1 503 Service Unavailable",
+    "fatal: unable to access 'https://github.com/a/b.git/': Could not resolve host: github.com",
+    "W: Failed to fetch http://deb.debian.org/InRelease  Temporary failure resolving 'deb.debian.org'",
+    "error: RPC failed; curl 56 GnuTLS recv error (-54): Error in the pull function.",
+    "npm error network read ECONNRESET",
+    "An error occurred (SlowDown) when calling the GetObject operation: Please reduce your request rate.",
+    "botocore.exceptions.ClientError: An error occurred (ThrottlingException) when calling X: Rate exceeded",
+    "MySQLdb.OperationalError: (1213, 'Deadlock found when trying to get lock; try restarting transaction')",
+    "│ Error: Error acquiring the state lock",
+    "error: failed to solve: rpc error: code = Unknown desc = failed to load cache: ref a locked: unavailable",
+    "error: failed to receive status: rpc error: code = Unavailable desc = transport is closing",
+    "RuntimeError: CUDA error: uncorrectable ECC error encountered",
+    "org.apache.spark.SparkException: Job aborted due to stage failure: ExecutorLostFailure (executor 0 lost)",
+    "org.apache.kafka.common.errors.TimeoutException: Failed to update metadata after 60000 ms.",
+    "RuntimeError: Could not connect to the Metadata store.",
 )
 OTHERS = (
     "ValueError: could not convert string to float: 'x'",
@@ -32,6 +46,11 @@ OTHERS = (
     "KeyError: 'rate limit of page 503'",
     "error: 1429 rows rejected",
     "HTTP 404: page 502 does not exist",
+    "FileNotFoundError: [Errno 2] No such file or directory: '/data/a'",
+    "RuntimeError: Failed to connect to DB: acme.example.com:443. Incorrect username or password was specified.",
+    "ssl.SSLError: HTTPSConnectionPool(host='api'): Max retries exceeded: certificate verify failed",
+    "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+    "error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413",
 )
 
 

@@ -33,7 +33,8 @@ TOO_LARGE_OUTPUT: Final = message_pattern(
 
 UNSUPPORTED_ARTIFACT: Final = message_pattern(
     r"not implemented in the \S{1,40} executor|artifacts unsupported|currently unimplemented|did not specify a path|"
-    r"No archive location|Archive location provided no|does not have the key|Unsupported artifact driver"
+    r"No archive location|Archive location provided no|key unsupported: |does not have the key|"
+    r"Unsupported artifact driver"
 )
 """The template asks for something that its executor or its store cannot do, or names a key that is not there."""
 
@@ -55,7 +56,7 @@ DENIED_ARTIFACT: Final = message_pattern(
     r"could not find default credentials|no credential|authentication required|[Uu]nauthorized|"
     r"[Pp]ermission denied|handshake failed|InvalidBucketName|accountKey secret is required|x509: |"
     r"signature (?:we calculated )?does not match|Access Key Id you provided|InvalidClientTokenId|WebIdentityErr|"
-    r"NoCredentialProviders|Cannot connect to the Docker daemon|necessary privileges|[Aa]uthorization failed|"
+    r"NoCredentialProviders|Cannot connect to the Docker daemon|necessary (?:RBAC )?privileges|[Aa]uthorization failed|"
     r"HTTP response to HTTPS client|"
     r"invalid_grant|operation not permitted|"
     r"no configuration has been provided|process namespace sharing is not enabled|"
@@ -82,6 +83,7 @@ MISCONFIGURED_STORE: Final = message_pattern(
     r"the region '[^']*' is wrong|PermanentRedirect|must be addressed using the specified endpoint|"
     r"unsupported protocol scheme|missing protocol scheme|"
     r"Bucket name (?:cannot|contains)|invalid (?:port|URL|URI|character in host name)|too many colons in address|"
+    r"artifact storage is not configured|need to configure artifact storage|"
     r"missing port in address|first path segment in URL|AuthorizationHeaderMalformed|IllegalLocationConstraint"
 )
 """The configuration of the artifact repository names no store that can be reached."""

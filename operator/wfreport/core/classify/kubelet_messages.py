@@ -187,8 +187,8 @@ STARTUP_ERRORS: Final = message_pattern(
 )
 """Volumes and containers that could not start because of the machine or the storage, not of a wrong name."""
 
-EXECUTOR_MISSING: Final = message_pattern(r"exec: \W{0,8}(?:/[\w/]{1,60}/)?argoexec\W{1,8}: ")
-"""The image of Argo's executor lacks argoexec: the controller and that image are of different versions."""
+EXECUTOR_MISSING: Final = message_pattern(r"exec: \W{0,8}(?:/[\w/]{1,60}/)?(?:argoexec|launcher-v2)\W{1,8}: ")
+"""The image of Argo's executor, or of Kubeflow's launcher, lacks its program: its version is not the server's."""
 
 INIT_OUT_OF_MEMORY: Final = message_pattern(r"container init was OOM-killed")
 """runc's message of a container whose memory limit is too small even for its start."""

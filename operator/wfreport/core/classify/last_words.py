@@ -15,18 +15,48 @@ from wfreport.core.classify.telling_line import telling_line
 from wfreport.core.snapshot.messages import parse_exit
 from wfreport.imports import lazy_pattern
 
-_TEMPORARY: Final = lazy_pattern(
-    NETWORK_ERRORS.pattern
-    + r"|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ConnectTimeout|ConnectionTimeout|ReadTimeout|"
+_CONNECTION: Final = (
+    r"ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|\bENOTFOUND\b|ConnectTimeout|ConnectionTimeout|ReadTimeout|"
     r"ConnectionRefusedError|ConnectionResetError|Max retries exceeded|could not connect to server|lost connection to|"
-    r"closed the connection|"
-    r"(?:connect|socket|host|server|network|database|http|request|port)[^\n]{0,200}(?:timed out|timeout expired)|"
-    r"too ?many ?requests|rate limit(?:ed| exceeded)|"
+    r"closed the connection|could(?: not|n't) resolve host|temporary failure resolving|name or service not known|"
+    r"DNS resolution failed|(?:recv|send) (?:error|failure)|SSL_ERROR_SYSCALL|was not closed cleanly|IncompleteRead|"
+    r"RPC failed; (?:curl (?:16|18|28|52|55|56|92)\b|result=18|HTTP 5)|npm (?:ERR!|error) network |"
+    r"transfer closed with outstanding read data|transport is closing|Timeout(?:Exception|Error)\b|"
+    r"code = (?:Unavailable|DeadlineExceeded|Aborted)\b|StatusCode\.(?:UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED)\b|"
+    r"(?:could ?n[o']t|unable to|cannot|can't|failed to) connect to (?!the Docker daemon)|"
+    r"(?:connect|socket|host|server|network|database|http|request|port)[^\n]{0,200}(?:timed out|timeout expired)"
+)
+"""A name that was not resolved, a connection that was refused, a stream that broke."""
+
+_OVERLOAD: Final = (
+    r"too ?many ?requests|rate limit(?:ed| exceeded)|reduce your request rate|\bSlow ?Down\b|\bThrottl(?:ing|ed)|"
+    r": Rate exceeded|RequestLimitExceeded|ThroughputExceeded|"
     r"(?:HTTP(?:/[12](?:\.[01])?)?|status|code|error)[ :=\"]{1,4}(?:429|50[234])\b|"
-    r"bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|try again later",
+    r"bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|try again later"
+)
+"""A service that is overloaded, or that throttles."""
+
+_LOCK: Final = (
+    r"deadlock (?:found|detected)|try restarting transaction|could not serialize access|database is locked|"
+    r"lock wait timeout exceeded|could not obtain lock|acquiring the state lock|state is already locked|"
+    r"locked: unavailable|could not get lock /|another operation \([a-z/]{1,40}\) is in progress"
+)
+"""A lock that somebody else held."""
+
+_MACHINE: Final = r"uncorrectable ECC|ERROR_ECC_UNCORRECTABLE|fallen off the bus|GPU is lost|ExecutorLostFailure"
+"""A machine that broke, below the program or beside it."""
+
+_TEMPORARY: Final = lazy_pattern(
+    f"{NETWORK_ERRORS.pattern}|{_CONNECTION}|{_OVERLOAD}|{_LOCK}|{_MACHINE}", re.IGNORECASE
+)
+"""What may be otherwise the next time."""
+
+_REFUSED: Final = lazy_pattern(
+    r"\bpassword\b|authentication (?:failed|required)|\bunauthorized\b|(?:access|permission) denied|"
+    r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|\bx509: |certificate (?:has expired|signed by unknown)",
     re.IGNORECASE,
 )
-"""The other end of a connection may be there the next time, and a service that is overloaded may answer."""
+"""What a connection was refused for: it is the same the next time."""
 
 
 def changes_by_last_words(
@@ -48,4 +78,4 @@ def changes_by_last_words(
     if judgement is not None:
         reason = FailureReason.KUBEFLOW_ERROR.value
         return {"owner": judgement.owner, "retryable": judgement.retryable, "reason": reason}
-    return {"retryable": True} if _TEMPORARY.search(line) else {}
+    return {"retryable": True} if _TEMPORARY.search(line) and not _REFUSED.search(line) else {}

@@ -30,6 +30,8 @@ _NOISE: Final = lazy_pattern(
     r"goroutine \d+ |\s+\S+\.go:\d+|created by \S+|"  # Go
     r"Traceback \(most recent call last\):|(?:During handling of|The above exception) |\s+File \"[^\"]*\", line \d+|"
     r"Node\.js v\d|note: |Execution halted$|stack backtrace:|"
+    r"npm (?:ERR!|error)(?: (?:A complete log|errno |syscall |path |cwd |command |signal |  )|\s*$)|"
+    r"npm (?:ERR!|error) network(?: (?:This is a problem|In most cases|If you are|'proxy' config)|\s*$)|"
     r"[│|╷╵╰╭─\s]*(?:\[ERROR\] +)?(?:For more information|To see the full stack trace|Re-run |\[Help \d+\]|"
     r"\(Background on this error|Run with --|See https?://|\* Get more help|\* Try:)",
     re.IGNORECASE,
@@ -37,7 +39,9 @@ _NOISE: Final = lazy_pattern(
 """Lines without information: frames of stack traces, separators, advice."""
 
 _GENERIC: Final = lazy_pattern(
-    r"=====|npm (?:ERR!|error)|make(?:\[\d+\])?: \*\*\*|BUILD FAILED|FAIL$|FAIL\s|FAILED \(|Tests?:? .*\d+ failed|"
+    r"=====|npm (?:ERR!|error)(?! network )|\s*error: subprocess-exited-with-error|"
+    r"\s*fatal: (?:the remote end hung up unexpectedly|early EOF|.{0,20}index-pack )|"
+    r"make(?:\[\d+\])?: \*\*\*|BUILD FAILED|FAIL$|FAIL\s|FAILED \(|Tests?:? .*\d+ failed|"
     r"Done\b|test result: |Aborted$|[\w.]*CalledProcessError: |Command exited with non-zero status|"
     r"(?:.* )?(?:exited|exit(?:ed)?|terminated|failed|returned|completed)"
     r" (?:with )?(?:an? )?(?:non-?zero )?(?:exit )?(?:code|status)[: ]+-?\d+\.?$",
@@ -49,6 +53,7 @@ _EXCEPTION: Final = lazy_pattern(
     r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: |E  +|Uncaught |Unhandled exception\. |fatal: )?(?:"
     r"(?:[A-Za-z_$][\w$]{0,63}(?:\.|::)){0,16}[A-Z]?[\w$]{0,64}?(?:Error|Exception|Interrupt)(?:: |:?$| \[| \()|"
     r"(?:[A-Za-z_$][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,64}(?:: |$))|"
+    r"[EW]: Failed to fetch |\s+> (?:Could not|Cannot|Failed|Unable|No )|"  # what apt and Gradle lack because of it
     r"F\d{4} \d\d:\d\d:\d\d\S* +\d+ \S{1,100}\] |"
     r"panic: |fatal error: |thread '[^']*' panicked at '|\s*what\(\): |FAILED \S+::|--- FAIL: |● "
 )
@@ -57,7 +62,7 @@ _EXCEPTION: Final = lazy_pattern(
 _SEVERE: Final = lazy_pattern(
     r"(?:level|severity)\"?[=:] ?\"?(?:error|fatal|panic|critical)\b|"
     r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b(?!=)|"
-    r"[EF]\d{4} \d\d:\d\d:\d\d"
+    r"[EF]\d{4} \d\d:\d\d:\d\d|npm (?:ERR!|error) network "
 )
 """Lines that a logger marks as an error."""
 
@@ -83,6 +88,10 @@ _CONTINUED: Final = lazy_pattern(r"\s|(?:DETAIL|HINT|LINE \d+|CONTEXT|STATEMENT|
 
 _PYTHON_FRAME: Final = lazy_pattern(r"\s+File \"[^\"]*\", line \d+")
 _RUST_PANIC: Final = lazy_pattern(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d+:\d+:$")
+
+
+_LEAD_OF_BUILD: Final = lazy_pattern(r"(?:#\d{1,4} )?\d{1,5}\.\d{1,3} {1,3}(?=[A-Za-z])|#\d{1,4} (?=[A-Z])")
+"""What BuildKit puts before each line of a build: its number, and the seconds."""
 
 
 class _Rank(IntEnum):
@@ -166,7 +175,9 @@ def _lines(text: str) -> list[str]:
 def _rank(line: str) -> _Rank:
     if is_argoexec_line(line):
         return _Rank.NOISE
-    marked = next((rank for pattern, rank in _MARKS if pattern.match(line)), None)
+    lead = _LEAD_OF_BUILD.match(line)
+    at = lead.end() if lead else 0
+    marked = next((rank for pattern, rank in _MARKS if pattern.match(line, at)), None)
     if marked is not None:
         return marked
     return _Rank.ERROR if _WORDS.search(line) else _Rank.PLAIN
