@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.core.hostile import UNITS, repeated
 from tests.examples import examples, steps
 
-from wfreport.core.classify import agent_messages, argo_messages, artifact_messages, kubelet_messages
-from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
+from wfreport.core.classify import agent_messages, argo_messages, artifact_messages, kubelet_messages, telling_line
+from wfreport.core.classify.message_patterns import MessagePattern, PatternList, message_pattern
 from wfreport.core.redact.bounds import ascii_bytes
 
 
@@ -29,7 +29,7 @@ def _patterns_in(value: Any) -> Iterator[MessagePattern]:
 
 PATTERNS = [
     pattern
-    for module in (agent_messages, argo_messages, artifact_messages, kubelet_messages)
+    for module in (agent_messages, argo_messages, artifact_messages, kubelet_messages, telling_line)
     for value in vars(module).values()
     for pattern in _patterns_in(value)
 ]
@@ -80,6 +80,35 @@ def test_a_long_text_has_the_same_match_as_a_short_one(end: str) -> None:
         for pattern in PATTERNS:
             found, exact = pattern.search(text), pattern.exact.search(text)
             assert (found and found.span()) == (exact and exact.span())
+
+
+def first_by_itself(patterns: list[MessagePattern], text: str) -> int | None:
+    return next((index for index, pattern in enumerate(patterns) if pattern.exact.search(text)), None)
+
+
+ALL = PatternList(PATTERNS)
+
+
+@settings(max_examples=examples(500), deadline=None)
+@given(data=st.data(), pattern=st.sampled_from(PATTERNS), after=st.sampled_from(["", "\n", *UNITS]))
+def test_the_first_of_many_patterns_is_found_in_one_pass(
+    data: st.DataObject, pattern: MessagePattern, after: str
+) -> None:
+    text = data.draw(st.from_regex(re.compile(pattern.pattern, pattern.exact.flags))) + after * 100
+    assert ALL.first(text) == first_by_itself(PATTERNS, text)
+
+
+def test_a_list_of_patterns_keeps_their_order_and_flags() -> None:
+    patterns = [
+        message_pattern("a lock"),
+        message_pattern("BUG", re.IGNORECASE),
+        message_pattern("b.c", re.DOTALL),
+        message_pattern("b.?c"),
+        message_pattern("Bug"),
+    ]
+    texts = ("Bug", "b\nc", "bc", "b-c Bug", "none")
+    for text in (*texts, *(text + " " * 300 for text in texts)):
+        assert PatternList(patterns).first(text) == first_by_itself(patterns, text)
 
 
 def test_what_re2_lacks_is_dropped_before_a_long_text_is_searched() -> None:

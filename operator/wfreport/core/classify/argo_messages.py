@@ -14,7 +14,7 @@ from wfreport.api.classes import FailureClass as Class
 from wfreport.api.classes import Owner
 from wfreport.core.classify.artifact_messages import OF_API_SERVER, OTHER_VERSION, UNKNOWN_FLAG
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS, REGISTRY_ERRORS
-from wfreport.core.classify.message_patterns import MessagePattern, message_pattern
+from wfreport.core.classify.message_patterns import MessagePattern, PatternList, message_pattern
 
 
 class RefusalMessage(Struct, frozen=True):
@@ -359,10 +359,14 @@ REFUSALS: Final[tuple[RefusalMessage, ...]] = (
 """The first match counts. The refusing party comes before the refused object, and specific messages before general."""
 
 
+_REFUSAL_PATTERNS: Final = PatternList(refusal.pattern for refusal in REFUSALS)
+
+
 @lru_cache(maxsize=64)
 def find_refusal(text: str) -> RefusalMessage | None:
     """Return the first refusal whose pattern matches the text."""
-    return next((refusal for refusal in REFUSALS if refusal.pattern.search(text)), None)
+    index = _REFUSAL_PATTERNS.first(text)
+    return None if index is None else REFUSALS[index]
 
 
 def find_executor_refusal(text: str) -> RefusalMessage | None:

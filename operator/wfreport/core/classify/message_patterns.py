@@ -6,6 +6,7 @@ pattern first: one that matches at least the same texts. Only if that matches do
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from wfreport.core.redact.bounds import ascii_bytes
@@ -60,6 +61,12 @@ class MessagePattern:
             self._widened = re2.compile(_widened(self.pattern).encode(), options)
         return self._widened
 
+    @property
+    def inline(self) -> str:
+        """The widened expression with its flags, for a set of expressions that have different ones."""
+        flags = "".join(flag for flag, bit in (("i", re.IGNORECASE), ("s", re.DOTALL)) if self._flags & bit)
+        return f"(?{flags}:{_widened(self.pattern)})" if flags else _widened(self.pattern)
+
     def search(self, text: str) -> re.Match[str] | None:
         """Return the first match, as ``re.Pattern.search`` does."""
         if len(text) > _LONG_CHARACTERS and self.widened.search(ascii_bytes(text)) is None:
@@ -69,6 +76,34 @@ class MessagePattern:
     def match(self, text: str) -> re.Match[str] | None:
         """Return the match at the beginning, as ``re.Pattern.match`` does."""
         return self.exact.match(text)
+
+
+class PatternList:
+    """Message patterns in the order of their precedence.
+
+    One pass of RE2 over a long text finds the widened patterns of all of them that match, as fast as that of one.
+    """
+
+    __slots__ = ("_patterns", "_widened")
+
+    def __init__(self, patterns: Iterable[MessagePattern]) -> None:
+        self._patterns: Sequence[MessagePattern] = tuple(patterns)
+        self._widened: Any = None
+
+    def first(self, text: str) -> int | None:
+        """Return the index of the first pattern that is found in the text."""
+        candidates = range(len(self._patterns)) if len(text) <= _LONG_CHARACTERS else self._candidates(text)
+        return next((index for index in candidates if self._patterns[index].exact.search(text)), None)
+
+    def _candidates(self, text: str) -> Sequence[int]:
+        if self._widened is None:
+            import re2  # noqa: PLC0415 - commands that read reports do without it
+
+            self._widened = re2.Set.SearchSet()
+            for pattern in self._patterns:
+                self._widened.Add(pattern.inline)
+            self._widened.Compile()
+        return sorted(self._widened.Match(ascii_bytes(text)) or ())
 
 
 def message_pattern(pattern: str, flags: int = 0) -> MessagePattern:

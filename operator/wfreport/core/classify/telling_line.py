@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from wfreport.core.classify.argoexec_lines import is_argoexec_line
+from wfreport.core.classify.message_patterns import message_pattern
 from wfreport.imports import lazy_pattern
 
 _READ_CHARACTERS: Final = 16 * 1024
@@ -73,7 +74,7 @@ _ROUTINE: Final = lazy_pattern(
 )
 """Lines that a logger marks as routine, and the commands that `set -x` prints."""
 
-_WORDS: Final = lazy_pattern(
+_WORDS: Final = message_pattern(
     r"\b(?:errors?|failed|failure|failing|fails|fatal|cannot|can't|could not|couldn't|unable to|not found|no such|"
     r"denied|refused|forbidden|unauthorized|invalid|illegal|bad|missing|timed? ?out|timeout|expired|unreachable|"
     r"reset by peer|does not exist|doesn't exist|is not|no space left|killed|abort(?:ed|ing)|segmentation fault|"

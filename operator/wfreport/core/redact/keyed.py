@@ -11,6 +11,7 @@ of the text.
 import re
 import string
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
@@ -57,6 +58,9 @@ _BEFORE_KEY: Final = sorted_words(
     """
 )
 _WORD_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
+_LAST_WORDS_REVERSED: Final = lazy_pattern(r"[^A-Za-z\d]*([A-Za-z\d]+)")
+"""The last words of a text that are not separated, such as ``nextPage``."""
+
 _LINE_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}[ \t>-]{0,32}(?:\n|\Z)")
 _BEFORE_CHARACTERS: Final = 100
 _FIELD_STARTS: Final = frozenset(" {,")
@@ -156,6 +160,9 @@ _LONG_NUMBER_DIGITS: Final = 12
 _INSPECTED_CHARACTERS: Final = 256
 """Characters of a value that are inspected. The limit keeps the time linear for a text that consists of keys only."""
 
+_CACHED_WORDS: Final = 64
+"""The words of keys are few: ``password``, ``Password``, ``pass_word``."""
+
 _ENGLISH: Final = lazy_pattern(
     r"[\"'`\\]*[ \t]+(?:not|is|does|has|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b"
 )
@@ -205,6 +212,8 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
         return False
     if word == "secret" and not suffix and _last_word(text, key.start()) in _BEFORE_SECRET_NAME:
         return False
+    if not suffix:
+        return True
     glued = suffix[:1].isalpha() and suffix[:1].islower() == key["word"][-1:].islower()
     if glued and not suffix.lower().startswith(_SECRET_SUFFIXES):
         return False
@@ -233,8 +242,8 @@ def _ends_with(before: str, words_before: tuple[str, ...], separators: str) -> b
 
 def _last_word(text: str, position: int) -> str:
     """Return the word before a position, in lower case: ``page`` of ``nextPageToken`` and of ``next_page_token``."""
-    found = _WORDS.findall(text[max(0, position - _BEFORE_CHARACTERS) : position].rstrip("_ -"))
-    return found[-1].lower() if found else ""
+    last = _LAST_WORDS_REVERSED.match(_reversed_before(text, position))
+    return _WORDS.findall(last[1][::-1])[-1].lower() if last else ""
 
 
 def _is_secret_id(text: str, key: re.Match[str]) -> bool:
@@ -247,21 +256,32 @@ def _is_secret_id(text: str, key: re.Match[str]) -> bool:
 def _is_secret(text: str, key: re.Match[str]) -> bool:
     match = _value_match(text, key)
     value = _value(match)
-    if match is None or not value or _is_filled_in_later(match, value) or _measures(key, value):
+    if match is None or not value:
         return False
-    word = key["word"].lower()
-    if (word.startswith("cred") and value.lower() in _FETCH_MODES) or (word == "pwd" and _is_folder(key, value)):
-        return False
+    # The likeness first, because it refutes most words.
+    return _resembles_secret(text, key, match, value) and not (
+        _is_filled_in_later(match, value) or _measures(key, value) or _is_setting(key, value)
+    )
+
+
+def _resembles_secret(text: str, key: re.Match[str], match: re.Match[str], value: str) -> bool:
+    """Whether a value has the form of a secret, or stands where only a secret does."""
     if "=" in key["separator"]:
         names_object = key["word"] == "secret" and text.endswith(" --", 0, key.start())
         return not (names_object and _NAME_OF_A_SECRET.fullmatch(value)) and _is_assigned_secret(
-            word, value, is_bare=match.lastgroup == "bare"
+            key["word"].lower(), value, is_bare=match.lastgroup == "bare"
         )
     if match.lastgroup == "bare":
         return _is_secret_id(text, key) or _is_bare_secret(text, key, value, match.end())
     if value.lower() in STATE_WORDS or is_complaint(value) or not value.strip(string.punctuation + " "):
         return False
     return bool(key["close"]) or _ENGLISH.match(text, match.end()) is None
+
+
+def _is_setting(key: re.Match[str], value: str) -> bool:
+    """Whether the value is a mode of ``credentials``, or the working directory."""
+    word = key["word"].lower()
+    return (word.startswith("cred") and value.lower() in _FETCH_MODES) or (word == "pwd" and _is_folder(key, value))
 
 
 def _is_folder(key: re.Match[str], value: str) -> bool:
@@ -280,7 +300,7 @@ def _is_filled_in_later(match: re.Match[str], value: str) -> bool:
 
 def _measures(key: re.Match[str], value: str) -> bool:
     """Whether the value is a moment or a count, as its key says: ``password_changed_at: 2026-11-22``."""
-    parts = _WORDS.findall(key["suffix"])
+    parts = _WORDS.findall(key["suffix"]) if key["suffix"] else ()
     return bool(parts) and parts[-1].lower() in _MEASURING_WORDS and _MOMENT.fullmatch(value) is not None
 
 
@@ -296,9 +316,9 @@ def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
 
 def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool:
     """Whether an unquoted value after a colon is a secret, and not the rest of a sentence."""
-    if value.lower() in TYPES or (_PAIR.match(value) and len(value) < _LONG_PAIR):
+    if value.lower() in TYPES or (len(value) < _LONG_PAIR and _PAIR.match(value)):
         return False
-    password = key["word"].lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
+    password = _is_password(key["word"])
     if key["close"]:
         return value.isdigit() and len(value) >= _PIN_DIGITS and not key["separator"].startswith(" ")
     separated = key["separator"].endswith((" ", "\t"))
@@ -311,6 +331,11 @@ def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool
     ):
         return False
     return not (separated and (is_reference(value) or _NAME_OF_A_SECRET.fullmatch(value)))
+
+
+@lru_cache(maxsize=_CACHED_WORDS)
+def _is_password(word: str) -> bool:
+    return word.lower().replace(" ", "").replace("-", "").replace("_", "") in PASSWORD_WORDS
 
 
 def _is_compound(suffix: str) -> bool:
