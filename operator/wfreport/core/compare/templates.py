@@ -27,10 +27,11 @@ from wfreport.core.snapshot.definition import (
 )
 from wfreport.core.snapshot.digests import VALUE, digest_name, digested_names, without_volatile
 from wfreport.core.snapshot.normalized import normalized_image
-from wfreport.core.snapshot.quantity import plain_quantity
+from wfreport.core.snapshot.quantity import format_bytes, plain_quantity
 
 _CONTAINER_LISTS: Final = frozenset({"initContainers", "sidecars", "containerSet"})
 _NAMES_A_TEMPLATE: Final = frozenset({"entrypoint", "onExit"})
+_AMOUNTS: Final = "podResources."
 _SCOPE: Final = "/"
 """Part of the name of a referenced template, which is known only if the run got to it."""
 
@@ -133,7 +134,10 @@ def changed_spec(before: RunDefinition, after: RunDefinition, came_and_went: Ite
     volatile: list[Difference] = []
     for field in _without_inner(_different(old, new, MAX_PARTS)):
         change = Difference(
-            what=ChangedThing.SPEC, name=_line(field), before=_value(old.get(field)), after=_value(new.get(field))
+            what=ChangedThing.SPEC,
+            name=_line(field),
+            before=_value(field, old.get(field)),
+            after=_value(field, new.get(field)),
         )
         is_known = field != TEMPLATE_REF or (field in old and field in new)  # else their content is compared
         if is_known and not (field in _NAMES_A_TEMPLATE and (change.before, change.after) in renamed):
@@ -270,7 +274,7 @@ def _ancestors(field: str) -> Set[str]:
 
 
 def _field(key: str, before: str | None, after: str | None) -> str:
-    old, new = _value(before), _value(after)
+    old, new = _value(key, before), _value(key, after)
     is_digest = (before is not None and old is None) or (after is not None and new is None)
     return cut(key if is_digest else f"{key} {old or '(none)'} → {new or '(none)'}", LINE)
 
@@ -347,8 +351,12 @@ def _different(before: Mapping[str, str], after: Mapping[str, str], limit: int) 
     return [key for key in keys if all(key in each for each in full)] if full else keys
 
 
-def _value(part: str | None) -> str | None:
-    return _line(part.removeprefix(VALUE)) if part and part.startswith(VALUE) else None
+def _value(field: str, part: str | None) -> str | None:
+    """Return a short value as people write it; None for a digest. Amounts are recorded without units."""
+    if part is None or not part.startswith(VALUE):
+        return None
+    value = part.removeprefix(VALUE)
+    return format_bytes(int(value)) if field.startswith(_AMOUNTS) and value.isdecimal() else _line(value)
 
 
 def _line(text: str | None) -> str | None:
