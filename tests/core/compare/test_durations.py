@@ -204,8 +204,41 @@ def test_a_slow_step_is_found_among_steps_of_the_same_name_in_other_groups() -> 
 
     earlier = durations_by_step([run(c=300)])
     found = slower_steps(600, run(b=700, c=300), earlier)
-    assert [(each.display_name, each.seconds, each.baseline_seconds) for each in found] == [("load", 700, 60)]
+    assert [(each.display_name, each.seconds, each.baseline_seconds) for each in found] == [("load of b", 700, 60)]
     assert slower_steps(600, run(c=300), earlier) == []
+
+
+def kubeflow(tasks: tuple[str, ...], groups: tuple[str, ...], seconds: dict[str, int] | None = None) -> StepDurations:
+    """Return a run of Kubeflow Pipelines: within these groups, each task is a group with a step `executor`."""
+    around = [
+        step(name, "DAG", 0, 2000, children=[place + 1]) for place, name in enumerate(("pipeline-x7k2p", *groups))
+    ]
+    first = len(around)
+    tops = [step(name, "DAG", 0, 2000, children=[first + len(tasks) + place]) for place, name in enumerate(tasks)]
+    around[-1] = step(around[-1].display_name, "DAG", 0, 2000, children=list(range(first, first + len(tasks))))
+    executors = [step("executor", "Pod", 0, (seconds or {}).get(name.partition("(")[0], 60)) for name in tasks]
+    return step_durations(ReportStatus(steps=[*around, *tops, *executors]), "pipeline-x7k2p")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "groups", "expected"),
+    [
+        (("train", "load", "save"), (), "executor of train"),
+        (("train",), (), "executor of train"),  # the only one, in a group of its own
+        (("train", "load", "save"), ("root",), "executor of train"),
+        (("train(0)", "load(0)", "save(0)"), (), "executor"),  # attempts of the whole run
+        (("train(0)",), ("train",), "executor of train"),  # an attempt of a group
+        (("train", "load", "save"), ("iteration(1:b)",), "executor of train of iteration(1:b)"),
+        (("executor",), (), "executor"),
+    ],
+)
+def test_a_slow_step_whose_name_others_share_is_named_with_its_task(
+    tasks: tuple[str, ...], groups: tuple[str, ...], expected: str
+) -> None:
+    slow = {"executor" if tasks == ("executor",) else "train": 700}
+    earlier = durations_by_step([kubeflow(tasks, groups)])
+    found = slower_steps(600, kubeflow(tasks, groups, slow), earlier)
+    assert [each.display_name for each in found] == [expected]
 
 
 def test_equal_items_of_one_run_count_as_one_run() -> None:

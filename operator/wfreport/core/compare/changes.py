@@ -49,7 +49,9 @@ def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
         volatile = [*volatile, *unsteady, *unsteady_fields]
     failing = _failing(after.status)
     # stable: within a kind, in the order of the definition
-    changes.sort(key=lambda change: (not _concerns(change, failing), _ORDER[change.what]))
+    changes.sort(key=lambda change: _ORDER[change.what])
+    if failing:
+        changes.sort(key=lambda change: not _concerns(change, failing))
     return [*changes, *_changed_circumstances(before, after), *volatile]
 
 
@@ -77,17 +79,22 @@ def _failing(status: ReportStatus) -> frozenset[str]:
 
 
 def _concerns(change: Difference, names: Set[str]) -> bool:
-    if change.what in {ChangedThing.PARAMETER, ChangedThing.SPEC} or not names:
+    if change.what in {ChangedThing.PARAMETER, ChangedThing.SPEC}:
         return False
-    return any(name in names for name in (change.name or "").partition(":")[0].split(", "))
+    if change.what not in _JOINED:
+        return change.name in names
+    return any(name in names for name in (change.name or "").partition(": ")[0].split(", "))
 
 
 def _joined(changes: Iterable[Difference]) -> list[Difference]:
     """Join equal changes of the images and resources of several templates into one."""
     found: dict[object, Difference] = {}
     for change in changes:
+        if change.what not in _JOINED:
+            found[len(found)] = change
+            continue
         template, sign, part = (change.name or "").partition(": ")
-        key = (change.what, part, change.before, change.after) if change.what in _JOINED else len(found)
+        key = (change.what, part, change.before, change.after)
         earlier = found.get(key)
         if earlier:
             names = f"{(earlier.name or '').partition(': ')[0]}, {template}"

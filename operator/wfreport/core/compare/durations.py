@@ -16,7 +16,14 @@ from msgspec import Struct, field
 from wfreport.api.argo import NodeType
 from wfreport.api.comparison import Baseline, SlowerStep, SlowReason
 from wfreport.api.report import ReportStatus, Step
-from wfreport.core.compare.loops import LoopItem, enclosing_groups, enclosing_items, item_of, split_item
+from wfreport.core.compare.loops import (
+    EnclosingGroups,
+    LoopItem,
+    enclosing_groups,
+    enclosing_items,
+    item_of,
+    split_item,
+)
 
 MIN_RUNS: Final = 5
 """With fewer runs, no duration is called slow."""
@@ -52,11 +59,19 @@ class StepDuration(Struct, frozen=True, order=True, gc=False):
 
 
 class ItemDuration(Struct, frozen=True):
-    """The duration of a step for an item of a loop, or in one of several groups that have a step of its name."""
+    """The duration of a step for an item of a loop, or in one of several groups that have a step of its name.
+
+    Attributes:
+        key: the step.
+        item: the item, or the group.
+        duration: the duration.
+        index: position of the step in the report.
+    """
 
     key: StepKey
     item: LoopItem
     duration: StepDuration
+    index: int = -1
 
 
 class StepDurations(Struct, frozen=True):
@@ -65,10 +80,16 @@ class StepDurations(Struct, frozen=True):
     Attributes:
         steps: by step; the median of a loop's items.
         items: of each item of a loop.
+        indexes: position of each step in the report; that of the first one, if there are several.
+        listed: the steps of the report.
+        groups: the groups around them, if some have the same name.
     """
 
     steps: Mapping[StepKey, StepDuration]
     items: Sequence[ItemDuration] = ()
+    indexes: Mapping[StepKey, int] = field(default_factory=dict)
+    listed: Sequence[Step] = ()
+    groups: EnclosingGroups | None = None
 
 
 class EarlierDurations(Struct, frozen=True):
@@ -133,6 +154,7 @@ def step_durations(status: ReportStatus, workflow_name: str = "", *, at_least_se
     loops = enclosing_items(steps) if long else {}
     first: dict[StepKey, StepDuration] = {}
     repeated: dict[StepKey, list[StepDuration]] = {}
+    indexes: dict[StepKey, int] = {}
     items: list[ItemDuration] = []
     others: list[tuple[int, StepKey, StepDuration]] = []
     for index, step, exact_seconds in ended:
@@ -151,22 +173,28 @@ def step_durations(status: ReportStatus, workflow_name: str = "", *, at_least_se
         else:
             duration = StepDuration(seconds, step.queued_seconds or 0)
         known = first.setdefault(key, duration)
-        if known is not duration:
+        if known is duration:
+            indexes[key] = index
+        else:
             repeated.setdefault(key, [known]).append(duration)
         item = own_item or loops.get(index)
         if item:
-            items.append(ItemDuration(key, item, duration))
+            items.append(ItemDuration(key, item, duration, index))
         else:
             others.append((index, key, duration))
-    items += _same_named(steps, [each for each in others if each[1] in repeated] if repeated else [])
-    return StepDurations(first | {key: _median(each) for key, each in repeated.items()}, items)
+    alike = [each for each in others if each[1] in repeated] if repeated else []
+    groups = enclosing_groups(steps) if alike else None
+    items += _same_named(groups, alike)
+    medians = {key: _median(each) for key, each in repeated.items()}
+    alone = {key: index for key, index in indexes.items() if key not in repeated} if repeated else indexes
+    return StepDurations(first | medians, items, alone, steps, groups)
 
 
-def _same_named(steps: Sequence[Step], alike: Sequence[tuple[int, StepKey, StepDuration]]) -> Iterator[ItemDuration]:
+def _same_named(groups: EnclosingGroups, alike: Iterable[tuple[int, StepKey, StepDuration]]) -> Iterator[ItemDuration]:
     """Yield the durations of steps that have the same name in several groups, by the group."""
-    groups = enclosing_groups(steps) if alike else {}
     for index, key, duration in alike:
-        yield ItemDuration(key, LoopItem("", groups.get(index, ""), "", key[0]), duration)
+        path = groups.paths.get(index, "") if groups else ""
+        yield ItemDuration(key, LoopItem("", path, "", key[0]), duration, index)
 
 
 def durations_by_step(runs: Iterable[StepDurations]) -> EarlierDurations:
@@ -258,18 +286,39 @@ def slower_steps(run_excess_seconds: int, now: StepDurations, earlier: EarlierDu
         return []
     least = least_growth_seconds(run_excess_seconds)
     found = [*_grown_steps(now, earlier, least), *_grown_items(now, earlier, least)]
-    return [_slower(name, duration, before) for _, name, duration, before in heapq.nsmallest(MAX_STEPS, found)]
+    slowest = heapq.nsmallest(MAX_STEPS, found)
+    if not slowest:
+        return []
+    groups = now.groups or enclosing_groups(now.listed)
+    return [_slower(_label(name, place, groups), duration, before) for _, name, duration, before, place in slowest]
 
 
-_Grown = tuple[float, str, StepDuration, Sequence[StepDuration]]
-"""A step that takes longer: by how many seconds, negated, its name, its duration, and those before."""
+_Place = tuple[StepKey, int, LoopItem | None]
+"""A step, its position in the report (-1 for several steps of one name), and the item of a loop, or the group."""
+
+_Grown = tuple[float, str, StepDuration, Sequence[StepDuration], _Place]
+"""A step that takes longer: by how many seconds, negated, its name, its duration, those before, and its place."""
+
+
+def _label(name: str, place: _Place, groups: EnclosingGroups) -> str:
+    """Return the name of a step as people know it: with its group, if other groups have a step of its name.
+
+    In Kubeflow Pipelines, each task is a group with a step ``executor``.
+    """
+    (step, _), index, item = place
+    group = groups.name(index, step)
+    if not group or (item is None and not groups.is_alone(index)):
+        return name
+    if item is None or not item.position:
+        return f"{step} of {group}"
+    return f"{step} of {group} of {item.name}" if item.enclosing and group != item.name else name
 
 
 def _grown_steps(now: StepDurations, earlier: EarlierDurations, least: float) -> Iterator[_Grown]:
     for key, duration in now.steps.items():
         before = earlier.steps.get(key) if duration.seconds >= least else None
         if before and (growth := _growth(duration, before)) >= least:
-            yield -growth, _LABELS.get(key[0], key[0]), duration, before
+            yield -growth, _LABELS.get(key[0], key[0]), duration, before, (key, now.indexes.get(key, -1), None)
 
 
 def _grown_items(now: StepDurations, earlier: EarlierDurations, least: float) -> Iterator[_Grown]:
@@ -286,7 +335,8 @@ def _grown_items(now: StepDurations, earlier: EarlierDurations, least: float) ->
         before = earlier.items.get((each.key, position)) or earlier.steps[each.key]
         growth = _growth(each.duration, before)
         if growth >= bounds[each.key]:
-            yield -growth, each.item.label(each.key[0]), each.duration, before
+            place = (each.key, each.index, each.item)
+            yield -growth, each.item.label(each.key[0]), each.duration, before, place
 
 
 def _known_by_value(items: Iterable[ItemDuration], keys: Set[StepKey], earlier: EarlierDurations) -> Set[StepKey]:

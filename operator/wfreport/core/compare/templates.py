@@ -241,7 +241,7 @@ def _changed_names(before: TemplateDefinition, after: TemplateDefinition, names:
 def _named_steps(kind: ChangeKind, digests: Container[bytes], names: Mapping[bytes, str]) -> Iterator[Difference]:
     for digest, name in names.items():
         if digest in digests:
-            yield Difference(what=ChangedThing.STEP, name=_line(name), change=kind)
+            yield Difference(what=ChangedThing.STEP, name=name, change=kind)
 
 
 def _names_by_digest(steps: Iterable[Step]) -> dict[bytes, str]:
