@@ -190,11 +190,13 @@ def step_durations(status: ReportStatus, workflow_name: str = "", *, at_least_se
     return StepDurations(first | medians, items, alone, steps, groups)
 
 
-def _same_named(groups: EnclosingGroups, alike: Iterable[tuple[int, StepKey, StepDuration]]) -> Iterator[ItemDuration]:
+def _same_named(
+    groups: EnclosingGroups | None, alike: Iterable[tuple[int, StepKey, StepDuration]]
+) -> Iterator[ItemDuration]:
     """Yield the durations of steps that have the same name in several groups, by the group."""
-    for index, key, duration in alike:
-        path = groups.paths.get(index, "") if groups else ""
-        yield ItemDuration(key, LoopItem("", path, "", key[0]), duration, index)
+    if groups is not None:
+        for index, key, duration in alike:
+            yield ItemDuration(key, LoopItem("", groups.paths.get(index, ""), "", key[0]), duration, index)
 
 
 def durations_by_step(runs: Iterable[StepDurations]) -> EarlierDurations:
