@@ -120,3 +120,25 @@ def test_a_text_that_occurs_again_has_the_same_form() -> None:
     for number in range(200):
         sanitizer.text(f"{number} " + "y" * 4_000)
     assert sanitizer.text("boom " * 500) == first
+
+
+@pytest.mark.parametrize("batch", SECRET_BATCHES)
+def test_a_secret_between_the_names_in_a_path_is_found_as_in_any_text(
+    redactor: Redactor, batch: list[tuple[str, str, str]]
+) -> None:
+    names = ("etl-7", "etl-7-load-123")
+    for _, text, _ in batch:
+        for path in (f"etl-7/{text}/etl-7-load-123/main.log", f"logs/etl-7/{text}", f"{text}/etl-7/main.log", text):
+            assert TextSanitizer(redactor).path(path, names) == TextSanitizer(redactor).text(path)
+
+
+def test_names_in_a_path_are_not_searched_because_the_report_shows_them_anyway(redactor: Redactor) -> None:
+    name = "password=hunter2hunter2"
+    assert TextSanitizer(redactor).path(f"logs/{name}/main.log", (name,)) == f"logs/{name}/main.log"
+    assert TextSanitizer(redactor).path(f"{name}/{name}", (name,)) == f"{name}/{name}"
+    assert TextSanitizer(redactor).path(f"logs/{name}/main.log", ()) == f"logs/password={MASK}"
+
+
+@pytest.mark.parametrize("path", [None, "", " ", "\u200b", "etl-7/\x1b[0m", "etl-7/\u200bx", f"etl-7/{'x' * TEXT}"])
+def test_a_path_has_the_form_of_a_text(redactor: Redactor, path: str | None) -> None:
+    assert TextSanitizer(redactor).path(path, ("etl-7",)) == TextSanitizer(redactor).text(path)

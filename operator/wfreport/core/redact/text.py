@@ -1,5 +1,6 @@
 """Prepares free text for a report. Text is redacted before it is cut, so that no part of a secret remains."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from wfreport.api.wire import LINE, TEXT
@@ -48,6 +49,20 @@ class TextSanitizer:
     def line(self, raw: str) -> str:
         """Sanitize a display name; the name of a loop item contains the item's value."""
         return self._sanitize(raw, LINE)
+
+    def path(self, raw: str | None, names: Collection[str | None]) -> str | None:
+        """Sanitize a path, such as the key of an artifact; None if it is empty or blank.
+
+        Args:
+            raw: the path.
+            names: names of this run that the report shows anyway. A part of the path that is one of them is not
+                searched for secrets. What is left is mostly the same in all runs, and has been searched before.
+        """
+        if not raw or len(raw) > TEXT or not (raw.isascii() and raw.isprintable()):
+            return self.text(raw)
+        rest = "/".join([part for part in raw.split("/") if part not in names])
+        has_no_secret = len(rest) < len(raw) and self._redactor.redact(rest) == (rest, 0)
+        return raw if has_no_secret else self.text(raw)
 
     def value(self, name: str, raw: str, limit: int) -> str | None:
         """Sanitize the value of a parameter; None if it is blank. Often only its name reveals that it is a secret."""

@@ -117,19 +117,22 @@ def list_outputs(snapshot: Snapshot, sanitizer: TextSanitizer) -> RunOutputs | N
     """List global outputs and the artifacts of the run and its steps, with the many archived logs last."""
     outputs = snapshot.workflow.status.outputs
     parameters = list_parameters(outputs.parameters if outputs else (), sanitizer)
-    artifacts: list[tuple[str | None, Artifact]] = [
+    artifacts: list[tuple[Node | None, Artifact]] = [
         (None, artifact) for artifact in (outputs.artifacts if outputs else ())
     ]
     if snapshot.workflow.status.is_completed:  # while the run is in progress, the list would change constantly
-        artifacts += [(n.id, output) for n in snapshot.nodes.values() if n.outputs for output in n.outputs.artifacts]
+        artifacts += [(n, output) for n in snapshot.nodes.values() if n.outputs for output in n.outputs.artifacts]
     artifacts.sort(key=lambda pair: is_log(pair[1]))
-    listed = [_artifact(node_id, artifact, sanitizer) for node_id, artifact in artifacts[:MAX_VALUES]]
+    listed = [_artifact(node, artifact, snapshot.workflow, sanitizer) for node, artifact in artifacts[:MAX_VALUES]]
     return RunOutputs(parameters=parameters or None, artifacts=listed or None) if parameters or listed else None
 
 
-def _artifact(node_id: str | None, artifact: Artifact, sanitizer: TextSanitizer) -> ArtifactRef:
+def _artifact(node: Node | None, artifact: Artifact, workflow: argo.Workflow, sanitizer: TextSanitizer) -> ArtifactRef:
+    own_names = (workflow.metadata.name, *((node.id, pod_name(workflow, node)) if node else ()))
     return ArtifactRef(
-        name=sanitizer.line(artifact.name), node_id=clip(node_id), key=sanitizer.text(artifact_key(artifact))
+        name=sanitizer.line(artifact.name),
+        node_id=clip(node.id) if node else None,
+        key=sanitizer.path(artifact_key(artifact), own_names),
     )
 
 
