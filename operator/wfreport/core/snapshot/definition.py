@@ -43,6 +43,8 @@ _MAX_REFERENCES: Final = 8
 _REMEMBERED: Final = 1024
 _REMEMBERED_BYTES: Final = 16 * 1024
 """Digests of so many short templates are remembered, in at most 16 MiB."""
+_REMEMBERED_RUNS: Final = 128
+"""Digests of so many short definitions are remembered, in at most 2 MiB."""
 _SET_BY_COMMANDS: Final = frozenset({"shutdown", "suspend"})
 """Fields of the spec that ``argo stop``, ``suspend`` and ``resume`` change while the run goes on."""
 _DEFAULTS: Final = "templateDefaults"
@@ -98,7 +100,20 @@ class _DefinitionDocument(Struct, frozen=True):
     status: _Status = _Status()
 
 
+class _StatusText(Struct, frozen=True):
+    stored_templates: msgspec.Raw = msgspec.Raw(b"{}")
+    stored_workflow_template_spec: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _DefinitionText(Struct, frozen=True):
+    """The same, not decoded yet."""
+
+    spec: msgspec.Raw = msgspec.Raw(b"{}")
+    status: _StatusText = _StatusText()
+
+
 _DOCUMENT: Final = msgspec.json.Decoder(_DefinitionDocument)
+_TEXT: Final = msgspec.json.Decoder(_DefinitionText)
 _TEMPLATES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -110,7 +125,9 @@ def digest_definition(raw: bytes, metadata: Metadata | None = None) -> Definitio
         metadata: its metadata; names of its own do not count.
     """
     try:
-        return _digest_document(_DOCUMENT.decode(raw), _own_names(metadata) if metadata else ())
+        text = msgspec.json.encode(_TEXT.decode(raw))
+        own_names = tuple(name for name in _own_names(metadata) if name in text) if metadata else ()
+        return (_digest_known_text if len(text) <= _REMEMBERED_BYTES else _digest_text)(text, own_names)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -120,6 +137,14 @@ def _own_names(metadata: Metadata) -> tuple[bytes, ...]:
     generated = metadata.generate_name or LABEL_CRON_WORKFLOW in metadata.labels
     names = (metadata.uid, metadata.name if generated else "")
     return tuple(name.encode() for name in names if len(name) >= _OWN_NAME_LENGTH)
+
+
+def _digest_text(text: bytes, own_names: Sequence[bytes]) -> DefinitionDigest:
+    return _digest_document(_DOCUMENT.decode(text), own_names)
+
+
+_digest_known_text = functools.lru_cache(maxsize=_REMEMBERED_RUNS)(_digest_text)
+"""Does the same for a short definition, once: the runs of a template with the same arguments have equal ones."""
 
 
 def _digest_document(document: _DefinitionDocument, own_names: Sequence[bytes]) -> DefinitionDigest:
