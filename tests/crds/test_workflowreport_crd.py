@@ -190,10 +190,10 @@ def test_kubectl_shows_one_line_per_run(plane: ControlPlane, namespace: str) -> 
     timing = FULL_STATUS["timing"] | {"duration": "31m03s"}
     put_status(plane, namespace, "line", FULL_STATUS | {"summary": "what happened", "timing": timing, **OOM})
     header, line = plane.kubectl("get", "wfr", "-n", namespace).splitlines()
-    assert header.split() == ["NAME", "PHASE", "REASON", "STEP", "RETRIES", "DURATION", "FINISHED"]
+    assert header.split() == ["NAME", "PHASE", "REASON", "STEP", "RETRIES", "DURATION", "FINISHED", "AGE"]
     assert line.split()[:6] == ["line", "x", "OOMKilled", "train", "1", "31m03s"]
     wide = plane.kubectl("get", "workflowreports", "-o", "wide", "-n", namespace).splitlines()
-    assert wide[0].split()[7:] == ["WORKFLOW", "PROGRESS", "FAILED", "REMEDIATIONS", "SUMMARY"]
+    assert wide[0].split()[8:] == ["WORKFLOW", "PROGRESS", "FAILED", "REMEDIATIONS", "SUMMARY"]
     assert wide[1].endswith("what happened")
     assert "workflowreport.wfreport.dev/line" in plane.kubectl("get", "argo", "-n", namespace, "-o", "name")
 

@@ -38,6 +38,7 @@ COLUMN_CHANGES: Final[Mapping[str, Mapping[str, Change]]] = {
         "Retries": ("so far", "all"),
         "Duration": ("empty: it would change all the time", "set"),
         "Finished": ("empty", "set"),
+        "Age": ("empty before the start, then set", "set"),
         "Workflow": _SAME,
         "Progress": ("grows, with the number of known pods", "the last one"),
         "Failed": ("so far", "all"),

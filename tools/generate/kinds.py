@@ -74,6 +74,7 @@ REPORT: Final = Kind(
         ("Retries", "integer", ".status.counts.retriedAttempts", "Number of failed attempts that Argo retried."),
         ("Duration", "string", ".status.timing.duration", "Time from the run's start to its end."),
         ("Finished", "date", ".status.observedWorkflow.finishedAt", "Time since the run's end."),
+        ("Age", "date", ".status.observedWorkflow.startedAt", "Time since the run's start."),
     ),
     wide_columns=(
         ("Workflow", "string", ".spec.workflowRef.name", "The Workflow this report is about."),
