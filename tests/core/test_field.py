@@ -42,7 +42,9 @@ def report_of(name: str) -> WorkflowReport:
         evidence[pod.metadata.name] = PodEvidence(pod, own)
     snapshot = decode_workflow(yaml.load((FOLDER / f"{name}.yaml").read_bytes(), yaml.CSafeLoader))
     for node in (node for node in snapshot.nodes.values() if name in LOGS and node.type == NodeType.POD):
-        evidence[pod_name(snapshot.workflow, node)] = PodEvidence(logs={MAIN_CONTAINER: LOGS[name]}, is_archived=True)
+        evidence[pod_name(snapshot.workflow, node) or ""] = PodEvidence(
+            logs={MAIN_CONTAINER: LOGS[name]}, is_archived=True
+        )
     return WorkflowReport.model_validate(compute_report(snapshot, evidence))
 
 

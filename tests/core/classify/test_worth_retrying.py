@@ -37,6 +37,12 @@ LOST = (
     "org.apache.spark.SparkException: Job aborted due to stage failure: ExecutorLostFailure (executor 0 lost)",
     "org.apache.kafka.common.errors.TimeoutException: Failed to update metadata after 60000 ms.",
     "RuntimeError: Could not connect to the Metadata store.",
+    "failed to get successful HTTP response from `https://crates.io/a`, got 504",
+    "Failure when receiving data from the peer",
+    "[28] Timeout was reached (failed to download any data for `a v3.1.0` within 30s)",
+    "google.api_core.exceptions.Forbidden: 403 Exceeded rate limits: too many concurrent queries",
+    "elasticsearch.exceptions.TransportError: TransportError(429, 'es_rejected', 'full')",
+    "│ Error: timeout while waiting for plugin to start",
 )
 OTHERS = (
     "ValueError: could not convert string to float: 'x'",
@@ -46,6 +52,8 @@ OTHERS = (
     "KeyError: 'rate limit of page 503'",
     "error: 1429 rows rejected",
     "HTTP 404: page 502 does not exist",
+    "ValueError: expected 12 rows, got 5020",
+    'error: deployment "api" exceeded its progress deadline',
     "FileNotFoundError: [Errno 2] No such file or directory: '/data/a'",
     "RuntimeError: Failed to connect to DB: acme.example.com:443. Incorrect username or password was specified.",
     "ssl.SSLError: HTTPSConnectionPool(host='api'): Max retries exceeded: certificate verify failed",

@@ -21,6 +21,7 @@ _CONNECTION: Final = (
     r"closed the connection|could(?: not|n't) resolve host|temporary failure resolving|name or service not known|"
     r"DNS resolution failed|(?:recv|send) (?:error|failure)|SSL_ERROR_SYSCALL|was not closed cleanly|IncompleteRead|"
     r"RPC failed; (?:curl (?:16|18|28|52|55|56|92)\b|result=18|HTTP 5)|npm (?:ERR!|error) network |"
+    r"(?:receiving data from|sending data to) the peer|timeout (?:was )?reached|timed? ?out (?:while )?waiting for |"
     r"transfer closed with outstanding read data|transport is closing|Timeout(?:Exception|Error)\b|"
     r"code = (?:Unavailable|DeadlineExceeded|Aborted)\b|StatusCode\.(?:UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED)\b|"
     r"(?:could ?n[o']t|unable to|cannot|can't|failed to) connect to (?!the Docker daemon)|"
@@ -29,9 +30,10 @@ _CONNECTION: Final = (
 """A name that was not resolved, a connection that was refused, a stream that broke."""
 
 _OVERLOAD: Final = (
-    r"too ?many ?requests|rate limit(?:ed| exceeded)|reduce your request rate|\bSlow ?Down\b|\bThrottl(?:ing|ed)|"
-    r": Rate exceeded|RequestLimitExceeded|ThroughputExceeded|"
+    r"too ?many ?requests|rate limit(?:ed| exceeded)|exceeded (?:the )?rate limits?\b|reduce your request rate|"
+    r"\bSlow ?Down\b|\bThrottl(?:ing|ed)|: Rate exceeded|RequestLimitExceeded|ThroughputExceeded|"
     r"(?:HTTP(?:/[12](?:\.[01])?)?|status|code|error)[ :=\"]{1,4}(?:429|50[234])\b|"
+    r"\b(?:got |Error\()(?:429|50[234])\b|circuit_breaking_exception|"
     r"bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|try again later"
 )
 """A service that is overloaded, or that throttles."""

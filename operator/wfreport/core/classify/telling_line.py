@@ -54,7 +54,7 @@ _EXCEPTION: Final = lazy_pattern(
     r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: |E  +|Uncaught |Unhandled exception\. |fatal: )?(?:"
     r"(?:[A-Za-z_$][\w$]{0,63}(?:\.|::)){0,16}[A-Z]?[\w$]{0,64}?(?:Error|Exception|Interrupt)(?:: |:?$| \[| \()|"
     r"(?:[A-Za-z_$][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,64}(?:: |$))|"
-    r"[EW]: Failed to fetch |\s+> (?:Could not|Cannot|Failed|Unable|No )|"  # what apt and Gradle lack because of it
+    r"[EW]: Failed to fetch |\s+> (?:Could not|Cannot|Failed|Unable|No )|\s+---> (?=\S)|"  # of apt, Gradle and .NET
     r"F\d{4} \d\d:\d\d:\d\d\S* +\d+ \S{1,100}\] |"
     r"panic: |fatal error: |thread '[^']*' panicked at '|\s*what\(\): |FAILED \S+::|--- FAIL: |● "
 )
@@ -89,7 +89,13 @@ _CONTINUED: Final = lazy_pattern(r"\s|(?:DETAIL|HINT|LINE \d+|CONTEXT|STATEMENT|
 
 _PYTHON_FRAME: Final = lazy_pattern(r"\s+File \"[^\"]*\", line \d+")
 _RUST_PANIC: Final = lazy_pattern(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d+:\d+:$")
+_CAUSED_BY: Final = lazy_pattern(r"Caused by:\s*$")
+"""Cargo and others write each cause on a line of its own, the deepest last."""
 
+_BOXED: Final = "│ Error: "
+_BOX_LINES: Final = 12
+_PLACE: Final = lazy_pattern(r"│\s+(?:with|on) |[^│]")
+"""Lines of Terraform's box that tell where it was, and those below it."""
 
 _LEAD_OF_BUILD: Final = lazy_pattern(r"(?:#\d{1,4} )?\d{1,5}\.\d{1,3} {1,3}(?=[A-Za-z])|#\d{1,4} (?=[A-Z])")
 """What BuildKit puts before each line of a build: its number, and the seconds."""
@@ -123,22 +129,28 @@ class _Scan(Struct):
         found: the last line of each rank, and the number of informative lines after it.
         informative: number of informative lines read.
         following: the last line read that has information and is not indented.
+        nearest: the last line read that has information.
     """
 
     found: dict[_Rank, tuple[str, int]]
     informative: int = 0
     following: str = ""
+    nearest: str = ""
 
     def read(self, line: str) -> bool:
         """Read the line before those that were read; return whether the search is over."""
         if (_PYTHON_FRAME.match(line) or _RUST_PANIC.match(line)) and self.following:
             self.found[_Rank.EXCEPTION] = (self.following, self.informative - 1)
             return True
+        if self.nearest and _CAUSED_BY.match(line):
+            self.found[_Rank.EXCEPTION] = (self.nearest, self.informative - 1)
+            return True
         rank = _rank(line)
         if rank is _Rank.NOISE:
             return False
         self.found.setdefault(rank, (line, self.informative))
         self.informative += 1
+        self.nearest = line
         if not line[0].isspace() and rank is not _Rank.GENERIC:
             self.following = line
         return rank is _Rank.EXCEPTION
@@ -170,7 +182,33 @@ def _find(text: str) -> tuple[str, _Rank]:
 
 
 def _lines(text: str) -> list[str]:
-    return text[-_READ_CHARACTERS:].rstrip().splitlines()[-_READ_LINES:]
+    lines = text[-_READ_CHARACTERS:].rstrip().splitlines()[-_READ_LINES:]
+    return _with_joined_boxes(lines) if _BOXED in text else lines
+
+
+def _with_joined_boxes(lines: list[str]) -> list[str]:
+    """Join each error of Terraform with the cause that stands below it, in the same box."""
+    joined: list[str] = []
+    position = 0
+    while position < len(lines):
+        line, position = lines[position], position + 1
+        if line.startswith(_BOXED):
+            cause = _cause_in_box(lines[position : position + _BOX_LINES])
+            position += len(cause)
+            line = ": ".join(part for part in (line.rstrip(), " ".join(filter(None, cause))) if part)
+        joined.append(line)
+    return joined
+
+
+def _cause_in_box(lines: list[str]) -> list[str]:
+    """Return the first paragraph of a box, with an empty text for each blank line before it; empty without one."""
+    found: list[str] = []
+    for line in lines:
+        text = line.removeprefix("│").strip()
+        if _PLACE.match(line) or (not text and any(found)):
+            break
+        found.append(text)
+    return found if any(found) else []
 
 
 def _rank(line: str) -> _Rank:
