@@ -33,7 +33,7 @@ _OVERLOAD: Final = (
     r"too ?many ?requests|rate limit(?:ed| exceeded)|exceeded (?:the )?rate limits?\b|reduce your request rate|"
     r"\bSlow ?Down\b|\bThrottl(?:ing|ed)|: Rate exceeded|RequestLimitExceeded|ThroughputExceeded|"
     r"(?:HTTP(?:/[12](?:\.[01])?)?|status|code|error)[ :=\"]{1,4}(?:429|50[234])\b|"
-    r"\b(?:got |Error\()(?:429|50[234])\b|circuit_breaking_exception|"
+    r"(?:\bgot |Error\()(?:429|50[234])\b|circuit_breaking_exception|"
     r"bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|try again later"
 )
 """A service that is overloaded, or that throttles."""
