@@ -300,7 +300,7 @@ def _is_filled_in_later(match: re.Match[str], value: str) -> bool:
 
 def _measures(key: re.Match[str], value: str) -> bool:
     """Whether the value is a moment or a count, as its key says: ``password_changed_at: 2026-11-22``."""
-    parts = _WORDS.findall(key["suffix"]) if key["suffix"] else ()
+    parts = _WORDS.findall(key["suffix"])
     return bool(parts) and parts[-1].lower() in _MEASURING_WORDS and _MOMENT.fullmatch(value) is not None
 
 
