@@ -43,7 +43,7 @@ _OUTSIDE = Lineage()
 
 
 class Lineages:
-    """The lineages of the nodes of a Workflow."""
+    """The lineages of the nodes of a Workflow. Those of nodes that enclose others are kept."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._tree = snapshot.tree
@@ -55,26 +55,33 @@ class Lineages:
 
     def of(self, node: Node) -> Lineage:
         """Return the lineage of a node."""
-        unknown = [node]
-        while (outer := self._tree.parent(unknown[-1])) is not None and outer.id not in self._known:
+        parents, known = self._tree.parents, self._known
+        unknown: list[Node] = []
+        parent = outer = parents.get(node.name)
+        while outer is not None and outer.id not in known:
             unknown.append(outer)
-        for inner in reversed(unknown):
-            self._known[inner.id] = self._derive(inner, self._tree.parent(inner))
-        return self._known[node.id]
+            outer = parents.get(outer.name)
+        for outer in reversed(unknown):
+            known[outer.id] = self._derive(outer, parents.get(outer.name))
+        return self._derive(node, parent)
 
     def _derive(self, node: Node, parent: Node | None) -> Lineage:
         """Derive the lineage of a node from that of its parent."""
         lineage = self._within(node, parent) if parent else _OUTSIDE
-        tree = self._tree
-        tolerated = tree.is_hook(node) or self._is_running_attempt(node) or self._is_handled_task(node, lineage)
+        tolerated = (
+            lineage.always_tolerated
+            or self._tree.is_hook(node)
+            or self._is_running_attempt(node)
+            or self._is_handled_task(node, lineage)
+        )
         is_template = node.type in _TEMPLATE_TYPES
         is_exit_handler = node.name == self._exit_handler_name
-        if not (is_template or is_exit_handler) and (lineage.always_tolerated or not tolerated):
+        if tolerated == lineage.always_tolerated and not is_template and not is_exit_handler:
             return lineage
         return msgspec.structs.replace(
             lineage,
             is_in_exit_handler=lineage.is_in_exit_handler or is_exit_handler,
-            always_tolerated=lineage.always_tolerated or tolerated,
+            always_tolerated=tolerated,
             template_node=node if is_template else lineage.template_node,
         )
 
@@ -124,8 +131,7 @@ class Lineages:
 
     def _is_handled_task(self, node: Node, lineage: Lineage) -> bool:
         """Whether a node is a failed task to which another one responds. Only in a DAG can it do so (``depends``)."""
-        is_task_of_dag = lineage.caller_type == NodeType.DAG and node.has_failed
-        return is_task_of_dag and self._tree.failure_is_handled(node)
+        return lineage.caller_type == NodeType.DAG and node.has_failed and self._tree.failure_is_handled(node)
 
 
 def _continue_on_of_calls(workflow: Workflow) -> Mapping[tuple[str, str], ContinueOn]:

@@ -96,13 +96,14 @@ def _ended_by_another_container(node: Node, tree: Tree) -> bool:
 
 def _with_stopped_as_victims(failed: list[FailedLeaf], workflow: Workflow) -> list[FailedLeaf]:
     """Turn nodes killed by a stop into victims if another node failed by itself; otherwise they remain root causes."""
-    causes = [leaf.node for leaf in failed if leaf.role == Role.ROOT_CAUSE and leaf.node]
-    own_failures = {node.id for node in causes if not is_stopped(node, workflow)}
-    if not own_failures:
+    causes = [leaf.node for leaf in failed if leaf.role is Role.ROOT_CAUSE and leaf.node]
+    stopped = [node.id for node in causes if is_stopped(node, workflow)]
+    if not stopped or len(stopped) == len(causes):
         return failed
+    victims = frozenset(stopped)
     return [
         FailedLeaf(leaf.node, Role.VICTIM)
-        if leaf.role == Role.ROOT_CAUSE and leaf.node and leaf.node.id not in own_failures
+        if leaf.role is Role.ROOT_CAUSE and leaf.node and leaf.node.id in victims
         else leaf
         for leaf in failed
     ]

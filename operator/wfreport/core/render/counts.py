@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from wfreport.api.argo import COMPLETED_PHASES, Node, NodeType, Phase
+from wfreport.api.argo import COMPLETED_PHASES, FAILED_PHASES, Node, NodeType, Phase
 from wfreport.api.counts import Counts, StepCounts
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
@@ -27,7 +27,9 @@ def count_nodes(snapshot: Snapshot) -> Counts | None:
         pending=phases[Phase.PENDING],
         skipped=phases[Phase.SKIPPED],
         omitted=phases[Phase.OMITTED],
-        retried_attempts=sum(1 for node_id in snapshot.tree.superseded_attempts if snapshot.nodes[node_id].has_failed),
+        retried_attempts=sum(
+            1 for node_id in snapshot.tree.superseded_attempts if snapshot.nodes[node_id].phase in FAILED_PHASES
+        ),
         memoized=sum(1 for node in snapshot.nodes.values() if node.memoization_status and node.memoization_status.hit),
     )
 
@@ -40,12 +42,12 @@ def count_steps(snapshot: Snapshot) -> StepCounts | None:
     if snapshot.nodes_state not in _KNOWN_STATES:
         return None
     tree = snapshot.tree
-    failed = {step.id for step in (tree.pod_node(leaf) or leaf for leaf in tree.failed_leaves)}
-    states = Counter(
-        _state(node, snapshot)
-        for node in snapshot.nodes.values()
-        if node.id in failed or (node.type in _WORKING_TYPES and not tree.is_superseded(node))
-    )
+    steps = [node for node in snapshot.nodes.values() if node.type in _WORKING_TYPES and not tree.is_superseded(node)]
+    known = {node.id for node in steps}
+    failed = {leaf.id: leaf for leaf in tree.failed_leaves if leaf.id not in known}
+    others = {step.id: step for step in (tree.pod_node(leaf) or leaf for leaf in failed.values())}
+    steps += [step for step in others.values() if step.id not in known]
+    states = Counter(_state(node, snapshot) for node in steps)
     return StepCounts(
         total=states.total(),
         succeeded=states[Phase.SUCCEEDED],
@@ -59,6 +61,7 @@ def count_steps(snapshot: Snapshot) -> StepCounts | None:
 
 def _state(node: Node, snapshot: Snapshot) -> str:
     """Return the phase of a step. It goes on while its Retry node may make another attempt."""
+    if node.phase not in FAILED_PHASES:
+        return node.phase
     retry = snapshot.tree.retry_of.get(node.id)
-    is_unfinished = node.has_failed and retry is not None and retry.phase not in COMPLETED_PHASES
-    return Phase.RUNNING if is_unfinished else node.phase
+    return Phase.RUNNING if retry is not None and retry.phase not in COMPLETED_PHASES else node.phase

@@ -1,6 +1,6 @@
 """Groups the failures of a run that are the same failure: a bad input often fails many items of a loop alike."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -69,19 +69,17 @@ def leading_group(failures: Sequence[Failure], leaves: Sequence[FailedLeaf], tre
         first_node = leaves[0].node if leaves else None
         task = _task_around(first_node, tree) if first_node else ""
         return LeadingGroup(min(1, causes), max(0, causes - 1), task=task)
-    all_items = {node.id: loop for node in tree.nodes.values() if (loop := _loop(node, tree))}
-    within = tree.innermost(all_items)
-    items = {within.get(node.name, "") for node in equal}
-    loops = {all_items.get(item, "") for item in items}
-    if len(loops) != 1 or "" in loops:
+    first = next((outer for outer in (equal[0], *tree.enclosing(equal[0])) if _loop(outer, tree)), None)
+    loops = _loops(tree) if first else {}
+    items = _items_around(equal, loops, tree) if first else set()
+    loop = loops[first.id] if first else ""
+    if first is None or any(loops.get(item) != loop for item in items):
         return LeadingGroup(len(equal), causes - len(equal))
-    first = tree.nodes[within[equal[0].name]]
-    loop = loops.pop()
     return LeadingGroup(
         failed=len(items),
         others=causes - len(equal),
         loop=first.display_name.partition("(")[0],
-        items=sum(1 for other in all_items.values() if other == loop),
+        items=sum(1 for other in loops.values() if other == loop),
         step="" if first in (equal[0], tree.retry_of.get(equal[0].id)) else equal[0].display_name,
     )
 
@@ -123,6 +121,19 @@ def _task_around(node: Node, tree: Tree) -> str:
     within = sum(1 for other in tree.nodes.values() if tree.parent(other) is outer)
     is_ambiguous = namesakes > 1 or within == 1
     return task.display_name if is_ambiguous and task.name != tree.workflow_name else ""
+
+
+def _items_around(nodes: Sequence[Node], items: Container[str], tree: Tree) -> set[str]:
+    """Return the ids of the items that are or enclose the nodes, and an empty one if a node is within none."""
+    around = {node.id for node in nodes if node.id in items}
+    inner = [node for node in nodes if node.id not in items]
+    within = tree.innermost(items) if inner else {}
+    return around.union(within.get(node.name, "") for node in inner)
+
+
+def _loops(tree: Tree) -> Mapping[str, str]:
+    """Return the name of the loop of each item of one, by the item's id."""
+    return {node.id: loop for node in tree.nodes.values() if (loop := _loop(node, tree))}
 
 
 def _loop(node: Node, tree: Tree) -> str:

@@ -1,8 +1,8 @@
 """Lists the nodes of a run in execution order, and its parameters, outputs and resources."""
 
 import json
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from wfreport.api import argo
 from wfreport.api.argo import Artifact, Node, NodeType, Parameter, Phase
@@ -37,38 +37,39 @@ def list_steps(snapshot: Snapshot, sanitizer: TextSanitizer, limit: int, times: 
 
 
 def _chosen(tree: Tree, limit: int) -> list[Node]:
-    ordered = _in_execution_order(tree)
-    if len(ordered) <= limit:
-        return ordered
-    important = [
-        node for node in ordered if node.phase not in SUCCESSFUL_PHASES or node.id in tree.nodes_enclosing_failures
-    ]
-    chosen = {node.id for node in important[:limit]}
-    others = (node.id for node in ordered if node.id not in chosen)
-    chosen = chosen.union(islice(others, limit - len(chosen)))
-    return [node for node in ordered if node.id in chosen]
+    order = _execution_order(tree)
+    nodes = list(tree.nodes.values())
+    if len(nodes) <= limit:
+        return sorted(nodes, key=order)
+    enclosing = tree.nodes_enclosing_failures
+    important = [node for node in nodes if node.phase not in SUCCESSFUL_PHASES or node.id in enclosing]
+    chosen = sorted(important, key=order)[:limit]
+    if len(chosen) < limit:
+        known = {node.id for node in chosen}
+        others = sorted((node for node in nodes if node.id not in known), key=order)
+        chosen = sorted([*chosen, *others[: limit - len(chosen)]], key=order)
+    return chosen
 
 
-def _in_execution_order(tree: Tree) -> list[Node]:
+def _execution_order(tree: Tree) -> Callable[[Node], tuple[datetime, int, str]]:
     """Sort nodes by their start. Nodes of the same second are in graph order, parents before their children."""
     depth = _breadth_first(tree)
-    return sorted(
-        tree.nodes.values(),
-        key=lambda node: (node.started_at or LATEST, depth.get(node.id, len(depth)), node.name),
-    )
+    last = len(depth)
+    return lambda node: (node.started_at or LATEST, depth.get(node.id, last), node.name)
 
 
 def _breadth_first(tree: Tree) -> dict[str, int]:
-    roots = [node for node in tree.nodes.values() if node.name in (tree.workflow_name, tree.exit_handler_name)]
+    nodes, names_of_roots = tree.nodes, (tree.workflow_name, tree.exit_handler_name)
+    roots = [node for node in nodes.values() if node.name in names_of_roots]
     order: dict[str, int] = {node.id: position for position, node in enumerate(sorted(roots, key=lambda n: n.name))}
     level = list(roots)
     while level:
         following = []
         for node in level:
             for child in node.children:
-                if child not in order and child in tree.nodes:
+                if child not in order and (reached := nodes.get(child)):
                     order[child] = len(order)
-                    following.append(tree.nodes[child])
+                    following.append(reached)
         level = following
     return order
 

@@ -65,6 +65,11 @@ def parse_exit(message: str) -> ExitMessage | None:
     return ExitMessage(old["container"], "Error", int(old["code"]), "") if old else None
 
 
+def is_exit(message: str) -> bool:
+    """Whether the message is that of a container that ended (``parse_exit``)."""
+    return bool(_EXIT.match(message) or _OLD_EXIT.match(message))
+
+
 def exit_code(message: str, recorded: str | None) -> int | None:
     """Return the exit code of a failure: that of the message, else the one that Argo recorded for ``main``.
 

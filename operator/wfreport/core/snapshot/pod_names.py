@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from wfreport.api.argo import ANNOTATION_NODE_ID, ANNOTATION_POD_NAME_FORMAT, Artifact, Node, NodeType, Workflow
-from wfreport.core.snapshot.messages import parse_exit
+from wfreport.core.snapshot.messages import is_exit
 from wfreport.core.snapshot.model import PodEvidence, Snapshot
 from wfreport.imports import lazy_pattern
 
@@ -131,7 +131,7 @@ def uses_v1_names(workflow: Workflow, nodes: Mapping[str, Node]) -> bool:
         return False
     if workflow.status.artifact_gc_status is not None or workflow.status.task_results_completion_status:
         return False
-    return not any(_has_v2_log_key(workflow.metadata.name, node) for node in nodes.values())
+    return not any(_has_v2_log_key(workflow.metadata.name, node) for node in nodes.values() if node.outputs)
 
 
 def _has_v2_log_key(workflow_name: str, node: Node) -> bool:
@@ -165,7 +165,7 @@ def ran_in_pod(node: Node) -> bool:
         return node.type == NodeType.POD
     outputs = node.outputs
     has_recorded_end = outputs is not None and (outputs.exit_code is not None or any(map(is_log, outputs.artifacts)))
-    return has_recorded_end or parse_exit(node.message) is not None
+    return has_recorded_end or is_exit(node.message)
 
 
 def with_observed_pod_names(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Snapshot:

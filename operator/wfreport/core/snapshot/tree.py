@@ -59,25 +59,27 @@ class Tree:
         return sorted(self._by_name)
 
     @cached_property
-    def _parents(self) -> Mapping[str, Node]:
+    def parents(self) -> Mapping[str, Node]:
         """The innermost enclosing node of each node that has one, by name."""
         parents: dict[str, Node] = {}
-        prefixes: list[str] = []
+        by_name = self._by_name
+        outer: list[str] = []
+        longest = ""  # the innermost of the names that begin this one
         for name in self._sorted_names:
-            while prefixes and not name.startswith(prefixes[-1]):
-                prefixes.pop()
-            if prefixes:
-                longest = prefixes[-1]
+            while longest and not name.startswith(longest):
+                longest = outer.pop()
+            if longest:
                 is_inside = name[len(longest)] in _SEPARATORS
-                parent = self._by_name[longest] if is_inside else parents.get(longest)
+                parent = by_name[longest] if is_inside else parents.get(longest)
                 if parent is not None:
                     parents[name] = parent
-            prefixes.append(name)
+            outer.append(longest)
+            longest = name
         return parents
 
     def parent(self, node: Node) -> Node | None:
         """Return the innermost node that encloses the node."""
-        return self._parents.get(node.name)
+        return self.parents.get(node.name)
 
     def enclosing(self, node: Node) -> Iterator[Node]:
         """Yield the nodes that enclose the node, innermost first."""
@@ -102,9 +104,9 @@ class Tree:
     @cached_property
     def _outer_first(self) -> Sequence[tuple[str, str, str | None]]:
         """Name, id and the parent's name of each node, enclosing nodes first."""
-        parents = self._parents
+        by_name, parents = self._by_name, self.parents
         return [
-            (name, self._by_name[name].id, parents[name].name if name in parents else None)
+            (name, by_name[name].id, parent.name if (parent := parents.get(name)) else None)
             for name in self._sorted_names
         ]
 
@@ -115,13 +117,14 @@ class Tree:
     @cached_property
     def attempts_by_retry(self) -> Mapping[str, list[Node]]:
         """The attempts of all Retry nodes, oldest first, by the Retry node's id."""
-        retries = (node for node in self.nodes.values() if node.type == NodeType.RETRY)
+        hooks = self._hooks
         return {
             retry.id: sorted(
-                (child for child in self.children(retry) if child.is_attempt or child.id not in self._hooks),
+                [child for child in self.children(retry) if child.id not in hooks or child.is_attempt],
                 key=_attempt_index,
             )
-            for retry in retries
+            for retry in self.nodes.values()
+            if retry.type == NodeType.RETRY
         }
 
     @cached_property
@@ -132,11 +135,10 @@ class Tree:
     @cached_property
     def retry_of(self) -> Mapping[str, Node]:
         """The Retry node of each attempt, by the attempt's id."""
-        return {
-            attempt.id: self.nodes[retry_id]
-            for retry_id, attempts in self.attempts_by_retry.items()
-            for attempt in attempts
-        }
+        retries: dict[str, Node] = {}
+        for retry_id, attempts in self.attempts_by_retry.items():
+            retries |= dict.fromkeys([attempt.id for attempt in attempts], self.nodes[retry_id])
+        return retries
 
     @cached_property
     def attempt_numbers(self) -> Mapping[str, int]:
@@ -177,7 +179,7 @@ class Tree:
         if not self._failed_nodes:
             return frozenset()
         enclosing: set[str] = set()
-        parents, hooks, retry_of = self._parents, self._hooks, self.retry_of
+        parents, hooks, retry_of = self.parents, self._hooks, self.retry_of
         for node in self._failed_nodes:
             inner = node
             # An attempt of a hook is enclosed by the hook.
@@ -201,10 +203,10 @@ class Tree:
         """
         enclosing, superseded, within = self.nodes_enclosing_failures, self.superseded_attempts, self._within_superseded
         return [
-            self._succeeded_culprit(node) or node
+            (self._succeeded_culprit(node) or node) if node.type in GROUP_TYPES else node
             for node in self._failed_nodes
             if node.id not in enclosing
-            and (node.name != self.workflow_name or node.type not in GROUP_TYPES)
+            and (node.type not in GROUP_TYPES or node.name != self.workflow_name)
             and node.id not in superseded
             and node.name not in within
         ]
@@ -214,7 +216,7 @@ class Tree:
 
         Argo before 2.9 did so if the machine of a pod was lost: its message has the exit code of the kill.
         """
-        named = _FAILED_CHILD.match(group.message) if group.type in GROUP_TYPES else None
+        named = _FAILED_CHILD.match(group.message)
         child = self.nodes.get(named[1]) if named else None
         if child is None or child.type != NodeType.POD or child.phase != Phase.SUCCEEDED:
             return None
@@ -251,35 +253,43 @@ class Tree:
         that each node is visited once.
         """
         followers = [node for node in self.nodes.values() if node.id not in self._hooks]
-        own = {node.id: _start_after_failure(node) for node in followers}
         passed = {node.id for node in followers if _is_passed_through(node)}
-        starts: dict[str, float] = {}
+        own = {node.id: inf if node.id in passed else _start(node) for node in followers}
+        starts = dict.fromkeys(self.nodes, -inf)
         passed_from: defaultdict[str, list[str]] = defaultdict(list)
-        for node in self.nodes.values():
-            known = [start for start in map(own.get, node.children) if start is not None] if node.children else ()
-            starts[node.id] = min(known) if known else -inf
-            for child in passed.intersection(node.children) if passed else ():
-                passed_from[child].append(node.id)
-        if not passed:
-            return starts
-        earliest: dict[str, float] = {}
-        for source in sorted(starts, key=starts.__getitem__):
-            pending = [source]
-            while pending:
-                current = pending.pop()
-                if current not in earliest:
-                    earliest[current] = starts[source]
-                    pending += passed_from.get(current, ())
-        return earliest
+        for node_id, node in self.nodes.items():
+            for child in node.children:
+                if child in passed:
+                    passed_from[child].append(node_id)
+            known = [own[child] for child in node.children if child in own]
+            if known:
+                starts[node_id] = min(known)
+        return _earliest_below(starts, passed_from) if passed else starts
+
+
+def _earliest_below(starts: Mapping[str, float], passed_from: Mapping[str, Sequence[str]]) -> Mapping[str, float]:
+    """Return the earliest of the times that are below each node, as they propagate backwards through those passed."""
+    earliest: dict[str, float] = {}
+    for source in sorted(starts, key=starts.__getitem__):
+        if source in earliest:
+            continue
+        start = earliest[source] = starts[source]
+        pending = [source]
+        while pending:
+            for node_id in passed_from.get(pending.pop(), ()):
+                if node_id not in earliest:
+                    earliest[node_id] = start
+                    pending.append(node_id)
+    return earliest
 
 
 def _is_passed_through(node: Node) -> bool:
     return node.phase in (Phase.OMITTED, Phase.SKIPPED) or node.type == NodeType.CONTAINER
 
 
-def _start_after_failure(node: Node) -> float:
-    """Return the start of a task; infinite if it is unknown, or if the node is no task but passed through."""
-    return inf if _is_passed_through(node) or node.started_at is None else node.started_at.timestamp()
+def _start(node: Node) -> float:
+    """Return the start of a task; infinite if it is unknown."""
+    return inf if node.started_at is None else node.started_at.timestamp()
 
 
 def _attempt_index(node: Node) -> int:

@@ -6,7 +6,7 @@ input can make cyclic, so it is traversed with a visited set and without recursi
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -35,18 +35,15 @@ class PathSegment(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         node: the step.
+        seconds: its duration.
         wait_seconds: from the end of its predecessor, or the run's start, to its creation.
         wait_reason: the cause of that wait; None if it is unknown.
     """
 
     node: Node
+    seconds: int
     wait_seconds: int
     wait_reason: str | None
-
-    @property
-    def seconds(self) -> int:
-        """Duration of the step, in seconds."""
-        return seconds_between(self.node.started_at, self.node.finished_at) or 0
 
 
 class RunOrder:
@@ -79,28 +76,43 @@ class RunOrder:
         rows = [attempts for attempts in self._tree.attempts_by_retry.values() if len(attempts) > 1]
         if not rows:
             return
-        ends = {attempt.id: f"end of {attempt.id}" for row in rows for attempt in row}
-        self._parents |= self._steps_within(ends)
-        for earlier, later in ((earlier, later) for row in rows for earlier, later in pairwise(row)):
-            if self._latest_before(ends[earlier.id]) is not None:
-                self._parents[later.id] = [ends[earlier.id]]
-        self._latest.clear()
+        inside = self._steps_within([attempt for row in rows for attempt in row])
+        for row in rows:
+            for earlier, later in pairwise(row):
+                steps = inside.get(earlier.id, ())
+                if len(steps) > 1:
+                    self._parents[_end_of(earlier.id)] = steps
+                    self._parents[later.id] = [_end_of(earlier.id)]
+                elif steps:  # most attempts are one pod, which needs no end beside its own
+                    self._parents[later.id] = steps
 
-    def _steps_within(self, ends: Mapping[str, str]) -> dict[str, list[str]]:
-        """Return, by the id of each attempt's end, the steps within the attempt and the ends of those nested in it.
-
-        ``ends`` has the ends by the attempts' ids.
-        """
-        within = self._tree.innermost(ends)
-        inside: dict[str, list[str]] = {end: [] for end in ends.values()}
+    def _steps_within(self, attempts: Iterable[Node]) -> Mapping[str, list[str]]:
+        """Return the steps within each attempt that has some, and the ends of those nested in it, by its id."""
+        ids = {attempt.id for attempt in attempts}
+        within = self._tree.innermost(ids)
+        inside: defaultdict[str, list[str]] = defaultdict(list)
         for node in self.executed.values():
             if node.name in within:
-                inside[ends[within[node.name]]].append(node.id)
-        for attempt_id, end in ends.items():
-            outer = self._tree.parent(self._tree.nodes[attempt_id])
-            if outer is not None and outer.name in within:
-                inside[ends[within[outer.name]]].append(end)
+                inside[within[node.name]].append(node.id)
+        self._end_nested_attempts(inside, within)
         return inside
+
+    def _end_nested_attempts(self, inside: MutableMapping[str, list[str]], within: Mapping[str, str]) -> None:
+        """Add the end of each attempt that has steps to the steps of the attempt that encloses it.
+
+        ``within`` has the innermost attempt around each node, by the node's name.
+        """
+        ended: set[str] = set()
+        for inner in tuple(inside):
+            while inner not in ended:
+                ended.add(inner)
+                parent = self._tree.parent(self._tree.nodes[inner])
+                outer = within.get(parent.name) if parent else None
+                if outer is None:
+                    break
+                self._parents[_end_of(inner)] = inside[inner]
+                inside[outer].append(_end_of(inner))
+                inner = outer  # noqa: PLW2901 - it has steps from now on
 
     def chain(self) -> list[PathSegment]:
         """Return the critical path, first step first."""
@@ -121,8 +133,11 @@ class RunOrder:
         since = earlier.finished_at if earlier else self._run_started_at
         retry = self._tree.retry_of.get(node.id)
         is_next_attempt = earlier is not None and retry is not None and self._tree.retry_of.get(earlier.id) is retry
-        seconds = seconds_between(since, node.started_at) or 0
-        return PathSegment(node, seconds, DelayReason.BACKOFF if is_next_attempt and seconds else None)
+        seconds = seconds_between(node.started_at, node.finished_at) or 0
+        wait_seconds = seconds_between(since, node.started_at) or 0
+        return PathSegment(
+            node, seconds, wait_seconds, DelayReason.BACKOFF if is_next_attempt and wait_seconds else None
+        )
 
     def wait_seconds(self, node: Node) -> int | None:
         """Return the seconds from the end of a step's predecessor to the step's creation; None if unknown."""
@@ -146,21 +161,21 @@ class RunOrder:
         """Return the step before a node that ended last. Cached, because a run can have 10,000 nodes with joins."""
         if node_id in self._latest:  # before its parents are read: there can be as many as nodes
             return self._latest[node_id]
-        pending, entered = [node_id], set[str]()
+        executed, latest = self.executed, self._latest
+        pending, entered = [node_id], {node_id}
         while pending:
             current = pending[-1]
             parents = self._parents.get(current, ())
-            open_parents = [p for p in parents if p not in self.executed and p not in self._latest and p not in entered]
-            entered.add(current)
-            if open_parents and current not in self._latest:
+            open_parents = [p for p in parents if p not in executed and p not in latest and p not in entered]
+            if open_parents and current not in latest:
                 entered.update(open_parents)
                 pending += open_parents
                 continue
             pending.pop()
-            if current not in self._latest:
-                steps = (self.executed.get(p) or self._latest.get(p) for p in parents)
-                self._latest[current] = max((step for step in steps if step is not None), key=_by_end, default=None)
-        return self._latest[node_id]
+            if current not in latest:
+                steps = [step for p in parents if (step := executed.get(p) or latest.get(p))]
+                latest[current] = max(steps, key=_by_end, default=None) if len(steps) != 1 else steps[0]
+        return latest[node_id]
 
     def _all_before(self, node_id: str) -> Iterator[Node]:
         """Yield the steps before a node, as far as the searches of this run allow."""
@@ -188,6 +203,11 @@ class RunOrder:
     def _steps_by_end(self) -> list[Node]:
         """The executed steps outside of hooks, in the order in which they ended."""
         return sorted((node for node in self.executed.values() if not self._tree.is_in_hook(node)), key=_by_end)
+
+
+def _end_of(attempt_id: str) -> str:
+    """Return the id of the end of an attempt, which has no node."""
+    return f"end of {attempt_id}"
 
 
 def _parents(nodes: Mapping[str, Node]) -> dict[str, list[str]]:

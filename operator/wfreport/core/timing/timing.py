@@ -128,16 +128,13 @@ def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
         return None
     nodes = snapshot.nodes
     pods = (n for n in nodes.values() if tree.is_superseded(n) and ran_in_pod(n))
-    rows = tree.attempts_by_retry.values()
+    superseded = [nodes[node_id] for node_id in tree.superseded_attempts]
+    pairs = [pair for row in tree.attempts_by_retry.values() for pair in pairwise(row)]
     return RetryCost(
-        attempts=len(tree.superseded_attempts),
+        attempts=len(superseded),
         pods=sum(1 for _ in pods),
-        seconds=sum(seconds_between(nodes[i].started_at, nodes[i].finished_at) or 0 for i in tree.superseded_attempts),
-        backoff_seconds=sum(
-            seconds_between(earlier.finished_at, later.started_at) or 0
-            for row in rows
-            for earlier, later in pairwise(row)
-        ),
+        seconds=sum([seconds_between(node.started_at, node.finished_at) or 0 for node in superseded]),
+        backoff_seconds=sum([seconds_between(earlier.finished_at, later.started_at) or 0 for earlier, later in pairs]),
     )
 
 
