@@ -6,7 +6,8 @@ import json
 
 from msgspec.structs import replace
 
-from wfreport.cache.reports import REPORT_OVERHEAD_BYTES, ReportCache, ReportEntry, StatusCache, entry_of
+from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
+from wfreport.cache.statuses import REPORT_OVERHEAD_BYTES, StatusCache
 from wfreport.kube.reports import StoredReport, stored_report
 
 

@@ -1,4 +1,4 @@
-"""The known reports, by name and by Workflow, and the content of those that are written often.
+"""The known reports, by name and by Workflow.
 
 The cache answers two questions without a request: which reports does a reconcile of this Workflow concern, and is there
 anything left to do for them? It is filled at the start, updated by every read and write, and repaired by the resync.
@@ -24,7 +24,6 @@ event, or ``write_done`` makes the writer enqueue the report.
 """
 
 import sys
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
@@ -39,10 +38,7 @@ from wfreport.core.compare.origin import RunOutcome, origin_of
 from wfreport.core.snapshot.identity import binds
 from wfreport.core.snapshot.model import Source
 from wfreport.kube.objects import NamespacedName, ObjectMeta, version_of
-from wfreport.kube.reports import ReportHead, StoredReport
-
-REPORT_OVERHEAD_BYTES = 500
-"""Estimated size of a cached report without its status."""
+from wfreport.kube.reports import ReportHead
 
 _ENDED_REASONS = frozenset({Reason.WORKFLOW_DELETED})
 _MISSING_REASONS = AWAITING_SERVER | {Reason.WORKFLOW_NOT_FOUND, Reason.WORKFLOW_NOT_ARCHIVED}
@@ -78,6 +74,7 @@ class ReportEntry(Struct, frozen=True):
         reporter: the installation that wrote the status; empty for none.
         outcome: how the run ended; None if it runs, or if that is unknown.
         stalled: why the run hangs; empty if it does not.
+        forged: whether somebody else has written fields of the status.
     """
 
     namespace: str
@@ -106,6 +103,7 @@ class ReportEntry(Struct, frozen=True):
     reporter: str = ""
     outcome: RunOutcome | None = None
     stalled: str = ""
+    forged: bool = False
 
     @property
     def is_made_by_us(self) -> bool:
@@ -136,6 +134,14 @@ class ReportEntry(Struct, frozen=True):
         """Return whether the status was written for the current spec."""
         return self.observed_generation == self.generation
 
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the report states what has become of a Workflow that is gone.
+
+        A forged report may be bound to a run that nobody knows any more. It keeps what is left of the record.
+        """
+        return self.ended if self.bound_uid else self.missing or (self.forged and self.ended)
+
 
 def entry_of(head: ReportHead) -> ReportEntry:
     """Return the entry of a report as the API server sent it."""
@@ -150,14 +156,14 @@ def entry_of(head: ReportHead) -> ReportEntry:
         automatic=bool(meta.labels.workflow_uid),
         workflow_name=head.spec.workflow_ref.name,
         ref_uid=head.spec.workflow_ref.uid,
-        bound_uid=observed.uid,
+        bound_uid=_bound_uid(head),
         observed_version=observed.resource_version,
         observed_generation=head.status.observed_generation,
         ended=observed.phase in COMPLETED_PHASES or bool(reasons & _ENDED_REASONS),
         missing=bool(reasons & _MISSING_REASONS),
         source=head.spec.source,
         deleted=bool(reasons & _ENDED_REASONS),
-        abandoned=Reason.RECONCILE_ABANDONED in reasons,
+        abandoned=Reason.RECONCILE_ABANDONED in reasons and not head.forged,
         awaits_server=_awaits_server(head, reasons),
         phase=observed.phase,
         finished_at=observed.finished_at,
@@ -165,10 +171,22 @@ def entry_of(head: ReportHead) -> ReportEntry:
         ttl_seconds=head.spec.ttl_seconds_after_finished,
         evidence=next((c.reason for c in head.status.conditions if c.type == ConditionType.EVIDENCE_COMPLETE), ""),
         log_tail_lines=head.spec.log_tail_lines,
-        reporter=head.status.reporter,
+        reporter="" if "reporter" in head.forged else head.status.reporter,
         outcome=_outcome(head),
         stalled=head.status.stalled.reason,
+        forged=bool(head.forged),
     )
+
+
+def _bound_uid(head: ReportHead) -> str:
+    """Return the uid of the Workflow that a report is bound to; empty if it is not bound.
+
+    What a report was created for, by its immutable spec, no status changes. A forged uid binds a report to nothing.
+    """
+    uid, ref_uid = head.status.observed_workflow.uid, head.spec.workflow_ref.uid
+    if ref_uid:
+        return ref_uid if uid else ""
+    return "" if "observedWorkflow" in head.forged else uid
 
 
 def _outcome(head: ReportHead) -> RunOutcome | None:
@@ -253,6 +271,7 @@ class ReportCache:
         entries = [entry for entry in self.of_workflow(workflow) if entry.is_for(uid)]
         return bool(entries) and all(
             entry.bound_uid == uid
+            and not entry.forged
             and entry.observed_version == resource_version
             and entry.is_spec_observed
             and not entry.evidence_pending
@@ -353,43 +372,4 @@ class ReportCache:
             self._by_workflow.pop(entry.workflow_key, None)
 
 
-class StatusCache:
-    """Content of the reports that were read or written last, so that a reconcile need not read them.
-
-    With it a reconcile takes one GET and, if something changed, one write. The cache is bounded by the size of the
-    reports' JSON; the decoded objects take about nine times as much memory.
-    """
-
-    def __init__(self, capacity_bytes: int) -> None:
-        self._capacity_bytes = capacity_bytes
-        self._bytes = 0
-        self._reports: OrderedDict[NamespacedName, StoredReport] = OrderedDict()
-
-    def get(self, entry: ReportEntry) -> StoredReport | None:
-        """Return the report of an entry, if it is cached in the same version."""
-        report = self._reports.get(entry.key)
-        if report is None or report.head.metadata.resource_version != entry.resource_version:
-            return None
-        self._reports.move_to_end(entry.key)
-        return report
-
-    def put(self, key: NamespacedName, report: StoredReport) -> None:
-        """Store a report, and drop the least recently used ones above the capacity."""
-        self.drop(key)
-        self._reports[key] = report
-        self._bytes += _size_bytes(report)
-        while self._bytes > self._capacity_bytes:
-            self.drop(next(iter(self._reports)))
-
-    def drop(self, key: NamespacedName) -> None:
-        """Forget a report."""
-        report = self._reports.pop(key, None)
-        if report:
-            self._bytes -= _size_bytes(report)
-
-
 def _do_nothing(_: NamespacedName) -> None: ...
-
-
-def _size_bytes(report: StoredReport) -> int:
-    return len(report.status_json or b"") + REPORT_OVERHEAD_BYTES

@@ -12,17 +12,21 @@ import msgspec
 
 from wfreport.api.argo import Instant, Struct
 from wfreport.api.nesting import json_decoder
+from wfreport.api.reasons import ConditionType
 from wfreport.api.report import ReportSpec, ReportStatus
 from wfreport.api.run import WorkflowSource
 from wfreport.api.wire import field_path
 from wfreport.kube.client import Client
 from wfreport.kube.errors import BadResponseError
+from wfreport.kube.forged_status import ManagedMeta, forged_fields
 from wfreport.kube.kinds import REPORT
 from wfreport.kube.objects import Item, ObjectMeta
 from wfreport.kube.resource import Resource
 from wfreport.logs import kv
 
 log = logging.getLogger(__name__)
+
+_NO_STATUS = frozenset({b"", b"null", b"{}"})
 
 
 class HeadRef(Struct, frozen=True):
@@ -90,12 +94,20 @@ class HeadStatus(Struct, frozen=True):
     failures: tuple[HeadFailure, ...] = ()
 
 
-class ReportHead(Struct, frozen=True):
-    """The part of a report that is cached."""
+class ReportHead(msgspec.Struct, frozen=True):
+    """The part of a report that is cached.
+
+    Attributes:
+        metadata: ``metadata``.
+        spec: ``spec``.
+        status: ``status``, as it is stored.
+        forged: names of the fields of the status that somebody else has written.
+    """
 
     metadata: ObjectMeta = ObjectMeta()
     spec: HeadSpec = HeadSpec()
     status: HeadStatus = HeadStatus()
+    forged: frozenset[str] = frozenset()
 
 
 class _StoredMeta(Struct, frozen=True):
@@ -115,7 +127,7 @@ class StoredReport(msgspec.Struct, frozen=True):
     Attributes:
         head: the part that is cached.
         spec: the decoded spec.
-        status: the decoded status; None if there is none yet, or if it cannot be decoded.
+        status: the decoded status, without forged fields; None if there is none yet, or if it cannot be decoded.
         status_json: ``status`` in the form in which we write it, to compare a new rendering with.
         created_at: the time of creation.
         labels: all labels.
@@ -131,14 +143,21 @@ class StoredReport(msgspec.Struct, frozen=True):
     written_at: datetime | None = None
 
 
+class _DecodedHead(Struct, frozen=True):
+    metadata: ManagedMeta = ManagedMeta()
+    spec: HeadSpec = HeadSpec()
+    status: HeadStatus = HeadStatus()
+
+
 class _HeadWithoutStatus(Struct, frozen=True):
-    metadata: ObjectMeta = ObjectMeta()
+    metadata: ManagedMeta = ManagedMeta()
     spec: HeadSpec = HeadSpec()
 
 
-_decode_head = json_decoder(ReportHead)
+_decode_head = json_decoder(_DecodedHead)
 _decode_head_without_status = json_decoder(_HeadWithoutStatus)
 _decode_parts = json_decoder(_Parts)
+_decode_fields = json_decoder(dict[str, msgspec.Raw])
 _decode_stored_meta = json_decoder(_StoredMeta)
 
 
@@ -148,7 +167,7 @@ class Reports:
     def __init__(self, client: Client, *, namespaces: Sequence[str | None], chunk_size: int) -> None:
         scope: dict[str, Any] = {"namespaces": namespaces, "chunk_size": chunk_size}
         self._resource = Resource(client, REPORT, msgspec.Raw, **scope)
-        self._heads = Resource(client, REPORT, ReportHead, decode_odd=_odd_head, **scope)
+        self._heads = Resource(client, REPORT, _DecodedHead, decode_odd=_odd_head, **scope)
         self._metadata = Resource(client, REPORT, Item, metadata_only=True, **scope)
 
     async def list_heads(self) -> AsyncIterator[ReportHead]:
@@ -158,7 +177,7 @@ class Reports:
             ApiError: a page failed.
         """
         async for head in self._heads.list():
-            yield head
+            yield _report_head(head)
 
     async def list_stored(self, namespace: str) -> AsyncIterator[StoredReport]:
         """List the reports of a namespace, whole. A report that cannot be decoded is logged and left out.
@@ -203,13 +222,18 @@ class Reports:
     async def apply_status(self, head: ReportHead, status: bytes) -> ObjectMeta:
         """Replace the whole status of a report and return its new metadata. ``head`` is the report as it was last read.
 
+        Forged fields are removed before, because an apply removes only fields of its own.
+
         Raises:
             ConflictError: the report was changed since, or replaced by another one of its name.
             NotFoundError: it does not exist.
             InvalidError: the status breaks the schema.
             ApiError: the request failed; it may have taken effect.
         """
-        return (await self._metadata.apply_status(head.metadata, msgspec.Raw(status), make_room=True)).metadata
+        written = await self._metadata.apply_status(
+            head.metadata, msgspec.Raw(status), make_room=True, remove=head.forged
+        )
+        return written.metadata
 
     async def delete(self, meta: ObjectMeta) -> None:
         """DELETE the report that was read as ``meta``.
@@ -256,14 +280,14 @@ def stored_report(body: bytes) -> StoredReport:
         BadResponseError: metadata or spec cannot be decoded.
     """
     try:
-        head, parts = _head(body), _decode_parts(body)
+        head, parts = _report_head(_head(body)), _decode_parts(body)
         stored_meta = _decode_stored_meta(parts.metadata)
         spec = ReportSpec.model_validate_json(bytes(parts.spec))
     except msgspec.MsgspecError as error:
         raise BadResponseError(f"cannot read the report: {error}"[:300]) from error
     if stored_meta.creation_timestamp is None:
         raise BadResponseError("cannot read the report: it has no creationTimestamp")
-    status = _status(head, bytes(parts.status))
+    status = _status(head, _without(bytes(parts.status), head.forged))
     return StoredReport(
         head=head,
         spec=spec,
@@ -274,7 +298,15 @@ def stored_report(body: bytes) -> StoredReport:
     )
 
 
-def _head(body: bytes) -> ReportHead:
+def _report_head(decoded: _DecodedHead) -> ReportHead:
+    metadata, status = msgspec.structs.replace(decoded.metadata, managed_fields=()), decoded.status
+    forged = forged_fields(decoded.metadata)
+    if status.observed_workflow.uid and not any(c.type == ConditionType.READY for c in status.conditions):
+        forged |= {"conditions"}  # somebody has removed them; every version of the operator writes Ready
+    return ReportHead(metadata, decoded.spec, status, forged)
+
+
+def _head(body: bytes) -> _DecodedHead:
     """Decode a report's head; without its status, if that does not fit.
 
     Raises:
@@ -284,10 +316,10 @@ def _head(body: bytes) -> ReportHead:
         return _decode_head(body)
     except msgspec.ValidationError:
         odd = _decode_head_without_status(body)
-        return ReportHead(metadata=odd.metadata, spec=odd.spec)
+        return _DecodedHead(metadata=odd.metadata, spec=odd.spec)
 
 
-def _odd_head(body: bytes) -> ReportHead | None:
+def _odd_head(body: bytes) -> _DecodedHead | None:
     """Decode the head of a report in a page with one that does not fit; None for one that has to be left out."""
     try:
         return _head(body)
@@ -296,8 +328,15 @@ def _odd_head(body: bytes) -> ReportHead | None:
         return None
 
 
+def _without(status: bytes, fields: frozenset[str]) -> bytes:
+    if not fields or status in _NO_STATUS:
+        return status
+    kept = {name: value for name, value in _decode_fields(status).items() if name not in fields}
+    return msgspec.json.encode(kept)
+
+
 def _status(head: ReportHead, raw: bytes) -> ReportStatus | None:
-    if raw in {b"", b"null", b"{}"}:
+    if raw in _NO_STATUS:
         return None
     try:
         return ReportStatus.model_validate_json(raw)

@@ -4,7 +4,7 @@ Paths, projections, preconditions and decoding are here and nowhere else. The mo
 over `Resource`; no code outside of `wfreport.kube` builds a path.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -30,6 +30,8 @@ from wfreport.kube.streaming import open_stream, read_lines
 
 Document = dict[str, Any]
 """A whole object, as JSON has it."""
+
+StatusBody = Mapping[str, Any] | msgspec.Raw
 
 CHUNK_SIZE = 100
 """Objects per page of a list (docs/decisions/0006)."""
@@ -125,15 +127,8 @@ class Resource(Generic[ObjectT]):
 
     def metadata_only(self) -> "Resource[Item]":
         """Return the same resource, decoded to metadata alone."""
-        return Resource(
-            self._client,
-            self._type,
-            Item,
-            namespaces=self._namespaces,
-            chunk_size=self._chunk_size,
-            metadata_only=True,
-            field_manager=self._field_manager,
-        )
+        scope: dict[str, Any] = {"namespaces": self._namespaces, "chunk_size": self._chunk_size}
+        return Resource(self._client, self._type, Item, metadata_only=True, field_manager=self._field_manager, **scope)
 
     # Reads
 
@@ -324,9 +319,9 @@ class Resource(Generic[ObjectT]):
             raise
 
     async def apply_status(
-        self, identity: ObjectIdentity, status: Mapping[str, Any] | msgspec.Raw, *, make_room: bool = False
+        self, identity: ObjectIdentity, status: StatusBody, *, make_room: bool = False, remove: Collection[str] = ()
     ) -> ObjectT:
-        """Write the whole status by server-side apply.
+        """Write the whole status by server-side apply, after the fields to ``remove``, which others have written.
 
         ``make_room`` removes all conditions first if others' take all the room; the process may end in between.
 
@@ -337,18 +332,21 @@ class Resource(Generic[ObjectT]):
             ApiError: the request failed; it may have taken effect.
         """
         version = identity.resource_version
+        if remove:
+            version = await self._clear(identity, version, remove)
         try:
             return await self._apply_status(identity, version, status)
         except InvalidError as error:
             if not make_room or error.field != _CONDITIONS:
                 raise
-        cleared = {"metadata": {"uid": identity.uid, "resourceVersion": version}, "status": {"conditions": None}}
-        body = await self._patch(identity.namespace, identity.name, "status", cleared)
-        return await self._apply_status(identity, decoded(_decode_item, body).metadata.resource_version, status)
+        return await self._apply_status(identity, await self._clear(identity, version, ("conditions",)), status)
 
-    async def _apply_status(
-        self, identity: ObjectIdentity, version: str | None, status: Mapping[str, Any] | msgspec.Raw
-    ) -> ObjectT:
+    async def _clear(self, identity: ObjectIdentity, version: str | None, fields: Collection[str]) -> str:
+        cleared = {"metadata": {"uid": identity.uid, "resourceVersion": version}, "status": dict.fromkeys(fields)}
+        body = await self._patch(identity.namespace, identity.name, "status", cleared)
+        return decoded(_decode_item, body).metadata.resource_version
+
+    async def _apply_status(self, identity: ObjectIdentity, version: str | None, status: StatusBody) -> ObjectT:
         named = {
             "name": identity.name,
             "namespace": identity.namespace,

@@ -162,8 +162,8 @@ class Reconciler:
 
     async def _close_one(self, entry: ReportEntry) -> None:
         """Write the report of a Workflow that was deleted, never existed, or is only in Argo's archive."""
-        is_closed = entry.ended and not entry.evidence_pending if entry.bound_uid else entry.missing
-        if is_closed and entry.is_spec_observed and not self._evidence.may_know_more(entry):
+        is_closed = entry.is_closed and entry.is_spec_observed and not (entry.bound_uid and entry.evidence_pending)
+        if is_closed and not self._evidence.may_know_more(entry):
             return
         report = await self._writer.stored(entry)
         remaining = await self._evidence.collect_remaining(entry, report)

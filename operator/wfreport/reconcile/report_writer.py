@@ -19,7 +19,8 @@ from wfreport.api.condition import Condition
 from wfreport.api.names import KIND_REPORT
 from wfreport.api.reasons import ConditionType, Reason, StallReason
 from wfreport.api.report import ReportStatus
-from wfreport.cache.reports import ReportCache, ReportEntry, StatusCache, entry_of
+from wfreport.cache.reports import ReportCache, ReportEntry, entry_of
+from wfreport.cache.statuses import StatusCache
 from wfreport.core.record.completeness import is_final as was_final
 from wfreport.core.record.report_events import events_of_write
 from wfreport.core.snapshot.identity import new_report
@@ -157,7 +158,7 @@ class ReportWriter:
             return
         # a write without a response may have been the one that ended the run
         before = None if name in self._unconfirmed else report.status
-        if status.dump_json() == report.status_json:
+        if status.dump_json() == report.status_json and not report.head.forged:
             self._metrics.reports_skipped.inc()
             self._confirm(name, report)
         else:

@@ -158,6 +158,4 @@ class Resync:
 
 def _expects_workflow(entry: ReportEntry) -> bool:
     """Return whether the report still has to be closed once its Workflow is gone."""
-    if not entry.is_spec_observed or entry.evidence_pending:
-        return True
-    return not entry.ended if entry.bound_uid else not entry.missing
+    return not entry.is_spec_observed or entry.evidence_pending or not entry.is_closed

@@ -61,6 +61,7 @@ class PolicyReconciler:
             document = await self._policies.get(namespace, name)
         except NotFoundError:
             self._writer.forget(request.name)
+            self._rights.forget(request.name)
             removed = self._cache.policies.remove(request.name)
             self._enqueue_admitted(namespace)
             if removed:

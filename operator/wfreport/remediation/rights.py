@@ -45,6 +45,10 @@ class RightsChecker:
         self._recheck_at[key] = self._clock() + recheck_seconds(missing)
         return missing
 
+    def forget(self, key: NamespacedName) -> None:
+        """Forget a deleted policy."""
+        self._recheck_at.pop(key, None)
+
     async def _check(self, policy: RemediationPolicy) -> str | None:
         needed = needed_rights(policy.spec)
         if needed and not self._has_lease:

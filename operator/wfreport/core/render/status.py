@@ -369,9 +369,15 @@ def has_nodes_of_run(stored: ReportStatus | None, workflow: Workflow) -> bool:
 
 
 def _has_this_end(stored: ReportStatus, workflow: Workflow) -> bool:
-    """Return whether the stored status of this run has its final nodes."""
+    """Return whether the stored status of this run has its final nodes, and nobody else has written the summary."""
     observed, status = stored.observed_workflow, workflow.status
-    if observed is None or observed.finished_at is None or not status.is_completed or status.finished_at is None:
+    if (
+        stored.summary is None
+        or observed is None
+        or observed.finished_at is None
+        or not status.is_completed
+        or status.finished_at is None
+    ):
         return False
     same_end = observed.uid == workflow.metadata.uid and is_same_time(observed.finished_at, status.finished_at)
     return same_end and _has_nodes(stored)
