@@ -55,7 +55,7 @@ class Cluster:
         return self.patch(name, change)
 
     def patch(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
-        content_type = "application/merge-patch+json"
+        content_type, query = "application/merge-patch+json", {"fieldManager": "wfreport"}
         patched: dict[str, Any] = self.plane.api.call(
             "PATCH", f"{self.workflows}/{name}", change, content_type=content_type
         )
@@ -170,8 +170,8 @@ def test_a_report_is_used_only_if_it_describes_the_same_state(cluster: Cluster, 
     path = REPORTS.format(cluster.namespace)
     cluster.plane.api.post(path, report)
     name = report["metadata"]["name"]
-    content_type = "application/merge-patch+json"
-    cluster.plane.api.call("PATCH", f"{path}/{name}/status", {"status": status}, content_type=content_type)
+    content_type, query = "application/merge-patch+json", {"fieldManager": "wfreport"}
+    cluster.plane.api.call("PATCH", f"{path}/{name}/status", {"status": status}, content_type=content_type, query=query)
     with cluster.waiting("one") as process:
         _, out, _ = outcome(process)
     assert (out == "as the operator saw it, pods and all\n") is current

@@ -91,7 +91,9 @@ class Workspace:
         path = REPORTS.format(self.namespace)
         if is_new:
             self.plane.api.post(path, {key: value for key, value in report.items() if key != "status"})
-        self.plane.api.patch(f"{path}/{report['metadata']['name']}/status", {"status": report["status"]})
+        self.plane.api.patch(
+            f"{path}/{report['metadata']['name']}/status", {"status": report["status"]}, fieldManager="wfreport"
+        )
 
     def kubeconfig_of(self, name: str, readable: dict[str, list[str]], verbs: Sequence[str] = ("get", "list")) -> Path:
         """Return the kubeconfig of a ServiceAccount that can read only these resources, by API group."""

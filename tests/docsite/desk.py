@@ -172,14 +172,16 @@ class Desk:
         self.put_report(report)
         if name.startswith("train-"):
             path = f"{OWN.format(self.namespace, 'workflowreports')}/{report['metadata']['name']}/status"
-            api.patch(path, {"status": HANGS})
+            api.patch(path, {"status": HANGS}, fieldManager="wfreport")
 
     def put_report(self, report: dict[str, Any]) -> None:
         """Store a report, or another object of ours, with its status."""
         plural = {"WorkflowReport": "workflowreports", "Remediation": "remediations"}[report["kind"]]
         path = OWN.format(self.namespace, plural)
         self.plane.api.post(path, {key: value for key, value in report.items() if key != "status"})
-        self.plane.api.patch(f"{path}/{report['metadata']['name']}/status", {"status": report["status"]})
+        self.plane.api.patch(
+            f"{path}/{report['metadata']['name']}/status", {"status": report["status"]}, fieldManager="wfreport"
+        )
 
     def _write_files(self) -> None:
         for name in ("crds", "manifests", "charts", "docs", "schemas"):
