@@ -245,6 +245,27 @@ def test_what_failed_leads_the_changes() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("message", "leading"),
+    [
+        ("main: Error (exit code 1): no column price in sales_v2", "parameter table sales_v1 → sales_v2"),
+        ("main: Error (exit code 1): no column price in sales_v20", "image etl:1.8 → 1.9"),
+        ("main: Error (exit code 1): no column price in my_sales_v2", "image etl:1.8 → 1.9"),
+        ("main: Error (exit code 1): found 11 rows", "image etl:1.8 → 1.9"),
+    ],
+)
+def test_a_changed_value_that_the_failure_names_leads_the_changes(message: str, leading: str) -> None:
+    before = a_workflow(a_dag(A), a_template(), parameters={"table": "sales_v1", "rows": "10"})
+    after = a_workflow(
+        a_dag(A), a_template(image="etl:1.9"), phase="Failed", name="wf-2",
+        parameters={"table": "sales_v2", "rows": "11"},
+    )  # fmt: skip
+    after["status"]["nodes"]["wf-2-work"] |= {"phase": "Failed", "message": message}
+    found = [in_words(each) for each in differences(after, before)]
+    assert found[0] == leading
+    assert len(found) == 3
+
+
 def test_an_image_that_many_templates_have_is_one_change() -> None:
     def workflow(name: str, image: str, memory: str) -> dict[str, Any]:
         limits = {"limits": {"memory": memory}}

@@ -37,7 +37,8 @@ class ComparedRun(Struct, frozen=True):
 def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
     """Return all differences between two runs, most telling first. The order does not depend on anything else.
 
-    Changes of the step that failed come first, then images, resources, parameters, templates, steps, and the rest.
+    Values that the failure's message names come first, then changes of the step that failed, then images, resources,
+    parameters, templates, steps, and the rest.
     """
     old, new = comparable_definitions(before, after)
     parameters, volatile = _changed_parameters(before, after)
@@ -52,10 +53,15 @@ def find_changes(before: ComparedRun, after: ComparedRun) -> list[Difference]:
     changes.sort(key=lambda change: _ORDER[change.what])
     if failing:
         changes.sort(key=lambda change: not _concerns(change, failing))
+    if failure_text := _failure_text(after.status):
+        changes.sort(key=lambda change: not _is_named(change.after or "", failure_text))
     return [*changes, *_changed_circumstances(before, after), *volatile]
 
 
 _ORDER = {what: position for position, what in enumerate(ChangedThing)}
+_SOUGHT_CHARACTERS: Final = 1000
+_SHORTEST_NAMED, _LONGEST_NAMED = 4, 200
+"""A shorter value, such as a number, stands in a message by chance."""
 _DIGEST_LENGTH: Final = 64
 _DIGEST: Final = lazy_pattern(r"-[0-9a-f]{64}\Z")
 """The end of a parameter's name in Kubeflow Pipelines."""
@@ -76,6 +82,22 @@ def _failing(status: ReportStatus) -> frozenset[str]:
     failure = status.failures[0] if status.failures else None
     names = (failure.template_name, (failure.display_name or "").partition("(")[0]) if failure else ()
     return frozenset(name for name in names if name)
+
+
+def _failure_text(status: ReportStatus) -> str:
+    """Return the texts of the leading failure that may name a changed value, clipped because each value is sought."""
+    failure = status.failures[0] if status.failures else None
+    texts = (failure.log_line, failure.message) if failure else ()
+    return "\n".join(text[:_SOUGHT_CHARACTERS] for text in texts if text)
+
+
+def _is_named(value: str, text: str) -> bool:
+    """Return whether a text has a value as a word of its own, where it has it first."""
+    if not _SHORTEST_NAMED <= len(value) <= _LONGEST_NAMED:
+        return False
+    start = text.find(value)
+    around = text[max(0, start - 1) : start] + text[start + len(value) : start + len(value) + 1]
+    return start >= 0 and not any(char.isalnum() or char == "_" for char in around)
 
 
 def _concerns(change: Difference, names: Set[str]) -> bool:
