@@ -57,14 +57,14 @@ _OF_THE_USER: Final = message_pattern(
 """The cause is the pipeline, the program that the launcher ran, or its image."""
 
 _REFUSED: Final = message_pattern(
-    r"rpc error: code = (?:Unimplemented|PermissionDenied|Unauthenticated|InvalidArgument|FailedPrecondition)|"
+    r"\bcode = (?:Unimplemented|PermissionDenied|Unauthenticated|InvalidArgument|FailedPrecondition)|"
     r"unknown method |flag provided but not defined|is forbidden: User |\" not found$|NoSuchBucket|"
     r"failed to (?:retrieve|get Bucket) credentials"
 )
 """The platform's services refused the request, or are of another version."""
 
 _UNAVAILABLE: Final = message_pattern(
-    r"rpc error: code = (?:Unavailable|DeadlineExceeded|Internal|Aborted|ResourceExhausted|Unknown|Canceled|"
+    r"\bcode = (?:Unavailable|DeadlineExceeded|Internal|Aborted|ResourceExhausted|Unknown|Canceled|"
     r"AlreadyExists)|upstream connect error|no healthy upstream|"
     r"[Ff]ailed (?:Get|Put)\w{1,40}\(|failed to (?:list tasks|create task|publish|update DAG)|"
     + REGISTRY_ERRORS.pattern,

@@ -42,7 +42,8 @@ _NOISE: Final = lazy_pattern(
 _GENERIC: Final = lazy_pattern(
     r"=====|npm (?:ERR!|error)(?! network )|\s*error: subprocess-exited-with-error|"
     r"\s*fatal: (?:the remote end hung up unexpectedly|early EOF|.{0,20}index-pack )|"
-    r"make(?:\[\d+\])?: \*\*\*|BUILD FAILED|FAIL$|FAIL\s|FAILED \(|Tests?:? .*\d+ failed|"
+    r"make(?:\[\d+\])?: \*\*\*|BUILD FAILED|(?:\([\d:]{5,10}\) )?ERROR: Build did NOT complete successfully|"
+    r"FAIL$|FAIL\s|FAILED \(|Tests?:? .*\d+ failed|"
     r"Done\b|test result: |Aborted$|[\w.]*CalledProcessError: |Command exited with non-zero status|"
     r"(?:.* )?(?:exited|exit(?:ed)?|terminated|failed|returned|completed)"
     r" (?:with )?(?:an? )?(?:non-?zero )?(?:exit )?(?:code|status)[: ]+-?\d+\.?$",
@@ -70,7 +71,7 @@ _SEVERE: Final = lazy_pattern(
 _ROUTINE: Final = lazy_pattern(
     r"(?:level|severity)\"?[=:] ?\"?(?:info|debug|trace|warn|warning)\b|"
     r"(?:[\d\-/:.,TZ+ ]|\[[^\]]{1,40}\]){0,64}[\[(<]?(?:INFO|DEBUG|TRACE|WARN|WARNING|NOTICE)\b|"
-    r"\++ |\{\"[^\"]*\":\s*\"?(?:INFO|DEBUG|TRACE|WARN)|[IW]\d{4} \d\d:\d\d:\d\d"
+    r"info (?=[A-Z])|\++ |\{\"[^\"]*\":\s*\"?(?:INFO|DEBUG|TRACE|WARN)|[IW]\d{4} \d\d:\d\d:\d\d"
 )
 """Lines that a logger marks as routine, and the commands that `set -x` prints."""
 
@@ -91,6 +92,16 @@ _PYTHON_FRAME: Final = lazy_pattern(r"\s+File \"[^\"]*\", line \d+")
 _RUST_PANIC: Final = lazy_pattern(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d+:\d+:$")
 _CAUSED_BY: Final = lazy_pattern(r"Caused by:\s*$")
 """Cargo and others write each cause on a line of its own, the deepest last."""
+
+_HEADING: Final = lazy_pattern(
+    r"(?:[\d:.]{8,15} +| +)?(?:Runtime|Database|Compilation|Parsing|Dependency) Error"
+    r"(?: in \S+ \S+ \([^)]{1,300}\))?\s*$"
+)
+"""What dbt writes above an error."""
+
+_ANSWER_ABOVE: Final = lazy_pattern(r"fatal: \[[^\]]{1,200}\]: [A-Z]{1,20}! =>[^\"]{0,40}$")
+_ANSWER: Final = lazy_pattern(r"\s+\"?msg\"?: ")
+"""Ansible spreads the answer of a module over lines."""
 
 _BOXED: Final = "│ Error: "
 _BOX_LINES: Final = 12
@@ -130,12 +141,14 @@ class _Scan(Struct):
         informative: number of informative lines read.
         following: the last line read that has information and is not indented.
         nearest: the last line read that has information.
+        answer: the last line read with the message of a module of Ansible.
     """
 
     found: dict[_Rank, tuple[str, int]]
     informative: int = 0
     following: str = ""
     nearest: str = ""
+    answer: str = ""
 
     def read(self, line: str) -> bool:
         """Read the line before those that were read; return whether the search is over."""
@@ -148,12 +161,26 @@ class _Scan(Struct):
         rank = _rank(line)
         if rank is _Rank.NOISE:
             return False
+        line = self._with_cause(line)
         self.found.setdefault(rank, (line, self.informative))
         self.informative += 1
         self.nearest = line
         if not line[0].isspace() and rank is not _Rank.GENERIC:
             self.following = line
         return rank is _Rank.EXCEPTION
+
+    def _with_cause(self, line: str) -> str:
+        """Return a line with the cause that stands on a line of its own below it."""
+        if _ANSWER.match(line):
+            self.answer = line
+        is_above = line.rstrip().endswith(":") and _indentation(self.nearest) > _indentation(line)
+        cause = self.nearest if is_above or _HEADING.match(line) else ""
+        cause = self.answer if _ANSWER_ABOVE.match(line) else cause
+        return f"{line.rstrip()} {cause.strip()}"[:_LINE_CHARACTERS] if cause else line
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def telling_line(text: str) -> str:
