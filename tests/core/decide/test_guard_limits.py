@@ -34,9 +34,9 @@ from wfreport.api.reasons import HoldReason
 from wfreport.api.remediation import LockClass
 from wfreport.core.decide import guards
 from wfreport.core.decide.breaker import BreakerState
-from wfreport.core.decide.budget import action_times
+from wfreport.core.decide.budget import action_times, without_action
 from wfreport.core.decide.inputs import Candidate, Hold
-from wfreport.core.decide.model import ExecutionState, History, OperatorLimits
+from wfreport.core.decide.model import ActionTimes, ExecutionState, History, OperatorLimits
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -342,3 +342,10 @@ def test_a_failure_without_fingerprint_never_came_back() -> None:
 
 def test_breaker_states_are_stable_words() -> None:
     assert [str(state) for state in BreakerState] == ["Closed", "Open", "HalfOpen"]
+
+
+def test_an_action_that_is_left_out_counts_neither_as_done_nor_as_in_flight() -> None:
+    ended, flying = with_outcome("ended", helped=True), an_action("flying")
+    times = action_times([ended, flying], LockClass.MUTATE)
+    assert without_action(times, ended, END - HOUR) == ActionTimes([flying.at], [flying.at])
+    assert without_action(times, flying, END - HOUR) == ActionTimes([], [ended.at])

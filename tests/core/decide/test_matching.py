@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.builders import at
@@ -10,12 +11,13 @@ from tests.core.decide.builders import RESUBMIT, a_failure, a_policy, a_report, 
 
 from wfreport.api.policy import RemediationPolicy
 from wfreport.api.report import Failure
-from wfreport.core.decide.expressions import is_compiled
+from wfreport.core.decide.expressions import compiled, is_compiled
 from wfreport.core.decide.history import latest_run
 from wfreport.core.decide.matching import (
     COMPILING_STEPS,
     MAX_COMPILED,
     MatchContext,
+    compiling_steps,
     estimated_steps,
     match_rule,
     match_running,
@@ -117,7 +119,8 @@ def test_rules_for_running_workflows_are_separate() -> None:
 
 def searching(name: str, expressions: int) -> RemediationPolicy:
     """Return a policy with so many expressions, none of which was compiled before."""
-    rules = [{"name": f"r{n}", "match": {"messageRegex": f"{name} {n}"}} for n in range(expressions)]
+    unique = uuid4().hex  # another one each time that a test runs in a process
+    rules = [{"name": f"r{n}", "match": {"messageRegex": f"{unique} {n}"}} for n in range(expressions)]
     return a_policy(*(rule | {"action": {"none": {}}} for rule in rules), name=name)
 
 
@@ -131,6 +134,14 @@ def test_few_new_expressions_are_compiled_for_an_estimate_and_many_count_as_many
     exact = search_steps([policy], failures)
     assert steps == (exact if expressions == MAX_COMPILED else expressions * COMPILING_STEPS)
     assert estimated_steps([policy], a_run("etl"), failures) == exact > 0
+
+
+def test_expressions_are_as_many_steps_until_they_are_compiled() -> None:
+    policy = searching("to be validated", 3)
+    assert compiling_steps(policy) == 3 * COMPILING_STEPS
+    for rule in policy.spec.rules:
+        compiled(rule.match.message_regex or "")
+    assert compiling_steps(policy) == 0
 
 
 def test_an_estimate_leaves_out_runs_without_failures_and_policies_that_do_not_select_the_run() -> None:
