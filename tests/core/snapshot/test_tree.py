@@ -22,7 +22,7 @@ def test_a_step_within_a_superseded_attempt_is_superseded_too() -> None:
     first, second = (a_node(f"wf.r({n})", FAILED, NodeType.STEPS) for n in range(2))
     inner, last = a_node("wf.r(0).a", FAILED), a_node("wf.r(1).a", FAILED)
     tree = tree_of(retry, first, second, inner, last)
-    assert [node.name for node in tree.nodes.values() if tree.is_superseded(node)] == ["wf.r(0)", "wf.r(0).a"]
+    assert [node.name for node in tree.nodes.values() if node.id in tree.superseded_nodes] == ["wf.r(0)", "wf.r(0).a"]
 
 
 def test_a_node_is_within_the_innermost_of_those_that_enclose_it() -> None:

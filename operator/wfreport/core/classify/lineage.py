@@ -48,7 +48,7 @@ class Lineages:
     def __init__(self, snapshot: Snapshot) -> None:
         self._tree = snapshot.tree
         self._exit_handler_name = snapshot.tree.exit_handler_name
-        self._has_failed = snapshot.workflow.status.has_failed
+        self._tolerated = snapshot.tree.hooks | _running_attempts(snapshot)
         self._continue_on = _continue_on_of_calls(snapshot.workflow)
         self._known: dict[str, Lineage] = {}
         self._inner: dict[str, Lineage] = {}
@@ -68,12 +68,7 @@ class Lineages:
     def _derive(self, node: Node, parent: Node | None) -> Lineage:
         """Derive the lineage of a node from that of its parent."""
         lineage = self._within(node, parent) if parent else _OUTSIDE
-        tolerated = (
-            lineage.always_tolerated
-            or self._tree.is_hook(node)
-            or self._is_running_attempt(node)
-            or self._is_handled_task(node, lineage)
-        )
+        tolerated = lineage.always_tolerated or node.id in self._tolerated or self._is_handled_task(node, lineage)
         is_template = node.type in _TEMPLATE_TYPES
         is_exit_handler = node.name == self._exit_handler_name
         if tolerated == lineage.always_tolerated and not is_template and not is_exit_handler:
@@ -124,14 +119,19 @@ class Lineages:
             error_tolerated=inner.error_tolerated or continue_on.error,
         )
 
-    def _is_running_attempt(self, node: Node) -> bool:
-        """Whether another attempt may follow. Argo leaves some Retry nodes Running in Workflows that have failed."""
-        retry = self._tree.retry_of.get(node.id)
-        return retry is not None and retry.phase == Phase.RUNNING and not self._has_failed
-
     def _is_handled_task(self, node: Node, lineage: Lineage) -> bool:
         """Whether a node is a failed task to which another one responds. Only in a DAG can it do so (``depends``)."""
         return lineage.caller_type == NodeType.DAG and node.has_failed and self._tree.failure_is_handled(node)
+
+
+def _running_attempts(snapshot: Snapshot) -> frozenset[str]:
+    """Return the ids of the attempts that others may follow.
+
+    Argo leaves some Retry nodes Running in Workflows that have failed.
+    """
+    if snapshot.workflow.status.has_failed:
+        return frozenset()
+    return frozenset(attempt for attempt, retry in snapshot.tree.retry_of.items() if retry.phase == Phase.RUNNING)
 
 
 def _continue_on_of_calls(workflow: Workflow) -> Mapping[tuple[str, str], ContinueOn]:

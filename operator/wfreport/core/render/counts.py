@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from wfreport.api.argo import COMPLETED_PHASES, FAILED_PHASES, Node, NodeType, Phase
+from wfreport.api.argo import COMPLETED_PHASES, FAILED_PHASES, NodeType, Phase
 from wfreport.api.counts import Counts, StepCounts
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
@@ -42,12 +42,17 @@ def count_steps(snapshot: Snapshot) -> StepCounts | None:
     if snapshot.nodes_state not in _KNOWN_STATES:
         return None
     tree = snapshot.tree
-    steps = [node for node in snapshot.nodes.values() if node.type in _WORKING_TYPES and not tree.is_superseded(node)]
+    superseded = tree.superseded_nodes
+    steps = [node for node in snapshot.nodes.values() if node.type in _WORKING_TYPES and node.id not in superseded]
     known = {node.id for node in steps}
     failed = {leaf.id: leaf for leaf in tree.failed_leaves if leaf.id not in known}
     others = {step.id: step for step in (tree.pod_node(leaf) or leaf for leaf in failed.values())}
     steps += [step for step in others.values() if step.id not in known]
-    states = Counter(_state(node, snapshot) for node in steps)
+    # A step goes on while its Retry node may make another attempt.
+    unfinished = {attempt for attempt, retry in tree.retry_of.items() if retry.phase not in COMPLETED_PHASES}
+    states = Counter(
+        Phase.RUNNING if node.id in unfinished and node.phase in FAILED_PHASES else node.phase for node in steps
+    )
     return StepCounts(
         total=states.total(),
         succeeded=states[Phase.SUCCEEDED],
@@ -57,11 +62,3 @@ def count_steps(snapshot: Snapshot) -> StepCounts | None:
         skipped=states[Phase.SKIPPED],
         omitted=states[Phase.OMITTED],
     )
-
-
-def _state(node: Node, snapshot: Snapshot) -> str:
-    """Return the phase of a step. It goes on while its Retry node may make another attempt."""
-    if node.phase not in FAILED_PHASES:
-        return node.phase
-    retry = snapshot.tree.retry_of.get(node.id)
-    return Phase.RUNNING if retry is not None and retry.phase not in COMPLETED_PHASES else node.phase

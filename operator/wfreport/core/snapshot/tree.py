@@ -117,13 +117,16 @@ class Tree:
     @cached_property
     def attempts_by_retry(self) -> Mapping[str, list[Node]]:
         """The attempts of all Retry nodes, oldest first, by the Retry node's id."""
-        hooks = self._hooks
+        nodes, hooks = self.nodes, self.hooks
         return {
-            retry.id: sorted(
-                [child for child in self.children(retry) if child.id not in hooks or child.is_attempt],
-                key=_attempt_index,
+            retry.id: _by_attempt(
+                [
+                    attempt
+                    for child in retry.children
+                    if (attempt := nodes.get(child)) and (child not in hooks or attempt.is_attempt)
+                ]
             )
-            for retry in self.nodes.values()
+            for retry in nodes.values()
             if retry.type == NodeType.RETRY
         }
 
@@ -150,28 +153,24 @@ class Tree:
         }
 
     @cached_property
-    def _within_superseded(self) -> Container[str]:
-        return self.innermost(self.superseded_attempts) if self.superseded_attempts else ()
-
-    def is_superseded(self, node: Node) -> bool:
-        """Whether the node is a superseded attempt, or is enclosed by one."""
-        return node.id in self.superseded_attempts or node.name in self._within_superseded
+    def superseded_nodes(self) -> frozenset[str]:
+        """Ids of the superseded attempts and of the nodes that they enclose."""
+        return self._with_enclosed(self.superseded_attempts)
 
     @cached_property
-    def _hooks(self) -> frozenset[str]:
+    def hooks(self) -> frozenset[str]:
+        """Ids of the exit handlers and lifecycle hooks."""
         return frozenset(node.id for node in self.nodes.values() if node.is_hook)
 
     @cached_property
-    def _within_hooks(self) -> Container[str]:
-        return self.innermost(self._hooks) if self._hooks else ()
+    def nodes_of_hooks(self) -> frozenset[str]:
+        """Ids of the exit handlers and lifecycle hooks, and of the nodes that they enclose."""
+        return self._with_enclosed(self.hooks)
 
-    def is_hook(self, node: Node) -> bool:
-        """Whether the node is an exit handler or a lifecycle hook."""
-        return node.id in self._hooks
-
-    def is_in_hook(self, node: Node) -> bool:
-        """Whether the node is an exit handler or a lifecycle hook, or is enclosed by one."""
-        return node.id in self._hooks or node.name in self._within_hooks
+    def _with_enclosed(self, ids: frozenset[str]) -> frozenset[str]:
+        """Return the ids, and those of all nodes that are enclosed by a node with one of them."""
+        within = self.innermost(ids) if ids else {}
+        return ids.union([node.id for node in self.nodes.values() if node.name in within]) if within else ids
 
     @cached_property
     def nodes_enclosing_failures(self) -> frozenset[str]:
@@ -179,7 +178,7 @@ class Tree:
         if not self._failed_nodes:
             return frozenset()
         enclosing: set[str] = set()
-        parents, hooks, retry_of = self.parents, self._hooks, self.retry_of
+        parents, hooks, retry_of = self.parents, self.hooks, self.retry_of
         for node in self._failed_nodes:
             inner = node
             # An attempt of a hook is enclosed by the hook.
@@ -201,14 +200,13 @@ class Tree:
 
         Such a node encloses no failed node, and it is not the root's group.
         """
-        enclosing, superseded, within = self.nodes_enclosing_failures, self.superseded_attempts, self._within_superseded
+        enclosing, superseded = self.nodes_enclosing_failures, self.superseded_nodes
         return [
             (self._succeeded_culprit(node) or node) if node.type in GROUP_TYPES else node
             for node in self._failed_nodes
             if node.id not in enclosing
             and (node.type not in GROUP_TYPES or node.name != self.workflow_name)
             and node.id not in superseded
-            and node.name not in within
         ]
 
     def _succeeded_culprit(self, group: Node) -> Node | None:
@@ -226,12 +224,12 @@ class Tree:
         """Return the Pod node that ran a node: itself, or for a Container the node of its containerSet."""
         if node.type == NodeType.POD:
             return node
-        if node.type == NodeType.CONTAINER:
-            return next(
-                (outer for outer in self.enclosing(node) if outer.type == NodeType.POD),
-                self.nodes.get(node.boundary_id),
-            )
-        return None
+        if node.type != NodeType.CONTAINER:
+            return None
+        outer = self.parents.get(node.name)
+        while outer is not None and outer.type != NodeType.POD:
+            outer = self.parents.get(outer.name)
+        return outer or self.nodes.get(node.boundary_id)
 
     def failure_is_handled(self, node: Node) -> bool:
         """Whether a task ran in response to a failed node on every path below it, through Omitted and Skipped nodes.
@@ -252,7 +250,7 @@ class Tree:
         Omitted and Skipped nodes and containers are passed through. Times propagate backwards, the earliest first, so
         that each node is visited once.
         """
-        followers = [node for node in self.nodes.values() if node.id not in self._hooks]
+        followers = [node for node in self.nodes.values() if node.id not in self.hooks]
         passed = {node.id for node in followers if _is_passed_through(node)}
         own = {node.id: inf if node.id in passed else _start(node) for node in followers}
         starts = dict.fromkeys(self.nodes, -inf)
@@ -290,6 +288,10 @@ def _is_passed_through(node: Node) -> bool:
 def _start(node: Node) -> float:
     """Return the start of a task; infinite if it is unknown."""
     return inf if node.started_at is None else node.started_at.timestamp()
+
+
+def _by_attempt(attempts: list[Node]) -> list[Node]:
+    return sorted(attempts, key=_attempt_index) if len(attempts) > 1 else attempts
 
 
 def _attempt_index(node: Node) -> int:

@@ -102,11 +102,12 @@ class RunOrder:
 
         ``within`` has the innermost attempt around each node, by the node's name.
         """
+        nodes, parents = self._tree.nodes, self._tree.parents
         ended: set[str] = set()
         for inner in tuple(inside):
             while inner not in ended:
                 ended.add(inner)
-                parent = self._tree.parent(self._tree.nodes[inner])
+                parent = parents.get(nodes[inner].name)
                 outer = within.get(parent.name) if parent else None
                 if outer is None:
                     break
@@ -144,7 +145,7 @@ class RunOrder:
         if node.id not in self.executed:
             return None
         earlier = self.predecessor(node)
-        if earlier is None and self._tree.is_in_hook(node):
+        if earlier is None and node.id in self._tree.nodes_of_hooks:
             return None
         return seconds_between(earlier.finished_at if earlier else self._run_started_at, node.started_at)
 
@@ -194,7 +195,7 @@ class RunOrder:
 
     def _predecessor_of_hook(self, node: Node) -> Node | None:
         """Return the step that ended last before a hook started, because an exit handler has no parent."""
-        if not self._tree.is_in_hook(node) or node.started_at is None:
+        if node.id not in self._tree.nodes_of_hooks or node.started_at is None:
             return None
         index = bisect_right(self._steps_by_end, node.started_at, key=lambda step: _by_end(step)[0])
         return self._steps_by_end[index - 1] if index else None
@@ -202,7 +203,8 @@ class RunOrder:
     @cached_property
     def _steps_by_end(self) -> list[Node]:
         """The executed steps outside of hooks, in the order in which they ended."""
-        return sorted((node for node in self.executed.values() if not self._tree.is_in_hook(node)), key=_by_end)
+        hooks = self._tree.nodes_of_hooks
+        return sorted([node for node in self.executed.values() if node.id not in hooks], key=_by_end)
 
 
 def _end_of(attempt_id: str) -> str:

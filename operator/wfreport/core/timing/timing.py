@@ -127,12 +127,12 @@ def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
     if not tree.superseded_attempts:
         return None
     nodes = snapshot.nodes
-    pods = (n for n in nodes.values() if tree.is_superseded(n) and ran_in_pod(n))
+    pods = [node_id for node_id in tree.superseded_nodes if ran_in_pod(nodes[node_id])]
     superseded = [nodes[node_id] for node_id in tree.superseded_attempts]
     pairs = [pair for row in tree.attempts_by_retry.values() for pair in pairwise(row)]
     return RetryCost(
         attempts=len(superseded),
-        pods=sum(1 for _ in pods),
+        pods=len(pods),
         seconds=sum([seconds_between(node.started_at, node.finished_at) or 0 for node in superseded]),
         backoff_seconds=sum([seconds_between(earlier.finished_at, later.started_at) or 0 for earlier, later in pairs]),
     )

@@ -197,7 +197,7 @@ def _node_waits(snapshot: Snapshot, evidence: Mapping[str, PodEvidence]) -> Iter
         reason = _waiting_reason(node)
         wait = _hung(snapshot, node, evidence) if evidence else None
         wait = wait or (_node_wait(snapshot, node, reason, evidence) if reason else None)
-        if wait is not None and not snapshot.tree.is_superseded(node):
+        if wait is not None and node.id not in snapshot.tree.superseded_nodes:
             yield wait
 
 
