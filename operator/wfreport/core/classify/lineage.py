@@ -93,6 +93,8 @@ class Lineages:
         """Return what holds for all nodes directly within a node."""
         outer = self._known[parent.id]
         has_succeeded = parent.phase == Phase.SUCCEEDED and parent.type in GROUP_TYPES
+        if not has_succeeded and parent.type not in _CALLERS:
+            return outer
         return msgspec.structs.replace(
             outer,
             always_tolerated=outer.always_tolerated or has_succeeded,

@@ -17,7 +17,8 @@ def count_nodes(snapshot: Snapshot) -> Counts | None:
     """Count nodes by phase; return None if the nodes could not be read."""
     if snapshot.nodes_state not in _KNOWN_STATES:
         return None
-    phases = Counter(node.phase for node in snapshot.nodes.values())
+    nodes, superseded = snapshot.nodes.values(), snapshot.tree.superseded_attempts
+    phases = Counter([node.phase for node in nodes])
     return Counts(
         total=len(snapshot.nodes),
         succeeded=phases[Phase.SUCCEEDED],
@@ -27,10 +28,8 @@ def count_nodes(snapshot: Snapshot) -> Counts | None:
         pending=phases[Phase.PENDING],
         skipped=phases[Phase.SKIPPED],
         omitted=phases[Phase.OMITTED],
-        retried_attempts=sum(
-            1 for node_id in snapshot.tree.superseded_attempts if snapshot.nodes[node_id].phase in FAILED_PHASES
-        ),
-        memoized=sum(1 for node in snapshot.nodes.values() if node.memoization_status and node.memoization_status.hit),
+        retried_attempts=sum(1 for node in nodes if node.id in superseded and node.phase in FAILED_PHASES),
+        memoized=sum(1 for node in nodes if node.memoization_status and node.memoization_status.hit),
     )
 
 
@@ -51,7 +50,7 @@ def count_steps(snapshot: Snapshot) -> StepCounts | None:
     # A step goes on while its Retry node may make another attempt.
     unfinished = {attempt for attempt, retry in tree.retry_of.items() if retry.phase not in COMPLETED_PHASES}
     states = Counter(
-        Phase.RUNNING if node.id in unfinished and node.phase in FAILED_PHASES else node.phase for node in steps
+        [Phase.RUNNING if node.id in unfinished and node.phase in FAILED_PHASES else node.phase for node in steps]
     )
     return StepCounts(
         total=states.total(),

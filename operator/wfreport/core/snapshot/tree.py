@@ -94,7 +94,7 @@ class Tree:
         Nodes that are not within any of them are left out.
         """
         within: dict[str, str] = {}
-        for name, node_id, parent_name in self._outer_first:
+        for name, node_id, parent_name in zip(*self._outer_first, strict=True):
             if node_id in ids:
                 within[name] = node_id
             elif parent_name in within:
@@ -102,13 +102,11 @@ class Tree:
         return within
 
     @cached_property
-    def _outer_first(self) -> Sequence[tuple[str, str, str | None]]:
-        """Name, id and the parent's name of each node, enclosing nodes first."""
-        by_name, parents = self._by_name, self.parents
-        return [
-            (name, by_name[name].id, parent.name if (parent := parents.get(name)) else None)
-            for name in self._sorted_names
-        ]
+    def _outer_first(self) -> tuple[Sequence[str], Sequence[str], Sequence[str | None]]:
+        """The names, the ids and the parents' names of all nodes, enclosing nodes first."""
+        names, by_name, parents = self._sorted_names, self._by_name, self.parents
+        ids = [by_name[name].id for name in names]
+        return names, ids, [parent.name if (parent := parents.get(name)) else None for name in names]
 
     def attempts(self, retry: Node) -> list[Node]:
         """Return the attempts of a Retry node, oldest first. Its hooks are no attempts (operator.go:2092)."""

@@ -126,14 +126,14 @@ def _retry_cost(snapshot: Snapshot) -> RetryCost | None:
     tree = snapshot.tree
     if not tree.superseded_attempts:
         return None
-    nodes = snapshot.nodes
-    pods = [node_id for node_id in tree.superseded_nodes if ran_in_pod(nodes[node_id])]
-    superseded = [nodes[node_id] for node_id in tree.superseded_attempts]
+    # In the order of the nodes, which is that of memory: in the order of a set of ids this takes twice as long.
+    superseded = [node for node in snapshot.nodes.values() if node.id in tree.superseded_nodes]
+    attempts = [node for node in superseded if node.id in tree.superseded_attempts]
     pairs = [pair for row in tree.attempts_by_retry.values() for pair in pairwise(row)]
     return RetryCost(
-        attempts=len(superseded),
-        pods=len(pods),
-        seconds=sum([seconds_between(node.started_at, node.finished_at) or 0 for node in superseded]),
+        attempts=len(attempts),
+        pods=sum(map(ran_in_pod, superseded)),
+        seconds=sum([seconds_between(node.started_at, node.finished_at) or 0 for node in attempts]),
         backoff_seconds=sum([seconds_between(earlier.finished_at, later.started_at) or 0 for earlier, later in pairs]),
     )
 
