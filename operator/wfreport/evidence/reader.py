@@ -90,7 +90,6 @@ def pod_query(
         has_just_ended: whether the run ended a moment ago.
         limits: bounds of what is read.
     """
-    pod_nodes = [node for node in snapshot.nodes.values() if node.type == NodeType.POD]
     reported = {f.pod_name for status in stored for f in status.failures or () if f.pod_uid and not _is_pending(f)}
     reported |= {attempt.pod_name for status in stored for attempt in status.superseded_attempts or ()}
     failed = [node for node in _with_own_pod(snapshot) if node.id not in queried_nodes]
@@ -98,7 +97,8 @@ def pod_query(
     return PodQuery(
         nodes={name: node.id for name, node in named if name and name not in reported},
         everything=has_just_ended
-        and any(node.phase == Phase.SUCCEEDED for node in pod_nodes)  # only a step that succeeded can have a warning
+        # only a step that succeeded can have a warning
+        and any(node.type == NodeType.POD and node.phase == Phase.SUCCEEDED for node in snapshot.nodes.values())
         and len(snapshot.nodes) <= limits.completion_nodes,
     )
 
