@@ -55,9 +55,8 @@ class Cluster:
         return self.patch(name, change)
 
     def patch(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
-        content_type, query = "application/merge-patch+json", {"fieldManager": "wfreport"}
         patched: dict[str, Any] = self.plane.api.call(
-            "PATCH", f"{self.workflows}/{name}", change, content_type=content_type
+            "PATCH", f"{self.workflows}/{name}", change, content_type="application/merge-patch+json"
         )
         return patched
 
