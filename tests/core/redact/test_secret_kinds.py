@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.core.redact import field_texts, further_texts, line_texts, ruleset_texts
+from tests.core.redact import field_texts, further_texts, line_texts, mask_texts, ruleset_texts
 from tests.core.redact.secret_texts import HARMLESS, SECRETS
 from tests.examples import batches
 
@@ -20,6 +20,7 @@ HARMLESS_TEXTS = [(kind, text) for kind, texts in HARMLESS.items() for text in t
 HARMLESS_TEXTS += [("further", text) for text in further_texts.HARMLESS]
 HARMLESS_TEXTS += [("field", text) for text in field_texts.HARMLESS]
 HARMLESS_TEXTS += [("ruleset", text) for text in ruleset_texts.HARMLESS]
+HARMLESS_TEXTS += [("mask", text) for text in mask_texts.HARMLESS]
 SECRET_BATCHES = batches(SECRET_TEXTS, name="-".join)
 
 

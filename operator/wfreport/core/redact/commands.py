@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec import Struct
-
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_random, is_reference, words
+from wfreport.core.redact.placeholders import is_placeholder
+from wfreport.core.redact.programs import PROGRAMS, Program
+from wfreport.core.redact.words import STATE_WORDS, is_random, is_reference, words
 from wfreport.imports import lazy_pattern
 
 _FLAG: Final = lazy_pattern(
@@ -15,7 +15,9 @@ _FLAG: Final = lazy_pattern(
     r"(?:password|passwd|passphrase|token|secret|(?:api|access|secret|private|auth|account|signing"
     r"|encryption)[-_]?key|pass|pwd|pw"
     r"|credentials?|creds|secret-access-key|passwort)"
-    r"(?:[ \t]{1,8}|[\"'][ \t]{0,3},[ \t]{0,3}(?=[\"']))(?P<value>\"[^\"\n]*|'[^'\n]*|[^\s\"'-][^\s\"']*)",
+    r"(?:[ \t]{1,8}|[\"'][ \t]{0,3},[ \t]{0,3}(?=[\"'])|,(?=\S)"
+    r"|[\"']?\r?\n[ \t]{0,64}-[ \t]{1,4}(?!-)|[\"'],\r?\n[ \t]{0,64}(?=[\"']))(?P<value>\"[^\"\n]*|'[^'\n]*"
+    r"|[^\s\"'-][^\s\"']*)",
     re.IGNORECASE,
 )
 _FLAG_WORDS: Final = STATE_WORDS | words(
@@ -39,9 +41,6 @@ _DESCRIPTION: Final = lazy_pattern(
 _BEFORE_CHARACTERS: Final = 48
 _LINE_CHARACTERS: Final = 256
 _FILE: Final = lazy_pattern(r"(?:file:|env:|fd:|@|/|\./|~/)\S*", re.IGNORECASE)
-_VALUE: Final = r"(?P<value>\"[^\"\n]+|'[^'\n]+|[^\s\"'`,\]|;)>-][^\s\"'`|;]*)"
-
-
 _BUILD_SECRET: Final = lazy_pattern(
     r"--secret[ \t]{1,8}[\"']?(?:type=|source=|src=|id=(?P<more>[\w.-]{1,64},(?:src|source|env|target|type)=)?)"
 )
@@ -91,124 +90,6 @@ def _secret_value(match: re.Match[str]) -> Iterator[Span]:
         yield match.end("value") - len(value), match.end("value")
 
 
-class Program(Struct, frozen=True):
-    """Programs, and how their command lines contain secrets.
-
-    Attributes:
-        names: an expression for the programs.
-        secret: an expression for the flag, with the group ``value``.
-        subcommand: an expression that the rest of the line must contain.
-        min_random: if given, only values of this length that do not resemble words are secrets.
-    """
-
-    names: str
-    secret: str
-    subcommand: str = ""
-    min_random: int = 0
-
-
-_FLAG_START: Final = r"(?<![^\s\"'=,\[(])"
-_GAP: Final = r"(?:[ \t]*[ =][ \t]*|[\"'][ \t]*,[ \t]*(?=[\"']))"
-_USER_COLON: Final = r"[\"']?[^\s:\"'/]{0,100}:(?P<value>[^\s\"'\[@][^\s\"']*)"
-
-PROGRAMS: Final = (
-    Program(
-        r"(?:mysql|mariadb)(?:dump|admin|import|show|check|slap|binlog|pump|sh|-\w{1,16})?|mycli|7z[az]?",
-        rf"{_FLAG_START}-p(?P<value>[\"']?[^\s\"'`,\]]+)",
-    ),
-    Program(
-        r"sshpass|mongo(?:sh|dump|restore|export|import)?|cqlsh|twine|beeline", rf"{_FLAG_START}-p(?:{_GAP})?{_VALUE}"
-    ),
-    Program(
-        r"oc|az|crane|oras|skopeo|buildah|helm|docker|podman|nerdctl|regctl|img|cosign|cf|ibmcloud",
-        rf"{_FLAG_START}-p(?:{_GAP})?{_VALUE}",
-        subcommand=r"\blogin\b",
-    ),
-    Program(r"redis-cli|valkey-cli|keydb-cli", rf"{_FLAG_START}-a(?:{_GAP})?{_VALUE}"),
-    Program(r"ldap(?:search|add|modify|delete|passwd|whoami|modrdn|compare)", rf"{_FLAG_START}-w(?:{_GAP})?{_VALUE}"),
-    Program(r"ldappasswd", rf"{_FLAG_START}-[sa](?:{_GAP})?{_VALUE}"),
-    Program(
-        r"sqlcmd|bcp|tsql|freebcp|zip|unzip|ipmitool|mosquitto_(?:pub|sub)|ssh-keygen|mssql-cli",
-        rf"{_FLAG_START}-[PN](?:{_GAP})?{_VALUE}",
-    ),
-    Program(r"plink|pscp|psftp|putty|winscp", rf"{_FLAG_START}-pw{_GAP}{_VALUE}"),
-    Program(r"snmp(?:walk|get|set|bulkwalk|trap|table)", rf"{_FLAG_START}-[AX](?:{_GAP})?{_VALUE}"),
-    Program(
-        r"openssl",
-        rf"{_FLAG_START}-(?:pass(?:in|out)?{_GAP}[\"']?pass:|[kK][ \t]+)(?P<value>[^\s\"'-][^\s\"']*)",
-    ),
-    Program(r"keytool|jarsigner|apksigner", rf"{_FLAG_START}-(?:src|dest)?(?:store|key)pass{_GAP}(?:pass:)?{_VALUE}"),
-    Program(r"curl|wget|etcdctl", rf"{_FLAG_START}(?:-[a-zA-Z#0-9]{{0,12}}[uU]|--(?:proxy-)?user){_GAP}?{_USER_COLON}"),
-    Program(r"https?|xhs?|ab|hey|wrk|siege|vegeta|lynx", rf"{_FLAG_START}(?:-[aA]|--?auth){_GAP}?{_USER_COLON}"),
-    Program(
-        r"skopeo|buildah|podman|crane|oras|crictl",
-        rf"{_FLAG_START}--(?:src-|dest-)?creds{_GAP}[\"']?[^\s:\"']{{1,100}}:(?P<value>[^\s\"']+)",
-    ),
-    Program(
-        r"smbclient|mount\.cifs|rpcclient|net|smbget|wmic|winexe",
-        rf"{_FLAG_START}(?:-U{_GAP}?|--user[ =])[\"']?[^\s%\"']{{1,100}}%(?P<value>[^\s\"']+)",
-    ),
-    Program(r"lftp|ncftp\w{0,8}", rf"{_FLAG_START}-u{_GAP}?[\"']?[^\s,\"']{{1,100}},(?P<value>[^\s\"']+)"),
-    Program(r"htpasswd", rf"-[a-zA-Z]{{0,8}}b[a-zA-Z]{{0,8}}\s+\S{{1,200}}\s+\S{{1,100}}\s+{_VALUE}"),
-    Program(
-        r"mc",
-        rf"(?:set|add)\s+\S{{1,64}}\s+[\"']?https?://\S{{1,200}}\s+\S{{3,128}}\s+{_VALUE}",
-        subcommand="alias|config",
-    ),
-    Program(r"rabbitmqctl", rf"(?:add_user|change_password|authenticate_user)\s+\S{{1,100}}\s+{_VALUE}"),
-    Program(r"aws", rf"(?:secret_access_key|session_token)\s+{_VALUE}", subcommand="configure"),
-    Program(r"npm|yarn|pnpm", rf"(?:_auth(?:Token)?|_password|npmAuthToken)(?:=|\s+){_VALUE}"),
-    Program(r"vault|bao", rf"\s(?:login|unseal|unwrap|lookup|renew|revoke)\s+{_VALUE}", min_random=12),
-    Program(
-        r"kubectl|oc", rf"{_FLAG_START}--from-literal[= ][\"']?[\w.-]{{1,128}}={_VALUE}", subcommand=r"create\s+secret"
-    ),
-    Program(
-        r"wandb|cargo|railway|netlify|vercel|surge|fly|flyctl|huggingface-cli|hf|clearml|comet|expo|eas|pulumi"
-        r"|tailscale|snyk|ngrok|heroku",
-        rf"\s(?:login|auth|authtoken|add-authtoken|auth:token)\s+(?:--relogin\s+)?{_VALUE}",
-        min_random=20,
-    ),
-    Program(
-        r"poetry", rf"\s(?:pypi-token\.\S{{1,64}}|http-basic\.\S{{1,64}}\s+\S{{1,100}})\s+{_VALUE}", subcommand="config"
-    ),
-    Program(
-        r"composer",
-        rf"\s(?:http-basic\.\S{{1,128}}\s+\S{{1,100}}|[\w-]{{1,32}}-(?:oauth|token)\.\S{{1,128}})\s+{_VALUE}",
-        subcommand="config",
-    ),
-    Program(r"(?:dotnet\s+)?nuget|choco|codecov|infracost", rf"{_FLAG_START}-[kt]{_GAP}{_VALUE}", min_random=16),
-    Program(r"pulumi", rf"\s--secret\s+\S{{1,128}}\s+{_VALUE}", subcommand="config"),
-    Program(
-        r"curl", rf"{_FLAG_START}(?:-[a-zA-Z#]{{0,12}}b|--cookie){_GAP}?[\"']?[\w.-]{{1,64}}={_VALUE}", min_random=8
-    ),
-    Program(r"[wx]freerdp|rdesktop|mstsc", rf"\s/p:{_VALUE}"),
-    Program(r"security", rf"{_FLAG_START}-w{_GAP}{_VALUE}", subcommand="add-(?:generic|internet)-password"),
-    Program(r"nmcli", rf"\spassword\s+{_VALUE}"),
-    Program(r"gh|glab", rf"{_FLAG_START}(?:-[bv]|--body|--value){_GAP}{_VALUE}", subcommand=r"secret\s+set"),
-    Program(r"cryptsetup|gpg2?|docker|podman|helm|passwd|ssh-add|kinit|su", rf"<<<\s{{0,4}}{_VALUE}"),
-    Program(
-        r"sed",
-        r"(?<![\w])s(?P<by>[/|#,])[^/|#,\s]{0,64}(?:PASSWORD|PASS|SECRET|TOKEN|KEY|password|secret|token)[^/"
-        r"|#,\s]{0,32}(?P=by)"
-        r"(?P<value>[^/|#,\n]{3,256})(?P=by)",
-        min_random=6,
-    ),
-    Program(r"mysqladmin", rf"\spassword\s+{_VALUE}"),
-    Program(r"sudo", rf"<<<\s{{0,4}}{_VALUE}", subcommand=r"\s-\w*S"),
-    Program(
-        r"echo|printf",
-        r"\s{1,8}(?:-n\s{1,8})?[\"']?(?:[\w.-]{1,64}:)?(?P<value>[^\s\"'|:][^\s\"'|]*)[\"']?\s{0,8}\|",
-        subcommand=r"--password-stdin|--pass(?:phrase)?-(?:stdin|fd)|sudo\s+-\w*S|--stdin|--with-token|chpasswd|cryptsetup|\|\s*(?:kinit|passwd|ssh-add|gpg)\b",
-    ),
-    Program(
-        r"restic|borg|rclone|kopia", rf"{_FLAG_START}--pass(?:word)?-command{_GAP}[\"']?(?:echo|printf)\s+{_VALUE}"
-    ),
-    Program(r"net(?:\.exe)?", rf"\s(?:user\s+\w{{1,64}}|use\s+\\\\\S{{1,200}})\s+(?!/){_VALUE}"),
-    Program(r"ConvertTo-SecureString", rf"\s+(?:-String\s+)?{_VALUE}"),
-    Program(r"useradd|usermod", rf"{_FLAG_START}-p{_GAP}{_VALUE}"),
-)
-
-
 def _detector(program: Program) -> Detector:
     line = lazy_pattern(rf"(?<![\w.-])(?:{program.names})(?P<rest>(?=[\s\"',])[^\n]*)")
     secret = lazy_pattern(program.secret)
@@ -225,7 +106,23 @@ def _detector(program: Program) -> Detector:
     return Detector((rf"\b(?:{program.names})[\s\"',]",), spans)
 
 
+_WINDOWS_FLAG: Final = lazy_pattern(
+    r"(?<=[\s\"'])/(?:password|pass|passwd|pwd|pw|p|token|apikey|secret):(?P<value>\"[^\"\n]{1,256}"
+    r"|[^\s\"']{4,256})",
+    re.IGNORECASE,
+)
+"""``tool.exe /password:…``"""
+
+
+def _windows_flags(text: str) -> Iterator[Span]:
+    for match in _WINDOWS_FLAG.finditer(text):
+        yield from _secret_value(match)
+
+
 DETECTORS: Final[tuple[Detector, ...]] = (
-    Detector((r"(?i)-[\w-]*(?:pass|token|secret|key|pwd|pw|cred)[\w-]*(?:[ \t]|[\"'][ \t]*,)",), _flag_values),
+    Detector(
+        (r"(?i)-[\w-]*(?:pass|token|secret|key|pwd|pw|cred)[\w-]*(?:[ \t\r\n,]|[\"'][ \t\r\n]*,?)",), _flag_values
+    ),
+    Detector((r"(?i)[\s\"']/(?:p|pass|passwd|password|pwd|pw|token|apikey|secret):",), _windows_flags),
     *(_detector(program) for program in PROGRAMS),
 )

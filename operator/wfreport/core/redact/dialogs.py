@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import STATE_WORDS, is_mixed, is_placeholder, is_random
+from wfreport.core.redact.placeholders import is_placeholder
+from wfreport.core.redact.words import STATE_WORDS, is_mixed, is_random
 from wfreport.imports import lazy_pattern
 
 _PROMPT: Final = lazy_pattern(
@@ -42,15 +43,17 @@ _BELOW: Final = lazy_pattern(
     r"(?<![\w-])(?:password|passphrase|token|secret|(?:api|access|secret|private|unseal|license)[ _-]key)"
     r"(?![^\n:=]{0,60}(?:fail|not found|unexpected|position|error|invalid|exception))(?:[ \t][^\n:=]{1,60})?"
     r"(?:[ \t]{1,4}\([^\n()]{1,120}\))?[ \t]{0,4}:[ \t]{0,8}(?:\r?\n[ \t]{0,8}){1,2}"
-    r"(?P<value>[^\s:=]{12,4096})[ \t]{0,8}(?:\r?\n|$)",
+    r"(?P<value>[^\s:=]{8,4096})[ \t]{0,8}(?:\r?\n|$)",
     re.IGNORECASE,
 )
 """``Password for the user elastic:`` with the password below, as installers print it."""
 
 _BEFORE_NAME: Final = lazy_pattern(
-    r"(?<!\S)[\"'`]?(?P<value>[^\s\"'`]{6,256})[\"'`]?[ \t]{1,4}(?:is|as)[ \t]{1,4}(?:the|your|a|an|its|his|her"
-    r"|my|our)[ \t]{1,4}"
-    r"(?:(?:new|temporary|initial|generated|default|current|admin|root|secret|one-time|api)[ \t]{1,4}){0,3}"
+    r"(?<!\S)[\"'`]?(?P<value>[^\s\"'`]{6,256})[\"'`]?[ \t]{1,4}(?:is|as)[ \t]{1,4}(?:not[ \t]{1,4})?(?:the|your|a|an"
+    r"|its"
+    r"|his|her|my|our)[ \t]{1,4}"
+    r"(?:(?:new|valid|right|correct|temporary|initial|generated|default|current|admin|root|secret|one-time"
+    r"|api)[ \t]{1,4}){0,3}"
     r"(?:password|passphrase|passcode|passwd|token|key)(?![\w-])",
     re.IGNORECASE,
 )
@@ -79,10 +82,32 @@ _AS_PASSWORD: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _COMPARED: Final = lazy_pattern(
-    r"(?<![\w-])(?:password|passphrase|passwd)(?![\w-])[^\n]{0,80}?[ \t](?:got|received)[ \t:]{1,4}[\"'`]?"
-    r"(?!HTTP/|[A-Z]{2,8}-\d)(?P<value>[^\s\"'`]{6,256})",
+    r"(?<![\w-])passw(?:ord|d)s?(?![\w-])(?P<rest>[^\n]{0,160})|(?<![\w-])passphrases?(?![\w-])(?P<other>[^\n]{0,160})",
     re.IGNORECASE,
 )
+_COMPARISON: Final = lazy_pattern(
+    r"[ \t](?:got|received|expected|tried|instead of|vs\.?|and|or|but got)[ \t:]{1,4}[\"'`]?(?!HTTP/|[A-Z]{2,8}-\d)"
+    r"(?P<value>[^\s\"'`,]{6,256})",
+    re.IGNORECASE,
+)
+
+
+def _compared(text: str) -> Iterator[Span]:
+    for match in _COMPARED.finditer(text):
+        for found in _COMPARISON.finditer(text, *match.span(match.lastgroup or "rest")):
+            value = found["value"].rstrip(".,;!?)")
+            if is_random(value, 6) and is_mixed(value):
+                yield found.start("value"), found.start("value") + len(value)
+
+
+_ALONE: Final = lazy_pattern(
+    r"(?:^|\n)[ \t]{0,32}(?:[\w-]{1,32}[ _-])?(?:password|passwd|passphrase|secret|token"
+    r"|api[ _-]?key)[ \t]{0,8}\r?\n[ \t]{0,32}"
+    r"(?P<value>[^\s:=]{6,4096})[ \t]{0,8}(?:\r?\n|$)",
+    re.IGNORECASE,
+)
+"""The name and the value, each on a line of its own."""
+
 _ROTATED: Final = lazy_pattern(
     r"(?<![\w-])(?:password|passphrase|passwd|secret|token|key)[ \t]{1,4}(?:(?:was[ \t]{1,4})?(?:changed"
     r"|rotated)[ \t]{1,4})?from[ \t]{1,4}[\"'`]?"
@@ -138,10 +163,11 @@ def _rotated_secrets(text: str) -> Iterator[Span]:
 
 
 _PROTOCOL: Final = lazy_pattern(
-    r"(?:[>:][ \t]{0,8}PASS|USER[ \t]{1,4}\S{1,100}\s{1,4}PASS|(?:^"
+    r"(?:[>:*][ \t]{0,8}[\"']?PASS|USER[ \t]{1,4}\S{1,100}\s{1,4}PASS|(?:^"
     r"|\s)[A-Za-z]{0,4}\d{1,6}[ \t]LOGIN[ \t]{1,4}\S{1,100}"
-    r"|LOGIN[ \t]{1,4}[\"']?[\w.+-]{1,64}@\S{1,100})[ \t]{1,4}[\"']?(?P<value>[^\s\"']{5,256})[\"']?[ \t]{0,8}"
-    r"(?:\r?\n|$)"
+    r"|LOGIN[ \t]{1,4}[\"']?[\w.+-]{1,64}@\S{1,100})[ \t]{1,4}[\"']?(?P<value>[^\s\"'\\]{5,256})"
+    r"(?:\\[rn]){0,4}[\"']{0,2}"
+    r"[ \t]{0,8}(?:\r?\n|$)"
 )
 """PASS of FTP and POP3, LOGIN of IMAP."""
 
@@ -156,6 +182,66 @@ _UNSEAL_KEY: Final = lazy_pattern(
     re.IGNORECASE,
 )
 """The keys of Vault, and of services of Azure."""
+
+
+_REDIS: Final = lazy_pattern(
+    r"\\?\"(?:auth|requirepass|masterauth)\\?\"[ \t]{1,4}(?:\\?\"[^\"\\\n]{0,64}\\?\"[ \t]{1,4}(?=\\?\"[^\"\n]{4}))?"
+    r"\\?\"(?P<value>[^\"\\\n]{4,4096})\\?\""
+    r"|(?:AUTH|requirepass)(?:\\r\\n|\r?\n)\$\d{1,4}(?:\\r\\n|\r?\n)(?P<raw>[^\s\\]{4,4096})",
+    re.IGNORECASE,
+)
+"""``"AUTH" "default" "…"``, as MONITOR and SLOWLOG of Redis print it, and the protocol itself."""
+
+_PIPED: Final = lazy_pattern(
+    r"(?:^|\n)[+ ]{1,8}(?:echo|printf)[ \t]{1,4}(?:-\w{1,4}[ \t]{1,4}|'?%s(?:\\n)?'?[ \t]{1,4}){0,3}[\"']?"
+    r"(?:[\w.-]{1,64}:)?"
+    r"(?P<value>[^\s\"'`|$<>&;]{4,4096})[\"']?[ \t]{0,4}(?=\r?\n|$)"
+)
+_READER: Final = lazy_pattern(
+    r"\n?[+ ]{1,8}[^\n]{0,400}(?:--password-stdin|--pass(?:phrase)?-(?:stdin|fd)|--with-token|chpasswd"
+    r"|sudo[ \t]+-\w{0,8}S"
+    r"|--stdin|/dev/stdin|cryptsetup|htpasswd[ \t]+-\w{0,8}i)"
+)
+"""A pipe, as ``set -x`` of a shell prints it: the command that reads the password is on the line before or after."""
+
+
+def _piped_secrets(text: str) -> Iterator[Span]:
+    for match in _PIPED.finditer(text):
+        value = match["value"]
+        before = text.rfind("\n", max(0, match.start() - _LINE), match.start())
+        is_read = _READER.match(text, match.end()) or _READER.match(text, before + 1, match.start() + 1)
+        if is_read and is_random(value, 5):
+            yield match.span("value")
+
+
+_LINE: Final = 400
+
+_ANSWER: Final = lazy_pattern(
+    r"(?<![\w-])(?:password|passphrase|passwd|token|secret|(?:api|access|secret)[ _-]key)(?![\w-])[^\n]{0,120}"
+    r"(?:reset|changed|set|created"
+    r"|generated|rotated|updated|use|following|below)[^\n]{0,60}\r?\n(?:[ \t]{0,8}\r?\n)?[ \t]{0,16}(?:new[ \t]value"
+    r"|value|new|it is)?"
+    r":?[ \t]{0,8}(?P<value>[^\s:=\"'`]{8,4096})[ \t]{0,8}(?:\r?\n|$)"
+    r"|(?:use|with|copy|save|store|paste)[ \t][^\n]{0,60}(?:token|password|secret|key)[ \t:.]{0,4}\r?\n"
+    r"(?:[ \t]{0,8}\r?\n)?[ \t]{0,16}"
+    r"(?P<below>[^\s:=\"'`]{8,4096})[ \t]{0,8}(?:\r?\n|$)",
+    re.IGNORECASE,
+)
+"""``Password … successfully reset.`` with the password on the line below."""
+
+
+def _answers(text: str) -> Iterator[Span]:
+    for match in _ANSWER.finditer(text):
+        group = match.lastgroup or "value"
+        if is_random(match[group], 10) and is_mixed(match[group]) and "(" not in match[group]:
+            yield match.span(group)
+
+
+def _redis_commands(text: str) -> Iterator[Span]:
+    for match in _REDIS.finditer(text):
+        group = match.lastgroup or "value"
+        if not is_placeholder(match[group]):
+            yield match.span(group)
 
 
 def _values(pattern: re.Pattern[str], at_least: int, *hints: str) -> Detector:
@@ -176,14 +262,19 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(
         _LOGGED_IN, 6, r"(?i)(?:in|on|ed|ing|login|connect|authenticate)[ \t][^\n]*(?:as|with|using)[ \t][^\n]*[:/]"
     ),
-    _values(_BELOW, 12, _ANY_HINT + r"(?:[ \t][^\n]*)?:[ \t]*\r?\n"),
+    _values(_BELOW, 8, _ANY_HINT + r"(?:[ \t][^\n]*)?:[ \t]*\r?\n"),
     _values(
-        _BEFORE_NAME, 6, r"(?i)[ \t](?:is|as)[ \t]+(?:the|your|an?|its|his|her|my|our)[ \t][a-z \t-]*(?:pass|token|key)"
+        _BEFORE_NAME,
+        6,
+        r"(?i)[ \t](?:is|as)[ \t]+(?:not )?(?:the|your|an?|its|his|her|my|our)[ \t][a-z \t-]*(?:pass|token|key)",
     ),
     _values(_OF_ACCOUNT, 6, _NAME_HINT + r"[ \t]+[\w.@()\[\] -]+[ \t]*[:=][ \t]"),
     _values(_NAMED_PAIR, 5, r"(?i)(?:credentials?|creds|login|pass(?:word)?)[ \t]*(?:[:=]|is|are)[ \t]+[^\n]*[:/]"),
     _values(_AS_PASSWORD, 6, r"(?i)[ \t]as[ \t]+pass(?:word|phrase|wd)"),
-    _values(_COMPARED, 6, r"(?i)pass(?:word|phrase|wd)[^\n]*[ \t](?:got|received)[ \t:]"),
+    Detector(
+        (r"(?i)pass(?:word|wd|phrase)s?[^\n]*[ \t](?:got|received|expected|tried|vs|and|or|of)[ \t:]",), _compared
+    ),
+    _values(_ALONE, 6, r"(?i)(?:password|passwd|passphrase|secret|token|key)[ \t]*\r?\n"),
     Detector((_ANY_HINT + r"[ \t]+[a-z \t]*from[ \t]+[^\n]* to ",), _rotated_secrets),
     Detector((_NAME_HINT + r"[ \t][^\n]*to[ \t]",), _new_passwords),
     _values(_SENT, 5, r"send[ \t-]+[\\\"]"),
@@ -192,6 +283,11 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         _keys_in_sentences,
     ),
     _values(_PROTOCOL, 5, r"PASS[ \t]+\S", r"LOGIN[ \t]+\S+[ \t]+\S"),
+    Detector(
+        (r"(?i)\"(?:auth|requirepass|masterauth)\\?\"[ \t]", r"(?:AUTH|requirepass)(?:\\r\\n|\r?\n)\$"), _redis_commands
+    ),
+    Detector((r"[+ ](?:echo|printf) ",), _piped_secrets),
+    Detector((r"(?i)(?:token|password|secret|key)[ \t:.]*\r?\n", r"(?i)\n[ \t]*new value:"), _answers),
     Detector(("UGFzc3dvcmQ6",), lambda text: (match.span("value") for match in _CHALLENGE.finditer(text))),
     _values(_UNSEAL_KEY, 32, r"(?i)(?:unseal|recovery|primary|secondary)[ _]?key"),
 )

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import STATE_WORDS, is_complaint, is_placeholder, is_random, is_reference
+from wfreport.core.redact.placeholders import is_placeholder
+from wfreport.core.redact.words import STATE_WORDS, is_complaint, is_mixed, is_random, is_reference
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
     r"(?:[\w.-]{0,64}?(?:password|passwd|passphrase|secret|token|credentials?|(?<![a-z])pass|pwd|pswd"
-    r"|(?:api|access|private|secret|auth|account|signing|encryption|shared|client|master|license|fernet|ssh)[-_.]?key"
+    r"|(?:api|access|private|secret|auth|account|signing|encryption|shared|client|master|license|fernet|ssh)[-_. ]?key"
     r"|connection[-_.]?string|sas[-_.]?url|webhook[-_.]?url|secret[-_.]?access[-_.]?key|\.?dockerconfigjson)"
     r"(?:[-_.]?(?:value|data|hash|text|base64|b64|\d{1,3}))?)"
 )
@@ -26,7 +27,8 @@ _ELEMENT: Final = lazy_pattern(
 """``<password>…</password>``. A placeholder such as ``<password>`` has no closing tag."""
 
 _NAMED_ELEMENT: Final = lazy_pattern(
-    rf"<(?:name|key)>\s{{0,16}}{_NAME}\s{{0,16}}</(?:name|key)>\s{{0,64}}<(?:value|string|data)>\s{{0,16}}"
+    rf"<(?:name|key|t[dh]|dt)>\s{{0,16}}{_NAME}\s{{0,16}}</(?:name|key|t[dh]|dt)>\s{{0,64}}<(?:value|string|data|td"
+    rf"|dd)>\s{{0,16}}"
     rf"(?P<value>[^<\s][^<]{{0,4096}}?)\s{{0,16}}</",
     re.IGNORECASE,
 )
@@ -51,6 +53,15 @@ _NAMED_VALUE: Final = lazy_pattern(
     re.IGNORECASE,
 )
 """``name: DB_PASSWORD`` and ``value: …``: environment variables of a pod or a task, parameters of a Workflow."""
+
+_VALUE_BEFORE_NAME: Final = lazy_pattern(
+    r"(?<![\w-])\\{0,3}[\"']?value\\{0,3}[\"']?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"']?"
+    r"(?P<value>[^\s\"'{}\[\],\\]{3,4096})\\{0,3}[\"']?,?"
+    r"(?:[ \t]{0,8}\r?\n)?[ \t]{0,64}\\{0,3}[\"']?(?:name|key)\\{0,3}[\"']?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"']?"
+    rf"{_NAME}(?![\w.-])",
+    re.IGNORECASE,
+)
+"""The same with the value first, as a serializer that sorts backwards writes it."""
 
 _BLOCK: Final = lazy_pattern(
     rf"(?<![\w-]){_NAME}[\"']?:[ \t]{{0,8}}[|>][-+0-9]{{0,2}}[ \t]{{0,8}}\r?\n"
@@ -78,28 +89,16 @@ _LIST: Final = lazy_pattern(
 )
 """``"password": ["…"]``: the first item of a list."""
 
-_LOGIN: Final = lazy_pattern(
-    r"(?:(?<![\w-])auth\s{0,4}=\s{0,4}|(?:Basic|Digest)Auth(?:entication)?)\(\s{0,4}[\"'][^\"'\n]{0,100}[\"']\s{0,4},\s{0,4}"
-    r"[\"'](?P<value>[^\"'\n]{3,256})[\"']",
+_PLURAL: Final = lazy_pattern(
+    r"(?<![A-Za-z])(?P<name>passwords|passwds|passphrases|secrets|tokens|api_?keys|credentials)(?:[ \t](?:tried|used"
+    r"|are))?[\"']?"
+    r"[ \t]{0,4}[:=][ \t]{0,4}(?P<items>[\[({]?(?:[\"']?[^\s\"',\[\](){}:]{6,4096}[\"']?,?[ \t]{0,4}){1,64})",
+    re.IGNORECASE,
 )
-"""``auth=("user", "…")`` and ``HTTPBasicAuth("user", "…")``."""
+"""``"passwords": ["…", "…"]``"""
 
-_LOGIN_CALL: Final = lazy_pattern(
-    r"(?:(?:[lL]ogin|[aA]uthenticate|[bB]asic_?[aA]uth|[cC]redentials?|PasswordAuthentication"
-    r"(?:Token)?)\("
-    r"|(?:auth|credentials?|creds)[\"']?\s{0,4}[:=]\s{0,4}\()"
-    r"\s{0,4}b?[\"'][^\"'\n]{0,100}[\"']\s{0,4},\s{0,4}b?[\"'](?P<value>[^\"'\n]{3,256})[\"']",
-)
-"""``client.login("user", "…")``: a function whose second argument is often a password, but can also be a word."""
-
-_CONNECT_CALL: Final = lazy_pattern(
-    r"(?<![A-Za-z])(?:connect|logon|Cluster|Connection|Database|(?:get|create"
-    r"|open)_?[cC]onnection)\(\s{0,4}[\"'][^\"'\n]{0,200}[\"']"
-    r"(?P<arguments>(?:\s{0,4},\s{0,4}[\"'][^\"'\n]{0,200}[\"']){2,4})"
-)
-_ARGUMENT: Final = lazy_pattern(r"[\"'](?P<value>[^\"'\n]{0,200})[\"']")
-_ADDRESS: Final = lazy_pattern(r"[:/\\.]")
-_RANDOM_ARGUMENT: Final = 7
+_ITEM: Final = lazy_pattern(r"[^\s\"',\[\](){}]{6,4096}")
+_LONG_TOKEN: Final = 16
 
 _NESTED_VALUE: Final = lazy_pattern(
     rf"(?<![\w-]){_NAME}(?![\w.-])[\"']?\s{{0,4}}[:=]\s{{0,4}}(?:\{{\s{{0,32}}|\r?\n[ \t]{{1,32}})"
@@ -138,10 +137,11 @@ def _users_and_passwords(text: str) -> Iterator[Span]:
 
 
 _DUMPED: Final = lazy_pattern(
-    rf"[\[\"']{_NAME}[\"']?\]?(?::\w{{1,64}})?(?::private|:protected)?\s{{0,4}}=>\s{{0,16}}string\(\d{{1,6}}\)\s\"(?P<value>[^\"\n]{{1,4096}})\"",
+    rf"[\[\"']{_NAME}[\"']?(?::[\w\\\"]{{1,64}})?(?::private|:protected)?\]?\s{{0,4}}=>\s{{0,16}}"
+    r"(?:string\(\d{1,6}\)\s\"(?P<value>[^\"\n]{1,4096})\"|(?<=\] => )(?P<bare>[^\s\"'(\[{][^\n]{2,4096}))",
     re.IGNORECASE,
 )
-"""``["password"]=> string(7) "…"``, as PHP's ``var_dump`` writes it."""
+"""``["password"]=> string(7) "…"``, as PHP's ``var_dump`` writes it, or ``print_r``."""
 
 _VARIABLE: Final = lazy_pattern(
     rf"variable\s{{1,4}}\"{_NAME}\"\s{{0,4}}\{{[^}}]{{0,400}}?default\s{{0,8}}=\s{{0,8}}\""
@@ -172,19 +172,12 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
     return Detector(hints, spans)
 
 
-def _login_calls(text: str) -> Iterator[Span]:
-    for match in _LOGIN_CALL.finditer(text):
-        if is_random(match["value"], 5) and not is_reference(match["value"]):
-            yield match.span("value")
-
-
-def _connect_calls(text: str) -> Iterator[Span]:
-    """Yield the arguments after the first that are neither words nor names nor addresses."""
-    for match in _CONNECT_CALL.finditer(text):
-        for argument in _ARGUMENT.finditer(text, *match.span("arguments")):
-            value = argument["value"]
-            if is_random(value, _RANDOM_ARGUMENT) and not _ADDRESS.search(value):
-                yield argument.span("value")
+def _lists_of_secrets(text: str) -> Iterator[Span]:
+    for match in _PLURAL.finditer(text):
+        at_least = 6 if match["name"][:4].lower() == "pass" else _LONG_TOKEN
+        for item in _ITEM.finditer(text, *match.span("items")):
+            if is_random(item[0], at_least) and is_mixed(item[0]):
+                yield item.span()
 
 
 _KIND: Final = lazy_pattern(r"(?<![\w.-])kind\\{0,3}[\"']?[ \t]{0,4}:[ \t]{0,4}\\{0,3}[\"']?(?P<kind>[A-Za-z]{1,64})")
@@ -245,23 +238,25 @@ _NAME_HINT: Final = "(?:pass|pwd|pswd|secret|token|credential|key|connection|sas
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_ELEMENT, rf"(?i)<[\w.:-]*{_NAME_HINT}"),
-    _values(_NAMED_ELEMENT, r"(?i)<(?:name|key)>\s*[\w.-]*" + _NAME_HINT),
+    _values(_NAMED_ELEMENT, r"(?i)<(?:name|key|t[dh]|dt)>\s*[\w. -]*" + _NAME_HINT),
     _values(_NAMED_ATTRIBUTE, r"(?i)(?:name|key|id|type)\s?=\s?\\?[\"'][\w.-]*" + _NAME_HINT),
     _values(_NAMED_VALUE, r"(?i)(?:value|val|values)[\\\"']*[ \t]*[:=]"),
+    _values(_VALUE_BEFORE_NAME, r"(?i)value[\\\"']*[ \t]*[:=]"),
     _values(_BLOCK, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?:[ \t]*[|>]"),
     _values(_NEXT_LINE, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?[ \t]*:[ \t]*\r?\n"),
     _values(_PAIR, r"(?i)[\[({][ \t]*b?[\"'][\w.-]*" + _NAME_HINT),
     _values(_LIST, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']\s*:\s*\["),
-    _values(_LOGIN, r"(?:auth\s*=\s*|Auth(?:entication)?)\("),
-    Detector((r"(?:ogin|uthenticate|[aA]uth|redentials?|reds|ation(?:Token)?)[\"']?\s*(?:[:=]\s*)?\(",), _login_calls),
-    Detector((r"(?:[cC]onnect(?:ion)?|logon|Cluster|Database)\(\s*[\"'][^\"'\n]*[\"']\s*,",), _connect_calls),
+    Detector(
+        (r"(?i)(?:password|passwd|passphrase|secret|token|key|credential)s(?: tried| used| are)?[\"']?[ \t]*[:=]",),
+        _lists_of_secrets,
+    ),
     _values(_NESTED_VALUE, "(?i)[\"' \t{](?:value|plain_?text|raw|current)[\"']?\\s*[:=]"),
     _values(_SECRET_TYPE, r"Secret(?:Str|String|Value|Bytes|Text)\("),
     _values(_TYPED, r"(?::[ \t]*|\[)(?:str|string|String|bytes|Any|SecretStr)[^\n=]*=[ \t]*[bf]?[\"'`]"),
     Detector(
         (r"(?i)(?:info|pwd|pass|auth)[\\\"']*[ \t]*(?:[:=]|=>)[ \t\\\"']*[\w.@+-]+:[^\s\"'\\]",), _users_and_passwords
     ),
-    _values(_DUMPED, r"=>\s*string\("),
+    _values(_DUMPED, r"=>\s*string\(", r":(?:private|protected)"),
     _values(_VARIABLE, r"(?i)variable\s+\"[\w.-]*" + _NAME_HINT),
     _values(_FORM, r"(?i)name=\"[\w.-]*" + _NAME_HINT),
     Detector((r"kind[\\\"']*[ \t]*:[ \t]*[\\\"']*Secret\b",), _secret_data),

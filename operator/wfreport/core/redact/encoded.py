@@ -4,7 +4,20 @@ from binascii import Error, a2b_base64
 from collections.abc import Iterator
 from typing import Final
 
-from wfreport.core.redact import commands, dialogs, documents, headers, keyed, sentences, tokens, urls
+from wfreport.core.redact import (
+    accounts,
+    calls,
+    commands,
+    complaints,
+    dialogs,
+    documents,
+    headers,
+    keyed,
+    sentences,
+    tables,
+    tokens,
+    urls,
+)
 from wfreport.core.redact.detectors import Detector, DetectorSet, Span
 from wfreport.imports import lazy_pattern
 
@@ -12,7 +25,8 @@ from wfreport.imports import lazy_pattern
 _WORD: Final = lazy_pattern(r"[A-Za-z0-9_+/-]{24,}+={0,2}+")
 PLAIN: Final = (
     *tokens.DETECTORS, *urls.DETECTORS, *keyed.DETECTORS, *headers.DETECTORS, *commands.DETECTORS, *sentences.DETECTORS,
-    *dialogs.DETECTORS, *documents.DETECTORS,
+    *dialogs.DETECTORS, *documents.DETECTORS, *calls.DETECTORS, *accounts.DETECTORS, *complaints.DETECTORS,
+    *tables.DETECTORS,
 )  # fmt: skip
 _PLAIN: Final = DetectorSet(PLAIN)
 

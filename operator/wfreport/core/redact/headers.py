@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
-from wfreport.core.redact.words import STATE_WORDS, is_placeholder, is_random, words
+from wfreport.core.redact.placeholders import is_placeholder
+from wfreport.core.redact.words import STATE_WORDS, is_random, words
 from wfreport.imports import lazy_pattern
 
 _HEADER: Final = lazy_pattern(
@@ -39,6 +40,22 @@ def _authorization_headers(text: str) -> Iterator[Span]:
             yield match.span(group)
 
 
+_SIGNED: Final = lazy_pattern(
+    r"(?<![\w-])(?:stripe-signature|x-hub-signature(?:-256)?|x-signature|webhook-signature"
+    r"|svix-signature)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
+    r"[\"']?(?:[^\s\"']{0,40}?(?:=|,))?(?P<value>[0-9a-f]{32,128}|[A-Za-z0-9+/]{40,90}={0,2})"
+    r"|base64url\.bearer\.authorization\.k8s\.io\.(?P<kubernetes>[\w.-]{16,4096})"
+    r"|(?<![\w-])(?:c?nonce|response)=\"?(?P<digest>[0-9a-f]{32})\"?(?=[\s,]|$)",
+    re.IGNORECASE,
+)
+"""Signatures of webhooks, the token of a WebSocket of Kubernetes, and the response of Digest authentication."""
+
+
+def _signed(text: str) -> Iterator[Span]:
+    for match in _SIGNED.finditer(text):
+        yield match.span(match.lastgroup or 0)
+
+
 _BEARER: Final = lazy_pattern(r"(?<![\w-])(?:bearer|basic)[ \t]{1,3}([\w.~+/-]{16,}={0,2})", re.IGNORECASE)
 
 
@@ -51,7 +68,8 @@ def _bearer_tokens(text: str) -> Iterator[Span]:
 _HEADER_KEY: Final = lazy_pattern(
     r"(?<![\w-])(?:x-(?!cache|idempotency|request|routing|surrogate|partition|message)[a-z0-9-]{0,30}?"
     r"(?:key|token|secret|auth|password|signature|credential)"
-    r"|ocp-apim-subscription-key|private-token|job-token|deploy-token|circle-token|apikey|dd-api(?:plication)?-key"
+    r"|x-jfrog-art-api|ocp-apim-subscription-key|private-token|job-token|deploy-token|circle-token|apikey|dd-api"
+    r"(?:plication)?-key"
     r"|proxy-authorization|x-amz-security-token|sec-token|xsrf-token|csrf-token)"
     r"\\{0,3}[\"']?[ \t]{0,32}[:=][ \t]{0,32}\\{0,3}[\"'\[]{0,2}([^\s\"'`\\,;\[\]]{4,})",
     re.IGNORECASE,
@@ -126,6 +144,7 @@ _SESSION_HINT: Final = (
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(("(?i)authorization",), _authorization_headers),
+    Detector(("(?i)-signature", r"authorization\.k8s\.io", '(?i)response="?[0-9a-f]{8}'), _signed),
     Detector(("(?i)(?:bearer|basic)[ \t]",), _bearer_tokens),
     Detector(
         (

@@ -15,6 +15,16 @@ from functools import lru_cache
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.key_words import (
+    BEFORE_KEY,
+    BEFORE_OTHER_TOKEN,
+    BEFORE_SECRET_NAME,
+    DESCRIPTIVE_WORDS,
+    MEASURING_WORDS,
+    MOMENT,
+    NAMING_WORDS,
+)
+from wfreport.core.redact.placeholders import is_placeholder
 from wfreport.core.redact.words import (
     PASSWORD_WORDS,
     STATE_WORDS,
@@ -22,10 +32,8 @@ from wfreport.core.redact.words import (
     is_complaint,
     is_measure,
     is_mixed,
-    is_placeholder,
     is_random,
     is_reference,
-    sorted_words,
     words,
 )
 from wfreport.imports import lazy_pattern
@@ -35,27 +43,19 @@ _QUOTE: Final = r"\\{0,3}[\"'`]"
 _ASCII_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 """Lowercases ASCII only. ``str.lower`` can change the number of characters, and so their positions."""
 
-_CANDIDATE: Final = lazy_pattern(r"pass|pwd|pswd|secret|token|key|cred|pw(?![a-z])")
+_CANDIDATE: Final = lazy_pattern(r"pass|pwd|pswd|secret|token|key|cred|pw(?![a-z])|psw|pword|pasw|mdp(?![a-z])")
 """A cheap filter: ten times faster than trying ``_KEY`` at every position."""
 
 _KEY: Final = lazy_pattern(
     r"(?P<word>password|passwd|pass[-_ ]?phrase|passcode|passkey|pass[-_ ]word"
     r"|(?<![A-Za-z])pass|(?<=[a-z])(?<!by)(?<!com)(?<!sur)(?<!tres)(?<!over)(?<!encom)pass(?![a-z])"
+    r"|passw(?:rd|d|rod|ort)(?![a-z])|passord|paswd|pas+word|pword|psw|(?<![A-Za-z])mdp(?![A-Za-z])"
     r"|pwd|pswd|(?<![A-Za-z])pw(?![A-Za-z])|(?<=bind)pw|(?<=root)pw"
     r"|secret(?: access)?(?: key)?|token|credentials?|(?<![A-Za-z])creds?(?![A-Za-z])|key)"
     r"(?P<suffix>[\w.-]{0,40}+)"
     rf"(?P<close>(?:{_QUOTE})?\]?)"
     r"(?P<separator>[ \t]{0,32}+(?:=>|:=|={1,3}|:(?![:/])|->)[ \t]{0,32}+)",
     re.IGNORECASE,
-)
-_BEFORE_KEY: Final = sorted_words(
-    """
-    api access private account auth shared signing encryption decryption encrypt master service storage ssh client db
-    session app application jwt hmac fernet crypto cipher license licence webhook vault admin root consumer
-    subscription function functions host write ingest deploy bot sas wallet aes rsa tls ssl gpg pgp preshared psk hec
-    integration recovery unlock backup pepper kaggle cosmos cosmosdb openai anthropic cohere sendgrid mailgun stripe
-    algolia datadog newrelic opsgenie pagerduty bugsnag amplitude wandb iothub eventhub servicebus
-    """
 )
 _WORD_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
 _LAST_WORDS_REVERSED: Final = lazy_pattern(r"[^A-Za-z\d]*([A-Za-z\d]+)")
@@ -68,53 +68,6 @@ _NEXT_FIELD: Final = lazy_pattern(r"(?:, ?[A-Za-z_]\w{0,64}: ?| [A-Z]\w{0,64}:)[
 _PAIR_STARTS: Final = frozenset(" \t\n\r\f\v{[(,;?&\"'`\\>")
 _REST_OF_LINE: Final = lazy_pattern(r"[ \t\r,;]*(?:\n|\\n|$)")
 
-_DESCRIPTIVE_WORDS: Final = words(
-    """
-    name names file files path paths ref refs reference dir url uri id ids type version expiry expires expired
-    expiration ttl length len count size arn provider mode policy manager store class kind error errors limit
-    limits usage endpoint namespace field hint required enabled present set status rotation selector mount
-    volume service server source template accessor duration renewable policies meta algorithm alg format
-    encryption hashing hasher encoder
-    created updated age strength prompt regex pattern min max is not env var variable helper cache location
-    bucket review request limiter
-    header headers prefix suffix issuer audience scope scopes owner label title description
-    txt yaml yml json toml ini conf go py java js ts rs rb php sh c h cc log md pem crt pub properties html xml sql
-    """
-)
-"""Last words of keys whose value describes a secret: ``secretName``, ``token_url``, ``password-file``."""
-
-_NAMING_WORDS: Final = words("header headers prefix suffix owner label")
-"""Descriptive words after which the secret itself can be."""
-
-_MEASURING_WORDS: Final = words(
-    """
-    at on change changes time date timestamp attempts retries score since until hits misses validity lifetime days
-    hours minutes seconds rate ratio percent total
-    """
-)
-_MOMENT: Final = lazy_pattern(
-    r"[+-]?\d[\d.,:_]{0,32}"
-    r"|(?:\d{1,12}(?:\.\d{1,12})?(?:[nmuµ]s|[smhdwy%]|min|sec)){1,6}"
-    r"|\d{1,12} (?:days?|hours?|minutes?|min|seconds?|sec|weeks?|months?|years?)(?: ago)?"
-    r"|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[T ]\d\d:[\d:.,]{1,24}(?: ?[A-Z]{1,5}| ?[+-]\d\d:?\d\d)?)?"
-    r"|P(?:T?\d{1,8}[YMWDHS]){1,8}"
-    r"|(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?(?:,? [\w:+ -]{0,40})?"
-    r"|(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|(?:nov|dec)(?:ember)?)(?: \d[\w:+, -]{0,40})?"
-    r"|true|false|yes|no|on|off|never|always|now|null|nil|none|n/a|unknown|-",
-    re.IGNORECASE,
-)
-"""The value of a key such as ``password_changed_at``: a time, a number, a duration or a boolean."""
-
-_BEFORE_OTHER_TOKEN: Final = words(
-    """
-    next page continue continuation pagination sync resume pad eos bos unk mask sep cls first last per max min stop
-    start end special fencing cancel cancellation unexpected image new output input prompt completion
-    """
-)
-"""Tokens of parsers, of language models and of lists in pages."""
-
-_BEFORE_SECRET_NAME: Final = words("existing pull image from use basicauth tls")
 _NAME_OF_A_SECRET: Final = lazy_pattern(
     r"[a-z0-9-]+-(?:secrets?|creds?|credentials?|tls|tokens?|keys?|certs?|auth|config|passwords?)"
 )
@@ -131,12 +84,12 @@ _VALUE: Final = lazy_pattern(
     r"|new String|\[\](?:uint8|byte))\((?=[\"'`]))?"
     r"(?:(?P<open>\"{3}|'{3}|[\"'`])(?P<quoted>(?:\\.|(?!(?P=open))[^\\\n])*+)"
     r"|\\{1,3}[\"'](?P<escaped>[^\"'\\\n]*+(?:\\+[^\"'\\\n]+)*+)"
-    r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|[,;&.)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++))"
+    r"|(?P<bare>(?:(?![,;&](?:\s|[\w.-]{1,64}=)|[,;&.:)\]}>]{1,8}(?:[\s\"'`]|$))[^\s\"'`])++))"
 )
 """The value after the separator. An unquoted value ends before the next pair or at the closing bracket."""
 
 _SOME_KEY: Final = lazy_pattern(
-    r"_KEY[\"']?=[\"']?(?=[A-Za-z]{0,64}\d)(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])"
+    r"(?:^|[\s\"'_])KEY[\"']?=[\"']?(?=[A-Za-z]{0,64}\d)(?=[a-z0-9]{0,64}[A-Z])(?=[A-Z0-9]{0,64}[a-z])"
     r"[A-Za-z0-9]{20,}(?:$|[\s\"',;])"
 )
 """``KAGGLE_KEY=…``: a variable of any name whose value is a generated one."""
@@ -173,13 +126,16 @@ _FILLED_IN_LATER: Final = lazy_pattern(
 )
 """A scheme with a placeholder: ``Bearer ${TOKEN}``."""
 
-_CODE: Final = lazy_pattern(r"(?:await|async|new|lambda)[ \t]{1,4}[A-Za-z_(*]|lambda:[ \t]|ANY[),\]}]")
+_CODE: Final = lazy_pattern(
+    r"not[ \t](?:set|shown|provided|available|configured|found|defined|given)\b"
+    r"|(?:await|async|new|lambda)[ \t]{1,4}[A-Za-z_(*]|lambda:[ \t]|ANY[),\]}]"
+)
 """Code after the separator: ``token = await f()``, ``token=ANY)``."""
 
 _CALL: Final = lazy_pattern(r"[A-Za-z_][A-Za-z_.]{0,64}\([A-Za-z_.,=* \[\]]{0,128}\)[ \t]{0,8}(?:\r?\n|$)")
 """A call without literals to the end of the line, as a stack trace shows it: ``token = next(tokens)``."""
 
-_FOLDER: Final = lazy_pattern(r"(?:/[a-z_.][a-z0-9_.-]{0,64}){1,16}/?")
+_FOLDER: Final = lazy_pattern(r"(?:/[A-Za-z_.][a-z0-9_.-]{0,64}){1,16}/?")
 
 _FETCH_MODES: Final = frozenset({"include", "omit", "same-origin", "same-site"})
 """Values of ``credentials`` in a browser's fetch and in CORS."""
@@ -206,11 +162,13 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
     """Whether the key names a secret, and neither describes one (``secretName``) nor is a common word (``tokens``)."""
     word, suffix = key["word"].lower(), key["suffix"]
     before = text[max(0, key.start() - 24) : key.start()].lower()
-    if word == "key" and not _ends_with(before, _BEFORE_KEY, "_ .-"):
-        return _SOME_KEY.match(text, max(0, key.start() - 1)) is not None
-    if word == "token" and _last_word(text, key.start()) in _BEFORE_OTHER_TOKEN:
+    if word == "key" and not _ends_with(before, BEFORE_KEY, "_ .-"):
+        return _SOME_KEY.match(text, max(0, key.start() - 1)) is not None or (
+            key.start() == 0 and _SOME_KEY.match(text) is not None
+        )
+    if word == "token" and _last_word(text, key.start()) in BEFORE_OTHER_TOKEN:
         return False
-    if word == "secret" and not suffix and _last_word(text, key.start()) in _BEFORE_SECRET_NAME:
+    if word == "secret" and not suffix and _last_word(text, key.start()) in BEFORE_SECRET_NAME:
         return False
     if not suffix:
         return True
@@ -218,7 +176,7 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
     if glued and not suffix.lower().startswith(_SECRET_SUFFIXES):
         return False
     last = (_WORDS.findall(suffix) or [""])[-1].lower()
-    return last not in _DESCRIPTIVE_WORDS or (last in _NAMING_WORDS and _has_random_value(text, key))
+    return last not in DESCRIPTIVE_WORDS or (last in NAMING_WORDS and _has_random_value(text, key))
 
 
 def _has_random_value(text: str, key: re.Match[str]) -> bool:
@@ -256,7 +214,7 @@ def _is_secret_id(text: str, key: re.Match[str]) -> bool:
 def _is_secret(text: str, key: re.Match[str]) -> bool:
     match = _value_match(text, key)
     value = _value(match)
-    if match is None or not value:
+    if match is None or not value or _is_no_value(value):
         return False
     # The likeness first, because it refutes most words.
     return _resembles_secret(text, key, match, value) and not (
@@ -284,6 +242,11 @@ def _is_setting(key: re.Match[str], value: str) -> bool:
     return (word.startswith("cred") and value.lower() in _FETCH_MODES) or (word == "pwd" and _is_folder(key, value))
 
 
+def _is_no_value(value: str) -> bool:
+    """Whether an escaped line break follows the key, or the class of a property of PHP (``[token:App:private]``)."""
+    return value.startswith(("\\n", "\\t", "\\r")) or value.endswith((":private", ":protected"))
+
+
 def _is_folder(key: re.Match[str], value: str) -> bool:
     """Whether a value of ``pwd`` is the working directory."""
     return value.startswith("/") and ("=" in key["separator"] or _FOLDER.fullmatch(value) is not None)
@@ -301,22 +264,39 @@ def _is_filled_in_later(match: re.Match[str], value: str) -> bool:
 def _measures(key: re.Match[str], value: str) -> bool:
     """Whether the value is a moment or a count, as its key says: ``password_changed_at: 2026-11-22``."""
     parts = _WORDS.findall(key["suffix"])
-    return bool(parts) and parts[-1].lower() in _MEASURING_WORDS and _MOMENT.fullmatch(value) is not None
+    return bool(parts) and parts[-1].lower() in MEASURING_WORDS and MOMENT.fullmatch(value) is not None
+
+
+_SYMBOL: Final = lazy_pattern(
+    r"[A-Z][a-z]{1,32}(?:\.[A-Z]?[a-z]{1,32}){0,4}|(?:bold |italic )?#[0-9A-Fa-f]{3,8}"
+    r"|[A-Za-z_$][\w.$]{0,128}@[0-9a-f]{1,8}|[A-Z][A-Za-z]{1,32}\{[0-9a-f]{4,8}.{0,64}"
+)
+"""A name of a class, a colour or an object: what parsers, highlighters and object dumps call a token."""
 
 
 def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
-    if word == "pass" and (not value.strip("0123456789/.,%") or value.lower() in STATE_WORDS):
+    if value.lower() in STATE_WORDS or (word == "pass" and not value.strip("0123456789/.,%")):
         return False
     if word in {"token", "key"} and (
-        not value.strip(string.punctuation) or (is_measure(value) and len(value) < _LONG_NUMBER_DIGITS)
+        not value.strip(string.punctuation)
+        or (is_measure(value) and len(value) < _LONG_NUMBER_DIGITS)
+        or _SYMBOL.fullmatch(value)
     ):
         return False
     return not (is_bare and is_reference(value))
 
 
+_ERROR_CODE: Final = lazy_pattern(r"[A-Za-z]{1,32}[-_]?\d{1,8}[A-Z]?|[A-Z][A-Z0-9_]{1,40}")
+"""``credential: AADSTS70021: …``: the code of an error, which a colon follows."""
+
+
 def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool:
     """Whether an unquoted value after a colon is a secret, and not the rest of a sentence."""
-    if value.lower() in TYPES or (len(value) < _LONG_PAIR and _PAIR.match(value)):
+    if (
+        value.lower() in TYPES
+        or (text.startswith(":", end) and _ERROR_CODE.fullmatch(value))
+        or (len(value) < _LONG_PAIR and _PAIR.match(value))
+    ):
         return False
     password = _is_password(key["word"])
     if key["close"]:
@@ -374,10 +354,12 @@ def _starts_pair(text: str, position: int, *, after_dash: bool = False) -> bool:
     return length == len(before) or before[length] in _PAIR_STARTS or (after_dash and "-" in before[: length + 1])
 
 
+_ANY_NAME: Final = "pass|pwd|pswd|secret|token|key|cred|pw|psw|pword|mdp|pasw|paswd"
+
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(
         (
-            r"(?i)(?:pass|pwd|pswd|secret|token|key|cred|pw)[\w.-]*[\\\"'`\]]*[ \t]*(?:[:=]|->)",
+            rf"(?i)(?:{_ANY_NAME})[\w.-]*[\\\"'`\]]*[ \t]*(?:[:=]|->)",
             r"(?i)(?:pass[-_ ](?:phrase|word)|secret(?: access)?(?: key)?)[\w.-]*[\\\"'`\]]*[ \t]*[:=]",
         ),
         _named_secrets,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
-from wfreport.core.redact.words import PASSWORD_WORDS, STATE_WORDS, is_mixed, is_placeholder, is_random, is_reference
+from wfreport.core.redact.placeholders import is_placeholder
+from wfreport.core.redact.words import PASSWORD_WORDS, STATE_WORDS, is_generated, is_mixed, is_random, is_reference
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
@@ -23,21 +24,22 @@ _IS: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _BESIDE: Final = lazy_pattern(
-    rf"(?<![\w-]){_NAME}(?:\(s\))?[ \t]{{1,8}}(?:b(?=[\"']))?(?P<quote>[\"'`]?)"
+    rf"(?:(?<![\w-])|(?<=[_./:])|(?<=[A-Za-z])(?=[Pp]assw)){_NAME}(?:\(s\))?[ \t]{{1,8}}(?:b(?=[\"']))?"
+    rf"(?P<quote>[\"'`]?)"
     r"(?P<value>[^\s\"'`(<\[{$%:=][^\s\"'`(]{5,256}(?!\())",
     re.IGNORECASE,
 )
 _TABLE: Final = lazy_pattern(
-    r"(?:^|\n)[ \t|]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|secret|token|secret[_ -]?id|(?:api"
+    r"(?:^|\n)[ \t|│]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|secret|token|secret[_ -]?id|(?:api"
     r"|access|secret|private|auth)[_ -]?key"
-    r"|credentials?)[ \t]{0,8}(?:\t|[ \t]{2}|[ \t]\||│)[ \t|│]{0,64}(?P<value>[^\s|│]{4,4096})[ \t|│]{0,64}"
+    r"|credentials?)[ \t]{0,8}(?:\t|[ \t]{2}|[ \t]\||│|[,;])[ \t|│]{0,64}(?P<value>[^\s|│]{4,4096})[ \t|│]{0,64}"
     r"(?:\r?\n|$)",
     re.IGNORECASE,
 )
 _NETRC: Final = lazy_pattern(
     r"\b(?:login|user)[ \t\r\n]{1,8}(?!(?:and|or|with|has|the|is|a|as|to|for|by)[ \t\r\n])\S{1,100}[ \t\r\n]{1,8}"
     r"(?:account[ \t]{1,8}\S{1,100}[ \t\r\n]{1,8})?"
-    r"(?:password|passwd)[ \t\r\n]{1,8}(?P<value>\S{1,256})"
+    r"(?:password|passwd)[ \t\r\n]{1,8}(?P<value>[^\s|│┃]\S{0,255})"
 )
 _PGPASS: Final = lazy_pattern(
     r"(?:^|\n)[ \t]{0,16}[\w.*-]{1,253}:(?:\d{4,5}"
@@ -59,6 +61,20 @@ _IDENTIFIED: Final = lazy_pattern(
     r"[ \t(=]{0,8}[\"'](?P<value>[^\"'\n]{3,4096})[\"']",
     re.IGNORECASE,
 )
+_IDENTIFIED_BARE: Final = lazy_pattern(
+    r"(?:user|role)[ \t]{1,8}\S{1,128}[ \t]{1,8}identified[ \t]{1,8}by[ \t]{1,8}(?!values\b|password\b)"
+    r"(?P<value>[^\s\"'();,]{4,128})",
+    re.IGNORECASE,
+)
+_REPLACED: Final = lazy_pattern(
+    r"identified[ \t]{1,8}by[ \t]{1,8}[^\n]{1,256}?[ \t]replace[ \t]{1,8}[\"']?(?P<value>[^\s\"';]{4,128})",
+    re.IGNORECASE,
+)
+"""Oracle's ``ALTER USER etl IDENTIFIED BY … REPLACE …``. It needs no quotes."""
+
+_PRAGMA: Final = lazy_pattern(
+    r"pragma[ \t]{1,8}(?:re)?key[ \t]{0,8}=[ \t]{0,8}[\"'](?P<value>[^\"'\n]{4,256})", re.IGNORECASE
+)
 _OTHER_LANGUAGES: Final = lazy_pattern(
     r"(?:passwort|kennwort|contrase(?:ñ|n)a|clave secreta|senha|mot de passe|пароль|парола|hasło|haslo"
     r"|wachtwoord|lösenord|şifre"
@@ -69,15 +85,17 @@ _OTHER_LANGUAGES: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _CONNECTION: Final = lazy_pattern(
-    r"(?<![\w-])(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
+    r"(?:(?<![\w-])|(?<=-D)|(?<=[_.-]))(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
+    r"|sonar_?[tT]oken|sas"
     r"|auth[_-]?cookie|app_key|sonar[._]login|machine_?key|(?:wpa_|tls_)?psk)"
     r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
-    r"|[^\s\"',;&\\)}\]]{6,4096})",
+    r"|(?!0x)[^\s\"',;&\\)}\]]{6,4096})",
     re.IGNORECASE,
 )
 _AUTH_COMMAND: Final = lazy_pattern(
     r"(?<![\w.-])AUTH[ \t]{1,8}(?:(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ \t]{1,8}(?P<value>[A-Za-z0-9+/]{8,4096}={0,2})"
-    r"|(?:[\w-]{1,64}[ \t]{1,8})?(?P<redis>[^\s\"'(\[{<]{6,256})[ \t]{0,8}(?:\r?\n|$))"
+    r"|(?:[\w-]{1,64}[ \t]{1,8})?(?P<redis>[^\s\"'(\[{<]{6,256})"
+    r"(?=[ \t]{0,8}(?:\r?\n|$|[\"':(]|failed|rejected|denied|error|returned|->)))"
 )
 """AUTH of SMTP and of Redis."""
 
@@ -96,6 +114,28 @@ _CREDENTIAL: Final = lazy_pattern(
 )
 """Names of OAuth and SAML for what proves an identity."""
 
+_RAW_KEY: Final = lazy_pattern(
+    r"(?<![\w-])(?:priv(?:ate)?[ _-]?key|seed|secret[ _-]key|signing[ _-]key|encryption[ _-]key|master[ _-]key"
+    r"|aes[ _-]key)"
+    r"[\"']?[ \t]{0,4}(?:[:=]|is)?[ \t]{1,4}[\"']?(?P<value>(?:0x)?[0-9a-f]{64}(?:[0-9a-f]{64})?)(?![\w])",
+    re.IGNORECASE,
+)
+_ARROW: Final = lazy_pattern(
+    rf"(?<![\w-]){_NAME}[ \t]{{0,4}}(?:→|⇒|➜|-{{1,2}}|\.{{3,64}}|~)[ \t]{{1,4}}[\"'`]?"
+    rf"(?P<value>[^\s\"'`]{{6,4096}})",
+    re.IGNORECASE,
+)
+"""``Password → …``, ``password ...... …``"""
+
+_WORKFLOW_COMMAND: Final = lazy_pattern(
+    r"::add-mask::(?P<value>[^\s]{4,4096})|::(?:set-output|save-state)[ ]name=[\w.-]{0,64}?(?:password|passwd|secret"
+    r"|token|[_-]key)"
+    r"[\w.-]{0,16}::(?P<output>[^\s]{4,4096})|\((?:[\w.-]{0,64}_)?(?:password|passwd|secret|token|api_?key)\)=\("
+    r"(?P<key>[^\s()]{6,4096})\)",
+    re.IGNORECASE,
+)
+"""A command in a log of GitHub Actions, and ``Key (token)=(…) already exists`` of PostgreSQL."""
+
 _ONE_TIME_CODE: Final = lazy_pattern(
     r"(?<!\w)(?<!\w-)(?:otp|totp|pin(?=[\"']?[ \t]{0,8}(?:[:=]|is[ \t]))|pin[_ -]?code"
     r"|(?:otp|2fa|mfa|verification|one-time|security|login)[_ -](?:code|password))(?: is)?"
@@ -105,7 +145,8 @@ _ONE_TIME_CODE: Final = lazy_pattern(
 
 
 _SETTING: Final = lazy_pattern(
-    r"(?:^|\n)[ \t]{0,16}(?:--conf[ \t]{1,4})?(?:(?:[\w-]{1,64}\.){1,12}(?:[\w-]{0,64}[_-])?"
+    r"(?:^|\n|(?<=: )(?=(?:ENV|ARG)[ \t])|(?<=\] )(?=(?:ENV|ARG)[ \t]))[ \t]{0,16}(?:--conf[ \t]{1,4})?(?:"
+    r"(?:[\w-]{1,64}\.){1,12}(?:[\w-]{0,64}[_-])?"
     r"|(?:(?:ENV|ARG|SET|export|setenv)[ \t]{1,4})?(?-i:[A-Z][A-Z0-9]{0,32}_(?:[A-Z0-9]{1,32}_){0,8}))"
     r"(?P<name>password|passwd|passphrase|secret|token|(?:api|access|secret|private|account)[._-]?key)"
     r"[ \t]{1,32}(?P<value>[^\s=:]\S{3,4096})[ \t]{0,8}(?:\r?\n|$)",
@@ -136,13 +177,36 @@ def _is_secrets(text: str) -> Iterator[Span]:
 def _beside_secrets(text: str) -> Iterator[Span]:
     for match in _BESIDE.finditer(text):
         value = match["value"].rstrip(".,;!?)")
+        if text[max(0, match.start() - 11) : match.start()].lower().endswith(("expected ", "unknown ")):  # a parser's
+            continue
         if value.endswith(":"):
             value = value.rstrip(":")
             if not (is_random(value, 10) and is_mixed(value) and value != value.lower()):  # a key
                 continue
         is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
-        if is_random(value, 6 if is_password else 16) and is_mixed(value) and not is_reference(value):
+        at_least = 6 if is_password else 8 if is_generated(value) and not _MISSING.match(text, match.end()) else 16
+        if is_random(value, at_least) and is_mixed(value) and not is_reference(value):
             yield match.start("value"), match.start("value") + len(value)
+
+
+def _workflow_commands(text: str) -> Iterator[Span]:
+    for match in _WORKFLOW_COMMAND.finditer(text):
+        group = match.lastgroup or "value"
+        if is_random(match[group], 5):
+            yield match.span(group)
+
+
+def _arrow_secrets(text: str) -> Iterator[Span]:
+    for match in _ARROW.finditer(text):
+        at_least = 6 if match["name"].lower() in PASSWORD_WORDS else 16
+        if is_random(match["value"], at_least) and is_mixed(match["value"]):
+            yield match.span("value")
+
+
+_MISSING: Final = lazy_pattern(
+    r"[\"'`]?[ \t]{1,4}(?:not|is|in|does|was|already|of|for|from|at|could|cannot|can|must)\b"
+)
+"""After the name of a Secret: ``secret Db2Creds not found``."""
 
 
 def _is_generated(value: str) -> bool:
@@ -202,15 +266,18 @@ _HINT: Final = (
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(
-        (_HINT + r"[ \t][^\n]{0,80}(?:is|was|are|were|be|been|equals|become|changed|reset|set|updated)[ \t:]",),
+        (_HINT + r"[ \t]+(?:is|was|are|were|will|has|equals|become|changed|reset|set|updated|for|of|to)[ \t:]",),
         _is_secrets,
     ),
     Detector((_HINT + r"(?:\(s\))?[ \t]+[^\s(<\[{$%:=]{6}",), _beside_secrets),
-    Detector((_HINT + r"[ \t]*(?:\t|[ \t]{2}|\|)", "│"), _table_cells),
+    Detector((_HINT + r"[ \t]*(?:\t|[ \t]{2}|\||[,;])", _HINT + r" \?"), _table_cells),
     _values(_NETRC, 0, r"(?:login|user)\s+\S+\s+(?:account\s+\S+\s+)?passw"),
     _values(_PGPASS, 6, r"(?:^|\n)[ \t]*[\w.*-]+:(?:[0-9]{4,5}|\*):[\w.*-]+:[\w.*-]+:\S"),
-    _values(_SQL, 0, r"(?i)(?:password|credentials)[ \t(=]*[^\n]{0,100}[\"']"),
-    _values(_IDENTIFIED, 0, r"(?i)identified[^\n]* by[^\n]*[\"']"),
+    _values(_SQL, 0, r"(?i)(?:password|credentials)(?:[ \t(=]+[\"']|[ \t]+for[ \t])"),
+    _values(_IDENTIFIED_BARE, 5, r"(?i)identified[ \t]+by[ \t]"),
+    _values(_REPLACED, 5, r"(?i)identified[ \t]+by[ \t]"),
+    _values(_PRAGMA, 0, r"(?i)pragma[ \t]+(?:re)?key"),
+    _values(_IDENTIFIED, 0, r"(?i)identified[ \t]+(?:by|with)[ \t]"),
     Detector(
         (
             r"(?i)(?:passwort|kennwort|contrase..?a|clave secreta|senha|mot de passe|has.?o|wachtwoord|l.senord)",
@@ -229,6 +296,9 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         ),
         _from_tools,
     ),
+    by_pattern(_RAW_KEY, r"(?i)(?:key|seed)[\"':= ]+(?:is )?(?:0x)?[0-9a-f]{8}", group="value"),
+    Detector(("::(?:add-mask|set-output|save-state)", r"\)=\("), _workflow_commands),
+    Detector((_HINT + r"[ \t]*(?:\?|--?|\.\.\.+|~)[ \t]",), _arrow_secrets),
     by_pattern(
         _ONE_TIME_CODE,
         r"(?i)(?:otp|pin|2fa|mfa|verification|one-time|security|login)[_ :=-][^\n]*[0-9]{6}",

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
-from wfreport.core.redact.words import is_random
+from wfreport.core.redact.placeholders import is_placeholder
+from wfreport.core.redact.words import STATE_WORDS, is_mixed, is_random
 from wfreport.imports import lazy_pattern
 
-_URL_PASSWORD: Final = lazy_pattern(r"://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@(?!sha\d{3}:)")
+_URL_PASSWORD: Final = lazy_pattern(r"://[^\s/:;@\"'<>]*[:;]([^\s/@\"'<>]+)@(?!sha\d{3}:)")
 """A password in a URL.
 
 Unlike the pattern of detect-secrets it allows special characters and an empty user name, and it excludes images with a
@@ -30,7 +31,7 @@ _ORACLE_PASSWORD: Final = lazy_pattern(
     r"jdbc:oracle:[a-z0-9]{1,20}:[^/\s\"'@]{1,128}/(\"[^\"\n]{1,128}\"|[^@\s\"']{1,128})@", re.IGNORECASE
 )
 _ORACLE_CLIENT: Final = lazy_pattern(
-    r"(?:^|[\s\"'=])(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca)\s[^\n]{0,100}?(?<![\w/.])"
+    r"(?:^|[\s\"'=])(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca|connect|conn)\s[^\n]{0,100}?(?<![\w/.])"
     r"[A-Za-z][\w$#]{0,60}/([^\s/@\"'.][^\s/@\"']{0,128})@",
     re.IGNORECASE,
 )
@@ -47,14 +48,16 @@ _SIGNATURE: Final = lazy_pattern(
 """The signature in a shared access signature (Azure) or a presigned URL (S3, GCS). It grants access to the file."""
 
 _CODE: Final = lazy_pattern(
-    r"[?&](?:(?P<word>code|key)|ticket|auth|jwt|sid|session|reset|invite|magic|confirm(?:ation)?|verify|otp)="
+    r"[?&](?:(?P<word>code|key)|ticket|appid|app_?key|hapikey|wskey|license_?key|subscription-key|auth|jwt|sid"
+    r"|session|reset|invite|magic|confirm(?:ation)?|verify|otp)="
     r"(?P<value>[\w.~%+/-]{16,4096})",
     re.IGNORECASE,
 )
 """A value in a query that proves an identity, and that can also be a word or a name."""
 
 _PATH_OR_WORDS: Final = lazy_pattern(
-    r"(?:[\w.-]{1,128}/){1,32}[\w.-]{1,128}\.[A-Za-z]{2,8}|[A-Za-z]{2,64}[-_](?:[A-Za-z]{1,64}\d{0,3}[-_]){1,32}\S{0,64}"
+    r"(?:[\w.-]{1,128}/){1,32}[\w.-]{1,128}\.[A-Za-z]{2,8}|[A-Za-z]{2,64}[-_]"
+    r"(?:[A-Za-z]{1,64}\d{0,3}[-_]){1,32}\S{0,64}"
 )
 """The path of a file, or words that are joined: a ``key`` or ``code`` that is a name."""
 
@@ -78,27 +81,98 @@ _WEBHOOK: Final = lazy_pattern(
     r"(?:discord(?:app)?\.com/api/webhooks/\d{1,24}/|webhook\.office\.com/webhookb2/|outlook\.office\.com/webhook/"
     r"|hooks\.zapier\.com/hooks/catch/\d{1,12}/|maker\.ifttt\.com/trigger/[\w-]{1,64}/with/key/"
     r"|api\.telegram\.org/bot|events\.pagerduty\.com/integration/|hooks\.slack\.com/(?:workflows|triggers)/"
-    r"|[\w-]{1,64}\.tines\.com/webhook/|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/)"
-    r"([\w@:.-][\w@:./-]{7,400})",
+    r"|[\w-]{1,64}\.tines\.com/webhook/|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/"
+    r"|(?:hc-ping|cronitor\.link/p|nosnch\.in|packagecloud\.io|dl\.cloudsmith\.io|webhook\.site"
+    r"|[\w-]{1,64}\.m\.pipedream\.net|ping\.ohdear\.app|push\.statuscake\.com)(?:\.com)?/"
+    r"|sumologic\.(?:com|net)/receiver/v1/http/|loggly\.com/(?:inputs|bulk)/|api/v1/heartbeat/|build_hooks/"
+    r"|/integrations/deploy/prj_\w{1,64}/|infura\.io/(?:ws/)?v3/|alchemy(?:api)?\.(?:com|io)/v2/|quiknode\.pro/"
+    r"|uptimerobot\.com/|splunkcloud\.com/services/collector/|logz\.io/\?token="
+    r"|victorops\.com/integrations/generic/\d{1,12}/alert/"
+    r"|(?:anaconda\.(?:org|cloud|com)|/conda)/t/|/webhook/send\?key=|/deploy/srv-\w{1,64}\?key="
+    r"|api\.opsgenie\.com/v1/json/\w{1,32}\?apiKey=)"
+    r"([\w@:.-][\w@:./=-]{7,400})",
     re.IGNORECASE,
 )
 """The secret part of an address that accepts messages from anyone who has it."""
 
+_WEBHOOK_PATH: Final = lazy_pattern(
+    r"(?<![\w.])/?services/(T[A-Z0-9]{2,12}/B[A-Z0-9]{2,12}/\w{16,48})|/api/webhooks/\d{15,24}/([\w-]{40,100})"
+    r"|/bot(\d{6,12}:[\w-]{30,50})|/(?:hooks|webhook|webhooks)/((?:[0-9a-f]{24}/)?"
+    r"(?=[A-Za-z]{0,64}\d)[A-Za-z0-9]{24,64})(?![\w.-])"
+)
+"""The same without the host, as clients print it: ``url: /services/T…/B…/…``."""
+
+
+def _webhook_paths(text: str) -> Iterator[Span]:
+    for match in _WEBHOOK_PATH.finditer(text):
+        if "XXXXXXXX" not in match[0]:
+            yield match.span(match.lastindex or 0)
+
+
+_USER_AT_HOST: Final = lazy_pattern(
+    r"(?:(?<=[^:]//)|(?<![\w./:@+-]))[A-Za-z][\w.+-]{0,64}:(?P<value>[^\s:/@\"'<>(){}\[\],;=]{5,128})@"
+    r"(?=(?:[a-z0-9-]{1,63}\.){0,6}[a-z][a-z0-9-]{0,62}(?::\d{2,5}\b|/|\.[a-z]{2,12}(?![\w.@-]))|\d{1,3}"
+    r"(?:\.\d{1,3}){3})"
+)
+"""``user:password@host:port`` without a scheme. A version of a package (``name:1.2@host``) is no password."""
+
+
+def _users_at_hosts(text: str) -> Iterator[Span]:
+    for match in _USER_AT_HOST.finditer(text):
+        if is_random(match["value"], 5) and is_mixed(match["value"]):
+            yield match.span("value")
+
+
+_URL_WITH_ANY_PASSWORD: Final = lazy_pattern(
+    r"[a-z][a-z0-9+.-]{1,20}://[\w.%+-]{0,64}:(?P<value>[^\s@\"'<>`]{3,128}(?:@[^\s@/\"'<>`:]{1,64})?)@"
+    r"(?=[\w.-]{1,253}(?::\d{2,5}|[/?,\"'\s]|$))"
+)
+"""A password with characters that a URL should escape: a slash, a question mark, a hash or an at sign."""
+
+_PORT_AND_PATH: Final = lazy_pattern(r"\d{1,5}(?:[/?#]|$)")
+
+
+def _any_passwords(text: str) -> Iterator[Span]:
+    for match in _URL_WITH_ANY_PASSWORD.finditer(text):
+        if not _PORT_AND_PATH.match(match["value"]) and not is_placeholder(match["value"]):
+            yield match.span("value")
+
+
+def _passwords(pattern: re.Pattern[str], *hints: str) -> Detector:
+    def spans(text: str) -> Iterator[Span]:
+        for match in pattern.finditer(text):
+            if not is_placeholder(match[1]) and match[1].lower() not in STATE_WORDS:
+                yield match.span(1)
+
+    return Detector(hints, spans)
+
+
+_CODE_HINT: Final = (
+    r"(?i)[?&](?:code|key|ticket|app_?|hapi|ws|license_?|subscription-|auth|jwt|sid|session|reset|invite"
+    r"|magic|confirm|confirmation|verify|otp)(?:id|key)?="
+)
+
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(
-        (r"(?i)[?&](?:code|key|ticket|auth|jwt|sid|session|reset|invite|magic|confirm|verify|otp)[a-z]*=",), _codes
+        (_CODE_HINT,),
+        _codes,
     ),
-    by_pattern(_URL_PASSWORD, "://", group=1),
+    _passwords(_URL_PASSWORD, "://"),
     by_pattern(_TOKEN_AS_USER, r"://[\w.-]+:(?:x-oauth-basic|x-token-auth|api_token|x)?@", group=1),
     by_pattern(_URL_TOKEN, r"://[\w-]+@", group=1),
-    by_pattern(_DSN_PASSWORD, r"@tcp\(", r"@unix\(", group=1),
+    _passwords(_DSN_PASSWORD, r"@tcp\(", r"@unix\("),
     by_pattern(_ORACLE_PASSWORD, "(?i)jdbc:oracle:", group=1),
     by_pattern(
-        _ORACLE_CLIENT, r"(?i)(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca)\s[^\n]*/[^\n]+@", group=1
+        _ORACLE_CLIENT,
+        r"(?i)(?:sqlplus|sqlldr|expdp|impdp|exp|imp|rman|tnsping|dbca|connect|conn)\s[^\n]*/[^\n]+@",
+        group=1,
     ),
     by_pattern(_EASY_CONNECT, r"/[^\s/@]+@/{0,2}[\w.-]+:152", r"(?i)/[^\s/@]+@\(description", group=1),
     by_pattern(_ROUTING_KEY, "(?i)routing_?key", group=1),
     by_pattern(_SIGNATURE, "(?i)sig", "(?i)x-amz-security-token", group=1),
+    Detector((r"/services/T", "/api/webhooks/", "/bot[0-9]", "/(?:hooks|webhooks?)/"), _webhook_paths),
+    Detector((r":[^\s:/@]+@\w",), _users_at_hosts),
+    Detector((r"://[^\s/]*:[^\s@]*@",), _any_passwords),
     by_pattern(
         _WEBHOOK,
         "(?i)webhook",
@@ -108,6 +182,10 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         r"events\.pagerduty\.com",
         r"hooks\.slack\.com",
         r"/v2/hook/",
+        r"(?:hc-ping|cronitor|nosnch|packagecloud|cloudsmith|pipedream|ohdear|statuscake|sumologic|loggly|infura"
+        r"|alchemy"
+        r"|quiknode|uptimerobot|splunkcloud|logz|victorops|opsgenie)",
+        r"(?:/heartbeat/|/send\?key=|/deploy/srv-|build_hooks/|/deploy/prj_|/t/)",
         group=1,
     ),
 )

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from wfreport.core.redact.placeholders import is_placeholder
 from wfreport.imports import lazy_pattern
 
 
@@ -29,26 +30,21 @@ STATE_WORDS: Final = words(
 TYPES: Final = words("str string bytes int integer bool boolean float text object array secretstr varchar")
 """Names of types after a colon: ``password: string``."""
 
-PASSWORD_WORDS: Final = frozenset({"password", "passwd", "passphrase", "passcode", "passkey", "pass", "pwd", "pswd"})
-
-_PLACEHOLDER: Final = lazy_pattern(
-    r"\{\{|%\(|\$\{|\$\(|<[^>]*>?$|[*•x.…#-]+$"
-    r"|[\[(<][a-z][a-z _-]*[\])>]?$|\[?(?:redacted|filtered|masked|hidden)\]?$"
-    r"|!{1,2}(?:vault|reference|secrets?|encrypted(?:/[\w-]{1,32})?|include|env|env_var|sub|ref|getatt"
-    r"|importvalue|join|null)$"
-    r"|(?-i:ENC\[(?:AES256_GCM|PKCS7|GPG|KMS),[\w+/=:,.-]+\]?$|ENC\([A-Za-z0-9+/]{22,}={0,2}\)?$)"
-    r"|(?:null|nil|none|true|false|undefined|\[|\{|\||\?)$|your[-_ ]?[a-z_-]*$"
-    r"|(?-i:\$[A-Z_][A-Z0-9_]*$|\$[a-z_]{2,64}$|\$\d{1,3}$|[:@][a-z_]{3,64}$)"
-    r"|\$env:\w+$|%[sdvq]$|%\w{1,64}%$|\{[\w.!:]{0,64}\}?$",
-    re.IGNORECASE,
+PASSWORD_WORDS: Final = frozenset(
+    {"password", "passwd", "passphrase", "passcode", "passkey", "pass", "pwd", "pswd", "psw", "pword", "mdp"}
 )
+
+_NAME_PART: Final = r"(?:[A-Za-z_]|(?:16|32|64|128|256|512)|\d(?=[.,()\[\]_]|$))"
+"""A part of a name in code. It has digits at its end, or those of an encoding, and a password has them anywhere."""
+
 _REFERENCE: Final = lazy_pattern(
     r"(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|secret|token|key|credentials?)|(?:access|secret|api)-?key"
     r"|(?:[A-Z]+_)*(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)"
     r"|(?:self|this|args|config|cfg|settings|options|opts|os|env|process|request|req|ctx|context|kwargs|params|conf"
     r"|app|event|user|client|session|secrets|values|steps|inputs|vars|local|var|module|data)\.[A-Za-z_][\w.]*"
-    r"|&?[A-Za-z_]\w{0,64}\.[\w.]{1,64}[(\[][\w.,]{0,64}[)\]]{0,2}|&?[A-Za-z]{1,64}_[a-z_]{1,64}["
-    r"(\[][\w.,]{0,64}[)\]]{0,2}"
+    r"|[a-z]{1,32}(?:_[a-z]{1,32}){1,6}(?:\.[a-z_]{1,64}){1,4}"
+    rf"|&?[A-Za-z_]{_NAME_PART}{{0,64}}\.(?:{_NAME_PART}|\.){{1,64}}[(\[](?:{_NAME_PART}|[.,]){{0,64}}[)\]]{{0,2}}"
+    rf"|&?[A-Za-z]{{1,64}}_[a-z_]{{1,64}}[(\[](?:{_NAME_PART}|[.,]){{0,64}}[)\]]{{0,2}}"
     r"|&?[A-Za-z_]{2,64}(?:\(\)?|\[)|(?:Optional|Annotated|Union|Literal)\[[\w., \[\]]{0,64}"
 )
 """Code that a stack trace shows: ``token=token``, ``password=self.password``, ``key=os.environ["KEY"]``."""
@@ -75,25 +71,24 @@ _CALLS: Final = lazy_pattern(
 """A chain of calls: ``f.read().strip()``. Its names have no digits, except those of encodings and digests."""
 
 _PATH: Final = lazy_pattern(
-    r"(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}"
-    r"|(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
+    r"@?(?:file://)?(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}"
+    r"|@?(?:file://)?(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
 )
+_OBJECT: Final = lazy_pattern(r"[A-Za-z_$][A-Za-z_.$]{0,128}@[0-9a-f]{1,8}")
+"""An object of Java, as ``Object.toString`` prints it."""
+
 _MEASURE: Final = lazy_pattern(r"\d+(?:\.\d+)?(?:ms|us|s|m|h|d|%|k|kb|mb)?", re.IGNORECASE)
 _NAME: Final = lazy_pattern(r"[a-z0-9]+(?:[-./:_@][a-z0-9]+)+|[^\W\d_]+(?:[-./:_'][^\W\d_]+)*")
 """Names of objects, hosts, uids, paths and words: the usual text after the colon of an error."""
 
 _TECHNICAL_NAME: Final = lazy_pattern(
-    r"(?:sha-?\d+|md5|bcrypt|scrypt|argon2\w{0,2}|base64|base32|[rhep]s\d{3}|aes-?\d*\w*|utf-?8|oauth2?\.?\d?"
+    r"(?:sha-?\d+|md5|bcrypt|scrypt|argon2\w{0,2}|base64|base32|[rhep]s\d{3}|(?:rsa|dsa|ecdsa|ecdh|dh)-?\d+"
+    r"|aes-?\d*\w*|utf-?8|oauth2?\.?\d?"
     r"|x\.?509|ed25519|pbkdf2\w*"
     r"|v?\d+(?:\.\d+)+(?:[-+][\w.]{1,16})?|v\d+|\d{4}-\d\d-\d\d(?:[T ].*)?|0x[0-9a-f]{1,8}|http[12.]*|ipv[46]"
     r"|k8s|i18n|e2e|s3)",
     re.IGNORECASE,
 )
-
-
-def is_placeholder(value: str) -> bool:
-    """Whether the value stands for one that was left out or is filled in later: ``${TOKEN}``, ``<none>``, ``***``."""
-    return _PLACEHOLDER.match(value) is not None
 
 
 def is_reference(value: str) -> bool:
@@ -102,6 +97,7 @@ def is_reference(value: str) -> bool:
         _REFERENCE.fullmatch(value) is not None
         or _PATH.fullmatch(value) is not None
         or _IN_A_STORE.fullmatch(value) is not None
+        or _OBJECT.fullmatch(value) is not None
         or ("(" in value and _CALLS.fullmatch(value) is not None)
     )
 
@@ -114,6 +110,14 @@ def is_measure(value: str) -> bool:
 def is_mixed(value: str) -> bool:
     """Whether the value has letters and digits, as generated passwords have and words do not."""
     return any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
+
+
+_GENERATED: Final = lazy_pattern(r"(?=[^A-Z]{0,64}[A-Z])(?=[^a-z]{0,64}[a-z])[^\d]{0,64}\d[^A-Za-z]{0,64}[A-Za-z]")
+
+
+def is_generated(value: str) -> bool:
+    """Whether the value has letters of both cases and a digit among them, as no name has: ``Kd8vvTq2``."""
+    return _GENERATED.match(value) is not None
 
 
 _COMPLAINT: Final = lazy_pattern(
@@ -137,4 +141,5 @@ def is_random(value: str, at_least: int) -> bool:
         and _NAME.fullmatch(word) is None
         and _TECHNICAL_NAME.fullmatch(word) is None
         and not is_placeholder(word)
+        and not is_reference(word)
     )

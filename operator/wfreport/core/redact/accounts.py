@@ -1,0 +1,118 @@
+"""Finds passwords beside the names of their accounts: ``login failed: bob / …``, ``u=bob p=…``, ``*_AUTH=bob:…``."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.placeholders import is_placeholder
+from wfreport.core.redact.words import STATE_WORDS, is_mixed, is_random
+from wfreport.imports import lazy_pattern
+
+_ACCOUNT: Final = r"[\w.@+-]{1,64}"
+
+_ATTEMPT: Final = lazy_pattern(
+    r"(?<![\w-])(?:log[ -]?(?:in|on)|sign[ -]?in|auth(?:entication|enticate|enticating|orization)?|credentials?|creds"
+    r"|user/pass(?:word)?|username/password|account|tried|trying)(?:[ \t]{1,4}(?!or\b"
+    r"|and\b)[\w]{1,16}){0,3}[ \t]{0,2}(?:(?::|="
+    r"|for|with|as|using|is"
+    r"|are)[ \t]{1,4}|[ \t])[\[(\"'<]?"
+    rf"{_ACCOUNT}(?:[:/]|[ \t]/[ \t]|,[ \t]{{0,2}}|[\"'][ \t]{{0,2}}[:/,][ \t]{{0,2}}[\"'])"
+    rf"(?P<value>[^\s\"'<>,;\])]{{5,128}})",
+    re.IGNORECASE,
+)
+"""``Auth failed for bob:…``, ``login attempt [root/…] failed``, ``with creds (bob, …)``."""
+
+_WORDS_AND_NUMBER: Final = lazy_pattern(
+    r"(?:[A-Z]?[a-z]+){1,4}\d{0,2}|[a-z0-9-]+|\d[\d.:-]*|[\w.-]*\.[a-z]{2,6}(?::\d+)?|[A-Z_]+\d*"
+)
+"""A name, a host or a time, as what follows the name of an account usually is."""
+
+_OF_CREDENTIALS: Final = lazy_pattern(r"cred|user/|username/|login attempt", re.IGNORECASE)
+
+
+def _attempts(text: str) -> Iterator[Span]:
+    for match in _ATTEMPT.finditer(text):
+        value = match["value"].rstrip(".?:")
+        is_name = _WORDS_AND_NUMBER.fullmatch(value) is not None and not _OF_CREDENTIALS.match(match[0])
+        if is_random(value, 6) and is_mixed(value) and not is_name and "/" not in value:
+            yield match.start("value"), match.start("value") + len(value)
+
+
+_SHORT_NAMES: Final = lazy_pattern(
+    r"(?<![\w.-])(?:u|usr|user(?:name)?|login|l"
+    r"|uid)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[\"']?[\w.@+-]{1,64}[\"']?[ \t,;&]{1,4}[\"']?"
+    r"(?:p|pw|ps|pin|key)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[\"']?(?P<value>[^\s\"',;&]{4,128})",
+    re.IGNORECASE,
+)
+"""``u=bob p=…``"""
+
+
+def _short_names(text: str) -> Iterator[Span]:
+    for match in _SHORT_NAMES.finditer(text):
+        if is_random(match["value"], 5):
+            yield match.span("value")
+
+
+_AUTH_SETTING: Final = lazy_pattern(
+    r"(?:(?<![\w-])|(?<=[_.-]))auth(?:entication|_?basic|_?info|_?string|_?data)?\\{0,3}[\"']?[ \t]{0,4}(?:=>|:="
+    r"|[:=])[ \t]{0,4}"
+    r"\\{0,3}[\"']?(?!(?:https?|basic|bearer|token|digest)\b)"
+    rf"(?:(?P<account>{_ACCOUNT}[:/](?P<value>[^\s\"'\\,;&/]{{5,256}}))|(?P<whole>[^\s\"'\\,;&:{{\[(]{{6,4096}}))",
+    re.IGNORECASE,
+)
+"""``NEO4J_AUTH=neo4j/…``, ``smtp_auth: bob:…``, ``REDISCLI_AUTH=…``"""
+
+_UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
+
+
+def _auth_settings(text: str) -> Iterator[Span]:
+    for match in _AUTH_SETTING.finditer(text):
+        group = "value" if match["value"] is not None else "whole"
+        value = match[group]
+        generated = is_random(value, 6) and is_mixed(value) and "(" not in value
+        if generated or (group == "whole" and _UUID.fullmatch(value)):
+            yield match.span(
+                "account" if group == "value" and text[match.start() - 1 : match.start()] != "_" else group
+            )
+
+
+_SUPPLIED: Final = lazy_pattern(
+    r"(?<![\w-])(?:password|passwd|passphrase|credential)"
+    r"(?:[ \t](?:supplied|provided|used|given|entered|sent|was|is|value|received|typed|specified)){0,2}"
+    r"[ \t]{0,2}[\[(<{\"'`](?P<value>[^\s\[\](){}<>\"'`]{6,256})[\])>}\"'`]",
+    re.IGNORECASE,
+)
+"""``The password supplied (…) is wrong``"""
+
+_CODE: Final = lazy_pattern(
+    r"(?<![\w-])(?:recovery|backup|scratch|emergency|invite|activation|license|2fa|mfa|totp|otp|one-time"
+    r"|verification)[ _-]"
+    r"(?:codes?|keys?|tokens?|passcodes?)(?: is| are|s)?[\"']?[ \t]{0,4}[:=]?[ \t]{1,4}[\"']?"
+    r"(?P<value>(?=[A-Za-z]{0,8}[ -]?[A-Za-z]{0,8}\d)[A-Za-z0-9]{3,8}(?:[ -][A-Za-z0-9]{3,8}){1,7}(?![\w.])|\d{6,8}"
+    r"(?![\w.]))",
+    re.IGNORECASE,
+)
+
+
+def _supplied(text: str) -> Iterator[Span]:
+    for match in _SUPPLIED.finditer(text):
+        value = match["value"]
+        if is_random(value, 6) and is_mixed(value) and value.lower() not in STATE_WORDS and not is_placeholder(value):
+            yield match.span("value")
+
+
+def _codes(text: str) -> Iterator[Span]:
+    for match in _CODE.finditer(text):
+        yield match.span("value")
+
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    Detector((r"(?i)(?:log[io]n|log[ -]in|sign[ -]in|auth|cred|/pass|account|trying|tried )",), _attempts),
+    Detector((r"(?i)\b(?:p|pw|ps|pin|key)[\"']?[ \t]*[:=]",), _short_names),
+    Detector(("(?i)auth",), _auth_settings),
+    Detector(("(?i)(?:passw|passphrase|credential)",), _supplied),
+    Detector(
+        (r"(?i)(?:recovery|backup|scratch|activation|license|emergency|verification|one-time|[2m]fa|otp)[ _-]",), _codes
+    ),
+)

@@ -1,0 +1,62 @@
+"""Finds secrets that error messages quote: ``invalid value "…" for flag -password``, ``input_value='…'``."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.words import is_mixed, is_random
+from wfreport.imports import lazy_pattern
+
+_NAME: Final = lazy_pattern(
+    r"(?<![A-Za-z])(?:[\w.-]{0,40}?[_.-])?(?:password|passwd|passphrase|pwd|client[_-]?secret|secret[_-]?"
+    r"(?:access[_-]?)?key"
+    r"|secret(?=[\"'\]])|(?:api|access|auth|private|signing|encryption)[_-]?(?:key|token)|(?<=[_-])token"
+    r"|credentials?)(?![\w-]|\.\w)"
+    r"|\w{1,40}(?:Password|Passwd|Passphrase|Secret|ApiKey|AccessKey|AuthToken|AccessToken)(?![\w-])",
+    re.IGNORECASE,
+)
+_COMPLAINT: Final = lazy_pattern(
+    r"(?:(?:invalid|bad|illegal|wrong|malformed|unexpected|unrecognized|unsupported)[ \t]{1,4}"
+    r"(?:\w{1,16}[ \t]{1,4}){0,2}(?:value|argument"
+    r"|character|format|input)"
+    r"|parsing|converting|convert|unmarshal|input(?:_value|_data)?=|coerce|cannot parse|could not parse|too (?:short"
+    r"|long)|not of type"
+    r"|does not match|not match|validation error|not a valid|is not valid|Failed validating|On instance|shorter than"
+    r"|longer than"
+    r"|non-regex|unsupported value|badly formed|expected type)",
+    re.IGNORECASE,
+)
+_QUOTED: Final = lazy_pattern(r"\"(?P<double>[^\"\n]{5,256})\"|'(?P<single>[^'\n]{5,256})'|`(?P<back>[^`\n]{5,256})`")
+_PAIR_REVERSED: Final = lazy_pattern(r"[ \t]{0,4}:[ \t]{0,2}[\"']")
+"""The key of a pair before the value, backwards. The names of such values are judged by others."""
+
+_NEAR: Final = 300
+_MIN_LENGTH: Final = 6
+
+
+def _complaints(text: str) -> Iterator[Span]:
+    """Yield the quoted values near a complaint that also has the name of a secret nearby."""
+    done = 0
+    for complaint in _COMPLAINT.finditer(text):
+        low, high = max(done, complaint.start() - _NEAR), complaint.end() + _NEAR
+        if _NAME.search(text, max(0, complaint.start() - _NEAR), high):
+            for quoted in _QUOTED.finditer(text, low, high):
+                group = quoted.lastgroup or "double"
+                value = quoted[group].rstrip(".")
+                in_a_pair = _PAIR_REVERSED.match(text[max(0, quoted.start() - 8) : quoted.start()][::-1])
+                if not in_a_pair and is_random(value, _MIN_LENGTH) and is_mixed(value) and " " not in value:
+                    yield quoted.span(group)
+        done = max(done, complaint.end())
+
+
+DETECTORS: Final[tuple[Detector, ...]] = (
+    Detector(
+        (
+            r"(?i)(?:parsing|converting|unmarshal|input_|input=|too short|too long|d value|d int value|d float value"
+            r"|d choice|d argument|not a valid"
+            r"|not valid" + "|not match|not of type|could not convert|coerce|validation|On instance)",
+        ),
+        _complaints,
+    ),
+)
