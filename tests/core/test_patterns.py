@@ -26,7 +26,8 @@ MAX_SECONDS = 0.25
 
 MATCHED_AT_ONE_POSITION = {
     *(f"core.redact.keyed.{name}[0]" for name in ("_NAME_OF_A_SECRET", "_REST_OF_LINE", "_LINE_REVERSED", "_ENGLISH")),
-    *(f"core.redact.words.{name}[0]" for name in ("_NAME", "_TECHNICAL_NAME", "_PLACEHOLDER", "_REFERENCE")),
+    *(f"core.redact.words.{name}[0]" for name in ("_NAME", "_TECHNICAL_NAME", "_REFERENCE")),
+    "core.redact.placeholders._PLACEHOLDER[0]",
     *(f"core.redact.private_keys.{name}[0]" for name in ("_LAST_LINE", "_BETWEEN_LINES")),
     "setting_types._SERVICE_VARIABLE[0]",
     "core.render.equal_failures._ITEM[0]",

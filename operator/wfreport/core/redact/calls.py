@@ -61,8 +61,8 @@ _NAMED: Final = lazy_pattern(
     r"[bfru]?[\"'](?P<value>[^\"'\n]{3,4096})[\"']"
 )
 _SECRET_NAME: Final = lazy_pattern(
-    r"(?:.*[^A-Za-z])?(?:[a-z0-9]+)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|secret|private|auth"
-    r"|account|signing|encryption|shared|client|master|fernet)[-_. ]?(?:key|salt)|credentials?)s?|[A-Z_]+_(?:KEY|SALT)",
+    r"[\w.:/ -]{0,100}?(?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|secret|private|auth"
+    r"|account|signing|encryption|shared|client|master|fernet)[-_. ]?(?:key|salt)|credentials?|_key|_salt)s?",
     re.IGNORECASE,
 )
 _COMMON: Final = lazy_pattern(
