@@ -91,7 +91,7 @@ def _arguments(match: re.Match[str]) -> Iterator[tuple[str, Span]]:
             yield argument[group], argument.span(group)
 
 
-def _looks_generated(value: str, at_least: int = _MIN_LENGTH) -> bool:
+def _is_secret_argument(value: str, at_least: int = _MIN_LENGTH) -> bool:
     return is_random(value, at_least) and not _ADDRESS.match(value) and not is_reference(value)
 
 
@@ -99,7 +99,7 @@ def _connecting(text: str) -> Iterator[Span]:
     for match in _CONNECTING.finditer(text):
         arguments = list(_arguments(match))
         if len(arguments) >= _ARGUMENTS_OF_CONNECT or not _COMMON.match(match[0]):
-            yield from (span for value, span in arguments[1:] if _looks_generated(value))
+            yield from (span for value, span in arguments[1:] if _is_secret_argument(value))
 
 
 def _logins(text: str) -> Iterator[Span]:
@@ -123,14 +123,14 @@ def _is_password(value: str) -> bool:
 def _settings(text: str) -> Iterator[Span]:
     for match in _SETTING.finditer(text):
         for value, span in _arguments(match):
-            if _looks_generated(value):
+            if _is_secret_argument(value):
                 yield span
 
 
 def _keys_of_cryptography(text: str) -> Iterator[Span]:
     for match in _CRYPTO.finditer(text):
         for value, span in _arguments(match):
-            if _looks_generated(value, 8) and not _NAME_OF_ALGORITHM.fullmatch(value):
+            if _is_secret_argument(value, 8) and not _NAME_OF_ALGORITHM.fullmatch(value):
                 yield span
 
 
