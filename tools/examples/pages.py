@@ -38,7 +38,7 @@ def scenario_page(scenario: Scenario, shown: str) -> str:
             shown.rstrip(),
             "```",
             "",
-            "The Workflow (the annotations tell the played kubelet what shall become of the pod):",
+            "The Workflow (annotations tell the simulated kubelet how the pod ends):",
             "",
             "```yaml",
             manifest.rstrip(),
