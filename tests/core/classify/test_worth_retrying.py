@@ -60,6 +60,14 @@ LOST = (
     "curl: (35) OpenSSL/3.0.2: error:0A000126:SSL routines::unexpected eof while reading",
     "TypeError: fetch failed",
     "FATAL:  terminating connection due to administrator command",
+    "ResumableUploadException: 503 Server Error",
+    "ServiceException: 503 None",
+    "error: [409] Conflict: Another update is currently in progress.",
+    "error: the stack is currently locked by 1 lock(s).",
+    "sqlite3.OperationalError: database is locked",
+    'psycopg2.OperationalError: could not translate host name "db" to address: Try again',
+    "/src/a.csproj : error NU1301: Unable to load the service index for source https://api.nuget.org/v3/index.json.",
+    "CommandException: Some temporary components were not uploaded. Please retry this upload.",
     "okhttp3: unexpected end of stream on https://a.example.com/...",
 )
 OTHERS = (
@@ -81,6 +89,7 @@ OTHERS = (
     "ERROR: the thread timed out of its budget",
     "bash: -c: line 3: syntax error: unexpected end of file",
     "AssertionError: 500 rows expected",
+    "Exception: 503 rows are missing",
     "error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413",
 )
 

@@ -1,8 +1,9 @@
 """Chooses the line of a log that tells most about a failure.
 
 The end of a log is read backwards. Stack frames, argoexec's lines, advice and generic endings (`exit status 1`) are
-passed over. The last exception, panic or fatal error wins. Without one it is the last line with the words of an error,
-and without that the last line that the program wrote.
+passed over. The last exception, panic or fatal error wins. Without one it is a lost connection or a busy service near
+the end, because what follows tells only what failed for it; else the last line with the words of an error, and without
+that the last line that the program wrote.
 """
 
 import re
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 from wfreport.core.classify.argoexec_lines import is_argoexec_line
 from wfreport.core.classify.message_patterns import message_pattern
+from wfreport.core.classify.temporary_words import is_temporary
 from wfreport.imports import lazy_pattern
 
 _READ_CHARACTERS: Final = 16 * 1024
@@ -23,6 +25,9 @@ _LINE_CHARACTERS: Final = 1024
 _CACHED_TEXTS: Final = 128
 _FAR: Final = 10
 """A line with an error that comes so many lines after the last exception belongs to something else, which ended it."""
+
+_NEAR: Final = 6
+"""A cause is looked for in so many lines before the end."""
 
 _NOISE: Final = lazy_pattern(
     r"\W*$|\[ERROR\]\s*$|"
@@ -34,7 +39,7 @@ _NOISE: Final = lazy_pattern(
     r"npm (?:ERR!|error)(?: (?:A complete log|errno |syscall |path |cwd |command |signal |  )|\s*$)|"
     r"npm (?:ERR!|error) network(?: (?:This is a problem|In most cases|If you are|'proxy' config)|\s*$)|"
     r"[│|╷╵╰╭─\s]*(?:\[ERROR\] +)?(?:For more information|To see the full stack trace|Re-run |\[Help \d+\]|"
-    r"\(Background on this error|Run with --|See https?://|\* Get more help|\* Try:)",
+    r"\(Background on this error|To learn more |Run with --|See https?://|\* Get more help|\* Try:)",
     re.IGNORECASE,
 )
 """Lines without information: frames of stack traces, separators, advice."""
@@ -44,7 +49,8 @@ _GENERIC: Final = lazy_pattern(
     r"\s*fatal: (?:the remote end hung up unexpectedly|early EOF|.{0,20}index-pack )|"
     r"make(?:\[\d+\])?: \*\*\*|BUILD FAILED|(?:\([\d:]{5,10}\) )?ERROR: Build did NOT complete successfully|"
     r"FAIL$|FAIL\s|FAILED \(|Tests?:? .*\d+ failed|"
-    r"Done\b|test result: |Aborted$|[\w.]*CalledProcessError: |Command exited with non-zero status|"
+    r"Done\b|test result: |CommandException: \d+ files/objects could not be |"
+    r"Aborted$|[\w.]*CalledProcessError: |Command exited with non-zero status|"
     r"(?:.* )?(?:exited|exit(?:ed)?|terminated|failed|returned|completed)"
     r" (?:with )?(?:an? )?(?:non-?zero )?(?:exit )?(?:code|status)[: ]+-?\d+\.?$",
     re.IGNORECASE,
@@ -87,6 +93,11 @@ _WORDS: Final = message_pattern(
 
 _CONTINUED: Final = lazy_pattern(r"\s|(?:DETAIL|HINT|LINE \d+|CONTEXT|STATEMENT|hint|help|DEBUG): ")
 """Lines that go on with the previous one."""
+
+_OVERCOME: Final = message_pattern(
+    r"\b(?:retrying|will retry|trying again|continuing|ignor\w+|skipp\w+)\b", re.IGNORECASE
+)
+"""Words of a failure that a program went on from."""
 
 _PYTHON_FRAME: Final = lazy_pattern(r"\s+File \"[^\"]*\", line \d+")
 _RUST_PANIC: Final = lazy_pattern(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d+:\d+:$")
@@ -142,6 +153,7 @@ class _Scan(Struct):
         following: the last line read that has information and is not indented.
         nearest: the last line read that has information.
         answer: the last line read with the message of a module of Ansible.
+        cause: the last line that tells of a lost connection, a busy service or the like, near the end.
     """
 
     found: dict[_Rank, tuple[str, int]]
@@ -149,6 +161,7 @@ class _Scan(Struct):
     following: str = ""
     nearest: str = ""
     answer: str = ""
+    cause: str = ""
 
     def read(self, line: str) -> bool:
         """Read the line before those that were read; return whether the search is over."""
@@ -162,6 +175,10 @@ class _Scan(Struct):
         if rank is _Rank.NOISE:
             return False
         line = self._with_cause(line)
+        if self.cause:
+            self.cause = line if self.cause.strip() in line else self.cause
+        elif self.informative < _NEAR and rank < _Rank.ROUTINE and _is_cause(line):
+            self.cause = line
         self.found.setdefault(rank, (line, self.informative))
         self.informative += 1
         self.nearest = line
@@ -177,6 +194,10 @@ class _Scan(Struct):
         cause = self.nearest if is_above or _HEADING.match(line) else ""
         cause = self.answer if _ANSWER_ABOVE.match(line) else cause
         return f"{line.rstrip()} {cause.strip()}"[:_LINE_CHARACTERS] if cause else line
+
+
+def _is_cause(line: str) -> bool:
+    return is_temporary(line) and not _OVERCOME.search(line)
 
 
 def _indentation(line: str) -> int:
@@ -205,6 +226,8 @@ def _find(text: str) -> tuple[str, _Rank]:
     if exception and error and exception[1] - error[1] > _FAR:
         return error[0].strip(), _Rank.ERROR
     rank = min(scan.found, default=_Rank.NOISE)
+    if scan.cause and rank is not _Rank.EXCEPTION:
+        return scan.cause.strip(), _Rank.ERROR
     return (scan.found[rank][0].strip() if scan.found else ""), rank
 
 
