@@ -36,6 +36,7 @@ from wfreport.api.report import WorkflowReport
 from wfreport.cache.remediation import RemediationCache
 from wfreport.core.decide.history import runs_of
 from wfreport.core.decide.model import Run
+from wfreport.core.plan.plan import object_at
 from wfreport.core.record.intent import makes_new_run
 from wfreport.core.record.outcome import outcome_of
 from wfreport.core.record.progress import awaits_outcome, has_outcome
@@ -92,10 +93,11 @@ class OutcomeRecorder:
         except NotFoundError:
             await self._record_deletion(remediation)
             return
-        status = document.get("status") or {}
-        run = Run(remediation.metadata.namespace, name, document["metadata"]["uid"], phase=status.get("phase") or "")
+        status = object_at(document, "status")
+        phase, message = (_text(status.get(field)) for field in ("phase", "message"))
+        run = Run(remediation.metadata.namespace, name, document["metadata"]["uid"], phase=phase)
         if run.is_completed:
-            await self._record(remediation, run, status.get("message"))
+            await self._record(remediation, run, message)
 
     def enqueue_chain(self, remediation: Remediation) -> None:
         """Enqueue all reports of the resubmission chain: each shows the state of the whole chain."""
@@ -131,6 +133,11 @@ class OutcomeRecorder:
             remediation, "Unknown", RemediationReason.RUN_DELETED, message, self._clock()
         )
         self.enqueue_chain(closed)
+
+
+def _text(value: object) -> str:
+    """Return a text of a Workflow's status; empty for anything else, because the CRD may have no schema."""
+    return value if isinstance(value, str) else ""
 
 
 def _new_run_of(remediation: Remediation) -> str:

@@ -1,18 +1,22 @@
 """Finds what no event reported: changed policies and Remediations, runs without a report, records past retention."""
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from wfreport.api.remediation import Remediation
 from wfreport.cache.remediation import RemediationCache
 from wfreport.core.record.progress import awaits_outcome, has_outcome, is_denied, is_executed
-from wfreport.kube.errors import ConflictError, NotFoundError
+from wfreport.kube.errors import ApiError, ConflictError, NotFoundError
 from wfreport.kube.objects import NamespacedName, ObjectMeta
 from wfreport.kube.resource import Document, Resource
+from wfreport.logs import kv, throttled
 from wfreport.remediation.outcomes import OutcomeRecorder
 from wfreport.remediation.queues import RemediationQueues
 from wfreport.runtime.workqueue import Priority, WorkQueue
+
+log = logging.getLogger(__name__)
 
 DELETIONS_PER_RESYNC: Final = 200
 
@@ -57,9 +61,34 @@ class RemediationResync:
             self._remediations.list_metadata(), self._cache.remediations, remediations, self._queues.remediations
         )
         self._forget_deleted_reports()
+        bugs: list[Exception] = []
         for remediation in self._cache.remediations:
-            await self._close_or_enqueue(remediation)
-        await self._prune()
+            await self._separately(self._close_or_enqueue, remediation, bugs)
+        before = self._clock() - self._retention
+        old = [each for each in self._cache.remediations if _is_closed(each) and _created_before(each, before)]
+        for remediation in old[:DELETIONS_PER_RESYNC]:
+            await self._separately(self._delete, remediation, bugs)
+        if bugs:
+            raise bugs[0]
+
+    async def _separately(
+        self, step: Callable[[Remediation], Awaitable[None]], remediation: Remediation, bugs: list[Exception]
+    ) -> None:
+        """Take a step for a Remediation. What fails for it alone keeps no other from its turn; bugs are collected.
+
+        Raises:
+            ApiError: the error is transient, so the requests for the others are likely to fail as well.
+        """
+        try:
+            await step(remediation)
+        except ApiError as error:
+            if error.transient and not isinstance(error, ConflictError):
+                raise
+            namespace, name = _key(remediation)
+            pairs = kv(namespace=namespace, remediation=name, reason=error.message)
+            log.warning("resync of a Remediation failed", extra=pairs | throttled("resync", namespace, name))
+        except Exception as error:  # noqa: BLE001 - raised once all have had their turn
+            bugs.append(error)
 
     async def _compare(
         self, listed: AsyncIterator[ObjectMeta], index: _Index, cached: set[NamespacedName], queue: WorkQueue
@@ -87,15 +116,12 @@ class RemediationResync:
         else:
             self._outcomes.enqueue_chain(remediation)
 
-    async def _prune(self) -> None:
-        before = self._clock() - self._retention
-        old = [each for each in self._cache.remediations if _is_closed(each) and _created_before(each, before)]
-        for remediation in old[:DELETIONS_PER_RESYNC]:
-            try:
-                await self._remediations.delete(remediation.metadata)
-            except (NotFoundError, ConflictError):
-                continue
-            self._cache.remediations.remove(_key(remediation))
+    async def _delete(self, remediation: Remediation) -> None:
+        try:
+            await self._remediations.delete(remediation.metadata)
+        except (NotFoundError, ConflictError):
+            return
+        self._cache.remediations.remove(_key(remediation))
 
 
 def _key(remediation: Remediation) -> NamespacedName:

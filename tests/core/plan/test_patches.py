@@ -29,6 +29,24 @@ def test_a_cron_is_suspended_only_if_unchanged() -> None:
     assert patch.changes == (Change("spec.suspend", "false", "true"),)
 
 
+@pytest.mark.parametrize("spec", ["x", 7, [], ["suspend"], None, {}, True])
+def test_a_cron_whose_spec_is_none_is_refused_because_the_patch_would_replace_it(spec: Any) -> None:
+    cron = a_cron() | {"spec": spec}
+    assert not is_suspended_by(cron, UID)
+    with pytest.raises(RefusedError) as refused:
+        suspension_of(cron, allow_drift=True)
+    assert refused.value.reason == Refusal.SPEC_UNREADABLE
+
+
+@pytest.mark.parametrize("odd", [{"spec": "x"}, {"spec": None}, {"status": {"phase": []}}, {"status": "x"}])
+def test_a_workflow_of_another_form_is_not_stopped(odd: dict[str, Any]) -> None:
+    run = a_run() | {"status": {"phase": "Running"}} | odd
+    with pytest.raises(RefusedError) as refused:
+        stop_of(run)
+    assert refused.value.reason == Refusal.SPEC_UNREADABLE
+    assert not is_stopped_by({"metadata": {}} | run, UID)
+
+
 def test_a_suspended_cron_needs_no_patch() -> None:
     cron = a_cron(labels={"argocd.argoproj.io/instance": "x"})
     cron["spec"]["suspend"] = True

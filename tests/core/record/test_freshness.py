@@ -33,6 +33,13 @@ def test_an_intent_is_fresh_for_as_long_as_argo_keeps_the_run_it_might_have_crea
     assert is_fresh_intent(a_remediation(), by_template, NOW + age) == expected
 
 
+@pytest.mark.parametrize("odd", ["x", 7, [], ["x"], None, {"ttlStrategy": "x"}, {"ttlStrategy": [1]}])
+def test_a_workflow_of_another_form_is_taken_for_one_without_a_ttl(odd: object) -> None:
+    for workflow in ({"spec": odd, "status": odd}, {}, {"status": {"storedWorkflowTemplateSpec": odd}}):
+        assert is_fresh_intent(a_remediation(), workflow, NOW + timedelta(minutes=14))
+        assert not is_fresh_intent(a_remediation(), workflow, NOW + INTENT_FRESH)
+
+
 def test_an_approved_intent_is_fresh_since_its_approval() -> None:
     hour_later = NOW + timedelta(hours=1)
     approved = Condition(type="Approved", status="True", reason="Approved", last_transition_time=hour_later)

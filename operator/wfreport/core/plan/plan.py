@@ -11,6 +11,12 @@ Json = Mapping[str, Any]
 """JSON of an object of the API server, or of a part of it."""
 
 
+def object_at(document: Json, key: str) -> Json:
+    """Return the object at a key; an empty one if there is none, or something else. The CRDs may have no schema."""
+    value = document.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
 class Change(Struct, frozen=True):
     """A changed field.
 

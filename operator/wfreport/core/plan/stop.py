@@ -4,14 +4,15 @@ import json
 
 from wfreport.api import argo
 from wfreport.api.reasons import Refusal
-from wfreport.core.plan.plan import Change, Json, Patch, PatchTarget, is_signed, precondition, signed
-from wfreport.core.plan.refusal import RefusedError
+from wfreport.core.plan.plan import Change, Json, Patch, PatchTarget, is_signed, object_at, precondition, signed
+from wfreport.core.plan.refusal import RefusedError, refuses_malformed
 
 STRATEGY = "Stop"
 STOP_PATCH = json.dumps({"spec": {"shutdown": STRATEGY}})
 """The patch of a stop without preconditions, for audit."""
 
 
+@refuses_malformed
 def stop_of(workflow: Json, *, remediation_uid: str = "") -> Patch | None:
     """Return the patch that stops a Workflow, as ``argo stop`` does (util.go:1543); None if it is stopping already.
 
@@ -43,4 +44,4 @@ def stop_changes() -> tuple[Change, ...]:
 
 def is_stopped_by(workflow: Json, remediation_uid: str) -> bool:
     """Return whether this Remediation stopped the Workflow."""
-    return bool(workflow["spec"].get("shutdown")) and is_signed(workflow, remediation_uid)
+    return bool(object_at(workflow, "spec").get("shutdown")) and is_signed(workflow, remediation_uid)

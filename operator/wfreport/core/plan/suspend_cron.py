@@ -2,7 +2,7 @@
 
 from wfreport.api.reasons import Refusal
 from wfreport.core.plan.inherited import git_manager
-from wfreport.core.plan.plan import Change, Json, Patch, PatchTarget, is_signed, precondition, signed
+from wfreport.core.plan.plan import Change, Json, Patch, PatchTarget, is_signed, object_at, precondition, signed
 from wfreport.core.plan.refusal import RefusedError
 
 
@@ -15,11 +15,15 @@ def suspension_of(cron: Json, *, allow_drift: bool, remediation_uid: str = "") -
         remediation_uid: uid of the Remediation, to record in an annotation.
 
     Raises:
-        RefusedError: the CronWorkflow is managed in Git, and the managing tool would revert the change.
+        RefusedError: the CronWorkflow is managed in Git, and the managing tool would revert the change; or its spec is
+            none, and the patch would replace it.
     """
-    spec, metadata = cron.get("spec") or {}, cron["metadata"]
+    spec, metadata = object_at(cron, "spec"), cron["metadata"]
     if spec.get("suspend") is True:
         return None
+    if not spec:
+        message = f"CronWorkflow {metadata['name']} does not have the form of a CronWorkflow: check it with argo lint"
+        raise RefusedError(Refusal.SPEC_UNREADABLE, message)
     manager = None if allow_drift else _git_manager_of(metadata)
     if manager:
         raise RefusedError(
@@ -35,7 +39,7 @@ def suspension_of(cron: Json, *, allow_drift: bool, remediation_uid: str = "") -
 
 def is_suspended_by(cron: Json, remediation_uid: str) -> bool:
     """Return whether the CronWorkflow is suspended and this Remediation suspended it."""
-    return (cron.get("spec") or {}).get("suspend") is True and is_signed(cron, remediation_uid)
+    return object_at(cron, "spec").get("suspend") is True and is_signed(cron, remediation_uid)
 
 
 def _git_manager_of(metadata: Json) -> str | None:

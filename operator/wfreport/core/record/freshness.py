@@ -11,7 +11,7 @@ from typing import Final
 from wfreport.api.calendar import duration_of
 from wfreport.api.reasons import RemediationConditionType, RemediationReason
 from wfreport.api.remediation import Remediation
-from wfreport.core.plan.plan import Json
+from wfreport.core.plan.plan import Json, object_at
 from wfreport.core.record.progress import condition_of, is_stopping
 
 INTENT_FRESH: Final = timedelta(minutes=15)
@@ -31,7 +31,7 @@ def is_fresh_intent(remediation: Remediation, workflow: Json, now: datetime) -> 
 
 def _finished_at(workflow: Json) -> datetime | None:
     try:
-        at = datetime.fromisoformat((workflow.get("status") or {})["finishedAt"])
+        at = datetime.fromisoformat(object_at(workflow, "status")["finishedAt"])
     except (KeyError, TypeError, ValueError):
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
@@ -50,7 +50,7 @@ def _executable_since(remediation: Remediation) -> datetime | None:
 
 def _retention(workflow: Json) -> timedelta:
     """Return the shortest time for which Argo may keep such a run after its end."""
-    spec = (workflow.get("status") or {}).get("storedWorkflowTemplateSpec") or workflow["spec"]
-    strategy = spec.get("ttlStrategy") or {}
+    spec = object_at(object_at(workflow, "status"), "storedWorkflowTemplateSpec") or object_at(workflow, "spec")
+    strategy = object_at(spec, "ttlStrategy")
     ttls = [strategy[key] for key in _TTLS if isinstance(strategy.get(key), int)]
     return min([INTENT_FRESH, *(duration_of(seconds) for seconds in ttls)])
