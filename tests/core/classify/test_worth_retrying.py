@@ -68,6 +68,8 @@ LOST = (
     'psycopg2.OperationalError: could not translate host name "db" to address: Try again',
     "/src/a.csproj : error NU1301: Unable to load the service index for source https://api.nuget.org/v3/index.json.",
     "CommandException: Some temporary components were not uploaded. Please retry this upload.",
+    "writing blob: denied: System is currently read-only. Pulls will succeed.",
+    "Error: the registry is down for maintenance",
     "okhttp3: unexpected end of stream on https://a.example.com/...",
 )
 OTHERS = (

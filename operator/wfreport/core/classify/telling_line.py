@@ -95,9 +95,11 @@ _CONTINUED: Final = lazy_pattern(r"\s|(?:DETAIL|HINT|LINE \d+|CONTEXT|STATEMENT|
 """Lines that go on with the previous one."""
 
 _OVERCOME: Final = message_pattern(
-    r"\b(?:retrying|will retry|trying again|continuing|ignor\w+|skipp\w+)\b", re.IGNORECASE
+    r"\b(?:retrying|will retry|trying again|continuing|ignor\w+|skipp\w+)\b|"
+    r"\"(?:GET|POST|PUT|PATCH|DELETE|HEAD) /",
+    re.IGNORECASE,
 )
-"""Words of a failure that a program went on from."""
+"""Words of a failure that a program went on from, and requests that it answered itself."""
 
 _PYTHON_FRAME: Final = lazy_pattern(r"\s+File \"[^\"]*\", line \d+")
 _RUST_PANIC: Final = lazy_pattern(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d+:\d+:$")
@@ -119,8 +121,11 @@ _BOX_LINES: Final = 12
 _PLACE: Final = lazy_pattern(r"│\s+(?:with|on) |[^│]")
 """Lines of Terraform's box that tell where it was, and those below it."""
 
-_LEAD_OF_BUILD: Final = lazy_pattern(r"(?:#\d{1,4} )?\d{1,5}\.\d{1,3} {1,3}(?=[A-Za-z])|#\d{1,4} (?=[A-Z])")
-"""What BuildKit puts before each line of a build: its number, and the seconds."""
+_LEAD: Final = lazy_pattern(
+    r"(?:#\d{1,4} )?\d{1,5}\.\d{1,3} {1,3}(?=[A-Za-z])|#\d{1,4} (?=[A-Z])|"
+    r"\((?:[\w.:<>-]{1,80} )?pid=\d{1,10}(?:, ip=[\d.]{7,15})?\) |\[rank\d{1,5}\]: "
+)
+"""What stands before each line: of BuildKit its number and the seconds, of Ray, vLLM and torchrun the process."""
 
 
 class _Rank(IntEnum):
@@ -264,7 +269,7 @@ def _cause_in_box(lines: list[str]) -> list[str]:
 def _rank(line: str) -> _Rank:
     if is_argoexec_line(line):
         return _Rank.NOISE
-    lead = _LEAD_OF_BUILD.match(line)
+    lead = _LEAD.match(line)
     at = lead.end() if lead else 0
     marked = next((rank for pattern, rank in _MARKS if pattern.match(line, at)), None)
     if marked is not None:

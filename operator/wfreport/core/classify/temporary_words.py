@@ -44,7 +44,8 @@ _OVERLOAD: Final = (
     r"(?:\bgot |\breturned )(?:429|50[0234])\b|Internal Server Error|please retry\b|: Try again$|"
     r"circuit_breaking_exception|bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|"
     r"try again later|database system is (?:starting up|shutting down|in recovery mode|not yet accepting)|"
-    r"is loading the dataset"
+    r"is loading the dataset|(?:temporarily|currently) (?:read-only|unavailable|overloaded|unreachable|out of service)|"
+    r"(?:under|for|in) maintenance"
 )
 """A service that is overloaded, that throttles, or that starts."""
 
