@@ -92,6 +92,13 @@ OTHERS = (
     "bash: -c: line 3: syntax error: unexpected end of file",
     "AssertionError: 500 rows expected",
     "Exception: 503 rows are missing",
+    "ERROR: failed to connect to bus: No such file or directory",
+    "ValueError: Unknown host type",
+    "AssertionError: status code 503 != 200",
+    "java.io.IOException: Stream closed",
+    "psycopg2.InterfaceError: connection already closed",
+    "xmlrpc.client.ProtocolError: <ProtocolError for a.example.com: 404 Not Found>",
+    "ERROR: invalid value for maintenance_work_mem in maintenance_settings",
     "error: RPC failed; HTTP 413 curl 22 The requested URL returned error: 413",
 )
 

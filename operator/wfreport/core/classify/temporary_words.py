@@ -13,10 +13,10 @@ _CONNECTION: Final = (
     r"ECONNREFUSED|ECONNRESET|ECONNABORTED|E(?:SOCKET)?TIMEDOUT|EAI_AGAIN|\bENOTFOUND\b|ConnectTimeout|ConnectionTimeout|"
     r"(?:Read|Open)Timeout|UND_ERR_(?:CONNECT_TIMEOUT|SOCKET)|socket hang up|TypeError: fetch failed|"
     r"could not connect to server|lost connection to|Max retries exceeded|error sending request for url|"
-    r"closed (?:the )?connection|connection (?:was |is |has been |already )?(?:aborted|closed|lost|failed|interrupted)|"
-    r"connection attempt failed|forcibly closed|(?:socket|stream|channel) (?:was |is )?closed|prematurely closed|"
+    r"closed (?:the )?connection|connection (?:was |has been )?(?:aborted|closed|lost|failed|interrupted)|"
+    r"connection attempt failed|forcibly closed|(?:socket|channel) (?:was |is )?closed|prematurely closed|"
     r"terminating connection due to|could(?: not|n't) resolve (?:host|proxy)|unable to resolve host|"
-    r"could not translate host name|unable to load the service index|unknown host\b|"
+    r"could not translate host name|unable to load the service index|unknown host: |"
     r"temporary failure resolving|name or service not known|failed to lookup address|getaddrinfo failed|"
     r"DNS (?:resolution failed|error)|(?:recv|send) (?:error|failure)|SSL_ERROR_SYSCALL|was not closed cleanly|"
     r"curl(?:: | error:? )\(?(?:5|6|7|16|18|28|35|52|55|56|92)\b|RPC failed; (?:curl \d|result=18|HTTP 5)|"
@@ -45,7 +45,7 @@ _OVERLOAD: Final = (
     r"circuit_breaking_exception|bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|"
     r"try again later|database system is (?:starting up|shutting down|in recovery mode|not yet accepting)|"
     r"is loading the dataset|(?:temporarily|currently) (?:read-only|unavailable|overloaded|unreachable|out of service)|"
-    r"(?:under|for|in) maintenance"
+    r"(?:under|for|in) maintenance\b"
 )
 """A service that is overloaded, that throttles, or that starts."""
 
@@ -69,10 +69,11 @@ _TEMPORARY: Final = lazy_pattern(
 _REFUSED: Final = lazy_pattern(
     r"\bpassword\b|(?:database|role|user) \S{1,100} does not exist|unknown database|no pg_hba\.conf entry|"
     r"authentication (?:failed|required)|\bunauthorized\b|(?:access|permission) denied|"
+    r"no such file or directory|404 Not Found|\bAssertionError\b|"  # of a socket, a page, a test
     r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|\bx509: |certificate (?:has expired|signed by unknown)",
     re.IGNORECASE,
 )
-"""What a connection was refused for: it is the same the next time."""
+"""What a connection was refused for, or a test expected: it is the same the next time."""
 
 
 def is_temporary(line: str) -> bool:
