@@ -70,6 +70,7 @@ LOST = (
     "CommandException: Some temporary components were not uploaded. Please retry this upload.",
     "writing blob: denied: System is currently read-only. Pulls will succeed.",
     "Error: the registry is down for maintenance",
+    "org.apache.spark.shuffle.FetchFailedException: Failed to fetch map output",
     "okhttp3: unexpected end of stream on https://a.example.com/...",
 )
 OTHERS = (

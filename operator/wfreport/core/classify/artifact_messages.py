@@ -41,7 +41,8 @@ UNSUPPORTED_ARTIFACT: Final = message_pattern(
 MISSING_ARTIFACT: Final = message_pattern(
     r"no such file or directory|[Kk]ey does not exist|NoSuchKey|not supplied|object doesn't exist|BlobNotFound|"
     r"no key found|\b404\b|[Rr]epository not found|reference not found|couldn't find remote ref|"
-    r"illegal file path|does not exist in archive|file does not exist|Could not find the file|not found|"
+    r"illegal file path|does not exist (?:\(or \S{1,300} is empty\) )?in archive|"
+    r"file does not exist|Could not find the file|not found|"
     r"[Aa]rtifact does not exist|NoSuchVersion|[Ff]ile name too long"
 )
 """The file, object or revision does not exist: the store works, and the path is wrong."""
@@ -92,8 +93,8 @@ EXECUTOR_PREFIX: Final = message_pattern(r"failed to (?:save outputs|load artifa
 """Argo 2.x put it before each error of its executor, whether it was about artifacts or not."""
 
 OF_API_SERVER: Final = message_pattern(
-    r"^(?:failed to (?:save outputs|load artifacts): )?(?:Failed to establish pod watch: )?"
-    r"(?:etcdserver: |Unauthorized$|"
+    r"^(?:failed to (?:save outputs|load artifacts): )?"
+    r"(?:Failed to establish pod watch: |etcdserver: |Unauthorized$|"
     r"the server (?:was unable|is currently unable|has asked)|Timeout: request did not complete|"
     r"Operation cannot be fulfilled on|Internal error occurred: |"
     r"(?:Get|Post|Put|Patch) \"?https?://[^\s/]{1,253}/api(?:s/argoproj\.io)?/v1)"

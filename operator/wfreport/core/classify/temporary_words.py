@@ -58,7 +58,9 @@ _LOCK: Final = (
 )
 """A lock that somebody else held."""
 
-_MACHINE: Final = r"uncorrectable ECC|ERROR_ECC_UNCORRECTABLE|fallen off the bus|GPU is lost|ExecutorLostFailure"
+_MACHINE: Final = (
+    r"uncorrectable ECC|ERROR_ECC_UNCORRECTABLE|fallen off the bus|GPU is lost|ExecutorLostFailure|FetchFailedException"
+)
 """A machine that broke, below the program or beside it."""
 
 _TEMPORARY: Final = lazy_pattern(
