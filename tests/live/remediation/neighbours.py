@@ -11,6 +11,18 @@ from tests.live.remediation.harness import LONG_SECONDS, RemediationCluster
 MEMORY_BYTES: Final = 350 << 20
 """More than the operator may take; its pod's limit is 512 MiB."""
 
+UNBOUNDED: Final[dict[str, Any]] = {
+    "budget": {"maxConcurrent": 1000, "maxPerWindow": 10_000},
+    "circuitBreaker": {"failurePercentAtMost": 100, "minRuns": 1000},
+}
+SETTINGS: Final = {
+    "remediation_max_concurrent": 1000,
+    "remediation_max_concurrent_per_namespace": 1000,
+    "remediation_max_per_hour": 1000,
+    "remediation_max_per_hour_per_namespace": 1000,
+}
+"""With these settings and this part of a policy, neither budgets nor breakers hold an action."""
+
 
 def start(cluster: RemediationCluster, neighbour: RemediationCluster, **settings: Any) -> RunningOperator:
     """Start an operator that watches both namespaces, and wait until the neighbour's policy is enforced."""

@@ -9,23 +9,11 @@ from tests.eventually import eventually
 from tests.live.hostile_values import HOSTILE, ODD, Json, is_stored, mutations, replaced
 from tests.live.operator.harness import WORKFLOWS, condition
 from tests.live.remediation.harness import ARGO, RemediationCluster
-from tests.live.remediation.neighbours import assert_alive, start
+from tests.live.remediation.neighbours import SETTINGS, UNBOUNDED, assert_alive, start
 
 pytestmark = pytest.mark.cluster
 
 SUSPEND: Final = {"name": "storm", "match": {}, "action": {"suspendCron": {}}}
-UNBOUNDED: Final[dict[str, Any]] = {
-    "budget": {"maxConcurrent": 1000, "maxPerWindow": 10_000},
-    "circuitBreaker": {"failurePercentAtMost": 100, "minRuns": 1000},
-}
-SETTINGS: Final = {
-    "remediation_max_concurrent": 1000,
-    "remediation_max_concurrent_per_namespace": 1000,
-    "remediation_max_per_hour": 1000,
-    "remediation_max_per_hour_per_namespace": 1000,
-}
-"""Neither budgets nor breakers hold the actions of these tests."""
-
 STEP: Final = 23
 CRON_LABEL: Final = "workflows.argoproj.io/cron-workflow"
 ODD_OWNERS: Final = (

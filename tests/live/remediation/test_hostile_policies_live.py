@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import pytest
 from tests.eventually import eventually
+from tests.live.hostile_values import is_stored, mutations
+from tests.live.operator.harness import condition
 from tests.live.remediation.harness import OWN, RemediationCluster, message_of
-from tests.live.remediation.neighbours import assert_alive, start
+from tests.live.remediation.neighbours import SETTINGS, assert_alive, start
 from tests.remediation.documents import RESUBMIT, policy_document
 
 pytestmark = pytest.mark.cluster
@@ -121,3 +123,94 @@ def test_a_secret_that_is_as_large_as_can_be_is_refused_with_its_reason(
     cluster.fail("bad")
     assert_alive(operator, neighbour, "run")
     assert operator.metric("wfreport_notifications_total", result="refused") >= 1
+
+
+def full_spec() -> Json:
+    """Return a spec with every part of a policy; the first item of each list is what the test replaces."""
+    match = {
+        "classes": ["OOMKilled"],
+        "owners": ["User"],
+        "exitCodes": {"operator": "In", "values": [137]},
+        "containers": ["main"],
+        "templates": ["work"],
+        "steps": ["step-2"],
+        "messageRegex": "x",
+        "logRegex": "x",
+        "phases": ["Failed"],
+        "labels": {"matchExpressions": [{"key": "team", "operator": "In", "values": ["data"]}]},
+        "consecutiveFailures": {"atLeast": 2, "of": "Template"},
+    }
+    raised = {"factor": "1.5", "max": "4Gi", "minIncrease": "1Mi", "parameters": [{"name": "p", "value": "v"}]}
+    sinks = [{"name": "s", "cloudEvents": {"url": "http://127.0.0.1:9/x", "format": "CloudEvents"}}]
+    rule = {
+        "name": "first",
+        "match": match,
+        "action": {"raiseMemory": raised},
+        "labelPods": {"labels": {"example.com/x": "y"}},
+        "notify": {"sinks": sinks, "followUp": True},
+        "countsTowardLimit": True,
+        "delaySeconds": 0,
+    }
+    return {
+        "mode": "DryRun",
+        "suspended": False,
+        "pauseRequests": ["x"],
+        "selector": {"matchLabels": {"team": "data"}},
+        "priority": 1,
+        "rules": [rule],
+        "limits": {"maxAttempts": 2, "infraMaxAttempts": 2, "maxAgeSeconds": 600},
+        "backoff": {"initialSeconds": 0, "factor": "2", "maxSeconds": 10, "jitter": "0.2"},
+        "budget": {"maxConcurrent": 5, "maxPerWindow": 5, "windowSeconds": 60},
+        "circuitBreaker": {"failurePercentAtMost": 40, "minRuns": 1, "windowSeconds": 60, "cooldownSeconds": 0},
+        "approval": {"timeoutSeconds": 60, "requiredFor": ["Stop"]},
+    }
+
+
+def create_policy(cluster: RemediationCluster, name: str, spec: Json, **metadata: Any) -> bool:
+    head = {"apiVersion": "wfreport.dev/v1alpha1", "kind": "RemediationPolicy"}
+    document = head | {"metadata": {"name": name, **metadata}, "spec": spec}
+    return is_stored(cluster.plane.api.post, OWN.format(cluster.namespace, "remediationpolicies"), document)
+
+
+def unexplained(cluster: RemediationCluster, names: list[str]) -> list[str]:
+    """Return the policies whose status does not say whether they are valid."""
+    items = cluster.plane.api.get(OWN.format(cluster.namespace, "remediationpolicies"))["items"]
+    ready = {item["metadata"]["name"]: condition(item, "Ready") for item in items}
+    return [name for name in names if ready[name] not in {("True", "PolicyValid"), ("False", "PolicyInvalid")}]
+
+
+def test_policies_with_a_hostile_value_in_any_field_are_explained_and_do_nothing_in_a_dry_run(
+    cluster: RemediationCluster, neighbour: RemediationCluster
+) -> None:
+    operator = start(cluster, neighbour, policies_per_namespace_max=1000, **SETTINGS)
+    names: list[str] = []
+    for number, (path, _, spec) in enumerate(mutations(full_spec(), step=13)):
+        if path[0] != "mode" and create_policy(cluster, f"p-{number}", spec):
+            names.append(f"p-{number}")
+    assert len(names) >= 15
+    labels = {f"{'p' * 200}.example.com/{n}": "v" * 63 for n in range(500)}
+    assert create_policy(cluster, "large", full_spec(), labels=labels, annotations={"a": ODD * 500})
+    cluster.fail("run", message="OOMKilled (exit code 137) " + "a-" * 2_000)
+    eventually(lambda: unexplained(cluster, [*names, "large"]), lambda found: not found, timeout_seconds=60)
+    assert_alive(operator, neighbour, "run")
+    assert cluster.workflows() == ["run"]
+    assert all(each["spec"]["dryRun"] for each in cluster.remediations())
+
+
+def test_a_thousand_policies_act_once_on_a_run_and_hold_up_no_neighbour(
+    cluster: RemediationCluster, neighbour: RemediationCluster
+) -> None:
+    operator = start(cluster, neighbour)
+    cluster.apply_policy(RESUBMIT, name="p", priority=1)
+    cluster.enforced("p")
+    rules_of_each = [RESUBMIT | {"name": f"r{n}", "match": {"logRegex": f"{n}{SLOW}"}} for n in range(3)]
+    spec = policy_document(*rules_of_each, namespace=cluster.namespace)["spec"]
+    for number in range(1000):
+        assert create_policy(cluster, f"q-{number:04}", spec)
+    cluster.fail("bad", message="ab" * 500)
+    assert_alive(operator, neighbour, "run")
+    cluster.wait_for_remediation("bad", "Executed", ("True",))
+    eventually(lambda: operator.metric("wfreport_policies_ignored"), lambda ignored: ignored >= 950)
+    assert len(cluster.remediations()) == 1
+    assert len(cluster.workflows()) == 2
+    assert_alive(operator, neighbour, "next")

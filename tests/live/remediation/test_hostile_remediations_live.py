@@ -14,8 +14,7 @@ from tests.eventually import eventually
 from tests.live.hostile_values import HOSTILE, ODD, YEAR_0, YEAR_9999, Json, is_stored, mutations
 from tests.live.operator.harness import COMPLETED, REPORTS, WORKFLOWS, condition
 from tests.live.remediation.harness import OWN, RemediationCluster
-from tests.live.remediation.neighbours import assert_alive, start
-from tests.live.remediation.test_hostile_crons_live import SETTINGS, UNBOUNDED
+from tests.live.remediation.neighbours import SETTINGS, UNBOUNDED, assert_alive, start
 from tests.remediation.documents import RESUBMIT
 
 from wfreport.api.names import ANNOTATION_SKIP
