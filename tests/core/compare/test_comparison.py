@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from time import process_time
 from typing import Any
 
 import pytest
 from tests.core.compare.runs import a_template, a_workflow, run_of
 
 from wfreport.api.comparison import Comparison, FailureNovelty
-from wfreport.api.report import ReportStatus
 from wfreport.core.compare.changes import ComparedRun
 from wfreport.core.compare.comparison import KnownRuns, clause_of, compare
 from wfreport.core.compare.durations import durations_by_step, step_durations
@@ -160,31 +157,3 @@ def test_a_run_without_earlier_ones_or_without_an_end_is_not_compared() -> None:
     assert compare(running, KnownRuns(outcomes("s"), SUCCESS)) is None
     nothing = ComparedRun("x", failed().status.changed(observed_workflow=None))
     assert compare(nothing, KnownRuns(outcomes("s"), SUCCESS)) is None
-
-
-def test_a_comparison_of_three_hundred_steps_takes_a_part_of_a_millisecond(capsys: pytest.CaptureFixture[str]) -> None:
-    """Measured beside the decoding of the same report, so that a slow machine does not fail it."""
-    seconds = {f"step-{number}": 10 for number in range(300)}
-    templates = [a_template(f"t{number}") for number in range(30)]
-    before = run_of(a_workflow(*templates, name="good", seconds=seconds))
-    after = run_of(a_workflow(*templates, name="bad", phase="Failed", seconds=dict.fromkeys(seconds, 15)))
-    outcome = RunOutcome("Workflow/wf", datetime(2025, 12, 1, tzinfo=UTC), 3000, has_succeeded=True)
-    known = KnownRuns([outcome] * 20, before, durations_by_step([step_durations(before.status)]))
-    body = after.status.dump_json()
-
-    def cpu_seconds(call: Callable[[], object]) -> float:
-        took = []
-        for _ in range(10):
-            begin = process_time()
-            call()
-            took.append(process_time() - begin)
-        return min(took)
-
-    took, usual = (
-        cpu_seconds(lambda: compare(after, known)),
-        cpu_seconds(lambda: ReportStatus.model_validate_json(body)),
-    )
-    with capsys.disabled():
-        print(f"\ncomparison of 300 steps: {took * 1000:.2f} CPU ms, {took / usual:.1f} of decoding the report")
-    assert compare(after, known) is not None
-    assert took < 4 * usual

@@ -93,7 +93,10 @@ class StepDurations(Struct, frozen=True):
 
 
 class EarlierDurations(Struct, frozen=True):
-    """Durations of the same steps in earlier runs, by step, and by the value and the position of an item."""
+    """Durations of the same steps in earlier runs, by step, and by the value and the position of an item.
+
+    Each list is in ascending order.
+    """
 
     steps: Mapping[StepKey, Sequence[StepDuration]] = field(default_factory=dict)
     items: Mapping[tuple[StepKey, str], Sequence[StepDuration]] = field(default_factory=dict)
@@ -213,6 +216,8 @@ def durations_by_step(runs: Iterable[StepDurations]) -> EarlierDurations:
             equal[each.key, each.item.by_position].append(each.duration)
         for place, alike in equal.items():
             items[place].append(alike[0] if len(alike) == 1 else _median(alike))
+    for durations in (*steps.values(), *items.values()):
+        durations.sort()
     return EarlierDurations(dict(steps), dict(items))
 
 
@@ -352,12 +357,15 @@ def _known_by_value(items: Iterable[ItemDuration], keys: Set[StepKey], earlier: 
 
 def _growth(now: StepDuration, before: Sequence[StepDuration]) -> float:
     """Return how many seconds longer a step took; 0 if it is within the usual variation."""
-    usual = before[0].seconds if len(before) == 1 else _usual(before)
+    usual = _usual(before)
     return now.seconds - usual if now.seconds >= usual * _MIN_STEP_FACTOR else 0
 
 
 def _usual(before: Sequence[StepDuration]) -> int:
-    return round(median(each.seconds for each in before))
+    middle = len(before) // 2
+    if len(before) % 2:
+        return before[middle].seconds
+    return round((before[middle - 1].seconds + before[middle].seconds) / 2)
 
 
 def _slower(name: str, now: StepDuration, before: Sequence[StepDuration]) -> SlowerStep:
