@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.programs import PROGRAMS, Program
+from wfreport.core.redact.programs import PROGRAMS
 from wfreport.core.redact.words import STATE_WORDS, is_random, is_reference, words
 from wfreport.imports import lazy_pattern
 
@@ -90,20 +91,37 @@ def _secret_value(match: re.Match[str]) -> Iterator[Span]:
         yield match.end("value") - len(value), match.end("value")
 
 
-def _detector(program: Program) -> Detector:
-    line = lazy_pattern(rf"(?<![\w.-])(?:{program.names})(?P<rest>(?=[\s\"',])[^\n]*)")
-    secret = lazy_pattern(program.secret)
-    subcommand = lazy_pattern(program.subcommand)
+_NAMES: Final = "|".join(program.names for program in PROGRAMS)
+_COMMAND: Final = lazy_pattern(rf"(?<![\w.-])(?P<name>{_NAMES})(?=[\s\"',])")
+_SECRETS: Final = [(lazy_pattern(program.secret), lazy_pattern(program.subcommand)) for program in PROGRAMS]
+_CACHED_NAMES: Final = 256
 
-    def spans(text: str) -> Iterator[Span]:
-        for match in line.finditer(text):
-            start, end = match.span("rest")
-            if subcommand.search(text, start, end):
-                for found in secret.finditer(text, start, end):
-                    if not program.min_random or is_random(found["value"], program.min_random):
-                        yield from _secret_value(found)
 
-    return Detector((rf"\b(?:{program.names})[\s\"',]",), spans)
+@lru_cache(maxsize=_CACHED_NAMES)
+def _programs_named(name: str) -> tuple[int, ...]:
+    """Return the indices of the programs with this name: several entries of the table can have it."""
+    return tuple(index for index, program in enumerate(PROGRAMS) if re.fullmatch(program.names, name))
+
+
+def _program_secrets(text: str) -> Iterator[Span]:
+    """Search the rest of each line after the first name of a program for its secrets, once for each program."""
+    searched = [0] * len(PROGRAMS)
+    for command in _COMMAND.finditer(text):
+        end = text.find("\n", command.end())
+        end = len(text) if end < 0 else end
+        for index in _programs_named(command["name"]):
+            if searched[index] <= command.start():
+                searched[index] = end
+                yield from _secrets_of(index, text, command.end(), end)
+
+
+def _secrets_of(index: int, text: str, start: int, end: int) -> Iterator[Span]:
+    secret, subcommand = _SECRETS[index]
+    if subcommand.search(text, start, end):
+        at_least = PROGRAMS[index].min_random
+        for found in secret.finditer(text, start, end):
+            if not at_least or is_random(found["value"], at_least):
+                yield from _secret_value(found)
 
 
 _WINDOWS_FLAG: Final = lazy_pattern(
@@ -120,9 +138,7 @@ def _windows_flags(text: str) -> Iterator[Span]:
 
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    Detector(
-        (r"(?i)-[\w-]*(?:pass|token|secret|key|pwd|pw|cred)[\w-]*(?:[ \t\r\n,]|[\"'][ \t\r\n]*,?)",), _flag_values
-    ),
+    Detector((r"(?i)(?:^|[^\w-])--?[\w-]*(?:pass|token|secret|key|pwd|pw|cred)",), _flag_values),
     Detector((r"(?i)[\s\"']/(?:p|pass|passwd|password|pwd|pw|token|apikey|secret):",), _windows_flags),
-    *(_detector(program) for program in PROGRAMS),
+    Detector((rf"\b(?:{_NAMES})[\s\"',]",), _program_secrets),
 )

@@ -258,9 +258,12 @@ _NAME_HINT: Final = "(?i)(?:pass(?:word|wd|phrase|code)|pwd)"
 _ANY_HINT: Final = "(?i)(?:pass(?:word|wd|phrase|code)|secret|token|key)"
 
 DETECTORS: Final[tuple[Detector, ...]] = (
-    Detector((_NAME_HINT + r"[ \t]+(?:for|of)[ \t][^\n]*[:=]",), _prompted_secrets),
+    Detector((_NAME_HINT + r"[ \t]+(?:for|of)[ \t]",), _prompted_secrets),
     _values(
-        _LOGGED_IN, 6, r"(?i)(?:in|on|ed|ing|login|connect|authenticate)[ \t][^\n]*(?:as|with|using)[ \t][^\n]*[:/]"
+        _LOGGED_IN,
+        6,
+        r"(?i)(?:log(?:ged|ging)?[ -]?(?:in|on)|sign(?:ed|ing)?[ -]?in|connect(?:ed|ing)?|authenticat(?:e|ed"
+        r"|ing))[ \t]",
     ),
     _values(_BELOW, 8, _ANY_HINT + r"(?:[ \t][^\n]*)?:[ \t]*\r?\n"),
     _values(
@@ -275,11 +278,11 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         (r"(?i)pass(?:word|wd|phrase)s?[^\n]*[ \t](?:got|received|expected|tried|vs|and|or|of)[ \t:]",), _compared
     ),
     _values(_ALONE, 6, r"(?i)(?:password|passwd|passphrase|secret|token|key)[ \t]*\r?\n"),
-    Detector((_ANY_HINT + r"[ \t]+[a-z \t]*from[ \t]+[^\n]* to ",), _rotated_secrets),
+    Detector((_ANY_HINT + r"[ \t]+(?:was[ \t]+)?(?:changed[ \t]+|rotated[ \t]+)?from[ \t]",), _rotated_secrets),
     Detector((_NAME_HINT + r"[ \t][^\n]*to[ \t]",), _new_passwords),
     _values(_SENT, 5, r"send[ \t-]+[\\\"]"),
     Detector(
-        (r"(?:using|with|new|created|generated|got|received|invalid|wrong|my)[ \t][a-z \t]*key[ \t]+[\"'`]?[\w-]{8}",),
+        (r"[ \t]key[ \t]+[\"'`]?[A-Za-z0-9]",),
         _keys_in_sentences,
     ),
     _values(_PROTOCOL, 5, r"PASS[ \t]+\S", r"LOGIN[ \t]+\S+[ \t]+\S"),

@@ -287,11 +287,11 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         _in_other_languages,
     ),
     Detector((r"\bAUTH[ \t]",), _auth_commands),
-    _values(_SETTING, 5, r"(?i)[._][\w.-]*(?:pass|secret|token|key)\w*[ \t]+[^\s=:]"),
+    _values(_SETTING, 5, r"(?i)[._-](?:password|passwd|passphrase|secret|token|key)[ \t]+[^\s=:]"),
     Detector(
         (
             "(?i)password is generated for ",
-            r"(?i)log(?:ged)?[ -]?in (?:with|using) [a-z ]*(?:key|token) ",
+            r"(?i)in (?:with|using) (?:the |api |an )?(?:api )?(?:key|token) ",
             "(?i)BUNDLE_[A-Z_]+",
         ),
         _from_tools,
@@ -301,7 +301,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((_HINT + r"[ \t]*(?:\?|--?|\.\.\.+|~)[ \t]",), _arrow_secrets),
     by_pattern(
         _ONE_TIME_CODE,
-        r"(?i)(?:otp|pin|2fa|mfa|verification|one-time|security|login)[_ :=-][^\n]*[0-9]{6}",
+        r"(?i)(?:otp|pin|code|password)(?: is)?[\"']?[ \t:=]+[\"']?[0-9]{4}",
         group="value",
     ),
     _values(_CREDENTIAL, 20, r"(?i)(?:bearer|jwt|assertion|verifier|_code|response)[\\\"']*[ \t]*[:=]"),
