@@ -77,6 +77,19 @@ def _auth_settings(text: str) -> Iterator[Span]:
             )
 
 
+_BESIDE_ID: Final = lazy_pattern(
+    r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA|LTAI|AKID|GOOG|SCW)[A-Za-z0-9]{12,60}|AC[0-9a-f]{32}|SK[0-9a-f]{32})[\"']?"
+    r"[ \t]{0,4}[,:;|/\t ][ \t]{0,4}(?:[bu]?[\"'])?(?P<value>[A-Za-z0-9+/]{24,64}={0,2})(?![\w+/=-])"
+)
+"""The id of an access key, and its secret after it: ``Auth('LTAI…', '…')``."""
+
+
+def _beside_ids(text: str) -> Iterator[Span]:
+    for match in _BESIDE_ID.finditer(text):
+        if is_random(match["value"], 24) and is_mixed(match["value"]):
+            yield match.span("value")
+
+
 _SUPPLIED: Final = lazy_pattern(
     r"(?<![\w-])(?:password|passwd|passphrase|credential)"
     r"(?:[ \t](?:supplied|provided|used|given|entered|sent|was|is|value|received|typed|specified)){0,2}"
@@ -111,6 +124,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((r"(?i)(?:log[io]n|log[ -]in|sign[ -]in|auth|cred|/pass|account|trying|tried )",), _attempts),
     Detector((r"(?i)\b(?:p|pw|ps|pin|key)[\"']?[ \t]*[:=]",), _short_names),
     Detector(("(?i)auth",), _auth_settings),
+    Detector((r"(?:AKIA|ASIA|LTAI|AKID|GOOG|SCW)[A-Za-z0-9]", "(?:AC|SK)[0-9a-f]{8}"), _beside_ids),
     Detector(("(?i)(?:passw|passphrase|credential)",), _supplied),
     Detector(
         (r"(?i)(?:recovery|backup|scratch|activation|license|emergency|verification|one-time|[2m]fa|otp)[ _-]",), _codes

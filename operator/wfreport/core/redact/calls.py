@@ -29,7 +29,8 @@ _CONNECTING: Final = lazy_pattern(
 
 _LOGIN: Final = lazy_pattern(
     r"(?:[lL]ogin|[aA]uthenticate|[bB]asic_?[aA]uth|(?:Basic|Digest)Auth(?:entication)?|[cC]redentials?"
-    r"|PasswordAuthentication(?:Token)?|(?<![\w.])db\.auth|(?<![\w-])auth[ \t]{0,4}=[ \t]{0,4}"
+    r"|PasswordAuthentication(?:Token)?|(?<![A-Za-z])(?P<client>Auth|Client|Session|OAuth\w{0,16}|Api|API|Account)|"
+    r"(?<![\w.])db\.auth|(?<![\w-])auth[ \t]{0,4}=?[ \t]{0,4}"
     r"|(?:auth|credentials?|creds)[\"']?[ \t]{0,4}[:=][ \t]{0,4})" + _ARGUMENTS
 )
 """A call or a pair whose second argument is a password, if it does not look like a word."""
@@ -66,7 +67,7 @@ _SECRET_NAME: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _COMMON: Final = lazy_pattern(
-    r"(?:re)?connect\(|logon|Cluster|Connection|Database|remote|mysql\(|postgresql|mongodb|s3|gcs"
+    r"(?:re)?connect\(|logon|Cluster|Connection|Database|remote|MongoClient|mysql\(|postgresql|mongodb|s3|gcs"
 )
 """Functions of this name do not always take a password."""
 
@@ -107,7 +108,8 @@ def _logins(text: str) -> Iterator[Span]:
         arguments = list(_arguments(match))
         if len(arguments) > 1:
             value, span = arguments[1]
-            if _is_password(value) and (_OF_A_PASSWORD.match(match[0]) or is_random(value, 5)):
+            at_least = 5 if match["client"] is None else _LONG
+            if _is_password(value) and (_OF_A_PASSWORD.match(match[0]) or is_random(value, at_least)):
                 yield span
 
 

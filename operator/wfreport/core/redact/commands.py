@@ -16,7 +16,7 @@ _FLAG: Final = lazy_pattern(
     r"(?:password|passwd|passphrase|token|secret|(?:api|access|secret|private|auth|account|signing"
     r"|encryption)[-_]?key|pass|pwd|pw"
     r"|credentials?|creds|secret-access-key|passwort)"
-    r"(?:[ \t]{1,8}|[\"'][ \t]{0,3},[ \t]{0,3}(?=[\"'])|,(?=\S)"
+    r"(?:[ \t]{1,8}|[\"'][ \t]{0,3},?[ \t]{0,3}(?=[\"'])|,(?=\S)"
     r"|[\"']?\r?\n[ \t]{0,64}-[ \t]{1,4}(?!-)|[\"'],\r?\n[ \t]{0,64}(?=[\"']))(?P<value>\"[^\"\n]*|'[^'\n]*"
     r"|[^\s\"'-][^\s\"']*)",
     re.IGNORECASE,
@@ -132,6 +132,30 @@ _WINDOWS_FLAG: Final = lazy_pattern(
 """``tool.exe /password:…``"""
 
 
+_USER_AND_FLAG: Final = lazy_pattern(
+    r"(?<![^\s\"'])-(?:u|U|l|user|username)[ =]?[\"']?(?!-)[\w.@+-]{1,64}[\"']?[ \t]{1,4}"
+    r"(?:-[a-zA-Z][ ][^\s-]\S{0,64}[ \t]{1,4}){0,2}-[pPwW][ =]?(?P<value>[\"']?(?!-)[^\s\"'=]{4,256})"
+)
+"""``tool -u user -p …``: beside the name of a user, ``-p`` is neither a port nor a path if its value is no name."""
+
+_FLAG_WITH_PAIR: Final = lazy_pattern(
+    r"(?<![\w-])--?(?:[\w-]{0,24}-)?(?:auth|user|userpass|creds?|credentials?|login"
+    r"|basic|u)[ =][\"']?[\w.@+-]{1,64}:[\"']?"
+    r"(?P<value>[^\s\"'@/:]{5,256})(?![^\s\"'])"
+)
+"""``tool --auth user:…``"""
+
+
+def _flags_of_users(text: str) -> Iterator[Span]:
+    for match in _USER_AND_FLAG.finditer(text):
+        value = match["value"].lstrip("\"'")
+        if is_random(value, 4) and not value.startswith(("/", "./", "$")):
+            yield match.end("value") - len(value), match.end("value")
+    for match in _FLAG_WITH_PAIR.finditer(text):
+        if is_random(match["value"], 5):
+            yield match.span("value")
+
+
 def _windows_flags(text: str) -> Iterator[Span]:
     for match in _WINDOWS_FLAG.finditer(text):
         yield from _secret_value(match)
@@ -140,5 +164,8 @@ def _windows_flags(text: str) -> Iterator[Span]:
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((r"(?i)(?:^|[^\w-])--?[\w-]*(?:pass|token|secret|key|pwd|pw|cred)",), _flag_values),
     Detector((r"(?i)[\s\"']/(?:p|pass|passwd|password|pwd|pw|token|apikey|secret):",), _windows_flags),
+    Detector(
+        (r" -[pPwW][ =]?[^\s-]", r"-(?:auth|user|userpass|creds?|credentials|login|basic|u)[ =]"), _flags_of_users
+    ),
     Detector((rf"\b(?:{_NAMES})[\s\"',]",), _program_secrets),
 )

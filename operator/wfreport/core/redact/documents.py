@@ -83,6 +83,13 @@ _PAIR: Final = lazy_pattern(
 )
 """``('password', '…')``: an item of a dictionary, a header, a pair of lists."""
 
+_COMMA_PAIR: Final = lazy_pattern(
+    rf"(?:(?<=[(\[])|(?<=: )|(?<![^\n])){_NAME},[ \t]{{0,2}}(?P<value>[^\s,\"'()\[\]]{{6,4096}})"
+    rf"(?=[ \t]{{0,4}}(?:[)\]]|\r?\n|$))",
+    re.IGNORECASE,
+)
+"""``(spark.hadoop.fs.s3a.secret.key,…)``, ``configuration property: keystore-password, …``"""
+
 _LIST: Final = lazy_pattern(
     rf"[\"']{_NAME}[\"']\s{{0,8}}:\s{{0,8}}\[\s{{0,64}}[\"'](?P<value>[^\"'\n]{{4,4096}})[\"']\s{{0,64}}[\],]",
     re.IGNORECASE,
@@ -172,6 +179,13 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
     return Detector(hints, spans)
 
 
+def _comma_pairs(text: str) -> Iterator[Span]:
+    for match in _COMMA_PAIR.finditer(text):
+        is_setting = any(mark in match[0].partition(",")[0] for mark in "._-")
+        if is_setting and is_random(match["value"], 6) and is_mixed(match["value"]):
+            yield match.span("value")
+
+
 def _lists_of_secrets(text: str) -> Iterator[Span]:
     for match in _PLURAL.finditer(text):
         at_least = 6 if match["name"][:4].lower() == "pass" else _LONG_TOKEN
@@ -245,6 +259,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_BLOCK, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?:[ \t]*[|>]"),
     _values(_NEXT_LINE, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']?[ \t]*:[ \t]*\r?\n"),
     _values(_PAIR, r"(?i)[\[({][ \t]*b?[\"'][\w.-]*" + _NAME_HINT),
+    Detector((r"(?i)" + _NAME_HINT + r"\w*,[ \t]*[^\s,\"']",), _comma_pairs),
     _values(_LIST, r"(?i)" + _NAME_HINT + r"[\w.-]*[\"']\s*:\s*\["),
     Detector(
         (r"(?i)(?:password|passwd|passphrase|secret|token|key|credential)s(?: tried| used| are)?[\"']?[ \t]*[:=]",),

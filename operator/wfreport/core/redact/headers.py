@@ -56,12 +56,14 @@ def _signed(text: str) -> Iterator[Span]:
         yield match.span(match.lastgroup or 0)
 
 
-_BEARER: Final = lazy_pattern(r"(?<![\w-])(?:bearer|basic)[ \t]{1,3}([\w.~+/-]{16,}={0,2})", re.IGNORECASE)
+_BEARER: Final = lazy_pattern(
+    r"(?<![\w-])(?:bearer|basic|geniekey|ssws)[ \t]{1,3}([\w.~+/-]{16,}={0,2})", re.IGNORECASE
+)
 
 
 def _bearer_tokens(text: str) -> Iterator[Span]:
     for match in _BEARER.finditer(text):
-        if is_random(match[1], 16):
+        if is_random(match[1], 16) or _UUID.fullmatch(match[1]):
             yield match.span(1)
 
 
@@ -145,7 +147,7 @@ _SESSION_HINT: Final = (
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(("(?i)authorization",), _authorization_headers),
     Detector(("(?i)-signature", r"authorization\.k8s\.io", '(?i)response="?[0-9a-f]{8}'), _signed),
-    Detector(("(?i)(?:bearer|basic)[ \t]",), _bearer_tokens),
+    Detector(("(?i)(?:bearer|basic|geniekey|ssws)[ \t]",), _bearer_tokens),
     Detector(
         (
             r"(?i)x-[a-z0-9-]*(?:key|token|secret|auth|password|signature|credential)",

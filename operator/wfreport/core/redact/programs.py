@@ -25,7 +25,7 @@ class Program(Struct, frozen=True):
 
 _FLAG_START: Final = r"(?<![^\s\"'=,\[(])"
 _GAP: Final = r"(?:[ \t]*[ =][ \t]*|[\"'][ \t]*,[ \t]*(?=[\"']))"
-_USER_COLON: Final = r"[\"']?[^\s:\"'/]{0,100}:(?P<value>[^\s\"'\[@][^\s\"']*)"
+_USER_COLON: Final = r"[\"']?[^\s:\"'/]{0,100}:[\"']?(?P<value>[^\s\"'\[@][^\s\"']*)"
 
 PROGRAMS: Final = (
     Program(
@@ -64,7 +64,7 @@ PROGRAMS: Final = (
         r"smbclient|mount\.cifs|rpcclient|net|smbget|wmic|winexe",
         rf"{_FLAG_START}(?:-U{_GAP}?|--user[ =])[\"']?[^\s%\"']{{1,100}}%(?P<value>[^\s\"']+)",
     ),
-    Program(r"lftp|ncftp\w{0,8}", rf"{_FLAG_START}-u{_GAP}?[\"']?[^\s,\"']{{1,100}},(?P<value>[^\s\"']+)"),
+    Program(r"lftp|ncftp\w{0,8}", rf"{_FLAG_START}-u{_GAP}?[\"']?[^\s,\"']{{1,100}},[\"']?(?P<value>[^\s\"']+)"),
     Program(r"htpasswd", rf"-[a-zA-Z]{{0,8}}b[a-zA-Z]{{0,8}}\s{{1,8}}\S{{1,200}}\s{{1,8}}\S{{1,100}}\s{{1,8}}{_VALUE}"),
     Program(
         r"mc",
@@ -165,6 +165,13 @@ PROGRAMS: Final = (
     Program(r"grafana-cli|grafana", rf"\sreset-admin-password\s{{1,4}}(?:--\S{{1,64}}\s{{1,4}}){{0,4}}{_VALUE}"),
     Program(r"snowsql|pgcli|trino|presto-cli", rf"{_FLAG_START}-p{_GAP}{_VALUE}", min_random=6),
     Program(r"vsql", rf"{_FLAG_START}-w(?:{_GAP})?{_VALUE}"),
+    Program(r"db2", rf"\busing\s{{1,8}}{_VALUE}", subcommand="connect"),
+    Program(r"isql|iusql", rf"\s(?:-\w\s{{1,8}}){{0,4}}[\w.-]{{1,64}}\s{{1,8}}[\w.-]{{1,64}}\s{{1,8}}{_VALUE}"),
+    Program(r"LOGON|logon|BTEQ", rf"\s{{1,8}}[\w.-]{{1,64}}/[\w.-]{{1,64}},{_VALUE}"),
+    Program(r"connect", rf"\sjdbc:\S{{1,200}}\s{{1,8}}[\w.-]{{1,64}}\s{{1,8}}{_VALUE}", min_random=5),
+    Program(r"hadoop", rf"{_FLAG_START}-value\s{{1,8}}{_VALUE}", subcommand="credential"),
+    Program(r"b2", rf"\sauthorize[-_]account\s{{1,8}}\S{{1,64}}\s{{1,8}}{_VALUE}"),
+    Program(r"wpa-psk", rf"\s{{1,8}}{_VALUE}"),
     Program(r"swift", rf"{_FLAG_START}-K(?:{_GAP})?{_VALUE}"),
     Program(
         r"curl",
