@@ -161,6 +161,7 @@ def test_the_forged_report_of_a_workflow_that_is_gone_is_left_as_it_is_and_writt
     operator = world.start_operator(**electing, **SETTINGS)
     finish(world, ["etl"], "Failed")
     world.apply_report("by-name", "gone")
+    eventually(lambda: condition(world.report_of("gone"), "Ready"), ("True", "AwaitingWorkflow").__eq__)
     finish(world, ["gone"], "Failed")
     for name in ("etl", "gone"):
         world.delete_workflow(name)
