@@ -61,7 +61,7 @@ PARTS: Final = {
             *("tests/core/classify/test_message_patterns.py", "tests/core/classify/test_telling_line.py"),
             "tests/core/classify/test_failure_reasons.py",  # reads the source, which has all mutants
         ),
-        needed=("tests/recordings",),
+        needed=("tests/recordings", "tests/field"),
     ),
 }
 
