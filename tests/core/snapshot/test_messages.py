@@ -9,7 +9,7 @@ from tests.core.hostile import cpu_seconds
 from wfreport.api.argo import Phase
 from wfreport.core.redact.bounds import TEXT_END, TEXT_START, ClippedText, clip_text
 from wfreport.core.snapshot.decode import decode_event, decode_pod, decode_workflow
-from wfreport.core.snapshot.messages import parse_exit, unwrap
+from wfreport.core.snapshot.messages import is_exit, parse_exit, unwrap
 
 PREFIX = "task '' errored: "
 
@@ -94,3 +94,18 @@ def test_an_old_message_names_its_container_or_none() -> None:
     assert [(one.container, one.reason, one.code) for one in (named, unnamed)] == [
         ("proxy", "Error", 3), (None, "Error", 3)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("main: Error (exit code 3)", True),
+        ("Error (exit code 3): no such file", True),
+        ("failed with exit code 3", True),
+        ("pod deleted", False),
+        ("", False),
+    ],
+)
+def test_a_message_is_that_of_a_container_that_ended_if_it_can_be_parsed(message: str, *, expected: bool) -> None:
+    assert is_exit(message) is expected
+    assert (parse_exit(message) is not None) is expected

@@ -68,3 +68,26 @@ def test_a_child_that_a_failed_group_names_is_its_failure_if_an_old_argo_calls_i
     group = a_node("wf[0]", FAILED, NodeType.STEP_GROUP, message=named)
     tree = tree_of(a_node("wf", FAILED, NodeType.STEPS), group, a_node("wf[0].a", **child))
     assert [node.name for node in tree.failed_leaves] == [leaf]
+
+
+def test_the_children_of_a_node_are_those_that_exist() -> None:
+    first, gone, last = a_node("wf.a", children=["wf.b", "wf.gone"]), a_node("wf.b"), a_node("wf.c")
+    tree = tree_of(first, gone, last)
+    assert list(tree.children(first)) == [gone]
+    assert list(tree.children(last)) == []
+
+
+def test_the_pod_of_a_container_is_the_innermost_pod_around_it() -> None:
+    pod, group = a_node("wf.a"), a_node("wf.a.g", node_type=NodeType.STEPS)
+    container = a_node("wf.a.g.main", node_type=NodeType.CONTAINER)
+    tree = tree_of(pod, group, container)
+    assert [tree.pod_node(node) for node in (pod, group, container)] == [pod, None, pod]
+
+
+def test_a_response_is_found_through_any_number_of_steps_that_did_not_run() -> None:
+    failed = a_node("wf.a", FAILED, children=["wf.b"], end=5)
+    passed = [a_node(f"wf.{name}", Phase.OMITTED, children=[f"wf.{after}"]) for name, after in ("bc", "cd", "de")]
+    response, earlier = a_node("wf.e", start=9), a_node("wf.f", start=1)
+    tree = tree_of(failed, *passed, response, earlier)
+    assert tree.failure_is_handled(failed)
+    assert not tree_of(failed, *passed).failure_is_handled(failed)
