@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.builders import a_node
 
 from wfreport.api.argo import Node, NodeType, Phase
@@ -88,6 +89,9 @@ def test_a_response_is_found_through_any_number_of_steps_that_did_not_run() -> N
     failed = a_node("wf.a", FAILED, children=["wf.b"], end=5)
     passed = [a_node(f"wf.{name}", Phase.OMITTED, children=[f"wf.{after}"]) for name, after in ("bc", "cd", "de")]
     response, earlier = a_node("wf.e", start=9), a_node("wf.f", start=1)
-    tree = tree_of(failed, *passed, response, earlier)
+    other = a_node("wf.g", FAILED, children=["wf.h"], end=5)
+    pending = replace(a_node("wf.h", Phase.PENDING), started_at=None)
+    tree = tree_of(failed, *passed, response, earlier, other, pending)
     assert tree.failure_is_handled(failed)
+    assert tree.failure_is_handled(other)
     assert not tree_of(failed, *passed).failure_is_handled(failed)
