@@ -1,6 +1,6 @@
 """Groups the failures of a run that are the same failure: a bad input often fails many items of a loop alike."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -123,7 +123,7 @@ def _task_around(node: Node, tree: Tree) -> str:
     return task.display_name if is_ambiguous and task.name != tree.workflow_name else ""
 
 
-def _items_around(nodes: Sequence[Node], items: Container[str], tree: Tree) -> set[str]:
+def _items_around(nodes: Sequence[Node], items: Collection[str], tree: Tree) -> set[str]:
     """Return the ids of the items that are or enclose the nodes, and an empty one if a node is within none."""
     around = {node.id for node in nodes if node.id in items}
     inner = [node for node in nodes if node.id not in items]

@@ -10,7 +10,7 @@ The time of each relation is linear in the number of nodes, links and characters
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import inf
 
@@ -88,11 +88,18 @@ class Tree:
             yield outer
             outer = self.parent(outer)
 
-    def innermost(self, ids: Container[str]) -> Mapping[str, str]:
+    @cached_property
+    def enclosing_nodes(self) -> frozenset[str]:
+        """Ids of the nodes that enclose others."""
+        return frozenset([parent.id for parent in self.parents.values()])
+
+    def innermost(self, ids: Collection[str]) -> Mapping[str, str]:
         """Return the node itself or the innermost enclosing one among those with the given ids, by the node's name.
 
         Nodes that are not within any of them are left out.
         """
+        if self.enclosing_nodes.isdisjoint(ids):  # such as attempts that are pods
+            return {node.name: node.id for node in self.nodes.values() if node.id in ids}
         within: dict[str, str] = {}
         for name, node_id, parent_name in zip(*self._outer_first, strict=True):
             if node_id in ids:
@@ -167,8 +174,10 @@ class Tree:
 
     def _with_enclosed(self, ids: frozenset[str]) -> frozenset[str]:
         """Return the ids, and those of all nodes that are enclosed by a node with one of them."""
-        within = self.innermost(ids) if ids else {}
-        return ids.union([node.id for node in self.nodes.values() if node.name in within]) if within else ids
+        if self.enclosing_nodes.isdisjoint(ids):
+            return ids
+        within = self.innermost(ids)
+        return ids.union([node.id for node in self.nodes.values() if node.name in within])
 
     @cached_property
     def nodes_enclosing_failures(self) -> frozenset[str]:

@@ -94,7 +94,8 @@ class RunOrder:
         for node in self.executed.values():
             if node.name in within:
                 inside[within[node.name]].append(node.id)
-        self._end_nested_attempts(inside, within)
+        if not self._tree.enclosing_nodes.isdisjoint(ids):
+            self._end_nested_attempts(inside, within)
         return inside
 
     def _end_nested_attempts(self, inside: MutableMapping[str, list[str]], within: Mapping[str, str]) -> None:
