@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from wfreport.api.argo import COMPLETED_PHASES, FAILED_PHASES, NodeType, Phase
+from wfreport.api.argo import COMPLETED_PHASES, FAILED_PHASES, Node, NodeType, Phase
 from wfreport.api.counts import Counts, StepCounts
 from wfreport.core.snapshot.model import NodesState, Snapshot
 
@@ -42,11 +42,13 @@ def count_steps(snapshot: Snapshot) -> StepCounts | None:
         return None
     tree = snapshot.tree
     superseded = tree.superseded_nodes
-    steps = [node for node in snapshot.nodes.values() if node.type in _WORKING_TYPES and node.id not in superseded]
-    known = {node.id for node in steps}
-    failed = {leaf.id: leaf for leaf in tree.failed_leaves if leaf.id not in known}
-    others = {step.id: step for step in (tree.pod_node(leaf) or leaf for leaf in failed.values())}
-    steps += [step for step in others.values() if step.id not in known]
+
+    def is_working(node: Node) -> bool:
+        return node.type in _WORKING_TYPES and node.id not in superseded
+
+    failed = (tree.pod_node(leaf) or leaf for leaf in tree.failed_leaves if not is_working(leaf))
+    others = {step.id: step for step in failed if not is_working(step)}
+    steps = [*filter(is_working, snapshot.nodes.values()), *others.values()]
     # A step goes on while its Retry node may make another attempt.
     unfinished = {attempt for attempt, retry in tree.retry_of.items() if retry.phase not in COMPLETED_PHASES}
     states = Counter(

@@ -6,7 +6,7 @@ input can make cyclic, so it is traversed with a visited set and without recursi
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -71,14 +71,13 @@ class RunOrder:
     def _order_attempts(self) -> None:
         """Make each attempt follow the previous one. In Argo's graph all attempts are children of their Retry node.
 
-        All steps within an attempt are followed by its end, which has an id of its own and no node.
+        All steps within a superseded attempt are followed by its end, which has an id of its own and no node.
         """
-        rows = [attempts for attempts in self._tree.attempts_by_retry.values() if len(attempts) > 1]
-        if not rows:
+        if not self._tree.superseded_attempts:
             return
-        inside = self._steps_within([attempt for row in rows for attempt in row])
-        for row in rows:
-            for earlier, later in pairwise(row):
+        inside = self._steps_within(self._tree.superseded_attempts)
+        for attempts in self._tree.attempts_by_retry.values():
+            for earlier, later in pairwise(attempts):
                 steps = inside.get(earlier.id, ())
                 if len(steps) > 1:
                     self._parents[_end_of(earlier.id)] = steps
@@ -86,15 +85,15 @@ class RunOrder:
                 elif steps:  # most attempts are one pod, which needs no end beside its own
                     self._parents[later.id] = steps
 
-    def _steps_within(self, attempts: Iterable[Node]) -> Mapping[str, list[str]]:
+    def _steps_within(self, attempts: frozenset[str]) -> Mapping[str, list[str]]:
         """Return the steps within each attempt that has some, and the ends of those nested in it, by its id."""
-        ids = {attempt.id for attempt in attempts}
-        within = self._tree.innermost(ids)
+        within = self._tree.innermost(attempts)
         inside: defaultdict[str, list[str]] = defaultdict(list)
         for node in self.executed.values():
-            if node.name in within:
-                inside[within[node.name]].append(node.id)
-        if not self._tree.enclosing_nodes.isdisjoint(ids):
+            attempt = within.get(node.name)
+            if attempt is not None:
+                inside[attempt].append(node.id)
+        if not self._tree.enclosing_nodes.isdisjoint(attempts):
             self._end_nested_attempts(inside, within)
         return inside
 
