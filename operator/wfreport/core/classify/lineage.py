@@ -55,15 +55,21 @@ class Lineages:
 
     def of(self, node: Node) -> Lineage:
         """Return the lineage of a node."""
+        parent = self._tree.parents.get(node.name)
+        if parent is not None and parent.id not in self._known:
+            self._derive_enclosing(parent)
+        return self._derive(node, parent)
+
+    def _derive_enclosing(self, node: Node) -> None:
+        """Derive the lineages of a node and of those that enclose it, as far as they are not known."""
         parents, known = self._tree.parents, self._known
         unknown: list[Node] = []
-        parent = outer = parents.get(node.name)
+        outer: Node | None = node
         while outer is not None and outer.id not in known:
             unknown.append(outer)
             outer = parents.get(outer.name)
-        for outer in reversed(unknown):
-            known[outer.id] = self._derive(outer, parents.get(outer.name))
-        return self._derive(node, parent)
+        for inner in reversed(unknown):
+            known[inner.id] = self._derive(inner, parents.get(inner.name))
 
     def _derive(self, node: Node, parent: Node | None) -> Lineage:
         """Derive the lineage of a node from that of its parent."""

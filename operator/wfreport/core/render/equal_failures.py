@@ -69,14 +69,15 @@ def leading_group(failures: Sequence[Failure], leaves: Sequence[FailedLeaf], tre
         first_node = leaves[0].node if leaves else None
         task = _task_around(first_node, tree) if first_node else ""
         return LeadingGroup(min(1, causes), max(0, causes - 1), task=task)
-    first = next((outer for outer in (equal[0], *tree.enclosing(equal[0])) if _loop(outer, tree)), None)
+    around_first = (equal[0], *tree.enclosing(equal[0]))
+    first = next((outer for outer in around_first if _loop(outer, tree.parent(outer))), None)
     loops = _loops(tree) if first else {}
-    items = _items_around(equal, loops, tree) if first else set()
+    items = _items_around(equal, loops, tree) if first else []
     loop = loops[first.id] if first else ""
     if first is None or any(loops.get(item) != loop for item in items):
         return LeadingGroup(len(equal), causes - len(equal))
     return LeadingGroup(
-        failed=len(items),
+        failed=len(set(items)),
         others=causes - len(equal),
         loop=first.display_name.partition("(")[0],
         items=sum(1 for other in loops.values() if other == loop),
@@ -123,21 +124,22 @@ def _task_around(node: Node, tree: Tree) -> str:
     return task.display_name if is_ambiguous and task.name != tree.workflow_name else ""
 
 
-def _items_around(nodes: Sequence[Node], items: Collection[str], tree: Tree) -> set[str]:
-    """Return the ids of the items that are or enclose the nodes, and an empty one if a node is within none."""
-    around = {node.id for node in nodes if node.id in items}
-    inner = [node for node in nodes if node.id not in items]
-    within = tree.innermost(items) if inner else {}
-    return around.union(within.get(node.name, "") for node in inner)
+def _items_around(nodes: Sequence[Node], items: Collection[str], tree: Tree) -> list[str]:
+    """Return the id of the item that is or encloses each node; an empty one for a node within none."""
+    ids = [node.id for node in nodes]
+    if all(node_id in items for node_id in ids):
+        return ids
+    within = tree.innermost(items)
+    return [within.get(node.name, "") for node in nodes]
 
 
 def _loops(tree: Tree) -> Mapping[str, str]:
     """Return the name of the loop of each item of one, by the item's id."""
-    return {node.id: loop for node in tree.nodes.values() if (loop := _loop(node, tree))}
+    parents = tree.parents
+    return {node.id: loop for node in tree.nodes.values() if (loop := _loop(node, parents.get(node.name)))}
 
 
-def _loop(node: Node, tree: Tree) -> str:
-    """Return the name of the loop that the node is an item of; empty if it is none."""
-    parent = tree.parent(node)
+def _loop(node: Node, parent: Node | None) -> str:
+    """Return the name of the loop that the node, which this one encloses, is an item of; empty if it is none."""
     found = _ITEM.match(node.name, len(parent.name)) if parent else None
     return f"{parent.name}{found[1]}" if parent and found else ""
