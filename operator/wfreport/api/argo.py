@@ -215,10 +215,7 @@ class Node(Struct, frozen=True):
     @property
     def is_hook(self) -> bool:
         """Whether this is an exit handler or a lifecycle hook. Before Argo 3.5.1 there is no ``nodeFlag``."""
-        if self.node_flag is not None and self.node_flag.hooked:
-            return True
-        name = self.display_name
-        return ("hooks" in name or "onExit" in name) and _HOOK_NAME.search(name) is not None  # a pattern takes longer
+        return bool(self.node_flag and self.node_flag.hooked) or bool(_HOOK_NAME.search(self.display_name))
 
     @property
     def is_attempt(self) -> bool:

@@ -15,7 +15,7 @@ from wfreport.imports import lazy_pattern
 _LONG_CHARACTERS: Final = 200
 """For a shorter text, Python's own search is faster than both."""
 
-_LOOKAROUND: Final = lazy_pattern(r"\(\?<?[!=](?:[^()\\]|\\.){0,200}\)")
+_LOOKAROUND: Final = lazy_pattern(r"\(\?<?[!=](?:[^()\\]|\\.|\((?:[^()\\]|\\.){0,100}\)){0,200}\)")
 _BOUNDED_REPEAT: Final = lazy_pattern(r"(?<!\\)\{\d{1,4}(?:,\d{1,4})?\}")
 _WORD_BOUNDARY: Final = lazy_pattern(r"\\b")
 _SET_WITH_LETTERS: Final = lazy_pattern(r"(?<!\\)\[(?:[^\[\]\\]|\\.){0,60}?\\[dw](?:[^\[\]\\]|\\.){0,60}\]")

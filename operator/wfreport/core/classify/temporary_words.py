@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
-from wfreport.imports import lazy_pattern
+from wfreport.core.classify.message_patterns import message_pattern
 
 _CONNECTION: Final = (
     r"ECONNREFUSED|ECONNRESET|ECONNABORTED|E(?:SOCKET)?TIMEDOUT|EAI_AGAIN|\bENOTFOUND\b|ConnectTimeout|ConnectionTimeout|"
@@ -63,12 +63,12 @@ _MACHINE: Final = (
 )
 """A machine that broke, below the program or beside it."""
 
-_TEMPORARY: Final = lazy_pattern(
+_TEMPORARY: Final = message_pattern(
     f"{NETWORK_ERRORS.pattern}|{_CONNECTION}|{_NETWORK_EXCEPTION}|{_OVERLOAD}|{_LOCK}|{_MACHINE}", re.IGNORECASE
 )
 """What may be otherwise the next time."""
 
-_REFUSED: Final = lazy_pattern(
+_REFUSED: Final = message_pattern(
     r"\bpassword\b|(?:database|role|user) \S{1,100} does not exist|unknown database|no pg_hba\.conf entry|"
     r"authentication (?:failed|required)|\bunauthorized\b|(?:access|permission) denied|"
     r"no such file or directory|404 Not Found|\bAssertionError\b|"  # of a socket, a page, a test
