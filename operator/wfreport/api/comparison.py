@@ -1,5 +1,6 @@
 """The definition of a run as its report stores it, and the differences from the last run that succeeded."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from wfreport.api.wire import LINE, SHORT, TEXT, Field, Model, Name, Time
@@ -12,6 +13,8 @@ MAX_CONTAINERS = 16
 DEFINITION_FORMAT = 4
 """Digests of different formats cannot be compared."""
 _DIGEST = 16
+_PART, _AND = ": ", ", "
+"""Signs in the name of a difference: ``load, save: db.limits.memory``."""
 
 
 class ChangedThing(StrEnum):
@@ -124,6 +127,21 @@ class Difference(Model):
     after: str | None = Field(
         "Value in this run; absent if it has none, or if values are not recorded.", default=None, max_length=LINE
     )
+
+    @property
+    def templates(self) -> list[str]:
+        """The templates that an image or an amount belongs to; the name of anything else."""
+        return (self.name or "").partition(_PART)[0].split(_AND)
+
+    @property
+    def part(self) -> str:
+        """The container or the amount within them; empty for the image of the main container."""
+        return (self.name or "").partition(_PART)[2]
+
+
+def name_of_part(templates: Iterable[str], part: str) -> str:
+    """Return the name of a difference in a part of templates."""
+    return f"{_AND.join(templates)}{_PART}{part}" if part else _AND.join(templates)
 
 
 class SlowerStep(Model):

@@ -275,6 +275,18 @@ def test_an_image_that_many_templates_have_is_one_change() -> None:
     assert (image.name, memory.name) == ("t0, t1, t2", "t0, t1, t2: limits.memory")
 
 
+def test_a_change_of_several_templates_has_their_names_and_the_part() -> None:
+    def workflow(name: str, memory: str) -> dict[str, Any]:
+        limits = {"limits": {"memory": memory}}
+        sidecars = [{"name": "db", "image": "pg:1", "resources": limits}]
+        return a_workflow(*(a_template(f"t{n}", sidecars=sidecars) for n in range(2)), name=name)
+
+    (memory,) = differences(workflow("wf-2", "2Gi"), workflow("wf-1", "1Gi"))
+    assert (memory.templates, memory.part) == (["t0", "t1"], "db.limits.memory")
+    (image,) = differences(changed(image="etl:2"))
+    assert (image.templates, image.part) == (["work"], "")
+
+
 def test_times_uuids_and_generated_names_in_templates_are_listed_last_or_not_at_all() -> None:
     def workflow(name: str, args: list[str], when: str, image: str = "etl:1.8") -> dict[str, Any]:
         task = {**A, "arguments": {"parameters": [{"name": "at", "value": when}]}}

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from wfreport.api.comparison import MAX_PARTS, ChangedThing, ChangeKind, Difference, RunDefinition
+from wfreport.api.comparison import MAX_PARTS, ChangedThing, ChangeKind, Difference, RunDefinition, name_of_part
 from wfreport.api.report import ReportStatus
 from wfreport.api.run import MAX_VALUES
 from wfreport.api.wire import LINE
@@ -107,7 +107,7 @@ def _concerns(change: Difference, names: Set[str]) -> bool:
         return False
     if change.what not in _JOINED:
         return change.name in names
-    return any(name in names for name in (change.name or "").partition(": ")[0].split(", "))
+    return not names.isdisjoint(change.templates)
 
 
 def _joined(changes: Iterable[Difference]) -> list[Difference]:
@@ -117,12 +117,11 @@ def _joined(changes: Iterable[Difference]) -> list[Difference]:
         if change.what not in _JOINED:
             found[len(found)] = change
             continue
-        template, sign, part = (change.name or "").partition(": ")
-        key = (change.what, part, change.before, change.after)
+        key = (change.what, change.part, change.before, change.after)
         earlier = found.get(key)
         if earlier:
-            names = f"{(earlier.name or '').partition(': ')[0]}, {template}"
-            found[key] = change.model_copy(update={"name": _line(f"{names}{sign}{part}")})
+            name = name_of_part((*earlier.templates, *change.templates), change.part)
+            found[key] = change.model_copy(update={"name": _line(name)})
         else:
             found[key] = change
     return list(found.values())

@@ -13,6 +13,7 @@ from wfreport.api.comparison import (
     Difference,
     RunDefinition,
     TemplateDefinition,
+    name_of_part,
 )
 from wfreport.api.report import Step
 from wfreport.api.wire import LINE
@@ -291,7 +292,7 @@ def _changed_values(
         was, now = (each.get(key) for each in values)
         if was is not None and now is not None and normal(was) == normal(now):
             continue
-        name = template if key == "main" else f"{template}: {key.removeprefix('main.')}"
+        name = name_of_part([template], "" if key == "main" else key.removeprefix("main."))
         kind = ChangeKind.ADDED if was is None else ChangeKind.REMOVED if now is None else None
         yield Difference(what=what, name=_line(name), change=kind, before=_line(was), after=_line(now))
 

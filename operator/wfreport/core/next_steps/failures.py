@@ -96,8 +96,7 @@ def _suggested(limit: str, failure: Failure, run: ReportedRun) -> str:
 def _earlier_limit(failure: Failure, run: ReportedRun) -> str | None:
     """Return the memory limit of the template's main container in the last success, if it was another one."""
     for change in (run.status.comparison.changes if run.status.comparison else None) or ():
-        templates, _, field = (change.name or "").partition(": ")
-        if field == _MEMORY_LIMIT and failure.template_name in templates.split(", "):
+        if change.part == _MEMORY_LIMIT and failure.template_name in change.templates:
             return change.before
     return None
 
