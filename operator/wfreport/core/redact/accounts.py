@@ -90,8 +90,24 @@ def _beside_ids(text: str) -> Iterator[Span]:
             yield match.span("value")
 
 
+_TOKEN_ID: Final = lazy_pattern(
+    r"(?<![\w-])(?:acl|api|auth|access|bearer|refresh|management|bootstrap|session)[ _-]token[\"']?"
+    r"(?: is)?[ \t]{0,4}[:=]?[ \t]{1,4}[\"']?"
+    r"(?P<value>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22})(?![\w-])"
+    r"|snmp[^\n]{0,20}community[ \t:=\"']{1,4}(?P<community>(?=[a-z]{0,32}\d)[^\s\"',;]{5,64})"
+    r"|login\([ \t]{0,4}(?:key|token|api_key)[ \t]{0,2}=[ \t]{0,2}[\"'](?P<argument>[\w-]{20,256})",
+    re.IGNORECASE,
+)
+"""Secrets that have the form of an id or of a word, in a context that leaves no doubt."""
+
+
+def _undoubted(text: str) -> Iterator[Span]:
+    for match in _TOKEN_ID.finditer(text):
+        yield match.span(match.lastgroup or "value")
+
+
 _SUPPLIED: Final = lazy_pattern(
-    r"(?<![\w-])(?:password|passwd|passphrase|credential)"
+    r"(?<![\w-])(?:password|passwd|passphrase|credentials?)"
     r"(?:[ \t](?:supplied|provided|used|given|entered|sent|was|is|value|received|typed|specified)){0,2}"
     r"[ \t]{0,2}[\[(<{\"'`](?P<value>[^\s\[\](){}<>\"'`]{6,256})[\])>}\"'`]",
     re.IGNORECASE,
@@ -124,6 +140,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((r"(?i)(?:log[io]n|log[ -]in|sign[ -]in|auth|cred|/pass|account|trying|tried )",), _attempts),
     Detector((r"(?i)\b(?:p|pw|ps|pin|key)[\"']?[ \t]*[:=]",), _short_names),
     Detector(("(?i)auth",), _auth_settings),
+    Detector((r"(?i)[a-z][ _-]token[\"' ]", "(?i)snmp", r"login\((?:key|token|api_key)"), _undoubted),
     Detector((r"(?:AKIA|ASIA|LTAI|AKID|GOOG|SCW)[A-Za-z0-9]", "(?:AC|SK)[0-9a-f]{8}"), _beside_ids),
     Detector(("(?i)(?:passw|passphrase|credential)",), _supplied),
     Detector(

@@ -13,6 +13,7 @@ from wfreport.core.redact import (
     documents,
     headers,
     keyed,
+    prose,
     sentences,
     tables,
     tokens,
@@ -26,7 +27,7 @@ _WORD: Final = lazy_pattern(r"[A-Za-z0-9_+/-]{24,}+={0,2}+")
 PLAIN: Final = (
     *tokens.DETECTORS, *urls.DETECTORS, *keyed.DETECTORS, *headers.DETECTORS, *commands.DETECTORS, *sentences.DETECTORS,
     *dialogs.DETECTORS, *documents.DETECTORS, *calls.DETECTORS, *accounts.DETECTORS, *complaints.DETECTORS,
-    *tables.DETECTORS,
+    *tables.DETECTORS, *prose.DETECTORS,
 )  # fmt: skip
 _PLAIN: Final = DetectorSet(PLAIN)
 

@@ -94,7 +94,7 @@ _CONNECTION: Final = lazy_pattern(
 )
 _AUTH_COMMAND: Final = lazy_pattern(
     r"(?<![\w.-])AUTH[ \t]{1,8}(?:(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ \t]{1,8}(?P<value>[A-Za-z0-9+/]{8,4096}={0,2})"
-    r"|(?:[\w-]{1,64}[ \t]{1,8})?(?P<redis>[^\s\"'(\[{<]{6,256})"
+    r"|(?:[\w-]{1,64}[ \t]{1,8})??(?P<redis>[^\s\"'(\[{<]{6,256})"
     r"(?=[ \t]{0,8}(?:\r?\n|$|[\"':(]|failed|rejected|denied|error|returned|->)))"
 )
 """AUTH of SMTP and of Redis."""
