@@ -11,9 +11,9 @@ from wfreport.core.redact import (
     complaints,
     dialogs,
     documents,
+    generated_values,
     headers,
     keyed,
-    prose,
     sentences,
     tables,
     tokens,
@@ -27,7 +27,7 @@ _WORD: Final = lazy_pattern(r"[A-Za-z0-9_+/-]{24,}+={0,2}+")
 PLAIN: Final = (
     *tokens.DETECTORS, *urls.DETECTORS, *keyed.DETECTORS, *headers.DETECTORS, *commands.DETECTORS, *sentences.DETECTORS,
     *dialogs.DETECTORS, *documents.DETECTORS, *calls.DETECTORS, *accounts.DETECTORS, *complaints.DETECTORS,
-    *tables.DETECTORS, *prose.DETECTORS,
+    *tables.DETECTORS, *generated_values.DETECTORS,
 )  # fmt: skip
 _PLAIN: Final = DetectorSet(PLAIN)
 
