@@ -327,11 +327,8 @@ def _refers_to_another(before: str, after: str, context: _Context) -> bool:
     more, and none did to its later one.
     """
     pairs = zip(references_of_call(before), references_of_call(after), strict=False)
-    differing = [(was, now) for was, now in pairs if was != now]
-    if not differing:
-        return False
     old, new = context.references()
-    return any(was in new or now in old for was, now in differing)
+    return any(was != now and (was in new or now in old) for was, now in pairs)
 
 
 def _references(templates: Iterable[TemplateDefinition]) -> Set[str]:
