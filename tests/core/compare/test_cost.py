@@ -20,6 +20,8 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 STEPS = 300
 USUAL, SLOW = 10, 500
 EARLIER_RUNS = 5
+MOST = 9
+"""Between what the worst shape takes (5.5, and 7 on a busy machine) and what shapes took that were not linear (14)."""
 
 Pair = tuple[ComparedRun, ComparedRun]
 
@@ -158,4 +160,4 @@ def test_a_comparison_of_300_steps_takes_a_part_of_a_millisecond(
     found = compare(after, known)
     assert found
     assert found.steps or found.changes
-    assert took < 6 * decoding
+    assert took < MOST * decoding
