@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _FORMS = (
@@ -18,8 +19,11 @@ _FORMS = (
     "spark.hadoop.fs.s3a.secret.key={}",
     "user=bob password={} host=x",
     '"password": "{}"',
-    "postgres://bob:{}@db/x",
     "<password>{}</password>",
 )
 _MASKS = (Path(__file__).parent / "masks.txt").read_text().splitlines()
+_WORD = re.compile(r"(?!x+$|\$[a-z]+_)[$@]?[\w.-]*[a-z][\w.-]*|NO")
+"""A word is a password in a URL, where no name of a state can stand."""
+
 HARMLESS: list[str] = [form.replace("{}", mask) for mask in _MASKS for form in _FORMS]
+HARMLESS += [f"postgres://bob:{mask}@db/x" for mask in _MASKS if not _WORD.fullmatch(mask)]

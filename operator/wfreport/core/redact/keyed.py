@@ -116,6 +116,9 @@ _INSPECTED_CHARACTERS: Final = 256
 _CACHED_WORDS: Final = 64
 """The words of keys are few: ``password``, ``Password``, ``pass_word``."""
 
+_ESCAPED_BREAKS: Final = lazy_pattern(r"\A(?:\\r\\n|\\n|\\t)+")
+"""Line breaks and tabs that are escaped. A lone ``\\r`` is none: it begins a password such as ``\\roger1``."""
+
 _ENGLISH: Final = lazy_pattern(
     r"[\"'`\\]*[ \t]+(?:not|is|does|has|was|could|cannot|can|must|should|already|exists|missing|of|for|from|in)\b"
 )
@@ -214,8 +217,9 @@ def _is_secret_id(text: str, key: re.Match[str]) -> bool:
 def _is_secret(text: str, key: re.Match[str]) -> bool:
     match = _value_match(text, key)
     value = _value(match)
-    if match is None or not value or _is_no_value(value):
+    if match is None or not value or _is_no_value(text, key, value):
         return False
+    value = _ESCAPED_BREAKS.sub("", value)
     # The likeness first, because it refutes most words.
     return _resembles_secret(text, key, match, value) and not (
         _is_filled_in_later(match, value) or _measures(key, value) or _is_setting(key, value)
@@ -242,9 +246,16 @@ def _is_setting(key: re.Match[str], value: str) -> bool:
     return (word.startswith("cred") and value.lower() in _FETCH_MODES) or (word == "pwd" and _is_folder(key, value))
 
 
-def _is_no_value(value: str) -> bool:
-    """Whether an escaped line break follows the key, or the class of a property of PHP (``[token:App:private]``)."""
-    return value.startswith(("\\n", "\\t", "\\r")) or value.endswith((":private", ":protected"))
+def _is_no_value(text: str, key: re.Match[str], value: str) -> bool:
+    """Whether the next line of an escaped text follows, or the class of a property of PHP (``[token:App:private]``)."""
+    breaks = _ESCAPED_BREAKS.match(value)
+    if breaks is not None:
+        rest = value[breaks.end() :]
+        return not rest or ("n" in breaks[0] and not (is_random(rest, 5) and is_mixed(rest)))
+    if not value.endswith((":private", ":protected")):
+        return False
+    before = _reversed_before(text, key.start())
+    return _WORD_REVERSED.sub("", before, count=1).startswith("[")
 
 
 def _is_folder(key: re.Match[str], value: str) -> bool:
@@ -269,7 +280,7 @@ def _measures(key: re.Match[str], value: str) -> bool:
 
 _SYMBOL: Final = lazy_pattern(
     r"[A-Z][a-z]{1,32}(?:\.[A-Z]?[a-z]{1,32}){0,4}|(?:bold |italic )?#[0-9A-Fa-f]{3,8}"
-    r"|[A-Za-z_$][\w.$]{0,128}@[0-9a-f]{1,8}|[A-Z][A-Za-z]{1,32}\{[0-9a-f]{4,8}.{0,64}"
+    r"|[A-Za-z_$][\w.$]{0,128}@(?=\d{0,7}[a-f])[0-9a-f]{6,8}|[A-Z][A-Za-z]{1,32}\{[0-9a-f]{4,8}.{0,64}"
 )
 """A name of a class, a colour or an object: what parsers, highlighters and object dumps call a token."""
 
@@ -286,15 +297,15 @@ def _is_assigned_secret(word: str, value: str, *, is_bare: bool) -> bool:
     return not (is_bare and is_reference(value))
 
 
-_ERROR_CODE: Final = lazy_pattern(r"[A-Za-z]{1,32}[-_]?\d{1,8}[A-Z]?|[A-Z][A-Z0-9_]{1,40}")
-"""``credential: AADSTS70021: …``: the code of an error, which a colon follows."""
+_ERROR_CODE: Final = lazy_pattern(r"AADSTS\d{4,8}|(?:ORA|TNS)-\d{5}")
+"""``credential: AADSTS70021: …``: the code of an error, which a colon follows. ``Hunter2`` is a password."""
 
 
 def _is_bare_secret(text: str, key: re.Match[str], value: str, end: int) -> bool:
     """Whether an unquoted value after a colon is a secret, and not the rest of a sentence."""
     if (
         value.lower() in TYPES
-        or (text.startswith(":", end) and _ERROR_CODE.fullmatch(value))
+        or (key["word"].lower().startswith("cred") and text.startswith(":", end) and _ERROR_CODE.fullmatch(value))
         or (len(value) < _LONG_PAIR and _PAIR.match(value))
     ):
         return False

@@ -71,3 +71,13 @@ def is_placeholder(value: str) -> bool:
 
 def _is_mask(value: str) -> bool:
     return any(pattern.fullmatch(value) for pattern in (_MASKED, _HIDDEN, _TO_BE_REPLACED))
+
+
+_EXAMPLE: Final = lazy_pattern(
+    r"(?:[^\s]{0,64}/?services/|/api/webhooks/|/bot|[A-Za-z]{2,8}[_-]|AKIA|ASIA)?(?=[TB0X/:-]{0,64}X{8})[TB0X/:-]+"
+)
+
+
+def is_example(token: str) -> bool:
+    """Whether a token is one of a documentation: ``AKIAXXXXXXXXXXXXXXXX``. One that has other characters is none."""
+    return _EXAMPLE.fullmatch(token) is not None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from wfreport.core.redact.detectors import WORD_START, Detector, Span, by_pattern
+from wfreport.core.redact.placeholders import is_example
 from wfreport.imports import lazy_pattern
 
 _PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -297,7 +298,7 @@ def _provided(provider: str, hints: tuple[str, ...], group: int = 0) -> Detector
 
         for pattern in PATTERNS[provider]:
             for match in pattern.finditer(text):
-                if "XXXXXXXX" not in match[0]:  # an example of a documentation
+                if not is_example(match[0]):
                     yield match.span(group)
 
     return Detector(hints, spans)

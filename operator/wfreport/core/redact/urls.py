@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
-from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import STATE_WORDS, is_mixed, is_random
+from wfreport.core.redact.placeholders import is_example, is_placeholder
+from wfreport.core.redact.words import is_mixed, is_random
 from wfreport.imports import lazy_pattern
 
 _URL_PASSWORD: Final = lazy_pattern(r"://[^\s/:;@\"'<>]*[:;]([^\s/@\"'<>]+)@(?!sha\d{3}:)")
@@ -105,7 +105,7 @@ _WEBHOOK_PATH: Final = lazy_pattern(
 
 def _webhook_paths(text: str) -> Iterator[Span]:
     for match in _WEBHOOK_PATH.finditer(text):
-        if "XXXXXXXX" not in match[0]:
+        if not is_example(match[0]):
             yield match.span(match.lastindex or 0)
 
 
@@ -123,6 +123,15 @@ def _users_at_hosts(text: str) -> Iterator[Span]:
             yield match.span("value")
 
 
+_WORD: Final = lazy_pattern(r"(?!redacted$|x+$|\$[a-z]+_)[$@(<\[]?[\w.-]{0,64}[a-z][\w.-]{0,64}")
+"""What can be a password where a password always stands: ``none``, ``$ecret`` and ``your-pass`` as well."""
+
+
+def _is_left_out(value: str) -> bool:
+    """Whether a mask or a variable stands for the password of a URL. A word is a password there."""
+    return is_placeholder(value) and _WORD.fullmatch(value) is None
+
+
 _URL_WITH_ANY_PASSWORD: Final = lazy_pattern(
     r"[a-z][a-z0-9+.-]{1,20}://[\w.%+-]{0,64}:(?P<value>[^\s@\"'<>`]{3,128}(?:@[^\s@/\"'<>`:]{1,64})?)@"
     r"(?=[\w.-]{1,253}(?::\d{2,5}|[/?,\"'\s]|$))"
@@ -134,14 +143,14 @@ _PORT_AND_PATH: Final = lazy_pattern(r"\d{1,5}(?:[/?#]|$)")
 
 def _any_passwords(text: str) -> Iterator[Span]:
     for match in _URL_WITH_ANY_PASSWORD.finditer(text):
-        if not _PORT_AND_PATH.match(match["value"]) and not is_placeholder(match["value"]):
+        if not _PORT_AND_PATH.match(match["value"]) and not _is_left_out(match["value"]):
             yield match.span("value")
 
 
 def _passwords(pattern: re.Pattern[str], *hints: str) -> Detector:
     def spans(text: str) -> Iterator[Span]:
         for match in pattern.finditer(text):
-            if not is_placeholder(match[1]) and match[1].lower() not in STATE_WORDS:
+            if not _is_left_out(match[1]):
                 yield match.span(1)
 
     return Detector(hints, spans)

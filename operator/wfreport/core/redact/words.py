@@ -42,7 +42,8 @@ _REFERENCE: Final = lazy_pattern(
     r"|(?:[A-Z]+_)*(?:PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)"
     r"|(?:self|this|args|config|cfg|settings|options|opts|os|env|process|request|req|ctx|context|kwargs|params|conf"
     r"|app|event|user|client|session|secrets|values|steps|inputs|vars|local|var|module|data)\.[A-Za-z_][\w.]*"
-    r"|[a-z]{1,32}(?:_[a-z]{1,32}){1,6}(?:\.[a-z_]{1,64}){1,4}"
+    r"|[a-z]{1,32}(?:_[a-z]{1,32}){1,6}(?:\.[a-z_]{1,64}){0,3}\.(?:[a-z]{1,32}_){0,4}"
+    r"(?:password|passwd|passphrase|pass|pwd|secret|token|key|credentials?|value)"
     rf"|&?[A-Za-z_]{_NAME_PART}{{0,64}}\.(?:{_NAME_PART}|\.){{1,64}}[(\[](?:{_NAME_PART}|[.,]){{0,64}}[)\]]{{0,2}}"
     rf"|&?[A-Za-z]{{1,64}}_[a-z_]{{1,64}}[(\[](?:{_NAME_PART}|[.,]){{0,64}}[)\]]{{0,2}}"
     r"|&?[A-Za-z_]{2,64}(?:\(\)?|\[)|(?:Optional|Annotated|Union|Literal)\[[\w., \[\]]{0,64}"
@@ -74,8 +75,11 @@ _PATH: Final = lazy_pattern(
     r"@?(?:file://)?(?:~|\.{1,2}|[A-Za-z]:|\$HOME)(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){1,16}"
     r"|@?(?:file://)?(?:[/\\][A-Za-z]?[a-z0-9._-]{0,40}){2,16}"
 )
-_OBJECT: Final = lazy_pattern(r"[A-Za-z_$][A-Za-z_.$]{0,128}@[0-9a-f]{1,8}")
-"""An object of Java, as ``Object.toString`` prints it."""
+_OBJECT: Final = lazy_pattern(
+    r"(?:(?:[a-z_][a-z0-9_]{0,32}\.){2,12}[A-Z][\w$]{0,128}|\[{1,4}(?:[BCDFIJSZ]|L[\w.$]{1,256};))"
+    r"@(?=[0-9]{0,7}[a-f])[0-9a-f]{6,8}"
+)
+"""An object of Java, as ``Object.toString`` prints it. It needs its package, because ``Admin@123`` is a password."""
 
 _MEASURE: Final = lazy_pattern(r"\d+(?:\.\d+)?(?:ms|us|s|m|h|d|%|k|kb|mb)?", re.IGNORECASE)
 _NAME: Final = lazy_pattern(r"[a-z0-9]+(?:[-./:_@][a-z0-9]+)+|[^\W\d_]+(?:[-./:_'][^\W\d_]+)*")
