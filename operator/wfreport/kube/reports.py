@@ -222,7 +222,8 @@ class Reports:
     async def apply_status(self, head: ReportHead, status: bytes) -> ObjectMeta:
         """Replace the whole status of a report and return its new metadata. ``head`` is the report as it was last read.
 
-        Forged fields are removed before, because an apply removes only fields of its own.
+        Forged fields are removed before, because an apply removes only fields of its own. All conditions go with them:
+        a status that lacks Ready is written again if the process ends in between.
 
         Raises:
             ConflictError: the report was changed since, or replaced by another one of its name.
@@ -230,8 +231,9 @@ class Reports:
             InvalidError: the status breaks the schema.
             ApiError: the request failed; it may have taken effect.
         """
+        removed = head.forged | {"conditions"} if head.forged else head.forged
         written = await self._metadata.apply_status(
-            head.metadata, msgspec.Raw(status), make_room=True, remove=head.forged
+            head.metadata, msgspec.Raw(status), make_room=True, remove=sorted(removed)
         )
         return written.metadata
 
@@ -299,7 +301,7 @@ def stored_report(body: bytes) -> StoredReport:
 
 
 def _report_head(decoded: _DecodedHead) -> ReportHead:
-    metadata, status = msgspec.structs.replace(decoded.metadata, managed_fields=()), decoded.status
+    metadata, status = msgspec.structs.replace(decoded.metadata, managed_fields=None), decoded.status
     forged = forged_fields(decoded.metadata)
     if status.observed_workflow.uid and not any(c.type == ConditionType.READY for c in status.conditions):
         forged |= {"conditions"}  # somebody has removed them; every version of the operator writes Ready
