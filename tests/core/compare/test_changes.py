@@ -252,18 +252,19 @@ def test_what_failed_leads_the_changes() -> None:
         ("main: Error (exit code 1): no column price in sales_v20", "image etl:1.8 → 1.9"),
         ("main: Error (exit code 1): no column price in my_sales_v2", "image etl:1.8 → 1.9"),
         ("main: Error (exit code 1): found 11 rows", "image etl:1.8 → 1.9"),
+        ("main: Error (exit code 1): strict=true", "image etl:1.8 → 1.9"),
     ],
 )
 def test_a_changed_value_that_the_failure_names_leads_the_changes(message: str, leading: str) -> None:
-    before = a_workflow(a_dag(A), a_template(), parameters={"table": "sales_v1", "rows": "10"})
+    before = a_workflow(a_dag(A), a_template(), parameters={"table": "sales_v1", "rows": "10", "strict": "false"})
     after = a_workflow(
         a_dag(A), a_template(image="etl:1.9"), phase="Failed", name="wf-2",
-        parameters={"table": "sales_v2", "rows": "11"},
+        parameters={"table": "sales_v2", "rows": "11", "strict": "true"},
     )  # fmt: skip
     after["status"]["nodes"]["wf-2-work"] |= {"phase": "Failed", "message": message}
     found = [in_words(each) for each in differences(after, before)]
     assert found[0] == leading
-    assert len(found) == 3
+    assert len(found) == 4
 
 
 def test_an_image_that_many_templates_have_is_one_change() -> None:

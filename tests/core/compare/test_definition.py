@@ -171,3 +171,12 @@ def test_the_version_of_argo_is_that_of_the_executor(image: str | None, version:
 def test_every_recorded_definition_is_small(case: Recording) -> None:
     found = a_report(decode_workflow(case.final["workflow"])).definition
     assert found is None or len(msgspec.json.encode(found)) <= MAX_BYTES
+
+
+@pytest.mark.parametrize(("templates", "is_remembered"), [(20, True), (250, False)])
+def test_only_definitions_of_few_values_are_remembered(templates: int, *, is_remembered: bool) -> None:
+    """The digests of many values take fifty times as much memory as the text."""
+    spec = {"templates": [{"name": f"t{number}"} for number in range(templates)]}
+    first, second = (digest_definition(json.dumps({"metadata": {"name": "wf"}, "spec": spec}).encode()) for _ in "ab")
+    assert first == second
+    assert (first is second) is is_remembered

@@ -62,6 +62,7 @@ _ORDER = {what: position for position, what in enumerate(ChangedThing)}
 _SOUGHT_CHARACTERS: Final = 1000
 _SHORTEST_NAMED, _LONGEST_NAMED = 4, 200
 """A shorter value, such as a number, stands in a message by chance."""
+_COMMON_VALUES: Final = frozenset({"true", "false", "null", "none"})
 _DIGEST_LENGTH: Final = 64
 _DIGEST: Final = lazy_pattern(r"-[0-9a-f]{64}\Z")
 """The end of a parameter's name in Kubeflow Pipelines."""
@@ -95,7 +96,7 @@ def _failure_text(status: ReportStatus) -> str:
 
 def _is_named(value: str, text: str) -> bool:
     """Return whether a text has a value as a word of its own, where it has it first."""
-    if not _SHORTEST_NAMED <= len(value) <= _LONGEST_NAMED:
+    if not _SHORTEST_NAMED <= len(value) <= _LONGEST_NAMED or value.lower() in _COMMON_VALUES:
         return False
     start = text.find(value)
     around = text[max(0, start - 1) : start] + text[start + len(value) : start + len(value) + 1]

@@ -40,11 +40,11 @@ _GROUP_DIGITS: Final = 4
 _REFERS_TO: Final = "@"
 _BETWEEN: Final = "."
 _MAX_REFERENCES: Final = 8
-_REMEMBERED: Final = 1024
 _REMEMBERED_BYTES: Final = 16 * 1024
-"""Digests of so many short templates are remembered, in at most 16 MiB."""
-_REMEMBERED_RUNS: Final = 128
-"""Digests of so many short definitions are remembered, in at most 2 MiB."""
+_REMEMBERED, _VALUES = 1024, 100
+"""Number of templates whose digests are remembered, and their largest number of values: 20 MB, whatever they are."""
+_REMEMBERED_RUNS, _VALUES_OF_RUN = 64, 400
+"""The same of whole definitions: 15 MB."""
 _SET_BY_COMMANDS: Final = frozenset({"shutdown", "suspend"})
 """Fields of the spec that ``argo stop``, ``suspend`` and ``resume`` change while the run goes on."""
 _DEFAULTS: Final = "templateDefaults"
@@ -127,7 +127,7 @@ def digest_definition(raw: bytes, metadata: Metadata | None = None) -> Definitio
     try:
         text = msgspec.json.encode(_TEXT.decode(raw))
         own_names = tuple(name for name in _own_names(metadata) if name in text) if metadata else ()
-        return (_digest_known_text if len(text) <= _REMEMBERED_BYTES else _digest_text)(text, own_names)
+        return (_digest_known_text if _is_small(text, _VALUES_OF_RUN) else _digest_text)(text, own_names)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -137,6 +137,11 @@ def _own_names(metadata: Metadata) -> tuple[bytes, ...]:
     generated = metadata.generate_name or LABEL_CRON_WORKFLOW in metadata.labels
     names = (metadata.uid, metadata.name if generated else "")
     return tuple(name.encode() for name in names if len(name) >= _OWN_NAME_LENGTH)
+
+
+def _is_small(text: bytes, values: int) -> bool:
+    """Return whether what is made of a JSON text is small enough to be remembered: digests take more than the text."""
+    return len(text) <= _REMEMBERED_BYTES and text.count(b":") + text.count(b"{") <= values
 
 
 def _digest_text(text: bytes, own_names: Sequence[bytes]) -> DefinitionDigest:
@@ -212,7 +217,7 @@ def _reference(reference: Mapping[str, Any]) -> dict[str, str]:
 
 def _digest_json(key: str, text: bytes, *, has_defaults: bool) -> TemplateDigest:
     """Digest a template of the spec, or the referenced one that is stored under ``key``."""
-    digest_text = _digest_known if len(text) <= _REMEMBERED_BYTES else _digest_template
+    digest_text = _digest_known if _is_small(text, _VALUES) else _digest_template
     return digest_text(key, text, has_defaults=has_defaults)
 
 
