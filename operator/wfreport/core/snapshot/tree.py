@@ -101,7 +101,9 @@ class Tree:
         if self.enclosing_nodes.isdisjoint(ids):  # such as attempts that are pods
             return {node.name: node.id for node in self.nodes.values() if node.id in ids}
         within: dict[str, str] = {}
-        for name, node_id, parent_name in zip(*self._outer_first, strict=True):
+        names, node_ids, parent_names = self._outer_first
+        for index, name in enumerate(names):
+            node_id, parent_name = node_ids[index], parent_names[index]
             if node_id in ids:
                 within[name] = node_id
             elif parent_name in within:
@@ -298,7 +300,7 @@ def _start(node: Node) -> float:
 
 
 def _by_attempt(attempts: list[Node]) -> list[Node]:
-    return sorted(attempts, key=_attempt_index) if len(attempts) > 1 else attempts
+    return sorted(attempts, key=_attempt_index)
 
 
 def _attempt_index(node: Node) -> int:
