@@ -64,8 +64,8 @@ _REFUSED: Final = message_pattern(
 """The platform's services refused the request, or are of another version."""
 
 _UNAVAILABLE: Final = message_pattern(
-    r"\bcode = (?:Unavailable|DeadlineExceeded|Internal|Aborted|ResourceExhausted|Unknown|Canceled|"
-    r"AlreadyExists)|upstream connect error|no healthy upstream|"
+    r"\bcode ?= ?(?:Unavailable|DeadlineExceeded|Internal|Aborted|ResourceExhausted|Unknown|Canceled|"
+    r"AlreadyExists)|upstream connect error|no healthy upstream|RequestError: send request failed|"
     r"[Ff]ailed (?:Get|Put)\w{1,40}\(|failed to (?:list tasks|create task|publish|update DAG)|"
     + REGISTRY_ERRORS.pattern,
     re.IGNORECASE,

@@ -106,6 +106,9 @@ _RUST_PANIC: Final = lazy_pattern(r"thread '[^']*'[^\n]{0,40} panicked at \S+:\d
 _CAUSED_BY: Final = lazy_pattern(r"Caused by:\s*$")
 """Cargo and others write each cause on a line of its own, the deepest last."""
 
+_CAUSE_BELOW: Final = lazy_pattern(r"caused by: \S")
+"""What the AWS SDK for Go writes below a request that could not be sent."""
+
 _HEADING: Final = lazy_pattern(
     r"(?:[\d:.]{8,15} +| +)?(?:Runtime|Database|Compilation|Parsing|Dependency) Error"
     r"(?: in \S+ \S+ \([^)]{1,300}\))?\s*$"
@@ -196,6 +199,7 @@ class _Scan(Struct):
         if _ANSWER.match(line):
             self.answer = line
         is_above = line.rstrip().endswith(":") and _indentation(self.nearest) > _indentation(line)
+        is_above = is_above or _CAUSE_BELOW.match(self.nearest) is not None
         cause = self.nearest if is_above or _HEADING.match(line) else ""
         cause = self.answer if _ANSWER_ABOVE.match(line) else cause
         return f"{line.rstrip()} {cause.strip()}"[:_LINE_CHARACTERS] if cause else line

@@ -10,11 +10,12 @@ from wfreport.core.classify.kubelet_messages import NETWORK_ERRORS
 from wfreport.core.classify.message_patterns import message_pattern
 
 _CONNECTION: Final = (
-    r"ECONNREFUSED|ECONNRESET|ECONNABORTED|E(?:SOCKET)?TIMEDOUT|EAI_AGAIN|\bENOTFOUND\b|ConnectTimeout|ConnectionTimeout|"
+    r"ECONNREFUSED|ECONNRESET|ECONNABORTED|E(?:SOCKET)?TIMEDOUT|EAI_AGAIN|ConnectTimeout|ConnectionTimeout|"
     r"(?:Read|Open)Timeout|UND_ERR_(?:CONNECT_TIMEOUT|SOCKET)|socket hang up|TypeError: fetch failed|"
+    r"(?:getaddrinfo|query\w{1,8}|code:?|errno:?|reason:) ['\"]?ENOTFOUND\b|"
     r"could not connect to server|lost connection to|Max retries exceeded|error sending request for url|"
     r"closed (?:the )?connection|connection (?:was |has been )?(?:aborted|closed|lost|failed|interrupted)|"
-    r"connection attempt failed|forcibly closed|(?:socket|channel) (?:was |is )?closed|prematurely closed|"
+    r"connection attempt failed|forcibly closed|socket (?:was |is )?closed|prematurely closed|"
     r"terminating connection due to|could(?: not|n't) resolve (?:host|proxy)|unable to resolve host|"
     r"could not translate host name|unable to load the service index|unknown host: |"
     r"temporary failure resolving|name or service not known|failed to lookup address|getaddrinfo failed|"
@@ -22,10 +23,15 @@ _CONNECTION: Final = (
     r"curl(?:: | error:? )\(?(?:5|6|7|16|18|28|35|52|55|56|92)\b|RPC failed; (?:curl \d|result=18|HTTP 5)|"
     r"npm (?:ERR!|error) network |(?:receiving data from|sending data to) the peer|timeout (?:was )?reached|"
     r"timed? ?out (?:while )?waiting for |transfer closed with outstanding read data|transport is closing|"
-    r"unexpected end of stream|premature (?:EOF|end of)|tried to reconnect at offset|Timeout(?:Exception|Error)\b|"
+    r"unexpected (?:end of stream|disconnect)|IOException: Premature EOF|"
+    r"premature end of (?:chunk|response|Content-Length|stream)|"
+    r"tried to reconnect at offset|Timeout(?:Exception|Error)\b|"
     r"code = (?:Unavailable|DeadlineExceeded|Aborted)\b|StatusCode\.(?:UNAVAILABLE|DEADLINE_EXCEEDED|ABORTED)\b|"
-    r"(?:could ?n[o']t|unable to|cannot|can't|failed to) connect to (?!the Docker daemon)|"
-    r"(?:connect|socket|host|server|network|database|http|request|port|\bread)[^\n]{0,200}(?:timed out|timeout expired)"
+    r"(?:could ?n[o']t|unable to|cannot|can't|failed to) connect to (?!the Docker daemon)[^\n]{0,100}?"
+    r"(?:server|\bstore|host|backend|database|\bDB\b|broker|cluster|service|address|endpoint|registry|\bAPI\b|port \d|"
+    r":\d{2,5}\b|\w\.[a-z]{2}|\d\.\d|://|redis|mongo|kafka|rabbit|mysql|postgres|elastic|vault|zookeeper|minio)|"
+    r"\bread (?:operation )?timed out|"
+    r"(?:connect|socket|host|server|network|database|http|request|port)[^\n]{0,200}(?:timed out|timeout expired)"
 )
 """A name that was not resolved, a connection that was refused, a stream that broke."""
 
@@ -36,12 +42,22 @@ _NETWORK_EXCEPTION: Final = (
 )
 """What clients in Python and Java name such a failure."""
 
+_COUNTED: Final = (
+    r"(?! (?:rows?|records?|items?|files?|lines?|entries|columns?|values|samples?|objects)\b)"
+    r"(?! (?:documents?|messages|events|keys|users|tests?|checks?|points|partitions|tables|images?)\b)"
+    r"(?! \w{5,20} (?:rows?|records?|items?|files?|lines?|entries)\b)"
+)
+"""After a number that is a status; a number of rows is none."""
+
 _OVERLOAD: Final = (
     r"too ?many ?(?:requests|connections|clients)|remaining connection slots|"
     r"rate limit(?:ed| exceeded)|exceeded (?:the )?rate limits?\b|reduce your request rate|"
-    r"\bSlow ?Down\b|\bThrottl(?:ing|ed)|: Rate exceeded|RequestLimitExceeded|ThroughputExceeded|"
-    r"(?:HTTP(?:/[12](?:\.[01])?)?|status|code|error|exception)[ :=\"(\[]{1,4}(?:429|50[0234])\b(?! (?-i:[a-z]))|"
-    r"(?:\bgot |\breturned )(?:429|50[0234])\b|Internal Server Error|please retry\b|: Try again$|"
+    r"(?-i:\bSlowDown\b|\bSlow Down\b)|\bThrottl(?:ing|ed)(?!_)|"
+    r": Rate exceeded|RequestLimitExceeded|ThroughputExceeded|"
+    rf"(?:HTTP(?:/[12](?:\.[01])?)?|status|code)[ :=\"(\[]{{1,4}}(?:429|50[0234])\b{_COUNTED}|"
+    rf"(?:error|exception)[ :=\"(\[]{{1,4}}(?:(?:429|50[234])\b{_COUNTED}|500\b(?! (?-i:[a-z])))|"
+    rf"(?:https?\b|\bGET\b|\bPOST\b|\bPUT\b|server|request|service|\bAPI\b)[^\n]{{0,200}}\b(?:got|returned) "
+    rf"(?:429|50[0234])\b{_COUNTED}|Internal Server Error|please retry\b|: Try again$|"
     r"circuit_breaking_exception|bad gateway|service (?:is )?(?:temporarily )?unavailable|gateway time-?out|"
     r"try again later|database system is (?:starting up|shutting down|in recovery mode|not yet accepting)|"
     r"is loading the dataset|(?:temporarily|currently) (?:read-only|unavailable|overloaded|unreachable|out of service)|"
@@ -69,13 +85,18 @@ _TEMPORARY: Final = message_pattern(
 """What may be otherwise the next time."""
 
 _REFUSED: Final = message_pattern(
-    r"\bpassword\b|(?:database|role|user) \S{1,100} does not exist|unknown database|no pg_hba\.conf entry|"
+    r"(?:incorrect|invalid|wrong|bad) (?:[\w/]{1,20} ){0,3}password|no password supplied|login failed for user|"
+    r"password (?:authentication )?(?:failed|(?:is |was )?(?:incorrect|wrong|invalid|required)|(?:has )?expired)|"
+    r"invalid connection (?:string|ur[il])|Host key verification failed|"
+    r"(?:database|role|user) \S{1,100} does not exist|unknown database|no pg_hba\.conf entry|"
     r"authentication (?:failed|required)|\bunauthorized\b|(?:access|permission) denied|"
-    r"no such file or directory|404 Not Found|\bAssertionError\b|"  # of a socket, a page, a test
+    r"no such file or directory|404 Not Found|\bAssertionError\b|\b\d{3} != \d{3}\b|"  # of a socket, a page, a test
+    r"\b(?:Import|ModuleNotFound|Name|Attribute|Syntax|Key)Error: |TypeError: (?!fetch failed)|"  # names in code
+    r"unreported exception |cannot find symbol|syntax error|unexpected EOF while (?:looking|parsing)|"
     r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|\bx509: |certificate (?:has expired|signed by unknown)",
     re.IGNORECASE,
 )
-"""What a connection was refused for, or a test expected: it is the same the next time."""
+"""What a connection was refused for, a test expected, or code does not know: it is the same the next time."""
 
 
 def is_temporary(line: str) -> bool:
