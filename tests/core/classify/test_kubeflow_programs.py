@@ -60,6 +60,21 @@ def test_a_service_that_does_not_answer_is_the_platforms_and_worth_a_retry(templ
     assert failure.reason == "KubeflowError"
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["failed to publish metrics to Prometheus: connection refused", "failed to publish topic: code = Unavailable"],
+)
+def test_what_the_program_of_the_user_could_not_publish_is_the_users(line: str) -> None:
+    failure = failure_of(status_of(LAUNCHER, line))
+    assert (failure.owner, failure.reason, failure.retryable) == ("User", "Error", True)
+
+
+def test_a_token_that_is_refused_to_the_load_of_artifacts_is_the_platforms() -> None:
+    run = a_snapshot(a_node("wf", Phase.FAILED, message="failed to load artifacts: Unauthorized"))
+    failure = failure_of(a_report(run))
+    assert (*facts(failure), failure.reason) == ("ArtifactIO", "Platform", False, None)
+
+
 @pytest.mark.parametrize(("template", "words"), REFUSED, ids=range(len(REFUSED)))
 def test_a_service_that_refuses_is_the_platforms(template: str, words: str) -> None:
     status = status_of(template, GLOG + words)

@@ -40,7 +40,9 @@ _CONTAINER: Final = lazy_pattern(r"(?:.*/)?[\w.-]*(?:kfp|pipelines?)-(?:driver|l
 _SPOKEN: Final = lazy_pattern(
     r"(?:[EF]\d{4} [\d:.]{8,20} +\d+ main\.go:\d+\] )?"
     r"(?:KFP driver: (?:driver\.\w{1,20}\([^\n]{0,2000}?\) failed: )?|[Ff]ailed to execute (?:importer )?component: |"
-    r"(?=failed to (?:create (?:component launcher|importer launcher)|(?:pre-)?publish|initialize \S{0,40} ?client)))"
+    r"(?=failed to (?:create (?:component launcher|importer launcher)|"
+    r"(?:pre-)?publish (?:results to ML|(?:\S{1,20} )?(?:execution|pipeline|task|DAG|driver)\b)|"
+    r"initialize (?:metadata|MLMD|ML Metadata|cache|pipelines?|KFP|kubernetes|k8s) ?client)))"
 )
 """How their last line begins."""
 
@@ -52,13 +54,16 @@ _OF_THE_USER: Final = message_pattern(
     r"failed to (?:find|read) output parameter|failed to unmarshall? |init container |missing either |"
     r"unable to create directory|invalid value|failed to parse (?:pvc|size|generic)|failed to make podSpecPatch|"
     r"volume mount (?:at|name) |runAsUser=0|unsupported (?:value|storage scheme)|path traversal|"
-    r"does not match (?:type|the)"
+    r"does not match (?:type|the)|"
+    r"failed to (?:download|import) input artifact[^\n]{0,500}(?:NoSuchBucket|NoSuchKey|code ?= ?NotFound)"
 )
 """The cause is the pipeline, the program that the launcher ran, or its image."""
 
 _REFUSED: Final = message_pattern(
-    r"\bcode = (?:Unimplemented|PermissionDenied|Unauthenticated|InvalidArgument|FailedPrecondition)|"
-    r"unknown method |flag provided but not defined|is forbidden: User |\" not found$|NoSuchBucket|"
+    r"\bcode = (?:Unimplemented|PermissionDenied|Unauthenticated|FailedPrecondition)|"
+    r"\bcode = InvalidArgument desc = Failed to |"
+    r"unknown method |flag provided but not defined|is forbidden: User |NoSuchBucket|"
+    r"\"(?:mlpipeline|ml-pipeline|kfp|metadata)[\w.-]{0,200}\" not found$|"
     r"failed to (?:retrieve|get Bucket) credentials"
 )
 """The platform's services refused the request, or are of another version."""

@@ -36,7 +36,7 @@ _NOISE: Final = lazy_pattern(
     r"goroutine \d+ |\s+\S+\.go:\d+|created by \S+|"  # Go
     r"Traceback \(most recent call last\):|(?:During handling of|The above exception) |\s+File \"[^\"]*\", line \d+|"
     r"Node\.js v\d|note: |Execution halted$|stack backtrace:|"
-    r"npm (?:ERR!|error)(?: (?:A complete log|errno |syscall |path |cwd |command |signal |  )|\s*$)|"
+    r"npm (?:ERR!|error)(?: (?:A complete log|errno |syscall |path |cwd |command |  )|\s*$)|"
     r"npm (?:ERR!|error) network(?: (?:This is a problem|In most cases|If you are|'proxy' config)|\s*$)|"
     r"[│|╷╵╰╭─\s]*(?:\[ERROR\] +)?(?:For more information|To see the full stack trace|Re-run |\[Help \d+\]|"
     r"\(Background on this error|To learn more |Run with --|See https?://|\* Get more help|\* Try:)",
@@ -46,7 +46,7 @@ _NOISE: Final = lazy_pattern(
 
 _GENERIC: Final = lazy_pattern(
     r"=====|npm (?:ERR!|error)(?! network )|\s*error: subprocess-exited-with-error|"
-    r"\s*fatal: (?:the remote end hung up unexpectedly|early EOF|.{0,20}index-pack )|"
+    r"\s*fatal: (?:the remote end hung up unexpectedly|early EOF|.{0,20}index-pack )|fetch-pack: |"
     r"make(?:\[\d+\])?: \*\*\*|BUILD FAILED|(?:\([\d:]{5,10}\) )?ERROR: Build did NOT complete successfully|"
     r"FAIL$|FAIL\s|FAILED \(|Tests?:? .*\d+ failed|"
     r"Done\b|test result: |CommandException: \d+ files/objects could not be |"
@@ -61,11 +61,11 @@ _EXCEPTION: Final = lazy_pattern(
     r"(?:[│|] )?(?:Caused by: |Exception in thread \"[^\"]*\" |: |E  +|Uncaught |Unhandled exception\. |fatal: )?(?:"
     r"(?:[A-Za-z_$][\w$]{0,63}(?:\.|::)){0,16}[A-Z]?[\w$]{0,64}?(?:Error|Exception|Interrupt)(?:: |:?$| \[| \()|"
     r"(?:[A-Za-z_$][\w$]{0,63}\.){1,16}[A-Z][\w$]{0,64}(?:: |$))|"
-    r"[EW]: Failed to fetch |\s+> (?:Could not|Cannot|Failed|Unable|No )|\s+---> (?=\S)|"  # of apt, Gradle and .NET
-    r"F\d{4} \d\d:\d\d:\d\d\S* +\d+ \S{1,100}\] |"
+    r"E: Failed to fetch |\s+> (?:Could not|Cannot|Failed|Unable|No )|\s+---> (?=\S)|"  # of apt, Gradle and .NET
+    r"F\d{4} \d\d:\d\d:\d\d\S* +\d+ main\.go:\d+\] (?:KFP driver: |[Ff]ailed to )|"  # of Kubeflow's programs
     r"panic: |fatal error: |thread '[^']*' panicked at '|\s*what\(\): |FAILED \S+::|--- FAIL: |● "
 )
-"""Exceptions, panics, fatal lines of glog and klog, and failed tests."""
+"""Exceptions, panics, the last words of Kubeflow's own programs, and failed tests."""
 
 _SEVERE: Final = lazy_pattern(
     r"(?:level|severity)\"?[=:] ?\"?(?:error|fatal|panic|critical)\b|"
@@ -183,9 +183,9 @@ class _Scan(Struct):
         if rank is _Rank.NOISE:
             return False
         line = self._with_cause(line)
-        if self.cause:
+        if self.cause and not self.cause.startswith("fetch-pack: "):  # git tells above it why
             self.cause = line if self.cause.strip() in line else self.cause
-        elif self.informative < _NEAR and rank < _Rank.ROUTINE and _is_cause(line):
+        elif self.informative < _NEAR and rank < _Rank.ROUTINE and _is_cause(line) and not self._is_overcome(line):
             self.cause = line
         self.found.setdefault(rank, (line, self.informative))
         self.informative += 1
@@ -193,6 +193,11 @@ class _Scan(Struct):
         if not line[0].isspace() and rank is not _Rank.GENERIC:
             self.following = line
         return rank is _Rank.EXCEPTION
+
+    def _is_overcome(self, line: str) -> bool:
+        """Return whether a line is a warning of apt that no error of apt follows: the program went on."""
+        error = self.found.get(_Rank.ERROR)
+        return line.startswith("W: ") and error is not None and not error[0].startswith(("E: ", "W: "))
 
     def _with_cause(self, line: str) -> str:
         """Return a line with the cause that stands on a line of its own below it."""
