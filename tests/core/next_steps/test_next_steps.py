@@ -667,3 +667,11 @@ def test_a_run_that_hangs_has_to_end_before_it_is_run_anew() -> None:
         step.command: step.text for step in next_steps(replace(run, status=replace(run.status, failures=[failure])))
     }
     assert texts["argo", "resubmit", "wf"].startswith("once this run has ended (argo terminate wf -n data): ")
+
+
+def test_a_full_store_is_not_a_full_machine() -> None:
+    message = "failed to put file: XMinioStorageFull: no space left on device on server"
+    failure = a_failure(FailureClass.ARTIFACT_IO, message=message, host_node_name="m", container="wait")
+    steps = next_steps(a_failed(failure))
+    assert "ake room in the artifact store" in sentences(steps)
+    assert "describe node" not in " ".join(lines(steps))

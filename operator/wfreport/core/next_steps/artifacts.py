@@ -24,6 +24,9 @@ from wfreport.imports import lazy_pattern
 Steps = Iterator[NextStep]
 _OLD_EXECUTOR: Final = lazy_pattern(r"Docker daemon|docker\.sock|process namespace sharing|mkdir /argo/outputs")
 _DISK_FULL: Final = lazy_pattern(r"no space left on device|disk quota exceeded")
+_STORE_FULL: Final = lazy_pattern(r"StorageFull|InsufficientStorage")
+"""The answer of an artifact store: MinIO's has the words of a full disk as well, but it is the store's."""
+
 _RUNTIME: Final = lazy_pattern(r"OCI runtime|containerd|container process is already dead|runc ")
 
 
@@ -34,7 +37,8 @@ def artifact_steps(failure: Failure, run: ReportedRun) -> Steps:
         yield wfreport(f"the log of Argo's {container_of(failure)} container", *command)
     else:
         yield from log_of(failure, run)
-    if _DISK_FULL.search(failure.message or ""):
+    message = failure.message or ""
+    if _DISK_FULL.search(message) and not _STORE_FULL.search(message):
         yield from _more_room(failure, run)
         return
     corrections = list(_corrections(failure))
@@ -65,6 +69,8 @@ def _corrections(failure: Failure) -> Steps:
             "Set containerRuntimeExecutor: emissary in the ConfigMap workflow-controller-configmap: this executor of "
             "an old Argo cannot work on the machine, or not as this user."
         )
+    elif _STORE_FULL.search(message):
+        yield NextStep("Make room in the artifact store, or raise its quota: it is full.")
     elif LOST_CONNECTION.search(message):
         yield NextStep("If it fails again, look at the machine: argoexec lost the step's container, or its pod.")
         yield from describe_host(failure, "the state of its machine")
