@@ -63,7 +63,7 @@ _NAMED: Final = lazy_pattern(
 )
 _SECRET_NAME: Final = lazy_pattern(
     r"[\w.:/ -]{0,100}?(?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|secret|private|auth"
-    r"|account|signing|encryption|shared|client|master|fernet)[-_. ]?(?:key|salt)|credentials?|_key|_salt)s?",
+    r"|account|signing|encryption|shared|client|master|fernet)[-_. ]?(?:key|salt)|credentials?|_salt)s?",
     re.IGNORECASE,
 )
 _COMMON: Final = lazy_pattern(

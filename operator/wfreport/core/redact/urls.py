@@ -82,13 +82,15 @@ _WEBHOOK: Final = lazy_pattern(
     r"|hooks\.zapier\.com/hooks/catch/\d{1,12}/|maker\.ifttt\.com/trigger/[\w-]{1,64}/with/key/"
     r"|api\.telegram\.org/bot|events\.pagerduty\.com/integration/|hooks\.slack\.com/(?:workflows|triggers)/"
     r"|[\w-]{1,64}\.tines\.com/webhook/|open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/"
-    r"|(?:hc-ping|cronitor\.link/p|nosnch\.in|packagecloud\.io|dl\.cloudsmith\.io|webhook\.site"
+    r"|(?:(?:hc-ping|cronitor\.link/p|nosnch\.in|packagecloud\.io|dl\.cloudsmith\.io|webhook\.site"
     r"|[\w-]{1,64}\.m\.pipedream\.net|ping\.ohdear\.app|push\.statuscake\.com)(?:\.com)?/"
+    r"|uptimerobot\.com/|alchemy(?:api)?\.(?:com|io)/v2/|(?:anaconda\.(?:org|cloud|com)|/conda)/t/)"
+    r"(?=[\w./-]{0,200}?(?<![\w-])(?=[\w-]{0,64}\d)[\w-]{10,128})"  # other pages of these hosts are no secrets
     r"|sumologic\.(?:com|net)/receiver/v1/http/|loggly\.com/(?:inputs|bulk)/|api/v1/heartbeat/|build_hooks/"
-    r"|/integrations/deploy/prj_\w{1,64}/|infura\.io/(?:ws/)?v3/|alchemy(?:api)?\.(?:com|io)/v2/|quiknode\.pro/"
-    r"|uptimerobot\.com/|splunkcloud\.com/services/collector/|logz\.io/\?token="
+    r"|/integrations/deploy/prj_\w{1,64}/|infura\.io/(?:ws/)?v3/|quiknode\.pro/"
+    r"|splunkcloud\.com/services/collector/|logz\.io/\?token="
     r"|victorops\.com/integrations/generic/\d{1,12}/alert/"
-    r"|(?:anaconda\.(?:org|cloud|com)|/conda)/t/|/webhook/send\?key=|/deploy/srv-\w{1,64}\?key="
+    r"|/webhook/send\?key=|/deploy/srv-\w{1,64}\?key="
     r"|api\.opsgenie\.com/v1/json/\w{1,32}\?apiKey=)"
     r"([\w@:.-][\w@:./=-]{7,400})",
     re.IGNORECASE,
@@ -110,7 +112,8 @@ def _webhook_paths(text: str) -> Iterator[Span]:
 
 
 _USER_AT_HOST: Final = lazy_pattern(
-    r"(?:(?<=[^:]//)|(?<![\w./:@+-]))[A-Za-z][\w.+-]{0,64}:(?P<value>[^\s:/@\"'<>(){}\[\],;=]{5,128})@"
+    r"(?:(?<=[^:]//)|(?<![\w./:@+-]))(?!(?i:mailto|sips?|acct|b?cc|to|from|by|author|owner|e?mail|contact|maintainer"
+    r"|reviewer|assignee|reporter):)[A-Za-z][\w.+-]{0,64}:(?P<value>[^\s:/@\"'<>(){}\[\],;=]{5,128})@"
     r"(?=(?:[a-z0-9-]{1,63}\.){0,6}[a-z][a-z0-9-]{0,62}(?::\d{2,5}\b|/|\.[a-z]{2,12}(?![\w.@-]))|\d{1,3}"
     r"(?:\.\d{1,3}){3})"
 )
