@@ -675,3 +675,18 @@ def test_a_full_store_is_not_a_full_machine() -> None:
     steps = next_steps(a_failed(failure))
     assert "ake room in the artifact store" in sentences(steps)
     assert "describe node" not in " ".join(lines(steps))
+
+
+@pytest.mark.parametrize("failure_class", [FailureClass.CONTROLLER_ERROR, FailureClass.ARTIFACT_IO])
+@pytest.mark.parametrize("retryable", [True, False])
+def test_what_is_due_only_after_another_failure_says_so_and_nothing_else(
+    failure_class: FailureClass, *, retryable: bool
+) -> None:
+    message = "failed to save outputs: unable to upgrade connection: container not found"
+    failure = a_failure(failure_class, message, owner=Owner.PLATFORM, retryable=retryable)
+    assert ("If it fails again" in sentences(next_steps(a_failed(failure)))) is retryable
+
+
+def test_an_argoexec_of_another_version_is_told_from_one_without_rights() -> None:
+    failure = a_failure(FailureClass.CONTROLLER_ERROR, "wait: Error (exit code 1): unknown flag: --loglevel")
+    assert "Let Argo's controller and argoexec have the same version" in sentences(next_steps(a_failed(failure)))

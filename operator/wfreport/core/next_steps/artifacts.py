@@ -72,7 +72,7 @@ def _corrections(failure: Failure) -> Steps:
     elif _STORE_FULL.search(message):
         yield NextStep("Make room in the artifact store, or raise its quota: it is full.")
     elif LOST_CONNECTION.search(message):
-        yield NextStep("If it fails again, look at the machine: argoexec lost the step's container, or its pod.")
+        yield NextStep("Look at the machine: argoexec lost the step's container, or its pod.")
         yield from describe_host(failure, "the state of its machine")
     elif _RUNTIME.search(message):
         yield NextStep("Look at the machine: its container runtime could not start or reach Argo's container.")

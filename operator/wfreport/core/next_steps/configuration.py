@@ -186,7 +186,7 @@ def _credentials(text: str, _: ReportedRun) -> list[NextStep]:
         return []
     return [
         NextStep(
-            "If it fails again, look at the pod's ServiceAccount: whether it exists, was made anew while the pod ran, "
+            "Look at the pod's ServiceAccount: whether it exists, was made anew while the pod ran, "
             "and mounts its token (automountServiceAccountToken)."
         ),
         kubectl("the ServiceAccounts, with their age", "get", "serviceaccounts"),

@@ -272,7 +272,9 @@ def _controller(failure: Failure, run: ReportedRun) -> Steps:
         yield from _lost_result(failure, run)
         return
     advice = NextStep(
-        _CONTROLLER_ADVICE.get(failure.reason or "", "If it fails again, the platform reads the controller's log.")
+        _OF_ONE_VERSION
+        if _OTHER_VERSION.search(failure.message or "")
+        else _CONTROLLER_ADVICE.get(failure.reason or "", "The platform reads the controller's log.")
     )
     yield controller_log(run)
     if failure.retryable:
@@ -297,13 +299,18 @@ def _lost_result(failure: Failure, run: ReportedRun) -> Steps:
     yield run_all_again(run, "run all of it again, as a new Workflow")
 
 
+_OTHER_VERSION: Final = lazy_pattern(r"unknown (?:shorthand )?flag: |/argo/podmetadata/|unknown command \"")
+_OF_ONE_VERSION: Final = (
+    "Let Argo's controller and argoexec have the same version: this argoexec does not know what the controller asks of "
+    "it. The image is the controller's --executor-image, or executor.image in workflow-controller-configmap."
+)
 _CONTROLLER_ADVICE: Final = {
-    "APIServerError": "If it fails again, the platform checks the API server and its admission webhooks.",
+    "APIServerError": "The platform checks the API server and its admission webhooks.",
     "WorkflowTooLarge": (
         "Make the Workflow smaller (fewer items per loop, shorter parameters, a Workflow of Workflows), or let the "
         "platform configure nodeStatusOffLoad."
     ),
-    "ExecutorError": "If it fails again, the platform checks argoexec's image and its rights in the namespace.",
+    "ExecutorError": "The platform checks argoexec's image and its rights in the namespace.",
     "DatabaseError": "The platform checks the database of Argo's controller (persistence).",
     "LockError": "The platform checks the ConfigMap or the database that holds the limits of the locks.",
 }
