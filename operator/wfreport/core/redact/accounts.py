@@ -63,12 +63,15 @@ _AUTH_SETTING: Final = lazy_pattern(
 )
 """``NEO4J_AUTH=neo4j/…``, ``smtp_auth: bob:…``, ``REDISCLI_AUTH=…``"""
 
+_BEFORE_PARAMETER: Final = frozenset("?&")
 _UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
 
 
 def _auth_settings(text: str) -> Iterator[Span]:
     for match in _AUTH_SETTING.finditer(text):
         group = "value" if match["value"] is not None else "whole"
+        if "#" in match[group] and text[match.start() - 1 : match.start()] in _BEFORE_PARAMETER:
+            continue  # of a page, whose part follows
         value = match[group]
         generated = is_random(value, 6) and is_mixed(value) and "(" not in value
         if generated or (group == "whole" and _UUID.fullmatch(value)):
@@ -118,8 +121,8 @@ _CODE: Final = lazy_pattern(
     r"(?<![\w-])(?:recovery|backup|scratch|emergency|invite|activation|license|2fa|mfa|totp|otp|one-time"
     r"|verification)[ _-]"
     r"(?:codes?|keys?|tokens?|passcodes?)(?: is| are|s)?[\"']?[ \t]{0,4}[:=]?[ \t]{1,4}[\"']?"
-    r"(?P<value>(?=[A-Za-z]{0,8}[ -]?[A-Za-z]{0,8}\d)[A-Za-z0-9]{3,8}(?:[ -][A-Za-z0-9]{3,8}){1,7}(?![\w.])|\d{6,8}"
-    r"(?![\w.]))",
+    r"(?P<value>(?=[A-Za-z]{0,8}[ -]?[A-Za-z]{0,8}\d)[A-Za-z0-9]{3,8}(?:[ -][A-Za-z0-9]{3,8}){1,7}(?![\w.])"
+    r"|(?!(?:19|20)\d{6})\d{6,8}(?![\w.]))",
     re.IGNORECASE,
 )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import is_random
+from wfreport.core.redact.words import has_time, is_random
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
@@ -55,6 +55,7 @@ def _is_generated(value: str) -> bool:
         and ((places > 1 and is_mixed_case) or (places > 0 and special))
         and is_random(value, _MIN_LENGTH)
         and not _ADDRESS.match(value)
+        and not has_time(value)
         and not _WORDS_WITH_NUMBERS.fullmatch(value)
     )
 

@@ -6,7 +6,15 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import PASSWORD_WORDS, STATE_WORDS, is_generated, is_mixed, is_random, is_reference
+from wfreport.core.redact.words import (
+    PASSWORD_WORDS,
+    STATE_WORDS,
+    has_time,
+    is_generated,
+    is_mixed,
+    is_random,
+    is_reference,
+)
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
@@ -185,7 +193,7 @@ def _beside_secrets(text: str) -> Iterator[Span]:
                 continue
         is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
         at_least = 6 if is_password else 8 if is_generated(value) and not _MISSING.match(text, match.end()) else 16
-        if is_random(value, at_least) and is_mixed(value) and not is_reference(value):
+        if is_random(value, at_least) and is_mixed(value) and not is_reference(value) and not has_time(value):
             yield match.start("value"), match.start("value") + len(value)
 
 

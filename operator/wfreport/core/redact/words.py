@@ -6,6 +6,8 @@ from typing import Final
 from wfreport.core.redact.placeholders import is_placeholder
 from wfreport.imports import lazy_pattern
 
+_TIME: Final = lazy_pattern(r"\d{4}-\d\d-\d\d[T_]\d\d:?\d\d")
+
 
 def words(text: str) -> frozenset[str]:
     """Return the words of a text."""
@@ -134,6 +136,11 @@ _COMPLAINT: Final = lazy_pattern(
 def is_complaint(value: str) -> bool:
     """Whether the value is a message about a field, as APIs return it: ``{"password": "must have 8 characters"}``."""
     return _COMPLAINT.match(value) is not None and not any(is_mixed(word) for word in value.split())
+
+
+def has_time(value: str) -> bool:
+    """Return whether a value contains a time, as the ids of scheduled runs do."""
+    return _TIME.search(value) is not None
 
 
 def is_random(value: str, at_least: int) -> bool:
