@@ -34,8 +34,10 @@ class Judgement(Struct, frozen=True):
 _TEMPLATE: Final = lazy_pattern(r"(?:retry-)?system-(?:(?:dag|container)-driver|container-impl)|system-importer")
 """Names of templates that Kubeflow's compiler writes (backend/src/v2/compiler/argocompiler)."""
 
-_CONTAINER: Final = lazy_pattern(r"(?:.*/)?[\w.-]*(?:kfp|pipelines?)-(?:driver|launcher)(?:[._-][\w.-]*)?(?:[:@].*)?")
-"""Names and images of their containers, also in builds of other vendors."""
+_CONTAINER: Final = lazy_pattern(
+    r"[\w.-]{0,128}(?:kfp|pipelines?)-(?:driver|launcher)(?:[._-][\w.-]{0,128})?(?:[:@][^/]{0,256})?"
+)
+"""Names and images of their containers without the repository's path, also in builds of other vendors."""
 
 _SPOKEN: Final = lazy_pattern(
     r"(?:[EF]\d{4} [\d:.]{8,20} +\d+ main\.go:\d+\] )?"
@@ -85,7 +87,7 @@ def is_of_kubeflow(template_name: str, template: Template | None, pod: Pod | Non
     own = (template.container, *template.init_containers) if template else ()
     of_pod = (*pod.spec.containers, *pod.spec.init_containers) if pod else ()
     texts = (text for container in (*own, *of_pod) if container for text in (container.name, container.image))
-    return any(_CONTAINER.fullmatch(text) for text in texts)
+    return any(_CONTAINER.fullmatch(text.rpartition("/")[2]) for text in texts)
 
 
 def judge(line: str) -> Judgement | None:

@@ -58,7 +58,7 @@ _KEY: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _WORD_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}")
-_LAST_WORDS_REVERSED: Final = lazy_pattern(r"[^A-Za-z\d]*([A-Za-z\d]+)")
+_LAST_WORDS_REVERSED: Final = lazy_pattern(r"[^A-Za-z\d]{0,100}([A-Za-z\d]{1,100})")
 """The last words of a text that are not separated, such as ``nextPage``."""
 
 _LINE_REVERSED: Final = lazy_pattern(r"[\w.-]{0,64}[ \t>-]{0,32}(?:\n|\Z)")
