@@ -27,7 +27,7 @@ SERVERS: Final = ("make cluster", "make run")
 READING: Final = (
     "argo get",
     "kubectl get",
-    *(f"kubectl wfreport {command}" for command in ("list", "show", "remediations")),
+    *(f"kubectl wfreport {command}" for command in ("list", "show", "simulate", "remediations")),
 )
 DEADLINE_SECONDS: Final = 240
 
