@@ -113,7 +113,5 @@ def container_of(failure: Failure) -> str:
 
 def if_again(step: NextStep) -> NextStep:
     """Return a step that is due only if another attempt failed, too."""
-    if step.text.startswith("If "):
-        return step
     text = step.text if step.command else f"{step.text[:1].lower()}{step.text[1:]}"
     return replace(step, text=f"if it fails again: {text}" if step.command else f"If it fails again, {text}")
