@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
-from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import STATE_WORDS, is_mixed, is_random
+from wfreport.core.redact.detectors import Detector, Span, by_pattern
+from wfreport.core.redact.words import UUID, is_random, is_random_and_mixed, is_state_or_placeholder
 from wfreport.imports import lazy_pattern
 
 _ACCOUNT: Final = r"[\w.@+-]{1,64}"
@@ -35,7 +35,7 @@ def _attempts(text: str) -> Iterator[Span]:
     for match in _ATTEMPT.finditer(text):
         value = match["value"].rstrip(".?:")
         is_name = _WORDS_AND_NUMBER.fullmatch(value) is not None and not _OF_CREDENTIALS.match(match[0])
-        if is_random(value, 6) and is_mixed(value) and not is_name and "/" not in value:
+        if is_random_and_mixed(value, 6) and not is_name and "/" not in value:
             yield match.start("value"), match.start("value") + len(value)
 
 
@@ -48,12 +48,6 @@ _SHORT_NAMES: Final = lazy_pattern(
 """``u=bob p=…``"""
 
 
-def _short_names(text: str) -> Iterator[Span]:
-    for match in _SHORT_NAMES.finditer(text):
-        if is_random(match["value"], 5):
-            yield match.span("value")
-
-
 _AUTH_SETTING: Final = lazy_pattern(
     r"(?:(?<![\w-])|(?<=[_.-]))auth(?:entication|_?basic|_?info|_?string|_?data)?\\{0,3}[\"']?[ \t]{0,4}(?:=>|:="
     r"|[:=])[ \t]{0,4}"
@@ -64,7 +58,6 @@ _AUTH_SETTING: Final = lazy_pattern(
 """``NEO4J_AUTH=neo4j/…``, ``smtp_auth: bob:…``, ``REDISCLI_AUTH=…``"""
 
 _BEFORE_PARAMETER: Final = frozenset("?&")
-_UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
 
 
 def _auth_settings(text: str) -> Iterator[Span]:
@@ -73,8 +66,8 @@ def _auth_settings(text: str) -> Iterator[Span]:
         if "#" in match[group] and text[match.start() - 1 : match.start()] in _BEFORE_PARAMETER:
             continue  # of a page, whose part follows
         value = match[group]
-        generated = is_random(value, 6) and is_mixed(value) and "(" not in value
-        if generated or (group == "whole" and _UUID.fullmatch(value)):
+        generated = is_random_and_mixed(value, 6) and "(" not in value
+        if generated or (group == "whole" and UUID.fullmatch(value)):
             yield match.span(
                 "account" if group == "value" and text[match.start() - 1 : match.start()] != "_" else group
             )
@@ -85,12 +78,6 @@ _BESIDE_ID: Final = lazy_pattern(
     r"[ \t]{0,4}[,:;|/\t ][ \t]{0,4}(?:[bu]?[\"'])?(?P<value>[A-Za-z0-9+/]{24,64}={0,2})(?![\w+/=-])"
 )
 """The id of an access key, and its secret after it: ``Auth('LTAI…', '…')``."""
-
-
-def _beside_ids(text: str) -> Iterator[Span]:
-    for match in _BESIDE_ID.finditer(text):
-        if is_random(match["value"], 24) and is_mixed(match["value"]):
-            yield match.span("value")
 
 
 _TOKEN_ID: Final = lazy_pattern(
@@ -130,7 +117,7 @@ _CODE: Final = lazy_pattern(
 def _supplied(text: str) -> Iterator[Span]:
     for match in _SUPPLIED.finditer(text):
         value = match["value"]
-        if is_random(value, 6) and is_mixed(value) and value.lower() not in STATE_WORDS and not is_placeholder(value):
+        if is_random_and_mixed(value, 6) and not is_state_or_placeholder(value):
             yield match.span("value")
 
 
@@ -141,10 +128,17 @@ def _codes(text: str) -> Iterator[Span]:
 
 DETECTORS: Final[tuple[Detector, ...]] = (
     Detector((r"(?i)(?:log[io]n|log[ -]in|sign[ -]in|auth|cred|/pass|account|trying|tried )",), _attempts),
-    Detector((r"(?i)\b(?:p|pw|ps|pin|key)[\"']?[ \t]*[:=]",), _short_names),
+    by_pattern(
+        _SHORT_NAMES, r"(?i)\b(?:p|pw|ps|pin|key)[\"']?[ \t]*[:=]", group="value", accept=partial(is_random, at_least=5)
+    ),
     Detector(("(?i)auth",), _auth_settings),
     Detector((r"(?i)[a-z][ _-]token[\"' ]", "(?i)snmp", r"login\((?:key|token|api_key)"), _undoubted),
-    Detector((r"(?:AKIA|ASIA|LTAI|AKID|GOOG|SCW)[A-Za-z0-9]", "(?:AC|SK)[0-9a-f]{8}"), _beside_ids),
+    by_pattern(
+        _BESIDE_ID,
+        *(r"(?:AKIA|ASIA|LTAI|AKID|GOOG|SCW)[A-Za-z0-9]", "(?:AC|SK)[0-9a-f]{8}"),
+        group="value",
+        accept=partial(is_random_and_mixed, at_least=24),
+    ),
     Detector(("(?i)(?:passw|passphrase|credential)",), _supplied),
     Detector(
         (r"(?i)(?:recovery|backup|scratch|activation|license|emergency|verification|one-time|[2m]fa|otp)[ _-]",), _codes

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import STATE_WORDS, is_random, is_reference
+from wfreport.core.redact.words import is_random, is_reference, is_state_or_placeholder
 from wfreport.imports import lazy_pattern
 
 _ARGUMENTS: Final = (
@@ -116,9 +115,8 @@ def _logins(text: str) -> Iterator[Span]:
 def _is_password(value: str) -> bool:
     return (
         len(value) > 2  # noqa: PLR2004
-        and not is_placeholder(value)
+        and not is_state_or_placeholder(value)
         and not is_reference(value)
-        and value.lower() not in STATE_WORDS
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import is_mixed, is_random
+from wfreport.core.redact.words import is_random_and_mixed
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = lazy_pattern(
@@ -45,7 +45,7 @@ def _complaints(text: str) -> Iterator[Span]:
                 group = quoted.lastgroup or "double"
                 value = quoted[group].rstrip(".")
                 in_a_pair = _PAIR_REVERSED.match(text[max(0, quoted.start() - 8) : quoted.start()][::-1])
-                if not in_a_pair and is_random(value, _MIN_LENGTH) and is_mixed(value) and " " not in value:
+                if not in_a_pair and is_random_and_mixed(value, _MIN_LENGTH) and " " not in value:
                     yield quoted.span(group)
         done = max(done, complaint.end())
 

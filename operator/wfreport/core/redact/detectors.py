@@ -37,12 +37,15 @@ class Detector(Struct, frozen=True):
     spans: Callable[[str], Iterator[Span]]
 
 
-def by_pattern(pattern: re.Pattern[str], *hints: str, group: int | str = 0) -> Detector:
-    """Return a detector for the matches of a pattern, or of one of its groups."""
+def by_pattern(
+    pattern: re.Pattern[str], *hints: str, group: int | str = 0, accept: Callable[[str], bool] | None = None
+) -> Detector:
+    """Return a detector for the matches of a pattern, or of one of its groups: those that ``accept`` lets pass."""
 
     def spans(text: str) -> Iterator[Span]:
         for match in pattern.finditer(text):
-            yield match.span(group)
+            if accept is None or accept(match[group]):
+                yield match.span(group)
 
     return Detector(hints, spans)
 

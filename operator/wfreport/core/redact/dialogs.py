@@ -6,7 +6,7 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
 from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import STATE_WORDS, is_mixed, is_random
+from wfreport.core.redact.words import is_random, is_random_and_mixed, is_state_or_placeholder
 from wfreport.imports import lazy_pattern
 
 _PROMPT: Final = lazy_pattern(
@@ -34,7 +34,7 @@ _LOGGED_IN: Final = lazy_pattern(
 def _prompted_secrets(text: str) -> Iterator[Span]:
     for match in _PROMPT.finditer(text):
         value = match["value"].rstrip(".,;!?)")
-        is_whole = match["rest"] is not None and value.lower() not in STATE_WORDS and not is_placeholder(value)
+        is_whole = match["rest"] is not None and not is_state_or_placeholder(value)
         if is_whole or is_random(value, 5):
             yield match.start("value"), match.start("value") + len(value)
 
@@ -96,7 +96,7 @@ def _compared(text: str) -> Iterator[Span]:
     for match in _COMPARED.finditer(text):
         for found in _COMPARISON.finditer(text, *match.span(match.lastgroup or "rest")):
             value = found["value"].rstrip(".,;!?)")
-            if is_random(value, 6) and is_mixed(value):
+            if is_random_and_mixed(value, 6):
                 yield found.start("value"), found.start("value") + len(value)
 
 
@@ -129,7 +129,7 @@ def _new_passwords(text: str) -> Iterator[Span]:
     for match in _SET_TO.finditer(text):
         group = match.lastgroup or 0
         value = match[group]
-        is_new = group == "quoted" and value.lower() not in STATE_WORDS and not is_placeholder(value)
+        is_new = group == "quoted" and not is_state_or_placeholder(value)
         if is_new or is_random(value, 5):
             yield match.span(group)
 
@@ -158,7 +158,7 @@ def _rotated_secrets(text: str) -> Iterator[Span]:
         at_least = 7 if match[0][:4].lower() == "pass" else _LONG
         values = (match["value"], match["other"])
         is_path = at_least == _LONG and all("/" in value for value in values)
-        if not is_path and all(is_random(value, at_least) and is_mixed(value) for value in values):
+        if not is_path and all(is_random_and_mixed(value, at_least) for value in values):
             yield from (match.span("value"), match.span("other"))
 
 
@@ -233,7 +233,7 @@ _ANSWER: Final = lazy_pattern(
 def _answers(text: str) -> Iterator[Span]:
     for match in _ANSWER.finditer(text):
         group = match.lastgroup or "value"
-        if is_random(match[group], 10) and is_mixed(match[group]) and "(" not in match[group]:
+        if is_random_and_mixed(match[group], 10) and "(" not in match[group]:
             yield match.span(group)
 
 
@@ -248,7 +248,7 @@ def _values(pattern: re.Pattern[str], at_least: int, *hints: str) -> Detector:
     def spans(text: str) -> Iterator[Span]:
         for match in pattern.finditer(text):
             value = match["value"].rstrip(".,;!?")
-            if is_random(value, at_least) and is_mixed(value):
+            if is_random_and_mixed(value, at_least):
                 yield match.start("value"), match.start("value") + len(value)
 
     return Detector(hints, spans)

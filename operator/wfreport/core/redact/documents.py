@@ -3,11 +3,12 @@
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
-from wfreport.core.redact.detectors import Detector, Span
+from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import STATE_WORDS, is_complaint, is_mixed, is_random, is_reference
+from wfreport.core.redact.words import STATE_WORDS, is_complaint, is_random, is_random_and_mixed, is_reference
 from wfreport.imports import lazy_pattern
 
 _NAME: Final = (
@@ -137,12 +138,6 @@ _USER_AND_PASSWORD: Final = lazy_pattern(
 """``basic.auth.user.info=user:…``"""
 
 
-def _users_and_passwords(text: str) -> Iterator[Span]:
-    for match in _USER_AND_PASSWORD.finditer(text):
-        if is_random(match["value"], 5):
-            yield match.span("value")
-
-
 _DUMPED: Final = lazy_pattern(
     rf"[\[\"']{_NAME}[\"']?(?::[\w\\\"]{{1,64}})?(?::private|:protected)?\]?\s{{0,4}}=>\s{{0,16}}"
     r"(?:string\(\d{1,6}\)\s\"(?P<value>[^\"\n]{1,4096})\"|(?<=\] => )(?P<bare>[^\s\"'(\[{][^\n]{2,4096}))",
@@ -182,7 +177,7 @@ def _values(pattern: re.Pattern[str], *hints: str) -> Detector:
 def _comma_pairs(text: str) -> Iterator[Span]:
     for match in _COMMA_PAIR.finditer(text):
         is_setting = any(mark in match[0].partition(",")[0] for mark in "._-")
-        if is_setting and is_random(match["value"], 6) and is_mixed(match["value"]):
+        if is_setting and is_random_and_mixed(match["value"], 6):
             yield match.span("value")
 
 
@@ -190,7 +185,7 @@ def _lists_of_secrets(text: str) -> Iterator[Span]:
     for match in _PLURAL.finditer(text):
         at_least = 6 if match["name"][:4].lower() == "pass" else _LONG_TOKEN
         for item in _ITEM.finditer(text, *match.span("items")):
-            if is_random(item[0], at_least) and is_mixed(item[0]):
+            if is_random_and_mixed(item[0], at_least):
                 yield item.span()
 
 
@@ -268,8 +263,11 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     _values(_NESTED_VALUE, "(?i)[\"' \t{](?:value|plain_?text|raw|current)[\"']?\\s*[:=]"),
     _values(_SECRET_TYPE, r"Secret(?:Str|String|Value|Bytes|Text)\("),
     _values(_TYPED, r"(?::[ \t]*|\[)(?:str|string|String|bytes|Any|SecretStr)[^\n=]*=[ \t]*[bf]?[\"'`]"),
-    Detector(
-        (r"(?i)(?:info|pwd|pass|auth)[\\\"']*[ \t]*(?:[:=]|=>)[ \t\\\"']*[\w.@+-]+:[^\s\"'\\]",), _users_and_passwords
+    by_pattern(
+        _USER_AND_PASSWORD,
+        r"(?i)(?:info|pwd|pass|auth)[\\\"']*[ \t]*(?:[:=]|=>)[ \t\\\"']*[\w.@+-]+:[^\s\"'\\]",
+        group="value",
+        accept=partial(is_random, at_least=5),
     ),
     _values(_DUMPED, r"=>\s*string\(", r":(?:private|protected)"),
     _values(_VARIABLE, r"(?i)variable\s+\"[\w.-]*" + _NAME_HINT),

@@ -6,7 +6,7 @@ from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.placeholders import is_placeholder
-from wfreport.core.redact.words import STATE_WORDS, is_random, words
+from wfreport.core.redact.words import STATE_WORDS, UUID, is_random, words
 from wfreport.imports import lazy_pattern
 
 _HEADER: Final = lazy_pattern(
@@ -25,7 +25,6 @@ _HEADER_WORDS: Final = STATE_WORDS | words(
     are can may will argument of as if instead token auth authentication header credentials realm
     """
 )
-_UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
 
 
 def _authorization_headers(text: str) -> Iterator[Span]:
@@ -35,7 +34,7 @@ def _authorization_headers(text: str) -> Iterator[Span]:
         if group in {"value", "all"}:
             is_secret = value.lower() not in _HEADER_WORDS and not is_placeholder(value)
         else:
-            is_secret = is_random(value, 8 if group != "bare" else 12) or _UUID.fullmatch(value) is not None
+            is_secret = is_random(value, 8 if group != "bare" else 12) or UUID.fullmatch(value) is not None
         if is_secret:
             yield match.span(group)
 
@@ -63,7 +62,7 @@ _BEARER: Final = lazy_pattern(
 
 def _bearer_tokens(text: str) -> Iterator[Span]:
     for match in _BEARER.finditer(text):
-        if is_random(match[1], 16) or _UUID.fullmatch(match[1]):
+        if is_random(match[1], 16) or UUID.fullmatch(match[1]):
             yield match.span(1)
 
 
@@ -135,7 +134,7 @@ def _is_cookie_value(value: str) -> bool:
 
 def _session_cookies(text: str) -> Iterator[Span]:
     for match in _SESSION_COOKIE.finditer(text):
-        if is_random(match["value"], 6) or _UUID.fullmatch(match["value"]):
+        if is_random(match["value"], 6) or UUID.fullmatch(match["value"]):
             yield match.span("value")
 
 

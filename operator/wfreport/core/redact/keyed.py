@@ -31,8 +31,8 @@ from wfreport.core.redact.words import (
     TYPES,
     is_complaint,
     is_measure,
-    is_mixed,
     is_random,
+    is_random_and_mixed,
     is_reference,
     words,
 )
@@ -185,7 +185,7 @@ def _names_secret(text: str, key: re.Match[str]) -> bool:
 def _has_random_value(text: str, key: re.Match[str]) -> bool:
     """Whether the value resembles no name, whatever the key says of it: ``AUTH_TOKEN_HEADER=…``."""
     value = _value(_value_match(text, key))
-    return is_random(value, 9) and is_mixed(value)
+    return is_random_and_mixed(value, 9)
 
 
 def _value_match(text: str, key: re.Match[str]) -> re.Match[str] | None:
@@ -251,7 +251,7 @@ def _is_no_value(text: str, key: re.Match[str], value: str) -> bool:
     breaks = _ESCAPED_BREAKS.match(value)
     if breaks is not None:
         rest = value[breaks.end() :]
-        return not rest or ("n" in breaks[0] and not (is_random(rest, 5) and is_mixed(rest)))
+        return not rest or ("n" in breaks[0] and not (is_random_and_mixed(rest, 5)))
     if not value.endswith((":private", ":protected")):
         return False
     before = _reversed_before(text, key.start())

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
-from wfreport.core.redact.placeholders import is_placeholder
 from wfreport.core.redact.words import (
     PASSWORD_WORDS,
-    STATE_WORDS,
+    UUID,
     has_time,
     is_generated,
     is_mixed,
     is_random,
+    is_random_and_mixed,
     is_reference,
+    is_state_or_placeholder,
 )
 from wfreport.imports import lazy_pattern
 
@@ -166,7 +167,7 @@ _SETTING: Final = lazy_pattern(
 def _in_other_languages(text: str) -> Iterator[Span]:
     for match in _OTHER_LANGUAGES.finditer(text):
         value = match["value"]
-        assigned = match["by"] == "=" and value.lower() not in STATE_WORDS and not is_placeholder(value)
+        assigned = match["by"] == "=" and not is_state_or_placeholder(value)
         if not is_reference(value) and (assigned or is_random(value, 5)):
             yield match.span("value")
 
@@ -175,9 +176,7 @@ def _is_secrets(text: str) -> Iterator[Span]:
     for match in _IS.finditer(text):
         value = match["value"].rstrip(".,;!?)")
         is_password = match["name"].lower() in PASSWORD_WORDS
-        is_quoted = (
-            bool(match["quote"]) and is_password and value.lower() not in STATE_WORDS and not is_placeholder(value)
-        )
+        is_quoted = bool(match["quote"]) and is_password and not is_state_or_placeholder(value)
         if is_quoted or is_random(value, 5 if is_password else 8) or (is_password and _is_generated(value)):
             yield match.start("value"), match.start("value") + len(value)
 
@@ -189,11 +188,11 @@ def _beside_secrets(text: str) -> Iterator[Span]:
             continue
         if value.endswith(":"):
             value = value.rstrip(":")
-            if not (is_random(value, 10) and is_mixed(value) and value != value.lower()):  # a key
+            if not (is_random_and_mixed(value, 10) and value != value.lower()):  # a key
                 continue
         is_password = match["name"].lower() in PASSWORD_WORDS or match["name"].lower().endswith(_SERVER_SETTINGS)
         at_least = 6 if is_password else 8 if is_generated(value) and not _MISSING.match(text, match.end()) else 16
-        if is_random(value, at_least) and is_mixed(value) and not is_reference(value) and not has_time(value):
+        if is_random_and_mixed(value, at_least) and not is_reference(value) and not has_time(value):
             yield match.start("value"), match.start("value") + len(value)
 
 
@@ -207,7 +206,7 @@ def _workflow_commands(text: str) -> Iterator[Span]:
 def _arrow_secrets(text: str) -> Iterator[Span]:
     for match in _ARROW.finditer(text):
         at_least = 6 if match["name"].lower() in PASSWORD_WORDS else 16
-        if is_random(match["value"], at_least) and is_mixed(match["value"]):
+        if is_random_and_mixed(match["value"], at_least):
             yield match.span("value")
 
 
@@ -228,18 +227,15 @@ _ALGORITHM: Final = lazy_pattern(r"sha|md\d|argon|bcrypt|scrypt|pbkdf|base|aes|u
 def _table_cells(text: str) -> Iterator[Span]:
     for match in _TABLE.finditer(text):
         if is_random(match["value"], 6) or (
-            match["name"].lower().startswith("secret") and _UUID.fullmatch(match["value"])
+            match["name"].lower().startswith("secret") and UUID.fullmatch(match["value"])
         ):
             yield match.span("value")
-
-
-_UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
 
 
 def _auth_commands(text: str) -> Iterator[Span]:
     for match in _AUTH_COMMAND.finditer(text):
         group = "value" if match["value"] is not None else "redis"
-        if is_random(match[group], 6) and is_mixed(match[group]):
+        if is_random_and_mixed(match[group], 6):
             yield match.span(group)
 
 
@@ -255,12 +251,7 @@ def _values(pattern: re.Pattern[str], at_least: int, *hints: str) -> Detector:
         for match in pattern.finditer(text):
             value = match["value"]
             random_enough = at_least == 0 or is_random(value, at_least) or " " in value
-            if (
-                random_enough
-                and not is_placeholder(value)
-                and not is_reference(value)
-                and value.lower() not in STATE_WORDS
-            ):
+            if random_enough and not is_state_or_placeholder(value) and not is_reference(value):
                 yield match.span("value")
 
     return Detector(hints, spans)

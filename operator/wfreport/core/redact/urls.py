@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
 from wfreport.core.redact.placeholders import is_example, is_placeholder
-from wfreport.core.redact.words import is_mixed, is_random
+from wfreport.core.redact.words import is_random, is_random_and_mixed
 from wfreport.imports import lazy_pattern
 
 _URL_PASSWORD: Final = lazy_pattern(r"://[^\s/:;@\"'<>]*[:;]([^\s/@\"'<>]+)@(?!sha\d{3}:)")
@@ -120,12 +121,6 @@ _USER_AT_HOST: Final = lazy_pattern(
 """``user:password@host:port`` without a scheme. A version of a package (``name:1.2@host``) is no password."""
 
 
-def _users_at_hosts(text: str) -> Iterator[Span]:
-    for match in _USER_AT_HOST.finditer(text):
-        if is_random(match["value"], 5) and is_mixed(match["value"]):
-            yield match.span("value")
-
-
 _WORD: Final = lazy_pattern(r"(?!redacted$|x+$|\$[a-z]+_)[$@(<\[]?[\w.-]{0,64}[a-z][\w.-]{0,64}")
 """What can be a password where a password always stands: ``none``, ``$ecret`` and ``your-pass`` as well."""
 
@@ -183,7 +178,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     by_pattern(_ROUTING_KEY, "(?i)routing_?key", group=1),
     by_pattern(_SIGNATURE, "(?i)sig", "(?i)x-amz-security-token", group=1),
     Detector((r"/services/T", "/api/webhooks/", "/bot[0-9]", "/(?:hooks|webhooks?)/"), _webhook_paths),
-    Detector((r":[^\s:/@]+@\w",), _users_at_hosts),
+    by_pattern(_USER_AT_HOST, r":[^\s:/@]+@\w", group="value", accept=partial(is_random_and_mixed, at_least=5)),
     Detector((r"://[^\s/]*:[^\s@]*@",), _any_passwords),
     by_pattern(
         _WEBHOOK,

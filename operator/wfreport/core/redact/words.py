@@ -29,6 +29,8 @@ STATE_WORDS: Final = words(
 )
 """Words after a colon that describe a secret's state."""
 
+UUID: Final = lazy_pattern(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", re.IGNORECASE)
+
 TYPES: Final = words("str string bytes int integer bool boolean float text object array secretstr varchar")
 """Names of types after a colon: ``password: string``."""
 
@@ -118,6 +120,11 @@ def is_mixed(value: str) -> bool:
     return any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
 
 
+def is_random_and_mixed(value: str, at_least: int) -> bool:
+    """Whether the value is at least this long, no word or name, and has letters and digits."""
+    return is_random(value, at_least) and is_mixed(value)
+
+
 _GENERATED: Final = lazy_pattern(r"(?=[^A-Z]{0,64}[A-Z])(?=[^a-z]{0,64}[a-z])[^\d]{0,64}\d[^A-Za-z]{0,64}[A-Za-z]")
 
 
@@ -136,6 +143,11 @@ _COMPLAINT: Final = lazy_pattern(
 def is_complaint(value: str) -> bool:
     """Whether the value is a message about a field, as APIs return it: ``{"password": "must have 8 characters"}``."""
     return _COMPLAINT.match(value) is not None and not any(is_mixed(word) for word in value.split())
+
+
+def is_state_or_placeholder(value: str) -> bool:
+    """Return whether a value is a word that describes a secret's state, or stands for one that was left out."""
+    return value.lower() in STATE_WORDS or is_placeholder(value)
 
 
 def has_time(value: str) -> bool:
