@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
@@ -12,14 +14,8 @@ from hypothesis import strategies as st
 from tests.core.hostile import UNITS, repeated
 from tests.examples import examples, steps
 
-from wfreport.core.classify import (
-    agent_messages,
-    argo_messages,
-    artifact_messages,
-    kubelet_messages,
-    telling_line,
-    temporary_words,
-)
+from wfreport.core import classify
+from wfreport.core.classify.argo_messages import RefusalMessage
 from wfreport.core.classify.message_patterns import MessagePattern, PatternList, message_pattern
 from wfreport.core.redact.bounds import ascii_bytes
 
@@ -30,20 +26,14 @@ def _patterns_in(value: Any) -> Iterator[MessagePattern]:
     elif isinstance(value, tuple):
         for part in value:
             yield from _patterns_in(part)
-    elif isinstance(value, argo_messages.RefusalMessage):
+    elif isinstance(value, RefusalMessage):
         yield value.pattern
 
 
 PATTERNS = [
     pattern
-    for module in (
-        agent_messages,
-        argo_messages,
-        artifact_messages,
-        kubelet_messages,
-        telling_line,
-        temporary_words,
-    )
+    for found in iter_modules(classify.__path__)
+    for module in [import_module(f"{classify.__name__}.{found.name}")]
     for value in vars(module).values()
     for pattern in _patterns_in(value)
 ]

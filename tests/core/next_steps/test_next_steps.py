@@ -624,7 +624,7 @@ def test_nothing_is_granted_to_an_account_of_another_namespace() -> None:
     assert not [line for line in lines(steps) if " create " in line]
 
 
-def test_without_the_workflow_there_is_no_spec_to_look_at() -> None:
+def test_without_the_workflow_its_spec_is_not_shown() -> None:
     failure = a_failure(FailureClass.CONFIG_ERROR, FORBIDDEN.replace("data:", "team:"))
     assert lines(next_steps(a_failed(failure, has_workflow=False)))[0].startswith("kubectl auth can-i")
 
@@ -655,7 +655,7 @@ def test_an_evicted_agent_has_no_template_that_sets_requests() -> None:
     )
 
 
-def test_the_pods_are_looked_at_before_one_is_deleted() -> None:
+def test_the_pods_are_listed_before_one_is_deleted() -> None:
     commands = lines(next_steps(a_stalled(StallReason.POD_TERMINATING, "hangs in Terminating on machine gpu-12")))
     assert [line.split()[1] for line in commands] == ["get", "get", "delete"]
 
@@ -687,6 +687,6 @@ def test_what_is_due_only_after_another_failure_says_so_and_nothing_else(
     assert ("If it fails again" in sentences(next_steps(a_failed(failure)))) is retryable
 
 
-def test_an_argoexec_of_another_version_is_told_from_one_without_rights() -> None:
+def test_an_argoexec_of_another_version_is_not_one_without_rights() -> None:
     failure = a_failure(FailureClass.CONTROLLER_ERROR, "wait: Error (exit code 1): unknown flag: --loglevel")
     assert "Let Argo's controller and argoexec have the same version" in sentences(next_steps(a_failed(failure)))

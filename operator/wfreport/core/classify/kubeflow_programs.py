@@ -31,7 +31,10 @@ class Judgement(Struct, frozen=True):
     retryable: bool
 
 
-_TEMPLATE: Final = lazy_pattern(r"(?:retry-)?system-(?:(?:dag|container)-driver|container-impl)|system-importer")
+TASK_TEMPLATE: Final = "system-container-impl"
+"""The template of all tasks, whose resources come from the pipeline's code."""
+
+_TEMPLATE: Final = lazy_pattern(rf"(?:retry-)?(?:system-(?:dag|container)-driver|{TASK_TEMPLATE})|system-importer")
 """Names of templates that Kubeflow's compiler writes (backend/src/v2/compiler/argocompiler)."""
 
 _CONTAINER: Final = lazy_pattern(

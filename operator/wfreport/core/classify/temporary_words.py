@@ -47,7 +47,7 @@ _COUNTED: Final = (
     r"(?! (?:documents?|messages|events|keys|users|tests?|checks?|points|partitions|tables|images?)\b)"
     r"(?! \w{5,20} (?:rows?|records?|items?|files?|lines?|entries)\b)"
 )
-"""After a number that is a status; a number of rows is none."""
+"""What must not follow a status: a noun, because the number is then a count, such as ``500 rows``."""
 
 _OVERLOAD: Final = (
     r"too ?many ?(?:requests|connections|clients)|remaining connection slots|"

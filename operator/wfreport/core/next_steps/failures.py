@@ -7,6 +7,8 @@ from wfreport.api.argo import MAIN_CONTAINER
 from wfreport.api.classes import CLASS_ADVICE, FailureClass, Owner
 from wfreport.api.failure_reasons import FailureReason
 from wfreport.api.report import Failure
+from wfreport.core.classify.artifact_messages import OTHER_VERSION, UNKNOWN_FLAG
+from wfreport.core.classify.kubeflow_programs import TASK_TEMPLATE
 from wfreport.core.classify.named_objects import find_denied, find_missing
 from wfreport.core.classify.stops import REPLACED_BY_CRON
 from wfreport.core.next_steps.artifacts import artifact_steps
@@ -33,6 +35,7 @@ from wfreport.core.next_steps.configuration import (
     scheduling_steps,
 )
 from wfreport.core.next_steps.model import NextStep, ReportedRun
+from wfreport.core.snapshot.messages import parse_exit
 from wfreport.core.snapshot.quantity import format_bytes, parse_bytes
 from wfreport.imports import lazy_pattern
 
@@ -41,9 +44,7 @@ _MEBIBYTE: Final = 2**20
 _SUGGESTED_FACTOR: Final = 1.5
 """The factor that RaiseMemory has by default."""
 _MEMORY_LIMIT: Final = "limits.memory"
-_KFP_TEMPLATE: Final = "system-container-impl"
-"""The template of all tasks of Kubeflow Pipelines 2, whose resources come from the pipeline."""
-_KFP_TASK: Final = "the pipeline's code (set_memory_limit of the task)"
+_KUBEFLOW_TASK: Final = "the pipeline's code (set_memory_limit of the task)"
 _LOW_ON: Final = lazy_pattern(r"low on resource: ([\w-]+)")
 _STATUS: Final = lazy_pattern(r"response code: (\d{3})")
 
@@ -80,7 +81,7 @@ def _out_of_memory(failure: Failure, run: ReportedRun) -> Steps:
         return
     limit = (failure.resources.limits or {}).get("memory") if failure.resources else None
     suggested = _suggested(limit, failure, run) if limit and parse_bytes(limit) else ""
-    where = _KFP_TASK if failure.template_name == _KFP_TEMPLATE else template_of(failure)
+    where = _KUBEFLOW_TASK if failure.template_name == TASK_TEMPLATE else template_of(failure)
     yield NextStep(f"Raise the memory limit of container {container_of(failure)} in {where}{suggested}.")
     yield after_the_spec_is_corrected(run)
     yield from log_of(failure, run)
@@ -129,7 +130,7 @@ def _evicted(failure: Failure, run: ReportedRun) -> Steps:
     requests = (
         f"set requests of {resource} that are near the usage, and free it"
         if failure.template_name
-        else (f"free {resource}")
+        else f"free {resource}"
     )
     yield NextStep(f"If it happens again, {requests} on the machines.")
 
@@ -273,7 +274,7 @@ def _controller(failure: Failure, run: ReportedRun) -> Steps:
         return
     advice = NextStep(
         _OF_ONE_VERSION
-        if _OTHER_VERSION.search(failure.message or "")
+        if _is_of_another_version(failure.message or "")
         else _CONTROLLER_ADVICE.get(failure.reason or "", "The platform reads the controller's log.")
     )
     yield controller_log(run)
@@ -283,6 +284,13 @@ def _controller(failure: Failure, run: ReportedRun) -> Steps:
     else:
         yield advice
         yield run_again(run, "when that is done")
+
+
+def _is_of_another_version(message: str) -> bool:
+    """Whether argoexec does not know what the controller that started it asks of it."""
+    ending = parse_exit(message)
+    text = ending.detail if ending else message
+    return bool(OTHER_VERSION.search(text) or UNKNOWN_FLAG.match(text))
 
 
 def _lost_result(failure: Failure, run: ReportedRun) -> Steps:
@@ -299,7 +307,6 @@ def _lost_result(failure: Failure, run: ReportedRun) -> Steps:
     yield run_all_again(run, "run all of it again, as a new Workflow")
 
 
-_OTHER_VERSION: Final = lazy_pattern(r"unknown (?:shorthand )?flag: |/argo/podmetadata/|unknown command \"")
 _OF_ONE_VERSION: Final = (
     "Let Argo's controller and argoexec have the same version: this argoexec does not know what the controller asks of "
     "it. The image is the controller's --executor-image, or executor.image in workflow-controller-configmap."

@@ -79,5 +79,5 @@ _EXAMPLE: Final = lazy_pattern(
 
 
 def is_example(token: str) -> bool:
-    """Whether a token is one of a documentation: ``AKIAXXXXXXXXXXXXXXXX``. One that has other characters is none."""
+    """Whether a token is an example from documentation: ``AKIAXXXXXXXXXXXXXXXX``, with no other characters."""
     return _EXAMPLE.fullmatch(token) is not None

@@ -126,12 +126,13 @@ class Tree:
         """The attempts of all Retry nodes, oldest first, by the Retry node's id."""
         nodes, hooks = self.nodes, self.hooks
         return {
-            retry.id: _by_attempt(
+            retry.id: sorted(
                 [
                     attempt
                     for child in retry.children
                     if (attempt := nodes.get(child)) and (child not in hooks or attempt.is_attempt)
-                ]
+                ],
+                key=_attempt_index,
             )
             for retry in nodes.values()
             if retry.type == NodeType.RETRY
@@ -297,10 +298,6 @@ def _is_passed_through(node: Node) -> bool:
 def _start(node: Node) -> float:
     """Return the start of a task; infinite if it is unknown."""
     return inf if node.started_at is None else node.started_at.timestamp()
-
-
-def _by_attempt(attempts: list[Node]) -> list[Node]:
-    return sorted(attempts, key=_attempt_index)
 
 
 def _attempt_index(node: Node) -> int:
