@@ -15,7 +15,7 @@ from tests.eventually import eventually
 from tests.faults.load import RESUBMITTED, Load, workflows_of
 from tests.live.operator.harness import COMPLETED, USER, RunningOperator, condition, observed
 from tests.live.remediation.harness import ENFORCING, HELPED, RemediationCluster, grant
-from tests.remediation.documents import RESUBMIT
+from tests.remediation.documents import RESUBMIT, UNLIMITED
 
 from controlplane import ControlPlane
 from controlplane.kubeconfig import write_kubeconfig
@@ -29,10 +29,7 @@ SETTINGS: dict[str, object] = {
     "request_timeout_seconds": 5,
     "chunk_size": 10,
     "log_level": "INFO",
-    "remediation_max_concurrent": 1000,
-    "remediation_max_concurrent_per_namespace": 1000,
-    "remediation_max_per_hour": 10_000,
-    "remediation_max_per_hour_per_namespace": 10_000,
+    **UNLIMITED,
 }
 """Shorter times than the defaults, so that a test sees in seconds what takes minutes in a cluster; no budget holds an
 action, however long a busy machine takes."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 Json = dict[str, Any]
 
 RESUBMIT: Json = {"name": "again", "match": {}, "action": {"resubmit": {}}}
+
+UNLIMITED: Final[Json] = {
+    "remediation_max_concurrent": 1000,
+    "remediation_max_concurrent_per_namespace": 1000,
+    "remediation_max_per_hour": 10_000,
+    "remediation_max_per_hour_per_namespace": 10_000,
+}
+"""Settings with which no budget of the operator holds an action, however many Workflows fail."""
 
 
 def policy_document(*rules: Json, namespace: str, name: str = "p", mode: str = "Enforce", **spec: Any) -> Json:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.examples import is_fast
-from tests.remediation.documents import RESUBMIT
+from tests.remediation.documents import RESUBMIT, UNLIMITED
 from tests.remediation.fake_api import Clock, FakeApi, KilledError
 from tests.remediation.in_memory import NS, InMemoryOperator, end, fail, policy
 
@@ -27,13 +27,7 @@ pytestmark = pytest.mark.long
 ERRORS: list[type[BaseException]] = [KilledError, ConflictError, ThrottledError, ServerError, UnreachableError]
 MAX_ATTEMPTS = 2
 REPLICAS = 2
-NO_SHARE = Settings(
-    remediation_max_concurrent=1000,
-    remediation_max_concurrent_per_namespace=1000,
-    remediation_max_per_hour=10_000,
-    remediation_max_per_hour_per_namespace=10_000,
-)
-"""No budget holds an action: however many Workflows fail, each has its action at the end."""
+SETTINGS = Settings(**UNLIMITED)
 FROM_UID = "wfreport.dev/remediation-uid"
 
 
@@ -50,7 +44,7 @@ class ClusterMachine(RuleBasedStateMachine):
         self.stopped: set[str] = set()
         self.created: set[tuple[str, str]] = set()
         self.api.create("remediationpolicies", NS, self._policy())
-        self.replicas = [InMemoryOperator(self.api, self.clock, settings=NO_SHARE) for _ in range(REPLICAS)]
+        self.replicas = [InMemoryOperator(self.api, self.clock, settings=SETTINGS) for _ in range(REPLICAS)]
         for number in range(REPLICAS):
             self._restart(number)
             self._work(number)
@@ -79,7 +73,7 @@ class ClusterMachine(RuleBasedStateMachine):
     # what the operator does
 
     def _restart(self, number: int) -> None:
-        self.replicas[number] = InMemoryOperator(self.api, self.clock, settings=NO_SHARE)
+        self.replicas[number] = InMemoryOperator(self.api, self.clock, settings=SETTINGS)
         self._run(number, self.replicas[number].start())
 
     def _run(self, number: int, work: Any) -> None:

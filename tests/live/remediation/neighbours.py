@@ -31,6 +31,16 @@ def start(cluster: RemediationCluster, neighbour: RemediationCluster, **settings
     return operator
 
 
+def start_enforcing(
+    cluster: RemediationCluster, neighbour: RemediationCluster, rule: dict[str, Any], **policy: Any
+) -> RunningOperator:
+    """Start the operator with an unbounded policy of one rule, and wait until that is enforced."""
+    cluster.apply_policy(rule, **policy, **UNBOUNDED)
+    operator = start(cluster, neighbour, **SETTINGS)
+    cluster.enforced()
+    return operator
+
+
 def assert_alive(operator: RunningOperator, neighbour: RemediationCluster, run: str) -> None:
     """Assert that a run of the neighbour is reported and resubmitted once, without a bug, a block or a leak."""
     neighbour.fail(run)

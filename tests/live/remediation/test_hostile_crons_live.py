@@ -9,7 +9,7 @@ from tests.eventually import eventually
 from tests.live.hostile_values import HOSTILE, ODD, Json, is_stored, mutations, replaced
 from tests.live.operator.harness import WORKFLOWS, condition
 from tests.live.remediation.harness import ARGO, RemediationCluster
-from tests.live.remediation.neighbours import SETTINGS, UNBOUNDED, assert_alive, start
+from tests.live.remediation.neighbours import assert_alive, start_enforcing
 
 pytestmark = pytest.mark.cluster
 
@@ -88,9 +88,7 @@ def apart_from_suspension(cron: Json) -> Json:
 def test_hostile_cron_workflows_are_suspended_or_refused_and_otherwise_left_as_they_are(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(SUSPEND, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, SUSPEND)
     bodies = [body for _, _, body in mutations(cron_document(), step=STEP)]
     bodies += [replaced(cron_document(), ("spec",), value) for value in HOSTILE if not isinstance(value, dict)][::3]
     names = [f"cron-{number}" for number, body in enumerate(bodies) if create_cron(cluster, f"cron-{number}", body)]
@@ -116,9 +114,7 @@ def test_hostile_cron_workflows_are_suspended_or_refused_and_otherwise_left_as_t
 def test_names_of_cron_workflows_that_no_object_can_have_lead_nowhere(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(SUSPEND, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, SUSPEND)
     since = cluster.audit_position()
     for number, owner in enumerate(ODD_OWNERS):
         fail_run_of(cluster, "", f"run-{number}", owner=owner)

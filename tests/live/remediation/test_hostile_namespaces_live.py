@@ -12,7 +12,7 @@ from tests.eventually import eventually
 from tests.live.hostile_values import HOSTILE, ODD, Json, is_stored
 from tests.live.operator.harness import WORKFLOWS, condition
 from tests.live.remediation.harness import LONG_SECONDS, RemediationCluster, message_of
-from tests.live.remediation.neighbours import SETTINGS, UNBOUNDED, assert_alive, start
+from tests.live.remediation.neighbours import assert_alive, start_enforcing
 from tests.live.remediation.test_hostile_templates_live import RAISE
 from tests.remediation.documents import RESUBMIT
 
@@ -38,9 +38,7 @@ def create(cluster: RemediationCluster, plural: str, body: Json) -> bool:
 def test_hostile_limits_and_quotas_hold_a_raise_of_memory_with_their_reason_or_not_at_all(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(RAISE, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, RAISE)
     stored = [create(cluster, "limitranges", limit_range(f"r-{n}", amount)) for n, amount in enumerate(AMOUNTS)]
     stored += [create(cluster, "resourcequotas", quota(f"q-{n}", amount)) for n, amount in enumerate(AMOUNTS)]
     assert 8 <= sum(stored) < len(stored)
@@ -58,9 +56,7 @@ def test_hostile_limits_and_quotas_hold_a_raise_of_memory_with_their_reason_or_n
 def test_hostile_annotations_of_a_namespace_neither_opt_out_nor_hold_up_anybody(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(RESUBMIT, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, RESUBMIT)
     odd = {f"{'p' * 200}.example.com/{n}": ODD * 200 for n in range(50)}
     annotations = odd | {"wfreport.dev/no-remediation": ODD + "true", "example.com/large": "x" * 100_000}
     cluster.plane.api.patch(f"/api/v1/namespaces/{cluster.namespace}", {"metadata": {"annotations": annotations}})

@@ -14,7 +14,7 @@ from tests.eventually import eventually
 from tests.live.hostile_values import HOSTILE, ODD, YEAR_0, YEAR_9999, Json, is_stored, mutations
 from tests.live.operator.harness import COMPLETED, REPORTS, WORKFLOWS, condition
 from tests.live.remediation.harness import OWN, RemediationCluster
-from tests.live.remediation.neighbours import SETTINGS, UNBOUNDED, assert_alive, start
+from tests.live.remediation.neighbours import UNBOUNDED, assert_alive, start_enforcing
 from tests.remediation.documents import RESUBMIT
 
 from wfreport.api.names import ANNOTATION_SKIP
@@ -59,9 +59,7 @@ def open_ones(cluster: RemediationCluster, names: list[str]) -> list[str]:
 def test_forged_remediations_create_no_run_whatever_their_fields(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(RESUBMIT, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, RESUBMIT)
     real = resubmitted(cluster, "run")["run"]
     cluster.apply_policy(NEVER, **UNBOUNDED)
     cluster.fail("victim")
@@ -86,9 +84,7 @@ def test_forged_remediations_create_no_run_whatever_their_fields(
 def test_names_owners_and_metadata_of_forged_remediations_lock_nothing(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(RESUBMIT, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, RESUBMIT)
     real = resubmitted(cluster, "run")["run"]
     owner = {"apiVersion": "v1", "kind": "Secret", "name": "../x", "uid": real["metadata"]["uid"], "controller": True}
     labels = {f"{'p' * 200}.example.com/{n}": "v" * 63 for n in range(500)}
@@ -119,9 +115,7 @@ def test_names_owners_and_metadata_of_forged_remediations_lock_nothing(
 def test_no_status_of_a_remediation_can_be_forged_to_act_twice_or_to_end_the_operator(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(RESUBMIT, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, RESUBMIT)
     names = [f"run-{number}" for number in range(4)]
     real = resubmitted(cluster, *names)
     runs = cluster.workflows()
@@ -146,9 +140,7 @@ def test_no_status_of_a_remediation_can_be_forged_to_act_twice_or_to_end_the_ope
 def test_approval_cannot_be_forged_into_more_than_one_act_by_a_workflow_of_another_form(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(RESUBMIT, mode="Approve", **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, RESUBMIT, mode="Approve")
     odd = [value for value in HOSTILE if not isinstance(value, dict)][::4]
     names = [f"run-{number}" for number in range(len(odd))]
     for name, value in zip(names, odd, strict=True):
@@ -174,9 +166,7 @@ def test_approval_cannot_be_forged_into_more_than_one_act_by_a_workflow_of_anoth
 def test_a_new_run_of_another_form_and_conditions_without_room_keep_no_other_from_its_outcome(
     cluster: RemediationCluster, neighbour: RemediationCluster
 ) -> None:
-    cluster.apply_policy(RESUBMIT, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, RESUBMIT)
     real = resubmitted(cluster, "hostile", "full", "last")
     fill = [FOREIGN | {"type": f"C{number}"} for number in range(14)]
     others = [each for each in real["full"]["status"]["conditions"] if each["type"] != "Executed"]

@@ -15,7 +15,7 @@ from tests.eventually import eventually
 from tests.live.hostile_values import HOSTILE, ODD, YAML_BOMB, Json, is_stored, mutations
 from tests.live.operator.harness import WORKFLOWS, condition, state
 from tests.live.remediation.harness import ARGO, RemediationCluster, message_of
-from tests.live.remediation.neighbours import SETTINGS, UNBOUNDED, assert_alive, start
+from tests.live.remediation.neighbours import assert_alive, start_enforcing
 
 from wfreport.api.names import LABEL_REMEDIATION_UID
 from wfreport.core.snapshot.quantity import parse_bytes
@@ -105,9 +105,7 @@ def test_hostile_templates_are_inlined_or_refused_and_never_read_from_their_own_
         cluster.plane.api.post(
             f"/api/v1/namespaces/{cluster.namespace}/configmaps", {"metadata": {"name": name}, "data": data}
         )
-    cluster.apply_policy(RAISE, **UNBOUNDED)
-    operator = start(cluster, neighbour, **SETTINGS)
-    cluster.enforced()
+    operator = start_enforcing(cluster, neighbour, RAISE)
     since = cluster.audit_position()
     specs: list[Any] = [body for _, _, body in mutations(template_spec(), step=STEP)]
     specs += [value for value in HOSTILE if not isinstance(value, str)][::4]
