@@ -313,6 +313,7 @@ ADVERSARIAL = [
         "password supplied (",
         "recovery code a1-",
         "invalid value 'a1' for password ",
+        "is not a valid ",
         "input_value='",
         "user,password\n",
         "a  password  b\n",

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span, by_pattern
-from wfreport.core.redact.words import UUID, is_random, is_random_and_mixed, is_state_or_placeholder
+from wfreport.core.redact.words import UUID, is_random, is_random_and_mixed, is_state_or_placeholder, is_worded
 from wfreport.imports import lazy_pattern
 
 _ACCOUNT: Final = r"[\w.@+-]{1,64}"
@@ -34,7 +34,7 @@ _OF_CREDENTIALS: Final = lazy_pattern(r"cred|user/|username/|login attempt", re.
 def _attempts(text: str) -> Iterator[Span]:
     for match in _ATTEMPT.finditer(text):
         value = match["value"].rstrip(".?:")
-        is_name = _WORDS_AND_NUMBER.fullmatch(value) is not None and not _OF_CREDENTIALS.match(match[0])
+        is_name = not _OF_CREDENTIALS.match(match[0]) and (_WORDS_AND_NUMBER.fullmatch(value) or is_worded(value))
         if is_random_and_mixed(value, 6) and not is_name and "/" not in value:
             yield match.start("value"), match.start("value") + len(value)
 
@@ -58,6 +58,8 @@ _AUTH_SETTING: Final = lazy_pattern(
 """``NEO4J_AUTH=neo4j/…``, ``smtp_auth: bob:…``, ``REDISCLI_AUTH=…``"""
 
 _BEFORE_PARAMETER: Final = frozenset("?&")
+_LONGER_THAN_A_METHOD: Final = 8
+"""``x509v3`` is shorter. Longer names of methods consist of words."""
 
 
 def _auth_settings(text: str) -> Iterator[Span]:
@@ -67,6 +69,8 @@ def _auth_settings(text: str) -> Iterator[Span]:
             continue  # of a page, whose part follows
         value = match[group]
         generated = is_random_and_mixed(value, 6) and "(" not in value
+        if group == "whole" and not text.endswith("REDISCLI_", 0, match.start()):  # also the name of a method
+            generated = generated and len(value) >= _LONGER_THAN_A_METHOD and not is_worded(value)
         if generated or (group == "whole" and UUID.fullmatch(value)):
             yield match.span(
                 "account" if group == "value" and text[match.start() - 1 : match.start()] != "_" else group
@@ -107,11 +111,23 @@ _SUPPLIED: Final = lazy_pattern(
 _CODE: Final = lazy_pattern(
     r"(?<![\w-])(?:recovery|backup|scratch|emergency|invite|activation|license|2fa|mfa|totp|otp|one-time"
     r"|verification)[ _-]"
-    r"(?:codes?|keys?|tokens?|passcodes?)(?: is| are|s)?[\"']?[ \t]{0,4}[:=]?[ \t]{1,4}[\"']?"
+    r"(?P<name>codes?|keys?|tokens?|passcodes?)(?: is| are|s)?[\"']?[ \t]{0,4}[:=]?[ \t]{1,4}[\"']?"
     r"(?P<value>(?=[A-Za-z]{0,8}[ -]?[A-Za-z]{0,8}\d)[A-Za-z0-9]{3,8}(?:[ -][A-Za-z0-9]{3,8}){1,7}(?![\w.])"
     r"|(?!(?:19|20)\d{6})\d{6,8}(?![\w.]))",
     re.IGNORECASE,
 )
+"""``recovery code: a1b2c-d3e4f``"""
+
+
+def _is_code(value: str, name: str) -> bool:
+    """Whether a value is one number, or groups of equal length that are no words.
+
+    Names of files and dates, which can follow a key, are neither.
+    """
+    groups = value.replace("-", " ").split()
+    if value.isdigit() or all(group.isdigit() for group in groups):
+        return name.lower().startswith(("code", "passcode", "token")) and len({*map(len, groups)}) == 1
+    return len({*map(len, groups)}) == 1 and not all(is_worded(group) for group in groups)
 
 
 def _supplied(text: str) -> Iterator[Span]:
@@ -123,7 +139,8 @@ def _supplied(text: str) -> Iterator[Span]:
 
 def _codes(text: str) -> Iterator[Span]:
     for match in _CODE.finditer(text):
-        yield match.span("value")
+        if _is_code(match["value"], match["name"]):
+            yield match.span("value")
 
 
 DETECTORS: Final[tuple[Detector, ...]] = (

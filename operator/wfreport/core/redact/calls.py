@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from wfreport.core.redact.detectors import Detector, Span
-from wfreport.core.redact.words import is_random, is_reference, is_state_or_placeholder
+from wfreport.core.redact.words import is_generated, is_random, is_reference, is_state_or_placeholder, is_worded
 from wfreport.imports import lazy_pattern
 
 _ARGUMENTS: Final = (
@@ -54,6 +54,15 @@ _CRYPTO: Final = lazy_pattern(
 )
 """A call of a library of cryptography: one of its arguments is the key or the password."""
 
+_OF_DATA: Final = lazy_pattern(r"(?:crypt|encrypt|decrypt|digest)[ \t]{0,2}\((?!.{0,400}gen_salt)")
+"""A call whose argument can also be the name of a file."""
+
+_CLIENT: Final = lazy_pattern(
+    r"(?<![A-Za-z])[A-Za-z_]{0,32}(?:Client|Api|API|ClientV\d|SDK)\([ \t]{0,4}[\"']"
+    r"(?P<value>[A-Za-z0-9_-]{24,256})[\"'][ \t]{0,4}\)"
+)
+"""``cohere.Client("…")``: the only argument of a client is its key, if it is a long generated value."""
+
 _NAMED: Final = lazy_pattern(
     r"(?:set_?[pP]roperty|setattr|(?:set|put)_?(?:[eE]nv|[iI]tem|[hH]eader|[pP]arameter|[oO]ption)?|define|setdefault"
     r"|putenv|conf|config|header|add_?[hH]eader|option|ini_set|addParam|append|replace)\([ \t]{0,4}"
@@ -65,6 +74,9 @@ _SECRET_NAME: Final = lazy_pattern(
     r"|account|signing|encryption|shared|client|master|fernet)[-_. ]?(?:key|salt)|credentials?|_salt)s?",
     re.IGNORECASE,
 )
+_OF_AN_ACCOUNT: Final = frozenset("=@\\")
+"""What is in the name of an account of a directory, and in no address of a socket."""
+
 _COMMON: Final = lazy_pattern(
     r"(?:re)?connect\(|logon|Cluster|Connection|Database|remote|MongoClient|mysql\(|postgresql|mongodb|s3|gcs"
 )
@@ -92,14 +104,29 @@ def _arguments(match: re.Match[str]) -> Iterator[tuple[str, Span]]:
 
 
 def _is_secret_argument(value: str, at_least: int = _MIN_LENGTH) -> bool:
-    return is_random(value, at_least) and not _ADDRESS.match(value) and not is_reference(value)
+    is_text = ", " in value  # a list of columns
+    return is_random(value, at_least) and not is_text and not _ADDRESS.match(value) and not is_reference(value)
 
 
 def _connecting(text: str) -> Iterator[Span]:
     for match in _CONNECTING.finditer(text):
         arguments = list(_arguments(match))
-        if len(arguments) >= _ARGUMENTS_OF_CONNECT or not _COMMON.match(match[0]):
+        if (len(arguments) >= _ARGUMENTS_OF_CONNECT or not _COMMON.match(match[0])) and not _binds_a_socket(
+            match[0], arguments
+        ):
             yield from (span for value, span in arguments[1:] if _is_secret_argument(value))
+
+
+def _binds_a_socket(call: str, arguments: list[tuple[str, Span]]) -> bool:
+    """Whether a call binds a socket to an address, or a function to an event, and no account of a directory."""
+    return call.startswith("bind") and bool(arguments) and _OF_AN_ACCOUNT.isdisjoint(arguments[0][0])
+
+
+def _clients(text: str) -> Iterator[Span]:
+    for match in _CLIENT.finditer(text):
+        value = match["value"]
+        if is_generated(value) and not is_worded(value):
+            yield match.span("value")
 
 
 def _logins(text: str) -> Iterator[Span]:
@@ -130,7 +157,8 @@ def _settings(text: str) -> Iterator[Span]:
 def _keys_of_cryptography(text: str) -> Iterator[Span]:
     for match in _CRYPTO.finditer(text):
         for value, span in _arguments(match):
-            if _is_secret_argument(value, 8) and not _NAME_OF_ALGORITHM.fullmatch(value):
+            is_data = _OF_DATA.match(match[0]) and is_worded(value)
+            if _is_secret_argument(value, 8) and not is_data and not _NAME_OF_ALGORITHM.fullmatch(value):
                 yield span
 
 
@@ -158,6 +186,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         (r"(?:ogin|uthenticate|[aA]uth|uthentication|redentials?|reds|ation(?:Token)?)[\"']?\s*(?:[:=]\s*)?\(",),
         _logins,
     ),
+    Detector((r"(?:Client(?:V[0-9])?|Api|API|SDK)\([ \t]*[\"']",), _clients),
     Detector((r"(?i)(?:passw\w*|passphrase|secret|token|key|credentials?)\([\w(]*[\"'`]",), _settings),
     Detector(
         (_CRYPTO_HINT,),

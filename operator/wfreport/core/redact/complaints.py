@@ -1,6 +1,7 @@
 """Finds secrets that error messages quote: ``invalid value "…" for flag -password``, ``input_value='…'``."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final
 
@@ -38,9 +39,12 @@ _MIN_LENGTH: Final = 6
 def _complaints(text: str) -> Iterator[Span]:
     """Yield the quoted values near a complaint that also has the name of a secret nearby."""
     done = 0
+    # once, because complaints can follow each other closely
+    ends_of_names = [name.end() for name in _NAME.finditer(text)]
     for complaint in _COMPLAINT.finditer(text):
         low, high = max(done, complaint.start() - _NEAR), complaint.end() + _NEAR
-        if _NAME.search(text, max(0, complaint.start() - _NEAR), high):
+        name = bisect_left(ends_of_names, complaint.start() - _NEAR + 1)
+        if name < len(ends_of_names) and ends_of_names[name] <= high:
             for quoted in _QUOTED.finditer(text, low, high):
                 group = quoted.lastgroup or "double"
                 value = quoted[group].rstrip(".")

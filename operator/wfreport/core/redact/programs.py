@@ -193,7 +193,6 @@ PROGRAMS: Final = (
     Program(r"ktutil|kadmin(?:\.local)?", rf"\s(?:-pw|-w|addprinc\s{{1,8}}-pw|cpw\s{{1,8}}-pw){_GAP}{_VALUE}"),
     Program(r"influx|influxd", rf"{_FLAG_START}-(?:t|p){_GAP}{_VALUE}", min_random=6),
     Program(r"crane|regctl|nerdctl|finch", rf"{_FLAG_START}-p{_GAP}{_VALUE}", subcommand=r"auth|login"),
-    Program(r"ssh-keygen", rf"{_FLAG_START}-[NPf]{_GAP}{_VALUE}", subcommand="-N|-P", min_random=6),
     Program(r"psql|createdb|pg_dump|pg_restore|vacuumdb", r"\b(?:password|passfile)=(?P<value>[^\s\"']+)"),
     Program(r"arangosh|arangodump|couchbase-cli|cbq|cbbackupmgr", rf"{_FLAG_START}-p(?:{_GAP})?{_VALUE}"),
     Program(

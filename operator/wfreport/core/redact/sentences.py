@@ -15,6 +15,7 @@ from wfreport.core.redact.words import (
     is_random_and_mixed,
     is_reference,
     is_state_or_placeholder,
+    is_worded,
 )
 from wfreport.imports import lazy_pattern
 
@@ -39,7 +40,8 @@ _BESIDE: Final = lazy_pattern(
     re.IGNORECASE,
 )
 _TABLE: Final = lazy_pattern(
-    r"(?:^|\n)[ \t|│]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|secret|token|secret[_ -]?id|(?:api"
+    r"(?:^|\n)[ \t|│]{0,32}[\w.-]{0,64}?(?P<name>password|passwd|passphrase|(?<=[_.-])(?:pass|pwd|pw)"
+    r"|secret|token|secret[_ -]?id|(?:api"
     r"|access|secret|private|auth)[_ -]?key"
     r"|credentials?)[ \t]{0,8}(?:\t|[ \t]{2}|[ \t]\||│|[,;])[ \t|│]{0,64}(?P<value>[^\s|│]{4,4096})[ \t|│]{0,64}"
     r"(?:\r?\n|$)",
@@ -101,6 +103,21 @@ _CONNECTION: Final = lazy_pattern(
     r"|(?!0x)[^\s\"',;&\\)}\]]{6,4096})",
     re.IGNORECASE,
 )
+_SESSION: Final = lazy_pattern(
+    r"(?<![\w-])session\\{0,3}[\"']?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"']?(?P<value>[A-Za-z0-9_-]{24,256})(?![\w./:-])",
+    re.IGNORECASE,
+)
+"""``session: …`` with a long generated value. Ids of sessions in logs are short, or have one case of letters."""
+
+_VENDOR: Final = lazy_pattern(
+    r"(?<![\w.-])(?:DATADOG|NEWRELIC|ROLLBAR|BUGSNAG|HONEYBADGER|OPSGENIE|PAGERDUTY|WANDB|MAILGUN|ALGOLIA|FASTLY"
+    r"|CLOUDFLARE|DEEPGRAM|ELEVENLABS|ASSEMBLYAI|COHERE|MISTRAL|LOGDNA|SONAR(?:QUBE|CLOUD)?|COVERALLS|HEROKU)"
+    r"[\"']?[ ]?[:=][ ]?[\"']?(?P<value>[A-Za-z0-9]{32,40})(?![\w.-])"
+)
+"""``DATADOG=…``: a variable in capitals that is only the name of a service whose keys have this length."""
+
+_HEXADECIMAL: Final = lazy_pattern(r"[0-9a-f]{32}(?:[0-9a-f]{8})?")
+
 _AUTH_COMMAND: Final = lazy_pattern(
     r"(?<![\w.-])AUTH[ \t]{1,8}(?:(?:PLAIN|LOGIN|XOAUTH2|CRAM-MD5)[ \t]{1,8}(?P<value>[A-Za-z0-9+/]{8,4096}={0,2})"
     r"|(?:[\w-]{1,64}[ \t]{1,8})??(?P<redis>[^\s\"'(\[{<]{6,256})"
@@ -224,12 +241,26 @@ def _is_generated(value: str) -> bool:
 _ALGORITHM: Final = lazy_pattern(r"sha|md\d|argon|bcrypt|scrypt|pbkdf|base|aes|utf|v?\d", re.IGNORECASE)
 
 
+_ALSO_RESULTS: Final = frozenset({"pass", "pwd", "pw"})
+"""Names of columns that can also be about passed tests."""
+
+
 def _table_cells(text: str) -> Iterator[Span]:
     for match in _TABLE.finditer(text):
-        if is_random(match["value"], 6) or (
-            match["name"].lower().startswith("secret") and UUID.fullmatch(match["value"])
+        name = match["name"].lower()
+        is_result = name in _ALSO_RESULTS and not is_mixed(match["value"])
+        if (is_random(match["value"], 6) and not is_result) or (
+            name.startswith("secret") and UUID.fullmatch(match["value"])
         ):
             yield match.span("value")
+
+
+def _is_generated_id(value: str) -> bool:
+    return is_generated(value) and not is_worded(value)
+
+
+def _is_key_of_a_service(value: str) -> bool:
+    return _HEXADECIMAL.fullmatch(value) is not None or _is_generated_id(value)
 
 
 def _auth_commands(text: str) -> Iterator[Span]:
@@ -269,7 +300,10 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         _is_secrets,
     ),
     Detector((_HINT + r"(?:\(s\))?[ \t]+[^\s(<\[{$%:=]{6}",), _beside_secrets),
-    Detector((_HINT + r"[ \t]*(?:\t|[ \t]{2}|\||[,;])", _HINT + r" \?"), _table_cells),
+    Detector(
+        (_HINT + r"[ \t]*(?:\t|[ \t]{2}|\||[,;])", _HINT + r" \?", r"(?i)[_.-](?:pass|pwd|pw)(?:\t|[ \t]{2}| [|?])"),
+        _table_cells,
+    ),
     _values(_NETRC, 0, r"(?:login|user)\s+\S+\s+(?:account\s+\S+\s+)?passw"),
     _values(_PGPASS, 6, r"(?:^|\n)[ \t]*[\w.*-]+:(?:[0-9]{4,5}|\*):[\w.*-]+:[\w.*-]+:\S"),
     _values(_SQL, 0, r"(?i)(?:password|credentials)(?:[ \t(=]+[\"']|[ \t]+for[ \t])"),
@@ -295,6 +329,8 @@ DETECTORS: Final[tuple[Detector, ...]] = (
         ),
         _from_tools,
     ),
+    by_pattern(_SESSION, r"(?i)session[\\\"' \t]*[:=]", group="value", accept=_is_generated_id),
+    by_pattern(_VENDOR, r"[A-Z][\"']? ?[:=] ?[\"']?[A-Za-z0-9]{8}", group="value", accept=_is_key_of_a_service),
     by_pattern(_RAW_KEY, r"(?i)(?:key|seed)[\"':= ]+(?:is )?(?:0x)?[0-9a-f]{8}", group="value"),
     Detector(("::(?:add-mask|set-output|save-state)", r"\)=\("), _workflow_commands),
     Detector((_HINT + r"[ \t]*(?:\?|--?|\.\.\.+|~)[ \t]",), _arrow_secrets),

@@ -125,6 +125,39 @@ def is_random_and_mixed(value: str, at_least: int) -> bool:
     return is_random(value, at_least) and is_mixed(value)
 
 
+_PIECE: Final = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+|\d+|[^A-Za-z\d]")
+_NO_NAME: Final = frozenset("!#$%^&*?~+=@")
+_CHARACTERS_OF_A_PIECE: Final = 2.2
+_COMMON_PAIRS: Final = words(
+    """
+    ab ac ad ag ai al am an ap ar as at au av ay ba be bi bl bo bu ca cc ce ch ci ck cl co cr ct cu da dd de di do ds
+    du ea eb ec ed ee ef eg el em en ep er es et ev ex fa fe ff fi fl fo fu ga ge gi go gr ha he hi ho ht ia ib ic id
+    ie if ig il im in io ip ir is it iv iz ke ki la ld le li ll lo ls lt lu ly ma me mi mo mp na nc nd ne nf ng ni nn
+    no ns nt nv ob oc od og ol om on oo op or os ot ou ov ow pa pe pi pl po pp pr ps pt pu qu ra rc rd re ri rm rn ro
+    rr rs rt ru rv ry sa sc se sh si so sp ss st su sy ta tc te th ti tl to tr ts tt tu ty ua ub uc ue ui ul um un up
+    ur us ut va ve vi wa wo xp ze
+    """
+)
+"""Nine of ten pairs of letters in English words. Of random pairs it is three of ten."""
+
+
+def is_worded(value: str) -> bool:
+    """Whether the value consists of words, abbreviations and numbers, as names do: ``Port8080x``, ``OAuth2WithPKCE``.
+
+    A generated value changes between capitals, small letters and digits after fewer than two characters on average,
+    and its letters form no words.
+    """
+    pieces = _PIECE.findall(value)
+    if not _NO_NAME.isdisjoint(value) or len(value) < _CHARACTERS_OF_A_PIECE * len(pieces):
+        return False
+    pairs = [pair for piece in pieces if not piece.isupper() for pair in _pairs_of_letters(piece.lower())]
+    return sum(pair in _COMMON_PAIRS for pair in pairs) * 2 >= len(pairs)
+
+
+def _pairs_of_letters(word: str) -> list[str]:
+    return [word[start : start + 2] for start in range(len(word) - 1) if word[start].isalpha()]
+
+
 _GENERATED: Final = lazy_pattern(r"(?=[^A-Z]{0,64}[A-Z])(?=[^a-z]{0,64}[a-z])[^\d]{0,64}\d[^A-Za-z]{0,64}[A-Za-z]")
 
 
