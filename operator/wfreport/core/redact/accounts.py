@@ -41,8 +41,8 @@ def _attempts(text: str) -> Iterator[Span]:
 
 _SHORT_NAMES: Final = lazy_pattern(
     r"(?<![\w.-])(?:u|usr|user(?:name)?|login|l"
-    r"|uid)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[\"']?[\w.@+-]{1,64}[\"']?[ \t,;&]{1,4}[\"']?"
-    r"(?:p|pw|ps|pin|key)[\"']?[ \t]{0,2}[:=][ \t]{0,2}[\"']?(?P<value>[^\s\"',;&]{4,128})",
+    r"|uid)[\"']?[ \t]{0,2}[:=]>?[ \t]{0,2}[\"']?[\w.@+-]{1,64}[\"']?[ \t,;&]{1,4}[\"']?"
+    r"(?:p|pw|ps|pin|key)[\"']?[ \t]{0,2}[:=]>?[ \t]{0,2}[\"']?(?P<value>[^\s\"',;&]{4,128})",
     re.IGNORECASE,
 )
 """``u=bob p=…``"""

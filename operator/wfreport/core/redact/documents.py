@@ -46,9 +46,9 @@ _NAMED_ATTRIBUTE: Final = lazy_pattern(
 
 _NAMED_VALUE: Final = lazy_pattern(
     rf"(?<![\w-])(?:name|key|parametername|variable|property|field"
-    rf"|header)\\{{0,3}}[\"']?[ \t]{{0,8}}[:=][ \t]{{0,8}}\\{{0,3}}[\"']?{_NAME}(?![\w.-])\\{{0,3}}[\"']?"
+    rf"|header)\\{{0,3}}[\"']?[ \t]{{0,8}}[:=]>?[ \t]{{0,8}}\\{{0,3}}[\"']?{_NAME}(?![\w.-])\\{{0,3}}[\"']?"
     r"[,;]?(?:[ \t]{0,8}(?:\r?\n|\\n)[ \t]{0,64})?[ \t]{0,8}[,;]?[ \t]{0,8}"
-    r"\\{0,3}[\"']?(?:value|parametervalue|val|secret|stringvalue|values)\\{0,3}[\"']?[ \t]{0,8}[:=][ \t]{0,8}"
+    r"\\{0,3}[\"':]?(?:value|parametervalue|val|secret|stringvalue|values)\\{0,3}[\"']?[ \t]{0,8}[:=]>?[ \t]{0,8}"
     r"(?:\[[ \t]{0,8})?(?:(?P<quote>\\{0,3}[\"'])(?P<quoted>[^\"'\n\\]{1,4096})"
     r"|(?P<bare>[^\s\"'{}\[\],][^\s\"',}\]]{0,4096}))",
     re.IGNORECASE,
@@ -56,9 +56,9 @@ _NAMED_VALUE: Final = lazy_pattern(
 """``name: DB_PASSWORD`` and ``value: …``: environment variables of a pod or a task, parameters of a Workflow."""
 
 _VALUE_BEFORE_NAME: Final = lazy_pattern(
-    r"(?<![\w-])\\{0,3}[\"']?value\\{0,3}[\"']?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"']?"
+    r"(?<![\w-])\\{0,3}[\"']?value\\{0,3}[\"']?[ \t]{0,4}[:=]>?[ \t]{0,4}\\{0,3}[\"']?"
     r"(?P<value>[^\s\"'{}\[\],\\]{3,4096})\\{0,3}[\"']?,?"
-    r"(?:[ \t]{0,8}\r?\n)?[ \t]{0,64}\\{0,3}[\"']?(?:name|key)\\{0,3}[\"']?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"']?"
+    r"(?:[ \t]{0,8}\r?\n)?[ \t]{0,64}\\{0,3}[\"']?(?:name|key)\\{0,3}[\"']?[ \t]{0,4}[:=]>?[ \t]{0,4}\\{0,3}[\"']?"
     rf"{_NAME}(?![\w.-])",
     re.IGNORECASE,
 )
@@ -109,8 +109,8 @@ _ITEM: Final = lazy_pattern(r"[^\s\"',\[\](){}]{6,4096}")
 _LONG_TOKEN: Final = 16
 
 _NESTED_VALUE: Final = lazy_pattern(
-    rf"(?<![\w-]){_NAME}(?![\w.-])[\"']?\s{{0,4}}[:=]\s{{0,4}}(?:\{{\s{{0,32}}|\r?\n[ \t]{{1,32}})"
-    r"[\"']?(?:value|plain_?text|raw|current)[\"']?\s{0,4}[:=]\s{0,4}(?:[\"'](?P<quoted>[^\"'\n]{3,4096})[\"']"
+    rf"(?<![\w-]){_NAME}(?![\w.-])[\"']?\s{{0,4}}[:=]>?\s{{0,4}}(?:\{{\s{{0,32}}|\r?\n[ \t]{{1,32}})"
+    r"[\"']?(?:value|plain_?text|raw|current)[\"']?\s{0,4}[:=]>?\s{0,4}(?:[\"'](?P<quoted>[^\"'\n]{3,4096})[\"']"
     r"|(?P<bare>[^\s\"'{}\[\],]{3,4096}))",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ from wfreport.core.redact.words import STATE_WORDS, UUID, is_random, words
 from wfreport.imports import lazy_pattern
 
 _HEADER: Final = lazy_pattern(
-    r"authorization\\{0,3}[\"']?[ \t]{0,32}[:=][ \t]{0,32}\\{0,3}[\"'\[]?\\{0,3}[\"']?"
+    r"authorization\\{0,3}[\"']?[ \t]{0,32}[:=]>?[ \t]{0,32}\\{0,3}[\"'\[]?\\{0,3}[\"']?"
     r"(?:(?P<scheme>bearer|basic|negotiate|ntlm|apikey|token|ssws|bot|splunk|geniekey|jwt|key)[ \t]{1,3}"
     r"(?P<value>[^\s\"'`\\,;\[]+)"
     r"|(?:aws4-hmac-sha256|digest|oauth)[ \t]{1,3}(?P<all>[^\"'`\\\n\[][^`\\\n]*)"
@@ -41,7 +41,7 @@ def _authorization_headers(text: str) -> Iterator[Span]:
 
 _SIGNED: Final = lazy_pattern(
     r"(?<![\w-])(?:stripe-signature|x-hub-signature(?:-256)?|x-signature|webhook-signature"
-    r"|svix-signature)[\"']?[ \t]{0,4}[:=][ \t]{0,4}"
+    r"|svix-signature)[\"']?[ \t]{0,4}[:=]>?[ \t]{0,4}"
     r"[\"']?(?:[^\s\"']{0,40}?(?:=|,))?(?P<value>[0-9a-f]{32,128}|[A-Za-z0-9+/]{40,90}={0,2})"
     r"|base64url\.bearer\.authorization\.k8s\.io\.(?P<kubernetes>[\w.-]{16,4096})"
     r"|(?<![\w-])(?:c?nonce|response)=\"?(?P<digest>[0-9a-f]{32})\"?(?=[\s,]|$)",
@@ -71,8 +71,8 @@ _HEADER_KEY: Final = lazy_pattern(
     r"(?:key|token|secret|auth|password|signature|credential)"
     r"|x-jfrog-art-api|ocp-apim-subscription-key|private-token|job-token|deploy-token|circle-token|apikey|dd-api"
     r"(?:plication)?-key"
-    r"|proxy-authorization|x-amz-security-token|sec-token|xsrf-token|csrf-token)"
-    r"\\{0,3}[\"']?[ \t]{0,32}[:=][ \t]{0,32}\\{0,3}[\"'\[]{0,2}([^\s\"'`\\,;\[\]]{4,})",
+    r"|proxy-authorization|x-amz-security-token|sec-token|xsrf-token|csrf-token|x-honeycomb-team)"
+    r"\\{0,3}[\"']?[ \t]{0,32}[:=]>?[ \t]{0,32}\\{0,3}[\"'\[]{0,2}([^\s\"'`\\,;\[\]]{4,})",
     re.IGNORECASE,
 )
 
@@ -90,11 +90,11 @@ def _header_keys(text: str) -> Iterator[Span]:
 
 _COOKIES: Final = lazy_pattern(
     r"(?<![\w-])(?:set-)?cookies?2?\\{0,3}[\"']?[ \t]{0,32}(?::|=|=>)[ \t]{0,32}\\{0,3}[\"'\[({]{0,3}\\{0,3}[\"']?"
-    r"(?P<pairs>[\w.!#$%&*+^`|~-]{1,128}(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])[^\n]*)",
+    r"(?P<pairs>[\w.!#$%&*+^`|~-]{1,128}(?:=|\\{0,3}[\"'][ \t]{0,3}[:=]>?[ \t]{0,3}\\{0,3}[\"'])[^\n]*)",
     re.IGNORECASE,
 )
 _COOKIE_PAIR: Final = lazy_pattern(
-    r"(?<![^\s;,\"'{(])(?P<name>[\w.!#$%&*+^`|~-]{1,128})(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])"
+    r"(?<![^\s;,\"'{(])(?P<name>[\w.!#$%&*+^`|~-]{1,128})(?:=|\\{0,3}[\"'][ \t]{0,3}[:=]>?[ \t]{0,3}\\{0,3}[\"'])"
     r"(?P<value>[^\s;,\"'\\{}\])]+)"
 )
 _COOKIE_ATTRIBUTES: Final = words(
@@ -108,7 +108,7 @@ _SESSION_COOKIE: Final = lazy_pattern(
     r"|_csrf|_xsrf|xsrf-token|remember_(?:user_)?token|_oauth2_proxy|authservice_session|argo-?cd\.token"
     r"|grafana_session"
     r"|cf_clearance|d_cookie|sid|auth_cookie|li_at|datr)"
-    r"(?:=|\\{0,3}[\"'][ \t]{0,3}[:=][ \t]{0,3}\\{0,3}[\"'])(?P<value>[^\s;,\"'\\&)\]}]{6,})",
+    r"(?:=|\\{0,3}[\"'][ \t]{0,3}[:=]>?[ \t]{0,3}\\{0,3}[\"'])(?P<value>[^\s;,\"'\\&)\]}]{6,})",
     re.IGNORECASE,
 )
 _COOKIE_FILE: Final = lazy_pattern(
@@ -150,7 +150,7 @@ DETECTORS: Final[tuple[Detector, ...]] = (
     Detector(
         (
             r"(?i)x-[a-z0-9-]*(?:key|token|secret|auth|password|signature|credential)",
-            "(?i)(?:subscription-key|-token|apikey|-api-key|-application-key)",
+            "(?i)(?:subscription-key|-token|apikey|-api-key|-application-key|honeycomb-team)",
         ),
         _header_keys,
     ),

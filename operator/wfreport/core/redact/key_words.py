@@ -10,9 +10,9 @@ BEFORE_KEY: Final = sorted_words(
     """
     api access private account auth shared signing encryption decryption encrypt master service storage ssh client db
     session app application jwt hmac fernet crypto cipher license licence webhook vault admin root consumer
-    subscription function functions host write ingest deploy bot sas wallet aes rsa tls ssl gpg pgp preshared psk hec
-    integration recovery unlock backup pepper kaggle cosmos cosmosdb openai anthropic cohere sendgrid mailgun stripe
-    sentry instrumentation fastly wireguard confluent
+    subscription function functions host write ingest ingestion deploy bot sas wallet aes rsa tls ssl gpg pgp preshared
+    psk hec integration recovery unlock backup pepper kaggle cosmos cosmosdb openai anthropic cohere sendgrid mailgun
+    stripe sentry instrumentation fastly wireguard confluent
     algolia datadog newrelic opsgenie pagerduty bugsnag amplitude wandb iothub eventhub servicebus
     """
 )

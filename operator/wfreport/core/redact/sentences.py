@@ -99,12 +99,13 @@ _CONNECTION: Final = lazy_pattern(
     r"(?:(?<![\w-])|(?<=-D)|(?<=[_.-]))(?:session_?id|sessid|mnemonic|seed[_ ]phrase|recovery[_ ]phrase|_auth"
     r"|sonar_?[tT]oken|sas"
     r"|auth[_-]?cookie|app_key|sonar[._]login|machine_?key|(?:wpa_|tls_)?psk)"
-    r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=])[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
+    r"\\{0,3}[\"']?[ \t]{0,8}(?::=|[:=]>?)[ \t]{0,8}\\{0,3}[\"']?(?P<value>(?:[a-z]{3,8} ){11,23}[a-z]{3,8}"
     r"|(?!0x)[^\s\"',;&\\)}\]]{6,4096})",
     re.IGNORECASE,
 )
 _SESSION: Final = lazy_pattern(
-    r"(?<![\w-])session\\{0,3}[\"']?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"']?(?P<value>[A-Za-z0-9_-]{24,256})(?![\w./:-])",
+    r"(?<![\w-])session\\{0,3}[\"']?[ \t]{0,4}[:=]>?[ \t]{0,4}\\{0,3}[\"']?"
+    r"(?P<value>[A-Za-z0-9_-]{24,256})(?![\w./:-])",
     re.IGNORECASE,
 )
 """``session: …`` with a long generated value. Ids of sessions in logs are short, or have one case of letters."""
@@ -135,7 +136,7 @@ _FROM_A_TOOL: Final = lazy_pattern(
 
 _CREDENTIAL: Final = lazy_pattern(
     r"(?<![\w-])(?:bearer|jwt|id_jwt|client_assertion|code_verifier|auth(?:orization)?_code|saml_?response)"
-    r"\\{0,3}[\"']?[ \t]{0,8}[:=][ \t]{0,8}\\{0,3}[\"']?(?P<value>[\w+/=.~%-]{20,4096})",
+    r"\\{0,3}[\"']?[ \t]{0,8}[:=]>?[ \t]{0,8}\\{0,3}[\"']?(?P<value>[\w+/=.~%-]{20,4096})",
     re.IGNORECASE,
 )
 """Names of OAuth and SAML for what proves an identity."""

@@ -94,7 +94,7 @@ _SHAPES: Final[tuple[tuple[str, str], ...]] = (
     ("pn[ub]_", r"[A-Za-z0-9]{36}"),  # Prefect
     # clouds and platforms
     ("AIza", r"[\w-]{35,}"),
-    ("ya29\\.", r"[\w-]{20,}"),
+    ("ya29\\.", r"(?:[a-z]{1,2}\.)?[\w-]{20,}"),
     ("GOCSPX-", r"[\w-]{24,}"),
     ("4/0A", r"[\w-]{40,}"),  # an authorization code of Google
     ("1//0", r"[\w-]{40,}"),  # a refresh token of Google

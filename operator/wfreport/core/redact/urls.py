@@ -72,7 +72,7 @@ def _codes(text: str) -> Iterator[Span]:
 
 
 _ROUTING_KEY: Final = lazy_pattern(
-    r"routing_?key\\{0,3}[\"']?\s{0,4}[:=]\s{0,4}\\{0,3}[\"']?((?=[a-z]{0,32}\d)[0-9a-z]{32})"
+    r"routing_?key\\{0,3}[\"']?\s{0,4}[:=]>?\s{0,4}\\{0,3}[\"']?((?=[a-z]{0,32}\d)[0-9a-z]{32})"
     r"(?![\w.-])",
     re.IGNORECASE,
 )
